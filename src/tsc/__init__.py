@@ -1,0 +1,1 @@
+"""tsc: a standalone optimizing compiler and runtime for TorchScript."""

@@ -1,0 +1,39 @@
+"""The xDSL context that knows our dialects: schema operations are made when a name is first met."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.context import Context
+from xdsl.dialects import arith, func, gpu, linalg, math, memref, scf, tensor, vector
+from xdsl.dialects.builtin import Builtin
+from xdsl.ir import Dialect, Operation
+
+from tsc.dialects.aten import op_class
+from tsc.dialects.torch_ops import STRUCTURAL_OPS
+from tsc.dialects.torch_types import ALL_TYPES
+from tsc.dialects.tsc import Tsc
+
+Torch = Dialect("torch", list(STRUCTURAL_OPS), list(ALL_TYPES))
+UPSTREAM = (arith.Arith, func.Func, gpu.GPU, linalg.Linalg, math.Math, memref.MemRef, scf.Scf, tensor.Tensor, vector.Vector)
+
+
+class TorchContext(Context):
+    """A `Context` in which ``torch.aten.*`` operations need no registration."""
+
+    def get_optional_op(self, name: str, *, dialect_stack: Sequence[str] = ()) -> type[Operation] | None:
+        """The class of operation `name`, made from its schema if need be."""
+        found = super().get_optional_op(name, dialect_stack=dialect_stack)
+        return found or op_class(name)
+
+    def clone(self) -> TorchContext:
+        """A context with the same dialects."""
+        return make_context()
+
+
+def make_context() -> TorchContext:
+    """A context with the `torch` and `tsc` dialects and the upstream ones the lower stages use."""
+    context = TorchContext()
+    for dialect in (Builtin, Torch, Tsc, *UPSTREAM):
+        context.load_dialect(dialect)
+    return context

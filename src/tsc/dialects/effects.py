@@ -1,0 +1,60 @@
+"""What an operation of the `torch` dialect does to memory: one trait, read by CSE and DCE alike."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from xdsl.ir import Operation
+from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind
+
+from tsc.dialects import torch_types as tt
+
+_READ: AbstractSet[EffectInstance] = frozenset((EffectInstance(MemoryEffectKind.READ),))
+_ALLOCATE: AbstractSet[EffectInstance] = frozenset((EffectInstance(MemoryEffectKind.ALLOC),))
+_NONE: AbstractSet[EffectInstance] = frozenset()
+
+RANDOM = frozenset(
+    "bernoulli bernoulli_ cauchy_ dropout dropout_ alpha_dropout alpha_dropout_ feature_dropout feature_dropout_ "
+    "feature_alpha_dropout feature_alpha_dropout_ exponential_ geometric_ log_normal_ multinomial native_dropout normal normal_ "
+    "poisson rand rand_like randint randint_like randn randn_like random_ randperm rrelu rrelu_ uniform_ seed manual_seed".split()
+)
+"""Base names of the operators that draw random numbers (dropout only while training, which its operands tell)."""
+
+_WRITERS = frozenset(
+    ("torch.prim.RaiseException", "torch.prim.SetAttr", "torch.prim.CallMethod", "torch.prim.CreateObject", "torch.operator")
+)
+_EFFECTFUL_PRIMS = frozenset(
+    ("torch.prim.Print", "torch.prim.Enter", "torch.prim.Exit", "torch.aten.warn", "torch.prim.fork", "torch.aten.wait")
+)
+_MUTABLE = (tt.ListType, tt.DictType, tt.ModuleType, tt.ClassType)
+_NEW_OBJECTS = ("torch.prim.ListConstruct", "torch.prim.DictConstruct", "torch.tensor.literal")
+
+
+def _is_mutable(value_type: object) -> bool:
+    if isinstance(value_type, tt.TensorType):
+        return not isinstance(value_type, tt.ValueTensorType)
+    return isinstance(value_type, _MUTABLE)
+
+
+def is_random(op: Operation) -> bool:
+    """Whether the operator draws random numbers."""
+    parts = op.name.split(".")
+    return len(parts) > 2 and parts[2] in RANDOM
+
+
+class TorchEffects(MemoryEffect):
+    """Nothing for operators on values; a read where an operand is mutable; unknown where the operator writes or draws."""
+
+    @classmethod
+    def get_effects(cls, op: Operation) -> AbstractSet[EffectInstance] | None:
+        """The effects, or None when they are unknown."""
+        if op.name in _WRITERS or op.name in _EFFECTFUL_PRIMS or is_random(op):
+            return None
+        schema = getattr(type(op), "schema", None)
+        if schema is not None and schema.mutates:
+            return None
+        if op.name in _NEW_OBJECTS or (schema is not None and any(_is_mutable(r.type) for r in op.results)):
+            return _ALLOCATE
+        if any(_is_mutable(operand.type) for operand in op.operands):
+            return _READ
+        return _NONE

@@ -1,0 +1,326 @@
+"""Builds the ops of the `loop` stage (scf, memref, vector, arith) from readable expressions."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from xdsl.dialects import arith, memref, scf, vector
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    FloatAttr,
+    IndexType,
+    IntegerAttr,
+    MemRefType,
+    VectorType,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+
+INDEX = IndexType()
+
+
+@dataclass(frozen=True)
+class Index:
+    """A non-negative loop or address expression ``value + constant``; constants fold as it is built.
+
+    The constant is added last, so that the code generator can place it in the address of a load.
+    """
+
+    builder: "LoopBuilder"
+    value: SSAValue | None
+    constant: int = 0
+
+    def __add__(self, other: "Index | int") -> "Index":
+        if isinstance(other, int):
+            return Index(self.builder, self.value, self.constant + other)
+        constant = self.constant + other.constant
+        if self.value is None or other.value is None:
+            return Index(self.builder, self.value or other.value, constant)
+        total = self.builder.binary(arith.AddiOp, self.value, other.value)
+        return Index(self.builder, total, constant)
+
+    def __sub__(self, other: "Index | int") -> "Index":
+        if isinstance(other, int):
+            return self + -other
+        if other.value is None:
+            return self + -other.constant
+        difference = self.builder.binary(arith.SubiOp, self.ssa, other.ssa)
+        return Index(self.builder, difference)
+
+    def __mul__(self, factor: int) -> "Index":
+        if factor == 1:
+            return self
+        if self.value is None or factor == 0:
+            return Index(self.builder, None, self.constant * factor)
+        product = self.builder.binary(arith.MuliOp, self.value, self.builder.index_constant(factor))
+        return Index(self.builder, product, self.constant * factor)
+
+    def __floordiv__(self, divisor: int) -> "Index":
+        if divisor == 1:
+            return self
+        if self.value is None:
+            return Index(self.builder, None, self.constant // divisor)
+        quotient = self.builder.binary(arith.DivUIOp, self.ssa, self.builder.index_constant(divisor))
+        return Index(self.builder, quotient)
+
+    def __mod__(self, divisor: int) -> "Index":
+        if divisor == 1:
+            return Index(self.builder, None, 0)
+        if self.value is None:
+            return Index(self.builder, None, self.constant % divisor)
+        remainder = self.builder.binary(arith.RemUIOp, self.ssa, self.builder.index_constant(divisor))
+        return Index(self.builder, remainder)
+
+    def minimum(self, other: "Index | int") -> "Index":
+        """The smaller of the two (as signed numbers)."""
+        return self._pick(arith.MinSIOp, self.builder.index(other), min)
+
+    def maximum(self, other: "Index | int") -> "Index":
+        """The larger of the two (as signed numbers)."""
+        return self._pick(arith.MaxSIOp, self.builder.index(other), max)
+
+    def _pick(self, op: type[Operation], other: "Index", fold: type[min] | type[max]) -> "Index":  # pyright: ignore
+        if self.value is None and other.value is None:
+            return Index(self.builder, None, fold(self.constant, other.constant))  # pyright: ignore
+        return Index(self.builder, self.builder.binary(op, self.ssa, other.ssa))
+
+    @property
+    def known(self) -> int | None:
+        """The number, where it is known now."""
+        return self.constant if self.value is None else None
+
+    @property
+    def ssa(self) -> SSAValue:
+        """The expression as one SSA value."""
+        constant = self.builder.index_constant(self.constant)
+        if self.value is None:
+            return constant
+        if self.constant == 0:
+            return self.value
+        return self.builder.binary(arith.AddiOp, self.value, constant)
+
+
+@dataclass
+class Loop:
+    """A loop being built: its index, and the values carried from one iteration to the next."""
+
+    index: Index
+    carried: list[SSAValue]
+    results: list[SSAValue] = field(default_factory=list[SSAValue])
+
+    def carry(self, values: Sequence[SSAValue]) -> None:
+        """State what the next iteration starts with."""
+        self.carried = list(values)
+
+
+@dataclass
+class LoopBuilder:
+    """Appends ops to a block; `top` is the function's entry block, where constants are gathered."""
+
+    top: Block
+    block: Block = field(init=False)
+    last_constant: Operation | None = None
+    constants: dict[tuple[Attribute, object], SSAValue] = field(
+        default_factory=dict[tuple[Attribute, object], SSAValue]
+    )
+
+    def __post_init__(self) -> None:
+        self.block = self.top
+
+    def add(self, op: Operation) -> SSAValue:
+        """Append `op` and give its (first) result."""
+        self.block.add_op(op)
+        return op.results[0]
+
+    def effect(self, op: Operation) -> None:
+        """Append an op without a result."""
+        self.block.add_op(op)
+
+    def binary(self, op: type[Operation], a: SSAValue, b: SSAValue) -> SSAValue:
+        """``op(a, b)``, of the type of `a`."""
+        return self.add(_created(op, (a, b), a.type))
+
+    def constant(self, attribute: Attribute, type_: Attribute) -> SSAValue:
+        """A constant, made once per function."""
+        key = (type_, attribute)
+        if key not in self.constants:
+            op = arith.ConstantOp.create(result_types=[type_], properties={"value": attribute})
+            if self.last_constant is None:
+                first = self.top.first_op
+                self.top.insert_op_before(op, first) if first else self.top.add_op(op)
+            else:
+                self.top.insert_op_after(op, self.last_constant)
+            self.last_constant = op
+            self.constants[key] = op.results[0]
+        return self.constants[key]
+
+    def index_constant(self, value: int) -> SSAValue:
+        """An index constant."""
+        return self.constant(IntegerAttr(value, INDEX), INDEX)
+
+    def index(self, value: Index | int) -> Index:
+        """`value` as an expression."""
+        return Index(self, None, value) if isinstance(value, int) else value
+
+    def zero(self, type_: Attribute) -> SSAValue:
+        """The number zero of a scalar or vector type."""
+        if isinstance(type_, VectorType):
+            return self.broadcast(self.zero(type_.element_type), type_.get_shape()[0])
+        if isinstance(type_, AnyFloat):
+            return self.constant(FloatAttr(0.0, type_), type_)
+        assert isinstance(type_, IndexType) or not isinstance(type_, MemRefType)
+        return self.constant(IntegerAttr(0, type_), type_)  # pyright: ignore
+
+    def broadcast(self, value: SSAValue, lanes: int) -> SSAValue:
+        """A vector of `lanes` copies; `value` itself where `lanes` is one."""
+        if lanes == 1:
+            return value
+        return self.add(_created(vector.BroadcastOp, (value,), VectorType(value.type, [lanes])))
+
+    def steps(self, lanes: int) -> SSAValue:
+        """The index vector ``0, 1, ..., lanes - 1``."""
+        type_ = VectorType(INDEX, [lanes])
+        return self.constant(DenseIntOrFPElementsAttr.from_list(type_, list(range(lanes))), type_)
+
+    def load(self, buffer: SSAValue, at: Index, lanes: int = 1) -> SSAValue:
+        """One element of a flat buffer, or `lanes` consecutive ones as a vector."""
+        assert isinstance(buffer.type, MemRefType)
+        element = buffer.type.element_type
+        if lanes == 1:
+            return self.add(_created(memref.LoadOp, (buffer, at.ssa), element))
+        return self.add(_created(vector.LoadOp, (buffer, at.ssa), VectorType(element, [lanes])))
+
+    def store(self, value: SSAValue, buffer: SSAValue, at: Index) -> None:
+        """Write a scalar, or the lanes of a vector one after the other."""
+        op = vector.StoreOp if isinstance(value.type, VectorType) else memref.StoreOp
+        self.effect(_created(op, (value, buffer, at.ssa)))
+
+    def fma(self, a: SSAValue, b: SSAValue, c: SSAValue) -> SSAValue:
+        """``a * b + c`` rounded once."""
+        return self.add(_created(vector.FMAOp, (a, b, c), c.type))
+
+    def shuffle(self, a: SSAValue, b: SSAValue, mask: Sequence[int]) -> SSAValue:
+        """The lanes of ``a ++ b`` that `mask` names."""
+        assert isinstance(a.type, VectorType)
+        type_ = VectorType(a.type.element_type, [len(mask)])
+        properties = {"mask": DenseArrayBase.from_list(i64, mask)}
+        return self.add(
+            vector.ShuffleOp.create(operands=(a, b), result_types=(type_,), properties=properties)
+        )
+
+    def extract(self, value: SSAValue, lane: int) -> SSAValue:
+        """One lane of a vector."""
+        assert isinstance(value.type, VectorType)
+        return self.add(vector.ExtractOp(value, [lane], value.type.element_type))
+
+    def reduce(self, value: SSAValue, kind: str) -> SSAValue:
+        """All lanes combined: ``"add"``, ``"maximumf"``, ...; a scalar is returned as it is."""
+        if not isinstance(value.type, VectorType):
+            return value
+        attribute = vector.CombiningKindAttr(vector.CombiningKindFlag(kind))
+        properties = {"kind": attribute, "fastmath": arith.FastMathFlagsAttr("none")}
+        op = vector.ReductionOp.create(
+            operands=(value,), result_types=(value.type.element_type,), properties=properties
+        )
+        return self.add(op)
+
+    def scratch(self, element: Attribute, count: int) -> SSAValue:
+        """`count` elements on the stack."""
+        return self.add(memref.AllocaOp.get(element, 64, [count]))
+
+    def gather(self, scalars: Sequence[SSAValue]) -> SSAValue:
+        """A vector of these lanes (a power of two of them)."""
+        parts = [self.broadcast(s, len(scalars)) for s in scalars]
+        lanes, width = len(scalars), 1
+        while len(parts) > 1:
+            masks = [self._joining_mask(lanes, width)] * (len(parts) // 2)
+            parts = [
+                self.shuffle(a, b, m) for a, b, m in zip(parts[::2], parts[1::2], masks, strict=True)
+            ]
+            width *= 2
+        return parts[0]
+
+    @staticmethod
+    def _joining_mask(lanes: int, width: int) -> list[int]:
+        first = list(range(width))
+        second = [lanes + lane for lane in range(width)]
+        return ([*first, *second] * lanes)[:lanes]
+
+    @contextmanager
+    def loop(
+        self, start: Index | int, stop: Index | int, step: int = 1, carried: Sequence[SSAValue] = ()
+    ) -> Iterator[Loop]:
+        """``for index in range(start, stop, step)``; what the body leaves in `carried` becomes `results`.
+
+        A loop known to run once is not a loop: its body is written in line.
+        """
+        start, stop = self.index(start), self.index(stop)
+        if start.known is not None and stop.known is not None and 0 < stop.known - start.known <= step:
+            loop = Loop(start, list(carried))
+            yield loop
+            loop.results = loop.carried
+            return
+        types = [value.type for value in carried]
+        body = Block(arg_types=[INDEX, *types])
+        operands = [start.ssa, stop.ssa, self.index_constant(step), *carried]
+        op = scf.ForOp.create(operands=operands, result_types=types, regions=[Region(body)])
+        loop = Loop(Index(self, body.args[0]), list(body.args[1:]))
+        outer, self.block = self.block, body
+        yield loop
+        self.effect(scf.YieldOp.create(operands=loop.carried))
+        self.block = outer
+        self.block.add_op(op)
+        loop.results = list(op.results)
+
+    @contextmanager
+    def parallel(self, count: int) -> Iterator[Index]:
+        """The chunks of a kernel, handed to the thread pool; a single chunk is written in line."""
+        if count == 1:
+            yield self.index(0)
+            return
+        body = Block(arg_types=[INDEX])
+        bounds = [[self.index_constant(0)], [self.index_constant(count)], [self.index_constant(1)]]
+        outer, self.block = self.block, body
+        yield Index(self, body.args[0])
+        self.effect(scf.ReduceOp())
+        self.block = outer
+        self.effect(scf.ParallelOp(*bounds, Region(body)))
+
+    @contextmanager
+    def branch(self, condition: SSAValue) -> Iterator[scf.IfOp]:
+        """``if condition:`` without results; `otherwise` gives the else branch."""
+        then, other = Block(), Block()
+        op = scf.IfOp(condition, (), Region(then), Region(other))
+        outer, self.block = self.block, then
+        yield op
+        self.effect(scf.YieldOp())
+        self.block = other
+        self.effect(scf.YieldOp())
+        self.block = outer
+        self.effect(op)
+
+    @contextmanager
+    def otherwise(self, op: scf.IfOp) -> Iterator[None]:
+        """The else branch of `op`, which was built before."""
+        block = op.false_region.block
+        last = block.last_op
+        assert last is not None
+        last.detach()
+        outer, self.block = self.block, block
+        yield
+        self.effect(last)
+        self.block = outer
+
+    def compare(self, predicate: str, a: Index, b: Index | int) -> SSAValue:
+        """``a < b`` (``"slt"``), ``a == b`` (``"eq"``), ..."""
+        return self.add(arith.CmpiOp(a.ssa, self.index(b).ssa, predicate))
+
+
+def _created(op: type[Operation], operands: Sequence[SSAValue], result: Attribute | None = None) -> Operation:
+    properties: dict[str, Attribute] = {}
+    if issubclass(op, arith.FloatingPointLikeBinaryOperation):
+        properties["fastmath"] = arith.FastMathFlagsAttr("none")
+    results = () if result is None else (result,)
+    return op.create(operands=operands, result_types=results, properties=properties)

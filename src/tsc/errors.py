@@ -1,0 +1,92 @@
+"""Every exception a user can meet, and how a source line is shown in one."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class SourceRange:
+    """A place in a user's program, or in the program an archive was made from.
+
+    `line` counts from 1, `column` and `end_column` from 0 (as Python's `ast`); `text` is the whole source line.
+    """
+
+    file: str
+    line: int
+    column: int = 0
+    end_column: int = 0
+    text: str = ""
+    function: str = ""
+
+    def highlight(self) -> str:
+        """The location, the source line, and tildes with a caret under the range."""
+        where = f'File "{self.file}", line {self.line}' + (f", in {self.function}" if self.function else "")
+        if not self.text:
+            return f"  {where}"
+        body = self.text.rstrip("\n")
+        indent = len(body) - len(body.lstrip())
+        width = max(1, min(self.end_column, len(body)) - self.column)
+        marks = " " * (self.column - indent) + "~" * (width - 1) + "<--- HERE"
+        return f"  {where}\n    {body.strip()}\n    {marks}"
+
+
+@dataclass(eq=False)
+class TscError(Exception):
+    """Base of everything `tsc` raises on purpose: a sentence, and where in the user's program it arose."""
+
+    message: str
+    where: SourceRange | None = None
+    stack: list[SourceRange] = field(default_factory=list[SourceRange])
+
+    def __post_init__(self) -> None:
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.where is not None:
+            parts.append(self.where.highlight())
+        parts += [f"'{frame.function}' is called from\n{frame.highlight()}" for frame in self.stack]
+        return "\n".join(parts)
+
+
+class CompileError(TscError, RuntimeError):
+    """The program cannot be compiled: a type error, an unknown name, a call no schema accepts."""
+
+
+class NotSupportedError(CompileError, NotImplementedError):
+    """The program uses Python outside TorchScript, or TorchScript this version does not have."""
+
+
+class UnsupportedOperatorError(TscError, NotImplementedError):
+    """An operator without a definition was executed or had to be compiled."""
+
+
+class ShapeError(TscError, ValueError, RuntimeError):
+    """Shapes that do not fit the operator or the compiled signature."""
+
+
+class DTypeError(TscError, TypeError, RuntimeError):
+    """Element types that do not fit the operator or the compiled signature."""
+
+
+class ArgumentError(TscError, TypeError, RuntimeError):
+    """A call with the wrong number, names or kinds of arguments."""
+
+
+class BoundsError(TscError, IndexError, RuntimeError):
+    """A data-dependent index outside its tensor."""
+
+
+class ArchiveError(TscError, RuntimeError, ValueError):
+    """A ``.pt`` file that is damaged, hostile, or not a TorchScript archive."""
+
+
+class IRError(TscError, ValueError):
+    """IR that breaks a rule of its stage, or text that does not parse."""
+
+
+class CodegenError(TscError, RuntimeError):
+    """A kernel that cannot be scheduled or emitted; the generic tier takes over unless ``TSC_STRICT=1``."""
+
+
+class ScriptError(TscError, RuntimeError):
+    """An exception raised by a running TorchScript program (``raise`` or ``assert``)."""

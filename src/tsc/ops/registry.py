@@ -1,0 +1,145 @@
+"""The operator registry: one `Operator` per schema, read by refinement, folding, lowering, the generic tier and the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from tsc.dialects import schema as schemas
+from tsc.dialects.schema import Schema
+from tsc.dtypes import DType
+from tsc.errors import UnsupportedOperatorError
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Shape and dtype of a tensor: what inference computes with."""
+
+    shape: tuple[int, ...]
+    dtype: DType
+
+    @property
+    def ndim(self) -> int:
+        """The number of dims."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        n = 1
+        for extent in self.shape:
+            n *= extent
+        return n
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What one schema means. Every function takes the schema's arguments, all of them, by position."""
+
+    schema: Schema
+    eager: Callable[..., Any]
+    """On NumPy arrays and Python values. Results of view operators alias their argument, as in PyTorch."""
+    infer: Callable[..., Any] | None = None
+    """On `TensorSpec`s and Python values: the spec (or tuple of specs) of the result. Raises `ShapeError`, `DTypeError`."""
+    lower: Callable[..., Any] | None = None
+    """``lower(kernel, operands, arguments)``: build the kernel's `linalg` operations; None: generic tier only."""
+    kind: str = "generic"
+    """How fusion sees it: pointwise, view, row, contraction, window, concat, composite or generic."""
+    scalar: Callable[..., Any] | None = None
+    """The formula of a pointwise operator."""
+    fold: Callable[..., Any] | None = None
+    """On specs: a Python value known from shapes and dtypes alone (``size``, ``dim``, ``dtype``)."""
+    composite: Callable[..., Any] | None = None
+    """``composite(aten, *arguments)``: the operator in terms of others; `aten` runs eagerly, infers, or builds IR."""
+
+    @property
+    def name(self) -> str:
+        """``aten::add.Tensor``."""
+        return self.schema.full_name
+
+
+FAMILIES = (
+    "pointwise", "pointwise_binary", "activations", "reductions", "views", "movement", "contractions", "pooling", "norms",
+    "creation", "indexing", "queries", "python_scalars", "containers", "strings", "random", "attention",
+)  # fmt: skip
+"""The family modules of this package. Each has a `Family` called ``FAMILY``; nothing registers itself elsewhere."""
+
+
+class Family:
+    """Collects the operators a family module defines."""
+
+    def __init__(self) -> None:
+        self.operators: dict[str, Operator] = {}
+
+    def add(self, operator: Operator) -> None:
+        """Take `operator` in.
+
+        Raises:
+            ValueError: it was defined before.
+        """
+        if operator.name in self.operators:
+            raise ValueError(f"{operator.name} is defined twice")
+        self.operators[operator.name] = operator
+
+    def op(self, *names: str, **parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """The decorated function is the eager meaning of each schema in `names`; `parts` are further `Operator` fields."""
+
+        def register(eager: Callable[..., Any]) -> Callable[..., Any]:
+            for name in names:
+                self.add(Operator(require_schema(name), eager, **parts))
+            return eager
+
+        return register
+
+
+def require_schema(name: str) -> Schema:
+    """The schema called `name`.
+
+    Raises:
+        KeyError: PyTorch has no such schema: the definition is misspelt.
+    """
+    schema = schemas.lookup(name)
+    if schema is None:
+        raise KeyError(f"no schema {name}")
+    return schema
+
+
+@cache
+def operators() -> dict[str, Operator]:
+    """All operators by full name, in-place and ``out=`` variants included."""
+    from tsc.ops.variants import derived_variants
+
+    table: dict[str, Operator] = {}
+    for family in FAMILIES:
+        defined: dict[str, Operator] = import_module(f"tsc.ops.{family}").FAMILY.operators
+        doubles = table.keys() & defined.keys()
+        if doubles:
+            raise ValueError(f"defined in two families: {sorted(doubles)}")
+        table.update(defined)
+    table.update(derived_variants(table))
+    return table
+
+
+def find(full_name: str) -> Operator | None:
+    """The operator of ``aten::add.Tensor``, or None where this version has no definition."""
+    return operators().get(full_name)
+
+
+def require(full_name: str) -> Operator:
+    """The operator of ``aten::add.Tensor``.
+
+    Raises:
+        UnsupportedOperatorError: this version has no definition.
+    """
+    operator = find(full_name)
+    if operator is None:
+        raise UnsupportedOperatorError(f"operator {full_name} has no definition in this version of tsc")
+    return operator
+
+
+def missing(names: Iterable[str]) -> list[str]:
+    """Those of `names` without a definition."""
+    return sorted({name for name in names if name not in operators()})
