@@ -179,6 +179,10 @@ class LoopBuilder:
             return value
         return self.add(_created(vector.BroadcastOp, (value,), VectorType(value.type, [lanes])))
 
+    def broadcast_to(self, value: SSAValue, lanes: int) -> SSAValue:
+        """`value` as a vector of `lanes`; a vector stays as it is."""
+        return value if isinstance(value.type, VectorType) else self.broadcast(value, lanes)
+
     def steps(self, lanes: int) -> SSAValue:
         """The index vector ``0, 1, ..., lanes - 1``."""
         type_ = VectorType(INDEX, [lanes])

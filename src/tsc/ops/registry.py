@@ -63,7 +63,7 @@ class Operator:
 
 FAMILIES = (
     "pointwise", "pointwise_binary", "activations", "reductions", "views", "movement", "contractions", "pooling", "norms",
-    "creation", "indexing", "queries", "python_scalars", "containers", "strings", "random", "attention",
+    "queries", "python_scalars",
 )  # fmt: skip
 """The family modules of this package. Each has a `Family` called ``FAMILY``; nothing registers itself elsewhere."""
 

@@ -1,0 +1,1 @@
+"""Elementary functions as polynomial LLVM IR over scalars and vectors."""

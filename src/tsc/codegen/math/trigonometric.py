@@ -1,0 +1,76 @@
+"""sin, cos and tan.
+
+``x = n*pi/2 + r`` with pi/2 in three parts (Cody and Waite, 1980; the products are exact with fused multiply-add), and minimax polynomials for
+``|r| <= pi/4``. Arguments so large that n does not fit go to the C library, lane by lane; on a GPU they lose accuracy.
+"""
+
+from collections.abc import Callable, Mapping
+
+from tsc.codegen.math.builder import Formula, FormulaBuilder, Value
+from tsc.codegen.math.coefficients import COS, SIN
+
+TWO_OVER_PI = 0.6366197723675814
+HALF_PI = {
+    32: (1.57079637050628662109375, -4.37113900018624283e-8, -1.71512449127e-15),
+    64: (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33),
+}
+LIMIT = {32: 4.0e6, 64: 1.0e9}
+"""Largest argument the reduction is accurate for (well within what n can hold)."""
+
+
+def _reduce(b: FormulaBuilder, x: Value) -> tuple[Value, Value]:
+    """The quadrant n, and r."""
+    rounded, n = b.nearest(x * TWO_OVER_PI)
+    r = x
+    for part in HALF_PI[b.bits]:
+        r = b.exact_fma(rounded, -part, r)
+    return n, r
+
+
+def _sine(b: FormulaBuilder, r: Value, z: Value) -> Value:
+    return b.fma(r * z, b.polynomial(z, SIN[b.bits]), r)
+
+
+def _cosine(b: FormulaBuilder, z: Value) -> Value:
+    tail = b.fma(z * z, b.polynomial(z, COS[b.bits]), z * -0.5)
+    return tail + 1.0
+
+
+def _circular(b: FormulaBuilder, x: Value, quarter: int, function: str) -> Value:
+    """``sin(x + quarter*pi/2)``."""
+    n, r = _reduce(b, x)
+    z = r * r
+    n = n + quarter
+    value = b.select((n & 1).differs(0), _cosine(b, z), _sine(b, r, z))
+    sign = (n & 2) << (b.bits - 2)
+    fast = b.from_bits(b.to_bits(value) ^ sign)
+    return _large(b, x, function, fast)
+
+
+def _large(b: FormulaBuilder, x: Value, function: str, fast: Value) -> Value:
+    slow: Callable[[], Value] = lambda: b.per_lane(function, x)  # noqa: E731
+    return fast if b.library.target.is_gpu else b.rarely(b.absolute(x) > LIMIT[b.bits], slow, fast)
+
+
+def sin(b: FormulaBuilder, x: Value) -> Value:
+    """The sine; NaN for infinities."""
+    result = _circular(b, x, 0, "sin")
+    return b.select(x.equals(0.0), x, result)
+
+
+def cos(b: FormulaBuilder, x: Value) -> Value:
+    """The cosine; NaN for infinities."""
+    return _circular(b, x, 1, "cos")
+
+
+def tan(b: FormulaBuilder, x: Value) -> Value:
+    """The tangent, ``sin/cos`` or ``-cos/sin`` of the reduced argument."""
+    n, r = _reduce(b, x)
+    z = r * r
+    sine, cosine = _sine(b, r, z), _cosine(b, z)
+    is_odd = (n & 1).differs(0)
+    fast = b.select(is_odd, -cosine, sine) / b.select(is_odd, sine, cosine)
+    return b.select(x.equals(0.0), x, _large(b, x, "tan", fast))
+
+
+FORMULAS: Mapping[str, Formula] = {"sin": sin, "cos": cos, "tan": tan}

@@ -1,0 +1,120 @@
+"""Activation functions."""
+
+from __future__ import annotations
+
+import math
+
+from tsc import dtypes
+from tsc.ops.elementwise import pointwise
+from tsc.ops.registry import Family
+from tsc.ops.scalar import Scalar
+
+FAMILY = Family()
+INTEGERS = (*dtypes.INTEGRAL, dtypes.BOOL)
+
+
+@pointwise(FAMILY, "aten::relu", illegal=(dtypes.BOOL,))
+def relu(self: Scalar) -> Scalar:
+    """``max(x, 0)``; NaN stays NaN."""
+    return self.maximum(0)
+
+
+@pointwise(FAMILY, "aten::relu6")
+def relu6(self: Scalar) -> Scalar:
+    """``min(max(x, 0), 6)``."""
+    return self.clamp(0, 6)
+
+
+@pointwise(FAMILY, "aten::leaky_relu", illegal=INTEGERS)
+def leaky_relu(self: Scalar, negative_slope: float) -> Scalar:
+    """``x`` where positive, else ``negative_slope * x``."""
+    return (self > 0).where(self, self * negative_slope)
+
+
+@pointwise(FAMILY, "aten::_prelu_kernel", illegal=INTEGERS)
+def prelu_kernel(self: Scalar, weight: Scalar) -> Scalar:
+    """``x`` where positive, else ``weight * x``."""
+    return (self > 0).where(self, self * weight)
+
+
+@pointwise(FAMILY, "aten::hardtanh", illegal=(dtypes.BOOL,))
+def hardtanh(self: Scalar, min_val: float, max_val: float) -> Scalar:
+    """``x`` kept between `min_val` and `max_val`."""
+    return self.clamp(min_val, max_val)
+
+
+@pointwise(FAMILY, "aten::hardsigmoid", illegal=INTEGERS)
+def hardsigmoid(self: Scalar) -> Scalar:
+    """``clamp(x + 3, 0, 6) / 6``."""
+    return (self + 3.0).clamp(0.0, 6.0) / 6.0
+
+
+@pointwise(FAMILY, "aten::hardswish", illegal=INTEGERS)
+def hardswish(self: Scalar) -> Scalar:
+    """``x * clamp(x + 3, 0, 6) / 6``. Source: Howard et al., "Searching for MobileNetV3", 2019, section 5.2."""
+    return self * (self + 3.0).clamp(0.0, 6.0) / 6.0
+
+
+@pointwise(FAMILY, "aten::silu", illegal=INTEGERS)
+def silu(self: Scalar) -> Scalar:
+    """``x / (1 + exp(-x))``."""
+    return self / (1.0 + (-self).exp())
+
+
+@pointwise(FAMILY, "aten::mish", illegal=INTEGERS)
+def mish(self: Scalar) -> Scalar:
+    """``x * tanh(log(1 + exp(x)))``."""
+    return self * self.exp().log1p().tanh()
+
+
+@pointwise(FAMILY, "aten::gelu", illegal=INTEGERS)
+def gelu(self: Scalar, approximate: str) -> Scalar:
+    """``x * Phi(x)``, by the error function or (``tanh``) its usual approximation. Source: Hendrycks, Gimpel, 2016."""
+    if approximate == "tanh":
+        inner = math.sqrt(2.0 / math.pi) * (self + 0.044715 * self * self * self)
+        return 0.5 * self * (1.0 + inner.tanh())
+    return self * 0.5 * (1.0 + (self * math.sqrt(0.5)).erf())
+
+
+@pointwise(FAMILY, "aten::elu", illegal=INTEGERS)
+def elu(self: Scalar, alpha: float, scale: float, input_scale: float) -> Scalar:
+    """``scale * x`` where positive, else ``scale * alpha * (exp(input_scale * x) - 1)``."""
+    return (self > 0).where(self * scale, (self * input_scale).expm1() * (alpha * scale))
+
+
+@pointwise(FAMILY, "aten::selu", illegal=INTEGERS)
+def selu(self: Scalar) -> Scalar:
+    """`elu` with the constants of Klambauer et al., 2017."""
+    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+    return (self > 0).where(self * scale, self.expm1() * (alpha * scale))
+
+
+@pointwise(FAMILY, "aten::celu", illegal=INTEGERS)
+def celu(self: Scalar, alpha: float) -> Scalar:
+    """``x`` where positive, else ``alpha * (exp(x / alpha) - 1)``."""
+    return (self > 0).where(self, (self / alpha).expm1() * alpha)
+
+
+@pointwise(FAMILY, "aten::softplus", illegal=INTEGERS)
+def softplus(self: Scalar, beta: float, threshold: float) -> Scalar:
+    """``log(1 + exp(beta * x)) / beta``; ``x`` itself where ``beta * x > threshold``."""
+    scaled = self * beta
+    return (scaled > threshold).where(self, scaled.exp().log1p() / beta)
+
+
+@pointwise(FAMILY, "aten::log_sigmoid", illegal=INTEGERS)
+def log_sigmoid(self: Scalar) -> Scalar:
+    """``log(sigmoid(x))``, by the form that cannot overflow."""
+    return self.minimum(0) - (-self.abs()).exp().log1p()
+
+
+@pointwise(FAMILY, "aten::softshrink", illegal=INTEGERS)
+def softshrink(self: Scalar, lambd: float) -> Scalar:
+    """``x`` moved toward zero by `lambd`; zero within."""
+    return (self > lambd).where(self - lambd, (self < -lambd).where(self + lambd, self * 0.0))
+
+
+@pointwise(FAMILY, "aten::hardshrink", illegal=INTEGERS)
+def hardshrink(self: Scalar, lambd: float) -> Scalar:
+    """``x`` outside ``[-lambd, lambd]``, zero within."""
+    return ((self >= -lambd) & (self <= lambd)).where(0.0, self)

@@ -1,0 +1,110 @@
+"""Composite operators: one definition in terms of other operators, run eagerly, on specs, or to build IR.
+
+The definition gets an `Aten`: calling ``aten.exp(x)`` computes, infers or emits, according to what `x` is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tsc.dialects import schema as schemas
+from tsc.dialects.schema import REQUIRED, Schema
+from tsc.errors import UnsupportedOperatorError
+from tsc.ops.registry import Family, Operator, require, require_schema
+
+Call = Callable[[Operator, Sequence[Any]], Any]
+
+
+class Aten:
+    """Operators as methods: ``aten("add.Tensor", x, y)`` or ``aten.exp(x)``; `call` gives them their meaning."""
+
+    def __init__(self, call: Call, spec: Callable[[Any], Any]) -> None:
+        self._call = call
+        self._spec = spec
+
+    def shape(self, value: Any) -> tuple[int, ...]:
+        """The shape of a value."""
+        return self._spec(value).shape
+
+    def dtype(self, value: Any) -> Any:
+        """The dtype of a value."""
+        return self._spec(value).dtype
+
+    def __call__(self, name: str, *arguments: Any, **keywords: Any) -> Any:
+        """The operator ``aten::<name>`` (with overload) on `arguments`; defaults are filled in."""
+        schema = require_schema(f"aten::{name}")
+        return self._call(require(schema.full_name), complete(schema, arguments, keywords))
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *arguments, **keywords: self(_default_overload(name), *arguments, **keywords)
+
+
+_USUAL_OVERLOADS = (
+    "", ".Tensor", ".dim", ".int", ".dim_IntList", ".default", ".self", ".dims", ".dim_max", ".using_ints", ".Dimname",
+)  # fmt: skip
+
+
+def _default_overload(name: str) -> str:
+    for suffix in _USUAL_OVERLOADS:
+        if schemas.lookup(f"aten::{name}{suffix}") is not None:
+            return name + suffix
+    raise UnsupportedOperatorError(f"operator aten::{name} has no definition in this version of tsc")
+
+
+def complete(schema: Schema, arguments: Sequence[Any], keywords: dict[str, Any]) -> list[Any]:
+    """One value per schema argument: positional, keyword, or default.
+
+    Raises:
+        TypeError: an argument is missing or unknown.
+    """
+    values = list(arguments)
+    unknown = keywords.keys() - {a.name for a in schema.arguments}
+    if unknown:
+        raise TypeError(f"{schema.full_name}: no argument {', '.join(sorted(unknown))}")
+    for argument in schema.arguments[len(values) :]:
+        value = keywords.get(argument.name, argument.default)
+        if value is REQUIRED:
+            raise TypeError(f"{schema.full_name}: missing argument {argument.name}")
+        values.append(list(value) if isinstance(value, tuple) else value)  # pyright: ignore[reportUnknownArgumentType]
+    return values
+
+
+def eager_aten() -> Aten:
+    """An `Aten` that computes with NumPy arrays."""
+    from tsc.ops.elementwise import spec_of
+
+    return Aten(lambda operator, arguments: operator.eager(*arguments), spec_of)
+
+
+def inferring_aten() -> Aten:
+    """An `Aten` that computes with specs."""
+
+    def call(operator: Operator, arguments: Sequence[Any]) -> Any:
+        if operator.infer is None:
+            raise UnsupportedOperatorError(f"{operator.name}: its result shape is not known before it runs")
+        return operator.infer(*arguments)
+
+    return Aten(call, lambda spec: spec)
+
+
+def composite(family: Family, *names: str, eager: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """The decorated ``definition(aten, *arguments)`` is the meaning of the schemas in `names`.
+
+    `eager` replaces the definition where NumPy has a faster way to the same result.
+    """
+
+    def register(definition: Callable[..., Any]) -> Callable[..., Any]:
+        for name in names:
+            family.add(
+                Operator(
+                    require_schema(name),
+                    eager=eager or (lambda *arguments: definition(eager_aten(), *arguments)),
+                    infer=lambda *arguments: definition(inferring_aten(), *arguments),
+                    kind="composite",
+                    composite=definition,
+                )
+            )
+        return definition
+
+    return register

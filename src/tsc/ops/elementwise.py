@@ -1,0 +1,144 @@
+"""From a scalar formula to a whole operator: inference, eager meaning and lowering of every pointwise operator."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.dtypes import DType
+from tsc.errors import DTypeError
+from tsc.ops.kernel_builder import KernelBuilder, KernelValue
+from tsc.ops.numpy_emitter import NumpyEmitter
+from tsc.ops.promotion import computation_dtype, result_dtype
+from tsc.ops.registry import Family, Operator, TensorSpec, require_schema
+from tsc.ops.scalar import Scalar
+from tsc.ops.shapes import broadcast
+
+
+class Promote(Enum):
+    """How the dtype of the result follows from the operands."""
+
+    DEFAULT = "the promoted dtype"
+    TO_FLOAT = "the promoted dtype; integers and bools become float32"
+    COMPARE = "computed in the promoted dtype; the result is bool"
+    TO_BOOL = "operands and result are bool"
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A pointwise operator before it is bound to a schema."""
+
+    function: Callable[..., Scalar]
+    elements: tuple[bool, ...]
+    """Which parameters are elements (annotated `Scalar`); the others are plain Python values."""
+    promote: Promote
+    illegal: tuple[DType, ...]
+
+    def specs(self, arguments: Sequence[Any]) -> list[Any]:
+        """The element arguments that are there: specs of tensors, and Python numbers."""
+        return [a for a, is_element in zip(arguments, self.elements, strict=True) if is_element and a is not None]
+
+    def dtypes(self, name: str, arguments: Sequence[Any]) -> tuple[DType, DType]:
+        """The dtype to compute in and the dtype of the result."""
+        common = result_dtype(self.specs(arguments))
+        if common in self.illegal:
+            raise DTypeError(f"{name}: requires a dtype other than {common.name}; got {common.name}")
+        if self.promote is Promote.TO_FLOAT and not (common.is_floating or common.is_complex):
+            common = dtypes.F32
+        if self.promote is Promote.TO_BOOL:
+            return dtypes.BOOL, dtypes.BOOL
+        result = dtypes.BOOL if self.promote is Promote.COMPARE else common
+        return computation_dtype(common), result
+
+    def infer(self, name: str, arguments: Sequence[Any]) -> TensorSpec:
+        """The spec of the result."""
+        shape = broadcast(*(s.shape for s in self.specs(arguments) if isinstance(s, TensorSpec)))
+        return TensorSpec(shape, self.dtypes(name, arguments)[1])
+
+    def evaluate(self, name: str, arguments: Sequence[Any]) -> np.ndarray[Any, Any]:
+        """The result on NumPy arrays and Python numbers."""
+        specs = [spec_of(a) if isinstance(a, np.ndarray) else a for a in arguments]  # pyright: ignore[reportUnknownArgumentType]
+        compute, result = self.dtypes(name, specs)
+        emitter = NumpyEmitter()
+
+        def element(value: Any) -> Scalar:
+            if isinstance(value, np.ndarray):
+                source: DType = dtypes.by_numpy(value.dtype)  # pyright: ignore[reportUnknownArgumentType]
+                return Scalar(emitter, value, source).to(compute)
+            return Scalar(emitter, emitter.const(value, compute), compute)
+
+        with np.errstate(all="ignore"):
+            value = self._apply(arguments, element).to(result).value
+        return np.asarray(value)
+
+    def lower(self, name: str, kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+        """The result as a parallel ``linalg.generic``."""
+        specs = [a.spec if isinstance(a, KernelValue) else a for a in arguments]
+        compute, _ = self.dtypes(name, specs)
+        spec = self.infer(name, specs)
+        tensors = [a for a in arguments if isinstance(a, KernelValue)]
+
+        def body(*scalars: Scalar) -> Scalar:
+            given = iter(scalars)
+
+            def element(value: Any) -> Scalar:
+                if isinstance(value, KernelValue):
+                    return next(given).to(compute)
+                emitter = scalars[0].emitter
+                return Scalar(emitter, emitter.const(value, compute), compute)
+
+            return self._apply(arguments, element).to(spec.dtype)
+
+        return kernel.elementwise(tensors, spec, body, name)
+
+    def _apply(self, arguments: Sequence[Any], element: Callable[[Any], Scalar]) -> Scalar:
+        pairs = zip(arguments, self.elements, strict=True)
+        return self.function(*(element(a) if e and a is not None else a for a, e in pairs))
+
+
+def spec_of(array: np.ndarray[Any, Any]) -> TensorSpec:
+    """The spec of an array."""
+    return TensorSpec(array.shape, dtypes.by_numpy(array.dtype))
+
+
+def pointwise(
+    family: Family, *names: str, promote: Promote = Promote.DEFAULT, illegal: tuple[DType, ...] = (), native: bool = True
+) -> Callable[[Callable[..., Scalar]], Callable[..., Scalar]]:
+    """The decorated formula is the meaning of the schemas in `names`, which have the same arguments in the same order.
+
+    Parameters annotated `Scalar` (or ``Scalar | None``) are elements and take part in promotion; others are Python values.
+    """
+
+    def register(function: Callable[..., Scalar]) -> Callable[..., Scalar]:
+        parameters = inspect.signature(function).parameters.values()
+        elements = tuple(str(p.annotation).startswith("Scalar") for p in parameters)
+        formula = Formula(function, elements, promote, illegal)
+        for name in names:
+            family.add(_operator(name, formula, native))
+        return function
+
+    return register
+
+
+def _operator(name: str, formula: Formula, native: bool) -> Operator:
+    schema = require_schema(name)
+    if len(schema.arguments) != len(formula.elements):
+        raise TypeError(f"{name}: the schema has {len(schema.arguments)} arguments, the formula {len(formula.elements)}")
+
+    def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+        return formula.lower(name, kernel, arguments)
+
+    return Operator(
+        schema,
+        eager=lambda *arguments: formula.evaluate(name, arguments),
+        infer=lambda *arguments: formula.infer(name, arguments),
+        lower=lower if native else None,
+        kind="pointwise" if native else "generic",
+        scalar=formula.function,
+    )

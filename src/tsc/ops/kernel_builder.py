@@ -1,0 +1,304 @@
+"""Builds the body of a kernel at the `linalg` stage: `linalg.generic` over static tensors, reshapes, pads, slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from xdsl.dialects import arith, linalg, tensor
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    ArrayAttr,
+    DenseArrayBase,
+    IndexType,
+    IntegerAttr,
+    StringAttr,
+    TensorType,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineExpr, AffineMap
+
+from tsc.dialects.arith_emitter import ArithEmitter, element_type
+from tsc.dtypes import DType
+from tsc.errors import CodegenError
+from tsc.ops.registry import TensorSpec
+from tsc.ops.scalar import Scalar
+
+Body = Callable[["BodyBuilder", list[Scalar], list[Scalar]], Sequence[Scalar]]
+"""``body(builder, inputs, accumulators)`` gives the element of each output."""
+
+
+@dataclass(frozen=True, eq=False)
+class KernelValue:
+    """A tensor inside a kernel: the SSA value (signless elements) and the spec with PyTorch's dtype.
+
+    A view (transpose, slice, broadcast) is the same SSA value with an `access` map from its own indices to the stored ones;
+    it costs nothing until a consumer composes the map into its own.
+    """
+
+    ssa: SSAValue
+    spec: TensorSpec
+    access: AffineMap | None = None
+
+    def view(self, shape: Sequence[int], results: Sequence[AffineExpr | int]) -> KernelValue:
+        """The view whose element ``i...`` is this tensor's element ``results(i...)``."""
+        mapping = affine(len(shape), results)
+        access = mapping if self.access is None else self.access.compose(mapping)
+        return KernelValue(self.ssa, TensorSpec(tuple(shape), self.spec.dtype), access)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a generic writes: its spec, its map (identity when None), and the value an accumulation starts from."""
+
+    spec: TensorSpec
+    map: AffineMap | None = None
+    init: Any = None
+
+
+def dim(position: int) -> AffineExpr:
+    """The iteration variable `position`, for building maps."""
+    return AffineExpr.dimension(position)
+
+
+def affine(rank: int, results: Sequence[AffineExpr | int]) -> AffineMap:
+    """The map from `rank` iteration variables to `results`."""
+    return AffineMap(rank, 0, tuple(AffineExpr.constant(r) if isinstance(r, int) else r for r in results))
+
+
+class BodyBuilder(ArithEmitter):
+    """The body of a generic: the scalar emitter, the iteration indices, and checked gathers."""
+
+    def index(self, position: int) -> SSAValue:
+        """``linalg.index``: the iteration variable, of type ``index``."""
+        op = linalg.IndexOp.create(
+            result_types=[IndexType()], properties={"dim": IntegerAttr(position, i64)}
+        )
+        self.block.add_op(op)
+        return op.results[0]
+
+    def index_scalar(self, position: int, dtype: DType) -> Scalar:
+        """The iteration variable as an integer element."""
+        value = self.emit(arith.IndexCastOp, [self.index(position)], element_type(dtype))
+        return Scalar(self, value, dtype)
+
+    def to_index(self, x: Scalar) -> SSAValue:
+        """An integer element as an ``index``."""
+        return self.emit(arith.IndexCastOp, [x.value], IndexType())
+
+    def extract(self, source: KernelValue, indices: Sequence[SSAValue]) -> Scalar:
+        """``tensor.extract``: one element of `source`, at indices that were checked before."""
+        value = self.emit(tensor.ExtractOp, [source.ssa, *indices], element_type(source.spec.dtype))
+        return Scalar(self, value, source.spec.dtype)
+
+    def scalar(self, value: Any, dtype: DType) -> Scalar:
+        """A constant element."""
+        return Scalar(self, self.const(value, dtype), dtype)
+
+
+class KernelBuilder:
+    """Appends to the block of a kernel function."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+
+    def add(self, op: Operation) -> SSAValue:
+        """Append `op`; its first result."""
+        self.block.add_op(op)
+        return op.results[0]
+
+    def tensor_type(self, spec: TensorSpec) -> Any:
+        """The builtin tensor type of `spec`."""
+        return TensorType(element_type(spec.dtype), spec.shape)
+
+    def empty(self, spec: TensorSpec) -> SSAValue:
+        """``tensor.empty``."""
+        return self.add(tensor.EmptyOp((), self.tensor_type(spec)))
+
+    def full(self, spec: TensorSpec, value: Any) -> KernelValue:
+        """``linalg.fill`` with a constant."""
+        constant = ArithEmitter(self.block).const(value, spec.dtype)
+        op = linalg.FillOp([constant], [self.empty(spec)], [self.tensor_type(spec)])
+        return KernelValue(self.add(op), spec)
+
+    def generic(
+        self,
+        inputs: Sequence[tuple[KernelValue, AffineMap]],
+        outputs: Sequence[Output],
+        iterators: str,
+        body: Body,
+        doc: str = "",
+    ) -> list[KernelValue]:
+        """A ``linalg.generic``; `iterators` has ``p`` (parallel) or ``r`` (reduction) per dim."""
+        rank = len(iterators)
+        block = Block(arg_types=[element_type(v.spec.dtype) for v, _ in inputs] + [element_type(o.spec.dtype) for o in outputs])
+        builder = BodyBuilder(block)
+        dtypes = [v.spec.dtype for v, _ in inputs] + [o.spec.dtype for o in outputs]
+        scalars = [Scalar(builder, a, d) for a, d in zip(block.args, dtypes, strict=True)]
+        results = body(builder, scalars[: len(inputs)], scalars[len(inputs) :])
+        block.add_op(linalg.YieldOp(*(r.value for r in results)))
+        destinations = [self.empty(o.spec) if o.init is None else self.full(o.spec, o.init).ssa for o in outputs]
+        maps = [m if v.access is None else v.access.compose(m) for v, m in inputs] + [o.map or AffineMap.identity(rank) for o in outputs]
+        kinds = [linalg.IteratorTypeAttr(_ITERATORS[i]) for i in iterators]
+        op = linalg.GenericOp(
+            [v.ssa for v, _ in inputs], destinations, Region(block), [AffineMapAttr(m) for m in maps], kinds,
+            [self.tensor_type(o.spec) for o in outputs], StringAttr(doc) if doc else None,
+        )  # fmt: skip
+        self.block.add_op(op)
+        return [KernelValue(r, o.spec) for r, o in zip(op.results, outputs, strict=True)]
+
+    def elementwise(
+        self, inputs: Sequence[KernelValue], spec: TensorSpec, body: Callable[..., Scalar], doc: str = ""
+    ) -> KernelValue:
+        """A parallel generic over `spec.shape`; inputs broadcast as in PyTorch; ``body(*scalars)`` is the formula."""
+        maps = [broadcast_map(v.spec.shape, spec.shape) for v in inputs]
+        pairs = list(zip(inputs, maps, strict=True))
+        parallel = "p" * spec.ndim
+        return self.generic(pairs, [Output(spec)], parallel, lambda _, xs, __: [body(*xs)], doc)[0]
+
+    def materialize(self, x: KernelValue, doc: str = "copy") -> KernelValue:
+        """`x` in memory of its own where it is a view; otherwise `x` itself."""
+        if x.access is None or (x.access == AffineMap.identity(x.spec.ndim) and _stored_shape(x) == x.spec.shape):
+            return KernelValue(x.ssa, x.spec)
+        return self.elementwise([x], x.spec, lambda element: element, doc)
+
+    def reshape(self, x: KernelValue, shape: Sequence[int]) -> KernelValue:
+        """The same elements, row-major, under another shape of the same size."""
+        shape = tuple(shape)
+        if x.spec.shape == shape:
+            return x
+        units = _unit_view(x.spec.shape, shape)
+        if units is not None:
+            return x.view(shape, units)
+        x = self.materialize(x)
+        spec = TensorSpec(shape, x.spec.dtype)
+        common = _common_refinement(x.spec.shape, shape)
+        if common is None:
+            raise CodegenError(f"reshape: requires matching sizes; got {x.spec.shape} to {shape}")
+        if common == x.spec.shape:
+            return self._collapse(x, spec)
+        if common == shape:
+            return self._expand(x, spec)
+        return self.reshape(self._split_then(x, common), shape)
+
+    def _split_then(self, x: KernelValue, common: tuple[int, ...]) -> KernelValue:
+        spec = TensorSpec(common, x.spec.dtype)
+        if _common_refinement(common, x.spec.shape) == common and len(common) > x.spec.ndim:
+            return self._expand(x, spec)
+        return self._collapse(x, spec)
+
+    def _collapse(self, x: KernelValue, spec: TensorSpec) -> KernelValue:
+        groups = reassociation(x.spec.shape, spec.shape)
+        op = tensor.CollapseShapeOp.create(
+            operands=[x.ssa], result_types=[self.tensor_type(spec)], properties={"reassociation": _groups(groups)}
+        )
+        return KernelValue(self.add(op), spec)
+
+    def _expand(self, x: KernelValue, spec: TensorSpec) -> KernelValue:
+        groups = reassociation(spec.shape, x.spec.shape)
+        op = tensor.ExpandShapeOp(x.ssa, [], _groups(groups), spec.shape, self.tensor_type(spec))
+        return KernelValue(self.add(op), spec)
+
+    def pad(self, x: KernelValue, low: Sequence[int], high: Sequence[int], value: Any = 0) -> KernelValue:
+        """``tensor.pad`` with a constant; no operation when nothing is added."""
+        if not any(low) and not any(high):
+            return x
+        x = self.materialize(x)
+        shape = tuple(n + a + b for n, a, b in zip(x.spec.shape, low, high, strict=True))
+        spec = TensorSpec(shape, x.spec.dtype)
+        block = Block(arg_types=[IndexType()] * len(shape))
+        block.add_op(tensor.YieldOp(ArithEmitter(block).const(value, x.spec.dtype)))
+        return KernelValue(self.add(tensor.PadOp(x.ssa, [], [], Region(block), low, high, self.tensor_type(spec))), spec)
+
+    def concat(self, parts: Sequence[KernelValue], spec: TensorSpec, axis: int) -> KernelValue:
+        """`parts` one after the other along `axis`, as ``tensor.insert_slice`` into an empty tensor."""
+        result, offset = self.empty(spec), 0
+        for part in parts:
+            offsets = [0] * spec.ndim
+            offsets[axis] = offset
+            op = tensor.InsertSliceOp.from_static_parameters(self.materialize(part).ssa, result, offsets, part.spec.shape, [1] * spec.ndim)
+            result = self.add(op)
+            offset += part.spec.shape[axis]
+        return KernelValue(result, spec)
+
+
+_ITERATORS = {"p": linalg.IteratorType.PARALLEL, "r": linalg.IteratorType.REDUCTION}
+
+
+def broadcast_map(source: Sequence[int], target: Sequence[int]) -> AffineMap:
+    """The map by which a tensor of shape `source` is read while iterating over `target`."""
+    offset = len(target) - len(source)
+    results = [0 if n == 1 and target[offset + i] != 1 else dim(offset + i) for i, n in enumerate(source)]
+    return affine(len(target), results)
+
+
+def _stored_shape(x: KernelValue) -> tuple[int, ...]:
+    stored = x.ssa.type
+    assert isinstance(stored, TensorType)
+    return tuple(stored.get_shape())
+
+
+def _unit_view(old: Sequence[int], new: Sequence[int]) -> list[AffineExpr | int] | None:
+    """The map of a reshape that only adds or drops dims of size 1; None for any other reshape."""
+    positions = [i for i, n in enumerate(new) if n != 1]
+    if [n for n in old if n != 1] != [new[i] for i in positions]:
+        return None
+    following = iter(positions)
+    return [0 if n == 1 else dim(next(following)) for n in old]
+
+
+def reassociation(fine: Sequence[int], coarse: Sequence[int]) -> list[list[int]]:
+    """For each dim of `coarse`, the consecutive dims of `fine` whose product it is; ones join their neighbours.
+
+    Raises:
+        CodegenError: no such grouping exists.
+    """
+    groups: list[list[int]] = []
+    position = 0
+    for extent in coarse:
+        group: list[int] = []
+        size = 1
+        while position < len(fine) and (size != extent or not group):
+            group.append(position)
+            size *= fine[position]
+            position += 1
+        if size != extent:
+            raise CodegenError(f"reshape: {tuple(fine)} is not a refinement of {tuple(coarse)}")
+        groups.append(group)
+    rest = list(range(position, len(fine)))
+    if rest and prod(fine[i] for i in rest) != 1:
+        raise CodegenError(f"reshape: {tuple(fine)} is not a refinement of {tuple(coarse)}")
+    if rest and groups:
+        groups[-1] += rest
+    return groups
+
+
+def _groups(groups: Sequence[Sequence[int]]) -> Any:
+    return ArrayAttr([ArrayAttr([IntegerAttr(i, i64) for i in group]) for group in groups])
+
+
+def _common_refinement(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...] | None:
+    """The coarsest shape both `a` and `b` are groupings of; when there is none, the flat shape ``(n,)``."""
+    if prod(a) != prod(b):
+        return None
+    if _refines(a, b):
+        return tuple(a)
+    if _refines(b, a):
+        return tuple(b)
+    return (prod(a),)
+
+
+def _refines(fine: Sequence[int], coarse: Sequence[int]) -> bool:
+    try:
+        groups = reassociation(fine, coarse)
+    except CodegenError:
+        return False
+    return all(groups) or not coarse
+
+
+def attribute_list(values: Sequence[int]) -> Attribute:
+    """``array<i64: ...>``."""
+    return DenseArrayBase.from_list(i64, list(values))

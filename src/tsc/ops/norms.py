@@ -1,0 +1,159 @@
+"""Normalizations and softmaxes, in terms of reductions and pointwise operators."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from tsc import dtypes
+from tsc.errors import ShapeError
+from tsc.ops.composite import Aten, composite
+from tsc.ops.promotion import computation_dtype
+from tsc.ops.registry import Family
+
+FAMILY = Family()
+
+
+def _as(aten: Aten, x: Any, dtype: dtypes.DType) -> Any:
+    return x if aten.dtype(x) is dtype else aten("to.dtype", x, dtype.code)
+
+
+@composite(FAMILY, "aten::softmax.int", "aten::_softmax")
+def softmax(aten: Aten, self: Any, dim: int, dtype: Any) -> Any:
+    """``exp(x - max) / sum(exp(x - max))`` along `dim`."""
+    result = aten.dtype(self) if dtype is None or isinstance(dtype, bool) else dtypes.by_code(dtype)
+    x = _as(aten, self, computation_dtype(result))
+    e = aten.exp(aten("sub.Tensor", x, aten.amax(x, [dim], True)))
+    return _as(aten, aten("div.Tensor", e, aten("sum.dim_IntList", e, [dim], True)), result)
+
+
+@composite(FAMILY, "aten::log_softmax.int", "aten::_log_softmax")
+def log_softmax(aten: Aten, self: Any, dim: int, dtype: Any) -> Any:
+    """``x - max - log(sum(exp(x - max)))`` along `dim`."""
+    result = aten.dtype(self) if dtype is None or isinstance(dtype, bool) else dtypes.by_code(dtype)
+    x = _as(aten, self, computation_dtype(result))
+    shifted = aten("sub.Tensor", x, aten.amax(x, [dim], True))
+    total = aten.log(aten("sum.dim_IntList", aten.exp(shifted), [dim], True))
+    return _as(aten, aten("sub.Tensor", shifted, total), result)
+
+
+def _standardized(aten: Aten, x: Any, dims: Sequence[int], eps: float) -> Any:
+    """``(x - mean) / sqrt(var + eps)`` over `dims`, the variance divided by the count."""
+    deviation = aten("sub.Tensor", x, aten("mean.dim", x, list(dims), True))
+    variance = aten("mean.dim", aten("mul.Tensor", deviation, deviation), list(dims), True)
+    return aten("mul.Tensor", deviation, aten.rsqrt(aten("add.Scalar", variance, eps)))
+
+
+def _scaled(aten: Aten, x: Any, weight: Any, bias: Any) -> Any:
+    y = x if weight is None else aten("mul.Tensor", x, weight)
+    return y if bias is None else aten("add.Tensor", y, bias)
+
+
+@composite(FAMILY, "aten::layer_norm")
+def layer_norm(
+    aten: Aten, input: Any, normalized_shape: Sequence[int], weight: Any, bias: Any, eps: float, cudnn_enable: bool
+) -> Any:
+    """Standardized over the last dims, then scaled and shifted. Source: Ba et al., 2016."""
+    shape, n = aten.shape(input), len(normalized_shape)
+    if list(shape[len(shape) - n :]) != list(normalized_shape):
+        raise ShapeError(
+            f"Given normalized_shape={list(normalized_shape)}, expected input with shape [*, "
+            f"{', '.join(map(str, normalized_shape))}], but got input of size{list(shape)}"
+        )
+    result = aten.dtype(input)
+    x = _as(aten, input, computation_dtype(result))
+    y = _standardized(aten, x, range(-n, 0), eps)
+    wide = [None if p is None else _as(aten, p, computation_dtype(result)) for p in (weight, bias)]
+    return _as(aten, _scaled(aten, y, *wide), result)
+
+
+@composite(FAMILY, "aten::rms_norm")
+def rms_norm(aten: Aten, input: Any, normalized_shape: Sequence[int], weight: Any, eps: float | None) -> Any:
+    """Divided by the root of the mean square over the last dims. Source: Zhang, Sennrich, 2019."""
+    result = aten.dtype(input)
+    wide = computation_dtype(result)
+    x = _as(aten, input, wide)
+    dims = list(range(-len(normalized_shape), 0))
+    mean = aten("mean.dim", aten("mul.Tensor", x, x), dims, True)
+    floor = eps if eps is not None else (2.0**-52 if result is dtypes.F64 else 2.0**-23)
+    y = aten("mul.Tensor", x, aten.rsqrt(aten("add.Scalar", mean, floor)))
+    return _as(aten, y if weight is None else aten("mul.Tensor", y, _as(aten, weight, wide)), result)
+
+
+@composite(FAMILY, "aten::group_norm")
+def group_norm(
+    aten: Aten, input: Any, num_groups: int, weight: Any, bias: Any, eps: float, cudnn_enabled: bool
+) -> Any:
+    """Standardized over each group of channels. Source: Wu, He, 2018."""
+    shape = aten.shape(input)
+    if shape[1] % num_groups:
+        raise ShapeError(
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} and "
+            f"num_groups={num_groups}"
+        )
+    grouped = aten("reshape", input, [shape[0], num_groups, math.prod(shape[1:]) // num_groups])
+    y = aten("reshape", _standardized(aten, grouped, [-1], eps), list(shape))
+    return _scaled(aten, y, _column(aten, weight, len(shape)), _column(aten, bias, len(shape)))
+
+
+def _column(aten: Aten, parameter: Any, ndim: int) -> Any:
+    """A per-channel parameter, shaped to broadcast over dim 1."""
+    if parameter is None:
+        return None
+    return aten("reshape", parameter, [1, -1, *([1] * (ndim - 2))])
+
+
+@composite(FAMILY, "aten::instance_norm")
+def instance_norm(
+    aten: Aten, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, use_input_stats: bool,
+    momentum: float, eps: float, cudnn_enabled: bool,
+) -> Any:  # fmt: skip
+    """Standardized over the spatial dims of each channel of each sample."""
+    ndim = len(aten.shape(input))
+    if not use_input_stats:
+        return _by_statistics(aten, input, weight, bias, running_mean, running_var, eps)
+    y = _standardized(aten, input, range(2, ndim), eps)
+    return _scaled(aten, y, _column(aten, weight, ndim), _column(aten, bias, ndim))
+
+
+def _by_statistics(aten: Aten, input: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float) -> Any:
+    ndim = len(aten.shape(input))
+    scale = aten.rsqrt(aten("add.Scalar", var, eps))
+    if weight is not None:
+        scale = aten("mul.Tensor", scale, weight)
+    centered = aten("sub.Tensor", input, _column(aten, mean, ndim))
+    return _scaled(aten, centered, _column(aten, scale, ndim), _column(aten, bias, ndim))
+
+
+@composite(FAMILY, "aten::batch_norm")
+def batch_norm(
+    aten: Aten, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float,
+    eps: float, cudnn_enabled: bool,
+) -> Any:  # fmt: skip
+    """Standardized by the running statistics, or while training by the batch's. Source: Ioffe, Szegedy, 2015.
+
+    While training the running statistics are updated in place.
+    """
+    if not training:
+        return _by_statistics(aten, input, weight, bias, running_mean, running_var, eps)
+    ndim = len(aten.shape(input))
+    dims = [i for i in range(ndim) if i != 1]
+    if running_mean is not None:
+        for running, batch in (
+            (running_mean, aten("mean.dim", input, dims, False)),
+            (running_var, aten("var.dim", input, dims, True, False)),
+        ):
+            aten("mul_.Scalar", running, 1 - momentum)
+            aten("add_.Tensor", running, batch, alpha=momentum)
+    y = _standardized(aten, input, dims, eps)
+    return _scaled(aten, y, _column(aten, weight, ndim), _column(aten, bias, ndim))
+
+
+@composite(FAMILY, "aten::cosine_similarity")
+def cosine_similarity(aten: Aten, x1: Any, x2: Any, dim: int, eps: float) -> Any:
+    """``x1 . x2 / max(|x1| |x2|, eps)`` along `dim`, each norm at least `eps`."""
+    dot = aten("sum.dim_IntList", aten("mul.Tensor", x1, x2), [dim], False)
+    lengths = [aten.clamp_min(aten("linalg_vector_norm", x, 2, [dim], False), eps) for x in (x1, x2)]
+    return aten("div.Tensor", dot, aten("mul.Tensor", *lengths))
+

@@ -1,0 +1,234 @@
+"""Pointwise operators of one tensor."""
+
+from __future__ import annotations
+
+import math
+
+from tsc import dtypes
+from tsc.ops.elementwise import Promote, pointwise
+from tsc.ops.registry import Family
+from tsc.ops.scalar import Scalar
+
+FAMILY = Family()
+TO_FLOAT = Promote.TO_FLOAT
+
+
+def _function(name: str) -> None:
+    @pointwise(FAMILY, f"aten::{name}", promote=TO_FLOAT)
+    def function(self: Scalar) -> Scalar:
+        return self.apply(name)
+
+
+for _name in "exp exp2 expm1 log log2 log10 log1p tanh erf sqrt sin cos tan asin acos atan sinh cosh asinh acosh atanh".split():
+    _function(_name)
+
+
+@pointwise(FAMILY, "aten::neg", illegal=(dtypes.BOOL,))
+def neg(self: Scalar) -> Scalar:
+    """``-x``."""
+    return -self
+
+
+@pointwise(FAMILY, "aten::abs")
+def abs_(self: Scalar) -> Scalar:
+    """``|x|``; the smallest integer stays itself."""
+    return self.abs()
+
+
+@pointwise(FAMILY, "aten::positive", illegal=(dtypes.BOOL,))
+def positive(self: Scalar) -> Scalar:
+    """``x``."""
+    return self
+
+
+@pointwise(FAMILY, "aten::floor")
+def floor(self: Scalar) -> Scalar:
+    """The largest integer not above ``x``."""
+    return self.apply("floor")
+
+
+@pointwise(FAMILY, "aten::ceil")
+def ceil(self: Scalar) -> Scalar:
+    """The smallest integer not below ``x``."""
+    return self.apply("ceil")
+
+
+@pointwise(FAMILY, "aten::trunc", "aten::fix")
+def trunc(self: Scalar) -> Scalar:
+    """``x`` without its fraction."""
+    return self.apply("trunc")
+
+
+@pointwise(FAMILY, "aten::round")
+def round_(self: Scalar) -> Scalar:
+    """The nearest integer, halves to the even one."""
+    return self.apply("roundeven")
+
+
+@pointwise(FAMILY, "aten::round.decimals")
+def round_decimals(self: Scalar, decimals: int) -> Scalar:
+    """``x`` rounded to `decimals` places (negative: to tens, hundreds)."""
+    scale = 10.0 ** abs(decimals)
+    if decimals >= 0:
+        return (self * scale).apply("roundeven") / scale
+    return (self / scale).apply("roundeven") * scale
+
+
+@pointwise(FAMILY, "aten::frac")
+def frac(self: Scalar) -> Scalar:
+    """``x - trunc(x)``."""
+    return self - self.apply("trunc")
+
+
+@pointwise(FAMILY, "aten::sign")
+def sign(self: Scalar) -> Scalar:
+    """-1, 0 or 1; NaN gives 0, as in PyTorch."""
+    if self.dtype is dtypes.BOOL:
+        return self
+    return (self > 0).to(self.dtype) - (self < 0).to(self.dtype)
+
+
+@pointwise(FAMILY, "aten::sgn")
+def sgn(self: Scalar) -> Scalar:
+    """`sign` for real dtypes; ``x / |x|`` for complex ones."""
+    if self.dtype is dtypes.BOOL:
+        return self
+    if self.dtype.is_complex:
+        return self.ne(0).where(self / self.abs().to(self.dtype), 0)
+    return (self > 0).to(self.dtype) - (self < 0).to(self.dtype)
+
+
+@pointwise(FAMILY, "aten::signbit", promote=Promote.COMPARE)
+def signbit(self: Scalar) -> Scalar:
+    """Whether the sign bit is set (-0.0 has it)."""
+    if self.dtype.is_floating:
+        return self.lift(1.0).copysign(self) < 0
+    return self < 0
+
+
+@pointwise(FAMILY, "aten::reciprocal", promote=TO_FLOAT)
+def reciprocal(self: Scalar) -> Scalar:
+    """``1 / x``."""
+    return 1.0 / self
+
+
+@pointwise(FAMILY, "aten::rsqrt", promote=TO_FLOAT)
+def rsqrt(self: Scalar) -> Scalar:
+    """``1 / sqrt(x)``."""
+    return 1.0 / self.sqrt()
+
+
+@pointwise(FAMILY, "aten::square")
+def square(self: Scalar) -> Scalar:
+    """``x * x``."""
+    return self * self
+
+
+@pointwise(FAMILY, "aten::sigmoid", promote=TO_FLOAT)
+def sigmoid(self: Scalar) -> Scalar:
+    """``1 / (1 + exp(-x))``."""
+    return 1.0 / (1.0 + (-self).exp())
+
+
+@pointwise(FAMILY, "aten::logit", promote=TO_FLOAT)
+def logit(self: Scalar, eps: float | None) -> Scalar:
+    """``log(x / (1 - x))``, `x` first clamped to ``[eps, 1 - eps]``."""
+    x = self if eps is None else self.clamp(eps, 1 - eps)
+    return (x / (1.0 - x)).log()
+
+
+@pointwise(FAMILY, "aten::erfc", promote=TO_FLOAT, native=False)
+def erfc(self: Scalar) -> Scalar:
+    """``1 - erf(x)``."""
+    return 1.0 - self.erf()
+
+
+@pointwise(FAMILY, "aten::rad2deg", promote=TO_FLOAT)
+def rad2deg(self: Scalar) -> Scalar:
+    """Radians to degrees."""
+    return self * (180.0 / math.pi)
+
+
+@pointwise(FAMILY, "aten::deg2rad", promote=TO_FLOAT)
+def deg2rad(self: Scalar) -> Scalar:
+    """Degrees to radians."""
+    return self * (math.pi / 180.0)
+
+
+@pointwise(FAMILY, "aten::bitwise_not", illegal=dtypes.FLOATING)
+def bitwise_not(self: Scalar) -> Scalar:
+    """The complement of every bit; of a bool, its negation."""
+    return ~self
+
+
+@pointwise(FAMILY, "aten::logical_not", promote=Promote.COMPARE)
+def logical_not(self: Scalar) -> Scalar:
+    """Whether ``x`` is zero."""
+    return self.eq(0)
+
+
+@pointwise(FAMILY, "aten::isnan", promote=Promote.COMPARE)
+def isnan(self: Scalar) -> Scalar:
+    """Whether ``x`` is NaN."""
+    return self.is_nan()
+
+
+@pointwise(FAMILY, "aten::isinf", promote=Promote.COMPARE)
+def isinf(self: Scalar) -> Scalar:
+    """Whether ``x`` is an infinity."""
+    return self.abs().eq(math.inf) if self.dtype.is_floating or self.dtype.is_complex else self.ne(self)
+
+
+@pointwise(FAMILY, "aten::isfinite", promote=Promote.COMPARE)
+def isfinite(self: Scalar) -> Scalar:
+    """Whether ``x`` is neither infinite nor NaN."""
+    return self.abs() < math.inf if self.dtype.is_floating else self.eq(self)
+
+
+@pointwise(FAMILY, "aten::nan_to_num")
+def nan_to_num(self: Scalar, nan: float | None, posinf: float | None, neginf: float | None) -> Scalar:
+    """NaN and infinities replaced; by default by 0 and the largest and smallest finite numbers."""
+    if not self.dtype.is_floating:
+        return self
+    largest = _largest(self.dtype)
+    x = self.is_nan().where(nan or 0.0, self)
+    x = x.eq(math.inf).where(largest if posinf is None else posinf, x)
+    return x.eq(-math.inf).where(-largest if neginf is None else neginf, x)
+
+
+def _largest(dtype: dtypes.DType) -> float:
+    import ml_dtypes
+
+    return float(ml_dtypes.finfo(dtype.numpy).max)
+
+
+@pointwise(FAMILY, "aten::clamp", "aten::clip")
+def clamp(self: Scalar, min: Scalar | None, max: Scalar | None) -> Scalar:
+    """``x`` kept between `min` and `max`; where they cross, `max`. NaN stays NaN."""
+    x = self if min is None else self.maximum(min)
+    return x if max is None else x.minimum(max)
+
+
+@pointwise(FAMILY, "aten::clamp.Tensor", "aten::clip.Tensor")
+def clamp_tensor(self: Scalar, min: Scalar | None, max: Scalar | None) -> Scalar:
+    """As `clamp`, with tensors for limits."""
+    x = self if min is None else self.maximum(min)
+    return x if max is None else x.minimum(max)
+
+
+@pointwise(FAMILY, "aten::clamp_min", "aten::clamp_min.Tensor")
+def clamp_min(self: Scalar, min: Scalar) -> Scalar:
+    """``max(x, min)``."""
+    return self.maximum(min)
+
+
+@pointwise(FAMILY, "aten::clamp_max", "aten::clamp_max.Tensor")
+def clamp_max(self: Scalar, max: Scalar) -> Scalar:
+    """``min(x, max)``."""
+    return self.minimum(max)
+
+
+@pointwise(FAMILY, "aten::threshold")
+def threshold(self: Scalar, threshold: Scalar, value: Scalar) -> Scalar:
+    """``x`` where it is above `threshold`, else `value`."""
+    return (self <= threshold).where(value, self)

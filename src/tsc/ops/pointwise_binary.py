@@ -1,0 +1,219 @@
+"""Pointwise operators of two and three tensors."""
+
+from __future__ import annotations
+
+from tsc import dtypes
+from tsc.ops.elementwise import Promote, pointwise
+from tsc.ops.registry import Family
+from tsc.ops.scalar import Scalar
+
+FAMILY = Family()
+
+
+def _scaled(x: Scalar, alpha: float) -> Scalar:
+    return x if alpha == 1 else x * alpha
+
+
+@pointwise(FAMILY, "aten::add.Tensor", "aten::add.Scalar")
+def add(self: Scalar, other: Scalar, alpha: float) -> Scalar:
+    """``self + alpha * other``; of bools, `or`."""
+    return self + _scaled(other, alpha)
+
+
+@pointwise(FAMILY, "aten::sub.Tensor", "aten::sub.Scalar", illegal=(dtypes.BOOL,))
+def sub(self: Scalar, other: Scalar, alpha: float) -> Scalar:
+    """``self - alpha * other``."""
+    return self - _scaled(other, alpha)
+
+
+@pointwise(FAMILY, "aten::rsub.Tensor", "aten::rsub.Scalar", illegal=(dtypes.BOOL,))
+def rsub(self: Scalar, other: Scalar, alpha: float) -> Scalar:
+    """``other - alpha * self``."""
+    return other - _scaled(self, alpha)
+
+
+@pointwise(FAMILY, "aten::mul.Tensor", "aten::mul.Scalar", "aten::multiply.Tensor")
+def mul(self: Scalar, other: Scalar) -> Scalar:
+    """``self * other``; of bools, `and`."""
+    return self * other
+
+
+@pointwise(FAMILY, "aten::div.Tensor", "aten::div.Scalar", "aten::true_divide.Tensor", promote=Promote.TO_FLOAT)
+def div(self: Scalar, other: Scalar) -> Scalar:
+    """``self / other``, of integers too."""
+    return self / other
+
+
+def floor_quotient(a: Scalar, b: Scalar) -> Scalar:
+    """The quotient rounded down. Source: PyTorch c10/util/generic_math.h, ``div_floor_floating``."""
+    if not a.dtype.is_floating:
+        quotient = a.divtrunc(b)
+        remainder = a - quotient * b
+        inexact = remainder.ne(0) & ((remainder < 0) ^ (b < 0))
+        return quotient - inexact.to(a.dtype)
+    remainder = a.rem(b)
+    quotient = (a - remainder) / b
+    quotient = (remainder.ne(0) & ((b < 0) ^ (remainder < 0))).where(quotient - 1.0, quotient)
+    floored = quotient.floor()
+    floored = (quotient - floored > 0.5).where(floored + 1.0, floored)
+    floored = quotient.ne(0).where(floored, (a / b) * 0.0)
+    return b.eq(0).where(a / b, floored)
+
+
+@pointwise(FAMILY, "aten::div.Tensor_mode", "aten::div.Scalar_mode", promote=Promote.DEFAULT)
+def div_mode(self: Scalar, other: Scalar, rounding_mode: str | None) -> Scalar:
+    """The quotient rounded toward zero (``trunc``) or down (``floor``)."""
+    if rounding_mode == "floor":
+        return floor_quotient(self, other)
+    if rounding_mode == "trunc":
+        return self.divtrunc(other) if not self.dtype.is_floating else (self / other).apply("trunc")
+    return self / other
+
+
+@pointwise(FAMILY, "aten::floor_divide", "aten::floor_divide.Scalar")
+def floor_divide(self: Scalar, other: Scalar) -> Scalar:
+    """``floor(self / other)``."""
+    return floor_quotient(self, other)
+
+
+@pointwise(FAMILY, "aten::remainder.Tensor", "aten::remainder.Scalar")
+def remainder(self: Scalar, other: Scalar) -> Scalar:
+    """Python's ``%``: the sign of the divisor."""
+    r = self.rem(other)
+    wrong = r.ne(0) & ((r < 0) ^ (other < 0))
+    return wrong.where(r + other, r)
+
+
+@pointwise(FAMILY, "aten::fmod.Tensor", "aten::fmod.Scalar")
+def fmod(self: Scalar, other: Scalar) -> Scalar:
+    """C's ``fmod``: the sign of the dividend."""
+    return self.rem(other)
+
+
+@pointwise(FAMILY, "aten::pow.Tensor_Tensor", "aten::pow.Tensor_Scalar", "aten::pow.Scalar")
+def pow_(self: Scalar, exponent: Scalar) -> Scalar:
+    """``self ** exponent``."""
+    return self.pow(exponent)
+
+
+@pointwise(FAMILY, "aten::atan2", promote=Promote.TO_FLOAT)
+def atan2(self: Scalar, other: Scalar) -> Scalar:
+    """The angle of the point (other, self)."""
+    return self.atan2(other)
+
+
+@pointwise(FAMILY, "aten::copysign.Tensor", "aten::copysign.Scalar", promote=Promote.TO_FLOAT)
+def copysign(self: Scalar, other: Scalar) -> Scalar:
+    """The magnitude of `self` with the sign of `other`."""
+    return self.copysign(other)
+
+
+@pointwise(FAMILY, "aten::hypot", promote=Promote.TO_FLOAT)
+def hypot(self: Scalar, other: Scalar) -> Scalar:
+    """``sqrt(self**2 + other**2)``."""
+    return (self * self + other * other).sqrt()
+
+
+@pointwise(FAMILY, "aten::maximum", "aten::max.other")
+def maximum(self: Scalar, other: Scalar) -> Scalar:
+    """The larger; NaN if either is."""
+    return self.maximum(other)
+
+
+@pointwise(FAMILY, "aten::minimum", "aten::min.other")
+def minimum(self: Scalar, other: Scalar) -> Scalar:
+    """The smaller; NaN if either is."""
+    return self.minimum(other)
+
+
+@pointwise(FAMILY, "aten::fmax")
+def fmax(self: Scalar, other: Scalar) -> Scalar:
+    """The larger; of a number and NaN, the number."""
+    return self.is_nan().where(other, other.is_nan().where(self, self.maximum(other)))
+
+
+@pointwise(FAMILY, "aten::fmin")
+def fmin(self: Scalar, other: Scalar) -> Scalar:
+    """The smaller; of a number and NaN, the number."""
+    return self.is_nan().where(other, other.is_nan().where(self, self.minimum(other)))
+
+
+def _comparison(name: str) -> None:
+    @pointwise(FAMILY, f"aten::{name}.Tensor", f"aten::{name}.Scalar", promote=Promote.COMPARE)
+    def compare(self: Scalar, other: Scalar) -> Scalar:
+        functions = {"lt": self.__lt__, "le": self.__le__, "gt": self.__gt__, "ge": self.__ge__, "eq": self.eq, "ne": self.ne}
+        return functions[name](other)
+
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    _comparison(_name)
+
+
+def _bitwise(name: str, symbol: str) -> None:
+    names = [f"aten::bitwise_{name}.Tensor", f"aten::bitwise_{name}.Scalar"]
+    if name in ("and", "or", "xor"):
+        names += [f"aten::__{name}__.Tensor", f"aten::__{name}__.Scalar"]
+
+    @pointwise(FAMILY, *names, illegal=dtypes.FLOATING)
+    def bitwise(self: Scalar, other: Scalar) -> Scalar:
+        functions = {"&": self.__and__, "|": self.__or__, "^": self.__xor__}
+        return functions[symbol](other)
+
+
+for _name, _symbol in (("and", "&"), ("or", "|"), ("xor", "^")):
+    _bitwise(_name, _symbol)
+
+
+@pointwise(
+    FAMILY, "aten::bitwise_left_shift.Tensor", "aten::bitwise_left_shift.Tensor_Scalar", "aten::__lshift__.Tensor",
+    "aten::__lshift__.Scalar", native=False,
+)  # fmt: skip
+def left_shift(self: Scalar, other: Scalar) -> Scalar:
+    """``self << other``."""
+    return self << other
+
+
+@pointwise(
+    FAMILY, "aten::bitwise_right_shift.Tensor", "aten::bitwise_right_shift.Tensor_Scalar", "aten::__rshift__.Tensor",
+    "aten::__rshift__.Scalar", native=False,
+)  # fmt: skip
+def right_shift(self: Scalar, other: Scalar) -> Scalar:
+    """``self >> other``."""
+    return self >> other
+
+
+@pointwise(FAMILY, "aten::logical_and", promote=Promote.COMPARE)
+def logical_and(self: Scalar, other: Scalar) -> Scalar:
+    """Whether both are nonzero."""
+    return self.ne(0) & other.ne(0)
+
+
+@pointwise(FAMILY, "aten::logical_or", promote=Promote.COMPARE)
+def logical_or(self: Scalar, other: Scalar) -> Scalar:
+    """Whether either is nonzero."""
+    return self.ne(0) | other.ne(0)
+
+
+@pointwise(FAMILY, "aten::logical_xor", promote=Promote.COMPARE)
+def logical_xor(self: Scalar, other: Scalar) -> Scalar:
+    """Whether exactly one is nonzero."""
+    return self.ne(0) ^ other.ne(0)
+
+
+@pointwise(FAMILY, "aten::lerp.Scalar", "aten::lerp.Tensor")
+def lerp(self: Scalar, end: Scalar, weight: Scalar) -> Scalar:
+    """``self + weight * (end - self)``, by the form that is exact at both ends."""
+    difference = end - self
+    return (weight.abs() < 0.5).where(self + weight * difference, end - difference * (1.0 - weight))
+
+
+@pointwise(FAMILY, "aten::addcmul")
+def addcmul(self: Scalar, tensor1: Scalar, tensor2: Scalar, value: float) -> Scalar:
+    """``self + value * tensor1 * tensor2``."""
+    return self + _scaled(tensor1, value) * tensor2
+
+
+@pointwise(FAMILY, "aten::addcdiv", promote=Promote.TO_FLOAT)
+def addcdiv(self: Scalar, tensor1: Scalar, tensor2: Scalar, value: float) -> Scalar:
+    """``self + value * tensor1 / tensor2``."""
+    return self + _scaled(tensor1, value) / tensor2

@@ -1,0 +1,250 @@
+"""Pooling: maxima and means over windows, fixed and adaptive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.dtypes import DType
+from tsc.errors import CodegenError, ShapeError
+from tsc.ops.composite import Aten, composite
+from tsc.ops.elementwise import spec_of
+from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
+from tsc.ops.promotion import computation_dtype
+from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.scalar import Scalar
+from tsc.ops.shapes import pair, window_size
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+
+
+class Windows:
+    """The geometry of a pooling over the last `spatial` dims."""
+
+    def __init__(
+        self, shape: Sequence[int], spatial: int, kernel: Any, stride: Any, padding: Any, dilation: Any = 1, ceil: bool = False
+    ) -> None:
+        if len(shape) not in (spatial + 1, spatial + 2):
+            raise ShapeError(f"pooling: requires {spatial + 1} or {spatial + 2} dims; got {list(shape)}")
+        self.shape = tuple(shape)
+        self.spatial = spatial
+        self.kernel = pair(kernel, spatial)
+        self.stride = pair(stride, spatial) if stride not in ([], (), None) else self.kernel
+        self.padding = pair(padding, spatial)
+        self.dilation = pair(dilation, spatial)
+        extents = self.shape[-spatial:]
+        self.sizes = tuple(
+            window_size(n, k, s, p, d, ceil)
+            for n, k, s, p, d in zip(extents, self.kernel, self.stride, self.padding, self.dilation, strict=True)
+        )
+        if any(2 * p > k for p, k in zip(self.padding, self.kernel, strict=True)):
+            raise ShapeError(
+                f"pad should be at most half of effective kernel size, but got pad={self.padding[0]}, "
+                f"kernel_size={self.kernel[0]} and dilation={self.dilation[0]}"
+            )
+        if any(n <= 0 for n in self.sizes):
+            raise ShapeError(f"Given input size: {list(shape)}. Calculated output size: {list(self.sizes)}. Output size is too small")
+
+    @property
+    def result(self) -> tuple[int, ...]:
+        """The shape of the result."""
+        return self.shape[: -self.spatial] + self.sizes
+
+    def widths(self) -> tuple[list[int], list[int]]:
+        """Padding before and after each dim, enough that every window lies inside."""
+        lead = len(self.shape) - self.spatial
+        low, high = [0] * lead, [0] * lead
+        for i in range(self.spatial):
+            span = (self.sizes[i] - 1) * self.stride[i] + self.dilation[i] * (self.kernel[i] - 1) + 1
+            low.append(self.padding[i])
+            high.append(max(span - self.padding[i] - self.shape[lead + i], 0))
+        return low, high
+
+    def views(self, x: Array, fill: Any) -> list[Array]:
+        """One strided view per position in the window, of the padded `x`."""
+        low, high = self.widths()
+        padded = np.pad(x, list(zip(low, high, strict=True)), constant_values=fill)
+        views: list[Array] = []
+        for tap in np.ndindex(*self.kernel):
+            cuts = tuple(
+                slice(t * d, t * d + (n - 1) * s + 1, s)
+                for t, d, n, s in zip(tap, self.dilation, self.sizes, self.stride, strict=True)
+            )
+            views.append(padded[(..., *cuts)])
+        return views
+
+    def lower(
+        self, kernel: KernelBuilder, x: KernelValue, dtype: DType, fill: Any, combine: Any, doc: str
+    ) -> KernelValue:
+        """The reduction over each window, as one generic."""
+        low, high = self.widths()
+        padded = kernel.pad(x, low, high, fill)
+        lead = len(self.shape) - self.spatial
+        rank = len(self.shape) + self.spatial
+        rows = [
+            dim(lead + i) * self.stride[i] + dim(len(self.shape) + i) * self.dilation[i] for i in range(self.spatial)
+        ]
+        data = affine(rank, [*(dim(i) for i in range(lead)), *rows])
+        output = Output(TensorSpec(self.result, dtype), affine(rank, [dim(i) for i in range(len(self.shape))]), fill)
+        # The window's extent is known by no operand, so an empty tensor of the window's shape says it, as MLIR's pooling does.
+        window = KernelValue(kernel.empty(TensorSpec(self.kernel, dtype)), TensorSpec(self.kernel, dtype))
+        extent = affine(rank, [dim(len(self.shape) + i) for i in range(self.spatial)])
+
+        def body(_: BodyBuilder, inputs: list[Scalar], accumulators: list[Scalar]) -> list[Scalar]:
+            return [combine(accumulators[0], inputs[0].to(dtype))]
+
+        iterators = "p" * len(self.shape) + "r" * self.spatial
+        return kernel.generic([(padded, data), (window, extent)], [output], iterators, body, doc)[0]
+
+
+def _lowest(dtype: DType) -> Any:
+    return -math.inf if dtype.is_floating else int(np.iinfo(dtype.numpy).min)
+
+
+def _max_pool(spatial: int) -> None:
+    def windows(self: TensorSpec, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> Windows:
+        return Windows(self.shape, spatial, k, s, p, d, ceil)
+
+    def infer(self: TensorSpec, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> TensorSpec:
+        return TensorSpec(windows(self, k, s, p, d, ceil).result, self.dtype)
+
+    def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+        x, *geometry = arguments
+        shape = windows(x.spec, *geometry)
+        return shape.lower(kernel, x, x.spec.dtype, _lowest(x.spec.dtype), lambda a, b: a.maximum(b), f"aten::max_pool{spatial}d")
+
+    @FAMILY.op(f"aten::max_pool{spatial}d", infer=infer, lower=lower, kind="window")
+    def max_pool(self: Array, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> Array:
+        views = windows(spec_of(self), k, s, p, d, ceil).views(self, _lowest(dtypes.by_numpy(self.dtype)))
+        result = views[0].copy()
+        for view in views[1:]:
+            np.maximum(result, view, out=result)
+        return result
+
+    def infer_with_indices(self: TensorSpec, *geometry: Any) -> tuple[TensorSpec, TensorSpec]:
+        spec = infer(self, *geometry)
+        return spec, TensorSpec(spec.shape, dtypes.I64)
+
+    @FAMILY.op(f"aten::max_pool{spatial}d_with_indices", infer=infer_with_indices)
+    def max_pool_with_indices(self: Array, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> tuple[Array, Array]:
+        shape = windows(spec_of(self), k, s, p, d, ceil)
+        extents = self.shape[-spatial:]
+        places = np.broadcast_to(np.arange(math.prod(extents)).reshape(extents), self.shape)
+        values = np.stack(shape.views(self, _lowest(dtypes.by_numpy(self.dtype))))
+        best = np.argmax(values, axis=0)[None]
+        indices = np.take_along_axis(np.stack(shape.views(places, -1)), best, 0)[0]
+        return np.take_along_axis(values, best, 0)[0], indices
+
+
+def _avg_pool(spatial: int) -> None:
+    has_divisor = spatial > 1
+
+    def windows(self: TensorSpec, k: Any, s: Any, p: Any, ceil: bool) -> Windows:
+        return Windows(self.shape, spatial, k, s, p, 1, ceil)
+
+    def counts(shape: Windows, include_pad: bool, divisor: int | None) -> Array:
+        """How many elements each window is divided by."""
+        if divisor is not None:
+            return np.full(shape.sizes, divisor)
+        total = np.ones(shape.sizes, np.int64)
+        for i in range(spatial):
+            n, p = shape.shape[-spatial + i], shape.padding[i]
+            start = np.arange(shape.sizes[i]) * shape.stride[i] - p
+            end = np.minimum(start + shape.kernel[i], n + p)
+            if not include_pad:
+                start, end = np.maximum(start, 0), np.minimum(end, n)
+            total = total * (end - start).reshape([-1 if j == i else 1 for j in range(spatial)])
+        return total
+
+    def infer(self: TensorSpec, k: Any, s: Any, p: Any, ceil: bool, include_pad: bool, divisor: int | None = None) -> TensorSpec:
+        return TensorSpec(windows(self, k, s, p, ceil).result, self.dtype)
+
+    def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+        x, k, s, p, ceil, include_pad, *rest = arguments
+        shape = windows(x.spec, k, s, p, ceil)
+        divisors = counts(shape, include_pad, rest[0] if rest else None)
+        if divisors.min() != divisors.max():
+            raise CodegenError(f"avg_pool{spatial}d: windows of different sizes have no native form yet")
+        wide = computation_dtype(x.spec.dtype)
+        total = shape.lower(kernel, x, wide, 0, lambda a, b: a + b, f"aten::avg_pool{spatial}d")
+        count = float(divisors.min())
+        spec = TensorSpec(shape.result, x.spec.dtype)
+        return kernel.elementwise([total], spec, lambda a: (a / count).to(x.spec.dtype), "divide")
+
+    @FAMILY.op(f"aten::avg_pool{spatial}d", infer=infer, lower=lower, kind="window")
+    def avg_pool(
+        self: Array, k: Any, s: Any, p: Any, ceil: bool, include_pad: bool, divisor: int | None = None
+    ) -> Array:
+        shape = windows(spec_of(self), k, s, p, ceil)
+        wide = self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy, copy=False)
+        total = sum(shape.views(wide, 0)) / counts(shape, include_pad, divisor if has_divisor else None)
+        return np.asarray(total).astype(self.dtype)
+
+
+def _adaptive_bounds(n: int, outputs: int) -> list[tuple[int, int]]:
+    return [(i * n // outputs, -(-(i + 1) * n // outputs)) for i in range(outputs)]
+
+
+def _adaptive(spatial: int) -> None:
+    def sizes(shape: Sequence[int], output_size: Any) -> list[int]:
+        wanted = pair(output_size, spatial)
+        return [shape[-spatial + i] if n is None or n < 0 else n for i, n in enumerate(wanted)]
+
+    @composite(FAMILY, f"aten::adaptive_avg_pool{spatial}d")
+    def adaptive_avg_pool(aten: Aten, self: Any, output_size: Any) -> Any:
+        shape = aten.shape(self)
+        wanted = sizes(shape, output_size)
+        if all(n == 1 for n in wanted):
+            return aten("mean.dim", self, list(range(-spatial, 0)), True)
+        if all(n and shape[-spatial + i] % n == 0 for i, n in enumerate(wanted)):
+            kernel = [shape[-spatial + i] // n for i, n in enumerate(wanted)]
+            return aten(f"avg_pool{spatial}d", self, kernel)
+        if spatial == 1:
+            wide = aten("_adaptive_avg_pool2d", aten("unsqueeze", self, -2), [1, *wanted])
+            return aten("squeeze.dim", wide, -2)
+        return aten(f"_adaptive_avg_pool{spatial}d", self, wanted)
+
+    def infer(self: TensorSpec, output_size: Any) -> TensorSpec:
+        return TensorSpec((*self.shape[:-spatial], *sizes(self.shape, output_size)), self.dtype)
+
+    if spatial > 1:
+
+        @FAMILY.op(f"aten::_adaptive_avg_pool{spatial}d", infer=infer)
+        def uneven_adaptive_avg_pool(self: Array, output_size: Any) -> Array:
+            wide = self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy, copy=False)
+            for i, n in enumerate(sizes(self.shape, output_size)):
+                axis = self.ndim - spatial + i
+                bounds = _adaptive_bounds(self.shape[axis], n)
+                wide = np.stack([wide.take(range(a, b), axis).mean(axis) for a, b in bounds], axis)
+            return wide.astype(self.dtype)
+
+    def infer_max(self: TensorSpec, output_size: Any) -> tuple[TensorSpec, TensorSpec]:
+        spec = infer(self, output_size)
+        return spec, TensorSpec(spec.shape, dtypes.I64)
+
+    @FAMILY.op(f"aten::adaptive_max_pool{spatial}d", infer=infer_max)
+    def adaptive_max_pool(self: Array, output_size: Any) -> tuple[Array, Array]:
+        wanted = sizes(self.shape, output_size)
+        extents = self.shape[-spatial:]
+        bounds = [_adaptive_bounds(n, m) for n, m in zip(extents, wanted, strict=True)]
+        values = np.empty((*self.shape[:-spatial], *wanted), self.dtype)
+        places = np.empty(values.shape, np.int64)
+        numbers = np.arange(math.prod(extents)).reshape(extents)
+        for at in np.ndindex(*wanted):
+            cut = tuple(slice(*bounds[i][j]) for i, j in enumerate(at))
+            window = self[(..., *cut)].reshape(*self.shape[:-spatial], -1)
+            best = window.argmax(-1)
+            values[(..., *at)] = np.take_along_axis(window, best[..., None], -1)[..., 0]
+            places[(..., *at)] = numbers[cut].reshape(-1)[best]
+        return values, places
+
+
+for _spatial in (1, 2, 3):
+    _max_pool(_spatial)
+    _avg_pool(_spatial)
+    _adaptive(_spatial)

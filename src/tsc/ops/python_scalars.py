@@ -1,0 +1,217 @@
+"""Arithmetic on Python numbers, as TorchScript does it: 64-bit integers that wrap, IEEE floats that never raise."""
+
+from __future__ import annotations
+
+import cmath
+import math
+from collections.abc import Callable
+from typing import Any
+
+from tsc.dialects import schema as schemas
+from tsc.dialects import torch_types as tt
+from tsc.dialects.schema import Schema
+from tsc.ops.registry import Family
+
+FAMILY = Family()
+_NUMBERS = (tt.INT, tt.FLOAT, tt.BOOL, tt.NUMBER, tt.COMPLEX)
+
+
+def wrap64(value: Any) -> Any:
+    """An int reduced to 64 bits, two's complement; anything else as it is."""
+    if type(value) is not int or -(2**63) <= value < 2**63:
+        return value
+    value &= 2**64 - 1
+    return value - 2**64 if value >> 63 else value
+
+
+def divide(a: Any, b: Any) -> Any:
+    """True division; of floats by zero, an infinity or NaN.
+
+    Raises:
+        ZeroDivisionError: an integer or complex division by zero.
+    """
+    if b == 0 and not isinstance(a, complex) and (isinstance(a, float) or isinstance(b, float)):
+        return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, math.copysign(1, a) * math.copysign(1, b))
+    return a / b
+
+
+def floor_divide(a: Any, b: Any) -> Any:
+    """Python's ``//``; of floats by zero, as `divide`."""
+    if b == 0 and (isinstance(a, float) or isinstance(b, float)):
+        return divide(float(a), b)
+    return a // b
+
+
+def remainder(a: Any, b: Any) -> Any:
+    """Python's ``%``; NaN for floats by zero."""
+    if b == 0 and (isinstance(a, float) or isinstance(b, float)):
+        return math.nan
+    return a % b
+
+
+def power(a: Any, b: Any) -> Any:
+    """The power as a float (or complex); overflow gives an infinity, a negative base with a fraction NaN."""
+    if isinstance(a, complex) or isinstance(b, complex):
+        return complex(a) ** complex(b)
+    try:
+        return math.pow(a, b)
+    except OverflowError:
+        return math.inf if a > 0 or b % 2 == 0 else -math.inf
+    except ValueError:
+        return math.inf if a == 0 else math.nan
+
+
+def int_power(a: int, b: int) -> int:
+    """The power of ints as an int; negative exponents give 0, 1 or -1."""
+    if b >= 0:
+        return wrap64(pow(a, b, 2**64)) if a >= 0 else wrap64(a**b)
+    return {1: 1, -1: -1 if b % 2 else 1}.get(a, 0)
+
+
+def _ieee(function: Callable[..., Any], beyond: float = math.inf) -> Callable[..., Any]:
+    """`function` without exceptions: outside its domain NaN, on overflow `beyond`."""
+
+    def total(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except OverflowError:
+            return beyond
+        except ValueError:
+            return math.nan
+
+    return total
+
+
+def _log(function: Callable[[Any], float]) -> Callable[[Any], float]:
+    return lambda x: -math.inf if x == 0 else _ieee(function)(x)
+
+
+def round_half_even(x: Any) -> float:
+    """The nearest integer as a float, halves to the even one."""
+    return x if math.isinf(x) or math.isnan(x) else float(round(x))
+
+
+def _to_int(function: Callable[[Any], int]) -> Callable[[Any], int]:
+    return lambda x: function(x)
+
+
+_BINARY: dict[str, Callable[..., Any]] = {
+    "aten::add": lambda a, b: a + b, "aten::sub": lambda a, b: a - b, "aten::mul": lambda a, b: a * b, "aten::div": divide,
+    "aten::floordiv": floor_divide, "aten::remainder": remainder, "aten::pow": power, "aten::eq": lambda a, b: a == b,
+    "aten::ne": lambda a, b: a != b, "aten::lt": lambda a, b: a < b, "aten::le": lambda a, b: a <= b,
+    "aten::gt": lambda a, b: a > b, "aten::ge": lambda a, b: a >= b, "aten::__and__": lambda a, b: a & b,
+    "aten::__or__": lambda a, b: a | b, "aten::__xor__": lambda a, b: a ^ b, "aten::__lshift__": lambda a, b: a << b,
+    "aten::__rshift__": lambda a, b: a >> b, "aten::fmod": _ieee(math.fmod), "aten::mathremainder": _ieee(math.remainder),
+    "aten::atan2": math.atan2, "aten::copysign": math.copysign, "aten::gcd": math.gcd, "prim::min": min, "prim::max": max,
+    "aten::floor_divide": floor_divide, "aten::ldexp": _ieee(math.ldexp), "aten::log": lambda a, b: divide(_log(math.log)(a), _log(math.log)(b)),
+}  # fmt: skip
+_UNARY: dict[str, Callable[..., Any]] = {
+    "aten::neg": lambda a: -a, "aten::__not__": lambda a: not a, "aten::abs": abs, "prim::abs": abs,
+    "aten::ceil": lambda x: math.ceil(x), "aten::floor": lambda x: math.floor(x), "aten::round": round_half_even, "aten::Int": int,
+    "aten::Float": float, "aten::Bool": bool, "aten::bitwise_not": lambda a: ~a,
+}  # fmt: skip
+_FLOAT_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "sqrt": _ieee(math.sqrt), "exp": _ieee(math.exp), "expm1": _ieee(math.expm1), "log": _log(math.log),
+    "log2": _log(math.log2), "log10": _log(math.log10), "log1p": _ieee(math.log1p, -math.inf), "sin": _ieee(math.sin),
+    "cos": _ieee(math.cos), "tan": _ieee(math.tan), "asin": _ieee(math.asin), "acos": _ieee(math.acos), "atan": math.atan,
+    "sinh": _ieee(math.sinh), "cosh": _ieee(math.cosh), "tanh": math.tanh, "asinh": math.asinh, "acosh": _ieee(math.acosh),
+    "atanh": _ieee(math.atanh), "erf": math.erf, "erfc": math.erfc, "gamma": _ieee(math.gamma), "lgamma": _ieee(math.lgamma),
+    "fabs": math.fabs, "degrees": math.degrees, "radians": math.radians, "isnan": math.isnan, "isinf": math.isinf,
+    "isfinite": math.isfinite,
+}  # fmt: skip
+_COMPLEX = {name: getattr(cmath, name) for name in "sqrt exp log log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh".split()}
+
+
+def _is_scalar(schema: Schema, arity: int) -> bool:
+    return len(schema.arguments) == arity and all(a.type in _NUMBERS for a in schema.arguments)
+
+
+def _define(name: str, function: Callable[..., Any], arity: int) -> None:
+    for schema in schemas.overloads(name):
+        if _is_scalar(schema, arity) and schema.full_name not in FAMILY.operators:
+            _define_overload(schema, function)
+
+
+def _define_overload(schema: Schema, function: Callable[..., Any]) -> None:
+    result = schema.results[0].type
+    convert: dict[Any, Callable[[Any], Any]] = {tt.INT: lambda v: wrap64(int(v)), tt.FLOAT: float, tt.BOOL: bool, tt.COMPLEX: complex}
+    finish = convert.get(result, wrap64)
+
+    @FAMILY.op(schema.full_name, kind="python")
+    def scalar(*arguments: Any) -> Any:
+        return finish(function(*arguments))
+
+
+@FAMILY.op("aten::pow.int_to_int", kind="python")
+def pow_int_to_int(a: int, b: int) -> int:
+    """The power of ints as an int."""
+    return int_power(a, b)
+
+
+for _name, _function in _BINARY.items():
+    _define(_name, _function, 2)
+for _name, _function in _UNARY.items():
+    _define(_name, _function, 1)
+
+
+def _number_function(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    imaginary = _COMPLEX.get(name)
+    return lambda x: imaginary(x) if imaginary and isinstance(x, complex) else real(x)
+
+
+for _name, _function in _FLOAT_FUNCTIONS.items():
+    _define(f"aten::{_name}", _number_function(_name, _function), 1)
+
+
+@FAMILY.op("aten::Float.str", kind="python")
+def float_of_str(a: str) -> float:
+    """The number a string spells."""
+    return float(a)
+
+
+@FAMILY.op("aten::Int.str", kind="python")
+def int_of_str(a: str) -> int:
+    """The integer a string spells."""
+    return int(a)
+
+
+@FAMILY.op("aten::factorial.int", kind="python")
+def factorial(a: int) -> int:
+    """``a!``."""
+    return wrap64(math.factorial(a))
+
+
+@FAMILY.op("aten::divmod.int", "aten::divmod.float", "aten::divmod.int_float", "aten::divmod.float_int", kind="python")
+def divmod_(a: Any, b: Any) -> tuple[Any, Any]:
+    """Python's ``divmod``."""
+    return divmod(a, b)
+
+
+@FAMILY.op("aten::modf", kind="python")
+def modf(a: float) -> tuple[float, float]:
+    """Fraction and integer part."""
+    return math.modf(a)
+
+
+@FAMILY.op("aten::frexp", kind="python")
+def frexp(a: float) -> tuple[float, int]:
+    """Mantissa and exponent."""
+    return math.frexp(a)
+
+
+@FAMILY.op("aten::Complex.int_int", "aten::Complex.int_float", "aten::Complex.float_int", "aten::Complex.float_float", kind="python")
+def complex_of(x: Any, y: Any) -> complex:
+    """``x + iy``."""
+    return complex(x, y)
+
+
+@FAMILY.op("aten::__is__", kind="python")
+def is_(self: Any, obj: Any) -> bool:
+    """Identity; of constants, None above all."""
+    return self is obj
+
+
+@FAMILY.op("aten::__isnot__", kind="python")
+def is_not(self: Any, obj: Any) -> bool:
+    """The opposite of identity."""
+    return self is not obj

@@ -1,0 +1,207 @@
+"""Questions about a tensor, and the crossings between tensors and Python numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.ops.promotion import of_number
+from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.shapes import wrap_dim
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+
+
+def _query(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A question answered by the spec alone; the function works on arrays and specs alike through ``shape`` and ``dtype``."""
+
+    def register(question: Callable[..., Any]) -> Callable[..., Any]:
+        def on_array(self: Array, *rest: Any) -> Any:
+            return question(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)), *rest)
+
+        return FAMILY.op(*names, fold=question, kind="query")(on_array)
+
+    return register
+
+
+@_query("aten::size.int")
+def size_int(self: TensorSpec, dim: int) -> int:
+    """The size of one dim."""
+    return self.shape[wrap_dim(dim, self.ndim)]
+
+
+@_query("aten::size", "aten::sym_size")
+def size(self: TensorSpec) -> list[int]:
+    """The sizes."""
+    return list(self.shape)
+
+
+@_query("aten::dim")
+def dim(self: TensorSpec) -> int:
+    """The number of dims."""
+    return self.ndim
+
+
+@_query("aten::len.Tensor")
+def length(self: TensorSpec) -> int:
+    """The size of the first dim.
+
+    Raises:
+        TypeError: the tensor has no dims.
+    """
+    if not self.ndim:
+        raise TypeError("len() of a 0-d tensor")
+    return self.shape[0]
+
+
+@_query("aten::numel")
+def numel(self: TensorSpec) -> int:
+    """The number of elements."""
+    return self.size
+
+
+@_query("prim::dtype")
+def dtype(self: TensorSpec) -> int:
+    """PyTorch's number of the element type."""
+    return self.dtype.code
+
+
+@_query("prim::layout")
+def layout(self: TensorSpec) -> int:
+    """Always strided."""
+    return 0
+
+
+@_query("prim::itemsize", "aten::element_size")
+def itemsize(self: TensorSpec) -> int:
+    """Bytes of one element."""
+    return self.dtype.size_bytes
+
+
+@_query("aten::is_floating_point")
+def is_floating_point(self: TensorSpec) -> bool:
+    """Whether the elements are real floats."""
+    return self.dtype.is_floating
+
+
+@_query("aten::is_complex")
+def is_complex(self: TensorSpec) -> bool:
+    """Whether the elements are complex."""
+    return self.dtype.is_complex
+
+
+@_query("aten::is_signed")
+def is_signed(self: TensorSpec) -> bool:
+    """Whether elements below zero exist."""
+    return self.dtype.is_signed
+
+
+@_query("prim::is_cpu")
+def is_cpu(self: TensorSpec) -> bool:
+    """Always."""
+    return True
+
+
+@_query(
+    "prim::is_cuda", "prim::is_ipu", "prim::is_maia", "prim::is_meta", "prim::is_mkldnn", "prim::is_mps", "prim::is_mtia",
+    "prim::is_nested", "prim::is_quantized", "prim::is_sparse", "prim::is_sparse_csr", "prim::is_vulkan", "prim::is_xla",
+    "prim::is_xpu", "prim::requires_grad",
+)  # fmt: skip
+def never(self: TensorSpec) -> bool:
+    """Never: tensors are dense, on the CPU, and without gradients."""
+    return False
+
+
+@_query("prim::device")
+def device(self: TensorSpec) -> str:
+    """Always ``cpu``."""
+    return "cpu"
+
+
+@FAMILY.op("aten::stride")
+def stride(self: Array) -> list[int]:
+    """Steps between neighbours of each dim, in elements."""
+    return [s // self.itemsize for s in self.strides]
+
+
+@FAMILY.op("aten::stride.int")
+def stride_int(self: Array, dim: int) -> int:
+    """The step of one dim, in elements."""
+    return self.strides[wrap_dim(dim, self.ndim)] // self.itemsize
+
+
+@FAMILY.op("aten::storage_offset")
+def storage_offset(self: Array) -> int:
+    """The distance from the start of the memory this is a view of, in elements."""
+    root: Any = self
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    return (self.__array_interface__["data"][0] - root.__array_interface__["data"][0]) // self.itemsize
+
+
+@FAMILY.op("aten::is_contiguous", "aten::is_contiguous.memory_format")
+def is_contiguous(self: Array, memory_format: int = 0) -> bool:
+    """Whether the elements lie in row-major order (or, for ``channels_last``, with the channels innermost)."""
+    if memory_format == 2:
+        return self.ndim == 4 and self.transpose(0, 2, 3, 1).flags.c_contiguous
+    return self.flags.c_contiguous
+
+
+@FAMILY.op("prim::data")
+def data(self: Array) -> Array:
+    """The same tensor."""
+    return self.view()
+
+
+@FAMILY.op(
+    "aten::item", "aten::ScalarImplicit", "aten::IntImplicit", "aten::FloatImplicit", "aten::ComplexImplicit", kind="item"
+)
+def item(self: Array) -> Any:
+    """The only element, as a Python number.
+
+    Raises:
+        RuntimeError: there is not exactly one.
+    """
+    if self.size != 1:
+        raise RuntimeError(f"a Tensor with {self.size} elements cannot be converted to Scalar")
+    return self.item()
+
+
+def _conversion(name: str, convert: Callable[[Any], Any]) -> None:
+    @FAMILY.op(f"aten::{name}.Tensor", kind="item")
+    def to_number(a: Array) -> Any:
+        return convert(item(a))
+
+
+_conversion("Int", int)
+_conversion("Float", float)
+_conversion("Bool", bool)
+
+
+@FAMILY.op("aten::is_nonzero", kind="item")
+def is_nonzero(self: Array) -> bool:
+    """Whether the only element is nonzero."""
+    if self.size != 1:
+        what = "no values" if self.size == 0 else "more than one value"
+        raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+    return bool(self.item())
+
+
+def _number_spec(a: Any) -> TensorSpec:
+    return TensorSpec((), dtypes.F64 if isinstance(a, float) else of_number(a))
+
+
+@FAMILY.op("prim::NumToTensor.Scalar", "prim::NumToTensor.bool", infer=_number_spec)
+def number_to_tensor(a: Any) -> Array:
+    """A 0-dim tensor: int64, float64 or bool."""
+    return np.asarray(a, dtype=_number_spec(a).dtype.numpy)
+
+
+@FAMILY.op("aten::scalar_tensor", infer=lambda s, dtype, *_: TensorSpec((), dtypes.F32 if dtype is None else dtypes.by_code(dtype)))
+def scalar_tensor(s: Any, dtype: int | None, layout: Any, device: Any, pin_memory: Any) -> Array:
+    """A 0-dim tensor, float32 unless `dtype` says otherwise."""
+    return np.asarray(s, dtype=(dtypes.F32 if dtype is None else dtypes.by_code(dtype)).numpy)

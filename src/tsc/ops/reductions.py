@@ -1,0 +1,392 @@
+"""Reductions over dims: sums, means, extrema and their places, any/all, norms, variances."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.dtypes import DType
+from tsc.errors import DTypeError, ShapeError
+from tsc.ops.composite import Aten, composite
+from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
+from tsc.ops.promotion import computation_dtype
+from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.scalar import Scalar
+from tsc.ops.shapes import reduced, wrap_dim, wrap_dims
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+Combine = Callable[[Scalar, Scalar], Scalar]
+
+
+def lower_reduction(
+    kernel: KernelBuilder, x: KernelValue, dims: Sequence[int], keepdim: bool, dtype: DType, init: Any, combine: Combine, doc: str
+) -> KernelValue:
+    """Reduce `x`, converted to `dtype`, over `dims`; the result has shape `reduced(...)`."""
+    kept = [i for i in range(x.spec.ndim) if i not in dims]
+    spec = TensorSpec(tuple(x.spec.shape[i] for i in kept), dtype)
+    iterators = "".join("p" if i in kept else "r" for i in range(x.spec.ndim))
+    output = Output(spec, affine(x.spec.ndim, [dim(i) for i in kept]), init)
+
+    def body(_: BodyBuilder, inputs: list[Scalar], accumulators: list[Scalar]) -> list[Scalar]:
+        return [combine(accumulators[0], inputs[0].to(dtype))]
+
+    pair = (x, affine(x.spec.ndim, [dim(i) for i in range(x.spec.ndim)]))
+    result = kernel.generic([pair], [output], iterators, body, doc)[0]
+    if not keepdim:
+        return result
+    return result.view(reduced(x.spec.shape, dims, True), [dim(i) for i in kept])
+
+
+def _sum_dtype(dtype: DType, requested: int | None) -> DType:
+    if requested is not None:
+        return dtypes.by_code(requested)
+    return dtype if dtype.is_floating or dtype.is_complex else dtypes.I64
+
+
+def _sum_infer(self: TensorSpec, dim: Any, keepdim: bool, dtype: int | None) -> TensorSpec:
+    return TensorSpec(reduced(self.shape, wrap_dims(dim, self.ndim), keepdim), _sum_dtype(self.dtype, dtype))
+
+
+def _sum_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    x, dim, keepdim, dtype = arguments
+    result = _sum_dtype(x.spec.dtype, dtype)
+    total = lower_reduction(
+        kernel, x, wrap_dims(dim, x.spec.ndim), keepdim, computation_dtype(result), 0, lambda a, b: a + b, "aten::sum"
+    )
+    return _converted(kernel, total, result)
+
+
+def _converted(kernel: KernelBuilder, x: KernelValue, dtype: DType) -> KernelValue:
+    if x.spec.dtype is dtype:
+        return x
+    return kernel.elementwise([x], TensorSpec(x.spec.shape, dtype), lambda s: s.to(dtype), "convert")
+
+
+@FAMILY.op("aten::sum.dim_IntList", infer=_sum_infer, lower=_sum_lower, kind="reduction")
+def sum_dim(self: Array, dim: Any, keepdim: bool, dtype: int | None) -> Array:
+    """The sum over `dim` (all dims when None); integers are summed as int64, 16-bit floats in float32."""
+    result = _sum_dtype(dtypes.by_numpy(self.dtype), dtype)
+    accumulate = computation_dtype(result).numpy
+    total = np.sum(self.astype(accumulate, copy=False), axis=wrap_dims(dim, self.ndim), keepdims=keepdim)
+    return np.asarray(total).astype(result.numpy, copy=False)
+
+
+@composite(FAMILY, "aten::sum")
+def sum_all(aten: Aten, self: Any, dtype: int | None) -> Any:
+    """The sum of all elements."""
+    return aten("sum.dim_IntList", self, None, False, dtype=dtype)
+
+
+@composite(FAMILY, "aten::mean.dim")
+def mean_dim(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) -> Any:
+    """The mean over `dim`.
+
+    Raises:
+        DTypeError: integers, unless a floating `dtype` is given.
+    """
+    source = aten.dtype(self) if dtype is None else dtypes.by_code(dtype)
+    if not (source.is_floating or source.is_complex):
+        raise DTypeError(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            f"Got: {source.name}"
+        )
+    shape = aten.shape(self)
+    count = math.prod(shape[i] for i in wrap_dims(dim, len(shape)))
+    wide = computation_dtype(source)
+    total = aten("sum.dim_IntList", self, dim, keepdim, dtype=wide.code)
+    mean = aten("div.Scalar", total, float(count)) if count else aten("div.Scalar", total, 0.0)
+    return mean if wide is source else aten("to.dtype", mean, source.code)
+
+
+@composite(FAMILY, "aten::mean")
+def mean_all(aten: Aten, self: Any, dtype: int | None) -> Any:
+    """The mean of all elements."""
+    return aten("mean.dim", self, None, False, dtype=dtype)
+
+
+def _extremum(name: str, better: str) -> None:
+    """Define amax/amin, max/min of everything and max/min along a dim."""
+    upward = name == "max"
+
+    def worst(dtype: DType) -> Any:
+        if dtype is dtypes.BOOL:
+            return not upward
+        if dtype.is_floating:
+            return -math.inf if upward else math.inf
+        limits = np.iinfo(dtype.numpy)
+        return int(limits.min if upward else limits.max)
+
+    def combine(a: Scalar, b: Scalar) -> Scalar:
+        return a.maximum(b) if upward else a.minimum(b)
+
+    def require_elements(shape: Sequence[int], dims: Sequence[int]) -> None:
+        if any(shape[i] == 0 for i in dims):
+            raise ShapeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
+
+    def infer_a(self: TensorSpec, dim: Any, keepdim: bool) -> TensorSpec:
+        dims = wrap_dims(dim, self.ndim)
+        require_elements(self.shape, dims)
+        return TensorSpec(reduced(self.shape, dims, keepdim), self.dtype)
+
+    def lower_a(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+        x, dim, keepdim = arguments
+        dims = wrap_dims(dim, x.spec.ndim)
+        wide = computation_dtype(x.spec.dtype)
+        result = lower_reduction(kernel, x, dims, keepdim, wide, worst(wide), combine, f"aten::a{name}")
+        return _converted(kernel, result, x.spec.dtype)
+
+    @FAMILY.op(f"aten::a{name}", infer=infer_a, lower=lower_a, kind="reduction")
+    def extremum(self: Array, dim: Any, keepdim: bool) -> Array:
+        dims = wrap_dims(dim, self.ndim)
+        require_elements(self.shape, dims)
+        return np.asarray((np.max if upward else np.min)(self, axis=dims, keepdims=keepdim))
+
+    @composite(FAMILY, f"aten::{name}")
+    def extremum_of_all(aten: Aten, self: Any) -> Any:
+        return aten(f"a{name}", self, [], False)
+
+    def infer_dim(self: TensorSpec, dim: int, keepdim: bool) -> tuple[TensorSpec, TensorSpec]:
+        values = infer_a(self, [dim], keepdim)
+        return values, TensorSpec(values.shape, dtypes.I64)
+
+    def lower_dim(kernel: KernelBuilder, arguments: Sequence[Any]) -> tuple[KernelValue, KernelValue]:
+        x, dim, keepdim = arguments
+        values, places = _lower_with_index(kernel, x, wrap_dim(dim, x.spec.ndim), keepdim, better, worst)
+        return values, places
+
+    @FAMILY.op(f"aten::{name}.dim", infer=infer_dim, lower=lower_dim, kind="reduction")
+    def extremum_along(self: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
+        axis = wrap_dim(dim, self.ndim)
+        places = arg_extremum(self, axis, keepdim)
+        if not self.ndim:
+            return self.copy(), places
+        indices = places if keepdim else np.expand_dims(places, axis)
+        values = np.take_along_axis(self, indices, axis)
+        return (values if keepdim else values.squeeze(axis)), places
+
+    def arg_extremum(self: Array, axis: int, keepdim: bool) -> Array:
+        require_elements(self.shape, (axis,) if self.ndim else ())
+        if not self.ndim:
+            return np.zeros((), np.int64)
+        find = np.argmax if upward else np.argmin
+        wide = self.astype(np.float32) if dtypes.by_numpy(self.dtype) in dtypes.REDUCED else self
+        return np.asarray(find(wide, axis=axis, keepdims=keepdim), dtype=np.int64)
+
+    def infer_arg(self: TensorSpec, dim: int | None, keepdim: bool) -> TensorSpec:
+        dims = tuple(range(self.ndim)) if dim is None else (wrap_dim(dim, self.ndim),)
+        require_elements(self.shape, dims if self.ndim else ())
+        return TensorSpec(reduced(self.shape, dims, keepdim), dtypes.I64)
+
+    def lower_arg(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+        x, dim, keepdim = arguments
+        if dim is None:
+            flat = kernel.reshape(x, (x.spec.size,))
+            place = _lower_with_index(kernel, flat, 0, False, better, worst)[1]
+            return kernel.reshape(place, (1,) * x.spec.ndim) if keepdim else place
+        return _lower_with_index(kernel, x, wrap_dim(dim, x.spec.ndim), keepdim, better, worst)[1]
+
+    @FAMILY.op(f"aten::arg{name}", infer=infer_arg, lower=lower_arg, kind="reduction")
+    def place_of_extremum(self: Array, dim: int | None, keepdim: bool) -> Array:
+        if dim is None:
+            place = arg_extremum(self.reshape(-1), 0, False)
+            return place.reshape((1,) * self.ndim) if keepdim else place
+        return arg_extremum(self, wrap_dim(dim, self.ndim), keepdim)
+
+
+def _lower_with_index(
+    kernel: KernelBuilder, x: KernelValue, axis: int, keepdim: bool, better: str, worst: Callable[[DType], Any]
+) -> tuple[KernelValue, KernelValue]:
+    """Value and first index of the extremum along `axis`; the first NaN wins over everything."""
+    rank = x.spec.ndim
+    if rank == 0:
+        place = kernel.full(TensorSpec((), dtypes.I64), 0)
+        return kernel.elementwise([x], x.spec, lambda s: s, "copy"), place
+    kept = [i for i in range(rank) if i != axis]
+    shape = tuple(x.spec.shape[i] for i in kept)
+    wide = computation_dtype(x.spec.dtype)
+    mapping = affine(rank, [dim(i) for i in kept])
+    outputs = [Output(TensorSpec(shape, wide), mapping, worst(wide)), Output(TensorSpec(shape, dtypes.I64), mapping, -1)]
+
+    def body(builder: BodyBuilder, inputs: list[Scalar], accumulators: list[Scalar]) -> list[Scalar]:
+        element, (best, place) = inputs[0].to(wide), accumulators
+        wins = (element > best if better == "gt" else element < best) | (place < 0)
+        if wide.is_floating:
+            wins = (wins | element.is_nan()) & ~(best.is_nan() & (place >= 0))
+        here = builder.index_scalar(axis, dtypes.I64)
+        return [wins.where(element, best), wins.where(here, place)]
+
+    iterators = "".join("r" if i == axis else "p" for i in range(rank))
+    pair = (x, affine(rank, [dim(i) for i in range(rank)]))
+    value, place = kernel.generic([pair], outputs, iterators, body, f"arg_{better}")
+    value = _converted(kernel, value, x.spec.dtype)
+    if keepdim:
+        target = reduced(x.spec.shape, [axis], True)
+        return value.view(target, [dim(i) for i in kept]), place.view(target, [dim(i) for i in kept])
+    return value, place
+
+
+_extremum("max", "gt")
+_extremum("min", "lt")
+
+
+def _prod_infer(self: TensorSpec, dim: int, keepdim: bool, dtype: int | None) -> TensorSpec:
+    return TensorSpec(reduced(self.shape, wrap_dims(dim, self.ndim), keepdim), _sum_dtype(self.dtype, dtype))
+
+
+def _prod_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    x, dim, keepdim, dtype = arguments
+    result = _sum_dtype(x.spec.dtype, dtype)
+    dims = wrap_dims(dim, x.spec.ndim)
+    product = lower_reduction(kernel, x, dims, keepdim, computation_dtype(result), 1, lambda a, b: a * b, "aten::prod")
+    return _converted(kernel, product, result)
+
+
+@FAMILY.op("aten::prod.dim_int", infer=_prod_infer, lower=_prod_lower, kind="reduction")
+def prod_dim(self: Array, dim: int, keepdim: bool, dtype: int | None) -> Array:
+    """The product over `dim`."""
+    result = _sum_dtype(dtypes.by_numpy(self.dtype), dtype)
+    wide = self.astype(computation_dtype(result).numpy)
+    return np.asarray(np.prod(wide, axis=wrap_dims(dim, self.ndim), keepdims=keepdim)).astype(result.numpy)
+
+
+@composite(FAMILY, "aten::prod")
+def prod_all(aten: Aten, self: Any, dtype: int | None) -> Any:
+    """The product of all elements."""
+    flat = aten("reshape", self, [-1])
+    return aten("prod.dim_int", flat, 0, False, dtype=dtype)
+
+
+def _truth(name: str) -> None:
+    """Define any/all: of everything, along one dim, along several."""
+    universal = name == "all"
+
+    def result_dtype(dtype: DType) -> DType:
+        return dtypes.U8 if dtype is dtypes.U8 else dtypes.BOOL
+
+    def infer(self: TensorSpec, dim: Any, keepdim: bool) -> TensorSpec:
+        return TensorSpec(reduced(self.shape, wrap_dims(dim, self.ndim), keepdim), result_dtype(self.dtype))
+
+    def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+        x, dim, keepdim = arguments
+        dims = wrap_dims(dim, x.spec.ndim)
+
+        def combine(a: Scalar, b: Scalar) -> Scalar:
+            return a & b if universal else a | b
+
+        found = lower_reduction(kernel, x, dims, keepdim, dtypes.BOOL, universal, combine, f"aten::{name}")
+        return _converted(kernel, found, result_dtype(x.spec.dtype))
+
+    @FAMILY.op(f"aten::{name}.dim", f"aten::{name}.dims", infer=infer, lower=lower, kind="reduction")
+    def truth(self: Array, dim: Any, keepdim: bool) -> Array:
+        found = (np.all if universal else np.any)(self != 0, axis=wrap_dims(dim, self.ndim), keepdims=keepdim)
+        return np.asarray(found).astype(result_dtype(dtypes.by_numpy(self.dtype)).numpy)
+
+    @composite(FAMILY, f"aten::{name}")
+    def truth_of_everything(aten: Aten, self: Any) -> Any:
+        return aten(f"{name}.dims", self, None, False)
+
+
+_truth("all")
+_truth("any")
+
+
+@composite(FAMILY, "aten::var.correction")
+def var_correction(aten: Aten, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+    """The variance over `dim`: squared deviations from the mean, divided by ``count - correction`` (1 when None)."""
+    shape = aten.shape(self)
+    dims = list(wrap_dims(dim, len(shape)))
+    deviation = aten("sub.Tensor", self, aten("mean.dim", self, dims, True))
+    total = aten("sum.dim_IntList", aten("mul.Tensor", deviation, deviation), dims, keepdim)
+    count = math.prod(shape[i] for i in dims) - (1 if correction is None else correction)
+    return aten("div.Scalar", total, float(max(count, 0)))
+
+
+@composite(FAMILY, "aten::var.dim")
+def var_dim(aten: Aten, self: Any, dim: Any, unbiased: bool, keepdim: bool) -> Any:
+    """The variance over `dim`; divided by ``count - 1`` if `unbiased`."""
+    return aten("var.correction", self, dim, correction=int(unbiased), keepdim=keepdim)
+
+
+@composite(FAMILY, "aten::var")
+def var_all(aten: Aten, self: Any, unbiased: bool) -> Any:
+    """The variance of all elements."""
+    return aten("var.correction", self, None, correction=int(unbiased), keepdim=False)
+
+
+@composite(FAMILY, "aten::std.correction")
+def std_correction(aten: Aten, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+    """The square root of the variance."""
+    return aten.sqrt(aten("var.correction", self, dim, correction=correction, keepdim=keepdim))
+
+
+@composite(FAMILY, "aten::std.dim")
+def std_dim(aten: Aten, self: Any, dim: Any, unbiased: bool, keepdim: bool) -> Any:
+    """The square root of the variance."""
+    return aten("std.correction", self, dim, correction=int(unbiased), keepdim=keepdim)
+
+
+@composite(FAMILY, "aten::std")
+def std_all(aten: Aten, self: Any, unbiased: bool) -> Any:
+    """The square root of the variance of all elements."""
+    return aten("std.correction", self, None, correction=int(unbiased), keepdim=False)
+
+
+@composite(FAMILY, "aten::logsumexp")
+def logsumexp(aten: Aten, self: Any, dim: Any, keepdim: bool) -> Any:
+    """``log(sum(exp(x)))``, shifted by the maximum so that it cannot overflow."""
+    top = aten.amax(self, dim, True)
+    finite = aten("where.ScalarOther", aten.isfinite(top), top, 0.0)
+    total = aten("sum.dim_IntList", aten.exp(aten("sub.Tensor", self, finite)), dim, keepdim)
+    shift = finite if keepdim else aten("sum.dim_IntList", finite, dim, False)
+    return aten("add.Tensor", aten.log(total), shift)
+
+
+@composite(FAMILY, "aten::linalg_vector_norm")
+def linalg_vector_norm(aten: Aten, self: Any, ord: Any, dim: Any, keepdim: bool, dtype: int | None) -> Any:
+    """``sum(|x| ** ord) ** (1 / ord)`` over `dim`; the extrema for infinite `ord`, the count of nonzeros for 0."""
+    x = self if dtype is None else aten("to.dtype", self, dtype)
+    if ord == 2:
+        return aten.sqrt(aten("sum.dim_IntList", aten("mul.Tensor", x, x), dim, keepdim))
+    size = aten.abs(x)
+    if math.isinf(ord):
+        return aten.amax(size, dim or [], keepdim) if ord > 0 else aten.amin(size, dim or [], keepdim)
+    if ord == 0:
+        return aten("sum.dim_IntList", aten("to.dtype", aten("ne.Scalar", x, 0), aten.dtype(x).code), dim, keepdim)
+    if ord == 1:
+        return aten("sum.dim_IntList", size, dim, keepdim)
+    powers = aten("sum.dim_IntList", aten("pow.Tensor_Scalar", size, ord), dim, keepdim)
+    return aten("pow.Tensor_Scalar", powers, 1.0 / ord)
+
+
+@composite(FAMILY, "aten::norm.ScalarOpt_dim")
+def norm_dim(aten: Aten, self: Any, p: Any, dim: Any, keepdim: bool) -> Any:
+    """`linalg_vector_norm` with `p` (2 when None)."""
+    return aten("linalg_vector_norm", self, 2 if p is None else p, dim, keepdim)
+
+
+@composite(FAMILY, "aten::norm.Scalar")
+def norm_all(aten: Aten, self: Any, p: Any) -> Any:
+    """`linalg_vector_norm` of all elements."""
+    return aten("linalg_vector_norm", self, p, None, False)
+
+
+def _cumulate(name: str, function: Callable[..., Any]) -> None:
+    def infer(self: TensorSpec, dim: int, dtype: int | None) -> TensorSpec:
+        wrap_dim(dim, self.ndim)
+        return TensorSpec(self.shape, _sum_dtype(self.dtype, dtype))
+
+    @FAMILY.op(f"aten::{name}", infer=infer)
+    def cumulate(self: Array, dim: int, dtype: int | None) -> Array:
+        result = _sum_dtype(dtypes.by_numpy(self.dtype), dtype)
+        wide = self.astype(computation_dtype(result).numpy)
+        axis = wrap_dim(dim, self.ndim)
+        return (function(wide, axis=axis) if self.ndim else wide).astype(result.numpy)
+
+
+_cumulate("cumsum", np.cumsum)
+_cumulate("cumprod", np.cumprod)

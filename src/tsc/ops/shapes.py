@@ -1,0 +1,96 @@
+"""Shape arithmetic shared by the operator families, with PyTorch's error messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from tsc.errors import BoundsError, ShapeError
+
+
+def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
+    """The shape all of `shapes` broadcast to.
+
+    Raises:
+        ShapeError: two sizes differ and neither is 1.
+    """
+    rank = max((len(s) for s in shapes), default=0)
+    result = [1] * rank
+    for shape in shapes:
+        for i, extent in enumerate(shape, rank - len(shape)):
+            if extent == result[i] or extent == 1:
+                continue
+            if result[i] != 1:
+                raise ShapeError(
+                    f"The size of tensor a ({result[i]}) must match the size of tensor b ({extent}) at non-singleton dimension {i}"
+                )
+            result[i] = extent
+    return tuple(result)
+
+
+def wrap_dim(dim: int, ndim: int) -> int:
+    """`dim` counted from the front.
+
+    Raises:
+        BoundsError: it is out of range.
+    """
+    low, high = (-ndim, ndim - 1) if ndim else (-1, 0)
+    if not low <= dim <= high:
+        raise BoundsError(f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})")
+    return dim % ndim if ndim else 0
+
+
+def wrap_dims(dims: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """Several dims counted from the front, sorted; None or an empty list means all of them."""
+    if dims is None or (not isinstance(dims, int) and len(dims) == 0):
+        return tuple(range(ndim))
+    wrapped = [wrap_dim(d, ndim) for d in ([dims] if isinstance(dims, int) else dims)]
+    if len(set(wrapped)) != len(wrapped):
+        repeated = next(d for d in wrapped if wrapped.count(d) > 1)
+        raise ShapeError(f"dim {repeated} appears multiple times in the list of dims")
+    return tuple(sorted(wrapped)) if ndim else ()
+
+
+def reduced(shape: Sequence[int], dims: Sequence[int], keepdim: bool) -> tuple[int, ...]:
+    """`shape` with `dims` reduced to one or dropped."""
+    if keepdim:
+        return tuple(1 if i in dims else n for i, n in enumerate(shape))
+    return tuple(n for i, n in enumerate(shape) if i not in dims)
+
+
+def infer_size(shape: Sequence[int], size: int) -> tuple[int, ...]:
+    """`shape` with its -1 (if any) computed so that it has `size` elements.
+
+    Raises:
+        ShapeError: that is not possible.
+    """
+    shape = tuple(shape)
+    known = prod(n for n in shape if n != -1)
+    unknown = shape.count(-1)
+    if unknown > 1:
+        raise ShapeError("only one dimension can be inferred")
+    if any(n < -1 for n in shape):
+        raise ShapeError(f"invalid shape dimension {min(shape)}")
+    if unknown and (known == 0 or size % known):
+        raise ShapeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+    if not unknown and known != size:
+        raise ShapeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+    return tuple(size // known if n == -1 else n for n in shape)
+
+
+def pair(values: int | Sequence[int], n: int = 2) -> tuple[int, ...]:
+    """`values` repeated to `n` entries when there is only one."""
+    values = (values,) if isinstance(values, int) else tuple(values)
+    return values * n if len(values) == 1 else values
+
+
+def window_size(size: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil: bool = False) -> int:
+    """How many windows fit: the output size of pooling and convolution.
+
+    Source: PyTorch aten/src/ATen/native/Pool.h, ``pooling_output_shape``.
+    """
+    span = size + 2 * padding - dilation * (kernel - 1) - 1
+    count = (span + (stride - 1 if ceil else 0)) // stride + 1
+    if ceil and (count - 1) * stride >= size + padding:
+        count -= 1
+    return count

@@ -1,0 +1,361 @@
+"""Views: reshapes, transposes, slices, broadcasts. Eagerly they alias their argument, as in PyTorch; in kernels they cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.errors import BoundsError, ShapeError
+from tsc.ops.composite import Aten, composite
+from tsc.ops.kernel_builder import KernelBuilder, KernelValue, dim
+from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.shapes import infer_size, wrap_dim
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+
+
+def dummy(spec: TensorSpec) -> Array:
+    """An array of one element that claims the shape of `spec`: shape functions run on it for free."""
+    return np.broadcast_to(np.empty((), spec.dtype.numpy), spec.shape)
+
+
+def _infer_by_running(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Infer a view by taking it of a `dummy`."""
+
+    def infer(self: TensorSpec, *rest: Any) -> Any:
+        result = view(dummy(self), *rest)
+        if isinstance(result, list):
+            return [TensorSpec(r.shape, self.dtype) for r in result]  # pyright: ignore
+        return TensorSpec(result.shape, self.dtype)
+
+    return infer
+
+
+def _view(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A view that is an affine map of indices: lowered by tracing where each element of a `dummy` comes from."""
+
+    def register(view: Callable[..., Any]) -> Callable[..., Any]:
+        def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> Any:
+            x = arguments[0]
+            results = view(dummy(x.spec), *arguments[1:])
+            probe = view(_index_probe(x.spec.shape), *arguments[1:])
+            if isinstance(results, list):
+                return [_affine_view(x, r.shape, p) for r, p in zip(results, probe, strict=True)]  # pyright: ignore
+            return _affine_view(x, results.shape, probe)
+
+        return FAMILY.op(*names, infer=_infer_by_running(view), lower=lower, kind="view")(view)
+
+    return register
+
+
+def _index_probe(shape: Sequence[int]) -> Array:
+    """An array of `shape` with distinguishable strides over imaginary memory; only its layout is ever looked at."""
+    strides = [8 * (2**20) ** i for i in range(1, len(shape) + 1)] if len(shape) <= 2 else _radix_strides(shape)
+    return np.lib.stride_tricks.as_strided(np.empty(1), shape, strides, writeable=False)
+
+
+def _radix_strides(shape: Sequence[int]) -> list[int]:
+    strides, step = [0] * len(shape), 8
+    for i in reversed(range(len(shape))):
+        strides[i] = step
+        step *= 2 * max(shape[i], 1)
+    return strides
+
+
+def _affine_view(x: KernelValue, shape: Sequence[int], probe: Array) -> KernelValue:
+    """Read the map off the strides and the offset of `probe`, a view of `_index_probe`."""
+    base = _index_probe(x.spec.shape)
+    source_strides = base.strides
+    origin = probe.base if probe.base is not None else probe
+    offset = probe.__array_interface__["data"][0] - _root_address(origin)
+    order = sorted(range(len(source_strides)), key=lambda i: -source_strides[i])
+    starts = [0] * len(source_strides)
+    for i in order:
+        starts[i], offset = divmod(offset, source_strides[i])
+    results: list[Any] = [starts[i] for i in range(len(source_strides))]
+    for axis, stride in enumerate(probe.strides):
+        if stride == 0 or shape[axis] == 1:
+            continue
+        source = next(i for i in order if stride % source_strides[i] == 0 and stride >= source_strides[i])
+        step = stride // source_strides[source]
+        term = dim(axis) * step if step != 1 else dim(axis)
+        results[source] = term + results[source] if results[source] != 0 else term
+    return x.view(tuple(shape), results)
+
+
+def _root_address(array: Any) -> int:
+    while getattr(array, "base", None) is not None and isinstance(array.base, np.ndarray):
+        array = array.base
+    return array.__array_interface__["data"][0]
+
+
+@_view("aten::transpose.int", "aten::swapaxes", "aten::swapdims")
+def transpose(self: Array, dim0: int, dim1: int) -> Array:
+    """Dims `dim0` and `dim1` exchanged."""
+    a, b = wrap_dim(dim0, self.ndim), wrap_dim(dim1, self.ndim)
+    return self.swapaxes(a, b) if self.ndim else self
+
+
+@_view("aten::t", "aten::numpy_T")
+def t(self: Array) -> Array:
+    """The transpose."""
+    return self.T
+
+
+@_view("aten::mT", "aten::adjoint", "aten::matrix_H")
+def matrix_transpose(self: Array) -> Array:
+    """The last two dims exchanged."""
+    return self.swapaxes(-1, -2)
+
+
+@_view("aten::permute")
+def permute(self: Array, dims: Sequence[int]) -> Array:
+    """Dims reordered."""
+    if len(dims) != self.ndim:
+        raise ShapeError(
+            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {self.ndim} is not equal to len(dims) = {len(dims)}"
+        )
+    return self.transpose([wrap_dim(d, self.ndim) for d in dims])
+
+
+@_view("aten::movedim.intlist", "aten::movedim.int", "aten::moveaxis.int", "aten::moveaxis.intlist")
+def movedim(self: Array, source: Any, destination: Any) -> Array:
+    """Dims `source` moved to the places `destination`."""
+    return np.moveaxis(self, source, destination)
+
+
+@_view("aten::unsqueeze")
+def unsqueeze(self: Array, dim: int) -> Array:
+    """A dim of size 1 inserted before `dim`."""
+    return np.expand_dims(self, wrap_dim(dim, self.ndim + 1))
+
+
+@_view("aten::squeeze")
+def squeeze(self: Array) -> Array:
+    """All dims of size 1 dropped."""
+    return self.squeeze()
+
+
+@_view("aten::squeeze.dim")
+def squeeze_dim(self: Array, dim: int) -> Array:
+    """Dim `dim` dropped if its size is 1."""
+    axis = wrap_dim(dim, self.ndim)
+    return self.squeeze(axis) if self.ndim and self.shape[axis] == 1 else self[...]
+
+
+@_view("aten::squeeze.dims")
+def squeeze_dims(self: Array, dim: Sequence[int]) -> Array:
+    """Those of the dims `dim` whose size is 1 dropped."""
+    axes = {wrap_dim(d, self.ndim) for d in dim}
+    return self.squeeze(tuple(a for a in axes if self.shape[a] == 1)) if self.ndim else self
+
+
+@_view("aten::expand")
+def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
+    """Dims of size 1 repeated without a copy; -1 keeps a size.
+
+    Raises:
+        ShapeError: a size other than 1 would have to change.
+    """
+    lead = len(size) - self.ndim
+    if lead < 0:
+        raise ShapeError(
+            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number of dimensions in the "
+            f"tensor ({self.ndim})"
+        )
+    target = [n if n != -1 else self.shape[i - lead] for i, n in enumerate(size)]
+    for i, n in enumerate(self.shape):
+        if n not in (1, target[lead + i]):
+            raise ShapeError(
+                f"The expanded size of the tensor ({target[lead + i]}) must match the existing size ({n}) at non-singleton "
+                f"dimension {lead + i}.  Target sizes: {list(size)}.  Tensor sizes: {list(self.shape)}"
+            )
+    return np.lib.stride_tricks.as_strided(
+        self, target, [0] * lead + [0 if m == 1 and n != 1 else s for m, n, s in zip(self.shape, target[lead:], self.strides, strict=True)]
+    )
+
+
+@_view("aten::expand_as")
+def expand_as(self: Array, other: Any) -> Array:
+    """Expanded to the shape of `other`."""
+    return expand(self, other.shape, False)
+
+
+@_view("aten::select.int")
+def select(self: Array, dim: int, index: int) -> Array:
+    """The slice `index` of dim `dim`, which is dropped.
+
+    Raises:
+        BoundsError: the index is out of range.
+    """
+    axis = wrap_dim(dim, self.ndim)
+    if self.ndim == 0:
+        raise BoundsError("select() cannot be applied to a 0-dim tensor.")
+    n = self.shape[axis]
+    if not -n <= index < n:
+        raise BoundsError(
+            f"select(): index {index} out of range for tensor of size {list(self.shape)} at dimension {dim}"
+        )
+    return self[(slice(None),) * axis + (index % n, ...)]
+
+
+@_view("aten::slice.Tensor")
+def slice_(self: Array, dim: int, start: int | None, end: int | None, step: int) -> Array:
+    """``self[..., start:end:step]`` in dim `dim`; limits beyond the ends are cut off."""
+    if step <= 0:
+        raise ShapeError("slice step must be positive")
+    axis = wrap_dim(dim, self.ndim)
+    return self[(slice(None),) * axis + (slice(start, end, step),)]
+
+
+@_view("aten::narrow")
+def narrow(self: Array, dim: int, start: int, length: int) -> Array:
+    """`length` elements of dim `dim` from `start`."""
+    axis = wrap_dim(dim, self.ndim)
+    n = self.shape[axis]
+    begin = start + n if start < 0 else start
+    if length < 0 or not 0 <= begin <= n - length:
+        raise ShapeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    return self[(slice(None),) * axis + (slice(begin, begin + length),)]
+
+
+@_view("aten::split.Tensor", "aten::split")
+def split(self: Array, split_size: int, dim: int) -> list[Array]:
+    """Pieces of `split_size` (the last may be smaller)."""
+    axis = wrap_dim(dim, self.ndim)
+    if split_size < 0 or (split_size == 0 and self.shape[axis]):
+        raise ShapeError(f"split expects split_size be non-negative, but got split_size={split_size}")
+    starts = range(0, max(self.shape[axis], 1), split_size or 1)
+    return [self[(slice(None),) * axis + (slice(s, s + split_size),)] for s in starts]
+
+
+@_view("aten::split_with_sizes", "aten::split.sizes")
+def split_with_sizes(self: Array, split_sizes: Sequence[int], dim: int) -> list[Array]:
+    """Pieces of the given sizes."""
+    axis = wrap_dim(dim, self.ndim)
+    if sum(split_sizes) != self.shape[axis]:
+        raise ShapeError(
+            f"split_with_sizes expects split_sizes to sum exactly to {self.shape[axis]} (input tensor's size at dimension "
+            f"{dim}), but got split_sizes={list(split_sizes)}"
+        )
+    pieces: list[Array] = []
+    start = 0
+    for n in split_sizes:
+        pieces.append(self[(slice(None),) * axis + (slice(start, start + n),)])
+        start += n
+    return pieces
+
+
+@_view("aten::chunk")
+def chunk(self: Array, chunks: int, dim: int) -> list[Array]:
+    """At most `chunks` pieces of equal size (the last may be smaller)."""
+    if chunks <= 0:
+        raise ShapeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    n = self.shape[wrap_dim(dim, self.ndim)]
+    return split(self, max(1, -(-n // chunks)) if n else 1, dim)
+
+
+@_view("aten::unbind.int")
+def unbind(self: Array, dim: int) -> list[Array]:
+    """All slices along `dim`."""
+    axis = wrap_dim(dim, self.ndim)
+    return [self[(slice(None),) * axis + (i, ...)] for i in range(self.shape[axis])]
+
+
+@_view("aten::diagonal")
+def diagonal(self: Array, offset: int, dim1: int, dim2: int) -> Array:
+    """The diagonal of dims `dim1` and `dim2`, as the last dim."""
+    view = np.diagonal(self, offset, wrap_dim(dim1, self.ndim), wrap_dim(dim2, self.ndim))
+    view.flags.writeable = self.flags.writeable
+    return view
+
+
+@_view("aten::unfold")
+def unfold(self: Array, dimension: int, size: int, step: int) -> Array:
+    """Windows of `size` elements every `step` along `dimension`; a window's elements become the last dim."""
+    axis = wrap_dim(dimension, self.ndim)
+    windows = np.lib.stride_tricks.sliding_window_view(self, size, axis=axis, writeable=False)
+    return windows[(slice(None),) * axis + (slice(None, None, step),)]
+
+
+@_view("aten::detach", "aten::alias", "aten::view_as_real_copy")
+def detach(self: Array) -> Array:
+    """The tensor itself."""
+    return self[...]
+
+
+def _reshape_infer(self: TensorSpec, shape: Sequence[int]) -> TensorSpec:
+    return TensorSpec(infer_size(shape, self.size), self.dtype)
+
+
+def _reshape_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    x, shape = arguments
+    return kernel.reshape(x, infer_size(shape, x.spec.size))
+
+
+@FAMILY.op("aten::reshape", infer=_reshape_infer, lower=_reshape_lower, kind="reshape")
+def reshape(self: Array, shape: Sequence[int]) -> Array:
+    """The same elements under another shape; a view where the layout allows, else a copy."""
+    return self.reshape(infer_size(shape, self.size))
+
+
+@FAMILY.op("aten::view", "aten::_unsafe_view", infer=_reshape_infer, lower=_reshape_lower, kind="reshape")
+def view(self: Array, size: Sequence[int]) -> Array:
+    """The same memory under another shape.
+
+    Raises:
+        ShapeError: the layout does not allow it without a copy.
+    """
+    result = self.view()
+    try:
+        result.shape = infer_size(size, self.size)
+    except AttributeError:
+        raise ShapeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            "contiguous subspaces). Use .reshape(...) instead."
+        ) from None
+    return result
+
+
+@composite(FAMILY, "aten::reshape_as")
+def reshape_as(aten: Aten, self: Any, other: Any) -> Any:
+    """Reshaped to the shape of `other`."""
+    return aten("reshape", self, list(aten.shape(other)))
+
+
+@composite(FAMILY, "aten::view_as")
+def view_as(aten: Aten, self: Any, other: Any) -> Any:
+    """Viewed in the shape of `other`."""
+    return aten("view", self, list(aten.shape(other)))
+
+
+@composite(FAMILY, "aten::flatten.using_ints")
+def flatten(aten: Aten, self: Any, start_dim: int, end_dim: int) -> Any:
+    """Dims `start_dim` to `end_dim` made one."""
+    shape = list(aten.shape(self))
+    if not shape:
+        return aten("reshape", self, [1])
+    first, last = wrap_dim(start_dim, len(shape)), wrap_dim(end_dim, len(shape))
+    if first > last:
+        raise ShapeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    size = int(np.prod(shape[first : last + 1]))
+    return aten("reshape", self, [*shape[:first], size, *shape[last + 1 :]])
+
+
+@composite(FAMILY, "aten::unflatten.int")
+def unflatten(aten: Aten, self: Any, dim: int, sizes: Sequence[int]) -> Any:
+    """Dim `dim` split into `sizes`."""
+    shape = list(aten.shape(self))
+    axis = wrap_dim(dim, len(shape))
+    return aten("view", self, [*shape[:axis], *infer_size(sizes, shape[axis]), *shape[axis + 1 :]])
+
+
+@FAMILY.op("aten::view.dtype")
+def view_dtype(self: Array, dtype: int) -> Array:
+    """The same bytes as another dtype."""
+    return self.view(dtypes.by_code(dtype).numpy)

@@ -1,0 +1,113 @@
+"""Pass `schedule`: kernels over tensors become loops over buffers, and the host function passes destinations."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+from xdsl.passes import ModulePass
+
+from tsc.analysis.kernel_model import KernelModel, read_kernel
+from tsc.analysis.layouts import Layout
+from tsc.analysis.target import AVX2, AVX512, GENERIC_X86, Target, ptx
+from tsc.errors import CodegenError
+from tsc.passes.schedules.contraction import schedule_contraction
+from tsc.passes.schedules.halo import halo_kernel
+from tsc.passes.schedules.host import HostLowering
+from tsc.passes.schedules.identity import structural_key
+from tsc.passes.schedules.pointwise import schedule_pointwise
+
+Scheduler = Callable[[KernelModel, Target], func.FuncOp]
+
+TARGETS: Mapping[str, Target] = {"generic": GENERIC_X86, "avx2": AVX2, "avx512": AVX512, "gpu": ptx()}
+
+SCHEDULERS: Mapping[str, Scheduler] = {
+    "contraction": schedule_contraction,
+    "pointwise": schedule_pointwise,
+}
+
+
+@dataclass(frozen=True)
+class Schedule(ModulePass):
+    """Choose loops, vectors, register tiles and chunks for every kernel.
+
+    Requires: stage `linalg` with layouts assigned; every kernel in one canonical form, named by ``tsc.kind``.
+    Leaves: stage `loop`, but for the places of intermediate buffers (`memref.alloc`, for `plan-memory`);
+    kernels that are the same are written once.
+
+    ```mlir
+    func.func private @k(%x: tensor<64xf32>) -> tensor<64xf32> { linalg.generic ... }
+    // becomes
+    func.func private @k(%x: memref<64xf32>, %out: memref<64xf32>) { scf.for ... vector.load ... }
+    ```
+
+    `target` names a machine for tests and tools; `machine`, where given, is the one to schedule for.
+    """
+
+    name = "schedule"
+
+    target: str = "avx2"
+    machine: Target | None = None
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Schedule all kernels and lower the host functions."""
+        target = self.machine or TARGETS[self.target]
+        functions = [f for f in op.ops if isinstance(f, func.FuncOp)]
+        kernels = [f for f in functions if is_kernel(f)]
+        work = _ModuleSchedule(target)
+        lowered: list[Operation] = [work.kernel(f) for f in kernels if work.is_new(f)]
+        host = HostLowering(work.names.__getitem__, work.halo)
+        lowered += [host.run(f) for f in functions if not is_kernel(f)]
+        for old in functions:
+            old.detach()
+        op.body.block.add_ops([*host.globals.values(), *work.halos.values(), *lowered])
+
+
+def is_kernel(function: func.FuncOp) -> bool:
+    """Whether `function` is a kernel (private) and not a host function."""
+    return function.sym_visibility is not None and function.sym_visibility.data == "private"
+
+
+def schedule_kernel(function: func.FuncOp, target: Target) -> func.FuncOp:
+    """The loop form of one kernel.
+
+    Raises:
+        CodegenError: the kernel is in none of the canonical forms.
+    """
+    model = read_kernel(function)
+    scheduler = SCHEDULERS.get(model.kind)
+    if scheduler is None:
+        raise CodegenError(
+            f"schedule: {function.sym_name.data} requires tsc.kind in {sorted(SCHEDULERS)}; got {model.kind!r}"
+        )
+    return scheduler(model, target)
+
+
+@dataclass
+class _ModuleSchedule:
+    """Which kernel stands for which, and the kernels that zero halos."""
+
+    target: Target
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    seen: dict[tuple[object, ...], str] = field(default_factory=dict[tuple[object, ...], str])
+    halos: dict[str, func.FuncOp] = field(default_factory=dict[str, func.FuncOp])
+
+    def is_new(self, function: func.FuncOp) -> bool:
+        """Record `function`; False where an earlier kernel does the same."""
+        name = function.sym_name.data
+        first = self.seen.setdefault(structural_key(function), name)
+        self.names[name] = first
+        return first == name
+
+    def kernel(self, function: func.FuncOp) -> func.FuncOp:
+        """Its loop form."""
+        return schedule_kernel(function, self.target)
+
+    def halo(self, layout: Layout) -> str | None:
+        """The kernel that zeroes the halo of a buffer of this layout."""
+        if not layout.has_halo:
+            return None
+        kernel = halo_kernel(layout, self.target)
+        return self.halos.setdefault(kernel.sym_name.data, kernel).sym_name.data

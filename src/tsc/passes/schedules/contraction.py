@@ -1,0 +1,394 @@
+"""Schedule of `contraction` kernels: register tiles over packed weights, the epilogue applied before the one store."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.dialects import arith, func
+from xdsl.dialects.builtin import AnyFloat
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir.affine import AffineDimExpr
+
+from tsc.analysis.affine import Address, LoopOrder, merge_loops
+from tsc.analysis.kernel_model import CASTS, Contraction, KernelModel, Operand, Stage, contraction_of
+from tsc.analysis.layouts import Panels, element_bytes
+from tsc.analysis.target import Target
+from tsc.dialects.loop_builder import Index
+from tsc.errors import CodegenError
+from tsc.passes.schedules.body import Access, Point, indexed_loops, load, locate, uniform_value
+from tsc.passes.schedules.kernel import Frame, KernelBuilder, unflatten
+from tsc.passes.schedules.microkernel import DepthLoop, MicroKernel
+from tsc.passes.schedules.pointwise import PointEmitter
+from tsc.passes.schedules.tiles import RowTiles, Tile, accumulator_ways, choose_rows, cut_rows
+
+CHUNKS = 16
+"""Chunks of a big contraction."""
+CHUNK_FLOPS = 400_000
+"""A chunk takes at least about 5 microseconds."""
+FLOPS_PER_OPERATION = 8
+"""Multiply-adds that take as long as one simple operation on an element (which is bound by memory)."""
+
+Points = list[tuple[Index, ...]]
+"""The batch and row indices of each row of a tile."""
+
+
+def schedule_contraction(model: KernelModel, target: Target) -> func.FuncOp:
+    """A (batched) matrix product or convolution with its epilogue.
+
+    Raises:
+        CodegenError: the weights are not packed, or loops cannot be told apart.
+    """
+    kernel = KernelBuilder.create(model, target)
+    plan = plan_contraction(kernel)
+    if all(model.reductions[0].sizes[d] for d in model.reductions[0].kept):
+        ContractionEmitter.create(kernel, plan).emit()
+    return kernel.finish()
+
+
+@dataclass(frozen=True)
+class ContractionPlan:
+    """Everything decided about a contraction before code is written.
+
+    The merged loops are `batch`, then `rows`, then `columns` (their trip counts are given); the depth loops are not
+    among them.
+    """
+
+    contraction: Contraction
+    panels: Panels
+    order: LoopOrder
+    batch: tuple[int, ...]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    data: Access
+    depth: tuple[DepthLoop, ...]
+    lanes: int
+    tile: Tile
+    flat_rows: bool
+    element: Attribute
+
+    @property
+    def width(self) -> int:
+        """Columns of one panel."""
+        return self.panels.width
+
+    @property
+    def panel_count(self) -> int:
+        """Panels of one batch entry."""
+        return -(-prod(self.columns) // self.width)
+
+    @property
+    def depth_size(self) -> int:
+        """Steps along the whole depth."""
+        return prod(loop.size for loop in self.depth)
+
+    @property
+    def tiled_rows(self) -> int:
+        """Rows that are cut into tiles: all of them, or the innermost row loop."""
+        return prod(self.rows) if self.flat_rows else self.rows[-1]
+
+    @property
+    def outer_rows(self) -> tuple[int, ...]:
+        """Row loops around the tiled one."""
+        return () if self.flat_rows else self.rows[:-1]
+
+
+def plan_contraction(kernel: KernelBuilder) -> ContractionPlan:
+    """Classify, merge and order the loops, and choose the tile."""
+    stage = kernel.model.reductions[0]
+    contraction, panels = _packed_contraction(kernel, stage)
+    sizes = stage.sizes
+    data = kernel.address(contraction.data, sizes)
+    kept = _kept_addresses(kernel, stage)
+    weights_loops = [_loop(e) for e in contraction.weights.map.results]
+    groups = (
+        tuple(weights_loops[d] for d in panels.batch),
+        tuple(sorted(contraction.rows, key=lambda d: (-kept[0].strides[d], d))),
+        tuple(weights_loops[d] for d in panels.columns),
+    )
+    pinned = set[int]().union(*(indexed_loops(s) for s in kernel.model.stages if s is not stage))
+    merged = [merge_loops(sizes, [data, *kept], group, pinned) for group in groups]
+    order = LoopOrder(
+        tuple(g for m in merged for g in m.groups), tuple(n for m in merged for n in m.sizes)
+    )
+    depth_dims = [weights_loops[d] for d in panels.depth]
+    merged_depth = merge_loops(sizes, [data], depth_dims, set())
+    strides = merged_depth.apply(data).strides
+    depth = tuple(DepthLoop(n, s) for n, s in zip(merged_depth.sizes, strides, strict=True))
+    element = stage.body.args[-1].type
+    lanes = kernel.lanes_of(element)
+    rows = merged[1].sizes
+    tile, flat = choose_row_tile(rows, panels.width // lanes, prod(merged_depth.sizes), kernel.target)
+    access = Access(kernel.memory[contraction.data.value].buffer, order.apply(data))
+    return ContractionPlan(
+        contraction, panels, order, merged[0].sizes, rows, merged[2].sizes, access, depth, lanes, tile, flat, element
+    )
+
+
+def choose_row_tile(rows: Sequence[int], vectors: int, depth: int, target: Target) -> tuple[Tile, bool]:
+    """The tile, and whether it spans several of the outer row loops (each row's place is then computed)."""
+    inner = choose_rows(rows[-1], vectors, depth, target)
+    if len(rows) == 1:
+        return inner, False
+    flat = choose_rows(prod(rows), vectors, depth, target)
+    tiles = cut_rows(rows[-1], inner.rows)
+    efficient = tiles.rows * vectors >= 8 or tiles.rows == flat.rows
+    return (inner, False) if efficient else (flat, True)
+
+
+def _packed_contraction(kernel: KernelBuilder, stage: Stage) -> tuple[Contraction, Panels]:
+    for innermost in (None, *stage.kept):
+        contraction = contraction_of(stage, innermost)
+        if contraction is None:
+            continue
+        panels = kernel.memory[contraction.weights.value].layout.panels
+        if panels is not None:
+            return contraction, panels
+    raise CodegenError(f"{kernel.model.func.sym_name.data}: requires one operand packed into panels; got none")
+
+
+def _loop(expression: object) -> int:
+    if isinstance(expression, AffineDimExpr):
+        return expression.position
+    raise CodegenError(f"packed weights: require a loop for each dim; got {expression}")
+
+
+def _kept_addresses(kernel: KernelBuilder, stage: Stage) -> list[Address]:
+    """Addresses over the loops of `stage` of all that initial values and epilogue touch; a result comes first."""
+    rank = len(stage.sizes)
+    results: list[Address] = []
+    others: list[Address] = []
+    for other in kernel.model.stages:
+        operands = other.outputs if other is stage else (*other.inputs, *other.outputs)
+        inits = [i for i in other.inits if i is not None]
+        for operand in (*operands, *inits):
+            if operand.value not in kernel.memory or operand.is_uniform or not operand.map.results:
+                continue
+            address = _widened(kernel.address(operand, other.sizes), rank)
+            (results if operand in other.outputs else others).append(address)
+    return results + others
+
+
+def _widened(address: Address, rank: int) -> Address:
+    """The same over more loops, none of which it depends on."""
+    strides = (*address.strides, *[0] * (rank - len(address.strides)))
+    return Address(address.offset, strides[:rank], address.terms)
+
+
+@dataclass
+class ContractionEmitter:
+    """Writes the loops of a planned contraction."""
+
+    kernel: KernelBuilder
+    plan: ContractionPlan
+    epilogue: PointEmitter
+    initial: Access | None
+
+    @staticmethod
+    def create(kernel: KernelBuilder, plan: ContractionPlan) -> "ContractionEmitter":
+        """Find where the epilogue's operands lie."""
+        stage = plan.contraction.stage
+        stages = [s for s in kernel.model.stages if s is not stage]
+        accesses: dict[tuple[int, int], Access] = {}
+        for number, other in enumerate(stages):
+            for position, operand in enumerate((*other.inputs, *other.outputs)):
+                if operand.value in kernel.memory and operand.map.results:
+                    accesses[number, position] = _access(kernel, plan, operand, other.sizes)
+        returned = {
+            o.value: _access(kernel, plan, o, stage.sizes) for o in stage.outputs if o.value in kernel.memory
+        }
+        init = stage.inits[0]
+        initial = None
+        if init is not None and init.value in kernel.memory:
+            initial = _access(kernel, plan, init, stage.sizes)
+        epilogue = PointEmitter(kernel, stages, Frame(plan.order, accesses), returned)
+        return ContractionEmitter(kernel, plan, epilogue, initial)
+
+    def emit(self) -> None:
+        """Chunks of cells; a cell is one batch entry, a range of rows, and a range of panels."""
+        plan, builder = self.plan, self.kernel.builder
+        cut = cut_rows(plan.tiled_rows, plan.tile.rows)
+        units = prod(plan.outer_rows) if plan.outer_rows else cut.count
+        flops = 2.0 * prod(plan.rows) * plan.panel_count * plan.width * plan.depth_size
+        row_cells, panel_cells = self._cells(units, flops)
+        row_step, panel_step = -(-units // row_cells), -(-plan.panel_count // panel_cells)
+        shape = (prod(plan.batch), -(-units // row_step), -(-plan.panel_count // panel_step))
+        self.kernel.notes.append(f"tile {plan.tile.rows}x{plan.width}")
+        cost = flops / (2 * FLOPS_PER_OPERATION) / (shape[1] * shape[2])
+        with (
+            self.kernel.chunks(prod(shape), cost, CHUNKS) as (first, last),
+            builder.loop(first, last) as loop,
+        ):
+            batch, row, panel = unflatten(builder, loop.index, shape)
+            panels = _range(panel, panel_step, plan.panel_count)
+            self._cell(tuple(unflatten(builder, batch, plan.batch)), _range(row, row_step, units), panels, cut)
+
+    def _cells(self, units: int, flops: float) -> tuple[int, int]:
+        """Into how many ranges rows and panels are cut: enough chunks, and as little read twice as can be."""
+        plan = self.plan
+        wanted = max(1, min(CHUNKS, int(flops * prod(plan.batch) // CHUNK_FLOPS)) // prod(plan.batch))
+        data = prod(plan.rows) * plan.depth_size
+        weights = plan.panel_count * plan.width * plan.depth_size
+        options = [(r, -(-wanted // r)) for r in range(1, wanted + 1)]
+        options = [(r, p) for r, p in options if r <= units and p <= plan.panel_count]
+        if not options:
+            return min(units, wanted), min(plan.panel_count, wanted)
+        return min(options, key=lambda o: o[0] * weights + o[1] * data)
+
+    def _cell(
+        self, batch: tuple[Index, ...], rows: tuple[Index, Index], panels: tuple[Index, Index], cut: RowTiles
+    ) -> None:
+        """Small weights stay in the cache while rows pass; big ones are read once, panel by panel."""
+        plan, builder = self.plan, self.kernel.builder
+        weights = plan.panel_count * plan.width * plan.depth_size * element_bytes(plan.element)
+        if 2 * weights <= self.kernel.target.l2_bytes:
+
+            def all_panels(points: Points) -> None:
+                with builder.loop(*panels) as inner:
+                    self._tile(points, inner.index)
+
+            self._tiles(batch, rows, cut, all_panels)
+            return
+        with builder.loop(*panels) as outer:
+            self._tiles(batch, rows, cut, lambda points: self._tile(points, outer.index))
+
+    def _tiles(
+        self, batch: tuple[Index, ...], rows: tuple[Index, Index], cut: RowTiles, body: Callable[[Points], None]
+    ) -> None:
+        """`body` for every row tile of a cell: the tall ones first, then those with a row less."""
+        builder, outer_rows = self.kernel.builder, self.plan.outer_rows
+        if not outer_rows:
+            self._tile_range(batch, rows, cut, body)
+            return
+        with builder.loop(*rows) as loop:
+            outer = (*batch, *unflatten(builder, loop.index, outer_rows))
+            self._tile_range(outer, (builder.index(0), builder.index(cut.count)), cut, body)
+
+    def _tile_range(
+        self, outer: tuple[Index, ...], tiles: tuple[Index, Index], cut: RowTiles, body: Callable[[Points], None]
+    ) -> None:
+        builder, (first, last) = self.kernel.builder, tiles
+        if cut.tall:
+            with builder.loop(first, last.minimum(cut.tall)) as loop:
+                body(self._points(outer, loop.index * (cut.rows + 1), cut.rows + 1))
+        if cut.tall < cut.count:
+            with builder.loop(first.maximum(cut.tall), last) as loop:
+                body(self._points(outer, loop.index * cut.rows + cut.tall, cut.rows))
+
+    def _points(self, outer: tuple[Index, ...], start: Index, count: int) -> Points:
+        """The batch and row indices of each row of a tile that starts at tiled row `start`."""
+        if not self.plan.flat_rows:
+            return [(*outer, start + i) for i in range(count)]
+        builder, rows = self.kernel.builder, self.plan.rows
+        return [(*outer, *unflatten(builder, start + i, rows)) for i in range(count)]
+
+    def _tile(self, points: Points, panel: Index) -> None:
+        """One register tile: the rows at `points`, all columns of `panel`."""
+        plan, builder = self.plan, self.kernel.builder
+        zeros = tuple(builder.index(0) for _ in plan.columns)
+        starts = [locate(builder, plan.data.address, (*point, *zeros)) for point in points]
+        weights = self.kernel.memory[plan.contraction.weights.value].buffer
+        tile = Tile(len(points), plan.tile.vectors, accumulator_ways(len(points), plan.tile.vectors))
+        casts = widening_casts(plan.contraction)
+        micro = MicroKernel(
+            builder, plan.data.buffer, weights, plan.depth, tile, plan.lanes, plan.element, casts
+        )
+        zero = self._zero()
+        sums = micro.run(starts, self._panel_start(points[0], panel), [zero] * (len(points) * tile.vectors))
+        self._finish(points, panel, sums)
+
+    def _zero(self) -> SSAValue:
+        """What accumulators start from: the number that fills the output tensor (a tensor is added at the end)."""
+        plan, builder = self.plan, self.kernel.builder
+        init = plan.contraction.stage.inits[0]
+        if init is None or self.initial is not None:
+            return builder.broadcast(builder.zero(plan.element), plan.lanes)
+        return builder.broadcast(uniform_value(builder, init.value), plan.lanes)
+
+    def _panel_start(self, point: tuple[Index, ...], panel: Index) -> Index:
+        """Where in the packed weights a panel begins."""
+        plan = self.plan
+        batch = self.kernel.builder.index(0)
+        for index, size in zip(point, plan.batch, strict=False):
+            batch = batch * size + index
+        return (batch * plan.panel_count + panel) * (plan.depth_size * plan.width)
+
+    def _finish(self, points: Points, panel: Index, sums: Sequence[SSAValue]) -> None:
+        """Apply the epilogue and store; the last panel may hold fewer columns than it is wide."""
+        plan, builder = self.plan, self.kernel.builder
+        tail = prod(plan.columns) % plan.width
+        last = plan.panel_count - 1
+        if not tail or last == 0:
+            self._store(points, panel, sums, tail or plan.width)
+            return
+        with builder.branch(builder.compare("slt", panel, last)) as branch:
+            self._store(points, panel, sums, plan.width)
+        with builder.otherwise(branch):
+            self._store(points, builder.index(last), sums, tail)
+
+    def _store(self, points: Points, panel: Index, sums: Sequence[SSAValue], columns: int) -> None:
+        """The tile, one (part of a) vector of columns after the other; what all rows share is loaded once."""
+        plan, builder = self.plan, self.kernel.builder
+        for j in range(-(-columns // plan.lanes)):
+            for start, lanes in pieces(min(plan.lanes, columns - j * plan.lanes)):
+                number = panel * plan.width + (j * plan.lanes + start)
+                column = tuple(unflatten(builder, number, plan.columns))
+                loaded: dict[Access, SSAValue] = {}
+                for i, point in enumerate(points):
+                    value = self._part(sums[i * plan.tile.vectors + j], start, lanes)
+                    loaded = {a: v for a, v in loaded.items() if self._is_same_for_all_rows(a)}
+                    self._store_row(Point((*point, *column), len(plan.order.sizes) - 1, lanes), value, loaded)
+
+    def _store_row(self, at: Point, value: SSAValue, loaded: dict[Access, SSAValue]) -> None:
+        builder = self.kernel.builder
+        if self.initial is not None:
+            start = builder.broadcast_to(load(builder, self.initial, at), at.lanes)
+            op = arith.AddfOp if isinstance(self.plan.element, AnyFloat) else arith.AddiOp
+            value = builder.binary(op, value, start)
+        result = self.plan.contraction.stage.outputs[0].value
+        self.epilogue.emit(at, loaded, {result: value})
+
+    def _is_same_for_all_rows(self, access: Access) -> bool:
+        first = len(self.plan.batch)
+        loops = range(first, first + len(self.plan.rows))
+        return not access.address.terms and all(access.address.strides[d] == 0 for d in loops)
+
+    def _part(self, value: SSAValue, start: int, lanes: int) -> SSAValue:
+        """Some lanes of an accumulator."""
+        builder = self.kernel.builder
+        if lanes == self.plan.lanes:
+            return value
+        if lanes == 1:
+            return builder.extract(value, start)
+        return builder.shuffle(value, value, list(range(start, start + lanes)))
+
+
+def _access(kernel: KernelBuilder, plan: ContractionPlan, operand: Operand, sizes: Sequence[int]) -> Access:
+    rank = len(plan.contraction.stage.sizes)
+    address = _widened(kernel.address(operand, sizes), rank)
+    return Access(kernel.memory[operand.value].buffer, plan.order.apply(address))
+
+
+def widening_casts(contraction: Contraction) -> tuple[Operation | None, Operation | None]:
+    """The casts that the body applies to data and weights before it multiplies them."""
+    stage = contraction.stage
+    product = next(op for op in stage.body.ops if isinstance(op, arith.MulfOp | arith.MuliOp))
+    casts = {f.owner.operands[0]: f.owner for f in product.operands if isinstance(f.owner, CASTS)}
+    arguments = stage.body.args
+    return casts.get(arguments[contraction.data_argument]), casts.get(arguments[contraction.weights_argument])
+
+
+def pieces(count: int) -> list[tuple[int, int]]:
+    """`count` lanes as vectors of falling powers of two: (start, lanes)."""
+    result: list[tuple[int, int]] = []
+    start = 0
+    while start < count:
+        lanes = 1 << ((count - start).bit_length() - 1)
+        result.append((start, lanes))
+        start += lanes
+    return result
+
+
+def _range(number: Index, step: int, total: int) -> tuple[Index, Index]:
+    first = number * step
+    last = first + step
+    return first, last if total % step == 0 else last.minimum(total)

@@ -1,0 +1,264 @@
+"""The host function in destination-passing style: buffers instead of tensors, kernels called for their effect."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+from xdsl.dialects import arith, func, memref, scf, tensor
+from xdsl.dialects.builtin import (
+    DenseIntOrFPElementsAttr,
+    DenseResourceAttr,
+    FunctionType,
+    IntegerAttr,
+    MemRefType,
+    StringAttr,
+    TensorType,
+    UnitAttr,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+
+from tsc.analysis.layouts import Layout, layout_of
+from tsc.dialects.loop_builder import INDEX
+from tsc.errors import CodegenError
+
+RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
+
+
+@dataclass
+class HostLowering:
+    """Rewrites one host function. `halo_kernel` names the kernel that zeroes the halo of a layout (None: no halo).
+
+    Intermediate buffers are `memref.alloc`: `plan-memory` gives them their places.
+    """
+
+    callee: Callable[[str], str]
+    halo_kernel: Callable[[Layout], str | None]
+    globals: dict[str, memref.GlobalOp] = field(default_factory=dict[str, memref.GlobalOp])
+    buffers: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    destinations: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    block: Block = field(default_factory=Block)
+
+    def run(self, host: func.FuncOp) -> func.FuncOp:
+        """The lowered host function."""
+        tensors = [*host.function_type.inputs, *host.function_type.outputs]
+        types = [_argument_type(t) for t in tensors]
+        result = func.FuncOp(host.sym_name.data, FunctionType.from_lists(types, []))
+        for name, attribute in host.attributes.items():
+            result.attributes[name] = attribute
+        inputs = len(host.function_type.inputs)
+        result.attributes["tsc.num_inputs"] = IntegerAttr(inputs, i64)
+        self.block = result.body.block
+        flat = [self._flat(a) for a in self.block.args]
+        for old, new, buffer in zip(host.body.block.args, self.block.args, flat, strict=False):
+            new.name_hint = old.name_hint
+            self.buffers[old] = buffer
+        returned = _terminator(host.body.block).operands
+        self._aim(returned, flat[inputs:])
+        self._lower_block(host.body.block)
+        self._deliver(returned, flat[inputs:])
+        self._effect(func.ReturnOp())
+        return result
+
+    # Buffers
+
+    def _flat(self, value: SSAValue) -> SSAValue:
+        """The one-dimensional view of a dense buffer."""
+        type_ = value.type
+        assert isinstance(type_, MemRefType)
+        if type_.get_num_dims() == 1:
+            return value
+        return self._cast(value, MemRefType(type_.element_type, [prod(type_.get_shape())]))
+
+    def _cast(self, value: SSAValue, type_: MemRefType[Attribute]) -> SSAValue:
+        size = type_.get_shape()[0]
+        return self._add(memref.ReinterpretCastOp(value, [], [], [], [0], [size], [1], type_))
+
+    def _add(self, op: Operation) -> SSAValue:
+        self.block.add_op(op)
+        return op.results[0]
+
+    def _effect(self, op: Operation) -> None:
+        self.block.add_op(op)
+
+    def _aim(self, values: Sequence[SSAValue], targets: Sequence[SSAValue]) -> None:
+        """Let the kernel that computes a returned value write it where it is wanted."""
+        for value, target in zip(values, targets, strict=True):
+            source = _viewed(value)
+            if source in self.destinations or not isinstance(source.owner, func.CallOp | scf.IfOp | scf.ForOp):
+                continue
+            if layout_of(source.type).is_row_major:
+                self.destinations[source] = target
+
+    def _deliver(self, values: Sequence[SSAValue], targets: Sequence[SSAValue]) -> None:
+        """Copy what lies elsewhere."""
+        for value, target in zip(values, targets, strict=True):
+            if self.buffers[value] is not target:
+                self._effect(memref.CopyOp(self.buffers[value], target))
+
+    def _destination(self, value: SSAValue) -> SSAValue:
+        """Where `value` is to be written: a result of the host, or a new buffer."""
+        target = self.destinations.get(value)
+        if target is None:
+            layout = layout_of(value.type)
+            type_ = layout.memory_type
+            alloc = memref.AllocOp([], [], type_)
+            alloc.memref.name_hint = value.name_hint
+            target = self._add(alloc)
+            kernel = self.halo_kernel(layout)
+            if kernel is not None:
+                self._effect(func.CallOp(kernel, [target], []))
+        self.buffers[value] = target
+        return target
+
+    # Ops
+
+    def _lower_block(self, block: Block) -> None:
+        for op in block.ops:
+            self._lower(op)
+
+    def _lower(self, op: Operation) -> None:
+        match op:
+            case func.CallOp():
+                self._call(op)
+            case arith.ConstantOp() if isinstance(op.result.type, TensorType):
+                self.buffers[op.result] = self._constant(op)
+            case tensor.CollapseShapeOp() | tensor.ExpandShapeOp():
+                self.buffers[op.result] = self.buffers[op.src]
+            case scf.IfOp():
+                self._if(op)
+            case scf.ForOp():
+                self._for(op)
+            case scf.YieldOp() | func.ReturnOp():
+                pass
+            case _:
+                self._scalar(op)
+
+    def _call(self, op: func.CallOp) -> None:
+        arguments = [self.buffers[v] for v in op.arguments]
+        results = [self._destination(r) for r in op.res]
+        name = self.callee(op.callee.string_value())
+        self._effect(func.CallOp(name, [*arguments, *results], []))
+
+    def _scalar(self, op: Operation) -> None:
+        """Host scalars (conditions, loop bounds): kept as they are; a tensor's element is a load."""
+        if isinstance(op, tensor.ExtractOp):
+            self.buffers[op.result] = self._add(memref.LoadOp.get(*self._element(op)))
+            return
+        operands = [self.buffers.get(v, v) for v in op.operands]
+        clone = op.clone()
+        clone.operands = operands
+        self._effect(clone)
+        for old, new in zip(op.results, clone.results, strict=True):
+            self.buffers[old] = new
+
+    def _element(self, op: tensor.ExtractOp) -> tuple[SSAValue, list[SSAValue]]:
+        layout = layout_of(op.tensor.type)
+        if layout.elements != 1:
+            raise CodegenError(f"tensor.extract: requires one element on the host; got {op.tensor.type}")
+        zero = self._add(arith.ConstantOp(IntegerAttr(0, INDEX)))
+        return self.buffers[op.tensor], [zero]
+
+    def _constant(self, op: arith.ConstantOp) -> SSAValue:
+        layout = layout_of(op.result.type)
+        name = self._global(op.value, layout)
+        return self._add(memref.GetGlobalOp(name, layout.memory_type))
+
+    def _global(self, value: Attribute, layout: Layout) -> str:
+        """The global that holds a constant under `layout`; ``tsc.constant`` names the pool's key."""
+        if isinstance(value, DenseResourceAttr):
+            key = value.resource_handle.data
+            hint, initial = key, UnitAttr()
+        else:
+            assert isinstance(value, DenseIntOrFPElementsAttr)
+            key, hint = "", "constant"
+            initial = DenseIntOrFPElementsAttr(layout.memory_type, value.data)  # pyright: ignore
+        return self._named_global(hint, key, initial, layout)
+
+    def _named_global(self, hint: str, key: str, initial: Attribute, layout: Layout) -> str:
+        encoding = layout.encoding()
+        name, number = hint, 0
+        while name in self.globals:
+            found = self.globals[name]
+            if found.initial_value == initial and found.attributes.get("tsc.layout") == encoding and key:
+                return name
+            number += 1
+            name = f"{hint}.{number}"
+        op = memref.GlobalOp.get(StringAttr(name), layout.memory_type, initial)
+        op.attributes["tsc.layout"] = encoding
+        op.attributes["tsc.type"] = TensorType(layout.element, layout.shape)
+        if key:
+            op.attributes["tsc.constant"] = StringAttr(key)
+        self.globals[name] = op
+        return name
+
+    # Control flow
+
+    def _if(self, op: scf.IfOp) -> None:
+        targets = [self._destination(r) for r in op.results]
+        regions: list[Region] = []
+        for region in (op.true_region, op.false_region):
+            outer, self.block = self.block, Block()
+            if region.blocks:
+                self._branch(region.block, targets)
+            self._effect(scf.YieldOp())
+            regions.append(Region(self.block))
+            self.block = outer
+        condition = self.buffers.get(op.cond, op.cond)
+        self._effect(scf.IfOp(condition, [], regions[0], regions[1]))
+
+    def _branch(self, block: Block, targets: Sequence[SSAValue]) -> None:
+        yielded = _terminator(block).operands
+        self._aim(yielded, targets)
+        self._lower_block(block)
+        self._deliver(yielded, targets)
+
+    def _for(self, op: scf.ForOp) -> None:
+        """Carried tensors live in one buffer each; what an iteration yields is copied there at its end."""
+        targets = [self._destination(r) for r in op.results]
+        self._deliver(op.iter_args, targets)
+        body = Block(arg_types=[op.body.block.args[0].type])
+        self.buffers[op.body.block.args[0]] = body.args[0]
+        for argument, target in zip(op.body.block.args[1:], targets, strict=True):
+            self.buffers[argument] = target
+        outer, self.block = self.block, body
+        self._lower_block(op.body.block)
+        yielded = _terminator(op.body.block).operands
+        crossing = [self._saved(v, t, targets) for v, t in zip(yielded, targets, strict=True)]
+        for source, target in zip(crossing, targets, strict=True):
+            if source is not target:
+                self._effect(memref.CopyOp(source, target))
+        self._effect(scf.YieldOp())
+        self.block = outer
+        bounds = [self.buffers.get(v, v) for v in (op.lb, op.ub, op.step)]
+        self._effect(scf.ForOp(bounds[0], bounds[1], bounds[2], [], Region(body)))
+
+    def _saved(self, value: SSAValue, target: SSAValue, targets: Sequence[SSAValue]) -> SSAValue:
+        """The buffer of a yielded value; another carried buffer is saved first, since it is overwritten."""
+        buffer = self.buffers[value]
+        if buffer is target or not any(buffer is t for t in targets):
+            return buffer
+        assert isinstance(buffer.type, MemRefType)
+        saved = self._add(memref.AllocOp([], [], buffer.type))
+        self._effect(memref.CopyOp(buffer, saved))
+        return saved
+
+
+def _terminator(block: Block) -> Operation:
+    last = block.last_op
+    assert last is not None
+    return last
+
+
+def _viewed(value: SSAValue) -> SSAValue:
+    """The value behind reshapes."""
+    while isinstance(value.owner, RESHAPES):
+        value = value.owner.operands[0]
+    return value
+
+
+def _argument_type(type_: Attribute) -> MemRefType[Attribute]:
+    layout = layout_of(type_)
+    if not layout.is_row_major:
+        raise CodegenError(f"host function: requires row-major arguments and results; got {type_}")
+    return MemRefType(layout.element, layout.shape)

@@ -1,0 +1,162 @@
+"""The loop-form function a schedule fills in: flat buffers in, flat buffers out, chunks for the thread pool."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import prod
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Attribute, SSAValue
+
+from tsc.analysis.affine import Address, LoopOrder, address_of, merge_loops
+from tsc.analysis.kernel_model import KernelModel, Operand, Stage
+from tsc.analysis.layouts import element_bytes, layout_of
+from tsc.analysis.target import Target
+from tsc.dialects.loop_builder import Index, LoopBuilder
+from tsc.errors import CodegenError
+from tsc.passes.schedules.body import Access, Memory, computed_bits, indexed_loops
+
+SMALL_WORK = 1 << 15
+"""Simple operations below which a kernel is one chunk: waking a thread costs about as much."""
+MOST_CHUNKS = 16
+"""Chunks of a big kernel: enough to balance a few cores, few enough that claiming them costs nothing."""
+
+
+@dataclass
+class KernelBuilder:
+    """A kernel while it is scheduled: the model it comes from and the function it becomes."""
+
+    model: KernelModel
+    target: Target
+    function: func.FuncOp
+    builder: LoopBuilder
+    memory: dict[SSAValue, Memory]
+    notes: list[str] = field(default_factory=list[str])
+
+    @staticmethod
+    def create(model: KernelModel, target: Target) -> "KernelBuilder":
+        """An empty loop-form function with a flat buffer for every argument and result."""
+        tensors = [*model.arguments, *model.results]
+        layouts = [layout_of(value.type) for value in tensors]
+        name = model.func.sym_name.data
+        types = [layout.memory_type for layout in layouts]
+        function = func.FuncOp(name, (types, []), visibility="private")
+        function.attributes["tsc.kind"] = StringAttr(model.kind)
+        block = function.body.block
+        for argument, value in zip(block.args, tensors, strict=True):
+            argument.name_hint = value.name_hint
+        memory = {
+            v: Memory(a, layout) for v, a, layout in zip(tensors, block.args, layouts, strict=True)
+        }
+        return KernelBuilder(model, target, function, LoopBuilder(block), memory)
+
+    def finish(self) -> func.FuncOp:
+        """Close the function."""
+        self.builder.block = self.builder.top
+        self.builder.effect(func.ReturnOp())
+        if self.notes:
+            self.function.attributes["tsc.schedule"] = StringAttr(", ".join(self.notes))
+        return self.function
+
+    def address(self, operand: Operand, sizes: Sequence[int]) -> Address:
+        """Where `operand` is read or written in memory, over the loops of its stage."""
+        layout = self.memory[operand.value].layout
+        if layout.panels is not None:
+            raise CodegenError(f"{self.model.func.sym_name.data}: packed panels are read by contractions alone")
+        padding = operand.padding
+        if padding is not None and not (padding.is_zero and layout.covers(padding.low, padding.high)):
+            raise CodegenError(f"{self.model.func.sym_name.data}: requires a halo for the pad; got none")
+        return address_of(operand.map, layout.strides, layout.base, sizes)
+
+    def lanes(self, stages: Sequence[Stage]) -> int:
+        """Elements per vector for these stages."""
+        return self.target.lanes(computed_bits(stages))
+
+    def lanes_of(self, element: Attribute) -> int:
+        """Elements of one type per vector."""
+        return self.target.lanes(8 * element_bytes(element))
+
+    @contextmanager
+    def chunks(self, units: int, cost: float, most: int = MOST_CHUNKS) -> Iterator[tuple[Index, Index]]:
+        """Share `units` of `cost` operations each among chunks; gives the range ``[first, last)`` of one chunk.
+
+        The cut depends on the sizes alone, never on the number of threads.
+        """
+        per_chunk = chunk_size(units, cost, most)
+        count = -(-units // per_chunk) if units else 0
+        if count <= 1:
+            yield self.builder.index(0), self.builder.index(units)
+            return
+        self.notes.append(f"{count} chunks")
+        with self.builder.parallel(count) as chunk:
+            first = chunk * per_chunk
+            last = first + per_chunk
+            yield first, last if units % per_chunk == 0 else last.minimum(units)
+
+
+def chunk_size(units: int, cost: float, most: int = MOST_CHUNKS) -> int:
+    """How many of `units` (each of `cost` simple operations) one chunk takes."""
+    total = units * cost
+    chunks = 1 if total < 2 * SMALL_WORK else min(most, max(2, int(total // SMALL_WORK)))
+    return max(1, -(-units // chunks))
+
+
+def unflatten(builder: LoopBuilder, number: Index, sizes: Sequence[int]) -> list[Index]:
+    """The multi-index of iteration `number` of loops of these sizes, the last one fastest."""
+    result: list[Index] = []
+    for position, size in enumerate(sizes):
+        rest = prod(sizes[position + 1 :])
+        quotient = number // max(1, rest)
+        result.append(quotient if position == 0 else quotient % max(1, size))
+    del builder
+    return result
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The loops of some stages after merging, and every operand's address over them."""
+
+    order: LoopOrder
+    accesses: dict[tuple[int, int], Access]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Trip counts, outermost first."""
+        return self.order.sizes
+
+    def stage_dims(self, dims: Sequence[Index], rank: int, builder: LoopBuilder) -> list[Index]:
+        """The stage's own loop indices (right for those that a body may read)."""
+        result = [builder.index(0)] * rank
+        for new, group in enumerate(self.order.groups):
+            if len(group) == 1:
+                result[group[0]] = dims[new]
+        return result
+
+    def own_loop(self, loop: int) -> int | None:
+        """Which loop of the stage the merged `loop` is, if it is a single one."""
+        group = self.order.groups[loop]
+        return group[0] if len(group) == 1 else None
+
+
+def make_frame(
+    kernel: KernelBuilder, stages: Sequence[Stage], order: Sequence[int], fixed: set[int] | None = None
+) -> Frame:
+    """Merge the loops of stages that share one iteration space, visiting them in `order`.
+
+    Operands that are not in memory (results of other stages, fills) have no access.
+    """
+    sizes = stages[0].sizes
+    addresses: dict[tuple[int, int], Address] = {}
+    for number, stage in enumerate(stages):
+        for position, operand in enumerate((*stage.inputs, *stage.outputs)):
+            if operand.value in kernel.memory and not operand.is_uniform:
+                addresses[number, position] = kernel.address(operand, sizes)
+    pinned = set[int]().union(*(indexed_loops(s) for s in stages), fixed or set[int]())
+    loops = merge_loops(sizes, list(addresses.values()), order, pinned)
+    accesses: dict[tuple[int, int], Access] = {}
+    for (number, position), address in addresses.items():
+        stage = stages[number]
+        operand = (*stage.inputs, *stage.outputs)[position]
+        accesses[number, position] = Access(kernel.memory[operand.value].buffer, loops.apply(address))
+    return Frame(loops, accesses)

@@ -1,0 +1,311 @@
+"""The native entry of compiled functions, as LLVM IR text: one function that serves all of them.
+
+Its `self` is a record of 64-bit words (a ctypes structure, whose object holds the record's address at byte 16):
+
+| word | what |
+|---|---|
+| 0 | the compiled ``void(ptr inputs, ptr outputs, ptr arena)`` |
+| 1 | the Python callable for everything unexpected |
+| 2, 3 | number of inputs and of outputs |
+| 4, 5 | bytes of an arena, and the first free arena |
+| 6 | 1 if the GIL is released around the call |
+| 7, 8 | address of the pool's pending word (or 0), and the callable that starts the pool |
+| 9 | word at which the outputs begin |
+| 10... | for each input, then each output: the dtype object, ndim, the dims |
+"""
+
+HEADER_WORDS = 10
+
+# Source: CPython 3.11+ object.h, tupleobject.h; NumPy ndarraytypes.h (PyArrayObject_fields), flags C_CONTIGUOUS | ALIGNED.
+_TYPE, _DATA, _NDIM, _DIMS, _DESCR, _FLAGS, _ITEMS, _RECORD = 8, 16, 24, 32, 56, 64, 24, 16
+_WANTED_FLAGS = 0x101
+
+
+def entry_ir(triple: str, addresses: dict[str, int]) -> str:
+    """The module with the function `entry`; `addresses` are those of the C functions and of NumPy's array type."""
+    text = f'target triple = "{triple}"\n' + _CHECK + _ALLOCATE + _ARENA + _ENTRY
+    for name, address in addresses.items():
+        text = text.replace(f"@{name}@", f"inttoptr (i64 {address} to ptr)")
+    return text
+
+
+# Whether one argument is what the record wants. Returns its data, or null.
+_CHECK = f"""
+define internal ptr @check(ptr %a, ptr %spec) alwaysinline nounwind {{
+  %tp = getelementptr i8, ptr %a, i64 {_TYPE}
+  %t = load ptr, ptr %tp
+  %is_array = icmp eq ptr %t, @PyArray_Type@
+  br i1 %is_array, label %fields, label %bad
+fields:
+  %descr_p = getelementptr i8, ptr %a, i64 {_DESCR}
+  %descr = load ptr, ptr %descr_p
+  %want_descr = load ptr, ptr %spec
+  %same_descr = icmp eq ptr %descr, %want_descr
+  %ndim_p = getelementptr i8, ptr %a, i64 {_NDIM}
+  %ndim32 = load i32, ptr %ndim_p
+  %ndim = sext i32 %ndim32 to i64
+  %want_p = getelementptr i64, ptr %spec, i64 1
+  %want_ndim = load i64, ptr %want_p
+  %same_ndim = icmp eq i64 %ndim, %want_ndim
+  %flags_p = getelementptr i8, ptr %a, i64 {_FLAGS}
+  %flags = load i32, ptr %flags_p
+  %masked = and i32 %flags, {_WANTED_FLAGS}
+  %plain = icmp eq i32 %masked, {_WANTED_FLAGS}
+  %both = and i1 %same_descr, %same_ndim
+  %all = and i1 %both, %plain
+  br i1 %all, label %shape, label %bad
+shape:
+  %dims_p = getelementptr i8, ptr %a, i64 {_DIMS}
+  %dims = load ptr, ptr %dims_p
+  br label %dim
+dim:
+  %i = phi i64 [ 0, %shape ], [ %j, %compare ]
+  %end = icmp eq i64 %i, %ndim
+  br i1 %end, label %good, label %compare
+compare:
+  %d_p = getelementptr i64, ptr %dims, i64 %i
+  %d = load i64, ptr %d_p
+  %j = add i64 %i, 1
+  %k = add i64 %i, 2
+  %w_p = getelementptr i64, ptr %spec, i64 %k
+  %w = load i64, ptr %w_p
+  %same = icmp eq i64 %d, %w
+  br i1 %same, label %dim, label %bad
+good:
+  %data_p = getelementptr i8, ptr %a, i64 {_DATA}
+  %data = load ptr, ptr %data_p
+  ret ptr %data
+bad:
+  ret ptr null
+}}
+"""
+
+# New arrays for all outputs; false if one could not be had, with those before it released.
+_ALLOCATE = f"""
+define internal i1 @allocate(ptr %spec0, i64 %count, ptr %arrays, ptr %data) alwaysinline nounwind {{
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %j, %made ]
+  %spec = phi ptr [ %spec0, %entry ], [ %following, %made ]
+  %end = icmp eq i64 %i, %count
+  br i1 %end, label %good, label %make
+make:
+  %descr = load ptr, ptr %spec
+  %ndim_p = getelementptr i64, ptr %spec, i64 1
+  %ndim = load i64, ptr %ndim_p
+  %ndim32 = trunc i64 %ndim to i32
+  %dims = getelementptr i64, ptr %spec, i64 2
+  call void @Py_IncRef@(ptr %descr)
+  %array = call ptr @PyArray_NewFromDescr@(ptr @PyArray_Type@, ptr %descr, i32 %ndim32, ptr %dims, ptr null, ptr null, i32 0, ptr null)
+  %failed = icmp eq ptr %array, null
+  br i1 %failed, label %undo, label %made
+made:
+  %array_p = getelementptr ptr, ptr %arrays, i64 %i
+  store ptr %array, ptr %array_p
+  %from_p = getelementptr i8, ptr %array, i64 {_DATA}
+  %from = load ptr, ptr %from_p
+  %to_p = getelementptr ptr, ptr %data, i64 %i
+  store ptr %from, ptr %to_p
+  %following = getelementptr i64, ptr %dims, i64 %ndim
+  %j = add i64 %i, 1
+  br label %loop
+undo:
+  call void @release(ptr %arrays, i64 %i)
+  ret i1 false
+good:
+  ret i1 true
+}}
+
+define internal void @release(ptr %arrays, i64 %count) nounwind {{
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %j, %one ]
+  %end = icmp eq i64 %i, %count
+  br i1 %end, label %out, label %one
+one:
+  %p = getelementptr ptr, ptr %arrays, i64 %i
+  %array = load ptr, ptr %p
+  call void @Py_DecRef@(ptr %array)
+  %j = add i64 %i, 1
+  br label %loop
+out:
+  ret void
+}}
+"""
+
+# Take a free arena or make one (null: no memory); put one back. The caller holds the GIL, which orders these.
+_ARENA = """
+define internal ptr @take_arena(ptr %record, i64 %bytes) nounwind {
+  %head_p = getelementptr i64, ptr %record, i64 5
+  %head = load ptr, ptr %head_p
+  %none = icmp eq ptr %head, null
+  br i1 %none, label %new, label %pop
+pop:
+  %next_p = getelementptr i8, ptr %head, i64 -64
+  %next = load ptr, ptr %next_p
+  store ptr %next, ptr %head_p
+  ret ptr %head
+new:
+  %size = add i64 %bytes, 128
+  %block = call ptr @PyMem_RawMalloc@(i64 %size)
+  %failed = icmp eq ptr %block, null
+  br i1 %failed, label %fail, label %align
+align:
+  %start = ptrtoint ptr %block to i64
+  %past = add i64 %start, 127
+  %rounded = and i64 %past, -64
+  %arena = inttoptr i64 %rounded to ptr
+  %owner_p = getelementptr i8, ptr %arena, i64 -56
+  store ptr %block, ptr %owner_p
+  ret ptr %arena
+fail:
+  ret ptr null
+}
+
+define internal void @put_arena(ptr %record, ptr %arena) nounwind {
+  %head_p = getelementptr i64, ptr %record, i64 5
+  %head = load ptr, ptr %head_p
+  %next_p = getelementptr i8, ptr %arena, i64 -64
+  store ptr %head, ptr %next_p
+  store ptr %arena, ptr %head_p
+  ret void
+}
+"""
+
+_ENTRY = f"""
+define internal i1 @start_pool(ptr %pending, ptr %record) noinline nounwind {{
+  %now = load i64, ptr %pending
+  %idle = icmp eq i64 %now, 0
+  br i1 %idle, label %good, label %start
+start:
+  %start_p = getelementptr i64, ptr %record, i64 8
+  %callable = load ptr, ptr %start_p
+  %none = call ptr @PyObject_Vectorcall@(ptr %callable, ptr null, i64 0, ptr null)
+  %failed = icmp eq ptr %none, null
+  br i1 %failed, label %bad, label %done
+done:
+  call void @Py_DecRef@(ptr %none)
+  br label %good
+good:
+  ret i1 true
+bad:
+  ret i1 false
+}}
+
+define internal void @invoke(ptr %record, ptr %inputs, ptr %outputs, ptr %arena) nounwind {{
+  %main = load ptr, ptr %record
+  %release_p = getelementptr i64, ptr %record, i64 6
+  %release = load i64, ptr %release_p
+  %long = icmp ne i64 %release, 0
+  br i1 %long, label %without, label %with
+with:
+  call void %main(ptr %inputs, ptr %outputs, ptr %arena)
+  ret void
+without:
+  %state = call ptr @PyEval_SaveThread@()
+  call void %main(ptr %inputs, ptr %outputs, ptr %arena)
+  call void @PyEval_RestoreThread@(ptr %state)
+  ret void
+}}
+
+define ptr @entry(ptr %self, ptr %args, i64 %nargs) nounwind {{
+entry:
+  %record_p = getelementptr i8, ptr %self, i64 {_RECORD}
+  %record = load ptr, ptr %record_p
+  %inputs_p = getelementptr i64, ptr %record, i64 2
+  %count = load i64, ptr %inputs_p
+  %outputs_p = getelementptr i64, ptr %record, i64 3
+  %results = load i64, ptr %outputs_p
+  %right_count = icmp eq i64 %nargs, %count
+  br i1 %right_count, label %begin, label %slow
+begin:
+  %inputs = alloca ptr, i64 %count
+  %first = getelementptr i64, ptr %record, i64 {HEADER_WORDS}
+  br label %argument
+argument:
+  %i = phi i64 [ 0, %begin ], [ %j, %accept ]
+  %spec = phi ptr [ %first, %begin ], [ %following, %accept ]
+  %checked = icmp eq i64 %i, %count
+  br i1 %checked, label %pool, label %check
+check:
+  %arg_p = getelementptr ptr, ptr %args, i64 %i
+  %arg = load ptr, ptr %arg_p
+  %data = call ptr @check(ptr %arg, ptr %spec)
+  %wrong = icmp eq ptr %data, null
+  br i1 %wrong, label %slow, label %accept
+accept:
+  %in_p = getelementptr ptr, ptr %inputs, i64 %i
+  store ptr %data, ptr %in_p
+  %ndim_p = getelementptr i64, ptr %spec, i64 1
+  %ndim = load i64, ptr %ndim_p
+  %after = getelementptr i64, ptr %spec, i64 %ndim
+  %following = getelementptr i64, ptr %after, i64 2
+  %j = add i64 %i, 1
+  br label %argument
+pool:
+  %pending_p = getelementptr i64, ptr %record, i64 7
+  %pending = load ptr, ptr %pending_p
+  %serial = icmp eq ptr %pending, null
+  br i1 %serial, label %make, label %start
+start:
+  %started = call i1 @start_pool(ptr %pending, ptr %record)
+  br i1 %started, label %make, label %fail
+make:
+  %arrays = alloca ptr, i64 %results
+  %outputs = alloca ptr, i64 %results
+  %begin_p = getelementptr i64, ptr %record, i64 9
+  %word = load i64, ptr %begin_p
+  %out_spec = getelementptr i64, ptr %record, i64 %word
+  %allocated = call i1 @allocate(ptr %out_spec, i64 %results, ptr %arrays, ptr %outputs)
+  br i1 %allocated, label %scratch, label %fail
+scratch:
+  %bytes_p = getelementptr i64, ptr %record, i64 4
+  %bytes = load i64, ptr %bytes_p
+  %no_arena = icmp eq i64 %bytes, 0
+  br i1 %no_arena, label %plain, label %take
+plain:
+  call void @invoke(ptr %record, ptr %inputs, ptr %outputs, ptr null)
+  br label %finish
+take:
+  %arena = call ptr @take_arena(ptr %record, i64 %bytes)
+  %empty = icmp eq ptr %arena, null
+  br i1 %empty, label %no_memory, label %compute
+compute:
+  call void @invoke(ptr %record, ptr %inputs, ptr %outputs, ptr %arena)
+  call void @put_arena(ptr %record, ptr %arena)
+  br label %finish
+finish:
+  %single = icmp eq i64 %results, 1
+  br i1 %single, label %one, label %several
+one:
+  %result = load ptr, ptr %arrays
+  ret ptr %result
+several:
+  %tuple = call ptr @PyTuple_New@(i64 %results)
+  %no_tuple = icmp eq ptr %tuple, null
+  br i1 %no_tuple, label %drop, label %fill
+fill:
+  %items = getelementptr i8, ptr %tuple, i64 {_ITEMS}
+  %size = mul i64 %results, 8
+  call void @llvm.memcpy.p0.p0.i64(ptr %items, ptr %arrays, i64 %size, i1 false)
+  ret ptr %tuple
+no_memory:
+  call void @release(ptr %arrays, i64 %results)
+  %null = call ptr @PyErr_NoMemory@()
+  ret ptr null
+drop:
+  call void @release(ptr %arrays, i64 %results)
+  ret ptr null
+fail:
+  ret ptr null
+slow:
+  %slow_p = getelementptr i64, ptr %record, i64 1
+  %callable = load ptr, ptr %slow_p
+  %answer = call ptr @PyObject_Vectorcall@(ptr %callable, ptr %args, i64 %nargs, ptr null)
+  ret ptr %answer
+}}
+
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+"""

@@ -1,0 +1,59 @@
+"""The machine this process runs on, as a `Target`."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import llvmlite.binding as llvm
+
+from tsc.analysis.target import Target
+
+
+@cache
+def host_target() -> Target:
+    """The host. Decisions follow the feature list: the CPU name can be wrong in a virtual machine."""
+    features = llvm.get_host_cpu_features()
+    bits, registers = _vectors(features, llvm.get_process_triple())
+    return Target(
+        name="cpu",
+        triple=llvm.get_process_triple(),
+        cpu=llvm.get_host_cpu_name(),
+        features=features.flatten(),
+        vector_bits=bits,
+        vector_registers=registers,
+        has_fma=features.get("fma", False) or not _is_x86(llvm.get_process_triple()),
+        l1_bytes=_cache_bytes(1, 32 << 10),
+        l2_bytes=_cache_bytes(2, 512 << 10),
+    )
+
+
+def _is_x86(triple: str) -> bool:
+    return triple.startswith(("x86_64", "i686"))
+
+
+def _vectors(features: dict[str, bool], triple: str) -> tuple[int, int]:
+    if not _is_x86(triple):
+        return 128, 32
+    if all(features.get(name, False) for name in ("avx512f", "avx512vl", "avx512bw", "avx512dq")):
+        return 512, 32
+    return (256, 16) if features.get("avx2", False) else (128, 16)
+
+
+def _cache_bytes(level: int, default: int) -> int:
+    """The data cache of `level`, from sysfs; `default` where that says nothing."""
+    for index in range(4):
+        folder = Path(f"/sys/devices/system/cpu/cpu0/cache/index{index}")
+        try:
+            found, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+        except OSError:
+            continue
+        if found == str(level) and kind != "Instruction" and size.endswith("K"):
+            return int(size[:-1]) << 10
+    return default
+
+
+def available_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

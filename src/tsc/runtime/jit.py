@@ -1,0 +1,156 @@
+"""LLVM IR text to machine code in memory: parse, verify, optimize, assemble, load."""
+
+import time
+from dataclasses import dataclass
+from functools import cache
+
+import llvmlite.binding as llvm
+
+from tsc.analysis.target import Target
+from tsc.errors import CodegenError
+from tsc.runtime.elf import symbols_of
+
+
+_SLACK = """
+@tsc.slack.rw = private global [2048 x i8] zeroinitializer, section ".tsc.slack.rw"
+@tsc.slack.ro = private constant [2048 x i8] zeroinitializer, section ".tsc.slack.ro"
+@llvm.compiler.used = appending global [2 x ptr] [ptr @tsc.slack.rw, ptr @tsc.slack.ro], section "llvm.metadata"
+"""
+# The memory manager reserves what it adds up beforehand, and forgets the address table (GOT) that calls to other libraries
+# need and the padding between constant sections; running out aborts. These sections are counted and never loaded, since
+# no symbol refers to them.
+
+
+@dataclass(frozen=True)
+class Timings:
+    """How long each phase of a compilation took, in nanoseconds."""
+
+    parse_ns: int = 0
+    optimize_ns: int = 0
+    codegen_ns: int = 0
+    load_ns: int = 0
+
+
+@cache
+def _initialize() -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+
+
+@cache
+def target_machine(target: Target) -> llvm.TargetMachine:
+    """LLVM's code generator for `target`.
+
+    The small code model with position-independent code is safe at any address: an object's sections are loaded side by side
+    (llvmlite's memory manager), and calls out of it go through stubs.
+    """
+    _initialize()
+    machine = llvm.Target.from_triple(target.triple)
+    return machine.create_target_machine(
+        cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="small", jit=True
+    )
+
+
+def optimized(text: str, target: Target) -> tuple[llvm.ModuleRef, Timings]:
+    """Parse, verify and optimize `text`.
+
+    LLVM's own vectorizers are off: the schedule has chosen the vectors, and reordering would change results. Loops
+    are unrolled only where the schedule asks (``tsc.unroll``).
+
+    Raises:
+        CodegenError: `text` is not valid LLVM IR.
+    """
+    start = time.perf_counter_ns()
+    machine = target_machine(target)
+    try:
+        module = llvm.parse_assembly(text + _SLACK)
+        module.verify()
+    except RuntimeError as error:
+        raise CodegenError(f"jit: requires valid LLVM IR; got {error}") from error
+    parsed = time.perf_counter_ns()
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.slp_vectorization = False
+    options.loop_vectorization = False
+    options.loop_interleaving = False
+    options.loop_unrolling = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return module, Timings(parsed - start, time.perf_counter_ns() - parsed)
+
+
+def assemble(text: str, target: Target) -> tuple[bytes, Timings]:
+    """The relocatable object file of `text`: what a cache stores and `load_object` takes."""
+    module, timings = optimized(text, target)
+    start = time.perf_counter_ns()
+    data = target_machine(target).emit_object(module)
+    elapsed = time.perf_counter_ns() - start
+    return data, Timings(timings.parse_ns, timings.optimize_ns, elapsed)
+
+
+class CompiledObject:
+    """Machine code in memory. Its memory is freed with this object, so whoever holds an address holds this too."""
+
+    def __init__(self, engine: llvm.ExecutionEngine, object_bytes: bytes, text: str, target: Target, timings: Timings):
+        self._engine = engine
+        self._text = text
+        self._target = target
+        self.object_bytes = object_bytes
+        self.timings = timings
+        self.symbols = symbols_of(object_bytes).defined
+
+    def address(self, name: str) -> int:
+        """Where the exported function or table `name` lies.
+
+        Raises:
+            CodegenError: the object exports no such name.
+        """
+        if name not in self.symbols:
+            raise CodegenError(f"jit: requires one of {sorted(self.symbols)}; got {name}")
+        return self._engine.get_global_value_address(name)
+
+    def llvm_ir(self) -> str:
+        """The optimized LLVM IR (computed again when asked)."""
+        return str(optimized(self._text, self._target)[0])
+
+    def assembly(self) -> str:
+        """The assembly text (computed again when asked)."""
+        return target_machine(self._target).emit_assembly(optimized(self._text, self._target)[0])
+
+
+def load_object(data: bytes, target: Target, text: str = "", timings: Timings | None = None) -> CompiledObject:
+    """Load an object file made by `assemble`.
+
+    Raises:
+        CodegenError: the object needs a symbol this process does not have (loading it would abort).
+    """
+    start = time.perf_counter_ns()
+    machine = target_machine(target)
+    missing = [n for n in symbols_of(data).undefined if not llvm.address_of_symbol(n)]
+    if missing:
+        raise CodegenError(f"jit: requires symbols of this process; got {missing[0]}")
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _engine_machine(target), use_lmm=True)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(data))
+    engine.finalize_object()
+    del machine
+    before = timings or Timings()
+    elapsed = time.perf_counter_ns() - start
+    recorded = Timings(before.parse_ns, before.optimize_ns, before.codegen_ns, elapsed)
+    return CompiledObject(engine, data, text, target, recorded)
+
+
+def _engine_machine(target: Target) -> llvm.TargetMachine:
+    """An engine owns its target machine, so each gets one of its own."""
+    machine = llvm.Target.from_triple(target.triple)
+    return machine.create_target_machine(
+        cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="small", jit=True
+    )
+
+
+def compile_llvm(text: str, target: Target) -> CompiledObject:
+    """Machine code of `text`, loaded.
+
+    Raises:
+        CodegenError: `text` is not valid LLVM IR, or calls what this process does not have.
+    """
+    data, timings = assemble(text, target)
+    return load_object(data, target, text, timings)

@@ -1,0 +1,147 @@
+"""A compiled function as a Python builtin: arguments are checked and results allocated in native code."""
+
+import ctypes
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tsc.errors import CodegenError
+from tsc.runtime.arena import ArenaPool
+from tsc.runtime.entry_ir import HEADER_WORDS, entry_ir
+from tsc.runtime.host import host_target
+from tsc.runtime.jit import CompiledObject, compile_llvm
+from tsc.runtime.threads import thread_pool
+
+_METH_FASTCALL = 0x80
+_ARRAY_TYPE, _NEW_FROM_DESCR = 2, 94  # places in NumPy's C table
+_FREE_ARENAS = 5
+_C_FUNCTIONS = (
+    "Py_IncRef",
+    "Py_DecRef",
+    "PyObject_Vectorcall",
+    "PyEval_SaveThread",
+    "PyEval_RestoreThread",
+    "PyMem_RawMalloc",
+    "PyTuple_New",
+    "PyErr_NoMemory",
+)
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """What an argument must be, or a result is: a C-contiguous aligned array of this dtype and shape."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+
+class _MethodDef(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+class _Record(ctypes.Structure):
+    """The entry's `self`. Its attributes keep alive whatever the words point to."""
+
+    _fields_ = (("address", ctypes.c_void_p),)
+
+
+class _Owner:
+    """Everything one native function holds; freed with it."""
+
+    def __init__(self, words: "ctypes.Array[ctypes.c_int64]", alive: tuple[Any, ...], name: bytes):
+        self.words = words
+        self.alive = alive
+        self.arenas = ArenaPool(ctypes.addressof(words) + 8 * _FREE_ARENAS)
+        self.method = _MethodDef(name, _entry().address("entry"), _METH_FASTCALL, None)
+
+    def __del__(self) -> None:
+        self.arenas.close()
+
+
+@cache
+def _addresses() -> dict[str, int]:
+    """Addresses of the C functions the entry calls. They are constants of this process."""
+    found = {name: _address(getattr(ctypes.pythonapi, name)) for name in _C_FUNCTIONS}
+    capsule = importlib.import_module("numpy._core._multiarray_umath")._ARRAY_API
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype = ctypes.c_void_p
+    pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    table = (ctypes.c_int64 * (_NEW_FROM_DESCR + 1)).from_address(pointer(capsule, None))
+    return {**found, "PyArray_Type": table[_ARRAY_TYPE], "PyArray_NewFromDescr": table[_NEW_FROM_DESCR]}
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+@cache
+def _entry() -> CompiledObject:
+    target = host_target()
+    return compile_llvm(entry_ir(target.triple, _addresses()), target)
+
+
+def _spec_words(specs: Sequence[ArraySpec]) -> list[int]:
+    return [word for spec in specs for word in (id(spec.dtype), len(spec.shape), *spec.shape)]
+
+
+def native_function(
+    compiled: CompiledObject,
+    name: str,
+    inputs: Sequence[ArraySpec],
+    outputs: Sequence[ArraySpec],
+    arena_bytes: int,
+    slow: Callable[..., Any],
+    *,
+    release_gil: bool = False,
+) -> Callable[..., Any]:
+    """`compiled`'s function `name` (``void(ptr inputs, ptr outputs, ptr arena)``) as a builtin of ``len(inputs)`` arrays.
+
+    It returns a new array, or a tuple of them. A call whose arguments do not fit `inputs` exactly goes to ``slow(*args)``. Calls may overlap:
+    each has its own arena. `release_gil` is for bodies longer than a few microseconds. If the code has parallel
+    kernels, they are connected to the thread pool here.
+
+    The builtin owns the code: when it goes, the code and the arenas are freed.
+    """
+    pending, start = _connect_pool(compiled)
+    header = [compiled.address(name), id(slow), len(inputs), len(outputs), arena_bytes, 0, int(release_gil)]
+    header += [pending, id(start), HEADER_WORDS + len(_spec_words(inputs))]
+    all_words = [*header, *_spec_words(inputs), *_spec_words(outputs)]
+    words = (ctypes.c_int64 * len(all_words))(*all_words)
+    owner = _Owner(words, (compiled, slow, start, tuple(inputs), tuple(outputs)), name.encode())
+    # The entry finds the words through the structure's own memory, which a ctypes object points to.
+    record = _record_over(words)
+    record.owner = owner
+    create = ctypes.pythonapi.PyCFunction_NewEx
+    create.restype = ctypes.py_object
+    create.argtypes = [ctypes.POINTER(_MethodDef), ctypes.py_object, ctypes.c_void_p]
+    return create(ctypes.byref(owner.method), record, None)
+
+
+def _record_over(words: "ctypes.Array[ctypes.c_int64]") -> _Record:
+    record = _Record.from_buffer(words)
+    if ctypes.c_void_p.from_address(id(record) + 16).value != ctypes.addressof(words):
+        raise CodegenError("native_function: requires CPython's layout of ctypes objects; got another")
+    return record
+
+
+def _connect_pool(compiled: CompiledObject) -> tuple[int, Callable[[], None] | None]:
+    if "tsc_pool" not in compiled.symbols:
+        return 0, None
+    pool = thread_pool()
+    ctypes.c_int64.from_address(compiled.address("tsc_pool")).value = pool.address
+    return pool.pending_address, pool.start
+
+
+def arenas_of(function: Callable[..., Any]) -> ArenaPool:
+    """The arenas of a native function (for tests and reports)."""
+    record: Any = getattr(function, "__self__")  # noqa: B009  (a builtin's type does not declare it)
+    return record.owner.arenas
