@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Target:
-    """A machine to generate code for. Pure data, so that schedules can be tested for machines that are not here.
+    """A machine to generate code for. Pure data, so that schedules can be tested for machines that are not
+    here.
 
-    `features` is LLVM's flattened feature list (``"+avx2,+fma,-avx512f"``). The CPU name LLVM reports may be wrong in a
-    virtual machine; decisions are made from the features.
+    `features` is LLVM's flattened feature list (``"+avx2,+fma,-avx512f"``). The CPU name LLVM reports may be
+    wrong in a virtual machine; decisions are made from the features.
     """
 
     name: str
@@ -31,11 +32,21 @@ class Target:
         return f"+{feature}" in self.features.split(",")
 
 
-GENERIC_X86 = Target("cpu", "x86_64-unknown-linux-gnu", "x86-64", "+sse2", 128, 16, False, 32 << 10, 256 << 10)
+GENERIC_X86 = Target(
+    "cpu", "x86_64-unknown-linux-gnu", "x86-64", "+sse2", 128, 16, False, 32 << 10, 256 << 10
+)
 """Any 64-bit x86: what is left when nothing is known."""
 
 AVX2 = Target(
-    "cpu", "x86_64-unknown-linux-gnu", "x86-64-v3", "+avx,+avx2,+f16c,+fma", 256, 16, True, 32 << 10, 512 << 10
+    "cpu",
+    "x86_64-unknown-linux-gnu",
+    "x86-64-v3",
+    "+avx,+avx2,+f16c,+fma",
+    256,
+    16,
+    True,
+    32 << 10,
+    512 << 10,
 )
 """An x86 machine of the last ten years, for tests that must not depend on the host."""
 
@@ -55,4 +66,4 @@ AVX512 = Target(
 
 def ptx(arch: str = "sm_90") -> Target:
     """The NVIDIA GPU generation `arch`; a "vector" is the widest load of one thread (128 bits)."""
-    return Target("ptx", "nvptx64-nvidia-cuda", arch, "+ptx80", 128, 64, True, 128 << 10, 32 << 20, is_gpu=True)
+    return Target("ptx", "nvptx64-nvidia-cuda", arch, "", 128, 64, True, 128 << 10, 32 << 20, is_gpu=True)

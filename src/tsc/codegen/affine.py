@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class AffineSum:
     """``constant + sum(coefficient * %v<id>)``.
 
-    `terms` are sorted by id, which is the order of definition: an address built in that order has its loop-invariant part
-    first, where LLVM can hoist and share it.
+    `terms` are sorted by id, which is the order of definition: an address built in that order has its
+    loop-invariant part first, where LLVM can hoist and share it.
     """
 
     terms: tuple[tuple[int, int], ...] = ()

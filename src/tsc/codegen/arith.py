@@ -6,8 +6,8 @@ from typing import Any
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
-    FloatAttr,
     Float32Type,
+    FloatAttr,
     IndexType,
     IntegerAttr,
     VectorType,
@@ -54,7 +54,9 @@ def constant(function: FunctionEmitter, op: arith.ConstantOp) -> None:
     elif isa(value, DenseIntOrFPElementsAttr) and isa(op.result.type, VectorType[Attribute]):
         function.define(op.result, _dense(value, op.result.type))
     else:
-        raise CodegenError(f"arith.constant: requires a scalar or a vector at the loop stage; got {op.result.type}")
+        raise CodegenError(
+            f"arith.constant: requires a scalar or a vector at the loop stage; got {op.result.type}"
+        )
 
 
 def _dense(value: DenseIntOrFPElementsAttr, type_: VectorType[Attribute]) -> str:
@@ -156,7 +158,9 @@ def _rounded_division(is_ceiling: bool, is_signed: bool) -> Callable[[FunctionEm
             same = function.emit(f"icmp {compare} {type_} {signs}, zeroinitializer")
             adjust = function.emit(f"and {flag} {adjust}, {same}")
         step = function.emit(f"zext {flag} {adjust} to {type_}")
-        function.define(op.result, function.emit(f"{'add' if is_ceiling else 'sub'} {type_} {quotient}, {step}"))
+        function.define(
+            op.result, function.emit(f"{'add' if is_ceiling else 'sub'} {type_} {quotient}, {step}")
+        )
 
     return emit
 
@@ -195,7 +199,10 @@ def computed_in(type_: Attribute) -> Attribute:
 
 
 def float_operation(
-    function: FunctionEmitter, result: SSAValue, operands: list[SSAValue], emit: Callable[[str, list[str]], str]
+    function: FunctionEmitter,
+    result: SSAValue,
+    operands: list[SSAValue],
+    emit: Callable[[str, list[str]], str],
 ) -> None:
     """Emit on the computation type: 16-bit operands are widened, and the result is rounded once."""
     compute = computed_in(result.type)
@@ -227,7 +234,8 @@ def _float_intrinsic(name: str) -> Callable[[FunctionEmitter, Any], None]:
 
 INTEGER_PREDICATES = ("eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge")
 FLOAT_PREDICATES = (
-    "false", "oeq", "ogt", "oge", "olt", "ole", "one", "ord", "ueq", "ugt", "uge", "ult", "ule", "une", "uno", "true"
+    "false", "oeq", "ogt", "oge", "olt", "ole", "one", "ord",
+    "ueq", "ugt", "uge", "ult", "ule", "une", "uno", "true",
 )  # fmt: skip
 
 

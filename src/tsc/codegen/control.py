@@ -5,7 +5,7 @@ from typing import Any
 
 from xdsl.dialects import func, scf
 from xdsl.dialects.builtin import IntegerAttr, MemRefType
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.hints import isa
 
 from tsc.codegen.affine import AffineSum, variable
@@ -17,8 +17,7 @@ from tsc.errors import CodegenError
 def _for(function: FunctionEmitter, op: scf.ForOp) -> None:
     """A loop tested at its top; LLVM rotates it. Carried values are phis and are the loop's results."""
     head, body, done = function.label(), function.label(), function.label()
-    induction, *carried = op.body.block.args
-    type_ = llvm_type(induction.type)
+    type_ = llvm_type(op.body.block.args[0].type)
     lower, upper, step = (function.use(v) for v in (op.lb, op.ub, op.step))
     initial = [function.use(v) for v in op.iter_args]
     before = function.block
@@ -38,12 +37,13 @@ def _for(function: FunctionEmitter, op: scf.ForOp) -> None:
     starts = [lower, *initial]
     for position, value in enumerate(op.body.block.args):
         incoming = f"[ {starts[position]}, %{before} ], [ {yielded[position]}, %{function.block} ]"
-        function.lines[placeholder + position] = f"  {phis[position]} = phi {llvm_type(value.type)} {incoming}"
+        function.lines[placeholder + position] = (
+            f"  {phis[position]} = phi {llvm_type(value.type)} {incoming}"
+        )
     function.statement(f"br label %{head}{_loop_metadata(function, op)}")
     function.start_block(done)
     for result, name in zip(op.results, phis[1:], strict=True):
         function.define(result, name)
-    del carried
 
 
 def _yielded(function: FunctionEmitter, terminator: Operation | None) -> list[str]:
@@ -96,7 +96,7 @@ def _call(function: FunctionEmitter, op: func.CallOp) -> None:
     if callee is None:
         raise CodegenError(f"func.call: requires a function of this module; got @{name}")
     operands = ", ".join(
-        f"ptr {function.pass_buffer(v, type_)}" if isinstance(type_, MemRefType) else function.typed(v)
+        f"ptr {function.pass_buffer(v, type_)}" if isa(type_, MemRefType[Attribute]) else function.typed(v)
         for v, type_ in zip(op.arguments, callee.function_type.inputs, strict=True)
     )
     result = function.module.result_type(callee)
@@ -114,8 +114,9 @@ def _return(function: FunctionEmitter, op: func.ReturnOp) -> None:
 
 
 def _parallel(function: FunctionEmitter, op: scf.ParallelOp) -> None:
-    """The body becomes ``@chunk.N(captures..., i64 chunk)`` (its pointers stay `noalias`), and a trampoline that reads the
-    captures from a stack record gives it the pool's signature ``void(ptr context, i64 chunk)``.
+    """The body becomes ``@chunk.N(captures..., i64 chunk)`` (its pointers stay `noalias`), and a trampoline
+    that reads the captures from a stack record gives it the pool's signature ``void(ptr context, i64
+    chunk)``.
     """
     if function.parent is not None or len(op.lowerBound) != 1 or op.results:
         raise CodegenError("scf.parallel: requires one induction variable, no result, and no nesting")
@@ -170,7 +171,9 @@ def _trampoline(function: FunctionEmitter, name: str, types: Sequence[str]) -> N
 
 
 def _launch(function: FunctionEmitter, name: str, count: str, captures: Sequence[tuple[str, str]]) -> None:
-    """Through the pool when it runs more than one thread and there is more than one chunk; else a plain loop."""
+    """Through the pool when it runs more than one thread and there is more than one chunk; else a plain
+    loop.
+    """
     function.module.globals.setdefault("tsc_pool", "@tsc_pool = dso_local global ptr null")
     serial, ask, pooled, done = (function.label() for _ in range(4))
     pool = function.emit("load ptr, ptr @tsc_pool")
@@ -194,7 +197,9 @@ def _launch(function: FunctionEmitter, name: str, count: str, captures: Sequence
 def _pooled_call(
     function: FunctionEmitter, name: str, count: str, captures: Sequence[tuple[str, str]], pool: str
 ) -> None:
-    """The pool's control block: word 0 is the number of threads, word 1 the address of ``run(pool, fn, context, n)``."""
+    """The pool's control block: word 0 is the number of threads, word 1 the address of ``run(pool, fn,
+    context, n)``.
+    """
     record = "{ " + ", ".join(type_ for type_, _ in captures) + " }"
     context = function.fresh()
     function.entry.append(f"  {context} = alloca {record}, align 64")
@@ -206,7 +211,9 @@ def _pooled_call(
     function.statement(f"call void {run}(ptr {pool}, ptr @{name}.entry, ptr {context}, i64 {count})")
 
 
-def _serial_loop(function: FunctionEmitter, name: str, count: str, captures: Sequence[tuple[str, str]]) -> None:
+def _serial_loop(
+    function: FunctionEmitter, name: str, count: str, captures: Sequence[tuple[str, str]]
+) -> None:
     head, body, done = function.label(), function.label(), function.label()
     before, chunk, following = function.block, function.fresh(), function.fresh()
     function.branch(head)

@@ -1,7 +1,8 @@
 """Conversions between element types, with bfloat16 done in integer instructions.
 
-LLVM turns bfloat16 conversions into calls of a run-time library on most machines, and AVX512-BF16 flushes denormals. Here a
-bfloat16 is an ``i16`` in LLVM IR; widening is a shift and rounding is integer arithmetic, the same on every machine.
+LLVM turns bfloat16 conversions into calls of a run-time library on most machines, and AVX512-BF16 flushes
+denormals. Here a bfloat16 is an ``i16`` in LLVM IR; widening is a shift and rounding is integer arithmetic,
+the same on every machine.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,7 +54,9 @@ def narrow(function: FunctionEmitter, value: str, source: Attribute, target: Att
 
 
 def _round_bf16(function: FunctionEmitter, value: str, lanes: int) -> str:
-    """Add half a unit less one, plus the lowest kept bit, and cut; a NaN keeps its top bits and turns quiet."""
+    """Add half a unit less one, plus the lowest kept bit, and cut; a NaN keeps its top bits and turns
+    quiet.
+    """
     integer, short, flag = (with_lanes(name, lanes) for name in ("i32", "i16", "i1"))
     single = with_lanes("float", lanes)
     bits = function.emit(f"bitcast {single} {value} to {integer}")
@@ -69,7 +72,8 @@ def _round_bf16(function: FunctionEmitter, value: str, lanes: int) -> str:
 
 
 def _round_to_odd(function: FunctionEmitter, value: str, lanes: int) -> str:
-    """f64 -> f32 towards zero, with the last bit set when inexact: rounding that again to fewer bits is then right.
+    """f64 -> f32 towards zero, with the last bit set when inexact: rounding that again to fewer bits is then
+    right.
 
     Source: Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008, section 3.
     """

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp
-from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, SSAValue
 from xdsl.utils.hints import isa
 
 from tsc.analysis.target import Target
@@ -39,8 +39,10 @@ class EmittedModule:
 
 
 @cache
-def handlers() -> Mapping[type[Operation], Handler]:
-    """What emits each op."""
+def handlers() -> Mapping[str, Handler]:
+    """What emits each op, by name: xDSL's vector-less ops and our wider ones of the same name are one op
+    here.
+    """
     families = (
         arith.HANDLERS,
         conversions.HANDLERS,
@@ -49,7 +51,7 @@ def handlers() -> Mapping[type[Operation], Handler]:
         vectors.HANDLERS,
         control.HANDLERS,
     )
-    return {op: handler for family in families for op, handler in family.items()}
+    return {op.name: handler for family in families for op, handler in family.items()}
 
 
 @dataclass
@@ -84,25 +86,33 @@ class ModuleEmitter:
         """The place of constant `key` in the table."""
         return self.constants.setdefault(key, len(self.constants))
 
+    def handlers(self) -> Mapping[str, Handler]:
+        """What this target's ops are emitted by."""
+        return handlers()
+
     def ops(self, function: FunctionEmitter, block: Block) -> None:
         """Emit the ops of `block` in order."""
-        table = handlers()
+        table = self.handlers()
         for op in block.ops:
-            handler = table.get(type(op))
+            handler = table.get(op.name)
             if handler is None:
                 raise CodegenError(f"codegen: requires an op of the loop stage; got {op.name}")
             handler(function, op)
 
     def get_global(self, function: FunctionEmitter, op: memref.GetGlobalOp) -> Buffer:
         """The buffer of a constant: its address lies in the table."""
-        type_ = cast(MemRefType[Attribute], op.memref.type)
+        type_ = memory.type_of(op.memref)
         slot = self.constant_slot(op.name_.root_reference.data)
         cell = f"getelementptr (ptr, ptr @{CONSTANTS}, i64 {slot})"
         pointer = function.emit(f"load ptr, ptr {cell}, !invariant.load !{self._empty()}")
         offset = function.argument_buffer(type_, pointer).offset
-        return Buffer(pointer, type_.element_type, strides_of(type_), offset, 0, True, size_bytes(type_.element_type))
+        return Buffer(
+            pointer, type_.element_type, strides_of(type_), offset, 0, True, size_bytes(type_.element_type)
+        )
 
-    def allocate(self, function: FunctionEmitter, type_: MemRefType[Attribute], op: memref.AllocaOp) -> Buffer:
+    def allocate(
+        self, function: FunctionEmitter, type_: MemRefType[Attribute], op: memref.AllocaOp
+    ) -> Buffer:
         """Memory for `memref.alloca`: the stack, where a target has no other place for it."""
         return memory.allocate_on_stack(function, type_, op)
 
@@ -136,18 +146,24 @@ class ModuleEmitter:
         """The LLVM result type of a function: void or one scalar."""
         results = op.function_type.outputs.data
         if len(results) > 1 or any(isinstance(r, MemRefType) for r in results):
-            raise CodegenError(f"func.func: requires at most one scalar result at the loop stage; got {results}")
+            raise CodegenError(
+                f"func.func: requires at most one scalar result at the loop stage; got {results}"
+            )
         return llvm_type(results[0]) if results else "void"
 
     def _host(self, op: func.FuncOp) -> None:
-        """``void main(ptr inputs, ptr outputs, ptr arena)``: the pointers of arguments and results come in tables."""
+        """``void main(ptr inputs, ptr outputs, ptr arena)``: the pointers of arguments and results come in
+        tables.
+        """
         function = FunctionEmitter(self, may_alias=True)
         count = op.attributes["tsc.num_inputs"]
         if not isa(count, IntegerAttr):
             raise CodegenError(f"tsc.num_inputs: requires an integer; got {count}")
         *tensors, arena = op.body.block.args
         for position, argument in enumerate(tensors):
-            table, slot = ("%in", position) if position < count.value.data else ("%out", position - count.value.data)
+            table, slot = (
+                ("%in", position) if position < count.value.data else ("%out", position - count.value.data)
+            )
             cell = function.emit(f"getelementptr ptr, ptr {table}, i64 {slot}")
             self._host_argument(function, argument, function.emit(f"load ptr, ptr {cell}"))
         self._host_argument(function, arena, function.emit("getelementptr i8, ptr %arena, i64 0"))
@@ -184,7 +200,9 @@ def emit_module(module: ModuleOp, emitter: ModuleEmitter) -> EmittedModule:
         emitter.function(op)
     unknown = [op.name for op in module.ops if not isinstance(op, func.FuncOp | memref.GlobalOp)]
     if unknown:
-        raise CodegenError(f"codegen: requires func.func and memref.global at the top level; got {unknown[0]}")
+        raise CodegenError(
+            f"codegen: requires func.func and memref.global at the top level; got {unknown[0]}"
+        )
     return EmittedModule(
         emitter.text(), tuple(emitter.constants), tuple(emitter.entries), POOL in emitter.globals
     )

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Buffer:
-    """A memref while code is emitted: ``element[i]`` lies at ``pointer + offset + sum(i * stride)``, in elements."""
+    """A memref while code is emitted: ``element[i]`` lies at ``pointer + offset + sum(i * stride)``, in
+    elements.
+    """
 
     pointer: str
     element: Attribute
@@ -80,7 +82,9 @@ class FunctionEmitter:
         self.lines.append("  " + instruction)
 
     def call(self, intrinsic: str, result: str, *arguments: tuple[str, str]) -> str:
-        """Call an LLVM intrinsic or a helper function, given (type, operand) pairs; declares it on first use."""
+        """Call an LLVM intrinsic or a helper function, given (type, operand) pairs; declares it on first
+        use.
+        """
         self.module.declare(intrinsic, result, [type_ for type_, _ in arguments])
         operands = ", ".join(f"{type_} {operand}" for type_, operand in arguments)
         return self.emit(f"call {result} @{intrinsic}({operands})")
@@ -118,7 +122,9 @@ class FunctionEmitter:
     def define(self, value: SSAValue, text: str) -> None:
         """Say which LLVM operand stands for `value`; an index becomes a variable of affine sums."""
         if isinstance(value.type, IndexType):
-            self._indices[value] = variable(int(text[2:])) if text.startswith("%v") else AffineSum((), int(text))
+            self._indices[value] = (
+                variable(int(text[2:])) if text.startswith("%v") else AffineSum((), int(text))
+            )
         else:
             self._values[value] = text
 
@@ -214,7 +220,8 @@ class FunctionEmitter:
     def address(self, buffer: Buffer, indices: Sequence[SSAValue] = (), extra: int = 0) -> tuple[str, int]:
         """The pointer of an element, and its known alignment in bytes.
 
-        One `getelementptr` per variable, outermost first, each shared by all later addresses of the region; the constant comes last.
+        One `getelementptr` per variable, outermost first, each shared by all later addresses of the region;
+        the constant comes last.
         """
         total = buffer.offset + extra
         for value, stride in zip(indices, buffer.strides, strict=True) if indices else ():
@@ -240,10 +247,8 @@ class FunctionEmitter:
             self._scopes[-1][key] = found
         return found
 
-    def pass_buffer(self, value: SSAValue, callee_type: Attribute) -> str:
+    def pass_buffer(self, value: SSAValue, callee_type: MemRefType[Attribute]) -> str:
         """The pointer a callee expects for `value`: its static offset is added there, a dynamic one here."""
-        if not isa(callee_type, MemRefType[Attribute]):
-            raise CodegenError(f"func.call: requires a memref; got {callee_type}")
         return self.address(self.buffer(value), (), -(callee_type.get_offset() or 0))[0]
 
     def argument(self, value: SSAValue, space: int = 0) -> str:
@@ -259,7 +264,9 @@ class FunctionEmitter:
         """The buffer of a memref that comes in as a pointer."""
         offset = AffineSum((), type_.get_offset() or 0)
         element = type_.element_type
-        return Buffer(pointer, element, strides_of(type_), offset, space, not self.may_alias, size_bytes(element))
+        return Buffer(
+            pointer, element, strides_of(type_), offset, space, not self.may_alias, size_bytes(element)
+        )
 
     def body(self) -> list[str]:
         """All lines of the function's body."""

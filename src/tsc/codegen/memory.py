@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
-from typing import Any, cast
+from typing import Any
 
 from xdsl.dialects import memref
 from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType
 from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.utils.hints import isa
 
 from tsc.codegen.affine import ZERO, AffineSum
 from tsc.codegen.conversions import is_bool, truncate_bool
@@ -20,9 +21,10 @@ ALLOCA_ALIGNMENT = 64
 
 def type_of(value: SSAValue) -> MemRefType[Attribute]:
     """The type of a memref value."""
-    if not isinstance(value.type, MemRefType):
-        raise CodegenError(f"memref: requires a ranked memref; got {value.type}")
-    return cast(MemRefType[Attribute], value.type)
+    type_ = value.type
+    if not isa(type_, MemRefType[Attribute]):
+        raise CodegenError(f"memref: requires a ranked memref; got {type_}")
+    return type_
 
 
 def load(function: FunctionEmitter, source: SSAValue, indices: Sequence[SSAValue], type_: Attribute) -> str:
@@ -74,9 +76,7 @@ def _get_global(function: FunctionEmitter, op: memref.GetGlobalOp) -> None:
     function.define_buffer(op.memref, function.module.get_global(function, op))
 
 
-def mixed(
-    function: FunctionEmitter, static: Sequence[int], dynamic: Sequence[SSAValue]
-) -> list[AffineSum]:
+def mixed(function: FunctionEmitter, static: Sequence[int], dynamic: Sequence[SSAValue]) -> list[AffineSum]:
     """Static entries with the dynamic ones filled in, as affine sums."""
     values = iter(dynamic)
     return [function.index(next(values)) if s == DYNAMIC_INDEX else AffineSum((), s) for s in static]
@@ -113,13 +113,17 @@ def _view(function: FunctionEmitter, op: memref.ViewOp) -> None:
     bytes_ = replace(source, offset=source.offset + function.index(op.byte_shift))
     pointer, alignment = function.address(bytes_)
     size = size_bytes(type_.element_type)
-    view = Buffer(pointer, type_.element_type, strides_of(type_), ZERO, source.space, False, max(alignment, size))
+    view = Buffer(
+        pointer, type_.element_type, strides_of(type_), ZERO, source.space, False, max(alignment, size)
+    )
     function.define_buffer(op.result, view)
 
 
 def _assume_alignment(function: FunctionEmitter, op: memref.AssumeAlignmentOp) -> None:
     source = function.buffer(op.memref)
-    function.define_buffer(op.result, replace(source, alignment=max(source.alignment, op.alignment.value.data)))
+    function.define_buffer(
+        op.result, replace(source, alignment=max(source.alignment, op.alignment.value.data))
+    )
 
 
 def _dim(function: FunctionEmitter, op: memref.DimOp) -> None:
@@ -136,7 +140,10 @@ def _copy(function: FunctionEmitter, op: memref.CopyOp) -> None:
     if strides_of(source) != strides_of(contiguous) or strides_of(target) != strides_of(contiguous):
         raise CodegenError(f"memref.copy: requires contiguous memrefs; got {source} and {target}")
     length = prod(source.get_shape()) * size_bytes(source.element_type)
-    to, start = function.address(function.buffer(op.destination))[0], function.address(function.buffer(op.source))[0]
+    to, start = (
+        function.address(function.buffer(op.destination))[0],
+        function.address(function.buffer(op.source))[0],
+    )
     function.module.declare("llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", "i64", "i1"])
     function.statement(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {start}, i64 {length}, i1 false)")
 

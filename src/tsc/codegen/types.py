@@ -39,8 +39,8 @@ def lanes_of(type_: Attribute) -> int:
 
 def bits_of(element: Attribute) -> int:
     """Width of a scalar type in registers."""
-    if isinstance(element, IntegerType):
-        return element.width.data
+    if isa(element, IntegerType):
+        return int(element.width.data)
     if isinstance(element, IndexType):
         return 64
     bits = FLOAT_BITS.get(type(element))  # pyright: ignore[reportArgumentType]

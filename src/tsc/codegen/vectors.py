@@ -12,7 +12,7 @@ from tsc.codegen import memory
 from tsc.codegen.arith import computed_in, flags_of, float_operation
 from tsc.codegen.conversions import is_bool, narrow, truncate_bool, widen
 from tsc.codegen.function_emitter import FunctionEmitter
-from tsc.codegen.types import lanes_of, llvm_type, memory_type, scalar_type, element_of, suffix, with_lanes
+from tsc.codegen.types import element_of, lanes_of, llvm_type, memory_type, scalar_type, suffix, with_lanes
 from tsc.errors import CodegenError
 
 _INSTRUCTIONS = {Kind.AND: "and", Kind.OR: "or", Kind.XOR: "xor"}
@@ -47,7 +47,9 @@ def _masked_load(function: FunctionEmitter, op: vector.MaskedLoadOp) -> None:
     name = f"llvm.masked.load.{suffix(type_)}.p{buffer.space}"
     function.module.declare(name, type_, [space, f"<{lanes} x i1>", type_])
     mask = function.typed(op.mask)
-    value = function.emit(f"call {type_} @{name}({space} align {alignment} {pointer}, {mask}, {type_} {rest})")
+    value = function.emit(
+        f"call {type_} @{name}({space} align {alignment} {pointer}, {mask}, {type_} {rest})"
+    )
     function.define(op.result, truncate_bool(function, value, lanes) if is_bool(op.result.type) else value)
 
 
@@ -83,7 +85,9 @@ def _broadcast(function: FunctionEmitter, op: vector.BroadcastOp) -> None:
         return
     if lanes_of(source) == 1:
         value = function.emit(f"extractelement {llvm_type(source)} {value}, i32 0")
-    function.define(op.vector, splat(function, scalar_type(element_of(source)), value, lanes_of(op.vector.type)))
+    function.define(
+        op.vector, splat(function, scalar_type(element_of(source)), value, lanes_of(op.vector.type))
+    )
 
 
 def _fma(function: FunctionEmitter, op: Any) -> None:
@@ -97,7 +101,9 @@ def _fma(function: FunctionEmitter, op: Any) -> None:
 
 
 def fused_multiply_add(function: FunctionEmitter, type_: str, values: list[str]) -> str:
-    """``a * b + c`` rounded once; on a machine without the instruction, rounded twice (never a slow library call)."""
+    """``a * b + c`` rounded once; on a machine without the instruction, rounded twice (never a slow library
+    call).
+    """
     if function.module.target.has_fma:
         return function.call(f"llvm.fma.{suffix(type_)}", type_, *((type_, v) for v in values))
     product = function.emit(f"fmul {type_} {values[0]}, {values[1]}")
@@ -126,7 +132,9 @@ def _shuffle(function: FunctionEmitter, op: vector.ShuffleOp) -> None:
     lanes = ", ".join("i32 poison" if lane < 0 else f"i32 {lane}" for lane in mask)
     operands = f"{function.typed(op.v1)}, {function.typed(op.v2)}, <{len(mask)} x i32> <{lanes}>"
     if lanes_of(op.v1.type) != lanes_of(op.v2.type):
-        raise CodegenError(f"vector.shuffle: requires two vectors of one type; got {op.v1.type} and {op.v2.type}")
+        raise CodegenError(
+            f"vector.shuffle: requires two vectors of one type; got {op.v1.type} and {op.v2.type}"
+        )
     function.define(op.result, function.emit(f"shufflevector {operands}"))
 
 
@@ -164,19 +172,26 @@ def _halves(function: FunctionEmitter, value: str, scalar: str, lanes: int) -> t
     half, type_ = lanes // 2, with_lanes(scalar, lanes)
     masks = (", ".join(f"i32 {i + start}" for i in range(half)) for start in (0, half))
     low, high = (
-        function.emit(f"shufflevector {type_} {value}, {type_} poison, <{half} x i32> <{mask}>") for mask in masks
+        function.emit(f"shufflevector {type_} {value}, {type_} poison, <{half} x i32> <{mask}>")
+        for mask in masks
     )
     return low, high
 
 
 def _reduction(function: FunctionEmitter, op: vector.ReductionOp) -> None:
-    """Halves are combined lane by lane until one lane is left, then the accumulator is: one order on every machine.
+    """Halves are combined lane by lane until one lane is left, then the accumulator is: one order on every
+    machine.
 
     A vector whose length is not a power of two is combined from lane 0 up.
     """
     compute = computed_in(op.vector.type)
     value = widen(function, function.use(op.vector), op.vector.type, compute)
-    scalar, lanes, kind, flags = scalar_type(element_of(compute)), lanes_of(compute), op.kind.data, flags_of(op)
+    scalar, lanes, kind, flags = (
+        scalar_type(element_of(compute)),
+        lanes_of(compute),
+        op.kind.data,
+        flags_of(op),
+    )
     while lanes > 1 and lanes % 2 == 0:
         low, high = _halves(function, value, scalar, lanes)
         lanes //= 2

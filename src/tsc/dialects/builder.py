@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from xdsl.dialects.builtin import LocationAttr, UnknownLoc
 from xdsl.ir import Attribute, Block, Operation, SSAValue
@@ -15,6 +15,9 @@ from tsc.dialects.aten import class_of
 from tsc.dialects.torch_types import TorchType
 
 
+Op = TypeVar("Op", bound=Operation)
+
+
 class TorchBuilder:
     """Inserts operations before `before`, or at the end of `block`; each gets the current `location`."""
 
@@ -23,7 +26,7 @@ class TorchBuilder:
         self.before = before
         self.location: LocationAttr = UnknownLoc() if before is None else before.location
 
-    def insert[T: Operation](self, op: T) -> T:
+    def insert(self, op: Op) -> Op:
         """Insert `op` at the insertion point."""
         if isinstance(op.location, UnknownLoc):
             op.location = self.location

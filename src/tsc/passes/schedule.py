@@ -13,19 +13,27 @@ from tsc.analysis.kernel_model import KernelModel, read_kernel
 from tsc.analysis.layouts import Layout
 from tsc.analysis.target import AVX2, AVX512, GENERIC_X86, Target, ptx
 from tsc.errors import CodegenError
+from tsc.passes.schedules.concat import schedule_concat
 from tsc.passes.schedules.contraction import schedule_contraction
 from tsc.passes.schedules.halo import halo_kernel
 from tsc.passes.schedules.host import HostLowering
 from tsc.passes.schedules.identity import structural_key
+from tsc.passes.schedules.packing import schedule_pack
 from tsc.passes.schedules.pointwise import schedule_pointwise
+from tsc.passes.schedules.row import schedule_row
+from tsc.passes.schedules.window import schedule_window
 
 Scheduler = Callable[[KernelModel, Target], func.FuncOp]
 
 TARGETS: Mapping[str, Target] = {"generic": GENERIC_X86, "avx2": AVX2, "avx512": AVX512, "gpu": ptx()}
 
 SCHEDULERS: Mapping[str, Scheduler] = {
+    "concat": schedule_concat,
     "contraction": schedule_contraction,
+    "pack": schedule_pack,
     "pointwise": schedule_pointwise,
+    "row": schedule_row,
+    "window": schedule_window,
 }
 
 

@@ -6,8 +6,8 @@ import ctypes
 class ArenaPool:
     """A linked list of free arenas of one size, taken and put back by native code that holds the GIL.
 
-    Each arena is a block of `PyMem_RawMalloc`: its first bytes align it, and the 64 bytes before the arena hold the next free arena
-    and the block's own address. The memory is freed with this object.
+    Each arena is a block of `PyMem_RawMalloc`: its first bytes align it, and the 64 bytes before the arena
+    hold the next free arena and the block's own address. The memory is freed with this object.
     """
 
     HEADER_BYTES = 128

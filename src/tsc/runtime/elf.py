@@ -1,4 +1,6 @@
-"""The symbols of a relocatable ELF object: read before loading, because an undefined symbol aborts the process."""
+"""The symbols of a relocatable ELF object: read before loading, because an undefined symbol aborts the
+process.
+"""
 
 import struct
 from dataclasses import dataclass
@@ -33,7 +35,9 @@ def symbols_of(data: bytes) -> Symbols:
     return Symbols(frozenset(defined), frozenset(undefined))
 
 
-def _read_table(data: bytes, section: tuple[int, ...], names: int, defined: set[str], undefined: set[str]) -> None:
+def _read_table(
+    data: bytes, section: tuple[int, ...], names: int, defined: set[str], undefined: set[str]
+) -> None:
     for offset in range(section[4], section[4] + section[5], 24):
         name, info, _, index = struct.unpack_from("<IBBH", data, offset)
         if info >> 4 == _LOCAL or not name:

@@ -1,6 +1,7 @@
 """The native entry of compiled functions, as LLVM IR text: one function that serves all of them.
 
-Its `self` is a record of 64-bit words (a ctypes structure, whose object holds the record's address at byte 16):
+Its `self` is a record of 64-bit words (a ctypes structure, whose object holds the record's address at byte
+16):
 
 | word | what |
 |---|---|
@@ -16,13 +17,16 @@ Its `self` is a record of 64-bit words (a ctypes structure, whose object holds t
 
 HEADER_WORDS = 10
 
-# Source: CPython 3.11+ object.h, tupleobject.h; NumPy ndarraytypes.h (PyArrayObject_fields), flags C_CONTIGUOUS | ALIGNED.
+# Source: CPython 3.11+ object.h, tupleobject.h; NumPy ndarraytypes.h (PyArrayObject_fields), flags
+# C_CONTIGUOUS | ALIGNED.
 _TYPE, _DATA, _NDIM, _DIMS, _DESCR, _FLAGS, _ITEMS, _RECORD = 8, 16, 24, 32, 56, 64, 24, 16
 _WANTED_FLAGS = 0x101
 
 
 def entry_ir(triple: str, addresses: dict[str, int]) -> str:
-    """The module with the function `entry`; `addresses` are those of the C functions and of NumPy's array type."""
+    """The module with the function `entry`; `addresses` are those of the C functions and of NumPy's array
+    type.
+    """
     text = f'target triple = "{triple}"\n' + _CHECK + _ALLOCATE + _ARENA + _ENTRY
     for name, address in addresses.items():
         text = text.replace(f"@{name}@", f"inttoptr (i64 {address} to ptr)")
@@ -97,8 +101,8 @@ make:
   %ndim32 = trunc i64 %ndim to i32
   %dims = getelementptr i64, ptr %spec, i64 2
   call void @Py_IncRef@(ptr %descr)
-  %array = call ptr @PyArray_NewFromDescr@(ptr @PyArray_Type@, ptr %descr, i32 %ndim32, ptr %dims, ptr null, ptr null, i32 0, ptr null)
-  %failed = icmp eq ptr %array, null
+  %array = call ptr @PyArray_NewFromDescr@(ptr @PyArray_Type@, ptr %descr, i32 %ndim32, ptr %dims, ptr null,
+  ptr null, i32 0, ptr null) %failed = icmp eq ptr %array, null
   br i1 %failed, label %undo, label %made
 made:
   %array_p = getelementptr ptr, ptr %arrays, i64 %i

@@ -1,5 +1,7 @@
 """LLVM IR text to machine code in memory: parse, verify, optimize, assemble, load."""
 
+import contextlib
+import sys
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -10,15 +12,18 @@ from tsc.analysis.target import Target
 from tsc.errors import CodegenError
 from tsc.runtime.elf import symbols_of
 
-
 _SLACK = """
 @tsc.slack.rw = private global [2048 x i8] zeroinitializer, section ".tsc.slack.rw"
 @tsc.slack.ro = private constant [2048 x i8] zeroinitializer, section ".tsc.slack.ro"
-@llvm.compiler.used = appending global [2 x ptr] [ptr @tsc.slack.rw, ptr @tsc.slack.ro], section "llvm.metadata"
+@llvm.compiler.used = appending global [2 x ptr] [ptr @tsc.slack.rw, ptr @tsc.slack.ro], section
+"llvm.metadata"
 """
-# The memory manager reserves what it adds up beforehand, and forgets the address table (GOT) that calls to other libraries
-# need and the padding between constant sections; running out aborts. These sections are counted and never loaded, since
-# no symbol refers to them.
+# The memory manager reserves what it adds up beforehand, and forgets the address table (GOT) that calls to
+# other libraries need and the padding between constant sections; running out aborts. These sections are
+# counted and never loaded, since no symbol refers to them.
+
+
+_MATH_LIBRARIES = {"linux": ("libm.so.6",)}
 
 
 @dataclass(frozen=True)
@@ -35,15 +40,24 @@ class Timings:
 def _initialize() -> None:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
+    for name in _MATH_LIBRARIES.get(sys.platform, ()):
+        # Some Python executables hold the C library's mathematics without exporting it.
+        with contextlib.suppress(RuntimeError):
+            llvm.load_library_permanently(name)
 
 
 @cache
 def target_machine(target: Target) -> llvm.TargetMachine:
     """LLVM's code generator for `target`.
 
-    The small code model with position-independent code is safe at any address: an object's sections are loaded side by side
-    (llvmlite's memory manager), and calls out of it go through stubs.
+    The small code model with position-independent code is safe at any address: an object's sections are
+    loaded side by side (llvmlite's memory manager), and calls out of it go through stubs.
     """
+    return _create_machine(target)
+
+
+def _create_machine(target: Target) -> llvm.TargetMachine:
+    """A machine of its own, as each engine needs: it becomes the engine's."""
     _initialize()
     machine = llvm.Target.from_triple(target.triple)
     return machine.create_target_machine(
@@ -54,8 +68,8 @@ def target_machine(target: Target) -> llvm.TargetMachine:
 def optimized(text: str, target: Target) -> tuple[llvm.ModuleRef, Timings]:
     """Parse, verify and optimize `text`.
 
-    LLVM's own vectorizers are off: the schedule has chosen the vectors, and reordering would change results. Loops
-    are unrolled only where the schedule asks (``tsc.unroll``).
+    LLVM's own vectorizers are off: the schedule has chosen the vectors, and reordering would change results.
+    Loops are unrolled only where the schedule asks (``tsc.unroll``).
 
     Raises:
         CodegenError: `text` is not valid LLVM IR.
@@ -88,9 +102,13 @@ def assemble(text: str, target: Target) -> tuple[bytes, Timings]:
 
 
 class CompiledObject:
-    """Machine code in memory. Its memory is freed with this object, so whoever holds an address holds this too."""
+    """Machine code in memory. Its memory is freed with this object, so whoever holds an address holds this
+    too.
+    """
 
-    def __init__(self, engine: llvm.ExecutionEngine, object_bytes: bytes, text: str, target: Target, timings: Timings):
+    def __init__(
+        self, engine: llvm.ExecutionEngine, object_bytes: bytes, text: str, target: Target, timings: Timings
+    ):
         self._engine = engine
         self._text = text
         self._target = target
@@ -117,33 +135,26 @@ class CompiledObject:
         return target_machine(self._target).emit_assembly(optimized(self._text, self._target)[0])
 
 
-def load_object(data: bytes, target: Target, text: str = "", timings: Timings | None = None) -> CompiledObject:
+def load_object(
+    data: bytes, target: Target, text: str = "", timings: Timings | None = None
+) -> CompiledObject:
     """Load an object file made by `assemble`.
 
     Raises:
         CodegenError: the object needs a symbol this process does not have (loading it would abort).
     """
     start = time.perf_counter_ns()
-    machine = target_machine(target)
+    _initialize()
     missing = [n for n in symbols_of(data).undefined if not llvm.address_of_symbol(n)]
     if missing:
         raise CodegenError(f"jit: requires symbols of this process; got {missing[0]}")
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _engine_machine(target), use_lmm=True)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _create_machine(target), use_lmm=True)
     engine.add_object_file(llvm.ObjectFileRef.from_data(data))
     engine.finalize_object()
-    del machine
     before = timings or Timings()
     elapsed = time.perf_counter_ns() - start
     recorded = Timings(before.parse_ns, before.optimize_ns, before.codegen_ns, elapsed)
     return CompiledObject(engine, data, text, target, recorded)
-
-
-def _engine_machine(target: Target) -> llvm.TargetMachine:
-    """An engine owns its target machine, so each gets one of its own."""
-    machine = llvm.Target.from_triple(target.triple)
-    return machine.create_target_machine(
-        cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="small", jit=True
-    )
 
 
 def compile_llvm(text: str, target: Target) -> CompiledObject:

@@ -103,11 +103,12 @@ def native_function(
     *,
     release_gil: bool = False,
 ) -> Callable[..., Any]:
-    """`compiled`'s function `name` (``void(ptr inputs, ptr outputs, ptr arena)``) as a builtin of ``len(inputs)`` arrays.
+    """`compiled`'s function `name` (``void(ptr inputs, ptr outputs, ptr arena)``) as a builtin of
+    ``len(inputs)`` arrays.
 
-    It returns a new array, or a tuple of them. A call whose arguments do not fit `inputs` exactly goes to ``slow(*args)``. Calls may overlap:
-    each has its own arena. `release_gil` is for bodies longer than a few microseconds. If the code has parallel
-    kernels, they are connected to the thread pool here.
+    It returns a new array, or a tuple of them. A call whose arguments do not fit `inputs` exactly goes to
+    ``slow(*args)``. Calls may overlap: each has its own arena. `release_gil` is for bodies longer than a few
+    microseconds. If the code has parallel kernels, they are connected to the thread pool here.
 
     The builtin owns the code: when it goes, the code and the arenas are freed.
     """

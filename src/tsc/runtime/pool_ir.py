@@ -15,9 +15,10 @@ The control block is an array of 64-bit words; what different threads write lies
 | 48 | sleeping workers |
 | 56 | lock: held by the caller whose job runs |
 
-A job is one epoch. A chunk is claimed by compare-exchange on the ticket, so a late worker can never take a chunk of a newer
-job, and one that reads the ticket of an old job beside the chunk count of a new one sees that their epochs differ. The caller
-joins on finished chunks, not on workers: a worker that lost its core delays a call by its own chunk at most.
+A job is one epoch. A chunk is claimed by compare-exchange on the ticket, so a late worker can never take a
+chunk of a newer job, and one that reads the ticket of an old job beside the chunk count of a new one sees
+that their epochs differ. The caller joins on finished chunks, not on workers: a worker that lost its core
+delays a call by its own chunk at most.
 """
 
 WORDS = 64
@@ -34,19 +35,23 @@ _WAIT, _WAKE = 128, 129  # FUTEX_WAIT and FUTEX_WAKE, process-private
 def pool_ir(triple: str) -> str:
     """The functions `run`, `worker`, `spin`, `acquire` and `nothing`.
 
-    Idle workers sleep in a futex on Linux. Elsewhere they poll every 200 microseconds: correct, a little wasteful.
+    Idle workers sleep in a futex on Linux. Elsewhere they poll every 200 microseconds: correct, a little
+    wasteful.
     """
     family = "x86" if triple.startswith("x86_64") else "arm"
     declaration, pause = _PAUSE[family]
     if "linux" in triple:
         number = _FUTEX_NUMBER[family]
         system = "declare i64 @syscall(i64, ...)"
-        sleep = f"call i64 (i64, ...) @syscall(i64 {number}, ptr %ep, i32 {_WAIT}, i32 %e0, ptr null, ptr null, i32 0)"
-        wake = f"call i64 (i64, ...) @syscall(i64 {number}, ptr %ep, i32 {_WAKE}, i32 %others, ptr null, ptr null, i32 0)"
+        call = f"call i64 (i64, ...) @syscall(i64 {number}, ptr %ep"
+        sleep = f"{call}, i32 {_WAIT}, i32 %e0, ptr null, ptr null, i32 0)"
+        wake = f"{call}, i32 {_WAKE}, i32 %others, ptr null, ptr null, i32 0)"
     else:
         system = "declare i32 @usleep(i32)"
         sleep, wake = "call i32 @usleep(i32 200)", "add i32 0, 0"
-    text = "\n".join([f'target triple = "{triple}"', system, declaration, "declare i32 @sched_yield()", _TEXT])
+    text = "\n".join(
+        [f'target triple = "{triple}"', system, declaration, "declare i32 @sched_yield()", _TEXT]
+    )
     return text.replace("PAUSE", pause).replace("SLEEP", sleep).replace("WAKE", wake)
 
 

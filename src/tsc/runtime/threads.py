@@ -1,8 +1,9 @@
 """The thread pool of compiled code: Python threads that sit in a native loop without the GIL.
 
-A parallel kernel reads the pool's control block (see `pool_ir`) through a slot in its object. Workers start when first needed,
-spin for some tens of microseconds after a job and then sleep. A second caller, and a parallel loop inside a chunk,
-find the pool taken and run serially. A forked child starts serial and starts workers of its own when it needs them.
+A parallel kernel reads the pool's control block (see `pool_ir`) through a slot in its object. Workers start
+when first needed, spin for some tens of microseconds after a job and then sleep. A second caller, and a
+parallel loop inside a chunk, find the pool taken and run serially. A forked child starts serial and starts
+workers of its own when it needs them.
 """
 
 import atexit
@@ -22,7 +23,9 @@ SPIN_NS = 40_000
 
 
 class ThreadPool:
-    """The process's one pool. The control block lives as long as the process, since compiled code points to it."""
+    """The process's one pool. The control block lives as long as the process, since compiled code points to
+    it.
+    """
 
     def __init__(self, threads: int):
         self._lock = threading.Lock()

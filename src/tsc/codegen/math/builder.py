@@ -1,6 +1,7 @@
 """Formulas as Python expressions that write LLVM IR, for a scalar or any vector of f32 or f64.
 
-A formula is written once; its operations are the same in every lane, so an element's result does not depend on where it lies.
+A formula is written once; its operations are the same in every lane, so an element's result does not depend
+on where it lies.
 """
 
 from __future__ import annotations
@@ -193,7 +194,9 @@ class FormulaBuilder:
     def select(self, flag: Value, yes: Value | float, no: Value | float) -> Value:
         """`yes` where the flag is set, else `no`."""
         yes, no = (v if isinstance(v, Value) else self.number(v) for v in (yes, no))
-        return self.emit(f"select {flag.type} {flag.text}, {yes.type} {yes.text}, {no.type} {no.text}", yes.kind)
+        return self.emit(
+            f"select {flag.type} {flag.text}, {yes.type} {yes.text}, {no.type} {no.text}", yes.kind
+        )
 
     def at_most(self, x: Value, limit: float) -> Value:
         """The smaller of both; a NaN stays."""
@@ -220,7 +223,9 @@ class FormulaBuilder:
         return self.emit(f"sitofp {x.type} {x.text} to {self.type_of('f')}", "f")
 
     def small_to_float(self, x: Value) -> Value:
-        """An integer well below ``2**(mantissa-1)`` as a float, without an instruction AVX2 lacks for 64 bits."""
+        """An integer well below ``2**(mantissa-1)`` as a float, without an instruction AVX2 lacks for 64
+        bits.
+        """
         magic = self.number(1.5 * 2.0**self.mantissa)
         return self.from_bits(x + self.to_bits_constant(1.5 * 2.0**self.mantissa)) - magic
 

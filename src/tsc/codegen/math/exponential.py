@@ -1,6 +1,7 @@
 """exp, exp2, expm1 and the hyperbolic functions made of them.
 
-Reduction ``x = n*ln(2) + r`` with ln(2) in two parts (Cody and Waite, 1980), a minimax polynomial for ``exp(r)``, and a scale by ``2**n``.
+Reduction ``x = n*ln(2) + r`` with ln(2) in two parts (Cody and Waite, 1980), a minimax polynomial for
+``exp(r)``, and a scale by ``2**n``.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ LN2_LOW = {32: -2.12194440054690583e-4, 64: 1.90821492927058770002e-10}
 
 
 def reduce(b: FormulaBuilder, x: Value) -> tuple[Value, Value, Value]:
-    """n as an integer, ``r = x - n*ln(2)``, and ``exp(r) - 1`` (accurate near 0 too)."""
+    """N as an integer, ``r = x - n*ln(2)``, and ``exp(r) - 1`` (accurate near 0 too)."""
     rounded, n = b.nearest(x * LOG2_E)
     r = b.fma(rounded, -LN2_HIGH[b.bits], x)
     r = b.fma(rounded, -LN2_LOW[b.bits], r)

@@ -1,11 +1,15 @@
 """Integer powers: repeated squaring, lane by lane."""
 
+
 def function_text(name: str, type_: str) -> str:
     """``base ** exponent`` modulo the width; a negative exponent gives 1 and -1 for those bases, else 0."""
     if not type_.startswith("<"):
         return _scalar(name, type_)
     lanes, scalar = int(type_[1:].split(" ")[0]), type_[1:-1].split(" ")[-1]
-    lines = [_scalar(f"{name}.lane", scalar), f"define internal {type_} @{name}({type_} %b, {type_} %e) nounwind {{"]
+    lines = [
+        _scalar(f"{name}.lane", scalar),
+        f"define internal {type_} @{name}({type_} %b, {type_} %e) nounwind {{",
+    ]
     previous = "poison"
     for lane in range(lanes):
         lines.append(f"  %b{lane} = extractelement {type_} %b, i32 {lane}")

@@ -11,7 +11,7 @@ PI_LOW = {32: -8.74227765734758577e-8, 64: 1.2246467991473532e-16}
 
 
 def _asin_core(b: FormulaBuilder, x: Value) -> Value:
-    """asin for 0 <= x <= 1/2."""
+    """Asin for 0 <= x <= 1/2."""
     z = x * x
     return b.fma(x * z, b.polynomial(z, ASIN[b.bits]), x)
 
@@ -39,13 +39,13 @@ def acos(b: FormulaBuilder, x: Value) -> Value:
 
 
 def _arc(b: FormulaBuilder, quotient: Value) -> Value:
-    """atan for 0 <= quotient <= 1."""
+    """Atan for 0 <= quotient <= 1."""
     z = quotient * quotient
     return b.fma(quotient * z, b.polynomial(z, ATAN[b.bits]), quotient)
 
 
 def atan(b: FormulaBuilder, x: Value) -> Value:
-    """``pi/2 - atan(1/|x|)`` above 1."""
+    """The arc tangent; above 1 that of ``1/|x|``, reflected."""
     magnitude = b.absolute(x)
     is_large = magnitude > 1.0
     core = _arc(b, b.select(is_large, 1.0 / magnitude, magnitude))

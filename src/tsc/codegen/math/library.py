@@ -7,7 +7,15 @@ from functools import cache
 from inspect import signature
 
 from tsc.analysis.target import Target
-from tsc.codegen.math import error_function, exponential, integer_power, inverse_trigonometric, logarithm, power, trigonometric
+from tsc.codegen.math import (
+    error_function,
+    exponential,
+    integer_power,
+    inverse_trigonometric,
+    logarithm,
+    power,
+    trigonometric,
+)
 from tsc.codegen.math.builder import Formula, FormulaBuilder, Value
 from tsc.codegen.types import suffix
 from tsc.errors import CodegenError
@@ -43,7 +51,9 @@ class MathLibrary:
     def _write(self, full: str, name: str, type_: str) -> str:
         if name == "ipow":
             return integer_power.function_text(full, type_)
-        lanes, scalar = (int(type_[1:].split(" ")[0]), type_[1:-1].split(" ")[-1]) if type_[0] == "<" else (0, type_)
+        lanes, scalar = (
+            (int(type_[1:].split(" ")[0]), type_[1:-1].split(" ")[-1]) if type_[0] == "<" else (0, type_)
+        )
         formula = formulas().get(name)
         if formula is None or scalar not in ("float", "double"):
             raise CodegenError(f"math: requires a known function on float or double; got {name} on {type_}")

@@ -1,6 +1,7 @@
 """log, log2, log10, log1p and the inverse hyperbolic functions made of them.
 
-``x = 2**k * (1 + f)`` with ``1 + f`` between sqrt(1/2) and sqrt(2), a minimax polynomial for ``log(1 + f)``, and ``k*ln(2)`` in two parts.
+``x = 2**k * (1 + f)`` with ``1 + f`` between sqrt(1/2) and sqrt(2), a minimax polynomial for ``log(1 + f)``,
+and ``k*ln(2)`` in two parts.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ LN2 = 0.6931471805599453
 
 
 def split(b: FormulaBuilder, x: Value) -> tuple[Value, Value]:
-    """k (an integer) and the bits of ``x / 2**k`` between sqrt(1/2) and sqrt(2), for a positive normal x."""
+    """K (an integer) and the bits of ``x / 2**k`` between sqrt(1/2) and sqrt(2), for a positive normal x."""
     bits = b.to_bits(x)
     # Subtracting sqrt(1/2) as an integer makes the exponent field step exactly at sqrt(1/2) * 2**k.
     root = b.to_bits_constant(0.7071067811865476)
@@ -29,7 +30,7 @@ def _exponent(b: FormulaBuilder, bits: Value) -> Value:
 
 
 def normalized(b: FormulaBuilder, x: Value) -> tuple[Value, Value]:
-    """x times a power of two where it is denormal, and what that adds to the exponent."""
+    """X times a power of two where it is denormal, and what that adds to the exponent."""
     is_small = x < b.pick(2.0**-126, 2.0**-1022)
     shift = b.pick(2.0**23, 2.0**54)
     return b.select(is_small, x * shift, x), b.select(is_small, b.pick(-23.0, -54.0), 0.0)
@@ -48,7 +49,7 @@ def log1p_parts(b: FormulaBuilder, f: Value) -> tuple[Value, Value]:
 
 
 def special_cases(b: FormulaBuilder, x: Value, result: Value) -> Value:
-    """log of 0, of negative numbers, of inf and NaN."""
+    """Log of 0, of negative numbers, of inf and NaN."""
     result = b.select(x < float("inf"), result, x)
     result = b.select(x > 0.0, result, b.select(x.equals(0.0), float("-inf"), float("nan")))
     return b.select(x.equals(x), result, x)
@@ -68,7 +69,9 @@ def log(b: FormulaBuilder, x: Value) -> Value:
     return special_cases(b, x, b.fma(k, LN2_HIGH[b.bits], f + tail))
 
 
-def _scaled(b: FormulaBuilder, x: Value, base: dict[int, tuple[float, float]], step: dict[int, tuple[float, float]]) -> Value:
+def _scaled(
+    b: FormulaBuilder, x: Value, base: dict[int, tuple[float, float]], step: dict[int, tuple[float, float]]
+) -> Value:
     """``log(x) * c`` with c in two parts, plus ``k * step``."""
     k, f, tail = _parts(b, x)
     high = f + tail
@@ -84,13 +87,19 @@ def _scaled(b: FormulaBuilder, x: Value, base: dict[int, tuple[float, float]], s
 
 def log2(b: FormulaBuilder, x: Value) -> Value:
     """The logarithm to base 2, exact for powers of two."""
-    base = {32: (1.44269502162933349609375, 1.92596299112661746e-8), 64: (1.4426950408889634, 2.0355273740931033e-17)}
+    base = {
+        32: (1.44269502162933349609375, 1.92596299112661746e-8),
+        64: (1.4426950408889634, 2.0355273740931033e-17),
+    }
     return _scaled(b, x, base, {32: (1.0, 0.0), 64: (1.0, 0.0)})
 
 
 def log10(b: FormulaBuilder, x: Value) -> Value:
     """The logarithm to base 10."""
-    base = {32: (0.434294492006301879882812, -1.01030494697859906e-8), 64: (0.4342944819032518, 1.098319650216765e-17)}
+    base = {
+        32: (0.434294492006301879882812, -1.01030494697859906e-8),
+        64: (0.4342944819032518, 1.098319650216765e-17),
+    }
     step = {
         32: (0.301025390625, 4.605038981195213739e-6),
         64: (3.01029995663611771306e-01, 3.69423907715893078616e-13),
@@ -102,7 +111,8 @@ def log1p(b: FormulaBuilder, x: Value) -> Value:
     """``log(1 + x)`` without cancellation near 0."""
     total = x + 1.0
     k, mantissa = split(b, total)
-    # (1 + x) / 2**k - 1 from x itself, so that what 1 + x rounds off is kept; far out x and 1 + x are the same.
+    # (1 + x) / 2**k - 1 from x itself, so that what 1 + x rounds off is kept; far out x and 1 + x are the
+    # same.
     limited = b.select(k > 100, b.integer(0), k)
     power = b.power_of_two(b.integer(0) - limited)
     f = b.select(k > 100, mantissa - 1.0, b.exact_fma(x, power, power - 1.0))

@@ -7,7 +7,8 @@ from tsc.codegen.math.builder import Formula, FormulaBuilder, Value
 
 def pow_(b: FormulaBuilder, x: Value, y: Value) -> Value:
     """``x**y`` with C's special cases. f32 is computed in f64; f64 by the C library, lane by lane
-    (on a GPU by the same formula without the extra precision: hundreds of ulp at the ends of the range)."""
+    (on a GPU by the same formula without the extra precision: hundreds of ulp at the ends of the range).
+    """
     if b.bits == 64 and not b.library.target.is_gpu:
         return b.per_lane("pow", x, y)
     magnitude = b.absolute(x)
@@ -40,10 +41,13 @@ def rsqrt(b: FormulaBuilder, x: Value) -> Value:
 
 
 def cbrt(b: FormulaBuilder, x: Value) -> Value:
-    """The cube root: a third of the exponent as a first guess, two steps of Halley's method, one of Newton's."""
+    """The cube root: a third of the exponent as a first guess, two steps of Halley's method, one of
+    Newton's.
+    """
     magnitude = b.absolute(x)
     is_small = magnitude < b.pick(2.0**-126, 2.0**-1022)
-    scaled = b.select(is_small, magnitude * 2.0**54, magnitude)
+    is_large = magnitude > b.pick(2.0**120, 2.0**1000)
+    scaled = magnitude * b.select(is_small, 2.0**54, b.select(is_large, 2.0**-54, 1.0))
     # float(bits) / 3 as a float again: good to a few percent.
     third = b.emit(f"udiv {b.type_of('i')} {b.to_bits(scaled).text}, {b.integer(3).text}", "i")
     y = b.from_bits(third + (709921077 if b.bits == 32 else 0x2A9F7893782DA1CE))
@@ -52,7 +56,7 @@ def cbrt(b: FormulaBuilder, x: Value) -> Value:
         y = y * ((cube + scaled + scaled) / (cube + cube + scaled))
     square = y * y
     y = y - b.fma(square, y, -scaled) / (square * 3.0)
-    y = b.select(is_small, y * 2.0**-18, y)
+    y = y * b.select(is_small, 2.0**-18, b.select(is_large, 2.0**18, 1.0))
     is_plain = (magnitude > 0.0) & (magnitude < float("inf"))
     return b.with_sign(b.select(is_plain, y, magnitude), x)
 

@@ -1,7 +1,8 @@
 """sin, cos and tan.
 
-``x = n*pi/2 + r`` with pi/2 in three parts (Cody and Waite, 1980; the products are exact with fused multiply-add), and minimax polynomials for
-``|r| <= pi/4``. Arguments so large that n does not fit go to the C library, lane by lane; on a GPU they lose accuracy.
+``x = n*pi/2 + r`` with pi/2 in three parts (Cody and Waite, 1980; the products are exact with fused
+multiply-add), and minimax polynomials for ``|r| <= pi/4``. Arguments so large that n does not fit go to the C
+library, lane by lane; on a GPU they lose accuracy.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,11 +12,11 @@ from tsc.codegen.math.coefficients import COS, SIN
 
 TWO_OVER_PI = 0.6366197723675814
 HALF_PI = {
-    32: (1.57079637050628662109375, -4.37113900018624283e-8, -1.71512449127e-15),
-    64: (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33),
+    32: (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
+    64: (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33),
 }
-LIMIT = {32: 4.0e6, 64: 1.0e9}
-"""Largest argument the reduction is accurate for (well within what n can hold)."""
+LIMIT = {32: 2.5e5, 64: 1.0e9}
+"""Largest argument for which the rounding of ``x*2/pi`` leaves r within the polynomials' interval."""
 
 
 def _reduce(b: FormulaBuilder, x: Value) -> tuple[Value, Value]:

@@ -1,6 +1,6 @@
 """Evaluates the scalar bodies of a kernel at a point of its loops, on one element or on a vector of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects import arith, linalg, tensor
@@ -157,15 +157,24 @@ class BodyEmitter:
     memory: dict[SSAValue, Memory]
     values: dict[SSAValue, SSAValue | Ramp] = field(default_factory=dict[SSAValue, "SSAValue | Ramp"])
 
-    def run(self, stage: Stage, arguments: Sequence[SSAValue | None]) -> list[SSAValue]:
-        """What the body of `stage` yields; `arguments` are its inputs, then its accumulators (None: unused)."""
+    def run(
+        self,
+        stage: Stage,
+        arguments: Sequence[SSAValue | None],
+        wanted: Sequence[SSAValue] | None = None,
+        skipped: Collection[Operation] = (),
+    ) -> list[SSAValue]:
+        """What the body of `stage` yields (or its values `wanted`).
+
+        `arguments` are its inputs, then its accumulators (None: not used by the ops that are not `skipped`).
+        """
         for argument, value in zip(stage.body.args, arguments, strict=True):
             if value is not None:
                 self.values[argument] = value
         for op in stage.body.ops:
-            if not isinstance(op, linalg.YieldOp):
+            if not isinstance(op, linalg.YieldOp) and op not in skipped:
                 self._clone(op)
-        return [self.scalar_or_vector(v) for v in stage.yielded]
+        return [self.scalar_or_vector(v) for v in (stage.yielded if wanted is None else wanted)]
 
     def scalar_or_vector(self, value: SSAValue) -> SSAValue:
         """The value that stands for `value` of the body."""

@@ -16,7 +16,7 @@ from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, Point, indexed_loops, load, locate, uniform_value
-from tsc.passes.schedules.kernel import Frame, KernelBuilder, unflatten
+from tsc.passes.schedules.kernel import Frame, KernelBuilder, pieces, unflatten, widened
 from tsc.passes.schedules.microkernel import DepthLoop, MicroKernel
 from tsc.passes.schedules.pointwise import PointEmitter
 from tsc.passes.schedules.tiles import RowTiles, Tile, accumulator_ways, choose_rows, cut_rows
@@ -163,15 +163,9 @@ def _kept_addresses(kernel: KernelBuilder, stage: Stage) -> list[Address]:
         for operand in (*operands, *inits):
             if operand.value not in kernel.memory or operand.is_uniform or not operand.map.results:
                 continue
-            address = _widened(kernel.address(operand, other.sizes), rank)
+            address = widened(kernel.address(operand, other.sizes), rank)
             (results if operand in other.outputs else others).append(address)
     return results + others
-
-
-def _widened(address: Address, rank: int) -> Address:
-    """The same over more loops, none of which it depends on."""
-    strides = (*address.strides, *[0] * (rank - len(address.strides)))
-    return Address(address.offset, strides[:rank], address.terms)
 
 
 @dataclass
@@ -364,7 +358,7 @@ class ContractionEmitter:
 
 def _access(kernel: KernelBuilder, plan: ContractionPlan, operand: Operand, sizes: Sequence[int]) -> Access:
     rank = len(plan.contraction.stage.sizes)
-    address = _widened(kernel.address(operand, sizes), rank)
+    address = widened(kernel.address(operand, sizes), rank)
     return Access(kernel.memory[operand.value].buffer, plan.order.apply(address))
 
 
@@ -375,17 +369,6 @@ def widening_casts(contraction: Contraction) -> tuple[Operation | None, Operatio
     casts = {f.owner.operands[0]: f.owner for f in product.operands if isinstance(f.owner, CASTS)}
     arguments = stage.body.args
     return casts.get(arguments[contraction.data_argument]), casts.get(arguments[contraction.weights_argument])
-
-
-def pieces(count: int) -> list[tuple[int, int]]:
-    """`count` lanes as vectors of falling powers of two: (start, lanes)."""
-    result: list[tuple[int, int]] = []
-    start = 0
-    while start < count:
-        lanes = 1 << ((count - start).bit_length() - 1)
-        result.append((start, lanes))
-        start += lanes
-    return result
 
 
 def _range(number: Index, step: int, total: int) -> tuple[Index, Index]:

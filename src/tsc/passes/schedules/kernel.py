@@ -113,6 +113,23 @@ def unflatten(builder: LoopBuilder, number: Index, sizes: Sequence[int]) -> list
     return result
 
 
+def pieces(count: int) -> list[tuple[int, int]]:
+    """`count` lanes as vectors of falling powers of two: (start, lanes)."""
+    result: list[tuple[int, int]] = []
+    start = 0
+    while start < count:
+        lanes = 1 << ((count - start).bit_length() - 1)
+        result.append((start, lanes))
+        start += lanes
+    return result
+
+
+def widened(address: Address, rank: int) -> Address:
+    """The same over more loops, none of which it depends on."""
+    strides = (*address.strides, *[0] * (rank - len(address.strides)))
+    return Address(address.offset, strides[:rank], address.terms)
+
+
 @dataclass(frozen=True)
 class Frame:
     """The loops of some stages after merging, and every operand's address over them."""
@@ -129,7 +146,7 @@ class Frame:
         """The stage's own loop indices (right for those that a body may read)."""
         result = [builder.index(0)] * rank
         for new, group in enumerate(self.order.groups):
-            if len(group) == 1:
+            if len(group) == 1 and group[0] < rank:
                 result[group[0]] = dims[new]
         return result
 

@@ -67,24 +67,26 @@ class PointEmitter:
         """
         loaded = {} if prepared is None else prepared
         live = dict(known or {})
-        builder = self.kernel.builder
         for number, stage in enumerate(self.stages):
-            arguments: list[SSAValue | None] = []
-            for position, operand in enumerate(stage.inputs):
-                arguments.append(self._argument(operand, (number, position), point, live, loaded))
-            for init in stage.inits:
-                arguments.append(None if init is None else uniform_value(builder, init.value))
-            body = BodyEmitter(
-                builder,
-                point.lanes,
-                self.frame.stage_dims(point.dims, len(stage.sizes), builder),
-                self.frame.own_loop(point.vector_loop),
-                self.kernel.memory,
-            )
-            for output, value in zip(stage.outputs, body.run(stage, arguments), strict=True):
-                live[output.value] = value
+            arguments = self.arguments(number, point, live, loaded)
+            inits = [None if i is None else uniform_value(self.kernel.builder, i.value) for i in stage.inits]
+            results = self.body(stage, point).run(stage, [*arguments, *inits])
+            live.update(zip((o.value for o in stage.outputs), results, strict=True))
         self._store(point, live)
         return live
+
+    def body(self, stage: Stage, point: Point) -> BodyEmitter:
+        """An emitter of the body of `stage` at `point`."""
+        builder = self.kernel.builder
+        dims = self.frame.stage_dims(point.dims, len(stage.sizes), builder)
+        return BodyEmitter(builder, point.lanes, dims, self.frame.own_loop(point.vector_loop), self.kernel.memory)
+
+    def arguments(
+        self, number: int, point: Point, live: dict[SSAValue, SSAValue], loaded: dict[Access, SSAValue]
+    ) -> list[SSAValue | None]:
+        """The inputs of stage `number`: values that are live, or loads."""
+        inputs = self.stages[number].inputs
+        return [self._argument(o, (number, p), point, live, loaded) for p, o in enumerate(inputs)]
 
     def _argument(
         self,

@@ -1,0 +1,5 @@
+"""PTX text out of `gpu.func` kernels at the `loop` stage."""
+
+from tsc.codegen.ptx.emitter import emit_ptx
+
+__all__ = ["emit_ptx"]

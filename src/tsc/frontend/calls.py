@@ -1,0 +1,252 @@
+"""Schema matching: which overload a call means, and the conversions its arguments need."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xdsl.ir import SSAValue
+
+from tsc.dialects import torch_types as tt
+from tsc.dialects.schema import REQUIRED, Argument, Schema
+from tsc.dialects.torch_types import TorchType
+from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
+
+if TYPE_CHECKING:
+    from tsc.frontend.expressions import ExpressionReader
+
+
+class MismatchError(Exception):
+    """Why a schema does not fit a call."""
+
+
+@dataclass
+class Match:
+    """A schema that fits: its operands, each a value or a plan to make one."""
+
+    schema: Schema
+    operands: list[Any]
+    bindings: dict[str, TorchType]
+
+
+def match_schema(reader: ExpressionReader, schema: Schema, arguments: Arguments, *, convert: bool, node: ast.AST) -> Match:
+    """Fit `arguments` to `schema`; nothing is emitted.
+
+    Raises:
+        MismatchError: they do not fit.
+    """
+    positional = list(arguments.positional)
+    keywords = dict(arguments.keywords)
+    bindings: dict[str, TorchType] = {}
+    operands: list[Any] = []
+    for i, formal in enumerate(schema.arguments):
+        if positional and not formal.kwarg_only:
+            if _takes_rest(schema, i, formal, positional):
+                given: Any = TupleOf(positional)
+                positional = []
+            else:
+                given = positional.pop(0)
+            if formal.name in keywords:
+                raise MismatchError(f"argument {formal.name} specified twice")
+        elif formal.name in keywords:
+            given = keywords.pop(formal.name)
+        elif formal.default is not REQUIRED:
+            operands.append(Constant(formal.default))
+            continue
+        else:
+            raise MismatchError(f"Argument {formal.name} not provided")
+        operands.append(_fit(reader, given, formal, bindings, convert, node))
+    if positional and not schema.is_variadic:
+        expected = sum(not a.kwarg_only for a in schema.arguments)
+        raise MismatchError(f"Expected at most {expected} arguments but found {len(arguments.positional)} positional arguments")
+    if keywords:
+        raise MismatchError(f"Unknown keyword argument '{next(iter(keywords))}'")
+    return Match(schema, operands + positional, bindings)
+
+
+def _takes_rest(schema: Schema, i: int, formal: Argument, positional: Sequence[Any]) -> bool:
+    """Whether ``x.view(2, 3)`` style varargs fill this list argument."""
+    if not isinstance(formal.type, tt.ListType) or formal.type.data not in (tt.INT, tt.TENSOR):
+        return False
+    last_positional = all(a.kwarg_only for a in schema.arguments[i + 1 :]) or schema.arguments[i + 1 :] == ()
+    if not last_positional and any(a.default is REQUIRED for a in schema.arguments[i + 1 :] if not a.kwarg_only):
+        return False
+    if formal.broadcast_size is not None and len(positional) == 1:
+        return False
+    first = _type_of(positional[0])
+    return first is not None and (first is formal.type.data or (formal.type.data is tt.INT and first is tt.INT))
+
+
+def _type_of(given: Any) -> TorchType | None:
+    if isinstance(given, Value):
+        return given.type
+    if isinstance(given, Constant):
+        return given.type or CONSTANT_TYPES.get(type(given.python))
+    return None
+
+
+CONSTANT_TYPES: dict[type, TorchType] = {
+    bool: tt.BOOL, int: tt.INT, float: tt.FLOAT, complex: tt.COMPLEX, str: tt.STRING, type(None): tt.NONE,
+}  # fmt: skip
+
+
+def _fit(
+    reader: ExpressionReader, given: Sugared, formal: Argument, bindings: dict[str, TorchType], convert: bool, node: ast.AST
+) -> Any:
+    if isinstance(given, Constant) and given.python is None and isinstance(formal.type, tt.OptionalType):
+        return given
+    value = reader.plain(given, node)
+    actual = value.type
+    if formal.broadcast_size is not None and actual in (tt.INT, tt.FLOAT) and isinstance(_without_optional(formal.type), tt.ListType):
+        element = _without_optional(formal.type).data
+        if actual is element:
+            return Broadcast(value, formal.broadcast_size)
+    if fits(actual, formal.type, bindings):
+        return value
+    plan = _conversion(value, formal.type, bindings, convert)
+    if plan is None:
+        raise MismatchError(
+            f"Expected a value of type '{formal.type.torchscript()}' for argument '{formal.name}' but instead found type "
+            f"'{actual.torchscript()}'."
+        )
+    return plan
+
+
+def _without_optional(expected: TorchType) -> TorchType:
+    return expected.data if isinstance(expected, tt.OptionalType) else expected
+
+
+def fits(actual: TorchType, formal: TorchType, bindings: dict[str, TorchType]) -> bool:
+    """Whether a value of type `actual` may stand where `formal` is wanted; binds type variables."""
+    if actual is formal or formal is tt.ANY:
+        return True
+    if isinstance(formal, tt.VariableType):
+        return bindings.setdefault(formal.data, actual) is actual or _rebind(formal.data, actual, bindings)
+    if isinstance(formal, tt.OptionalType):
+        return actual is tt.NONE or fits(actual.data if isinstance(actual, tt.OptionalType) else actual, formal.data, bindings)
+    if isinstance(formal, tt.TensorType):
+        return isinstance(actual, tt.TensorType)
+    if formal is tt.NUMBER:
+        return actual in (tt.INT, tt.FLOAT, tt.COMPLEX)
+    if isinstance(formal, tt.UnionType):
+        members = actual.data if isinstance(actual, tt.UnionType) else [actual]
+        return all(any(fits(m, f, bindings) for f in formal.data) for m in members)
+    return _fits_parts(actual, formal, bindings)
+
+
+def _rebind(name: str, actual: TorchType, bindings: dict[str, TorchType]) -> bool:
+    """A variable bound to T also accepts None or Optional[T] (``append`` to a list of optionals)."""
+    bound = bindings[name]
+    return isinstance(bound, tt.OptionalType) and fits(actual, bound, bindings)
+
+
+def _fits_parts(actual: TorchType, formal: TorchType, bindings: dict[str, TorchType]) -> bool:
+    if isinstance(formal, tt.ListType) and isinstance(actual, tt.ListType):
+        if isinstance(formal.data, tt.VariableType):
+            return fits(actual.data, formal.data, bindings)
+        return actual.data is formal.data or formal.data is tt.ANY or _same_list_element(actual.data, formal.data, bindings)
+    if isinstance(formal, tt.DictType) and isinstance(actual, tt.DictType):
+        return fits(actual.key, formal.key, bindings) and fits(actual.value, formal.value, bindings)
+    if isinstance(formal, tt.TupleType) and isinstance(actual, (tt.TupleType, tt.NamedTupleType)):
+        elements = actual.data if isinstance(actual, tt.TupleType) else actual.elements
+        return len(elements) == len(formal.data) and all(fits(a, f, bindings) for a, f in zip(elements, formal.data, strict=True))
+    if isinstance(formal, tt.FutureType) and isinstance(actual, tt.FutureType):
+        return fits(actual.data, formal.data, bindings)
+    if isinstance(formal, tt.EnumType) and isinstance(actual, tt.EnumType):
+        return formal.data == "*"
+    return isinstance(formal, tt.InterfaceType) and isinstance(actual, (tt.ModuleType, tt.ClassType))
+
+
+def _same_list_element(actual: TorchType, formal: TorchType, bindings: dict[str, TorchType]) -> bool:
+    if isinstance(formal, tt.TensorType):
+        return isinstance(actual, tt.TensorType)
+    if isinstance(formal, tt.OptionalType) and isinstance(formal.data, tt.TensorType):
+        return isinstance(actual, tt.TensorType)
+    return isinstance(formal, (tt.TupleType, tt.ListType, tt.DictType)) and fits(actual, formal, bindings)
+
+
+@dataclass
+class Broadcast:
+    """One int for a list of a fixed length."""
+
+    value: Value
+    size: int
+
+
+@dataclass
+class AsList:
+    """A homogeneous tuple where a list is wanted."""
+
+    value: Value
+    element: TorchType
+
+
+@dataclass
+class Implicit:
+    """A conversion by an operator (``aten::FloatImplicit``)."""
+
+    value: Value
+    operator: str
+
+
+def _conversion(value: Value, formal: TorchType, bindings: dict[str, TorchType], convert: bool) -> Any:
+    actual, wanted = value.type, _without_optional(formal)
+    if isinstance(wanted, tt.ListType) and isinstance(actual, (tt.TupleType, tt.NamedTupleType)):
+        elements = actual.data if isinstance(actual, tt.TupleType) else actual.elements
+        if elements and all(fits(e, wanted.data, bindings) for e in elements):
+            return AsList(value, bindings.get(wanted.data.data, wanted.data) if isinstance(wanted.data, tt.VariableType) else wanted.data)
+    if not convert:
+        return None
+    if isinstance(actual, tt.TensorType):
+        operators = {tt.FLOAT: "aten::FloatImplicit", tt.INT: "aten::IntImplicit", tt.NUMBER: "aten::ScalarImplicit", tt.COMPLEX: "aten::ComplexImplicit"}
+        return Implicit(value, operators[wanted]) if wanted in operators else None
+    if actual is tt.NUMBER and wanted in (tt.FLOAT, tt.INT):
+        return Implicit(value, "aten::Float.Scalar" if wanted is tt.FLOAT else "aten::Int.Scalar")
+    if actual is tt.BOOL and wanted is tt.NUMBER:
+        return Implicit(value, "aten::Int.bool")
+    if actual is tt.STRING and wanted is tt.DEVICE:
+        return Implicit(value, "aten::device")
+    return None
+
+
+def realize(reader: ExpressionReader, operand: Any, formal: TorchType, node: ast.AST) -> SSAValue:
+    """Emit what an operand of a `Match` still needs; its IR value."""
+    if isinstance(operand, Broadcast):
+        element = operand.value.type
+        return reader.builder.list(element, [operand.value.ssa] * operand.size)
+    if isinstance(operand, AsList):
+        parts = reader.unpack_tuple(operand.value.ssa)
+        return reader.builder.list(operand.element, parts)
+    if isinstance(operand, Implicit):
+        return reader.builder.aten(operand.operator, [operand.value.ssa]).results[0]
+    if isinstance(operand, Constant):
+        return _default_value(reader, operand, formal, node)
+    assert isinstance(operand, Sugared)
+    return operand.value(reader, node)
+
+
+def _default_value(reader: ExpressionReader, operand: Constant, formal: TorchType, node: ast.AST) -> SSAValue:
+    wanted = _without_optional(formal)
+    python = operand.python
+    if isinstance(wanted, tt.ListType) and isinstance(python, (tuple, list)):
+        return reader.builder.list(wanted.data, [reader.builder.constant(v) for v in python])  # pyright: ignore
+    if wanted is tt.FLOAT and isinstance(python, int) and not isinstance(python, bool):
+        python = float(python)
+    if wanted is tt.DEVICE and isinstance(python, str):
+        return reader.builder.device(python)
+    return reader.constant(python, operand.type, node)
+
+
+def substitute(formal: TorchType, bindings: dict[str, TorchType]) -> TorchType:
+    """`formal` with its type variables replaced."""
+    if isinstance(formal, tt.VariableType):
+        return bindings.get(formal.data, tt.ANY)
+    if isinstance(formal, (tt.ListType, tt.OptionalType, tt.FutureType)):
+        return type(formal)(substitute(formal.data, bindings))
+    if isinstance(formal, tt.DictType):
+        return tt.DictType((substitute(formal.key, bindings), substitute(formal.value, bindings)))
+    if isinstance(formal, tt.TupleType):
+        return tt.TupleType(tuple(substitute(t, bindings) for t in formal.data))
+    return formal

@@ -1,0 +1,87 @@
+"""Live classes as script classes: named tuples, enums, and plain classes with methods."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import types
+from typing import TYPE_CHECKING, Any
+
+from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import NotSupportedError
+from tsc.frontend.objects import named_tuple_type
+from tsc.frontend.unit import REQUIRED, Class
+
+if TYPE_CHECKING:
+    from tsc.frontend.live import Program
+
+FOREIGN = ("torch", "numpy", "builtins", "typing", "collections", "abc", "enum", "tsc")
+"""Modules whose classes are not user classes."""
+
+
+def class_name(program: Program, cls: type) -> str:
+    """A unique qualified name for a live class."""
+    module = cls.__module__
+    path = cls.__qualname__.replace(".<locals>", "")
+    return program.unit.unique_name(f"__torch__.{path}" if module == "__main__" else f"__torch__.{module}.{path}")
+
+
+def script_class(program: Program, cls: type) -> TorchType | None:
+    """The type of instances of `cls`, compiled when first met; None when it is no class TorchScript can hold."""
+    found = program.classes.get(cls)
+    if found is None:
+        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            found = _named_tuple(program, cls)
+        elif issubclass(cls, enum.Enum):
+            found = Class(class_name(program, cls), "enum", members={m.name: m.value for m in cls})
+            _register(program, cls, found)
+        elif cls.__module__.split(".")[0] in FOREIGN or issubclass(cls, BaseException):
+            return None
+        else:
+            found = _plain(program, cls)
+    if found.kind == "namedtuple":
+        return named_tuple_type(found)
+    return tt.EnumType(found.name) if found.kind == "enum" else tt.ClassType(found.name)
+
+
+def _register(program: Program, cls: type, made: Class) -> None:
+    program.classes[cls] = made
+    program.unit.classes[made.name] = made
+
+
+def _named_tuple(program: Program, cls: Any) -> Class:
+    annotations = inspect.get_annotations(cls, eval_str=True)
+    made = Class(class_name(program, cls), "namedtuple")
+    for name in cls._fields:
+        made.attributes[name] = program.annotation(annotations[name]) if name in annotations else tt.TENSOR
+        made.members[name] = cls._field_defaults.get(name, REQUIRED)
+    made.members["$python"] = cls
+    _register(program, cls, made)
+    return made
+
+
+def _plain(program: Program, cls: type) -> Class:
+    if len(cls.__mro__) > 2 and not all(c.__module__ == "builtins" for c in cls.__mro__[1:]):
+        raise NotSupportedError(f"TorchScript classes does not support inheritance yet. Please directly inherit from 'object': {cls}")
+    made = Class(class_name(program, cls), "class")
+    made.members["$python"] = cls
+    _register(program, cls, made)
+    own = tt.ClassType(made.name)
+    for name, kind in inspect.get_annotations(cls, eval_str=True).items():
+        made.attributes[name] = program.annotation(kind)
+    for name, member in vars(cls).items():
+        if isinstance(member, types.FunctionType):
+            made.methods[name] = program.function(member, own, f"{made.name}.{name}")
+        elif isinstance(member, staticmethod):
+            made.methods[name] = program.function(member.__func__, None, f"{made.name}.{name}")
+        elif isinstance(member, property) and member.fget is not None:
+            made.methods[f"__{name}_getter"] = program.function(member.fget, own, f"{made.name}.__{name}_getter")
+            setter = None
+            if member.fset is not None:
+                setter = f"__{name}_setter"
+                made.methods[setter] = program.function(member.fset, own, f"{made.name}.{setter}")
+            made.properties[name] = (f"__{name}_getter", setter)
+    if "__init__" in made.methods:
+        program.compiler.compile(made.methods["__init__"])
+    return made

@@ -1,0 +1,171 @@
+"""Compiles a function of a unit: its signature, its body, its ``func.func``."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from typing import Any
+
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Block, Region
+
+from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import CompileError, TscError
+from tsc.frontend.exits import rewrite
+from tsc.frontend.statements import StatementReader
+from tsc.frontend.unit import REQUIRED, Function, Parameter, Unit
+
+
+class Compiler:
+    """Compiles functions of `unit` on demand; a call compiles its callee first."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.call_stack: list[Function] = []
+
+    def compile(self, function: Function) -> None:
+        """Compile `function` if that has not been done.
+
+        Raises:
+            CompileError: the source is not TorchScript; the message shows where, and who called.
+        """
+        if function.op is not None:
+            return
+        if function.is_compiling:
+            if function.result is not None and function.resolver is not None and self._is_recursive_call_allowed(function):
+                return
+            raise CompileError(f"function '{function.short_name}' is called recursively. Recursive calls are not supported")
+        function.is_compiling = True
+        self.call_stack.append(function)
+        try:
+            read_signature(function)
+            function.op = self._body(function)
+        finally:
+            self.call_stack.pop()
+            function.is_compiling = False
+
+    def _is_recursive_call_allowed(self, function: Function) -> bool:
+        return function.self_type is not None
+
+    def _body(self, function: Function) -> FuncOp:
+        reader = StatementReader(self.unit, function)
+        reader.declared = {}
+        reader.compile_function = self._compile_callee(reader)
+        types: list[TorchType] = [p.type for p in function.parameters]
+        names = [p.name for p in function.parameters]
+        if function.self_type is not None:
+            types.insert(0, function.self_type)
+            names.insert(0, function.definition.args.args[0].arg)
+        block = Block(arg_types=types)
+        reader.builder.block = block
+        from tsc.frontend.sugared import Value
+
+        for name, argument in zip(names, block.args, strict=True):
+            argument.name_hint = name
+            reader.environment[name] = Value(argument)
+        reader.statements(rewrite(function.definition))
+        return self._finish(function, reader, block)
+
+    def _finish(self, function: Function, reader: StatementReader, block: Block) -> FuncOp:
+        end: Any = function.definition.body[-1]
+        returned = reader.returned
+        if returned is None:
+            from tsc.dialects.torch_ops import PrimUninitializedOp
+
+            if reader.leaves:
+                kind = function.result or tt.NONE
+                returned = reader.builder.create(PrimUninitializedOp, [], [kind]).results[0]
+            else:
+                returned = reader.builder.constant(None)
+                if function.result is not None:
+                    returned = reader.coerce(returned, function.result, end, "return value")
+        function.result = returned.type  # pyright: ignore[reportAttributeAccessIssue]
+        block.add_op(ReturnOp(returned))
+        op = FuncOp(function.name, (list(block.arg_types), [returned.type]), Region(block))
+        op.location = function.source.location(function.definition)
+        return op
+
+    def _compile_callee(self, reader: StatementReader) -> Any:
+        def compile_callee(callee: Function) -> None:
+            location = reader.builder.location
+            try:
+                self.compile(callee)
+            except TscError as error:
+                if reader.current is not None:
+                    error.stack.append(reader.source.range(reader.current, reader.function.short_name))
+                raise
+            reader.builder.location = location
+
+        return compile_callee
+
+
+def read_signature(function: Function) -> None:
+    """Resolve the types of the parameters and of the result."""
+    if function.parameters or function.result is not None:
+        return
+    definition, resolver = function.definition, function.resolver
+    arguments = list(definition.args.args)
+    if function.self_type is not None:
+        arguments = arguments[1:]
+    comment = _type_comment(definition)
+    types: list[TorchType] = []
+    for i, argument in enumerate(arguments):
+        types.append(_parameter_type(function, argument, comment, i))
+    defaults = _defaults(function, [a.arg for a in arguments])
+    for argument, kind in zip(arguments, types, strict=True):
+        default = defaults.get(argument.arg, REQUIRED)
+        function.parameters.append(Parameter(argument.arg, kind, default, broadcast_size=_broadcast_size(argument)))
+    for argument in definition.args.kwonlyargs:
+        kind = tt.TENSOR if argument.annotation is None else resolver.annotation(argument.annotation)
+        function.parameters.append(Parameter(argument.arg, kind, defaults.get(argument.arg, REQUIRED), kwarg_only=True))
+    if definition.args.vararg is not None or definition.args.kwarg is not None:
+        from tsc.errors import NotSupportedError
+
+        raise NotSupportedError(
+            "Compiled functions can't take variable number of arguments or use keyword-only arguments with defaults",
+            function.source.range(definition),
+        )
+    if comment is not None:
+        function.result = resolver.annotation(comment.returns)
+    elif definition.returns is not None:
+        function.result = resolver.annotation(definition.returns)
+
+
+def _parameter_type(function: Function, argument: ast.arg, comment: ast.FunctionType | None, i: int) -> TorchType:
+    if comment is not None:
+        listed = comment.argtypes
+        if i < len(listed) and not (isinstance(listed[i], ast.Constant) and listed[i].value is Ellipsis):  # pyright: ignore
+            return function.resolver.annotation(listed[i])
+    if argument.annotation is not None:
+        try:
+            return function.resolver.annotation(argument.annotation)
+        except TscError as error:
+            error.where = error.where or function.source.range(argument.annotation, function.short_name)
+            raise
+    if argument.type_comment:
+        return function.resolver.annotation(ast.parse(argument.type_comment, mode="eval").body)
+    return tt.TENSOR
+
+
+def _broadcast_size(argument: ast.arg) -> int | None:
+    match = re.search(r"BroadcastingList(\d)\[", ast.unparse(argument.annotation)) if argument.annotation else None
+    return int(match[1]) if match else None
+
+
+def _type_comment(definition: ast.FunctionDef) -> ast.FunctionType | None:
+    if not definition.type_comment:
+        return None
+    parsed = ast.parse(definition.type_comment, mode="func_type")
+    assert isinstance(parsed, ast.FunctionType)
+    return parsed
+
+
+def _defaults(function: Function, names: list[str]) -> dict[str, Any]:
+    """Default values by parameter: of a live function its own objects, of archived code the literals."""
+    if function.python is not None:
+        parameters = inspect.signature(function.python).parameters.values()
+        return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+    values = function.definition.args.defaults
+    return {n: ast.literal_eval(v) for n, v in zip(names[len(names) - len(values) :], values, strict=True)}

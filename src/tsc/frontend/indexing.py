@@ -1,0 +1,145 @@
+"""Subscripts, read and written: lists, dicts, strings, tuples and every form of tensor indexing."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from xdsl.ir import SSAValue
+
+from tsc.dialects import torch_types as tt
+from tsc.frontend.sugared import Arguments, Constant, Sugared, Value
+
+if TYPE_CHECKING:
+    from tsc.frontend.expressions import ExpressionReader
+
+
+def read_index(reader: ExpressionReader, node: ast.Subscript) -> Sugared:
+    """``value[key]``."""
+    owner = reader.read(node.value)
+    known = owner.index(reader, node.slice, node)
+    if known is not None:
+        return known
+    value = reader.plain(owner, node)
+    if isinstance(value.type, tt.TensorType):
+        return Value(index_tensor(reader, value.ssa, node.slice, node))
+    if isinstance(node.slice, ast.Slice):
+        return _slice(reader, value, node.slice, node)
+    called = reader.magic("__getitem__", [value, reader.read(node.slice)], node) if isinstance(value.type, tt.ClassType) else None
+    return called or reader.call_builtin(("aten::__getitem__",), Arguments([value, reader.read(node.slice)]), node)
+
+
+def _slice(reader: ExpressionReader, value: Value, key: ast.Slice, node: ast.AST) -> Sugared:
+    bounds: list[Sugared] = [Constant(None) if b is None else reader.read(b) for b in (key.lower, key.upper)]
+    bounds.append(Constant(1) if key.step is None else reader.read(key.step))
+    return reader.call_builtin(("aten::slice",), Arguments([value, *bounds]), node)
+
+
+def index_tensor(reader: ExpressionReader, tensor: SSAValue, key: ast.expr, node: ast.AST) -> SSAValue:
+    """``tensor[key]``: selects and slices first, then one `aten::index` for tensors among the indices."""
+    parts = list(key.elts) if isinstance(key, ast.Tuple) else [key]
+    dim = 0
+    gathered: dict[int, SSAValue] = {}
+    for i, part in enumerate(parts):
+        if isinstance(part, ast.Constant) and part.value is Ellipsis:
+            dim = _dims_from_the_end(parts[i + 1 :])
+            continue
+        tensor, dim = _apply(reader, tensor, dim, part, gathered, node)
+    return _gather(reader, tensor, gathered, node) if gathered else tensor
+
+
+def _dims_from_the_end(rest: list[ast.expr]) -> int:
+    consumed = [p for p in rest if not (isinstance(p, ast.Constant) and p.value is None)]
+    return -len(consumed)
+
+
+def _apply(
+    reader: ExpressionReader, tensor: SSAValue, dim: int, part: ast.expr, gathered: dict[int, SSAValue], node: ast.AST
+) -> tuple[SSAValue, int]:
+    """One index applied at `dim`; the tensor after it and the dim of the next index."""
+    builder = reader.builder
+    if isinstance(part, ast.Slice):
+        if part.lower is None and part.upper is None and part.step is None:
+            return tensor, dim + 1
+        bounds: list[Sugared] = [Constant(None) if b is None else reader.read(b) for b in (part.lower, part.upper)]
+        bounds.append(Constant(1) if part.step is None else reader.read(part.step))
+        arguments = Arguments([Value(tensor), Constant(dim), *bounds])
+        return reader.call_builtin(("aten::slice",), arguments, node).value(reader, node), dim + 1
+    read = reader.read(part)
+    if isinstance(read, Constant) and read.python is None:
+        added = builder.aten("aten::unsqueeze", [tensor, builder.constant(dim)]).results[0]
+        return added, dim + 1
+    index = reader.plain(read, node)
+    if index.type is tt.INT:
+        selected = builder.aten("aten::select.int", [tensor, builder.constant(dim), index.ssa]).results[0]
+        return selected, dim if dim >= 0 else dim + 1
+    if index.type is tt.BOOL or isinstance(index.type, tt.ListType):
+        made = reader.call_builtin(("aten::tensor",), Arguments([index]), node)
+        index = reader.plain(made, node)
+    if isinstance(index.type, (tt.TensorType, tt.OptionalType)):
+        gathered[dim] = index.ssa
+        return tensor, dim + 1
+    raise reader.error(
+        f"Unsupported operation: indexing tensor with unsupported index type '{index.type.torchscript()}'. Only ints, slices, "
+        "lists and tensors are supported",
+        node,
+    )
+
+
+def _gather(reader: ExpressionReader, tensor: SSAValue, gathered: dict[int, SSAValue], node: ast.AST) -> SSAValue:
+    indices = _index_list(reader, tensor, gathered, node)
+    return reader.builder.aten("aten::index.Tensor", [tensor, indices]).results[0]
+
+
+def _index_list(reader: ExpressionReader, tensor: SSAValue, gathered: dict[int, SSAValue], node: ast.AST) -> SSAValue:
+    if any(d < 0 for d in gathered):
+        raise reader.error("tensor indices after '...' are not supported yet", node)
+    none = reader.builder.constant(None)
+    values = [gathered.get(d, none) for d in range(max(gathered) + 1)]
+    return reader.builder.list(tt.OptionalType(tt.TENSOR), values)
+
+
+def assign_index(reader: ExpressionReader, target: ast.Subscript, value: Sugared, node: ast.AST) -> None:
+    """``owner[key] = value``."""
+    owner = reader.plain(reader.read(target.value), node)
+    if isinstance(owner.type, tt.TensorType):
+        _assign_tensor(reader, owner.ssa, target.slice, value, node)
+        return
+    if isinstance(target.slice, ast.Slice):
+        raise reader.error("assigning to a slice of a list is not supported", node)
+    called = reader.magic("__setitem__", [owner, reader.read(target.slice), value], node)
+    if called is None:
+        if isinstance(owner.type, tt.ListType):
+            value = Value(reader.coerce(value.value(reader, node), owner.type.data, node))
+        if isinstance(owner.type, tt.DictType):
+            value = Value(reader.coerce(value.value(reader, node), owner.type.value, node))
+        reader.call_builtin(("aten::_set_item",), Arguments([owner, reader.read(target.slice), value]), node)
+
+
+def _assign_tensor(reader: ExpressionReader, tensor: SSAValue, key: ast.expr, value: Sugared, node: ast.AST) -> None:
+    parts = list(key.elts) if isinstance(key, ast.Tuple) else [key]
+    dim = 0
+    gathered: dict[int, SSAValue] = {}
+    for i, part in enumerate(parts):
+        if isinstance(part, ast.Constant) and part.value is Ellipsis:
+            dim = _dims_from_the_end(parts[i + 1 :])
+            continue
+        tensor, dim = _apply(reader, tensor, dim, part, gathered, node)
+    stored = reader.plain(value, node)
+    builder = reader.builder
+    if gathered:
+        source = stored.ssa if isinstance(stored.type, tt.TensorType) else _as_tensor(reader, stored, tensor, node)
+        indices = _index_list(reader, tensor, gathered, node)
+        builder.aten("aten::index_put_", [tensor, indices, source, builder.constant(False)])
+    elif isinstance(stored.type, tt.TensorType):
+        builder.aten("aten::copy_", [tensor, stored.ssa, builder.constant(False)])
+    else:
+        reader.call_builtin(("aten::fill_",), Arguments([Value(tensor), stored]), node)
+
+
+def _as_tensor(reader: ExpressionReader, stored: Value, like: SSAValue, node: ast.AST) -> SSAValue:
+    dtype = reader.builder.aten("prim::dtype", [like]).results[0]
+    made = reader.call_builtin(("aten::tensor",), Arguments([stored], {"dtype": Value(dtype)}), node)
+    return made.value(reader, node)
+
+

@@ -1,0 +1,266 @@
+"""What names mean in live code: Python objects, seen as TorchScript sees them."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import enum
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from tsc.dialects import schema as schemas
+from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import NotSupportedError
+from tsc.frontend.annotations import from_python, infer_type
+from tsc.frontend.compile import Compiler
+from tsc.frontend.sources import function_source
+from tsc.frontend.sugared import Builtin, ClassRef, Constant, Namespace, ScriptFunctionRef, Special, Sugared, TypeRef
+from tsc.frontend.unit import Class, Function, Unit
+from tsc.interop import torch as torch_interop
+
+BUILTIN_FORMS = frozenset(
+    "range enumerate zip len int float bool complex str print list tuple dict min max abs round pow ord chr hex bin oct hash "
+    "divmod sorted sum any all id reversed isinstance hasattr getattr super".split()
+)
+TYPING_NAMES = frozenset("List Dict Tuple Optional Union Any Final NamedTuple".split())
+
+
+class PythonValue(Sugared):
+    """A live object that TorchScript cannot hold: using it is an error that says so."""
+
+    def __init__(self, python: Any) -> None:
+        self.python = python
+
+    def describe(self) -> str:
+        return f"python value of type '{type(self.python).__name__}'"
+
+    def value(self, reader: Any, node: ast.AST) -> Any:
+        raise reader.error(
+            f"{self.describe()} cannot be used as a value. Perhaps it is a closed over global variable? If so, please "
+            "consider passing it in as an argument or use a local varible instead.",
+            node,
+        )
+
+    def call(self, reader: Any, arguments: Any, node: ast.AST) -> Sugared:
+        raise reader.error(f"{self.describe()} cannot be called in TorchScript", node, NotSupportedError)
+
+    def attribute(self, reader: Any, name: str, node: ast.AST) -> Sugared:
+        raise reader.error(f"{self.describe()} has no attribute '{name}' that TorchScript knows", node, NotSupportedError)
+
+
+class Program:
+    """The live program: one unit, its compiler, and the scripted form of each Python object met so far."""
+
+    def __init__(self) -> None:
+        self.unit = Unit()
+        self.compiler = Compiler(self.unit)
+        self.functions: dict[Any, Function] = {}
+        self.classes: dict[type, Class] = {}
+
+    def function(self, python: Any, self_type: TorchType | None = None, name: str | None = None) -> Function:
+        """The (perhaps not yet compiled) script function of a live one."""
+        python = inspect.unwrap(python) if not hasattr(python, "__tsc_script_if_tracing__") else python
+        key = (python, self_type)
+        found = self.functions.get(key)
+        if found is None:
+            definition, source = function_source(python)
+            qualified = name or self.unit.unique_name(_qualified(python))
+            found = Function(qualified, definition, source, LiveResolver(self, python), self_type, python=python)
+            self.functions[key] = found
+            self.unit.functions[qualified] = found
+        return found
+
+    def class_type(self, cls: type) -> TorchType | None:
+        """The type of instances of a live class: named tuple, enum or script class; None when it cannot be compiled."""
+        from tsc.frontend.classes import script_class
+
+        return script_class(self, cls)
+
+    def annotation(self, annotation: Any) -> TorchType:
+        """The type a live annotation object denotes."""
+        return from_python(annotation, self.class_type)
+
+    def infer(self, value: Any) -> TorchType | None:
+        """The type of a live value, or None."""
+        return infer_type(value, self.class_type)
+
+    def sugar(self, python: Any) -> Sugared:
+        """A live object as the reader sees it."""
+        for rule in (_simple, _torch_object, _types, self._callable):
+            found = rule(python)
+            if found is not None:
+                return found
+        return PythonValue(python)
+
+    def _callable(self, python: Any) -> Sugared | None:
+        if isinstance(python, types.ModuleType):
+            return Namespace(python.__name__, lambda name: self._module_member(python, name))
+        script = getattr(python, "__tsc_function__", None)
+        if isinstance(script, Function):
+            self.unit.functions.setdefault(script.name, script)
+            return ScriptFunctionRef(script)
+        if isinstance(python, types.FunctionType):
+            return ScriptFunctionRef(self.function(python))
+        if isinstance(python, type):
+            kind = self.class_type(python)
+            if kind is not None:
+                return ClassRef(self.classes[python])
+        return None
+
+    def _module_member(self, module: types.ModuleType, name: str) -> Sugared | None:
+        if not hasattr(module, name):
+            return None
+        held = getattr(module, name)
+        if type(held) in (int, float, bool, str) and module is math:
+            return Constant(held)
+        if type(held) in (int, float) and torch_interop.is_torch_module(module):
+            return Constant(held)
+        return self.sugar(held)
+
+
+class LiveResolver:
+    """Names in one live function: closure, then globals, then builtins."""
+
+    def __init__(self, program: Program, python: Any) -> None:
+        self.program = program
+        self.python = python
+        self.names: dict[str, Any] = dict(getattr(python, "__globals__", {}))
+        closure = getattr(python, "__closure__", None) or ()
+        free = getattr(getattr(python, "__code__", None), "co_freevars", ())
+        for name, cell in zip(free, closure, strict=False):
+            try:
+                self.names[name] = cell.cell_contents
+            except ValueError:
+                continue
+
+    def lookup(self, name: str) -> Sugared | None:
+        """The sugared value of a free name."""
+        if name in self.names:
+            return self.program.sugar(self.names[name])
+        if hasattr(builtins, name):
+            return self.program.sugar(getattr(builtins, name))
+        return None
+
+    def annotation(self, node: ast.expr) -> TorchType:
+        """The type of an annotation, evaluated where the function was defined."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node = ast.parse(node.value, mode="eval").body
+        names = {**vars(typing), **self.names}
+        node = ast.fix_missing_locations(_BroadcastingLists().visit(node))
+        try:
+            evaluated = eval(compile(ast.Expression(node), "<annotation>", "eval"), names)  # the user's own live code
+        except (NameError, AttributeError, TypeError) as error:
+            raise NotSupportedError(f"Unknown type name '{ast.unparse(node)}': {error}") from None
+        if isinstance(evaluated, str):
+            return self.annotation(ast.Constant(evaluated))
+        return self.program.annotation(evaluated)
+
+
+class _BroadcastingLists(ast.NodeTransformer):
+    """``BroadcastingList2[int]`` is ``List[int]``; the size matters to calls only."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802 - the name is Python's
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id.startswith("BroadcastingList"):
+            return ast.copy_location(ast.Subscript(ast.Name("List", ast.Load()), node.slice, ast.Load()), node)
+        return node
+
+
+def _qualified(python: Any) -> str:
+    module = getattr(python, "__module__", None) or "__main__"
+    path = getattr(python, "__qualname__", python.__name__).replace(".<locals>", "").replace("<lambda>", "lambda")
+    return f"__torch__.{path}" if module == "__main__" else f"__torch__.{module}.{path}"
+
+
+def _simple(python: Any) -> Sugared | None:
+    if python is None:
+        return Constant(None)
+    if python is Ellipsis:
+        return None
+    name = getattr(python, "__name__", "")
+    if getattr(builtins, name, None) is python and name in BUILTIN_FORMS:
+        return Special(name)
+    if inspect.isbuiltin(python) and getattr(python, "__module__", "") == "math":
+        found = _existing(f"aten::{'mathremainder' if name == 'remainder' else name}", f"prim::{name}")
+        return Builtin(found) if found else None
+    declared = getattr(python, "__tsc_builtin__", None)
+    if isinstance(declared, str):
+        return Special(declared[6:]) if declared.startswith("form::") else Builtin((declared,))
+    return None
+
+
+def _existing(*names: str) -> tuple[str, ...]:
+    return tuple(n for n in names if schemas.overloads(n))
+
+
+def _types(python: Any) -> Sugared | None:
+    if isinstance(python, tt.TorchType):
+        return TypeRef(python)
+    if isinstance(python, enum.Enum):
+        return EnumMember(python)
+    if getattr(python, "__module__", "") == "typing" or typing.get_origin(python) is not None:
+        return PythonType(python)
+    return None
+
+
+class EnumMember(Sugared):
+    """A live enum member used as a value."""
+
+    def __init__(self, python: enum.Enum) -> None:
+        self.python = python
+
+    def value(self, reader: Any, node: ast.AST) -> Any:
+        owner = reader.function.resolver.program.sugar(type(self.python))
+        return owner.attribute(reader, self.python.name, node).value(reader, node)
+
+
+class PythonType(PythonValue):
+    """A typing construct used as an expression (inside ``isinstance`` or ``annotate`` it is read as an annotation)."""
+
+
+def _torch_object(python: Any) -> Sugared | None:
+    """What PyTorch's objects mean, when PyTorch is there."""
+    constant = torch_interop.constant_of(python)
+    if constant is not None:
+        kind, held = constant
+        return Constant(held, tt.DEVICE if kind == "device" else None)
+    form = torch_interop.form_of(python)
+    if form is not None:
+        return Special(form)
+    if torch_interop.is_tensor_type(python):
+        return TypeRef(tt.TENSOR)
+    if torch_interop.is_device_type(python):
+        return TypeRef(tt.DEVICE)
+    name = torch_interop.operator_of(python)
+    if name is not None:
+        return Special("always_false") if name == "aten::has_torch_function" else Builtin((name,))
+    dispatch = torch_interop.boolean_dispatch_of(python)
+    return None if dispatch is None else BooleanDispatch(*dispatch)
+
+
+class BooleanDispatch(Sugared):
+    """A pair of functions of which a constant bool argument chooses one (``return_indices=True``)."""
+
+    def __init__(self, if_true: Any, if_false: Any, argument: str, position: int, default: bool) -> None:
+        self.choices = {True: if_true, False: if_false}
+        self.argument = argument
+        self.position = position
+        self.default = default
+
+    def call(self, reader: Any, arguments: Any, node: ast.AST) -> Sugared:
+        chosen: Any = self.default
+        if self.argument in arguments.keywords:
+            _, chosen = arguments.keywords[self.argument].static()
+        elif self.position < len(arguments.positional):
+            _, chosen = arguments.positional[self.position].static()
+        if not isinstance(chosen, bool):
+            raise reader.error(f"argument '{self.argument}' must be a constant bool", node)
+        return reader.function.resolver.program.sugar(self.choices[chosen]).call(reader, arguments, node)
+
+
+Sugar = Callable[[Any], Sugared]

@@ -1,0 +1,276 @@
+"""Attributes, methods, elements and calls of IR values, by the type of the value."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from xdsl.dialects.builtin import StringAttr
+
+from tsc.dialects import schema as schemas
+from tsc.dialects import torch_ops as ops
+from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_types import TorchType
+from tsc.frontend.sugared import Arguments, Builtin, ClassRef, Constant, MethodRef, Sugared, TupleOf, Value
+from tsc.frontend.unit import Class
+
+if TYPE_CHECKING:
+    from tsc.frontend.expressions import ExpressionReader
+
+TENSOR_PROPERTIES = {
+    "dtype": "prim::dtype", "device": "prim::device", "grad": "prim::grad", "data": "prim::data", "shape": "aten::size",
+    "is_cuda": "prim::is_cuda", "is_cpu": "prim::is_cpu", "is_xla": "prim::is_xla", "is_xpu": "prim::is_xpu",
+    "is_sparse": "prim::is_sparse", "is_mkldnn": "prim::is_mkldnn", "is_quantized": "prim::is_quantized",
+    "is_vulkan": "prim::is_vulkan", "is_mps": "prim::is_mps", "is_meta": "prim::is_meta", "is_nested": "prim::is_nested",
+    "is_sparse_csr": "prim::is_sparse_csr", "is_ipu": "prim::is_ipu", "is_mtia": "prim::is_mtia", "layout": "prim::layout",
+    "T": "aten::numpy_T", "H": "aten::matrix_H", "mT": "aten::mT", "mH": "aten::mH", "is_leaf": "aten::is_leaf",
+    "requires_grad": "prim::requires_grad", "ndim": "aten::dim", "itemsize": "prim::itemsize", "nbytes": "prim::nbytes",
+    "real": "aten::real", "imag": "aten::imag", "name": "prim::name", "retains_grad": "aten::retains_grad",
+}  # fmt: skip
+DEVICE_PROPERTIES = {"type": "prim::type", "index": "prim::index"}
+_NAMESPACES = ("aten", "prim")
+
+
+def member_of_value(reader: ExpressionReader, value: Value, name: str, node: ast.AST) -> Sugared:
+    """``value.name``."""
+    kind = value.type
+    if isinstance(kind, (tt.ModuleType, tt.ClassType, tt.InterfaceType)):
+        return member_of_object(reader, value, name, node)
+    if isinstance(kind, tt.TensorType) and name in TENSOR_PROPERTIES:
+        return reader.call_builtin((TENSOR_PROPERTIES[name],), Arguments([value]), node)
+    if kind is tt.DEVICE and name in DEVICE_PROPERTIES:
+        return reader.call_builtin((DEVICE_PROPERTIES[name],), Arguments([value]), node)
+    if isinstance(kind, tt.NamedTupleType):
+        return _field(reader, value, kind, name, node)
+    if isinstance(kind, tt.EnumType) and name in ("name", "value"):
+        return _enum_property(reader, value, name)
+    if isinstance(kind, tt.TensorType) or not isinstance(kind, (tt.OptionalType, tt.TupleType)):
+        if kind in (tt.STRING, tt.NUMBER) or isinstance(kind, (tt.ListType, tt.DictType, tt.FutureType, tt.TensorType)):
+            return _method(reader, value, name, node)
+        if kind in (tt.INT, tt.FLOAT, tt.COMPLEX):
+            return _method(reader, value, name, node)
+    raise reader.error(f"'{kind.torchscript()}' object has no attribute or method '{name}'", node)
+
+
+def _method(reader: ExpressionReader, value: Value, name: str, node: ast.AST) -> Sugared:
+    if isinstance(value.type, tt.TensorType) and name == "tolist":
+        return BoundSpecial("tolist", value)
+    candidates = tuple(f"{space}::{name}" for space in _NAMESPACES if schemas.overloads(f"{space}::{name}"))
+    if not candidates:
+        raise reader.error(f"'{value.type.torchscript()}' object has no attribute or method '{name}'", node)
+    return Builtin(candidates, value)
+
+
+class BoundSpecial(Sugared):
+    """A special form with a receiver, such as ``x.tolist()``."""
+
+    def __init__(self, name: str, receiver: Value) -> None:
+        self.name = name
+        self.receiver = receiver
+
+    def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        from tsc.frontend.special_forms import call_form
+
+        return call_form(reader, self.name, Arguments([self.receiver, *arguments.positional], arguments.keywords), node)
+
+
+def _field(reader: ExpressionReader, value: Value, kind: tt.NamedTupleType, name: str, node: ast.AST) -> Sugared:
+    if name not in kind.fields:
+        raise reader.error(f"'{kind.data[0]}' object has no attribute or method '{name}'", node)
+    return tuple_element(reader, value, kind.fields.index(name))
+
+
+def tuple_element(reader: ExpressionReader, value: Value, position: int) -> Value:
+    """Element `position` of a tuple value."""
+    kind = value.type
+    elements = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data
+    if isinstance(value.ssa.owner, ops.PrimTupleConstructOp):
+        return Value(value.ssa.owner.operands[position])
+    index = reader.builder.constant(position)
+    return Value(reader.builder.create(ops.PrimTupleIndexOp, [value.ssa, index], [elements[position]]).results[0])
+
+
+def _enum_property(reader: ExpressionReader, value: Value, name: str) -> Sugared:
+    from tsc.dialects.aten import class_of
+
+    schema = schemas.lookup(f"prim::Enum{name.capitalize()}")
+    if schema is None:
+        schema = next(iter(schemas.overloads("prim::EnumName" if name == "name" else "prim::EnumValue")))
+    kind: TorchType = tt.STRING
+    if name == "value":
+        members = reader.unit.class_named(value.type.data).members
+        from tsc.frontend.calls import CONSTANT_TYPES
+
+        kind = CONSTANT_TYPES[type(next(iter(members.values())))]
+    return Value(reader.builder.create(class_of(schema), [value.ssa], [kind]).results[0])
+
+
+def member_of_object(reader: ExpressionReader, value: Value, name: str, node: ast.AST) -> Sugared:
+    """An attribute, constant, method or property of a module or an object."""
+    cls = reader.unit.class_named(value.type.data)
+    if name in cls.constants:
+        return constant_member(cls, name)
+    if name in cls.attributes:
+        result = reader.builder.create(
+            ops.PrimGetAttrOp, [value.ssa], [cls.attributes[name]], attributes={"name": StringAttr(name)}
+        ).results[0]
+        result.name_hint = name if name.isidentifier() else None
+        return Value(result)
+    if name in cls.properties:
+        getter = cls.methods[cls.properties[name][0]]
+        return reader.call_method(getter, value.ssa, Arguments([]), node)
+    method = cls.method(name)
+    if method is not None:
+        return MethodRef(method, value.ssa)
+    hook = cls.members.get("resolve")
+    found = hook(reader, value, name, node) if hook is not None else None
+    if found is not None:
+        return found
+    raise reader.error(f"Module '{cls.name.rpartition('.')[2]}' has no attribute '{name}'", node)
+
+
+def constant_member(cls: Class, name: str) -> Sugared:
+    """A constant of a class: a number, a string, a tuple, None."""
+    held = cls.constants[name]
+    return held if isinstance(held, Sugared) else Constant(held)
+
+
+def static_member(reader: ExpressionReader, owner: Sugared, name: str) -> tuple[bool, Any]:
+    """The constant ``owner.name`` when it is known now."""
+    if isinstance(owner, Value) and isinstance(owner.type, (tt.ModuleType, tt.ClassType)):
+        cls = reader.unit.class_named(owner.type.data)
+        if name in cls.constants:
+            return constant_member(cls, name).static()
+    return False, None
+
+
+def has_member(reader: ExpressionReader, owner: Sugared, name: str) -> bool:
+    """Whether ``owner.name`` exists: `hasattr`, decided when the program is compiled."""
+    if isinstance(owner, Value) and isinstance(owner.type, (tt.ModuleType, tt.ClassType)):
+        cls = reader.unit.class_named(owner.type.data)
+        return name in cls.constants or name in cls.attributes or name in cls.methods or name in cls.properties
+    if isinstance(owner, Value) and isinstance(owner.type, tt.NamedTupleType):
+        return name in owner.type.fields
+    if isinstance(owner, ClassRef):
+        return name in owner.cls.members or name in owner.cls.methods
+    if isinstance(owner, Value) and isinstance(owner.type, tt.TensorType):
+        return name in TENSOR_PROPERTIES or bool(schemas.overloads(f"aten::{name}"))
+    return False
+
+
+def call_value(reader: ExpressionReader, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:
+    """``value(...)``: a module's ``forward`` (between its hooks), an object's ``__call__``."""
+    kind = value.type
+    if isinstance(kind, (tt.ModuleType, tt.ClassType, tt.InterfaceType)):
+        cls = reader.unit.class_named(kind.data)
+        if kind.keyword == "nn.Module" or cls.kind == "module":
+            return _call_module(reader, cls, value, arguments, node)
+        method = cls.method("__call__")
+        if method is not None:
+            return reader.call_method(method, value.ssa, arguments, node)
+    raise reader.error(f"'{kind.torchscript()}' object is not callable", node)
+
+
+def _call_module(reader: ExpressionReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:
+    from tsc.frontend.objects import call_with_hooks
+
+    return call_with_hooks(reader, cls, value, arguments, node)
+
+
+def unroll_value(reader: ExpressionReader, value: Value, node: ast.AST) -> list[Sugared] | None:
+    """The elements of a tuple, or the submodules of a container module; None for anything of unknown length."""
+    kind = value.type
+    if isinstance(kind, tt.TupleType):
+        return [tuple_element(reader, value, i) for i in range(len(kind.data))]
+    if isinstance(kind, tt.NamedTupleType):
+        return [tuple_element(reader, value, i) for i in range(len(kind.elements))]
+    if isinstance(kind, tt.ModuleType):
+        cls = reader.unit.class_named(kind.data)
+        keys = cls.members.get("container")
+        if keys is None:
+            return None
+        if cls.members.get("container_kind") == "dict":
+            return [Constant(k) for k in keys]
+        return [member_of_object(reader, value, k, node) for k in keys]
+    return None
+
+
+def container_items(reader: ExpressionReader, value: Value, what: str, node: ast.AST) -> list[Sugared]:
+    """``keys()``, ``values()`` or ``items()`` of a ModuleDict or ParameterDict."""
+    cls = reader.unit.class_named(value.type.data)
+    keys = cls.members["container"]
+    held = [member_of_object(reader, value, k, node) for k in keys] if what != "keys" else []
+    if what == "keys":
+        return [Constant(k) for k in keys]
+    return held if what == "values" else [TupleOf([Constant(k), v]) for k, v in zip(keys, held, strict=True)]
+
+
+def index_value(reader: ExpressionReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared | None:
+    """``tuple[2]``, ``module_list[0]``, ``module_dict["a"]``: indices known now."""
+    kind = value.type
+    if isinstance(kind, (tt.TupleType, tt.NamedTupleType)):
+        return _index_tuple(reader, value, key, node)
+    if isinstance(kind, tt.ModuleType):
+        return _index_container(reader, value, key, node)
+    return None
+
+
+def _slice_bounds(reader: ExpressionReader, key: ast.Slice, node: ast.AST) -> slice:
+    bounds: list[Any] = []
+    for part in (key.lower, key.upper, key.step):
+        known, python = (True, None) if part is None else reader.static_value(part)
+        if not known:
+            raise reader.error("tuple slices and module list slices need constant bounds", node)
+        bounds.append(python)
+    return slice(*bounds)
+
+
+def _index_tuple(reader: ExpressionReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared:
+    kind = value.type
+    count = len(kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data)
+    if isinstance(key, ast.Slice):
+        return TupleOf([tuple_element(reader, value, i) for i in range(count)[_slice_bounds(reader, key, node)]])
+    known, position = reader.static_value(key)
+    if not known:
+        elements = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data
+        if any(e is not elements[0] for e in elements):
+            raise reader.error(
+                "Cannot index into a tuple with a non-integer literal because we cannot resolve the output type", node
+            )
+        index = reader.value(key)
+        return Value(reader.builder.create(ops.PrimTupleIndexOp, [value.ssa, index], [elements[0]]).results[0])
+    if not isinstance(position, int) or not -count <= position < count:
+        raise reader.error("Tuple index out of range", node)
+    return tuple_element(reader, value, position % count)
+
+
+def _index_container(reader: ExpressionReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared | None:
+    cls = reader.unit.class_named(value.type.data)
+    keys = cls.members.get("container")
+    if keys is None:
+        getitem = cls.method("__getitem__")
+        return None if getitem is None else reader.call_method(getitem, value.ssa, Arguments([reader.read(key)]), node)
+    if isinstance(key, ast.Slice):
+        return TupleOf([member_of_object(reader, value, k, node) for k in keys[_slice_bounds(reader, key, node)]])
+    known, python = reader.static_value(key)
+    if not known:
+        raise reader.error(
+            "Unable to extract string literal index. ModuleDict and ModuleList indexing is only supported with literals", node
+        )
+    if isinstance(python, int):
+        if not -len(keys) <= python < len(keys):
+            raise reader.error(f"index {python} is out of range", node)
+        python = keys[python]
+    if python not in keys:
+        raise reader.error(f"Key Error, {python}", node)
+    return member_of_object(reader, value, python, node)
+
+
+def static_contains(reader: ExpressionReader, container: Sugared, item: Sugared) -> bool | None:
+    """``"key" in module_dict``: decided now; None when this is another kind of container."""
+    if not isinstance(container, Value) or not isinstance(container.type, tt.ModuleType):
+        return None
+    cls = reader.unit.class_named(container.type.data)
+    keys = cls.members.get("container")
+    known, python = item.static()
+    return python in keys if keys is not None and known else None

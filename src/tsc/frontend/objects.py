@@ -1,0 +1,132 @@
+"""Objects of the program: construction, attributes written, hooks around a module's call."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from xdsl.dialects.builtin import StringAttr
+
+from tsc.dialects import torch_ops as ops
+from tsc.dialects import torch_types as tt
+from tsc.frontend.sugared import Arguments, Constant, MethodRef, ScriptFunctionRef, Sugared, TupleOf, Value
+from tsc.frontend.unit import REQUIRED, Class
+
+if TYPE_CHECKING:
+    from tsc.frontend.expressions import ExpressionReader
+
+
+def construct(reader: ExpressionReader, cls: Class, arguments: Arguments, node: ast.AST) -> Sugared:
+    """``Cls(...)``."""
+    if cls.kind == "namedtuple":
+        return _named_tuple(reader, cls, arguments, node)
+    if cls.kind == "enum":
+        raise reader.error(f"'{cls.name}' is an enum: construction from a value is not supported", node)
+    made = create_object(reader, cls)
+    initializer = cls.method("__init__")
+    if initializer is not None:
+        reader.call_method(initializer, made.ssa, arguments, node)
+    return made
+
+
+def create_object(reader: ExpressionReader, cls: Class) -> Value:
+    """An object without attributes yet."""
+    return Value(reader.builder.create(ops.PrimCreateObjectOp, [], [tt.ClassType(cls.name)]).results[0])
+
+
+def _named_tuple(reader: ExpressionReader, cls: Class, arguments: Arguments, node: ast.AST) -> Sugared:
+    positional, keywords = list(arguments.positional), dict(arguments.keywords)
+    values: list[Value] = []
+    for name, kind in cls.attributes.items():
+        if positional:
+            given = positional.pop(0)
+        elif name in keywords:
+            given = keywords.pop(name)
+        elif cls.members.get(name, REQUIRED) is not REQUIRED:
+            given = Constant(cls.members[name])
+        else:
+            raise reader.error(f"{cls.name}() is missing value for argument '{name}'", node)
+        values.append(Value(reader.coerce(given.value(reader, node), kind, node, f"argument '{name}'")))
+    if positional or keywords:
+        raise reader.error(f"{cls.name}() was given too many arguments", node)
+    return Value(reader.builder.create(ops.PrimTupleConstructOp, [v.ssa for v in values], [named_tuple_type(cls)]).results[0])
+
+
+def named_tuple_type(cls: Class) -> tt.NamedTupleType:
+    """The type of the instances of a named tuple class."""
+    return tt.NamedTupleType((cls.name, tuple(cls.attributes), tuple(cls.attributes.values())))
+
+
+def class_attribute(reader: ExpressionReader, cls: Class, name: str, node: ast.AST) -> Sugared:
+    """``Cls.name``: an enum member, a static method, ``__new__``."""
+    if cls.kind == "enum":
+        if name not in cls.members:
+            raise reader.error(f"type object '{cls.name}' has no attribute '{name}'", node)
+        made = reader.builder.create(
+            ops.PrimCreateObjectOp, [], [tt.EnumType(cls.name)], attributes={"member": StringAttr(name)}
+        )
+        return Value(made.results[0])
+    if name == "__new__":
+        return _New(cls)
+    method = cls.method(name)
+    if method is not None and method.self_type is None:
+        return ScriptFunctionRef(method)
+    raise reader.error(f"class '{cls.name}' has no static member '{name}'", node)
+
+
+class _New(Sugared):
+    def __init__(self, cls: Class) -> None:
+        self.cls = cls
+
+    def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        return create_object(reader, self.cls)
+
+
+def set_attribute(reader: ExpressionReader, owner: Sugared, name: str, value: Sugared, node: ast.AST) -> None:
+    """``owner.name = value``."""
+    target = reader.plain(owner, node)
+    if not isinstance(target.type, (tt.ModuleType, tt.ClassType)):
+        raise reader.error(f"Tried to set an attribute '{name}' on a non-class: {target.type.torchscript()}", node)
+    cls = reader.unit.class_named(target.type.data)
+    if name in cls.properties and cls.properties[name][1] is not None:
+        reader.call_method(cls.methods[cls.properties[name][1]], target.ssa, Arguments([value]), node)  # pyright: ignore
+        return
+    if name not in cls.attributes:
+        in_initializer = reader.function.short_name == "__init__" and cls.kind == "class"
+        if not in_initializer:
+            raise reader.error(f"Tried to set nonexistent attribute: {name}. Did you forget to initialize it in __init__()?", node)
+        cls.attributes[name] = reader.plain(value, node).type
+    ssa = reader.coerce(value.value(reader, node), cls.attributes[name], node, f"attribute '{name}'")
+    reader.at(node)
+    reader.builder.create(ops.PrimSetAttrOp, [target.ssa, ssa], attributes={"name": StringAttr(name)})
+
+
+def call_with_hooks(reader: ExpressionReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:
+    """A module called: forward pre-hooks, ``forward``, forward hooks."""
+    forward = cls.method("forward")
+    if forward is None:
+        if "container" in cls.members and cls.members.get("container_kind") == "sequential":
+            return _call_sequential(reader, value, arguments, node)
+        raise reader.error(f"module '{cls.name}' has no forward method", node)
+    for hook in cls.members.get("pre_hooks", ()):
+        inputs = TupleOf([reader.plain(a, node) for a in arguments.positional])
+        result = reader.call_method(hook, value.ssa, Arguments([inputs]), node)
+        returned = reader.plain(result, node)
+        if returned.type is not tt.NONE:
+            unrolled = returned.unroll(reader, node)
+            arguments = Arguments(unrolled if unrolled is not None else [returned])
+    result = MethodRef(forward, value.ssa).call(reader, arguments, node)
+    for hook in cls.members.get("hooks", ()):
+        inputs = TupleOf([reader.plain(a, node) for a in arguments.positional])
+        replaced = reader.plain(reader.call_method(hook, value.ssa, Arguments([inputs, result]), node), node)
+        if replaced.type is not tt.NONE:
+            result = replaced
+    return result
+
+
+def _call_sequential(reader: ExpressionReader, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:
+    submodules = value.unroll(reader, node) or []
+    result = arguments.positional[0]
+    for submodule in submodules:
+        result = submodule.call(reader, Arguments([result]), node)
+    return result

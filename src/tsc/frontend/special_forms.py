@@ -1,0 +1,332 @@
+"""Forms with rules of their own: ``isinstance``, ``range``, ``annotate``, ``getattr``, conversions, and what PyTorch adds."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from xdsl.dialects.builtin import ArrayAttr, StringAttr
+from xdsl.ir import SSAValue
+
+from tsc.dialects import torch_ops as ops
+from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import NotSupportedError
+from tsc.frontend.calls import fits
+from tsc.frontend.sugared import Arguments, Constant, Iteration, Sugared, TupleOf, Value
+
+if TYPE_CHECKING:
+    from tsc.frontend.expressions import Condition, ExpressionReader
+
+Form = Callable[["ExpressionReader", Arguments, ast.AST], Sugared]
+
+
+def read_form(reader: ExpressionReader, name: str, node: ast.Call) -> Sugared | None:
+    """Forms whose arguments are types or names and so are not read as values; None for the others."""
+    if name in ("annotate", "unchecked_cast", "jit_annotate", "attribute"):
+        wanted = reader.function.resolver.annotation(node.args[0])
+        if name == "attribute":
+            node = ast.copy_location(ast.Call(node.func, [node.args[1], node.args[0]], []), node)
+            wanted = reader.function.resolver.annotation(node.args[1])
+            return Value(reader.coerce(reader.value(node.args[0], wanted), wanted, node))
+        value = reader.value(node.args[1], wanted)
+        if name == "unchecked_cast":
+            return Value(reader.builder.create(ops.PrimUncheckedCastOp, [value], [wanted]).results[0])
+        return Value(reader.coerce(value, wanted, node))
+    if name == "uninitialized":
+        wanted = reader.function.resolver.annotation(node.args[0])
+        return Value(reader.builder.create(ops.PrimUninitializedOp, [], [wanted]).results[0])
+    if name in ("isinstance", "hasattr"):
+        condition = condition_of_call(reader, node)
+        assert condition is not None
+        return Constant(condition.static) if condition.static is not None else Value(condition.ssa)  # pyright: ignore
+    if name == "getattr":
+        return _getattr(reader, node)
+    if name == "super":
+        return reader.lookup("self", node)
+    return None
+
+
+def _getattr(reader: ExpressionReader, node: ast.Call) -> Sugared:
+    from tsc.frontend.members import has_member
+
+    owner = reader.read(node.args[0])
+    known, name = reader.static_value(node.args[1])
+    if not known or not isinstance(name, str):
+        raise reader.error("getattr's second argument must be a string literal", node)
+    if len(node.args) == 3 and not has_member(reader, owner, name):
+        return reader.read(node.args[2])
+    return owner.attribute(reader, name, node)
+
+
+def condition_of_call(reader: ExpressionReader, node: ast.Call) -> Condition | None:
+    """``isinstance`` and ``hasattr`` as conditions that may be decided now; None for other calls."""
+    from tsc.frontend.expressions import Condition
+    from tsc.frontend.members import has_member
+    from tsc.frontend.sugared import Special
+
+    if not isinstance(node.func, (ast.Name, ast.Attribute)):
+        return None
+    if isinstance(node.func, ast.Attribute) and node.func.attr not in ("isinstance", "is_scripting", "is_tracing"):
+        return None
+    callee = reader.read(node.func)
+    if not isinstance(callee, Special):
+        return None
+    if callee.name == "hasattr":
+        _, name = reader.static_value(node.args[1])
+        return Condition(has_member(reader, reader.read(node.args[0]), name), None)
+    return _isinstance(reader, node) if callee.name == "isinstance" else None
+
+
+def _isinstance(reader: ExpressionReader, node: ast.Call) -> Condition:
+    from tsc.frontend.expressions import Condition
+
+    value = reader.plain(reader.read(node.args[0]), node)
+    wanted = _types_of(reader, node.args[1])
+    actual = value.type
+    members = _members(actual)
+    matching = [m for m in members if any(_is_instance(m, w) for w in wanted)]
+    if actual is not tt.ANY:
+        if len(matching) == len(members):
+            return Condition(True, None)
+        if not matching:
+            return Condition(False, None)
+    names = ArrayAttr([StringAttr(w if isinstance(w, str) else w.torchscript()) for w in wanted])
+    kinds = ArrayAttr([w for w in wanted if not isinstance(w, str)])
+    check = reader.builder.create(
+        ops.PrimIsInstanceOp, [value.ssa], [tt.BOOL], attributes={"types": names, "torch_types": kinds}
+    )
+    condition = Condition(None, check.results[0])
+    if isinstance(node.args[0], ast.Name):
+        from tsc.frontend.annotations import union
+
+        chosen = [w for w in wanted if not isinstance(w, str)] if actual is tt.ANY else matching
+        if chosen:
+            condition.when_true[node.args[0].id] = union(chosen)
+        rest = [m for m in members if m not in matching]
+        if rest and actual is not tt.ANY:
+            condition.when_false[node.args[0].id] = union(rest)
+    return condition
+
+
+def _members(kind: TorchType) -> list[TorchType]:
+    if isinstance(kind, tt.OptionalType):
+        return [*_members(kind.data), tt.NONE]
+    return list(kind.data) if isinstance(kind, tt.UnionType) else [kind]
+
+
+def _is_instance(actual: TorchType, wanted: TorchType | str) -> bool:
+    if isinstance(wanted, str):
+        kinds = {"list": tt.ListType, "tuple": (tt.TupleType, tt.NamedTupleType), "dict": tt.DictType}
+        return isinstance(actual, kinds[wanted])
+    return fits(actual, wanted, {}) and not (wanted is tt.NUMBER)
+
+
+def _types_of(reader: ExpressionReader, node: ast.expr) -> list[TorchType | str]:
+    """The types named in ``isinstance``'s second argument; bare ``list``, ``tuple``, ``dict`` as strings."""
+    if isinstance(node, ast.Tuple):
+        return [t for e in node.elts for t in _types_of(reader, e)]
+    if isinstance(node, ast.List):
+        return [t for e in node.elts for t in _types_of(reader, e)]
+    if isinstance(node, ast.Name) and node.id in ("list", "tuple", "dict"):
+        return [node.id]
+    return [reader.function.resolver.annotation(node)]
+
+
+def call_form(reader: ExpressionReader, name: str, arguments: Arguments, node: ast.AST) -> Sugared:
+    """A form applied to values."""
+    form = FORMS.get(name)
+    if form is None:
+        raise reader.error(f"'{name}' is not supported in TorchScript", node, NotSupportedError)
+    return form(reader, arguments, node)
+
+
+def _range(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    if not 1 <= len(arguments.positional) <= 3:
+        raise reader.error(f"range expected 1 to 3 arguments, got {len(arguments.positional)}", node)
+    return Iteration("range", arguments.positional)
+
+
+def _enumerate(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    given = arguments.positional[1] if len(arguments.positional) > 1 else arguments.keywords.get("start")
+    start = None if given is None else given.value(reader, node)
+    return Iteration("enumerate", arguments.positional[:1], start)
+
+
+def _zip(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    return Iteration("zip", arguments.positional)
+
+
+def _len(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    owner = arguments.positional[0]
+    if isinstance(owner, TupleOf):
+        return Constant(len(owner.elements))
+    value = reader.plain(owner, node)
+    if isinstance(value.type, (tt.TupleType, tt.ModuleType, tt.NamedTupleType)):
+        parts = value.unroll(reader, node) if not isinstance(value.type, tt.ModuleType) else _container(reader, value)
+        if parts is not None:
+            return Constant(len(parts))
+    called = reader.magic("__len__", [value], node)
+    if called is None and isinstance(value.type, tt.ModuleType):
+        method = reader.unit.class_named(value.type.data).method("__len__")
+        called = None if method is None else reader.call_method(method, value.ssa, Arguments([]), node)
+    return called or reader.call_builtin(("aten::len",), arguments, node)
+
+
+def _container(reader: ExpressionReader, value: Value) -> list[str] | None:
+    return reader.unit.class_named(value.type.data).members.get("container")
+
+
+def _cast(name: str, constant: Callable[[Any], Any], magic: str) -> Form:
+    def form(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        if not arguments.positional:
+            return Constant(constant(0))
+        known, python = arguments.positional[0].static()
+        if known and isinstance(python, (int, float)) and isinstance(arguments.positional[0], Constant):
+            return Constant(constant(python))
+        value = reader.plain(arguments.positional[0], node)
+        if value.type is {"Int": tt.INT, "Float": tt.FLOAT, "Bool": tt.BOOL}[name]:
+            return value
+        called = reader.magic(magic, [value], node)
+        return called or reader.call_builtin((f"aten::{name}",), Arguments([value]), node)
+
+    return form
+
+
+def _complex(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    parts = [*arguments.positional, Constant(0)] if len(arguments.positional) == 1 else arguments.positional
+    return reader.call_builtin(("aten::Complex",), Arguments(list(parts)), node)
+
+
+def _str(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    called = reader.magic("__str__", [arguments.positional[0]], node)
+    return called or reader.call_builtin(("aten::str",), arguments, node)
+
+
+def _print(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    from tsc.dialects.aten import class_of
+    from tsc.dialects.schema import overloads
+
+    values = [a.value(reader, node) for a in arguments.positional]
+    reader.builder.create(class_of(overloads("prim::Print")[0]), values)
+    return Constant(None)
+
+
+def _list(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    if not arguments.positional:
+        return Value(reader.builder.list(tt.TENSOR, []))
+    source = arguments.positional[0]
+    if isinstance(source, Value) and source.type is tt.STRING:
+        return reader.call_builtin(("aten::list",), arguments, node)
+    if isinstance(source, Value) and isinstance(source.type, tt.ListType):
+        return reader.call_builtin(("aten::list",), arguments, node)
+    name = "$item"
+    element = ast.copy_location(ast.Name(name, ast.Load()), node)
+    reader.environment["$source"] = source
+    iterated = ast.copy_location(ast.Name("$source", ast.Load()), node)
+    generator = ast.comprehension(ast.Name(name, ast.Store()), iterated, [], 0)
+    comprehension = ast.copy_location(ast.ListComp(element, [generator]), node)
+    return reader.read_listcomp(ast.fix_missing_locations(comprehension))
+
+
+def _tuple(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    unrolled = arguments.positional[0].unroll(reader, node) if arguments.positional else []
+    if unrolled is None:
+        raise reader.error("tuple() needs an argument of known length", node)
+    return TupleOf(unrolled)
+
+
+def _dict(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    if arguments.positional:
+        return reader.call_builtin(("aten::dict",), arguments, node)
+    keys = [reader.builder.constant(k) for k in arguments.keywords]
+    values = [v.value(reader, node) for v in arguments.keywords.values()]
+    kind = reader.common_type([v.type for v in values], node) or tt.TENSOR  # pyright: ignore
+    return Value(reader.builder.create(ops.PrimDictConstructOp, [*keys, *values], [tt.DictType((tt.STRING, kind))]).results[0])
+
+
+def _extremum(name: str) -> Form:
+    def form(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        first, *rest = arguments.positional
+        for other in rest:
+            first = reader.call_builtin((f"prim::{name}", f"aten::{name}"), Arguments([first, other]), node)
+        return first if rest else reader.call_builtin((f"prim::{name}", f"aten::{name}"), arguments, node)
+
+    return form
+
+
+def _builtin(*names: str) -> Form:
+    return lambda reader, arguments, node: reader.call_builtin(names, arguments, node)
+
+
+def _always(value: Any) -> Form:
+    return lambda reader, arguments, node: Constant(value)
+
+
+def _tolist(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    raise reader.error("Expected type hint for result of tolist()", node)
+
+
+def _unwrap_optional(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    value = reader.plain(arguments.positional[0], node)
+    if not isinstance(value.type, tt.OptionalType):
+        return value
+    return reader.call_builtin(("aten::_unwrap_optional",), Arguments([value]), node)
+
+
+def _reverse(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    copied = reader.call_builtin(("aten::list",), arguments, node)
+    reader.call_builtin(("aten::reverse",), Arguments([copied]), node)
+    return copied
+
+
+FORMS: dict[str, Form] = {
+    "range": _range, "enumerate": _enumerate, "zip": _zip, "len": _len, "int": _cast("Int", int, "__int__"),
+    "float": _cast("Float", float, "__float__"), "bool": _cast("Bool", bool, "__bool__"), "complex": _complex, "str": _str,
+    "print": _print, "list": _list, "tuple": _tuple, "dict": _dict, "min": _extremum("min"), "max": _extremum("max"),
+    "abs": _builtin("prim::abs"), "round": _builtin("aten::round"), "pow": _builtin("aten::pow"), "ord": _builtin("aten::ord"),
+    "chr": _builtin("aten::chr"), "hex": _builtin("aten::hex"), "bin": _builtin("aten::bin"), "oct": _builtin("aten::oct"),
+    "hash": _builtin("aten::hash"), "divmod": _builtin("aten::divmod"), "sorted": _builtin("aten::sorted"),
+    "sum": _builtin("aten::sum"), "any": _builtin("aten::any"), "all": _builtin("aten::all"), "id": _builtin("prim::id"),
+    "reversed": _reverse, "is_scripting": _always(True), "is_tracing": _always(False), "always_false": _always(False),
+    "nothing": _always(None), "tolist": _tolist, "unwrap_optional": _unwrap_optional,
+}  # fmt: skip
+
+
+def construct_container(reader: ExpressionReader, kind: TorchType, arguments: Arguments, node: ast.AST) -> Sugared:
+    """A type called: ``torch.device("cpu")``, ``int(x)``."""
+    if kind is tt.DEVICE:
+        return reader.call_builtin(("aten::device",), arguments, node)
+    names = {tt.INT: "int", tt.FLOAT: "float", tt.BOOL: "bool", tt.STRING: "str", tt.COMPLEX: "complex"}
+    if kind in names:
+        return call_form(reader, names[kind], arguments, node)
+    raise reader.error(f"type '{kind.torchscript()}' cannot be called", node)
+
+
+def exception_parts(reader: ExpressionReader, node: ast.Raise) -> tuple[SSAValue, SSAValue]:
+    """The message and the class name of a ``raise``."""
+    exception = node.exc
+    kind: SSAValue = reader.builder.constant(None)
+    if exception is None:
+        raise reader.error("raise requires an exception", node, NotSupportedError)
+    if isinstance(exception, ast.Call):
+        name = ast.unparse(exception.func)
+        parts = [reader.read(a) for a in exception.args]
+        if len(parts) == 1:
+            message = reader.plain(parts[0], node)
+            text = message if message.type is tt.STRING else reader.plain(reader.call_builtin(("aten::str",), Arguments([message]), node), node)
+        else:
+            text = Value(reader.builder.constant(", ".join([""] * len(parts))))
+        kind = reader.builder.constant(_qualified_exception(name))
+        return text.ssa, kind
+    name = ast.unparse(exception)
+    return reader.builder.constant(""), reader.builder.constant(_qualified_exception(name))
+
+
+def _qualified_exception(name: str) -> str:
+    import builtins
+
+    return f"builtins.{name}" if hasattr(builtins, name) else name
+
+

@@ -1,0 +1,109 @@
+"""A compilation unit: the functions and classes compiled so far, and how a name becomes one."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from xdsl.dialects.func import FuncOp
+
+from tsc.dialects.torch_types import TorchType
+from tsc.frontend.sources import Source
+
+REQUIRED: Any = object()
+"""The default of a parameter that has none."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a function: its type and default (a Python constant)."""
+
+    name: str
+    type: TorchType
+    default: Any = REQUIRED
+    kwarg_only: bool = False
+    broadcast_size: int | None = None
+    """For ``BroadcastingList2[int]``: a single int stands for that many."""
+
+
+@dataclass(eq=False)
+class Function:
+    """A function or method of the program. `op` is None until it has been compiled."""
+
+    name: str
+    """Qualified and unique: the symbol of its ``func.func``."""
+    definition: ast.FunctionDef
+    source: Source
+    resolver: Resolver
+    self_type: TorchType | None = None
+    parameters: list[Parameter] = field(default_factory=list[Parameter])
+    result: TorchType | None = None
+    op: FuncOp | None = None
+    is_compiling: bool = False
+    python: Any = None
+    """The live function, where there is one: what ``TSC_JIT=0`` runs."""
+
+    @property
+    def short_name(self) -> str:
+        """The name without its path."""
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(eq=False)
+class Class:
+    """A class of the program: a module, a plain class, a named tuple or an enum."""
+
+    name: str
+    kind: str
+    """``module``, ``class``, ``namedtuple``, ``enum`` or ``interface``."""
+    attributes: dict[str, TorchType] = field(default_factory=dict[str, TorchType])
+    constants: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Python values known when the program is compiled: ``Final``, ``__constants__``."""
+    methods: dict[str, Function] = field(default_factory=dict[str, Function])
+    parameters: frozenset[str] = frozenset()
+    buffers: frozenset[str] = frozenset()
+    members: dict[str, Any] = field(default_factory=dict[str, Any])
+    """For enums: member name to value. For modules: further static facts of the live class (see `modules`)."""
+    properties: dict[str, tuple[str, str | None]] = field(default_factory=dict[str, tuple[str, str | None]])
+    """Property name to the names of its getter and setter methods."""
+
+    def method(self, name: str) -> Function | None:
+        """The method called `name`."""
+        return self.methods.get(name)
+
+
+class Resolver(Protocol):
+    """What names mean inside a function: Python's globals and closure, or an archive's name space."""
+
+    def lookup(self, name: str) -> Any:
+        """The `Sugared` value of a free name; None when it is unknown."""
+        ...
+
+    def annotation(self, node: ast.expr) -> TorchType:
+        """The type an annotation denotes."""
+        ...
+
+
+@dataclass(eq=False)
+class Unit:
+    """Everything compiled together: one symbol table."""
+
+    functions: dict[str, Function] = field(default_factory=dict[str, Function])
+    classes: dict[str, Class] = field(default_factory=dict[str, Class])
+    find_class: Callable[[str], Class | None] = lambda name: None
+
+    def class_named(self, name: str) -> Class:
+        """The class with a qualified name."""
+        found = self.classes.get(name) or self.find_class(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def unique_name(self, name: str) -> str:
+        """`name`, or `name` with a number that makes it new."""
+        candidate, n = name, 0
+        while candidate in self.functions or candidate in self.classes:
+            candidate, n = f"{name}_{n}", n + 1
+        return candidate

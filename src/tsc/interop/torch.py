@@ -1,0 +1,128 @@
+"""PyTorch's objects as `tsc` sees them. PyTorch is never imported here: it is used when the user's program already has it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+
+CODES = {"float32": 6, "float64": 7}
+
+
+def torch() -> Any:
+    """The imported PyTorch, or None."""
+    return sys.modules.get("torch")
+
+
+def is_torch_module(module: Any) -> bool:
+    """Whether a Python module belongs to PyTorch or is `tsc` standing in for it."""
+    return getattr(module, "__name__", "").split(".")[0] in ("torch", "tsc")
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether `value` is a PyTorch tensor."""
+    module = torch()
+    return module is not None and isinstance(value, module.Tensor)
+
+
+def is_module(value: Any) -> bool:
+    """Whether `value` is a PyTorch ``nn.Module``."""
+    module = torch()
+    return module is not None and isinstance(value, module.nn.Module)
+
+
+def is_tensor_type(value: Any) -> bool:
+    """Whether `value` is PyTorch's class ``Tensor`` or one of its typed aliases."""
+    module = torch()
+    return module is not None and isinstance(value, type) and issubclass(value, module.Tensor)
+
+
+def is_device_type(value: Any) -> bool:
+    """Whether `value` is the class ``torch.device``."""
+    module = torch()
+    return module is not None and value is module.device
+
+
+def constant_of(value: Any) -> tuple[str, Any] | None:
+    """``(kind, constant)`` for a dtype, layout, memory format or device; None for anything else."""
+    if isinstance(value, dtypes.DType):
+        return "dtype", value.code
+    module = torch()
+    if module is None:
+        return None
+    if isinstance(value, module.dtype):
+        return "dtype", dtype_code(value)
+    if isinstance(value, module.memory_format):
+        order = (module.contiguous_format, module.preserve_format, module.channels_last, module.channels_last_3d)
+        return "memory_format", order.index(value)
+    if isinstance(value, module.layout):
+        return "layout", 0
+    return ("device", str(value)) if isinstance(value, module.device) else None
+
+
+def dtype_code(dtype: Any) -> int:
+    """PyTorch's number of a ``torch.dtype``."""
+    return dtypes.by_name(str(dtype).removeprefix("torch.")).code
+
+
+def form_of(value: Any) -> str | None:
+    """The special form a PyTorch function stands for."""
+    module = torch()
+    if module is None or not callable(value):
+        return None
+    jit, internal = module.jit, module._jit_internal
+    forms: dict[Any, str] = {
+        jit.annotate: "annotate", jit.is_scripting: "is_scripting", jit.is_tracing: "is_tracing", internal.is_scripting: "is_scripting",
+        jit.isinstance: "isinstance", module.no_grad: "no_grad", module.inference_mode: "inference_mode",
+        module.jit._unwrap_optional: "unwrap_optional", module.autograd.profiler.record_function: "record_function",
+        module.enable_grad: "enable_grad", module.jit.Attribute: "attribute",
+    }  # fmt: skip
+    try:
+        return forms.get(value)
+    except TypeError:
+        return None
+
+
+def operator_of(value: Any) -> str | None:
+    """``aten::relu`` for ``torch.relu``; None for what is no operator."""
+    module = torch()
+    if module is None or not callable(value) or isinstance(value, type):
+        return None
+    return module.jit._builtins._find_builtin(value)
+
+
+def boolean_dispatch_of(value: Any) -> tuple[Any, Any, str, int, bool] | None:
+    """The parts of a function PyTorch dispatches by a constant bool."""
+    module = torch()
+    if module is None or not callable(value):
+        return None
+    found = module._jit_internal.boolean_dispatched.get(value) if _hashable(value) else None
+    if found is None:
+        return None
+    return found["if_true"], found["if_false"], found["arg_name"], found["index"], bool(found["default"])
+
+
+def _hashable(value: Any) -> bool:
+    return getattr(type(value), "__hash__", None) is not None
+
+
+def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
+    """The memory of a PyTorch CPU tensor as an array; no copy."""
+    module = torch()
+    plain = tensor.detach()
+    if plain.dtype is module.bfloat16:
+        return plain.view(module.int16).numpy().view(dtypes.BF16.numpy)
+    return plain.numpy()
+
+
+def from_numpy(array: np.ndarray[Any, Any]) -> Any:
+    """A PyTorch tensor over the memory of an array; no copy."""
+    module = torch()
+    if not array.flags.writeable:
+        array = array.copy()
+    if array.dtype == dtypes.BF16.numpy:
+        return module.from_numpy(array.view(np.int16)).view(module.bfloat16)
+    return module.from_numpy(array)

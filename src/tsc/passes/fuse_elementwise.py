@@ -1,0 +1,204 @@
+"""Pass `fuse-elementwise`: kernels reach a canonical form; intermediate tensors inside them disappear."""
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import arith, func, linalg, tensor
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.kernel_model import body_cost, dims_of, loop_sizes, multiplied, read_stage, reshape_map
+from tsc.passes.kernels.alignment import reduced_loops
+from tsc.passes.kernels.compose import (
+    compose,
+    input_pairs,
+    is_cast,
+    is_copy,
+    is_invertible,
+    output_pairs,
+    replace_input,
+)
+from tsc.passes.kernels.outline import RESHAPES, Piece, group_ops, outline
+
+CHEAP = 2
+"""Operations up to which a producer with several consumers is computed again in each of them."""
+
+
+@dataclass(frozen=True)
+class FuseElementwise(ModulePass):
+    """Compose producers into consumers inside each kernel, and give every kernel one canonical form.
+
+    Requires: stage `linalg`, any generics in kernels.
+    Leaves: kernels in the forms of `docs/architecture.md`, named by ``tsc.kind``, loops of one iteration dropped and
+    kept loops first. A kernel that has no single form becomes several, called one after the other.
+
+    ```mlir
+    %0 = linalg.generic {maps = [(i, j) -> (j), (i, j) -> (i, j)]} ins(%b) { yield %in }     // broadcast
+    %1 = linalg.generic {maps = [(i, j) -> (i, j) x 3]} ins(%x, %0) { yield addf %x, %b }
+    // becomes
+    %1 = linalg.generic {maps = [(i, j) -> (i, j), (i, j) -> (j), (i, j) -> (i, j)]} ins(%x, %b) { yield addf %x, %b }
+    ```
+    """
+
+    name = "fuse-elementwise"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Rework each kernel, then the calls of it."""
+        functions = [f for f in op.ops if isinstance(f, func.FuncOp)]
+        calls: dict[str, list[func.CallOp]] = {}
+        for call in op.walk():
+            if isinstance(call, func.CallOp):
+                calls.setdefault(call.callee.string_value(), []).append(call)
+        for function in functions:
+            if function.sym_visibility is not None and function.sym_visibility.data == "private":
+                fuse_kernel(function)
+                _replace(function, outline(function, group_ops(function.body.block)), calls)
+
+
+def fuse_kernel(function: func.FuncOp) -> None:
+    """Compose all that can be composed in one kernel, to a fixed point."""
+    block = function.body.block
+    for op in list(block.ops):
+        if isinstance(op, linalg.GenericOp):
+            _own_constants(op)
+    changed = True
+    while changed:
+        changed = _remove_dead(block.ops) or any(_step(op) for op in list(block.ops))
+
+
+def _own_constants(op: linalg.GenericOp) -> None:
+    """Constants that the body takes from outside are repeated in it; unused output tensors are forgotten."""
+    body = op.body.block
+    for inner in list(body.ops):
+        for number, value in enumerate(inner.operands):
+            owner = value.owner
+            if isinstance(owner, arith.ConstantOp) and owner.parent is not body:
+                copy = owner.clone()
+                body.insert_op_before(copy, inner)
+                inner.operands[number] = copy.result
+    block = op.parent
+    assert block is not None
+    first = len(op.inputs)
+    for number, output in enumerate(op.outputs):
+        used = any(True for _ in body.args[first + number].uses)
+        if not used and not isinstance(output.owner, tensor.EmptyOp):
+            empty = tensor.EmptyOp([], output.type)
+            block.insert_op_before(empty, op)
+            op.operands[first + number] = empty.results[0]
+
+
+def _remove_dead(ops: object) -> bool:
+    dead = [
+        op
+        for op in ops  # pyright: ignore
+        if not isinstance(op, func.ReturnOp) and not any(True for r in op.results for _ in r.uses)
+    ]
+    for op in dead:
+        op.detach()
+        op.erase()
+    return bool(dead)
+
+
+def _step(op: Operation) -> bool:
+    """One simplification of `op`, if there is any."""
+    if not isinstance(op, linalg.GenericOp) or op.parent is None:
+        return False
+    for position, (value, map_) in enumerate(input_pairs(op)):
+        owner = value.owner
+        if isinstance(owner, RESHAPES) and multiplied(read_stage(op)) is None:
+            replace_input(op, position, owner.operands[0], reshape_map(owner).compose(map_))
+            return True
+        if isinstance(owner, linalg.GenericOp) and should_compose(owner, value, op, position):
+            _compose(owner, value, op, position)
+            return True
+    return False
+
+
+def should_compose(
+    producer: linalg.GenericOp, value: SSAValue, consumer: linalg.GenericOp, position: int
+) -> bool:
+    """Whether the producer's body belongs into the consumer's.
+
+    Expensive values with several readers stay tensors, which the schedule may pass on in registers; so does what a
+    row kernel computes once per row.
+    """
+    if reduced_loops(producer) or not is_invertible(output_pairs(producer)[0][1]):
+        return False
+    if len(producer.results) > 1 and not is_copy(producer):
+        return False
+    if reduced_loops(consumer) and multiplied(read_stage(consumer)) is not None:
+        return is_copy(producer) or is_cast(producer)
+    readers = {use.operation for use in value.uses}
+    if is_copy(producer) and len(readers) == 1:
+        return True
+    block = consumer.parent
+    assert block is not None
+    if _is_broadcast(consumer, position) and any(_is_reduction(o) for o in block.ops):
+        return is_copy(producer) and not _reads_reduction(producer)
+    if len(readers) == 1:
+        return True
+    returned = any(isinstance(r, func.ReturnOp) for r in readers)
+    cheap = body_cost(producer.body.block) <= CHEAP and len(producer.inputs) <= CHEAP
+    return cheap and not (returned and not is_copy(producer))
+
+
+def _is_reduction(op: Operation) -> bool:
+    return isinstance(op, linalg.GenericOp) and bool(reduced_loops(op))
+
+
+def _reads_reduction(op: linalg.GenericOp) -> bool:
+    return any(isinstance(v.owner, Operation) and _is_reduction(v.owner) for v in op.inputs)
+
+
+def _is_broadcast(consumer: linalg.GenericOp, position: int) -> bool:
+    """Whether the consumer reads each element of the operand several times."""
+    sizes, map_ = loop_sizes(consumer), input_pairs(consumer)[position][1]
+    return any(n != 1 and d not in dims_of(map_) for d, n in enumerate(sizes))
+
+
+def _compose(producer: linalg.GenericOp, value: SSAValue, consumer: linalg.GenericOp, position: int) -> None:
+    number = next(n for n, r in enumerate(producer.results) if r is value)
+    combined = compose(producer, number, consumer, position)
+    block = consumer.parent
+    assert block is not None
+    block.insert_op_before(combined, consumer)
+    for old, new in zip(consumer.results, combined.results, strict=True):
+        new.name_hint = old.name_hint
+        old.replace_all_uses_with(new)
+    consumer.detach()
+    consumer.erase()
+
+
+def _replace(function: func.FuncOp, pieces: list[Piece], calls: dict[str, list[func.CallOp]]) -> None:
+    """Put the pieces in the place of the function, and call them in turn in the place of each call."""
+    module = function.parent
+    assert module is not None
+    returned = function.body.block.last_op
+    assert returned is not None
+    for call in calls.get(function.sym_name.data, []):
+        values = dict(zip(function.body.block.args, call.arguments, strict=True))
+        block = call.parent
+        assert block is not None
+        for piece in pieces:
+            step = _host_step(piece, [values[v] for v in piece.inputs])
+            block.insert_op_before(step, call)
+            values.update(zip(piece.outputs, step.results, strict=True))
+        for old, value in zip(call.res, returned.operands, strict=True):
+            old.replace_all_uses_with(values[value])
+        call.detach()
+        call.erase()
+    for piece in pieces:
+        if isinstance(piece.op, func.FuncOp):
+            module.insert_op_before(piece.op, function)
+    function.detach()
+    function.erase()
+
+
+def _host_step(piece: Piece, inputs: list[SSAValue]) -> Operation:
+    if isinstance(piece.op, func.FuncOp):
+        return func.CallOp(piece.op.sym_name.data, inputs, list(piece.op.function_type.outputs))
+    copy = piece.op.clone()
+    copy.operands = inputs
+    return copy
+

@@ -1,0 +1,1 @@
+"""Shaping kernels at the `linalg` stage: composing generics, aligning their loops, telling kinds apart, splitting."""

@@ -1,0 +1,111 @@
+"""Finds the loops of one generic that are the loops of another, through the tensors that pass between them."""
+
+from collections.abc import Sequence
+
+from xdsl.dialects import linalg
+from xdsl.dialects.linalg import IteratorType
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
+
+from tsc.analysis.kernel_model import loop_sizes
+from tsc.passes.kernels.compose import input_pairs, output_pairs
+
+LoopMap = dict[int, AffineExpr]
+"""For each loop of a generic, the root loop it is, or the constant 0 for a loop of one iteration."""
+
+
+def align(generics: Sequence[linalg.GenericOp], root: linalg.GenericOp) -> dict[linalg.GenericOp, LoopMap] | None:
+    """For every generic, its loops in terms of those of `root`; None where they do not correspond."""
+    sizes = loop_sizes(root)
+    zero = AffineExpr.constant(0)
+    identity: LoopMap = {d: zero if n == 1 else AffineExpr.dimension(d) for d, n in enumerate(sizes)}
+    result: dict[linalg.GenericOp, LoopMap] = {root: identity}
+    pending = [g for g in generics if g is not root]
+    while pending:
+        for op in pending:
+            matched = _match(op, result, sizes)
+            if matched is not None:
+                break
+        else:
+            op = pending[0]
+            matched = _match_alone(op, root, sizes)
+        if matched is None or not _is_consistent(op, matched, result):
+            return None
+        result[op] = matched
+        pending.remove(op)
+    return result
+
+
+def _shared(
+    op: linalg.GenericOp, done: dict[linalg.GenericOp, LoopMap]
+) -> list[tuple[AffineMap, AffineMap, LoopMap]]:
+    """The tensors that pass between `op` and generics already aligned: map here, map there, loops there."""
+    found: list[tuple[AffineMap, AffineMap, LoopMap]] = []
+    for other, loops in done.items():
+        produced = [(r, m) for r, (_, m) in zip(other.results, output_pairs(other), strict=True)]
+        mine = [(r, m) for r, (_, m) in zip(op.results, output_pairs(op), strict=True)]
+        for value, here in input_pairs(op):
+            found += [(here, there, loops) for v, there in produced if v is value]
+        for value, here in mine:
+            found += [(here, there, loops) for v, there in input_pairs(other) if v is value]
+    return found
+
+
+def _match(op: linalg.GenericOp, done: dict[linalg.GenericOp, LoopMap], sizes: Sequence[int]) -> LoopMap | None:
+    """Loops that index a shared tensor like a loop of an aligned generic are that loop."""
+    shared = _shared(op, done)
+    if not shared:
+        return None
+    own = loop_sizes(op)
+    loops: LoopMap = {}
+    for here, there, known in shared:
+        for a, b in zip(here.results, there.results, strict=True):
+            if isinstance(a, AffineDimExpr) and isinstance(b, AffineDimExpr):
+                loops.setdefault(a.position, known[b.position])
+    return _complete(loops, own, sizes)
+
+
+def _match_alone(op: linalg.GenericOp, root: linalg.GenericOp, sizes: Sequence[int]) -> LoopMap | None:
+    """A generic that shares no tensor: loop by loop, if the sizes agree."""
+    own = loop_sizes(op)
+    if own != tuple(sizes) or op.iterator_types != root.iterator_types:
+        return None
+    zero = AffineExpr.constant(0)
+    return {d: zero if n == 1 else AffineExpr.dimension(d) for d, n in enumerate(own)}
+
+
+def _complete(loops: LoopMap, own: Sequence[int], sizes: Sequence[int]) -> LoopMap | None:
+    """Loops left over: of one iteration they are 0, others are the free root loops of the same size, in order."""
+    used = {e.position for e in loops.values() if isinstance(e, AffineDimExpr)}
+    free = [d for d in range(len(sizes)) if d not in used and sizes[d] != 1]
+    for d, size in enumerate(own):
+        if size == 1:
+            loops[d] = AffineExpr.constant(0)
+        if isinstance(loops.get(d), AffineDimExpr) or size == 1:
+            continue
+        if not free or sizes[free[0]] != size:
+            return None
+        loops[d] = AffineExpr.dimension(free.pop(0))
+    return loops
+
+
+def _is_consistent(op: linalg.GenericOp, loops: LoopMap, done: dict[linalg.GenericOp, LoopMap]) -> bool:
+    """Whether all shared tensors are indexed alike, and no two loops became one."""
+    targets = [e.position for e in loops.values() if isinstance(e, AffineDimExpr)]
+    if len(set(targets)) != len(targets):
+        return False
+    for here, there, known in _shared(op, done):
+        for a, b in zip(here.results, there.results, strict=True):
+            if _as_root(a, loops) != _as_root(b, known):
+                return False
+    return True
+
+
+def _as_root(expression: AffineExpr, loops: LoopMap) -> AffineExpr | None:
+    if isinstance(expression, AffineDimExpr):
+        return loops[expression.position]
+    return expression if isinstance(expression, AffineConstantExpr) else None
+
+
+def reduced_loops(op: linalg.GenericOp) -> list[int]:
+    """The reduction loops of a generic."""
+    return [d for d, t in enumerate(op.iterator_types.data) if t.data is IteratorType.REDUCTION]

@@ -1,0 +1,122 @@
+"""Tells which canonical form some generics have together, and over which loops."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects import linalg
+from xdsl.ir import Attribute
+from xdsl.ir.affine import AffineDimExpr, AffineExpr
+
+from tsc.analysis.kernel_model import (
+    Stage,
+    contraction_of,
+    is_permutation,
+    loop_sizes,
+    read_stage,
+)
+from tsc.passes.kernels.alignment import LoopMap, align, reduced_loops
+from tsc.passes.kernels.compose import output_pairs, renumber
+
+
+@dataclass(frozen=True)
+class Form:
+    """A kind of kernel, and for each generic its loops in terms of the kernel's (kept ones first)."""
+
+    kind: str
+    loops: dict[linalg.GenericOp, LoopMap]
+    kept: tuple[int, ...]
+    reduced: tuple[int, ...]
+
+    def renumbered(self, op: linalg.GenericOp) -> linalg.GenericOp:
+        """`op` over the kernel's loops; one that runs once per row has the kept loops only."""
+        order = [*self.kept, *self.reduced]
+        position = {d: AffineExpr.dimension(n) for n, d in enumerate(order)}
+        dims = {
+            own: position[e.position] if isinstance(e, AffineDimExpr) else e for own, e in self.loops[op].items()
+        }
+        used = {e.position for e in dims.values() if isinstance(e, AffineDimExpr)}
+        count = len(order) if used - set(range(len(self.kept))) else len(self.kept)
+        types: list[Attribute] = [linalg.IteratorTypeAttr.parallel()] * count
+        for own in reduced_loops(op):
+            target = dims[own]
+            if isinstance(target, AffineDimExpr):
+                types[target.position] = linalg.IteratorTypeAttr.reduction()
+        return renumber(op, dims, count, types)
+
+
+def classify(generics: Sequence[linalg.GenericOp]) -> Form | None:
+    """The canonical form of a kernel of these generics (in order), or None where they make no one kernel."""
+    reductions = [g for g in generics if reduced_loops(g)]
+    root = reductions[0] if reductions else max(generics, key=lambda g: len(loop_sizes(g)))
+    loops = align(generics, root)
+    if loops is None or not _reduce_alike(reductions, loops):
+        return None
+    kind = _kind(generics, reductions, root)
+    if kind is None or not _share_space(generics, loops, root, kind):
+        return None
+    return Form(kind, loops, *_loop_order(root))
+
+
+def _reduce_alike(reductions: Sequence[linalg.GenericOp], loops: dict[linalg.GenericOp, LoopMap]) -> bool:
+    """Whether all reductions run over the same loops of the root."""
+    reduced = [{loops[g][d] for d in reduced_loops(g)} - {AffineExpr.constant(0)} for g in reductions]
+    return all(r == reduced[0] for r in reduced)
+
+
+def _kind(
+    generics: Sequence[linalg.GenericOp], reductions: Sequence[linalg.GenericOp], root: linalg.GenericOp
+) -> str | None:
+    if not reductions:
+        return "pointwise"
+    stage = read_stage(root)
+    is_first = generics[0] is root or not any(_feeds(g, root) for g in generics if g is not root)
+    if len(reductions) == 1 and is_contraction(stage):
+        return "contraction" if is_first else None
+    if _is_window(stage):
+        return "window" if len(reductions) == 1 and is_first else None
+    if any(_is_window(read_stage(r)) or is_contraction(read_stage(r)) for r in reductions):
+        return None
+    return "row"
+
+
+def is_contraction(stage: Stage) -> bool:
+    """Whether the reduction is a matrix product in disguise, with either operand as the weights."""
+    return any(contraction_of(stage, d) is not None for d in (None, *stage.kept))
+
+
+def _is_window(stage: Stage) -> bool:
+    """Whether loops are mixed in an index, or padding is read."""
+    return any(i.padding is not None or not is_permutation(i.map) for i in stage.inputs if i.map.results)
+
+
+def _feeds(op: linalg.GenericOp, other: linalg.GenericOp) -> bool:
+    return any(v.owner is op for v in other.operands)
+
+
+def _share_space(
+    generics: Sequence[linalg.GenericOp],
+    loops: dict[linalg.GenericOp, LoopMap],
+    root: linalg.GenericOp,
+    kind: str,
+) -> bool:
+    """Whether every generic runs over all kept loops (and, in a row kernel, over all or none of the reduced ones)."""
+    sizes = loop_sizes(root)
+    reduced = set(reduced_loops(root))
+    wide = {d for d, n in enumerate(sizes) if n != 1}
+    kept = wide - reduced
+    for op in generics:
+        covered = {e.position for e in loops[op].values() if isinstance(e, AffineDimExpr)}
+        complete = covered in (wide, kept) if kind == "row" else covered == kept or op is root
+        if not complete:
+            return False
+    return True
+
+
+def _loop_order(root: linalg.GenericOp) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Kept loops in the order of the root's result, reduced ones after them; loops of one iteration are gone."""
+    sizes, reduced = loop_sizes(root), set(reduced_loops(root))
+    result = output_pairs(root)[0][1]
+    ordered = [e.position for e in result.results if isinstance(e, AffineDimExpr)]
+    ordered += [d for d in range(len(sizes)) if d not in ordered]
+    kept = tuple(d for d in ordered if d not in reduced and sizes[d] != 1)
+    return kept, tuple(d for d in range(len(sizes)) if d in reduced and sizes[d] != 1)

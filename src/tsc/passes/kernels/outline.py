@@ -1,0 +1,198 @@
+"""Cuts the ops of a kernel into groups that each have a canonical form, and makes a function of each group."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from xdsl.dialects import arith, func, linalg, tensor
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Block, Operation, Region, SSAValue
+
+from tsc.errors import CodegenError
+from tsc.passes.kernels.alignment import reduced_loops
+from tsc.passes.kernels.classify import Form, classify
+
+SUPPORT = (arith.ConstantOp, tensor.EmptyOp, linalg.FillOp)
+"""Cheap ops that every group that needs them repeats."""
+RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
+
+
+@dataclass
+class Group:
+    """Ops that become one kernel."""
+
+    ops: list[Operation]
+    kind: str
+    form: Form | None = None
+
+
+@dataclass
+class Piece:
+    """A step of the host program that replaces a call: a kernel, or a reshape; with the values in and out."""
+
+    op: func.FuncOp | Operation
+    inputs: tuple[SSAValue, ...]
+    outputs: tuple[SSAValue, ...]
+
+
+def is_support(op: Operation) -> bool:
+    """Whether `op` goes along with its users: support ops, and padding that only reductions read."""
+    if isinstance(op, tensor.PadOp):
+        users = [use.operation for use in op.result.uses]
+        return all(isinstance(u, linalg.GenericOp) and reduced_loops(u) for u in users)
+    return isinstance(op, SUPPORT)
+
+
+def group_ops(block: Block) -> list[Group | Operation]:
+    """The groups and reshapes of a kernel in order; each group as large as a canonical form allows.
+
+    Raises:
+        CodegenError: a single op has no canonical form.
+    """
+    steps: list[Group | Operation] = []
+    for op in block.ops:
+        if is_support(op) or isinstance(op, func.ReturnOp):
+            continue
+        if isinstance(op, RESHAPES):
+            steps.append(op)
+            continue
+        last = steps[-1] if steps else None
+        extended = _extended(last, op) if isinstance(last, Group) else None
+        if extended is not None:
+            steps[-1] = extended
+        else:
+            steps.append(_single(op))
+    return steps
+
+
+def _extended(group: Group, op: Operation) -> Group | None:
+    if isinstance(op, tensor.InsertSliceOp):
+        chained = group.kind == "concat" and op.dest.owner is group.ops[-1]
+        outside = not any(op.source.owner is inner for inner in group.ops)
+        return Group([*group.ops, op], "concat") if chained and outside else None
+    if not isinstance(op, linalg.GenericOp) or group.form is None:
+        return None
+    generics = [g for g in group.ops if isinstance(g, linalg.GenericOp)]
+    if _reads_through(op, generics):
+        return None
+    form = classify([*generics, op])
+    return Group([*generics, op], form.kind, form) if form is not None else None
+
+
+def _reads_through(op: linalg.GenericOp, generics: Sequence[linalg.GenericOp]) -> bool:
+    """Whether `op` reads a result of the group through padding, a reshape, or by computed indices."""
+    for inner in op.walk():
+        for value in inner.operands:
+            owner = value.owner
+            if isinstance(owner, (tensor.PadOp, *RESHAPES)) and owner.operands[0].owner in generics:
+                return True
+            if isinstance(inner, tensor.ExtractOp) and owner in generics:
+                return True
+    return False
+
+
+def _single(op: Operation) -> Group:
+    if isinstance(op, tensor.InsertSliceOp | tensor.PadOp):
+        return Group([op], "concat")
+    if isinstance(op, linalg.GenericOp):
+        form = classify([op])
+        if form is not None:
+            return Group([op], form.kind, form)
+    raise CodegenError(f"fuse-elementwise: requires ops with a canonical form; got {op.name}")
+
+
+def outline(function: func.FuncOp, steps: Sequence[Group | Operation]) -> list[Piece]:
+    """A kernel function for each group, and the steps of the host in order."""
+    groups = [s for s in steps if isinstance(s, Group)]
+    name = function.sym_name.data
+    pieces: list[Piece] = []
+    for step in steps:
+        if isinstance(step, Group):
+            title = name if len(groups) == 1 else f"{name}_{groups.index(step)}"
+            pieces.append(_Outliner(step, title).run())
+        else:
+            pieces.append(Piece(step, (step.operands[0],), (step.results[0],)))
+    return pieces
+
+
+@dataclass
+class _Outliner:
+    """Copies the ops of a group into a function of its own."""
+
+    group: Group
+    name: str
+    block: Block = field(default_factory=Block)
+    values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    inputs: list[SSAValue] = field(default_factory=list[SSAValue])
+
+    def run(self) -> Piece:
+        """The function, and what it is called with."""
+        for op in self.group.ops:
+            self._copy(op)
+        outputs = [r for op in self.group.ops for r in op.results if self._is_used_outside(r)]
+        returned = [self.values[v] for v in outputs]
+        self.block.add_op(func.ReturnOp(*returned))
+        types = ([v.type for v in self.inputs], [v.type for v in returned])
+        function = func.FuncOp(self.name, types, Region(self.block), visibility="private")
+        function.attributes["tsc.kind"] = StringAttr(self.group.kind)
+        return Piece(function, tuple(self.inputs), tuple(outputs))
+
+    def _is_used_outside(self, value: SSAValue) -> bool:
+        return any(_enclosing(use.operation, value) not in self.group.ops for use in value.uses)
+
+    def _copy(self, op: Operation) -> None:
+        copy = op
+        if isinstance(op, linalg.GenericOp):
+            assert self.group.form is not None
+            copy = self.group.form.renumbered(op)
+            self._extracted_tensors(copy)
+        operands = [self._value(v) for v in copy.operands]
+        if copy is op:
+            copy = op.clone()
+        copy.operands = operands
+        if isinstance(copy, tensor.PadOp):
+            self._fill_value(copy)
+        self.block.add_op(copy)
+        self.values.update(zip(op.results, copy.results, strict=True))
+        for old, new in zip(op.results, copy.results, strict=True):
+            new.name_hint = old.name_hint
+
+    def _extracted_tensors(self, op: linalg.GenericOp) -> None:
+        for inner in op.body.block.ops:
+            if isinstance(inner, tensor.ExtractOp):
+                inner.operands[0] = self._value(inner.tensor)
+
+    def _fill_value(self, pad: tensor.PadOp) -> None:
+        """The region of a pad yields a constant from outside."""
+        last = pad.region.block.last_op
+        assert last is not None
+        last.operands = [self._value(v) for v in last.operands]
+
+    def _value(self, value: SSAValue) -> SSAValue:
+        """The value in the new function: computed there, repeated there, or a new argument."""
+        if value in self.values:
+            return self.values[value]
+        owner = value.owner
+        if isinstance(owner, Operation) and is_support(owner):
+            operands = [self._value(v) for v in owner.operands]
+            copy = owner.clone()
+            copy.operands = operands
+            if isinstance(copy, tensor.PadOp):
+                self._fill_value(copy)
+            self.block.add_op(copy)
+            self.values.update(zip(owner.results, copy.results, strict=True))
+            return self.values[value]
+        argument = self.block.insert_arg(value.type, len(self.block.args))
+        argument.name_hint = value.name_hint
+        self.inputs.append(value)
+        self.values[value] = argument
+        return argument
+
+
+def _enclosing(op: Operation, value: SSAValue) -> Operation:
+    """The op of `value`'s block that holds `op`."""
+    block = value.owner.parent if isinstance(value.owner, Operation) else value.owner
+    while op.parent is not block:
+        parent = op.parent_op()
+        assert parent is not None
+        op = parent
+    return op

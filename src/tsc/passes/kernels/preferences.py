@@ -1,0 +1,245 @@
+"""Which layouts a kernel would like for its operands and results, given those of the values it is called with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from xdsl.dialects import func
+from xdsl.ir import SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineMap
+
+from tsc.analysis.affine import address_of
+from tsc.analysis.kernel_model import (
+    Contraction,
+    KernelModel,
+    Operand,
+    Stage,
+    contraction_of,
+    dims_of,
+    is_permutation,
+    read_kernel,
+)
+from tsc.analysis.layouts import Layout, Panels, element_bytes, layout_of
+from tsc.analysis.target import Target
+from tsc.passes.schedules.tiles import choose_tile
+
+FEW_CHANNELS = 4
+"""Up to here an image is read as it comes: bringing so few channels together costs more than it saves."""
+FEW_ROWS = 4
+"""Packing a computed operand pays when this many rows use it."""
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """Layouts per argument and per result of a kernel; `kind` where it changes, None for an argument read as it is."""
+
+    arguments: tuple[Layout | None, ...]
+    results: tuple[Layout, ...]
+    kind: str
+
+
+def preferences(
+    function: func.FuncOp, given: Sequence[Layout], constant: Sequence[bool], target: Target
+) -> Preferences:
+    """What `function` prefers; `given` are the layouts of its arguments, `constant` whether they can be packed freely."""
+    model = read_kernel(function)
+    known = dict(zip(model.arguments, given, strict=True))
+    fixed = dict(zip(model.arguments, constant, strict=True))
+    if model.kind == "contraction":
+        return _contraction(model, known, fixed, target)
+    results = tuple(_like_arguments(model, r, known) for r in model.results)
+    if model.kind == "window":
+        return _window(model, known, fixed, results)
+    orders = [_constant_order(model, a, results) if fixed[a] else None for a in model.arguments]
+    return Preferences(tuple(orders), results, model.kind)
+
+
+def _plain(value: SSAValue) -> Layout:
+    layout = layout_of(value.type)
+    return Layout.row_major(layout.shape, layout.element)
+
+
+# Kernels that follow their arguments
+
+
+def _like_arguments(model: KernelModel, result: SSAValue, known: dict[SSAValue, Layout]) -> Layout:
+    """The order of the largest argument that is indexed as the result is, if that is not row-major."""
+    plain = _plain(result)
+    output = next((o for s in model.stages for o in s.outputs if o.value is result), None)
+    followers: list[Layout] = []
+    for value, layout in known.items():
+        if layout.panels is not None or len(layout.shape) != len(plain.shape) or layout.is_row_major:
+            continue
+        maps = [i.map for s in model.stages for i in s.inputs if i.value is value]
+        if output is None or any(_same_places(m, output.map) for m in maps):
+            followers.append(layout)
+    if not followers:
+        return plain
+    return plain.with_order(max(followers, key=lambda layout: prod(layout.shape)).order)
+
+
+def _same_places(a: AffineMap, b: AffineMap) -> bool:
+    """Whether two maps agree but for dims of size one in either."""
+    pairs = zip(a.results, b.results, strict=True)
+    dims = [(x, y) for x, y in pairs if isinstance(x, AffineDimExpr) and isinstance(y, AffineDimExpr)]
+    return bool(dims) and all(x == y for x, y in dims)
+
+
+def _constant_order(model: KernelModel, argument: SSAValue, results: Sequence[Layout]) -> Layout | None:
+    """A constant lies in the order in which the loops over the first result run."""
+    if not model.stages or not results:
+        return None
+    operands = [(s, i) for s in model.stages for i in s.inputs if i.value is argument]
+    if len(operands) != 1 or not is_permutation(operands[0][1].map):
+        return None
+    output = next((o for s in model.stages for o in s.outputs if o.value is model.results[0]), None)
+    if output is None or not is_permutation(output.map):
+        return None
+    rank = _ranks(output.map, results[0].strides)
+    return _ordered(_plain(argument), operands[0][1].map, rank)
+
+
+def _ranks(map_: AffineMap, strides: Sequence[int]) -> dict[int, int]:
+    """For each loop of an operand, the distance in memory it makes."""
+    pairs = zip(map_.results, strides, strict=True)
+    return {e.position: s for e, s in pairs if isinstance(e, AffineDimExpr)}
+
+
+def _ordered(layout: Layout, map_: AffineMap, strides: dict[int, int]) -> Layout:
+    """Dims sorted by what their loops make in another memory; loops unknown there come first."""
+    big = max(strides.values(), default=1) + 1
+    keys = [strides.get(e.position, big) if isinstance(e, AffineDimExpr) else big for e in map_.results]
+    return layout.with_order(sorted(range(len(keys)), key=lambda d: (-keys[d], d)))
+
+
+# Windows
+
+
+def _window(
+    model: KernelModel, known: dict[SSAValue, Layout], fixed: dict[SSAValue, bool], results: Sequence[Layout]
+) -> Preferences:
+    """Channels last: the dim that no window moves over is vectorised."""
+    (stage,) = model.reductions
+    data = max((i for i in stage.inputs if i.value in known), key=lambda i: prod(known[i.value].shape))
+    order = known[data.value].order
+    if known[data.value].is_row_major:
+        order = channels_last(stage, data)
+    layout = with_padding(_plain(data.value).with_order(order), data)
+    same_rank = [len(r.shape) == len(order) for r in results]
+    wanted = tuple(r.with_order(order) if same else r for r, same in zip(results, same_rank, strict=True))
+    arguments: list[Layout | None] = []
+    for argument in model.arguments:
+        if argument is data.value:
+            arguments.append(layout)
+        else:
+            arguments.append(_window_constant(model, stage, argument, wanted) if fixed[argument] else None)
+    return Preferences(tuple(arguments), wanted, model.kind)
+
+
+def _window_constant(
+    model: KernelModel, stage: Stage, argument: SSAValue, results: Sequence[Layout]
+) -> Layout | None:
+    operand = next((i for i in stage.inputs if i.value is argument), None)
+    if operand is None or not is_permutation(operand.map):
+        return _constant_order(model, argument, results)
+    strides = _ranks(stage.outputs[0].map, results[0].strides)
+    return _ordered(_plain(argument), operand.map, strides)
+
+
+def channels_last(stage: Stage, data: Operand) -> tuple[int, ...]:
+    """The order with the last dim that no reduction touches moved to the end."""
+    reduced = set(stage.reduced)
+    rank = len(data.map.results)
+    free = [d for d, e in enumerate(data.map.results) if not _loops(e) & reduced and _loops(e)]
+    if not free:
+        return tuple(range(rank))
+    return (*(d for d in range(rank) if d != free[-1]), free[-1])
+
+
+def _loops(expression: object) -> set[int]:
+    return dims_of(AffineMap(0, 0, (expression,)))  # pyright: ignore
+
+
+def with_padding(layout: Layout, operand: Operand) -> Layout:
+    """With the halo that the operand's padding asks for, if zeros can be it."""
+    padding = operand.padding
+    if padding is None or not padding.is_zero:
+        return layout
+    return layout.with_halo(padding.low, padding.high)
+
+
+# Contractions
+
+
+def _contraction(
+    model: KernelModel, known: dict[SSAValue, Layout], fixed: dict[SSAValue, bool], target: Target
+) -> Preferences:
+    """Weights in panels, data with its halo and channels last, results with the columns last."""
+    contraction = choose_weights(model, fixed)
+    stage = contraction.stage
+    results = tuple(_columns_last(model, r, contraction) for r in model.results)
+    if not fixed[contraction.weights.value] and contraction.count(contraction.rows) < FEW_ROWS:
+        plain = tuple(_plain(r) for r in model.results)
+        return Preferences((None,) * len(known), plain, "row" if contraction.data.padding is None else "contraction")
+    data = _data_layout(contraction, known[contraction.data.value])
+    panels = panels_for(contraction, data, results[0], stage, target)
+    arguments: list[Layout | None] = []
+    for argument in model.arguments:
+        if argument is contraction.weights.value:
+            arguments.append(replace(_plain(argument), panels=panels))
+        elif argument is contraction.data.value:
+            arguments.append(data)
+        else:
+            arguments.append(_constant_order(model, argument, results) if fixed[argument] else None)
+    return Preferences(tuple(arguments), results, model.kind)
+
+
+def choose_weights(model: KernelModel, fixed: dict[SSAValue, bool]) -> Contraction:
+    """The roles of the operands: constant weights if there are any, else so that the last result dim is a column."""
+    (stage,) = model.reductions
+    last = next((e.position for e in reversed(stage.outputs[0].map.results) if isinstance(e, AffineDimExpr)), None)
+    options = [contraction_of(stage, d) for d in (last, None, *stage.kept)]
+    found = [c for c in options if c is not None]
+    found.sort(key=lambda c: not fixed.get(c.weights.value, False))
+    return found[0]
+
+
+def _columns_last(model: KernelModel, result: SSAValue, contraction: Contraction) -> Layout:
+    """Dims in logical order, but those of the columns at the end."""
+    output = next(o for s in model.stages for o in s.outputs if o.value is result)
+    columns = [d for d, e in enumerate(output.map.results) if _loops(e) & set(contraction.columns)]
+    rank = len(output.map.results)
+    return _plain(result).with_order([*(d for d in range(rank) if d not in columns), *columns])
+
+
+def _data_layout(contraction: Contraction, given: Layout) -> Layout:
+    """A convolution's data: channels last unless there are few; other data stays as it is. The halo is added."""
+    data, depth = contraction.data, set(contraction.depth)
+    plain = _plain(data.value)
+    mixed = any(len(_loops(e)) > 1 for e in data.map.results)
+    channels = [d for d, e in enumerate(data.map.results) if _loops(e) and _loops(e) <= depth]
+    layout = plain.with_order(given.order)
+    is_image = mixed or len(data.map.results) > 3 and channels and channels[-1] != len(data.map.results) - 1
+    if is_image and given.is_row_major and prod(plain.shape[d] for d in channels) > FEW_CHANNELS:
+        rest = [d for d in range(len(plain.shape)) if d not in channels]
+        layout = plain.with_order([*rest, *channels])
+    return with_padding(layout, data)
+
+
+def panels_for(
+    contraction: Contraction, data: Layout, result: Layout, stage: Stage, target: Target
+) -> Panels:
+    """Columns in the order of the result's memory, depth in the order of the data's; the width of the best tile."""
+    maps = contraction.weights.map.results
+    reads = address_of(contraction.data.map, data.strides, data.base, stage.sizes).strides
+    writes = address_of(stage.outputs[0].map, result.strides, 0, stage.sizes).strides
+    loops = {d: e.position for d, e in enumerate(maps) if isinstance(e, AffineDimExpr)}
+    batch = tuple(d for d, loop in loops.items() if loop in contraction.batch)
+    columns = sorted((d for d, p in loops.items() if p in contraction.columns), key=lambda d: (-writes[loops[d]], d))
+    depth = [d for d in range(len(maps)) if d not in batch and d not in columns]
+    depth.sort(key=lambda d: (-reads[loops[d]] if d in loops else -(1 << 62), d))
+    element = stage.body.args[-1].type
+    lanes = target.lanes(8 * element_bytes(element))
+    sizes = [contraction.count(group) for group in (contraction.rows, contraction.columns, contraction.depth)]
+    tile = choose_tile(sizes[0], sizes[1], sizes[2], lanes, target)
+    return Panels(batch, tuple(columns), tuple(depth), tile.vectors * lanes)

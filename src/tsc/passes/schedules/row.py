@@ -1,0 +1,185 @@
+"""Schedule of `row` kernels: each row is swept a few times while it lies in the nearest cache."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import SSAValue
+
+from tsc.analysis.affine import Address, LoopOrder, merge_loops, row_major_strides
+from tsc.analysis.kernel_model import KernelModel, Operand, Stage, body_cost
+from tsc.analysis.target import Target
+from tsc.dialects.loop_builder import Index
+from tsc.passes.schedules.body import Access, Point, indexed_loops, store
+from tsc.passes.schedules.kernel import Frame, KernelBuilder, unflatten, widened
+from tsc.passes.schedules.pointwise import PointEmitter
+from tsc.passes.schedules.reduction import combiners_of
+from tsc.passes.schedules.sweep_runner import ACCUMULATORS, SweepRunner
+from tsc.passes.schedules.sweeps import Arrangement, Sweep, arrange_sweeps
+
+LONG_ROW = 1 << 16
+"""Elements from which a full reduction is cut into chunks."""
+PARTS = 16
+"""Chunks of a full reduction; a constant, so that sums do not depend on the number of threads."""
+
+
+def schedule_row(model: KernelModel, target: Target) -> func.FuncOp:
+    """Reductions along rows, and what is computed from them."""
+    kernel = KernelBuilder.create(model, target)
+    emitter = RowEmitter.create(kernel)
+    if all(emitter.outer):
+        emitter.emit()
+    return kernel.finish()
+
+
+@dataclass
+class RowEmitter:
+    """Writes the loops of a row kernel. Loops are `outer` (rows), then `inner` (along a row)."""
+
+    kernel: KernelBuilder
+    main: Stage
+    order: LoopOrder
+    outer: tuple[int, ...]
+    inner: tuple[int, ...]
+    arrangement: Arrangement
+    lanes: int
+    kept: dict[SSAValue, Access] = field(default_factory=dict[SSAValue, Access])
+
+    @staticmethod
+    def create(kernel: KernelBuilder) -> "RowEmitter":
+        """Merge the loops and arrange the stages in sweeps."""
+        stages = kernel.model.stages
+        main = max(stages, key=lambda s: (len(s.sizes), not s.is_parallel))
+        reduced = kernel.model.reductions[0].reduced
+        rank = len(main.sizes)
+        addresses = [
+            widened(kernel.address(o, s.sizes), rank)
+            for s in stages
+            for o in (*s.inputs, *s.outputs)
+            if o.value in kernel.memory and o.map.results
+        ]
+        pinned = set[int]().union(*(indexed_loops(s) for s in stages))
+        rows = [d for d in range(rank) if d not in reduced]
+        along = sorted(reduced, key=lambda d: -max([a.strides[d] for a in addresses], default=0))
+        merged = [merge_loops(main.sizes, addresses, dims, pinned) for dims in (rows, along)]
+        order = LoopOrder(merged[0].groups + merged[1].groups, merged[0].sizes + merged[1].sizes)
+        lanes = _lanes(kernel, order, addresses)
+        arrangement = arrange_sweeps(kernel.model, prod(merged[1].sizes))
+        return RowEmitter(kernel, main, order, merged[0].sizes, merged[1].sizes, arrangement, lanes)
+
+    @property
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """The passes over a row."""
+        return self.arrangement.sweeps
+
+    def emit(self) -> None:
+        """Rows in chunks; a full reduction of many elements is cut along its only row instead."""
+        builder, rows = self.kernel.builder, prod(self.outer)
+        self.kernel.notes.append(f"{self.lanes} lanes, {len(self.sweeps)} sweeps")
+        if rows == 1 and self._can_split():
+            self._split_row()
+            return
+        with self.kernel.chunks(rows, self._cost()) as (first, last):
+            self._keep_rows()
+            with builder.loop(first, last) as loop:
+                self._row(tuple(unflatten(builder, loop.index, self.outer)))
+
+    def _cost(self) -> float:
+        stages = [s for sweep in self.sweeps for s in sweep.wide]
+        per_element = sum(body_cost(s.body) + len(s.inputs) for s in stages)
+        return per_element * prod(self.inner) * (1 if self.lanes > 1 else 4)
+
+    def _row(self, row: tuple[Index, ...]) -> None:
+        live: dict[SSAValue, SSAValue] = {}
+        for sweep in self.sweeps:
+            if sweep.wide:
+                live.update(self.runner(sweep, live).run(row, self.inner))
+            live.update(self._finish_sweep(sweep, row, live))
+
+    def runner(self, sweep: Sweep, live: dict[SSAValue, SSAValue], start: Index | None = None) -> SweepRunner:
+        """What sweeps over (part of) a row."""
+        emitter = PointEmitter(self.kernel, sweep.wide, self._frame(sweep.wide))
+        return SweepRunner(self.kernel, sweep, emitter, live, self.lanes, start)
+
+    def _finish_sweep(
+        self, sweep: Sweep, row: tuple[Index, ...], live: dict[SSAValue, SSAValue]
+    ) -> dict[SSAValue, SSAValue]:
+        """Store the results of the reductions, and compute what there is one of per row."""
+        zeros = tuple(self.kernel.builder.index(0) for _ in self.inner)
+        at = Point((*row, *zeros), len(self.order.sizes) - 1, 1)
+        for stage in sweep.reductions:
+            for output in stage.outputs:
+                if output.value in self.kernel.memory:
+                    access = self._access(output, stage)
+                    store(self.kernel.builder, live[output.value], access, at)
+        emitter = PointEmitter(self.kernel, sweep.narrow, self._frame(sweep.narrow))
+        return emitter.emit(at, None, live)
+
+    def _frame(self, stages: Sequence[Stage]) -> Frame:
+        """Addresses of what `stages` read, and of what parallel ones among them write."""
+        accesses: dict[tuple[int, int], Access] = {}
+        for number, stage in enumerate(stages):
+            operands = (*stage.inputs, *stage.outputs) if stage.is_parallel else stage.inputs
+            for position, operand in enumerate(operands):
+                if operand.value in self.kept:
+                    accesses[number, position] = self.kept[operand.value]
+                elif operand.value in self.kernel.memory and operand.map.results:
+                    accesses[number, position] = self._access(operand, stage)
+        return Frame(self.order, accesses)
+
+    def _access(self, operand: Operand, stage: Stage) -> Access:
+        address = widened(self.kernel.address(operand, stage.sizes), len(self.main.sizes))
+        return Access(self.kernel.memory[operand.value].buffer, self.order.apply(address))
+
+    def _keep_rows(self) -> None:
+        """Stack memory for values that a later sweep needs and that are too dear to compute again."""
+        for value in self.arrangement.kept:
+            type_ = value.type
+            assert isinstance(type_, TensorType)
+            buffer = self.kernel.builder.scratch(type_.element_type, prod(self.inner))  # pyright: ignore
+            strides = (*[0] * len(self.outer), *row_major_strides(self.inner))
+            self.kept[value] = Access(buffer, Address(0, strides))
+
+    # One long row
+
+    def _can_split(self) -> bool:
+        stages = self.sweeps[0].wide
+        simple = len(self.sweeps) == 1 and all(s.is_parallel or combiners_of(s) for s in stages)
+        is_pure = not any(o.value in self.kernel.memory for s in stages if s.is_parallel for o in s.outputs)
+        return simple and is_pure and len(self.inner) == 1 and self.inner[0] >= LONG_ROW and self.lanes > 1
+
+    def _split_row(self) -> None:
+        """Chunks leave partial results side by side; they are combined in order afterwards."""
+        builder, sweep, size = self.kernel.builder, self.sweeps[0], self.inner[0]
+        unit = self.lanes * ACCUMULATORS
+        step = size // (PARTS * unit) * unit
+        results = [o.value for s in sweep.reductions for o in s.outputs]
+        partial = [builder.scratch(v.type.element_type, PARTS) for v in results]  # pyright: ignore
+        row = tuple(builder.index(0) for _ in self.outer)
+        self.kernel.notes.append(f"{PARTS} chunks")
+        with builder.parallel(PARTS) as chunk:
+            values = self.runner(sweep, {}, chunk * step).run(row, (step,), is_part=True)
+            for result, buffer in zip(results, partial, strict=True):
+                builder.store(values[result], buffer, chunk)
+        rest = self.runner(sweep, {}, builder.index(PARTS * step))
+        live = rest.run(row, (size - PARTS * step,))
+        combiners = [c for s in sweep.reductions for c in combiners_of(s) or ()]
+        for result, combiner, buffer in zip(results, combiners, partial, strict=True):
+            with builder.loop(0, PARTS, 1, [live[result]]) as loop:
+                part = builder.load(buffer, loop.index)
+                loop.carry([combiner.combine(builder, loop.carried[0], part)])
+            live[result] = loop.results[0]
+        self._finish_sweep(sweep, row, live)
+
+
+def _lanes(kernel: KernelBuilder, order: LoopOrder, addresses: Sequence[Address]) -> int:
+    """Vectors along the innermost loop where memory allows."""
+    inner = len(order.sizes) - 1
+    if any(order.apply(a).strides[inner] not in (0, 1) for a in addresses):
+        return 1
+    lanes = kernel.lanes(kernel.model.stages)
+    while lanes > max(1, order.sizes[-1]):
+        lanes //= 2
+    return lanes
