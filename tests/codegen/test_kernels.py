@@ -14,6 +14,8 @@ from tsc.analysis.target import AVX2, AVX512, GENERIC_X86
 from tsc.codegen import emit_cpu
 from tsc.errors import CodegenError
 from tsc.runtime.host import host_target
+from tsc.runtime.native import ArraySpec, native_function
+from tsc.runtime.threads import get_num_threads, set_num_threads
 
 
 def constants(*values: int) -> str:
@@ -327,3 +329,43 @@ def test_emission_does_not_need_the_machine_it_is_for(target: Any) -> None:
     text = emit_cpu(parse_loop(gemm(12, 48, 40)), target).text
     assert f'"prefer-vector-width"="{target.vector_bits}"' in text
     assert ("llvm.fma" in text) == target.has_fma
+
+
+def parallel_gemm() -> str:
+    """The GEMM as a kernel behind a host function."""
+    a, b, o = "memref<12x40xf32>", "memref<3x40x16xf32>", "memref<12x48xf32>"
+    kernel = gemm(12, 48, 40).replace("func.func @kernel", "func.func private @kernel")
+    return f"""{kernel}
+    func.func @main(%a: {a}, %b: {b}, %o: {o}, %arena: memref<0xi8>)
+        attributes {{tsc.num_inputs = 2 : i64}} {{
+      func.call @kernel(%a, %b, %o) : ({a}, {b}, {o}) -> ()
+      func.return
+    }}"""
+
+
+def test_results_do_not_depend_on_the_number_of_threads() -> None:
+    specs = [ArraySpec(np.dtype(np.float32), shape) for shape in ((12, 40), (3, 40, 16), (12, 48))]
+    compiled = compile_loop(parallel_gemm())
+    function = native_function(compiled, "main", specs[:2], specs[2:], 0, lambda *_: None, release_gil=True)
+    generator = np.random.default_rng(0)
+    a, b = (
+        generator.normal(size=(12, 40)).astype(np.float32),
+        generator.normal(size=(40, 48)).astype(np.float32),
+    )
+    before = get_num_threads()
+    results: list[Array] = []
+    for threads in (1, 2, 3):
+        set_num_threads(threads)
+        results += [function(a, packed(b, 16)) for _ in range(50)]
+    set_num_threads(before)
+    np.testing.assert_allclose(results[0], a @ b, rtol=1e-4, atol=1e-5)
+    assert all(np.array_equal(result, results[0]) for result in results)
+
+
+def test_kernel_arguments_are_disjoint_unless_said_otherwise() -> None:
+    apart = emit_cpu(parse_loop(POINTWISE), AVX2).text
+    assert "(ptr noalias %v1, ptr noalias %v2) noinline" in apart
+    together = POINTWISE.replace(
+        "%o: memref<19xf32>) {", "%o: memref<19xf32>) attributes {tsc.may_alias} {", 1
+    )
+    assert "noalias" not in emit_cpu(parse_loop(together), AVX2).text

@@ -16,6 +16,7 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import class_of
 from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.constants import literal
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError
 from tsc.frontend import calls
@@ -102,6 +103,10 @@ class ExpressionReader:
         if isinstance(python, int) and not isinstance(python, bool) and not -(2**63) <= python < 2**63:
             raise self.error(f"int constant {python} does not fit 64 bits", node)
         return self.builder.constant(python)
+
+    def unit_literal(self, name: str, array: Any) -> Any:
+        """A literal operation for an array stored with the program."""
+        return literal(self.unit.pool, name, array, mutable=True)
 
     def plain(self, given: Sugared, node: ast.AST) -> Value:
         """`given` as an IR value with its type."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from xdsl.dialects.func import FuncOp
 
+from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.sources import Source
 
@@ -92,6 +93,8 @@ class Unit:
 
     functions: dict[str, Function] = field(default_factory=dict[str, Function])
     classes: dict[str, Class] = field(default_factory=dict[str, Class])
+    pool: ConstantPool = field(default_factory=ConstantPool)
+    """The arrays of tensor constants in the code."""
     find_class: Callable[[str], Class | None] = lambda name: None
 
     def class_named(self, name: str) -> Class:

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
-from tsc.analysis.kernel_model import KernelModel, read_kernel
-from tsc.analysis.layouts import Layout
+from tsc.analysis.affine import address_of
+from tsc.analysis.kernel_model import KernelModel, Stage, read_kernel
+from tsc.analysis.layouts import Layout, layout_of
 from tsc.analysis.target import AVX2, AVX512, GENERIC_X86, Target, ptx
 from tsc.errors import CodegenError
 from tsc.passes.schedules.concat import schedule_concat
@@ -85,12 +86,35 @@ def schedule_kernel(function: func.FuncOp, target: Target) -> func.FuncOp:
         CodegenError: the kernel is in none of the canonical forms.
     """
     model = read_kernel(function)
-    scheduler = SCHEDULERS.get(model.kind)
+    scheduler = SCHEDULERS.get(scheduled_as(model))
     if scheduler is None:
         raise CodegenError(
             f"schedule: {function.sym_name.data} requires tsc.kind in {sorted(SCHEDULERS)}; got {model.kind!r}"
         )
     return scheduler(model, target)
+
+
+def scheduled_as(model: KernelModel) -> str:
+    """Which schedule fits: a row kernel of one reduction becomes a window if memory runs along a kept loop."""
+    if model.kind not in ("row", "window") or len(model.reductions) != 1:
+        return model.kind
+    (stage,) = model.reductions
+    has_prologue = model.stages[0] is not stage
+    if model.kind == "window" or has_prologue:
+        return model.kind
+    return "window" if runs_along_kept_loop(stage) else "row"
+
+
+def runs_along_kept_loop(stage: Stage) -> bool:
+    """Whether the biggest input is contiguous along a loop that the reduction keeps."""
+    inputs = [i for i in stage.inputs if i.map.results and isinstance(i.value.type, TensorType)]
+    if not inputs or any(i.padding is not None for i in inputs):
+        return False
+    data = max(inputs, key=lambda i: layout_of(i.value.type).elements)
+    layout = layout_of(data.value.type)
+    strides = address_of(data.map, layout.strides, layout.base, stage.sizes).strides
+    fastest = [d for d in range(len(stage.sizes)) if strides[d] == 1 and stage.sizes[d] > 1]
+    return bool(fastest) and stage.parallel[fastest[0]]
 
 
 @dataclass

@@ -7,9 +7,11 @@ from xdsl.dialects import arith, func, linalg, tensor
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
+from tsc.analysis.kernel_model import read_stage
 from tsc.errors import CodegenError
 from tsc.passes.kernels.alignment import reduced_loops
 from tsc.passes.kernels.classify import Form, classify
+from tsc.passes.schedules.clamped import clampable
 
 SUPPORT = (arith.ConstantOp, tensor.EmptyOp, linalg.FillOp)
 """Cheap ops that every group that needs them repeats."""
@@ -37,9 +39,19 @@ class Piece:
 def is_support(op: Operation) -> bool:
     """Whether `op` goes along with its users: support ops, and padding that only reductions read."""
     if isinstance(op, tensor.PadOp):
-        users = [use.operation for use in op.result.uses]
-        return all(isinstance(u, linalg.GenericOp) and reduced_loops(u) for u in users)
+        return all(_reads_padding_in_place(use.operation, op) for use in op.result.uses)
     return isinstance(op, SUPPORT)
+
+
+def _reads_padding_in_place(user: Operation, pad: tensor.PadOp) -> bool:
+    """Whether a reduction can read the padded tensor without the padding: from a halo, or with clamped indices."""
+    if not isinstance(user, linalg.GenericOp) or not reduced_loops(user):
+        return False
+    if any(margin < 0 for margin in (*pad.static_low.get_values(), *pad.static_high.get_values())):
+        return False
+    stage = read_stage(user)
+    padded = [i for i in stage.inputs if i.padding is not None and i.value is pad.source]
+    return bool(padded) and all(i.padding.is_zero or clampable(stage, i) for i in padded if i.padding)
 
 
 def group_ops(block: Block) -> list[Group | Operation]:

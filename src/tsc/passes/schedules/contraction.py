@@ -7,7 +7,7 @@ from math import prod
 from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.ir.affine import AffineDimExpr
+from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
 from tsc.analysis.affine import Address, LoopOrder, merge_loops
 from tsc.analysis.kernel_model import CASTS, Contraction, KernelModel, Operand, Stage, contraction_of
@@ -99,19 +99,18 @@ def plan_contraction(kernel: KernelBuilder) -> ContractionPlan:
     sizes = stage.sizes
     data = kernel.address(contraction.data, sizes)
     kept = _kept_addresses(kernel, stage)
-    weights_loops = [_loop(e) for e in contraction.weights.map.results]
+    weights_loops = contraction.weights.map.results
     groups = (
-        tuple(weights_loops[d] for d in panels.batch),
+        _loops(weights_loops, panels.batch),
         tuple(sorted(contraction.rows, key=lambda d: (-kept[0].strides[d], d))),
-        tuple(weights_loops[d] for d in panels.columns),
+        _loops(weights_loops, panels.columns),
     )
     pinned = set[int]().union(*(indexed_loops(s) for s in kernel.model.stages if s is not stage))
     merged = [merge_loops(sizes, [data, *kept], group, pinned) for group in groups]
     order = LoopOrder(
         tuple(g for m in merged for g in m.groups), tuple(n for m in merged for n in m.sizes)
     )
-    depth_dims = [weights_loops[d] for d in panels.depth]
-    merged_depth = merge_loops(sizes, [data], depth_dims, set())
+    merged_depth = merge_loops(sizes, [data], _loops(weights_loops, panels.depth), set())
     strides = merged_depth.apply(data).strides
     depth = tuple(DepthLoop(n, s) for n, s in zip(merged_depth.sizes, strides, strict=True))
     element = stage.body.args[-1].type
@@ -146,10 +145,10 @@ def _packed_contraction(kernel: KernelBuilder, stage: Stage) -> tuple[Contractio
     raise CodegenError(f"{kernel.model.func.sym_name.data}: requires one operand packed into panels; got none")
 
 
-def _loop(expression: object) -> int:
-    if isinstance(expression, AffineDimExpr):
-        return expression.position
-    raise CodegenError(f"packed weights: require a loop for each dim; got {expression}")
+def _loops(expressions: Sequence[AffineExpr], dims: Sequence[int]) -> tuple[int, ...]:
+    """The loops that index some dims of the weights (none for a dim of size one)."""
+    chosen = (expressions[d] for d in dims)
+    return tuple(e.position for e in chosen if isinstance(e, AffineDimExpr))
 
 
 def _kept_addresses(kernel: KernelBuilder, stage: Stage) -> list[Address]:

@@ -6,11 +6,11 @@ from math import prod
 
 from xdsl.dialects import arith, func, memref, scf, tensor
 from xdsl.dialects.builtin import (
-    DenseIntOrFPElementsAttr,
     DenseResourceAttr,
     FunctionType,
     IntegerAttr,
     MemRefType,
+    NoneAttr,
     StringAttr,
     TensorType,
     UnitAttr,
@@ -160,33 +160,32 @@ class HostLowering:
         return self.buffers[op.tensor], [zero]
 
     def _constant(self, op: arith.ConstantOp) -> SSAValue:
+        """A global: ``tsc.constant`` is its key in the pool, ``tsc.type`` and ``tsc.layout`` say how to pack it."""
         layout = layout_of(op.result.type)
-        name = self._global(op.value, layout)
+        shape, encoding = TensorType(layout.element, layout.shape), layout.encoding()
+        if "tsc.packed" in op.attributes:
+            shape, encoding = TensorType(layout.element, [layout.elements]), NoneAttr()
+        key, initial = "", op.value
+        if isinstance(op.value, DenseResourceAttr):
+            key, initial = op.value.resource_handle.data, UnitAttr()
+        name = self._named_global(key or "constant", key, initial, (layout.memory_type, shape, encoding))
         return self._add(memref.GetGlobalOp(name, layout.memory_type))
 
-    def _global(self, value: Attribute, layout: Layout) -> str:
-        """The global that holds a constant under `layout`; ``tsc.constant`` names the pool's key."""
-        if isinstance(value, DenseResourceAttr):
-            key = value.resource_handle.data
-            hint, initial = key, UnitAttr()
-        else:
-            assert isinstance(value, DenseIntOrFPElementsAttr)
-            key, hint = "", "constant"
-            initial = DenseIntOrFPElementsAttr(layout.memory_type, value.data)  # pyright: ignore
-        return self._named_global(hint, key, initial, layout)
-
-    def _named_global(self, hint: str, key: str, initial: Attribute, layout: Layout) -> str:
-        encoding = layout.encoding()
+    def _named_global(
+        self, hint: str, key: str, initial: Attribute, types: tuple[MemRefType[Attribute], Attribute, Attribute]
+    ) -> str:
+        """The name of an equal global, or of a new one."""
+        memory, shape, encoding = types
         name, number = hint, 0
         while name in self.globals:
             found = self.globals[name]
-            if found.initial_value == initial and found.attributes.get("tsc.layout") == encoding and key:
+            if found.initial_value == initial and found.attributes["tsc.layout"] == encoding and found.type == memory:
                 return name
             number += 1
             name = f"{hint}.{number}"
-        op = memref.GlobalOp.get(StringAttr(name), layout.memory_type, initial)
+        op = memref.GlobalOp.get(StringAttr(name), memory, initial)
         op.attributes["tsc.layout"] = encoding
-        op.attributes["tsc.type"] = TensorType(layout.element, layout.shape)
+        op.attributes["tsc.type"] = shape
         if key:
             op.attributes["tsc.constant"] = StringAttr(key)
         self.globals[name] = op

@@ -1,0 +1,159 @@
+"""The zip container: members checked before they are read, stored ones mapped without a copy."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+from tsc.errors import ArchiveError
+
+LOCAL_HEADER = struct.Struct("<4s5H3I2H")
+LARGEST_TEXT = 1 << 30
+"""Bytes a deflated member may expand to: code and pickles of real models are far smaller."""
+DEFLATE_RATIO = 1032
+"""The most that deflate can expand its input. Source: zlib's technical notes, "Maximum compression factor"."""
+
+
+class Container:
+    """A read-only archive. `name` is what messages call it."""
+
+    def __init__(self, source: str | os.PathLike[str] | IO[bytes]) -> None:
+        self.name = str(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "<stream>")
+        self._data = _map(source, self.name)
+        self._members, self.prefix = self._index()
+
+    def _index(self) -> tuple[dict[str, zipfile.ZipInfo], str]:
+        try:
+            with zipfile.ZipFile(_Bytes(self._data)) as archive:
+                infos = archive.infolist()
+        except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError, OverflowError) as error:
+            raise ArchiveError(f"{self.name}: not a TorchScript archive: {error}") from None
+        if not infos:
+            raise ArchiveError(f"{self.name}: not a TorchScript archive: the zip file is empty")
+        prefix = infos[0].filename.split("/")[0] + "/"
+        members: dict[str, zipfile.ZipInfo] = {}
+        for info in infos:
+            self._check(info)
+            if info.filename.startswith(prefix):
+                members[info.filename[len(prefix) :]] = info
+        return members, prefix
+
+    def _check(self, info: zipfile.ZipInfo) -> None:
+        size = len(self._data)
+        if info.header_offset + LOCAL_HEADER.size + info.compress_size > size:
+            raise ArchiveError(f"{self.name}: member {info.filename} lies beyond the end of the file ({size} bytes)")
+        if info.compress_type == zipfile.ZIP_STORED:
+            if info.file_size != info.compress_size:
+                raise ArchiveError(f"{self.name}: stored member {info.filename} has two sizes: {info.file_size} and {info.compress_size}")
+        elif info.compress_type != zipfile.ZIP_DEFLATED:
+            raise ArchiveError(f"{self.name}: member {info.filename} is compressed by an unknown method ({info.compress_type})")
+        elif info.file_size > min(LARGEST_TEXT, info.compress_size * DEFLATE_RATIO + 64):
+            raise ArchiveError(f"{self.name}: member {info.filename} claims {info.file_size} bytes from {info.compress_size}")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def names(self) -> list[str]:
+        """The members, without the archive's top folder."""
+        return list(self._members)
+
+    def size_bytes(self, name: str) -> int:
+        """The uncompressed size of a member."""
+        return self._info(name).file_size
+
+    def _info(self, name: str) -> zipfile.ZipInfo:
+        try:
+            return self._members[name]
+        except KeyError:
+            raise ArchiveError(f"{self.name}: member {name} is missing") from None
+
+    def _offset(self, info: zipfile.ZipInfo) -> int:
+        header = LOCAL_HEADER.unpack_from(self._data, info.header_offset)
+        if header[0] != b"PK\x03\x04":
+            raise ArchiveError(f"{self.name}: member {info.filename} has no local header")
+        offset = info.header_offset + LOCAL_HEADER.size + header[9] + header[10]
+        if offset + info.compress_size > len(self._data):
+            raise ArchiveError(f"{self.name}: member {info.filename} lies beyond the end of the file")
+        return offset
+
+    def view(self, name: str) -> memoryview:
+        """The bytes of a member; of a stored one, the mapped file itself."""
+        info = self._info(name)
+        offset = self._offset(info)
+        raw = memoryview(self._data)[offset : offset + info.compress_size]
+        if info.compress_type == zipfile.ZIP_STORED:
+            return raw
+        inflater = zlib.decompressobj(-15)
+        try:
+            data = inflater.decompress(raw, info.file_size + 1)
+        except zlib.error as error:
+            raise ArchiveError(f"{self.name}: member {name} is damaged: {error}") from None
+        if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+            raise ArchiveError(f"{self.name}: member {name} is damaged: its size or checksum is wrong")
+        return memoryview(bytearray(data))
+
+    def read(self, name: str) -> bytes:
+        """A copy of the bytes of a member."""
+        return bytes(self.view(name))
+
+    def text(self, name: str) -> str:
+        """A member as UTF-8 text."""
+        try:
+            return self.read(name).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ArchiveError(f"{self.name}: member {name} is not UTF-8 text: {error}") from None
+
+
+def _map(source: str | os.PathLike[str] | IO[bytes], name: str) -> Any:
+    if not isinstance(source, (str, os.PathLike)):
+        data = source.read()
+        if not data:
+            raise ArchiveError(f"{name}: not a TorchScript archive: no bytes")
+        return bytearray(data)
+    path = Path(source)
+    if not path.exists():
+        raise FileNotFoundError(f"The provided filename {path} does not exist")
+    if path.is_dir():
+        raise ArchiveError(f"{path}: not a TorchScript archive: it is a folder")
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            raise ArchiveError(f"{path}: not a TorchScript archive: the file is empty")
+        # Copy-on-write: a program that changes a parameter in place changes its own memory, never the file.
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+
+
+class _Bytes:
+    """A file object over a buffer, without a copy: what `zipfile` needs to read the directory."""
+
+    def __init__(self, data: Any) -> None:
+        self._view = memoryview(data)
+        self._at = 0
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move; return the new position."""
+        base = (0, self._at, len(self._view))[whence]
+        if base + offset < 0:
+            raise ValueError("negative seek")
+        self._at = base + offset
+        return self._at
+
+    def tell(self) -> int:
+        """The position."""
+        return self._at
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes."""
+        end = len(self._view) if size < 0 else min(len(self._view), self._at + size)
+        data = bytes(self._view[self._at : end])
+        self._at = max(end, self._at)
+        return data
+

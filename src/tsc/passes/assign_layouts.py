@@ -1,0 +1,253 @@
+"""Pass `assign-layouts`: how every tensor of the host function lies in memory, stated in its type."""
+
+from dataclasses import dataclass, field
+
+from xdsl.context import Context
+from xdsl.dialects import arith, func, scf, tensor
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr, ModuleOp, StringAttr, TensorType
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.kernel_model import read_kernel
+from tsc.analysis.layouts import Layout, layout_of, tensor_type
+from tsc.analysis.target import AVX2, Target
+from tsc.passes.kernels.preferences import preferences
+from tsc.passes.kernels.retype import make_copy, retype_kernel, set_layout
+from tsc.passes.kernels.views import view_layout
+
+
+@dataclass(frozen=True)
+class AssignLayouts(ModulePass):
+    """Choose encodings: channels last inside convolutional regions, halos where a reader pads, weights in panels.
+
+    Requires: the output of `fuse-elementwise`.
+    Leaves: every tensor type of the host and of kernel signatures says how it lies in memory; arguments and results
+    of the host are row-major; copies stand where layouts meet; each call has a kernel of its own.
+
+    ```mlir
+    %y = func.call @conv(%x, %w) : (tensor<1x64x56x56xf32>, tensor<64x64x3x3xf32>) -> tensor<1x64x56x56xf32>
+    // becomes, if a padded convolution reads %y
+    %y = func.call @conv(%x, %w) : (tensor<1x64x56x56xf32, {order = ...}>, tensor<64x64x3x3xf32, {pack = ...}>)
+        -> tensor<1x64x56x56xf32, {order = array<i64: 0, 2, 3, 1>, low = ..., high = ...}>
+    ```
+
+    `machine` decides the width of panels.
+    """
+
+    name = "assign-layouts"
+
+    machine: Target | None = None
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Walk each host function once, in order."""
+        functions = [f for f in op.ops if isinstance(f, func.FuncOp)]
+        kernels = {f.sym_name.data: f for f in functions if _is_private(f)}
+        assigner = _Assigner(op, self.machine or AVX2, kernels)
+        for function in functions:
+            if not _is_private(function):
+                assigner.host(function)
+        for kernel in kernels.values():
+            if kernel.sym_name.data not in assigner.used:
+                kernel.detach()
+                kernel.erase()
+
+
+def _is_private(function: func.FuncOp) -> bool:
+    return function.sym_visibility is not None and function.sym_visibility.data == "private"
+
+
+@dataclass
+class _Assigner:
+    """The state of the walk: kernels, and copies that were made."""
+
+    module: ModuleOp
+    target: Target
+    kernels: dict[str, func.FuncOp]
+    used: set[str] = field(default_factory=set[str])
+    copies: dict[tuple[SSAValue, Layout], SSAValue] = field(default_factory=dict[tuple[SSAValue, Layout], SSAValue])
+    count: int = 0
+
+    def host(self, function: func.FuncOp) -> None:
+        """Assign layouts in one host function."""
+        self._block(function.body.block)
+
+    def _block(self, block: Block) -> None:
+        for op in list(block.ops):
+            match op:
+                case func.CallOp():
+                    self._call(op)
+                case tensor.CollapseShapeOp() | tensor.ExpandShapeOp():
+                    self._reshape(op)
+                case scf.IfOp() | scf.ForOp():
+                    self._control(op)
+                case func.ReturnOp() | scf.YieldOp():
+                    self._row_major_operands(op)
+                case _:
+                    pass
+
+    def _control(self, op: Operation) -> None:
+        if isinstance(op, scf.ForOp):
+            self._row_major_operands(op)
+        for region in op.regions:
+            for block in region.blocks:
+                self._block(block)
+
+    def _row_major_operands(self, op: Operation) -> None:
+        """Results, and what passes through control flow, are plain arrays."""
+        for number, value in enumerate(op.operands):
+            if isinstance(value.type, TensorType) and not layout_of(value.type).is_row_major:
+                op.operands[number] = self._converted(value, _plain(value), op)
+
+    # Reshapes
+
+    def _reshape(self, op: tensor.CollapseShapeOp | tensor.ExpandShapeOp) -> None:
+        """Free where the memory allows it; a constant simply takes the new shape."""
+        source = op.src
+        owner = source.owner
+        if isinstance(owner, arith.ConstantOp):
+            constant = _constant_of(owner, _plain(op.result))
+            _insert_before(constant, op)
+            op.result.replace_all_uses_with(constant.result)
+            op.detach()
+            op.erase()
+            return
+        viewed = view_layout(layout_of(source.type), op)
+        if viewed is None:
+            op.operands[0] = self._converted(source, _plain(source), op)
+            viewed = _plain(op.result)
+        set_layout(op.result, viewed)
+
+    # Calls
+
+    def _call(self, call: func.CallOp) -> None:
+        kernel = self._own_kernel(call)
+        given = [layout_of(v.type) for v in call.arguments]
+        constant = [isinstance(v.owner, arith.ConstantOp) for v in call.arguments]
+        wanted = preferences(kernel, given, constant, self.target)
+        arguments: list[Layout] = []
+        for number, (value, layout) in enumerate(zip(call.arguments, wanted.arguments, strict=True)):
+            if layout is not None and not _satisfies(given[number], layout):
+                call.operands[number] = self._converted(value, layout, call)
+            arguments.append(layout_of(call.operands[number].type))
+        results = [
+            self._result_layout(value, layout, wanted.kind)
+            for value, layout in zip(call.res, wanted.results, strict=True)
+        ]
+        kernel.attributes["tsc.kind"] = StringAttr(wanted.kind)
+        retype_kernel(kernel, arguments, results)
+        for value, layout in zip(call.res, results, strict=True):
+            set_layout(value, layout)
+
+    def _own_kernel(self, call: func.CallOp) -> func.FuncOp:
+        """Each call has its own copy of the kernel, since layouts differ by call."""
+        name = call.callee.string_value()
+        kernel = self.kernels[name]
+        if name not in self.used:
+            self.used.add(name)
+            return kernel
+        copy = kernel.clone()
+        self.count += 1
+        copy.sym_name = StringAttr(f"{name}.{self.count}")
+        _forget_layouts(copy)
+        call.callee = type(call.callee)(copy.sym_name)
+        self.module.body.block.insert_op_before(copy, kernel)
+        return copy
+
+    def _result_layout(self, value: SSAValue, layout: Layout, kind: str) -> Layout:
+        """With the halo its readers ask for; row-major where it only leaves the function and that costs nothing."""
+        users = [use.operation for use in value.uses]
+        if users and all(isinstance(u, func.ReturnOp | scf.YieldOp) for u in users):
+            return layout if kind == "contraction" else _plain(value)
+        if any(not isinstance(u, func.CallOp) for u in users):
+            return layout
+        low, high = self._halo(value)
+        return layout.with_halo(low, high)
+
+    def _halo(self, value: SSAValue) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The zeros that the readers of `value` want around it."""
+        rank = len(layout_of(value.type).shape)
+        low, high = (0,) * rank, (0,) * rank
+        for use in value.uses:
+            call = use.operation
+            if not isinstance(call, func.CallOp):
+                continue
+            for a, b in padding_of(self.kernels[call.callee.string_value()], use.index):
+                low = tuple(map(max, low, a))
+                high = tuple(map(max, high, b))
+        return low, high
+
+    # Conversions
+
+    def _converted(self, value: SSAValue, layout: Layout, user: Operation) -> SSAValue:
+        """`value` under another layout: a constant is encoded so, anything else is copied (once)."""
+        owner = value.owner
+        if isinstance(owner, arith.ConstantOp):
+            constant = _constant_of(owner, layout)
+            _insert_before(constant, user)
+            return constant.result
+        known = self.copies.get((value, layout))
+        if known is not None and _same_block(known, user):
+            return known
+        self.count += 1
+        source = layout_of(value.type)
+        kernel = make_copy(f"copy.{self.count}", source, layout)
+        self.module.body.block.add_op(kernel)
+        self.used.add(kernel.sym_name.data)
+        call = func.CallOp(kernel.sym_name.data, [value], [tensor_type(layout)])
+        _insert_before(call, user)
+        self.copies[value, layout] = call.res[0]
+        return call.res[0]
+
+
+def padding_of(kernel: func.FuncOp, argument: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """The zero margins (low, high) with which a kernel reads its argument."""
+    value = kernel.body.block.args[argument]
+    model = read_kernel(kernel)
+    operands = [i for s in model.stages for i in s.inputs if i.value is value]
+    return [(o.padding.low, o.padding.high) for o in operands if o.padding is not None and o.padding.is_zero]
+
+
+def _plain(value: SSAValue) -> Layout:
+    layout = layout_of(value.type)
+    return Layout.row_major(layout.shape, layout.element)
+
+
+def _satisfies(given: Layout, wanted: Layout) -> bool:
+    """Whether what lies as `given` can be read as `wanted`: the same order (of dims that matter), enough halo."""
+    if given.panels != wanted.panels:
+        return False
+    if given.panels is not None:
+        return True
+    orders = [[d for d in layout.order if layout.extents[d] != 1] for layout in (given, wanted)]
+    return orders[0] == orders[1] and given.covers(wanted.low, wanted.high)
+
+
+def _forget_layouts(kernel: func.FuncOp) -> None:
+    """A copy of a kernel starts from plain types."""
+    last = kernel.body.block.last_op
+    assert last is not None
+    arguments = [_plain(a) for a in kernel.body.block.args]
+    retype_kernel(kernel, arguments, [_plain(v) for v in last.operands])
+
+
+def _constant_of(op: arith.ConstantOp, layout: Layout) -> arith.ConstantOp:
+    """The same constant under another shape or encoding (its array is encoded when it is packed)."""
+    value = op.value
+    if isinstance(value, DenseIntOrFPElementsAttr):
+        value = DenseIntOrFPElementsAttr(tensor_type(layout), value.data)  # pyright: ignore
+    elif isinstance(value, DenseResourceAttr):
+        value = DenseResourceAttr.from_params(value.resource_handle.data, tensor_type(layout))
+    copy = arith.ConstantOp.create(result_types=[tensor_type(layout)], properties={"value": value})
+    copy.result.name_hint = op.result.name_hint
+    return copy
+
+
+def _insert_before(op: Operation, user: Operation) -> None:
+    block = user.parent
+    assert block is not None
+    block.insert_op_before(op, user)
+
+
+def _same_block(value: SSAValue, user: Operation) -> bool:
+    return isinstance(value.owner, Operation) and value.owner.parent is user.parent
+
