@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, MemRefType, ModuleOp
 from xdsl.parser import Parser
 
 from tsc.analysis.layouts import layout_of, pack
+from tsc.analysis.loop_form import verify_loop_form
 from tsc.analysis.target import Target
 from tsc.codegen.emitter import emit_cpu
 from tsc.passes.assign_layouts import AssignLayouts
@@ -58,7 +59,7 @@ def lower(text: str, target: Target, show: bool = False) -> ModuleOp:
         PlanMemory(),
     ):
         compiler_pass.apply(ctx, module)
-        module.verify()
+        verify_loop_form(module)
         if show:
             print(f"// after {compiler_pass.name}\n{module}")
     return module

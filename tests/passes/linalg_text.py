@@ -44,7 +44,8 @@ class Kernel:
 
     def scalar(self, number: str, element: str = "f32") -> str:
         name = self.fresh()
-        self.lines.append(f"  {name} = arith.constant {number} : {element}")
+        typed = number if number in ("true", "false") else f"{number} : {element}"
+        self.lines.append(f"  {name} = arith.constant {typed}")
         return name
 
     def empty(self, shape: Sequence[int], element: str = "f32") -> Value:

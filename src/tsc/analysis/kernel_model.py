@@ -162,17 +162,21 @@ def loop_sizes(op: linalg.GenericOp) -> tuple[int, ...]:
     rank = len(op.iterator_types.data)
     missing = [d for d in range(rank) if d not in sizes]
     if missing:
-        raise CodegenError(f"linalg.generic: each loop must index some operand alone; loop {missing[0]} does not")
+        raise CodegenError(
+            f"linalg.generic: each loop must index some operand alone; loop {missing[0]} does not"
+        )
     return tuple(sizes[d] for d in range(rank))
 
 
 def resolve(value: SSAValue, map_: AffineMap) -> Operand:
-    """Look through pads, reshapes and fills: the tensor that is really read, and how it is indexed."""
+    """Look through pads and fills: the tensor that is really read, and how it is indexed."""
     owner = value.owner
     match owner:
         case linalg.FillOp():
             return Operand(owner.inputs[0], AffineMap(map_.num_dims, 0, ()))
-        case arith.ConstantOp() if isinstance(owner.value, DenseIntOrFPElementsAttr) and owner.value.is_splat():
+        case arith.ConstantOp() if (
+            isinstance(owner.value, DenseIntOrFPElementsAttr) and owner.value.is_splat()
+        ):
             return Operand(value, AffineMap(map_.num_dims, 0, ()))
         case tensor.PadOp():
             low, high = owner.static_low.get_values(), owner.static_high.get_values()
@@ -181,9 +185,6 @@ def resolve(value: SSAValue, map_: AffineMap) -> Operand:
             results = (e - a if a else e for e, a in zip(map_.results, low, strict=True))
             inner = resolve(owner.source, AffineMap(map_.num_dims, 0, tuple(results)))
             return replace(inner, padding=Padding(tuple(low), tuple(high), last.operands[0]))
-        case tensor.ExpandShapeOp() | tensor.CollapseShapeOp():
-            source = reshape_map(owner)
-            return resolve(owner.src, AffineMap(map_.num_dims, 0, source.compose(map_).results))
         case _:
             return Operand(value, map_)
 

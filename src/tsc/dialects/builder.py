@@ -99,3 +99,9 @@ def _constant_hint(value: Any) -> str:
     if isinstance(value, float):
         return f"float{value:e}".replace("+", "p").replace("-", "m")
     return "str" if isinstance(value, str) else "constant"
+
+
+def hint(value: SSAValue, name: str) -> None:
+    """Name `value` after a variable, where MLIR can print the name (``_12`` and names with dots cannot be)."""
+    stem = name.rstrip("0123456789")
+    value.name_hint = name if name.isidentifier() and stem.strip("_") else None

@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import Builtin
 from xdsl.ir import Dialect, Operation
 
 from tsc.dialects.aten import op_class
+from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import STRUCTURAL_OPS
 from tsc.dialects.torch_types import ALL_TYPES
 from tsc.dialects.tsc import Tsc
@@ -19,7 +20,12 @@ UPSTREAM = (arith.Arith, func.Func, gpu.GPU, linalg.Linalg, math.Math, memref.Me
 
 
 class TorchContext(Context):
-    """A `Context` in which ``torch.aten.*`` operations need no registration."""
+    """A `Context` in which ``torch.aten.*`` operations need no registration.
+
+    `pool` holds the arrays of the tensor constants of the module the passes work on.
+    """
+
+    pool: ConstantPool
 
     def get_optional_op(self, name: str, *, dialect_stack: Sequence[str] = ()) -> type[Operation] | None:
         """The class of operation `name`, made from its schema if need be."""
@@ -28,12 +34,13 @@ class TorchContext(Context):
 
     def clone(self) -> TorchContext:
         """A context with the same dialects."""
-        return make_context()
+        return make_context(self.pool)
 
 
-def make_context() -> TorchContext:
+def make_context(pool: ConstantPool | None = None) -> TorchContext:
     """A context with the `torch` and `tsc` dialects and the upstream ones the lower stages use."""
     context = TorchContext()
+    context.pool = ConstantPool() if pool is None else pool
     for dialect in (Builtin, Torch, Tsc, *UPSTREAM):
         context.load_dialect(dialect)
     return context

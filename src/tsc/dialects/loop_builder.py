@@ -240,9 +240,7 @@ class LoopBuilder:
         lanes, width = len(scalars), 1
         while len(parts) > 1:
             masks = [self._joining_mask(lanes, width)] * (len(parts) // 2)
-            parts = [
-                self.shuffle(a, b, m) for a, b, m in zip(parts[::2], parts[1::2], masks, strict=True)
-            ]
+            parts = [self.shuffle(a, b, m) for a, b, m in zip(parts[::2], parts[1::2], masks, strict=True)]
             width *= 2
         return parts[0]
 

@@ -11,6 +11,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region
 
 from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, TscError
 from tsc.frontend.exits import rewrite
@@ -63,7 +64,7 @@ class Compiler:
         from tsc.frontend.sugared import Value
 
         for name, argument in zip(names, block.args, strict=True):
-            argument.name_hint = name
+            hint(argument, name)
             reader.environment[name] = Value(argument)
         reader.statements(rewrite(function.definition))
         return self._finish(function, reader, block)

@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import StringAttr
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.sugared import Arguments, Builtin, ClassRef, Constant, MethodRef, Sugared, TupleOf, Value
 from tsc.frontend.unit import Class
@@ -114,7 +115,7 @@ def member_of_object(reader: ExpressionReader, value: Value, name: str, node: as
         result = reader.builder.create(
             ops.PrimGetAttrOp, [value.ssa], [cls.attributes[name]], attributes={"name": StringAttr(name)}
         ).results[0]
-        result.name_hint = name if name.isidentifier() else None
+        hint(result, name)
         return Value(result)
     if name in cls.properties:
         getter = cls.methods[cls.properties[name][0]]

@@ -10,6 +10,7 @@ from xdsl.ir import Block, Region, SSAValue
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.exits import is_hidden
@@ -113,7 +114,7 @@ class StatementReader(ExpressionReader):
         if declared is not None:
             value = Value(self.coerce(value.value(self, node), declared, node, f"variable '{name}'"))
         if isinstance(value, Value) and value.ssa.name_hint is None:
-            value.ssa.name_hint = name if name.isidentifier() else None
+            hint(value.ssa, name)
         self.environment[name] = value
 
     def _assign_parts(self, targets: list[ast.expr], value: Sugared, node: ast.AST) -> None:
@@ -254,7 +255,7 @@ class StatementReader(ExpressionReader):
             values[1].append(pair[1])
         results = self.merge_blocks(condition, blocks, values, types, node)
         for name, result in zip(merged, results, strict=True):
-            result.name_hint = name if name.isidentifier() else None
+            hint(result, name)
             self.environment[name] = Value(result)
         self.leaves = all(leaves)
 
@@ -386,7 +387,7 @@ class StatementReader(ExpressionReader):
         types: list[Any] = [v.type for v in initial]
         with self.block([tt.INT, *types]) as block:
             for name, argument in zip(carried, block.args[1:], strict=True):
-                argument.name_hint = name if name.isidentifier() else None
+                hint(argument, name)
                 self.environment[name] = Value(argument)
             self.refine(refinements)
             if set_target is not None:
@@ -401,7 +402,7 @@ class StatementReader(ExpressionReader):
         self.at(node)
         loop = self.builder.create(ops.PrimLoopOp, [trips, enter, *initial], types, regions=[Region(block)])
         for name, result in zip(carried, loop.results, strict=True):
-            result.name_hint = name if name.isidentifier() else None
+            hint(result, name)
             self.environment[name] = Value(result)
         for name in assigned - set(carried):
             self.environment[name] = Undefined(name)

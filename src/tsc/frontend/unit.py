@@ -110,3 +110,29 @@ class Unit:
         while candidate in self.functions or candidate in self.classes:
             candidate, n = f"{name}_{n}", n + 1
         return candidate
+
+
+class ScriptObject:
+    """An instance of a class of the program. Tensors among the attributes are NumPy arrays."""
+
+    __slots__ = ("__weakref__", "attributes", "cls")
+
+    def __init__(self, cls: Class, attributes: dict[str, Any] | None = None) -> None:
+        self.cls = cls
+        self.attributes: dict[str, Any] = {} if attributes is None else attributes
+
+    def __repr__(self) -> str:
+        return f"<{self.cls.name} object>"
+
+
+@dataclass(frozen=True, eq=False)
+class EnumValue:
+    """A member of an enum of the program, where there is no live Python enum."""
+
+    cls: Class
+    name: str
+
+    @property
+    def value(self) -> Any:
+        """The member's value."""
+        return self.cls.members[self.name]

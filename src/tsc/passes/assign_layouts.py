@@ -4,7 +4,13 @@ from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, scf, tensor
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr, ModuleOp, StringAttr, TensorType
+from xdsl.dialects.builtin import (
+    DenseIntOrFPElementsAttr,
+    DenseResourceAttr,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+)
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -13,7 +19,7 @@ from tsc.analysis.layouts import Layout, layout_of, tensor_type
 from tsc.analysis.target import AVX2, Target
 from tsc.passes.kernels.preferences import preferences
 from tsc.passes.kernels.retype import make_copy, retype_kernel, set_layout
-from tsc.passes.kernels.views import view_layout
+from tsc.passes.kernels.views import halo_through, view_layout
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,9 @@ class _Assigner:
     target: Target
     kernels: dict[str, func.FuncOp]
     used: set[str] = field(default_factory=set[str])
-    copies: dict[tuple[SSAValue, Layout], SSAValue] = field(default_factory=dict[tuple[SSAValue, Layout], SSAValue])
+    copies: dict[tuple[SSAValue, Layout], SSAValue] = field(
+        default_factory=dict[tuple[SSAValue, Layout], SSAValue]
+    )
     count: int = 0
 
     def host(self, function: func.FuncOp) -> None:
@@ -158,7 +166,7 @@ class _Assigner:
         users = [use.operation for use in value.uses]
         if users and all(isinstance(u, func.ReturnOp | scf.YieldOp) for u in users):
             return layout if kind == "contraction" else _plain(value)
-        if any(not isinstance(u, func.CallOp) for u in users):
+        if any(not isinstance(u, func.CallOp | tensor.ExpandShapeOp) for u in users):
             return layout
         low, high = self._halo(value)
         return layout.with_halo(low, high)
@@ -168,10 +176,13 @@ class _Assigner:
         rank = len(layout_of(value.type).shape)
         low, high = (0,) * rank, (0,) * rank
         for use in value.uses:
-            call = use.operation
-            if not isinstance(call, func.CallOp):
-                continue
-            for a, b in padding_of(self.kernels[call.callee.string_value()], use.index):
+            user = use.operation
+            margins = list[tuple[tuple[int, ...], tuple[int, ...]]]()
+            if isinstance(user, func.CallOp):
+                margins = padding_of(self.kernels[user.callee.string_value()], use.index)
+            elif isinstance(user, tensor.ExpandShapeOp):
+                margins = [halo_through(user, *self._halo(user.result))]
+            for a, b in margins:
                 low = tuple(map(max, low, a))
                 high = tuple(map(max, high, b))
         return low, high
@@ -250,4 +261,3 @@ def _insert_before(op: Operation, user: Operation) -> None:
 
 def _same_block(value: SSAValue, user: Operation) -> bool:
     return isinstance(value.owner, Operation) and value.owner.parent is user.parent
-

@@ -123,7 +123,7 @@ def should_compose(
     Expensive values with several readers stay tensors, which the schedule may pass on in registers; so does what a
     row kernel computes once per row.
     """
-    if reduced_loops(producer) or not is_invertible(output_pairs(producer)[0][1]):
+    if reduced_loops(producer) or _accumulates(producer) or not is_invertible(output_pairs(producer)[0][1]):
         return False
     if len(producer.results) > 1 and not is_copy(producer):
         return False
@@ -141,6 +141,11 @@ def should_compose(
     returned = any(isinstance(r, func.ReturnOp) for r in readers)
     cheap = body_cost(producer.body.block) <= CHEAP and len(producer.inputs) <= CHEAP
     return cheap and not (returned and not is_copy(producer))
+
+
+def _accumulates(op: linalg.GenericOp) -> bool:
+    """Whether the body reads what its output tensors start from."""
+    return any(any(True for _ in a.uses) for a in op.body.block.args[len(op.inputs) :])
 
 
 def _is_reduction(op: Operation) -> bool:
@@ -201,4 +206,3 @@ def _host_step(piece: Piece, inputs: list[SSAValue]) -> Operation:
     copy = piece.op.clone()
     copy.operands = inputs
     return copy
-

@@ -129,9 +129,7 @@ def assign_offsets(slots: list[_Slot]) -> int:
     """
     placed: list[_Slot] = []
     for slot in sorted(slots, key=lambda s: (-s.size, s.interval.start)):
-        neighbours = sorted(
-            (p for p in placed if p.interval.overlaps(slot.interval)), key=lambda p: p.offset
-        )
+        neighbours = sorted((p for p in placed if p.interval.overlaps(slot.interval)), key=lambda p: p.offset)
         slot.offset = _tightest_gap(slot.size, neighbours)
         placed.append(slot)
     return max((s.offset + s.size for s in placed), default=0)

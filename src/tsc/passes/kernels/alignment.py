@@ -13,7 +13,9 @@ LoopMap = dict[int, AffineExpr]
 """For each loop of a generic, the root loop it is, or the constant 0 for a loop of one iteration."""
 
 
-def align(generics: Sequence[linalg.GenericOp], root: linalg.GenericOp) -> dict[linalg.GenericOp, LoopMap] | None:
+def align(
+    generics: Sequence[linalg.GenericOp], root: linalg.GenericOp
+) -> dict[linalg.GenericOp, LoopMap] | None:
     """For every generic, its loops in terms of those of `root`; None where they do not correspond."""
     sizes = loop_sizes(root)
     zero = AffineExpr.constant(0)
@@ -50,7 +52,9 @@ def _shared(
     return found
 
 
-def _match(op: linalg.GenericOp, done: dict[linalg.GenericOp, LoopMap], sizes: Sequence[int]) -> LoopMap | None:
+def _match(
+    op: linalg.GenericOp, done: dict[linalg.GenericOp, LoopMap], sizes: Sequence[int]
+) -> LoopMap | None:
     """Loops that index a shared tensor like a loop of an aligned generic are that loop."""
     shared = _shared(op, done)
     if not shared:
@@ -107,5 +111,6 @@ def _as_root(expression: AffineExpr, loops: LoopMap) -> AffineExpr | None:
 
 
 def reduced_loops(op: linalg.GenericOp) -> list[int]:
-    """The reduction loops of a generic."""
-    return [d for d, t in enumerate(op.iterator_types.data) if t.data is IteratorType.REDUCTION]
+    """The reduction loops of a generic; one of a single iteration reduces nothing."""
+    reductions = [d for d, t in enumerate(op.iterator_types.data) if t.data is IteratorType.REDUCTION]
+    return [d for d in reductions if loop_sizes(op)[d] != 1] if reductions else []

@@ -32,7 +32,8 @@ class Form:
         order = [*self.kept, *self.reduced]
         position = {d: AffineExpr.dimension(n) for n, d in enumerate(order)}
         dims = {
-            own: position[e.position] if isinstance(e, AffineDimExpr) else e for own, e in self.loops[op].items()
+            own: position[e.position] if isinstance(e, AffineDimExpr) else e
+            for own, e in self.loops[op].items()
         }
         used = {e.position for e in dims.values() if isinstance(e, AffineDimExpr)}
         count = len(order) if used - set(range(len(self.kept))) else len(self.kept)

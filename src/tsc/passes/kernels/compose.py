@@ -79,11 +79,15 @@ def is_invertible(map_: AffineMap) -> bool:
     return constant and sorted(dims) == list(range(map_.num_dims))
 
 
-def compose(producer: linalg.GenericOp, result: int, consumer: linalg.GenericOp, position: int) -> linalg.GenericOp:
+def compose(
+    producer: linalg.GenericOp, result: int, consumer: linalg.GenericOp, position: int
+) -> linalg.GenericOp:
     """`consumer` with its input `position` (result `result` of the parallel `producer`) computed in its body."""
     through = input_pairs(consumer)[position][1]
     out_map = output_pairs(producer)[result][1]
-    dims = {e.position: through.results[n] for n, e in enumerate(out_map.results) if isinstance(e, AffineDimExpr)}
+    dims = {
+        e.position: through.results[n] for n, e in enumerate(out_map.results) if isinstance(e, AffineDimExpr)
+    }
     moved = [
         (v, AffineMap(through.num_dims, 0, tuple(substitute(e, dims) for e in m.results)))
         for v, m in input_pairs(producer)
@@ -162,7 +166,9 @@ def index_value(body: Block, expression: AffineExpr) -> SSAValue:
     return op.results[0]
 
 
-def renumber(op: linalg.GenericOp, dims: dict[int, AffineExpr], count: int, order: Sequence[Attribute]) -> linalg.GenericOp:
+def renumber(
+    op: linalg.GenericOp, dims: dict[int, AffineExpr], count: int, order: Sequence[Attribute]
+) -> linalg.GenericOp:
     """The same generic over `count` loops: its loop ``d`` is ``dims[d]``; `order` are the new iterator types."""
 
     def moved(pairs: Sequence[tuple[SSAValue, AffineMap]]) -> list[tuple[SSAValue, AffineMap]]:
@@ -186,5 +192,3 @@ def replace_input(op: linalg.GenericOp, position: int, value: SSAValue, map_: Af
 def _joined(first: StringAttr | None, second: StringAttr | None) -> StringAttr | None:
     names = [d.data for d in (first, second) if d is not None and d.data]
     return StringAttr(" ".join(dict.fromkeys(" ".join(names).split(" ")))) if names else None
-
-

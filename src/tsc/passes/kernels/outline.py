@@ -50,8 +50,8 @@ def _reads_padding_in_place(user: Operation, pad: tensor.PadOp) -> bool:
     if any(margin < 0 for margin in (*pad.static_low.get_values(), *pad.static_high.get_values())):
         return False
     stage = read_stage(user)
-    padded = [i for i in stage.inputs if i.padding is not None and i.value is pad.source]
-    return bool(padded) and all(i.padding.is_zero or clampable(stage, i) for i in padded if i.padding)
+    padded = [i for i, v in zip(stage.inputs, user.inputs, strict=True) if v is pad.result]
+    return all(i.padding is not None and (i.padding.is_zero or clampable(stage, i)) for i in padded)
 
 
 def group_ops(block: Block) -> list[Group | Operation]:

@@ -180,7 +180,9 @@ def _contraction(
     results = tuple(_columns_last(model, r, contraction) for r in model.results)
     if not fixed[contraction.weights.value] and contraction.count(contraction.rows) < FEW_ROWS:
         plain = tuple(_plain(r) for r in model.results)
-        return Preferences((None,) * len(known), plain, "row" if contraction.data.padding is None else "contraction")
+        return Preferences(
+            (None,) * len(known), plain, "row" if contraction.data.padding is None else "contraction"
+        )
     data = _data_layout(contraction, known[contraction.data.value])
     panels = panels_for(contraction, data, results[0], stage, target)
     arguments: list[Layout | None] = []
@@ -197,7 +199,9 @@ def _contraction(
 def choose_weights(model: KernelModel, fixed: dict[SSAValue, bool]) -> Contraction:
     """The roles of the operands: constant weights if there are any, else so that the last result dim is a column."""
     (stage,) = model.reductions
-    last = next((e.position for e in reversed(stage.outputs[0].map.results) if isinstance(e, AffineDimExpr)), None)
+    last = next(
+        (e.position for e in reversed(stage.outputs[0].map.results) if isinstance(e, AffineDimExpr)), None
+    )
     options = [contraction_of(stage, d) for d in (last, None, *stage.kept)]
     found = [c for c in options if c is not None]
     found.sort(key=lambda c: not fixed.get(c.weights.value, False))
@@ -205,24 +209,32 @@ def choose_weights(model: KernelModel, fixed: dict[SSAValue, bool]) -> Contracti
 
 
 def _columns_last(model: KernelModel, result: SSAValue, contraction: Contraction) -> Layout:
-    """Dims in logical order, but those of the columns at the end."""
+    """Dims in logical order, but those of the columns at the end; a convolution's groups stand before its columns."""
     output = next(o for s in model.stages for o in s.outputs if o.value is result)
-    columns = [d for d, e in enumerate(output.map.results) if _loops(e) & set(contraction.columns)]
     rank = len(output.map.results)
-    return _plain(result).with_order([*(d for d in range(rank) if d not in columns), *columns])
+    columns = [d for d, e in enumerate(output.map.results) if _loops(e) & set(contraction.columns)]
+    groups = [d for d, e in enumerate(output.map.results) if _loops(e) & set(contraction.batch)]
+    moved = [*(groups if is_convolution(contraction) else ()), *columns]
+    return _plain(result).with_order([*(d for d in range(rank) if d not in moved), *moved])
+
+
+def is_convolution(contraction: Contraction) -> bool:
+    """Whether a window moves over the data."""
+    return any(len(_loops(e)) > 1 for e in contraction.data.map.results)
 
 
 def _data_layout(contraction: Contraction, given: Layout) -> Layout:
     """A convolution's data: channels last unless there are few; other data stays as it is. The halo is added."""
     data, depth = contraction.data, set(contraction.depth)
     plain = _plain(data.value)
-    mixed = any(len(_loops(e)) > 1 for e in data.map.results)
     channels = [d for d, e in enumerate(data.map.results) if _loops(e) and _loops(e) <= depth]
+    groups = [d for d, e in enumerate(data.map.results) if _loops(e) and _loops(e) <= set(contraction.batch)]
     layout = plain.with_order(given.order)
-    is_image = mixed or len(data.map.results) > 3 and channels and channels[-1] != len(data.map.results) - 1
+    last = len(data.map.results) - 1
+    is_image = is_convolution(contraction) or (last >= 3 and bool(channels) and channels[-1] != last)
     if is_image and given.is_row_major and prod(plain.shape[d] for d in channels) > FEW_CHANNELS:
-        rest = [d for d in range(len(plain.shape)) if d not in channels]
-        layout = plain.with_order([*rest, *channels])
+        moved = [*(groups if is_convolution(contraction) else ()), *channels]
+        layout = plain.with_order([*(d for d in range(len(plain.shape)) if d not in moved), *moved])
     return with_padding(layout, data)
 
 
@@ -235,7 +247,9 @@ def panels_for(
     writes = address_of(stage.outputs[0].map, result.strides, 0, stage.sizes).strides
     loops = {d: e.position for d, e in enumerate(maps) if isinstance(e, AffineDimExpr)}
     batch = tuple(d for d, loop in loops.items() if loop in contraction.batch)
-    columns = sorted((d for d, p in loops.items() if p in contraction.columns), key=lambda d: (-writes[loops[d]], d))
+    columns = sorted(
+        (d for d, p in loops.items() if p in contraction.columns), key=lambda d: (-writes[loops[d]], d)
+    )
     depth = [d for d in range(len(maps)) if d not in batch and d not in columns]
     depth.sort(key=lambda d: (-reads[loops[d]] if d in loops else -(1 << 62), d))
     element = stage.body.args[-1].type

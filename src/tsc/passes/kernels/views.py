@@ -9,14 +9,39 @@ def view_layout(layout: Layout, op: tensor.CollapseShapeOp | tensor.ExpandShapeO
     """The layout of the result of `op` over the memory of its operand, or None where elements would have to move."""
     plain = layout_of(op.result.type)
     result = Layout.row_major(plain.shape, plain.element)
-    if layout.panels is not None or layout.has_halo:
+    groups = [[i.value.data for i in group.data] for group in op.reassociation.data]
+    if layout.panels is not None:
         return None
     if layout.is_row_major:
         return result
-    groups = [[i.value.data for i in group.data] for group in op.reassociation.data]
     if isinstance(op, tensor.ExpandShapeOp):
-        return result.with_order([d for source in layout.order for d in groups[source]])
-    return _collapsed(layout, result, groups)
+        return _expanded(layout, result, groups)
+    return _collapsed(layout, result, groups) if not layout.has_halo else None
+
+
+def _expanded(layout: Layout, result: Layout, groups: list[list[int]]) -> Layout | None:
+    """A halo must be around dims that stay whole."""
+    low, high = ([0] * len(result.shape) for _ in range(2))
+    for source, group in enumerate(groups):
+        if not layout.low[source] and not layout.high[source]:
+            continue
+        if len(group) != 1:
+            return None
+        low[group[0]], high[group[0]] = layout.low[source], layout.high[source]
+    order = [d for source in layout.order for d in groups[source]]
+    return result.with_order(order).with_halo(low, high)
+
+
+def halo_through(
+    op: tensor.CollapseShapeOp | tensor.ExpandShapeOp, low: tuple[int, ...], high: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The halo the operand of a reshape needs so that its result has this one (none where dims are split or joined)."""
+    groups = [[i.value.data for i in group.data] for group in op.reassociation.data]
+    rank = len(layout_of(op.src.type).shape)
+    if not isinstance(op, tensor.ExpandShapeOp):
+        return (0,) * rank, (0,) * rank
+    whole = [group[0] if len(group) == 1 else None for group in groups]
+    return tuple(0 if d is None else low[d] for d in whole), tuple(0 if d is None else high[d] for d in whole)
 
 
 def _collapsed(layout: Layout, result: Layout, groups: list[list[int]]) -> Layout | None:

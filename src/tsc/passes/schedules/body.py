@@ -88,7 +88,9 @@ def evaluate_index(builder: LoopBuilder, expression: AffineExpr, dims: Sequence[
         case AffineBinaryOpExpr(rhs=AffineConstantExpr(value=factor)):
             return _by_constant(expression.kind, evaluate_index(builder, expression.lhs, dims), factor)
         case _:
-            raise CodegenError(f"index map: requires sums, and products or quotients by constants; got {expression}")
+            raise CodegenError(
+                f"index map: requires sums, and products or quotients by constants; got {expression}"
+            )
 
 
 def _by_constant(kind: AffineBinaryOpKind, value: Index, factor: int) -> Index:
@@ -290,7 +292,9 @@ def computed_bits(stages: Sequence[Stage]) -> int:
     types: set[Attribute] = set()
     for stage in stages:
         types.update(a.type for a in stage.body.args)
-        types.update(r.type for op in stage.body.ops for r in op.results if not isinstance(op, linalg.IndexOp))
+        types.update(
+            r.type for op in stage.body.ops for r in op.results if not isinstance(op, linalg.IndexOp)
+        )
     widths = sorted({_bits(t) for t in types} - {1})
     return next((w for w in widths if w >= 32), widths[-1] if widths else 8)
 

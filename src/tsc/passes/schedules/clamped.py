@@ -49,9 +49,7 @@ def _never_wins(number: float, is_low: bool, type_: object) -> bool:
     return number <= -extreme if is_low else number >= extreme
 
 
-def clamped_index(
-    builder: LoopBuilder, operand: Operand, layout: Layout, dims: Sequence[Index]
-) -> Index:
+def clamped_index(builder: LoopBuilder, operand: Operand, layout: Layout, dims: Sequence[Index]) -> Index:
     """The flat index of the element at `dims` (stage loops), padded dims clamped into the data."""
     padding = operand.padding
     assert padding is not None

@@ -66,7 +66,8 @@ def _read_pad(op: tensor.PadOp) -> tuple[list[Part], SSAValue]:
     low, high = op.static_low.get_values(), op.static_high.get_values()
     start = tuple(max(0, -a) for a in low)
     sizes = tuple(
-        max(0, n - s - max(0, -b)) for n, s, b in zip(shape, start, high, strict=True)  # pyright: ignore
+        max(0, n - s - max(0, -b))
+        for n, s, b in zip(shape, start, high, strict=True)  # pyright: ignore
     )
     last = op.region.block.last_op
     assert last is not None
@@ -87,7 +88,9 @@ class Copy:
     def create(kernel: KernelBuilder, result: SSAValue, part: Part) -> "Copy":
         """Loops in the order of the result's memory."""
         if part.source not in kernel.memory:
-            raise CodegenError(f"{kernel.model.func.sym_name.data}: requires arguments to copy; got a computed tensor")
+            raise CodegenError(
+                f"{kernel.model.func.sym_name.data}: requires arguments to copy; got a computed tensor"
+            )
         memory = (kernel.memory[part.source], kernel.memory[result])
         addresses = [
             Address(
@@ -130,7 +133,9 @@ class ConcatEmitter:
         """One parallel loop over the chunks of all copies."""
         total = sum(c.units * c.unit_cost for c in self.copies)
         steps = [
-            chunk_size(c.units, c.unit_cost, max(1, round(MOST_CHUNKS * c.units * c.unit_cost / max(1, total))))
+            chunk_size(
+                c.units, c.unit_cost, max(1, round(MOST_CHUNKS * c.units * c.unit_cost / max(1, total)))
+            )
             for c in self.copies
         ]
         counts = [-(-c.units // step) for c, step in zip(self.copies, steps, strict=True)]
@@ -191,7 +196,9 @@ def _fill(kernel: KernelBuilder, result: SSAValue, fill: SSAValue) -> None:
     scalar = uniform_value(builder, fill)
     vector, size = builder.broadcast(scalar, lanes), memory.layout.elements
     if memory.layout.has_halo:
-        raise CodegenError(f"{kernel.model.func.sym_name.data}: a filled tensor requires a buffer without halo")
+        raise CodegenError(
+            f"{kernel.model.func.sym_name.data}: a filled tensor requires a buffer without halo"
+        )
     with builder.loop(0, size // lanes * lanes, lanes) as loop:
         builder.store(vector, memory.buffer, loop.index)
     for offset, part in pieces(size % lanes):

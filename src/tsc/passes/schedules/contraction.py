@@ -107,9 +107,7 @@ def plan_contraction(kernel: KernelBuilder) -> ContractionPlan:
     )
     pinned = set[int]().union(*(indexed_loops(s) for s in kernel.model.stages if s is not stage))
     merged = [merge_loops(sizes, [data, *kept], group, pinned) for group in groups]
-    order = LoopOrder(
-        tuple(g for m in merged for g in m.groups), tuple(n for m in merged for n in m.sizes)
-    )
+    order = LoopOrder(tuple(g for m in merged for g in m.groups), tuple(n for m in merged for n in m.sizes))
     merged_depth = merge_loops(sizes, [data], _loops(weights_loops, panels.depth), set())
     strides = merged_depth.apply(data).strides
     depth = tuple(DepthLoop(n, s) for n, s in zip(merged_depth.sizes, strides, strict=True))
@@ -119,7 +117,18 @@ def plan_contraction(kernel: KernelBuilder) -> ContractionPlan:
     tile, flat = choose_row_tile(rows, panels.width // lanes, prod(merged_depth.sizes), kernel.target)
     access = Access(kernel.memory[contraction.data.value].buffer, order.apply(data))
     return ContractionPlan(
-        contraction, panels, order, merged[0].sizes, rows, merged[2].sizes, access, depth, lanes, tile, flat, element
+        contraction,
+        panels,
+        order,
+        merged[0].sizes,
+        rows,
+        merged[2].sizes,
+        access,
+        depth,
+        lanes,
+        tile,
+        flat,
+        element,
     )
 
 
@@ -142,7 +151,9 @@ def _packed_contraction(kernel: KernelBuilder, stage: Stage) -> tuple[Contractio
         panels = kernel.memory[contraction.weights.value].layout.panels
         if panels is not None:
             return contraction, panels
-    raise CodegenError(f"{kernel.model.func.sym_name.data}: requires one operand packed into panels; got none")
+    raise CodegenError(
+        f"{kernel.model.func.sym_name.data}: requires one operand packed into panels; got none"
+    )
 
 
 def _loops(expressions: Sequence[AffineExpr], dims: Sequence[int]) -> tuple[int, ...]:
@@ -213,7 +224,9 @@ class ContractionEmitter:
         ):
             batch, row, panel = unflatten(builder, loop.index, shape)
             panels = _range(panel, panel_step, plan.panel_count)
-            self._cell(tuple(unflatten(builder, batch, plan.batch)), _range(row, row_step, units), panels, cut)
+            self._cell(
+                tuple(unflatten(builder, batch, plan.batch)), _range(row, row_step, units), panels, cut
+            )
 
     def _cells(self, units: int, flops: float) -> tuple[int, int]:
         """Into how many ranges rows and panels are cut: enough chunks, and as little read twice as can be."""
@@ -245,7 +258,11 @@ class ContractionEmitter:
             self._tiles(batch, rows, cut, lambda points: self._tile(points, outer.index))
 
     def _tiles(
-        self, batch: tuple[Index, ...], rows: tuple[Index, Index], cut: RowTiles, body: Callable[[Points], None]
+        self,
+        batch: tuple[Index, ...],
+        rows: tuple[Index, Index],
+        cut: RowTiles,
+        body: Callable[[Points], None],
     ) -> None:
         """`body` for every row tile of a cell: the tall ones first, then those with a row less."""
         builder, outer_rows = self.kernel.builder, self.plan.outer_rows
@@ -257,7 +274,11 @@ class ContractionEmitter:
             self._tile_range(outer, (builder.index(0), builder.index(cut.count)), cut, body)
 
     def _tile_range(
-        self, outer: tuple[Index, ...], tiles: tuple[Index, Index], cut: RowTiles, body: Callable[[Points], None]
+        self,
+        outer: tuple[Index, ...],
+        tiles: tuple[Index, Index],
+        cut: RowTiles,
+        body: Callable[[Points], None],
     ) -> None:
         builder, (first, last) = self.kernel.builder, tiles
         if cut.tall:

@@ -85,7 +85,9 @@ class HostLowering:
         """Let the kernel that computes a returned value write it where it is wanted."""
         for value, target in zip(values, targets, strict=True):
             source = _viewed(value)
-            if source in self.destinations or not isinstance(source.owner, func.CallOp | scf.IfOp | scf.ForOp):
+            if source in self.destinations or not isinstance(
+                source.owner, func.CallOp | scf.IfOp | scf.ForOp
+            ):
                 continue
             if layout_of(source.type).is_row_major:
                 self.destinations[source] = target
@@ -172,14 +174,22 @@ class HostLowering:
         return self._add(memref.GetGlobalOp(name, layout.memory_type))
 
     def _named_global(
-        self, hint: str, key: str, initial: Attribute, types: tuple[MemRefType[Attribute], Attribute, Attribute]
+        self,
+        hint: str,
+        key: str,
+        initial: Attribute,
+        types: tuple[MemRefType[Attribute], Attribute, Attribute],
     ) -> str:
         """The name of an equal global, or of a new one."""
         memory, shape, encoding = types
         name, number = hint, 0
         while name in self.globals:
             found = self.globals[name]
-            if found.initial_value == initial and found.attributes["tsc.layout"] == encoding and found.type == memory:
+            if (
+                found.initial_value == initial
+                and found.attributes["tsc.layout"] == encoding
+                and found.type == memory
+            ):
                 return name
             number += 1
             name = f"{hint}.{number}"

@@ -46,9 +46,7 @@ class KernelBuilder:
         block = function.body.block
         for argument, value in zip(block.args, tensors, strict=True):
             argument.name_hint = value.name_hint
-        memory = {
-            v: Memory(a, layout) for v, a, layout in zip(tensors, block.args, layouts, strict=True)
-        }
+        memory = {v: Memory(a, layout) for v, a, layout in zip(tensors, block.args, layouts, strict=True)}
         return KernelBuilder(model, target, function, LoopBuilder(block), memory)
 
     def finish(self) -> func.FuncOp:
@@ -63,7 +61,9 @@ class KernelBuilder:
         """Where `operand` is read or written in memory, over the loops of its stage."""
         layout = self.memory[operand.value].layout
         if layout.panels is not None:
-            raise CodegenError(f"{self.model.func.sym_name.data}: packed panels are read by contractions alone")
+            raise CodegenError(
+                f"{self.model.func.sym_name.data}: packed panels are read by contractions alone"
+            )
         padding = operand.padding
         if padding is not None and not (padding.is_zero and layout.covers(padding.low, padding.high)):
             raise CodegenError(f"{self.model.func.sym_name.data}: requires a halo for the pad; got none")

@@ -43,9 +43,7 @@ class MicroKernel:
         """The type of an accumulator."""
         return VectorType(self.element, [self.lanes])
 
-    def run(
-        self, rows: Sequence[Index], weights: Index, initial: Sequence[SSAValue]
-    ) -> list[SSAValue]:
+    def run(self, rows: Sequence[Index], weights: Index, initial: Sequence[SSAValue]) -> list[SSAValue]:
         """The accumulators (row by row) after the whole depth; `rows` are where the data of each row starts."""
         ways = self.tile.ways if self._splits() else 1
         zero = self.builder.broadcast(self.builder.zero(self.element), self.lanes)
@@ -54,7 +52,9 @@ class MicroKernel:
         count = len(initial)
         result = sums[:count]
         for way in range(1, ways):
-            result = [self._add(a, b) for a, b in zip(result, sums[way * count : (way + 1) * count], strict=True)]
+            result = [
+                self._add(a, b) for a, b in zip(result, sums[way * count : (way + 1) * count], strict=True)
+            ]
         return result
 
     def _splits(self) -> bool:

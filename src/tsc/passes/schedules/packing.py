@@ -23,7 +23,9 @@ def schedule_pack(model: KernelModel, target: Target) -> func.FuncOp:
     if panels is None or source.layout.panels is not None:
         raise CodegenError(f"{model.func.sym_name.data}: requires a plain argument and a packed result")
     address = Address(source.layout.base, source.layout.strides)
-    groups = [merge_loops(shape, [address], dims, set()) for dims in (panels.batch, panels.columns, panels.depth)]
+    groups = [
+        merge_loops(shape, [address], dims, set()) for dims in (panels.batch, panels.columns, panels.depth)
+    ]
     order = LoopOrder(tuple(g for m in groups for g in m.groups), tuple(n for m in groups for n in m.sizes))
     sizes = tuple(m.sizes for m in groups)
     access = Access(source.buffer, order.apply(address))
@@ -120,4 +122,3 @@ class PackEmitter:
             for offset, part in pieces(count):
                 zero = builder.broadcast(builder.zero(element), part)
                 builder.store(zero, self.target.buffer, start + loop.index * self.width + offset)
-

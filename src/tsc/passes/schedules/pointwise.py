@@ -79,7 +79,9 @@ class PointEmitter:
         """An emitter of the body of `stage` at `point`."""
         builder = self.kernel.builder
         dims = self.frame.stage_dims(point.dims, len(stage.sizes), builder)
-        return BodyEmitter(builder, point.lanes, dims, self.frame.own_loop(point.vector_loop), self.kernel.memory)
+        return BodyEmitter(
+            builder, point.lanes, dims, self.frame.own_loop(point.vector_loop), self.kernel.memory
+        )
 
     def arguments(
         self, number: int, point: Point, live: dict[SSAValue, SSAValue], loaded: dict[Access, SSAValue]
@@ -198,7 +200,9 @@ def _nested_loops(kernel: KernelBuilder, emitter: PointEmitter, sizes: tuple[int
             _row(kernel, emitter, (*dims, middle.index), sizes[-1], lanes)
 
 
-def _row(kernel: KernelBuilder, emitter: PointEmitter, outer: tuple[Index, ...], size: int, lanes: int) -> None:
+def _row(
+    kernel: KernelBuilder, emitter: PointEmitter, outer: tuple[Index, ...], size: int, lanes: int
+) -> None:
     step = lanes * UNROLL if size >= 2 * lanes * UNROLL else lanes
     whole = size // step * step
     with kernel.builder.loop(0, whole, step) as loop:
@@ -263,5 +267,3 @@ def _product(sizes: Sequence[int]) -> int:
     for size in sizes:
         result *= size
     return result
-
-

@@ -28,7 +28,9 @@ KINDS: dict[type[Operation], str] = {
     arith.XOrIOp: "xor",
 }
 """`vector.reduction` kind of each combining op."""
-IDEMPOTENT = frozenset({"maximumf", "minimumf", "maxnumf", "minnumf", "maxsi", "minsi", "maxui", "minui", "and", "or"})
+IDEMPOTENT = frozenset(
+    {"maximumf", "minimumf", "maxnumf", "minnumf", "maxsi", "minsi", "maxui", "minui", "and", "or"}
+)
 """Kinds for which taking a value twice changes nothing."""
 
 
@@ -51,7 +53,9 @@ class Combiner:
             number = {"add": 0.0, "mul": 1.0}.get(self.kind, -inf if self.kind.startswith("max") else inf)
             return builder.constant(FloatAttr(number, element), element)  # pyright: ignore
         assert isinstance(element, IntegerType)
-        return builder.constant(IntegerAttr(_neutral_integer(self.kind, element.width.data), element), element)
+        return builder.constant(
+            IntegerAttr(_neutral_integer(self.kind, element.width.data), element), element
+        )
 
 
 def _neutral_integer(kind: str, bits: int) -> int:

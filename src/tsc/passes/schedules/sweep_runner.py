@@ -55,14 +55,19 @@ class SweepRunner:
         return result
 
     def _accumulate(
-        self, row: tuple[Index, ...], inner: tuple[int, ...], combiners: list[Combiner], starts: list[SSAValue]
+        self,
+        row: tuple[Index, ...],
+        inner: tuple[int, ...],
+        combiners: list[Combiner],
+        starts: list[SSAValue],
     ) -> list[SSAValue]:
         """Carried through the loops: one scalar per reduction, then one vector for each of several copies."""
         builder, lanes, count = self.kernel.builder, self.lanes, len(combiners)
         copies = max(1, min(ACCUMULATORS, inner[-1] // (2 * lanes)))
         copies = 1 << (copies.bit_length() - 1)
         neutral = [
-            builder.broadcast(c.neutral(builder, s.type), lanes) for c, s in zip(combiners, starts, strict=True)
+            builder.broadcast(c.neutral(builder, s.type), lanes)
+            for c, s in zip(combiners, starts, strict=True)
         ]
         carried = self._outer_loops(row, (), inner, [*starts, *neutral * copies], combiners)
         totals: list[SSAValue] = []
@@ -162,9 +167,16 @@ class SweepRunner:
         return values
 
     def _record(
-        self, number: int, stage: Stage, results: Sequence[SSAValue], at: Point, live: dict[SSAValue, SSAValue]
+        self,
+        number: int,
+        stage: Stage,
+        results: Sequence[SSAValue],
+        at: Point,
+        live: dict[SSAValue, SSAValue],
     ) -> None:
-        for position, (output, value) in enumerate(zip(stage.outputs, results, strict=True), len(stage.inputs)):
+        for position, (output, value) in enumerate(
+            zip(stage.outputs, results, strict=True), len(stage.inputs)
+        ):
             live[output.value] = value
             access = self.emitter.frame.accesses.get((number, position))
             if access is not None:

@@ -52,7 +52,9 @@ def arrange_sweeps(model: KernelModel, row_size: int) -> Arrangement:
     stored = {*kept, *model.results}
     sweeps: list[Sweep] = []
     for level in range(max(levels.values()) + 1):
-        roots = [n for n, at in levels.items() if at == level and n not in narrow and _is_root(model, n, stored)]
+        roots = [
+            n for n, at in levels.items() if at == level and n not in narrow and _is_root(model, n, stored)
+        ]
         needed = _closure(model, roots, producers, levels, stored, level)
         wide = tuple(model.stages[n] for n in sorted(needed) if n not in narrow)
         after = tuple(model.stages[n] for n in sorted(narrow) if levels[n] == level)
@@ -117,15 +119,23 @@ def _closure(
     return needed
 
 
-def _kept(model: KernelModel, levels: dict[int, int], narrow: set[int], row_size: int) -> tuple[SSAValue, ...]:
+def _kept(
+    model: KernelModel, levels: dict[int, int], narrow: set[int], row_size: int
+) -> tuple[SSAValue, ...]:
     kept: list[SSAValue] = []
     for number, stage in enumerate(model.stages):
         if not stage.is_parallel or number in narrow or body_cost(stage.body) <= RECOMPUTED:
             continue
         for output in stage.outputs:
-            readers = [n for n, s in enumerate(model.stages) if any(o.value is output.value for o in s.inputs)]
+            readers = [
+                n for n, s in enumerate(model.stages) if any(o.value is output.value for o in s.inputs)
+            ]
             later = any(levels[n] > levels[number] for n in readers)
-            if later and output.value not in model.results and _bytes(output.value, row_size) <= MOST_KEPT_BYTES:
+            if (
+                later
+                and output.value not in model.results
+                and _bytes(output.value, row_size) <= MOST_KEPT_BYTES
+            ):
                 kept.append(output.value)
     return tuple(kept)
 

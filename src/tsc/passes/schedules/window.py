@@ -108,7 +108,10 @@ class WindowEmitter:
         builder, lanes, size = self.kernel.builder, self.lanes, self.kept[0]
         vectors = max(1, min(8, size // lanes))
         step = vectors * lanes
-        with self.kernel.chunks(size // step, cost * step) as (first, last), builder.loop(first, last) as loop:
+        with (
+            self.kernel.chunks(size // step, cost * step) as (first, last),
+            builder.loop(first, last) as loop,
+        ):
             self.block.emit((loop.index * step,), Block(1, vectors, lanes))
         done = size // step * step
         for start in range(done, size - size % lanes, lanes):
@@ -179,5 +182,3 @@ def _accesses(
                 epilogue[number, position] = access(operand, other.sizes)
     returned = {o.value: access(o, stage.sizes) for o in stage.outputs if o.value in kernel.memory}
     return (inputs, epilogue), returned
-
-

@@ -1,0 +1,127 @@
+"""What is known of an IR value: the Python constant it is, the spec of its tensor, and whether anything may change it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xdsl.ir import Block, Operation, Region, SSAValue
+
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.constants import ConstantPool, literal_array
+from tsc.dialects.torch_ops import (
+    ConstantOp,
+    DerefineOp,
+    PrimListConstructOp,
+    PrimTupleConstructOp,
+    PrimUncheckedCastOp,
+    ValueTensorLiteralOp,
+)
+from tsc.ops.registry import TensorSpec
+
+UNKNOWN: Any = object()
+"""What `constant_of` gives when the value is not a constant."""
+
+
+def constant_of(value: SSAValue, pool: ConstantPool | None = None) -> Any:
+    """The Python value (or, given a `pool`, the array) that `value` certainly is; `UNKNOWN` otherwise."""
+    owner = value.owner
+    if isinstance(owner, ConstantOp):
+        return owner.python_value
+    if isinstance(owner, (DerefineOp, PrimUncheckedCastOp)):
+        return constant_of(owner.operands[0], pool)
+    if isinstance(owner, PrimListConstructOp) and not is_list_mutated(value):
+        return _all(owner, pool, list)
+    if isinstance(owner, PrimTupleConstructOp):
+        return _all(owner, pool, tuple)
+    if pool is not None and isinstance(owner, ValueTensorLiteralOp):
+        return literal_array(pool, owner)
+    return UNKNOWN
+
+
+def _all(owner: Operation, pool: ConstantPool | None, kind: type) -> Any:
+    parts = [constant_of(o, pool) for o in owner.operands]
+    return UNKNOWN if any(p is UNKNOWN for p in parts) else kind(parts)
+
+
+def argument_of(value: SSAValue) -> Any:
+    """What inference sees of an operand: a spec, a list of specs, a Python constant; `UNKNOWN` where that is not enough."""
+    kind = value.type
+    if isinstance(kind, tt.TensorType):
+        spec = spec_of_type(kind)
+        return UNKNOWN if spec is None else spec
+    if isinstance(kind, (tt.ListType, tt.OptionalType, tt.TupleType)):
+        owner = value.owner
+        if isinstance(owner, (DerefineOp, PrimUncheckedCastOp)):
+            return argument_of(owner.operands[0])
+        if isinstance(owner, PrimListConstructOp) and not is_list_mutated(value):
+            parts = [argument_of(o) for o in owner.operands]
+            return UNKNOWN if any(p is UNKNOWN for p in parts) else parts
+    return constant_of(value)
+
+
+def spec_of_type(kind: tt.TensorType) -> TensorSpec | None:
+    """The spec of a fully known tensor type, else None."""
+    if not kind.is_static:
+        return None
+    assert kind.sizes is not None and kind.dtype is not None
+    return TensorSpec(kind.sizes, kind.dtype)
+
+
+def type_of_spec(spec: TensorSpec) -> tt.ValueTensorType:
+    """The value type of a spec."""
+    return tt.ValueTensorType.of(spec.shape, spec.dtype)
+
+
+def writes_operand(op: Operation, index: int) -> bool:
+    """Whether `op` may write to its operand `index`."""
+    if isinstance(op, AtenOp):
+        arguments = op.schema.arguments
+        return index < len(arguments) and arguments[index].is_written
+    return False
+
+
+def writes_anything(op: Operation) -> bool:
+    """Whether `op` may write to one of its operands."""
+    return isinstance(op, AtenOp) and op.schema.mutates
+
+
+def is_list_mutated(value: SSAValue) -> bool:
+    """Whether a list may change after it was made: it is written, or escapes in a function that writes any list at all."""
+    escapes = False
+    for use in value.uses:
+        if writes_operand(use.operation, use.index):
+            return True
+        if not isinstance(use.operation, AtenOp) or use.operation.schema.aliases:
+            escapes = True
+    return escapes and _writes_lists(_function_of(value))
+
+
+def _function_of(value: SSAValue) -> Operation | None:
+    owner = value.owner
+    node: Any = owner if isinstance(owner, Operation) else owner.parent_op()
+    while node is not None and node.name != "func.func":
+        node = node.parent_op()
+    return node
+
+
+def _writes_lists(function: Operation | None) -> bool:
+    if function is None:
+        return True
+    for op in function.walk():
+        if writes_anything(op) and any(
+            writes_operand(op, i) and isinstance(o.type, (tt.ListType, tt.DictType)) for i, o in enumerate(op.operands)
+        ):
+            return True
+    return False
+
+
+def is_inside(op: Operation, region: Region) -> bool:
+    """Whether `op` lies (at any depth) in `region`."""
+    block: Block | None = op.parent
+    while block is not None:
+        if block.parent is region:
+            return True
+        outer = block.parent_op()
+        block = outer.parent if outer is not None else None
+    return False

@@ -1,0 +1,92 @@
+"""Layers with constant weights: which operation is one, where its weights are, and how to exchange them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from xdsl.ir import Operation, SSAValue
+
+from tsc.analysis.values import constant_of
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.constants import ConstantPool, literal, literal_array
+from tsc.dialects.torch_ops import DerefineOp, NonValueTensorLiteralOp, PrimUncheckedCastOp, ValueTensorLiteralOp
+
+CONVOLUTIONS = frozenset(
+    (
+        "aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::_convolution", "aten::convolution", "aten::conv1d.padding",
+        "aten::conv2d.padding", "aten::conv3d.padding", "aten::_convolution.deprecated",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A convolution or linear layer: the operation and the places of its weight and bias."""
+
+    op: AtenOp
+    channel_axis: int
+    """The axis of the weight that counts output channels."""
+
+    @property
+    def weight(self) -> SSAValue:
+        """The weight operand."""
+        return self.op.argument("weight")
+
+    @property
+    def bias(self) -> SSAValue:
+        """The bias operand (perhaps None)."""
+        return self.op.argument("bias")
+
+
+def convolution_of(value: SSAValue) -> Layer | None:
+    """The (not transposed) convolution that computes `value`."""
+    op = value.owner
+    if not isinstance(op, AtenOp) or op.schema.full_name not in CONVOLUTIONS:
+        return None
+    if "transposed" in op.positions and constant_of(op.argument("transposed")) is not False:
+        return None
+    return Layer(op, 0)
+
+
+def linear_of(value: SSAValue) -> Layer | None:
+    """The linear layer that computes `value`."""
+    op = value.owner
+    return Layer(op, 0) if isinstance(op, AtenOp) and op.schema.full_name == "aten::linear" else None
+
+
+def constant_array(value: SSAValue, pool: ConstantPool) -> np.ndarray[Any, Any] | None:
+    """The array of a tensor constant, looking through casts; None when it is no constant."""
+    owner = value.owner
+    while isinstance(owner, (DerefineOp, PrimUncheckedCastOp)):
+        owner = owner.operands[0].owner
+    if isinstance(owner, (NonValueTensorLiteralOp, ValueTensorLiteralOp)):
+        return literal_array(pool, owner)
+    return None
+
+
+def only_user(value: SSAValue, op: Operation) -> bool:
+    """Whether `op` alone uses `value`, once."""
+    uses = list(value.uses)
+    return len(uses) == 1 and uses[0].operation is op
+
+
+def replace_weights(layer: Layer, pool: ConstantPool, weight: np.ndarray[Any, Any], bias: np.ndarray[Any, Any]) -> None:
+    """Give a layer new constant weights."""
+    builder = TorchBuilder(before=layer.op)
+    operands = list(layer.op.operands)
+    for name, array in (("weight", weight), ("bias", bias)):
+        old = operands[layer.op.positions[name]]
+        mutable = not isinstance(layer.weight.owner, ValueTensorLiteralOp)
+        hint = _key(old) or f"{_key(layer.weight) or 'folded'}_{name}"
+        made = builder.insert(literal(pool, f"{hint}.folded", array, mutable=mutable)).results[0]
+        made.name_hint = old.name_hint
+        operands[layer.op.positions[name]] = made
+    layer.op.operands = operands
+
+
+def _key(value: SSAValue) -> str | None:
+    owner = value.owner
+    return owner.resource_key if isinstance(owner, (NonValueTensorLiteralOp, ValueTensorLiteralOp)) else None

@@ -1,0 +1,151 @@
+"""Assembles the `torch` stage: classes, one ``torch.nn_module`` per live object with its slots, and the functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr
+from xdsl.dialects.func import CallOp
+from xdsl.ir import Block, Region, SSAValue
+
+from tsc.dialects import torch_ops as ops
+from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.constants import ConstantPool, literal, literal_array
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import NotSupportedError
+from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject, Unit
+
+
+def assemble(unit: Unit, pool: ConstantPool, entries: Iterable[Function], root: ScriptObject | None) -> ModuleOp:
+    """The module of `entries` and everything they reach; `root` is the object their ``self`` is."""
+    functions = reachable(unit, entries)
+    graph = _ObjectGraph(unit, pool)
+    if root is not None:
+        graph.object(root, "")
+    block = Block([graph.class_op(cls) for cls in graph.classes.values()])
+    for op in list(graph.block.ops):
+        op.detach()
+        block.add_op(op)
+    for function in functions:
+        assert function.op is not None
+        copy = function.op.clone()
+        _adopt_literals(unit, pool, copy)
+        block.add_op(copy)
+    return ModuleOp(Region(block))
+
+
+def reachable(unit: Unit, entries: Iterable[Function]) -> list[Function]:
+    """`entries` and all functions they call, in the order of first mention."""
+    found: dict[str, Function] = {}
+    pending = list(entries)
+    while pending:
+        function = pending.pop(0)
+        if function.name in found or function.op is None:
+            continue
+        found[function.name] = function
+        for op in function.op.walk():
+            if isinstance(op, CallOp):
+                pending.append(unit.functions[op.callee.root_reference.data])
+            elif isinstance(op, ops.PrimCallMethodOp):
+                receiver = op.operands[0].type
+                method = unit.class_named(receiver.data).method(op.method)  # pyright: ignore
+                if method is not None:
+                    pending.append(method)
+    return list(found.values())
+
+
+def _adopt_literals(unit: Unit, pool: ConstantPool, function: Any) -> None:
+    """Tensor constants of the code, moved from the unit's pool into the module's."""
+    for op in function.walk():
+        if isinstance(op, (ops.NonValueTensorLiteralOp, ops.ValueTensorLiteralOp)) and op.resource_key is not None:
+            mutable = isinstance(op, ops.NonValueTensorLiteralOp)
+            adopted = literal(pool, op.resource_key, literal_array(unit.pool, op), mutable=mutable)
+            op.attributes["value"] = adopted.attributes["value"]
+
+
+class _ObjectGraph:
+    def __init__(self, unit: Unit, pool: ConstantPool) -> None:
+        self.unit = unit
+        self.pool = pool
+        self.block = Block()
+        self.builder = TorchBuilder(self.block)
+        self.classes: dict[str, Class] = {}
+        self.values: dict[int, SSAValue] = {}
+
+    def object(self, held: ScriptObject, path: str) -> SSAValue:
+        """The ``nn_module`` of an object, made once."""
+        if id(held) in self.values:
+            return self.values[id(held)]
+        cls = held.cls
+        self.classes[cls.name] = cls
+        slots = Block()
+        for name, kind in cls.attributes.items():
+            if name not in held.attributes:
+                continue
+            value = self.value(held.attributes[name], kind, f"{path}.{name}" if path else name)
+            slots.add_op(ops.SlotOp.create(operands=[value], attributes={"name": StringAttr(name)}))
+        kind = tt.ModuleType(cls.name) if cls.kind == "module" else tt.ClassType(cls.name)
+        made = self.builder.create(ops.NnModuleOp, [], [kind], regions=[Region(slots)]).results[0]
+        made.name_hint = (path or "root").replace(".", "_")
+        self.values[id(held)] = made
+        return made
+
+    def value(self, held: Any, kind: TorchType, path: str) -> SSAValue:
+        """A held value as an IR value of exactly type `kind`."""
+        made = self._plain(held, kind, path)
+        if made.type is kind or isinstance(kind, tt.TensorType):
+            return made
+        return self.builder.create(ops.DerefineOp, [made], [kind]).results[0]
+
+    def _plain(self, held: Any, kind: TorchType, path: str) -> SSAValue:
+        inner = kind.data if isinstance(kind, tt.OptionalType) and held is not None else kind
+        if isinstance(held, np.ndarray):
+            return self._tensor(held, path)  # pyright: ignore
+        if isinstance(held, ScriptObject):
+            return self.object(held, path)
+        if isinstance(held, EnumValue):
+            attributes = {"member": StringAttr(held.name)}
+            return self.builder.create(ops.PrimCreateObjectOp, [], [tt.EnumType(held.cls.name)], attributes=attributes).results[0]
+        if isinstance(held, str) and inner is tt.DEVICE:
+            return self.builder.device(held)
+        if isinstance(held, (list, tuple, dict)):
+            return self._container(held, inner, path)  # pyright: ignore
+        if isinstance(held, int) and inner is tt.FLOAT and not isinstance(held, bool):
+            held = float(held)
+        if held is None or isinstance(held, (bool, int, float, complex, str)):
+            return self.builder.constant(held)
+        raise NotSupportedError(f"attribute {path}: requires a TorchScript value; got {type(held).__name__}")
+
+    def _tensor(self, array: np.ndarray[Any, Any], path: str) -> SSAValue:
+        if id(array) not in self.values:
+            made = self.builder.insert(literal(self.pool, path, array, mutable=True)).results[0]
+            made.name_hint = path.replace(".", "_")
+            self.values[id(array)] = made
+        return self.values[id(array)]
+
+    def _container(self, held: Any, kind: TorchType, path: str) -> SSAValue:
+        if isinstance(held, dict):
+            assert isinstance(kind, tt.DictType)
+            keys = [self.value(k, kind.key, path) for k in held]  # pyright: ignore
+            values = [self.value(v, kind.value, f"{path}.{k}") for k, v in held.items()]  # pyright: ignore
+            return self.builder.create(ops.PrimDictConstructOp, [*keys, *values], [kind]).results[0]
+        if isinstance(kind, tt.ListType):
+            return self.builder.list(kind.data, [self.value(v, kind.data, f"{path}.{i}") for i, v in enumerate(held)])
+        kinds = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data
+        parts = [self.value(v, k, f"{path}.{i}") for i, (v, k) in enumerate(zip(held, kinds, strict=True))]
+        return self.builder.create(ops.PrimTupleConstructOp, parts, [kind]).results[0]
+
+    def class_op(self, cls: Class) -> ops.ClassTypeOp:
+        """The ``class_type`` of a class."""
+        body = Block()
+        for name, kind in cls.attributes.items():
+            body.add_op(ops.AttrOp.create(attributes={"name": StringAttr(name), "type": kind}))
+        for name, method in cls.methods.items():
+            if method.op is not None:
+                body.add_op(ops.MethodOp.create(attributes={"name": StringAttr(name), "function": SymbolRefAttr(method.name)}))
+        return ops.ClassTypeOp.create(attributes={"sym_name": StringAttr(cls.name)}, regions=[Region(body)])
+
+

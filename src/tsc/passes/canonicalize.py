@@ -1,0 +1,163 @@
+"""Pass `canonicalize`: tuples, lists and casts that only wrap and unwrap go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.values import UNKNOWN, constant_of, is_list_mutated
+from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.torch_ops import (
+    DerefineOp,
+    PrimListConstructOp,
+    PrimTupleConstructOp,
+    PrimUncheckedCastOp,
+)
+
+Rule = Callable[[Operation], list[SSAValue] | None]
+
+
+@dataclass(frozen=True)
+class Canonicalize(ModulePass):
+    """Look through tuple and list construction, casts and None checks.
+
+    Requires: nothing; lists are looked through only where nothing changes them.
+    Leaves: constructions without uses, for `eliminate-dead-code`.
+
+    ```mlir
+    %t = torch.prim.TupleConstruct %a, %b : A, B -> !torch.tuple<A, B>
+    %0 = torch.prim.TupleIndex %t, %int1 : ...   // uses of %0 become uses of %b
+    ```
+    """
+
+    name = "canonicalize"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Rewrite everywhere in the module, in one sweep from definitions to uses."""
+        canonicalize(op)
+
+
+def canonicalize(root: Operation) -> bool:
+    """Rewrite below `root`; whether anything changed."""
+    changed = False
+    for op in list(root.walk()):
+        rule = RULES.get(op.name)
+        values = rule(op) if rule is not None else None
+        if values is None:
+            continue
+        for result, value in zip(op.results, values, strict=True):
+            if value.name_hint is None:
+                value.name_hint = result.name_hint
+            result.replace_all_uses_with(value)
+        op.detach()
+        op.erase()
+        changed = True
+    return changed
+
+
+def _tuple_unpack(op: Operation) -> list[SSAValue] | None:
+    """``unpack(construct(a, b))`` -> ``a, b``."""
+    owner = op.operands[0].owner
+    return list(owner.operands) if isinstance(owner, PrimTupleConstructOp) else None
+
+
+def _tuple_index(op: Operation) -> list[SSAValue] | None:
+    """``construct(a, b)[1]`` -> ``b``."""
+    owner = op.operands[0].owner
+    position = constant_of(op.operands[1])
+    if not isinstance(owner, PrimTupleConstructOp) or position is UNKNOWN:
+        return None
+    return [owner.operands[position]]
+
+
+def _list_unpack(op: Operation) -> list[SSAValue] | None:
+    """``unpack([a, b])`` -> ``a, b``."""
+    owner = op.operands[0].owner
+    if not isinstance(owner, PrimListConstructOp) or len(owner.operands) != len(op.results) or is_list_mutated(op.operands[0]):
+        return None
+    return list(owner.operands)
+
+
+def _list_item(op: Operation) -> list[SSAValue] | None:
+    """``[a, b][1]`` -> ``b``."""
+    owner = op.operands[0].owner
+    position = constant_of(op.operands[1])
+    if not isinstance(owner, PrimListConstructOp) or position is UNKNOWN or is_list_mutated(op.operands[0]):
+        return None
+    if not -len(owner.operands) <= position < len(owner.operands):
+        return None
+    return [owner.operands[position]]
+
+
+def _list_length(op: Operation) -> list[SSAValue] | None:
+    """``len([a, b])`` -> 2."""
+    owner = op.operands[0].owner
+    if not isinstance(owner, PrimListConstructOp) or is_list_mutated(op.operands[0]):
+        return None
+    return [TorchBuilder(before=op).constant(len(owner.operands))]
+
+
+def _cast(op: Operation) -> list[SSAValue] | None:
+    """A cast to the type a value has anyway, or back from where it was derefined."""
+    value, wanted = op.operands[0], op.results[0].type
+    if value.type is wanted or (isinstance(value.type, tt.TensorType) and isinstance(wanted, tt.TensorType)):
+        return [value]
+    inner = value.owner
+    if isinstance(op, PrimUncheckedCastOp) and isinstance(inner, (DerefineOp, PrimUncheckedCastOp)):
+        source = inner.operands[0]
+        if source.type is wanted or (isinstance(source.type, tt.TensorType) and isinstance(wanted, tt.TensorType)):
+            return [source]
+    return None
+
+
+def _identity(negated: bool) -> Rule:
+    def rule(op: Operation) -> list[SSAValue] | None:
+        """``x is None`` where the type of `x`, or what it was derefined from, decides."""
+        a, b = op.operands
+        if constant_of(b) is not None:
+            a, b = b, a
+        if constant_of(b) is not None:
+            return None
+        while isinstance(a.owner, (DerefineOp, PrimUncheckedCastOp)):
+            a = a.owner.operands[0]
+        if a.type is tt.NONE:
+            return [TorchBuilder(before=op).constant(not negated)]
+        if isinstance(a.type, (tt.OptionalType, tt.UnionType)) or a.type is tt.ANY:
+            return None
+        return [TorchBuilder(before=op).constant(negated)]
+
+    return rule
+
+
+def _same_object(negated: bool) -> Rule:
+    none_check = _identity(negated)
+
+    def rule(op: Operation) -> list[SSAValue] | None:
+        decided = none_check(op)
+        if decided is None and op.operands[0] is op.operands[1]:
+            return [TorchBuilder(before=op).constant(not negated)]
+        return decided
+
+    return rule
+
+
+def _unwrap(op: Operation) -> list[SSAValue] | None:
+    """``_unwrap_optional(derefine(x))`` -> ``x``."""
+    value = op.operands[0]
+    while isinstance(value.owner, DerefineOp):
+        value = value.owner.operands[0]
+    return None if isinstance(value.type, tt.OptionalType) or value.type is tt.NONE else [value]
+
+
+RULES: dict[str, Rule] = {
+    "torch.prim.TupleUnpack": _tuple_unpack, "torch.prim.TupleIndex": _tuple_index, "torch.prim.ListUnpack": _list_unpack,
+    "torch.aten.__getitem__.t": _list_item, "torch.aten.len.t": _list_length, "torch.derefine": _cast,
+    "torch.prim.unchecked_cast": _cast, "torch.aten.__is__": _same_object(False), "torch.aten.__isnot__": _same_object(True),
+    "torch.aten._unwrap_optional": _unwrap,
+}  # fmt: skip

@@ -1,0 +1,139 @@
+"""Pass `decompose`: composite operators become the operators they are defined by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.values import UNKNOWN, argument_of, constant_of, spec_of_type, type_of_spec
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.torch_ops import PrimListConstructOp
+from tsc.errors import TscError
+from tsc.ops.composite import Aten
+from tsc.ops.registry import Operator, TensorSpec, find
+
+
+@dataclass(frozen=True)
+class Decompose(ModulePass):
+    """Expand composite operators whose operands have known shapes by running their definition on a builder.
+
+    Requires: stage `value`, types refined.
+    Leaves: composites with operands of unknown shape: the generic tier runs them whole.
+
+    ```mlir
+    %1 = torch.aten.softmax.int %x, %int-1, %none
+    // amax, sub, exp, sum.dim_IntList, div
+    ```
+    """
+
+    name = "decompose"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Decompose until no composite with known operands is left."""
+        pending = [o for o in op.walk() if _definition(o) is not None]
+        while pending:
+            candidate = pending.pop()
+            pending += decompose(candidate)
+
+
+def _definition(op: Operation) -> Operator | None:
+    if not isinstance(op, AtenOp):
+        return None
+    operator = find(op.schema.full_name)
+    return operator if operator is not None and operator.composite is not None else None
+
+
+def decompose(op: Operation) -> list[Operation]:
+    """Expand one composite; the composites among the new operations. Nothing happens where operands are not known."""
+    operator = _definition(op)
+    assert operator is not None and operator.composite is not None
+    arguments = [_argument(o) for o in op.operands]
+    if any(a is UNKNOWN for a in arguments):
+        return []
+    made: list[Operation] = []
+    aten = building_aten(TorchBuilder(before=op), made)
+    try:
+        result = operator.composite(aten, *arguments)
+    except (TscError, TypeError, ValueError, RuntimeError, NotImplementedError):
+        for new in reversed(made):
+            new.detach()
+            new.erase()
+        return []  # the call is wrong: it stays, and raises when the program runs
+    values = list(result) if isinstance(result, tuple) else [result]
+    for old, value in zip(op.results, values, strict=True):
+        if value.name_hint is None:
+            value.name_hint = old.name_hint
+        old.replace_all_uses_with(value)
+    op.detach()
+    op.erase()
+    return [new for new in made if _definition(new) is not None]
+
+
+def _argument(value: SSAValue) -> Any:
+    """What a definition gets: the SSA value of a tensor, lists of them, Python constants."""
+    known = argument_of(value)
+    if known is UNKNOWN:
+        return UNKNOWN
+    while value.owner.name in ("torch.derefine", "torch.prim.unchecked_cast"):  # pyright: ignore
+        value = value.owner.operands[0]  # pyright: ignore
+    if isinstance(value.type, tt.TensorType):
+        return value
+    if isinstance(value.owner, PrimListConstructOp) and isinstance(known, list) and any(isinstance(k, TensorSpec) for k in known):  # pyright: ignore
+        return [_argument(o) for o in value.owner.operands]
+    return constant_of(value) if constant_of(value) is not UNKNOWN else known
+
+
+def building_aten(builder: TorchBuilder, made: list[Operation]) -> Aten:
+    """An `Aten` that emits operations; each is appended to `made`."""
+
+    def call(operator: Operator, arguments: Sequence[Any]) -> Any:
+        if operator.infer is None:
+            raise TypeError(f"{operator.name}: its result shape is not known before it runs")
+        inferred = operator.infer(*(_spec_argument(a) for a in arguments))
+        formals = operator.schema.arguments
+        operands = [_operand(builder, a, f.type) for a, f in zip(arguments, formals, strict=True)]
+        specs = inferred if isinstance(inferred, tuple) else (inferred,)
+        if isinstance(inferred, list):
+            raise TypeError(f"{operator.name}: lists of tensors are not built here")
+        op = builder.aten(operator.name, operands, [type_of_spec(s) for s in specs])
+        made.append(op)
+        return op.results[0] if len(op.results) == 1 else tuple(op.results)
+
+    def spec(value: Any) -> TensorSpec:
+        found = spec_of_type(value.type)
+        assert found is not None
+        return found
+
+    return Aten(call, spec)
+
+
+def _spec_argument(argument: Any) -> Any:
+    if isinstance(argument, SSAValue):
+        assert isinstance(argument.type, tt.TensorType)
+        return spec_of_type(argument.type)
+    if isinstance(argument, list):
+        return [_spec_argument(a) for a in argument]  # pyright: ignore
+    return argument
+
+
+def _operand(builder: TorchBuilder, argument: Any, formal: tt.TorchType) -> SSAValue:
+    if isinstance(argument, SSAValue):
+        return argument
+    wanted = formal.data if isinstance(formal, tt.OptionalType) else formal
+    if isinstance(argument, (list, tuple)):
+        parts = [_operand(builder, a, wanted.data) for a in argument]  # pyright: ignore
+        element = parts[0].type if parts and isinstance(parts[0].type, tt.TensorType) else wanted.data
+        return builder.list(tt.ValueTensorType() if isinstance(element, tt.TensorType) else element, parts)
+    if wanted is tt.FLOAT and isinstance(argument, int) and not isinstance(argument, bool):
+        argument = float(argument)
+    if wanted is tt.DEVICE and isinstance(argument, str):
+        return builder.device(argument)
+    return builder.constant(argument)

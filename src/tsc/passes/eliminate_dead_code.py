@@ -1,0 +1,115 @@
+"""Pass `eliminate-dead-code`: operations whose results nobody uses go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Operation
+from xdsl.passes import ModulePass
+
+from tsc.analysis.effects import is_removable
+from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
+
+
+@dataclass(frozen=True)
+class EliminateDeadCode(ModulePass):
+    """Remove operations without effects and uses; unused results of branches and loops go with what computed them.
+
+    Requires: nothing.
+    Leaves: operations that write, draw random numbers whose result is used, print or raise.
+
+    ```mlir
+    %0 = torch.aten.add.Tensor ...   // never used
+    // nothing
+    ```
+    """
+
+    name = "eliminate-dead-code"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Remove dead operations everywhere in the module."""
+        eliminate_dead_code(op)
+
+
+def eliminate_dead_code(root: Operation) -> bool:
+    """Remove dead operations below `root`; whether there were any."""
+    changed = False
+    for region in root.regions:
+        for block in region.blocks:
+            changed |= _sweep(block)
+    return changed
+
+
+def _sweep(block: Block) -> bool:
+    changed = False
+    op = block.last_op
+    while op is not None:
+        previous = op.prev_op
+        if not any(r.first_use for r in op.results) and is_removable(op):
+            op.detach()
+            op.erase()
+            changed = True
+        else:
+            if isinstance(op, PrimIfOp):
+                op, dropped = _drop_if_results(op)
+                changed |= dropped
+            elif isinstance(op, PrimLoopOp):
+                op, dropped = _drop_carried(op)
+                changed |= dropped
+            changed |= eliminate_dead_code(op)
+        op = previous
+    return changed
+
+
+def _drop_if_results(op: PrimIfOp) -> tuple[Operation, bool]:
+    keep = [i for i, r in enumerate(op.results) if r.first_use]
+    if len(keep) == len(op.results):
+        return op, False
+    for region in op.regions:
+        end = region.block.last_op
+        assert end is not None
+        end.operands = [end.operands[i] for i in keep]
+    regions = [op.detach_region(r) for r in list(op.regions)]
+    made = PrimIfOp.create(
+        operands=list(op.operands), result_types=[op.results[i].type for i in keep], regions=regions, location=op.location
+    )
+    return _swap(op, made, keep), True
+
+
+def _drop_carried(op: PrimLoopOp) -> tuple[Operation, bool]:
+    """Drop carried values that are neither used after the loop nor, but for being carried, inside it."""
+    body = op.regions[0].block
+    end = body.last_op
+    assert end is not None
+    keep: list[int] = []
+    for i, result in enumerate(op.results):
+        argument = body.args[i + 1]
+        uses = [u for u in argument.uses if not (u.operation is end and u.index == i + 1)]
+        if result.first_use or uses:
+            keep.append(i)
+    if len(keep) == len(op.results):
+        return op, False
+    drop = [i for i in range(len(op.results)) if i not in keep]
+    end.operands = [end.operands[0], *(end.operands[i + 1] for i in keep)]
+    for i in reversed(drop):
+        body.erase_arg(body.args[i + 1])
+    operands = [*op.operands[:2], *(op.operands[i + 2] for i in keep)]
+    made = PrimLoopOp.create(
+        operands=operands, result_types=[op.results[i].type for i in keep], regions=[op.detach_region(op.regions[0])],
+        location=op.location,
+    )  # fmt: skip
+    return _swap(op, made, keep), True
+
+
+def _swap(old: Operation, new: Operation, keep: list[int]) -> Operation:
+    block = old.parent
+    assert block is not None
+    block.insert_op_before(new, old)
+    for result, i in zip(new.results, keep, strict=True):
+        result.name_hint = old.results[i].name_hint
+        old.results[i].replace_all_uses_with(result)
+    old.detach()
+    old.erase()
+    return new

@@ -1,0 +1,187 @@
+"""Pass `freeze`: attributes become constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.aliases import written_values
+from tsc.dialects import torch_types as tt
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.torch_ops import (
+    ClassTypeOp,
+    NnModuleOp,
+    PrimCallMethodOp,
+    PrimGetAttrOp,
+    PrimSetAttrOp,
+)
+from tsc.passes.canonicalize import canonicalize
+from tsc.passes.eliminate_dead_code import eliminate_dead_code
+from tsc.passes.propagate_constants import propagate_constants
+
+
+@dataclass(frozen=True)
+class Freeze(ModulePass):
+    """Replace reads of attributes by their values, so that no object is left; scalars first, since they decide branches.
+
+    Requires: `inline`; one root object.
+    Leaves: attributes that are written, whose tensor is changed in place, or that are named in `preserved_attrs`;
+    a function keeps its ``self`` only where it still reads such an attribute.
+
+    ```mlir
+    %w = torch.prim.GetAttr %self["weight"] : !torch.nn.Module<"M"> -> !torch.tensor
+    // a copy of the slot's torch.tensor.literal
+    ```
+    """
+
+    name = "freeze"
+    preserved_attrs: tuple[str, ...] = ()
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Freeze every function of the module."""
+        freezer = _Freezer(op, ctx.pool, self.preserved_attrs)  # pyright: ignore
+        functions = [f for f in op.ops if isinstance(f, FuncOp)]
+        freezer.scalars_only = True
+        for function in functions:
+            freezer.fold_attributes(function)
+            simplify(function, ctx.pool)  # pyright: ignore
+        freezer.find_written(functions)
+        freezer.scalars_only = False
+        for function in functions:
+            freezer.fold_attributes(function)
+            simplify(function, ctx.pool)  # pyright: ignore
+        freezer.drop_objects(functions)
+
+
+def simplify(function: Operation, pool: ConstantPool) -> None:
+    """Fold, look through wrappers and drop dead code until nothing changes."""
+    for _ in range(12):
+        changed = propagate_constants(function, pool)
+        changed |= canonicalize(function)
+        eliminate_dead_code(function)
+        if not changed:
+            return
+
+
+class _Freezer:
+    def __init__(self, module: ModuleOp, pool: ConstantPool, preserved: tuple[str, ...]) -> None:
+        self.module = module
+        self.pool = pool
+        self.preserved = preserved
+        self.objects = [o for o in module.ops if isinstance(o, NnModuleOp)]
+        self.written: set[tuple[Operation, str]] = set()
+        self.scalars_only = True
+
+    def roots(self) -> dict[str, NnModuleOp]:
+        """The last object made of each class: of the root's class there is one, the root itself."""
+        return {o.results[0].type.data: o for o in self.objects}  # pyright: ignore
+
+    def object_of(self, value: SSAValue) -> NnModuleOp | None:
+        """The object an SSA value of a module type is."""
+        owner = value.owner
+        if isinstance(owner, NnModuleOp):
+            return owner
+        if isinstance(owner, PrimGetAttrOp):
+            outer = self.object_of(owner.operands[0])
+            held = outer.slots.get(owner.attribute) if outer is not None else None
+            while held is not None and held.owner.name in ("torch.derefine", "torch.prim.unchecked_cast"):
+                held = held.owner.operands[0]  # pyright: ignore
+            return held.owner if held is not None and isinstance(held.owner, NnModuleOp) else None
+        if owner.name if isinstance(owner, Operation) else None:
+            return None
+        return self.self_object(value)
+
+    def self_object(self, value: SSAValue) -> NnModuleOp | None:
+        """The object a function's ``self`` is: the only one of its class that no slot holds."""
+        candidates = [o for o in self.objects if o.results[0].type is value.type]
+        free = [o for o in candidates if not any(u.operation.name == "torch.slot" for u in o.results[0].uses)]
+        return free[0] if len(free) == 1 else (candidates[0] if len(candidates) == 1 else None)
+
+    def fold_attributes(self, function: FuncOp) -> None:
+        """Replace attribute reads in `function`."""
+        copies: dict[SSAValue, SSAValue] = {}
+        for op in list(function.walk()):
+            if not isinstance(op, PrimGetAttrOp):
+                continue
+            owner = self.object_of(op.operands[0])
+            if owner is None or (owner, op.attribute) in self.written or self._is_preserved(owner, op.attribute):
+                continue
+            held = owner.slots.get(op.attribute)
+            if held is None or isinstance(held.owner, NnModuleOp) or (self.scalars_only and self._holds_memory(held)):
+                continue
+            value = self._copy(held, function, copies)
+            op.results[0].replace_all_uses_with(value)
+            op.detach()
+            op.erase()
+
+    def _is_preserved(self, owner: NnModuleOp, attribute: str) -> bool:
+        return attribute in self.preserved and owner is self.self_object_of_root()
+
+    def self_object_of_root(self) -> NnModuleOp | None:
+        """The object no slot holds."""
+        return next((o for o in self.objects if not any(u.operation.name == "torch.slot" for u in o.results[0].uses)), None)
+
+    def _holds_memory(self, held: SSAValue) -> bool:
+        """Whether a slot's value is a tensor or a container, which a program can change without writing the attribute."""
+        kind = held.type
+        kind = kind.data if isinstance(kind, tt.OptionalType) else kind
+        return isinstance(kind, (tt.TensorType, tt.ListType, tt.DictType))
+
+    def _copy(self, held: SSAValue, function: FuncOp, copies: dict[SSAValue, SSAValue]) -> SSAValue:
+        """The operations that make a slot's value, copied to the front of `function` once."""
+        if held in copies:
+            return copies[held]
+        owner = held.owner
+        assert isinstance(owner, Operation)
+        operands = {o: self._copy(o, function, copies) for o in owner.operands}
+        copy = owner.clone(dict(operands))
+        block = function.body.block
+        anchor = next((c.owner for c in reversed(copies.values())), None)
+        if isinstance(anchor, Operation) and anchor.parent is block:
+            block.insert_op_after(copy, anchor)
+        elif block.first_op is not None:
+            block.insert_op_before(copy, block.first_op)
+        copies[held] = copy.results[0]
+        copy.results[0].name_hint = held.name_hint
+        return copy.results[0]
+
+    def find_written(self, functions: list[FuncOp]) -> None:
+        """Attributes that are assigned, or whose tensor is written in place."""
+        for function in functions:
+            changed = written_values(function)
+            for op in function.walk():
+                if isinstance(op, PrimSetAttrOp):
+                    owner = self.object_of(op.operands[0])
+                    if owner is not None:
+                        self._mark(owner, op.attribute)
+                elif isinstance(op, PrimGetAttrOp) and op.results[0] in changed:
+                    owner = self.object_of(op.operands[0])
+                    if owner is not None:
+                        self._mark(owner, op.attribute)
+
+    def _mark(self, owner: NnModuleOp, attribute: str) -> None:
+        """`attribute` is written: so is every attribute that holds the same tensor."""
+        held = owner.slots.get(attribute)
+        for other in self.objects:
+            for name, value in other.slots.items():
+                if (other is owner and name == attribute) or (held is not None and value is held):
+                    self.written.add((other, name))
+
+    def drop_objects(self, functions: list[FuncOp]) -> None:
+        """Drop ``self`` arguments nobody uses, and then the objects and classes nobody needs."""
+        for function in functions:
+            block = function.body.block
+            if block.args and isinstance(block.args[0].type, tt.ModuleType) and not block.args[0].first_use:
+                block.erase_arg(block.args[0])
+                function.update_function_type()
+        if any(isinstance(o, (PrimGetAttrOp, PrimSetAttrOp, PrimCallMethodOp)) for f in functions for o in f.walk()):
+            return
+        for op in reversed(list(self.module.ops)):
+            if not isinstance(op, FuncOp) and (isinstance(op, ClassTypeOp) or not any(r.first_use for r in op.results)):
+                op.detach()
+                op.erase()

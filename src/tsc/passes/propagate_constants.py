@@ -1,0 +1,206 @@
+"""Pass `propagate-constants`: what can be computed now is; branches and loops that are decided go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.effects import is_foldable
+from tsc.analysis.values import UNKNOWN, constant_of
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.constants import ConstantPool, literal
+from tsc.dialects.torch_ops import PrimIfOp, PrimIsInstanceOp, PrimLoopOp, PrimUninitializedOp
+from tsc.ops.registry import require
+
+LARGEST_GROWTH = 1 << 16
+"""Elements a folded tensor may have beyond those of its operands: folding must not blow up the constants."""
+
+
+@dataclass(frozen=True)
+class PropagateConstants(ModulePass):
+    """Run operators whose operands are constants; inline decided branches; drop loops that never run.
+
+    Requires: nothing. Tensors are folded only where they are values (`!torch.vtensor`).
+    Leaves: operators that would raise: they raise when the program runs.
+
+    ```mlir
+    %c = torch.aten.gt.int %int2, %int1 : ...
+    %r = torch.prim.If %c -> (T) { yield %a } else { yield %b }
+    // uses of %r become uses of %a
+    ```
+    """
+
+    name = "propagate-constants"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Fold everywhere in the module."""
+        for function in list(op.ops):
+            if function.name == "func.func":
+                propagate_constants(function, ctx.pool)  # pyright: ignore
+
+
+def propagate_constants(root: Operation, pool: ConstantPool) -> bool:
+    """Fold below `root`; whether anything changed."""
+    changed = False
+    for region in root.regions:
+        for block in region.blocks:
+            changed |= _block(block, pool)
+    return changed
+
+
+def _block(block: Block, pool: ConstantPool) -> bool:
+    changed = False
+    op = block.first_op
+    while op is not None:
+        following = op.next_op
+        if isinstance(op, PrimIfOp):
+            condition = constant_of(op.operands[0])
+            if condition is not UNKNOWN:
+                following = inline_region(op, op.regions[0 if condition else 1])
+                changed, op = True, following
+                continue
+            changed |= propagate_constants(op, pool) | _same_results(op)
+        elif isinstance(op, PrimLoopOp):
+            if _never_runs(op):
+                _replace(op, list(op.operands[2:]))
+                changed = True
+            else:
+                changed |= propagate_constants(op, pool)
+        elif isinstance(op, AtenOp):
+            changed |= fold(op, pool)
+        elif isinstance(op, PrimIsInstanceOp):
+            changed |= _fold_isinstance(op)
+        elif op.regions:
+            changed |= propagate_constants(op, pool)
+        op = following
+    return changed
+
+
+def _never_runs(op: PrimLoopOp) -> bool:
+    trips, enter = constant_of(op.operands[0]), constant_of(op.operands[1])
+    return enter is False or (trips is not UNKNOWN and trips <= 0)
+
+
+def _replace(op: Operation, values: list[SSAValue]) -> None:
+    for result, value in zip(op.results, values, strict=True):
+        if value.name_hint is None:
+            value.name_hint = result.name_hint
+        result.replace_all_uses_with(value)
+    op.detach()
+    op.erase()
+
+
+def inline_region(op: Operation, region: Region) -> Operation | None:
+    """Move the chosen branch in front of `op` and drop `op`; the operation to go on with."""
+    block = op.parent
+    assert block is not None
+    inner = region.block
+    end = inner.last_op
+    assert end is not None
+    values = list(end.operands)
+    end.detach()
+    end.erase()
+    first = inner.first_op
+    for moved in list(inner.ops):
+        moved.detach()
+        block.insert_op_before(moved, op)
+    following = first if first is not None else op.next_op
+    _replace(op, values)
+    return following
+
+
+def _same_results(op: PrimIfOp) -> bool:
+    """Results for which both branches yield the same outer value are that value."""
+    ends = [r.block.last_op for r in op.regions]
+    changed = False
+    for i, result in enumerate(op.results):
+        a, b = (e.operands[i] for e in ends)  # pyright: ignore
+        if not result.first_use:
+            continue
+        if a is b and not _defined_in(a, op):
+            result.replace_all_uses_with(a)
+            changed = True
+        elif isinstance(b.owner, PrimUninitializedOp) and not _defined_in(a, op):
+            result.replace_all_uses_with(a)
+            changed = True
+        elif isinstance(a.owner, PrimUninitializedOp) and not _defined_in(b, op):
+            result.replace_all_uses_with(b)
+            changed = True
+    return changed
+
+
+def _defined_in(value: SSAValue, op: Operation) -> bool:
+    owner: Any = value.owner
+    block = owner.parent if isinstance(owner, Operation) else owner
+    while block is not None:
+        parent = block.parent_op()
+        if parent is op:
+            return True
+        block = parent.parent if parent is not None else None
+    return False
+
+
+def fold(op: AtenOp, pool: ConstantPool) -> bool:
+    """Replace `op` by constants when it can be run now; whether it was."""
+    if not is_foldable(op):
+        return False
+    arguments: list[Any] = []
+    for operand in op.operands:
+        value = constant_of(operand, pool)
+        if value is UNKNOWN:
+            return False
+        arguments.append(value)
+    try:
+        results = require(op.schema.full_name).eager(*arguments)
+    except Exception:  # noqa: BLE001 - whatever it raises, it must raise when the program runs, not now
+        return False
+    parts = list(results) if len(op.results) > 1 else [results]
+    if not all(_is_materializable(p, r, arguments) for p, r in zip(parts, op.results, strict=True)):
+        return False
+    builder = TorchBuilder(before=op)
+    _replace(op, [materialize(builder, pool, p, r) for p, r in zip(parts, op.results, strict=True)])
+    return True
+
+
+def _is_materializable(part: Any, result: SSAValue, arguments: list[Any]) -> bool:
+    kind = result.type
+    if isinstance(part, np.ndarray):
+        given = sum(a.size for a in arguments if isinstance(a, np.ndarray))  # pyright: ignore
+        return isinstance(kind, tt.ValueTensorType) and part.size <= given + LARGEST_GROWTH  # pyright: ignore
+    if isinstance(part, list):
+        return isinstance(kind, tt.ListType) and kind.data in (tt.INT, tt.FLOAT, tt.BOOL, tt.STRING)
+    if isinstance(part, tuple):
+        return False
+    return part is None or isinstance(part, (bool, int, float, complex, str))
+
+
+def materialize(builder: TorchBuilder, pool: ConstantPool, value: Any, result: SSAValue) -> SSAValue:
+    """A computed value as constants in the IR."""
+    if isinstance(value, np.ndarray):
+        stored = np.ascontiguousarray(value).reshape(value.shape)  # pyright: ignore
+        return builder.insert(literal(pool, result.name_hint or "folded", stored)).results[0]
+    if isinstance(value, list):
+        kind = result.type
+        assert isinstance(kind, tt.ListType)
+        return builder.list(kind.data, [builder.constant(v) for v in value])  # pyright: ignore
+    if result.type is tt.DEVICE and isinstance(value, str):
+        return builder.device(value)
+    return builder.constant(value)
+
+
+def _fold_isinstance(op: PrimIsInstanceOp) -> bool:
+    value = constant_of(op.operands[0])
+    if value is not None or op.operands[0].type is tt.ANY:
+        return False
+    wanted = [t for t in op.attributes["torch_types"]]  # pyright: ignore
+    builder = TorchBuilder(before=op)
+    _replace(op, [builder.constant(tt.NONE in wanted)])
+    return True

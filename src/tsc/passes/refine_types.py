@@ -1,0 +1,215 @@
+"""Pass `refine-types`: shapes and dtypes flow from the inputs through the program, and questions about them are answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.values import UNKNOWN, argument_of
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.torch_ops import (
+    PrimIfOp,
+    PrimListConstructOp,
+    PrimListUnpackOp,
+    PrimLoopOp,
+    PrimUncheckedCastOp,
+)
+from tsc.errors import TscError
+from tsc.ops.registry import Operator, TensorSpec, find
+from tsc.ops.variants import functional_name
+from tsc.passes.propagate_constants import materialize
+
+
+@dataclass(frozen=True)
+class RefineTypes(ModulePass):
+    """Give every tensor the shape and dtype that follow from those of the arguments; fold ``size``, ``dim``, ``dtype`` and such.
+
+    Requires: arguments with the types the program is compiled for.
+    Leaves: tensors whose shape depends on data, unrefined. An operator that rejects its operands stays: it raises at run time.
+
+    ```mlir
+    %1 = torch.aten.relu %0 : !torch.vtensor<[2,3],f32> -> !torch.vtensor
+    %1 = torch.aten.relu %0 : !torch.vtensor<[2,3],f32> -> !torch.vtensor<[2,3],f32>
+    ```
+    """
+
+    name = "refine-types"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Refine every function of the module."""
+        for function in op.ops:
+            if isinstance(function, FuncOp):
+                refine_types(function, ctx)
+
+
+def refine_types(function: FuncOp, ctx: Any) -> bool:
+    """Refine one function; whether a query was folded or a type changed."""
+    changed = _refine_block(function.body.block, ctx)
+    function.update_function_type()
+    return changed
+
+
+def _refine_block(block: Block, ctx: Any) -> bool:
+    changed = False
+    for op in list(block.ops):
+        if isinstance(op, AtenOp):
+            changed |= _refine_operator(op, ctx)
+        elif isinstance(op, PrimIfOp):
+            changed |= _refine_if(op, ctx)
+        elif isinstance(op, PrimLoopOp):
+            changed |= _refine_loop(op, ctx)
+        elif isinstance(op, PrimListUnpackOp):
+            changed |= _refine_unpack(op)
+        elif isinstance(op, PrimUncheckedCastOp):
+            changed |= set_type(op.results[0], op.operands[0].type)
+    return changed
+
+
+def set_type(value: SSAValue, kind: Any) -> bool:
+    """Narrow a tensor value's type, keeping whether it is a value; whether that changed anything."""
+    current = value.type
+    if not isinstance(current, tt.TensorType) or not isinstance(kind, tt.TensorType) or kind.data == (None, None):
+        return False
+    wanted = type(current)(kind.data)
+    if wanted is current:
+        return False
+    value._type = wanted  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+    return True
+
+
+def _refine_operator(op: AtenOp, ctx: Any) -> bool:
+    operator = find(op.schema.full_name)
+    if operator is None:
+        return False
+    if operator.kind == "inplace":
+        return _refine_in_place(op)
+    arguments = [argument_of(o) for o in op.operands]
+    if operator.fold is not None:
+        return _fold_query(op, operator, arguments, ctx)
+    if operator.infer is None or any(a is UNKNOWN for a in arguments):
+        return False
+    try:
+        inferred = operator.infer(*arguments)
+    except (TscError, TypeError, ValueError, RuntimeError, IndexError):
+        return False  # the call is wrong: it stays, and raises when the program runs
+    return _set_results(op, inferred)
+
+
+def _refine_in_place(op: AtenOp) -> bool:
+    if functional_name(op.schema) is None or not op.results:
+        return False
+    return set_type(op.results[0], op.operands[0].type)
+
+
+def _fold_query(op: AtenOp, operator: Operator, arguments: list[Any], ctx: Any) -> bool:
+    if any(a is UNKNOWN for a in arguments) or operator.fold is None:
+        return False
+    try:
+        answer = operator.fold(*arguments)
+    except (TscError, TypeError):
+        return False
+    builder = TorchBuilder(before=op)
+    op.results[0].replace_all_uses_with(materialize(builder, ctx.pool, answer, op.results[0]))
+    op.detach()
+    op.erase()
+    return True
+
+
+def _set_results(op: Operation, inferred: Any) -> bool:
+    changed = False
+    if isinstance(inferred, list):  # one result: a list of tensors
+        return _set_list_users(op.results[0], inferred)  # pyright: ignore
+    specs = inferred if isinstance(inferred, tuple) else (inferred,)
+    for result, spec in zip(op.results, specs, strict=True):  # pyright: ignore
+        if isinstance(spec, TensorSpec):
+            changed |= set_type(result, tt.TensorType.of(spec.shape, spec.dtype))
+    return changed
+
+
+def _set_list_users(result: SSAValue, specs: list[TensorSpec]) -> bool:
+    """A list of tensors: what takes it apart gets the types, and a constant index becomes an unpacking."""
+    changed = False
+    for use in list(result.uses):
+        user = use.operation
+        if isinstance(user, PrimListUnpackOp) and len(user.results) == len(specs):
+            for value, spec in zip(user.results, specs, strict=True):
+                changed |= set_type(value, tt.TensorType.of(spec.shape, spec.dtype))
+        elif user.name in ("torch.aten.__getitem__.t", "torch.aten.len.t"):
+            changed |= _unpack_instead(result, len(specs))
+            break
+    return changed
+
+
+def _unpack_instead(result: SSAValue, count: int) -> bool:
+    """Rebuild the list from its unpacked elements, so that `canonicalize` can look through it."""
+    op = result.owner
+    assert isinstance(op, Operation) and op.parent is not None
+    kind = result.type
+    assert isinstance(kind, tt.ListType)
+    if any(isinstance(u.operation, PrimListUnpackOp) for u in result.uses):
+        return False
+    unpack = PrimListUnpackOp.create(operands=[result], result_types=[kind.data] * count, location=op.location)
+    rebuilt = PrimListConstructOp.create(operands=unpack.results, result_types=[kind], location=op.location)
+    users = list(result.uses)
+    op.parent.insert_op_after(unpack, op)
+    op.parent.insert_op_after(rebuilt, unpack)
+    for use in users:
+        if use.operation is not unpack:
+            use.operation.operands[use.index] = rebuilt.results[0]
+    return True
+
+
+def _refine_unpack(op: PrimListUnpackOp) -> bool:
+    owner = op.operands[0].owner
+    if not isinstance(owner, PrimListConstructOp) or len(owner.operands) != len(op.results):
+        return False
+    return any([set_type(r, o.type) for r, o in zip(op.results, owner.operands, strict=True)])
+
+
+def _refine_if(op: PrimIfOp, ctx: Any) -> bool:
+    changed = any([_refine_block(r.block, ctx) for r in op.regions])
+    ends = [r.block.last_op for r in op.regions]
+    for i, result in enumerate(op.results):
+        kinds = [e.operands[i].type for e in ends]  # pyright: ignore
+        if isinstance(kinds[0], tt.TensorType) and kinds[0].data == getattr(kinds[1], "data", None):
+            changed |= set_type(result, kinds[0])
+    return changed
+
+
+def _refine_loop(op: PrimLoopOp, ctx: Any) -> bool:
+    """Carried tensors keep the type they enter with where one round gives it back."""
+    body = op.regions[0].block
+    entering = [o.type for o in op.operands[2:]]
+    before = [a.type for a in body.args[1:]]
+    for argument, kind in zip(body.args[1:], entering, strict=True):
+        set_type(argument, kind)
+    changed = _refine_block(body, ctx)
+    end = body.last_op
+    assert end is not None
+    for i, (argument, kind) in enumerate(zip(body.args[1:], entering, strict=True)):
+        if not isinstance(kind, tt.TensorType):
+            continue
+        if end.operands[i + 1].type.data == kind.data:  # pyright: ignore
+            changed |= set_type(op.results[i], kind)
+        elif argument.type is not before[i]:
+            # The shape changes from round to round: what was derived from the entering shape must be forgotten.
+            _forget(body)
+            return True
+    return changed
+
+
+def _forget(block: Block) -> None:
+    """Forget the shapes of everything computed in `block`."""
+    values = [*block.args, *(r for op in block.walk() if not op.name.endswith("literal") for r in op.results)]
+    for value in values:
+        kind = value.type
+        if isinstance(kind, tt.TensorType):
+            value._type = type(kind)((None, None))  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]

@@ -1,0 +1,39 @@
+"""Pass `remove-dropout`: dropout outside training is the identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from tsc.analysis.values import constant_of
+from tsc.dialects.aten import AtenOp
+
+NAMES = frozenset(("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "dropout_", "feature_dropout_"))
+
+
+@dataclass(frozen=True)
+class RemoveDropout(ModulePass):
+    """Replace ``dropout(x, p, train=False)`` by ``x``.
+
+    Requires: `train` folded to a constant (`freeze`).
+    Leaves: dropout while training.
+
+    ```mlir
+    %1 = torch.aten.dropout %x, %p, %false : ...   // uses of %1 become uses of %x
+    ```
+    """
+
+    name = "remove-dropout"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Remove dropout everywhere in the module."""
+        for candidate in list(op.walk()):
+            if not isinstance(candidate, AtenOp) or candidate.schema.name.removeprefix("aten::") not in NAMES:
+                continue
+            if constant_of(candidate.operands[2]) is False or constant_of(candidate.operands[1]) == 0.0:
+                candidate.results[0].replace_all_uses_with(candidate.operands[0])
+                candidate.detach()
+                candidate.erase()

@@ -1,0 +1,75 @@
+"""Pass `unroll-loops`: a loop of known length becomes its rounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.values import UNKNOWN, constant_of
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.torch_ops import PrimLoopOp
+
+
+@dataclass(frozen=True)
+class UnrollLoops(ModulePass):
+    """Unroll loops that run a known number of times without a condition of their own, up to `max_operations` in all.
+
+    Requires: `propagate-constants`, so that the numbers of rounds are known.
+    Leaves: loops that may stop early, and those too long.
+
+    ```mlir
+    torch.prim.Loop %int2, %true, init(%x) { ^bb0(%i, %a): ... }
+    // the body twice, with %i = 0 and %i = 1
+    ```
+    """
+
+    name = "unroll-loops"
+    max_operations: int = 20000
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Unroll in every function of the module, inner loops first."""
+        for function in op.ops:
+            unroll_loops(function, self.max_operations)
+
+
+def unroll_loops(root: Operation, limit: int) -> bool:
+    """Unroll below `root`; whether there was anything to unroll."""
+    changed = False
+    for op in reversed(list(root.walk())):
+        if isinstance(op, PrimLoopOp) and _rounds(op, limit) is not None:
+            _unroll(op, _rounds(op, limit) or 0)
+            changed = True
+    return changed
+
+
+def _rounds(op: PrimLoopOp, limit: int) -> int | None:
+    trips, enter = constant_of(op.operands[0]), constant_of(op.operands[1])
+    end = op.regions[0].block.last_op
+    assert end is not None
+    if trips is UNKNOWN or enter is not True or constant_of(end.operands[0]) is not True:
+        return None
+    size = sum(1 for _ in op.walk())
+    return trips if trips * size <= limit else None
+
+
+def _unroll(op: PrimLoopOp, rounds: int) -> None:
+    body = op.regions[0].block
+    block = op.parent
+    assert block is not None
+    builder = TorchBuilder(before=op)
+    carried: list[SSAValue] = list(op.operands[2:])
+    for i in range(rounds):
+        values: dict[SSAValue, SSAValue] = dict(zip(body.args, [builder.constant(i), *carried], strict=True))
+        for inner in body.ops:
+            if inner is body.last_op:
+                carried = [values.get(o, o) for o in inner.operands[1:]]
+                break
+            block.insert_op_before(inner.clone(values), op)
+    for result, value in zip(op.results, carried, strict=True):
+        result.replace_all_uses_with(value)
+    op.detach()
+    op.erase()
