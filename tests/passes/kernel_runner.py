@@ -154,3 +154,26 @@ def _constants(module: ModuleOp, keys: Sequence[str], given: Mapping[str, Array]
         memory[:] = packed
         result.append(memory)
     return result
+
+
+def random(*shape: int, seed: int = 0) -> Array:
+    """Seeded normal numbers."""
+    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(np.float32)
+
+
+def assert_computes(
+    text: str,
+    inputs: Sequence[Array],
+    expected: Array | Sequence[Array],
+    constants: Mapping[str, Array] | None = None,
+    tolerance: float = 2e-5,
+) -> Program:
+    """The module gives `expected` (relative to its greatest number), whatever was in memory before; runs twice."""
+    program = build(text, constants)
+    wanted = [expected] if isinstance(expected, np.ndarray) else list(expected)
+    program(*inputs)
+    for got, want in zip(program(*inputs), wanted, strict=True):
+        assert got.shape == want.shape
+        scale = max(1.0, float(np.abs(want).max())) if want.size else 1.0
+        np.testing.assert_allclose(got.astype(np.float64), want.astype(np.float64), rtol=0, atol=tolerance * scale)
+    return program

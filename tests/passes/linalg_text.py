@@ -269,3 +269,40 @@ class Host:
         head = f"func.func @main({arguments}) -> ({types}) {{"
         values = ", ".join(r.name for r in results)
         return "\n".join([*self.kernels, head, *self.lines, f"  func.return {values} : {types}", "}"])
+
+
+def module(kernel: Kernel, results: Sequence[Value], constants: Sequence[str | None] = ()) -> str:
+    """A host that calls one kernel; `constants` names the arguments that are weights (None: an input)."""
+    host = Host()
+    operands: list[Value] = []
+    for number, argument in enumerate(kernel.arguments):
+        key = constants[number] if number < len(constants) else None
+        make = host.argument if key is None else None
+        operands.append(make(argument.shape, argument.element) if make else host.constant(str(key), argument.shape, argument.element))
+    return host.text(*host.call(kernel, results, *operands))
+
+
+def softmax(kernel: Kernel, x: Value, dim: int) -> Value:
+    full = ", ".join(f"d{d}" for d in range(len(x.shape)))
+    kept = ", ".join(f"d{d}" for d in range(len(x.shape)) if d != dim)
+    top = kernel.reduce(x, (dim,), "arith.maximumf", "0xFF800000")
+    body = "%t = arith.subf %x0, %x1 : f32\n    %r = math.exp %t : f32"
+    exponential = kernel.map(body, x, top, shape=x.shape, maps=[full, kept])
+    total = kernel.reduce(exponential, (dim,), "arith.addf", "0.0")
+    return kernel.map("%r = arith.divf %x0, %x1 : f32", exponential, total, shape=x.shape, maps=[full, kept])
+
+
+def layer_norm(kernel: Kernel, x: Value, weight: Value, bias: Value) -> Value:
+    rows, columns = x.shape
+    part, eps = kernel.scalar(repr(1.0 / columns)), kernel.scalar("1.0e-5")
+    total = kernel.reduce(x, (1,), "arith.addf", "0.0")
+    mean = kernel.map(f"%r = arith.mulf %x0, {part} : f32", total, shape=(rows,))
+    centred = kernel.map("%r = arith.subf %x0, %x1 : f32", x, mean, shape=x.shape, maps=["d0, d1", "d0"])
+    square = kernel.map("%r = arith.mulf %x0, %x0 : f32", centred, shape=x.shape)
+    variance = kernel.reduce(square, (1,), "arith.addf", "0.0")
+    body = f"%t = arith.mulf %x0, {part} : f32\n    %u = arith.addf %t, {eps} : f32\n    %r = math.rsqrt %u : f32"
+    scale = kernel.map(body, variance, shape=(rows,))
+    body = (
+        "%t = arith.mulf %x0, %x1 : f32\n    %u = arith.mulf %t, %x2 : f32\n    %r = arith.addf %u, %x3 : f32"
+    )
+    return kernel.map(body, centred, scale, weight, bias, shape=x.shape, maps=["d0, d1", "d0", "d1", "d1"])

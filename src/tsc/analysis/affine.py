@@ -128,14 +128,14 @@ def _divided(expression: AffineExpr, kind: AffineBinaryOpKind) -> tuple[AffineEx
 
 
 def _drop_vacuous(expression: AffineExpr, sizes: Sequence[int]) -> AffineExpr:
-    """``x mod D`` -> ``x`` and ``x floordiv D`` -> ``0`` where ``0 <= x < D`` is known from the loop sizes."""
+    """``x mod D`` -> ``x`` and ``x floordiv D`` -> ``0`` where the loop sizes say ``0 <= x < D``."""
     if not isinstance(expression, AffineBinaryOpExpr):
         return expression
     lhs = _drop_vacuous(expression.lhs, sizes)
     rhs = _drop_vacuous(expression.rhs, sizes)
     if isinstance(rhs, AffineConstantExpr):
         low, high = bounds(lhs, sizes)
-        fits = 0 <= low and high < rhs.value
+        fits = low >= 0 and high < rhs.value
         if fits and expression.kind is AffineBinaryOpKind.Mod:
             return lhs
         if fits and expression.kind is AffineBinaryOpKind.FloorDiv:

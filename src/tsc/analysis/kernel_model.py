@@ -1,16 +1,20 @@
-"""Reads a kernel function of the `linalg` stage into loops, operands and index maps: what every schedule works on."""
+"""Reads a kernel function of the `linalg` stage into loops, operands and index maps: what every schedule
+works on.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from xdsl.dialects import arith, func, linalg, tensor
-from xdsl.dialects.builtin import AffineMapAttr, DenseIntOrFPElementsAttr, TensorType
-from xdsl.dialects.linalg import IteratorType
+from xdsl.dialects import arith, func, tensor
+from xdsl.dialects.builtin import AffineMapAttr, DenseIntOrFPElementsAttr, ShapedType, TensorType
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.analysis.affine import row_major_strides
+from tsc.dialects.loop_builder import element_of
 from tsc.errors import CodegenError
 
 
@@ -120,11 +124,8 @@ def read_kernel(function: func.FuncOp) -> KernelModel:
     Raises:
         CodegenError: an op has no place in a kernel of the `linalg` stage.
     """
-    stages: list[Stage] = []
     block = function.body.block
-    for op in block.ops:
-        if isinstance(op, linalg.GenericOp):
-            stages.append(read_stage(op))
+    stages = [read_stage(op) for op in block.ops if isinstance(op, linalg.GenericOp)]
     kind = function.attributes.get("tsc.kind")
     last = block.last_op
     assert last is not None
@@ -147,6 +148,18 @@ def read_stage(op: linalg.GenericOp) -> Stage:
     return Stage(op, sizes, parallel, inputs, outputs, inits)
 
 
+def shape_of(value: SSAValue) -> tuple[int, ...]:
+    """The shape of a tensor value.
+
+    Raises:
+        CodegenError: `value` is no tensor of known rank.
+    """
+    type_ = value.type
+    if not isinstance(type_, ShapedType):
+        raise CodegenError(f"linalg.generic: requires tensors of known rank; got {type_}")
+    return type_.get_shape()
+
+
 def loop_sizes(op: linalg.GenericOp) -> tuple[int, ...]:
     """Trip count of every loop, from the operand shapes.
 
@@ -155,8 +168,7 @@ def loop_sizes(op: linalg.GenericOp) -> tuple[int, ...]:
     """
     sizes: dict[int, int] = {}
     for value, map_ in zip(op.operands, op.indexing_maps.data, strict=True):
-        assert isinstance(value.type, TensorType), f"linalg.generic on {value.type}"
-        for expression, size in zip(map_.data.results, value.type.get_shape(), strict=True):
+        for expression, size in zip(map_.data.results, shape_of(value), strict=True):
             if isinstance(expression, AffineDimExpr):
                 sizes[expression.position] = size
     rank = len(op.iterator_types.data)
@@ -296,7 +308,7 @@ def contraction_of(stage: Stage, innermost: int | None = None) -> Contraction | 
     batch = tuple(d for d in stage.kept if d in in_a and d in in_b)
     if not any(d in columns for d in wide) or not is_permutation(b.map) or b.padding is not None:
         return None
-    return Contraction(stage, a, b, *factors, batch, rows, columns, stage.reduced)
+    return Contraction(stage, a, b, factors[0], factors[1], batch, rows, columns, stage.reduced)
 
 
 def is_permutation(map_: AffineMap) -> bool:
@@ -348,8 +360,4 @@ def _op_cost(op: Operation) -> int:
 
 def element_types(stage: Stage) -> list[Attribute]:
     """The element type of every tensor the stage touches."""
-    types: list[Attribute] = []
-    for operand in (*stage.inputs, *stage.outputs):
-        type_ = operand.value.type
-        types.append(type_.element_type if isinstance(type_, TensorType) else type_)  # pyright: ignore
-    return types
+    return [element_of(operand.value.type) for operand in (*stage.inputs, *stage.outputs)]

@@ -3,29 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects.builtin import (
-    ArrayAttr,
-    BFloat16Type,
     DenseArrayBase,
     DictionaryAttr,
     FixedBitwidthType,
-    Float16Type,
     IntegerAttr,
-    IntegerType,
     MemRefType,
     NoneAttr,
-    StringAttr,
     TensorType,
     i64,
 )
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, SSAValue
 
 from tsc.analysis.affine import row_major_strides
-
-__all__ = ["Layout", "Panels", "element_bytes", "layout_of", "pack", "tensor_type"]
+from tsc.dialects.loop_builder import element_of
 
 
 @dataclass(frozen=True)
@@ -137,6 +131,11 @@ class Layout:
         return DictionaryAttr(entries) if entries else NoneAttr()
 
 
+def is_tensor(value: SSAValue) -> bool:
+    """Whether `value` is a ranked tensor."""
+    return isinstance(value.type, TensorType)
+
+
 def tensor_type(layout: Layout) -> TensorType[Attribute]:
     """The tensor type that carries `layout`."""
     return TensorType(layout.element, layout.shape, layout.encoding())
@@ -150,7 +149,7 @@ def layout_of(type_: Attribute) -> Layout:
     """
     if not isinstance(type_, TensorType):
         raise ValueError(f"layout: requires a ranked tensor type; got {type_}")
-    element: Attribute = type_.element_type  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    element = element_of(cast(Attribute, type_))
     layout = Layout.row_major(type_.get_shape(), element)
     if not isinstance(type_.encoding, DictionaryAttr):
         return layout
@@ -168,11 +167,9 @@ def layout_of(type_: Attribute) -> Layout:
 
 
 def _integers(attribute: Attribute | None) -> tuple[int, ...]:
-    if isinstance(attribute, DenseArrayBase):
-        return tuple(int(v) for v in attribute.get_values())
-    if isinstance(attribute, ArrayAttr):
-        return tuple(v.value.data for v in attribute.data if isinstance(v, IntegerAttr))
-    return ()
+    if not isinstance(attribute, DenseArrayBase):
+        return ()
+    return tuple(int(v) for v in attribute.get_values())
 
 
 def _panels_attribute(panels: Panels) -> DictionaryAttr:
@@ -197,15 +194,7 @@ def _panels_of(attribute: Attribute) -> Panels:
 
 def element_bytes(element: Attribute) -> int:
     """Bytes one element takes in memory; ``i1`` takes one, ``index`` eight."""
-    if isinstance(element, IntegerType):
-        return max(1, element.width.data // 8)
-    if isinstance(element, Float16Type | BFloat16Type):
-        return 2
-    if isinstance(element, FixedBitwidthType):
-        return element.size
-    if isinstance(element, StringAttr | NoneAttr):
-        raise ValueError(f"element: requires a number type; got {element}")
-    return 8
+    return max(1, element.bitwidth // 8) if isinstance(element, FixedBitwidthType) else 8
 
 
 def pack(array: np.ndarray[Any, Any], layout: Layout) -> np.ndarray[Any, Any]:

@@ -31,7 +31,8 @@ class Liveness:
 def live_intervals(function: func.FuncOp) -> Liveness:
     """Intervals of the allocations in `function`.
 
-    What is allocated before a loop and used in it stays alive to the loop's end: the next iteration uses it again.
+    What is allocated before a loop and used in it stays alive to the loop's end: the next iteration uses it
+    again.
     """
     positions: dict[Operation, int] = {}
     loops: list[tuple[int, int]] = []

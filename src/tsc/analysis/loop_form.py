@@ -33,4 +33,6 @@ def verify_loop_form(module: ModuleOp) -> None:
 
 def is_elementwise_on_vectors(op: Operation) -> bool:
     """Whether `op` is one that xDSL does not know on vectors, applied to vectors."""
-    return isinstance(op, ON_VECTORS) and any(isinstance(v.type, VectorType) for v in (*op.operands, *op.results))
+    return isinstance(op, ON_VECTORS) and any(
+        isinstance(v.type, VectorType) for v in (*op.operands, *op.results)
+    )

@@ -1,8 +1,9 @@
 """Builds the ops of the `loop` stage (scf, memref, vector, arith) from readable expressions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
@@ -12,13 +13,23 @@ from xdsl.dialects.builtin import (
     FloatAttr,
     IndexType,
     IntegerAttr,
-    MemRefType,
+    IntegerType,
     VectorType,
     i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 INDEX = IndexType()
+
+
+def element_of(type_: Attribute) -> Attribute:
+    """The element type of a tensor, memref or vector type; a scalar type is its own."""
+    return cast(Attribute, getattr(type_, "element_type", type_))
+
+
+def is_vector(value: SSAValue) -> bool:
+    """Whether `value` is a vector."""
+    return isinstance(value.type, VectorType)
 
 
 @dataclass(frozen=True)
@@ -75,16 +86,17 @@ class Index:
 
     def minimum(self, other: "Index | int") -> "Index":
         """The smaller of the two (as signed numbers)."""
-        return self._pick(arith.MinSIOp, self.builder.index(other), min)
+        other = self.builder.index(other)
+        if self.value is None and other.value is None:
+            return Index(self.builder, None, min(self.constant, other.constant))
+        return Index(self.builder, self.builder.binary(arith.MinSIOp, self.ssa, other.ssa))
 
     def maximum(self, other: "Index | int") -> "Index":
         """The larger of the two (as signed numbers)."""
-        return self._pick(arith.MaxSIOp, self.builder.index(other), max)
-
-    def _pick(self, op: type[Operation], other: "Index", fold: type[min] | type[max]) -> "Index":  # pyright: ignore
+        other = self.builder.index(other)
         if self.value is None and other.value is None:
-            return Index(self.builder, None, fold(self.constant, other.constant))  # pyright: ignore
-        return Index(self.builder, self.builder.binary(op, self.ssa, other.ssa))
+            return Index(self.builder, None, max(self.constant, other.constant))
+        return Index(self.builder, self.builder.binary(arith.MaxSIOp, self.ssa, other.ssa))
 
     @property
     def known(self) -> int | None:
@@ -165,13 +177,17 @@ class LoopBuilder:
         return Index(self, None, value) if isinstance(value, int) else value
 
     def zero(self, type_: Attribute) -> SSAValue:
-        """The number zero of a scalar or vector type."""
-        if isinstance(type_, VectorType):
-            return self.broadcast(self.zero(type_.element_type), type_.get_shape()[0])
+        """The number zero of a scalar type."""
+        return self.number(0, type_)
+
+    def number(self, value: float, type_: Attribute) -> SSAValue:
+        """A constant of a scalar type."""
         if isinstance(type_, AnyFloat):
-            return self.constant(FloatAttr(0.0, type_), type_)
-        assert isinstance(type_, IndexType) or not isinstance(type_, MemRefType)
-        return self.constant(IntegerAttr(0, type_), type_)  # pyright: ignore
+            return self.constant(FloatAttr(float(value), type_), type_)
+        if isinstance(type_, IndexType):
+            return self.index_constant(int(value))
+        integer = cast(IntegerType, type_)
+        return self.constant(IntegerAttr(int(value), integer), integer)
 
     def broadcast(self, value: SSAValue, lanes: int) -> SSAValue:
         """A vector of `lanes` copies; `value` itself where `lanes` is one."""
@@ -181,7 +197,7 @@ class LoopBuilder:
 
     def broadcast_to(self, value: SSAValue, lanes: int) -> SSAValue:
         """`value` as a vector of `lanes`; a vector stays as it is."""
-        return value if isinstance(value.type, VectorType) else self.broadcast(value, lanes)
+        return value if lanes == 1 or is_vector(value) else self.broadcast(value, lanes)
 
     def steps(self, lanes: int) -> SSAValue:
         """The index vector ``0, 1, ..., lanes - 1``."""
@@ -190,15 +206,14 @@ class LoopBuilder:
 
     def load(self, buffer: SSAValue, at: Index, lanes: int = 1) -> SSAValue:
         """One element of a flat buffer, or `lanes` consecutive ones as a vector."""
-        assert isinstance(buffer.type, MemRefType)
-        element = buffer.type.element_type
+        element = element_of(buffer.type)
         if lanes == 1:
             return self.add(_created(memref.LoadOp, (buffer, at.ssa), element))
         return self.add(_created(vector.LoadOp, (buffer, at.ssa), VectorType(element, [lanes])))
 
     def store(self, value: SSAValue, buffer: SSAValue, at: Index) -> None:
         """Write a scalar, or the lanes of a vector one after the other."""
-        op = vector.StoreOp if isinstance(value.type, VectorType) else memref.StoreOp
+        op = vector.StoreOp if is_vector(value) else memref.StoreOp
         self.effect(_created(op, (value, buffer, at.ssa)))
 
     def fma(self, a: SSAValue, b: SSAValue, c: SSAValue) -> SSAValue:
@@ -207,8 +222,7 @@ class LoopBuilder:
 
     def shuffle(self, a: SSAValue, b: SSAValue, mask: Sequence[int]) -> SSAValue:
         """The lanes of ``a ++ b`` that `mask` names."""
-        assert isinstance(a.type, VectorType)
-        type_ = VectorType(a.type.element_type, [len(mask)])
+        type_ = VectorType(element_of(a.type), [len(mask)])
         properties = {"mask": DenseArrayBase.from_list(i64, mask)}
         return self.add(
             vector.ShuffleOp.create(operands=(a, b), result_types=(type_,), properties=properties)
@@ -216,17 +230,16 @@ class LoopBuilder:
 
     def extract(self, value: SSAValue, lane: int) -> SSAValue:
         """One lane of a vector."""
-        assert isinstance(value.type, VectorType)
-        return self.add(vector.ExtractOp(value, [lane], value.type.element_type))
+        return self.add(vector.ExtractOp(value, [lane], element_of(value.type)))
 
     def reduce(self, value: SSAValue, kind: str) -> SSAValue:
         """All lanes combined: ``"add"``, ``"maximumf"``, ...; a scalar is returned as it is."""
-        if not isinstance(value.type, VectorType):
+        if not is_vector(value):
             return value
         attribute = vector.CombiningKindAttr(vector.CombiningKindFlag(kind))
         properties = {"kind": attribute, "fastmath": arith.FastMathFlagsAttr("none")}
         op = vector.ReductionOp.create(
-            operands=(value,), result_types=(value.type.element_type,), properties=properties
+            operands=(value,), result_types=(element_of(value.type),), properties=properties
         )
         return self.add(op)
 
@@ -253,7 +266,7 @@ class LoopBuilder:
     @contextmanager
     def loop(
         self, start: Index | int, stop: Index | int, step: int = 1, carried: Sequence[SSAValue] = ()
-    ) -> Iterator[Loop]:
+    ) -> Generator[Loop]:
         """``for index in range(start, stop, step)``; what the body leaves in `carried` becomes `results`.
 
         A loop known to run once is not a loop: its body is written in line.
@@ -277,21 +290,21 @@ class LoopBuilder:
         loop.results = list(op.results)
 
     @contextmanager
-    def parallel(self, count: int) -> Iterator[Index]:
+    def parallel(self, count: int) -> Generator[Index]:
         """The chunks of a kernel, handed to the thread pool; a single chunk is written in line."""
         if count == 1:
             yield self.index(0)
             return
         body = Block(arg_types=[INDEX])
-        bounds = [[self.index_constant(0)], [self.index_constant(count)], [self.index_constant(1)]]
+        start, stop, step = (self.index_constant(n) for n in (0, count, 1))
         outer, self.block = self.block, body
         yield Index(self, body.args[0])
         self.effect(scf.ReduceOp())
         self.block = outer
-        self.effect(scf.ParallelOp(*bounds, Region(body)))
+        self.effect(scf.ParallelOp([start], [stop], [step], Region(body)))
 
     @contextmanager
-    def branch(self, condition: SSAValue) -> Iterator[scf.IfOp]:
+    def branch(self, condition: SSAValue) -> Generator[scf.IfOp]:
         """``if condition:`` without results; `otherwise` gives the else branch."""
         then, other = Block(), Block()
         op = scf.IfOp(condition, (), Region(then), Region(other))
@@ -304,7 +317,7 @@ class LoopBuilder:
         self.effect(op)
 
     @contextmanager
-    def otherwise(self, op: scf.IfOp) -> Iterator[None]:
+    def otherwise(self, op: scf.IfOp) -> Generator[None]:
         """The else branch of `op`, which was built before."""
         block = op.false_region.block
         last = block.last_op

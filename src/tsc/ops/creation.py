@@ -11,6 +11,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import CodegenError, DTypeError, ShapeError
+from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output
 from tsc.ops.numpy_emitter import NumpyEmitter
 from tsc.ops.promotion import of_number
@@ -62,29 +63,15 @@ def _fill(name: str, value: Any) -> None:
 
     def define(schema: str, rule: Callable[..., TensorSpec]) -> None:
         def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
-            return kernel.full(rule(*_specs(arguments)), value)
+            return kernel.full(rule(*specs_of(arguments)), value)
 
         @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise")
         def fill(*arguments: Any) -> Array:
-            return _filled(rule(*_specs(arguments)), value)
+            return _filled(rule(*specs_of(arguments)), value)
 
     define(f"aten::{name}", infer)
     define(f"aten::{name}_like", infer_like)
     define(f"aten::new_{name}", infer_new)
-
-
-def _specs(arguments: Sequence[Any]) -> list[Any]:
-    """Tensors (arrays and kernel values) replaced by their specs."""
-    return [_spec(a) for a in arguments]
-
-
-def _spec(value: Any) -> Any:
-    if isinstance(value, KernelValue):
-        return value.spec
-    if isinstance(value, np.ndarray):
-        array: Array = value  # pyright: ignore[reportUnknownVariableType]
-        return TensorSpec(array.shape, dtypes.by_numpy(array.dtype))
-    return value
 
 
 _fill("zeros", 0)
@@ -93,11 +80,11 @@ _fill("ones", 1)
 
 def _define_full(schema: str, rule: Callable[..., TensorSpec], position: int) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
-        return kernel.full(rule(*_specs(arguments)), arguments[position])
+        return kernel.full(rule(*specs_of(arguments)), arguments[position])
 
     @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise")
     def full(*arguments: Any) -> Array:
-        return _filled(rule(*_specs(arguments)), arguments[position])
+        return _filled(rule(*specs_of(arguments)), arguments[position])
 
 
 def _full_infer(size: Sequence[int], fill_value: Any, dtype: int | None, *_: Any) -> TensorSpec:
@@ -121,7 +108,7 @@ _define_full("aten::fill.Scalar", _full_like_infer, 1)
 def _define_empty(schema: str, rule: Callable[..., TensorSpec]) -> None:
     @FAMILY.op(schema, infer=rule)
     def empty(*arguments: Any) -> Array:
-        spec = rule(*_specs(arguments))
+        spec = rule(*specs_of(arguments))
         return np.empty(spec.shape, spec.dtype.numpy)
 
 
@@ -171,7 +158,7 @@ def _copy_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
 
 
 def _copied(self: Array, src: Array) -> Array:
-    _copy_infer(_spec(self), _spec(src))
+    _copy_infer(spec_of(self), spec_of(src))
     with np.errstate(all="ignore"):
         source = src.real if np.iscomplexobj(src) and self.dtype.kind != "c" else src
         return np.array(np.broadcast_to(source.astype(self.dtype, copy=False), self.shape))
@@ -303,8 +290,7 @@ def _number(value: Any) -> Any:
 
 
 def _linspace_dtype(start: Any, end: Any, dtype: int | None) -> DType:
-    numbers = [TensorSpec.__instancecheck__ and n for n in (start, end)]
-    is_complex = any(isinstance(n, complex) or (isinstance(n, TensorSpec) and n.dtype.is_complex) for n in numbers)
+    is_complex = any(isinstance(n, complex) or (isinstance(n, TensorSpec) and n.dtype.is_complex) for n in (start, end))
     result = dtype_or(dtype, dtypes.C64 if is_complex else dtypes.F32)
     if is_complex and not result.is_complex:
         raise DTypeError(f"linspace(): inferred dtype complex64 can't be safely cast to passed dtype {result.name}")

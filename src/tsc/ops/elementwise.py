@@ -107,6 +107,21 @@ def spec_of(array: np.ndarray[Any, Any]) -> TensorSpec:
     return TensorSpec(array.shape, dtypes.by_numpy(array.dtype))
 
 
+def specs_of(arguments: Sequence[Any]) -> list[Any]:
+    """The arguments with arrays and kernel values replaced by their specs, in lists too."""
+    return [_spec(a) for a in arguments]
+
+
+def _spec(value: Any) -> Any:
+    if isinstance(value, KernelValue):
+        return value.spec
+    if isinstance(value, np.ndarray):
+        return spec_of(value)  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, list):
+        return specs_of(value)  # pyright: ignore[reportUnknownArgumentType]
+    return value
+
+
 def pointwise(
     family: Family, *names: str, promote: Promote = Promote.DEFAULT, illegal: tuple[DType, ...] = (), native: bool = True
 ) -> Callable[[Callable[..., Scalar]], Callable[..., Scalar]]:

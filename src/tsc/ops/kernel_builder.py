@@ -90,9 +90,19 @@ class BodyBuilder(ArithEmitter):
         return self.emit(arith.IndexCastOp, [x.value], IndexType())
 
     def extract(self, source: KernelValue, indices: Sequence[SSAValue]) -> Scalar:
-        """``tensor.extract``: one element of `source`, at indices that were checked before."""
-        value = self.emit(tensor.ExtractOp, [source.ssa, *indices], element_type(source.spec.dtype))
+        """``tensor.extract``: one element of `source`. Indices that come from data are clamped: `check-bounds` reports them."""
+        inside = [self._clamped(i, n) for i, n in zip(indices, source.spec.shape, strict=True)]
+        value = self.emit(tensor.ExtractOp, [source.ssa, *inside], element_type(source.spec.dtype))
         return Scalar(self, value, source.spec.dtype)
+
+    def _clamped(self, index: SSAValue, extent: int) -> SSAValue:
+        if isinstance(index.owner, linalg.IndexOp):
+            return index
+        low, high = (
+            self.emit(arith.ConstantOp, [], IndexType(), properties={"value": IntegerAttr(n, IndexType())})
+            for n in (0, max(extent - 1, 0))
+        )
+        return self.emit(arith.MinSIOp, [self.emit(arith.MaxSIOp, [index, low], IndexType()), high], IndexType())
 
     def scalar(self, value: Any, dtype: DType) -> Scalar:
         """A constant element."""
@@ -173,7 +183,13 @@ class KernelBuilder:
         units = _unit_view(x.spec.shape, shape)
         if units is not None:
             return x.view(shape, units)
-        x = self.materialize(x)
+        return self.reshape_in_memory(self.materialize(x), shape)
+
+    def reshape_in_memory(self, x: KernelValue, shape: Sequence[int]) -> KernelValue:
+        """As `reshape`, by ``tensor.collapse_shape`` and ``tensor.expand_shape`` alone; `x` is no view."""
+        shape = tuple(shape)
+        if x.spec.shape == shape:
+            return x
         spec = TensorSpec(shape, x.spec.dtype)
         common = _common_refinement(x.spec.shape, shape)
         if common is None:
@@ -182,7 +198,7 @@ class KernelBuilder:
             return self._collapse(x, spec)
         if common == shape:
             return self._expand(x, spec)
-        return self.reshape(self._split_then(x, common), shape)
+        return self.reshape_in_memory(self._split_then(x, common), shape)
 
     def _split_then(self, x: KernelValue, common: tuple[int, ...]) -> KernelValue:
         spec = TensorSpec(common, x.spec.dtype)

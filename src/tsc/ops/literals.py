@@ -11,6 +11,7 @@ from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import constant, dtype_or
+from tsc.ops.elementwise import spec_of
 from tsc.ops.movement import converted
 from tsc.ops.promotion import of_number, promote
 from tsc.ops.registry import Family, TensorSpec
@@ -165,14 +166,10 @@ def _complex_infer(real: TensorSpec, imag: TensorSpec) -> TensorSpec:
     return TensorSpec(broadcast(real.shape, imag.shape), dtype)
 
 
-def _spec(x: Array) -> TensorSpec:
-    return TensorSpec(x.shape, dtypes.by_numpy(x.dtype))
-
-
 @FAMILY.op("aten::complex", infer=_complex_infer)
 def complex_(real: Array, imag: Array) -> Array:
     """``real + i * imag``."""
-    spec = _complex_infer(_spec(real), _spec(imag))
+    spec = _complex_infer(spec_of(real), spec_of(imag))
     result = np.empty(spec.shape, spec.dtype.numpy)
     result.real, result.imag = real, imag
     return result

@@ -36,6 +36,21 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
+class IndexBound:
+    """A promise native code relies on: every element of an index tensor lies within an extent.
+
+    The runtime checks it before the call: ``low <= element < high``.
+    """
+
+    argument: int
+    """Position of the index tensor among the schema's arguments."""
+    low: int
+    high: int
+    item: int | None = None
+    """Position within the argument when that is a list of tensors (``index.Tensor``)."""
+
+
+@dataclass(frozen=True)
 class Operator:
     """What one schema means. Every function takes the schema's arguments, all of them, by position."""
 
@@ -47,13 +62,17 @@ class Operator:
     lower: Callable[..., Any] | None = None
     """``lower(kernel, operands, arguments)``: build the kernel's `linalg` operations; None: generic tier only."""
     kind: str = "generic"
-    """How fusion sees it: pointwise, view, row, contraction, window, concat, composite or generic."""
+    """How fusion sees it: pointwise, gather, view, reshape, reduction, contraction, window, concat, pad, composite or generic;
+    query, item and python give no tensor; inplace writes its first argument."""
     scalar: Callable[..., Any] | None = None
     """The formula of a pointwise operator."""
     fold: Callable[..., Any] | None = None
     """On specs: a Python value known from shapes and dtypes alone (``size``, ``dim``, ``dtype``)."""
     composite: Callable[..., Any] | None = None
     """``composite(aten, *arguments)``: the operator in terms of others; `aten` runs eagerly, infers, or builds IR."""
+
+    bounds: Callable[..., list[IndexBound]] | None = None
+    """On specs, for operators of kind ``gather``: what must be checked before native code of `lower` may run."""
 
     @property
     def name(self) -> str:

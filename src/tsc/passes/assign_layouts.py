@@ -1,6 +1,7 @@
 """Pass `assign-layouts`: how every tensor of the host function lies in memory, stated in its type."""
 
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, scf, tensor
@@ -9,13 +10,12 @@ from xdsl.dialects.builtin import (
     DenseResourceAttr,
     ModuleOp,
     StringAttr,
-    TensorType,
 )
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.kernel_model import read_kernel
-from tsc.analysis.layouts import Layout, layout_of, tensor_type
+from tsc.analysis.layouts import Layout, is_tensor, layout_of, tensor_type
 from tsc.analysis.target import AVX2, Target
 from tsc.passes.kernels.preferences import preferences
 from tsc.passes.kernels.retype import make_copy, retype_kernel, set_layout
@@ -24,16 +24,19 @@ from tsc.passes.kernels.views import halo_through, view_layout
 
 @dataclass(frozen=True)
 class AssignLayouts(ModulePass):
-    """Choose encodings: channels last inside convolutional regions, halos where a reader pads, weights in panels.
+    """Choose encodings: channels last inside convolutional regions, halos where a reader pads, weights in
+    panels.
 
     Requires: the output of `fuse-elementwise`.
-    Leaves: every tensor type of the host and of kernel signatures says how it lies in memory; arguments and results
+    Leaves: every tensor type of the host and of kernel signatures says how it lies in memory; arguments and
+    results
     of the host are row-major; copies stand where layouts meet; each call has a kernel of its own.
 
     ```mlir
     %y = func.call @conv(%x, %w) : (tensor<1x64x56x56xf32>, tensor<64x64x3x3xf32>) -> tensor<1x64x56x56xf32>
     // becomes, if a padded convolution reads %y
-    %y = func.call @conv(%x, %w) : (tensor<1x64x56x56xf32, {order = ...}>, tensor<64x64x3x3xf32, {pack = ...}>)
+    %y = func.call @conv(%x, %w) : (tensor<1x64x56x56xf32, {order = ...}>, tensor<64x64x3x3xf32, {pack =
+    ...}>)
         -> tensor<1x64x56x56xf32, {order = array<i64: 0, 2, 3, 1>, low = ..., high = ...}>
     ```
 
@@ -103,7 +106,7 @@ class _Assigner:
     def _row_major_operands(self, op: Operation) -> None:
         """Results, and what passes through control flow, are plain arrays."""
         for number, value in enumerate(op.operands):
-            if isinstance(value.type, TensorType) and not layout_of(value.type).is_row_major:
+            if is_tensor(value) and not layout_of(value.type).is_row_major:
                 op.operands[number] = self._converted(value, _plain(value), op)
 
     # Reshapes
@@ -162,7 +165,9 @@ class _Assigner:
         return copy
 
     def _result_layout(self, value: SSAValue, layout: Layout, kind: str) -> Layout:
-        """With the halo its readers ask for; row-major where it only leaves the function and that costs nothing."""
+        """With the halo its readers ask for; row-major where it only leaves the function and that costs
+        nothing.
+        """
         users = [use.operation for use in value.uses]
         if users and all(isinstance(u, func.ReturnOp | scf.YieldOp) for u in users):
             return layout if kind == "contraction" else _plain(value)
@@ -224,7 +229,9 @@ def _plain(value: SSAValue) -> Layout:
 
 
 def _satisfies(given: Layout, wanted: Layout) -> bool:
-    """Whether what lies as `given` can be read as `wanted`: the same order (of dims that matter), enough halo."""
+    """Whether what lies as `given` can be read as `wanted`: the same order (of dims that matter), enough
+    halo.
+    """
     if given.panels != wanted.panels:
         return False
     if given.panels is not None:
@@ -245,7 +252,7 @@ def _constant_of(op: arith.ConstantOp, layout: Layout) -> arith.ConstantOp:
     """The same constant under another shape or encoding (its array is encoded when it is packed)."""
     value = op.value
     if isinstance(value, DenseIntOrFPElementsAttr):
-        value = DenseIntOrFPElementsAttr(tensor_type(layout), value.data)  # pyright: ignore
+        value = DenseIntOrFPElementsAttr(cast(Any, tensor_type(layout)), value.data)
     elif isinstance(value, DenseResourceAttr):
         value = DenseResourceAttr.from_params(value.resource_handle.data, tensor_type(layout))
     copy = arith.ConstantOp.create(result_types=[tensor_type(layout)], properties={"value": value})

@@ -1,10 +1,12 @@
 """Pass `fuse-elementwise`: kernels reach a canonical form; intermediate tensors inside them disappear."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import arith, func, linalg, tensor
+from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -30,14 +32,16 @@ class FuseElementwise(ModulePass):
     """Compose producers into consumers inside each kernel, and give every kernel one canonical form.
 
     Requires: stage `linalg`, any generics in kernels.
-    Leaves: kernels in the forms of `docs/architecture.md`, named by ``tsc.kind``, loops of one iteration dropped and
+    Leaves: kernels in the forms of `docs/architecture.md`, named by ``tsc.kind``, loops of one iteration
+    dropped and
     kept loops first. A kernel that has no single form becomes several, called one after the other.
 
     ```mlir
     %0 = linalg.generic {maps = [(i, j) -> (j), (i, j) -> (i, j)]} ins(%b) { yield %in }     // broadcast
     %1 = linalg.generic {maps = [(i, j) -> (i, j) x 3]} ins(%x, %0) { yield addf %x, %b }
     // becomes
-    %1 = linalg.generic {maps = [(i, j) -> (i, j), (i, j) -> (j), (i, j) -> (i, j)]} ins(%x, %b) { yield addf %x, %b }
+    %1 = linalg.generic {maps = [(i, j) -> (i, j), (i, j) -> (j), (i, j) -> (i, j)]} ins(%x, %b) { yield addf
+    %x, %b }
     ```
     """
 
@@ -88,10 +92,10 @@ def _own_constants(op: linalg.GenericOp) -> None:
             op.operands[first + number] = empty.results[0]
 
 
-def _remove_dead(ops: object) -> bool:
+def _remove_dead(ops: Iterable[Operation]) -> bool:
     dead = [
         op
-        for op in ops  # pyright: ignore
+        for op in ops
         if not isinstance(op, func.ReturnOp) and not any(True for r in op.results for _ in r.uses)
     ]
     for op in dead:
@@ -120,7 +124,8 @@ def should_compose(
 ) -> bool:
     """Whether the producer's body belongs into the consumer's.
 
-    Expensive values with several readers stay tensors, which the schedule may pass on in registers; so does what a
+    Expensive values with several readers stay tensors, which the schedule may pass on in registers; so does
+    what a
     row kernel computes once per row.
     """
     if reduced_loops(producer) or _accumulates(producer) or not is_invertible(output_pairs(producer)[0][1]):
@@ -182,7 +187,7 @@ def _replace(function: func.FuncOp, pieces: list[Piece], calls: dict[str, list[f
     returned = function.body.block.last_op
     assert returned is not None
     for call in calls.get(function.sym_name.data, []):
-        values = dict(zip(function.body.block.args, call.arguments, strict=True))
+        values: dict[SSAValue, SSAValue] = dict(zip(function.body.block.args, call.arguments, strict=True))
         block = call.parent
         assert block is not None
         for piece in pieces:

@@ -18,7 +18,8 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class PlanMemory(ModulePass):
-    """Replace allocations in host functions by views of an arena, sharing memory that is not in use at one time.
+    """Replace allocations in host functions by views of an arena, sharing memory that is not in use at one
+    time.
 
     Requires: the output of `schedule`.
     Leaves: stage `loop`; the host function's last argument is the arena.
@@ -76,7 +77,9 @@ def _compute_in_place(
 ) -> None:
     """Let the result of `call` take the place of an operand that is not needed afterwards."""
     result = _allocation(call.arguments[-1])
-    if result is None or slots[result].interval.start < live.positions[call] and not _only_halo(result, call):
+    if result is None or (
+        slots[result].interval.start < live.positions[call] and not _only_halo(result, call)
+    ):
         return
     position = live.positions[call]
     for number in _aliasing(kernel):
@@ -92,7 +95,9 @@ def _compute_in_place(
 
 
 def _only_halo(result: memref.AllocOp, call: func.CallOp) -> bool:
-    """Whether what comes before the call is the zeroing of the halo, which the operand's buffer has as well."""
+    """Whether what comes before the call is the zeroing of the halo, which the operand's buffer has as
+    well.
+    """
     earlier = [use.operation for use in result.memref.uses if use.operation is not call]
     return any(
         isinstance(op, func.CallOp) and op.callee.string_value().startswith("zero_halo") for op in earlier
@@ -149,7 +154,7 @@ def _replace(op: memref.AllocOp, arena: SSAValue, offset: int) -> None:
     block = op.parent
     assert block is not None
     constant = arith.ConstantOp(IntegerAttr(offset, INDEX))
-    view = memref.ViewOp(arena, constant, [], op.memref.type)  # pyright: ignore
+    view = memref.ViewOp(arena, constant, [], op.memref.type)
     view.result.name_hint = op.memref.name_hint
     block.insert_ops_before([constant, view], op)
     op.memref.replace_all_uses_with(view.result)

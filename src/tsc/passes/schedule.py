@@ -1,4 +1,6 @@
-"""Pass `schedule`: kernels over tensors become loops over buffers, and the host function passes destinations."""
+"""Pass `schedule`: kernels over tensors become loops over buffers, and the host function passes
+destinations.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -89,13 +91,13 @@ def schedule_kernel(function: func.FuncOp, target: Target) -> func.FuncOp:
     scheduler = SCHEDULERS.get(scheduled_as(model))
     if scheduler is None:
         raise CodegenError(
-            f"schedule: {function.sym_name.data} requires tsc.kind in {sorted(SCHEDULERS)}; got {model.kind!r}"
+            f"schedule: {function.sym_name.data} requires tsc.kind in {sorted(SCHEDULERS)}; got {model.kind}"
         )
     return scheduler(model, target)
 
 
 def scheduled_as(model: KernelModel) -> str:
-    """Which schedule fits: a row kernel of one reduction becomes a window if memory runs along a kept loop."""
+    """Which schedule fits: one reduction of a row kernel is a window if memory runs along a kept loop."""
     if model.kind not in ("row", "window") or len(model.reductions) != 1:
         return model.kind
     (stage,) = model.reductions

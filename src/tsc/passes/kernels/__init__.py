@@ -1,1 +1,3 @@
-"""Shaping kernels at the `linalg` stage: composing generics, aligning their loops, telling kinds apart, splitting."""
+"""Shaping kernels at the `linalg` stage: composing generics, aligning their loops, telling kinds apart,
+splitting.
+"""

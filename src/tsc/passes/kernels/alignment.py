@@ -1,9 +1,9 @@
-"""Finds the loops of one generic that are the loops of another, through the tensors that pass between them."""
+"""Finds the loops of one generic that are the loops of another, through the tensors between them."""
 
 from collections.abc import Sequence
 
-from xdsl.dialects import linalg
-from xdsl.dialects.linalg import IteratorType
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.analysis.kernel_model import loop_sizes
@@ -78,7 +78,9 @@ def _match_alone(op: linalg.GenericOp, root: linalg.GenericOp, sizes: Sequence[i
 
 
 def _complete(loops: LoopMap, own: Sequence[int], sizes: Sequence[int]) -> LoopMap | None:
-    """Loops left over: of one iteration they are 0, others are the free root loops of the same size, in order."""
+    """Loops left over: of one iteration they are 0, others are the free root loops of the same size, in
+    order.
+    """
     used = {e.position for e in loops.values() if isinstance(e, AffineDimExpr)}
     free = [d for d in range(len(sizes)) if d not in used and sizes[d] != 1]
     for d, size in enumerate(own):

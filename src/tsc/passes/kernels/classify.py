@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xdsl.dialects import linalg
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.ir import Attribute
 from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
@@ -37,11 +38,11 @@ class Form:
         }
         used = {e.position for e in dims.values() if isinstance(e, AffineDimExpr)}
         count = len(order) if used - set(range(len(self.kept))) else len(self.kept)
-        types: list[Attribute] = [linalg.IteratorTypeAttr.parallel()] * count
+        types: list[Attribute] = [IteratorTypeAttr.parallel()] * count
         for own in reduced_loops(op):
             target = dims[own]
             if isinstance(target, AffineDimExpr):
-                types[target.position] = linalg.IteratorTypeAttr.reduction()
+                types[target.position] = IteratorTypeAttr.reduction()
         return renumber(op, dims, count, types)
 
 
@@ -100,7 +101,9 @@ def _share_space(
     root: linalg.GenericOp,
     kind: str,
 ) -> bool:
-    """Whether every generic runs over all kept loops (and, in a row kernel, over all or none of the reduced ones)."""
+    """Whether every generic runs over all kept loops (and, in a row kernel, over all or none of the reduced
+    ones).
+    """
     sizes = loop_sizes(root)
     reduced = set(reduced_loops(root))
     wide = {d for d, n in enumerate(sizes) if n != 1}
@@ -114,7 +117,9 @@ def _share_space(
 
 
 def _loop_order(root: linalg.GenericOp) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Kept loops in the order of the root's result, reduced ones after them; loops of one iteration are gone."""
+    """Kept loops in the order of the root's result, reduced ones after them; loops of one iteration are
+    gone.
+    """
     sizes, reduced = loop_sizes(root), set(reduced_loops(root))
     result = output_pairs(root)[0][1]
     ordered = [e.position for e in result.results if isinstance(e, AffineDimExpr)]

@@ -1,9 +1,12 @@
-"""One `linalg.generic` out of two: the producer's body moves into its consumer, through the consumer's index map."""
+"""One `linalg.generic` out of two: the producer's body moves into its consumer, through the consumer's
+index map.
+"""
 
 from collections.abc import Sequence
 
-from xdsl.dialects import arith, linalg
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, IndexType, IntegerAttr, StringAttr
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import (
     AffineBinaryOpExpr,
@@ -16,6 +19,7 @@ from xdsl.ir.affine import (
 
 from tsc.analysis.affine import substitute
 from tsc.analysis.kernel_model import CASTS
+from tsc.dialects.loop_builder import element_of
 
 INDEX = IndexType()
 DIVISIONS: dict[AffineBinaryOpKind, type[Operation]] = {
@@ -67,8 +71,10 @@ def is_copy(op: linalg.GenericOp) -> bool:
 def is_cast(op: linalg.GenericOp) -> bool:
     """Whether the body only widens its input."""
     value = yield_of(op).operands[0]
-    only = len(op.results) == 1 and isinstance(value.owner, CASTS)
-    return only and value.owner.operands[0] in op.body.block.args[: len(op.inputs)]
+    owner = value.owner
+    if len(op.results) != 1 or not isinstance(owner, CASTS):
+        return False
+    return owner.operands[0] in op.body.block.args[: len(op.inputs)]
 
 
 def is_invertible(map_: AffineMap) -> bool:
@@ -82,7 +88,9 @@ def is_invertible(map_: AffineMap) -> bool:
 def compose(
     producer: linalg.GenericOp, result: int, consumer: linalg.GenericOp, position: int
 ) -> linalg.GenericOp:
-    """`consumer` with its input `position` (result `result` of the parallel `producer`) computed in its body."""
+    """`consumer` with its input `position` (result `result` of the parallel `producer`) computed in its
+    body.
+    """
     through = input_pairs(consumer)[position][1]
     out_map = output_pairs(producer)[result][1]
     dims = {
@@ -95,7 +103,7 @@ def compose(
     kept = [pair for n, pair in enumerate(input_pairs(consumer)) if n != position]
     inputs = list(dict.fromkeys([*kept, *moved]))
     outputs = output_pairs(consumer)
-    types = [b.type for b in _element_arguments(producer, consumer, inputs, kept, moved)]
+    types = [element_of(v.type) for v, _ in inputs]
     body = Block(arg_types=[*types, *(a.type for a in consumer.body.block.args[len(consumer.inputs) :])])
     values: dict[SSAValue, SSAValue] = {}
     for argument, pair in zip(producer.body.block.args, moved, strict=False):
@@ -112,23 +120,6 @@ def compose(
     body.add_op(linalg.YieldOp(*(_looked_up(values, v) for v in yield_of(consumer).operands)))
     doc = _joined(producer.doc, consumer.doc)
     return make_generic(inputs, outputs, consumer.iterator_types.data, body, doc)
-
-
-def _element_arguments(
-    producer: linalg.GenericOp,
-    consumer: linalg.GenericOp,
-    inputs: Sequence[tuple[SSAValue, AffineMap]],
-    kept: Sequence[tuple[SSAValue, AffineMap]],
-    moved: Sequence[tuple[SSAValue, AffineMap]],
-) -> list[SSAValue]:
-    """A block argument of the old bodies with the element type of each new input."""
-    found: dict[tuple[SSAValue, AffineMap], SSAValue] = {}
-    for argument, pair in zip(producer.body.block.args, moved, strict=False):
-        found[pair] = argument
-    for argument, pair in zip(consumer.body.block.args, input_pairs(consumer), strict=False):
-        found[pair] = argument
-    del kept
-    return [found[pair] for pair in inputs]
 
 
 def _looked_up(values: dict[SSAValue, SSAValue], value: SSAValue) -> SSAValue:
@@ -169,7 +160,9 @@ def index_value(body: Block, expression: AffineExpr) -> SSAValue:
 def renumber(
     op: linalg.GenericOp, dims: dict[int, AffineExpr], count: int, order: Sequence[Attribute]
 ) -> linalg.GenericOp:
-    """The same generic over `count` loops: its loop ``d`` is ``dims[d]``; `order` are the new iterator types."""
+    """The same generic over `count` loops: its loop ``d`` is ``dims[d]``; `order` are the new iterator
+    types.
+    """
 
     def moved(pairs: Sequence[tuple[SSAValue, AffineMap]]) -> list[tuple[SSAValue, AffineMap]]:
         return [(v, AffineMap(count, 0, tuple(substitute(e, dims) for e in m.results))) for v, m in pairs]

@@ -1,10 +1,11 @@
-"""Cuts the ops of a kernel into groups that each have a canonical form, and makes a function of each group."""
+"""Cuts the ops of a kernel into groups of one canonical form each, and makes a function of each group."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from xdsl.dialects import arith, func, linalg, tensor
+from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc.analysis.kernel_model import read_stage
@@ -44,7 +45,9 @@ def is_support(op: Operation) -> bool:
 
 
 def _reads_padding_in_place(user: Operation, pad: tensor.PadOp) -> bool:
-    """Whether a reduction can read the padded tensor without the padding: from a halo, or with clamped indices."""
+    """Whether a reduction can read the padded tensor without the padding: from a halo, or with clamped
+    indices.
+    """
     if not isinstance(user, linalg.GenericOp) or not reduced_loops(user):
         return False
     if any(margin < 0 for margin in (*pad.static_low.get_values(), *pad.static_high.get_values())):

@@ -1,4 +1,6 @@
-"""Which layouts a kernel would like for its operands and results, given those of the values it is called with."""
+"""Which layouts a kernel would like for its operands and results, given those of the values it is called
+with.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,14 +10,13 @@ from xdsl.dialects import func
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
-from tsc.analysis.affine import address_of
+from tsc.analysis.affine import address_of, used_dims
 from tsc.analysis.kernel_model import (
     Contraction,
     KernelModel,
     Operand,
     Stage,
     contraction_of,
-    dims_of,
     is_permutation,
     read_kernel,
 )
@@ -31,7 +32,9 @@ FEW_ROWS = 4
 
 @dataclass(frozen=True)
 class Preferences:
-    """Layouts per argument and per result of a kernel; `kind` where it changes, None for an argument read as it is."""
+    """Layouts per argument and per result of a kernel; `kind` where it changes, None for an argument read
+    as it is.
+    """
 
     arguments: tuple[Layout | None, ...]
     results: tuple[Layout, ...]
@@ -41,7 +44,9 @@ class Preferences:
 def preferences(
     function: func.FuncOp, given: Sequence[Layout], constant: Sequence[bool], target: Target
 ) -> Preferences:
-    """What `function` prefers; `given` are the layouts of its arguments, `constant` whether they can be packed freely."""
+    """What `function` prefers; `given` are the layouts of its arguments, `constant` whether they can be
+    packed freely.
+    """
     model = read_kernel(function)
     known = dict(zip(model.arguments, given, strict=True))
     fixed = dict(zip(model.arguments, constant, strict=True))
@@ -150,14 +155,10 @@ def channels_last(stage: Stage, data: Operand) -> tuple[int, ...]:
     """The order with the last dim that no reduction touches moved to the end."""
     reduced = set(stage.reduced)
     rank = len(data.map.results)
-    free = [d for d, e in enumerate(data.map.results) if not _loops(e) & reduced and _loops(e)]
+    free = [d for d, e in enumerate(data.map.results) if not used_dims(e) & reduced and used_dims(e)]
     if not free:
         return tuple(range(rank))
     return (*(d for d in range(rank) if d != free[-1]), free[-1])
-
-
-def _loops(expression: object) -> set[int]:
-    return dims_of(AffineMap(0, 0, (expression,)))  # pyright: ignore
 
 
 def with_padding(layout: Layout, operand: Operand) -> Layout:
@@ -197,7 +198,9 @@ def _contraction(
 
 
 def choose_weights(model: KernelModel, fixed: dict[SSAValue, bool]) -> Contraction:
-    """The roles of the operands: constant weights if there are any, else so that the last result dim is a column."""
+    """The roles of the operands: constant weights if there are any, else so that the last result dim is a
+    column.
+    """
     (stage,) = model.reductions
     last = next(
         (e.position for e in reversed(stage.outputs[0].map.results) if isinstance(e, AffineDimExpr)), None
@@ -209,26 +212,32 @@ def choose_weights(model: KernelModel, fixed: dict[SSAValue, bool]) -> Contracti
 
 
 def _columns_last(model: KernelModel, result: SSAValue, contraction: Contraction) -> Layout:
-    """Dims in logical order, but those of the columns at the end; a convolution's groups stand before its columns."""
+    """Dims in logical order, but those of the columns at the end; a convolution's groups stand before its
+    columns.
+    """
     output = next(o for s in model.stages for o in s.outputs if o.value is result)
     rank = len(output.map.results)
-    columns = [d for d, e in enumerate(output.map.results) if _loops(e) & set(contraction.columns)]
-    groups = [d for d, e in enumerate(output.map.results) if _loops(e) & set(contraction.batch)]
+    columns = [d for d, e in enumerate(output.map.results) if used_dims(e) & set(contraction.columns)]
+    groups = [d for d, e in enumerate(output.map.results) if used_dims(e) & set(contraction.batch)]
     moved = [*(groups if is_convolution(contraction) else ()), *columns]
     return _plain(result).with_order([*(d for d in range(rank) if d not in moved), *moved])
 
 
 def is_convolution(contraction: Contraction) -> bool:
     """Whether a window moves over the data."""
-    return any(len(_loops(e)) > 1 for e in contraction.data.map.results)
+    return any(len(used_dims(e)) > 1 for e in contraction.data.map.results)
 
 
 def _data_layout(contraction: Contraction, given: Layout) -> Layout:
-    """A convolution's data: channels last unless there are few; other data stays as it is. The halo is added."""
+    """A convolution's data: channels last unless there are few; other data stays as it is. The halo is
+    added.
+    """
     data, depth = contraction.data, set(contraction.depth)
     plain = _plain(data.value)
-    channels = [d for d, e in enumerate(data.map.results) if _loops(e) and _loops(e) <= depth]
-    groups = [d for d, e in enumerate(data.map.results) if _loops(e) and _loops(e) <= set(contraction.batch)]
+    channels = [d for d, e in enumerate(data.map.results) if used_dims(e) and used_dims(e) <= depth]
+    groups = [
+        d for d, e in enumerate(data.map.results) if used_dims(e) and used_dims(e) <= set(contraction.batch)
+    ]
     layout = plain.with_order(given.order)
     last = len(data.map.results) - 1
     is_image = is_convolution(contraction) or (last >= 3 and bool(channels) and channels[-1] != last)
@@ -241,7 +250,9 @@ def _data_layout(contraction: Contraction, given: Layout) -> Layout:
 def panels_for(
     contraction: Contraction, data: Layout, result: Layout, stage: Stage, target: Target
 ) -> Panels:
-    """Columns in the order of the result's memory, depth in the order of the data's; the width of the best tile."""
+    """Columns in the order of the result's memory, depth in the order of the data's; the width of the best
+    tile.
+    """
     maps = contraction.weights.map.results
     reads = address_of(contraction.data.map, data.strides, data.base, stage.sizes).strides
     writes = address_of(stage.outputs[0].map, result.strides, 0, stage.sizes).strides

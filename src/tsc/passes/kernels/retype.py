@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from xdsl.dialects import func, linalg, tensor
+from xdsl.dialects import func, tensor
 from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 
@@ -34,7 +36,7 @@ def _retype_result(value: SSAValue, layout: Layout) -> None:
     if isinstance(owner, linalg.GenericOp):
         number = next(n for n, r in enumerate(owner.results) if r is value)
         _retype_destination(owner, len(owner.inputs) + number, layout)
-    elif isinstance(owner, tensor.InsertSliceOp | linalg.FillOp):
+    elif isinstance(owner, Operation) and isinstance(owner, tensor.InsertSliceOp | linalg.FillOp):
         _retype_destination(owner, 1, layout)
 
 
@@ -60,7 +62,7 @@ def make_copy(name: str, source: Layout, target: Layout) -> func.FuncOp:
     identity = AffineMap.identity(len(source.shape))
     body = Block(arg_types=[source.element, target.element])
     body.add_op(linalg.YieldOp(body.args[0]))
-    parallel = [linalg.IteratorTypeAttr.parallel()] * len(source.shape)
+    parallel = [IteratorTypeAttr.parallel()] * len(source.shape)
     copy = make_generic(
         [(block.args[0], identity)], [(empty.results[0], identity)], parallel, body, StringAttr("copy")
     )

@@ -6,7 +6,9 @@ from tsc.analysis.layouts import Layout, layout_of
 
 
 def view_layout(layout: Layout, op: tensor.CollapseShapeOp | tensor.ExpandShapeOp) -> Layout | None:
-    """The layout of the result of `op` over the memory of its operand, or None where elements would have to move."""
+    """The layout of the result of `op` over the memory of its operand, or None where elements would have to
+    move.
+    """
     plain = layout_of(op.result.type)
     result = Layout.row_major(plain.shape, plain.element)
     groups = [[i.value.data for i in group.data] for group in op.reassociation.data]
@@ -35,7 +37,9 @@ def _expanded(layout: Layout, result: Layout, groups: list[list[int]]) -> Layout
 def halo_through(
     op: tensor.CollapseShapeOp | tensor.ExpandShapeOp, low: tuple[int, ...], high: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The halo the operand of a reshape needs so that its result has this one (none where dims are split or joined)."""
+    """The halo the operand of a reshape needs so that its result has this one (none where dims are split or
+    joined).
+    """
     groups = [[i.value.data for i in group.data] for group in op.reassociation.data]
     rank = len(layout_of(op.src.type).shape)
     if not isinstance(op, tensor.ExpandShapeOp):

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
-from xdsl.dialects import arith, linalg, tensor
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IndexType, TensorType, VectorType
+from xdsl.dialects import arith, tensor
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IndexType, VectorType
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import (
     AffineBinaryOpExpr,
@@ -17,7 +19,7 @@ from xdsl.ir.affine import (
 from tsc.analysis.affine import Address
 from tsc.analysis.kernel_model import Stage
 from tsc.analysis.layouts import Layout
-from tsc.dialects.loop_builder import Index, LoopBuilder
+from tsc.dialects.loop_builder import Index, LoopBuilder, element_of, is_vector
 from tsc.errors import CodegenError
 
 
@@ -39,7 +41,9 @@ class Access:
 
 @dataclass(frozen=True)
 class Point:
-    """A place in the iteration space: the index of every loop; `lanes` neighbours along `vector_loop` at once."""
+    """A place in the iteration space: the index of every loop; `lanes` neighbours along `vector_loop` at
+    once.
+    """
 
     dims: tuple[Index, ...]
     vector_loop: int = 0
@@ -125,11 +129,14 @@ def load(builder: LoopBuilder, access: Access, point: Point) -> SSAValue:
 def store(builder: LoopBuilder, value: SSAValue, access: Access, point: Point) -> None:
     """Write `value` (broadcast where it is a scalar) at `point`."""
     if point.lanes == 1 or access.address.strides[point.vector_loop] == 1:
-        vector = value if isinstance(value.type, VectorType) else builder.broadcast(value, point.lanes)
-        builder.store(vector, access.buffer, locate(builder, access.address, point.dims))
+        builder.store(
+            builder.broadcast_to(value, point.lanes),
+            access.buffer,
+            locate(builder, access.address, point.dims),
+        )
         return
     for lane in range(point.lanes):
-        element = builder.extract(value, lane) if isinstance(value.type, VectorType) else value
+        element = builder.extract(value, lane) if is_vector(value) else value
         builder.store(element, access.buffer, locate(builder, access.address, point.scalar(lane).dims))
 
 
@@ -139,9 +146,9 @@ def uniform_value(builder: LoopBuilder, value: SSAValue) -> SSAValue:
     if not isinstance(owner, arith.ConstantOp):
         raise CodegenError("linalg.fill: requires a constant in a kernel; got a computed value")
     if isinstance(owner.value, DenseIntOrFPElementsAttr):
-        assert isinstance(value.type, TensorType)
-        element: Attribute = value.type.element_type  # pyright: ignore
-        return builder.constant(next(iter(owner.value.get_attrs())), element)  # pyright: ignore
+        element = element_of(value.type)
+        first = cast("Attribute", next(iter(owner.value.get_attrs())))
+        return builder.constant(first, element)
     return builder.constant(owner.value, value.type)
 
 
@@ -204,10 +211,10 @@ class BodyEmitter:
 
     def _plain(self, op: Operation) -> None:
         operands = [self.scalar_or_vector(v) for v in op.operands]
-        is_vector = any(isinstance(v.type, VectorType) for v in operands)
-        if is_vector:
+        is_wide = any(is_vector(v) for v in operands)
+        if is_wide:
             operands = [self._widened(v) for v in operands]
-        types = [VectorType(r.type, [self.lanes]) if is_vector else r.type for r in op.results]
+        types = [VectorType(r.type, [self.lanes]) if is_wide else r.type for r in op.results]
         clone = type(op).create(
             operands=operands,
             result_types=types,
@@ -219,7 +226,7 @@ class BodyEmitter:
             self.values[old] = new
 
     def _widened(self, value: SSAValue) -> SSAValue:
-        return value if isinstance(value.type, VectorType) else self.builder.broadcast(value, self.lanes)
+        return value if is_vector(value) else self.builder.broadcast(value, self.lanes)
 
     def _index(self, op: linalg.IndexOp) -> None:
         dim = op.dim.value.data
@@ -246,7 +253,7 @@ class BodyEmitter:
         if not isinstance(ramp, Ramp) or isinstance(self.values.get(other), Ramp):
             return False
         scalar = self.scalar_or_vector(other)
-        if isinstance(scalar.type, VectorType):
+        if is_vector(scalar):
             return False
         self.values[op.result] = Ramp(ramp.base + Index(self.builder, scalar), ramp.step)
         return True
@@ -262,7 +269,7 @@ class BodyEmitter:
                 position, step = position + known.base * stride, step + known.step * stride
                 continue
             at = self.scalar_or_vector(value)
-            if isinstance(at.type, VectorType):
+            if is_vector(at):
                 scattered.append((at, stride))
             else:
                 position = position + Index(self.builder, at) * stride

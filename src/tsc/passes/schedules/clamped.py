@@ -15,7 +15,8 @@ from tsc.passes.schedules.reduction import IDEMPOTENT, combiners_of
 def clampable(stage: Stage, operand: Operand) -> bool:
     """Whether a maximum or minimum over windows stays the same when indices are clamped into the data.
 
-    The padding never wins, every window meets the data, and its steps are single elements: then the edge element
+    The padding never wins, every window meets the data, and its steps are single elements: then the edge
+    element
     is in the window anyway, and taking it twice changes nothing.
     """
     padding, combiners = operand.padding, combiners_of(stage)

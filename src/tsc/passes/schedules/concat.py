@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from xdsl.dialects import func, linalg, tensor
+from xdsl.dialects import func, tensor
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import SSAValue
 
 from tsc.analysis.affine import Address, merge_loops
 from tsc.analysis.kernel_model import KernelModel
+from tsc.analysis.layouts import layout_of
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
 from tsc.errors import CodegenError
@@ -62,13 +64,10 @@ def read_parts(value: SSAValue) -> tuple[list[Part], SSAValue | None]:
 
 def _read_pad(op: tensor.PadOp) -> tuple[list[Part], SSAValue]:
     """A negative margin cuts the source."""
-    shape = op.source.type.get_shape()  # pyright: ignore
+    shape = layout_of(op.source.type).shape
     low, high = op.static_low.get_values(), op.static_high.get_values()
     start = tuple(max(0, -a) for a in low)
-    sizes = tuple(
-        max(0, n - s - max(0, -b))
-        for n, s, b in zip(shape, start, high, strict=True)  # pyright: ignore
-    )
+    sizes = tuple(max(0, n - s - max(0, -b)) for n, s, b in zip(shape, start, high, strict=True))
     last = op.region.block.last_op
     assert last is not None
     part = Part(op.source, tuple(max(0, a) for a in low), start, sizes)
@@ -79,7 +78,7 @@ def _read_pad(op: tensor.PadOp) -> tuple[list[Part], SSAValue]:
 class Copy:
     """One box as merged loops, with source and destination over them."""
 
-    sizes: tuple[int, ...]
+    sizes: Sequence[int]
     source: Access
     target: Access
     lanes: int

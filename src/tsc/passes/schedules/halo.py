@@ -9,7 +9,7 @@ from xdsl.ir import SSAValue
 from tsc.analysis.affine import row_major_strides
 from tsc.analysis.layouts import Layout, element_bytes
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index, LoopBuilder
+from tsc.dialects.loop_builder import Index, LoopBuilder, element_of
 from tsc.passes.schedules.kernel import unflatten
 
 
@@ -47,8 +47,7 @@ def _slice_start(builder: LoopBuilder, number: Index, extents: list[int], stride
 
 
 def _fill(builder: LoopBuilder, buffer: SSAValue, start: Index, count: int, lanes: int) -> None:
-    element = buffer.type.element_type  # pyright: ignore
-    zero = builder.zero(element)
+    zero = builder.zero(element_of(buffer.type))
     vector = builder.broadcast(zero, lanes)
     whole = count // lanes * lanes
     if whole:

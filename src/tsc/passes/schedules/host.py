@@ -1,8 +1,11 @@
-"""The host function in destination-passing style: buffers instead of tensors, kernels called for their effect."""
+"""The host function in destination-passing style: buffers instead of tensors, kernels called for their
+effect.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
+from typing import cast
 
 from xdsl.dialects import arith, func, memref, scf, tensor
 from xdsl.dialects.builtin import (
@@ -19,7 +22,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from tsc.analysis.layouts import Layout, layout_of
-from tsc.dialects.loop_builder import INDEX
+from tsc.dialects.loop_builder import INDEX, element_of
 from tsc.errors import CodegenError
 
 RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
@@ -27,7 +30,8 @@ RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
 
 @dataclass
 class HostLowering:
-    """Rewrites one host function. `halo_kernel` names the kernel that zeroes the halo of a layout (None: no halo).
+    """Rewrites one host function. `halo_kernel` names the kernel that zeroes the halo of a layout (None: no
+    halo).
 
     Intermediate buffers are `memref.alloc`: `plan-memory` gives them their places.
     """
@@ -68,7 +72,7 @@ class HostLowering:
         assert isinstance(type_, MemRefType)
         if type_.get_num_dims() == 1:
             return value
-        return self._cast(value, MemRefType(type_.element_type, [prod(type_.get_shape())]))
+        return self._cast(value, MemRefType(element_of(value.type), [prod(type_.get_shape())]))
 
     def _cast(self, value: SSAValue, type_: MemRefType[Attribute]) -> SSAValue:
         size = type_.get_shape()[0]
@@ -162,7 +166,9 @@ class HostLowering:
         return self.buffers[op.tensor], [zero]
 
     def _constant(self, op: arith.ConstantOp) -> SSAValue:
-        """A global: ``tsc.constant`` is its key in the pool, ``tsc.type`` and ``tsc.layout`` say how to pack it."""
+        """A global: ``tsc.constant`` is its key in the pool, ``tsc.type`` and ``tsc.layout`` say how to
+        pack it.
+        """
         layout = layout_of(op.result.type)
         shape, encoding = TensorType(layout.element, layout.shape), layout.encoding()
         if "tsc.packed" in op.attributes:
@@ -247,8 +253,7 @@ class HostLowering:
         buffer = self.buffers[value]
         if buffer is target or not any(buffer is t for t in targets):
             return buffer
-        assert isinstance(buffer.type, MemRefType)
-        saved = self._add(memref.AllocOp([], [], buffer.type))
+        saved = self._add(memref.AllocOp([], [], cast("MemRefType[Attribute]", buffer.type)))
         self._effect(memref.CopyOp(buffer, saved))
         return saved
 

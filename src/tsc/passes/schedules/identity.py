@@ -7,7 +7,9 @@ IGNORED = frozenset({"sym_name", "doc"})
 
 
 def structural_key(function: func.FuncOp) -> tuple[object, ...]:
-    """Equal for two functions that compute the same on the same types, whatever they and their values are called."""
+    """Equal for two functions that compute the same on the same types, whatever they and their values are
+    called.
+    """
     numbers: dict[SSAValue, int] = {}
     key: list[object] = [function.function_type, *_attributes(function)]
     _block_key(function.body.block, numbers, key)

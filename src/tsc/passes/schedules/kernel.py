@@ -1,6 +1,8 @@
-"""The loop-form function a schedule fills in: flat buffers in, flat buffers out, chunks for the thread pool."""
+"""The loop-form function a schedule fills in: flat buffers in, flat buffers out, chunks for the thread
+pool.
+"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
@@ -78,8 +80,9 @@ class KernelBuilder:
         return self.target.lanes(8 * element_bytes(element))
 
     @contextmanager
-    def chunks(self, units: int, cost: float, most: int = MOST_CHUNKS) -> Iterator[tuple[Index, Index]]:
-        """Share `units` of `cost` operations each among chunks; gives the range ``[first, last)`` of one chunk.
+    def chunks(self, units: int, cost: float, most: int = MOST_CHUNKS) -> Generator[tuple[Index, Index]]:
+        """Share `units` of `cost` operations each among chunks; gives the range ``[first, last)`` of one
+        chunk.
 
         The cut depends on the sizes alone, never on the number of threads.
         """

@@ -25,7 +25,8 @@ class DepthLoop:
 class MicroKernel:
     """Accumulates ``data[row, k] * weights[k, column]`` over the whole depth.
 
-    Weights lie in panels, ``tile.vectors`` vectors for each step along the depth, the loops in the order of `depth`.
+    Weights lie in panels, ``tile.vectors`` vectors for each step along the depth, the loops in the order of
+    `depth`.
     `casts` widen an element of data and weights (None: they are of the accumulators' type).
     """
 
@@ -44,7 +45,9 @@ class MicroKernel:
         return VectorType(self.element, [self.lanes])
 
     def run(self, rows: Sequence[Index], weights: Index, initial: Sequence[SSAValue]) -> list[SSAValue]:
-        """The accumulators (row by row) after the whole depth; `rows` are where the data of each row starts."""
+        """The accumulators (row by row) after the whole depth; `rows` are where the data of each row
+        starts.
+        """
         ways = self.tile.ways if self._splits() else 1
         zero = self.builder.broadcast(self.builder.zero(self.element), self.lanes)
         sums = [*initial, *[zero] * ((ways - 1) * len(initial))]

@@ -23,11 +23,11 @@ def schedule_pack(model: KernelModel, target: Target) -> func.FuncOp:
     if panels is None or source.layout.panels is not None:
         raise CodegenError(f"{model.func.sym_name.data}: requires a plain argument and a packed result")
     address = Address(source.layout.base, source.layout.strides)
-    groups = [
+    batch, columns, depth = groups = [
         merge_loops(shape, [address], dims, set()) for dims in (panels.batch, panels.columns, panels.depth)
     ]
     order = LoopOrder(tuple(g for m in groups for g in m.groups), tuple(n for m in groups for n in m.sizes))
-    sizes = tuple(m.sizes for m in groups)
+    sizes = (batch.sizes, columns.sizes, depth.sizes)
     access = Access(source.buffer, order.apply(address))
     target_access = Access(result.buffer, Address(0, ()))
     if prod(shape):
@@ -37,7 +37,9 @@ def schedule_pack(model: KernelModel, target: Target) -> func.FuncOp:
 
 @dataclass
 class PackEmitter:
-    """Writes the copy. `sizes` are the trip counts of the batch, column and depth loops of the source's address."""
+    """Writes the copy. `sizes` are the trip counts of the batch, column and depth loops of the source's
+    address.
+    """
 
     kernel: KernelBuilder
     source: Access

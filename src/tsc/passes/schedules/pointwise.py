@@ -32,7 +32,9 @@ def schedule_pointwise(model: KernelModel, target: Target) -> func.FuncOp:
 
 @dataclass
 class PointEmitter:
-    """Evaluates stages over one iteration space at a point of the merged loops, and stores what is returned."""
+    """Evaluates stages over one iteration space at a point of the merged loops, and stores what is
+    returned.
+    """
 
     kernel: KernelBuilder
     stages: Sequence[Stage]
@@ -62,7 +64,8 @@ class PointEmitter:
     ) -> dict[SSAValue, SSAValue]:
         """One point (or `lanes` of them), stored where it is returned; gives the value of every tensor there.
 
-        `prepared` are operands that were loaded before (what is loaded here joins them); `known` are tensors that
+        `prepared` are operands that were loaded before (what is loaded here joins them); `known` are tensors
+        that
         were computed before.
         """
         loaded = {} if prepared is None else prepared
@@ -185,8 +188,8 @@ def _remainder(
         start += lanes
 
 
-def _nested_loops(kernel: KernelBuilder, emitter: PointEmitter, sizes: tuple[int, ...], lanes: int) -> None:
-    """The two innermost loops stay loops where the last is short; what is outside them is numbered through."""
+def _nested_loops(kernel: KernelBuilder, emitter: PointEmitter, sizes: Sequence[int], lanes: int) -> None:
+    """The two innermost loops stay loops where the last is short; those outside them are one."""
     inner = 2 if len(sizes) > 2 and sizes[-1] < 16 * lanes else 1
     outer = sizes[: len(sizes) - inner]
     units, unit = _product(outer), _product(sizes[len(sizes) - inner :])

@@ -1,10 +1,10 @@
-"""What a reduction body combines with: its operation, neutral element, and the value it takes in each step."""
+"""What a reduction body combines with: its operation, neutral element, and the value taken in each step."""
 
 from dataclasses import dataclass
 from math import inf
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, IntegerType
+from xdsl.dialects.builtin import AnyFloat, FixedBitwidthType
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from tsc.analysis.kernel_model import Stage
@@ -51,11 +51,9 @@ class Combiner:
         """The scalar that leaves the other operand as it is."""
         if isinstance(element, AnyFloat):
             number = {"add": 0.0, "mul": 1.0}.get(self.kind, -inf if self.kind.startswith("max") else inf)
-            return builder.constant(FloatAttr(number, element), element)  # pyright: ignore
-        assert isinstance(element, IntegerType)
-        return builder.constant(
-            IntegerAttr(_neutral_integer(self.kind, element.width.data), element), element
-        )
+            return builder.number(number, element)
+        assert isinstance(element, FixedBitwidthType)
+        return builder.number(_neutral_integer(self.kind, element.bitwidth), element)
 
 
 def _neutral_integer(kind: str, bits: int) -> int:

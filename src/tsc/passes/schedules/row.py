@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 from math import prod
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from tsc.analysis.affine import Address, LoopOrder, merge_loops, row_major_strides
 from tsc.analysis.kernel_model import KernelModel, Operand, Stage, body_cost
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index
+from tsc.dialects.loop_builder import Index, element_of
 from tsc.passes.schedules.body import Access, Point, indexed_loops, store
-from tsc.passes.schedules.kernel import Frame, KernelBuilder, unflatten, widened
+from tsc.passes.schedules.kernel import Frame, KernelBuilder, pieces, unflatten, widened
 from tsc.passes.schedules.pointwise import PointEmitter
 from tsc.passes.schedules.reduction import combiners_of
 from tsc.passes.schedules.sweep_runner import ACCUMULATORS, SweepRunner
@@ -45,6 +44,8 @@ class RowEmitter:
     inner: tuple[int, ...]
     arrangement: Arrangement
     lanes: int
+    is_vertical: bool = False
+    """Whether the lanes of a vector are neighbouring rows, because rows run across memory."""
     kept: dict[SSAValue, Access] = field(default_factory=dict[SSAValue, Access])
 
     @staticmethod
@@ -65,9 +66,14 @@ class RowEmitter:
         along = sorted(reduced, key=lambda d: -max([a.strides[d] for a in addresses], default=0))
         merged = [merge_loops(main.sizes, addresses, dims, pinned) for dims in (rows, along)]
         order = LoopOrder(merged[0].groups + merged[1].groups, merged[0].sizes + merged[1].sizes)
-        lanes = _lanes(kernel, order, addresses)
-        arrangement = arrange_sweeps(kernel.model, prod(merged[1].sizes))
-        return RowEmitter(kernel, main, order, merged[0].sizes, merged[1].sizes, arrangement, lanes)
+        outer, inner = merged[0].sizes, merged[1].sizes
+        along, across = len(order.sizes) - 1, len(outer) - 1
+        is_vertical = not _is_contiguous(order, addresses, along) and _is_contiguous(order, addresses, across)
+        arrangement = arrange_sweeps(kernel.model, LONG_ROW if is_vertical else prod(inner))
+        lanes = 1
+        if is_vertical or _is_contiguous(order, addresses, along):
+            lanes = _lanes(kernel, outer[-1] if is_vertical else inner[-1])
+        return RowEmitter(kernel, main, order, outer, inner, arrangement, lanes, is_vertical)
 
     @property
     def sweeps(self) -> tuple[Sweep, ...]:
@@ -81,6 +87,9 @@ class RowEmitter:
         if rows == 1 and self._can_split():
             self._split_row()
             return
+        if self.is_vertical:
+            self._vertical_rows()
+            return
         with self.kernel.chunks(rows, self._cost()) as (first, last):
             self._keep_rows()
             with builder.loop(first, last) as loop:
@@ -91,12 +100,31 @@ class RowEmitter:
         per_element = sum(body_cost(s.body) + len(s.inputs) for s in stages)
         return per_element * prod(self.inner) * (1 if self.lanes > 1 else 4)
 
-    def _row(self, row: tuple[Index, ...]) -> None:
+    def _row(self, row: tuple[Index, ...], rows_at_once: int = 1) -> None:
         live: dict[SSAValue, SSAValue] = {}
         for sweep in self.sweeps:
-            if sweep.wide:
+            if sweep.wide and self.is_vertical:
+                live.update(self.runner(sweep, live).run_vertical(row, self.inner, rows_at_once))
+            elif sweep.wide:
                 live.update(self.runner(sweep, live).run(row, self.inner))
-            live.update(self._finish_sweep(sweep, row, live))
+            live.update(self._finish_sweep(sweep, row, live, rows_at_once))
+
+    def _vertical_rows(self) -> None:
+        """A vector of neighbouring rows at a time, then what is left of them in smaller vectors."""
+        builder, lanes, count = self.kernel.builder, self.lanes, self.outer[-1]
+        blocks = (*self.outer[:-1], count // lanes)
+        with (
+            self.kernel.chunks(prod(blocks), self._cost() * lanes / 2) as (first, last),
+            builder.loop(first, last) as loop,
+        ):
+            *before, block = unflatten(builder, loop.index, blocks)
+            self._row((*before, block * lanes), lanes)
+        rest = pieces(count % lanes)
+        if rest:
+            with builder.loop(0, prod(blocks[:-1])) as loop:
+                before = unflatten(builder, loop.index, blocks[:-1])
+                for start, part in rest:
+                    self._row((*before, builder.index(count // lanes * lanes + start)), part)
 
     def runner(self, sweep: Sweep, live: dict[SSAValue, SSAValue], start: Index | None = None) -> SweepRunner:
         """What sweeps over (part of) a row."""
@@ -104,11 +132,11 @@ class RowEmitter:
         return SweepRunner(self.kernel, sweep, emitter, live, self.lanes, start)
 
     def _finish_sweep(
-        self, sweep: Sweep, row: tuple[Index, ...], live: dict[SSAValue, SSAValue]
+        self, sweep: Sweep, row: tuple[Index, ...], live: dict[SSAValue, SSAValue], rows_at_once: int = 1
     ) -> dict[SSAValue, SSAValue]:
         """Store the results of the reductions, and compute what there is one of per row."""
         zeros = tuple(self.kernel.builder.index(0) for _ in self.inner)
-        at = Point((*row, *zeros), len(self.order.sizes) - 1, 1)
+        at = Point((*row, *zeros), len(self.outer) - 1, rows_at_once)
         for stage in sweep.reductions:
             for output in stage.outputs:
                 if output.value in self.kernel.memory:
@@ -136,9 +164,7 @@ class RowEmitter:
     def _keep_rows(self) -> None:
         """Stack memory for values that a later sweep needs and that are too dear to compute again."""
         for value in self.arrangement.kept:
-            type_ = value.type
-            assert isinstance(type_, TensorType)
-            buffer = self.kernel.builder.scratch(type_.element_type, prod(self.inner))  # pyright: ignore
+            buffer = self.kernel.builder.scratch(element_of(value.type), prod(self.inner))
             strides = (*[0] * len(self.outer), *row_major_strides(self.inner))
             self.kept[value] = Access(buffer, Address(0, strides))
 
@@ -156,7 +182,7 @@ class RowEmitter:
         unit = self.lanes * ACCUMULATORS
         step = size // (PARTS * unit) * unit
         results = [o.value for s in sweep.reductions for o in s.outputs]
-        partial = [builder.scratch(v.type.element_type, PARTS) for v in results]  # pyright: ignore
+        partial = [builder.scratch(element_of(v.type), PARTS) for v in results]
         row = tuple(builder.index(0) for _ in self.outer)
         self.kernel.notes.append(f"{PARTS} chunks")
         with builder.parallel(PARTS) as chunk:
@@ -174,12 +200,14 @@ class RowEmitter:
         self._finish_sweep(sweep, row, live)
 
 
-def _lanes(kernel: KernelBuilder, order: LoopOrder, addresses: Sequence[Address]) -> int:
-    """Vectors along the innermost loop where memory allows."""
-    inner = len(order.sizes) - 1
-    if any(order.apply(a).strides[inner] not in (0, 1) for a in addresses):
-        return 1
+def _is_contiguous(order: LoopOrder, addresses: Sequence[Address], loop: int) -> bool:
+    """Whether neighbours along a merged loop are neighbours in memory (or the same element) everywhere."""
+    moved = [order.apply(a) for a in addresses]
+    return all(a.strides[loop] in (0, 1) and loop not in a.pinned() for a in moved)
+
+
+def _lanes(kernel: KernelBuilder, size: int) -> int:
     lanes = kernel.lanes(kernel.model.stages)
-    while lanes > max(1, order.sizes[-1]):
+    while lanes > max(1, size):
         lanes //= 2
     return lanes

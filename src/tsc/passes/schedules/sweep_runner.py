@@ -1,4 +1,6 @@
-"""One sweep over a row: vectors of elements, several accumulators for each reduction, the rest in smaller vectors."""
+"""One sweep over a row: vectors of elements, several accumulators for each reduction, the rest in smaller
+vectors.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ ACCUMULATORS = 4
 
 @dataclass
 class SweepRunner:
-    """Writes one sweep over (a part of) one row, which begins at `start`; `live` are results of earlier sweeps."""
+    """Writes one sweep over (a part of) one row, which begins at `start`; `live` are results of earlier
+    sweeps.
+    """
 
     kernel: KernelBuilder
     sweep: Sweep
@@ -97,7 +101,9 @@ class SweepRunner:
     def _line(
         self, outer: tuple[Index, ...], size: int, carried: list[SSAValue], combiners: list[Combiner]
     ) -> list[SSAValue]:
-        """The innermost loop: all copies in each step, then single vectors, then smaller ones into the scalars."""
+        """The innermost loop: all copies in each step, then single vectors, then smaller ones into the
+        scalars.
+        """
         builder, lanes, count = self.kernel.builder, self.lanes, len(combiners)
         copies = max(1, len(carried) // max(1, count) - 1) if count else (2 if size >= 4 * lanes else 1)
         step = copies * lanes
@@ -145,6 +151,19 @@ class SweepRunner:
             at = self._point((*row, *along[:-1]), along[-1], 1)
             loop.carry(self._evaluate(at, loop.carried))
         return loop.results
+
+    def run_vertical(
+        self, row: tuple[Index, ...], inner: tuple[int, ...], rows_at_once: int
+    ) -> dict[SSAValue, SSAValue]:
+        """The same for neighbouring rows, one per lane: any body at all."""
+        builder = self.kernel.builder
+        outputs = [o.value for s in self.sweep.reductions for o in s.outputs]
+        starts = [builder.broadcast_to(v, rows_at_once) for v in self._initial()]
+        with builder.loop(0, prod(inner), 1, starts) as loop:
+            dims = (*row, *unflatten(builder, loop.index, inner))
+            values = self._evaluate(Point(dims, len(row) - 1, rows_at_once), loop.carried)
+            loop.carry([builder.broadcast_to(v, rows_at_once) for v in values])
+        return dict(zip(outputs, loop.results, strict=True))
 
     def _evaluate(self, at: Point, sums: Sequence[SSAValue] | None) -> list[SSAValue]:
         """Run all stages at a point, storing what is returned or kept.

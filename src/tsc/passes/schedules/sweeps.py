@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 
 from tsc.analysis.kernel_model import KernelModel, Stage, body_cost
 from tsc.analysis.layouts import element_bytes
+from tsc.dialects.loop_builder import element_of
 
 RECOMPUTED = 6
 """A value of at most this many operations is computed again in a later sweep; a dearer one is kept."""
@@ -18,7 +18,9 @@ MOST_KEPT_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Sweep:
-    """One pass over a row: `wide` stages are evaluated at each element (in order), `narrow` ones once after it."""
+    """One pass over a row: `wide` stages are evaluated at each element (in order), `narrow` ones once after
+    it.
+    """
 
     wide: tuple[Stage, ...]
     narrow: tuple[Stage, ...]
@@ -40,7 +42,8 @@ class Arrangement:
 def arrange_sweeps(model: KernelModel, row_size: int) -> Arrangement:
     """A stage runs in the first sweep in which everything it needs is known.
 
-    ``max -> exp -> sum -> div`` takes three: the maximum; the exponentials (kept) and their sum; the quotients.
+    ``max -> exp -> sum -> div`` takes three: the maximum; the exponentials (kept) and their sum; the
+    quotients.
     """
     main = max(model.stages, key=lambda s: len(s.sizes))
     producers = {o.value: s for s in model.stages for o in s.outputs}
@@ -141,9 +144,7 @@ def _kept(
 
 
 def _bytes(value: SSAValue, row_size: int) -> int:
-    type_ = value.type
-    assert isinstance(type_, TensorType)
-    return row_size * element_bytes(type_.element_type)  # pyright: ignore
+    return row_size * element_bytes(element_of(value.type))
 
 
 def row_elements(stage: Stage) -> int:

@@ -51,7 +51,9 @@ def accumulator_ways(rows: int, vectors: int) -> int:
 
 
 def fits(rows: int, vectors: int, registers: int) -> bool:
-    """Whether accumulators, one row of weights and one broadcast value fit; a single row reads weights in place."""
+    """Whether accumulators, one row of weights and one broadcast value fit; a single row reads weights in
+    place.
+    """
     if rows == 1:
         return vectors + 2 <= registers
     return rows * vectors + vectors + 1 <= registers

@@ -1,4 +1,6 @@
-"""Schedule of `window` kernels: reductions vectorised along a dim that is kept, with a block of outputs in registers."""
+"""Schedule of `window` kernels: reductions vectorised along a dim that is kept, with a block of outputs in
+registers.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,11 +73,13 @@ class WindowEmitter:
         outer = (*self.kept[:-2], cut.count)
         self.kernel.notes.append(f"tile {self._tile_rows()}x{self.lanes}")
         unit = cost * vectors * self.lanes / max(1, prod(outer))
-        with self.kernel.chunks(prod(outer[:-1]), unit * cut.count) as (first, last):
-            with builder.loop(first, last) as loop:
-                at = tuple(unflatten(builder, loop.index, outer[:-1]))
-                self._tiles(at, cut.tall, 0, cut.rows + 1)
-                self._tiles(at, cut.count - cut.tall, cut.tall * (cut.rows + 1), cut.rows)
+        with (
+            self.kernel.chunks(prod(outer[:-1]), unit * cut.count) as (first, last),
+            builder.loop(first, last) as loop,
+        ):
+            at = tuple(unflatten(builder, loop.index, outer[:-1]))
+            self._tiles(at, cut.tall, 0, cut.rows + 1)
+            self._tiles(at, cut.count - cut.tall, cut.tall * (cut.rows + 1), cut.rows)
 
     def _tile_rows(self) -> int:
         return min(self.kept[-2], 12 if self.kernel.target.vector_registers > 16 else 6)
@@ -163,7 +167,9 @@ Accesses = dict[tuple[int, int], Access]
 def _accesses(
     kernel: KernelBuilder, stage: Stage, order: LoopOrder, clamped: set[int]
 ) -> tuple[tuple[Accesses, Accesses], dict[SSAValue, Access]]:
-    """Of the reduction's inputs, of the epilogue, and of the reduction's own results where they are returned."""
+    """Of the reduction's inputs, of the epilogue, and of the reduction's own results where they are
+    returned.
+    """
     rank = len(stage.sizes)
 
     def access(operand: Operand, sizes: Sequence[int]) -> Access:

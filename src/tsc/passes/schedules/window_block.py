@@ -40,7 +40,9 @@ class _Region:
 
 @dataclass
 class WindowBlock:
-    """Writes blocks. `inputs` knows where the reduction's operands lie; `clamped` of them are padded but have no halo."""
+    """Writes blocks. `inputs` knows where the reduction's operands lie; `clamped` of them are padded but
+    have no halo.
+    """
 
     kernel: KernelBuilder
     stage: Stage

@@ -1,0 +1,153 @@
+"""The graph of fusion: which operators a kernel can hold, and which may join which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from xdsl.ir import Block, Operation, SSAValue
+
+from tsc.analysis.values import UNKNOWN, argument_of, spec_of_type
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.torch_ops import ConstantOp, PrimListConstructOp
+from tsc.ops.registry import Operator, TensorSpec, find
+from tsc.ops.shapes import wrap_dims
+
+FREE_KINDS = ("view",)
+"""Kinds whose operators are copied into every kernel that reads them."""
+POINTWISE_KINDS = ("pointwise", "gather")
+
+
+def operator_of(op: Operation) -> Operator | None:
+    """The operator of a schema operation that has a native form and fully known operands and results."""
+    if not isinstance(op, AtenOp):
+        return None
+    operator = find(op.schema.full_name)
+    if operator is None or operator.lower is None:
+        return None
+    if any(argument_of(o) is UNKNOWN for o in op.operands):
+        return None
+    for result in op.results:
+        if not isinstance(result.type, tt.ValueTensorType) or not result.type.is_static or _is_complex(result.type):
+            return None
+    return operator
+
+
+def _is_complex(kind: tt.TensorType) -> bool:
+    return kind.dtype is not None and kind.dtype.is_complex
+
+
+def spec(value: SSAValue) -> TensorSpec:
+    """The spec of a tensor value whose type is fully known."""
+    assert isinstance(value.type, tt.TensorType)
+    found = spec_of_type(value.type)
+    assert found is not None
+    return found
+
+
+def tensor_operands(op: Operation) -> list[SSAValue]:
+    """The tensors an operation reads, those in lists included."""
+    found: list[SSAValue] = []
+    for operand in op.operands:
+        if isinstance(operand.type, tt.TensorType):
+            found.append(operand)
+        elif isinstance(operand.owner, PrimListConstructOp):
+            found += tensor_operands(operand.owner)
+        elif operand.owner.name == "torch.derefine" and isinstance(operand.owner, Operation):  # pyright: ignore
+            found += tensor_operands(operand.owner)
+    return found
+
+
+@dataclass(eq=False)
+class Group:
+    """Operators that become one kernel."""
+
+    kind: str
+    domain: tuple[int, ...]
+    """The shape pointwise operators of the group have."""
+    reduced: tuple[int, ...] = ()
+    """Of a row group: the reduced dims of the domain."""
+    ops: list[Operation] = field(default_factory=list[Operation])
+
+    @property
+    def last(self) -> Operation:
+        """The operator that joined last."""
+        return self.ops[-1]
+
+
+class FusionGraph:
+    """Groups of one block, and the dependencies between them."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.group_of: dict[Operation, Group] = {}
+        self.operators: dict[Operation, Operator] = {}
+        for op in block.ops:
+            operator = operator_of(op)
+            if operator is not None:
+                self.operators[op] = operator
+
+    def is_free(self, op: Operation) -> bool:
+        """Whether `op` is a view that costs nothing inside a kernel."""
+        operator = self.operators.get(op)
+        return operator is not None and operator.kind in FREE_KINDS
+
+    def sources(self, op: Operation) -> Iterable[Operation]:
+        """The operations in this block whose results `op` reads, looking through free views and lists."""
+        for value in tensor_operands(op):
+            owner: Any = value.owner
+            if not isinstance(owner, Operation) or owner.parent is not self.block:
+                continue
+            if self.is_free(owner):
+                yield from self.sources(owner)
+            else:
+                yield owner
+
+    def depends(self, group: Group | Operation, target: Group) -> bool:
+        """Whether `group` reads, directly or not, a result of `target`."""
+        seen: set[int] = set()
+        pending: list[Group | Operation] = [group]
+        while pending:
+            at = pending.pop()
+            if at is target:
+                return True
+            if id(at) in seen:
+                continue
+            seen.add(id(at))
+            for op in at.ops if isinstance(at, Group) else [at]:
+                for source in self.sources(op):
+                    pending.append(self.group_of.get(source, source))
+        return False
+
+    def can_join(self, op: Operation, group: Group) -> bool:
+        """Whether `op` may join `group` without a circle of dependencies."""
+        for source in self.sources(op):
+            other = self.group_of.get(source, source)
+            if other is not group and self.depends(other, group):
+                return False
+        return True
+
+    def users(self, op: Operation) -> set[Operation]:
+        """The operations that read a result of `op`, free views and lists looked through."""
+        found: set[Operation] = set()
+        for result in op.results:
+            for use in result.uses:
+                user = use.operation
+                if self.is_free(user) or isinstance(user, PrimListConstructOp):
+                    found |= self.users(user) if user.results and any(r.first_use for r in user.results) else set()
+                else:
+                    found.add(user)
+        return found
+
+
+def reduction_dims(op: AtenOp) -> tuple[int, ...]:
+    """The dims a reduction operator reduces."""
+    arguments = {a.name: argument_of(o) for a, o in zip(op.schema.arguments, op.operands, strict=True)}
+    return wrap_dims(arguments.get("dim"), spec(op.operands[0]).ndim)
+
+
+def is_scalar_support(op: Operation) -> bool:
+    """Whether `op` only makes constants for others to read."""
+    return isinstance(op, (ConstantOp, PrimListConstructOp))

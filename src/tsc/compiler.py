@@ -1,0 +1,296 @@
+"""Compiles one function for one set of argument shapes: through the pipeline to native code, or to the generic tier."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Block, Operation, Region
+
+from tsc import pipeline
+from tsc.analysis.fusion import spec
+from tsc.codegen import EmittedModule, emit_cpu
+from tsc.dialects import torch_types as tt
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import TorchContext, make_context
+from tsc.dialects.tsc import GroupOp
+from tsc.dumps import stage_watcher
+from tsc.errors import BoundsError, CodegenError
+from tsc.frontend.unit import Unit
+from tsc.ops.registry import TensorSpec
+from tsc.passes.check_bounds import ATTRIBUTE as CHECKS_BOUNDS
+from tsc.passes.flatten_results import ATTRIBUTE as RESULT
+from tsc.passes.specialize import Specialize
+from tsc.runtime.generic import GenericFunction, named_tuple_class
+from tsc.runtime.host import host_target
+from tsc.runtime.jit import CompiledObject, compile_llvm
+from tsc.runtime.native import ArraySpec, native_function
+
+GIL_ELEMENTS = 1 << 15
+"""Elements computed by a call beyond which the GIL is released: a few microseconds of work."""
+
+Run = Callable[..., Any]
+Arrays = Sequence[np.ndarray[Any, Any]]
+
+
+@dataclass
+class Compilation:
+    """What compiling did: passes, operations, kernels, and the time of each phase."""
+
+    report: pipeline.Report = field(default_factory=pipeline.Report)
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    kernels: list[str] = field(default_factory=list[str])
+    assembly: Callable[[], str] | None = None
+    llvm: str = ""
+
+
+@dataclass(eq=False)
+class Specialization:
+    """A function compiled for particular arguments. `run` takes the flat arrays and gives the result."""
+
+    run: Run
+    is_native: bool
+    reason: str | None
+    """Why it is not native."""
+    compilation: Compilation
+    native: Run | None = None
+    """The native entry itself, where the result needs no putting together."""
+    source: str = ""
+    """Of the generic tier: the Python text."""
+
+
+@dataclass(eq=False)
+class Entry:
+    """A function ready to be specialized: at stage `frozen`, with the arrays of its constants."""
+
+    module: ModuleOp
+    name: str
+    pool: ConstantPool
+    unit: Unit
+
+    @property
+    def function(self) -> FuncOp:
+        """The function's operation."""
+        return next(f for f in self.module.ops if isinstance(f, FuncOp) and f.sym_name.data == self.name)
+
+    def alone(self) -> ModuleOp:
+        """A copy of the function in a module of its own."""
+        return ModuleOp([self.function.clone()])
+
+
+def specialized(entry: Entry, arguments: Sequence[str], stop_after: str, compilation: Compilation, label: str = "") -> tuple[TorchContext, ModuleOp]:
+    """The function lowered to `stop_after` for arguments as `Specialize` spells them."""
+    context = make_context(entry.pool)
+    module = entry.alone()
+    begin = time.perf_counter()
+    Specialize(tuple(arguments)).apply(context, module)
+    watch = stage_watcher(label or entry.name)
+    if watch is not None:
+        watch("frozen", Specialize(tuple(arguments)), module)
+    pipeline.lower(
+        context, module, start="frozen", stop_after=stop_after, target=host_target(), watch=watch, report=compilation.report
+    )
+    compilation.seconds["passes"] = compilation.seconds.get("passes", 0.0) + time.perf_counter() - begin
+    return context, module
+
+
+def compile_for(entry: Entry, arguments: Sequence[str], slow: Run, call: Run) -> Specialization:
+    """Compile `entry` for arguments of these shapes.
+
+    `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the generic tier.
+
+    Raises:
+        TscError: the compiler failed in a way the generic tier could not do better at.
+    """
+    compilation = Compilation()
+    context, module = specialized(entry, arguments, "fused", compilation)
+    function = next(f for f in module.ops if isinstance(f, FuncOp))
+    reason = _why_not_native(function)
+    if reason is None:
+        try:
+            native, _ = build_native(context, module.clone(), slow, compilation)
+            run = _putting_together(function, native, entry.unit)
+            direct = native if run is native else None
+            return Specialization(run, True, None, compilation, direct)
+        except CodegenError as error:
+            reason = error.message
+    return _generic(context, function, entry, call, compilation, reason)
+
+
+def _why_not_native(function: FuncOp) -> str | None:
+    if RESULT not in function.attributes:
+        return "its result is not made of tensors and constants alone, or shares memory with an argument"
+    end = function.body.block.last_op
+    assert isinstance(end, ReturnOp)
+    if not end.operands:
+        return "it computes no tensor"
+    for value in [*function.body.block.args, *end.operands]:
+        if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
+            return f"the shape of '{value.name_hint or 'a result'}' is not known before it runs"
+    return None
+
+
+def build_native(
+    context: TorchContext, module: ModuleOp, slow: Run, compilation: Compilation
+) -> tuple[Run, CompiledObject]:
+    """Native code for the only function of a module at stage `fused`; arrays in, array or tuple of arrays out.
+
+    Raises:
+        CodegenError: something has no native form.
+    """
+    function = next(f for f in module.ops if isinstance(f, FuncOp))
+    inputs = [spec(a) for a in function.body.block.args]
+    end = function.body.block.last_op
+    assert end is not None
+    outputs = [spec(o) for o in end.operands]
+    work = sum(_elements(o) for o in function.walk())
+    begin = time.perf_counter()
+    watch = stage_watcher(function.sym_name.data)
+    pipeline.lower(
+        context, module, start="fused", stop_after="loop", target=host_target(), watch=watch, report=compilation.report
+    )
+    lowered = time.perf_counter()
+    emitted = emit_cpu(module, host_target())
+    written = time.perf_counter()
+    compiled = compile_llvm(emitted.text, host_target())
+    done = time.perf_counter()
+    for phase, seconds in (("passes", lowered - begin), ("emit", written - lowered), ("llvm", done - written)):
+        compilation.seconds[phase] = compilation.seconds.get(phase, 0.0) + seconds
+    compilation.kernels = [f.sym_name.data for f in module.ops if isinstance(f, FuncOp) and f.sym_visibility is not None]
+    compilation.assembly, compilation.llvm = compiled.assembly, emitted.text
+    constants = _fill_constants(compiled, emitted, context.pool)
+    arena = _arena_bytes(module)
+    slow_path = _Slow(slow, constants)
+    native = native_function(
+        compiled, "main", _array_specs(inputs), _array_specs(outputs), arena, slow_path, release_gil=work > GIL_ELEMENTS
+    )
+    return native, compiled
+
+
+class _Slow:
+    """The Python path of a native entry; also what keeps the arrays of the constants alive."""
+
+    def __init__(self, run: Run, constants: Any) -> None:
+        self.run = run
+        self.constants = constants
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.run(*arguments)
+
+
+def _elements(op: Operation) -> int:
+    sizes = [r.type.sizes for r in op.results if isinstance(r.type, tt.TensorType) and r.type.is_static]
+    return sum(int(np.prod(s)) for s in sizes if s is not None)
+
+
+def _array_specs(specs: Sequence[TensorSpec]) -> list[ArraySpec]:
+    return [ArraySpec(s.dtype.numpy, s.shape) for s in specs]
+
+
+def _fill_constants(compiled: CompiledObject, emitted: EmittedModule, pool: ConstantPool) -> list[Any]:
+    """Write the addresses of the constants' arrays into the object's table; the arrays, to be kept alive."""
+    if not emitted.constant_keys:
+        return []
+    import ctypes
+
+    arrays = [np.ascontiguousarray(pool[key]) for key in emitted.constant_keys]
+    table = (ctypes.c_void_p * len(arrays)).from_address(compiled.address("tsc_constants"))
+    for i, array in enumerate(arrays):
+        table[i] = array.__array_interface__["data"][0]
+    return arrays
+
+
+def _arena_bytes(module: ModuleOp) -> int:
+    host = next(f for f in module.ops if isinstance(f, FuncOp) and f.sym_visibility is None)
+    kind: Any = host.body.block.args[-1].type
+    return kind.get_shape()[0]
+
+
+def _putting_together(function: FuncOp, native: Run, unit: Unit) -> Run:
+    """`native`, or a function around it that checks the bounds flag and nests the tensors as the program does."""
+    attribute = function.attributes[RESULT]
+    assert isinstance(attribute, StringAttr)
+    structure = json.loads(attribute.data)
+    end = function.body.block.last_op
+    assert end is not None
+    checks, count = CHECKS_BOUNDS in function.attributes, len(end.operands)
+    if not checks and structure == ["tensor", 0] and count == 1:
+        return native
+    if not checks and count > 1 and structure == ["tuple", [["tensor", i] for i in range(count)]]:
+        return native
+
+    def run(*arrays: Any) -> Any:
+        flat = native(*arrays)
+        results = flat if isinstance(flat, tuple) else (flat,)  # pyright: ignore
+        if checks and results[-1]:
+            raise BoundsError("index out of range in self")
+        return nest(structure, results, unit)
+
+    return run
+
+
+def nest(structure: list[Any], tensors: Sequence[Any], unit: Unit) -> Any:
+    """Put a result together from its tensors, as `FlattenResults` described it."""
+    kind = structure[0]
+    if kind == "tensor":
+        return tensors[structure[1]]
+    if kind == "constant":
+        return structure[1]
+    if kind == "list":
+        return [nest(p, tensors, unit) for p in structure[1]]
+    if kind == "tuple":
+        return tuple(nest(p, tensors, unit) for p in structure[1])
+    if kind == "dict":
+        return {k: nest(p, tensors, unit) for k, p in zip(structure[1], structure[2], strict=True)}
+    _, name, fields, parts = structure
+    types = tuple(tt.TENSOR for _ in fields)
+    cls = named_tuple_class(unit, tt.NamedTupleType((name, tuple(fields), types)))
+    return cls(*(nest(p, tensors, unit) for p in parts))
+
+
+def _generic(
+    context: TorchContext, function: FuncOp, entry: Entry, call: Run, compilation: Compilation, reason: str
+) -> Specialization:
+    """The specialized function as Python, with native kernels for its groups."""
+    kernels: dict[Operation, Run] = {}
+    for op in function.walk():
+        if isinstance(op, GroupOp):
+            kernels[op] = _group_kernel(context, op, compilation)
+    generic = GenericFunction(function, entry.pool, entry.unit, call, kernels)
+    structure = json.loads(function.attributes[RESULT].data) if RESULT in function.attributes else None  # pyright: ignore
+    checks = CHECKS_BOUNDS in function.attributes
+
+    def run(*arrays: Any) -> Any:
+        result = generic(*arrays)
+        if structure is None:
+            return result
+        tensors = result if isinstance(result, tuple) else (result,)  # pyright: ignore
+        if checks and tensors[-1]:
+            raise BoundsError("index out of range in self")
+        return nest(structure, tensors, entry.unit)
+
+    return Specialization(run, False, reason, compilation, None, generic.source)
+
+
+def _group_kernel(context: TorchContext, group: GroupOp, compilation: Compilation) -> Run:
+    """One group as a native function of its own."""
+    block = Block(arg_types=[o.type for o in group.operands])
+    copy = group.clone()
+    copy.operands = list(block.args)
+    block.add_ops([copy, ReturnOp(*copy.results)])
+    signature = ([a.type for a in block.args], [r.type for r in copy.results])
+    module = ModuleOp([FuncOp("group", signature, Region(block))])
+    native: list[Run] = []
+
+    def normalize(*arrays: Any) -> Any:
+        return native[0](*(np.require(a, requirements="CA") for a in arrays))
+
+    made, _ = build_native(make_context(context.pool), module, normalize, compilation)
+    native.append(made)
+    return made

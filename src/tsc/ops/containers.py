@@ -1,0 +1,323 @@
+"""Lists, dicts and ranges: TorchScript's container operators on Python's own containers, which they mutate in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc.dialects import schema as schemas
+from tsc.dialects import torch_types as tt
+from tsc.dialects.schema import Schema
+from tsc.errors import BoundsError, ScriptError, ShapeError
+from tsc.ops.python_scalars import wrap64
+from tsc.ops.registry import Family
+from tsc.ops.shapes import broadcast
+
+FAMILY = Family()
+Function = Callable[..., Any]
+
+
+def _define(name: str, wanted: Callable[[Schema], bool], function: Function) -> None:
+    """`function` is the meaning of the overloads of `name` that `wanted` accepts, dicts keyed by tensors excepted."""
+    for schema in schemas.overloads(name):
+        if wanted(schema) and not _keyed_by_tensor(schema):
+            FAMILY.op(schema.full_name, kind="python")(function)
+
+
+def _first(schema: Schema) -> Any:
+    return schema.arguments[0].type if schema.arguments else None
+
+
+def _takes_list(schema: Schema) -> bool:
+    return isinstance(_first(schema), tt.ListType)
+
+
+def _takes_dict(schema: Schema) -> bool:
+    return isinstance(_first(schema), tt.DictType)
+
+
+def _keyed_by_tensor(schema: Schema) -> bool:
+    kinds = [a.type for a in (*schema.arguments, *schema.results) if isinstance(a.type, tt.DictType)]
+    return any(kind.data[0] is tt.TENSOR for kind in kinds)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two elements are equal; tensors, if all their elements are.
+
+    Raises:
+        RuntimeError: tensors of more than one element.
+    """
+    if isinstance(a, list) and isinstance(b, list):
+        first, second = list[Any](a), list[Any](b)
+        return len(first) == len(second) and all(same(x, y) for x, y in zip(first, second, strict=True))
+    if not isinstance(a, np.ndarray):
+        return bool(a == b)
+    equal = np.asarray(a == b)
+    if equal.size != 1:
+        raise ScriptError("Boolean value of Tensor with more than one value is ambiguous")
+    return bool(equal.item())
+
+
+def _place(items: Sequence[Any], element: Any) -> int | None:
+    return next((i for i, item in enumerate(items) if same(item, element)), None)
+
+
+def _position(items: Sequence[Any], place: int) -> int:
+    """`place` counted from the front.
+
+    Raises:
+        BoundsError: there is no such element.
+    """
+    wrapped = place + len(items) if place < 0 else place
+    if not 0 <= wrapped < len(items):
+        raise BoundsError("list index out of range")
+    return wrapped
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+
+def append(self: list[Any], el: Any) -> list[Any]:
+    """`el` added at the end."""
+    self.append(el)
+    return self
+
+
+def pop(self: list[Any], idx: int) -> Any:
+    """The element at `idx`, which is removed."""
+    if not self:
+        raise BoundsError("pop from empty list")
+    return self.pop(_position(self, idx))
+
+
+def remove(self: list[Any], el: Any) -> None:
+    """Remove the first element equal to `el`."""
+    place = _place(self, el)
+    if place is None:
+        raise ScriptError("list.remove(x): x not in list")
+    del self[place]
+
+
+def index(self: Sequence[Any], el: Any) -> int:
+    """The place of the first element equal to `el`."""
+    place = _place(self, el)
+    if place is None:
+        raise ScriptError(f"'{el}' is not in list")
+    return place
+
+
+def set_item(self: list[Any], idx: int, el: Any) -> list[Any]:
+    """Replace the element at `idx`."""
+    self[_position(self, idx)] = el
+    return self
+
+
+def delete(self: list[Any], idx: int) -> None:
+    """Remove the element at `idx`."""
+    del self[_position(self, idx)]
+
+
+def extend_in_place(self: list[Any], b: Sequence[Any]) -> list[Any]:
+    """The elements of `b` added at the end."""
+    self.extend(list(b))
+    return self
+
+
+def _sort_key(value: Any) -> Any:
+    return value.item() if isinstance(value, np.ndarray) else value  # pyright: ignore[reportUnknownMemberType]
+
+
+def _sort(self: list[Any], reverse: bool = False) -> None:
+    self.sort(key=_sort_key, reverse=reverse)
+
+
+def _slice(items: Any, start: int | None, end: int | None, step: int) -> Any:
+    if step == 0:
+        raise ShapeError("slice step cannot be zero")
+    return items[start:end:step]
+
+
+_LIST_FUNCTIONS: dict[str, Function] = {
+    "append": append, "extend": lambda a, b: a.extend(list(b)), "insert": lambda a, i, el: a.insert(i, el), "pop": pop,
+    "remove": remove, "clear": lambda a: a.clear(), "index": index, "count": lambda a, el: sum(same(x, el) for x in a),
+    "sort": _sort, "reverse": lambda a: a.reverse(), "copy": lambda a: list(a), "slice": _slice,
+    "__getitem__": lambda a, i: a[_position(a, i)], "_set_item": set_item, "Delete": delete, "add": lambda a, b: [*a, *b],
+    "mul": lambda a, n: list(a) * n, "add_": extend_in_place, "len": len, "list": list,
+    "__contains__": lambda a, el: _place(a, el) is not None, "sorted": lambda a: sorted(a, key=_sort_key),
+    "eq": same, "ne": lambda a, b: not same(a, b),
+}  # fmt: skip
+for _name, _function in _LIST_FUNCTIONS.items():
+    _define(f"aten::{_name}", _takes_list, _function)
+
+
+def _is_nonzero(value: Any) -> bool:
+    return bool(value)
+
+
+_REDUCTIONS: dict[str, Function] = {
+    "aten::any": lambda a: any(_is_nonzero(x) for x in a), "aten::all": lambda a: all(_is_nonzero(x) for x in a),
+    "aten::sum": lambda a: wrap64(sum(a)),
+}  # fmt: skip
+for _name, _function in _REDUCTIONS.items():
+    _define(_name, lambda schema: _takes_list(schema) and schema.results[0].type is not tt.TENSOR, _function)
+
+
+def _extremum(pick: Function) -> Function:
+    def extremum(first: Sequence[Any], *second: Sequence[Any]) -> Any:
+        if second:
+            return pick(list(first), list(second[0]))
+        if not first:
+            raise ScriptError("Expected to not have any zero-sized list")
+        return pick(first)
+
+    return extremum
+
+
+_define("prim::min", _takes_list, _extremum(min))
+_define("prim::max", _takes_list, _extremum(max))
+
+
+# --- dicts -----------------------------------------------------------------------------------------------------------
+
+
+def _required(self: dict[Any, Any], key: Any) -> Any:
+    if key not in self:
+        raise ScriptError(f"KeyError: {key}")
+    return self[key]
+
+
+def _pop_key(self: dict[Any, Any], key: Any, *default: Any) -> Any:
+    if default:
+        return self.pop(key, default[0])
+    _required(self, key)
+    return self.pop(key)
+
+
+def _pop_item(self: dict[Any, Any]) -> tuple[Any, Any]:
+    if not self:
+        raise ScriptError("popitem(): dictionary is empty")
+    return self.popitem()
+
+
+def _delete_key(self: dict[Any, Any], key: Any) -> None:
+    _required(self, key)
+    del self[key]
+
+
+def _set_key(self: dict[Any, Any], key: Any, value: Any) -> None:
+    self[key] = value
+
+
+_DICT_FUNCTIONS: dict[str, Function] = {
+    "__getitem__": _required, "__contains__": lambda d, key: key in d, "len": len, "keys": list,
+    "values": lambda d: list(d.values()), "items": lambda d: list(d.items()), "get": lambda d, key, *rest: d.get(key, *rest),
+    "setdefault": lambda d, key, value: d.setdefault(key, value), "update": lambda d, more: d.update(more), "pop": _pop_key,
+    "popitem": _pop_item, "Delete": _delete_key, "clear": lambda d: d.clear(), "copy": dict, "dict": dict,
+    "_set_item": _set_key,
+}  # fmt: skip
+for _name, _function in _DICT_FUNCTIONS.items():
+    _define(f"aten::{_name}", _takes_dict, _function)
+_define("aten::dict", lambda schema: not _takes_dict(schema), lambda *pairs: dict(*pairs))
+
+
+# --- comparisons of opaque values, ranges, and questions about the run -----------------------------------------------
+
+
+def _compares_opaque(schema: Schema) -> bool:
+    return len(schema.arguments) == 2 and (
+        isinstance(_first(schema), tt.EnumType) or _first(schema) in (tt.DEVICE, tt.STRING, tt.NONE)
+    )
+
+
+_define("aten::eq", _compares_opaque, lambda a, b: a == b)
+_define("aten::ne", _compares_opaque, lambda a, b: a != b)
+for _name, _function in {
+    "lt": lambda a, b: a < b, "le": lambda a, b: a <= b, "gt": lambda a, b: a > b, "ge": lambda a, b: a >= b,
+}.items():  # fmt: skip
+    _define(f"aten::{_name}", lambda schema: _first(schema) is tt.STRING, _function)
+
+
+@FAMILY.op("aten::__range_length", kind="python")
+def range_length(lo: int, hi: int, step: int) -> int:
+    """``len(range(lo, hi, step))``.
+
+    Raises:
+        ScriptError: `step` is zero.
+    """
+    if step == 0:
+        raise ScriptError("range() arg 3 must not be zero")
+    return len(range(lo, hi, step))
+
+
+@FAMILY.op("aten::__derive_index", kind="python")
+def derive_index(index: int, start: int, step: int) -> int:
+    """``range(start, ..., step)[index]``."""
+    return wrap64(start + index * step)
+
+
+@FAMILY.op("prim::rangelist", kind="python")
+def range_list(n: int) -> list[int]:
+    """``list(range(n))``."""
+    return list(range(n))
+
+
+@FAMILY.op("aten::broadcast_shapes", kind="python")
+def broadcast_shapes(a: Sequence[int], b: Sequence[int]) -> list[int]:
+    """The shape both broadcast to."""
+    return list(broadcast(a, b))
+
+
+@FAMILY.op("aten::_size_if_not_equal", kind="python")
+def size_if_not_equal(self_size: Sequence[int], other_size: Sequence[int]) -> list[int] | None:
+    """The first size, or None where both are equal."""
+    return None if list(self_size) == list(other_size) else list(self_size)
+
+
+@FAMILY.op("aten::is_grad_enabled", "aten::is_autocast_enabled", "aten::is_autocast_cpu_enabled", kind="python")
+def is_off() -> bool:
+    """Never: `tsc` computes no gradients, and casts only where the program says so."""
+    return False
+
+
+@FAMILY.op("aten::has_torch_function", kind="python")
+def has_torch_function(*_: Any) -> bool:
+    """Never: operators are not overridden."""
+    return False
+
+
+@FAMILY.op("prim::unchecked_cast", "prim::unchecked_unwrap_optional", "aten::wait", kind="python")
+def identity(value: Any) -> Any:
+    """The value itself, under a more precise type; a future that was run at once is its value."""
+    return value
+
+
+@FAMILY.op("prim::TupleIndex", kind="python")
+def tuple_index(tup: tuple[Any, ...], i: int) -> Any:
+    """Element `i`.
+
+    Raises:
+        BoundsError: there is no such element.
+    """
+    if not -len(tup) <= i < len(tup):
+        raise BoundsError("Tuple index out of range")
+    return tup[i]
+
+
+@FAMILY.op("aten::device", kind="python")
+def device(a: str) -> str:
+    """The device a string names."""
+    return a
+
+
+@FAMILY.op("aten::device.with_index", kind="python")
+def device_with_index(type: str, index: int) -> str:
+    """``cuda:0``."""
+    return f"{type}:{index}"
+
+
+@FAMILY.op("prim::type", kind="python")
+def device_type(self: str) -> str:
+    """The kind of device: ``cpu`` of ``cpu:0``."""
+    return self.partition(":")[0]

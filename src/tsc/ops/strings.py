@@ -1,0 +1,237 @@
+"""Strings: methods, formatting, conversions. TorchScript's strings are bytes in UTF-8, and so are lengths and indices here."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tsc.errors import BoundsError, ScriptError
+from tsc.ops.formatting import text_of
+from tsc.ops.registry import Family
+
+FAMILY = Family()
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _on_bytes(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` of bytes as a function of strings."""
+
+    def of_text(value: Any) -> Any:
+        return _encode(value) if isinstance(value, str) else value
+
+    def to_text(value: Any) -> Any:
+        if isinstance(value, bytes):
+            return _decode(value)
+        if isinstance(value, (list, tuple)):
+            kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
+            return kind(to_text(v) for v in value)  # pyright: ignore[reportUnknownVariableType]
+        return value
+
+    return lambda *arguments: to_text(function(*map(of_text, arguments)))
+
+
+def _window(text: bytes, start: int, end: int) -> tuple[bytes, int]:
+    """``text[start:end]`` and where it begins; an `end` of -1 is the very end, as in TorchScript."""
+    size = len(text)
+    first = max(size + start, 0) if start < 0 else start
+    last = max(size + end + 1, 0) if end < 0 else end
+    return text[first:last], first
+
+
+def _found(find: Callable[[bytes, bytes], int]) -> Callable[..., int]:
+    def search(text: bytes, part: bytes, start: int, end: int) -> int:
+        window, first = _window(text, start, end)
+        place = find(window, part)
+        return place if place < 0 else place + first
+
+    return search
+
+
+def _required(find: Callable[..., int]) -> Callable[..., int]:
+    def search(*arguments: Any) -> int:
+        place = find(*arguments)
+        if place < 0:
+            raise ScriptError("ValueError: substring not found")
+        return place
+
+    return search
+
+
+def _split(text: bytes, separator: bytes | None, limit: int) -> list[bytes]:
+    if separator == b"":
+        raise ScriptError("ValueError: empty separator")
+    return text.split(separator, limit)
+
+
+def _character(text: bytes, index: int) -> bytes:
+    place = index + len(text) if index < 0 else index
+    if not 0 <= place < len(text):
+        raise BoundsError("string index out of range")
+    return text[place : place + 1]
+
+
+def _prefixed(test: Callable[[bytes, bytes], bool]) -> Callable[..., bool]:
+    return lambda text, part, start, end: test(_window(text, start, end)[0], part)
+
+
+_find, _rfind = _found(bytes.find), _found(bytes.rfind)
+_METHODS: dict[str, Callable[..., Any]] = {
+    "upper": bytes.upper, "lower": bytes.lower, "capitalize": bytes.capitalize, "title": bytes.title,
+    "swapcase": bytes.swapcase, "isdigit": bytes.isdigit, "isalpha": bytes.isalpha, "isalnum": bytes.isalnum,
+    "isspace": bytes.isspace, "isupper": bytes.isupper, "islower": bytes.islower, "istitle": bytes.istitle,
+    "isdecimal": bytes.isdigit, "isnumeric": bytes.isdigit, "strip": bytes.strip, "lstrip": bytes.lstrip,
+    "rstrip": bytes.rstrip, "split.str": _split, "rsplit": bytes.rsplit, "splitlines": bytes.splitlines,
+    "partition": bytes.partition, "rpartition": bytes.rpartition, "replace": bytes.replace, "center": bytes.center,
+    "ljust": bytes.ljust, "rjust": bytes.rjust, "zfill": bytes.zfill, "expandtabs": bytes.expandtabs,
+    "find": _find, "rfind": _rfind, "index.str": _required(_find), "rindex": _required(_rfind),
+    "count": lambda text, part, start, end: _window(text, start, end)[0].count(part),
+    "startswith": _prefixed(bytes.startswith), "endswith": _prefixed(bytes.endswith), "len.str": len,
+    "add.str": lambda a, b: a + b, "__getitem__.str": _character,
+    "slice.str": lambda text, start, end, step: text[start:end:step],
+}  # fmt: skip
+for _name, _method in _METHODS.items():
+    FAMILY.op(f"aten::{_name}", kind="python")(_on_bytes(_method))
+FAMILY.op("prim::StringIndex", kind="python")(_on_bytes(_character))
+
+
+@FAMILY.op("aten::isidentifier", kind="python")
+def is_identifier(self: str) -> bool:
+    """Whether the string is a valid name."""
+    return self.isascii() and self.isidentifier()
+
+
+@FAMILY.op("aten::isprintable", kind="python")
+def is_printable(self: str) -> bool:
+    """Whether all characters are printable ASCII."""
+    return self.isascii() and self.isprintable()
+
+
+@FAMILY.op("aten::list", kind="python")
+def characters(t: str) -> list[str]:
+    """The characters, one string each."""
+    return [_decode(_encode(t)[i : i + 1]) for i in range(len(_encode(t)))]
+
+
+@FAMILY.op("aten::join", kind="python")
+def join(self: str, values: Sequence[str]) -> str:
+    """`values` with this string between them."""
+    return self.join(values)
+
+
+@FAMILY.op("aten::ord", kind="python")
+def ord_(string: str) -> int:
+    """The number of the only character.
+
+    Raises:
+        ScriptError: there is not exactly one (in UTF-8).
+    """
+    data = _encode(string)
+    if len(data) != 1:
+        raise ScriptError(f"String for ord() must be 1 character, found: {len(data)}")
+    return data[0]
+
+
+@FAMILY.op("aten::chr", kind="python")
+def chr_(i: int) -> str:
+    """The character with a number below 256.
+
+    Raises:
+        ScriptError: the number is out of range.
+    """
+    if not 0 <= i < 256:
+        raise ScriptError("chr() arg not in range(256)")
+    return _decode(bytes([i]))
+
+
+def _digits(name: str, convert: Callable[[int], str]) -> None:
+    FAMILY.op(f"aten::{name}", kind="python")(lambda i: convert(i))
+
+
+for _name, _convert in (("hex", hex), ("oct", oct), ("bin", bin)):
+    _digits(_name, _convert)
+
+
+@FAMILY.op("aten::str", kind="python")
+def str_(elem: Any) -> str:
+    """The value as TorchScript prints it."""
+    return text_of(elem)
+
+
+@FAMILY.op("aten::format", kind="python")
+def format_(self: str, *values: Any) -> str:
+    """The string with each ``{}`` replaced by a value; values left over are ignored.
+
+    Raises:
+        ScriptError: there are too few values.
+    """
+    pieces = self.split("{}")
+    if len(pieces) - 1 > len(values):
+        raise ScriptError(f"Too few arguments for format string: {self}")
+    shown = [text_of(v) for v in values[: len(pieces) - 1]]
+    return "".join(a + b for a, b in zip(pieces, [*shown, ""], strict=True))
+
+
+def _number(key: str, value: Any) -> Any:
+    if not isinstance(value, (int, float)):
+        raise ScriptError(f"%{key} requires a number for formatting, but got {type(value).__name__}")
+    return value
+
+
+_SPECIFIERS: dict[str, Callable[[Any], str]] = {
+    "d": lambda v: str(int(_number("d", v))), "i": lambda v: str(int(_number("i", v))),
+    "e": lambda v: f"{float(_number('e', v)):e}", "E": lambda v: f"{float(_number('E', v)):E}",
+    "f": lambda v: f"{float(_number('f', v)):f}", "F": lambda v: f"{float(_number('F', v)):F}",
+    "g": lambda v: f"{float(_number('g', v)):g}", "G": lambda v: f"{float(_number('G', v)):G}",
+    "c": lambda v: v if isinstance(v, str) else chr_(v), "s": text_of,
+}  # fmt: skip
+
+
+@FAMILY.op("aten::percentFormat", kind="python")
+def percent_format(self: str, values: Any) -> str:
+    """The string with each ``%d %i %e %f %g %c %s`` replaced; no widths or precisions.
+
+    Raises:
+        ScriptError: an unknown specifier, or a number of values that does not fit.
+    """
+    given: list[Any] = list(values) if isinstance(values, tuple) else [values]  # pyright: ignore[reportUnknownArgumentType]
+    pieces: list[str] = []
+    rest = self
+    while "%" in rest:
+        before, _, rest = rest.partition("%")
+        if not rest:
+            raise ScriptError("Incomplete format specifier")
+        key, rest = rest[0], rest[1:]
+        pieces.append(before)
+        if key == "%":
+            pieces.append("%")
+            continue
+        if not given:
+            raise ScriptError("Too few arguments for format string")
+        if key not in _SPECIFIERS:
+            raise ScriptError(f"The specifier %{key} is not supported in TorchScript format strings")
+        pieces.append(_SPECIFIERS[key](given.pop(0)))
+    if given:
+        raise ScriptError("Too many arguments for format string")
+    return "".join([*pieces, rest])
+
+
+@FAMILY.op("prim::Print", kind="python")
+def print_(*values: Any) -> None:
+    """Print the values as TorchScript does, with spaces between them."""
+    print(" ".join(text_of(v) for v in values))
+
+
+@FAMILY.op("aten::warn", kind="python")
+def warn(message: str, stacklevel: int) -> None:
+    """A Python warning."""
+    warnings.warn(message, stacklevel=max(stacklevel, 2))
+
+

@@ -1,0 +1,36 @@
+"""Every option and every ``TSC_*`` environment variable, in one place."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+
+def _flag(name: str, default: bool = False) -> bool:
+    return os.environ.get(name, "1" if default else "0") not in ("", "0", "false", "no")
+
+
+@dataclass
+class Options:
+    """The state of all options; `options()` gives the process's own."""
+
+    is_jit_enabled: bool = field(
+        default_factory=lambda: _flag("PYTORCH_JIT", True) and _flag("TSC_JIT", True)
+    )
+    """``PYTORCH_JIT=0`` or ``TSC_JIT=0``: `script` and `trace` return what they are given, and it runs as plain Python."""
+    is_strict: bool = field(default_factory=lambda: _flag("TSC_STRICT"))
+    """``TSC_STRICT=1``: where a specialization cannot be compiled, raise instead of running the generic tier."""
+    dump_folder: str | None = field(default_factory=lambda: os.environ.get("TSC_DUMP") or None)
+    """``TSC_DUMP=dir``: write every stage of every compilation there."""
+    num_threads: int = field(default_factory=lambda: int(os.environ.get("TSC_NUM_THREADS", "0")))
+    """``TSC_NUM_THREADS``: threads of native code; 0 means one per core."""
+    is_native_enabled: bool = field(default_factory=lambda: _flag("TSC_NATIVE", True))
+    """``TSC_NATIVE=0``: never compile to native code; everything runs in the generic tier."""
+
+
+_STATE = Options()
+
+
+def options() -> Options:
+    """The options of this process."""
+    return _STATE

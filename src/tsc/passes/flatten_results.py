@@ -1,0 +1,102 @@
+"""Pass `flatten-results`: a function returns its tensors one by one; how they were nested stands in an attribute."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.values import UNKNOWN, constant_of, is_list_mutated
+from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_ops import (
+    DerefineOp,
+    PrimDictConstructOp,
+    PrimListConstructOp,
+    PrimTupleConstructOp,
+    PrimUncheckedCastOp,
+)
+
+ATTRIBUTE = "tsc.result"
+
+
+@dataclass(frozen=True)
+class FlattenResults(ModulePass):
+    """Return the distinct tensors inside tuples, lists and dicts; `tsc.result` says how to put the result together again.
+
+    Requires: stage `value`.
+    Leaves: functions whose result is not built from tensors and constants, unchanged and without the attribute.
+
+    ```mlir
+    %r = torch.prim.TupleConstruct %a, %b : ...
+    return %r
+    // return %a, %b  {tsc.result = "[\\"tuple\\", [[\\"tensor\\", 0], [\\"tensor\\", 1]]]"}
+    ```
+    """
+
+    name = "flatten-results"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Flatten the results of every function."""
+        for function in op.ops:
+            if isinstance(function, FuncOp) and ATTRIBUTE not in function.attributes:
+                _flatten(function)
+
+
+def _flatten(function: FuncOp) -> None:
+    end = function.body.block.last_op
+    assert end is not None
+    if len(end.operands) != 1:
+        return
+    tensors: list[SSAValue] = []
+    structure = _structure(end.operands[0], tensors)
+    if structure is None:
+        return
+    function.attributes[ATTRIBUTE] = StringAttr(json.dumps(structure))
+    end.operands = tensors
+    function.update_function_type()
+
+
+def _structure(value: SSAValue, tensors: list[SSAValue]) -> list[Any] | None:
+    """How `value` is made of tensors (appended to `tensors`, each once) and constants; None when it is not."""
+    owner = value.owner
+    while isinstance(owner, (DerefineOp, PrimUncheckedCastOp)):
+        value = owner.operands[0]
+        owner = value.owner
+    if isinstance(value.type, tt.ValueTensorType):
+        if value not in tensors:
+            tensors.append(value)
+        return ["tensor", tensors.index(value)]
+    if isinstance(owner, PrimListConstructOp) and not is_list_mutated(value):
+        return _parts("list", owner.operands, tensors)
+    if isinstance(owner, PrimTupleConstructOp):
+        kind = value.type
+        made = _parts("tuple", owner.operands, tensors)
+        if made is not None and isinstance(kind, tt.NamedTupleType):
+            return ["namedtuple", kind.data[0], list(kind.fields), made[1]]
+        return made
+    if isinstance(owner, PrimDictConstructOp):
+        return _dict(owner, tensors)
+    known = constant_of(value)
+    if known is UNKNOWN or isinstance(known, complex):
+        return None
+    return ["constant", known]
+
+
+def _parts(kind: str, operands: Any, tensors: list[SSAValue]) -> list[Any] | None:
+    parts = [_structure(o, tensors) for o in operands]
+    return None if any(p is None for p in parts) else [kind, parts]
+
+
+def _dict(owner: PrimDictConstructOp, tensors: list[SSAValue]) -> list[Any] | None:
+    n = len(owner.operands) // 2
+    keys = [constant_of(k) for k in owner.operands[:n]]
+    if any(k is UNKNOWN for k in keys):
+        return None
+    parts = _parts("dict", owner.operands[n:], tensors)
+    return None if parts is None else ["dict", keys, parts[1]]

@@ -1,0 +1,255 @@
+"""Pass `fuse`: operators that one kernel can compute become one `tsc.group`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.fusion import POINTWISE_KINDS, FusionGraph, Group, reduction_dims, spec, tensor_operands
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimListConstructOp, ValueTensorLiteralOp
+from tsc.dialects.tsc import GroupOp, YieldOp
+
+EPILOGUE_KINDS = ("contraction", "window")
+"""Kinds whose kernels apply pointwise operators to their result before it is stored."""
+
+
+@dataclass(frozen=True)
+class Fuse(ModulePass):
+    """Group producers with consumers: pointwise chains, reductions with what feeds and follows them, layers with their epilogue.
+
+    Requires: stage `value`, decomposed, types refined.
+    Leaves: operators without a native form as they are; views inside every group that reads them.
+
+    ```mlir
+    %1 = torch.aten.mul.Tensor %x, %y
+    %2 = torch.aten.relu %1
+    // %2 = tsc.group "pointwise" (%x, %y) { mul; relu; tsc.yield }
+    ```
+    """
+
+    name = "fuse"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Fuse in every block of every function."""
+        for function in op.ops:
+            if isinstance(function, FuncOp):
+                for block in [b for o in [function, *function.walk()] for r in o.regions for b in r.blocks]:
+                    if not isinstance(block.parent_op(), GroupOp):
+                        fuse_block(block)
+
+
+def fuse_block(block: Block) -> None:
+    """Form the groups of one block and put each in the place of its operators."""
+    graph = FusionGraph(block)
+    groups: list[Group] = []
+    for op in block.ops:
+        if op not in graph.operators or graph.is_free(op) or graph.operators[op].kind == "reshape":
+            continue
+        group = _join(graph, op)
+        if group is None:
+            group = _start(graph, op)
+            groups.append(group)
+        group.ops.append(op)
+        graph.group_of[op] = group
+    _copy_escaping_views(graph, groups)
+    _emit(graph, groups)
+
+
+def _start(graph: FusionGraph, op: Operation) -> Group:
+    kind = graph.operators[op].kind
+    if kind in POINTWISE_KINDS or kind == "pad":
+        return Group("pointwise", spec(op.results[0]).shape)
+    if kind == "reduction":
+        assert isinstance(op, AtenOp)
+        source = spec(op.operands[0])
+        dims = reduction_dims(op)
+        if _is_row(source.ndim, dims):
+            return Group("row", source.shape, dims)
+        return Group("window", spec(op.results[0]).shape)
+    return Group(kind, spec(op.results[0]).shape)
+
+
+def _is_row(ndim: int, dims: tuple[int, ...]) -> bool:
+    """Whether the reduced dims are the last ones; two spatial dims of an image are not: channels lie innermost there."""
+    trailing = dims == tuple(range(ndim - len(dims), ndim))
+    return trailing and not (ndim >= 4 and len(dims) >= 2 and len(dims) == ndim - 2)
+
+
+def _join(graph: FusionGraph, op: Operation) -> Group | None:
+    """The group of a producer that `op` can join, the latest first; None when it starts its own."""
+    kind = graph.operators[op].kind
+    if kind not in (*POINTWISE_KINDS, "reduction"):
+        return None
+    candidates = dict.fromkeys(graph.group_of[s] for s in _direct_sources(graph, op) if s in graph.group_of)
+    for group in reversed(candidates):
+        fits = _reduction_fits if kind == "reduction" else _pointwise_fits
+        if fits(graph, op, group) and graph.can_join(op, group):
+            return group
+    return None
+
+
+def _direct_sources(graph: FusionGraph, op: Operation) -> list[Operation]:
+    """The operations in this block whose results `op` reads without a view in between."""
+    owners = [v.owner for v in tensor_operands(op)]
+    return [o for o in owners if isinstance(o, Operation) and o.parent is graph.block and not graph.is_free(o)]
+
+
+def _pointwise_fits(graph: FusionGraph, op: Operation, group: Group) -> bool:
+    shape = spec(op.results[0]).shape
+    if graph.operators[op].kind == "gather":
+        return False
+    if group.kind in EPILOGUE_KINDS:
+        last = group.last
+        return shape == group.domain and graph.users(last) == {op} and not _reads_through_view(graph, op, group)
+    if group.kind == "pointwise":
+        return shape == group.domain and not _reads_through_view(graph, op, group)
+    if group.kind == "row":
+        outer = tuple(n for i, n in enumerate(group.domain) if i not in group.reduced)
+        kept = tuple(1 if i in group.reduced else n for i, n in enumerate(group.domain))
+        return shape in (group.domain, kept, outer) and not _reads_through_view(graph, op, group)
+    return False
+
+
+def _reads_through_view(graph: FusionGraph, op: Operation, group: Group) -> bool:
+    """Whether `op` reads a result of `group` transposed or sliced: then it needs the whole result first."""
+    for value in tensor_operands(op):
+        owner = value.owner
+        if isinstance(owner, Operation) and graph.is_free(owner) and any(graph.group_of.get(s) is group for s in graph.sources(owner)):
+            return True
+    return False
+
+
+def _reduction_fits(graph: FusionGraph, op: Operation, group: Group) -> bool:
+    assert isinstance(op, AtenOp)
+    source, dims = spec(op.operands[0]), reduction_dims(op)
+    if source.shape != group.domain or not _is_row(source.ndim, dims) or _reads_through_view(graph, op, group):
+        return False
+    if group.kind == "pointwise":
+        group.kind, group.reduced = "row", dims
+        return True
+    return group.kind == "row" and dims == group.reduced
+
+
+def _copy_escaping_views(graph: FusionGraph, groups: list[Group]) -> None:
+    """Views that something outside all kernels reads become copies of their own."""
+    for op in list(graph.block.ops):
+        if not graph.is_free(op) or isinstance(op.results[0].type, tt.ListType):
+            continue
+        readers = [u.operation for r in op.results for u in r.uses]
+        if any(not graph.is_free(u) and u not in graph.group_of for u in readers):
+            group = Group("pointwise", spec(op.results[0]).shape, ops=[op])
+            graph.group_of[op] = group
+            groups.append(group)
+
+
+def _emit(graph: FusionGraph, groups: list[Group]) -> None:
+    """Replace the operators of each group by a `tsc.group`, then order the block by its dependencies."""
+    for group in groups:
+        _emit_group(graph, group)
+    _order(graph.block)
+
+
+def _emit_group(graph: FusionGraph, group: Group) -> None:
+    members = set(group.ops)
+    yielded = [r for op in group.ops for r in op.results if any(u.operation not in members for u in r.uses)]
+    builder = _GroupBuilder(graph, group)
+    for op in group.ops:
+        builder.member(op)
+    results = [builder.values[r] for r in yielded]
+    builder.block.add_op(YieldOp.create(operands=results))
+    made = GroupOp.make(group.kind, builder.operands, [r.type for r in yielded], builder.block)
+    made.location = group.last.location
+    graph.block.insert_op_after(made, group.last)
+    for old, new in zip(yielded, made.results, strict=True):
+        new.name_hint = old.name_hint
+        old.replace_uses_with_if(new, lambda use: not _is_within(use.operation, made) and use.operation not in members)
+    for op in reversed(group.ops):
+        if not any(r.first_use for r in op.results):
+            graph.operators.pop(op, None)
+            op.detach()
+            op.erase()
+
+
+def _is_within(op: Operation, group: GroupOp) -> bool:
+    return op.parent is group.body
+
+
+class _GroupBuilder:
+    """Fills the body of one group: members, the views and constants they need, and an argument per tensor from outside."""
+
+    def __init__(self, graph: FusionGraph, group: Group) -> None:
+        self.graph = graph
+        self.members = set(group.ops)
+        self.block = Block()
+        self.operands: list[SSAValue] = []
+        self.values: dict[SSAValue, SSAValue] = {}
+
+    def member(self, op: Operation) -> None:
+        """Copy an operator of the group, and before it what it needs."""
+        for operand in op.operands:
+            self.need(operand)
+        copy = op.clone(dict(self.values))
+        self.block.add_op(copy)
+        for old, new in zip(op.results, copy.results, strict=True):
+            self.values[old] = new
+
+    def need(self, value: SSAValue) -> None:
+        """Make `value` available in the body."""
+        if value in self.values:
+            return
+        owner = value.owner
+        if isinstance(owner, Operation) and self._is_copied(owner):
+            self.member(owner)
+            return
+        argument = self.block.insert_arg(value.type, len(self.block.args))
+        argument.name_hint = value.name_hint
+        self.values[value] = argument
+        self.operands.append(value)
+
+    def _is_copied(self, owner: Operation) -> bool:
+        if isinstance(owner, ValueTensorLiteralOp):
+            return False
+        if isinstance(owner, (ConstantOp, PrimListConstructOp, DerefineOp)):
+            return True
+        return owner.parent is self.graph.block and self.graph.is_free(owner) and owner not in self.members
+
+
+def _order(block: Block) -> None:
+    """Sort the operations of a block so that each comes after what it reads; otherwise keep their order."""
+    done: set[Operation] = set()
+    ordered: list[Operation] = []
+
+    def visit(op: Operation) -> None:
+        stack = [(op, iter(_read_in(op, block)))]
+        while stack:
+            at, rest = stack[-1]
+            following = next((o for o in rest if o not in done), None)
+            if following is not None:
+                stack.append((following, iter(_read_in(following, block))))
+                continue
+            stack.pop()
+            if at not in done:
+                done.add(at)
+                ordered.append(at)
+
+    end = block.last_op
+    for op in block.ops:
+        if op is not end:
+            visit(op)
+    for op in [*ordered, end]:
+        assert op is not None
+        op.detach()
+        block.add_op(op)
+
+
+def _read_in(op: Operation, block: Block) -> list[Operation]:
+    """The operations of `block` that `op` or anything inside it reads."""
+    owners = [o.owner for inner in op.walk() for o in inner.operands]
+    return [o for o in owners if isinstance(o, Operation) and o.parent is block and o is not op]

@@ -1,0 +1,203 @@
+"""Pass `lower-to-linalg`: every group becomes a kernel over tensors, and the function around them calls the kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects import arith, func
+from xdsl.dialects.builtin import DenseResourceAttr, FunctionType, ModuleOp, TensorType
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.fusion import operator_of, spec
+from tsc.analysis.values import UNKNOWN, constant_of
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.arith_emitter import element_type
+from tsc.dialects.constants import ConstantPool, literal_array
+from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimListConstructOp, PrimTupleConstructOp, ValueTensorLiteralOp
+from tsc.dialects.tsc import GroupOp, YieldOp
+from tsc.errors import CodegenError
+from tsc.ops.kernel_builder import KernelBuilder, KernelValue
+from tsc.ops.registry import TensorSpec, require
+
+
+@dataclass(frozen=True)
+class LowerToLinalg(ModulePass):
+    """Write each group as a private function of `linalg` operations, and ``main`` as calls of them.
+
+    Requires: stage `fused`; every operation is a group, a reshape, or makes constants.
+    Leaves: stage `linalg`: one public function ``main``, and the kernels in the order of their first call.
+
+    ```mlir
+    %1 = tsc.group "pointwise" (%x) { torch.aten.relu } : ...
+    // func.func private @relu_0(%x: tensor<4xf32>) -> tensor<4xf32> { linalg.generic ... }
+    // %1 = func.call @relu_0(%x)
+    ```
+    """
+
+    name = "lower-to-linalg"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Lower the only function of the module.
+
+        Raises:
+            CodegenError: the function holds something that has no native form; the message names it.
+        """
+        functions = [f for f in op.ops if isinstance(f, FuncOp)]
+        if len(functions) != 1:
+            raise CodegenError(f"lower-to-linalg: requires one function; got {len(functions)}")
+        lowering = _Lowering(ctx.pool)  # pyright: ignore
+        main = lowering.function(functions[0])
+        for old in list(op.ops):
+            old.detach()
+            old.erase(safe_erase=False)
+        op.body.block.add_ops([main, *lowering.kernels])
+
+
+def tensor_type(found: TensorSpec) -> TensorType[Any]:
+    """The builtin type of a tensor: signless elements."""
+    return TensorType(element_type(found.dtype), found.shape)
+
+
+class _Lowering:
+    def __init__(self, pool: ConstantPool) -> None:
+        self.pool = pool
+        self.kernels: list[FuncOp] = []
+        self.values: dict[SSAValue, KernelValue] = {}
+        self.block = Block()
+        self.names: dict[str, int] = {}
+
+    def function(self, source: FuncOp) -> FuncOp:
+        """The host function of `source`."""
+        for argument in source.body.block.args:
+            if not isinstance(argument.type, tt.TensorType):
+                raise CodegenError(f"native code: requires tensor arguments; got {argument.type.torchscript()}")  # pyright: ignore
+            made = self.block.insert_arg(tensor_type(spec(argument)), len(self.block.args))
+            made.name_hint = argument.name_hint
+            self.values[argument] = KernelValue(made, spec(argument))
+        for op in source.body.block.ops:
+            self.operation(op)
+        results = [r.type for r in self.block.last_op.operands]  # pyright: ignore
+        kind = FunctionType.from_lists([a.type for a in self.block.args], results)
+        return FuncOp("main", kind, Region(self.block))
+
+    def operation(self, op: Operation) -> None:
+        """Lower one operation of the host function."""
+        if isinstance(op, (ConstantOp, DerefineOp)) or isinstance(op, (PrimListConstructOp, PrimTupleConstructOp)):
+            return
+        if isinstance(op, ValueTensorLiteralOp):
+            self._literal(op)
+        elif isinstance(op, GroupOp):
+            self._group(op)
+        elif isinstance(op, func.ReturnOp):
+            self.block.add_op(func.ReturnOp(*self._flat(op.operands)))
+        elif isinstance(op, AtenOp) and _is_reshape(op):
+            self._reshape(op)
+        else:
+            raise CodegenError(f"native code: {_describe(op)} has no native form here")
+
+    def _flat(self, values: Any) -> list[SSAValue]:
+        """The tensors of results that may be tuples or lists of tensors, in order."""
+        found: list[SSAValue] = []
+        for value in values:
+            if value in self.values:
+                found.append(self.values[value].ssa)
+            elif isinstance(value.owner, (PrimListConstructOp, PrimTupleConstructOp)):
+                found += self._flat(value.owner.operands)
+            else:
+                raise CodegenError(f"native code: requires tensor results; got {value.type.torchscript()}")
+        return found
+
+    def _literal(self, op: ValueTensorLiteralOp) -> None:
+        array = literal_array(self.pool, op)
+        key = op.resource_key or self.pool.add(op.results[0].name_hint or "constant", array)
+        kind = tensor_type(spec(op.results[0]))
+        constant = arith.ConstantOp.create(
+            result_types=[kind], properties={"value": DenseResourceAttr.from_params(key, kind)}, location=op.location
+        )
+        self.block.add_op(constant)
+        constant.results[0].name_hint = op.results[0].name_hint
+        self.values[op.results[0]] = KernelValue(constant.results[0], spec(op.results[0]))
+
+    def _reshape(self, op: AtenOp) -> None:
+        source = self.values[op.operands[0]]
+        self.values[op.results[0]] = KernelBuilder(self.block).reshape_in_memory(source, spec(op.results[0]).shape)
+
+    def _group(self, group: GroupOp) -> None:
+        kernel = lower_group(group, self._kernel_name(group))
+        self.kernels.append(kernel)
+        operands = [self.values[o].ssa for o in group.operands]
+        call = func.CallOp(kernel.sym_name.data, operands, kernel.function_type.outputs.data)
+        call.location = group.location
+        self.block.add_op(call)
+        for result, value in zip(group.results, call.results, strict=True):
+            value.name_hint = result.name_hint
+            self.values[result] = KernelValue(value, spec(result))
+
+    def _kernel_name(self, group: GroupOp) -> str:
+        words = [o.name.split(".")[2] for o in group.body.ops if isinstance(o, AtenOp) and operator_of(o) is not None]
+        stem = "_".join(dict.fromkeys(words))[:48] or group.kind
+        number = self.names.get(stem, 0)
+        self.names[stem] = number + 1
+        return f"{stem}_{number}"
+
+
+def _is_reshape(op: AtenOp) -> bool:
+    operator = operator_of(op)
+    return operator is not None and operator.kind == "reshape"
+
+
+def _describe(op: Operation) -> str:
+    return op.schema.full_name if isinstance(op, AtenOp) else op.name
+
+
+def lower_group(group: GroupOp, name: str) -> FuncOp:
+    """The kernel function of a group.
+
+    Raises:
+        CodegenError: an operator has no native form for these dtypes.
+    """
+    body = group.body
+    block = Block(arg_types=[tensor_type(spec(a)) for a in body.args])
+    kernel = KernelBuilder(block)
+    values: dict[SSAValue, Any] = {}
+    for argument, made in zip(body.args, block.args, strict=True):
+        made.name_hint = argument.name_hint
+        values[argument] = KernelValue(made, spec(argument))
+    for op in body.ops:
+        if isinstance(op, YieldOp):
+            results = [kernel.materialize(values[o]).ssa for o in op.operands]
+            block.add_op(func.ReturnOp(*results))
+        elif isinstance(op, AtenOp):
+            _lower_operator(kernel, op, values)
+    kind = FunctionType.from_lists([a.type for a in block.args], [r.type for r in results])
+    function = FuncOp(name, kind, Region(block), "private")
+    function.location = group.location
+    return function
+
+
+def _lower_operator(kernel: KernelBuilder, op: AtenOp, values: dict[SSAValue, Any]) -> None:
+    operator = require(op.schema.full_name)
+    assert operator.lower is not None
+    lowered = operator.lower(kernel, [_argument(o, values) for o in op.operands])
+    results = lowered if isinstance(lowered, tuple) else (lowered,)
+    for result, value in zip(op.results, results, strict=True):
+        values[result] = value
+
+
+def _argument(value: SSAValue, values: dict[SSAValue, Any]) -> Any:
+    """An operand as lowering functions take it: kernel values, lists of them, Python constants."""
+    if value in values:
+        return values[value]
+    owner = value.owner
+    if isinstance(owner, DerefineOp):
+        return _argument(owner.operands[0], values)
+    known = constant_of(value)
+    if known is not UNKNOWN:
+        return known
+    assert isinstance(owner, PrimListConstructOp), value
+    return [_argument(o, values) for o in owner.operands]

@@ -1,0 +1,125 @@
+"""Pass `specialize`: the arguments get the types, or the values, of one particular call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+
+from tsc import dtypes
+from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.torch_ops import DerefineOp
+from tsc.errors import ArgumentError
+
+CONSTANTS = {"none": None, "true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Specialize(ModulePass):
+    """Give each argument the shape and dtype of an example, or replace it by a constant.
+
+    Requires: one function; one entry of `arguments` per argument: ``1x3x224x224xf32`` (a tensor), ``si64`` (0-dim), ``none``, ``true``,
+    ``int:3``, ``float:0.5``, ``str:gelu``; several tensors in brackets make a list or tuple: ``[2x3xf32;4xf32]``.
+    Leaves: tensor arguments alone, fully typed.
+
+    ```mlir
+    func.func @f(%x: !torch.tensor, %train: !torch.bool)
+    func.func @f(%x: !torch.tensor<[2,3],f32>) { %train = torch.constant.bool false ... }
+    ```
+    """
+
+    name = "specialize"
+    arguments: tuple[str, ...] = ()
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Specialize the only function of the module.
+
+        Raises:
+            ArgumentError: the number of entries is not the number of arguments, or an entry does not fit.
+        """
+        functions = [f for f in op.ops if isinstance(f, FuncOp)]
+        if len(functions) != 1:
+            raise ArgumentError(f"specialize: requires one function; got {len(functions)}")
+        function = functions[0]
+        block = function.body.block
+        given = list(block.args)
+        if len(given) != len(self.arguments):
+            raise ArgumentError(f"specialize: requires {len(given)} arguments; got {len(self.arguments)}")
+        builder = TorchBuilder(block, before=block.first_op)
+        for argument, text in zip(given, self.arguments, strict=True):
+            value = _Specializer(function, builder).value(text, argument.type)
+            value.name_hint = argument.name_hint
+            if value.type is not argument.type and not isinstance(argument.type, tt.TensorType):
+                value = builder.create(DerefineOp, [value], [argument.type]).results[0]
+            argument.replace_all_uses_with(value)
+            block.erase_arg(argument)
+        function.update_function_type()
+
+
+class _Specializer:
+    def __init__(self, function: FuncOp, builder: TorchBuilder) -> None:
+        self.function = function
+        self.builder = builder
+
+    def value(self, text: str, wanted: object) -> SSAValue:
+        """A new argument, or constant, for one entry."""
+        if text.startswith("["):
+            return self._container(text, wanted)
+        if text in CONSTANTS:
+            return self.builder.constant(CONSTANTS[text])
+        kind, separator, value = text.partition(":")
+        if separator:
+            return self._constant(kind, value)
+        block = self.function.body.block
+        return block.insert_arg(parse_spec(text), len(block.args))
+
+    def _constant(self, kind: str, value: str) -> SSAValue:
+        makers = {"int": int, "float": float, "str": str, "complex": complex}
+        if kind == "device":
+            return self.builder.device(value)
+        if kind not in makers:
+            raise ArgumentError(f"specialize: requires int:, float:, str:, complex: or device:; got {kind}:")
+        return self.builder.constant(makers[kind](value))
+
+    def _container(self, text: str, wanted: object) -> SSAValue:
+        inner = wanted.data if isinstance(wanted, tt.OptionalType) else wanted
+        parts = [self.value(p, None) for p in split_entries(text[1:-1])]
+        if isinstance(inner, tt.ListType):
+            return self.builder.list(inner.data, parts)
+        made = self.builder.make_tuple(parts)
+        if isinstance(inner, (tt.TupleType, tt.NamedTupleType)):
+            made._type = inner  # pyright: ignore
+        return made
+
+
+def split_entries(text: str) -> list[str]:
+    """Split at the semicolons outside brackets."""
+    parts: list[str] = []
+    depth, start = 0, 0
+    for i, c in enumerate(text):
+        depth += (c == "[") - (c == "]")
+        if c == ";" and depth == 0:
+            parts.append(text[start:i])
+            start = i + 1
+    return [*parts, text[start:]] if text else []
+
+
+def parse_spec(text: str) -> tt.TensorType:
+    """The tensor type ``1x3xf32`` denotes.
+
+    Raises:
+        ArgumentError: it denotes none.
+    """
+    *sizes, element = text.replace("complex", "c").split("x")
+    element = element.replace("c<", "complex<")
+    spelled = {"i64": "si64", "i32": "si32", "i16": "si16", "i8": "si8", "bool": "i1"}.get(element, element)
+    try:
+        return tt.TensorType.of([int(n) for n in sizes], dtypes.by_mlir(spelled))
+    except (KeyError, ValueError):
+        raise ArgumentError(f"specialize: requires a shape like 1x3x224x224xf32; got {text!r}") from None
+

@@ -1,0 +1,215 @@
+"""The compiler's table of contents: the stages, their contracts and their passes, in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.passes import ModulePass
+
+from tsc.analysis.target import Target
+from tsc.analysis.verify import verify_dominance
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.torch_ops import PrimCallMethodOp
+from tsc.dialects.tsc import GroupOp
+from tsc.errors import IRError
+from tsc.passes.assign_layouts import AssignLayouts
+from tsc.passes.canonicalize import Canonicalize
+from tsc.passes.check_bounds import CheckBounds
+from tsc.passes.decompose import Decompose
+from tsc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
+from tsc.passes.eliminate_dead_code import EliminateDeadCode
+from tsc.passes.flatten_results import FlattenResults
+from tsc.passes.fold_conv_arithmetic import FoldConvArithmetic
+from tsc.passes.fold_conv_batchnorm import FoldConvBatchnorm
+from tsc.passes.fold_linear_batchnorm import FoldLinearBatchnorm
+from tsc.passes.freeze import Freeze
+from tsc.passes.functionalize import Functionalize
+from tsc.passes.fuse import Fuse
+from tsc.passes.fuse_elementwise import FuseElementwise
+from tsc.passes.inline import Inline
+from tsc.passes.lower_to_linalg import LowerToLinalg
+from tsc.passes.pack_constants import PackConstants
+from tsc.passes.plan_memory import PlanMemory
+from tsc.passes.propagate_constants import PropagateConstants
+from tsc.passes.refine_types import RefineTypes
+from tsc.passes.remove_dropout import RemoveDropout
+from tsc.passes.schedule import Schedule
+from tsc.passes.unroll_loops import UnrollLoops
+
+Watcher = Callable[[str, ModulePass, ModuleOp], None]
+"""Called after each pass with the stage it belongs to."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A level of the IR: what holds when it is reached, and the passes that bring it about."""
+
+    name: str
+    holds: str
+    passes: tuple[ModulePass, ...]
+    verify: Callable[[ModuleOp], None]
+
+
+@dataclass(frozen=True)
+class FixedPoint(ModulePass):
+    """Run `passes` in turn until a round changes nothing, at most `rounds` times."""
+
+    name = "fixed-point"
+    passes: tuple[ModulePass, ...] = ()
+    rounds: int = 8
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Run the rounds."""
+        for _ in range(self.rounds):
+            before = _fingerprint(op)
+            for compiler_pass in self.passes:
+                compiler_pass.apply(ctx, op)
+            if _fingerprint(op) == before:
+                return
+
+
+def _fingerprint(module: ModuleOp) -> int:
+    """A number that changes when operations or types do."""
+    return hash(tuple((type(o), tuple(id(r.type) for r in o.results), len(o.operands)) for o in module.walk()))
+
+
+def fixed_point(*passes: ModulePass) -> FixedPoint:
+    """The passes repeated until nothing changes."""
+    return FixedPoint(passes)
+
+
+SIMPLIFY = (PropagateConstants(), Canonicalize(), EliminateDeadCode())
+
+
+def stages(target: Target | None = None, preserved: Sequence[str] = ()) -> tuple[Stage, ...]:
+    """All stages, scheduling for `target` (a plain AVX2 machine when None)."""
+    return (
+        Stage("torch", "one operation per TorchScript node, as written", (), verify_nothing_more),
+        Stage(
+            "frozen",
+            "no calls; attributes are constants but for those that are written or preserved",
+            (
+                Inline(),
+                Freeze(tuple(preserved)),
+                RemoveDropout(),
+                FoldConvBatchnorm(),
+                FoldConvArithmetic(),  # after batch norms are gone: what they stood between can fold too
+                FoldLinearBatchnorm(),
+                fixed_point(*SIMPLIFY),
+            ),
+            verify_inlined,
+        ),
+        Stage(
+            "value",
+            "tensors are values; shapes and dtypes are known wherever they can be; composites are expanded",
+            (
+                fixed_point(RefineTypes(), *SIMPLIFY, UnrollLoops()),  # shapes decide branches, branches decide shapes
+                Functionalize(),
+                fixed_point(RefineTypes(), *SIMPLIFY),  # writes replaced by values have types of their own
+                Decompose(),
+                fixed_point(RefineTypes(), *SIMPLIFY),
+                EliminateCommonSubexpressions(),
+                FlattenResults(),
+                CheckBounds(),
+                EliminateDeadCode(),
+            ),
+            verify_nothing_more,
+        ),
+        Stage("fused", "maximal groups, each to become one kernel", (Fuse(), EliminateDeadCode()), verify_groups),
+        Stage(
+            "linalg",
+            "kernels over tensors, and a host function that calls them",
+            (LowerToLinalg(), FuseElementwise()),
+            verify_host,
+        ),
+        Stage(
+            "loop",
+            "loops over buffers; every buffer has its place in the arena",
+            (AssignLayouts(target), PackConstants(), Schedule(machine=target), PlanMemory()),
+            verify_host,
+        ),
+    )
+
+
+def verify_nothing_more(module: ModuleOp) -> None:
+    """The contract of a stage that is just valid IR."""
+
+
+def verify_inlined(module: ModuleOp) -> None:
+    """Contract of `frozen`: no call of a known method is left."""
+    for op in module.walk():
+        if isinstance(op, PrimCallMethodOp) and isinstance(op.operands[0].type, tt.ModuleType):
+            raise IRError(f"stage 'frozen': the call of {op.method} is left")
+
+
+def verify_groups(module: ModuleOp) -> None:
+    """Contract of `fused`: a group's operators read its arguments alone."""
+    for op in module.walk():
+        if isinstance(op, GroupOp):
+            inside = {r for o in op.body.ops for r in o.results} | set(op.body.args)
+            for inner in op.body.ops:
+                if any(o not in inside for o in inner.operands):
+                    raise IRError(f"stage 'fused': {inner.name} in a group reads a value from outside")
+
+
+def verify_host(module: ModuleOp) -> None:
+    """Contract of `linalg` and `loop`: one public function; no `torch` operation is left."""
+    public = [f for f in module.ops if isinstance(f, FuncOp) and f.sym_visibility is None]
+    if len(public) != 1:
+        raise IRError(f"stages 'linalg' and 'loop' require one public function; got {len(public)}")
+    for op in module.walk():
+        if isinstance(op, AtenOp):
+            raise IRError(f"stages 'linalg' and 'loop': {op.name} is left")
+
+
+STAGE_NAMES = tuple(stage.name for stage in stages())
+
+
+@dataclass
+class PassTiming:
+    """How long one pass took."""
+
+    stage: str
+    name: str
+    seconds: float
+
+
+@dataclass
+class Report:
+    """What a run of the pipeline did: time per pass, operations per stage."""
+
+    timings: list[PassTiming] = field(default_factory=list[PassTiming])
+    op_counts: dict[str, int] = field(default_factory=dict[str, int])
+
+
+def lower(
+    ctx: Context, module: ModuleOp, *, start: str = "torch", stop_after: str = "loop", target: Target | None = None,
+    preserved: Sequence[str] = (), watch: Watcher | None = None, report: Report | None = None,
+) -> None:  # fmt: skip
+    """Lower `module` in place from stage `start` (already reached) to `stop_after`, checking each contract.
+
+    Raises:
+        IRError: a stage's contract does not hold, or there is no such stage.
+        CodegenError: something has no native form.
+    """
+    for name in (start, stop_after):
+        if name not in STAGE_NAMES:
+            raise IRError(f"no stage {name!r}; stages are {', '.join(STAGE_NAMES)}")
+    report = report if report is not None else Report()
+    first, last = STAGE_NAMES.index(start), STAGE_NAMES.index(stop_after)
+    for stage in stages(target, preserved)[first + 1 : last + 1]:
+        for compiler_pass in stage.passes:
+            begin = time.perf_counter()
+            compiler_pass.apply(ctx, module)
+            report.timings.append(PassTiming(stage.name, compiler_pass.name, time.perf_counter() - begin))
+            if watch is not None:
+                watch(stage.name, compiler_pass, module)
+        verify_dominance(module)
+        stage.verify(module)
+        report.op_counts[stage.name] = sum(1 for _ in module.walk())

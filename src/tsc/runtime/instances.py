@@ -1,0 +1,54 @@
+"""``isinstance`` while a program runs: whether a value has one of several TorchScript types."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import numpy as np
+
+from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_types import TorchType
+from tsc.frontend.unit import EnumValue, ScriptObject
+
+_SCALARS: dict[TorchType, type] = {tt.FLOAT: float, tt.STRING: str, tt.BOOL: bool, tt.COMPLEX: complex, tt.DEVICE: str}
+
+
+def is_instance(value: Any, wanted: tuple[tuple[TorchType, ...], tuple[str, ...]]) -> bool:
+    """Whether `value` has one of the types; bare ``list``, ``tuple`` and ``dict`` are given by name."""
+    kinds, names = wanted
+    bare = {"list": list, "tuple": tuple, "dict": dict}
+    return any(has_type(value, k) for k in kinds) or any(n in bare and isinstance(value, bare[n]) for n in names)
+
+
+def has_type(value: Any, kind: TorchType) -> bool:
+    """Whether `value` belongs to `kind`."""
+    if kind is tt.ANY:
+        return True
+    if kind is tt.NONE:
+        return value is None
+    if kind is tt.INT:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind in _SCALARS:
+        return isinstance(value, _SCALARS[kind])
+    if isinstance(kind, tt.TensorType):
+        return isinstance(value, np.ndarray)
+    if isinstance(kind, (tt.ModuleType, tt.ClassType)):
+        return isinstance(value, ScriptObject) and value.cls.name == kind.data
+    if isinstance(kind, tt.EnumType):
+        return isinstance(value, (EnumValue, enum.Enum))
+    return _has_container_type(value, kind)
+
+
+def _has_container_type(value: Any, kind: TorchType) -> bool:
+    if isinstance(kind, tt.OptionalType):
+        return value is None or has_type(value, kind.data)
+    if isinstance(kind, tt.UnionType):
+        return any(has_type(value, k) for k in kind.data)
+    if isinstance(kind, tt.ListType):
+        return isinstance(value, list) and all(has_type(v, kind.data) for v in value)  # pyright: ignore
+    if isinstance(kind, tt.DictType):
+        return isinstance(value, dict) and all(has_type(k, kind.key) and has_type(v, kind.value) for k, v in value.items())  # pyright: ignore
+    if isinstance(kind, tt.TupleType):
+        return isinstance(value, tuple) and len(value) == len(kind.data) and all(has_type(v, k) for v, k in zip(value, kind.data, strict=True))  # pyright: ignore
+    return False
