@@ -158,7 +158,7 @@ def _constants(module: ModuleOp, keys: Sequence[str], given: Mapping[str, Array]
 
 def random(*shape: int, seed: int = 0) -> Array:
     """Seeded normal numbers."""
-    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(np.float32)
+    return np.asarray(np.random.default_rng([seed, *shape]).standard_normal(shape), np.float32)
 
 
 def assert_computes(
@@ -170,9 +170,9 @@ def assert_computes(
 ) -> Program:
     """The module gives `expected` (relative to its greatest number), whatever was in memory before; runs twice."""
     program = build(text, constants)
-    wanted = [expected] if isinstance(expected, np.ndarray) else list(expected)
+    wanted = [expected] if isinstance(expected, np.ndarray | np.generic) else list(expected)
     program(*inputs)
-    for got, want in zip(program(*inputs), wanted, strict=True):
+    for got, want in zip(program(*inputs), map(np.asarray, wanted), strict=True):
         assert got.shape == want.shape
         scale = max(1.0, float(np.abs(want).max())) if want.size else 1.0
         np.testing.assert_allclose(got.astype(np.float64), want.astype(np.float64), rtol=0, atol=tolerance * scale)

@@ -153,7 +153,7 @@ class Kernel:
         shape = (*x.shape[:-1], n)
         rows = [f"m{d}" for d in range(len(x.shape) - batch - 1)]
         x_map, w_map = [*lead, *rows, "k"], [*lead, *(("n", "k") if transposed else ("k", "n"))]
-        output = self.fill("0.0", shape, x.element)
+        output = self.fill("0.0" if x.element.startswith("f") else "0", shape, x.element)
         return self.generic(
             [(x, ", ".join(x_map)), (w, ", ".join(w_map))],
             (output, ", ".join([*lead, *rows, "n"])),

@@ -12,7 +12,7 @@ from xdsl.ir import Block, Region, SSAValue
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
-from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.builder import TorchBuilder, hint
 from tsc.dialects.constants import ConstantPool, literal, literal_array
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
@@ -89,7 +89,7 @@ class _ObjectGraph:
             slots.add_op(ops.SlotOp.create(operands=[value], attributes={"name": StringAttr(name)}))
         kind = tt.ModuleType(cls.name) if cls.kind == "module" else tt.ClassType(cls.name)
         made = self.builder.create(ops.NnModuleOp, [], [kind], regions=[Region(slots)]).results[0]
-        made.name_hint = (path or "root").replace(".", "_")
+        hint(made, (path or "root").replace(".", "_"))
         self.values[id(held)] = made
         return made
 
@@ -122,7 +122,7 @@ class _ObjectGraph:
     def _tensor(self, array: np.ndarray[Any, Any], path: str) -> SSAValue:
         if id(array) not in self.values:
             made = self.builder.insert(literal(self.pool, path, array, mutable=True)).results[0]
-            made.name_hint = path.replace(".", "_")
+            hint(made, path.replace(".", "_"))
             self.values[id(array)] = made
         return self.values[id(array)]
 

@@ -15,7 +15,7 @@ from tsc.analysis.values import UNKNOWN, argument_of, constant_of, spec_of_type,
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
-from tsc.dialects.torch_ops import PrimListConstructOp
+from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp, PrimUncheckedCastOp
 from tsc.errors import TscError
 from tsc.ops.composite import Aten
 from tsc.ops.registry import Operator, TensorSpec, find
@@ -82,8 +82,8 @@ def _argument(value: SSAValue) -> Any:
     known = argument_of(value)
     if known is UNKNOWN:
         return UNKNOWN
-    while value.owner.name in ("torch.derefine", "torch.prim.unchecked_cast"):  # pyright: ignore
-        value = value.owner.operands[0]  # pyright: ignore
+    while isinstance(value.owner, (DerefineOp, PrimUncheckedCastOp)):
+        value = value.owner.operands[0]
     if isinstance(value.type, tt.TensorType):
         return value
     if isinstance(value.owner, PrimListConstructOp) and isinstance(known, list) and any(isinstance(k, TensorSpec) for k in known):  # pyright: ignore

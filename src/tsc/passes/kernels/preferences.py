@@ -266,5 +266,5 @@ def panels_for(
     element = stage.body.args[-1].type
     lanes = target.lanes(8 * element_bytes(element))
     sizes = [contraction.count(group) for group in (contraction.rows, contraction.columns, contraction.depth)]
-    tile = choose_tile(sizes[0], sizes[1], sizes[2], lanes, target)
+    tile = choose_tile(max(1, sizes[0]), max(1, sizes[1]), sizes[2], lanes, target)
     return Panels(batch, tuple(columns), tuple(depth), tile.vectors * lanes)

@@ -39,9 +39,9 @@ def schedule_contraction(model: KernelModel, target: Target) -> func.FuncOp:
         CodegenError: the weights are not packed, or loops cannot be told apart.
     """
     kernel = KernelBuilder.create(model, target)
-    plan = plan_contraction(kernel)
-    if all(model.reductions[0].sizes[d] for d in model.reductions[0].kept):
-        ContractionEmitter.create(kernel, plan).emit()
+    stage = model.reductions[0]
+    if all(stage.sizes[d] for d in stage.kept):
+        ContractionEmitter.create(kernel, plan_contraction(kernel)).emit()
     return kernel.finish()
 
 

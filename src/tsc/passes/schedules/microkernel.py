@@ -88,7 +88,7 @@ class MicroKernel:
     ) -> list[SSAValue]:
         """Unrolled steps; a short loop is unrolled whole."""
         size, stride = self.depth[-1].size, self.depth[-1].stride
-        unroll = size if size <= 2 * UNROLL and ways == 1 else max(UNROLL, ways)
+        unroll = max(1, size) if size <= 2 * UNROLL and ways == 1 else max(UNROLL, ways)
         whole = size // unroll * unroll
         if whole:
             with self.builder.loop(0, whole, unroll, sums) as loop:

@@ -9,13 +9,15 @@ from math import prod
 from xdsl.ir import SSAValue
 
 from tsc.analysis.kernel_model import Stage
-from tsc.dialects.loop_builder import Index
+from tsc.dialects.loop_builder import Index, element_of
 from tsc.passes.schedules.body import Access, Point, store, uniform_value
 from tsc.passes.schedules.kernel import KernelBuilder, pieces, unflatten
 from tsc.passes.schedules.pointwise import PointEmitter
 from tsc.passes.schedules.reduction import Combiner, combiners_of
 from tsc.passes.schedules.sweeps import Sweep
 
+BLOCK = 32
+"""Steps after which accumulators are added to others, where a line is longer than two such blocks."""
 ACCUMULATORS = 4
 """Vectors a sum is spread over: hides the latency, and keeps the rounding error near a pairwise sum's."""
 
@@ -109,15 +111,13 @@ class SweepRunner:
         step = copies * lanes
         whole, vectors = size // step * step, size // lanes * lanes
         values = list(carried)
-        if whole:
-            with builder.loop(0, whole, step, carried) as loop:
-                values = list(loop.carried)
-                for copy in range(copies):
-                    at = self._point(outer, loop.index + copy * lanes, lanes)
-                    first = count * (1 + copy)
-                    values[first : first + count] = self._step(at, values[first : first + count], combiners)
-                loop.carry(values)
-            values = list(loop.results)
+        blocks = whole // (step * BLOCK) if count else 0
+        if blocks > 1:
+            values = self._blocks(outer, blocks, step, values, combiners)
+        done = blocks * step * BLOCK if blocks > 1 else 0
+        if done < whole:
+            start = builder.index(done)
+            values = self._steps(outer, start, builder.index(whole), step, values, combiners)
         for start in range(whole, vectors, lanes):
             at = self._point(outer, builder.index(start), lanes)
             values[count : 2 * count] = self._step(at, values[count : 2 * count], combiners)
@@ -125,6 +125,49 @@ class SweepRunner:
             at = self._point(outer, builder.index(vectors + start), part)
             values[:count] = self._step(at, values[:count], combiners)
         return values
+
+    def _blocks(
+        self,
+        outer: tuple[Index, ...],
+        blocks: int,
+        step: int,
+        values: list[SSAValue],
+        combiners: list[Combiner],
+    ) -> list[SSAValue]:
+        """Long lines are accumulated in blocks, so that rounding errors grow with the root of the length."""
+        builder, count = self.kernel.builder, len(combiners)
+        scalars, vectors = values[:count], values[count:]
+        repeated = [combiners[n % count] for n in range(len(vectors))]
+        with builder.loop(0, blocks, 1, vectors) as loop:
+            neutral = [
+                builder.broadcast_to(c.neutral(builder, element_of(v.type)), self.lanes)
+                for c, v in zip(repeated, vectors, strict=True)
+            ]
+            start = loop.index * (step * BLOCK)
+            part = self._steps(outer, start, start + step * BLOCK, step, [*scalars, *neutral], combiners)
+            pairs = zip(repeated, loop.carried, part[count:], strict=True)
+            loop.carry([c.combine(builder, total, value) for c, total, value in pairs])
+        return [*scalars, *loop.results]
+
+    def _steps(
+        self,
+        outer: tuple[Index, ...],
+        start: Index,
+        stop: Index,
+        step: int,
+        carried: list[SSAValue],
+        combiners: list[Combiner],
+    ) -> list[SSAValue]:
+        """All copies of the accumulators in each step."""
+        builder, count = self.kernel.builder, len(combiners)
+        with builder.loop(start, stop, step, carried) as loop:
+            values = list(loop.carried)
+            for copy in range(step // self.lanes):
+                at = self._point(outer, loop.index + copy * self.lanes, self.lanes)
+                first = count * (1 + copy)
+                values[first : first + count] = self._step(at, values[first : first + count], combiners)
+            loop.carry(values)
+        return list(loop.results)
 
     def _point(self, outer: tuple[Index, ...], at: Index, lanes: int) -> Point:
         dims = (*outer, at if self.start is None else self.start + at)

@@ -1,0 +1,180 @@
+"""Values crossing the border of a compiled function: checked and converted on the way in, given back in the caller's kind."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import ArgumentError, DTypeError
+from tsc.frontend.unit import EnumValue, ScriptObject
+from tsc.interop import torch as torch_interop
+from tsc.runtime.tensor import Tensor
+
+Wrap = Callable[[np.ndarray[Any, Any]], Any]
+
+
+class Inputs:
+    """Converts the arguments of one call, and remembers which kind of tensor they were."""
+
+    def __init__(self, default: Wrap | None = None) -> None:
+        self.wrap: Wrap | None = default
+
+    def convert(self, value: Any, kind: TorchType, name: str) -> Any:
+        """`value` as the runtime holds it: arrays, Python values, copies of lists and dicts.
+
+        Raises:
+            ArgumentError: it is not of type `kind`.
+        """
+        if isinstance(kind, tt.TensorType):
+            return self._tensor(value, kind, name)
+        if isinstance(kind, tt.OptionalType):
+            return None if value is None else self.convert(value, kind.data, name)
+        scalar = _SCALARS.get(kind)
+        if scalar is not None:
+            return scalar(self, value, kind, name)
+        return self._container(value, kind, name)
+
+    def _tensor(self, value: Any, kind: TorchType, name: str) -> np.ndarray[Any, Any]:
+        if isinstance(value, np.ndarray):
+            self.wrap = None
+            dtypes.by_numpy(value.dtype)
+            return value  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(value, Tensor):
+            self.wrap = Tensor
+            return value.array
+        if torch_interop.is_tensor(value):
+            if value.device.type != "cpu":
+                raise ArgumentError(f"argument '{name}': requires a CPU tensor; got one on {value.device}")
+            self.wrap = torch_interop.from_numpy
+            return torch_interop.to_numpy(value)
+        if isinstance(value, np.generic):
+            return np.asarray(value)
+        raise _mismatch(value, kind, name)
+
+    def _container(self, value: Any, kind: TorchType, name: str) -> Any:
+        if isinstance(kind, tt.ListType) and isinstance(value, (list, tuple)):
+            return [self.convert(v, kind.data, name) for v in value]  # pyright: ignore
+        if isinstance(kind, tt.TupleType) and isinstance(value, (tuple, list)) and len(value) == len(kind.data):  # pyright: ignore
+            return tuple(self.convert(v, k, name) for v, k in zip(value, kind.data, strict=True))  # pyright: ignore
+        if isinstance(kind, tt.NamedTupleType) and isinstance(value, tuple) and len(value) == len(kind.elements):  # pyright: ignore
+            parts = [self.convert(v, k, name) for v, k in zip(value, kind.elements, strict=True)]  # pyright: ignore
+            return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore
+        if isinstance(kind, tt.DictType) and isinstance(value, dict):
+            return {self.convert(k, kind.key, name): self.convert(v, kind.value, name) for k, v in value.items()}  # pyright: ignore
+        if isinstance(kind, tt.UnionType):
+            return self._union(value, kind, name)
+        if kind is tt.ANY:
+            return self._anything(value)
+        if isinstance(kind, (tt.ClassType, tt.ModuleType, tt.InterfaceType)) and isinstance(getattr(value, "_object", value), ScriptObject):
+            return getattr(value, "_object", value)
+        if isinstance(kind, tt.EnumType) and isinstance(value, (enum.Enum, EnumValue)):
+            return value
+        raise _mismatch(value, kind, name)
+
+    def _union(self, value: Any, kind: tt.UnionType, name: str) -> Any:
+        for member in kind.data:
+            try:
+                return self.convert(value, member, name)
+            except (ArgumentError, DTypeError):
+                continue
+        raise _mismatch(value, kind, name)
+
+    def _anything(self, value: Any) -> Any:
+        if isinstance(value, (Tensor, np.ndarray)) or torch_interop.is_tensor(value):
+            return self._tensor(value, tt.TENSOR, "")
+        if isinstance(value, (list, tuple)):
+            return type(value)(self._anything(v) for v in value)  # pyright: ignore
+        if isinstance(value, dict):
+            return {k: self._anything(v) for k, v in value.items()}  # pyright: ignore
+        return getattr(value, "_object", value)
+
+    def give_back(self, value: Any) -> Any:
+        """A result in the caller's kind of tensor."""
+        wrap = self.wrap
+        if isinstance(value, np.ndarray):
+            return value if wrap is None else wrap(value)  # pyright: ignore
+        if isinstance(value, tuple):
+            parts = [self.give_back(v) for v in value]  # pyright: ignore
+            return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore
+        if isinstance(value, list):
+            return [self.give_back(v) for v in value]  # pyright: ignore
+        if isinstance(value, dict):
+            return {k: self.give_back(v) for k, v in value.items()}  # pyright: ignore
+        return value
+
+
+def _mismatch(value: Any, kind: TorchType, name: str) -> ArgumentError:
+    return ArgumentError(
+        f"Expected a value of type '{kind.torchscript()}' for argument '{name}' but instead found type '{type(value).__name__}'."
+    )
+
+
+def _number(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    allowed = {tt.INT: int, tt.FLOAT: (int, float), tt.COMPLEX: (int, float, complex), tt.NUMBER: (int, float, complex)}[kind]
+    if isinstance(value, bool) and kind is not tt.NUMBER:
+        raise _mismatch(value, kind, name)
+    if not isinstance(value, allowed):
+        code = torch_interop.constant_of(value) if kind is tt.INT else None
+        if code is not None and code[0] != "device":
+            return code[1]
+        raise _mismatch(value, kind, name)
+    return float(value) if kind is tt.FLOAT else complex(value) if kind is tt.COMPLEX else value
+
+
+def _exact(cls: type) -> Callable[..., Any]:
+    def convert(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
+        if isinstance(value, np.bool_):
+            value = bool(value)
+        if not isinstance(value, cls):
+            raise _mismatch(value, kind, name)
+        return value
+
+    return convert
+
+
+def _device(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
+    if type(value).__name__ != "device" and not isinstance(value, str):
+        raise _mismatch(value, kind, name)
+    return str(value)
+
+
+_SCALARS: dict[Any, Callable[..., Any]] = {
+    tt.INT: _number, tt.FLOAT: _number, tt.COMPLEX: _number, tt.NUMBER: _number, tt.BOOL: _exact(bool), tt.STRING: _exact(str),
+    tt.NONE: _exact(type(None)), tt.DEVICE: _device,
+}  # fmt: skip
+
+
+def describe(value: Any) -> str | None:
+    """An argument as `Specialize` spells it; None for one that a specialization cannot be made for."""
+    if isinstance(value, np.ndarray):
+        sizes = "".join(f"{n}x" for n in value.shape)  # pyright: ignore
+        return sizes + dtypes.by_numpy(value.dtype).mlir  # pyright: ignore
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return f"{type(value).__name__}:{value!r}"
+    if isinstance(value, str):
+        return None if set(value) & set("[];") else f"str:{value}"
+    if isinstance(value, (list, tuple)):
+        parts = [describe(v) for v in value]  # pyright: ignore
+        return None if any(p is None for p in parts) else f"[{';'.join(parts)}]"  # pyright: ignore
+    return None
+
+
+def flatten(values: Sequence[Any]) -> list[np.ndarray[Any, Any]]:
+    """The arrays in `values`, lists and tuples entered, in order."""
+    found: list[np.ndarray[Any, Any]] = []
+    for value in values:
+        if isinstance(value, np.ndarray):
+            found.append(value)  # pyright: ignore
+        elif isinstance(value, (list, tuple)):
+            found += flatten(value)  # pyright: ignore
+    return found
