@@ -164,19 +164,19 @@ for _name, _function in _REDUCTIONS.items():
     _define(_name, lambda schema: _takes_list(schema) and schema.results[0].type is not tt.TENSOR, _function)
 
 
-def _extremum(pick: Function) -> Function:
+def _extremum(name: str, pick: Function) -> Function:
     def extremum(first: Sequence[Any], *second: Sequence[Any]) -> Any:
         if second:
             return pick(list(first), list(second[0]))
         if not first:
-            raise ScriptError("Expected to not have any zero-sized list")
+            raise ScriptError(f"{name}() arg is an empty sequence")
         return pick(first)
 
     return extremum
 
 
-_define("prim::min", _takes_list, _extremum(min))
-_define("prim::max", _takes_list, _extremum(max))
+_define("prim::min", _takes_list, _extremum("min", min))
+_define("prim::max", _takes_list, _extremum("max", max))
 
 
 # --- dicts -----------------------------------------------------------------------------------------------------------
@@ -198,7 +198,8 @@ def _pop_key(self: dict[Any, Any], key: Any, *default: Any) -> Any:
 def _pop_item(self: dict[Any, Any]) -> tuple[Any, Any]:
     if not self:
         raise ScriptError("popitem(): dictionary is empty")
-    return self.popitem()
+    first = next(iter(self))
+    return first, self.pop(first)
 
 
 def _delete_key(self: dict[Any, Any], key: Any) -> None:

@@ -117,29 +117,6 @@ def requires_grad(self: Array, requires_grad: Any) -> Array:
     return self
 
 
-@FAMILY.op("aten::dropout", infer=_same, lower=_copy_lower, kind="pointwise")
-def dropout(input: Array, p: float, train: bool) -> Array:
-    """The tensor itself when not training; else elements zeroed with probability `p` and the others scaled."""
-    if not train or p == 0:
-        return input
-    from tsc.ops.random import generator
-
-    keep = generator().random(input.shape) >= p
-    return (input * keep / (1 - p)).astype(input.dtype) if p < 1 else np.zeros_like(input)
-
-
-@FAMILY.op("aten::feature_dropout", "aten::alpha_dropout", "aten::feature_alpha_dropout", infer=_same)
-def other_dropout(input: Array, p: float, train: bool) -> Array:
-    """The tensor itself when not training.
-
-    Raises:
-        NotImplementedError: while training.
-    """
-    if train and p > 0:
-        raise NotImplementedError("feature_dropout, alpha_dropout: requires train=False; got True")
-    return input
-
-
 def _where_infer(condition: TensorSpec, self: Any, other: Any) -> TensorSpec:
     from tsc.ops.shapes import broadcast
 

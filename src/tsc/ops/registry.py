@@ -82,7 +82,7 @@ class Operator:
 
 FAMILIES = (
     "pointwise", "pointwise_binary", "activations", "reductions", "views", "movement", "contractions", "pooling", "norms",
-    "queries", "python_scalars",
+    "queries", "python_scalars", "creation", "literals", "indexing", "containers", "strings", "random", "dropouts", "attention",
 )  # fmt: skip
 """The family modules of this package. Each has a `Family` called ``FAMILY``; nothing registers itself elsewhere."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from tsc.errors import BoundsError, ScriptError
 from tsc.ops.formatting import text_of
@@ -71,6 +74,11 @@ def _split(text: bytes, separator: bytes | None, limit: int) -> list[bytes]:
     return text.split(separator, limit)
 
 
+def _split_lines(text: bytes, keep_ends: bool) -> list[bytes]:
+    pieces = re.split(b"([\n\r\v\f\x1c\x1d\x1e])" if keep_ends else b"[\n\r\v\f\x1c\x1d\x1e]", text)
+    return pieces if pieces[-1] else pieces[:-1]
+
+
 def _character(text: bytes, index: int) -> bytes:
     place = index + len(text) if index < 0 else index
     if not 0 <= place < len(text):
@@ -88,7 +96,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "swapcase": bytes.swapcase, "isdigit": bytes.isdigit, "isalpha": bytes.isalpha, "isalnum": bytes.isalnum,
     "isspace": bytes.isspace, "isupper": bytes.isupper, "islower": bytes.islower, "istitle": bytes.istitle,
     "isdecimal": bytes.isdigit, "isnumeric": bytes.isdigit, "strip": bytes.strip, "lstrip": bytes.lstrip,
-    "rstrip": bytes.rstrip, "split.str": _split, "rsplit": bytes.rsplit, "splitlines": bytes.splitlines,
+    "rstrip": bytes.rstrip, "split.str": _split, "rsplit": bytes.rsplit, "splitlines": _split_lines,
     "partition": bytes.partition, "rpartition": bytes.rpartition, "replace": bytes.replace, "center": bytes.center,
     "ljust": bytes.ljust, "rjust": bytes.rjust, "zfill": bytes.zfill, "expandtabs": bytes.expandtabs,
     "find": _find, "rfind": _rfind, "index.str": _required(_find), "rindex": _required(_rfind),
@@ -141,14 +149,14 @@ def ord_(string: str) -> int:
 
 @FAMILY.op("aten::chr", kind="python")
 def chr_(i: int) -> str:
-    """The character with a number below 256.
+    """The character that is one byte: the lowest of `i`.
 
     Raises:
-        ScriptError: the number is out of range.
+        ScriptError: the number is no Unicode character's.
     """
-    if not 0 <= i < 256:
-        raise ScriptError("chr() arg not in range(256)")
-    return _decode(bytes([i]))
+    if not 0 <= i < 0x110000:
+        raise ScriptError(f"chr() arg not in range(0x110000), found {i}")
+    return _decode(bytes([i & 255]))
 
 
 def _digits(name: str, convert: Callable[[int], str]) -> None:
@@ -179,24 +187,33 @@ def format_(self: str, *values: Any) -> str:
     return "".join(a + b for a, b in zip(pieces, [*shown, ""], strict=True))
 
 
+_KINDS = {str: "String", list: "GenericList", tuple: "Tuple", dict: "GenericDict", type(None): "None", float: "Double"}
+
+
 def _number(key: str, value: Any) -> Any:
-    if not isinstance(value, (int, float)):
-        raise ScriptError(f"%{key} requires a number for formatting, but got {type(value).__name__}")
-    return value
+    if isinstance(value, (int, float)):
+        return value
+    raise ScriptError(f"%{key} requires a number for formatting, but got {_KINDS.get(type(value), 'Tensor')}")
 
 
-_SPECIFIERS: dict[str, Callable[[Any], str]] = {
-    "d": lambda v: str(int(_number("d", v))), "i": lambda v: str(int(_number("i", v))),
-    "e": lambda v: f"{float(_number('e', v)):e}", "E": lambda v: f"{float(_number('E', v)):E}",
-    "f": lambda v: f"{float(_number('f', v)):f}", "F": lambda v: f"{float(_number('F', v)):F}",
-    "g": lambda v: f"{float(_number('g', v)):g}", "G": lambda v: f"{float(_number('G', v)):G}",
-    "c": lambda v: v if isinstance(v, str) else chr_(v), "s": text_of,
-}  # fmt: skip
+def _specified(key: str, value: Any) -> str:
+    """`value` under ``%<key>``; floats pass through float32, as in PyTorch."""
+    if key == "s":
+        return text_of(value)
+    if key in "di":
+        return str(int(_number(key, value)))
+    if key in "eEfF":
+        return f"{float(np.float32(_number(key, value))):{key}}"
+    if key != "c":
+        raise ScriptError(f"The specifier %{key} is not supported in TorchScript format strings")
+    if isinstance(value, int):
+        return chr_(value & 255)
+    raise ScriptError(f"%c requires an int or char for formatting, but got {_KINDS.get(type(value), 'Tensor')}")
 
 
 @FAMILY.op("aten::percentFormat", kind="python")
 def percent_format(self: str, values: Any) -> str:
-    """The string with each ``%d %i %e %f %g %c %s`` replaced; no widths or precisions.
+    """The string with each ``%d %i %e %f %c %s`` replaced; no widths or precisions.
 
     Raises:
         ScriptError: an unknown specifier, or a number of values that does not fit.
@@ -215,9 +232,7 @@ def percent_format(self: str, values: Any) -> str:
             continue
         if not given:
             raise ScriptError("Too few arguments for format string")
-        if key not in _SPECIFIERS:
-            raise ScriptError(f"The specifier %{key} is not supported in TorchScript format strings")
-        pieces.append(_SPECIFIERS[key](given.pop(0)))
+        pieces.append(_specified(key, given.pop(0)))
     if given:
         raise ScriptError("Too many arguments for format string")
     return "".join([*pieces, rest])

@@ -16,6 +16,8 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimListConstructOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import GroupOp, YieldOp
 
+NO_VIEW_KINDS = ("concat",)
+"""Kinds whose kernels read their operands as they lie: a view among them is copied first."""
 EPILOGUE_KINDS = ("contraction", "window")
 """Kinds whose kernels apply pointwise operators to their result before it is stored."""
 
@@ -143,10 +145,20 @@ def _copy_escaping_views(graph: FusionGraph, groups: list[Group]) -> None:
         if not graph.is_free(op) or isinstance(op.results[0].type, tt.ListType):
             continue
         readers = [u.operation for r in op.results for u in r.uses]
-        if any(not graph.is_free(u) and u not in graph.group_of for u in readers):
+        if any(_needs_copy(graph, u) for u in readers):
             group = Group("pointwise", spec(op.results[0]).shape, ops=[op])
             graph.group_of[op] = group
             groups.append(group)
+
+
+def _needs_copy(graph: FusionGraph, reader: Operation) -> bool:
+    """Whether `reader` (perhaps a list for an operator) wants its operand in memory of its own."""
+    if isinstance(reader, PrimListConstructOp):
+        return any(_needs_copy(graph, u.operation) for u in reader.results[0].uses)
+    if graph.is_free(reader):
+        return False
+    group = graph.group_of.get(reader)
+    return group is None or (group.kind in NO_VIEW_KINDS and group.ops[0] is reader)
 
 
 def _emit(graph: FusionGraph, groups: list[Group]) -> None:
@@ -218,7 +230,9 @@ class _GroupBuilder:
             return False
         if isinstance(owner, (ConstantOp, PrimListConstructOp, DerefineOp)):
             return True
-        return owner.parent is self.graph.block and self.graph.is_free(owner) and owner not in self.members
+        if owner in self.members or owner.parent is not self.graph.block:
+            return False
+        return self.graph.is_free(owner) and owner not in self.graph.group_of
 
 
 def _order(block: Block) -> None:

@@ -1,1 +1,1 @@
-"""tools."""
+"""The commands: thin shells around the library."""
