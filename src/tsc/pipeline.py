@@ -62,7 +62,7 @@ class FixedPoint(ModulePass):
 
     name = "fixed-point"
     passes: tuple[ModulePass, ...] = ()
-    rounds: int = 8
+    rounds: int = 64
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Run the rounds."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from xdsl.dialects import arith, func, tensor
-from xdsl.dialects.builtin import AffineMapAttr, DenseIntOrFPElementsAttr, ShapedType, TensorType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ShapedType, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
@@ -306,7 +306,7 @@ def contraction_of(stage: Stage, innermost: int | None = None) -> Contraction | 
     columns = tuple(d for d in stage.kept if d in in_b and d not in in_a)
     rows = tuple(d for d in stage.kept if d not in in_b)
     batch = tuple(d for d in stage.kept if d in in_a and d in in_b)
-    if not any(d in columns for d in wide) or not is_permutation(b.map) or b.padding is not None:
+    if not any(d in columns for d in wide) or not is_whole(b) or a.value is b.value:
         return None
     return Contraction(stage, a, b, factors[0], factors[1], batch, rows, columns, stage.reduced)
 
@@ -318,9 +318,12 @@ def is_permutation(map_: AffineMap) -> bool:
     return len(dims) + len(constants) == len(map_.results) and len(set(dims)) == len(dims)
 
 
-def identity_map(rank: int) -> AffineMapAttr:
-    """The map of an operand indexed by all loops in order."""
-    return AffineMapAttr(AffineMap.identity(rank))
+def is_whole(operand: Operand) -> bool:
+    """Whether an operand is read without padding, each element once for its loops: it can be packed."""
+    if operand.padding is not None or not is_permutation(operand.map):
+        return False
+    pairs = zip(operand.map.results, shape_of(operand.value), strict=True)
+    return all(isinstance(e, AffineDimExpr) or n == 1 for e, n in pairs)
 
 
 def describe_kernel(function: func.FuncOp) -> str:

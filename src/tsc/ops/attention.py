@@ -116,7 +116,7 @@ def _multi_head(
 ) -> tuple[Any, Any]:
     """The attended values, heads side by side, and the weights of each head."""
     batch, _, width = aten.shape(query)
-    weights, biases = (aten("chunk", p, 3, 0) for p in qkv)
+    weights, biases = ([aten("narrow", p, 0, i * width, width) for i in range(3)] for p in qkv)
     projected = [
         _split_heads(aten, aten("linear", x, w, b), heads) for x, w, b in zip((query, key, value), weights, biases, strict=True)
     ]

@@ -11,12 +11,14 @@ from xdsl.dialects.builtin import (
     ModuleOp,
     StringAttr,
 )
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.kernel_model import read_kernel
 from tsc.analysis.layouts import Layout, is_tensor, layout_of, tensor_type
 from tsc.analysis.target import AVX2, Target
+from tsc.passes.kernels.compose import is_copy
 from tsc.passes.kernels.preferences import preferences
 from tsc.passes.kernels.retype import make_copy, retype_kernel, set_layout
 from tsc.passes.kernels.views import halo_through, view_layout
@@ -201,6 +203,8 @@ class _Assigner:
             constant = _constant_of(owner, layout)
             _insert_before(constant, user)
             return constant.result
+        if layout.panels is not None and self._pack_in_place(value, layout):
+            return value
         known = self.copies.get((value, layout))
         if known is not None and _same_block(known, user):
             return known
@@ -213,6 +217,20 @@ class _Assigner:
         _insert_before(call, user)
         self.copies[value, layout] = call.res[0]
         return call.res[0]
+
+    def _pack_in_place(self, value: SSAValue, layout: Layout) -> bool:
+        """Let a kernel that only copies write the panels itself."""
+        owner = value.owner
+        if not isinstance(owner, func.CallOp) or value.uses.get_length() != 1:
+            return False
+        kernel = self.kernels[owner.callee.string_value()]
+        generics = [op for op in kernel.body.block.ops if isinstance(op, linalg.GenericOp)]
+        if len(generics) != 1 or not is_copy(generics[0]) or len(owner.res) != 1:
+            return False
+        kernel.attributes["tsc.kind"] = StringAttr("pack")
+        retype_kernel(kernel, [layout_of(a.type) for a in kernel.body.block.args], [layout])
+        set_layout(value, layout)
+        return True
 
 
 def padding_of(kernel: func.FuncOp, argument: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:

@@ -59,7 +59,7 @@ def _check(function: FuncOp) -> None:
                 continue
             seen.add((index, low, high))
             outside = aten("logical_or", aten("lt.Scalar", index, low), aten("ge.Scalar", index, high))
-            found = aten("any", outside)
+            found = aten("any.dims", outside, None, False)
             bad = found if bad is None else aten("logical_or", bad, found)
     if bad is None:
         return

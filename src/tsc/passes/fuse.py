@@ -115,7 +115,9 @@ def _pointwise_fits(graph: FusionGraph, op: Operation, group: Group) -> bool:
     if group.kind == "row":
         outer = tuple(n for i, n in enumerate(group.domain) if i not in group.reduced)
         kept = tuple(1 if i in group.reduced else n for i, n in enumerate(group.domain))
-        return shape in (group.domain, kept, outer) and not _reads_through_view(graph, op, group)
+        whole = len(group.reduced) == len(group.domain)  # one row: what follows its sum is a kernel of one element
+        shapes = (group.domain,) if whole else (group.domain, kept, outer)
+        return shape in shapes and not _reads_through_view(graph, op, group)
     return False
 
 

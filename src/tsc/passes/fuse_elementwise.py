@@ -21,6 +21,7 @@ from tsc.passes.kernels.compose import (
     output_pairs,
     replace_input,
 )
+from tsc.passes.kernels.isolate import isolate_weights
 from tsc.passes.kernels.outline import RESHAPES, Piece, group_ops, outline
 
 CHEAP = 2
@@ -69,6 +70,9 @@ def fuse_kernel(function: func.FuncOp) -> None:
     changed = True
     while changed:
         changed = _remove_dead(block.ops) or any(_step(op) for op in list(block.ops))
+    for op in list(block.ops):
+        if isinstance(op, linalg.GenericOp):
+            isolate_weights(op)
 
 
 def _own_constants(op: linalg.GenericOp) -> None:

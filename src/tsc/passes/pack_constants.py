@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from math import prod
+from typing import Any, Protocol, cast
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects import arith
-from xdsl.dialects.builtin import DenseResourceAttr, ModuleOp
+from xdsl.dialects import arith, func
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr, ModuleOp
 from xdsl.passes import ModulePass
 
 from tsc.analysis.layouts import Layout, layout_of, pack, tensor_type
+from tsc.dtypes import by_mlir
 
 
 class Pool(Protocol):
@@ -50,6 +52,9 @@ class PackConstants(ModulePass):
         pool: Pool | None = self.pool or getattr(ctx, "pool", None)
         if pool is None:
             return
+        for constant, array in inline_constants(op):
+            handle = pool.add("constant", array)
+            constant.value = DenseResourceAttr.from_params(handle, cast(Any, constant.result.type))
         packed: dict[tuple[str, Layout], str] = {}
         for constant, key in encoded_constants(op):
             layout = layout_of(constant.result.type)
@@ -67,3 +72,21 @@ def encoded_constants(module: ModuleOp) -> Iterator[tuple[arith.ConstantOp, str]
             continue
         if not layout_of(op.result.type).is_row_major:
             yield op, op.value.resource_handle.data
+
+
+def inline_constants(module: ModuleOp) -> Iterator[tuple[arith.ConstantOp, np.ndarray[Any, Any]]]:
+    """The tensor constants of host functions whose elements stand in the text, with their arrays."""
+    for function in module.ops:
+        if not isinstance(function, func.FuncOp) or function.sym_visibility is not None:
+            continue
+        for op in function.walk():
+            if isinstance(op, arith.ConstantOp) and isinstance(op.value, DenseIntOrFPElementsAttr):
+                yield op, dense_array(op.value, layout_of(op.result.type))
+
+
+def dense_array(attribute: DenseIntOrFPElementsAttr[Any], layout: Layout) -> np.ndarray[Any, Any]:
+    """The elements of a dense attribute as an array."""
+    dtype = by_mlir(str(layout.element)).numpy
+    values = list(attribute.get_values())
+    repeat = prod(layout.shape) if attribute.is_splat() else 1
+    return np.array(values[:1] * repeat if attribute.is_splat() else values, dtype).reshape(layout.shape)

@@ -12,7 +12,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.effects import is_foldable
-from tsc.analysis.values import UNKNOWN, constant_of
+from tsc.analysis.values import UNKNOWN, constant_of, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -22,6 +22,14 @@ from tsc.ops.registry import require
 
 LARGEST_GROWTH = 1 << 16
 """Elements a folded tensor may have beyond those of its operands: folding must not blow up the constants."""
+
+
+LARGEST_CREATION = 1 << 22
+"""Elements up to which a tensor made from nothing (``zeros``, ``arange``) is made at compile time."""
+SHAPE_ONLY = frozenset(
+    f"aten::{name}" for name in ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
+)
+"""Operators that read the shape and dtype of their first operand, never its elements."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +161,10 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     if not is_foldable(op):
         return False
     arguments: list[Any] = []
-    for operand in op.operands:
+    for i, operand in enumerate(op.operands):
         value = constant_of(operand, pool)
+        if value is UNKNOWN and i == 0 and op.schema.name in SHAPE_ONLY:
+            value = _stand_in(operand)
         if value is UNKNOWN:
             return False
         arguments.append(value)
@@ -170,11 +180,18 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     return True
 
 
+def _stand_in(value: SSAValue) -> Any:
+    """An array of the shape and dtype of `value`, whose elements do not matter; `UNKNOWN` if those are not known."""
+    spec = spec_of_type(value.type) if isinstance(value.type, tt.ValueTensorType) else None
+    return UNKNOWN if spec is None else np.broadcast_to(np.zeros((), spec.dtype.numpy), spec.shape)
+
+
 def _is_materializable(part: Any, result: SSAValue, arguments: list[Any]) -> bool:
     kind = result.type
     if isinstance(part, np.ndarray):
-        given = sum(a.size for a in arguments if isinstance(a, np.ndarray))  # pyright: ignore
-        return isinstance(kind, tt.ValueTensorType) and part.size <= given + LARGEST_GROWTH  # pyright: ignore
+        given = [a.size for a in arguments if isinstance(a, np.ndarray)]  # pyright: ignore
+        limit = sum(given) + LARGEST_GROWTH if given else LARGEST_CREATION
+        return isinstance(kind, tt.ValueTensorType) and part.size <= limit  # pyright: ignore
     if isinstance(part, list):
         return isinstance(kind, tt.ListType) and kind.data in (tt.INT, tt.FLOAT, tt.BOOL, tt.STRING)
     if isinstance(part, tuple):

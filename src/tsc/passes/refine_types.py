@@ -25,7 +25,7 @@ from tsc.dialects.torch_ops import (
 from tsc.errors import TscError
 from tsc.ops.registry import Operator, TensorSpec, find
 from tsc.ops.variants import functional_name
-from tsc.passes.propagate_constants import materialize
+from tsc.passes.propagate_constants import fold, materialize
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def _refine_block(block: Block, ctx: Any) -> bool:
     changed = False
     for op in list(block.ops):
         if isinstance(op, AtenOp):
-            changed |= _refine_operator(op, ctx)
+            # A folded number (the root of a size) lets what follows be refined in this same sweep.
+            changed |= fold(op, ctx.pool) or _refine_operator(op, ctx)
         elif isinstance(op, PrimIfOp):
             changed |= _refine_if(op, ctx)
         elif isinstance(op, PrimLoopOp):

@@ -65,6 +65,11 @@ def group_ops(block: Block) -> list[Group | Operation]:
     """
     steps: list[Group | Operation] = []
     for op in block.ops:
+        if isinstance(op, linalg.FillOp) and any(
+            isinstance(u.operation, func.ReturnOp) for u in op.results[0].uses
+        ):
+            steps.append(Group([op], "concat"))
+            continue
         if is_support(op) or isinstance(op, func.ReturnOp):
             continue
         if isinstance(op, RESHAPES):

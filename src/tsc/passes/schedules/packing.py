@@ -1,9 +1,11 @@
 """Schedule of `pack` kernels: a matrix operand is copied into the panels that a contraction reads."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects import func
+from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
 from tsc.analysis.affine import Address, LoopOrder, merge_loops
 from tsc.analysis.kernel_model import KernelModel
@@ -19,12 +21,15 @@ def schedule_pack(model: KernelModel, target: Target) -> func.FuncOp:
     """One argument, one packed result of the same logical shape."""
     kernel = KernelBuilder.create(model, target)
     source, result = kernel.memory[model.arguments[0]], kernel.memory[model.results[0]]
-    panels, shape = result.layout.panels, source.layout.shape
-    if panels is None or source.layout.panels is not None:
-        raise CodegenError(f"{model.func.sym_name.data}: requires a plain argument and a packed result")
-    address = Address(source.layout.base, source.layout.strides)
+    panels, shape = result.layout.panels, result.layout.shape
+    if panels is None or len(model.stages) != 1:
+        raise CodegenError(f"{model.func.sym_name.data}: requires one copy into a packed result")
+    (stage,) = model.stages
+    address = kernel.address(stage.inputs[0], stage.sizes)
+    loops = stage.outputs[0].map.results
     batch, columns, depth = groups = [
-        merge_loops(shape, [address], dims, set()) for dims in (panels.batch, panels.columns, panels.depth)
+        merge_loops(stage.sizes, [address], _loops(loops, dims), set())
+        for dims in (panels.batch, panels.columns, panels.depth)
     ]
     order = LoopOrder(tuple(g for m in groups for g in m.groups), tuple(n for m in groups for n in m.sizes))
     sizes = (batch.sizes, columns.sizes, depth.sizes)
@@ -33,6 +38,12 @@ def schedule_pack(model: KernelModel, target: Target) -> func.FuncOp:
     if prod(shape):
         PackEmitter(kernel, access, target_access, sizes, panels.width).emit()
     return kernel.finish()
+
+
+def _loops(expressions: Sequence[AffineExpr], dims: Sequence[int]) -> list[int]:
+    """The loops that index some dims of the result (none for a dim of size one)."""
+    chosen = (expressions[d] for d in dims)
+    return [e.position for e in chosen if isinstance(e, AffineDimExpr)]
 
 
 @dataclass
