@@ -16,7 +16,7 @@ TOLERANCES = {
     dtypes.F64: (1e-7, 1e-7), dtypes.F32: (2e-4, 2e-5), dtypes.F16: (1e-2, 2e-3), dtypes.BF16: (4e-2, 1e-2),
     dtypes.C64: (2e-4, 2e-5), dtypes.C128: (1e-7, 1e-7),
 }  # fmt: skip
-"""Relative and absolute, by dtype; integers and bools must be equal."""
+"""Relative, and relative to the largest element (at least 1), by dtype; integers and bools must be equal."""
 
 
 def difference(got: Any, want: Any) -> str | None:
@@ -49,7 +49,9 @@ def _tensor_difference(got: Any, want: torch.Tensor) -> str | None:
     rtol, atol = TOLERANCES[dtype]
     wide = np.complex128 if dtype.is_complex else np.float64
     a, b = got.astype(wide), expected.astype(wide)
-    if np.allclose(a, b, rtol, atol, equal_nan=True):
+    finite = np.abs(b[np.isfinite(b)])
+    scale = max(1.0, float(finite.max())) if finite.size else 1.0
+    if np.allclose(a, b, rtol, atol * scale, equal_nan=True):
         return None
     with np.errstate(all="ignore"):
         worst = np.nanmax(np.abs(a - b)) if a.size else 0

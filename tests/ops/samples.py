@@ -39,7 +39,10 @@ def torch_samples(base: str, dtype: torch.dtype, limit: int) -> Iterator[Sample]
             continue
         torch.manual_seed(0)
         for sample in islice(info.sample_inputs("cpu", dtype, requires_grad=False), 60):
-            found = resolve(f"aten::{base}", [sample.input, *sample.args], sample.kwargs)
+            given = [sample.input, *sample.args]
+            if base == "where" and len(given) == 3:
+                given = [given[1], given[0], given[2]]
+            found = resolve(f"aten::{base}", given, sample.kwargs)
             if found is None:
                 continue
             name = found[0].full_name

@@ -13,6 +13,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal, literal_array
 from tsc.dialects.torch_ops import DerefineOp, NonValueTensorLiteralOp, PrimUncheckedCastOp, ValueTensorLiteralOp
+from tsc.ops.registry import find
 
 CONVOLUTIONS = frozenset(
     (
@@ -68,9 +69,14 @@ def constant_array(value: SSAValue, pool: ConstantPool) -> np.ndarray[Any, Any] 
 
 
 def only_user(value: SSAValue, op: Operation) -> bool:
-    """Whether `op` alone uses `value`, once."""
-    uses = list(value.uses)
-    return len(uses) == 1 and uses[0].operation is op
+    """Whether `op` alone reads the elements of `value`, once; questions about its shape do not count."""
+    readers = [u.operation for u in value.uses if not _asks_shape(u.operation)]
+    return len(readers) == 1 and readers[0] is op
+
+
+def _asks_shape(op: Operation) -> bool:
+    operator = find(op.schema.full_name) if isinstance(op, AtenOp) else None
+    return operator is not None and operator.fold is not None
 
 
 def replace_weights(layer: Layer, pool: ConstantPool, weight: np.ndarray[Any, Any], bias: np.ndarray[Any, Any]) -> None:

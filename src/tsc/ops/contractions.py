@@ -105,14 +105,41 @@ _fixed_rank("mm", 2)
 _fixed_rank("bmm", 3)
 
 
-@composite(FAMILY, "aten::mv", "aten::dot", "aten::inner")
-def mv(aten: Aten, self: Any, other: Any) -> Any:
-    """The product with a vector."""
-    return aten("matmul", self, other)
+@composite(FAMILY, "aten::mv")
+def mv(aten: Aten, self: Any, vec: Any) -> Any:
+    """The product of a matrix and a vector."""
+    _require_ranks(aten, "mv", (self, 2), (vec, 1))
+    return aten("matmul", self, vec)
+
+
+@composite(FAMILY, "aten::dot")
+def dot(aten: Aten, self: Any, tensor: Any) -> Any:
+    """The product of two vectors."""
+    _require_ranks(aten, "dot", (self, 1), (tensor, 1))
+    return aten("matmul", self, tensor)
+
+
+@composite(FAMILY, "aten::inner")
+def inner(aten: Aten, self: Any, other: Any) -> Any:
+    """Sums of products over the last dims."""
+    if not aten.shape(self) or not aten.shape(other):
+        return aten("mul.Tensor", self, other)
+    a, b = list(aten.shape(self)), list(aten.shape(other))
+    if a[-1] != b[-1]:
+        raise ShapeError(f"inner() the last dimension must match on both input tensors but got shapes {a} and {b}")
+    columns = aten("reshape", other, [int(np.prod(b[:-1])), b[-1]])
+    return aten("reshape", aten("linear", self, columns), [*a[:-1], *b[:-1]])
+
+
+def _require_ranks(aten: Aten, name: str, *pairs: tuple[Any, int]) -> None:
+    if any(len(aten.shape(x)) != rank for x, rank in pairs):
+        raise ShapeError(f"{name}: requires tensors of {[rank for _, rank in pairs]} dims; got {[len(aten.shape(x)) for x, _ in pairs]}")
 
 
 def _plus_product(aten: Aten, self: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
     product = aten("matmul", a, b)
+    if aten.dtype(product).is_integral:
+        alpha, beta = int(alpha), int(beta)
     scaled = product if alpha == 1 else aten("mul.Scalar", product, alpha)
     if beta == 0:
         return scaled

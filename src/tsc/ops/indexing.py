@@ -156,8 +156,8 @@ def require_gather_shapes(name: str, self: TensorSpec, axis: int, index: TensorS
 
 def _gather_infer(self: TensorSpec, dim: int, index: TensorSpec, sparse_grad: bool) -> TensorSpec:
     axis = wrap_dim(dim, self.ndim)
-    require_index_dtype("gather", index)
     if index.size:
+        require_index_dtype("gather", index)
         require_gather_shapes("gather", self, axis, index)
     return TensorSpec(index.shape, self.dtype)
 
@@ -230,7 +230,8 @@ def take_along_dim(aten: Aten, self: Any, indices: Any, dim: int | None) -> Any:
     common[axis] = shape[axis]
     wide = aten("expand", self, common)
     common[axis] = places[axis]
-    return aten("gather", wide, axis, aten("expand", indices, common))
+    wrapped = aten("where.self", aten("lt.Scalar", indices, 0), aten("add.Scalar", indices, shape[axis]), indices)
+    return aten("gather", wide, axis, aten("expand", wrapped, common))
 
 
 # --- x[...] with tensors ---------------------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ class KernelValue:
     ssa: SSAValue
     spec: TensorSpec
     access: AffineMap | None = None
+    constant: Any = None
+    """The only element of a 0-dim tensor that is known now: formulas use it instead of the tensor."""
 
     def view(self, shape: Sequence[int], results: Sequence[AffineExpr | int]) -> KernelValue:
         """The view whose element ``i...`` is this tensor's element ``results(i...)``."""
@@ -134,6 +136,19 @@ class KernelBuilder:
         op = linalg.FillOp([constant], [self.empty(spec)], [self.tensor_type(spec)])
         return KernelValue(self.add(op), spec)
 
+    def scalar_constant(self, array: Any, dtype: DType) -> KernelValue:
+        """A 0-dim tensor whose element is known now."""
+        value = array.item()
+        filled = self.full(TensorSpec((), dtype), value)
+        return KernelValue(filled.ssa, filled.spec, None, value)
+
+    def drop_unused(self) -> None:
+        """Erase operations whose results nobody reads."""
+        for op in reversed(list(self.block.ops)):
+            if op.results and not any(r.first_use for r in op.results):
+                op.detach()
+                op.erase()
+
     def generic(
         self,
         inputs: Sequence[tuple[KernelValue, AffineMap]],
@@ -164,10 +179,14 @@ class KernelBuilder:
         self, inputs: Sequence[KernelValue], spec: TensorSpec, body: Callable[..., Scalar], doc: str = ""
     ) -> KernelValue:
         """A parallel generic over `spec.shape`; inputs broadcast as in PyTorch; ``body(*scalars)`` is the formula."""
-        maps = [broadcast_map(v.spec.shape, spec.shape) for v in inputs]
-        pairs = list(zip(inputs, maps, strict=True))
-        parallel = "p" * spec.ndim
-        return self.generic(pairs, [Output(spec)], parallel, lambda _, xs, __: [body(*xs)], doc)[0]
+        pairs = [(v, broadcast_map(v.spec.shape, spec.shape)) for v in inputs if v.constant is None]
+
+        def element(builder: BodyBuilder, scalars: list[Scalar], _: list[Scalar]) -> list[Scalar]:
+            given = iter(scalars)
+            elements = [next(given) if v.constant is None else builder.scalar(v.constant, v.spec.dtype) for v in inputs]
+            return [body(*elements)]
+
+        return self.generic(pairs, [Output(spec)], "p" * spec.ndim, element, doc)[0]
 
     def materialize(self, x: KernelValue, doc: str = "copy") -> KernelValue:
         """`x` in memory of its own where it is a view; otherwise `x` itself."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tsc import dtypes
-from tsc.errors import ShapeError
+from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family
@@ -19,11 +19,25 @@ def _as(aten: Aten, x: Any, dtype: dtypes.DType) -> Any:
     return x if aten.dtype(x) is dtype else aten("to.dtype", x, dtype.code)
 
 
+def _softmax_dtype(aten: Aten, x: Any, dtype: Any) -> dtypes.DType:
+    """The dtype of a softmax; the last argument of ``_softmax`` is a flag, not a dtype.
+
+    Raises:
+        DTypeError: integers, where no floating dtype is asked for.
+    """
+    result = aten.dtype(x) if dtype is None or isinstance(dtype, bool) else dtypes.by_code(dtype)
+    if not (result.is_floating or result.is_complex):
+        raise DTypeError(f"softmax: requires a floating dtype; got {result.name}")
+    return result
+
+
 @composite(FAMILY, "aten::softmax.int", "aten::_softmax")
 def softmax(aten: Aten, self: Any, dim: int, dtype: Any) -> Any:
     """``exp(x - max) / sum(exp(x - max))`` along `dim`."""
-    result = aten.dtype(self) if dtype is None or isinstance(dtype, bool) else dtypes.by_code(dtype)
+    result = _softmax_dtype(aten, self, dtype)
     x = _as(aten, self, computation_dtype(result))
+    if 0 in aten.shape(x):
+        return _as(aten, aten("clone", x), result)
     e = aten.exp(aten("sub.Tensor", x, aten.amax(x, [dim], True)))
     return _as(aten, aten("div.Tensor", e, aten("sum.dim_IntList", e, [dim], True)), result)
 
@@ -31,8 +45,10 @@ def softmax(aten: Aten, self: Any, dim: int, dtype: Any) -> Any:
 @composite(FAMILY, "aten::log_softmax.int", "aten::_log_softmax")
 def log_softmax(aten: Aten, self: Any, dim: int, dtype: Any) -> Any:
     """``x - max - log(sum(exp(x - max)))`` along `dim`."""
-    result = aten.dtype(self) if dtype is None or isinstance(dtype, bool) else dtypes.by_code(dtype)
+    result = _softmax_dtype(aten, self, dtype)
     x = _as(aten, self, computation_dtype(result))
+    if 0 in aten.shape(x):
+        return _as(aten, aten("clone", x), result)
     shifted = aten("sub.Tensor", x, aten.amax(x, [dim], True))
     total = aten.log(aten("sum.dim_IntList", aten.exp(shifted), [dim], True))
     return _as(aten, aten("sub.Tensor", shifted, total), result)
@@ -92,9 +108,17 @@ def group_norm(
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} and "
             f"num_groups={num_groups}"
         )
-    grouped = aten("reshape", input, [shape[0], num_groups, math.prod(shape[1:]) // num_groups])
+    result = aten.dtype(input)
+    x, scale, shift = _widened(aten, result, input, weight, bias)
+    grouped = aten("reshape", x, [shape[0], num_groups, math.prod(shape[1:]) // num_groups])
     y = aten("reshape", _standardized(aten, grouped, [-1], eps), list(shape))
-    return _scaled(aten, y, _column(aten, weight, len(shape)), _column(aten, bias, len(shape)))
+    y = _scaled(aten, y, _column(aten, scale, len(shape)), _column(aten, shift, len(shape)))
+    return _as(aten, y, result)
+
+
+def _widened(aten: Aten, dtype: dtypes.DType, *parts: Any) -> list[Any]:
+    """Tensors in the dtype arithmetic on `dtype` is done in; None stays."""
+    return [None if p is None else _as(aten, p, computation_dtype(dtype)) for p in parts]
 
 
 def _column(aten: Aten, parameter: Any, ndim: int) -> Any:
@@ -110,11 +134,13 @@ def instance_norm(
     momentum: float, eps: float, cudnn_enabled: bool,
 ) -> Any:  # fmt: skip
     """Standardized over the spatial dims of each channel of each sample."""
+    result = aten.dtype(input)
     ndim = len(aten.shape(input))
+    x, scale, shift, mean, var = _widened(aten, result, input, weight, bias, running_mean, running_var)
     if not use_input_stats:
-        return _by_statistics(aten, input, weight, bias, running_mean, running_var, eps)
-    y = _standardized(aten, input, range(2, ndim), eps)
-    return _scaled(aten, y, _column(aten, weight, ndim), _column(aten, bias, ndim))
+        return _as(aten, _by_statistics(aten, x, scale, shift, mean, var, eps), result)
+    y = _standardized(aten, x, range(2, ndim), eps)
+    return _as(aten, _scaled(aten, y, _column(aten, scale, ndim), _column(aten, shift, ndim)), result)
 
 
 def _by_statistics(aten: Aten, input: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float) -> Any:
@@ -135,19 +161,21 @@ def batch_norm(
 
     While training the running statistics are updated in place.
     """
+    result = aten.dtype(input)
+    x, scale, shift, mean, var = _widened(aten, result, input, weight, bias, running_mean, running_var)
     if not training:
-        return _by_statistics(aten, input, weight, bias, running_mean, running_var, eps)
+        return _as(aten, _by_statistics(aten, x, scale, shift, mean, var, eps), result)
     ndim = len(aten.shape(input))
     dims = [i for i in range(ndim) if i != 1]
     if running_mean is not None:
         for running, batch in (
-            (running_mean, aten("mean.dim", input, dims, False)),
-            (running_var, aten("var.dim", input, dims, True, False)),
+            (running_mean, aten("mean.dim", x, dims, False)),
+            (running_var, aten("var.dim", x, dims, True, False)),
         ):
             aten("mul_.Scalar", running, 1 - momentum)
             aten("add_.Tensor", running, batch, alpha=momentum)
-    y = _standardized(aten, input, dims, eps)
-    return _scaled(aten, y, _column(aten, weight, ndim), _column(aten, bias, ndim))
+    y = _standardized(aten, x, dims, eps)
+    return _as(aten, _scaled(aten, y, _column(aten, scale, ndim), _column(aten, shift, ndim)), result)
 
 
 @composite(FAMILY, "aten::cosine_similarity")

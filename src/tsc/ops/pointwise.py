@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from tsc import dtypes
+from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import Promote, pointwise
 from tsc.ops.registry import Family
 from tsc.ops.scalar import Scalar
@@ -118,10 +120,11 @@ def rsqrt(self: Scalar) -> Scalar:
     return 1.0 / self.sqrt()
 
 
-@pointwise(FAMILY, "aten::square")
-def square(self: Scalar) -> Scalar:
-    """``x * x``."""
-    return self * self
+@composite(FAMILY, "aten::square")
+def square(aten: Aten, self: Any) -> Any:
+    """``x * x``; of bools, integers."""
+    x = self if aten.dtype(self) is not dtypes.BOOL else aten("to.dtype", self, dtypes.I64.code)
+    return aten("mul.Tensor", x, x)
 
 
 @pointwise(FAMILY, "aten::sigmoid", promote=TO_FLOAT)

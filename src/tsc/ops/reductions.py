@@ -349,8 +349,22 @@ def logsumexp(aten: Aten, self: Any, dim: Any, keepdim: bool) -> Any:
 @composite(FAMILY, "aten::linalg_vector_norm")
 def linalg_vector_norm(aten: Aten, self: Any, ord: Any, dim: Any, keepdim: bool, dtype: int | None) -> Any:
     """``sum(|x| ** ord) ** (1 / ord)`` over `dim`; the extrema for infinite `ord`, the count of nonzeros for 0."""
-    x = self if dtype is None else aten("to.dtype", self, dtype)
-    if ord == 2:
+    result = aten.dtype(self) if dtype is None else dtypes.by_code(dtype)
+    if not (result.is_floating or result.is_complex):
+        raise DTypeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {result.name}")
+    wide = computation_dtype(result)
+    x = self if aten.dtype(self) is wide else aten("to.dtype", self, wide.code)
+    norm = _vector_norm(aten, x, ord, dim, keepdim)
+    kept = _real_of(result)
+    return norm if aten.dtype(norm) is kept else aten("to.dtype", norm, kept.code)
+
+
+def _real_of(dtype: DType) -> DType:
+    return {dtypes.C64: dtypes.F32, dtypes.C128: dtypes.F64}.get(dtype, dtype)
+
+
+def _vector_norm(aten: Aten, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
+    if ord == 2 and not aten.dtype(x).is_complex:
         return aten.sqrt(aten("sum.dim_IntList", aten("mul.Tensor", x, x), dim, keepdim))
     size = aten.abs(x)
     if math.isinf(ord):

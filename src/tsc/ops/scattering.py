@@ -14,8 +14,9 @@ from tsc.ops.elementwise import spec_of
 from tsc.ops.indexing import along, numpy_key, require_gather_shapes, require_index_dtype, require_within
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, TensorSpec
-from tsc.ops.shapes import wrap_dim
-from tsc.ops.views import as_strided, diagonal, select, slice_
+from tsc.ops.shapes import broadcast, wrap_dim
+from tsc.ops.aliases import as_strided
+from tsc.ops.views import diagonal, select, slice_
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -87,7 +88,11 @@ def put(self: Array, index: Array, source: Array, accumulate: bool) -> Array:
     return flat.reshape(self.shape)
 
 
-@FAMILY.op("aten::masked_scatter", infer=_same)
+def _masked_infer(self: TensorSpec, mask: TensorSpec, source: TensorSpec) -> TensorSpec:
+    return TensorSpec(broadcast(self.shape, mask.shape), self.dtype)
+
+
+@FAMILY.op("aten::masked_scatter", infer=_masked_infer)
 def masked_scatter(self: Array, mask: Array, source: Array) -> Array:
     """The elements where `mask` holds replaced by those of `source`, in order."""
     if mask.dtype != np.bool_:

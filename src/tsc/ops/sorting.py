@@ -172,10 +172,10 @@ def unique_consecutive(
     self: Array, return_inverse: bool, return_counts: bool, dim: int | None
 ) -> tuple[Array, Array, Array]:
     """The elements (or slices along `dim`) that differ from the one before, where each went, and how many are in a row."""
-    rows = self.reshape(-1) if dim is None else np.moveaxis(self, wrap_dim(dim, self.ndim), 0)
+    rows = self.reshape(-1) if dim is None or not self.ndim else np.moveaxis(self, wrap_dim(dim, self.ndim), 0)
     n = len(rows)
     differs = np.ones(n, np.bool_)
-    differs[1:] = (rows[1:] != rows[:-1]).reshape(max(n - 1, 0), -1).any(1)
+    differs[1:] = (rows[1:] != rows[:-1]).any(tuple(range(1, rows.ndim)))
     starts = np.flatnonzero(differs)
     values = rows[differs] if dim is None else np.moveaxis(rows[differs], 0, wrap_dim(dim, self.ndim))
     back = (np.cumsum(differs) - 1).astype(np.int64)

@@ -157,7 +157,9 @@ def histogram_count(
     self: Array, bins: int, range: Sequence[float] | None, weight: Array | None, density: bool
 ) -> tuple[Array, Array]:
     """`histogram` over equal parts of a range."""
-    low, high = _range_of(self, *(range or (0, 0)))
+    low, high = range or (float(self.min()), float(self.max())) if self.size else (0.0, 1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
     weights = None if weight is None else weight.reshape(-1)
     counts, edges = np.histogram(self.reshape(-1), bins, (low, high), weights=weights, density=density)
     return counts.astype(self.dtype), edges.astype(self.dtype)
@@ -223,7 +225,8 @@ def cov(self: Array, correction: int, fweights: Array | None, aweights: Array | 
     """The covariance matrix of the rows."""
     if self.ndim > 2 or self.dtype == np.bool_:
         raise ShapeError(f"cov(): expected input to have two or fewer dimensions but got an input with {self.ndim} dimensions")
-    kind = self.dtype if self.dtype.kind not in "iu" else np.dtype(np.float32)
+    kind = np.dtype(np.float32) if self.dtype.kind in "iu" or aweights is not None else self.dtype
+    kind = np.dtype(np.float64) if np.float64 in (self.dtype, getattr(aweights, "dtype", None)) else kind
     wide = np.complex128 if kind.kind == "c" else np.float64
     with np.errstate(all="ignore"):
         matrix = np.cov(self.astype(wide), ddof=correction, fweights=fweights, aweights=aweights)

@@ -14,6 +14,10 @@ from tsc.errors import DTypeError
 from tsc.ops.registry import Operator
 
 
+_ALIASING = ("view", "reshape")
+"""In place these change sizes, not elements: that is no write."""
+
+
 def functional_name(schema: Schema) -> str | None:
     """The functional form of an in-place schema: ``aten::add_.Tensor`` -> ``aten::add.Tensor``; None for any other schema."""
     base = schema.name
@@ -28,7 +32,7 @@ def derived_variants(table: Mapping[str, Operator]) -> dict[str, Operator]:
     for base in {operator.schema.name for operator in table.values() if operator.schema.name.startswith("aten::")}:
         for schema in schemas.overloads(f"{base}_"):
             functional = table.get(functional_name(schema) or "")
-            if functional is not None and schema.full_name not in table:
+            if functional is not None and functional.kind not in _ALIASING and schema.full_name not in table:
                 derived[schema.full_name] = Operator(schema, in_place(functional), kind="inplace")
         for schema in schemas.overloads(base):
             functional = _of_out(schema, table)

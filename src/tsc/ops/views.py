@@ -279,11 +279,18 @@ def diagonal(self: Array, offset: int, dim1: int, dim2: int) -> Array:
 def unfold(self: Array, dimension: int, size: int, step: int) -> Array:
     """Windows of `size` elements every `step` along `dimension`; a window's elements become the last dim."""
     axis = wrap_dim(dimension, self.ndim)
+    extent = self.shape[axis] if self.ndim else 1
+    if not 0 <= size <= extent:
+        raise ShapeError(f"maximum size for tensor at dimension {axis} is {extent} but size is {size}")
+    if step <= 0:
+        raise ShapeError(f"step is {step} but must be > 0")
+    if not self.ndim:
+        return self.reshape(1)[:size]
     windows = np.lib.stride_tricks.sliding_window_view(self, size, axis=axis, writeable=False)
     return windows[(slice(None),) * axis + (slice(None, None, step),)]
 
 
-@_view("aten::detach", "aten::alias", "aten::view_as_real_copy")
+@_view("aten::detach", "aten::alias")
 def detach(self: Array) -> Array:
     """The tensor itself."""
     return self[...]
@@ -311,15 +318,14 @@ def view(self: Array, size: Sequence[int]) -> Array:
     Raises:
         ShapeError: the layout does not allow it without a copy.
     """
-    result = self.view()
+    shape = infer_size(size, self.size)
     try:
-        result.shape = infer_size(size, self.size)
-    except AttributeError:
+        return self.reshape(shape, copy=False)
+    except ValueError:
         raise ShapeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
             "contiguous subspaces). Use .reshape(...) instead."
         ) from None
-    return result
 
 
 @composite(FAMILY, "aten::reshape_as")

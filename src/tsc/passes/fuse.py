@@ -229,7 +229,7 @@ class _GroupBuilder:
 
     def _is_copied(self, owner: Operation) -> bool:
         if isinstance(owner, ValueTensorLiteralOp):
-            return False
+            return spec(owner.results[0]).shape == ()  # a number: it goes into the kernel
         if isinstance(owner, (ConstantOp, PrimListConstructOp, DerefineOp)):
             return True
         if owner in self.members or owner.parent is not self.graph.block:

@@ -128,7 +128,7 @@ class _Lowering:
         self.values[op.results[0]] = KernelBuilder(self.block).reshape_in_memory(source, spec(op.results[0]).shape)
 
     def _group(self, group: GroupOp) -> None:
-        kernel = lower_group(group, self._kernel_name(group))
+        kernel = lower_group(group, self._kernel_name(group), self.pool)
         self.kernels.append(kernel)
         operands = [self.values[o].ssa for o in group.operands]
         call = func.CallOp(kernel.sym_name.data, operands, kernel.function_type.outputs.data)
@@ -155,7 +155,7 @@ def _describe(op: Operation) -> str:
     return op.schema.full_name if isinstance(op, AtenOp) else op.name
 
 
-def lower_group(group: GroupOp, name: str) -> FuncOp:
+def lower_group(group: GroupOp, name: str, pool: ConstantPool) -> FuncOp:
     """The kernel function of a group.
 
     Raises:
@@ -172,6 +172,9 @@ def lower_group(group: GroupOp, name: str) -> FuncOp:
         if isinstance(op, YieldOp):
             results = [kernel.materialize(values[o]).ssa for o in op.operands]
             block.add_op(func.ReturnOp(*results))
+            kernel.drop_unused()
+        elif isinstance(op, ValueTensorLiteralOp):
+            values[op.results[0]] = kernel.scalar_constant(literal_array(pool, op), spec(op.results[0]).dtype)
         elif isinstance(op, AtenOp):
             _lower_operator(kernel, op, values)
     kind = FunctionType.from_lists([a.type for a in block.args], [r.type for r in results])

@@ -62,7 +62,7 @@ class ContractionEmitter:
         accesses: dict[tuple[int, int], Access] = {}
         for number, other in enumerate(stages):
             for position, operand in enumerate((*other.inputs, *other.outputs)):
-                if operand.value in kernel.memory and operand.map.results:
+                if operand.value in kernel.memory:
                     accesses[number, position] = _access(kernel, plan, operand, other.sizes)
         returned = {
             o.value: _access(kernel, plan, o, stage.sizes) for o in stage.outputs if o.value in kernel.memory

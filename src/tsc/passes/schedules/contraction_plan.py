@@ -148,7 +148,7 @@ def _kept_addresses(kernel: KernelBuilder, stage: Stage) -> list[Address]:
         operands = other.outputs if other is stage else (*other.inputs, *other.outputs)
         inits = [i for i in other.inits if i is not None]
         for operand in (*operands, *inits):
-            if operand.value not in kernel.memory or operand.is_uniform or not operand.map.results:
+            if operand.value not in kernel.memory:
                 continue
             address = widened(kernel.address(operand, other.sizes), rank)
             (results if operand in other.outputs else others).append(address)

@@ -170,7 +170,7 @@ def make_frame(
     addresses: dict[tuple[int, int], Address] = {}
     for number, stage in enumerate(stages):
         for position, operand in enumerate((*stage.inputs, *stage.outputs)):
-            if operand.value in kernel.memory and not operand.is_uniform:
+            if operand.value in kernel.memory:
                 addresses[number, position] = kernel.address(operand, sizes)
     pinned = set[int]().union(*(indexed_loops(s) for s in stages), fixed or set[int]())
     loops = merge_loops(sizes, list(addresses.values()), order, pinned)

@@ -106,9 +106,9 @@ class PointEmitter:
         body_argument = self.stages[key[0]].body.args[key[1]]
         if not any(True for _ in body_argument.uses):
             return None
-        if not operand.map.results and operand.value not in self.kernel.memory:
+        access = self.frame.accesses.get(key)
+        if access is None:
             return uniform_value(self.kernel.builder, operand.value)
-        access = self.frame.accesses[key]
         if access not in loaded:
             loaded[access] = load(self.kernel.builder, access, point)
         return loaded[access]

@@ -59,7 +59,7 @@ class RowEmitter:
             widened(kernel.address(o, s.sizes), rank)
             for s in stages
             for o in (*s.inputs, *s.outputs)
-            if o.value in kernel.memory and o.map.results
+            if o.value in kernel.memory
         ]
         pinned = set[int]().union(*(indexed_loops(s) for s in stages))
         rows = [d for d in range(rank) if d not in reduced]
@@ -153,7 +153,7 @@ class RowEmitter:
             for position, operand in enumerate(operands):
                 if operand.value in self.kept:
                     accesses[number, position] = self.kept[operand.value]
-                elif operand.value in self.kernel.memory and operand.map.results:
+                elif operand.value in self.kernel.memory:
                     accesses[number, position] = self._access(operand, stage)
         return Frame(self.order, accesses)
 

@@ -145,7 +145,7 @@ def _loop_order(kernel: KernelBuilder, stage: Stage, clamped: set[int]) -> tuple
     for other in kernel.model.stages:
         operands: Sequence[Operand] = (*other.inputs, *other.outputs)
         for operand in operands:
-            if operand.value not in kernel.memory or not operand.map.results or operand.padding is not None:
+            if operand.value not in kernel.memory or operand.padding is not None:
                 continue
             address = widened(kernel.address(operand, other.sizes), rank)
             (written if operand in other.outputs else read).append(address)
@@ -178,13 +178,13 @@ def _accesses(
 
     inputs: Accesses = {}
     for position, operand in enumerate(stage.inputs):
-        if operand.value in kernel.memory and operand.map.results and position not in clamped:
+        if operand.value in kernel.memory and position not in clamped:
             inputs[0, position] = access(operand, stage.sizes)
     epilogue: Accesses = {}
     others = [s for s in kernel.model.stages if s is not stage]
     for number, other in enumerate(others):
         for position, operand in enumerate((*other.inputs, *other.outputs)):
-            if operand.value in kernel.memory and operand.map.results:
+            if operand.value in kernel.memory:
                 epilogue[number, position] = access(operand, other.sizes)
     returned = {o.value: access(o, stage.sizes) for o in stage.outputs if o.value in kernel.memory}
     return (inputs, epilogue), returned

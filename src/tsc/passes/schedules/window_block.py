@@ -170,7 +170,7 @@ class WindowBlock:
         builder = self.kernel.builder
         if not any(True for _ in self.stage.body.args[number].uses):
             return None
-        if not operand.map.results and operand.value not in self.kernel.memory:
+        if operand.value not in self.kernel.memory:
             return uniform_value(builder, operand.value)
         if number in self.clamped:
             return self._clamped(region, number, operand, away, block)

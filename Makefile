@@ -1,0 +1,54 @@
+# `make` alone lists the targets. Everything runs in .venv, which is made when needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fmt docs clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP)-base: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(STAMP)-test: $(STAMP)-base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+$(STAMP)-dev: $(STAMP)-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,dev]'
+	@touch $@
+
+$(STAMP)-bench: $(STAMP)-base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+demo: $(STAMP)-base ## load a real .pt without PyTorch, optimize it, run it, show what happened
+	$(BIN)/python examples/demo.py
+
+test: $(STAMP)-test ## run all tests (installs PyTorch, the oracle)
+	$(PYTEST) -n auto
+
+check: $(STAMP)-dev ## format, lint, types, layering, fast tests
+	$(BIN)/ruff format --check src tests tools examples
+	$(BIN)/ruff check src tests tools examples
+	$(BIN)/pyright
+	$(PYTEST) -n auto tests/test_layering.py tests/dialects tests/frontend tests/passes
+
+bench: $(STAMP)-bench ## compare with PyTorch, ONNX Runtime and OpenVINO; writes bench-results/
+	$(BIN)/python -m tools.bench
+
+fmt: $(STAMP)-dev ## format the code
+	$(BIN)/ruff format src tests tools examples
+	$(BIN)/ruff check --fix src tests tools examples
+
+docs: $(STAMP)-base ## write the generated tables in docs/
+	$(BIN)/python tools/make_docs.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist bench-results tsc-dump .pytest_cache .ruff_cache src/*.egg-info

@@ -1,0 +1,367 @@
+"""More views: strided memory, parts of complex numbers, several pieces at once; and their copying forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.errors import BoundsError, DTypeError, ShapeError
+from tsc.ops.composite import Aten, composite
+from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.shapes import broadcast, wrap_dim
+from tsc.ops.views import chunk, diagonal, expand, permute, select, slice_, split, split_with_sizes, squeeze, squeeze_dim, \
+    squeeze_dims, t, transpose, unbind, unfold, unsqueeze
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+
+
+def _root(x: Array) -> Array:
+    """The array whose memory `x` is a view of, flat, as elements of the dtype of `x`."""
+    root: Any = x
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    return root.ravel(order="K").view(x.dtype)
+
+
+@FAMILY.op("aten::as_strided", infer=lambda self, size, *_: TensorSpec(tuple(size), self.dtype))
+def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None) -> Array:
+    """A view of the same memory with any sizes and strides, counted in elements.
+
+    Raises:
+        BoundsError: the view would reach beyond the memory.
+    """
+    root = _root(self)
+    start = root.__array_interface__["data"][0]
+    offset = (self.__array_interface__["data"][0] - start) // self.itemsize if storage_offset is None else storage_offset
+    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    if all(size) and not 0 <= offset <= last < root.size:
+        raise BoundsError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset} require {last + 1} elements; the "
+            f"storage has {root.size}"
+        )
+    strides = [s * self.itemsize for s in stride]
+    return np.lib.stride_tricks.as_strided(root[offset:], size, strides)
+
+
+# --- complex numbers -------------------------------------------------------------------------------------------------
+
+
+def _parts_dtype(dtype: dtypes.DType) -> dtypes.DType:
+    return {dtypes.C64: dtypes.F32, dtypes.C128: dtypes.F64}.get(dtype, dtype)
+
+
+def _view_as_real_infer(self: TensorSpec) -> TensorSpec:
+    if not self.dtype.is_complex:
+        raise DTypeError("view_as_real is only supported for complex tensors")
+    return TensorSpec((*self.shape, 2), _parts_dtype(self.dtype))
+
+
+@FAMILY.op("aten::view_as_real", infer=_view_as_real_infer)
+def view_as_real(self: Array) -> Array:
+    """The same memory as pairs of real and imaginary parts, in a new last dim."""
+    _view_as_real_infer(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)))
+    parts = self.real
+    return np.lib.stride_tricks.as_strided(parts, (*self.shape, 2), (*self.strides, parts.itemsize))
+
+
+def _view_as_complex_infer(self: TensorSpec) -> TensorSpec:
+    wide = {dtypes.F32: dtypes.C64, dtypes.F64: dtypes.C128}.get(self.dtype)
+    if wide is None:
+        raise DTypeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {self.dtype.name}")
+    if not self.ndim or self.shape[-1] != 2:
+        raise ShapeError("Tensor must have a last dimension of size 2")
+    return TensorSpec(self.shape[:-1], wide)
+
+
+@FAMILY.op("aten::view_as_complex", infer=_view_as_complex_infer)
+def view_as_complex(self: Array) -> Array:
+    """The same memory, the pairs of the last dim taken as complex numbers."""
+    spec = _view_as_complex_infer(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)))
+    if self.strides[-1] != self.itemsize or any(s % (2 * self.itemsize) for s in self.strides[:-1]):
+        raise ShapeError("Tensor must have a last dimension with stride 1")
+    return self.view(spec.dtype.numpy)[..., 0]
+
+
+@FAMILY.op("aten::real", infer=lambda self: TensorSpec(self.shape, _parts_dtype(self.dtype)))
+def real(self: Array) -> Array:
+    """The real parts, in the same memory."""
+    return self.real if np.iscomplexobj(self) else self
+
+
+def _imag_infer(self: TensorSpec) -> TensorSpec:
+    if not self.dtype.is_complex:
+        raise DTypeError(f"imag is not implemented for tensors with non-complex dtypes; got {self.dtype.name}")
+    return TensorSpec(self.shape, _parts_dtype(self.dtype))
+
+
+@FAMILY.op("aten::imag", infer=_imag_infer)
+def imag(self: Array) -> Array:
+    """The imaginary parts, in the same memory."""
+    _imag_infer(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)))
+    return self.imag
+
+
+@FAMILY.op("aten::resolve_conj", "aten::resolve_neg", infer=lambda self: self)
+def resolve(self: Array) -> Array:
+    """The tensor itself: `tsc` conjugates and negates at once."""
+    return self
+
+
+@FAMILY.op("aten::conj", "aten::_conj", infer=lambda self: self)
+def conj(self: Array) -> Array:
+    """The conjugates; a real tensor itself."""
+    return np.conj(self) if np.iscomplexobj(self) else self
+
+
+# --- pieces ----------------------------------------------------------------------------------------------------------
+
+
+def _pieces_infer(view: Callable[..., list[Array]]) -> Callable[..., list[TensorSpec]]:
+    def infer(self: TensorSpec, *rest: Any) -> list[TensorSpec]:
+        pieces = view(np.broadcast_to(np.empty((), self.dtype.numpy), self.shape), *rest)
+        return [TensorSpec(p.shape, self.dtype) for p in pieces]
+
+    return infer
+
+
+def _pieces(*names: str) -> Callable[[Callable[..., list[Array]]], Callable[..., list[Array]]]:
+    """A view that is a list, and what it is on specs."""
+
+    def register(view: Callable[..., list[Array]]) -> Callable[..., list[Array]]:
+        FAMILY.op(*names, infer=_pieces_infer(view))(view)
+        return view
+
+    return register
+
+
+@_pieces("aten::tensor_split.sections")
+def tensor_split(self: Array, sections: int, dim: int) -> list[Array]:
+    """`sections` pieces, the first ones longer by one where they cannot be equal."""
+    if not self.ndim:
+        raise ShapeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    if sections <= 0:
+        raise ShapeError(f"number of sections must be larger than 0, got {sections}")
+    return [np.asarray(p) for p in np.array_split(self, sections, wrap_dim(dim, self.ndim))]
+
+
+@_pieces("aten::tensor_split.indices")
+def tensor_split_at(self: Array, indices: Sequence[int], dim: int) -> list[Array]:
+    """The pieces between the given places."""
+    if not self.ndim:
+        raise ShapeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    axis = wrap_dim(dim, self.ndim)
+    edges = [None, *indices, None]
+    return [self[(slice(None),) * axis + (slice(a, b),)] for a, b in zip(edges, edges[1:], strict=False)]
+
+
+@FAMILY.op("aten::tensor_split.tensor_indices_or_sections")
+def tensor_split_tensor(self: Array, tensor_indices_or_sections: Array, dim: int) -> list[Array]:
+    """`tensor_split` by a tensor: a 0-dim one is a number of sections."""
+    if tensor_indices_or_sections.ndim == 0:
+        return tensor_split(self, int(tensor_indices_or_sections), dim)
+    return tensor_split_at(self, tensor_indices_or_sections.tolist(), dim)
+
+
+def _define_split(name: str, minimum: int, axis_of: Callable[[Array], int]) -> None:
+    def require(self: Array, sections: Any) -> int:
+        if self.ndim < minimum:
+            raise ShapeError(f"torch.{name} requires a tensor with at least {minimum} dimension, but got a tensor with {self.ndim} dimensions!")
+        axis = axis_of(self)
+        if isinstance(sections, int) and (sections <= 0 or self.shape[axis] % sections):
+            raise ShapeError(
+                f"torch.{name} attempted to split along dimension {axis}, but the size of the dimension {self.shape[axis]} is not "
+                f"divisible by the split_size {sections}!"
+            )
+        return axis
+
+    @_pieces(f"aten::{name}.int")
+    def by_sections(self: Array, sections: int) -> list[Array]:
+        return tensor_split(self, sections, require(self, sections))
+
+    @_pieces(f"aten::{name}.array")
+    def at_indices(self: Array, indices: Sequence[int]) -> list[Array]:
+        return tensor_split_at(self, indices, require(self, indices))
+
+
+_define_split("hsplit", 1, lambda x: 0 if x.ndim == 1 else 1)
+_define_split("vsplit", 2, lambda x: 0)
+_define_split("dsplit", 3, lambda x: 2)
+
+
+@_pieces("aten::unsafe_split.Tensor", "aten::split_copy.Tensor")
+def unsafe_split(self: Array, split_size: int, dim: int) -> list[Array]:
+    """As `split`, but copies."""
+    return [p.copy() for p in split(self, split_size, dim)]
+
+
+@_pieces("aten::unsafe_split_with_sizes", "aten::split_with_sizes_copy")
+def unsafe_split_with_sizes(self: Array, split_sizes: Sequence[int], dim: int) -> list[Array]:
+    """As `split_with_sizes`, but copies."""
+    return [p.copy() for p in split_with_sizes(self, split_sizes, dim)]
+
+
+@_pieces("aten::unsafe_chunk")
+def unsafe_chunk(self: Array, chunks: int, dim: int) -> list[Array]:
+    """As `chunk`, but copies."""
+    return [p.copy() for p in chunk(self, chunks, dim)]
+
+
+@_pieces("aten::unbind_copy.int")
+def unbind_copy(self: Array, dim: int) -> list[Array]:
+    """As `unbind`, but copies."""
+    return [p.copy() for p in unbind(self, dim)]
+
+
+# --- views under other names, and views that copy --------------------------------------------------------------------
+
+
+@composite(FAMILY, "aten::broadcast_to")
+def broadcast_to(aten: Aten, self: Any, size: Sequence[int]) -> Any:
+    """As `expand`."""
+    return aten("expand", self, list(size))
+
+
+@composite(FAMILY, "aten::ravel")
+def ravel(aten: Aten, self: Any) -> Any:
+    """All elements in one dim."""
+    return aten("reshape", self, [-1])
+
+
+@composite(FAMILY, "aten::linalg_diagonal")
+def linalg_diagonal(aten: Aten, A: Any, offset: int, dim1: int, dim2: int) -> Any:  # noqa: N803
+    """As `diagonal`, by default of the last two dims."""
+    return aten("diagonal", A, offset, dim1, dim2)
+
+
+@composite(FAMILY, "aten::atleast_1d")
+def atleast_1d(aten: Aten, self: Any) -> Any:
+    """At least one dim, dims of size 1 added."""
+    return self if aten.shape(self) else aten("reshape", self, [1])
+
+
+@composite(FAMILY, "aten::atleast_2d")
+def atleast_2d(aten: Aten, self: Any) -> Any:
+    """At least two dims, added in front."""
+    shape = aten.shape(self)
+    return self if len(shape) >= 2 else aten("reshape", self, [1, *(shape or (1,))])
+
+
+@composite(FAMILY, "aten::atleast_3d")
+def atleast_3d(aten: Aten, self: Any) -> Any:
+    """At least three dims, the last of them added behind."""
+    shape = aten.shape(self)
+    if len(shape) >= 3:
+        return self
+    return aten("reshape", self, {0: [1, 1, 1], 1: [1, *shape, 1], 2: [*shape, 1]}[len(shape)])
+
+
+_COPYING: dict[str, Callable[..., Array]] = {
+    "aten::permute_copy": permute, "aten::select_copy.int": select, "aten::slice_copy.Tensor": slice_, "aten::squeeze_copy": squeeze,
+    "aten::squeeze_copy.dim": squeeze_dim, "aten::squeeze_copy.dims": squeeze_dims, "aten::t_copy": t,
+    "aten::transpose_copy.int": transpose, "aten::unsqueeze_copy": unsqueeze, "aten::expand_copy": expand,
+    "aten::diagonal_copy": diagonal, "aten::unfold_copy": unfold, "aten::as_strided_copy": as_strided,
+    "aten::alias_copy": lambda self: self, "aten::detach_copy": lambda self: self, "aten::view_as_real_copy": view_as_real,
+    "aten::view_as_complex_copy": view_as_complex,
+}  # fmt: skip
+
+
+def _copying(name: str, view: Callable[..., Array]) -> None:
+    @FAMILY.op(name)
+    def copying(*arguments: Any) -> Array:
+        return np.array(view(*arguments))
+
+
+for _name, _view in _COPYING.items():
+    _copying(_name, _view)
+
+
+@FAMILY.op("aten::narrow_copy")
+def narrow_copy(self: Array, dim: int, start: int, length: int) -> Array:
+    """As `narrow`, but a copy."""
+    from tsc.ops.views import narrow
+
+    return narrow(self, dim, start, length).copy()
+
+
+def _broadcast_all(tensors: Sequence[Any]) -> list[TensorSpec]:
+    shape = broadcast(*(t.shape for t in tensors))
+    return [TensorSpec(shape, t.dtype) for t in tensors]
+
+
+@FAMILY.op("aten::broadcast_tensors", infer=_broadcast_all)
+def broadcast_tensors(tensors: Sequence[Array]) -> list[Array]:
+    """Views of one common shape."""
+    shape = broadcast(*(t.shape for t in tensors))
+    return [expand(t, list(shape), False) for t in tensors]
+
+
+def _meshgrid_infer(tensors: Sequence[TensorSpec], indexing: str = "ij") -> list[TensorSpec]:
+    if not tensors:
+        raise ShapeError("meshgrid expects a non-empty TensorList")
+    if any(t.ndim > 1 for t in tensors):
+        raise ShapeError("torch.meshgrid: Expected 0D or 1D tensor in the tensor list")
+    if len({t.dtype for t in tensors}) > 1:
+        raise DTypeError("torch.meshgrid expects all tensors to have the same dtype")
+    if indexing not in ("ij", "xy"):
+        raise ShapeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+    sizes = [t.size for t in tensors]
+    if indexing == "xy" and len(sizes) > 1:
+        sizes[:2] = sizes[1::-1]
+    return [TensorSpec(tuple(sizes), t.dtype) for t in tensors]
+
+
+@FAMILY.op("aten::meshgrid", "aten::meshgrid.indexing", infer=_meshgrid_infer)
+def meshgrid(tensors: Sequence[Array], indexing: str = "ij") -> list[Array]:
+    """Each 1-dim tensor spread over a grid, as a view."""
+    specs = _meshgrid_infer([TensorSpec(t.shape, dtypes.by_numpy(t.dtype)) for t in tensors], indexing)
+    grids: list[Array] = []
+    for i, tensor in enumerate(tensors):
+        axis = 1 - i if indexing == "xy" and i < 2 and len(tensors) > 1 else i
+        column = tensor.reshape([-1 if j == axis else 1 for j in range(len(tensors))])
+        grids.append(expand(column, list(specs[i].shape), False))
+    return grids
+
+
+def _define_atleast(dims: int, pad: Callable[[Array], Array]) -> None:
+    @FAMILY.op(f"aten::atleast_{dims}d.Sequence")
+    def atleast(tensors: Sequence[Array]) -> list[Array]:
+        return [np.asarray(pad(t)) for t in tensors]
+
+
+_define_atleast(1, np.atleast_1d)
+_define_atleast(2, np.atleast_2d)
+_define_atleast(3, np.atleast_3d)
+
+
+# --- shapes changed in place -----------------------------------------------------------------------------------------
+
+
+@FAMILY.op("aten::unsqueeze_", kind="inplace")
+def unsqueeze_in_place(self: Array, dim: int) -> Array:
+    """A dim of size 1 inserted into this very tensor."""
+    self.shape = unsqueeze(self, dim).shape
+    return self
+
+
+@FAMILY.op("aten::squeeze_", kind="inplace")
+def squeeze_in_place(self: Array) -> Array:
+    """All dims of size 1 dropped from this very tensor."""
+    self.shape = self.squeeze().shape
+    return self
+
+
+@FAMILY.op("aten::squeeze_.dim", kind="inplace")
+def squeeze_dim_in_place(self: Array, dim: int) -> Array:
+    """A dim of size 1 dropped from this very tensor."""
+    self.shape = squeeze_dim(self, dim).shape
+    return self
+
+
+@FAMILY.op("aten::detach_", kind="inplace")
+def detach_in_place(self: Array) -> Array:
+    """The tensor itself."""
+    return self

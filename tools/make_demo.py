@@ -1,0 +1,71 @@
+"""Write `examples/demo/`: a small residual network saved by PyTorch, an input, and PyTorch's output for it.
+
+Run with PyTorch installed: ``python tools/make_demo.py``.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+FOLDER = Path(__file__).parents[1] / "examples/demo"
+
+
+class Residual(nn.Module):
+    """Two convolutions with batch norm, and their input added."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The block's result, never negative."""
+        y = self.norm1(self.conv1(x)).relu_()
+        y = self.norm2(self.conv2(y))
+        y += x
+        return y.relu_()
+
+
+class DemoNet(nn.Module):
+    """A stem, four residual blocks in two resolutions, pooling and a linear head: 10 classes of 64x64 images."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 32, 3, stride=2, padding=1)
+        self.norm = nn.BatchNorm2d(32)
+        self.blocks1 = nn.Sequential(Residual(32), Residual(32))
+        self.pool = nn.MaxPool2d(2)
+        self.widen = nn.Conv2d(32, 64, 1)
+        self.blocks2 = nn.Sequential(Residual(64), Residual(64))
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Probabilities."""
+        x = self.norm(self.stem(x)).relu_()
+        x = self.widen(self.pool(self.blocks1(x)))
+        x = self.blocks2(x).mean([2, 3])
+        return torch.softmax(self.head(x), dim=-1)
+
+
+def main() -> None:
+    """Make the model, run it, save all three files."""
+    torch.manual_seed(7)
+    model = DemoNet()
+    model.train()
+    with torch.no_grad():
+        for _ in range(20):  # gives the batch norms statistics of their own
+            model(torch.randn(8, 3, 64, 64))
+    model.eval()
+    image = torch.randn(1, 3, 64, 64)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    torch.jit.script(model).save(FOLDER / "model.pt")
+    with torch.no_grad():
+        np.savez(FOLDER / "example.npz", input=image.numpy(), output=model(image).numpy())
+
+
+if __name__ == "__main__":
+    main()
