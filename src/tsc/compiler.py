@@ -84,7 +84,9 @@ class Entry:
         return ModuleOp([self.function.clone()])
 
 
-def specialized(entry: Entry, arguments: Sequence[str], stop_after: str, compilation: Compilation, label: str = "") -> tuple[TorchContext, ModuleOp]:
+def specialized(
+    entry: Entry, arguments: Sequence[str], stop_after: str, compilation: Compilation, label: str = ""
+) -> tuple[TorchContext, ModuleOp]:
     """The function lowered to `stop_after` for arguments as `Specialize` spells them."""
     context = make_context(entry.pool)
     module = entry.alone()
@@ -94,7 +96,13 @@ def specialized(entry: Entry, arguments: Sequence[str], stop_after: str, compila
     if watch is not None:
         watch("frozen", Specialize(tuple(arguments)), module)
     pipeline.lower(
-        context, module, start="frozen", stop_after=stop_after, target=host_target(), watch=watch, report=compilation.report
+        context,
+        module,
+        start="frozen",
+        stop_after=stop_after,
+        target=host_target(),
+        watch=watch,
+        report=compilation.report,
     )
     compilation.seconds["passes"] = compilation.seconds.get("passes", 0.0) + time.perf_counter() - begin
     return context, module
@@ -153,22 +161,40 @@ def build_native(
     begin = time.perf_counter()
     watch = stage_watcher(function.sym_name.data)
     pipeline.lower(
-        context, module, start="fused", stop_after="loop", target=host_target(), watch=watch, report=compilation.report
+        context,
+        module,
+        start="fused",
+        stop_after="loop",
+        target=host_target(),
+        watch=watch,
+        report=compilation.report,
     )
     lowered = time.perf_counter()
     emitted = emit_cpu(module, host_target())
     written = time.perf_counter()
     compiled = compile_llvm(emitted.text, host_target())
     done = time.perf_counter()
-    for phase, seconds in (("passes", lowered - begin), ("emit", written - lowered), ("llvm", done - written)):
+    for phase, seconds in (
+        ("passes", lowered - begin),
+        ("emit", written - lowered),
+        ("llvm", done - written),
+    ):
         compilation.seconds[phase] = compilation.seconds.get(phase, 0.0) + seconds
-    compilation.kernels = [f.sym_name.data for f in module.ops if isinstance(f, FuncOp) and f.sym_visibility is not None]
+    compilation.kernels = [
+        f.sym_name.data for f in module.ops if isinstance(f, FuncOp) and f.sym_visibility is not None
+    ]
     compilation.assembly, compilation.llvm = compiled.assembly, emitted.text
     constants = _fill_constants(compiled, emitted, context.pool)
     arena = _arena_bytes(module)
     slow_path = _Slow(slow, constants)
     native = native_function(
-        compiled, "main", _array_specs(inputs), _array_specs(outputs), arena, slow_path, release_gil=work > GIL_ELEMENTS
+        compiled,
+        "main",
+        _array_specs(inputs),
+        _array_specs(outputs),
+        arena,
+        slow_path,
+        release_gil=work > GIL_ELEMENTS,
     )
     return native, compiled
 

@@ -55,10 +55,17 @@ def script(obj: Any, example_inputs: Any = None) -> Any:
 
 def _uses_torch(function: Any) -> bool:
     module = torch_interop.torch()
-    return any(v is module or getattr(v, "__name__", "").startswith("torch") for v in getattr(function, "__globals__", {}).values())
+    return any(
+        v is module or getattr(v, "__name__", "").startswith("torch")
+        for v in getattr(function, "__globals__", {}).values()
+    )
 
 
-def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, _extra_files: dict[str, Any] | None = None) -> ScriptModule:
+def load(
+    f: str | os.PathLike[str] | IO[bytes],
+    map_location: Any = None,
+    _extra_files: dict[str, Any] | None = None,
+) -> ScriptModule:
     """Load a ``.pt`` archive written by ``torch.jit.save`` (or by `save`). PyTorch is not needed.
 
     `_extra_files` maps names to anything; the values become the contents of those files in the archive.
@@ -97,7 +104,9 @@ def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) 
     return held
 
 
-def freeze(mod: ScriptModule, preserved_attrs: Sequence[str] | None = None, optimize_numerics: bool = True) -> ScriptModule:
+def freeze(
+    mod: ScriptModule, preserved_attrs: Sequence[str] | None = None, optimize_numerics: bool = True
+) -> ScriptModule:
     """Make a module's attributes constants of its methods, and fold what that lets fold.
 
     `preserved_attrs` names attributes and methods to keep. `optimize_numerics` is accepted; the folds are always done.
@@ -106,16 +115,24 @@ def freeze(mod: ScriptModule, preserved_attrs: Sequence[str] | None = None, opti
         CompileError: the module is in training mode.
     """
     if not isinstance(mod, ScriptModule):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise CompileError("Freezing expects a ScriptModule as input. Please use torch.jit.script or torch.jit.trace to script your 'nn.Module'.")
+        raise CompileError(
+            "Freezing expects a ScriptModule as input. Please use torch.jit.script or torch.jit.trace to script your 'nn.Module'."
+        )
     if mod.training:
-        raise CompileError("Freezing is currently only implemented for modules in eval mode. Please call .eval() on your module before freezing.")
+        raise CompileError(
+            "Freezing is currently only implemented for modules in eval mode. Please call .eval() on your module before freezing."
+        )
     return freeze_module(mod, tuple(preserved_attrs or ()))
 
 
-def optimize_for_inference(mod: ScriptModule, other_methods: Sequence[str] | None = None, example_inputs: Sequence[Any] | None = None) -> ScriptModule:
+def optimize_for_inference(
+    mod: ScriptModule, other_methods: Sequence[str] | None = None, example_inputs: Sequence[Any] | None = None
+) -> ScriptModule:
     """Freeze a module unless it is frozen, and compile it: at its first call, or now for `example_inputs`."""
     if not isinstance(mod, ScriptModule):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise CompileError("optimize_for_inference expects a ScriptModule as input. Please use torch.jit.script or torch.jit.trace.")
+        raise CompileError(
+            "optimize_for_inference expects a ScriptModule as input. Please use torch.jit.script or torch.jit.trace."
+        )
     frozen = object.__getattribute__(mod, "_frozen")
     made = mod if frozen is not None else freeze(mod.eval(), other_methods)
     if example_inputs is not None:

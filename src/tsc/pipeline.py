@@ -76,7 +76,9 @@ class FixedPoint(ModulePass):
 
 def _fingerprint(module: ModuleOp) -> int:
     """A number that changes when operations or types do."""
-    return hash(tuple((type(o), tuple(id(r.type) for r in o.results), len(o.operands)) for o in module.walk()))
+    return hash(
+        tuple((type(o), tuple(id(r.type) for r in o.results), len(o.operands)) for o in module.walk())
+    )
 
 
 def fixed_point(*passes: ModulePass) -> FixedPoint:
@@ -109,7 +111,9 @@ def stages(target: Target | None = None, preserved: Sequence[str] = ()) -> tuple
             "value",
             "tensors are values; shapes and dtypes are known wherever they can be; composites are expanded",
             (
-                fixed_point(RefineTypes(), *SIMPLIFY, UnrollLoops()),  # shapes decide branches, branches decide shapes
+                fixed_point(
+                    RefineTypes(), *SIMPLIFY, UnrollLoops()
+                ),  # shapes decide branches, branches decide shapes
                 Functionalize(),
                 fixed_point(RefineTypes(), *SIMPLIFY),  # writes replaced by values have types of their own
                 Decompose(),
@@ -121,7 +125,9 @@ def stages(target: Target | None = None, preserved: Sequence[str] = ()) -> tuple
             ),
             verify_nothing_more,
         ),
-        Stage("fused", "maximal groups, each to become one kernel", (Fuse(), EliminateDeadCode()), verify_groups),
+        Stage(
+            "fused", "maximal groups, each to become one kernel", (Fuse(), EliminateDeadCode()), verify_groups
+        ),
         Stage(
             "linalg",
             "kernels over tensors, and a host function that calls them",

@@ -59,7 +59,13 @@ class StageTexts:
 class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is taken
     """A function or method that can be called: binds arguments, and hands them to a specialization or the generic tier."""
 
-    def __init__(self, interpreter: Interpreter, function: Function, receiver: ScriptObject | None, default: Wrap | None) -> None:
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        function: Function,
+        receiver: ScriptObject | None,
+        default: Wrap | None,
+    ) -> None:
         self.interpreter = interpreter
         self.function = function
         self.receiver = receiver
@@ -85,9 +91,13 @@ class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is tak
             elif parameter.default is not REQUIRED:
                 bound.append(parameter.default)
             else:
-                raise ArgumentError(f"{self.function.short_name}() is missing value for argument '{parameter.name}'")
+                raise ArgumentError(
+                    f"{self.function.short_name}() is missing value for argument '{parameter.name}'"
+                )
         if rest:
-            raise ArgumentError(f"Unknown keyword argument '{next(iter(rest))}' for operator '{self.function.short_name}'")
+            raise ArgumentError(
+                f"Unknown keyword argument '{next(iter(rest))}' for operator '{self.function.short_name}'"
+            )
         return bound
 
     def _dispatch(self, *arguments: Any) -> Any:
@@ -242,10 +252,14 @@ class ScriptModule:
         if name not in methods:
             function = self._object.cls.methods[name]
             self._interpreter.compiler.compile(function)
-            method = ScriptMethod(self._interpreter, function, self._object, object.__getattribute__(self, "_default"))
+            method = ScriptMethod(
+                self._interpreter, function, self._object, object.__getattribute__(self, "_default")
+            )
             frozen: Frozen | None = object.__getattribute__(self, "_frozen")
             if frozen is not None and name in frozen.methods:
-                method.entry = Entry(frozen.module, function.name, frozen.pool, self._interpreter.compiler.unit)
+                method.entry = Entry(
+                    frozen.module, function.name, frozen.pool, self._interpreter.compiler.unit
+                )
             methods[name] = method
         return methods[name]
 
@@ -264,7 +278,9 @@ class ScriptModule:
     def __setattr__(self, name: str, value: Any) -> None:
         held = self._object
         if name not in held.cls.attributes:
-            raise AttributeError(f"cannot add attribute '{name}' to a script module; it has {', '.join(held.cls.attributes)}")
+            raise AttributeError(
+                f"cannot add attribute '{name}' to a script module; it has {', '.join(held.cls.attributes)}"
+            )
         held.attributes[name] = Inputs().convert(value, held.cls.attributes[name], name)
 
     def _wrap(self, value: Any) -> Any:
@@ -346,7 +362,11 @@ def freeze_module(module: ScriptModule, preserved: Sequence[str]) -> ScriptModul
     """A copy of `module` whose attributes are constants of its methods."""
     held, interpreter = module._object, module._interpreter  # pyright: ignore[reportPrivateUsage]
     cls = held.cls
-    methods = ["forward", *(p for p in preserved if p in cls.methods)] if "forward" in cls.methods else [p for p in preserved if p in cls.methods]
+    methods = (
+        ["forward", *(p for p in preserved if p in cls.methods)]
+        if "forward" in cls.methods
+        else [p for p in preserved if p in cls.methods]
+    )
     entries = [cls.methods[name] for name in methods]
     for function in entries:
         interpreter.compiler.compile(function)

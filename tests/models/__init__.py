@@ -6,7 +6,19 @@ from tests.models.attention import bert, vit
 from tests.models.convolutional import mobilenet_v3_large, resnet18, resnet50
 from tests.models.small import PointwiseChain, NormSoftmax, mlp
 
-__all__ = ["MODELS", "NormSoftmax", "PointwiseChain", "bert", "example_inputs", "make", "mlp", "mobilenet_v3_large", "resnet18", "resnet50", "vit"]
+__all__ = [
+    "MODELS",
+    "NormSoftmax",
+    "PointwiseChain",
+    "bert",
+    "example_inputs",
+    "make",
+    "mlp",
+    "mobilenet_v3_large",
+    "resnet18",
+    "resnet50",
+    "vit",
+]
 
 IMAGE = (1, 3, 224, 224)
 MODELS = {

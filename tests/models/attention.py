@@ -50,7 +50,9 @@ class BertLayer(nn.Module):
 class Bert(nn.Module):
     """Devlin et al., "BERT", 2018: embeddings, encoder, pooler."""
 
-    def __init__(self, layers: int = 12, width: int = 768, heads: int = 12, inner: int = 3072, vocabulary: int = 30522):
+    def __init__(
+        self, layers: int = 12, width: int = 768, heads: int = 12, inner: int = 3072, vocabulary: int = 30522
+    ):
         super().__init__()
         self.words = nn.Embedding(vocabulary, width)
         self.positions = nn.Embedding(512, width)
@@ -99,7 +101,9 @@ class VitBlock(nn.Module):
 class Vit(nn.Module):
     """Dosovitskiy et al., "An Image is Worth 16x16 Words", 2020."""
 
-    def __init__(self, layers: int = 12, width: int = 768, heads: int = 12, inner: int = 3072, classes: int = 1000):
+    def __init__(
+        self, layers: int = 12, width: int = 768, heads: int = 12, inner: int = 3072, classes: int = 1000
+    ):
         super().__init__()
         self.patches = nn.Conv2d(3, width, 16, 16)
         self.token = nn.Parameter(torch.zeros(1, 1, width))

@@ -67,7 +67,12 @@ def shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
 class ResNet(nn.Module):
     """He et al., "Deep Residual Learning for Image Recognition", 2015."""
 
-    def __init__(self, block: type[BasicBlock] | type[Bottleneck], layers: tuple[int, int, int, int], classes: int = 1000):
+    def __init__(
+        self,
+        block: type[BasicBlock] | type[Bottleneck],
+        layers: tuple[int, int, int, int],
+        classes: int = 1000,
+    ):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -122,12 +127,25 @@ class SqueezeExcite(nn.Module):
 class InvertedResidual(nn.Module):
     """Expand, depthwise, (squeeze-excite,) project."""
 
-    def __init__(self, inputs: int, kernel: int, expanded: int, outputs: int, excite: bool, hardswish: bool, stride: int):
+    def __init__(
+        self,
+        inputs: int,
+        kernel: int,
+        expanded: int,
+        outputs: int,
+        excite: bool,
+        hardswish: bool,
+        stride: int,
+    ):
         super().__init__()
         act = nn.Hardswish if hardswish else nn.ReLU
         layers: list[nn.Module] = []
         if expanded != inputs:
-            layers += [nn.Conv2d(inputs, expanded, 1, bias=False), nn.BatchNorm2d(expanded, 0.001), act(inplace=True)]
+            layers += [
+                nn.Conv2d(inputs, expanded, 1, bias=False),
+                nn.BatchNorm2d(expanded, 0.001),
+                act(inplace=True),
+            ]
         layers += [
             nn.Conv2d(expanded, expanded, kernel, stride, kernel // 2, groups=expanded, bias=False),
             nn.BatchNorm2d(expanded, 0.001),
@@ -159,15 +177,28 @@ class MobileNetV3(nn.Module):
 
     def __init__(self, classes: int = 1000):
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16, 0.001), nn.Hardswish(inplace=True)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(3, 16, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(16, 0.001),
+            nn.Hardswish(inplace=True),
+        ]
         inputs = 16
         for kernel, expanded, outputs, excite, hardswish, stride in self.SETTINGS:
             layers.append(InvertedResidual(inputs, kernel, expanded, outputs, excite, hardswish, stride))
             inputs = outputs
-        layers += [nn.Conv2d(inputs, 960, 1, bias=False), nn.BatchNorm2d(960, 0.001), nn.Hardswish(inplace=True)]
+        layers += [
+            nn.Conv2d(inputs, 960, 1, bias=False),
+            nn.BatchNorm2d(960, 0.001),
+            nn.Hardswish(inplace=True),
+        ]
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(nn.Linear(960, 1280), nn.Hardswish(inplace=True), nn.Dropout(0.2, inplace=True), nn.Linear(1280, classes))
+        self.classifier = nn.Sequential(
+            nn.Linear(960, 1280),
+            nn.Hardswish(inplace=True),
+            nn.Dropout(0.2, inplace=True),
+            nn.Linear(1280, classes),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits."""

@@ -68,7 +68,9 @@ def _as_list(argument: Argument, value: Any) -> Any:
     return list(value) if isinstance(value, tuple) and isinstance(kind, tt.ListType) else value
 
 
-def resolve(name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> tuple[Schema, list[Any]] | None:
+def resolve(
+    name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]
+) -> tuple[Schema, list[Any]] | None:
     """The first overload of ``aten::add`` that accepts the call."""
     for schema in schemas.overloads(name):
         values = bind(schema, arguments, keywords)
@@ -103,7 +105,12 @@ def ours(value: Any) -> Any:
     if isinstance(value, torch.dtype):
         return TORCH_DTYPES[value].code
     if isinstance(value, torch.memory_format):
-        return {torch.contiguous_format: 0, torch.preserve_format: 1, torch.channels_last: 2, torch.channels_last_3d: 3}[value]
+        return {
+            torch.contiguous_format: 0,
+            torch.preserve_format: 1,
+            torch.channels_last: 2,
+            torch.channels_last_3d: 3,
+        }[value]
     if isinstance(value, torch.layout):
         return 0
     if isinstance(value, torch.device):

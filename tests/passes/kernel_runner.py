@@ -116,7 +116,9 @@ class Program:
         return [getattr(f.attributes["tsc.kind"], "data", "") for f in self.kernels()]
 
 
-def build(text: str, constants: Mapping[str, Array] | None = None, target: Target | None = None, show: bool = False) -> Program:
+def build(
+    text: str, constants: Mapping[str, Array] | None = None, target: Target | None = None, show: bool = False
+) -> Program:
     target = target or host_target()
     module = lower(text, target, show)
     emitted = emit_cpu(module, target)
@@ -175,5 +177,7 @@ def assert_computes(
     for got, want in zip(program(*inputs), map(np.asarray, wanted), strict=True):
         assert got.shape == want.shape
         scale = max(1.0, float(np.abs(want).max())) if want.size else 1.0
-        np.testing.assert_allclose(got.astype(np.float64), want.astype(np.float64), rtol=0, atol=tolerance * scale)
+        np.testing.assert_allclose(
+            got.astype(np.float64), want.astype(np.float64), rtol=0, atol=tolerance * scale
+        )
     return program

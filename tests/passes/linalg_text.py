@@ -104,7 +104,9 @@ class Kernel:
     def reshape(self, source: Value, shape: Sequence[int], groups: str) -> Value:
         op = "collapse_shape" if len(shape) < len(source.shape) else "expand_shape"
         extra = f" output_shape [{_list(shape)}]" if op == "expand_shape" else ""
-        text = f"tensor.{op} {source.name} {groups}{extra} : {source.type} into {tensor(shape, source.element)}"
+        text = (
+            f"tensor.{op} {source.name} {groups}{extra} : {source.type} into {tensor(shape, source.element)}"
+        )
         return self.emit(text, shape, source.element)
 
     def text(self, *results: Value) -> str:
@@ -116,7 +118,14 @@ class Kernel:
 
     # Operators
 
-    def map(self, body: str, *operands: Value, shape: Sequence[int], element: str = "f32", maps: Sequence[str] = ()) -> Value:
+    def map(
+        self,
+        body: str,
+        *operands: Value,
+        shape: Sequence[int],
+        element: str = "f32",
+        maps: Sequence[str] = (),
+    ) -> Value:
         """Elementwise with broadcasting by NumPy's rules (or by explicit `maps` over d0, d1, ...)."""
         loops = " ".join(f"d{n}" for n in range(len(shape)))
         if not maps:
@@ -133,7 +142,9 @@ class Kernel:
 
     def bias(self, x: Value, b: Value, dim: int) -> Value:
         maps = [", ".join(f"d{n}" for n in range(len(x.shape))), f"d{dim}"]
-        return self.map(f"%r = arith.addf %x0, %x1 : {x.element}", x, b, shape=x.shape, element=x.element, maps=maps)
+        return self.map(
+            f"%r = arith.addf %x0, %x1 : {x.element}", x, b, shape=x.shape, element=x.element, maps=maps
+        )
 
     def reduce(self, x: Value, dims: Sequence[int], op: str, start: str) -> Value:
         rank = len(x.shape)
@@ -142,7 +153,10 @@ class Kernel:
         output = self.fill(start, [x.shape[d] for d in kept], x.element)
         full = ", ".join(f"d{d}" for d in range(rank))
         return self.generic(
-            [(x, full)], (output, ", ".join(f"d{d}" for d in kept)), loops, f"%r = {op} %x0, %acc : {x.element}"
+            [(x, full)],
+            (output, ", ".join(f"d{d}" for d in kept)),
+            loops,
+            f"%r = {op} %x0, %acc : {x.element}",
         )
 
     def matmul(self, x: Value, w: Value, transposed: bool = True, batch: int = 0) -> Value:
@@ -278,7 +292,11 @@ def module(kernel: Kernel, results: Sequence[Value], constants: Sequence[str | N
     for number, argument in enumerate(kernel.arguments):
         key = constants[number] if number < len(constants) else None
         make = host.argument if key is None else None
-        operands.append(make(argument.shape, argument.element) if make else host.constant(str(key), argument.shape, argument.element))
+        operands.append(
+            make(argument.shape, argument.element)
+            if make
+            else host.constant(str(key), argument.shape, argument.element)
+        )
     return host.text(*host.call(kernel, results, *operands))
 
 

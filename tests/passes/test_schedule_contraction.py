@@ -13,7 +13,17 @@ from tsc.passes.schedules.tiles import choose_tile, cut_rows
 
 @pytest.mark.parametrize(
     ("rows", "depth", "columns"),
-    [(1, 128, 10), (1, 64, 128), (5, 7, 9), (13, 33, 40), (128, 96, 80), (6, 40, 1), (3, 0, 4), (2, 1, 3), (0, 5, 5)],
+    [
+        (1, 128, 10),
+        (1, 64, 128),
+        (5, 7, 9),
+        (13, 33, 40),
+        (128, 96, 80),
+        (6, 40, 1),
+        (3, 0, 4),
+        (2, 1, 3),
+        (0, 5, 5),
+    ],
 )
 def test_linear_with_bias_and_relu(rows: int, depth: int, columns: int) -> None:
     kernel = Kernel("k")
@@ -29,7 +39,9 @@ BATCHED = [(3, 7, 9, 5), (12, 50, 50, 64), (2, 1, 33, 20), (1, 6, 16, 16), (2, 9
 
 @pytest.mark.parametrize(("batch", "rows", "columns", "depth"), BATCHED)
 @pytest.mark.parametrize("transposed", [False, True])
-def test_product_of_two_computed_batches(batch: int, rows: int, columns: int, depth: int, transposed: bool) -> None:
+def test_product_of_two_computed_batches(
+    batch: int, rows: int, columns: int, depth: int, transposed: bool
+) -> None:
     kernel = Kernel("k")
     shape = (batch, columns, depth) if transposed else (batch, depth, columns)
     x, y = kernel.argument((batch, rows, depth)), kernel.argument(shape)
@@ -38,7 +50,9 @@ def test_product_of_two_computed_batches(batch: int, rows: int, columns: int, de
     assert_computes(module(kernel, [kernel.matmul(x, y, transposed, 1)]), [a, b], wanted)
 
 
-def convolution(kernel: Kernel, image: tuple[int, ...], weight: tuple[int, ...], stride: int, padding: int, dilation: int) -> Value:
+def convolution(
+    kernel: Kernel, image: tuple[int, ...], weight: tuple[int, ...], stride: int, padding: int, dilation: int
+) -> Value:
     x, w, b = kernel.argument(image), kernel.argument(weight), kernel.argument(weight[:1])
     return kernel.bias(kernel.conv(x, w, stride, padding, dilation), b, 1)
 
@@ -67,7 +81,12 @@ CONVOLUTIONS = [
 @pytest.mark.parametrize(("image", "weight", "stride", "padding", "dilation"), CONVOLUTIONS, ids=str)
 @pytest.mark.parametrize("has_residual", [False, True])
 def test_convolution_with_bias_residual_and_relu(
-    image: tuple[int, ...], weight: tuple[int, ...], stride: int, padding: int, dilation: int, has_residual: bool
+    image: tuple[int, ...],
+    weight: tuple[int, ...],
+    stride: int,
+    padding: int,
+    dilation: int,
+    has_residual: bool,
 ) -> None:
     kernel = Kernel("k")
     result = convolution(kernel, image, weight, stride, padding, dilation)
@@ -99,10 +118,15 @@ def test_convolutions_in_a_row_are_connected_by_halos(size: int) -> None:
     assert sorted(program.kinds()) == ["contraction", "contraction", "pointwise", "pointwise"]
 
 
-@pytest.mark.parametrize(("n", "groups", "inputs", "outputs", "size", "stride"), [(1, 2, 8, 16, 9, 1), (2, 4, 4, 4, 8, 2)])
+@pytest.mark.parametrize(
+    ("n", "groups", "inputs", "outputs", "size", "stride"), [(1, 2, 8, 16, 9, 1), (2, 4, 4, 4, 8, 2)]
+)
 def test_grouped_convolution(n: int, groups: int, inputs: int, outputs: int, size: int, stride: int) -> None:
     kernel = Kernel("k")
-    x, w = kernel.argument((n, groups * inputs, size, size)), kernel.argument((groups * outputs, inputs, 3, 3))
+    x, w = (
+        kernel.argument((n, groups * inputs, size, size)),
+        kernel.argument((groups * outputs, inputs, 3, 3)),
+    )
     data = kernel.reshape(x, (n, groups, inputs, size, size), "[[0], [1, 2], [3], [4]]")
     weight = kernel.reshape(w, (groups, outputs, inputs, 3, 3), "[[0, 1], [2], [3], [4]]")
     data = kernel.pad(data, (0, 0, 0, 1, 1), (0, 0, 0, 1, 1))
@@ -110,11 +134,16 @@ def test_grouped_convolution(n: int, groups: int, inputs: int, outputs: int, siz
     output = kernel.fill("0.0", (n, groups, outputs, out, out))
     rows = f"oh * {stride} + kh, ow * {stride} + kw"
     operands = [(data, f"n, g, ic, {rows}"), (weight, "g, oc, ic, kh, kw")]
-    result = kernel.generic(operands, (output, "n, g, oc, oh, ow"), "n g oc oh ow | ic kh kw", multiply_add("f32"))
+    result = kernel.generic(
+        operands, (output, "n, g, oc, oh, ow"), "n g oc oh ow | ic kh kw", multiply_add("f32")
+    )
     result = kernel.reshape(result, (n, groups * outputs, out, out), "[[0], [1, 2], [3], [4]]")
     a, weights = random(*x.shape), random(*w.shape, seed=1)
     program = assert_computes(
-        module(kernel, [result], [None, "w"]), [a], reference(a, weights, None, stride, 1, 1, groups=groups), {"w": weights}
+        module(kernel, [result], [None, "w"]),
+        [a],
+        reference(a, weights, None, stride, 1, 1, groups=groups),
+        {"w": weights},
     )
     assert "contraction" in program.kinds()
 
@@ -135,7 +164,9 @@ def test_half_precision_accumulates_in_single(weight: str | None) -> None:
         "%a = arith.extf %x0 : f16 to f32\n    %b = arith.extf %x1 : f16 to f32\n"
         "    %t = arith.mulf %a, %b : f32\n    %r = arith.addf %acc, %t : f32"
     )
-    result = kernel.generic([(x, "m, k"), (w, "n, k")], (kernel.fill("0.0", (9, 13)), "m, n"), "m n | k", body)
+    result = kernel.generic(
+        [(x, "m, k"), (w, "n, k")], (kernel.fill("0.0", (9, 13)), "m, n"), "m n | k", body
+    )
     result = kernel.map("%r = arith.truncf %x0 : f32 to f16", result, shape=(9, 13), element="f16")
     a, b = random(9, 20).astype(np.float16), random(13, 20, seed=1).astype(np.float16)
     wanted = (a.astype(np.float32) @ b.astype(np.float32).T).astype(np.float16)
@@ -174,7 +205,10 @@ def test_tiles_fit_the_registers(target: object) -> None:
 
 def test_big_tiles_are_the_known_best_ones() -> None:
     assert (choose_tile(3136, 64, 576, 8, AVX2).rows, choose_tile(3136, 64, 576, 8, AVX2).vectors) == (6, 2)
-    assert (choose_tile(784, 128, 1152, 16, AVX512).rows, choose_tile(784, 128, 1152, 16, AVX512).vectors) == (14, 2)
+    assert (
+        choose_tile(784, 128, 1152, 16, AVX512).rows,
+        choose_tile(784, 128, 1152, 16, AVX512).vectors,
+    ) == (14, 2)
 
 
 @pytest.mark.parametrize("total", [1, 5, 6, 7, 14, 49, 56, 3136])

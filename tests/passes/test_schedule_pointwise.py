@@ -141,12 +141,12 @@ def test_integers_become_floats_with_loop_numbers() -> None:
 def test_half_precision_computes_in_single() -> None:
     kernel = Kernel("k")
     x = kernel.argument((3, 33), "f16")
-    body = (
-        "%a = arith.extf %x0 : f16 to f32\n    %b = arith.mulf %a, %a : f32\n    %r = arith.truncf %b : f32 to f16"
-    )
+    body = "%a = arith.extf %x0 : f16 to f32\n    %b = arith.mulf %a, %a : f32\n    %r = arith.truncf %b : f32 to f16"
     result = kernel.map(body, x, shape=(3, 33), element="f16")
     a = random(3, 33).astype(np.float16)
-    assert_computes(module(kernel, [result]), [a], (a.astype(np.float32) ** 2).astype(np.float16), tolerance=0)
+    assert_computes(
+        module(kernel, [result]), [a], (a.astype(np.float32) ** 2).astype(np.float16), tolerance=0
+    )
 
 
 def test_big_kernels_are_cut_into_chunks_whatever_the_machine() -> None:

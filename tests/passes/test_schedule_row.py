@@ -26,7 +26,9 @@ def test_softmax_is_one_kernel(shape: tuple[int, ...], dim: int) -> None:
     kernel = Kernel("k")
     x = kernel.argument(shape)
     a = 3 * random(*shape)
-    program = assert_computes(module(kernel, [softmax(kernel, x, dim)]), [a], softmax_of(a, dim), tolerance=1e-6)
+    program = assert_computes(
+        module(kernel, [softmax(kernel, x, dim)]), [a], softmax_of(a, dim), tolerance=1e-6
+    )
     assert len(program.kinds()) == 1
 
 
@@ -61,7 +63,9 @@ def test_sum(shape: tuple[int, ...], dims: tuple[int, ...]) -> None:
     x = kernel.argument(shape)
     a = np.abs(random(*shape))
     wanted = a.astype(np.float64).sum(dims)
-    assert_computes(module(kernel, [kernel.reduce(x, dims, "arith.addf", "0.0")]), [a], np.asarray(wanted), tolerance=1e-6)
+    assert_computes(
+        module(kernel, [kernel.reduce(x, dims, "arith.addf", "0.0")]), [a], np.asarray(wanted), tolerance=1e-6
+    )
 
 
 REDUCTIONS: list[tuple[str, str, str, Callable[..., Any]]] = [
@@ -76,7 +80,9 @@ REDUCTIONS: list[tuple[str, str, str, Callable[..., Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("op", "start", "element", "reference"), REDUCTIONS, ids=[f"{r[0]}-{r[2]}" for r in REDUCTIONS])
+@pytest.mark.parametrize(
+    ("op", "start", "element", "reference"), REDUCTIONS, ids=[f"{r[0]}-{r[2]}" for r in REDUCTIONS]
+)
 def test_reduction(op: str, start: str, element: str, reference: Callable[..., Any]) -> None:
     dtypes: dict[str, Any] = {"f32": np.float32, "i64": np.int64, "i8": np.int8, "i1": np.bool_}
     kernel = Kernel("k")
@@ -133,7 +139,9 @@ def test_kept_dim_of_size_one() -> None:
     total = kernel.generic([(x, "i, j")], (output, "i, 0"), "i | j", "%r = arith.addf %x0, %acc : f32")
     rest = kernel.map("%r = arith.subf %x0, %x1 : f32", x, total, shape=(6, 40))
     a = random(6, 40)
-    program = assert_computes(module(kernel, [rest, total]), [a], [a - a.sum(1, keepdims=True), a.sum(1, keepdims=True)])
+    program = assert_computes(
+        module(kernel, [rest, total]), [a], [a - a.sum(1, keepdims=True), a.sum(1, keepdims=True)]
+    )
     assert program.kinds() == ["row"]
 
 

@@ -7,26 +7,46 @@ from kernel_runner import assert_computes, random
 from linalg_text import Kernel, module
 from torch.nn import functional
 
-DEPTHWISE = [(1, 16, 14, 3, 1, 1), (2, 12, 15, 3, 2, 1), (1, 20, 9, 5, 1, 2), (1, 3, 9, 3, 1, 1), (1, 40, 7, 7, 1, 3)]
+DEPTHWISE = [
+    (1, 16, 14, 3, 1, 1),
+    (2, 12, 15, 3, 2, 1),
+    (1, 20, 9, 5, 1, 2),
+    (1, 3, 9, 3, 1, 1),
+    (1, 40, 7, 7, 1, 3),
+]
 
 
 @pytest.mark.parametrize(("n", "channels", "size", "window", "stride", "padding"), DEPTHWISE)
-def test_depthwise_convolution(n: int, channels: int, size: int, window: int, stride: int, padding: int) -> None:
+def test_depthwise_convolution(
+    n: int, channels: int, size: int, window: int, stride: int, padding: int
+) -> None:
     kernel = Kernel("k")
-    x, w, b = (kernel.argument(s) for s in ((n, channels, size, size), (channels, 1, window, window), (channels,)))
+    x, w, b = (
+        kernel.argument(s) for s in ((n, channels, size, size), (channels, 1, window, window), (channels,))
+    )
     result = kernel.relu(kernel.bias(kernel.depthwise(x, w, stride, padding), b, 1))
     a, weight, bias = random(*x.shape), random(*w.shape, seed=1), random(channels, seed=2)
     tensors = [torch.from_numpy(t) for t in (a, weight, bias)]
     wanted = functional.conv2d(*tensors, stride=stride, padding=padding, groups=channels).relu().numpy()
-    program = assert_computes(module(kernel, [result], [None, "w", "b"]), [a], wanted, {"w": weight, "b": bias})
+    program = assert_computes(
+        module(kernel, [result], [None, "w", "b"]), [a], wanted, {"w": weight, "b": bias}
+    )
     assert "window" in program.kinds()
 
 
-POOLS = [(1, 16, 15, 3, 2, 1), (2, 3, 8, 2, 2, 0), (1, 9, 7, 3, 1, 1), (1, 64, 7, 7, 1, 0), (1, 5, 13, 5, 3, 2)]
+POOLS = [
+    (1, 16, 15, 3, 2, 1),
+    (2, 3, 8, 2, 2, 0),
+    (1, 9, 7, 3, 1, 1),
+    (1, 64, 7, 7, 1, 0),
+    (1, 5, 13, 5, 3, 2),
+]
 
 
 @pytest.mark.parametrize(("n", "channels", "size", "window", "stride", "padding"), POOLS)
-def test_max_pool_reads_no_padding(n: int, channels: int, size: int, window: int, stride: int, padding: int) -> None:
+def test_max_pool_reads_no_padding(
+    n: int, channels: int, size: int, window: int, stride: int, padding: int
+) -> None:
     kernel = Kernel("k")
     x = kernel.argument((n, channels, size, size))
     result = kernel.pool(x, window, stride, padding, "arith.maximumf", "0xFF800000")

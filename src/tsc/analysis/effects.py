@@ -13,10 +13,16 @@ from tsc.ops.registry import find
 
 def is_removable(op: Operation) -> bool:
     """Whether `op` may go when nobody uses its results."""
-    if op.has_trait(IsTerminator) or op.name in ("func.func", "builtin.module") or (not op.results and not op.regions):
+    if (
+        op.has_trait(IsTerminator)
+        or op.name in ("func.func", "builtin.module")
+        or (not op.results and not op.regions)
+    ):
         return False
     if isinstance(op, (PrimIfOp, PrimLoopOp)):
-        return all(is_removable(o) or o.has_trait(IsTerminator) for r in op.regions for b in r.blocks for o in b.ops)
+        return all(
+            is_removable(o) or o.has_trait(IsTerminator) for r in op.regions for b in r.blocks for o in b.ops
+        )
     effects = get_effects(op)
     if effects is None:
         return is_random(op) and not _writes(op)
@@ -37,7 +43,12 @@ def is_pure(op: Operation) -> bool:
 
 def is_foldable(op: Operation) -> bool:
     """Whether `op` may be run at compile time when its operands are constants."""
-    if not isinstance(op, AtenOp) or op.schema.mutates or is_random(op) or op.name.startswith("torch.prim.Print"):
+    if (
+        not isinstance(op, AtenOp)
+        or op.schema.mutates
+        or is_random(op)
+        or op.name.startswith("torch.prim.Print")
+    ):
         return False
     operator = find(op.schema.full_name)
     return operator is not None and op.name not in ("torch.aten.warn", "torch.prim.Enter", "torch.prim.Exit")

@@ -30,7 +30,11 @@ def operator_of(op: Operation) -> Operator | None:
     if any(argument_of(o) is UNKNOWN for o in op.operands):
         return None
     for result in op.results:
-        if not isinstance(result.type, tt.ValueTensorType) or not result.type.is_static or _is_complex(result.type):
+        if (
+            not isinstance(result.type, tt.ValueTensorType)
+            or not result.type.is_static
+            or _is_complex(result.type)
+        ):
             return None
     return operator
 
@@ -136,7 +140,9 @@ class FusionGraph:
             for use in result.uses:
                 user = use.operation
                 if self.is_free(user) or isinstance(user, PrimListConstructOp):
-                    found |= self.users(user) if user.results and any(r.first_use for r in user.results) else set()
+                    found |= (
+                        self.users(user) if user.results and any(r.first_use for r in user.results) else set()
+                    )
                 else:
                     found.add(user)
         return found

@@ -110,7 +110,8 @@ def _writes_lists(function: Operation | None) -> bool:
         return True
     for op in function.walk():
         if writes_anything(op) and any(
-            writes_operand(op, i) and isinstance(o.type, (tt.ListType, tt.DictType)) for i, o in enumerate(op.operands)
+            writes_operand(op, i) and isinstance(o.type, (tt.ListType, tt.DictType))
+            for i, o in enumerate(op.operands)
         ):
             return True
     return False

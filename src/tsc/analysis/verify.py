@@ -30,7 +30,9 @@ def _block(block: Block, visible: set[SSAValue]) -> None:
 def _operation(op: Operation, scope: set[SSAValue]) -> None:
     for i, operand in enumerate(op.operands):
         if operand not in scope:
-            raise IRError(f"{op.name}: operand {i} requires a definition that reaches it; got one that does not")
+            raise IRError(
+                f"{op.name}: operand {i} requires a definition that reaches it; got one that does not"
+            )
     inner = set[SSAValue]() if op.has_trait(IsolatedFromAbove) or op.name == "func.func" else scope
     for region in op.regions:
         for block in region.blocks:

@@ -12,7 +12,12 @@ from tsc.analysis.values import constant_of
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal, literal_array
-from tsc.dialects.torch_ops import DerefineOp, NonValueTensorLiteralOp, PrimUncheckedCastOp, ValueTensorLiteralOp
+from tsc.dialects.torch_ops import (
+    DerefineOp,
+    NonValueTensorLiteralOp,
+    PrimUncheckedCastOp,
+    ValueTensorLiteralOp,
+)
 from tsc.ops.registry import find
 
 CONVOLUTIONS = frozenset(
@@ -79,7 +84,9 @@ def _asks_shape(op: Operation) -> bool:
     return operator is not None and operator.fold is not None
 
 
-def replace_weights(layer: Layer, pool: ConstantPool, weight: np.ndarray[Any, Any], bias: np.ndarray[Any, Any]) -> None:
+def replace_weights(
+    layer: Layer, pool: ConstantPool, weight: np.ndarray[Any, Any], bias: np.ndarray[Any, Any]
+) -> None:
     """Give a layer new constant weights."""
     builder = TorchBuilder(before=layer.op)
     operands = list(layer.op.operands)

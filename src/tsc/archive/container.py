@@ -23,7 +23,9 @@ class Container:
     """A read-only archive. `name` is what messages call it."""
 
     def __init__(self, source: str | os.PathLike[str] | IO[bytes]) -> None:
-        self.name = str(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "<stream>")
+        self.name = (
+            str(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "<stream>")
+        )
         self._data = _map(source, self.name)
         self._members, self.prefix = self._index()
 
@@ -46,14 +48,22 @@ class Container:
     def _check(self, info: zipfile.ZipInfo) -> None:
         size = len(self._data)
         if info.header_offset + LOCAL_HEADER.size + info.compress_size > size:
-            raise ArchiveError(f"{self.name}: member {info.filename} lies beyond the end of the file ({size} bytes)")
+            raise ArchiveError(
+                f"{self.name}: member {info.filename} lies beyond the end of the file ({size} bytes)"
+            )
         if info.compress_type == zipfile.ZIP_STORED:
             if info.file_size != info.compress_size:
-                raise ArchiveError(f"{self.name}: stored member {info.filename} has two sizes: {info.file_size} and {info.compress_size}")
+                raise ArchiveError(
+                    f"{self.name}: stored member {info.filename} has two sizes: {info.file_size} and {info.compress_size}"
+                )
         elif info.compress_type != zipfile.ZIP_DEFLATED:
-            raise ArchiveError(f"{self.name}: member {info.filename} is compressed by an unknown method ({info.compress_type})")
+            raise ArchiveError(
+                f"{self.name}: member {info.filename} is compressed by an unknown method ({info.compress_type})"
+            )
         elif info.file_size > min(LARGEST_TEXT, info.compress_size * DEFLATE_RATIO + 64):
-            raise ArchiveError(f"{self.name}: member {info.filename} claims {info.file_size} bytes from {info.compress_size}")
+            raise ArchiveError(
+                f"{self.name}: member {info.filename} claims {info.file_size} bytes from {info.compress_size}"
+            )
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
@@ -156,4 +166,3 @@ class _Bytes:
         data = bytes(self._view[self._at : end])
         self._at = max(end, self._at)
         return data
-

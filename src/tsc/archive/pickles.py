@@ -40,8 +40,6 @@ class ArchiveObject:
         return f"<{self.qualified_name}>"
 
 
-
-
 def _tag(value: Any, type_text: str) -> Any:
     return value
 
@@ -87,12 +85,16 @@ class ArchiveUnpickler(pickle.Unpickler):
             "torch.jit._pickle.build_complexlist": _as_list, "torch.device": str, "builtins.complex": complex,
         }  # fmt: skip
         if full not in allowed:
-            raise ArchiveError(f"{self.container.name}: {self.member} names {full}, which a TorchScript archive has no use for")
+            raise ArchiveError(
+                f"{self.container.name}: {self.member} names {full}, which a TorchScript archive has no use for"
+            )
         return allowed[full]
 
     def persistent_load(self, pid: Any) -> Any:
         """A storage: ``("storage", dtype, key, device, element count)``."""
-        if not (isinstance(pid, tuple) and len(pid) == 5 and pid[0] == "storage" and isinstance(pid[1], DType)):  # pyright: ignore
+        if not (
+            isinstance(pid, tuple) and len(pid) == 5 and pid[0] == "storage" and isinstance(pid[1], DType)
+        ):  # pyright: ignore
             raise ArchiveError(f"{self.container.name}: {self.member} has a storage of an unknown form")
         _, dtype, key, _, count = pid  # pyright: ignore
         if str(key) not in self.storages:
@@ -107,13 +109,21 @@ class ArchiveUnpickler(pickle.Unpickler):
             return np.empty(0, dtype.numpy)
         have = self.container.size_bytes(name)
         if have < count * dtype.size_bytes:
-            raise ArchiveError(f"{self.container.name}: storage {name} has {have} bytes; {count} elements of {dtype.name} need more")
+            raise ArchiveError(
+                f"{self.container.name}: storage {name} has {have} bytes; {count} elements of {dtype.name} need more"
+            )
         return np.frombuffer(self.container.view(name), dtype=dtype.numpy, count=count)
 
-    def rebuild_tensor(self, storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> np.ndarray[Any, Any]:
+    def rebuild_tensor(
+        self, storage: Any, offset: Any, size: Any, stride: Any, *_: Any
+    ) -> np.ndarray[Any, Any]:
         """A tensor: a strided view of its storage, which it must not leave."""
         numbers = [offset, *size, *stride]
-        if not isinstance(storage, np.ndarray) or len(size) != len(stride) or any(not isinstance(n, int) or n < 0 for n in numbers):
+        if (
+            not isinstance(storage, np.ndarray)
+            or len(size) != len(stride)
+            or any(not isinstance(n, int) or n < 0 for n in numbers)
+        ):
             raise ArchiveError(f"{self.container.name}: {self.member} has a tensor of an unknown form")
         last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if 0 not in size else -1
         if last >= storage.size:  # pyright: ignore
@@ -137,4 +147,6 @@ def load_pickle(container: Container, member: str, storage_folder: str) -> Any:
         raise
     except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError,
             MemoryError, OverflowError, UnicodeDecodeError, RecursionError) as error:  # fmt: skip
-        raise ArchiveError(f"{container.name}: {member} is damaged: {type(error).__name__}: {error}") from None
+        raise ArchiveError(
+            f"{container.name}: {member} is damaged: {type(error).__name__}: {error}"
+        ) from None

@@ -55,9 +55,17 @@ class Archive:
         self.container = Container(source)
         self.version = self._version()
         if "constants.pkl" not in self.container:
-            kind = "a state dict saved by torch.save, or a torch.export archive" if "data.pkl" in self.container else "another kind of file"
-            raise ArchiveError(f"{self.container.name}: not a TorchScript archive: constants.pkl is missing (this may be {kind})")
-        constants = "constants/" if any(n.startswith("constants/") for n in self.container.names()) else "data/"
+            kind = (
+                "a state dict saved by torch.save, or a torch.export archive"
+                if "data.pkl" in self.container
+                else "another kind of file"
+            )
+            raise ArchiveError(
+                f"{self.container.name}: not a TorchScript archive: constants.pkl is missing (this may be {kind})"
+            )
+        constants = (
+            "constants/" if any(n.startswith("constants/") for n in self.container.names()) else "data/"
+        )
         self.constants: tuple[Any, ...] = tuple(load_pickle(self.container, "constants.pkl", constants))
         root = load_pickle(self.container, "data.pkl", "data/")
         if not isinstance(root, ArchiveObject):
@@ -70,7 +78,9 @@ class Archive:
             if member in self.container:
                 text = self.container.text(member).strip()
                 if not text.isdigit() or not OLDEST <= int(text) <= NEWEST:
-                    raise ArchiveError(f"{self.container.name}: format version must be {OLDEST} to {NEWEST}; got {text[:20]!r}")
+                    raise ArchiveError(
+                        f"{self.container.name}: format version must be {OLDEST} to {NEWEST}; got {text[:20]!r}"
+                    )
                 return int(text)
         raise ArchiveError(f"{self.container.name}: not a TorchScript archive: it has no version")
 

@@ -30,8 +30,16 @@ _INT_BINARY: dict[str, type[Operation]] = {
     "add": arith.AddiOp, "sub": arith.SubiOp, "mul": arith.MuliOp, "and": arith.AndIOp, "or": arith.OrIOp,
     "xor": arith.XOrIOp, "shl": arith.ShLIOp,
 }  # fmt: skip
-_SIGNED_BINARY: dict[str, type[Operation]] = {"min": arith.MinSIOp, "max": arith.MaxSIOp, "shr": arith.ShRSIOp}
-_UNSIGNED_BINARY: dict[str, type[Operation]] = {"min": arith.MinUIOp, "max": arith.MaxUIOp, "shr": arith.ShRUIOp}
+_SIGNED_BINARY: dict[str, type[Operation]] = {
+    "min": arith.MinSIOp,
+    "max": arith.MaxSIOp,
+    "shr": arith.ShRSIOp,
+}
+_UNSIGNED_BINARY: dict[str, type[Operation]] = {
+    "min": arith.MinUIOp,
+    "max": arith.MaxUIOp,
+    "shr": arith.ShRUIOp,
+}
 _BOOL_BINARY: dict[str, type[Operation]] = {
     "add": arith.OrIOp, "mul": arith.AndIOp, "and": arith.AndIOp, "or": arith.OrIOp, "xor": arith.XOrIOp,
     "min": arith.AndIOp, "max": arith.OrIOp,
@@ -61,7 +69,9 @@ class ArithEmitter:
         self.block = block
         self._constants: dict[tuple[str, DType], SSAValue] = {}
 
-    def emit(self, cls: type[Operation], operands: list[SSAValue], result: Attribute, **parts: Any) -> SSAValue:
+    def emit(
+        self, cls: type[Operation], operands: list[SSAValue], result: Attribute, **parts: Any
+    ) -> SSAValue:
         """Append one operation."""
         op = cls.create(operands=operands, result_types=[result], **parts)
         self.block.add_op(op)
@@ -94,7 +104,9 @@ class ArithEmitter:
         if name in ("floor", "ceil", "trunc", "roundeven"):
             return x
         if name == "not":
-            return self.emit(arith.XOrIOp, [x, self.const(True if dtype is dtypes.BOOL else -1, dtype)], x.type)
+            return self.emit(
+                arith.XOrIOp, [x, self.const(True if dtype is dtypes.BOOL else -1, dtype)], x.type
+            )
         if name == "neg" and dtype is not dtypes.BOOL:
             return self.emit(arith.SubiOp, [self.const(0, dtype), x], x.type)
         if name == "abs":

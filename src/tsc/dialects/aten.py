@@ -29,7 +29,9 @@ class AtenOp(DefaultFormatOp):
         schema = self.schema
         if not schema.is_variadic and len(self._operands) != len(schema.arguments):
             expected = len(schema.arguments)
-            raise VerifyException(f"{schema.full_name}: requires {expected} operands; got {len(self._operands)}")
+            raise VerifyException(
+                f"{schema.full_name}: requires {expected} operands; got {len(self._operands)}"
+            )
 
 
 @cache

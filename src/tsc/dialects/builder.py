@@ -40,10 +40,16 @@ class TorchBuilder:
         return op
 
     def create(
-        self, cls: type[Operation], operands: Sequence[SSAValue] = (), results: Sequence[Attribute] = (), **rest: Any
+        self,
+        cls: type[Operation],
+        operands: Sequence[SSAValue] = (),
+        results: Sequence[Attribute] = (),
+        **rest: Any,
     ) -> Operation:
         """Create and insert an operation of class `cls`."""
-        return self.insert(cls.create(operands=operands, result_types=results, location=self.location, **rest))
+        return self.insert(
+            cls.create(operands=operands, result_types=results, location=self.location, **rest)
+        )
 
     def constant(self, value: Any) -> SSAValue:
         """A constant: None, bool, int, float, complex, str, or a list or tuple of those."""
@@ -78,7 +84,9 @@ class TorchBuilder:
         result = tt.TupleType(tuple(v.type for v in values))
         return self.create(ops.PrimTupleConstructOp, values, [result]).results[0]
 
-    def aten(self, full_name: str, operands: Sequence[SSAValue], results: Sequence[Attribute] | None = None) -> Operation:
+    def aten(
+        self, full_name: str, operands: Sequence[SSAValue], results: Sequence[Attribute] | None = None
+    ) -> Operation:
         """The operator ``aten::add.Tensor`` on one operand per schema argument.
 
         Raises:

@@ -40,7 +40,12 @@ class ConstantPool:
     def add(self, hint: str, array: np.ndarray[Any, Any]) -> str:
         """Store `array` under `hint`, or under ``hint_1`` ... when another array has that name; return the key."""
         address = array.__array_interface__["data"][0]
-        identity = (address, array.shape, array.strides, array.dtype.str if array.dtype.kind != "V" else array.dtype.name)
+        identity = (
+            address,
+            array.shape,
+            array.strides,
+            array.dtype.str if array.dtype.kind != "V" else array.dtype.name,
+        )
         if identity in self._keys:
             return self._keys[identity]
         key, n = hint, 0
@@ -102,7 +107,9 @@ def _packed(array: np.ndarray[Any, Any]) -> Any:
     return BytesAttr(np.ascontiguousarray(array).tobytes())
 
 
-def literal_array(pool: ConstantPool, op: ValueTensorLiteralOp | NonValueTensorLiteralOp) -> np.ndarray[Any, Any]:
+def literal_array(
+    pool: ConstantPool, op: ValueTensorLiteralOp | NonValueTensorLiteralOp
+) -> np.ndarray[Any, Any]:
     """The elements of a literal operation."""
     key = op.resource_key
     if key is not None:

@@ -16,7 +16,17 @@ from tsc.dialects.torch_types import ALL_TYPES
 from tsc.dialects.tsc import Tsc
 
 Torch = Dialect("torch", list(STRUCTURAL_OPS), list(ALL_TYPES))
-UPSTREAM = (arith.Arith, func.Func, gpu.GPU, linalg.Linalg, math.Math, memref.MemRef, scf.Scf, tensor.Tensor, vector.Vector)
+UPSTREAM = (
+    arith.Arith,
+    func.Func,
+    gpu.GPU,
+    linalg.Linalg,
+    math.Math,
+    memref.MemRef,
+    scf.Scf,
+    tensor.Tensor,
+    vector.Vector,
+)
 
 
 class TorchContext(Context):

@@ -21,10 +21,23 @@ RANDOM = frozenset(
 """Base names of the operators that draw random numbers (dropout only while training, which its operands tell)."""
 
 _WRITERS = frozenset(
-    ("torch.prim.RaiseException", "torch.prim.SetAttr", "torch.prim.CallMethod", "torch.prim.CreateObject", "torch.operator")
+    (
+        "torch.prim.RaiseException",
+        "torch.prim.SetAttr",
+        "torch.prim.CallMethod",
+        "torch.prim.CreateObject",
+        "torch.operator",
+    )
 )
 _EFFECTFUL_PRIMS = frozenset(
-    ("torch.prim.Print", "torch.prim.Enter", "torch.prim.Exit", "torch.aten.warn", "torch.prim.fork", "torch.aten.wait")
+    (
+        "torch.prim.Print",
+        "torch.prim.Enter",
+        "torch.prim.Exit",
+        "torch.aten.warn",
+        "torch.prim.fork",
+        "torch.aten.wait",
+    )
 )
 _MUTABLE = (tt.ListType, tt.DictType, tt.ModuleType, tt.ClassType)
 _NEW_OBJECTS = ("torch.prim.ListConstruct", "torch.prim.DictConstruct", "torch.tensor.literal")

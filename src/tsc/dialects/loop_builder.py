@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import cast
 
 from xdsl.dialects import arith, memref, scf, vector
@@ -20,11 +21,19 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 INDEX = IndexType()
+EXACT = arith.FastMathFlagsAttr("none")
+"""Float arithmetic as written: neither contracted nor reordered."""
 
 
 def element_of(type_: Attribute) -> Attribute:
     """The element type of a tensor, memref or vector type; a scalar type is its own."""
     return cast(Attribute, getattr(type_, "element_type", type_))
+
+
+@cache
+def vector_type(element: Attribute, lanes: int) -> VectorType[Attribute]:
+    """The type of a vector (made once: checking a new type costs more than the op that uses it)."""
+    return VectorType(element, [lanes])
 
 
 def is_vector(value: SSAValue) -> bool:
@@ -193,7 +202,7 @@ class LoopBuilder:
         """A vector of `lanes` copies; `value` itself where `lanes` is one."""
         if lanes == 1:
             return value
-        return self.add(_created(vector.BroadcastOp, (value,), VectorType(value.type, [lanes])))
+        return self.add(_created(vector.BroadcastOp, (value,), vector_type(value.type, lanes)))
 
     def broadcast_to(self, value: SSAValue, lanes: int) -> SSAValue:
         """`value` as a vector of `lanes`; a vector stays as it is."""
@@ -201,7 +210,7 @@ class LoopBuilder:
 
     def steps(self, lanes: int) -> SSAValue:
         """The index vector ``0, 1, ..., lanes - 1``."""
-        type_ = VectorType(INDEX, [lanes])
+        type_ = vector_type(INDEX, lanes)
         return self.constant(DenseIntOrFPElementsAttr.from_list(type_, list(range(lanes))), type_)
 
     def load(self, buffer: SSAValue, at: Index, lanes: int = 1) -> SSAValue:
@@ -209,7 +218,7 @@ class LoopBuilder:
         element = element_of(buffer.type)
         if lanes == 1:
             return self.add(_created(memref.LoadOp, (buffer, at.ssa), element))
-        return self.add(_created(vector.LoadOp, (buffer, at.ssa), VectorType(element, [lanes])))
+        return self.add(_created(vector.LoadOp, (buffer, at.ssa), vector_type(element, lanes)))
 
     def store(self, value: SSAValue, buffer: SSAValue, at: Index) -> None:
         """Write a scalar, or the lanes of a vector one after the other."""
@@ -222,7 +231,7 @@ class LoopBuilder:
 
     def shuffle(self, a: SSAValue, b: SSAValue, mask: Sequence[int]) -> SSAValue:
         """The lanes of ``a ++ b`` that `mask` names."""
-        type_ = VectorType(element_of(a.type), [len(mask)])
+        type_ = vector_type(element_of(a.type), len(mask))
         properties = {"mask": DenseArrayBase.from_list(i64, mask)}
         return self.add(
             vector.ShuffleOp.create(operands=(a, b), result_types=(type_,), properties=properties)
@@ -237,7 +246,7 @@ class LoopBuilder:
         if not is_vector(value):
             return value
         attribute = vector.CombiningKindAttr(vector.CombiningKindFlag(kind))
-        properties = {"kind": attribute, "fastmath": arith.FastMathFlagsAttr("none")}
+        properties = {"kind": attribute, "fastmath": EXACT}
         op = vector.ReductionOp.create(
             operands=(value,), result_types=(element_of(value.type),), properties=properties
         )
@@ -336,6 +345,6 @@ class LoopBuilder:
 def _created(op: type[Operation], operands: Sequence[SSAValue], result: Attribute | None = None) -> Operation:
     properties: dict[str, Attribute] = {}
     if issubclass(op, arith.FloatingPointLikeBinaryOperation):
-        properties["fastmath"] = arith.FastMathFlagsAttr("none")
+        properties["fastmath"] = EXACT
     results = () if result is None else (result,)
     return op.create(operands=operands, result_types=results, properties=properties)

@@ -148,7 +148,13 @@ def _argument(text: str, kwarg_only: bool) -> Argument:
     bare = _ALIAS.sub("", type_text) if alias else type_text
     size = re.search(r"\[(\d+)\]", bare)
     return Argument(
-        name, _type(bare), default, kwarg_only, written, alias[1] if alias else "", int(size[1]) if size else None
+        name,
+        _type(bare),
+        default,
+        kwarg_only,
+        written,
+        alias[1] if alias else "",
+        int(size[1]) if size else None,
     )
 
 
@@ -180,7 +186,14 @@ def _type(text: str) -> TorchType:
     return _SCALARS.get(head) or tt.VariableType(head)
 
 
-_NAMED_DEFAULTS = {"contiguous_format": 0, "preserve_format": 1, "Mean": 1, "strided": 0, "long": 4, "inf": float("inf")}
+_NAMED_DEFAULTS = {
+    "contiguous_format": 0,
+    "preserve_format": 1,
+    "Mean": 1,
+    "strided": 0,
+    "long": 4,
+    "inf": float("inf"),
+}
 
 
 def _default(text: str) -> Any:

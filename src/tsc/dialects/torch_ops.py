@@ -732,7 +732,9 @@ class PrimCallMethodOp(TorchOp):
         types = [self_type, *signature.inputs.data]  # pyright: ignore
         operands = parser.resolve_operands([receiver, *unresolved], types, parser.pos)  # pyright: ignore
         return cls.create(
-            operands=operands, result_types=signature.outputs.data, attributes={"name": StringAttr(name)}  # pyright: ignore
+            operands=operands,
+            result_types=signature.outputs.data,
+            attributes={"name": StringAttr(name)},  # pyright: ignore
         )
 
 
@@ -900,7 +902,9 @@ STRUCTURAL_OPS: tuple[type[TorchOp], ...] = (
 )  # fmt: skip
 
 CONSTANT_MAKERS: dict[type, Callable[[Any], ConstantOp]] = {
-    bool: lambda v: ConstantBoolOp.create(result_types=[tt.BOOL], attributes={"value": IntegerAttr(-int(v), i1)}),
+    bool: lambda v: ConstantBoolOp.create(
+        result_types=[tt.BOOL], attributes={"value": IntegerAttr(-int(v), i1)}
+    ),
     int: lambda v: ConstantIntOp.create(result_types=[tt.INT], attributes={"value": IntegerAttr(v, i64)}),
     float: lambda v: ConstantFloatOp.create(result_types=[tt.FLOAT], attributes={"value": FloatAttr(v, f64)}),
     str: lambda v: ConstantStrOp.create(result_types=[tt.STRING], attributes={"value": StringAttr(v)}),

@@ -255,7 +255,9 @@ class TensorType(TorchType):
             return (None, None)
         sizes: tuple[int, ...] | None = None
         if parser.parse_optional_punctuation("*") is None:
-            sizes = tuple(parser.parse_comma_separated_list(parser.Delimiter.SQUARE, lambda: _parse_size(parser)))
+            sizes = tuple(
+                parser.parse_comma_separated_list(parser.Delimiter.SQUARE, lambda: _parse_size(parser))
+            )
         parser.parse_punctuation(",")
         dtype = _parse_dtype(parser)
         parser.parse_punctuation(">")
@@ -416,7 +418,14 @@ ALL_TYPES: tuple[type[TorchType], ...] = (
 _BY_KEYWORD = {cls.keyword: cls for cls in ALL_TYPES}
 
 INT, FLOAT, BOOL, COMPLEX = IntType(), FloatType(), BoolType(), ComplexType()
-NUMBER, STRING, NONE, DEVICE, GENERATOR, ANY = NumberType(), StringType(), NoneType(), DeviceType(), GeneratorType(), AnyType()
+NUMBER, STRING, NONE, DEVICE, GENERATOR, ANY = (
+    NumberType(),
+    StringType(),
+    NoneType(),
+    DeviceType(),
+    GeneratorType(),
+    AnyType(),
+)
 TENSOR = TensorType()
 
 

@@ -89,7 +89,10 @@ class GroupOp(TorchOp):
         operands = parser.resolve_operands(unresolved, signature.inputs.data, parser.pos)  # pyright: ignore
         attributes: dict[str, Attribute] = {"kind": StringAttr(kind)}
         return cls.create(
-            operands=operands, result_types=signature.outputs.data, attributes=attributes, regions=[region]  # pyright: ignore
+            operands=operands,
+            result_types=signature.outputs.data,
+            attributes=attributes,
+            regions=[region],  # pyright: ignore
         )
 
 

@@ -22,7 +22,11 @@ SCALARS: dict[str, TorchType] = {
 
 def optional(element: TorchType) -> TorchType:
     """``Optional[element]``, flattened."""
-    return element if element is tt.NONE or element is tt.ANY or isinstance(element, tt.OptionalType) else tt.OptionalType(element)
+    return (
+        element
+        if element is tt.NONE or element is tt.ANY or isinstance(element, tt.OptionalType)
+        else tt.OptionalType(element)
+    )
 
 
 def union(members: Sequence[TorchType]) -> TorchType:
@@ -57,7 +61,9 @@ def parse_annotation(node: ast.expr, named: Callable[[str], TorchType | None]) -
         return _generic(node, named)
     if isinstance(node, (ast.Name, ast.Attribute)):
         name = ast.unparse(node)
-        found = SCALARS.get(name) or SCALARS.get(name.rpartition(".")[2] if name.startswith(("torch.", "typing.")) else "")
+        found = SCALARS.get(name) or SCALARS.get(
+            name.rpartition(".")[2] if name.startswith(("torch.", "typing.")) else ""
+        )
         found = found or named(name)
         if found is not None:
             return found
@@ -108,17 +114,32 @@ def from_python(annotation: Any, class_type: Callable[[type], TorchType | None])
 
 
 def _from_class(annotation: type, class_type: Callable[[type], TorchType | None]) -> TorchType:
-    simple: dict[type, TorchType] = {int: tt.INT, float: tt.FLOAT, bool: tt.BOOL, complex: tt.COMPLEX, str: tt.STRING}
+    simple: dict[type, TorchType] = {
+        int: tt.INT,
+        float: tt.FLOAT,
+        bool: tt.BOOL,
+        complex: tt.COMPLEX,
+        str: tt.STRING,
+    }
     if annotation in simple:
         return simple[annotation]
     bare = {list: "List", dict: "Dict", tuple: "Tuple"}
     if annotation in bare:
         name = bare[annotation]
-        raise NotSupportedError(f"Attempted to use {name} without a contained type. Please add a contained type, e.g. {name}[int]")
-    found = SCALARS.get({"device": "Device", "dtype": "int", "memory_format": "int", "layout": "int"}.get(annotation.__name__, ""))
+        raise NotSupportedError(
+            f"Attempted to use {name} without a contained type. Please add a contained type, e.g. {name}[int]"
+        )
+    found = SCALARS.get(
+        {"device": "Device", "dtype": "int", "memory_format": "int", "layout": "int"}.get(
+            annotation.__name__, ""
+        )
+    )
     if found is not None and annotation.__module__.split(".")[0] in ("torch", "tsc"):
         return found
-    if annotation.__name__ in ("Tensor", "Parameter") and annotation.__module__.split(".")[0] in ("torch", "tsc"):
+    if annotation.__name__ in ("Tensor", "Parameter") and annotation.__module__.split(".")[0] in (
+        "torch",
+        "tsc",
+    ):
         return tt.TENSOR
     compiled = class_type(annotation)
     if compiled is None:
@@ -148,7 +169,14 @@ def _from_generic(annotation: Any, origin: Any, class_type: Callable[[type], Tor
 
 def infer_type(value: Any, class_type: Callable[[type], TorchType | None]) -> TorchType | None:
     """The type of a live value; None when it has none in TorchScript (an empty list, mixed elements, a foreign object)."""
-    simple = {bool: tt.BOOL, int: tt.INT, float: tt.FLOAT, complex: tt.COMPLEX, str: tt.STRING, type(None): tt.NONE}
+    simple = {
+        bool: tt.BOOL,
+        int: tt.INT,
+        float: tt.FLOAT,
+        complex: tt.COMPLEX,
+        str: tt.STRING,
+        type(None): tt.NONE,
+    }
     if type(value) in simple:
         return simple[type(value)]
     if isinstance(value, enum.Enum):

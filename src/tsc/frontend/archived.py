@@ -14,14 +14,28 @@ from tsc.frontend.annotations import parse_annotation
 from tsc.frontend.compile import Compiler
 from tsc.frontend.objects import named_tuple_type
 from tsc.frontend.sources import Source
-from tsc.frontend.sugared import Builtin, ClassRef, Constant, Namespace, ScriptFunctionRef, Special, Sugared, Value
+from tsc.frontend.sugared import (
+    Builtin,
+    ClassRef,
+    Constant,
+    Namespace,
+    ScriptFunctionRef,
+    Special,
+    Sugared,
+    Value,
+)
 from tsc.frontend.unit import REQUIRED, Class, Function, Unit
 
 FORMS = frozenset(
     "annotate unchecked_cast uninitialized isinstance getattr hasattr range len int float bool complex str print list tuple dict "
     "enumerate zip min max abs round ord chr divmod sorted any all id hash".split()
 )
-CONSTANTS = {"inf": float("inf"), "nan": float("nan"), "infj": complex(0, float("inf")), "nanj": complex(0, float("nan"))}
+CONSTANTS = {
+    "inf": float("inf"),
+    "nan": float("nan"),
+    "infj": complex(0, float("inf")),
+    "nanj": complex(0, float("nan")),
+}
 
 
 class ConstantTensor(Sugared):
@@ -61,7 +75,13 @@ class ArchiveProgram:
             return None
         definition, file = found
         base = ast.unparse(definition.bases[0]) if definition.bases else "object"
-        kinds = {"Module": "module", "NamedTuple": "namedtuple", "Enum": "enum", "ModuleInterface": "interface", "Interface": "interface"}
+        kinds = {
+            "Module": "module",
+            "NamedTuple": "namedtuple",
+            "Enum": "enum",
+            "ModuleInterface": "interface",
+            "Interface": "interface",
+        }
         made = Class(name, kinds.get(base, "class"))
         self.unit.classes[name] = made
         _ClassReader(self, made, file).read(definition)
@@ -183,7 +203,11 @@ class ArchiveResolver:
     def _constant(self, name: str) -> Sugared | None:
         position = int(name[1:]) if name[1:].isdigit() else -1
         constants = self.program.archive.constants
-        return ConstantTensor(f"constant{position}", constants[position]) if 0 <= position < len(constants) else None
+        return (
+            ConstantTensor(f"constant{position}", constants[position])
+            if 0 <= position < len(constants)
+            else None
+        )
 
     def _path(self, qualified: str) -> Sugared:
         def member(name: str) -> Sugared | None:

@@ -31,7 +31,9 @@ class Match:
     bindings: dict[str, TorchType]
 
 
-def match_schema(reader: ExpressionReader, schema: Schema, arguments: Arguments, *, convert: bool, node: ast.AST) -> Match:
+def match_schema(
+    reader: ExpressionReader, schema: Schema, arguments: Arguments, *, convert: bool, node: ast.AST
+) -> Match:
     """Fit `arguments` to `schema`; nothing is emitted.
 
     Raises:
@@ -60,7 +62,9 @@ def match_schema(reader: ExpressionReader, schema: Schema, arguments: Arguments,
         operands.append(_fit(reader, given, formal, bindings, convert, node))
     if positional and not schema.is_variadic:
         expected = sum(not a.kwarg_only for a in schema.arguments)
-        raise MismatchError(f"Expected at most {expected} arguments but found {len(arguments.positional)} positional arguments")
+        raise MismatchError(
+            f"Expected at most {expected} arguments but found {len(arguments.positional)} positional arguments"
+        )
     if keywords:
         raise MismatchError(f"Unknown keyword argument '{next(iter(keywords))}'")
     return Match(schema, operands + positional, bindings)
@@ -71,12 +75,16 @@ def _takes_rest(schema: Schema, i: int, formal: Argument, positional: Sequence[A
     if not isinstance(formal.type, tt.ListType) or formal.type.data not in (tt.INT, tt.TENSOR):
         return False
     last_positional = all(a.kwarg_only for a in schema.arguments[i + 1 :]) or schema.arguments[i + 1 :] == ()
-    if not last_positional and any(a.default is REQUIRED for a in schema.arguments[i + 1 :] if not a.kwarg_only):
+    if not last_positional and any(
+        a.default is REQUIRED for a in schema.arguments[i + 1 :] if not a.kwarg_only
+    ):
         return False
     if formal.broadcast_size is not None and len(positional) == 1:
         return False
     first = _type_of(positional[0])
-    return first is not None and (first is formal.type.data or (formal.type.data is tt.INT and first is tt.INT))
+    return first is not None and (
+        first is formal.type.data or (formal.type.data is tt.INT and first is tt.INT)
+    )
 
 
 def _type_of(given: Any) -> TorchType | None:
@@ -93,13 +101,22 @@ CONSTANT_TYPES: dict[type, TorchType] = {
 
 
 def _fit(
-    reader: ExpressionReader, given: Sugared, formal: Argument, bindings: dict[str, TorchType], convert: bool, node: ast.AST
+    reader: ExpressionReader,
+    given: Sugared,
+    formal: Argument,
+    bindings: dict[str, TorchType],
+    convert: bool,
+    node: ast.AST,
 ) -> Any:
     if isinstance(given, Constant) and given.python is None and isinstance(formal.type, tt.OptionalType):
         return given
     value = reader.plain(given, node)
     actual = value.type
-    if formal.broadcast_size is not None and actual in (tt.INT, tt.FLOAT) and isinstance(_without_optional(formal.type), tt.ListType):
+    if (
+        formal.broadcast_size is not None
+        and actual in (tt.INT, tt.FLOAT)
+        and isinstance(_without_optional(formal.type), tt.ListType)
+    ):
         element = _without_optional(formal.type).data
         if actual is element:
             return Broadcast(value, formal.broadcast_size)
@@ -125,7 +142,9 @@ def fits(actual: TorchType, formal: TorchType, bindings: dict[str, TorchType]) -
     if isinstance(formal, tt.VariableType):
         return bindings.setdefault(formal.data, actual) is actual or _rebind(formal.data, actual, bindings)
     if isinstance(formal, tt.OptionalType):
-        return actual is tt.NONE or fits(actual.data if isinstance(actual, tt.OptionalType) else actual, formal.data, bindings)
+        return actual is tt.NONE or fits(
+            actual.data if isinstance(actual, tt.OptionalType) else actual, formal.data, bindings
+        )
     if isinstance(formal, tt.TensorType):
         return isinstance(actual, tt.TensorType)
     if formal is tt.NUMBER:
@@ -146,12 +165,18 @@ def _fits_parts(actual: TorchType, formal: TorchType, bindings: dict[str, TorchT
     if isinstance(formal, tt.ListType) and isinstance(actual, tt.ListType):
         if isinstance(formal.data, tt.VariableType):
             return fits(actual.data, formal.data, bindings)
-        return actual.data is formal.data or formal.data is tt.ANY or _same_list_element(actual.data, formal.data, bindings)
+        return (
+            actual.data is formal.data
+            or formal.data is tt.ANY
+            or _same_list_element(actual.data, formal.data, bindings)
+        )
     if isinstance(formal, tt.DictType) and isinstance(actual, tt.DictType):
         return fits(actual.key, formal.key, bindings) and fits(actual.value, formal.value, bindings)
     if isinstance(formal, tt.TupleType) and isinstance(actual, (tt.TupleType, tt.NamedTupleType)):
         elements = actual.data if isinstance(actual, tt.TupleType) else actual.elements
-        return len(elements) == len(formal.data) and all(fits(a, f, bindings) for a, f in zip(elements, formal.data, strict=True))
+        return len(elements) == len(formal.data) and all(
+            fits(a, f, bindings) for a, f in zip(elements, formal.data, strict=True)
+        )
     if isinstance(formal, tt.FutureType) and isinstance(actual, tt.FutureType):
         return fits(actual.data, formal.data, bindings)
     if isinstance(formal, tt.EnumType) and isinstance(actual, tt.EnumType):
@@ -196,11 +221,21 @@ def _conversion(value: Value, formal: TorchType, bindings: dict[str, TorchType],
     if isinstance(wanted, tt.ListType) and isinstance(actual, (tt.TupleType, tt.NamedTupleType)):
         elements = actual.data if isinstance(actual, tt.TupleType) else actual.elements
         if elements and all(fits(e, wanted.data, bindings) for e in elements):
-            return AsList(value, bindings.get(wanted.data.data, wanted.data) if isinstance(wanted.data, tt.VariableType) else wanted.data)
+            return AsList(
+                value,
+                bindings.get(wanted.data.data, wanted.data)
+                if isinstance(wanted.data, tt.VariableType)
+                else wanted.data,
+            )
     if not convert:
         return None
     if isinstance(actual, tt.TensorType):
-        operators = {tt.FLOAT: "aten::FloatImplicit", tt.INT: "aten::IntImplicit", tt.NUMBER: "aten::ScalarImplicit", tt.COMPLEX: "aten::ComplexImplicit"}
+        operators = {
+            tt.FLOAT: "aten::FloatImplicit",
+            tt.INT: "aten::IntImplicit",
+            tt.NUMBER: "aten::ScalarImplicit",
+            tt.COMPLEX: "aten::ComplexImplicit",
+        }
         return Implicit(value, operators[wanted]) if wanted in operators else None
     if actual is tt.NUMBER and wanted in (tt.FLOAT, tt.INT):
         return Implicit(value, "aten::Float.Scalar" if wanted is tt.FLOAT else "aten::Int.Scalar")

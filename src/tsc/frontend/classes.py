@@ -24,7 +24,9 @@ def class_name(program: Program, cls: type) -> str:
     """A unique qualified name for a live class."""
     module = cls.__module__
     path = cls.__qualname__.replace(".<locals>", "")
-    return program.unit.unique_name(f"__torch__.{path}" if module == "__main__" else f"__torch__.{module}.{path}")
+    return program.unit.unique_name(
+        f"__torch__.{path}" if module == "__main__" else f"__torch__.{module}.{path}"
+    )
 
 
 def script_class(program: Program, cls: type) -> TorchType | None:
@@ -63,7 +65,9 @@ def _named_tuple(program: Program, cls: Any) -> Class:
 
 def _plain(program: Program, cls: type) -> Class:
     if len(cls.__mro__) > 2 and not all(c.__module__ == "builtins" for c in cls.__mro__[1:]):
-        raise NotSupportedError(f"TorchScript classes does not support inheritance yet. Please directly inherit from 'object': {cls}")
+        raise NotSupportedError(
+            f"TorchScript classes does not support inheritance yet. Please directly inherit from 'object': {cls}"
+        )
     made = Class(class_name(program, cls), "class")
     made.members["$python"] = cls
     _register(program, cls, made)
@@ -76,7 +80,9 @@ def _plain(program: Program, cls: type) -> Class:
         elif isinstance(member, staticmethod):
             made.methods[name] = program.function(member.__func__, None, f"{made.name}.{name}")
         elif isinstance(member, property) and member.fget is not None:
-            made.methods[f"__{name}_getter"] = program.function(member.fget, own, f"{made.name}.__{name}_getter")
+            made.methods[f"__{name}_getter"] = program.function(
+                member.fget, own, f"{made.name}.__{name}_getter"
+            )
             setter = None
             if member.fset is not None:
                 setter = f"__{name}_setter"

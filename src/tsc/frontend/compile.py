@@ -35,9 +35,15 @@ class Compiler:
         if function.op is not None:
             return
         if function.is_compiling:
-            if function.result is not None and function.resolver is not None and self._is_recursive_call_allowed(function):
+            if (
+                function.result is not None
+                and function.resolver is not None
+                and self._is_recursive_call_allowed(function)
+            ):
                 return
-            raise CompileError(f"function '{function.short_name}' is called recursively. Recursive calls are not supported")
+            raise CompileError(
+                f"function '{function.short_name}' is called recursively. Recursive calls are not supported"
+            )
         function.is_compiling = True
         self.call_stack.append(function)
         try:
@@ -117,10 +123,14 @@ def read_signature(function: Function) -> None:
     defaults = _defaults(function, [a.arg for a in arguments])
     for argument, kind in zip(arguments, types, strict=True):
         default = defaults.get(argument.arg, REQUIRED)
-        function.parameters.append(Parameter(argument.arg, kind, default, broadcast_size=_broadcast_size(argument)))
+        function.parameters.append(
+            Parameter(argument.arg, kind, default, broadcast_size=_broadcast_size(argument))
+        )
     for argument in definition.args.kwonlyargs:
         kind = tt.TENSOR if argument.annotation is None else resolver.annotation(argument.annotation)
-        function.parameters.append(Parameter(argument.arg, kind, defaults.get(argument.arg, REQUIRED), kwarg_only=True))
+        function.parameters.append(
+            Parameter(argument.arg, kind, defaults.get(argument.arg, REQUIRED), kwarg_only=True)
+        )
     if definition.args.vararg is not None or definition.args.kwarg is not None:
         from tsc.errors import NotSupportedError
 
@@ -134,7 +144,9 @@ def read_signature(function: Function) -> None:
         function.result = resolver.annotation(definition.returns)
 
 
-def _parameter_type(function: Function, argument: ast.arg, comment: ast.FunctionType | None, i: int) -> TorchType:
+def _parameter_type(
+    function: Function, argument: ast.arg, comment: ast.FunctionType | None, i: int
+) -> TorchType:
     if comment is not None:
         listed = comment.argtypes
         if i < len(listed) and not (isinstance(listed[i], ast.Constant) and listed[i].value is Ellipsis):  # pyright: ignore
@@ -151,7 +163,11 @@ def _parameter_type(function: Function, argument: ast.arg, comment: ast.Function
 
 
 def _broadcast_size(argument: ast.arg) -> int | None:
-    match = re.search(r"BroadcastingList(\d)\[", ast.unparse(argument.annotation)) if argument.annotation else None
+    match = (
+        re.search(r"BroadcastingList(\d)\[", ast.unparse(argument.annotation))
+        if argument.annotation
+        else None
+    )
     return int(match[1]) if match else None
 
 

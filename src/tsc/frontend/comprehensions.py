@@ -52,7 +52,11 @@ def read_list_comprehension(reader: ExpressionReader, node: ast.ListComp, hint: 
 
 
 def _unrolled(
-    reader: ExpressionReader, node: ast.ListComp, generator: ast.comprehension, elements: list[Sugared], hint: TorchType | None
+    reader: ExpressionReader,
+    node: ast.ListComp,
+    generator: ast.comprehension,
+    elements: list[Sugared],
+    hint: TorchType | None,
 ) -> Sugared:
     saved = dict(reader.environment)
     values: list[Any] = []
@@ -60,7 +64,9 @@ def _unrolled(
         _assign(reader, generator.target, element, node)
         values.append(reader.value(node.elt))
     reader.environment = saved
-    kind = reader.common_type([v.type for v in values], node) or (hint.data if isinstance(hint, tt.ListType) else tt.TENSOR)
+    kind = reader.common_type([v.type for v in values], node) or (
+        hint.data if isinstance(hint, tt.ListType) else tt.TENSOR
+    )
     return Value(reader.builder.list(kind, [reader.coerce(v, kind, node) for v in values]))
 
 
@@ -68,7 +74,9 @@ def read_dict_comprehension(reader: ExpressionReader, node: ast.DictComp, hint: 
     """``{k: v for x in xs}``."""
     generator = _single_generator(reader, node)
     trips, element = trip_count_and_element(reader, reader.read(generator.iter), node)
-    made = reader.builder.create(ops.PrimDictConstructOp, [], [tt.DictType((tt.STRING, tt.TENSOR))]).results[0]
+    made = reader.builder.create(ops.PrimDictConstructOp, [], [tt.DictType((tt.STRING, tt.TENSOR))]).results[
+        0
+    ]
 
     def body(i: Any) -> None:
         _assign(reader, generator.target, element(i), node)

@@ -21,7 +21,9 @@ class IgnoredContext(Sugared):
     """A context manager that does nothing here."""
 
 
-def enter_context(reader: StatementReader, item: ast.withitem, node: ast.AST) -> tuple[Sugared, Callable[[], None]]:
+def enter_context(
+    reader: StatementReader, item: ast.withitem, node: ast.AST
+) -> tuple[Sugared, Callable[[], None]]:
     """Enter one item of a ``with``: what ``as`` binds, and how to leave."""
     callee = item.context_expr.func if isinstance(item.context_expr, ast.Call) else item.context_expr
     read = reader.read(callee)
@@ -30,7 +32,10 @@ def enter_context(reader: StatementReader, item: ast.withitem, node: ast.AST) ->
     manager = reader.plain(reader.read(item.context_expr), node)
     entered = reader.magic("__enter__", [manager], node)
     if entered is None:
-        raise reader.error(f"With item expression must be an object with __enter__ and __exit__; got {manager.describe()}", node)
+        raise reader.error(
+            f"With item expression must be an object with __enter__ and __exit__; got {manager.describe()}",
+            node,
+        )
 
     def leave() -> None:
         nothing = [Constant(None)] * 3
@@ -47,5 +52,3 @@ def define_local_function(reader: StatementReader, node: ast.FunctionDef) -> Non
     function = Function(name, node, reader.source, reader.function.resolver)
     reader.unit.functions[name] = function
     reader.environment[node.name] = ScriptFunctionRef(function)
-
-

@@ -60,7 +60,12 @@ def always_leaves(statements: list[ast.stmt]) -> bool:
     for statement in statements:
         if isinstance(statement, (ast.Return, ast.Raise, ast.Break, ast.Continue)):
             return True
-        if isinstance(statement, ast.If) and statement.orelse and always_leaves(statement.body) and always_leaves(statement.orelse):
+        if (
+            isinstance(statement, ast.If)
+            and statement.orelse
+            and always_leaves(statement.body)
+            and always_leaves(statement.orelse)
+        ):
             return True
         if isinstance(statement, ast.With) and always_leaves(statement.body):
             return True
@@ -84,7 +89,11 @@ class _Rewriter:
             if isinstance(statement, ast.If):
                 if always_leaves(statement.body) and (flags or rest) and not _only_raises(statement.body):
                     return [*result, self.branch(statement, statement.body, statement.orelse + rest)]
-                if statement.orelse and always_leaves(statement.orelse) and not _only_raises(statement.orelse):
+                if (
+                    statement.orelse
+                    and always_leaves(statement.orelse)
+                    and not _only_raises(statement.orelse)
+                ):
                     return [*result, self.branch(statement, statement.body + rest, statement.orelse)]
             result += self.statement(statement)
             if flags and rest:

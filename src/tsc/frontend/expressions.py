@@ -154,12 +154,17 @@ class ExpressionReader:
         converted = calls._conversion(Value(value), wanted, {}, True)  # pyright: ignore[reportPrivateUsage]
         if converted is None:
             raise self.error(
-                f"Expected a value of type '{wanted.torchscript()}' for {what} but instead found type '{actual.torchscript()}'.", node
+                f"Expected a value of type '{wanted.torchscript()}' for {what} but instead found type '{actual.torchscript()}'.",
+                node,
             )
         return calls.realize(self, converted, wanted, node)
 
     def _is_empty_list(self, value: SSAValue, wanted: TorchType) -> bool:
-        return isinstance(wanted, tt.ListType) and isinstance(value.owner, ops.PrimListConstructOp) and not value.owner.operands
+        return (
+            isinstance(wanted, tt.ListType)
+            and isinstance(value.owner, ops.PrimListConstructOp)
+            and not value.owner.operands
+        )
 
     # --- expressions ------------------------------------------------------------------------------------------------
 
@@ -167,7 +172,9 @@ class ExpressionReader:
         """The value of an expression; `hint` is the type it is wanted as (for empty lists and dicts)."""
         method = getattr(self, f"read_{type(node).__name__.lower()}", None)
         if method is None:
-            raise self.error(f"{type(node).__name__} is not supported in TorchScript", node, NotSupportedError)
+            raise self.error(
+                f"{type(node).__name__} is not supported in TorchScript", node, NotSupportedError
+            )
         self.at(node)
         if isinstance(node, (ast.List, ast.Dict, ast.ListComp, ast.DictComp, ast.IfExp, ast.Tuple)):
             return method(node, hint)
@@ -191,7 +198,11 @@ class ExpressionReader:
         return self.read(node.value).attribute(self, node.attr, node)
 
     def read_tuple(self, node: ast.Tuple, hint: TorchType | None = None) -> Sugared:
-        hints = hint.data if isinstance(hint, tt.TupleType) and len(hint.data) == len(node.elts) else [None] * len(node.elts)
+        hints = (
+            hint.data
+            if isinstance(hint, tt.TupleType) and len(hint.data) == len(node.elts)
+            else [None] * len(node.elts)
+        )
         elements: list[Sugared] = []
         for element, wanted in zip(node.elts, hints, strict=True):
             if isinstance(element, ast.Starred):
@@ -201,7 +212,11 @@ class ExpressionReader:
                 elements += unrolled
             else:
                 read = self.read(element, wanted)
-                elements.append(Value(self.coerce(read.value(self, element), wanted, element)) if wanted is not None else read)
+                elements.append(
+                    Value(self.coerce(read.value(self, element), wanted, element))
+                    if wanted is not None
+                    else read
+                )
         return TupleOf(elements)
 
     def read_list(self, node: ast.List, hint: TorchType | None = None) -> Sugared:
@@ -210,7 +225,9 @@ class ExpressionReader:
         element = wanted if wanted is not None else self.common_type([v.type for v in values], node)  # pyright: ignore
         if element is None:
             element = tt.TENSOR
-        return Value(self.builder.list(element, [self.coerce(v, element, node, "list element") for v in values]))
+        return Value(
+            self.builder.list(element, [self.coerce(v, element, node, "list element") for v in values])
+        )
 
     def common_type(self, found: list[TorchType], node: ast.AST) -> TorchType | None:
         """The type all of `found` can be seen as; None for none at all."""
@@ -221,7 +238,8 @@ class ExpressionReader:
             unified = unify(merged, other)
             if unified is None:
                 raise self.error(
-                    f"Lists must contain only a single type: expected {merged.torchscript()}, found {other.torchscript()}", node
+                    f"Lists must contain only a single type: expected {merged.torchscript()}, found {other.torchscript()}",
+                    node,
                 )
             merged = unified
         return merged
@@ -233,15 +251,24 @@ class ExpressionReader:
         values = [self.value(v, wanted and wanted.value) for v in node.values]
         key = wanted.key if wanted else self.common_type([k.type for k in keys], node) or tt.STRING  # pyright: ignore
         held = wanted.value if wanted else self.common_type([v.type for v in values], node) or tt.TENSOR  # pyright: ignore
-        operands = [self.coerce(k, key, node, "dict key") for k in keys] + [self.coerce(v, held, node, "dict value") for v in values]
-        return Value(self.builder.create(ops.PrimDictConstructOp, operands, [tt.DictType((key, held))]).results[0])
+        operands = [self.coerce(k, key, node, "dict key") for k in keys] + [
+            self.coerce(v, held, node, "dict value") for v in values
+        ]
+        return Value(
+            self.builder.create(ops.PrimDictConstructOp, operands, [tt.DictType((key, held))]).results[0]
+        )
 
     def read_unaryop(self, node: ast.UnaryOp) -> Sugared:
         if isinstance(node.op, ast.Not):
             return self._from_condition(self.condition(node), node)
         operand = self.read(node.operand)
         known, python = operand.static()
-        if known and isinstance(node.op, ast.USub) and type(python) in (int, float, complex) and isinstance(operand, Constant):
+        if (
+            known
+            and isinstance(node.op, ast.USub)
+            and type(python) in (int, float, complex)
+            and isinstance(operand, Constant)
+        ):
             return Constant(-python)
         if isinstance(node.op, ast.UAdd):
             return operand
@@ -302,14 +329,20 @@ class ExpressionReader:
         condition = self._single_comparison(node.left, node.ops[0], node.comparators[0], node)
         return condition if isinstance(condition, Sugared) else self._from_condition(condition, node)
 
-    def _single_comparison(self, left: ast.expr, operator: ast.cmpop, right: ast.expr, node: ast.AST) -> Sugared | Condition:
+    def _single_comparison(
+        self, left: ast.expr, operator: ast.cmpop, right: ast.expr, node: ast.AST
+    ) -> Sugared | Condition:
         if isinstance(operator, (ast.Is, ast.IsNot)):
             return self._identity(left, isinstance(operator, ast.Is), right, node)
         a, b = self.read(left), self.read(right)
         self.at(node)
         if isinstance(operator, (ast.In, ast.NotIn)):
             found = self._contains(b, a, node)
-            return found if isinstance(operator, ast.In) else self.call_builtin(("aten::__not__",), Arguments([found]), node)
+            return (
+                found
+                if isinstance(operator, ast.In)
+                else self.call_builtin(("aten::__not__",), Arguments([found]), node)
+            )
         return self.binary(COMPARE[type(operator)], a, b, node)
 
     def _contains(self, container: Sugared, item: Sugared, node: ast.AST) -> Sugared:
@@ -321,10 +354,16 @@ class ExpressionReader:
         called = self.magic("__contains__", [container, item], node) if isinstance(container, Value) else None
         return called or self.call_builtin(("aten::__contains__",), Arguments([container, item]), node)
 
-    def _identity(self, left: ast.expr, positive: bool, right: ast.expr, node: ast.AST) -> Sugared | Condition:
+    def _identity(
+        self, left: ast.expr, positive: bool, right: ast.expr, node: ast.AST
+    ) -> Sugared | Condition:
         """``a is b``: decided now when a type alone decides whether `a` is None."""
         a, b = self.read(left), self.read(right)
-        if isinstance(a, Constant) and a.python is None and not (isinstance(b, Constant) and b.python is None):
+        if (
+            isinstance(a, Constant)
+            and a.python is None
+            and not (isinstance(b, Constant) and b.python is None)
+        ):
             a, b, left, right = b, a, right, left
         none_checked = isinstance(b, Constant) and b.python is None
         value = self.plain(a, node)
@@ -397,7 +436,9 @@ class ExpressionReader:
         try:
             result = self.call_builtin(("aten::Bool",), Arguments([value]), node)
         except CompileError:
-            raise self.error(f"Could not cast value of type {value.type.torchscript()} to bool", node) from None
+            raise self.error(
+                f"Could not cast value of type {value.type.torchscript()} to bool", node
+            ) from None
         return Condition(None, result.value(self, node))
 
     def _junction(self, parts: list[ast.expr], is_and: bool, node: ast.AST) -> Condition:
@@ -451,13 +492,19 @@ class ExpressionReader:
         merged = unify(values[0].type, values[1].type)  # pyright: ignore
         if merged is None:
             raise self.error(
-                f"Expected both branches to have the same type: found {values[0].type} and {values[1].type}", node
+                f"Expected both branches to have the same type: found {values[0].type} and {values[1].type}",
+                node,
             )
         self.at(node)
         return Value(self.merge_blocks(condition.ssa, blocks, [[v] for v in values], [merged], node)[0])  # pyright: ignore
 
     def merge_blocks(
-        self, condition: SSAValue, blocks: list[Block], values: list[list[SSAValue]], types: list[TorchType], node: ast.AST
+        self,
+        condition: SSAValue,
+        blocks: list[Block],
+        values: list[list[SSAValue]],
+        types: list[TorchType],
+        node: ast.AST,
     ) -> list[SSAValue]:
         """A ``prim.If`` over finished blocks whose `values` become results of `types`."""
         outer = self.builder.block
@@ -479,7 +526,11 @@ class ExpressionReader:
         for piece in node.values:
             if isinstance(piece, ast.FormattedValue):
                 if piece.conversion != -1 or piece.format_spec is not None:
-                    raise self.error("conversions and format specifications in f-strings are not supported", piece, NotSupportedError)
+                    raise self.error(
+                        "conversions and format specifications in f-strings are not supported",
+                        piece,
+                        NotSupportedError,
+                    )
                 text += "{}"
                 parts.append(self.read(piece.value))
             else:
@@ -545,13 +596,17 @@ class ExpressionReader:
         if not candidates:
             raise self.error(f"Unknown builtin op: {names[0]}", node)
         raise self.error(
-            "Arguments for call are not valid.\nThe following variants are available:\n\n" + "\n\n".join(failures), node
+            "Arguments for call are not valid.\nThe following variants are available:\n\n"
+            + "\n\n".join(failures),
+            node,
         )
 
     def emit_match(self, match: calls.Match, node: ast.AST) -> Sugared:
         """The operation of a matched schema."""
         schema = match.schema
-        formals = [a.type for a in schema.arguments] + [tt.ANY] * (len(match.operands) - len(schema.arguments))
+        formals = [a.type for a in schema.arguments] + [tt.ANY] * (
+            len(match.operands) - len(schema.arguments)
+        )
         operands = [calls.realize(self, o, t, node) for o, t in zip(match.operands, formals, strict=True)]
         results = [calls.substitute(r.type, match.bindings) for r in schema.results]
         op = self.builder.create(class_of(schema), operands, results)
@@ -572,7 +627,9 @@ class ExpressionReader:
         )  # fmt: skip
         return Value(self.builder.insert(call).results[0])
 
-    def call_method(self, function: Function, receiver: SSAValue, arguments: Arguments, node: ast.AST) -> Sugared:
+    def call_method(
+        self, function: Function, receiver: SSAValue, arguments: Arguments, node: ast.AST
+    ) -> Sugared:
         """A method called on `receiver`."""
         self.compile_function(function)
         operands = self.bind(function, arguments, node)
@@ -603,29 +660,43 @@ class ExpressionReader:
             elif parameter.default is not REQUIRED:
                 given = Constant(parameter.default, parameter.type)
             else:
-                raise self.error(f"{function.short_name}() is missing value for argument '{parameter.name}'", node)
+                raise self.error(
+                    f"{function.short_name}() is missing value for argument '{parameter.name}'", node
+                )
             value = self._argument_value(given, parameter.type, node)
             value = self._broadcast(value, parameter)
             operands.append(self.coerce(value, parameter.type, node, f"argument '{parameter.name}'"))
         if positional:
             n = len(function.parameters)
             raise self.error(
-                f"{function.short_name}() expected at most {n} argument(s) but received {n + len(positional)} argument(s)", node
+                f"{function.short_name}() expected at most {n} argument(s) but received {n + len(positional)} argument(s)",
+                node,
             )
         if keywords:
-            raise self.error(f"Unknown keyword argument '{next(iter(keywords))}' for {function.short_name}()", node)
+            raise self.error(
+                f"Unknown keyword argument '{next(iter(keywords))}' for {function.short_name}()", node
+            )
         return operands
 
     def _broadcast(self, value: SSAValue, parameter: Parameter) -> SSAValue:
         wanted = without_none(parameter.type)
-        if parameter.broadcast_size is None or not isinstance(wanted, tt.ListType) or value.type is not wanted.data:
+        if (
+            parameter.broadcast_size is None
+            or not isinstance(wanted, tt.ListType)
+            or value.type is not wanted.data
+        ):
             return value
         return self.builder.list(wanted.data, [value] * parameter.broadcast_size)
 
     def _argument_value(self, given: Sugared, wanted: TorchType, node: ast.AST) -> SSAValue:
         if isinstance(given, Constant) and not isinstance(given.python, (list, tuple, str)):
             given = Constant(given.python)
-        if isinstance(given, Constant) and given.type is not None and isinstance(given.python, str) and wanted is not tt.DEVICE:
+        if (
+            isinstance(given, Constant)
+            and given.type is not None
+            and isinstance(given.python, str)
+            and wanted is not tt.DEVICE
+        ):
             given = Constant(given.python)
         return given.value(self, node)
 
@@ -643,7 +714,11 @@ def _element_hint(hint: TorchType | None) -> TorchType | None:
 
 def may_be_none(kind: TorchType) -> bool:
     """Whether a value of this type can be None."""
-    return isinstance(kind, tt.OptionalType) or kind in (tt.NONE, tt.ANY) or (isinstance(kind, tt.UnionType) and tt.NONE in kind.data)
+    return (
+        isinstance(kind, tt.OptionalType)
+        or kind in (tt.NONE, tt.ANY)
+        or (isinstance(kind, tt.UnionType) and tt.NONE in kind.data)
+    )
 
 
 def without_none(kind: TorchType) -> TorchType:

@@ -25,8 +25,14 @@ def read_index(reader: ExpressionReader, node: ast.Subscript) -> Sugared:
         return Value(index_tensor(reader, value.ssa, node.slice, node))
     if isinstance(node.slice, ast.Slice):
         return _slice(reader, value, node.slice, node)
-    called = reader.magic("__getitem__", [value, reader.read(node.slice)], node) if isinstance(value.type, tt.ClassType) else None
-    return called or reader.call_builtin(("aten::__getitem__",), Arguments([value, reader.read(node.slice)]), node)
+    called = (
+        reader.magic("__getitem__", [value, reader.read(node.slice)], node)
+        if isinstance(value.type, tt.ClassType)
+        else None
+    )
+    return called or reader.call_builtin(
+        ("aten::__getitem__",), Arguments([value, reader.read(node.slice)]), node
+    )
 
 
 def _slice(reader: ExpressionReader, value: Value, key: ast.Slice, node: ast.AST) -> Sugared:
@@ -54,14 +60,21 @@ def _dims_from_the_end(rest: list[ast.expr]) -> int:
 
 
 def _apply(
-    reader: ExpressionReader, tensor: SSAValue, dim: int, part: ast.expr, gathered: dict[int, SSAValue], node: ast.AST
+    reader: ExpressionReader,
+    tensor: SSAValue,
+    dim: int,
+    part: ast.expr,
+    gathered: dict[int, SSAValue],
+    node: ast.AST,
 ) -> tuple[SSAValue, int]:
     """One index applied at `dim`; the tensor after it and the dim of the next index."""
     builder = reader.builder
     if isinstance(part, ast.Slice):
         if part.lower is None and part.upper is None and part.step is None:
             return tensor, dim + 1
-        bounds: list[Sugared] = [Constant(None) if b is None else reader.read(b) for b in (part.lower, part.upper)]
+        bounds: list[Sugared] = [
+            Constant(None) if b is None else reader.read(b) for b in (part.lower, part.upper)
+        ]
         bounds.append(Constant(1) if part.step is None else reader.read(part.step))
         arguments = Arguments([Value(tensor), Constant(dim), *bounds])
         return reader.call_builtin(("aten::slice",), arguments, node).value(reader, node), dim + 1
@@ -86,12 +99,16 @@ def _apply(
     )
 
 
-def _gather(reader: ExpressionReader, tensor: SSAValue, gathered: dict[int, SSAValue], node: ast.AST) -> SSAValue:
+def _gather(
+    reader: ExpressionReader, tensor: SSAValue, gathered: dict[int, SSAValue], node: ast.AST
+) -> SSAValue:
     indices = _index_list(reader, tensor, gathered, node)
     return reader.builder.aten("aten::index.Tensor", [tensor, indices]).results[0]
 
 
-def _index_list(reader: ExpressionReader, tensor: SSAValue, gathered: dict[int, SSAValue], node: ast.AST) -> SSAValue:
+def _index_list(
+    reader: ExpressionReader, tensor: SSAValue, gathered: dict[int, SSAValue], node: ast.AST
+) -> SSAValue:
     if any(d < 0 for d in gathered):
         raise reader.error("tensor indices after '...' are not supported yet", node)
     none = reader.builder.constant(None)
@@ -116,7 +133,9 @@ def assign_index(reader: ExpressionReader, target: ast.Subscript, value: Sugared
         reader.call_builtin(("aten::_set_item",), Arguments([owner, reader.read(target.slice), value]), node)
 
 
-def _assign_tensor(reader: ExpressionReader, tensor: SSAValue, key: ast.expr, value: Sugared, node: ast.AST) -> None:
+def _assign_tensor(
+    reader: ExpressionReader, tensor: SSAValue, key: ast.expr, value: Sugared, node: ast.AST
+) -> None:
     parts = list(key.elts) if isinstance(key, ast.Tuple) else [key]
     dim = 0
     gathered: dict[int, SSAValue] = {}
@@ -128,7 +147,9 @@ def _assign_tensor(reader: ExpressionReader, tensor: SSAValue, key: ast.expr, va
     stored = reader.plain(value, node)
     builder = reader.builder
     if gathered:
-        source = stored.ssa if isinstance(stored.type, tt.TensorType) else _as_tensor(reader, stored, tensor, node)
+        source = (
+            stored.ssa if isinstance(stored.type, tt.TensorType) else _as_tensor(reader, stored, tensor, node)
+        )
         indices = _index_list(reader, tensor, gathered, node)
         builder.aten("aten::index_put_", [tensor, indices, source, builder.constant(False)])
     elif isinstance(stored.type, tt.TensorType):
@@ -141,5 +162,3 @@ def _as_tensor(reader: ExpressionReader, stored: Value, like: SSAValue, node: as
     dtype = reader.builder.aten("prim::dtype", [like]).results[0]
     made = reader.call_builtin(("aten::tensor",), Arguments([stored], {"dtype": Value(dtype)}), node)
     return made.value(reader, node)
-
-

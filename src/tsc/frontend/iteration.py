@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Element = Callable[[SSAValue], Sugared]
 
 
-def trip_count_and_element(reader: ExpressionReader, iterated: Sugared, node: ast.AST) -> tuple[SSAValue, Element]:
+def trip_count_and_element(
+    reader: ExpressionReader, iterated: Sugared, node: ast.AST
+) -> tuple[SSAValue, Element]:
     """The number of rounds, and the function from the loop counter to the element."""
     if isinstance(iterated, Iteration):
         return _ITERATIONS[iterated.kind](reader, iterated, node)
@@ -29,7 +31,9 @@ def trip_count_and_element(reader: ExpressionReader, iterated: Sugared, node: as
         raise reader.error(f"'{value.type.torchscript()}' object is not iterable", node)
     length = reader.call_builtin(("aten::len",), Arguments([value]), node).value(reader, node)
     if isinstance(value.type, tt.TensorType):
-        return length, lambda i: Value(reader.builder.aten("aten::select.int", [value.ssa, reader.builder.constant(0), i]).results[0])
+        return length, lambda i: Value(
+            reader.builder.aten("aten::select.int", [value.ssa, reader.builder.constant(0), i]).results[0]
+        )
     return length, lambda i: reader.call_builtin(("aten::__getitem__",), Arguments([value, Value(i)]), node)
 
 
@@ -60,7 +64,9 @@ def _zip(reader: ExpressionReader, iterated: Iteration, node: ast.AST) -> tuple[
     for part in iterated.parts:
         unrolled = part.unroll(reader, node)
         if unrolled is not None:
-            raise reader.error("zip of a tuple or module list with something of unknown length is not supported", node)
+            raise reader.error(
+                "zip of a tuple or module list with something of unknown length is not supported", node
+            )
         trips, element = trip_count_and_element(reader, part, node)
         lengths.append(trips)
         parts.append(element)
@@ -70,4 +76,3 @@ def _zip(reader: ExpressionReader, iterated: Iteration, node: ast.AST) -> tuple[
 
 
 _ITERATIONS = {"range": _range, "enumerate": _enumerate, "zip": _zip}
-

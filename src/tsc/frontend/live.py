@@ -19,7 +19,16 @@ from tsc.errors import NotSupportedError
 from tsc.frontend.annotations import from_python, infer_type
 from tsc.frontend.compile import Compiler
 from tsc.frontend.sources import function_source
-from tsc.frontend.sugared import Builtin, ClassRef, Constant, Namespace, ScriptFunctionRef, Special, Sugared, TypeRef
+from tsc.frontend.sugared import (
+    Builtin,
+    ClassRef,
+    Constant,
+    Namespace,
+    ScriptFunctionRef,
+    Special,
+    Sugared,
+    TypeRef,
+)
 from tsc.frontend.unit import Class, Function, Unit
 from tsc.interop import torch as torch_interop
 
@@ -50,7 +59,9 @@ class PythonValue(Sugared):
         raise reader.error(f"{self.describe()} cannot be called in TorchScript", node, NotSupportedError)
 
     def attribute(self, reader: Any, name: str, node: ast.AST) -> Sugared:
-        raise reader.error(f"{self.describe()} has no attribute '{name}' that TorchScript knows", node, NotSupportedError)
+        raise reader.error(
+            f"{self.describe()} has no attribute '{name}' that TorchScript knows", node, NotSupportedError
+        )
 
 
 class Program:
@@ -70,7 +81,9 @@ class Program:
         if found is None:
             definition, source = function_source(python)
             qualified = name or self.unit.unique_name(_qualified(python))
-            found = Function(qualified, definition, source, LiveResolver(self, python), self_type, python=python)
+            found = Function(
+                qualified, definition, source, LiveResolver(self, python), self_type, python=python
+            )
             self.functions[key] = found
             self.unit.functions[qualified] = found
         return found
@@ -153,7 +166,9 @@ class LiveResolver:
         names = {**vars(typing), **self.names}
         node = ast.fix_missing_locations(_BroadcastingLists().visit(node))
         try:
-            evaluated = eval(compile(ast.Expression(node), "<annotation>", "eval"), names)  # the user's own live code
+            evaluated = eval(
+                compile(ast.Expression(node), "<annotation>", "eval"), names
+            )  # the user's own live code
         except (NameError, AttributeError, TypeError) as error:
             raise NotSupportedError(f"Unknown type name '{ast.unparse(node)}': {error}") from None
         if isinstance(evaluated, str):
@@ -167,13 +182,19 @@ class _BroadcastingLists(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802 - the name is Python's
         self.generic_visit(node)
         if isinstance(node.value, ast.Name) and node.value.id.startswith("BroadcastingList"):
-            return ast.copy_location(ast.Subscript(ast.Name("List", ast.Load()), node.slice, ast.Load()), node)
+            return ast.copy_location(
+                ast.Subscript(ast.Name("List", ast.Load()), node.slice, ast.Load()), node
+            )
         return node
 
 
 def _qualified(python: Any) -> str:
     module = getattr(python, "__module__", None) or "__main__"
-    path = getattr(python, "__qualname__", python.__name__).replace(".<locals>", "").replace("<lambda>", "lambda")
+    path = (
+        getattr(python, "__qualname__", python.__name__)
+        .replace(".<locals>", "")
+        .replace("<lambda>", "lambda")
+    )
     return f"__torch__.{path}" if module == "__main__" else f"__torch__.{module}.{path}"
 
 

@@ -46,7 +46,9 @@ def member_of_value(reader: ExpressionReader, value: Value, name: str, node: ast
     if isinstance(kind, tt.EnumType) and name in ("name", "value"):
         return _enum_property(reader, value, name)
     if isinstance(kind, tt.TensorType) or not isinstance(kind, (tt.OptionalType, tt.TupleType)):
-        if kind in (tt.STRING, tt.NUMBER) or isinstance(kind, (tt.ListType, tt.DictType, tt.FutureType, tt.TensorType)):
+        if kind in (tt.STRING, tt.NUMBER) or isinstance(
+            kind, (tt.ListType, tt.DictType, tt.FutureType, tt.TensorType)
+        ):
             return _method(reader, value, name, node)
         if kind in (tt.INT, tt.FLOAT, tt.COMPLEX):
             return _method(reader, value, name, node)
@@ -72,10 +74,14 @@ class BoundSpecial(Sugared):
     def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
         from tsc.frontend.special_forms import call_form
 
-        return call_form(reader, self.name, Arguments([self.receiver, *arguments.positional], arguments.keywords), node)
+        return call_form(
+            reader, self.name, Arguments([self.receiver, *arguments.positional], arguments.keywords), node
+        )
 
 
-def _field(reader: ExpressionReader, value: Value, kind: tt.NamedTupleType, name: str, node: ast.AST) -> Sugared:
+def _field(
+    reader: ExpressionReader, value: Value, kind: tt.NamedTupleType, name: str, node: ast.AST
+) -> Sugared:
     if name not in kind.fields:
         raise reader.error(f"'{kind.data[0]}' object has no attribute or method '{name}'", node)
     return tuple_element(reader, value, kind.fields.index(name))
@@ -88,7 +94,9 @@ def tuple_element(reader: ExpressionReader, value: Value, position: int) -> Valu
     if isinstance(value.ssa.owner, ops.PrimTupleConstructOp):
         return Value(value.ssa.owner.operands[position])
     index = reader.builder.constant(position)
-    return Value(reader.builder.create(ops.PrimTupleIndexOp, [value.ssa, index], [elements[position]]).results[0])
+    return Value(
+        reader.builder.create(ops.PrimTupleIndexOp, [value.ssa, index], [elements[position]]).results[0]
+    )
 
 
 def _enum_property(reader: ExpressionReader, value: Value, name: str) -> Sugared:
@@ -149,7 +157,9 @@ def has_member(reader: ExpressionReader, owner: Sugared, name: str) -> bool:
     """Whether ``owner.name`` exists: `hasattr`, decided when the program is compiled."""
     if isinstance(owner, Value) and isinstance(owner.type, (tt.ModuleType, tt.ClassType)):
         cls = reader.unit.class_named(owner.type.data)
-        return name in cls.constants or name in cls.attributes or name in cls.methods or name in cls.properties
+        return (
+            name in cls.constants or name in cls.attributes or name in cls.methods or name in cls.properties
+        )
     if isinstance(owner, Value) and isinstance(owner.type, tt.NamedTupleType):
         return name in owner.type.fields
     if isinstance(owner, ClassRef):
@@ -172,7 +182,9 @@ def call_value(reader: ExpressionReader, value: Value, arguments: Arguments, nod
     raise reader.error(f"'{kind.torchscript()}' object is not callable", node)
 
 
-def _call_module(reader: ExpressionReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:
+def _call_module(
+    reader: ExpressionReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST
+) -> Sugared:
     from tsc.frontend.objects import call_with_hooks
 
     return call_with_hooks(reader, cls, value, arguments, node)
@@ -230,16 +242,21 @@ def _index_tuple(reader: ExpressionReader, value: Value, key: ast.expr, node: as
     kind = value.type
     count = len(kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data)
     if isinstance(key, ast.Slice):
-        return TupleOf([tuple_element(reader, value, i) for i in range(count)[_slice_bounds(reader, key, node)]])
+        return TupleOf(
+            [tuple_element(reader, value, i) for i in range(count)[_slice_bounds(reader, key, node)]]
+        )
     known, position = reader.static_value(key)
     if not known:
         elements = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data
         if any(e is not elements[0] for e in elements):
             raise reader.error(
-                "Cannot index into a tuple with a non-integer literal because we cannot resolve the output type", node
+                "Cannot index into a tuple with a non-integer literal because we cannot resolve the output type",
+                node,
             )
         index = reader.value(key)
-        return Value(reader.builder.create(ops.PrimTupleIndexOp, [value.ssa, index], [elements[0]]).results[0])
+        return Value(
+            reader.builder.create(ops.PrimTupleIndexOp, [value.ssa, index], [elements[0]]).results[0]
+        )
     if not isinstance(position, int) or not -count <= position < count:
         raise reader.error("Tuple index out of range", node)
     return tuple_element(reader, value, position % count)
@@ -250,13 +267,20 @@ def _index_container(reader: ExpressionReader, value: Value, key: ast.expr, node
     keys = cls.members.get("container")
     if keys is None:
         getitem = cls.method("__getitem__")
-        return None if getitem is None else reader.call_method(getitem, value.ssa, Arguments([reader.read(key)]), node)
+        return (
+            None
+            if getitem is None
+            else reader.call_method(getitem, value.ssa, Arguments([reader.read(key)]), node)
+        )
     if isinstance(key, ast.Slice):
-        return TupleOf([member_of_object(reader, value, k, node) for k in keys[_slice_bounds(reader, key, node)]])
+        return TupleOf(
+            [member_of_object(reader, value, k, node) for k in keys[_slice_bounds(reader, key, node)]]
+        )
     known, python = reader.static_value(key)
     if not known:
         raise reader.error(
-            "Unable to extract string literal index. ModuleDict and ModuleList indexing is only supported with literals", node
+            "Unable to extract string literal index. ModuleDict and ModuleList indexing is only supported with literals",
+            node,
         )
     if isinstance(python, int):
         if not -len(keys) <= python < len(keys):

@@ -21,7 +21,13 @@ SKIPPED = frozenset(
     "_state_dict_pre_hooks _load_state_dict_pre_hooks _load_state_dict_post_hooks _is_full_backward_hook __jit_unused_properties__ "
     "_version dump_patches call_super_init".split()
 )
-CONTAINERS = {"ModuleList": "list", "Sequential": "sequential", "ModuleDict": "dict", "ParameterList": "list", "ParameterDict": "dict"}
+CONTAINERS = {
+    "ModuleList": "list",
+    "Sequential": "sequential",
+    "ModuleDict": "dict",
+    "ParameterList": "list",
+    "ParameterDict": "dict",
+}
 
 
 def script_object(program: Program, module: Any) -> ScriptObject:
@@ -51,7 +57,9 @@ class _Scripter:
         self.made[id(module)] = held
         return held
 
-    def _members(self, module: Any) -> tuple[dict[str, Any], dict[str, TorchType], dict[str, Any], dict[str, Any]]:
+    def _members(
+        self, module: Any
+    ) -> tuple[dict[str, Any], dict[str, TorchType], dict[str, Any], dict[str, Any]]:
         """Attribute values and types, constants, and functions among the attributes of a module."""
         values: dict[str, Any] = {}
         kinds: dict[str, TorchType] = {}
@@ -63,7 +71,9 @@ class _Scripter:
                 declared = self._declared(annotations.get(name))
                 kinds[name] = declared or (tt.NONE if tensor is None else tt.TENSOR)
                 values[name] = None if tensor is None else _array(tensor)
-        names = set(getattr(module, "__constants__", ())) | {n for n, a in annotations.items() if _is_final(a)}
+        names = set(getattr(module, "__constants__", ())) | {
+            n for n, a in annotations.items() if _is_final(a)
+        }
         for name, value in vars(module).items():
             if name in SKIPPED:
                 continue
@@ -91,7 +101,13 @@ class _Scripter:
             return None
 
     def _attribute(
-        self, name: str, value: Any, annotation: Any, values: dict[str, Any], kinds: dict[str, TorchType], rest: dict[str, Any]
+        self,
+        name: str,
+        value: Any,
+        annotation: Any,
+        values: dict[str, Any],
+        kinds: dict[str, TorchType],
+        rest: dict[str, Any],
     ) -> None:
         kind = self._declared(annotation) or self.program.infer(value)
         if kind is None:
@@ -101,15 +117,24 @@ class _Scripter:
         kinds[name] = kind
         values[name] = known[1] if known is not None else Inputs().convert(value, kind, name)
 
-    def _class(self, module: Any, kinds: dict[str, TorchType], constants: dict[str, Any], functions: dict[str, Any]) -> Class:
+    def _class(
+        self, module: Any, kinds: dict[str, TorchType], constants: dict[str, Any], functions: dict[str, Any]
+    ) -> Class:
         """The class of the module's script type: shared by modules of the same class, types and constants."""
-        key = (type(module), tuple(kinds.items()), repr(constants), tuple((n, id(f)) for n, f in functions.items()))
+        key = (
+            type(module),
+            tuple(kinds.items()),
+            repr(constants),
+            tuple((n, id(f)) for n, f in functions.items()),
+        )
         known: dict[Any, Class] = self.program.unit.__dict__.setdefault("module_classes", {})
         if key in known:
             return known[key]
         live = type(module)
         path = live.__qualname__.replace(".<locals>", "")
-        name = self.program.unit.unique_name(f"__torch__.{path}" if live.__module__ == "__main__" else f"__torch__.{live.__module__}.{path}")
+        name = self.program.unit.unique_name(
+            f"__torch__.{path}" if live.__module__ == "__main__" else f"__torch__.{live.__module__}.{path}"
+        )
         cls = Class(name, "module", dict(kinds), dict(constants))
         known[key] = cls
         self.program.unit.classes[name] = cls
@@ -120,13 +145,22 @@ class _Scripter:
         own = tt.ModuleType(cls.name)
         for name in dir(type(module)):
             member = inspect.getattr_static(type(module), name, None)
-            if isinstance(member, types.FunctionType) and not (name.startswith("__") and name not in ("__len__", "__contains__", "__getitem__")):
+            if isinstance(member, types.FunctionType) and not (
+                name.startswith("__") and name not in ("__len__", "__contains__", "__getitem__")
+            ):
                 cls.methods[name] = _LazyMethod.of(self.program, member, own, f"{cls.name}.{name}")
             elif isinstance(member, staticmethod):
                 cls.methods[name] = _LazyMethod.of(self.program, member.__func__, None, f"{cls.name}.{name}")
         for name, function in functions.items():
             cls.constants[name] = self.program.sugar(function)
-        kind = next((CONTAINERS[c.__name__] for c in type(module).__mro__ if c.__name__ in CONTAINERS and _is_library(c)), None)
+        kind = next(
+            (
+                CONTAINERS[c.__name__]
+                for c in type(module).__mro__
+                if c.__name__ in CONTAINERS and _is_library(c)
+            ),
+            None,
+        )
         if kind is not None:
             cls.members["container"] = list(module._modules)
             cls.members["container_kind"] = kind

@@ -19,7 +19,9 @@ from tsc.errors import NotSupportedError
 from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject, Unit
 
 
-def assemble(unit: Unit, pool: ConstantPool, entries: Iterable[Function], root: ScriptObject | None) -> ModuleOp:
+def assemble(
+    unit: Unit, pool: ConstantPool, entries: Iterable[Function], root: ScriptObject | None
+) -> ModuleOp:
     """The module of `entries` and everything they reach; `root` is the object their ``self`` is."""
     functions = reachable(unit, entries)
     graph = _ObjectGraph(unit, pool)
@@ -60,7 +62,10 @@ def reachable(unit: Unit, entries: Iterable[Function]) -> list[Function]:
 def _adopt_literals(unit: Unit, pool: ConstantPool, function: Any) -> None:
     """Tensor constants of the code, moved from the unit's pool into the module's."""
     for op in function.walk():
-        if isinstance(op, (ops.NonValueTensorLiteralOp, ops.ValueTensorLiteralOp)) and op.resource_key is not None:
+        if (
+            isinstance(op, (ops.NonValueTensorLiteralOp, ops.ValueTensorLiteralOp))
+            and op.resource_key is not None
+        ):
             mutable = isinstance(op, ops.NonValueTensorLiteralOp)
             adopted = literal(pool, op.resource_key, literal_array(unit.pool, op), mutable=mutable)
             op.attributes["value"] = adopted.attributes["value"]
@@ -108,7 +113,9 @@ class _ObjectGraph:
             return self.object(held, path)
         if isinstance(held, EnumValue):
             attributes = {"member": StringAttr(held.name)}
-            return self.builder.create(ops.PrimCreateObjectOp, [], [tt.EnumType(held.cls.name)], attributes=attributes).results[0]
+            return self.builder.create(
+                ops.PrimCreateObjectOp, [], [tt.EnumType(held.cls.name)], attributes=attributes
+            ).results[0]
         if isinstance(held, str) and inner is tt.DEVICE:
             return self.builder.device(held)
         if isinstance(held, (list, tuple, dict)):
@@ -133,7 +140,9 @@ class _ObjectGraph:
             values = [self.value(v, kind.value, f"{path}.{k}") for k, v in held.items()]  # pyright: ignore
             return self.builder.create(ops.PrimDictConstructOp, [*keys, *values], [kind]).results[0]
         if isinstance(kind, tt.ListType):
-            return self.builder.list(kind.data, [self.value(v, kind.data, f"{path}.{i}") for i, v in enumerate(held)])
+            return self.builder.list(
+                kind.data, [self.value(v, kind.data, f"{path}.{i}") for i, v in enumerate(held)]
+            )
         kinds = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data
         parts = [self.value(v, k, f"{path}.{i}") for i, (v, k) in enumerate(zip(held, kinds, strict=True))]
         return self.builder.create(ops.PrimTupleConstructOp, parts, [kind]).results[0]
@@ -145,7 +154,9 @@ class _ObjectGraph:
             body.add_op(ops.AttrOp.create(attributes={"name": StringAttr(name), "type": kind}))
         for name, method in cls.methods.items():
             if method.op is not None:
-                body.add_op(ops.MethodOp.create(attributes={"name": StringAttr(name), "function": SymbolRefAttr(method.name)}))
+                body.add_op(
+                    ops.MethodOp.create(
+                        attributes={"name": StringAttr(name), "function": SymbolRefAttr(method.name)}
+                    )
+                )
         return ops.ClassTypeOp.create(attributes={"sym_name": StringAttr(cls.name)}, regions=[Region(body)])
-
-

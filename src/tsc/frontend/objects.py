@@ -49,7 +49,11 @@ def _named_tuple(reader: ExpressionReader, cls: Class, arguments: Arguments, nod
         values.append(Value(reader.coerce(given.value(reader, node), kind, node, f"argument '{name}'")))
     if positional or keywords:
         raise reader.error(f"{cls.name}() was given too many arguments", node)
-    return Value(reader.builder.create(ops.PrimTupleConstructOp, [v.ssa for v in values], [named_tuple_type(cls)]).results[0])
+    return Value(
+        reader.builder.create(
+            ops.PrimTupleConstructOp, [v.ssa for v in values], [named_tuple_type(cls)]
+        ).results[0]
+    )
 
 
 def named_tuple_type(cls: Class) -> tt.NamedTupleType:
@@ -86,7 +90,9 @@ def set_attribute(reader: ExpressionReader, owner: Sugared, name: str, value: Su
     """``owner.name = value``."""
     target = reader.plain(owner, node)
     if not isinstance(target.type, (tt.ModuleType, tt.ClassType)):
-        raise reader.error(f"Tried to set an attribute '{name}' on a non-class: {target.type.torchscript()}", node)
+        raise reader.error(
+            f"Tried to set an attribute '{name}' on a non-class: {target.type.torchscript()}", node
+        )
     cls = reader.unit.class_named(target.type.data)
     if name in cls.properties and cls.properties[name][1] is not None:
         reader.call_method(cls.methods[cls.properties[name][1]], target.ssa, Arguments([value]), node)  # pyright: ignore
@@ -94,14 +100,19 @@ def set_attribute(reader: ExpressionReader, owner: Sugared, name: str, value: Su
     if name not in cls.attributes:
         in_initializer = reader.function.short_name == "__init__" and cls.kind == "class"
         if not in_initializer:
-            raise reader.error(f"Tried to set nonexistent attribute: {name}. Did you forget to initialize it in __init__()?", node)
+            raise reader.error(
+                f"Tried to set nonexistent attribute: {name}. Did you forget to initialize it in __init__()?",
+                node,
+            )
         cls.attributes[name] = reader.plain(value, node).type
     ssa = reader.coerce(value.value(reader, node), cls.attributes[name], node, f"attribute '{name}'")
     reader.at(node)
     reader.builder.create(ops.PrimSetAttrOp, [target.ssa, ssa], attributes={"name": StringAttr(name)})
 
 
-def call_with_hooks(reader: ExpressionReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:
+def call_with_hooks(
+    reader: ExpressionReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST
+) -> Sugared:
     """A module called: forward pre-hooks, ``forward``, forward hooks."""
     forward = cls.method("forward")
     if forward is None:

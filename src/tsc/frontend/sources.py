@@ -42,7 +42,12 @@ class Source:
             end = len(text)
         pad = " " * self.indent
         return SourceRange(
-            self.file, line + self.first_line - 1, column + self.indent, end + self.indent, pad + text, function
+            self.file,
+            line + self.first_line - 1,
+            column + self.indent,
+            end + self.indent,
+            pad + text,
+            function,
         )
 
     def location(self, node: ast.AST) -> LocationAttr:
@@ -77,5 +82,7 @@ def function_source(function: Any) -> tuple[ast.FunctionDef, Source]:
     source = Source(file, text, first, indent)
     definition = tree.body[0]
     if not isinstance(definition, ast.FunctionDef):
-        raise NotSupportedError(f"script: requires a function written with def; got {type(definition).__name__}")
+        raise NotSupportedError(
+            f"script: requires a function written with def; got {type(definition).__name__}"
+        )
     return definition, source

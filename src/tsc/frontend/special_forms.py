@@ -68,7 +68,11 @@ def condition_of_call(reader: ExpressionReader, node: ast.Call) -> Condition | N
 
     if not isinstance(node.func, (ast.Name, ast.Attribute)):
         return None
-    if isinstance(node.func, ast.Attribute) and node.func.attr not in ("isinstance", "is_scripting", "is_tracing"):
+    if isinstance(node.func, ast.Attribute) and node.func.attr not in (
+        "isinstance",
+        "is_scripting",
+        "is_tracing",
+    ):
         return None
     callee = reader.read(node.func)
     if not isinstance(callee, Special):
@@ -164,7 +168,11 @@ def _len(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugar
         return Constant(len(owner.elements))
     value = reader.plain(owner, node)
     if isinstance(value.type, (tt.TupleType, tt.ModuleType, tt.NamedTupleType)):
-        parts = value.unroll(reader, node) if not isinstance(value.type, tt.ModuleType) else _container(reader, value)
+        parts = (
+            value.unroll(reader, node)
+            if not isinstance(value.type, tt.ModuleType)
+            else _container(reader, value)
+        )
         if parts is not None:
             return Constant(len(parts))
     called = reader.magic("__len__", [value], node)
@@ -243,7 +251,11 @@ def _dict(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Suga
     keys = [reader.builder.constant(k) for k in arguments.keywords]
     values = [v.value(reader, node) for v in arguments.keywords.values()]
     kind = reader.common_type([v.type for v in values], node) or tt.TENSOR  # pyright: ignore
-    return Value(reader.builder.create(ops.PrimDictConstructOp, [*keys, *values], [tt.DictType((tt.STRING, kind))]).results[0])
+    return Value(
+        reader.builder.create(
+            ops.PrimDictConstructOp, [*keys, *values], [tt.DictType((tt.STRING, kind))]
+        ).results[0]
+    )
 
 
 def _extremum(name: str) -> Form:
@@ -294,7 +306,9 @@ FORMS: dict[str, Form] = {
 }  # fmt: skip
 
 
-def construct_container(reader: ExpressionReader, kind: TorchType, arguments: Arguments, node: ast.AST) -> Sugared:
+def construct_container(
+    reader: ExpressionReader, kind: TorchType, arguments: Arguments, node: ast.AST
+) -> Sugared:
     """A type called: ``torch.device("cpu")``, ``int(x)``."""
     if kind is tt.DEVICE:
         return reader.call_builtin(("aten::device",), arguments, node)
@@ -315,7 +329,11 @@ def exception_parts(reader: ExpressionReader, node: ast.Raise) -> tuple[SSAValue
         parts = [reader.read(a) for a in exception.args]
         if len(parts) == 1:
             message = reader.plain(parts[0], node)
-            text = message if message.type is tt.STRING else reader.plain(reader.call_builtin(("aten::str",), Arguments([message]), node), node)
+            text = (
+                message
+                if message.type is tt.STRING
+                else reader.plain(reader.call_builtin(("aten::str",), Arguments([message]), node), node)
+            )
         else:
             text = Value(reader.builder.constant(", ".join([""] * len(parts))))
         kind = reader.builder.constant(_qualified_exception(name))
@@ -328,5 +346,3 @@ def _qualified_exception(name: str) -> str:
     import builtins
 
     return f"builtins.{name}" if hasattr(builtins, name) else name
-
-

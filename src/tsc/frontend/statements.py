@@ -17,7 +17,14 @@ from tsc.frontend.exits import is_hidden
 from tsc.frontend.expressions import BINARY, ExpressionReader, unify
 from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
 
-IN_PLACE = {"add": "add_", "sub": "sub_", "mul": "mul_", "div": "div_", "remainder": "fmod_", "__lshift__": "__ilshift__"}
+IN_PLACE = {
+    "add": "add_",
+    "sub": "sub_",
+    "mul": "mul_",
+    "div": "div_",
+    "remainder": "fmod_",
+    "__lshift__": "__ilshift__",
+}
 """Augmented assignments that write to a tensor; the others make a new one, as in PyTorch."""
 MAX_TRIPS = 2**63 - 1
 
@@ -48,7 +55,9 @@ class StatementReader(ExpressionReader):
         """Read one statement."""
         method = getattr(self, f"do_{type(node).__name__.lower()}", None)
         if method is None:
-            raise self.error(f"{type(node).__name__} statements are not supported in TorchScript", node, NotSupportedError)
+            raise self.error(
+                f"{type(node).__name__} statements are not supported in TorchScript", node, NotSupportedError
+            )
         self.at(node)
         method(node)
 
@@ -202,7 +211,9 @@ class StatementReader(ExpressionReader):
             with self.block() as passed:
                 self.builder.create(ops.PrimIfYieldOp)
             with self.block() as failed:
-                message = self.builder.constant("AssertionError: ") if node.msg is None else self.value(node.msg)
+                message = (
+                    self.builder.constant("AssertionError: ") if node.msg is None else self.value(node.msg)
+                )
                 self.builder.create(ops.PrimRaiseExceptionOp, [message, self.builder.constant(None)])
                 self.builder.create(ops.PrimIfYieldOp)
             self.at(node)
@@ -232,7 +243,12 @@ class StatementReader(ExpressionReader):
         self._merge(condition.ssa, blocks, ends, leaves, node)
 
     def _merge(
-        self, condition: SSAValue, blocks: list[Block], ends: list[dict[str, Sugared]], leaves: list[bool], node: ast.If
+        self,
+        condition: SSAValue,
+        blocks: list[Block],
+        ends: list[dict[str, Sugared]],
+        leaves: list[bool],
+        node: ast.If,
     ) -> None:
         """Join the environments of two branches: what differs becomes a result of the ``prim.If``."""
         names = [n for n in dict.fromkeys([*ends[0], *ends[1]]) if ends[0].get(n) is not ends[1].get(n)]
@@ -260,7 +276,12 @@ class StatementReader(ExpressionReader):
         self.leaves = all(leaves)
 
     def _branch_values(
-        self, name: str, blocks: list[Block], ends: list[dict[str, Sugared]], leaves: list[bool], node: ast.AST
+        self,
+        name: str,
+        blocks: list[Block],
+        ends: list[dict[str, Sugared]],
+        leaves: list[bool],
+        node: ast.AST,
     ) -> tuple[SSAValue, SSAValue] | None:
         """The value `name` has at the end of each branch; None when the reader itself can say what it is afterwards."""
         found = [end.get(name) for end in ends]
@@ -326,10 +347,16 @@ class StatementReader(ExpressionReader):
     def _until(self, node: ast.While) -> ast.expr:
         """The condition of the next round: the loop's own, unless a flag says that the loop was left."""
         stops: list[str] = getattr(node, "stops", [])
-        flags: list[ast.expr] = [ast.copy_location(ast.UnaryOp(ast.Not(), ast.Name(s, ast.Load())), node.test) for s in stops]
+        flags: list[ast.expr] = [
+            ast.copy_location(ast.UnaryOp(ast.Not(), ast.Name(s, ast.Load())), node.test) for s in stops
+        ]
         for flag in flags:
             ast.fix_missing_locations(flag)
-        return node.test if not flags else ast.copy_location(ast.BoolOp(ast.And(), [*flags, node.test]), node.test)
+        return (
+            node.test
+            if not flags
+            else ast.copy_location(ast.BoolOp(ast.And(), [*flags, node.test]), node.test)
+        )
 
     def do_for(self, node: ast.For) -> None:
         if node.orelse:
@@ -380,7 +407,9 @@ class StatementReader(ExpressionReader):
     ) -> None:  # fmt: skip
         """A ``prim.Loop`` carrying every variable that the body assigns and that exists before it."""
         assigned = assigned_names(body) | (assigned_names([node]) if set_target is not None else set())
-        carried = [n for n in self.environment if n in assigned and not isinstance(self.environment[n], Undefined)]
+        carried = [
+            n for n in self.environment if n in assigned and not isinstance(self.environment[n], Undefined)
+        ]
         carried = [n for n in carried if not n.startswith("$element")]
         initial = [self.environment[n].value(self, node) for n in carried]
         initial = [self._declared_form(n, v, node) for n, v in zip(carried, initial, strict=True)]
@@ -457,7 +486,12 @@ def assigned_names(body: Sequence[ast.stmt]) -> set[str]:
 def _same_constant(a: Any, b: Any) -> bool:
     if a is b:
         return True
-    return isinstance(a, Constant) and isinstance(b, Constant) and type(a.python) is type(b.python) and a.python == b.python
+    return (
+        isinstance(a, Constant)
+        and isinstance(b, Constant)
+        and type(a.python) is type(b.python)
+        and a.python == b.python
+    )
 
 
 def _as_load(target: ast.expr) -> ast.expr:
@@ -467,5 +501,3 @@ def _as_load(target: ast.expr) -> ast.expr:
         return ast.Attribute(target.value, target.attr, ast.Load())
     assert isinstance(target, ast.Subscript)
     return ast.Subscript(target.value, target.slice, ast.Load())
-
-

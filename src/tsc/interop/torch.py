@@ -56,7 +56,12 @@ def constant_of(value: Any) -> tuple[str, Any] | None:
     if isinstance(value, module.dtype):
         return "dtype", dtype_code(value)
     if isinstance(value, module.memory_format):
-        order = (module.contiguous_format, module.preserve_format, module.channels_last, module.channels_last_3d)
+        order = (
+            module.contiguous_format,
+            module.preserve_format,
+            module.channels_last,
+            module.channels_last_3d,
+        )
         return "memory_format", order.index(value)
     if isinstance(value, module.layout):
         return "layout", 0

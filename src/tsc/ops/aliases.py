@@ -12,8 +12,24 @@ from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
-from tsc.ops.views import chunk, diagonal, expand, permute, select, slice_, split, split_with_sizes, squeeze, squeeze_dim, \
-    squeeze_dims, t, transpose, unbind, unfold, unsqueeze
+from tsc.ops.views import (
+    chunk,
+    diagonal,
+    expand,
+    permute,
+    select,
+    slice_,
+    split,
+    split_with_sizes,
+    squeeze,
+    squeeze_dim,
+    squeeze_dims,
+    t,
+    transpose,
+    unbind,
+    unfold,
+    unsqueeze,
+)
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -36,7 +52,11 @@ def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_
     """
     root = _root(self)
     start = root.__array_interface__["data"][0]
-    offset = (self.__array_interface__["data"][0] - start) // self.itemsize if storage_offset is None else storage_offset
+    offset = (
+        (self.__array_interface__["data"][0] - start) // self.itemsize
+        if storage_offset is None
+        else storage_offset
+    )
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     if all(size) and not 0 <= offset <= last < root.size:
         raise BoundsError(
@@ -71,7 +91,9 @@ def view_as_real(self: Array) -> Array:
 def _view_as_complex_infer(self: TensorSpec) -> TensorSpec:
     wide = {dtypes.F32: dtypes.C64, dtypes.F64: dtypes.C128}.get(self.dtype)
     if wide is None:
-        raise DTypeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {self.dtype.name}")
+        raise DTypeError(
+            f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {self.dtype.name}"
+        )
     if not self.ndim or self.shape[-1] != 2:
         raise ShapeError("Tensor must have a last dimension of size 2")
     return TensorSpec(self.shape[:-1], wide)
@@ -94,7 +116,9 @@ def real(self: Array) -> Array:
 
 def _imag_infer(self: TensorSpec) -> TensorSpec:
     if not self.dtype.is_complex:
-        raise DTypeError(f"imag is not implemented for tensors with non-complex dtypes; got {self.dtype.name}")
+        raise DTypeError(
+            f"imag is not implemented for tensors with non-complex dtypes; got {self.dtype.name}"
+        )
     return TensorSpec(self.shape, _parts_dtype(self.dtype))
 
 
@@ -142,7 +166,9 @@ def _pieces(*names: str) -> Callable[[Callable[..., list[Array]]], Callable[...,
 def tensor_split(self: Array, sections: int, dim: int) -> list[Array]:
     """`sections` pieces, the first ones longer by one where they cannot be equal."""
     if not self.ndim:
-        raise ShapeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+        raise ShapeError(
+            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+        )
     if sections <= 0:
         raise ShapeError(f"number of sections must be larger than 0, got {sections}")
     return [np.asarray(p) for p in np.array_split(self, sections, wrap_dim(dim, self.ndim))]
@@ -152,7 +178,9 @@ def tensor_split(self: Array, sections: int, dim: int) -> list[Array]:
 def tensor_split_at(self: Array, indices: Sequence[int], dim: int) -> list[Array]:
     """The pieces between the given places."""
     if not self.ndim:
-        raise ShapeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+        raise ShapeError(
+            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+        )
     axis = wrap_dim(dim, self.ndim)
     edges = [None, *indices, None]
     return [self[(slice(None),) * axis + (slice(a, b),)] for a, b in zip(edges, edges[1:], strict=False)]
@@ -169,7 +197,9 @@ def tensor_split_tensor(self: Array, tensor_indices_or_sections: Array, dim: int
 def _define_split(name: str, minimum: int, axis_of: Callable[[Array], int]) -> None:
     def require(self: Array, sections: Any) -> int:
         if self.ndim < minimum:
-            raise ShapeError(f"torch.{name} requires a tensor with at least {minimum} dimension, but got a tensor with {self.ndim} dimensions!")
+            raise ShapeError(
+                f"torch.{name} requires a tensor with at least {minimum} dimension, but got a tensor with {self.ndim} dimensions!"
+            )
         axis = axis_of(self)
         if isinstance(sections, int) and (sections <= 0 or self.shape[axis] % sections):
             raise ShapeError(

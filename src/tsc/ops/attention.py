@@ -56,7 +56,9 @@ def _require_attention(aten: Aten, query: Any, key: Any, value: Any, mask: Any, 
     if mask is None:
         return
     if is_causal:
-        raise ShapeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+        raise ShapeError(
+            "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+        )
     if aten.dtype(mask) not in (dtypes.BOOL, aten.dtype(query)):
         raise DTypeError(
             f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
@@ -104,7 +106,9 @@ def _split_heads(aten: Aten, x: Any, heads: int) -> Any:
 def _fused_mask(aten: Aten, scores: Any, mask: Any, mask_type: int | None) -> Any:
     """True means "leave out". Type 0 is ``(L, L)``, 1 is ``(batch, L)``, 2 fits the scores."""
     batch, _, rows, columns = aten.shape(scores)
-    if mask_type == 1 or (mask_type is None and tuple(aten.shape(mask)) == (batch, columns) and batch != rows):
+    if mask_type == 1 or (
+        mask_type is None and tuple(aten.shape(mask)) == (batch, columns) and batch != rows
+    ):
         mask = aten("reshape", mask, [batch, 1, 1, columns])
     if aten.dtype(mask) is dtypes.BOOL:
         return aten("masked_fill.Scalar", scores, mask, -math.inf)
@@ -112,13 +116,21 @@ def _fused_mask(aten: Aten, scores: Any, mask: Any, mask_type: int | None) -> An
 
 
 def _multi_head(
-    aten: Aten, query: Any, key: Any, value: Any, heads: int, qkv: tuple[Any, Any], mask: Any, mask_type: int | None
+    aten: Aten,
+    query: Any,
+    key: Any,
+    value: Any,
+    heads: int,
+    qkv: tuple[Any, Any],
+    mask: Any,
+    mask_type: int | None,
 ) -> tuple[Any, Any]:
     """The attended values, heads side by side, and the weights of each head."""
     batch, _, width = aten.shape(query)
     weights, biases = ([aten("narrow", p, 0, i * width, width) for i in range(3)] for p in qkv)
     projected = [
-        _split_heads(aten, aten("linear", x, w, b), heads) for x, w, b in zip((query, key, value), weights, biases, strict=True)
+        _split_heads(aten, aten("linear", x, w, b), heads)
+        for x, w, b in zip((query, key, value), weights, biases, strict=True)
     ]
     q = aten("mul.Scalar", projected[0], 1 / math.sqrt(width // heads))
     scores = aten("matmul", q, aten("transpose.int", projected[1], -2, -1))
@@ -135,7 +147,9 @@ def native_multi_head_attention(
     proj_weight: Any, proj_bias: Any, mask: Any, need_weights: bool, average_attn_weights: bool, mask_type: int | None,
 ) -> tuple[Any, Any]:  # fmt: skip
     """Multi-head attention of batch-first tensors; the weights are empty unless wanted."""
-    attended, weights = _multi_head(aten, query, key, value, num_head, (qkv_weight, qkv_bias), mask, mask_type)
+    attended, weights = _multi_head(
+        aten, query, key, value, num_head, (qkv_weight, qkv_bias), mask, mask_type
+    )
     projected = aten("linear", attended, proj_weight, proj_bias)
     if not need_weights:
         return projected, aten("new_empty", query, [0])

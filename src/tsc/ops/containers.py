@@ -276,7 +276,9 @@ def size_if_not_equal(self_size: Sequence[int], other_size: Sequence[int]) -> li
     return None if list(self_size) == list(other_size) else list(self_size)
 
 
-@FAMILY.op("aten::is_grad_enabled", "aten::is_autocast_enabled", "aten::is_autocast_cpu_enabled", kind="python")
+@FAMILY.op(
+    "aten::is_grad_enabled", "aten::is_autocast_enabled", "aten::is_autocast_cpu_enabled", kind="python"
+)
 def is_off() -> bool:
     """Never: `tsc` computes no gradients, and casts only where the program says so."""
     return False

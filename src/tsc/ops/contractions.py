@@ -37,14 +37,18 @@ def _narrowed(kernel: KernelBuilder, x: KernelValue, dtype: DType) -> KernelValu
 
 def _same_dtype(name: str, a: TensorSpec, b: TensorSpec) -> DType:
     if a.dtype is not b.dtype:
-        raise DTypeError(f"{name}: expected m1 and m2 to have the same dtype, but got: {a.dtype.name} != {b.dtype.name}")
+        raise DTypeError(
+            f"{name}: expected m1 and m2 to have the same dtype, but got: {a.dtype.name} != {b.dtype.name}"
+        )
     return a.dtype
 
 
 def _matmul_infer(self: TensorSpec, other: TensorSpec) -> TensorSpec:
     dtype = _same_dtype("matmul", self, other)
     if not self.ndim or not other.ndim:
-        raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {self.ndim}D and {other.ndim}D")
+        raise ShapeError(
+            f"both arguments to matmul need to be at least 1D, but they are {self.ndim}D and {other.ndim}D"
+        )
     a = self.shape if self.ndim > 1 else (1, *self.shape)
     b = other.shape if other.ndim > 1 else (*other.shape, 1)
     if a[-1] != b[-2]:
@@ -92,7 +96,9 @@ def _fixed_rank(name: str, rank: int) -> None:
         if self.ndim != rank or mat2.ndim != rank:
             raise ShapeError(f"{name}: requires {rank}-dim tensors; got {self.ndim} and {mat2.ndim} dims")
         if self.shape[:-2] != mat2.shape[:-2]:
-            raise ShapeError(f"{name}: requires equal batch sizes; got {list(self.shape)} and {list(mat2.shape)}")
+            raise ShapeError(
+                f"{name}: requires equal batch sizes; got {list(self.shape)} and {list(mat2.shape)}"
+            )
         return _matmul_infer(self, mat2)
 
     @FAMILY.op(f"aten::{name}", infer=infer, lower=_matmul_lower, kind="contraction")
@@ -126,14 +132,18 @@ def inner(aten: Aten, self: Any, other: Any) -> Any:
         return aten("mul.Tensor", self, other)
     a, b = list(aten.shape(self)), list(aten.shape(other))
     if a[-1] != b[-1]:
-        raise ShapeError(f"inner() the last dimension must match on both input tensors but got shapes {a} and {b}")
+        raise ShapeError(
+            f"inner() the last dimension must match on both input tensors but got shapes {a} and {b}"
+        )
     columns = aten("reshape", other, [int(np.prod(b[:-1])), b[-1]])
     return aten("reshape", aten("linear", self, columns), [*a[:-1], *b[:-1]])
 
 
 def _require_ranks(aten: Aten, name: str, *pairs: tuple[Any, int]) -> None:
     if any(len(aten.shape(x)) != rank for x, rank in pairs):
-        raise ShapeError(f"{name}: requires tensors of {[rank for _, rank in pairs]} dims; got {[len(aten.shape(x)) for x, _ in pairs]}")
+        raise ShapeError(
+            f"{name}: requires tensors of {[rank for _, rank in pairs]} dims; got {[len(aten.shape(x)) for x, _ in pairs]}"
+        )
 
 
 def _plus_product(aten: Aten, self: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
@@ -165,7 +175,9 @@ def _linear_infer(input: TensorSpec, weight: TensorSpec, bias: TensorSpec | None
 
 def _linear_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     x, weight, bias = arguments
-    transposed = weight.view(weight.spec.shape[::-1], [dim(weight.spec.ndim - 1 - i) for i in range(weight.spec.ndim)])
+    transposed = weight.view(
+        weight.spec.shape[::-1], [dim(weight.spec.ndim - 1 - i) for i in range(weight.spec.ndim)]
+    )
     product = _matmul_lower(kernel, [x, transposed])
     if bias is None:
         return product
@@ -205,7 +217,9 @@ def _convolution_infer(
     sizes: list[int] = []
     for i, (n, k) in enumerate(zip(input.shape[2:], weight.shape[2:], strict=True)):
         span = d[i] * (k - 1) + 1
-        size = (n - 1) * s[i] - 2 * p[i] + span + extra[i] if transposed else (n + 2 * p[i] - span) // s[i] + 1
+        size = (
+            (n - 1) * s[i] - 2 * p[i] + span + extra[i] if transposed else (n + 2 * p[i] - span) // s[i] + 1
+        )
         if size <= 0 or (not transposed and n + 2 * p[i] < span):
             raise ShapeError(
                 f"Calculated padded input size per channel: ({n + 2 * p[i]}). Kernel size: ({span}). Kernel size can't be "
@@ -252,7 +266,12 @@ def _windows(first_output: int, first_kernel: int, geometry: Geometry) -> list[A
 
 
 def _dense_convolution(
-    kernel: KernelBuilder, x: KernelValue, weight: KernelValue, spec: TensorSpec, wide: DType, geometry: Geometry
+    kernel: KernelBuilder,
+    x: KernelValue,
+    weight: KernelValue,
+    spec: TensorSpec,
+    wide: DType,
+    geometry: Geometry,
 ) -> KernelValue:
     """Iterators ``(n, oc, oh, ow | ic, kh, kw)``."""
     spatial = len(geometry)
@@ -263,11 +282,18 @@ def _dense_convolution(
     weights = affine(rank, [dim(1), dim(ic), *taps])
     output = Output(TensorSpec(spec.shape, wide), affine(rank, [dim(i) for i in range(ic)]), 0)
     iterators = "p" * ic + "r" * (1 + spatial)
-    return kernel.generic([(x, data), (weight, weights)], [output], iterators, _multiply_add(wide), "aten::convolution")[0]
+    return kernel.generic(
+        [(x, data), (weight, weights)], [output], iterators, _multiply_add(wide), "aten::convolution"
+    )[0]
 
 
 def _depthwise_convolution(
-    kernel: KernelBuilder, x: KernelValue, weight: KernelValue, spec: TensorSpec, wide: DType, geometry: Geometry
+    kernel: KernelBuilder,
+    x: KernelValue,
+    weight: KernelValue,
+    spec: TensorSpec,
+    wide: DType,
+    geometry: Geometry,
 ) -> KernelValue:
     """Iterators ``(n, c, oh, ow | kh, kw)``: each channel by itself."""
     spatial = len(geometry)
@@ -278,11 +304,19 @@ def _depthwise_convolution(
     weights = affine(rank, [dim(1), 0, *taps])
     output = Output(TensorSpec(spec.shape, wide), affine(rank, [dim(i) for i in range(first)]), 0)
     pairs = [(x, data), (weight, weights)]
-    return kernel.generic(pairs, [output], "p" * first + "r" * spatial, _multiply_add(wide), "aten::convolution")[0]
+    return kernel.generic(
+        pairs, [output], "p" * first + "r" * spatial, _multiply_add(wide), "aten::convolution"
+    )[0]
 
 
 def _grouped_convolution(
-    kernel: KernelBuilder, x: KernelValue, weight: KernelValue, spec: TensorSpec, wide: DType, geometry: Geometry, groups: int
+    kernel: KernelBuilder,
+    x: KernelValue,
+    weight: KernelValue,
+    spec: TensorSpec,
+    wide: DType,
+    geometry: Geometry,
+    groups: int,
 ) -> KernelValue:
     """Iterators ``(n, g, oc, oh, ow | ic, kh, kw)`` over channels split into groups."""
     spatial = len(geometry)
@@ -333,7 +367,9 @@ def _direct(x: Array, w: Array, spec: TensorSpec, s: Sequence[int], d: Sequence[
     for tap in np.ndindex(*w.shape[3:]):
         window = tuple(slice(t * d[i], t * d[i] + (sizes[i] - 1) * s[i] + 1, s[i]) for i, t in enumerate(tap))
         piece = x[(slice(None), slice(None), slice(None), *window)]
-        total += np.einsum("ngc...,goc->ngo...", piece, w[(slice(None), slice(None), slice(None), *tap)], optimize=True)
+        total += np.einsum(
+            "ngc...,goc->ngo...", piece, w[(slice(None), slice(None), slice(None), *tap)], optimize=True
+        )
     return total.reshape(spec.shape)
 
 

@@ -95,7 +95,9 @@ def _full_like_infer(self: TensorSpec, fill_value: Any, dtype: int | None = None
     return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
 
 
-def _new_full_infer(self: TensorSpec, size: Sequence[int], fill_value: Any, dtype: int | None, *_: Any) -> TensorSpec:
+def _new_full_infer(
+    self: TensorSpec, size: Sequence[int], fill_value: Any, dtype: int | None, *_: Any
+) -> TensorSpec:
     return sized(size, dtype_or(dtype, self.dtype))
 
 
@@ -128,14 +130,21 @@ def _strided(size: Sequence[int], stride: Sequence[int], dtype: DType) -> Array:
     return np.lib.stride_tricks.as_strided(memory, size, [s * dtype.size_bytes for s in stride])
 
 
-@FAMILY.op("aten::empty_strided", infer=lambda size, stride, dtype, *_: sized(size, dtype_or(dtype, dtypes.F32)))
+@FAMILY.op(
+    "aten::empty_strided", infer=lambda size, stride, dtype, *_: sized(size, dtype_or(dtype, dtypes.F32))
+)
 def empty_strided(size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: Any) -> Array:
     """Uninitialized memory with the given strides."""
     return _strided(size, stride, dtype_or(dtype, dtypes.F32))
 
 
-@FAMILY.op("aten::new_empty_strided", infer=lambda self, size, _, dtype, *__: sized(size, dtype_or(dtype, self.dtype)))
-def new_empty_strided(self: Array, size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: Any) -> Array:
+@FAMILY.op(
+    "aten::new_empty_strided",
+    infer=lambda self, size, _, dtype, *__: sized(size, dtype_or(dtype, self.dtype)),
+)
+def new_empty_strided(
+    self: Array, size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: Any
+) -> Array:
     """Uninitialized memory with the given strides and the dtype of `self`."""
     return _strided(size, stride, dtype_or(dtype, dtypes.by_numpy(self.dtype)))
 
@@ -180,7 +189,9 @@ def fill_tensor(self: Array, value: Array) -> Array:
     return _copied(self, value)
 
 
-@FAMILY.op("aten::zero", infer=lambda self: self, lower=lambda kernel, a: kernel.full(a[0].spec, 0), kind="pointwise")
+@FAMILY.op(
+    "aten::zero", infer=lambda self: self, lower=lambda kernel, a: kernel.full(a[0].spec, 0), kind="pointwise"
+)
 def zero(self: Array) -> Array:
     """Zeros of the same shape and dtype."""
     return np.zeros(self.shape, self.dtype)
@@ -251,7 +262,9 @@ def _define_arange(name: str, given: int) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         return _arange_lower(kernel, *numbers(arguments))
 
-    @FAMILY.op(name, infer=lambda *arguments: _arange_infer(*numbers(arguments)), lower=lower, kind="pointwise")
+    @FAMILY.op(
+        name, infer=lambda *arguments: _arange_infer(*numbers(arguments)), lower=lower, kind="pointwise"
+    )
     def arange(*arguments: Any) -> Array:
         return _arange_eager(*numbers(arguments))
 
@@ -290,10 +303,14 @@ def _number(value: Any) -> Any:
 
 
 def _linspace_dtype(start: Any, end: Any, dtype: int | None) -> DType:
-    is_complex = any(isinstance(n, complex) or (isinstance(n, TensorSpec) and n.dtype.is_complex) for n in (start, end))
+    is_complex = any(
+        isinstance(n, complex) or (isinstance(n, TensorSpec) and n.dtype.is_complex) for n in (start, end)
+    )
     result = dtype_or(dtype, dtypes.C64 if is_complex else dtypes.F32)
     if is_complex and not result.is_complex:
-        raise DTypeError(f"linspace(): inferred dtype complex64 can't be safely cast to passed dtype {result.name}")
+        raise DTypeError(
+            f"linspace(): inferred dtype complex64 can't be safely cast to passed dtype {result.name}"
+        )
     return result
 
 

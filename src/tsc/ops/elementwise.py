@@ -42,7 +42,9 @@ class Formula:
 
     def specs(self, arguments: Sequence[Any]) -> list[Any]:
         """The element arguments that are there: specs of tensors, and Python numbers."""
-        return [a for a, is_element in zip(arguments, self.elements, strict=True) if is_element and a is not None]
+        return [
+            a for a, is_element in zip(arguments, self.elements, strict=True) if is_element and a is not None
+        ]
 
     def dtypes(self, name: str, arguments: Sequence[Any]) -> tuple[DType, DType]:
         """The dtype to compute in and the dtype of the result."""
@@ -123,7 +125,11 @@ def _spec(value: Any) -> Any:
 
 
 def pointwise(
-    family: Family, *names: str, promote: Promote = Promote.DEFAULT, illegal: tuple[DType, ...] = (), native: bool = True
+    family: Family,
+    *names: str,
+    promote: Promote = Promote.DEFAULT,
+    illegal: tuple[DType, ...] = (),
+    native: bool = True,
 ) -> Callable[[Callable[..., Scalar]], Callable[..., Scalar]]:
     """The decorated formula is the meaning of the schemas in `names`, which have the same arguments in the same order.
 
@@ -144,7 +150,9 @@ def pointwise(
 def _operator(name: str, formula: Formula, native: bool) -> Operator:
     schema = require_schema(name)
     if len(schema.arguments) != len(formula.elements):
-        raise TypeError(f"{name}: the schema has {len(schema.arguments)} arguments, the formula {len(formula.elements)}")
+        raise TypeError(
+            f"{name}: the schema has {len(schema.arguments)} arguments, the formula {len(formula.elements)}"
+        )
 
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         return formula.lower(name, kernel, arguments)

@@ -74,8 +74,12 @@ def _embedding_bounds(weight: TensorSpec, indices: TensorSpec, *_: Any) -> list[
     return [IndexBound(1, 0, weight.shape[0])]
 
 
-@FAMILY.op("aten::embedding", infer=_embedding_infer, lower=_embedding_lower, kind="gather", bounds=_embedding_bounds)
-def embedding(weight: Array, indices: Array, padding_idx: int, scale_grad_by_freq: bool, sparse: bool) -> Array:
+@FAMILY.op(
+    "aten::embedding", infer=_embedding_infer, lower=_embedding_lower, kind="gather", bounds=_embedding_bounds
+)
+def embedding(
+    weight: Array, indices: Array, padding_idx: int, scale_grad_by_freq: bool, sparse: bool
+) -> Array:
     """The rows of `weight` with the numbers `indices`.
 
     Raises:
@@ -119,7 +123,11 @@ def _index_select_bounds(self: TensorSpec, dim: int, index: TensorSpec) -> list[
 
 
 @FAMILY.op(
-    "aten::index_select", infer=_index_select_infer, lower=_index_select_lower, kind="gather", bounds=_index_select_bounds
+    "aten::index_select",
+    infer=_index_select_infer,
+    lower=_index_select_lower,
+    kind="gather",
+    bounds=_index_select_bounds,
 )
 def index_select(self: Array, dim: int, index: Array) -> Array:
     """The slices `index` of dim `dim`.
@@ -199,9 +207,15 @@ def gather(self: Array, dim: int, index: Array, sparse_grad: bool) -> Array:
     axis = wrap_dim(dim, self.ndim)
     spec = _gather_infer(spec_of(self), dim, spec_of(index), sparse_grad)
     extent = self.shape[axis] if self.ndim else 1
-    require_within(index, 0, extent, f"index {{index}} is out of bounds for dimension {axis} with size {extent}")
+    require_within(
+        index, 0, extent, f"index {{index}} is out of bounds for dimension {axis} with size {extent}"
+    )
     if not spec.size or not index.ndim:
-        return np.broadcast_to(self.reshape(-1)[index.reshape(-1)], spec.shape or (1,)).reshape(spec.shape).copy()
+        return (
+            np.broadcast_to(self.reshape(-1)[index.reshape(-1)], spec.shape or (1,))
+            .reshape(spec.shape)
+            .copy()
+        )
     return (self if self.ndim else self.reshape(1))[along(index, axis, index.shape)]
 
 
@@ -210,7 +224,12 @@ def take(self: Array, index: Array) -> Array:
     """Elements of the flattened tensor; negative indices count from the end."""
     if index.dtype != np.int64:
         raise DTypeError(f"take(): Expected a long tensor for index, but got {index.dtype.name}")
-    require_within(index, -self.size, self.size, f"out of range: tried to access index {{index}} on a tensor of {self.size} elements.")
+    require_within(
+        index,
+        -self.size,
+        self.size,
+        f"out of range: tried to access index {{index}} on a tensor of {self.size} elements.",
+    )
     return np.asarray(self.reshape(-1)[np.asarray(index).reshape(-1)]).reshape(index.shape)
 
 
@@ -230,7 +249,9 @@ def take_along_dim(aten: Aten, self: Any, indices: Any, dim: int | None) -> Any:
     common[axis] = shape[axis]
     wide = aten("expand", self, common)
     common[axis] = places[axis]
-    wrapped = aten("where.self", aten("lt.Scalar", indices, 0), aten("add.Scalar", indices, shape[axis]), indices)
+    wrapped = aten(
+        "where.self", aten("lt.Scalar", indices, 0), aten("add.Scalar", indices, shape[axis]), indices
+    )
     return aten("gather", wide, axis, aten("expand", wrapped, common))
 
 
@@ -285,7 +306,9 @@ def _index_infer(self: TensorSpec, indices: Sequence[Any]) -> TensorSpec:
     _require_index_tensors(indices)
     _mask_shapes(self, indices)
     if any(i is not None and i.dtype in MASK_DTYPES for i in indices):
-        raise UnsupportedOperatorError("aten::index.Tensor: with a mask its result shape is not known before it runs")
+        raise UnsupportedOperatorError(
+            "aten::index.Tensor: with a mask its result shape is not known before it runs"
+        )
     return TensorSpec(Places(self, indices).shape, self.dtype)
 
 
@@ -327,7 +350,11 @@ def _wrapped(index: Scalar, extent: int) -> Scalar:
 
 
 def _index_bounds(self: TensorSpec, indices: Sequence[Any]) -> list[IndexBound]:
-    return [IndexBound(1, -n, n, i) for i, n in enumerate(self.shape) if i < len(indices) and indices[i] is not None]
+    return [
+        IndexBound(1, -n, n, i)
+        for i, n in enumerate(self.shape)
+        if i < len(indices) and indices[i] is not None
+    ]
 
 
 def numpy_key(self: Array, indices: Sequence[Array | None]) -> tuple[Any, ...]:
@@ -350,7 +377,9 @@ def numpy_key(self: Array, indices: Sequence[Array | None]) -> tuple[Any, ...]:
     for axis, index in enumerate(key):
         if not isinstance(index, slice):
             n = self.shape[axis]
-            require_within(index, -n, n, f"index {{index}} is out of bounds for dimension {axis} with size {n}")
+            require_within(
+                index, -n, n, f"index {{index}} is out of bounds for dimension {axis} with size {n}"
+            )
     Places(spec_of(self), [None if isinstance(k, slice) else k for k in key])
     return tuple(key)
 
@@ -407,7 +436,9 @@ def one_hot(self: Array, num_classes: int) -> Array:
         ShapeError: a class is negative or not below `num_classes`.
     """
     if self.dtype != np.int64:
-        raise DTypeError(f"one_hot is only applicable to index tensor of type LongTensor; got {self.dtype.name}")
+        raise DTypeError(
+            f"one_hot is only applicable to index tensor of type LongTensor; got {self.dtype.name}"
+        )
     if num_classes <= 0 and not self.size:
         raise ShapeError("Can not infer total number of classes from empty tensor.")
     if self.size and self.min() < 0:

@@ -69,7 +69,9 @@ def repeat_interleave(aten: Aten, self: Any, repeats: int, dim: int | None, outp
     shape = list(aten.shape(x))
     axis = 0 if dim is None else wrap_dim(dim, len(shape))
     if output_size is not None and output_size != shape[axis] * repeats:
-        raise ShapeError(f"repeat_interleave: Invalid output_size, expected {shape[axis] * repeats} but got {output_size}")
+        raise ShapeError(
+            f"repeat_interleave: Invalid output_size, expected {shape[axis] * repeats} but got {output_size}"
+        )
     wide = aten("expand", aten("unsqueeze", x, axis + 1), [*shape[: axis + 1], repeats, *shape[axis + 1 :]])
     copied = aten("clone", wide)
     return aten("reshape", copied, [*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]])
@@ -97,7 +99,9 @@ def repeat_by_tensor(self: Array, repeats: Array, dim: int | None, output_size: 
     if repeats.size == 1:
         repeats = np.broadcast_to(repeats.reshape(-1), x.shape[axis : axis + 1])
     if repeats.size != x.shape[axis]:
-        raise ShapeError(f"repeats must have the same size as input along dim, but got repeats.size(0) = {repeats.size} and input.size({axis}) = {x.shape[axis]}")
+        raise ShapeError(
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = {repeats.size} and input.size({axis}) = {x.shape[axis]}"
+        )
     return index_select(x, axis, repeat_numbers(repeats, output_size).astype(np.int64))
 
 
@@ -142,7 +146,10 @@ def sum_to_size(aten: Aten, self: Any, size: Sequence[int]) -> Any:
     lead = len(shape) - len(size)
     if lead < 0 or any(m not in (1, n) for m, n in zip(size, shape[lead:], strict=True)):
         raise ShapeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
-    dims = [*range(lead), *(lead + i for i, (m, n) in enumerate(zip(size, shape[lead:], strict=True)) if m == 1 != n)]
+    dims = [
+        *range(lead),
+        *(lead + i for i, (m, n) in enumerate(zip(size, shape[lead:], strict=True)) if m == 1 != n),
+    ]
     if not size:
         return aten("sum", self)
     return aten("reshape", aten("sum.dim_IntList", self, dims, True), list(size)) if dims else self
@@ -155,7 +162,9 @@ def _diff_infer(self: TensorSpec, n: int, dim: int, prepend: Any, append: Any) -
         raise ShapeError(f"order must be non-negative but got {n}")
     axis = wrap_dim(dim, self.ndim)
     extra = sum(t.shape[axis] for t in (prepend, append) if t is not None)
-    return TensorSpec(tuple(max(m + extra - n, 0) if i == axis else m for i, m in enumerate(self.shape)), self.dtype)
+    return TensorSpec(
+        tuple(max(m + extra - n, 0) if i == axis else m for i, m in enumerate(self.shape)), self.dtype
+    )
 
 
 @FAMILY.op("aten::diff", infer=_diff_infer)

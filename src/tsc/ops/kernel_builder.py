@@ -76,9 +76,7 @@ class BodyBuilder(ArithEmitter):
 
     def index(self, position: int) -> SSAValue:
         """``linalg.index``: the iteration variable, of type ``index``."""
-        op = linalg.IndexOp.create(
-            result_types=[IndexType()], properties={"dim": IntegerAttr(position, i64)}
-        )
+        op = linalg.IndexOp.create(result_types=[IndexType()], properties={"dim": IntegerAttr(position, i64)})
         self.block.add_op(op)
         return op.results[0]
 
@@ -104,7 +102,9 @@ class BodyBuilder(ArithEmitter):
             self.emit(arith.ConstantOp, [], IndexType(), properties={"value": IntegerAttr(n, IndexType())})
             for n in (0, max(extent - 1, 0))
         )
-        return self.emit(arith.MinSIOp, [self.emit(arith.MaxSIOp, [index, low], IndexType()), high], IndexType())
+        return self.emit(
+            arith.MinSIOp, [self.emit(arith.MaxSIOp, [index, low], IndexType()), high], IndexType()
+        )
 
     def scalar(self, value: Any, dtype: DType) -> Scalar:
         """A constant element."""
@@ -159,14 +159,21 @@ class KernelBuilder:
     ) -> list[KernelValue]:
         """A ``linalg.generic``; `iterators` has ``p`` (parallel) or ``r`` (reduction) per dim."""
         rank = len(iterators)
-        block = Block(arg_types=[element_type(v.spec.dtype) for v, _ in inputs] + [element_type(o.spec.dtype) for o in outputs])
+        block = Block(
+            arg_types=[element_type(v.spec.dtype) for v, _ in inputs]
+            + [element_type(o.spec.dtype) for o in outputs]
+        )
         builder = BodyBuilder(block)
         dtypes = [v.spec.dtype for v, _ in inputs] + [o.spec.dtype for o in outputs]
         scalars = [Scalar(builder, a, d) for a, d in zip(block.args, dtypes, strict=True)]
         results = body(builder, scalars[: len(inputs)], scalars[len(inputs) :])
         block.add_op(linalg.YieldOp(*(r.value for r in results)))
-        destinations = [self.empty(o.spec) if o.init is None else self.full(o.spec, o.init).ssa for o in outputs]
-        maps = [m if v.access is None else v.access.compose(m) for v, m in inputs] + [o.map or AffineMap.identity(rank) for o in outputs]
+        destinations = [
+            self.empty(o.spec) if o.init is None else self.full(o.spec, o.init).ssa for o in outputs
+        ]
+        maps = [m if v.access is None else v.access.compose(m) for v, m in inputs] + [
+            o.map or AffineMap.identity(rank) for o in outputs
+        ]
         kinds = [linalg.IteratorTypeAttr(_ITERATORS[i]) for i in iterators]
         op = linalg.GenericOp(
             [v.ssa for v, _ in inputs], destinations, Region(block), [AffineMapAttr(m) for m in maps], kinds,
@@ -183,14 +190,19 @@ class KernelBuilder:
 
         def element(builder: BodyBuilder, scalars: list[Scalar], _: list[Scalar]) -> list[Scalar]:
             given = iter(scalars)
-            elements = [next(given) if v.constant is None else builder.scalar(v.constant, v.spec.dtype) for v in inputs]
+            elements = [
+                next(given) if v.constant is None else builder.scalar(v.constant, v.spec.dtype)
+                for v in inputs
+            ]
             return [body(*elements)]
 
         return self.generic(pairs, [Output(spec)], "p" * spec.ndim, element, doc)[0]
 
     def materialize(self, x: KernelValue, doc: str = "copy") -> KernelValue:
         """`x` in memory of its own where it is a view; otherwise `x` itself."""
-        if x.access is None or (x.access == AffineMap.identity(x.spec.ndim) and _stored_shape(x) == x.spec.shape):
+        if x.access is None or (
+            x.access == AffineMap.identity(x.spec.ndim) and _stored_shape(x) == x.spec.shape
+        ):
             return KernelValue(x.ssa, x.spec)
         return self.elementwise([x], x.spec, lambda element: element, doc)
 
@@ -228,7 +240,9 @@ class KernelBuilder:
     def _collapse(self, x: KernelValue, spec: TensorSpec) -> KernelValue:
         groups = reassociation(x.spec.shape, spec.shape)
         op = tensor.CollapseShapeOp.create(
-            operands=[x.ssa], result_types=[self.tensor_type(spec)], properties={"reassociation": _groups(groups)}
+            operands=[x.ssa],
+            result_types=[self.tensor_type(spec)],
+            properties={"reassociation": _groups(groups)},
         )
         return KernelValue(self.add(op), spec)
 
@@ -246,7 +260,9 @@ class KernelBuilder:
         spec = TensorSpec(shape, x.spec.dtype)
         block = Block(arg_types=[IndexType()] * len(shape))
         block.add_op(tensor.YieldOp(ArithEmitter(block).const(value, x.spec.dtype)))
-        return KernelValue(self.add(tensor.PadOp(x.ssa, [], [], Region(block), low, high, self.tensor_type(spec))), spec)
+        return KernelValue(
+            self.add(tensor.PadOp(x.ssa, [], [], Region(block), low, high, self.tensor_type(spec))), spec
+        )
 
     def concat(self, parts: Sequence[KernelValue], spec: TensorSpec, axis: int) -> KernelValue:
         """`parts` one after the other along `axis`, as ``tensor.insert_slice`` into an empty tensor."""
@@ -254,7 +270,9 @@ class KernelBuilder:
         for part in parts:
             offsets = [0] * spec.ndim
             offsets[axis] = offset
-            op = tensor.InsertSliceOp.from_static_parameters(self.materialize(part).ssa, result, offsets, part.spec.shape, [1] * spec.ndim)
+            op = tensor.InsertSliceOp.from_static_parameters(
+                self.materialize(part).ssa, result, offsets, part.spec.shape, [1] * spec.ndim
+            )
             result = self.add(op)
             offset += part.spec.shape[axis]
         return KernelValue(result, spec)

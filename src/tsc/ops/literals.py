@@ -68,7 +68,9 @@ def tensor(data: Any, dtype: int | None, *_: Any) -> Array:
         return np.asarray(exact.astype(spec.dtype.numpy)).reshape(spec.shape)
 
 
-@FAMILY.op("aten::as_tensor", infer=lambda data, dtype, _: TensorSpec(data.shape, dtype_or(dtype, data.dtype)))
+@FAMILY.op(
+    "aten::as_tensor", infer=lambda data, dtype, _: TensorSpec(data.shape, dtype_or(dtype, data.dtype))
+)
 def as_tensor(data: Array, dtype: int | None, device: Any) -> Array:
     """The tensor itself, or converted to `dtype`."""
     return data if dtype is None else converted(data, dtype)
@@ -113,7 +115,9 @@ def hamming_alpha(window_length: int, periodic: bool, alpha: float, dtype: int |
 
 
 @FAMILY.op("aten::hamming_window.periodic_alpha_beta")
-def hamming_alpha_beta(window_length: int, periodic: bool, alpha: float, beta: float, dtype: int | None, *_: Any) -> Array:
+def hamming_alpha_beta(
+    window_length: int, periodic: bool, alpha: float, beta: float, dtype: int | None, *_: Any
+) -> Array:
     """``alpha - beta cos(t)``."""
     return _cosine_window(window_length, periodic, (alpha, beta), dtype)
 
@@ -159,9 +163,13 @@ def kaiser(window_length: int, dtype: int | None, *_: Any) -> Array:
 
 def _complex_infer(real: TensorSpec, imag: TensorSpec) -> TensorSpec:
     if real.dtype is not imag.dtype:
-        raise DTypeError(f"Expected object of scalar type {real.dtype.name} but got scalar type {imag.dtype.name}")
+        raise DTypeError(
+            f"Expected object of scalar type {real.dtype.name} but got scalar type {imag.dtype.name}"
+        )
     if real.dtype not in (dtypes.F32, dtypes.F64):
-        raise DTypeError(f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype.name}")
+        raise DTypeError(
+            f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype.name}"
+        )
     dtype = dtypes.C64 if real.dtype is dtypes.F32 else dtypes.C128
     return TensorSpec(broadcast(real.shape, imag.shape), dtype)
 

@@ -158,7 +158,9 @@ def _cross(aten: Aten, self: Any, other: Any, dim: int) -> Any:
         raise ShapeError("linalg.cross: inputs must have the same number of dimensions.")
     axis = wrap_dim(dim, len(first))
     if first[axis] != 3 or second[axis] != 3:
-        raise ShapeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {first[axis]} and {second[axis]}")
+        raise ShapeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {first[axis]} and {second[axis]}"
+        )
     shape = list(broadcast(first, second))
     a, b = aten("expand", self, shape), aten("expand", other, shape)
 

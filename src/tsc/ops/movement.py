@@ -74,7 +74,9 @@ for _name, _position in _CONVERSIONS.items():
 
 
 @composite(FAMILY, "aten::to.other")
-def to_other(aten: Aten, self: Any, other: Any, non_blocking: bool, copy: bool, memory_format: int | None) -> Any:
+def to_other(
+    aten: Aten, self: Any, other: Any, non_blocking: bool, copy: bool, memory_format: int | None
+) -> Any:
     """Converted to the dtype of `other`."""
     return aten("to.dtype", self, aten.dtype(other).code, non_blocking, copy, memory_format)
 
@@ -177,7 +179,11 @@ def _masked_fill_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> Kerne
 
 
 FAMILY.op(
-    "aten::masked_fill.Scalar", "aten::masked_fill.Tensor", infer=_masked_fill_infer, lower=_masked_fill_lower, kind="pointwise"
+    "aten::masked_fill.Scalar",
+    "aten::masked_fill.Tensor",
+    infer=_masked_fill_infer,
+    lower=_masked_fill_lower,
+    kind="pointwise",
 )(_masked_fill_eager)
 
 
@@ -205,16 +211,22 @@ def _cat_infer(tensors: Sequence[TensorSpec], dim: int) -> TensorSpec:
 def _cat_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     tensors, axis = arguments
     spec = _cat_infer([t.spec for t in tensors], axis)
-    parts = [_lower_convert(kernel, t, spec.dtype.code) if t.spec.dtype is not spec.dtype else t for t in tensors]
+    parts = [
+        _lower_convert(kernel, t, spec.dtype.code) if t.spec.dtype is not spec.dtype else t for t in tensors
+    ]
     return kernel.concat([p for p in parts if p.spec.shape != (0,)], spec, wrap_dim(axis, spec.ndim))
 
 
-@FAMILY.op("aten::cat", "aten::concat", "aten::concatenate", infer=_cat_infer, lower=_cat_lower, kind="concat")
+@FAMILY.op(
+    "aten::cat", "aten::concat", "aten::concatenate", infer=_cat_infer, lower=_cat_lower, kind="concat"
+)
 def cat(tensors: Sequence[Array], dim: int) -> Array:
     """The tensors one after the other along `dim`; empty 1-dim tensors are skipped."""
     spec = _cat_infer([spec_of(t) for t in tensors], dim)
     parts = [t for t in tensors if t.shape != (0,)] or list(tensors)[:1]
-    return np.concatenate([p.astype(spec.dtype.numpy, copy=False) for p in parts], axis=wrap_dim(dim, spec.ndim))
+    return np.concatenate(
+        [p.astype(spec.dtype.numpy, copy=False) for p in parts], axis=wrap_dim(dim, spec.ndim)
+    )
 
 
 @composite(FAMILY, "aten::stack")
@@ -241,7 +253,9 @@ def _pad_widths(ndim: int, pad: Sequence[int]) -> tuple[list[int], list[int]]:
 
 def _pad_infer(self: TensorSpec, pad: Sequence[int], value: Any = 0) -> TensorSpec:
     if len(pad) % 2 or len(pad) > 2 * self.ndim:
-        raise ShapeError(f"constant_pad_nd: requires an even number of at most {2 * self.ndim} widths; got {len(pad)}")
+        raise ShapeError(
+            f"constant_pad_nd: requires an even number of at most {2 * self.ndim} widths; got {len(pad)}"
+        )
     low, high = _pad_widths(self.ndim, pad)
     shape = tuple(n + a + b for n, a, b in zip(self.shape, low, high, strict=True))
     if any(n < 0 for n in shape):
@@ -254,7 +268,9 @@ def _pad_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     low, high = _pad_widths(x.spec.ndim, pad)
     _pad_infer(x.spec, pad)
     cut = x.view(*_cropped(x.spec.shape, low, high))
-    padded = kernel.pad(cut, [max(n, 0) for n in low], [max(n, 0) for n in high], 0 if value is None else value)
+    padded = kernel.pad(
+        cut, [max(n, 0) for n in low], [max(n, 0) for n in high], 0 if value is None else value
+    )
     return kernel.elementwise([padded], padded.spec, lambda s: s, "aten::constant_pad_nd")
 
 
@@ -275,29 +291,15 @@ def constant_pad_nd(self: Array, pad: Sequence[int], value: Any) -> Array:
     return np.pad(cut, widths, constant_values=0 if value is None else value)
 
 
-_PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-
-
-def _pad_mode_infer(self: TensorSpec, pad: Sequence[int], mode: str, value: Any) -> TensorSpec:
-    return _pad_infer(self, pad, value)
-
-
-@FAMILY.op("aten::pad", infer=_pad_mode_infer)
-def pad(self: Array, pad: Sequence[int], mode: str, value: Any) -> Array:
-    """Padding by a constant, reflection, the edge or wrapping around."""
-    if mode == "constant":
-        return constant_pad_nd(self, pad, value)
-    low, high = _pad_widths(self.ndim, pad)
-    return np.pad(self, list(zip(low, high, strict=True)), mode=_PAD_MODES[mode])  # pyright: ignore
-
-
 @composite(FAMILY, "aten::repeat")
 def repeat(aten: Aten, self: Any, repeats: Sequence[int]) -> Any:
     """The tensor tiled `repeats` times in each dim."""
     shape = aten.shape(self)
     lead = len(repeats) - len(shape)
     if lead < 0:
-        raise ShapeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+        raise ShapeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        )
     padded = [1] * lead + list(shape)
     split = aten("reshape", self, [n for extent in padded for n in (1, extent)])
     wide = aten("expand", split, [n for r, extent in zip(repeats, padded, strict=True) for n in (r, extent)])
@@ -317,5 +319,3 @@ def roll(self: Array, shifts: Any, dims: Any) -> Array:
     if not dims:
         return np.roll(self, shifts[0] if isinstance(shifts, (list, tuple)) else shifts)  # pyright: ignore
     return np.roll(self, shifts, dims)
-
-

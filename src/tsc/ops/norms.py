@@ -68,7 +68,13 @@ def _scaled(aten: Aten, x: Any, weight: Any, bias: Any) -> Any:
 
 @composite(FAMILY, "aten::layer_norm")
 def layer_norm(
-    aten: Aten, input: Any, normalized_shape: Sequence[int], weight: Any, bias: Any, eps: float, cudnn_enable: bool
+    aten: Aten,
+    input: Any,
+    normalized_shape: Sequence[int],
+    weight: Any,
+    bias: Any,
+    eps: float,
+    cudnn_enable: bool,
 ) -> Any:
     """Standardized over the last dims, then scaled and shifted. Source: Ba et al., 2016."""
     shape, n = aten.shape(input), len(normalized_shape)
@@ -184,4 +190,3 @@ def cosine_similarity(aten: Aten, x1: Any, x2: Any, dim: int, eps: float) -> Any
     dot = aten("sum.dim_IntList", aten("mul.Tensor", x1, x2), [dim], False)
     lengths = [aten.clamp_min(aten("linalg_vector_norm", x, 2, [dim], False), eps) for x in (x1, x2)]
     return aten("div.Tensor", dot, aten("mul.Tensor", *lengths))
-

@@ -38,7 +38,9 @@ def mul(self: Scalar, other: Scalar) -> Scalar:
     return self * other
 
 
-@pointwise(FAMILY, "aten::div.Tensor", "aten::div.Scalar", "aten::true_divide.Tensor", promote=Promote.TO_FLOAT)
+@pointwise(
+    FAMILY, "aten::div.Tensor", "aten::div.Scalar", "aten::true_divide.Tensor", promote=Promote.TO_FLOAT
+)
 def div(self: Scalar, other: Scalar) -> Scalar:
     """``self / other``, of integers too."""
     return self / other
@@ -141,7 +143,14 @@ def fmin(self: Scalar, other: Scalar) -> Scalar:
 def _comparison(name: str) -> None:
     @pointwise(FAMILY, f"aten::{name}.Tensor", f"aten::{name}.Scalar", promote=Promote.COMPARE)
     def compare(self: Scalar, other: Scalar) -> Scalar:
-        functions = {"lt": self.__lt__, "le": self.__le__, "gt": self.__gt__, "ge": self.__ge__, "eq": self.eq, "ne": self.ne}
+        functions = {
+            "lt": self.__lt__,
+            "le": self.__le__,
+            "gt": self.__gt__,
+            "ge": self.__ge__,
+            "eq": self.eq,
+            "ne": self.ne,
+        }
         return functions[name](other)
 
 

@@ -27,7 +27,14 @@ class Windows:
     """The geometry of a pooling over the last `spatial` dims."""
 
     def __init__(
-        self, shape: Sequence[int], spatial: int, kernel: Any, stride: Any, padding: Any, dilation: Any = 1, ceil: bool = False
+        self,
+        shape: Sequence[int],
+        spatial: int,
+        kernel: Any,
+        stride: Any,
+        padding: Any,
+        dilation: Any = 1,
+        ceil: bool = False,
     ) -> None:
         if len(shape) not in (spatial + 1, spatial + 2):
             raise ShapeError(f"pooling: requires {spatial + 1} or {spatial + 2} dims; got {list(shape)}")
@@ -40,7 +47,9 @@ class Windows:
         extents = self.shape[-spatial:]
         self.sizes = tuple(
             window_size(n, k, s, p, d, ceil)
-            for n, k, s, p, d in zip(extents, self.kernel, self.stride, self.padding, self.dilation, strict=True)
+            for n, k, s, p, d in zip(
+                extents, self.kernel, self.stride, self.padding, self.dilation, strict=True
+            )
         )
         if any(2 * p > k for p, k in zip(self.padding, self.kernel, strict=True)):
             raise ShapeError(
@@ -48,7 +57,9 @@ class Windows:
                 f"kernel_size={self.kernel[0]} and dilation={self.dilation[0]}"
             )
         if any(n <= 0 for n in self.sizes):
-            raise ShapeError(f"Given input size: {list(shape)}. Calculated output size: {list(self.sizes)}. Output size is too small")
+            raise ShapeError(
+                f"Given input size: {list(shape)}. Calculated output size: {list(self.sizes)}. Output size is too small"
+            )
 
     @property
     def result(self) -> tuple[int, ...]:
@@ -87,10 +98,13 @@ class Windows:
         lead = len(self.shape) - self.spatial
         rank = len(self.shape) + self.spatial
         rows = [
-            dim(lead + i) * self.stride[i] + dim(len(self.shape) + i) * self.dilation[i] for i in range(self.spatial)
+            dim(lead + i) * self.stride[i] + dim(len(self.shape) + i) * self.dilation[i]
+            for i in range(self.spatial)
         ]
         data = affine(rank, [*(dim(i) for i in range(lead)), *rows])
-        output = Output(TensorSpec(self.result, dtype), affine(rank, [dim(i) for i in range(len(self.shape))]), fill)
+        output = Output(
+            TensorSpec(self.result, dtype), affine(rank, [dim(i) for i in range(len(self.shape))]), fill
+        )
         # The window's extent is known by no operand, so an empty tensor of the window's shape says it, as MLIR's pooling does.
         window = KernelValue(kernel.empty(TensorSpec(self.kernel, dtype)), TensorSpec(self.kernel, dtype))
         extent = affine(rank, [dim(len(self.shape) + i) for i in range(self.spatial)])
@@ -116,7 +130,14 @@ def _max_pool(spatial: int) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         x, *geometry = arguments
         shape = windows(x.spec, *geometry)
-        return shape.lower(kernel, x, x.spec.dtype, _lowest(x.spec.dtype), lambda a, b: a.maximum(b), f"aten::max_pool{spatial}d")
+        return shape.lower(
+            kernel,
+            x,
+            x.spec.dtype,
+            _lowest(x.spec.dtype),
+            lambda a, b: a.maximum(b),
+            f"aten::max_pool{spatial}d",
+        )
 
     @FAMILY.op(f"aten::max_pool{spatial}d", infer=infer, lower=lower, kind="window")
     def max_pool(self: Array, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> Array:
@@ -161,7 +182,9 @@ def _avg_pool(spatial: int) -> None:
             total = total * (end - start).reshape([-1 if j == i else 1 for j in range(spatial)])
         return total
 
-    def infer(self: TensorSpec, k: Any, s: Any, p: Any, ceil: bool, include_pad: bool, divisor: int | None = None) -> TensorSpec:
+    def infer(
+        self: TensorSpec, k: Any, s: Any, p: Any, ceil: bool, include_pad: bool, divisor: int | None = None
+    ) -> TensorSpec:
         return TensorSpec(windows(self, k, s, p, ceil).result, self.dtype)
 
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:

@@ -31,7 +31,11 @@ def divide(a: Any, b: Any) -> Any:
         ZeroDivisionError: an integer or complex division by zero.
     """
     if b == 0 and not isinstance(a, complex) and (isinstance(a, float) or isinstance(b, float)):
-        return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, math.copysign(1, a) * math.copysign(1, b))
+        return (
+            math.nan
+            if a == 0 or math.isnan(a)
+            else math.copysign(math.inf, math.copysign(1, a) * math.copysign(1, b))
+        )
     return a / b
 
 
@@ -119,7 +123,10 @@ _FLOAT_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "fabs": math.fabs, "degrees": math.degrees, "radians": math.radians, "isnan": math.isnan, "isinf": math.isinf,
     "isfinite": math.isfinite,
 }  # fmt: skip
-_COMPLEX = {name: getattr(cmath, name) for name in "sqrt exp log log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh".split()}
+_COMPLEX = {
+    name: getattr(cmath, name)
+    for name in "sqrt exp log log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh".split()
+}
 
 
 def _is_scalar(schema: Schema, arity: int) -> bool:
@@ -134,7 +141,12 @@ def _define(name: str, function: Callable[..., Any], arity: int) -> None:
 
 def _define_overload(schema: Schema, function: Callable[..., Any]) -> None:
     result = schema.results[0].type
-    convert: dict[Any, Callable[[Any], Any]] = {tt.INT: lambda v: wrap64(int(v)), tt.FLOAT: float, tt.BOOL: bool, tt.COMPLEX: complex}
+    convert: dict[Any, Callable[[Any], Any]] = {
+        tt.INT: lambda v: wrap64(int(v)),
+        tt.FLOAT: float,
+        tt.BOOL: bool,
+        tt.COMPLEX: complex,
+    }
     finish = convert.get(result, wrap64)
 
     @FAMILY.op(schema.full_name, kind="python")
@@ -181,7 +193,13 @@ def factorial(a: int) -> int:
     return wrap64(math.factorial(a))
 
 
-@FAMILY.op("aten::divmod.int", "aten::divmod.float", "aten::divmod.int_float", "aten::divmod.float_int", kind="python")
+@FAMILY.op(
+    "aten::divmod.int",
+    "aten::divmod.float",
+    "aten::divmod.int_float",
+    "aten::divmod.float_int",
+    kind="python",
+)
 def divmod_(a: Any, b: Any) -> tuple[Any, Any]:
     """Python's ``divmod``."""
     return divmod(a, b)
@@ -199,7 +217,13 @@ def frexp(a: float) -> tuple[float, int]:
     return math.frexp(a)
 
 
-@FAMILY.op("aten::Complex.int_int", "aten::Complex.int_float", "aten::Complex.float_int", "aten::Complex.float_float", kind="python")
+@FAMILY.op(
+    "aten::Complex.int_int",
+    "aten::Complex.int_float",
+    "aten::Complex.float_int",
+    "aten::Complex.float_float",
+    kind="python",
+)
 def complex_of(x: Any, y: Any) -> complex:
     """``x + iy``."""
     return complex(x, y)

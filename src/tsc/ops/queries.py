@@ -158,7 +158,12 @@ def data(self: Array) -> Array:
 
 
 @FAMILY.op(
-    "aten::item", "aten::ScalarImplicit", "aten::IntImplicit", "aten::FloatImplicit", "aten::ComplexImplicit", kind="item"
+    "aten::item",
+    "aten::ScalarImplicit",
+    "aten::IntImplicit",
+    "aten::FloatImplicit",
+    "aten::ComplexImplicit",
+    kind="item",
 )
 def item(self: Array) -> Any:
     """The only element, as a Python number.
@@ -201,7 +206,10 @@ def number_to_tensor(a: Any) -> Array:
     return np.asarray(a, dtype=_number_spec(a).dtype.numpy)
 
 
-@FAMILY.op("aten::scalar_tensor", infer=lambda s, dtype, *_: TensorSpec((), dtypes.F32 if dtype is None else dtypes.by_code(dtype)))
+@FAMILY.op(
+    "aten::scalar_tensor",
+    infer=lambda s, dtype, *_: TensorSpec((), dtypes.F32 if dtype is None else dtypes.by_code(dtype)),
+)
 def scalar_tensor(s: Any, dtype: int | None, layout: Any, device: Any, pin_memory: Any) -> Array:
     """A 0-dim tensor, float32 unless `dtype` says otherwise."""
     return np.asarray(s, dtype=(dtypes.F32 if dtype is None else dtypes.by_code(dtype)).numpy)

@@ -163,7 +163,9 @@ def randint_low(low: int, high: int, size: Sequence[int], dtype: int | None, *_:
     return _integer_array(generator(), low, high, _randint_infer(size, dtype))
 
 
-@FAMILY.op("aten::randint.low_generator", infer=lambda low, high, size, _, dtype, *__: _randint_infer(size, dtype))
+@FAMILY.op(
+    "aten::randint.low_generator", infer=lambda low, high, size, _, dtype, *__: _randint_infer(size, dtype)
+)
 def randint_low_from(
     low: int, high: int, size: Sequence[int], source: Source | None, dtype: int | None, *_: Any
 ) -> Array:
@@ -211,7 +213,11 @@ def _largest_integer(dtype: DType) -> int:
 def random(self: Array, source: Source | None) -> Array:
     """Integers from 0 to the largest."""
     spec = spec_of(self)
-    return generator(source).integers(0, _largest_integer(spec.dtype), spec.shape, endpoint=True).astype(self.dtype)
+    return (
+        generator(source)
+        .integers(0, _largest_integer(spec.dtype), spec.shape, endpoint=True)
+        .astype(self.dtype)
+    )
 
 
 @FAMILY.op("aten::random.to", infer=lambda self, *_: self)
@@ -224,7 +230,9 @@ def random_to(self: Array, to: int, source: Source | None) -> Array:
 def random_from(self: Array, low: int, to: int | None, source: Source | None) -> Array:
     """Integers in ``[low, to)``."""
     spec = spec_of(self)
-    return _integer_array(generator(source), low, _largest_integer(spec.dtype) + 1 if to is None else to, spec)
+    return _integer_array(
+        generator(source), low, _largest_integer(spec.dtype) + 1 if to is None else to, spec
+    )
 
 
 # --- distributions ---------------------------------------------------------------------------------------------------
@@ -285,7 +293,9 @@ def multinomial(self: Array, num_samples: int, replacement: bool, source: Source
     if num_samples <= 0:
         raise ShapeError("cannot sample n_sample <= 0 samples")
     if np.any(~(weights >= 0)) or np.any(np.isinf(weights)) or np.any(weights.sum(-1) <= 0):
-        raise ShapeError("probability tensor contains either `inf`, `nan` or element < 0, or a row that sums to 0")
+        raise ShapeError(
+            "probability tensor contains either `inf`, `nan` or element < 0, or a row that sums to 0"
+        )
     numbers = generator(source)
     if not replacement:
         if num_samples > weights.shape[-1]:
@@ -303,7 +313,9 @@ def _scaled_normal(numbers: np.random.Generator, mean: Any, std: Any, spec: Tens
     if np.any(np.asarray(std) < 0):
         raise ShapeError(f"normal expects std >= 0.0, but found std {std}")
     wide = dtypes.C128 if spec.dtype.is_complex else dtypes.F64
-    return np.asarray(normal_array(numbers, TensorSpec(spec.shape, wide)) * std + mean).astype(spec.dtype.numpy)
+    return np.asarray(normal_array(numbers, TensorSpec(spec.shape, wide)) * std + mean).astype(
+        spec.dtype.numpy
+    )
 
 
 def _normal_infer(mean: Any, std: Any, *_: Any) -> TensorSpec:
@@ -311,14 +323,20 @@ def _normal_infer(mean: Any, std: Any, *_: Any) -> TensorSpec:
     return TensorSpec(broadcast(*(t.shape for t in tensors)), tensors[0].dtype)
 
 
-@FAMILY.op("aten::normal.Tensor_float", "aten::normal.float_Tensor", "aten::normal.Tensor_Tensor", infer=_normal_infer)
+@FAMILY.op(
+    "aten::normal.Tensor_float",
+    "aten::normal.float_Tensor",
+    "aten::normal.Tensor_Tensor",
+    infer=_normal_infer,
+)
 def normal(mean: Any, std: Any, source: Source | None) -> Array:
     """Normally distributed numbers with the given means and deviations."""
     return _scaled_normal(generator(source), mean, std, _normal_infer(*specs_of([mean, std])))
 
 
 @FAMILY.op(
-    "aten::normal.float_float", infer=lambda mean, std, size, _, dtype, *__: sized(size, dtype_or(dtype, dtypes.F32))
+    "aten::normal.float_float",
+    infer=lambda mean, std, size, _, dtype, *__: sized(size, dtype_or(dtype, dtypes.F32)),
 )
 def normal_sized(
     mean: float, std: float, size: Sequence[int], source: Source | None, dtype: int | None, *_: Any
@@ -354,7 +372,9 @@ def _define_distribution(name: str, draw: Callable[..., Array]) -> None:
 
 _define_distribution("exponential", lambda numbers, shape, rate: numbers.exponential(1 / rate, shape))
 _define_distribution("geometric", lambda numbers, shape, p: numbers.geometric(p, shape))
-_define_distribution("cauchy", lambda numbers, shape, median, sigma: numbers.standard_cauchy(shape) * sigma + median)
+_define_distribution(
+    "cauchy", lambda numbers, shape, median, sigma: numbers.standard_cauchy(shape) * sigma + median
+)
 _define_distribution("log_normal", lambda numbers, shape, mean, std: numbers.lognormal(mean, std, shape))
 
 

@@ -24,7 +24,14 @@ Combine = Callable[[Scalar, Scalar], Scalar]
 
 
 def lower_reduction(
-    kernel: KernelBuilder, x: KernelValue, dims: Sequence[int], keepdim: bool, dtype: DType, init: Any, combine: Combine, doc: str
+    kernel: KernelBuilder,
+    x: KernelValue,
+    dims: Sequence[int],
+    keepdim: bool,
+    dtype: DType,
+    init: Any,
+    combine: Combine,
+    doc: str,
 ) -> KernelValue:
     """Reduce `x`, converted to `dtype`, over `dims`; the result has shape `reduced(...)`."""
     kept = [i for i in range(x.spec.ndim) if i not in dims]
@@ -56,7 +63,14 @@ def _sum_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     x, dim, keepdim, dtype = arguments
     result = _sum_dtype(x.spec.dtype, dtype)
     total = lower_reduction(
-        kernel, x, wrap_dims(dim, x.spec.ndim), keepdim, computation_dtype(result), 0, lambda a, b: a + b, "aten::sum"
+        kernel,
+        x,
+        wrap_dims(dim, x.spec.ndim),
+        keepdim,
+        computation_dtype(result),
+        0,
+        lambda a, b: a + b,
+        "aten::sum",
     )
     return _converted(kernel, total, result)
 
@@ -199,7 +213,12 @@ def _extremum(name: str, better: str) -> None:
 
 
 def _lower_with_index(
-    kernel: KernelBuilder, x: KernelValue, axis: int, keepdim: bool, better: str, worst: Callable[[DType], Any]
+    kernel: KernelBuilder,
+    x: KernelValue,
+    axis: int,
+    keepdim: bool,
+    better: str,
+    worst: Callable[[DType], Any],
 ) -> tuple[KernelValue, KernelValue]:
     """Value and first index of the extremum along `axis`; the first NaN wins over everything."""
     rank = x.spec.ndim
@@ -210,7 +229,10 @@ def _lower_with_index(
     shape = tuple(x.spec.shape[i] for i in kept)
     wide = computation_dtype(x.spec.dtype)
     mapping = affine(rank, [dim(i) for i in kept])
-    outputs = [Output(TensorSpec(shape, wide), mapping, worst(wide)), Output(TensorSpec(shape, dtypes.I64), mapping, -1)]
+    outputs = [
+        Output(TensorSpec(shape, wide), mapping, worst(wide)),
+        Output(TensorSpec(shape, dtypes.I64), mapping, -1),
+    ]
 
     def body(builder: BodyBuilder, inputs: list[Scalar], accumulators: list[Scalar]) -> list[Scalar]:
         element, (best, place) = inputs[0].to(wide), accumulators
@@ -242,7 +264,9 @@ def _prod_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     x, dim, keepdim, dtype = arguments
     result = _sum_dtype(x.spec.dtype, dtype)
     dims = wrap_dims(dim, x.spec.ndim)
-    product = lower_reduction(kernel, x, dims, keepdim, computation_dtype(result), 1, lambda a, b: a * b, "aten::prod")
+    product = lower_reduction(
+        kernel, x, dims, keepdim, computation_dtype(result), 1, lambda a, b: a * b, "aten::prod"
+    )
     return _converted(kernel, product, result)
 
 
@@ -351,7 +375,9 @@ def linalg_vector_norm(aten: Aten, self: Any, ord: Any, dim: Any, keepdim: bool,
     """``sum(|x| ** ord) ** (1 / ord)`` over `dim`; the extrema for infinite `ord`, the count of nonzeros for 0."""
     result = aten.dtype(self) if dtype is None else dtypes.by_code(dtype)
     if not (result.is_floating or result.is_complex):
-        raise DTypeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {result.name}")
+        raise DTypeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {result.name}"
+        )
     wide = computation_dtype(result)
     x = self if aten.dtype(self) is wide else aten("to.dtype", self, wide.code)
     norm = _vector_norm(aten, x, ord, dim, keepdim)
@@ -370,7 +396,9 @@ def _vector_norm(aten: Aten, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
     if math.isinf(ord):
         return aten.amax(size, dim or [], keepdim) if ord > 0 else aten.amin(size, dim or [], keepdim)
     if ord == 0:
-        return aten("sum.dim_IntList", aten("to.dtype", aten("ne.Scalar", x, 0), aten.dtype(x).code), dim, keepdim)
+        return aten(
+            "sum.dim_IntList", aten("to.dtype", aten("ne.Scalar", x, 0), aten.dtype(x).code), dim, keepdim
+        )
     if ord == 1:
         return aten("sum.dim_IntList", size, dim, keepdim)
     powers = aten("sum.dim_IntList", aten("pow.Tensor_Scalar", size, ord), dim, keepdim)

@@ -69,7 +69,9 @@ def index_put(self: Array, indices: Sequence[Array | None], values: Array, accum
 
 
 @FAMILY.op("aten::_index_put_impl_", "aten::_index_put_impl_.hacked_twin", kind="inplace")
-def index_put_impl(self: Array, indices: Sequence[Array | None], values: Array, accumulate: bool, unsafe: bool) -> Array:
+def index_put_impl(
+    self: Array, indices: Sequence[Array | None], values: Array, accumulate: bool, unsafe: bool
+) -> Array:
     """Store `values` at ``self[indices]``, or add them there."""
     return _put_into(self, indices, values, accumulate)
 
@@ -82,7 +84,9 @@ def put(self: Array, index: Array, source: Array, accumulate: bool) -> Array:
     if index.dtype != np.int64:
         raise DTypeError(f"put_(): Expected a long tensor for index, but got {index.dtype.name}")
     n = self.size
-    require_within(index, -n, n, f"out of range: tried to access index {{index}} on a tensor of {n} elements.")
+    require_within(
+        index, -n, n, f"out of range: tried to access index {{index}} on a tensor of {n} elements."
+    )
     flat = np.array(self).reshape(-1)
     _put_into(flat, [index.reshape(-1)], source.reshape(-1), accumulate)
     return flat.reshape(self.shape)
@@ -96,14 +100,18 @@ def _masked_infer(self: TensorSpec, mask: TensorSpec, source: TensorSpec) -> Ten
 def masked_scatter(self: Array, mask: Array, source: Array) -> Array:
     """The elements where `mask` holds replaced by those of `source`, in order."""
     if mask.dtype != np.bool_:
-        raise DTypeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype.name}")
+        raise DTypeError(
+            f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype.name}"
+        )
     if source.dtype != self.dtype:
         raise DTypeError("masked_scatter: expected self and source to have same dtypes")
     result = np.array(np.broadcast_to(self, np.broadcast_shapes(self.shape, mask.shape)))
     where = np.broadcast_to(mask, result.shape)
     count = int(where.sum())
     if count > source.size:
-        raise ShapeError("masked_scatter: expected the number of elements in source to be at least the number of ones in mask")
+        raise ShapeError(
+            "masked_scatter: expected the number of elements in source to be at least the number of ones in mask"
+        )
     result[where] = source.reshape(-1)[:count]
     return result
 
@@ -119,7 +127,9 @@ _NEUTRAL: dict[str, float] = {"sum": 0, "mean": 0, "prod": 1, "amax": -np.inf, "
 
 def _reducer(name: str, reduce: str) -> Callable[..., Any]:
     if reduce not in _REDUCERS:
-        raise ShapeError(f"{name}: reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
+        raise ShapeError(
+            f"{name}: reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
+        )
     return _REDUCERS[reduce]
 
 
@@ -139,7 +149,9 @@ def _scatter_key(name: str, self: Array, dim: int, index: Array, source: Array |
                 f"to be no larger size than src {list(source.shape)}"
             )
     extent = self.shape[axis] if self.ndim else 1
-    require_within(index, 0, extent, f"index {{index}} is out of bounds for dimension {axis} with size {extent}")
+    require_within(
+        index, 0, extent, f"index {{index}} is out of bounds for dimension {axis} with size {extent}"
+    )
     return along(np.atleast_1d(index), axis, index.shape or (1,))
 
 
@@ -206,10 +218,14 @@ def scatter_value_reduce(self: Array, dim: int, index: Array, value: Any, reduce
     """`scatter` of a number that adds or multiplies."""
     key = _scatter_key("scatter", self, dim, index, None)
     values = np.broadcast_to(np.asarray(value), index.shape or (1,)) if index.size else np.zeros(0)
-    return _reduced_into(self, key, values, _reducer("scatter", reduce)).astype(self.dtype).reshape(self.shape)
+    return (
+        _reduced_into(self, key, values, _reducer("scatter", reduce)).astype(self.dtype).reshape(self.shape)
+    )
 
 
-def _with_counts(self: Array, key: tuple[Array, ...], values: Array, reduce: str, include_self: bool, name: str) -> Array:
+def _with_counts(
+    self: Array, key: tuple[Array, ...], values: Array, reduce: str, include_self: bool, name: str
+) -> Array:
     """Combine `values` into `self` at `key`; means divide by how many took part, integers rounding down."""
     combine = _reducer(name, reduce)
     result = np.atleast_1d(_wide(self))
@@ -217,7 +233,9 @@ def _with_counts(self: Array, key: tuple[Array, ...], values: Array, reduce: str
         dtype = dtypes.by_numpy(result.dtype)
         start = _NEUTRAL[reduce]
         if not dtype.is_floating and np.isinf(start):
-            limits = (0, 1) if dtype is dtypes.BOOL else (np.iinfo(result.dtype).min, np.iinfo(result.dtype).max)
+            limits = (
+                (0, 1) if dtype is dtypes.BOOL else (np.iinfo(result.dtype).min, np.iinfo(result.dtype).max)
+            )
             start = limits[int(start > 0)]
         result[key] = start
     combine(result, key, values.astype(result.dtype, copy=False))
@@ -255,7 +273,9 @@ def _slice_key(name: str, self: Array, dim: int, index: Array) -> tuple[Any, ...
 def _checked_source(name: str, self: Array, dim: int, index: Array, source: Array) -> Array:
     """`source` with as many dims as `self`, fitting it except in `dim`."""
     if source.dtype != self.dtype:
-        raise DTypeError(f"{name}(): self and source expected to have the same dtype, but got (self) {self.dtype} and (source) {source.dtype}")
+        raise DTypeError(
+            f"{name}(): self and source expected to have the same dtype, but got (self) {self.dtype} and (source) {source.dtype}"
+        )
     axis = wrap_dim(dim, self.ndim)
     if source.ndim == 0:
         source = np.broadcast_to(source, (*[1] * axis, index.size, *[1] * (self.ndim - axis - 1)))
@@ -286,7 +306,9 @@ def index_copy(self: Array, dim: int, index: Array, source: Array) -> Array:
 
 
 @FAMILY.op("aten::index_reduce", infer=_same)
-def index_reduce(self: Array, dim: int, index: Array, source: Array, reduce: str, include_self: bool) -> Array:
+def index_reduce(
+    self: Array, dim: int, index: Array, source: Array, reduce: str, include_self: bool
+) -> Array:
     """Slices of `source` combined into slices of `self` by product, mean or extremum."""
     key = _slice_key("index_reduce", self, dim, index)
     source = _checked_source("index_reduce", self, dim, index, source)
@@ -317,7 +339,9 @@ def _stored(self: Array, src: Array, view: Callable[[Array], Array], name: str) 
     result = np.array(self)
     part = view(result)
     if part.shape != src.shape:
-        raise ShapeError(f"{name}: expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(part.shape)}")
+        raise ShapeError(
+            f"{name}: expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(part.shape)}"
+        )
     with np.errstate(all="ignore"):
         part[...] = src.astype(result.dtype)
     return result
@@ -333,7 +357,9 @@ def select_scatter(self: Array, src: Array, dim: int, index: int) -> Array:
 def slice_scatter(self: Array, src: Array, dim: int, start: int | None, end: int | None, step: int) -> Array:
     """`src` stored in a range of slices."""
     part = slice_(self, dim, start, end, step)
-    return _stored(self, np.broadcast_to(src, part.shape), lambda x: slice_(x, dim, start, end, step), "slice_scatter")
+    return _stored(
+        self, np.broadcast_to(src, part.shape), lambda x: slice_(x, dim, start, end, step), "slice_scatter"
+    )
 
 
 @FAMILY.op("aten::diagonal_scatter", infer=_same)
@@ -343,7 +369,8 @@ def diagonal_scatter(self: Array, src: Array, offset: int, dim1: int, dim2: int)
 
 
 @FAMILY.op("aten::as_strided_scatter", infer=_same)
-def as_strided_scatter(self: Array, src: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None) -> Array:
+def as_strided_scatter(
+    self: Array, src: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None
+) -> Array:
     """`src` stored in a strided part of the memory."""
     return _stored(self, src, lambda x: as_strided(x, size, stride, storage_offset), "as_strided_scatter")
-

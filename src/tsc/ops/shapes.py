@@ -36,7 +36,9 @@ def wrap_dim(dim: int, ndim: int) -> int:
     """
     low, high = (-ndim, ndim - 1) if ndim else (-1, 0)
     if not low <= dim <= high:
-        raise BoundsError(f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})")
+        raise BoundsError(
+            f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})"
+        )
     return dim % ndim if ndim else 0
 
 
@@ -84,7 +86,9 @@ def pair(values: int | Sequence[int], n: int = 2) -> tuple[int, ...]:
     return values * n if len(values) == 1 else values
 
 
-def window_size(size: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil: bool = False) -> int:
+def window_size(
+    size: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil: bool = False
+) -> int:
     """How many windows fit: the output size of pooling and convolution.
 
     Source: PyTorch aten/src/ATen/native/Pool.h, ``pooling_output_shape``.

@@ -116,7 +116,9 @@ def _kth_infer(self: TensorSpec, k: int, dim: int, keepdim: bool) -> tuple[Tenso
 def kthvalue(self: Array, k: int, dim: int, keepdim: bool) -> tuple[Array, Array]:
     """The `k`-th smallest element along `dim` (from 1), and where it is."""
     _kth_infer(spec_of(self), k, dim, keepdim)
-    return picked(self, order(self, wrap_dim(dim, self.ndim), False), k - 1, wrap_dim(dim, self.ndim), keepdim)
+    return picked(
+        self, order(self, wrap_dim(dim, self.ndim), False), k - 1, wrap_dim(dim, self.ndim), keepdim
+    )
 
 
 def picked(x: Array, places: Array, k: Any, axis: int, keepdim: bool) -> tuple[Array, Array]:
@@ -146,7 +148,9 @@ def _unique_flat(x: Array, inverse: bool, counts: bool) -> tuple[Array, Array, A
 
 
 @FAMILY.op("aten::_unique2")
-def unique2(self: Array, sorted: bool, return_inverse: bool, return_counts: bool) -> tuple[Array, Array, Array]:
+def unique2(
+    self: Array, sorted: bool, return_inverse: bool, return_counts: bool
+) -> tuple[Array, Array, Array]:
     """The distinct elements in order, where each element went, and how often each occurs; empty where not wanted."""
     return _unique_flat(self, return_inverse, return_counts)
 
@@ -172,7 +176,9 @@ def unique_consecutive(
     self: Array, return_inverse: bool, return_counts: bool, dim: int | None
 ) -> tuple[Array, Array, Array]:
     """The elements (or slices along `dim`) that differ from the one before, where each went, and how many are in a row."""
-    rows = self.reshape(-1) if dim is None or not self.ndim else np.moveaxis(self, wrap_dim(dim, self.ndim), 0)
+    rows = (
+        self.reshape(-1) if dim is None or not self.ndim else np.moveaxis(self, wrap_dim(dim, self.ndim), 0)
+    )
     n = len(rows)
     differs = np.ones(n, np.bool_)
     differs[1:] = (rows[1:] != rows[:-1]).any(tuple(range(1, rows.ndim)))
@@ -194,7 +200,11 @@ def _searched(edges: Array, values: Array, right: bool, out_int32: bool) -> Arra
     kind = np.int32 if out_int32 else np.int64
     if edges.ndim == 1:
         return np.asarray(np.searchsorted(edges, values, side="right" if right else "left")).astype(kind)
-    before = (edges[..., None, :] <= values[..., :, None]) if right else (edges[..., None, :] < values[..., :, None])
+    before = (
+        (edges[..., None, :] <= values[..., :, None])
+        if right
+        else (edges[..., None, :] < values[..., :, None])
+    )
     return before.sum(-1).astype(kind)
 
 
@@ -214,7 +224,9 @@ def searchsorted(
     """
     values = np.asarray(self)
     if side not in (None, "left", "right") or (side == "left" and right):
-        raise ShapeError(f"torch.searchsorted(): side and right can't be set to opposites, got side of {side}, right {right}")
+        raise ShapeError(
+            f"torch.searchsorted(): side and right can't be set to opposites, got side of {side}, right {right}"
+        )
     if sorted_sequence.ndim != 1 and sorted_sequence.shape[:-1] != values.shape[:-1]:
         raise ShapeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
@@ -225,7 +237,11 @@ def searchsorted(
     return _searched(edges, values, right or side == "right", out_int32)
 
 
-@FAMILY.op("aten::bucketize.Tensor", "aten::bucketize.Scalar", infer=lambda self, b, out, _: _search_infer(b, self, out))
+@FAMILY.op(
+    "aten::bucketize.Tensor",
+    "aten::bucketize.Scalar",
+    infer=lambda self, b, out, _: _search_infer(b, self, out),
+)
 def bucketize(self: Any, boundaries: Array, out_int32: bool, right: bool) -> Array:
     """The number of the bucket each value falls in."""
     if boundaries.ndim != 1:
@@ -237,7 +253,9 @@ def _isin_infer(elements: Any, *_: Any) -> TensorSpec:
     return TensorSpec(elements.shape if isinstance(elements, TensorSpec) else (), dtypes.BOOL)
 
 
-@FAMILY.op("aten::isin.Tensor_Tensor", "aten::isin.Tensor_Scalar", "aten::isin.Scalar_Tensor", infer=_isin_infer)
+@FAMILY.op(
+    "aten::isin.Tensor_Tensor", "aten::isin.Tensor_Scalar", "aten::isin.Scalar_Tensor", infer=_isin_infer
+)
 def isin(elements: Any, test_elements: Any, assume_unique: bool, invert: bool) -> Array:
     """Whether each element occurs among `test_elements`."""
     first, second = (comparable(np.asarray(x)) for x in (elements, test_elements))

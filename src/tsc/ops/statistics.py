@@ -98,7 +98,13 @@ def _define_quantile(name: str, compute: Callable[..., Any]) -> None:
     def quantile(self: Array, q: Any, dim: int | None, keepdim: bool, interpolation: str) -> Array:
         levels = _quantile_checked(self, q, name)
         axis = None if dim is None or not self.ndim else wrap_dim(dim, self.ndim)
-        result = compute(self.astype(np.float64), levels.astype(np.float64), axis=axis, keepdims=keepdim, method=interpolation)
+        result = compute(
+            self.astype(np.float64),
+            levels.astype(np.float64),
+            axis=axis,
+            keepdims=keepdim,
+            method=interpolation,
+        )
         return np.asarray(result).astype(self.dtype)
 
 
@@ -116,7 +122,9 @@ def bincount(self: Array, weights: Array | None, minlength: int) -> Array:
         raise ShapeError("bincount only supports 1-d non-negative integral inputs.")
     if minlength < 0:
         raise ShapeError("minlength should be >= 0")
-    counts = np.bincount(self.astype(np.int64), None if weights is None else weights.astype(np.float64), minlength)
+    counts = np.bincount(
+        self.astype(np.int64), None if weights is None else weights.astype(np.float64), minlength
+    )
     if weights is None:
         return counts.astype(np.int64)
     return counts.astype(np.float32 if weights.dtype == np.float32 else np.float64)
@@ -165,7 +173,10 @@ def histogram_count(
     return counts.astype(self.dtype), edges.astype(self.dtype)
 
 
-@FAMILY.op("aten::count_nonzero", infer=lambda self, dim: TensorSpec(reduced(self.shape, wrap_dims(dim, self.ndim), False), dtypes.I64))
+@FAMILY.op(
+    "aten::count_nonzero",
+    infer=lambda self, dim: TensorSpec(reduced(self.shape, wrap_dims(dim, self.ndim), False), dtypes.I64),
+)
 def count_nonzero(self: Array, dim: int | None) -> Array:
     """How many elements are not zero, in all or along `dim`."""
     return np.asarray(np.sum(self != 0, axis=wrap_dims(dim, self.ndim), dtype=np.int64))
@@ -196,14 +207,18 @@ def nansum(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) ->
 def nanmean(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) -> Any:
     """`mean` without the NaNs."""
     if not (aten.dtype(self).is_floating or aten.dtype(self).is_complex):
-        raise DTypeError(f"nanmean(): expected input to have floating point or complex dtype but got {aten.dtype(self).name}")
+        raise DTypeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {aten.dtype(self).name}"
+        )
     count = aten("sum.dim_IntList", aten.logical_not(aten.isnan(self)), dim, keepdim)
     return aten("div.Tensor", aten("nansum", self, dim, keepdim, dtype=dtype), count)
 
 
 def _define_with_mean(name: str) -> None:
     @composite(FAMILY, f"aten::{name}_mean.correction")
-    def correction_and_mean(aten: Aten, self: Any, dim: Any, correction: Any, keepdim: bool) -> tuple[Any, Any]:
+    def correction_and_mean(
+        aten: Aten, self: Any, dim: Any, correction: Any, keepdim: bool
+    ) -> tuple[Any, Any]:
         spread = aten(f"{name}.correction", self, dim, correction=correction, keepdim=keepdim)
         return spread, aten("mean.dim", self, dim, keepdim)
 
@@ -224,7 +239,9 @@ _define_with_mean("std")
 def cov(self: Array, correction: int, fweights: Array | None, aweights: Array | None) -> Array:
     """The covariance matrix of the rows."""
     if self.ndim > 2 or self.dtype == np.bool_:
-        raise ShapeError(f"cov(): expected input to have two or fewer dimensions but got an input with {self.ndim} dimensions")
+        raise ShapeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {self.ndim} dimensions"
+        )
     kind = np.dtype(np.float32) if self.dtype.kind in "iu" or aweights is not None else self.dtype
     kind = np.dtype(np.float64) if np.float64 in (self.dtype, getattr(aweights, "dtype", None)) else kind
     wide = np.complex128 if kind.kind == "c" else np.float64
@@ -237,7 +254,9 @@ def cov(self: Array, correction: int, fweights: Array | None, aweights: Array | 
 def corrcoef(self: Array) -> Array:
     """The correlation matrix of the rows."""
     if self.ndim > 2:
-        raise ShapeError(f"corrcoef(): expected input to have two or fewer dimensions but got an input with {self.ndim} dimensions")
+        raise ShapeError(
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {self.ndim} dimensions"
+        )
     kind = self.dtype if self.dtype.kind not in "iu" else np.dtype(np.float32)
     with np.errstate(all="ignore"):
         return np.asarray(np.corrcoef(self)).astype(kind)

@@ -187,7 +187,14 @@ def format_(self: str, *values: Any) -> str:
     return "".join(a + b for a, b in zip(pieces, [*shown, ""], strict=True))
 
 
-_KINDS = {str: "String", list: "GenericList", tuple: "Tuple", dict: "GenericDict", type(None): "None", float: "Double"}
+_KINDS = {
+    str: "String",
+    list: "GenericList",
+    tuple: "Tuple",
+    dict: "GenericDict",
+    type(None): "None",
+    float: "Double",
+}
 
 
 def _number(key: str, value: Any) -> Any:
@@ -208,7 +215,9 @@ def _specified(key: str, value: Any) -> str:
         raise ScriptError(f"The specifier %{key} is not supported in TorchScript format strings")
     if isinstance(value, int):
         return chr_(value & 255)
-    raise ScriptError(f"%c requires an int or char for formatting, but got {_KINDS.get(type(value), 'Tensor')}")
+    raise ScriptError(
+        f"%c requires an int or char for formatting, but got {_KINDS.get(type(value), 'Tensor')}"
+    )
 
 
 @FAMILY.op("aten::percentFormat", kind="python")
@@ -248,5 +257,3 @@ def print_(*values: Any) -> None:
 def warn(message: str, stacklevel: int) -> None:
     """A Python warning."""
     warnings.warn(message, stacklevel=max(stacklevel, 2))
-
-

@@ -21,7 +21,12 @@ _ALIASING = ("view", "reshape")
 def functional_name(schema: Schema) -> str | None:
     """The functional form of an in-place schema: ``aten::add_.Tensor`` -> ``aten::add.Tensor``; None for any other schema."""
     base = schema.name
-    if not base.endswith("_") or base.endswith("__") or not schema.arguments or not schema.arguments[0].is_written:
+    if (
+        not base.endswith("_")
+        or base.endswith("__")
+        or not schema.arguments
+        or not schema.arguments[0].is_written
+    ):
         return None
     return base[:-1] + (f".{schema.overload}" if schema.overload else "")
 
@@ -29,7 +34,9 @@ def functional_name(schema: Schema) -> str | None:
 def derived_variants(table: Mapping[str, Operator]) -> dict[str, Operator]:
     """The in-place and ``out=`` operators that follow from `table` and are not in it."""
     derived: dict[str, Operator] = {}
-    for base in {operator.schema.name for operator in table.values() if operator.schema.name.startswith("aten::")}:
+    for base in {
+        operator.schema.name for operator in table.values() if operator.schema.name.startswith("aten::")
+    }:
         for schema in schemas.overloads(f"{base}_"):
             functional = table.get(functional_name(schema) or "")
             if functional is not None and functional.kind not in _ALIASING and schema.full_name not in table:

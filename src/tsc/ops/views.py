@@ -54,7 +54,9 @@ def _view(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 def _index_probe(shape: Sequence[int]) -> Array:
     """An array of `shape` with distinguishable strides over imaginary memory; only its layout is ever looked at."""
-    strides = [8 * (2**20) ** i for i in range(1, len(shape) + 1)] if len(shape) <= 2 else _radix_strides(shape)
+    strides = (
+        [8 * (2**20) ** i for i in range(1, len(shape) + 1)] if len(shape) <= 2 else _radix_strides(shape)
+    )
     return np.lib.stride_tricks.as_strided(np.empty(1), shape, strides, writeable=False)
 
 
@@ -176,7 +178,13 @@ def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
                 f"dimension {lead + i}.  Target sizes: {list(size)}.  Tensor sizes: {list(self.shape)}"
             )
     return np.lib.stride_tricks.as_strided(
-        self, target, [0] * lead + [0 if m == 1 and n != 1 else s for m, n, s in zip(self.shape, target[lead:], self.strides, strict=True)]
+        self,
+        target,
+        [0] * lead
+        + [
+            0 if m == 1 and n != 1 else s
+            for m, n, s in zip(self.shape, target[lead:], self.strides, strict=True)
+        ],
     )
 
 

@@ -79,7 +79,11 @@ def _tuple_index(op: Operation) -> list[SSAValue] | None:
 def _list_unpack(op: Operation) -> list[SSAValue] | None:
     """``unpack([a, b])`` -> ``a, b``."""
     owner = op.operands[0].owner
-    if not isinstance(owner, PrimListConstructOp) or len(owner.operands) != len(op.results) or is_list_mutated(op.operands[0]):
+    if (
+        not isinstance(owner, PrimListConstructOp)
+        or len(owner.operands) != len(op.results)
+        or is_list_mutated(op.operands[0])
+    ):
         return None
     return list(owner.operands)
 
@@ -111,7 +115,9 @@ def _cast(op: Operation) -> list[SSAValue] | None:
     inner = value.owner
     if isinstance(op, PrimUncheckedCastOp) and isinstance(inner, (DerefineOp, PrimUncheckedCastOp)):
         source = inner.operands[0]
-        if source.type is wanted or (isinstance(source.type, tt.TensorType) and isinstance(wanted, tt.TensorType)):
+        if source.type is wanted or (
+            isinstance(source.type, tt.TensorType) and isinstance(wanted, tt.TensorType)
+        ):
             return [source]
     return None
 

@@ -86,7 +86,11 @@ def _argument(value: SSAValue) -> Any:
         value = value.owner.operands[0]
     if isinstance(value.type, tt.TensorType):
         return value
-    if isinstance(value.owner, PrimListConstructOp) and isinstance(known, list) and any(isinstance(k, TensorSpec) for k in known):  # pyright: ignore
+    if (
+        isinstance(value.owner, PrimListConstructOp)
+        and isinstance(known, list)
+        and any(isinstance(k, TensorSpec) for k in known)
+    ):  # pyright: ignore
         return [_argument(o) for o in value.owner.operands]
     return constant_of(value) if constant_of(value) is not UNKNOWN else known
 

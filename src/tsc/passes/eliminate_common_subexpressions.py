@@ -52,7 +52,12 @@ def _merge_block(block: Block, scopes: list[dict[Key, Operation]]) -> None:
             continue
         if not op.results or not is_pure(op):
             continue
-        key = (type(op), tuple(op.operands), tuple(r.type for r in op.results), frozenset(op.attributes.items()))
+        key = (
+            type(op),
+            tuple(op.operands),
+            tuple(r.type for r in op.results),
+            frozenset(op.attributes.items()),
+        )
         found = next((s[key] for s in reversed(inner) if key in s), None)
         if found is None:
             own[key] = op

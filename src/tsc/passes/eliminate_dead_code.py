@@ -73,7 +73,10 @@ def _drop_if_results(op: PrimIfOp) -> tuple[Operation, bool]:
         end.operands = [end.operands[i] for i in keep]
     regions = [op.detach_region(r) for r in list(op.regions)]
     made = PrimIfOp.create(
-        operands=list(op.operands), result_types=[op.results[i].type for i in keep], regions=regions, location=op.location
+        operands=list(op.operands),
+        result_types=[op.results[i].type for i in keep],
+        regions=regions,
+        location=op.location,
     )
     return _swap(op, made, keep), True
 

@@ -17,7 +17,11 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
 from tsc.passes.fold_conv_batchnorm import apply_scale_and_shift
 
-OPERATORS = {f"aten::{name}.{overload}": name for name in ("add", "sub", "mul", "div") for overload in ("Tensor", "Scalar")}
+OPERATORS = {
+    f"aten::{name}.{overload}": name
+    for name in ("add", "sub", "mul", "div")
+    for overload in ("Tensor", "Scalar")
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,9 @@ def _fold(op: AtenOp, pool: ConstantPool) -> bool:
         alpha = constant_of(op.operands[2])
         if alpha is UNKNOWN:
             return False
-        return apply_scale_and_shift(layer, op, pool, np.ones(weight.shape[0]), constant * (alpha if name == "add" else -alpha))
+        return apply_scale_and_shift(
+            layer, op, pool, np.ones(weight.shape[0]), constant * (alpha if name == "add" else -alpha)
+        )
     scale = constant if name == "mul" else 1.0 / constant
     return apply_scale_and_shift(layer, op, pool, scale, np.zeros(weight.shape[0]))
 

@@ -46,7 +46,11 @@ def fold_batch_norm(norm: Operation, pool: ConstantPool, producer_of: Any) -> bo
     """Fold one batch norm into the layer `producer_of` finds before it; whether that was possible."""
     assert isinstance(norm, AtenOp)
     layer = producer_of(norm.operands[0])
-    if layer is None or not only_user(norm.operands[0], norm) or constant_of(norm.argument("training")) is not False:
+    if (
+        layer is None
+        or not only_user(norm.operands[0], norm)
+        or constant_of(norm.argument("training")) is not False
+    ):
         return False
     eps = constant_of(norm.argument("eps"))
     mean, var = (constant_array(norm.argument(n), pool) for n in ("running_mean", "running_var"))
@@ -73,7 +77,9 @@ def scale_and_shift(mean: Array, var: Array, gamma: Any, beta: Any, eps: float) 
     return scale, shift if beta is None else shift + beta.astype(np.float64)
 
 
-def apply_scale_and_shift(layer: Any, follower: Operation, pool: ConstantPool, scale: Array, shift: Array) -> bool:
+def apply_scale_and_shift(
+    layer: Any, follower: Operation, pool: ConstantPool, scale: Array, shift: Array
+) -> bool:
     """Scale and shift the output channels of `layer` by changing its weights; `follower` goes."""
     weight, bias = constant_array(layer.weight, pool), _optional(layer.bias, pool)
     if weight is None or bias is UNKNOWN:

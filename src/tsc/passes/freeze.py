@@ -109,10 +109,18 @@ class _Freezer:
             if not isinstance(op, PrimGetAttrOp):
                 continue
             owner = self.object_of(op.operands[0])
-            if owner is None or (owner, op.attribute) in self.written or self._is_preserved(owner, op.attribute):
+            if (
+                owner is None
+                or (owner, op.attribute) in self.written
+                or self._is_preserved(owner, op.attribute)
+            ):
                 continue
             held = owner.slots.get(op.attribute)
-            if held is None or isinstance(held.owner, NnModuleOp) or (self.scalars_only and self._holds_memory(held)):
+            if (
+                held is None
+                or isinstance(held.owner, NnModuleOp)
+                or (self.scalars_only and self._holds_memory(held))
+            ):
                 continue
             value = self._copy(held, function, copies)
             op.results[0].replace_all_uses_with(value)
@@ -124,7 +132,10 @@ class _Freezer:
 
     def self_object_of_root(self) -> NnModuleOp | None:
         """The object no slot holds."""
-        return next((o for o in self.objects if not any(u.operation.name == "torch.slot" for u in o.results[0].uses)), None)
+        return next(
+            (o for o in self.objects if not any(u.operation.name == "torch.slot" for u in o.results[0].uses)),
+            None,
+        )
 
     def _holds_memory(self, held: SSAValue) -> bool:
         """Whether a slot's value is a tensor or a container, which a program can change without writing the attribute."""
@@ -179,9 +190,15 @@ class _Freezer:
             if block.args and isinstance(block.args[0].type, tt.ModuleType) and not block.args[0].first_use:
                 block.erase_arg(block.args[0])
                 function.update_function_type()
-        if any(isinstance(o, (PrimGetAttrOp, PrimSetAttrOp, PrimCallMethodOp)) for f in functions for o in f.walk()):
+        if any(
+            isinstance(o, (PrimGetAttrOp, PrimSetAttrOp, PrimCallMethodOp))
+            for f in functions
+            for o in f.walk()
+        ):
             return
         for op in reversed(list(self.module.ops)):
-            if not isinstance(op, FuncOp) and (isinstance(op, ClassTypeOp) or not any(r.first_use for r in op.results)):
+            if not isinstance(op, FuncOp) and (
+                isinstance(op, ClassTypeOp) or not any(r.first_use for r in op.results)
+            ):
                 op.detach()
                 op.erase()

@@ -75,11 +75,18 @@ def functionalize(function: FuncOp) -> str | None:
 def _results_alias_arguments(function: FuncOp) -> str | None:
     """Results that share memory with an argument must stay views of it: only the generic tier gives that."""
     sets = AliasSets(function)
-    arguments = {sets.find(a) for a in function.body.block.args if isinstance(a.type, (tt.TensorType, tt.ListType, tt.DictType))}
+    arguments = {
+        sets.find(a)
+        for a in function.body.block.args
+        if isinstance(a.type, (tt.TensorType, tt.ListType, tt.DictType))
+    }
     end = function.body.block.last_op
     assert end is not None
     for value in end.operands:
-        if not isinstance(value.type, (tt.NoneType, tt.IntType, tt.FloatType)) and sets.find(value) in arguments:
+        if (
+            not isinstance(value.type, (tt.NoneType, tt.IntType, tt.FloatType))
+            and sets.find(value) in arguments
+        ):
             return "a result shares memory with an argument"
     return None
 
@@ -144,7 +151,6 @@ class _List:
     elements: list[SSAValue]
     changed: bool = False
     kind: object = field(default=None)
-
 
 
 class _Functionalizer:
@@ -226,10 +232,17 @@ class _Functionalizer:
                 self._record_view(op, originals[0], certain=True)
             elif op.schema.name in MAYBE_ALIASING:
                 self._record_view(op, originals[0], certain=False)
-        elif isinstance(op, AtenOp) and op.schema.aliases and op.results and isinstance(op.results[0].type, tt.ListType):
+        elif (
+            isinstance(op, AtenOp)
+            and op.schema.aliases
+            and op.results
+            and isinstance(op.results[0].type, tt.ListType)
+        ):
             for operand in originals:
                 if isinstance(operand.type, tt.TensorType):
-                    self.tensor(operand).base.is_writable = False  # pieces of a split: their writes are not followed
+                    self.tensor(
+                        operand
+                    ).base.is_writable = False  # pieces of a split: their writes are not followed
 
     def _record_view(self, op: AtenOp, source: SSAValue, *, certain: bool) -> None:
         if not isinstance(source.type, tt.TensorType):
@@ -246,10 +259,14 @@ class _Functionalizer:
         written = [a for a in op.schema.arguments if a.is_written]
         name = functional_name(op.schema)
         if name is None or len(written) != 1 or not isinstance(target.type, tt.TensorType):
-            raise CannotFunctionalizeError(f"{op.schema.full_name} writes in a way that has no functional form")
+            raise CannotFunctionalizeError(
+                f"{op.schema.full_name} writes in a way that has no functional form"
+            )
         tensor = self.tensor(target)
         if not tensor.base.is_writable:
-            raise CannotFunctionalizeError("memory from outside the function, or of a piece of a split, is written")
+            raise CannotFunctionalizeError(
+                "memory from outside the function, or of a piece of a split, is written"
+            )
         operands = [self.current(o, builder) for o in op.operands]
         value = self._functional(name, operands, builder)
         self._store(tensor, value, builder)

@@ -100,7 +100,9 @@ def _join(graph: FusionGraph, op: Operation) -> Group | None:
 def _direct_sources(graph: FusionGraph, op: Operation) -> list[Operation]:
     """The operations in this block whose results `op` reads without a view in between."""
     owners = [v.owner for v in tensor_operands(op)]
-    return [o for o in owners if isinstance(o, Operation) and o.parent is graph.block and not graph.is_free(o)]
+    return [
+        o for o in owners if isinstance(o, Operation) and o.parent is graph.block and not graph.is_free(o)
+    ]
 
 
 def _pointwise_fits(graph: FusionGraph, op: Operation, group: Group) -> bool:
@@ -109,13 +111,17 @@ def _pointwise_fits(graph: FusionGraph, op: Operation, group: Group) -> bool:
         return False
     if group.kind in EPILOGUE_KINDS:
         last = group.last
-        return shape == group.domain and graph.users(last) == {op} and not _reads_through_view(graph, op, group)
+        return (
+            shape == group.domain and graph.users(last) == {op} and not _reads_through_view(graph, op, group)
+        )
     if group.kind == "pointwise":
         return shape == group.domain and not _reads_through_view(graph, op, group)
     if group.kind == "row":
         outer = tuple(n for i, n in enumerate(group.domain) if i not in group.reduced)
         kept = tuple(1 if i in group.reduced else n for i, n in enumerate(group.domain))
-        whole = len(group.reduced) == len(group.domain)  # one row: what follows its sum is a kernel of one element
+        whole = len(group.reduced) == len(
+            group.domain
+        )  # one row: what follows its sum is a kernel of one element
         shapes = (group.domain,) if whole else (group.domain, kept, outer)
         return shape in shapes and not _reads_through_view(graph, op, group)
     return False
@@ -125,7 +131,11 @@ def _reads_through_view(graph: FusionGraph, op: Operation, group: Group) -> bool
     """Whether `op` reads a result of `group` transposed or sliced: then it needs the whole result first."""
     for value in tensor_operands(op):
         owner = value.owner
-        if isinstance(owner, Operation) and graph.is_free(owner) and any(graph.group_of.get(s) is group for s in graph.sources(owner)):
+        if (
+            isinstance(owner, Operation)
+            and graph.is_free(owner)
+            and any(graph.group_of.get(s) is group for s in graph.sources(owner))
+        ):
             return True
     return False
 
@@ -133,7 +143,11 @@ def _reads_through_view(graph: FusionGraph, op: Operation, group: Group) -> bool
 def _reduction_fits(graph: FusionGraph, op: Operation, group: Group) -> bool:
     assert isinstance(op, AtenOp)
     source, dims = spec(op.operands[0]), reduction_dims(op)
-    if source.shape != group.domain or not _is_row(source.ndim, dims) or _reads_through_view(graph, op, group):
+    if (
+        source.shape != group.domain
+        or not _is_row(source.ndim, dims)
+        or _reads_through_view(graph, op, group)
+    ):
         return False
     if group.kind == "pointwise":
         group.kind, group.reduced = "row", dims
@@ -183,7 +197,9 @@ def _emit_group(graph: FusionGraph, group: Group) -> None:
     graph.block.insert_op_after(made, group.last)
     for old, new in zip(yielded, made.results, strict=True):
         new.name_hint = old.name_hint
-        old.replace_uses_with_if(new, lambda use: not _is_within(use.operation, made) and use.operation not in members)
+        old.replace_uses_with_if(
+            new, lambda use: not _is_within(use.operation, made) and use.operation not in members
+        )
     for op in reversed(group.ops):
         if not any(r.first_use for r in op.results):
             graph.operators.pop(op, None)

@@ -63,7 +63,9 @@ class _Inliner:
         if function in self.done:
             return
         if function in self.active:
-            raise CompileError(f"function '{function.sym_name.data}' is called recursively. Recursive calls are not supported")
+            raise CompileError(
+                f"function '{function.sym_name.data}' is called recursively. Recursive calls are not supported"
+            )
         self.active.append(function)
         for op in list(function.walk()):
             callee = self.callee(op)

@@ -18,7 +18,13 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.constants import ConstantPool, literal_array
-from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimListConstructOp, PrimTupleConstructOp, ValueTensorLiteralOp
+from tsc.dialects.torch_ops import (
+    ConstantOp,
+    DerefineOp,
+    PrimListConstructOp,
+    PrimTupleConstructOp,
+    ValueTensorLiteralOp,
+)
 from tsc.dialects.tsc import GroupOp, YieldOp
 from tsc.errors import CodegenError
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
@@ -75,7 +81,9 @@ class _Lowering:
         """The host function of `source`."""
         for argument in source.body.block.args:
             if not isinstance(argument.type, tt.TensorType):
-                raise CodegenError(f"native code: requires tensor arguments; got {argument.type.torchscript()}")  # pyright: ignore
+                raise CodegenError(
+                    f"native code: requires tensor arguments; got {argument.type.torchscript()}"
+                )  # pyright: ignore
             made = self.block.insert_arg(tensor_type(spec(argument)), len(self.block.args))
             made.name_hint = argument.name_hint
             self.values[argument] = KernelValue(made, spec(argument))
@@ -87,7 +95,9 @@ class _Lowering:
 
     def operation(self, op: Operation) -> None:
         """Lower one operation of the host function."""
-        if isinstance(op, (ConstantOp, DerefineOp)) or isinstance(op, (PrimListConstructOp, PrimTupleConstructOp)):
+        if isinstance(op, (ConstantOp, DerefineOp)) or isinstance(
+            op, (PrimListConstructOp, PrimTupleConstructOp)
+        ):
             return
         if isinstance(op, ValueTensorLiteralOp):
             self._literal(op)
@@ -117,7 +127,9 @@ class _Lowering:
         key = op.resource_key or self.pool.add(op.results[0].name_hint or "constant", array)
         kind = tensor_type(spec(op.results[0]))
         constant = arith.ConstantOp.create(
-            result_types=[kind], properties={"value": DenseResourceAttr.from_params(key, kind)}, location=op.location
+            result_types=[kind],
+            properties={"value": DenseResourceAttr.from_params(key, kind)},
+            location=op.location,
         )
         self.block.add_op(constant)
         constant.results[0].name_hint = op.results[0].name_hint
@@ -125,7 +137,9 @@ class _Lowering:
 
     def _reshape(self, op: AtenOp) -> None:
         source = self.values[op.operands[0]]
-        self.values[op.results[0]] = KernelBuilder(self.block).reshape_in_memory(source, spec(op.results[0]).shape)
+        self.values[op.results[0]] = KernelBuilder(self.block).reshape_in_memory(
+            source, spec(op.results[0]).shape
+        )
 
     def _group(self, group: GroupOp) -> None:
         kernel = lower_group(group, self._kernel_name(group), self.pool)
@@ -139,7 +153,11 @@ class _Lowering:
             self.values[result] = KernelValue(value, spec(result))
 
     def _kernel_name(self, group: GroupOp) -> str:
-        words = [o.name.split(".")[2] for o in group.body.ops if isinstance(o, AtenOp) and operator_of(o) is not None]
+        words = [
+            o.name.split(".")[2]
+            for o in group.body.ops
+            if isinstance(o, AtenOp) and operator_of(o) is not None
+        ]
         stem = "_".join(dict.fromkeys(words))[:48] or group.kind
         number = self.names.get(stem, 0)
         self.names[stem] = number + 1

@@ -77,7 +77,11 @@ def _refine_block(block: Block, ctx: Any) -> bool:
 def set_type(value: SSAValue, kind: Any) -> bool:
     """Narrow a tensor value's type, keeping whether it is a value; whether that changed anything."""
     current = value.type
-    if not isinstance(current, tt.TensorType) or not isinstance(kind, tt.TensorType) or kind.data == (None, None):
+    if (
+        not isinstance(current, tt.TensorType)
+        or not isinstance(kind, tt.TensorType)
+        or kind.data == (None, None)
+    ):
         return False
     wanted = type(current)(kind.data)
     if wanted is current:
@@ -157,7 +161,9 @@ def _unpack_instead(result: SSAValue, count: int) -> bool:
     assert isinstance(kind, tt.ListType)
     if any(isinstance(u.operation, PrimListUnpackOp) for u in result.uses):
         return False
-    unpack = PrimListUnpackOp.create(operands=[result], result_types=[kind.data] * count, location=op.location)
+    unpack = PrimListUnpackOp.create(
+        operands=[result], result_types=[kind.data] * count, location=op.location
+    )
     rebuilt = PrimListConstructOp.create(operands=unpack.results, result_types=[kind], location=op.location)
     users = list(result.uses)
     op.parent.insert_op_after(unpack, op)

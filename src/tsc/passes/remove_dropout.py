@@ -11,7 +11,9 @@ from xdsl.passes import ModulePass
 from tsc.analysis.values import constant_of
 from tsc.dialects.aten import AtenOp
 
-NAMES = frozenset(("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "dropout_", "feature_dropout_"))
+NAMES = frozenset(
+    ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "dropout_", "feature_dropout_")
+)
 
 
 @dataclass(frozen=True)

@@ -122,4 +122,3 @@ def parse_spec(text: str) -> tt.TensorType:
         return tt.TensorType.of([int(n) for n in sizes], dtypes.by_mlir(spelled))
     except (KeyError, ValueError):
         raise ArgumentError(f"specialize: requires a shape like 1x3x224x224xf32; got {text!r}") from None
-

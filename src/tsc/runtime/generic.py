@@ -27,12 +27,21 @@ Kernels = dict[Operation, Callable[..., Any]]
 class GenericFunction:
     """A function compiled for the generic tier; `source` is its Python text."""
 
-    def __init__(self, function: FuncOp, pool: ConstantPool, unit: Unit, call: Callable[..., Any], kernels: Kernels | None = None) -> None:
+    def __init__(
+        self,
+        function: FuncOp,
+        pool: ConstantPool,
+        unit: Unit,
+        call: Callable[..., Any],
+        kernels: Kernels | None = None,
+    ) -> None:
         writer = _Writer(pool, unit, call, kernels or {})
         self.source = writer.function(function)
         self.name = function.sym_name.data
         scope: dict[str, Any] = dict(writer.scope)
-        exec(compile(self.source, f"<tsc generic tier: {self.name}>", "exec"), scope)  # our own generated text, names only
+        exec(
+            compile(self.source, f"<tsc generic tier: {self.name}>", "exec"), scope
+        )  # our own generated text, names only
         self._run: Callable[..., Any] = scope["run"]
 
     def __call__(self, *arguments: Any) -> Any:
@@ -194,7 +203,10 @@ class _Writer:
         kind = op.results[0].type
         inner = self.arguments(op.operands) + ("," if len(op.operands) == 1 else "")
         if isinstance(kind, tt.NamedTupleType):
-            self.assign(op, f"{self.constant(kind.data[0].rpartition('.')[2], named_tuple_class(self.unit, kind))}({inner})")
+            self.assign(
+                op,
+                f"{self.constant(kind.data[0].rpartition('.')[2], named_tuple_class(self.unit, kind))}({inner})",
+            )
         else:
             self.assign(op, f"({inner})")
 
@@ -227,7 +239,9 @@ class _Writer:
     def _PrimIsInstanceOp(self, op: Operation) -> None:  # noqa: N802
         from tsc.runtime.instances import is_instance
 
-        wanted = self.constant("types", (tuple(op.attributes["torch_types"]), tuple(t.data for t in op.attributes["types"])))  # pyright: ignore
+        wanted = self.constant(
+            "types", (tuple(op.attributes["torch_types"]), tuple(t.data for t in op.attributes["types"]))
+        )  # pyright: ignore
         self.assign(op, f"{self.constant('is_instance', is_instance)}({self.name(op.operands[0])}, {wanted})")
 
     def _PrimRaiseExceptionOp(self, op: Operation) -> None:  # noqa: N802
@@ -256,7 +270,10 @@ class _Writer:
             member = op.attributes["member"].data  # pyright: ignore
             self.assign(op, self.constant(member, EnumValue(cls, member)))
         else:
-            self.assign(op, f"{self.constant('new_object', ScriptObject)}({self.constant(cls.name.rpartition('.')[2], cls)})")
+            self.assign(
+                op,
+                f"{self.constant('new_object', ScriptObject)}({self.constant(cls.name.rpartition('.')[2], cls)})",
+            )
 
     def _GroupOp(self, op: GroupOp) -> None:  # noqa: N802
         kernel = self.constant(f"kernel_{op.kind}", self.kernels[op])
@@ -296,5 +313,3 @@ def named_tuple_class(unit: Unit, kind: tt.NamedTupleType) -> Any:
 
         cls.members["$python"] = namedtuple(kind.data[0].rpartition(".")[2], kind.fields)  # noqa: PYI024
     return cls.members["$python"]
-
-

@@ -11,14 +11,22 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import EnumValue, ScriptObject
 
-_SCALARS: dict[TorchType, type] = {tt.FLOAT: float, tt.STRING: str, tt.BOOL: bool, tt.COMPLEX: complex, tt.DEVICE: str}
+_SCALARS: dict[TorchType, type] = {
+    tt.FLOAT: float,
+    tt.STRING: str,
+    tt.BOOL: bool,
+    tt.COMPLEX: complex,
+    tt.DEVICE: str,
+}
 
 
 def is_instance(value: Any, wanted: tuple[tuple[TorchType, ...], tuple[str, ...]]) -> bool:
     """Whether `value` has one of the types; bare ``list``, ``tuple`` and ``dict`` are given by name."""
     kinds, names = wanted
     bare = {"list": list, "tuple": tuple, "dict": dict}
-    return any(has_type(value, k) for k in kinds) or any(n in bare and isinstance(value, bare[n]) for n in names)
+    return any(has_type(value, k) for k in kinds) or any(
+        n in bare and isinstance(value, bare[n]) for n in names
+    )
 
 
 def has_type(value: Any, kind: TorchType) -> bool:
@@ -48,7 +56,13 @@ def _has_container_type(value: Any, kind: TorchType) -> bool:
     if isinstance(kind, tt.ListType):
         return isinstance(value, list) and all(has_type(v, kind.data) for v in value)  # pyright: ignore
     if isinstance(kind, tt.DictType):
-        return isinstance(value, dict) and all(has_type(k, kind.key) and has_type(v, kind.value) for k, v in value.items())  # pyright: ignore
+        return isinstance(value, dict) and all(
+            has_type(k, kind.key) and has_type(v, kind.value) for k, v in value.items()
+        )  # pyright: ignore
     if isinstance(kind, tt.TupleType):
-        return isinstance(value, tuple) and len(value) == len(kind.data) and all(has_type(v, k) for v, k in zip(value, kind.data, strict=True))  # pyright: ignore
+        return (
+            isinstance(value, tuple)
+            and len(value) == len(kind.data)
+            and all(has_type(v, k) for v, k in zip(value, kind.data, strict=True))
+        )  # pyright: ignore
     return False

@@ -30,8 +30,15 @@ class FusionStrategy:
             ArgumentError: an entry is not ("STATIC" or "DYNAMIC", count).
         """
         for entry in strategy:
-            if len(entry) != 2 or entry[0] not in ("STATIC", "DYNAMIC") or not isinstance(entry[1], int) or entry[1] < 0:  # pyright: ignore
-                raise ArgumentError(f"set_fusion_strategy: requires ('STATIC' or 'DYNAMIC', count >= 0); got {entry!r}")
+            if (
+                len(entry) != 2
+                or entry[0] not in ("STATIC", "DYNAMIC")
+                or not isinstance(entry[1], int)
+                or entry[1] < 0
+            ):  # pyright: ignore
+                raise ArgumentError(
+                    f"set_fusion_strategy: requires ('STATIC' or 'DYNAMIC', count >= 0); got {entry!r}"
+                )
         previous, cls.current = cls.current, [(k, n) for k, n in strategy]
         return previous
 
@@ -88,7 +95,11 @@ class Specializations:
         if not self._is_warned:
             self._is_warned = True
             kinds = ", ".join(f"{k} {n}" for k, n in self.strategy)
-            LOG.warning("%s: all specializations are used (%s); further shapes run in the generic tier", self.name, kinds)
+            LOG.warning(
+                "%s: all specializations are used (%s); further shapes run in the generic tier",
+                self.name,
+                kinds,
+            )
 
 
 def regular(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

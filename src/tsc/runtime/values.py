@@ -60,18 +60,30 @@ class Inputs:
     def _container(self, value: Any, kind: TorchType, name: str) -> Any:
         if isinstance(kind, tt.ListType) and isinstance(value, (list, tuple)):
             return [self.convert(v, kind.data, name) for v in value]  # pyright: ignore
-        if isinstance(kind, tt.TupleType) and isinstance(value, (tuple, list)) and len(value) == len(kind.data):  # pyright: ignore
+        if (
+            isinstance(kind, tt.TupleType)
+            and isinstance(value, (tuple, list))
+            and len(value) == len(kind.data)
+        ):  # pyright: ignore
             return tuple(self.convert(v, k, name) for v, k in zip(value, kind.data, strict=True))  # pyright: ignore
-        if isinstance(kind, tt.NamedTupleType) and isinstance(value, tuple) and len(value) == len(kind.elements):  # pyright: ignore
+        if (
+            isinstance(kind, tt.NamedTupleType)
+            and isinstance(value, tuple)
+            and len(value) == len(kind.elements)
+        ):  # pyright: ignore
             parts = [self.convert(v, k, name) for v, k in zip(value, kind.elements, strict=True)]  # pyright: ignore
             return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore
         if isinstance(kind, tt.DictType) and isinstance(value, dict):
-            return {self.convert(k, kind.key, name): self.convert(v, kind.value, name) for k, v in value.items()}  # pyright: ignore
+            return {
+                self.convert(k, kind.key, name): self.convert(v, kind.value, name) for k, v in value.items()
+            }  # pyright: ignore
         if isinstance(kind, tt.UnionType):
             return self._union(value, kind, name)
         if kind is tt.ANY:
             return self._anything(value)
-        if isinstance(kind, (tt.ClassType, tt.ModuleType, tt.InterfaceType)) and isinstance(getattr(value, "_object", value), ScriptObject):
+        if isinstance(kind, (tt.ClassType, tt.ModuleType, tt.InterfaceType)) and isinstance(
+            getattr(value, "_object", value), ScriptObject
+        ):
             return getattr(value, "_object", value)
         if isinstance(kind, tt.EnumType) and isinstance(value, (enum.Enum, EnumValue)):
             return value
@@ -118,7 +130,12 @@ def _mismatch(value: Any, kind: TorchType, name: str) -> ArgumentError:
 def _number(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
-    allowed = {tt.INT: int, tt.FLOAT: (int, float), tt.COMPLEX: (int, float, complex), tt.NUMBER: (int, float, complex)}[kind]
+    allowed = {
+        tt.INT: int,
+        tt.FLOAT: (int, float),
+        tt.COMPLEX: (int, float, complex),
+        tt.NUMBER: (int, float, complex),
+    }[kind]
     if isinstance(value, bool) and kind is not tt.NUMBER:
         raise _mismatch(value, kind, name)
     if not isinstance(value, allowed):

@@ -94,6 +94,10 @@ def _python(path: Path, name: str) -> Input:
     pool = ConstantPool()
     if hasattr(scripted, "_object"):
         unit = scripted._interpreter.compiler.unit
-        return make_context(pool), assemble(unit, pool, [scripted._object.cls.methods["forward"]], scripted._object), "torch"
+        return (
+            make_context(pool),
+            assemble(unit, pool, [scripted._object.cls.methods["forward"]], scripted._object),
+            "torch",
+        )
     unit = scripted.interpreter.compiler.unit
     return make_context(pool), assemble(unit, pool, [scripted.function], None), "torch"

@@ -31,21 +31,64 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(prog="tsc-opt", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("input", nargs="?", default="-", help="file.mlir, archive.pt, program.py:name, or - for MLIR text on standard input")
-    made.add_argument("-p", "--passes", metavar="PIPELINE", help='passes in order, with options: "freeze{preserved-attrs=\\"scale\\"},fuse"')
-    made.add_argument("--stop-after", metavar="STAGE", help=f"lower through the stages up to this one: {', '.join(pipeline.STAGE_NAMES)}")
-    made.add_argument("--example-shapes", metavar="SHAPES", help="specialize for arguments such as 1x3x224x224xf32,int:3,none")
-    made.add_argument("--emit", choices=sorted(EMITTERS), default="mlir", help="what to print (default: mlir)")
+    made = argparse.ArgumentParser(
+        prog="tsc-opt",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "input",
+        nargs="?",
+        default="-",
+        help="file.mlir, archive.pt, program.py:name, or - for MLIR text on standard input",
+    )
+    made.add_argument(
+        "-p",
+        "--passes",
+        metavar="PIPELINE",
+        help='passes in order, with options: "freeze{preserved-attrs=\\"scale\\"},fuse"',
+    )
+    made.add_argument(
+        "--stop-after",
+        metavar="STAGE",
+        help=f"lower through the stages up to this one: {', '.join(pipeline.STAGE_NAMES)}",
+    )
+    made.add_argument(
+        "--example-shapes",
+        metavar="SHAPES",
+        help="specialize for arguments such as 1x3x224x224xf32,int:3,none",
+    )
+    made.add_argument(
+        "--emit", choices=sorted(EMITTERS), default="mlir", help="what to print (default: mlir)"
+    )
     made.add_argument("--arch", default="sm_90", help="GPU architecture for --emit ptx (default: sm_90)")
-    made.add_argument("--method", default="forward", help="the method of an archive's module (default: forward)")
+    made.add_argument(
+        "--method", default="forward", help="the method of an archive's module (default: forward)"
+    )
     made.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
-    made.add_argument("--print-ir-before", metavar="PASS", action="append", default=[], help="print the IR before this pass, to standard error")
-    made.add_argument("--print-ir-after", metavar="PASS", action="append", default=[], help="print the IR after this pass, to standard error")
+    made.add_argument(
+        "--print-ir-before",
+        metavar="PASS",
+        action="append",
+        default=[],
+        help="print the IR before this pass, to standard error",
+    )
+    made.add_argument(
+        "--print-ir-after",
+        metavar="PASS",
+        action="append",
+        default=[],
+        help="print the IR after this pass, to standard error",
+    )
     made.add_argument("--print-ir-before-all", action="store_true", help="print the IR before every pass")
     made.add_argument("--print-ir-after-all", action="store_true", help="print the IR after every pass")
-    made.add_argument("--print-op-generic", action="store_true", help="print operations in MLIR's generic form")
-    made.add_argument("--time-passes", action="store_true", help="print how long each pass took, to standard error")
+    made.add_argument(
+        "--print-op-generic", action="store_true", help="print operations in MLIR's generic form"
+    )
+    made.add_argument(
+        "--time-passes", action="store_true", help="print how long each pass took, to standard error"
+    )
     made.add_argument("--list-passes", action="store_true", help="list all passes and their options")
     return made
 
@@ -93,7 +136,11 @@ def run(options: argparse.Namespace) -> str:
         return "".join(f"{name}\n    {text}\n" for name, text in sorted(_descriptions().items()))
     context, module, stage = read_input(options.input, options.method)
     driver = Driver(options, context, module)
-    target = "loop" if options.emit != "mlir" and options.stop_after is None and options.passes is None else options.stop_after
+    target = (
+        "loop"
+        if options.emit != "mlir" and options.stop_after is None and options.passes is None
+        else options.stop_after
+    )
     if options.passes:
         driver.run(parse_pipeline(options.passes))
     if target is not None:
@@ -126,7 +173,9 @@ def _stage_passes(options: argparse.Namespace, start: str, stop: str) -> list[Mo
     if names.index(start) > names.index(stop):
         raise ArgumentError(f"--stop-after {stop}: the input is at stage {start} already")
     chosen: list[ModulePass] = []
-    for stage in pipeline.stages(schedule_target(options.emit, options.arch))[names.index(start) + 1 : names.index(stop) + 1]:
+    for stage in pipeline.stages(schedule_target(options.emit, options.arch))[
+        names.index(start) + 1 : names.index(stop) + 1
+    ]:
         if stage.name == "value" and options.example_shapes:
             chosen += _specialize(options)
         for compiler_pass in stage.passes:
@@ -149,11 +198,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{options.input}{_position(error)}: error: {error.msg}", file=sys.stderr)
         return 1
     except TscError as error:
-        where = "" if error.where is None else f"{error.where.file}:{error.where.line}:{error.where.column + 1}: "
+        where = (
+            "" if error.where is None else f"{error.where.file}:{error.where.line}:{error.where.column + 1}: "
+        )
         print(f"{where or options.input + ': '}error: {error}", file=sys.stderr)
         return 1
     except (OSError, VerifyException, DiagnosticException, PassFailedException) as error:
-        print(f"{options.input}: error: {str(error).splitlines()[0] if str(error) else type(error).__name__}", file=sys.stderr)
+        print(
+            f"{options.input}: error: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -38,7 +38,12 @@ def _ptx(module: ModuleOp, arch: str, generic: bool) -> str:
     return emit_ptx(module, arch)
 
 
-EMITTERS: dict[str, Callable[[ModuleOp, str, bool], str]] = {"mlir": _mlir, "llvm": _llvm, "asm": _asm, "ptx": _ptx}
+EMITTERS: dict[str, Callable[[ModuleOp, str, bool], str]] = {
+    "mlir": _mlir,
+    "llvm": _llvm,
+    "asm": _asm,
+    "ptx": _ptx,
+}
 
 
 def emit(kind: str, module: ModuleOp, *, arch: str, generic: bool) -> str:

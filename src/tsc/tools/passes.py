@@ -14,7 +14,11 @@ from xdsl.utils.arg_spec import parse_pipeline as parse_specs
 import tsc.passes
 from tsc.errors import ArgumentError
 
-ALIASES = {"inline-constants": "propagate-constants", "dce": "eliminate-dead-code", "cse": "eliminate-common-subexpressions"}
+ALIASES = {
+    "inline-constants": "propagate-constants",
+    "dce": "eliminate-dead-code",
+    "cse": "eliminate-common-subexpressions",
+}
 """Other names people know passes by."""
 
 
@@ -27,7 +31,14 @@ def available_passes() -> dict[str, type[ModulePass]]:
             continue
         module: Any = importlib.import_module(f"tsc.passes.{info.name}")
         name = info.name.replace("_", "-")
-        cls = next((c for c in vars(module).values() if isinstance(c, type) and issubclass(c, ModulePass) and getattr(c, "name", None) == name), None)
+        cls = next(
+            (
+                c
+                for c in vars(module).values()
+                if isinstance(c, type) and issubclass(c, ModulePass) and getattr(c, "name", None) == name
+            ),
+            None,
+        )
         if cls is not None:
             found[name] = cls
     return found
@@ -66,5 +77,3 @@ def split_top_level(text: str, separator: str) -> list[str]:
             parts.append(text[start:i].strip())
             start = i + 1
     return [*parts, text[start:].strip()]
-
-

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from xdsl.dialects import arith, tensor
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IndexType, VectorType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IndexType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import (
@@ -19,7 +19,7 @@ from xdsl.ir.affine import (
 from tsc.analysis.affine import Address
 from tsc.analysis.kernel_model import Stage
 from tsc.analysis.layouts import Layout
-from tsc.dialects.loop_builder import Index, LoopBuilder, element_of, is_vector
+from tsc.dialects.loop_builder import Index, LoopBuilder, element_of, is_vector, vector_type
 from tsc.errors import CodegenError
 
 
@@ -214,7 +214,7 @@ class BodyEmitter:
         is_wide = any(is_vector(v) for v in operands)
         if is_wide:
             operands = [self._widened(v) for v in operands]
-        types = [VectorType(r.type, [self.lanes]) if is_wide else r.type for r in op.results]
+        types = [vector_type(r.type, self.lanes) if is_wide else r.type for r in op.results]
         clone = type(op).create(
             operands=operands,
             result_types=types,

@@ -7,7 +7,7 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import AnyFloat, VectorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
-from tsc.dialects.loop_builder import Index, LoopBuilder
+from tsc.dialects.loop_builder import Index, LoopBuilder, vector_type
 from tsc.passes.schedules.tiles import Tile
 
 UNROLL = 4
@@ -42,7 +42,7 @@ class MicroKernel:
     @property
     def vector_type(self) -> VectorType[Attribute]:
         """The type of an accumulator."""
-        return VectorType(self.element, [self.lanes])
+        return vector_type(self.element, self.lanes)
 
     def run(self, rows: Sequence[Index], weights: Index, initial: Sequence[SSAValue]) -> list[SSAValue]:
         """The accumulators (row by row) after the whole depth; `rows` are where the data of each row

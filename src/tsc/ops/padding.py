@@ -1,0 +1,108 @@
+"""Padding by reflection, the edge and wrapping around."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc.errors import ShapeError
+from tsc.ops.composite import Aten, composite
+from tsc.ops.registry import Family, TensorSpec
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+
+
+def _places(mode: str, n: int, low: int, high: int) -> Array:
+    """The input place each output place copies; negative widths crop."""
+    at = np.arange(-low, n + high)
+    if mode == "replicate":
+        return np.clip(at, 0, n - 1)
+    if mode == "circular":
+        return at % n
+    return (n - 1) - np.abs((n - 1) - np.abs(at))
+
+
+def _require_widths(mode: str, shape: Sequence[int], pad: Sequence[int]) -> list[tuple[int, int, int]]:
+    """``(axis, low, high)`` for each padded dim."""
+    if (
+        len(pad) % 2
+        or len(pad) // 2 >= len(shape) + 1
+        or len(shape) not in (len(pad) // 2 + 1, len(pad) // 2 + 2)
+    ):
+        raise ShapeError(
+            f"pad: mode {mode} requires 2, 4 or 6 widths for the last dims of an input with 1 or 2 dims more; got {len(pad)} widths for {list(shape)}"
+        )
+    widths: list[tuple[int, int, int]] = []
+    for i in range(len(pad) // 2):
+        axis = len(shape) - 1 - i
+        n, low, high = shape[axis], pad[2 * i], pad[2 * i + 1]
+        limit = {"reflect": n - 1, "circular": n, "replicate": None}[mode]
+        if limit is not None and max(low, high) > limit:
+            raise ShapeError(
+                f"Argument #{4 + 2 * i}: Padding size should be less than the corresponding input dimension, but got: padding "
+                f"({low}, {high}) at dimension {axis} of input {list(shape)}"
+            )
+        if n + low + high < 1 or n == 0:
+            raise ShapeError(f"input (size {n}) is too small: the padded size would be {n + low + high}")
+        widths.append((axis, low, high))
+    return widths
+
+
+def padded_spec(mode: str, self: TensorSpec, pad: Sequence[int]) -> TensorSpec:
+    """The spec of `self` padded by `mode`.
+
+    Raises:
+        ShapeError: the widths do not fit.
+    """
+    shape = list(self.shape)
+    for axis, low, high in _require_widths(mode, self.shape, pad):
+        shape[axis] += low + high
+    return TensorSpec(tuple(shape), self.dtype)
+
+
+def padded(mode: str, self: Array, pad: Sequence[int]) -> Array:
+    """`self` padded by `mode`: ``reflect``, ``replicate`` or ``circular``."""
+    result = self
+    for axis, low, high in _require_widths(mode, self.shape, pad):
+        result = np.take(result, _places(mode, self.shape[axis], low, high), axis)
+    return result.copy() if result is self else result
+
+
+def _define(mode: str, name: str) -> None:
+    @FAMILY.op(name, infer=lambda self, pad: padded_spec(mode, self, pad))
+    def pad_by_mode(self: Array, pad: Sequence[int]) -> Array:
+        return padded(mode, self, pad)
+
+
+for _spatial in (1, 2, 3):
+    _define("reflect", f"aten::reflection_pad{_spatial}d")
+    _define("replicate", f"aten::replication_pad{_spatial}d")
+_define("circular", "aten::_pad_circular")
+
+_COMPOSITES: dict[str, Callable[[int], str]] = {
+    "reflect": lambda spatial: f"reflection_pad{spatial}d", "replicate": lambda spatial: f"replication_pad{spatial}d",
+    "circular": lambda _: "_pad_circular",
+}  # fmt: skip
+
+
+@composite(FAMILY, "aten::pad")
+def pad(aten: Aten, self: Any, pad: Sequence[int], mode: str, value: float | None) -> Any:
+    """Padding by a constant, reflection, the edge or wrapping around."""
+    if mode == "constant":
+        return aten("constant_pad_nd", self, list(pad), 0 if value is None else value)
+    if value not in (None, 0):
+        raise ShapeError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    if mode not in _COMPOSITES or not 2 <= len(pad) <= 6 or len(pad) % 2:
+        raise ShapeError(
+            f"pad: mode must be one of constant, {', '.join(_COMPOSITES)} with 2, 4 or 6 widths; got {mode} with {len(pad)}"
+        )
+    return aten(_COMPOSITES[mode](len(pad) // 2), self, list(pad))
+
+
+@composite(FAMILY, "aten::_pad_enum")
+def pad_enum(aten: Aten, self: Any, pad: Sequence[int], mode: int, value: float | None) -> Any:
+    """As `pad`, the mode a number."""
+    return aten("pad", self, pad, ("constant", "reflect", "replicate", "circular")[mode], value)

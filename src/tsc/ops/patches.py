@@ -1,0 +1,186 @@
+"""Images as patches and back: unfold, fold, pixel_shuffle, channel_shuffle, unpooling, glu."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc.errors import DTypeError, ShapeError
+from tsc.ops.composite import Aten, composite
+from tsc.ops.elementwise import spec_of
+from tsc.ops.promotion import computation_dtype
+from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.shapes import pair, wrap_dim, window_size
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+
+
+def _counts(extents: Sequence[int], kernel: Any, dilation: Any, padding: Any, stride: Any) -> list[int]:
+    """How many patches fit in each spatial dim."""
+    counts = [
+        window_size(n, k, s, p, d)
+        for n, k, s, p, d in zip(
+            extents, *(pair(v) for v in (kernel, stride, padding, dilation)), strict=True
+        )
+    ]
+    if any(n <= 0 for n in counts):
+        raise ShapeError(
+            f"Given input with spatial size {list(extents)}, kernel_size={list(pair(kernel))}, dilation={list(pair(dilation))}, "
+            f"padding={list(pair(padding))}, calculated shape of the array of sliding blocks as {counts}, but its components must "
+            f"be at least one."
+        )
+    return counts
+
+
+def _im2col_infer(self: TensorSpec, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> TensorSpec:
+    if self.ndim not in (3, 4) or 0 in self.shape[1:]:
+        raise ShapeError(
+            f"Expected 3D or 4D (batch mode) tensor with possibly 0 batch size; got {list(self.shape)}"
+        )
+    rows, columns = _counts(self.shape[-2:], kernel_size, dilation, padding, stride)
+    kh, kw = pair(kernel_size)
+    return TensorSpec((*self.shape[:-3], self.shape[-3] * kh * kw, rows * columns), self.dtype)
+
+
+def _tap(i: int, j: int, d: Sequence[int], s: Sequence[int], counts: Sequence[int]) -> tuple[Any, ...]:
+    """The places that position ``(i, j)`` of every patch covers."""
+    row, column = i * d[0], j * d[1]
+    return (
+        ...,
+        slice(row, row + (counts[0] - 1) * s[0] + 1, s[0]),
+        slice(column, column + (counts[1] - 1) * s[1] + 1, s[1]),
+    )
+
+
+@FAMILY.op("aten::im2col", infer=_im2col_infer)
+def im2col(self: Array, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Array:
+    """Every patch as a column."""
+    spec = _im2col_infer(spec_of(self), kernel_size, dilation, padding, stride)
+    (kh, kw), d, p, s = (pair(v) for v in (kernel_size, dilation, padding, stride))
+    counts = _counts(self.shape[-2:], kernel_size, dilation, padding, stride)
+    padded = np.pad(self, [(0, 0)] * (self.ndim - 2) + [(p[0], p[0]), (p[1], p[1])])
+    taps = [padded[_tap(i, j, d, s, counts)] for i in range(kh) for j in range(kw)]
+    return np.stack(taps, self.ndim - 2).reshape(spec.shape)
+
+
+def _col2im_infer(
+    self: TensorSpec, output_size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any
+) -> TensorSpec:
+    kh, kw = pair(kernel_size)
+    size = pair(output_size)
+    rows, columns = _counts(size, kernel_size, dilation, padding, stride)
+    if self.ndim not in (2, 3) or self.shape[-2] % (kh * kw) or self.shape[-1] != rows * columns:
+        raise ShapeError(
+            f"Given output_size={list(size)}, kernel_size={[kh, kw]}, expected input of size {kh * kw} * channels by {rows * columns}, "
+            f"but got {list(self.shape)}"
+        )
+    return TensorSpec((*self.shape[:-2], self.shape[-2] // (kh * kw), *size), self.dtype)
+
+
+@FAMILY.op("aten::col2im", infer=_col2im_infer)
+def col2im(
+    self: Array, output_size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any
+) -> Array:
+    """The sum of all patches, each in its place."""
+    spec = _col2im_infer(spec_of(self), output_size, kernel_size, dilation, padding, stride)
+    (kh, kw), d, p, s = (pair(v) for v in (kernel_size, dilation, padding, stride))
+    height, width = spec.shape[-2:]
+    counts = _counts((height, width), kernel_size, dilation, padding, stride)
+    wide = computation_dtype(spec.dtype).numpy
+    columns = self.astype(wide, copy=False).reshape(*spec.shape[:-2], kh * kw, *counts)
+    padded = np.zeros((*spec.shape[:-2], height + 2 * p[0], width + 2 * p[1]), wide)
+    for i in range(kh):
+        for j in range(kw):
+            padded[_tap(i, j, d, s, counts)] += columns[..., i * kw + j, :, :]
+    return padded[..., p[0] : p[0] + height, p[1] : p[1] + width].astype(self.dtype)
+
+
+# --- shuffles --------------------------------------------------------------------------------------------------------
+
+
+@composite(FAMILY, "aten::pixel_shuffle")
+def pixel_shuffle(aten: Aten, self: Any, upscale_factor: int) -> Any:
+    """Groups of channels laid out as squares of pixels."""
+    shape, r = list(aten.shape(self)), upscale_factor
+    if len(shape) < 3 or r <= 0 or shape[-3] % (r * r):
+        raise ShapeError(
+            f"pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)={shape[-3:][:1]} is not divisible by {r * r}"
+        )
+    lead, (c, h, w) = shape[:-3], shape[-3:]
+    n = len(lead)
+    split = aten("reshape", self, [*lead, c // (r * r), r, r, h, w])
+    order = [*range(n), n, n + 3, n + 1, n + 4, n + 2]
+    return aten("reshape", aten("permute", split, order), [*lead, c // (r * r), h * r, w * r])
+
+
+@composite(FAMILY, "aten::pixel_unshuffle")
+def pixel_unshuffle(aten: Aten, self: Any, downscale_factor: int) -> Any:
+    """Squares of pixels gathered as channels."""
+    shape, r = list(aten.shape(self)), downscale_factor
+    if len(shape) < 3 or r <= 0 or shape[-1] % r or shape[-2] % r:
+        raise ShapeError(
+            f"pixel_unshuffle expects height and width to be divisible by downscale_factor, but input.size={shape} is not divisible by {r}"
+        )
+    lead, (c, h, w) = shape[:-3], shape[-3:]
+    n = len(lead)
+    split = aten("reshape", self, [*lead, c, h // r, r, w // r, r])
+    order = [*range(n), n, n + 2, n + 4, n + 1, n + 3]
+    return aten("reshape", aten("permute", split, order), [*lead, c * r * r, h // r, w // r])
+
+
+@composite(FAMILY, "aten::channel_shuffle", "aten::native_channel_shuffle")
+def channel_shuffle(aten: Aten, self: Any, groups: int) -> Any:
+    """Channels of all groups dealt out in turn."""
+    shape = list(aten.shape(self))
+    if len(shape) < 3 or groups <= 0 or shape[1] % groups:
+        raise ShapeError(
+            f"Number of channels must be divisible by groups. Got {shape[1:2]} channels and {groups} groups."
+        )
+    split = aten("reshape", self, [shape[0], groups, shape[1] // groups, *shape[2:]])
+    return aten("reshape", aten("transpose.int", split, 1, 2), shape)
+
+
+@composite(FAMILY, "aten::glu")
+def glu(aten: Aten, self: Any, dim: int) -> Any:
+    """The first half times the sigmoid of the second."""
+    shape = aten.shape(self)
+    if not shape:
+        raise ShapeError("glu does not support 0-dimensional tensors")
+    if not aten.dtype(self).is_floating:
+        raise DTypeError(f"glu: requires a floating dtype; got {aten.dtype(self).name}")
+    axis = wrap_dim(dim, len(shape))
+    half, odd = divmod(shape[axis], 2)
+    if odd:
+        raise ShapeError(f"Halving dimension must be even, but dimension {axis} is size {shape[axis]}")
+    gate = aten.sigmoid(aten("narrow", self, axis, half, half))
+    return aten("mul.Tensor", aten("narrow", self, axis, 0, half), gate)
+
+
+def _unpool(spatial: int) -> None:
+    def infer(self: TensorSpec, indices: TensorSpec, output_size: Sequence[int], *_: Any) -> TensorSpec:
+        if self.shape != indices.shape:
+            raise ShapeError(
+                f"Expected shape of indices to be same as that of the input tensor ({list(self.shape)}) but got indices tensor with shape: {list(indices.shape)}"
+            )
+        return TensorSpec((*self.shape[:-spatial], *output_size), self.dtype)
+
+    @FAMILY.op(f"aten::max_unpool{spatial}d", infer=infer)
+    def max_unpool(self: Array, indices: Array, output_size: Sequence[int], *_: Any) -> Array:
+        spec = infer(spec_of(self), spec_of(indices), output_size)
+        lead = self.shape[:-spatial]
+        rows = int(np.prod(lead))
+        result = np.zeros((rows, int(np.prod(output_size))), self.dtype)
+        places = indices.reshape(rows, -1)
+        if places.size and (places.min() < 0 or places.max() >= result.shape[1]):
+            raise ShapeError(
+                f"Found an invalid max index: {places.max()} (output volumes are of size {list(output_size)})"
+            )
+        np.put_along_axis(result, places, self.reshape(rows, -1), 1)
+        return result.reshape(spec.shape)
+
+
+_unpool(2)
+_unpool(3)
