@@ -13,12 +13,12 @@ from tsc.archive.reader import Archive
 from tsc.errors import ArgumentError, CompileError, NotSupportedError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.live import Program
-from tsc.frontend.modules import script_object
+from tsc.live_modules import script_object
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.options import options
 from tsc.runtime.specializations import FusionStrategy
-from tsc.script import Interpreter, ScriptFunction, ScriptModule, freeze_module
+from tsc.script_objects import Interpreter, ScriptFunction, ScriptModule, freeze_module
 
 
 @cache

@@ -210,7 +210,7 @@ class LoopBuilder:
 
     def steps(self, lanes: int) -> SSAValue:
         """The index vector ``0, 1, ..., lanes - 1``."""
-        type_ = vector_type(INDEX, lanes)
+        type_ = VectorType(INDEX, [lanes])
         return self.constant(DenseIntOrFPElementsAttr.from_list(type_, list(range(lanes))), type_)
 
     def load(self, buffer: SSAValue, at: Index, lanes: int = 1) -> SSAValue:

@@ -67,6 +67,7 @@ class Formula:
         """The result on NumPy arrays and Python numbers."""
         specs = [spec_of(a) if isinstance(a, np.ndarray) else a for a in arguments]  # pyright: ignore[reportUnknownArgumentType]
         compute, result = self.dtypes(name, specs)
+        broadcast(*(s.shape for s in self.specs(specs) if isinstance(s, TensorSpec)))
         emitter = NumpyEmitter()
 
         def element(value: Any) -> Scalar:

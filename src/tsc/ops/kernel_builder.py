@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     TensorType,
     i64,
 )
+from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 
@@ -174,7 +175,7 @@ class KernelBuilder:
         maps = [m if v.access is None else v.access.compose(m) for v, m in inputs] + [
             o.map or AffineMap.identity(rank) for o in outputs
         ]
-        kinds = [linalg.IteratorTypeAttr(_ITERATORS[i]) for i in iterators]
+        kinds = [IteratorTypeAttr(_ITERATORS[i]) for i in iterators]
         op = linalg.GenericOp(
             [v.ssa for v, _ in inputs], destinations, Region(block), [AffineMapAttr(m) for m in maps], kinds,
             [self.tensor_type(o.spec) for o in outputs], StringAttr(doc) if doc else None,
@@ -278,7 +279,7 @@ class KernelBuilder:
         return KernelValue(result, spec)
 
 
-_ITERATORS = {"p": linalg.IteratorType.PARALLEL, "r": linalg.IteratorType.REDUCTION}
+_ITERATORS = {"p": IteratorType.PARALLEL, "r": IteratorType.REDUCTION}
 
 
 def broadcast_map(source: Sequence[int], target: Sequence[int]) -> AffineMap:

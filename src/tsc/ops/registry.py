@@ -84,7 +84,7 @@ FAMILIES = (
     "pointwise", "pointwise_binary", "activations", "reductions", "views", "movement", "contractions", "pooling", "norms",
     "queries", "python_scalars", "creation", "literals", "indexing", "containers", "strings", "random", "dropouts", "attention",
     "scattering", "sorting", "statistics", "aliases", "matrices", "joining",
-    "resampling", "grids", "patches", "padding",
+    "resampling", "grids", "patches", "padding", "recurrent", "products", "losses",
 )  # fmt: skip
 """The family modules of this package. Each has a `Family` called ``FAMILY``; nothing registers itself elsewhere."""
 

@@ -49,7 +49,7 @@ class PackConstants(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Pack each constant once per encoding."""
-        pool: Pool | None = self.pool or getattr(ctx, "pool", None)
+        pool: Pool | None = getattr(ctx, "pool", None) if self.pool is None else self.pool
         if pool is None:
             return
         for constant, array in inline_constants(op):

@@ -44,7 +44,7 @@ class PlanMemory(ModulePass):
 
 
 @dataclass
-class _Slot:
+class Slot:
     """A range of the arena, shared by buffers that are computed in place."""
 
     size: int
@@ -64,8 +64,8 @@ def _plan(function: func.FuncOp, functions: dict[str, func.FuncOp]) -> None:
         _replace(op, arena, slot.offset)
 
 
-def _merged_slots(live: Liveness, functions: dict[str, func.FuncOp]) -> dict[memref.AllocOp, _Slot]:
-    slots = {op: _Slot(_size(op), interval) for op, interval in live.intervals.items()}
+def _merged_slots(live: Liveness, functions: dict[str, func.FuncOp]) -> dict[memref.AllocOp, Slot]:
+    slots = {op: Slot(_size(op), interval) for op, interval in live.intervals.items()}
     for call in live.positions:
         if isinstance(call, func.CallOp):
             _compute_in_place(call, functions[call.callee.string_value()], slots, live)
@@ -73,7 +73,7 @@ def _merged_slots(live: Liveness, functions: dict[str, func.FuncOp]) -> dict[mem
 
 
 def _compute_in_place(
-    call: func.CallOp, kernel: func.FuncOp, slots: dict[memref.AllocOp, _Slot], live: Liveness
+    call: func.CallOp, kernel: func.FuncOp, slots: dict[memref.AllocOp, Slot], live: Liveness
 ) -> None:
     """Let the result of `call` take the place of an operand that is not needed afterwards."""
     result = _allocation(call.arguments[-1])
@@ -127,12 +127,12 @@ def _size(op: memref.AllocOp) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def assign_offsets(slots: list[_Slot]) -> int:
+def assign_offsets(slots: list[Slot]) -> int:
     """Best fit, largest first: each slot takes the tightest gap between those in use at the same time.
 
     Returns the bytes needed in all.
     """
-    placed: list[_Slot] = []
+    placed: list[Slot] = []
     for slot in sorted(slots, key=lambda s: (-s.size, s.interval.start)):
         neighbours = sorted((p for p in placed if p.interval.overlaps(slot.interval)), key=lambda p: p.offset)
         slot.offset = _tightest_gap(slot.size, neighbours)
@@ -140,7 +140,7 @@ def assign_offsets(slots: list[_Slot]) -> int:
     return max((s.offset + s.size for s in placed), default=0)
 
 
-def _tightest_gap(size: int, neighbours: list[_Slot]) -> int:
+def _tightest_gap(size: int, neighbours: list[Slot]) -> int:
     best, best_gap, end = None, 0, 0
     for other in neighbours:
         gap = other.offset - end

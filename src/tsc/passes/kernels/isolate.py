@@ -1,4 +1,4 @@
-"""Gives a matrix product whose weights are a part or a permutation of a tensor those weights as a tensor of their own."""
+"""Copies out the weights of a matrix product that are a part or a permutation of another tensor."""
 
 from xdsl.dialects import tensor
 from xdsl.dialects.builtin import StringAttr, TensorType
@@ -17,17 +17,15 @@ from tsc.passes.kernels.compose import make_generic, replace_input
 def isolate_weights(op: linalg.GenericOp) -> None:
     """Copy one operand of a multiply-add, if neither can be packed as it is.
 
-    ``sum(q[0, i, k] * q[1, j, k])`` -> ``w[j, k] = q[1, j, k]`` and ``sum(q[0, i, k] * w[j, k])``; the copy becomes a
-    kernel that writes the panels the product reads.
+    ``sum(q[0, i, k] * q[1, j, k])`` -> ``w[j, k] = q[1, j, k]`` and ``sum(q[0, i, k] * w[j, k])``; the copy
+    becomes a kernel that writes the panels the product reads.
     """
     stage = read_stage(op)
     factors = multiplied(stage)
     if factors is None or is_contraction(stage):
         return
-    last = [e for e in stage.outputs[0].map.results if isinstance(e, AffineDimExpr)]
-    for position in sorted(
-        factors, key=lambda f: not (last and last[-1].position in dims_of(stage.inputs[f].map))
-    ):
+    ends = [e.position for e in stage.outputs[0].map.results if isinstance(e, AffineDimExpr)][-1:]
+    for position in sorted(factors, key=lambda f: dims_of(stage.inputs[f].map).isdisjoint(ends)):
         other = stage.inputs[factors[0] + factors[1] - position]
         if _can_be_copied(stage, stage.inputs[position], other):
             _copy(op, stage, position)

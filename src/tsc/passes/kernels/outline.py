@@ -65,9 +65,7 @@ def group_ops(block: Block) -> list[Group | Operation]:
     """
     steps: list[Group | Operation] = []
     for op in block.ops:
-        if isinstance(op, linalg.FillOp) and any(
-            isinstance(u.operation, func.ReturnOp) for u in op.results[0].uses
-        ):
+        if isinstance(op, linalg.FillOp) and _is_returned(op.results[0]):
             steps.append(Group([op], "concat"))
             continue
         if is_support(op) or isinstance(op, func.ReturnOp):
@@ -82,6 +80,10 @@ def group_ops(block: Block) -> list[Group | Operation]:
         else:
             steps.append(_single(op))
     return steps
+
+
+def _is_returned(value: SSAValue) -> bool:
+    return any(isinstance(use.operation, func.ReturnOp) for use in value.uses)
 
 
 def _extended(group: Group, op: Operation) -> Group | None:

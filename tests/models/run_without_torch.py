@@ -1,0 +1,51 @@
+"""Runs an archive in a process without PyTorch: ``python run_without_torch.py model.pt inputs.npz outputs.npz``."""
+
+import json
+import sys
+
+import numpy as np
+
+import tsc
+from tsc import compiler
+
+
+def main() -> None:
+    archive, inputs_file, outputs_file = sys.argv[1:4]
+    calls = 0
+    make_native = compiler.native_function
+
+    def counting(*arguments, **keywords):
+        native = make_native(*arguments, **keywords)
+
+        def run(*arrays):
+            nonlocal calls
+            calls += 1
+            return native(*arrays)
+
+        return run
+
+    compiler.native_function = counting
+    with np.load(inputs_file) as arrays:
+        inputs = [arrays[name] for name in arrays.files]
+    model = tsc.optimize_for_inference(tsc.load(archive))
+    model(*inputs)
+    calls = 0
+    result = model(*inputs)
+    outputs = result if isinstance(result, tuple) else (result,)
+    last = model.forward.last
+    np.savez(outputs_file, *outputs)
+    print(
+        json.dumps(
+            {
+                "torch_imported": "torch" in sys.modules,
+                "native_calls": calls,
+                "is_native": last.is_native,
+                "reason": last.reason,
+                "seconds": last.compilation.seconds,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

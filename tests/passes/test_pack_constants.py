@@ -1,0 +1,59 @@
+"""`pack-constants`: arrays are encoded once, and named anew."""
+
+from typing import Any
+
+import numpy as np
+from kernel_runner import context, parse, random
+from linalg_text import Host, Kernel, module
+
+from tsc.analysis.target import AVX2
+from tsc.passes.assign_layouts import AssignLayouts
+from tsc.passes.fuse_elementwise import FuseElementwise
+from tsc.passes.pack_constants import PackConstants, encoded_constants
+
+
+class Pool(dict[str, Any]):
+    """Arrays by key, as the compiler's pool."""
+
+    def add(self, hint: str, array: np.ndarray[Any, Any]) -> str:
+        self[hint] = array
+        return hint
+
+
+def packed(text: str, pool: Pool | None) -> list[str]:
+    result = parse(text)
+    for compiler_pass in (FuseElementwise(), AssignLayouts(machine=AVX2), PackConstants(pool)):
+        compiler_pass.apply(context(), result)
+        result.verify()
+    return [key for _, key in encoded_constants(result)]
+
+
+def linear() -> str:
+    kernel = Kernel("k")
+    x, w = kernel.argument((20, 64)), kernel.argument((40, 64))
+    return module(kernel, [kernel.matmul(x, w)], [None, "weight.packing"])
+
+
+def test_an_encoded_constant_gets_a_packed_array() -> None:
+    text = linear().replace("weight.packing", "packing_a")
+    pool = Pool(packing_a=random(40, 64))
+    (key,) = packed(text, pool)
+    assert key == "packing_a.packed"
+    assert pool[key].size >= 40 * 64
+    assert pool[key].ndim == 1
+
+
+def test_without_a_pool_the_runtime_packs() -> None:
+    assert packed(linear().replace("weight.packing", "packing_b"), None) == ["packing_b"]
+
+
+def test_elements_in_the_text_move_into_the_pool() -> None:
+    kernel, host = Kernel("k"), Host()
+    x, y = kernel.argument((3,)), kernel.argument((3,))
+    (value,) = host.call(kernel, [kernel.add(x, y)], host.argument((3,)), y)
+    text = host.text(value).replace(
+        "%h1 =", "%a1 = arith.constant dense<[1.0, 2.0, 3.0]> : tensor<3xf32>\n  %h1 =", 1
+    )
+    pool = Pool()
+    assert packed(text, pool) == []
+    np.testing.assert_array_equal(pool["constant"], np.array([1, 2, 3], np.float32))
