@@ -1,0 +1,1 @@
+"""Speed against other runtimes: ``make bench``."""

@@ -1,0 +1,123 @@
+"""The runtimes that are compared: each entry prepares a model and returns a call without arguments."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+Call = Callable[[], object]
+Inputs = tuple[torch.Tensor, ...]
+
+
+class Unavailable(Exception):  # noqa: N818 - it is no error: the peer is optional
+    """Why a peer is left out."""
+
+
+def prepare_tsc(model: torch.nn.Module, inputs: Inputs, threads: int) -> Call:
+    """`tsc.load` and `optimize_for_inference` of the archive PyTorch saves; NumPy arrays in and out."""
+    import tsc
+
+    stream = io.BytesIO()
+    torch.jit.save(torch.jit.script(model), stream)
+    stream.seek(0)
+    tsc.set_num_threads(threads)
+    compiled = tsc.optimize_for_inference(tsc.load(stream))
+    arrays = [t.numpy() for t in inputs]
+    return lambda: compiled(*arrays)
+
+
+def prepare_eager(model: torch.nn.Module, inputs: Inputs, threads: int) -> Call:
+    """PyTorch as it is."""
+    return _inference(model, inputs, threads)
+
+
+def prepare_torch_jit(model: torch.nn.Module, inputs: Inputs, threads: int) -> Call:
+    """``torch.jit.optimize_for_inference`` of the scripted model."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted: Any = torch.jit.script(model)
+        optimized = torch.jit.optimize_for_inference(torch.jit.freeze(scripted))
+    return _inference(optimized, inputs, threads)
+
+
+def prepare_torch_compile(model: torch.nn.Module, inputs: Inputs, threads: int) -> Call:
+    """``torch.compile`` (Inductor) with freezing."""
+    import torch._inductor.config as config
+
+    torch.set_num_threads(threads)
+    torch._dynamo.reset()
+    config.freezing = True
+    compiled: Any = torch.compile(model)
+    try:
+        return _inference(compiled, inputs, threads)
+    except Exception as error:  # a peer that cannot compile the model is left out, whatever it raises
+        raise Unavailable(f"{type(error).__name__}: {str(error).splitlines()[0][:100]}") from None
+
+
+def _inference(model: Any, inputs: Inputs, threads: int) -> Call:
+    torch.set_num_threads(threads)
+
+    def call() -> object:
+        with torch.inference_mode():
+            return model(*inputs)
+
+    for _ in range(3):
+        call()
+    return call
+
+
+def _export(model: torch.nn.Module, inputs: Inputs) -> Path:
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise Unavailable(f"{error.name} is not installed") from None
+    file = Path(tempfile.mkdtemp()) / "model.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(model, inputs, str(file), dynamo=True, verbose=False)
+    return file
+
+
+def prepare_onnxruntime(model: torch.nn.Module, inputs: Inputs, threads: int) -> Call:
+    """ONNX Runtime, CPU provider, all graph optimizations."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise Unavailable(f"{error.name} is not installed") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(_export(model, inputs)), options, ["CPUExecutionProvider"])
+    feed = {meta.name: tensor.numpy() for meta, tensor in zip(session.get_inputs(), inputs, strict=True)}
+    return lambda: session.run(None, feed)
+
+
+def prepare_openvino(model: torch.nn.Module, inputs: Inputs, threads: int) -> Call:
+    """OpenVINO on the CPU, in float32 (its own default may be bfloat16)."""
+    try:
+        import openvino
+    except ImportError as error:
+        raise Unavailable(f"{error.name} is not installed") from None
+    core = openvino.Core()
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    compiled = core.compile_model(core.read_model(str(_export(model, inputs))), "CPU", settings)
+    request = compiled.create_infer_request()
+    arrays = [t.numpy() for t in inputs]
+    return lambda: request.infer(arrays)
+
+
+PEERS: dict[str, Callable[[torch.nn.Module, Inputs, int], Call]] = {
+    "tsc": prepare_tsc,
+    "torch eager": prepare_eager,
+    "torch.jit": prepare_torch_jit,
+    "torch.compile": prepare_torch_compile,
+    "onnxruntime": prepare_onnxruntime,
+    "openvino": prepare_openvino,
+}
+"""Name to preparation."""
