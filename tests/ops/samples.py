@@ -1,51 +1,95 @@
-"""Calls to try: PyTorch's own samples, and hand-picked ones where it has none."""
+"""Calls to try, as PyTorch's own samples make them.
+
+PyTorch's `OpInfo`s sample Python functions. Run under a mode below the Python layer and above all decompositions, they show
+the operators called, overload by overload, with one value per argument.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import warnings
 from functools import cache
 from itertools import islice
 from typing import Any
 
 import torch
+from torch._dispatch.python import enable_python_dispatcher
+from torch._subclasses.schema_check_mode import SchemaCheckMode
 from torch.testing._internal.common_methods_invocations import op_db
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from tsc.dialects import schema as schemas
 from tsc.dialects.schema import Schema
 
-from .matching import resolve
+from .matching import bind, cloned
 
-DTYPES = (torch.float32, torch.float64, torch.int64, torch.bool, torch.bfloat16, torch.float16)
+DTYPES = (torch.float32, torch.float64, torch.int64, torch.bool, torch.bfloat16, torch.float16, torch.complex64)
+PER_OVERLOAD = 6
+PER_FUNCTION = 10
+MAX_ELEMENTS = 20_000
+EXPENSIVE = ("linalg.lobpcg", "svd_lowrank", "pca_lowrank", "to_sparse", "nn.functional.linear_cross_entropy")
 Sample = tuple[Schema, list[Any]]
 
 
+class Recorder(SchemaCheckMode):
+    """Notes every operator called, with copies of its arguments, until it has enough of an overload."""
+
+    def __init__(self) -> None:
+        TorchDispatchMode.__init__(self, _dispatch_key=torch._C.DispatchKey.PreDispatch)
+        self.calls: dict[str, list[list[Any]]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Note the call, then make it."""
+        keywords = kwargs or {}
+        overload = func._schema.overload_name
+        name = func._schema.name + (f".{overload}" if overload else "")
+        taken = self.calls.setdefault(name, [])
+        if len(taken) < PER_OVERLOAD:
+            self._note(name, taken, args, keywords)
+        return func(*args, **keywords)
+
+    def _note(self, name: str, taken: list[list[Any]], args: Any, keywords: Any) -> None:
+        schema = schemas.lookup(name)
+        values = None if schema is None else bind(schema, list(args), keywords)
+        if values is not None and _size(values) <= MAX_ELEMENTS and not _has_lazy(values):
+            taken.append(cloned(values))
+
+
+def _size(values: Any) -> int:
+    if isinstance(values, torch.Tensor):
+        return values.numel()
+    return sum(_size(v) for v in values) if isinstance(values, (list, tuple)) else 0
+
+
+def _has_lazy(values: Any) -> bool:
+    """Whether a tensor is sparse, quantized or of a dtype `tsc` does not have."""
+    if isinstance(values, torch.Tensor):
+        return values.layout is not torch.strided or values.is_quantized or values.dtype is torch.complex32
+    return any(_has_lazy(v) for v in values) if isinstance(values, (list, tuple)) else False
+
+
 @cache
-def infos_by_name() -> dict[str, list[Any]]:
-    """PyTorch's `OpInfo`s by the base name of the operator they sample: ``conv2d``, ``linalg_norm``."""
-    table: dict[str, list[Any]] = {}
-    for info in op_db:
-        bare = re.sub(r"^nn\.functional\.", "", info.name)
-        names = {bare.replace(".", "_"), bare.rpartition(".")[2], info.aten_name or ""}
-        for name in names - {""}:
-            table.setdefault(name, []).append(info)
-    return table
+def recorded(dtype: torch.dtype) -> dict[str, list[list[Any]]]:
+    """For each overload, the calls that PyTorch's samples of `dtype` make."""
+    recorder = Recorder()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for info in op_db:
+            if dtype in info.dtypes and info.name not in EXPENSIVE:
+                _record(recorder, info, dtype)
+    return recorder.calls
 
 
-def torch_samples(base: str, dtype: torch.dtype, limit: int) -> Iterator[Sample]:
-    """Samples of the overloads of ``aten::<base>``, at most `limit` of each overload."""
-    taken: dict[str, int] = {}
-    for info in infos_by_name().get(base, []):
-        if dtype not in info.dtypes:
-            continue
-        torch.manual_seed(0)
-        for sample in islice(info.sample_inputs("cpu", dtype, requires_grad=False), 60):
-            given = [sample.input, *sample.args]
-            if base == "where" and len(given) == 3:
-                given = [given[1], given[0], given[2]]
-            found = resolve(f"aten::{base}", given, sample.kwargs)
-            if found is None:
-                continue
-            name = found[0].full_name
-            taken[name] = taken.get(name, 0) + 1
-            if taken[name] <= limit:
-                yield found
+def _record(recorder: Recorder, info: Any, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    samples = islice(info.sample_inputs("cpu", dtype, requires_grad=False), PER_FUNCTION)
+    for sample in samples:
+        with enable_python_dispatcher(), torch._C._EnablePreDispatch(), recorder:
+            try:
+                info.op(sample.input, *sample.args, **sample.kwargs)
+            except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, AssertionError):
+                continue  # some samples are not meant for this mode; others of the same operator are
+
+
+def samples_of(schema: Schema, dtype: torch.dtype) -> list[Sample]:
+    """The recorded calls of one overload."""
+    return [(schema, values) for values in recorded(dtype).get(schema.full_name, [])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xdsl.ir import Operation
 from xdsl.traits import IsTerminator, MemoryEffectKind, get_effects
 
-from tsc.dialects.aten import AtenOp
+from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.effects import is_random
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 from tsc.ops.registry import find
@@ -47,8 +47,8 @@ def is_foldable(op: Operation) -> bool:
         not isinstance(op, AtenOp)
         or op.schema.mutates
         or is_random(op)
-        or op.name.startswith("torch.prim.Print")
+        or torch_name(op).startswith("torch.prim.Print")
     ):
         return False
     operator = find(op.schema.full_name)
-    return operator is not None and op.name not in ("torch.aten.warn", "torch.prim.Enter", "torch.prim.Exit")
+    return operator is not None and torch_name(op) not in ("torch.aten.warn", "torch.prim.Enter", "torch.prim.Exit")

@@ -9,13 +9,13 @@ from xdsl.dialects import arith, func, gpu, linalg, math, memref, scf, tensor, v
 from xdsl.dialects.builtin import Builtin
 from xdsl.ir import Dialect, Operation
 
-from tsc.dialects.aten import op_class
+from tsc.dialects.aten import OperatorOp, op_class
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import STRUCTURAL_OPS
 from tsc.dialects.torch_types import ALL_TYPES
 from tsc.dialects.tsc import Tsc
 
-Torch = Dialect("torch", list(STRUCTURAL_OPS), list(ALL_TYPES))
+Torch = Dialect("torch", [*STRUCTURAL_OPS, OperatorOp], list(ALL_TYPES))
 UPSTREAM = (
     arith.Arith,
     func.Func,

@@ -51,7 +51,8 @@ def _is_mutable(value_type: object) -> bool:
 
 def is_random(op: Operation) -> bool:
     """Whether the operator draws random numbers."""
-    parts = op.name.split(".")
+    schema = getattr(type(op), "schema", None)
+    parts = (op.name if schema is None else schema.op_name).split(".")
     return len(parts) > 2 and parts[2] in RANDOM
 
 
@@ -61,9 +62,10 @@ class TorchEffects(MemoryEffect):
     @classmethod
     def get_effects(cls, op: Operation) -> AbstractSet[EffectInstance] | None:
         """The effects, or None when they are unknown."""
-        if op.name in _WRITERS or op.name in _EFFECTFUL_PRIMS or is_random(op):
-            return None
         schema = getattr(type(op), "schema", None)
+        name = op.name if schema is None else schema.op_name
+        if name in _WRITERS or name in _EFFECTFUL_PRIMS or is_random(op):
+            return None
         if schema is not None and schema.mutates:
             return None
         if op.name in _NEW_OBJECTS or (schema is not None and any(_is_mutable(r.type) for r in op.results)):

@@ -595,36 +595,6 @@ class PrimRaiseExceptionOp(DefaultFormatOp):
     has_results = False
 
 
-class OperatorOp(TorchOp):
-    """``torch.operator "ns.name"(%a) : (A) -> R``: an operator this version has no schema for."""
-
-    name = "torch.operator"
-
-    def print(self, printer: Printer) -> None:
-        """Print the operator's name, its operands and a function type."""
-        printer.print_string(" ")
-        printer.print_attribute(self.attributes["name"])
-        printer.print_string("(")
-        printer.print_list(self.operands, printer.print_ssa_value)
-        printer.print_string(")")
-        print_attributes(printer, self, ("name",))
-        printer.print_string(" : ")
-        printer.print_function_type(self.operand_types, self.result_types)
-
-    @classmethod
-    def parse(cls, parser: Parser) -> Self:
-        """Parse the operator's name, its operands and a function type."""
-        name = parser.parse_str_literal()
-        with parser.in_parens():
-            unresolved = parse_operand_list(parser)
-        attributes = parser.parse_optional_attr_dict()
-        parser.parse_punctuation(":")
-        signature = parser.parse_type()
-        operands = parser.resolve_operands(unresolved, signature.inputs.data, parser.pos)  # pyright: ignore
-        attributes["name"] = StringAttr(name)
-        return cls.create(operands=operands, result_types=signature.outputs.data, attributes=attributes)  # pyright: ignore
-
-
 # --- objects ---------------------------------------------------------------------------------------------------------
 
 
@@ -897,7 +867,7 @@ STRUCTURAL_OPS: tuple[type[TorchOp], ...] = (
     ConstantNoneOp, ConstantIntOp, ConstantFloatOp, ConstantBoolOp, ConstantStrOp, ConstantDeviceOp, ConstantComplexOp,
     ValueTensorLiteralOp, NonValueTensorLiteralOp, PrimIfOp, PrimIfYieldOp, PrimLoopOp, PrimLoopConditionOp,
     PrimListConstructOp, PrimTupleConstructOp, PrimListUnpackOp, PrimTupleUnpackOp, PrimTupleIndexOp, PrimDictConstructOp,
-    DerefineOp, PrimUncheckedCastOp, PrimUninitializedOp, PrimIsInstanceOp, PrimRaiseExceptionOp, OperatorOp,
+    DerefineOp, PrimUncheckedCastOp, PrimUninitializedOp, PrimIsInstanceOp, PrimRaiseExceptionOp,
     PrimGetAttrOp, PrimSetAttrOp, PrimCallMethodOp, PrimCreateObjectOp, AttrOp, MethodOp, SlotOp, ClassTypeOp, NnModuleOp,
 )  # fmt: skip
 

@@ -35,6 +35,8 @@ def assemble(
         assert function.op is not None
         copy = function.op.clone()
         _adopt_literals(unit, pool, copy)
+        if function.self_type is not None:
+            copy.sym_visibility = StringAttr("private")  # MLIR wants what a torch.method names to be private
         block.add_op(copy)
     return ModuleOp(Region(block))
 

@@ -12,6 +12,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.values import UNKNOWN, constant_of, is_list_mutated
 from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import torch_name
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import (
     DerefineOp,
@@ -47,7 +48,7 @@ def canonicalize(root: Operation) -> bool:
     """Rewrite below `root`; whether anything changed."""
     changed = False
     for op in list(root.walk()):
-        rule = RULES.get(op.name)
+        rule = RULES.get(torch_name(op))
         values = rule(op) if rule is not None else None
         if values is None:
             continue

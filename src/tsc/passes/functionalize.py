@@ -15,7 +15,7 @@ from tsc.analysis.aliases import MAYBE_ALIASING, AliasSets
 from tsc.analysis.values import writes_anything
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
-from tsc.dialects.aten import AtenOp
+from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import (
     NonValueTensorLiteralOp,
@@ -304,10 +304,10 @@ class _Functionalizer:
             link.value, link.version = values, base.version
             if link.parent is None:
                 return
-            if link.view is None or link.view.name not in INVERSES:
+            if link.view is None or torch_name(link.view) not in INVERSES:
                 base.uncertain = "memory is read under another shape after it was written"
                 return
-            values = INVERSES[link.view.name](builder, link.view, before[position + 1], values)
+            values = INVERSES[torch_name(link.view)](builder, link.view, before[position + 1], values)
 
     def _write_list(self, op: AtenOp, builder: TorchBuilder) -> None:
         target = op.operands[0]

@@ -15,7 +15,7 @@ from xdsl.passes import ModulePass
 from tsc.analysis.fusion import operator_of, spec
 from tsc.analysis.values import UNKNOWN, constant_of
 from tsc.dialects import torch_types as tt
-from tsc.dialects.aten import AtenOp
+from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import (
@@ -154,7 +154,7 @@ class _Lowering:
 
     def _kernel_name(self, group: GroupOp) -> str:
         words = [
-            o.name.split(".")[2]
+            torch_name(o).split(".")[2]
             for o in group.body.ops
             if isinstance(o, AtenOp) and operator_of(o) is not None
         ]

@@ -13,7 +13,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.values import UNKNOWN, argument_of
 from tsc.dialects import torch_types as tt
-from tsc.dialects.aten import AtenOp
+from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import (
     PrimIfOp,
@@ -147,7 +147,7 @@ def _set_list_users(result: SSAValue, specs: list[TensorSpec]) -> bool:
         if isinstance(user, PrimListUnpackOp) and len(user.results) == len(specs):
             for value, spec in zip(user.results, specs, strict=True):
                 changed |= set_type(value, tt.TensorType.of(spec.shape, spec.dtype))
-        elif user.name in ("torch.aten.__getitem__.t", "torch.aten.len.t"):
+        elif torch_name(user) in ("torch.aten.__getitem__.t", "torch.aten.len.t"):
             changed |= _unpack_instead(result, len(specs))
             break
     return changed

@@ -2,13 +2,13 @@
 destinations.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, TensorType
-from xdsl.ir import Operation
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.affine import address_of
@@ -18,6 +18,16 @@ from tsc.analysis.target import AVX2, AVX512, GENERIC_X86, Target, ptx
 from tsc.errors import CodegenError
 from tsc.passes.schedules.concat import schedule_concat
 from tsc.passes.schedules.contraction import schedule_contraction
+from tsc.passes.schedules.gpu_contraction import gpu_contraction
+from tsc.passes.schedules.gpu_elementwise import (
+    gpu_concat,
+    gpu_halo_kernel,
+    gpu_pack,
+    gpu_pointwise,
+    gpu_window,
+)
+from tsc.passes.schedules.gpu_kernel import gpu_function, gpu_module, launch
+from tsc.passes.schedules.gpu_row import gpu_row
 from tsc.passes.schedules.halo import halo_kernel
 from tsc.passes.schedules.host import HostLowering
 from tsc.passes.schedules.identity import structural_key
@@ -39,6 +49,15 @@ SCHEDULERS: Mapping[str, Scheduler] = {
     "window": schedule_window,
 }
 
+GPU_SCHEDULERS: Mapping[str, Scheduler] = {
+    "concat": gpu_concat,
+    "contraction": gpu_contraction,
+    "pack": gpu_pack,
+    "pointwise": gpu_pointwise,
+    "row": gpu_row,
+    "window": gpu_window,
+}
+
 
 @dataclass(frozen=True)
 class Schedule(ModulePass):
@@ -54,6 +73,7 @@ class Schedule(ModulePass):
     func.func private @k(%x: memref<64xf32>, %out: memref<64xf32>) { scf.for ... vector.load ... }
     ```
 
+    For a GPU, kernels are `gpu.func`s of one `gpu.module`, and calls are launches.
     `target` names a machine for tests and tools; `machine`, where given, is the one to schedule for.
     """
 
@@ -66,14 +86,15 @@ class Schedule(ModulePass):
         """Schedule all kernels and lower the host functions."""
         target = self.machine or TARGETS[self.target]
         functions = [f for f in op.ops if isinstance(f, func.FuncOp)]
-        kernels = [f for f in functions if is_kernel(f)]
         work = _ModuleSchedule(target)
-        lowered: list[Operation] = [work.kernel(f) for f in kernels if work.is_new(f)]
-        host = HostLowering(work.names.__getitem__, work.halo)
-        lowered += [host.run(f) for f in functions if not is_kernel(f)]
+        for function in functions:
+            if is_kernel(function):
+                work.add(function)
+        host = HostLowering(work.names.__getitem__, work.halo, work.call)
+        hosts = [host.run(f) for f in functions if not is_kernel(f)]
         for old in functions:
             old.detach()
-        op.body.block.add_ops([*host.globals.values(), *work.halos.values(), *lowered])
+        op.body.block.add_ops([*host.globals.values(), *work.finished(), *hosts])
 
 
 def is_kernel(function: func.FuncOp) -> bool:
@@ -88,7 +109,7 @@ def schedule_kernel(function: func.FuncOp, target: Target) -> func.FuncOp:
         CodegenError: the kernel is in none of the canonical forms.
     """
     model = read_kernel(function)
-    scheduler = SCHEDULERS.get(scheduled_as(model))
+    scheduler = (GPU_SCHEDULERS if target.is_gpu else SCHEDULERS).get(scheduled_as(model))
     if scheduler is None:
         raise CodegenError(
             f"schedule: {function.sym_name.data} requires tsc.kind in {sorted(SCHEDULERS)}; got {model.kind}"
@@ -121,27 +142,39 @@ def runs_along_kept_loop(stage: Stage) -> bool:
 
 @dataclass
 class _ModuleSchedule:
-    """Which kernel stands for which, and the kernels that zero halos."""
+    """The kernels of a module: which stands for which, their loop forms, and those that zero halos."""
 
     target: Target
     names: dict[str, str] = field(default_factory=dict[str, str])
     seen: dict[tuple[object, ...], str] = field(default_factory=dict[tuple[object, ...], str])
-    halos: dict[str, func.FuncOp] = field(default_factory=dict[str, func.FuncOp])
+    kernels: dict[str, func.FuncOp] = field(default_factory=dict[str, func.FuncOp])
 
-    def is_new(self, function: func.FuncOp) -> bool:
-        """Record `function`; False where an earlier kernel does the same."""
+    def add(self, function: func.FuncOp) -> None:
+        """Schedule `function`, unless an earlier kernel does the same."""
         name = function.sym_name.data
         first = self.seen.setdefault(structural_key(function), name)
         self.names[name] = first
-        return first == name
-
-    def kernel(self, function: func.FuncOp) -> func.FuncOp:
-        """Its loop form."""
-        return schedule_kernel(function, self.target)
+        if first == name:
+            self.kernels[name] = schedule_kernel(function, self.target)
 
     def halo(self, layout: Layout) -> str | None:
         """The kernel that zeroes the halo of a buffer of this layout."""
         if not layout.has_halo:
             return None
-        kernel = halo_kernel(layout, self.target)
-        return self.halos.setdefault(kernel.sym_name.data, kernel).sym_name.data
+        make = gpu_halo_kernel if self.target.is_gpu else halo_kernel
+        kernel = make(layout, self.target)
+        return self.kernels.setdefault(kernel.sym_name.data, kernel).sym_name.data
+
+    def call(self, block: Block, name: str, operands: Sequence[SSAValue]) -> Operation:
+        """A call (on a GPU, a launch) of a kernel."""
+        if not self.target.is_gpu:
+            return func.CallOp(name, operands, [])
+        blocks = self.kernels[name].attributes["tsc.blocks"]
+        assert isinstance(blocks, IntegerAttr)
+        return launch(block, name, blocks.value.data, operands)
+
+    def finished(self) -> list[Operation]:
+        """The kernels as they stand in the module."""
+        if self.target.is_gpu:
+            return [gpu_module([gpu_function(k) for k in self.kernels.values()])]
+        return list(self.kernels.values())

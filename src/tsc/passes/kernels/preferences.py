@@ -26,6 +26,8 @@ from tsc.passes.schedules.tiles import choose_tile
 
 FEW_CHANNELS = 4
 """Up to here an image is read as it comes: bringing so few channels together costs more than it saves."""
+GPU_WIDTH = 64
+"""Columns of a panel for a block of GPU threads (half of it for few columns)."""
 FEW_ROWS = 4
 """Packing a computed operand pays when this many rows use it."""
 
@@ -266,5 +268,9 @@ def panels_for(
     element = stage.body.args[-1].type
     lanes = target.lanes(8 * element_bytes(element))
     sizes = [contraction.count(group) for group in (contraction.rows, contraction.columns, contraction.depth)]
+    if target.is_gpu:
+        return Panels(
+            batch, tuple(columns), tuple(depth), GPU_WIDTH if sizes[1] > GPU_WIDTH // 2 else GPU_WIDTH // 2
+        )
     tile = choose_tile(max(1, sizes[0]), max(1, sizes[1]), sizes[2], lanes, target)
     return Panels(batch, tuple(columns), tuple(depth), tile.vectors * lanes)

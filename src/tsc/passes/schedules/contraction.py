@@ -173,19 +173,19 @@ class ContractionEmitter:
         micro = MicroKernel(
             builder, plan.data.buffer, weights, plan.depth, tile, plan.lanes, plan.element, casts
         )
-        zero = self._zero()
+        zero = self.zero(plan.lanes)
         sums = micro.run(starts, self._panel_start(points[0], panel), [zero] * (len(points) * tile.vectors))
         self._finish(points, panel, sums)
 
-    def _zero(self) -> SSAValue:
+    def zero(self, lanes: int) -> SSAValue:
         """What accumulators start from: the number that fills the output tensor (a tensor is added at the
         end).
         """
         plan, builder = self.plan, self.kernel.builder
         init = plan.contraction.stage.inits[0]
         if init is None or self.initial is not None:
-            return builder.broadcast(builder.zero(plan.element), plan.lanes)
-        return builder.broadcast(uniform_value(builder, init.value), plan.lanes)
+            return builder.broadcast(builder.zero(plan.element), lanes)
+        return builder.broadcast(uniform_value(builder, init.value), lanes)
 
     def _panel_start(self, point: tuple[Index, ...], panel: Index) -> Index:
         """Where in the packed weights a panel begins."""
@@ -219,9 +219,9 @@ class ContractionEmitter:
                 for i, point in enumerate(points):
                     value = self._part(sums[i * plan.tile.vectors + j], start, lanes)
                     loaded = {a: v for a, v in loaded.items() if self._is_same_for_all_rows(a)}
-                    self._store_row(Point((*point, *column), len(plan.order.sizes) - 1, lanes), value, loaded)
+                    self.store_row(Point((*point, *column), len(plan.order.sizes) - 1, lanes), value, loaded)
 
-    def _store_row(self, at: Point, value: SSAValue, loaded: dict[Access, SSAValue]) -> None:
+    def store_row(self, at: Point, value: SSAValue, loaded: dict[Access, SSAValue]) -> None:
         builder = self.kernel.builder
         if self.initial is not None:
             start = builder.broadcast_to(load(builder, self.initial, at), at.lanes)

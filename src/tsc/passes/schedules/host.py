@@ -30,7 +30,7 @@ RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
 
 @dataclass
 class HostLowering:
-    """Rewrites one host function. `halo_kernel` names the kernel that zeroes the halo of a layout (None: no
+    """Rewrites one host function. `callee` names the kernel to call, `call` makes the call; `halo_kernel` names the kernel that zeroes the halo of a layout (None: no
     halo).
 
     Intermediate buffers are `memref.alloc`: `plan-memory` gives them their places.
@@ -38,6 +38,7 @@ class HostLowering:
 
     callee: Callable[[str], str]
     halo_kernel: Callable[[Layout], str | None]
+    call: Callable[[Block, str, Sequence[SSAValue]], Operation]
     globals: dict[str, memref.GlobalOp] = field(default_factory=dict[str, memref.GlobalOp])
     buffers: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     destinations: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
@@ -113,7 +114,7 @@ class HostLowering:
             target = self._add(alloc)
             kernel = self.halo_kernel(layout)
             if kernel is not None:
-                self._effect(func.CallOp(kernel, [target], []))
+                self._effect(self.call(self.block, kernel, [target]))
         self.buffers[value] = target
         return target
 
@@ -144,7 +145,7 @@ class HostLowering:
         arguments = [self.buffers[v] for v in op.arguments]
         results = [self._destination(r) for r in op.res]
         name = self.callee(op.callee.string_value())
-        self._effect(func.CallOp(name, [*arguments, *results], []))
+        self._effect(self.call(self.block, name, [*arguments, *results]))
 
     def _scalar(self, op: Operation) -> None:
         """Host scalars (conditions, loop bounds): kept as they are; a tensor's element is a load."""

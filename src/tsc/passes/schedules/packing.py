@@ -20,8 +20,26 @@ from tsc.passes.schedules.transpose import load_transposed
 def schedule_pack(model: KernelModel, target: Target) -> func.FuncOp:
     """One argument, one packed result of the same logical shape."""
     kernel = KernelBuilder.create(model, target)
+    source, sizes, width = pack_source(kernel)
+    result = Access(kernel.memory[model.results[0]].buffer, Address(0, ()))
+    if all(n for group in sizes[:2] for n in group) and prod(sizes[2]):
+        PackEmitter(kernel, source, result, sizes, width).emit()
+    return kernel.finish()
+
+
+Sizes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""Trip counts of the batch, column and depth loops."""
+
+
+def pack_source(kernel: KernelBuilder) -> tuple[Access, Sizes, int]:
+    """The source over its batch, column and depth loops, their sizes, and the width of a panel.
+
+    Raises:
+        CodegenError: the kernel is not one copy into a packed result.
+    """
+    model = kernel.model
     source, result = kernel.memory[model.arguments[0]], kernel.memory[model.results[0]]
-    panels, shape = result.layout.panels, result.layout.shape
+    panels = result.layout.panels
     if panels is None or len(model.stages) != 1:
         raise CodegenError(f"{model.func.sym_name.data}: requires one copy into a packed result")
     (stage,) = model.stages
@@ -33,11 +51,7 @@ def schedule_pack(model: KernelModel, target: Target) -> func.FuncOp:
     ]
     order = LoopOrder(tuple(g for m in groups for g in m.groups), tuple(n for m in groups for n in m.sizes))
     sizes = (batch.sizes, columns.sizes, depth.sizes)
-    access = Access(source.buffer, order.apply(address))
-    target_access = Access(result.buffer, Address(0, ()))
-    if prod(shape):
-        PackEmitter(kernel, access, target_access, sizes, panels.width).emit()
-    return kernel.finish()
+    return Access(source.buffer, order.apply(address)), sizes, panels.width
 
 
 def _loops(expressions: Sequence[AffineExpr], dims: Sequence[int]) -> list[int]:
@@ -55,7 +69,7 @@ class PackEmitter:
     kernel: KernelBuilder
     source: Access
     target: Access
-    sizes: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+    sizes: Sizes
     width: int
 
     def emit(self) -> None:

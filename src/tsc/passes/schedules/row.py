@@ -49,7 +49,7 @@ class RowEmitter:
     kept: dict[SSAValue, Access] = field(default_factory=dict[SSAValue, Access])
 
     @staticmethod
-    def create(kernel: KernelBuilder) -> "RowEmitter":
+    def create(kernel: KernelBuilder, row_size: int | None = None) -> "RowEmitter":
         """Merge the loops and arrange the stages in sweeps."""
         stages = kernel.model.stages
         main = max(stages, key=lambda s: (len(s.sizes), not s.is_parallel))
@@ -69,7 +69,7 @@ class RowEmitter:
         outer, inner = merged[0].sizes, merged[1].sizes
         along, across = len(order.sizes) - 1, len(outer) - 1
         is_vertical = not _is_contiguous(order, addresses, along) and _is_contiguous(order, addresses, across)
-        arrangement = arrange_sweeps(kernel.model, LONG_ROW if is_vertical else prod(inner))
+        arrangement = arrange_sweeps(kernel.model, row_size or (LONG_ROW if is_vertical else prod(inner)))
         lanes = 1
         if is_vertical or _is_contiguous(order, addresses, along):
             lanes = _lanes(kernel, outer[-1] if is_vertical else inner[-1])
@@ -93,21 +93,21 @@ class RowEmitter:
         with self.kernel.chunks(rows, self._cost()) as (first, last):
             self._keep_rows()
             with builder.loop(first, last) as loop:
-                self._row(tuple(unflatten(builder, loop.index, self.outer)))
+                self.row(tuple(unflatten(builder, loop.index, self.outer)))
 
     def _cost(self) -> float:
         stages = [s for sweep in self.sweeps for s in sweep.wide]
         per_element = sum(body_cost(s.body) + len(s.inputs) for s in stages)
         return per_element * prod(self.inner) * (1 if self.lanes > 1 else 4)
 
-    def _row(self, row: tuple[Index, ...], rows_at_once: int = 1) -> None:
+    def row(self, row: tuple[Index, ...], rows_at_once: int = 1) -> None:
         live: dict[SSAValue, SSAValue] = {}
         for sweep in self.sweeps:
             if sweep.wide and self.is_vertical:
                 live.update(self.runner(sweep, live).run_vertical(row, self.inner, rows_at_once))
             elif sweep.wide:
                 live.update(self.runner(sweep, live).run(row, self.inner))
-            live.update(self._finish_sweep(sweep, row, live, rows_at_once))
+            live.update(self.finish_sweep(sweep, row, live, rows_at_once))
 
     def _vertical_rows(self) -> None:
         """A vector of neighbouring rows at a time, then what is left of them in smaller vectors."""
@@ -118,20 +118,20 @@ class RowEmitter:
             builder.loop(first, last) as loop,
         ):
             *before, block = unflatten(builder, loop.index, blocks)
-            self._row((*before, block * lanes), lanes)
+            self.row((*before, block * lanes), lanes)
         rest = pieces(count % lanes)
         if rest:
             with builder.loop(0, prod(blocks[:-1])) as loop:
                 before = unflatten(builder, loop.index, blocks[:-1])
                 for start, part in rest:
-                    self._row((*before, builder.index(count // lanes * lanes + start)), part)
+                    self.row((*before, builder.index(count // lanes * lanes + start)), part)
 
     def runner(self, sweep: Sweep, live: dict[SSAValue, SSAValue], start: Index | None = None) -> SweepRunner:
         """What sweeps over (part of) a row."""
         emitter = PointEmitter(self.kernel, sweep.wide, self._frame(sweep.wide))
         return SweepRunner(self.kernel, sweep, emitter, live, self.lanes, start)
 
-    def _finish_sweep(
+    def finish_sweep(
         self, sweep: Sweep, row: tuple[Index, ...], live: dict[SSAValue, SSAValue], rows_at_once: int = 1
     ) -> dict[SSAValue, SSAValue]:
         """Store the results of the reductions, and compute what there is one of per row."""
@@ -197,7 +197,7 @@ class RowEmitter:
                 part = builder.load(buffer, loop.index)
                 loop.carry([combiner.combine(builder, loop.carried[0], part)])
             live[result] = loop.results[0]
-        self._finish_sweep(sweep, row, live)
+        self.finish_sweep(sweep, row, live)
 
 
 def _is_contiguous(order: LoopOrder, addresses: Sequence[Address], loop: int) -> bool:

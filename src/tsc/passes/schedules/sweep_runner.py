@@ -41,7 +41,7 @@ class SweepRunner:
         """The results of the reductions over loops `inner`; a part starts from the neutral element."""
         groups = [combiners_of(s) for s in self.sweep.reductions]
         outputs = [o.value for s in self.sweep.reductions for o in s.outputs]
-        starts = self._initial()
+        starts = self.initial()
         if any(group is None for group in groups):
             return dict(zip(outputs, self._sequential(row, inner, starts), strict=True))
         combiners = [c for group in groups for c in group or ()]
@@ -50,7 +50,7 @@ class SweepRunner:
             starts = [c.neutral(builder, s.type) for c, s in zip(combiners, starts, strict=True)]
         return dict(zip(outputs, self._accumulate(row, inner, combiners, starts), strict=True))
 
-    def _initial(self) -> list[SSAValue]:
+    def initial(self) -> list[SSAValue]:
         """What each output starts from."""
         builder = self.kernel.builder
         result: list[SSAValue] = []
@@ -177,7 +177,7 @@ class SweepRunner:
         """Evaluate all stages at a point and combine; a scalar total takes the lanes of a vector combined."""
         builder = self.kernel.builder
         result: list[SSAValue] = []
-        for total, value, combiner in zip(sums, self._evaluate(at, None), combiners, strict=True):
+        for total, value, combiner in zip(sums, self.evaluate(at, None), combiners, strict=True):
             vector = builder.broadcast_to(value, at.lanes)
             if total.type != vector.type:
                 vector = builder.reduce(vector, combiner.kind)
@@ -192,7 +192,7 @@ class SweepRunner:
         with builder.loop(0, prod(inner), 1, starts) as loop:
             along = tuple(unflatten(builder, loop.index, inner))
             at = self._point((*row, *along[:-1]), along[-1], 1)
-            loop.carry(self._evaluate(at, loop.carried))
+            loop.carry(self.evaluate(at, loop.carried))
         return loop.results
 
     def run_vertical(
@@ -201,14 +201,14 @@ class SweepRunner:
         """The same for neighbouring rows, one per lane: any body at all."""
         builder = self.kernel.builder
         outputs = [o.value for s in self.sweep.reductions for o in s.outputs]
-        starts = [builder.broadcast_to(v, rows_at_once) for v in self._initial()]
+        starts = [builder.broadcast_to(v, rows_at_once) for v in self.initial()]
         with builder.loop(0, prod(inner), 1, starts) as loop:
             dims = (*row, *unflatten(builder, loop.index, inner))
-            values = self._evaluate(Point(dims, len(row) - 1, rows_at_once), loop.carried)
+            values = self.evaluate(Point(dims, len(row) - 1, rows_at_once), loop.carried)
             loop.carry([builder.broadcast_to(v, rows_at_once) for v in values])
         return dict(zip(outputs, loop.results, strict=True))
 
-    def _evaluate(self, at: Point, sums: Sequence[SSAValue] | None) -> list[SSAValue]:
+    def evaluate(self, at: Point, sums: Sequence[SSAValue] | None) -> list[SSAValue]:
         """Run all stages at a point, storing what is returned or kept.
 
         Gives what each reduction takes in, or (where its accumulators `sums` are given) what it yields.
