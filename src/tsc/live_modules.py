@@ -164,7 +164,7 @@ class _Scripter:
         if kind is not None:
             cls.members["container"] = list(module._modules)
             cls.members["container_kind"] = kind
-            for name in ("forward", "__len__", "__getitem__", "__contains__"):
+            for name in ("__len__", "__getitem__", "__contains__"):
                 inherited = getattr(type(module), name, None)
                 if inherited is not None and _is_library(inherited):
                     cls.methods.pop(name, None)

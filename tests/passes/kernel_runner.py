@@ -1,4 +1,4 @@
-"""Compiles a module of the `linalg` stage with the real passes and code generator, and runs it on NumPy arrays."""
+"""Compiles a module of the `linalg` stage with the real passes and code generator, and runs it."""
 
 import ctypes
 import re
@@ -16,6 +16,7 @@ from tsc.analysis.layouts import layout_of, pack
 from tsc.analysis.loop_form import verify_loop_form
 from tsc.analysis.target import Target
 from tsc.codegen.emitter import emit_cpu
+from tsc.dialects.loop_builder import element_of
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.plan_memory import PlanMemory
@@ -82,7 +83,7 @@ class Program:
     arena: Array
     inputs: list[MemRefType[Any]]
     outputs: list[MemRefType[Any]]
-    constants: list[Array] = field(default_factory=list)
+    constants: list[Array] = field(default_factory=list[Array])
 
     def prepare(self, *arrays: Array) -> tuple[Callable[[], None], list[Array]]:
         """A call with everything bound, for timing, and the arrays it writes."""
@@ -93,10 +94,10 @@ class Program:
         results = [np.full(t.get_shape(), 7, DTYPES[str(t.element_type)]) for t in self.outputs]
         ins = (ctypes.c_void_p * max(1, len(sources)))(*(a.ctypes.data for a in sources))
         outs = (ctypes.c_void_p * max(1, len(results)))(*(a.ctypes.data for a in results))
-        kept = (sources, results, self)
+        kept = [sources, results]
 
         def run() -> None:
-            assert kept
+            assert len(kept) == 2, "the arrays live as long as the call"
             self.entry(ins, outs, self.arena.ctypes.data)
 
         return run, results
@@ -144,13 +145,14 @@ def _constants(module: ModuleOp, keys: Sequence[str], given: Mapping[str, Array]
         op = found[key]
         shape, encoding = op.attributes["tsc.type"], op.attributes["tsc.layout"]
         assert isinstance(shape, TensorType)
-        layout = layout_of(TensorType(shape.element_type, shape.shape, encoding))
+        element = element_of(op.type)
+        layout = layout_of(TensorType(element, shape.shape, encoding))
         if "tsc.constant" in op.attributes:
             name = op.attributes["tsc.constant"].data  # type: ignore[attr-defined]
             array = given[re.sub(r"_\d+$", "", name)]  # xDSL renames a resource it has seen in another module
         else:
             assert isinstance(op.initial_value, DenseIntOrFPElementsAttr)
-            array = np.array(list(op.initial_value.get_values()), DTYPES[str(shape.element_type)])
+            array = np.array(list(op.initial_value.get_values()), DTYPES[str(element)])
         packed = pack(np.asarray(array), layout)
         memory = aligned(packed.size, packed.dtype)
         memory[:] = packed
@@ -170,7 +172,7 @@ def assert_computes(
     constants: Mapping[str, Array] | None = None,
     tolerance: float = 2e-5,
 ) -> Program:
-    """The module gives `expected` (relative to its greatest number), whatever was in memory before; runs twice."""
+    """The module gives `expected` (within `tolerance` of its greatest number), also when run again."""
     program = build(text, constants)
     wanted = [expected] if isinstance(expected, np.ndarray | np.generic) else list(expected)
     program(*inputs)

@@ -1,4 +1,4 @@
-"""Writes modules of the `linalg` stage as text, one small function per operator, for the tests of the passes after it."""
+"""Writes modules of the `linalg` stage as text, one small function per operator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ class Kernel:
     """A kernel function under construction."""
 
     name: str
-    lines: list[str] = field(default_factory=list)
-    arguments: list[Value] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list[str])
+    arguments: list[Value] = field(default_factory=list[Value])
     count: int = 0
 
     def fresh(self) -> str:
@@ -176,7 +176,7 @@ class Kernel:
         )
 
     def conv(self, x: Value, w: Value, stride: int = 1, padding: int = 0, dilation: int = 1) -> Value:
-        n, c, h, width = x.shape
+        n, _, h, width = x.shape
         oc, _, kh, kw = w.shape
         oh, ow = ((d + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for d, k in ((h, kh), (width, kw)))
         if padding:
@@ -239,9 +239,9 @@ def broadcast_map(shape: Sequence[int], target: Sequence[int]) -> str:
 class Host:
     """A host function that calls kernels; `constants` are weights by key."""
 
-    arguments: list[Value] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-    kernels: list[str] = field(default_factory=list)
+    arguments: list[Value] = field(default_factory=list[Value])
+    lines: list[str] = field(default_factory=list[str])
+    kernels: list[str] = field(default_factory=list[str])
     count: int = 0
 
     def argument(self, shape: Sequence[int], element: str = "f32") -> Value:

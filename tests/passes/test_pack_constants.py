@@ -12,11 +12,17 @@ from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.pack_constants import PackConstants, encoded_constants
 
 
-class Pool(dict[str, Any]):
+class Pool:
     """Arrays by key, as the compiler's pool."""
 
+    def __init__(self, **arrays: np.ndarray[Any, Any]) -> None:
+        self.arrays = arrays
+
+    def __getitem__(self, key: str) -> np.ndarray[Any, Any]:
+        return self.arrays[key]
+
     def add(self, hint: str, array: np.ndarray[Any, Any]) -> str:
-        self[hint] = array
+        self.arrays[hint] = array
         return hint
 
 
@@ -51,9 +57,9 @@ def test_elements_in_the_text_move_into_the_pool() -> None:
     kernel, host = Kernel("k"), Host()
     x, y = kernel.argument((3,)), kernel.argument((3,))
     (value,) = host.call(kernel, [kernel.add(x, y)], host.argument((3,)), y)
-    text = host.text(value).replace(
-        "%h1 =", "%a1 = arith.constant dense<[1.0, 2.0, 3.0]> : tensor<3xf32>\n  %h1 =", 1
-    )
+    constant = "%a1 = arith.constant dense<[1.0, 2.0, 3.0]> : tensor<3xf32>"
+    text = host.text(value).replace("%h1 =", f"{constant}
+  %h1 =", 1)
     pool = Pool()
     assert packed(text, pool) == []
     np.testing.assert_array_equal(pool["constant"], np.array([1, 2, 3], np.float32))

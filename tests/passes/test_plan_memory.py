@@ -12,7 +12,7 @@ from tsc.passes.plan_memory import ALIGNMENT, Slot, assign_offsets
 
 
 def chain(length: int, shape: tuple[int, ...], is_in_place: bool) -> tuple[str, Host]:
-    """Kernels one after the other; each reads what the one before it wrote (permuted, unless it may be in place)."""
+    """Kernels one after the other; each reads the result before it (permuted, unless it may be in place)."""
     host, kernel = Host(), Kernel("k")
     x = kernel.argument(shape)
     place = "d0, d1" if is_in_place else "d1, d0"
@@ -71,7 +71,7 @@ def test_a_result_is_written_where_it_is_wanted() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_slots_in_use_at_one_time_do_not_overlap(seed: int) -> None:
     chance = numbers.Random(seed)
-    slots = []
+    slots: list[Slot] = []
     for _ in range(60):
         start = chance.randrange(100)
         slots.append(Slot(ALIGNMENT * chance.randrange(1, 40), Interval(start, start + chance.randrange(20))))
@@ -89,7 +89,9 @@ def test_slots_in_use_at_one_time_do_not_overlap(seed: int) -> None:
 CONTROL = """
 func.func private @double(%x: tensor<8xf32>) -> tensor<8xf32> {
   %e = tensor.empty() : tensor<8xf32>
-  %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  %r = linalg.generic {
+    indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]
+  } ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) {
   ^bb0(%a: f32, %o: f32):
     %s = arith.addf %a, %a : f32
     linalg.yield %s : f32

@@ -11,6 +11,21 @@ from linalg_text import Kernel, Value, layer_norm, module, softmax
 INFINITY = "0xFF800000"
 
 
+SOFTMAXES: list[tuple[tuple[int, ...], int]] = [
+    ((3, 5), 1),
+    ((1, 1), 1),
+    ((2, 3, 17), 2),
+    ((4, 8), 1),
+    ((5, 300), 1),
+    ((64, 10), 1),
+    ((700, 197), 1),
+    ((5, 7, 9), 1),
+    ((5, 7, 24), 1),
+    ((3, 4), 0),
+    ((2, 9, 4, 5), 1),
+]
+
+
 def softmax_of(a: Array, axis: int) -> Array:
     e = np.exp(a.astype(np.float64) - a.max(axis, keepdims=True))
     return e / e.sum(axis, keepdims=True)
@@ -18,8 +33,7 @@ def softmax_of(a: Array, axis: int) -> Array:
 
 @pytest.mark.parametrize(
     ("shape", "dim"),
-    [((3, 5), 1), ((1, 1), 1), ((2, 3, 17), 2), ((4, 8), 1), ((5, 300), 1), ((64, 10), 1), ((700, 197), 1)]
-    + [((5, 7, 9), 1), ((5, 7, 24), 1), ((3, 4), 0), ((2, 9, 4, 5), 1)],
+    SOFTMAXES,
     ids=str,
 )
 def test_softmax_is_one_kernel(shape: tuple[int, ...], dim: int) -> None:
@@ -116,7 +130,8 @@ def argmax(kernel: Kernel, x: Value) -> Value:
     linalg.yield %value, %index : f32, i64"""
     maps = "affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i)>"
     kernel.lines.append(
-        f'  %both:2 = linalg.generic {{indexing_maps = [{maps}], iterator_types = ["parallel", "reduction"]}} '
+        f"  %both:2 = linalg.generic {{indexing_maps = [{maps}],\n"
+        '    iterator_types = ["parallel", "reduction"]} '
         f"ins({x.name} : {x.type}) outs({top.name}, {place.name} : {top.type}, {place.type}) {{\n"
         f"  ^bb0(%x0: f32, %top: f32, %place: i64):{body}\n  }} -> {top.type}, {place.type}"
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import enum
 import inspect
-import math
 import types
 import typing
 from collections.abc import Callable
@@ -36,7 +36,11 @@ BUILTIN_FORMS = frozenset(
     "range enumerate zip len int float bool complex str print list tuple dict min max abs round pow ord chr hex bin oct hash "
     "divmod sorted sum any all id reversed isinstance hasattr getattr super".split()
 )
-TYPING_NAMES = frozenset("List Dict Tuple Optional Union Any Final NamedTuple".split())
+OPERATOR_FORMS = {
+    "aten::has_torch_function": "always_false", "aten::_single": "ntuple1", "aten::_pair": "ntuple2",
+    "aten::_triple": "ntuple3", "aten::_quadruple": "ntuple4", "aten::list_with_default": "list_with_default",
+}  # fmt: skip
+"""What PyTorch registers as operators but defines in TorchScript source of its own."""
 
 
 class PythonValue(Sugared):
@@ -129,9 +133,7 @@ class Program:
         if not hasattr(module, name):
             return None
         held = getattr(module, name)
-        if type(held) in (int, float, bool, str) and module is math:
-            return Constant(held)
-        if type(held) in (int, float) and torch_interop.is_torch_module(module):
+        if type(held) in (int, float, bool, str):  # a constant of a library; the program's own globals are refused
             return Constant(held)
         return self.sugar(held)
 
@@ -164,7 +166,7 @@ class LiveResolver:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             node = ast.parse(node.value, mode="eval").body
         names = {**vars(typing), **self.names}
-        node = ast.fix_missing_locations(_BroadcastingLists().visit(node))
+        node = ast.fix_missing_locations(_BroadcastingLists().visit(copy.deepcopy(node)))
         try:
             evaluated = eval(
                 compile(ast.Expression(node), "<annotation>", "eval"), names
@@ -259,7 +261,7 @@ def _torch_object(python: Any) -> Sugared | None:
         return TypeRef(tt.DEVICE)
     name = torch_interop.operator_of(python)
     if name is not None:
-        return Special("always_false") if name == "aten::has_torch_function" else Builtin((name,))
+        return Special(OPERATOR_FORMS[name]) if name in OPERATOR_FORMS else Builtin((name,))
     dispatch = torch_interop.boolean_dispatch_of(python)
     return None if dispatch is None else BooleanDispatch(*dispatch)
 

@@ -293,7 +293,27 @@ def _reverse(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> S
     return copied
 
 
+def _ntuple(count: int) -> Form:
+    def form(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        """A number repeated `count` times; a list or tuple as it is."""
+        value = reader.plain(arguments.positional[0], node)
+        if isinstance(value.type, (tt.ListType, tt.TupleType)):
+            return value
+        return Value(reader.builder.list(value.type, [value.ssa] * count))
+
+    return form
+
+
+def _list_with_default(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    return arguments.positional[0]
+
+
 FORMS: dict[str, Form] = {
+    "ntuple1": _ntuple(1),
+    "ntuple2": _ntuple(2),
+    "ntuple3": _ntuple(3),
+    "ntuple4": _ntuple(4),
+    "list_with_default": _list_with_default,
     "range": _range, "enumerate": _enumerate, "zip": _zip, "len": _len, "int": _cast("Int", int, "__int__"),
     "float": _cast("Float", float, "__float__"), "bool": _cast("Bool", bool, "__bool__"), "complex": _complex, "str": _str,
     "print": _print, "list": _list, "tuple": _tuple, "dict": _dict, "min": _extremum("min"), "max": _extremum("max"),

@@ -138,7 +138,7 @@ def resolve(self: Array) -> Array:
 @FAMILY.op("aten::conj", "aten::_conj", infer=lambda self: self)
 def conj(self: Array) -> Array:
     """The conjugates; a real tensor itself."""
-    return np.conj(self) if np.iscomplexobj(self) else self
+    return np.asarray(np.conj(self)) if np.iscomplexobj(self) else self
 
 
 # --- pieces ----------------------------------------------------------------------------------------------------------

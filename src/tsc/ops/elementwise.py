@@ -27,6 +27,7 @@ class Promote(Enum):
     DEFAULT = "the promoted dtype"
     TO_FLOAT = "the promoted dtype; integers and bools become float32"
     COMPARE = "computed in the promoted dtype; the result is bool"
+    TO_REAL = "computed in the promoted dtype; of complex numbers the result is real"
     TO_BOOL = "operands and result are bool"
 
 
@@ -56,6 +57,8 @@ class Formula:
         if self.promote is Promote.TO_BOOL:
             return dtypes.BOOL, dtypes.BOOL
         result = dtypes.BOOL if self.promote is Promote.COMPARE else common
+        if self.promote is Promote.TO_REAL:
+            result = {dtypes.C64: dtypes.F32, dtypes.C128: dtypes.F64}.get(common, common)
         return computation_dtype(common), result
 
     def infer(self, name: str, arguments: Sequence[Any]) -> TensorSpec:

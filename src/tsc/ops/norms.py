@@ -131,7 +131,7 @@ def _column(aten: Aten, parameter: Any, ndim: int) -> Any:
     """A per-channel parameter, shaped to broadcast over dim 1."""
     if parameter is None:
         return None
-    return aten("reshape", parameter, [1, -1, *([1] * (ndim - 2))])
+    return parameter if ndim < 2 else aten("reshape", parameter, [1, -1, *([1] * (ndim - 2))])
 
 
 @composite(FAMILY, "aten::instance_norm")

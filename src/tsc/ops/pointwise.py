@@ -31,7 +31,7 @@ def neg(self: Scalar) -> Scalar:
     return -self
 
 
-@pointwise(FAMILY, "aten::abs")
+@pointwise(FAMILY, "aten::abs", promote=Promote.TO_REAL)
 def abs_(self: Scalar) -> Scalar:
     """``|x|``; the smallest integer stays itself."""
     return self.abs()
@@ -138,12 +138,6 @@ def logit(self: Scalar, eps: float | None) -> Scalar:
     """``log(x / (1 - x))``, `x` first clamped to ``[eps, 1 - eps]``."""
     x = self if eps is None else self.clamp(eps, 1 - eps)
     return (x / (1.0 - x)).log()
-
-
-@pointwise(FAMILY, "aten::erfc", promote=TO_FLOAT, native=False)
-def erfc(self: Scalar) -> Scalar:
-    """``1 - erf(x)``."""
-    return 1.0 - self.erf()
 
 
 @pointwise(FAMILY, "aten::rad2deg", promote=TO_FLOAT)

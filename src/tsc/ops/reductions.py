@@ -325,6 +325,8 @@ def var_correction(aten: Aten, self: Any, dim: Any, correction: Any, keepdim: bo
     shape = aten.shape(self)
     dims = list(wrap_dims(dim, len(shape)))
     deviation = aten("sub.Tensor", self, aten("mean.dim", self, dims, True))
+    if aten.dtype(self).is_complex:
+        deviation = aten.abs(deviation)
     total = aten("sum.dim_IntList", aten("mul.Tensor", deviation, deviation), dims, keepdim)
     count = math.prod(shape[i] for i in dims) - (1 if correction is None else correction)
     return aten("div.Scalar", total, float(max(count, 0)))

@@ -85,6 +85,7 @@ FAMILIES = (
     "queries", "python_scalars", "creation", "literals", "indexing", "containers", "strings", "random", "dropouts", "attention",
     "scattering", "sorting", "statistics", "aliases", "matrices", "joining",
     "resampling", "grids", "patches", "padding", "recurrent", "products", "losses",
+    "linear_algebra", "spectral", "special", "native_norms",
 )  # fmt: skip
 """The family modules of this package. Each has a `Family` called ``FAMILY``; nothing registers itself elsewhere."""
 
@@ -131,7 +132,7 @@ def require_schema(name: str) -> Schema:
 @cache
 def operators() -> dict[str, Operator]:
     """All operators by full name, in-place and ``out=`` variants included."""
-    from tsc.ops.variants import derived_variants
+    from tsc.ops.variants import derived_variants, synonyms
 
     table: dict[str, Operator] = {}
     for family in FAMILIES:
@@ -140,6 +141,7 @@ def operators() -> dict[str, Operator]:
         if doubles:
             raise ValueError(f"defined in two families: {sorted(doubles)}")
         table.update(defined)
+    table.update(synonyms(table))
     table.update(derived_variants(table))
     return table
 

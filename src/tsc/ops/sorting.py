@@ -142,7 +142,7 @@ def _unique_flat(x: Array, inverse: bool, counts: bool) -> tuple[Array, Array, A
     values, back, times = np.unique(comparable(x), return_inverse=True, return_counts=True, equal_nan=False)
     return (
         values.astype(x.dtype),
-        back.reshape(x.shape).astype(np.int64) if inverse or counts else _empty(),
+        back.reshape(x.shape).astype(np.int64) if inverse or (counts and x.ndim) else _empty(),
         times.astype(np.int64) if counts else _empty(),
     )
 

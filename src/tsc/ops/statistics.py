@@ -11,6 +11,7 @@ from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
+from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import reduced, wrap_dim, wrap_dims
 from tsc.ops.sorting import comparable, order, picked
@@ -242,8 +243,7 @@ def cov(self: Array, correction: int, fweights: Array | None, aweights: Array | 
         raise ShapeError(
             f"cov(): expected input to have two or fewer dimensions but got an input with {self.ndim} dimensions"
         )
-    kind = np.dtype(np.float32) if self.dtype.kind in "iu" or aweights is not None else self.dtype
-    kind = np.dtype(np.float64) if np.float64 in (self.dtype, getattr(aweights, "dtype", None)) else kind
+    kind = result_dtype([spec_of(self), *([] if aweights is None else [spec_of(aweights)]), 1.0]).numpy
     wide = np.complex128 if kind.kind == "c" else np.float64
     with np.errstate(all="ignore"):
         matrix = np.cov(self.astype(wide), ddof=correction, fweights=fweights, aweights=aweights)

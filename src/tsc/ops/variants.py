@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,40 @@ def functional_name(schema: Schema) -> str | None:
     ):
         return None
     return base[:-1] + (f".{schema.overload}" if schema.overload else "")
+
+
+_SYNONYMS = {
+    "absolute": "abs", "negative": "neg", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh",
+    "arctan": "atan", "arctan2": "atan2", "arctanh": "atanh", "divide": "div", "subtract": "sub", "multiply": "mul",
+    "true_divide": "div", "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne",
+    "special_erf": "erf", "special_erfc": "erfc", "special_erfinv": "erfinv", "special_exp2": "exp2", "special_expm1": "expm1",
+    "special_expit": "sigmoid", "special_gammaln": "lgamma", "special_digamma": "digamma", "special_psi": "digamma",
+    "special_sinc": "sinc", "special_i0": "i0", "special_log1p": "log1p", "special_logit": "logit", "special_round": "round",
+    "special_logsumexp": "logsumexp", "special_polygamma": "polygamma", "special_multigammaln": "mvlgamma",
+    "special_xlogy": "xlogy", "row_stack": "vstack", "swapaxes": "transpose", "clip": "clamp", "fix": "trunc", "view_copy": "view",
+    "concat": "cat", "concatenate": "cat",
+}  # fmt: skip
+"""PyTorch's second names: each overload means what the overload of the other name with the same arguments means."""
+
+
+def synonyms(table: Mapping[str, Operator]) -> dict[str, Operator]:
+    """The operators of `table` under their second names."""
+    derived: dict[str, Operator] = {}
+    for name, original in _SYNONYMS.items():
+        for schema in schemas.overloads(f"aten::{name}"):
+            operator = _same_arguments(schema, schemas.overloads(f"aten::{original}"), table)
+            if operator is not None and schema.full_name not in table:
+                derived[schema.full_name] = replace(operator, schema=schema)
+    return derived
+
+
+def _same_arguments(schema: Schema, candidates: Iterable[Schema], table: Mapping[str, Operator]) -> Operator | None:
+    wanted = [a.type for a in schema.arguments]
+    for candidate in candidates:
+        operator = table.get(candidate.full_name)
+        if operator is not None and [a.type for a in candidate.arguments] == wanted:
+            return operator
+    return None
 
 
 def derived_variants(table: Mapping[str, Operator]) -> dict[str, Operator]:

@@ -108,7 +108,7 @@ def t(self: Array) -> Array:
     return self.T
 
 
-@_view("aten::mT", "aten::adjoint", "aten::matrix_H")
+@_view("aten::mT")
 def matrix_transpose(self: Array) -> Array:
     """The last two dims exchanged."""
     return self.swapaxes(-1, -2)

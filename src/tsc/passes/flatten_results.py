@@ -80,7 +80,7 @@ def _structure(value: SSAValue, tensors: list[SSAValue]) -> list[Any] | None:
         if made is not None and isinstance(kind, tt.NamedTupleType):
             return ["namedtuple", kind.data[0], list(kind.fields), made[1]]
         return made
-    if isinstance(owner, PrimDictConstructOp):
+    if isinstance(owner, PrimDictConstructOp) and not is_list_mutated(value):
         return _dict(owner, tensors)
     known = constant_of(value)
     if known is UNKNOWN or isinstance(known, complex):

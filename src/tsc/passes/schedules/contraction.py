@@ -222,6 +222,7 @@ class ContractionEmitter:
                     self.store_row(Point((*point, *column), len(plan.order.sizes) - 1, lanes), value, loaded)
 
     def store_row(self, at: Point, value: SSAValue, loaded: dict[Access, SSAValue]) -> None:
+        """Finish the sums at one point: what they start from, the epilogue, the store."""
         builder = self.kernel.builder
         if self.initial is not None:
             start = builder.broadcast_to(load(builder, self.initial, at), at.lanes)

@@ -1,4 +1,4 @@
-"""GPU schedule of `contraction` kernels: a block computes a tile from slices of data and weights in shared memory."""
+"""GPU schedule of `contraction` kernels: a block computes a tile from slices in shared memory."""
 
 from dataclasses import dataclass
 from math import prod

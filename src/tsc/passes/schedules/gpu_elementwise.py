@@ -1,4 +1,4 @@
-"""GPU schedules with a thread per element: pointwise, window, concat and pack kernels, and zeroing of halos."""
+"""GPU schedules with a thread per element: pointwise, window, concat and pack kernels, zeros of halos."""
 
 from collections.abc import Sequence
 from math import prod

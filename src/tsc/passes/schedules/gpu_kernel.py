@@ -85,7 +85,7 @@ def gpu_function(function: func.FuncOp) -> gpu.FuncOp:
     last = region.block.last_op
     assert last is not None
     last.detach()
-    region.block.add_op(gpu.ReturnOp())
+    region.block.add_op(gpu.ReturnOp([]))
     block = region.detach_block(region.block)
     threads = [THREADS, 1, 1]
     kernel = gpu.FuncOp(

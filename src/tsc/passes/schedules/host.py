@@ -30,8 +30,10 @@ RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
 
 @dataclass
 class HostLowering:
-    """Rewrites one host function. `callee` names the kernel to call, `call` makes the call; `halo_kernel` names the kernel that zeroes the halo of a layout (None: no
-    halo).
+    """Rewrites one host function.
+
+    `callee` gives the name of the kernel to call, `call` makes the call, `halo_kernel` names the kernel that
+    zeroes the halo of a layout (None: it has no halo).
 
     Intermediate buffers are `memref.alloc`: `plan-memory` gives them their places.
     """

@@ -101,6 +101,7 @@ class RowEmitter:
         return per_element * prod(self.inner) * (1 if self.lanes > 1 else 4)
 
     def row(self, row: tuple[Index, ...], rows_at_once: int = 1) -> None:
+        """All sweeps over one row, or over neighbouring ones as the lanes of vectors."""
         live: dict[SSAValue, SSAValue] = {}
         for sweep in self.sweeps:
             if sweep.wide and self.is_vertical:

@@ -1,0 +1,178 @@
+"""The ``native_*`` normalizations with their statistics, weight normalization, embedding_bag, and a few odd ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.errors import BoundsError, ShapeError
+from tsc.ops.composite import Aten, composite
+from tsc.ops.promotion import computation_dtype
+from tsc.ops.registry import Family
+from tsc.ops.shapes import wrap_dim
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+
+
+def _wide(aten: Aten, x: Any) -> Any:
+    dtype = computation_dtype(aten.dtype(x))
+    return x if aten.dtype(x) is dtype else aten("to.dtype", x, dtype.code)
+
+
+def _statistics(aten: Aten, x: Any, dims: Sequence[int], eps: float, keepdim: bool) -> tuple[Any, Any]:
+    """Mean and ``1 / sqrt(var + eps)`` over `dims`."""
+    mean = aten("mean.dim", x, list(dims), keepdim)
+    variance = aten("var.correction", x, list(dims), correction=0, keepdim=keepdim)
+    return mean, aten.rsqrt(aten("add.Scalar", variance, eps))
+
+
+@composite(FAMILY, "aten::native_layer_norm")
+def native_layer_norm(
+    aten: Aten, input: Any, normalized_shape: Sequence[int], weight: Any, bias: Any, eps: float
+) -> tuple[Any, Any, Any]:
+    """`layer_norm` with mean and reciprocal deviation."""
+    dims = list(range(-len(normalized_shape), 0))
+    y = aten("layer_norm", input, normalized_shape, weight, bias, eps)
+    return y, *_statistics(aten, _wide(aten, input), dims, eps, True)
+
+
+@composite(FAMILY, "aten::native_group_norm")
+def native_group_norm(
+    aten: Aten, input: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float  # noqa: N803
+) -> tuple[Any, Any, Any]:
+    """`group_norm` with mean and reciprocal deviation of each group."""
+    y = aten("group_norm", input, group, weight, bias, eps)
+    grouped = aten("reshape", _wide(aten, input), [N, group, C // group * HxW])
+    result = aten.dtype(input)
+    stats = _statistics(aten, grouped, [-1], eps, False)
+    mean, rstd = (s if aten.dtype(s) is result else aten("to.dtype", s, result.code) for s in stats)
+    return y, mean, rstd
+
+
+def _batch_norm(
+    aten: Aten, input: Any, weight: Any, bias: Any, running: tuple[Any, Any], training: bool, momentum: float, eps: float
+) -> tuple[Any, Any, Any]:
+    if training:
+        dims = [i for i in range(len(aten.shape(input))) if i != 1]
+        mean, rstd = _statistics(aten, _wide(aten, input), dims, eps, False)
+    else:
+        empty = aten("new_empty", input, [0], dtype=computation_dtype(aten.dtype(input)).code)
+        mean, rstd = empty, empty
+    return aten("batch_norm", input, weight, bias, *running, training, momentum, eps, False), mean, rstd
+
+
+@composite(FAMILY, "aten::native_batch_norm", "aten::_native_batch_norm_legit")
+def native_batch_norm(
+    aten: Aten, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float,
+    eps: float,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """`batch_norm` with the mean and reciprocal deviation of the batch (empty when not training)."""
+    return _batch_norm(aten, input, weight, bias, (running_mean, running_var), training, momentum, eps)
+
+
+@composite(FAMILY, "aten::_native_batch_norm_legit.no_stats")
+def native_batch_norm_no_stats(
+    aten: Aten, input: Any, weight: Any, bias: Any, training: bool, momentum: float, eps: float
+) -> tuple[Any, Any, Any]:
+    """`batch_norm` without running statistics."""
+    return _batch_norm(aten, input, weight, bias, (None, None), training, momentum, eps)
+
+
+@composite(FAMILY, "aten::_weight_norm")
+def weight_norm(aten: Aten, v: Any, g: Any, dim: int) -> Any:
+    """``v`` with its norms (all dims but `dim`) replaced by ``g``. Source: Salimans, Kingma, 2016."""
+    ndim = len(aten.shape(v))
+    dims = list(range(ndim)) if dim == -1 else [i for i in range(ndim) if i != wrap_dim(dim, ndim)]
+    norm = aten("linalg_vector_norm", v, 2, dims, True)
+    return aten("mul.Tensor", v, aten("div.Tensor", g, norm))
+
+
+@composite(FAMILY, "aten::_safe_softmax")
+def safe_softmax(aten: Aten, self: Any, dim: int, dtype: int | None) -> Any:
+    """`softmax`, with zeros for rows that are minus infinity throughout."""
+    y = aten("softmax.int", self, dim, dtype)
+    masked = aten("all.dim", aten("eq.Scalar", self, -math.inf), dim, True)
+    return aten("masked_fill.Scalar", y, masked, 0.0)
+
+
+@composite(FAMILY, "aten::prelu")
+def prelu(aten: Aten, self: Any, weight: Any) -> Any:
+    """``x`` where positive, else ``weight * x``, one weight in all or one per channel."""
+    shape = aten.shape(self)
+    slopes = math.prod(aten.shape(weight))
+    if slopes != 1:
+        if len(shape) < 1 or (shape[1] if len(shape) > 1 else 1) != slopes:
+            raise ShapeError(f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {slopes} and channel size = {shape[1:2]}.")
+        weight = aten("reshape", weight, [slopes, *([1] * (len(shape) - 2))])
+    elif len(aten.shape(weight)) > len(shape):
+        weight = aten("reshape", weight, [1] * len(shape))
+    return aten("_prelu_kernel", self, weight)
+
+
+@composite(FAMILY, "aten::_convolution_mode")
+def convolution_mode(
+    aten: Aten, input: Any, weight: Any, bias: Any, stride: Any, padding: str, dilation: Any, groups: int
+) -> Any:
+    """Convolution with ``same`` or ``valid`` padding."""
+    spatial = len(aten.shape(weight)) - 2
+    return aten(f"conv{spatial}d.padding", input, weight, bias, stride, padding, dilation, groups)
+
+
+# --- embedding_bag ---------------------------------------------------------------------------------------------------
+
+
+@FAMILY.op("aten::embedding_bag.padding_idx")
+def embedding_bag(
+    weight: Array, indices: Array, offsets: Array, scale_grad_by_freq: bool, mode: int, sparse: bool,
+    per_sample_weights: Array | None, include_last_offset: bool, padding_idx: int | None,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """Sums (mode 0), means (1) or maxima (2) of bags of rows, and what its gradient would need."""
+    if indices.size and not (indices.min() >= 0 and indices.max() < weight.shape[0]):
+        raise BoundsError("embedding_bag: Expected idx >= 0 && idx < num_embeddings")
+    skipped = None if padding_idx is None else padding_idx % weight.shape[0]
+    bags = len(offsets) - int(include_last_offset)
+    starts = offsets[:bags].astype(np.int64)
+    bag_of = np.searchsorted(starts, np.arange(indices.size), side="right") - 1
+    used = np.ones(indices.shape, bool) if skipped is None else indices != skipped
+    rows, owner = weight[indices[used]], bag_of[used]
+    wide = rows.astype(computation_dtype(dtypes.by_numpy(weight.dtype)).numpy)
+    if per_sample_weights is not None:
+        wide = wide * per_sample_weights[used][:, None].astype(wide.dtype)
+    counts = np.bincount(owner, minlength=bags)
+    total = np.zeros((bags, weight.shape[1]), wide.dtype)
+    highest = np.zeros((bags, weight.shape[1]) if mode == 2 else (bags,) if mode else (0,), indices.dtype)
+    if mode == 2:
+        total[counts > 0] = -np.inf
+        np.maximum.at(total, owner, wide)
+    else:
+        np.add.at(total, owner, wide)
+        if mode == 1:
+            total /= np.maximum(counts, 1)[:, None]
+    return total.astype(weight.dtype), bag_of.astype(indices.dtype), counts.astype(indices.dtype), highest
+
+
+@FAMILY.op("aten::embedding_bag")
+def embedding_bag_simple(
+    weight: Array, indices: Array, offsets: Array, scale_grad_by_freq: bool, mode: int, sparse: bool,
+    per_sample_weights: Array | None, include_last_offset: bool,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """`embedding_bag` without a padding row."""
+    return embedding_bag(
+        weight, indices, offsets, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset, None
+    )
+
+
+@FAMILY.op("aten::embedding_renorm_", kind="inplace")
+def embedding_renorm(self: Array, indices: Array, max_norm: float, norm_type: float) -> Array:
+    """Scale down, in place, those of the given rows whose norm is above `max_norm`."""
+    rows = np.unique(indices)
+    norms = np.linalg.norm(self[rows].astype(np.float64), norm_type, axis=1)
+    large = norms > max_norm
+    factor = (max_norm / (norms[large] + 1e-7))[:, None]
+    self[rows[large]] = (self[rows[large]] * factor).astype(self.dtype)
+    return self

@@ -1,0 +1,417 @@
+"""Special functions and rarer pointwise operators."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.errors import DTypeError, ShapeError
+from tsc.ops.composite import Aten, composite
+from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
+from tsc.ops.promotion import result_dtype
+from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.scalar import Scalar
+from tsc.ops.shapes import broadcast
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+TO_FLOAT = Promote.TO_FLOAT
+
+
+@pointwise(FAMILY, "aten::logaddexp", illegal=(*dtypes.INTEGRAL, dtypes.BOOL), native=False)
+def logaddexp(self: Scalar, other: Scalar) -> Scalar:
+    """``log(exp(x) + exp(y))``, by a form that cannot overflow."""
+    gap = -(self - other).abs()
+    sum_ = self.maximum(other) + gap.exp().log1p()
+    return (self.eq(other) & self.abs().eq(math.inf)).where(self, sum_)
+
+
+@pointwise(FAMILY, "aten::logaddexp2", illegal=(*dtypes.INTEGRAL, dtypes.BOOL), native=False)
+def logaddexp2(self: Scalar, other: Scalar) -> Scalar:
+    """`logaddexp` to the base 2."""
+    gap = -(self - other).abs()
+    sum_ = self.maximum(other) + gap.apply("exp2").log1p() * (1 / math.log(2))
+    return (self.eq(other) & self.abs().eq(math.inf)).where(self, sum_)
+
+
+def _x_log(x: Scalar, logarithm: Scalar, y: Scalar) -> Scalar:
+    product = x * logarithm
+    product = x.eq(0).where(0, product)
+    return y.is_nan().where(y, product)
+
+
+@pointwise(FAMILY, "aten::xlogy.Tensor", "aten::xlogy.Scalar_Other", "aten::xlogy.Scalar_Self", promote=TO_FLOAT)
+def xlogy(self: Scalar, other: Scalar) -> Scalar:
+    """``x log(y)``, and 0 where ``x`` is 0."""
+    return _x_log(self, other.log(), other)
+
+
+@pointwise(
+    FAMILY, "aten::special_xlog1py", "aten::special_xlog1py.other_scalar", "aten::special_xlog1py.self_scalar", promote=TO_FLOAT
+)
+def xlog1py(self: Scalar, other: Scalar) -> Scalar:
+    """``x log(1 + y)``, and 0 where ``x`` is 0."""
+    return _x_log(self, other.log1p(), other)
+
+
+@pointwise(FAMILY, "aten::special_entr", promote=TO_FLOAT)
+def entr(self: Scalar) -> Scalar:
+    """``-x log(x)``; 0 at 0, minus infinity below."""
+    entropy = (self > 0).where(-self * self.log(), self.eq(0).where(self * 0.0, self.lift(-math.inf)))
+    return self.is_nan().where(self, entropy)
+
+
+@pointwise(FAMILY, "aten::sinc", promote=TO_FLOAT)
+def sinc(self: Scalar) -> Scalar:
+    """``sin(pi x) / (pi x)``."""
+    angle = self * math.pi
+    return self.eq(0).where(1.0, angle.apply("sin") / angle)
+
+
+@pointwise(FAMILY, "aten::heaviside")
+def heaviside(self: Scalar, values: Scalar) -> Scalar:
+    """0 below zero, 1 above, `values` at zero."""
+    return self.eq(0).where(values, (self < 0).where(0, self.lift(1)))
+
+
+@pointwise(FAMILY, "aten::isposinf", promote=Promote.COMPARE)
+def isposinf(self: Scalar) -> Scalar:
+    """Whether ``x`` is plus infinity."""
+    return self.eq(math.inf) if self.dtype.is_floating else self.ne(self)
+
+
+@pointwise(FAMILY, "aten::isneginf", promote=Promote.COMPARE)
+def isneginf(self: Scalar) -> Scalar:
+    """Whether ``x`` is minus infinity."""
+    return self.eq(-math.inf) if self.dtype.is_floating else self.ne(self)
+
+
+@composite(FAMILY, "aten::isreal")
+def isreal(aten: Aten, self: Any) -> Any:
+    """Whether the imaginary part is zero."""
+    if not aten.dtype(self).is_complex:
+        return aten("ones_like", self, dtype=dtypes.BOOL.code)
+    return aten("eq.Scalar", aten.imag(self), 0)
+
+
+def _close(aten: Aten, self: Any, other: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
+    if aten.dtype(self) is not aten.dtype(other):
+        raise DTypeError(f"{aten.dtype(self).name} did not match {aten.dtype(other).name}")
+    if rtol < 0 or atol < 0:
+        raise ShapeError(f"rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}")
+    close = aten("eq.Tensor", self, other)
+    dtype = aten.dtype(self)
+    if equal_nan and (dtype.is_floating or dtype.is_complex):
+        close = aten("logical_or", close, aten("logical_and", aten.isnan(self), aten.isnan(other)))
+    if rtol == 0 and atol == 0:
+        return close
+    if not (dtype.is_floating or dtype.is_complex):
+        self, other = aten("to.dtype", self, dtypes.F64.code), aten("to.dtype", other, dtypes.F64.code)
+    allowed = aten("add.Scalar", aten.abs(aten("mul.Scalar", other, rtol)), atol)
+    error = aten.abs(aten("sub.Tensor", self, other))
+    near = aten("logical_and", aten.isfinite(error), aten("le.Tensor", error, allowed))
+    return aten("logical_or", close, near)
+
+
+@composite(FAMILY, "aten::isclose")
+def isclose(aten: Aten, self: Any, other: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
+    """``|x - y| <= atol + rtol |y|``."""
+    return _close(aten, self, other, rtol, atol, equal_nan)
+
+
+@FAMILY.op("aten::allclose", kind="item")
+def allclose(self: Array, other: Array, rtol: float, atol: float, equal_nan: bool) -> bool:
+    """Whether all elements are close."""
+    from tsc.ops.composite import eager_aten
+
+    return bool(_close(eager_aten(), self, other, rtol, atol, equal_nan).all())
+
+
+@FAMILY.op("aten::equal", kind="item")
+def equal(self: Array, other: Array) -> bool:
+    """Whether shape and elements are the same."""
+    if self.dtype != other.dtype:
+        raise DTypeError(f"Expected all tensors to have the same dtype, but got {self.dtype} and {other.dtype}")
+    return self.shape == other.shape and bool((self == other).all())
+
+
+# --- complex numbers -------------------------------------------------------------------------------------------------
+
+
+@pointwise(FAMILY, "aten::conj_physical", native=False)
+def conj_physical(self: Scalar) -> Scalar:
+    """The conjugate."""
+    return self.apply("conj") if self.dtype.is_complex else self
+
+
+def _angle_infer(self: TensorSpec) -> TensorSpec:
+    real = {dtypes.C64: dtypes.F32, dtypes.C128: dtypes.F64}.get(self.dtype, self.dtype)
+    return TensorSpec(self.shape, real if real.is_floating else dtypes.F32)
+
+
+@FAMILY.op("aten::angle", infer=_angle_infer)
+def angle(self: Array) -> Array:
+    """The angle of a complex number; of a real one 0 or pi."""
+    target = _angle_infer(spec_of(self)).dtype.numpy
+    if np.iscomplexobj(self):
+        return np.asarray(np.angle(self)).astype(target)
+    x = self.astype(np.float64)
+    return np.where(np.isnan(x), x, np.where(x < 0, np.pi, 0)).astype(target)
+
+
+@composite(FAMILY, "aten::mH", "aten::adjoint", "aten::matrix_H")
+def adjoint(aten: Aten, self: Any) -> Any:
+    """The conjugate transpose of the last two dims."""
+    if len(aten.shape(self)) < 2:
+        raise ShapeError(f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {len(aten.shape(self))}-D tensor.")
+    turned = aten("transpose.int", self, -2, -1)
+    return aten("conj_physical", turned) if aten.dtype(self).is_complex else turned
+
+
+# --- functions NumPy computes in float64 -----------------------------------------------------------------------------
+
+
+def _float_infer(*arguments: Any) -> TensorSpec:
+    specs = [a for a in arguments if isinstance(a, TensorSpec)]
+    dtype = result_dtype(specs)
+    return TensorSpec(broadcast(*(s.shape for s in specs)), dtype if dtype.is_floating else dtypes.F32)
+
+
+def _function(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A function on float64 arrays as an operator; integers become float32."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        def on_arrays(*arguments: Array) -> Array:
+            target = _float_infer(*specs_of(arguments)).dtype.numpy
+            with np.errstate(all="ignore"):
+                return np.asarray(function(*(a.astype(np.float64) for a in arguments))).astype(target)
+
+        FAMILY.op(*names, infer=_float_infer)(on_arrays)
+        return function
+
+    return register
+
+
+def _safe(function: Callable[[float], float], pole: float) -> Callable[[Array], Array]:
+    def one(x: float) -> float:
+        if math.isinf(x) or math.isnan(x):
+            return abs(x)
+        try:
+            return function(x)
+        except (ValueError, OverflowError):
+            return pole
+
+    return np.vectorize(one, otypes=[np.float64])
+
+
+_lgamma = _safe(math.lgamma, math.inf)
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+@_function("aten::lgamma")
+def lgamma(x: Array) -> Array:
+    """The logarithm of the absolute value of the gamma function."""
+    return _lgamma(x)
+
+
+@_function("aten::erfc")
+def erfc(x: Array) -> Array:
+    """``1 - erf(x)``, accurate for large ``x``."""
+    return _erfc(x)
+
+
+def _digamma_above(x: Array) -> tuple[Array, Array]:
+    """`x` moved up to 10 or more by the recurrence, and the terms that costs."""
+    shift = np.zeros_like(x)
+    for _ in range(10):
+        small = x < 10
+        shift -= np.where(small, 1 / x, 0)
+        x = np.where(small, x + 1, x)
+    return x, shift
+
+
+@_function("aten::digamma")
+def digamma(x: Array) -> Array:
+    """The derivative of `lgamma`, by the asymptotic series. Source: Abramowitz, Stegun, 6.3.18."""
+    pole = (x <= 0) & (x == np.floor(x))
+    reflected = x < 0
+    y = np.where(reflected, 1 - x, x)
+    high, shift = _digamma_above(np.where(pole, 1.0, y))
+    squares = 1 / (high * high)
+    series = squares * (1 / 12 - squares * (1 / 120 - squares * (1 / 252 - squares * (1 / 240 - squares / 132))))
+    value = np.log(high) - 0.5 / high - series + shift
+    value = np.where(reflected, value - np.pi / np.tan(np.pi * x), value)
+    return np.where(x == 0, np.copysign(np.inf, -x), np.where(pole, np.nan, value))
+
+
+@_function("aten::erfinv")
+def erfinv(x: Array) -> Array:
+    """The inverse of `erf`: Winitzki's approximation, then Newton's method."""
+    a = 0.147
+    log = np.log1p(-x * x)
+    half = 2 / (np.pi * a) + log / 2
+    y = np.sign(x) * np.sqrt(np.sqrt(half * half - log / a) - half)
+    inside = np.abs(x) < 1
+    for _ in range(4):
+        step = (_erf(np.where(inside, y, 0)) - x) * (np.sqrt(np.pi) / 2) * np.exp(np.where(inside, y * y, 0))
+        y = np.where(inside, y - step, y)
+    return np.where(inside, y, np.where(np.abs(x) == 1, np.copysign(np.inf, x), np.nan))
+
+
+@_function("aten::i0")
+def i0(x: Array) -> Array:
+    """The modified Bessel function of order 0."""
+    return np.i0(x)
+
+
+@_function("aten::special_i0e")
+def i0e(x: Array) -> Array:
+    """``exp(-|x|) i0(x)``."""
+    return np.i0(x) * np.exp(-np.abs(x))
+
+
+@_function("aten::special_ndtr")
+def ndtr(x: Array) -> Array:
+    """The normal distribution function."""
+    return 0.5 * _erfc(-x * math.sqrt(0.5))
+
+
+@_function("aten::special_ndtri")
+def ndtri(x: Array) -> Array:
+    """The inverse of the normal distribution function."""
+    return math.sqrt(2) * erfinv(2 * x - 1)
+
+
+@_function("aten::special_log_ndtr")
+def log_ndtr(x: Array) -> Array:
+    """The logarithm of the normal distribution function, by its continued fraction far below zero."""
+    near = np.log(np.maximum(0.5 * _erfc(-np.maximum(x, -15) * math.sqrt(0.5)), 1e-300))
+    far = np.minimum(x, -5)
+    series = 1 - 1 / far**2 + 3 / far**4 - 15 / far**6 + 105 / far**8 - 945 / far**10
+    tail = -0.5 * far * far - np.log(-far) - 0.5 * math.log(2 * math.pi) + np.log(series)
+    return np.where(x < -15, tail, near)
+
+
+@FAMILY.op("aten::mvlgamma", infer=lambda self, p: _float_infer(self))
+def mvlgamma(self: Array, p: int) -> Array:
+    """The logarithm of the multivariate gamma function."""
+    x = self.astype(np.float64)
+    if p < 1:
+        raise ShapeError("p has to be greater than or equal to 1")
+    terms = _lgamma(x[..., None] - np.arange(p) / 2)
+    value = terms.sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
+    return np.asarray(value).astype(_float_infer(spec_of(self)).dtype.numpy)
+
+
+def _hurwitz(s: float, x: Array) -> Array:
+    """The Hurwitz zeta function by Euler-Maclaurin summation."""
+    total = np.zeros_like(x)
+    for _ in range(12):
+        total += x**-s
+        x = x + 1
+    total += x ** (1 - s) / (s - 1) + 0.5 * x**-s
+    term, factor = x ** (-s - 1), s
+    for i, bernoulli in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730)):
+        total += bernoulli * factor * term / math.factorial(2 * i + 2)
+        factor *= (s + 2 * i + 1) * (s + 2 * i + 2)
+        term /= x * x
+    return total
+
+
+@FAMILY.op("aten::polygamma", infer=lambda n, self: _float_infer(self))
+def polygamma(n: int, self: Array) -> Array:
+    """The `n`-th derivative of `digamma`."""
+    target = _float_infer(spec_of(self)).dtype.numpy
+    if n < 0:
+        raise ShapeError("polygamma(n, x) does not support negative n.")
+    with np.errstate(all="ignore"):
+        x = self.astype(np.float64)
+        if n == 0:
+            return digamma(x).astype(target)
+        return ((-1) ** (n + 1) * math.factorial(n) * _hurwitz(n + 1, x)).astype(target)
+
+
+# --- integers and bits -----------------------------------------------------------------------------------------------
+
+
+def _integer_function(name: str, function: Callable[..., Any]) -> None:
+    def infer(self: TensorSpec, other: TensorSpec) -> TensorSpec:
+        dtype = result_dtype([self, other])
+        if not dtype.is_integral:
+            raise DTypeError(f"{name}: requires integers; got {dtype.name}")
+        return TensorSpec(broadcast(self.shape, other.shape), dtype)
+
+    @FAMILY.op(f"aten::{name}", infer=infer)
+    def of_integers(self: Array, other: Array) -> Array:
+        target = infer(spec_of(self), spec_of(other)).dtype.numpy
+        return np.asarray(function(self.astype(target), other.astype(target)))
+
+
+_integer_function("gcd", np.gcd)
+_integer_function("lcm", np.lcm)
+
+
+def _next_infer(self: TensorSpec, other: TensorSpec) -> TensorSpec:
+    return TensorSpec(broadcast(self.shape, other.shape), result_dtype([self, other]))
+
+
+@FAMILY.op("aten::nextafter", infer=_next_infer)
+def nextafter(self: Array, other: Array) -> Array:
+    """The next number of the dtype toward `other`."""
+    target = _next_infer(spec_of(self), spec_of(other)).dtype.numpy
+    return np.asarray(np.nextafter(self.astype(target), other.astype(target))).astype(target)
+
+
+@composite(FAMILY, "aten::ldexp.Tensor")
+def ldexp(aten: Aten, self: Any, other: Any) -> Any:
+    """``x * 2 ** y``."""
+    return aten("mul.Tensor", self, aten("pow.Scalar", 2.0, other))
+
+
+@FAMILY.op("aten::frexp.Tensor", infer=lambda self: (self, TensorSpec(self.shape, dtypes.I32)))
+def frexp(self: Array) -> tuple[Array, Array]:
+    """Mantissa in ``[0.5, 1)`` and exponent."""
+    if not spec_of(self).dtype.is_floating:
+        raise DTypeError("torch.frexp() only supports floating-point dtypes")
+    wide = self.astype(np.float32) if spec_of(self).dtype in dtypes.REDUCED else self
+    mantissa, exponent = np.frexp(wide)
+    return np.asarray(mantissa).astype(self.dtype), np.asarray(exponent).astype(np.int32)
+
+
+def _float_power_infer(self: Any, exponent: Any) -> TensorSpec:
+    specs = [s for s in (self, exponent) if isinstance(s, TensorSpec)]
+    is_complex = any(s.dtype.is_complex if isinstance(s, TensorSpec) else isinstance(s, complex) for s in (self, exponent))
+    return TensorSpec(broadcast(*(s.shape for s in specs)), dtypes.C128 if is_complex else dtypes.F64)
+
+
+@FAMILY.op(
+    "aten::float_power.Tensor_Tensor", "aten::float_power.Tensor_Scalar", "aten::float_power.Scalar", infer=_float_power_infer
+)
+def float_power(self: Any, exponent: Any) -> Array:
+    """The power, in float64 or complex128."""
+    target = _float_power_infer(*specs_of([self, exponent])).dtype.numpy
+    with np.errstate(all="ignore"):
+        return np.asarray(np.power(np.asarray(self).astype(target), np.asarray(exponent).astype(target)))
+
+
+def _cumulative_infer(self: TensorSpec, dim: int) -> TensorSpec:
+    if not (self.dtype.is_floating or self.dtype.is_complex):
+        raise DTypeError(f"logcumsumexp: requires a floating dtype; got {self.dtype.name}")
+    return self
+
+
+@FAMILY.op("aten::logcumsumexp", infer=_cumulative_infer)
+def logcumsumexp(self: Array, dim: int) -> Array:
+    """``log(cumsum(exp(x)))``, by a form that cannot overflow."""
+    _cumulative_infer(spec_of(self), dim)
+    if not self.ndim or not self.size:
+        return self.copy()
+    with np.errstate(all="ignore"):
+        if np.iscomplexobj(self):
+            return np.log(np.cumsum(np.exp(self.astype(np.complex128)), dim)).astype(self.dtype)
+        return np.logaddexp.accumulate(self.astype(np.float64), axis=dim).astype(self.dtype)
