@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from kernel_runner import DTYPES, Array, context, parse
 from xdsl.dialects import arith, func, gpu, memref, scf, vector
 from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
@@ -18,8 +17,10 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
+from tests.passes.kernel_runner import DTYPES, Array, context, parse
 from tsc.analysis.layouts import layout_of, pack
 from tsc.analysis.target import ptx
+from tsc.dialects.loop_builder import element_of
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.plan_memory import PlanMemory
@@ -27,6 +28,24 @@ from tsc.passes.schedule import Schedule
 from tsc.passes.schedules.gpu_kernel import THREADS
 
 Values = dict[SSAValue, Any]
+
+
+def inverse_root(a: Array) -> Array:
+    return 1 / np.sqrt(a)
+
+
+def multiply_add(a: Array, b: Array, c: Array) -> Array:
+    return a * b + c
+
+
+def unordered(a: Array, b: Array) -> Array:
+    return np.isnan(a) | np.isnan(b)
+
+
+def ordered(a: Array, b: Array) -> Array:
+    return ~unordered(a, b)
+
+
 PLAIN: dict[str, Callable[..., Any]] = {
     "arith.addi": np.add,
     "arith.addf": np.add,
@@ -45,30 +64,30 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "arith.minimumf": np.minimum,
     "arith.select": np.where,
     "math.exp": np.exp,
-    "math.rsqrt": lambda a: 1 / np.sqrt(a),
-    "math.fma": lambda a, b, c: a * b + c,
+    "math.rsqrt": inverse_root,
+    "math.fma": multiply_add,
 }
-COMPARISONS: dict[int, Callable[..., Any]] = {
-    0: np.equal,
-    1: np.not_equal,
-    2: np.less,
-    3: np.less_equal,
-    4: np.greater,
-    5: np.greater_equal,
-}
+SIGNED_COMPARISONS: Sequence[Callable[..., Any]] = (
+    np.equal,
+    np.not_equal,
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+)
 FLOAT_COMPARISONS: dict[int, Callable[..., Any]] = {
     1: np.equal,
     2: np.greater,
     3: np.greater_equal,
     4: np.less,
-    7: lambda a, b: ~(np.isnan(a) | np.isnan(b)),
-    14: lambda a, b: np.isnan(a) | np.isnan(b),
+    7: ordered,
+    14: unordered,
 }
 CASTS = ("arith.index_cast", "arith.extf", "arith.truncf", "arith.sitofp", "arith.extui", "arith.extsi")
 
 
 def dtype_of(type_: Attribute) -> Any:
-    element = type_.element_type if isinstance(type_, VectorType | MemRefType) else type_
+    element = element_of(type_)
     return np.int64 if isinstance(element, IndexType) else DTYPES[str(element)]
 
 
@@ -84,7 +103,8 @@ class BlockEmulator:
         for op in block.ops:
             if isinstance(op, scf.YieldOp | gpu.ReturnOp):
                 return [self.values[v] for v in op.operands]
-            self.execute(op, active)
+            if not isinstance(op, gpu.BarrierOp):  # threads run in lockstep anyway
+                self.execute(op, active)
         return []
 
     def execute(self, op: Operation, active: Array) -> None:
@@ -93,8 +113,6 @@ class BlockEmulator:
                 self.values[op.result] = np.arange(THREADS)
             case gpu.BlockIdOp():
                 self.values[op.result] = np.full(THREADS, self.number)
-            case gpu.BarrierOp():
-                pass
             case arith.ConstantOp():
                 self.values[op.result] = np.full(THREADS, _number(op.value), dtype_of(op.result.type))
             case memref.AllocaOp():
@@ -117,11 +135,21 @@ class BlockEmulator:
                 operands = [self.values[v] for v in op.operands]
                 self.values[op.results[0]] = _compute(op, operands)
 
+    def _branch(self, op: scf.IfOp, active: Array) -> None:
+        condition = self.values[op.cond]
+        sides = ((op.true_region, active & condition), (op.false_region, active & ~condition))
+        for region, mask in sides:
+            if region.blocks and mask.any():
+                self.run(region.block, mask)
+
     def _loop(self, op: scf.ForOp, active: Array) -> None:
         lower, upper, step = (self.values[v] for v in (op.lb, op.ub, op.step))
-        index = lower.copy()
-        carried = [self.values[v] for v in op.iter_args]
-        while (mask := active & (index < upper)).any():
+        index: Array = lower.copy()
+        carried: list[Any] = [self.values[v] for v in op.iter_args]
+        while True:
+            mask: Array = active & (index < upper)
+            if not mask.any():
+                break
             self.values[op.body.block.args[0]] = index
             self.values.update(zip(op.body.block.args[1:], carried, strict=True))
             yielded = self.run(op.body.block, mask)
@@ -133,7 +161,7 @@ class BlockEmulator:
         is_store = isinstance(op, memref.StoreOp | vector.StoreOp)
         buffer, place = self.values[op.operands[1 if is_store else 0]], self.values[op.operands[-1]]
         value = op.operands[0] if is_store else op.results[0]
-        lanes = value.type.get_shape()[0] if isinstance(value.type, VectorType) else 0
+        lanes = _lanes(value.type)
         places = place[:, None] + np.arange(max(1, lanes))
         assert (places[active] >= 0).all(), op
         assert (places[active] < buffer.size).all(), op
@@ -145,19 +173,23 @@ class BlockEmulator:
         self.values[value] = loaded if lanes else loaded[:, 0]
 
 
+def _lanes(type_: Attribute) -> int:
+    return type_.get_shape()[0] if isinstance(type_, VectorType) else 0
+
+
 def _number(attribute: Attribute) -> Any:
     if isinstance(attribute, IntegerAttr | FloatAttr):
         return attribute.value.data
     assert isinstance(attribute, DenseIntOrFPElementsAttr)
-    return next(iter(attribute.get_values()))
+    numbers: list[Any] = list(attribute.get_values())
+    return numbers[0]
 
 
 def _compute(op: Operation, operands: Sequence[Any]) -> Any:
     if op.name == "vector.broadcast":
-        lanes = op.results[0].type.get_shape()[0]  # type: ignore[attr-defined]
-        return np.repeat(operands[0][:, None], lanes, 1)
+        return np.repeat(operands[0][:, None], _lanes(op.results[0].type), 1)
     if isinstance(op, arith.CmpiOp):
-        return COMPARISONS[op.predicate.value.data](*operands)
+        return SIGNED_COMPARISONS[op.predicate.value.data](*operands)
     if isinstance(op, arith.CmpfOp):
         return FLOAT_COMPARISONS[op.predicate.value.data](*operands)
     if op.name in CASTS:
@@ -190,8 +222,9 @@ class Device:
             if number < len(arrays):
                 values[argument] = arrays[number].copy().reshape(-1)
                 continue
-            values[argument] = np.full(math.prod(kind.get_shape()), 77, dtype_of(kind))
-            outputs.append(values[argument].reshape(kind.get_shape()))
+            memory = np.full(math.prod(kind.get_shape()), 77, dtype_of(argument.type))
+            values[argument] = memory
+            outputs.append(memory.reshape(kind.get_shape()))
         for op in host.body.block.ops:
             self._step(op, values)
         return outputs[:-1]
@@ -207,7 +240,7 @@ class Device:
             case memref.ViewOp():
                 kind, start = op.result.type, values[op.byte_shift]
                 assert isinstance(kind, MemRefType)
-                size = math.prod(kind.get_shape()) * np.dtype(dtype_of(kind)).itemsize
+                size = math.prod(kind.get_shape()) * np.dtype(dtype_of(op.result.type)).itemsize
                 values[op.result] = values[op.source][start : start + size].view(dtype_of(kind))
             case gpu.LaunchFuncOp():
                 self._launch(op, values)
@@ -220,13 +253,14 @@ class Device:
         op = next(o for o in self.module.ops if isinstance(o, memref.GlobalOp) and o.sym_name.data == name)
         shape = op.attributes["tsc.type"]
         assert isinstance(shape, TensorType)
-        layout = layout_of(TensorType(shape.element_type, shape.shape, op.attributes["tsc.layout"]))
+        layout = layout_of(TensorType(element_of(op.type), shape.shape, op.attributes["tsc.layout"]))
         key = op.attributes["tsc.constant"].data.rsplit("_", 1)[0]  # type: ignore[attr-defined]
         return pack(self.constants[key], layout)
 
     def _launch(self, op: gpu.LaunchFuncOp, values: Values) -> None:
         kernel = self.kernels[op.kernel.nested_references.data[0].data]
-        arguments = dict(zip(kernel.body.block.args, (values[v] for v in op.kernelOperands), strict=True))
+        operands = [values[v] for v in op.kernelOperands]
+        arguments: Values = dict(zip(kernel.body.block.args, operands, strict=True))
         self.launches += 1
         with np.errstate(all="ignore"):
             for number in range(values[op.gridSizeX]):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from xdsl.context import Context
 from xdsl.dialects import func, get_all_dialects, memref
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, MemRefType, ModuleOp, StringAttr, TensorType
@@ -146,18 +147,24 @@ def _constants(module: ModuleOp, keys: Sequence[str], given: Mapping[str, Array]
         shape, encoding = op.attributes["tsc.type"], op.attributes["tsc.layout"]
         assert isinstance(shape, TensorType)
         element = element_of(op.type)
-        layout = layout_of(TensorType(element, shape.shape, encoding))
+        layout = layout_of(TensorType(element, shape.get_shape(), encoding))
         if "tsc.constant" in op.attributes:
-            name = op.attributes["tsc.constant"].data  # type: ignore[attr-defined]
+            name = str(getattr(op.attributes["tsc.constant"], "data", ""))
             array = given[re.sub(r"_\d+$", "", name)]  # xDSL renames a resource it has seen in another module
         else:
             assert isinstance(op.initial_value, DenseIntOrFPElementsAttr)
-            array = np.array(list(op.initial_value.get_values()), DTYPES[str(element)])
+            numbers: list[Any] = list(op.initial_value.get_values())
+            array = np.array(numbers, DTYPES[str(element)])
         packed = pack(np.asarray(array), layout)
         memory = aligned(packed.size, packed.dtype)
         memory[:] = packed
         result.append(memory)
     return result
+
+
+def tensor_of(array: Array) -> torch.Tensor:
+    """The array as a PyTorch tensor, for the reference."""
+    return torch.from_numpy(array)  # pyright: ignore[reportUnknownMemberType]
 
 
 def random(*shape: int, seed: int = 0) -> Array:

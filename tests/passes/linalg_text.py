@@ -75,7 +75,8 @@ class Kernel:
         arguments = [f"%x{n}: {v.element}" for n, (v, _) in enumerate(inputs)] + [f"%acc: {target.element}"]
         ins_text = f" ins({ins} : {types})" if inputs else ""
         text = (
-            f'linalg.generic {{indexing_maps = [{maps}], iterator_types = [{", ".join(iterators)}], doc = "{doc}"}}'
+            f"linalg.generic {{indexing_maps = [{maps}], "
+            f'iterator_types = [{", ".join(iterators)}], doc = "{doc}"}}'
             f"{ins_text} outs({target.name} : {target.type}) {{\n"
             f"  ^bb0({', '.join(arguments)}):\n    {body}\n    linalg.yield %r : {target.element}\n"
             f"  }} -> {target.type}"
@@ -318,7 +319,8 @@ def layer_norm(kernel: Kernel, x: Value, weight: Value, bias: Value) -> Value:
     centred = kernel.map("%r = arith.subf %x0, %x1 : f32", x, mean, shape=x.shape, maps=["d0, d1", "d0"])
     square = kernel.map("%r = arith.mulf %x0, %x0 : f32", centred, shape=x.shape)
     variance = kernel.reduce(square, (1,), "arith.addf", "0.0")
-    body = f"%t = arith.mulf %x0, {part} : f32\n    %u = arith.addf %t, {eps} : f32\n    %r = math.rsqrt %u : f32"
+    body = f"%t = arith.mulf %x0, {part} : f32\n    %u = arith.addf %t, {eps} : f32\n"
+    body += "    %r = math.rsqrt %u : f32"
     scale = kernel.map(body, variance, shape=(rows,))
     body = (
         "%t = arith.mulf %x0, %x1 : f32\n    %u = arith.mulf %t, %x2 : f32\n    %r = arith.addf %u, %x3 : f32"

@@ -1,12 +1,14 @@
 """`assign-layouts`: channels last, halos, panels, and few copies."""
 
+import re
+
 import numpy as np
 import pytest
-from kernel_runner import context, parse, random
-from linalg_text import Host, Kernel, Value, module
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 
+from tests.passes.kernel_runner import context, parse, random
+from tests.passes.linalg_text import Host, Kernel, Value, module
 from tsc.analysis.layouts import Layout, Panels, layout_of, pack, tensor_type
 from tsc.analysis.target import AVX2, AVX512, Target
 from tsc.passes.assign_layouts import AssignLayouts
@@ -26,7 +28,7 @@ def calls(result: ModuleOp) -> list[func.CallOp]:
 
 
 def names(result: ModuleOp) -> list[str]:
-    return [call.callee.string_value().split(".")[0] for call in calls(result)]
+    return [re.sub(r"_\d+$", "", call.callee.string_value()) for call in calls(result)]
 
 
 def two_convolutions(channels: int) -> str:

@@ -1,12 +1,12 @@
 """`fuse-elementwise`: the forms kernels reach, and how many of them there are."""
 
 import pytest
-from kernel_runner import assert_computes, context, parse, random
-from linalg_text import Kernel, Value, layer_norm, module, softmax
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg import ops as linalg
 
+from tests.passes.kernel_runner import assert_computes, context, parse, random
+from tests.passes.linalg_text import Kernel, Value, layer_norm, module, softmax
 from tsc.errors import CodegenError
 from tsc.passes.fuse_elementwise import FuseElementwise
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from kernel_runner import context, parse, random
-from linalg_text import Host, Kernel, module
 
+from tests.passes.kernel_runner import context, parse, random
+from tests.passes.linalg_text import Host, Kernel, module
 from tsc.analysis.target import AVX2
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.fuse_elementwise import FuseElementwise
@@ -58,8 +58,7 @@ def test_elements_in_the_text_move_into_the_pool() -> None:
     x, y = kernel.argument((3,)), kernel.argument((3,))
     (value,) = host.call(kernel, [kernel.add(x, y)], host.argument((3,)), y)
     constant = "%a1 = arith.constant dense<[1.0, 2.0, 3.0]> : tensor<3xf32>"
-    text = host.text(value).replace("%h1 =", f"{constant}
-  %h1 =", 1)
+    text = host.text(value).replace("%h1 =", constant + "\n  %h1 =", 1)
     pool = Pool()
     assert packed(text, pool) == []
     np.testing.assert_array_equal(pool["constant"], np.array([1, 2, 3], np.float32))

@@ -4,9 +4,9 @@ import random as numbers
 
 import numpy as np
 import pytest
-from kernel_runner import assert_computes, build, random
-from linalg_text import Host, Kernel, Value, module
 
+from tests.passes.kernel_runner import assert_computes, build, random
+from tests.passes.linalg_text import Host, Kernel, Value, module
 from tsc.analysis.liveness import Interval
 from tsc.passes.plan_memory import ALIGNMENT, Slot, assign_offsets
 

@@ -1,9 +1,9 @@
 """`schedule`: kernels that are the same are written once, and what cannot be scheduled is named."""
 
 import pytest
-from kernel_runner import build, context, parse, random
-from linalg_text import Host, Kernel, module
 
+from tests.passes.kernel_runner import build, context, parse, random
+from tests.passes.linalg_text import Host, Kernel, module
 from tsc.analysis.kernel_model import describe_kernel
 from tsc.analysis.target import AVX2, AVX512, GENERIC_X86, Target
 from tsc.errors import CodegenError
@@ -36,7 +36,7 @@ def test_a_kernel_without_a_kind_is_named() -> None:
 
 @pytest.mark.parametrize("target", [AVX2, AVX512, GENERIC_X86], ids=["avx2", "avx512", "sse2"])
 def test_every_target_can_be_scheduled_for_on_any_machine(target: Target) -> None:
-    from kernel_runner import lower
+    from tests.passes.kernel_runner import lower
 
     kernel = Kernel("k")
     x, w = kernel.argument((1, 16, 14, 14)), kernel.argument((24, 16, 3, 3))

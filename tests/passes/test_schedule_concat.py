@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from kernel_runner import assert_computes, random
-from linalg_text import Kernel, module
+
+from tests.passes.kernel_runner import assert_computes, random
+from tests.passes.linalg_text import Kernel, module
 
 CASES: list[tuple[list[tuple[int, ...]], int]] = [
     ([(2, 3, 4), (2, 5, 4)], 1),

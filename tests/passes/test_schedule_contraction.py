@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
-from kernel_runner import Array, assert_computes, build, random
-from linalg_text import Host, Kernel, Value, module, multiply_add
 from torch.nn import functional
 
+from tests.passes.kernel_runner import Array, assert_computes, build, random, tensor_of
+from tests.passes.linalg_text import Host, Kernel, Value, module, multiply_add
 from tsc.analysis.target import AVX2, AVX512, GENERIC_X86
 from tsc.passes.schedules.tiles import choose_tile, cut_rows
 
@@ -58,8 +57,8 @@ def convolution(
 
 
 def reference(a: Array, w: Array, b: Array | None, *geometry: int, groups: int = 1) -> Array:
-    bias = None if b is None else torch.from_numpy(b).double()
-    x, weight = torch.from_numpy(a).double(), torch.from_numpy(w).double()
+    bias = None if b is None else tensor_of(b).double()
+    x, weight = tensor_of(a).double(), tensor_of(w).double()
     stride, padding, dilation = geometry
     return functional.conv2d(x, weight, bias, stride, padding, dilation, groups).numpy()
 
@@ -152,8 +151,9 @@ def test_grouped_convolution(n: int, groups: int, inputs: int, outputs: int, siz
 def test_other_element_types(element: str, dtype: type[np.generic]) -> None:
     kernel = Kernel("k")
     x, w = kernel.argument((9, 20), element), kernel.argument((13, 20), element)
-    a, b = (10 * random(9, 20)).astype(dtype), (10 * random(13, 20, seed=1)).astype(dtype)
-    assert_computes(module(kernel, [kernel.matmul(x, w)]), [a, b], a @ b.T, tolerance=1e-14)
+    a: Array = (10 * random(9, 20)).astype(dtype)
+    b: Array = (10 * random(13, 20, seed=1)).astype(dtype)
+    assert_computes(module(kernel, [kernel.matmul(x, w)]), [a, b], np.dot(a, b.T), tolerance=1e-14)
 
 
 @pytest.mark.parametrize("weight", ["w", None])

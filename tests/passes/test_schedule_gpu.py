@@ -1,16 +1,19 @@
 """GPU kernels: their meaning, on an emulator of blocks and threads, and the PTX they become."""
 
+import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from gpu_emulator import Device
-from kernel_runner import Array, random
-from linalg_text import Kernel, Value, layer_norm, module, softmax
-from test_schedule_row import argmax
 from torch.nn import functional
 
+from tests.passes.gpu_emulator import Device
+from tests.passes.kernel_runner import Array, random, tensor_of
+from tests.passes.linalg_text import Kernel, Value, layer_norm, module, softmax
+from tests.passes.test_schedule_row import argmax
 from tsc.codegen.ptx.emitter import emit_ptx
 
 Case = tuple[str, list[Array], Array, dict[str, Array]]
@@ -50,7 +53,7 @@ def row_softmax() -> Case:
     kernel = Kernel("k")
     x = kernel.argument((3, 300))
     a = random(3, 300)
-    return plain(kernel, softmax(kernel, x, 1), [a], torch.softmax(torch.from_numpy(a), 1).numpy())
+    return plain(kernel, softmax(kernel, x, 1), [a], torch.softmax(tensor_of(a), 1).numpy())
 
 
 @case
@@ -58,7 +61,7 @@ def row_layer_norm() -> Case:
     kernel = Kernel("k")
     x, w, b = (kernel.argument(s) for s in ((3, 40), (40,), (40,)))
     a, scale, bias = random(3, 40), random(40, seed=1), random(40, seed=2)
-    x_, scale_, bias_ = (torch.from_numpy(t) for t in (a, scale, bias))
+    x_, scale_, bias_ = (tensor_of(t) for t in (a, scale, bias))
     wanted = functional.layer_norm(x_, (40,), scale_, bias_).numpy()
     return plain(kernel, layer_norm(kernel, x, w, b), [a, scale, bias], wanted)
 
@@ -110,7 +113,7 @@ def convolution() -> Case:
     kernel = Kernel("k")
     x, w = kernel.argument((1, 8, 7, 7)), kernel.argument((16, 8, 3, 3))
     a, weight = random(1, 8, 7, 7), random(16, 8, 3, 3, seed=1)
-    wanted = functional.conv2d(torch.from_numpy(a), torch.from_numpy(weight), padding=1).numpy()
+    wanted = functional.conv2d(tensor_of(a), tensor_of(weight), padding=1).numpy()
     return module(kernel, [kernel.conv(x, w, 1, 1)], [None, "w"]), [a], wanted, {"w": weight}
 
 
@@ -119,7 +122,7 @@ def depthwise() -> Case:
     kernel = Kernel("k")
     x, w = kernel.argument((1, 8, 7, 7)), kernel.argument((8, 1, 3, 3))
     a, weight = random(1, 8, 7, 7), random(8, 1, 3, 3, seed=1)
-    wanted = functional.conv2d(torch.from_numpy(a), torch.from_numpy(weight), padding=1, groups=8).numpy()
+    wanted = functional.conv2d(tensor_of(a), tensor_of(weight), padding=1, groups=8).numpy()
     return module(kernel, [kernel.depthwise(x, w, 1, 1)], [None, "w"]), [a], wanted, {"w": weight}
 
 
@@ -128,7 +131,7 @@ def max_pool() -> Case:
     kernel = Kernel("k")
     x = kernel.argument((1, 5, 9, 9))
     a = random(1, 5, 9, 9)
-    wanted = functional.max_pool2d(torch.from_numpy(a), 3, 2, 1).numpy()
+    wanted = functional.max_pool2d(tensor_of(a), 3, 2, 1).numpy()
     return plain(kernel, kernel.pool(x, 3, 2, 1, "arith.maximumf", "0xFF800000"), [a], wanted)
 
 
@@ -166,6 +169,15 @@ def test_a_kernel_becomes_ptx(name: str) -> None:
 
 def test_neighbours_are_loaded_together() -> None:
     text, _, _, _ = CASES["pointwise"]()
-    assert "ld.global.nc.v4" in emit_ptx(Device(text, {}).module) or "v4.b32" in emit_ptx(
-        Device(text, {}).module
-    )
+    assert "ld.global.nc.v4" in emit_ptx(Device(text, {}).module)
+
+
+@pytest.mark.skipif(shutil.which("ptxas") is None, reason="needs NVIDIA's assembler")
+@pytest.mark.parametrize("name", list(CASES))
+def test_the_assembler_takes_it(name: str, tmp_path: Path) -> None:
+    text, _, _, constants = CASES[name]()
+    source = tmp_path / "kernel.ptx"
+    source.write_text(emit_ptx(Device(text, constants).module))
+    command = ["ptxas", "-arch=sm_90", str(source), "-o", str(tmp_path / "kernel.cubin")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

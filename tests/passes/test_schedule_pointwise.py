@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from kernel_runner import assert_computes, build, random
-from linalg_text import Kernel, module
 
+from tests.passes.kernel_runner import Array, assert_computes, build, random
+from tests.passes.linalg_text import Kernel, module
+
+SOURCE = random(6, 40)
 SHAPES = [
     ((5, 7), (7,)),
     ((5, 7), (5, 1)),
@@ -56,22 +58,20 @@ def test_permuting_copy(shape: tuple[int, ...], order: tuple[int, ...]) -> None:
     assert_computes(module(kernel, [result]), [a], 2 * a.transpose(order), tolerance=0)
 
 
-MAPS = [
-    ("d0 * 2 + 1, d1 * 3", (3, 13), lambda a: a[1::2, 0:39:3]),
-    ("d0, 39 - d1", (6, 40), lambda a: a[:, ::-1]),
-    ("d0 floordiv 2, d1 floordiv 3", (12, 120), lambda a: a.repeat(2, 0).repeat(3, 1)),
-    ("d0 mod 6, d1", (12, 40), lambda a: np.tile(a, (2, 1))),
+MAPS: list[tuple[str, tuple[int, ...], Array]] = [
+    ("d0 * 2 + 1, d1 * 3", (3, 13), SOURCE[1::2, 0:39:3]),
+    ("d0, 39 - d1", (6, 40), SOURCE[:, ::-1]),
+    ("d0 floordiv 2, d1 floordiv 3", (12, 120), np.repeat(np.repeat(SOURCE, 2, 0), 3, 1)),
+    ("d0 mod 6, d1", (12, 40), np.tile(SOURCE, (2, 1))),
 ]
 
 
-@pytest.mark.parametrize(("place", "shape", "reference"), MAPS, ids=[m[0] for m in MAPS])
-def test_slices_flips_and_repeats(place: str, shape: Sequence[int], reference: object) -> None:
+@pytest.mark.parametrize(("place", "shape", "moved"), MAPS, ids=[m[0] for m in MAPS])
+def test_slices_flips_and_repeats(place: str, shape: Sequence[int], moved: Array) -> None:
     kernel = Kernel("k")
     x = kernel.argument((6, 40))
     result = kernel.map("%r = arith.addf %x0, %x0 : f32", x, shape=shape, maps=[place])
-    a = random(6, 40)
-    assert callable(reference)
-    assert_computes(module(kernel, [result]), [a], 2 * reference(a), tolerance=0)
+    assert_computes(module(kernel, [result]), [SOURCE], 2 * moved, tolerance=0)
 
 
 def test_two_results_in_one_sweep() -> None:
@@ -141,7 +141,8 @@ def test_integers_become_floats_with_loop_numbers() -> None:
 def test_half_precision_computes_in_single() -> None:
     kernel = Kernel("k")
     x = kernel.argument((3, 33), "f16")
-    body = "%a = arith.extf %x0 : f16 to f32\n    %b = arith.mulf %a, %a : f32\n    %r = arith.truncf %b : f32 to f16"
+    body = "%a = arith.extf %x0 : f16 to f32\n    %b = arith.mulf %a, %a : f32\n"
+    body += "    %r = arith.truncf %b : f32 to f16"
     result = kernel.map(body, x, shape=(3, 33), element="f16")
     a = random(3, 33).astype(np.float16)
     assert_computes(

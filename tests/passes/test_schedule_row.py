@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernel_runner import Array, assert_computes, random
-from linalg_text import Kernel, Value, layer_norm, module, softmax
+
+from tests.passes.kernel_runner import Array, assert_computes, random
+from tests.passes.linalg_text import Kernel, Value, layer_norm, module, softmax
 
 INFINITY = "0xFF800000"
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
-from kernel_runner import assert_computes, random
-from linalg_text import Kernel, module
 from torch.nn import functional
+
+from tests.passes.kernel_runner import assert_computes, random, tensor_of
+from tests.passes.linalg_text import Kernel, module
 
 DEPTHWISE = [
     (1, 16, 14, 3, 1, 1),
@@ -26,7 +26,7 @@ def test_depthwise_convolution(
     )
     result = kernel.relu(kernel.bias(kernel.depthwise(x, w, stride, padding), b, 1))
     a, weight, bias = random(*x.shape), random(*w.shape, seed=1), random(channels, seed=2)
-    tensors = [torch.from_numpy(t) for t in (a, weight, bias)]
+    tensors = [tensor_of(t) for t in (a, weight, bias)]
     wanted = functional.conv2d(*tensors, stride=stride, padding=padding, groups=channels).relu().numpy()
     program = assert_computes(
         module(kernel, [result], [None, "w", "b"]), [a], wanted, {"w": weight, "b": bias}
@@ -51,7 +51,7 @@ def test_max_pool_reads_no_padding(
     x = kernel.argument((n, channels, size, size))
     result = kernel.pool(x, window, stride, padding, "arith.maximumf", "0xFF800000")
     a = random(*x.shape) - 3
-    wanted = functional.max_pool2d(torch.from_numpy(a), window, stride, padding).numpy()
+    wanted = functional.max_pool2d(tensor_of(a), window, stride, padding).numpy()
     program = assert_computes(module(kernel, [result]), [a], wanted, tolerance=0)
     assert "concat" not in program.kinds()
 
@@ -64,7 +64,7 @@ def test_average_pool(n: int, channels: int, size: int, window: int, stride: int
     part = kernel.scalar(repr(1.0 / window**2))
     result = kernel.map(f"%r = arith.mulf %x0, {part} : f32", total, shape=total.shape)
     a = random(*x.shape)
-    wanted = functional.avg_pool2d(torch.from_numpy(a), window, stride, padding).numpy()
+    wanted = functional.avg_pool2d(tensor_of(a), window, stride, padding).numpy()
     assert_computes(module(kernel, [result]), [a], wanted)
 
 
@@ -74,5 +74,5 @@ def test_max_pool_propagates_nan_from_the_edge() -> None:
     result = kernel.pool(x, 3, 2, 1, "arith.maximumf", "0xFF800000")
     a = random(1, 8, 6, 6)
     a[0, 3, 0, 0] = np.nan
-    wanted = functional.max_pool2d(torch.from_numpy(a), 3, 2, 1).numpy()
+    wanted = functional.max_pool2d(tensor_of(a), 3, 2, 1).numpy()
     assert_computes(module(kernel, [result]), [a], wanted, tolerance=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.context import Context
+from xdsl.dialect_interfaces.op_asm import OpAsmDialectInterface
 from xdsl.dialects import arith, func, gpu, linalg, math, memref, scf, tensor, vector
 from xdsl.dialects.builtin import Builtin
 from xdsl.ir import Dialect, Operation
@@ -47,10 +48,23 @@ class TorchContext(Context):
         return make_context(self.pool)
 
 
+class _Resources(OpAsmDialectInterface):
+    """Resource keys of one context: a key is what the text says, also when it was met before.
+
+    xDSL's own builtin dialect keeps its keys for the whole process and renames those it knows.
+    """
+
+    def declare_resource(self, key: str) -> str:
+        """`key` itself."""
+        self._blob_storage.setdefault(key, "")
+        return key
+
+
 def make_context(pool: ConstantPool | None = None) -> TorchContext:
     """A context with the `torch` and `tsc` dialects and the upstream ones the lower stages use."""
     context = TorchContext()
     context.pool = ConstantPool() if pool is None else pool
-    for dialect in (Builtin, Torch, Tsc, *UPSTREAM):
+    builtin = Dialect("builtin", list(Builtin.operations), list(Builtin.attributes), [_Resources()])
+    for dialect in (builtin, Torch, Tsc, *UPSTREAM):
         context.load_dialect(dialect)
     return context

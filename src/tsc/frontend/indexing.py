@@ -43,20 +43,31 @@ def _slice(reader: ExpressionReader, value: Value, key: ast.Slice, node: ast.AST
 
 def index_tensor(reader: ExpressionReader, tensor: SSAValue, key: ast.expr, node: ast.AST) -> SSAValue:
     """``tensor[key]``: selects and slices first, then one `aten::index` for tensors among the indices."""
-    parts = list(key.elts) if isinstance(key, ast.Tuple) else [key]
-    dim = 0
-    gathered: dict[int, SSAValue] = {}
-    for i, part in enumerate(parts):
-        if isinstance(part, ast.Constant) and part.value is Ellipsis:
-            dim = _dims_from_the_end(parts[i + 1 :])
-            continue
-        tensor, dim = _apply(reader, tensor, dim, part, gathered, node)
+    tensor, gathered = _view(reader, tensor, key, node)
     return _gather(reader, tensor, gathered, node) if gathered else tensor
 
 
-def _dims_from_the_end(rest: list[ast.expr]) -> int:
-    consumed = [p for p in rest if not (isinstance(p, ast.Constant) and p.value is None)]
-    return -len(consumed)
+def _view(
+    reader: ExpressionReader, tensor: SSAValue, key: ast.expr, node: ast.AST
+) -> tuple[SSAValue, dict[int, SSAValue]]:
+    """The part of `tensor` that ints and slices in `key` choose, and the tensors that index it further, by dim."""
+    parts = list(key.elts) if isinstance(key, ast.Tuple) else [key]
+    dim, is_from_the_end = 0, False
+    gathered: dict[int, SSAValue] = {}
+    for i, part in enumerate(parts):
+        if isinstance(part, ast.Constant) and part.value is Ellipsis:
+            is_from_the_end = True
+            continue
+        if is_from_the_end:
+            dim = _dim_from_the_end(parts[i:])
+        tensor, dim = _apply(reader, tensor, dim, part, gathered, node)
+    return tensor, gathered
+
+
+def _dim_from_the_end(rest: list[ast.expr]) -> int:
+    """The dim that the first of `rest`, all after an ellipsis, applies to: counted from the end."""
+    new_dims = [isinstance(p, ast.Constant) and p.value is None for p in rest]
+    return -(len(rest) - sum(new_dims)) - (1 if new_dims[0] else 0)
 
 
 def _apply(
@@ -136,14 +147,7 @@ def assign_index(reader: ExpressionReader, target: ast.Subscript, value: Sugared
 def _assign_tensor(
     reader: ExpressionReader, tensor: SSAValue, key: ast.expr, value: Sugared, node: ast.AST
 ) -> None:
-    parts = list(key.elts) if isinstance(key, ast.Tuple) else [key]
-    dim = 0
-    gathered: dict[int, SSAValue] = {}
-    for i, part in enumerate(parts):
-        if isinstance(part, ast.Constant) and part.value is Ellipsis:
-            dim = _dims_from_the_end(parts[i + 1 :])
-            continue
-        tensor, dim = _apply(reader, tensor, dim, part, gathered, node)
+    tensor, gathered = _view(reader, tensor, key, node)
     stored = reader.plain(value, node)
     builder = reader.builder
     if gathered:

@@ -10,6 +10,7 @@ from xdsl.ir import Block, Region, SSAValue
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
@@ -164,7 +165,7 @@ class StatementReader(ExpressionReader):
         called = self.magic(f"__i{magic}__", [plain, right], node)
         if called is not None:
             result: Sugared = called
-        elif isinstance(plain.type, tt.TensorType) and name in IN_PLACE:
+        elif isinstance(plain.type, tt.TensorType) and name in IN_PLACE and not _is_gathered(plain):
             result = self.call_builtin((f"aten::{IN_PLACE[name]}",), Arguments([plain, right]), node)
             if isinstance(node.target, ast.Subscript):
                 return
@@ -287,15 +288,17 @@ class StatementReader(ExpressionReader):
         found = [end.get(name) for end in ends]
         if leaves[0] and leaves[1]:
             return None
+        if any(isinstance(f, Undefined) for f, left in zip(found, leaves, strict=True) if not left):
+            self.environment[name] = Undefined(name)
+            return None
         for mine, other in ((0, 1), (1, 0)):
+            if found[mine] is None and found[other] is None:
+                return None
             if found[mine] is None and not leaves[mine] and not is_hidden(name):
                 self.environment[name] = Undefined(name)
                 return None
             if (leaves[mine] or found[mine] is None) and found[other] is not None:
                 return self._with_uninitialized(name, mine, blocks, found, node)
-        if any(isinstance(f, Undefined) for f in found) or any(f is None for f in found):
-            self.environment[name] = Undefined(name)
-            return None
         if _same_constant(found[0], found[1]):
             self.environment[name] = found[0]  # pyright: ignore
             return None
@@ -481,6 +484,12 @@ def assigned_names(body: Sequence[ast.stmt]) -> set[str]:
             elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
                 names.add(node.target.id)
     return names
+
+
+def _is_gathered(value: Value) -> bool:
+    """Whether a tensor was picked by index tensors: then it is a copy, and must be written back."""
+    owner = value.ssa.owner
+    return isinstance(owner, AtenOp) and owner.schema.full_name == "aten::index.Tensor"
 
 
 def _same_constant(a: Any, b: Any) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.errors import DTypeError, ScriptError, ShapeError
 from tsc.ops.composite import Aten, composite
+from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family
 from tsc.ops.shapes import wrap_dim
 
@@ -253,7 +254,7 @@ def matrix_power(self: Array, n: int) -> Array:
 @FAMILY.op("aten::linalg_matrix_exp", "aten::matrix_exp")
 def matrix_exp(self: Array) -> Array:
     """The exponential of a matrix: its Taylor series after scaling, then squared back."""
-    _require_matrix("matrix_exp", self, square=True)
+    _require_matrix("matrix_exp", self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy), square=True)
     if not self.size:
         return self.copy()
     wide = self.astype(np.result_type(self.dtype, np.float64))

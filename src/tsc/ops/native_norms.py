@@ -24,11 +24,13 @@ def _wide(aten: Aten, x: Any) -> Any:
     return x if aten.dtype(x) is dtype else aten("to.dtype", x, dtype.code)
 
 
-def _statistics(aten: Aten, x: Any, dims: Sequence[int], eps: float, keepdim: bool) -> tuple[Any, Any]:
-    """Mean and ``1 / sqrt(var + eps)`` over `dims`."""
+def _statistics(aten: Aten, input: Any, like: Any, x: Any, dims: Sequence[int], eps: float, keepdim: bool) -> list[Any]:
+    """Mean and ``1 / sqrt(var + eps)`` of `x` over `dims`, in the dtype of `like` (of `input`, where that is None)."""
     mean = aten("mean.dim", x, list(dims), keepdim)
     variance = aten("var.correction", x, list(dims), correction=0, keepdim=keepdim)
-    return mean, aten.rsqrt(aten("add.Scalar", variance, eps))
+    dtype = aten.dtype(input if like is None else like)
+    found = (mean, aten.rsqrt(aten("add.Scalar", variance, eps)))
+    return [s if aten.dtype(s) is dtype else aten("to.dtype", s, dtype.code) for s in found]
 
 
 @composite(FAMILY, "aten::native_layer_norm")
@@ -38,7 +40,7 @@ def native_layer_norm(
     """`layer_norm` with mean and reciprocal deviation."""
     dims = list(range(-len(normalized_shape), 0))
     y = aten("layer_norm", input, normalized_shape, weight, bias, eps)
-    return y, *_statistics(aten, _wide(aten, input), dims, eps, True)
+    return y, *_statistics(aten, input, weight, _wide(aten, input), dims, eps, True)
 
 
 @composite(FAMILY, "aten::native_group_norm")
@@ -48,10 +50,7 @@ def native_group_norm(
     """`group_norm` with mean and reciprocal deviation of each group."""
     y = aten("group_norm", input, group, weight, bias, eps)
     grouped = aten("reshape", _wide(aten, input), [N, group, C // group * HxW])
-    result = aten.dtype(input)
-    stats = _statistics(aten, grouped, [-1], eps, False)
-    mean, rstd = (s if aten.dtype(s) is result else aten("to.dtype", s, result.code) for s in stats)
-    return y, mean, rstd
+    return y, *_statistics(aten, input, None, grouped, [-1], eps, False)
 
 
 def _batch_norm(
@@ -59,9 +58,9 @@ def _batch_norm(
 ) -> tuple[Any, Any, Any]:
     if training:
         dims = [i for i in range(len(aten.shape(input))) if i != 1]
-        mean, rstd = _statistics(aten, _wide(aten, input), dims, eps, False)
+        mean, rstd = _statistics(aten, input, weight, _wide(aten, input), dims, eps, False)
     else:
-        empty = aten("new_empty", input, [0], dtype=computation_dtype(aten.dtype(input)).code)
+        empty = aten("new_empty", input, [0])
         mean, rstd = empty, empty
     return aten("batch_norm", input, weight, bias, *running, training, momentum, eps, False), mean, rstd
 

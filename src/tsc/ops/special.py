@@ -25,6 +25,8 @@ TO_FLOAT = Promote.TO_FLOAT
 @pointwise(FAMILY, "aten::logaddexp", illegal=(*dtypes.INTEGRAL, dtypes.BOOL), native=False)
 def logaddexp(self: Scalar, other: Scalar) -> Scalar:
     """``log(exp(x) + exp(y))``, by a form that cannot overflow."""
+    if self.dtype.is_complex:
+        return (self.exp() + other.exp()).log()
     gap = -(self - other).abs()
     sum_ = self.maximum(other) + gap.exp().log1p()
     return (self.eq(other) & self.abs().eq(math.inf)).where(self, sum_)
@@ -332,8 +334,8 @@ def polygamma(n: int, self: Array) -> Array:
     with np.errstate(all="ignore"):
         x = self.astype(np.float64)
         if n == 0:
-            return digamma(x).astype(target)
-        return ((-1) ** (n + 1) * math.factorial(n) * _hurwitz(n + 1, x)).astype(target)
+            return np.asarray(digamma(x)).astype(target)
+        return np.asarray((-1) ** (n + 1) * math.factorial(n) * _hurwitz(n + 1, x)).astype(target)
 
 
 # --- integers and bits -----------------------------------------------------------------------------------------------
@@ -413,5 +415,6 @@ def logcumsumexp(self: Array, dim: int) -> Array:
         return self.copy()
     with np.errstate(all="ignore"):
         if np.iscomplexobj(self):
-            return np.log(np.cumsum(np.exp(self.astype(np.complex128)), dim)).astype(self.dtype)
+            top = self.real.max()
+            return (np.log(np.cumsum(np.exp(self.astype(np.complex128) - top), dim)) + top).astype(self.dtype)
         return np.logaddexp.accumulate(self.astype(np.float64), axis=dim).astype(self.dtype)

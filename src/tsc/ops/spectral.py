@@ -160,7 +160,7 @@ def _stft(
     transform = np.fft.fft if is_complex or onesided is False else np.fft.rfft
     bins = transform(weighted, axis=-1, norm="ortho" if normalized else "backward")
     result = bins.swapaxes(-1, -2).astype(_complex(dtypes.by_numpy(x.dtype)))
-    if return_complex or is_complex:
+    if return_complex or return_complex is None:
         return result
     return np.stack([result.real, result.imag], -1)
 
@@ -198,16 +198,13 @@ def istft(
 ) -> Array:  # fmt: skip
     """The signal with a given short-time transform: overlapping frames added and divided by the window's energy."""
     step = n_fft // 4 if hop_length is None else hop_length
-    one_sided = self.shape[-2] != n_fft if onesided is None else onesided
-    real = self.real.dtype
-    values = _window(window, n_fft if win_length is None else win_length, n_fft, real)
+    values = _window(window, n_fft if win_length is None else win_length, n_fft, self.real.dtype)
     spectrum = self.swapaxes(-1, -2)
     norm = "ortho" if normalized else "backward"
-    if one_sided and not return_complex:
-        frames = np.fft.irfft(spectrum, n_fft, norm=norm)
-    else:
+    if return_complex:
         frames = np.fft.ifft(spectrum, n_fft, norm=norm)
-        frames = frames if return_complex else frames.real
+    else:
+        frames = np.fft.irfft(spectrum[..., : n_fft // 2 + 1], n_fft, norm=norm)
     frames = frames * values
     count = frames.shape[-2]
     total = n_fft + step * (count - 1)
@@ -224,4 +221,4 @@ def istft(
     result = kept / weights
     if length is not None and result.shape[-1] < length:
         result = np.pad(result, [(0, 0)] * (result.ndim - 1) + [(0, length - result.shape[-1])])
-    return result.astype(self.dtype if return_complex else real)
+    return result.astype(self.dtype if return_complex else self.real.dtype)

@@ -79,13 +79,13 @@ def derived_variants(table: Mapping[str, Operator]) -> dict[str, Operator]:
         for schema in schemas.overloads(base):
             functional = _of_out(schema, table)
             if functional is not None and schema.full_name not in table:
-                derived[schema.full_name] = Operator(schema, into(functional), kind="inplace")
+                derived[schema.full_name] = Operator(schema, into(functional, len(schema.results)), kind="inplace")
     return derived
 
 
 def _of_out(schema: Schema, table: Mapping[str, Operator]) -> Operator | None:
     written = [a for a in schema.arguments if a.is_written]
-    if len(written) != 1 or not written[0].kwarg_only or len(schema.results) != 1:
+    if not written or not all(a.kwarg_only for a in written) or len(schema.results) != len(written):
         return None
     wanted = tuple((a.name, a.type) for a in schema.arguments if not a.is_written)
     for candidate in schemas.overloads(schema.name):
@@ -121,14 +121,20 @@ def in_place(functional: Operator) -> Any:
     return run
 
 
-def into(functional: Operator) -> Any:
-    """The eager meaning of the ``out=`` form of `functional`; `out` takes the shape of the result when it is empty."""
+def into(functional: Operator, count: int) -> Any:
+    """The eager meaning of the ``out=`` form of `functional`, with `count` results."""
 
-    def run(*arguments: Any) -> np.ndarray[Any, Any]:
-        *given, out = arguments
-        value = functional.eager(*given)
-        if out.shape != value.shape and out.size == 0:
-            out.resize(value.shape, refcheck=False)
-        return write_back(out, value)
+    def run(*arguments: Any) -> Any:
+        value = functional.eager(*arguments[: len(arguments) - count])
+        values = value if isinstance(value, (tuple, list)) else (value,)
+        stored = [_write_out(o, v) for o, v in zip(arguments[len(arguments) - count :], values, strict=True)]  # pyright: ignore
+        return stored[0] if count == 1 else tuple(stored)
 
     return run
+
+
+def _write_out(out: np.ndarray[Any, Any], value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Store a result; `out` takes its shape where it is empty."""
+    if out.shape != value.shape and out.size == 0:
+        out.resize(value.shape, refcheck=False)
+    return write_back(out, value)

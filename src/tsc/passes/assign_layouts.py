@@ -159,12 +159,20 @@ class _Assigner:
             self.used.add(name)
             return kernel
         copy = kernel.clone()
-        self.count += 1
-        copy.sym_name = StringAttr(f"{name}.{self.count}")
+        copy.sym_name = StringAttr(self._fresh(name))
+        self.kernels[copy.sym_name.data] = copy
+        self.used.add(copy.sym_name.data)
         _forget_layouts(copy)
         call.callee = type(call.callee)(copy.sym_name)
         self.module.body.block.insert_op_before(copy, kernel)
         return copy
+
+    def _fresh(self, name: str) -> str:
+        """A kernel name that is still free, in letters that every assembler takes."""
+        while True:
+            self.count += 1
+            if f"{name}_{self.count}" not in self.kernels:
+                return f"{name}_{self.count}"
 
     def _result_layout(self, value: SSAValue, layout: Layout, kind: str) -> Layout:
         """With the halo its readers ask for; row-major where it only leaves the function and that costs
@@ -208,10 +216,9 @@ class _Assigner:
         known = self.copies.get((value, layout))
         if known is not None and _same_block(known, user):
             return known
-        self.count += 1
-        source = layout_of(value.type)
-        kernel = make_copy(f"copy.{self.count}", source, layout)
+        kernel = make_copy(self._fresh("copy"), layout_of(value.type), layout)
         self.module.body.block.add_op(kernel)
+        self.kernels[kernel.sym_name.data] = kernel
         self.used.add(kernel.sym_name.data)
         call = func.CallOp(kernel.sym_name.data, [value], [tensor_type(layout)])
         _insert_before(call, user)

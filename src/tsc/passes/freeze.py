@@ -47,6 +47,7 @@ class Freeze(ModulePass):
         freezer = _Freezer(op, ctx.pool, self.preserved_attrs)  # pyright: ignore
         functions = [f for f in op.ops if isinstance(f, FuncOp)]
         freezer.scalars_only = True
+        freezer.find_assigned(functions)
         for function in functions:
             freezer.fold_attributes(function)
             simplify(function, ctx.pool)  # pyright: ignore
@@ -161,16 +162,21 @@ class _Freezer:
         copy.results[0].name_hint = held.name_hint
         return copy.results[0]
 
-    def find_written(self, functions: list[FuncOp]) -> None:
-        """Attributes that are assigned, or whose tensor is written in place."""
+    def find_assigned(self, functions: list[FuncOp]) -> None:
+        """Attributes that are assigned."""
         for function in functions:
-            changed = written_values(function)
             for op in function.walk():
                 if isinstance(op, PrimSetAttrOp):
                     owner = self.object_of(op.operands[0])
                     if owner is not None:
                         self._mark(owner, op.attribute)
-                elif isinstance(op, PrimGetAttrOp) and op.results[0] in changed:
+
+    def find_written(self, functions: list[FuncOp]) -> None:
+        """Attributes whose tensor (or list) is written in place."""
+        for function in functions:
+            changed = written_values(function)
+            for op in function.walk():
+                if isinstance(op, PrimGetAttrOp) and op.results[0] in changed:
                     owner = self.object_of(op.operands[0])
                     if owner is not None:
                         self._mark(owner, op.attribute)

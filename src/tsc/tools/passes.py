@@ -61,7 +61,7 @@ def parse_pipeline(text: str) -> list[ModulePass]:
         if name not in known:
             raise ArgumentError(f"no pass {spec.name!r}; passes are {', '.join(sorted(known))}")
         try:
-            made.append(known[name].from_pass_spec(type(spec)(name, spec.args)))
+            made.append(known[name].from_pass_spec(type(spec)(name, spec.parameters)))
         except (ValueError, TypeError, AttributeError) as error:
             raise ArgumentError(f"pass {name}: {error}") from None
     return made

@@ -118,7 +118,7 @@ class PtxModuleEmitter(ModuleEmitter):
 
     def kernel(self, op: gpu.FuncOp) -> None:
         """Emit one kernel."""
-        name = op.sym_name.data
+        name = op.sym_name.data.replace(".", "_")  # PTX names have no dots
         function = FunctionEmitter(self, may_alias="tsc.may_alias" in op.attributes)
         parameters = [self._parameter(function, argument) for argument in op.body.block.args]
         self.ops(function, op.body.block)

@@ -19,7 +19,7 @@ def halo_kernel(layout: Layout, target: Target) -> func.FuncOp:
     low = [layout.low[d] for d in layout.order]
     high = [layout.high[d] for d in layout.order]
     shape = "x".join(str(n) for n in extents)
-    margins = "_".join(f"{a}.{b}" for a, b in zip(low, high, strict=True))
+    margins = "_".join(f"{a}_{b}" for a, b in zip(low, high, strict=True))
     name = f"zero_halo_{shape}x{layout.element}_{margins}"
     function = func.FuncOp(name, ([layout.memory_type], []), visibility="private")
     function.attributes["tsc.kind"] = StringAttr("halo")
