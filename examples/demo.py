@@ -30,7 +30,8 @@ def main() -> int:
         image, expected = recorded["input"], recorded["output"]
     archive = FOLDER / "model.pt"
     print(
-        f"1. load      {archive.name}: {archive.stat().st_size / 1e6:.1f} MB, written by torch.jit.save; PyTorch is "
+        f"1. load      {archive.name}: {archive.stat().st_size / 1e6:.1f} MB, written by torch.jit.save; "
+        "PyTorch is "
         f"{'imported' if 'torch' in sys.modules else 'not imported'}"
     )
     model = tsc.load(archive)
@@ -46,7 +47,8 @@ def main() -> int:
     compiled = fast.forward.last
     torch_ops = str(model.ir["torch"]).count(" = torch.")
     print(
-        f"             compiled in {seconds:.1f} s: {'one native function' if compiled.is_native else compiled.reason}\n"
+        f"             compiled in {seconds:.1f} s: "
+        f"{'one native function' if compiled.is_native else compiled.reason}\n"
     )
     print("   stage     operations")
     print(f"   torch     {torch_ops:6d}   as the archive says it")
@@ -60,12 +62,14 @@ def main() -> int:
         print(f"   {count:3d} x {name}")
 
     print(
-        f"\n3. check     largest difference to PyTorch's recorded output: {np.abs(result - expected).max():.1e}"
+        f"\n3. check     largest difference to PyTorch's recorded output: "
+        f"{np.abs(result - expected).max():.1e}"
     )
     print(f"             (generic tier: {np.abs(plain - expected).max():.1e}; the outputs are probabilities)")
     native_ms, generic_ms = milliseconds(lambda: fast(image), 50), milliseconds(lambda: model(image), 5)
     print(
-        f"4. time      compiled {native_ms:.2f} ms, generic tier {generic_ms:.0f} ms: {generic_ms / native_ms:.0f} times faster"
+        f"4. time      compiled {native_ms:.2f} ms, generic tier {generic_ms:.0f} ms: "
+        f"{generic_ms / native_ms:.0f} times faster"
     )
     print(f"5. look      the IR after every pass: {DUMP}/  (tsc-opt reads those files too)")
     return 0 if np.allclose(result, expected, rtol=1e-4, atol=1e-5) else 1

@@ -20,7 +20,9 @@ LAYERS = {
     "codegen": {"dtypes", "errors", "dialects", "analysis"},
     "runtime": {"dtypes", "errors", "options", "dialects", "ops", "analysis", "interop", "frontend"},
 }
-"""Folder or module to what it may import, besides itself. The others (pipeline, compiler, jit, tools, ...) may import everything."""
+"""Folder or module to what it may import, besides itself. The others (pipeline, compiler, jit, tools, ...)
+may import everything.
+"""
 FILES = sorted(SOURCE.rglob("*.py"))
 
 

@@ -17,7 +17,9 @@ CASES = [(name, kind) for name in MODELS for kind in ("script", "trace")]
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES, ids=[f"{n}-{k}" for n, k in CASES])
-def test_a_saved_model_runs_natively_in_one_call_and_agrees_with_torch(name: str, kind: str, tmp_path: Path) -> None:
+def test_a_saved_model_runs_natively_in_one_call_and_agrees_with_torch(
+    name: str, kind: str, tmp_path: Path
+) -> None:
     model, inputs = make(name), example_inputs(name)
     with torch.no_grad():
         expected = model(*inputs)
@@ -26,7 +28,11 @@ def test_a_saved_model_runs_natively_in_one_call_and_agrees_with_torch(name: str
     np.savez(tmp_path / "inputs.npz", *[t.numpy() for t in inputs])
     arguments = [str(RUNNER), *(str(tmp_path / n) for n in ("model.pt", "inputs.npz", "outputs.npz"))]
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, check=False, env={**os.environ, "TSC_STRICT": "1"}
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TSC_STRICT": "1"},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(done.stdout)

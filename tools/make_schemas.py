@@ -1,4 +1,5 @@
-"""Write `src/tsc/dialects/schemas.txt`: the operator schemas of the installed PyTorch, in overload resolution order.
+"""Write `src/tsc/dialects/schemas.txt`: the operator schemas of the installed PyTorch, in overload
+resolution order.
 
 Run with PyTorch 2.13 installed: ``python tools/make_schemas.py``.
 """

@@ -1,6 +1,8 @@
-"""Write `src/tsc/dialects/torch_mlir_ops.txt`: the schema operations that the installed torch-mlir has registered.
+"""Write `src/tsc/dialects/torch_mlir_ops.txt`: the schema operations that the installed torch-mlir has
+registered.
 
-Operations not among them are printed as ``torch.operator "aten.name"(...)``, which every torch-mlir tool reads.
+Operations not among them are printed as ``torch.operator "aten.name"(...)``, which every torch-mlir tool
+reads.
 """
 
 import re

@@ -1,4 +1,6 @@
-"""Compiles one function for one set of argument shapes: through the pipeline to native code, or to the generic tier."""
+"""Compiles one function for one set of argument shapes: through the pipeline to native code, or to the
+generic tier.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +113,8 @@ def specialized(
 def compile_for(entry: Entry, arguments: Sequence[str], slow: Run, call: Run) -> Specialization:
     """Compile `entry` for arguments of these shapes.
 
-    `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the generic tier.
+    `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the
+    generic tier.
 
     Raises:
         TscError: the compiler failed in a way the generic tier could not do better at.
@@ -147,7 +150,8 @@ def _why_not_native(function: FuncOp) -> str | None:
 def build_native(
     context: TorchContext, module: ModuleOp, slow: Run, compilation: Compilation
 ) -> tuple[Run, CompiledObject]:
-    """Native code for the only function of a module at stage `fused`; arrays in, array or tuple of arrays out.
+    """Native code for the only function of a module at stage `fused`; arrays in, array or tuple of arrays
+    out.
 
     Raises:
         CodegenError: something has no native form.
@@ -239,7 +243,9 @@ def _arena_bytes(module: ModuleOp) -> int:
 
 
 def _putting_together(function: FuncOp, native: Run, unit: Unit) -> Run:
-    """`native`, or a function around it that checks the bounds flag and nests the tensors as the program does."""
+    """`native`, or a function around it that checks the bounds flag and nests the tensors as the program
+    does.
+    """
     attribute = function.attributes[RESULT]
     assert isinstance(attribute, StringAttr)
     structure = json.loads(attribute.data)

@@ -1,4 +1,6 @@
-"""Writes the IR of every stage of every compilation to a folder: ``TSC_DUMP=dir`` or ``with tsc.dump_ir(dir):``."""
+"""Writes the IR of every stage of every compilation to a folder: ``TSC_DUMP=dir`` or ``with
+tsc.dump_ir(dir):``.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _NUMBERS = itertools.count(1)
 
 @contextmanager
 def dump_ir(folder: str | Path) -> Iterator[Path]:
-    """Write every stage of the compilations inside the ``with`` block to `folder`, numbered, named after stage and pass."""
+    """Write every stage of the compilations inside the ``with`` block to `folder`, numbered, named after
+    stage and pass.
+    """
     previous = options().dump_folder
     options().dump_folder = str(folder)
     try:
@@ -29,7 +33,9 @@ def dump_ir(folder: str | Path) -> Iterator[Path]:
 
 
 def stage_watcher(label: str) -> Any:
-    """A watcher for `pipeline.lower` that writes the module after each pass; None when nothing is to be dumped."""
+    """A watcher for `pipeline.lower` that writes the module after each pass; None when nothing is to be
+    dumped.
+    """
     folder = options().dump_folder
     if folder is None:
         return None

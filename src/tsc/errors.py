@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class SourceRange:
     """A place in a user's program, or in the program an archive was made from.
 
-    `line` counts from 1, `column` and `end_column` from 0 (as Python's `ast`); `text` is the whole source line.
+    `line` counts from 1, `column` and `end_column` from 0 (as Python's `ast`); `text` is the whole source
+    line.
     """
 
     file: str

@@ -1,4 +1,6 @@
-"""`script`, `load`, `freeze`, `optimize_for_inference` and their relatives: PyTorch's ``torch.jit``, each a few lines."""
+"""`script`, `load`, `freeze`, `optimize_for_inference` and their relatives: PyTorch's ``torch.jit``, each a
+few lines.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,9 @@ from tsc.archive.reader import Archive
 from tsc.errors import ArgumentError, CompileError, NotSupportedError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.live import Program
-from tsc.live_modules import script_object
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.live_modules import script_object
 from tsc.options import options
 from tsc.runtime.specializations import FusionStrategy
 from tsc.script_objects import Interpreter, ScriptFunction, ScriptModule, freeze_module
@@ -109,18 +111,21 @@ def freeze(
 ) -> ScriptModule:
     """Make a module's attributes constants of its methods, and fold what that lets fold.
 
-    `preserved_attrs` names attributes and methods to keep. `optimize_numerics` is accepted; the folds are always done.
+    `preserved_attrs` names attributes and methods to keep. `optimize_numerics` is accepted; the folds are
+    always done.
 
     Raises:
         CompileError: the module is in training mode.
     """
     if not isinstance(mod, ScriptModule):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise CompileError(
-            "Freezing expects a ScriptModule as input. Please use torch.jit.script or torch.jit.trace to script your 'nn.Module'."
+            "Freezing expects a ScriptModule as input. Please use torch.jit.script or torch.jit.trace to "
+            "script your 'nn.Module'."
         )
     if mod.training:
         raise CompileError(
-            "Freezing is currently only implemented for modules in eval mode. Please call .eval() on your module before freezing."
+            "Freezing is currently only implemented for modules in eval mode. Please call .eval() on your "
+            "module before freezing."
         )
     return freeze_module(mod, tuple(preserved_attrs or ()))
 
@@ -131,7 +136,8 @@ def optimize_for_inference(
     """Freeze a module unless it is frozen, and compile it: at its first call, or now for `example_inputs`."""
     if not isinstance(mod, ScriptModule):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise CompileError(
-            "optimize_for_inference expects a ScriptModule as input. Please use torch.jit.script or torch.jit.trace."
+            "optimize_for_inference expects a ScriptModule as input. Please use torch.jit.script or "
+            "torch.jit.trace."
         )
     frozen = object.__getattribute__(mod, "_frozen")
     made = mod if frozen is not None else freeze(mod.eval(), other_methods)
@@ -141,8 +147,10 @@ def optimize_for_inference(
 
 
 def set_fusion_strategy(strategy: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Set how many specializations functions get: ``[("STATIC", 2), ("DYNAMIC", 10)]`` by default; returns the previous strategy.
+    """Set how many specializations functions get: ``[("STATIC", 2), ("DYNAMIC", 10)]`` by default;
+    returns the previous strategy.
 
-    STATIC entries compile for exact shapes. Where a DYNAMIC entry would be next, the generic tier runs (and a log line says so).
+    STATIC entries compile for exact shapes. Where a DYNAMIC entry would be next, the generic tier runs
+    (and a log line says so).
     """
     return FusionStrategy.set(strategy)

@@ -1,4 +1,6 @@
-"""Live ``nn.Module`` objects as modules of the program: attributes typed, constants known, methods compiled when called."""
+"""Live ``nn.Module`` objects as modules of the program: attributes typed, constants known, methods compiled
+when called.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,28 @@ from tsc.interop import torch as torch_interop
 from tsc.runtime.values import Inputs
 
 SKIPPED = frozenset(
-    "_parameters _buffers _modules _non_persistent_buffers_set _backward_pre_hooks _backward_hooks _forward_hooks "
-    "_forward_hooks_with_kwargs _forward_hooks_always_called _forward_pre_hooks _forward_pre_hooks_with_kwargs _state_dict_hooks "
-    "_state_dict_pre_hooks _load_state_dict_pre_hooks _load_state_dict_post_hooks _is_full_backward_hook __jit_unused_properties__ "
-    "_version dump_patches call_super_init".split()
+    [
+        "_parameters",
+        "_buffers",
+        "_modules",
+        "_non_persistent_buffers_set",
+        "_backward_pre_hooks",
+        "_backward_hooks",
+        "_forward_hooks",
+        "_forward_hooks_with_kwargs",
+        "_forward_hooks_always_called",
+        "_forward_pre_hooks",
+        "_forward_pre_hooks_with_kwargs",
+        "_state_dict_hooks",
+        "_state_dict_pre_hooks",
+        "_load_state_dict_pre_hooks",
+        "_load_state_dict_post_hooks",
+        "_is_full_backward_hook",
+        "__jit_unused_properties__",
+        "_version",
+        "dump_patches",
+        "call_super_init",
+    ]
 )
 CONTAINERS = {
     "ModuleList": "list",

@@ -17,9 +17,12 @@ class Options:
     is_jit_enabled: bool = field(
         default_factory=lambda: _flag("PYTORCH_JIT", True) and _flag("TSC_JIT", True)
     )
-    """``PYTORCH_JIT=0`` or ``TSC_JIT=0``: `script` and `trace` return what they are given, and it runs as plain Python."""
+    """``PYTORCH_JIT=0`` or ``TSC_JIT=0``: `script` and `trace` return what they are given, and it runs as
+    plain Python.
+    """
     is_strict: bool = field(default_factory=lambda: _flag("TSC_STRICT"))
-    """``TSC_STRICT=1``: where a specialization cannot be compiled, raise instead of running the generic tier."""
+    """``TSC_STRICT=1``: where a specialization cannot be compiled, raise instead of running the generic tier.
+    """
     dump_folder: str | None = field(default_factory=lambda: os.environ.get("TSC_DUMP") or None)
     """``TSC_DUMP=dir``: write every stage of every compilation there."""
     num_threads: int = field(default_factory=lambda: int(os.environ.get("TSC_NUM_THREADS", "0")))

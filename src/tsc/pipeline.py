@@ -195,7 +195,8 @@ class Report:
 
 
 def lower(
-    ctx: Context, module: ModuleOp, *, start: str = "torch", stop_after: str = "loop", target: Target | None = None,
+    ctx: Context, module: ModuleOp, *, start: str = "torch", stop_after: str = "loop",
+    target: Target | None = None,
     preserved: Sequence[str] = (), watch: Watcher | None = None, report: Report | None = None,
 ) -> None:  # fmt: skip
     """Lower `module` in place from stage `start` (already reached) to `stop_after`, checking each contract.

@@ -57,7 +57,9 @@ class StageTexts:
 
 
 class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is taken
-    """A function or method that can be called: binds arguments, and hands them to a specialization or the generic tier."""
+    """A function or method that can be called: binds arguments, and hands them to a specialization or the
+    generic tier.
+    """
 
     def __init__(
         self,
@@ -75,9 +77,10 @@ class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is tak
         self.specializations: Specializations | None = None
         self._fast: Callable[..., Any] = self._dispatch
 
-    # --- calling ------------------------------------------------------------------------------------------------------
+    # --- calling ---
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Run on arguments of any supported kind of tensor; results come back in the same kind."""
         if keywords:
             return self._dispatch(*self._positional(arguments, keywords))
         return self._fast(*arguments)
@@ -104,7 +107,8 @@ class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is tak
         expected = len(self.parameters)
         if len(arguments) > expected:
             raise ArgumentError(
-                f"{self.function.short_name}() expected at most {expected} argument(s) but received {len(arguments)} argument(s)"
+                f"{self.function.short_name}() expected at most {expected} argument(s) but received "
+                f"{len(arguments)} argument(s)"
             )
         if len(arguments) < expected:
             arguments = tuple(self._positional(arguments, {}))
@@ -130,7 +134,7 @@ class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is tak
         receiver = () if self.receiver is None else (self.receiver,)
         return self.interpreter.call(self.function, *receiver, *values)
 
-    # --- specialization -----------------------------------------------------------------------------------------------
+    # --- specialization ---
 
     def _table(self) -> Specializations | None:
         if self.specializations is None:
@@ -167,7 +171,7 @@ class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is tak
             return None  # it still reads attributes of self
         return compile_for(entry, key, self._dispatch, self.interpreter.call)
 
-    # --- looking ------------------------------------------------------------------------------------------------------
+    # --- looking ---
 
     @property
     def ir(self) -> StageTexts:
@@ -242,9 +246,10 @@ class ScriptModule:
         object.__setattr__(self, "_methods", {})
         object.__setattr__(self, "_frozen", None)
 
-    # --- calling ------------------------------------------------------------------------------------------------------
+    # --- calling ---
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Run ``forward``."""
         return self._method("forward")(*arguments, **keywords)
 
     def _method(self, name: str) -> ScriptMethod:
@@ -263,7 +268,7 @@ class ScriptModule:
             methods[name] = method
         return methods[name]
 
-    # --- attributes ---------------------------------------------------------------------------------------------------
+    # --- attributes ---
 
     def __getattr__(self, name: str) -> Any:
         held: ScriptObject = object.__getattribute__(self, "_object")
@@ -294,7 +299,7 @@ class ScriptModule:
         return bool(self._object.attributes.get("training", False))
 
     def objects(self) -> Iterator[ScriptObject]:
-        """This object and those below it, each once."""
+        """The object and those below it, each once."""
         seen: set[int] = set()
         pending = [self._object]
         while pending:

@@ -43,14 +43,16 @@ def test_torch_mlir_parses_and_verifies_it(texts: dict[str, str], stage: str) ->
 
 
 ROUND_TRIPS = """
-func.func @f(%x: !torch.vtensor<[1,?],f32>, %l: !torch.list<vtensor<[2],f32>>, %o: !torch.optional<int>, %b: !torch.bool) -> !torch.vtensor<[1,?],f32> {
+func.func @f(%x: !torch.vtensor<[1,?],f32>, %l: !torch.list<vtensor<[2],f32>>, %o: !torch.optional<int>,
+%b: !torch.bool) -> !torch.vtensor<[1,?],f32> {
   %int1 = torch.constant.int 1
   %inf = torch.constant.float 0x7FF0000000000000
   %text = torch.constant.str "caf\\C3\\A9 \\22quoted\\22"
   %none = torch.constant.none
   %device = torch.constant.device "cpu"
   %w = torch.vtensor.literal(dense<[1.0, 2.0]> : tensor<2xf32>) : !torch.vtensor<[2],f32>
-  %y = torch.aten.add.Tensor %x, %x, %int1 : !torch.vtensor<[1,?],f32>, !torch.vtensor<[1,?],f32>, !torch.int -> !torch.vtensor<[1,?],f32>
+  %y = torch.aten.add.Tensor %x, %x, %int1 : !torch.vtensor<[1,?],f32>, !torch.vtensor<[1,?],f32>,
+  !torch.int -> !torch.vtensor<[1,?],f32>
   %le = torch.operator "aten.le.float"(%inf, %inf) : (!torch.float, !torch.float) -> !torch.bool
   %s = torch.aten.format(%text, %int1) : !torch.str, !torch.int -> !torch.str
   %z = torch.prim.If %b -> (!torch.vtensor<[1,?],f32>) {

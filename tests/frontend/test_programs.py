@@ -1,7 +1,5 @@
 """Programs with control flow, containers and mutation: scripted by tsc, they do what Python does."""
 
-from typing import Dict, List, Optional, Tuple
-
 import numpy as np
 import pytest
 import torch
@@ -34,9 +32,9 @@ def while_loop(n: int) -> int:
     return steps
 
 
-def lists_and_dicts(xs: List[int]) -> Dict[str, List[int]]:
-    result: Dict[str, List[int]] = {}
-    evens: List[int] = []
+def lists_and_dicts(xs: list[int]) -> dict[str, list[int]]:
+    result: dict[str, list[int]] = {}
+    evens: list[int] = []
     for x in xs:
         if x % 2 == 0:
             evens.append(x)
@@ -46,13 +44,13 @@ def lists_and_dicts(xs: List[int]) -> Dict[str, List[int]]:
     return result
 
 
-def optionals(x: Tensor, scale: Optional[float] = None) -> Tensor:
+def optionals(x: Tensor, scale: float | None = None) -> Tensor:
     if scale is None:
         return x
     return x * scale
 
 
-def slices(x: Tensor) -> Tuple[Tensor, Tensor]:
+def slices(x: Tensor) -> tuple[Tensor, Tensor]:
     y = x.clone()
     y[:, 1] = 7
     y[0, 1:] += 1
@@ -60,7 +58,7 @@ def slices(x: Tensor) -> Tuple[Tensor, Tensor]:
 
 
 def stacked(x: Tensor, steps: int) -> Tensor:
-    outs: List[Tensor] = []
+    outs: list[Tensor] = []
     h = torch.zeros(x.size(1))
     for t in range(x.size(0)):
         h = torch.tanh(h * 0.5 + x[t])
@@ -97,7 +95,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("function", "arguments"), CASES, ids=[f"{f.__name__}-{i}" for i, (f, _) in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("function", "arguments"), CASES, ids=[f"{f.__name__}-{i}" for i, (f, _) in enumerate(CASES)]
+)
 def test_the_scripted_program_does_what_python_does(function, arguments) -> None:
     def copied():
         return tuple(a.clone() if isinstance(a, Tensor) else a for a in arguments)

@@ -4,7 +4,7 @@ import torch
 
 from tests.models.attention import bert, vit
 from tests.models.convolutional import mobilenet_v3_large, resnet18, resnet50
-from tests.models.small import PointwiseChain, NormSoftmax, mlp
+from tests.models.small import NormSoftmax, PointwiseChain, mlp
 
 __all__ = [
     "MODELS",

@@ -1,4 +1,6 @@
-"""Runs an archive in a process without PyTorch: ``python run_without_torch.py model.pt inputs.npz outputs.npz``."""
+"""Runs an archive in a process without PyTorch: ``python run_without_torch.py model.pt inputs.npz
+outputs.npz``.
+"""
 
 import json
 import sys

@@ -9,10 +9,10 @@ import ml_dtypes
 import numpy as np
 import torch
 
+from tsc import dtypes
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import REQUIRED, Argument, Schema
-from tsc import dtypes
 
 TORCH_DTYPES = {getattr(torch, d.name): d for d in dtypes.ALL}
 NUMBER_TYPES: dict[Any, tuple[type, ...]] = {

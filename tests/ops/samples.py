@@ -19,10 +19,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tsc.dialects import schema as schemas
 from tsc.dialects.schema import Schema
+from tsc.ops.variants import functional_name
 
-from .matching import bind, cloned
+from .handpicked import handpicked
+from .matching import accepts, bind, cloned
 
-DTYPES = (torch.float32, torch.float64, torch.int64, torch.bool, torch.bfloat16, torch.float16, torch.complex64)
+DTYPES = (
+    torch.float32,
+    torch.float64,
+    torch.int64,
+    torch.bool,
+    torch.bfloat16,
+    torch.float16,
+    torch.complex64,
+)
 PER_OVERLOAD = 6
 PER_FUNCTION = 10
 MAX_ELEMENTS = 20_000
@@ -90,6 +100,43 @@ def _record(recorder: Recorder, info: Any, dtype: torch.dtype) -> None:
                 continue  # some samples are not meant for this mode; others of the same operator are
 
 
-def samples_of(schema: Schema, dtype: torch.dtype) -> list[Sample]:
-    """The recorded calls of one overload."""
-    return [(schema, values) for values in recorded(dtype).get(schema.full_name, [])]
+def calls_of(schema: Schema) -> dict[str, list[list[Any]]]:
+    """All calls to try of one overload, by where they come from: a dtype, or ``handpicked``."""
+    found = {str(dtype)[6:]: recorded(dtype).get(schema.full_name, []) for dtype in DTYPES}
+    found["handpicked"] = handpicked().get(schema.full_name, [])
+    if not any(found.values()):
+        found = _derived(schema)
+    return {origin: calls for origin, calls in found.items() if calls}
+
+
+def _derived(schema: Schema) -> dict[str, list[list[Any]]]:
+    """Calls of another overload with numbers in place of tensors, or of the functional form of an in-place operator."""
+    base = functional_name(schema)
+    if base is not None:
+        functional = schemas.lookup(base)
+        return calls_of(functional) if functional is not None else {}
+    for other in schemas.overloads(schema.name):
+        if other.full_name != schema.full_name and len(other.arguments) == len(schema.arguments):
+            fitting = {
+                origin: [c for call in calls if (c := _as_numbers(schema, call)) is not None]
+                for origin, calls in _recorded_calls(other).items()
+            }
+            if any(fitting.values()):
+                return {origin: calls for origin, calls in fitting.items() if calls}
+    return {}
+
+
+def _recorded_calls(schema: Schema) -> dict[str, list[list[Any]]]:
+    return {str(dtype)[6:]: recorded(dtype).get(schema.full_name, []) for dtype in DTYPES}
+
+
+def _as_numbers(schema: Schema, call: list[Any]) -> list[Any] | None:
+    """The call with tensors replaced by one of their elements where the schema wants numbers."""
+    values: list[Any] = []
+    for argument, value in zip(schema.arguments, call, strict=True):
+        if isinstance(value, torch.Tensor) and not accepts(argument.type, value) and value.numel():
+            value = value.reshape(-1)[-1].item()
+        if not accepts(argument.type, value, argument.broadcast_size):
+            return None
+        values.append(value)
+    return values

@@ -20,7 +20,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 def test_a_function_to_linalg(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, f"{PROGRAM}:scaled", "--example-shapes", "4x8xf32,4x8xf32", "--stop-after", "linalg")
+    code, out, _ = run(
+        capsys, f"{PROGRAM}:scaled", "--example-shapes", "4x8xf32,4x8xf32", "--stop-after", "linalg"
+    )
     assert code == 0
     assert out.count("linalg.generic") == 1
     assert 'tsc.kind = "pointwise"' in out
@@ -87,8 +89,14 @@ def test_pointwise_row_and_matrix_kernels_come_out_as_ptx(
         ([f"{PROGRAM}:nothing"], "no function or module called nothing"),
         ([f"{PROGRAM}:scaled", "-p", "frobnicate"], "no pass 'frobnicate'"),
         ([f"{PROGRAM}:scaled", "--stop-after", "vaule"], "no stage 'vaule'; stages are torch, frozen"),
-        ([f"{PROGRAM}:scaled", "--example-shapes", "4x8xf32", "--stop-after", "value"], "requires 2 arguments; got 1"),
-        ([f"{PROGRAM}:scaled", "--example-shapes", "4xq,4xf32", "--stop-after", "value"], "requires a shape like"),
+        (
+            [f"{PROGRAM}:scaled", "--example-shapes", "4x8xf32", "--stop-after", "value"],
+            "requires 2 arguments; got 1",
+        ),
+        (
+            [f"{PROGRAM}:scaled", "--example-shapes", "4xq,4xf32", "--stop-after", "value"],
+            "requires a shape like",
+        ),
     ],
 )
 def test_errors_are_one_line_with_exit_code_1(

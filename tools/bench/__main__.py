@@ -1,4 +1,6 @@
-"""Times tsc beside its peers on the test models, interleaved, and writes a table, JSON and a plot to ``bench-results/``."""
+"""Times tsc beside its peers on the test models, interleaved, and writes a table, JSON and a plot to
+``bench-results/``.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def measure(call: Callable[[], object], seconds: float) -> float:
 
 
 def bench_model(name: str, peers: list[str], rounds: int, seconds: float, threads: int) -> dict[str, float]:
-    """Median milliseconds per peer: all peers in turn, `rounds` times, so that drift of the machine hits them alike."""
+    """Median milliseconds per peer: all peers in turn, `rounds` times, so that drift of the machine hits them
+    alike.
+    """
     model, inputs = make(name), example_inputs(name)
     calls: dict[str, Callable[[], object]] = {}
     for peer in peers:
@@ -51,7 +55,9 @@ def main() -> int:
     """Parse the command line, run, write the results."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("models", nargs="*", help=f"which models (default: all): {', '.join(MODELS)}")
-    parser.add_argument("--peers", default=",".join(PEERS), help="comma-separated (default: all that are installed)")
+    parser.add_argument(
+        "--peers", default=",".join(PEERS), help="comma-separated (default: all that are installed)"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="per peer and round")
     parser.add_argument("--threads", type=int, default=2)
@@ -60,10 +66,16 @@ def main() -> int:
     names = options.models or list(MODELS)
     results: Times = {}
     for name in names:
-        results[name] = bench_model(name, options.peers.split(","), options.rounds, options.seconds, options.threads)
+        results[name] = bench_model(
+            name, options.peers.split(","), options.rounds, options.seconds, options.threads
+        )
     print(table(results))
     options.output.mkdir(parents=True, exist_ok=True)
-    facts = {"machine": platform.processor() or platform.machine(), "threads": options.threads, "unit": "ms, median"}
+    facts = {
+        "machine": platform.processor() or platform.machine(),
+        "threads": options.threads,
+        "unit": "ms, median",
+    }
     (options.output / "bench.json").write_text(json.dumps({**facts, "results": results}, indent=2) + "\n")
     plot(results, options.output / "bench.png")
     print(f"\nwritten: {options.output}/bench.json, {options.output}/bench.png", file=sys.stderr)

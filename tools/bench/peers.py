@@ -105,7 +105,11 @@ def prepare_openvino(model: torch.nn.Module, inputs: Inputs, threads: int) -> Ca
     except ImportError as error:
         raise Unavailable(f"{error.name} is not installed") from None
     core = openvino.Core()
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
     compiled = core.compile_model(core.read_model(str(_export(model, inputs))), "CPU", settings)
     request = compiled.create_infer_request()
     arrays = [t.numpy() for t in inputs]

@@ -8,7 +8,9 @@ Times = dict[str, dict[str, float]]
 
 
 def table(results: Times) -> str:
-    """A Markdown table: milliseconds per model and peer, the best in bold, and how far tsc is ahead of the best other."""
+    """A Markdown table: milliseconds per model and peer, the best in bold, and how far tsc is ahead of the
+    best other.
+    """
     peers = list(dict.fromkeys(peer for row in results.values() for peer in row))
     lines = [f"| model | {' | '.join(peers)} | best other / tsc |", "|---" * (len(peers) + 2) + "|"]
     for model, row in results.items():

@@ -1,4 +1,6 @@
-"""Which values share memory with which, and which of them the program writes to: flow-insensitive and conservative."""
+"""Which values share memory with which, and which of them the program writes to: flow-insensitive and
+conservative.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,18 @@ from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 PASS_THROUGH = frozenset(
     (
         "torch.derefine", "torch.prim.unchecked_cast", "torch.prim.TupleConstruct", "torch.prim.TupleUnpack",
-        "torch.prim.TupleIndex", "torch.prim.ListConstruct", "torch.prim.ListUnpack", "torch.prim.DictConstruct",
+        "torch.prim.TupleIndex", "torch.prim.ListConstruct", "torch.prim.ListUnpack",
+        "torch.prim.DictConstruct",
         "torch.copy.to_tensor",
     )
 )  # fmt: skip
 """Operations whose results hold their operands."""
 MAYBE_ALIASING = frozenset(
     (
-        "aten::reshape", "aten::contiguous", "aten::to", "aten::flatten", "aten::dropout", "aten::type_as", "aten::cpu",
-        "aten::reshape_as", "aten::__getitem__", "aten::feature_dropout", "aten::alpha_dropout", "aten::unflatten", "aten::cuda",
+        "aten::reshape", "aten::contiguous", "aten::to", "aten::flatten", "aten::dropout", "aten::type_as",
+        "aten::cpu",
+        "aten::reshape_as", "aten::__getitem__", "aten::feature_dropout", "aten::alpha_dropout",
+        "aten::unflatten", "aten::cuda",
         "aten::index",
     )
 )  # fmt: skip
@@ -77,7 +82,7 @@ class AliasSets:
 
 def _has_memory(value: SSAValue) -> bool:
     kind = value.type
-    return not (kind in (tt.INT, tt.FLOAT, tt.BOOL, tt.STRING, tt.NONE, tt.DEVICE, tt.NUMBER, tt.COMPLEX))
+    return kind not in (tt.INT, tt.FLOAT, tt.BOOL, tt.STRING, tt.NONE, tt.DEVICE, tt.NUMBER, tt.COMPLEX)
 
 
 def written_values(root: Operation) -> frozenset[SSAValue]:

@@ -51,4 +51,8 @@ def is_foldable(op: Operation) -> bool:
     ):
         return False
     operator = find(op.schema.full_name)
-    return operator is not None and torch_name(op) not in ("torch.aten.warn", "torch.prim.Enter", "torch.prim.Exit")
+    return operator is not None and torch_name(op) not in (
+        "torch.aten.warn",
+        "torch.prim.Enter",
+        "torch.prim.Exit",
+    )

@@ -57,9 +57,9 @@ def tensor_operands(op: Operation) -> list[SSAValue]:
     for operand in op.operands:
         if isinstance(operand.type, tt.TensorType):
             found.append(operand)
-        elif isinstance(operand.owner, PrimListConstructOp):
-            found += tensor_operands(operand.owner)
-        elif operand.owner.name == "torch.derefine" and isinstance(operand.owner, Operation):  # pyright: ignore
+        elif isinstance(operand.owner, PrimListConstructOp) or (
+            operand.owner.name == "torch.derefine" and isinstance(operand.owner, Operation)
+        ):
             found += tensor_operands(operand.owner)
     return found
 
@@ -121,8 +121,7 @@ class FusionGraph:
                 continue
             seen.add(id(at))
             for op in at.ops if isinstance(at, Group) else [at]:
-                for source in self.sources(op):
-                    pending.append(self.group_of.get(source, source))
+                pending += [self.group_of.get(source, source) for source in self.sources(op)]
         return False
 
     def can_join(self, op: Operation, group: Group) -> bool:

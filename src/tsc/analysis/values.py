@@ -1,4 +1,6 @@
-"""What is known of an IR value: the Python constant it is, the spec of its tensor, and whether anything may change it."""
+"""What is known of an IR value: the Python constant it is, the spec of its tensor, and whether anything may
+change it.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def _all(owner: Operation, pool: ConstantPool | None, kind: type) -> Any:
 
 
 def argument_of(value: SSAValue) -> Any:
-    """What inference sees of an operand: a spec, a list of specs, a Python constant; `UNKNOWN` where that is not enough."""
+    """What inference sees of an operand: a spec, a list of specs, a Python constant; `UNKNOWN` where that is
+    not enough.
+    """
     kind = value.type
     if isinstance(kind, tt.TensorType):
         spec = spec_of_type(kind)
@@ -64,7 +68,8 @@ def spec_of_type(kind: tt.TensorType) -> TensorSpec | None:
     """The spec of a fully known tensor type, else None."""
     if not kind.is_static:
         return None
-    assert kind.sizes is not None and kind.dtype is not None
+    assert kind.sizes is not None
+    assert kind.dtype is not None
     return TensorSpec(kind.sizes, kind.dtype)
 
 
@@ -87,7 +92,9 @@ def writes_anything(op: Operation) -> bool:
 
 
 def is_list_mutated(value: SSAValue) -> bool:
-    """Whether a list may change after it was made: it is written, or escapes in a function that writes any list at all."""
+    """Whether a list may change after it was made: it is written, or escapes in a function that writes any
+    list at all.
+    """
     escapes = False
     for use in value.uses:
         if writes_operand(use.operation, use.index):

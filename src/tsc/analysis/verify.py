@@ -1,4 +1,6 @@
-"""Checks that xDSL's verifier does not make: every operand is defined before it is used, in a scope that reaches it."""
+"""Checks that xDSL's verifier does not make: every operand is defined before it is used, in a scope that
+reaches it.
+"""
 
 from __future__ import annotations
 

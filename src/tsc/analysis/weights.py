@@ -22,7 +22,8 @@ from tsc.ops.registry import find
 
 CONVOLUTIONS = frozenset(
     (
-        "aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::_convolution", "aten::convolution", "aten::conv1d.padding",
+        "aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::_convolution", "aten::convolution",
+        "aten::conv1d.padding",
         "aten::conv2d.padding", "aten::conv3d.padding", "aten::_convolution.deprecated",
     )
 )  # fmt: skip

@@ -1,1 +1,3 @@
-"""Reading and writing ``.pt`` archives. An archive is data: its pickles are filtered, its code is parsed, nothing is executed."""
+"""Reading and writing ``.pt`` archives. An archive is data: its pickles are filtered, its code is parsed,
+nothing is executed.
+"""

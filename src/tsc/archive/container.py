@@ -16,7 +16,8 @@ LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 LARGEST_TEXT = 1 << 30
 """Bytes a deflated member may expand to: code and pickles of real models are far smaller."""
 DEFLATE_RATIO = 1032
-"""The most that deflate can expand its input. Source: zlib's technical notes, "Maximum compression factor"."""
+"""The most that deflate can expand its input. Source: zlib's technical notes, "Maximum compression factor".
+"""
 
 
 class Container:
@@ -54,11 +55,13 @@ class Container:
         if info.compress_type == zipfile.ZIP_STORED:
             if info.file_size != info.compress_size:
                 raise ArchiveError(
-                    f"{self.name}: stored member {info.filename} has two sizes: {info.file_size} and {info.compress_size}"
+                    f"{self.name}: stored member {info.filename} has two sizes: {info.file_size} and "
+                    f"{info.compress_size}"
                 )
         elif info.compress_type != zipfile.ZIP_DEFLATED:
             raise ArchiveError(
-                f"{self.name}: member {info.filename} is compressed by an unknown method ({info.compress_type})"
+                f"{self.name}: member {info.filename} is compressed by an unknown method "
+                f"({info.compress_type})"
             )
         elif info.file_size > min(LARGEST_TEXT, info.compress_size * DEFLATE_RATIO + 64):
             raise ArchiveError(

@@ -1,4 +1,6 @@
-"""The pickles of an archive, through an allow-list: only tensors, containers, numbers and the archive's own classes."""
+"""The pickles of an archive, through an allow-list: only tensors, containers, numbers and the archive's own
+classes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from tsc.dtypes import DType
 from tsc.errors import ArchiveError
 
 STORAGES: dict[str, DType] = {
-    "FloatStorage": dtypes.F32, "DoubleStorage": dtypes.F64, "HalfStorage": dtypes.F16, "BFloat16Storage": dtypes.BF16,
+    "FloatStorage": dtypes.F32, "DoubleStorage": dtypes.F64, "HalfStorage": dtypes.F16,
+    "BFloat16Storage": dtypes.BF16,
     "LongStorage": dtypes.I64, "IntStorage": dtypes.I32, "ShortStorage": dtypes.I16, "CharStorage": dtypes.I8,
     "ByteStorage": dtypes.U8, "BoolStorage": dtypes.BOOL, "ComplexFloatStorage": dtypes.C64,
     "ComplexDoubleStorage": dtypes.C128,
@@ -77,8 +80,10 @@ class ArchiveUnpickler(pickle.Unpickler):
         if module_name == "torch" and global_name in STORAGES:
             return STORAGES[global_name]
         allowed: dict[str, Callable[..., Any]] = {
-            "torch._utils._rebuild_tensor_v2": self.rebuild_tensor, "torch._utils._rebuild_tensor": self.rebuild_tensor,
-            "torch._utils._rebuild_parameter": _rebuild_parameter, "torch._utils._rebuild_qtensor": _rebuild_qtensor,
+            "torch._utils._rebuild_tensor_v2": self.rebuild_tensor,
+            "torch._utils._rebuild_tensor": self.rebuild_tensor,
+            "torch._utils._rebuild_parameter": _rebuild_parameter,
+            "torch._utils._rebuild_qtensor": _rebuild_qtensor,
             "collections.OrderedDict": OrderedDict, "torch.jit._pickle.build_intlist": _as_list,
             "torch.jit._pickle.build_doublelist": _as_list, "torch.jit._pickle.build_boollist": _as_list,
             "torch.jit._pickle.build_tensorlist": _as_list, "torch.jit._pickle.restore_type_tag": _tag,
@@ -86,7 +91,8 @@ class ArchiveUnpickler(pickle.Unpickler):
         }  # fmt: skip
         if full not in allowed:
             raise ArchiveError(
-                f"{self.container.name}: {self.member} names {full}, which a TorchScript archive has no use for"
+                f"{self.container.name}: {self.member} names {full}, which a TorchScript archive has no use "
+                "for"
             )
         return allowed[full]
 
@@ -110,7 +116,8 @@ class ArchiveUnpickler(pickle.Unpickler):
         have = self.container.size_bytes(name)
         if have < count * dtype.size_bytes:
             raise ArchiveError(
-                f"{self.container.name}: storage {name} has {have} bytes; {count} elements of {dtype.name} need more"
+                f"{self.container.name}: storage {name} has {have} bytes; {count} elements of {dtype.name} "
+                "need more"
             )
         return np.frombuffer(self.container.view(name), dtype=dtype.numpy, count=count)
 
@@ -128,7 +135,8 @@ class ArchiveUnpickler(pickle.Unpickler):
         last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if 0 not in size else -1
         if last >= storage.size:  # pyright: ignore
             raise ArchiveError(
-                f"{self.container.name}: {self.member} has a tensor of sizes {tuple(size)} and strides {tuple(stride)} at {offset}, which "
+                f"{self.container.name}: {self.member} has a tensor of sizes {tuple(size)} and strides "
+                f"{tuple(stride)} at {offset}, which "
                 f"leaves its storage of {storage.size} elements"  # pyright: ignore
             )
         strides = [s * storage.itemsize for s in stride]  # pyright: ignore
@@ -145,7 +153,8 @@ def load_pickle(container: Container, member: str, storage_folder: str) -> Any:
         return ArchiveUnpickler(container, member, storage_folder).load()
     except ArchiveError:
         raise
-    except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError,
+    except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, KeyError, TypeError,
+    ValueError,
             MemoryError, OverflowError, UnicodeDecodeError, RecursionError) as error:  # fmt: skip
         raise ArchiveError(
             f"{container.name}: {member} is damaged: {type(error).__name__}: {error}"

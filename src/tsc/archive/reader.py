@@ -1,4 +1,6 @@
-"""An archive opened: its object graph, its constants, and its code as AST, class by class and function by function."""
+"""An archive opened: its object graph, its constants, and its code as AST, class by class and function by
+function.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,8 @@ class Archive:
                 else "another kind of file"
             )
             raise ArchiveError(
-                f"{self.container.name}: not a TorchScript archive: constants.pkl is missing (this may be {kind})"
+                f"{self.container.name}: not a TorchScript archive: constants.pkl is missing (this may be "
+                f"{kind})"
             )
         constants = (
             "constants/" if any(n.startswith("constants/") for n in self.container.names()) else "data/"
@@ -79,7 +82,8 @@ class Archive:
                 text = self.container.text(member).strip()
                 if not text.isdigit() or not OLDEST <= int(text) <= NEWEST:
                     raise ArchiveError(
-                        f"{self.container.name}: format version must be {OLDEST} to {NEWEST}; got {text[:20]!r}"
+                        f"{self.container.name}: format version must be {OLDEST} to {NEWEST}; got "
+                        f"{text[:20]!r}"
                     )
                 return int(text)
         raise ArchiveError(f"{self.container.name}: not a TorchScript archive: it has no version")

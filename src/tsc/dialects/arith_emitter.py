@@ -16,9 +16,11 @@ _FLOAT_TYPES: dict[DType, Any] = {dtypes.F16: f16, dtypes.F32: f32, dtypes.F64: 
 _FLOAT_UNARY: dict[str, type[Operation]] = {
     "neg": arith.NegfOp, "abs": math.AbsFOp, "exp": math.ExpOp, "exp2": math.Exp2Op, "expm1": math.ExpM1Op,
     "log": math.LogOp, "log2": math.Log2Op, "log10": math.Log10Op, "log1p": math.Log1pOp, "tanh": math.TanhOp,
-    "erf": math.ErfOp, "sqrt": math.SqrtOp, "sin": math.SinOp, "cos": math.CosOp, "tan": math.TanOp, "asin": math.AsinOp,
+    "erf": math.ErfOp, "sqrt": math.SqrtOp, "sin": math.SinOp, "cos": math.CosOp, "tan": math.TanOp,
+    "asin": math.AsinOp,
     "acos": math.AcosOp, "atan": math.AtanOp, "sinh": math.SinhOp, "cosh": math.CoshOp, "asinh": math.AsinhOp,
-    "acosh": math.AcoshOp, "atanh": math.AtanhOp, "floor": math.FloorOp, "ceil": math.CeilOp, "trunc": math.TruncOp,
+    "acosh": math.AcoshOp, "atanh": math.AtanhOp, "floor": math.FloorOp, "ceil": math.CeilOp,
+    "trunc": math.TruncOp,
     "roundeven": math.RoundEvenOp,
 }  # fmt: skip
 _FLOAT_BINARY: dict[str, type[Operation]] = {
@@ -124,7 +126,8 @@ class ArithEmitter:
             table = _BOOL_BINARY if dtype is dtypes.BOOL else _integer_table(dtype)
             if name in table:
                 return self.emit(table[name], [a, b], a.type)
-        # Integer division is left to the generic tier: it must raise on zero, and a native trap would end the process.
+        # Integer division is left to the generic tier: it must raise on zero, and a native trap would end
+        # the process.
         raise CodegenError(f"native code: {name} has no native form for {dtype.name}")
 
     def compare(self, predicate: str, a: SSAValue, b: SSAValue, dtype: DType) -> SSAValue:
@@ -159,7 +162,8 @@ class ArithEmitter:
 
     def _cast_float(self, x: SSAValue, source: DType, target: DType, result: Attribute) -> SSAValue:
         if not target.is_floating:
-            # PyTorch converts through int64 and wraps; narrowing conversions of their own would saturate or be undefined.
+            # PyTorch converts through int64 and wraps; narrowing conversions of their own would saturate or
+            # be undefined.
             wide = self.emit(arith.FPToSIOp, [x], element_type(dtypes.I64))
             return self.cast(wide, dtypes.I64, target)
         if source.size_bytes < target.size_bytes:

@@ -1,4 +1,6 @@
-"""Operations made from schemas: `torch.aten.add.Tensor` and its thousands of siblings, each built when first named."""
+"""Operations made from schemas: `torch.aten.add.Tensor` and its thousands of siblings, each built when first
+named.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,6 @@ from tsc.dialects import schema as schemas
 from tsc.dialects.effects import TorchEffects
 from tsc.dialects.schema import Schema
 from tsc.dialects.torch_ops import DefaultFormatOp, TorchOp, parse_operand_list, parse_types, print_types
-
 
 OPERATOR = "torch.operator"
 
@@ -39,7 +40,9 @@ class AtenOp(DefaultFormatOp):
         return self._operands[self.positions[name]]
 
     def print(self, printer: Printer) -> None:
-        """Print as torch-mlir does: variadic operators have parentheses, those it does not know are ``torch.operator``."""
+        """Print as torch-mlir does: variadic operators have parentheses, those it does not know are
+        ``torch.operator``.
+        """
         if self.name == OPERATOR:
             printer.print_string(f' "{self.schema.op_name.removeprefix("torch.")}"(')
             printer.print_list(self.operands, printer.print_ssa_value)
@@ -105,7 +108,9 @@ def torch_name(op: Operation) -> str:
 
 
 class OperatorOp(TorchOp):
-    """``torch.operator "ns.name"(%a) : (A) -> R``: an operator torch-mlir has no class for, or this version no schema."""
+    """``torch.operator "ns.name"(%a) : (A) -> R``: an operator torch-mlir has no class for, or this version
+    no schema.
+    """
 
     name = OPERATOR
 

@@ -14,7 +14,6 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import class_of
 from tsc.dialects.torch_types import TorchType
 
-
 Op = TypeVar("Op", bound=Operation)
 
 

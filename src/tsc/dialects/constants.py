@@ -38,7 +38,9 @@ class ConstantPool:
         self._keys: dict[tuple[Any, ...], str] = {}
 
     def add(self, hint: str, array: np.ndarray[Any, Any]) -> str:
-        """Store `array` under `hint`, or under ``hint_1`` ... when another array has that name; return the key."""
+        """Store `array` under `hint`, or under ``hint_1`` ... when another array has that name; return the
+        key.
+        """
         address = array.__array_interface__["data"][0]
         identity = (
             address,
@@ -119,7 +121,8 @@ def literal_array(
     result_type = op.results[0].type
     assert isinstance(result_type, tt.TensorType)
     dtype, sizes = result_type.dtype, result_type.sizes
-    assert dtype is not None and sizes is not None
+    assert dtype is not None
+    assert sizes is not None
     if dtype is dtypes.BOOL:
         return np.array([bool(v) for v in value.get_values()], dtype=np.bool_).reshape(sizes)
     elements = np.frombuffer(value.data.data, dtype=dtype.numpy)

@@ -14,11 +14,44 @@ _ALLOCATE: AbstractSet[EffectInstance] = frozenset((EffectInstance(MemoryEffectK
 _NONE: AbstractSet[EffectInstance] = frozenset()
 
 RANDOM = frozenset(
-    "bernoulli bernoulli_ cauchy_ dropout dropout_ alpha_dropout alpha_dropout_ feature_dropout feature_dropout_ "
-    "feature_alpha_dropout feature_alpha_dropout_ exponential_ geometric_ log_normal_ multinomial native_dropout normal normal_ "
-    "poisson rand rand_like randint randint_like randn randn_like random_ randperm rrelu rrelu_ uniform_ seed manual_seed".split()
+    [
+        "bernoulli",
+        "bernoulli_",
+        "cauchy_",
+        "dropout",
+        "dropout_",
+        "alpha_dropout",
+        "alpha_dropout_",
+        "feature_dropout",
+        "feature_dropout_",
+        "feature_alpha_dropout",
+        "feature_alpha_dropout_",
+        "exponential_",
+        "geometric_",
+        "log_normal_",
+        "multinomial",
+        "native_dropout",
+        "normal",
+        "normal_",
+        "poisson",
+        "rand",
+        "rand_like",
+        "randint",
+        "randint_like",
+        "randn",
+        "randn_like",
+        "random_",
+        "randperm",
+        "rrelu",
+        "rrelu_",
+        "uniform_",
+        "seed",
+        "manual_seed",
+    ]
 )
-"""Base names of the operators that draw random numbers (dropout only while training, which its operands tell)."""
+"""Base names of the operators that draw random numbers (dropout only while training, which its operands
+tell).
+"""
 
 _WRITERS = frozenset(
     (
@@ -57,7 +90,9 @@ def is_random(op: Operation) -> bool:
 
 
 class TorchEffects(MemoryEffect):
-    """Nothing for operators on values; a read where an operand is mutable; unknown where the operator writes or draws."""
+    """Nothing for operators on values; a read where an operand is mutable; unknown where the operator writes
+    or draws.
+    """
 
     @classmethod
     def get_effects(cls, op: Operation) -> AbstractSet[EffectInstance] | None:

@@ -85,9 +85,12 @@ def _text(schema: Schema) -> str:
 
 _HEAD = re.compile(r"([\w:]+?)(?:\.(\w+))?\((.*)\) -> (.*)$")
 _SCALARS: dict[str, TorchType] = {
-    "Tensor": tt.TENSOR, "int": tt.INT, "SymInt": tt.INT, "ScalarType": tt.INT, "Layout": tt.INT, "MemoryFormat": tt.INT,
-    "float": tt.FLOAT, "bool": tt.BOOL, "complex": tt.COMPLEX, "Scalar": tt.NUMBER, "number": tt.NUMBER, "str": tt.STRING,
-    "Device": tt.DEVICE, "Generator": tt.GENERATOR, "Any": tt.ANY, "NoneType": tt.NONE, "AnyClassType": tt.ANY,
+    "Tensor": tt.TENSOR, "int": tt.INT, "SymInt": tt.INT, "ScalarType": tt.INT, "Layout": tt.INT,
+    "MemoryFormat": tt.INT,
+    "float": tt.FLOAT, "bool": tt.BOOL, "complex": tt.COMPLEX, "Scalar": tt.NUMBER, "number": tt.NUMBER,
+    "str": tt.STRING,
+    "Device": tt.DEVICE, "Generator": tt.GENERATOR, "Any": tt.ANY, "NoneType": tt.NONE,
+    "AnyClassType": tt.ANY,
     "AnyEnumType": tt.EnumType("*"), "DimVector": tt.ListType(tt.INT), "Stream": tt.ANY, "Storage": tt.ANY,
 }  # fmt: skip
 _ALIAS = re.compile(r"\(([a-z*|]+)(!?)(?: -> [a-z*|]+)?(!?)\)")
@@ -216,7 +219,9 @@ def _lines() -> dict[str, list[str]]:
 
 @cache
 def overloads(name: str) -> tuple[Schema, ...]:
-    """All schemas of ``aten::add``, in the order in which a call tries them; empty when there is no such operator."""
+    """All schemas of ``aten::add``, in the order in which a call tries them; empty when there is no such
+    operator.
+    """
     return tuple(parse(line) for line in _lines().get(name, ()))
 
 

@@ -1,4 +1,5 @@
-"""The operations of the `torch` dialect that need a text format of their own: constants, control flow, containers, objects.
+"""The operations of the `torch` dialect that need a text format of their own: constants, control flow,
+containers, objects.
 
 Everything that PyTorch describes by a schema (`torch.aten.*` and most of `torch.prim.*`) is made on demand in
 `tsc.dialects.aten`. The text is torch-mlir's.
@@ -34,7 +35,9 @@ Type = Attribute
 
 
 class TorchOp(Operation):
-    """A plain operation of the `torch` dialect: built with `create`, parsed and printed by hand (which is fast)."""
+    """A plain operation of the `torch` dialect: built with `create`, parsed and printed by hand (which is
+    fast).
+    """
 
     trait_list: ClassVar[tuple[OpTrait, ...]] = (TorchEffects(),)
 
@@ -115,7 +118,7 @@ class DefaultFormatOp(TorchOp):
         return cls.create(operands=operands, result_types=results, attributes=attributes)
 
 
-# --- constants -------------------------------------------------------------------------------------------------------
+# --- constants ---
 
 
 class ConstantOp(TorchOp):
@@ -332,7 +335,7 @@ class NonValueTensorLiteralOp(_LiteralOp):
     name = "torch.tensor.literal"
 
 
-# --- control flow ----------------------------------------------------------------------------------------------------
+# --- control flow ---
 
 
 class PrimIfYieldOp(TorchOp):
@@ -457,7 +460,7 @@ class PrimLoopOp(TorchOp):
         return cls.create(operands=operands, result_types=signature.outputs.data, regions=[body])  # pyright: ignore
 
 
-# --- containers and casts --------------------------------------------------------------------------------------------
+# --- containers and casts ---
 
 
 class _FunctionalTypeOp(TorchOp):
@@ -568,7 +571,9 @@ class DerefineOp(TorchOp):
 
 
 class PrimUncheckedCastOp(DefaultFormatOp):
-    """``torch.prim.unchecked_cast %x : A -> B``: the program knows that `x` is a B (after ``is not None``, say)."""
+    """``torch.prim.unchecked_cast %x : A -> B``: the program knows that `x` is a B (after ``is not None``,
+    say).
+    """
 
     name = "torch.prim.unchecked_cast"
     trait_list = (Pure(),)
@@ -595,7 +600,7 @@ class PrimRaiseExceptionOp(DefaultFormatOp):
     has_results = False
 
 
-# --- objects ---------------------------------------------------------------------------------------------------------
+# --- objects ---
 
 
 def _attribute_name(op: Operation) -> str:
@@ -864,11 +869,14 @@ class NnModuleOp(TorchOp):
 
 
 STRUCTURAL_OPS: tuple[type[TorchOp], ...] = (
-    ConstantNoneOp, ConstantIntOp, ConstantFloatOp, ConstantBoolOp, ConstantStrOp, ConstantDeviceOp, ConstantComplexOp,
+    ConstantNoneOp, ConstantIntOp, ConstantFloatOp, ConstantBoolOp, ConstantStrOp, ConstantDeviceOp,
+    ConstantComplexOp,
     ValueTensorLiteralOp, NonValueTensorLiteralOp, PrimIfOp, PrimIfYieldOp, PrimLoopOp, PrimLoopConditionOp,
-    PrimListConstructOp, PrimTupleConstructOp, PrimListUnpackOp, PrimTupleUnpackOp, PrimTupleIndexOp, PrimDictConstructOp,
+    PrimListConstructOp, PrimTupleConstructOp, PrimListUnpackOp, PrimTupleUnpackOp, PrimTupleIndexOp,
+    PrimDictConstructOp,
     DerefineOp, PrimUncheckedCastOp, PrimUninitializedOp, PrimIsInstanceOp, PrimRaiseExceptionOp,
-    PrimGetAttrOp, PrimSetAttrOp, PrimCallMethodOp, PrimCreateObjectOp, AttrOp, MethodOp, SlotOp, ClassTypeOp, NnModuleOp,
+    PrimGetAttrOp, PrimSetAttrOp, PrimCallMethodOp, PrimCreateObjectOp, AttrOp, MethodOp, SlotOp,
+    ClassTypeOp, NnModuleOp,
 )  # fmt: skip
 
 CONSTANT_MAKERS: dict[type, Callable[[Any], ConstantOp]] = {

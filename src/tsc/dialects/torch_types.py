@@ -1,4 +1,5 @@
-"""The types of the `torch` dialect, interned: equal types are the same object, so comparing them costs nothing.
+"""The types of the `torch` dialect, interned: equal types are the same object, so comparing them costs
+nothing.
 
 They are also TorchScript's types: the frontend, the schemas and the IR share them.
 """
@@ -211,7 +212,8 @@ class InterfaceType(_NamedType):
 class TensorType(TorchType):
     """`!torch.tensor`: a tensor in memory that may be aliased and mutated.
 
-    `data` is ``(sizes, dtype)``; sizes is None (unknown rank) or a tuple with -1 for an unknown size; dtype may be None.
+    `data` is ``(sizes, dtype)``; sizes is None (unknown rank) or a tuple with -1 for an unknown size;
+    dtype may be None.
     """
 
     keyword = "tensor"
@@ -411,8 +413,10 @@ class DictType(TorchType):
 
 
 ALL_TYPES: tuple[type[TorchType], ...] = (
-    IntType, FloatType, BoolType, ComplexType, NumberType, StringType, NoneType, DeviceType, GeneratorType, AnyType,
-    ModuleType, ClassType, EnumType, InterfaceType, TensorType, ValueTensorType, ListType, OptionalType, FutureType,
+    IntType, FloatType, BoolType, ComplexType, NumberType, StringType, NoneType, DeviceType, GeneratorType,
+    AnyType,
+    ModuleType, ClassType, EnumType, InterfaceType, TensorType, ValueTensorType, ListType, OptionalType,
+    FutureType,
     TupleType, UnionType, NamedTupleType, DictType,
 )  # fmt: skip
 _BY_KEYWORD = {cls.keyword: cls for cls in ALL_TYPES}

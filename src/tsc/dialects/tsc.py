@@ -38,7 +38,8 @@ class YieldOp(TorchOp):
 
 
 class GroupOp(TorchOp):
-    """``tsc.group "kind" (%a, %b) { ^bb0(%x: A, %y: B): ... tsc.yield } : (A, B) -> R``: operators that become one kernel.
+    """``tsc.group "kind" (%a, %b) { ^bb0(%x: A, %y: B): ... tsc.yield } : (A, B) -> R``: operators that
+    become one kernel.
 
     The region sees only its arguments: what the group reads is what its operands say.
     """

@@ -1,4 +1,6 @@
-"""From type annotations to TorchScript types: Python's typing objects, and the text of archives and type comments."""
+"""From type annotations to TorchScript types: Python's typing objects, and the text of archives and type
+comments.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,10 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 
 SCALARS: dict[str, TorchType] = {
-    "Tensor": tt.TENSOR, "int": tt.INT, "float": tt.FLOAT, "bool": tt.BOOL, "complex": tt.COMPLEX, "str": tt.STRING,
-    "NoneType": tt.NONE, "None": tt.NONE, "Device": tt.DEVICE, "Any": tt.ANY, "Scalar": tt.NUMBER, "number": tt.NUMBER,
+    "Tensor": tt.TENSOR, "int": tt.INT, "float": tt.FLOAT, "bool": tt.BOOL, "complex": tt.COMPLEX,
+    "str": tt.STRING,
+    "NoneType": tt.NONE, "None": tt.NONE, "Device": tt.DEVICE, "Any": tt.ANY, "Scalar": tt.NUMBER,
+    "number": tt.NUMBER,
     "Generator": tt.GENERATOR, "Layout": tt.INT, "MemoryFormat": tt.INT, "Dtype": tt.INT,
 }  # fmt: skip
 
@@ -168,7 +172,9 @@ def _from_generic(annotation: Any, origin: Any, class_type: Callable[[type], Tor
 
 
 def infer_type(value: Any, class_type: Callable[[type], TorchType | None]) -> TorchType | None:
-    """The type of a live value; None when it has none in TorchScript (an empty list, mixed elements, a foreign object)."""
+    """The type of a live value; None when it has none in TorchScript (an empty list, mixed elements, a
+    foreign object).
+    """
     simple = {
         bool: tt.BOOL,
         int: tt.INT,

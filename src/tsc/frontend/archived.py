@@ -1,4 +1,6 @@
-"""What names mean in an archive's code: ``torch``, ``ops``, ``CONSTANTS``, and the archive's own classes and functions."""
+"""What names mean in an archive's code: ``torch``, ``ops``, ``CONSTANTS``, and the archive's own classes and
+functions.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,39 @@ from tsc.frontend.sugared import (
 from tsc.frontend.unit import REQUIRED, Class, Function, Unit
 
 FORMS = frozenset(
-    "annotate unchecked_cast uninitialized isinstance getattr hasattr range len int float bool complex str print list tuple dict "
-    "enumerate zip min max abs round ord chr divmod sorted any all id hash".split()
+    [
+        "annotate",
+        "unchecked_cast",
+        "uninitialized",
+        "isinstance",
+        "getattr",
+        "hasattr",
+        "range",
+        "len",
+        "int",
+        "float",
+        "bool",
+        "complex",
+        "str",
+        "print",
+        "list",
+        "tuple",
+        "dict",
+        "enumerate",
+        "zip",
+        "min",
+        "max",
+        "abs",
+        "round",
+        "ord",
+        "chr",
+        "divmod",
+        "sorted",
+        "any",
+        "all",
+        "id",
+        "hash",
+    ]
 )
 CONSTANTS = {
     "inf": float("inf"),

@@ -63,7 +63,8 @@ def match_schema(
     if positional and not schema.is_variadic:
         expected = sum(not a.kwarg_only for a in schema.arguments)
         raise MismatchError(
-            f"Expected at most {expected} arguments but found {len(arguments.positional)} positional arguments"
+            f"Expected at most {expected} arguments but found {len(arguments.positional)} positional "
+            "arguments"
         )
     if keywords:
         raise MismatchError(f"Unknown keyword argument '{next(iter(keywords))}'")
@@ -125,7 +126,8 @@ def _fit(
     plan = _conversion(value, formal.type, bindings, convert)
     if plan is None:
         raise MismatchError(
-            f"Expected a value of type '{formal.type.torchscript()}' for argument '{formal.name}' but instead found type "
+            f"Expected a value of type '{formal.type.torchscript()}' for argument '{formal.name}' but "
+            "instead found type "
             f"'{actual.torchscript()}'."
         )
     return plan

@@ -66,7 +66,8 @@ def _named_tuple(program: Program, cls: Any) -> Class:
 def _plain(program: Program, cls: type) -> Class:
     if len(cls.__mro__) > 2 and not all(c.__module__ == "builtins" for c in cls.__mro__[1:]):
         raise NotSupportedError(
-            f"TorchScript classes does not support inheritance yet. Please directly inherit from 'object': {cls}"
+            f"TorchScript classes does not support inheritance yet. Please directly inherit from 'object': "
+            f"{cls}"
         )
     made = Class(class_name(program, cls), "class")
     made.members["$python"] = cls

@@ -135,7 +135,8 @@ def read_signature(function: Function) -> None:
         from tsc.errors import NotSupportedError
 
         raise NotSupportedError(
-            "Compiled functions can't take variable number of arguments or use keyword-only arguments with defaults",
+            "Compiled functions can't take variable number of arguments or use keyword-only arguments with "
+            "defaults",
             function.source.range(definition),
         )
     if comment is not None:

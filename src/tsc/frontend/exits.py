@@ -1,7 +1,9 @@
 """Rewrites a function so that ``return``, ``break`` and ``continue`` need no jumps.
 
-``return v`` sets the hidden variables ``$returned`` and ``$value``; ``break`` and ``continue`` set ``$broke`` and
-``$continued``; what follows runs only while they are false. Where a branch certainly leaves, what follows moves into the
+``return v`` sets the hidden variables ``$returned`` and ``$value``; ``break`` and ``continue`` set
+``$broke`` and
+``$continued``; what follows runs only while they are false. Where a branch certainly leaves, what follows
+moves into the
 other branch, so that types refined by the condition stay refined.
 """
 

@@ -28,7 +28,9 @@ from tsc.frontend.unit import REQUIRED, Function, Parameter, Unit
 
 @dataclass
 class Condition:
-    """A bool: known now (`static`) or computed (`ssa`), and what each outcome says about the types of variables."""
+    """A bool: known now (`static`) or computed (`ssa`), and what each outcome says about the types of
+    variables.
+    """
 
     static: bool | None
     ssa: SSAValue | None
@@ -37,7 +39,8 @@ class Condition:
 
 
 BINARY: dict[type[ast.operator], str] = {
-    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.FloorDiv: "floordiv", ast.Mod: "remainder",
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.FloorDiv: "floordiv",
+    ast.Mod: "remainder",
     ast.Pow: "pow", ast.MatMult: "matmul", ast.BitAnd: "__and__", ast.BitOr: "__or__", ast.BitXor: "__xor__",
     ast.LShift: "__lshift__", ast.RShift: "__rshift__",
 }  # fmt: skip
@@ -63,7 +66,7 @@ class ExpressionReader:
         self.current: ast.AST | None = None
         """The node being read, for the stack of an error in a callee."""
 
-    # --- infrastructure ---------------------------------------------------------------------------------------------
+    # --- infrastructure ---
 
     def error(self, message: str, node: ast.AST, kind: type[CompileError] = CompileError) -> CompileError:
         """An exception that points at `node`."""
@@ -142,7 +145,9 @@ class ExpressionReader:
         return list(self.builder.create(ops.PrimTupleUnpackOp, [value], elements).results)  # pyright: ignore
 
     def coerce(self, value: SSAValue, wanted: TorchType, node: ast.AST, what: str = "value") -> SSAValue:
-        """`value` as exactly the type `wanted`: itself, forgotten detail (int to Optional[int]), or implicitly converted."""
+        """`value` as exactly the type `wanted`: itself, forgotten detail (int to Optional[int]), or
+        implicitly converted.
+        """
         actual = value.type
         assert isinstance(actual, TorchType)
         if actual is wanted or (isinstance(actual, tt.TensorType) and isinstance(wanted, tt.TensorType)):
@@ -154,7 +159,8 @@ class ExpressionReader:
         converted = calls._conversion(Value(value), wanted, {}, True)  # pyright: ignore[reportPrivateUsage]
         if converted is None:
             raise self.error(
-                f"Expected a value of type '{wanted.torchscript()}' for {what} but instead found type '{actual.torchscript()}'.",
+                f"Expected a value of type '{wanted.torchscript()}' for {what} but instead found type "
+                f"'{actual.torchscript()}'.",
                 node,
             )
         return calls.realize(self, converted, wanted, node)
@@ -166,7 +172,7 @@ class ExpressionReader:
             and not value.owner.operands
         )
 
-    # --- expressions ------------------------------------------------------------------------------------------------
+    # --- expressions ---
 
     def read(self, node: ast.expr, hint: TorchType | None = None) -> Sugared:
         """The value of an expression; `hint` is the type it is wanted as (for empty lists and dicts)."""
@@ -238,7 +244,8 @@ class ExpressionReader:
             unified = unify(merged, other)
             if unified is None:
                 raise self.error(
-                    f"Lists must contain only a single type: expected {merged.torchscript()}, found {other.torchscript()}",
+                    f"Lists must contain only a single type: expected {merged.torchscript()}, found "
+                    f"{other.torchscript()}",
                     node,
                 )
             merged = unified
@@ -548,7 +555,7 @@ class ExpressionReader:
 
         return read_dict_comprehension(self, node, hint)
 
-    # --- calls ------------------------------------------------------------------------------------------------------
+    # --- calls ---
 
     def read_call(self, node: ast.Call) -> Sugared:
         callee = self.read(node.func)
@@ -622,7 +629,8 @@ class ExpressionReader:
         operands = self.bind(function, arguments, node)
         self.at(node)
         call = CallOp.create(
-            operands=operands, result_types=[function.result or tt.NONE], properties={"callee": _symbol(function.name)},
+            operands=operands, result_types=[function.result or tt.NONE],
+            properties={"callee": _symbol(function.name)},
             location=self.builder.location,
         )  # fmt: skip
         return Value(self.builder.insert(call).results[0])
@@ -669,7 +677,8 @@ class ExpressionReader:
         if positional:
             n = len(function.parameters)
             raise self.error(
-                f"{function.short_name}() expected at most {n} argument(s) but received {n + len(positional)} argument(s)",
+                f"{function.short_name}() expected at most {n} argument(s) but received "
+                f"{n + len(positional)} argument(s)",
                 node,
             )
         if keywords:

@@ -50,7 +50,9 @@ def index_tensor(reader: ExpressionReader, tensor: SSAValue, key: ast.expr, node
 def _view(
     reader: ExpressionReader, tensor: SSAValue, key: ast.expr, node: ast.AST
 ) -> tuple[SSAValue, dict[int, SSAValue]]:
-    """The part of `tensor` that ints and slices in `key` choose, and the tensors that index it further, by dim."""
+    """The part of `tensor` that ints and slices in `key` choose, and the tensors that index it further, by
+    dim.
+    """
     parts = list(key.elts) if isinstance(key, ast.Tuple) else [key]
     dim, is_from_the_end = 0, False
     gathered: dict[int, SSAValue] = {}
@@ -104,7 +106,8 @@ def _apply(
         gathered[dim] = index.ssa
         return tensor, dim + 1
     raise reader.error(
-        f"Unsupported operation: indexing tensor with unsupported index type '{index.type.torchscript()}'. Only ints, slices, "
+        f"Unsupported operation: indexing tensor with unsupported index type '{index.type.torchscript()}'. "
+        "Only ints, slices, "
         "lists and tensors are supported",
         node,
     )

@@ -33,8 +33,43 @@ from tsc.frontend.unit import Class, Function, Unit
 from tsc.interop import torch as torch_interop
 
 BUILTIN_FORMS = frozenset(
-    "range enumerate zip len int float bool complex str print list tuple dict min max abs round pow ord chr hex bin oct hash "
-    "divmod sorted sum any all id reversed isinstance hasattr getattr super".split()
+    [
+        "range",
+        "enumerate",
+        "zip",
+        "len",
+        "int",
+        "float",
+        "bool",
+        "complex",
+        "str",
+        "print",
+        "list",
+        "tuple",
+        "dict",
+        "min",
+        "max",
+        "abs",
+        "round",
+        "pow",
+        "ord",
+        "chr",
+        "hex",
+        "bin",
+        "oct",
+        "hash",
+        "divmod",
+        "sorted",
+        "sum",
+        "any",
+        "all",
+        "id",
+        "reversed",
+        "isinstance",
+        "hasattr",
+        "getattr",
+        "super",
+    ]
 )
 OPERATOR_FORMS = {
     "aten::has_torch_function": "always_false", "aten::_single": "ntuple1", "aten::_pair": "ntuple2",
@@ -54,7 +89,8 @@ class PythonValue(Sugared):
 
     def value(self, reader: Any, node: ast.AST) -> Any:
         raise reader.error(
-            f"{self.describe()} cannot be used as a value. Perhaps it is a closed over global variable? If so, please "
+            f"{self.describe()} cannot be used as a value. Perhaps it is a closed over global variable? If "
+            "so, please "
             "consider passing it in as an argument or use a local varible instead.",
             node,
         )
@@ -93,7 +129,9 @@ class Program:
         return found
 
     def class_type(self, cls: type) -> TorchType | None:
-        """The type of instances of a live class: named tuple, enum or script class; None when it cannot be compiled."""
+        """The type of instances of a live class: named tuple, enum or script class; None when it cannot be
+        compiled.
+        """
         from tsc.frontend.classes import script_class
 
         return script_class(self, cls)
@@ -133,7 +171,12 @@ class Program:
         if not hasattr(module, name):
             return None
         held = getattr(module, name)
-        if type(held) in (int, float, bool, str):  # a constant of a library; the program's own globals are refused
+        if type(held) in (
+            int,
+            float,
+            bool,
+            str,
+        ):  # a constant of a library; the program's own globals are refused
             return Constant(held)
         return self.sugar(held)
 
@@ -181,7 +224,7 @@ class LiveResolver:
 class _BroadcastingLists(ast.NodeTransformer):
     """``BroadcastingList2[int]`` is ``List[int]``; the size matters to calls only."""
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802 - the name is Python's
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.value, ast.Name) and node.value.id.startswith("BroadcastingList"):
             return ast.copy_location(
@@ -243,7 +286,9 @@ class EnumMember(Sugared):
 
 
 class PythonType(PythonValue):
-    """A typing construct used as an expression (inside ``isinstance`` or ``annotate`` it is read as an annotation)."""
+    """A typing construct used as an expression (inside ``isinstance`` or ``annotate`` it is read as an
+    annotation).
+    """
 
 
 def _torch_object(python: Any) -> Sugared | None:

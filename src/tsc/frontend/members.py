@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from tsc.frontend.expressions import ExpressionReader
 
 TENSOR_PROPERTIES = {
-    "dtype": "prim::dtype", "device": "prim::device", "grad": "prim::grad", "data": "prim::data", "shape": "aten::size",
+    "dtype": "prim::dtype", "device": "prim::device", "grad": "prim::grad", "data": "prim::data",
+    "shape": "aten::size",
     "is_cuda": "prim::is_cuda", "is_cpu": "prim::is_cpu", "is_xla": "prim::is_xla", "is_xpu": "prim::is_xpu",
     "is_sparse": "prim::is_sparse", "is_mkldnn": "prim::is_mkldnn", "is_quantized": "prim::is_quantized",
-    "is_vulkan": "prim::is_vulkan", "is_mps": "prim::is_mps", "is_meta": "prim::is_meta", "is_nested": "prim::is_nested",
-    "is_sparse_csr": "prim::is_sparse_csr", "is_ipu": "prim::is_ipu", "is_mtia": "prim::is_mtia", "layout": "prim::layout",
-    "T": "aten::numpy_T", "H": "aten::matrix_H", "mT": "aten::mT", "mH": "aten::mH", "is_leaf": "aten::is_leaf",
-    "requires_grad": "prim::requires_grad", "ndim": "aten::dim", "itemsize": "prim::itemsize", "nbytes": "prim::nbytes",
+    "is_vulkan": "prim::is_vulkan", "is_mps": "prim::is_mps", "is_meta": "prim::is_meta",
+    "is_nested": "prim::is_nested",
+    "is_sparse_csr": "prim::is_sparse_csr", "is_ipu": "prim::is_ipu", "is_mtia": "prim::is_mtia",
+    "layout": "prim::layout",
+    "T": "aten::numpy_T", "H": "aten::matrix_H", "mT": "aten::mT", "mH": "aten::mH",
+    "is_leaf": "aten::is_leaf",
+    "requires_grad": "prim::requires_grad", "ndim": "aten::dim", "itemsize": "prim::itemsize",
+    "nbytes": "prim::nbytes",
     "real": "aten::real", "imag": "aten::imag", "name": "prim::name", "retains_grad": "aten::retains_grad",
 }  # fmt: skip
 DEVICE_PROPERTIES = {"type": "prim::type", "index": "prim::index"}
@@ -250,7 +255,8 @@ def _index_tuple(reader: ExpressionReader, value: Value, key: ast.expr, node: as
         elements = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data
         if any(e is not elements[0] for e in elements):
             raise reader.error(
-                "Cannot index into a tuple with a non-integer literal because we cannot resolve the output type",
+                "Cannot index into a tuple with a non-integer literal because we cannot resolve the output "
+                "type",
                 node,
             )
         index = reader.value(key)
@@ -279,7 +285,8 @@ def _index_container(reader: ExpressionReader, value: Value, key: ast.expr, node
     known, python = reader.static_value(key)
     if not known:
         raise reader.error(
-            "Unable to extract string literal index. ModuleDict and ModuleList indexing is only supported with literals",
+            "Unable to extract string literal index. ModuleDict and ModuleList indexing is only supported "
+            "with literals",
             node,
         )
     if isinstance(python, int):

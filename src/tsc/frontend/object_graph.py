@@ -1,4 +1,6 @@
-"""Assembles the `torch` stage: classes, one ``torch.nn_module`` per live object with its slots, and the functions."""
+"""Assembles the `torch` stage: classes, one ``torch.nn_module`` per live object with its slots, and the
+functions.
+"""
 
 from __future__ import annotations
 

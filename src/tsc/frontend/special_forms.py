@@ -1,4 +1,6 @@
-"""Forms with rules of their own: ``isinstance``, ``range``, ``annotate``, ``getattr``, conversions, and what PyTorch adds."""
+"""Forms with rules of their own: ``isinstance``, ``range``, ``annotate``, ``getattr``, conversions, and what
+PyTorch adds.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +126,7 @@ def _is_instance(actual: TorchType, wanted: TorchType | str) -> bool:
     if isinstance(wanted, str):
         kinds = {"list": tt.ListType, "tuple": (tt.TupleType, tt.NamedTupleType), "dict": tt.DictType}
         return isinstance(actual, kinds[wanted])
-    return fits(actual, wanted, {}) and not (wanted is tt.NUMBER)
+    return fits(actual, wanted, {}) and wanted is not tt.NUMBER
 
 
 def _types_of(reader: ExpressionReader, node: ast.expr) -> list[TorchType | str]:
@@ -315,13 +317,19 @@ FORMS: dict[str, Form] = {
     "ntuple4": _ntuple(4),
     "list_with_default": _list_with_default,
     "range": _range, "enumerate": _enumerate, "zip": _zip, "len": _len, "int": _cast("Int", int, "__int__"),
-    "float": _cast("Float", float, "__float__"), "bool": _cast("Bool", bool, "__bool__"), "complex": _complex, "str": _str,
-    "print": _print, "list": _list, "tuple": _tuple, "dict": _dict, "min": _extremum("min"), "max": _extremum("max"),
-    "abs": _builtin("prim::abs"), "round": _builtin("aten::round"), "pow": _builtin("aten::pow"), "ord": _builtin("aten::ord"),
-    "chr": _builtin("aten::chr"), "hex": _builtin("aten::hex"), "bin": _builtin("aten::bin"), "oct": _builtin("aten::oct"),
+    "float": _cast("Float", float, "__float__"), "bool": _cast("Bool", bool, "__bool__"),
+    "complex": _complex, "str": _str,
+    "print": _print, "list": _list, "tuple": _tuple, "dict": _dict, "min": _extremum("min"),
+    "max": _extremum("max"),
+    "abs": _builtin("prim::abs"), "round": _builtin("aten::round"), "pow": _builtin("aten::pow"),
+    "ord": _builtin("aten::ord"),
+    "chr": _builtin("aten::chr"), "hex": _builtin("aten::hex"), "bin": _builtin("aten::bin"),
+    "oct": _builtin("aten::oct"),
     "hash": _builtin("aten::hash"), "divmod": _builtin("aten::divmod"), "sorted": _builtin("aten::sorted"),
-    "sum": _builtin("aten::sum"), "any": _builtin("aten::any"), "all": _builtin("aten::all"), "id": _builtin("prim::id"),
-    "reversed": _reverse, "is_scripting": _always(True), "is_tracing": _always(False), "always_false": _always(False),
+    "sum": _builtin("aten::sum"), "any": _builtin("aten::any"), "all": _builtin("aten::all"),
+    "id": _builtin("prim::id"),
+    "reversed": _reverse, "is_scripting": _always(True), "is_tracing": _always(False),
+    "always_false": _always(False),
     "nothing": _always(None), "tolist": _tolist, "unwrap_optional": _unwrap_optional,
 }  # fmt: skip
 

@@ -78,7 +78,7 @@ class StatementReader(ExpressionReader):
             return
         self.read(node.value)
 
-    # --- assignment ---------------------------------------------------------------------------------------------------
+    # --- assignment ---
 
     def do_assign(self, node: ast.Assign) -> None:
         hint = self._type_comment(node)
@@ -185,7 +185,7 @@ class StatementReader(ExpressionReader):
             else:
                 raise self.error("del requires a name or a subscript", node, NotSupportedError)
 
-    # --- leaving ------------------------------------------------------------------------------------------------------
+    # --- leaving ---
 
     def do_return(self, node: ast.Return) -> None:
         wanted = self.function.result
@@ -221,7 +221,7 @@ class StatementReader(ExpressionReader):
             self.builder.create(ops.PrimIfOp, [tested], regions=[Region(passed), Region(failed)])  # pyright: ignore
         self.refine(condition.when_true)
 
-    # --- branches -----------------------------------------------------------------------------------------------------
+    # --- branches ---
 
     def do_if(self, node: ast.If) -> None:
         condition = self.condition(node.test)
@@ -263,7 +263,8 @@ class StatementReader(ExpressionReader):
             kind = unify(pair[0].type, pair[1].type)  # pyright: ignore
             if kind is None:
                 raise self.error(
-                    f"Type mismatch: {name} is set to type {pair[0].type} in the true branch and type {pair[1].type} in the false branch",
+                    f"Type mismatch: {name} is set to type {pair[0].type} in the true branch and type "
+                    f"{pair[1].type} in the false branch",
                     node,
                 )
             merged.append(name)
@@ -284,7 +285,9 @@ class StatementReader(ExpressionReader):
         leaves: list[bool],
         node: ast.AST,
     ) -> tuple[SSAValue, SSAValue] | None:
-        """The value `name` has at the end of each branch; None when the reader itself can say what it is afterwards."""
+        """The value `name` has at the end of each branch; None when the reader itself can say what it is
+        afterwards.
+        """
         found = [end.get(name) for end in ends]
         if leaves[0] and leaves[1]:
             return None
@@ -332,7 +335,7 @@ class StatementReader(ExpressionReader):
         finally:
             self.builder.block = outer
 
-    # --- loops --------------------------------------------------------------------------------------------------------
+    # --- loops ---
 
     def do_while(self, node: ast.While) -> None:
         if node.orelse:
@@ -405,7 +408,8 @@ class StatementReader(ExpressionReader):
             self.statement(ast.fix_missing_locations(guarded))
 
     def loop(
-        self, trips: SSAValue, enter: SSAValue, set_target: Any, body: list[ast.stmt], again: Any, node: ast.stmt,
+        self, trips: SSAValue, enter: SSAValue, set_target: Any, body: list[ast.stmt], again: Any,
+        node: ast.stmt,
         refinements: dict[str, TorchType],
     ) -> None:  # fmt: skip
         """A ``prim.Loop`` carrying every variable that the body assigns and that exists before it."""
@@ -447,13 +451,14 @@ class StatementReader(ExpressionReader):
         value = self.environment[name].value(self, node)
         if unify(value.type, wanted) is not wanted and not self._is_empty_list(value, wanted):  # pyright: ignore
             raise self.error(
-                f"Variable '{name}' previously had type {wanted.torchscript()} but is now being assigned to a value of type "
+                f"Variable '{name}' previously had type {wanted.torchscript()} but is now being assigned to "
+                "a value of type "
                 f"{value.type}",
                 node,
             )
         return self.coerce(value, wanted, node, f"variable '{name}'")
 
-    # --- contexts -----------------------------------------------------------------------------------------------------
+    # --- contexts ---
 
     def do_with(self, node: ast.With) -> None:
         from tsc.frontend.contexts import enter_context

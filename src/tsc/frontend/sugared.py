@@ -1,4 +1,6 @@
-"""What a name or an expression can be while a program is read: an IR value, or something only the reader knows."""
+"""What a name or an expression can be while a program is read: an IR value, or something only the reader
+knows.
+"""
 
 from __future__ import annotations
 
@@ -171,7 +173,9 @@ class Builtin(Sugared):
 
 @dataclass(eq=False)
 class Special(Sugared):
-    """A form with rules of its own (``isinstance``, ``range``, ``annotate``); `name` is a key of `special_forms.FORMS`."""
+    """A form with rules of its own (``isinstance``, ``range``, ``annotate``); `name` is a key of
+    `special_forms.FORMS`.
+    """
 
     name: str
 
@@ -248,7 +252,9 @@ class TypeRef(Sugared):
 
 @dataclass(eq=False)
 class Iteration(Sugared):
-    """``range``, ``enumerate`` or ``zip`` applied to arguments: meaningful in ``for`` and comprehensions only."""
+    """``range``, ``enumerate`` or ``zip`` applied to arguments: meaningful in ``for`` and comprehensions
+    only.
+    """
 
     kind: str
     parts: list[Sugared]

@@ -66,7 +66,8 @@ class Class:
     parameters: frozenset[str] = frozenset()
     buffers: frozenset[str] = frozenset()
     members: dict[str, Any] = field(default_factory=dict[str, Any])
-    """For enums: member name to value. For modules: further static facts of the live class (see `modules`)."""
+    """For enums: member name to value. For modules: further static facts of the live class (see `modules`).
+    """
     properties: dict[str, tuple[str, str | None]] = field(default_factory=dict[str, tuple[str, str | None]])
     """Property name to the names of its getter and setter methods."""
 

@@ -1,4 +1,6 @@
-"""PyTorch's objects as `tsc` sees them. PyTorch is never imported here: it is used when the user's program already has it."""
+"""PyTorch's objects as `tsc` sees them. PyTorch is never imported here: it is used when the user's program
+already has it.
+"""
 
 from __future__ import annotations
 
@@ -80,9 +82,11 @@ def form_of(value: Any) -> str | None:
         return None
     jit, internal = module.jit, module._jit_internal
     forms: dict[Any, str] = {
-        jit.annotate: "annotate", jit.is_scripting: "is_scripting", jit.is_tracing: "is_tracing", internal.is_scripting: "is_scripting",
+        jit.annotate: "annotate", jit.is_scripting: "is_scripting", jit.is_tracing: "is_tracing",
+        internal.is_scripting: "is_scripting",
         jit.isinstance: "isinstance", module.no_grad: "no_grad", module.inference_mode: "inference_mode",
-        module.jit._unwrap_optional: "unwrap_optional", module.autograd.profiler.record_function: "record_function",
+        module.jit._unwrap_optional: "unwrap_optional",
+        module.autograd.profiler.record_function: "record_function",
         module.enable_grad: "enable_grad", module.jit.Attribute: "attribute",
     }  # fmt: skip
     try:

@@ -67,7 +67,7 @@ def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_
     return np.lib.stride_tricks.as_strided(root[offset:], size, strides)
 
 
-# --- complex numbers -------------------------------------------------------------------------------------------------
+# --- complex numbers ---
 
 
 def _parts_dtype(dtype: dtypes.DType) -> dtypes.DType:
@@ -141,7 +141,7 @@ def conj(self: Array) -> Array:
     return np.asarray(np.conj(self)) if np.iscomplexobj(self) else self
 
 
-# --- pieces ----------------------------------------------------------------------------------------------------------
+# --- pieces ---
 
 
 def _pieces_infer(view: Callable[..., list[Array]]) -> Callable[..., list[TensorSpec]]:
@@ -246,7 +246,7 @@ def unbind_copy(self: Array, dim: int) -> list[Array]:
     return [p.copy() for p in unbind(self, dim)]
 
 
-# --- views under other names, and views that copy --------------------------------------------------------------------
+# --- views under other names, and views that copy ---
 
 
 @composite(FAMILY, "aten::broadcast_to")
@@ -367,7 +367,7 @@ _define_atleast(2, np.atleast_2d)
 _define_atleast(3, np.atleast_3d)
 
 
-# --- shapes changed in place -----------------------------------------------------------------------------------------
+# --- shapes changed in place ---
 
 
 @FAMILY.op("aten::unsqueeze_", kind="inplace")

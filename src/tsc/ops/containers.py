@@ -76,7 +76,7 @@ def _position(items: Sequence[Any], place: int) -> int:
     return wrapped
 
 
-# --- lists -----------------------------------------------------------------------------------------------------------
+# --- lists ---
 
 
 def append(self: list[Any], el: Any) -> list[Any]:
@@ -179,7 +179,7 @@ _define("prim::min", _takes_list, _extremum("min", min))
 _define("prim::max", _takes_list, _extremum("max", max))
 
 
-# --- dicts -----------------------------------------------------------------------------------------------------------
+# --- dicts ---
 
 
 def _required(self: dict[Any, Any], key: Any) -> Any:
@@ -223,7 +223,7 @@ for _name, _function in _DICT_FUNCTIONS.items():
 _define("aten::dict", lambda schema: not _takes_dict(schema), lambda *pairs: dict(*pairs))
 
 
-# --- comparisons of opaque values, ranges, and questions about the run -----------------------------------------------
+# --- comparisons of opaque values, ranges, and questions about the run ---
 
 
 def _compares_opaque(schema: Schema) -> bool:

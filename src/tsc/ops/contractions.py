@@ -193,7 +193,7 @@ def linear(input: Array, weight: Array, bias: Array | None) -> Array:
     return np.asarray(product if bias is None else product + _wide(bias)).astype(input.dtype, copy=False)
 
 
-# --- convolution -----------------------------------------------------------------------------------------------------
+# --- convolution ---
 
 
 def _convolution_infer(

@@ -149,7 +149,7 @@ def new_empty_strided(
     return _strided(size, stride, dtype_or(dtype, dtypes.by_numpy(self.dtype)))
 
 
-# --- filling and copying ---------------------------------------------------------------------------------------------
+# --- filling and copying ---
 
 
 def _copy_infer(self: TensorSpec, src: TensorSpec, *_: Any) -> TensorSpec:
@@ -211,7 +211,7 @@ def copy_number(self: Array, other: Any) -> Array:
     return self
 
 
-# --- ranges ----------------------------------------------------------------------------------------------------------
+# --- ranges ---
 
 
 def _arange_infer(start: Any, end: Any, step: Any, dtype: int | None) -> TensorSpec:

@@ -143,7 +143,7 @@ def index_select(self: Array, dim: int, index: Array) -> Array:
     return np.take(self, index.reshape(-1), axis)
 
 
-# --- gather ----------------------------------------------------------------------------------------------------------
+# --- gather ---
 
 
 def require_gather_shapes(name: str, self: TensorSpec, axis: int, index: TensorSpec) -> None:

@@ -22,11 +22,15 @@ ALLOWED = (dtypes.F32, dtypes.F64, dtypes.C64, dtypes.C128)
 
 def _require_matrix(name: str, x: Array, square: bool = False) -> None:
     if dtypes.by_numpy(x.dtype) not in ALLOWED:
-        raise DTypeError(f"linalg.{name}: Expected a floating point or complex tensor as input. Got {dtypes.by_numpy(x.dtype).name}")
+        raise DTypeError(
+            f"linalg.{name}: Expected a floating point or complex tensor as input. Got {dtypes.by_numpy(x.dtype).name}"
+        )
     if x.ndim < 2:
         raise ShapeError(f"linalg.{name}: The input tensor A must have at least 2 dimensions.")
     if square and x.shape[-1] != x.shape[-2]:
-        raise ShapeError(f"linalg.{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices")
+        raise ShapeError(
+            f"linalg.{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
+        )
 
 
 def _attempt(name: str, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
@@ -81,7 +85,9 @@ def _solved(A: Array, B: Array, left: bool) -> Array:  # noqa: N803
     right = B[..., None] if vector else B
     a, b = (A, right) if left or vector else (A.swapaxes(-1, -2), right.swapaxes(-1, -2))
     if a.shape[-1] != b.shape[-2]:
-        raise ShapeError(f"linalg.solve: Incompatible shapes of A and B for the equation AX = B ({a.shape[-2]}x{a.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})")
+        raise ShapeError(
+            f"linalg.solve: Incompatible shapes of A and B for the equation AX = B ({a.shape[-2]}x{a.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})"
+        )
     x = _attempt("solve", np.linalg.solve, a, b)
     x = x if left or vector else x.swapaxes(-1, -2)
     return (x[..., 0] if vector else x).astype(A.dtype)
@@ -149,7 +155,11 @@ def cholesky_solve(self: Array, input2: Array, upper: bool) -> Array:
     dual = np.conj(factor.swapaxes(-1, -2))
     product = dual @ factor if upper else factor @ dual
     lead = np.broadcast_shapes(product.shape[:-2], self.shape[:-2])
-    return _solved(np.broadcast_to(product, (*lead, *product.shape[-2:])), np.broadcast_to(self, (*lead, *self.shape[-2:])), True)
+    return _solved(
+        np.broadcast_to(product, (*lead, *product.shape[-2:])),
+        np.broadcast_to(self, (*lead, *self.shape[-2:])),
+        True,
+    )
 
 
 @FAMILY.op("aten::linalg_qr")
@@ -157,7 +167,9 @@ def qr(A: Array, mode: str) -> tuple[Array, Array]:  # noqa: N803
     """``A = Q R``, orthogonal times triangular; ``mode`` is reduced, complete or r."""
     _require_matrix("qr", A)
     if mode not in ("reduced", "complete", "r"):
-        raise ShapeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
+        raise ShapeError(
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
+        )
     found = _attempt("qr", np.linalg.qr, A, mode=mode)
     if mode == "r":
         return np.zeros(0, A.dtype), np.asarray(found).astype(A.dtype)
@@ -191,7 +203,11 @@ def svd_old(self: Array, some: bool, compute_uv: bool) -> tuple[Array, Array, Ar
     u, s, vh = svd(self, not some, None)
     if not compute_uv:
         m, n = self.shape[-2:]
-        return np.zeros((*self.shape[:-2], m, m), self.dtype), s, np.zeros((*self.shape[:-2], n, n), self.dtype)
+        return (
+            np.zeros((*self.shape[:-2], m, m), self.dtype),
+            s,
+            np.zeros((*self.shape[:-2], n, n), self.dtype),
+        )
     return u, s, np.conj(vh.swapaxes(-1, -2))
 
 
@@ -225,18 +241,29 @@ def eigvals(self: Array) -> Array:
 
 
 @FAMILY.op("aten::linalg_lstsq")
-def lstsq(self: Array, b: Array, rcond: float | None, driver: str | None) -> tuple[Array, Array, Array, Array]:
+def lstsq(
+    self: Array, b: Array, rcond: float | None, driver: str | None
+) -> tuple[Array, Array, Array, Array]:
     """The least-squares solution; residuals, rank and singular values where the driver computes them."""
     _require_matrix("lstsq", self)
     vector = b.ndim == self.ndim - 1
     right = b[..., None] if vector else b
     m, n = self.shape[-2:]
-    x = np.linalg.pinv(self, rcond=rcond if rcond is not None else float(np.finfo(self.dtype).eps) * max(m, n)) @ right
+    x = (
+        np.linalg.pinv(
+            self, rcond=rcond if rcond is not None else float(np.finfo(self.dtype).eps) * max(m, n)
+        )
+        @ right
+    )
     residuals = np.zeros(0, self.real.dtype)
     if m > n and driver != "gelsy":
         gap = self @ x - right
         residuals = (gap * np.conj(gap)).real.sum(-2).astype(self.real.dtype)
-    ranks = np.asarray(np.linalg.matrix_rank(self)).astype(np.int64) if driver != "gels" else np.zeros(0, np.int64)
+    ranks = (
+        np.asarray(np.linalg.matrix_rank(self)).astype(np.int64)
+        if driver != "gels"
+        else np.zeros(0, np.int64)
+    )
     values = svdvals(self, None) if driver in ("gelsd", "gelss") else np.zeros(0, self.real.dtype)
     return (x[..., 0] if vector else x).astype(self.dtype), residuals, ranks, values
 
@@ -254,7 +281,9 @@ def matrix_power(self: Array, n: int) -> Array:
 @FAMILY.op("aten::linalg_matrix_exp", "aten::matrix_exp")
 def matrix_exp(self: Array) -> Array:
     """The exponential of a matrix: its Taylor series after scaling, then squared back."""
-    _require_matrix("matrix_exp", self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy), square=True)
+    _require_matrix(
+        "matrix_exp", self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy), square=True
+    )
     if not self.size:
         return self.copy()
     wide = self.astype(np.result_type(self.dtype, np.float64))
@@ -286,7 +315,9 @@ def _pseudo_inverse(x: Array, atol: Any, rtol: Any) -> Array:
     u, s, vh = np.linalg.svd(x, full_matrices=False)
     keep = s > _tolerance(x, s, atol, rtol)[..., None]
     inverses = np.where(keep, 1 / np.where(keep, s, 1), 0)
-    return ((np.conj(vh.swapaxes(-1, -2)) * inverses[..., None, :]) @ np.conj(u.swapaxes(-1, -2))).astype(x.dtype)
+    return ((np.conj(vh.swapaxes(-1, -2)) * inverses[..., None, :]) @ np.conj(u.swapaxes(-1, -2))).astype(
+        x.dtype
+    )
 
 
 @FAMILY.op("aten::linalg_pinv.atol_rtol_float", "aten::linalg_pinv.atol_rtol_tensor")
@@ -327,7 +358,7 @@ def matrix_rank_tol(self: Array, tol: Any, hermitian: bool) -> Array:
     return _rank(self, tol, 0.0, hermitian)
 
 
-# --- matrix norms ----------------------------------------------------------------------------------------------------
+# --- matrix norms ---
 
 
 def _singular(aten: Aten, x: Any, axes: Sequence[int]) -> Any:
@@ -348,7 +379,13 @@ def _matrix_norm(aten: Aten, x: Any, ord: Any, dim: Sequence[int], keepdim: bool
         values = _singular(aten, x, (rows, columns))
         norm = {"nuc": lambda: aten("sum.dim_IntList", values, [-1]), 2: lambda: aten.amax(values, [-1], False),
                 -2: lambda: aten.amin(values, [-1], False)}[ord]()  # fmt: skip
-        return norm if not keepdim else aten("reshape", norm, [1 if i in (rows, columns) else n for i, n in enumerate(aten.shape(x))])
+        return (
+            norm
+            if not keepdim
+            else aten(
+                "reshape", norm, [1 if i in (rows, columns) else n for i, n in enumerate(aten.shape(x))]
+            )
+        )
     if ord not in (1, -1, math.inf, -math.inf):
         raise ShapeError(f"linalg.matrix_norm: Order {ord} not supported.")
     summed, picked = (rows, columns) if abs(ord) == 1 else (columns, rows)
@@ -362,7 +399,9 @@ def _converted(aten: Aten, x: Any, dtype: int | None) -> Any:
 
 
 @composite(FAMILY, "aten::linalg_matrix_norm", "aten::linalg_matrix_norm.str_ord")
-def linalg_matrix_norm(aten: Aten, self: Any, ord: Any, dim: Sequence[int], keepdim: bool, dtype: int | None) -> Any:
+def linalg_matrix_norm(
+    aten: Aten, self: Any, ord: Any, dim: Sequence[int], keepdim: bool, dtype: int | None
+) -> Any:
     """The norm of matrices: ``fro``, ``nuc``, 1, 2, inf and their opposites."""
     return _matrix_norm(aten, _converted(aten, self, dtype), ord, dim, keepdim)
 
@@ -375,7 +414,9 @@ def linalg_norm(aten: Aten, self: Any, ord: Any, dim: Any, keepdim: bool, dtype:
     if ord is not None and ((dim is not None and len(dim) == 2) or (dim is None and ndim == 2)):
         return _matrix_norm(aten, x, ord, dim or [-2, -1], keepdim)
     if isinstance(ord, str):
-        raise ShapeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {ndim}D.")
+        raise ShapeError(
+            f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {ndim}D."
+        )
     return aten("linalg_vector_norm", x, 2 if ord is None else ord, dim, keepdim)
 
 

@@ -76,7 +76,7 @@ def as_tensor(data: Array, dtype: int | None, device: Any) -> Array:
     return data if dtype is None else converted(data, dtype)
 
 
-# --- window functions ------------------------------------------------------------------------------------------------
+# --- window functions ---
 
 
 def _cosine_window(length: int, periodic: bool, weights: Sequence[float], dtype: int | None) -> Array:
@@ -158,7 +158,7 @@ def kaiser(window_length: int, dtype: int | None, *_: Any) -> Array:
     return kaiser_beta(window_length, True, 12.0, dtype)
 
 
-# --- complex numbers -------------------------------------------------------------------------------------------------
+# --- complex numbers ---
 
 
 def _complex_infer(real: TensorSpec, imag: TensorSpec) -> TensorSpec:

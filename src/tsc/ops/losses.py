@@ -79,10 +79,14 @@ def kl_div(aten: Aten, self: Any, target: Any, reduction: int, log_target: bool)
 def binary_cross_entropy(aten: Aten, self: Any, target: Any, weight: Any, reduction: int) -> Any:
     """``-(t log(x) + (1 - t) log(1 - x))``, the logarithms kept above -100."""
     if aten.shape(self) != aten.shape(target):
-        raise ShapeError(f"Using a target size ({list(aten.shape(target))}) that is different to the input size ({list(aten.shape(self))}) is deprecated.")
+        raise ShapeError(
+            f"Using a target size ({list(aten.shape(target))}) that is different to the input size ({list(aten.shape(self))}) is deprecated."
+        )
     yes = aten.clamp_min(aten.log(self), -100)
     no = aten.clamp_min(aten.log1p(aten.neg(self)), -100)
-    loss = aten("sub.Tensor", aten("mul.Tensor", aten("sub.Scalar", target, 1), no), aten("mul.Tensor", target, yes))
+    loss = aten(
+        "sub.Tensor", aten("mul.Tensor", aten("sub.Scalar", target, 1), no), aten("mul.Tensor", target, yes)
+    )
     return _reduced(aten, loss if weight is None else aten("mul.Tensor", loss, weight), reduction)
 
 
@@ -114,14 +118,18 @@ def hinge_embedding_loss(aten: Aten, self: Any, target: Any, margin: float, redu
 
 
 @composite(FAMILY, "aten::margin_ranking_loss")
-def margin_ranking_loss(aten: Aten, input1: Any, input2: Any, target: Any, margin: float, reduction: int) -> Any:
+def margin_ranking_loss(
+    aten: Aten, input1: Any, input2: Any, target: Any, margin: float, reduction: int
+) -> Any:
     """``max(0, margin - t (x1 - x2))``."""
     gap = aten("mul.Tensor", aten.neg(target), aten("sub.Tensor", input1, input2))
     return _reduced(aten, aten.clamp_min(aten("add.Scalar", gap, margin), 0), reduction)
 
 
 @composite(FAMILY, "aten::cosine_embedding_loss")
-def cosine_embedding_loss(aten: Aten, input1: Any, input2: Any, target: Any, margin: float, reduction: int) -> Any:
+def cosine_embedding_loss(
+    aten: Aten, input1: Any, input2: Any, target: Any, margin: float, reduction: int
+) -> Any:
     """``1 - cos`` where the target is 1, ``max(0, cos - margin)`` where it is -1."""
     dim = len(aten.shape(target))
 
@@ -132,7 +140,12 @@ def cosine_embedding_loss(aten: Aten, input1: Any, input2: Any, target: Any, mar
     cosine = aten("div.Tensor", total(input1, input2), aten.sqrt(aten("mul.Tensor", first, second)))
     zeros = aten("zeros_like", cosine)
     near = aten("where.self", aten("eq.Scalar", target, 1), aten("rsub.Scalar", cosine, 1), zeros)
-    far = aten("where.self", aten("eq.Scalar", target, -1), aten.clamp_min(aten("sub.Scalar", cosine, margin), 0), zeros)
+    far = aten(
+        "where.self",
+        aten("eq.Scalar", target, -1),
+        aten.clamp_min(aten("sub.Scalar", cosine, margin), 0),
+        zeros,
+    )
     return _reduced(aten, aten("add.Tensor", near, far), reduction)
 
 
@@ -155,17 +168,27 @@ def poisson_nll_loss(
 
 @composite(FAMILY, "aten::triplet_margin_loss")
 def triplet_margin_loss(
-    aten: Aten, anchor: Any, positive: Any, negative: Any, margin: float, p: float, eps: float, swap: bool, reduction: int
+    aten: Aten,
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: float,
+    p: float,
+    eps: float,
+    swap: bool,
+    reduction: int,
 ) -> Any:
     """``max(0, margin + d(a, p) - d(a, n))``."""
     near = aten("pairwise_distance", anchor, positive, p, eps)
     far = aten("pairwise_distance", anchor, negative, p, eps)
     if swap:
         far = aten("minimum", far, aten("pairwise_distance", positive, negative, p, eps))
-    return _reduced(aten, aten.clamp_min(aten("add.Scalar", aten("sub.Tensor", near, far), margin), 0), reduction)
+    return _reduced(
+        aten, aten.clamp_min(aten("add.Scalar", aten("sub.Tensor", near, far), margin), 0), reduction
+    )
 
 
-# --- classes ---------------------------------------------------------------------------------------------------------
+# --- classes ---
 
 
 def _require_classes(self: TensorSpec, target: TensorSpec, weight: Any) -> None:
@@ -175,12 +198,16 @@ def _require_classes(self: TensorSpec, target: TensorSpec, weight: Any) -> None:
     if target.shape != expected and not (self.ndim == 1 and target.shape == (1,)):
         raise ShapeError(f"Expected target size {list(expected)}, got {list(target.shape)}")
     if weight is not None and weight.shape != (self.shape[min(1, self.ndim - 1)],):
-        raise ShapeError(f"weight tensor should be defined either for all or no classes; got {list(weight.shape)}")
+        raise ShapeError(
+            f"weight tensor should be defined either for all or no classes; got {list(weight.shape)}"
+        )
     if target.dtype not in (dtypes.I64, dtypes.U8):
         raise DTypeError(f"expected scalar type Long but found {target.dtype.name}")
 
 
-def _nll_infer(self: TensorSpec, target: TensorSpec, weight: Any, reduction: int, ignore_index: int) -> TensorSpec:
+def _nll_infer(
+    self: TensorSpec, target: TensorSpec, weight: Any, reduction: int, ignore_index: int
+) -> TensorSpec:
     _require_classes(self, target, weight)
     return TensorSpec(target.shape if reduction == NONE and self.ndim > 1 else (), self.dtype)
 
@@ -203,11 +230,15 @@ def _nll_parts(self: Array, target: Array, weight: Array | None, ignore_index: i
     return np.where(used, -picked * weights, 0).astype(wide), weights
 
 
-def _nll_reduced(self: Array, target: Array, weight: Array | None, reduction: int, ignore_index: int) -> tuple[Array, Array]:
+def _nll_reduced(
+    self: Array, target: Array, weight: Array | None, reduction: int, ignore_index: int
+) -> tuple[Array, Array]:
     losses, weights = _nll_parts(self, target, weight, ignore_index)
     total = np.asarray(weights.sum())
     if reduction == NONE:
-        return losses.reshape(target.shape if self.ndim > 1 else ()).astype(self.dtype), np.zeros((), self.dtype)
+        return losses.reshape(target.shape if self.ndim > 1 else ()).astype(self.dtype), np.zeros(
+            (), self.dtype
+        )
     with np.errstate(all="ignore"):
         value = losses.sum() / total if reduction == MEAN else losses.sum()
     return np.asarray(value).astype(self.dtype), total.astype(self.dtype)
@@ -227,7 +258,9 @@ def nll_loss_forward(
     return _nll_reduced(self, target, weight, reduction, ignore_index)
 
 
-def _with_probabilities(aten: Aten, logs: Any, target: Any, weight: Any, reduction: int, smoothing: float) -> Any:
+def _with_probabilities(
+    aten: Aten, logs: Any, target: Any, weight: Any, reduction: int, smoothing: float
+) -> Any:
     """Cross entropy with a distribution as the target."""
     shape = aten.shape(logs)
     classes = shape[1] if len(shape) > 1 else shape[0]
@@ -262,7 +295,11 @@ def _smoothed(
             count = aten("sum", aten("to.dtype", aten.logical_not(ignored), aten.dtype(logs).code))
         else:
             safe = aten("masked_fill.Scalar", target, ignored, 0)
-            chosen = aten("reshape", aten("index_select", weight, 0, aten("reshape", safe, [-1])), list(aten.shape(target)))
+            chosen = aten(
+                "reshape",
+                aten("index_select", weight, 0, aten("reshape", safe, [-1])),
+                list(aten.shape(target)),
+            )
             count = aten("sum", aten("masked_fill.Scalar", chosen, ignored, 0.0))
         spread = aten("div.Tensor", aten("sum", spread), count)
     else:
@@ -280,7 +317,9 @@ def cross_entropy_loss(
     logs = aten("log_softmax.int", self, axis, aten.dtype(self).code)
     if aten.shape(target) == aten.shape(self):
         if not aten.dtype(target).is_floating:
-            raise DTypeError(f"Expected floating point type for target with class probabilities, got {aten.dtype(target).name}")
+            raise DTypeError(
+                f"Expected floating point type for target with class probabilities, got {aten.dtype(target).name}"
+            )
         return _with_probabilities(aten, logs, target, weight, reduction, label_smoothing)
     if label_smoothing > 0:
         return _smoothed(aten, logs, target, weight, reduction, ignore_index, label_smoothing)
@@ -293,7 +332,9 @@ def _mean_or(losses: Array, reduction: int, dtype: Any) -> Array:
 
 
 @FAMILY.op("aten::multi_margin_loss")
-def multi_margin_loss(self: Array, target: Array, p: Any, margin: Any, weight: Array | None, reduction: int) -> Array:
+def multi_margin_loss(
+    self: Array, target: Array, p: Any, margin: Any, weight: Array | None, reduction: int
+) -> Array:
     """The mean over other classes of ``max(0, margin - x[t] + x[i]) ** p``."""
     x, places = np.atleast_2d(self).astype(np.float64), target.reshape(-1)
     if places.size and (places.min() < 0 or places.max() >= x.shape[1]):
@@ -323,7 +364,7 @@ def multilabel_margin_loss(self: Array, target: Array, reduction: int) -> Array:
     return _mean_or(losses if self.ndim > 1 else losses.reshape(()), reduction, self.dtype)
 
 
-# --- sequences -------------------------------------------------------------------------------------------------------
+# --- sequences ---
 
 
 def _ctc_of_one(logs: Array, labels: Array, blank: int) -> float:

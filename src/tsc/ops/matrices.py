@@ -93,7 +93,7 @@ def eye_m(n: int, m: int, dtype: int | None, *_: Any) -> Array:
     return np.eye(n, m).astype(_eye_infer(n, m, dtype).dtype.numpy)
 
 
-# --- diagonals -------------------------------------------------------------------------------------------------------
+# --- diagonals ---
 
 
 @FAMILY.op("aten::diag")
@@ -134,7 +134,7 @@ def trace(aten: Aten, self: Any) -> Any:
     return aten("sum", aten("diagonal", self))
 
 
-# --- products --------------------------------------------------------------------------------------------------------
+# --- products ---
 
 
 @composite(FAMILY, "aten::outer", "aten::ger")

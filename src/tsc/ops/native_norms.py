@@ -24,7 +24,9 @@ def _wide(aten: Aten, x: Any) -> Any:
     return x if aten.dtype(x) is dtype else aten("to.dtype", x, dtype.code)
 
 
-def _statistics(aten: Aten, input: Any, like: Any, x: Any, dims: Sequence[int], eps: float, keepdim: bool) -> list[Any]:
+def _statistics(
+    aten: Aten, input: Any, like: Any, x: Any, dims: Sequence[int], eps: float, keepdim: bool
+) -> list[Any]:
     """Mean and ``1 / sqrt(var + eps)`` of `x` over `dims`, in the dtype of `like` (of `input`, where that is None)."""
     mean = aten("mean.dim", x, list(dims), keepdim)
     variance = aten("var.correction", x, list(dims), correction=0, keepdim=keepdim)
@@ -45,7 +47,15 @@ def native_layer_norm(
 
 @composite(FAMILY, "aten::native_group_norm")
 def native_group_norm(
-    aten: Aten, input: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float  # noqa: N803
+    aten: Aten,
+    input: Any,
+    weight: Any,
+    bias: Any,
+    N: int,
+    C: int,
+    HxW: int,
+    group: int,
+    eps: float,
 ) -> tuple[Any, Any, Any]:
     """`group_norm` with mean and reciprocal deviation of each group."""
     y = aten("group_norm", input, group, weight, bias, eps)
@@ -54,7 +64,14 @@ def native_group_norm(
 
 
 def _batch_norm(
-    aten: Aten, input: Any, weight: Any, bias: Any, running: tuple[Any, Any], training: bool, momentum: float, eps: float
+    aten: Aten,
+    input: Any,
+    weight: Any,
+    bias: Any,
+    running: tuple[Any, Any],
+    training: bool,
+    momentum: float,
+    eps: float,
 ) -> tuple[Any, Any, Any]:
     if training:
         dims = [i for i in range(len(aten.shape(input))) if i != 1]
@@ -106,7 +123,9 @@ def prelu(aten: Aten, self: Any, weight: Any) -> Any:
     slopes = math.prod(aten.shape(weight))
     if slopes != 1:
         if len(shape) < 1 or (shape[1] if len(shape) > 1 else 1) != slopes:
-            raise ShapeError(f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {slopes} and channel size = {shape[1:2]}.")
+            raise ShapeError(
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {slopes} and channel size = {shape[1:2]}."
+            )
         weight = aten("reshape", weight, [slopes, *([1] * (len(shape) - 2))])
     elif len(aten.shape(weight)) > len(shape):
         weight = aten("reshape", weight, [1] * len(shape))
@@ -162,7 +181,15 @@ def embedding_bag_simple(
 ) -> tuple[Array, Array, Array, Array]:  # fmt: skip
     """`embedding_bag` without a padding row."""
     return embedding_bag(
-        weight, indices, offsets, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset, None
+        weight,
+        indices,
+        offsets,
+        scale_grad_by_freq,
+        mode,
+        sparse,
+        per_sample_weights,
+        include_last_offset,
+        None,
     )
 
 

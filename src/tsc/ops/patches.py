@@ -12,7 +12,7 @@ from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, TensorSpec
-from tsc.ops.shapes import pair, wrap_dim, window_size
+from tsc.ops.shapes import pair, window_size, wrap_dim
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -98,7 +98,7 @@ def col2im(
     return padded[..., p[0] : p[0] + height, p[1] : p[1] + width].astype(self.dtype)
 
 
-# --- shuffles --------------------------------------------------------------------------------------------------------
+# --- shuffles ---
 
 
 @composite(FAMILY, "aten::pixel_shuffle")

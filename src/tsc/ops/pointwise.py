@@ -21,7 +21,29 @@ def _function(name: str) -> None:
         return self.apply(name)
 
 
-for _name in "exp exp2 expm1 log log2 log10 log1p tanh erf sqrt sin cos tan asin acos atan sinh cosh asinh acosh atanh".split():
+for _name in [
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "tanh",
+    "erf",
+    "sqrt",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "asinh",
+    "acosh",
+    "atanh",
+]:
     _function(_name)
 
 

@@ -21,7 +21,7 @@ FAMILY = Family()
 Array = np.ndarray[Any, Any]
 
 
-# --- einsum ----------------------------------------------------------------------------------------------------------
+# --- einsum ---
 
 
 def _terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
@@ -29,16 +29,25 @@ def _terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     left, arrow, right = equation.replace(" ", "").partition("->")
     inputs = left.split(",")
     if len(inputs) != len(ranks):
-        raise ShapeError(f"einsum(): the number of subscripts in the equation ({len(inputs)}) does not match the number of operands ({len(ranks)})")
+        raise ShapeError(
+            f"einsum(): the number of subscripts in the equation ({len(inputs)}) does not match the number of operands ({len(ranks)})"
+        )
     spare = [c for c in string.ascii_letters if c not in equation]
-    dots = max((rank - len(t.replace("...", "")) for t, rank in zip(inputs, ranks, strict=True) if "..." in t), default=0)
-    ellipsis = "".join(spare[:max(dots, 0)])
+    dots = max(
+        (rank - len(t.replace("...", "")) for t, rank in zip(inputs, ranks, strict=True) if "..." in t),
+        default=0,
+    )
+    ellipsis = "".join(spare[: max(dots, 0)])
     expanded: list[str] = []
     for term, rank in zip(inputs, ranks, strict=True):
         named = len(term.replace("...", ""))
         if named > rank or ("..." not in term and named != rank):
-            raise ShapeError(f"einsum(): the number of subscripts in the equation ({named}) does not match the number of dimensions ({rank}) for an operand")
-        expanded.append(term.replace("...", ellipsis[len(ellipsis) - (rank - named) :] if rank > named else ""))
+            raise ShapeError(
+                f"einsum(): the number of subscripts in the equation ({named}) does not match the number of dimensions ({rank}) for an operand"
+            )
+        expanded.append(
+            term.replace("...", ellipsis[len(ellipsis) - (rank - named) :] if rank > named else "")
+        )
     if arrow:
         return expanded, right.replace("...", ellipsis)
     letters = "".join(inputs).replace(".", "")
@@ -97,7 +106,9 @@ def _einsum_sizes(aten: Aten, terms: Sequence[str], operands: Sequence[Any]) -> 
         for label, n in zip(term, aten.shape(x), strict=True):
             known = sizes.get(label, 1)
             if known != 1 and n not in (1, known):
-                raise ShapeError(f"einsum(): subscript {label} has size {n} for an operand which does not broadcast with previously seen size {known}")
+                raise ShapeError(
+                    f"einsum(): subscript {label} has size {n} for an operand which does not broadcast with previously seen size {known}"
+                )
             sizes[label] = max(known, n) if n else 0
     return sizes
 
@@ -110,7 +121,9 @@ def einsum(aten: Aten, equation: str, tensors: Sequence[Any], path: Sequence[int
     terms, result = _terms(equation, [len(aten.shape(t)) for t in tensors])
     sizes = _einsum_sizes(aten, terms, tensors)
     if any(c not in sizes for c in result) or len(set(result)) != len(result):
-        raise ShapeError(f"einsum(): output subscript of {equation} does not appear in the equation for any input operand, or twice")
+        raise ShapeError(
+            f"einsum(): output subscript of {equation} does not appear in the equation for any input operand, or twice"
+        )
     order = result + "".join(c for c in sizes if c not in result)
     operands = [_aligned(aten, x, term, order) for x, term in zip(tensors, terms, strict=True)]
     total = operands[0]
@@ -133,19 +146,24 @@ def tensordot(aten: Aten, self: Any, other: Any, dims_self: Sequence[int], dims_
     first, second = ([wrap_dim(d, len(s)) for d in dims] for s, dims in ((a, dims_self), (b, dims_other)))
     for i, j in zip(first, second, strict=True):
         if a[i] != b[j] and 1 not in (a[i], b[j]):
-            raise ShapeError(f"contracted dimensions need to match, but first has size {a[i]} in dim {i} and second has size {b[j]} in dim {j}")
+            raise ShapeError(
+                f"contracted dimensions need to match, but first has size {a[i]} in dim {i} and second has size {b[j]} in dim {j}"
+            )
     for i, j in zip(first, second, strict=True):
         self = _summed_alone(aten, self, [i] if b[j] == 1 else [])
         other = _summed_alone(aten, other, [j] if a[i] == 1 else [])
     a, b = aten.shape(self), aten.shape(other)
-    rows, columns = [i for i in range(len(a)) if i not in first], [j for j in range(len(b)) if j not in second]
+    rows, columns = (
+        [i for i in range(len(a)) if i not in first],
+        [j for j in range(len(b)) if j not in second],
+    )
     left = _grouped(aten, self, [], rows, first)
     right = _grouped(aten, other, [], second, columns)
     product = aten("matmul", left, right)
     return aten("reshape", product, [*(a[i] for i in rows), *(b[j] for j in columns)])
 
 
-# --- matrix products with extras -------------------------------------------------------------------------------------
+# --- matrix products with extras ---
 
 
 def _scaled_sum(aten: Aten, self: Any, product: Any, beta: Any, alpha: Any) -> Any:
@@ -213,7 +231,9 @@ def bilinear(aten: Aten, input1: Any, input2: Any, weight: Any, bias: Any) -> An
     return y if bias is None else aten("add.Tensor", y, bias)
 
 
-def _grouped_infer(self: TensorSpec, mat2: TensorSpec, offs: TensorSpec | None, bias: Any, out_dtype: int | None) -> TensorSpec:
+def _grouped_infer(
+    self: TensorSpec, mat2: TensorSpec, offs: TensorSpec | None, bias: Any, out_dtype: int | None
+) -> TensorSpec:
     dtype = self.dtype if out_dtype is None else dtypes.by_code(out_dtype)
     if self.ndim == 2 and mat2.ndim == 2:
         assert offs is not None
@@ -222,9 +242,13 @@ def _grouped_infer(self: TensorSpec, mat2: TensorSpec, offs: TensorSpec | None, 
 
 
 @FAMILY.op("aten::_grouped_mm", infer=_grouped_infer)
-def grouped_mm(self: Array, mat2: Array, offs: Array | None, bias: Array | None, out_dtype: int | None) -> Array:
+def grouped_mm(
+    self: Array, mat2: Array, offs: Array | None, bias: Array | None, out_dtype: int | None
+) -> Array:
     """Products of groups of rows (or columns) that end at `offs`, each with its own matrix."""
-    spec = _grouped_infer(spec_of(self), spec_of(mat2), None if offs is None else spec_of(offs), bias, out_dtype)
+    spec = _grouped_infer(
+        spec_of(self), spec_of(mat2), None if offs is None else spec_of(offs), bias, out_dtype
+    )
     wide = computation_dtype(spec.dtype).numpy
     a, b = self.astype(wide), mat2.astype(wide)
     if offs is None:
@@ -242,7 +266,7 @@ def grouped_mm(self: Array, mat2: Array, offs: Array | None, bias: Array | None,
     return result.astype(spec.dtype.numpy)
 
 
-# --- distances -------------------------------------------------------------------------------------------------------
+# --- distances ---
 
 
 @composite(FAMILY, "aten::dist")
@@ -308,7 +332,9 @@ def _floating(x: Array) -> Array:
 def _define_trapezoid(name: str, finish: Any) -> None:
     @FAMILY.op(f"aten::{name}.x")
     def with_places(y: Array, x: Array, dim: int) -> Array:
-        common = np.result_type(_floating(y), _floating(x)) if "V" not in (y.dtype.kind, x.dtype.kind) else y.dtype
+        common = (
+            np.result_type(_floating(y), _floating(x)) if "V" not in (y.dtype.kind, x.dtype.kind) else y.dtype
+        )
         return finish(_trapezoids(_floating(y), _steps(y, x, dim), dim), wrap_dim(dim, y.ndim)).astype(common)
 
     @FAMILY.op(f"aten::{name}.dx")

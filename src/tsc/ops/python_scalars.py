@@ -125,7 +125,24 @@ _FLOAT_FUNCTIONS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 _COMPLEX = {
     name: getattr(cmath, name)
-    for name in "sqrt exp log log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh".split()
+    for name in [
+        "sqrt",
+        "exp",
+        "log",
+        "log10",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "acosh",
+        "atanh",
+    ]
 }
 
 

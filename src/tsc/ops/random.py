@@ -10,10 +10,9 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dtypes import DType
-from tsc.errors import CodegenError, DTypeError, ShapeError
+from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or, sized
 from tsc.ops.elementwise import spec_of, specs_of
-from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import broadcast
 
@@ -71,7 +70,7 @@ def seed(self: Source) -> int:
     return self.initial_seed
 
 
-# --- how elements are drawn ------------------------------------------------------------------------------------------
+# --- how elements are drawn ---
 
 
 def _require_floating(name: str, dtype: DType) -> None:
@@ -138,7 +137,7 @@ _define("rand", uniform_array)
 _define("randn", normal_array)
 
 
-# --- integers --------------------------------------------------------------------------------------------------------
+# --- integers ---
 
 
 def _randint_infer(size: Sequence[int], dtype: int | None) -> TensorSpec:
@@ -235,7 +234,7 @@ def random_from(self: Array, low: int, to: int | None, source: Source | None) ->
     )
 
 
-# --- distributions ---------------------------------------------------------------------------------------------------
+# --- distributions ---
 
 
 def _probabilities(p: Any) -> Any:

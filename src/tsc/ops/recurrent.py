@@ -20,7 +20,7 @@ State = tuple[Any, ...]
 MAX_STEPS = 16
 """Longer sequences are not unrolled into IR: the whole layer runs as one operator."""
 
-# --- one step --------------------------------------------------------------------------------------------------------
+# --- one step ---
 
 
 def _gates(aten: Aten, values: Any, count: int) -> list[Any]:
@@ -33,7 +33,11 @@ def _lstm_step(aten: Aten, projected: Any, state: State, w_hh: Any, b_hh: Any) -
     h, c = state
     gates = aten("add.Tensor", projected, aten("linear", h, w_hh, b_hh))
     i, f, g, o = _gates(aten, gates, 4)
-    cell = aten("add.Tensor", aten("mul.Tensor", aten.sigmoid(f), c), aten("mul.Tensor", aten.sigmoid(i), aten.tanh(g)))
+    cell = aten(
+        "add.Tensor",
+        aten("mul.Tensor", aten.sigmoid(f), c),
+        aten("mul.Tensor", aten.sigmoid(i), aten.tanh(g)),
+    )
     return aten("mul.Tensor", aten.sigmoid(o), aten.tanh(cell)), cell
 
 
@@ -76,7 +80,7 @@ def _define_cell(name: str, cell: Cell) -> None:
         return result if cell.states == 2 else result[0]
 
 
-# --- layers ----------------------------------------------------------------------------------------------------------
+# --- layers ---
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,9 @@ def _run(
 def _require_input(spec: TensorSpec, state: TensorSpec, layers: Layers) -> None:
     expected = layers.count * layers.directions
     if spec.ndim not in (2, 3) or state.ndim != spec.ndim or state.shape[0] != expected:
-        raise ShapeError(f"rnn: Expected hidden size of {expected} layers and an input of 2 or 3 dims; got {list(state.shape)} and {list(spec.shape)}")
+        raise ShapeError(
+            f"rnn: Expected hidden size of {expected} layers and an input of 2 or 3 dims; got {list(state.shape)} and {list(spec.shape)}"
+        )
 
 
 def _define_layers(name: str, cell: Cell) -> None:
@@ -150,7 +156,11 @@ def _define_layers(name: str, cell: Cell) -> None:
     ) -> tuple[Any, ...]:  # fmt: skip
         initial = list(hx) if cell.states == 2 else [hx]
         layers = Layers(params, has_biases, num_layers, 1 + int(bidirectional))
-        _require_input(TensorSpec(aten.shape(input), aten.dtype(input)), TensorSpec(aten.shape(initial[0]), dtypes.F32), layers)
+        _require_input(
+            TensorSpec(aten.shape(input), aten.dtype(input)),
+            TensorSpec(aten.shape(initial[0]), dtypes.F32),
+            layers,
+        )
         swap = batch_first and len(aten.shape(input)) == 3
         x = aten("transpose.int", input, 0, 1) if swap else input
 
@@ -168,7 +178,12 @@ def _define_layers(name: str, cell: Cell) -> None:
         return definition(aten, input, *rest)
 
     def infer(
-        input: TensorSpec, hx: Any, params: Sequence[TensorSpec], has_biases: bool, num_layers: int, *rest: Any
+        input: TensorSpec,
+        hx: Any,
+        params: Sequence[TensorSpec],
+        has_biases: bool,
+        num_layers: int,
+        *rest: Any,
     ) -> tuple[TensorSpec, ...]:
         initial: list[TensorSpec] = list(hx) if cell.states == 2 else [hx]
         directions = 1 + int(rest[2])
@@ -185,16 +200,20 @@ def _define_layers(name: str, cell: Cell) -> None:
     )  # fmt: skip
 
 
-# --- packed sequences ------------------------------------------------------------------------------------------------
+# --- packed sequences ---
 
 
 def _pack(input: Array, lengths: Array, batch_first: bool) -> tuple[Array, Array]:
     """The rows of all steps without padding, one step after the other, and how many sequences each step has."""
     x = input.swapaxes(0, 1) if batch_first else input
     if lengths.size != x.shape[1] or lengths.size == 0:
-        raise ShapeError(f"Expected `len(lengths)` to be equal to batch_size, but got {lengths.size} (batch_size={x.shape[1]})")
+        raise ShapeError(
+            f"Expected `len(lengths)` to be equal to batch_size, but got {lengths.size} (batch_size={x.shape[1]})"
+        )
     if lengths[-1] <= 0:
-        raise ShapeError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0")
+        raise ShapeError(
+            "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"
+        )
     if np.any(np.diff(lengths) > 0):
         raise ShapeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass `enforce_sorted=False` to "
@@ -215,7 +234,9 @@ def pad_packed_sequence(
     """The opposite of packing: a padded batch and the lengths of its sequences."""
     longest = len(batch_sizes)
     if 0 < total_length < longest:
-        raise ShapeError(f"Expected total_length to be at least the length of the longest sequence in input, but got total_length={total_length} and max sequence length being {longest}")
+        raise ShapeError(
+            f"Expected total_length to be at least the length of the longest sequence in input, but got total_length={total_length} and max sequence length being {longest}"
+        )
     present = np.arange(int(batch_sizes[0]))[None, :] < batch_sizes[:, None]
     shape = (max(total_length, longest), present.shape[1], *data.shape[1:])
     padded = np.full(shape, padding_value).astype(data.dtype)
@@ -238,7 +259,13 @@ def _define_packed(name: str, cell: Cell) -> None:
             for direction in range(layers.directions):
                 place = layer * layers.directions + direction
                 outputs, last = _packed_direction(
-                    aten, cell, x, batch_sizes, [s[place] for s in initial], layers.of(layer, direction), direction == 1
+                    aten,
+                    cell,
+                    x,
+                    batch_sizes,
+                    [s[place] for s in initial],
+                    layers.of(layer, direction),
+                    direction == 1,
                 )
                 ways.append(outputs)
                 finals.append(last)
@@ -249,7 +276,13 @@ def _define_packed(name: str, cell: Cell) -> None:
 
 
 def _packed_direction(
-    aten: Aten, cell: Cell, x: Array, batch_sizes: Array, state: Sequence[Array], weights: Sequence[Any], backwards: bool
+    aten: Aten,
+    cell: Cell,
+    x: Array,
+    batch_sizes: Array,
+    state: Sequence[Array],
+    weights: Sequence[Any],
+    backwards: bool,
 ) -> tuple[Array, list[Array]]:
     """One layer, one way, over a packed sequence: step `t` involves the first ``batch_sizes[t]`` sequences."""
     w_ih, w_hh, b_ih, b_hh, w_hr = weights

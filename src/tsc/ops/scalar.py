@@ -48,10 +48,61 @@ class ScalarEmitter(Protocol):
 
 
 UNARY = frozenset(
-    "neg abs exp exp2 expm1 log log2 log10 log1p tanh erf sqrt sin cos tan asin acos atan sinh cosh asinh acosh atanh "
-    "floor ceil trunc roundeven not real imag conj angle".split()
+    [
+        "neg",
+        "abs",
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "tanh",
+        "erf",
+        "sqrt",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "asinh",
+        "acosh",
+        "atanh",
+        "floor",
+        "ceil",
+        "trunc",
+        "roundeven",
+        "not",
+        "real",
+        "imag",
+        "conj",
+        "angle",
+    ]
 )
-BINARY = frozenset("add sub mul div divtrunc rem min max pow atan2 and or xor shl shr copysign".split())
+BINARY = frozenset(
+    [
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "divtrunc",
+        "rem",
+        "min",
+        "max",
+        "pow",
+        "atan2",
+        "and",
+        "or",
+        "xor",
+        "shl",
+        "shr",
+        "copysign",
+    ]
+)
 
 
 @dataclass(frozen=True, eq=False)

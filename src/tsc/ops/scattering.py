@@ -9,13 +9,13 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
+from tsc.ops.aliases import as_strided
 from tsc.ops.creation import constant
 from tsc.ops.elementwise import spec_of
 from tsc.ops.indexing import along, numpy_key, require_gather_shapes, require_index_dtype, require_within
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
-from tsc.ops.aliases import as_strided
 from tsc.ops.views import diagonal, select, slice_
 
 FAMILY = Family()
@@ -116,7 +116,7 @@ def masked_scatter(self: Array, mask: Array, source: Array) -> Array:
     return result
 
 
-# --- scatter ---------------------------------------------------------------------------------------------------------
+# --- scatter ---
 
 _REDUCERS: dict[str, Callable[..., Any]] = {
     "sum": np.add.at, "add": np.add.at, "mean": np.add.at, "prod": np.multiply.at, "multiply": np.multiply.at,
@@ -256,7 +256,7 @@ def scatter_reduce(self: Array, dim: int, index: Array, src: Array, reduce: str,
     return _with_counts(self, key, _source_part(src, index), reduce, include_self, "scatter_reduce")
 
 
-# --- whole slices ----------------------------------------------------------------------------------------------------
+# --- whole slices ---
 
 
 def _slice_key(name: str, self: Array, dim: int, index: Array) -> tuple[Any, ...]:

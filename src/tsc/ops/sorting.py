@@ -131,7 +131,7 @@ def picked(x: Array, places: Array, k: Any, axis: int, keepdim: bool) -> tuple[A
     return (value, where) if keepdim else (value.squeeze(axis), where.squeeze(axis))
 
 
-# --- unique ----------------------------------------------------------------------------------------------------------
+# --- unique ---
 
 
 def _empty() -> Array:
@@ -190,7 +190,7 @@ def unique_consecutive(
     return values.copy(), inverse if return_inverse else _empty(), counts if return_counts else _empty()
 
 
-# --- binary search ---------------------------------------------------------------------------------------------------
+# --- binary search ---
 
 
 def _searched(edges: Array, values: Array, right: bool, out_int32: bool) -> Array:
@@ -262,7 +262,7 @@ def isin(elements: Any, test_elements: Any, assume_unique: bool, invert: bool) -
     return np.asarray(np.isin(first, second, invert=invert))
 
 
-# --- running extrema -------------------------------------------------------------------------------------------------
+# --- running extrema ---
 
 
 def _running(name: str, upward: bool) -> None:

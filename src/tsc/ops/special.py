@@ -46,14 +46,20 @@ def _x_log(x: Scalar, logarithm: Scalar, y: Scalar) -> Scalar:
     return y.is_nan().where(y, product)
 
 
-@pointwise(FAMILY, "aten::xlogy.Tensor", "aten::xlogy.Scalar_Other", "aten::xlogy.Scalar_Self", promote=TO_FLOAT)
+@pointwise(
+    FAMILY, "aten::xlogy.Tensor", "aten::xlogy.Scalar_Other", "aten::xlogy.Scalar_Self", promote=TO_FLOAT
+)
 def xlogy(self: Scalar, other: Scalar) -> Scalar:
     """``x log(y)``, and 0 where ``x`` is 0."""
     return _x_log(self, other.log(), other)
 
 
 @pointwise(
-    FAMILY, "aten::special_xlog1py", "aten::special_xlog1py.other_scalar", "aten::special_xlog1py.self_scalar", promote=TO_FLOAT
+    FAMILY,
+    "aten::special_xlog1py",
+    "aten::special_xlog1py.other_scalar",
+    "aten::special_xlog1py.self_scalar",
+    promote=TO_FLOAT,
 )
 def xlog1py(self: Scalar, other: Scalar) -> Scalar:
     """``x log(1 + y)``, and 0 where ``x`` is 0."""
@@ -137,11 +143,13 @@ def allclose(self: Array, other: Array, rtol: float, atol: float, equal_nan: boo
 def equal(self: Array, other: Array) -> bool:
     """Whether shape and elements are the same."""
     if self.dtype != other.dtype:
-        raise DTypeError(f"Expected all tensors to have the same dtype, but got {self.dtype} and {other.dtype}")
+        raise DTypeError(
+            f"Expected all tensors to have the same dtype, but got {self.dtype} and {other.dtype}"
+        )
     return self.shape == other.shape and bool((self == other).all())
 
 
-# --- complex numbers -------------------------------------------------------------------------------------------------
+# --- complex numbers ---
 
 
 @pointwise(FAMILY, "aten::conj_physical", native=False)
@@ -169,7 +177,9 @@ def angle(self: Array) -> Array:
 def adjoint(aten: Aten, self: Any) -> Any:
     """The conjugate transpose of the last two dims."""
     if len(aten.shape(self)) < 2:
-        raise ShapeError(f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {len(aten.shape(self))}-D tensor.")
+        raise ShapeError(
+            f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {len(aten.shape(self))}-D tensor."
+        )
     turned = aten("transpose.int", self, -2, -1)
     return aten("conj_physical", turned) if aten.dtype(self).is_complex else turned
 
@@ -245,7 +255,9 @@ def digamma(x: Array) -> Array:
     y = np.where(reflected, 1 - x, x)
     high, shift = _digamma_above(np.where(pole, 1.0, y))
     squares = 1 / (high * high)
-    series = squares * (1 / 12 - squares * (1 / 120 - squares * (1 / 252 - squares * (1 / 240 - squares / 132))))
+    series = squares * (
+        1 / 12 - squares * (1 / 120 - squares * (1 / 252 - squares * (1 / 240 - squares / 132)))
+    )
     value = np.log(high) - 0.5 / high - series + shift
     value = np.where(reflected, value - np.pi / np.tan(np.pi * x), value)
     return np.where(x == 0, np.copysign(np.inf, -x), np.where(pole, np.nan, value))
@@ -338,7 +350,7 @@ def polygamma(n: int, self: Array) -> Array:
         return np.asarray((-1) ** (n + 1) * math.factorial(n) * _hurwitz(n + 1, x)).astype(target)
 
 
-# --- integers and bits -----------------------------------------------------------------------------------------------
+# --- integers and bits ---
 
 
 def _integer_function(name: str, function: Callable[..., Any]) -> None:
@@ -387,12 +399,17 @@ def frexp(self: Array) -> tuple[Array, Array]:
 
 def _float_power_infer(self: Any, exponent: Any) -> TensorSpec:
     specs = [s for s in (self, exponent) if isinstance(s, TensorSpec)]
-    is_complex = any(s.dtype.is_complex if isinstance(s, TensorSpec) else isinstance(s, complex) for s in (self, exponent))
+    is_complex = any(
+        s.dtype.is_complex if isinstance(s, TensorSpec) else isinstance(s, complex) for s in (self, exponent)
+    )
     return TensorSpec(broadcast(*(s.shape for s in specs)), dtypes.C128 if is_complex else dtypes.F64)
 
 
 @FAMILY.op(
-    "aten::float_power.Tensor_Tensor", "aten::float_power.Tensor_Scalar", "aten::float_power.Scalar", infer=_float_power_infer
+    "aten::float_power.Tensor_Tensor",
+    "aten::float_power.Tensor_Scalar",
+    "aten::float_power.Scalar",
+    infer=_float_power_infer,
 )
 def float_power(self: Any, exponent: Any) -> Array:
     """The power, in float64 or complex128."""

@@ -64,7 +64,9 @@ _define_one("irfft", _real)
 _define_one("hfft", _real)
 
 
-def _axes(x: Array, s: Sequence[int] | None, dim: Sequence[int] | None) -> tuple[Sequence[int] | None, list[int]]:
+def _axes(
+    x: Array, s: Sequence[int] | None, dim: Sequence[int] | None
+) -> tuple[Sequence[int] | None, list[int]]:
     """Sizes and dims of a transform along several dims; -1 keeps a size."""
     if dim is None:
         count = x.ndim if s is None else len(s)
@@ -134,7 +136,9 @@ def _window(window: Array | None, length: int, n_fft: int, dtype: Any) -> Array:
         raise ShapeError(f"stft: expected 0 < win_length <= n_fft, but got win_length={length}")
     values = np.ones(length, dtype) if window is None else window
     if values.shape != (length,):
-        raise ShapeError(f"stft: expected a 1D window tensor of size equal to win_length={length}, but got window with size {list(values.shape)}")
+        raise ShapeError(
+            f"stft: expected a 1D window tensor of size equal to win_length={length}, but got window with size {list(values.shape)}"
+        )
     left = (n_fft - length) // 2
     return np.pad(values, (left, n_fft - length - left))
 
@@ -152,7 +156,9 @@ def _stft(
         raise ShapeError(f"stft: expected hop_length > 0, but got hop_length={step}")
     is_complex = np.iscomplexobj(x) or (window is not None and np.iscomplexobj(window))
     if return_complex is None and not is_complex:
-        raise ShapeError("stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a future PyTorch release.")
+        raise ShapeError(
+            "stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a future PyTorch release."
+        )
     if onesided and is_complex:
         raise ShapeError("Cannot have onesided output if window or input is complex")
     frames = np.lib.stride_tricks.sliding_window_view(x, n_fft, axis=-1)[..., ::step, :]
@@ -186,7 +192,11 @@ def stft_center(
 
         half = n_fft // 2
         lifted = x.reshape(*([1] * (3 - x.ndim)), *x.shape)
-        wide = padded(pad_mode, lifted, [half, half]) if pad_mode != "constant" else np.pad(lifted, [(0, 0)] * 2 + [(half, half)])
+        wide = (
+            padded(pad_mode, lifted, [half, half])
+            if pad_mode != "constant"
+            else np.pad(lifted, [(0, 0)] * 2 + [(half, half)])
+        )
         x = wide.reshape(*x.shape[:-1], -1)
     return _stft(x, n_fft, hop_length, win_length, window, normalized, onesided, return_complex)
 

@@ -76,7 +76,7 @@ def mode(self: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
     return picked(self, places, np.expand_dims(longest, axis), axis, keepdim)
 
 
-# --- quantiles -------------------------------------------------------------------------------------------------------
+# --- quantiles ---
 
 
 def _quantile_checked(self: Array, q: Any, name: str) -> Array:
@@ -113,7 +113,7 @@ _define_quantile("quantile", np.quantile)
 _define_quantile("nanquantile", np.nanquantile)
 
 
-# --- counting --------------------------------------------------------------------------------------------------------
+# --- counting ---
 
 
 @FAMILY.op("aten::bincount")
@@ -192,7 +192,7 @@ def count_nonzero_dims(self: Array, dim: Sequence[int]) -> Array:
     return np.asarray(np.sum(self != 0, axis=wrap_dims(dim, self.ndim), dtype=np.int64))
 
 
-# --- means, variances, covariances -----------------------------------------------------------------------------------
+# --- means, variances, covariances ---
 
 
 @composite(FAMILY, "aten::nansum")

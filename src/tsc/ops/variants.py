@@ -14,7 +14,6 @@ from tsc.dialects.schema import Schema
 from tsc.errors import DTypeError
 from tsc.ops.registry import Operator
 
-
 _ALIASING = ("view", "reshape")
 """In place these change sizes, not elements: that is no write."""
 
@@ -57,7 +56,9 @@ def synonyms(table: Mapping[str, Operator]) -> dict[str, Operator]:
     return derived
 
 
-def _same_arguments(schema: Schema, candidates: Iterable[Schema], table: Mapping[str, Operator]) -> Operator | None:
+def _same_arguments(
+    schema: Schema, candidates: Iterable[Schema], table: Mapping[str, Operator]
+) -> Operator | None:
     wanted = [a.type for a in schema.arguments]
     for candidate in candidates:
         operator = table.get(candidate.full_name)
@@ -79,7 +80,9 @@ def derived_variants(table: Mapping[str, Operator]) -> dict[str, Operator]:
         for schema in schemas.overloads(base):
             functional = _of_out(schema, table)
             if functional is not None and schema.full_name not in table:
-                derived[schema.full_name] = Operator(schema, into(functional, len(schema.results)), kind="inplace")
+                derived[schema.full_name] = Operator(
+                    schema, into(functional, len(schema.results)), kind="inplace"
+                )
     return derived
 
 

@@ -163,8 +163,10 @@ def _unwrap(op: Operation) -> list[SSAValue] | None:
 
 
 RULES: dict[str, Rule] = {
-    "torch.prim.TupleUnpack": _tuple_unpack, "torch.prim.TupleIndex": _tuple_index, "torch.prim.ListUnpack": _list_unpack,
+    "torch.prim.TupleUnpack": _tuple_unpack, "torch.prim.TupleIndex": _tuple_index,
+    "torch.prim.ListUnpack": _list_unpack,
     "torch.aten.__getitem__.t": _list_item, "torch.aten.len.t": _list_length, "torch.derefine": _cast,
-    "torch.prim.unchecked_cast": _cast, "torch.aten.__is__": _same_object(False), "torch.aten.__isnot__": _same_object(True),
+    "torch.prim.unchecked_cast": _cast, "torch.aten.__is__": _same_object(False),
+    "torch.aten.__isnot__": _same_object(True),
     "torch.aten._unwrap_optional": _unwrap,
 }  # fmt: skip

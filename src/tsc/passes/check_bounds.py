@@ -1,4 +1,6 @@
-"""Pass `check-bounds`: indices that come from data are checked, so that native code never reads outside a tensor."""
+"""Pass `check-bounds`: indices that come from data are checked, so that native code never reads outside a
+tensor.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,12 @@ ATTRIBUTE = "tsc.checks_bounds"
 
 @dataclass(frozen=True)
 class CheckBounds(ModulePass):
-    """Add a result that says whether any index of a gather is outside its tensor; the caller raises `BoundsError`.
+    """Add a result that says whether any index of a gather is outside its tensor; the caller raises
+    `BoundsError`.
 
     Requires: `flatten-results`.
-    Leaves: gathers, whose kernels read only where the indices were in bounds (they clamp); functions that gather have the
+    Leaves: gathers, whose kernels read only where the indices were in bounds (they clamp); functions that
+    gather have the
     attribute `tsc.checks_bounds`, and their last result is a 0-dim bool.
 
     ```mlir

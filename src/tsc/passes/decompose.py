@@ -52,9 +52,12 @@ def _definition(op: Operation) -> Operator | None:
 
 
 def decompose(op: Operation) -> list[Operation]:
-    """Expand one composite; the composites among the new operations. Nothing happens where operands are not known."""
+    """Expand one composite; the composites among the new operations. Nothing happens where operands are not
+    known.
+    """
     operator = _definition(op)
-    assert operator is not None and operator.composite is not None
+    assert operator is not None
+    assert operator.composite is not None
     arguments = [_argument(o) for o in op.operands]
     if any(a is UNKNOWN for a in arguments):
         return []

@@ -15,7 +15,8 @@ from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 
 @dataclass(frozen=True)
 class EliminateDeadCode(ModulePass):
-    """Remove operations without effects and uses; unused results of branches and loops go with what computed them.
+    """Remove operations without effects and uses; unused results of branches and loops go with what
+    computed them.
 
     Requires: nothing.
     Leaves: operations that write, draw random numbers whose result is used, print or raise.
@@ -100,7 +101,8 @@ def _drop_carried(op: PrimLoopOp) -> tuple[Operation, bool]:
         body.erase_arg(body.args[i + 1])
     operands = [*op.operands[:2], *(op.operands[i + 2] for i in keep)]
     made = PrimLoopOp.create(
-        operands=operands, result_types=[op.results[i].type for i in keep], regions=[op.detach_region(op.regions[0])],
+        operands=operands, result_types=[op.results[i].type for i in keep],
+        regions=[op.detach_region(op.regions[0])],
         location=op.location,
     )  # fmt: skip
     return _swap(op, made, keep), True

@@ -1,4 +1,6 @@
-"""Pass `flatten-results`: a function returns its tensors one by one; how they were nested stands in an attribute."""
+"""Pass `flatten-results`: a function returns its tensors one by one; how they were nested stands in an
+attribute.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +29,17 @@ ATTRIBUTE = "tsc.result"
 
 @dataclass(frozen=True)
 class FlattenResults(ModulePass):
-    """Return the distinct tensors inside tuples, lists and dicts; `tsc.result` says how to put the result together again.
+    r"""Return the distinct tensors inside tuples, lists and dicts; `tsc.result` says how to put the result
+    together again.
 
     Requires: stage `value`.
-    Leaves: functions whose result is not built from tensors and constants, unchanged and without the attribute.
+    Leaves: functions whose result is not built from tensors and constants, unchanged and without the
+    attribute.
 
     ```mlir
     %r = torch.prim.TupleConstruct %a, %b : ...
     return %r
-    // return %a, %b  {tsc.result = "[\\"tuple\\", [[\\"tensor\\", 0], [\\"tensor\\", 1]]]"}
+    // return %a, %b  {tsc.result = "[\"tuple\", [[\"tensor\", 0], [\"tensor\", 1]]]"}
     ```
     """
 

@@ -26,13 +26,15 @@ OPERATORS = {
 
 @dataclass(frozen=True)
 class FoldConvArithmetic(ModulePass):
-    """``conv(x, w, b) * c`` -> ``conv(x, w * c, b * c)``, and the same for division, addition and subtraction.
+    """``conv(x, w, b) * c`` -> ``conv(x, w * c, b * c)``, and the same for division, addition and
+    subtraction.
 
     Requires: `freeze`; the constant is a number or has one value per channel.
     Leaves: constants that vary over space.
 
     ```mlir
-    %2 = torch.aten.mul.Tensor %conv, %c : ...   // uses of %2 become uses of the convolution with folded weights
+    %2 = torch.aten.mul.Tensor %conv, %c : ...   // uses of %2 become uses of the convolution with folded
+    weights
     ```
     """
 

@@ -21,7 +21,8 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class FoldConvBatchnorm(ModulePass):
-    """``batch_norm(conv(x, w, b))`` -> ``conv(x, w * s, (b - mean) * s + beta)`` with ``s = gamma / sqrt(var + eps)``.
+    """``batch_norm(conv(x, w, b))`` -> ``conv(x, w * s, (b - mean) * s + beta)`` with ``s = gamma /
+    sqrt(var + eps)``.
 
     Requires: `freeze`; the convolution's result is used by the batch norm alone.
     Leaves: batch norms in training mode, or whose convolution has other users.

@@ -14,7 +14,8 @@ from tsc.passes.fold_conv_batchnorm import fold_batch_norm
 
 @dataclass(frozen=True)
 class FoldLinearBatchnorm(ModulePass):
-    """``batch_norm(linear(x, w, b))`` -> ``linear(x, w * s, (b - mean) * s + beta)`` with ``s = gamma / sqrt(var + eps)``.
+    """``batch_norm(linear(x, w, b))`` -> ``linear(x, w * s, (b - mean) * s + beta)`` with ``s = gamma /
+    sqrt(var + eps)``.
 
     Requires: `freeze`; the linear layer's result is two-dimensional and used by the batch norm alone.
     Leaves: batch norms in training mode, or whose linear layer has other users.

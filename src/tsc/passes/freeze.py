@@ -27,10 +27,12 @@ from tsc.passes.propagate_constants import propagate_constants
 
 @dataclass(frozen=True)
 class Freeze(ModulePass):
-    """Replace reads of attributes by their values, so that no object is left; scalars first, since they decide branches.
+    """Replace reads of attributes by their values, so that no object is left; scalars first, since they
+    decide branches.
 
     Requires: `inline`; one root object.
-    Leaves: attributes that are written, whose tensor is changed in place, or that are named in `preserved_attrs`;
+    Leaves: attributes that are written, whose tensor is changed in place, or that are named in
+    `preserved_attrs`;
     a function keeps its ``self`` only where it still reads such an attribute.
 
     ```mlir
@@ -139,7 +141,9 @@ class _Freezer:
         )
 
     def _holds_memory(self, held: SSAValue) -> bool:
-        """Whether a slot's value is a tensor or a container, which a program can change without writing the attribute."""
+        """Whether a slot's value is a tensor or a container, which a program can change without writing the
+        attribute.
+        """
         kind = held.type
         kind = kind.data if isinstance(kind, tt.OptionalType) else kind
         return isinstance(kind, (tt.TensorType, tt.ListType, tt.DictType))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
@@ -27,10 +27,12 @@ from tsc.ops.variants import functional_name
 
 @dataclass(frozen=True)
 class Functionalize(ModulePass):
-    """Replace writes by new values: of the tensor written, of the tensor it is a view of, and of the other views when next read.
+    """Replace writes by new values: of the tensor written, of the tensor it is a view of, and of the
+    other views when next read.
 
     Requires: stage `frozen`.
-    Leaves: a function it cannot prove the rewriting right for is left as it was, with its mutable tensors; in the others every
+    Leaves: a function it cannot prove the rewriting right for is left as it was, with its mutable
+    tensors; in the others every
     tensor is a `!torch.vtensor`.
 
     ```mlir
@@ -124,7 +126,9 @@ def _value_type(kind: object) -> object:
 
 @dataclass(eq=False)
 class _Tensor:
-    """What is known of a tensor value: its memory (`base`), how it is a view of `parent`, and its current functional value."""
+    """What is known of a tensor value: its memory (`base`), how it is a view of `parent`, and its current
+    functional value.
+    """
 
     base: _Memory
     value: SSAValue
@@ -140,7 +144,8 @@ class _Memory:
     version: int = 0
     is_writable: bool = True
     uncertain: str | None = None
-    """Set when a write cannot be carried to the views made before it: reading one of those then is an error."""
+    """Set when a write cannot be carried to the views made before it: reading one of those then is an error.
+    """
     root: _Tensor | None = None
 
 
@@ -358,8 +363,10 @@ def _same(builder: TorchBuilder, view: Operation, parent: SSAValue, value: SSAVa
 
 
 INVERSES: dict[str, Inverse] = {
-    "torch.aten.select.int": _scatter("aten::select_scatter"), "torch.aten.slice.Tensor": _scatter("aten::slice_scatter"),
+    "torch.aten.select.int": _scatter("aten::select_scatter"),
+    "torch.aten.slice.Tensor": _scatter("aten::slice_scatter"),
     "torch.aten.transpose.int": _again, "torch.aten.t": _again, "torch.aten.unsqueeze": _reshape_back,
-    "torch.aten.squeeze": _reshape_back, "torch.aten.squeeze.dim": _reshape_back, "torch.aten.view": _reshape_back,
+    "torch.aten.squeeze": _reshape_back, "torch.aten.squeeze.dim": _reshape_back,
+    "torch.aten.view": _reshape_back,
     "torch.aten.detach": _same, "torch.aten.alias": _same,
 }  # fmt: skip

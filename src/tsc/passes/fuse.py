@@ -24,7 +24,8 @@ EPILOGUE_KINDS = ("contraction", "window")
 
 @dataclass(frozen=True)
 class Fuse(ModulePass):
-    """Group producers with consumers: pointwise chains, reductions with what feeds and follows them, layers with their epilogue.
+    """Group producers with consumers: pointwise chains, reductions with what feeds and follows them,
+    layers with their epilogue.
 
     Requires: stage `value`, decomposed, types refined.
     Leaves: operators without a native form as they are; views inside every group that reads them.
@@ -79,7 +80,9 @@ def _start(graph: FusionGraph, op: Operation) -> Group:
 
 
 def _is_row(ndim: int, dims: tuple[int, ...]) -> bool:
-    """Whether the reduced dims are the last ones; two spatial dims of an image are not: channels lie innermost there."""
+    """Whether the reduced dims are the last ones; two spatial dims of an image are not: channels lie
+    innermost there.
+    """
     trailing = dims == tuple(range(ndim - len(dims), ndim))
     return trailing and not (ndim >= 4 and len(dims) >= 2 and len(dims) == ndim - 2)
 
@@ -212,7 +215,9 @@ def _is_within(op: Operation, group: GroupOp) -> bool:
 
 
 class _GroupBuilder:
-    """Fills the body of one group: members, the views and constants they need, and an argument per tensor from outside."""
+    """Fills the body of one group: members, the views and constants they need, and an argument per tensor
+    from outside.
+    """
 
     def __init__(self, graph: FusionGraph, group: Group) -> None:
         self.graph = graph

@@ -16,7 +16,8 @@ from tsc.errors import CompileError
 
 @dataclass(frozen=True)
 class Inline(ModulePass):
-    """Replace every call whose callee is known by the callee's body, callees first; drop functions nobody calls.
+    """Replace every call whose callee is known by the callee's body, callees first; drop functions nobody
+    calls.
 
     Requires: stage `torch`.
     Leaves: calls through interfaces; functions that a class or nobody names are entries and stay.
@@ -64,7 +65,8 @@ class _Inliner:
             return
         if function in self.active:
             raise CompileError(
-                f"function '{function.sym_name.data}' is called recursively. Recursive calls are not supported"
+                f"function '{function.sym_name.data}' is called recursively. Recursive calls are not "
+                "supported"
             )
         self.active.append(function)
         for op in list(function.walk()):

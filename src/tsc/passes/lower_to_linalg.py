@@ -1,4 +1,6 @@
-"""Pass `lower-to-linalg`: every group becomes a kernel over tensors, and the function around them calls the kernels."""
+"""Pass `lower-to-linalg`: every group becomes a kernel over tensors, and the function around them calls the
+kernels.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ from xdsl.passes import ModulePass
 from tsc.analysis.fusion import operator_of, spec
 from tsc.analysis.values import UNKNOWN, constant_of
 from tsc.dialects import torch_types as tt
-from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.arith_emitter import element_type
+from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import (
     ConstantOp,
@@ -95,9 +97,7 @@ class _Lowering:
 
     def operation(self, op: Operation) -> None:
         """Lower one operation of the host function."""
-        if isinstance(op, (ConstantOp, DerefineOp)) or isinstance(
-            op, (PrimListConstructOp, PrimTupleConstructOp)
-        ):
+        if isinstance(op, (ConstantOp, DerefineOp, PrimListConstructOp, PrimTupleConstructOp)):
             return
         if isinstance(op, ValueTensorLiteralOp):
             self._literal(op)
@@ -206,8 +206,7 @@ def _lower_operator(kernel: KernelBuilder, op: AtenOp, values: dict[SSAValue, An
     assert operator.lower is not None
     lowered = operator.lower(kernel, [_argument(o, values) for o in op.operands])
     results = lowered if isinstance(lowered, tuple) else (lowered,)
-    for result, value in zip(op.results, results, strict=True):
-        values[result] = value
+    values.update(zip(op.results, results, strict=True))
 
 
 def _argument(value: SSAValue, values: dict[SSAValue, Any]) -> Any:

@@ -133,10 +133,9 @@ def _same_results(op: PrimIfOp) -> bool:
         a, b = (e.operands[i] for e in ends)  # pyright: ignore
         if not result.first_use:
             continue
-        if a is b and not _defined_in(a, op):
-            result.replace_all_uses_with(a)
-            changed = True
-        elif isinstance(b.owner, PrimUninitializedOp) and not _defined_in(a, op):
+        if (a is b and not _defined_in(a, op)) or (
+            isinstance(b.owner, PrimUninitializedOp) and not _defined_in(a, op)
+        ):
             result.replace_all_uses_with(a)
             changed = True
         elif isinstance(a.owner, PrimUninitializedOp) and not _defined_in(b, op):
@@ -170,7 +169,7 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
         arguments.append(value)
     try:
         results = require(op.schema.full_name).eager(*arguments)
-    except Exception:  # noqa: BLE001 - whatever it raises, it must raise when the program runs, not now
+    except Exception:
         return False
     parts = list(results) if len(op.results) > 1 else [results]
     if not all(_is_materializable(p, r, arguments) for p, r in zip(parts, op.results, strict=True)):
@@ -181,7 +180,9 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
 
 
 def _stand_in(value: SSAValue) -> Any:
-    """An array of the shape and dtype of `value`, whose elements do not matter; `UNKNOWN` if those are not known."""
+    """An array of the shape and dtype of `value`, whose elements do not matter; `UNKNOWN` if those are not
+    known.
+    """
     spec = spec_of_type(value.type) if isinstance(value.type, tt.ValueTensorType) else None
     return UNKNOWN if spec is None else np.broadcast_to(np.zeros((), spec.dtype.numpy), spec.shape)
 

@@ -1,4 +1,6 @@
-"""Pass `refine-types`: shapes and dtypes flow from the inputs through the program, and questions about them are answered."""
+"""Pass `refine-types`: shapes and dtypes flow from the inputs through the program, and questions about them
+are answered.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +32,12 @@ from tsc.passes.propagate_constants import fold, materialize
 
 @dataclass(frozen=True)
 class RefineTypes(ModulePass):
-    """Give every tensor the shape and dtype that follow from those of the arguments; fold ``size``, ``dim``, ``dtype`` and such.
+    """Give every tensor the shape and dtype that follow from those of the arguments; fold ``size``,
+    ``dim``, ``dtype`` and such.
 
     Requires: arguments with the types the program is compiled for.
-    Leaves: tensors whose shape depends on data, unrefined. An operator that rejects its operands stays: it raises at run time.
+    Leaves: tensors whose shape depends on data, unrefined. An operator that rejects its operands stays:
+    it raises at run time.
 
     ```mlir
     %1 = torch.aten.relu %0 : !torch.vtensor<[2,3],f32> -> !torch.vtensor
@@ -156,7 +160,8 @@ def _set_list_users(result: SSAValue, specs: list[TensorSpec]) -> bool:
 def _unpack_instead(result: SSAValue, count: int) -> bool:
     """Rebuild the list from its unpacked elements, so that `canonicalize` can look through it."""
     op = result.owner
-    assert isinstance(op, Operation) and op.parent is not None
+    assert isinstance(op, Operation)
+    assert op.parent is not None
     kind = result.type
     assert isinstance(kind, tt.ListType)
     if any(isinstance(u.operation, PrimListUnpackOp) for u in result.uses):
@@ -207,7 +212,8 @@ def _refine_loop(op: PrimLoopOp, ctx: Any) -> bool:
         if end.operands[i + 1].type.data == kind.data:  # pyright: ignore
             changed |= set_type(op.results[i], kind)
         elif argument.type is not before[i]:
-            # The shape changes from round to round: what was derived from the entering shape must be forgotten.
+            # The shape changes from round to round: what was derived from the entering shape must be
+            # forgotten.
             _forget(body)
             return True
     return changed

@@ -23,8 +23,10 @@ CONSTANTS = {"none": None, "true": True, "false": False}
 class Specialize(ModulePass):
     """Give each argument the shape and dtype of an example, or replace it by a constant.
 
-    Requires: one function; one entry of `arguments` per argument: ``1x3x224x224xf32`` (a tensor), ``si64`` (0-dim), ``none``, ``true``,
-    ``int:3``, ``float:0.5``, ``str:gelu``; several tensors in brackets make a list or tuple: ``[2x3xf32;4xf32]``.
+    Requires: one function; one entry of `arguments` per argument: ``1x3x224x224xf32`` (a tensor),
+    ``si64`` (0-dim), ``none``, ``true``,
+    ``int:3``, ``float:0.5``, ``str:gelu``; several tensors in brackets make a list or tuple:
+    ``[2x3xf32;4xf32]``.
     Leaves: tensor arguments alone, fully typed.
 
     ```mlir

@@ -16,7 +16,8 @@ from tsc.dialects.torch_ops import PrimLoopOp
 
 @dataclass(frozen=True)
 class UnrollLoops(ModulePass):
-    """Unroll loops that run a known number of times without a condition of their own, up to `max_operations` in all.
+    """Unroll loops that run a known number of times without a condition of their own, up to
+    `max_operations` in all.
 
     Requires: `propagate-constants`, so that the numbers of rounds are known.
     Leaves: loops that may stop early, and those too long.

@@ -1,4 +1,6 @@
-"""The generic tier: a function of the IR becomes readable Python source, one statement per operation, and runs on NumPy arrays."""
+"""The generic tier: a function of the IR becomes readable Python source, one statement per operation, and
+runs on NumPy arrays.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,7 @@ class _Writer:
         """A global of the generated code that holds `value`."""
         stem = re.sub(r"\W", "_", hint)
         candidate, n = stem, 0
-        while candidate in self.scope and self.scope[candidate] is not value or candidate in self.used:
+        while (candidate in self.scope and self.scope[candidate] is not value) or candidate in self.used:
             n += 1
             candidate = f"{stem}_{n}"
         self.scope[candidate] = value
@@ -307,9 +309,9 @@ def named_tuple_class(unit: Unit, kind: tt.NamedTupleType) -> Any:
     if cls is None:
         from collections import namedtuple
 
-        return namedtuple(kind.data[0].rpartition(".")[2], kind.fields)  # noqa: PYI024 - made from data
+        return namedtuple(kind.data[0].rpartition(".")[2], kind.fields)
     if "$python" not in cls.members:
         from collections import namedtuple
 
-        cls.members["$python"] = namedtuple(kind.data[0].rpartition(".")[2], kind.fields)  # noqa: PYI024
+        cls.members["$python"] = namedtuple(kind.data[0].rpartition(".")[2], kind.fields)
     return cls.members["$python"]

@@ -44,7 +44,9 @@ class FusionStrategy:
 
 
 class Specializations:
-    """Dispatches calls: to the specialization for the arguments' shapes, to a new one, or to the generic tier."""
+    """Dispatches calls: to the specialization for the arguments' shapes, to a new one, or to the generic
+    tier.
+    """
 
     def __init__(self, compile_for: Callable[..., Any], generic: Callable[..., Any], name: str) -> None:
         self._compile = compile_for
@@ -103,7 +105,9 @@ class Specializations:
 
 
 def regular(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """An array native code takes: exactly `numpy.ndarray`, C-contiguous, aligned, with NumPy's own dtype object."""
+    """An array native code takes: exactly `numpy.ndarray`, C-contiguous, aligned, with NumPy's own dtype
+    object.
+    """
     if type(array) is not np.ndarray:
         array = np.asarray(array)
     own = np.dtype(array.dtype.type)

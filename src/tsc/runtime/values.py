@@ -1,4 +1,6 @@
-"""Values crossing the border of a compiled function: checked and converted on the way in, given back in the caller's kind."""
+"""Values crossing the border of a compiled function: checked and converted on the way in, given back in the
+caller's kind.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +125,8 @@ class Inputs:
 
 def _mismatch(value: Any, kind: TorchType, name: str) -> ArgumentError:
     return ArgumentError(
-        f"Expected a value of type '{kind.torchscript()}' for argument '{name}' but instead found type '{type(value).__name__}'."
+        f"Expected a value of type '{kind.torchscript()}' for argument '{name}' but instead found type "
+        f"'{type(value).__name__}'."
     )
 
 
@@ -164,7 +167,8 @@ def _device(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
 
 
 _SCALARS: dict[Any, Callable[..., Any]] = {
-    tt.INT: _number, tt.FLOAT: _number, tt.COMPLEX: _number, tt.NUMBER: _number, tt.BOOL: _exact(bool), tt.STRING: _exact(str),
+    tt.INT: _number, tt.FLOAT: _number, tt.COMPLEX: _number, tt.NUMBER: _number, tt.BOOL: _exact(bool),
+    tt.STRING: _exact(str),
     tt.NONE: _exact(type(None)), tt.DEVICE: _device,
 }  # fmt: skip
 

@@ -45,7 +45,7 @@ def available_passes() -> dict[str, type[ModulePass]]:
 
 
 def parse_pipeline(text: str) -> list[ModulePass]:
-    """The passes a pipeline such as ``"inline,freeze{preserved-attrs=\\"scale\\"}"`` names.
+    r"""The passes a pipeline such as ``"inline,freeze{preserved-attrs=\"scale\"}"`` names.
 
     Raises:
         ArgumentError: there is no pass of a name, or an option does not fit.
