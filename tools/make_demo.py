@@ -31,7 +31,8 @@ class Residual(nn.Module):
 
 
 class DemoNet(nn.Module):
-    """A stem, four residual blocks in two resolutions, pooling and a linear head: 10 classes of 64x64 images."""
+    """A stem, four residual blocks in two resolutions, pooling and a linear head: 10 classes of 64x64 images.
+    """
 
     def __init__(self):
         super().__init__()

@@ -30,6 +30,8 @@ def difference(got: Any, want: Any) -> str | None:
     if isinstance(want, float) and isinstance(got, float):
         same = math.isclose(got, want, rel_tol=1e-6, abs_tol=1e-9) or (math.isnan(got) and math.isnan(want))
         return None if same else f"got {got}, want {want}"
+    if isinstance(want, complex) and isinstance(got, complex):
+        return None if np.isclose(got, want, 1e-6, 1e-9, equal_nan=True) else f"got {got}, want {want}"
     if isinstance(want, (torch.dtype, torch.device, torch.layout)):
         return None
     return None if type(got) is type(want) and got == want else f"got {got!r:.200}, want {want!r:.200}"

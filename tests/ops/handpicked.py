@@ -26,8 +26,7 @@ def _conversions() -> Calls:
         "aten::to.dtype_layout": [[x, torch.int64, None, *layout[1:]], [n, torch.float16, None, *layout[1:]]],
         "aten::to.other": [[x, n, False, True, None], [n, x.double(), False, False, None]],
         "aten::to.prim_Device": [[x, "cpu", torch.float64, False, False], [x, "cpu", None, False, True]],
-        "aten::to.prim_dtype": [[x, torch.float64, False, False], [x, None, False, True]],
-        "aten::to.prim_other": [[x, False, True]],
+        "aten::to.prim_dtype": [[x, torch.float64, False, False]],
         "aten::type_as": [[x, n], [n, x]],
         "aten::contiguous": [[x.t(), torch.contiguous_format], [x, torch.contiguous_format]],
         "aten::view.dtype": [[x, torch.int32]],
@@ -41,7 +40,6 @@ def _conversions() -> Calls:
         "aten::requires_grad_": [[x, False]],
         "prim::data": [[x]],
         "aten::clone": [[x.t(), None], [x, torch.contiguous_format]],
-        "aten::set_.source_Tensor": [],
     }
 
 
@@ -125,7 +123,6 @@ def _indexing() -> Calls:
         "aten::index_select": [[x, 1, torch.tensor([1, -1])], [x, 1, torch.tensor([5])]],
         "aten::gather": [[x, 1, torch.tensor([[[-1]]]), False], [x, 0, i, False]],
         "aten::one_hot": [[_ints(4, 3), -1], [_ints(4, 3), 2], [torch.tensor([-1]), 3]],
-        "aten::to_padded_tensor": [],
         "aten::nll_loss": [[_numbers(3, 4), _ints(4, 3), _numbers(4).abs(), r, 1] for r in (0, 1, 2)] + [[_numbers(3, 4), torch.tensor([0, 1, 4]), None, 1, -100]],
         "aten::nll_loss2d": [[_numbers(2, 4, 3, 2), _ints(4, 2, 3, 2), None, 1, -100]],
         "aten::nll_loss_forward": [[_numbers(3, 4), _ints(4, 3), None, 1, -100]],
@@ -157,7 +154,6 @@ def _layers() -> Calls:
         "aten::max_pool2d": [[image, [2, 2], [], [0, 0], [1, 1], True], [image, [3, 3], [1, 1], [1, 1], [1, 1], False], [image, [3, 3], [1, 1], [2, 2], [1, 1], False]],
         "aten::max_pool1d": [[image[0], [2], [2], [1], [1], True]], "aten::max_pool3d": [[volume, [2, 2, 2], [1, 2, 2], [1, 1, 0], [1, 1, 2], False]],
         "aten::_weight_norm": [[_numbers(3, 4, 2), _numbers(3, 1, 1), 0], [_numbers(3, 4), _numbers(1, 4), 1]],
-        "aten::_grouped_mm": [],
         "aten::batch_norm": [[image, _numbers(4), _numbers(4), _numbers(4), _numbers(4).abs(), t, 0.1, 1e-5, True] for t in (True, False)],
         "aten::instance_norm": [[image, _numbers(4), _numbers(4), None, None, True, 0.1, 1e-5, True]],
         "aten::layer_norm": [[image, [7, 6], None, None, 1e-5, True], [image, [5], None, None, 1e-5, True]],
@@ -203,7 +199,6 @@ def _upsampling() -> Calls:
     ]
     calls["aten::__interpolate.size_list"] = [
         [x, [7, 3], None, "bicubic", False, None, False],
-        [x, [3, 2], None, "bilinear", False, None, True],
         [x, [3, 2], None, "area", None, None, False],
     ]
     calls["aten::__interpolate.scale_list"] = [[x, None, [1.5, 2.0], "bilinear", True, None, False]]

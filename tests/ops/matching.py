@@ -101,7 +101,7 @@ def to_numpy(x: torch.Tensor) -> np.ndarray[Any, Any]:
 def ours(value: Any) -> Any:
     """A PyTorch value as `tsc` has it."""
     if isinstance(value, torch.Tensor):
-        return to_numpy(value)
+        return np.array(to_numpy(value), order="K")
     if isinstance(value, torch.dtype):
         return TORCH_DTYPES[value].code
     if isinstance(value, torch.memory_format):

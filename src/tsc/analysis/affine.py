@@ -71,11 +71,6 @@ def _scaled(parts: tuple[int, list[int], list[Term]], factor: int) -> tuple[int,
     )
 
 
-def is_linear(expression: AffineExpr, rank: int) -> bool:
-    """Whether `expression` is a constant plus multiples of dims."""
-    return not linear_parts(expression, rank)[2]
-
-
 def address_of(map_: AffineMap, strides: Sequence[int], base: int, sizes: Sequence[int]) -> Address:
     """The address of an operand read through `map_` from memory with these `strides`.
 

@@ -10,11 +10,10 @@ from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ShapedType, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType
-from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.analysis.affine import row_major_strides
-from tsc.dialects.loop_builder import element_of
 from tsc.errors import CodegenError
 
 
@@ -359,8 +358,3 @@ def _op_cost(op: Operation) -> int:
     if isinstance(op, arith.DivfOp | arith.DivSIOp | arith.DivUIOp | arith.RemSIOp):
         return 6
     return 0 if isinstance(op, arith.ConstantOp | linalg.YieldOp | linalg.IndexOp) else 1
-
-
-def element_types(stage: Stage) -> list[Attribute]:
-    """The element type of every tensor the stage touches."""
-    return [element_of(operand.value.type) for operand in (*stage.inputs, *stage.outputs)]

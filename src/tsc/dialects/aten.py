@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import ClassVar, Self
 
-from xdsl.dialects.builtin import FunctionType, StringAttr
+from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation, OpTraits, SSAValue
 from xdsl.parser import Parser
 from xdsl.printer import Printer
@@ -17,6 +17,7 @@ from xdsl.utils.exceptions import VerifyException
 from tsc.dialects import schema as schemas
 from tsc.dialects.effects import TorchEffects
 from tsc.dialects.schema import Schema
+from tsc.dialects.torch_base import parse_function_type
 from tsc.dialects.torch_ops import DefaultFormatOp, TorchOp, parse_operand_list, parse_types, print_types
 
 OPERATOR = "torch.operator"
@@ -130,8 +131,7 @@ class OperatorOp(TorchOp):
         with parser.in_parens():
             unresolved = parse_operand_list(parser)
         parser.parse_punctuation(":")
-        signature = parser.parse_type()
-        assert isinstance(signature, FunctionType)
+        signature = parse_function_type(parser)
         operands = parser.resolve_operands(unresolved, signature.inputs.data, parser.pos)
         known = op_class(f"torch.{name}")
         if known is not None:

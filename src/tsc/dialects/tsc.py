@@ -11,6 +11,7 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import IsTerminator, Pure
 
+from tsc.dialects.torch_base import parse_function_type
 from tsc.dialects.torch_ops import TorchOp, parse_operand_list, parse_types, print_operands, print_types
 
 
@@ -86,7 +87,7 @@ class GroupOp(TorchOp):
             unresolved = parse_operand_list(parser)
         region = parser.parse_region()
         parser.parse_punctuation(":")
-        signature = parser.parse_type()
+        signature = parse_function_type(parser)
         operands = parser.resolve_operands(unresolved, signature.inputs.data, parser.pos)  # pyright: ignore
         attributes: dict[str, Attribute] = {"kind": StringAttr(kind)}
         return cls.create(

@@ -47,7 +47,7 @@ def _safe_softmax(aten: Aten, scores: Any) -> Any:
     return aten("div.Tensor", e, aten("masked_fill.Scalar", total, aten("eq.Scalar", total, 0.0), 1.0))
 
 
-def _require_attention(aten: Aten, query: Any, key: Any, value: Any, mask: Any, is_causal: bool) -> None:
+def _require_attention(aten: Aten, query: Any, key: Any, value: Any, mask: Any) -> None:
     if any(len(aten.shape(t)) < 2 for t in (query, key, value)):
         raise ShapeError("scaled_dot_product_attention: requires query, key and value of at least 2 dims")
     if len({aten.dtype(t) for t in (query, key, value)}) > 1:
@@ -55,10 +55,6 @@ def _require_attention(aten: Aten, query: Any, key: Any, value: Any, mask: Any, 
         raise DTypeError(f"Expected query, key, and value to have the same dtype, but got {got}")
     if mask is None:
         return
-    if is_causal:
-        raise ShapeError(
-            "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
-        )
     if aten.dtype(mask) not in (dtypes.BOOL, aten.dtype(query)):
         raise DTypeError(
             f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
@@ -75,7 +71,7 @@ def scaled_dot_product_attention(
 
     A bool mask says which keys take part; queries without any give zeros. The softmax is computed in float32 for 16-bit floats.
     """
-    _require_attention(aten, query, key, value, attn_mask, is_causal)
+    _require_attention(aten, query, key, value, attn_mask)
     result = aten.dtype(query)
     if enable_gqa:
         heads = aten.shape(query)[-3]

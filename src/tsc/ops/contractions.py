@@ -413,6 +413,10 @@ def _conv(spatial: int) -> None:
     ) -> Any:
         if padding == "valid":
             return aten(f"conv{spatial}d", input, weight, bias, stride, [0] * spatial, dilation, groups)
+        if padding != "same":
+            raise ShapeError(f"Invalid padding string: '{padding}'")
+        if any(n != 1 for n in pair(stride, spatial)):
+            raise ShapeError("padding='same' is not supported for strided convolutions")
         d = pair(dilation, spatial)
         totals = [d[i] * (k - 1) for i, k in enumerate(aten.shape(weight)[2:])]
         widths = [w for total in reversed(totals) for w in (total // 2, total - total // 2)]

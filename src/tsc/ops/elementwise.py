@@ -38,26 +38,27 @@ class Formula:
     function: Callable[..., Scalar]
     elements: tuple[bool, ...]
     """Which parameters are elements (annotated `Scalar`); the others are plain Python values."""
-    promote: Promote
+    promoting: tuple[bool, ...]
+    """Which parameters take part in promotion: elements, and plain numbers annotated `Number`."""
+    promote: Promote | Callable[[Sequence[Any]], Promote]
     illegal: tuple[DType, ...]
 
     def specs(self, arguments: Sequence[Any]) -> list[Any]:
-        """The element arguments that are there: specs of tensors, and Python numbers."""
-        return [
-            a for a, is_element in zip(arguments, self.elements, strict=True) if is_element and a is not None
-        ]
+        """The promoting arguments that are there: specs of tensors, and Python numbers."""
+        return [a for a, promotes in zip(arguments, self.promoting, strict=True) if promotes and a is not None]
 
     def dtypes(self, name: str, arguments: Sequence[Any]) -> tuple[DType, DType]:
         """The dtype to compute in and the dtype of the result."""
         common = result_dtype(self.specs(arguments))
         if common in self.illegal:
             raise DTypeError(f"{name}: requires a dtype other than {common.name}; got {common.name}")
-        if self.promote is Promote.TO_FLOAT and not (common.is_floating or common.is_complex):
+        promote = self.promote if isinstance(self.promote, Promote) else self.promote(arguments)
+        if promote is Promote.TO_FLOAT and not (common.is_floating or common.is_complex):
             common = dtypes.F32
-        if self.promote is Promote.TO_BOOL:
+        if promote is Promote.TO_BOOL:
             return dtypes.BOOL, dtypes.BOOL
-        result = dtypes.BOOL if self.promote is Promote.COMPARE else common
-        if self.promote is Promote.TO_REAL:
+        result = dtypes.BOOL if promote is Promote.COMPARE else common
+        if promote is Promote.TO_REAL:
             result = {dtypes.C64: dtypes.F32, dtypes.C128: dtypes.F64}.get(common, common)
         return computation_dtype(common), result
 
@@ -131,19 +132,21 @@ def _spec(value: Any) -> Any:
 def pointwise(
     family: Family,
     *names: str,
-    promote: Promote = Promote.DEFAULT,
+    promote: Promote | Callable[[Sequence[Any]], Promote] = Promote.DEFAULT,
     illegal: tuple[DType, ...] = (),
     native: bool = True,
 ) -> Callable[[Callable[..., Scalar]], Callable[..., Scalar]]:
     """The decorated formula is the meaning of the schemas in `names`, which have the same arguments in the same order.
 
-    Parameters annotated `Scalar` (or ``Scalar | None``) are elements and take part in promotion; others are Python values.
+    Parameters annotated `Scalar` (or ``Scalar | None``) are elements and take part in promotion; those annotated
+    `Number` take part but stay Python numbers; others are Python values.
     """
 
     def register(function: Callable[..., Scalar]) -> Callable[..., Scalar]:
         parameters = inspect.signature(function).parameters.values()
         elements = tuple(str(p.annotation).startswith("Scalar") for p in parameters)
-        formula = Formula(function, elements, promote, illegal)
+        promoting = tuple(e or str(p.annotation) == "Number" for e, p in zip(elements, parameters, strict=True))
+        formula = Formula(function, elements, promoting, promote, illegal)
         for name in names:
             family.add(_operator(name, formula, native))
         return function

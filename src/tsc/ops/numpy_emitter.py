@@ -53,12 +53,20 @@ class NumpyEmitter:
             return self._divide_toward_zero(a, b)
         if name == "rem" and dtype.is_integral:
             _reject_zero(b)
+        if name == "pow" and dtype.is_integral:
+            return self._integer_power(a, b)
         return _BINARY[name](a, b)
 
     def _divide_toward_zero(self, a: Array, b: Array) -> Array:
         _reject_zero(b)
         quotient, remainder = np.divmod(a, b)
         return quotient + ((remainder != 0) & ((a < 0) != (b < 0)))
+
+    def _integer_power(self, a: Array, b: Array) -> Array:
+        """Powers that wrap; with a negative exponent 0, except for 1 and -1."""
+        positive = np.power(a, np.maximum(b, 0))
+        reciprocal = np.where(a == 1, 1, np.where(a == -1, 1 - 2 * (b & 1), 0)).astype(a.dtype)
+        return np.where(b < 0, reciprocal, positive)
 
     def compare(self, predicate: str, a: Array, b: Array, dtype: DType) -> Array:
         """The comparison called `predicate`."""

@@ -105,4 +105,4 @@ def pad(aten: Aten, self: Any, pad: Sequence[int], mode: str, value: float | Non
 @composite(FAMILY, "aten::_pad_enum")
 def pad_enum(aten: Aten, self: Any, pad: Sequence[int], mode: int, value: float | None) -> Any:
     """As `pad`, the mode a number."""
-    return aten("pad", self, pad, ("constant", "reflect", "replicate", "circular")[mode], value)
+    return aten("pad", self, pad, ("reflect", "replicate", "circular", "constant")[mode], value)

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from tsc import dtypes
+from tsc.errors import ArgumentError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import Promote, pointwise
 from tsc.ops.registry import Family
@@ -221,18 +222,23 @@ def _largest(dtype: dtypes.DType) -> float:
     return float(ml_dtypes.finfo(dtype.numpy).max)
 
 
+def _clamped(x: Scalar, low: Scalar | None, high: Scalar | None) -> Scalar:
+    if low is None and high is None:
+        raise ArgumentError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    x = x if low is None else x.maximum(low)
+    return x if high is None else x.minimum(high)
+
+
 @pointwise(FAMILY, "aten::clamp", "aten::clip")
 def clamp(self: Scalar, min: Scalar | None, max: Scalar | None) -> Scalar:
     """``x`` kept between `min` and `max`; where they cross, `max`. NaN stays NaN."""
-    x = self if min is None else self.maximum(min)
-    return x if max is None else x.minimum(max)
+    return _clamped(self, min, max)
 
 
 @pointwise(FAMILY, "aten::clamp.Tensor", "aten::clip.Tensor")
 def clamp_tensor(self: Scalar, min: Scalar | None, max: Scalar | None) -> Scalar:
     """As `clamp`, with tensors for limits."""
-    x = self if min is None else self.maximum(min)
-    return x if max is None else x.minimum(max)
+    return _clamped(self, min, max)
 
 
 @pointwise(FAMILY, "aten::clamp_min", "aten::clamp_min.Tensor")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from tsc import dtypes
+from tsc.errors import DTypeError
 from tsc.ops.elementwise import Promote, pointwise
 from tsc.ops.registry import Family
-from tsc.ops.scalar import Scalar
+from tsc.ops.scalar import Number, Scalar
 
 FAMILY = Family()
 
 
 def _scaled(x: Scalar, alpha: float) -> Scalar:
+    if isinstance(alpha, float) and not (x.dtype.is_floating or x.dtype.is_complex):
+        raise DTypeError("For integral input tensors, argument alpha must not be a floating point number.")
     return x if alpha == 1 else x * alpha
 
 
@@ -62,7 +68,11 @@ def floor_quotient(a: Scalar, b: Scalar) -> Scalar:
     return b.eq(0).where(a / b, floored)
 
 
-@pointwise(FAMILY, "aten::div.Tensor_mode", "aten::div.Scalar_mode", promote=Promote.DEFAULT)
+def _rounded(arguments: Sequence[Any]) -> Promote:
+    return Promote.TO_FLOAT if arguments[2] is None else Promote.DEFAULT
+
+
+@pointwise(FAMILY, "aten::div.Tensor_mode", "aten::div.Scalar_mode", promote=_rounded)
 def div_mode(self: Scalar, other: Scalar, rounding_mode: str | None) -> Scalar:
     """The quotient rounded toward zero (``trunc``) or down (``floor``)."""
     if rounding_mode == "floor":
@@ -92,7 +102,28 @@ def fmod(self: Scalar, other: Scalar) -> Scalar:
     return self.rem(other)
 
 
-@pointwise(FAMILY, "aten::pow.Tensor_Tensor", "aten::pow.Tensor_Scalar", "aten::pow.Scalar")
+_POWERS: dict[float, Callable[[Scalar], Scalar]] = {
+    2: lambda x: x * x, 3: lambda x: x * x * x, 0.5: lambda x: x.sqrt(), -0.5: lambda x: 1.0 / x.sqrt(), -1: lambda x: 1.0 / x,
+    -2: lambda x: 1.0 / (x * x),
+}  # fmt: skip
+
+
+@pointwise(FAMILY, "aten::pow.Tensor_Scalar")
+def pow_number(self: Scalar, exponent: Number) -> Scalar:
+    """``self ** exponent``; the usual exponents by products and roots, as in PyTorch.
+
+    Raises:
+        DTypeError: an integer to a negative power.
+    """
+    by_product = self.dtype.is_floating or (self.dtype.is_integral and exponent in (2, 3))
+    if by_product and not isinstance(exponent, complex) and exponent in _POWERS:
+        return _POWERS[exponent](self)
+    if self.dtype.is_integral and isinstance(exponent, int) and exponent < 0:
+        raise DTypeError("Integers to negative integer powers are not allowed.")
+    return self.pow(exponent)
+
+
+@pointwise(FAMILY, "aten::pow.Tensor_Tensor", "aten::pow.Scalar")
 def pow_(self: Scalar, exponent: Scalar) -> Scalar:
     """``self ** exponent``."""
     return self.pow(exponent)

@@ -119,7 +119,7 @@ _FLOAT_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "log2": _log(math.log2), "log10": _log(math.log10), "log1p": _ieee(math.log1p, -math.inf), "sin": _ieee(math.sin),
     "cos": _ieee(math.cos), "tan": _ieee(math.tan), "asin": _ieee(math.asin), "acos": _ieee(math.acos), "atan": math.atan,
     "sinh": _ieee(math.sinh), "cosh": _ieee(math.cosh), "tanh": math.tanh, "asinh": math.asinh, "acosh": _ieee(math.acosh),
-    "atanh": _ieee(math.atanh), "erf": math.erf, "erfc": math.erfc, "gamma": _ieee(math.gamma), "lgamma": _ieee(math.lgamma),
+    "atanh": lambda x: math.copysign(math.inf, x) if abs(x) == 1 else _ieee(math.atanh)(x), "erf": math.erf, "erfc": math.erfc, "gamma": _ieee(math.gamma), "lgamma": lambda x: math.inf if x <= 0 and x == int(x) else _ieee(math.lgamma)(x),
     "fabs": math.fabs, "degrees": math.degrees, "radians": math.radians, "isnan": math.isnan, "isinf": math.isinf,
     "isfinite": math.isfinite,
 }  # fmt: skip
@@ -142,6 +142,9 @@ _COMPLEX = {
         "asinh",
         "acosh",
         "atanh",
+        "isnan",
+        "isinf",
+        "isfinite",
     ]
 }
 

@@ -234,7 +234,8 @@ def _interpolated(
     name = _BY_MODE.get((mode, spatial))
     if name is None:
         raise ShapeError(f"interpolate: mode {mode} does not fit an input of {len(shape)} dims")
-    name = f"_{name}_aa" if antialias else name
+    if antialias:
+        raise ShapeError("Antialias is not yet supported")
     factors = _repeated(scale_factor, spatial)
     sizes = _repeated(size, spatial)
     if factors is not None and recompute:

@@ -14,10 +14,6 @@ from tsc.dialects.schema import Schema
 from tsc.errors import DTypeError
 from tsc.ops.registry import Operator
 
-_ALIASING = ("view", "reshape")
-"""In place these change sizes, not elements: that is no write."""
-
-
 def functional_name(schema: Schema) -> str | None:
     """The functional form of an in-place schema: ``aten::add_.Tensor`` -> ``aten::add.Tensor``; None for any other schema."""
     base = schema.name
@@ -75,7 +71,7 @@ def derived_variants(table: Mapping[str, Operator]) -> dict[str, Operator]:
     }:
         for schema in schemas.overloads(f"{base}_"):
             functional = table.get(functional_name(schema) or "")
-            if functional is not None and functional.kind not in _ALIASING and schema.full_name not in table:
+            if functional is not None and not functional.schema.aliases and schema.full_name not in table:
                 derived[schema.full_name] = Operator(schema, in_place(functional), kind="inplace")
         for schema in schemas.overloads(base):
             functional = _of_out(schema, table)
@@ -137,7 +133,7 @@ def into(functional: Operator, count: int) -> Any:
 
 
 def _write_out(out: np.ndarray[Any, Any], value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Store a result; `out` takes its shape where it is empty."""
-    if out.shape != value.shape and out.size == 0:
+    """Store a result; `out` takes its shape where it owns its memory."""
+    if out.shape != value.shape and out.flags.owndata:
         out.resize(value.shape, refcheck=False)
     return write_back(out, value)

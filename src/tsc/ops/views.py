@@ -232,7 +232,7 @@ def narrow(self: Array, dim: int, start: int, length: int) -> Array:
     return self[(slice(None),) * axis + (slice(begin, begin + length),)]
 
 
-@_view("aten::split.Tensor", "aten::split")
+@_view("aten::split.Tensor")
 def split(self: Array, split_size: int, dim: int) -> list[Array]:
     """Pieces of `split_size` (the last may be smaller)."""
     axis = wrap_dim(dim, self.ndim)
@@ -242,7 +242,7 @@ def split(self: Array, split_size: int, dim: int) -> list[Array]:
     return [self[(slice(None),) * axis + (slice(s, s + split_size),)] for s in starts]
 
 
-@_view("aten::split_with_sizes", "aten::split.sizes")
+@_view("aten::split_with_sizes", "aten::split.sizes", "aten::split")
 def split_with_sizes(self: Array, split_sizes: Sequence[int], dim: int) -> list[Array]:
     """Pieces of the given sizes."""
     axis = wrap_dim(dim, self.ndim)

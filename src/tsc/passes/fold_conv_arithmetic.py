@@ -1,4 +1,5 @@
-"""Pass `fold-conv-arithmetic`: a constant added to, or multiplied with, a convolution goes into its weights."""
+"""Pass `fold-conv-arithmetic`: a constant added to, or multiplied with, a convolution goes into its weights.
+"""
 
 from __future__ import annotations
 

@@ -310,8 +310,3 @@ def _bits(type_: Attribute) -> int:
     if isinstance(type_, IndexType):
         return 64
     return int(getattr(type_, "bitwidth", 64))
-
-
-def extracted_tensors(stages: Sequence[Stage]) -> set[SSAValue]:
-    """The tensors that bodies gather from."""
-    return {op.tensor for s in stages for op in s.body.ops if isinstance(op, tensor.ExtractOp)}

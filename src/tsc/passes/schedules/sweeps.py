@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 
 from xdsl.ir import SSAValue
 
@@ -145,8 +144,3 @@ def _kept(
 
 def _bytes(value: SSAValue, row_size: int) -> int:
     return row_size * element_bytes(element_of(value.type))
-
-
-def row_elements(stage: Stage) -> int:
-    """Elements of one row of a reduction."""
-    return prod(stage.sizes[d] for d in stage.reduced)
