@@ -8,6 +8,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 _JIT = ("script", "load", "freeze", "optimize_for_inference", "set_fusion_strategy")
+_DTYPES = {
+    name: name
+    for name in (
+        "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "complex64", "complex128", "bool", "bfloat16",
+    )
+} | {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32", "short": "int16"}  # fmt: skip
 _LAZY = {name: "tsc.jit" for name in _JIT} | {
     "Tensor": "tsc.runtime.tensor",
     "set_num_threads": "tsc.runtime.threads",
@@ -17,9 +23,17 @@ _LAZY = {name: "tsc.jit" for name in _JIT} | {
 
 
 def __getattr__(name: str) -> Any:
-    """Public names are loaded when first used, so that ``import tsc`` stays cheap."""
+    """Public names are loaded when first used, so that ``import tsc`` stays cheap; other names are operators."""
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
-    if name == "jit":
-        return import_module("tsc.jit")
-    raise AttributeError(f"module 'tsc' has no attribute {name!r}")
+    if name in ("jit", "nn"):
+        return import_module(f"tsc.{name}")
+    from tsc import dtypes
+
+    if name in _DTYPES:
+        return dtypes.by_name(_DTYPES[name])
+    if name.startswith("__"):
+        raise AttributeError(name)
+    from tsc.runtime.dispatch import operator_function
+
+    return operator_function(name)

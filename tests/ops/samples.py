@@ -93,11 +93,15 @@ def _record(recorder: Recorder, info: Any, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     samples = islice(info.sample_inputs("cpu", dtype, requires_grad=False), PER_FUNCTION)
     for sample in samples:
-        with enable_python_dispatcher(), torch._C._EnablePreDispatch(), recorder:
-            try:
-                info.op(sample.input, *sample.args, **sample.kwargs)
-            except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, AssertionError):
-                continue  # some samples are not meant for this mode; others of the same operator are
+        _call(recorder, info, sample)
+
+
+def _call(recorder: Recorder, info: Any, sample: Any) -> None:
+    with enable_python_dispatcher(), torch._C._EnablePreDispatch(), recorder:
+        try:
+            info.op(sample.input, *sample.args, **sample.kwargs)
+        except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, AssertionError, IndexError):
+            pass  # an error sample, or one not meant for this mode: what was called is noted all the same
 
 
 def calls_of(schema: Schema) -> dict[str, list[list[Any]]]:
@@ -140,3 +144,16 @@ def _as_numbers(schema: Schema, call: list[Any]) -> list[Any] | None:
             return None
         values.append(value)
     return values
+
+
+@cache
+def refused() -> dict[str, list[list[Any]]]:
+    """Calls that PyTorch's samples of errors make, of operators `tsc` has. Some of them are the valid calls before the wrong one."""
+    recorder = Recorder()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for info in op_db:
+            if info.error_inputs_func is not None and info.name not in EXPENSIVE:
+                for error in islice(info.error_inputs("cpu"), PER_FUNCTION):
+                    _call(recorder, info, error.sample_input)
+    return recorder.calls

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from tsc.dtypes import DType
 
 
 class Tensor:
-    """A tensor over a NumPy array, which it shares."""
+    """A tensor over a NumPy array, which it shares. Its methods are the operators: ``x.relu()``, ``x.add_(1)``."""
 
     __slots__ = ("array",)
 
@@ -37,6 +38,40 @@ class Tensor:
         """The array itself; no copy."""
         return self.array
 
+    def tolist(self) -> Any:
+        """The elements as nested lists."""
+        return self.array.tolist()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        from tsc.runtime.dispatch import operator_function
+
+        try:
+            function = operator_function(name)
+        except AttributeError:
+            raise AttributeError(f"'Tensor' object has no attribute {name!r}") from None
+        return lambda *arguments, **keywords: function(self, *arguments, **keywords)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return Tensor(self.array[_plain(key)])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.array[_plain(key)] = _plain(value)
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (Tensor(row) for row in self.array)
+
+    def __bool__(self) -> bool:
+        return bool(self.array)
+
+    def __float__(self) -> float:
+        return float(self.array)
+
+    def __int__(self) -> int:
+        return int(self.array)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.array(self.array, dtype=dtype, copy=copy)
 
@@ -44,3 +79,37 @@ class Tensor:
         body = np.array2string(self.array, separator=", ", prefix="tensor(")
         suffix = "" if self.dtype in (dtypes.F32, dtypes.I64, dtypes.BOOL) else f", dtype={self.dtype!r}"
         return f"tensor({body}{suffix})"
+
+    __hash__ = object.__hash__
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.array
+    return tuple(_plain(v) for v in value) if isinstance(value, tuple) else value  # pyright: ignore
+
+
+def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
+    def method(self: Tensor, *others: Any) -> Any:
+        from tsc.runtime.dispatch import operator_function
+
+        if reflected:
+            left = Tensor(np.asarray(others[0], dtype=np.result_type(others[0]) if not self.dtype.is_floating else self.array.dtype))
+            return operator_function(name)(left, self)
+        return operator_function(name)(self, *others)
+
+    return method
+
+
+for _symbol, _name in {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "pow": "pow",
+    "matmul": "matmul", "and": "__and__", "or": "__or__", "xor": "__xor__",
+}.items():  # fmt: skip
+    setattr(Tensor, f"__{_symbol}__", _operator(_name))
+    setattr(Tensor, f"__r{_symbol}__", _operator(_name, reflected=True))
+for _symbol in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Tensor, f"__{_symbol}__", _operator(_symbol))
+for _symbol, _name in {"neg": "neg", "invert": "bitwise_not", "abs": "abs"}.items():
+    setattr(Tensor, f"__{_symbol}__", _operator(_name))
+for _symbol, _name in {"iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv": "div_"}.items():
+    setattr(Tensor, f"__{_symbol}__", _operator(_name))

@@ -1,0 +1,140 @@
+"""Operators called on live values: ``tsc.relu(x)`` finds the overload that fits and runs its eager meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tsc.dialects import schema as schemas
+from tsc.dialects import torch_types as tt
+from tsc.dialects.schema import REQUIRED, Argument, Schema
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import ArgumentError
+from tsc.interop import torch as torch_interop
+from tsc.ops.registry import require
+from tsc.runtime.tensor import Tensor
+
+
+class Mismatch(Exception):  # noqa: N818 - control flow between overloads, never seen outside
+    """A schema does not fit a call."""
+
+
+@cache
+def operator_function(name: str) -> Callable[..., Any]:
+    """The function ``tsc.<name>``: all overloads of ``aten::<name>``.
+
+    Raises:
+        AttributeError: there is no such operator.
+    """
+    candidates = schemas.overloads(f"aten::{name}")
+    if not candidates:
+        raise AttributeError(f"module 'tsc' has no attribute {name!r}")
+
+    def function(*arguments: Any, **keywords: Any) -> Any:
+        return call(name, candidates, arguments, keywords)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = "\n".join(str(s) for s in candidates)
+    function.__dict__["__tsc_builtin__"] = f"aten::{name}"
+    return function
+
+
+def call(name: str, candidates: Sequence[Schema], arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
+    """Run the first of `candidates` that fits; tensors in are `Tensor`s, and so are tensors out.
+
+    Raises:
+        ArgumentError: none fits.
+    """
+    for schema in candidates:
+        try:
+            values = match(schema, arguments, keywords)
+        except Mismatch:
+            continue
+        written = next((a for a, v in zip(arguments, values, strict=False) if isinstance(v, np.ndarray)), None)
+        result = require(schema.full_name).eager(*values)
+        if schema.mutates and isinstance(written, Tensor) and result is written.array:
+            return written
+        return wrapped(result)
+    kinds = ", ".join(type(a).__name__ for a in arguments)
+    raise ArgumentError(f"{name}: no overload takes ({kinds}); there are\n" + "\n".join(map(str, candidates)))
+
+
+def match(schema: Schema, arguments: Sequence[Any], keywords: dict[str, Any]) -> list[Any]:
+    """One runtime value per schema argument.
+
+    Raises:
+        Mismatch: the call does not fit.
+    """
+    rest, given = list(arguments), dict(keywords)
+    values: list[Any] = []
+    for formal in schema.arguments:
+        if rest and not formal.kwarg_only:
+            if isinstance(formal.type, tt.ListType) and formal.type.data is tt.INT and type(rest[0]) is int and len(rest) > 1:
+                values.append(rest)
+                rest = []
+            else:
+                values.append(convert(rest.pop(0), formal))
+        elif formal.name in given:
+            values.append(convert(given.pop(formal.name), formal))
+        elif formal.default is not REQUIRED:
+            values.append(list(formal.default) if isinstance(formal.default, tuple) else formal.default)  # pyright: ignore
+        else:
+            raise Mismatch
+    if rest or given:
+        raise Mismatch
+    return values
+
+
+def convert(value: Any, formal: Argument) -> Any:
+    """`value` as the runtime holds an argument.
+
+    Raises:
+        Mismatch: it does not fit.
+    """
+    kind = formal.type
+    if isinstance(kind, tt.OptionalType):
+        if value is None:
+            return None
+        kind = kind.data
+    if isinstance(kind, tt.ListType):
+        if type(value) is int and formal.broadcast_size is not None:
+            return [value] * formal.broadcast_size
+        if not isinstance(value, (list, tuple)):
+            raise Mismatch
+        return [_single(v, kind.data) for v in value]  # pyright: ignore
+    return _single(value, kind)
+
+
+def _single(value: Any, kind: TorchType) -> Any:
+    if isinstance(kind, tt.OptionalType):
+        return None if value is None else _single(value, kind.data)
+    if isinstance(kind, tt.TensorType):
+        if isinstance(value, Tensor):
+            return value.array
+        if isinstance(value, np.ndarray):
+            return value  # pyright: ignore
+        raise Mismatch
+    known = torch_interop.constant_of(value)
+    if known is not None:
+        value = known[1]
+    allowed: dict[TorchType, Any] = {
+        tt.INT: int, tt.FLOAT: (int, float), tt.NUMBER: (int, float, complex), tt.BOOL: bool, tt.STRING: str, tt.DEVICE: str,
+        tt.COMPLEX: (int, float, complex),
+    }  # fmt: skip
+    if kind in allowed:
+        if not isinstance(value, allowed[kind]) or (isinstance(value, bool) and kind in (tt.INT, tt.FLOAT)):
+            raise Mismatch
+        return float(value) if kind is tt.FLOAT else value
+    return value
+
+
+def wrapped(value: Any) -> Any:
+    """Arrays in a result as `Tensor`s."""
+    if isinstance(value, np.ndarray):
+        return Tensor(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(wrapped(v) for v in value)  # pyright: ignore
+    return value

@@ -1,0 +1,163 @@
+"""Every operator does what PyTorch's does, on PyTorch's own samples and on hand-picked calls."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tsc.dialects.schema import Schema
+from tsc.errors import TscError, UnsupportedOperatorError
+from tsc.ops.elementwise import spec_of, specs_of
+from tsc.ops.registry import Operator, operators
+
+from .comparing import difference
+from .expected_failures import EXPECTED, FIRST_ONLY, NO_ERROR, RANDOM, RANDOM_IN_TRAINING, UNSTABLE
+from .matching import call_torch, cloned, ours, tensors_of
+from .samples import calls_of, refused
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+ERRORS = (TscError, RuntimeError, ValueError, TypeError, IndexError, ZeroDivisionError, NotImplementedError, OverflowError)
+SAMPLED = sorted(name for name, op in operators().items() if op.schema.name.startswith(("aten::", "prim::")))
+
+
+def base_name(schema: Schema) -> str:
+    return schema.name.partition("::")[2]
+
+
+def is_random(schema: Schema, call: list[Any]) -> bool:
+    """Whether the values of the result are random."""
+    base = base_name(schema)
+    named = dict(zip((a.name for a in schema.arguments), call, strict=True))
+    if base.rstrip("_") in RANDOM_IN_TRAINING:
+        return bool(named.get("train", named.get("training", True)))
+    return base in RANDOM or named.get("dropout_p", 0) > 0
+
+
+def expected_of(schema: Schema, call: list[Any]) -> Any:
+    """PyTorch's result, or the exception it raises; None where PyTorch itself fails."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return call_torch(schema, call)
+    except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:
+        return error
+
+
+def disagreement(operator: Operator, call: list[Any]) -> str | None:
+    """What is wrong with one call, or None."""
+    schema = operator.schema
+    theirs, mine = cloned(call), ours(cloned(call))
+    want = expected_of(schema, theirs)
+    if isinstance(want, Exception) and "INTERNAL ASSERT" in str(want):
+        return None
+    try:
+        got = operator.eager(*mine)
+    except ERRORS as error:
+        return None if isinstance(want, Exception) else f"raised {error!r}"
+    if isinstance(want, Exception):
+        return None if schema.full_name in NO_ERROR else f"did not raise {want!r:.200}"
+    if is_random(schema, call):
+        return shape_difference(got, want)
+    if base_name(schema) in UNSTABLE and not operator.schema.mutates:
+        return selection_difference(schema, got, want, mine)
+    if base_name(schema) in FIRST_ONLY:
+        got, want = got[0], want[0]
+    return difference(got, want) or aliasing_difference(schema, got, want, mine, theirs)
+
+
+def shape_difference(got: Any, want: Any) -> str | None:
+    """Whether shapes and dtypes are the same, whatever the values."""
+    for g, w in zip(tensors_of(got), tensors_of(want), strict=True):
+        if g.shape != tuple(w.shape) or ours(w).dtype != g.dtype:
+            return f"got {g.dtype}{g.shape}, want {w.dtype}{tuple(w.shape)}"
+    return None
+
+
+def selection_difference(schema: Schema, got: Any, want: Any, call: list[Any]) -> str | None:
+    """Whether the same values were selected, and the indices point at them."""
+    values = got[0] if isinstance(got, tuple) else None
+    places = got[1] if isinstance(got, tuple) else got
+    x = call[0]
+    if values is None and places.dtype != np.int64:
+        return difference(got, want)  # msort
+    if values is not None and (wrong := difference(values, want[0])):
+        return wrong
+    dim = next((call[i] for i, a in enumerate(schema.arguments) if a.name == "dim"), -1)
+    if not x.ndim:
+        return None
+    keepdim = schema.name == "aten::kthvalue" and not call[3]
+    places = np.expand_dims(places, dim) if keepdim else places
+    selected = np.take_along_axis(x, places, dim)
+    target = values if values is not None else np.take_along_axis(x, ours(want), dim)
+    target = np.expand_dims(target, dim) if keepdim else target
+    return None if np.array_equal(selected, target, equal_nan=x.dtype.kind in "fc") else "indices do not point at the values"
+
+
+def aliasing_difference(schema: Schema, got: Any, want: Any, mine: list[Any], theirs: list[Any]) -> str | None:
+    """Whether views share memory with their argument exactly where PyTorch's do."""
+    if not schema.aliases or not tensors_of(got):
+        return None
+    position = next((i for i, a in enumerate(schema.arguments) if isinstance(theirs[i], torch.Tensor)), None)
+    if position is None or not theirs[position].numel():
+        return None
+    source, result = tensors_of(got)[0], tensors_of(want)[0]
+    if not source.size or schema.full_name == "aten::contiguous":
+        return None
+    shares = np.may_share_memory(source, mine[position])
+    expected = result.untyped_storage().data_ptr() == theirs[position].untyped_storage().data_ptr()
+    return None if shares == expected else f"shares memory: got {shares}, want {expected}"
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_operator_agrees_with_torch(name: str) -> None:
+    operator = operators()[name]
+    found: dict[str, str] = {}
+    for origin, calls in calls_of(operator.schema).items():
+        for call in calls:
+            wrong = disagreement(operator, call)
+            if wrong is not None:
+                found[origin] = f"{wrong}; arguments {ours(call)!r:.300}"
+    expected = {origin for full_name, origin in EXPECTED if full_name == name}
+    assert found.keys() == expected, found
+
+
+@pytest.mark.parametrize("name", sorted(n for n in SAMPLED if operators()[n].infer is not None))
+def test_inference_agrees_with_running(name: str) -> None:
+    operator = operators()[name]
+    assert operator.infer is not None
+    for origin, calls in calls_of(operator.schema).items():
+        for call in calls[:3]:
+            mine = ours(cloned(call))
+            specs = specs_of(ours(cloned(call)))
+            try:
+                result = operator.eager(*mine)
+            except ERRORS:
+                with pytest.raises(ERRORS):
+                    operator.infer(*specs)
+                continue
+            try:
+                inferred = operator.infer(*specs)
+            except UnsupportedOperatorError:
+                continue
+            listed = inferred if isinstance(inferred, (tuple, list)) else [inferred]
+            assert list(listed) == [spec_of(t) for t in tensors_of(result)], (origin, mine)
+
+
+@pytest.mark.parametrize("name", sorted(refused()))
+def test_call_that_torch_refuses_raises(name: str) -> None:
+    operator = operators().get(name)
+    if operator is None:
+        pytest.skip("not defined")
+    accepted = []
+    for call in refused()[name]:
+        if isinstance(expected_of(operator.schema, cloned(call)), Exception):
+            try:
+                operator.eager(*ours(cloned(call)))
+            except ERRORS:
+                continue
+            accepted.append(ours(call))
+    assert bool(accepted) == (name in NO_ERROR), accepted

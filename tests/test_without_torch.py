@@ -1,0 +1,56 @@
+"""`import tsc as torch`: modules, tensors and functions in a process that has no PyTorch."""
+
+import subprocess
+import sys
+import textwrap
+
+PROGRAM = """
+    import sys
+    sys.modules["torch"] = None  # importing PyTorch fails from here on
+    import tsc as torch
+    import numpy as np
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features = torch.nn.Sequential(
+                torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.BatchNorm2d(8), torch.nn.ReLU(), torch.nn.MaxPool2d(2)
+            )
+            self.head = torch.nn.Linear(8, 4)
+            self.drop = torch.nn.Dropout(0.5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.features(x).mean([2, 3])
+            return torch.softmax(self.head(self.drop(x)), -1)
+
+    net = Net().eval()
+    x = torch.rand(2, 3, 8, 8)
+    scripted = torch.jit.script(net)
+    fast = torch.jit.optimize_for_inference(scripted)
+    for module in (net, scripted, fast):
+        y = module(x)
+        assert isinstance(y, torch.Tensor), type(y)
+        np.testing.assert_allclose(y.numpy(), net(x).numpy(), rtol=1e-5, atol=1e-6)
+    assert fast.forward.last.is_native
+
+    @torch.jit.script
+    def f(x: torch.Tensor, n: int):
+        for i in range(n):
+            x = torch.relu(x - 0.1 * i) + 1
+        return x.sum()
+
+    z = f(torch.ones(3), 2)
+    assert abs(float(z) - 3 * (2 - 0.1 + 1)) < 1e-5, z
+    a = torch.arange(6).reshape(2, 3)
+    a[0] += 10
+    assert (a * 2 + 1).tolist() == [[21, 23, 25], [7, 9, 11]]
+    print("fine")
+"""
+
+
+def test_a_program_for_torch_runs_on_tsc_alone(tmp_path) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(textwrap.dedent(PROGRAM))
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.strip() == "fine"
