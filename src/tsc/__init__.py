@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 __version__ = "0.1.0"
@@ -28,12 +29,14 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(_LAZY[name]), name)
     if name in ("jit", "nn"):
         return import_module(f"tsc.{name}")
-    from tsc import dtypes
-
     if name in _DTYPES:
-        return dtypes.by_name(_DTYPES[name])
-    if name.startswith("__"):
-        raise AttributeError(name)
-    from tsc.runtime.dispatch import operator_function
+        return import_module("tsc.dtypes").by_name(_DTYPES[name])
+    if name.startswith("__") or _is_submodule(name):
+        raise AttributeError(f"module 'tsc' has no attribute {name!r}")
+    return import_module("tsc.runtime.dispatch").operator_function(name)
 
-    return operator_function(name)
+
+def _is_submodule(name: str) -> bool:
+    """Whether ``tsc.<name>`` is a file or folder of the package: those are found by importing them."""
+    folder = Path(__file__).parent
+    return (folder / f"{name}.py").exists() or (folder / name).is_dir()

@@ -24,12 +24,12 @@ _FLOAT_NAMES = {Float64Type: "double", Float32Type: "float", Float16Type: "half"
 
 def element_of(type_: Attribute) -> Attribute:
     """The element of a vector; a scalar type itself."""
-    return type_.element_type if isa(type_, VectorType[Attribute]) else type_
+    return type_.element_type if isinstance(type_, VectorType) else type_  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 def lanes_of(type_: Attribute) -> int:
     """How many lanes a vector has; 0 for a scalar."""
-    if not isa(type_, VectorType[Attribute]):
+    if not isinstance(type_, VectorType):
         return 0
     shape = type_.get_shape()
     if len(shape) != 1:

@@ -69,7 +69,14 @@ class BatchNorm2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: D102
         return F.batch_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias, self.training, self.momentum, self.eps
+            input,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training,
+            self.momentum,
+            self.eps,
         )
 
 
@@ -78,7 +85,9 @@ class LayerNorm(Module):
 
     def __init__(self, normalized_shape: Any, eps: float = 1e-5) -> None:
         super().__init__()
-        self.normalized_shape = [normalized_shape] if isinstance(normalized_shape, int) else list(normalized_shape)
+        self.normalized_shape = (
+            [normalized_shape] if isinstance(normalized_shape, int) else list(normalized_shape)
+        )
         self.eps = eps
         self.weight = Parameter(np.ones(self.normalized_shape, np.float32))
         self.bias = Parameter(np.zeros(self.normalized_shape, np.float32))
@@ -94,7 +103,9 @@ class Embedding(Module):
         super().__init__()
         from tsc.ops.random import generator
 
-        self.weight = Parameter(generator().standard_normal((num_embeddings, embedding_dim)).astype(np.float32))
+        self.weight = Parameter(
+            generator().standard_normal((num_embeddings, embedding_dim)).astype(np.float32)
+        )
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: D102
         return F.embedding(input, self.weight)

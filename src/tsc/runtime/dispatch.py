@@ -53,7 +53,9 @@ def call(name: str, candidates: Sequence[Schema], arguments: Sequence[Any], keyw
             values = match(schema, arguments, keywords)
         except Mismatch:
             continue
-        written = next((a for a, v in zip(arguments, values, strict=False) if isinstance(v, np.ndarray)), None)
+        written = next(
+            (a for a, v in zip(arguments, values, strict=False) if isinstance(v, np.ndarray)), None
+        )
         result = require(schema.full_name).eager(*values)
         if schema.mutates and isinstance(written, Tensor) and result is written.array:
             return written
@@ -72,7 +74,11 @@ def match(schema: Schema, arguments: Sequence[Any], keywords: dict[str, Any]) ->
     values: list[Any] = []
     for formal in schema.arguments:
         if rest and not formal.kwarg_only:
-            if isinstance(formal.type, tt.ListType) and formal.type.data is tt.INT and type(rest[0]) is int and len(rest) > 1:
+            if (
+                isinstance(formal.type, tt.ListType)
+                and formal.type.data is tt.INT
+                and all(type(r) is int for r in rest)
+            ):
                 values.append(rest)
                 rest = []
             else:

@@ -94,7 +94,12 @@ def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
         from tsc.runtime.dispatch import operator_function
 
         if reflected:
-            left = Tensor(np.asarray(others[0], dtype=np.result_type(others[0]) if not self.dtype.is_floating else self.array.dtype))
+            left = Tensor(
+                np.asarray(
+                    others[0],
+                    dtype=np.result_type(others[0]) if not self.dtype.is_floating else self.array.dtype,
+                )
+            )
             return operator_function(name)(left, self)
         return operator_function(name)(self, *others)
 
