@@ -94,7 +94,7 @@ def specialized(
     module = entry.alone()
     begin = time.perf_counter()
     Specialize(tuple(arguments)).apply(context, module)
-    watch = stage_watcher(label or entry.name)
+    watch = stage_watcher(label or entry.name, entry.pool)
     if watch is not None:
         watch("frozen", Specialize(tuple(arguments)), module)
     pipeline.lower(
@@ -163,7 +163,7 @@ def build_native(
     outputs = [spec(o) for o in end.operands]
     work = sum(_elements(o) for o in function.walk())
     begin = time.perf_counter()
-    watch = stage_watcher(function.sym_name.data)
+    watch = stage_watcher(function.sym_name.data, context.pool)
     pipeline.lower(
         context,
         module,

@@ -11,11 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from tsc.dialects.constants import ConstantPool
 from tsc.options import options
 
+LARGEST_WEIGHTS = 64 << 20
+"""Bytes up to which the arrays of the constants are written beside the IR, so that `tsc-opt` can compile from a dump."""
 _NUMBERS = itertools.count(1)
 
 
@@ -32,7 +36,7 @@ def dump_ir(folder: str | Path) -> Iterator[Path]:
         options().dump_folder = previous
 
 
-def stage_watcher(label: str) -> Any:
+def stage_watcher(label: str, pool: ConstantPool) -> Any:
     """A watcher for `pipeline.lower` that writes the module after each pass; None when nothing is to be
     dumped.
     """
@@ -43,9 +47,11 @@ def stage_watcher(label: str) -> Any:
     target = Path(folder) / f"{next(_NUMBERS):03d}-{name}"
     target.mkdir(parents=True, exist_ok=True)
     numbers = itertools.count()
+    if pool.size_bytes <= LARGEST_WEIGHTS:
+        np.savez(target / "weights.npz", **dict(pool.items()))  # pyright: ignore[reportArgumentType] - names are free
 
     def watch(stage: str, compiler_pass: ModulePass, module: ModuleOp) -> None:
         file = target / f"{next(numbers):02d}-{stage}-{compiler_pass.name}.mlir"
-        file.write_text(f"{module}\n", encoding="utf-8")
+        file.write_text(str(module) + "\n", encoding="utf-8")
 
     return watch

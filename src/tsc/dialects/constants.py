@@ -23,6 +23,7 @@ from tsc import dtypes
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import NonValueTensorLiteralOp, ValueTensorLiteralOp
 from tsc.dtypes import DType
+from tsc.errors import IRError
 
 INLINE_LIMIT = 64
 """Tensors of up to this many elements stand in the text."""
@@ -59,7 +60,18 @@ class ConstantPool:
         return key
 
     def __getitem__(self, key: str) -> np.ndarray[Any, Any]:
+        if key not in self._arrays:
+            raise IRError(f"constant '{key}': requires its array (a dump keeps them in weights.npz); there is none")
         return self._arrays[key]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in self._arrays.values())
+
+    def items(self) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+        """Keys and arrays."""
+        return iter(self._arrays.items())
 
     def __contains__(self, key: str) -> bool:
         return key in self._arrays

@@ -116,7 +116,7 @@ class Driver:
                 self._show("After", name)
 
     def _show(self, when: str, name: str) -> None:
-        print(f"// -----// IR Dump {when} {name} //----- //\n{self.module}", file=sys.stderr)
+        print(f"// -----// IR Dump {when} {name} //----- //\n" + str(self.module), file=sys.stderr)
 
     def report(self) -> None:
         """Print the time of each pass."""
