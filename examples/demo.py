@@ -79,7 +79,9 @@ def kernel_counts(names: list[str]) -> dict[str, int]:
     """How many kernels have the same name but for the number at the end."""
     counts: dict[str, int] = {}
     for name in names:
-        stem = name.rstrip("0123456789").rstrip("_").replace("_", " + ") or name
+        stem = name.rstrip("0123456789.").rstrip("_").replace("_", " + ") or name
+        if name.startswith("zero_halo"):
+            stem = "zeros around a padded input"
         counts[stem] = counts.get(stem, 0) + 1
     return counts
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src/tsc"
-LAYERS = {
+LAYERS: dict[str, set[str]] = {
     "dtypes": set(),
     "errors": set(),
     "options": set(),

@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false, reportAttributeAccessIssue=false
 """The models people have: saved by PyTorch, run without it, in one native call, with PyTorch's results."""
 
 import json

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 PROGRAM = """
     import sys
@@ -14,7 +15,8 @@ PROGRAM = """
         def __init__(self):
             super().__init__()
             self.features = torch.nn.Sequential(
-                torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.BatchNorm2d(8), torch.nn.ReLU(), torch.nn.MaxPool2d(2)
+                torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.BatchNorm2d(8),
+                torch.nn.ReLU(), torch.nn.MaxPool2d(2)
             )
             self.head = torch.nn.Linear(8, 4)
             self.drop = torch.nn.Dropout(0.5)
@@ -48,7 +50,7 @@ PROGRAM = """
 """
 
 
-def test_a_program_for_torch_runs_on_tsc_alone(tmp_path) -> None:
+def test_a_program_for_torch_runs_on_tsc_alone(tmp_path: Path) -> None:
     file = tmp_path / "program.py"
     file.write_text(textwrap.dedent(PROGRAM))
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=False)

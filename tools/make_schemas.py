@@ -22,12 +22,12 @@ INTERNAL = re.compile(
 
 def main() -> None:
     """Collect the schemas of the namespaces TorchScript programs use and write them, one a line."""
-    names = sorted({schema.name for schema in torch._C._jit_get_all_schemas()})
+    names = sorted({schema.name for schema in torch._C._jit_get_all_schemas()})  # pyright: ignore[reportPrivateUsage]
     lines: list[str] = []
     for name in names:
         if name.split("::")[0] not in ("aten", "prim", "quantized") or INTERNAL.match(name):
             continue
-        lines += [str(schema) for schema in torch._C._jit_get_schemas_for_operator(name)]
+        lines += [str(schema) for schema in torch._C._jit_get_schemas_for_operator(name)]  # pyright: ignore[reportPrivateUsage]
     TARGET.write_text("\n".join(dict.fromkeys(lines)) + "\n", encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr
@@ -259,7 +259,7 @@ def _putting_together(function: FuncOp, native: Run, unit: Unit) -> Run:
 
     def run(*arrays: Any) -> Any:
         flat = native(*arrays)
-        results = flat if isinstance(flat, tuple) else (flat,)  # pyright: ignore
+        results = cast("tuple[Any, ...]", flat) if isinstance(flat, tuple) else (flat,)
         if checks and results[-1]:
             raise BoundsError("index out of range in self")
         return nest(structure, results, unit)
@@ -302,7 +302,7 @@ def _generic(
         result = generic(*arrays)
         if structure is None:
             return result
-        tensors = result if isinstance(result, tuple) else (result,)  # pyright: ignore
+        tensors = cast("tuple[Any, ...]", result) if isinstance(result, tuple) else (result,)
         if checks and tensors[-1]:
             raise BoundsError("index out of range in self")
         return nest(structure, tensors, entry.unit)
@@ -321,7 +321,7 @@ def _group_kernel(context: TorchContext, group: GroupOp, compilation: Compilatio
     native: list[Run] = []
 
     def normalize(*arrays: Any) -> Any:
-        return native[0](*(np.require(a, requirements="CA") for a in arrays))
+        return native[0](*(np.require(a, requirements=["C", "A"]) for a in arrays))
 
     made, _ = build_native(make_context(context.pool), module, normalize, compilation)
     native.append(made)

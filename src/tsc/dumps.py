@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ from tsc.dialects.constants import ConstantPool
 from tsc.options import options
 
 LARGEST_WEIGHTS = 64 << 20
-"""Bytes up to which the arrays of the constants are written beside the IR, so that `tsc-opt` can compile from a dump."""
+"""Bytes up to which constant arrays are written beside the IR, so that `tsc-opt` can compile from a dump."""
 _NUMBERS = itertools.count(1)
 
 
 @contextmanager
-def dump_ir(folder: str | Path) -> Iterator[Path]:
+def dump_ir(folder: str | Path) -> Generator[Path, None, None]:
     """Write every stage of the compilations inside the ``with`` block to `folder`, numbered, named after
     stage and pass.
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from typing import Any
+from typing import Any, cast
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
@@ -85,16 +85,17 @@ class _Scripter:
         kinds: dict[str, TorchType] = {}
         constants: dict[str, Any] = {}
         functions: dict[str, Any] = {}
-        annotations = _annotations(type(module))
+        annotations = _annotations(cast("type[Any]", type(module)))
         for table in (module._parameters, module._buffers):
             for name, tensor in table.items():
                 declared = self._declared(annotations.get(name))
                 kinds[name] = declared or (tt.NONE if tensor is None else tt.TENSOR)
                 values[name] = None if tensor is None else _array(tensor)
-        names = set(getattr(module, "__constants__", ())) | {
+        names: set[str] = set(getattr(module, "__constants__", ())) | {
             n for n, a in annotations.items() if _is_final(a)
         }
-        for name, value in vars(module).items():
+        attributes = cast("dict[str, Any]", vars(module))
+        for name, value in attributes.items():
             if name in SKIPPED:
                 continue
             if name in names:
@@ -103,7 +104,7 @@ class _Scripter:
                 functions[name] = value
             else:
                 self._attribute(name, value, annotations.get(name), values, kinds, functions)
-        for name in names - vars(module).keys() - kinds.keys():
+        for name in names - attributes.keys() - kinds.keys():
             if hasattr(module, name) and name not in module._modules:
                 constants[name] = self._constant(getattr(module, name))
         return values, kinds, constants, functions
@@ -141,8 +142,9 @@ class _Scripter:
         self, module: Any, kinds: dict[str, TorchType], constants: dict[str, Any], functions: dict[str, Any]
     ) -> Class:
         """The class of the module's script type: shared by modules of the same class, types and constants."""
+        live = cast("type[Any]", type(module))
         key = (
-            type(module),
+            live,
             tuple(kinds.items()),
             repr(constants),
             tuple((n, id(f)) for n, f in functions.items()),
@@ -150,7 +152,6 @@ class _Scripter:
         known: dict[Any, Class] = self.program.unit.__dict__.setdefault("module_classes", {})
         if key in known:
             return known[key]
-        live = type(module)
         path = live.__qualname__.replace(".<locals>", "")
         name = self.program.unit.unique_name(
             f"__torch__.{path}" if live.__module__ == "__main__" else f"__torch__.{live.__module__}.{path}"
@@ -163,8 +164,9 @@ class _Scripter:
 
     def _fill(self, cls: Class, module: Any, functions: dict[str, Any]) -> None:
         own = tt.ModuleType(cls.name)
-        for name in dir(type(module)):
-            member = inspect.getattr_static(type(module), name, None)
+        live = cast("type[Any]", type(module))
+        for name in dir(live):
+            member = inspect.getattr_static(live, name, None)
             if isinstance(member, types.FunctionType) and not (
                 name.startswith("__") and name not in ("__len__", "__contains__", "__getitem__")
             ):
@@ -185,7 +187,7 @@ class _Scripter:
             cls.members["container"] = list(module._modules)
             cls.members["container_kind"] = kind
             for name in ("__len__", "__getitem__", "__contains__"):
-                inherited = getattr(type(module), name, None)
+                inherited = getattr(live, name, None)
                 if inherited is not None and _is_library(inherited):
                     cls.methods.pop(name, None)
         cls.parameters, cls.buffers = frozenset(module._parameters), frozenset(module._buffers)

@@ -124,8 +124,7 @@ class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is tak
         return result
 
     def _choose_fast_path(self, table: Specializations) -> None:
-        """Calls go straight to the newest native entry; whatever it does not take comes back to `_dispatch`.
-        """
+        """Calls go straight to the newest native entry; what it does not take comes to `_dispatch`."""
         newest: Specialization | None = list(table.table.values())[-1]
         tensors_only = self.default is None or newest is None or newest.native is None
         if newest is not None and newest.native is not None and tensors_only:

@@ -78,7 +78,7 @@ def test_a_damaged_pickle_is_refused() -> None:
 
 @pytest.mark.parametrize("member", ["data.pkl", "constants.pkl", "data/0", "version"])
 def test_a_missing_member_is_named(member: str) -> None:
-    with pytest.raises(ArchiveError, match="missing|no version|not in the archive"):
+    with pytest.raises(ArchiveError, match=r"missing|no version|not in the archive"):
         tsc.load(rewritten({member: None}))
 
 

@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportAttributeAccessIssue=false
 """The text of the `torch` dialect: what is printed parses back, and torch-mlir reads it too."""
 
 from pathlib import Path
@@ -84,7 +85,10 @@ def test_constants_containers_and_control_flow_round_trip() -> None:
 
 
 def test_an_operator_with_a_wrong_number_of_operands_is_rejected() -> None:
-    text = "func.func @f(%x: !torch.tensor) { %0 = torch.aten.add.Tensor %x, %x : !torch.tensor, !torch.tensor -> !torch.tensor func.return }"
+    text = (
+        "func.func @f(%x: !torch.tensor) { %0 = torch.aten.add.Tensor %x, %x : "
+        "!torch.tensor, !torch.tensor -> !torch.tensor func.return }"
+    )
     module = Parser(make_context(), text).parse_module()
     with pytest.raises(VerifyException, match="requires 3 operands; got 2"):
         module.verify()

@@ -1,4 +1,8 @@
+# pyright: reportPossiblyUnboundVariable=false, reportAttributeAccessIssue=false, reportReturnType=false, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 """Programs with control flow, containers and mutation: scripted by tsc, they do what Python does."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +41,7 @@ def lists_and_dicts(xs: list[int]) -> dict[str, list[int]]:
     evens: list[int] = []
     for x in xs:
         if x % 2 == 0:
-            evens.append(x)
+            evens.append(x)  # noqa: PERF401 - a program under test
     result["evens"] = evens
     result["squares"] = [x * x for x in xs]
     result["evens"].append(-1)
@@ -98,14 +102,16 @@ CASES = [
 @pytest.mark.parametrize(
     ("function", "arguments"), CASES, ids=[f"{f.__name__}-{i}" for i, (f, _) in enumerate(CASES)]
 )
-def test_the_scripted_program_does_what_python_does(function, arguments) -> None:
-    def copied():
+def test_the_scripted_program_does_what_python_does(
+    function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> None:
+    def copied() -> tuple[Any, ...]:
         return tuple(a.clone() if isinstance(a, Tensor) else a for a in arguments)
 
     compare(tsc.script(function)(*copied()), function(*copied()))
 
 
-def compare(got, expected) -> None:
+def compare(got: Any, expected: Any) -> None:
     assert type(got) is type(expected)
     if isinstance(expected, Tensor):
         torch.testing.assert_close(got, expected)
@@ -157,7 +163,7 @@ def changes_type(n: int) -> int:
         (changes_type, "previously had type int but is now being assigned to a value of type str"),
     ],
 )
-def test_compile_errors_show_the_line(function, message: str) -> None:
+def test_compile_errors_show_the_line(function: Callable[..., Any], message: str) -> None:
     with pytest.raises(CompileError, match=message) as caught:
         tsc.script(function)
     text = str(caught.value)

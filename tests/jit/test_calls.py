@@ -1,4 +1,7 @@
+# pyright: reportUnknownMemberType=false
 """Calls of compiled functions: every kind of tensor in and out, and one clear error for each wrong call."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +70,7 @@ def test_keywords_and_new_shapes() -> None:
     ],
     ids=["too-few", "too-many", "string", "list", "none", "string-array"],
 )
-def test_a_wrong_call_raises_one_clear_error(arguments, message: str) -> None:
+def test_a_wrong_call_raises_one_clear_error(arguments: tuple[Any, ...], message: str) -> None:
     function = make()
     function(X, Y)
     with pytest.raises((TscError, TypeError), match=message):

@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false, reportArgumentType=false
 """Models of real size, defined in PyTorch with random weights: what the tests and benchmarks run."""
 
 import torch

@@ -79,10 +79,10 @@ class ResNet(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         inputs = 64
-        stages = []
+        stages: list[nn.Sequential] = []
         for i, count in enumerate(layers):
             width = 64 * 2**i
-            blocks = []
+            blocks: list[nn.Module] = []
             for j in range(count):
                 blocks.append(block(inputs, width, 2 if i > 0 and j == 0 else 1))
                 inputs = width * block.expansion

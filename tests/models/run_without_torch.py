@@ -4,6 +4,7 @@ outputs.npz``.
 
 import json
 import sys
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,10 +17,10 @@ def main() -> None:
     calls = 0
     make_native = compiler.native_function
 
-    def counting(*arguments, **keywords):
+    def counting(*arguments: Any, **keywords: Any) -> Any:
         native = make_native(*arguments, **keywords)
 
-        def run(*arrays):
+        def run(*arrays: Any) -> Any:
             nonlocal calls
             calls += 1
             return native(*arrays)
@@ -33,7 +34,7 @@ def main() -> None:
     model(*inputs)
     calls = 0
     result = model(*inputs)
-    outputs = result if isinstance(result, tuple) else (result,)
+    outputs = cast("tuple[Any, ...]", result) if isinstance(result, tuple) else (result,)
     last = model.forward.last
     np.savez(outputs_file, *outputs)
     print(

@@ -21,9 +21,9 @@ def _ints(high: int, *shape: int) -> torch.Tensor:
 
 def _conversions() -> Calls:
     x, n = _numbers(2, 3) * 5, _ints(9, 4)
-    layout = [None, None, False, False, None]
+    layout = [None, None, None, False, False, None]
     return {
-        "aten::to.dtype_layout": [[x, torch.int64, None, *layout[1:]], [n, torch.float16, None, *layout[1:]]],
+        "aten::to.dtype_layout": [[x, torch.int64, *layout], [n, torch.float16, *layout]],
         "aten::to.other": [[x, n, False, True, None], [n, x.double(), False, False, None]],
         "aten::to.prim_Device": [[x, "cpu", torch.float64, False, False], [x, "cpu", None, False, True]],
         "aten::to.prim_dtype": [[x, torch.float64, False, False]],

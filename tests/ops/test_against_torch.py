@@ -79,11 +79,11 @@ def shape_difference(got: Any, want: Any) -> str | None:
 
 def selection_difference(schema: Schema, got: Any, want: Any, call: list[Any]) -> str | None:
     """Whether the same values were selected, and the indices point at them."""
+    if base_name(schema) == "msort":
+        return difference(got, want)
     values = got[0] if isinstance(got, tuple) else None
     places = got[1] if isinstance(got, tuple) else got
     x = call[0]
-    if values is None and places.dtype != np.int64:
-        return difference(got, want)  # msort
     if values is not None and (wrong := difference(values, want[0])):
         return wrong
     dim = next((call[i] for i, a in enumerate(schema.arguments) if a.name == "dim"), -1)
@@ -99,13 +99,13 @@ def selection_difference(schema: Schema, got: Any, want: Any, call: list[Any]) -
 
 def aliasing_difference(schema: Schema, got: Any, want: Any, mine: list[Any], theirs: list[Any]) -> str | None:
     """Whether views share memory with their argument exactly where PyTorch's do."""
-    if not schema.aliases or not tensors_of(got):
+    if not tensors_of(got):
         return None
     position = next((i for i, a in enumerate(schema.arguments) if isinstance(theirs[i], torch.Tensor)), None)
     if position is None or not theirs[position].numel():
         return None
     source, result = tensors_of(got)[0], tensors_of(want)[0]
-    if not source.size or schema.full_name == "aten::contiguous":
+    if not source.size:
         return None
     shares = np.may_share_memory(source, mine[position])
     expected = result.untyped_storage().data_ptr() == theirs[position].untyped_storage().data_ptr()
@@ -136,9 +136,7 @@ def test_inference_agrees_with_running(name: str) -> None:
             try:
                 result = operator.eager(*mine)
             except ERRORS:
-                with pytest.raises(ERRORS):
-                    operator.infer(*specs)
-                continue
+                continue  # inference sees no values, so it cannot refuse whatever running refuses
             try:
                 inferred = operator.infer(*specs)
             except UnsupportedOperatorError:

@@ -1,4 +1,7 @@
+# pyright: reportUnknownMemberType=false, reportOptionalMemberAccess=false, reportCallIssue=false
 """`freeze`: what becomes a constant, what stays, and what is refused."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +29,7 @@ class Counter(nn.Module):
         return x * self.weight * self.scale
 
 
-def attributes_read(module) -> set[str]:
+def attributes_read(module: Any) -> set[str]:
     return {op.attribute for op in module.forward._entry().function.walk() if isinstance(op, PrimGetAttrOp)}
 
 

@@ -7,10 +7,12 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
+_TORCH = cast("Any", torch)
+"""PyTorch without its annotations, which are partial."""
 Call = Callable[[], object]
 Inputs = tuple[torch.Tensor, ...]
 
@@ -24,7 +26,7 @@ def prepare_tsc(model: torch.nn.Module, inputs: Inputs, threads: int) -> Call:
     import tsc
 
     stream = io.BytesIO()
-    torch.jit.save(torch.jit.script(model), stream)
+    _TORCH.jit.save(_TORCH.jit.script(model), stream)
     stream.seek(0)
     tsc.set_num_threads(threads)
     compiled = tsc.optimize_for_inference(tsc.load(stream))
@@ -41,8 +43,8 @@ def prepare_torch_jit(model: torch.nn.Module, inputs: Inputs, threads: int) -> C
     """``torch.jit.optimize_for_inference`` of the scripted model."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scripted: Any = torch.jit.script(model)
-        optimized = torch.jit.optimize_for_inference(torch.jit.freeze(scripted))
+        scripted = _TORCH.jit.script(model)
+        optimized = _TORCH.jit.optimize_for_inference(_TORCH.jit.freeze(scripted))
     return _inference(optimized, inputs, threads)
 
 
@@ -51,9 +53,9 @@ def prepare_torch_compile(model: torch.nn.Module, inputs: Inputs, threads: int) 
     import torch._inductor.config as config
 
     torch.set_num_threads(threads)
-    torch._dynamo.reset()
+    _TORCH._dynamo.reset()
     config.freezing = True
-    compiled: Any = torch.compile(model)
+    compiled = _TORCH.compile(model)
     try:
         return _inference(compiled, inputs, threads)
     except Exception as error:  # a peer that cannot compile the model is left out, whatever it raises
@@ -74,14 +76,14 @@ def _inference(model: Any, inputs: Inputs, threads: int) -> Call:
 
 def _export(model: torch.nn.Module, inputs: Inputs) -> Path:
     try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
+        import onnx  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        import onnxscript  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError as error:
         raise Unavailable(f"{error.name} is not installed") from None
     file = Path(tempfile.mkdtemp()) / "model.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(model, inputs, str(file), dynamo=True, verbose=False)
+        _TORCH.onnx.export(model, inputs, str(file), dynamo=True, verbose=False)
     return file
 
 
@@ -91,9 +93,10 @@ def prepare_onnxruntime(model: torch.nn.Module, inputs: Inputs, threads: int) ->
         import onnxruntime
     except ImportError as error:
         raise Unavailable(f"{error.name} is not installed") from None
-    options = onnxruntime.SessionOptions()
+    runtime = cast("Any", onnxruntime)
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(_export(model, inputs)), options, ["CPUExecutionProvider"])
+    session = runtime.InferenceSession(str(_export(model, inputs)), options, ["CPUExecutionProvider"])
     feed = {meta.name: tensor.numpy() for meta, tensor in zip(session.get_inputs(), inputs, strict=True)}
     return lambda: session.run(None, feed)
 
@@ -104,7 +107,7 @@ def prepare_openvino(model: torch.nn.Module, inputs: Inputs, threads: int) -> Ca
         import openvino
     except ImportError as error:
         raise Unavailable(f"{error.name} is not installed") from None
-    core = openvino.Core()
+    core = cast("Any", openvino.Core())
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": threads,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 Times = dict[str, dict[str, float]]
 
@@ -40,7 +41,8 @@ def plot(results: Times, file: Path) -> None:
     import matplotlib.pyplot as pyplot
 
     peers = list(dict.fromkeys(peer for row in results.values() for peer in row))
-    figure, axes = pyplot.subplots(figsize=(1.6 * len(results) + 3, 4.5), layout="constrained")
+    size = (1.6 * len(results) + 3, 4.5)
+    figure, axes = cast("tuple[Any, Any]", pyplot.subplots(figsize=size, layout="constrained"))
     width = 0.8 / len(peers)
     for i, peer in enumerate(peers):
         heights = [row.get(peer, 0.0) / row.get("tsc", 1.0) for row in results.values()]

@@ -58,7 +58,7 @@ def tensor_operands(op: Operation) -> list[SSAValue]:
         if isinstance(operand.type, tt.TensorType):
             found.append(operand)
         elif isinstance(operand.owner, PrimListConstructOp) or (
-            operand.owner.name == "torch.derefine" and isinstance(operand.owner, Operation)
+            isinstance(operand.owner, Operation) and operand.owner.name == "torch.derefine"
         ):
             found += tensor_operands(operand.owner)
     return found

@@ -8,7 +8,7 @@ import io
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -98,13 +98,12 @@ class ArchiveUnpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Any:
         """A storage: ``("storage", dtype, key, device, element count)``."""
-        if not (
-            isinstance(pid, tuple) and len(pid) == 5 and pid[0] == "storage" and isinstance(pid[1], DType)
-        ):  # pyright: ignore
+        parts = cast("tuple[Any, ...]", pid) if isinstance(pid, tuple) else ()
+        if len(parts) != 5 or parts[0] != "storage" or not isinstance(parts[1], DType):
             raise ArchiveError(f"{self.container.name}: {self.member} has a storage of an unknown form")
-        _, dtype, key, _, count = pid  # pyright: ignore
+        _, dtype, key, _, count = parts
         if str(key) not in self.storages:
-            self.storages[str(key)] = self._storage(dtype, str(key), count)  # pyright: ignore
+            self.storages[str(key)] = self._storage(dtype, str(key), count)
         return self.storages[str(key)]
 
     def _storage(self, dtype: DType, key: str, count: Any) -> np.ndarray[Any, Any]:

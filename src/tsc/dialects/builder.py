@@ -109,6 +109,6 @@ def _constant_hint(value: Any) -> str:
 
 
 def hint(value: SSAValue, name: str) -> None:
-    """Name `value` after a variable, where MLIR can print the name (``_12`` and names with dots cannot be)."""
+    """Name `value` after a variable, where MLIR can print the name (not ``_12``, nor names with dots)."""
     stem = name.rstrip("0123456789")
     value.name_hint = name if name.isidentifier() and stem.strip("_") else None

@@ -32,7 +32,7 @@ _FLOATS: dict[DType, Attribute] = {dtypes.F16: f16, dtypes.F32: f32, dtypes.F64:
 
 
 class ConstantPool:
-    """Arrays by key. Keys are readable (``layer1.conv.weight``) and unique; the same array gets the same key."""
+    """Arrays by key. Keys are readable (``layer1.conv.weight``) and unique; the same array, the same key."""
 
     def __init__(self) -> None:
         self._arrays: dict[str, np.ndarray[Any, Any]] = {}
@@ -61,7 +61,9 @@ class ConstantPool:
 
     def __getitem__(self, key: str) -> np.ndarray[Any, Any]:
         if key not in self._arrays:
-            raise IRError(f"constant '{key}': requires its array (a dump keeps them in weights.npz); there is none")
+            raise IRError(
+                f"constant '{key}': requires its array (a dump keeps them in weights.npz); there is none"
+            )
         return self._arrays[key]
 
     @property

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, cast
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
@@ -203,7 +203,7 @@ def _default(text: str) -> Any:
     if text in _NAMED_DEFAULTS:
         return _NAMED_DEFAULTS[text]
     value = ast.literal_eval(text)
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(cast("list[Any]", value)) if isinstance(value, list) else value
 
 
 @cache

@@ -67,7 +67,7 @@ class PrimIfOp(TorchOp):
     @classmethod
     def parse(cls, parser: Parser) -> Self:
         """Parse with both branches."""
-        condition = parser.parse_operand()
+        condition = parser.parse_operand()  # pyright: ignore[reportDeprecated]
         parser.parse_punctuation("->")
         results = parser.parse_comma_separated_list(parser.Delimiter.PAREN, parser.parse_type)
         then = parser.parse_region()
@@ -96,7 +96,7 @@ class PrimLoopConditionOp(TorchOp):
     @classmethod
     def parse(cls, parser: Parser) -> Self:
         """Parse the condition and the carried values."""
-        condition = parser.parse_operand()
+        condition = parser.parse_operand()  # pyright: ignore[reportDeprecated]
         parser.parse_punctuation(",")
         parser.parse_keyword("iter")
         carried: Sequence[SSAValue] = ()

@@ -65,8 +65,9 @@ from tsc.dialects.torch_objects import (
 )
 
 __all__ = [
-    "AttrOp",
     "CONSTANT_MAKERS",
+    "STRUCTURAL_OPS",
+    "AttrOp",
     "ClassTypeOp",
     "ConstantBoolOp",
     "ConstantComplexOp",
@@ -99,7 +100,6 @@ __all__ = [
     "PrimTupleUnpackOp",
     "PrimUncheckedCastOp",
     "PrimUninitializedOp",
-    "STRUCTURAL_OPS",
     "SlotOp",
     "TorchOp",
     "ValueTensorLiteralOp",

@@ -60,7 +60,7 @@ class GroupOp(TorchOp):
 
     @property
     def kind(self) -> str:
-        """How the group will be scheduled: ``pointwise``, ``row``, ``contraction``, ``window``, ``concat``."""
+        """How the group is scheduled: ``pointwise``, ``row``, ``contraction``, ``window``, ``concat``."""
         attribute = self.attributes["kind"]
         assert isinstance(attribute, StringAttr)
         return attribute.data

@@ -9,7 +9,7 @@ import enum
 import types
 import typing
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
@@ -204,7 +204,7 @@ def infer_type(value: Any, class_type: Callable[[type], TorchType | None]) -> To
             return tt.DEVICE
         if name in ("dtype", "DType", "memory_format", "layout"):
             return tt.INT
-    return class_type(type(value))
+    return class_type(cast("type[Any]", type(value)))
 
 
 def _infer_tuple(value: tuple[Any, ...], class_type: Callable[[type], TorchType | None]) -> TorchType | None:

@@ -100,13 +100,15 @@ class ArchiveProgram:
         self.resolver = ArchiveResolver(self)
 
     def class_named(self, name: str) -> Class | None:
-        """The class with a qualified name, read from the archive's code; None when it has none of that name."""
+        """The class with a qualified name, read from the archive's code; None when none has that name."""
         if name in self.unit.classes:
             return self.unit.classes[name]
         found = self.archive.definition(name)
-        if found is None or not isinstance(found[0], ast.ClassDef):
+        if found is None:
             return None
         definition, file = found
+        if not isinstance(definition, ast.ClassDef):
+            return None
         base = ast.unparse(definition.bases[0]) if definition.bases else "object"
         kinds = {
             "Module": "module",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from xdsl.ir import SSAValue
 
@@ -92,7 +92,7 @@ def _type_of(given: Any) -> TorchType | None:
     if isinstance(given, Value):
         return given.type
     if isinstance(given, Constant):
-        return given.type or CONSTANT_TYPES.get(type(given.python))
+        return given.type or CONSTANT_TYPES.get(cast("type[Any]", type(given.python)))
     return None
 
 
@@ -232,7 +232,7 @@ def _conversion(value: Value, formal: TorchType, bindings: dict[str, TorchType],
     if not convert:
         return None
     if isinstance(actual, tt.TensorType):
-        operators = {
+        operators: dict[TorchType, str] = {
             tt.FLOAT: "aten::FloatImplicit",
             tt.INT: "aten::IntImplicit",
             tt.NUMBER: "aten::ScalarImplicit",

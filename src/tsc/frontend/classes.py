@@ -29,11 +29,11 @@ def class_name(program: Program, cls: type) -> str:
     )
 
 
-def script_class(program: Program, cls: type) -> TorchType | None:
-    """The type of instances of `cls`, compiled when first met; None when it is no class TorchScript can hold."""
+def script_class(program: Program, cls: type[Any]) -> TorchType | None:
+    """The type of instances of `cls`, compiled when first met; None where TorchScript cannot hold them."""
     found = program.classes.get(cls)
     if found is None:
-        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        if hasattr(cls, "_fields") and issubclass(cls, tuple):
             found = _named_tuple(program, cls)
         elif issubclass(cls, enum.Enum):
             found = Class(class_name(program, cls), "enum", members={m.name: m.value for m in cls})

@@ -37,7 +37,7 @@ class Compiler:
         if function.is_compiling:
             if (
                 function.result is not None
-                and function.resolver is not None
+                and function.resolver is not None  # pyright: ignore[reportUnnecessaryComparison]
                 and self._is_recursive_call_allowed(function)
             ):
                 return

@@ -1,12 +1,12 @@
-"""Reads expressions: each becomes IR values, or something sugared that a call or an attribute will resolve."""
+"""Reads expressions: each becomes IR values, or something sugared that a call or attribute resolves."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from xdsl.dialects.func import CallOp
 from xdsl.ir import Block, Region, SSAValue
@@ -51,7 +51,7 @@ SWAPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne
 
 
 class ExpressionReader:
-    """State shared by all readers of one function: where code goes, what names mean, and how errors are made."""
+    """State shared by the readers of one function: where code goes, what names mean, how errors are made."""
 
     compile_function: Callable[[Function], None]
 
@@ -73,7 +73,7 @@ class ExpressionReader:
         return kind(message, self.source.range(node, self.function.short_name))
 
     @contextmanager
-    def block(self, arg_types: list[TorchType] | None = None) -> Iterator[Block]:
+    def block(self, arg_types: list[TorchType] | None = None) -> Generator[Block, None, None]:
         """Code goes to a new block, with a copy of the environment, until the context ends."""
         outer, outer_environment, outer_leaves = self.builder.block, self.environment, self.leaves
         block = Block(arg_types=arg_types or [])
@@ -102,7 +102,7 @@ class ExpressionReader:
         if isinstance(python, (list, tuple)) and isinstance(type_, tt.ListType):
             return self.builder.list(type_.data, [self.constant(v, type_.data, node) for v in python])  # pyright: ignore
         if type_ is tt.DEVICE:
-            return self.builder.device(python)
+            return self.builder.device(cast("str", python))
         if isinstance(python, int) and not isinstance(python, bool) and not -(2**63) <= python < 2**63:
             raise self.error(f"int constant {python} does not fit 64 bits", node)
         return self.builder.constant(python)
@@ -529,7 +529,8 @@ class ExpressionReader:
         return read_index(self, node)
 
     def read_joinedstr(self, node: ast.JoinedStr) -> Sugared:
-        text, parts = "", []
+        text = ""
+        parts: list[Any] = []
         for piece in node.values:
             if isinstance(piece, ast.FormattedValue):
                 if piece.conversion != -1 or piece.format_spec is not None:
@@ -588,7 +589,7 @@ class ExpressionReader:
         return Arguments(positional, keywords)
 
     def call_builtin(self, names: tuple[str, ...], arguments: Arguments, node: ast.AST) -> Sugared:
-        """The operator called: the first overload that fits, first without implicit conversions, then with."""
+        """The operator called: the first overload that fits, without implicit conversions, then with."""
         candidates = [s for name in names for s in schemas.overloads(name)]
         failures: list[str] = []
         for convert in (False, True):
@@ -703,7 +704,7 @@ class ExpressionReader:
         if (
             isinstance(given, Constant)
             and given.type is not None
-            and isinstance(given.python, str)
+            and isinstance(given.python, str)  # pyright: ignore[reportUnknownMemberType]
             and wanted is not tt.DEVICE
         ):
             given = Constant(given.python)

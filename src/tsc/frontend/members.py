@@ -196,7 +196,7 @@ def _call_module(
 
 
 def unroll_value(reader: ExpressionReader, value: Value, node: ast.AST) -> list[Sugared] | None:
-    """The elements of a tuple, or the submodules of a container module; None for anything of unknown length."""
+    """The elements of a tuple, or the submodules of a container module; None where the length is unknown."""
     kind = value.type
     if isinstance(kind, tt.TupleType):
         return [tuple_element(reader, value, i) for i in range(len(kind.data))]

@@ -241,7 +241,9 @@ def _list(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Suga
 
 
 def _tuple(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
-    unrolled = arguments.positional[0].unroll(reader, node) if arguments.positional else []
+    unrolled: list[Sugared] | None = (
+        arguments.positional[0].unroll(reader, node) if arguments.positional else []
+    )
     if unrolled is None:
         raise reader.error("tuple() needs an argument of known length", node)
     return TupleOf(unrolled)
@@ -340,7 +342,13 @@ def construct_container(
     """A type called: ``torch.device("cpu")``, ``int(x)``."""
     if kind is tt.DEVICE:
         return reader.call_builtin(("aten::device",), arguments, node)
-    names = {tt.INT: "int", tt.FLOAT: "float", tt.BOOL: "bool", tt.STRING: "str", tt.COMPLEX: "complex"}
+    names: dict[TorchType, str] = {
+        tt.INT: "int",
+        tt.FLOAT: "float",
+        tt.BOOL: "bool",
+        tt.STRING: "str",
+        tt.COMPLEX: "complex",
+    }
     if kind in names:
         return call_form(reader, names[kind], arguments, node)
     raise reader.error(f"type '{kind.torchscript()}' cannot be called", node)

@@ -413,7 +413,7 @@ class StatementReader(ExpressionReader):
         refinements: dict[str, TorchType],
     ) -> None:  # fmt: skip
         """A ``prim.Loop`` carrying every variable that the body assigns and that exists before it."""
-        assigned = assigned_names(body) | (assigned_names([node]) if set_target is not None else set())
+        assigned = assigned_names(body) | (assigned_names([node]) if set_target is not None else set[str]())
         carried = [
             n for n in self.environment if n in assigned and not isinstance(self.environment[n], Undefined)
         ]

@@ -5,7 +5,7 @@ knows.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -217,7 +217,7 @@ class MethodRef(Sugared):
 
 @dataclass(eq=False)
 class ClassRef(Sugared):
-    """A class of the program: calling it makes an object, its attributes are enum members and static methods."""
+    """A class of the program: called, it makes an object; its attributes are enum members, static methods."""
 
     cls: Class
 
@@ -278,7 +278,7 @@ class Namespace(Sugared):
     """A module of Python or of an archive: ``torch``, ``torch.nn.functional``, ``math``."""
 
     name: str
-    members: Any
+    members: Callable[[str], Sugared | None]
     """``members(name) -> Sugared | None``."""
 
     def describe(self) -> str:

@@ -5,7 +5,7 @@ already has it.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def boolean_dispatch_of(value: Any) -> tuple[Any, Any, str, int, bool] | None:
 
 
 def _hashable(value: Any) -> bool:
-    return getattr(type(value), "__hash__", None) is not None
+    return getattr(cast("type[Any]", type(value)), "__hash__", None) is not None
 
 
 def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:

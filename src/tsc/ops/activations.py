@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from tsc import dtypes
+from tsc.errors import ArgumentError
 from tsc.ops.elementwise import pointwise
 from tsc.ops.registry import Family
 from tsc.ops.scalar import Scalar
@@ -73,6 +74,8 @@ def gelu(self: Scalar, approximate: str) -> Scalar:
     if approximate == "tanh":
         inner = math.sqrt(2.0 / math.pi) * (self + 0.044715 * self * self * self)
         return 0.5 * self * (1.0 + inner.tanh())
+    if approximate != "none":
+        raise ArgumentError("approximate argument must be either none or tanh.")
     return self * 0.5 * (1.0 + (self * math.sqrt(0.5)).erf())
 
 
@@ -111,6 +114,8 @@ def log_sigmoid(self: Scalar) -> Scalar:
 @pointwise(FAMILY, "aten::softshrink", illegal=INTEGERS)
 def softshrink(self: Scalar, lambd: float) -> Scalar:
     """``x`` moved toward zero by `lambd`; zero within."""
+    if lambd < 0:
+        raise ArgumentError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
     return (self > lambd).where(self - lambd, (self < -lambd).where(self + lambd, self * 0.0))
 
 

@@ -207,6 +207,8 @@ def _convolution_infer(
             f"{list(input.shape)}"
         )
     _same_dtype("convolution", input, weight)
+    if isinstance(bias, TensorSpec):
+        _same_dtype("convolution", input, bias)
     channels = weight.shape[0] if transposed else weight.shape[1] * groups
     if input.shape[1] != channels:
         raise ShapeError(
@@ -343,7 +345,7 @@ def convolution(
 ) -> Array:  # fmt: skip
     """N-dim convolution (cross-correlation), grouped, strided, dilated, zero-padded; or its transpose."""
     spec = _convolution_infer(
-        spec_of(input), spec_of(weight), None, stride, padding, dilation, transposed, output_padding, groups
+        spec_of(input), spec_of(weight), None if bias is None else spec_of(bias), stride, padding, dilation, transposed, output_padding, groups
     )
     spatial = weight.ndim - 2
     s, p, d = (pair(v, spatial) for v in (stride, padding, dilation))

@@ -94,6 +94,8 @@ def native_dropout(input: Array, p: float, train: bool | None) -> tuple[Array, A
 @FAMILY.op("aten::rrelu", infer=_same)
 def rrelu(self: Array, lower: float, upper: float, training: bool, source: Source | None) -> Array:
     """`leaky_relu` with a slope that is random in training and the middle one otherwise."""
+    if lower > upper:
+        raise ShapeError(f"Lower bound should be less than or equal to the upper bound; got {lower} and {upper}")
     slope: Any = (lower + upper) / 2
     if training:
         slope = generator(source).uniform(lower, upper, self.shape)

@@ -82,7 +82,7 @@ class Formula:
 
         with np.errstate(all="ignore"):
             value = self._apply(arguments, element).to(result).value
-        return np.asarray(value)
+        return value.copy() if any(value is a for a in arguments) else np.asarray(value)
 
     def lower(self, name: str, kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         """The result as a parallel ``linalg.generic``."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.errors import ShapeError
+from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
@@ -28,6 +28,27 @@ def converted(x: Array, dtype: int | None, copy: bool = False) -> Array:
         x = x.real
     with np.errstate(invalid="ignore"):
         return np.asarray(x.astype(target, copy=copy))
+
+
+CHANNELS_LAST = {2: (0, 2, 3, 1), 3: (0, 2, 3, 4, 1)}
+"""PyTorch's numbers of the formats that keep channels innermost, and their order of dims."""
+
+
+def in_format(x: Array, memory_format: int | None) -> Array:
+    """`x` in the order a memory format asks for, itself where it has that already.
+
+    Raises:
+        ShapeError: the format does not fit the number of dims.
+    """
+    order = CHANNELS_LAST.get(memory_format or 0)
+    if order is None:
+        if memory_format == 0 and not x.flags.c_contiguous:
+            return np.array(x, order="C")
+        return x
+    if x.ndim != len(order):
+        raise ShapeError(f"required rank {len(order)} tensor to use channels_last format; got {x.ndim}")
+    moved = x.transpose(order)
+    return x if moved.flags.c_contiguous else np.array(moved, order="C").transpose(np.argsort(order))
 
 
 def _lower_convert(kernel: KernelBuilder, x: KernelValue, dtype: int | None) -> KernelValue:
@@ -58,15 +79,17 @@ def _conversion(name: str, position: int | None) -> None:
 
     @FAMILY.op(name, infer=infer, lower=lower, kind="pointwise")
     def to(*arguments: Any) -> Array:
-        return converted(arguments[0], dtype_of(arguments), copy=_wants_copy(name, arguments))
+        result = converted(arguments[0], dtype_of(arguments), copy=_named(name, arguments, "copy"))
+        return in_format(result, _named(name, arguments, "memory_format"))
 
 
-def _wants_copy(name: str, arguments: Sequence[Any]) -> bool:
+def _named(name: str, arguments: Sequence[Any], wanted: str) -> Any:
+    """The argument called `wanted`; None where the schema has none."""
     from tsc.dialects.schema import lookup
 
     schema = lookup(name)
     assert schema is not None
-    return any(a.name == "copy" and bool(v) for a, v in zip(schema.arguments, arguments, strict=True))
+    return next((v for a, v in zip(schema.arguments, arguments, strict=True) if a.name == wanted), None)
 
 
 for _name, _position in _CONVERSIONS.items():
@@ -98,13 +121,14 @@ def _copy_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
 @FAMILY.op("aten::clone", infer=_same, lower=_copy_lower, kind="pointwise")
 def clone(self: Array, memory_format: int | None) -> Array:
     """A copy."""
-    return np.array(self, copy=True, order="C" if memory_format == 0 else "K")
+    copied = in_format(self, memory_format)
+    return np.array(self, copy=True, order="K") if copied is self else copied
 
 
 @FAMILY.op("aten::contiguous", infer=_same, lower=_copy_lower, kind="pointwise")
 def contiguous(self: Array, memory_format: int) -> Array:
-    """The tensor itself if it is row-major, else a row-major copy."""
-    return self if self.flags.c_contiguous else np.ascontiguousarray(self).reshape(self.shape)
+    """The tensor itself if it is row-major (or as `memory_format` says), else a copy that is."""
+    return in_format(self, memory_format)
 
 
 @FAMILY.op("aten::lift_fresh", "aten::cpu", infer=_same, lower=_copy_lower, kind="pointwise")
@@ -159,6 +183,13 @@ FAMILY.op(
 
 def _masked_fill_infer(self: TensorSpec, mask: TensorSpec, value: Any) -> TensorSpec:
     from tsc.ops.shapes import broadcast
+
+    if isinstance(value, TensorSpec) and value.ndim:
+        raise ShapeError(
+            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+        )
+    if isinstance(value, complex) and not self.dtype.is_complex:
+        raise DTypeError(f"value cannot be converted to type {self.dtype.name} without overflow")
 
     return TensorSpec(broadcast(self.shape, mask.shape), self.dtype)
 
@@ -316,6 +347,10 @@ def flip(self: Array, dims: Sequence[int]) -> Array:
 @FAMILY.op("aten::roll", infer=lambda self, shifts, dims: self)
 def roll(self: Array, shifts: Any, dims: Any) -> Array:
     """Elements moved around cyclically."""
+    if not dims and not isinstance(shifts, int) and len(shifts) != 1:
+        raise ShapeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:0")
+    if dims and len(shifts) != len(dims):
+        raise ShapeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
     if not dims:
         return np.roll(self, shifts[0] if isinstance(shifts, (list, tuple)) else shifts)  # pyright: ignore
     return np.roll(self, shifts, dims)

@@ -121,6 +121,8 @@ def prelu(aten: Aten, self: Any, weight: Any) -> Any:
     """``x`` where positive, else ``weight * x``, one weight in all or one per channel."""
     shape = aten.shape(self)
     slopes = math.prod(aten.shape(weight))
+    if len(aten.shape(weight)) > 1:
+        raise ShapeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {len(aten.shape(weight))}")
     if slopes != 1:
         if len(shape) < 1 or (shape[1] if len(shape) > 1 else 1) != slopes:
             raise ShapeError(

@@ -60,12 +60,6 @@ def abs_(self: Scalar) -> Scalar:
     return self.abs()
 
 
-@pointwise(FAMILY, "aten::positive", illegal=(dtypes.BOOL,))
-def positive(self: Scalar) -> Scalar:
-    """``x``."""
-    return self
-
-
 @pointwise(FAMILY, "aten::floor")
 def floor(self: Scalar) -> Scalar:
     """The largest integer not above ``x``."""

@@ -56,6 +56,8 @@ class Windows:
                 f"pad should be at most half of effective kernel size, but got pad={self.padding[0]}, "
                 f"kernel_size={self.kernel[0]} and dilation={self.dilation[0]}"
             )
+        if any(n == 0 for n in self.shape[1:]) or (len(shape) == spatial + 1 and not self.shape[0]):
+            raise ShapeError(f"pooling: requires non-batch dims of positive length; got {list(shape)}")
         if any(n <= 0 for n in self.sizes):
             raise ShapeError(
                 f"Given input size: {list(shape)}. Calculated output size: {list(self.sizes)}. Output size is too small"
@@ -170,6 +172,8 @@ def _avg_pool(spatial: int) -> None:
 
     def counts(shape: Windows, include_pad: bool, divisor: int | None) -> Array:
         """How many elements each window is divided by."""
+        if divisor == 0:
+            raise ShapeError("divisor must be not zero")
         if divisor is not None:
             return np.full(shape.sizes, divisor)
         total = np.ones(shape.sizes, np.int64)
@@ -216,7 +220,11 @@ def _adaptive_bounds(n: int, outputs: int) -> list[tuple[int, int]]:
 def _adaptive(spatial: int) -> None:
     def sizes(shape: Sequence[int], output_size: Any) -> list[int]:
         wanted = pair(output_size, spatial)
-        return [shape[-spatial + i] if n is None or n < 0 else n for i, n in enumerate(wanted)]
+        if len(wanted) != spatial:
+            raise ShapeError(f"adaptive pooling: output_size must be {spatial}; got {list(wanted)}")
+        if any(n is not None and n < 0 for n in wanted):
+            raise ShapeError(f"Trying to create tensor with negative dimension {min(wanted)}: {list(wanted)}")
+        return [shape[-spatial + i] if n is None else n for i, n in enumerate(wanted)]
 
     @composite(FAMILY, f"aten::adaptive_avg_pool{spatial}d")
     def adaptive_avg_pool(aten: Aten, self: Any, output_size: Any) -> Any:

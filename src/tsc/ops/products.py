@@ -355,6 +355,8 @@ _define_trapezoid("cumulative_trapezoid", lambda x, axis: np.cumsum(x, axis))
 def renorm(aten: Aten, self: Any, p: Any, dim: int, maxnorm: Any) -> Any:
     """Slices along `dim` scaled down to a norm of at most `maxnorm`."""
     shape = aten.shape(self)
+    if len(shape) < 2:
+        raise ShapeError(f"renorm: input needs at least 2 dimensions, got {len(shape)} dimensions")
     axis = wrap_dim(dim, len(shape))
     dims = [i for i in wrap_dims(None, len(shape)) if i != axis]
     norm = aten("linalg_vector_norm", self, p, dims, True)

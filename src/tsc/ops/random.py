@@ -369,12 +369,24 @@ def _define_distribution(name: str, draw: Callable[..., Array]) -> None:
         return self
 
 
-_define_distribution("exponential", lambda numbers, shape, rate: numbers.exponential(1 / rate, shape))
-_define_distribution("geometric", lambda numbers, shape, p: numbers.geometric(p, shape))
-_define_distribution(
-    "cauchy", lambda numbers, shape, median, sigma: numbers.standard_cauchy(shape) * sigma + median
-)
-_define_distribution("log_normal", lambda numbers, shape, mean, std: numbers.lognormal(mean, std, shape))
+def _positive(name: str, value: float) -> float:
+    if value <= 0:
+        raise ShapeError(f"{name} expects a positive parameter; got {value}")
+    return value
+
+
+def _cauchy(numbers: np.random.Generator, shape: Any, median: float, sigma: float) -> Array:
+    return np.asarray(numbers.standard_cauchy(shape) * _positive("cauchy_", sigma) + median)
+
+
+def _log_normal(numbers: np.random.Generator, shape: Any, mean: float, std: float) -> Array:
+    return np.asarray(numbers.lognormal(mean, _positive("log_normal_", std), shape))
+
+
+_define_distribution("exponential", lambda numbers, shape, rate: numbers.exponential(1 / _positive("exponential_", rate), shape))
+_define_distribution("geometric", lambda numbers, shape, p: numbers.geometric(_positive("geometric_", p), shape))
+_define_distribution("cauchy", _cauchy)
+_define_distribution("log_normal", _log_normal)
 
 
 @FAMILY.op("aten::poisson", infer=lambda self, _: self)

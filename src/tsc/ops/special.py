@@ -15,7 +15,7 @@ from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
-from tsc.ops.shapes import broadcast
+from tsc.ops.shapes import broadcast, wrap_dim
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -428,6 +428,7 @@ def _cumulative_infer(self: TensorSpec, dim: int) -> TensorSpec:
 def logcumsumexp(self: Array, dim: int) -> Array:
     """``log(cumsum(exp(x)))``, by a form that cannot overflow."""
     _cumulative_infer(spec_of(self), dim)
+    dim = wrap_dim(dim, self.ndim)
     if not self.ndim or not self.size:
         return self.copy()
     with np.errstate(all="ignore"):

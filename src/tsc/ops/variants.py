@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,21 @@ from tsc.dialects.schema import Schema
 from tsc.errors import DTypeError
 from tsc.ops.registry import Operator
 
+@cache
 def functional_name(schema: Schema) -> str | None:
-    """The functional form of an in-place schema: ``aten::add_.Tensor`` -> ``aten::add.Tensor``; None for any other schema."""
+    """The functional form of an in-place schema: ``aten::add_.Tensor`` -> ``aten::add.Tensor``; None for any other schema.
+
+    Where the overload of the same name takes other arguments (``pow.Scalar`` has a number for a base), it is the one that takes
+    the same.
+    """
     base = schema.name
-    if (
-        not base.endswith("_")
-        or base.endswith("__")
-        or not schema.arguments
-        or not schema.arguments[0].is_written
-    ):
+    if not base.endswith("_") or base.endswith("__") or not schema.arguments or not schema.arguments[0].is_written:
         return None
-    return base[:-1] + (f".{schema.overload}" if schema.overload else "")
+    wanted = [a.type for a in schema.arguments]
+    fitting = [s for s in schemas.overloads(base[:-1]) if [a.type for a in s.arguments] == wanted]
+    namesake = next((s for s in fitting if s.overload == schema.overload), None)
+    found = namesake or next(iter(fitting), None)
+    return None if found is None else found.full_name
 
 
 _SYNONYMS = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.errors import BoundsError, ShapeError
+from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, dim
 from tsc.ops.registry import Family, TensorSpec
@@ -102,10 +102,18 @@ def transpose(self: Array, dim0: int, dim1: int) -> Array:
     return self.swapaxes(a, b) if self.ndim else self
 
 
-@_view("aten::t", "aten::numpy_T")
-def t(self: Array) -> Array:
-    """The transpose."""
+@_view("aten::numpy_T")
+def numpy_transpose(self: Array) -> Array:
+    """All dims reversed."""
     return self.T
+
+
+@_view("aten::t")
+def t(self: Array) -> Array:
+    """The transpose of a matrix; a vector or a scalar itself."""
+    if self.ndim > 2:
+        raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {self.ndim}D")
+    return self.T if self.ndim == 2 else self[...]
 
 
 @_view("aten::mT")
@@ -296,6 +304,14 @@ def unfold(self: Array, dimension: int, size: int, step: int) -> Array:
         return self.reshape(1)[:size]
     windows = np.lib.stride_tricks.sliding_window_view(self, size, axis=axis, writeable=False)
     return windows[(slice(None),) * axis + (slice(None, None, step),)]
+
+
+@_view("aten::positive")
+def positive(self: Array) -> Array:
+    """The tensor itself."""
+    if self.dtype == np.bool_:
+        raise DTypeError("The `+` operator, on a bool tensor is not supported.")
+    return self[...]
 
 
 @_view("aten::detach", "aten::alias")

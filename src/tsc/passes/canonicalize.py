@@ -162,7 +162,21 @@ def _unwrap(op: Operation) -> list[SSAValue] | None:
     return None if isinstance(value.type, tt.OptionalType) or value.type is tt.NONE else [value]
 
 
-RULES: dict[str, Rule] = {
+def _same_value(op: Operation) -> list[SSAValue] | None:
+    """A copy, conversion or reshape of a value that gives a value of the very same type."""
+    value, result = op.operands[0], op.results[0]
+    if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
+        return None
+    return [value] if result.type is value.type else None
+
+
+SAME_VALUE = (
+    "to.dtype", "to.dtype_layout", "to.device", "to.other", "type_as", "clone", "contiguous", "detach", "alias", "cpu", "lift_fresh",
+    "expand", "view", "reshape", "flatten.using_ints", "squeeze.dim",
+)  # fmt: skip
+"""Operators that are the identity on values when the type stays."""
+
+RULES: dict[str, Rule] = {f"torch.aten.{name}": _same_value for name in SAME_VALUE} | {
     "torch.prim.TupleUnpack": _tuple_unpack, "torch.prim.TupleIndex": _tuple_index,
     "torch.prim.ListUnpack": _list_unpack,
     "torch.aten.__getitem__.t": _list_item, "torch.aten.len.t": _list_length, "torch.derefine": _cast,

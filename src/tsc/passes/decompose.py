@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -70,7 +70,7 @@ def decompose(op: Operation) -> list[Operation]:
             new.detach()
             new.erase()
         return []  # the call is wrong: it stays, and raises when the program runs
-    values = list(result) if isinstance(result, tuple) else [result]
+    values = list(cast("tuple[Any, ...]", result)) if isinstance(result, tuple) else [result]
     for old, value in zip(op.results, values, strict=True):
         if value.name_hint is None:
             value.name_hint = old.name_hint
@@ -89,13 +89,13 @@ def _argument(value: SSAValue) -> Any:
         value = value.owner.operands[0]
     if isinstance(value.type, tt.TensorType):
         return value
-    if (
-        isinstance(value.owner, PrimListConstructOp)
-        and isinstance(known, list)
-        and any(isinstance(k, TensorSpec) for k in known)
-    ):  # pyright: ignore
+    if isinstance(value.owner, PrimListConstructOp) and _holds_tensors(known):
         return [_argument(o) for o in value.owner.operands]
     return constant_of(value) if constant_of(value) is not UNKNOWN else known
+
+
+def _holds_tensors(known: Any) -> bool:
+    return isinstance(known, list) and any(isinstance(k, TensorSpec) for k in cast("list[Any]", known))
 
 
 def building_aten(builder: TorchBuilder, made: list[Operation]) -> Aten:
@@ -107,7 +107,7 @@ def building_aten(builder: TorchBuilder, made: list[Operation]) -> Aten:
         inferred = operator.infer(*(_spec_argument(a) for a in arguments))
         formals = operator.schema.arguments
         operands = [_operand(builder, a, f.type) for a, f in zip(arguments, formals, strict=True)]
-        specs = inferred if isinstance(inferred, tuple) else (inferred,)
+        specs = cast("tuple[Any, ...]", inferred) if isinstance(inferred, tuple) else (inferred,)
         if isinstance(inferred, list):
             raise TypeError(f"{operator.name}: lists of tensors are not built here")
         op = builder.aten(operator.name, operands, [type_of_spec(s) for s in specs])
@@ -124,7 +124,7 @@ def building_aten(builder: TorchBuilder, made: list[Operation]) -> Aten:
 
 def _spec_argument(argument: Any) -> Any:
     if isinstance(argument, SSAValue):
-        assert isinstance(argument.type, tt.TensorType)
+        assert isinstance(argument.type, tt.TensorType)  # pyright: ignore[reportUnknownMemberType]
         return spec_of_type(argument.type)
     if isinstance(argument, list):
         return [_spec_argument(a) for a in argument]  # pyright: ignore
@@ -133,7 +133,7 @@ def _spec_argument(argument: Any) -> Any:
 
 def _operand(builder: TorchBuilder, argument: Any, formal: tt.TorchType) -> SSAValue:
     if isinstance(argument, SSAValue):
-        return argument
+        return argument  # pyright: ignore[reportUnknownVariableType]
     wanted = formal.data if isinstance(formal, tt.OptionalType) else formal
     if isinstance(argument, (list, tuple)):
         parts = [_operand(builder, a, wanted.data) for a in argument]  # pyright: ignore

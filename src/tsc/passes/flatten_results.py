@@ -67,8 +67,7 @@ def _flatten(function: FuncOp) -> None:
 
 
 def _structure(value: SSAValue, tensors: list[SSAValue]) -> list[Any] | None:
-    """How `value` is made of tensors (appended to `tensors`, each once) and constants; None when it is not.
-    """
+    """How `value` is made of tensors (appended to `tensors`, each once) and constants; None when not."""
     owner = value.owner
     while isinstance(owner, (DerefineOp, PrimUncheckedCastOp)):
         value = owner.operands[0]

@@ -1,5 +1,4 @@
-"""Pass `fold-conv-arithmetic`: a constant added to, or multiplied with, a convolution goes into its weights.
-"""
+"""Pass `fold-conv-arithmetic`: a constant added to or multiplied with a convolution joins its weights."""
 
 from __future__ import annotations
 

@@ -92,9 +92,13 @@ class _Freezer:
         if isinstance(owner, PrimGetAttrOp):
             outer = self.object_of(owner.operands[0])
             held = outer.slots.get(owner.attribute) if outer is not None else None
-            while held is not None and held.owner.name in ("torch.derefine", "torch.prim.unchecked_cast"):
-                held = held.owner.operands[0]  # pyright: ignore
-            return held.owner if held is not None and isinstance(held.owner, NnModuleOp) else None
+            holder = held.owner if held is not None else None
+            while isinstance(holder, Operation) and holder.name in (
+                "torch.derefine",
+                "torch.prim.unchecked_cast",
+            ):
+                holder = holder.operands[0].owner
+            return holder if isinstance(holder, NnModuleOp) else None
         if owner.name if isinstance(owner, Operation) else None:
             return None
         return self.self_object(value)

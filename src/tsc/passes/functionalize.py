@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -112,7 +113,7 @@ def to_values(function: FuncOp) -> None:
     function.update_function_type()
 
 
-def _value_type(kind: object) -> object:
+def _value_type(kind: Any) -> Any:
     if isinstance(kind, tt.TensorType):
         return tt.ValueTensorType(kind.data)
     if isinstance(kind, (tt.ListType, tt.OptionalType)):

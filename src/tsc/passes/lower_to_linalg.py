@@ -5,7 +5,7 @@ kernels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func
@@ -83,9 +83,8 @@ class _Lowering:
         """The host function of `source`."""
         for argument in source.body.block.args:
             if not isinstance(argument.type, tt.TensorType):
-                raise CodegenError(
-                    f"native code: requires tensor arguments; got {argument.type.torchscript()}"
-                )  # pyright: ignore
+                kind = cast("tt.TorchType", argument.type).torchscript()
+                raise CodegenError(f"native code: requires tensor arguments; got {kind}")
             made = self.block.insert_arg(tensor_type(spec(argument)), len(self.block.args))
             made.name_hint = argument.name_hint
             self.values[argument] = KernelValue(made, spec(argument))
@@ -186,6 +185,7 @@ def lower_group(group: GroupOp, name: str, pool: ConstantPool) -> FuncOp:
     for argument, made in zip(body.args, block.args, strict=True):
         made.name_hint = argument.name_hint
         values[argument] = KernelValue(made, spec(argument))
+    results: list[SSAValue] = []
     for op in body.ops:
         if isinstance(op, YieldOp):
             results = [kernel.materialize(values[o]).ssa for o in op.operands]
@@ -205,7 +205,7 @@ def _lower_operator(kernel: KernelBuilder, op: AtenOp, values: dict[SSAValue, An
     operator = require(op.schema.full_name)
     assert operator.lower is not None
     lowered = operator.lower(kernel, [_argument(o, values) for o in op.operands])
-    results = lowered if isinstance(lowered, tuple) else (lowered,)
+    results = cast("tuple[Any, ...]", lowered) if isinstance(lowered, tuple) else (lowered,)
     values.update(zip(op.results, results, strict=True))
 
 

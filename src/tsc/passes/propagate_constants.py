@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from xdsl.context import Context
@@ -203,7 +203,8 @@ def _is_materializable(part: Any, result: SSAValue, arguments: list[Any]) -> boo
 def materialize(builder: TorchBuilder, pool: ConstantPool, value: Any, result: SSAValue) -> SSAValue:
     """A computed value as constants in the IR."""
     if isinstance(value, np.ndarray):
-        stored = np.ascontiguousarray(value).reshape(value.shape)  # pyright: ignore
+        array = cast("np.ndarray[Any, Any]", value)
+        stored = np.ascontiguousarray(array).reshape(array.shape)
         return builder.insert(literal(pool, result.name_hint or "folded", stored)).results[0]
     if isinstance(value, list):
         kind = result.type

@@ -5,7 +5,7 @@ are answered.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -136,8 +136,8 @@ def _set_results(op: Operation, inferred: Any) -> bool:
     changed = False
     if isinstance(inferred, list):  # one result: a list of tensors
         return _set_list_users(op.results[0], inferred)  # pyright: ignore
-    specs = inferred if isinstance(inferred, tuple) else (inferred,)
-    for result, spec in zip(op.results, specs, strict=True):  # pyright: ignore
+    specs = cast("tuple[Any, ...]", inferred) if isinstance(inferred, tuple) else (inferred,)
+    for result, spec in zip(op.results, specs, strict=True):
         if isinstance(spec, TensorSpec):
             changed |= set_type(result, tt.TensorType.of(spec.shape, spec.dtype))
     return changed

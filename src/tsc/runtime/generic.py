@@ -7,9 +7,10 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
@@ -205,10 +206,8 @@ class _Writer:
         kind = op.results[0].type
         inner = self.arguments(op.operands) + ("," if len(op.operands) == 1 else "")
         if isinstance(kind, tt.NamedTupleType):
-            self.assign(
-                op,
-                f"{self.constant(kind.data[0].rpartition('.')[2], named_tuple_class(self.unit, kind))}({inner})",
-            )
+            made = self.constant(kind.data[0].rpartition(".")[2], named_tuple_class(self.unit, kind))
+            self.assign(op, f"{made}({inner})")
         else:
             self.assign(op, f"({inner})")
 
@@ -238,12 +237,12 @@ class _Writer:
     def _PrimUninitializedOp(self, op: Operation) -> None:  # noqa: N802
         self.assign(op, "None")
 
-    def _PrimIsInstanceOp(self, op: Operation) -> None:  # noqa: N802
+    def _PrimIsInstanceOp(self, op: Any) -> None:  # noqa: N802
         from tsc.runtime.instances import is_instance
 
         wanted = self.constant(
             "types", (tuple(op.attributes["torch_types"]), tuple(t.data for t in op.attributes["types"]))
-        )  # pyright: ignore
+        )
         self.assign(op, f"{self.constant('is_instance', is_instance)}({self.name(op.operands[0])}, {wanted})")
 
     def _PrimRaiseExceptionOp(self, op: Operation) -> None:  # noqa: N802
@@ -269,13 +268,11 @@ class _Writer:
         kind: Any = op.results[0].type
         cls = self.unit.class_named(kind.data)
         if isinstance(kind, tt.EnumType):
-            member = op.attributes["member"].data  # pyright: ignore
+            member = cast("StringAttr", op.attributes["member"]).data
             self.assign(op, self.constant(member, EnumValue(cls, member)))
         else:
-            self.assign(
-                op,
-                f"{self.constant('new_object', ScriptObject)}({self.constant(cls.name.rpartition('.')[2], cls)})",
-            )
+            make = self.constant("new_object", ScriptObject)
+            self.assign(op, f"{make}({self.constant(cls.name.rpartition('.')[2], cls)})")
 
     def _GroupOp(self, op: GroupOp) -> None:  # noqa: N802
         kernel = self.constant(f"kernel_{op.kind}", self.kernels[op])
@@ -286,7 +283,7 @@ class _Writer:
         self.write(f"return {inner}" if len(op.operands) == 1 else f"return ({inner}{',' if inner else ''})")
 
     def _OperatorOp(self, op: Operation) -> None:  # noqa: N802
-        name = op.attributes["name"].data  # pyright: ignore
+        name = cast("StringAttr", op.attributes["name"]).data
         self.assign(op, f"{self.constant('unsupported', _unsupported(name))}({self.arguments(op.operands)})")
 
 
@@ -309,9 +306,9 @@ def named_tuple_class(unit: Unit, kind: tt.NamedTupleType) -> Any:
     if cls is None:
         from collections import namedtuple
 
-        return namedtuple(kind.data[0].rpartition(".")[2], kind.fields)
+        return namedtuple(kind.data[0].rpartition(".")[2], kind.fields)  # pyright: ignore[reportUntypedNamedTuple]
     if "$python" not in cls.members:
         from collections import namedtuple
 
-        cls.members["$python"] = namedtuple(kind.data[0].rpartition(".")[2], kind.fields)
+        cls.members["$python"] = namedtuple(kind.data[0].rpartition(".")[2], kind.fields)  # pyright: ignore[reportUntypedNamedTuple]
     return cls.members["$python"]

@@ -57,12 +57,13 @@ def _has_container_type(value: Any, kind: TorchType) -> bool:
         return isinstance(value, list) and all(has_type(v, kind.data) for v in value)  # pyright: ignore
     if isinstance(kind, tt.DictType):
         return isinstance(value, dict) and all(
-            has_type(k, kind.key) and has_type(v, kind.value) for k, v in value.items()
-        )  # pyright: ignore
+            has_type(k, kind.key) and has_type(v, kind.value)
+            for k, v in value.items()  # pyright: ignore[reportUnknownVariableType]
+        )
     if isinstance(kind, tt.TupleType):
         return (
             isinstance(value, tuple)
-            and len(value) == len(kind.data)
-            and all(has_type(v, k) for v, k in zip(value, kind.data, strict=True))
-        )  # pyright: ignore
+            and len(value) == len(kind.data)  # pyright: ignore[reportUnknownArgumentType]
+            and all(has_type(v, k) for v, k in zip(value, kind.data, strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        )
     return False

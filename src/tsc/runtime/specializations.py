@@ -33,9 +33,9 @@ class FusionStrategy:
             if (
                 len(entry) != 2
                 or entry[0] not in ("STATIC", "DYNAMIC")
-                or not isinstance(entry[1], int)
+                or not isinstance(entry[1], int)  # pyright: ignore[reportUnnecessaryIsInstance]
                 or entry[1] < 0
-            ):  # pyright: ignore
+            ):
                 raise ArgumentError(
                     f"set_fusion_strategy: requires ('STATIC' or 'DYNAMIC', count >= 0); got {entry!r}"
                 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Inputs:
     def _tensor(self, value: Any, kind: TorchType, name: str) -> np.ndarray[Any, Any]:
         if isinstance(value, np.ndarray):
             self.wrap = None
-            dtypes.by_numpy(value.dtype)
+            dtypes.by_numpy(value.dtype)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
             return value  # pyright: ignore[reportUnknownVariableType]
         if isinstance(value, Tensor):
             self.wrap = Tensor
@@ -56,37 +56,39 @@ class Inputs:
             self.wrap = torch_interop.from_numpy
             return torch_interop.to_numpy(value)
         if isinstance(value, np.generic):
-            return np.asarray(value)
+            return np.asarray(value)  # pyright: ignore[reportUnknownArgumentType]
         raise _mismatch(value, kind, name)
 
     def _container(self, value: Any, kind: TorchType, name: str) -> Any:
+        given: Any = value
         if isinstance(kind, tt.ListType) and isinstance(value, (list, tuple)):
             return [self.convert(v, kind.data, name) for v in value]  # pyright: ignore
         if (
             isinstance(kind, tt.TupleType)
             and isinstance(value, (tuple, list))
-            and len(value) == len(kind.data)
-        ):  # pyright: ignore
+            and len(value) == len(kind.data)  # pyright: ignore[reportUnknownArgumentType]
+        ):
             return tuple(self.convert(v, k, name) for v, k in zip(value, kind.data, strict=True))  # pyright: ignore
         if (
             isinstance(kind, tt.NamedTupleType)
             and isinstance(value, tuple)
-            and len(value) == len(kind.elements)
-        ):  # pyright: ignore
+            and len(value) == len(kind.elements)  # pyright: ignore[reportUnknownArgumentType]
+        ):
             parts = [self.convert(v, k, name) for v, k in zip(value, kind.elements, strict=True)]  # pyright: ignore
             return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore
         if isinstance(kind, tt.DictType) and isinstance(value, dict):
             return {
-                self.convert(k, kind.key, name): self.convert(v, kind.value, name) for k, v in value.items()
-            }  # pyright: ignore
+                self.convert(k, kind.key, name): self.convert(v, kind.value, name)
+                for k, v in value.items()  # pyright: ignore[reportUnknownVariableType]
+            }
         if isinstance(kind, tt.UnionType):
             return self._union(value, kind, name)
         if kind is tt.ANY:
             return self._anything(value)
         if isinstance(kind, (tt.ClassType, tt.ModuleType, tt.InterfaceType)) and isinstance(
-            getattr(value, "_object", value), ScriptObject
+            getattr(given, "_object", given), ScriptObject
         ):
-            return getattr(value, "_object", value)
+            return getattr(given, "_object", given)
         if isinstance(kind, tt.EnumType) and isinstance(value, (enum.Enum, EnumValue)):
             return value
         raise _mismatch(value, kind, name)
@@ -132,13 +134,14 @@ def _mismatch(value: Any, kind: TorchType, name: str) -> ArgumentError:
 
 def _number(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
     if isinstance(value, np.generic):
-        value = value.item()
-    allowed = {
+        value = cast("Any", value.item())  # pyright: ignore[reportUnknownMemberType]
+    classes: dict[TorchType, Any] = {
         tt.INT: int,
         tt.FLOAT: (int, float),
         tt.COMPLEX: (int, float, complex),
         tt.NUMBER: (int, float, complex),
-    }[kind]
+    }
+    allowed = classes[kind]
     if isinstance(value, bool) and kind is not tt.NUMBER:
         raise _mismatch(value, kind, name)
     if not isinstance(value, allowed):
@@ -152,7 +155,7 @@ def _number(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
 def _exact(cls: type) -> Callable[..., Any]:
     def convert(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
         if isinstance(value, np.bool_):
-            value = bool(value)
+            value = bool(value)  # pyright: ignore[reportUnknownArgumentType]
         if not isinstance(value, cls):
             raise _mismatch(value, kind, name)
         return value

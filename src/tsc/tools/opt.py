@@ -1,4 +1,4 @@
-"""`tsc-opt`: run passes and stages on ``.mlir``, ``.pt`` and ``.py:name`` inputs, and print what comes out."""
+"""`tsc-opt`: run passes and stages on ``.mlir``, ``.pt`` and ``.py:name`` inputs; print what comes out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
@@ -214,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _position(error: ParseError) -> str:
     """``:line:column`` of a parse error."""
-    text = error.span.input.content[: error.span.start]
+    text = cast("str", error.span.input.content[: error.span.start])
     return f":{text.count(chr(10)) + 1}:{len(text) - text.rfind(chr(10))}"
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from xdsl.passes import ModulePass
-from xdsl.utils.arg_spec import ArgSpecParseError
 from xdsl.utils.arg_spec import parse_pipeline as parse_specs
+from xdsl.utils.exceptions import ArgSpecParseError
 
 import tsc.passes
 from tsc.errors import ArgumentError
@@ -30,11 +30,12 @@ def available_passes() -> dict[str, type[ModulePass]]:
         if info.ispkg:
             continue
         module: Any = importlib.import_module(f"tsc.passes.{info.name}")
+        members = cast("dict[str, Any]", vars(module))
         name = info.name.replace("_", "-")
         cls = next(
             (
                 c
-                for c in vars(module).values()
+                for c in members.values()
                 if isinstance(c, type) and issubclass(c, ModulePass) and getattr(c, "name", None) == name
             ),
             None,
