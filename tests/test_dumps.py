@@ -11,19 +11,26 @@ from tsc.tools.opt import main
 DEMO = Path(__file__).parents[1] / "examples/demo/model.pt"
 
 
-def test_a_dump_holds_every_stage_and_can_be_compiled_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dump_holds_every_stage_and_can_be_compiled_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with tsc.dump_ir(tmp_path):
         tsc.optimize_for_inference(tsc.load(DEMO))(np.zeros((1, 3, 64, 64), np.float32))
     files = sorted(tmp_path.rglob("*.mlir"))
     stages = {f.name.split("-")[1] for f in files}
     assert stages == {"frozen", "value", "fused", "linalg", "loop"}
     last_value = [f for f in files if "-value-" in f.name][-1]
-    passes = "fuse,eliminate-dead-code,lower-to-linalg,fuse-elementwise,assign-layouts,pack-constants,schedule,plan-memory"
+    passes = (
+        "fuse,eliminate-dead-code,lower-to-linalg,fuse-elementwise,assign-layouts,pack-constants,"
+        "schedule,plan-memory"
+    )
     assert main([str(last_value), "-p", passes]) == 0
     assert "memref.view" in capsys.readouterr().out
 
 
-def test_a_dump_without_its_weights_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dump_without_its_weights_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with tsc.dump_ir(tmp_path):
         tsc.optimize_for_inference(tsc.load(DEMO))(np.zeros((1, 3, 64, 64), np.float32))
     file = sorted(tmp_path.rglob("*linalg-fuse-elementwise.mlir"))[-1]
