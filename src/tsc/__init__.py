@@ -12,9 +12,12 @@ _JIT = ("script", "load", "freeze", "optimize_for_inference", "set_fusion_strate
 _DTYPES = {
     name: name
     for name in (
-        "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "complex64", "complex128", "bool", "bfloat16",
+        "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64",
+        "complex64", "complex128", "bool", "bfloat16",
     )
-} | {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32", "short": "int16"}  # fmt: skip
+} | {
+    "float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32", "short": "int16",
+}  # fmt: skip
 _LAZY = {name: "tsc.jit" for name in _JIT} | {
     "Tensor": "tsc.runtime.tensor",
     "set_num_threads": "tsc.runtime.threads",
@@ -24,7 +27,7 @@ _LAZY = {name: "tsc.jit" for name in _JIT} | {
 
 
 def __getattr__(name: str) -> Any:
-    """Public names are loaded when first used, so that ``import tsc`` stays cheap; other names are operators."""
+    """Public names are loaded when first used (``import tsc`` stays cheap); other names are operators."""
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
     if name in ("jit", "nn"):

@@ -21,6 +21,7 @@ from tsc.nn.layers import (
 from tsc.nn.module import Module, ModuleDict, ModuleList, Parameter, Sequential
 
 __all__ = [
-    "GELU", "AdaptiveAvgPool2d", "BatchNorm2d", "Conv2d", "Dropout", "Embedding", "Flatten", "Hardswish", "LayerNorm", "Linear",
-    "MaxPool2d", "Module", "ModuleDict", "ModuleList", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "functional",
+    "GELU", "AdaptiveAvgPool2d", "BatchNorm2d", "Conv2d", "Dropout", "Embedding", "Flatten", "Hardswish",
+    "LayerNorm", "Linear", "MaxPool2d", "Module", "ModuleDict", "ModuleList", "Parameter", "ReLU",
+    "Sequential", "Sigmoid", "Softmax", "Tanh", "functional",
 ]  # fmt: skip

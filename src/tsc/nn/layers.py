@@ -37,7 +37,8 @@ class Conv2d(Module):
     """Convolution of images, zero-padded."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        dilation: Any = 1,
         groups: int = 1, bias: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()

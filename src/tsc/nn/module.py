@@ -1,4 +1,4 @@
-"""`Module` and the containers of modules: parameters, buffers and submodules are found as attributes, as in PyTorch."""
+"""`Module` and its containers: parameters, buffers and submodules are found as attributes, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -70,10 +70,11 @@ class Module:
         )
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Run ``forward``."""
         return self.forward(*arguments, **keywords)
 
     def modules(self) -> Iterator[Module]:
-        """This module and all below it."""
+        """The module and all below it."""
         yield self
         for child in self._modules.values():
             if child is not None:

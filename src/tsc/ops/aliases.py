@@ -222,22 +222,21 @@ _define_split("vsplit", 2, lambda x: 0)
 _define_split("dsplit", 3, lambda x: 2)
 
 
-@_pieces("aten::unsafe_split.Tensor", "aten::split_copy.Tensor")
-def unsafe_split(self: Array, split_size: int, dim: int) -> list[Array]:
+_pieces("aten::unsafe_split.Tensor")(split)
+_pieces("aten::unsafe_split_with_sizes")(split_with_sizes)
+_pieces("aten::unsafe_chunk")(chunk)
+
+
+@_pieces("aten::split_copy.Tensor")
+def split_copy(self: Array, split_size: int, dim: int) -> list[Array]:
     """As `split`, but copies."""
     return [p.copy() for p in split(self, split_size, dim)]
 
 
-@_pieces("aten::unsafe_split_with_sizes", "aten::split_with_sizes_copy")
-def unsafe_split_with_sizes(self: Array, split_sizes: Sequence[int], dim: int) -> list[Array]:
+@_pieces("aten::split_with_sizes_copy")
+def split_with_sizes_copy(self: Array, split_sizes: Sequence[int], dim: int) -> list[Array]:
     """As `split_with_sizes`, but copies."""
     return [p.copy() for p in split_with_sizes(self, split_sizes, dim)]
-
-
-@_pieces("aten::unsafe_chunk")
-def unsafe_chunk(self: Array, chunks: int, dim: int) -> list[Array]:
-    """As `chunk`, but copies."""
-    return [p.copy() for p in chunk(self, chunks, dim)]
 
 
 @_pieces("aten::unbind_copy.int")
@@ -290,7 +289,7 @@ def atleast_3d(aten: Aten, self: Any) -> Any:
 
 
 _COPYING: dict[str, Callable[..., Array]] = {
-    "aten::permute_copy": permute, "aten::select_copy.int": select, "aten::slice_copy.Tensor": slice_, "aten::squeeze_copy": squeeze,
+    "aten::view_copy": view, "aten::view_copy.dtype": view_dtype, "aten::permute_copy": permute, "aten::select_copy.int": select, "aten::slice_copy.Tensor": slice_, "aten::squeeze_copy": squeeze,
     "aten::squeeze_copy.dim": squeeze_dim, "aten::squeeze_copy.dims": squeeze_dims, "aten::t_copy": t,
     "aten::transpose_copy.int": transpose, "aten::unsqueeze_copy": unsqueeze, "aten::expand_copy": expand,
     "aten::diagonal_copy": diagonal, "aten::unfold_copy": unfold, "aten::as_strided_copy": as_strided,

@@ -195,6 +195,7 @@ def _masked_fill_infer(self: TensorSpec, mask: TensorSpec, value: Any) -> Tensor
 
 
 def _masked_fill_eager(self: Array, mask: Array, value: Any) -> Array:
+    _masked_fill_infer(spec_of(self), spec_of(mask), spec_of(value) if isinstance(value, np.ndarray) else value)  # pyright: ignore
     return np.asarray(np.where(mask, np.asarray(value).astype(self.dtype), self))
 
 

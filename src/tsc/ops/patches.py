@@ -113,7 +113,7 @@ def pixel_shuffle(aten: Aten, self: Any, upscale_factor: int) -> Any:
     n = len(lead)
     split = aten("reshape", self, [*lead, c // (r * r), r, r, h, w])
     order = [*range(n), n, n + 3, n + 1, n + 4, n + 2]
-    return aten("reshape", aten("permute", split, order), [*lead, c // (r * r), h * r, w * r])
+    return aten("clone", aten("reshape", aten("permute", split, order), [*lead, c // (r * r), h * r, w * r]))
 
 
 @composite(FAMILY, "aten::pixel_unshuffle")
@@ -128,7 +128,7 @@ def pixel_unshuffle(aten: Aten, self: Any, downscale_factor: int) -> Any:
     n = len(lead)
     split = aten("reshape", self, [*lead, c, h // r, r, w // r, r])
     order = [*range(n), n, n + 2, n + 4, n + 1, n + 3]
-    return aten("reshape", aten("permute", split, order), [*lead, c * r * r, h // r, w // r])
+    return aten("clone", aten("reshape", aten("permute", split, order), [*lead, c * r * r, h // r, w // r]))
 
 
 @composite(FAMILY, "aten::channel_shuffle", "aten::native_channel_shuffle")

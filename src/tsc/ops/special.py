@@ -152,10 +152,10 @@ def equal(self: Array, other: Array) -> bool:
 # --- complex numbers ---
 
 
-@pointwise(FAMILY, "aten::conj_physical", native=False)
-def conj_physical(self: Scalar) -> Scalar:
-    """The conjugate."""
-    return self.apply("conj") if self.dtype.is_complex else self
+@FAMILY.op("aten::conj_physical", infer=lambda self: self)
+def conj_physical(self: Array) -> Array:
+    """The conjugates; a real tensor itself."""
+    return np.asarray(np.conj(self)) if np.iscomplexobj(self) else self
 
 
 def _angle_infer(self: TensorSpec) -> TensorSpec:

@@ -40,7 +40,7 @@ _SYNONYMS = {
     "special_expit": "sigmoid", "special_gammaln": "lgamma", "special_digamma": "digamma", "special_psi": "digamma",
     "special_sinc": "sinc", "special_i0": "i0", "special_log1p": "log1p", "special_logit": "logit", "special_round": "round",
     "special_logsumexp": "logsumexp", "special_polygamma": "polygamma", "special_multigammaln": "mvlgamma",
-    "special_xlogy": "xlogy", "row_stack": "vstack", "swapaxes": "transpose", "clip": "clamp", "fix": "trunc", "view_copy": "view",
+    "special_xlogy": "xlogy", "row_stack": "vstack", "swapaxes": "transpose", "clip": "clamp", "fix": "trunc",
     "concat": "cat", "concatenate": "cat",
 }  # fmt: skip
 """PyTorch's second names: each overload means what the overload of the other name with the same arguments means."""

@@ -1,4 +1,4 @@
-"""Operators called on live values: ``tsc.relu(x)`` finds the overload that fits and runs its eager meaning."""
+"""Operators on live values: ``tsc.relu(x)`` finds the overload that fits and runs its eager meaning."""
 
 from __future__ import annotations
 
@@ -127,8 +127,8 @@ def _single(value: Any, kind: TorchType) -> Any:
     if known is not None:
         value = known[1]
     allowed: dict[TorchType, Any] = {
-        tt.INT: int, tt.FLOAT: (int, float), tt.NUMBER: (int, float, complex), tt.BOOL: bool, tt.STRING: str, tt.DEVICE: str,
-        tt.COMPLEX: (int, float, complex),
+        tt.INT: int, tt.FLOAT: (int, float), tt.NUMBER: (int, float, complex), tt.BOOL: bool, tt.STRING: str,
+        tt.DEVICE: str, tt.COMPLEX: (int, float, complex),
     }  # fmt: skip
     if kind in allowed:
         if not isinstance(value, allowed[kind]) or (isinstance(value, bool) and kind in (tt.INT, tt.FLOAT)):

@@ -12,7 +12,7 @@ from tsc.dtypes import DType
 
 
 class Tensor:
-    """A tensor over a NumPy array, which it shares. Its methods are the operators: ``x.relu()``, ``x.add_(1)``."""
+    """A tensor over a NumPy array, which it shares; its methods are the operators: ``x.relu()``."""
 
     __slots__ = ("array",)
 
@@ -107,8 +107,8 @@ def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
 
 
 for _symbol, _name in {
-    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "pow": "pow",
-    "matmul": "matmul", "and": "__and__", "or": "__or__", "xor": "__xor__",
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", 
+    "mod": "remainder", "pow": "pow", "matmul": "matmul", "and": "__and__", "or": "__or__", "xor": "__xor__",
 }.items():  # fmt: skip
     setattr(Tensor, f"__{_symbol}__", _operator(_name))
     setattr(Tensor, f"__r{_symbol}__", _operator(_name, reflected=True))
