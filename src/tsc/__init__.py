@@ -16,7 +16,8 @@ _DTYPES = {
         "complex64", "complex128", "bool", "bfloat16",
     )
 } | {
-    "float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32", "short": "int16",
+    "float": "float32", "double": "float64", "half": "float16",
+    "long": "int64", "int": "int32", "short": "int16",
 }  # fmt: skip
 _LAZY = {name: "tsc.jit" for name in _JIT} | {
     "Tensor": "tsc.runtime.tensor",

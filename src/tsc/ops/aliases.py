@@ -29,6 +29,8 @@ from tsc.ops.views import (
     unbind,
     unfold,
     unsqueeze,
+    view,
+    view_dtype,
 )
 
 FAMILY = Family()

@@ -160,6 +160,7 @@ class KernelBuilder:
     ) -> list[KernelValue]:
         """A ``linalg.generic``; `iterators` has ``p`` (parallel) or ``r`` (reduction) per dim."""
         rank = len(iterators)
+        inputs = self._with_known_extents(inputs, outputs, rank)
         block = Block(
             arg_types=[element_type(v.spec.dtype) for v, _ in inputs]
             + [element_type(o.spec.dtype) for o in outputs]
@@ -182,6 +183,20 @@ class KernelBuilder:
         )  # fmt: skip
         self.block.add_op(op)
         return [KernelValue(r, o.spec) for r, o in zip(op.results, outputs, strict=True)]
+
+    def _with_known_extents(
+        self, inputs: Sequence[tuple[KernelValue, AffineMap]], outputs: Sequence[Output], rank: int
+    ) -> Sequence[tuple[KernelValue, AffineMap]]:
+        """`inputs`, views copied where otherwise no operand would tell the extent of some iteration dim.
+
+        A dim of size 1 that a view added is such a dim when it is reduced.
+        """
+        composed = [m if v.access is None else v.access.compose(m) for v, m in inputs]
+        told = {r for m in (*composed, *(o.map or AffineMap.identity(rank) for o in outputs)) for r in m.results}
+        missing = {dim(i) for i in range(rank)} - told
+        if not missing:
+            return inputs
+        return [(self.materialize(v) if missing & set(m.results) else v, m) for v, m in inputs]
 
     def elementwise(
         self, inputs: Sequence[KernelValue], spec: TensorSpec, body: Callable[..., Scalar], doc: str = ""

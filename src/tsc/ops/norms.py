@@ -66,11 +66,17 @@ def _scaled(aten: Aten, x: Any, weight: Any, bias: Any) -> Any:
     return y if bias is None else aten("add.Tensor", y, bias)
 
 
-def _require_dims(normalized_shape: Sequence[int]) -> None:
+def _require_dims(shape: Sequence[int], normalized_shape: Sequence[int]) -> None:
+    """The last dims of `shape` are `normalized_shape`, which is not empty."""
     if not normalized_shape:
         raise ShapeError(
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
             "normalized_shape = []"
+        )
+    if list(shape[max(len(shape) - len(normalized_shape), 0) :]) != list(normalized_shape):
+        raise ShapeError(
+            f"Given normalized_shape={list(normalized_shape)}, expected input with shape [*, "
+            f"{', '.join(map(str, normalized_shape))}], but got input of size{list(shape)}"
         )
 
 
@@ -85,13 +91,8 @@ def layer_norm(
     cudnn_enable: bool,
 ) -> Any:
     """Standardized over the last dims, then scaled and shifted. Source: Ba et al., 2016."""
-    shape, n = aten.shape(input), len(normalized_shape)
-    _require_dims(normalized_shape)
-    if list(shape[len(shape) - n :]) != list(normalized_shape):
-        raise ShapeError(
-            f"Given normalized_shape={list(normalized_shape)}, expected input with shape [*, "
-            f"{', '.join(map(str, normalized_shape))}], but got input of size{list(shape)}"
-        )
+    n = len(normalized_shape)
+    _require_dims(aten.shape(input), normalized_shape)
     result = aten.dtype(input)
     x = _as(aten, input, computation_dtype(result))
     y = _standardized(aten, x, range(-n, 0), eps)
@@ -102,7 +103,7 @@ def layer_norm(
 @composite(FAMILY, "aten::rms_norm")
 def rms_norm(aten: Aten, input: Any, normalized_shape: Sequence[int], weight: Any, eps: float | None) -> Any:
     """Divided by the root of the mean square over the last dims. Source: Zhang, Sennrich, 2019."""
-    _require_dims(normalized_shape)
+    _require_dims(aten.shape(input), normalized_shape)
     result = aten.dtype(input)
     wide = computation_dtype(result)
     x = _as(aten, input, wide)

@@ -44,6 +44,9 @@ class Windows:
         self.stride = pair(stride, spatial) if stride not in ([], (), None) else self.kernel
         self.padding = pair(padding, spatial)
         self.dilation = pair(dilation, spatial)
+        for name, values in (("stride", self.stride), ("dilation", self.dilation), ("kernel size", self.kernel)):
+            if any(v <= 0 for v in values):
+                raise ShapeError(f"pooling: {name} must be greater than zero, but got {list(values)}")
         extents = self.shape[-spatial:]
         self.sizes = tuple(
             window_size(n, k, s, p, d, ceil)

@@ -10,6 +10,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
+from tsc.ops.elementwise import specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, dim
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import infer_size, wrap_dim
@@ -41,8 +42,9 @@ def _view(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def register(view: Callable[..., Any]) -> Callable[..., Any]:
         def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> Any:
             x = arguments[0]
-            results = view(dummy(x.spec), *arguments[1:])
-            probe = view(_index_probe(x.spec.shape), *arguments[1:])
+            rest = specs_of(arguments[1:])
+            results = view(dummy(x.spec), *rest)
+            probe = view(_index_probe(x.spec.shape), *rest)
             if isinstance(results, list):
                 return [_affine_view(x, r.shape, p) for r, p in zip(results, probe, strict=True)]  # pyright: ignore
             return _affine_view(x, results.shape, probe)
@@ -82,10 +84,12 @@ def _affine_view(x: KernelValue, shape: Sequence[int], probe: Array) -> KernelVa
     for axis, stride in enumerate(probe.strides):
         if stride == 0 or shape[axis] == 1:
             continue
-        source = next(i for i in order if stride % source_strides[i] == 0 and stride >= source_strides[i])
-        step = stride // source_strides[source]
-        term = dim(axis) * step if step != 1 else dim(axis)
-        results[source] = term + results[source] if results[source] != 0 else term
+        remaining = stride
+        for i in order:
+            step, remaining = divmod(remaining, source_strides[i])
+            term = dim(axis) * step if step != 1 else dim(axis)
+            if step:
+                results[i] = term + results[i] if results[i] != 0 else term
     return x.view(tuple(shape), results)
 
 

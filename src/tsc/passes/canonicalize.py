@@ -171,8 +171,8 @@ def _same_value(op: Operation) -> list[SSAValue] | None:
 
 
 SAME_VALUE = (
-    "to.dtype", "to.dtype_layout", "to.device", "to.other", "type_as", "clone", "contiguous", "detach", "alias",
-    "cpu", "lift_fresh", "expand", "view", "reshape", "flatten.using_ints", "squeeze.dim",
+    "to.dtype", "to.dtype_layout", "to.device", "to.other", "type_as", "clone", "contiguous", "detach",
+    "alias", "cpu", "lift_fresh", "expand", "view", "reshape", "flatten.using_ints", "squeeze.dim",
 )  # fmt: skip
 """Operators that are the identity on values when the type stays."""
 

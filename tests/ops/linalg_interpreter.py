@@ -1,0 +1,224 @@
+"""Runs kernels of the `linalg` stage with NumPy: parallel dims at once, reduction dims one step after the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from xdsl.dialects import linalg
+from xdsl.dialects.builtin import IntegerType, TensorType
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir.affine import AffineMap
+
+Array = np.ndarray[Any, Any]
+_FLOATS: dict[str, Any] = {"f16": np.float16, "f32": np.float32, "f64": np.float64, "bf16": ml_dtypes.bfloat16}
+_BINARY: dict[str, Callable[..., Any]] = {
+    "arith.addf": np.add, "arith.subf": np.subtract, "arith.mulf": np.multiply, "arith.divf": np.true_divide,
+    "arith.minimumf": np.minimum, "arith.maximumf": np.maximum, "arith.addi": np.add, "arith.subi": np.subtract,
+    "arith.muli": np.multiply, "arith.andi": np.bitwise_and, "arith.ori": np.bitwise_or, "arith.xori": np.bitwise_xor,
+    "arith.minsi": np.minimum, "arith.maxsi": np.maximum, "arith.shli": np.left_shift, "arith.shrsi": np.right_shift,
+    "math.powf": np.power, "math.atan2": np.arctan2, "math.copysign": np.copysign,
+}  # fmt: skip
+_UNSIGNED: dict[str, Callable[..., Any]] = {"arith.minui": np.minimum, "arith.maxui": np.maximum, "arith.shrui": np.right_shift}
+_UNARY: dict[str, Callable[..., Any]] = {
+    "arith.negf": np.negative, "math.absf": np.abs, "math.exp": np.exp, "math.exp2": np.exp2, "math.expm1": np.expm1, "math.log": np.log,
+    "math.log2": np.log2, "math.log10": np.log10, "math.log1p": np.log1p, "math.tanh": np.tanh, "math.sqrt": np.sqrt,
+    "math.sin": np.sin, "math.cos": np.cos, "math.tan": np.tan, "math.asin": np.arcsin, "math.acos": np.arccos,
+    "math.atan": np.arctan, "math.sinh": np.sinh, "math.cosh": np.cosh, "math.asinh": np.arcsinh, "math.acosh": np.arccosh,
+    "math.atanh": np.arctanh, "math.floor": np.floor, "math.ceil": np.ceil, "math.trunc": np.trunc, "math.roundeven": np.rint,
+    "math.erf": np.vectorize(math.erf, otypes=[np.float64]),
+}  # fmt: skip
+_COMPARE: dict[str, Callable[..., Any]] = {
+    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+}  # fmt: skip
+_FLOAT_PREDICATES = ["false", "oeq", "ogt", "oge", "olt", "ole", "one", "ord", "ueq", "ugt", "uge", "ult", "ule", "une", "uno", "true"]
+_INT_PREDICATES = ["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"]
+
+
+def numpy_type(kind: Any) -> Any:
+    """The NumPy type of an element."""
+    if str(kind) in _FLOATS:
+        return _FLOATS[str(kind)]
+    if isinstance(kind, IntegerType):
+        return np.bool_ if kind.width.data == 1 else np.dtype(f"int{kind.width.data}").type
+    return np.int64
+
+
+def unsigned(x: Array) -> Array:
+    """The same bits as unsigned integers."""
+    return x if x.dtype == np.bool_ else np.asarray(x).view(np.dtype(f"u{x.dtype.name}"))
+
+
+class Interpreter:
+    """Evaluates the operations of a kernel in order."""
+
+    def __init__(self) -> None:
+        self.values: dict[SSAValue, Any] = {}
+
+    def run(self, block: Block, arguments: Sequence[Array]) -> list[Array]:
+        """The results of the block's ``func.return``."""
+        self.values.update(zip(block.args, arguments, strict=True))
+        for op in block.ops:
+            if op.name == "func.return":
+                return [self.values[o] for o in op.operands]
+            self.operation(op)
+        raise AssertionError("the kernel does not return")
+
+    def operation(self, op: Operation) -> None:
+        """Evaluate one operation outside a body."""
+        rule = getattr(self, op.name.replace(".", "_"), None)
+        result = rule(op) if rule is not None else scalar_operation(op, [self.values[o] for o in op.operands])
+        values = result if isinstance(result, list) else [result]
+        self.values.update(zip(op.results, values, strict=True))
+
+    def tensor_empty(self, op: Operation) -> Array:
+        kind: Any = op.results[0].type
+        return np.zeros(kind.get_shape(), numpy_type(kind.element_type))
+
+    def linalg_fill(self, op: Operation) -> Array:
+        value, target = (self.values[o] for o in op.operands)
+        return np.full(target.shape, value, target.dtype)
+
+    def tensor_collapse_shape(self, op: Operation) -> Array:
+        kind: Any = op.results[0].type
+        return self.values[op.operands[0]].reshape(kind.get_shape())
+
+    tensor_expand_shape = tensor_collapse_shape
+
+    def tensor_pad(self, op: Any) -> Array:
+        body = op.region.block
+        (value,) = [self.body_value(body, y) for y in body.last_op.operands]
+        widths = list(zip(op.static_low.get_values(), op.static_high.get_values(), strict=True))
+        return np.pad(self.values[op.operands[0]], widths, constant_values=value)
+
+    def body_value(self, block: Block, value: SSAValue) -> Any:
+        """A value computed in a body without arguments."""
+        for op in block.ops:
+            if value in op.results:
+                return scalar_operation(op, [self.body_value(block, o) for o in op.operands])
+        return self.values[value]
+
+    def tensor_insert_slice(self, op: Any) -> Array:
+        source, target = (self.values[o] for o in op.operands[:2])
+        result = target.copy()
+        places = zip(op.static_offsets.get_values(), op.static_sizes.get_values(), strict=True)
+        result[tuple(slice(o, o + n) for o, n in places)] = source
+        return result
+
+    def linalg_generic(self, op: linalg.GenericOp) -> list[Array]:
+        """Run the body once for each point of the reduction dims, over all points of the parallel dims at once."""
+        kinds = [k.data.value for k in op.iterator_types]
+        maps = [m.data for m in op.indexing_maps]
+        inputs = [self.values[o] for o in op.inputs]
+        outputs = [self.values[o].copy() for o in op.outputs]
+        ranges = extents(len(kinds), maps, [*inputs, *outputs], len(inputs))
+        reduced = [i for i, k in enumerate(kinds) if k == "reduction"]
+        for step in product(*(range(ranges[i]) for i in reduced)):
+            point = dict(zip(reduced, step, strict=True))
+            grid = [
+                np.asarray(point[i]) if i in point else np.arange(n).reshape([-1 if j == i else 1 for j in range(len(ranges))])
+                for i, n in enumerate(ranges)
+            ]
+            self.step(op, grid, [1 if i in point else n for i, n in enumerate(ranges)], maps, inputs, outputs)
+        return outputs
+
+    def step(
+        self, op: linalg.GenericOp, grid: list[Array], shape: list[int], maps: list[AffineMap], inputs: list[Array], outputs: list[Array]
+    ) -> None:
+        """One step of the reduction dims."""
+        arrays = [*inputs, *outputs]
+        read = [a[places(m, grid, shape)] for a, m in zip(arrays, maps, strict=True)]
+        body = Body(self, op.body.block, read, grid, shape)
+        for target, mapping, value in zip(outputs, maps[len(inputs) :], body.results(), strict=True):
+            target[places(mapping, grid, shape)] = np.broadcast_to(value, shape)
+
+
+def extents(rank: int, maps: Sequence[AffineMap], arrays: Sequence[Array], inputs: int) -> list[int]:
+    """The extent of each iteration dim: what the outputs say, else the inputs, which may be read in part."""
+    found: dict[int, int] = {}
+    for mapping, array in [*zip(maps, arrays, strict=True)][inputs:] + [*zip(maps, arrays, strict=True)][:inputs]:
+        for result, extent in zip(mapping.results, array.shape, strict=True):
+            if hasattr(result, "position"):
+                found.setdefault(result.position, extent)
+    return [found[i] for i in range(rank)]
+
+
+def places(mapping: AffineMap, grid: Sequence[Array], shape: Sequence[int]) -> tuple[Array, ...]:
+    """The indices a map gives, over the whole grid."""
+    return tuple(np.broadcast_to(affine_value(r, grid), shape) for r in mapping.results)
+
+
+def affine_value(expression: Any, grid: Sequence[Array]) -> Any:
+    """An affine expression of arrays."""
+    if hasattr(expression, "position"):
+        return grid[expression.position]
+    if hasattr(expression, "value"):
+        return np.asarray(expression.value)
+    left, right = affine_value(expression.lhs, grid), affine_value(expression.rhs, grid)
+    kind = expression.kind.name
+    return {"Add": np.add, "Mul": np.multiply, "Mod": np.mod, "FloorDiv": np.floor_divide}[kind](left, right)
+
+
+class Body:
+    """The body of a generic on arrays of all its points."""
+
+    def __init__(self, outer: Interpreter, block: Block, read: Sequence[Array], grid: Sequence[Array], shape: Sequence[int]) -> None:
+        self.outer, self.block, self.grid, self.shape = outer, block, grid, shape
+        self.values: dict[SSAValue, Any] = dict(zip(block.args, read, strict=True))
+
+    def results(self) -> list[Any]:
+        """What the body yields."""
+        for op in self.block.ops:
+            if op.name == "linalg.yield":
+                return [self.values[o] for o in op.operands]
+            self.values[op.results[0]] = self.value(op)
+        raise AssertionError("the body does not yield")
+
+    def value(self, op: Operation) -> Any:
+        """The result of one operation."""
+        if op.name == "linalg.index":
+            return np.broadcast_to(self.grid[op.properties["dim"].value.data], self.shape)  # pyright: ignore
+        operands = [self.values[o] if o in self.values else self.outer.values[o] for o in op.operands]
+        if op.name == "tensor.extract":
+            return operands[0][tuple(operands[1:])]
+        return scalar_operation(op, operands)
+
+
+def scalar_operation(op: Any, operands: Sequence[Any]) -> Any:
+    """`arith` and `math` operations on arrays."""
+    kind = numpy_type(op.results[0].type if not isinstance(op.results[0].type, TensorType) else op.results[0].type.element_type)
+    with np.errstate(all="ignore"):
+        if op.name == "arith.constant":
+            return np.asarray(op.properties["value"].value.data).astype(kind)
+        if op.name in _BINARY:
+            return np.asarray(_BINARY[op.name](*operands)).astype(kind)
+        if op.name in _UNSIGNED:
+            return np.asarray(_UNSIGNED[op.name](*map(unsigned, operands))).astype(kind)
+        if op.name in _UNARY:
+            return np.asarray(_UNARY[op.name](*operands)).astype(kind)
+        if op.name == "arith.select":
+            return np.where(*operands)
+        if op.name in ("arith.cmpf", "arith.cmpi"):
+            return comparison(op, *operands)
+        return conversion(op.name, operands[0], kind)
+
+
+def comparison(op: Any, a: Any, b: Any) -> Any:
+    """``arith.cmpf`` and ``arith.cmpi``."""
+    number = op.properties["predicate"].value.data
+    predicate = (_FLOAT_PREDICATES if op.name == "arith.cmpf" else _INT_PREDICATES)[number]
+    if op.name == "arith.cmpi" and predicate.startswith("u"):
+        a, b = unsigned(a), unsigned(b)
+    return _COMPARE[predicate[-2:]](a, b)
+
+
+def conversion(name: str, x: Any, kind: Any) -> Any:
+    """Conversions between element types."""
+    if name in ("arith.extui", "arith.uitofp"):
+        return unsigned(x).astype(kind)
+    assert name in ("arith.extsi", "arith.sitofp", "arith.fptosi", "arith.trunci", "arith.extf", "arith.truncf", "arith.index_cast"), name
+    return np.asarray(x).astype(kind)
