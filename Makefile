@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt docs clean
+.PHONY: help demo test check bench fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,9 +46,6 @@ bench: $(STAMP)-bench ## compare with PyTorch, ONNX Runtime and OpenVINO; writes
 fmt: $(STAMP)-dev ## format the code
 	$(BIN)/ruff format src tests tools examples
 	$(BIN)/ruff check --fix src tests tools examples
-
-docs: $(STAMP)-base ## write the generated tables in docs/
-	$(BIN)/python tools/make_docs.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist bench-results tsc-dump .pytest_cache .ruff_cache src/*.egg-info
