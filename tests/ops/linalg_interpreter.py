@@ -134,7 +134,8 @@ class Interpreter:
         read = [a[places(m, grid, shape)] for a, m in zip(arrays, maps, strict=True)]
         body = Body(self, op.body.block, read, grid, shape)
         for target, mapping, value in zip(outputs, maps[len(inputs) :], body.results(), strict=True):
-            target[places(mapping, grid, shape)] = np.broadcast_to(value, shape)
+            where, values = places(mapping, grid, shape), np.broadcast_to(value, shape)
+            target[where] = values if where else values.reshape(())
 
 
 def extents(rank: int, maps: Sequence[AffineMap], arrays: Sequence[Array], inputs: int) -> list[int]:
