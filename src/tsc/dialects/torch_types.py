@@ -6,89 +6,14 @@ They are also TorchScript's types: the frontend, the schemas and the IR share th
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
-from xdsl.ir import Data, TypeAttribute
 from xdsl.parser import AttrParser
-from xdsl.printer import Printer
 
 from tsc import dtypes
+from tsc.dialects.torch_type import TorchType as TorchType
 from tsc.dtypes import DType
-
-_INTERN_LOCK = threading.Lock()
-
-
-class TorchType(Data[Any], TypeAttribute):
-    """A type `!torch.<keyword>`, parameterized by `data` (a hashable Python value)."""
-
-    keyword: ClassVar[str]
-    interned: ClassVar[dict[Any, Any]]
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        cls.interned = {}
-        if hasattr(cls, "keyword"):
-            cls.name = f"torch.{cls.keyword}"  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def __new__(cls, data: Any = None) -> Self:
-        found = cls.interned.get(data)
-        if found is None:
-            with _INTERN_LOCK:
-                found = cls.interned.get(data)
-                if found is None:
-                    found = object.__new__(cls)
-                    object.__setattr__(found, "data", data)
-                    cls.interned[data] = found
-        return found
-
-    def __init__(self, data: Any = None) -> None:
-        """Everything was set when the object was interned."""
-
-    @classmethod
-    def new(cls, params: Any) -> Self:
-        """The interned type with parameter `params`."""
-        return cls(params)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.data,))
-
-    def parameter_text(self) -> str:
-        """What stands between the keyword and the end: ``<[2,3],f32>``; empty when there is nothing."""
-        return ""
-
-    def text(self) -> str:
-        """The type as it is written inside another torch type: without ``!torch.``."""
-        return self.keyword + self.parameter_text()
-
-    def torchscript(self) -> str:
-        """The type as TorchScript annotations and ``.graph`` spell it."""
-        return self.keyword
-
-    def __str__(self) -> str:
-        return self.torchscript()
-
-    def print_parameter(self, printer: Printer) -> None:
-        """Print `parameter_text`."""
-        printer.print_string(self.parameter_text())
-
-    @classmethod
-    def parse_parameter(cls, parser: AttrParser) -> Any:
-        """Types without parameters have nothing to parse."""
-        return None
 
 
 class IntType(TorchType):

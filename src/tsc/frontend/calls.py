@@ -15,7 +15,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
 
 if TYPE_CHECKING:
-    from tsc.frontend.expressions import ExpressionReader
+    from tsc.frontend.call_reader import CallReader
 
 
 class MismatchError(Exception):
@@ -32,7 +32,7 @@ class Match:
 
 
 def match_schema(
-    reader: ExpressionReader, schema: Schema, arguments: Arguments, *, convert: bool, node: ast.AST
+    reader: CallReader, schema: Schema, arguments: Arguments, *, convert: bool, node: ast.AST
 ) -> Match:
     """Fit `arguments` to `schema`; nothing is emitted.
 
@@ -102,7 +102,7 @@ CONSTANT_TYPES: dict[type, TorchType] = {
 
 
 def _fit(
-    reader: ExpressionReader,
+    reader: CallReader,
     given: Sugared,
     formal: Argument,
     bindings: dict[str, TorchType],
@@ -248,7 +248,7 @@ def _conversion(value: Value, formal: TorchType, bindings: dict[str, TorchType],
     return None
 
 
-def realize(reader: ExpressionReader, operand: Any, formal: TorchType, node: ast.AST) -> SSAValue:
+def realize(reader: CallReader, operand: Any, formal: TorchType, node: ast.AST) -> SSAValue:
     """Emit what an operand of a `Match` still needs; its IR value."""
     if isinstance(operand, Broadcast):
         element = operand.value.type
@@ -264,7 +264,7 @@ def realize(reader: ExpressionReader, operand: Any, formal: TorchType, node: ast
     return operand.value(reader, node)
 
 
-def _default_value(reader: ExpressionReader, operand: Constant, formal: TorchType, node: ast.AST) -> SSAValue:
+def _default_value(reader: CallReader, operand: Constant, formal: TorchType, node: ast.AST) -> SSAValue:
     wanted = _without_optional(formal)
     python = operand.python
     if isinstance(wanted, tt.ListType) and isinstance(python, (tuple, list)):

@@ -16,7 +16,7 @@ from tsc.frontend.sugared import Arguments, Builtin, ClassRef, Constant, MethodR
 from tsc.frontend.unit import Class
 
 if TYPE_CHECKING:
-    from tsc.frontend.expressions import ExpressionReader
+    from tsc.frontend.call_reader import CallReader
 
 TENSOR_PROPERTIES = {
     "dtype": "prim::dtype", "device": "prim::device", "grad": "prim::grad", "data": "prim::data",
@@ -37,7 +37,7 @@ DEVICE_PROPERTIES = {"type": "prim::type", "index": "prim::index"}
 _NAMESPACES = ("aten", "prim")
 
 
-def member_of_value(reader: ExpressionReader, value: Value, name: str, node: ast.AST) -> Sugared:
+def member_of_value(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugared:
     """``value.name``."""
     kind = value.type
     if isinstance(kind, (tt.ModuleType, tt.ClassType, tt.InterfaceType)):
@@ -60,7 +60,7 @@ def member_of_value(reader: ExpressionReader, value: Value, name: str, node: ast
     raise reader.error(f"'{kind.torchscript()}' object has no attribute or method '{name}'", node)
 
 
-def _method(reader: ExpressionReader, value: Value, name: str, node: ast.AST) -> Sugared:
+def _method(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugared:
     if isinstance(value.type, tt.TensorType) and name == "tolist":
         return BoundSpecial("tolist", value)
     candidates = tuple(f"{space}::{name}" for space in _NAMESPACES if schemas.overloads(f"{space}::{name}"))
@@ -76,7 +76,7 @@ class BoundSpecial(Sugared):
         self.name = name
         self.receiver = receiver
 
-    def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         from tsc.frontend.special_forms import call_form
 
         return call_form(
@@ -84,15 +84,13 @@ class BoundSpecial(Sugared):
         )
 
 
-def _field(
-    reader: ExpressionReader, value: Value, kind: tt.NamedTupleType, name: str, node: ast.AST
-) -> Sugared:
+def _field(reader: CallReader, value: Value, kind: tt.NamedTupleType, name: str, node: ast.AST) -> Sugared:
     if name not in kind.fields:
         raise reader.error(f"'{kind.data[0]}' object has no attribute or method '{name}'", node)
     return tuple_element(reader, value, kind.fields.index(name))
 
 
-def tuple_element(reader: ExpressionReader, value: Value, position: int) -> Value:
+def tuple_element(reader: CallReader, value: Value, position: int) -> Value:
     """Element `position` of a tuple value."""
     kind = value.type
     elements = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data
@@ -104,7 +102,7 @@ def tuple_element(reader: ExpressionReader, value: Value, position: int) -> Valu
     )
 
 
-def _enum_property(reader: ExpressionReader, value: Value, name: str) -> Sugared:
+def _enum_property(reader: CallReader, value: Value, name: str) -> Sugared:
     from tsc.dialects.aten import class_of
 
     schema = schemas.lookup(f"prim::Enum{name.capitalize()}")
@@ -119,7 +117,7 @@ def _enum_property(reader: ExpressionReader, value: Value, name: str) -> Sugared
     return Value(reader.builder.create(class_of(schema), [value.ssa], [kind]).results[0])
 
 
-def member_of_object(reader: ExpressionReader, value: Value, name: str, node: ast.AST) -> Sugared:
+def member_of_object(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugared:
     """An attribute, constant, method or property of a module or an object."""
     cls = reader.unit.class_named(value.type.data)
     if name in cls.constants:
@@ -149,7 +147,7 @@ def constant_member(cls: Class, name: str) -> Sugared:
     return held if isinstance(held, Sugared) else Constant(held)
 
 
-def static_member(reader: ExpressionReader, owner: Sugared, name: str) -> tuple[bool, Any]:
+def static_member(reader: CallReader, owner: Sugared, name: str) -> tuple[bool, Any]:
     """The constant ``owner.name`` when it is known now."""
     if isinstance(owner, Value) and isinstance(owner.type, (tt.ModuleType, tt.ClassType)):
         cls = reader.unit.class_named(owner.type.data)
@@ -158,7 +156,7 @@ def static_member(reader: ExpressionReader, owner: Sugared, name: str) -> tuple[
     return False, None
 
 
-def has_member(reader: ExpressionReader, owner: Sugared, name: str) -> bool:
+def has_member(reader: CallReader, owner: Sugared, name: str) -> bool:
     """Whether ``owner.name`` exists: `hasattr`, decided when the program is compiled."""
     if isinstance(owner, Value) and isinstance(owner.type, (tt.ModuleType, tt.ClassType)):
         cls = reader.unit.class_named(owner.type.data)
@@ -174,7 +172,7 @@ def has_member(reader: ExpressionReader, owner: Sugared, name: str) -> bool:
     return False
 
 
-def call_value(reader: ExpressionReader, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:
+def call_value(reader: CallReader, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:
     """``value(...)``: a module's ``forward`` (between its hooks), an object's ``__call__``."""
     kind = value.type
     if isinstance(kind, (tt.ModuleType, tt.ClassType, tt.InterfaceType)):
@@ -188,14 +186,14 @@ def call_value(reader: ExpressionReader, value: Value, arguments: Arguments, nod
 
 
 def _call_module(
-    reader: ExpressionReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST
+    reader: CallReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST
 ) -> Sugared:
     from tsc.frontend.objects import call_with_hooks
 
     return call_with_hooks(reader, cls, value, arguments, node)
 
 
-def unroll_value(reader: ExpressionReader, value: Value, node: ast.AST) -> list[Sugared] | None:
+def unroll_value(reader: CallReader, value: Value, node: ast.AST) -> list[Sugared] | None:
     """The elements of a tuple, or the submodules of a container module; None where the length is unknown."""
     kind = value.type
     if isinstance(kind, tt.TupleType):
@@ -213,7 +211,7 @@ def unroll_value(reader: ExpressionReader, value: Value, node: ast.AST) -> list[
     return None
 
 
-def container_items(reader: ExpressionReader, value: Value, what: str, node: ast.AST) -> list[Sugared]:
+def container_items(reader: CallReader, value: Value, what: str, node: ast.AST) -> list[Sugared]:
     """``keys()``, ``values()`` or ``items()`` of a ModuleDict or ParameterDict."""
     cls = reader.unit.class_named(value.type.data)
     keys = cls.members["container"]
@@ -223,7 +221,7 @@ def container_items(reader: ExpressionReader, value: Value, what: str, node: ast
     return held if what == "values" else [TupleOf([Constant(k), v]) for k, v in zip(keys, held, strict=True)]
 
 
-def index_value(reader: ExpressionReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared | None:
+def index_value(reader: CallReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared | None:
     """``tuple[2]``, ``module_list[0]``, ``module_dict["a"]``: indices known now."""
     kind = value.type
     if isinstance(kind, (tt.TupleType, tt.NamedTupleType)):
@@ -233,7 +231,7 @@ def index_value(reader: ExpressionReader, value: Value, key: ast.expr, node: ast
     return None
 
 
-def _slice_bounds(reader: ExpressionReader, key: ast.Slice, node: ast.AST) -> slice:
+def _slice_bounds(reader: CallReader, key: ast.Slice, node: ast.AST) -> slice:
     bounds: list[Any] = []
     for part in (key.lower, key.upper, key.step):
         known, python = (True, None) if part is None else reader.static_value(part)
@@ -243,7 +241,7 @@ def _slice_bounds(reader: ExpressionReader, key: ast.Slice, node: ast.AST) -> sl
     return slice(*bounds)
 
 
-def _index_tuple(reader: ExpressionReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared:
+def _index_tuple(reader: CallReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared:
     kind = value.type
     count = len(kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data)
     if isinstance(key, ast.Slice):
@@ -268,7 +266,7 @@ def _index_tuple(reader: ExpressionReader, value: Value, key: ast.expr, node: as
     return tuple_element(reader, value, position % count)
 
 
-def _index_container(reader: ExpressionReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared | None:
+def _index_container(reader: CallReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared | None:
     cls = reader.unit.class_named(value.type.data)
     keys = cls.members.get("container")
     if keys is None:
@@ -298,7 +296,7 @@ def _index_container(reader: ExpressionReader, value: Value, key: ast.expr, node
     return member_of_object(reader, value, python, node)
 
 
-def static_contains(reader: ExpressionReader, container: Sugared, item: Sugared) -> bool | None:
+def static_contains(reader: CallReader, container: Sugared, item: Sugared) -> bool | None:
     """``"key" in module_dict``: decided now; None when this is another kind of container."""
     if not isinstance(container, Value) or not isinstance(container.type, tt.ModuleType):
         return None

@@ -13,10 +13,10 @@ from tsc.frontend.sugared import Arguments, Constant, MethodRef, ScriptFunctionR
 from tsc.frontend.unit import REQUIRED, Class
 
 if TYPE_CHECKING:
-    from tsc.frontend.expressions import ExpressionReader
+    from tsc.frontend.call_reader import CallReader
 
 
-def construct(reader: ExpressionReader, cls: Class, arguments: Arguments, node: ast.AST) -> Sugared:
+def construct(reader: CallReader, cls: Class, arguments: Arguments, node: ast.AST) -> Sugared:
     """``Cls(...)``."""
     if cls.kind == "namedtuple":
         return _named_tuple(reader, cls, arguments, node)
@@ -29,12 +29,12 @@ def construct(reader: ExpressionReader, cls: Class, arguments: Arguments, node: 
     return made
 
 
-def create_object(reader: ExpressionReader, cls: Class) -> Value:
+def create_object(reader: CallReader, cls: Class) -> Value:
     """An object without attributes yet."""
     return Value(reader.builder.create(ops.PrimCreateObjectOp, [], [tt.ClassType(cls.name)]).results[0])
 
 
-def _named_tuple(reader: ExpressionReader, cls: Class, arguments: Arguments, node: ast.AST) -> Sugared:
+def _named_tuple(reader: CallReader, cls: Class, arguments: Arguments, node: ast.AST) -> Sugared:
     positional, keywords = list(arguments.positional), dict(arguments.keywords)
     values: list[Value] = []
     for name, kind in cls.attributes.items():
@@ -61,7 +61,7 @@ def named_tuple_type(cls: Class) -> tt.NamedTupleType:
     return tt.NamedTupleType((cls.name, tuple(cls.attributes), tuple(cls.attributes.values())))
 
 
-def class_attribute(reader: ExpressionReader, cls: Class, name: str, node: ast.AST) -> Sugared:
+def class_attribute(reader: CallReader, cls: Class, name: str, node: ast.AST) -> Sugared:
     """``Cls.name``: an enum member, a static method, ``__new__``."""
     if cls.kind == "enum":
         if name not in cls.members:
@@ -82,11 +82,11 @@ class _New(Sugared):
     def __init__(self, cls: Class) -> None:
         self.cls = cls
 
-    def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         return create_object(reader, self.cls)
 
 
-def set_attribute(reader: ExpressionReader, owner: Sugared, name: str, value: Sugared, node: ast.AST) -> None:
+def set_attribute(reader: CallReader, owner: Sugared, name: str, value: Sugared, node: ast.AST) -> None:
     """``owner.name = value``."""
     target = reader.plain(owner, node)
     if not isinstance(target.type, (tt.ModuleType, tt.ClassType)):
@@ -111,7 +111,7 @@ def set_attribute(reader: ExpressionReader, owner: Sugared, name: str, value: Su
 
 
 def call_with_hooks(
-    reader: ExpressionReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST
+    reader: CallReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST
 ) -> Sugared:
     """A module called: forward pre-hooks, ``forward``, forward hooks."""
     forward = cls.method("forward")
@@ -135,7 +135,7 @@ def call_with_hooks(
     return result
 
 
-def _call_sequential(reader: ExpressionReader, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:
+def _call_sequential(reader: CallReader, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:
     submodules = value.unroll(reader, node) or []
     result = arguments.positional[0]
     for submodule in submodules:

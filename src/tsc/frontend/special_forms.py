@@ -19,12 +19,13 @@ from tsc.frontend.calls import fits
 from tsc.frontend.sugared import Arguments, Constant, Iteration, Sugared, TupleOf, Value
 
 if TYPE_CHECKING:
-    from tsc.frontend.expressions import Condition, ExpressionReader
+    from tsc.frontend.call_reader import CallReader
+    from tsc.frontend.conditions import Condition
 
-Form = Callable[["ExpressionReader", Arguments, ast.AST], Sugared]
+Form = Callable[["CallReader", Arguments, ast.AST], Sugared]
 
 
-def read_form(reader: ExpressionReader, name: str, node: ast.Call) -> Sugared | None:
+def read_form(reader: CallReader, name: str, node: ast.Call) -> Sugared | None:
     """Forms whose arguments are types or names and so are not read as values; None for the others."""
     if name in ("annotate", "unchecked_cast", "jit_annotate", "attribute"):
         wanted = reader.function.resolver.annotation(node.args[0])
@@ -50,7 +51,7 @@ def read_form(reader: ExpressionReader, name: str, node: ast.Call) -> Sugared | 
     return None
 
 
-def _getattr(reader: ExpressionReader, node: ast.Call) -> Sugared:
+def _getattr(reader: CallReader, node: ast.Call) -> Sugared:
     from tsc.frontend.members import has_member
 
     owner = reader.read(node.args[0])
@@ -62,9 +63,9 @@ def _getattr(reader: ExpressionReader, node: ast.Call) -> Sugared:
     return owner.attribute(reader, name, node)
 
 
-def condition_of_call(reader: ExpressionReader, node: ast.Call) -> Condition | None:
+def condition_of_call(reader: CallReader, node: ast.Call) -> Condition | None:
     """``isinstance`` and ``hasattr`` as conditions that may be decided now; None for other calls."""
-    from tsc.frontend.expressions import Condition
+    from tsc.frontend.conditions import Condition
     from tsc.frontend.members import has_member
     from tsc.frontend.sugared import Special
 
@@ -85,8 +86,8 @@ def condition_of_call(reader: ExpressionReader, node: ast.Call) -> Condition | N
     return _isinstance(reader, node) if callee.name == "isinstance" else None
 
 
-def _isinstance(reader: ExpressionReader, node: ast.Call) -> Condition:
-    from tsc.frontend.expressions import Condition
+def _isinstance(reader: CallReader, node: ast.Call) -> Condition:
+    from tsc.frontend.conditions import Condition
 
     value = reader.plain(reader.read(node.args[0]), node)
     wanted = _types_of(reader, node.args[1])
@@ -129,7 +130,7 @@ def _is_instance(actual: TorchType, wanted: TorchType | str) -> bool:
     return fits(actual, wanted, {}) and wanted is not tt.NUMBER
 
 
-def _types_of(reader: ExpressionReader, node: ast.expr) -> list[TorchType | str]:
+def _types_of(reader: CallReader, node: ast.expr) -> list[TorchType | str]:
     """The types named in ``isinstance``'s second argument; bare ``list``, ``tuple``, ``dict`` as strings."""
     if isinstance(node, ast.Tuple):
         return [t for e in node.elts for t in _types_of(reader, e)]
@@ -140,7 +141,7 @@ def _types_of(reader: ExpressionReader, node: ast.expr) -> list[TorchType | str]
     return [reader.function.resolver.annotation(node)]
 
 
-def call_form(reader: ExpressionReader, name: str, arguments: Arguments, node: ast.AST) -> Sugared:
+def call_form(reader: CallReader, name: str, arguments: Arguments, node: ast.AST) -> Sugared:
     """A form applied to values."""
     form = FORMS.get(name)
     if form is None:
@@ -148,23 +149,23 @@ def call_form(reader: ExpressionReader, name: str, arguments: Arguments, node: a
     return form(reader, arguments, node)
 
 
-def _range(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _range(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     if not 1 <= len(arguments.positional) <= 3:
         raise reader.error(f"range expected 1 to 3 arguments, got {len(arguments.positional)}", node)
     return Iteration("range", arguments.positional)
 
 
-def _enumerate(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _enumerate(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     given = arguments.positional[1] if len(arguments.positional) > 1 else arguments.keywords.get("start")
     start = None if given is None else given.value(reader, node)
     return Iteration("enumerate", arguments.positional[:1], start)
 
 
-def _zip(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _zip(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     return Iteration("zip", arguments.positional)
 
 
-def _len(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _len(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     owner = arguments.positional[0]
     if isinstance(owner, TupleOf):
         return Constant(len(owner.elements))
@@ -184,12 +185,12 @@ def _len(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugar
     return called or reader.call_builtin(("aten::len",), arguments, node)
 
 
-def _container(reader: ExpressionReader, value: Value) -> list[str] | None:
+def _container(reader: CallReader, value: Value) -> list[str] | None:
     return reader.unit.class_named(value.type.data).members.get("container")
 
 
 def _cast(name: str, constant: Callable[[Any], Any], magic: str) -> Form:
-    def form(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def form(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         if not arguments.positional:
             return Constant(constant(0))
         known, python = arguments.positional[0].static()
@@ -204,17 +205,17 @@ def _cast(name: str, constant: Callable[[Any], Any], magic: str) -> Form:
     return form
 
 
-def _complex(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _complex(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     parts = [*arguments.positional, Constant(0)] if len(arguments.positional) == 1 else arguments.positional
     return reader.call_builtin(("aten::Complex",), Arguments(list(parts)), node)
 
 
-def _str(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _str(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     called = reader.magic("__str__", [arguments.positional[0]], node)
     return called or reader.call_builtin(("aten::str",), arguments, node)
 
 
-def _print(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _print(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     from tsc.dialects.aten import class_of
     from tsc.dialects.schema import overloads
 
@@ -223,7 +224,7 @@ def _print(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sug
     return Constant(None)
 
 
-def _list(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _list(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     if not arguments.positional:
         return Value(reader.builder.list(tt.TENSOR, []))
     source = arguments.positional[0]
@@ -237,10 +238,10 @@ def _list(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Suga
     iterated = ast.copy_location(ast.Name("$source", ast.Load()), node)
     generator = ast.comprehension(ast.Name(name, ast.Store()), iterated, [], 0)
     comprehension = ast.copy_location(ast.ListComp(element, [generator]), node)
-    return reader.read_listcomp(ast.fix_missing_locations(comprehension))
+    return reader.read(ast.fix_missing_locations(comprehension))
 
 
-def _tuple(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _tuple(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     unrolled: list[Sugared] | None = (
         arguments.positional[0].unroll(reader, node) if arguments.positional else []
     )
@@ -249,7 +250,7 @@ def _tuple(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sug
     return TupleOf(unrolled)
 
 
-def _dict(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _dict(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     if arguments.positional:
         return reader.call_builtin(("aten::dict",), arguments, node)
     keys = [reader.builder.constant(k) for k in arguments.keywords]
@@ -263,7 +264,7 @@ def _dict(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Suga
 
 
 def _extremum(name: str) -> Form:
-    def form(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def form(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         first, *rest = arguments.positional
         for other in rest:
             first = reader.call_builtin((f"prim::{name}", f"aten::{name}"), Arguments([first, other]), node)
@@ -280,25 +281,25 @@ def _always(value: Any) -> Form:
     return lambda reader, arguments, node: Constant(value)
 
 
-def _tolist(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _tolist(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     raise reader.error("Expected type hint for result of tolist()", node)
 
 
-def _unwrap_optional(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _unwrap_optional(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     value = reader.plain(arguments.positional[0], node)
     if not isinstance(value.type, tt.OptionalType):
         return value
     return reader.call_builtin(("aten::_unwrap_optional",), Arguments([value]), node)
 
 
-def _reverse(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _reverse(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     copied = reader.call_builtin(("aten::list",), arguments, node)
     reader.call_builtin(("aten::reverse",), Arguments([copied]), node)
     return copied
 
 
 def _ntuple(count: int) -> Form:
-    def form(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def form(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         """A number repeated `count` times; a list or tuple as it is."""
         value = reader.plain(arguments.positional[0], node)
         if isinstance(value.type, (tt.ListType, tt.TupleType)):
@@ -308,7 +309,7 @@ def _ntuple(count: int) -> Form:
     return form
 
 
-def _list_with_default(reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+def _list_with_default(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     return arguments.positional[0]
 
 
@@ -336,9 +337,7 @@ FORMS: dict[str, Form] = {
 }  # fmt: skip
 
 
-def construct_container(
-    reader: ExpressionReader, kind: TorchType, arguments: Arguments, node: ast.AST
-) -> Sugared:
+def construct_container(reader: CallReader, kind: TorchType, arguments: Arguments, node: ast.AST) -> Sugared:
     """A type called: ``torch.device("cpu")``, ``int(x)``."""
     if kind is tt.DEVICE:
         return reader.call_builtin(("aten::device",), arguments, node)
@@ -354,7 +353,7 @@ def construct_container(
     raise reader.error(f"type '{kind.torchscript()}' cannot be called", node)
 
 
-def exception_parts(reader: ExpressionReader, node: ast.Raise) -> tuple[SSAValue, SSAValue]:
+def exception_parts(reader: CallReader, node: ast.Raise) -> tuple[SSAValue, SSAValue]:
     """The message and the class name of a ``raise``."""
     exception = node.exc
     kind: SSAValue = reader.builder.constant(None)

@@ -15,7 +15,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import Class, Function
 
 if TYPE_CHECKING:
-    from tsc.frontend.expressions import ExpressionReader
+    from tsc.frontend.call_reader import CallReader
 
 
 @dataclass(eq=False)
@@ -33,23 +33,23 @@ class Sugared:
         """What this is, for error messages."""
         return type(self).__name__
 
-    def attribute(self, reader: ExpressionReader, name: str, node: ast.AST) -> Sugared:
+    def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         """``self.name``."""
         raise reader.error(f"'{self.describe()}' object has no attribute or method '{name}'", node)
 
-    def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         """``self(...)``."""
         raise reader.error(f"'{self.describe()}' object is not callable", node)
 
-    def value(self, reader: ExpressionReader, node: ast.AST) -> SSAValue:
+    def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
         """As an IR value."""
         raise reader.error(f"{self.describe()} cannot be used as a value", node)
 
-    def unroll(self, reader: ExpressionReader, node: ast.AST) -> list[Sugared] | None:
+    def unroll(self, reader: CallReader, node: ast.AST) -> list[Sugared] | None:
         """The elements, where their number and kinds are known now; else None."""
         return None
 
-    def index(self, reader: ExpressionReader, key: ast.expr, node: ast.AST) -> Sugared | None:
+    def index(self, reader: CallReader, key: ast.expr, node: ast.AST) -> Sugared | None:
         """``self[key]`` where the reader itself knows the answer; else None."""
         return None
 
@@ -74,25 +74,25 @@ class Value(Sugared):
     def describe(self) -> str:
         return self.type.torchscript()
 
-    def value(self, reader: ExpressionReader, node: ast.AST) -> SSAValue:
+    def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
         return self.ssa
 
-    def attribute(self, reader: ExpressionReader, name: str, node: ast.AST) -> Sugared:
+    def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         from tsc.frontend.members import member_of_value
 
         return member_of_value(reader, self, name, node)
 
-    def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         from tsc.frontend.members import call_value
 
         return call_value(reader, self, arguments, node)
 
-    def unroll(self, reader: ExpressionReader, node: ast.AST) -> list[Sugared] | None:
+    def unroll(self, reader: CallReader, node: ast.AST) -> list[Sugared] | None:
         from tsc.frontend.members import unroll_value
 
         return unroll_value(reader, self, node)
 
-    def index(self, reader: ExpressionReader, key: ast.expr, node: ast.AST) -> Sugared | None:
+    def index(self, reader: CallReader, key: ast.expr, node: ast.AST) -> Sugared | None:
         from tsc.frontend.members import index_value
 
         return index_value(reader, self, key, node)
@@ -115,16 +115,16 @@ class Constant(Sugared):
     def describe(self) -> str:
         return type(self.python).__name__
 
-    def value(self, reader: ExpressionReader, node: ast.AST) -> SSAValue:
+    def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
         return reader.constant(self.python, self.type, node)
 
-    def attribute(self, reader: ExpressionReader, name: str, node: ast.AST) -> Sugared:
+    def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         return Value(self.value(reader, node)).attribute(reader, name, node)
 
-    def unroll(self, reader: ExpressionReader, node: ast.AST) -> list[Sugared] | None:
+    def unroll(self, reader: CallReader, node: ast.AST) -> list[Sugared] | None:
         return [Constant(v) for v in self.python] if isinstance(self.python, tuple) else None  # pyright: ignore
 
-    def index(self, reader: ExpressionReader, key: ast.expr, node: ast.AST) -> Sugared | None:
+    def index(self, reader: CallReader, key: ast.expr, node: ast.AST) -> Sugared | None:
         return Value(self.value(reader, node)).index(reader, key, node)
 
     def static(self) -> tuple[bool, Any]:
@@ -140,17 +140,17 @@ class TupleOf(Sugared):
     def describe(self) -> str:
         return "tuple"
 
-    def value(self, reader: ExpressionReader, node: ast.AST) -> SSAValue:
+    def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
         return reader.builder.make_tuple([e.value(reader, node) for e in self.elements])
 
-    def unroll(self, reader: ExpressionReader, node: ast.AST) -> list[Sugared] | None:
+    def unroll(self, reader: CallReader, node: ast.AST) -> list[Sugared] | None:
         return list(self.elements)
 
-    def index(self, reader: ExpressionReader, key: ast.expr, node: ast.AST) -> Sugared | None:
+    def index(self, reader: CallReader, key: ast.expr, node: ast.AST) -> Sugared | None:
         known, at = reader.static_value(key)
         return self.elements[at] if known and isinstance(at, int) else None
 
-    def attribute(self, reader: ExpressionReader, name: str, node: ast.AST) -> Sugared:
+    def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         return Value(self.value(reader, node)).attribute(reader, name, node)
 
 
@@ -165,7 +165,7 @@ class Builtin(Sugared):
     def describe(self) -> str:
         return f"builtin '{self.names[0]}'"
 
-    def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         if self.receiver is not None:
             arguments = Arguments([self.receiver, *arguments.positional], arguments.keywords)
         return reader.call_builtin(self.names, arguments, node)
@@ -182,7 +182,7 @@ class Special(Sugared):
     def describe(self) -> str:
         return f"'{self.name}'"
 
-    def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         from tsc.frontend.special_forms import call_form
 
         return call_form(reader, self.name, arguments, node)
@@ -197,7 +197,7 @@ class ScriptFunctionRef(Sugared):
     def describe(self) -> str:
         return f"function '{self.function.name}'"
 
-    def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         return reader.call_function(self.function, arguments, node)
 
 
@@ -211,7 +211,7 @@ class MethodRef(Sugared):
     def describe(self) -> str:
         return f"method '{self.function.short_name}'"
 
-    def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         return reader.call_method(self.function, self.receiver, arguments, node)
 
 
@@ -224,12 +224,12 @@ class ClassRef(Sugared):
     def describe(self) -> str:
         return f"class '{self.cls.name}'"
 
-    def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         from tsc.frontend.objects import construct
 
         return construct(reader, self.cls, arguments, node)
 
-    def attribute(self, reader: ExpressionReader, name: str, node: ast.AST) -> Sugared:
+    def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         from tsc.frontend.objects import class_attribute
 
         return class_attribute(reader, self.cls, name, node)
@@ -244,7 +244,7 @@ class TypeRef(Sugared):
     def describe(self) -> str:
         return f"type '{self.type.torchscript()}'"
 
-    def call(self, reader: ExpressionReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         from tsc.frontend.special_forms import construct_container
 
         return construct_container(reader, self.type, arguments, node)
@@ -263,7 +263,7 @@ class Iteration(Sugared):
     def describe(self) -> str:
         return self.kind
 
-    def unroll(self, reader: ExpressionReader, node: ast.AST) -> list[Sugared] | None:
+    def unroll(self, reader: CallReader, node: ast.AST) -> list[Sugared] | None:
         unrolled = [p.unroll(reader, node) for p in self.parts] if self.kind != "range" else [None]
         lists = [u for u in unrolled if u is not None]
         if not lists or len(lists) != len(unrolled):
@@ -284,7 +284,7 @@ class Namespace(Sugared):
     def describe(self) -> str:
         return f"module '{self.name}'"
 
-    def attribute(self, reader: ExpressionReader, name: str, node: ast.AST) -> Sugared:
+    def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         found = self.members(name)
         if found is None:
             raise reader.error(f"module '{self.name}' has no attribute '{name}' that TorchScript knows", node)

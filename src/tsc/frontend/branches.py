@@ -1,0 +1,168 @@
+"""Reads ``if`` statements, and joins what their branches assigned."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from xdsl.ir import Block, SSAValue
+
+from tsc.dialects import torch_ops as ops
+from tsc.dialects.builder import hint
+from tsc.dialects.torch_types import TorchType
+from tsc.frontend.call_reader import CallReader
+from tsc.frontend.exits import is_hidden
+from tsc.frontend.expressions import ExpressionReader
+from tsc.frontend.sugared import Constant, Sugared, TupleOf, Value
+from tsc.frontend.type_rules import unify
+
+
+class Undefined(Sugared):
+    """A variable that only one of two branches assigned."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
+        raise reader.error(f"{self.name} is not defined in every branch before it is used", node)
+
+
+class BranchReader(ExpressionReader):
+    """Reads branches into ``prim.If``: what differs at their ends becomes a result."""
+
+    declared: dict[str, TorchType]
+
+    def statements(self, body: Sequence[ast.stmt]) -> None:
+        """Read statements in order; what follows a ``raise`` is unreachable and is not read."""
+        for statement in body:
+            if self.leaves:
+                return
+            self.statement(statement)
+
+    def statement(self, node: ast.stmt) -> None:
+        """Read one statement."""
+        raise NotImplementedError
+
+    def do_if(self, node: ast.If) -> None:
+        condition = self.condition(node.test)
+        if condition.static is not None:
+            self.refine(condition.when_true if condition.static else condition.when_false)
+            self.statements(node.body if condition.static else node.orelse)
+            return
+        blocks: list[Block] = []
+        ends: list[dict[str, Sugared]] = []
+        leaves: list[bool] = []
+        for body, refinements in ((node.body, condition.when_true), (node.orelse, condition.when_false)):
+            with self.block() as block:
+                self.refine(refinements)
+                self.statements(body)
+                blocks.append(block)
+                ends.append(self.environment)
+                leaves.append(self.leaves)
+        self.at(node)
+        assert condition.ssa is not None
+        self._merge(condition.ssa, blocks, ends, leaves, node)
+
+    def _merge(
+        self,
+        condition: SSAValue,
+        blocks: list[Block],
+        ends: list[dict[str, Sugared]],
+        leaves: list[bool],
+        node: ast.If,
+    ) -> None:
+        """Join the environments of two branches: what differs becomes a result of the ``prim.If``."""
+        names = [n for n in dict.fromkeys([*ends[0], *ends[1]]) if ends[0].get(n) is not ends[1].get(n)]
+        merged: list[str] = []
+        values: list[list[SSAValue]] = [[], []]
+        types: list[TorchType] = []
+        for name in names:
+            pair = self._branch_values(name, blocks, ends, leaves, node)
+            if pair is None:
+                continue
+            kind = unify(pair[0].type, pair[1].type)  # pyright: ignore
+            if kind is None:
+                raise self.error(
+                    f"Type mismatch: {name} is set to type {pair[0].type} in the true branch and type "
+                    f"{pair[1].type} in the false branch",
+                    node,
+                )
+            merged.append(name)
+            types.append(kind)
+            values[0].append(pair[0])
+            values[1].append(pair[1])
+        results = self.merge_blocks(condition, blocks, values, types, node)
+        for name, result in zip(merged, results, strict=True):
+            hint(result, name)
+            self.environment[name] = Value(result)
+        self.leaves = all(leaves)
+
+    def _branch_values(
+        self,
+        name: str,
+        blocks: list[Block],
+        ends: list[dict[str, Sugared]],
+        leaves: list[bool],
+        node: ast.AST,
+    ) -> tuple[SSAValue, SSAValue] | None:
+        """The value `name` has at the end of each branch; None when the reader itself can say what it is
+        afterwards.
+        """
+        found = [end.get(name) for end in ends]
+        if leaves[0] and leaves[1]:
+            return None
+        if any(isinstance(f, Undefined) for f, left in zip(found, leaves, strict=True) if not left):
+            self.environment[name] = Undefined(name)
+            return None
+        for mine, other in ((0, 1), (1, 0)):
+            if found[mine] is None and found[other] is None:
+                return None
+            if found[mine] is None and not leaves[mine] and not is_hidden(name):
+                self.environment[name] = Undefined(name)
+                return None
+            if (leaves[mine] or found[mine] is None) and found[other] is not None:
+                return self._with_uninitialized(name, mine, blocks, found, node)
+        if _same_constant(found[0], found[1]):
+            self.environment[name] = found[0]  # pyright: ignore
+            return None
+        return self._in_block(blocks[0], found[0], node), self._in_block(blocks[1], found[1], node)
+
+    def _with_uninitialized(
+        self, name: str, missing: int, blocks: list[Block], found: list[Sugared | None], node: ast.AST
+    ) -> tuple[SSAValue, SSAValue] | None:
+        other = 1 - missing
+        held = found[other]
+        if held is self.environment.get(name):
+            return None
+        if not isinstance(held, (Value, TupleOf)):
+            self.environment[name] = held  # pyright: ignore
+            return None if not is_hidden(name) else self._uninitialized_pair(held, missing, blocks, node)
+        return self._uninitialized_pair(held, missing, blocks, node)
+
+    def _uninitialized_pair(
+        self, held: Any, missing: int, blocks: list[Block], node: ast.AST
+    ) -> tuple[SSAValue, SSAValue]:
+        value = self._in_block(blocks[1 - missing], held, node)
+        outer, self.builder.block = self.builder.block, blocks[missing]
+        filler = self.builder.create(ops.PrimUninitializedOp, [], [value.type]).results[0]
+        self.builder.block = outer
+        return (filler, value) if missing == 0 else (value, filler)
+
+    def _in_block(self, block: Block, held: Any, node: ast.AST) -> SSAValue:
+        outer, self.builder.block = self.builder.block, block
+        try:
+            return held.value(self, node)
+        finally:
+            self.builder.block = outer
+
+
+def _same_constant(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    return (
+        isinstance(a, Constant)
+        and isinstance(b, Constant)
+        and type(a.python) is type(b.python)
+        and a.python == b.python
+    )

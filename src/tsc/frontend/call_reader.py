@@ -1,0 +1,275 @@
+"""Reads calls of operators, functions, methods and operator methods."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from xdsl.dialects.func import CallOp
+from xdsl.ir import SSAValue
+
+from tsc.dialects import schema as schemas
+from tsc.dialects import torch_ops as ops
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import class_of
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import NotSupportedError
+from tsc.frontend import calls
+from tsc.frontend.calls import MismatchError
+from tsc.frontend.reader import Reader
+from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
+from tsc.frontend.type_rules import without_none
+from tsc.frontend.unit import REQUIRED, Function, Parameter
+
+SWAPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne", "add": "add", "mul": "mul"}
+
+
+class CallReader(Reader):
+    """Turns a callee and its arguments into operations."""
+
+    def plain(self, given: Sugared, node: ast.AST) -> Value:
+        """`given` as an IR value with its type."""
+        return given if isinstance(given, Value) else Value(given.value(self, node))
+
+    def coerce(self, value: SSAValue, wanted: TorchType, node: ast.AST, what: str = "value") -> SSAValue:
+        """`value` as exactly the type `wanted`: itself, forgotten detail (int to Optional[int]), or
+        implicitly converted.
+        """
+        actual = value.type
+        assert isinstance(actual, TorchType)
+        if actual is wanted or (isinstance(actual, tt.TensorType) and isinstance(wanted, tt.TensorType)):
+            return value
+        if self._is_empty_list(value, wanted):
+            return self.builder.list(wanted.data, [])
+        if calls.fits(actual, wanted, {}):
+            return self.builder.create(ops.DerefineOp, [value], [wanted]).results[0]
+        converted = calls._conversion(Value(value), wanted, {}, True)  # pyright: ignore[reportPrivateUsage]
+        if converted is None:
+            raise self.error(
+                f"Expected a value of type '{wanted.torchscript()}' for {what} but instead found type "
+                f"'{actual.torchscript()}'.",
+                node,
+            )
+        return calls.realize(self, converted, wanted, node)
+
+    def _is_empty_list(self, value: SSAValue, wanted: TorchType) -> bool:
+        return (
+            isinstance(wanted, tt.ListType)
+            and isinstance(value.owner, ops.PrimListConstructOp)
+            and not value.owner.operands
+        )
+
+    def read(self, node: ast.expr, hint: TorchType | None = None) -> Sugared:
+        """The value of an expression; `hint` is the type it is wanted as (for empty lists and dicts)."""
+        raise NotImplementedError
+
+    def value(self, node: ast.expr, hint: TorchType | None = None) -> SSAValue:
+        """The IR value of an expression."""
+        read = self.read(node, hint)
+        self.at(node)
+        return read.value(self, node)
+
+    def static_value(self, node: ast.expr) -> tuple[bool, Any]:
+        """``(True, value)`` when `node` is a Python constant known now. Nothing is emitted."""
+        if isinstance(node, ast.Constant):
+            return True, node.value
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            known, value = self.static_value(node.operand)
+            return (True, -value) if known and isinstance(value, (int, float)) else (False, None)
+        if isinstance(node, ast.Name):
+            found = self.environment.get(node.id) or self.function.resolver.lookup(node.id)
+            return found.static() if isinstance(found, Sugared) else (False, None)
+        if isinstance(node, ast.Attribute):
+            return self._static_attribute(node)
+        return False, None
+
+    def _static_attribute(self, node: ast.Attribute) -> tuple[bool, Any]:
+        from tsc.frontend.members import static_member
+
+        if isinstance(node.value, ast.Name) and node.value.id in self.environment:
+            return static_member(self, self.environment[node.value.id], node.attr)
+        return False, None
+
+    def arguments(self, node: ast.Call) -> Arguments:
+        """The arguments of a call, read."""
+        positional: list[Sugared] = []
+        for argument in node.args:
+            if isinstance(argument, ast.Starred):
+                unrolled = self.read(argument.value).unroll(self, argument)
+                if unrolled is None:
+                    raise self.error("starred arguments need a tuple of known length", argument)
+                positional += unrolled
+            else:
+                positional.append(self.read(argument))
+        keywords: dict[str, Sugared] = {}
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                raise self.error("keyword-argument expansion is not supported", node, NotSupportedError)
+            keywords[keyword.arg] = self.read(keyword.value)
+        return Arguments(positional, keywords)
+
+    def call_builtin(self, names: tuple[str, ...], arguments: Arguments, node: ast.AST) -> Sugared:
+        """The operator called: the first overload that fits, without implicit conversions, then with."""
+        candidates = [s for name in names for s in schemas.overloads(name)]
+        failures: list[str] = []
+        for convert in (False, True):
+            for schema in candidates:
+                try:
+                    match = calls.match_schema(self, schema, arguments, convert=convert, node=node)
+                except MismatchError as mismatch:
+                    if convert:
+                        failures.append(f"  {schema}:\n  {mismatch}")
+                    continue
+                return self.emit_match(match, node)
+        if not candidates:
+            raise self.error(f"Unknown builtin op: {names[0]}", node)
+        raise self.error(
+            "Arguments for call are not valid.\nThe following variants are available:\n\n"
+            + "\n\n".join(failures),
+            node,
+        )
+
+    def emit_match(self, match: calls.Match, node: ast.AST) -> Sugared:
+        """The operation of a matched schema."""
+        schema = match.schema
+        formals = [a.type for a in schema.arguments] + [tt.ANY] * (
+            len(match.operands) - len(schema.arguments)
+        )
+        operands = [calls.realize(self, o, t, node) for o, t in zip(match.operands, formals, strict=True)]
+        results = [calls.substitute(r.type, match.bindings) for r in schema.results]
+        op = self.builder.create(class_of(schema), operands, results)
+        if not results:
+            return Constant(None)
+        if len(results) == 1:
+            return Value(op.results[0])
+        return TupleOf([Value(r) for r in op.results])
+
+    def call_function(self, function: Function, arguments: Arguments, node: ast.AST) -> Sugared:
+        """A function of the program called."""
+        self.compile_function(function)
+        operands = self.bind(function, arguments, node)
+        self.at(node)
+        call = CallOp.create(
+            operands=operands, result_types=[function.result or tt.NONE],
+            properties={"callee": _symbol(function.name)},
+            location=self.builder.location,
+        )  # fmt: skip
+        return Value(self.builder.insert(call).results[0])
+
+    def call_method(
+        self, function: Function, receiver: SSAValue, arguments: Arguments, node: ast.AST
+    ) -> Sugared:
+        """A method called on `receiver`."""
+        self.compile_function(function)
+        operands = self.bind(function, arguments, node)
+        self.at(node)
+        from xdsl.dialects.builtin import StringAttr
+
+        attributes = {"name": StringAttr(function.short_name)}
+        call = self.builder.create(
+            ops.PrimCallMethodOp, [receiver, *operands], [function.result or tt.NONE], attributes=attributes
+        )
+        return Value(call.results[0])
+
+    def bind(self, function: Function, arguments: Arguments, node: ast.AST) -> list[SSAValue]:
+        """One operand per parameter of a program function, converted to its type.
+
+        Raises:
+            CompileError: an argument is missing, unknown, doubled or of the wrong type.
+        """
+        positional, keywords = list(arguments.positional), dict(arguments.keywords)
+        operands: list[SSAValue] = []
+        for parameter in function.parameters:
+            if positional and not parameter.kwarg_only:
+                given = positional.pop(0)
+                if parameter.name in keywords:
+                    raise self.error(f"argument {parameter.name} specified twice", node)
+            elif parameter.name in keywords:
+                given = keywords.pop(parameter.name)
+            elif parameter.default is not REQUIRED:
+                given = Constant(parameter.default, parameter.type)
+            else:
+                raise self.error(
+                    f"{function.short_name}() is missing value for argument '{parameter.name}'", node
+                )
+            value = self._argument_value(given, parameter.type, node)
+            value = self._broadcast(value, parameter)
+            operands.append(self.coerce(value, parameter.type, node, f"argument '{parameter.name}'"))
+        if positional:
+            n = len(function.parameters)
+            raise self.error(
+                f"{function.short_name}() expected at most {n} argument(s) but received "
+                f"{n + len(positional)} argument(s)",
+                node,
+            )
+        if keywords:
+            raise self.error(
+                f"Unknown keyword argument '{next(iter(keywords))}' for {function.short_name}()", node
+            )
+        return operands
+
+    def _broadcast(self, value: SSAValue, parameter: Parameter) -> SSAValue:
+        wanted = without_none(parameter.type)
+        if (
+            parameter.broadcast_size is None
+            or not isinstance(wanted, tt.ListType)
+            or value.type is not wanted.data
+        ):
+            return value
+        return self.builder.list(wanted.data, [value] * parameter.broadcast_size)
+
+    def _argument_value(self, given: Sugared, wanted: TorchType, node: ast.AST) -> SSAValue:
+        if isinstance(given, Constant) and not isinstance(given.python, (list, tuple, str)):
+            given = Constant(given.python)
+        if (
+            isinstance(given, Constant)
+            and given.type is not None
+            and isinstance(given.python, str)  # pyright: ignore[reportUnknownMemberType]
+            and wanted is not tt.DEVICE
+        ):
+            given = Constant(given.python)
+        return given.value(self, node)
+
+    def binary(self, name: str, left: Sugared, right: Sugared, node: ast.AST) -> Sugared:
+        """A binary operator, Python's or a user class's."""
+        a, b = self.plain(left, node), self.plain(right, node)
+        magic = {"div": "truediv", "remainder": "mod"}.get(name, name.strip("_"))
+        called = self.magic(f"__{magic}__", [a, b], node)
+        if called is not None:
+            return called
+        tensors = [isinstance(v.type, tt.TensorType) for v in (a, b)]
+        if name == "floordiv" and any(tensors):
+            name = "floor_divide"
+        if tensors == [False, True] and b is not a and calls.fits(a.type, tt.NUMBER, {}):
+            reversed_ = self._number_on_the_left(name, a, b, node)
+            if reversed_ is not None:
+                return reversed_
+        return self.call_builtin((f"aten::{name}",), Arguments([a, b]), node)
+
+    def _number_on_the_left(self, name: str, a: Value, b: Value, node: ast.AST) -> Sugared | None:
+        """``2 - x``: no schema starts with a number, so it is said with those there are, as PyTorch does."""
+        if name in SWAPPED:
+            return self.call_builtin((f"aten::{SWAPPED[name]}",), Arguments([b, a]), node)
+        if name == "sub":
+            negated = self.call_builtin(("aten::neg",), Arguments([b]), node)
+            return self.call_builtin(("aten::add",), Arguments([negated, a]), node)
+        if name == "div":
+            inverse = self.call_builtin(("aten::reciprocal",), Arguments([b]), node)
+            return self.call_builtin(("aten::mul",), Arguments([inverse, a]), node)
+        return None
+
+    def magic(self, name: str, operands: list[Sugared], node: ast.AST) -> Sugared | None:
+        """The operator method of a user class, called; None when the first operand has no such method."""
+        first = self.plain(operands[0], node)
+        if not isinstance(first.type, tt.ClassType) or first.type.data.startswith("__torch__.torch.classes"):
+            return None
+        method = self.unit.class_named(first.type.data).method(name)
+        if method is None:
+            return None
+        return self.call_method(method, first.ssa, Arguments(list(operands[1:])), node)
+
+
+def _symbol(name: str) -> Any:
+    from xdsl.dialects.builtin import SymbolRefAttr
+
+    return SymbolRefAttr(name)

@@ -1,0 +1,161 @@
+"""Reads ``for`` and ``while`` loops, into ``prim.Loop`` or unrolled."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from xdsl.ir import Region, SSAValue
+
+from tsc.dialects import torch_ops as ops
+from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import hint
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import NotSupportedError
+from tsc.frontend.branches import BranchReader, Undefined
+from tsc.frontend.sugared import Sugared, Value
+from tsc.frontend.type_rules import unify
+
+MAX_TRIPS = 2**63 - 1
+
+
+class LoopReader(BranchReader):
+    """Reads loops: every variable that the body assigns and that exists before is carried."""
+
+    def assign(self, target: ast.expr, value: Sugared, node: ast.AST) -> None:
+        """Bind `target` to `value`."""
+        raise NotImplementedError
+
+    def do_while(self, node: ast.While) -> None:
+        if node.orelse:
+            raise self.error("else branches of while loops aren't supported", node, NotSupportedError)
+        first = self.condition(node.test)
+        enter = self.builder.constant(first.static) if first.static is not None else first.ssa
+        trips = self.builder.constant(MAX_TRIPS)
+
+        def again() -> SSAValue:
+            condition = self.condition(self._until(node))
+            return self.builder.constant(condition.static) if condition.static is not None else condition.ssa  # pyright: ignore
+
+        self.loop(trips, enter, None, node.body, again, node, first.when_true)  # pyright: ignore
+
+    def _until(self, node: ast.While) -> ast.expr:
+        """The condition of the next round: the loop's own, unless a flag says that the loop was left."""
+        stops: list[str] = getattr(node, "stops", [])
+        flags: list[ast.expr] = [
+            ast.copy_location(ast.UnaryOp(ast.Not(), ast.Name(s, ast.Load())), node.test) for s in stops
+        ]
+        for flag in flags:
+            ast.fix_missing_locations(flag)
+        return (
+            node.test
+            if not flags
+            else ast.copy_location(ast.BoolOp(ast.And(), [*flags, node.test]), node.test)
+        )
+
+    def do_for(self, node: ast.For) -> None:
+        if node.orelse:
+            raise self.error("else branches of for loops aren't supported", node, NotSupportedError)
+        iterated = self.read(node.iter)
+        unrolled = iterated.unroll(self, node)
+        if unrolled is not None:
+            self._unroll(node, unrolled)
+            return
+        from tsc.frontend.iteration import trip_count_and_element
+
+        trips, element = trip_count_and_element(self, iterated, node)
+
+        def set_target(i: SSAValue) -> None:
+            self.assign(node.target, element(i), node)
+
+        def again() -> SSAValue:
+            stops: list[str] = getattr(node, "stops", [])
+            if not stops:
+                return self.builder.constant(True)
+            flags: list[ast.expr] = [ast.copy_location(ast.Name(s, ast.Load()), node) for s in stops]
+            any_flag = flags[0] if len(flags) == 1 else ast.copy_location(ast.BoolOp(ast.Or(), flags), node)
+            stop = self.condition(any_flag)
+            ssa = self.builder.constant(stop.static) if stop.static is not None else stop.ssa
+            return self.builder.aten("aten::__not__", [ssa]).results[0]  # pyright: ignore
+
+        self.loop(trips, self.builder.constant(True), set_target, node.body, again, node, {})
+
+    def _unroll(self, node: ast.For, elements: list[Sugared]) -> None:
+        stops: list[str] = getattr(node, "stops", [])
+        for element in elements:
+            if self.leaves:
+                return
+            if not stops:
+                self.assign(node.target, element, node)
+                self.statements(node.body)
+                continue
+            self.environment["$element"] = element
+            bind = ast.Assign([node.target], ast.Name("$element", ast.Load()))
+            flags: list[ast.expr] = [ast.Name(s, ast.Load()) for s in stops]
+            test = flags[0] if len(flags) == 1 else ast.BoolOp(ast.Or(), flags)
+            guarded = ast.copy_location(ast.If(test, [ast.Pass()], [bind, *node.body]), node)
+            self.statement(ast.fix_missing_locations(guarded))
+
+    def loop(
+        self, trips: SSAValue, enter: SSAValue, set_target: Any, body: list[ast.stmt], again: Any,
+        node: ast.stmt,
+        refinements: dict[str, TorchType],
+    ) -> None:  # fmt: skip
+        """A ``prim.Loop`` carrying every variable that the body assigns and that exists before it."""
+        assigned = assigned_names(body) | (assigned_names([node]) if set_target is not None else set[str]())
+        carried = [
+            n for n in self.environment if n in assigned and not isinstance(self.environment[n], Undefined)
+        ]
+        carried = [n for n in carried if not n.startswith("$element")]
+        initial = [self.environment[n].value(self, node) for n in carried]
+        initial = [self._declared_form(n, v, node) for n, v in zip(carried, initial, strict=True)]
+        types: list[Any] = [v.type for v in initial]
+        with self.block([tt.INT, *types]) as block:
+            for name, argument in zip(carried, block.args[1:], strict=True):
+                hint(argument, name)
+                self.environment[name] = Value(argument)
+            self.refine(refinements)
+            if set_target is not None:
+                set_target(block.args[0])
+            self.statements(body)
+            if self.leaves:
+                proceed, ends = self.builder.constant(False), list(block.args[1:])
+            else:
+                proceed = again()
+                ends = [self._carried_value(n, t, node) for n, t in zip(carried, types, strict=True)]
+            self.builder.create(ops.PrimLoopConditionOp, [proceed, *ends])
+        self.at(node)
+        loop = self.builder.create(ops.PrimLoopOp, [trips, enter, *initial], types, regions=[Region(block)])
+        for name, result in zip(carried, loop.results, strict=True):
+            hint(result, name)
+            self.environment[name] = Value(result)
+        for name in assigned - set(carried):
+            self.environment[name] = Undefined(name)
+
+    def _declared_form(self, name: str, value: SSAValue, node: ast.AST) -> SSAValue:
+        declared = self.declared.get(name)
+        return value if declared is None else self.coerce(value, declared, node)
+
+    def _carried_value(self, name: str, wanted: TorchType, node: ast.AST) -> SSAValue:
+        value = self.environment[name].value(self, node)
+        if unify(value.type, wanted) is not wanted and not self._is_empty_list(value, wanted):  # pyright: ignore
+            raise self.error(
+                f"Variable '{name}' previously had type {wanted.torchscript()} but is now being assigned to "
+                "a value of type "
+                f"{value.type}",
+                node,
+            )
+        return self.coerce(value, wanted, node, f"variable '{name}'")
+
+
+def assigned_names(body: Sequence[ast.stmt]) -> set[str]:
+    """Every name that `body` may assign."""
+    names: set[str] = set()
+    for statement in body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+                names.add(node.target.id)
+    return names

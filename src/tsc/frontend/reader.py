@@ -1,0 +1,87 @@
+"""What all readers of a function share: where code goes, what names mean, how errors are made."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from xdsl.ir import Block, SSAValue
+
+from tsc.dialects import torch_ops as ops
+from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.constants import literal
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import CompileError
+from tsc.frontend.sugared import Sugared
+from tsc.frontend.unit import Function, Unit
+
+
+class Reader:
+    """The state of reading one function, and conversions of what was read."""
+
+    compile_function: Callable[[Function], None]
+
+    def __init__(self, unit: Unit, function: Function) -> None:
+        self.unit = unit
+        self.function = function
+        self.source = function.source
+        self.builder = TorchBuilder(Block())
+        self.environment: dict[str, Sugared] = {}
+        self.leaves = False
+        """Whether control cannot get here any more (after ``raise``)."""
+        self.current: ast.AST | None = None
+        """The node being read, for the stack of an error in a callee."""
+
+    def error(self, message: str, node: ast.AST, kind: type[CompileError] = CompileError) -> CompileError:
+        """An exception that points at `node`."""
+        return kind(message, self.source.range(node, self.function.short_name))
+
+    @contextmanager
+    def block(self, arg_types: list[TorchType] | None = None) -> Generator[Block, None, None]:
+        """Code goes to a new block, with a copy of the environment, until the context ends."""
+        outer, outer_environment, outer_leaves = self.builder.block, self.environment, self.leaves
+        block = Block(arg_types=arg_types or [])
+        self.builder.block, self.environment, self.leaves = block, dict(outer_environment), False
+        try:
+            yield block
+        finally:
+            self.builder.block, self.environment, self.leaves = outer, outer_environment, outer_leaves
+
+    def at(self, node: ast.AST) -> None:
+        """Operations made from now on come from `node`."""
+        self.current = node
+        self.builder.location = self.source.location(node)
+
+    def lookup(self, name: str, node: ast.AST) -> Sugared:
+        """What `name` means here."""
+        found = self.environment.get(name)
+        if found is None:
+            found = self.function.resolver.lookup(name)
+        if found is None:
+            raise self.error(f"undefined value {name}", node)
+        return found
+
+    def constant(self, python: Any, type_: TorchType | None, node: ast.AST) -> SSAValue:
+        """A constant as an IR value."""
+        if isinstance(python, (list, tuple)) and isinstance(type_, tt.ListType):
+            return self.builder.list(type_.data, [self.constant(v, type_.data, node) for v in python])  # pyright: ignore
+        if type_ is tt.DEVICE:
+            return self.builder.device(cast("str", python))
+        if isinstance(python, int) and not isinstance(python, bool) and not -(2**63) <= python < 2**63:
+            raise self.error(f"int constant {python} does not fit 64 bits", node)
+        return self.builder.constant(python)
+
+    def unit_literal(self, name: str, array: Any) -> Any:
+        """A literal operation for an array stored with the program."""
+        return literal(self.unit.pool, name, array, mutable=True)
+
+    def unpack_tuple(self, value: SSAValue) -> list[SSAValue]:
+        """The elements of a tuple value."""
+        kind = value.type
+        elements = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data  # pyright: ignore
+        if isinstance(value.owner, ops.PrimTupleConstructOp):
+            return list(value.owner.operands)
+        return list(self.builder.create(ops.PrimTupleUnpackOp, [value], elements).results)  # pyright: ignore
