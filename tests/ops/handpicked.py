@@ -46,8 +46,9 @@ def _conversions() -> Calls:
 def _queries() -> Calls:
     tensors = [_numbers(2, 3), _ints(4, 5), torch.tensor(True), _numbers(2, 3).t(), _numbers(3, 4)[1:, ::2]]
     names = [
-        "aten::size", "aten::dim", "aten::numel", "aten::is_floating_point", "aten::is_complex", "aten::is_signed",
-        "aten::element_size", "aten::stride", "aten::storage_offset", "aten::is_contiguous",
+        "aten::size", "aten::dim", "aten::numel", "aten::is_floating_point", "aten::is_complex",
+        "aten::is_signed", "aten::element_size", "aten::stride", "aten::storage_offset",
+        "aten::is_contiguous",
     ]  # fmt: skip
     scalars = [torch.tensor(2.75), torch.tensor([3]), torch.tensor(True), _numbers(2)]
     items = ["aten::item", "aten::is_nonzero"]
@@ -74,20 +75,25 @@ def _creation() -> Calls:
         **{f"aten::{w}.periodic": [[8, True, *rest], [8, False, *rest]] for w in windows},
         "aten::hamming_window.periodic_alpha": [[7, True, 0.6, *rest]],
         "aten::hamming_window.periodic_alpha_beta": [[7, False, 0.6, 0.3, *rest]],
-        "aten::kaiser_window.beta": [[7, True, 8.0, *rest]],
-        "aten::range": [[1, 5, *rest], [0, 4.5, *rest]],
+        "aten::kaiser_window.beta": [[7, True, 8.0, *rest]], "aten::range": [[1, 5, *rest], [0, 4.5, *rest]],
         "aten::range.step": [[1, 5, 2, *rest], [5, 1, -1.5, *rest]],
         "aten::tensor.int": [[3, None, None, False], [3, torch.float16, None, False]],
         "aten::tensor.float": [[3.5, None, None, False], [3.5, torch.int64, None, False]],
         "aten::tensor.bool": [[True, None, None, False], [True, torch.float32, None, False]],
         "aten::vander": [[_numbers(3), None, False], [_ints(4, 3), 2, True]],
-        "aten::arange.start_step": [[5, -1, -2, *rest], [0, 1, 0.3, *rest], [0, 1, 0, *rest], [0, 7.9, 2, torch.int64, *rest[1:]]],
+        "aten::arange.start_step": [
+            [5, -1, -2, *rest], [0, 1, 0.3, *rest], [0, 1, 0, *rest], [0, 7.9, 2, torch.int64, *rest[1:]],
+        ],
         "aten::arange": [[-1, *rest], [3.5, *rest], [4, torch.float16, *rest[1:]]],
         "aten::linspace": [[0, 1, -1, *rest], [3, 3, 1, *rest], [0, 10, 4, torch.int64, *rest[1:]]],
-        "aten::full": [[[2], 1, *rest], [[2, 1], True, *rest], [[], 1.5, *rest], [[2], 1.5, torch.int64, *rest[1:]], [[-1], 1, *rest]],
-        "aten::tril_indices": [[3, 4, 1, torch.int64, None, None, None], [3, 0, 0, torch.int32, None, None, None]],
-        "aten::fft_fftfreq": [[5, 0.5, *rest]],
-        "aten::fft_rfftfreq": [[6, 2.0, *rest]],
+        "aten::full": [
+            [[2], 1, *rest], [[2, 1], True, *rest], [[], 1.5, *rest], [[2], 1.5, torch.int64, *rest[1:]],
+            [[-1], 1, *rest],
+        ],
+        "aten::tril_indices": [
+            [3, 4, 1, torch.int64, None, None, None], [3, 0, 0, torch.int32, None, None, None],
+        ],
+        "aten::fft_fftfreq": [[5, 0.5, *rest]], "aten::fft_rfftfreq": [[6, 2.0, *rest]],
     }  # fmt: skip
 
 
@@ -95,35 +101,50 @@ def _indexing() -> Calls:
     x, i = _numbers(4, 5, 3), torch.tensor([[0, -1], [2, 1]])
     mask = x[:, :, 0] > 0
     grid = [
-        [x, [i]], [x, [None, i]], [x, [i, None, i]], [x, [i, i]], [x, [None, i, torch.tensor([1, 2])]], [x, [mask]],
-        [x, [mask, None]], [x, [None, torch.tensor([True, False, True, True, False]), torch.tensor([0, 2, 1])]], [x, [torch.tensor(2)]],
-        [x, [torch.tensor([9])]], [x, [torch.tensor([0, 1]), torch.tensor([0, 1, 2])]], [x, [torch.tensor([True])]],
-        [x, [torch.tensor([1], dtype=torch.int32)]], [x, [torch.empty(0, dtype=torch.int64)]], [x, [torch.tensor(1), None, torch.tensor(0)]],
+        [x, [i]], [x, [None, i]], [x, [i, None, i]], [x, [i, i]], [x, [None, i, torch.tensor([1, 2])]],
+        [x, [mask]], [x, [mask, None]],
+        [x, [None, torch.tensor([True, False, True, True, False]), torch.tensor([0, 2, 1])]],
+        [x, [torch.tensor(2)]], [x, [torch.tensor([9])]],
+        [x, [torch.tensor([0, 1]), torch.tensor([0, 1, 2])]], [x, [torch.tensor([True])]],
+        [x, [torch.tensor([1], dtype=torch.int32)]], [x, [torch.empty(0, dtype=torch.int64)]],
+        [x, [torch.tensor(1), None, torch.tensor(0)]],
     ]  # fmt: skip
     put = [
-        [x, [i], _numbers(3), False], [x, [i, i], torch.tensor(1.0), True], [x, [mask], torch.tensor(0.5), False],
-        [x, [torch.tensor([7])], torch.tensor(1.0), False], [x, [i], _numbers(7), False], [x, [None, None, torch.tensor([0, 0])], torch.tensor(1.0), True],
+        [x, [i], _numbers(3), False], [x, [i, i], torch.tensor(1.0), True],
+        [x, [mask], torch.tensor(0.5), False], [x, [torch.tensor([7])], torch.tensor(1.0), False],
+        [x, [i], _numbers(7), False], [x, [None, None, torch.tensor([0, 0])], torch.tensor(1.0), True],
     ]  # fmt: skip
     twin = [call for call in grid if None not in call[1]]
     return {
-        "aten::index.Tensor": grid, "aten::_unsafe_index.Tensor": grid[:5], "aten::index.Tensor_hacked_twin": twin[:3],
-        "aten::_unsafe_index.Tensor_hacked_twin": twin[:2], "aten::index_put": put, "aten::index_put_": put,
-        "aten::index_put.hacked_twin": put[:2], "aten::_index_put_impl_": [[*p, False] for p in put[:2]],
-        "aten::where": [[x > 1], [torch.tensor(True)]], "aten::nonzero": [[x > 1], [torch.tensor(0)], [torch.tensor(3)]],
+        "aten::index.Tensor": grid, "aten::_unsafe_index.Tensor": grid[:5],
+        "aten::index.Tensor_hacked_twin": twin[:3], "aten::_unsafe_index.Tensor_hacked_twin": twin[:2],
+        "aten::index_put": put, "aten::index_put_": put, "aten::index_put.hacked_twin": put[:2],
+        "aten::_index_put_impl_": [[*p, False] for p in put[:2]],
+        "aten::where": [[x > 1], [torch.tensor(True)]],
+        "aten::nonzero": [[x > 1], [torch.tensor(0)], [torch.tensor(3)]],
         "aten::bucketize.Scalar": [[0.3, torch.tensor([0.0, 0.3, 1.0]), False, True]],
         "aten::searchsorted.Scalar": [[torch.tensor([0, 2, 4]), 2, True, False, None, None]],
         "aten::isin.Scalar_Tensor": [[2, _ints(4, 5), False, False]],
         "aten::isin.Tensor_Scalar": [[_ints(4, 5), 2, False, True]],
         "aten::repeat_interleave.Tensor": [[torch.tensor([2, 0, 3]), None], [torch.tensor([-1]), None]],
         "aten::scatter.value": [[x, 1, i.reshape(2, 2, 1).abs(), 2.5], [x, 1, torch.tensor([[[9]]]), 2.5]],
-        "aten::scatter.value_reduce": [[x, 1, i.reshape(2, 2, 1).abs(), 2.5, "add"], [x, 0, i.reshape(2, 2, 1).abs(), 2.0, "multiply"]],
+        "aten::scatter.value_reduce": [
+            [x, 1, i.reshape(2, 2, 1).abs(), 2.5, "add"], [x, 0, i.reshape(2, 2, 1).abs(), 2.0, "multiply"],
+        ],
         "aten::unique_dim": [[_ints(2, 5, 2), 0, True, True, True], [_ints(2, 2, 6), 1, True, False, True]],
         "aten::_unique": [[_ints(5, 9), True, True]],
-        "aten::embedding": [[_numbers(5, 3), i.abs(), -1, False, False], [_numbers(5, 3), torch.tensor([5]), -1, False, False], [_numbers(5, 3), torch.tensor(2), -1, False, False]],
+        "aten::embedding": [
+            [_numbers(5, 3), i.abs(), -1, False, False],
+            [_numbers(5, 3), torch.tensor([5]), -1, False, False],
+            [_numbers(5, 3), torch.tensor(2), -1, False, False],
+        ],
         "aten::index_select": [[x, 1, torch.tensor([1, -1])], [x, 1, torch.tensor([5])]],
         "aten::gather": [[x, 1, torch.tensor([[[-1]]]), False], [x, 0, i, False]],
         "aten::one_hot": [[_ints(4, 3), -1], [_ints(4, 3), 2], [torch.tensor([-1]), 3]],
-        "aten::nll_loss": [[_numbers(3, 4), _ints(4, 3), _numbers(4).abs(), r, 1] for r in (0, 1, 2)] + [[_numbers(3, 4), torch.tensor([0, 1, 4]), None, 1, -100]],
+        "aten::nll_loss": [
+            [_numbers(3, 4), _ints(4, 3), _numbers(4).abs(), r, 1]
+            for r in (0, 1, 2)
+        ] + [[_numbers(3, 4), torch.tensor([0, 1, 4]), None, 1, -100]],
         "aten::nll_loss2d": [[_numbers(2, 4, 3, 2), _ints(4, 2, 3, 2), None, 1, -100]],
         "aten::nll_loss_forward": [[_numbers(3, 4), _ints(4, 3), None, 1, -100]],
     }  # fmt: skip
@@ -135,39 +156,77 @@ def _layers() -> Calls:
     flags = [False, False, True, True]
     return {
         "aten::convolution": [
-            [image, k, _numbers(6), [2, 1], [1, 0], [1, 2], False, [0, 0], 1], [image, _numbers(4, 2, 3, 3), None, [1, 1], [1, 1], [1, 1], False, [0, 0], 2],
-            [image, _numbers(4, 3, 3, 2), None, [2, 1], [1, 1], [1, 1], True, [1, 0], 2], [image, _numbers(6, 3, 1, 1), None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1],
+            [image, k, _numbers(6), [2, 1], [1, 0], [1, 2], False, [0, 0], 1],
+            [image, _numbers(4, 2, 3, 3), None, [1, 1], [1, 1], [1, 1], False, [0, 0], 2],
+            [image, _numbers(4, 3, 3, 2), None, [2, 1], [1, 1], [1, 1], True, [1, 0], 2],
+            [image, _numbers(6, 3, 1, 1), None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1],
             [volume, k3, None, [1, 2, 1], [0, 1, 1], [2, 1, 1], False, [0, 0, 0], 2],
         ],
         "aten::_convolution": [[image, k, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, *flags]],
-        "aten::_convolution.deprecated": [[image, k, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, *flags[:3]]],
-        "aten::_convolution_mode": [[image, k, None, [1, 1], "same", [1, 1], 1], [image, k, None, [1, 1], "valid", [1, 1], 1]],
-        "aten::conv2d.padding": [[image, k, _numbers(6), [1, 1], "same", [1, 1], 1], [image, k, None, [1, 1], "nonsense", [1, 1], 1]],
-        "aten::col2im": [[_numbers(2, 12, 20), [5, 6], [2, 2], [1, 1], [0, 0], [1, 1]], [_numbers(8, 4), [3, 3], [2, 2], [1, 1], [0, 0], [1, 1]], [_numbers(8, 5), [3, 3], [2, 2], [1, 1], [0, 0], [1, 1]]],
-        "aten::native_channel_shuffle": [[image, 2]], "aten::affine_grid_generator": [[_numbers(2, 2, 3), [2, 1, 3, 4], a] for a in (True, False)] + [[_numbers(1, 3, 4), [1, 1, 2, 3, 2], False]],
-        **{f"aten::{kind}_pad{n}d": [[x, p], [x[0], p], [x, [9] * len(p)]]
-           for kind in ("reflection", "replication") for n, x, p in ((1, image[0], [1, 2]), (2, image, [1, 0, 2, 3]), (3, volume, [1, 0, 2, 1, 0, 1]))},
-        "aten::_pad_circular": [[image, [1, 2, 0, 3]]], "aten::_pad_enum": [[image, [1, 2], 0, 1.5], [image, [1, 0, 2, 1], 2, None]],
+        "aten::_convolution.deprecated": [
+            [image, k, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, *flags[:3]]
+        ],
+        "aten::_convolution_mode": [
+            [image, k, None, [1, 1], "same", [1, 1], 1], [image, k, None, [1, 1], "valid", [1, 1], 1],
+        ],
+        "aten::conv2d.padding": [
+            [image, k, _numbers(6), [1, 1], "same", [1, 1], 1],
+            [image, k, None, [1, 1], "nonsense", [1, 1], 1],
+        ],
+        "aten::col2im": [
+            [_numbers(2, 12, 20), [5, 6], [2, 2], [1, 1], [0, 0], [1, 1]],
+            [_numbers(8, 4), [3, 3], [2, 2], [1, 1], [0, 0], [1, 1]],
+            [_numbers(8, 5), [3, 3], [2, 2], [1, 1], [0, 0], [1, 1]],
+        ],
+        "aten::native_channel_shuffle": [[image, 2]],
+        "aten::affine_grid_generator": [
+            [_numbers(2, 2, 3), [2, 1, 3, 4], a]
+            for a in (True, False)
+        ] + [[_numbers(1, 3, 4), [1, 1, 2, 3, 2], False]],
+        **{
+            f"aten::{kind}_pad{n}d": [[x, p], [x[0], p], [x, [9] * len(p)]]
+            for kind in ("reflection", "replication")
+            for n, x, p in ((1, image[0], [1, 2]), (2, image, [1, 0, 2, 3]), (3, volume, [1, 0, 2, 1, 0, 1]))
+        },
+        "aten::_pad_circular": [[image, [1, 2, 0, 3]]],
+        "aten::_pad_enum": [[image, [1, 2], 0, 1.5], [image, [1, 0, 2, 1], 2, None]],
         "aten::_softmax": [[image, 1, False]], "aten::_log_softmax": [[image, -1, False]],
         "aten::_adaptive_avg_pool2d": [[image, [3, 4]]], "aten::_adaptive_avg_pool3d": [[volume, [2, 3, 4]]],
         "aten::adaptive_max_pool2d": [[image, [3, 4]]], "aten::_prelu_kernel": [[image, _numbers(4, 1, 1)]],
-        "aten::max_pool2d": [[image, [2, 2], [], [0, 0], [1, 1], True], [image, [3, 3], [1, 1], [1, 1], [1, 1], False], [image, [3, 3], [1, 1], [2, 2], [1, 1], False]],
-        "aten::max_pool1d": [[image[0], [2], [2], [1], [1], True]], "aten::max_pool3d": [[volume, [2, 2, 2], [1, 2, 2], [1, 1, 0], [1, 1, 2], False]],
-        "aten::_weight_norm": [[_numbers(3, 4, 2), _numbers(3, 1, 1), 0], [_numbers(3, 4), _numbers(1, 4), 1]],
-        "aten::batch_norm": [[image, _numbers(4), _numbers(4), _numbers(4), _numbers(4).abs(), t, 0.1, 1e-5, True] for t in (True, False)],
+        "aten::max_pool2d": [
+            [image, [2, 2], [], [0, 0], [1, 1], True], [image, [3, 3], [1, 1], [1, 1], [1, 1], False],
+            [image, [3, 3], [1, 1], [2, 2], [1, 1], False],
+        ],
+        "aten::max_pool1d": [[image[0], [2], [2], [1], [1], True]],
+        "aten::max_pool3d": [[volume, [2, 2, 2], [1, 2, 2], [1, 1, 0], [1, 1, 2], False]],
+        "aten::_weight_norm": [
+            [_numbers(3, 4, 2), _numbers(3, 1, 1), 0], [_numbers(3, 4), _numbers(1, 4), 1],
+        ],
+        "aten::batch_norm": [
+            [image, _numbers(4), _numbers(4), _numbers(4), _numbers(4).abs(), t, 0.1, 1e-5, True]
+            for t in (True, False)
+        ],
         "aten::instance_norm": [[image, _numbers(4), _numbers(4), None, None, True, 0.1, 1e-5, True]],
         "aten::layer_norm": [[image, [7, 6], None, None, 1e-5, True], [image, [5], None, None, 1e-5, True]],
-        "aten::chain_matmul": [[[_numbers(2, 3), _numbers(3, 4), _numbers(4, 2)]]], "aten::linalg_matmul": [[_numbers(2, 3), _numbers(3, 4)]],
-        "aten::ger": [[_numbers(2), _numbers(3)]], "aten::meshgrid": [[[_numbers(2), _numbers(3)]]],
-        "aten::norm.Scalar": [[image, p] for p in (2, 1, 3.5, math.inf)], "aten::norm.ScalarOpt_dim": [[image, p, [1, 3], True] for p in (None, 1, 0, -math.inf)],
+        "aten::chain_matmul": [[[_numbers(2, 3), _numbers(3, 4), _numbers(4, 2)]]],
+        "aten::linalg_matmul": [[_numbers(2, 3), _numbers(3, 4)]], "aten::ger": [[_numbers(2), _numbers(3)]],
+        "aten::meshgrid": [[[_numbers(2), _numbers(3)]]],
+        "aten::norm.Scalar": [[image, p] for p in (2, 1, 3.5, math.inf)],
+        "aten::norm.ScalarOpt_dim": [[image, p, [1, 3], True] for p in (None, 1, 0, -math.inf)],
         "aten::native_dropout": [[image, 0.0, True], [image, 0.5, False]],
-        "aten::quantile": [[_numbers(4, 5), torch.tensor([0.1, 0.5]), 1, False, "linear"]], "aten::nanquantile": [[_numbers(4, 5), torch.tensor([0.1, 0.5]), None, False, "linear"]],
-        "aten::unsafe_split_with_sizes": [[image, [1, 3], 1]], "aten::split.sizes": [[image, [1, 3], 1], [image, [1, 1], 1]], "aten::split": [[image, [1, 3], 1]],
-        "aten::movedim.int": [[image, 0, 2]], "aten::moveaxis.int": [[image, 0, -1]], "aten::moveaxis.intlist": [[image, [0, 1], [2, 3]]],
-        "aten::swapaxes": [[image, 0, 1]], "aten::swapdims": [[image, 0, -1]], "aten::select_copy.int": [[image, 1, -1]],
-        "aten::slice_copy.Tensor": [[image, 1, 1, 9, 2]], "aten::split_copy.Tensor": [[image, 3, 1]], "aten::squeeze_copy.dims": [[_numbers(1, 2, 1), [0, 1]]],
-        "aten::view_as_real_copy": [[torch.complex(image, image)]], "aten::view_as_complex_copy": [[_numbers(3, 2)]],
-        "aten::conj": [[image]], "aten::adjoint": [[image]], "aten::unsqueeze_": [[_numbers(2, 3), 1]], "aten::squeeze_": [[_numbers(1, 2, 1)]], "aten::squeeze_.dim": [[_numbers(1, 2, 1), 0]],
+        "aten::quantile": [[_numbers(4, 5), torch.tensor([0.1, 0.5]), 1, False, "linear"]],
+        "aten::nanquantile": [[_numbers(4, 5), torch.tensor([0.1, 0.5]), None, False, "linear"]],
+        "aten::unsafe_split_with_sizes": [[image, [1, 3], 1]],
+        "aten::split.sizes": [[image, [1, 3], 1], [image, [1, 1], 1]], "aten::split": [[image, [1, 3], 1]],
+        "aten::movedim.int": [[image, 0, 2]], "aten::moveaxis.int": [[image, 0, -1]],
+        "aten::moveaxis.intlist": [[image, [0, 1], [2, 3]]], "aten::swapaxes": [[image, 0, 1]],
+        "aten::swapdims": [[image, 0, -1]], "aten::select_copy.int": [[image, 1, -1]],
+        "aten::slice_copy.Tensor": [[image, 1, 1, 9, 2]], "aten::split_copy.Tensor": [[image, 3, 1]],
+        "aten::squeeze_copy.dims": [[_numbers(1, 2, 1), [0, 1]]],
+        "aten::view_as_real_copy": [[torch.complex(image, image)]],
+        "aten::view_as_complex_copy": [[_numbers(3, 2)]], "aten::conj": [[image]], "aten::adjoint": [[image]],
+        "aten::unsqueeze_": [[_numbers(2, 3), 1]], "aten::squeeze_": [[_numbers(1, 2, 1)]],
+        "aten::squeeze_.dim": [[_numbers(1, 2, 1), 0]],
         "aten::embedding_renorm_": [[_numbers(4, 3) * 3, torch.tensor([1, 1, 3]), 1.0, 2.0]],
     }  # fmt: skip
 
@@ -261,12 +320,28 @@ def _attention() -> Calls:
     heads = _numbers(1, 4, 3, 6), _numbers(1, 2, 5, 6), _numbers(1, 2, 5, 6, seed=1)
     equal = (heads[0], _numbers(1, 4, 5, 6), _numbers(1, 4, 5, 6, seed=1))
     return {
-        "aten::_native_multi_head_attention": [[x, x, x, 8, 2, *projections, m, w, a, k] for m, w, a, k in ((None, True, True, None), (None, False, True, None), (padding, True, False, 1), (causal, True, True, 0))],
-        "aten::_transformer_encoder_layer_fwd": [[x, 8, 2, *projections, g, f, 1e-5, *tail, m, k] for g, f, m, k in ((True, False, None, None), (False, True, None, None), (False, False, padding, 1))],
+        "aten::_native_multi_head_attention": [
+            [x, x, x, 8, 2, *projections, m, w, a, k]
+            for m, w, a, k in (
+                (None, True, True, None), (None, False, True, None), (padding, True, False, 1),
+                (causal, True, True, 0),
+            )
+        ],
+        "aten::_transformer_encoder_layer_fwd": [
+            [x, 8, 2, *projections, g, f, 1e-5, *tail, m, k]
+            for g, f, m, k in (
+                (True, False, None, None), (False, True, None, None), (False, False, padding, 1),
+            )
+        ],
         "aten::scaled_dot_product_attention": [
-            [*equal, None, 0.0, True, None, False], [*equal, None, 0.0, False, 0.3, False], [*heads, None, 0.0, False, None, True],
-            [*equal, _numbers(3, 5), 0.0, False, None, False], [*equal, torch.tensor([[True] * 5, [False] * 5, [True, False] * 2 + [True]]), 0.0, False, None, False],
-            [*equal, torch.full((3, 5), -math.inf), 0.0, False, None, False], [*equal, _numbers(3, 5), 0.0, True, None, False],
+            [*equal, None, 0.0, True, None, False], [*equal, None, 0.0, False, 0.3, False],
+            [*heads, None, 0.0, False, None, True], [*equal, _numbers(3, 5), 0.0, False, None, False],
+            [
+                *equal, torch.tensor([[True] * 5, [False] * 5, [True, False] * 2 + [True]]), 0.0, False, None,
+                False,
+            ],
+            [*equal, torch.full((3, 5), -math.inf), 0.0, False, None, False],
+            [*equal, _numbers(3, 5), 0.0, True, None, False],
         ],
     }  # fmt: skip
 
@@ -277,17 +352,32 @@ def _rounding() -> Calls:
     return {
         "aten::clamp": [[x, -1, 1.5], [x, None, 0], [n, -2, 2.5], [x, None, None], [x, 2, 1]],
         "aten::clip": [[n, 0, 5]], "aten::clamp_max": [[n, 2.5]], "aten::clamp_min": [[x, 0]],
-        "aten::floor_divide.Scalar": [[n, 2], [n, -2.0], [n, 0]], "aten::floor_divide": [[n, torch.tensor([2, -3, 0, 1])]],
-        "aten::remainder.Scalar": [[n, 3], [x, -2.0]], "aten::remainder.Scalar_Tensor": [[5, n + 1]], "aten::fmod.Scalar": [[n, 3], [x, -2.0]],
-        "aten::pow.Scalar": [[2, n], [2.0, x], [-1, x]], "aten::pow.Tensor_Scalar": [[n, 2], [n, -1], [x, 0.5], [n, 2.5]], "aten::div.Scalar_mode": [[n, 2, m] for m in ("floor", "trunc", None)],
-        "aten::where.ScalarOther": [[x > 0, x, 0], [n > 0, n, 0.5]], "aten::where.ScalarSelf": [[x > 0, 1, x]], "aten::where.Scalar": [[x > 0, 1, 2.5], [x > 0, True, False]],
-        "aten::bitwise_not": [[n], [n > 0], [x]], "aten::neg": [[n > 0]], "aten::sub.Tensor": [[n > 0, n > 1, 1]],
-        "aten::round.decimals": [[x, 1], [x * 100, -1]], "aten::mul.Tensor": [[n, torch.tensor(0.5)], [n.to(torch.uint8), torch.tensor(300)], [x, _numbers(2, 2)]],
-        "aten::add.Tensor": [[n, n, 2], [n, n, 1.5], [torch.tensor(1), x.half(), 1], [n.int(), torch.tensor(5), 1], [n.to(torch.int8), n.to(torch.uint8), 1]],
+        "aten::floor_divide.Scalar": [[n, 2], [n, -2.0], [n, 0]],
+        "aten::floor_divide": [[n, torch.tensor([2, -3, 0, 1])]],
+        "aten::remainder.Scalar": [[n, 3], [x, -2.0]], "aten::remainder.Scalar_Tensor": [[5, n + 1]],
+        "aten::fmod.Scalar": [[n, 3], [x, -2.0]], "aten::pow.Scalar": [[2, n], [2.0, x], [-1, x]],
+        "aten::pow.Tensor_Scalar": [[n, 2], [n, -1], [x, 0.5], [n, 2.5]],
+        "aten::div.Scalar_mode": [[n, 2, m] for m in ("floor", "trunc", None)],
+        "aten::where.ScalarOther": [[x > 0, x, 0], [n > 0, n, 0.5]],
+        "aten::where.ScalarSelf": [[x > 0, 1, x]],
+        "aten::where.Scalar": [[x > 0, 1, 2.5], [x > 0, True, False]],
+        "aten::bitwise_not": [[n], [n > 0], [x]], "aten::neg": [[n > 0]],
+        "aten::sub.Tensor": [[n > 0, n > 1, 1]], "aten::round.decimals": [[x, 1], [x * 100, -1]],
+        "aten::mul.Tensor": [
+            [n, torch.tensor(0.5)], [n.to(torch.uint8), torch.tensor(300)], [x, _numbers(2, 2)],
+        ],
+        "aten::add.Tensor": [
+            [n, n, 2], [n, n, 1.5], [torch.tensor(1), x.half(), 1], [n.int(), torch.tensor(5), 1],
+            [n.to(torch.int8), n.to(torch.uint8), 1],
+        ],
         "aten::rsub.Scalar": [[x, 1, 2]], "aten::cumsum": [[n, 0, torch.float32], [n, 1, None]],
-        "aten::true_divide.Tensor": [[n, n]], "aten::mean.dim": [[n, [0], False, None], [x, [0, 0], False, None]], "aten::sum.dim_IntList": [[x, [2], False, None]],
-        "aten::max.dim": [[x, 1, True], [torch.tensor(3), 0, False]], "aten::argmax": [[x, None, False], [x, 1, True]], "aten::max": [[torch.empty(0)]],
-        "aten::all.dims": [[n > 0, [0], True]], "aten::any.dim": [[x, 1, False]], "aten::prod.dim_int": [[n, 0, False, None]],
+        "aten::true_divide.Tensor": [[n, n]],
+        "aten::mean.dim": [[n, [0], False, None], [x, [0, 0], False, None]],
+        "aten::sum.dim_IntList": [[x, [2], False, None]],
+        "aten::max.dim": [[x, 1, True], [torch.tensor(3), 0, False]],
+        "aten::argmax": [[x, None, False], [x, 1, True]], "aten::max": [[torch.empty(0)]],
+        "aten::all.dims": [[n > 0, [0], True]], "aten::any.dim": [[x, 1, False]],
+        "aten::prod.dim_int": [[n, 0, False, None]],
     }  # fmt: skip
 
 

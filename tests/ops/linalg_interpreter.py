@@ -1,4 +1,4 @@
-"""Runs kernels of the `linalg` stage with NumPy: parallel dims at once, reduction dims one step after the other."""
+"""Runs kernels of the `linalg` stage with NumPy: all parallel points at once, reductions in steps."""
 
 from __future__ import annotations
 
@@ -15,27 +15,57 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
 Array = np.ndarray[Any, Any]
-_FLOATS: dict[str, Any] = {"f16": np.float16, "f32": np.float32, "f64": np.float64, "bf16": ml_dtypes.bfloat16}
+_FLOATS: dict[str, Any] = {
+    "f16": np.float16,
+    "f32": np.float32,
+    "f64": np.float64,
+    "bf16": ml_dtypes.bfloat16,
+}
 _BINARY: dict[str, Callable[..., Any]] = {
     "arith.addf": np.add, "arith.subf": np.subtract, "arith.mulf": np.multiply, "arith.divf": np.true_divide,
-    "arith.minimumf": np.minimum, "arith.maximumf": np.maximum, "arith.addi": np.add, "arith.subi": np.subtract,
-    "arith.muli": np.multiply, "arith.andi": np.bitwise_and, "arith.ori": np.bitwise_or, "arith.xori": np.bitwise_xor,
-    "arith.minsi": np.minimum, "arith.maxsi": np.maximum, "arith.shli": np.left_shift, "arith.shrsi": np.right_shift,
+    "arith.minimumf": np.minimum, "arith.maximumf": np.maximum, "arith.addi": np.add,
+    "arith.subi": np.subtract, "arith.muli": np.multiply, "arith.andi": np.bitwise_and,
+    "arith.ori": np.bitwise_or, "arith.xori": np.bitwise_xor, "arith.minsi": np.minimum,
+    "arith.maxsi": np.maximum, "arith.shli": np.left_shift, "arith.shrsi": np.right_shift,
     "math.powf": np.power, "math.atan2": np.arctan2, "math.copysign": np.copysign,
 }  # fmt: skip
-_UNSIGNED: dict[str, Callable[..., Any]] = {"arith.minui": np.minimum, "arith.maxui": np.maximum, "arith.shrui": np.right_shift}
+_UNSIGNED: dict[str, Callable[..., Any]] = {
+    "arith.minui": np.minimum,
+    "arith.maxui": np.maximum,
+    "arith.shrui": np.right_shift,
+}
 _UNARY: dict[str, Callable[..., Any]] = {
-    "arith.negf": np.negative, "math.absf": np.abs, "math.exp": np.exp, "math.exp2": np.exp2, "math.expm1": np.expm1, "math.log": np.log,
-    "math.log2": np.log2, "math.log10": np.log10, "math.log1p": np.log1p, "math.tanh": np.tanh, "math.sqrt": np.sqrt,
-    "math.sin": np.sin, "math.cos": np.cos, "math.tan": np.tan, "math.asin": np.arcsin, "math.acos": np.arccos,
-    "math.atan": np.arctan, "math.sinh": np.sinh, "math.cosh": np.cosh, "math.asinh": np.arcsinh, "math.acosh": np.arccosh,
-    "math.atanh": np.arctanh, "math.floor": np.floor, "math.ceil": np.ceil, "math.trunc": np.trunc, "math.roundeven": np.rint,
+    "arith.negf": np.negative, "math.absf": np.abs, "math.exp": np.exp, "math.exp2": np.exp2,
+    "math.expm1": np.expm1, "math.log": np.log, "math.log2": np.log2, "math.log10": np.log10,
+    "math.log1p": np.log1p, "math.tanh": np.tanh, "math.sqrt": np.sqrt, "math.sin": np.sin,
+    "math.cos": np.cos, "math.tan": np.tan, "math.asin": np.arcsin, "math.acos": np.arccos,
+    "math.atan": np.arctan, "math.sinh": np.sinh, "math.cosh": np.cosh, "math.asinh": np.arcsinh,
+    "math.acosh": np.arccosh, "math.atanh": np.arctanh, "math.floor": np.floor, "math.ceil": np.ceil,
+    "math.trunc": np.trunc, "math.roundeven": np.rint,
     "math.erf": np.vectorize(math.erf, otypes=[np.float64]),
 }  # fmt: skip
 _COMPARE: dict[str, Callable[..., Any]] = {
-    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater,
+    "ge": np.greater_equal,
 }  # fmt: skip
-_FLOAT_PREDICATES = ["false", "oeq", "ogt", "oge", "olt", "ole", "one", "ord", "ueq", "ugt", "uge", "ult", "ule", "une", "uno", "true"]
+_FLOAT_PREDICATES = [
+    "false",
+    "oeq",
+    "ogt",
+    "oge",
+    "olt",
+    "ole",
+    "one",
+    "ord",
+    "ueq",
+    "ugt",
+    "uge",
+    "ult",
+    "ule",
+    "une",
+    "uno",
+    "true",
+]
 _INT_PREDICATES = ["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"]
 
 
@@ -110,7 +140,7 @@ class Interpreter:
         return result
 
     def linalg_generic(self, op: linalg.GenericOp) -> list[Array]:
-        """Run the body once for each point of the reduction dims, over all points of the parallel dims at once."""
+        """Run the body once per point of the reduction dims, over all points of the parallel dims."""
         kinds = [k.data.value for k in op.iterator_types]
         maps = [m.data for m in op.indexing_maps]
         inputs = [self.values[o] for o in op.inputs]
@@ -120,14 +150,22 @@ class Interpreter:
         for step in product(*(range(ranges[i]) for i in reduced)):
             point = dict(zip(reduced, step, strict=True))
             grid = [
-                np.asarray(point[i]) if i in point else np.arange(n).reshape([-1 if j == i else 1 for j in range(len(ranges))])
+                np.asarray(point[i])
+                if i in point
+                else np.arange(n).reshape([-1 if j == i else 1 for j in range(len(ranges))])
                 for i, n in enumerate(ranges)
             ]
             self.step(op, grid, [1 if i in point else n for i, n in enumerate(ranges)], maps, inputs, outputs)
         return outputs
 
     def step(
-        self, op: linalg.GenericOp, grid: list[Array], shape: list[int], maps: list[AffineMap], inputs: list[Array], outputs: list[Array]
+        self,
+        op: linalg.GenericOp,
+        grid: list[Array],
+        shape: list[int],
+        maps: list[AffineMap],
+        inputs: list[Array],
+        outputs: list[Array],
     ) -> None:
         """One step of the reduction dims."""
         arrays = [*inputs, *outputs]
@@ -141,7 +179,9 @@ class Interpreter:
 def extents(rank: int, maps: Sequence[AffineMap], arrays: Sequence[Array], inputs: int) -> list[int]:
     """The extent of each iteration dim: what the outputs say, else the inputs, which may be read in part."""
     found: dict[int, int] = {}
-    for mapping, array in [*zip(maps, arrays, strict=True)][inputs:] + [*zip(maps, arrays, strict=True)][:inputs]:
+    for mapping, array in [*zip(maps, arrays, strict=True)][inputs:] + [*zip(maps, arrays, strict=True)][
+        :inputs
+    ]:
         for result, extent in zip(mapping.results, array.shape, strict=True):
             if hasattr(result, "position"):
                 found.setdefault(result.position, extent)
@@ -167,7 +207,14 @@ def affine_value(expression: Any, grid: Sequence[Array]) -> Any:
 class Body:
     """The body of a generic on arrays of all its points."""
 
-    def __init__(self, outer: Interpreter, block: Block, read: Sequence[Array], grid: Sequence[Array], shape: Sequence[int]) -> None:
+    def __init__(
+        self,
+        outer: Interpreter,
+        block: Block,
+        read: Sequence[Array],
+        grid: Sequence[Array],
+        shape: Sequence[int],
+    ) -> None:
         self.outer, self.block, self.grid, self.shape = outer, block, grid, shape
         self.values: dict[SSAValue, Any] = dict(zip(block.args, read, strict=True))
 
@@ -191,7 +238,11 @@ class Body:
 
 def scalar_operation(op: Any, operands: Sequence[Any]) -> Any:
     """`arith` and `math` operations on arrays."""
-    kind = numpy_type(op.results[0].type if not isinstance(op.results[0].type, TensorType) else op.results[0].type.element_type)
+    kind = numpy_type(
+        op.results[0].type
+        if not isinstance(op.results[0].type, TensorType)
+        else op.results[0].type.element_type
+    )
     with np.errstate(all="ignore"):
         if op.name == "arith.constant":
             return np.asarray(op.properties["value"].value.data).astype(kind)
@@ -221,5 +272,13 @@ def conversion(name: str, x: Any, kind: Any) -> Any:
     """Conversions between element types."""
     if name in ("arith.extui", "arith.uitofp"):
         return unsigned(x).astype(kind)
-    assert name in ("arith.extsi", "arith.sitofp", "arith.fptosi", "arith.trunci", "arith.extf", "arith.truncf", "arith.index_cast"), name
+    assert name in (
+        "arith.extsi",
+        "arith.sitofp",
+        "arith.fptosi",
+        "arith.trunci",
+        "arith.extf",
+        "arith.truncf",
+        "arith.index_cast",
+    ), name
     return np.asarray(x).astype(kind)

@@ -7,6 +7,8 @@ the operators called, overload by overload, with one value per argument.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -26,7 +28,6 @@ from .matching import accepts, bind, cloned
 
 DTYPES = (
     torch.float32,
-    torch.float64,
     torch.int64,
     torch.bool,
     torch.bfloat16,
@@ -80,13 +81,27 @@ def _has_lazy(values: Any) -> bool:
 @cache
 def recorded(dtype: torch.dtype) -> dict[str, list[list[Any]]]:
     """For each overload, the calls that PyTorch's samples of `dtype` make."""
-    recorder = Recorder()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+
+    def record(recorder: Recorder) -> None:
         for info in op_db:
             if dtype in info.dtypes and info.name not in EXPENSIVE:
                 _record(recorder, info, dtype)
-    return recorder.calls
+
+    return _recording(record)
+
+
+def _recording(record: Callable[[Recorder], None]) -> dict[str, list[list[Any]]]:
+    """The calls made by `record`, run in a thread: sampling formats the stack thousands of times, and pytest's is deep."""
+
+    def run() -> dict[str, list[list[Any]]]:
+        recorder = Recorder()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            record(recorder)
+        return recorder.calls
+
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(run).result()
 
 
 def _record(recorder: Recorder, info: Any, dtype: torch.dtype) -> None:
@@ -149,11 +164,11 @@ def _as_numbers(schema: Schema, call: list[Any]) -> list[Any] | None:
 @cache
 def refused() -> dict[str, list[list[Any]]]:
     """Calls that PyTorch's samples of errors make, of operators `tsc` has. Some of them are the valid calls before the wrong one."""
-    recorder = Recorder()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+
+    def record(recorder: Recorder) -> None:
         for info in op_db:
             if info.error_inputs_func is not None and info.name not in EXPENSIVE:
                 for error in islice(info.error_inputs("cpu"), PER_FUNCTION):
                     _call(recorder, info, error.sample_input)
-    return recorder.calls
+
+    return _recording(record)

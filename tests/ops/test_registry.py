@@ -12,8 +12,8 @@ from tsc.dialects.schema import parse
 from tsc.ops.registry import FAMILIES, Operator, operators
 
 KINDS = {
-    "pointwise", "gather", "view", "reshape", "reduction", "contraction", "window", "concat", "pad", "query", "item", "python",
-    "inplace", "composite", "generic",
+    "pointwise", "gather", "view", "reshape", "reduction", "contraction", "window", "concat", "pad", "query",
+    "item", "python", "inplace", "composite", "generic",
 }  # fmt: skip
 
 

@@ -52,7 +52,10 @@ def hardsigmoid(self: Scalar) -> Scalar:
 
 @pointwise(FAMILY, "aten::hardswish", illegal=INTEGERS)
 def hardswish(self: Scalar) -> Scalar:
-    """``x * clamp(x + 3, 0, 6) / 6``. Source: Howard et al., "Searching for MobileNetV3", 2019, section 5.2."""
+    """``x * clamp(x + 3, 0, 6) / 6``.
+
+    Source: Howard et al., "Searching for MobileNetV3", 2019, section 5.2.
+    """
     return self * (self + 3.0).clamp(0.0, 6.0) / 6.0
 
 
@@ -70,7 +73,10 @@ def mish(self: Scalar) -> Scalar:
 
 @pointwise(FAMILY, "aten::gelu", illegal=INTEGERS)
 def gelu(self: Scalar, approximate: str) -> Scalar:
-    """``x * Phi(x)``, by the error function or (``tanh``) its usual approximation. Source: Hendrycks, Gimpel, 2016."""
+    """``x * Phi(x)``, by the error function or (``tanh``) its usual approximation.
+
+    Source: Hendrycks, Gimpel, 2016.
+    """
     if approximate == "tanh":
         inner = math.sqrt(2.0 / math.pi) * (self + 0.044715 * self * self * self)
         return 0.5 * self * (1.0 + inner.tanh())

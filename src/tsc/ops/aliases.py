@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy as np
 from tsc import dtypes
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
+from tsc.ops.narrowing import is_array
 from tsc.ops.registry import Family, TensorSpec
-from tsc.ops.shapes import broadcast, wrap_dim
+from tsc.ops.shapes import broadcast, like_self, wrap_dim
 from tsc.ops.views import (
     chunk,
     diagonal,
@@ -40,12 +42,16 @@ Array = np.ndarray[Any, Any]
 def _root(x: Array) -> Array:
     """The array whose memory `x` is a view of, flat, as elements of the dtype of `x`."""
     root: Any = x
-    while isinstance(root.base, np.ndarray):
+    while is_array(root.base):
         root = root.base
     return root.ravel(order="K").view(x.dtype)
 
 
-@FAMILY.op("aten::as_strided", infer=lambda self, size, *_: TensorSpec(tuple(size), self.dtype))
+def _as_strided_infer(self: TensorSpec, size: Sequence[int], *_: Any) -> TensorSpec:
+    return TensorSpec(tuple(size), self.dtype)
+
+
+@FAMILY.op("aten::as_strided", infer=_as_strided_infer)
 def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None) -> Array:
     """A view of the same memory with any sizes and strides, counted in elements.
 
@@ -62,8 +68,8 @@ def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     if all(size) and not 0 <= offset <= last < root.size:
         raise BoundsError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset} require {last + 1} elements; the "
-            f"storage has {root.size}"
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset} require "
+            f"{last + 1} elements; the storage has {root.size}"
         )
     strides = [s * self.itemsize for s in stride]
     return np.lib.stride_tricks.as_strided(root[offset:], size, strides)
@@ -94,7 +100,8 @@ def _view_as_complex_infer(self: TensorSpec) -> TensorSpec:
     wide = {dtypes.F32: dtypes.C64, dtypes.F64: dtypes.C128}.get(self.dtype)
     if wide is None:
         raise DTypeError(
-            f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {self.dtype.name}"
+            "view_as_complex is only supported for half, float and double tensors, but got a tensor of "
+            f"scalar type: {self.dtype.name}"
         )
     if not self.ndim or self.shape[-1] != 2:
         raise ShapeError("Tensor must have a last dimension of size 2")
@@ -110,7 +117,11 @@ def view_as_complex(self: Array) -> Array:
     return self.view(spec.dtype.numpy)[..., 0]
 
 
-@FAMILY.op("aten::real", infer=lambda self: TensorSpec(self.shape, _parts_dtype(self.dtype)))
+def _real_infer(self: TensorSpec) -> TensorSpec:
+    return TensorSpec(self.shape, _parts_dtype(self.dtype))
+
+
+@FAMILY.op("aten::real", infer=_real_infer)
 def real(self: Array) -> Array:
     """The real parts, in the same memory."""
     return self.real if np.iscomplexobj(self) else self
@@ -131,13 +142,13 @@ def imag(self: Array) -> Array:
     return self.imag
 
 
-@FAMILY.op("aten::resolve_conj", "aten::resolve_neg", infer=lambda self: self)
+@FAMILY.op("aten::resolve_conj", "aten::resolve_neg", infer=like_self)
 def resolve(self: Array) -> Array:
     """The tensor itself: `tsc` conjugates and negates at once."""
     return self
 
 
-@FAMILY.op("aten::conj", "aten::_conj", infer=lambda self: self)
+@FAMILY.op("aten::conj", "aten::_conj", infer=like_self)
 def conj(self: Array) -> Array:
     """The conjugates; a real tensor itself."""
     return np.asarray(np.conj(self)) if np.iscomplexobj(self) else self
@@ -185,7 +196,7 @@ def tensor_split_at(self: Array, indices: Sequence[int], dim: int) -> list[Array
         )
     axis = wrap_dim(dim, self.ndim)
     edges = [None, *indices, None]
-    return [self[(slice(None),) * axis + (slice(a, b),)] for a, b in zip(edges, edges[1:], strict=False)]
+    return [self[(slice(None),) * axis + (slice(a, b),)] for a, b in pairwise(edges)]
 
 
 @FAMILY.op("aten::tensor_split.tensor_indices_or_sections")
@@ -200,13 +211,14 @@ def _define_split(name: str, minimum: int, axis_of: Callable[[Array], int]) -> N
     def require(self: Array, sections: Any) -> int:
         if self.ndim < minimum:
             raise ShapeError(
-                f"torch.{name} requires a tensor with at least {minimum} dimension, but got a tensor with {self.ndim} dimensions!"
+                f"torch.{name} requires a tensor with at least {minimum} dimension, but got a tensor with "
+                f"{self.ndim} dimensions!"
             )
         axis = axis_of(self)
         if isinstance(sections, int) and (sections <= 0 or self.shape[axis] % sections):
             raise ShapeError(
-                f"torch.{name} attempted to split along dimension {axis}, but the size of the dimension {self.shape[axis]} is not "
-                f"divisible by the split_size {sections}!"
+                f"torch.{name} attempted to split along dimension {axis}, but the size of the dimension "
+                f"{self.shape[axis]} is not divisible by the split_size {sections}!"
             )
         return axis
 
@@ -291,12 +303,13 @@ def atleast_3d(aten: Aten, self: Any) -> Any:
 
 
 _COPYING: dict[str, Callable[..., Array]] = {
-    "aten::view_copy": view, "aten::view_copy.dtype": view_dtype, "aten::permute_copy": permute, "aten::select_copy.int": select, "aten::slice_copy.Tensor": slice_, "aten::squeeze_copy": squeeze,
+    "aten::view_copy": view, "aten::view_copy.dtype": view_dtype, "aten::permute_copy": permute,
+    "aten::select_copy.int": select, "aten::slice_copy.Tensor": slice_, "aten::squeeze_copy": squeeze,
     "aten::squeeze_copy.dim": squeeze_dim, "aten::squeeze_copy.dims": squeeze_dims, "aten::t_copy": t,
     "aten::transpose_copy.int": transpose, "aten::unsqueeze_copy": unsqueeze, "aten::expand_copy": expand,
     "aten::diagonal_copy": diagonal, "aten::unfold_copy": unfold, "aten::as_strided_copy": as_strided,
-    "aten::alias_copy": lambda self: self, "aten::detach_copy": lambda self: self, "aten::view_as_real_copy": view_as_real,
-    "aten::view_as_complex_copy": view_as_complex,
+    "aten::alias_copy": resolve, "aten::detach_copy": resolve,
+    "aten::view_as_real_copy": view_as_real, "aten::view_as_complex_copy": view_as_complex,
 }  # fmt: skip
 
 
@@ -374,21 +387,21 @@ _define_atleast(3, np.atleast_3d)
 @FAMILY.op("aten::unsqueeze_", kind="inplace")
 def unsqueeze_in_place(self: Array, dim: int) -> Array:
     """A dim of size 1 inserted into this very tensor."""
-    self.shape = unsqueeze(self, dim).shape
+    self.shape = unsqueeze(self, dim).shape  # pyright: ignore[reportDeprecated]
     return self
 
 
 @FAMILY.op("aten::squeeze_", kind="inplace")
 def squeeze_in_place(self: Array) -> Array:
     """All dims of size 1 dropped from this very tensor."""
-    self.shape = self.squeeze().shape
+    self.shape = self.squeeze().shape  # pyright: ignore[reportDeprecated]
     return self
 
 
 @FAMILY.op("aten::squeeze_.dim", kind="inplace")
 def squeeze_dim_in_place(self: Array, dim: int) -> Array:
     """A dim of size 1 dropped from this very tensor."""
-    self.shape = squeeze_dim(self, dim).shape
+    self.shape = squeeze_dim(self, dim).shape  # pyright: ignore[reportDeprecated]
     return self
 
 

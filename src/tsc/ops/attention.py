@@ -64,12 +64,13 @@ def _require_attention(aten: Aten, query: Any, key: Any, value: Any, mask: Any) 
 
 @composite(FAMILY, "aten::scaled_dot_product_attention")
 def scaled_dot_product_attention(
-    aten: Aten, query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: float, is_causal: bool, scale: float | None,
-    enable_gqa: bool,
+    aten: Aten, query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: float, is_causal: bool,
+    scale: float | None, enable_gqa: bool,
 ) -> Any:  # fmt: skip
     """``softmax(query @ key.T * scale + mask) @ value``. Source: Vaswani et al., 2017.
 
-    A bool mask says which keys take part; queries without any give zeros. The softmax is computed in float32 for 16-bit floats.
+    A bool mask says which keys take part; queries without any give zeros. The softmax is computed in float32
+    for 16-bit floats.
     """
     _require_attention(aten, query, key, value, attn_mask)
     result = aten.dtype(query)
@@ -91,7 +92,7 @@ def scaled_dot_product_attention(
     return attended if wide is result else aten("to.dtype", attended, result.code)
 
 
-# --- the fused operators of nn.MultiheadAttention and nn.TransformerEncoderLayer ----------------------------------------
+# --- the fused operators of nn.MultiheadAttention and nn.TransformerEncoderLayer ---
 
 
 def _split_heads(aten: Aten, x: Any, heads: int) -> Any:
@@ -139,8 +140,9 @@ def _multi_head(
 
 @composite(FAMILY, "aten::_native_multi_head_attention")
 def native_multi_head_attention(
-    aten: Aten, query: Any, key: Any, value: Any, embed_dim: int, num_head: int, qkv_weight: Any, qkv_bias: Any,
-    proj_weight: Any, proj_bias: Any, mask: Any, need_weights: bool, average_attn_weights: bool, mask_type: int | None,
+    aten: Aten, query: Any, key: Any, value: Any, embed_dim: int, num_head: int, qkv_weight: Any,
+    qkv_bias: Any, proj_weight: Any, proj_bias: Any, mask: Any, need_weights: bool,
+    average_attn_weights: bool, mask_type: int | None,
 ) -> tuple[Any, Any]:  # fmt: skip
     """Multi-head attention of batch-first tensors; the weights are empty unless wanted."""
     attended, weights = _multi_head(
@@ -154,11 +156,12 @@ def native_multi_head_attention(
 
 @composite(FAMILY, "aten::_transformer_encoder_layer_fwd")
 def transformer_encoder_layer(
-    aten: Aten, src: Any, embed_dim: int, num_heads: int, qkv_weight: Any, qkv_bias: Any, proj_weight: Any, proj_bias: Any,
-    use_gelu: bool, norm_first: bool, eps: float, norm_weight_1: Any, norm_bias_1: Any, norm_weight_2: Any, norm_bias_2: Any,
-    ffn_weight_1: Any, ffn_bias_1: Any, ffn_weight_2: Any, ffn_bias_2: Any, mask: Any, mask_type: int | None,
+    aten: Aten, src: Any, embed_dim: int, num_heads: int, qkv_weight: Any, qkv_bias: Any, proj_weight: Any,
+    proj_bias: Any, use_gelu: bool, norm_first: bool, eps: float, norm_weight_1: Any, norm_bias_1: Any,
+    norm_weight_2: Any, norm_bias_2: Any, ffn_weight_1: Any, ffn_bias_1: Any, ffn_weight_2: Any,
+    ffn_bias_2: Any, mask: Any, mask_type: int | None,
 ) -> Any:  # fmt: skip
-    """Attention and a two-layer network, each with a residual and a layer_norm before (`norm_first`) or after."""
+    """Attention and a two-layer network, each with a residual and a layer_norm before or after."""
 
     def normalized(x: Any, weight: Any, bias: Any) -> Any:
         return aten("layer_norm", x, [embed_dim], weight, bias, eps)

@@ -17,7 +17,7 @@ Call = Callable[[Operator, Sequence[Any]], Any]
 
 
 class Aten:
-    """Operators as methods: ``aten("add.Tensor", x, y)`` or ``aten.exp(x)``; `call` gives them their meaning."""
+    """Operators as methods: ``aten("add.Tensor", x, y)`` or ``aten.exp(x)``; `call` says what they do."""
 
     def __init__(self, call: Call, spec: Callable[[Any], Any]) -> None:
         self._call = call
@@ -41,7 +41,8 @@ class Aten:
 
 
 _USUAL_OVERLOADS = (
-    "", ".Tensor", ".dim", ".int", ".dim_IntList", ".default", ".self", ".dims", ".dim_max", ".using_ints", ".Dimname",
+    "", ".Tensor", ".dim", ".int", ".dim_IntList", ".default", ".self", ".dims", ".dim_max", ".using_ints",
+    ".Dimname",
 )  # fmt: skip
 
 

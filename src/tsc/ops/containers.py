@@ -1,7 +1,8 @@
-"""Lists, dicts and ranges: TorchScript's container operators on Python's own containers, which they mutate in place."""
+"""Lists, dicts and ranges: TorchScript's container operators on Python's own, mutated in place."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,11 +17,14 @@ from tsc.ops.registry import Family
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
-Function = Callable[..., Any]
+Function = (
+    Callable[[], Any] | Callable[[Any], Any] | Callable[[Any, Any], Any] | Callable[[Any, Any, Any], Any]
+)
+"""By arity, so that the parameters of lambdas have types."""
 
 
 def _define(name: str, wanted: Callable[[Schema], bool], function: Function) -> None:
-    """`function` is the meaning of the overloads of `name` that `wanted` accepts, dicts keyed by tensors excepted."""
+    """`function` is the meaning of the overloads `wanted` accepts, dicts keyed by tensors excepted."""
     for schema in schemas.overloads(name):
         if wanted(schema) and not _keyed_by_tensor(schema):
             FAMILY.op(schema.full_name, kind="python")(function)
@@ -140,13 +144,13 @@ def _slice(items: Any, start: int | None, end: int | None, step: int) -> Any:
 
 
 _LIST_FUNCTIONS: dict[str, Function] = {
-    "append": append, "extend": lambda a, b: a.extend(list(b)), "insert": lambda a, i, el: a.insert(i, el), "pop": pop,
-    "remove": remove, "clear": lambda a: a.clear(), "index": index, "count": lambda a, el: sum(same(x, el) for x in a),
-    "sort": _sort, "reverse": lambda a: a.reverse(), "copy": lambda a: list(a), "slice": _slice,
-    "__getitem__": lambda a, i: a[_position(a, i)], "_set_item": set_item, "Delete": delete, "add": lambda a, b: [*a, *b],
-    "mul": lambda a, n: list(a) * n, "add_": extend_in_place, "len": len, "list": list,
-    "__contains__": lambda a, el: _place(a, el) is not None, "sorted": lambda a: sorted(a, key=_sort_key),
-    "eq": same, "ne": lambda a, b: not same(a, b),
+    "append": append, "extend": lambda a, b: a.extend(list(b)), "insert": lambda a, i, el: a.insert(i, el),
+    "pop": pop, "remove": remove, "clear": lambda a: a.clear(), "index": index,
+    "count": lambda a, el: sum(same(x, el) for x in a), "sort": _sort, "reverse": lambda a: a.reverse(),
+    "copy": list, "slice": _slice, "__getitem__": lambda a, i: a[_position(a, i)], "_set_item": set_item,
+    "Delete": delete, "add": lambda a, b: [*a, *b], "mul": lambda a, n: list(a) * n, "add_": extend_in_place,
+    "len": len, "list": list, "__contains__": lambda a, el: _place(a, el) is not None,
+    "sorted": lambda a: sorted(a, key=_sort_key), "eq": same, "ne": lambda a, b: not same(a, b),
 }  # fmt: skip
 for _name, _function in _LIST_FUNCTIONS.items():
     _define(f"aten::{_name}", _takes_list, _function)
@@ -157,14 +161,15 @@ def _is_nonzero(value: Any) -> bool:
 
 
 _REDUCTIONS: dict[str, Function] = {
-    "aten::any": lambda a: any(_is_nonzero(x) for x in a), "aten::all": lambda a: all(_is_nonzero(x) for x in a),
+    "aten::any": lambda a: any(_is_nonzero(x) for x in a),
+    "aten::all": lambda a: all(_is_nonzero(x) for x in a),
     "aten::sum": lambda a: wrap64(sum(a)),
-}  # fmt: skip
+}
 for _name, _function in _REDUCTIONS.items():
     _define(_name, lambda schema: _takes_list(schema) and schema.results[0].type is not tt.TENSOR, _function)
 
 
-def _extremum(name: str, pick: Function) -> Function:
+def _extremum(name: str, pick: Callable[..., Any]) -> Callable[..., Any]:
     def extremum(first: Sequence[Any], *second: Sequence[Any]) -> Any:
         if second:
             return pick(list(first), list(second[0]))
@@ -211,16 +216,24 @@ def _set_key(self: dict[Any, Any], key: Any, value: Any) -> None:
     self[key] = value
 
 
+def _get(self: dict[Any, Any], key: Any, *default: Any) -> Any:
+    return self.get(key, *default)
+
+
+def _dict_of(*pairs: Any) -> dict[Any, Any]:
+    return dict(*pairs)
+
+
 _DICT_FUNCTIONS: dict[str, Function] = {
     "__getitem__": _required, "__contains__": lambda d, key: key in d, "len": len, "keys": list,
-    "values": lambda d: list(d.values()), "items": lambda d: list(d.items()), "get": lambda d, key, *rest: d.get(key, *rest),
-    "setdefault": lambda d, key, value: d.setdefault(key, value), "update": lambda d, more: d.update(more), "pop": _pop_key,
-    "popitem": _pop_item, "Delete": _delete_key, "clear": lambda d: d.clear(), "copy": dict, "dict": dict,
-    "_set_item": _set_key,
+    "values": lambda d: list(d.values()), "items": lambda d: list(d.items()), "get": _get,
+    "setdefault": lambda d, key, value: d.setdefault(key, value), "update": lambda d, more: d.update(more),
+    "pop": _pop_key, "popitem": _pop_item, "Delete": _delete_key, "clear": lambda d: d.clear(), "copy": dict,
+    "dict": dict, "_set_item": _set_key,
 }  # fmt: skip
 for _name, _function in _DICT_FUNCTIONS.items():
     _define(f"aten::{_name}", _takes_dict, _function)
-_define("aten::dict", lambda schema: not _takes_dict(schema), lambda *pairs: dict(*pairs))
+_define("aten::dict", lambda schema: not _takes_dict(schema), _dict_of)
 
 
 # --- comparisons of opaque values, ranges, and questions about the run ---
@@ -232,11 +245,11 @@ def _compares_opaque(schema: Schema) -> bool:
     )
 
 
-_define("aten::eq", _compares_opaque, lambda a, b: a == b)
-_define("aten::ne", _compares_opaque, lambda a, b: a != b)
-for _name, _function in {
-    "lt": lambda a, b: a < b, "le": lambda a, b: a <= b, "gt": lambda a, b: a > b, "ge": lambda a, b: a >= b,
-}.items():  # fmt: skip
+_define("aten::eq", _compares_opaque, operator.eq)
+_define("aten::ne", _compares_opaque, operator.ne)
+for _name, _function in (
+    ("lt", operator.lt), ("le", operator.le), ("gt", operator.gt), ("ge", operator.ge),
+):  # fmt: skip
     _define(f"aten::{_name}", lambda schema: _first(schema) is tt.STRING, _function)
 
 

@@ -53,7 +53,8 @@ def _matmul_infer(self: TensorSpec, other: TensorSpec) -> TensorSpec:
     b = other.shape if other.ndim > 1 else (*other.shape, 1)
     if a[-1] != b[-2]:
         raise ShapeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, a[-2:]))} and {'x'.join(map(str, b[-2:]))})"
+            f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, a[-2:]))} and "
+            f"{'x'.join(map(str, b[-2:]))})"
         )
     rows = a[-2:-1] if self.ndim > 1 else ()
     columns = b[-1:] if other.ndim > 1 else ()
@@ -142,7 +143,8 @@ def inner(aten: Aten, self: Any, other: Any) -> Any:
 def _require_ranks(aten: Aten, name: str, *pairs: tuple[Any, int]) -> None:
     if any(len(aten.shape(x)) != rank for x, rank in pairs):
         raise ShapeError(
-            f"{name}: requires tensors of {[rank for _, rank in pairs]} dims; got {[len(aten.shape(x)) for x, _ in pairs]}"
+            f"{name}: requires tensors of {[rank for _, rank in pairs]} dims; got "
+            f"{[len(aten.shape(x)) for x, _ in pairs]}"
         )
 
 
@@ -197,14 +199,14 @@ def linear(input: Array, weight: Array, bias: Array | None) -> Array:
 
 
 def _convolution_infer(
-    input: TensorSpec, weight: TensorSpec, bias: Any, stride: Any, padding: Any, dilation: Any, transposed: bool,
-    output_padding: Any, groups: int,
+    input: TensorSpec, weight: TensorSpec, bias: Any, stride: Any, padding: Any, dilation: Any,
+    transposed: bool, output_padding: Any, groups: int,
 ) -> TensorSpec:  # fmt: skip
     spatial = weight.ndim - 2
     if input.ndim != weight.ndim:
         raise ShapeError(
-            f"Expected {spatial + 1}D (unbatched) or {spatial + 2}D (batched) input to conv{spatial}d, but got input of size: "
-            f"{list(input.shape)}"
+            f"Expected {spatial + 1}D (unbatched) or {spatial + 2}D (batched) input to conv{spatial}d, but "
+            f"got input of size: {list(input.shape)}"
         )
     _same_dtype("convolution", input, weight)
     if isinstance(bias, TensorSpec):
@@ -212,8 +214,8 @@ def _convolution_infer(
     channels = weight.shape[0] if transposed else weight.shape[1] * groups
     if input.shape[1] != channels:
         raise ShapeError(
-            f"Given groups={groups}, weight of size {list(weight.shape)}, expected input{list(input.shape)} to have {channels} "
-            f"channels, but got {input.shape[1]} channels instead"
+            f"Given groups={groups}, weight of size {list(weight.shape)}, expected input{list(input.shape)} "
+            f"to have {channels} channels, but got {input.shape[1]} channels instead"
         )
     s, p, d, extra = (pair(v, spatial) for v in (stride, padding, dilation, output_padding))
     sizes: list[int] = []
@@ -224,8 +226,8 @@ def _convolution_infer(
         )
         if size <= 0 or (not transposed and n + 2 * p[i] < span):
             raise ShapeError(
-                f"Calculated padded input size per channel: ({n + 2 * p[i]}). Kernel size: ({span}). Kernel size can't be "
-                f"greater than actual input size"
+                f"Calculated padded input size per channel: ({n + 2 * p[i]}). Kernel size: ({span}). Kernel "
+                "size can't be greater than actual input size"
             )
         sizes.append(size)
     out_channels = weight.shape[1] * groups if transposed else weight.shape[0]
@@ -340,12 +342,20 @@ def _grouped_convolution(
 
 @FAMILY.op("aten::convolution", infer=_convolution_infer, lower=_convolution_lower, kind="contraction")
 def convolution(
-    input: Array, weight: Array, bias: Array | None, stride: Any, padding: Any, dilation: Any, transposed: bool,
-    output_padding: Any, groups: int,
+    input: Array, weight: Array, bias: Array | None, stride: Any, padding: Any, dilation: Any,
+    transposed: bool, output_padding: Any, groups: int,
 ) -> Array:  # fmt: skip
     """N-dim convolution (cross-correlation), grouped, strided, dilated, zero-padded; or its transpose."""
     spec = _convolution_infer(
-        spec_of(input), spec_of(weight), None if bias is None else spec_of(bias), stride, padding, dilation, transposed, output_padding, groups
+        spec_of(input),
+        spec_of(weight),
+        None if bias is None else spec_of(bias),
+        stride,
+        padding,
+        dilation,
+        transposed,
+        output_padding,
+        groups,
     )
     spatial = weight.ndim - 2
     s, p, d = (pair(v, spatial) for v in (stride, padding, dilation))
@@ -378,7 +388,7 @@ def _direct(x: Array, w: Array, spec: TensorSpec, s: Sequence[int], d: Sequence[
 def _as_direct(
     x: Array, w: Array, spec: TensorSpec, s: Sequence[int], p: Sequence[int], d: Sequence[int], groups: int
 ) -> tuple[Array, Array, Sequence[int], Any]:
-    """A transposed convolution as a direct one: zeros between the inputs, the kernel flipped, channels exchanged."""
+    """A transposed convolution as a direct one: inputs spread, the kernel flipped, channels exchanged."""
     spatial = w.ndim - 2
     spread = np.zeros((*x.shape[:2], *((n - 1) * s[i] + 1 for i, n in enumerate(x.shape[2:]))), x.dtype)
     spread[(slice(None), slice(None), *(slice(None, None, step) for step in s))] = x
@@ -432,8 +442,8 @@ def _conv(spatial: int) -> None:
 
     @composite(FAMILY, f"aten::conv_transpose{spatial}d{overload}")
     def conv_transpose(
-        aten: Aten, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any, groups: int,
-        dilation: Any,
+        aten: Aten, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any,
+        groups: int, dilation: Any,
     ) -> Any:  # fmt: skip
         x, batched = lifted(aten, input)
         result = aten("convolution", x, weight, bias, stride, padding, dilation, True, output_padding, groups)

@@ -17,7 +17,7 @@ from tsc.ops.numpy_emitter import NumpyEmitter
 from tsc.ops.promotion import of_number
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
-from tsc.ops.shapes import broadcast
+from tsc.ops.shapes import broadcast, like_self
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -49,17 +49,20 @@ def _filled(spec: TensorSpec, value: Any) -> Array:
     return np.full(spec.shape, constant(value, spec.dtype), spec.dtype.numpy)
 
 
+def _infer(size: Sequence[int], dtype: int | None, *_: Any) -> TensorSpec:
+    return sized(size, dtype_or(dtype, dtypes.F32))
+
+
+def _like_infer(self: TensorSpec, dtype: int | None, *_: Any) -> TensorSpec:
+    return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
+
+
+def _new_infer(self: TensorSpec, size: Sequence[int], dtype: int | None, *_: Any) -> TensorSpec:
+    return sized(size, dtype_or(dtype, self.dtype))
+
+
 def _fill(name: str, value: Any) -> None:
     """Define ``zeros`` or ``ones`` in all their forms."""
-
-    def infer(size: Sequence[int], dtype: int | None, *_: Any) -> TensorSpec:
-        return sized(size, dtype_or(dtype, dtypes.F32))
-
-    def infer_like(self: TensorSpec, dtype: int | None, *_: Any) -> TensorSpec:
-        return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
-
-    def infer_new(self: TensorSpec, size: Sequence[int], dtype: int | None, *_: Any) -> TensorSpec:
-        return sized(size, dtype_or(dtype, self.dtype))
 
     def define(schema: str, rule: Callable[..., TensorSpec]) -> None:
         def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
@@ -69,9 +72,9 @@ def _fill(name: str, value: Any) -> None:
         def fill(*arguments: Any) -> Array:
             return _filled(rule(*specs_of(arguments)), value)
 
-    define(f"aten::{name}", infer)
-    define(f"aten::{name}_like", infer_like)
-    define(f"aten::new_{name}", infer_new)
+    define(f"aten::{name}", _infer)
+    define(f"aten::{name}_like", _like_infer)
+    define(f"aten::new_{name}", _new_infer)
 
 
 _fill("zeros", 0)
@@ -114,13 +117,21 @@ def _define_empty(schema: str, rule: Callable[..., TensorSpec]) -> None:
         return np.empty(spec.shape, spec.dtype.numpy)
 
 
-def _empty_infer(size: Sequence[int], dtype: int | None, *_: Any) -> TensorSpec:
+_define_empty("aten::empty.memory_format", _infer)
+_define_empty("aten::empty_like", _like_infer)
+_define_empty("aten::new_empty", _new_infer)
+
+
+def _empty_strided_infer(
+    size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: Any
+) -> TensorSpec:
     return sized(size, dtype_or(dtype, dtypes.F32))
 
 
-_define_empty("aten::empty.memory_format", _empty_infer)
-_define_empty("aten::empty_like", lambda self, dtype, *_: TensorSpec(self.shape, dtype_or(dtype, self.dtype)))
-_define_empty("aten::new_empty", lambda self, size, dtype, *_: sized(size, dtype_or(dtype, self.dtype)))
+def _new_empty_strided_infer(
+    self: TensorSpec, size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: Any
+) -> TensorSpec:
+    return sized(size, dtype_or(dtype, self.dtype))
 
 
 def _strided(size: Sequence[int], stride: Sequence[int], dtype: DType) -> Array:
@@ -130,9 +141,7 @@ def _strided(size: Sequence[int], stride: Sequence[int], dtype: DType) -> Array:
     return np.lib.stride_tricks.as_strided(memory, size, [s * dtype.size_bytes for s in stride])
 
 
-@FAMILY.op(
-    "aten::empty_strided", infer=lambda size, stride, dtype, *_: sized(size, dtype_or(dtype, dtypes.F32))
-)
+@FAMILY.op("aten::empty_strided", infer=_empty_strided_infer)
 def empty_strided(size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: Any) -> Array:
     """Uninitialized memory with the given strides."""
     return _strided(size, stride, dtype_or(dtype, dtypes.F32))
@@ -140,7 +149,7 @@ def empty_strided(size: Sequence[int], stride: Sequence[int], dtype: int | None,
 
 @FAMILY.op(
     "aten::new_empty_strided",
-    infer=lambda self, size, _, dtype, *__: sized(size, dtype_or(dtype, self.dtype)),
+    infer=_new_empty_strided_infer,
 )
 def new_empty_strided(
     self: Array, size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: Any
@@ -155,7 +164,8 @@ def new_empty_strided(
 def _copy_infer(self: TensorSpec, src: TensorSpec, *_: Any) -> TensorSpec:
     if broadcast(self.shape, src.shape) != self.shape:
         raise ShapeError(
-            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(broadcast(self.shape, src.shape))}"
+            f"output with shape {list(self.shape)} doesn't match the broadcast shape "
+            f"{list(broadcast(self.shape, src.shape))}"
         )
     return self
 
@@ -189,9 +199,11 @@ def fill_tensor(self: Array, value: Array) -> Array:
     return _copied(self, value)
 
 
-@FAMILY.op(
-    "aten::zero", infer=lambda self: self, lower=lambda kernel, a: kernel.full(a[0].spec, 0), kind="pointwise"
-)
+def _zero_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    return kernel.full(arguments[0].spec, 0)
+
+
+@FAMILY.op("aten::zero", infer=like_self, lower=_zero_lower, kind="pointwise")
 def zero(self: Array) -> Array:
     """Zeros of the same shape and dtype."""
     return np.zeros(self.shape, self.dtype)
@@ -262,9 +274,10 @@ def _define_arange(name: str, given: int) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         return _arange_lower(kernel, *numbers(arguments))
 
-    @FAMILY.op(
-        name, infer=lambda *arguments: _arange_infer(*numbers(arguments)), lower=lower, kind="pointwise"
-    )
+    def infer(*arguments: Any) -> TensorSpec:
+        return _arange_infer(*numbers(arguments))
+
+    @FAMILY.op(name, infer=infer, lower=lower, kind="pointwise")
     def arange(*arguments: Any) -> Array:
         return _arange_eager(*numbers(arguments))
 
@@ -332,8 +345,8 @@ def _spread(start: Any, end: Any, steps: int, dtype: DType) -> Array:
 
 
 @FAMILY.op(
-    "aten::linspace", "aten::linspace.Tensor_Tensor", "aten::linspace.Tensor_Scalar", "aten::linspace.Scalar_Tensor",
-    infer=_linspace_infer,
+    "aten::linspace", "aten::linspace.Tensor_Tensor", "aten::linspace.Tensor_Scalar",
+    "aten::linspace.Scalar_Tensor", infer=_linspace_infer,
 )  # fmt: skip
 def linspace(start: Any, end: Any, steps: int, dtype: int | None, *_: Any) -> Array:
     """`steps` numbers at equal distances from `start` to `end`, both included."""
@@ -344,9 +357,13 @@ def linspace(start: Any, end: Any, steps: int, dtype: int | None, *_: Any) -> Ar
     return _spread(first, last, steps, spec.dtype).astype(spec.dtype.numpy)
 
 
+def _logspace_infer(start: Any, end: Any, steps: int, base: float, dtype: int | None, *_: Any) -> TensorSpec:
+    return _linspace_infer(start, end, steps, dtype)
+
+
 @FAMILY.op(
-    "aten::logspace", "aten::logspace.Tensor_Tensor", "aten::logspace.Tensor_Scalar", "aten::logspace.Scalar_Tensor",
-    infer=lambda start, end, steps, base, dtype, *_: _linspace_infer(start, end, steps, dtype),
+    "aten::logspace", "aten::logspace.Tensor_Tensor", "aten::logspace.Tensor_Scalar",
+    "aten::logspace.Scalar_Tensor", infer=_logspace_infer,
 )  # fmt: skip
 def logspace(start: Any, end: Any, steps: int, base: float, dtype: int | None, *_: Any) -> Array:
     """``base ** x`` for `linspace`'s ``x``."""

@@ -42,7 +42,7 @@ def _same(input: TensorSpec, *_: Any) -> TensorSpec:
 
 @FAMILY.op("aten::dropout", infer=_same, lower=_identity_lower, kind="pointwise")
 def dropout(input: Array, p: float, train: bool) -> Array:
-    """The tensor itself when not training; else elements zeroed with probability `p` and the others scaled."""
+    """The tensor itself, unless training: elements zeroed with probability `p`, the others scaled."""
     return _dropped(input, _kept(input.shape, p), p) if train and p > 0 else input
 
 
@@ -56,7 +56,10 @@ def feature_dropout(input: Array, p: float, train: bool) -> Array:
 
 
 def _alpha_dropped(x: Array, kept: Array, p: float) -> Array:
-    """Dropped elements get SELU's lower limit; then mean and variance are restored. Source: Klambauer et al., 2017."""
+    """Dropped elements get SELU's lower limit; then mean and variance are restored.
+
+    Source: Klambauer et al., 2017.
+    """
     if p == 1:
         return np.zeros_like(x)
     alpha = 1.7580993408473766
@@ -95,8 +98,9 @@ def native_dropout(input: Array, p: float, train: bool | None) -> tuple[Array, A
 def rrelu(self: Array, lower: float, upper: float, training: bool, source: Source | None) -> Array:
     """`leaky_relu` with a slope that is random in training and the middle one otherwise."""
     if lower > upper:
-        raise ShapeError(f"Lower bound should be less than or equal to the upper bound; got {lower} and {upper}")
-    slope: Any = (lower + upper) / 2
-    if training:
-        slope = generator(source).uniform(lower, upper, self.shape)
+        raise ShapeError(
+            f"Lower bound should be less than or equal to the upper bound; got {lower} and {upper}"
+        )
+    middle = (lower + upper) / 2
+    slope: Any = generator(source).uniform(lower, upper, self.shape) if training else middle
     return np.where(self > 0, self, self * np.asarray(slope, self.dtype)).astype(self.dtype)

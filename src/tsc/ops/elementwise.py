@@ -1,4 +1,4 @@
-"""From a scalar formula to a whole operator: inference, eager meaning and lowering of every pointwise operator."""
+"""From a scalar formula to a pointwise operator: its inference, eager meaning and lowering."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ class Formula:
 
     def specs(self, arguments: Sequence[Any]) -> list[Any]:
         """The promoting arguments that are there: specs of tensors, and Python numbers."""
-        return [a for a, promotes in zip(arguments, self.promoting, strict=True) if promotes and a is not None]
+        return [
+            a for a, promotes in zip(arguments, self.promoting, strict=True) if promotes and a is not None
+        ]
 
     def dtypes(self, name: str, arguments: Sequence[Any]) -> tuple[DType, DType]:
         """The dtype to compute in and the dtype of the result."""
@@ -136,16 +138,18 @@ def pointwise(
     illegal: tuple[DType, ...] = (),
     native: bool = True,
 ) -> Callable[[Callable[..., Scalar]], Callable[..., Scalar]]:
-    """The decorated formula is the meaning of the schemas in `names`, which have the same arguments in the same order.
+    """The decorated formula is the meaning of the schemas in `names`, whose arguments are the same.
 
-    Parameters annotated `Scalar` (or ``Scalar | None``) are elements and take part in promotion; those annotated
-    `Number` take part but stay Python numbers; others are Python values.
+    Parameters annotated `Scalar` (or ``Scalar | None``) are elements and take part in promotion; those
+    annotated `Number` take part but stay Python numbers; others are Python values.
     """
 
     def register(function: Callable[..., Scalar]) -> Callable[..., Scalar]:
         parameters = inspect.signature(function).parameters.values()
         elements = tuple(str(p.annotation).startswith("Scalar") for p in parameters)
-        promoting = tuple(e or str(p.annotation) == "Number" for e, p in zip(elements, parameters, strict=True))
+        promoting = tuple(
+            e or str(p.annotation) == "Number" for e, p in zip(elements, parameters, strict=True)
+        )
         formula = Formula(function, elements, promoting, promote, illegal)
         for name in names:
             family.add(_operator(name, formula, native))

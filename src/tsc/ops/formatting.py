@@ -16,9 +16,9 @@ from tsc import dtypes
 Array = np.ndarray[Any, Any]
 _LINE = 80
 _TYPE_NAMES = {
-    dtypes.U8: "Byte", dtypes.I8: "Char", dtypes.I16: "Short", dtypes.I32: "Int", dtypes.I64: "Long", dtypes.F16: "Half",
-    dtypes.F32: "Float", dtypes.F64: "Double", dtypes.C64: "ComplexFloat", dtypes.C128: "ComplexDouble", dtypes.BOOL: "Bool",
-    dtypes.BF16: "BFloat16",
+    dtypes.U8: "Byte", dtypes.I8: "Char", dtypes.I16: "Short", dtypes.I32: "Int", dtypes.I64: "Long",
+    dtypes.F16: "Half", dtypes.F32: "Float", dtypes.F64: "Double", dtypes.C64: "ComplexFloat",
+    dtypes.C128: "ComplexDouble", dtypes.BOOL: "Bool", dtypes.BF16: "BFloat16",
 }  # fmt: skip
 
 

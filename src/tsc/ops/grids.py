@@ -54,7 +54,7 @@ def _read(input: Array, places: Sequence[Array]) -> Array:
     for place, n in zip(places, extents, strict=True):
         inside &= (place >= 0) & (place < n)
         clipped.append(np.clip(place, 0, n - 1).astype(np.int64))
-    batch = np.arange(input.shape[0]).reshape(-1, *([1] * len(extents)))
+    batch: Array = np.arange(input.shape[0]).reshape(-1, *([1] * len(extents)))
     values = np.moveaxis(input, 1, -1)[(batch, *clipped)]
     return np.moveaxis(np.where(inside[..., None], values, 0), -1, 1)
 
@@ -99,16 +99,18 @@ def _grid_infer(input: TensorSpec, grid: TensorSpec, mode: int, *_: Any) -> Tens
         or grid.shape[0] != input.shape[0]
     ):
         raise ShapeError(
-            f"grid_sampler(): expected 4D or 5D input and grid with same batch and {spatial} coordinates, but got input with sizes "
-            f"{list(input.shape)} and grid with sizes {list(grid.shape)}"
+            f"grid_sampler(): expected 4D or 5D input and grid with same batch and {spatial} coordinates, "
+            f"but got input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
         )
     if input.dtype is not grid.dtype:
         raise DTypeError(
-            f"grid_sampler(): expected input and grid to have same dtype, but input has {input.dtype.name} and grid has {grid.dtype.name}"
+            f"grid_sampler(): expected input and grid to have same dtype, but input has {input.dtype.name} "
+            f"and grid has {grid.dtype.name}"
         )
     if any(n == 0 for n in input.shape[2:]):
         raise ShapeError(
-            f"grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes {list(input.shape)}"
+            "grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes "
+            f"{list(input.shape)}"
         )
     if mode == BICUBIC and spatial == 3:
         raise ShapeError("grid_sampler(): bicubic interpolation only supports 4D input")
@@ -137,7 +139,8 @@ def _affine_infer(theta: TensorSpec, size: Sequence[int], align_corners: bool) -
     spatial = len(size) - 2
     if spatial not in (2, 3) or theta.shape != (size[0], spatial, spatial + 1):
         raise ShapeError(
-            f"Expected a batch of {spatial}D affine matrices of shape Nx{spatial}x{spatial + 1} for size {list(size)}. Got {list(theta.shape)}."
+            f"Expected a batch of {spatial}D affine matrices of shape Nx{spatial}x{spatial + 1} for size "
+            f"{list(size)}. Got {list(theta.shape)}."
         )
     return TensorSpec((size[0], *size[2:], spatial), theta.dtype)
 

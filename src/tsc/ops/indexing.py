@@ -44,7 +44,7 @@ def require_within(index: Array, low: int, high: int, message: str) -> None:
     raise BoundsError(message.format(index=wrong))
 
 
-# --- embedding and index_select: whole slices ------------------------------------------------------------------------
+# --- embedding and index_select: whole slices ---
 
 
 def _embedding_infer(weight: TensorSpec, indices: TensorSpec, *_: Any) -> TensorSpec:
@@ -52,8 +52,8 @@ def _embedding_infer(weight: TensorSpec, indices: TensorSpec, *_: Any) -> Tensor
         raise ShapeError("'weight' must be 2-D")
     if indices.dtype not in INDEX_DTYPES:
         raise DTypeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-            f"{indices.dtype.name} instead (while checking arguments for embedding)"
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
+            f"Int; but got {indices.dtype.name} instead (while checking arguments for embedding)"
         )
     return TensorSpec((*indices.shape, weight.shape[1]), weight.dtype)
 
@@ -157,8 +157,8 @@ def require_gather_shapes(name: str, self: TensorSpec, axis: int, index: TensorS
     for i, (n, limit) in enumerate(zip(index.shape, self.shape, strict=False)):
         if i != axis and n > limit:
             raise ShapeError(
-                f"{name}(): Size does not match at dimension {i} expected index {list(index.shape)} to be no larger than self "
-                f"{list(self.shape)} apart from dimension {axis}"
+                f"{name}(): Size does not match at dimension {i} expected index {list(index.shape)} to be no "
+                f"larger than self {list(self.shape)} apart from dimension {axis}"
             )
 
 
@@ -241,8 +241,8 @@ def take_along_dim(aten: Aten, self: Any, indices: Any, dim: int | None) -> Any:
     shape, places = aten.shape(self), aten.shape(indices)
     if len(shape) != len(places):
         raise ShapeError(
-            f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {len(shape)} "
-            f"dimensions for input, and {len(places)} dimensions for indices"
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+            f"{len(shape)} dimensions for input, and {len(places)} dimensions for indices"
         )
     axis = wrap_dim(dim, len(shape))
     common = list(broadcast((*shape[:axis], 1, *shape[axis + 1 :]), (*places[:axis], 1, *places[axis + 1 :])))
@@ -255,7 +255,7 @@ def take_along_dim(aten: Aten, self: Any, indices: Any, dim: int | None) -> Any:
     return aten("gather", wide, axis, aten("expand", wrapped, common))
 
 
-# --- x[...] with tensors ---------------------------------------------------------------------------------------------
+# --- x[...] with tensors ---
 
 
 def _mask_shapes(self: TensorSpec, indices: Sequence[Any]) -> None:
@@ -265,8 +265,8 @@ def _mask_shapes(self: TensorSpec, indices: Sequence[Any]) -> None:
             extents = self.shape[axis : axis + index.ndim]
             if extents != index.shape:
                 raise BoundsError(
-                    f"The shape of the mask {list(index.shape)} at index {i} does not match the shape of the indexed tensor "
-                    f"{list(self.shape)} at index {axis}"
+                    f"The shape of the mask {list(index.shape)} at index {i} does not match the shape of the "
+                    f"indexed tensor {list(self.shape)} at index {axis}"
                 )
             axis += index.ndim
         else:
@@ -385,11 +385,13 @@ def numpy_key(self: Array, indices: Sequence[Array | None]) -> tuple[Any, ...]:
 
 
 @FAMILY.op(
-    "aten::index.Tensor", "aten::index.Tensor_hacked_twin", "aten::_unsafe_index.Tensor", "aten::_unsafe_index.Tensor_hacked_twin",
-    infer=_index_infer, lower=_index_lower, kind="gather", bounds=_index_bounds,
+    "aten::index.Tensor", "aten::index.Tensor_hacked_twin", "aten::_unsafe_index.Tensor",
+    "aten::_unsafe_index.Tensor_hacked_twin", infer=_index_infer, lower=_index_lower, kind="gather",
+    bounds=_index_bounds,
 )  # fmt: skip
 def index(self: Array, indices: Sequence[Array | None]) -> Array:
-    """``self[i, :, mask]``: index tensors broadcast together; None keeps a dim; a mask stands for the places where it holds.
+    """``self[i, :, mask]``: index tensors broadcast together; None keeps a dim; a mask stands for the places
+    where it holds.
 
     Raises:
         BoundsError: an index is out of range, or a mask does not fit.

@@ -100,7 +100,8 @@ def repeat_by_tensor(self: Array, repeats: Array, dim: int | None, output_size: 
         repeats = np.broadcast_to(repeats.reshape(-1), x.shape[axis : axis + 1])
     if repeats.size != x.shape[axis]:
         raise ShapeError(
-            f"repeats must have the same size as input along dim, but got repeats.size(0) = {repeats.size} and input.size({axis}) = {x.shape[axis]}"
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = {repeats.size} "
+            f"and input.size({axis}) = {x.shape[axis]}"
         )
     return index_select(x, axis, repeat_numbers(repeats, output_size).astype(np.int64))
 

@@ -1,4 +1,4 @@
-"""Builds the body of a kernel at the `linalg` stage: `linalg.generic` over static tensors, reshapes, pads, slices."""
+"""Builds the body of a kernel at the `linalg` stage: generics over static tensors, reshapes, pads, slices."""
 
 from __future__ import annotations
 
@@ -30,14 +30,20 @@ from tsc.ops.scalar import Scalar
 
 Body = Callable[["BodyBuilder", list[Scalar], list[Scalar]], Sequence[Scalar]]
 """``body(builder, inputs, accumulators)`` gives the element of each output."""
+ElementFormula = (
+    Callable[[Scalar], Scalar]
+    | Callable[[Scalar, Scalar], Scalar]
+    | Callable[[Scalar, Scalar, Scalar], Scalar]
+)
+"""The element of the result from the elements of the inputs."""
 
 
 @dataclass(frozen=True, eq=False)
 class KernelValue:
     """A tensor inside a kernel: the SSA value (signless elements) and the spec with PyTorch's dtype.
 
-    A view (transpose, slice, broadcast) is the same SSA value with an `access` map from its own indices to the stored ones;
-    it costs nothing until a consumer composes the map into its own.
+    A view (transpose, slice, broadcast) is the same SSA value with an `access` map from its own indices to
+    the stored ones; it costs nothing until a consumer composes the map into its own.
     """
 
     ssa: SSAValue
@@ -55,7 +61,7 @@ class KernelValue:
 
 @dataclass(frozen=True)
 class Output:
-    """What a generic writes: its spec, its map (identity when None), and the value an accumulation starts from."""
+    """What a generic writes: its spec, its map (identity when None), and where an accumulation starts."""
 
     spec: TensorSpec
     map: AffineMap | None = None
@@ -91,7 +97,10 @@ class BodyBuilder(ArithEmitter):
         return self.emit(arith.IndexCastOp, [x.value], IndexType())
 
     def extract(self, source: KernelValue, indices: Sequence[SSAValue]) -> Scalar:
-        """``tensor.extract``: one element of `source`. Indices that come from data are clamped: `check-bounds` reports them."""
+        """``tensor.extract``: one element of `source`.
+
+        Indices that come from data are clamped: `check-bounds` reports them.
+        """
         inside = [self._clamped(i, n) for i, n in zip(indices, source.spec.shape, strict=True)]
         value = self.emit(tensor.ExtractOp, [source.ssa, *inside], element_type(source.spec.dtype))
         return Scalar(self, value, source.spec.dtype)
@@ -192,17 +201,20 @@ class KernelBuilder:
         A dim of size 1 that a view added is such a dim when it is reduced.
         """
         composed = [m if v.access is None else v.access.compose(m) for v, m in inputs]
-        told = {r for m in (*composed, *(o.map or AffineMap.identity(rank) for o in outputs)) for r in m.results}
+        told = {
+            r for m in (*composed, *(o.map or AffineMap.identity(rank) for o in outputs)) for r in m.results
+        }
         missing = {dim(i) for i in range(rank)} - told
         if not missing:
             return inputs
         return [(self.materialize(v) if missing & set(m.results) else v, m) for v, m in inputs]
 
     def elementwise(
-        self, inputs: Sequence[KernelValue], spec: TensorSpec, body: Callable[..., Scalar], doc: str = ""
+        self, inputs: Sequence[KernelValue], spec: TensorSpec, body: ElementFormula, doc: str = ""
     ) -> KernelValue:
-        """A parallel generic over `spec.shape`; inputs broadcast as in PyTorch; ``body(*scalars)`` is the formula."""
+        """A parallel generic over `spec.shape`; inputs broadcast; ``body(*scalars)`` is the formula."""
         pairs = [(v, broadcast_map(v.spec.shape, spec.shape)) for v in inputs if v.constant is None]
+        formula: Callable[..., Scalar] = body
 
         def element(builder: BodyBuilder, scalars: list[Scalar], _: list[Scalar]) -> list[Scalar]:
             given = iter(scalars)
@@ -210,7 +222,7 @@ class KernelBuilder:
                 next(given) if v.constant is None else builder.scalar(v.constant, v.spec.dtype)
                 for v in inputs
             ]
-            return [body(*elements)]
+            return [formula(*elements)]
 
         return self.generic(pairs, [Output(spec)], "p" * spec.ndim, element, doc)[0]
 
@@ -320,7 +332,8 @@ def _unit_view(old: Sequence[int], new: Sequence[int]) -> list[AffineExpr | int]
 
 
 def reassociation(fine: Sequence[int], coarse: Sequence[int]) -> list[list[int]]:
-    """For each dim of `coarse`, the consecutive dims of `fine` whose product it is; ones join their neighbours.
+    """For each dim of `coarse`, the consecutive dims of `fine` whose product it is; ones join their
+    neighbours.
 
     Raises:
         CodegenError: no such grouping exists.

@@ -23,13 +23,15 @@ ALLOWED = (dtypes.F32, dtypes.F64, dtypes.C64, dtypes.C128)
 def _require_matrix(name: str, x: Array, square: bool = False) -> None:
     if dtypes.by_numpy(x.dtype) not in ALLOWED:
         raise DTypeError(
-            f"linalg.{name}: Expected a floating point or complex tensor as input. Got {dtypes.by_numpy(x.dtype).name}"
+            f"linalg.{name}: Expected a floating point or complex tensor as input. Got "
+            f"{dtypes.by_numpy(x.dtype).name}"
         )
     if x.ndim < 2:
         raise ShapeError(f"linalg.{name}: The input tensor A must have at least 2 dimensions.")
     if square and x.shape[-1] != x.shape[-2]:
         raise ShapeError(
-            f"linalg.{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
+            f"linalg.{name}: A must be batches of square matrices, but they are {x.shape[-2]} by "
+            f"{x.shape[-1]} matrices"
         )
 
 
@@ -86,7 +88,8 @@ def _solved(A: Array, B: Array, left: bool) -> Array:  # noqa: N803
     a, b = (A, right) if left or vector else (A.swapaxes(-1, -2), right.swapaxes(-1, -2))
     if a.shape[-1] != b.shape[-2]:
         raise ShapeError(
-            f"linalg.solve: Incompatible shapes of A and B for the equation AX = B ({a.shape[-2]}x{a.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})"
+            "linalg.solve: Incompatible shapes of A and B for the equation AX = B "
+            f"({a.shape[-2]}x{a.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})"
         )
     x = _attempt("solve", np.linalg.solve, a, b)
     x = x if left or vector else x.swapaxes(-1, -2)
@@ -168,7 +171,8 @@ def qr(A: Array, mode: str) -> tuple[Array, Array]:  # noqa: N803
     _require_matrix("qr", A)
     if mode not in ("reduced", "complete", "r"):
         raise ShapeError(
-            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or "
+            "'complete'"
         )
     found = _attempt("qr", np.linalg.qr, A, mode=mode)
     if mode == "r":
@@ -268,7 +272,7 @@ def lstsq(
     return (x[..., 0] if vector else x).astype(self.dtype), residuals, ranks, values
 
 
-# --- powers, ranks, pseudo-inverses ----------------------------------------------------------------------------------
+# --- powers, ranks, pseudo-inverses ---
 
 
 @FAMILY.op("aten::linalg_matrix_power", "aten::matrix_power")
@@ -366,6 +370,13 @@ def _singular(aten: Aten, x: Any, axes: Sequence[int]) -> Any:
     return aten("linalg_svdvals", aten("permute", x, order))
 
 
+def _spectral_norm(aten: Aten, values: Any, ord: Any) -> Any:
+    """The sum (``nuc``), largest (2) or smallest (-2) of the singular values."""
+    if ord == "nuc":
+        return aten("sum.dim_IntList", values, [-1])
+    return aten.amax(values, [-1], False) if ord == 2 else aten.amin(values, [-1], False)
+
+
 def _matrix_norm(aten: Aten, x: Any, ord: Any, dim: Sequence[int], keepdim: bool) -> Any:
     ndim = len(aten.shape(x))
     if len(dim) != 2:
@@ -377,15 +388,9 @@ def _matrix_norm(aten: Aten, x: Any, ord: Any, dim: Sequence[int], keepdim: bool
         return aten("linalg_vector_norm", x, 2, [rows, columns], keepdim)
     if ord in ("nuc", 2, -2):
         values = _singular(aten, x, (rows, columns))
-        norm = {"nuc": lambda: aten("sum.dim_IntList", values, [-1]), 2: lambda: aten.amax(values, [-1], False),
-                -2: lambda: aten.amin(values, [-1], False)}[ord]()  # fmt: skip
-        return (
-            norm
-            if not keepdim
-            else aten(
-                "reshape", norm, [1 if i in (rows, columns) else n for i, n in enumerate(aten.shape(x))]
-            )
-        )
+        norm = _spectral_norm(aten, values, ord)
+        kept = [1 if i in (rows, columns) else n for i, n in enumerate(aten.shape(x))]
+        return aten("reshape", norm, kept) if keepdim else norm
     if ord not in (1, -1, math.inf, -math.inf):
         raise ShapeError(f"linalg.matrix_norm: Order {ord} not supported.")
     summed, picked = (rows, columns) if abs(ord) == 1 else (columns, rows)

@@ -1,4 +1,4 @@
-"""``torch.tensor`` and relatives: tensors from Python numbers and nested lists; windows; complex numbers from parts."""
+"""``torch.tensor`` and relatives: tensors from Python numbers and lists; windows; complex numbers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import constant, dtype_or
 from tsc.ops.elementwise import spec_of
 from tsc.ops.movement import converted
+from tsc.ops.narrowing import is_sequence
 from tsc.ops.promotion import of_number, promote
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import broadcast
@@ -27,21 +28,20 @@ def _nested_shape(data: Any) -> tuple[int, ...]:
     Raises:
         ShapeError: lists at one depth differ in length.
     """
-    if not isinstance(data, (list, tuple)):
+    if not is_sequence(data):
         return ()
-    items: Sequence[Any] = data  # pyright: ignore[reportUnknownVariableType]
-    shapes = [_nested_shape(item) for item in items]
+    shapes = [_nested_shape(item) for item in data]
     for shape in shapes:
         if shape != shapes[0]:
             got, expected = (s[0] if s else 0 for s in (shape, shapes[0]))
             raise ShapeError(f"expected sequence of length {expected} at dim 1 (got {got})")
-    return (len(items), *(shapes[0] if shapes else ()))
+    return (len(data), *(shapes[0] if shapes else ()))
 
 
 def _nested_dtype(data: Any) -> DType:
-    if not isinstance(data, (list, tuple)):
+    if not is_sequence(data):
         return of_number(data)
-    found = [_nested_dtype(item) for item in data]  # pyright: ignore[reportUnknownVariableType]
+    found = [_nested_dtype(item) for item in data]
     result = found[0] if found else dtypes.F32
     for dtype in found[1:]:
         result = promote(result, dtype)
@@ -54,8 +54,8 @@ def _literal_infer(data: Any, dtype: int | None, *_: Any) -> TensorSpec:
 
 @FAMILY.op(
     "aten::tensor", "aten::tensor.bool", "aten::tensor.int", "aten::tensor.float", "aten::tensor.complex",
-    "aten::as_tensor.bool", "aten::as_tensor.int", "aten::as_tensor.float", "aten::as_tensor.complex", "aten::as_tensor.list",
-    infer=_literal_infer,
+    "aten::as_tensor.bool", "aten::as_tensor.int", "aten::as_tensor.float", "aten::as_tensor.complex",
+    "aten::as_tensor.list", infer=_literal_infer,
 )  # fmt: skip
 def tensor(data: Any, dtype: int | None, *_: Any) -> Array:
     """A tensor of the numbers in `data`; ints become int64, floats float32. An empty list gives float32."""
@@ -68,9 +68,11 @@ def tensor(data: Any, dtype: int | None, *_: Any) -> Array:
         return np.asarray(exact.astype(spec.dtype.numpy)).reshape(spec.shape)
 
 
-@FAMILY.op(
-    "aten::as_tensor", infer=lambda data, dtype, _: TensorSpec(data.shape, dtype_or(dtype, data.dtype))
-)
+def _as_tensor_infer(data: TensorSpec, dtype: int | None, *_: Any) -> TensorSpec:
+    return TensorSpec(data.shape, dtype_or(dtype, data.dtype))
+
+
+@FAMILY.op("aten::as_tensor", infer=_as_tensor_infer)
 def as_tensor(data: Array, dtype: int | None, device: Any) -> Array:
     """The tensor itself, or converted to `dtype`."""
     return data if dtype is None else converted(data, dtype)
@@ -89,7 +91,7 @@ def _cosine_window(length: int, periodic: bool, weights: Sequence[float], dtype:
     if length <= 1:
         return np.ones(length, target.numpy)
     angle = 2 * np.pi * np.arange(length) / (length if periodic else length - 1)
-    terms = [(-1) ** i * w * np.cos(i * angle) for i, w in enumerate(weights)]
+    terms: list[Array] = [(-1) ** i * w * np.cos(i * angle) for i, w in enumerate(weights)]
     return sum(terms[1:], terms[0]).astype(target.numpy)
 
 

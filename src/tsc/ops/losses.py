@@ -80,7 +80,8 @@ def binary_cross_entropy(aten: Aten, self: Any, target: Any, weight: Any, reduct
     """``-(t log(x) + (1 - t) log(1 - x))``, the logarithms kept above -100."""
     if aten.shape(self) != aten.shape(target):
         raise ShapeError(
-            f"Using a target size ({list(aten.shape(target))}) that is different to the input size ({list(aten.shape(self))}) is deprecated."
+            f"Using a target size ({list(aten.shape(target))}) that is different to the input size "
+            f"({list(aten.shape(self))}) is deprecated."
         )
     yes = aten.clamp_min(aten.log(self), -100)
     no = aten.clamp_min(aten.log1p(aten.neg(self)), -100)
@@ -318,7 +319,8 @@ def cross_entropy_loss(
     if aten.shape(target) == aten.shape(self):
         if not aten.dtype(target).is_floating:
             raise DTypeError(
-                f"Expected floating point type for target with class probabilities, got {aten.dtype(target).name}"
+                "Expected floating point type for target with class probabilities, got "
+                f"{aten.dtype(target).name}"
             )
         return _with_probabilities(aten, logs, target, weight, reduction, label_smoothing)
     if label_smoothing > 0:
@@ -350,7 +352,7 @@ def multi_margin_loss(
 
 @FAMILY.op("aten::multilabel_margin_loss")
 def multilabel_margin_loss(self: Array, target: Array, reduction: int) -> Array:
-    """The mean over pairs of a target and another class of ``max(0, 1 - x[t] + x[i])``; targets end at the first -1."""
+    """The mean over pairs of target and other class of ``max(0, 1 - x[t] + x[i])``; targets end at a -1."""
     x, labels = np.atleast_2d(self).astype(np.float64), np.atleast_2d(target)
     valid = np.cumprod(labels >= 0, 1).astype(bool)
     places = np.where(valid, labels, 0)
@@ -368,7 +370,10 @@ def multilabel_margin_loss(self: Array, target: Array, reduction: int) -> Array:
 
 
 def _ctc_of_one(logs: Array, labels: Array, blank: int) -> float:
-    """Minus the log of the probability of `labels`, by the forward recursion. Source: Graves et al., 2006, section 4.1."""
+    """Minus the log of the probability of `labels`, by the forward recursion.
+
+    Source: Graves et al., 2006, section 4.1.
+    """
     extended = np.full(2 * len(labels) + 1, blank)
     extended[1::2] = labels
     skips = np.zeros(len(extended), bool)
@@ -383,8 +388,8 @@ def _ctc_of_one(logs: Array, labels: Array, blank: int) -> float:
 
 
 def _ctc(
-    log_probs: Array, targets: Array, input_lengths: Sequence[int], target_lengths: Sequence[int], blank: int, reduction: int,
-    zero_infinity: bool,
+    log_probs: Array, targets: Array, input_lengths: Sequence[int], target_lengths: Sequence[int], blank: int,
+    reduction: int, zero_infinity: bool,
 ) -> Array:  # fmt: skip
     logs = (log_probs if log_probs.ndim == 3 else log_probs[:, None]).astype(np.float64)
     starts = np.concatenate([[0], np.cumsum(target_lengths)])
@@ -405,8 +410,8 @@ def _ctc(
 
 @FAMILY.op("aten::ctc_loss.IntList")
 def ctc_loss(
-    log_probs: Array, targets: Array, input_lengths: Sequence[int], target_lengths: Sequence[int], blank: int, reduction: int,
-    zero_infinity: bool,
+    log_probs: Array, targets: Array, input_lengths: Sequence[int], target_lengths: Sequence[int], blank: int,
+    reduction: int, zero_infinity: bool,
 ) -> Array:  # fmt: skip
     """Connectionist temporal classification."""
     return _ctc(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)

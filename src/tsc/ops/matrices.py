@@ -74,20 +74,24 @@ def triu_indices(row: int, col: int, offset: int, dtype: int | None, *_: Any) ->
     return _indices(False, row, col, offset, dtype)
 
 
-def _eye_infer(n: int, m: int, dtype: int | None) -> TensorSpec:
+def _eye_infer(n: int, m: int, dtype: int | None, *_: Any) -> TensorSpec:
     if n < 0 or m < 0:
         raise ShapeError(f"n must be greater or equal to 0, got {min(n, m)}")
     return TensorSpec((n, m), dtype_or(dtype, dtypes.F32))
 
 
-@FAMILY.op("aten::eye", infer=lambda n, dtype, *_: _eye_infer(n, n, dtype))
+def _square_eye_infer(n: int, dtype: int | None, *_: Any) -> TensorSpec:
+    return _eye_infer(n, n, dtype)
+
+
+@FAMILY.op("aten::eye", infer=_square_eye_infer)
 def eye(n: int, dtype: int | None, *_: Any) -> Array:
     """The identity matrix."""
     spec = _eye_infer(n, n, dtype)
     return np.eye(n).astype(spec.dtype.numpy)
 
 
-@FAMILY.op("aten::eye.m", infer=lambda n, m, dtype, *_: _eye_infer(n, m, dtype))
+@FAMILY.op("aten::eye.m", infer=_eye_infer)
 def eye_m(n: int, m: int, dtype: int | None, *_: Any) -> Array:
     """Ones on the diagonal of an ``n x m`` matrix."""
     return np.eye(n, m).astype(_eye_infer(n, m, dtype).dtype.numpy)
@@ -115,7 +119,7 @@ def diag_embed(self: Array, offset: int, dim1: int, dim2: int) -> Array:
         raise ShapeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     n = self.shape[-1] + abs(offset)
     result = np.zeros((*self.shape[:-1], n, n), self.dtype)
-    place = np.arange(self.shape[-1])
+    place: Array = np.arange(self.shape[-1])
     result[..., place + max(-offset, 0), place + max(offset, 0)] = self
     return np.moveaxis(result, (-2, -1), (first, second))
 

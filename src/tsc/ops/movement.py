@@ -1,4 +1,4 @@
-"""Operators that copy or convert without computing: conversions, clones, concatenation, padding, repetition."""
+"""Operators that copy or convert without computing: conversions, clones, concatenation, padding."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
-from tsc.ops.elementwise import spec_of
+from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
+from tsc.ops.narrowing import is_sequence
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
-from tsc.ops.shapes import wrap_dim
+from tsc.ops.shapes import like_self, wrap_dim
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -61,10 +62,14 @@ def _converted_spec(self: TensorSpec, dtype: int | None) -> TensorSpec:
 
 
 _CONVERSIONS: dict[str, int | None] = {
-    # name of the schema: position of its dtype argument
-    "aten::to.dtype": 1, "aten::to.dtype_layout": 1, "aten::to.device": 2, "aten::to.prim_dtype": 1, "aten::to.prim_Device": 2,
+    "aten::to.dtype": 1,
+    "aten::to.dtype_layout": 1,
+    "aten::to.device": 2,
+    "aten::to.prim_dtype": 1,
+    "aten::to.prim_Device": 2,
     "aten::to.prim_other": None,
-}  # fmt: skip
+}
+"""By schema, the position of the dtype among its arguments."""
 
 
 def _conversion(name: str, position: int | None) -> None:
@@ -152,7 +157,7 @@ def _where_infer(condition: TensorSpec, self: Any, other: Any) -> TensorSpec:
 
 def _where_eager(condition: Array, self: Any, other: Any) -> Array:
     """`self` where `condition` holds, else `other`."""
-    specs = [spec_of(v) if isinstance(v, np.ndarray) else v for v in (self, other)]  # pyright: ignore
+    specs = specs_of([self, other])
     dtype = result_dtype(specs).numpy
     a, b = (np.asarray(v).astype(dtype, copy=False) for v in (self, other))
     return np.asarray(np.where(condition != 0, a, b))
@@ -186,23 +191,25 @@ def _masked_fill_infer(self: TensorSpec, mask: TensorSpec, value: Any) -> Tensor
 
     if isinstance(value, TensorSpec) and value.ndim:
         raise ShapeError(
-            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
+            "dimension(s)."
         )
-    if isinstance(value, complex) and not self.dtype.is_complex:
+    is_complex = value.dtype.is_complex if isinstance(value, TensorSpec) else isinstance(value, complex)
+    if is_complex and not self.dtype.is_complex:
         raise DTypeError(f"value cannot be converted to type {self.dtype.name} without overflow")
 
     return TensorSpec(broadcast(self.shape, mask.shape), self.dtype)
 
 
 def _masked_fill_eager(self: Array, mask: Array, value: Any) -> Array:
-    _masked_fill_infer(spec_of(self), spec_of(mask), spec_of(value) if isinstance(value, np.ndarray) else value)  # pyright: ignore
+    _masked_fill_infer(*specs_of([self, mask, value]))
     return np.asarray(np.where(mask, np.asarray(value).astype(self.dtype), self))
 
 
 def _masked_fill_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     x, mask, value = arguments
     spec = _masked_fill_infer(x.spec, mask.spec, value)
-    tensors = [x, mask, value] if isinstance(value, KernelValue) else [x, mask]
+    tensors = [v for v in (x, mask, value) if isinstance(v, KernelValue)]
 
     def body(element: Scalar, masked: Scalar, *filler: Scalar) -> Scalar:
         return masked.where(filler[0].to(spec.dtype) if filler else element.lift(value), element)
@@ -233,8 +240,8 @@ def _cat_infer(tensors: Sequence[TensorSpec], dim: int) -> TensorSpec:
         for d, (m, n) in enumerate(zip(first.shape, part.shape, strict=True)):
             if d != axis and m != n:
                 raise ShapeError(
-                    f"Sizes of tensors must match except in dimension {axis}. Expected size {m} but got size {n} for tensor "
-                    f"number {i} in the list."
+                    f"Sizes of tensors must match except in dimension {axis}. Expected size {m} but got size "
+                    f"{n} for tensor number {i} in the list."
                 )
     shape = tuple(sum(p.shape[axis] for p in parts) if d == axis else n for d, n in enumerate(first.shape))
     return TensorSpec(shape, result_dtype(tensors))
@@ -270,7 +277,8 @@ def stack(aten: Aten, tensors: Sequence[Any], dim: int) -> Any:
     for i, shape in enumerate(shapes):
         if shape != shapes[0]:
             raise ShapeError(
-                f"stack expects each tensor to be equal size, but got {list(shapes[0])} at entry 0 and {list(shape)} at entry {i}"
+                f"stack expects each tensor to be equal size, but got {list(shapes[0])} at entry 0 and "
+                f"{list(shape)} at entry {i}"
             )
     axis = wrap_dim(dim, len(shapes[0]) + 1)
     return aten("cat", [aten("unsqueeze", t, axis) for t in tensors], axis)
@@ -339,19 +347,19 @@ def repeat(aten: Aten, self: Any, repeats: Sequence[int]) -> Any:
     return aten("clone", tiled)
 
 
-@FAMILY.op("aten::flip", infer=lambda self, dims: self)
+@FAMILY.op("aten::flip", infer=like_self)
 def flip(self: Array, dims: Sequence[int]) -> Array:
     """Dims reversed, in new memory."""
-    return np.flip(self, [wrap_dim(d, self.ndim) for d in dims]).copy()
+    return np.flip(self, tuple(wrap_dim(d, self.ndim) for d in dims)).copy()
 
 
-@FAMILY.op("aten::roll", infer=lambda self, shifts, dims: self)
+@FAMILY.op("aten::roll", infer=like_self)
 def roll(self: Array, shifts: Any, dims: Any) -> Array:
     """Elements moved around cyclically."""
-    if not dims and not isinstance(shifts, int) and len(shifts) != 1:
+    if not dims and is_sequence(shifts) and len(shifts) != 1:
         raise ShapeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:0")
     if dims and len(shifts) != len(dims):
         raise ShapeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
     if not dims:
-        return np.roll(self, shifts[0] if isinstance(shifts, (list, tuple)) else shifts)  # pyright: ignore
+        return np.roll(self, shifts[0] if is_sequence(shifts) else shifts)
     return np.roll(self, shifts, dims)

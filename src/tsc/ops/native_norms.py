@@ -1,4 +1,4 @@
-"""The ``native_*`` normalizations with their statistics, weight normalization, embedding_bag, and a few odd ends."""
+"""The ``native_*`` normalizations with their statistics, weight normalization and embedding_bag."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _wide(aten: Aten, x: Any) -> Any:
 def _statistics(
     aten: Aten, input: Any, like: Any, x: Any, dims: Sequence[int], eps: float, keepdim: bool
 ) -> list[Any]:
-    """Mean and ``1 / sqrt(var + eps)`` of `x` over `dims`, in the dtype of `like` (of `input`, where that is None)."""
+    """Mean and ``1 / sqrt(var + eps)`` of `x` over `dims`, in the dtype of `like` or else of `input`."""
     mean = aten("mean.dim", x, list(dims), keepdim)
     variance = aten("var.correction", x, list(dims), correction=0, keepdim=keepdim)
     dtype = aten.dtype(input if like is None else like)
@@ -51,15 +51,15 @@ def native_group_norm(
     input: Any,
     weight: Any,
     bias: Any,
-    N: int,
-    C: int,
-    HxW: int,
+    batch: int,
+    channels: int,
+    area: int,
     group: int,
     eps: float,
 ) -> tuple[Any, Any, Any]:
     """`group_norm` with mean and reciprocal deviation of each group."""
     y = aten("group_norm", input, group, weight, bias, eps)
-    grouped = aten("reshape", _wide(aten, input), [N, group, C // group * HxW])
+    grouped = aten("reshape", _wide(aten, input), [batch, group, channels // group * area])
     return y, *_statistics(aten, input, None, grouped, [-1], eps, False)
 
 
@@ -84,8 +84,8 @@ def _batch_norm(
 
 @composite(FAMILY, "aten::native_batch_norm", "aten::_native_batch_norm_legit")
 def native_batch_norm(
-    aten: Aten, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float,
-    eps: float,
+    aten: Aten, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool,
+    momentum: float, eps: float,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """`batch_norm` with the mean and reciprocal deviation of the batch (empty when not training)."""
     return _batch_norm(aten, input, weight, bias, (running_mean, running_var), training, momentum, eps)
@@ -122,11 +122,14 @@ def prelu(aten: Aten, self: Any, weight: Any) -> Any:
     shape = aten.shape(self)
     slopes = math.prod(aten.shape(weight))
     if len(aten.shape(weight)) > 1:
-        raise ShapeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {len(aten.shape(weight))}")
+        raise ShapeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {len(aten.shape(weight))}"
+        )
     if slopes != 1:
         if len(shape) < 1 or (shape[1] if len(shape) > 1 else 1) != slopes:
             raise ShapeError(
-                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {slopes} and channel size = {shape[1:2]}."
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {slopes} "
+                f"and channel size = {shape[1:2]}."
             )
         weight = aten("reshape", weight, [slopes, *([1] * (len(shape) - 2))])
     elif len(aten.shape(weight)) > len(shape):
@@ -143,7 +146,7 @@ def convolution_mode(
     return aten(f"conv{spatial}d.padding", input, weight, bias, stride, padding, dilation, groups)
 
 
-# --- embedding_bag ---------------------------------------------------------------------------------------------------
+# --- embedding_bag ---
 
 
 @FAMILY.op("aten::embedding_bag.padding_idx")

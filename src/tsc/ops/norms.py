@@ -70,8 +70,8 @@ def _require_dims(shape: Sequence[int], normalized_shape: Sequence[int]) -> None
     """The last dims of `shape` are `normalized_shape`, which is not empty."""
     if not normalized_shape:
         raise ShapeError(
-            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
-            "normalized_shape = []"
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
+            "but got normalized_shape = []"
         )
     if list(shape[max(len(shape) - len(normalized_shape), 0) :]) != list(normalized_shape):
         raise ShapeError(
@@ -122,8 +122,8 @@ def group_norm(
     shape = aten.shape(input)
     if shape[1] % num_groups:
         raise ShapeError(
-            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} and "
-            f"num_groups={num_groups}"
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(shape)} and num_groups={num_groups}"
         )
     result = aten.dtype(input)
     x, scale, shift = _widened(aten, result, input, weight, bias)
@@ -147,8 +147,8 @@ def _column(aten: Aten, parameter: Any, ndim: int) -> Any:
 
 @composite(FAMILY, "aten::instance_norm")
 def instance_norm(
-    aten: Aten, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, use_input_stats: bool,
-    momentum: float, eps: float, cudnn_enabled: bool,
+    aten: Aten, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any,
+    use_input_stats: bool, momentum: float, eps: float, cudnn_enabled: bool,
 ) -> Any:  # fmt: skip
     """Standardized over the spatial dims of each channel of each sample."""
     result = aten.dtype(input)
@@ -171,8 +171,8 @@ def _by_statistics(aten: Aten, input: Any, weight: Any, bias: Any, mean: Any, va
 
 @composite(FAMILY, "aten::batch_norm")
 def batch_norm(
-    aten: Aten, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float,
-    eps: float, cudnn_enabled: bool,
+    aten: Aten, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool,
+    momentum: float, eps: float, cudnn_enabled: bool,
 ) -> Any:  # fmt: skip
     """Standardized by the running statistics, or while training by the batch's. Source: Ioffe, Szegedy, 2015.
 

@@ -33,7 +33,8 @@ def _require_widths(mode: str, shape: Sequence[int], pad: Sequence[int]) -> list
         or len(shape) not in (len(pad) // 2 + 1, len(pad) // 2 + 2)
     ):
         raise ShapeError(
-            f"pad: mode {mode} requires 2, 4 or 6 widths for the last dims of an input with 1 or 2 dims more; got {len(pad)} widths for {list(shape)}"
+            f"pad: mode {mode} requires 2, 4 or 6 widths for the last dims of an input with 1 or 2 dims "
+            f"more; got {len(pad)} widths for {list(shape)}"
         )
     widths: list[tuple[int, int, int]] = []
     for i in range(len(pad) // 2):
@@ -42,8 +43,8 @@ def _require_widths(mode: str, shape: Sequence[int], pad: Sequence[int]) -> list
         limit = {"reflect": n - 1, "circular": n, "replicate": None}[mode]
         if limit is not None and max(low, high) > limit:
             raise ShapeError(
-                f"Argument #{4 + 2 * i}: Padding size should be less than the corresponding input dimension, but got: padding "
-                f"({low}, {high}) at dimension {axis} of input {list(shape)}"
+                f"Argument #{4 + 2 * i}: Padding size should be less than the corresponding input dimension, "
+                f"but got: padding ({low}, {high}) at dimension {axis} of input {list(shape)}"
             )
         if n + low + high < 1 or n == 0:
             raise ShapeError(f"input (size {n}) is too small: the padded size would be {n + low + high}")
@@ -72,7 +73,10 @@ def padded(mode: str, self: Array, pad: Sequence[int]) -> Array:
 
 
 def _define(mode: str, name: str) -> None:
-    @FAMILY.op(name, infer=lambda self, pad: padded_spec(mode, self, pad))
+    def infer(self: TensorSpec, pad: Sequence[int]) -> TensorSpec:
+        return padded_spec(mode, self, pad)
+
+    @FAMILY.op(name, infer=infer)
     def pad_by_mode(self: Array, pad: Sequence[int]) -> Array:
         return padded(mode, self, pad)
 
@@ -83,8 +87,8 @@ for _spatial in (1, 2, 3):
 _define("circular", "aten::_pad_circular")
 
 _COMPOSITES: dict[str, Callable[[int], str]] = {
-    "reflect": lambda spatial: f"reflection_pad{spatial}d", "replicate": lambda spatial: f"replication_pad{spatial}d",
-    "circular": lambda _: "_pad_circular",
+    "reflect": lambda spatial: f"reflection_pad{spatial}d",
+    "replicate": lambda spatial: f"replication_pad{spatial}d", "circular": lambda _: "_pad_circular",
 }  # fmt: skip
 
 
@@ -97,7 +101,8 @@ def pad(aten: Aten, self: Any, pad: Sequence[int], mode: str, value: float | Non
         raise ShapeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in _COMPOSITES or not 2 <= len(pad) <= 6 or len(pad) % 2:
         raise ShapeError(
-            f"pad: mode must be one of constant, {', '.join(_COMPOSITES)} with 2, 4 or 6 widths; got {mode} with {len(pad)}"
+            f"pad: mode must be one of constant, {', '.join(_COMPOSITES)} with 2, 4 or 6 widths; got {mode} "
+            f"with {len(pad)}"
         )
     return aten(_COMPOSITES[mode](len(pad) // 2), self, list(pad))
 

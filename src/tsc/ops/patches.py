@@ -28,9 +28,9 @@ def _counts(extents: Sequence[int], kernel: Any, dilation: Any, padding: Any, st
     ]
     if any(n <= 0 for n in counts):
         raise ShapeError(
-            f"Given input with spatial size {list(extents)}, kernel_size={list(pair(kernel))}, dilation={list(pair(dilation))}, "
-            f"padding={list(pair(padding))}, calculated shape of the array of sliding blocks as {counts}, but its components must "
-            f"be at least one."
+            f"Given input with spatial size {list(extents)}, kernel_size={list(pair(kernel))}, "
+            f"dilation={list(pair(dilation))}, padding={list(pair(padding))}, calculated shape of the array "
+            f"of sliding blocks as {counts}, but its components must be at least one."
         )
     return counts
 
@@ -74,8 +74,8 @@ def _col2im_infer(
     rows, columns = _counts(size, kernel_size, dilation, padding, stride)
     if self.ndim not in (2, 3) or self.shape[-2] % (kh * kw) or self.shape[-1] != rows * columns:
         raise ShapeError(
-            f"Given output_size={list(size)}, kernel_size={[kh, kw]}, expected input of size {kh * kw} * channels by {rows * columns}, "
-            f"but got {list(self.shape)}"
+            f"Given output_size={list(size)}, kernel_size={[kh, kw]}, expected input of size {kh * kw} * "
+            f"channels by {rows * columns}, but got {list(self.shape)}"
         )
     return TensorSpec((*self.shape[:-2], self.shape[-2] // (kh * kw), *size), self.dtype)
 
@@ -107,7 +107,8 @@ def pixel_shuffle(aten: Aten, self: Any, upscale_factor: int) -> Any:
     shape, r = list(aten.shape(self)), upscale_factor
     if len(shape) < 3 or r <= 0 or shape[-3] % (r * r):
         raise ShapeError(
-            f"pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)={shape[-3:][:1]} is not divisible by {r * r}"
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
+            f"upscale_factor, but input.size(-3)={shape[-3:][:1]} is not divisible by {r * r}"
         )
     lead, (c, h, w) = shape[:-3], shape[-3:]
     n = len(lead)
@@ -122,7 +123,8 @@ def pixel_unshuffle(aten: Aten, self: Any, downscale_factor: int) -> Any:
     shape, r = list(aten.shape(self)), downscale_factor
     if len(shape) < 3 or r <= 0 or shape[-1] % r or shape[-2] % r:
         raise ShapeError(
-            f"pixel_unshuffle expects height and width to be divisible by downscale_factor, but input.size={shape} is not divisible by {r}"
+            "pixel_unshuffle expects height and width to be divisible by downscale_factor, but "
+            f"input.size={shape} is not divisible by {r}"
         )
     lead, (c, h, w) = shape[:-3], shape[-3:]
     n = len(lead)
@@ -163,7 +165,8 @@ def _unpool(spatial: int) -> None:
     def infer(self: TensorSpec, indices: TensorSpec, output_size: Sequence[int], *_: Any) -> TensorSpec:
         if self.shape != indices.shape:
             raise ShapeError(
-                f"Expected shape of indices to be same as that of the input tensor ({list(self.shape)}) but got indices tensor with shape: {list(indices.shape)}"
+                f"Expected shape of indices to be same as that of the input tensor ({list(self.shape)}) but "
+                f"got indices tensor with shape: {list(indices.shape)}"
             )
         return TensorSpec((*self.shape[:-spatial], *output_size), self.dtype)
 

@@ -103,8 +103,8 @@ def fmod(self: Scalar, other: Scalar) -> Scalar:
 
 
 _POWERS: dict[float, Callable[[Scalar], Scalar]] = {
-    2: lambda x: x * x, 3: lambda x: x * x * x, 0.5: lambda x: x.sqrt(), -0.5: lambda x: 1.0 / x.sqrt(), -1: lambda x: 1.0 / x,
-    -2: lambda x: 1.0 / (x * x),
+    2: lambda x: x * x, 3: lambda x: x * x * x, 0.5: lambda x: x.sqrt(), -0.5: lambda x: 1.0 / x.sqrt(),
+    -1: lambda x: 1.0 / x, -2: lambda x: 1.0 / (x * x),
 }  # fmt: skip
 
 
@@ -205,8 +205,8 @@ for _name, _symbol in (("and", "&"), ("or", "|"), ("xor", "^")):
 
 
 @pointwise(
-    FAMILY, "aten::bitwise_left_shift.Tensor", "aten::bitwise_left_shift.Tensor_Scalar", "aten::__lshift__.Tensor",
-    "aten::__lshift__.Scalar", native=False,
+    FAMILY, "aten::bitwise_left_shift.Tensor", "aten::bitwise_left_shift.Tensor_Scalar",
+    "aten::__lshift__.Tensor", "aten::__lshift__.Scalar", native=False,
 )  # fmt: skip
 def left_shift(self: Scalar, other: Scalar) -> Scalar:
     """``self << other``."""
@@ -214,8 +214,8 @@ def left_shift(self: Scalar, other: Scalar) -> Scalar:
 
 
 @pointwise(
-    FAMILY, "aten::bitwise_right_shift.Tensor", "aten::bitwise_right_shift.Tensor_Scalar", "aten::__rshift__.Tensor",
-    "aten::__rshift__.Scalar", native=False,
+    FAMILY, "aten::bitwise_right_shift.Tensor", "aten::bitwise_right_shift.Tensor_Scalar",
+    "aten::__rshift__.Tensor", "aten::__rshift__.Scalar", native=False,
 )  # fmt: skip
 def right_shift(self: Scalar, other: Scalar) -> Scalar:
     """``self >> other``."""

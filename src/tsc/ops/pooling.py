@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,11 @@ class Windows:
         self.stride = pair(stride, spatial) if stride not in ([], (), None) else self.kernel
         self.padding = pair(padding, spatial)
         self.dilation = pair(dilation, spatial)
-        for name, values in (("stride", self.stride), ("dilation", self.dilation), ("kernel size", self.kernel)):
+        for name, values in (
+            ("stride", self.stride),
+            ("dilation", self.dilation),
+            ("kernel size", self.kernel),
+        ):
             if any(v <= 0 for v in values):
                 raise ShapeError(f"pooling: {name} must be greater than zero, but got {list(values)}")
         extents = self.shape[-spatial:]
@@ -63,7 +67,8 @@ class Windows:
             raise ShapeError(f"pooling: requires non-batch dims of positive length; got {list(shape)}")
         if any(n <= 0 for n in self.sizes):
             raise ShapeError(
-                f"Given input size: {list(shape)}. Calculated output size: {list(self.sizes)}. Output size is too small"
+                f"Given input size: {list(shape)}. Calculated output size: {list(self.sizes)}. Output size "
+                "is too small"
             )
 
     @property
@@ -81,6 +86,22 @@ class Windows:
             high.append(max(span - self.padding[i] - self.shape[lead + i], 0))
         return low, high
 
+    def counts(self, include_pad: bool, divisor: int | None) -> Array:
+        """How many elements the mean of each window is divided by."""
+        if divisor == 0:
+            raise ShapeError("divisor must be not zero")
+        if divisor is not None:
+            return np.full(self.sizes, divisor)
+        total = np.ones(self.sizes, np.int64)
+        for i in range(self.spatial):
+            n, p = self.shape[-self.spatial + i], self.padding[i]
+            start = np.arange(self.sizes[i]) * self.stride[i] - p
+            end = np.minimum(start + self.kernel[i], n + p)
+            if not include_pad:
+                start, end = np.maximum(start, 0), np.minimum(end, n)
+            total = total * (end - start).reshape([-1 if j == i else 1 for j in range(self.spatial)])
+        return total
+
     def views(self, x: Array, fill: Any) -> list[Array]:
         """One strided view per position in the window, of the padded `x`."""
         low, high = self.widths()
@@ -95,7 +116,13 @@ class Windows:
         return views
 
     def lower(
-        self, kernel: KernelBuilder, x: KernelValue, dtype: DType, fill: Any, combine: Any, doc: str
+        self,
+        kernel: KernelBuilder,
+        x: KernelValue,
+        dtype: DType,
+        fill: Any,
+        combine: Callable[[Scalar, Scalar], Scalar],
+        doc: str,
     ) -> KernelValue:
         """The reduction over each window, as one generic."""
         low, high = self.widths()
@@ -110,7 +137,8 @@ class Windows:
         output = Output(
             TensorSpec(self.result, dtype), affine(rank, [dim(i) for i in range(len(self.shape))]), fill
         )
-        # The window's extent is known by no operand, so an empty tensor of the window's shape says it, as MLIR's pooling does.
+        # The window's extent is known by no operand, so an empty tensor of the window's shape says it, as
+        # MLIR's pooling does.
         window = KernelValue(kernel.empty(TensorSpec(self.kernel, dtype)), TensorSpec(self.kernel, dtype))
         extent = affine(rank, [dim(len(self.shape) + i) for i in range(self.spatial)])
 
@@ -140,7 +168,7 @@ def _max_pool(spatial: int) -> None:
             x,
             x.spec.dtype,
             _lowest(x.spec.dtype),
-            lambda a, b: a.maximum(b),
+            Scalar.maximum,
             f"aten::max_pool{spatial}d",
         )
 
@@ -160,7 +188,8 @@ def _max_pool(spatial: int) -> None:
     def max_pool_with_indices(self: Array, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> tuple[Array, Array]:
         shape = windows(spec_of(self), k, s, p, d, ceil)
         extents = self.shape[-spatial:]
-        places = np.broadcast_to(np.arange(math.prod(extents)).reshape(extents), self.shape)
+        numbers: Array = np.arange(math.prod(extents)).reshape(extents)
+        places: Array = np.broadcast_to(numbers, self.shape)
         values = np.stack(shape.views(self, _lowest(dtypes.by_numpy(self.dtype))))
         best = np.argmax(values, axis=0)[None]
         indices = np.take_along_axis(np.stack(shape.views(places, -1)), best, 0)[0]
@@ -173,22 +202,6 @@ def _avg_pool(spatial: int) -> None:
     def windows(self: TensorSpec, k: Any, s: Any, p: Any, ceil: bool) -> Windows:
         return Windows(self.shape, spatial, k, s, p, 1, ceil)
 
-    def counts(shape: Windows, include_pad: bool, divisor: int | None) -> Array:
-        """How many elements each window is divided by."""
-        if divisor == 0:
-            raise ShapeError("divisor must be not zero")
-        if divisor is not None:
-            return np.full(shape.sizes, divisor)
-        total = np.ones(shape.sizes, np.int64)
-        for i in range(spatial):
-            n, p = shape.shape[-spatial + i], shape.padding[i]
-            start = np.arange(shape.sizes[i]) * shape.stride[i] - p
-            end = np.minimum(start + shape.kernel[i], n + p)
-            if not include_pad:
-                start, end = np.maximum(start, 0), np.minimum(end, n)
-            total = total * (end - start).reshape([-1 if j == i else 1 for j in range(spatial)])
-        return total
-
     def infer(
         self: TensorSpec, k: Any, s: Any, p: Any, ceil: bool, include_pad: bool, divisor: int | None = None
     ) -> TensorSpec:
@@ -197,11 +210,11 @@ def _avg_pool(spatial: int) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         x, k, s, p, ceil, include_pad, *rest = arguments
         shape = windows(x.spec, k, s, p, ceil)
-        divisors = counts(shape, include_pad, rest[0] if rest else None)
+        divisors = shape.counts(include_pad, rest[0] if rest else None)
         if divisors.min() != divisors.max():
             raise CodegenError(f"avg_pool{spatial}d: windows of different sizes have no native form yet")
         wide = computation_dtype(x.spec.dtype)
-        total = shape.lower(kernel, x, wide, 0, lambda a, b: a + b, f"aten::avg_pool{spatial}d")
+        total = shape.lower(kernel, x, wide, 0, Scalar.__add__, f"aten::avg_pool{spatial}d")
         count = float(divisors.min())
         spec = TensorSpec(shape.result, x.spec.dtype)
         return kernel.elementwise([total], spec, lambda a: (a / count).to(x.spec.dtype), "divide")
@@ -212,7 +225,7 @@ def _avg_pool(spatial: int) -> None:
     ) -> Array:
         shape = windows(spec_of(self), k, s, p, ceil)
         wide = self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy, copy=False)
-        total = sum(shape.views(wide, 0)) / counts(shape, include_pad, divisor if has_divisor else None)
+        total = sum(shape.views(wide, 0)) / shape.counts(include_pad, divisor if has_divisor else None)
         return np.asarray(total).astype(self.dtype)
 
 
@@ -220,55 +233,69 @@ def _adaptive_bounds(n: int, outputs: int) -> list[tuple[int, int]]:
     return [(i * n // outputs, -(-(i + 1) * n // outputs)) for i in range(outputs)]
 
 
-def _adaptive(spatial: int) -> None:
-    def sizes(shape: Sequence[int], output_size: Any) -> list[int]:
-        wanted = pair(output_size, spatial)
-        if len(wanted) != spatial:
-            raise ShapeError(f"adaptive pooling: output_size must be {spatial}; got {list(wanted)}")
-        if any(n is not None and n < 0 for n in wanted):
-            raise ShapeError(f"Trying to create tensor with negative dimension {min(wanted)}: {list(wanted)}")
-        return [shape[-spatial + i] if n is None else n for i, n in enumerate(wanted)]
+def _adaptive_sizes(shape: Sequence[int], output_size: Any, spatial: int) -> list[int]:
+    """The sizes asked for; None keeps the size of the input."""
+    wanted: list[Any] = [*pair(output_size, spatial)]
+    if len(wanted) != spatial:
+        raise ShapeError(f"adaptive pooling: output_size must be {spatial}; got {wanted}")
+    if any(n is not None and n < 0 for n in wanted):
+        raise ShapeError(f"Trying to create tensor with negative dimension {min(wanted)}: {wanted}")
+    return [shape[-spatial + i] if n is None else n for i, n in enumerate(wanted)]
 
+
+def _adaptive_infer(self: TensorSpec, output_size: Any, spatial: int) -> TensorSpec:
+    sizes = _adaptive_sizes(self.shape, output_size, spatial)
+    return TensorSpec((*self.shape[:-spatial], *sizes), self.dtype)
+
+
+def _adaptive_mean(aten: Aten, x: Any, output_size: Any, spatial: int) -> Any:
+    """A mean, an ordinary pooling, or windows of different sizes: the first that does it."""
+    shape = aten.shape(x)
+    wanted = _adaptive_sizes(shape, output_size, spatial)
+    if all(n == 1 for n in wanted):
+        return aten("mean.dim", x, list(range(-spatial, 0)), True)
+    if all(n and shape[-spatial + i] % n == 0 for i, n in enumerate(wanted)):
+        kernel = [shape[-spatial + i] // n for i, n in enumerate(wanted)]
+        return aten(f"avg_pool{spatial}d", x, kernel)
+    if spatial == 1:
+        wide = aten("_adaptive_avg_pool2d", aten("unsqueeze", x, -2), [1, *wanted])
+        return aten("squeeze.dim", wide, -2)
+    return aten(f"_adaptive_avg_pool{spatial}d", x, wanted)
+
+
+def _adaptive_avg_pool(spatial: int) -> None:
     @composite(FAMILY, f"aten::adaptive_avg_pool{spatial}d")
     def adaptive_avg_pool(aten: Aten, self: Any, output_size: Any) -> Any:
-        shape = aten.shape(self)
-        wanted = sizes(shape, output_size)
-        if all(n == 1 for n in wanted):
-            return aten("mean.dim", self, list(range(-spatial, 0)), True)
-        if all(n and shape[-spatial + i] % n == 0 for i, n in enumerate(wanted)):
-            kernel = [shape[-spatial + i] // n for i, n in enumerate(wanted)]
-            return aten(f"avg_pool{spatial}d", self, kernel)
-        if spatial == 1:
-            wide = aten("_adaptive_avg_pool2d", aten("unsqueeze", self, -2), [1, *wanted])
-            return aten("squeeze.dim", wide, -2)
-        return aten(f"_adaptive_avg_pool{spatial}d", self, wanted)
+        return _adaptive_mean(aten, self, output_size, spatial)
 
+
+def _uneven_adaptive_avg_pool(spatial: int) -> None:
     def infer(self: TensorSpec, output_size: Any) -> TensorSpec:
-        return TensorSpec((*self.shape[:-spatial], *sizes(self.shape, output_size)), self.dtype)
+        return _adaptive_infer(self, output_size, spatial)
 
-    if spatial > 1:
+    @FAMILY.op(f"aten::_adaptive_avg_pool{spatial}d", infer=infer)
+    def uneven_adaptive_avg_pool(self: Array, output_size: Any) -> Array:
+        wide = self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy, copy=False)
+        for i, n in enumerate(_adaptive_sizes(self.shape, output_size, spatial)):
+            axis = self.ndim - spatial + i
+            bounds = _adaptive_bounds(self.shape[axis], n)
+            wide = np.stack([wide.take(range(a, b), axis).mean(axis) for a, b in bounds], axis)
+        return wide.astype(self.dtype)
 
-        @FAMILY.op(f"aten::_adaptive_avg_pool{spatial}d", infer=infer)
-        def uneven_adaptive_avg_pool(self: Array, output_size: Any) -> Array:
-            wide = self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy, copy=False)
-            for i, n in enumerate(sizes(self.shape, output_size)):
-                axis = self.ndim - spatial + i
-                bounds = _adaptive_bounds(self.shape[axis], n)
-                wide = np.stack([wide.take(range(a, b), axis).mean(axis) for a, b in bounds], axis)
-            return wide.astype(self.dtype)
 
-    def infer_max(self: TensorSpec, output_size: Any) -> tuple[TensorSpec, TensorSpec]:
-        spec = infer(self, output_size)
+def _adaptive_max_pool(spatial: int) -> None:
+    def infer(self: TensorSpec, output_size: Any) -> tuple[TensorSpec, TensorSpec]:
+        spec = _adaptive_infer(self, output_size, spatial)
         return spec, TensorSpec(spec.shape, dtypes.I64)
 
-    @FAMILY.op(f"aten::adaptive_max_pool{spatial}d", infer=infer_max)
+    @FAMILY.op(f"aten::adaptive_max_pool{spatial}d", infer=infer)
     def adaptive_max_pool(self: Array, output_size: Any) -> tuple[Array, Array]:
-        wanted = sizes(self.shape, output_size)
+        wanted = _adaptive_sizes(self.shape, output_size, spatial)
         extents = self.shape[-spatial:]
         bounds = [_adaptive_bounds(n, m) for n, m in zip(extents, wanted, strict=True)]
         values = np.empty((*self.shape[:-spatial], *wanted), self.dtype)
         places = np.empty(values.shape, np.int64)
-        numbers = np.arange(math.prod(extents)).reshape(extents)
+        numbers: Array = np.arange(math.prod(extents)).reshape(extents)
         for at in np.ndindex(*wanted):
             cut = tuple(slice(*bounds[i][j]) for i, j in enumerate(at))
             window = self[(..., *cut)].reshape(*self.shape[:-spatial], -1)
@@ -281,4 +308,7 @@ def _adaptive(spatial: int) -> None:
 for _spatial in (1, 2, 3):
     _max_pool(_spatial)
     _avg_pool(_spatial)
-    _adaptive(_spatial)
+    _adaptive_avg_pool(_spatial)
+    _adaptive_max_pool(_spatial)
+for _spatial in (2, 3):
+    _uneven_adaptive_avg_pool(_spatial)

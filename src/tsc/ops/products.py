@@ -25,12 +25,13 @@ Array = np.ndarray[Any, Any]
 
 
 def _terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
-    """The labels of each operand and of the result, an ellipsis replaced by upper-case labels not used otherwise."""
+    """The labels of each operand and of the result, an ellipsis replaced by unused upper-case labels."""
     left, arrow, right = equation.replace(" ", "").partition("->")
     inputs = left.split(",")
     if len(inputs) != len(ranks):
         raise ShapeError(
-            f"einsum(): the number of subscripts in the equation ({len(inputs)}) does not match the number of operands ({len(ranks)})"
+            f"einsum(): the number of subscripts in the equation ({len(inputs)}) does not match the number "
+            f"of operands ({len(ranks)})"
         )
     spare = [c for c in string.ascii_letters if c not in equation]
     dots = max(
@@ -43,7 +44,8 @@ def _terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
         named = len(term.replace("...", ""))
         if named > rank or ("..." not in term and named != rank):
             raise ShapeError(
-                f"einsum(): the number of subscripts in the equation ({named}) does not match the number of dimensions ({rank}) for an operand"
+                f"einsum(): the number of subscripts in the equation ({named}) does not match the number of "
+                f"dimensions ({rank}) for an operand"
             )
         expanded.append(
             term.replace("...", ellipsis[len(ellipsis) - (rank - named) :] if rank > named else "")
@@ -55,7 +57,7 @@ def _terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
 
 
 def _aligned(aten: Aten, x: Any, term: str, order: str) -> Any:
-    """`x` with its labels in the order of `order`, size 1 for those it lacks; repeated labels take the diagonal."""
+    """`x` with its labels in `order`, size 1 for those it lacks; repeated labels take the diagonal."""
     while len(set(term)) < len(term):
         label = next(c for c in term if term.count(c) > 1)
         first = term.index(label)
@@ -107,7 +109,8 @@ def _einsum_sizes(aten: Aten, terms: Sequence[str], operands: Sequence[Any]) -> 
             known = sizes.get(label, 1)
             if known != 1 and n not in (1, known):
                 raise ShapeError(
-                    f"einsum(): subscript {label} has size {n} for an operand which does not broadcast with previously seen size {known}"
+                    f"einsum(): subscript {label} has size {n} for an operand which does not broadcast with "
+                    f"previously seen size {known}"
                 )
             sizes[label] = max(known, n) if n else 0
     return sizes
@@ -115,14 +118,15 @@ def _einsum_sizes(aten: Aten, terms: Sequence[str], operands: Sequence[Any]) -> 
 
 @composite(FAMILY, "aten::einsum")
 def einsum(aten: Aten, equation: str, tensors: Sequence[Any], path: Sequence[int] | None) -> Any:
-    """Products summed over the labels that do not appear in the result, two operands at a time, from the left."""
+    """Products summed over the labels missing in the result, two operands at a time, from the left."""
     if not tensors:
         raise ShapeError("einsum(): must provide at least one operand")
     terms, result = _terms(equation, [len(aten.shape(t)) for t in tensors])
     sizes = _einsum_sizes(aten, terms, tensors)
     if any(c not in sizes for c in result) or len(set(result)) != len(result):
         raise ShapeError(
-            f"einsum(): output subscript of {equation} does not appear in the equation for any input operand, or twice"
+            f"einsum(): output subscript of {equation} does not appear in the equation for any input "
+            "operand, or twice"
         )
     order = result + "".join(c for c in sizes if c not in result)
     operands = [_aligned(aten, x, term, order) for x, term in zip(tensors, terms, strict=True)]
@@ -147,7 +151,8 @@ def tensordot(aten: Aten, self: Any, other: Any, dims_self: Sequence[int], dims_
     for i, j in zip(first, second, strict=True):
         if a[i] != b[j] and 1 not in (a[i], b[j]):
             raise ShapeError(
-                f"contracted dimensions need to match, but first has size {a[i]} in dim {i} and second has size {b[j]} in dim {j}"
+                f"contracted dimensions need to match, but first has size {a[i]} in dim {i} and second has "
+                f"size {b[j]} in dim {j}"
             )
     for i, j in zip(first, second, strict=True):
         self = _summed_alone(aten, self, [i] if b[j] == 1 else [])
@@ -346,9 +351,13 @@ def _total(x: Array, axis: int) -> Array:
     return np.asarray(x.sum(axis))
 
 
+def _running_total(x: Array, axis: int) -> Array:
+    return np.cumsum(x, axis)
+
+
 _define_trapezoid("trapezoid", _total)
 _define_trapezoid("trapz", _total)
-_define_trapezoid("cumulative_trapezoid", lambda x, axis: np.cumsum(x, axis))
+_define_trapezoid("cumulative_trapezoid", _running_total)
 
 
 @composite(FAMILY, "aten::renorm")

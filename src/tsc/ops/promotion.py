@@ -45,9 +45,11 @@ def of_number(value: Any) -> DType:
 
 
 def result_dtype(operands: Iterable[TensorSpec | Any]) -> DType:
-    """The dtype of an expression over `operands` (``torch.result_type``): specs of tensors, and Python numbers.
+    """The dtype of an expression over `operands` (``torch.result_type``): specs of tensors, and Python
+    numbers.
 
-    Tensors with dims decide; 0-dim tensors only if of a higher category, Python numbers only if of a higher one still.
+    Tensors with dims decide; 0-dim tensors only if of a higher category, Python numbers only if of a higher
+    one still.
     """
     tiers: list[DType | None] = [None, None, None]
     for operand in operands:

@@ -1,9 +1,10 @@
-"""Arithmetic on Python numbers, as TorchScript does it: 64-bit integers that wrap, IEEE floats that never raise."""
+"""Arithmetic on Python numbers, as TorchScript does it: 64-bit ints wrap, IEEE floats never raise."""
 
 from __future__ import annotations
 
 import cmath
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -95,58 +96,51 @@ def round_half_even(x: Any) -> float:
     return x if math.isinf(x) or math.isnan(x) else float(round(x))
 
 
-def _to_int(function: Callable[[Any], int]) -> Callable[[Any], int]:
-    return lambda x: function(x)
+def _log_of_base(x: Any, base: Any) -> Any:
+    return divide(_log(math.log)(x), _log(math.log)(base))
+
+
+def _inverse_tanh(x: Any) -> float:
+    return math.copysign(math.inf, x) if abs(x) == 1 else _ieee(math.atanh)(x)
+
+
+def _log_gamma(x: Any) -> float:
+    return math.inf if x <= 0 and x == int(x) else _ieee(math.lgamma)(x)
 
 
 _BINARY: dict[str, Callable[..., Any]] = {
-    "aten::add": lambda a, b: a + b, "aten::sub": lambda a, b: a - b, "aten::mul": lambda a, b: a * b, "aten::div": divide,
-    "aten::floordiv": floor_divide, "aten::remainder": remainder, "aten::pow": power, "aten::eq": lambda a, b: a == b,
-    "aten::ne": lambda a, b: a != b, "aten::lt": lambda a, b: a < b, "aten::le": lambda a, b: a <= b,
-    "aten::gt": lambda a, b: a > b, "aten::ge": lambda a, b: a >= b, "aten::__and__": lambda a, b: a & b,
-    "aten::__or__": lambda a, b: a | b, "aten::__xor__": lambda a, b: a ^ b, "aten::__lshift__": lambda a, b: a << b,
-    "aten::__rshift__": lambda a, b: a >> b, "aten::fmod": _ieee(math.fmod), "aten::mathremainder": _ieee(math.remainder),
-    "aten::atan2": math.atan2, "aten::copysign": math.copysign, "aten::gcd": math.gcd, "prim::min": min, "prim::max": max,
-    "aten::floor_divide": floor_divide, "aten::ldexp": _ieee(math.ldexp), "aten::log": lambda a, b: divide(_log(math.log)(a), _log(math.log)(b)),
+    "aten::add": operator.add, "aten::sub": operator.sub, "aten::mul": operator.mul, "aten::div": divide,
+    "aten::floordiv": floor_divide, "aten::remainder": remainder, "aten::pow": power,
+    "aten::eq": operator.eq, "aten::ne": operator.ne, "aten::lt": operator.lt, "aten::le": operator.le,
+    "aten::gt": operator.gt, "aten::ge": operator.ge, "aten::__and__": operator.and_,
+    "aten::__or__": operator.or_, "aten::__xor__": operator.xor, "aten::__lshift__": operator.lshift,
+    "aten::__rshift__": operator.rshift, "aten::fmod": _ieee(math.fmod),
+    "aten::mathremainder": _ieee(math.remainder), "aten::atan2": math.atan2,
+    "aten::copysign": math.copysign, "aten::gcd": math.gcd, "prim::min": min, "prim::max": max,
+    "aten::floor_divide": floor_divide, "aten::ldexp": _ieee(math.ldexp), "aten::log": _log_of_base,
 }  # fmt: skip
 _UNARY: dict[str, Callable[..., Any]] = {
-    "aten::neg": lambda a: -a, "aten::__not__": lambda a: not a, "aten::abs": abs, "prim::abs": abs,
-    "aten::ceil": lambda x: math.ceil(x), "aten::floor": lambda x: math.floor(x), "aten::round": round_half_even, "aten::Int": int,
-    "aten::Float": float, "aten::Bool": bool, "aten::bitwise_not": lambda a: ~a,
+    "aten::neg": operator.neg, "aten::__not__": operator.not_, "aten::abs": abs, "prim::abs": abs,
+    "aten::ceil": math.ceil, "aten::floor": math.floor, "aten::round": round_half_even, "aten::Int": int,
+    "aten::Float": float, "aten::Bool": bool, "aten::bitwise_not": operator.invert,
 }  # fmt: skip
 _FLOAT_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": _ieee(math.sqrt), "exp": _ieee(math.exp), "expm1": _ieee(math.expm1), "log": _log(math.log),
-    "log2": _log(math.log2), "log10": _log(math.log10), "log1p": _ieee(math.log1p, -math.inf), "sin": _ieee(math.sin),
-    "cos": _ieee(math.cos), "tan": _ieee(math.tan), "asin": _ieee(math.asin), "acos": _ieee(math.acos), "atan": math.atan,
-    "sinh": _ieee(math.sinh), "cosh": _ieee(math.cosh), "tanh": math.tanh, "asinh": math.asinh, "acosh": _ieee(math.acosh),
-    "atanh": lambda x: math.copysign(math.inf, x) if abs(x) == 1 else _ieee(math.atanh)(x), "erf": math.erf, "erfc": math.erfc, "gamma": _ieee(math.gamma), "lgamma": lambda x: math.inf if x <= 0 and x == int(x) else _ieee(math.lgamma)(x),
-    "fabs": math.fabs, "degrees": math.degrees, "radians": math.radians, "isnan": math.isnan, "isinf": math.isinf,
-    "isfinite": math.isfinite,
+    "log2": _log(math.log2), "log10": _log(math.log10), "log1p": _ieee(math.log1p, -math.inf),
+    "sin": _ieee(math.sin), "cos": _ieee(math.cos), "tan": _ieee(math.tan), "asin": _ieee(math.asin),
+    "acos": _ieee(math.acos), "atan": math.atan, "sinh": _ieee(math.sinh), "cosh": _ieee(math.cosh),
+    "tanh": math.tanh, "asinh": math.asinh, "acosh": _ieee(math.acosh), "atanh": _inverse_tanh,
+    "erf": math.erf, "erfc": math.erfc, "gamma": _ieee(math.gamma), "lgamma": _log_gamma,
+    "fabs": math.fabs, "degrees": math.degrees, "radians": math.radians, "isnan": math.isnan,
+    "isinf": math.isinf, "isfinite": math.isfinite,
 }  # fmt: skip
-_COMPLEX = {
+_COMPLEX: dict[str, Callable[[Any], Any]] = {
     name: getattr(cmath, name)
-    for name in [
-        "sqrt",
-        "exp",
-        "log",
-        "log10",
-        "sin",
-        "cos",
-        "tan",
-        "asin",
-        "acos",
-        "atan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "asinh",
-        "acosh",
-        "atanh",
-        "isnan",
-        "isinf",
-        "isfinite",
-    ]
-}
+    for name in (
+        "sqrt", "exp", "log", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh",
+        "asinh", "acosh", "atanh", "isnan", "isinf", "isfinite",
+    )
+}  # fmt: skip
 
 
 def _is_scalar(schema: Schema, arity: int) -> bool:
@@ -186,7 +180,7 @@ for _name, _function in _UNARY.items():
     _define(_name, _function, 1)
 
 
-def _number_function(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+def _number_function(name: str, real: Callable[..., Any]) -> Callable[[Any], Any]:
     imaginary = _COMPLEX.get(name)
     return lambda x: imaginary(x) if imaginary and isinstance(x, complex) else real(x)
 

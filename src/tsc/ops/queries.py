@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.ops.narrowing import is_array
 from tsc.ops.promotion import of_number
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import wrap_dim
@@ -17,7 +18,7 @@ Array = np.ndarray[Any, Any]
 
 
 def _query(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A question answered by the spec alone; the function works on arrays and specs alike through ``shape`` and ``dtype``."""
+    """A question answered by the spec alone: works on arrays and specs, through ``shape`` and ``dtype``."""
 
     def register(question: Callable[..., Any]) -> Callable[..., Any]:
         def on_array(self: Array, *rest: Any) -> Any:
@@ -107,9 +108,9 @@ def is_cpu(self: TensorSpec) -> bool:
 
 
 @_query(
-    "prim::is_cuda", "prim::is_ipu", "prim::is_maia", "prim::is_meta", "prim::is_mkldnn", "prim::is_mps", "prim::is_mtia",
-    "prim::is_nested", "prim::is_quantized", "prim::is_sparse", "prim::is_sparse_csr", "prim::is_vulkan", "prim::is_xla",
-    "prim::is_xpu", "prim::requires_grad",
+    "prim::is_cuda", "prim::is_ipu", "prim::is_maia", "prim::is_meta", "prim::is_mkldnn", "prim::is_mps",
+    "prim::is_mtia", "prim::is_nested", "prim::is_quantized", "prim::is_sparse", "prim::is_sparse_csr",
+    "prim::is_vulkan", "prim::is_xla", "prim::is_xpu", "prim::requires_grad",
 )  # fmt: skip
 def never(self: TensorSpec) -> bool:
     """Never: tensors are dense, on the CPU, and without gradients."""
@@ -138,14 +139,14 @@ def stride_int(self: Array, dim: int) -> int:
 def storage_offset(self: Array) -> int:
     """The distance from the start of the memory this is a view of, in elements."""
     root: Any = self
-    while isinstance(root.base, np.ndarray):
+    while is_array(root.base):
         root = root.base
     return (self.__array_interface__["data"][0] - root.__array_interface__["data"][0]) // self.itemsize
 
 
 @FAMILY.op("aten::is_contiguous", "aten::is_contiguous.memory_format")
 def is_contiguous(self: Array, memory_format: int = 0) -> bool:
-    """Whether the elements lie in row-major order (or, for ``channels_last``, with the channels innermost)."""
+    """Whether the elements lie in row-major order, or for ``channels_last`` with the channels innermost."""
     if memory_format == 2:
         return self.ndim == 4 and self.transpose(0, 2, 3, 1).flags.c_contiguous
     return self.flags.c_contiguous
@@ -206,9 +207,13 @@ def number_to_tensor(a: Any) -> Array:
     return np.asarray(a, dtype=_number_spec(a).dtype.numpy)
 
 
+def _scalar_tensor_infer(s: Any, dtype: int | None, *_: Any) -> TensorSpec:
+    return TensorSpec((), dtypes.F32 if dtype is None else dtypes.by_code(dtype))
+
+
 @FAMILY.op(
     "aten::scalar_tensor",
-    infer=lambda s, dtype, *_: TensorSpec((), dtypes.F32 if dtype is None else dtypes.by_code(dtype)),
+    infer=_scalar_tensor_infer,
 )
 def scalar_tensor(s: Any, dtype: int | None, layout: Any, device: Any, pin_memory: Any) -> Array:
     """A 0-dim tensor, float32 unless `dtype` says otherwise."""

@@ -1,4 +1,7 @@
-"""Random numbers: NumPy's generator under PyTorch's names. Distributions and dtypes are PyTorch's, the values are not."""
+"""Random numbers: NumPy's generator under PyTorch's names.
+
+Distributions and dtypes are PyTorch's, the values are not.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or, sized
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.registry import Family, TensorSpec
-from tsc.ops.shapes import broadcast
+from tsc.ops.shapes import broadcast, like_self
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -120,7 +123,13 @@ def _define(name: str, draw: Draw) -> None:
     def create(*arguments: Any) -> Array:
         return draw(generator(), infer(*arguments))
 
-    @FAMILY.op(f"aten::{name}.generator", infer=lambda size, _, *rest: infer(size, *rest))
+    def infer_from(size: Sequence[int], source: Any, *rest: Any) -> TensorSpec:
+        return infer(size, *rest)
+
+    def infer_like_from(self: TensorSpec, source: Any, *rest: Any) -> TensorSpec:
+        return infer_like(self, *rest)
+
+    @FAMILY.op(f"aten::{name}.generator", infer=infer_from)
     def create_from(size: Sequence[int], source: Source | None, *rest: Any) -> Array:
         return draw(generator(source), infer(size, *rest))
 
@@ -128,7 +137,7 @@ def _define(name: str, draw: Draw) -> None:
     def create_like(*arguments: Any) -> Array:
         return draw(generator(), infer_like(*specs_of(arguments)))
 
-    @FAMILY.op(f"aten::{name}_like.generator", infer=lambda self, _, *rest: infer_like(self, *rest))
+    @FAMILY.op(f"aten::{name}_like.generator", infer=infer_like_from)
     def create_like_from(self: Array, source: Source | None, *rest: Any) -> Array:
         return draw(generator(source), infer_like(spec_of(self), *rest))
 
@@ -140,64 +149,98 @@ _define("randn", normal_array)
 # --- integers ---
 
 
-def _randint_infer(size: Sequence[int], dtype: int | None) -> TensorSpec:
+def _integers(size: Sequence[int], dtype: int | None) -> TensorSpec:
     return sized(size, dtype_or(dtype, dtypes.I64))
 
 
-@FAMILY.op("aten::randint", infer=lambda high, size, dtype, *_: _randint_infer(size, dtype))
+def _randint_infer(high: int, size: Sequence[int], dtype: int | None, *_: Any) -> TensorSpec:
+    return _integers(size, dtype)
+
+
+def _randint_from_infer(
+    high: int, size: Sequence[int], source: Any, dtype: int | None, *_: Any
+) -> TensorSpec:
+    return _integers(size, dtype)
+
+
+def _randint_low_infer(low: int, high: int, size: Sequence[int], dtype: int | None, *_: Any) -> TensorSpec:
+    return _integers(size, dtype)
+
+
+def _randint_low_from_infer(
+    low: int, high: int, size: Sequence[int], source: Any, dtype: int | None, *_: Any
+) -> TensorSpec:
+    return _integers(size, dtype)
+
+
+@FAMILY.op("aten::randint", infer=_randint_infer)
 def randint(high: int, size: Sequence[int], dtype: int | None, *_: Any) -> Array:
     """Integers in ``[0, high)``."""
-    return _integer_array(generator(), 0, high, _randint_infer(size, dtype))
+    return _integer_array(generator(), 0, high, _integers(size, dtype))
 
 
-@FAMILY.op("aten::randint.generator", infer=lambda high, size, _, dtype, *__: _randint_infer(size, dtype))
+@FAMILY.op("aten::randint.generator", infer=_randint_from_infer)
 def randint_from(high: int, size: Sequence[int], source: Source | None, dtype: int | None, *_: Any) -> Array:
     """Integers in ``[0, high)``."""
-    return _integer_array(generator(source), 0, high, _randint_infer(size, dtype))
+    return _integer_array(generator(source), 0, high, _integers(size, dtype))
 
 
-@FAMILY.op("aten::randint.low", infer=lambda low, high, size, dtype, *_: _randint_infer(size, dtype))
+@FAMILY.op("aten::randint.low", infer=_randint_low_infer)
 def randint_low(low: int, high: int, size: Sequence[int], dtype: int | None, *_: Any) -> Array:
     """Integers in ``[low, high)``."""
-    return _integer_array(generator(), low, high, _randint_infer(size, dtype))
+    return _integer_array(generator(), low, high, _integers(size, dtype))
 
 
-@FAMILY.op(
-    "aten::randint.low_generator", infer=lambda low, high, size, _, dtype, *__: _randint_infer(size, dtype)
-)
+@FAMILY.op("aten::randint.low_generator", infer=_randint_low_from_infer)
 def randint_low_from(
     low: int, high: int, size: Sequence[int], source: Source | None, dtype: int | None, *_: Any
 ) -> Array:
     """Integers in ``[low, high)``."""
-    return _integer_array(generator(source), low, high, _randint_infer(size, dtype))
+    return _integer_array(generator(source), low, high, _integers(size, dtype))
 
 
-def _like_infer(self: TensorSpec, dtype: int | None) -> TensorSpec:
+def _like(self: TensorSpec, dtype: int | None) -> TensorSpec:
     return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
 
 
-@FAMILY.op("aten::randint_like", infer=lambda self, high, dtype, *_: _like_infer(self, dtype))
+def _randint_like_infer(self: TensorSpec, high: int, dtype: int | None, *_: Any) -> TensorSpec:
+    return _like(self, dtype)
+
+
+def _randint_like_low_infer(self: TensorSpec, low: int, high: int, dtype: int | None, *_: Any) -> TensorSpec:
+    return _like(self, dtype)
+
+
+@FAMILY.op("aten::randint_like", infer=_randint_like_infer)
 def randint_like(self: Array, high: int, dtype: int | None, *_: Any) -> Array:
     """Integers in ``[0, high)``, as many as `self` has elements."""
-    return _integer_array(generator(), 0, high, _like_infer(spec_of(self), dtype))
+    return _integer_array(generator(), 0, high, _like(spec_of(self), dtype))
 
 
-@FAMILY.op("aten::randint_like.low_dtype", infer=lambda self, low, high, dtype, *_: _like_infer(self, dtype))
+@FAMILY.op("aten::randint_like.low_dtype", infer=_randint_like_low_infer)
 def randint_like_low(self: Array, low: int, high: int, dtype: int | None, *_: Any) -> Array:
     """Integers in ``[low, high)``, as many as `self` has elements."""
-    return _integer_array(generator(), low, high, _like_infer(spec_of(self), dtype))
+    return _integer_array(generator(), low, high, _like(spec_of(self), dtype))
 
 
-@FAMILY.op("aten::randperm", infer=lambda n, dtype, *_: _randint_infer([n], dtype))
+def _randperm_infer(n: int, dtype: int | None, *_: Any) -> TensorSpec:
+    return _integers([n], dtype)
+
+
+def _randperm_from_infer(n: int, source: Any, dtype: int | None, *_: Any) -> TensorSpec:
+    return _integers([n], dtype)
+
+
+@FAMILY.op("aten::randperm", infer=_randperm_infer)
 def randperm(n: int, dtype: int | None, *_: Any) -> Array:
     """The integers below `n` in random order."""
-    return generator().permutation(n).astype(_randint_infer([n], dtype).dtype.numpy)
+    return generator().permutation(n).astype(_integers([n], dtype).dtype.numpy)
 
 
-@FAMILY.op("aten::randperm.generator", infer=lambda n, _, dtype, *__: _randint_infer([n], dtype))
+@FAMILY.op("aten::randperm.generator", infer=_randperm_from_infer)
 def randperm_from(n: int, source: Source | None, dtype: int | None, *_: Any) -> Array:
     """The integers below `n` in random order."""
-    return generator(source).permutation(n).astype(_randint_infer([n], dtype).dtype.numpy)
+    return generator(source).permutation(n).astype(_integers([n], dtype).dtype.numpy)
 
 
 def _largest_integer(dtype: DType) -> int:
@@ -208,7 +251,7 @@ def _largest_integer(dtype: DType) -> int:
     return 2 ** digits[dtype] if dtype in digits else int(np.iinfo(dtype.numpy).max)
 
 
-@FAMILY.op("aten::random", infer=lambda self, _: self)
+@FAMILY.op("aten::random", infer=like_self)
 def random(self: Array, source: Source | None) -> Array:
     """Integers from 0 to the largest."""
     spec = spec_of(self)
@@ -219,13 +262,13 @@ def random(self: Array, source: Source | None) -> Array:
     )
 
 
-@FAMILY.op("aten::random.to", infer=lambda self, *_: self)
+@FAMILY.op("aten::random.to", infer=like_self)
 def random_to(self: Array, to: int, source: Source | None) -> Array:
     """Integers in ``[0, to)``."""
     return _integer_array(generator(source), 0, to, spec_of(self))
 
 
-@FAMILY.op("aten::random.from", infer=lambda self, *_: self)
+@FAMILY.op("aten::random.from", infer=like_self)
 def random_from(self: Array, low: int, to: int | None, source: Source | None) -> Array:
     """Integers in ``[low, to)``."""
     spec = spec_of(self)
@@ -247,20 +290,20 @@ def _coin(numbers: np.random.Generator, p: Any, spec: TensorSpec) -> Array:
     return np.asarray(numbers.random(spec.shape) < _probabilities(p)).astype(spec.dtype.numpy)
 
 
-@FAMILY.op("aten::bernoulli", infer=lambda self, _: self)
+@FAMILY.op("aten::bernoulli", infer=like_self)
 def bernoulli(self: Array, source: Source | None) -> Array:
     """1 with the probability each element says, else 0."""
     _require_floating("bernoulli", spec_of(self).dtype)
     return _coin(generator(source), self.astype(np.float64), spec_of(self))
 
 
-@FAMILY.op("aten::bernoulli.p", infer=lambda self, *_: self)
+@FAMILY.op("aten::bernoulli.p", infer=like_self)
 def bernoulli_p(self: Array, p: float, source: Source | None) -> Array:
     """1 with probability `p`, else 0."""
     return _coin(generator(source), p, spec_of(self))
 
 
-@FAMILY.op("aten::bernoulli.Tensor", infer=lambda self, *_: self)
+@FAMILY.op("aten::bernoulli.Tensor", infer=like_self)
 def bernoulli_tensor(self: Array, p: Array, source: Source | None) -> Array:
     """1 with the probability each element of `p` says, else 0."""
     return _coin(generator(source), p.astype(np.float64), spec_of(self))
@@ -333,9 +376,15 @@ def normal(mean: Any, std: Any, source: Source | None) -> Array:
     return _scaled_normal(generator(source), mean, std, _normal_infer(*specs_of([mean, std])))
 
 
+def _normal_sized_infer(
+    mean: float, std: float, size: Sequence[int], source: Any, dtype: int | None, *_: Any
+) -> TensorSpec:
+    return sized(size, dtype_or(dtype, dtypes.F32))
+
+
 @FAMILY.op(
     "aten::normal.float_float",
-    infer=lambda mean, std, size, _, dtype, *__: sized(size, dtype_or(dtype, dtypes.F32)),
+    infer=_normal_sized_infer,
 )
 def normal_sized(
     mean: float, std: float, size: Sequence[int], source: Source | None, dtype: int | None, *_: Any
@@ -351,7 +400,7 @@ def normal_in_place(self: Array, mean: float, std: float, source: Source | None)
     return self
 
 
-@FAMILY.op("aten::uniform", infer=lambda self, *_: self)
+@FAMILY.op("aten::uniform", infer=like_self)
 def uniform(self: Array, low: float, high: float, source: Source | None) -> Array:
     """Numbers in ``[low, high)``."""
     if low > high:
@@ -375,6 +424,14 @@ def _positive(name: str, value: float) -> float:
     return value
 
 
+def _exponential(numbers: np.random.Generator, shape: Any, rate: float) -> Array:
+    return numbers.exponential(1 / _positive("exponential_", rate), shape)
+
+
+def _geometric(numbers: np.random.Generator, shape: Any, p: float) -> Array:
+    return numbers.geometric(_positive("geometric_", p), shape)
+
+
 def _cauchy(numbers: np.random.Generator, shape: Any, median: float, sigma: float) -> Array:
     return np.asarray(numbers.standard_cauchy(shape) * _positive("cauchy_", sigma) + median)
 
@@ -383,13 +440,13 @@ def _log_normal(numbers: np.random.Generator, shape: Any, mean: float, std: floa
     return np.asarray(numbers.lognormal(mean, _positive("log_normal_", std), shape))
 
 
-_define_distribution("exponential", lambda numbers, shape, rate: numbers.exponential(1 / _positive("exponential_", rate), shape))
-_define_distribution("geometric", lambda numbers, shape, p: numbers.geometric(_positive("geometric_", p), shape))
+_define_distribution("exponential", _exponential)
+_define_distribution("geometric", _geometric)
 _define_distribution("cauchy", _cauchy)
 _define_distribution("log_normal", _log_normal)
 
 
-@FAMILY.op("aten::poisson", infer=lambda self, _: self)
+@FAMILY.op("aten::poisson", infer=like_self)
 def poisson(self: Array, source: Source | None) -> Array:
     """Counts with the rates the elements say."""
     return np.asarray(generator(source).poisson(self.astype(np.float64))).astype(self.dtype)

@@ -1,4 +1,4 @@
-"""Recurrent layers and cells: LSTM, GRU, and plain ones with tanh or relu, on batches and on packed sequences."""
+"""Recurrent layers and cells: LSTM, GRU, plain ones with tanh or relu; batches and packed sequences."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def _gates(aten: Aten, values: Any, count: int) -> list[Any]:
 
 
 def _lstm_step(aten: Aten, projected: Any, state: State, w_hh: Any, b_hh: Any) -> State:
-    """``c' = f * c + i * g``, ``h' = o * tanh(c')``. Source: Hochreiter, Schmidhuber, 1997; Gers et al., 2000."""
+    """``c' = f * c + i * g``, ``h' = o * tanh(c')``.
+
+    Source: Hochreiter, Schmidhuber, 1997; Gers et al., 2000.
+    """
     h, c = state
     gates = aten("add.Tensor", projected, aten("linear", h, w_hh, b_hh))
     i, f, g, o = _gates(aten, gates, 4)
@@ -85,7 +88,10 @@ def _define_cell(name: str, cell: Cell) -> None:
 
 @dataclass(frozen=True)
 class Layers:
-    """The parameters of a stack of layers, in PyTorch's order: for each layer and direction ``w_ih, w_hh[, b_ih, b_hh][, w_hr]``."""
+    """The parameters of a stack of layers, in PyTorch's order.
+
+    For each layer and direction: ``w_ih, w_hh[, b_ih, b_hh][, w_hr]``.
+    """
 
     params: Sequence[Any]
     has_biases: bool
@@ -109,7 +115,10 @@ class Layers:
 def _one_direction(
     aten: Aten, cell: Cell, x: Any, state: State, weights: Sequence[Any], backwards: bool
 ) -> tuple[list[Any], State]:
-    """The outputs of all steps (in order of time) and the last state of one layer, one way; `x` is time-first."""
+    """The outputs of all steps (in order of time) and the last state of one layer, one way.
+
+    `x` is time-first.
+    """
     w_ih, w_hh, b_ih, b_hh, w_hr = weights
     projected = aten("linear", x, w_ih, b_ih)
     length = aten.shape(x)[0]
@@ -125,7 +134,7 @@ def _one_direction(
 def _run(
     aten: Aten, cell: Cell, x: Any, initial: Sequence[Any], layers: Layers, drop: Callable[[Any], Any]
 ) -> tuple[Any, list[Any]]:
-    """All layers over time-first input: the outputs, and each kind of state stacked over layers and directions."""
+    """All layers over time-first input: the outputs, and the states stacked over layers and directions."""
     finals: list[State] = []
     for layer in range(layers.count):
         ways: list[Any] = []
@@ -145,14 +154,15 @@ def _require_input(spec: TensorSpec, state: TensorSpec, layers: Layers) -> None:
     expected = layers.count * layers.directions
     if spec.ndim not in (2, 3) or state.ndim != spec.ndim or state.shape[0] != expected:
         raise ShapeError(
-            f"rnn: Expected hidden size of {expected} layers and an input of 2 or 3 dims; got {list(state.shape)} and {list(spec.shape)}"
+            f"rnn: Expected hidden size of {expected} layers and an input of 2 or 3 dims; got "
+            f"{list(state.shape)} and {list(spec.shape)}"
         )
 
 
 def _define_layers(name: str, cell: Cell) -> None:
     def definition(
-        aten: Aten, input: Any, hx: Any, params: Sequence[Any], has_biases: bool, num_layers: int, dropout: float,
-        train: bool, bidirectional: bool, batch_first: bool,
+        aten: Aten, input: Any, hx: Any, params: Sequence[Any], has_biases: bool, num_layers: int,
+        dropout: float, train: bool, bidirectional: bool, batch_first: bool,
     ) -> tuple[Any, ...]:  # fmt: skip
         initial = list(hx) if cell.states == 2 else [hx]
         layers = Layers(params, has_biases, num_layers, 1 + int(bidirectional))
@@ -194,8 +204,8 @@ def _define_layers(name: str, cell: Cell) -> None:
     full_name = f"aten::{name}.input"
     FAMILY.add(
         Operator(
-            require_schema(full_name), eager=lambda *arguments: definition(eager_aten(), *arguments), infer=infer,
-            kind="composite", composite=bounded,
+            require_schema(full_name), eager=lambda *arguments: definition(eager_aten(), *arguments),
+            infer=infer, kind="composite", composite=bounded,
         )
     )  # fmt: skip
 
@@ -204,11 +214,12 @@ def _define_layers(name: str, cell: Cell) -> None:
 
 
 def _pack(input: Array, lengths: Array, batch_first: bool) -> tuple[Array, Array]:
-    """The rows of all steps without padding, one step after the other, and how many sequences each step has."""
+    """The rows of all steps without padding, step by step, and how many sequences each step has."""
     x = input.swapaxes(0, 1) if batch_first else input
     if lengths.size != x.shape[1] or lengths.size == 0:
         raise ShapeError(
-            f"Expected `len(lengths)` to be equal to batch_size, but got {lengths.size} (batch_size={x.shape[1]})"
+            f"Expected `len(lengths)` to be equal to batch_size, but got {lengths.size} "
+            f"(batch_size={x.shape[1]})"
         )
     if lengths[-1] <= 0:
         raise ShapeError(
@@ -216,8 +227,9 @@ def _pack(input: Array, lengths: Array, batch_first: bool) -> tuple[Array, Array
         )
     if np.any(np.diff(lengths) > 0):
         raise ShapeError(
-            "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass `enforce_sorted=False` to "
-            "pack_padded_sequence and/or pack_sequence to sidestep this requirement if you do not need ONNX exportability."
+            "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
+            "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this "
+            "requirement if you do not need ONNX exportability."
         )
     steps = np.arange(int(lengths[0]))[:, None]
     present = steps < lengths[None, :]
@@ -235,7 +247,8 @@ def pad_packed_sequence(
     longest = len(batch_sizes)
     if 0 < total_length < longest:
         raise ShapeError(
-            f"Expected total_length to be at least the length of the longest sequence in input, but got total_length={total_length} and max sequence length being {longest}"
+            "Expected total_length to be at least the length of the longest sequence in input, but got "
+            f"total_length={total_length} and max sequence length being {longest}"
         )
     present = np.arange(int(batch_sizes[0]))[None, :] < batch_sizes[:, None]
     shape = (max(total_length, longest), present.shape[1], *data.shape[1:])
@@ -284,7 +297,7 @@ def _packed_direction(
     weights: Sequence[Any],
     backwards: bool,
 ) -> tuple[Array, list[Array]]:
-    """One layer, one way, over a packed sequence: step `t` involves the first ``batch_sizes[t]`` sequences."""
+    """One layer, one way, over a packed sequence: step `t` has the first ``batch_sizes[t]`` sequences."""
     w_ih, w_hh, b_ih, b_hh, w_hr = weights
     projected = aten("linear", x, w_ih, b_ih)
     starts = np.concatenate([[0], np.cumsum(batch_sizes)])

@@ -1,4 +1,4 @@
-"""Reductions over dims: sums, means, extrema and their places, any/all, norms, variances."""
+"""Reductions over dims: sums, means, products, any/all, norms, variances."""
 
 from __future__ import annotations
 
@@ -72,10 +72,11 @@ def _sum_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         lambda a, b: a + b,
         "aten::sum",
     )
-    return _converted(kernel, total, result)
+    return lower_conversion(kernel, total, result)
 
 
-def _converted(kernel: KernelBuilder, x: KernelValue, dtype: DType) -> KernelValue:
+def lower_conversion(kernel: KernelBuilder, x: KernelValue, dtype: DType) -> KernelValue:
+    """`x` as `dtype`, itself where it is that already."""
     if x.spec.dtype is dtype:
         return x
     return kernel.elementwise([x], TensorSpec(x.spec.shape, dtype), lambda s: s.to(dtype), "convert")
@@ -106,8 +107,8 @@ def mean_dim(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) 
     source = aten.dtype(self) if dtype is None else dtypes.by_code(dtype)
     if not (source.is_floating or source.is_complex):
         raise DTypeError(
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-            f"Got: {source.name}"
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
+            f"dtype. Got: {source.name}"
         )
     shape = aten.shape(self)
     count = math.prod(shape[i] for i in wrap_dims(dim, len(shape)))
@@ -123,139 +124,6 @@ def mean_all(aten: Aten, self: Any, dtype: int | None) -> Any:
     return aten("mean.dim", self, None, False, dtype=dtype)
 
 
-def _extremum(name: str, better: str) -> None:
-    """Define amax/amin, max/min of everything and max/min along a dim."""
-    upward = name == "max"
-
-    def worst(dtype: DType) -> Any:
-        if dtype is dtypes.BOOL:
-            return not upward
-        if dtype.is_floating:
-            return -math.inf if upward else math.inf
-        limits = np.iinfo(dtype.numpy)
-        return int(limits.min if upward else limits.max)
-
-    def combine(a: Scalar, b: Scalar) -> Scalar:
-        return a.maximum(b) if upward else a.minimum(b)
-
-    def require_elements(shape: Sequence[int], dims: Sequence[int]) -> None:
-        if any(shape[i] == 0 for i in dims):
-            raise ShapeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
-
-    def infer_a(self: TensorSpec, dim: Any, keepdim: bool) -> TensorSpec:
-        dims = wrap_dims(dim, self.ndim)
-        require_elements(self.shape, dims)
-        return TensorSpec(reduced(self.shape, dims, keepdim), self.dtype)
-
-    def lower_a(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
-        x, dim, keepdim = arguments
-        dims = wrap_dims(dim, x.spec.ndim)
-        wide = computation_dtype(x.spec.dtype)
-        result = lower_reduction(kernel, x, dims, keepdim, wide, worst(wide), combine, f"aten::a{name}")
-        return _converted(kernel, result, x.spec.dtype)
-
-    @FAMILY.op(f"aten::a{name}", infer=infer_a, lower=lower_a, kind="reduction")
-    def extremum(self: Array, dim: Any, keepdim: bool) -> Array:
-        dims = wrap_dims(dim, self.ndim)
-        require_elements(self.shape, dims)
-        return np.asarray((np.max if upward else np.min)(self, axis=dims, keepdims=keepdim))
-
-    @composite(FAMILY, f"aten::{name}")
-    def extremum_of_all(aten: Aten, self: Any) -> Any:
-        return aten(f"a{name}", self, [], False)
-
-    def infer_dim(self: TensorSpec, dim: int, keepdim: bool) -> tuple[TensorSpec, TensorSpec]:
-        values = infer_a(self, [dim], keepdim)
-        return values, TensorSpec(values.shape, dtypes.I64)
-
-    def lower_dim(kernel: KernelBuilder, arguments: Sequence[Any]) -> tuple[KernelValue, KernelValue]:
-        x, dim, keepdim = arguments
-        values, places = _lower_with_index(kernel, x, wrap_dim(dim, x.spec.ndim), keepdim, better, worst)
-        return values, places
-
-    @FAMILY.op(f"aten::{name}.dim", infer=infer_dim, lower=lower_dim, kind="reduction")
-    def extremum_along(self: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
-        axis = wrap_dim(dim, self.ndim)
-        places = arg_extremum(self, axis, keepdim)
-        if not self.ndim:
-            return self.copy(), places
-        indices = places if keepdim else np.expand_dims(places, axis)
-        values = np.take_along_axis(self, indices, axis)
-        return (values if keepdim else values.squeeze(axis)), places
-
-    def arg_extremum(self: Array, axis: int, keepdim: bool) -> Array:
-        require_elements(self.shape, (axis,) if self.ndim else ())
-        if not self.ndim:
-            return np.zeros((), np.int64)
-        find = np.argmax if upward else np.argmin
-        wide = self.astype(np.float32) if dtypes.by_numpy(self.dtype) in dtypes.REDUCED else self
-        return np.asarray(find(wide, axis=axis, keepdims=keepdim), dtype=np.int64)
-
-    def infer_arg(self: TensorSpec, dim: int | None, keepdim: bool) -> TensorSpec:
-        dims = tuple(range(self.ndim)) if dim is None else (wrap_dim(dim, self.ndim),)
-        require_elements(self.shape, dims if self.ndim else ())
-        return TensorSpec(reduced(self.shape, dims, keepdim), dtypes.I64)
-
-    def lower_arg(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
-        x, dim, keepdim = arguments
-        if dim is None:
-            flat = kernel.reshape(x, (x.spec.size,))
-            place = _lower_with_index(kernel, flat, 0, False, better, worst)[1]
-            return kernel.reshape(place, (1,) * x.spec.ndim) if keepdim else place
-        return _lower_with_index(kernel, x, wrap_dim(dim, x.spec.ndim), keepdim, better, worst)[1]
-
-    @FAMILY.op(f"aten::arg{name}", infer=infer_arg, lower=lower_arg, kind="reduction")
-    def place_of_extremum(self: Array, dim: int | None, keepdim: bool) -> Array:
-        if dim is None:
-            place = arg_extremum(self.reshape(-1), 0, False)
-            return place.reshape((1,) * self.ndim) if keepdim else place
-        return arg_extremum(self, wrap_dim(dim, self.ndim), keepdim)
-
-
-def _lower_with_index(
-    kernel: KernelBuilder,
-    x: KernelValue,
-    axis: int,
-    keepdim: bool,
-    better: str,
-    worst: Callable[[DType], Any],
-) -> tuple[KernelValue, KernelValue]:
-    """Value and first index of the extremum along `axis`; the first NaN wins over everything."""
-    rank = x.spec.ndim
-    if rank == 0:
-        place = kernel.full(TensorSpec((), dtypes.I64), 0)
-        return kernel.elementwise([x], x.spec, lambda s: s, "copy"), place
-    kept = [i for i in range(rank) if i != axis]
-    shape = tuple(x.spec.shape[i] for i in kept)
-    wide = computation_dtype(x.spec.dtype)
-    mapping = affine(rank, [dim(i) for i in kept])
-    outputs = [
-        Output(TensorSpec(shape, wide), mapping, worst(wide)),
-        Output(TensorSpec(shape, dtypes.I64), mapping, -1),
-    ]
-
-    def body(builder: BodyBuilder, inputs: list[Scalar], accumulators: list[Scalar]) -> list[Scalar]:
-        element, (best, place) = inputs[0].to(wide), accumulators
-        wins = (element > best if better == "gt" else element < best) | (place < 0)
-        if wide.is_floating:
-            wins = (wins | element.is_nan()) & ~(best.is_nan() & (place >= 0))
-        here = builder.index_scalar(axis, dtypes.I64)
-        return [wins.where(element, best), wins.where(here, place)]
-
-    iterators = "".join("r" if i == axis else "p" for i in range(rank))
-    pair = (x, affine(rank, [dim(i) for i in range(rank)]))
-    value, place = kernel.generic([pair], outputs, iterators, body, f"arg_{better}")
-    value = _converted(kernel, value, x.spec.dtype)
-    if keepdim:
-        target = reduced(x.spec.shape, [axis], True)
-        return value.view(target, [dim(i) for i in kept]), place.view(target, [dim(i) for i in kept])
-    return value, place
-
-
-_extremum("max", "gt")
-_extremum("min", "lt")
-
-
 def _prod_infer(self: TensorSpec, dim: int, keepdim: bool, dtype: int | None) -> TensorSpec:
     return TensorSpec(reduced(self.shape, wrap_dims(dim, self.ndim), keepdim), _sum_dtype(self.dtype, dtype))
 
@@ -267,7 +135,7 @@ def _prod_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     product = lower_reduction(
         kernel, x, dims, keepdim, computation_dtype(result), 1, lambda a, b: a * b, "aten::prod"
     )
-    return _converted(kernel, product, result)
+    return lower_conversion(kernel, product, result)
 
 
 @FAMILY.op("aten::prod.dim_int", infer=_prod_infer, lower=_prod_lower, kind="reduction")
@@ -303,7 +171,7 @@ def _truth(name: str) -> None:
             return a & b if universal else a | b
 
         found = lower_reduction(kernel, x, dims, keepdim, dtypes.BOOL, universal, combine, f"aten::{name}")
-        return _converted(kernel, found, result_dtype(x.spec.dtype))
+        return lower_conversion(kernel, found, result_dtype(x.spec.dtype))
 
     @FAMILY.op(f"aten::{name}.dim", f"aten::{name}.dims", infer=infer, lower=lower, kind="reduction")
     def truth(self: Array, dim: Any, keepdim: bool) -> Array:
@@ -321,7 +189,7 @@ _truth("any")
 
 @composite(FAMILY, "aten::var.correction")
 def var_correction(aten: Aten, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
-    """The variance over `dim`: squared deviations from the mean, divided by ``count - correction`` (1 when None)."""
+    """The variance over `dim`: squared deviations divided by ``count - correction`` (1 when None)."""
     shape = aten.shape(self)
     dims = list(wrap_dims(dim, len(shape)))
     deviation = aten("sub.Tensor", self, aten("mean.dim", self, dims, True))
@@ -374,7 +242,7 @@ def logsumexp(aten: Aten, self: Any, dim: Any, keepdim: bool) -> Any:
 
 @composite(FAMILY, "aten::linalg_vector_norm")
 def linalg_vector_norm(aten: Aten, self: Any, ord: Any, dim: Any, keepdim: bool, dtype: int | None) -> Any:
-    """``sum(|x| ** ord) ** (1 / ord)`` over `dim`; the extrema for infinite `ord`, the count of nonzeros for 0."""
+    """``sum(|x| ** ord) ** (1 / ord)`` over `dim`; extrema for infinite `ord`, a count for 0."""
     result = aten.dtype(self) if dtype is None else dtypes.by_code(dtype)
     if not (result.is_floating or result.is_complex):
         raise DTypeError(

@@ -1,4 +1,4 @@
-"""The operator registry: one `Operator` per schema, read by refinement, folding, lowering, the generic tier and the tests."""
+"""The operator registry: one `Operator` per schema, read by all stages, the generic tier and the tests."""
 
 from __future__ import annotations
 
@@ -58,21 +58,21 @@ class Operator:
     eager: Callable[..., Any]
     """On NumPy arrays and Python values. Results of view operators alias their argument, as in PyTorch."""
     infer: Callable[..., Any] | None = None
-    """On `TensorSpec`s and Python values: the spec (or tuple of specs) of the result. Raises `ShapeError`, `DTypeError`."""
+    """On `TensorSpec`s and Python values: the spec (or specs) of the result, or an error."""
     lower: Callable[..., Any] | None = None
-    """``lower(kernel, operands, arguments)``: build the kernel's `linalg` operations; None: generic tier only."""
+    """``lower(kernel, operands, arguments)``: build its `linalg` operations; None: generic tier only."""
     kind: str = "generic"
-    """How fusion sees it: pointwise, gather, view, reshape, reduction, contraction, window, concat, pad, composite or generic;
-    query, item and python give no tensor; inplace writes its first argument."""
+    """How fusion sees it: pointwise, gather, view, reshape, reduction, contraction, window, concat, pad,
+    composite or generic; query, item and python give no tensor; inplace writes its first argument."""
     scalar: Callable[..., Any] | None = None
     """The formula of a pointwise operator."""
     fold: Callable[..., Any] | None = None
     """On specs: a Python value known from shapes and dtypes alone (``size``, ``dim``, ``dtype``)."""
     composite: Callable[..., Any] | None = None
-    """``composite(aten, *arguments)``: the operator in terms of others; `aten` runs eagerly, infers, or builds IR."""
+    """``composite(aten, *arguments)``: the operator in terms of others; `aten` runs, infers, or builds IR."""
 
     bounds: Callable[..., list[IndexBound]] | None = None
-    """On specs, for operators of kind ``gather``: what must be checked before native code of `lower` may run."""
+    """On specs, for kind ``gather``: what must be checked before native code of `lower` may run."""
 
     @property
     def name(self) -> str:
@@ -81,13 +81,13 @@ class Operator:
 
 
 FAMILIES = (
-    "pointwise", "pointwise_binary", "activations", "reductions", "views", "movement", "contractions", "pooling", "norms",
-    "queries", "python_scalars", "creation", "literals", "indexing", "containers", "strings", "random", "dropouts", "attention",
-    "scattering", "sorting", "statistics", "aliases", "matrices", "joining",
-    "resampling", "grids", "patches", "padding", "recurrent", "products", "losses",
+    "pointwise", "pointwise_binary", "activations", "reductions", "extrema", "views", "movement", "contractions",
+    "pooling", "norms", "queries", "python_scalars", "creation", "literals", "indexing", "containers",
+    "strings", "random", "dropouts", "attention", "scattering", "sorting", "statistics", "aliases",
+    "matrices", "joining", "resampling", "grids", "patches", "padding", "recurrent", "products", "losses",
     "linear_algebra", "spectral", "special", "native_norms",
 )  # fmt: skip
-"""The family modules of this package. Each has a `Family` called ``FAMILY``; nothing registers itself elsewhere."""
+"""The family modules of this package: each has a `Family` called ``FAMILY``, and nothing else registers."""
 
 
 class Family:
@@ -107,7 +107,7 @@ class Family:
         self.operators[operator.name] = operator
 
     def op(self, *names: str, **parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """The decorated function is the eager meaning of each schema in `names`; `parts` are further `Operator` fields."""
+        """The decorated function is the eager meaning of `names`; `parts` are fields of `Operator`."""
 
         def register(eager: Callable[..., Any]) -> Callable[..., Any]:
             for name in names:

@@ -1,6 +1,7 @@
 """Resizing images: nearest, linear and cubic interpolation, with and without antialiasing, in 1 to 3 dims.
 
-Every kind is the same thing: each output place reads a few input places ("taps") with weights, one dim after the other.
+Every kind is the same thing: each output place reads a few input places ("taps") with weights, one dim after
+the other.
 """
 
 from __future__ import annotations
@@ -80,12 +81,16 @@ def _lanczos(x: Array) -> Array:
 
 
 _FILTERS: dict[str, tuple[float, Callable[[Array], Array]]] = {
-    "bilinear": (1.0, _triangle), "bicubic": (2.0, lambda x: cubic_kernel(x, -0.5)), "lanczos": (3.0, _lanczos),
+    "bilinear": (1.0, _triangle), "bicubic": (2.0, lambda x: cubic_kernel(x, -0.5)),
+    "lanczos": (3.0, _lanczos),
 }  # fmt: skip
 
 
 def antialiased_taps(n: int, outputs: int, align_corners: bool, scale: float | None, filter_: str) -> Taps:
-    """All places under a filter as wide as the reduction, the weights normalized. Source: PyTorch UpSampleKernel.cpp."""
+    """All places under a filter as wide as the reduction, the weights normalized.
+
+    Source: PyTorch UpSampleKernel.cpp.
+    """
     support, function = _FILTERS[filter_]
     ratio = float(_ratio(n, outputs, align_corners, scale, np.float64))
     stretch = max(ratio, 1.0)
@@ -130,7 +135,8 @@ def _resampled(aten: Aten, x: Any, sizes: Sequence[int], scales: Sequence[float 
         raise ShapeError(f"upsample: requires an input of {spatial + 2} dims; got {list(shape)}")
     if any(n <= 0 for n in (*shape[1:], *sizes)):
         raise ShapeError(
-            f"Input and output sizes should be greater than 0, but got input {list(shape[2:])} output {list(sizes)}"
+            f"Input and output sizes should be greater than 0, but got input {list(shape[2:])} output "
+            f"{list(sizes)}"
         )
     result = aten.dtype(x)
     wide = computation_dtype(result) if result.is_floating else result
@@ -206,13 +212,14 @@ for _name in _FILTERS:
     _define_antialiased(_name)
 
 
-# --- the operators behind F.interpolate in old archives --------------------------------------------------------------
+# --- the operators behind F.interpolate in old archives ---
 
 _BY_MODE = {
-    ("nearest", 1): "upsample_nearest1d", ("nearest", 2): "upsample_nearest2d", ("nearest", 3): "upsample_nearest3d",
-    ("nearest-exact", 1): "_upsample_nearest_exact1d", ("nearest-exact", 2): "_upsample_nearest_exact2d",
-    ("nearest-exact", 3): "_upsample_nearest_exact3d", ("linear", 1): "upsample_linear1d",
-    ("bilinear", 2): "upsample_bilinear2d", ("trilinear", 3): "upsample_trilinear3d", ("bicubic", 2): "upsample_bicubic2d",
+    ("nearest", 1): "upsample_nearest1d", ("nearest", 2): "upsample_nearest2d",
+    ("nearest", 3): "upsample_nearest3d", ("nearest-exact", 1): "_upsample_nearest_exact1d",
+    ("nearest-exact", 2): "_upsample_nearest_exact2d", ("nearest-exact", 3): "_upsample_nearest_exact3d",
+    ("linear", 1): "upsample_linear1d", ("bilinear", 2): "upsample_bilinear2d",
+    ("trilinear", 3): "upsample_trilinear3d", ("bicubic", 2): "upsample_bicubic2d",
 }  # fmt: skip
 
 
@@ -260,8 +267,8 @@ def upsample_nearest(aten: Aten, input: Any, size: Any, scale_factor: Any) -> An
 
 
 @composite(
-    FAMILY, "aten::__upsample_bilinear", "aten::__upsample_bilinear.size_list", "aten::__upsample_bilinear.scale_list",
-    "aten::__upsample_bilinear.size_list_scale_list",
+    FAMILY, "aten::__upsample_bilinear", "aten::__upsample_bilinear.size_list",
+    "aten::__upsample_bilinear.scale_list", "aten::__upsample_bilinear.size_list_scale_list",
 )  # fmt: skip
 def upsample_bilinear(aten: Aten, input: Any, size: Any, scale_factor: Any) -> Any:
     """Resized by linear interpolation, the corners aligned."""

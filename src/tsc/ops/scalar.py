@@ -1,7 +1,8 @@
 """Scalar formulas, written once and run by every backend.
 
-The body of a pointwise operator is a Python expression over `Scalar`. NumPy runs it on whole arrays (the eager meaning,
-constant folding, the generic tier); the builder of `arith`/`math` operations runs it once, on one element (the lowering).
+The body of a pointwise operator is a Python expression over `Scalar`. NumPy runs it on whole arrays (the
+eager meaning, constant folding, the generic tier); the builder of `arith`/`math` operations runs it once, on
+one element (the lowering).
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ Number = bool | int | float | complex
 class ScalarEmitter(Protocol):
     """Everything a backend must provide. Values are whatever the backend calls a value.
 
-    Arithmetic is IEEE 754, rounded to nearest even, never contracted or reassociated; integers wrap; ``min`` and ``max``
-    give NaN when either operand is NaN, as PyTorch does.
+    Arithmetic is IEEE 754, rounded to nearest even, never contracted or reassociated; integers wrap; ``min``
+    and ``max`` give NaN when either operand is NaN, as PyTorch does.
     """
 
     def const(self, value: Number, dtype: DType) -> Any:
@@ -107,7 +108,7 @@ BINARY = frozenset(
 
 @dataclass(frozen=True, eq=False)
 class Scalar:
-    """One element (or, under NumPy, an array of them) with operators that compute or emit as they are evaluated."""
+    """One element (or, under NumPy, an array of them): its operators compute or emit when evaluated."""
 
     emitter: ScalarEmitter
     value: Any
@@ -226,7 +227,7 @@ class Scalar:
         return self.maximum(low).minimum(high)
 
     def pow(self, other: Scalar | Number) -> Scalar:
-        """This to the power `other`."""
+        """The power ``self ** other``."""
         return self._binary("pow", other)
 
     def rem(self, other: Scalar | Number) -> Scalar:
@@ -242,7 +243,7 @@ class Scalar:
         return self._binary("atan2", other)
 
     def copysign(self, other: Scalar | Number) -> Scalar:
-        """This magnitude with the sign of `other`."""
+        """The magnitude of `self` with the sign of `other`."""
         return self._binary("copysign", other)
 
     def apply(self, name: str) -> Scalar:

@@ -31,7 +31,7 @@ def _wide(x: Array) -> Array:
     return x.astype(computation_dtype(dtypes.by_numpy(x.dtype)).numpy)
 
 
-# --- x[indices] = values ---------------------------------------------------------------------------------------------
+# --- x[indices] = values ---
 
 
 def _put_into(self: Array, indices: Sequence[Array | None], values: Array, accumulate: bool) -> Array:
@@ -39,7 +39,8 @@ def _put_into(self: Array, indices: Sequence[Array | None], values: Array, accum
     if values.dtype != self.dtype:
         have, want = (dtypes.by_numpy(x.dtype).name for x in (values, self))
         raise DTypeError(
-            f"Index put requires the source and destination dtypes match, got {want} for the destination and {have} for the source."
+            f"Index put requires the source and destination dtypes match, got {want} for the destination and "
+            f"{have} for the source."
         )
     key = numpy_key(self, indices)
     target = self[key].shape
@@ -48,8 +49,8 @@ def _put_into(self: Array, indices: Sequence[Array | None], values: Array, accum
         source = np.broadcast_to(values.reshape(values.shape[max(lead, 0) :]), target)
     except ValueError:
         raise ShapeError(
-            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of shape "
-            f"{list(target)}"
+            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing "
+            f"result of shape {list(target)}"
         ) from None
     if accumulate:
         np.add.at(self, key, source)
@@ -110,7 +111,8 @@ def masked_scatter(self: Array, mask: Array, source: Array) -> Array:
     count = int(where.sum())
     if count > source.size:
         raise ShapeError(
-            "masked_scatter: expected the number of elements in source to be at least the number of ones in mask"
+            "masked_scatter: expected the number of elements in source to be at least the number of ones in "
+            "mask"
         )
     result[where] = source.reshape(-1)[:count]
     return result
@@ -145,8 +147,8 @@ def _scatter_key(name: str, self: Array, dim: int, index: Array, source: Array |
             raise ShapeError(f"{name}(): Index tensor must have the same number of dimensions as src tensor")
         if any(n > m for n, m in zip(index.shape, source.shape, strict=False)):
             raise ShapeError(
-                f"Expected index {list(index.shape)} to be no larger than self {list(self.shape)} apart from dimension {axis} and "
-                f"to be no larger size than src {list(source.shape)}"
+                f"Expected index {list(index.shape)} to be no larger than self {list(self.shape)} apart from "
+                f"dimension {axis} and to be no larger size than src {list(source.shape)}"
             )
     extent = self.shape[axis] if self.ndim else 1
     require_within(
@@ -274,7 +276,8 @@ def _checked_source(name: str, self: Array, dim: int, index: Array, source: Arra
     """`source` with as many dims as `self`, fitting it except in `dim`."""
     if source.dtype != self.dtype:
         raise DTypeError(
-            f"{name}(): self and source expected to have the same dtype, but got (self) {self.dtype} and (source) {source.dtype}"
+            f"{name}(): self and source expected to have the same dtype, but got (self) {self.dtype} and "
+            f"(source) {source.dtype}"
         )
     axis = wrap_dim(dim, self.ndim)
     if source.ndim == 0:
@@ -329,7 +332,8 @@ def index_fill_tensor(self: Array, dim: int, index: Array, value: Array) -> Arra
     """``self[:, index[j]] = value``, a 0-dim tensor."""
     if value.ndim:
         raise ShapeError(
-            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
+            "dimension(s)."
         )
     return index_fill(self, dim, index, value.item())
 
@@ -340,7 +344,8 @@ def _stored(self: Array, src: Array, view: Callable[[Array], Array], name: str) 
     part = view(result)
     if part.shape != src.shape:
         raise ShapeError(
-            f"{name}: expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(part.shape)}"
+            f"{name}: expected src to have a size equal to the slice of self. src size = {list(src.shape)}, "
+            f"slice size = {list(part.shape)}"
         )
     with np.errstate(all="ignore"):
         part[...] = src.astype(result.dtype)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 from tsc.errors import BoundsError, ShapeError
+from tsc.ops.registry import TensorSpec
+
+
+def like_self(self: TensorSpec, *_: Any) -> TensorSpec:
+    """The shape rule of operators whose result has the shape and dtype of the first argument."""
+    return self
 
 
 def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
@@ -22,7 +29,8 @@ def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
                 continue
             if result[i] != 1:
                 raise ShapeError(
-                    f"The size of tensor a ({result[i]}) must match the size of tensor b ({extent}) at non-singleton dimension {i}"
+                    f"The size of tensor a ({result[i]}) must match the size of tensor b ({extent}) at "
+                    f"non-singleton dimension {i}"
                 )
             result[i] = extent
     return tuple(result)

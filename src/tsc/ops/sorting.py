@@ -12,7 +12,7 @@ from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, TensorSpec
-from tsc.ops.shapes import reduced, wrap_dim
+from tsc.ops.shapes import like_self, reduced, wrap_dim
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -79,7 +79,7 @@ def argsort_stable(self: Array, stable: bool, dim: int, descending: bool) -> Arr
     return order(self, wrap_dim(dim, self.ndim), descending)
 
 
-@FAMILY.op("aten::msort", infer=lambda self: self)
+@FAMILY.op("aten::msort", infer=like_self)
 def msort(self: Array) -> Array:
     """Sorted along the first dim."""
     return sort(self, 0, False)[0]
@@ -122,7 +122,7 @@ def kthvalue(self: Array, k: int, dim: int, keepdim: bool) -> tuple[Array, Array
 
 
 def picked(x: Array, places: Array, k: Any, axis: int, keepdim: bool) -> tuple[Array, Array]:
-    """Value and index of the `k`-th entry of the order `places`; `k` is a number, or one per row with `axis` kept."""
+    """Value and index of the `k`-th entry of `places`; `k` is a number, or one per row with `axis` kept."""
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
     shape = reduced(x.shape, [axis], True)
@@ -151,7 +151,7 @@ def _unique_flat(x: Array, inverse: bool, counts: bool) -> tuple[Array, Array, A
 def unique2(
     self: Array, sorted: bool, return_inverse: bool, return_counts: bool
 ) -> tuple[Array, Array, Array]:
-    """The distinct elements in order, where each element went, and how often each occurs; empty where not wanted."""
+    """The distinct elements in order, where each went, and how often each occurs; empty where not wanted."""
     return _unique_flat(self, return_inverse, return_counts)
 
 
@@ -175,7 +175,7 @@ def unique_dim(
 def unique_consecutive(
     self: Array, return_inverse: bool, return_counts: bool, dim: int | None
 ) -> tuple[Array, Array, Array]:
-    """The elements (or slices along `dim`) that differ from the one before, where each went, and how many are in a row."""
+    """The elements (or slices along `dim`) unlike the one before, where each went, and the counts."""
     rows = (
         self.reshape(-1) if dim is None or not self.ndim else np.moveaxis(self, wrap_dim(dim, self.ndim), 0)
     )
@@ -225,22 +225,27 @@ def searchsorted(
     values = np.asarray(self)
     if side not in (None, "left", "right") or (side == "left" and right):
         raise ShapeError(
-            f"torch.searchsorted(): side and right can't be set to opposites, got side of {side}, right {right}"
+            f"torch.searchsorted(): side and right can't be set to opposites, got side of {side}, right "
+            f"{right}"
         )
     if sorted_sequence.ndim != 1 and sorted_sequence.shape[:-1] != values.shape[:-1]:
         raise ShapeError(
-            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
-            f"input value tensor must match, but we got boundaries tensor {list(sorted_sequence.shape)} and input value tensor "
-            f"{list(values.shape)}"
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
+            "boundaries tensor and input value tensor must match, but we got boundaries tensor "
+            f"{list(sorted_sequence.shape)} and input value tensor {list(values.shape)}"
         )
     edges = sorted_sequence if sorter is None else np.take_along_axis(sorted_sequence, sorter, -1)
     return _searched(edges, values, right or side == "right", out_int32)
 
 
+def _bucketize_infer(self: Any, boundaries: TensorSpec, out_int32: bool, right: bool) -> TensorSpec:
+    return _search_infer(boundaries, self, out_int32)
+
+
 @FAMILY.op(
     "aten::bucketize.Tensor",
     "aten::bucketize.Scalar",
-    infer=lambda self, b, out, _: _search_infer(b, self, out),
+    infer=_bucketize_infer,
 )
 def bucketize(self: Any, boundaries: Array, out_int32: bool, right: bool) -> Array:
     """The number of the bucket each value falls in."""
@@ -274,7 +279,7 @@ def _running(name: str, upward: bool) -> None:
         x = comparable(self)
         values = (np.maximum if upward else np.minimum).accumulate(x, axis=axis)
         shape = [-1 if i == axis else 1 for i in range(x.ndim)]
-        numbers = np.broadcast_to(np.arange(x.shape[axis]).reshape(shape), x.shape)
+        numbers: Array = np.broadcast_to(np.arange(x.shape[axis]).reshape(shape), x.shape)
         arrived = (x == values) | np.isnan(x) if x.dtype.kind == "f" else x == values
         places = np.maximum.accumulate(np.where(arrived, numbers, 0), axis=axis)
         return values.astype(self.dtype), places.astype(np.int64)

@@ -15,7 +15,8 @@ from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
-from tsc.ops.shapes import broadcast, wrap_dim
+from tsc.ops.shapes import broadcast, like_self, wrap_dim
+from tsc.ops.variants import write_back
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -152,7 +153,7 @@ def equal(self: Array, other: Array) -> bool:
 # --- complex numbers ---
 
 
-@FAMILY.op("aten::conj_physical", infer=lambda self: self)
+@FAMILY.op("aten::conj_physical", infer=like_self)
 def conj_physical(self: Array) -> Array:
     """The conjugates; a real tensor itself."""
     return np.asarray(np.conj(self)) if np.iscomplexobj(self) else self
@@ -178,13 +179,14 @@ def adjoint(aten: Aten, self: Any) -> Any:
     """The conjugate transpose of the last two dims."""
     if len(aten.shape(self)) < 2:
         raise ShapeError(
-            f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {len(aten.shape(self))}-D tensor."
+            "tensor.adjoint() is only supported on matrices or batches of matrices. Got "
+            f"{len(aten.shape(self))}-D tensor."
         )
     turned = aten("transpose.int", self, -2, -1)
     return aten("conj_physical", turned) if aten.dtype(self).is_complex else turned
 
 
-# --- functions NumPy computes in float64 -----------------------------------------------------------------------------
+# --- functions NumPy computes in float64 ---
 
 
 def _float_infer(*arguments: Any) -> TensorSpec:
@@ -311,7 +313,11 @@ def log_ndtr(x: Array) -> Array:
     return np.where(x < -15, tail, near)
 
 
-@FAMILY.op("aten::mvlgamma", infer=lambda self, p: _float_infer(self))
+def _mvlgamma_infer(self: TensorSpec, p: int) -> TensorSpec:
+    return _float_infer(self)
+
+
+@FAMILY.op("aten::mvlgamma", infer=_mvlgamma_infer)
 def mvlgamma(self: Array, p: int) -> Array:
     """The logarithm of the multivariate gamma function."""
     x = self.astype(np.float64)
@@ -337,7 +343,11 @@ def _hurwitz(s: float, x: Array) -> Array:
     return total
 
 
-@FAMILY.op("aten::polygamma", infer=lambda n, self: _float_infer(self))
+def _polygamma_infer(n: int, self: TensorSpec) -> TensorSpec:
+    return _float_infer(self)
+
+
+@FAMILY.op("aten::polygamma", infer=_polygamma_infer)
 def polygamma(n: int, self: Array) -> Array:
     """The `n`-th derivative of `digamma`."""
     target = _float_infer(spec_of(self)).dtype.numpy
@@ -387,7 +397,11 @@ def ldexp(aten: Aten, self: Any, other: Any) -> Any:
     return aten("mul.Tensor", self, aten("pow.Scalar", 2.0, other))
 
 
-@FAMILY.op("aten::frexp.Tensor", infer=lambda self: (self, TensorSpec(self.shape, dtypes.I32)))
+def _frexp_infer(self: TensorSpec) -> tuple[TensorSpec, TensorSpec]:
+    return self, TensorSpec(self.shape, dtypes.I32)
+
+
+@FAMILY.op("aten::frexp.Tensor", infer=_frexp_infer)
 def frexp(self: Array) -> tuple[Array, Array]:
     """Mantissa in ``[0.5, 1)`` and exponent."""
     if not spec_of(self).dtype.is_floating:
@@ -416,6 +430,18 @@ def float_power(self: Any, exponent: Any) -> Array:
     target = _float_power_infer(*specs_of([self, exponent])).dtype.numpy
     with np.errstate(all="ignore"):
         return np.asarray(np.power(np.asarray(self).astype(target), np.asarray(exponent).astype(target)))
+
+
+@FAMILY.op("aten::float_power_.Tensor", "aten::float_power_.Scalar", kind="inplace")
+def float_power_(self: Array, exponent: Any) -> Array:
+    """The power in place; unlike other in-place operators, it does not convert to the dtype of `self`."""
+    computed, given = _float_power_infer(*specs_of([self, exponent])).dtype, spec_of(self).dtype
+    if given is not computed:
+        raise DTypeError(
+            f"the base given to float_power_ has dtype {given.name} but the operation's result requires "
+            f"dtype {computed.name}"
+        )
+    return write_back(self, float_power(self, exponent))
 
 
 def _cumulative_infer(self: TensorSpec, dim: int) -> TensorSpec:

@@ -12,7 +12,7 @@ from tsc.dtypes import DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or
 from tsc.ops.registry import Family
-from tsc.ops.shapes import wrap_dim, wrap_dims
+from tsc.ops.shapes import like_self, wrap_dim, wrap_dims
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -106,7 +106,7 @@ _define_many("irfft", _real)
 def _define_shift(name: str) -> None:
     shift = getattr(np.fft, name)
 
-    @FAMILY.op(f"aten::fft_{name}", infer=lambda self, dim: self)
+    @FAMILY.op(f"aten::fft_{name}", infer=like_self)
     def shifted(self: Array, dim: Sequence[int] | None) -> Array:
         return shift(self, wrap_dims(dim, self.ndim)).copy()
 
@@ -127,7 +127,7 @@ def rfftfreq(n: int, d: float, dtype: int | None, *_: Any) -> Array:
     return np.fft.rfftfreq(n, d).astype(dtype_or(dtype, dtypes.F32).numpy)
 
 
-# --- short-time transforms -------------------------------------------------------------------------------------------
+# --- short-time transforms ---
 
 
 def _window(window: Array | None, length: int, n_fft: int, dtype: Any) -> Array:
@@ -137,15 +137,16 @@ def _window(window: Array | None, length: int, n_fft: int, dtype: Any) -> Array:
     values = np.ones(length, dtype) if window is None else window
     if values.shape != (length,):
         raise ShapeError(
-            f"stft: expected a 1D window tensor of size equal to win_length={length}, but got window with size {list(values.shape)}"
+            f"stft: expected a 1D window tensor of size equal to win_length={length}, but got window with "
+            f"size {list(values.shape)}"
         )
     left = (n_fft - length) // 2
     return np.pad(values, (left, n_fft - length - left))
 
 
 def _stft(
-    x: Array, n_fft: int, hop: int | None, length: int | None, window: Array | None, normalized: bool, onesided: bool | None,
-    return_complex: bool | None,
+    x: Array, n_fft: int, hop: int | None, length: int | None, window: Array | None, normalized: bool,
+    onesided: bool | None, return_complex: bool | None,
 ) -> Array:  # fmt: skip
     if x.ndim not in (1, 2):
         raise ShapeError(f"stft: expected a 1D or 2D tensor; got {x.ndim}D")
@@ -157,7 +158,8 @@ def _stft(
     is_complex = np.iscomplexobj(x) or (window is not None and np.iscomplexobj(window))
     if return_complex is None and not is_complex:
         raise ShapeError(
-            "stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a future PyTorch release."
+            "stft requires the return_complex parameter be given for real inputs, and will further require "
+            "that return_complex=True in a future PyTorch release."
         )
     if onesided and is_complex:
         raise ShapeError("Cannot have onesided output if window or input is complex")
@@ -173,8 +175,8 @@ def _stft(
 
 @FAMILY.op("aten::stft")
 def stft(
-    self: Array, n_fft: int, hop_length: int | None, win_length: int | None, window: Array | None, normalized: bool,
-    onesided: bool | None, return_complex: bool | None, align_to_window: bool | None,
+    self: Array, n_fft: int, hop_length: int | None, win_length: int | None, window: Array | None,
+    normalized: bool, onesided: bool | None, return_complex: bool | None, align_to_window: bool | None,
 ) -> Array:  # fmt: skip
     """The Fourier transform of overlapping windows, as ``(..., frequency, frame)``."""
     return _stft(self, n_fft, hop_length, win_length, window, normalized, onesided, return_complex)
@@ -182,8 +184,9 @@ def stft(
 
 @FAMILY.op("aten::stft.center")
 def stft_center(
-    self: Array, n_fft: int, hop_length: int | None, win_length: int | None, window: Array | None, center: bool, pad_mode: str,
-    normalized: bool, onesided: bool | None, return_complex: bool | None, align_to_window: bool | None,
+    self: Array, n_fft: int, hop_length: int | None, win_length: int | None, window: Array | None,
+    center: bool, pad_mode: str, normalized: bool, onesided: bool | None, return_complex: bool | None,
+    align_to_window: bool | None,
 ) -> Array:  # fmt: skip
     """`stft` of the signal padded so that the frames are centered."""
     x = self
@@ -203,10 +206,10 @@ def stft_center(
 
 @FAMILY.op("aten::istft")
 def istft(
-    self: Array, n_fft: int, hop_length: int | None, win_length: int | None, window: Array | None, center: bool,
-    normalized: bool, onesided: bool | None, length: int | None, return_complex: bool,
+    self: Array, n_fft: int, hop_length: int | None, win_length: int | None, window: Array | None,
+    center: bool, normalized: bool, onesided: bool | None, length: int | None, return_complex: bool,
 ) -> Array:  # fmt: skip
-    """The signal with a given short-time transform: overlapping frames added and divided by the window's energy."""
+    """The signal with a given short-time transform: overlapping frames over the energy of the window."""
     step = n_fft // 4 if hop_length is None else hop_length
     values = _window(window, n_fft if win_length is None else win_length, n_fft, self.real.dtype)
     spectrum = self.swapaxes(-1, -2)

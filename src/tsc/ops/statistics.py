@@ -41,12 +41,16 @@ def _median_of(self: Array, axis: int, keepdim: bool, ignore_nan: bool) -> tuple
     return picked(self, places, np.maximum(middle, 0), axis, keepdim)
 
 
+def _scalar_infer(self: TensorSpec) -> TensorSpec:
+    return TensorSpec((), self.dtype)
+
+
 def _define_median(name: str, ignore_nan: bool) -> None:
     @FAMILY.op(f"aten::{name}.dim", infer=_along_infer)
     def median_along(self: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
         return _median_of(self, wrap_dim(dim, self.ndim), keepdim, ignore_nan)
 
-    @FAMILY.op(f"aten::{name}", infer=lambda self: TensorSpec((), self.dtype))
+    @FAMILY.op(f"aten::{name}", infer=_scalar_infer)
     def median_of_all(self: Array) -> Array:
         if not self.size:
             if self.dtype.kind not in "iub":
@@ -131,9 +135,16 @@ def bincount(self: Array, weights: Array | None, minlength: int) -> Array:
     return counts.astype(np.float32 if weights.dtype == np.float32 else np.float64)
 
 
-@FAMILY.op("aten::histc", infer=lambda self, bins, *_: TensorSpec((bins,), self.dtype))
+def _histc_infer(self: TensorSpec, bins: int, *_: Any) -> TensorSpec:
+    return TensorSpec((bins,), self.dtype)
+
+
+@FAMILY.op("aten::histc", infer=_histc_infer)
 def histc(self: Array, bins: int, min: Any, max: Any) -> Array:
-    """How many elements fall in each of `bins` equal parts of ``[min, max]`` (of the range, where both are equal)."""
+    """How many elements fall in each of `bins` equal parts of ``[min, max]``.
+
+    Where both are equal, of the range of `self`.
+    """
     if bins <= 0:
         raise ShapeError(f"torch.histc(): bins must be > 0, but got {bins}")
     low, high = _range_of(self, min, max)
@@ -174,19 +185,17 @@ def histogram_count(
     return counts.astype(self.dtype), edges.astype(self.dtype)
 
 
-@FAMILY.op(
-    "aten::count_nonzero",
-    infer=lambda self, dim: TensorSpec(reduced(self.shape, wrap_dims(dim, self.ndim), False), dtypes.I64),
-)
+def _count_infer(self: TensorSpec, dim: int | Sequence[int] | None) -> TensorSpec:
+    return TensorSpec(reduced(self.shape, wrap_dims(dim, self.ndim), False), dtypes.I64)
+
+
+@FAMILY.op("aten::count_nonzero", infer=_count_infer)
 def count_nonzero(self: Array, dim: int | None) -> Array:
     """How many elements are not zero, in all or along `dim`."""
     return np.asarray(np.sum(self != 0, axis=wrap_dims(dim, self.ndim), dtype=np.int64))
 
 
-@FAMILY.op(
-    "aten::count_nonzero.dim_IntList",
-    infer=lambda self, dim: TensorSpec(reduced(self.shape, wrap_dims(dim, self.ndim), False), dtypes.I64),
-)
+@FAMILY.op("aten::count_nonzero.dim_IntList", infer=_count_infer)
 def count_nonzero_dims(self: Array, dim: Sequence[int]) -> Array:
     """How many elements are not zero, along several dims."""
     return np.asarray(np.sum(self != 0, axis=wrap_dims(dim, self.ndim), dtype=np.int64))
@@ -209,7 +218,8 @@ def nanmean(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) -
     """`mean` without the NaNs."""
     if not (aten.dtype(self).is_floating or aten.dtype(self).is_complex):
         raise DTypeError(
-            f"nanmean(): expected input to have floating point or complex dtype but got {aten.dtype(self).name}"
+            "nanmean(): expected input to have floating point or complex dtype but got "
+            f"{aten.dtype(self).name}"
         )
     count = aten("sum.dim_IntList", aten.logical_not(aten.isnan(self)), dim, keepdim)
     return aten("div.Tensor", aten("nansum", self, dim, keepdim, dtype=dtype), count)
@@ -241,7 +251,8 @@ def cov(self: Array, correction: int, fweights: Array | None, aweights: Array | 
     """The covariance matrix of the rows."""
     if self.ndim > 2 or self.dtype == np.bool_:
         raise ShapeError(
-            f"cov(): expected input to have two or fewer dimensions but got an input with {self.ndim} dimensions"
+            f"cov(): expected input to have two or fewer dimensions but got an input with {self.ndim} "
+            "dimensions"
         )
     kind = result_dtype([spec_of(self), *([] if aweights is None else [spec_of(aweights)]), 1.0]).numpy
     wide = np.complex128 if kind.kind == "c" else np.float64
@@ -255,7 +266,8 @@ def corrcoef(self: Array) -> Array:
     """The correlation matrix of the rows."""
     if self.ndim > 2:
         raise ShapeError(
-            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {self.ndim} dimensions"
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {self.ndim} "
+            "dimensions"
         )
     kind = self.dtype if self.dtype.kind not in "iu" else np.dtype(np.float32)
     with np.errstate(all="ignore"):

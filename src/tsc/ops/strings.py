@@ -1,7 +1,11 @@
-"""Strings: methods, formatting, conversions. TorchScript's strings are bytes in UTF-8, and so are lengths and indices here."""
+"""Strings: methods, formatting, conversions.
+
+TorchScript's strings are bytes in UTF-8, and so are lengths and indices here.
+"""
 
 from __future__ import annotations
 
+import operator
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,6 +15,7 @@ import numpy as np
 
 from tsc.errors import BoundsError, ScriptError
 from tsc.ops.formatting import text_of
+from tsc.ops.narrowing import is_sequence
 from tsc.ops.registry import Family
 
 FAMILY = Family()
@@ -33,9 +38,9 @@ def _on_bytes(function: Callable[..., Any]) -> Callable[..., Any]:
     def to_text(value: Any) -> Any:
         if isinstance(value, bytes):
             return _decode(value)
-        if isinstance(value, (list, tuple)):
-            kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
-            return kind(to_text(v) for v in value)  # pyright: ignore[reportUnknownVariableType]
+        if is_sequence(value):
+            kind: Any = type(value)
+            return kind(to_text(v) for v in value)
         return value
 
     return lambda *arguments: to_text(function(*map(of_text, arguments)))
@@ -86,8 +91,16 @@ def _character(text: bytes, index: int) -> bytes:
     return text[place : place + 1]
 
 
-def _prefixed(test: Callable[[bytes, bytes], bool]) -> Callable[..., bool]:
+def _prefixed(test: Callable[[bytes, bytes], bool]) -> Callable[[bytes, bytes, int, int], bool]:
     return lambda text, part, start, end: test(_window(text, start, end)[0], part)
+
+
+def _count(text: bytes, part: bytes, start: int, end: int) -> int:
+    return _window(text, start, end)[0].count(part)
+
+
+def _slice(text: bytes, start: int | None, end: int | None, step: int) -> bytes:
+    return text[start:end:step]
 
 
 _find, _rfind = _found(bytes.find), _found(bytes.rfind)
@@ -97,13 +110,12 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "isspace": bytes.isspace, "isupper": bytes.isupper, "islower": bytes.islower, "istitle": bytes.istitle,
     "isdecimal": bytes.isdigit, "isnumeric": bytes.isdigit, "strip": bytes.strip, "lstrip": bytes.lstrip,
     "rstrip": bytes.rstrip, "split.str": _split, "rsplit": bytes.rsplit, "splitlines": _split_lines,
-    "partition": bytes.partition, "rpartition": bytes.rpartition, "replace": bytes.replace, "center": bytes.center,
-    "ljust": bytes.ljust, "rjust": bytes.rjust, "zfill": bytes.zfill, "expandtabs": bytes.expandtabs,
-    "find": _find, "rfind": _rfind, "index.str": _required(_find), "rindex": _required(_rfind),
-    "count": lambda text, part, start, end: _window(text, start, end)[0].count(part),
-    "startswith": _prefixed(bytes.startswith), "endswith": _prefixed(bytes.endswith), "len.str": len,
-    "add.str": lambda a, b: a + b, "__getitem__.str": _character,
-    "slice.str": lambda text, start, end, step: text[start:end:step],
+    "partition": bytes.partition, "rpartition": bytes.rpartition, "replace": bytes.replace,
+    "center": bytes.center, "ljust": bytes.ljust, "rjust": bytes.rjust, "zfill": bytes.zfill,
+    "expandtabs": bytes.expandtabs, "find": _find, "rfind": _rfind, "index.str": _required(_find),
+    "rindex": _required(_rfind), "count": _count, "startswith": _prefixed(bytes.startswith),
+    "endswith": _prefixed(bytes.endswith), "len.str": len, "add.str": operator.add,
+    "__getitem__.str": _character, "slice.str": _slice,
 }  # fmt: skip
 for _name, _method in _METHODS.items():
     FAMILY.op(f"aten::{_name}", kind="python")(_on_bytes(_method))
@@ -159,12 +171,8 @@ def chr_(i: int) -> str:
     return _decode(bytes([i & 255]))
 
 
-def _digits(name: str, convert: Callable[[int], str]) -> None:
-    FAMILY.op(f"aten::{name}", kind="python")(lambda i: convert(i))
-
-
-for _name, _convert in (("hex", hex), ("oct", oct), ("bin", bin)):
-    _digits(_name, _convert)
+for _name, _digits in (("hex", hex), ("oct", oct), ("bin", bin)):
+    FAMILY.op(f"aten::{_name}", kind="python")(_digits)
 
 
 @FAMILY.op("aten::str", kind="python")

@@ -13,17 +13,24 @@ from tsc import dtypes
 from tsc.dialects import schema as schemas
 from tsc.dialects.schema import Schema
 from tsc.errors import DTypeError
+from tsc.ops.narrowing import is_sequence
 from tsc.ops.registry import Operator
+
 
 @cache
 def functional_name(schema: Schema) -> str | None:
-    """The functional form of an in-place schema: ``aten::add_.Tensor`` -> ``aten::add.Tensor``; None for any other schema.
+    """The functional form of an in-place schema: ``aten::add_.Tensor`` -> ``aten::add.Tensor``, else None.
 
-    Where the overload of the same name takes other arguments (``pow.Scalar`` has a number for a base), it is the one that takes
-    the same.
+    Where the overload of the same name takes other arguments (``pow.Scalar`` has a number for a base), it is
+    the one that takes the same.
     """
     base = schema.name
-    if not base.endswith("_") or base.endswith("__") or not schema.arguments or not schema.arguments[0].is_written:
+    if (
+        not base.endswith("_")
+        or base.endswith("__")
+        or not schema.arguments
+        or not schema.arguments[0].is_written
+    ):
         return None
     wanted = [a.type for a in schema.arguments]
     fitting = [s for s in schemas.overloads(base[:-1]) if [a.type for a in s.arguments] == wanted]
@@ -33,17 +40,18 @@ def functional_name(schema: Schema) -> str | None:
 
 
 _SYNONYMS = {
-    "absolute": "abs", "negative": "neg", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh",
-    "arctan": "atan", "arctan2": "atan2", "arctanh": "atanh", "divide": "div", "subtract": "sub", "multiply": "mul",
-    "true_divide": "div", "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne",
-    "special_erf": "erf", "special_erfc": "erfc", "special_erfinv": "erfinv", "special_exp2": "exp2", "special_expm1": "expm1",
-    "special_expit": "sigmoid", "special_gammaln": "lgamma", "special_digamma": "digamma", "special_psi": "digamma",
-    "special_sinc": "sinc", "special_i0": "i0", "special_log1p": "log1p", "special_logit": "logit", "special_round": "round",
-    "special_logsumexp": "logsumexp", "special_polygamma": "polygamma", "special_multigammaln": "mvlgamma",
-    "special_xlogy": "xlogy", "row_stack": "vstack", "swapaxes": "transpose", "clip": "clamp", "fix": "trunc",
-    "concat": "cat", "concatenate": "cat",
+    "absolute": "abs", "negative": "neg", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin",
+    "arcsinh": "asinh", "arctan": "atan", "arctan2": "atan2", "arctanh": "atanh", "divide": "div",
+    "subtract": "sub", "multiply": "mul", "true_divide": "div", "greater": "gt", "greater_equal": "ge",
+    "less": "lt", "less_equal": "le", "not_equal": "ne", "special_erf": "erf", "special_erfc": "erfc",
+    "special_erfinv": "erfinv", "special_exp2": "exp2", "special_expm1": "expm1", "special_expit": "sigmoid",
+    "special_gammaln": "lgamma", "special_digamma": "digamma", "special_psi": "digamma",
+    "special_sinc": "sinc", "special_i0": "i0", "special_log1p": "log1p", "special_logit": "logit",
+    "special_round": "round", "special_logsumexp": "logsumexp", "special_polygamma": "polygamma",
+    "special_multigammaln": "mvlgamma", "special_xlogy": "xlogy", "row_stack": "vstack",
+    "swapaxes": "transpose", "clip": "clamp", "fix": "trunc", "concat": "cat", "concatenate": "cat",
 }  # fmt: skip
-"""PyTorch's second names: each overload means what the overload of the other name with the same arguments means."""
+"""PyTorch's second names: each overload means that of the other name with the same arguments."""
 
 
 def synonyms(table: Mapping[str, Operator]) -> dict[str, Operator]:
@@ -130,8 +138,8 @@ def into(functional: Operator, count: int) -> Any:
 
     def run(*arguments: Any) -> Any:
         value = functional.eager(*arguments[: len(arguments) - count])
-        values = value if isinstance(value, (tuple, list)) else (value,)
-        stored = [_write_out(o, v) for o, v in zip(arguments[len(arguments) - count :], values, strict=True)]  # pyright: ignore
+        values = value if is_sequence(value) else (value,)
+        stored = [_write_out(o, v) for o, v in zip(arguments[len(arguments) - count :], values, strict=True)]
         return stored[0] if count == 1 else tuple(stored)
 
     return run

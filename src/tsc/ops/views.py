@@ -1,4 +1,7 @@
-"""Views: reshapes, transposes, slices, broadcasts. Eagerly they alias their argument, as in PyTorch; in kernels they cost nothing."""
+"""Views: reshapes, transposes, slices, broadcasts.
+
+Eagerly they alias their argument, as in PyTorch; in kernels they cost nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, dim
+from tsc.ops.narrowing import is_array
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import infer_size, wrap_dim
 
@@ -37,7 +41,7 @@ def _infer_by_running(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _view(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A view that is an affine map of indices: lowered by tracing where each element of a `dummy` comes from."""
+    """A view that is an affine map of indices, lowered by tracing where elements of a `dummy` come from."""
 
     def register(view: Callable[..., Any]) -> Callable[..., Any]:
         def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> Any:
@@ -55,7 +59,7 @@ def _view(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def _index_probe(shape: Sequence[int]) -> Array:
-    """An array of `shape` with distinguishable strides over imaginary memory; only its layout is ever looked at."""
+    """An array of `shape` with distinguishable strides over imaginary memory: only its layout counts."""
     strides = (
         [8 * (2**20) ** i for i in range(1, len(shape) + 1)] if len(shape) <= 2 else _radix_strides(shape)
     )
@@ -94,7 +98,7 @@ def _affine_view(x: KernelValue, shape: Sequence[int], probe: Array) -> KernelVa
 
 
 def _root_address(array: Any) -> int:
-    while getattr(array, "base", None) is not None and isinstance(array.base, np.ndarray):
+    while is_array(getattr(array, "base", None)):
         array = array.base
     return array.__array_interface__["data"][0]
 
@@ -131,7 +135,8 @@ def permute(self: Array, dims: Sequence[int]) -> Array:
     """Dims reordered."""
     if len(dims) != self.ndim:
         raise ShapeError(
-            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
+            "desired "
             f"ordering of dimensions i.e. input.dim() = {self.ndim} is not equal to len(dims) = {len(dims)}"
         )
     return self.transpose([wrap_dim(d, self.ndim) for d in dims])
@@ -179,14 +184,15 @@ def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
     lead = len(size) - self.ndim
     if lead < 0:
         raise ShapeError(
-            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number of dimensions in the "
-            f"tensor ({self.ndim})"
+            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number of "
+            f"dimensions in the tensor ({self.ndim})"
         )
     target = [n if n != -1 else self.shape[i - lead] for i, n in enumerate(size)]
     for i, n in enumerate(self.shape):
         if n not in (1, target[lead + i]):
             raise ShapeError(
-                f"The expanded size of the tensor ({target[lead + i]}) must match the existing size ({n}) at non-singleton "
+                f"The expanded size of the tensor ({target[lead + i]}) must match the existing size ({n}) at "
+                "non-singleton "
                 f"dimension {lead + i}.  Target sizes: {list(size)}.  Tensor sizes: {list(self.shape)}"
             )
     return np.lib.stride_tricks.as_strided(
@@ -260,8 +266,8 @@ def split_with_sizes(self: Array, split_sizes: Sequence[int], dim: int) -> list[
     axis = wrap_dim(dim, self.ndim)
     if sum(split_sizes) != self.shape[axis]:
         raise ShapeError(
-            f"split_with_sizes expects split_sizes to sum exactly to {self.shape[axis]} (input tensor's size at dimension "
-            f"{dim}), but got split_sizes={list(split_sizes)}"
+            f"split_with_sizes expects split_sizes to sum exactly to {self.shape[axis]} (input tensor's size "
+            f"at dimension {dim}), but got split_sizes={list(split_sizes)}"
         )
     pieces: list[Array] = []
     start = 0
@@ -351,8 +357,8 @@ def view(self: Array, size: Sequence[int]) -> Array:
         return self.reshape(shape, copy=False)
     except ValueError:
         raise ShapeError(
-            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
-            "contiguous subspaces). Use .reshape(...) instead."
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans "
+            "across two contiguous subspaces). Use .reshape(...) instead."
         ) from None
 
 

@@ -1,0 +1,18 @@
+"""Type tests that narrow a Python value to a type whose arguments are known to the type checker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeGuard
+
+import numpy as np
+
+
+def is_array(value: Any) -> TypeGuard[np.ndarray[Any, Any]]:
+    """Whether `value` is a NumPy array."""
+    return isinstance(value, np.ndarray)
+
+
+def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether `value` is a list or a tuple."""
+    return isinstance(value, (list, tuple))
