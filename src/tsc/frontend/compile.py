@@ -14,7 +14,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, TscError
-from tsc.frontend.exits import rewrite
+from tsc.frontend.exits import VALUE, rewrite
 from tsc.frontend.statements import StatementReader
 from tsc.frontend.unit import REQUIRED, Function, Parameter, Unit
 
@@ -65,6 +65,8 @@ class Compiler:
         if function.self_type is not None:
             types.insert(0, function.self_type)
             names.insert(0, function.definition.args.args[0].arg)
+        if function.result is not None and function.result is not tt.NONE:
+            reader.declared[VALUE] = function.result
         block = Block(arg_types=types)
         reader.builder.block = block
         from tsc.frontend.sugared import Value
@@ -85,9 +87,8 @@ class Compiler:
                 kind = function.result or tt.NONE
                 returned = reader.builder.create(PrimUninitializedOp, [], [kind]).results[0]
             else:
+                reader.check_falls_off(end)
                 returned = reader.builder.constant(None)
-                if function.result is not None:
-                    returned = reader.coerce(returned, function.result, end, "return value")
         function.result = returned.type  # pyright: ignore[reportAttributeAccessIssue]
         block.add_op(ReturnOp(returned))
         op = FuncOp(function.name, (list(block.arg_types), [returned.type]), Region(block))

@@ -2,7 +2,7 @@
 
 ``return v`` sets the hidden variables ``$returned`` and ``$value``; ``break`` and ``continue`` set
 ``$broke`` and
-``$continued``; what follows runs only while they are false. Where a branch certainly leaves, what follows
+``$continued``; what follows runs only while they are false. Where a branch certainly returns, what follows
 moves into the
 other branch, so that types refined by the condition stay refined.
 """
@@ -46,7 +46,7 @@ def rewrite(definition: ast.FunctionDef) -> list[ast.stmt]:
     end = body[-1]
     rewriter = _Rewriter()
     returns = _contains_return_in_flow(body)
-    statements = rewriter.block([*body] if not returns else [*body, _at(ast.Return(None), end)])
+    statements = rewriter.block([*body] if not returns else [*body, _at(ImplicitReturn(None), end)])
     first = [_assign(RETURNED, ast.Constant(False), body[0])] if rewriter.uses_returned else []
     if not returns:
         return [*first, *statements]
@@ -60,7 +60,7 @@ def _contains_return_in_flow(body: list[ast.stmt]) -> bool:
 def always_leaves(statements: list[ast.stmt]) -> bool:
     """Whether control certainly does not reach the end of `statements`."""
     for statement in statements:
-        if isinstance(statement, (ast.Return, ast.Raise, ast.Break, ast.Continue)):
+        if isinstance(statement, (ast.Return, ast.Raise)):
             return True
         if (
             isinstance(statement, ast.If)
@@ -72,6 +72,14 @@ def always_leaves(statements: list[ast.stmt]) -> bool:
         if isinstance(statement, ast.With) and always_leaves(statement.body):
             return True
     return False
+
+
+class ImplicitReturn(ast.Return):
+    """The ``return None`` that a function ends with when it ends without one."""
+
+
+class ImplicitNone(ast.Assign):
+    """What an `ImplicitReturn` becomes."""
 
 
 class _Rewriter:
@@ -89,13 +97,9 @@ class _Rewriter:
                 return result + self.leave(statement)
             flags = self.exits_of(statement)
             if isinstance(statement, ast.If):
-                if always_leaves(statement.body) and (flags or rest) and not _only_raises(statement.body):
+                if _always_returns(statement.body) and (flags or rest):
                     return [*result, self.branch(statement, statement.body, statement.orelse + rest)]
-                if (
-                    statement.orelse
-                    and always_leaves(statement.orelse)
-                    and not _only_raises(statement.orelse)
-                ):
+                if statement.orelse and _always_returns(statement.orelse):
                     return [*result, self.branch(statement, statement.body + rest, statement.orelse)]
             result += self.statement(statement)
             if flags and rest:
@@ -143,6 +147,10 @@ class _Rewriter:
         if isinstance(statement, ast.Return):
             self.uses_returned = True
             value = statement.value or ast.Constant(None)
+            if isinstance(statement, ImplicitReturn):
+                value = _place(ast.Constant(None), statement)
+                missing = _at(ImplicitNone([ast.Name(VALUE, ast.Store())], value), statement)
+                return [missing, _assign(RETURNED, ast.Constant(True), statement)]
             return [_assign(VALUE, value, statement), _assign(RETURNED, ast.Constant(True), statement)]
         flag = "$broke" if isinstance(statement, ast.Break) else "$continued"
         return [_assign(flag + self.loops[-1], ast.Constant(True), statement)]
@@ -172,8 +180,14 @@ def _own_loop(statement: ast.stmt) -> list[ast.AST]:
     return found
 
 
-def _only_raises(statements: list[ast.stmt]) -> bool:
-    return not any(isinstance(n, (ast.Return, ast.Break, ast.Continue)) for s in statements for n in _walk(s))
+def _always_returns(statements: list[ast.stmt]) -> bool:
+    """Whether control leaves the function, by ``return`` somewhere. (After ``break`` and ``continue`` nothing is
+    refined and nothing counts as defined, as in PyTorch.)
+    """
+    nodes = [n for s in statements for n in _walk(s)]
+    if any(isinstance(n, (ast.Break, ast.Continue)) for n in nodes):
+        return False
+    return always_leaves(statements) and any(isinstance(n, ast.Return) for n in nodes)
 
 
 def _any_of(flags: list[str], like: ast.AST) -> ast.expr:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from xdsl.ir import Region, SSAValue
+from xdsl.ir import Block, Region, SSAValue
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
@@ -14,6 +14,7 @@ from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.branches import BranchReader, Undefined
+from tsc.frontend.exits import VALUE
 from tsc.frontend.sugared import Sugared, Value
 from tsc.frontend.type_rules import unify
 
@@ -107,7 +108,7 @@ class LoopReader(BranchReader):
         carried = [
             n for n in self.environment if n in assigned and not isinstance(self.environment[n], Undefined)
         ]
-        carried = [n for n in carried if not n.startswith("$element")]
+        carried = [n for n in carried if not n.startswith("$element") and n != VALUE]
         initial = [self.environment[n].value(self, node) for n in carried]
         initial = [self._declared_form(n, v, node) for n, v in zip(carried, initial, strict=True)]
         types: list[Any] = [v.type for v in initial]
@@ -115,6 +116,7 @@ class LoopReader(BranchReader):
             for name, argument in zip(carried, block.args[1:], strict=True):
                 hint(argument, name)
                 self.environment[name] = Value(argument)
+            self.environment.pop(VALUE, None)
             self.refine(refinements)
             if set_target is not None:
                 set_target(block.args[0])
@@ -124,14 +126,28 @@ class LoopReader(BranchReader):
             else:
                 proceed = again()
                 ends = [self._carried_value(n, t, node) for n, t in zip(carried, types, strict=True)]
+            if VALUE in assigned and not self.leaves:
+                ends.append(self._returned_value(block, node))
             self.builder.create(ops.PrimLoopConditionOp, [proceed, *ends])
         self.at(node)
+        if len(ends) > len(carried):
+            carried.append(VALUE)
+            types.append(ends[-1].type)
+            initial.append(self.builder.create(ops.PrimUninitializedOp, [], [ends[-1].type]).results[0])
         loop = self.builder.create(ops.PrimLoopOp, [trips, enter, *initial], types, regions=[Region(block)])
         for name, result in zip(carried, loop.results, strict=True):
             hint(result, name)
             self.environment[name] = Value(result)
         for name in assigned - set(carried):
             self.environment[name] = Undefined(name)
+
+    def _returned_value(self, block: Block, node: ast.AST) -> SSAValue:
+        """What the body returned, carried out of the loop: it matters only in the round that returns, so
+        no round reads that of the round before.
+        """
+        value = self.environment[VALUE].value(self, node)
+        block.insert_arg(value.type, len(block.args))
+        return value
 
     def _declared_form(self, name: str, value: SSAValue, node: ast.AST) -> SSAValue:
         declared = self.declared.get(name)

@@ -13,6 +13,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
+from tsc.frontend.exits import ImplicitNone
 from tsc.frontend.expressions import BINARY
 from tsc.frontend.loops import LoopReader
 from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
@@ -62,6 +63,20 @@ class StatementReader(LoopReader):
             value = Value(self.coerce(value.value(self, node), hint, node))
         for target in node.targets:
             self.assign(target, value, node)
+
+    def do_implicitnone(self, node: ImplicitNone) -> None:
+        """Control reaches the end of a function that returns values elsewhere."""
+        self.check_falls_off(node)
+        self.do_assign(node)
+
+    def check_falls_off(self, node: ast.AST) -> None:
+        """Refuse to end without ``return`` where the function was annotated to return something."""
+        wanted = self.function.result
+        if wanted is not None and wanted is not tt.NONE:
+            raise self.error(
+                "Function was not annotated as having type None, but does not return along all paths",
+                self.function.definition,
+            )
 
     def _type_comment(self, node: ast.Assign) -> TorchType | None:
         if not node.type_comment:
