@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from tsc import dtypes
+from tsc.ops.narrowing import is_sequence
 
 from .matching import TORCH_DTYPES, to_numpy
 
@@ -23,8 +24,8 @@ def difference(got: Any, want: Any) -> str | None:
     """What is wrong with `got`, or None. `want` is PyTorch's result."""
     if isinstance(want, torch.Tensor):
         return _tensor_difference(got, want)
-    if isinstance(want, (list, tuple)):
-        if not isinstance(got, (list, tuple)) or len(got) != len(want):
+    if is_sequence(want):
+        if not is_sequence(got) or len(got) != len(want):
             return f"got {got!r:.200}, want {want!r:.200}"
         return next((d for d in (difference(g, w) for g, w in zip(got, want, strict=True)) if d), None)
     if isinstance(want, float) and isinstance(got, float):

@@ -142,8 +142,7 @@ def _indexing() -> Calls:
         "aten::gather": [[x, 1, torch.tensor([[[-1]]]), False], [x, 0, i, False]],
         "aten::one_hot": [[_ints(4, 3), -1], [_ints(4, 3), 2], [torch.tensor([-1]), 3]],
         "aten::nll_loss": [
-            [_numbers(3, 4), _ints(4, 3), _numbers(4).abs(), r, 1]
-            for r in (0, 1, 2)
+            [_numbers(3, 4), _ints(4, 3), _numbers(4).abs(), r, 1] for r in (0, 1, 2)
         ] + [[_numbers(3, 4), torch.tensor([0, 1, 4]), None, 1, -100]],
         "aten::nll_loss2d": [[_numbers(2, 4, 3, 2), _ints(4, 2, 3, 2), None, 1, -100]],
         "aten::nll_loss_forward": [[_numbers(3, 4), _ints(4, 3), None, 1, -100]],
@@ -180,8 +179,7 @@ def _layers() -> Calls:
         ],
         "aten::native_channel_shuffle": [[image, 2]],
         "aten::affine_grid_generator": [
-            [_numbers(2, 2, 3), [2, 1, 3, 4], a]
-            for a in (True, False)
+            [_numbers(2, 2, 3), [2, 1, 3, 4], a] for a in (True, False)
         ] + [[_numbers(1, 3, 4), [1, 1, 2, 3, 2], False]],
         **{
             f"aten::{kind}_pad{n}d": [[x, p], [x[0], p], [x, [9] * len(p)]]
@@ -280,7 +278,7 @@ def _recurrent() -> Calls:
         layers = getattr(torch.nn, {"lstm": "LSTM", "gru": "GRU"}.get(name, "RNN"))
         options = {"nonlinearity": name[4:]} if name.startswith("rnn") else {}
         for bidirectional, batch_first in ((False, False), (True, True)):
-            torch.manual_seed(0)
+            torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
             module = layers(3, 5, 2, bidirectional=bidirectional, batch_first=batch_first, **options)
             weights = [p.detach() for p in module.parameters()]
             initial = _numbers(2 + 2 * bidirectional, 4, 5)

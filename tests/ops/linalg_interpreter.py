@@ -9,10 +9,12 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from xdsl.dialects import linalg
-from xdsl.dialects.builtin import IntegerType, TensorType
+from xdsl.dialects.linalg.attrs import IteratorType
+from xdsl.dialects.linalg.ops import GenericOp, IndexOp
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.ir.affine import AffineMap
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
+
+from tsc.ops.narrowing import is_list
 
 Array = np.ndarray[Any, Any]
 _FLOATS: dict[str, Any] = {
@@ -44,28 +46,18 @@ _UNARY: dict[str, Callable[..., Any]] = {
     "math.trunc": np.trunc, "math.roundeven": np.rint,
     "math.erf": np.vectorize(math.erf, otypes=[np.float64]),
 }  # fmt: skip
+_SELECT: Callable[..., Any] = np.where
 _COMPARE: dict[str, Callable[..., Any]] = {
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater,
     "ge": np.greater_equal,
 }  # fmt: skip
+_AFFINE: dict[str, Callable[..., Any]] = {
+    "Add": np.add, "Mul": np.multiply, "Mod": np.mod, "FloorDiv": np.floor_divide,
+}  # fmt: skip
 _FLOAT_PREDICATES = [
-    "false",
-    "oeq",
-    "ogt",
-    "oge",
-    "olt",
-    "ole",
-    "one",
-    "ord",
-    "ueq",
-    "ugt",
-    "uge",
-    "ult",
-    "ule",
-    "une",
-    "uno",
+    "false", "oeq", "ogt", "oge", "olt", "ole", "one", "ord", "ueq", "ugt", "uge", "ult", "ule", "une", "uno",
     "true",
-]
+]  # fmt: skip
 _INT_PREDICATES = ["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"]
 
 
@@ -73,7 +65,7 @@ def numpy_type(kind: Any) -> Any:
     """The NumPy type of an element."""
     if str(kind) in _FLOATS:
         return _FLOATS[str(kind)]
-    if isinstance(kind, IntegerType):
+    if hasattr(kind, "width"):
         return np.bool_ if kind.width.data == 1 else np.dtype(f"int{kind.width.data}").type
     return np.int64
 
@@ -102,7 +94,7 @@ class Interpreter:
         """Evaluate one operation outside a body."""
         rule = getattr(self, op.name.replace(".", "_"), None)
         result = rule(op) if rule is not None else scalar_operation(op, [self.values[o] for o in op.operands])
-        values = result if isinstance(result, list) else [result]
+        values = result if is_list(result) else [result]
         self.values.update(zip(op.results, values, strict=True))
 
     def tensor_empty(self, op: Operation) -> Array:
@@ -139,14 +131,14 @@ class Interpreter:
         result[tuple(slice(o, o + n) for o, n in places)] = source
         return result
 
-    def linalg_generic(self, op: linalg.GenericOp) -> list[Array]:
+    def linalg_generic(self, op: GenericOp) -> list[Array]:
         """Run the body once per point of the reduction dims, over all points of the parallel dims."""
-        kinds = [k.data.value for k in op.iterator_types]
+        kinds = [k.data for k in op.iterator_types]
         maps = [m.data for m in op.indexing_maps]
         inputs = [self.values[o] for o in op.inputs]
         outputs = [self.values[o].copy() for o in op.outputs]
         ranges = extents(len(kinds), maps, [*inputs, *outputs], len(inputs))
-        reduced = [i for i, k in enumerate(kinds) if k == "reduction"]
+        reduced = [i for i, k in enumerate(kinds) if k is IteratorType.REDUCTION]
         for step in product(*(range(ranges[i]) for i in reduced)):
             point = dict(zip(reduced, step, strict=True))
             grid = [
@@ -160,7 +152,7 @@ class Interpreter:
 
     def step(
         self,
-        op: linalg.GenericOp,
+        op: GenericOp,
         grid: list[Array],
         shape: list[int],
         maps: list[AffineMap],
@@ -179,11 +171,10 @@ class Interpreter:
 def extents(rank: int, maps: Sequence[AffineMap], arrays: Sequence[Array], inputs: int) -> list[int]:
     """The extent of each iteration dim: what the outputs say, else the inputs, which may be read in part."""
     found: dict[int, int] = {}
-    for mapping, array in [*zip(maps, arrays, strict=True)][inputs:] + [*zip(maps, arrays, strict=True)][
-        :inputs
-    ]:
+    pairs = [*zip(maps, arrays, strict=True)]
+    for mapping, array in pairs[inputs:] + pairs[:inputs]:
         for result, extent in zip(mapping.results, array.shape, strict=True):
-            if hasattr(result, "position"):
+            if isinstance(result, AffineDimExpr):
                 found.setdefault(result.position, extent)
     return [found[i] for i in range(rank)]
 
@@ -195,13 +186,12 @@ def places(mapping: AffineMap, grid: Sequence[Array], shape: Sequence[int]) -> t
 
 def affine_value(expression: Any, grid: Sequence[Array]) -> Any:
     """An affine expression of arrays."""
-    if hasattr(expression, "position"):
+    if isinstance(expression, AffineDimExpr):
         return grid[expression.position]
-    if hasattr(expression, "value"):
+    if isinstance(expression, AffineConstantExpr):
         return np.asarray(expression.value)
     left, right = affine_value(expression.lhs, grid), affine_value(expression.rhs, grid)
-    kind = expression.kind.name
-    return {"Add": np.add, "Mul": np.multiply, "Mod": np.mod, "FloorDiv": np.floor_divide}[kind](left, right)
+    return _AFFINE[expression.kind.name](left, right)
 
 
 class Body:
@@ -228,8 +218,8 @@ class Body:
 
     def value(self, op: Operation) -> Any:
         """The result of one operation."""
-        if op.name == "linalg.index":
-            return np.broadcast_to(self.grid[op.properties["dim"].value.data], self.shape)  # pyright: ignore
+        if isinstance(op, IndexOp):
+            return np.broadcast_to(self.grid[op.dim.value.data], self.shape)
         operands = [self.values[o] if o in self.values else self.outer.values[o] for o in op.operands]
         if op.name == "tensor.extract":
             return operands[0][tuple(operands[1:])]
@@ -238,11 +228,7 @@ class Body:
 
 def scalar_operation(op: Any, operands: Sequence[Any]) -> Any:
     """`arith` and `math` operations on arrays."""
-    kind = numpy_type(
-        op.results[0].type
-        if not isinstance(op.results[0].type, TensorType)
-        else op.results[0].type.element_type
-    )
+    kind = numpy_type(getattr(op.results[0].type, "element_type", op.results[0].type))
     with np.errstate(all="ignore"):
         if op.name == "arith.constant":
             return np.asarray(op.properties["value"].value.data).astype(kind)
@@ -253,7 +239,7 @@ def scalar_operation(op: Any, operands: Sequence[Any]) -> Any:
         if op.name in _UNARY:
             return np.asarray(_UNARY[op.name](*operands)).astype(kind)
         if op.name == "arith.select":
-            return np.where(*operands)
+            return _SELECT(*operands)
         if op.name in ("arith.cmpf", "arith.cmpi"):
             return comparison(op, *operands)
         return conversion(op.name, operands[0], kind)
@@ -261,7 +247,7 @@ def scalar_operation(op: Any, operands: Sequence[Any]) -> Any:
 
 def comparison(op: Any, a: Any, b: Any) -> Any:
     """``arith.cmpf`` and ``arith.cmpi``."""
-    number = op.properties["predicate"].value.data
+    number: int = op.properties["predicate"].value.data
     predicate = (_FLOAT_PREDICATES if op.name == "arith.cmpf" else _INT_PREDICATES)[number]
     if op.name == "arith.cmpi" and predicate.startswith("u"):
         a, b = unsigned(a), unsigned(b)

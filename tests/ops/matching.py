@@ -13,6 +13,7 @@ from tsc import dtypes
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import REQUIRED, Argument, Schema
+from tsc.ops.narrowing import is_list, is_sequence
 
 TORCH_DTYPES = {getattr(torch, d.name): d for d in dtypes.ALL}
 NUMBER_TYPES: dict[Any, tuple[type, ...]] = {
@@ -33,7 +34,7 @@ def accepts(kind: Any, value: Any, broadcast_size: int | None = None) -> bool:
     if isinstance(kind, tt.OptionalType):
         return value is None or accepts(kind.data, value, broadcast_size)
     if isinstance(kind, tt.ListType):
-        if isinstance(value, (list, tuple)):
+        if is_sequence(value):
             return all(accepts(kind.data, v) for v in value)
         return broadcast_size is not None and accepts(kind.data, value)
     if isinstance(kind, tt.VariableType) or kind is tt.ANY:
@@ -63,9 +64,11 @@ def bind(schema: Schema, arguments: Sequence[Any], keywords: Mapping[str, Any]) 
 
 def _as_list(argument: Argument, value: Any) -> Any:
     kind = argument.type.data if isinstance(argument.type, tt.OptionalType) else argument.type
-    if isinstance(kind, tt.ListType) and value is not None and not isinstance(value, (list, tuple)):
+    if not isinstance(kind, tt.ListType) or value is None:
+        return value
+    if not is_sequence(value):
         return [value] * (argument.broadcast_size or 1)
-    return list(value) if isinstance(value, tuple) and isinstance(kind, tt.ListType) else value
+    return value if is_list(value) else list(value)
 
 
 def resolve(
@@ -115,9 +118,9 @@ def ours(value: Any) -> Any:
         return 0
     if isinstance(value, torch.device):
         return str(value)
-    if isinstance(value, list):
+    if is_list(value):
         return [ours(v) for v in value]
-    if isinstance(value, tuple):
+    if is_sequence(value):
         return tuple(ours(v) for v in value)
     return value
 
@@ -126,8 +129,9 @@ def cloned(value: Any) -> Any:
     """The value with its tensors copied, strides kept."""
     if isinstance(value, torch.Tensor):
         return value.detach().clone(memory_format=torch.preserve_format)
-    if isinstance(value, (list, tuple)):
-        return type(value)(cloned(v) for v in value)
+    if is_sequence(value):
+        kind: Any = type(value)
+        return kind(cloned(v) for v in value)
     return value
 
 
@@ -135,6 +139,6 @@ def tensors_of(value: Any) -> list[Any]:
     """The tensors (arrays) in a value, in order."""
     if isinstance(value, (torch.Tensor, np.ndarray)):
         return [value]
-    if isinstance(value, (list, tuple)):
+    if is_sequence(value):
         return [t for v in value for t in tensors_of(v)]
     return []

@@ -20,7 +20,7 @@ KINDS = {
 @pytest.fixture(scope="module")
 def torch_schemas() -> dict[str, str]:
     found: dict[str, str] = {}
-    for schema in torch._C._jit_get_all_schemas():
+    for schema in torch._C._jit_get_all_schemas():  # pyright: ignore[reportPrivateUsage]
         name = schema.name + (f".{schema.overload_name}" if schema.overload_name else "")
         found.setdefault(name, str(schema))
     return found

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from tsc.runtime.tensor import Tensor
 
@@ -63,11 +63,16 @@ class Module:
         """Add a submodule."""
         self._modules[name] = module
 
-    def forward(self, *arguments: Any) -> Any:
-        """What the module computes; subclasses define it."""
-        raise NotImplementedError(
-            f'Module [{type(self).__name__}] is missing the required "forward" function'
-        )
+    if TYPE_CHECKING:
+        # What the module computes: subclasses define it, with arguments of their own.
+        forward: Callable[..., Any]
+    else:
+
+        def forward(self, *arguments):
+            """What the module computes; subclasses define it."""
+            raise NotImplementedError(
+                f'Module [{type(self).__name__}] is missing the required "forward" function'
+            )
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Run ``forward``."""
@@ -118,10 +123,11 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self._modules)
 
-    def forward(self, input):  # noqa: D102 - as PyTorch's: unannotated, a tensor
+    # As PyTorch's: unannotated, a tensor.
+    def forward(self, input):  # noqa: D102  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType]
         for module in self:
             input = module(input)
-        return input
+        return input  # pyright: ignore[reportUnknownVariableType]
 
 
 class ModuleList(Module):

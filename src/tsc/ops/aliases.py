@@ -1,4 +1,4 @@
-"""More views: strided memory, parts of complex numbers, several pieces at once; and their copying forms."""
+"""More views: strided memory, several pieces at once, other names; and the forms that copy."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.errors import BoundsError, DTypeError, ShapeError
+from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
 from tsc.ops.composite import Aten, composite
 from tsc.ops.narrowing import is_array
 from tsc.ops.registry import Family, TensorSpec
-from tsc.ops.shapes import broadcast, like_self, wrap_dim
+from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.ops.views import (
     chunk,
     diagonal,
@@ -73,85 +74,6 @@ def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_
         )
     strides = [s * self.itemsize for s in stride]
     return np.lib.stride_tricks.as_strided(root[offset:], size, strides)
-
-
-# --- complex numbers ---
-
-
-def _parts_dtype(dtype: dtypes.DType) -> dtypes.DType:
-    return {dtypes.C64: dtypes.F32, dtypes.C128: dtypes.F64}.get(dtype, dtype)
-
-
-def _view_as_real_infer(self: TensorSpec) -> TensorSpec:
-    if not self.dtype.is_complex:
-        raise DTypeError("view_as_real is only supported for complex tensors")
-    return TensorSpec((*self.shape, 2), _parts_dtype(self.dtype))
-
-
-@FAMILY.op("aten::view_as_real", infer=_view_as_real_infer)
-def view_as_real(self: Array) -> Array:
-    """The same memory as pairs of real and imaginary parts, in a new last dim."""
-    _view_as_real_infer(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)))
-    parts = self.real
-    return np.lib.stride_tricks.as_strided(parts, (*self.shape, 2), (*self.strides, parts.itemsize))
-
-
-def _view_as_complex_infer(self: TensorSpec) -> TensorSpec:
-    wide = {dtypes.F32: dtypes.C64, dtypes.F64: dtypes.C128}.get(self.dtype)
-    if wide is None:
-        raise DTypeError(
-            "view_as_complex is only supported for half, float and double tensors, but got a tensor of "
-            f"scalar type: {self.dtype.name}"
-        )
-    if not self.ndim or self.shape[-1] != 2:
-        raise ShapeError("Tensor must have a last dimension of size 2")
-    return TensorSpec(self.shape[:-1], wide)
-
-
-@FAMILY.op("aten::view_as_complex", infer=_view_as_complex_infer)
-def view_as_complex(self: Array) -> Array:
-    """The same memory, the pairs of the last dim taken as complex numbers."""
-    spec = _view_as_complex_infer(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)))
-    if self.strides[-1] != self.itemsize or any(s % (2 * self.itemsize) for s in self.strides[:-1]):
-        raise ShapeError("Tensor must have a last dimension with stride 1")
-    return self.view(spec.dtype.numpy)[..., 0]
-
-
-def _real_infer(self: TensorSpec) -> TensorSpec:
-    return TensorSpec(self.shape, _parts_dtype(self.dtype))
-
-
-@FAMILY.op("aten::real", infer=_real_infer)
-def real(self: Array) -> Array:
-    """The real parts, in the same memory."""
-    return self.real if np.iscomplexobj(self) else self
-
-
-def _imag_infer(self: TensorSpec) -> TensorSpec:
-    if not self.dtype.is_complex:
-        raise DTypeError(
-            f"imag is not implemented for tensors with non-complex dtypes; got {self.dtype.name}"
-        )
-    return TensorSpec(self.shape, _parts_dtype(self.dtype))
-
-
-@FAMILY.op("aten::imag", infer=_imag_infer)
-def imag(self: Array) -> Array:
-    """The imaginary parts, in the same memory."""
-    _imag_infer(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)))
-    return self.imag
-
-
-@FAMILY.op("aten::resolve_conj", "aten::resolve_neg", infer=like_self)
-def resolve(self: Array) -> Array:
-    """The tensor itself: `tsc` conjugates and negates at once."""
-    return self
-
-
-@FAMILY.op("aten::conj", "aten::_conj", infer=like_self)
-def conj(self: Array) -> Array:
-    """The conjugates; a real tensor itself."""
-    return np.asarray(np.conj(self)) if np.iscomplexobj(self) else self
 
 
 # --- pieces ---

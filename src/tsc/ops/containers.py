@@ -11,14 +11,19 @@ import numpy as np
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
-from tsc.errors import BoundsError, ScriptError, ShapeError
+from tsc.errors import BoundsError, Error, ShapeError
+from tsc.ops.narrowing import is_array, is_list
 from tsc.ops.python_scalars import wrap64
 from tsc.ops.registry import Family
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
 Function = (
-    Callable[[], Any] | Callable[[Any], Any] | Callable[[Any, Any], Any] | Callable[[Any, Any, Any], Any]
+    Callable[[], Any]
+    | Callable[[Any], Any]
+    | Callable[[Any, Any], Any]
+    | Callable[[Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any], Any]
 )
 """By arity, so that the parameters of lambdas have types."""
 
@@ -53,14 +58,13 @@ def same(a: Any, b: Any) -> bool:
     Raises:
         RuntimeError: tensors of more than one element.
     """
-    if isinstance(a, list) and isinstance(b, list):
-        first, second = list[Any](a), list[Any](b)
-        return len(first) == len(second) and all(same(x, y) for x, y in zip(first, second, strict=True))
+    if is_list(a) and is_list(b):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
     if not isinstance(a, np.ndarray):
         return bool(a == b)
     equal = np.asarray(a == b)
     if equal.size != 1:
-        raise ScriptError("Boolean value of Tensor with more than one value is ambiguous")
+        raise Error("Boolean value of Tensor with more than one value is ambiguous")
     return bool(equal.item())
 
 
@@ -100,7 +104,7 @@ def remove(self: list[Any], el: Any) -> None:
     """Remove the first element equal to `el`."""
     place = _place(self, el)
     if place is None:
-        raise ScriptError("list.remove(x): x not in list")
+        raise Error("list.remove(x): x not in list")
     del self[place]
 
 
@@ -108,7 +112,7 @@ def index(self: Sequence[Any], el: Any) -> int:
     """The place of the first element equal to `el`."""
     place = _place(self, el)
     if place is None:
-        raise ScriptError(f"'{el}' is not in list")
+        raise Error(f"'{el}' is not in list")
     return place
 
 
@@ -130,7 +134,7 @@ def extend_in_place(self: list[Any], b: Sequence[Any]) -> list[Any]:
 
 
 def _sort_key(value: Any) -> Any:
-    return value.item() if isinstance(value, np.ndarray) else value  # pyright: ignore[reportUnknownMemberType]
+    return value.item() if is_array(value) else value
 
 
 def _sort(self: list[Any], reverse: bool = False) -> None:
@@ -174,7 +178,7 @@ def _extremum(name: str, pick: Callable[..., Any]) -> Callable[..., Any]:
         if second:
             return pick(list(first), list(second[0]))
         if not first:
-            raise ScriptError(f"{name}() arg is an empty sequence")
+            raise Error(f"{name}() arg is an empty sequence")
         return pick(first)
 
     return extremum
@@ -189,7 +193,7 @@ _define("prim::max", _takes_list, _extremum("max", max))
 
 def _required(self: dict[Any, Any], key: Any) -> Any:
     if key not in self:
-        raise ScriptError(f"KeyError: {key}")
+        raise Error(f"KeyError: {key}")
     return self[key]
 
 
@@ -202,7 +206,7 @@ def _pop_key(self: dict[Any, Any], key: Any, *default: Any) -> Any:
 
 def _pop_item(self: dict[Any, Any]) -> tuple[Any, Any]:
     if not self:
-        raise ScriptError("popitem(): dictionary is empty")
+        raise Error("popitem(): dictionary is empty")
     first = next(iter(self))
     return first, self.pop(first)
 
@@ -258,10 +262,10 @@ def range_length(lo: int, hi: int, step: int) -> int:
     """``len(range(lo, hi, step))``.
 
     Raises:
-        ScriptError: `step` is zero.
+        Error: `step` is zero.
     """
     if step == 0:
-        raise ScriptError("range() arg 3 must not be zero")
+        raise Error("range() arg 3 must not be zero")
     return len(range(lo, hi, step))
 
 

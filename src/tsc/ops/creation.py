@@ -294,7 +294,8 @@ def range_step(start: Any, end: Any, step: Any, dtype: int | None, *_: Any) -> A
         raise ShapeError("step must be nonzero")
     if (end - start) * step < 0:
         raise ShapeError("upper bound and lower bound inconsistent with step sign")
-    count = np.arange(math.floor((end - start) / step) + 1)
+    steps: float = (end - start) / step
+    count = np.arange(math.floor(steps) + 1)
     return (start + count * step).astype(dtype_or(dtype, dtypes.F32).numpy)
 
 

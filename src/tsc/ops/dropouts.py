@@ -10,6 +10,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.errors import CodegenError, ShapeError
+from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.random import Source, generator
 from tsc.ops.registry import Family, TensorSpec
@@ -102,5 +103,5 @@ def rrelu(self: Array, lower: float, upper: float, training: bool, source: Sourc
             f"Lower bound should be less than or equal to the upper bound; got {lower} and {upper}"
         )
     middle = (lower + upper) / 2
-    slope: Any = generator(source).uniform(lower, upper, self.shape) if training else middle
+    slope: Any = generator(source).uniform(lower, upper, spec_of(self).shape) if training else middle
     return np.where(self > 0, self, self * np.asarray(slope, self.dtype)).astype(self.dtype)

@@ -14,6 +14,7 @@ from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import DTypeError
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
+from tsc.ops.narrowing import is_array, is_list
 from tsc.ops.numpy_emitter import NumpyEmitter
 from tsc.ops.promotion import computation_dtype, result_dtype
 from tsc.ops.registry import Family, Operator, TensorSpec, require_schema
@@ -71,15 +72,14 @@ class Formula:
 
     def evaluate(self, name: str, arguments: Sequence[Any]) -> np.ndarray[Any, Any]:
         """The result on NumPy arrays and Python numbers."""
-        specs = [spec_of(a) if isinstance(a, np.ndarray) else a for a in arguments]  # pyright: ignore[reportUnknownArgumentType]
+        specs = [spec_of(a) if is_array(a) else a for a in arguments]
         compute, result = self.dtypes(name, specs)
         broadcast(*(s.shape for s in self.specs(specs) if isinstance(s, TensorSpec)))
         emitter = NumpyEmitter()
 
         def element(value: Any) -> Scalar:
-            if isinstance(value, np.ndarray):
-                source: DType = dtypes.by_numpy(value.dtype)  # pyright: ignore[reportUnknownArgumentType]
-                return Scalar(emitter, value, source).to(compute)
+            if is_array(value):
+                return Scalar(emitter, value, dtypes.by_numpy(value.dtype)).to(compute)
             return Scalar(emitter, emitter.const(value, compute), compute)
 
         with np.errstate(all="ignore"):
@@ -124,10 +124,10 @@ def specs_of(arguments: Sequence[Any]) -> list[Any]:
 def _spec(value: Any) -> Any:
     if isinstance(value, KernelValue):
         return value.spec
-    if isinstance(value, np.ndarray):
-        return spec_of(value)  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(value, list):
-        return specs_of(value)  # pyright: ignore[reportUnknownArgumentType]
+    if is_array(value):
+        return spec_of(value)
+    if is_list(value):
+        return specs_of(value)
     return value
 
 

@@ -15,7 +15,7 @@ from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.reductions import lower_conversion, lower_reduction
+from tsc.ops.reductions import lower_reduction
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import reduced, wrap_dim, wrap_dims
@@ -84,7 +84,7 @@ def _define_values(extremum: Extremum) -> None:
         result = lower_reduction(
             kernel, x, dims, keepdim, wide, extremum.worst(wide), extremum.combine, f"aten::a{name}"
         )
-        return lower_conversion(kernel, result, x.spec.dtype)
+        return kernel.convert(result, x.spec.dtype)
 
     @FAMILY.op(f"aten::a{name}", infer=extremum.values_infer, lower=lower, kind="reduction")
     def values(self: Array, dim: Any, keepdim: bool) -> Array:
@@ -172,7 +172,7 @@ def _lower_with_index(
     pair = (x, affine(rank, [dim(i) for i in range(rank)]))
     doc = "arg_gt" if extremum.is_upward else "arg_lt"
     value, place = kernel.generic([pair], outputs, iterators, body, doc)
-    value = lower_conversion(kernel, value, x.spec.dtype)
+    value = kernel.convert(value, x.spec.dtype)
     if keepdim:
         target = reduced(x.spec.shape, [axis], True)
         return value.view(target, [dim(i) for i in kept]), place.view(target, [dim(i) for i in kept])

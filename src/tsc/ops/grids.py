@@ -54,7 +54,7 @@ def _read(input: Array, places: Sequence[Array]) -> Array:
     for place, n in zip(places, extents, strict=True):
         inside &= (place >= 0) & (place < n)
         clipped.append(np.clip(place, 0, n - 1).astype(np.int64))
-    batch: Array = np.arange(input.shape[0]).reshape(-1, *([1] * len(extents)))
+    batch = np.arange(len(input)).reshape(-1, *([1] * len(extents)))
     values = np.moveaxis(input, 1, -1)[(batch, *clipped)]
     return np.moveaxis(np.where(inside[..., None], values, 0), -1, 1)
 

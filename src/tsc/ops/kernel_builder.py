@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from xdsl.dialects import arith, linalg, tensor
+from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import (
     i64,
 )
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 
@@ -83,7 +84,7 @@ class BodyBuilder(ArithEmitter):
 
     def index(self, position: int) -> SSAValue:
         """``linalg.index``: the iteration variable, of type ``index``."""
-        op = linalg.IndexOp.create(result_types=[IndexType()], properties={"dim": IntegerAttr(position, i64)})
+        op = IndexOp.create(result_types=[IndexType()], properties={"dim": IntegerAttr(position, i64)})
         self.block.add_op(op)
         return op.results[0]
 
@@ -106,7 +107,7 @@ class BodyBuilder(ArithEmitter):
         return Scalar(self, value, source.spec.dtype)
 
     def _clamped(self, index: SSAValue, extent: int) -> SSAValue:
-        if isinstance(index.owner, linalg.IndexOp):
+        if isinstance(index.owner, IndexOp):
             return index
         low, high = (
             self.emit(arith.ConstantOp, [], IndexType(), properties={"value": IntegerAttr(n, IndexType())})
@@ -143,7 +144,7 @@ class KernelBuilder:
     def full(self, spec: TensorSpec, value: Any) -> KernelValue:
         """``linalg.fill`` with a constant."""
         constant = ArithEmitter(self.block).const(value, spec.dtype)
-        op = linalg.FillOp([constant], [self.empty(spec)], [self.tensor_type(spec)])
+        op = FillOp([constant], [self.empty(spec)], [self.tensor_type(spec)])
         return KernelValue(self.add(op), spec)
 
     def scalar_constant(self, array: Any, dtype: DType) -> KernelValue:
@@ -178,7 +179,7 @@ class KernelBuilder:
         dtypes = [v.spec.dtype for v, _ in inputs] + [o.spec.dtype for o in outputs]
         scalars = [Scalar(builder, a, d) for a, d in zip(block.args, dtypes, strict=True)]
         results = body(builder, scalars[: len(inputs)], scalars[len(inputs) :])
-        block.add_op(linalg.YieldOp(*(r.value for r in results)))
+        block.add_op(YieldOp(*(r.value for r in results)))
         destinations = [
             self.empty(o.spec) if o.init is None else self.full(o.spec, o.init).ssa for o in outputs
         ]
@@ -186,7 +187,7 @@ class KernelBuilder:
             o.map or AffineMap.identity(rank) for o in outputs
         ]
         kinds = [IteratorTypeAttr(_ITERATORS[i]) for i in iterators]
-        op = linalg.GenericOp(
+        op = GenericOp(
             [v.ssa for v, _ in inputs], destinations, Region(block), [AffineMapAttr(m) for m in maps], kinds,
             [self.tensor_type(o.spec) for o in outputs], StringAttr(doc) if doc else None,
         )  # fmt: skip
@@ -233,6 +234,12 @@ class KernelBuilder:
         ):
             return KernelValue(x.ssa, x.spec)
         return self.elementwise([x], x.spec, lambda element: element, doc)
+
+    def convert(self, x: KernelValue, dtype: DType) -> KernelValue:
+        """`x` with elements of `dtype`; `x` itself where it has them already."""
+        if x.spec.dtype is dtype:
+            return x
+        return self.elementwise([x], TensorSpec(x.spec.shape, dtype), lambda s: s.to(dtype), "convert")
 
     def reshape(self, x: KernelValue, shape: Sequence[int]) -> KernelValue:
         """The same elements, row-major, under another shape of the same size."""

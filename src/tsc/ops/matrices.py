@@ -117,9 +117,10 @@ def diag_embed(self: Array, offset: int, dim1: int, dim2: int) -> Array:
     first, second = wrap_dim(dim1, rank), wrap_dim(dim2, rank)
     if first == second:
         raise ShapeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    n = self.shape[-1] + abs(offset)
+    count: int = self.shape[-1]
+    n = count + abs(offset)
     result = np.zeros((*self.shape[:-1], n, n), self.dtype)
-    place: Array = np.arange(self.shape[-1])
+    place = np.arange(count)
     result[..., place + max(-offset, 0), place + max(offset, 0)] = self
     return np.moveaxis(result, (-2, -1), (first, second))
 

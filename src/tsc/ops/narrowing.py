@@ -16,3 +16,8 @@ def is_array(value: Any) -> TypeGuard[np.ndarray[Any, Any]]:
 def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
     """Whether `value` is a list or a tuple."""
     return isinstance(value, (list, tuple))
+
+
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    """Whether `value` is a list."""
+    return isinstance(value, list)

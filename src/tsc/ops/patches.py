@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -174,8 +175,8 @@ def _unpool(spatial: int) -> None:
     def max_unpool(self: Array, indices: Array, output_size: Sequence[int], *_: Any) -> Array:
         spec = infer(spec_of(self), spec_of(indices), output_size)
         lead = self.shape[:-spatial]
-        rows = int(np.prod(lead))
-        result = np.zeros((rows, int(np.prod(output_size))), self.dtype)
+        rows = math.prod(lead)
+        result = np.zeros((rows, math.prod(output_size)), self.dtype)
         places = indices.reshape(rows, -1)
         if places.size and (places.min() < 0 or places.max() >= result.shape[1]):
             raise ShapeError(

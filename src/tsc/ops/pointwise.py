@@ -213,7 +213,7 @@ def nan_to_num(self: Scalar, nan: float | None, posinf: float | None, neginf: fl
 def _largest(dtype: dtypes.DType) -> float:
     import ml_dtypes
 
-    return float(ml_dtypes.finfo(dtype.numpy).max)
+    return float(ml_dtypes.finfo(dtype.numpy).max)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
 
 def _clamped(x: Scalar, low: Scalar | None, high: Scalar | None) -> Scalar:

@@ -187,9 +187,8 @@ def _max_pool(spatial: int) -> None:
     @FAMILY.op(f"aten::max_pool{spatial}d_with_indices", infer=infer_with_indices)
     def max_pool_with_indices(self: Array, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> tuple[Array, Array]:
         shape = windows(spec_of(self), k, s, p, d, ceil)
-        extents = self.shape[-spatial:]
-        numbers: Array = np.arange(math.prod(extents)).reshape(extents)
-        places: Array = np.broadcast_to(numbers, self.shape)
+        extents = spec_of(self).shape[-spatial:]
+        places = np.broadcast_to(np.arange(math.prod(extents)).reshape(extents), self.shape)
         values = np.stack(shape.views(self, _lowest(dtypes.by_numpy(self.dtype))))
         best = np.argmax(values, axis=0)[None]
         indices = np.take_along_axis(np.stack(shape.views(places, -1)), best, 0)[0]
@@ -291,13 +290,13 @@ def _adaptive_max_pool(spatial: int) -> None:
     @FAMILY.op(f"aten::adaptive_max_pool{spatial}d", infer=infer)
     def adaptive_max_pool(self: Array, output_size: Any) -> tuple[Array, Array]:
         wanted = _adaptive_sizes(self.shape, output_size, spatial)
-        extents = self.shape[-spatial:]
+        extents = spec_of(self).shape[-spatial:]
         bounds = [_adaptive_bounds(n, m) for n, m in zip(extents, wanted, strict=True)]
         values = np.empty((*self.shape[:-spatial], *wanted), self.dtype)
         places = np.empty(values.shape, np.int64)
-        numbers: Array = np.arange(math.prod(extents)).reshape(extents)
+        numbers = np.arange(math.prod(extents)).reshape(extents)
         for at in np.ndindex(*wanted):
-            cut = tuple(slice(*bounds[i][j]) for i, j in enumerate(at))
+            cut = tuple(slice(*bounds[i][int(j)]) for i, j in enumerate(at))
             window = self[(..., *cut)].reshape(*self.shape[:-spatial], -1)
             best = window.argmax(-1)
             values[(..., *at)] = np.take_along_axis(window, best[..., None], -1)[..., 0]

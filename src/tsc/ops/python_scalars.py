@@ -108,14 +108,14 @@ def _log_gamma(x: Any) -> float:
     return math.inf if x <= 0 and x == int(x) else _ieee(math.lgamma)(x)
 
 
-_BINARY: dict[str, Callable[..., Any]] = {
+_BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "aten::add": operator.add, "aten::sub": operator.sub, "aten::mul": operator.mul, "aten::div": divide,
     "aten::floordiv": floor_divide, "aten::remainder": remainder, "aten::pow": power,
     "aten::eq": operator.eq, "aten::ne": operator.ne, "aten::lt": operator.lt, "aten::le": operator.le,
-    "aten::gt": operator.gt, "aten::ge": operator.ge, "aten::__and__": operator.and_,
-    "aten::__or__": operator.or_, "aten::__xor__": operator.xor, "aten::__lshift__": operator.lshift,
-    "aten::__rshift__": operator.rshift, "aten::fmod": _ieee(math.fmod),
-    "aten::mathremainder": _ieee(math.remainder), "aten::atan2": math.atan2,
+    "aten::gt": operator.gt, "aten::ge": operator.ge, "aten::__and__": lambda a, b: a & b,
+    "aten::__or__": lambda a, b: a | b, "aten::__xor__": lambda a, b: a ^ b,
+    "aten::__lshift__": lambda a, b: a << b, "aten::__rshift__": lambda a, b: a >> b,
+    "aten::fmod": _ieee(math.fmod), "aten::mathremainder": _ieee(math.remainder), "aten::atan2": math.atan2,
     "aten::copysign": math.copysign, "aten::gcd": math.gcd, "prim::min": min, "prim::max": max,
     "aten::floor_divide": floor_divide, "aten::ldexp": _ieee(math.ldexp), "aten::log": _log_of_base,
 }  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dtypes import DType
-from tsc.errors import DTypeError, ShapeError
+from tsc.errors import DTypeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
@@ -72,14 +72,7 @@ def _sum_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         lambda a, b: a + b,
         "aten::sum",
     )
-    return lower_conversion(kernel, total, result)
-
-
-def lower_conversion(kernel: KernelBuilder, x: KernelValue, dtype: DType) -> KernelValue:
-    """`x` as `dtype`, itself where it is that already."""
-    if x.spec.dtype is dtype:
-        return x
-    return kernel.elementwise([x], TensorSpec(x.spec.shape, dtype), lambda s: s.to(dtype), "convert")
+    return kernel.convert(total, result)
 
 
 @FAMILY.op("aten::sum.dim_IntList", infer=_sum_infer, lower=_sum_lower, kind="reduction")
@@ -135,7 +128,7 @@ def _prod_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     product = lower_reduction(
         kernel, x, dims, keepdim, computation_dtype(result), 1, lambda a, b: a * b, "aten::prod"
     )
-    return lower_conversion(kernel, product, result)
+    return kernel.convert(product, result)
 
 
 @FAMILY.op("aten::prod.dim_int", infer=_prod_infer, lower=_prod_lower, kind="reduction")
@@ -171,7 +164,7 @@ def _truth(name: str) -> None:
             return a & b if universal else a | b
 
         found = lower_reduction(kernel, x, dims, keepdim, dtypes.BOOL, universal, combine, f"aten::{name}")
-        return lower_conversion(kernel, found, result_dtype(x.spec.dtype))
+        return kernel.convert(found, result_dtype(x.spec.dtype))
 
     @FAMILY.op(f"aten::{name}.dim", f"aten::{name}.dims", infer=infer, lower=lower, kind="reduction")
     def truth(self: Array, dim: Any, keepdim: bool) -> Array:

@@ -81,11 +81,12 @@ class Operator:
 
 
 FAMILIES = (
-    "pointwise", "pointwise_binary", "activations", "reductions", "extrema", "views", "movement", "contractions",
-    "pooling", "norms", "queries", "python_scalars", "creation", "literals", "indexing", "containers",
-    "strings", "random", "dropouts", "attention", "scattering", "sorting", "statistics", "aliases",
-    "matrices", "joining", "resampling", "grids", "patches", "padding", "recurrent", "products", "losses",
-    "linear_algebra", "spectral", "special", "native_norms",
+    "pointwise", "pointwise_binary", "activations", "reductions", "extrema", "views", "movement",
+    "contractions", "convolutions", "pooling", "norms", "queries", "python_scalars", "creation", "literals",
+    "indexing", "advanced_indexing", "containers", "strings", "random", "distributions", "dropouts",
+    "attention", "scattering", "sorting", "statistics", "aliases", "complex_numbers", "matrices", "joining",
+    "resampling", "grids", "patches", "padding", "recurrent", "products", "losses", "class_losses",
+    "linear_algebra", "matrix_functions", "spectral", "special", "numeric", "native_norms",
 )  # fmt: skip
 """The family modules of this package: each has a `Family` called ``FAMILY``, and nothing else registers."""
 

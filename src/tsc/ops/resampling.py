@@ -15,6 +15,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
+from tsc.ops.narrowing import is_sequence
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family
 
@@ -226,7 +227,7 @@ _BY_MODE = {
 def _repeated(value: Any, spatial: int) -> list[Any] | None:
     if value is None:
         return None
-    return list(value) if isinstance(value, (list, tuple)) else [value] * spatial  # pyright: ignore
+    return list(value) if is_sequence(value) else [value] * spatial
 
 
 def _interpolated(

@@ -9,10 +9,11 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
+from tsc.ops.advanced_indexing import numpy_key
 from tsc.ops.aliases import as_strided
 from tsc.ops.creation import constant
 from tsc.ops.elementwise import spec_of
-from tsc.ops.indexing import along, numpy_key, require_gather_shapes, require_index_dtype, require_within
+from tsc.ops.indexing import along, require_gather_shapes, require_index_dtype, require_within
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
@@ -90,7 +91,7 @@ def put(self: Array, index: Array, source: Array, accumulate: bool) -> Array:
     )
     flat = np.array(self).reshape(-1)
     _put_into(flat, [index.reshape(-1)], source.reshape(-1), accumulate)
-    return flat.reshape(self.shape)
+    return flat.reshape(spec_of(self).shape)
 
 
 def _masked_infer(self: TensorSpec, mask: TensorSpec, source: TensorSpec) -> TensorSpec:

@@ -278,8 +278,9 @@ def _running(name: str, upward: bool) -> None:
             return self.copy(), np.zeros(self.shape, np.int64)
         x = comparable(self)
         values = (np.maximum if upward else np.minimum).accumulate(x, axis=axis)
+        count: int = x.shape[axis]
         shape = [-1 if i == axis else 1 for i in range(x.ndim)]
-        numbers: Array = np.broadcast_to(np.arange(x.shape[axis]).reshape(shape), x.shape)
+        numbers = np.broadcast_to(np.arange(count).reshape(shape), x.shape)
         arrived = (x == values) | np.isnan(x) if x.dtype.kind == "f" else x == values
         places = np.maximum.accumulate(np.where(arrived, numbers, 0), axis=axis)
         return values.astype(self.dtype), places.astype(np.int64)

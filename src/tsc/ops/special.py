@@ -1,4 +1,4 @@
-"""Special functions and rarer pointwise operators."""
+"""Special functions: logarithms of sums, entropies, gamma, error and Bessel functions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.errors import DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.errors import ShapeError
 from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
-from tsc.ops.shapes import broadcast, like_self, wrap_dim
-from tsc.ops.variants import write_back
+from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -79,111 +77,6 @@ def sinc(self: Scalar) -> Scalar:
     """``sin(pi x) / (pi x)``."""
     angle = self * math.pi
     return self.eq(0).where(1.0, angle.apply("sin") / angle)
-
-
-@pointwise(FAMILY, "aten::heaviside")
-def heaviside(self: Scalar, values: Scalar) -> Scalar:
-    """0 below zero, 1 above, `values` at zero."""
-    return self.eq(0).where(values, (self < 0).where(0, self.lift(1)))
-
-
-@pointwise(FAMILY, "aten::isposinf", promote=Promote.COMPARE)
-def isposinf(self: Scalar) -> Scalar:
-    """Whether ``x`` is plus infinity."""
-    return self.eq(math.inf) if self.dtype.is_floating else self.ne(self)
-
-
-@pointwise(FAMILY, "aten::isneginf", promote=Promote.COMPARE)
-def isneginf(self: Scalar) -> Scalar:
-    """Whether ``x`` is minus infinity."""
-    return self.eq(-math.inf) if self.dtype.is_floating else self.ne(self)
-
-
-@composite(FAMILY, "aten::isreal")
-def isreal(aten: Aten, self: Any) -> Any:
-    """Whether the imaginary part is zero."""
-    if not aten.dtype(self).is_complex:
-        return aten("ones_like", self, dtype=dtypes.BOOL.code)
-    return aten("eq.Scalar", aten.imag(self), 0)
-
-
-def _close(aten: Aten, self: Any, other: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
-    if aten.dtype(self) is not aten.dtype(other):
-        raise DTypeError(f"{aten.dtype(self).name} did not match {aten.dtype(other).name}")
-    if rtol < 0 or atol < 0:
-        raise ShapeError(f"rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}")
-    close = aten("eq.Tensor", self, other)
-    dtype = aten.dtype(self)
-    if equal_nan and (dtype.is_floating or dtype.is_complex):
-        close = aten("logical_or", close, aten("logical_and", aten.isnan(self), aten.isnan(other)))
-    if rtol == 0 and atol == 0:
-        return close
-    if not (dtype.is_floating or dtype.is_complex):
-        self, other = aten("to.dtype", self, dtypes.F64.code), aten("to.dtype", other, dtypes.F64.code)
-    allowed = aten("add.Scalar", aten.abs(aten("mul.Scalar", other, rtol)), atol)
-    error = aten.abs(aten("sub.Tensor", self, other))
-    near = aten("logical_and", aten.isfinite(error), aten("le.Tensor", error, allowed))
-    return aten("logical_or", close, near)
-
-
-@composite(FAMILY, "aten::isclose")
-def isclose(aten: Aten, self: Any, other: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
-    """``|x - y| <= atol + rtol |y|``."""
-    return _close(aten, self, other, rtol, atol, equal_nan)
-
-
-@FAMILY.op("aten::allclose", kind="item")
-def allclose(self: Array, other: Array, rtol: float, atol: float, equal_nan: bool) -> bool:
-    """Whether all elements are close."""
-    from tsc.ops.composite import eager_aten
-
-    return bool(_close(eager_aten(), self, other, rtol, atol, equal_nan).all())
-
-
-@FAMILY.op("aten::equal", kind="item")
-def equal(self: Array, other: Array) -> bool:
-    """Whether shape and elements are the same."""
-    if self.dtype != other.dtype:
-        raise DTypeError(
-            f"Expected all tensors to have the same dtype, but got {self.dtype} and {other.dtype}"
-        )
-    return self.shape == other.shape and bool((self == other).all())
-
-
-# --- complex numbers ---
-
-
-@FAMILY.op("aten::conj_physical", infer=like_self)
-def conj_physical(self: Array) -> Array:
-    """The conjugates; a real tensor itself."""
-    return np.asarray(np.conj(self)) if np.iscomplexobj(self) else self
-
-
-def _angle_infer(self: TensorSpec) -> TensorSpec:
-    real = {dtypes.C64: dtypes.F32, dtypes.C128: dtypes.F64}.get(self.dtype, self.dtype)
-    return TensorSpec(self.shape, real if real.is_floating else dtypes.F32)
-
-
-@FAMILY.op("aten::angle", infer=_angle_infer)
-def angle(self: Array) -> Array:
-    """The angle of a complex number; of a real one 0 or pi."""
-    target = _angle_infer(spec_of(self)).dtype.numpy
-    if np.iscomplexobj(self):
-        return np.asarray(np.angle(self)).astype(target)
-    x = self.astype(np.float64)
-    return np.where(np.isnan(x), x, np.where(x < 0, np.pi, 0)).astype(target)
-
-
-@composite(FAMILY, "aten::mH", "aten::adjoint", "aten::matrix_H")
-def adjoint(aten: Aten, self: Any) -> Any:
-    """The conjugate transpose of the last two dims."""
-    if len(aten.shape(self)) < 2:
-        raise ShapeError(
-            "tensor.adjoint() is only supported on matrices or batches of matrices. Got "
-            f"{len(aten.shape(self))}-D tensor."
-        )
-    turned = aten("transpose.int", self, -2, -1)
-    return aten("conj_physical", turned) if aten.dtype(self).is_complex else turned
 
 
 # --- functions NumPy computes in float64 ---
@@ -358,107 +251,3 @@ def polygamma(n: int, self: Array) -> Array:
         if n == 0:
             return np.asarray(digamma(x)).astype(target)
         return np.asarray((-1) ** (n + 1) * math.factorial(n) * _hurwitz(n + 1, x)).astype(target)
-
-
-# --- integers and bits ---
-
-
-def _integer_function(name: str, function: Callable[..., Any]) -> None:
-    def infer(self: TensorSpec, other: TensorSpec) -> TensorSpec:
-        dtype = result_dtype([self, other])
-        if not dtype.is_integral:
-            raise DTypeError(f"{name}: requires integers; got {dtype.name}")
-        return TensorSpec(broadcast(self.shape, other.shape), dtype)
-
-    @FAMILY.op(f"aten::{name}", infer=infer)
-    def of_integers(self: Array, other: Array) -> Array:
-        target = infer(spec_of(self), spec_of(other)).dtype.numpy
-        return np.asarray(function(self.astype(target), other.astype(target)))
-
-
-_integer_function("gcd", np.gcd)
-_integer_function("lcm", np.lcm)
-
-
-def _next_infer(self: TensorSpec, other: TensorSpec) -> TensorSpec:
-    return TensorSpec(broadcast(self.shape, other.shape), result_dtype([self, other]))
-
-
-@FAMILY.op("aten::nextafter", infer=_next_infer)
-def nextafter(self: Array, other: Array) -> Array:
-    """The next number of the dtype toward `other`."""
-    target = _next_infer(spec_of(self), spec_of(other)).dtype.numpy
-    return np.asarray(np.nextafter(self.astype(target), other.astype(target))).astype(target)
-
-
-@composite(FAMILY, "aten::ldexp.Tensor")
-def ldexp(aten: Aten, self: Any, other: Any) -> Any:
-    """``x * 2 ** y``."""
-    return aten("mul.Tensor", self, aten("pow.Scalar", 2.0, other))
-
-
-def _frexp_infer(self: TensorSpec) -> tuple[TensorSpec, TensorSpec]:
-    return self, TensorSpec(self.shape, dtypes.I32)
-
-
-@FAMILY.op("aten::frexp.Tensor", infer=_frexp_infer)
-def frexp(self: Array) -> tuple[Array, Array]:
-    """Mantissa in ``[0.5, 1)`` and exponent."""
-    if not spec_of(self).dtype.is_floating:
-        raise DTypeError("torch.frexp() only supports floating-point dtypes")
-    wide = self.astype(np.float32) if spec_of(self).dtype in dtypes.REDUCED else self
-    mantissa, exponent = np.frexp(wide)
-    return np.asarray(mantissa).astype(self.dtype), np.asarray(exponent).astype(np.int32)
-
-
-def _float_power_infer(self: Any, exponent: Any) -> TensorSpec:
-    specs = [s for s in (self, exponent) if isinstance(s, TensorSpec)]
-    is_complex = any(
-        s.dtype.is_complex if isinstance(s, TensorSpec) else isinstance(s, complex) for s in (self, exponent)
-    )
-    return TensorSpec(broadcast(*(s.shape for s in specs)), dtypes.C128 if is_complex else dtypes.F64)
-
-
-@FAMILY.op(
-    "aten::float_power.Tensor_Tensor",
-    "aten::float_power.Tensor_Scalar",
-    "aten::float_power.Scalar",
-    infer=_float_power_infer,
-)
-def float_power(self: Any, exponent: Any) -> Array:
-    """The power, in float64 or complex128."""
-    target = _float_power_infer(*specs_of([self, exponent])).dtype.numpy
-    with np.errstate(all="ignore"):
-        return np.asarray(np.power(np.asarray(self).astype(target), np.asarray(exponent).astype(target)))
-
-
-@FAMILY.op("aten::float_power_.Tensor", "aten::float_power_.Scalar", kind="inplace")
-def float_power_(self: Array, exponent: Any) -> Array:
-    """The power in place; unlike other in-place operators, it does not convert to the dtype of `self`."""
-    computed, given = _float_power_infer(*specs_of([self, exponent])).dtype, spec_of(self).dtype
-    if given is not computed:
-        raise DTypeError(
-            f"the base given to float_power_ has dtype {given.name} but the operation's result requires "
-            f"dtype {computed.name}"
-        )
-    return write_back(self, float_power(self, exponent))
-
-
-def _cumulative_infer(self: TensorSpec, dim: int) -> TensorSpec:
-    if not (self.dtype.is_floating or self.dtype.is_complex):
-        raise DTypeError(f"logcumsumexp: requires a floating dtype; got {self.dtype.name}")
-    return self
-
-
-@FAMILY.op("aten::logcumsumexp", infer=_cumulative_infer)
-def logcumsumexp(self: Array, dim: int) -> Array:
-    """``log(cumsum(exp(x)))``, by a form that cannot overflow."""
-    _cumulative_infer(spec_of(self), dim)
-    dim = wrap_dim(dim, self.ndim)
-    if not self.ndim or not self.size:
-        return self.copy()
-    with np.errstate(all="ignore"):
-        if np.iscomplexobj(self):
-            top = self.real.max()
-            return (np.log(np.cumsum(np.exp(self.astype(np.complex128) - top), dim)) + top).astype(self.dtype)
-        return np.logaddexp.accumulate(self.astype(np.float64), axis=dim).astype(self.dtype)

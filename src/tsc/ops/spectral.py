@@ -170,7 +170,7 @@ def _stft(
     result = bins.swapaxes(-1, -2).astype(_complex(dtypes.by_numpy(x.dtype)))
     if return_complex or return_complex is None:
         return result
-    return np.stack([result.real, result.imag], -1)
+    return np.stack([np.real(result), np.imag(result)], -1)
 
 
 @FAMILY.op("aten::stft")

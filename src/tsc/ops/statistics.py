@@ -11,6 +11,7 @@ from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
+from tsc.ops.narrowing import is_array
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import reduced, wrap_dim, wrap_dims
@@ -35,7 +36,7 @@ def _median_of(self: Array, axis: int, keepdim: bool, ignore_nan: bool) -> tuple
     places = order(x, axis, False)
     if not x.ndim:
         return picked(self, places, 0, axis, keepdim)
-    n = x.shape[axis]
+    n: int = x.shape[axis]
     missing = np.isnan(x).sum(axis, keepdims=True) if x.dtype.kind == "f" else np.zeros((), np.int64)
     middle = (n - missing - 1) // 2 if ignore_nan else np.where(missing > 0, n - missing, (n - 1) // 2)
     return picked(self, places, np.maximum(middle, 0), axis, keepdim)
@@ -72,7 +73,7 @@ def mode(self: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
         return self.copy(), np.zeros((), np.int64)
     places = order(self, axis, False)
     rows = np.moveaxis(np.take_along_axis(comparable(self), places, axis), axis, -1)
-    n = rows.shape[-1]
+    n: int = rows.shape[-1]
     starts = np.ones(rows.shape, np.bool_)
     starts[..., 1:] = rows[..., 1:] != rows[..., :-1]
     first = np.maximum.accumulate(np.where(starts, np.arange(n), 0), -1)
@@ -87,7 +88,7 @@ def _quantile_checked(self: Array, q: Any, name: str) -> Array:
     levels = np.asarray(q, self.dtype)
     if spec_of(self).dtype not in (dtypes.F32, dtypes.F64):
         raise DTypeError(f"{name}() input tensor must be either float or double dtype")
-    if isinstance(q, np.ndarray) and q.dtype != self.dtype:
+    if is_array(q) and q.dtype != self.dtype:
         raise DTypeError(f"{name}() q tensor must be same dtype as the input tensor")
     if levels.ndim > 1:
         raise ShapeError(f"{name}() q must be a scalar or 1D tensor")

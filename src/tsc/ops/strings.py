@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tsc.errors import BoundsError, ScriptError
+from tsc.errors import BoundsError, Error
 from tsc.ops.formatting import text_of
 from tsc.ops.narrowing import is_sequence
 from tsc.ops.registry import Family
@@ -67,7 +67,7 @@ def _required(find: Callable[..., int]) -> Callable[..., int]:
     def search(*arguments: Any) -> int:
         place = find(*arguments)
         if place < 0:
-            raise ScriptError("ValueError: substring not found")
+            raise Error("ValueError: substring not found")
         return place
 
     return search
@@ -75,7 +75,7 @@ def _required(find: Callable[..., int]) -> Callable[..., int]:
 
 def _split(text: bytes, separator: bytes | None, limit: int) -> list[bytes]:
     if separator == b"":
-        raise ScriptError("ValueError: empty separator")
+        raise Error("ValueError: empty separator")
     return text.split(separator, limit)
 
 
@@ -151,11 +151,11 @@ def ord_(string: str) -> int:
     """The number of the only character.
 
     Raises:
-        ScriptError: there is not exactly one (in UTF-8).
+        Error: there is not exactly one (in UTF-8).
     """
     data = _encode(string)
     if len(data) != 1:
-        raise ScriptError(f"String for ord() must be 1 character, found: {len(data)}")
+        raise Error(f"String for ord() must be 1 character, found: {len(data)}")
     return data[0]
 
 
@@ -164,10 +164,10 @@ def chr_(i: int) -> str:
     """The character that is one byte: the lowest of `i`.
 
     Raises:
-        ScriptError: the number is no Unicode character's.
+        Error: the number is no Unicode character's.
     """
     if not 0 <= i < 0x110000:
-        raise ScriptError(f"chr() arg not in range(0x110000), found {i}")
+        raise Error(f"chr() arg not in range(0x110000), found {i}")
     return _decode(bytes([i & 255]))
 
 
@@ -186,16 +186,16 @@ def format_(self: str, *values: Any) -> str:
     """The string with each ``{}`` replaced by a value; values left over are ignored.
 
     Raises:
-        ScriptError: there are too few values.
+        Error: there are too few values.
     """
     pieces = self.split("{}")
     if len(pieces) - 1 > len(values):
-        raise ScriptError(f"Too few arguments for format string: {self}")
+        raise Error(f"Too few arguments for format string: {self}")
     shown = [text_of(v) for v in values[: len(pieces) - 1]]
     return "".join(a + b for a, b in zip(pieces, [*shown, ""], strict=True))
 
 
-_KINDS = {
+_KINDS: dict[type[Any], str] = {
     str: "String",
     list: "GenericList",
     tuple: "Tuple",
@@ -205,10 +205,14 @@ _KINDS = {
 }
 
 
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "Tensor")
+
+
 def _number(key: str, value: Any) -> Any:
     if isinstance(value, (int, float)):
         return value
-    raise ScriptError(f"%{key} requires a number for formatting, but got {_KINDS.get(type(value), 'Tensor')}")
+    raise Error(f"%{key} requires a number for formatting, but got {_kind(value)}")
 
 
 def _specified(key: str, value: Any) -> str:
@@ -220,12 +224,10 @@ def _specified(key: str, value: Any) -> str:
     if key in "eEfF":
         return f"{float(np.float32(_number(key, value))):{key}}"
     if key != "c":
-        raise ScriptError(f"The specifier %{key} is not supported in TorchScript format strings")
+        raise Error(f"The specifier %{key} is not supported in TorchScript format strings")
     if isinstance(value, int):
         return chr_(value & 255)
-    raise ScriptError(
-        f"%c requires an int or char for formatting, but got {_KINDS.get(type(value), 'Tensor')}"
-    )
+    raise Error(f"%c requires an int or char for formatting, but got {_kind(value)}")
 
 
 @FAMILY.op("aten::percentFormat", kind="python")
@@ -233,7 +235,7 @@ def percent_format(self: str, values: Any) -> str:
     """The string with each ``%d %i %e %f %c %s`` replaced; no widths or precisions.
 
     Raises:
-        ScriptError: an unknown specifier, or a number of values that does not fit.
+        Error: an unknown specifier, or a number of values that does not fit.
     """
     given: list[Any] = list(values) if isinstance(values, tuple) else [values]  # pyright: ignore[reportUnknownArgumentType]
     pieces: list[str] = []
@@ -241,17 +243,17 @@ def percent_format(self: str, values: Any) -> str:
     while "%" in rest:
         before, _, rest = rest.partition("%")
         if not rest:
-            raise ScriptError("Incomplete format specifier")
+            raise Error("Incomplete format specifier")
         key, rest = rest[0], rest[1:]
         pieces.append(before)
         if key == "%":
             pieces.append("%")
             continue
         if not given:
-            raise ScriptError("Too few arguments for format string")
+            raise Error("Too few arguments for format string")
         pieces.append(_specified(key, given.pop(0)))
     if given:
-        raise ScriptError("Too many arguments for format string")
+        raise Error("Too many arguments for format string")
     return "".join([*pieces, rest])
 
 

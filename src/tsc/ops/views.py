@@ -15,7 +15,7 @@ from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, dim
-from tsc.ops.narrowing import is_array
+from tsc.ops.narrowing import is_array, is_list
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import infer_size, wrap_dim
 
@@ -33,8 +33,8 @@ def _infer_by_running(view: Callable[..., Any]) -> Callable[..., Any]:
 
     def infer(self: TensorSpec, *rest: Any) -> Any:
         result = view(dummy(self), *rest)
-        if isinstance(result, list):
-            return [TensorSpec(r.shape, self.dtype) for r in result]  # pyright: ignore
+        if is_list(result):
+            return [TensorSpec(r.shape, self.dtype) for r in result]
         return TensorSpec(result.shape, self.dtype)
 
     return infer
@@ -49,8 +49,8 @@ def _view(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             rest = specs_of(arguments[1:])
             results = view(dummy(x.spec), *rest)
             probe = view(_index_probe(x.spec.shape), *rest)
-            if isinstance(results, list):
-                return [_affine_view(x, r.shape, p) for r, p in zip(results, probe, strict=True)]  # pyright: ignore
+            if is_list(results):
+                return [_affine_view(x, r.shape, p) for r, p in zip(results, probe, strict=True)]
             return _affine_view(x, results.shape, probe)
 
         return FAMILY.op(*names, infer=_infer_by_running(view), lower=lower, kind="view")(view)
@@ -192,18 +192,12 @@ def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
         if n not in (1, target[lead + i]):
             raise ShapeError(
                 f"The expanded size of the tensor ({target[lead + i]}) must match the existing size ({n}) at "
-                "non-singleton "
-                f"dimension {lead + i}.  Target sizes: {list(size)}.  Tensor sizes: {list(self.shape)}"
+                f"non-singleton dimension {lead + i}.  Target sizes: {list(size)}.  Tensor sizes: "
+                f"{list(self.shape)}"
             )
-    return np.lib.stride_tricks.as_strided(
-        self,
-        target,
-        [0] * lead
-        + [
-            0 if m == 1 and n != 1 else s
-            for m, n, s in zip(self.shape, target[lead:], self.strides, strict=True)
-        ],
-    )
+    steps = zip(self.shape, target[lead:], self.strides, strict=True)
+    strides = [0] * lead + [0 if m == 1 and n != 1 else s for m, n, s in steps]
+    return np.lib.stride_tricks.as_strided(self, target, strides)
 
 
 @_view("aten::expand_as")

@@ -1,0 +1,213 @@
+"""Indexing with tensors: ``x[i, :, mask]``, masks, and the places of nonzero elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError, UnsupportedOperatorError
+from tsc.ops.elementwise import spec_of, specs_of
+from tsc.ops.indexing import INDEX_DTYPES, MASK_DTYPES, require_within
+from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, broadcast_map, dim
+from tsc.ops.registry import Family, IndexBound, TensorSpec
+from tsc.ops.scalar import Scalar
+from tsc.ops.shapes import broadcast
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+
+
+def _mask_shapes(self: TensorSpec, indices: Sequence[Any]) -> None:
+    axis = 0
+    for i, index in enumerate(indices):
+        if index is not None and index.dtype in MASK_DTYPES:
+            extents = self.shape[axis : axis + index.ndim]
+            if extents != index.shape:
+                raise BoundsError(
+                    f"The shape of the mask {list(index.shape)} at index {i} does not match the shape of the "
+                    f"indexed tensor {list(self.shape)} at index {axis}"
+                )
+            axis += index.ndim
+        else:
+            axis += 1
+    if axis > self.ndim:
+        raise BoundsError(f"too many indices for tensor of dimension {self.ndim} (got {axis})")
+
+
+class Places:
+    """How index tensors (no masks) address a tensor: which dims they replace, and where their own dims go."""
+
+    def __init__(self, self_: TensorSpec, indices: Sequence[Any]) -> None:
+        self.axes = [i for i, index in enumerate(indices) if index is not None]
+        shapes = [indices[i].shape for i in self.axes]
+        try:
+            self.common = broadcast(*shapes)
+        except ShapeError:
+            listed = ", ".join(str(list(s)) for s in shapes)
+            raise BoundsError(
+                f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}"
+            ) from None
+        adjacent = not self.axes or self.axes == list(range(self.axes[0], self.axes[-1] + 1))
+        self.at = self.axes[0] if adjacent and self.axes else 0
+        self.kept = [i for i in range(self_.ndim) if i not in self.axes]
+        before = [self_.shape[i] for i in self.kept if i < self.at and adjacent]
+        after = [self_.shape[i] for i in self.kept[len(before) :]]
+        self.at = len(before)
+        self.shape = (*before, *self.common, *after)
+
+    def position(self, axis: int) -> int:
+        """The dim of the result that a kept dim of the tensor became."""
+        place = self.kept.index(axis)
+        return place if place < self.at else place + len(self.common)
+
+
+def _index_infer(self: TensorSpec, indices: Sequence[Any]) -> TensorSpec:
+    _require_index_tensors(indices)
+    _mask_shapes(self, indices)
+    if any(i is not None and i.dtype in MASK_DTYPES for i in indices):
+        raise UnsupportedOperatorError(
+            "aten::index.Tensor: with a mask its result shape is not known before it runs"
+        )
+    return TensorSpec(Places(self, indices).shape, self.dtype)
+
+
+def _require_index_tensors(indices: Sequence[Any]) -> None:
+    for index in indices:
+        if index is not None and index.dtype not in (*INDEX_DTYPES, *MASK_DTYPES):
+            raise BoundsError("tensors used as indices must be long, int, byte or bool tensors")
+
+
+def _index_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    x, indices = arguments
+    specs = specs_of(indices)
+    if any(s is not None and s.dtype in MASK_DTYPES for s in specs):
+        raise CodegenError("index: a mask has no native form")
+    spec = _index_infer(x.spec, specs)
+    places = Places(x.spec, specs)
+    source = kernel.materialize(x)
+    window = [dim(places.at + i) for i in range(len(places.common))]
+
+    def reading(index: KernelValue) -> Any:
+        local = broadcast_map(index.spec.shape, places.common)
+        return local.compose(affine(spec.ndim, window))
+
+    def body(builder: BodyBuilder, inputs: list[Scalar], _: list[Scalar]) -> list[Scalar]:
+        given = dict(zip(places.axes, inputs, strict=True))
+        at = [
+            builder.to_index(_wrapped(given[i], n)) if i in given else builder.index(places.position(i))
+            for i, n in enumerate(x.spec.shape)
+        ]
+        return [builder.extract(source, at)]
+
+    pairs = [(indices[i], reading(indices[i])) for i in places.axes]
+    return kernel.generic(pairs, [Output(spec)], "p" * spec.ndim, body, "aten::index")[0]
+
+
+def _wrapped(index: Scalar, extent: int) -> Scalar:
+    """A negative index counted from the end."""
+    return (index < 0).where(index + extent, index)
+
+
+def _index_bounds(self: TensorSpec, indices: Sequence[Any]) -> list[IndexBound]:
+    return [
+        IndexBound(1, -n, n, i)
+        for i, n in enumerate(self.shape)
+        if i < len(indices) and indices[i] is not None
+    ]
+
+
+def numpy_key(self: Array, indices: Sequence[Array | None]) -> tuple[Any, ...]:
+    """`indices` as NumPy understands them, checked: masks as the places where they hold, None as everything.
+
+    Raises:
+        BoundsError: an index is out of range, or a mask does not fit.
+    """
+    specs = specs_of(list(indices))
+    _require_index_tensors(specs)
+    _mask_shapes(spec_of(self), specs)
+    key: list[Any] = []
+    for index in indices:
+        if index is None:
+            key.append(slice(None))
+        elif dtypes.by_numpy(index.dtype) in MASK_DTYPES:
+            key += np.nonzero(index)
+        else:
+            key.append(index)
+    for axis, index in enumerate(key):
+        if not isinstance(index, slice):
+            n = self.shape[axis]
+            require_within(
+                index, -n, n, f"index {{index}} is out of bounds for dimension {axis} with size {n}"
+            )
+    Places(spec_of(self), [None if isinstance(k, slice) else k for k in key])
+    return tuple(key)
+
+
+@FAMILY.op(
+    "aten::index.Tensor", "aten::index.Tensor_hacked_twin", "aten::_unsafe_index.Tensor",
+    "aten::_unsafe_index.Tensor_hacked_twin", infer=_index_infer, lower=_index_lower, kind="gather",
+    bounds=_index_bounds,
+)  # fmt: skip
+def index(self: Array, indices: Sequence[Array | None]) -> Array:
+    """``self[i, :, mask]``: index tensors broadcast together; None keeps a dim; a mask stands for the places
+    where it holds.
+
+    Raises:
+        BoundsError: an index is out of range, or a mask does not fit.
+    """
+    return np.array(self[numpy_key(self, indices)], copy=True)
+
+
+def _masked(self: Array, mask: Array) -> Array:
+    if mask.dtype != np.bool_:
+        raise DTypeError(f"masked_select: expected BoolTensor for mask; got {mask.dtype.name}")
+    shape = broadcast(self.shape, mask.shape)
+    return np.broadcast_to(self, shape)[np.broadcast_to(mask, shape)]
+
+
+@FAMILY.op("aten::masked_select")
+def masked_select(self: Array, mask: Array) -> Array:
+    """The elements where `mask` holds, in row-major order; the two broadcast."""
+    return _masked(self, mask)
+
+
+def _places(self: Array) -> Array:
+    if not self.ndim:
+        return np.zeros((int(self != 0), 0), np.int64)
+    return np.argwhere(self).astype(np.int64)
+
+
+@FAMILY.op("aten::nonzero", "aten::argwhere")
+def nonzero(self: Array) -> Array:
+    """The indices of nonzero elements, one row each."""
+    return _places(self)
+
+
+@FAMILY.op("aten::nonzero_numpy", "aten::where")
+def nonzero_numpy(self: Array) -> list[Array]:
+    """The indices of nonzero elements, one tensor per dim."""
+    return [np.asarray(column).astype(np.int64) for column in np.nonzero(np.atleast_1d(self))]
+
+
+@FAMILY.op("aten::one_hot")
+def one_hot(self: Array, num_classes: int) -> Array:
+    """A vector of zeros with a one at the given place, for each element.
+
+    Raises:
+        ShapeError: a class is negative or not below `num_classes`.
+    """
+    if self.dtype != np.int64:
+        raise DTypeError(
+            f"one_hot is only applicable to index tensor of type LongTensor; got {self.dtype.name}"
+        )
+    if num_classes <= 0 and not self.size:
+        raise ShapeError("Can not infer total number of classes from empty tensor.")
+    if self.size and self.min() < 0:
+        raise ShapeError("Class values must be non-negative.")
+    count = num_classes if num_classes >= 0 else int(self.max()) + 1
+    if self.size and self.max() >= count:
+        raise ShapeError("Class values must be smaller than num_classes.")
+    return (self[..., None] == np.arange(count)).astype(np.int64)
