@@ -18,6 +18,13 @@ class Category(IntEnum):
     COMPLEX = 3
 
 
+SCALAR_TYPES = {
+    "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "float16": "Half",
+    "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    "bool": "Bool", "bfloat16": "BFloat16",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class DType:
     """An element type. There is one instance of each, so identity is equality."""
@@ -30,6 +37,11 @@ class DType:
     """PyTorch's ``ScalarType`` number: how TorchScript passes a dtype (as an int)."""
     numpy: np.dtype[Any]
     category: Category
+
+    @property
+    def scalar_type(self) -> str:
+        """PyTorch's name of it in messages: ``Float``, ``Long``."""
+        return SCALAR_TYPES[self.name]
 
     @property
     def size_bytes(self) -> int:

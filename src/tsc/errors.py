@@ -1,6 +1,7 @@
 """Every exception a user can meet, and how a source line is shown in one."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -37,24 +38,53 @@ class TscError(Exception):
     message: str
     where: SourceRange | None = None
     stack: list[SourceRange] = field(default_factory=list[SourceRange])
+    """While compiling: the calls that led to the function with the error, innermost first."""
+    frames: list[SourceRange] = field(default_factory=list[SourceRange])
+    """While running: the TorchScript stack, innermost first."""
+
+    kind: ClassVar[str] = "RuntimeError"
+    """How TorchScript names the exception when a program raises it."""
 
     def __post_init__(self) -> None:
         super().__init__(self.message)
 
     def __str__(self) -> str:
+        if self.frames:
+            return self._with_script_stack()
         parts = [self.message]
         if self.where is not None:
             parts.append(self.where.highlight())
-        parts += [f"'{frame.function}' is called from\n{frame.highlight()}" for frame in self.stack]
+        callee = self.where.function if self.where is not None else ""
+        for frame in self.stack:
+            parts.append(f"'{callee}' is being compiled since it was called from '{frame.function}'")
+            parts.append(frame.highlight())
+            callee = frame.function
         return "\n".join(parts)
+
+    def _with_script_stack(self) -> str:
+        lines = [
+            "The following operation failed in the TorchScript interpreter.",
+            "Traceback of TorchScript (most recent call last):",
+            *(frame.highlight() for frame in reversed(self.frames)),
+            f"{self.kind}: {self.message}",
+        ]
+        return "\n".join(lines)
 
 
 class CompileError(TscError, RuntimeError):
     """The program cannot be compiled: a type error, an unknown name, a call no schema accepts."""
 
 
-class NotSupportedError(CompileError, NotImplementedError):
+class FrontendError(CompileError):
+    """The source cannot be read as TorchScript."""
+
+
+class NotSupportedError(FrontendError, NotImplementedError):
     """The program uses Python outside TorchScript, or TorchScript this version does not have."""
+
+
+class UnsupportedNodeError(NotSupportedError):
+    """A kind of statement or expression that TorchScript does not have."""
 
 
 class UnsupportedOperatorError(TscError, NotImplementedError):
@@ -81,6 +111,10 @@ class ArchiveError(TscError, RuntimeError, ValueError):
     """A ``.pt`` file that is damaged, hostile, or not a TorchScript archive."""
 
 
+class MissingArchiveError(ArchiveError, FileNotFoundError):
+    """There is no file to load."""
+
+
 class IRError(TscError, ValueError):
     """IR that breaks a rule of its stage, or text that does not parse."""
 
@@ -89,5 +123,20 @@ class CodegenError(TscError, RuntimeError):
     """A kernel that cannot be scheduled or emitted; the generic tier takes over unless ``TSC_STRICT=1``."""
 
 
-class ScriptError(TscError, RuntimeError):
-    """An exception raised by a running TorchScript program (``raise`` or ``assert``)."""
+class OperatorError(TscError, RuntimeError):
+    """An operator failed while a program ran."""
+
+
+@dataclass(eq=False)
+class Error(TscError, RuntimeError):
+    """An exception in a running TorchScript program: raised by it (``raise``, ``assert``) or by an
+    operator.
+    """
+
+    raised: str = "RuntimeError"
+    """The name of the exception class the program raised."""
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """The name of the exception class the program raised."""
+        return self.raised

@@ -8,19 +8,26 @@ import os
 import types
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from typing import IO, Any
 
 from tsc.archive.pickles import ArchiveObject
 from tsc.archive.reader import Archive
+from tsc.dialects import torch_types as tt
 from tsc.errors import ArgumentError, CompileError, NotSupportedError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.live import Program
-from tsc.frontend.unit import ScriptObject
+from tsc.frontend.unit import EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.live_modules import script_object
+from tsc.markers import annotate
 from tsc.options import options
+from tsc.runtime.futures import Future
+from tsc.runtime.instances import has_type
 from tsc.runtime.specializations import FusionStrategy
-from tsc.script_objects import Interpreter, ScriptFunction, ScriptModule, freeze_module
+from tsc.runtime.values import Inputs
+from tsc.script_objects import Interpreter, ScriptFunction, freeze_module
+from tsc.script_objects import ScriptModule as RecursiveScriptModule
 
 
 @cache
@@ -36,38 +43,31 @@ def script(obj: Any, example_inputs: Any = None) -> Any:
     Raises:
         CompileError: the source is not TorchScript; the message shows where and why.
     """
-    if not options().is_jit_enabled or isinstance(obj, (ScriptFunction, ScriptModule)):
+    if not options().is_jit_enabled or isinstance(obj, (ScriptFunction, RecursiveScriptModule)):
         return obj
     program, interpreter = _live()
     if torch_interop.is_module(obj) or hasattr(obj, "__tsc_module__"):
         default = torch_interop.from_numpy if torch_interop.is_module(obj) else None
         held = script_object(program, obj)
-        if "forward" in held.cls.methods:
-            interpreter.compiler.compile(held.cls.methods["forward"])
-        return ScriptModule(held, interpreter, default)
+        for name in ("forward", *held.cls.exports):
+            if name in held.cls.methods:
+                interpreter.compiler.compile(held.cls.methods[name])
+        return RecursiveScriptModule(held, interpreter, default)
     if isinstance(obj, type):
         if program.class_type(obj) is None:
             raise NotSupportedError(f"script: requires a class of the program; got {obj}")
         return obj
     if not isinstance(obj, (types.FunctionType, types.MethodType)):
         raise ArgumentError(f"script: requires a function, a module or a class; got {type(obj).__name__}")
-    default = torch_interop.from_numpy if torch_interop.torch() is not None and _uses_torch(obj) else None
+    default = torch_interop.from_numpy if torch_interop.uses_torch(obj) else None
     return ScriptFunction(interpreter, program.function(obj), default)
-
-
-def _uses_torch(function: Any) -> bool:
-    module = torch_interop.torch()
-    return any(
-        v is module or getattr(v, "__name__", "").startswith("torch")
-        for v in getattr(function, "__globals__", {}).values()
-    )
 
 
 def load(
     f: str | os.PathLike[str] | IO[bytes],
     map_location: Any = None,
     _extra_files: dict[str, Any] | None = None,
-) -> ScriptModule:
+) -> RecursiveScriptModule:
     """Load a ``.pt`` archive written by ``torch.jit.save`` (or by `save`). PyTorch is not needed.
 
     `_extra_files` maps names to anything; the values become the contents of those files in the archive.
@@ -84,7 +84,24 @@ def load(
             _extra_files[name] = found
     made: dict[int, ScriptObject] = {}
     root = _objects(program, archive.root, made)
-    return ScriptModule(root, Interpreter(program.compiler))
+    return RecursiveScriptModule(root, Interpreter(program.compiler))
+
+
+def save(
+    m: RecursiveScriptModule | ScriptFunction,
+    f: str | os.PathLike[str] | IO[bytes],
+    _extra_files: dict[str, Any] | None = None,
+) -> None:
+    """Write a module or function as an archive that ``torch.jit.load`` and `load` read.
+
+    Raises:
+        CompileError: a method that must be saved is not TorchScript.
+        NotSupportedError: an archive cannot hold an attribute; its path is named.
+        ArchiveError: the file cannot be written; what was there before is untouched.
+    """
+    if not isinstance(m, (RecursiveScriptModule, ScriptFunction)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ArgumentError(f"save: requires a script module or script function; got {type(m).__name__}")
+    m.save(f, _extra_files)
 
 
 def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) -> Any:
@@ -94,6 +111,8 @@ def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) 
             cls = program.class_named(held.qualified_name)
             if cls is None:
                 raise NotSupportedError(f"load: class {held.qualified_name} is not in the archive's code")
+            if cls.kind == "enum":
+                return EnumValue(cls, next(n for n, v in cls.members.items() if v == held.state))
             made[id(held)] = ScriptObject(cls)
             made[id(held)].attributes = {k: _objects(program, v, made) for k, v in held.attributes.items()}
         return made[id(held)]
@@ -107,8 +126,8 @@ def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) 
 
 
 def freeze(
-    mod: ScriptModule, preserved_attrs: Sequence[str] | None = None, optimize_numerics: bool = True
-) -> ScriptModule:
+    mod: RecursiveScriptModule, preserved_attrs: Sequence[str] | None = None, optimize_numerics: bool = True
+) -> RecursiveScriptModule:
     """Make a module's attributes constants of its methods, and fold what that lets fold.
 
     `preserved_attrs` names attributes and methods to keep. `optimize_numerics` is accepted; the folds are
@@ -117,7 +136,7 @@ def freeze(
     Raises:
         CompileError: the module is in training mode.
     """
-    if not isinstance(mod, ScriptModule):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(mod, RecursiveScriptModule):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise CompileError(
             "Freezing expects a ScriptModule as input. Please use torch.jit.script or torch.jit.trace to "
             "script your 'nn.Module'."
@@ -131,10 +150,12 @@ def freeze(
 
 
 def optimize_for_inference(
-    mod: ScriptModule, other_methods: Sequence[str] | None = None, example_inputs: Sequence[Any] | None = None
-) -> ScriptModule:
+    mod: RecursiveScriptModule,
+    other_methods: Sequence[str] | None = None,
+    example_inputs: Sequence[Any] | None = None,
+) -> RecursiveScriptModule:
     """Freeze a module unless it is frozen, and compile it: at its first call, or now for `example_inputs`."""
-    if not isinstance(mod, ScriptModule):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(mod, RecursiveScriptModule):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise CompileError(
             "optimize_for_inference expects a ScriptModule as input. Please use torch.jit.script or "
             "torch.jit.trace."
@@ -154,3 +175,63 @@ def set_fusion_strategy(strategy: Sequence[tuple[str, int]]) -> list[tuple[str, 
     (and a log line says so).
     """
     return FusionStrategy.set(strategy)
+
+
+def fork(func: Any, *args: Any, **kwargs: Any) -> Future:
+    """A future of ``func(*args, **kwargs)``; `wait` gives its value. The call is made at once."""
+    return Future.of(func, *args, **kwargs)
+
+
+def wait(future: Future) -> Any:
+    """The value of a future; raises what the forked call raised."""
+    return future.wait()
+
+
+def isinstance_of(obj: Any, target_type: Any) -> bool:
+    """Whether `obj` has a TorchScript type, containers with their elements: ``isinstance(x, List[int])``."""
+    kinds = target_type if type(target_type) is tuple else (target_type,)
+    program, _ = _live()
+    held = Inputs().convert(obj, tt.ANY, "obj")
+    return any(has_type(held, program.annotation(kind)) for kind in kinds)
+
+
+def is_scripting() -> bool:
+    """Whether this runs as compiled code: False in Python, True in TorchScript."""
+    return False
+
+
+def run_frozen_optimizations(
+    mod: RecursiveScriptModule, optimize_numerics: bool = True, preserved_methods: Sequence[str] | None = None
+) -> None:
+    """Accepted for compatibility: `freeze` has done all of it.
+
+    Raises:
+        CompileError: the module is not frozen.
+    """
+    if object.__getattribute__(mod, "_frozen") is None:
+        raise CompileError("run_frozen_optimizations requires a frozen module; call freeze first")
+
+
+annotate.__dict__["__tsc_builtin__"] = "form::annotate"
+fork.__dict__["__tsc_builtin__"] = "form::fork"
+wait.__dict__["__tsc_builtin__"] = "form::wait"
+is_scripting.__dict__["__tsc_builtin__"] = "form::is_scripting"
+isinstance_of.__dict__["__tsc_builtin__"] = "form::isinstance"
+isinstance_of.__name__ = "isinstance"
+
+_ELSEWHERE = {
+    "Attribute": "tsc.markers", "CompilationUnit": "tsc.compilation_unit", "Error": "tsc.errors",
+    "Final": "typing", "ScriptModule": "tsc.old_script_module", "enable_onednn_fusion": "tsc.contexts",
+    "export": "tsc.markers", "fuser": "tsc.contexts", "ignore": "tsc.markers", "interface": "tsc.markers",
+    "onednn_fusion_enabled": "tsc.contexts", "optimized_execution": "tsc.contexts",
+    "script_method": "tsc.markers", "strict_fusion": "tsc.contexts", "unused": "tsc.markers",
+}  # fmt: skip
+"""Names of ``torch.jit`` that have a file of their own."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "isinstance":
+        return isinstance_of
+    if name in _ELSEWHERE:
+        return getattr(import_module(_ELSEWHERE[name]), name)
+    raise AttributeError(f"module 'tsc.jit' has no attribute {name!r}")

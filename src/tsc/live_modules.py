@@ -11,10 +11,12 @@ from typing import Any, cast
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import NotSupportedError
+from tsc.errors import NotSupportedError, TscError
 from tsc.frontend.live import Program
+from tsc.frontend.sources import overload_declarations
 from tsc.frontend.unit import Class, ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.markers import Attribute, modifier_of
 from tsc.runtime.values import Inputs
 
 SKIPPED = frozenset(
@@ -58,23 +60,25 @@ def script_object(program: Program, module: Any) -> ScriptObject:
 class _Scripter:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.made: dict[int, ScriptObject] = {}
 
     def object(self, module: Any) -> ScriptObject:
         """The object for one module."""
-        if id(module) in self.made:
-            return self.made[id(module)]
         children = {name: self.object(child) for name, child in module._modules.items() if child is not None}
         attributes, types_, constants, functions = self._members(module)
         for name, child in children.items():
             attributes[name] = child
-            types_[name] = tt.ModuleType(child.cls.name)
+            declared = self._declared(_annotations(cast("type[Any]", type(module))).get(name))
+            is_interface = isinstance(declared, tt.InterfaceType)
+            types_[name] = declared if is_interface else tt.ModuleType(child.cls.name)  # pyright: ignore
         for name, child in module._modules.items():
             if child is None:
                 constants[name] = None
         cls = self._class(module, types_, constants, functions)
         held = ScriptObject(cls, attributes)
-        self.made[id(module)] = held
+        held.python = module
+        if torch_interop.is_module(module):
+            tensors = {**module._parameters, **module._buffers}
+            held.live = {name: tensor for name, tensor in tensors.items() if tensor is not None}
         return held
 
     def _members(
@@ -130,13 +134,22 @@ class _Scripter:
         kinds: dict[str, TorchType],
         rest: dict[str, Any],
     ) -> None:
-        kind = self._declared(annotation) or self.program.infer(value)
+        if isinstance(value, Attribute) or torch_interop.is_attribute(value):
+            annotation, value = value.type, value.value
+        kind = self._declared(annotation) or self._inferred(value)
         if kind is None:
             rest[name] = value
             return
         known = torch_interop.constant_of(value)
         kinds[name] = kind
         values[name] = known[1] if known is not None else Inputs().convert(value, kind, name)
+
+    def _inferred(self, value: Any) -> TorchType | None:
+        """The type of an attribute nobody annotated; None where TorchScript has none for it."""
+        try:
+            return self.program.infer(value)
+        except TscError:
+            return None
 
     def _class(
         self, module: Any, kinds: dict[str, TorchType], constants: dict[str, Any], functions: dict[str, Any]
@@ -167,12 +180,13 @@ class _Scripter:
         live = cast("type[Any]", type(module))
         for name in dir(live):
             member = inspect.getattr_static(live, name, None)
-            if isinstance(member, types.FunctionType) and not (
-                name.startswith("__") and name not in ("__len__", "__contains__", "__getitem__")
-            ):
-                cls.methods[name] = _LazyMethod.of(self.program, member, own, f"{cls.name}.{name}")
+            if isinstance(member, property):
+                self._property(cls, name, member, own)
             elif isinstance(member, staticmethod):
-                cls.methods[name] = _LazyMethod.of(self.program, member.__func__, None, f"{cls.name}.{name}")
+                cls.methods[name] = self.program.function(member.__func__, None, f"{cls.name}.{name}")
+            elif isinstance(member, types.FunctionType) and not _is_hidden(name, member):
+                self._method(cls, name, member)
+        cls.exports = tuple(n for n, m in cls.methods.items() if modifier_of(m.python) == "export")
         for name, function in functions.items():
             cls.constants[name] = self.program.sugar(function)
         kind = next(
@@ -184,7 +198,7 @@ class _Scripter:
             None,
         )
         if kind is not None:
-            cls.members["container"] = list(module._modules)
+            cls.members["container"] = list(module._modules or module._parameters)
             cls.members["container_kind"] = kind
             for name in ("__len__", "__getitem__", "__contains__"):
                 inherited = getattr(live, name, None)
@@ -192,14 +206,37 @@ class _Scripter:
                     cls.methods.pop(name, None)
         cls.parameters, cls.buffers = frozenset(module._parameters), frozenset(module._buffers)
 
+    def _method(self, cls: Class, name: str, member: Any) -> None:
+        own = tt.ModuleType(cls.name)
+        declarations = overload_declarations(member)
+        if not declarations:
+            cls.methods[name] = self.program.function(member, own, f"{cls.name}.{name}")
+            return
+        variants = self.program.overloads(member, declarations, own, f"{cls.name}.{name}")
+        for variant in variants:
+            cls.methods[variant.short_name] = variant
+        cls.overloads[name] = tuple(v.short_name for v in variants)
 
-class _LazyMethod:
-    """Makes the `Function` of a live method; its source is read at once, its body when it is called."""
+    def _property(self, cls: Class, name: str, member: property, own: TorchType) -> None:
+        if (
+            member.fget is None
+            or _is_library(member.fget)
+            or modifier_of(member.fget) in ("unused", "ignore")
+        ):
+            return
+        getter = f"__{name}_getter"
+        cls.methods[getter] = self.program.function(member.fget, own, f"{cls.name}.{getter}")
+        setter = None
+        if member.fset is not None:
+            setter = f"__{name}_setter"
+            cls.methods[setter] = self.program.function(member.fset, own, f"{cls.name}.{setter}")
+        cls.properties[name] = (getter, setter)
 
-    @staticmethod
-    def of(program: Program, member: Any, own: TorchType | None, name: str) -> Any:
-        """The function, or an object that fails as one when its source cannot be read."""
-        return program.function(member, own, name)
+
+def _is_hidden(name: str, member: Any) -> bool:
+    """Whether a method of the live class is none of the program's."""
+    special = name.startswith("__") and name not in ("__len__", "__contains__", "__getitem__")
+    return special or member.__name__ == "_forward_unimplemented"
 
 
 def _is_library(thing: Any) -> bool:

@@ -5,21 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 
 from tsc import pipeline
+from tsc.archive.writer import Record
 from tsc.compiler import Compilation, Entry, Specialization, compile_for, specialized
+from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
-from tsc.errors import ArgumentError, IRError
+from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
+from tsc.dialects.torch_types import TensorType
+from tsc.errors import ArgumentError, CompileError, IRError
 from tsc.frontend.compile import Compiler
 from tsc.frontend.object_graph import assemble
-from tsc.frontend.unit import REQUIRED, Function, Parameter, ScriptObject
-from tsc.runtime.generic import GenericFunction
+from tsc.frontend.unit import REQUIRED, Class, Function, Parameter, ScriptObject, Unit
+from tsc.inspecting import Inspectable, InspectableModule, Saveable, StageTexts
+from tsc.interop import torch as torch_interop
+from tsc.module_protocol import ModuleProtocol, copied
+from tsc.runtime.generic import GenericFunction, Operators
+from tsc.runtime.recording_gradients import TorchInputs, TorchOperators, are_recorded
 from tsc.runtime.specializations import Specializations
-from tsc.runtime.values import Inputs, Wrap
+from tsc.runtime.tensor import Tensor
+from tsc.runtime.values import Inputs, MismatchError, Wrap
+from tsc.saving import function_records, module_records
 
 
 class Interpreter:
@@ -28,35 +37,44 @@ class Interpreter:
     def __init__(self, compiler: Compiler) -> None:
         self.compiler = compiler
         self._functions: dict[Function, GenericFunction] = {}
+        self._recording: dict[Function, GenericFunction] = {}
+        compiler.unit.call_python = self.call_python
 
     def call(self, function: Function, *arguments: Any) -> Any:
         """Run `function` on runtime values."""
         found = self._functions.get(function)
         if found is None:
-            self.compiler.compile(function)
-            assert function.op is not None
-            found = GenericFunction(function.op, self.compiler.unit.pool, self.compiler.unit, self.call)
-            self._functions[function] = found
+            found = self._functions[function] = self._generic(function, self.call, Operators())
         return found(*arguments)
 
+    def call_recording(self, function: Function, *arguments: Any) -> Any:
+        """Run `function` on PyTorch's tensors with PyTorch's operators, which record gradients."""
+        found = self._recording.get(function)
+        if found is None:
+            found = self._recording[function] = self._generic(function, self.call_recording, TorchOperators())
+        return found(*arguments)
 
-class StageTexts:
-    """``f.ir["fused"]``: the IR of a function at each stage, made when asked for."""
+    def _generic(self, function: Function, call: Callable[..., Any], operators: Operators) -> GenericFunction:
+        self.compiler.compile(function)
+        assert function.op is not None
+        unit = self.compiler.unit
+        return GenericFunction(function.op, unit.pool, unit, call, operators=operators)
 
-    def __init__(self, owner: Callable_) -> None:
-        self._owner = owner
+    def call_python(self, function: Function, *arguments: Any) -> Any:
+        """Call the Python function behind a function that is not compiled (``@ignore``)."""
+        wrap = torch_interop.from_numpy if torch_interop.uses_torch(function.python) else Tensor
+        inputs = Inputs(wrap)
+        inputs.wrap_object = self.instance
+        given = [inputs.give_back(a) for a in arguments]
+        return inputs.convert(function.python(*given), function.result or tt.NONE, function.short_name)
 
-    def __getitem__(self, stage: str) -> str:
-        return str(self._owner.module_at(stage))
-
-    def keys(self) -> Iterator[str]:
-        """The stages."""
-        return iter(pipeline.STAGE_NAMES)
-
-    __iter__ = keys
+    def instance(self, held: ScriptObject) -> Any:
+        """An object of the program as users see it."""
+        wrap = torch_interop.from_numpy if torch_interop.torch() is not None else None
+        return (ScriptModule if held.cls.kind == "module" else ScriptClassInstance)(held, self, wrap)
 
 
-class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is taken
+class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Callable` is taken
     """A function or method that can be called: binds arguments, and hands them to a specialization or the
     generic tier.
     """
@@ -112,10 +130,14 @@ class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is tak
             )
         if len(arguments) < expected:
             arguments = tuple(self._positional(arguments, {}))
-        inputs = Inputs(self.default)
-        values = [inputs.convert(a, p.type, p.name) for a, p in zip(arguments, self.parameters, strict=True)]
+        recorded = self.entry is None and are_recorded(arguments, self.receiver)
+        inputs = TorchInputs() if recorded else Inputs(self.default)
+        inputs.wrap_object = self.interpreter.instance
+        values = [self._converted(inputs, i, a) for i, a in enumerate(arguments)]
+        if recorded:
+            return inputs.give_back(self._run_generic(*values, call=self.interpreter.call_recording))
         table = self._table()
-        if table is None:
+        if table is None or self._is_dynamic or _has_undefined_tensor(values, self.parameters):
             return inputs.give_back(self._run_generic(*values))
         before = len(table.table)
         result = table.run(values, inputs)
@@ -130,9 +152,31 @@ class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is tak
         if newest is not None and newest.native is not None and tensors_only:
             self._fast = newest.native
 
-    def _run_generic(self, *values: Any) -> Any:
+    def _converted(self, inputs: Inputs, position: int, given: Any) -> Any:
+        parameter = self.parameters[position]
+        try:
+            return inputs.convert(given, parameter.type, parameter.name)
+        except MismatchError:
+            inferred = (
+                f"Inferred '{parameter.name}' to be of type 'Tensor' because it was not annotated with an "
+                "explicit type.\n"
+                if parameter.is_inferred
+                else ""
+            )
+            raise ArgumentError(
+                f"{self.function.short_name}() Expected a value of type '{parameter.type_text}' for argument "
+                f"'{parameter.name}' but instead found type '{type(given).__name__}'.\n{inferred}"
+                f"Position: {position}\nValue: {given!r:.300}\nDeclaration: {self.function.schema()}"
+            ) from None
+
+    def _run_generic(self, *values: Any, call: Callable[..., Any] | None = None) -> Any:
         receiver = () if self.receiver is None else (self.receiver,)
-        return self.interpreter.call(self.function, *receiver, *values)
+        return (call or self.interpreter.call)(self.function, *receiver, *values)
+
+    @property
+    def _is_dynamic(self) -> bool:
+        """Whether a parameter may hold values of several types: no specialization describes those."""
+        return any(p.type is tt.ANY or isinstance(p.type, tt.UnionType) for p in self.parameters)
 
     # --- specialization ---
 
@@ -174,6 +218,11 @@ class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is tak
     # --- looking ---
 
     @property
+    def unit(self) -> Unit:
+        """The unit the function belongs to."""
+        return self.interpreter.compiler.unit
+
+    @property
     def ir(self) -> StageTexts:
         """The IR at each stage; from `value` on, for the shapes compiled last."""
         return StageTexts(self)
@@ -204,7 +253,11 @@ class Callable_:  # noqa: N801 - the name says what it is, and `Callable` is tak
         return list(table.values())[-1] if table else None
 
 
-class ScriptFunction(Callable_):
+def _has_undefined_tensor(values: Sequence[Any], parameters: Sequence[Parameter]) -> bool:
+    return any(v is None and isinstance(p.type, TensorType) for v, p in zip(values, parameters, strict=True))
+
+
+class ScriptFunction(Callable_, Saveable):
     """A compiled function."""
 
     def __init__(self, interpreter: Interpreter, function: Function, default: Wrap | None = None) -> None:
@@ -222,6 +275,10 @@ class ScriptFunction(Callable_):
         """The function's own name."""
         return self.function.short_name
 
+    def records(self, extra_files: dict[str, Any] | None = None) -> list[Record]:
+        """What `save` writes."""
+        return function_records(self.function, self.interpreter.compiler, extra_files)
+
     def __repr__(self) -> str:
         return f"<tsc.ScriptFunction {self.function.name}>"
 
@@ -233,7 +290,41 @@ class ScriptMethod(Callable_):
         return f"<tsc.ScriptMethod {self.function.name}>"
 
 
-class ScriptModule:
+class ScriptClassInstance:
+    """An instance of a class of the program, outside it: attributes and methods."""
+
+    _object: ScriptObject
+
+    def __init__(self, held: ScriptObject, interpreter: Interpreter, default: Wrap | None = None) -> None:
+        object.__setattr__(self, "_object", held)
+        object.__setattr__(self, "_interpreter", interpreter)
+        object.__setattr__(self, "_default", default)
+
+    def __getattr__(self, name: str) -> Any:
+        held, interpreter = self._object, object.__getattribute__(self, "_interpreter")
+        default = object.__getattribute__(self, "_default")
+        if name in held.attributes:
+            inputs = Inputs(default)
+            inputs.wrap_object = interpreter.instance
+            return inputs.give_back(held.attributes[name])
+        if name in held.cls.properties:
+            return getattr(self, held.cls.properties[name][0])()
+        if name in held.cls.methods:
+            interpreter.compiler.compile(held.cls.methods[name])
+            return ScriptMethod(interpreter, held.cls.methods[name], held, default)
+        raise AttributeError(f"'{held.cls.name}' object has no attribute '{name}'")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind = self._object.cls.attributes.get(name)
+        if kind is None:
+            raise AttributeError(f"'{self._object.cls.name}' object has no attribute '{name}'")
+        self._object.attributes[name] = Inputs().convert(value, kind, name)
+
+    def __repr__(self) -> str:
+        return f"<tsc object of {self._object.cls.name}>"
+
+
+class ScriptModule(InspectableModule, ModuleProtocol, Saveable):
     """A module of a program: its attributes, submodules and methods."""
 
     _object: ScriptObject
@@ -255,7 +346,9 @@ class ScriptModule:
     def _method(self, name: str) -> ScriptMethod:
         methods: dict[str, ScriptMethod] = object.__getattribute__(self, "_methods")
         if name not in methods:
-            function = self._object.cls.methods[name]
+            function = self._object.cls.methods.get(name)
+            if function is None or not self._is_visible(name):
+                raise AttributeError(f"'RecursiveScriptModule' object has no attribute '{name}'")
             self._interpreter.compiler.compile(function)
             method = ScriptMethod(
                 self._interpreter, function, self._object, object.__getattribute__(self, "_default")
@@ -272,83 +365,82 @@ class ScriptModule:
 
     def __getattr__(self, name: str) -> Any:
         held: ScriptObject = object.__getattribute__(self, "_object")
-        if name in held.attributes:
-            return self._wrap(held.attributes[name])
-        if name in held.cls.constants:
-            return held.cls.constants[name]
-        if name in held.cls.methods:
-            return self._method(name)
-        raise AttributeError(f"'{held.cls.name.rpartition('.')[2]}' object has no attribute '{name}'")
+        if self._is_visible(name):
+            if name in held.live:
+                return held.live[name]
+            if name in held.attributes:
+                return self._wrap(held.attributes[name])
+            if name in held.cls.constants:
+                return held.cls.constants[name]
+            if name in held.cls.properties:
+                return self._method(held.cls.properties[name][0])()
+            if name in held.cls.methods and held.cls.methods[name].kind == "script":
+                return self._method(name)
+            if held.python is not None and hasattr(held.python, name):
+                return getattr(held.python, name)
+        raise AttributeError(f"'RecursiveScriptModule' object has no attribute '{name}'")
+
+    def _is_visible(self, name: str) -> bool:
+        frozen: Frozen | None = object.__getattribute__(self, "_frozen")
+        return frozen is None or name in frozen.kept or name in frozen.methods
 
     def __setattr__(self, name: str, value: Any) -> None:
-        held = self._object
-        if name not in held.cls.attributes:
-            raise AttributeError(
-                f"cannot add attribute '{name}' to a script module; it has {', '.join(held.cls.attributes)}"
-            )
-        held.attributes[name] = Inputs().convert(value, held.cls.attributes[name], name)
+        cls = self._object.cls
+        if name in cls.properties and cls.properties[name][1] is not None:
+            self._method(str(cls.properties[name][1]))(value)
+        elif name in cls.attributes:
+            self.set_value(name, value)
+        else:
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self._container())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([getattr(self, name) for name in self._container()])
+
+    def __getitem__(self, key: Any) -> Any:
+        names = self._container()
+        return getattr(self, names[key] if isinstance(key, int) else key)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._container()
+
+    def _container(self) -> list[str]:
+        names = self._object.cls.members.get("container")
+        if names is None:
+            raise TypeError(f"'{self.original_name}' is no container of modules")
+        return names
 
     def _wrap(self, value: Any) -> Any:
-        if isinstance(value, ScriptObject):
-            return ScriptModule(value, self._interpreter, object.__getattribute__(self, "_default"))
-        return Inputs(object.__getattribute__(self, "_default")).give_back(value)
+        if isinstance(value, ScriptObject) and value.cls.kind == "module":
+            return self._around(value)
+        inputs = Inputs(object.__getattribute__(self, "_default") or torch_interop.wrapper())
+        inputs.wrap_object = self._interpreter.instance
+        return inputs.give_back(value)
 
-    @property
-    def training(self) -> bool:
-        """Whether the module is in training mode."""
-        return bool(self._object.attributes.get("training", False))
-
-    def objects(self) -> Iterator[ScriptObject]:
-        """The object and those below it, each once."""
-        seen: set[int] = set()
-        pending = [self._object]
-        while pending:
-            held = pending.pop()
-            if id(held) not in seen:
-                seen.add(id(held))
-                yield held
-                pending += [v for v in held.attributes.values() if isinstance(v, ScriptObject)]
-
-    def train(self, mode: bool = True) -> ScriptModule:
-        """Set training mode here and below."""
-        for held in self.objects():
-            if "training" in held.attributes:
-                held.attributes["training"] = mode
-        return self
-
-    def eval(self) -> ScriptModule:
-        """Leave training mode here and below."""
-        return self.train(False)
+    def _around(self, held: ScriptObject) -> ScriptModule:
+        made = ScriptModule(held, self._interpreter, object.__getattribute__(self, "_default"))
+        if held.cls is self._object.cls:
+            object.__setattr__(made, "_frozen", object.__getattribute__(self, "_frozen"))
+        return made
 
     @property
     def original_name(self) -> str:
         """The name of the class."""
         return self._object.cls.name.rpartition(".")[2]
 
-    def named_tensors(self) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
-        """All tensors, parameters and buffers, by dotted path."""
-        seen: set[int] = set()
-
-        def walk(held: ScriptObject, prefix: str) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
-            if id(held) in seen:
-                return
-            seen.add(id(held))
-            for name, value in held.attributes.items():
-                if isinstance(value, np.ndarray):
-                    yield prefix + name, value
-                elif isinstance(value, ScriptObject):
-                    yield from walk(value, f"{prefix}{name}.")
-
-        return walk(self._object, "")
-
-    def state_dict(self) -> dict[str, Any]:
-        """All tensors by dotted path; they share memory with the module."""
-        return {name: self._wrap(array) for name, array in self.named_tensors()}
-
     @property
     def ir(self) -> StageTexts:
         """The IR of ``forward`` at each stage."""
         return self._method("forward").ir
+
+    def records(self, extra_files: dict[str, Any] | None = None) -> list[Record]:
+        """What `save` writes."""
+        frozen: Frozen | None = object.__getattribute__(self, "_frozen")
+        compiler = self._interpreter.compiler
+        entries = None if frozen is None else frozen.entries(self._object.cls)
+        return module_records(self._object, compiler, entries, extra_files)
 
     def __repr__(self) -> str:
         return f"<tsc.ScriptModule {self._object.cls.name}>"
@@ -357,16 +449,32 @@ class ScriptModule:
 class Frozen:
     """What `freeze` makes: the module at stage `frozen`, and the methods in it."""
 
-    def __init__(self, module: ModuleOp, pool: ConstantPool) -> None:
+    def __init__(self, module: ModuleOp, pool: ConstantPool, preserved: Sequence[str] = ()) -> None:
         self.module = module
         self.pool = pool
-        self.methods = {f.sym_name.data.rpartition(".")[2] for f in module.ops if isinstance(f, FuncOp)}
+        self.functions = {f.sym_name.data: f for f in module.ops if isinstance(f, FuncOp)}
+        self.methods = {name.rpartition(".")[2] for name in self.functions}
+        self.kept = {
+            op.attribute
+            for function in self.functions.values()
+            for op in function.walk()
+            if isinstance(op, (PrimGetAttrOp, PrimSetAttrOp))
+        } | set(preserved)
+
+    def entries(self, cls: Class) -> dict[str, tuple[FuncOp, ConstantPool]]:
+        """The methods of `cls` as they were frozen."""
+        frozen = {n: self.functions.get(m.name) for n, m in cls.methods.items() if n in self.methods}
+        return {name: (op, self.pool) for name, op in frozen.items() if op is not None}
 
 
 def freeze_module(module: ScriptModule, preserved: Sequence[str]) -> ScriptModule:
     """A copy of `module` whose attributes are constants of its methods."""
     held, interpreter = module._object, module._interpreter  # pyright: ignore[reportPrivateUsage]
+    held = copied(held, {}, lambda array: array)
     cls = held.cls
+    for name in preserved:
+        if name not in cls.methods and name not in cls.attributes and "." not in name:
+            raise CompileError(f"Unknown name: {name}")
     methods = (
         ["forward", *(p for p in preserved if p in cls.methods)]
         if "forward" in cls.methods
@@ -379,5 +487,5 @@ def freeze_module(module: ScriptModule, preserved: Sequence[str]) -> ScriptModul
     assembled = assemble(interpreter.compiler.unit, pool, entries, held)
     pipeline.lower(make_context(pool), assembled, stop_after="frozen", preserved=preserved)
     made = ScriptModule(held, interpreter, object.__getattribute__(module, "_default"))
-    object.__setattr__(made, "_frozen", Frozen(assembled, pool))
+    object.__setattr__(made, "_frozen", Frozen(assembled, pool, preserved))
     return made

@@ -65,7 +65,7 @@ def test_keywords_and_new_shapes() -> None:
         ((X, Y, Y), "expected at most 2 argument"),
         ((X, "text"), "argument 'y' but instead found type 'str'"),
         ((X, [1.0]), "argument 'y' but instead found type 'list'"),
-        ((X, None), "argument 'y' but instead found type 'NoneType'"),
+        ((X, None), "Expected a proper Tensor but got None .* for argument #1 'other'"),
         ((X, np.array(["a"])), "dtype"),
     ],
     ids=["too-few", "too-many", "string", "list", "none", "string-array"],

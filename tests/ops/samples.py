@@ -1,14 +1,19 @@
 """Calls to try, as PyTorch's own samples make them.
 
-PyTorch's `OpInfo`s sample Python functions. Run under a mode below the Python layer and above all decompositions, they show
+PyTorch's `OpInfo`s sample Python functions. Run under a mode below the Python layer and above all
+decompositions, they show
 the operators called, overload by overload, with one value per argument.
 """
+
+# PyTorch's own test samples are untyped, and recording them needs its internals.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportPrivateUsage=false
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -38,6 +43,15 @@ PER_OVERLOAD = 6
 PER_FUNCTION = 10
 MAX_ELEMENTS = 20_000
 EXPENSIVE = ("linalg.lobpcg", "svd_lowrank", "pca_lowrank", "to_sparse", "nn.functional.linear_cross_entropy")
+REFUSALS = (
+    RuntimeError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    AssertionError,
+    IndexError,
+)
 Sample = tuple[Schema, list[Any]]
 
 
@@ -91,7 +105,9 @@ def recorded(dtype: torch.dtype) -> dict[str, list[list[Any]]]:
 
 
 def _recording(record: Callable[[Recorder], None]) -> dict[str, list[list[Any]]]:
-    """The calls made by `record`, run in a thread: sampling formats the stack thousands of times, and pytest's is deep."""
+    """The calls made by `record`, run in a thread: sampling formats the stack thousands of times, and
+    pytest's is deep.
+    """
 
     def run() -> dict[str, list[list[Any]]]:
         recorder = Recorder()
@@ -113,10 +129,9 @@ def _record(recorder: Recorder, info: Any, dtype: torch.dtype) -> None:
 
 def _call(recorder: Recorder, info: Any, sample: Any) -> None:
     with enable_python_dispatcher(), torch._C._EnablePreDispatch(), recorder:
-        try:
+        # An error sample, or one not meant for this mode: what was called is noted all the same.
+        with suppress(*REFUSALS):
             info.op(sample.input, *sample.args, **sample.kwargs)
-        except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, AssertionError, IndexError):
-            pass  # an error sample, or one not meant for this mode: what was called is noted all the same
 
 
 def calls_of(schema: Schema) -> dict[str, list[list[Any]]]:
@@ -129,7 +144,9 @@ def calls_of(schema: Schema) -> dict[str, list[list[Any]]]:
 
 
 def _derived(schema: Schema) -> dict[str, list[list[Any]]]:
-    """Calls of another overload with numbers in place of tensors, or of the functional form of an in-place operator."""
+    """Calls of another overload with numbers in place of tensors, or of the functional form of an in-place
+    operator.
+    """
     base = functional_name(schema)
     if base is not None:
         functional = schemas.lookup(base)
@@ -163,7 +180,9 @@ def _as_numbers(schema: Schema, call: list[Any]) -> list[Any] | None:
 
 @cache
 def refused() -> dict[str, list[list[Any]]]:
-    """Calls that PyTorch's samples of errors make, of operators `tsc` has. Some of them are the valid calls before the wrong one."""
+    """Calls that PyTorch's samples of errors make, of operators `tsc` has. Some of them are the valid calls
+    before the wrong one.
+    """
 
     def record(recorder: Recorder) -> None:
         for info in op_db:

@@ -12,6 +12,7 @@ import torch
 from tsc.dialects.schema import Schema
 from tsc.errors import TscError, UnsupportedOperatorError
 from tsc.ops.elementwise import spec_of, specs_of
+from tsc.ops.narrowing import is_sequence
 from tsc.ops.registry import Operator, operators
 
 from .comparing import difference
@@ -20,7 +21,16 @@ from .matching import call_torch, cloned, ours, tensors_of
 from .samples import calls_of, refused
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-ERRORS = (TscError, RuntimeError, ValueError, TypeError, IndexError, ZeroDivisionError, NotImplementedError, OverflowError)
+ERRORS = (
+    TscError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    IndexError,
+    ZeroDivisionError,
+    NotImplementedError,
+    OverflowError,
+)
 SAMPLED = sorted(name for name, op in operators().items() if op.schema.name.startswith(("aten::", "prim::")))
 
 
@@ -81,9 +91,9 @@ def selection_difference(schema: Schema, got: Any, want: Any, call: list[Any]) -
     """Whether the same values were selected, and the indices point at them."""
     if base_name(schema) == "msort":
         return difference(got, want)
-    values = got[0] if isinstance(got, tuple) else None
-    places = got[1] if isinstance(got, tuple) else got
-    x = call[0]
+    values: Any = got[0] if is_sequence(got) else None
+    places: Any = got[1] if is_sequence(got) else got
+    x: Any = call[0]
     if values is not None and (wrong := difference(values, want[0])):
         return wrong
     dim = next((call[i] for i, a in enumerate(schema.arguments) if a.name == "dim"), -1)
@@ -91,17 +101,23 @@ def selection_difference(schema: Schema, got: Any, want: Any, call: list[Any]) -
         return None
     keepdim = schema.name == "aten::kthvalue" and not call[3]
     places = np.expand_dims(places, dim) if keepdim else places
-    selected = np.take_along_axis(x, places, dim)
-    target = values if values is not None else np.take_along_axis(x, ours(want), dim)
+    selected: Any = np.take_along_axis(x, places, dim)
+    target: Any = values if values is not None else np.take_along_axis(x, ours(want), dim)
     target = np.expand_dims(target, dim) if keepdim else target
-    return None if np.array_equal(selected, target, equal_nan=x.dtype.kind in "fc") else "indices do not point at the values"
+    return (
+        None
+        if np.array_equal(selected, target, equal_nan=x.dtype.kind in "fc")
+        else "indices do not point at the values"
+    )
 
 
-def aliasing_difference(schema: Schema, got: Any, want: Any, mine: list[Any], theirs: list[Any]) -> str | None:
+def aliasing_difference(
+    schema: Schema, got: Any, want: Any, mine: list[Any], theirs: list[Any]
+) -> str | None:
     """Whether views share memory with their argument exactly where PyTorch's do."""
     if not tensors_of(got):
         return None
-    position = next((i for i, a in enumerate(schema.arguments) if isinstance(theirs[i], torch.Tensor)), None)
+    position = next((i for i, given in enumerate(theirs) if isinstance(given, torch.Tensor)), None)
     if position is None or not theirs[position].numel():
         return None
     source, result = tensors_of(got)[0], tensors_of(want)[0]
@@ -141,7 +157,7 @@ def test_inference_agrees_with_running(name: str) -> None:
                 inferred = operator.infer(*specs)
             except UnsupportedOperatorError:
                 continue
-            listed = inferred if isinstance(inferred, (tuple, list)) else [inferred]
+            listed = inferred if is_sequence(inferred) else [inferred]
             assert list(listed) == [spec_of(t) for t in tensors_of(result)], (origin, mine)
 
 
@@ -150,7 +166,7 @@ def test_call_that_torch_refuses_raises(name: str) -> None:
     operator = operators().get(name)
     if operator is None:
         pytest.skip("not defined")
-    accepted = []
+    accepted: list[Any] = []
     for call in refused()[name]:
         if isinstance(expected_of(operator.schema, cloned(call)), Exception):
             try:

@@ -18,6 +18,7 @@ from tsc.dialects.arith_emitter import element_type
 from tsc.errors import CodegenError, TscError
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
+from tsc.ops.narrowing import is_sequence
 from tsc.ops.registry import Operator, TensorSpec, operators
 
 from .comparing import difference
@@ -36,32 +37,35 @@ NEVER_NATIVE = {"aten::div.Scalar_mode": "integers, which must raise on zero; th
 def arrays_in(value: Any) -> list[np.ndarray[Any, Any]]:
     if isinstance(value, np.ndarray):
         return [value]
-    return [a for v in value for a in arrays_in(v)] if isinstance(value, (list, tuple)) else []
+    return [a for v in value for a in arrays_in(v)] if is_sequence(value) else []
 
 
 def with_kernel_values(value: Any, given: Any) -> Any:
     """The call with its arrays replaced by the kernel's arguments."""
     if isinstance(value, np.ndarray):
         return next(given)
-    return [with_kernel_values(v, given) for v in value] if isinstance(value, (list, tuple)) else value
+    return [with_kernel_values(v, given) for v in value] if is_sequence(value) else value
 
 
 def build(operator: Operator, call: list[Any]) -> tuple[ModuleOp, Block, list[TensorSpec]]:
-    """A module with one kernel that computes the operator; the kernel's block, and the specs of its results."""
+    """A module with one kernel that computes the operator; the kernel's block, and the specs of its
+    results.
+    """
     specs = [spec_of(a) for a in arrays_in(call)]
     block = Block(arg_types=[KernelBuilder(Block()).tensor_type(s) for s in specs])
     kernel = KernelBuilder(block)
     arguments = iter([KernelValue(a, s) for a, s in zip(block.args, specs, strict=True)])
     assert operator.lower is not None
     result = operator.lower(kernel, with_kernel_values(call, arguments))
-    values = [kernel.materialize(v) for v in (result if isinstance(result, (list, tuple)) else [result])]
+    values = [kernel.materialize(v) for v in (result if is_sequence(result) else [result])]
     block.add_op(func.ReturnOp(*(v.ssa for v in values)))
     signature = ([a.type for a in block.args], [v.ssa.type for v in values])
     module = ModuleOp([func.FuncOp("kernel", signature, Region(block), "private")])
     try:
         module.verify()
     except VerifyException as error:
-        # xDSL takes extents from the first operand; a view that reads a part of its tensor says more than it iterates.
+        # xDSL takes extents from the first operand; a view that reads a part of its tensor says more than it
+        # iterates.
         if "inferred input/output operand" not in str(error):
             raise AssertionError(str(error).splitlines()[0]) from None
     return module, block, [v.spec for v in values]
@@ -79,8 +83,8 @@ def interpreted(block: Block, specs: Sequence[TensorSpec], arrays: list[np.ndarr
 
 def as_torch(x: np.ndarray[Any, Any]) -> torch.Tensor:
     if x.dtype == dtypes.BF16.numpy:
-        return torch.from_numpy(np.array(x, order="C").view(np.int16)).view(torch.bfloat16)
-    return torch.from_numpy(np.array(x))
+        return torch.from_numpy(np.array(x, order="C").view(np.int16)).view(torch.bfloat16)  # pyright: ignore[reportUnknownMemberType]
+    return torch.from_numpy(np.array(x))  # pyright: ignore[reportUnknownMemberType]
 
 
 def small_calls(operator: Operator) -> list[list[Any]]:
@@ -109,7 +113,7 @@ def test_lowering_computes_the_operator(name: str) -> None:
             raise AssertionError(f"{error!r} for {mine!r:.300}") from error
         native += 1
         got = interpreted(block, specs, arrays_in(mine))
-        expected = want if isinstance(want, (list, tuple)) else [want]
+        expected = want if is_sequence(want) else [want]
         wrong = difference(got, [as_torch(np.asarray(w)) for w in expected])
         assert wrong is None, f"{wrong}; arguments {mine!r:.400}\n{block}"
     assert native or not small_calls(operator) or name in NEVER_NATIVE, "no call has a native form"

@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Any
 
-from tsc.errors import ArchiveError
+from tsc.errors import ArchiveError, MissingArchiveError
 
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 LARGEST_TEXT = 1 << 30
@@ -35,7 +35,11 @@ class Container:
             with zipfile.ZipFile(_Bytes(self._data)) as archive:
                 infos = archive.infolist()
         except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError, OverflowError) as error:
-            raise ArchiveError(f"{self.name}: not a TorchScript archive: {error}") from None
+            raise ArchiveError(
+                "PytorchStreamReader failed reading zip archive: failed finding central directory. This is "
+                "an "
+                f"internal miniz error; in other words {self.name} is not a TorchScript archive: {error}"
+            ) from None
         if not infos:
             raise ArchiveError(f"{self.name}: not a TorchScript archive: the zip file is empty")
         prefix = infos[0].filename.split("/")[0] + "/"
@@ -130,7 +134,7 @@ def _map(source: str | os.PathLike[str] | IO[bytes], name: str) -> Any:
         return bytearray(data)
     path = Path(source)
     if not path.exists():
-        raise FileNotFoundError(f"The provided filename {path} does not exist")
+        raise MissingArchiveError(f"The provided filename {path} does not exist")
     if path.is_dir():
         raise ArchiveError(f"{path}: not a TorchScript archive: it is a folder")
     with path.open("rb") as file:

@@ -8,7 +8,7 @@ import io
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -59,11 +59,11 @@ def _as_list(data: Any) -> list[Any]:
     return list(data)
 
 
-class ArchiveUnpickler(pickle.Unpickler):
-    """Reads one pickle of `container`; tensors are views of the members in the folder `storage_folder`."""
+class _AllowList:
+    """What a pickle may name: the rules of both unpicklers below."""
 
     def __init__(self, container: Container, member: str, storage_folder: str) -> None:
-        super().__init__(io.BytesIO(container.read(member)))
+        super().__init__(io.BytesIO(container.read(member)))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         self.container = container
         self.member = member
         self.storage_folder = storage_folder
@@ -142,6 +142,31 @@ class ArchiveUnpickler(pickle.Unpickler):
         return np.lib.stride_tricks.as_strided(storage[offset:], size, strides)  # pyright: ignore
 
 
+class ArchiveUnpickler(_AllowList, pickle.Unpickler):
+    """Reads one pickle of `container`; tensors are views of the members in the folder `storage_folder`."""
+
+
+class _EnumUnpickler(_AllowList, pickle._Unpickler):  # type: ignore[name-defined, misc]  # pyright: ignore
+    """The same in Python, for pickles with enum members: PyTorch reduces them with a value where Python wants
+    a tuple of arguments.
+    """
+
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]  # pyright: ignore
+
+    def load_reduce(self) -> None:
+        """Call what lies below the arguments; an enum member's argument is its value."""
+        arguments = self.stack.pop()  # pyright: ignore
+        callee: Any = self.stack[-1]  # pyright: ignore
+        if isinstance(arguments, tuple):
+            self.stack[-1] = callee(*arguments)  # pyright: ignore
+            return
+        member = cast("Any", callee())
+        member.state = arguments
+        self.stack[-1] = member  # pyright: ignore
+
+    dispatch[pickle.REDUCE[0]] = load_reduce
+
+
 def load_pickle(container: Container, member: str, storage_folder: str) -> Any:
     """The object a pickle of the archive holds.
 
@@ -149,7 +174,10 @@ def load_pickle(container: Container, member: str, storage_folder: str) -> Any:
         ArchiveError: the pickle is damaged, or asks for anything outside the allow-list.
     """
     try:
-        return ArchiveUnpickler(container, member, storage_folder).load()
+        try:
+            return ArchiveUnpickler(container, member, storage_folder).load()
+        except TypeError:
+            return _EnumUnpickler(container, member, storage_folder).load()
     except ArchiveError:
         raise
     except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, KeyError, TypeError,

@@ -142,5 +142,5 @@ def _decode_range(strings: Any, record: Any) -> SourceRange | None:
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", start)
     line = text[line_start : line_end if line_end >= 0 else len(text)]
-    number = first_line + text.count("\n", 0, start) + 1
+    number = first_line + text.count("\n", 0, start)
     return SourceRange(strings[file], number, start - line_start, min(end - line_start, len(line)), line)

@@ -59,6 +59,7 @@ _WRITERS = frozenset(
         "torch.prim.SetAttr",
         "torch.prim.CallMethod",
         "torch.prim.CreateObject",
+        "torch.prim.PythonOp",
         "torch.operator",
     )
 )

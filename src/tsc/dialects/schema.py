@@ -146,9 +146,9 @@ def _argument(text: str, kwarg_only: bool) -> Argument:
         text, _, default_text = text.partition("=")
         default = _default(default_text)
     type_text, name = _type_and_name(text)
-    alias = _ALIAS.search(type_text) if not type_text.startswith(("(", "Dict", "Future", "Await")) else None
+    alias = _alias_of(type_text)
     written = alias is not None and "!" in (alias[2] + alias[3])
-    bare = _ALIAS.sub("", type_text) if alias else type_text
+    bare = type_text[: alias.start()] + type_text[alias.end() :] if alias else type_text
     size = re.search(r"\[(\d+)\]", bare)
     return Argument(
         name,
@@ -159,6 +159,16 @@ def _argument(text: str, kwarg_only: bool) -> Argument:
         alias[1] if alias else "",
         int(size[1]) if size else None,
     )
+
+
+def _alias_of(type_text: str) -> re.Match[str] | None:
+    """The alias annotation of a type; inside ``Dict(str, t(a))`` and the like there is none to find."""
+    if type_text.startswith(("(", "Future", "Await")):
+        return None
+    if not type_text.startswith("Dict"):
+        return _ALIAS.search(type_text)
+    last = type_text.rindex("(")
+    return _ALIAS.fullmatch(type_text, last) if last > len("Dict") else None
 
 
 def _type_and_name(text: str) -> tuple[str, str]:

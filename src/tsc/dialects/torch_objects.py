@@ -141,6 +141,21 @@ class PrimCreateObjectOp(DefaultFormatOp):
     name = "torch.prim.CreateObject"
 
 
+class PrimForkOp(DefaultFormatOp):
+    """``torch.prim.fork``: a call whose result is a future.
+
+    `callee` names a function; or the first operand is an object and `name` its method.
+    """
+
+    name = "torch.prim.fork"
+
+
+class PrimPythonOp(DefaultFormatOp):
+    """``torch.prim.PythonOp``: a call of the Python function behind `callee`, which is not compiled."""
+
+    name = "torch.prim.PythonOp"
+
+
 class AttrOp(TorchOp):
     """``torch.attr private "weight" : !torch.tensor``: an attribute of a class."""
 

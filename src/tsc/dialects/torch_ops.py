@@ -59,7 +59,9 @@ from tsc.dialects.torch_objects import (
     NnModuleOp,
     PrimCallMethodOp,
     PrimCreateObjectOp,
+    PrimForkOp,
     PrimGetAttrOp,
+    PrimPythonOp,
     PrimSetAttrOp,
     SlotOp,
 )
@@ -85,6 +87,7 @@ __all__ = [
     "PrimCallMethodOp",
     "PrimCreateObjectOp",
     "PrimDictConstructOp",
+    "PrimForkOp",
     "PrimGetAttrOp",
     "PrimIfOp",
     "PrimIfYieldOp",
@@ -93,6 +96,7 @@ __all__ = [
     "PrimListUnpackOp",
     "PrimLoopConditionOp",
     "PrimLoopOp",
+    "PrimPythonOp",
     "PrimRaiseExceptionOp",
     "PrimSetAttrOp",
     "PrimTupleConstructOp",
@@ -117,7 +121,8 @@ STRUCTURAL_OPS: tuple[type[TorchOp], ...] = (
     PrimListConstructOp, PrimTupleConstructOp, PrimListUnpackOp, PrimTupleUnpackOp, PrimTupleIndexOp,
     PrimDictConstructOp,
     DerefineOp, PrimUncheckedCastOp, PrimUninitializedOp, PrimIsInstanceOp, PrimRaiseExceptionOp,
-    PrimGetAttrOp, PrimSetAttrOp, PrimCallMethodOp, PrimCreateObjectOp, AttrOp, MethodOp, SlotOp,
+    PrimGetAttrOp, PrimSetAttrOp, PrimCallMethodOp, PrimCreateObjectOp, PrimForkOp, PrimPythonOp, AttrOp,
+    MethodOp, SlotOp,
     ClassTypeOp, NnModuleOp,
 )  # fmt: skip
 

@@ -114,7 +114,14 @@ def from_python(annotation: Any, class_type: Callable[[type], TorchType | None])
         return tt.ANY
     if isinstance(annotation, type):
         return _from_class(annotation, class_type)
-    raise NotSupportedError(f"Unknown type annotation: '{annotation}'")
+    raise NotSupportedError(f"Unknown type name '{annotation}'")
+
+
+_FOREIGN_NAMES = {
+    "device": "Device", "dtype": "int", "memory_format": "int", "layout": "int", "SymInt": "int",
+    "SymFloat": "float", "SymBool": "bool", "Generator": "Generator",
+}  # fmt: skip
+"""Classes of PyTorch and what TorchScript calls their instances."""
 
 
 def _from_class(annotation: type, class_type: Callable[[type], TorchType | None]) -> TorchType:
@@ -133,11 +140,7 @@ def _from_class(annotation: type, class_type: Callable[[type], TorchType | None]
         raise NotSupportedError(
             f"Attempted to use {name} without a contained type. Please add a contained type, e.g. {name}[int]"
         )
-    found = SCALARS.get(
-        {"device": "Device", "dtype": "int", "memory_format": "int", "layout": "int"}.get(
-            annotation.__name__, ""
-        )
-    )
+    found = SCALARS.get(_FOREIGN_NAMES.get(annotation.__name__, ""))
     if found is not None and annotation.__module__.split(".")[0] in ("torch", "tsc"):
         return found
     if annotation.__name__ in ("Tensor", "Parameter") and annotation.__module__.split(".")[0] in (
@@ -147,7 +150,7 @@ def _from_class(annotation: type, class_type: Callable[[type], TorchType | None]
         return tt.TENSOR
     compiled = class_type(annotation)
     if compiled is None:
-        raise NotSupportedError(f"Unknown type annotation: '{annotation}'")
+        raise NotSupportedError(f"Unknown type name '{annotation.__qualname__}'")
     return compiled
 
 
@@ -168,7 +171,7 @@ def _from_generic(annotation: Any, origin: Any, class_type: Callable[[type], Tor
         return members[0]
     if getattr(origin, "__name__", "") == "Future":
         return tt.FutureType(members[0])
-    raise NotSupportedError(f"Unknown type annotation: '{annotation}'")
+    raise NotSupportedError(f"Unknown type name '{annotation}'")
 
 
 def infer_type(value: Any, class_type: Callable[[type], TorchType | None]) -> TorchType | None:

@@ -118,6 +118,8 @@ class ArchiveProgram:
             "Interface": "interface",
         }
         made = Class(name, kinds.get(base, "class"))
+        if made.kind == "interface":
+            made.members["$base"] = f"({base})"
         self.unit.classes[name] = made
         _ClassReader(self, made, file).read(definition)
         return made
@@ -166,6 +168,9 @@ class _ClassReader:
                 self._assignment(statement, names)
             elif isinstance(statement, ast.FunctionDef):
                 self._method(statement)
+        for key, listed in (("pre_hooks", "__forward_pre_hooks__"), ("hooks", "__forward_hooks__")):
+            if listed in names:
+                self.made.members[key] = [self.made.methods[name] for name in names[listed]]
         self.made.parameters = frozenset(names.get("__parameters__", ()))
         self.made.buffers = frozenset(names.get("__buffers__", ()))
 

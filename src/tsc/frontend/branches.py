@@ -21,11 +21,14 @@ from tsc.frontend.type_rules import unify
 class Undefined(Sugared):
     """A variable that only one of two branches assigned."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, where: str = "") -> None:
         self.name = name
+        self.where = where
 
     def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
-        raise reader.error(f"{self.name} is not defined in every branch before it is used", node)
+        if not self.where:
+            raise reader.error(f"undefined value {self.name}", node)
+        raise reader.error(f"{self.name} is not defined in {self.where}", node)
 
 
 class BranchReader(ExpressionReader):
@@ -112,14 +115,15 @@ class BranchReader(ExpressionReader):
         found = [end.get(name) for end in ends]
         if leaves[0] and leaves[1]:
             return None
-        if any(isinstance(f, Undefined) for f, left in zip(found, leaves, strict=True) if not left):
-            self.environment[name] = Undefined(name)
-            return None
+        for held, left in zip(found, leaves, strict=True):
+            if isinstance(held, Undefined) and not left:
+                self.environment[name] = held
+                return None
         for mine, other in ((0, 1), (1, 0)):
             if found[mine] is None and found[other] is None:
                 return None
             if found[mine] is None and not leaves[mine] and not is_hidden(name):
-                self.environment[name] = Undefined(name)
+                self.environment[name] = Undefined(name, f"the {'false' if mine else 'true'} branch")
                 return None
             if (leaves[mine] or found[mine] is None) and found[other] is not None:
                 return self._with_uninitialized(name, mine, blocks, found, node)

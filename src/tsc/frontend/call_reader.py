@@ -6,14 +6,14 @@ import ast
 from typing import Any
 
 from xdsl.dialects.func import CallOp
-from xdsl.ir import SSAValue
+from xdsl.ir import BlockArgument, SSAValue
 
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import class_of
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import NotSupportedError
+from tsc.errors import CompileError, NotSupportedError
 from tsc.frontend import calls
 from tsc.frontend.calls import MismatchError
 from tsc.frontend.reader import Reader
@@ -42,8 +42,10 @@ class CallReader(Reader):
         if self._is_empty_list(value, wanted):
             return self.builder.list(wanted.data, [])
         if calls.fits(actual, wanted, {}):
+            if isinstance(wanted, tt.InterfaceType):
+                self._check_implements(actual, wanted, node)
             return self.builder.create(ops.DerefineOp, [value], [wanted]).results[0]
-        converted = calls._conversion(Value(value), wanted, {}, True)  # pyright: ignore[reportPrivateUsage]
+        converted = calls.conversion(Value(value), wanted, {}, True)
         if converted is None:
             raise self.error(
                 f"Expected a value of type '{wanted.torchscript()}' for {what} but instead found type "
@@ -51,6 +53,39 @@ class CallReader(Reader):
                 node,
             )
         return calls.realize(self, converted, wanted, node)
+
+    def _check_implements(self, actual: TorchType, wanted: tt.InterfaceType, node: ast.AST) -> None:
+        """Refuse a class that lacks a method of an interface, or has it with other types."""
+        held, declared = self.unit.class_named(actual.data), self.unit.class_named(wanted.data)
+        for name, signature in declared.methods.items():
+            self.compile_function(signature)
+            method = held.method(name)
+            if method is None:
+                raise self.error(
+                    f"Class '{held.name}' does not have method '{name}' but interface '{declared.name}' "
+                    f"does.",
+                    node,
+                )
+            self.compile_function(method)
+            same = [p.type for p in method.parameters] == [p.type for p in signature.parameters]
+            if not same or method.result is not signature.result:
+                raise self.error(
+                    f"Method on class '{held.name}' (1) is not compatible with interface '{declared.name}' "
+                    f"(2)"
+                    f"\n (1) {method.schema()}\n (2) {signature.schema()}",
+                    node,
+                )
+
+    def converts(self, value: SSAValue, wanted: TorchType) -> bool:
+        """Whether `coerce` can turn `value` into a `wanted`."""
+        actual = value.type
+        assert isinstance(actual, TorchType)
+        return (
+            actual is wanted
+            or self._is_empty_list(value, wanted)
+            or calls.fits(actual, wanted, {})
+            or calls.conversion(Value(value), wanted, {}, True) is not None
+        )
 
     def _is_empty_list(self, value: SSAValue, wanted: TorchType) -> bool:
         return (
@@ -142,13 +177,15 @@ class CallReader(Reader):
             return Constant(None)
         if len(results) == 1:
             return Value(op.results[0])
-        return TupleOf([Value(r) for r in op.results])
+        return TupleOf([Value(r) for r in op.results], tuple(r.name for r in schema.results if r.name))
 
     def call_function(self, function: Function, arguments: Arguments, node: ast.AST) -> Sugared:
         """A function of the program called."""
         self.compile_function(function)
         operands = self.bind(function, arguments, node)
         self.at(node)
+        if function.kind == "python":
+            return self._call_python(function, operands)
         call = CallOp.create(
             operands=operands, result_types=[function.result or tt.NONE],
             properties={"callee": _symbol(function.name)},
@@ -163,6 +200,8 @@ class CallReader(Reader):
         self.compile_function(function)
         operands = self.bind(function, arguments, node)
         self.at(node)
+        if function.kind == "python":
+            return self._call_python(function, [receiver, *operands])
         from xdsl.dialects.builtin import StringAttr
 
         attributes = {"name": StringAttr(function.short_name)}
@@ -170,6 +209,27 @@ class CallReader(Reader):
             ops.PrimCallMethodOp, [receiver, *operands], [function.result or tt.NONE], attributes=attributes
         )
         return Value(call.results[0])
+
+    def _call_python(self, function: Function, operands: list[SSAValue]) -> Sugared:
+        attributes = {"callee": _symbol(function.name)}
+        kinds = [function.result or tt.NONE]
+        return Value(self.builder.create(ops.PrimPythonOp, operands, kinds, attributes=attributes).results[0])
+
+    def fork(self, callee: Sugared, arguments: Arguments, node: ast.AST) -> Sugared:
+        """``fork(callee, ...)``: the call as a future."""
+        called = callee.call(self, arguments, node).value(self, node)
+        call = called.owner
+        if isinstance(call, CallOp):
+            attributes: dict[str, Any] = {"callee": call.callee}
+        elif isinstance(call, ops.PrimCallMethodOp):
+            attributes = {"name": call.attributes["name"]}
+        else:
+            raise self.error("fork requires a function, a method or a module of the program", node)
+        kinds = [tt.FutureType(called.type)]
+        fork = self.builder.create(ops.PrimForkOp, list(call.operands), kinds, attributes=attributes)
+        call.detach()
+        call.erase()
+        return Value(fork.results[0])
 
     def bind(self, function: Function, arguments: Arguments, node: ast.AST) -> list[SSAValue]:
         """One operand per parameter of a program function, converted to its type.
@@ -183,30 +243,64 @@ class CallReader(Reader):
             if positional and not parameter.kwarg_only:
                 given = positional.pop(0)
                 if parameter.name in keywords:
-                    raise self.error(f"argument {parameter.name} specified twice", node)
+                    raise self._mismatch(function, f"Argument {parameter.name} specified twice.", node)
             elif parameter.name in keywords:
                 given = keywords.pop(parameter.name)
             elif parameter.default is not REQUIRED:
                 given = Constant(parameter.default, parameter.type)
             else:
-                raise self.error(
-                    f"{function.short_name}() is missing value for argument '{parameter.name}'", node
-                )
-            value = self._argument_value(given, parameter.type, node)
-            value = self._broadcast(value, parameter)
-            operands.append(self.coerce(value, parameter.type, node, f"argument '{parameter.name}'"))
+                raise self._mismatch(function, f"Argument {parameter.name} not provided.", node)
+            operands.append(self._operand(function, given, parameter, node))
         if positional:
             n = len(function.parameters)
-            raise self.error(
-                f"{function.short_name}() expected at most {n} argument(s) but received "
-                f"{n + len(positional)} argument(s)",
+            found = f"Expected at most {n} arguments but found {n + len(positional)} positional arguments."
+            raise self._mismatch(function, found, node)
+        if keywords:
+            raise self._mismatch(function, f"Keyword argument {next(iter(keywords))} unknown.", node)
+        return operands
+
+    def takes(self, function: Function, arguments: Arguments, node: ast.AST) -> bool:
+        """Whether a function of the program can be called with `arguments`."""
+        self.read_signature(function)
+        with self.block() as scratch:
+            try:
+                self.bind(function, arguments, node)
+            except CompileError:
+                return False
+            finally:
+                for op in reversed(list(scratch.ops)):
+                    op.detach()
+                    op.erase()
+        return True
+
+    def _mismatch(self, function: Function, message: str, node: ast.AST) -> CompileError:
+        """A call that does not fit a function of the program, with the function's signature."""
+        return self.error(f"\n{function.schema()}:\n{message}", node)
+
+    def _operand(self, function: Function, given: Sugared, parameter: Parameter, node: ast.AST) -> SSAValue:
+        value = self._broadcast(self._argument_value(given, parameter.type, node), parameter)
+        if not self.converts(value, parameter.type):
+            found = self._type_text(value)
+            raise self._mismatch(
+                function,
+                f"Expected a value of type '{parameter.type_text}' for argument '{parameter.name}' but "
+                f"instead "
+                f"found type '{found}'.",
                 node,
             )
-        if keywords:
-            raise self.error(
-                f"Unknown keyword argument '{next(iter(keywords))}' for {function.short_name}()", node
-            )
-        return operands
+        return self.coerce(value, parameter.type, node, f"argument '{parameter.name}'")
+
+    def _type_text(self, value: SSAValue) -> str:
+        """The type of a value for messages, which say so where it is only a guess."""
+        kind: Any = value.type
+        entry = self.function.parameters
+        offset = 0 if self.function.self_type is None else 1
+        is_parameter = (
+            isinstance(value, BlockArgument) and value.block.parent_op() is None and self.depth == 0
+        )
+        if is_parameter and 0 <= value.index - offset < len(entry):  # pyright: ignore
+            return entry[value.index - offset].type_text  # pyright: ignore
+        return kind.torchscript()
 
     def _broadcast(self, value: SSAValue, parameter: Parameter) -> SSAValue:
         wanted = without_none(parameter.type)
@@ -232,13 +326,17 @@ class CallReader(Reader):
 
     def binary(self, name: str, left: Sugared, right: Sugared, node: ast.AST) -> Sugared:
         """A binary operator, Python's or a user class's."""
+        if name == "add":
+            parts = [p.unroll(self, node) if _is_tuple(p) else None for p in (left, right)]
+            if parts[0] is not None and parts[1] is not None:
+                return TupleOf([*parts[0], *parts[1]])
         a, b = self.plain(left, node), self.plain(right, node)
         magic = {"div": "truediv", "remainder": "mod"}.get(name, name.strip("_"))
         called = self.magic(f"__{magic}__", [a, b], node)
         if called is not None:
             return called
         tensors = [isinstance(v.type, tt.TensorType) for v in (a, b)]
-        if name == "floordiv" and any(tensors):
+        if name == "floordiv" and tensors[0]:
             name = "floor_divide"
         if tensors == [False, True] and b is not a and calls.fits(a.type, tt.NUMBER, {}):
             reversed_ = self._number_on_the_left(name, a, b, node)
@@ -267,6 +365,11 @@ class CallReader(Reader):
         if method is None:
             return None
         return self.call_method(method, first.ssa, Arguments(list(operands[1:])), node)
+
+
+def _is_tuple(given: Sugared) -> bool:
+    kind = calls.type_of(given)
+    return isinstance(given, TupleOf) or isinstance(kind, (tt.TupleType, tt.NamedTupleType))
 
 
 def _symbol(name: str) -> Any:

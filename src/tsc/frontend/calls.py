@@ -82,13 +82,14 @@ def _takes_rest(schema: Schema, i: int, formal: Argument, positional: Sequence[A
         return False
     if formal.broadcast_size is not None and len(positional) == 1:
         return False
-    first = _type_of(positional[0])
+    first = type_of(positional[0])
     return first is not None and (
         first is formal.type.data or (formal.type.data is tt.INT and first is tt.INT)
     )
 
 
-def _type_of(given: Any) -> TorchType | None:
+def type_of(given: Any) -> TorchType | None:
+    """The type of a value or constant; None for what has none of its own."""
     if isinstance(given, Value):
         return given.type
     if isinstance(given, Constant):
@@ -123,7 +124,7 @@ def _fit(
             return Broadcast(value, formal.broadcast_size)
     if fits(actual, formal.type, bindings):
         return value
-    plan = _conversion(value, formal.type, bindings, convert)
+    plan = conversion(value, formal.type, bindings, convert)
     if plan is None:
         raise MismatchError(
             f"Expected a value of type '{formal.type.torchscript()}' for argument '{formal.name}' but "
@@ -218,11 +219,14 @@ class Implicit:
     operator: str
 
 
-def _conversion(value: Value, formal: TorchType, bindings: dict[str, TorchType], convert: bool) -> Any:
+def conversion(value: Value, formal: TorchType, bindings: dict[str, TorchType], convert: bool) -> Any:
+    """How `value` becomes a `formal`: a plan for `realize`; None when it cannot. Implicit conversions by an
+    operator (tensor to number) only where `convert`.
+    """
     actual, wanted = value.type, _without_optional(formal)
     if isinstance(wanted, tt.ListType) and isinstance(actual, (tt.TupleType, tt.NamedTupleType)):
         elements = actual.data if isinstance(actual, tt.TupleType) else actual.elements
-        if elements and all(fits(e, wanted.data, bindings) for e in elements):
+        if all(fits(e, wanted.data, bindings) for e in elements):
             return AsList(
                 value,
                 bindings.get(wanted.data.data, wanted.data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import sys
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.objects import named_tuple_type
 from tsc.frontend.unit import REQUIRED, Class
+from tsc.markers import is_interface
 
 if TYPE_CHECKING:
     from tsc.frontend.live import Program
@@ -37,14 +39,37 @@ def script_class(program: Program, cls: type[Any]) -> TorchType | None:
             found = _named_tuple(program, cls)
         elif issubclass(cls, enum.Enum):
             found = Class(class_name(program, cls), "enum", members={m.name: m.value for m in cls})
+            found.python = cls
             _register(program, cls, found)
-        elif cls.__module__.split(".")[0] in FOREIGN or issubclass(cls, BaseException):
+        elif is_interface(cls):
+            found = _interface(program, cls)
+        elif (
+            cls.__module__.split(".")[0] in FOREIGN or issubclass(cls, BaseException) or not _has_source(cls)
+        ):
             return None
         else:
             found = _plain(program, cls)
     if found.kind == "namedtuple":
         return named_tuple_type(found)
+    if found.kind == "interface":
+        return tt.InterfaceType(found.name)
     return tt.EnumType(found.name) if found.kind == "enum" else tt.ClassType(found.name)
+
+
+def _interface(program: Program, cls: type) -> Class:
+    made = Class(class_name(program, cls), "interface")
+    _register(program, cls, made)
+    for name, member in vars(cls).items():
+        if isinstance(member, types.FunctionType):
+            method = program.function(member, tt.InterfaceType(made.name), f"{made.name}.{name}")
+            method.kind = "declaration"
+            made.methods[name] = method
+    return made
+
+
+def _has_source(cls: type) -> bool:
+    """Whether a class is written in Python: its methods can be compiled."""
+    return bool(cls.__flags__ & 1 << 9) and cls.__module__ not in sys.stdlib_module_names
 
 
 def _register(program: Program, cls: type, made: Class) -> None:
@@ -58,7 +83,7 @@ def _named_tuple(program: Program, cls: Any) -> Class:
     for name in cls._fields:
         made.attributes[name] = program.annotation(annotations[name]) if name in annotations else tt.TENSOR
         made.members[name] = cls._field_defaults.get(name, REQUIRED)
-    made.members["$python"] = cls
+    made.python = cls
     _register(program, cls, made)
     return made
 
@@ -70,7 +95,7 @@ def _plain(program: Program, cls: type) -> Class:
             f"{cls}"
         )
     made = Class(class_name(program, cls), "class")
-    made.members["$python"] = cls
+    made.python = cls
     _register(program, cls, made)
     own = tt.ClassType(made.name)
     for name, kind in inspect.get_annotations(cls, eval_str=True).items():

@@ -13,7 +13,7 @@ from xdsl.ir import Block, Region
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import CompileError, TscError
+from tsc.errors import CompileError, NotSupportedError, TscError
 from tsc.frontend.exits import VALUE, rewrite
 from tsc.frontend.statements import StatementReader
 from tsc.frontend.unit import REQUIRED, Function, Parameter, Unit
@@ -32,7 +32,10 @@ class Compiler:
         Raises:
             CompileError: the source is not TorchScript; the message shows where, and who called.
         """
-        if function.op is not None:
+        if function.op is not None or (function.kind != "script" and function.result is not None):
+            return
+        if isinstance(function.self_type, tt.InterfaceType):
+            read_signature(function)  # what runs is the method of the object's own class
             return
         if function.is_compiling:
             if (
@@ -48,7 +51,10 @@ class Compiler:
         self.call_stack.append(function)
         try:
             read_signature(function)
-            function.op = self._body(function)
+            if function.kind == "script":
+                function.op = self._body(function)
+            elif function.result is None:
+                function.result = tt.TENSOR if function.kind == "python" else tt.NONE
         finally:
             self.call_stack.pop()
             function.is_compiling = False
@@ -60,6 +66,7 @@ class Compiler:
         reader = StatementReader(self.unit, function)
         reader.declared = {}
         reader.compile_function = self._compile_callee(reader)
+        reader.read_signature = read_signature
         types: list[TorchType] = [p.type for p in function.parameters]
         names = [p.name for p in function.parameters]
         if function.self_type is not None:
@@ -124,26 +131,39 @@ def read_signature(function: Function) -> None:
     defaults = _defaults(function, [a.arg for a in arguments])
     for argument, kind in zip(arguments, types, strict=True):
         default = defaults.get(argument.arg, REQUIRED)
+        if function.python is not None and type(default) in (list, dict, set):
+            raise CompileError(
+                "Mutable default parameters are not supported because Python binds them to the function and "
+                "they "
+                f"persist across function calls. As a workaround, make the default None and instantiate the "
+                f"mutable parameter within the body of the function. Found {type(default)} on parameter "
+                f"{argument.arg}.",
+                function.source.range(argument, function.short_name),
+            )
+        inferred = argument.annotation is None and comment is None and not argument.type_comment
         function.parameters.append(
-            Parameter(argument.arg, kind, default, broadcast_size=_broadcast_size(argument))
+            Parameter(argument.arg, kind, default, False, _broadcast_size(argument), inferred)
         )
+    _refuse_variadic(function)
     for argument in definition.args.kwonlyargs:
         kind = tt.TENSOR if argument.annotation is None else resolver.annotation(argument.annotation)
         function.parameters.append(
             Parameter(argument.arg, kind, defaults.get(argument.arg, REQUIRED), kwarg_only=True)
         )
-    if definition.args.vararg is not None or definition.args.kwarg is not None:
-        from tsc.errors import NotSupportedError
-
-        raise NotSupportedError(
-            "Compiled functions can't take variable number of arguments or use keyword-only arguments with "
-            "defaults",
-            function.source.range(definition),
-        )
     if comment is not None:
         function.result = resolver.annotation(comment.returns)
     elif definition.returns is not None:
         function.result = resolver.annotation(definition.returns)
+
+
+def _refuse_variadic(function: Function) -> None:
+    given = function.definition.args
+    if given.vararg is not None or given.kwarg is not None or any(d is not None for d in given.kw_defaults):
+        raise NotSupportedError(
+            "Compiled functions can't take variable number of arguments or use keyword-only arguments with "
+            "defaults",
+            function.source.range(function.definition, function.short_name),
+        )
 
 
 def _parameter_type(

@@ -9,8 +9,10 @@ from xdsl.ir import Block, Region, SSAValue
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError
+from tsc.frontend import calls
 from tsc.frontend.call_reader import CallReader
 from tsc.frontend.sugared import Arguments, Constant, Sugared, Value
 from tsc.frontend.type_rules import may_be_none, without_none
@@ -58,6 +60,12 @@ class ConditionReader(CallReader):
         known = static_contains(self, container, item)
         if known is not None:
             return Constant(known)
+        held = calls.type_of(container)
+        if held is tt.STRING:
+            position = self.call_builtin(
+                ("aten::find",), Arguments([container, item, Constant(0), Constant(-1)]), node
+            )
+            return self.binary("ne", position, Constant(-1), node)
         called = self.magic("__contains__", [container, item], node) if isinstance(container, Value) else None
         return called or self.call_builtin(("aten::__contains__",), Arguments([container, item]), node)
 
@@ -134,6 +142,9 @@ class ConditionReader(CallReader):
         value = self.plain(read, node)
         if value.type is tt.BOOL:
             return Condition(None, value.ssa)
+        if value.type is tt.STRING:
+            length = self.call_builtin(("aten::len",), Arguments([value]), node)
+            return Condition(None, self.binary("gt", length, Constant(0), node).value(self, node))
         called = self.magic("__bool__", [value], node)
         if called is not None:
             return Condition(None, called.value(self, node))
@@ -179,6 +190,7 @@ class ConditionReader(CallReader):
                     self.environment[name] = Constant(None)
                     continue
                 cast = self.builder.create(ops.PrimUncheckedCastOp, [current.ssa], [narrowed])
+                hint(cast.results[0], name)
                 self.environment[name] = Value(cast.results[0])
 
     def merge_blocks(

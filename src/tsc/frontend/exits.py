@@ -181,7 +181,8 @@ def _own_loop(statement: ast.stmt) -> list[ast.AST]:
 
 
 def _always_returns(statements: list[ast.stmt]) -> bool:
-    """Whether control leaves the function, by ``return`` somewhere. (After ``break`` and ``continue`` nothing is
+    """Whether control leaves the function, by ``return`` somewhere. (After ``break`` and ``continue``
+    nothing is
     refined and nothing counts as defined, as in PyTorch.)
     """
     nodes = [n for s in statements for n in _walk(s)]

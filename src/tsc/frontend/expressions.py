@@ -10,7 +10,7 @@ from xdsl.ir import Block, SSAValue
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import NotSupportedError
+from tsc.errors import CompileError, NotSupportedError, UnsupportedNodeError
 from tsc.frontend.conditions import ConditionReader
 from tsc.frontend.sugared import Arguments, Constant, Special, Sugared, TupleOf, Value
 from tsc.frontend.type_rules import element_hint, unify
@@ -31,7 +31,9 @@ class ExpressionReader(ConditionReader):
         method = getattr(self, f"read_{type(node).__name__.lower()}", None)
         if method is None:
             raise self.error(
-                f"{type(node).__name__} is not supported in TorchScript", node, NotSupportedError
+                f"{type(node).__name__} aren't supported",
+                node,
+                UnsupportedNodeError,
             )
         self.at(node)
         if isinstance(node, (ast.List, ast.Dict, ast.ListComp, ast.DictComp, ast.IfExp, ast.Tuple)):
@@ -73,6 +75,10 @@ class ExpressionReader(ConditionReader):
 
     def read_list(self, node: ast.List, hint: TorchType | None = None) -> Sugared:
         wanted = element_hint(hint)
+        if any(isinstance(e, ast.Starred) for e in node.elts):
+            raise self.error(
+                "cannot statically infer the expected size of a list in this context", node, CompileError
+            )
         values = [self.value(e, wanted) for e in node.elts]
         element = wanted if wanted is not None else self.common_type([v.type for v in values], node)  # pyright: ignore
         if element is None:
@@ -100,6 +106,8 @@ class ExpressionReader(ConditionReader):
     def read_dict(self, node: ast.Dict, hint: TorchType | None = None) -> Sugared:
         hinted = hint.data if isinstance(hint, tt.OptionalType) else hint
         wanted = hinted if isinstance(hinted, tt.DictType) else None
+        if any(k is None for k in node.keys):
+            raise self.error("Dict expansion (e.g. `{**dict}`) is not supported", node, NotSupportedError)
         keys = [self.value(k, wanted and wanted.key) for k in node.keys if k is not None]
         values = [self.value(v, wanted and wanted.value) for v in node.values]
         key = wanted.key if wanted else self.common_type([k.type for k in keys], node) or tt.STRING  # pyright: ignore
@@ -190,6 +198,9 @@ class ExpressionReader(ConditionReader):
                 assert isinstance(piece, ast.Constant)
                 text += str(piece.value).replace("{", "{{").replace("}", "}}")
         return self.call_builtin(("aten::format",), Arguments([Constant(text), *parts]), node)
+
+    def read_generatorexp(self, node: ast.GeneratorExp) -> Sugared:
+        return self.read(ast.copy_location(ast.ListComp(node.elt, node.generators), node))
 
     def read_listcomp(self, node: ast.ListComp, hint: TorchType | None = None) -> Sugared:
         from tsc.frontend.comprehensions import read_list_comprehension

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from xdsl.ir import SSAValue
 
 from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_types import TorchType
+from tsc.frontend import calls
 from tsc.frontend.sugared import Arguments, Constant, Sugared, Value
 
 if TYPE_CHECKING:
@@ -22,7 +24,11 @@ def read_index(reader: ExpressionReader, node: ast.Subscript) -> Sugared:
         return known
     value = reader.plain(owner, node)
     if isinstance(value.type, tt.TensorType):
+        if isinstance(node.slice, ast.Constant) and node.slice.value is Ellipsis:
+            raise reader.error("Cannot emit expr for: (dots)", node)
         return Value(index_tensor(reader, value.ssa, node.slice, node))
+    if value.type in (tt.INT, tt.FLOAT, tt.BOOL, tt.COMPLEX, tt.NONE, tt.NUMBER, tt.ANY):
+        raise reader.error(f"'{value.type.torchscript()}' object is not subscriptable", node)
     if isinstance(node.slice, ast.Slice):
         return _slice(reader, value, node.slice, node)
     called = (
@@ -96,10 +102,11 @@ def _apply(
         added = builder.aten("aten::unsqueeze", [tensor, builder.constant(dim)]).results[0]
         return added, dim + 1
     index = reader.plain(read, node)
+    reader.at(node)
     if index.type is tt.INT:
         selected = builder.aten("aten::select.int", [tensor, builder.constant(dim), index.ssa]).results[0]
         return selected, dim if dim >= 0 else dim + 1
-    if index.type is tt.BOOL or isinstance(index.type, tt.ListType):
+    if isinstance(index.type, tt.ListType):
         made = reader.call_builtin(("aten::tensor",), Arguments([index]), node)
         index = reader.plain(made, node)
     if isinstance(index.type, (tt.TensorType, tt.OptionalType)):
@@ -137,14 +144,26 @@ def assign_index(reader: ExpressionReader, target: ast.Subscript, value: Sugared
         _assign_tensor(reader, owner.ssa, target.slice, value, node)
         return
     if isinstance(target.slice, ast.Slice):
-        raise reader.error("assigning to a slice of a list is not supported", node)
+        raise reader.error("Sliced expression not yet supported for subscripted assignment.", node)
     called = reader.magic("__setitem__", [owner, reader.read(target.slice), value], node)
     if called is None:
         if isinstance(owner.type, tt.ListType):
             value = Value(reader.coerce(value.value(reader, node), owner.type.data, node))
         if isinstance(owner.type, tt.DictType):
-            value = Value(reader.coerce(value.value(reader, node), owner.type.value, node))
+            value = _stored_value(reader, value, owner.type.value, node)
         reader.call_builtin(("aten::_set_item",), Arguments([owner, reader.read(target.slice), value]), node)
+
+
+def _stored_value(reader: ExpressionReader, value: Sugared, wanted: TorchType, node: ast.AST) -> Sugared:
+    """A value stored in a dict: of the dict's type as it is; an untyped ``[]`` is a list of tensors here."""
+    ssa = value.value(reader, node)
+    if isinstance(ssa.type, tt.ListType) and not calls.fits(ssa.type, wanted, {}):
+        raise reader.error(
+            f"Arguments for call are not valid. Could not match type {ssa.type.torchscript()} to "
+            f"{wanted.torchscript()} in the value stored",
+            node,
+        )
+    return Value(reader.coerce(ssa, wanted, node))
 
 
 def _assign_tensor(

@@ -9,7 +9,7 @@ import enum
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tsc.dialects import schema as schemas
@@ -18,12 +18,13 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.annotations import from_python, infer_type
 from tsc.frontend.compile import Compiler
-from tsc.frontend.sources import function_source
+from tsc.frontend.sources import function_source, overload_declarations
 from tsc.frontend.sugared import (
     Builtin,
     ClassRef,
     Constant,
     Namespace,
+    Overloaded,
     ScriptFunctionRef,
     Special,
     Sugared,
@@ -31,6 +32,7 @@ from tsc.frontend.sugared import (
 )
 from tsc.frontend.unit import Class, Function, Unit
 from tsc.interop import torch as torch_interop
+from tsc.markers import modifier_of
 
 BUILTIN_FORMS = frozenset(
     [
@@ -78,6 +80,10 @@ OPERATOR_FORMS = {
 """What PyTorch registers as operators but defines in TorchScript source of its own."""
 
 
+MATH_MISSING = frozenset(("trunc", "dist", "perm", "prod"))
+"""Functions of `math` that TorchScript lacks though it has a tensor operator of that name."""
+
+
 class PythonValue(Sugared):
     """A live object that TorchScript cannot hold: using it is an error that says so."""
 
@@ -96,6 +102,14 @@ class PythonValue(Sugared):
         )
 
     def call(self, reader: Any, arguments: Any, node: ast.AST) -> Sugared:
+        if inspect.isbuiltin(self.python) or isinstance(self.python, type(len)):
+            raise reader.error(
+                f"Python builtin {self.python!r} is currently not supported in Torchscript",
+                node,
+                NotSupportedError,
+            )
+        if hasattr(self.python, "_method") or torch_interop.is_module(self.python):
+            raise reader.error("Cannot call a ScriptModule that is not a submodule of the caller", node)
         raise reader.error(f"{self.describe()} cannot be called in TorchScript", node, NotSupportedError)
 
     def attribute(self, reader: Any, name: str, node: ast.AST) -> Sugared:
@@ -112,6 +126,7 @@ class Program:
         self.compiler = Compiler(self.unit)
         self.functions: dict[Any, Function] = {}
         self.classes: dict[type, Class] = {}
+        self._overloaded: dict[Any, list[Function]] = {}
 
     def function(self, python: Any, self_type: TorchType | None = None, name: str | None = None) -> Function:
         """The (perhaps not yet compiled) script function of a live one."""
@@ -120,13 +135,38 @@ class Program:
         found = self.functions.get(key)
         if found is None:
             definition, source = function_source(python)
+            modifier = modifier_of(python)
+            if modifier in ("unused", "_drop"):
+                definition = _raising(definition)
             qualified = name or self.unit.unique_name(_qualified(python))
-            found = Function(
-                qualified, definition, source, LiveResolver(self, python), self_type, python=python
-            )
+            kind = "python" if modifier == "ignore" else "script"
+            resolver = LiveResolver(self, python)
+            found = Function(qualified, definition, source, resolver, self_type, kind=kind, python=python)
             self.functions[key] = found
             self.unit.functions[qualified] = found
         return found
+
+    def overloads(
+        self,
+        python: Any,
+        declarations: Sequence[ast.FunctionDef],
+        self_type: TorchType | None = None,
+        name: str | None = None,
+    ) -> list[Function]:
+        """One function per declared overload of `python`: its signature, the one body."""
+        key = (python, self_type, "overloads")
+        if key not in self._overloaded:
+            made: list[Function] = []
+            for i, declared in enumerate(declarations):
+                definition, source = function_source(python)
+                definition.args, definition.returns = declared.args, declared.returns
+                definition.type_comment = declared.type_comment
+                qualified = self.unit.unique_name(f"{name or _qualified(python)}__{i}")
+                resolver = LiveResolver(self, python)
+                made.append(Function(qualified, definition, source, resolver, self_type))
+                self.unit.functions[qualified] = made[-1]
+            self._overloaded[key] = made
+        return self._overloaded[key]
 
     def class_type(self, cls: type) -> TorchType | None:
         """The type of instances of a live class: named tuple, enum or script class; None when it cannot be
@@ -160,6 +200,9 @@ class Program:
             self.unit.functions.setdefault(script.name, script)
             return ScriptFunctionRef(script)
         if isinstance(python, types.FunctionType):
+            declarations = overload_declarations(python)
+            if declarations:
+                return Overloaded([ScriptFunctionRef(f) for f in self.overloads(python, declarations)])
             return ScriptFunctionRef(self.function(python))
         if isinstance(python, type):
             kind = self.class_type(python)
@@ -181,6 +224,16 @@ class Program:
         return self.sugar(held)
 
 
+def _raising(definition: ast.FunctionDef) -> ast.FunctionDef:
+    """The definition of a function that nobody may call: its signature, and a ``raise``."""
+    body = ast.parse('raise RuntimeError("Cannot call @unused methods")').body
+    raising = copy.copy(definition)
+    raising.body = [ast.fix_missing_locations(ast.copy_location(s, definition)) for s in body]
+    for node in ast.walk(raising.body[0]):
+        ast.copy_location(node, definition)
+    return raising
+
+
 class LiveResolver:
     """Names in one live function: closure, then globals, then builtins."""
 
@@ -199,7 +252,10 @@ class LiveResolver:
     def lookup(self, name: str) -> Sugared | None:
         """The sugared value of a free name."""
         if name in self.names:
-            return self.program.sugar(self.names[name])
+            held = self.names[name]
+            if torch_interop.constant_of(held) is not None:
+                return PythonValue(held)
+            return self.program.sugar(held)
         if hasattr(builtins, name):
             return self.program.sugar(getattr(builtins, name))
         return None
@@ -252,6 +308,8 @@ def _simple(python: Any) -> Sugared | None:
     if getattr(builtins, name, None) is python and name in BUILTIN_FORMS:
         return Special(name)
     if inspect.isbuiltin(python) and getattr(python, "__module__", "") == "math":
+        if name in MATH_MISSING:
+            return None
         found = _existing(f"aten::{'mathremainder' if name == 'remainder' else name}", f"prim::{name}")
         return Builtin(found) if found else None
     declared = getattr(python, "__tsc_builtin__", None)

@@ -121,8 +121,9 @@ class LoopReader(BranchReader):
             if set_target is not None:
                 set_target(block.args[0])
             self.statements(body)
+            ends: list[SSAValue] = list(block.args[1:])
             if self.leaves:
-                proceed, ends = self.builder.constant(False), list(block.args[1:])
+                proceed = self.builder.constant(False)
             else:
                 proceed = again()
                 ends = [self._carried_value(n, t, node) for n, t in zip(carried, types, strict=True)]

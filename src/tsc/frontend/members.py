@@ -10,9 +10,22 @@ from xdsl.dialects.builtin import StringAttr
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import class_of
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
-from tsc.frontend.sugared import Arguments, Builtin, ClassRef, Constant, MethodRef, Sugared, TupleOf, Value
+from tsc.frontend import calls
+from tsc.frontend.module_walks import ModuleWalk, is_container_walk
+from tsc.frontend.sugared import (
+    Arguments,
+    Builtin,
+    ClassRef,
+    Constant,
+    MethodRef,
+    Overloaded,
+    Sugared,
+    TupleOf,
+    Value,
+)
 from tsc.frontend.unit import Class
 
 if TYPE_CHECKING:
@@ -33,7 +46,25 @@ TENSOR_PROPERTIES = {
     "nbytes": "prim::nbytes",
     "real": "aten::real", "imag": "aten::imag", "name": "prim::name", "retains_grad": "aten::retains_grad",
 }  # fmt: skip
+TENSOR_CASTS = {
+    "float": "float32", "double": "float64", "half": "float16", "int": "int32", "long": "int64",
+    "short": "int16", "char": "int8", "byte": "uint8", "cfloat": "complex64", "cdouble": "complex128",
+    "bfloat16": "bfloat16",
+}  # fmt: skip
+"""Methods that convert a tensor, and to which dtype."""
+MODULE_WALKS = frozenset((
+    "modules", "named_modules", "children", "named_children", "parameters", "named_parameters", "buffers",
+    "named_buffers",
+))  # fmt: skip
 DEVICE_PROPERTIES = {"type": "prim::type", "index": "prim::index"}
+_LITERAL_KEYS: tuple[str, str] = (
+    "Expected integer literal for index but got a variable or non-integer. ModuleList/Sequential indexing is "
+    "only supported with integer literals. For example, 'i = 4; self.layers[i](x)' will fail because i is "
+    "not "
+    "a literal. Enumeration is supported, e.g. 'for index, v in enumerate(self): out = v(inp)'",
+    "Unable to extract string literal index. ModuleDict indexing is only supported with string literals. For "
+    "example, 'i = \"a\"; self.layers[i](x)' will fail because i is not a literal.",
+)
 _NAMESPACES = ("aten", "prim")
 
 
@@ -49,7 +80,7 @@ def member_of_value(reader: CallReader, value: Value, name: str, node: ast.AST) 
     if isinstance(kind, tt.NamedTupleType):
         return _field(reader, value, kind, name, node)
     if isinstance(kind, tt.EnumType) and name in ("name", "value"):
-        return _enum_property(reader, value, name)
+        return _enum_property(reader, value, name, node)
     if isinstance(kind, tt.TensorType) or not isinstance(kind, (tt.OptionalType, tt.TupleType)):
         if kind in (tt.STRING, tt.NUMBER) or isinstance(
             kind, (tt.ListType, tt.DictType, tt.FutureType, tt.TensorType)
@@ -57,15 +88,17 @@ def member_of_value(reader: CallReader, value: Value, name: str, node: ast.AST) 
             return _method(reader, value, name, node)
         if kind in (tt.INT, tt.FLOAT, tt.COMPLEX):
             return _method(reader, value, name, node)
-    raise reader.error(f"'{kind.torchscript()}' object has no attribute or method '{name}'", node)
+    raise reader.error(f"'{kind.torchscript()}' object has no attribute or method '{name}'.", node)
 
 
 def _method(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugared:
+    if isinstance(value.type, tt.TensorType) and name in TENSOR_CASTS:
+        return BoundSpecial(f"to_{TENSOR_CASTS[name]}", value)
     if isinstance(value.type, tt.TensorType) and name == "tolist":
         return BoundSpecial("tolist", value)
     candidates = tuple(f"{space}::{name}" for space in _NAMESPACES if schemas.overloads(f"{space}::{name}"))
     if not candidates:
-        raise reader.error(f"'{value.type.torchscript()}' object has no attribute or method '{name}'", node)
+        raise reader.error(f"'{value.type.torchscript()}' object has no attribute or method '{name}'.", node)
     return Builtin(candidates, value)
 
 
@@ -84,9 +117,16 @@ class BoundSpecial(Sugared):
         )
 
 
+class PlainObject(Value):
+    """A module that went through a slice: PyTorch forgets that it can be called."""
+
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        raise reader.error(f"'{self.type.torchscript()}' object has no attribute or method '__call__'.", node)
+
+
 def _field(reader: CallReader, value: Value, kind: tt.NamedTupleType, name: str, node: ast.AST) -> Sugared:
     if name not in kind.fields:
-        raise reader.error(f"'{kind.data[0]}' object has no attribute or method '{name}'", node)
+        raise reader.error(f"'{kind.data[0]}' object has no attribute or method '{name}'.", node)
     return tuple_element(reader, value, kind.fields.index(name))
 
 
@@ -102,19 +142,30 @@ def tuple_element(reader: CallReader, value: Value, position: int) -> Value:
     )
 
 
-def _enum_property(reader: CallReader, value: Value, name: str) -> Sugared:
-    from tsc.dialects.aten import class_of
-
-    schema = schemas.lookup(f"prim::Enum{name.capitalize()}")
+def _enum_property(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugared:
+    if name == "name":
+        return reader.call_builtin(("prim::EnumName",), Arguments([value]), node)
+    kind = _enum_value_type(reader, value, node)
+    schema = schemas.lookup(f"prim::EnumValue.{kind.torchscript()}")
     if schema is None:
-        schema = next(iter(schemas.overloads("prim::EnumName" if name == "name" else "prim::EnumValue")))
-    kind: TorchType = tt.STRING
-    if name == "value":
-        members = reader.unit.class_named(value.type.data).members
-        from tsc.frontend.calls import CONSTANT_TYPES
-
-        kind = CONSTANT_TYPES[type(next(iter(members.values())))]
+        raise reader.error(f"Unsupported type of enum value: {kind.torchscript()}", node)
     return Value(reader.builder.create(class_of(schema), [value.ssa], [kind]).results[0])
+
+
+def _enum_value_type(reader: CallReader, value: Value, node: ast.AST) -> TorchType:
+    """The one type of the values of an enum."""
+    members = reader.unit.class_named(value.type.data).members
+    kinds = [calls.CONSTANT_TYPES.get(type(held)) for held in reversed(members.values())]
+    for i, kind in enumerate(kinds):
+        if kind is not kinds[0] or kind is None:
+            found, before = (k.torchscript() if k is not None else "object" for k in (kind, kinds[0]))
+            raise reader.error(
+                f"Could not unify type list since element {i} of type {found} did not match the types "
+                f"before it "
+                f"({before})",
+                node,
+            )
+    return kinds[0]  # pyright: ignore[reportReturnType]
 
 
 def member_of_object(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugared:
@@ -131,6 +182,10 @@ def member_of_object(reader: CallReader, value: Value, name: str, node: ast.AST)
     if name in cls.properties:
         getter = cls.methods[cls.properties[name][0]]
         return reader.call_method(getter, value.ssa, Arguments([]), node)
+    if cls.kind == "module" and (is_container_walk(cls, name) or name in MODULE_WALKS):
+        return ModuleWalk(value, name)
+    if name in cls.overloads:
+        return Overloaded([MethodRef(cls.methods[n], value.ssa) for n in cls.overloads[name]])
     method = cls.method(name)
     if method is not None:
         return MethodRef(method, value.ssa)
@@ -138,7 +193,25 @@ def member_of_object(reader: CallReader, value: Value, name: str, node: ast.AST)
     found = hook(reader, value, name, node) if hook is not None else None
     if found is not None:
         return found
-    raise reader.error(f"Module '{cls.name.rpartition('.')[2]}' has no attribute '{name}'", node)
+    raise reader.error(_missing_member(cls, name), node)
+
+
+def _missing_member(cls: Class, name: str) -> str:
+    if cls.kind != "module":
+        return (
+            f"'{cls.name}' object has no attribute or method '{name}'. Did you forget to initialize an "
+            f"attribute "
+            "in __init__()?"
+        )
+    failed: dict[str, str] = cls.members.get("failed", {})
+    hint = (
+        f"(This attribute exists on the Python module, but we failed to convert Python type: "
+        f"'{failed[name]}' to "
+        "a TorchScript type.)"
+        if name in failed
+        else ""
+    )
+    return f"Module '{cls.name.rpartition('.')[2]}' has no attribute '{name}' {hint}"
 
 
 def constant_member(cls: Class, name: str) -> Sugared:
@@ -182,7 +255,7 @@ def call_value(reader: CallReader, value: Value, arguments: Arguments, node: ast
         method = cls.method("__call__")
         if method is not None:
             return reader.call_method(method, value.ssa, arguments, node)
-    raise reader.error(f"'{kind.torchscript()}' object is not callable", node)
+    raise reader.error(f"cannot call a {value.describe()}", node)
 
 
 def _call_module(
@@ -209,16 +282,6 @@ def unroll_value(reader: CallReader, value: Value, node: ast.AST) -> list[Sugare
             return [Constant(k) for k in keys]
         return [member_of_object(reader, value, k, node) for k in keys]
     return None
-
-
-def container_items(reader: CallReader, value: Value, what: str, node: ast.AST) -> list[Sugared]:
-    """``keys()``, ``values()`` or ``items()`` of a ModuleDict or ParameterDict."""
-    cls = reader.unit.class_named(value.type.data)
-    keys = cls.members["container"]
-    held = [member_of_object(reader, value, k, node) for k in keys] if what != "keys" else []
-    if what == "keys":
-        return [Constant(k) for k in keys]
-    return held if what == "values" else [TupleOf([Constant(k), v]) for k, v in zip(keys, held, strict=True)]
 
 
 def index_value(reader: CallReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared | None:
@@ -277,16 +340,13 @@ def _index_container(reader: CallReader, value: Value, key: ast.expr, node: ast.
             else reader.call_method(getitem, value.ssa, Arguments([reader.read(key)]), node)
         )
     if isinstance(key, ast.Slice):
+        chosen = keys[_slice_bounds(reader, key, node)]
         return TupleOf(
-            [member_of_object(reader, value, k, node) for k in keys[_slice_bounds(reader, key, node)]]
+            [PlainObject(reader.plain(member_of_object(reader, value, k, node), node).ssa) for k in chosen]
         )
     known, python = reader.static_value(key)
     if not known:
-        raise reader.error(
-            "Unable to extract string literal index. ModuleDict and ModuleList indexing is only supported "
-            "with literals",
-            node,
-        )
+        raise reader.error(_LITERAL_KEYS[bool(cls.members["container_kind"] == "dict")], node)
     if isinstance(python, int):
         if not -len(keys) <= python < len(keys):
             raise reader.error(f"index {python} is out of range", node)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr
 from xdsl.dialects.func import CallOp
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
@@ -53,14 +53,22 @@ def reachable(unit: Unit, entries: Iterable[Function]) -> list[Function]:
             continue
         found[function.name] = function
         for op in function.op.walk():
-            if isinstance(op, CallOp):
-                pending.append(unit.functions[op.callee.root_reference.data])
-            elif isinstance(op, ops.PrimCallMethodOp):
-                receiver = op.operands[0].type
-                method = unit.class_named(receiver.data).method(op.method)  # pyright: ignore
-                if method is not None:
-                    pending.append(method)
+            callee = callee_of(unit, op)
+            if callee is not None:
+                pending.append(callee)
     return list(found.values())
+
+
+def callee_of(unit: Unit, op: Operation) -> Function | None:
+    """The function that a call, a method call or a fork names; None for other operations."""
+    if isinstance(op, CallOp):
+        return unit.functions[op.callee.root_reference.data]
+    if isinstance(op, ops.PrimForkOp) and "callee" in op.attributes:
+        return unit.functions[op.attributes["callee"].root_reference.data]  # pyright: ignore
+    if isinstance(op, (ops.PrimCallMethodOp, ops.PrimForkOp)):
+        name = op.attributes["name"].data  # pyright: ignore
+        return unit.class_named(op.operands[0].type.data).method(name)  # pyright: ignore
+    return None
 
 
 def _adopt_literals(unit: Unit, pool: ConstantPool, function: Any) -> None:

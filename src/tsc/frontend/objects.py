@@ -9,7 +9,16 @@ from xdsl.dialects.builtin import StringAttr
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
-from tsc.frontend.sugared import Arguments, Constant, MethodRef, ScriptFunctionRef, Sugared, TupleOf, Value
+from tsc.frontend.sugared import (
+    Arguments,
+    Constant,
+    MethodRef,
+    Overloaded,
+    ScriptFunctionRef,
+    Sugared,
+    TupleOf,
+    Value,
+)
 from tsc.frontend.unit import REQUIRED, Class
 
 if TYPE_CHECKING:
@@ -104,8 +113,21 @@ def set_attribute(reader: CallReader, owner: Sugared, name: str, value: Sugared,
                 f"Tried to set nonexistent attribute: {name}. Did you forget to initialize it in __init__()?",
                 node,
             )
+        if not reader.is_at_top_level:
+            raise reader.error(
+                "First assignment cannot be in a control-flow block. Initialize the field at the top level "
+                "first",
+                node,
+            )
         cls.attributes[name] = reader.plain(value, node).type
-    ssa = reader.coerce(value.value(reader, node), cls.attributes[name], node, f"attribute '{name}'")
+    given, wanted = value.value(reader, node), cls.attributes[name]
+    if not reader.converts(given, wanted):
+        raise reader.error(
+            f"Wrong type for attribute assignment. Expected {wanted.torchscript()} but got "
+            f"{reader.plain(value, node).type.torchscript()}",
+            node,
+        )
+    ssa = reader.coerce(given, wanted, node, f"attribute '{name}'")
     reader.at(node)
     reader.builder.create(ops.PrimSetAttrOp, [target.ssa, ssa], attributes={"name": StringAttr(name)})
 
@@ -115,6 +137,9 @@ def call_with_hooks(
 ) -> Sugared:
     """A module called: forward pre-hooks, ``forward``, forward hooks."""
     forward = cls.method("forward")
+    if "forward" in cls.overloads:
+        overloaded = Overloaded([MethodRef(cls.methods[n], value.ssa) for n in cls.overloads["forward"]])
+        return overloaded.call(reader, arguments, node)
     if forward is None:
         if "container" in cls.members and cls.members.get("container_kind") == "sequential":
             return _call_sequential(reader, value, arguments, node)

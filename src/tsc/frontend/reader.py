@@ -23,6 +23,7 @@ class Reader:
     """The state of reading one function, and conversions of what was read."""
 
     compile_function: Callable[[Function], None]
+    read_signature: Callable[[Function], None]
 
     def __init__(self, unit: Unit, function: Function) -> None:
         self.unit = unit
@@ -32,6 +33,10 @@ class Reader:
         self.environment: dict[str, Sugared] = {}
         self.leaves = False
         """Whether control cannot get here any more (after ``raise``)."""
+        self.depth = 0
+        """How many blocks of ``if`` and loops code goes into."""
+        self.outer_environment: dict[str, Sugared] = {}
+        """What names meant when the innermost of those blocks was entered."""
         self.current: ast.AST | None = None
         """The node being read, for the stack of an error in a callee."""
 
@@ -43,12 +48,21 @@ class Reader:
     def block(self, arg_types: list[TorchType] | None = None) -> Generator[Block, None, None]:
         """Code goes to a new block, with a copy of the environment, until the context ends."""
         outer, outer_environment, outer_leaves = self.builder.block, self.environment, self.leaves
+        around, self.outer_environment = self.outer_environment, dict(outer_environment)
         block = Block(arg_types=arg_types or [])
         self.builder.block, self.environment, self.leaves = block, dict(outer_environment), False
+        self.depth += 1
         try:
             yield block
         finally:
+            self.depth -= 1
+            self.outer_environment = around
             self.builder.block, self.environment, self.leaves = outer, outer_environment, outer_leaves
+
+    @property
+    def is_at_top_level(self) -> bool:
+        """Whether code goes to the function's own block."""
+        return self.depth == 0
 
     def at(self, node: ast.AST) -> None:
         """Operations made from now on come from `node`."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, StringAttr, UnknownLoc
@@ -86,3 +88,48 @@ def function_source(function: Any) -> tuple[ast.FunctionDef, Source]:
             f"script: requires a function written with def; got {type(definition).__name__}"
         )
     return definition, source
+
+
+@cache
+def _module_tree(file: str) -> ast.Module | None:
+    try:
+        return ast.parse("".join(linecache.getlines(file)), type_comments=True)
+    except SyntaxError:
+        return None
+
+
+def overload_declarations(function: Any) -> list[ast.FunctionDef]:
+    """The signatures that ``@_overload`` or ``@_overload_method`` declares beside a function, in order.
+
+    They are read from the source: PyTorch forgets its own record of them once it has compiled them.
+    """
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    tree = None if file is None else _module_tree(file)
+    if tree is None:
+        return []
+    *path, name = [p for p in function.__qualname__.split(".") if p != "<locals>"]
+    scope = _definitions(tree.body)
+    for part in path:
+        inner = [n for n in scope if n.name == part]
+        if not inner:
+            return []
+        scope = _definitions(inner[-1].body)
+    named = [n for n in scope if isinstance(n, ast.FunctionDef) and n.name == name]
+    return [n for n in named if any(_is_overload(d, function) for d in n.decorator_list)]
+
+
+def _definitions(body: list[ast.stmt]) -> list[ast.FunctionDef | ast.ClassDef]:
+    """Functions and classes defined in a block, and in the branches of its ``if`` statements."""
+    found: list[ast.FunctionDef | ast.ClassDef] = []
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.append(node)
+        elif isinstance(node, ast.If):
+            found += _definitions([*node.body, *node.orelse])
+    return found
+
+
+def _is_overload(decorator: ast.expr, function: Any) -> bool:
+    name = ast.unparse(decorator).rpartition(".")[2]
+    meant = getattr(function.__globals__.get(name), "__name__", name)
+    return meant in ("_overload", "_overload_method")

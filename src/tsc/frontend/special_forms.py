@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import SSAValue
 
+from tsc import dtypes
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.calls import fits
+from tsc.frontend.members import TENSOR_CASTS
 from tsc.frontend.sugared import Arguments, Constant, Iteration, Sugared, TupleOf, Value
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ Form = Callable[["CallReader", Arguments, ast.AST], Sugared]
 
 def read_form(reader: CallReader, name: str, node: ast.Call) -> Sugared | None:
     """Forms whose arguments are types or names and so are not read as values; None for the others."""
-    if name in ("annotate", "unchecked_cast", "jit_annotate", "attribute"):
+    if name in ("annotate", "unchecked_cast", "attribute"):
         wanted = reader.function.resolver.annotation(node.args[0])
         if name == "attribute":
             node = ast.copy_location(ast.Call(node.func, [node.args[1], node.args[0]], []), node)
@@ -46,6 +48,9 @@ def read_form(reader: CallReader, name: str, node: ast.Call) -> Sugared | None:
         return Constant(condition.static) if condition.static is not None else Value(condition.ssa)  # pyright: ignore
     if name == "getattr":
         return _getattr(reader, node)
+    if name == "fork":
+        rest = ast.copy_location(ast.Call(node.func, node.args[1:], node.keywords), node)
+        return reader.fork(reader.read(node.args[0]), reader.arguments(rest), node)
     if name == "super":
         return reader.lookup("self", node)
     return None
@@ -238,7 +243,9 @@ def _list(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     iterated = ast.copy_location(ast.Name("$source", ast.Load()), node)
     generator = ast.comprehension(ast.Name(name, ast.Store()), iterated, [], 0)
     comprehension = ast.copy_location(ast.ListComp(element, [generator]), node)
-    return reader.read(ast.fix_missing_locations(comprehension))
+    made = reader.read(ast.fix_missing_locations(comprehension))
+    del reader.environment["$source"]
+    return made
 
 
 def _tuple(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
@@ -309,6 +316,13 @@ def _ntuple(count: int) -> Form:
     return form
 
 
+def _to_dtype(code: int) -> Form:
+    def form(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        return reader.call_builtin(("aten::to",), Arguments([arguments.positional[0], Constant(code)]), node)
+
+    return form
+
+
 def _list_with_default(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     return arguments.positional[0]
 
@@ -333,8 +347,13 @@ FORMS: dict[str, Form] = {
     "id": _builtin("prim::id"),
     "reversed": _reverse, "is_scripting": _always(True), "is_tracing": _always(False),
     "always_false": _always(False),
+    "wait": _builtin("aten::wait"),
     "nothing": _always(None), "tolist": _tolist, "unwrap_optional": _unwrap_optional,
 }  # fmt: skip
+
+
+for _name in TENSOR_CASTS.values():
+    FORMS[f"to_{_name}"] = _to_dtype(dtypes.by_name(_name).code)
 
 
 def construct_container(reader: CallReader, kind: TorchType, arguments: Arguments, node: ast.AST) -> Sugared:
@@ -374,7 +393,7 @@ def exception_parts(reader: CallReader, node: ast.Raise) -> tuple[SSAValue, SSAV
         kind = reader.builder.constant(_qualified_exception(name))
         return text.ssa, kind
     name = ast.unparse(exception)
-    return reader.builder.constant(""), reader.builder.constant(_qualified_exception(name))
+    return reader.builder.constant(""), kind
 
 
 def _qualified_exception(name: str) -> str:

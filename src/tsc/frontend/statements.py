@@ -12,8 +12,10 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import NotSupportedError
-from tsc.frontend.exits import ImplicitNone
+from tsc.errors import NotSupportedError, UnsupportedNodeError
+from tsc.frontend import calls
+from tsc.frontend.calls import fits
+from tsc.frontend.exits import ImplicitNone, is_hidden
 from tsc.frontend.expressions import BINARY
 from tsc.frontend.loops import LoopReader
 from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
@@ -29,6 +31,14 @@ IN_PLACE = {
 """Augmented assignments that write to a tensor; the others make a new one, as in PyTorch."""
 
 
+NODE_NAMES = {
+    "ClassDef": "class definitions", "AsyncFunctionDef": "async function definitions",
+    "AsyncFor": "async for loops", "AsyncWith": "async with statements", "Nonlocal": "nonlocal variables",
+    "Try": "try blocks",
+}  # fmt: skip
+"""How messages name the statements that TorchScript does not have."""
+
+
 class StatementReader(LoopReader):
     """Reads the statements of one function."""
 
@@ -36,9 +46,8 @@ class StatementReader(LoopReader):
         """Read one statement."""
         method = getattr(self, f"do_{type(node).__name__.lower()}", None)
         if method is None:
-            raise self.error(
-                f"{type(node).__name__} statements are not supported in TorchScript", node, NotSupportedError
-            )
+            name = NODE_NAMES.get(type(node).__name__, type(node).__name__)
+            raise self.error(f"{name} aren't supported", node, UnsupportedNodeError)
         self.at(node)
         method(node)
 
@@ -49,7 +58,7 @@ class StatementReader(LoopReader):
         """Nothing: an archive's imports; in live code names are resolved outside."""
 
     def do_global(self, node: ast.Global) -> None:
-        raise self.error("global statements are not supported in TorchScript", node, NotSupportedError)
+        raise self.error("global variables aren't supported", node, UnsupportedNodeError)
 
     def do_expr(self, node: ast.Expr) -> None:
         if isinstance(node.value, ast.Constant):
@@ -113,9 +122,31 @@ class StatementReader(LoopReader):
         declared = self.declared.get(name)
         if declared is not None:
             value = Value(self.coerce(value.value(self, node), declared, node, f"variable '{name}'"))
+        self._check_outer_type(name, value, node)
         if isinstance(value, Value) and value.ssa.name_hint is None:
             hint(value.ssa, name)
         self.environment[name] = value
+
+    def _check_outer_type(self, name: str, value: Sugared, node: ast.AST) -> None:
+        """Inside a branch or loop, a variable of the code around keeps its type."""
+        before = self.outer_environment.get(name)
+        if (
+            not isinstance(before, (Value, Constant))
+            or not isinstance(value, (Value, Constant))
+            or is_hidden(name)
+        ):
+            return
+        had, has = calls.type_of(before), calls.type_of(value)
+        if had is None or has is None or fits(has, had, {}):
+            return
+        if isinstance(value, Value) and self._is_empty_list(value.ssa, had):
+            return
+        raise self.error(
+            f"Variable '{name}' previously had type {had.torchscript()} but is now being assigned to a "
+            f"value of "
+            f"type {has.torchscript()}",
+            node,
+        )
 
     def _assign_parts(self, targets: list[ast.expr], value: Sugared, node: ast.AST) -> None:
         starred = next((i for i, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
@@ -161,6 +192,8 @@ class StatementReader(LoopReader):
                 return
         elif isinstance(plain.type, tt.ListType) and name == "add":
             result = self.call_builtin(("aten::add_",), Arguments([plain, right]), node)
+        elif name == "remainder" and plain.type in (tt.INT, tt.FLOAT):
+            result = self.call_builtin(("aten::fmod",), Arguments([plain, right]), node)  # as PyTorch does
         else:
             result = self.binary(name, plain, right, node)
         self.assign(node.target, result, node)
@@ -190,6 +223,7 @@ class StatementReader(LoopReader):
         from tsc.frontend.special_forms import exception_parts
 
         message, kind = exception_parts(self, node)
+        self.at(node)
         self.builder.create(ops.PrimRaiseExceptionOp, [message, kind])
         self.leaves = True
 
@@ -200,9 +234,8 @@ class StatementReader(LoopReader):
             with self.block() as passed:
                 self.builder.create(ops.PrimIfYieldOp)
             with self.block() as failed:
-                message = (
-                    self.builder.constant("AssertionError: ") if node.msg is None else self.value(node.msg)
-                )
+                message = self._assertion_message(node)
+                self.at(node)
                 self.builder.create(ops.PrimRaiseExceptionOp, [message, self.builder.constant(None)])
                 self.builder.create(ops.PrimIfYieldOp)
             self.at(node)
@@ -221,6 +254,16 @@ class StatementReader(LoopReader):
         self.statements(node.body)
         for leave in reversed(exits):
             leave()
+
+    def _assertion_message(self, node: ast.Assert) -> SSAValue:
+        prefix = "AssertionError: "
+        if node.msg is None:
+            return self.builder.constant(prefix)
+        given = self.read(node.msg)
+        known, text = given.static()
+        if known and isinstance(text, str):
+            return self.builder.constant(prefix + text)
+        return self.binary("add", Constant(prefix), given, node).value(self, node)
 
     def do_functiondef(self, node: ast.FunctionDef) -> None:
         from tsc.frontend.contexts import define_local_function

@@ -39,7 +39,7 @@ class Sugared:
 
     def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         """``self(...)``."""
-        raise reader.error(f"'{self.describe()}' object is not callable", node)
+        raise reader.error(f"cannot call a {self.describe()}", node)
 
     def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
         """As an IR value."""
@@ -72,7 +72,7 @@ class Value(Sugared):
         return found
 
     def describe(self) -> str:
-        return self.type.torchscript()
+        return f"value of type '{self.type.torchscript()}'"
 
     def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
         return self.ssa
@@ -136,6 +136,8 @@ class TupleOf(Sugared):
     """A tuple whose elements may be sugared."""
 
     elements: Sequence[Sugared]
+    names: tuple[str, ...] = ()
+    """The names of the elements, where an operator names its results."""
 
     def describe(self) -> str:
         return "tuple"
@@ -147,10 +149,19 @@ class TupleOf(Sugared):
         return list(self.elements)
 
     def index(self, reader: CallReader, key: ast.expr, node: ast.AST) -> Sugared | None:
+        if isinstance(key, ast.Slice):
+            bounds = [
+                (True, None) if b is None else reader.static_value(b)
+                for b in (key.lower, key.upper, key.step)
+            ]
+            if all(known for known, _ in bounds):
+                return TupleOf(self.elements[slice(*(bound for _, bound in bounds))])
         known, at = reader.static_value(key)
         return self.elements[at] if known and isinstance(at, int) else None
 
     def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
+        if name in self.names:
+            return self.elements[self.names.index(name)]
         return Value(self.value(reader, node)).attribute(reader, name, node)
 
 
@@ -199,6 +210,23 @@ class ScriptFunctionRef(Sugared):
 
     def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         return reader.call_function(self.function, arguments, node)
+
+
+@dataclass(eq=False)
+class Overloaded(Sugared):
+    """Functions or methods of one name: a call takes the first that its arguments fit."""
+
+    candidates: Sequence[ScriptFunctionRef | MethodRef]
+
+    def describe(self) -> str:
+        return f"overloaded function '{self.candidates[0].function.short_name}'"
+
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        for candidate in self.candidates:
+            if reader.takes(candidate.function, arguments, node):
+                return candidate.call(reader, arguments, node)
+        variants = "\n".join(c.function.schema() for c in self.candidates)
+        raise reader.error(f"Arguments for call are not valid. The variants are:\n{variants}", node)
 
 
 @dataclass(eq=False)
@@ -287,7 +315,7 @@ class Namespace(Sugared):
     def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         found = self.members(name)
         if found is None:
-            raise reader.error(f"module '{self.name}' has no attribute '{name}' that TorchScript knows", node)
+            raise reader.error(f"module '{self.name}': object has no attribute {name}", node)
         return found
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from xdsl.dialects.func import FuncOp
 
+from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.sources import Source
@@ -27,6 +28,18 @@ class Parameter:
     kwarg_only: bool = False
     broadcast_size: int | None = None
     """For ``BroadcastingList2[int]``: a single int stands for that many."""
+    is_inferred: bool = False
+    """Whether the type is Tensor only because nothing was written."""
+
+    @property
+    def type_text(self) -> str:
+        """The type, as messages name it."""
+        return self.type.torchscript() + (" (inferred)" if self.is_inferred else "")
+
+    def declaration(self) -> str:
+        """The parameter as a schema writes it."""
+        default = "" if self.default is REQUIRED else f"={self.default!r}"
+        return f"{schema_text(self.type)} {self.name}{default}"
 
 
 @dataclass(eq=False)
@@ -42,6 +55,8 @@ class Function:
     parameters: list[Parameter] = field(default_factory=list[Parameter])
     result: TorchType | None = None
     op: FuncOp | None = None
+    kind: str = "script"
+    """``script``; ``python``: calls go back to the interpreter; ``declaration``: a method of an interface."""
     is_compiling: bool = False
     python: Any = None
     """The live function, where there is one: what ``TSC_JIT=0`` runs."""
@@ -50,6 +65,30 @@ class Function:
     def short_name(self) -> str:
         """The name without its path."""
         return self.name.rpartition(".")[2]
+
+    def schema(self) -> str:
+        """The signature as PyTorch declares it: ``f(Tensor x, int n=2) -> Tensor``."""
+        parts = [p.declaration() for p in self.parameters]
+        first_keyword = next((i for i, p in enumerate(self.parameters) if p.kwarg_only), None)
+        if first_keyword is not None:
+            parts.insert(first_keyword, "*")
+        if self.self_type is not None:
+            parts.insert(0, f"{self.self_type.torchscript()} self")
+        result = "" if self.result is None else f" -> {schema_text(self.result)}"
+        return f"{self.short_name}({', '.join(parts)}){result}"
+
+
+def schema_text(kind: TorchType) -> str:
+    """A type as schemas spell it: ``int[]``, ``Tensor?``, ``Dict(str, int)``, ``(int, Tensor)``."""
+    if isinstance(kind, tt.ListType):
+        return f"{schema_text(kind.data)}[]"
+    if isinstance(kind, tt.OptionalType):
+        return f"{schema_text(kind.data)}?"
+    if isinstance(kind, tt.DictType):
+        return f"Dict({schema_text(kind.key)}, {schema_text(kind.value)})"
+    if isinstance(kind, tt.TupleType):
+        return f"({', '.join(schema_text(t) for t in kind.data)})"
+    return kind.torchscript()
 
 
 @dataclass(eq=False)
@@ -65,9 +104,15 @@ class Class:
     methods: dict[str, Function] = field(default_factory=dict[str, Function])
     parameters: frozenset[str] = frozenset()
     buffers: frozenset[str] = frozenset()
+    overloads: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Overloaded methods: the names of the variants."""
+    exports: tuple[str, ...] = ()
+    """Methods that are compiled though nothing calls them."""
     members: dict[str, Any] = field(default_factory=dict[str, Any])
     """For enums: member name to value. For modules: further static facts of the live class (see `modules`).
     """
+    python: Any = None
+    """The live class, where there is one."""
     properties: dict[str, tuple[str, str | None]] = field(default_factory=dict[str, tuple[str, str | None]])
     """Property name to the names of its getter and setter methods."""
 
@@ -97,6 +142,8 @@ class Unit:
     pool: ConstantPool = field(default_factory=ConstantPool)
     """The arrays of tensor constants in the code."""
     find_class: Callable[[str], Class | None] = lambda name: None
+    call_python: Callable[..., Any] = lambda function, *arguments: None
+    """Calls the Python function behind a `Function` of kind ``python``; set by who runs the program."""
 
     def class_named(self, name: str) -> Class:
         """The class with a qualified name."""
@@ -116,11 +163,15 @@ class Unit:
 class ScriptObject:
     """An instance of a class of the program. Tensors among the attributes are NumPy arrays."""
 
-    __slots__ = ("__weakref__", "attributes", "cls")
+    __slots__ = ("__weakref__", "attributes", "cls", "live", "python")
 
     def __init__(self, cls: Class, attributes: dict[str, Any] | None = None) -> None:
         self.cls = cls
         self.attributes: dict[str, Any] = {} if attributes is None else attributes
+        self.live: dict[str, Any] = {}
+        """The user's own tensors behind attributes: PyTorch parameters, which collect gradients."""
+        self.python: Any = None
+        """The live object this was made from: what methods left to Python may look at."""
 
     def __repr__(self) -> str:
         return f"<{self.cls.name} object>"
@@ -128,10 +179,18 @@ class ScriptObject:
 
 @dataclass(frozen=True, eq=False)
 class EnumValue:
-    """A member of an enum of the program, where there is no live Python enum."""
+    """A member of an enum of the program; equal to the live Python enum's member, where there is one."""
 
     cls: Class
     name: str
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, EnumValue):
+            return self.cls is other.cls and self.name == other.name
+        return self.cls.python is type(other) and self.name == getattr(other, "name", None)
+
+    def __hash__(self) -> int:
+        return hash(self.name)  # as `enum.Enum` hashes
 
     @property
     def value(self) -> Any:

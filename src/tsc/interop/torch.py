@@ -36,6 +36,12 @@ def is_module(value: Any) -> bool:
     return module is not None and isinstance(value, module.nn.Module)
 
 
+def is_attribute(value: Any) -> bool:
+    """Whether `value` is a ``torch.jit.Attribute``."""
+    module = torch()
+    return module is not None and isinstance(value, module.jit.Attribute)
+
+
 def is_tensor_type(value: Any) -> bool:
     """Whether `value` is PyTorch's class ``Tensor`` or one of its typed aliases."""
     module = torch()
@@ -75,6 +81,15 @@ def dtype_code(dtype: Any) -> int:
     return dtypes.by_name(str(dtype).removeprefix("torch.")).code
 
 
+def uses_torch(function: Any) -> bool:
+    """Whether a Python function's module uses PyTorch: then its tensors are PyTorch's."""
+    module = torch()
+    return module is not None and any(
+        v is module or getattr(v, "__name__", "").startswith("torch")
+        for v in getattr(function, "__globals__", {}).values()
+    )
+
+
 def form_of(value: Any) -> str | None:
     """The special form a PyTorch function stands for."""
     module = torch()
@@ -83,11 +98,13 @@ def form_of(value: Any) -> str | None:
     jit, internal = module.jit, module._jit_internal
     forms: dict[Any, str] = {
         jit.annotate: "annotate", jit.is_scripting: "is_scripting", jit.is_tracing: "is_tracing",
-        internal.is_scripting: "is_scripting",
+        internal.is_scripting: "is_scripting", module.compiler.is_compiling: "always_false",
         jit.isinstance: "isinstance", module.no_grad: "no_grad", module.inference_mode: "inference_mode",
         module.jit._unwrap_optional: "unwrap_optional",
         module.autograd.profiler.record_function: "record_function",
         module.enable_grad: "enable_grad", module.jit.Attribute: "attribute",
+        jit.fork: "fork", jit.wait: "wait", jit.strict_fusion: "strict_fusion", jit.fuser: "fuser",
+        jit.optimized_execution: "optimized_execution",
     }  # fmt: skip
     try:
         return forms.get(value)
@@ -116,6 +133,34 @@ def boolean_dispatch_of(value: Any) -> tuple[Any, Any, str, int, bool] | None:
 
 def _hashable(value: Any) -> bool:
     return getattr(cast("type[Any]", type(value)), "__hash__", None) is not None
+
+
+def wrapper() -> Any:
+    """What gives arrays to users as tensors where nothing says which kind: PyTorch's if it is imported."""
+    return from_numpy if torch() is not None else None
+
+
+def overload(full_name: str) -> Any:
+    """PyTorch's own operator ``aten::add.Tensor``; None where it has none."""
+    space, _, rest = full_name.partition("::")
+    name, _, variant = rest.partition(".")
+    packet = getattr(getattr(torch().ops, space), name, None)
+    return None if packet is None else getattr(packet, variant or "default", None)
+
+
+def is_grad_enabled() -> bool:
+    """Whether PyTorch is there and records gradients."""
+    module = torch()
+    return module is not None and module.is_grad_enabled()
+
+
+def requires_grad(value: Any) -> bool:
+    """Whether a value, or a tensor in it, asks for gradients."""
+    if isinstance(value, (list, tuple)):
+        return any(requires_grad(v) for v in cast("list[Any]", value))
+    if isinstance(value, dict):
+        return any(requires_grad(v) for v in cast("dict[Any, Any]", value).values())
+    return is_tensor(value) and value.requires_grad
 
 
 def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:

@@ -40,7 +40,7 @@ def _view_as_complex_infer(self: TensorSpec) -> TensorSpec:
     if wide is None:
         raise DTypeError(
             "view_as_complex is only supported for half, float and double tensors, but got a tensor of "
-            f"scalar type: {self.dtype.name}"
+            f"scalar type: {self.dtype.scalar_type}"
         )
     if not self.ndim or self.shape[-1] != 2:
         raise ShapeError("Tensor must have a last dimension of size 2")
@@ -69,7 +69,7 @@ def real(self: Array) -> Array:
 def _imag_infer(self: TensorSpec) -> TensorSpec:
     if not self.dtype.is_complex:
         raise DTypeError(
-            f"imag is not implemented for tensors with non-complex dtypes; got {self.dtype.name}"
+            f"imag is not implemented for tensors with non-complex dtypes; got {self.dtype.scalar_type}"
         )
     return TensorSpec(self.shape, _parts_dtype(self.dtype))
 

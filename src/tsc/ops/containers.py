@@ -11,7 +11,7 @@ import numpy as np
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
-from tsc.errors import BoundsError, Error, ShapeError
+from tsc.errors import BoundsError, Error, OperatorError, ShapeError
 from tsc.ops.narrowing import is_array, is_list
 from tsc.ops.python_scalars import wrap64
 from tsc.ops.registry import Family
@@ -307,10 +307,47 @@ def has_torch_function(*_: Any) -> bool:
     return False
 
 
-@FAMILY.op("prim::unchecked_cast", "prim::unchecked_unwrap_optional", "aten::wait", kind="python")
+@FAMILY.op("prim::unchecked_cast", "prim::unchecked_unwrap_optional", kind="python")
 def identity(value: Any) -> Any:
-    """The value itself, under a more precise type; a future that was run at once is its value."""
+    """The value itself, under a more precise type."""
     return value
+
+
+@FAMILY.op("aten::_unwrap_optional", kind="python")
+def unwrap_optional(optional: Any) -> Any:
+    """The value itself.
+
+    Raises:
+        OperatorError: it is None.
+    """
+    if optional is None:
+        raise OperatorError("Unwrapping null optional")
+    return optional
+
+
+@FAMILY.op("aten::wait", kind="python")
+def wait(self: Any) -> Any:
+    """The value of a future; raises what the forked call raised."""
+    return self.wait()
+
+
+@FAMILY.op("prim::EnumName", kind="python")
+def enum_name(enum: Any) -> str:
+    """The name of an enum's member."""
+    return enum.name
+
+
+@FAMILY.op("prim::EnumValue.int", "prim::EnumValue.float", "prim::EnumValue.str", kind="python")
+def enum_value(enum: Any) -> Any:
+    """The value of an enum's member."""
+    return enum.value
+
+
+@FAMILY.op("prim::index", kind="python")
+def device_index(self: str) -> int | None:
+    """The number of a device; None where it has none (``cpu``)."""
+    _, _, number = self.partition(":")
+    return int(number) if number else None
 
 
 @FAMILY.op("prim::TupleIndex", kind="python")

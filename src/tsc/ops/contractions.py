@@ -39,7 +39,8 @@ def require_same_dtype(name: str, a: TensorSpec, b: TensorSpec) -> DType:
     """
     if a.dtype is not b.dtype:
         raise DTypeError(
-            f"{name}: expected m1 and m2 to have the same dtype, but got: {a.dtype.name} != {b.dtype.name}"
+            f"{name}: expected m1 and m2 to have the same dtype, but got: {a.dtype.scalar_type} != "
+            f"{b.dtype.scalar_type}"
         )
     return a.dtype
 

@@ -32,6 +32,16 @@ class Promote(Enum):
     TO_BOOL = "operands and result are bool"
 
 
+REFUSALS = {
+    "aten::sub": "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+    "`logical_xor()` operator instead.",
+    "aten::neg": "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+    "invert a "
+    "mask, use the `~` or `logical_not()` operator instead.",
+}
+"""What operators say that do not take bool, in PyTorch's words where users look for them."""
+
+
 @dataclass(frozen=True)
 class Formula:
     """A pointwise operator before it is bound to a schema."""
@@ -54,7 +64,9 @@ class Formula:
         """The dtype to compute in and the dtype of the result."""
         common = result_dtype(self.specs(arguments))
         if common in self.illegal:
-            raise DTypeError(f"{name}: requires a dtype other than {common.name}; got {common.name}")
+            raise DTypeError(
+                REFUSALS.get(name.partition(".")[0]) or f"{name}: not implemented for '{common.scalar_type}'"
+            )
         promote = self.promote if isinstance(self.promote, Promote) else self.promote(arguments)
         if promote is Promote.TO_FLOAT and not (common.is_floating or common.is_complex):
             common = dtypes.F32

@@ -104,8 +104,9 @@ def _grid_infer(input: TensorSpec, grid: TensorSpec, mode: int, *_: Any) -> Tens
         )
     if input.dtype is not grid.dtype:
         raise DTypeError(
-            f"grid_sampler(): expected input and grid to have same dtype, but input has {input.dtype.name} "
-            f"and grid has {grid.dtype.name}"
+            f"grid_sampler(): expected input and grid to have same dtype, but input has "
+            f"{input.dtype.scalar_type} "
+            f"and grid has {grid.dtype.scalar_type}"
         )
     if any(n == 0 for n in input.shape[2:]):
         raise ShapeError(

@@ -29,7 +29,7 @@ def require_index_dtype(name: str, index: TensorSpec) -> None:
         DTypeError: it does not.
     """
     if index.dtype not in INDEX_DTYPES:
-        raise DTypeError(f"{name}(): Expected dtype int32/int64 for index; got {index.dtype.name}")
+        raise DTypeError(f"{name}(): Expected dtype int32/int64 for index; got {index.dtype.scalar_type}")
 
 
 def require_within(index: Array, low: int, high: int, message: str) -> None:
@@ -53,7 +53,7 @@ def _embedding_infer(weight: TensorSpec, indices: TensorSpec, *_: Any) -> Tensor
     if indices.dtype not in INDEX_DTYPES:
         raise DTypeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
-            f"Int; but got {indices.dtype.name} instead (while checking arguments for embedding)"
+            f"Int; but got {indices.dtype.scalar_type} instead (while checking arguments for embedding)"
         )
     return TensorSpec((*indices.shape, weight.shape[1]), weight.dtype)
 
@@ -223,7 +223,7 @@ def gather(self: Array, dim: int, index: Array, sparse_grad: bool) -> Array:
 def take(self: Array, index: Array) -> Array:
     """Elements of the flattened tensor; negative indices count from the end."""
     if index.dtype != np.int64:
-        raise DTypeError(f"take(): Expected a long tensor for index, but got {index.dtype.name}")
+        raise DTypeError(f"take(): Expected a long tensor for index, but got {index.dtype.scalar_type}")
     require_within(
         index,
         -self.size,

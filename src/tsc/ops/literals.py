@@ -166,11 +166,12 @@ def kaiser(window_length: int, dtype: int | None, *_: Any) -> Array:
 def _complex_infer(real: TensorSpec, imag: TensorSpec) -> TensorSpec:
     if real.dtype is not imag.dtype:
         raise DTypeError(
-            f"Expected object of scalar type {real.dtype.name} but got scalar type {imag.dtype.name}"
+            f"Expected object of scalar type {real.dtype.scalar_type} but got scalar type "
+            f"{imag.dtype.scalar_type}"
         )
     if real.dtype not in (dtypes.F32, dtypes.F64):
         raise DTypeError(
-            f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype.name}"
+            f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype.scalar_type}"
         )
     dtype = dtypes.C64 if real.dtype is dtypes.F32 else dtypes.C128
     return TensorSpec(broadcast(real.shape, imag.shape), dtype)

@@ -196,7 +196,7 @@ def _masked_fill_infer(self: TensorSpec, mask: TensorSpec, value: Any) -> Tensor
         )
     is_complex = value.dtype.is_complex if isinstance(value, TensorSpec) else isinstance(value, complex)
     if is_complex and not self.dtype.is_complex:
-        raise DTypeError(f"value cannot be converted to type {self.dtype.name} without overflow")
+        raise DTypeError(f"value cannot be converted to type {self.dtype.scalar_type} without overflow")
 
     return TensorSpec(broadcast(self.shape, mask.shape), self.dtype)
 

@@ -177,7 +177,7 @@ def float_power_(self: Array, exponent: Any) -> Array:
 
 def _cumulative_infer(self: TensorSpec, dim: int) -> TensorSpec:
     if not (self.dtype.is_floating or self.dtype.is_complex):
-        raise DTypeError(f"logcumsumexp: requires a floating dtype; got {self.dtype.name}")
+        raise DTypeError(f"logcumsumexp: requires a floating dtype; got {self.dtype.scalar_type}")
     return self
 
 

@@ -88,7 +88,9 @@ def floor_divide(self: Scalar, other: Scalar) -> Scalar:
     return floor_quotient(self, other)
 
 
-@pointwise(FAMILY, "aten::remainder.Tensor", "aten::remainder.Scalar", native=False)
+@pointwise(
+    FAMILY, "aten::remainder.Tensor", "aten::remainder.Scalar", "aten::remainder.Scalar_Tensor", native=False
+)
 def remainder(self: Scalar, other: Scalar) -> Scalar:
     """Python's ``%``: the sign of the divisor."""
     r = self.rem(other)

@@ -11,6 +11,7 @@ from typing import Any
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
+from tsc.errors import OperatorError
 from tsc.ops.registry import Family
 
 FAMILY = Family()
@@ -191,14 +192,28 @@ for _name, _function in _FLOAT_FUNCTIONS.items():
 
 @FAMILY.op("aten::Float.str", kind="python")
 def float_of_str(a: str) -> float:
-    """The number a string spells."""
-    return float(a)
+    """The number a string spells.
+
+    Raises:
+        OperatorError: it spells none.
+    """
+    try:
+        return float(a)
+    except ValueError as error:
+        raise OperatorError(f"stod: {error}") from None
 
 
 @FAMILY.op("aten::Int.str", kind="python")
 def int_of_str(a: str) -> int:
-    """The integer a string spells."""
-    return int(a)
+    """The integer a string spells.
+
+    Raises:
+        OperatorError: it spells none.
+    """
+    try:
+        return int(a)
+    except ValueError as error:
+        raise OperatorError(f"stoll: {error}") from None
 
 
 @FAMILY.op("aten::factorial.int", kind="python")

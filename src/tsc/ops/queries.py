@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.errors import OperatorError
 from tsc.ops.narrowing import is_array
 from tsc.ops.promotion import of_number
 from tsc.ops.registry import Family, TensorSpec
@@ -159,13 +160,20 @@ def data(self: Array) -> Array:
 
 
 @FAMILY.op(
-    "aten::item",
-    "aten::ScalarImplicit",
-    "aten::IntImplicit",
-    "aten::FloatImplicit",
-    "aten::ComplexImplicit",
-    kind="item",
+    "aten::ScalarImplicit", "aten::IntImplicit", "aten::FloatImplicit", "aten::ComplexImplicit", kind="item"
 )
+def implicit_number(a: Array) -> Any:
+    """The only element of a 0-dim tensor, where a number is wanted.
+
+    Raises:
+        OperatorError: the tensor has dimensions.
+    """
+    if a.ndim:
+        raise OperatorError("Cannot input a tensor of dimension other than 0 as a scalar argument")
+    return a.item()
+
+
+@FAMILY.op("aten::item", kind="item")
 def item(self: Array) -> Any:
     """The only element, as a Python number.
 

@@ -101,7 +101,7 @@ def mean_dim(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) 
     if not (source.is_floating or source.is_complex):
         raise DTypeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
-            f"dtype. Got: {source.name}"
+            f"dtype. Got: {source.scalar_type}"
         )
     shape = aten.shape(self)
     count = math.prod(shape[i] for i in wrap_dims(dim, len(shape)))

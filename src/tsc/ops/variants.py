@@ -115,7 +115,9 @@ def write_back(target: np.ndarray[Any, Any], value: np.ndarray[Any, Any]) -> np.
     """
     have, want = dtypes.by_numpy(value.dtype), dtypes.by_numpy(target.dtype)
     if have.category > want.category:
-        raise DTypeError(f"result type {have.name} can't be cast to the desired output type {want.name}")
+        raise DTypeError(
+            f"result type {have.scalar_type} can't be cast to the desired output type {want.scalar_type}"
+        )
     if value.shape != target.shape:
         raise RuntimeError(
             f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(value.shape)}"

@@ -15,6 +15,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import ArgumentError
 from tsc.interop import torch as torch_interop
 from tsc.ops.registry import require
+from tsc.runtime.recording import RECORDER, paused
 from tsc.runtime.tensor import Tensor
 
 
@@ -53,15 +54,23 @@ def call(name: str, candidates: Sequence[Schema], arguments: Sequence[Any], keyw
             values = match(schema, arguments, keywords)
         except Mismatch:
             continue
-        written = next(
-            (a for a, v in zip(arguments, values, strict=False) if isinstance(v, np.ndarray)), None
-        )
-        result = require(schema.full_name).eager(*values)
-        if schema.mutates and isinstance(written, Tensor) and result is written.array:
-            return written
-        return wrapped(result)
+        recorder = RECORDER.get()
+        if recorder is None:
+            return _run(schema, arguments, values)
+        with paused():
+            result = _run(schema, arguments, values)
+        recorder.record(schema, bind(schema, arguments, keywords), result)
+        return result
     kinds = ", ".join(type(a).__name__ for a in arguments)
     raise ArgumentError(f"{name}: no overload takes ({kinds}); there are\n" + "\n".join(map(str, candidates)))
+
+
+def _run(schema: Schema, arguments: Sequence[Any], values: Sequence[Any]) -> Any:
+    written = next((a for a, v in zip(arguments, values, strict=False) if isinstance(v, np.ndarray)), None)
+    result = require(schema.full_name).eager(*values)
+    if schema.mutates and isinstance(written, Tensor) and result is written.array:
+        return written
+    return wrapped(result)
 
 
 def match(schema: Schema, arguments: Sequence[Any], keywords: dict[str, Any]) -> list[Any]:
@@ -70,28 +79,47 @@ def match(schema: Schema, arguments: Sequence[Any], keywords: dict[str, Any]) ->
     Raises:
         Mismatch: the call does not fit.
     """
+    return [
+        _default(value) if value is formal.default else convert(value, formal)
+        for value, formal in zip(bind(schema, arguments, keywords), schema.arguments, strict=True)
+    ]
+
+
+def bind(schema: Schema, arguments: Sequence[Any], keywords: dict[str, Any]) -> list[Any]:
+    """The argument of the call for each argument of the schema, or its default.
+
+    Raises:
+        Mismatch: there are too many or too few.
+    """
     rest, given = list(arguments), dict(keywords)
     values: list[Any] = []
     for formal in schema.arguments:
         if rest and not formal.kwarg_only:
-            if (
-                isinstance(formal.type, tt.ListType)
-                and formal.type.data is tt.INT
-                and all(type(r) is int for r in rest)
-            ):
+            if _takes_all(formal, rest):
                 values.append(rest)
                 rest = []
             else:
-                values.append(convert(rest.pop(0), formal))
+                values.append(rest.pop(0))
         elif formal.name in given:
-            values.append(convert(given.pop(formal.name), formal))
+            values.append(given.pop(formal.name))
         elif formal.default is not REQUIRED:
-            values.append(list(formal.default) if isinstance(formal.default, tuple) else formal.default)  # pyright: ignore
+            values.append(formal.default)
         else:
             raise Mismatch
     if rest or given:
         raise Mismatch
     return values
+
+
+def _takes_all(formal: Argument, rest: list[Any]) -> bool:
+    """Whether the list argument `formal` is given as separate ints: ``x.view(2, 3)``."""
+    kind = formal.type
+    is_int_list = isinstance(kind, tt.ListType) and kind.data is tt.INT
+    return is_int_list and all(isinstance(r, int) and not isinstance(r, bool) for r in rest)
+
+
+def _default(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value  # pyright: ignore
 
 
 def convert(value: Any, formal: Argument) -> Any:

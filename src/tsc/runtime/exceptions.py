@@ -1,18 +1,70 @@
-"""Exceptions that a running TorchScript program raises."""
+"""Exceptions that a running TorchScript program raises, and where in the program they arose."""
 
 from __future__ import annotations
 
+import linecache
 from typing import Any, NoReturn
 
-from tsc.errors import ScriptError
+from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc
+from xdsl.ir import Attribute, Operation
+
+from tsc.dialects.aten import AtenOp
+from tsc.errors import BoundsError, Error, OperatorError, SourceRange, TscError
+
+FAILURES = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, OSError, AssertionError)
+"""What Python and NumPy raise when an operator is given what it cannot take."""
 
 
 def raise_from_script(message: Any, qualified: Any) -> NoReturn:
     """Raise what ``raise`` or ``assert`` of the program says.
 
     Raises:
-        ScriptError: always; the message is the program's.
+        Error: always; the message is the program's.
     """
-    kind = "" if not qualified else str(qualified).rpartition(".")[2]
-    prefix = f"{kind}: " if kind else ""
-    raise ScriptError(f"The following operation failed in the TorchScript interpreter.\n{prefix}{message}")
+    raise Error(str(message), raised=str(qualified) if qualified else "RuntimeError")
+
+
+def explain(error: Exception, op: Operation, function: str) -> Exception:
+    """`error` of operation `op` as callers should see it: one of `tsc`'s, with the place in the program."""
+    explained = _as_ours(error, op)
+    if isinstance(explained, TscError):
+        explained.frames += places_of(op.location, function)
+    return explained
+
+
+def defined(value: Any, position: int, name: str) -> Any:
+    """`value`, a tensor that an operator takes.
+
+    Raises:
+        OperatorError: it is None, which callers may pass for any tensor.
+    """
+    if value is None:
+        raise OperatorError(
+            f"Expected a proper Tensor but got None (or an undefined Tensor in C++) for argument #{position} "
+            f"'{name}'"
+        )
+    return value
+
+
+def _as_ours(error: Exception, op: Operation) -> Exception:
+    if isinstance(error, TscError) or not isinstance(op, AtenOp) or not isinstance(error, FAILURES):
+        return error
+    if isinstance(error, IndexError):
+        return BoundsError(str(error))
+    text = f"KeyError: {error.args[0]}" if isinstance(error, KeyError) else str(error)
+    return OperatorError(text)
+
+
+def places_of(location: Attribute, function: str) -> list[SourceRange]:
+    """The stack of an operation inlined into `function`, innermost first."""
+    if isinstance(location, CallSiteLoc):
+        return [*places_of(location.callee, ""), *places_of(location.caller, function)]
+    return [_place(location, function)] if isinstance(location, FileLineColLoc) else []
+
+
+def _place(location: FileLineColLoc, function: str) -> SourceRange:
+    file, line, column = location.filename.data, location.line.data, location.column.data
+    held = linecache.cache.get(file)  # never opened here: an archive may name any file
+    lines = held[2] if held is not None and len(held) == 4 else []
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    return SourceRange(file, line, column, len(text.rstrip()), text, function.rpartition(".")[2])

@@ -7,10 +7,11 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
@@ -18,13 +19,37 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
+from tsc.dialects.schema import Schema
 from tsc.dialects.tsc import GroupOp
 from tsc.errors import UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
 from tsc.ops.registry import find
-from tsc.runtime.exceptions import raise_from_script
+from tsc.runtime.exceptions import defined, explain, raise_from_script
+from tsc.runtime.futures import Future
 
 Kernels = dict[Operation, Callable[..., Any]]
+
+
+class Operators:
+    """What the generated Python stands on: operators, constants and attributes of NumPy arrays."""
+
+    def find(self, schema: Schema) -> Callable[..., Any] | None:
+        """What runs an operator; None where it has no definition."""
+        operator = find(schema.full_name)
+        return None if operator is None else operator.eager
+
+    def literal(self, array: np.ndarray[Any, Any]) -> Any:
+        """A constant."""
+        return array
+
+    def read(self, held: ScriptObject, name: str) -> Any:
+        """An attribute of an object."""
+        return held.attributes[name]
+
+    def write(self, held: ScriptObject, name: str, value: Any) -> None:
+        """Set an attribute of an object."""
+        held.live.pop(name, None)
+        held.attributes[name] = value
 
 
 class GenericFunction:
@@ -37,8 +62,9 @@ class GenericFunction:
         unit: Unit,
         call: Callable[..., Any],
         kernels: Kernels | None = None,
+        operators: Operators | None = None,
     ) -> None:
-        writer = _Writer(pool, unit, call, kernels or {})
+        writer = _Writer(pool, unit, call, kernels or {}, operators or Operators())
         self.source = writer.function(function)
         self.name = function.sym_name.data
         scope: dict[str, Any] = dict(writer.scope)
@@ -46,14 +72,46 @@ class GenericFunction:
             compile(self.source, f"<tsc generic tier: {self.name}>", "exec"), scope
         )  # our own generated text, names only
         self._run: Callable[..., Any] = scope["run"]
+        self._origins = writer.origins
 
     def __call__(self, *arguments: Any) -> Any:
-        """Run on arrays and Python values."""
-        return self._run(*arguments)
+        """Run on arrays and Python values.
+
+        Raises:
+            TscError: the program raised, or an operator failed; it carries the TorchScript stack.
+        """
+        try:
+            return self._run(*arguments)
+        except Exception as error:
+            frame = self._frame_of(error)
+            if frame is None:
+                raise
+            op = self._origins[frame.tb_lineno]
+            explained = explain(error, op, self.name)
+            if explained is error:
+                raise
+            raise explained from error
+
+    def _frame_of(self, error: BaseException) -> TracebackType | None:
+        """Where in the generated text `error` was raised or passed through."""
+        entry = error.__traceback__
+        while entry is not None:
+            if entry.tb_frame.f_code is self._run.__code__ and entry.tb_lineno in self._origins:
+                return entry
+            entry = entry.tb_next
+        return None
 
 
 class _Writer:
-    def __init__(self, pool: ConstantPool, unit: Unit, call: Callable[..., Any], kernels: Kernels) -> None:
+    def __init__(
+        self,
+        pool: ConstantPool,
+        unit: Unit,
+        call: Callable[..., Any],
+        kernels: Kernels,
+        operators: Operators,
+    ) -> None:
+        self.operators = operators
         self.pool = pool
         self.unit = unit
         self.kernels = kernels
@@ -61,11 +119,15 @@ class _Writer:
         self.names: dict[SSAValue, str] = {}
         self.used: set[str] = set(keyword.kwlist) | {"call", "np", "run", "raise_from_script"}
         self.lines: list[str] = []
+        self.origins: dict[int, Operation] = {}
+        """The operation behind each line of the text, counted from 1."""
+        self.current: Operation | None = None
+        self.entry: Block | None = None
         self.indent = 1
 
     def function(self, function: FuncOp) -> str:
         """The text of ``def run(...)``."""
-        block = function.body.block
+        block = self.entry = function.body.block
         parameters = ", ".join(self.name(a) for a in block.args)
         self.block(block)
         body = "\n".join(self.lines) or "    pass"
@@ -97,6 +159,8 @@ class _Writer:
     def write(self, line: str) -> None:
         """One line of code."""
         self.lines.append("    " * self.indent + line)
+        if self.current is not None:
+            self.origins[len(self.lines) + 1] = self.current
 
     def assign(self, op: Operation, expression: str) -> None:
         """``a, b = expression``."""
@@ -112,6 +176,7 @@ class _Writer:
 
     def operation(self, op: Operation) -> None:
         """One operation."""
+        self.current = op
         if isinstance(op, ops.ConstantOp):
             self._constant(op)
         elif isinstance(op, AtenOp):
@@ -135,14 +200,28 @@ class _Writer:
 
     def _operator(self, op: AtenOp) -> None:
         full_name = op.schema.full_name
-        operator = find(full_name)
+        found = self.operators.find(op.schema)
         hint = full_name.removeprefix("aten::").replace("::", "_").replace(".", "_")
-        run: Callable[..., Any] = _unsupported(full_name) if operator is None else operator.eager
-        self.assign(op, f"{self.constant(hint, run)}({self.arguments(op.operands)})")
+        run: Callable[..., Any] = _unsupported(full_name) if found is None else found
+        operands = [self._operand(op, i) for i in range(len(op.operands))]
+        self.assign(op, f"{self.constant(hint, run)}({', '.join(operands)})")
+
+    def _operand(self, op: AtenOp, position: int) -> str:
+        """An operand of an operator; parameters of the function that should be tensors are checked."""
+        value, formals = op.operands[position], op.schema.arguments
+        name = self.name(value)
+        if not isinstance(value.owner, Block) or value.owner is not self.entry or position >= len(formals):
+            return name
+        formal = formals[position]
+        if not isinstance(formal.type, tt.TensorType):
+            return name
+        return f"{self.constant('defined', defined)}({name}, {position}, {formal.name!r})"
 
     def _literal(self, op: Any) -> None:
         hint = op.resource_key or op.results[0].name_hint or "tensor"
-        self.assign(op, self.constant(f"constant_{hint}", literal_array(self.pool, op)))
+        self.assign(
+            op, self.constant(f"constant_{hint}", self.operators.literal(literal_array(self.pool, op)))
+        )
 
     _NonValueTensorLiteralOp = _literal
     _ValueTensorLiteralOp = _literal
@@ -249,15 +328,34 @@ class _Writer:
         self.write(f"raise_from_script({self.arguments(op.operands)})")
 
     def _PrimGetAttrOp(self, op: ops.PrimGetAttrOp) -> None:  # noqa: N802
-        self.assign(op, f"{self.name(op.operands[0])}.attributes[{op.attribute!r}]")
+        read = self.constant("read_attribute", self.operators.read)
+        self.assign(op, f"{read}({self.name(op.operands[0])}, {op.attribute!r})")
 
     def _PrimSetAttrOp(self, op: ops.PrimSetAttrOp) -> None:  # noqa: N802
         target, value = op.operands
-        self.write(f"{self.name(target)}.attributes[{op.attribute!r}] = {self.name(value)}")
+        write = self.constant("write_attribute", self.operators.write)
+        self.write(f"{write}({self.name(target)}, {op.attribute!r}, {self.name(value)})")
 
     def _PrimCallMethodOp(self, op: ops.PrimCallMethodOp) -> None:  # noqa: N802
         receiver = self.name(op.operands[0])
         self.assign(op, f"call({receiver}.cls.methods[{op.method!r}], {self.arguments(op.operands)})")
+
+    def _PrimForkOp(self, op: Operation) -> None:  # noqa: N802
+        fork = self.constant("fork", Future.of)
+        if "name" in op.attributes:
+            method = cast("StringAttr", op.attributes["name"]).data
+            callee = f"{self.name(op.operands[0])}.cls.methods[{method!r}]"
+        else:
+            callee = self._callee(op)
+        self.assign(op, f"{fork}(call, {callee}, {self.arguments(op.operands)})")
+
+    def _PrimPythonOp(self, op: Operation) -> None:  # noqa: N802
+        call = self.constant("call_python", self.unit.call_python)
+        self.assign(op, f"{call}({self._callee(op)}, {self.arguments(op.operands)})")
+
+    def _callee(self, op: Operation) -> str:
+        name = cast("SymbolRefAttr", op.attributes["callee"]).root_reference.data
+        return self.constant(name.rpartition(".")[2], self.unit.functions[name])
 
     def _CallOp(self, op: CallOp) -> None:  # noqa: N802
         name = op.callee.root_reference.data
@@ -307,8 +405,8 @@ def named_tuple_class(unit: Unit, kind: tt.NamedTupleType) -> Any:
         from collections import namedtuple
 
         return namedtuple(kind.data[0].rpartition(".")[2], kind.fields)  # pyright: ignore[reportUntypedNamedTuple]
-    if "$python" not in cls.members:
+    if cls.python is None:
         from collections import namedtuple
 
-        cls.members["$python"] = namedtuple(kind.data[0].rpartition(".")[2], kind.fields)  # pyright: ignore[reportUntypedNamedTuple]
-    return cls.members["$python"]
+        cls.python = namedtuple(kind.data[0].rpartition(".")[2], kind.fields)  # pyright: ignore[reportUntypedNamedTuple]
+    return cls.python

@@ -10,6 +10,7 @@ import numpy as np
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import EnumValue, ScriptObject
+from tsc.interop import torch as torch_interop
 
 _SCALARS: dict[TorchType, type] = {
     tt.FLOAT: float,
@@ -40,7 +41,7 @@ def has_type(value: Any, kind: TorchType) -> bool:
     if kind in _SCALARS:
         return isinstance(value, _SCALARS[kind])
     if isinstance(kind, tt.TensorType):
-        return isinstance(value, np.ndarray)
+        return isinstance(value, np.ndarray) or torch_interop.is_tensor(value)
     if isinstance(kind, (tt.ModuleType, tt.ClassType)):
         return isinstance(value, ScriptObject) and value.cls.name == kind.data
     if isinstance(kind, tt.EnumType):

@@ -27,12 +27,14 @@ class FusionStrategy:
         """Set the strategy of functions from now on; the previous one.
 
         Raises:
-            ArgumentError: an entry is not ("STATIC" or "DYNAMIC", count).
+            ValueError: an entry is neither STATIC nor DYNAMIC.
+            ArgumentError: an entry is no pair with a count.
         """
         for entry in strategy:
+            if len(entry) == 2 and entry[0] not in ("STATIC", "DYNAMIC"):
+                raise ValueError(f"FusionBehavior only supported 'STATIC' or 'DYNAMIC', got: {entry[0]}")
             if (
                 len(entry) != 2
-                or entry[0] not in ("STATIC", "DYNAMIC")
                 or not isinstance(entry[1], int)  # pyright: ignore[reportUnnecessaryIsInstance]
                 or entry[1] < 0
             ):

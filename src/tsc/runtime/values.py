@@ -26,6 +26,8 @@ class Inputs:
 
     def __init__(self, default: Wrap | None = None) -> None:
         self.wrap: Wrap | None = default
+        self.wrap_object: Callable[[ScriptObject], Any] | None = None
+        """What objects of the program are given back as; None: as they are."""
 
     def convert(self, value: Any, kind: TorchType, name: str) -> Any:
         """`value` as the runtime holds it: arrays, Python values, copies of lists and dicts.
@@ -57,6 +59,8 @@ class Inputs:
             return torch_interop.to_numpy(value)
         if isinstance(value, np.generic):
             return np.asarray(value)  # pyright: ignore[reportUnknownArgumentType]
+        if value is None:
+            return cast("Any", None)  # an undefined tensor: operators refuse it when they meet it
         raise _mismatch(value, kind, name)
 
     def _container(self, value: Any, kind: TorchType, name: str) -> Any:
@@ -122,11 +126,19 @@ class Inputs:
             return [self.give_back(v) for v in value]  # pyright: ignore
         if isinstance(value, dict):
             return {k: self.give_back(v) for k, v in value.items()}  # pyright: ignore
+        if isinstance(value, ScriptObject) and self.wrap_object is not None:
+            return self.wrap_object(value)
+        if isinstance(value, EnumValue) and value.cls.python is not None:
+            return value.cls.python[value.name]
         return value
 
 
+class MismatchError(ArgumentError):
+    """A value that is not of the type wanted."""
+
+
 def _mismatch(value: Any, kind: TorchType, name: str) -> ArgumentError:
-    return ArgumentError(
+    return MismatchError(
         f"Expected a value of type '{kind.torchscript()}' for argument '{name}' but instead found type "
         f"'{type(value).__name__}'."
     )

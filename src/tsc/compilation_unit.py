@@ -1,0 +1,83 @@
+"""`CompilationUnit`: functions compiled from text."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from tsc.errors import FrontendError, SourceRange
+from tsc.frontend.annotations import parse_annotation
+from tsc.frontend.live import Program
+from tsc.frontend.sources import Source
+from tsc.frontend.sugared import ScriptFunctionRef, Sugared
+from tsc.frontend.unit import Function
+from tsc.interop import torch as torch_interop
+from tsc.runtime.tensor import Tensor
+from tsc.script_objects import Interpreter, ScriptFunction
+
+FILE = "<string>"
+
+
+class _TextResolver:
+    """Names in the text: its own functions, ``torch``, ``math`` and Python's builtins."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def lookup(self, name: str) -> Sugared | None:
+        """The sugared value of a free name."""
+        own = self.program.unit.functions.get(name)
+        if own is not None:
+            return ScriptFunctionRef(own)
+        import builtins
+        import math
+
+        import tsc
+
+        modules = {"torch": torch_interop.torch() or tsc, "math": math}
+        if name in modules:
+            return self.program.sugar(modules[name])
+        return self.program.sugar(getattr(builtins, name)) if hasattr(builtins, name) else None
+
+    def annotation(self, node: ast.expr) -> Any:
+        """The type of an annotation."""
+        return parse_annotation(node, lambda name: None)
+
+
+class CompilationUnit:
+    """Functions from TorchScript source text; each is an attribute.
+
+    Raises:
+        FrontendError: the text is not Python.
+        CompileError: a function is not TorchScript.
+    """
+
+    def __init__(self, lang: str | None = None) -> None:
+        self._program = Program()
+        self._interpreter = Interpreter(self._program.compiler)
+        if lang is not None:
+            self.define(lang)
+
+    def define(self, lang: str) -> None:
+        """Add the functions of a text."""
+        source = Source(FILE, lang)
+        try:
+            tree = ast.parse(lang, type_comments=True)
+        except SyntaxError as error:
+            where = SourceRange(FILE, error.lineno or 1, (error.offset or 1) - 1, text=error.text or "")
+            raise FrontendError(f"expected TorchScript source: {error.msg}", where) from None
+        resolver = _TextResolver(self._program)
+        for definition in tree.body:
+            if not isinstance(definition, ast.FunctionDef):
+                raise FrontendError("only function definitions are allowed here", source.range(definition))
+            function = Function(definition.name, definition, source, resolver)
+            self._program.unit.functions[definition.name] = function
+        for function in list(self._program.unit.functions.values()):
+            self._program.compiler.compile(function)
+
+    def __getattr__(self, name: str) -> ScriptFunction:
+        function = None if name.startswith("_") else self._program.unit.functions.get(name)
+        if function is None:
+            raise AttributeError(f"'CompilationUnit' object has no attribute '{name}'")
+        default = torch_interop.from_numpy if torch_interop.torch() is not None else Tensor
+        return ScriptFunction(self._interpreter, function, default)

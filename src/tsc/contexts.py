@@ -1,0 +1,57 @@
+"""Context managers and switches around fusion; they mean something to compiled code only where they say
+so.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, ClassVar
+
+
+class _Context:
+    """A context that does nothing while Python runs; compiled code accepts it."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.arguments = arguments
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return None
+
+
+class strict_fusion(_Context):  # noqa: N801 - PyTorch's name
+    """``with strict_fusion():`` in compiled code; fusion here never fails half way, so there is nothing to
+    refuse.
+    """
+
+    __tsc_builtin__ = "form::strict_fusion"
+
+
+class fuser(_Context):  # noqa: N801 - PyTorch's name
+    """``with fuser("fuser1"):``: accepted; there is one fuser."""
+
+    __tsc_builtin__ = "form::fuser"
+
+
+class optimized_execution(_Context):  # noqa: N801 - PyTorch's name
+    """``with optimized_execution(False):``: accepted; what is compiled is always optimized."""
+
+    __tsc_builtin__ = "form::optimized_execution"
+
+
+class _ContractionFusion:
+    is_enabled: ClassVar[bool] = False
+
+
+def enable_onednn_fusion(enabled: bool) -> None:
+    """Accepted for compatibility: contractions are always fused with what follows them."""
+    _ContractionFusion.is_enabled = bool(enabled)
+
+
+def onednn_fusion_enabled() -> bool:
+    """What `enable_onednn_fusion` was last given."""
+    return _ContractionFusion.is_enabled

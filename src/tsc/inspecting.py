@@ -1,0 +1,161 @@
+"""What script functions and modules show of themselves: their IR, and PyTorch's ``.graph`` and ``.code``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+
+from tsc import pipeline
+from tsc.archive.writer import Record, Target, archive_bytes, write_archive
+from tsc.compiler import Entry
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import make_context
+from tsc.frontend.object_graph import assemble
+from tsc.frontend.unit import Function, ScriptObject, Unit
+from tsc.passes.inline import Inline
+from tsc.printing.functions import ConstantMap, code_of, graph_of
+from tsc.printing.graph import Graph
+
+
+class HasStages(Protocol):
+    """What `StageTexts` asks."""
+
+    def module_at(self, stage: str) -> ModuleOp:
+        """The module at a stage."""
+        ...
+
+
+class StageTexts:
+    """``f.ir["fused"]``: the IR of a function at each stage, made when asked for."""
+
+    def __init__(self, owner: HasStages) -> None:
+        self._owner = owner
+
+    def __getitem__(self, stage: str) -> str:
+        return str(self._owner.module_at(stage))
+
+    def keys(self) -> Iterator[str]:
+        """The stages."""
+        return iter(pipeline.STAGE_NAMES)
+
+    __iter__ = keys
+
+
+class Inspectable:
+    """A function or method that shows its graph and its code."""
+
+    function: Function
+    receiver: ScriptObject | None
+    entry: Entry | None
+
+    @property
+    def unit(self) -> Unit:
+        """The unit the function belongs to."""
+        raise NotImplementedError
+
+    def _shown(self) -> tuple[FuncOp, ConstantPool]:
+        """The function to show, and its constants: of a frozen module's method the frozen one."""
+        if self.entry is not None and self.receiver is not None:
+            return self.entry.function, self.entry.pool
+        assert self.function.op is not None
+        return self.function.op, self.unit.pool
+
+    @property
+    def schema(self) -> str:
+        """The signature as PyTorch declares it: ``forward(__torch__.M self, Tensor x) -> Tensor``."""
+        return self.function.schema()
+
+    @property
+    def graph(self) -> Graph:
+        """The graph, as written: its `str` is PyTorch's notation."""
+        return graph_of(self.function, *self._shown())
+
+    @property
+    def inlined_graph(self) -> Graph:
+        """The graph with every call of a function or method replaced by the callee's graph."""
+        if self.entry is not None and self.receiver is not None:
+            return self.graph
+        pool = ConstantPool()
+        module = assemble(self.unit, pool, [self.function], self.receiver)
+        Inline().apply(make_context(pool), module)
+        return graph_of(self.function, _function(module, self.function.name), pool)
+
+    def graph_for(self, *arguments: Any, **keywords: Any) -> Graph:
+        """The graph that runs for these arguments: frozen where that is possible, else inlined."""
+        self(*arguments, **keywords)  # type: ignore[operator]  # pyright: ignore
+        if self.entry is not None:
+            return graph_of(self.function, self.entry.function, self.entry.pool)
+        return self.inlined_graph
+
+    @property
+    def code(self) -> str:
+        """The function as TorchScript's Python."""
+        return code_of(self.function, *self._shown())[0]
+
+    @property
+    def code_with_constants(self) -> tuple[str, ConstantMap]:
+        """`code`, and the tensors it calls ``CONSTANTS.c0``, ``c1``, ..."""
+        text, constants = code_of(self.function, *self._shown())
+        return text, ConstantMap(constants)
+
+
+def _function(module: ModuleOp, name: str) -> FuncOp:
+    return next(f for f in module.ops if isinstance(f, FuncOp) and f.sym_name.data == name)
+
+
+class InspectableModule:
+    """A module that shows the graph and the code of its ``forward``."""
+
+    def _method(self, name: str) -> Inspectable:
+        raise NotImplementedError
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of ``forward``."""
+        return self._method("forward").graph
+
+    @property
+    def inlined_graph(self) -> Graph:
+        """The graph of ``forward`` with all calls inlined."""
+        return self._method("forward").inlined_graph
+
+    def graph_for(self, *arguments: Any, **keywords: Any) -> Graph:
+        """The graph that ``forward`` runs for these arguments."""
+        return self._method("forward").graph_for(*arguments, **keywords)
+
+    @property
+    def code(self) -> str:
+        """``forward`` as TorchScript's Python."""
+        return self._method("forward").code
+
+    @property
+    def code_with_constants(self) -> tuple[str, ConstantMap]:
+        """`code`, and the tensors it calls ``CONSTANTS.c0``, ``c1``, ..."""
+        return self._method("forward").code_with_constants
+
+
+class Saveable:
+    """What can be written as an archive that PyTorch's ``torch.jit.load`` and `tsc.load` read."""
+
+    def records(self, extra_files: dict[str, Any] | None = None) -> list[Record]:
+        """Everything the archive will hold."""
+        raise NotImplementedError
+
+    def save(self, f: Target, _extra_files: dict[str, Any] | None = None) -> None:
+        """Write an archive to a path or an open file.
+
+        A file is replaced only when the new one is complete. `_extra_files` maps names to text or bytes.
+
+        Raises:
+            CompileError: a method that must be saved is not TorchScript.
+            NotSupportedError: an archive cannot hold an attribute; its path is named.
+            ArchiveError: the file cannot be written.
+        """
+        write_archive(f, self.records(_extra_files))
+
+    def save_to_buffer(self, _extra_files: dict[str, Any] | None = None) -> bytes:
+        """The archive as bytes."""
+        return archive_bytes(self.records(_extra_files), "archive")

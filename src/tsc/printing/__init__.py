@@ -1,0 +1,1 @@
+"""Text in PyTorch's own notations: ``.graph`` and ``.code``. Nothing here changes a program."""

@@ -1,0 +1,115 @@
+"""Types and constants as PyTorch spells them, in graphs (``int[]``) and in code (``List[int]``)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_types import TorchType
+
+SCALAR_TYPE_NAMES = {
+    "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "float16": "Half",
+    "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    "bool": "Bool", "bfloat16": "BFloat16",
+}  # fmt: skip
+"""PyTorch's ``ScalarType`` names, by dtype name."""
+_ESCAPES = {
+    "\\": "\\\\", "'": "\\'", '"': '\\"', "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r",
+    "\t": "\\t", "\v": "\\v",
+}  # fmt: skip
+INTEGRAL_LIMIT = 1e10
+"""Whole floats below this are written ``3.``; larger ones with 17 digits."""
+
+
+class FunctionType(TorchType):
+    """The type of a function constant; `data` is its qualified name. It occurs in graphs only."""
+
+    keyword = "function"
+
+    def torchscript(self) -> str:
+        """``Function``."""
+        return "Function"
+
+
+def graph_type(kind: TorchType) -> str:
+    """A type as graphs spell it: ``Tensor?``, ``int[]``, ``Dict(str, int)``."""
+    if isinstance(kind, tt.ListType):
+        return f"{graph_type(kind.data)}[]"
+    if isinstance(kind, tt.OptionalType):
+        return f"{graph_type(kind.data)}?"
+    if isinstance(kind, tt.TupleType):
+        return f"({', '.join(graph_type(t) for t in kind.data)})"
+    if isinstance(kind, tt.DictType):
+        return f"Dict({graph_type(kind.key)}, {graph_type(kind.value)})"
+    if isinstance(kind, tt.FutureType):
+        return f"Future({graph_type(kind.data)})"
+    if isinstance(kind, tt.TensorType):
+        return _tensor_type(kind)
+    if isinstance(kind, tt.EnumType):
+        return f"Enum<{kind.data}>"
+    if isinstance(kind, tt.NamedTupleType):
+        fields = zip(kind.fields, kind.elements, strict=True)
+        return f"NamedTuple({', '.join(f'{name} : {graph_type(t)}' for name, t in fields)})"
+    return kind.torchscript()
+
+
+def _tensor_type(kind: tt.TensorType) -> str:
+    if kind.dtype is None:
+        return "Tensor"
+    name = SCALAR_TYPE_NAMES[kind.dtype.name]
+    if kind.sizes is None:
+        return name
+    return f"{name}({', '.join('*' if n < 0 else str(n) for n in kind.sizes)})"
+
+
+def code_type(kind: TorchType) -> str:
+    """A type as code spells it: ``Optional[Tensor]``, ``List[int]``, ``number`` for a Scalar."""
+    if isinstance(kind, (tt.ListType, tt.OptionalType, tt.FutureType)):
+        head = {"list": "List", "optional": "Optional", "future": "Future"}[kind.keyword]
+        return f"{head}[{code_type(kind.data)}]"
+    if isinstance(kind, (tt.TupleType, tt.UnionType)):
+        return f"{kind.spelling}[{', '.join(code_type(t) for t in kind.data) or '()'}]"
+    if isinstance(kind, tt.DictType):
+        return f"Dict[{code_type(kind.key)}, {code_type(kind.value)}]"
+    return "number" if kind is tt.NUMBER else kind.torchscript()
+
+
+def quoted(text: str) -> str:
+    """A string in double quotes, everything but printable ASCII escaped."""
+    parts = ['"']
+    for byte in text.encode():
+        character = chr(byte)
+        if character in _ESCAPES:
+            parts.append(_ESCAPES[character])
+        else:
+            parts.append(character if 32 <= byte < 127 else f"\\{byte:03o}")
+    return "".join([*parts, '"'])
+
+
+def float_text(value: float) -> str:
+    """A float that reads back as the same float, never as an int: ``1.``, ``0.10000000000000001``."""
+    if math.isnan(value) or math.isinf(value):
+        return str(value)
+    if abs(value) < INTEGRAL_LIMIT and value == int(value):
+        return ("-" if math.copysign(1.0, value) < 0 else "") + f"{abs(int(value))}."
+    text = f"{value:.17g}"
+    return text if any(c in text for c in ".e") else f"{text}."
+
+
+def complex_text(value: complex) -> str:
+    """``1.+2.j``."""
+    imaginary = float_text(value.imag)
+    sign = "" if imaginary.startswith("-") else "+"
+    return f"{float_text(value.real)}{sign}{imaginary}j"
+
+
+def scalar_text(value: Any) -> str:
+    """A number, string or None as code spells it."""
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, float):
+        return float_text(value)
+    if isinstance(value, complex):
+        return complex_text(value)
+    return quoted(value) if isinstance(value, str) else str(value)

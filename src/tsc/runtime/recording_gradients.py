@@ -1,0 +1,129 @@
+"""The generic tier on PyTorch's own tensors and operators, for calls whose gradients PyTorch records.
+
+Everything but tensors is as in the generic tier: the same generated Python, other operators behind its names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc.dialects import torch_types as tt
+from tsc.dialects.schema import Schema
+from tsc.dialects.torch_types import TorchType
+from tsc.frontend.unit import ScriptObject
+from tsc.interop import torch as torch_interop
+from tsc.ops.registry import find
+from tsc.runtime.generic import Operators
+from tsc.runtime.values import Inputs
+
+
+class TorchInputs(Inputs):
+    """Keeps PyTorch's tensors as they are."""
+
+    def _tensor(self, value: Any, kind: TorchType, name: str) -> Any:
+        if value is None or torch_interop.is_tensor(value):
+            return value
+        return torch_interop.from_numpy(super()._tensor(value, kind, name))
+
+
+class TorchOperators(Operators):
+    """PyTorch's operators where tensors take part, our own elsewhere."""
+
+    def find(self, schema: Schema) -> Callable[..., Any] | None:
+        """What runs an operator."""
+        if schema.name == "aten::tensor":
+            return _new_tensor
+        kinds = [a.type for a in (*schema.arguments, *schema.results)]
+        if any(_has_tensor(k) for k in kinds):
+            operator = torch_interop.overload(schema.full_name)
+            return None if operator is None else _with_keywords(operator, schema)
+        if schema.name in ("aten::is_grad_enabled", "aten::set_grad_enabled"):
+            return torch_interop.overload(schema.full_name)
+        own = find(schema.full_name)
+        return None if own is None else own.eager
+
+    def literal(self, array: np.ndarray[Any, Any]) -> Any:
+        """A constant."""
+        return torch_interop.from_numpy(array)
+
+    def read(self, held: ScriptObject, name: str) -> Any:
+        """An attribute of an object: the user's own parameter where there is one."""
+        return held.live[name] if name in held.live else _as_torch(held.attributes[name])
+
+    def write(self, held: ScriptObject, name: str, value: Any) -> None:
+        """Set an attribute of an object."""
+        held.attributes[name] = _as_numpy(value)
+        if torch_interop.is_tensor(value):
+            held.live[name] = value
+
+
+def _new_tensor(data: Any, dtype: int | None, device: str | None, requires_grad: bool) -> Any:
+    """``torch.tensor`` of numbers: its schema has a type variable, which PyTorch's Python entry does not
+    take.
+    """
+    operator = find("aten::tensor")
+    assert operator is not None
+    return torch_interop.from_numpy(operator.eager(data, dtype, device, False)).requires_grad_(requires_grad)
+
+
+def _has_tensor(kind: TorchType) -> bool:
+    if isinstance(kind, (tt.OptionalType, tt.ListType)):
+        return _has_tensor(kind.data)
+    return isinstance(kind, tt.TensorType)
+
+
+def _with_keywords(operator: Callable[..., Any], schema: Schema) -> Callable[..., Any]:
+    """`operator` called with positions only."""
+    names = [a.name for a in schema.arguments if a.kwarg_only]
+    if not names:
+        return operator
+    count = len(schema.arguments) - len(names)
+
+    def run(*arguments: Any) -> Any:
+        return operator(*arguments[:count], **dict(zip(names, arguments[count:], strict=True)))
+
+    return run
+
+
+def _as_torch(value: Any) -> Any:
+    return _each(value, np.ndarray, torch_interop.from_numpy)
+
+
+def _as_numpy(value: Any) -> Any:
+    tensor = torch_interop.torch().Tensor
+    return _each(value, tensor, torch_interop.to_numpy)
+
+
+def _each(value: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
+    """`value` with every element of a class converted, containers entered."""
+    if isinstance(value, kind):
+        return convert(value)
+    if isinstance(value, list):
+        return [_each(v, kind, convert) for v in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, tuple):
+        parts = [_each(v, kind, convert) for v in value]  # pyright: ignore[reportUnknownVariableType]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore
+    if isinstance(value, dict):
+        return {k: _each(v, kind, convert) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    return value
+
+
+def are_recorded(arguments: Sequence[Any], receiver: ScriptObject | None) -> bool:
+    """Whether PyTorch would record gradients of a call: an argument asks for it, or a parameter of a module
+    in
+    training.
+    """
+    if not torch_interop.is_grad_enabled():
+        return False
+    if any(torch_interop.requires_grad(a) for a in arguments):
+        return True
+    return receiver is not None and bool(receiver.attributes.get("training")) and _has_trained(receiver)
+
+
+def _has_trained(held: ScriptObject) -> bool:
+    if any(torch_interop.requires_grad(t) for t in held.live.values()):
+        return True
+    return any(_has_trained(v) for v in held.attributes.values() if isinstance(v, ScriptObject))

@@ -1,0 +1,239 @@
+"""A program as the records of an archive: its classes and functions as code, its objects as pickles."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.func import FuncOp
+
+from tsc.archive.pickle_writer import Instance, Member, PickleWriter
+from tsc.archive.storages import Storages
+from tsc.archive.writer import Record
+from tsc.dialects import torch_types as tt
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import NotSupportedError
+from tsc.frontend.compile import Compiler
+from tsc.frontend.object_graph import reachable
+from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject
+from tsc.printing.spelling import code_type
+from tsc.saved_code import CodeFiles, methods_to_save
+
+Entries = dict[str, tuple[FuncOp, ConstantPool]]
+"""The methods of a frozen module: their operations, and the arrays of their constants."""
+
+PLACEHOLDER = "__torch__.PlaceholderModule"
+"""The class PyTorch wraps a function in that is saved alone."""
+LATEST_WITH_OLD_PATH = 5
+"""Format versions above this one stand in ``.data/version``."""
+
+
+def archive_records(
+    root: ScriptObject, files: CodeFiles, extra_files: dict[str, Any] | None = None
+) -> list[Record]:
+    """Everything an archive of `root` holds; `files` has printed its classes.
+
+    Raises:
+        NotSupportedError: an archive cannot hold something; its path or source line is named.
+    """
+    constants: list[Any] = files.constants.values
+    pickled_root, storages = _pickled(root)
+    table = Storages([v for v in constants if isinstance(v, np.ndarray)])  # pyright: ignore
+    kinds = tuple(_constant_type(v) for v in constants)
+    pickled_constants = PickleWriter(table, describe, code_type).dump(
+        tuple(constants), tt.TupleType(kinds), "CONSTANTS"
+    )
+    records = [Record(f"data/{key}", data) for key, data in storages]
+    records.append(Record("data.pkl", pickled_root))
+    for name, text, ranges in files.texts():
+        records.append(Record(f"code/{name}", text.encode(), is_compressed=True))
+        records.append(Record(f"code/{name}.debug_pkl", ranges, is_compressed=True))
+    records += [Record(f"constants/{key}", data) for key, data in table.contents()]
+    records.append(Record("constants.pkl", pickled_constants))
+    for name, content in (extra_files or {}).items():
+        data = content.encode() if isinstance(content, str) else bytes(content)
+        records.append(Record(f"extra/{name}", data))
+    version = files.version
+    records.append(
+        Record("version" if version <= LATEST_WITH_OLD_PATH else ".data/version", b"%d\n" % version)
+    )
+    records.append(Record("byteorder", b"little"))
+    return records
+
+
+def _constant_type(value: Any) -> TorchType:
+    return tt.TENSOR if isinstance(value, np.ndarray) else tt.STRING
+
+
+def _pickled(root: ScriptObject) -> tuple[bytes, list[tuple[str, memoryview]]]:
+    storages = Storages(arrays_of(root))
+    writer = PickleWriter(storages, describe, code_type)
+    data = writer.dump(root, tt.ModuleType(root.cls.name), "")
+    return data, storages.contents()
+
+
+def describe(value: Any, kind: TorchType) -> Instance | Member | None:
+    """An object or enum member as an archive holds it."""
+    if isinstance(value, EnumValue):
+        return Member(value.cls.name, value.value)
+    if isinstance(value, enum.Enum) and isinstance(kind, tt.EnumType):
+        return Member(kind.data, value.value)
+    if not isinstance(value, ScriptObject):
+        return None
+    cls = value.cls
+    missing = [n for n in cls.attributes if n not in value.attributes]
+    if missing:
+        raise NotSupportedError(
+            f"save: an object of {cls.name} requires attribute '{missing[0]}'; it has none"
+        )
+    return Instance(
+        cls.name,
+        [(n, k, value.attributes[n], n in cls.parameters) for n, k in cls.attributes.items()],
+    )
+
+
+def objects_of(root: ScriptObject) -> list[ScriptObject]:
+    """`root` and every object it holds, in lists, tuples and dicts too, each once."""
+    found: dict[int, ScriptObject] = {}
+    for value in _values(root):
+        if isinstance(value, ScriptObject):
+            found.setdefault(id(value), value)
+    return list(found.values())
+
+
+def arrays_of(root: ScriptObject) -> list[np.ndarray[Any, Any]]:
+    """Every tensor `root` holds."""
+    return [v for v in _values(root) if isinstance(v, np.ndarray)]
+
+
+def _values(root: ScriptObject) -> Iterator[Any]:
+    """Everything below `root`, containers entered once."""
+    seen: set[int] = set()
+    pending: list[Any] = [root]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, (ScriptObject, list, dict, tuple)):
+            if id(value) in seen:  # pyright: ignore
+                continue
+            seen.add(id(value))  # pyright: ignore
+        yield value
+        pending += reversed(list(_inside(value)))
+
+
+def _inside(value: Any) -> Sequence[Any]:
+    if isinstance(value, ScriptObject):
+        return [value.attributes[n] for n in value.cls.attributes if n in value.attributes]
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]  # pyright: ignore
+    return list(value) if isinstance(value, (list, tuple)) else []  # pyright: ignore
+
+
+# --- what to save ---
+
+
+def module_records(
+    root: ScriptObject, compiler: Compiler, frozen: Entries | None, extra_files: dict[str, Any] | None
+) -> list[Record]:
+    """The records of a module; `frozen` has the functions of one whose attributes are constants.
+
+    Raises:
+        CompileError: a method that must be saved is not TorchScript.
+        NotSupportedError: an archive cannot hold something.
+    """
+    if frozen is not None:
+        return _frozen_records(root, compiler, frozen, extra_files)
+    objects = objects_of(root)
+    entries = [m for held in objects for m in entry_methods(held.cls)]
+    for method in entries:
+        compiler.compile(method)
+    reached = set(reachable(compiler.unit, entries))
+    files = CodeFiles(compiler.unit, _Compiled(compiler))
+    for held in objects:
+        files.add_class(held.cls, methods_to_save(held.cls, reached))
+    files.print_all()
+    return archive_records(root, files, extra_files)
+
+
+def function_records(
+    function: Function, compiler: Compiler, extra_files: dict[str, Any] | None
+) -> list[Record]:
+    """The records of a function: a module without attributes whose ``forward`` it is, as in PyTorch."""
+    compiler.compile(function)
+    cls = Class(PLACEHOLDER, "module", {"training": tt.BOOL})
+    forward = replace(function, name=f"{PLACEHOLDER}.forward", self_type=tt.ModuleType(PLACEHOLDER))
+    files = CodeFiles(compiler.unit, _Compiled(compiler))
+    files.add_class(cls, [forward])
+    files.print_all()
+    return archive_records(ScriptObject(cls, {"training": True}), files, extra_files)
+
+
+class _Compiled:
+    """Gives functions their operations, compiling them when asked for."""
+
+    def __init__(self, compiler: Compiler) -> None:
+        self.compiler = compiler
+
+    def __call__(self, function: Function) -> tuple[FuncOp, ConstantPool]:
+        """The operation of a function, and the arrays of its constants."""
+        self.compiler.compile(function)
+        assert function.op is not None
+        return function.op, self.compiler.unit.pool
+
+
+def entry_methods(cls: Class) -> list[Function]:
+    """The methods of a class that an archive holds even when no other calls them: ``forward`` and exported
+    ones; all that an archive held before; all of a script class.
+    """
+    if cls.kind == "interface":
+        return []
+    return [m for m in cls.methods.values() if cls.kind == "class" or _is_entry(m)]
+
+
+def _is_entry(method: Function) -> bool:
+    if method.python is None:
+        return True
+    modifier = str(getattr(method.python, "_torchscript_modifier", ""))
+    if modifier.startswith(("ignore", "unused")):
+        return False
+    is_forward = method.short_name == "forward" and method.definition.name == "forward"
+    return is_forward or modifier.startswith("export")
+
+
+# --- frozen modules ---
+
+
+def _frozen_records(
+    root: ScriptObject, compiler: Compiler, frozen: Entries, extra_files: dict[str, Any] | None
+) -> list[Record]:
+    read = {name for op, _ in frozen.values() for name in _attributes_read(op)}
+    cls = replace(
+        root.cls,
+        attributes={n: k for n, k in root.cls.attributes.items() if n in read or n == "training"},
+        constants={},
+    )
+    held = ScriptObject(cls, root.attributes)
+    methods = [root.cls.methods[name] for name in frozen]
+    compiled = _Compiled(compiler)
+    bodies = {root.cls.methods[name]: body for name, body in frozen.items()}
+
+    def body(function: Function) -> tuple[FuncOp, ConstantPool]:
+        return bodies[function] if function in bodies else compiled(function)
+
+    files = CodeFiles(compiler.unit, body)
+    files.add_class(cls, methods)
+    for other in objects_of(held)[1:]:
+        files.add_class(other.cls, entry_methods(other.cls) if other.cls.kind == "class" else [])
+    files.print_all()
+    return archive_records(held, files, extra_files)
+
+
+def _attributes_read(function: FuncOp) -> Iterator[str]:
+    """The attributes of ``self`` that a frozen function still reads or writes."""
+    for op in function.walk():
+        if isinstance(op, (PrimGetAttrOp, PrimSetAttrOp)) and op.operands[0] in function.body.block.args:
+            yield op.attribute

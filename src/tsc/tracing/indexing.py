@@ -1,0 +1,92 @@
+"""``x[key]`` and ``x[key] = value`` as the operators a trace records: select, slice, unsqueeze, index.
+
+PyTorch's eager mode leaves out slices that take everything; a trace must not, for another input may be longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+Apply = Callable[..., Any]
+"""``apply("select", "int", x, 0, 1)`` calls an operator on live tensors."""
+END = 2**63 - 1
+
+
+class Indexing:
+    """Indexing with one kind of tensor."""
+
+    def __init__(self, apply: Apply, is_tensor: Callable[[Any], bool], is_int: Callable[[Any], bool]) -> None:
+        self.apply = apply
+        self.is_tensor = is_tensor
+        self.is_int = is_int
+
+    def read(self, tensor: Any, key: Any) -> Any:
+        """``tensor[key]``; NotImplemented for keys of another form."""
+        parts = self._parts(key)
+        if parts is None:
+            return NotImplemented
+        view, indices = self._views(tensor, parts)
+        if indices:
+            return self.apply("index", "Tensor", view, indices)
+        return self.apply("alias", "", tensor) if view is tensor else view
+
+    def write(self, tensor: Any, key: Any, value: Any, as_tensor: Callable[[Any, Any], Any]) -> bool:
+        """``tensor[key] = value``; False for keys of another form."""
+        parts = self._parts(key)
+        if parts is None:
+            return False
+        view, indices = self._views(tensor, parts)
+        if indices:
+            held = value if self.is_tensor(value) else as_tensor(value, tensor)
+            self.apply("index_put_", "", view, indices, held, False)
+        elif self.is_tensor(value):
+            self.apply("copy_", "", view, self._without_ones(value, view), False)
+        else:
+            self.apply("fill_", "Scalar", view, value)
+        return True
+
+    def _without_ones(self, value: Any, view: Any) -> Any:
+        while value.ndim > view.ndim:
+            value = self.apply("squeeze", "dim", value, 0)
+        return value
+
+    def _parts(self, key: Any) -> Sequence[Any] | None:
+        parts = cast("tuple[Any, ...]", key) if isinstance(key, tuple) else (key,)
+        known = all(p is None or p is Ellipsis or isinstance(p, slice) or self._is_index(p) for p in parts)
+        return parts if known else None
+
+    def _is_index(self, part: Any) -> bool:
+        return self.is_tensor(part) or (self.is_int(part) and not isinstance(part, bool))
+
+    def _views(self, tensor: Any, parts: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """The view that ints, slices and None select, and the tensors that index its dims."""
+        taken = sum(self._dims_of(p) for p in parts)
+        view, dim = tensor, 0
+        indices: list[Any] = []
+        for part in parts:
+            if part is Ellipsis:
+                dim += tensor.ndim - taken
+            elif part is None:
+                view = self.apply("unsqueeze", "", view, dim)
+                dim += 1
+            elif isinstance(part, slice):
+                view = self._slice(view, dim, cast("slice[Any, Any, Any]", part))
+                dim += 1
+            elif self.is_tensor(part):
+                indices += [None] * (dim - len(indices)) + [part]
+                dim += self._dims_of(part)
+            else:
+                view = self.apply("select", "int", view, dim, part)
+        return view, indices
+
+    def _slice(self, view: Any, dim: int, part: slice[Any, Any, Any]) -> Any:
+        start = 0 if part.start is None else part.start
+        stop = END if part.stop is None else part.stop
+        return self.apply("slice", "Tensor", view, dim, start, stop, 1 if part.step is None else part.step)
+
+    def _dims_of(self, part: Any) -> int:
+        if part is None or part is Ellipsis:
+            return 0
+        is_mask = self.is_tensor(part) and str(part.dtype).rpartition(".")[2] in ("bool", "uint8")
+        return part.ndim if is_mask else 1

@@ -1,0 +1,128 @@
+"""The traced form of a live module: its tensors and submodules; and what `trace` returns for modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_types import TorchType
+from tsc.frontend.unit import Class, ScriptObject, Unit
+from tsc.interop import torch as torch_interop
+from tsc.script_objects import ScriptModule
+from tsc.tracing.recorder import Path, Recorder
+
+TRACED = "traced"
+"""The entry in `Class.members` that marks a traced module: the name of its Python class."""
+
+
+class TracedModule(ScriptModule):
+    """A submodule of a traced module."""
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Not for submodules.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("Trace submodules cannot be called.")
+
+    @property
+    def original_name(self) -> str:
+        """The name of the Python class."""
+        return self._object.cls.members[TRACED]
+
+    def _wrap(self, value: Any) -> Any:
+        if isinstance(value, ScriptObject) and TRACED in value.cls.members:
+            return TracedModule(value, self._interpreter, object.__getattribute__(self, "_default"))
+        return super()._wrap(value)
+
+    def __repr__(self) -> str:
+        return _described(self._object)
+
+
+class TopLevelTracedModule(TracedModule):
+    """What `trace` makes of a module."""
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Run ``forward``."""
+        return self._method("forward")(*arguments, **keywords)
+
+
+def _described(held: ScriptObject) -> str:
+    name = held.cls.members.get(TRACED, held.cls.name.rpartition(".")[2])
+    children = [(n, v) for n, v in held.attributes.items() if isinstance(v, ScriptObject)]
+    if not children:
+        return f"{name}(original_name={name})"
+    lines = [f"({n}): {_described(v)}".replace("\n", "\n  ") for n, v in children]
+    return "\n  ".join([f"{name}(", f"original_name={name}", *lines]) + "\n)"
+
+
+class ModuleTracer:
+    """Makes the program's object of a live module, and tells recorders where its tensors are."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self._arrays: dict[int, Any] = {}
+
+    def object(self, module: Any) -> ScriptObject:
+        """The object: parameters, buffers, script objects and submodules; the tensors are shared."""
+        if isinstance(module, ScriptModule):
+            return module._object  # pyright: ignore[reportPrivateUsage]
+        values: dict[str, Any] = {}
+        kinds: dict[str, TorchType] = {}
+        for name, tensor in _tensors(module):
+            values[name], kinds[name] = self._array(tensor), tt.TENSOR
+        values["training"], kinds["training"] = bool(module.training), tt.BOOL
+        for name, child in _children(module):
+            values[name] = self.object(child)
+            kinds[name] = tt.ModuleType(values[name].cls.name)
+        held = ScriptObject(self._class(module, kinds), values)
+        return held
+
+    def _class(self, module: Any, kinds: dict[str, TorchType]) -> Class:
+        live = cast("type[Any]", type(module))
+        path = live.__qualname__.replace(".<locals>", "")
+        name = f"__torch__.{path}" if live.__module__ == "__main__" else f"__torch__.{live.__module__}.{path}"
+        cls = Class(self.unit.unique_name(name), "module", kinds)
+        cls.members[TRACED] = live.__name__
+        cls.parameters, cls.buffers = frozenset(module._parameters), frozenset(module._buffers)
+        self.unit.classes[cls.name] = cls
+        return cls
+
+    def _array(self, tensor: Any) -> Any:
+        if id(tensor) not in self._arrays:
+            self._arrays[id(tensor)] = torch_interop.to_numpy(tensor) if torch_interop.is_tensor(tensor) else tensor.array
+        return self._arrays[id(tensor)]
+
+
+def announce(recorder: Recorder, module: Any, held: ScriptObject, path: Path = ()) -> None:
+    """Tell `recorder` which tensors, modules and objects are below `module`, whose object is `held`."""
+    recorder.add_object(held, path)
+    if isinstance(module, ScriptModule):
+        for name, value in held.attributes.items():
+            if isinstance(value, ScriptObject):
+                announce(recorder, module, value, (*path, name))
+        return
+    recorder.modules.setdefault(id(module), path)
+    for name, tensor in _tensors(module):
+        recorder.add_attribute(tensor, (*path, name))
+    for name, child in _children(module):
+        announce(recorder, child, held.attributes[name], (*path, name))
+
+
+def _tensors(module: Any) -> Iterator[tuple[str, Any]]:
+    for table in (module._parameters, module._buffers):
+        for name, tensor in table.items():
+            if tensor is not None:
+                yield name, tensor
+
+
+def _children(module: Any) -> Iterator[tuple[str, Any]]:
+    """Submodules, and script modules held as plain attributes."""
+    for name, child in module._modules.items():
+        if child is not None:
+            yield name, child
+    for name, value in vars(module).items():
+        if isinstance(value, ScriptModule):
+            yield name, value

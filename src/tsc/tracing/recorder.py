@@ -1,0 +1,458 @@
+"""The recorder of a trace: operators run on live tensors become operations, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, cast
+
+import numpy as np
+from xdsl.dialects.builtin import StringAttr, UnknownLoc
+from xdsl.dialects.func import CallOp
+from xdsl.ir import Operation, SSAValue
+
+from tsc.dialects import schema as schemas
+from tsc.dialects import torch_ops as ops
+from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import TorchBuilder, hint
+from tsc.dialects.constants import literal
+from tsc.dialects.schema import REQUIRED, Schema
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import NotSupportedError, UnsupportedOperatorError
+from tsc.frontend.sources import location_of
+from tsc.frontend.unit import ScriptObject, Unit
+from tsc.interop import torch as torch_interop
+from tsc.runtime.recording import RECORDER, paused
+from tsc.tracing.diagnostics import CONSTRUCTOR, DATA_FLOW, ITERATION, LENGTH, user_place, variable_name, warn
+from tsc.tracing.indexing import Indexing
+
+Op = TypeVar("Op", bound=Operation)
+Path = tuple[str, ...]
+"""Where a member of the traced module is: the names that lead from the root to it."""
+
+
+class Backend(Protocol):
+    """The kind of tensor that is traced."""
+
+    def is_tensor(self, value: Any) -> bool:
+        """Whether `value` is a tensor of this kind."""
+        ...
+
+    def array(self, tensor: Any) -> np.ndarray[Any, Any]:
+        """The memory of a tensor; no copy."""
+        ...
+
+    def requires_grad(self, tensor: Any) -> bool:
+        """Whether gradients flow to a tensor."""
+        ...
+
+    def scalar(self, value: int) -> Any:
+        """A new 0-dim int64 tensor."""
+        ...
+
+    def traced_int(self, recorder: Recorder, tensor: Any, value: int) -> Any:
+        """An int that the recorder knows as the 0-dim `tensor`."""
+        ...
+
+    def tensor_of_int(self, value: Any) -> Any:
+        """The 0-dim tensor behind a traced int; None for anything else."""
+        ...
+
+    def like(self, value: Any, tensor: Any) -> Any:
+        """A new 0-dim tensor with the dtype of another."""
+        ...
+
+    def apply(self, name: str, overload: str, *arguments: Any) -> Any:
+        """Call an operator on live tensors."""
+        ...
+
+    def recording(self, recorder: Recorder) -> AbstractContextManager[None]:
+        """Inside, `recorder` is told of everything that happens to tensors."""
+        ...
+
+    def without_gradients(self) -> AbstractContextManager[None]:
+        """Nothing inside is differentiated."""
+        ...
+
+    def alias(self, tensor: Any) -> Any:
+        """Another tensor over the same memory."""
+        ...
+
+    def clone(self, tensor: Any) -> Any:
+        """A copy, with its own memory."""
+        ...
+
+
+@dataclass(eq=False)
+class Frame:
+    """What was recorded during one call of a module (the root: during the whole trace)."""
+
+    path: Path
+    items: list[Operation | Frame] = field(default_factory=list["Operation | Frame"])
+
+    def operations(self) -> Iterator[Operation]:
+        """All operations, those of inner frames included, in order."""
+        for item in self.items:
+            if isinstance(item, Frame):
+                yield from item.operations()
+            else:
+                yield item
+
+
+class _FrameBuilder(TorchBuilder):
+    """Puts operations into the recorder's current frame."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def insert(self, op: Op) -> Op:
+        if isinstance(op.location, UnknownLoc):
+            op.location = self.location
+        self.recorder.frame.items.append(op)
+        self.recorder.homes[op] = self.recorder.frame
+        return op
+
+    def call(self, name: str, operands: Sequence[SSAValue], result: TorchType) -> Operation:
+        """Call the function `name`."""
+        op = CallOp(name, list(operands), [result])
+        op.location = self.location
+        return self.insert(op)
+
+    def string(self, text: str) -> StringAttr:
+        """An attribute that holds `text`."""
+        return StringAttr(text)
+
+
+class Recorder:
+    """One running trace: which value stands for which tensor, and the operations so far."""
+
+    def __init__(self, unit: Unit, backend: Backend) -> None:
+        self.unit = unit
+        self.backend = backend
+        self.frame = self.root = Frame(())
+        self.homes: dict[Operation, Frame] = {}
+        self.builder = _FrameBuilder(self)
+        self.members: dict[SSAValue, Path] = {}
+        """Values that stand for attributes of the traced module."""
+        self._values: dict[int, tuple[Any, SSAValue]] = {}
+        self._attributes: dict[int, tuple[Any, Path]] = {}
+        self._objects: dict[int, tuple[ScriptObject, Path]] = {}
+        self._ints: dict[SSAValue, SSAValue] = {}
+        self.modules: dict[int, Path] = {}
+        """Where the live modules below the traced one are."""
+        self.indexing = Indexing(backend.apply, backend.is_tensor, self._is_int)
+
+    # --- what the backends tell ---
+
+    def is_running(self) -> bool:
+        """Whether what happens now belongs to this trace."""
+        return RECORDER.get() is self
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Nothing inside is recorded."""
+        return paused()
+
+    def converted(self, kind: str) -> None:
+        """A tensor became a Python value."""
+        if self.is_running():
+            warn(f"Converting a tensor to a {kind if ' ' in kind else 'Python ' + kind}{DATA_FLOW}")
+
+    def constructed(self, name: str, tensor: Any) -> None:
+        """A tensor was made from Python data: a constant."""
+        warn(f"{name}{CONSTRUCTOR}")
+        if not self.backend.requires_grad(tensor):
+            self.builder.location = location_of(user_place())
+            self.set_value(tensor, self.captured(tensor))
+
+    def length(self) -> None:
+        """``len`` of a tensor was taken."""
+        warn(LENGTH)
+
+    def iterated(self) -> None:
+        """A loop runs over a tensor."""
+        warn(ITERATION)
+
+    def dispatched(self, name: str, arguments: Sequence[Any], keywords: dict[str, Any], result: Any) -> None:
+        """PyTorch ran an operator.
+
+        Raises:
+            UnsupportedOperatorError: `tsc` does not know it.
+        """
+        schema = schemas.lookup(name)
+        if schema is None:
+            if self._has_tensor(result):
+                raise UnsupportedOperatorError(f"trace: operator {name} has no schema in this version of tsc")
+            return
+        rest = schema.arguments[len(arguments) :]
+        given = [*arguments, *(keywords.get(a.name, None if a.default is REQUIRED else a.default) for a in rest)]
+        self.record(schema, given, result)
+
+    def read(self, tensor: Any, key: Any) -> Any:
+        """``tensor[key]``, recorded."""
+        return self.indexing.read(tensor, key)
+
+    def write(self, tensor: Any, key: Any, value: Any) -> bool:
+        """``tensor[key] = value``, recorded; False for a key of an unusual form."""
+
+        def as_tensor(number: Any, like: Any) -> Any:
+            with self.paused():
+                return self.backend.like(number, like)
+
+        return self.indexing.write(tensor, key, value, as_tensor)
+
+    def call_module(self, module: Any, run: Callable[[], Any]) -> Any:
+        """Run a module; what a submodule of the traced one does belongs to a frame of its own."""
+        path = self.modules.get(id(module)) if self.is_running() else None
+        if not path:
+            return run()
+        with self.inside(path):
+            return run()
+
+    # --- what tensors are known ---
+
+    def add_attribute(self, tensor: Any, path: Path) -> None:
+        """`tensor` is the attribute at `path` (the first one said counts)."""
+        self._attributes.setdefault(id(tensor), (tensor, path))
+
+    def add_object(self, held: ScriptObject, path: Path) -> None:
+        """`held` is the submodule at `path`."""
+        self._objects.setdefault(id(held), (held, path))
+
+    def knows(self, tensor: Any) -> bool:
+        """Whether a value or attribute stands for `tensor`."""
+        return id(tensor) in self._values or id(tensor) in self._attributes
+
+    def set_value(self, tensor: Any, value: SSAValue) -> None:
+        """From now on `value` stands for `tensor`."""
+        self._values[id(tensor)] = (tensor, value)
+
+    def value(self, tensor: Any) -> SSAValue:
+        """The value that stands for `tensor`; one never seen is a constant.
+
+        Raises:
+            RuntimeError: it would be a constant, but gradients flow to it.
+        """
+        found = self._values.get(id(tensor))
+        if found is None:
+            attribute = self._attributes.get(id(tensor))
+            if attribute is not None:
+                made = self._member(attribute[1], tt.TENSOR)
+            else:
+                made = self.captured(tensor)
+            found = (tensor, made)
+            self._values[id(tensor)] = found
+        value = found[1]
+        if value.name_hint is None:
+            name = variable_name(tensor)
+            if name is not None:
+                hint(value, name)
+        return value
+
+    def captured(self, tensor: Any) -> SSAValue:
+        """A constant that shares the memory of `tensor`."""
+        if self.backend.requires_grad(tensor):
+            raise RuntimeError(
+                "Cannot insert a Tensor that requires grad as a constant. Consider making it a parameter or "
+                f"input, or detaching the gradient\nTensor:\n{tensor}"
+            )
+        return self.builder.insert(
+            literal(self.unit.pool, "captured", self.backend.array(tensor), mutable=True)
+        ).results[0]
+
+    def object_value(self, held: ScriptObject) -> SSAValue:
+        """The value of a submodule of the traced module.
+
+        Raises:
+            RuntimeError: it is not one.
+        """
+        found = self._objects.get(id(held))
+        if found is None:
+            raise RuntimeError(
+                f"Tried to trace {held!r} but it is not part of the active trace. Modules that are called during a "
+                "trace must be registered as submodules of the thing being traced."
+            )
+        return self._member(found[1], tt.ModuleType(held.cls.name))
+
+    def _member(self, path: Path, kind: TorchType) -> SSAValue:
+        made = ops.PrimUninitializedOp.create(result_types=[kind]).results[0]
+        hint(made, path[-1] if path else "self")
+        self.members[made] = path
+        return made
+
+    # --- recording ---
+
+    @contextmanager
+    def inside(self, path: Path) -> Iterator[None]:
+        """What is recorded inside belongs to a call of the submodule at `path`."""
+        outer, self.frame = self.frame, Frame(path)
+        outer.items.append(self.frame)
+        try:
+            yield
+        finally:
+            self.frame = outer
+
+    def record(self, schema: Schema, given: Sequence[Any], result: Any) -> None:
+        """Note a call of an operator. Calls that neither make nor write tensors leave no trace."""
+        if not (schema.mutates or self._has_tensor(result)):
+            return
+        self.builder.location = location_of(user_place())
+        schema = _with_number(schema, given)
+        operands = [self.operand(g, a.type) for g, a in zip(given, schema.arguments, strict=True)]
+        made = self.builder.aten(schema.full_name, operands)
+        parts = result if len(made.results) > 1 else (result,)
+        for value, part in zip(made.results, parts, strict=False):
+            self.bind(part, value)
+
+    def _is_int(self, value: Any) -> bool:
+        return isinstance(value, int) or self.backend.tensor_of_int(value) is not None
+
+    def _has_tensor(self, value: Any) -> bool:
+        if isinstance(value, (list, tuple)):
+            return any(self._has_tensor(v) for v in cast("Sequence[Any]", value))
+        return self.backend.is_tensor(value)
+
+    def bind(self, live: Any, value: SSAValue) -> None:
+        """`value` stands for what the program holds as `live`, entering lists, tuples and dicts."""
+        kind = value.type
+        if self.backend.is_tensor(live):
+            self.set_value(live, value)
+        elif isinstance(kind, tt.ListType) and self._has_tensor(live):
+            self._unpack(ops.PrimListUnpackOp, live, value, [kind.data] * len(live))
+        elif isinstance(kind, (tt.TupleType, tt.NamedTupleType)) and isinstance(live, tuple):
+            types = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data
+            self._unpack(ops.PrimTupleUnpackOp, cast("tuple[Any, ...]", live), value, types)
+        elif isinstance(kind, tt.DictType) and isinstance(live, dict):
+            for key, held in cast("dict[Any, Any]", live).items():
+                found = self.builder.aten(_get_item(kind), [value, self.builder.constant(key)], [kind.value])
+                self.bind(held, found.results[0])
+
+    def _unpack(
+        self, cls: type[Operation], live: Sequence[Any], value: SSAValue, types: Sequence[TorchType]
+    ) -> None:
+        made = self.builder.create(cls, [value], list(types))
+        for part, held in zip(made.results, live, strict=True):
+            self.bind(held, part)
+
+    # --- operands ---
+
+    def operand(self, given: Any, kind: TorchType) -> SSAValue:
+        """The value of an argument of type `kind`."""
+        inner = kind.data if isinstance(kind, tt.OptionalType) else kind
+        if given is None:
+            return self.builder.constant(None)
+        if isinstance(inner, tt.TensorType):
+            return self._tensor_operand(given)
+        if isinstance(inner, tt.ListType):
+            items = cast("Sequence[Any]", given) if isinstance(given, (list, tuple)) else [given]
+            return self.builder.list(inner.data, [self.operand(v, inner.data) for v in items])
+        if isinstance(inner, (tt.TupleType, tt.NamedTupleType)):
+            types = inner.elements if isinstance(inner, tt.NamedTupleType) else inner.data
+            parts = [self.operand(v, t) for v, t in zip(given, types, strict=True)]
+            return self.builder.create(ops.PrimTupleConstructOp, parts, [inner]).results[0]
+        if isinstance(inner, tt.DictType):
+            keys = [self.operand(k, inner.key) for k in given]
+            values = [self.operand(v, inner.value) for v in given.values()]
+            return self.builder.create(ops.PrimDictConstructOp, [*keys, *values], [inner]).results[0]
+        return self._scalar_operand(given, inner)
+
+    def _tensor_operand(self, given: Any) -> SSAValue:
+        behind = self.backend.tensor_of_int(given)
+        if behind is not None:
+            return self.value(behind)
+        if self.backend.is_tensor(given):
+            return self.value(given)
+        return self.builder.insert(
+            literal(self.unit.pool, "number", np.asarray(given), mutable=True)
+        ).results[0]
+
+    def _scalar_operand(self, given: Any, kind: TorchType) -> SSAValue:
+        behind = self.backend.tensor_of_int(given)
+        if behind is not None:
+            return self.int_value(behind) if kind is not tt.FLOAT else self._as_float(behind)
+        if isinstance(given, ScriptObject):
+            return self.object_value(given)
+        known = torch_interop.constant_of(given)
+        if known is not None:
+            return self.builder.device(known[1]) if known[0] == "device" else self.builder.constant(known[1])
+        if kind is tt.DEVICE:
+            return self.builder.device(str(given))
+        if kind is tt.GENERATOR:
+            return self.builder.constant(None)
+        if isinstance(given, (bool, int, float, complex, str)):
+            wide = kind is tt.FLOAT and not isinstance(given, (bool, str, complex))
+            return self.builder.constant(float(given) if wide else given)
+        if self.backend.is_tensor(given):
+            return self.builder.constant(given.item())
+        raise NotSupportedError(
+            f"trace: requires tensors and numbers; got an argument of {type(given).__name__}"
+        )
+
+    def int_value(self, tensor: Any) -> SSAValue:
+        """The int that a 0-dim tensor holds, taken right behind where the tensor is made."""
+        value = self.value(tensor)
+        if value not in self._ints:
+            owner = cast("Operation", value.owner)
+            home = self.homes.get(owner, self.frame)
+            made = self.builder.aten("aten::Int.Tensor", [value])
+            made.location = UnknownLoc()
+            if owner in self.homes:
+                self.frame.items.remove(made)
+                home.items.insert(_position(home.items, owner) + 1, made)
+                self.homes[made] = home
+            self._ints[value] = made.results[0]
+        return self._ints[value]
+
+    def _as_float(self, tensor: Any) -> SSAValue:
+        return self.builder.aten("aten::Float.Scalar", [self.int_value(tensor)]).results[0]
+
+    # --- sizes ---
+
+    def size(self, tensor: Any, dim: int, value: int) -> Any:
+        """``tensor.size(dim)`` as an int whose origin is known."""
+        self.builder.location = location_of(user_place())
+        operands = [self.value(tensor), self.builder.constant(dim)]
+        return self._number("aten::size.int", operands, value)
+
+    def element_count(self, tensor: Any, value: int) -> Any:
+        """``tensor.numel()`` as an int whose origin is known."""
+        self.builder.location = location_of(user_place())
+        return self._number("aten::numel", [self.value(tensor)], value)
+
+    def _number(self, operator: str, operands: Sequence[SSAValue], value: int) -> Any:
+        found = self.builder.aten(operator, operands).results[0]
+        made = self.builder.aten("prim::NumToTensor.Scalar", [found])
+        made.location = UnknownLoc()
+        with self.paused():
+            held = self.backend.scalar(value)
+        self.set_value(held, made.results[0])
+        return self.backend.traced_int(self, held, value)
+
+
+def _position(items: list[Operation | Frame], op: Operation) -> int:
+    return next(i for i in range(len(items) - 1, -1, -1) if items[i] is op)
+
+
+def _with_number(schema: Schema, given: Sequence[Any]) -> Schema:
+    """The overload that takes the Python number of a call as one: ``x * 2`` must not promote as a tensor would."""
+    numbers = [
+        a.name
+        for a, g in zip(schema.arguments, given, strict=True)
+        if isinstance(a.type, tt.TensorType)
+        and isinstance(g, (bool, int, float, complex))
+        and type(g) in _NUMBERS
+    ]
+    if numbers != ["other"]:
+        return schema
+    overload = "Scalar" + schema.overload.removeprefix("Tensor") if schema.overload else "Scalar"
+    found = schemas.lookup(f"{schema.name}.{overload}")
+    names = [a.name for a in schema.arguments]
+    return found if found is not None and [a.name for a in found.arguments] == names else schema
+
+
+_NUMBERS = (bool, int, float, complex)
+
+
+def _get_item(kind: tt.DictType) -> str:
+    return {tt.STRING: "aten::__getitem__.Dict_str", tt.INT: "aten::__getitem__.Dict_int"}[kind.key]
