@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 _JIT = (
     "Attribute", "CompilationUnit", "Error", "Final", "Future", "RecursiveScriptModule", "ScriptFunction",
     "ScriptModule", "annotate", "enable_onednn_fusion", "export", "fork", "freeze", "fuser", "ignore",
-    "interface", "is_scripting", "isinstance", "load", "onednn_fusion_enabled", "optimize_for_inference",
+    "interface", "is_scripting", "isinstance", "last_executed_optimized_graph", "load", "onednn_fusion_enabled", "optimize_for_inference",
     "optimized_execution", "run_frozen_optimizations", "save", "script", "script_method",
     "set_fusion_strategy", "strict_fusion", "unused", "wait",
 )  # fmt: skip
@@ -25,12 +25,20 @@ _DTYPES = {
     "float": "float32", "double": "float64", "half": "float16",
     "long": "int64", "int": "int32", "short": "int16",
 }  # fmt: skip
-_LAZY = {name: "tsc.jit" for name in _JIT} | {
-    "Tensor": "tsc.runtime.tensor",
-    "set_num_threads": "tsc.runtime.threads",
-    "get_num_threads": "tsc.runtime.threads",
-    "dump_ir": "tsc.dumps",
-}
+_TRACING = (
+    "TopLevelTracedModule", "TracedModule", "TracerWarning", "TracingCheckError", "is_tracing",
+    "script_if_tracing", "trace", "trace_module",
+)  # fmt: skip
+_LAZY = (
+    {name: "tsc.jit" for name in _JIT}
+    | {name: "tsc.tracing.api" for name in _TRACING}
+    | {
+        "Tensor": "tsc.runtime.tensor",
+        "set_num_threads": "tsc.runtime.threads",
+        "get_num_threads": "tsc.runtime.threads",
+        "dump_ir": "tsc.dumps",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,7 @@ from tsc.codegen import EmittedModule, emit_cpu
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import TorchContext, make_context
+from tsc.dialects.torch_ops import ValueTensorLiteralOp
 from tsc.dialects.tsc import GroupOp
 from tsc.dumps import stage_watcher
 from tsc.errors import BoundsError, CodegenError
@@ -122,7 +123,7 @@ def compile_for(entry: Entry, arguments: Sequence[str], slow: Run, call: Run) ->
     compilation = Compilation()
     context, module = specialized(entry, arguments, "fused", compilation)
     function = next(f for f in module.ops if isinstance(f, FuncOp))
-    reason = _why_not_native(function)
+    reason = _why_not_native(function, entry.pool)
     if reason is None:
         try:
             native, _ = build_native(context, module.clone(), slow, compilation)
@@ -134,7 +135,7 @@ def compile_for(entry: Entry, arguments: Sequence[str], slow: Run, call: Run) ->
     return _generic(context, function, entry, call, compilation, reason)
 
 
-def _why_not_native(function: FuncOp) -> str | None:
+def _why_not_native(function: FuncOp, pool: ConstantPool) -> str | None:
     if RESULT not in function.attributes:
         return "its result is not made of tensors and constants alone, or shares memory with an argument"
     end = function.body.block.last_op
@@ -144,6 +145,8 @@ def _why_not_native(function: FuncOp) -> str | None:
     for value in [*function.body.block.args, *end.operands]:
         if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
             return f"the shape of '{value.name_hint or 'a result'}' is not known before it runs"
+        if isinstance(value.owner, ValueTensorLiteralOp) and value.owner.resource_key in pool.attributes:
+            return f"it returns the attribute '{value.owner.resource_key}' itself, not a copy"
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
@@ -47,6 +47,11 @@ class StageTexts:
 class Inspectable:
     """A function or method that shows its graph and its code."""
 
+    last_called: ClassVar[Inspectable | None] = None
+    """The function whose arguments were last checked in Python (calls that go straight to native code are not
+    seen).
+    """
+
     function: Function
     receiver: ScriptObject | None
     entry: Entry | None
@@ -86,6 +91,10 @@ class Inspectable:
     def graph_for(self, *arguments: Any, **keywords: Any) -> Graph:
         """The graph that runs for these arguments: frozen where that is possible, else inlined."""
         self(*arguments, **keywords)  # type: ignore[operator]  # pyright: ignore
+        return self.optimized_graph()
+
+    def optimized_graph(self) -> Graph:
+        """The graph that runs: frozen where that is possible, else inlined."""
         if self.entry is not None:
             return graph_of(self.function, self.entry.function, self.entry.pool)
         return self.inlined_graph

@@ -18,10 +18,12 @@ from tsc.errors import ArgumentError, CompileError, NotSupportedError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.live import Program
 from tsc.frontend.unit import EnumValue, ScriptObject
+from tsc.inspecting import Inspectable
 from tsc.interop import torch as torch_interop
 from tsc.live_modules import script_object
 from tsc.markers import annotate
 from tsc.options import options
+from tsc.printing.graph import Graph
 from tsc.runtime.futures import Future
 from tsc.runtime.instances import has_type
 from tsc.runtime.specializations import FusionStrategy
@@ -212,6 +214,17 @@ def run_frozen_optimizations(
         raise CompileError("run_frozen_optimizations requires a frozen module; call freeze first")
 
 
+def last_executed_optimized_graph() -> Graph:
+    """The graph of the function called last (calls that went straight to native code are not seen).
+
+    Raises:
+        CompileError: nothing has been called yet.
+    """
+    if Inspectable.last_called is None:
+        raise CompileError("last_executed_optimized_graph requires a call; there was none")
+    return Inspectable.last_called.optimized_graph()
+
+
 annotate.__dict__["__tsc_builtin__"] = "form::annotate"
 fork.__dict__["__tsc_builtin__"] = "form::fork"
 wait.__dict__["__tsc_builtin__"] = "form::wait"
@@ -225,6 +238,9 @@ _ELSEWHERE = {
     "export": "tsc.markers", "fuser": "tsc.contexts", "ignore": "tsc.markers", "interface": "tsc.markers",
     "onednn_fusion_enabled": "tsc.contexts", "optimized_execution": "tsc.contexts",
     "script_method": "tsc.markers", "strict_fusion": "tsc.contexts", "unused": "tsc.markers",
+    "TopLevelTracedModule": "tsc.tracing.api", "TracedModule": "tsc.tracing.api",
+    "TracerWarning": "tsc.tracing.api", "TracingCheckError": "tsc.tracing.api", "is_tracing": "tsc.tracing.api",
+    "script_if_tracing": "tsc.tracing.api", "trace": "tsc.tracing.api", "trace_module": "tsc.tracing.api",
 }  # fmt: skip
 """Names of ``torch.jit`` that have a file of their own."""
 

@@ -136,6 +136,10 @@ class _Scripter:
     ) -> None:
         if isinstance(value, Attribute) or torch_interop.is_attribute(value):
             annotation, value = value.type, value.value
+        held = getattr(value, "_object", None)
+        if isinstance(held, ScriptObject) and held.cls.kind == "module":  # a script module made before
+            kinds[name], values[name] = tt.ModuleType(held.cls.name), held
+            return
         kind = self._declared(annotation) or self._inferred(value)
         if kind is None:
             rest[name] = value

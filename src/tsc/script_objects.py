@@ -130,6 +130,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
             )
         if len(arguments) < expected:
             arguments = tuple(self._positional(arguments, {}))
+        Inspectable.last_called = self
         recorded = self.entry is None and are_recorded(arguments, self.receiver)
         inputs = TorchInputs() if recorded else Inputs(self.default)
         inputs.wrap_object = self.interpreter.instance

@@ -37,6 +37,8 @@ class ConstantPool:
     def __init__(self) -> None:
         self._arrays: dict[str, np.ndarray[Any, Any]] = {}
         self._keys: dict[tuple[Any, ...], str] = {}
+        self.attributes: set[str] = set()
+        """The keys of module attributes: tensors that exist outside the program, which others may change."""
 
     def add(self, hint: str, array: np.ndarray[Any, Any]) -> str:
         """Store `array` under `hint`, or under ``hint_1`` ... when another array has that name; return the

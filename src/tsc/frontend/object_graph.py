@@ -140,7 +140,10 @@ class _ObjectGraph:
 
     def _tensor(self, array: np.ndarray[Any, Any], path: str) -> SSAValue:
         if id(array) not in self.values:
-            made = self.builder.insert(literal(self.pool, path, array, mutable=True)).results[0]
+            tensor = literal(self.pool, path, array, mutable=True)
+            if tensor.resource_key is not None:
+                self.pool.attributes.add(tensor.resource_key)
+            made = self.builder.insert(tensor).results[0]
             hint(made, path.replace(".", "_"))
             self.values[id(array)] = made
         return self.values[id(array)]

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from tsc.interop.patching import patched
-from tsc.interop.torch import is_tensor, to_numpy, torch
+from tsc.interop.torch import from_numpy, is_tensor, to_numpy, torch
 from tsc.interop.traced_ints import TracedArithmetic
 
 UNRECORDED = frozenset(("aten::lift_fresh",))
@@ -97,7 +97,7 @@ def _int_class() -> type[Any]:
             self.traced_tensor, self.traced_value, self.traced_recorder = tensor, value, recorder
 
         def __getattr__(self, name: str) -> Any:
-            if name.startswith("traced_") or name == "node":
+            if name.startswith(("traced_", "__")) or name == "node":
                 raise AttributeError(name)
             return getattr(self.traced_tensor, name)
 
@@ -114,6 +114,11 @@ class TorchBackend:
     def array(self, tensor: Any) -> np.ndarray[Any, Any]:
         """Its memory; no copy."""
         return to_numpy(tensor)
+
+    def identity(self, tensor: Any) -> Any:
+        """Address, form and dtype."""
+        form: Any = torch()._C.TensorBase.shape.__get__(tensor)
+        return tensor.data_ptr(), tuple(form), tensor.stride(), tensor.dtype
 
     def requires_grad(self, tensor: Any) -> bool:
         """Whether gradients flow to it."""
@@ -140,6 +145,10 @@ class TorchBackend:
     def alias(self, tensor: Any) -> Any:
         """A view of everything."""
         return tensor.view(tensor.shape)
+
+    def wrap(self, array: np.ndarray[Any, Any]) -> Any:
+        """A tensor over an array."""
+        return from_numpy(array)
 
     def clone(self, tensor: Any) -> Any:
         """A copy that takes gradients if the original does."""

@@ -22,7 +22,11 @@ def type_of(backend: Backend, value: Any) -> TorchType | None:
         kinds = [type_of(backend, v) for v in cast("tuple[Any, ...]", value)]
         return None if None in kinds else tt.TupleType(tuple(kinds))
     if isinstance(value, list):
-        return _element_type(backend, cast("list[Any]", value), "List inputs to traced functions must have consistent element type")
+        return _element_type(
+            backend,
+            cast("list[Any]", value),
+            "List inputs to traced functions must have consistent element type",
+        )
     if isinstance(value, dict):
         return _dict_type(backend, cast("dict[Any, Any]", value))
     return None
@@ -84,7 +88,8 @@ def enter(recorder: Recorder, live: Any, value: SSAValue) -> Any:
         kind = cast("tt.DictType", value.type)
         get = "aten::__getitem__.Dict_str" if kind.key is tt.STRING else "aten::__getitem__.Dict_int"
         parts = [
-            recorder.builder.aten(get, [value, recorder.builder.constant(k)], [kind.value]).results[0] for k in held
+            recorder.builder.aten(get, [value, recorder.builder.constant(k)], [kind.value]).results[0]
+            for k in held
         ]
         return {k: enter(recorder, v, p) for (k, v), p in zip(held.items(), parts, strict=True)}
     items = cast("Sequence[Any]", live)

@@ -33,6 +33,10 @@ class EagerBackend:
         """Its memory; no copy."""
         return tensor.array
 
+    def identity(self, tensor: Any) -> Any:
+        """The array itself."""
+        return id(tensor.array)
+
     def requires_grad(self, tensor: Any) -> bool:
         """Never: there are no gradients."""
         return False
@@ -56,6 +60,10 @@ class EagerBackend:
     def alias(self, tensor: Any) -> Any:
         """Another tensor over the same array."""
         return Tensor(tensor.array.view())
+
+    def wrap(self, array: np.ndarray[Any, Any]) -> Any:
+        """A tensor over an array."""
+        return Tensor(array)
 
     def clone(self, tensor: Any) -> Any:
         """A copy."""

@@ -92,7 +92,9 @@ class ModuleTracer:
 
     def _array(self, tensor: Any) -> Any:
         if id(tensor) not in self._arrays:
-            self._arrays[id(tensor)] = torch_interop.to_numpy(tensor) if torch_interop.is_tensor(tensor) else tensor.array
+            self._arrays[id(tensor)] = (
+                torch_interop.to_numpy(tensor) if torch_interop.is_tensor(tensor) else tensor.array
+            )
         return self._arrays[id(tensor)]
 
 

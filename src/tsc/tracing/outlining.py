@@ -24,7 +24,9 @@ from tsc.frontend.unit import Class, Function, Parameter, ScriptObject, Unit
 from tsc.tracing.recorder import Frame, Path, Recorder
 
 
-def make_function(unit: Unit, name: str, parameters: Sequence[Parameter], block: Block, own: TorchType | None) -> Function:
+def make_function(
+    unit: Unit, name: str, parameters: Sequence[Parameter], block: Block, own: TorchType | None
+) -> Function:
     """The function `name` of `unit` whose body is `block`."""
     names = [*(["self"] if own is not None else []), *(p.name for p in parameters)]
     short = name.rpartition(".")[2]
@@ -160,7 +162,9 @@ class _Body:
         assert function.result is not None
         operands = [self._member(frame.path), *(self.resolve(t) for t in taken)]
         attributes = {"name": StringAttr(function.short_name)}
-        made = self.builder.create(ops.PrimCallMethodOp, operands, [function.result], attributes=attributes).results[0]
+        made = self.builder.create(
+            ops.PrimCallMethodOp, operands, [function.result], attributes=attributes
+        ).results[0]
         if len(given) == 1:
             made.name_hint = given[0].name_hint
             self.known[given[0]] = made

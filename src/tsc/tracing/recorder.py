@@ -43,6 +43,10 @@ class Backend(Protocol):
         """The memory of a tensor; no copy."""
         ...
 
+    def identity(self, tensor: Any) -> Any:
+        """What two tensor objects over the same elements have in common."""
+        ...
+
     def requires_grad(self, tensor: Any) -> bool:
         """Whether gradients flow to a tensor."""
         ...
@@ -77,6 +81,10 @@ class Backend(Protocol):
 
     def alias(self, tensor: Any) -> Any:
         """Another tensor over the same memory."""
+        ...
+
+    def wrap(self, array: np.ndarray[Any, Any]) -> Any:
+        """A tensor over an array."""
         ...
 
     def clone(self, tensor: Any) -> Any:
@@ -139,6 +147,8 @@ class Recorder:
         self._values: dict[int, tuple[Any, SSAValue]] = {}
         self._attributes: dict[int, tuple[Any, Path]] = {}
         self._objects: dict[int, tuple[ScriptObject, Path]] = {}
+        self._fresh: dict[Any, SSAValue] = {}
+        """What operators made from no tensor, by identity: PyTorch hands the program another object for it."""
         self._ints: dict[SSAValue, SSAValue] = {}
         self.modules: dict[int, Path] = {}
         """Where the live modules below the traced one are."""
@@ -186,7 +196,10 @@ class Recorder:
                 raise UnsupportedOperatorError(f"trace: operator {name} has no schema in this version of tsc")
             return
         rest = schema.arguments[len(arguments) :]
-        given = [*arguments, *(keywords.get(a.name, None if a.default is REQUIRED else a.default) for a in rest)]
+        given = [
+            *arguments,
+            *(keywords.get(a.name, None if a.default is REQUIRED else a.default) for a in rest),
+        ]
         self.record(schema, given, result)
 
     def read(self, tensor: Any, key: Any) -> Any:
@@ -240,7 +253,7 @@ class Recorder:
             if attribute is not None:
                 made = self._member(attribute[1], tt.TENSOR)
             else:
-                made = self.captured(tensor)
+                made = self._fresh.get(self.backend.identity(tensor)) or self.captured(tensor)
             found = (tensor, made)
             self._values[id(tensor)] = found
         value = found[1]
@@ -304,6 +317,8 @@ class Recorder:
         parts = result if len(made.results) > 1 else (result,)
         for value, part in zip(made.results, parts, strict=False):
             self.bind(part, value)
+        if self.backend.is_tensor(result) and not self._has_tensor(given):
+            self._fresh[self.backend.identity(result)] = made.results[0]
 
     def _is_int(self, value: Any) -> bool:
         return isinstance(value, int) or self.backend.tensor_of_int(value) is not None

@@ -44,7 +44,9 @@ def _record(recorder: Recorder, called: Callable_, given: list[Any], result: Any
     else:
         receiver = recorder.object_value(called.receiver)
         attributes = {"name": builder.string(_method_name(called))}
-        made = builder.create(ops.PrimCallMethodOp, [receiver, *operands], [function.result], attributes=attributes)
+        made = builder.create(
+            ops.PrimCallMethodOp, [receiver, *operands], [function.result], attributes=attributes
+        )
     recorder.bind(result, made.results[0])
 
 
@@ -56,4 +58,6 @@ def _method_name(called: Callable_) -> str:
     receiver = called.receiver
     assert receiver is not None
     methods = receiver.cls.methods
-    return next((n for n, m in methods.items() if m is called.function), cast("str", called.function.short_name))
+    return next(
+        (n for n, m in methods.items() if m is called.function), cast("str", called.function.short_name)
+    )

@@ -59,7 +59,9 @@ def _holds(value: Any, kind: type) -> bool:
 class Trace:
     """One trace into `unit`: of a function, or (with `module` and its object `held`) of a method."""
 
-    def __init__(self, unit: Unit, backend: Backend, strict: bool, module: Any = None, held: ScriptObject | None = None) -> None:
+    def __init__(
+        self, unit: Unit, backend: Backend, strict: bool, module: Any = None, held: ScriptObject | None = None
+    ) -> None:
         self.unit = unit
         self.backend = backend
         self.strict = strict
@@ -67,7 +69,11 @@ class Trace:
         self.held = held
 
     def function(
-        self, name: str, run: Callable[..., Any], inputs: Sequence[Any] | Mapping[str, Any], names: Sequence[str]
+        self,
+        name: str,
+        run: Callable[..., Any],
+        inputs: Sequence[Any] | Mapping[str, Any],
+        names: Sequence[str],
     ) -> Function:
         """The function `name`, recorded from ``run(*inputs)``, or ``run(**inputs)``; `names` are its parameters'."""
         given = inputs
@@ -76,7 +82,9 @@ class Trace:
             names = list(given)
         values = list(given.values()) if isinstance(given, Mapping) else list(given)
         kinds = self._types(values, is_keywords=isinstance(given, Mapping))
-        parameters = [Parameter(n, k) for n, k in zip(_parameter_names(names, len(kinds)), kinds, strict=True)]
+        parameters = [
+            Parameter(n, k) for n, k in zip(_parameter_names(names, len(kinds)), kinds, strict=True)
+        ]
         own = tt.ModuleType(self.held.cls.name) if self.held is not None else None
         block = Block(arg_types=[*([] if own is None else [own]), *kinds])
         arguments = block.args if own is None else block.args[1:]
@@ -104,8 +112,14 @@ class Trace:
                 ) from None
         return input_types(self.backend, values)
 
-    def _run(self, recorder: Recorder, run: Callable[..., Any], values: Sequence[Any], names: Sequence[str] | None) -> Any:
-        with _ONE_AT_A_TIME, patched(Callable_, {"__call__": recording_call(Callable_.__call__)}), self.backend.recording(recorder):
+    def _run(
+        self, recorder: Recorder, run: Callable[..., Any], values: Sequence[Any], names: Sequence[str] | None
+    ) -> Any:
+        with (
+            _ONE_AT_A_TIME,
+            patched(Callable_, {"__call__": recording_call(Callable_.__call__)}),
+            self.backend.recording(recorder),
+        ):
             token = RECORDER.set(recorder)
             try:
                 live = run(*values) if names is None else run(**dict(zip(names, values, strict=True)))
@@ -119,11 +133,9 @@ def _parameter_names(names: Sequence[str], count: int) -> list[str]:
 
 
 def argument_names(function: Callable[..., Any]) -> list[str]:
-    """The names of the positional parameters; none if there are variadic ones."""
+    """The names of the parameters that can be given by position or by name."""
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        return []
-    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
         return []
     return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
