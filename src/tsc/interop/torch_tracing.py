@@ -192,6 +192,10 @@ def _mode_class() -> type[Any]:
             modes.TorchDispatchMode.__init__(self, _dispatch_key=torch()._C.DispatchKey.PreDispatch)
             self.recorder = recorder
 
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            return False  # there is no compiler to keep out, and loading it takes a second
+
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             keywords = kwargs or {}
             recorder = self.recorder

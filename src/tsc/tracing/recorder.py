@@ -24,6 +24,7 @@ from tsc.frontend.sources import location_of
 from tsc.frontend.unit import ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.runtime.recording import RECORDER, paused
+from tsc.runtime.tensor import Tensor
 from tsc.tracing.diagnostics import CONSTRUCTOR, DATA_FLOW, ITERATION, LENGTH, user_place, variable_name, warn
 from tsc.tracing.indexing import Indexing
 
