@@ -21,6 +21,18 @@ LAYERS: dict[str, set[str]] = {
     "passes": {"dtypes", "errors", "dialects", "ops", "analysis"},
     "codegen": {"dtypes", "errors", "dialects", "analysis"},
     "runtime": {"dtypes", "errors", "options", "dialects", "ops", "analysis", "interop", "frontend"},
+    "tracing": {
+        "dtypes",
+        "errors",
+        "options",
+        "dialects",
+        "interop",
+        "frontend",
+        "runtime",
+        "nn",
+        "script_objects",
+        "jit",
+    },
 }
 """Folder or module to what it may import, besides itself. The others (pipeline, compiler, jit, tools, ...)
 may import everything.

@@ -18,6 +18,8 @@ INTERNAL = re.compile(
     r"|aten::.*backward|aten::.*_jvp)"
 )
 """Gradients, vendor libraries and sparse internals: a TorchScript program cannot meaningfully name them."""
+NAMED = ("aten::_nested_tensor_from_mask", "aten::_nested_tensor_from_mask_left_aligned")
+"""Internals that PyTorch's own modules name (`TransformerEncoder`)."""
 
 
 def main() -> None:
@@ -25,7 +27,8 @@ def main() -> None:
     names = sorted({schema.name for schema in torch._C._jit_get_all_schemas()})  # pyright: ignore[reportPrivateUsage]
     lines: list[str] = []
     for name in names:
-        if name.split("::")[0] not in ("aten", "prim", "quantized") or INTERNAL.match(name):
+        is_internal = INTERNAL.match(name) is not None and name not in NAMED
+        if name.split("::")[0] not in ("aten", "prim", "quantized") or is_internal:
             continue
         lines += [str(schema) for schema in torch._C._jit_get_schemas_for_operator(name)]  # pyright: ignore[reportPrivateUsage]
     TARGET.write_text("\n".join(dict.fromkeys(lines)) + "\n", encoding="utf-8")

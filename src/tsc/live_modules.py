@@ -11,10 +11,11 @@ from typing import Any, cast
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import NotSupportedError, TscError
+from tsc.errors import CompileError, NotSupportedError, TscError
+from tsc.frontend.hooks import HOOKS, PRE_HOOKS, check_hooks, hooks_of
 from tsc.frontend.live import Program
 from tsc.frontend.sources import overload_declarations
-from tsc.frontend.unit import Class, ScriptObject
+from tsc.frontend.unit import Class, Function, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.markers import Attribute, modifier_of
 from tsc.runtime.values import Inputs
@@ -54,7 +55,31 @@ CONTAINERS = {
 
 def script_object(program: Program, module: Any) -> ScriptObject:
     """The program's object for a live module and everything below it; the tensors are shared, not copied."""
-    return _Scripter(program).object(module)
+    held = _Scripter(program).object(module)
+    for cls in _classes_below(held):
+        _compile_eagerly(program, cls)
+    return held
+
+
+def _classes_below(held: ScriptObject) -> list[Class]:
+    """The classes of a module and of all modules below it, each once, the innermost first."""
+    found: dict[str, Class] = {}
+    for value in held.attributes.values():
+        if isinstance(value, ScriptObject):
+            found.update((c.name, c) for c in _classes_below(value))
+    return [*found.values(), held.cls]
+
+
+def _compile_eagerly(program: Program, cls: Class) -> None:
+    """Compile what must be TorchScript though nothing calls it: properties, and hooks with their types."""
+    for getter, setter in cls.properties.values():
+        for name in filter(None, (getter, setter)):
+            program.compiler.compile(cls.methods[name])
+    hooks = [hook for group in hooks_of(cls) for hook in group]
+    if hooks:
+        for function in (cls.methods["forward"], *hooks):
+            program.compiler.compile(function)
+        check_hooks(cls)
 
 
 class _Scripter:
@@ -165,6 +190,7 @@ class _Scripter:
             tuple(kinds.items()),
             repr(constants),
             tuple((n, id(f)) for n, f in functions.items()),
+            tuple(id(hook) for hooks in _live_hooks(module) for hook in hooks),
         )
         known: dict[Any, Class] = self.program.unit.__dict__.setdefault("module_classes", {})
         if key in known:
@@ -174,9 +200,9 @@ class _Scripter:
             f"__torch__.{path}" if live.__module__ == "__main__" else f"__torch__.{live.__module__}.{path}"
         )
         cls = Class(name, "module", dict(kinds), dict(constants))
-        known[key] = cls
         self.program.unit.classes[name] = cls
         self._fill(cls, module, functions)
+        known[key] = cls
         return cls
 
     def _fill(self, cls: Class, module: Any, functions: dict[str, Any]) -> None:
@@ -185,9 +211,12 @@ class _Scripter:
         for name in dir(live):
             member = inspect.getattr_static(live, name, None)
             if isinstance(member, property):
-                self._property(cls, name, member, own)
-            elif isinstance(member, staticmethod):
+                if name not in getattr(live, "__jit_unused_properties__", ()):
+                    self._property(cls, name, member, own)
+            elif isinstance(member, staticmethod) and not _is_hidden(name, member.__func__):
                 cls.methods[name] = self.program.function(member.__func__, None, f"{cls.name}.{name}")
+            elif isinstance(member, classmethod) and not _is_library(member.__func__):
+                self._method(cls, name, member.__func__)  # cls is the object, as in PyTorch
             elif isinstance(member, types.FunctionType) and not _is_hidden(name, member):
                 self._method(cls, name, member)
         cls.exports = tuple(n for n, m in cls.methods.items() if modifier_of(m.python) == "export")
@@ -209,6 +238,20 @@ class _Scripter:
                 if inherited is not None and _is_library(inherited):
                     cls.methods.pop(name, None)
         cls.parameters, cls.buffers = frozenset(module._parameters), frozenset(module._buffers)
+        for key, hooks in zip((PRE_HOOKS, HOOKS), _live_hooks(module), strict=True):
+            cls.members[key] = [self._hook(cls, hook, own) for hook in hooks]
+
+    def _hook(self, cls: Class, hook: Any, own: TorchType) -> Function:
+        name = hook.__name__
+        before = cls.methods.get(name)
+        if before is None or _is_library(before.python):
+            cls.methods[name] = before = self.program.function(hook, own, f"{cls.name}.{name}")
+        if before.python is not hook:
+            raise CompileError(
+                f"Hook '{name}' on {cls.name.rpartition('.')[2]} has at least two different python definitions. "
+                "Please use unique names for all hooks."
+            )
+        return before
 
     def _method(self, cls: Class, name: str, member: Any) -> None:
         own = tt.ModuleType(cls.name)
@@ -235,6 +278,12 @@ class _Scripter:
             setter = f"__{name}_setter"
             cls.methods[setter] = self.program.function(member.fset, own, f"{cls.name}.{setter}")
         cls.properties[name] = (getter, setter)
+
+
+def _live_hooks(module: Any) -> tuple[list[Any], list[Any]]:
+    """The forward pre-hooks and forward hooks registered on a live module."""
+    tables = (getattr(module, "_forward_pre_hooks", {}), getattr(module, "_forward_hooks", {}))
+    return [*tables[0].values()], [*tables[1].values()]
 
 
 def _is_hidden(name: str, member: Any) -> bool:

@@ -10,7 +10,8 @@ import numpy as np
 
 from tsc.dialects.torch_types import TENSOR as _TENSOR
 from tsc.errors import CompileError
-from tsc.frontend.unit import ScriptObject
+from tsc.frontend.hooks import hooks_of
+from tsc.frontend.unit import Class, ScriptObject
 from tsc.runtime.values import Inputs, MismatchError
 
 Array = np.ndarray[Any, Any]
@@ -216,3 +217,19 @@ class ModuleProtocol:
 
 def _is_state(held: ScriptObject, name: str) -> bool:
     return name in held.cls.parameters or name in held.cls.buffers
+
+
+def run_between_hooks(
+    cls: Class, method: Callable[[str], Callable[..., Any]], arguments: tuple[Any, ...], keywords: Any
+) -> Any:
+    """``forward`` of the outermost module between its own hooks, as a call of a live module runs them."""
+    before, after = hooks_of(cls)
+    for hook in before:
+        returned = method(hook.short_name)(arguments)
+        if returned is not None:
+            arguments = returned if isinstance(returned, tuple) else (returned,)  # pyright: ignore
+    result = method("forward")(*arguments, **keywords)
+    for hook in after:
+        returned = method(hook.short_name)(arguments, result)
+        result = result if returned is None else returned
+    return result

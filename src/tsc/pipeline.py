@@ -24,6 +24,7 @@ from tsc.passes.check_bounds import CheckBounds
 from tsc.passes.decompose import Decompose
 from tsc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from tsc.passes.eliminate_dead_code import EliminateDeadCode
+from tsc.passes.expand_splits import ExpandSplits
 from tsc.passes.flatten_results import FlattenResults
 from tsc.passes.fold_conv_arithmetic import FoldConvArithmetic
 from tsc.passes.fold_conv_batchnorm import FoldConvBatchnorm
@@ -116,6 +117,7 @@ def stages(target: Target | None = None, preserved: Sequence[str] = ()) -> tuple
                 ),  # shapes decide branches, branches decide shapes
                 Functionalize(),
                 fixed_point(RefineTypes(), *SIMPLIFY),  # writes replaced by values have types of their own
+                ExpandSplits(),
                 Decompose(),
                 fixed_point(RefineTypes(), *SIMPLIFY),
                 EliminateCommonSubexpressions(),

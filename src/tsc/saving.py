@@ -19,7 +19,8 @@ from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.compile import Compiler
-from tsc.frontend.object_graph import reachable
+from tsc.frontend.hooks import hooks_of
+from tsc.frontend.object_graph import callee_of, reachable
 from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject
 from tsc.printing.spelling import code_type
 from tsc.saved_code import CodeFiles, methods_to_save
@@ -191,7 +192,8 @@ def entry_methods(cls: Class) -> list[Function]:
     """
     if cls.kind == "interface":
         return []
-    return [m for m in cls.methods.values() if cls.kind == "class" or _is_entry(m)]
+    hooks = [hook for group in hooks_of(cls) for hook in group]
+    return [m for m in cls.methods.values() if cls.kind == "class" or m in hooks or _is_entry(m)]
 
 
 def _is_entry(method: Function) -> bool:
@@ -210,7 +212,9 @@ def _is_entry(method: Function) -> bool:
 def _frozen_records(
     root: ScriptObject, compiler: Compiler, frozen: Entries, extra_files: dict[str, Any] | None
 ) -> list[Record]:
-    read = {name for op, _ in frozen.values() for name in _attributes_read(op)}
+    called = _called(frozen, compiler)
+    own = [f.op for f in called if f.op is not None and f.self_type is tt.ModuleType(root.cls.name)]
+    read = {name for op in (*own, *(op for op, _ in frozen.values())) for name in _attributes_read(op)}
     cls = replace(
         root.cls,
         attributes={n: k for n, k in root.cls.attributes.items() if n in read or n == "training"},
@@ -218,6 +222,7 @@ def _frozen_records(
     )
     held = ScriptObject(cls, root.attributes)
     methods = [root.cls.methods[name] for name in frozen]
+    methods += [m for m in methods_to_save(root.cls, called) if m not in methods]
     compiled = _Compiled(compiler)
     bodies = {root.cls.methods[name]: body for name, body in frozen.items()}
 
@@ -227,9 +232,18 @@ def _frozen_records(
     files = CodeFiles(compiler.unit, body)
     files.add_class(cls, methods)
     for other in objects_of(held)[1:]:
-        files.add_class(other.cls, entry_methods(other.cls) if other.cls.kind == "class" else [])
+        is_plain = other.cls.kind == "class"
+        files.add_class(
+            other.cls, entry_methods(other.cls) if is_plain else methods_to_save(other.cls, called)
+        )
     files.print_all()
     return archive_records(held, files, extra_files)
+
+
+def _called(frozen: Entries, compiler: Compiler) -> set[Function]:
+    """What frozen functions still call: forks are not inlined."""
+    callees = (callee_of(compiler.unit, op) for function, _ in frozen.values() for op in function.walk())
+    return set(reachable(compiler.unit, [c for c in callees if c is not None]))
 
 
 def _attributes_read(function: FuncOp) -> Iterator[str]:

@@ -18,11 +18,12 @@ from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
 from tsc.dialects.torch_types import TensorType
 from tsc.errors import ArgumentError, CompileError, IRError
 from tsc.frontend.compile import Compiler
+from tsc.frontend.hooks import hooks_of
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Class, Function, Parameter, ScriptObject, Unit
 from tsc.inspecting import Inspectable, InspectableModule, Saveable, StageTexts
 from tsc.interop import torch as torch_interop
-from tsc.module_protocol import ModuleProtocol, copied
+from tsc.module_protocol import ModuleProtocol, copied, run_between_hooks
 from tsc.runtime.generic import GenericFunction, Operators
 from tsc.runtime.recording_gradients import TorchInputs, TorchOperators, are_recorded
 from tsc.runtime.specializations import Specializations
@@ -341,7 +342,10 @@ class ScriptModule(InspectableModule, ModuleProtocol, Saveable):
     # --- calling ---
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """Run ``forward``."""
+        """Run ``forward``, between the module's hooks."""
+        is_frozen = object.__getattribute__(self, "_frozen") is not None  # PyTorch's freezing drops them too
+        if not is_frozen and any(hooks_of(self._object.cls)):
+            return run_between_hooks(self._object.cls, self._method, arguments, keywords)
         return self._method("forward")(*arguments, **keywords)
 
     def _method(self, name: str) -> ScriptMethod:

@@ -1,4 +1,4 @@
-"""The modules of `torch.nn` that PyTorch scripts: scripted by tsc in eval mode, they compute what PyTorch's do."""
+"""The modules of `torch.nn` that PyTorch scripts, in eval mode: scripted by tsc, they compute the same."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -64,7 +64,7 @@ class DictOfLayers(nn.Module):
         self.layers = nn.ModuleDict({"first": nn.Linear(4, 4), "second": nn.Tanh()})
 
     def forward(self, x: Tensor) -> Tensor:
-        for _, layer in self.layers.items():
+        for _, layer in self.layers.items():  # noqa: PERF102 - under test
             x = layer(x)
         return self.layers["first"](x)
 
@@ -188,7 +188,11 @@ ROWS: tuple[Row, ...] = (
     Row("nn.AlphaDropout()", "floats(2, 3)"),
     Row("nn.FeatureAlphaDropout()", "floats(2, 3, 4)"),
     Row("nn.Embedding(10, 3, padding_idx=0)", "ids(10, 2, 4)"),
-    Row("nn.Embedding(10, 3, max_norm=1.0)", "ids(10, 2, 4)"),
+    Row(
+        "nn.Embedding(10, 3, max_norm=1.0)",
+        "ids(10, 2, 4)",
+        "PyTorch's schema does not say that rows are written, so it removes the call: tsc limits the norms",
+    ),
     Row("nn.EmbeddingBag(10, 3)", "ids(10, 2, 4)"),
     Row("nn.EmbeddingBag(10, 3, mode='sum')", "ids(10, 6), torch.tensor([0, 2, 4])"),
     Row("nn.EmbeddingBag(10, 3, mode='max')", "ids(10, 2, 4)"),
@@ -204,14 +208,23 @@ ROWS: tuple[Row, ...] = (
     Row("nn.LSTMCell(3, 4)", "floats(2, 3)"),
     Row("nn.GRUCell(3, 4)", "floats(2, 3), floats(2, 4)"),
     Row("nn.TransformerEncoderLayer(8, 2, 16)", "floats(5, 2, 8)"),
-    Row("nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True, activation='gelu')", "floats(2, 5, 8)"),
+    Row(
+        "nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True, activation='gelu')",
+        "floats(2, 5, 8)",
+    ),
     Row("nn.TransformerDecoderLayer(8, 2, 16)", "floats(5, 2, 8), floats(4, 2, 8)"),
     Row("nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16), 2)", "floats(5, 2, 8)"),
     Row("nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16), 2)", "floats(5, 2, 8), floats(4, 2, 8)"),
     Row("nn.Transformer(8, 2, 1, 1, 16)", "floats(5, 2, 8), floats(4, 2, 8)"),
     Row("nn.MultiheadAttention(8, 2)", "floats(5, 2, 8), floats(4, 2, 8), floats(4, 2, 8)"),
-    Row("nn.MultiheadAttention(8, 2, batch_first=True, kdim=4, vdim=6)", "floats(2, 5, 8), floats(2, 4, 4), floats(2, 4, 6)"),
-    Row("nn.MultiheadAttention(8, 2, add_bias_kv=True, add_zero_attn=True)", "floats(5, 2, 8), floats(4, 2, 8), floats(4, 2, 8)"),
+    Row(
+        "nn.MultiheadAttention(8, 2, batch_first=True, kdim=4, vdim=6)",
+        "floats(2, 5, 8), floats(2, 4, 4), floats(2, 4, 6)",
+    ),
+    Row(
+        "nn.MultiheadAttention(8, 2, add_bias_kv=True, add_zero_attn=True)",
+        "floats(5, 2, 8), floats(4, 2, 8), floats(4, 2, 8)",
+    ),
     Row("nn.PixelShuffle(2)", "floats(1, 8, 3, 3)"),
     Row("nn.PixelUnshuffle(2)", "floats(1, 2, 4, 4)"),
     Row("nn.ChannelShuffle(2)", "floats(1, 4, 3, 3)"),
@@ -247,7 +260,10 @@ ROWS: tuple[Row, ...] = (
     Row("nn.MSELoss(reduction='sum')", "floats(2, 3), floats(2, 3)"),
     Row("nn.CrossEntropyLoss()", "floats(4, 3), ids(3, 4)"),
     Row("nn.CrossEntropyLoss(weight=torch.rand(3), label_smoothing=0.1)", "floats(4, 3), ids(3, 4)"),
-    Row("nn.CTCLoss()", "floats(6, 2, 5).log_softmax(2), ids(4, 2, 3) + 1, torch.tensor([6, 6]), torch.tensor([3, 2])"),
+    Row(
+        "nn.CTCLoss()",
+        "floats(6, 2, 5).log_softmax(2), ids(4, 2, 3) + 1, torch.tensor([6, 6]), torch.tensor([3, 2])",
+    ),
     Row("nn.NLLLoss(ignore_index=1)", "floats(4, 3), ids(3, 4)"),
     Row("nn.NLLLoss2d()", "floats(2, 3, 2, 2), ids(3, 2, 2, 2)"),
     Row("nn.PoissonNLLLoss(full=True)", "floats(2, 3), unit(2, 3) * 5"),
@@ -281,7 +297,9 @@ ROWS: tuple[Row, ...] = (
 
 def _parameters() -> list[Any]:
     return [
-        pytest.param(row, id=row.title, marks=[pytest.mark.xfail(reason=row.xfail, strict=True)] if row.xfail else [])
+        pytest.param(
+            row, id=row.title, marks=[pytest.mark.xfail(reason=row.xfail, strict=True)] if row.xfail else []
+        )
         for row in ROWS
     ]
 
@@ -290,7 +308,7 @@ def _outcome(run: Callable[[], Any]) -> Any:
     torch.manual_seed(3)
     try:
         return run()
-    except Exception as error:  # noqa: BLE001 - whatever PyTorch raises, tsc must raise too
+    except Exception as error:
         return f"refused: {type(error).__name__}"
 
 

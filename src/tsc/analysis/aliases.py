@@ -1,25 +1,38 @@
 """Which values share memory with which, and which of them the program writes to: flow-insensitive and
 conservative.
+
+A container and what it holds are two things: appending to a list writes the list, not the tensors in it.
 """
 
 from __future__ import annotations
 
+from typing import cast
+
+from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.func import CallOp
 from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.values import writes_operand
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
-from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
+from tsc.dialects.torch_ops import (
+    PrimCallMethodOp,
+    PrimForkOp,
+    PrimGetAttrOp,
+    PrimIfOp,
+    PrimLoopOp,
+    PrimPythonOp,
+    PrimSetAttrOp,
+)
 
-PASS_THROUGH = frozenset(
-    (
-        "torch.derefine", "torch.prim.unchecked_cast", "torch.prim.TupleConstruct", "torch.prim.TupleUnpack",
-        "torch.prim.TupleIndex", "torch.prim.ListConstruct", "torch.prim.ListUnpack",
-        "torch.prim.DictConstruct",
-        "torch.copy.to_tensor",
-    )
-)  # fmt: skip
-"""Operations whose results hold their operands."""
+RETYPED = frozenset(("torch.derefine", "torch.prim.unchecked_cast", "torch.copy.to_tensor"))
+"""Operations whose result is their operand, seen differently."""
+CONSTRUCTED = frozenset(("torch.prim.TupleConstruct", "torch.prim.ListConstruct", "torch.prim.DictConstruct"))
+"""Operations whose result holds their operands."""
+TAKEN_APART = frozenset(("torch.prim.TupleUnpack", "torch.prim.TupleIndex", "torch.prim.ListUnpack"))
+"""Operations whose results were held by their operand."""
+UNKNOWN_CALLS = (CallOp, PrimCallMethodOp, PrimForkOp, PrimPythonOp)
+"""Operations that may write to anything they are given."""
 MAYBE_ALIASING = frozenset(
     (
         "aten::reshape", "aten::contiguous", "aten::to", "aten::flatten", "aten::dropout", "aten::type_as",
@@ -32,72 +45,155 @@ MAYBE_ALIASING = frozenset(
 """Operators that may return their argument, or a view of it, though their schema does not say so."""
 
 
+Place = tuple[SSAValue, bool]
+"""The memory of a value itself, or (True) of all that it holds."""
+
+
 class AliasSets:
-    """Sets of values that may share memory, by union-find."""
+    """Sets of places that may be the same memory, by union-find."""
 
     def __init__(self, root: Operation) -> None:
-        self._parent: dict[SSAValue, SSAValue] = {}
+        self._parent: dict[Place, Place] = {}
+        self._attributes: dict[str, SSAValue] = {}
         for op in root.walk():
             self._visit(op)
 
-    def find(self, value: SSAValue) -> SSAValue:
-        """The representative of the set `value` is in."""
-        while value in self._parent:
-            value = self._parent[value]
-        return value
+    def own(self, value: SSAValue) -> Place:
+        """The representative of a value's own memory."""
+        return self._find((value, False))
 
-    def union(self, a: SSAValue, b: SSAValue) -> None:
-        """`a` and `b` may share memory."""
-        a, b = self.find(a), self.find(b)
-        if a is not b:
+    def held(self, value: SSAValue) -> Place:
+        """The representative of what a container holds."""
+        return self._find((value, True))
+
+    def places(self, value: SSAValue) -> set[Place]:
+        """Everything that can be reached from a value."""
+        return {self.own(value), self.held(value)}
+
+    def _find(self, place: Place) -> Place:
+        while place in self._parent:
+            place = self._parent[place]
+        return place
+
+    def _union(self, a: Place, b: Place) -> None:
+        a, b = self._find(a), self._find(b)
+        if a != b:
             self._parent[a] = b
+
+    def _same(self, a: SSAValue, b: SSAValue) -> None:
+        self._union(self.own(a), self.own(b))
+        self._union(self.held(a), self.held(b))
+
+    def _holds(self, container: SSAValue, element: SSAValue) -> None:
+        self._union(self.held(container), self.own(element))
+        self._union(self.held(container), self.held(element))
+
+    # --- operations ---
 
     def _visit(self, op: Operation) -> None:
         if isinstance(op, AtenOp):
-            if op.schema.aliases or op.schema.name in MAYBE_ALIASING:
-                self._join(op)
-        elif op.name in PASS_THROUGH:
-            self._join(op)
+            self._operator(op)
+        elif op.name in RETYPED:
+            self._same(op.results[0], op.operands[0])
+        elif op.name in CONSTRUCTED or op.name in TAKEN_APART:
+            container = op.results[0] if op.name in CONSTRUCTED else op.operands[0]
+            for element in filter(has_memory, op.operands if op.name in CONSTRUCTED else op.results):
+                self._holds(container, element)
         elif isinstance(op, PrimIfOp):
-            for region in op.regions:
-                end = region.block.last_op
-                assert end is not None
-                for result, value in zip(op.results, end.operands, strict=True):
-                    self.union(result, value)
+            self._branch(op)
         elif isinstance(op, PrimLoopOp):
-            body = op.regions[0].block
-            end = body.last_op
+            self._loop(op)
+        elif isinstance(op, (PrimGetAttrOp, PrimSetAttrOp)):
+            self._attribute(op)
+
+    def _branch(self, op: PrimIfOp) -> None:
+        for region in op.regions:
+            end = region.block.last_op
             assert end is not None
-            for i, result in enumerate(op.results):
-                for value in (op.operands[i + 2], body.args[i + 1], end.operands[i + 1]):
-                    self.union(result, value)
+            for result, value in zip(op.results, end.operands, strict=True):
+                self._same(result, value)
 
-    def _join(self, op: Operation) -> None:
-        held = [o for o in op.operands if _has_memory(o)]
-        for result in op.results:
-            if _has_memory(result):
-                for operand in held:
-                    self.union(result, operand)
+    def _loop(self, op: PrimLoopOp) -> None:
+        body = op.regions[0].block
+        end = body.last_op
+        assert end is not None
+        for i, result in enumerate(op.results):
+            for value in (op.operands[i + 2], body.args[i + 1], end.operands[i + 1]):
+                self._same(result, value)
+
+    def _attribute(self, op: Operation) -> None:
+        """Attributes of one name, of whatever object, may be the same."""
+        name = cast("StringAttr", op.attributes["name"]).data
+        value = op.results[0] if isinstance(op, PrimGetAttrOp) else op.operands[1]
+        if has_memory(value):
+            self._same(self._attributes.setdefault(name, value), value)
+
+    def _operator(self, op: AtenOp) -> None:
+        operands = [(o, f) for o, f in zip(op.operands, op.schema.arguments, strict=False) if has_memory(o)]
+        for target, formal in operands:
+            if formal.is_written and is_container(target):
+                for other, _ in operands:
+                    if other is not target:
+                        self._holds(target, other)
+        is_any = op.schema.name in MAYBE_ALIASING
+        for result in filter(has_memory, op.results):
+            for operand, formal in operands:
+                if is_any or (op.schema.aliases and formal.alias):
+                    self._alias(result, operand)
+                elif holds_memory(operand) and holds_memory(result):
+                    self._union(self.held(result), self.held(operand))  # a copy of a list, a slice, ...
+
+    def _alias(self, result: SSAValue, operand: SSAValue) -> None:
+        if is_container(result) == is_container(operand):
+            self._same(result, operand)
+        elif is_container(operand):
+            self._holds(operand, result)
+        else:
+            self._holds(result, operand)
 
 
-def _has_memory(value: SSAValue) -> bool:
-    kind = value.type
+def is_container(value: SSAValue) -> bool:
+    """Whether a value holds others."""
+    kind = value.type.data if isinstance(value.type, tt.OptionalType) else value.type
+    return isinstance(kind, (tt.ListType, tt.DictType, tt.TupleType, tt.NamedTupleType, tt.FutureType))
+
+
+def has_memory(value: SSAValue) -> bool:
+    """Whether a value can be written to, or hold what can."""
+    return _is_writable(value.type)
+
+
+def _is_writable(kind: object) -> bool:
+    if isinstance(kind, tt.OptionalType):
+        return _is_writable(kind.data)
     return kind not in (tt.INT, tt.FLOAT, tt.BOOL, tt.STRING, tt.NONE, tt.DEVICE, tt.NUMBER, tt.COMPLEX)
+
+
+def holds_memory(value: SSAValue) -> bool:
+    """Whether a value is a container of what can be written to: not a list of numbers."""
+    kind = value.type.data if isinstance(value.type, tt.OptionalType) else value.type
+    if isinstance(kind, (tt.ListType, tt.FutureType)):
+        return _is_writable(kind.data)
+    if isinstance(kind, tt.DictType):
+        return _is_writable(kind.value) or _is_writable(kind.key)
+    if isinstance(kind, (tt.TupleType, tt.NamedTupleType)):
+        return any(_is_writable(t) for t in (kind.data if isinstance(kind, tt.TupleType) else kind.elements))
+    return False
 
 
 def written_values(root: Operation) -> frozenset[SSAValue]:
     """The values whose memory, or what they hold, some operation below `root` may write to."""
     sets = AliasSets(root)
-    dirty = {
-        sets.find(operand)
-        for op in root.walk()
-        if isinstance(op, AtenOp) and op.schema.mutates
-        for i, operand in enumerate(op.operands)
-        if writes_operand(op, i)
-    }
+    dirty: set[Place] = set()
+    for op in root.walk():
+        if isinstance(op, AtenOp) and op.schema.mutates:
+            dirty |= {sets.own(o) for i, o in enumerate(op.operands) if writes_operand(op, i)}
+        elif isinstance(op, UNKNOWN_CALLS):
+            for operand in filter(has_memory, op.operands):
+                dirty |= sets.places(operand)
     return frozenset(
         value
         for op in root.walk()
         for value in (*op.results, *(a for r in op.regions for b in r.blocks for a in b.args))
-        if sets.find(value) in dirty
+        if sets.own(value) in dirty or (holds_memory(value) and sets.held(value) in dirty)
     )

@@ -159,17 +159,25 @@ def shape_of(value: SSAValue) -> tuple[int, ...]:
     return type_.get_shape()
 
 
-def loop_sizes(op: linalg.GenericOp) -> tuple[int, ...]:
-    """Trip count of every loop, from the operand shapes.
-
-    Raises:
-        CodegenError: no operand is indexed by some loop alone.
+def told_sizes(op: linalg.GenericOp) -> dict[int, int]:
+    """Trip counts by loop, as far as operand shapes tell; a later operand (a result above all) overrides an
+    earlier one, which may be a tensor of which only a part is read.
     """
     sizes: dict[int, int] = {}
     for value, map_ in zip(op.operands, op.indexing_maps.data, strict=True):
         for expression, size in zip(map_.data.results, shape_of(value), strict=True):
             if isinstance(expression, AffineDimExpr):
                 sizes[expression.position] = size
+    return sizes
+
+
+def loop_sizes(op: linalg.GenericOp) -> tuple[int, ...]:
+    """Trip count of every loop, from the operand shapes.
+
+    Raises:
+        CodegenError: no operand is indexed by some loop alone.
+    """
+    sizes = told_sizes(op)
     rank = len(op.iterator_types.data)
     missing = [d for d in range(rank) if d not in sizes]
     if missing:
@@ -305,7 +313,7 @@ def contraction_of(stage: Stage, innermost: int | None = None) -> Contraction | 
     columns = tuple(d for d in stage.kept if d in in_b and d not in in_a)
     rows = tuple(d for d in stage.kept if d not in in_b)
     batch = tuple(d for d in stage.kept if d in in_a and d in in_b)
-    if not any(d in columns for d in wide) or not is_whole(b) or a.value is b.value:
+    if not any(d in columns for d in wide) or not is_whole(b, stage.sizes) or a.value is b.value:
         return None
     return Contraction(stage, a, b, factors[0], factors[1], batch, rows, columns, stage.reduced)
 
@@ -317,12 +325,14 @@ def is_permutation(map_: AffineMap) -> bool:
     return len(dims) + len(constants) == len(map_.results) and len(set(dims)) == len(dims)
 
 
-def is_whole(operand: Operand) -> bool:
-    """Whether an operand is read without padding, each element once for its loops: it can be packed."""
+def is_whole(operand: Operand, sizes: Sequence[int]) -> bool:
+    """Whether loops of `sizes` read all of an operand, without padding, each element once: it can be
+    packed.
+    """
     if operand.padding is not None or not is_permutation(operand.map):
         return False
     pairs = zip(operand.map.results, shape_of(operand.value), strict=True)
-    return all(isinstance(e, AffineDimExpr) or n == 1 for e, n in pairs)
+    return all(sizes[e.position] == n if isinstance(e, AffineDimExpr) else n == 1 for e, n in pairs)
 
 
 def describe_kernel(function: func.FuncOp) -> str:

@@ -58,7 +58,6 @@ _WRITERS = frozenset(
         "torch.prim.RaiseException",
         "torch.prim.SetAttr",
         "torch.prim.CallMethod",
-        "torch.prim.CreateObject",
         "torch.prim.PythonOp",
         "torch.operator",
     )
@@ -74,7 +73,12 @@ _EFFECTFUL_PRIMS = frozenset(
     )
 )
 _MUTABLE = (tt.ListType, tt.DictType, tt.ModuleType, tt.ClassType)
-_NEW_OBJECTS = ("torch.prim.ListConstruct", "torch.prim.DictConstruct", "torch.tensor.literal")
+_NEW_OBJECTS = (
+    "torch.prim.CreateObject",
+    "torch.prim.ListConstruct",
+    "torch.prim.DictConstruct",
+    "torch.tensor.literal",
+)
 
 
 def _is_mutable(value_type: object) -> bool:

@@ -26,6 +26,8 @@ SCALARS: dict[str, TorchType] = {
 
 def optional(element: TorchType) -> TorchType:
     """``Optional[element]``, flattened."""
+    if isinstance(element, tt.UnionType):
+        return union([element, tt.NONE])
     return (
         element
         if element is tt.NONE or element is tt.ANY or isinstance(element, tt.OptionalType)
@@ -211,8 +213,6 @@ def infer_type(value: Any, class_type: Callable[[type], TorchType | None]) -> To
 
 
 def _infer_tuple(value: tuple[Any, ...], class_type: Callable[[type], TorchType | None]) -> TorchType | None:
-    if hasattr(value, "_fields"):
-        return class_type(type(value))
     members = [infer_type(v, class_type) for v in value]
     return None if any(m is None for m in members) else tt.TupleType(tuple(members))
 

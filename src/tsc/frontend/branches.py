@@ -9,9 +9,14 @@ from typing import Any
 from xdsl.ir import Block, SSAValue
 
 from tsc.dialects import torch_ops as ops
+from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
+from tsc.errors import CompileError
+from tsc.frontend import calls
+from tsc.frontend.annotations import union
 from tsc.frontend.call_reader import CallReader
+from tsc.frontend.calls import fits
 from tsc.frontend.exits import is_hidden
 from tsc.frontend.expressions import ExpressionReader
 from tsc.frontend.sugared import Constant, Sugared, TupleOf, Value
@@ -19,13 +24,16 @@ from tsc.frontend.type_rules import unify
 
 
 class Undefined(Sugared):
-    """A variable that only one of two branches assigned."""
+    """A variable that only one of two branches assigned, or each with another type: using it is an error."""
 
-    def __init__(self, name: str, where: str = "") -> None:
+    def __init__(self, name: str, where: str = "", mismatch: CompileError | None = None) -> None:
         self.name = name
         self.where = where
+        self.mismatch = mismatch
 
     def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
+        if self.mismatch is not None:
+            raise self.mismatch
         if not self.where:
             raise reader.error(f"undefined value {self.name}", node)
         raise reader.error(f"{self.name} is not defined in {self.where}", node)
@@ -84,13 +92,9 @@ class BranchReader(ExpressionReader):
             pair = self._branch_values(name, blocks, ends, leaves, node)
             if pair is None:
                 continue
-            kind = unify(pair[0].type, pair[1].type)  # pyright: ignore
+            kind = self._joined_type(name, pair, node)
             if kind is None:
-                raise self.error(
-                    f"Type mismatch: {name} is set to type {pair[0].type} in the true branch and type "
-                    f"{pair[1].type} in the false branch",
-                    node,
-                )
+                continue
             merged.append(name)
             types.append(kind)
             values[0].append(pair[0])
@@ -100,6 +104,28 @@ class BranchReader(ExpressionReader):
             hint(result, name)
             self.environment[name] = Value(result)
         self.leaves = all(leaves)
+
+    def _joined_type(self, name: str, pair: tuple[SSAValue, SSAValue], node: ast.AST) -> TorchType | None:
+        """What `name` is after the branches: of a union if it was one before. None where the types do not
+        join: an error for a variable of the code around, else only if the variable is used.
+        """
+        kinds: Any = [value.type for value in pair]
+        outer = self.environment.get(name)
+        before = calls.type_of(outer)
+        kind = unify(*kinds)
+        if kind is None and (isinstance(before, tt.UnionType) or before is tt.ANY):
+            kind = union(kinds)
+        if kind is not None and (before is None or fits(kind, before, {}) or kind is unify(kind, before)):
+            return kind
+        mismatch = self.error(
+            f"Type mismatch: {name} is set to type {kinds[0].torchscript()} in the true branch and type "
+            f"{kinds[1].torchscript()} in the false branch",
+            node,
+        )
+        if outer is not None or is_hidden(name):
+            raise mismatch
+        self.environment[name] = Undefined(name, mismatch=mismatch)
+        return None
 
     def _branch_values(
         self,

@@ -179,10 +179,14 @@ class CallReader(Reader):
             return Value(op.results[0])
         return TupleOf([Value(r) for r in op.results], tuple(r.name for r in schema.results if r.name))
 
-    def call_function(self, function: Function, arguments: Arguments, node: ast.AST) -> Sugared:
-        """A function of the program called."""
+    def call_function(
+        self, function: Function, arguments: Arguments, node: ast.AST, receiver: SSAValue | None = None
+    ) -> Sugared:
+        """A function of the program called, or (with a `receiver`) a hook, which no method table knows."""
         self.compile_function(function)
         operands = self.bind(function, arguments, node)
+        if receiver is not None:
+            operands.insert(0, receiver)
         self.at(node)
         if function.kind == "python":
             return self._call_python(function, operands)
@@ -219,6 +223,8 @@ class CallReader(Reader):
         """``fork(callee, ...)``: the call as a future."""
         called = callee.call(self, arguments, node).value(self, node)
         call = called.owner
+        if call is not self.builder.block.last_op:
+            raise self.error("fork of a module with forward hooks is not supported", node, NotSupportedError)
         if isinstance(call, CallOp):
             attributes: dict[str, Any] = {"callee": call.callee}
         elif isinstance(call, ops.PrimCallMethodOp):

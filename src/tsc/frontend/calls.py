@@ -75,12 +75,8 @@ def _takes_rest(schema: Schema, i: int, formal: Argument, positional: Sequence[A
     """Whether ``x.view(2, 3)`` style varargs fill this list argument."""
     if not isinstance(formal.type, tt.ListType) or formal.type.data not in (tt.INT, tt.TENSOR):
         return False
-    last_positional = all(a.kwarg_only for a in schema.arguments[i + 1 :]) or schema.arguments[i + 1 :] == ()
-    if not last_positional and any(
-        a.default is REQUIRED for a in schema.arguments[i + 1 :] if not a.kwarg_only
-    ):
-        return False
-    if formal.broadcast_size is not None and len(positional) == 1:
+    is_last = all(a.kwarg_only for a in schema.arguments[i + 1 :])
+    if not is_last or formal.broadcast_size is not None:
         return False
     first = type_of(positional[0])
     return first is not None and (
@@ -151,7 +147,8 @@ def fits(actual: TorchType, formal: TorchType, bindings: dict[str, TorchType]) -
     if isinstance(formal, tt.TensorType):
         return isinstance(actual, tt.TensorType)
     if formal is tt.NUMBER:
-        return actual in (tt.INT, tt.FLOAT, tt.COMPLEX)
+        members = actual.data if isinstance(actual, tt.UnionType) else (actual,)
+        return all(m in (tt.INT, tt.FLOAT, tt.COMPLEX, tt.NUMBER) for m in members)
     if isinstance(formal, tt.UnionType):
         members = actual.data if isinstance(actual, tt.UnionType) else [actual]
         return all(any(fits(m, f, bindings) for f in formal.data) for m in members)

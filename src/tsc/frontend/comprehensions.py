@@ -73,18 +73,26 @@ def _unrolled(
 def read_dict_comprehension(reader: ExpressionReader, node: ast.DictComp, hint: TorchType | None) -> Sugared:
     """``{k: v for x in xs}``."""
     generator = _single_generator(reader, node)
-    trips, element = trip_count_and_element(reader, reader.read(generator.iter), node)
+    iterated = reader.read(generator.iter)
     made = reader.builder.create(ops.PrimDictConstructOp, [], [tt.DictType((tt.STRING, tt.TENSOR))]).results[
         0
     ]
 
-    def body(i: Any) -> None:
-        _assign(reader, generator.target, element(i), node)
+    def store(element: Sugared) -> None:
+        _assign(reader, generator.target, element, node)
         key, value = reader.value(node.key), reader.value(node.value)
         made._type = tt.DictType((key.type, value.type))  # pyright: ignore
         reader.call_builtin(("aten::_set_item",), Arguments([Value(made), Value(key), Value(value)]), node)
 
-    _loop(reader, trips, body)
+    unrolled = iterated.unroll(reader, node)
+    if unrolled is not None:
+        saved = dict(reader.environment)
+        for part in unrolled:
+            store(part)
+        reader.environment = saved
+        return Value(made)
+    trips, element = trip_count_and_element(reader, iterated, node)
+    _loop(reader, trips, lambda i: store(element(i)))
     return Value(made)
 
 

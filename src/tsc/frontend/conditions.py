@@ -142,7 +142,7 @@ class ConditionReader(CallReader):
         value = self.plain(read, node)
         if value.type is tt.BOOL:
             return Condition(None, value.ssa)
-        if value.type is tt.STRING:
+        if value.type is tt.STRING or isinstance(value.type, (tt.ListType, tt.DictType)):
             length = self.call_builtin(("aten::len",), Arguments([value]), node)
             return Condition(None, self.binary("gt", length, Constant(0), node).value(self, node))
         called = self.magic("__bool__", [value], node)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xdsl.dialects.func import CallOp
+
+from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.errors import UnsupportedNodeError
-from tsc.frontend.sugared import Constant, ScriptFunctionRef, Special, Sugared
-from tsc.frontend.unit import Function
+from tsc.frontend.sugared import Arguments, Constant, Special, Sugared, Value
+from tsc.frontend.unit import Function, Parameter
 
 if TYPE_CHECKING:
+    from tsc.frontend.call_reader import CallReader
     from tsc.frontend.statements import StatementReader
 
 GRAD_MODES: dict[str, bool | None] = {
@@ -59,7 +65,42 @@ def define_local_function(reader: StatementReader, node: ast.FunctionDef) -> Non
     """A function inside a function: only archives have them, for ``fork``."""
     if not node.name.startswith("__forked_function"):
         raise reader.error("function definitions aren't supported", node, UnsupportedNodeError)
-    name = reader.unit.unique_name(f"{reader.function.name}.{node.name}")
-    function = Function(name, node, reader.source, reader.function.resolver)
-    reader.unit.functions[name] = function
-    reader.environment[node.name] = ScriptFunctionRef(function)
+    reader.environment[node.name] = ForkedFunction(node)
+
+
+@dataclass(eq=False)
+class ForkedFunction(Sugared):
+    """``def __forked_function(): return f(x)``: it may use the variables of the function around it."""
+
+    definition: ast.FunctionDef
+
+    def describe(self) -> str:
+        return f"function '{self.definition.name}'"
+
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        last = self.definition.body[-1]
+        if len(self.definition.body) == 1 and isinstance(last, ast.Return) and last.value is not None:
+            called = reader.read(last.value)
+            if isinstance(called, Value) and isinstance(called.ssa.owner, (CallOp, PrimCallMethodOp)):
+                return called  # a call of the program: it needs no function around it
+        captured = self._captured(reader)
+        function = self._closed(reader, captured, node)
+        return reader.call_function(function, Arguments(list(captured.values())), node)
+
+    def _captured(self, reader: CallReader) -> dict[str, Value]:
+        """The variables of the function around that the body reads."""
+        names = [n.id for s in self.definition.body for n in ast.walk(s) if isinstance(n, ast.Name)]
+        return {
+            n: reader.plain(reader.environment[n], self.definition) for n in names if n in reader.environment
+        }
+
+    def _closed(self, reader: CallReader, captured: dict[str, Value], node: ast.AST) -> Function:
+        """The function with what it captures as parameters."""
+        definition = copy.copy(self.definition)
+        definition.args = copy.copy(definition.args)
+        definition.args.args = [ast.copy_location(ast.arg(name), node) for name in captured]
+        name = reader.unit.unique_name(f"{reader.function.name}_{definition.name}")
+        parameters = [Parameter(name, value.type) for name, value in captured.items()]
+        made = Function(name, definition, reader.source, reader.function.resolver, parameters=parameters)
+        reader.unit.functions[name] = made
+        return made

@@ -11,6 +11,7 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError, UnsupportedNodeError
+from tsc.frontend.annotations import union
 from tsc.frontend.conditions import ConditionReader
 from tsc.frontend.sugared import Arguments, Constant, Special, Sugared, TupleOf, Value
 from tsc.frontend.type_rules import element_hint, unify
@@ -36,13 +37,15 @@ class ExpressionReader(ConditionReader):
                 UnsupportedNodeError,
             )
         self.at(node)
-        if isinstance(node, (ast.List, ast.Dict, ast.ListComp, ast.DictComp, ast.IfExp, ast.Tuple)):
+        if isinstance(node, (ast.List, ast.Dict, ast.ListComp, ast.DictComp, ast.IfExp, ast.Tuple, ast.Call)):
             return method(node, hint)
         return method(node)
 
     def read_constant(self, node: ast.Constant) -> Sugared:
         if node.value is Ellipsis or isinstance(node.value, bytes):
             raise self.error(f"constant {node.value!r} is not supported", node, NotSupportedError)
+        if type(node.value) is int and node.value >= 2**63:
+            raise self.error("Integral constant out of range (must fit in a signed 64 bit integer)", node)
         return Constant(node.value)
 
     def read_name(self, node: ast.Name) -> Sugared:
@@ -88,19 +91,12 @@ class ExpressionReader(ConditionReader):
         )
 
     def common_type(self, found: list[TorchType], node: ast.AST) -> TorchType | None:
-        """The type all of `found` can be seen as; None for none at all."""
+        """The type all of `found` can be seen as, a union if need be; None for none at all."""
         if not found:
             return None
         merged = found[0]
         for other in found[1:]:
-            unified = unify(merged, other)
-            if unified is None:
-                raise self.error(
-                    f"Lists must contain only a single type: expected {merged.torchscript()}, found "
-                    f"{other.torchscript()}",
-                    node,
-                )
-            merged = unified
+            merged = unify(merged, other) or union([merged, other])
         return merged
 
     def read_dict(self, node: ast.Dict, hint: TorchType | None = None) -> Sugared:
@@ -115,6 +111,12 @@ class ExpressionReader(ConditionReader):
         operands = [self.coerce(k, key, node, "dict key") for k in keys] + [
             self.coerce(v, held, node, "dict value") for v in values
         ]
+        if isinstance(key, tt.EnumType):
+            raise self.error(
+                f"Cannot create dict for key type '{key.torchscript()}', only int, float, complex, Tensor, "
+                "device and string keys are supported",
+                node,
+            )
         return Value(
             self.builder.create(ops.PrimDictConstructOp, operands, [tt.DictType((key, held))]).results[0]
         )
@@ -142,8 +144,7 @@ class ExpressionReader(ConditionReader):
         right = self.read(node.right)
         self.at(node)
         if isinstance(node.op, ast.Mod) and isinstance(self.plain(left, node).type, tt.StringType):
-            elements = list(right.elements) if isinstance(right, TupleOf) else [right]
-            return self.call_builtin(("aten::percentFormat",), Arguments([left, *elements]), node)
+            return self.call_builtin(("aten::percentFormat",), Arguments([left, right]), node)
         return self.binary(BINARY[type(node.op)], left, right, node)
 
     def read_compare(self, node: ast.Compare) -> Sugared:
@@ -212,8 +213,12 @@ class ExpressionReader(ConditionReader):
 
         return read_dict_comprehension(self, node, hint)
 
-    def read_call(self, node: ast.Call) -> Sugared:
+    def read_call(self, node: ast.Call, hint: TorchType | None = None) -> Sugared:
+        from tsc.frontend.conversions import ToList
+
         callee = self.read(node.func)
+        if isinstance(callee, ToList):
+            return callee.to_list(self, hint, node)
         if isinstance(callee, Special):
             from tsc.frontend.special_forms import read_form
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xdsl.ir import SSAValue
 
 from tsc.dialects import torch_types as tt
-from tsc.frontend.sugared import Arguments, Iteration, Sugared, TupleOf, Value
+from tsc.frontend.sugared import Arguments, ClassRef, Iteration, Sugared, TupleOf, Value
 
 if TYPE_CHECKING:
     from tsc.frontend.expressions import ExpressionReader
@@ -21,6 +21,11 @@ def trip_count_and_element(
     reader: ExpressionReader, iterated: Sugared, node: ast.AST
 ) -> tuple[SSAValue, Element]:
     """The number of rounds, and the function from the loop counter to the element."""
+    if isinstance(iterated, ClassRef) and iterated.cls.kind == "enum":
+        members = [
+            iterated.attribute(reader, name, node).value(reader, node) for name in iterated.cls.members
+        ]
+        iterated = Value(reader.builder.list(tt.EnumType(iterated.cls.name), members))
     if isinstance(iterated, Iteration):
         return _ITERATIONS[iterated.kind](reader, iterated, node)
     value = reader.plain(iterated, node)

@@ -18,6 +18,14 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.annotations import from_python, infer_type
 from tsc.frontend.compile import Compiler
+from tsc.frontend.python_values import (
+    AutogradFunction,
+    BooleanDispatch,
+    EnumMember,
+    ModuleClass,
+    PythonType,
+    PythonValue,
+)
 from tsc.frontend.sources import function_source, overload_declarations
 from tsc.frontend.sugared import (
     Builtin,
@@ -30,7 +38,7 @@ from tsc.frontend.sugared import (
     Sugared,
     TypeRef,
 )
-from tsc.frontend.unit import Class, Function, Unit
+from tsc.frontend.unit import Class, Function, Parameter, Unit
 from tsc.interop import torch as torch_interop
 from tsc.markers import modifier_of
 
@@ -84,40 +92,6 @@ MATH_MISSING = frozenset(("trunc", "dist", "perm", "prod"))
 """Functions of `math` that TorchScript lacks though it has a tensor operator of that name."""
 
 
-class PythonValue(Sugared):
-    """A live object that TorchScript cannot hold: using it is an error that says so."""
-
-    def __init__(self, python: Any) -> None:
-        self.python = python
-
-    def describe(self) -> str:
-        return f"python value of type '{type(self.python).__name__}'"
-
-    def value(self, reader: Any, node: ast.AST) -> Any:
-        raise reader.error(
-            f"{self.describe()} cannot be used as a value. Perhaps it is a closed over global variable? If "
-            "so, please "
-            "consider passing it in as an argument or use a local varible instead.",
-            node,
-        )
-
-    def call(self, reader: Any, arguments: Any, node: ast.AST) -> Sugared:
-        if inspect.isbuiltin(self.python) or isinstance(self.python, type(len)):
-            raise reader.error(
-                f"Python builtin {self.python!r} is currently not supported in Torchscript",
-                node,
-                NotSupportedError,
-            )
-        if hasattr(self.python, "_method") or torch_interop.is_module(self.python):
-            raise reader.error("Cannot call a ScriptModule that is not a submodule of the caller", node)
-        raise reader.error(f"{self.describe()} cannot be called in TorchScript", node, NotSupportedError)
-
-    def attribute(self, reader: Any, name: str, node: ast.AST) -> Sugared:
-        raise reader.error(
-            f"{self.describe()} has no attribute '{name}' that TorchScript knows", node, NotSupportedError
-        )
-
-
 class Program:
     """The live program: one unit, its compiler, and the scripted form of each Python object met so far."""
 
@@ -145,6 +119,16 @@ class Program:
             self.functions[key] = found
             self.unit.functions[qualified] = found
         return found
+
+    def python_function(self, autograd: Any, parameters: list[Parameter]) -> Function:
+        """The ``apply`` of an autograd function as a function that is left to Python."""
+        definition, source = function_source(autograd.forward)
+        name = self.unit.unique_name(f"{_qualified(autograd)}.apply")
+        resolver = LiveResolver(self, autograd.forward)
+        made = Function(name, definition, source, resolver, None, parameters, tt.TENSOR, kind="python")
+        made.python = torch_interop.apply_of(autograd)
+        self.unit.functions[name] = made
+        return made
 
     def overloads(
         self,
@@ -204,6 +188,10 @@ class Program:
             if declarations:
                 return Overloaded([ScriptFunctionRef(f) for f in self.overloads(python, declarations)])
             return ScriptFunctionRef(self.function(python))
+        if isinstance(python, type) and torch_interop.is_module_class(python):
+            return ModuleClass(python)
+        if isinstance(python, type) and torch_interop.is_autograd_function(python):
+            return AutogradFunction(python)
         if isinstance(python, type):
             kind = self.class_type(python)
             if kind is not None:
@@ -332,23 +320,6 @@ def _types(python: Any) -> Sugared | None:
     return None
 
 
-class EnumMember(Sugared):
-    """A live enum member used as a value."""
-
-    def __init__(self, python: enum.Enum) -> None:
-        self.python = python
-
-    def value(self, reader: Any, node: ast.AST) -> Any:
-        owner = reader.function.resolver.program.sugar(type(self.python))
-        return owner.attribute(reader, self.python.name, node).value(reader, node)
-
-
-class PythonType(PythonValue):
-    """A typing construct used as an expression (inside ``isinstance`` or ``annotate`` it is read as an
-    annotation).
-    """
-
-
 def _torch_object(python: Any) -> Sugared | None:
     """What PyTorch's objects mean, when PyTorch is there."""
     constant = torch_interop.constant_of(python)
@@ -367,26 +338,6 @@ def _torch_object(python: Any) -> Sugared | None:
         return Special(OPERATOR_FORMS[name]) if name in OPERATOR_FORMS else Builtin((name,))
     dispatch = torch_interop.boolean_dispatch_of(python)
     return None if dispatch is None else BooleanDispatch(*dispatch)
-
-
-class BooleanDispatch(Sugared):
-    """A pair of functions of which a constant bool argument chooses one (``return_indices=True``)."""
-
-    def __init__(self, if_true: Any, if_false: Any, argument: str, position: int, default: bool) -> None:
-        self.choices = {True: if_true, False: if_false}
-        self.argument = argument
-        self.position = position
-        self.default = default
-
-    def call(self, reader: Any, arguments: Any, node: ast.AST) -> Sugared:
-        chosen: Any = self.default
-        if self.argument in arguments.keywords:
-            _, chosen = arguments.keywords[self.argument].static()
-        elif self.position < len(arguments.positional):
-            _, chosen = arguments.positional[self.position].static()
-        if not isinstance(chosen, bool):
-            raise reader.error(f"argument '{self.argument}' must be a constant bool", node)
-        return reader.function.resolver.program.sugar(self.choices[chosen]).call(reader, arguments, node)
 
 
 Sugar = Callable[[Any], Sugared]

@@ -14,6 +14,7 @@ from tsc.dialects.aten import class_of
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend import calls
+from tsc.frontend.conversions import TENSOR_CASTS, ToList
 from tsc.frontend.module_walks import ModuleWalk, is_container_walk
 from tsc.frontend.sugared import (
     Arguments,
@@ -22,6 +23,7 @@ from tsc.frontend.sugared import (
     Constant,
     MethodRef,
     Overloaded,
+    ScriptFunctionRef,
     Sugared,
     TupleOf,
     Value,
@@ -46,12 +48,6 @@ TENSOR_PROPERTIES = {
     "nbytes": "prim::nbytes",
     "real": "aten::real", "imag": "aten::imag", "name": "prim::name", "retains_grad": "aten::retains_grad",
 }  # fmt: skip
-TENSOR_CASTS = {
-    "float": "float32", "double": "float64", "half": "float16", "int": "int32", "long": "int64",
-    "short": "int16", "char": "int8", "byte": "uint8", "cfloat": "complex64", "cdouble": "complex128",
-    "bfloat16": "bfloat16",
-}  # fmt: skip
-"""Methods that convert a tensor, and to which dtype."""
 MODULE_WALKS = frozenset((
     "modules", "named_modules", "children", "named_children", "parameters", "named_parameters", "buffers",
     "named_buffers",
@@ -95,7 +91,7 @@ def _method(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugar
     if isinstance(value.type, tt.TensorType) and name in TENSOR_CASTS:
         return BoundSpecial(f"to_{TENSOR_CASTS[name]}", value)
     if isinstance(value.type, tt.TensorType) and name == "tolist":
-        return BoundSpecial("tolist", value)
+        return ToList(value)
     candidates = tuple(f"{space}::{name}" for space in _NAMESPACES if schemas.overloads(f"{space}::{name}"))
     if not candidates:
         raise reader.error(f"'{value.type.torchscript()}' object has no attribute or method '{name}'.", node)
@@ -188,7 +184,10 @@ def member_of_object(reader: CallReader, value: Value, name: str, node: ast.AST)
         return Overloaded([MethodRef(cls.methods[n], value.ssa) for n in cls.overloads[name]])
     method = cls.method(name)
     if method is not None:
-        return MethodRef(method, value.ssa)
+        if method.self_type is not None:
+            return MethodRef(method, value.ssa)
+        if cls.kind == "module":
+            return ScriptFunctionRef(method)
     hook = cls.members.get("resolve")
     found = hook(reader, value, name, node) if hook is not None else None
     if found is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import StringAttr
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
+from tsc.frontend.hooks import call_between_hooks, hooks_of
 from tsc.frontend.sugared import (
     Arguments,
     Constant,
@@ -16,10 +18,9 @@ from tsc.frontend.sugared import (
     Overloaded,
     ScriptFunctionRef,
     Sugared,
-    TupleOf,
     Value,
 )
-from tsc.frontend.unit import REQUIRED, Class
+from tsc.frontend.unit import REQUIRED, Class, Function
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
@@ -82,9 +83,24 @@ def class_attribute(reader: CallReader, cls: Class, name: str, node: ast.AST) ->
     if name == "__new__":
         return _New(cls)
     method = cls.method(name)
-    if method is not None and method.self_type is None:
-        return ScriptFunctionRef(method)
+    if method is not None:
+        return ScriptFunctionRef(method) if method.self_type is None else UnboundMethod(method)
     raise reader.error(f"class '{cls.name}' has no static member '{name}'", node)
+
+
+@dataclass(eq=False)
+class UnboundMethod(Sugared):
+    """``Cls.method``: the object is the first argument. Archives call hooks like this."""
+
+    function: Function
+
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        if not arguments.positional:
+            raise reader.error(f"method '{self.function.short_name}' requires an object; got none", node)
+        receiver, *rest = arguments.positional
+        return reader.call_function(
+            self.function, Arguments(rest, arguments.keywords), node, receiver.value(reader, node)
+        )
 
 
 class _New(Sugared):
@@ -144,20 +160,9 @@ def call_with_hooks(
         if "container" in cls.members and cls.members.get("container_kind") == "sequential":
             return _call_sequential(reader, value, arguments, node)
         raise reader.error(f"module '{cls.name}' has no forward method", node)
-    for hook in cls.members.get("pre_hooks", ()):
-        inputs = TupleOf([reader.plain(a, node) for a in arguments.positional])
-        result = reader.call_method(hook, value.ssa, Arguments([inputs]), node)
-        returned = reader.plain(result, node)
-        if returned.type is not tt.NONE:
-            unrolled = returned.unroll(reader, node)
-            arguments = Arguments(unrolled if unrolled is not None else [returned])
-    result = MethodRef(forward, value.ssa).call(reader, arguments, node)
-    for hook in cls.members.get("hooks", ()):
-        inputs = TupleOf([reader.plain(a, node) for a in arguments.positional])
-        replaced = reader.plain(reader.call_method(hook, value.ssa, Arguments([inputs, result]), node), node)
-        if replaced.type is not tt.NONE:
-            result = replaced
-    return result
+    if any(hooks_of(cls)):
+        return call_between_hooks(reader, cls, value, arguments, node)
+    return MethodRef(forward, value.ssa).call(reader, arguments, node)
 
 
 def _call_sequential(reader: CallReader, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:

@@ -15,6 +15,9 @@ from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, StringA
 
 from tsc.errors import NotSupportedError, SourceRange
 
+TRACED = "<traced>"
+"""The file of functions that were traced: their source is never read."""
+
 
 @dataclass(eq=False)
 class Source:

@@ -1,30 +1,24 @@
-"""Forms with rules of their own: ``isinstance``, ``range``, ``annotate``, ``getattr``, conversions, and what
-PyTorch adds.
-"""
+"""Forms with rules of their own: ``isinstance``, ``range``, ``annotate``, ``getattr``, and what PyTorch adds."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import SSAValue
 
-from tsc import dtypes
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.calls import fits
-from tsc.frontend.members import TENSOR_CASTS
+from tsc.frontend.conversions import CONVERSIONS, Form
 from tsc.frontend.sugared import Arguments, Constant, Iteration, Sugared, TupleOf, Value
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
     from tsc.frontend.conditions import Condition
-
-Form = Callable[["CallReader", Arguments, ast.AST], Sugared]
 
 
 def read_form(reader: CallReader, name: str, node: ast.Call) -> Sugared | None:
@@ -194,32 +188,6 @@ def _container(reader: CallReader, value: Value) -> list[str] | None:
     return reader.unit.class_named(value.type.data).members.get("container")
 
 
-def _cast(name: str, constant: Callable[[Any], Any], magic: str) -> Form:
-    def form(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-        if not arguments.positional:
-            return Constant(constant(0))
-        known, python = arguments.positional[0].static()
-        if known and isinstance(python, (int, float)) and isinstance(arguments.positional[0], Constant):
-            return Constant(constant(python))
-        value = reader.plain(arguments.positional[0], node)
-        if value.type is {"Int": tt.INT, "Float": tt.FLOAT, "Bool": tt.BOOL}[name]:
-            return value
-        called = reader.magic(magic, [value], node)
-        return called or reader.call_builtin((f"aten::{name}",), Arguments([value]), node)
-
-    return form
-
-
-def _complex(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-    parts = [*arguments.positional, Constant(0)] if len(arguments.positional) == 1 else arguments.positional
-    return reader.call_builtin(("aten::Complex",), Arguments(list(parts)), node)
-
-
-def _str(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-    called = reader.magic("__str__", [arguments.positional[0]], node)
-    return called or reader.call_builtin(("aten::str",), arguments, node)
-
-
 def _print(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     from tsc.dialects.aten import class_of
     from tsc.dialects.schema import overloads
@@ -227,47 +195,6 @@ def _print(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     values = [a.value(reader, node) for a in arguments.positional]
     reader.builder.create(class_of(overloads("prim::Print")[0]), values)
     return Constant(None)
-
-
-def _list(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-    if not arguments.positional:
-        return Value(reader.builder.list(tt.TENSOR, []))
-    source = arguments.positional[0]
-    if isinstance(source, Value) and source.type is tt.STRING:
-        return reader.call_builtin(("aten::list",), arguments, node)
-    if isinstance(source, Value) and isinstance(source.type, tt.ListType):
-        return reader.call_builtin(("aten::list",), arguments, node)
-    name = "$item"
-    element = ast.copy_location(ast.Name(name, ast.Load()), node)
-    reader.environment["$source"] = source
-    iterated = ast.copy_location(ast.Name("$source", ast.Load()), node)
-    generator = ast.comprehension(ast.Name(name, ast.Store()), iterated, [], 0)
-    comprehension = ast.copy_location(ast.ListComp(element, [generator]), node)
-    made = reader.read(ast.fix_missing_locations(comprehension))
-    del reader.environment["$source"]
-    return made
-
-
-def _tuple(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-    unrolled: list[Sugared] | None = (
-        arguments.positional[0].unroll(reader, node) if arguments.positional else []
-    )
-    if unrolled is None:
-        raise reader.error("tuple() needs an argument of known length", node)
-    return TupleOf(unrolled)
-
-
-def _dict(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-    if arguments.positional:
-        return reader.call_builtin(("aten::dict",), arguments, node)
-    keys = [reader.builder.constant(k) for k in arguments.keywords]
-    values = [v.value(reader, node) for v in arguments.keywords.values()]
-    kind = reader.common_type([v.type for v in values], node) or tt.TENSOR  # pyright: ignore
-    return Value(
-        reader.builder.create(
-            ops.PrimDictConstructOp, [*keys, *values], [tt.DictType((tt.STRING, kind))]
-        ).results[0]
-    )
 
 
 def _extremum(name: str) -> Form:
@@ -288,55 +215,16 @@ def _always(value: Any) -> Form:
     return lambda reader, arguments, node: Constant(value)
 
 
-def _tolist(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-    raise reader.error("Expected type hint for result of tolist()", node)
-
-
-def _unwrap_optional(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-    value = reader.plain(arguments.positional[0], node)
-    if not isinstance(value.type, tt.OptionalType):
-        return value
-    return reader.call_builtin(("aten::_unwrap_optional",), Arguments([value]), node)
-
-
 def _reverse(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     copied = reader.call_builtin(("aten::list",), arguments, node)
     reader.call_builtin(("aten::reverse",), Arguments([copied]), node)
     return copied
 
 
-def _ntuple(count: int) -> Form:
-    def form(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-        """A number repeated `count` times; a list or tuple as it is."""
-        value = reader.plain(arguments.positional[0], node)
-        if isinstance(value.type, (tt.ListType, tt.TupleType)):
-            return value
-        return Value(reader.builder.list(value.type, [value.ssa] * count))
-
-    return form
-
-
-def _to_dtype(code: int) -> Form:
-    def form(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-        return reader.call_builtin(("aten::to",), Arguments([arguments.positional[0], Constant(code)]), node)
-
-    return form
-
-
-def _list_with_default(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-    return arguments.positional[0]
-
-
 FORMS: dict[str, Form] = {
-    "ntuple1": _ntuple(1),
-    "ntuple2": _ntuple(2),
-    "ntuple3": _ntuple(3),
-    "ntuple4": _ntuple(4),
-    "list_with_default": _list_with_default,
-    "range": _range, "enumerate": _enumerate, "zip": _zip, "len": _len, "int": _cast("Int", int, "__int__"),
-    "float": _cast("Float", float, "__float__"), "bool": _cast("Bool", bool, "__bool__"),
-    "complex": _complex, "str": _str,
-    "print": _print, "list": _list, "tuple": _tuple, "dict": _dict, "min": _extremum("min"),
+    **CONVERSIONS,
+    "range": _range, "enumerate": _enumerate, "zip": _zip, "len": _len,
+    "print": _print, "min": _extremum("min"),
     "max": _extremum("max"),
     "abs": _builtin("prim::abs"), "round": _builtin("aten::round"), "pow": _builtin("aten::pow"),
     "ord": _builtin("aten::ord"),
@@ -348,12 +236,8 @@ FORMS: dict[str, Form] = {
     "reversed": _reverse, "is_scripting": _always(True), "is_tracing": _always(False),
     "always_false": _always(False),
     "wait": _builtin("aten::wait"),
-    "nothing": _always(None), "tolist": _tolist, "unwrap_optional": _unwrap_optional,
+    "nothing": _always(None),
 }  # fmt: skip
-
-
-for _name in TENSOR_CASTS.values():
-    FORMS[f"to_{_name}"] = _to_dtype(dtypes.by_name(_name).code)
 
 
 def construct_container(reader: CallReader, kind: TorchType, arguments: Arguments, node: ast.AST) -> Sugared:

@@ -15,7 +15,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError, UnsupportedNodeError
 from tsc.frontend import calls
 from tsc.frontend.calls import fits
-from tsc.frontend.exits import ImplicitNone, is_hidden
+from tsc.frontend.exits import VALUE, ImplicitNone, is_hidden
 from tsc.frontend.expressions import BINARY
 from tsc.frontend.loops import LoopReader
 from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
@@ -67,7 +67,7 @@ class StatementReader(LoopReader):
 
     def do_assign(self, node: ast.Assign) -> None:
         hint = self._type_comment(node)
-        value = self.read(node.value, hint)
+        value = self.read(node.value, hint or self._type_of_returned(node))
         if hint is not None:
             value = Value(self.coerce(value.value(self, node), hint, node))
         for target in node.targets:
@@ -92,6 +92,11 @@ class StatementReader(LoopReader):
             return None
         return self.function.resolver.annotation(ast.parse(node.type_comment, mode="eval").body)
 
+    def _type_of_returned(self, node: ast.Assign) -> TorchType | None:
+        """The function's result type where `node` was a ``return`` in the source."""
+        target = node.targets[0]
+        return self.declared.get(VALUE) if isinstance(target, ast.Name) and target.id == VALUE else None
+
     def do_annassign(self, node: ast.AnnAssign) -> None:
         wanted = self.function.resolver.annotation(node.annotation)
         if node.value is None:
@@ -107,7 +112,7 @@ class StatementReader(LoopReader):
         """Bind `target` to `value`."""
         if isinstance(target, ast.Name):
             self._assign_name(target.id, value, node)
-        elif isinstance(target, (ast.Tuple, ast.List)):
+        elif isinstance(target, ast.Tuple):
             self._assign_parts(target.elts, value, node)
         elif isinstance(target, ast.Attribute):
             self._assign_attribute(target, value, node)
@@ -116,7 +121,7 @@ class StatementReader(LoopReader):
 
             assign_index(self, target, value, node)
         else:
-            raise self.error(f"cannot assign to {type(target).__name__}", node, NotSupportedError)
+            raise self.error("unexpected expression on left-hand side of assignment", target)
 
     def _assign_name(self, name: str, value: Sugared, node: ast.AST) -> None:
         declared = self.declared.get(name)

@@ -9,10 +9,10 @@ from tsc.frontend.annotations import optional, union
 
 
 def may_be_none(kind: TorchType) -> bool:
-    """Whether a value of this type can be None."""
+    """Whether a value of this type can be None: of Any, PyTorch says no."""
     return (
         isinstance(kind, tt.OptionalType)
-        or kind in (tt.NONE, tt.ANY)
+        or kind is tt.NONE
         or (isinstance(kind, tt.UnionType) and tt.NONE in kind.data)
     )
 

@@ -192,6 +192,9 @@ class EnumValue:
     def __hash__(self) -> int:
         return hash(self.name)  # as `enum.Enum` hashes
 
+    def __str__(self) -> str:
+        return f"Enum<{self.cls.name.rpartition('.')[2]}.{self.name}>"
+
     @property
     def value(self) -> Any:
         """The member's value."""

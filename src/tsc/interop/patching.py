@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,9 +10,9 @@ _MISSING: Any = object()
 
 
 @contextmanager
-def patched(owner: Any, replacements: Mapping[str, Any]) -> Iterator[None]:
+def patched(owner: Any, replacements: Mapping[str, Any]) -> Generator[None]:
     """`owner` has the members in `replacements` inside, and its own again afterwards."""
-    own = vars(owner)
+    own: Any = owner.__dict__
     before = {name: own.get(name, _MISSING) for name in replacements}
     try:
         for name, value in replacements.items():

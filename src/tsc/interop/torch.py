@@ -5,6 +5,7 @@ already has it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -34,6 +35,23 @@ def is_module(value: Any) -> bool:
     """Whether `value` is a PyTorch ``nn.Module``."""
     module = torch()
     return module is not None and isinstance(value, module.nn.Module)
+
+
+def is_module_class(value: type) -> bool:
+    """Whether `value` is a class of PyTorch's modules."""
+    module = torch()
+    return module is not None and issubclass(value, module.nn.Module)
+
+
+def is_autograd_function(value: type) -> bool:
+    """Whether `value` is a ``torch.autograd.Function``."""
+    module = torch()
+    return module is not None and issubclass(value, module.autograd.Function)
+
+
+def apply_of(autograd: Any) -> Callable[..., Any]:
+    """``autograd.apply`` as a plain function."""
+    return lambda *arguments: autograd.apply(*arguments)
 
 
 def is_attribute(value: Any) -> bool:
@@ -152,6 +170,13 @@ def is_grad_enabled() -> bool:
     """Whether PyTorch is there and records gradients."""
     module = torch()
     return module is not None and module.is_grad_enabled()
+
+
+def set_grad_enabled(mode: bool) -> None:
+    """From now on PyTorch, where it is there, records gradients or does not."""
+    module = torch()
+    if module is not None:
+        module.set_grad_enabled(mode)
 
 
 def requires_grad(value: Any) -> bool:

@@ -6,7 +6,7 @@ Sizes come back as symbolic ints, which PyTorch's dispatcher carries through any
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib import import_module
@@ -20,11 +20,15 @@ from tsc.interop.traced_ints import TracedArithmetic
 
 UNRECORDED = frozenset(("aten::lift_fresh",))
 """Operators that only mark a tensor PyTorch made from Python data."""
+RESIZING = frozenset(("aten::resize_", "aten::resize_as_"))
+"""Operators a trace cannot follow."""
 CONVERSIONS = {
     "__bool__": "Python boolean", "__int__": "Python integer", "__float__": "Python float",
-    "__complex__": "Python complex", "__index__": "Python index", "item": "Python number",
+    "__complex__": "Python complex", "item": "Python number",
     "tolist": "Python list", "numpy": "NumPy array", "__array__": "NumPy array",
 }  # fmt: skip
+UNSEEN = ("__repr__", "__format__")
+"""Members that read a tensor's elements only to show them."""
 CONSTRUCTORS = ("tensor", "as_tensor", "from_numpy")
 
 
@@ -35,6 +39,8 @@ class TorchRecorder(Protocol):
     def paused(self) -> Any: ...  # noqa: D102
     def converted(self, kind: str) -> None: ...  # noqa: D102
     def constructed(self, name: str, tensor: Any) -> None: ...  # noqa: D102
+    def concrete(self, tensor: Any, value: int) -> None: ...  # noqa: D102
+    def resized(self, name: str, tensor: Any) -> None: ...  # noqa: D102
     def length(self) -> None: ...  # noqa: D102
     def iterated(self) -> None: ...  # noqa: D102
     def dispatched(self, name: str, arguments: Any, keywords: Any, result: Any) -> None: ...  # noqa: D102
@@ -49,9 +55,10 @@ class TorchRecorder(Protocol):
 class _Node:
     """What PyTorch's dispatcher asks of a symbolic int."""
 
-    def __init__(self, tensor: Any, value: int) -> None:
+    def __init__(self, tensor: Any, value: int, recorder: Any) -> None:
         self.traced_tensor = tensor
         self.traced_value = value
+        self.recorder = recorder
 
     def is_int(self) -> bool:
         return True
@@ -71,13 +78,16 @@ class _Node:
         return None
 
     def guard_int(self, file: str, line: int) -> int:
+        """The plain int, for an operator that takes no symbolic ones: the next one called."""
+        if self.recorder.is_running():
+            self.recorder.concrete(self.traced_tensor, self.traced_value)
         return self.traced_value
 
     def int_(self) -> int:
         return self.traced_value
 
     def wrap_int(self, value: int) -> _Node:
-        return _Node(None, value)
+        return _Node(None, value, self.recorder)
 
     def str(self) -> str:
         return repr(self.traced_value)
@@ -93,7 +103,7 @@ def _int_class() -> type[Any]:
         """A size of a PyTorch tensor."""
 
         def __init__(self, tensor: Any, value: int, recorder: Any) -> None:
-            super().__init__(_Node(tensor, value))
+            base.__init__(self, _Node(tensor, value, recorder))
             self.traced_tensor, self.traced_value, self.traced_recorder = tensor, value, recorder
 
         def __getattr__(self, name: str) -> Any:
@@ -117,6 +127,8 @@ class TorchBackend:
 
     def identity(self, tensor: Any) -> Any:
         """Address, form and dtype."""
+        if tensor.layout is not torch().strided:
+            return id(tensor)
         form: Any = torch()._C.TensorBase.shape.__get__(tensor)
         return tensor.data_ptr(), tuple(form), tensor.stride(), tensor.dtype
 
@@ -140,7 +152,7 @@ class TorchBackend:
         """The tensor behind a symbolic int."""
         if not isinstance(value, torch().SymInt):
             return None
-        return getattr(cast("Any", value).node, "traced_tensor", None)
+        return getattr(value.node, "traced_tensor", None)
 
     def alias(self, tensor: Any) -> Any:
         """A view of everything."""
@@ -159,13 +171,13 @@ class TorchBackend:
         return getattr(getattr(torch().ops.aten, name), overload or "default")(*arguments)
 
     @contextmanager
-    def without_gradients(self) -> Iterator[None]:
+    def without_gradients(self) -> Generator[None]:
         """Nothing inside is differentiated."""
         with torch().no_grad():
             yield
 
     @contextmanager
-    def recording(self, recorder: TorchRecorder) -> Iterator[None]:
+    def recording(self, recorder: TorchRecorder) -> Generator[None]:
         """Inside, `recorder` is told of everything that happens to tensors in this thread."""
         module = torch()
         guards = import_module("torch._dispatch.python")
@@ -197,14 +209,16 @@ def _mode_class() -> type[Any]:
             return False  # there is no compiler to keep out, and loading it takes a second
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            keywords = kwargs or {}
+            keywords: dict[str, Any] = kwargs or {}
             recorder = self.recorder
             plain = [_concrete(a) for a in args]
             plain_keywords = {k: _concrete(v) for k, v in keywords.items()}
             watched = recorder.is_running() and hasattr(func, "_schema")
             with recorder.paused(), torch()._C._DisablePythonDispatcher():
                 result = func(*plain, **plain_keywords)
-            if watched and not _is_bookkeeping(recorder, func, args):
+            if watched and func._schema.name in RESIZING:
+                recorder.resized(func._schema.name.removeprefix("aten::"), args[0])
+            elif watched and not _is_bookkeeping(recorder, func, args):
                 recorder.dispatched(_full_name(func), args, keywords, result)
             return result
 
@@ -224,15 +238,16 @@ def _is_bookkeeping(recorder: TorchRecorder, func: Any, arguments: Any) -> bool:
 def _concrete(value: Any) -> Any:
     """`value` with plain ints for symbolic ones."""
     if isinstance(value, torch().SymInt):
-        return cast("Any", value).node.traced_value
+        return value.node.traced_value
     if isinstance(value, (list, tuple)):
-        return type(value)(_concrete(v) for v in cast("list[Any]", value))
+        return [_concrete(v) for v in cast("Sequence[Any]", value)]
     return value
 
 
 def _tensor_members(recorder: TorchRecorder) -> dict[str, Any]:
     """The members of ``torch.Tensor`` while a trace runs."""
     members = {name: _conversion(recorder, name, kind) for name, kind in CONVERSIONS.items()}
+    members |= {name: _unseen(recorder, name) for name in UNSEEN}
     return members | _size_members(recorder) | _index_members(recorder) | _identity_members(recorder)
 
 
@@ -247,6 +262,16 @@ def _conversion(recorder: TorchRecorder, name: str, kind: str) -> Callable[..., 
             return original(self, *arguments, **keywords)
 
     return convert
+
+
+def _unseen(recorder: TorchRecorder, name: str) -> Callable[..., Any]:
+    original = getattr(torch().Tensor, name)
+
+    def show(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        with recorder.paused():
+            return original(self, *arguments, **keywords)
+
+    return show
 
 
 def _size_members(recorder: TorchRecorder) -> dict[str, Any]:
@@ -310,7 +335,8 @@ def _identity_members(recorder: TorchRecorder) -> dict[str, Any]:
     def get_data(self: Any) -> Any:
         return self.detach() if recorder.is_running() else data.__get__(self)
 
-    def contiguous(self: Any, memory_format: Any = torch().contiguous_format) -> Any:
+    def contiguous(self: Any, memory_format: Any = None) -> Any:
+        memory_format = memory_format or torch().contiguous_format
         if not recorder.is_running():
             return plain_contiguous(self, memory_format=memory_format)
         return contiguous_operator(self, memory_format=memory_format)
@@ -327,8 +353,9 @@ def _constructors(recorder: TorchRecorder) -> dict[str, Any]:
                 return original(*arguments, **keywords)
             with recorder.paused():
                 made = original(*arguments, **keywords)
-            recorder.constructed(f"torch.{name}", made)
-            return made
+            behind = getattr(arguments[0], "traced_tensor", None) if arguments else None
+            recorder.constructed(f"torch.{name}", made if behind is None else None)
+            return made if behind is None else behind.detach().to(made.dtype)
 
         return construct
 

@@ -21,7 +21,7 @@ class TracedArithmetic:
         return self._python("integer")
 
     def __index__(self) -> int:
-        return self._python("index")
+        return self.traced_value  # PyTorch does not warn of these
 
     def __float__(self) -> float:
         return float(self._python("float"))

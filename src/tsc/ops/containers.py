@@ -147,17 +147,24 @@ def _slice(items: Any, start: int | None, end: int | None, step: int) -> Any:
     return items[start:end:step]
 
 
+def _repeated(items: Any, count: int) -> list[Any]:
+    if count < 0 and items:
+        raise ShapeError(f"list: requires a count of repetitions that is not negative; got {count}")
+    return list(items) * count
+
+
 _LIST_FUNCTIONS: dict[str, Function] = {
     "append": append, "extend": lambda a, b: a.extend(list(b)), "insert": lambda a, i, el: a.insert(i, el),
     "pop": pop, "remove": remove, "clear": lambda a: a.clear(), "index": index,
     "count": lambda a, el: sum(same(x, el) for x in a), "sort": _sort, "reverse": lambda a: a.reverse(),
     "copy": list, "slice": _slice, "__getitem__": lambda a, i: a[_position(a, i)], "_set_item": set_item,
-    "Delete": delete, "add": lambda a, b: [*a, *b], "mul": lambda a, n: list(a) * n, "add_": extend_in_place,
+    "Delete": delete, "add": lambda a, b: [*a, *b], "mul": _repeated, "add_": extend_in_place,
     "len": len, "list": list, "__contains__": lambda a, el: _place(a, el) is not None,
     "sorted": lambda a: sorted(a, key=_sort_key), "eq": same, "ne": lambda a, b: not same(a, b),
 }  # fmt: skip
 for _name, _function in _LIST_FUNCTIONS.items():
     _define(f"aten::{_name}", _takes_list, _function)
+FAMILY.op("aten::mul.right_", kind="python")(lambda n, items: _repeated(items, n))
 
 
 def _is_nonzero(value: Any) -> bool:

@@ -5,6 +5,7 @@ Source: PyTorch aten/src/ATen/core/ivalue.cpp and aten/src/ATen/core/Formatting.
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Callable
 from typing import Any
@@ -42,6 +43,8 @@ def text_of(value: Any) -> str:
         return tensor_text(value)  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, (list, tuple, dict)):
         return _container_text(value)  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, enum.Enum):
+        return f"Enum<{type(value).__name__}.{value.name}>"
     return str(value)
 
 

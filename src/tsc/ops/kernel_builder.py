@@ -21,7 +21,7 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineExpr, AffineMap
+from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.dialects.arith_emitter import ArithEmitter, element_type
 from tsc.dtypes import DType
@@ -170,7 +170,9 @@ class KernelBuilder:
     ) -> list[KernelValue]:
         """A ``linalg.generic``; `iterators` has ``p`` (parallel) or ``r`` (reduction) per dim."""
         rank = len(iterators)
-        inputs = self._with_known_extents(inputs, outputs, rank)
+        given = len(inputs)
+        extents = _extents(inputs, outputs, rank)
+        inputs = [*inputs, *self._told_extents(inputs, outputs, extents)]
         block = Block(
             arg_types=[element_type(v.spec.dtype) for v, _ in inputs]
             + [element_type(o.spec.dtype) for o in outputs]
@@ -178,7 +180,7 @@ class KernelBuilder:
         builder = BodyBuilder(block)
         dtypes = [v.spec.dtype for v, _ in inputs] + [o.spec.dtype for o in outputs]
         scalars = [Scalar(builder, a, d) for a, d in zip(block.args, dtypes, strict=True)]
-        results = body(builder, scalars[: len(inputs)], scalars[len(inputs) :])
+        results = body(builder, scalars[:given], scalars[len(inputs) :])
         block.add_op(YieldOp(*(r.value for r in results)))
         destinations = [
             self.empty(o.spec) if o.init is None else self.full(o.spec, o.init).ssa for o in outputs
@@ -194,21 +196,30 @@ class KernelBuilder:
         self.block.add_op(op)
         return [KernelValue(r, o.spec) for r, o in zip(op.results, outputs, strict=True)]
 
-    def _with_known_extents(
-        self, inputs: Sequence[tuple[KernelValue, AffineMap]], outputs: Sequence[Output], rank: int
-    ) -> Sequence[tuple[KernelValue, AffineMap]]:
-        """`inputs`, views copied where otherwise no operand would tell the extent of some iteration dim.
+    def _told_extents(
+        self,
+        inputs: Sequence[tuple[KernelValue, AffineMap]],
+        outputs: Sequence[Output],
+        extents: Sequence[int],
+    ) -> list[tuple[KernelValue, AffineMap]]:
+        """An operand that nobody reads, whose shape tells the extents that the others do not.
 
-        A dim of size 1 that a view added is such a dim when it is reduced.
+        A view may read a part of its tensor, or repeat it: then the tensor's shape says something else.
         """
-        composed = [m if v.access is None else v.access.compose(m) for v, m in inputs]
-        told = {
-            r for m in (*composed, *(o.map or AffineMap.identity(rank) for o in outputs)) for r in m.results
-        }
-        missing = {dim(i) for i in range(rank)} - told
-        if not missing:
-            return inputs
-        return [(self.materialize(v) if missing & set(m.results) else v, m) for v, m in inputs]
+        told: dict[int, int] = {}
+        composed = [(m if v.access is None else v.access.compose(m), _stored_shape(v)) for v, m in inputs]
+        results = [(o.map or AffineMap.identity(len(extents)), o.spec.shape) for o in outputs]
+        for map_, shape in (*composed, *results):
+            told |= {
+                e.position: n
+                for e, n in zip(map_.results, shape, strict=True)
+                if isinstance(e, AffineDimExpr)
+            }
+        wrong = [d for d, n in enumerate(extents) if told.get(d) != n]
+        if not wrong:
+            return []
+        spec = TensorSpec(tuple(extents[d] for d in wrong), outputs[0].spec.dtype)
+        return [(KernelValue(self.empty(spec), spec), affine(len(extents), [dim(d) for d in wrong]))]
 
     def elementwise(
         self, inputs: Sequence[KernelValue], spec: TensorSpec, body: ElementFormula, doc: str = ""
@@ -314,6 +325,27 @@ class KernelBuilder:
 
 
 _ITERATORS = {"p": IteratorType.PARALLEL, "r": IteratorType.REDUCTION}
+
+
+def _extents(
+    inputs: Sequence[tuple[KernelValue, AffineMap]], outputs: Sequence[Output], rank: int
+) -> list[int]:
+    """The extent of every iteration dim, as the shapes of the values (not of the tensors behind views)
+    say.
+    """
+    found: dict[int, int] = {}
+    operands = [(m, v.spec.shape) for v, m in inputs]
+    operands += [(o.map or AffineMap.identity(rank), o.spec.shape) for o in outputs]
+    for map_, shape in operands:
+        found |= {
+            e.position: n for e, n in zip(map_.results, shape, strict=True) if isinstance(e, AffineDimExpr)
+        }
+    missing = [d for d in range(rank) if d not in found]
+    if missing:
+        raise CodegenError(
+            f"linalg.generic: requires an operand indexed by loop {missing[0]} alone; got none"
+        )
+    return [found[d] for d in range(rank)]
 
 
 def broadcast_map(source: Sequence[int], target: Sequence[int]) -> AffineMap:

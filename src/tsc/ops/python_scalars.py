@@ -27,12 +27,12 @@ def wrap64(value: Any) -> Any:
 
 
 def divide(a: Any, b: Any) -> Any:
-    """True division; of floats by zero, an infinity or NaN.
+    """True division; of real numbers by zero, an infinity or NaN.
 
     Raises:
-        ZeroDivisionError: an integer or complex division by zero.
+        ZeroDivisionError: a complex division by zero.
     """
-    if b == 0 and not isinstance(a, complex) and (isinstance(a, float) or isinstance(b, float)):
+    if b == 0 and not isinstance(a, complex) and not isinstance(b, complex):
         return (
             math.nan
             if a == 0 or math.isnan(a)
@@ -115,7 +115,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "aten::eq": operator.eq, "aten::ne": operator.ne, "aten::lt": operator.lt, "aten::le": operator.le,
     "aten::gt": operator.gt, "aten::ge": operator.ge, "aten::__and__": lambda a, b: a & b,
     "aten::__or__": lambda a, b: a | b, "aten::__xor__": lambda a, b: a ^ b,
-    "aten::__lshift__": lambda a, b: a << b, "aten::__rshift__": lambda a, b: a >> b,
+    "aten::__lshift__": lambda a, b: a << (b & 63), "aten::__rshift__": lambda a, b: a >> (b & 63),
     "aten::fmod": _ieee(math.fmod), "aten::mathremainder": _ieee(math.remainder), "aten::atan2": math.atan2,
     "aten::copysign": math.copysign, "aten::gcd": math.gcd, "prim::min": min, "prim::max": max,
     "aten::floor_divide": floor_divide, "aten::ldexp": _ieee(math.ldexp), "aten::log": _log_of_base,

@@ -226,3 +226,22 @@ def _scalar_tensor_infer(s: Any, dtype: int | None, *_: Any) -> TensorSpec:
 def scalar_tensor(s: Any, dtype: int | None, layout: Any, device: Any, pin_memory: Any) -> Array:
     """A 0-dim tensor, float32 unless `dtype` says otherwise."""
     return np.asarray(s, dtype=(dtypes.F32 if dtype is None else dtypes.by_code(dtype)).numpy)
+
+
+@FAMILY.op("prim::tolist", kind="python")
+def to_list(self: Any, depth: int, element: int) -> Any:
+    """The elements as lists `depth` deep of ints (`element` 0), floats (1), bools (2) or complex numbers (3).
+
+    Raises:
+        OperatorError: the tensor has another number of dims, or elements of another kind.
+    """
+    if depth != self.ndim:
+        raise OperatorError(
+            "Output annotation list dimension and runtime tensor dimension must match for tolist()"
+        )
+    kinds = (("int64",), ("float32", "float64"), ("bool",), ("complex64", "complex128"))
+    if str(self.dtype) not in kinds[element]:
+        raise OperatorError(
+            "Output annotation element type and runtime tensor element type must match for tolist()"
+        )
+    return self.tolist()

@@ -87,6 +87,7 @@ FAMILIES = (
     "attention", "scattering", "sorting", "statistics", "aliases", "complex_numbers", "matrices", "joining",
     "resampling", "grids", "patches", "padding", "recurrent", "products", "losses", "class_losses",
     "linear_algebra", "matrix_functions", "spectral", "special", "numeric", "native_norms",
+    "fractional_pooling",
 )  # fmt: skip
 """The family modules of this package: each has a `Family` called ``FAMILY``, and nothing else registers."""
 

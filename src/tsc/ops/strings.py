@@ -95,6 +95,12 @@ def _prefixed(test: Callable[[bytes, bytes], bool]) -> Callable[[bytes, bytes, i
     return lambda text, part, start, end: test(_window(text, start, end)[0], part)
 
 
+def _starts_with(text: bytes, part: bytes, start: int, end: int) -> bool:
+    if start > len(text):
+        raise BoundsError(f"startswith: requires a start within the string of {len(text)} bytes; got {start}")
+    return _window(text, start, end)[0].startswith(part)
+
+
 def _count(text: bytes, part: bytes, start: int, end: int) -> int:
     return _window(text, start, end)[0].count(part)
 
@@ -113,7 +119,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "partition": bytes.partition, "rpartition": bytes.rpartition, "replace": bytes.replace,
     "center": bytes.center, "ljust": bytes.ljust, "rjust": bytes.rjust, "zfill": bytes.zfill,
     "expandtabs": bytes.expandtabs, "find": _find, "rfind": _rfind, "index.str": _required(_find),
-    "rindex": _required(_rfind), "count": _count, "startswith": _prefixed(bytes.startswith),
+    "rindex": _required(_rfind), "count": _count, "startswith": _starts_with,
     "endswith": _prefixed(bytes.endswith), "len.str": len, "add.str": operator.add,
     "__getitem__.str": _character, "slice.str": _slice,
 }  # fmt: skip

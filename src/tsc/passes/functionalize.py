@@ -12,7 +12,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.aliases import MAYBE_ALIASING, AliasSets
+from tsc.analysis.aliases import MAYBE_ALIASING, AliasSets, has_memory
 from tsc.analysis.values import writes_anything
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
@@ -78,18 +78,11 @@ def functionalize(function: FuncOp) -> str | None:
 def _results_alias_arguments(function: FuncOp) -> str | None:
     """Results that share memory with an argument must stay views of it: only the generic tier gives that."""
     sets = AliasSets(function)
-    arguments = {
-        sets.find(a)
-        for a in function.body.block.args
-        if isinstance(a.type, (tt.TensorType, tt.ListType, tt.DictType))
-    }
+    arguments = {p for a in function.body.block.args if has_memory(a) for p in sets.places(a)}
     end = function.body.block.last_op
     assert end is not None
     for value in end.operands:
-        if (
-            not isinstance(value.type, (tt.NoneType, tt.IntType, tt.FloatType))
-            and sets.find(value) in arguments
-        ):
+        if has_memory(value) and sets.places(value) & arguments:
             return "a result shares memory with an argument"
     return None
 

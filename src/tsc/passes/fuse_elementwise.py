@@ -20,6 +20,7 @@ from tsc.passes.kernels.compose import (
     is_invertible,
     output_pairs,
     replace_input,
+    tell_extents,
 )
 from tsc.passes.kernels.isolate import isolate_weights
 from tsc.passes.kernels.outline import RESHAPES, Piece, group_ops, outline
@@ -177,6 +178,7 @@ def _compose(producer: linalg.GenericOp, value: SSAValue, consumer: linalg.Gener
     block = consumer.parent
     assert block is not None
     block.insert_op_before(combined, consumer)
+    tell_extents(combined, loop_sizes(consumer))
     for old, new in zip(consumer.results, combined.results, strict=True):
         new.name_hint = old.name_hint
         old.replace_all_uses_with(new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -90,10 +91,13 @@ class _Specializer:
 
     def _container(self, text: str, wanted: object) -> SSAValue:
         inner = wanted.data if isinstance(wanted, tt.OptionalType) else wanted
-        parts = [self.value(p, None) for p in split_entries(text[1:-1])]
+        texts = split_entries(text[1:-1])
         if isinstance(inner, tt.ListType):
-            return self.builder.list(inner.data, parts)
-        made = self.builder.make_tuple(parts)
+            return self.builder.list(inner.data, [self.value(t, inner.data) for t in texts])
+        kinds: Sequence[object] = [None] * len(texts)
+        if isinstance(inner, (tt.TupleType, tt.NamedTupleType)):
+            kinds = inner.data if isinstance(inner, tt.TupleType) else inner.elements
+        made = self.builder.make_tuple([self.value(t, k) for t, k in zip(texts, kinds, strict=True)])
         if isinstance(inner, (tt.TupleType, tt.NamedTupleType)):
             made._type = inner  # pyright: ignore
         return made

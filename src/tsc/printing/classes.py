@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.compile import read_signature
+from tsc.frontend.hooks import hooks_of
 from tsc.frontend.unit import REQUIRED, Class, Function
 from tsc.printing.expressions import constant_text, is_identifier
 from tsc.printing.python import CodePrinter
@@ -24,7 +25,7 @@ _BASES = {
 }
 
 
-def print_class(out: CodePrinter, cls: Class, methods: Iterable[Function], print_method: PrintMethod) -> None:
+def print_class(out: CodePrinter, cls: Class, methods: Sequence[Function], print_method: PrintMethod) -> None:
     """The ``class`` statement of `cls` with `methods`, each printed by `print_method`."""
     out.write(f"class {cls.name.rpartition('.')[2]}{_base(cls)}:")
     out.level += 1
@@ -39,7 +40,7 @@ def print_class(out: CodePrinter, cls: Class, methods: Iterable[Function], print
         for method in methods:
             _interface_method(out, method)
     else:
-        _print_object_class(out, cls)
+        _print_object_class(out, cls, methods)
         for method in methods:
             print_method(method)
         if "container" in cls.members and "__len__" not in cls.methods:
@@ -60,12 +61,14 @@ def _enum_value(cls: Class, value: Any) -> Any:
     return value
 
 
-def _print_object_class(out: CodePrinter, cls: Class) -> None:
-    if cls.members.get("hooks") or cls.members.get("pre_hooks"):
-        raise NotSupportedError(f"save: the forward hooks of {cls.name} cannot be saved")
+def _print_object_class(out: CodePrinter, cls: Class, methods: Sequence[Function]) -> None:
     if cls.kind == "module":
         out.write(f"__parameters__ = [{_listed(n for n in cls.attributes if n in cls.parameters)}]")
         out.write(f"__buffers__ = [{_listed(n for n in cls.attributes if n in cls.buffers)}]")
+        for title, hooks in zip(("pre_hooks", "hooks"), hooks_of(cls), strict=True):
+            names = [hook.short_name for hook in hooks if hook in methods]
+            if names:
+                out.write(f"__forward_{title}__ = [{_listed(names)}]")
     for i, (name, kind) in enumerate(cls.attributes.items()):
         if i == 0 and not is_identifier(name):
             out.write("__annotations__ = []")

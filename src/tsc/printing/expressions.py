@@ -194,10 +194,12 @@ class ExpressionPrinter:
         return f"({self.spell(node.operands[0])}).{node.operator.removeprefix('prim::Enum').lower()}"
 
     def percent_format(self, node: Node) -> str:
-        """``torch.percentFormat("%d %d", (a, b))``: PyTorch wants the values as one tuple."""
-        template, *values = (self.spell(v) for v in node.operands)
-        listed = values[0] if len(values) == 1 else f"({', '.join(values)})"
-        return f"torch.percentFormat({template}, {listed})"
+        """``torch.percentFormat("%d %d", (a, b))``."""
+        return f"torch.percentFormat({', '.join(self.spell(v) for v in node.operands)})"
+
+    def to_list(self, node: Node) -> str:
+        """``annotate(List[float], x.tolist())``: the type says what the lists hold, and how deep they are."""
+        return f"annotate({code_type(node.results[0].torch_type)}, {self.spell(node.operands[0])}.tolist())"
 
     def python_call(self, node: Node) -> str:
         """``^f(x)``: to look at; nothing reads it back."""
@@ -224,6 +226,7 @@ _HANDLERS: dict[str, Callable[[ExpressionPrinter, Node], str]] = {
     "prim::unchecked_cast": ExpressionPrinter.unchecked_cast,
     "prim::isinstance": ExpressionPrinter.is_instance,
     "aten::percentFormat": ExpressionPrinter.percent_format,
+    "prim::tolist": ExpressionPrinter.to_list,
     "prim::PythonOp": ExpressionPrinter.python_call,
     "prim::EnumValue": ExpressionPrinter.enum_value,
     "prim::EnumName": ExpressionPrinter.enum_value,

@@ -10,6 +10,7 @@ from xdsl.dialects.func import FuncOp
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
+from tsc.frontend.sources import TRACED
 from tsc.frontend.unit import Function
 from tsc.printing.graph import Graph
 from tsc.printing.import_function import import_function
@@ -31,10 +32,14 @@ class ConstantMap:
 
 def graph_of(function: Function, op: FuncOp, pool: ConstantPool) -> Graph:
     """The graph of `op`, which is `function` at some stage; `pool` holds its constants."""
+    return _graph_of(function, op, pool, is_traced=function.source.file == TRACED)
+
+
+def _graph_of(function: Function, op: FuncOp, pool: ConstantPool, *, is_traced: bool) -> Graph:
     names = [p.name for p in function.parameters]
     if len(op.body.block.args) > len(names):
         names.insert(0, function.definition.args.args[0].arg)
-    return import_function(op, names, literals_of(function), pool)
+    return import_function(op, names, literals_of(function), pool, is_traced=is_traced)
 
 
 def signature_of(function: Function, *, with_self_type: bool) -> Signature:
@@ -54,6 +59,6 @@ def signature_of(function: Function, *, with_self_type: bool) -> Signature:
 def code_of(function: Function, op: FuncOp, pool: ConstantPool) -> tuple[str, list[Any]]:
     """The code of one function, and the values of its ``CONSTANTS``."""
     printer = CodePrinter()
-    graph = graph_of(function, op, pool)
+    graph = _graph_of(function, op, pool, is_traced=False)
     printer.function(graph, signature_of(function, with_self_type=False))
     return printer.text(), printer.constants.values

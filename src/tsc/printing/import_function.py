@@ -21,7 +21,7 @@ from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.schema import REQUIRED
 from tsc.dialects.torch_types import TorchType
 from tsc.printing.graph import CONSTANT, Block, Graph, Node, Place, Value
-from tsc.printing.simplify import number_values, simplify
+from tsc.printing.simplify import number_recorded_values, number_values, simplify
 from tsc.printing.spelling import FunctionType
 
 _TERMINATORS = ("func.return", "torch.prim.If.yield", "torch.prim.Loop.condition")
@@ -85,10 +85,18 @@ class TensorConstant:
 
 
 def import_function(
-    function: FuncOp, names: Sequence[str], literals: Literals | None = None, pool: ConstantPool | None = None
+    function: FuncOp,
+    names: Sequence[str],
+    literals: Literals | None = None,
+    pool: ConstantPool | None = None,
+    *,
+    is_traced: bool = False,
 ) -> Graph:
-    """The graph of a function whose parameters are called `names`; `pool` has the arrays of its constants."""
-    importer = _Importer(literals or Literals({}), pool)
+    """The graph of a function whose parameters are called `names`; `pool` has the arrays of its constants.
+
+    Constants of a trace stay where they were recorded; others are pooled at the start.
+    """
+    importer = _Importer(literals or Literals({}), pool, is_traced)
     top = Block()
     importer.block(function.body.block, top)
     for value, name in zip(top.arguments, names, strict=True):
@@ -96,13 +104,17 @@ def import_function(
     graph = Graph(top)
     top.body[:0] = importer.pooled()
     simplify(graph)
-    number_values(graph)
+    if is_traced:
+        number_recorded_values(graph)
+    else:
+        number_values(graph)
     return graph
 
 
 class _Importer:
-    def __init__(self, literals: Literals, pool: ConstantPool | None) -> None:
+    def __init__(self, literals: Literals, pool: ConstantPool | None, is_traced: bool) -> None:
         self.literals = literals
+        self.is_traced = is_traced
         self.pool = pool
         self.values: dict[SSAValue, Value] = {}
         self.constants: dict[Any, Node] = {}
@@ -166,6 +178,8 @@ class _Importer:
         """One operation: a node, a constant, or nothing."""
         if isinstance(op, ops.DerefineOp):
             self.values[op.results[0]] = self.values[op.operands[0]]
+        elif self.is_traced and isinstance(op, (ops.ConstantOp, *_LITERALS)):
+            target.body.append(self._recorded_constant(op))
         elif isinstance(op, ops.ConstantOp):
             self.values[op.results[0]] = self._literal_constant(op)
         elif isinstance(op, _LITERALS):
@@ -177,6 +191,21 @@ class _Importer:
             self._enum_member(op)
         else:
             target.body.append(self.node(op))
+
+    def _recorded_constant(self, op: Operation) -> Node:
+        """A constant of a trace, where it was recorded."""
+        if isinstance(op, ops.ConstantOp):
+            held = op.python_value
+        else:
+            literal = cast("ops.NonValueTensorLiteralOp | ops.ValueTensorLiteralOp", op)
+            held = TensorConstant(None if self.pool is None else literal_array(self.pool, literal))
+        place = None if held is None else place_of(op.location)
+        attributes = {} if held is None else {"value": held}
+        node = Node(CONSTANT, attributes=attributes, place=place, is_removable=True)
+        node.results = [self.define(r, node) for r in op.results]
+        for result in node.results:
+            result.hint = None
+        return node
 
     def _enum_member(self, op: Operation) -> None:
         kind = cast("TorchType", op.results[0].type)
@@ -202,7 +231,8 @@ class _Importer:
         """What a node has beyond its kind: attributes, a schema, the order of its operands."""
         if isinstance(op, AtenOp):
             node.signature = op.schema
-            self._pool_default_lists(op, node)
+            if not self.is_traced:
+                self._pool_default_lists(op, node)
         elif isinstance(op, (ops.PrimGetAttrOp, ops.PrimSetAttrOp, ops.PrimCallMethodOp)):
             node.attributes["name"] = op.attributes["name"].data  # pyright: ignore
         elif isinstance(op, ops.PrimDictConstructOp):

@@ -204,6 +204,22 @@ def number_values(graph: Graph) -> None:
         value.name = value.hint if is_bare else f"{value.hint}.{seen[value.hint]}"
 
 
+def number_recorded_values(graph: Graph) -> None:
+    """Names as PyTorch's tracer gives them: the last value called ``x`` is ``x``, those before it ``x.1``,
+    ``x.3``; numbers count all values.
+    """
+    declared = list(_values(graph))
+    counts = Counter(v.hint for v in declared if v.hint is not None)
+    seen: Counter[str] = Counter()
+    for number, value in enumerate(declared):
+        if value.hint is None:
+            value.name = str(number)
+            continue
+        seen[value.hint] += 1
+        is_last = seen[value.hint] == counts[value.hint]
+        value.name = value.hint if is_last else f"{value.hint}.{2 * seen[value.hint] - 1}"
+
+
 def _is_read(value: Value) -> bool:
     """Whether the value is an attribute, which has the attribute's name."""
     return value.definition is not None and value.definition.operator == "prim::GetAttr"

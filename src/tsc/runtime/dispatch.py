@@ -79,47 +79,46 @@ def match(schema: Schema, arguments: Sequence[Any], keywords: dict[str, Any]) ->
     Raises:
         Mismatch: the call does not fit.
     """
-    return [
-        _default(value) if value is formal.default else convert(value, formal)
-        for value, formal in zip(bind(schema, arguments, keywords), schema.arguments, strict=True)
-    ]
+    return _fit(schema, arguments, keywords, convert)
 
 
 def bind(schema: Schema, arguments: Sequence[Any], keywords: dict[str, Any]) -> list[Any]:
-    """The argument of the call for each argument of the schema, or its default.
+    """The argument of the call for each argument of the schema, as it was given, or the default.
 
     Raises:
         Mismatch: there are too many or too few.
     """
+    return _fit(schema, arguments, keywords, lambda value, formal: value)
+
+
+def _fit(
+    schema: Schema,
+    arguments: Sequence[Any],
+    keywords: dict[str, Any],
+    read: Callable[[Any, Argument], Any],
+) -> list[Any]:
     rest, given = list(arguments), dict(keywords)
     values: list[Any] = []
     for formal in schema.arguments:
         if rest and not formal.kwarg_only:
-            if _takes_all(formal, rest):
+            if (
+                isinstance(formal.type, tt.ListType)
+                and formal.type.data is tt.INT
+                and all(isinstance(r, int) and not isinstance(r, bool) for r in rest)
+            ):
                 values.append(rest)
                 rest = []
             else:
-                values.append(rest.pop(0))
+                values.append(read(rest.pop(0), formal))
         elif formal.name in given:
-            values.append(given.pop(formal.name))
+            values.append(read(given.pop(formal.name), formal))
         elif formal.default is not REQUIRED:
-            values.append(formal.default)
+            values.append(list(formal.default) if isinstance(formal.default, tuple) else formal.default)  # pyright: ignore
         else:
             raise Mismatch
     if rest or given:
         raise Mismatch
     return values
-
-
-def _takes_all(formal: Argument, rest: list[Any]) -> bool:
-    """Whether the list argument `formal` is given as separate ints: ``x.view(2, 3)``."""
-    kind = formal.type
-    is_int_list = isinstance(kind, tt.ListType) and kind.data is tt.INT
-    return is_int_list and all(isinstance(r, int) and not isinstance(r, bool) for r in rest)
-
-
-def _default(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value  # pyright: ignore
 
 
 def convert(value: Any, formal: Argument) -> Any:

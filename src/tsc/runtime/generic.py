@@ -23,10 +23,16 @@ from tsc.dialects.schema import Schema
 from tsc.dialects.tsc import GroupOp
 from tsc.errors import UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
+from tsc.interop import torch as torch_interop
 from tsc.ops.registry import find
 from tsc.runtime.exceptions import defined, explain, raise_from_script
 from tsc.runtime.futures import Future
 
+GRAD_MODE: dict[str, Callable[..., Any]] = {
+    "aten::is_grad_enabled": torch_interop.is_grad_enabled,
+    "aten::set_grad_enabled": torch_interop.set_grad_enabled,
+}
+"""Nothing here records gradients, but programs may ask, and calls of Python run in the mode they set."""
 Kernels = dict[Operation, Callable[..., Any]]
 
 
@@ -35,6 +41,8 @@ class Operators:
 
     def find(self, schema: Schema) -> Callable[..., Any] | None:
         """What runs an operator; None where it has no definition."""
+        if schema.name in GRAD_MODE:
+            return GRAD_MODE[schema.name]
         operator = find(schema.full_name)
         return None if operator is None else operator.eager
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ RECORDER: ContextVar[EagerRecorder | None] = ContextVar("tsc_recorder", default=
 
 
 @contextmanager
-def paused() -> Iterator[None]:
+def paused() -> Generator[None]:
     """Nothing is recorded inside."""
     token = RECORDER.set(None)
     try:

@@ -14,10 +14,10 @@ from tsc.runtime.dispatch import operator_function
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.tensor import Tensor
 from tsc.script_objects import ScriptFunction, ScriptModule
+from tsc.tracing.backends import Backend
 from tsc.tracing.checking import Check, Traced
 from tsc.tracing.diagnostics import TracerWarning, TracingCheckError
-from tsc.tracing.modules import ModuleTracer, TopLevelTracedModule, TracedModule
-from tsc.tracing.recorder import Backend
+from tsc.tracing.modules import ModuleTracer, TopLevelTracedModule, TracedModule, forget
 from tsc.tracing.tracer import Trace, argument_names, backend_for
 
 __all__ = [
@@ -29,6 +29,9 @@ __all__ = [
 def is_tracing() -> bool:
     """Whether this runs inside a trace."""
     return RECORDER.get() is not None
+
+
+is_tracing.__dict__["__tsc_builtin__"] = "form::is_tracing"
 
 
 def script_if_tracing(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,9 +48,10 @@ def script_if_tracing(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def trace(
-    func: Any, example_inputs: Any = None, optimize: Any = None, check_trace: bool = True, check_inputs: Any = None,
-    check_tolerance: float = 1e-5, strict: bool = True, _force_outplace: bool = False, _module_class: Any = None,
-    _compilation_unit: Any = None, example_kwarg_inputs: Mapping[str, Any] | None = None, _store_inputs: bool = True,
+    func: Any, example_inputs: Any = None, optimize: Any = None, check_trace: bool = True,
+    check_inputs: Any = None, check_tolerance: float = 1e-5, strict: bool = True,
+    _force_outplace: bool = False, _module_class: Any = None, _compilation_unit: Any = None,
+    example_kwarg_inputs: Mapping[str, Any] | None = None, _store_inputs: bool = True,
 ) -> Any:  # fmt: skip
     """Run `func` on example inputs and return what it did to tensors as a script function; of a module, as a
     script module whose ``forward`` it is.
@@ -65,9 +69,11 @@ def trace(
         return operator_function("trace")(func)
     if not options().is_jit_enabled:
         return func
+    _warn_of_optimize(optimize)
     if isinstance(func, ScriptModule):
         warnings.warn(
-            "The input to trace is already a ScriptModule, tracing it is a no-op. Returning the object as is.",
+            "The input to trace is already a ScriptModule, tracing it is a no-op. Returning the object as "
+            "is.",
             stacklevel=2,
         )
         return func
@@ -85,6 +91,15 @@ def trace(
     return _trace_function(
         func, example_inputs, check_trace, check_inputs, check_tolerance, strict, example_kwarg_inputs
     )
+
+
+def _warn_of_optimize(optimize: Any) -> None:
+    if optimize is not None:
+        warnings.warn(
+            "`optimize` is deprecated and has no effect. Use `with torch.jit.optimized_execution()` instead",
+            FutureWarning,
+            stacklevel=3,
+        )
 
 
 def _is_tensor(value: Any) -> bool:
@@ -130,8 +145,8 @@ def _trace_function(
     made.function.python = None
     if check_trace:
         check = Check(backend, tolerance, keywords is not None)
-        for given in [inputs] if check_inputs is None else check_inputs:
-            given = given if isinstance(given, Mapping) else as_tuple(given)
+        for one in [inputs] if check_inputs is None else check_inputs:
+            given: Any = cast("Any", one) if isinstance(one, Mapping) else as_tuple(one)
             again = check.again(lambda given=given: make(check.cloned(given)))
             check.compare(Traced(made), func, Traced(again), given)
             program.unit.functions.pop(again.function.name, None)
@@ -150,13 +165,14 @@ def _qualified(func: Any) -> str:
 def as_tuple(inputs: Any) -> tuple[Any, ...]:
     """Example inputs as a tuple: one tensor or dict is one input."""
     if _is_tensor(inputs) or isinstance(inputs, dict):
-        return (inputs,)
+        return (cast("Any", inputs),)
     return cast("tuple[Any, ...]", inputs) if isinstance(inputs, tuple) else tuple(inputs)
 
 
 def trace_module(
     mod: Any, inputs: Mapping[str, Any], optimize: Any = None, check_trace: bool = True,
-    check_inputs: Sequence[Mapping[str, Any]] | None = None, check_tolerance: float = 1e-5, strict: bool = True,
+    check_inputs: Sequence[Mapping[str, Any]] | None = None, check_tolerance: float = 1e-5,
+    strict: bool = True,
     _force_outplace: bool = False, _module_class: Any = None, _compilation_unit: Any = None,
     example_inputs_is_kwarg: bool = False, _store_inputs: bool = True,
 ) -> Any:  # fmt: skip
@@ -171,6 +187,7 @@ def trace_module(
     """
     if not options().is_jit_enabled:
         return mod
+    _warn_of_optimize(optimize)
     if not _is_module(mod):
         raise AttributeError("expected torch.nn.Module as the first argument")
     if not isinstance(inputs, dict):
@@ -189,6 +206,7 @@ def trace_module(
                 run = mod if name == "forward" else getattr(mod, name)
                 example = _example(given[name], example_inputs_is_kwarg)
                 check.compare(Traced(made, name), run, Traced(again, name), example)
+            forget(jit._live()[0].unit, again._object)  # pyright: ignore[reportPrivateUsage]
     return made
 
 

@@ -10,8 +10,9 @@ from xdsl.ir import SSAValue
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
+from tsc.tracing.backends import Backend
 from tsc.tracing.diagnostics import CONTAINER, warn
-from tsc.tracing.recorder import Backend, Recorder
+from tsc.tracing.recorder import Recorder
 
 
 def type_of(backend: Backend, value: Any) -> TorchType | None:
@@ -44,7 +45,7 @@ def _element_type(backend: Backend, values: Sequence[Any], complaint: str) -> To
 
 
 def _dict_type(backend: Backend, value: dict[Any, Any]) -> TorchType | None:
-    keys = {type(k) for k in value}
+    keys: set[Any] = {type(k) for k in value}
     element = _element_type(
         backend, list(value.values()), "Dictionary inputs to traced functions must have consistent type"
     )
@@ -62,8 +63,8 @@ def input_types(backend: Backend, inputs: Sequence[Any]) -> list[TorchType]:
     if None in found:
         names = ", ".join(_python_type(backend, v) for v in inputs)
         raise RuntimeError(
-            f"Type 'Tuple[{names}]' cannot be traced. Only Tensors and (possibly nested) Lists, Dicts, and Tuples "
-            "of Tensors can be traced"
+            f"Type 'Tuple[{names}]' cannot be traced. Only Tensors and (possibly nested) Lists, Dicts, and "
+            "Tuples of Tensors can be traced"
         )
     return cast("list[TorchType]", found)
 
@@ -112,8 +113,8 @@ def leave(recorder: Recorder, live: Any, strict: bool) -> SSAValue:
     """
     if live is None:
         raise RuntimeError(
-            "The traced function didn't return any values! Side-effects are not captured in traces, so it would be "
-            "a no-op."
+            "The traced function didn't return any values! Side-effects are not captured in traces, so it "
+            "would be a no-op."
         )
     return _output(recorder, live, strict)
 
@@ -151,8 +152,9 @@ def _dict_output(recorder: Recorder, live: Mapping[Any, Any], strict: bool) -> S
 def map_values(value: Any, change: Callable[[Any], Any]) -> Any:
     """`value` with everything that is no container replaced by ``change(it)``."""
     if isinstance(value, tuple):
-        parts = [map_values(v, change) for v in cast("tuple[Any, ...]", value)]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore[reportUnknownVariableType]
+        held = cast("tuple[Any, ...]", value)
+        parts = [map_values(v, change) for v in held]
+        return type(held)(*parts) if hasattr(held, "_fields") else tuple(parts)
     if isinstance(value, list):
         return [map_values(v, change) for v in cast("list[Any]", value)]
     if isinstance(value, dict):

@@ -16,10 +16,10 @@ from tsc.dialects.constants import literal_array
 from tsc.dialects.effects import RANDOM
 from tsc.frontend.unit import ScriptObject
 from tsc.script_objects import Callable_, ScriptFunction, ScriptModule
+from tsc.tracing.backends import Backend
 from tsc.tracing.boundary import map_values
 from tsc.tracing.closeness import difference
 from tsc.tracing.diagnostics import TracingCheckError, indent, warn
-from tsc.tracing.recorder import Backend
 
 
 class Traced:
@@ -118,8 +118,8 @@ class Check:
         for i, text in enumerate(found, 1):
             if text:
                 warn(
-                    f"Output nr {i}. of the traced function does not match the corresponding output of the {what}. "
-                    f"Detailed error:\n{text}"
+                    f"Output nr {i}. of the traced function does not match the corresponding output of the "
+                    f"{what}. Detailed error:\n{text}"
                 )
         return not any(found)
 
@@ -153,8 +153,15 @@ def graph_difference(traced: Traced, again: Traced) -> str | None:
         if a != b:
             changed = "".join(difflib.ndiff([a.strip() + "\n"], [b.strip() + "\n"]))
             text += "First diverging operator:\nNode diff:\n" + indent(changed) + "\n"
+            text += _source("Trace", a) + _source("Check", b)
             break
     return text
+
+
+def _source(kind: str, line: str) -> str:
+    """Where the operation of a graph's line was recorded."""
+    found = re.search(r"# (.+):(\d+):\d+$", line.rstrip())
+    return f"{kind} source location:\n\t{found[1]}({found[2]})\n" if found else ""
 
 
 def literal_difference(traced: Traced, again: Traced) -> str | None:

@@ -12,8 +12,9 @@ from types import FrameType
 from tsc.errors import SourceRange
 
 DATA_FLOW = (
-    " might cause the trace to be incorrect. We can't record the data flow of Python values, so this value will "
-    "be treated as a constant in the future. This means that the trace might not generalize to other inputs!"
+    " might cause the trace to be incorrect. We can't record the data flow of Python values, so this "
+    "value will be treated as a constant in the future. This means that the trace might not generalize "
+    "to other inputs!"
 )
 CONSTRUCTOR = (
     " results are registered as constants in the trace. You can safely ignore this warning if you use this "
@@ -21,20 +22,29 @@ CONSTRUCTOR = (
     "function. In any other case, this might cause the trace to be incorrect."
 )
 CONTAINER = (
-    " might cause the trace to be incorrect, this is only valid if the container structure does not change based "
-    "on the module's inputs. Consider using a constant container instead (e.g. for `list`, use a `tuple` instead. "
-    "for `dict`, use a `NamedTuple` instead). If you absolutely need this and know the side effects, pass "
-    "strict=False to trace() to allow this behavior."
+    " might cause the trace to be incorrect, this is only valid if the container structure does not "
+    "change based on the module's inputs. Consider using a constant container instead (e.g. for "
+    "`list`, use a `tuple` instead. for `dict`, use a `NamedTuple` instead). If you absolutely need "
+    "this and know the side effects, pass strict=False to trace() to allow this behavior."
 )
 LENGTH = (
     "Using len to get tensor shape might cause the trace to be incorrect. Recommended usage would be "
-    "tensor.shape[0]. Passing a tensor of different shape might lead to errors or silently give incorrect results."
+    "tensor.shape[0]. Passing a tensor of different shape might lead to errors or silently give "
+    "incorrect results."
 )
 ITERATION = (
-    "Iterating over a tensor might cause the trace to be incorrect. Passing a tensor of different shape won't "
-    "change the number of iterations executed (and might lead to errors or silently give incorrect results)."
+    "Iterating over a tensor might cause the trace to be incorrect. Passing a tensor of different "
+    "shape won't change the number of iterations executed (and might lead to errors or silently give "
+    "incorrect results)."
+)
+RESIZED = (
+    " can't be represented in the JIT at the moment, so we won't connect any uses of this value with its "
+    "current trace. If you happen to use it again, it will show up as a constant in the graph. Consider "
+    "using `view` or `reshape` to make it traceable."
 )
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_MACHINERY = ("contextlib.py", "torch/_ops.py", "torch/_library/utils.py", "torch/utils/_python_dispatch.py")
+"""Files between the user's line and `tsc` when PyTorch's dispatcher calls back."""
 
 
 class TracerWarning(Warning):
@@ -54,8 +64,10 @@ class TracingCheckError(Exception):
             self.message += "ERROR: Graphs differed across invocations!\n" + indent(graph_diff_error) + "\n"
         if tensor_compare_error is not None:
             self.message += (
-                "ERROR: Tensor-valued Constant nodes differed in value across invocations. This often indicates "
-                "that the tracer has encountered untraceable code.\n" + indent(tensor_compare_error) + "\n"
+                "ERROR: Tensor-valued Constant nodes differed in value across invocations. This often "
+                "indicates that the tracer has encountered untraceable code.\n"
+                + indent(tensor_compare_error)
+                + "\n"
             )
         super().__init__(self.message)
 
@@ -87,7 +99,7 @@ def user_place() -> SourceRange | None:
 
 def caller(is_skipped: Callable[[str], bool]) -> FrameType | None:
     """The innermost frame whose file `is_skipped` does not name."""
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and is_skipped(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
@@ -102,7 +114,7 @@ def variable_name(tensor: object) -> str | None:
 
 
 def _is_own(file: str) -> bool:
-    return file.startswith(_HERE) or file.endswith("contextlib.py")
+    return file.startswith(_HERE) or file.endswith(_MACHINERY)
 
 
 def _is_own_or_torch(file: str) -> bool:

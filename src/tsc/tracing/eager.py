@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -74,12 +74,12 @@ class EagerBackend:
         return operator_function(name)(*arguments)
 
     @contextmanager
-    def without_gradients(self) -> Iterator[None]:
+    def without_gradients(self) -> Generator[None]:
         """There are none."""
         yield
 
     @contextmanager
-    def recording(self, recorder: Recorder) -> Iterator[None]:
+    def recording(self, recorder: Recorder) -> Generator[None]:
         """Inside, `recorder` is told of everything that happens to tensors in this thread."""
         with ExitStack() as stack:
             stack.enter_context(patched(Tensor, _members(recorder)))

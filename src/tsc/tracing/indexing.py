@@ -1,6 +1,6 @@
 """``x[key]`` and ``x[key] = value`` as the operators a trace records: select, slice, unsqueeze, index.
 
-PyTorch's eager mode leaves out slices that take everything; a trace must not, for another input may be longer.
+PyTorch's eager mode leaves out slices that take everything; a trace must not: other inputs may be longer.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import Class, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.script_objects import ScriptModule
-from tsc.tracing.recorder import Path, Recorder
+from tsc.tracing.frames import Path
+from tsc.tracing.recorder import Recorder
 
 TRACED = "traced"
 """The entry in `Class.members` that marks a traced module: the name of its Python class."""
@@ -78,6 +79,8 @@ class ModuleTracer:
             values[name] = self.object(child)
             kinds[name] = tt.ModuleType(values[name].cls.name)
         held = ScriptObject(self._class(module, kinds), values)
+        if torch_interop.is_module(module):
+            held.live = dict(_tensors(module))
         return held
 
     def _class(self, module: Any, kinds: dict[str, TorchType]) -> Class:
@@ -86,7 +89,8 @@ class ModuleTracer:
         name = f"__torch__.{path}" if live.__module__ == "__main__" else f"__torch__.{live.__module__}.{path}"
         cls = Class(self.unit.unique_name(name), "module", kinds)
         cls.members[TRACED] = live.__name__
-        cls.parameters, cls.buffers = frozenset(module._parameters), frozenset(module._buffers)
+        cls.parameters = frozenset(name for name, _ in module._parameters.items())
+        cls.buffers = frozenset(name for name, _ in module._buffers.items())
         self.unit.classes[cls.name] = cls
         return cls
 
@@ -96,6 +100,17 @@ class ModuleTracer:
                 torch_interop.to_numpy(tensor) if torch_interop.is_tensor(tensor) else tensor.array
             )
         return self._arrays[id(tensor)]
+
+
+def forget(unit: Unit, held: ScriptObject) -> None:
+    """Take the classes and functions made for `held` out of `unit`: it was traced only to be compared."""
+    for child in held.attributes.values():
+        if isinstance(child, ScriptObject):
+            forget(unit, child)
+    if TRACED in held.cls.members:
+        unit.classes.pop(held.cls.name, None)
+        for method in held.cls.methods.values():
+            unit.functions.pop(method.name, None)
 
 
 def announce(recorder: Recorder, module: Any, held: ScriptObject, path: Path = ()) -> None:
@@ -125,6 +140,7 @@ def _children(module: Any) -> Iterator[tuple[str, Any]]:
     for name, child in module._modules.items():
         if child is not None:
             yield name, child
-    for name, value in vars(module).items():
+    attributes: dict[str, Any] = module.__dict__
+    for name, value in attributes.items():
         if isinstance(value, ScriptModule):
             yield name, value

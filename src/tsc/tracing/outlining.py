@@ -19,9 +19,10 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder, hint
 from tsc.dialects.torch_types import TorchType
-from tsc.frontend.sources import Source
+from tsc.frontend.sources import TRACED, Source
 from tsc.frontend.unit import Class, Function, Parameter, ScriptObject, Unit
-from tsc.tracing.recorder import Frame, Path, Recorder
+from tsc.tracing.frames import Frame, Path
+from tsc.tracing.recorder import Recorder
 
 
 def make_function(
@@ -31,7 +32,7 @@ def make_function(
     names = [*(["self"] if own is not None else []), *(p.name for p in parameters)]
     short = name.rpartition(".")[2]
     definition = ast.parse(f"def {short}({', '.join(names)}): pass").body[0]
-    function = Function(name, cast("ast.FunctionDef", definition), Source("<traced>", ""), _NoNames(), own)
+    function = Function(name, cast("ast.FunctionDef", definition), Source(TRACED, ""), _NoNames(), own)
     function.parameters = list(parameters)
     end = block.last_op
     assert end is not None
@@ -82,7 +83,7 @@ class Outliner:
         """Move everything recorded into `block`, whose arguments are the trace's inputs (after ``self``)."""
         end = ReturnOp(result)
         self.recorder.root.items.append(end)
-        self.recorder.homes[end] = self.recorder.root
+        self.recorder.builder.homes[end] = self.recorder.root
         drop_dead(self.recorder.root)
         _Body(self, block, (), {}).emit(self.recorder.root)
 
@@ -98,7 +99,9 @@ class Outliner:
         """The method for a frame, the outer values it takes, and its values that are read outside."""
         inside = set(frame.operations())
         taken = self._taken(frame, inside)
-        given = [r for op in frame.operations() for r in op.results if _is_read_outside(r, inside)]
+        given: list[SSAValue] = [
+            r for op in frame.operations() for r in op.results if _is_read_outside(r, inside)
+        ]
         cls = self.owner(frame.path).cls
         own = tt.ModuleType(cls.name)
         block = Block(arg_types=[own, *(t.type for t in taken)])

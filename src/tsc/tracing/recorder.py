@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import StringAttr, UnknownLoc
-from xdsl.dialects.func import CallOp
+from xdsl.dialects.builtin import UnknownLoc
 from xdsl.ir import Operation, SSAValue
 
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
-from tsc.dialects.builder import TorchBuilder, hint
+from tsc.dialects.builder import hint
 from tsc.dialects.constants import literal
 from tsc.dialects.schema import REQUIRED, Schema
 from tsc.dialects.torch_types import TorchType
@@ -25,113 +23,20 @@ from tsc.frontend.unit import ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.runtime.recording import RECORDER, paused
 from tsc.runtime.tensor import Tensor
-from tsc.tracing.diagnostics import CONSTRUCTOR, DATA_FLOW, ITERATION, LENGTH, user_place, variable_name, warn
+from tsc.tracing.backends import Backend
+from tsc.tracing.diagnostics import (
+    CONSTRUCTOR,
+    DATA_FLOW,
+    ITERATION,
+    LENGTH,
+    RESIZED,
+    user_place,
+    variable_name,
+    warn,
+)
+from tsc.tracing.frames import Frame, FrameBuilder, Path
 from tsc.tracing.indexing import Indexing
-
-Op = TypeVar("Op", bound=Operation)
-Path = tuple[str, ...]
-"""Where a member of the traced module is: the names that lead from the root to it."""
-
-
-class Backend(Protocol):
-    """The kind of tensor that is traced."""
-
-    def is_tensor(self, value: Any) -> bool:
-        """Whether `value` is a tensor of this kind."""
-        ...
-
-    def array(self, tensor: Any) -> np.ndarray[Any, Any]:
-        """The memory of a tensor; no copy."""
-        ...
-
-    def identity(self, tensor: Any) -> Any:
-        """What two tensor objects over the same elements have in common."""
-        ...
-
-    def requires_grad(self, tensor: Any) -> bool:
-        """Whether gradients flow to a tensor."""
-        ...
-
-    def scalar(self, value: int) -> Any:
-        """A new 0-dim int64 tensor."""
-        ...
-
-    def traced_int(self, recorder: Recorder, tensor: Any, value: int) -> Any:
-        """An int that the recorder knows as the 0-dim `tensor`."""
-        ...
-
-    def tensor_of_int(self, value: Any) -> Any:
-        """The 0-dim tensor behind a traced int; None for anything else."""
-        ...
-
-    def like(self, value: Any, tensor: Any) -> Any:
-        """A new 0-dim tensor with the dtype of another."""
-        ...
-
-    def apply(self, name: str, overload: str, *arguments: Any) -> Any:
-        """Call an operator on live tensors."""
-        ...
-
-    def recording(self, recorder: Recorder) -> AbstractContextManager[None]:
-        """Inside, `recorder` is told of everything that happens to tensors."""
-        ...
-
-    def without_gradients(self) -> AbstractContextManager[None]:
-        """Nothing inside is differentiated."""
-        ...
-
-    def alias(self, tensor: Any) -> Any:
-        """Another tensor over the same memory."""
-        ...
-
-    def wrap(self, array: np.ndarray[Any, Any]) -> Any:
-        """A tensor over an array."""
-        ...
-
-    def clone(self, tensor: Any) -> Any:
-        """A copy, with its own memory."""
-        ...
-
-
-@dataclass(eq=False)
-class Frame:
-    """What was recorded during one call of a module (the root: during the whole trace)."""
-
-    path: Path
-    items: list[Operation | Frame] = field(default_factory=list["Operation | Frame"])
-
-    def operations(self) -> Iterator[Operation]:
-        """All operations, those of inner frames included, in order."""
-        for item in self.items:
-            if isinstance(item, Frame):
-                yield from item.operations()
-            else:
-                yield item
-
-
-class _FrameBuilder(TorchBuilder):
-    """Puts operations into the recorder's current frame."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
-        self.recorder = recorder
-
-    def insert(self, op: Op) -> Op:
-        if isinstance(op.location, UnknownLoc):
-            op.location = self.location
-        self.recorder.frame.items.append(op)
-        self.recorder.homes[op] = self.recorder.frame
-        return op
-
-    def call(self, name: str, operands: Sequence[SSAValue], result: TorchType) -> Operation:
-        """Call the function `name`."""
-        op = CallOp(name, list(operands), [result])
-        op.location = self.location
-        return self.insert(op)
-
-    def string(self, text: str) -> StringAttr:
-        """An attribute that holds `text`."""
-        return StringAttr(text)
+from tsc.tracing.normalizing import convolution
 
 
 class Recorder:
@@ -140,17 +45,19 @@ class Recorder:
     def __init__(self, unit: Unit, backend: Backend) -> None:
         self.unit = unit
         self.backend = backend
-        self.frame = self.root = Frame(())
-        self.homes: dict[Operation, Frame] = {}
-        self.builder = _FrameBuilder(self)
+        self.root = Frame(())
+        self.builder = FrameBuilder(self.root)
         self.members: dict[SSAValue, Path] = {}
         """Values that stand for attributes of the traced module."""
         self._values: dict[int, tuple[Any, SSAValue]] = {}
         self._attributes: dict[int, tuple[Any, Path]] = {}
         self._objects: dict[int, tuple[ScriptObject, Path]] = {}
-        self._fresh: dict[Any, SSAValue] = {}
-        """What operators made from no tensor, by identity: PyTorch hands the program another object for it."""
+        self._elements: dict[Any, SSAValue] = {}
+        """Values by what they hold: PyTorch's factories hand the program other objects than the mode."""
+        self._paths: dict[Any, Path] = {}
+        """Attributes by what they hold: a module PyTorch scripted makes new objects for its parameters."""
         self._ints: dict[SSAValue, SSAValue] = {}
+        self._concrete: list[tuple[Any, int]] = []
         self.modules: dict[int, Path] = {}
         """Where the live modules below the traced one are."""
         self.indexing = Indexing(backend.apply, backend.is_tensor, self._is_int)
@@ -171,11 +78,20 @@ class Recorder:
             warn(f"Converting a tensor to a {kind if ' ' in kind else 'Python ' + kind}{DATA_FLOW}")
 
     def constructed(self, name: str, tensor: Any) -> None:
-        """A tensor was made from Python data: a constant."""
+        """A tensor was made from Python data: a constant, unless `tensor` is None."""
         warn(f"{name}{CONSTRUCTOR}")
-        if not self.backend.requires_grad(tensor):
+        if tensor is not None and not self.backend.requires_grad(tensor):
             self.builder.location = location_of(user_place())
             self.set_value(tensor, self.captured(tensor))
+
+    def concrete(self, tensor: Any, value: int) -> None:
+        """The next operator gets `value` as a plain int; it is what `tensor` holds."""
+        self._concrete.append((tensor, value))
+
+    def resized(self, name: str, tensor: Any) -> None:
+        """A tensor was resized: no value stands for it any more."""
+        warn(f"{name}{RESIZED}")
+        self._values.pop(id(tensor), None)
 
     def length(self) -> None:
         """``len`` of a tensor was taken."""
@@ -201,7 +117,17 @@ class Recorder:
             *arguments,
             *(keywords.get(a.name, None if a.default is REQUIRED else a.default) for a in rest),
         ]
-        self.record(schema, given, result)
+        self.record(*convolution(schema, self._traced_again(schema, given)), result)
+
+    def _traced_again(self, schema: Schema, given: list[Any]) -> list[Any]:
+        """The arguments, with traced ints for those PyTorch made plain on the way."""
+        pending, self._concrete = self._concrete, []
+        for tensor, value in pending:
+            for i, formal in enumerate(schema.arguments):
+                if formal.type is tt.INT and type(given[i]) is int and given[i] == value:
+                    given[i] = self.backend.traced_int(self, tensor, value)
+                    break
+        return given
 
     def read(self, tensor: Any, key: Any) -> Any:
         """``tensor[key]``, recorded."""
@@ -229,6 +155,7 @@ class Recorder:
     def add_attribute(self, tensor: Any, path: Path) -> None:
         """`tensor` is the attribute at `path` (the first one said counts)."""
         self._attributes.setdefault(id(tensor), (tensor, path))
+        self._paths.setdefault(self.backend.identity(tensor), path)
 
     def add_object(self, held: ScriptObject, path: Path) -> None:
         """`held` is the submodule at `path`."""
@@ -250,12 +177,7 @@ class Recorder:
         """
         found = self._values.get(id(tensor))
         if found is None:
-            attribute = self._attributes.get(id(tensor))
-            if attribute is not None:
-                made = self._member(attribute[1], tt.TENSOR)
-            else:
-                made = self._fresh.get(self.backend.identity(tensor)) or self.captured(tensor)
-            found = (tensor, made)
+            found = (tensor, self._first_value(tensor))
             self._values[id(tensor)] = found
         value = found[1]
         if value.name_hint is None:
@@ -264,16 +186,26 @@ class Recorder:
                 hint(value, name)
         return value
 
+    def _first_value(self, tensor: Any) -> SSAValue:
+        attribute = self._attributes.get(id(tensor))
+        if attribute is not None:
+            return self._member(attribute[1], tt.TENSOR)
+        identity = self.backend.identity(tensor)
+        if identity in self._elements:
+            return self._elements[identity]
+        path = self._paths.get(identity)
+        return self.captured(tensor) if path is None else self._member(path, tt.TENSOR)
+
     def captured(self, tensor: Any) -> SSAValue:
         """A constant that shares the memory of `tensor`."""
+        with self.paused():
+            array = self.backend.array(tensor)
         if self.backend.requires_grad(tensor):
             raise RuntimeError(
                 "Cannot insert a Tensor that requires grad as a constant. Consider making it a parameter or "
-                f"input, or detaching the gradient\nTensor:\n{tensor}"
+                f"input, or detaching the gradient\nTensor:\n{Tensor(array)}"
             )
-        return self.builder.insert(
-            literal(self.unit.pool, "captured", self.backend.array(tensor), mutable=True)
-        ).results[0]
+        return self.builder.insert(literal(self.unit.pool, "captured", array, mutable=True)).results[0]
 
     def object_value(self, held: ScriptObject) -> SSAValue:
         """The value of a submodule of the traced module.
@@ -284,8 +216,8 @@ class Recorder:
         found = self._objects.get(id(held))
         if found is None:
             raise RuntimeError(
-                f"Tried to trace {held!r} but it is not part of the active trace. Modules that are called during a "
-                "trace must be registered as submodules of the thing being traced."
+                f"Tried to trace {held!r} but it is not part of the active trace. Modules that are called "
+                "during a trace must be registered as submodules of the thing being traced."
             )
         return self._member(found[1], tt.ModuleType(held.cls.name))
 
@@ -298,14 +230,15 @@ class Recorder:
     # --- recording ---
 
     @contextmanager
-    def inside(self, path: Path) -> Iterator[None]:
+    def inside(self, path: Path) -> Generator[None]:
         """What is recorded inside belongs to a call of the submodule at `path`."""
-        outer, self.frame = self.frame, Frame(path)
-        outer.items.append(self.frame)
+        outer = self.builder.frame
+        self.builder.frame = Frame(path)
+        outer.items.append(self.builder.frame)
         try:
             yield
         finally:
-            self.frame = outer
+            self.builder.frame = outer
 
     def record(self, schema: Schema, given: Sequence[Any], result: Any) -> None:
         """Note a call of an operator. Calls that neither make nor write tensors leave no trace."""
@@ -318,8 +251,6 @@ class Recorder:
         parts = result if len(made.results) > 1 else (result,)
         for value, part in zip(made.results, parts, strict=False):
             self.bind(part, value)
-        if self.backend.is_tensor(result) and not self._has_tensor(given):
-            self._fresh[self.backend.identity(result)] = made.results[0]
 
     def _is_int(self, value: Any) -> bool:
         return isinstance(value, int) or self.backend.tensor_of_int(value) is not None
@@ -334,6 +265,7 @@ class Recorder:
         kind = value.type
         if self.backend.is_tensor(live):
             self.set_value(live, value)
+            self._elements[self.backend.identity(live)] = value
         elif isinstance(kind, tt.ListType) and self._has_tensor(live):
             self._unpack(ops.PrimListUnpackOp, live, value, [kind.data] * len(live))
         elif isinstance(kind, (tt.TupleType, tt.NamedTupleType)) and isinstance(live, tuple):
@@ -397,8 +329,8 @@ class Recorder:
         if kind is tt.GENERATOR:
             return self.builder.constant(None)
         if isinstance(given, (bool, int, float, complex, str)):
-            wide = kind is tt.FLOAT and not isinstance(given, (bool, str, complex))
-            return self.builder.constant(float(given) if wide else given)
+            is_widened = kind is tt.FLOAT and type(given) is int
+            return self.builder.constant(float(given) if is_widened else given)  # pyright: ignore[reportArgumentType]
         if self.backend.is_tensor(given):
             return self.builder.constant(given.item())
         raise NotSupportedError(
@@ -409,14 +341,9 @@ class Recorder:
         """The int that a 0-dim tensor holds, taken right behind where the tensor is made."""
         value = self.value(tensor)
         if value not in self._ints:
-            owner = cast("Operation", value.owner)
-            home = self.homes.get(owner, self.frame)
             made = self.builder.aten("aten::Int.Tensor", [value])
             made.location = UnknownLoc()
-            if owner in self.homes:
-                self.frame.items.remove(made)
-                home.items.insert(_position(home.items, owner) + 1, made)
-                self.homes[made] = home
+            self.builder.behind(made, cast("Operation", value.owner))
             self._ints[value] = made.results[0]
         return self._ints[value]
 
@@ -446,12 +373,8 @@ class Recorder:
         return self.backend.traced_int(self, held, value)
 
 
-def _position(items: list[Operation | Frame], op: Operation) -> int:
-    return next(i for i in range(len(items) - 1, -1, -1) if items[i] is op)
-
-
 def _with_number(schema: Schema, given: Sequence[Any]) -> Schema:
-    """The overload that takes the Python number of a call as one: ``x * 2`` must not promote as a tensor would."""
+    """The overload that takes the Python number of a call as one: ``x * 2`` must not promote as a tensor."""
     numbers = [
         a.name
         for a, g in zip(schema.arguments, given, strict=True)
@@ -471,4 +394,4 @@ _NUMBERS = (bool, int, float, complex)
 
 
 def _get_item(kind: tt.DictType) -> str:
-    return {tt.STRING: "aten::__getitem__.Dict_str", tt.INT: "aten::__getitem__.Dict_int"}[kind.key]
+    return "aten::__getitem__.Dict_str" if kind.key is tt.STRING else "aten::__getitem__.Dict_int"

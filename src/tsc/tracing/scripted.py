@@ -5,7 +5,7 @@ flow.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from tsc.dialects import torch_ops as ops
 from tsc.frontend.sources import location_of
@@ -58,6 +58,4 @@ def _method_name(called: Callable_) -> str:
     receiver = called.receiver
     assert receiver is not None
     methods = receiver.cls.methods
-    return next(
-        (n for n, m in methods.items() if m is called.function), cast("str", called.function.short_name)
-    )
+    return next((n for n, m in methods.items() if m is called.function), called.function.short_name)

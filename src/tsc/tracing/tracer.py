@@ -19,11 +19,12 @@ from tsc.interop.torch_tracing import TorchBackend
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.tensor import Tensor
 from tsc.script_objects import Callable_
+from tsc.tracing.backends import Backend
 from tsc.tracing.boundary import enter, input_types, leave
 from tsc.tracing.eager import EagerBackend
 from tsc.tracing.modules import announce
 from tsc.tracing.outlining import Outliner, make_function
-from tsc.tracing.recorder import Backend, Recorder
+from tsc.tracing.recorder import Recorder
 from tsc.tracing.scripted import recording_call
 
 _ONE_AT_A_TIME = threading.RLock()
@@ -75,7 +76,7 @@ class Trace:
         inputs: Sequence[Any] | Mapping[str, Any],
         names: Sequence[str],
     ) -> Function:
-        """The function `name`, recorded from ``run(*inputs)``, or ``run(**inputs)``; `names` are its parameters'."""
+        """The function `name`, recorded from ``run(*inputs)`` or ``run(**inputs)``, called on `names`."""
         given = inputs
         if isinstance(inputs, Mapping):
             given = {n: inputs[n] for n in names if n in inputs}
@@ -107,8 +108,8 @@ class Trace:
                 input_types(self.backend, [value])
             except RuntimeError:
                 raise RuntimeError(
-                    "Only tensors or (possibly nested) dict or tuples of tensors can be inputs to traced functions. "
-                    f"Got {type(value).__name__}"
+                    "Only tensors or (possibly nested) dict or tuples of tensors can be inputs to traced "
+                    f"functions. Got {type(value).__name__}"
                 ) from None
         return input_types(self.backend, values)
 

@@ -1,0 +1,79 @@
+"""Pooling over windows whose places are drawn at random."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.errors import ShapeError
+from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.shapes import pair
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+
+
+def _starts(sample: Any, size: int, count: int, window: int) -> list[int]:
+    """Where the `count` windows along one dim start. Source: PyTorch, ATen/native/FractionalMaxPooling.h."""
+    last = size - window
+    if count == 1:
+        return [last]
+    number = type(sample)
+    step = number(last) / number(count - 1)
+    return [*(int((number(i) + sample) * step) - int(sample * step) for i in range(count - 1)), last]
+
+
+def _fractional_max_pool(spatial: int) -> None:
+    def infer(
+        self: TensorSpec, kernel_size: Any, output_size: Any, random_samples: Any
+    ) -> tuple[TensorSpec, TensorSpec]:
+        shape = (*self.shape[:-spatial], *pair(output_size, spatial))
+        return TensorSpec(shape, self.dtype), TensorSpec(shape, dtypes.I64)
+
+    @FAMILY.op(f"aten::fractional_max_pool{spatial}d", infer=infer)
+    def fractional_max_pool(
+        self: Array, kernel_size: Any, output_size: Any, random_samples: Array
+    ) -> tuple[Array, Array]:
+        """The maximum of each window, and its place in its plane; NaN wins.
+
+        Raises:
+            ShapeError: a window is larger than its dim.
+        """
+        windows, counts = pair(kernel_size, spatial), pair(output_size, spatial)
+        extents = self.shape[-spatial:]
+        if any(n + k - 1 > size for n, k, size in zip(counts, windows, extents, strict=True)):
+            raise ShapeError(
+                f"fractional_max_pool{spatial}d: requires output {list(counts)} + kernel {list(windows)} - 1 "
+                f"<= input; got {list(extents)}"
+            )
+        planes = self.reshape(-1, *extents)
+        samples = random_samples.reshape(-1, spatial)
+        parts = [_pooled_plane(p, s, windows, counts) for p, s in zip(planes, samples, strict=True)]
+        shape = (*self.shape[:-spatial], *counts)
+        values, places = (np.stack([part[i] for part in parts]).reshape(shape) for i in (0, 1))
+        return values, places
+
+
+def _pooled_plane(
+    plane: Array, samples: Array, windows: Sequence[int], counts: Sequence[int]
+) -> tuple[Array, Array]:
+    order = samples[::-1] if plane.ndim == 2 else samples  # in two dims the first sample is for the width
+    starts = [
+        _starts(sample, size, count, window)
+        for sample, size, count, window in zip(order, plane.shape, counts, windows, strict=True)
+    ]
+    numbers = np.arange(math.prod(plane.shape)).reshape(plane.shape)
+    values, places = np.empty(counts, plane.dtype), np.empty(counts, np.int64)
+    for at in np.ndindex(*counts):
+        cut = tuple(slice(s[int(i)], s[int(i)] + k) for s, i, k in zip(starts, at, windows, strict=True))
+        best = int(plane[cut].argmax())
+        values[at], places[at] = plane[cut].reshape(-1)[best], numbers[cut].reshape(-1)[best]
+    return values, places
+
+
+for _spatial in (2, 3):
+    _fractional_max_pool(_spatial)

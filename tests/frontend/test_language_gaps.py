@@ -1,0 +1,147 @@
+"""Rules of the language, a program each: tsc and `torch.jit.script` give the same values, or both refuse."""
+
+import copy
+import importlib
+import io
+from collections.abc import Callable
+from typing import Any
+
+import programs_archives as archives  # pyright: ignore[reportMissingImports]
+import pytest
+import torch
+from torch import Tensor
+
+import tsc
+
+FILES = (
+    "strings", "loops", "numbers", "containers", "unions", "enums", "classes", "refinement", "statements",
+    "hooks",
+)  # fmt: skip
+DIFFERENT = {
+    "u9": "PyTorch loses the refinement of `or` whose parts test one variable; tsc keeps it",
+    "u10": "PyTorch forgets the type that annotate() gave to a constant; tsc keeps it",
+    "c2": "tsc sorts no lists of objects by their __lt__",
+    "mangled": "PyTorch takes the second class of a name for the first; tsc keeps them apart",
+    "rev": "PyTorch has no reversed() of lists",
+    "listlist_lit": "PyTorch types an inner [] as List[Tensor]; tsc by the type wanted",
+    "isinst_none": "PyTorch does not read type(None) in isinstance",
+}
+"""Programs on which the two differ, and why."""
+Outcome = tuple[str, Any]
+
+
+def _cases() -> list[Any]:
+    found: list[Any] = []
+    for file in FILES:
+        for i, (program, *arguments) in enumerate(importlib.import_module(f"programs_{file}").CASES):
+            name = program.__name__
+            marks = [pytest.mark.xfail(reason=DIFFERENT[name], strict=True)] if name in DIFFERENT else []
+            found.append(pytest.param(program, arguments, id=f"{file}-{i}-{name}", marks=marks))
+    return found
+
+
+def outcome(script: Callable[[Any], Any], program: Any, arguments: list[Any]) -> Outcome:
+    """What a scripted program returns, or that it (or scripting it) fails."""
+    try:
+        if isinstance(program, type) and issubclass(program, torch.nn.Module):
+            torch.manual_seed(0)
+            program = program()
+        return "returned", plain(script(program)(*copy.deepcopy(arguments)))
+    except Exception as error:
+        return "failed", str(error)
+
+
+def plain(value: Any) -> Any:
+    """A result as something that `==` compares with types, dtypes and signs."""
+    if isinstance(value, Tensor):
+        return "Tensor", str(value.dtype), value.tolist()
+    if isinstance(value, (list, tuple)):
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return kind, [plain(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        return "dict", [(plain(k), plain(v)) for k, v in value.items()]  # pyright: ignore[reportUnknownVariableType]
+    return type(value).__name__, repr(value)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("program", "arguments"), _cases())
+def test_a_program_does_what_torch_script_does(program: Any, arguments: list[Any]) -> None:
+    wanted = outcome(torch.jit.script, program, arguments)
+    found = outcome(tsc.script, program, arguments)
+    assert found[0] == wanted[0], (found, wanted)
+    if wanted[0] == "returned":
+        assert found[1] == wanted[1]
+
+
+# --- archives ---
+
+X = torch.arange(6.0).reshape(3, 2)
+MODULES: dict[str, Callable[[], torch.nn.Module]] = {
+    "hooks": archives.Hooked,
+    "fork": archives.Forks,
+    "percent and tolist": archives.Formats,
+}
+
+
+def saved_by(library: Any, module: Any) -> io.BytesIO:
+    """The archive that `library` (torch.jit or tsc) writes of a scripted module."""
+    stream = io.BytesIO()
+    library.save(module, stream)
+    stream.seek(0)
+    return stream
+
+
+@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize(
+    "writer", ["torch", "tsc", "tsc, of what torch wrote", "torch, frozen", "tsc, frozen"]
+)
+def test_archives_with_hooks_and_forks_run_in_both_libraries(name: str, writer: str) -> None:
+    torch.manual_seed(1)
+    module = MODULES[name]().eval()
+    with torch.no_grad():
+        wanted = plain(torch.jit.script(module)(X))
+        scripted = (tsc if writer.startswith("tsc") else torch.jit).script(module)
+        if writer.endswith("torch wrote"):
+            scripted = tsc.load(saved_by(torch.jit, torch.jit.script(module)))
+        if writer.endswith("frozen"):
+            wanted = plain(
+                torch.jit.freeze(torch.jit.script(module))(X)
+            )  # without the outermost module's hooks
+            scripted = (tsc if writer.startswith("tsc") else torch.jit).freeze(scripted)
+        stream = saved_by(tsc if writer.startswith("tsc") else torch.jit, scripted)
+        assert plain(tsc.load(stream)(X)) == wanted
+        stream.seek(0)
+        assert plain(torch.jit.load(stream)(X)) == wanted
+
+
+def test_hooks_of_wrong_types_are_refused_with_torchs_words() -> None:
+    def takes_no_tuple(self: Any, input: Tensor) -> None:
+        pass
+
+    module = archives.Hooked()
+    module.inner.register_forward_pre_hook(takes_no_tuple)
+    with pytest.raises(
+        RuntimeError, match="expected the input argument to be typed as a Tuple but found type"
+    ):
+        torch.jit.script(module)
+    with pytest.raises(
+        RuntimeError, match="expected the input argument to be typed as a Tuple but found type"
+    ):
+        tsc.script(module)
+
+
+# --- objects that cross the border ---
+
+
+def test_an_object_made_by_the_program_can_be_handed_back_to_it() -> None:
+    made = tsc.script(archives.make_counter)(3)
+    assert made.count == 3
+    assert tsc.script(archives.count_up)(made, 4) == 7
+    assert made.count == 7
+    assert [c.count for c in tsc.script(archives.make_counters)(2)] == [0, 1]
+
+
+def test_a_script_class_is_still_a_python_class_after_scripting() -> None:
+    scripted = tsc.script(archives.Counter)
+    assert scripted(5).count == 5
+    assert tsc.script(archives.make_counter)(1).count == 1
