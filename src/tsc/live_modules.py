@@ -208,17 +208,7 @@ class _Scripter:
     def _fill(self, cls: Class, module: Any, functions: dict[str, Any]) -> None:
         own = tt.ModuleType(cls.name)
         live = cast("type[Any]", type(module))
-        for name in dir(live):
-            member = inspect.getattr_static(live, name, None)
-            if isinstance(member, property):
-                if name not in getattr(live, "__jit_unused_properties__", ()):
-                    self._property(cls, name, member, own)
-            elif isinstance(member, staticmethod) and not _is_hidden(name, member.__func__):
-                cls.methods[name] = self.program.function(member.__func__, None, f"{cls.name}.{name}")
-            elif isinstance(member, classmethod) and not _is_library(member.__func__):
-                self._method(cls, name, member.__func__)  # cls is the object, as in PyTorch
-            elif isinstance(member, types.FunctionType) and not _is_hidden(name, member):
-                self._method(cls, name, member)
+        self._members_of_class(cls, live)
         cls.exports = tuple(n for n, m in cls.methods.items() if modifier_of(m.python) == "export")
         for name, function in functions.items():
             cls.constants[name] = self.program.sugar(function)
@@ -248,10 +238,31 @@ class _Scripter:
             cls.methods[name] = before = self.program.function(hook, own, f"{cls.name}.{name}")
         if before.python is not hook:
             raise CompileError(
-                f"Hook '{name}' on {cls.name.rpartition('.')[2]} has at least two different python definitions. "
-                "Please use unique names for all hooks."
+                f"Hook '{name}' on {cls.name.rpartition('.')[2]} has at least two different python "
+                "definitions. Please use unique names for all hooks."
             )
         return before
+
+    def _members_of_class(self, cls: Class, live: type[Any]) -> None:
+        """Methods and properties of the live class; a classmethod's ``cls`` is the object, as in PyTorch."""
+        own = tt.ModuleType(cls.name)
+        unused = getattr(live, "__jit_unused_properties__", ())
+        for name in dir(live):
+            member: Any = inspect.getattr_static(live, name, None)
+            if isinstance(member, property):
+                if name not in unused:
+                    self._property(cls, name, member, own)
+            elif isinstance(member, (staticmethod, classmethod)):
+                self._wrapped_function(cls, name, cast("Any", member))
+            elif isinstance(member, types.FunctionType) and not _is_hidden(name, member):
+                self._method(cls, name, member)
+
+    def _wrapped_function(self, cls: Class, name: str, member: Any) -> None:
+        function = member.__func__
+        if isinstance(member, staticmethod) and not _is_hidden(name, function):
+            cls.methods[name] = self.program.function(function, None, f"{cls.name}.{name}")
+        elif isinstance(member, classmethod) and not _is_library(function):
+            self._method(cls, name, function)
 
     def _method(self, cls: Class, name: str, member: Any) -> None:
         own = tt.ModuleType(cls.name)

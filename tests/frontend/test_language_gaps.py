@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false, reportArgumentType=false, reportMissingImports=false, reportMissingTypeStubs=false
 """Rules of the language, a program each: tsc and `torch.jit.script` give the same values, or both refuse."""
 
 import copy
@@ -6,7 +7,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-import programs_archives as archives  # pyright: ignore[reportMissingImports]
+import programs_archives as archives
 import pytest
 import torch
 from torch import Tensor
@@ -57,9 +58,9 @@ def plain(value: Any) -> Any:
         return "Tensor", str(value.dtype), value.tolist()
     if isinstance(value, (list, tuple)):
         kind = "tuple" if isinstance(value, tuple) else "list"
-        return kind, [plain(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+        return kind, [plain(v) for v in value]
     if isinstance(value, dict):
-        return "dict", [(plain(k), plain(v)) for k, v in value.items()]  # pyright: ignore[reportUnknownVariableType]
+        return "dict", [(plain(k), plain(v)) for k, v in value.items()]
     return type(value).__name__, repr(value)
 
 

@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false, reportCallIssue=false
 """The modules of `torch.nn` that PyTorch scripts, in eval mode: scripted by tsc, they compute the same."""
 
 from collections.abc import Callable

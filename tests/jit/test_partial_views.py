@@ -19,7 +19,8 @@ READERS = [
     "({v}).unsqueeze(0).expand(3, -1, -1).sum(2)", "torch.relu({v}) * 2", "torch.cat([{v}, {v}], 1).sum(1)",
     "torch.bmm(({v}).unsqueeze(0), ({v}).t().unsqueeze(0))", "(({v}) * ({v}).sum(1, keepdim=True)).sum(0)",
     "torch.nn.functional.conv1d(({v}).unsqueeze(0), w, padding=1)",
-    "torch.nn.functional.avg_pool1d(({v}).unsqueeze(0), 2)",
+    "torch.nn.functional.avg_pool1d(({v}).unsqueeze(0), 2)", "({v}) * ({v}).sum(0, keepdim=True)",
+    "({v}).t() / ({v}).t().sum(1, keepdim=True)", "({v}).t() - torch.amax(({v}).t(), 0, keepdim=True)",
 ]  # fmt: skip
 SIZES = [4, 17]
 

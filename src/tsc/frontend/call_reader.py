@@ -223,7 +223,8 @@ class CallReader(Reader):
         """``fork(callee, ...)``: the call as a future."""
         called = callee.call(self, arguments, node).value(self, node)
         call = called.owner
-        if call is not self.builder.block.last_op:
+        block = self.builder.block
+        if block is None or call is not block.last_op:
             raise self.error("fork of a module with forward hooks is not supported", node, NotSupportedError)
         if isinstance(call, CallOp):
             attributes: dict[str, Any] = {"callee": call.callee}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from xdsl.ir import Block, Region
+from xdsl.ir import Block, Region, SSAValue
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
@@ -92,7 +92,11 @@ def read_dict_comprehension(reader: ExpressionReader, node: ast.DictComp, hint: 
         reader.environment = saved
         return Value(made)
     trips, element = trip_count_and_element(reader, iterated, node)
-    _loop(reader, trips, lambda i: store(element(i)))
+
+    def body(i: SSAValue) -> None:
+        store(element(i))
+
+    _loop(reader, trips, body)
     return Value(made)
 
 

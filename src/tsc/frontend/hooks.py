@@ -1,4 +1,4 @@
-"""Forward pre-hooks and hooks of modules: functions called around ``forward``, with types that must fit it."""
+"""Forward pre-hooks and hooks of modules: functions called around ``forward``, whose types must fit it."""
 
 from __future__ import annotations
 

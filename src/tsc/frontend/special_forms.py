@@ -1,4 +1,4 @@
-"""Forms with rules of their own: ``isinstance``, ``range``, ``annotate``, ``getattr``, and what PyTorch adds."""
+"""Forms with rules of their own: ``isinstance``, ``range``, ``annotate``, ``getattr``, what PyTorch adds."""
 
 from __future__ import annotations
 

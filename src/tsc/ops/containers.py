@@ -164,7 +164,12 @@ _LIST_FUNCTIONS: dict[str, Function] = {
 }  # fmt: skip
 for _name, _function in _LIST_FUNCTIONS.items():
     _define(f"aten::{_name}", _takes_list, _function)
-FAMILY.op("aten::mul.right_", kind="python")(lambda n, items: _repeated(items, n))
+
+
+@FAMILY.op("aten::mul.right_", kind="python")
+def repeat(count: int, items: list[Any]) -> list[Any]:
+    """``count * items``."""
+    return _repeated(items, count)
 
 
 def _is_nonzero(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def _starts(sample: Any, size: int, count: int, window: int) -> list[int]:
     last = size - window
     if count == 1:
         return [last]
-    number = type(sample)
+    number = cast("Any", type(sample))
     step = number(last) / number(count - 1)
     return [*(int((number(i) + sample) * step) - int(sample * step) for i in range(count - 1)), last]
 
@@ -66,7 +66,7 @@ def _pooled_plane(
         _starts(sample, size, count, window)
         for sample, size, count, window in zip(order, plane.shape, counts, windows, strict=True)
     ]
-    numbers = np.arange(math.prod(plane.shape)).reshape(plane.shape)
+    numbers: Array = np.arange(math.prod(plane.shape)).reshape(plane.shape)
     values, places = np.empty(counts, plane.dtype), np.empty(counts, np.int64)
     for at in np.ndindex(*counts):
         cut = tuple(slice(s[int(i)], s[int(i)] + k) for s, i, k in zip(starts, at, windows, strict=True))

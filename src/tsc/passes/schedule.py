@@ -34,6 +34,7 @@ from tsc.passes.schedules.identity import structural_key
 from tsc.passes.schedules.packing import schedule_pack
 from tsc.passes.schedules.pointwise import schedule_pointwise
 from tsc.passes.schedules.row import schedule_row
+from tsc.passes.schedules.sweeps import is_narrow
 from tsc.passes.schedules.window import schedule_window
 
 Scheduler = Callable[[KernelModel, Target], func.FuncOp]
@@ -118,14 +119,17 @@ def schedule_kernel(function: func.FuncOp, target: Target) -> func.FuncOp:
 
 
 def scheduled_as(model: KernelModel) -> str:
-    """Which schedule fits: one reduction of a row kernel is a window if memory runs along a kept loop."""
+    """Which schedule fits: one reduction of a row kernel is a window if memory runs along a kept loop, and
+    nothing but the reduction goes along the reduced ones.
+    """
     if model.kind not in ("row", "window") or len(model.reductions) != 1:
         return model.kind
     (stage,) = model.reductions
     has_prologue = model.stages[0] is not stage
     if model.kind == "window" or has_prologue:
         return model.kind
-    return "window" if runs_along_kept_loop(stage) else "row"
+    goes_back = any(not is_narrow(s, stage) for s in model.stages if s is not stage)
+    return "window" if runs_along_kept_loop(stage) and not goes_back else "row"
 
 
 def runs_along_kept_loop(stage: Stage) -> bool:
