@@ -30,6 +30,7 @@ LAYERS: dict[str, set[str]] = {
         "frontend",
         "runtime",
         "nn",
+        "script_modules",
         "script_objects",
         "jit",
     },

@@ -30,9 +30,10 @@ from tsc.ops.registry import TensorSpec
 from tsc.passes.check_bounds import ATTRIBUTE as CHECKS_BOUNDS
 from tsc.passes.flatten_results import ATTRIBUTE as RESULT
 from tsc.passes.specialize import Specialize
-from tsc.runtime.generic import GenericFunction, named_tuple_class
+from tsc.runtime.generic import GenericFunction
 from tsc.runtime.host import host_target
 from tsc.runtime.jit import CompiledObject, compile_llvm
+from tsc.runtime.named_tuples import named_tuple_class
 from tsc.runtime.native import ArraySpec, native_function
 
 GIL_ELEMENTS = 1 << 15

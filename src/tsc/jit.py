@@ -9,7 +9,7 @@ import types
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from tsc.archive.pickles import ArchiveObject
 from tsc.archive.reader import Archive
@@ -28,8 +28,9 @@ from tsc.runtime.futures import Future
 from tsc.runtime.instances import has_type
 from tsc.runtime.specializations import FusionStrategy
 from tsc.runtime.values import Inputs
-from tsc.script_objects import Interpreter, ScriptFunction, freeze_module
-from tsc.script_objects import ScriptModule as RecursiveScriptModule
+from tsc.script_modules import ScriptModule as RecursiveScriptModule
+from tsc.script_modules import freeze_module
+from tsc.script_objects import Interpreter, ScriptFunction
 
 
 @cache
@@ -191,7 +192,7 @@ def wait(future: Future) -> Any:
 
 def isinstance_of(obj: Any, target_type: Any) -> bool:
     """Whether `obj` has a TorchScript type, containers with their elements: ``isinstance(x, List[int])``."""
-    kinds = target_type if type(target_type) is tuple else (target_type,)
+    kinds = cast("tuple[Any, ...]", target_type) if type(target_type) is tuple else (target_type,)
     program, _ = _live()
     held = Inputs().convert(obj, tt.ANY, "obj")
     return any(has_type(held, program.annotation(kind)) for kind in kinds)
@@ -239,8 +240,9 @@ _ELSEWHERE = {
     "onednn_fusion_enabled": "tsc.contexts", "optimized_execution": "tsc.contexts",
     "script_method": "tsc.markers", "strict_fusion": "tsc.contexts", "unused": "tsc.markers",
     "TopLevelTracedModule": "tsc.tracing.api", "TracedModule": "tsc.tracing.api",
-    "TracerWarning": "tsc.tracing.api", "TracingCheckError": "tsc.tracing.api", "is_tracing": "tsc.tracing.api",
-    "script_if_tracing": "tsc.tracing.api", "trace": "tsc.tracing.api", "trace_module": "tsc.tracing.api",
+    "TracerWarning": "tsc.tracing.api", "TracingCheckError": "tsc.tracing.api",
+    "is_tracing": "tsc.tracing.api", "script_if_tracing": "tsc.tracing.api", "trace": "tsc.tracing.api",
+    "trace_module": "tsc.tracing.api",
 }  # fmt: skip
 """Names of ``torch.jit`` that have a file of their own."""
 

@@ -144,7 +144,7 @@ class ModuleProtocol:
         Raises:
             RuntimeError: a name is missing or unknown (unless not `strict`), or a shape differs.
         """
-        own = {
+        own: dict[str, Array] = {
             f"{prefix}.{name}" if prefix else name: value
             for prefix, held in self._walk(self._object, "", set())
             for name, value in held.attributes.items()

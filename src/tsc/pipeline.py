@@ -113,7 +113,7 @@ def stages(target: Target | None = None, preserved: Sequence[str] = ()) -> tuple
             "tensors are values; shapes and dtypes are known wherever they can be; composites are expanded",
             (
                 fixed_point(
-                    RefineTypes(), *SIMPLIFY, UnrollLoops()
+                    RefineTypes(), ExpandSplits(), *SIMPLIFY, UnrollLoops()
                 ),  # shapes decide branches, branches decide shapes
                 Functionalize(),
                 fixed_point(RefineTypes(), *SIMPLIFY),  # writes replaced by values have types of their own

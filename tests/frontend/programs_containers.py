@@ -82,6 +82,12 @@ def l_imul(a: List[int]) -> List[int]:
     return a
 
 
+def l_imul_alias(a: List[int]) -> List[int]:
+    b = a
+    a *= 2
+    return b
+
+
 def l_neg_mul(a: List[int]) -> List[int]:
     return a * -1
 
@@ -221,6 +227,7 @@ CASES = [
     (l_mul, L),
     (l_mul_r, L),
     (l_imul, L),
+    (l_imul_alias, L),
     (l_neg_mul, L),
     (l_add, L),
     (aug_nested, D),

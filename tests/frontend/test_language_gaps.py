@@ -76,6 +76,35 @@ def test_a_program_does_what_torch_script_does(program: Any, arguments: list[Any
 
 # --- archives ---
 
+ARCHIVED = ("strings", "loops", "numbers", "containers", "unions")
+UNREADABLE = {
+    "u7": "PyTorch cannot read the type of `x0` in its own code",
+    "u8": "as u7",
+    "u26": "as u7",
+    "u16": "without a tensor among the arguments, a loaded function gives NumPy arrays",
+    "u30": "as u16",
+}
+"""Programs whose archives mean something else, and why."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("file", ARCHIVED)
+def test_archives_of_the_programs_run_in_both_libraries(file: str) -> None:
+    different: list[str] = []
+    for program, *arguments in importlib.import_module(f"programs_{file}").CASES:
+        wanted = outcome(torch.jit.script, program, arguments)
+        is_known = program.__name__ in UNREADABLE or program.__name__ in DIFFERENT
+        if wanted[0] == "failed" or isinstance(program, type) or is_known:
+            continue
+        for writer, reader in ((torch.jit, tsc), (tsc, torch.jit), (tsc, tsc)):
+            loaded = outcome(
+                lambda p, w=writer, r=reader: r.load(saved_by(w, w.script(p))), program, arguments
+            )
+            if loaded != wanted:
+                different.append(f"{program.__name__}: {writer.__name__} to {reader.__name__}: {loaded}")
+    assert not different
+
+
 X = torch.arange(6.0).reshape(3, 2)
 MODULES: dict[str, Callable[[], torch.nn.Module]] = {
     "hooks": archives.Hooked,

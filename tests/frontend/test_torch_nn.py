@@ -192,7 +192,6 @@ ROWS: tuple[Row, ...] = (
     Row(
         "nn.Embedding(10, 3, max_norm=1.0)",
         "ids(10, 2, 4)",
-        "PyTorch's schema does not say that rows are written, so it removes the call: tsc limits the norms",
     ),
     Row("nn.EmbeddingBag(10, 3)", "ids(10, 2, 4)"),
     Row("nn.EmbeddingBag(10, 3, mode='sum')", "ids(10, 6), torch.tensor([0, 2, 4])"),

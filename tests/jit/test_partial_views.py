@@ -1,6 +1,8 @@
-"""Kernels that read a part of a tensor: slices, pieces, selections and repetitions under every kind of kernel."""
+"""Kernels of every kind that read a part of a tensor: slices, pieces, selections, repetitions."""
 
 import linecache
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -25,12 +27,12 @@ READERS = [
 SIZES = [4, 17]
 
 
-def compiled(expression: str):
+def compiled(expression: str) -> Callable[..., torch.Tensor]:
     """``f(x, y, w)`` that returns the expression; its source is where `inspect` looks for it."""
     text = f"def f(x, y, w):\n    return {expression}\n"
     name = f"<partial view {expression}>"
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    scope = {"torch": torch}
+    scope: dict[str, Any] = {"torch": torch}
     exec(compile(text, name, "exec"), scope)
     return scope["f"]
 
@@ -38,10 +40,10 @@ def compiled(expression: str):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_part_of_a_tensor_is_read_as_pytorch_reads_it(view: str, size: int) -> None:
-    torch.manual_seed(0)
+    torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
     rows = 4 * size if "t()" in view else 2 * size + 1
     arguments = torch.randn(rows, 3 * size), torch.randn(rows, 3), torch.randn(2, rows, 3)
-    wrong = []
+    wrong: list[str] = []
     for reader in READERS:
         expression = reader.format(v=view.format(n=size), n=size)
         function = compiled(expression)

@@ -1,8 +1,7 @@
 """Calls to try, as PyTorch's own samples make them.
 
 PyTorch's `OpInfo`s sample Python functions. Run under a mode below the Python layer and above all
-decompositions, they show
-the operators called, overload by overload, with one value per argument.
+decompositions, they show the operators called, overload by overload, with one value per argument.
 """
 
 # PyTorch's own test samples are untyped, and recording them needs its internals.
@@ -128,10 +127,9 @@ def _record(recorder: Recorder, info: Any, dtype: torch.dtype) -> None:
 
 
 def _call(recorder: Recorder, info: Any, sample: Any) -> None:
-    with enable_python_dispatcher(), torch._C._EnablePreDispatch(), recorder:
-        # An error sample, or one not meant for this mode: what was called is noted all the same.
-        with suppress(*REFUSALS):
-            info.op(sample.input, *sample.args, **sample.kwargs)
+    # An error sample, or one not meant for this mode: what was called is noted all the same.
+    with enable_python_dispatcher(), torch._C._EnablePreDispatch(), recorder, suppress(*REFUSALS):
+        info.op(sample.input, *sample.args, **sample.kwargs)
 
 
 def calls_of(schema: Schema) -> dict[str, list[list[Any]]]:

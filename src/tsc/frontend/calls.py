@@ -150,7 +150,8 @@ def fits(actual: TorchType, formal: TorchType, bindings: dict[str, TorchType]) -
         members = actual.data if isinstance(actual, tt.UnionType) else (actual,)
         return all(m in (tt.INT, tt.FLOAT, tt.COMPLEX, tt.NUMBER) for m in members)
     if isinstance(formal, tt.UnionType):
-        members = actual.data if isinstance(actual, tt.UnionType) else [actual]
+        members = (actual.data, tt.NONE) if isinstance(actual, tt.OptionalType) else (actual,)
+        members = actual.data if isinstance(actual, tt.UnionType) else members
         return all(any(fits(m, f, bindings) for f in formal.data) for m in members)
     return _fits_parts(actual, formal, bindings)
 

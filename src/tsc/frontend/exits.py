@@ -1,10 +1,8 @@
 """Rewrites a function so that ``return``, ``break`` and ``continue`` need no jumps.
 
 ``return v`` sets the hidden variables ``$returned`` and ``$value``; ``break`` and ``continue`` set
-``$broke`` and
-``$continued``; what follows runs only while they are false. Where a branch certainly returns, what follows
-moves into the
-other branch, so that types refined by the condition stay refined.
+``$broke`` and ``$continued``; what follows runs only while they are false. Where a branch certainly returns,
+what follows moves into the other branch, so that types refined by the condition stay refined.
 """
 
 from __future__ import annotations
@@ -181,9 +179,8 @@ def _own_loop(statement: ast.stmt) -> list[ast.AST]:
 
 
 def _always_returns(statements: list[ast.stmt]) -> bool:
-    """Whether control leaves the function, by ``return`` somewhere. (After ``break`` and ``continue``
-    nothing is
-    refined and nothing counts as defined, as in PyTorch.)
+    """Whether control leaves the function, by ``return`` somewhere. (After ``break`` and ``continue`` nothing
+    is refined and nothing counts as defined, as in PyTorch.)
     """
     nodes = [n for s in statements for n in _walk(s)]
     if any(isinstance(n, (ast.Break, ast.Continue)) for n in nodes):

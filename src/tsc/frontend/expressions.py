@@ -44,7 +44,8 @@ class ExpressionReader(ConditionReader):
     def read_constant(self, node: ast.Constant) -> Sugared:
         if node.value is Ellipsis or isinstance(node.value, bytes):
             raise self.error(f"constant {node.value!r} is not supported", node, NotSupportedError)
-        if type(node.value) is int and node.value >= 2**63:
+        is_live = self.function.python is not None  # PyTorch writes -2**63 in archives
+        if type(node.value) is int and node.value >= 2**63 and is_live:
             raise self.error("Integral constant out of range (must fit in a signed 64 bit integer)", node)
         return Constant(node.value)
 

@@ -84,8 +84,11 @@ BUILTIN_FORMS = frozenset(
 OPERATOR_FORMS = {
     "aten::has_torch_function": "always_false", "aten::_single": "ntuple1", "aten::_pair": "ntuple2",
     "aten::_triple": "ntuple3", "aten::_quadruple": "ntuple4", "aten::list_with_default": "list_with_default",
+    "aten::_no_grad_embedding_renorm_": "unread",
 }  # fmt: skip
-"""What PyTorch registers as operators but defines in TorchScript source of its own."""
+"""What PyTorch registers as operators but defines in TorchScript source of its own; `unread`: its schema does
+not say that it writes, so PyTorch removes the call.
+"""
 
 
 MATH_MISSING = frozenset(("trunc", "dist", "perm", "prod"))

@@ -151,7 +151,7 @@ def _enum_property(reader: CallReader, value: Value, name: str, node: ast.AST) -
 def _enum_value_type(reader: CallReader, value: Value, node: ast.AST) -> TorchType:
     """The one type of the values of an enum."""
     members = reader.unit.class_named(value.type.data).members
-    kinds = [calls.CONSTANT_TYPES.get(type(held)) for held in reversed(members.values())]
+    kinds = [calls.CONSTANT_TYPES.get(type(held)) for held in reversed(members.values())]  # pyright: ignore
     for i, kind in enumerate(kinds):
         if kind is not kinds[0] or kind is None:
             found, before = (k.torchscript() if k is not None else "object" for k in (kind, kinds[0]))

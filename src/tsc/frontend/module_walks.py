@@ -1,6 +1,5 @@
 """What a module's ``modules()``, ``named_parameters()``, ``items()`` and the like give: lists known when the
-program is
-compiled, so loops over them are unrolled.
+program is compiled, so loops over them are unrolled.
 """
 
 from __future__ import annotations

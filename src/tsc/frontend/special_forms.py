@@ -235,6 +235,7 @@ FORMS: dict[str, Form] = {
     "id": _builtin("prim::id"),
     "reversed": _reverse, "is_scripting": _always(True), "is_tracing": _always(False),
     "always_false": _always(False),
+    "unread": lambda reader, arguments, node: arguments.positional[0],
     "wait": _builtin("aten::wait"),
     "nothing": _always(None),
 }  # fmt: skip

@@ -195,8 +195,8 @@ class StatementReader(LoopReader):
             result = self.call_builtin((f"aten::{IN_PLACE[name]}",), Arguments([plain, right]), node)
             if isinstance(node.target, ast.Subscript):
                 return
-        elif isinstance(plain.type, tt.ListType) and name == "add":
-            result = self.call_builtin(("aten::add_",), Arguments([plain, right]), node)
+        elif isinstance(plain.type, tt.ListType) and name in ("add", "mul"):
+            result = self.call_builtin((f"aten::{name}_",), Arguments([plain, right]), node)
         elif name == "remainder" and plain.type in (tt.INT, tt.FLOAT):
             result = self.call_builtin(("aten::fmod",), Arguments([plain, right]), node)  # as PyTorch does
         else:

@@ -142,7 +142,7 @@ class Unit:
     pool: ConstantPool = field(default_factory=ConstantPool)
     """The arrays of tensor constants in the code."""
     find_class: Callable[[str], Class | None] = lambda name: None
-    call_python: Callable[..., Any] = lambda function, *arguments: None
+    call_python: Callable[..., Any] = lambda *_: None  # pyright: ignore[reportUnknownLambdaType]
     """Calls the Python function behind a `Function` of kind ``python``; set by who runs the program."""
 
     def class_named(self, name: str) -> Class:
@@ -187,7 +187,12 @@ class EnumValue:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, EnumValue):
             return self.cls is other.cls and self.name == other.name
-        return self.cls.python is type(other) and self.name == getattr(other, "name", None)
+        live = type(other)
+        path = "" if live.__module__ == "__main__" else f"{live.__module__}."
+        is_same = self.cls.python is live or (
+            self.cls.python is None and self.cls.name == f"__torch__.{path}{live.__qualname__}"
+        )
+        return is_same and self.name == getattr(other, "name", None)
 
     def __hash__(self) -> int:
         return hash(self.name)  # as `enum.Enum` hashes

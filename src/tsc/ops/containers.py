@@ -153,12 +153,18 @@ def _repeated(items: Any, count: int) -> list[Any]:
     return list(items) * count
 
 
+def _repeat_in_place(items: list[Any], count: int) -> list[Any]:
+    items[:] = _repeated(items, count)
+    return items
+
+
 _LIST_FUNCTIONS: dict[str, Function] = {
     "append": append, "extend": lambda a, b: a.extend(list(b)), "insert": lambda a, i, el: a.insert(i, el),
     "pop": pop, "remove": remove, "clear": lambda a: a.clear(), "index": index,
     "count": lambda a, el: sum(same(x, el) for x in a), "sort": _sort, "reverse": lambda a: a.reverse(),
     "copy": list, "slice": _slice, "__getitem__": lambda a, i: a[_position(a, i)], "_set_item": set_item,
-    "Delete": delete, "add": lambda a, b: [*a, *b], "mul": _repeated, "add_": extend_in_place,
+    "Delete": delete, "add": lambda a, b: [*a, *b], "mul": _repeated, "mul_": _repeat_in_place,
+    "add_": extend_in_place,
     "len": len, "list": list, "__contains__": lambda a, el: _place(a, el) is not None,
     "sorted": lambda a: sorted(a, key=_sort_key), "eq": same, "ne": lambda a, b: not same(a, b),
 }  # fmt: skip

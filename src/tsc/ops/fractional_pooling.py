@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -66,12 +65,12 @@ def _pooled_plane(
         _starts(sample, size, count, window)
         for sample, size, count, window in zip(order, plane.shape, counts, windows, strict=True)
     ]
-    numbers: Array = np.arange(math.prod(plane.shape)).reshape(plane.shape)
     values, places = np.empty(counts, plane.dtype), np.empty(counts, np.int64)
     for at in np.ndindex(*counts):
         cut = tuple(slice(s[int(i)], s[int(i)] + k) for s, i, k in zip(starts, at, windows, strict=True))
-        best = int(plane[cut].argmax())
-        values[at], places[at] = plane[cut].reshape(-1)[best], numbers[cut].reshape(-1)[best]
+        within = np.unravel_index(int(plane[cut].argmax()), windows)
+        found = tuple(part.start + int(offset) for part, offset in zip(cut, within, strict=True))
+        values[at], places[at] = plane[found], np.ravel_multi_index(found, plane.shape)
     return values, places
 
 

@@ -198,7 +198,7 @@ def embedding_bag_simple(
     )
 
 
-@FAMILY.op("aten::embedding_renorm_", "aten::_no_grad_embedding_renorm_", kind="inplace")
+@FAMILY.op("aten::embedding_renorm_", kind="inplace")
 def embedding_renorm(self: Array, indices: Array, max_norm: float, norm_type: float) -> Array:
     """Scale down, in place, those of the given rows whose norm is above `max_norm`."""
     rows = np.unique(indices)

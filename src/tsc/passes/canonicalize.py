@@ -16,6 +16,7 @@ from tsc.dialects.aten import torch_name
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import (
     DerefineOp,
+    PrimCreateObjectOp,
     PrimListConstructOp,
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
@@ -108,6 +109,27 @@ def _list_length(op: Operation) -> list[SSAValue] | None:
     return [TorchBuilder(before=op).constant(len(owner.operands))]
 
 
+def _list_concat(op: Operation) -> list[SSAValue] | None:
+    """``[a] + [b]`` -> ``[a, b]``."""
+    lists = [o.owner for o in op.operands]
+    if any(not isinstance(o, PrimListConstructOp) for o in lists) or any(map(is_list_mutated, op.operands)):
+        return None
+    held = [v for o in lists for v in o.operands]  # pyright: ignore[reportAttributeAccessIssue]
+    return [TorchBuilder(before=op).list(op.results[0].type.data, held)]  # pyright: ignore
+
+
+def _same_member(negated: bool) -> Rule:
+    def rule(op: Operation) -> list[SSAValue] | None:
+        """``Color.RED == Color.RED``."""
+        owners = [o.owner for o in op.operands]
+        members = [o.attributes.get("member") for o in owners if isinstance(o, PrimCreateObjectOp)]
+        if len(members) != 2 or op.operands[0].type is not op.operands[1].type:
+            return None
+        return [TorchBuilder(before=op).constant((members[0] == members[1]) is not negated)]
+
+    return rule
+
+
 def _cast(op: Operation) -> list[SSAValue] | None:
     """A cast to the type a value has anyway, or back from where it was derefined."""
     value, wanted = op.operands[0], op.results[0].type
@@ -154,6 +176,26 @@ def _same_object(negated: bool) -> Rule:
     return rule
 
 
+def _is_instance(op: Operation) -> list[SSAValue] | None:
+    """``isinstance`` of a value whose own type, before it was derefined, decides."""
+    value = op.operands[0]
+    while isinstance(value.owner, DerefineOp):
+        value = value.owner.operands[0]
+    kind, wanted = value.type, [t for t in op.attributes["torch_types"]]  # pyright: ignore
+    if isinstance(kind, (tt.OptionalType, tt.UnionType, tt.ClassType, tt.InterfaceType)) or kind is tt.ANY:
+        return None
+    names = {n.data for n in op.attributes["types"]}  # pyright: ignore
+    same = any(
+        w is kind or (isinstance(w, tt.TensorType) and isinstance(kind, tt.TensorType)) for w in wanted
+    )
+    if same or (isinstance(kind, tt.ListType) and "list" in names):
+        return [TorchBuilder(before=op).constant(True)]
+    unclear = (tt.OptionalType, tt.UnionType, tt.NumberType, tt.AnyType, type(kind))
+    if any(isinstance(w, unclear) for w in wanted) or names & {"list", "tuple", "dict"}:
+        return None
+    return [TorchBuilder(before=op).constant(False)]
+
+
 def _unwrap(op: Operation) -> list[SSAValue] | None:
     """``_unwrap_optional(derefine(x))`` -> ``x``."""
     value = op.operands[0]
@@ -179,8 +221,9 @@ SAME_VALUE = (
 RULES: dict[str, Rule] = {f"torch.aten.{name}": _same_value for name in SAME_VALUE} | {
     "torch.prim.TupleUnpack": _tuple_unpack, "torch.prim.TupleIndex": _tuple_index,
     "torch.prim.ListUnpack": _list_unpack,
-    "torch.aten.__getitem__.t": _list_item, "torch.aten.len.t": _list_length, "torch.derefine": _cast,
+    "torch.aten.add.t": _list_concat, "torch.aten.eq.enum": _same_member(False),
+    "torch.aten.ne.enum": _same_member(True), "torch.aten.__getitem__.t": _list_item, "torch.aten.len.t": _list_length, "torch.derefine": _cast,
     "torch.prim.unchecked_cast": _cast, "torch.aten.__is__": _same_object(False),
-    "torch.aten.__isnot__": _same_object(True),
+    "torch.aten.__isnot__": _same_object(True), "torch.prim.isinstance": _is_instance,
     "torch.aten._unwrap_optional": _unwrap,
 }  # fmt: skip

@@ -72,6 +72,13 @@ def _check(function: FuncOp) -> None:
     function.update_function_type()
 
 
+def _plain(value: SSAValue) -> SSAValue:
+    """`value` before it was derefined."""
+    while isinstance(value.owner, DerefineOp):
+        value = value.owner.operands[0]
+    return value
+
+
 def _ranges(op: AtenOp) -> list[tuple[SSAValue, int, int]]:
     """The index tensors of a gather, each with the range ``low <= index < high`` it must keep to."""
     operator = operator_of(op)
@@ -79,11 +86,9 @@ def _ranges(op: AtenOp) -> list[tuple[SSAValue, int, int]]:
         return []
     found: list[tuple[SSAValue, int, int]] = []
     for bound in operator.bounds(*(argument_of(o) for o in op.operands)):
-        value = op.operands[bound.argument]
-        while isinstance(value.owner, DerefineOp):
-            value = value.owner.operands[0]
+        value = _plain(op.operands[bound.argument])
         if bound.item is not None:
             assert isinstance(value.owner, PrimListConstructOp)
-            value = value.owner.operands[bound.item]
+            value = _plain(value.owner.operands[bound.item])
         found.append((value, bound.low, bound.high))
     return found

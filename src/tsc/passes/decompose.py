@@ -124,7 +124,8 @@ def building_aten(builder: TorchBuilder, made: list[Operation]) -> Aten:
 
 def _spec_argument(argument: Any) -> Any:
     if isinstance(argument, SSAValue):
-        assert isinstance(argument.type, tt.TensorType)  # pyright: ignore[reportUnknownMemberType]
+        if not isinstance(argument.type, tt.TensorType):  # pyright: ignore[reportUnknownMemberType]
+            raise TypeError(f"requires a tensor; got {argument.type}")  # pyright: ignore[reportUnknownMemberType]
         return spec_of_type(argument.type)
     if isinstance(argument, list):
         return [_spec_argument(a) for a in argument]  # pyright: ignore

@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.values import UNKNOWN, argument_of, spec_of_type, type_of_spec
+from tsc.analysis.values import UNKNOWN, argument_of, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -31,7 +31,7 @@ SELECTED = frozenset(("aten::unbind.int",))
 class ExpandSplits(ModulePass):
     """Replace splits of tensors with known shapes by one slice (or select) per piece.
 
-    Requires: stage `value`, types refined.
+    Requires: types refined. Tensors may still be mutable: a piece was a view, and a slice is one.
     Leaves: splits of tensors whose shape is not known.
 
     ```mlir
@@ -64,14 +64,16 @@ def _expand(op: AtenOp) -> None:
     selects = op.schema.full_name in SELECTED
     made: list[SSAValue] = []
     start = 0
+    element = op.results[0].type.data  # pyright: ignore
+    of = type(element).of if isinstance(element, tt.TensorType) else tt.TensorType.of  # pyright: ignore
     for i, piece in enumerate(pieces):
-        kind = [type_of_spec(piece)]
+        kind = [of(piece.shape, piece.dtype)]
         numbers: list[Any] = [dim, i] if selects else [dim, start, start + piece.shape[dim], 1]
         operands = [op.operands[0], *(builder.constant(n) for n in numbers)]
         name = "aten::select.int" if selects else "aten::slice.Tensor"
         made.append(builder.aten(name, operands, kind).results[0])
         start += 0 if selects else piece.shape[dim]
-    gathered = builder.list(tt.ValueTensorType(), made)
+    gathered = builder.list(element, made)  # pyright: ignore
     op.results[0].replace_all_uses_with(gathered)
     op.detach()
     op.erase()

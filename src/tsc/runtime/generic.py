@@ -19,45 +19,15 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
-from tsc.dialects.schema import Schema
 from tsc.dialects.tsc import GroupOp
 from tsc.errors import UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
-from tsc.interop import torch as torch_interop
-from tsc.ops.registry import find
 from tsc.runtime.exceptions import defined, explain, raise_from_script
 from tsc.runtime.futures import Future
+from tsc.runtime.named_tuples import named_tuple_class
+from tsc.runtime.operators import Operators
 
-GRAD_MODE: dict[str, Callable[..., Any]] = {
-    "aten::is_grad_enabled": torch_interop.is_grad_enabled,
-    "aten::set_grad_enabled": torch_interop.set_grad_enabled,
-}
-"""Nothing here records gradients, but programs may ask, and calls of Python run in the mode they set."""
 Kernels = dict[Operation, Callable[..., Any]]
-
-
-class Operators:
-    """What the generated Python stands on: operators, constants and attributes of NumPy arrays."""
-
-    def find(self, schema: Schema) -> Callable[..., Any] | None:
-        """What runs an operator; None where it has no definition."""
-        if schema.name in GRAD_MODE:
-            return GRAD_MODE[schema.name]
-        operator = find(schema.full_name)
-        return None if operator is None else operator.eager
-
-    def literal(self, array: np.ndarray[Any, Any]) -> Any:
-        """A constant."""
-        return array
-
-    def read(self, held: ScriptObject, name: str) -> Any:
-        """An attribute of an object."""
-        return held.attributes[name]
-
-    def write(self, held: ScriptObject, name: str, value: Any) -> None:
-        """Set an attribute of an object."""
-        held.live.pop(name, None)
-        held.attributes[name] = value
 
 
 class GenericFunction:
@@ -404,17 +374,3 @@ def _unpack(values: Any, count: int) -> Any:
     if len(values) != count:
         raise RuntimeError(f"Expected {count} elements in a list but found {len(values)}")
     return values
-
-
-def named_tuple_class(unit: Unit, kind: tt.NamedTupleType) -> Any:
-    """The Python class of a named tuple: the user's own where it is live, else one made to fit."""
-    cls = unit.classes.get(kind.data[0])
-    if cls is None:
-        from collections import namedtuple
-
-        return namedtuple(kind.data[0].rpartition(".")[2], kind.fields)  # pyright: ignore[reportUntypedNamedTuple]
-    if cls.python is None:
-        from collections import namedtuple
-
-        cls.python = namedtuple(kind.data[0].rpartition(".")[2], kind.fields)  # pyright: ignore[reportUntypedNamedTuple]
-    return cls.python

@@ -16,7 +16,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.ops.registry import find
-from tsc.runtime.generic import Operators
+from tsc.runtime.operators import Operators
 from tsc.runtime.values import Inputs
 
 
@@ -113,8 +113,7 @@ def _each(value: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
 
 def are_recorded(arguments: Sequence[Any], receiver: ScriptObject | None) -> bool:
     """Whether PyTorch would record gradients of a call: an argument asks for it, or a parameter of a module
-    in
-    training.
+    in training.
     """
     if not torch_interop.is_grad_enabled():
         return False

@@ -16,6 +16,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import ArgumentError, DTypeError
 from tsc.frontend.unit import EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.runtime.instances import has_type
 from tsc.runtime.tensor import Tensor
 
 Wrap = Callable[[np.ndarray[Any, Any]], Any]
@@ -98,7 +99,7 @@ class Inputs:
         raise _mismatch(value, kind, name)
 
     def _union(self, value: Any, kind: tt.UnionType, name: str) -> Any:
-        for member in kind.data:
+        for member in sorted(kind.data, key=lambda member: not has_type(value, member)):
             try:
                 return self.convert(value, member, name)
             except (ArgumentError, DTypeError):

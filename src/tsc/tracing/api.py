@@ -13,7 +13,8 @@ from tsc.options import options
 from tsc.runtime.dispatch import operator_function
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.tensor import Tensor
-from tsc.script_objects import ScriptFunction, ScriptModule
+from tsc.script_modules import ScriptModule
+from tsc.script_objects import ScriptFunction
 from tsc.tracing.backends import Backend
 from tsc.tracing.checking import Check, Traced
 from tsc.tracing.diagnostics import TracerWarning, TracingCheckError

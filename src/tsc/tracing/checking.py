@@ -15,7 +15,8 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import literal_array
 from tsc.dialects.effects import RANDOM
 from tsc.frontend.unit import ScriptObject
-from tsc.script_objects import Callable_, ScriptFunction, ScriptModule
+from tsc.script_modules import ScriptModule
+from tsc.script_objects import Callable_, ScriptFunction
 from tsc.tracing.backends import Backend
 from tsc.tracing.boundary import map_values
 from tsc.tracing.closeness import difference

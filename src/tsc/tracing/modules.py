@@ -9,7 +9,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import Class, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
-from tsc.script_objects import ScriptModule
+from tsc.script_modules import ScriptModule
 from tsc.tracing.frames import Path
 from tsc.tracing.recorder import Recorder
 

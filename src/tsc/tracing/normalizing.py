@@ -1,4 +1,4 @@
-"""Operators PyTorch's tracer records under another name."""
+"""Calls of operators as PyTorch's tracer records them, where that is another operator or overload."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from tsc.dialects import schema as schemas
+from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
 
 CONVOLUTIONS = {f"aten::conv{n}d": n for n in (1, 2, 3)} | {
     f"aten::conv_transpose{n}d{o}": n for n, o in ((1, ""), (2, ".input"), (3, ".input"))
 }
 """Convolutions of n spatial dims: ``aten::_convolution`` in a trace, if the input has a batch."""
+_NUMBERS = (bool, int, float, complex)
 
 
 def convolution(schema: Schema, given: list[Any]) -> tuple[Schema, list[Any]]:
@@ -28,6 +30,23 @@ def convolution(schema: Schema, given: list[Any]) -> tuple[Schema, list[Any]]:
     }  # fmt: skip
     values = named | lists | flags
     return general, [values[a.name] for a in general.arguments]
+
+
+def with_number(schema: Schema, given: Sequence[Any]) -> Schema:
+    """The overload that takes the Python number of a call as one: ``x * 2`` must not promote as a tensor."""
+    numbers = [
+        a.name
+        for a, g in zip(schema.arguments, given, strict=True)
+        if isinstance(a.type, tt.TensorType)
+        and isinstance(g, (bool, int, float, complex))
+        and type(g) in _NUMBERS
+    ]
+    if numbers != ["other"]:
+        return schema
+    overload = "Scalar" + schema.overload.removeprefix("Tensor") if schema.overload else "Scalar"
+    found = schemas.lookup(f"{schema.name}.{overload}")
+    names = [a.name for a in schema.arguments]
+    return found if found is not None and [a.name for a in found.arguments] == names else schema
 
 
 def _spread(value: Any, ndim: int) -> list[Any]:

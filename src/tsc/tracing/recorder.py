@@ -13,7 +13,6 @@ from xdsl.ir import Operation, SSAValue
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
-from tsc.dialects.builder import hint
 from tsc.dialects.constants import literal
 from tsc.dialects.schema import REQUIRED, Schema
 from tsc.dialects.torch_types import TorchType
@@ -22,7 +21,6 @@ from tsc.frontend.sources import location_of
 from tsc.frontend.unit import ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.runtime.recording import RECORDER, paused
-from tsc.runtime.tensor import Tensor
 from tsc.tracing.backends import Backend
 from tsc.tracing.diagnostics import (
     CONSTRUCTOR,
@@ -31,31 +29,19 @@ from tsc.tracing.diagnostics import (
     LENGTH,
     RESIZED,
     user_place,
-    variable_name,
     warn,
 )
-from tsc.tracing.frames import Frame, FrameBuilder, Path
+from tsc.tracing.frames import Frame, Path
 from tsc.tracing.indexing import Indexing
-from tsc.tracing.normalizing import convolution
+from tsc.tracing.known_values import KnownValues
+from tsc.tracing.normalizing import convolution, with_number
 
 
-class Recorder:
+class Recorder(KnownValues):
     """One running trace: which value stands for which tensor, and the operations so far."""
 
     def __init__(self, unit: Unit, backend: Backend) -> None:
-        self.unit = unit
-        self.backend = backend
-        self.root = Frame(())
-        self.builder = FrameBuilder(self.root)
-        self.members: dict[SSAValue, Path] = {}
-        """Values that stand for attributes of the traced module."""
-        self._values: dict[int, tuple[Any, SSAValue]] = {}
-        self._attributes: dict[int, tuple[Any, Path]] = {}
-        self._objects: dict[int, tuple[ScriptObject, Path]] = {}
-        self._elements: dict[Any, SSAValue] = {}
-        """Values by what they hold: PyTorch's factories hand the program other objects than the mode."""
-        self._paths: dict[Any, Path] = {}
-        """Attributes by what they hold: a module PyTorch scripted makes new objects for its parameters."""
+        super().__init__(unit, backend)
         self._ints: dict[SSAValue, SSAValue] = {}
         self._concrete: list[tuple[Any, int]] = []
         self.modules: dict[int, Path] = {}
@@ -150,83 +136,6 @@ class Recorder:
         with self.inside(path):
             return run()
 
-    # --- what tensors are known ---
-
-    def add_attribute(self, tensor: Any, path: Path) -> None:
-        """`tensor` is the attribute at `path` (the first one said counts)."""
-        self._attributes.setdefault(id(tensor), (tensor, path))
-        self._paths.setdefault(self.backend.identity(tensor), path)
-
-    def add_object(self, held: ScriptObject, path: Path) -> None:
-        """`held` is the submodule at `path`."""
-        self._objects.setdefault(id(held), (held, path))
-
-    def knows(self, tensor: Any) -> bool:
-        """Whether a value or attribute stands for `tensor`."""
-        return id(tensor) in self._values or id(tensor) in self._attributes
-
-    def set_value(self, tensor: Any, value: SSAValue) -> None:
-        """From now on `value` stands for `tensor`."""
-        self._values[id(tensor)] = (tensor, value)
-
-    def value(self, tensor: Any) -> SSAValue:
-        """The value that stands for `tensor`; one never seen is a constant.
-
-        Raises:
-            RuntimeError: it would be a constant, but gradients flow to it.
-        """
-        found = self._values.get(id(tensor))
-        if found is None:
-            found = (tensor, self._first_value(tensor))
-            self._values[id(tensor)] = found
-        value = found[1]
-        if value.name_hint is None:
-            name = variable_name(tensor)
-            if name is not None:
-                hint(value, name)
-        return value
-
-    def _first_value(self, tensor: Any) -> SSAValue:
-        attribute = self._attributes.get(id(tensor))
-        if attribute is not None:
-            return self._member(attribute[1], tt.TENSOR)
-        identity = self.backend.identity(tensor)
-        if identity in self._elements:
-            return self._elements[identity]
-        path = self._paths.get(identity)
-        return self.captured(tensor) if path is None else self._member(path, tt.TENSOR)
-
-    def captured(self, tensor: Any) -> SSAValue:
-        """A constant that shares the memory of `tensor`."""
-        with self.paused():
-            array = self.backend.array(tensor)
-        if self.backend.requires_grad(tensor):
-            raise RuntimeError(
-                "Cannot insert a Tensor that requires grad as a constant. Consider making it a parameter or "
-                f"input, or detaching the gradient\nTensor:\n{Tensor(array)}"
-            )
-        return self.builder.insert(literal(self.unit.pool, "captured", array, mutable=True)).results[0]
-
-    def object_value(self, held: ScriptObject) -> SSAValue:
-        """The value of a submodule of the traced module.
-
-        Raises:
-            RuntimeError: it is not one.
-        """
-        found = self._objects.get(id(held))
-        if found is None:
-            raise RuntimeError(
-                f"Tried to trace {held!r} but it is not part of the active trace. Modules that are called "
-                "during a trace must be registered as submodules of the thing being traced."
-            )
-        return self._member(found[1], tt.ModuleType(held.cls.name))
-
-    def _member(self, path: Path, kind: TorchType) -> SSAValue:
-        made = ops.PrimUninitializedOp.create(result_types=[kind]).results[0]
-        hint(made, path[-1] if path else "self")
-        self.members[made] = path
-        return made
-
     # --- recording ---
 
     @contextmanager
@@ -245,7 +154,7 @@ class Recorder:
         if not (schema.mutates or self._has_tensor(result)):
             return
         self.builder.location = location_of(user_place())
-        schema = _with_number(schema, given)
+        schema = with_number(schema, given)
         operands = [self.operand(g, a.type) for g, a in zip(given, schema.arguments, strict=True)]
         made = self.builder.aten(schema.full_name, operands)
         parts = result if len(made.results) > 1 else (result,)
@@ -371,26 +280,6 @@ class Recorder:
             held = self.backend.scalar(value)
         self.set_value(held, made.results[0])
         return self.backend.traced_int(self, held, value)
-
-
-def _with_number(schema: Schema, given: Sequence[Any]) -> Schema:
-    """The overload that takes the Python number of a call as one: ``x * 2`` must not promote as a tensor."""
-    numbers = [
-        a.name
-        for a, g in zip(schema.arguments, given, strict=True)
-        if isinstance(a.type, tt.TensorType)
-        and isinstance(g, (bool, int, float, complex))
-        and type(g) in _NUMBERS
-    ]
-    if numbers != ["other"]:
-        return schema
-    overload = "Scalar" + schema.overload.removeprefix("Tensor") if schema.overload else "Scalar"
-    found = schemas.lookup(f"{schema.name}.{overload}")
-    names = [a.name for a in schema.arguments]
-    return found if found is not None and [a.name for a in found.arguments] == names else schema
-
-
-_NUMBERS = (bool, int, float, complex)
 
 
 def _get_item(kind: tt.DictType) -> str:

@@ -1,0 +1,22 @@
+"""The type of a named tuple into the Python class of its values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tsc.dialects.torch_types import NamedTupleType
+from tsc.frontend.unit import Unit
+
+
+def named_tuple_class(unit: Unit, kind: NamedTupleType) -> Any:
+    """The Python class of a named tuple: the user's own where it is live, else one made to fit."""
+    cls = unit.classes.get(kind.data[0])
+    if cls is None:
+        from collections import namedtuple
+
+        return namedtuple(kind.data[0].rpartition(".")[2], kind.fields)  # pyright: ignore[reportUntypedNamedTuple]
+    if cls.python is None:
+        from collections import namedtuple
+
+        cls.python = namedtuple(kind.data[0].rpartition(".")[2], kind.fields)  # pyright: ignore[reportUntypedNamedTuple]
+    return cls.python

@@ -1,0 +1,43 @@
+"""What a function of the generic tier stands on: its operators, and how it reads constants and attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tsc.dialects.schema import Schema
+from tsc.frontend.unit import ScriptObject
+from tsc.interop import torch as torch_interop
+from tsc.ops.registry import find
+
+GRAD_MODE: dict[str, Callable[..., Any]] = {
+    "aten::is_grad_enabled": torch_interop.is_grad_enabled,
+    "aten::set_grad_enabled": torch_interop.set_grad_enabled,
+}
+"""Nothing here records gradients, but programs may ask, and calls of Python run in the mode they set."""
+
+
+class Operators:
+    """What the generated Python stands on: operators, constants and attributes of NumPy arrays."""
+
+    def find(self, schema: Schema) -> Callable[..., Any] | None:
+        """What runs an operator; None where it has no definition."""
+        if schema.name in GRAD_MODE:
+            return GRAD_MODE[schema.name]
+        operator = find(schema.full_name)
+        return None if operator is None else operator.eager
+
+    def literal(self, array: np.ndarray[Any, Any]) -> Any:
+        """A constant."""
+        return array
+
+    def read(self, held: ScriptObject, name: str) -> Any:
+        """An attribute of an object."""
+        return held.attributes[name]
+
+    def write(self, held: ScriptObject, name: str, value: Any) -> None:
+        """Set an attribute of an object."""
+        held.live.pop(name, None)
+        held.attributes[name] = value

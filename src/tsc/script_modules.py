@@ -1,0 +1,232 @@
+"""`ScriptModule`: a module of a program as users see it, and `freeze_module`, which makes its attributes
+constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+
+from tsc import pipeline
+from tsc.archive.writer import Record
+from tsc.compiler import Entry
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import make_context
+from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
+from tsc.errors import CompileError
+from tsc.frontend.hooks import hooks_of
+from tsc.frontend.object_graph import assemble
+from tsc.frontend.unit import Class, ScriptObject
+from tsc.inspecting import InspectableModule, Saveable, StageTexts
+from tsc.interop import torch as torch_interop
+from tsc.module_protocol import ModuleProtocol, copied, run_between_hooks
+from tsc.runtime.values import Inputs, Wrap
+from tsc.saving import module_records
+from tsc.script_objects import Interpreter, ScriptMethod
+
+
+class ScriptClassInstance:
+    """An instance of a class of the program, outside it: attributes and methods."""
+
+    _object: ScriptObject
+
+    def __init__(self, held: ScriptObject, interpreter: Interpreter, default: Wrap | None = None) -> None:
+        object.__setattr__(self, "_object", held)
+        object.__setattr__(self, "_interpreter", interpreter)
+        object.__setattr__(self, "_default", default)
+
+    def __getattr__(self, name: str) -> Any:
+        held, interpreter = self._object, object.__getattribute__(self, "_interpreter")
+        default = object.__getattribute__(self, "_default")
+        if name in held.attributes:
+            inputs = Inputs(default)
+            inputs.wrap_object = interpreter.instance
+            return inputs.give_back(held.attributes[name])
+        if name in held.cls.properties:
+            return getattr(self, held.cls.properties[name][0])()
+        if name in held.cls.methods:
+            interpreter.compiler.compile(held.cls.methods[name])
+            return ScriptMethod(interpreter, held.cls.methods[name], held, default)
+        raise AttributeError(f"'{held.cls.name}' object has no attribute '{name}'")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind = self._object.cls.attributes.get(name)
+        if kind is None:
+            raise AttributeError(f"'{self._object.cls.name}' object has no attribute '{name}'")
+        self._object.attributes[name] = Inputs().convert(value, kind, name)
+
+    def __repr__(self) -> str:
+        return f"<tsc object of {self._object.cls.name}>"
+
+
+class ScriptModule(InspectableModule, ModuleProtocol, Saveable):
+    """A module of a program: its attributes, submodules and methods."""
+
+    _object: ScriptObject
+    _interpreter: Interpreter
+
+    def __init__(self, held: ScriptObject, interpreter: Interpreter, default: Wrap | None = None) -> None:
+        object.__setattr__(self, "_object", held)
+        object.__setattr__(self, "_interpreter", interpreter)
+        object.__setattr__(self, "_default", default)
+        object.__setattr__(self, "_methods", {})
+        object.__setattr__(self, "_frozen", None)
+
+    # --- calling ---
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Run ``forward``, between the module's hooks."""
+        is_frozen = object.__getattribute__(self, "_frozen") is not None  # PyTorch's freezing drops them too
+        if not is_frozen and any(hooks_of(self._object.cls)):
+            return run_between_hooks(self._object.cls, self._method, arguments, keywords)
+        return self._method("forward")(*arguments, **keywords)
+
+    def _method(self, name: str) -> ScriptMethod:
+        methods: dict[str, ScriptMethod] = object.__getattribute__(self, "_methods")
+        if name not in methods:
+            function = self._object.cls.methods.get(name)
+            if function is None or not self._is_visible(name):
+                raise AttributeError(f"'RecursiveScriptModule' object has no attribute '{name}'")
+            self._interpreter.compiler.compile(function)
+            method = ScriptMethod(
+                self._interpreter, function, self._object, object.__getattribute__(self, "_default")
+            )
+            frozen: Frozen | None = object.__getattribute__(self, "_frozen")
+            if frozen is not None and name in frozen.methods:
+                method.entry = Entry(
+                    frozen.module, function.name, frozen.pool, self._interpreter.compiler.unit
+                )
+            methods[name] = method
+        return methods[name]
+
+    # --- attributes ---
+
+    def __getattr__(self, name: str) -> Any:
+        held: ScriptObject = object.__getattribute__(self, "_object")
+        if self._is_visible(name):
+            if name in held.live:
+                return held.live[name]
+            if name in held.attributes:
+                return self._wrap(held.attributes[name])
+            if name in held.cls.constants:
+                return held.cls.constants[name]
+            if name in held.cls.properties:
+                return self._method(held.cls.properties[name][0])()
+            if name in held.cls.methods and held.cls.methods[name].kind == "script":
+                return self._method(name)
+            if held.python is not None and hasattr(held.python, name):
+                return getattr(held.python, name)
+        raise AttributeError(f"'RecursiveScriptModule' object has no attribute '{name}'")
+
+    def _is_visible(self, name: str) -> bool:
+        frozen: Frozen | None = object.__getattribute__(self, "_frozen")
+        return frozen is None or name in frozen.kept or name in frozen.methods
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        cls = self._object.cls
+        if name in cls.properties and cls.properties[name][1] is not None:
+            self._method(str(cls.properties[name][1]))(value)
+        elif name in cls.attributes:
+            self.set_value(name, value)
+        else:
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self._container())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([getattr(self, name) for name in self._container()])
+
+    def __getitem__(self, key: Any) -> Any:
+        names = self._container()
+        return getattr(self, names[key] if isinstance(key, int) else key)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._container()
+
+    def _container(self) -> list[str]:
+        names = self._object.cls.members.get("container")
+        if names is None:
+            raise TypeError(f"'{self.original_name}' is no container of modules")
+        return names
+
+    def _wrap(self, value: Any) -> Any:
+        if isinstance(value, ScriptObject) and value.cls.kind == "module":
+            return self._around(value)
+        inputs = Inputs(object.__getattribute__(self, "_default") or torch_interop.wrapper())
+        inputs.wrap_object = self._interpreter.instance
+        return inputs.give_back(value)
+
+    def _around(self, held: ScriptObject) -> ScriptModule:
+        made = ScriptModule(held, self._interpreter, object.__getattribute__(self, "_default"))
+        if held.cls is self._object.cls:
+            object.__setattr__(made, "_frozen", object.__getattribute__(self, "_frozen"))
+        return made
+
+    @property
+    def original_name(self) -> str:
+        """The name of the class."""
+        return self._object.cls.name.rpartition(".")[2]
+
+    @property
+    def ir(self) -> StageTexts:
+        """The IR of ``forward`` at each stage."""
+        return self._method("forward").ir
+
+    def records(self, extra_files: dict[str, Any] | None = None) -> list[Record]:
+        """What `save` writes."""
+        frozen: Frozen | None = object.__getattribute__(self, "_frozen")
+        compiler = self._interpreter.compiler
+        entries = None if frozen is None else frozen.entries(self._object.cls)
+        return module_records(self._object, compiler, entries, extra_files)
+
+    def __repr__(self) -> str:
+        return f"<tsc.ScriptModule {self._object.cls.name}>"
+
+
+class Frozen:
+    """What `freeze` makes: the module at stage `frozen`, and the methods in it."""
+
+    def __init__(self, module: ModuleOp, pool: ConstantPool, preserved: Sequence[str] = ()) -> None:
+        self.module = module
+        self.pool = pool
+        self.functions = {f.sym_name.data: f for f in module.ops if isinstance(f, FuncOp)}
+        self.methods = {name.rpartition(".")[2] for name in self.functions}
+        self.kept = {
+            op.attribute
+            for function in self.functions.values()
+            for op in function.walk()
+            if isinstance(op, (PrimGetAttrOp, PrimSetAttrOp))
+        } | set(preserved)
+
+    def entries(self, cls: Class) -> dict[str, tuple[FuncOp, ConstantPool]]:
+        """The methods of `cls` as they were frozen."""
+        frozen = {n: self.functions.get(m.name) for n, m in cls.methods.items() if n in self.methods}
+        return {name: (op, self.pool) for name, op in frozen.items() if op is not None}
+
+
+def freeze_module(module: ScriptModule, preserved: Sequence[str]) -> ScriptModule:
+    """A copy of `module` whose attributes are constants of its methods."""
+    held, interpreter = module._object, module._interpreter  # pyright: ignore[reportPrivateUsage]
+    held = copied(held, {}, lambda array: array)
+    cls = held.cls
+    for name in preserved:
+        if name not in cls.methods and name not in cls.attributes and "." not in name:
+            raise CompileError(f"Unknown name: {name}")
+    methods = (
+        ["forward", *(p for p in preserved if p in cls.methods)]
+        if "forward" in cls.methods
+        else [p for p in preserved if p in cls.methods]
+    )
+    entries = [cls.methods[name] for name in methods]
+    for function in entries:
+        interpreter.compiler.compile(function)
+    pool = ConstantPool()
+    assembled = assemble(interpreter.compiler.unit, pool, entries, held)
+    pipeline.lower(make_context(pool), assembled, stop_after="frozen", preserved=preserved)
+    made = ScriptModule(held, interpreter, object.__getattribute__(module, "_default"))
+    object.__setattr__(made, "_frozen", Frozen(assembled, pool, preserved))
+    return made
