@@ -97,10 +97,17 @@ def is_list_mutated(value: SSAValue) -> bool:
     """
     escapes = False
     for use in value.uses:
-        if writes_operand(use.operation, use.index):
+        op = use.operation
+        if writes_operand(op, use.index):
             return True
-        if not isinstance(use.operation, AtenOp) or use.operation.schema.aliases:
-            escapes = True
+        if isinstance(op, (DerefineOp, PrimUncheckedCastOp)):
+            if is_list_mutated(op.results[0]):
+                return True
+        elif isinstance(op, AtenOp):
+            formals = op.schema.arguments
+            escapes |= use.index >= len(formals) or bool(formals[use.index].alias)
+        else:
+            escapes |= op.name != "torch.prim.ListUnpack"
     return escapes and _writes_lists(_function_of(value))
 
 

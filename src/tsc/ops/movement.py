@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
-from tsc.ops.narrowing import is_sequence
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
@@ -353,13 +353,32 @@ def flip(self: Array, dims: Sequence[int]) -> Array:
     return np.flip(self, tuple(wrap_dim(d, self.ndim) for d in dims)).copy()
 
 
-@FAMILY.op("aten::roll", infer=like_self)
-def roll(self: Array, shifts: Any, dims: Any) -> Array:
-    """Elements moved around cyclically."""
-    if not dims and is_sequence(shifts) and len(shifts) != 1:
-        raise ShapeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:0")
-    if dims and len(shifts) != len(dims):
+def _check_roll(shifts: Sequence[int], dims: Sequence[int]) -> None:
+    if len(shifts) != len(dims) and (dims or len(shifts) != 1):
         raise ShapeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+
+
+def _roll(self: Array, shifts: Sequence[int], dims: Sequence[int]) -> Array:
+    _check_roll(shifts, dims)
+    return np.roll(self, shifts, dims) if dims else np.roll(self, shifts[0])
+
+
+@composite(FAMILY, "aten::roll", eager=_roll)
+def roll(aten: Aten, self: Any, shifts: Sequence[int], dims: Sequence[int]) -> Any:
+    """Elements moved around cyclically: along `dims`, or as one long row."""
+    _check_roll(shifts, dims)
+    shape = aten.shape(self)
     if not dims:
-        return np.roll(self, shifts[0] if is_sequence(shifts) else shifts)
-    return np.roll(self, shifts, dims)
+        flat = roll(aten, aten("reshape", self, [prod(shape)]), shifts, [0])
+        return aten("reshape", flat, list(shape))
+    result = self
+    for shift, dim in zip(shifts, dims, strict=True):
+        size = shape[wrap_dim(dim, len(shape))]
+        cut = -shift % size if size else 0
+        if cut:
+            parts = [
+                aten("slice.Tensor", result, dim, cut, size, 1),
+                aten("slice.Tensor", result, dim, 0, cut, 1),
+            ]
+            result = aten("cat", parts, dim)
+    return aten("clone", result, None) if result is self else result
