@@ -163,7 +163,7 @@ def index(self: Array, indices: Sequence[Array | None]) -> Array:
 
 def _masked(self: Array, mask: Array) -> Array:
     if mask.dtype != np.bool_:
-        raise DTypeError(f"masked_select: expected BoolTensor for mask; got {mask.dtype.scalar_type}")
+        raise DTypeError(f"masked_select: expected BoolTensor for mask; got {mask.dtype.name}")
     shape = broadcast(self.shape, mask.shape)
     return np.broadcast_to(self, shape)[np.broadcast_to(mask, shape)]
 
@@ -201,7 +201,7 @@ def one_hot(self: Array, num_classes: int) -> Array:
     """
     if self.dtype != np.int64:
         raise DTypeError(
-            f"one_hot is only applicable to index tensor of type LongTensor; got {self.dtype.scalar_type}"
+            f"one_hot is only applicable to index tensor of type LongTensor; got {self.dtype.name}"
         )
     if num_classes <= 0 and not self.size:
         raise ShapeError("Can not infer total number of classes from empty tensor.")

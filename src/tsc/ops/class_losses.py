@@ -30,7 +30,7 @@ def _require_classes(self: TensorSpec, target: TensorSpec, weight: Any) -> None:
             f"weight tensor should be defined either for all or no classes; got {list(weight.shape)}"
         )
     if target.dtype not in (dtypes.I64, dtypes.U8):
-        raise DTypeError(f"expected scalar type Long but found {target.dtype.scalar_type}")
+        raise DTypeError(f"expected scalar type Long but found {target.dtype.name}")
 
 
 def _nll_infer(

@@ -223,7 +223,7 @@ def gather(self: Array, dim: int, index: Array, sparse_grad: bool) -> Array:
 def take(self: Array, index: Array) -> Array:
     """Elements of the flattened tensor; negative indices count from the end."""
     if index.dtype != np.int64:
-        raise DTypeError(f"take(): Expected a long tensor for index, but got {index.dtype.scalar_type}")
+        raise DTypeError(f"take(): Expected a long tensor for index, but got {index.dtype.name}")
     require_within(
         index,
         -self.size,

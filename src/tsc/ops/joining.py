@@ -83,7 +83,7 @@ def repeat_numbers(repeats: Array, output_size: int | None) -> Array:
     if repeats.ndim != 1:
         raise ShapeError(f"repeat_interleave only accept 1D vector as repeat; got {repeats.ndim} dims")
     if repeats.dtype.kind != "i":
-        raise DTypeError(f"repeats has to be Long or Int tensor; got {repeats.dtype.scalar_type}")
+        raise DTypeError(f"repeats has to be Long or Int tensor; got {repeats.dtype.name}")
     if repeats.size and repeats.min() < 0:
         raise ShapeError("repeats can not be negative")
     if output_size is not None and output_size != int(repeats.sum()):

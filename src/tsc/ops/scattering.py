@@ -84,7 +84,7 @@ def put(self: Array, index: Array, source: Array, accumulate: bool) -> Array:
     if index.size != source.size:
         raise ShapeError("put_(): Expected source and index to have the same number of elements")
     if index.dtype != np.int64:
-        raise DTypeError(f"put_(): Expected a long tensor for index, but got {index.dtype.scalar_type}")
+        raise DTypeError(f"put_(): Expected a long tensor for index, but got {index.dtype.name}")
     n = self.size
     require_within(
         index, -n, n, f"out of range: tried to access index {{index}} on a tensor of {n} elements."
@@ -103,7 +103,7 @@ def masked_scatter(self: Array, mask: Array, source: Array) -> Array:
     """The elements where `mask` holds replaced by those of `source`, in order."""
     if mask.dtype != np.bool_:
         raise DTypeError(
-            f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype.scalar_type}"
+            f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype.name}"
         )
     if source.dtype != self.dtype:
         raise DTypeError("masked_scatter: expected self and source to have same dtypes")
