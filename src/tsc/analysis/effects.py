@@ -53,6 +53,7 @@ def is_foldable(op: Operation) -> bool:
     operator = find(op.schema.full_name)
     return operator is not None and torch_name(op) not in (
         "torch.aten.warn",
+        "torch.aten.is_grad_enabled",
         "torch.prim.Enter",
         "torch.prim.Exit",
     )

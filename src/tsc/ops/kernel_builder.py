@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import (
     AffineMapAttr,
-    ArrayAttr,
     DenseArrayBase,
     IndexType,
     IntegerAttr,
@@ -27,6 +25,7 @@ from tsc.dialects.arith_emitter import ArithEmitter, element_type
 from tsc.dtypes import DType
 from tsc.errors import CodegenError
 from tsc.ops.registry import TensorSpec
+from tsc.ops.reshapes import common_refinement, group_attribute, reassociation, unit_view
 from tsc.ops.scalar import Scalar
 
 Body = Callable[["BodyBuilder", list[Scalar], list[Scalar]], Sequence[Scalar]]
@@ -257,7 +256,7 @@ class KernelBuilder:
         shape = tuple(shape)
         if x.spec.shape == shape:
             return x
-        units = _unit_view(x.spec.shape, shape)
+        units = unit_view(x.spec.shape, shape)
         if units is not None:
             return x.view(shape, units)
         return self.reshape_in_memory(self.materialize(x), shape)
@@ -268,7 +267,7 @@ class KernelBuilder:
         if x.spec.shape == shape:
             return x
         spec = TensorSpec(shape, x.spec.dtype)
-        common = _common_refinement(x.spec.shape, shape)
+        common = common_refinement(x.spec.shape, shape)
         if common is None:
             raise CodegenError(f"reshape: requires matching sizes; got {x.spec.shape} to {shape}")
         if common == x.spec.shape:
@@ -279,7 +278,7 @@ class KernelBuilder:
 
     def _split_then(self, x: KernelValue, common: tuple[int, ...]) -> KernelValue:
         spec = TensorSpec(common, x.spec.dtype)
-        if _common_refinement(common, x.spec.shape) == common and len(common) > x.spec.ndim:
+        if common_refinement(common, x.spec.shape) == common and len(common) > x.spec.ndim:
             return self._expand(x, spec)
         return self._collapse(x, spec)
 
@@ -288,13 +287,13 @@ class KernelBuilder:
         op = tensor.CollapseShapeOp.create(
             operands=[x.ssa],
             result_types=[self.tensor_type(spec)],
-            properties={"reassociation": _groups(groups)},
+            properties={"reassociation": group_attribute(groups)},
         )
         return KernelValue(self.add(op), spec)
 
     def _expand(self, x: KernelValue, spec: TensorSpec) -> KernelValue:
         groups = reassociation(spec.shape, x.spec.shape)
-        op = tensor.ExpandShapeOp(x.ssa, [], _groups(groups), spec.shape, self.tensor_type(spec))
+        op = tensor.ExpandShapeOp(x.ssa, [], group_attribute(groups), spec.shape, self.tensor_type(spec))
         return KernelValue(self.add(op), spec)
 
     def pad(self, x: KernelValue, low: Sequence[int], high: Sequence[int], value: Any = 0) -> KernelValue:
@@ -359,65 +358,6 @@ def _stored_shape(x: KernelValue) -> tuple[int, ...]:
     stored = x.ssa.type
     assert isinstance(stored, TensorType)
     return tuple(stored.get_shape())
-
-
-def _unit_view(old: Sequence[int], new: Sequence[int]) -> list[AffineExpr | int] | None:
-    """The map of a reshape that only adds or drops dims of size 1; None for any other reshape."""
-    positions = [i for i, n in enumerate(new) if n != 1]
-    if [n for n in old if n != 1] != [new[i] for i in positions]:
-        return None
-    following = iter(positions)
-    return [0 if n == 1 else dim(next(following)) for n in old]
-
-
-def reassociation(fine: Sequence[int], coarse: Sequence[int]) -> list[list[int]]:
-    """For each dim of `coarse`, the consecutive dims of `fine` whose product it is; ones join their
-    neighbours.
-
-    Raises:
-        CodegenError: no such grouping exists.
-    """
-    groups: list[list[int]] = []
-    position = 0
-    for extent in coarse:
-        group: list[int] = []
-        size = 1
-        while position < len(fine) and (size != extent or not group):
-            group.append(position)
-            size *= fine[position]
-            position += 1
-        if size != extent:
-            raise CodegenError(f"reshape: {tuple(fine)} is not a refinement of {tuple(coarse)}")
-        groups.append(group)
-    rest = list(range(position, len(fine)))
-    if rest and prod(fine[i] for i in rest) != 1:
-        raise CodegenError(f"reshape: {tuple(fine)} is not a refinement of {tuple(coarse)}")
-    if rest and groups:
-        groups[-1] += rest
-    return groups
-
-
-def _groups(groups: Sequence[Sequence[int]]) -> Any:
-    return ArrayAttr([ArrayAttr([IntegerAttr(i, i64) for i in group]) for group in groups])
-
-
-def _common_refinement(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...] | None:
-    """The coarsest shape both `a` and `b` are groupings of; when there is none, the flat shape ``(n,)``."""
-    if prod(a) != prod(b):
-        return None
-    if _refines(a, b):
-        return tuple(a)
-    if _refines(b, a):
-        return tuple(b)
-    return (prod(a),)
-
-
-def _refines(fine: Sequence[int], coarse: Sequence[int]) -> bool:
-    try:
-        groups = reassociation(fine, coarse)
-    except CodegenError:
-        return False
-    return all(groups) or not coarse
 
 
 def attribute_list(values: Sequence[int]) -> Attribute:

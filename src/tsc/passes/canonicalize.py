@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -111,11 +112,16 @@ def _list_length(op: Operation) -> list[SSAValue] | None:
 
 def _list_concat(op: Operation) -> list[SSAValue] | None:
     """``[a] + [b]`` -> ``[a, b]``."""
-    lists = [o.owner for o in op.operands]
-    if any(not isinstance(o, PrimListConstructOp) for o in lists) or any(map(is_list_mutated, op.operands)):
+    lists = [o.owner for o in op.operands if isinstance(o.owner, PrimListConstructOp)]
+    if len(lists) != len(op.operands) or any(map(is_list_mutated, op.operands)):
         return None
-    held = [v for o in lists for v in o.operands]  # pyright: ignore[reportAttributeAccessIssue]
+    held: list[SSAValue] = [v for o in lists for v in o.operands]
     return [TorchBuilder(before=op).list(op.results[0].type.data, held)]  # pyright: ignore
+
+
+def _nothing(op: Operation) -> list[SSAValue] | None:
+    """An operation without meaning here: what is optimized records no gradients."""
+    return []
 
 
 def _same_member(negated: bool) -> Rule:
@@ -181,7 +187,7 @@ def _is_instance(op: Operation) -> list[SSAValue] | None:
     value = op.operands[0]
     while isinstance(value.owner, DerefineOp):
         value = value.owner.operands[0]
-    kind, wanted = value.type, [t for t in op.attributes["torch_types"]]  # pyright: ignore
+    kind, wanted = value.type, list[Any](op.attributes["torch_types"])  # pyright: ignore
     if isinstance(kind, (tt.OptionalType, tt.UnionType, tt.ClassType, tt.InterfaceType)) or kind is tt.ANY:
         return None
     names = {n.data for n in op.attributes["types"]}  # pyright: ignore
@@ -221,8 +227,10 @@ SAME_VALUE = (
 RULES: dict[str, Rule] = {f"torch.aten.{name}": _same_value for name in SAME_VALUE} | {
     "torch.prim.TupleUnpack": _tuple_unpack, "torch.prim.TupleIndex": _tuple_index,
     "torch.prim.ListUnpack": _list_unpack,
-    "torch.aten.add.t": _list_concat, "torch.aten.eq.enum": _same_member(False),
-    "torch.aten.ne.enum": _same_member(True), "torch.aten.__getitem__.t": _list_item, "torch.aten.len.t": _list_length, "torch.derefine": _cast,
+    "torch.aten.set_grad_enabled": _nothing, "torch.aten.add.t": _list_concat,
+    "torch.aten.eq.enum": _same_member(False),
+    "torch.aten.ne.enum": _same_member(True), "torch.aten.__getitem__.t": _list_item,
+    "torch.aten.len.t": _list_length, "torch.derefine": _cast,
     "torch.prim.unchecked_cast": _cast, "torch.aten.__is__": _same_object(False),
     "torch.aten.__isnot__": _same_object(True), "torch.prim.isinstance": _is_instance,
     "torch.aten._unwrap_optional": _unwrap,

@@ -51,7 +51,8 @@ class ExpandSplits(ModulePass):
 
 def _expand(op: AtenOp) -> None:
     arguments = [argument_of(o) for o in op.operands]
-    source = spec_of_type(op.operands[0].type)
+    kind = op.operands[0].type
+    source = spec_of_type(kind) if isinstance(kind, tt.TensorType) else None
     operator = find(op.schema.full_name)
     if source is None or any(a is UNKNOWN for a in arguments) or operator is None or operator.infer is None:
         return
@@ -59,7 +60,7 @@ def _expand(op: AtenOp) -> None:
         pieces = cast("list[TensorSpec]", list(operator.infer(*arguments)))
     except TscError:
         return  # the call is wrong: it stays, and raises when the program runs
-    dim = arguments[op.schema.position("dim")] % max(source.ndim, 1)
+    dim: int = arguments[op.schema.position("dim")] % max(source.ndim, 1)
     builder = TorchBuilder(before=op)
     selects = op.schema.full_name in SELECTED
     made: list[SSAValue] = []
@@ -67,11 +68,11 @@ def _expand(op: AtenOp) -> None:
     element = op.results[0].type.data  # pyright: ignore
     of = type(element).of if isinstance(element, tt.TensorType) else tt.TensorType.of  # pyright: ignore
     for i, piece in enumerate(pieces):
-        kind = [of(piece.shape, piece.dtype)]
+        made_type = [of(piece.shape, piece.dtype)]
         numbers: list[Any] = [dim, i] if selects else [dim, start, start + piece.shape[dim], 1]
         operands = [op.operands[0], *(builder.constant(n) for n in numbers)]
         name = "aten::select.int" if selects else "aten::slice.Tensor"
-        made.append(builder.aten(name, operands, kind).results[0])
+        made.append(builder.aten(name, operands, made_type).results[0])
         start += 0 if selects else piece.shape[dim]
     gathered = builder.list(element, made)  # pyright: ignore
     op.results[0].replace_all_uses_with(gathered)
