@@ -4,6 +4,7 @@ constants.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -166,6 +167,10 @@ class ScriptModule(InspectableModule, ModuleProtocol, Saveable):
             object.__setattr__(made, "_frozen", object.__getattribute__(self, "_frozen"))
         return made
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as an archive; what is unpickled is a loaded module."""
+        return _unpickled, (self.save_to_buffer(),)
+
     @property
     def original_name(self) -> str:
         """The name of the class."""
@@ -185,6 +190,12 @@ class ScriptModule(InspectableModule, ModuleProtocol, Saveable):
 
     def __repr__(self) -> str:
         return f"<tsc.ScriptModule {self._object.cls.name}>"
+
+
+def _unpickled(archive: bytes) -> Any:
+    from tsc.jit import load
+
+    return load(io.BytesIO(archive))
 
 
 class Frozen:
