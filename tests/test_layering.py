@@ -6,24 +6,25 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src/tsc"
+BASE = {"dtypes", "errors", "narrowing"}
 LAYERS: dict[str, set[str]] = {
     "dtypes": set(),
+    "narrowing": set(),
     "errors": set(),
     "options": set(),
     "markers": set(),
-    "dialects": {"dtypes", "errors"},
-    "ops": {"dtypes", "errors", "dialects"},
-    "analysis": {"dtypes", "errors", "dialects", "ops"},
-    "interop": {"dtypes", "errors"},
-    "archive": {"dtypes", "errors", "dialects"},
-    "frontend": {"dtypes", "errors", "options", "markers", "dialects", "ops", "interop", "archive"},
-    "printing": {"dtypes", "errors", "dialects", "interop", "frontend"},
-    "passes": {"dtypes", "errors", "dialects", "ops", "analysis"},
-    "codegen": {"dtypes", "errors", "dialects", "analysis"},
-    "runtime": {"dtypes", "errors", "options", "dialects", "ops", "analysis", "interop", "frontend"},
-    "tracing": {
-        "dtypes",
-        "errors",
+    "dialects": BASE,
+    "ops": BASE | {"dialects"},
+    "analysis": BASE | {"dialects", "ops"},
+    "interop": BASE,
+    "archive": BASE | {"dialects"},
+    "frontend": BASE | {"options", "markers", "dialects", "ops", "interop", "archive"},
+    "printing": BASE | {"dialects", "interop", "frontend"},
+    "passes": BASE | {"dialects", "ops", "analysis"},
+    "codegen": BASE | {"dialects", "analysis"},
+    "runtime": BASE | {"options", "dialects", "ops", "analysis", "interop", "frontend"},
+    "tracing": BASE
+    | {
         "options",
         "dialects",
         "interop",

@@ -79,5 +79,5 @@ class CompilationUnit:
         function = None if name.startswith("_") else self._program.unit.functions.get(name)
         if function is None:
             raise AttributeError(f"'CompilationUnit' object has no attribute '{name}'")
-        default = torch_interop.from_numpy if torch_interop.torch() is not None else Tensor
+        default = torch_interop.wrapper() or Tensor
         return ScriptFunction(self._interpreter, function, default)

@@ -71,6 +71,10 @@ class TscError(Exception):
         return "\n".join(lines)
 
 
+OPERATOR_FAILURES = (TscError, TypeError, ValueError, RuntimeError, ArithmeticError, LookupError)
+"""What operators raise when they are given what they cannot take."""
+
+
 class CompileError(TscError, RuntimeError):
     """The program cannot be compiled: a type error, an unknown name, a call no schema accepts."""
 

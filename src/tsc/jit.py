@@ -73,12 +73,16 @@ def load(
 ) -> RecursiveScriptModule:
     """Load a ``.pt`` archive written by ``torch.jit.save`` (or by `save`). PyTorch is not needed.
 
+    Everything lies on the CPU: `map_location` may say so, and nothing else.
     `_extra_files` maps names to anything; the values become the contents of those files in the archive.
 
     Raises:
+        ArgumentError: `map_location` is another device.
         ArchiveError: the file is damaged, hostile, or not a TorchScript archive.
         FileNotFoundError: there is no such file.
     """
+    if map_location is not None and not str(map_location).startswith("cpu"):
+        raise ArgumentError(f"load: map_location: requires None or a CPU device; got {map_location!r}")
     archive = Archive(f)
     program = ArchiveProgram(archive)
     for name in _extra_files or {}:

@@ -12,7 +12,8 @@ from tsc.dialects.torch_types import TENSOR as _TENSOR
 from tsc.errors import CompileError
 from tsc.frontend.hooks import hooks_of
 from tsc.frontend.unit import Class, ScriptObject
-from tsc.runtime.values import Inputs, MismatchError
+from tsc.narrowing import is_array
+from tsc.runtime.values import Inputs, MismatchError, mapped
 
 Array = np.ndarray[Any, Any]
 
@@ -27,18 +28,12 @@ def copied(held: ScriptObject, memo: dict[int, Any], tensors: Callable[[Array], 
 
 
 def _copied(value: Any, memo: dict[int, Any], tensors: Callable[[Array], Array]) -> Any:
-    if isinstance(value, ScriptObject):
-        return copied(value, memo, tensors)
-    if isinstance(value, np.ndarray):
-        return memo.setdefault(id(value), tensors(value))  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(value, list):
-        return [_copied(v, memo, tensors) for v in value]  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, tuple):
-        parts = [_copied(v, memo, tensors) for v in value]  # pyright: ignore[reportUnknownVariableType]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore
-    if isinstance(value, dict):
-        return {k: _copied(v, memo, tensors) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    return value
+    def leaf(held: Any) -> Any:
+        if isinstance(held, ScriptObject):
+            return copied(held, memo, tensors)
+        return memo.setdefault(id(held), tensors(held)) if is_array(held) else held
+
+    return mapped(value, leaf)
 
 
 class ModuleProtocol:

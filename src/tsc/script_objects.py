@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
@@ -70,8 +71,8 @@ class Interpreter:
         """An object of the program as users see it."""
         from tsc.script_modules import ScriptClassInstance, ScriptModule  # it imports this file
 
-        wrap = torch_interop.from_numpy if torch_interop.torch() is not None else None
-        return (ScriptModule if held.cls.kind == "module" else ScriptClassInstance)(held, self, wrap)
+        made = ScriptModule if held.cls.kind == "module" else ScriptClassInstance
+        return made(held, self, torch_interop.wrapper())
 
 
 class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Callable` is taken
@@ -174,7 +175,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         receiver = () if self.receiver is None else (self.receiver,)
         return (call or self.interpreter.call)(self.function, *receiver, *values)
 
-    @property
+    @cached_property
     def _is_dynamic(self) -> bool:
         """Whether a parameter may hold values of several types: no specialization describes those."""
         return any(p.type is tt.ANY or isinstance(p.type, tt.UnionType) for p in self.parameters)

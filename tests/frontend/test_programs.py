@@ -10,42 +10,8 @@ import torch
 from torch import Tensor
 
 import tsc
+from tests.printing.control_flow import collatz, early_return, list_of_dicts
 from tsc.errors import CompileError
-
-
-def early_return(x: Tensor, n: int) -> Tensor:
-    if n == 0:
-        return x
-    for i in range(n):
-        if i == 3:
-            break
-        if i == 1:
-            continue
-        x = x + i + 1
-    return x * 2
-
-
-def while_loop(n: int) -> int:
-    steps = 0
-    while n != 1:
-        if n % 2 == 0:
-            n = n // 2
-        else:
-            n = 3 * n + 1
-        steps += 1
-    return steps
-
-
-def lists_and_dicts(xs: list[int]) -> dict[str, list[int]]:
-    result: dict[str, list[int]] = {}
-    evens: list[int] = []
-    for x in xs:
-        if x % 2 == 0:
-            evens.append(x)  # noqa: PERF401 - a program under test
-    result["evens"] = evens
-    result["squares"] = [x * x for x in xs]
-    result["evens"].append(-1)
-    return result
 
 
 def optionals(x: Tensor, scale: float | None = None) -> Tensor:
@@ -89,8 +55,8 @@ X = torch.arange(12, dtype=torch.float32).reshape(3, 4) - 4
 CASES = [
     (early_return, (X, 0)),
     (early_return, (X, 5)),
-    (while_loop, (27,)),
-    (lists_and_dicts, ([1, 2, 3, 4],)),
+    (collatz, (27,)),
+    (list_of_dicts, ([1, 2, 3, 4],)),
     (optionals, (X,)),
     (optionals, (X, 2.5)),
     (slices, (X,)),

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from tsc import dtypes
-from tsc.ops.narrowing import is_sequence
+from tsc.narrowing import is_sequence
 
 from .matching import TORCH_DTYPES, to_numpy
 

@@ -14,7 +14,7 @@ from xdsl.dialects.linalg.ops import GenericOp, IndexOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
-from tsc.ops.narrowing import is_list
+from tsc.narrowing import is_list
 
 Array = np.ndarray[Any, Any]
 _FLOATS: dict[str, Any] = {

@@ -13,7 +13,7 @@ from tsc import dtypes
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import REQUIRED, Argument, Schema
-from tsc.ops.narrowing import is_list, is_sequence
+from tsc.narrowing import is_list, is_sequence
 
 TORCH_DTYPES = {getattr(torch, d.name): d for d in dtypes.ALL}
 NUMBER_TYPES: dict[Any, tuple[type, ...]] = {

@@ -11,8 +11,8 @@ import torch
 
 from tsc.dialects.schema import Schema
 from tsc.errors import TscError, UnsupportedOperatorError
+from tsc.narrowing import is_sequence
 from tsc.ops.elementwise import spec_of, specs_of
-from tsc.ops.narrowing import is_sequence
 from tsc.ops.registry import Operator, operators
 
 from .comparing import difference

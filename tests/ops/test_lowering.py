@@ -16,9 +16,9 @@ from xdsl.utils.exceptions import VerifyException
 from tsc import dtypes
 from tsc.dialects.arith_emitter import element_type
 from tsc.errors import CodegenError, TscError
+from tsc.narrowing import is_sequence
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
-from tsc.ops.narrowing import is_sequence
 from tsc.ops.registry import Operator, TensorSpec, operators
 
 from .comparing import difference

@@ -10,6 +10,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tests.printing.control_flow import (
+    carried_optional,
+    carried_tuple,
+    collatz,
+    early_return,
+    fibonacci,
+    list_of_dicts,
+    nested_loops,
+    return_in_nested_loops,
+    while_true,
+)
+
 
 class Color(Enum):
     RED = 1
@@ -70,41 +82,6 @@ def row_product(x):
     return result
 
 
-def early_return(x: Tensor, n: int) -> Tensor:
-    if n == 0:
-        return x
-    for i in range(n):
-        if i == 3:
-            break
-        if i == 1:
-            continue
-        x = x + i + 1
-    return x * 2
-
-
-def collatz(n: int) -> int:
-    steps = 0
-    while n != 1:
-        if n % 2 == 0:
-            n = n // 2
-        else:
-            n = 3 * n + 1
-        steps += 1
-    return steps
-
-
-def list_of_dicts(xs: list[int]) -> dict[str, list[int]]:
-    result: dict[str, list[int]] = {}
-    evens: list[int] = []
-    for x in xs:
-        if x % 2 == 0:
-            evens.append(x)  # noqa: PERF401 - a program under test
-    result["evens"] = evens
-    result["squares"] = [x * x for x in xs]
-    result["evens"].append(-1)
-    return result
-
-
 def dict_methods(d: dict[str, int]) -> tuple[dict[str, int], int, list[str]]:
     d["z"] = 3
     d.pop("a")
@@ -123,16 +100,6 @@ def refined(x: Tensor, other: Tensor | None) -> Tensor:
     if other is not None:
         x = x + other
     return x
-
-
-def carried_optional(n: int) -> int:
-    best: int | None = None
-    for i in range(n):
-        if i % 3 == 2:
-            best = i
-    if best is None:
-        return -1
-    return best
 
 
 def slices(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -231,16 +198,6 @@ def zipped(xs: list[Tensor], ys: list[int]) -> Tensor:
     return t
 
 
-def nested_loops(n: int) -> int:
-    total = 0
-    for i in range(n):
-        for j in range(i, 10, 2):
-            if j % 3 == 0:
-                continue
-            total += j
-    return total
-
-
 def any_type(x: Any) -> int:
     if isinstance(x, int):
         return x + 1
@@ -287,15 +244,6 @@ def division(x: Tensor) -> Tensor:
     return x.div(2, rounding_mode="floor") + torch.full([4], 2) + F.gelu(x) + torch.linspace(0, 1, 4)
 
 
-def while_true(n: int) -> int:
-    i = 0
-    while True:
-        i += 1
-        if i > n:
-            break
-    return i
-
-
 def many_outputs(x: Tensor, a: bool) -> tuple[Tensor, int, str]:
     if a:
         p, q, r = x, 1, "a"
@@ -304,20 +252,6 @@ def many_outputs(x: Tensor, a: bool) -> tuple[Tensor, int, str]:
         if q > 1:
             r = "c"
     return p, q, r
-
-
-def fibonacci(n: int) -> int:
-    a, b = 0, 1
-    for _ in range(n):
-        a, b = b, a + b
-    return a
-
-
-def carried_tuple(n: int) -> tuple[int, Tensor]:
-    t = (1, torch.zeros(2))
-    for i in range(n):
-        t = (t[0] + i, t[1] + 1)
-    return t
 
 
 def optional_in_tuple(x: Tensor, f: bool) -> tuple[Tensor, Tensor | None]:
@@ -348,14 +282,6 @@ def union_joined(n: int) -> int | str:
     else:
         r = n
     return r
-
-
-def return_in_nested_loops(xs: list[int], k: int) -> int:
-    for i, x in enumerate(xs):
-        for y in xs:
-            if x + y == k:
-                return i
-    return -1
 
 
 def order_of_pops(x: Tensor, xs: list[int]) -> tuple[int, Tensor, Tensor]:

@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import FunctionType
 from xdsl.ir import Attribute, Operation, OpTrait, OpTraits, SSAValue
 from xdsl.parser import Parser
 from xdsl.printer import Printer
+from xdsl.traits import IsTerminator, Pure
 
 from tsc.dialects.effects import TorchEffects
 
@@ -105,3 +106,25 @@ class DefaultFormatOp(TorchOp):
             else:
                 results = parse_types(parser)
         return cls.create(operands=operands, result_types=results, attributes=attributes)
+
+
+class YieldingOp(TorchOp):
+    """A terminator that gives values: ``%a, %b : A, B``, or nothing."""
+
+    trait_list = (IsTerminator(), Pure())
+
+    def print(self, printer: Printer) -> None:
+        """Print the values and types."""
+        print_operands(printer, self)
+        if self.operands:
+            printer.print_string(" : ")
+            print_types(printer, self.operand_types)
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        """Parse the values and types."""
+        unresolved = parse_operand_list(parser)
+        if not unresolved:
+            return cls.create()
+        parser.parse_punctuation(":")
+        return cls.create(operands=parser.resolve_operands(unresolved, parse_types(parser), parser.pos))

@@ -12,6 +12,7 @@ from xdsl.traits import IsTerminator, Pure, RecursiveMemoryEffect
 
 from tsc.dialects.torch_base import (
     TorchOp,
+    YieldingOp,
     parse_function_type,
     parse_operand_list,
     parse_types,
@@ -20,27 +21,10 @@ from tsc.dialects.torch_base import (
 )
 
 
-class PrimIfYieldOp(TorchOp):
+class PrimIfYieldOp(YieldingOp):
     """``torch.prim.If.yield %a : T``: the values of a branch."""
 
     name = "torch.prim.If.yield"
-    trait_list = (IsTerminator(), Pure())
-
-    def print(self, printer: Printer) -> None:
-        """Print the values and types."""
-        print_operands(printer, self)
-        if self.operands:
-            printer.print_string(" : ")
-            print_types(printer, self.operand_types)
-
-    @classmethod
-    def parse(cls, parser: Parser) -> Self:
-        """Parse the values and types."""
-        unresolved = parse_operand_list(parser)
-        if not unresolved:
-            return cls.create()
-        parser.parse_punctuation(":")
-        return cls.create(operands=parser.resolve_operands(unresolved, parse_types(parser), parser.pos))
 
 
 class PrimIfOp(TorchOp):

@@ -9,33 +9,16 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Attribute, Block, Dialect, Region, SSAValue
 from xdsl.parser import Parser
 from xdsl.printer import Printer
-from xdsl.traits import IsTerminator, Pure
+from xdsl.traits import Pure
 
-from tsc.dialects.torch_base import parse_function_type
-from tsc.dialects.torch_ops import TorchOp, parse_operand_list, parse_types, print_operands, print_types
+from tsc.dialects.torch_base import YieldingOp, parse_function_type
+from tsc.dialects.torch_ops import TorchOp, parse_operand_list
 
 
-class YieldOp(TorchOp):
+class YieldOp(YieldingOp):
     """``tsc.yield %a : T``: the results of a group."""
 
     name = "tsc.yield"
-    trait_list = (IsTerminator(), Pure())
-
-    def print(self, printer: Printer) -> None:
-        """Print the values and types."""
-        print_operands(printer, self)
-        if self.operands:
-            printer.print_string(" : ")
-            print_types(printer, self.operand_types)
-
-    @classmethod
-    def parse(cls, parser: Parser) -> Self:
-        """Parse the values and types."""
-        unresolved = parse_operand_list(parser)
-        if not unresolved:
-            return cls.create()
-        parser.parse_punctuation(":")
-        return cls.create(operands=parser.resolve_operands(unresolved, parse_types(parser), parser.pos))
 
 
 class GroupOp(TorchOp):

@@ -17,6 +17,7 @@ from tsc.frontend.compile import Compiler
 from tsc.frontend.objects import named_tuple_type
 from tsc.frontend.sources import Source
 from tsc.frontend.sugared import (
+    BUILTIN_FORMS,
     Builtin,
     ClassRef,
     Constant,
@@ -28,41 +29,7 @@ from tsc.frontend.sugared import (
 )
 from tsc.frontend.unit import REQUIRED, Class, Function, Unit
 
-FORMS = frozenset(
-    [
-        "annotate",
-        "unchecked_cast",
-        "uninitialized",
-        "isinstance",
-        "getattr",
-        "hasattr",
-        "range",
-        "len",
-        "int",
-        "float",
-        "bool",
-        "complex",
-        "str",
-        "print",
-        "list",
-        "tuple",
-        "dict",
-        "enumerate",
-        "zip",
-        "min",
-        "max",
-        "abs",
-        "round",
-        "ord",
-        "chr",
-        "divmod",
-        "sorted",
-        "any",
-        "all",
-        "id",
-        "hash",
-    ]
-)
+FORMS = BUILTIN_FORMS | {"annotate", "unchecked_cast", "uninitialized"}
 CONSTANTS = {
     "inf": float("inf"),
     "nan": float("nan"),

@@ -28,6 +28,7 @@ from tsc.frontend.python_values import (
 )
 from tsc.frontend.sources import function_source, overload_declarations
 from tsc.frontend.sugared import (
+    BUILTIN_FORMS,
     Builtin,
     ClassRef,
     Constant,
@@ -42,45 +43,8 @@ from tsc.frontend.unit import Class, Function, Parameter, Unit
 from tsc.interop import torch as torch_interop
 from tsc.markers import modifier_of
 
-BUILTIN_FORMS = frozenset(
-    [
-        "range",
-        "enumerate",
-        "zip",
-        "len",
-        "int",
-        "float",
-        "bool",
-        "complex",
-        "str",
-        "print",
-        "list",
-        "tuple",
-        "dict",
-        "min",
-        "max",
-        "abs",
-        "round",
-        "pow",
-        "ord",
-        "chr",
-        "hex",
-        "bin",
-        "oct",
-        "hash",
-        "divmod",
-        "sorted",
-        "sum",
-        "any",
-        "all",
-        "id",
-        "reversed",
-        "isinstance",
-        "hasattr",
-        "getattr",
-        "super",
-    ]
-)
+LIVE_FORMS = BUILTIN_FORMS | {"bin", "hex", "oct", "pow", "reversed", "sum", "super"}
+"""Python builtins with rules of their own; archives spell some of them otherwise."""
 OPERATOR_FORMS = {
     "aten::has_torch_function": "always_false", "aten::_single": "ntuple1", "aten::_pair": "ntuple2",
     "aten::_triple": "ntuple3", "aten::_quadruple": "ntuple4", "aten::list_with_default": "list_with_default",
@@ -296,7 +260,7 @@ def _simple(python: Any) -> Sugared | None:
     if python is Ellipsis:
         return None
     name = getattr(python, "__name__", "")
-    if getattr(builtins, name, None) is python and name in BUILTIN_FORMS:
+    if getattr(builtins, name, None) is python and name in LIVE_FORMS:
         return Special(name)
     if inspect.isbuiltin(python) and getattr(python, "__module__", "") == "math":
         if name in MATH_MISSING:

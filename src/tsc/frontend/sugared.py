@@ -320,3 +320,9 @@ class Namespace(Sugared):
 
 
 NONE = Constant(None)
+BUILTIN_FORMS = frozenset((
+    "abs", "all", "any", "bool", "chr", "complex", "dict", "divmod", "enumerate", "float", "getattr",
+    "hasattr", "hash", "id", "int", "isinstance", "len", "list", "max", "min", "ord", "print", "range",
+    "round", "sorted", "str", "tuple", "zip",
+))  # fmt: skip
+"""Python builtins that are `Special` in live code and in archives alike."""

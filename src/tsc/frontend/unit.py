@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from xdsl.dialects.func import FuncOp
 
-from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
+from tsc.dialects.graph_types import graph_type
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.sources import Source
 
@@ -39,7 +39,7 @@ class Parameter:
     def declaration(self) -> str:
         """The parameter as a schema writes it."""
         default = "" if self.default is REQUIRED else f"={self.default!r}"
-        return f"{schema_text(self.type)} {self.name}{default}"
+        return f"{graph_type(self.type)} {self.name}{default}"
 
 
 @dataclass(eq=False)
@@ -74,21 +74,8 @@ class Function:
             parts.insert(first_keyword, "*")
         if self.self_type is not None:
             parts.insert(0, f"{self.self_type.torchscript()} self")
-        result = "" if self.result is None else f" -> {schema_text(self.result)}"
+        result = "" if self.result is None else f" -> {graph_type(self.result)}"
         return f"{self.short_name}({', '.join(parts)}){result}"
-
-
-def schema_text(kind: TorchType) -> str:
-    """A type as schemas spell it: ``int[]``, ``Tensor?``, ``Dict(str, int)``, ``(int, Tensor)``."""
-    if isinstance(kind, tt.ListType):
-        return f"{schema_text(kind.data)}[]"
-    if isinstance(kind, tt.OptionalType):
-        return f"{schema_text(kind.data)}?"
-    if isinstance(kind, tt.DictType):
-        return f"Dict({schema_text(kind.key)}, {schema_text(kind.value)})"
-    if isinstance(kind, tt.TupleType):
-        return f"({', '.join(schema_text(t) for t in kind.data)})"
-    return kind.torchscript()
 
 
 @dataclass(eq=False)

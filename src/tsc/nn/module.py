@@ -109,19 +109,23 @@ class Module:
         return self.train(False)
 
 
-class Sequential(Module):
-    """Modules one after the other."""
-
-    def __init__(self, *modules: Module) -> None:
-        super().__init__()
-        for i, module in enumerate(modules):
-            self.add_module(str(i), module)
+class _ModuleSequence(Module):
+    """Submodules in order."""
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
 
     def __len__(self) -> int:
         return len(self._modules)
+
+
+class Sequential(_ModuleSequence):
+    """Modules one after the other."""
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__()
+        for i, module in enumerate(modules):
+            self.add_module(str(i), module)
 
     # As PyTorch's: unannotated, a tensor.
     def forward(self, input):  # noqa: D102  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType]
@@ -130,19 +134,13 @@ class Sequential(Module):
         return input  # pyright: ignore[reportUnknownVariableType]
 
 
-class ModuleList(Module):
+class ModuleList(_ModuleSequence):
     """A list of modules."""
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         super().__init__()
         for i, module in enumerate(modules):
             self.add_module(str(i), module)
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())
-
-    def __len__(self) -> int:
-        return len(self._modules)
 
     def __getitem__(self, position: int) -> Module:
         return list(self._modules.values())[position]

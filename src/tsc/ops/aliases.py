@@ -10,9 +10,9 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.errors import BoundsError, DTypeError, ShapeError
+from tsc.narrowing import is_array
 from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
 from tsc.ops.composite import Aten, composite
-from tsc.ops.narrowing import is_array
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.ops.views import (

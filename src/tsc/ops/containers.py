@@ -12,7 +12,7 @@ from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
 from tsc.errors import BoundsError, Error, OperatorError, ShapeError
-from tsc.ops.narrowing import is_array, is_list
+from tsc.narrowing import is_array, is_list
 from tsc.ops.python_scalars import wrap64
 from tsc.ops.registry import Family
 from tsc.ops.shapes import broadcast

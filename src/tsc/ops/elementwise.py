@@ -13,8 +13,8 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import DTypeError
+from tsc.narrowing import is_array, is_list
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
-from tsc.ops.narrowing import is_array, is_list
 from tsc.ops.numpy_emitter import NumpyEmitter
 from tsc.ops.promotion import computation_dtype, result_dtype
 from tsc.ops.registry import Family, Operator, TensorSpec, require_schema

@@ -10,10 +10,10 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import DTypeError, ShapeError
+from tsc.narrowing import is_sequence
 from tsc.ops.creation import constant, dtype_or
 from tsc.ops.elementwise import spec_of
 from tsc.ops.movement import converted
-from tsc.ops.narrowing import is_sequence
 from tsc.ops.promotion import of_number, promote
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import broadcast

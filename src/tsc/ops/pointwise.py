@@ -10,7 +10,7 @@ from tsc.errors import ArgumentError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import Promote, pointwise
 from tsc.ops.registry import Family
-from tsc.ops.scalar import Scalar
+from tsc.ops.scalar import FLOAT_FUNCTIONS, Scalar
 
 FAMILY = Family()
 TO_FLOAT = Promote.TO_FLOAT
@@ -22,29 +22,7 @@ def _function(name: str) -> None:
         return self.apply(name)
 
 
-for _name in [
-    "exp",
-    "exp2",
-    "expm1",
-    "log",
-    "log2",
-    "log10",
-    "log1p",
-    "tanh",
-    "erf",
-    "sqrt",
-    "sin",
-    "cos",
-    "tan",
-    "asin",
-    "acos",
-    "atan",
-    "sinh",
-    "cosh",
-    "asinh",
-    "acosh",
-    "atanh",
-]:
+for _name in FLOAT_FUNCTIONS:
     _function(_name)
 
 

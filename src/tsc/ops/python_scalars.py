@@ -190,30 +190,18 @@ for _name, _function in _FLOAT_FUNCTIONS.items():
     _define(f"aten::{_name}", _number_function(_name, _function), 1)
 
 
-@FAMILY.op("aten::Float.str", kind="python")
-def float_of_str(a: str) -> float:
-    """The number a string spells.
-
-    Raises:
-        OperatorError: it spells none.
-    """
-    try:
-        return float(a)
-    except ValueError as error:
-        raise OperatorError(f"stod: {error}") from None
+def _parsing(name: str, parse: Callable[[str], Any], parser: str) -> None:
+    @FAMILY.op(name, kind="python")
+    def number(a: str) -> Any:
+        """The number a string spells; messages begin with what PyTorch parses it by."""
+        try:
+            return parse(a)
+        except ValueError as error:
+            raise OperatorError(f"{parser}: {error}") from None
 
 
-@FAMILY.op("aten::Int.str", kind="python")
-def int_of_str(a: str) -> int:
-    """The integer a string spells.
-
-    Raises:
-        OperatorError: it spells none.
-    """
-    try:
-        return int(a)
-    except ValueError as error:
-        raise OperatorError(f"stoll: {error}") from None
+_parsing("aten::Float.str", float, "stod")
+_parsing("aten::Int.str", int, "stoll")
 
 
 @FAMILY.op("aten::factorial.int", kind="python")

@@ -9,7 +9,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.errors import OperatorError
-from tsc.ops.narrowing import is_array
+from tsc.narrowing import is_array
 from tsc.ops.promotion import of_number
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import wrap_dim

@@ -14,8 +14,8 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.errors import ShapeError
+from tsc.narrowing import is_sequence
 from tsc.ops.composite import Aten, composite
-from tsc.ops.narrowing import is_sequence
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family
 

@@ -48,42 +48,15 @@ class ScalarEmitter(Protocol):
         ...
 
 
-UNARY = frozenset(
-    [
-        "neg",
-        "abs",
-        "exp",
-        "exp2",
-        "expm1",
-        "log",
-        "log2",
-        "log10",
-        "log1p",
-        "tanh",
-        "erf",
-        "sqrt",
-        "sin",
-        "cos",
-        "tan",
-        "asin",
-        "acos",
-        "atan",
-        "sinh",
-        "cosh",
-        "asinh",
-        "acosh",
-        "atanh",
-        "floor",
-        "ceil",
-        "trunc",
-        "roundeven",
-        "not",
-        "real",
-        "imag",
-        "conj",
-        "angle",
-    ]
-)
+FLOAT_FUNCTIONS = (
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "tanh", "erf", "sqrt", "sin", "cos", "tan",
+    "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh",
+)  # fmt: skip
+"""Functions of one number whose result is floating whatever the number is."""
+UNARY = frozenset((
+    *FLOAT_FUNCTIONS, "neg", "abs", "floor", "ceil", "trunc", "roundeven", "not", "real", "imag", "conj",
+    "angle",
+))  # fmt: skip
 BINARY = frozenset(
     [
         "add",

@@ -9,9 +9,9 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
+from tsc.narrowing import is_array
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
-from tsc.ops.narrowing import is_array
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import reduced, wrap_dim, wrap_dims

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from tsc.errors import BoundsError, Error
+from tsc.narrowing import is_sequence
 from tsc.ops.formatting import text_of
-from tsc.ops.narrowing import is_sequence
 from tsc.ops.registry import Family
 
 FAMILY = Family()

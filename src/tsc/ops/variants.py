@@ -13,7 +13,7 @@ from tsc import dtypes
 from tsc.dialects import schema as schemas
 from tsc.dialects.schema import Schema
 from tsc.errors import DTypeError
-from tsc.ops.narrowing import is_sequence
+from tsc.narrowing import is_sequence
 from tsc.ops.registry import Operator
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.errors import BoundsError, DTypeError, ShapeError
+from tsc.narrowing import is_array, is_list
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, dim
-from tsc.ops.narrowing import is_array, is_list
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import infer_size, wrap_dim
 

@@ -16,7 +16,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp, PrimUncheckedCastOp
-from tsc.errors import TscError
+from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.composite import Aten
 from tsc.ops.registry import Operator, TensorSpec, find
 
@@ -65,7 +65,7 @@ def decompose(op: Operation) -> list[Operation]:
     aten = building_aten(TorchBuilder(before=op), made)
     try:
         result = operator.composite(aten, *arguments)
-    except (TscError, TypeError, ValueError, RuntimeError, NotImplementedError):
+    except OPERATOR_FAILURES:
         for new in reversed(made):
             new.detach()
             new.erase()

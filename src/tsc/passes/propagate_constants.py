@@ -18,6 +18,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal
 from tsc.dialects.torch_ops import PrimIfOp, PrimIsInstanceOp, PrimLoopOp, PrimUninitializedOp
+from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.registry import require
 
 LARGEST_GROWTH = 1 << 16
@@ -30,6 +31,8 @@ SHAPE_ONLY = frozenset(
     f"aten::{name}" for name in ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
 )
 """Operators that read the shape and dtype of their first operand, never its elements."""
+
+TAKE_NONE = (tt.OptionalType, tt.NoneType, tt.AnyType, tt.VariableType, tt.UnionType)
 
 
 @dataclass(frozen=True)
@@ -164,19 +167,28 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
         value = constant_of(operand, pool)
         if value is UNKNOWN and i == 0 and op.schema.name in SHAPE_ONLY:
             value = _stand_in(operand)
-        if value is UNKNOWN:
+        if value is UNKNOWN or (value is None and not _may_be_none(op, i)):
             return False
         arguments.append(value)
     try:
         results = require(op.schema.full_name).eager(*arguments)
-    except Exception:
-        return False
+    except OPERATOR_FAILURES:
+        return False  # the call is wrong: it stays, and raises when the program runs
     parts = list(results) if len(op.results) > 1 else [results]
     if not all(_is_materializable(p, r, arguments) for p, r in zip(parts, op.results, strict=True)):
         return False
     builder = TorchBuilder(before=op)
     _replace(op, [materialize(builder, pool, p, r) for p, r in zip(parts, op.results, strict=True)])
     return True
+
+
+def _may_be_none(op: AtenOp, position: int) -> bool:
+    """Whether the schema takes None there. Where it does not, None comes from a cast that never runs: the
+    branch it is in is about to go.
+    """
+    if op.schema.is_variadic:
+        return True
+    return isinstance(op.schema.arguments[position].type, TAKE_NONE)
 
 
 def _stand_in(value: SSAValue) -> Any:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tsc.dialects.graph_types import graph_type
 from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
-from tsc.printing.spelling import INTEGRAL_LIMIT, code_type, graph_type, quoted, scalar_text
+from tsc.printing.spelling import INTEGRAL_LIMIT, code_type, quoted, scalar_text
 
 RETURN, CONSTANT = "prim::Return", "prim::Constant"
 Place = tuple[str, int, int]

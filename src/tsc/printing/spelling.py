@@ -8,12 +8,6 @@ from typing import Any
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 
-SCALAR_TYPE_NAMES = {
-    "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "float16": "Half",
-    "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
-    "bool": "Bool", "bfloat16": "BFloat16",
-}  # fmt: skip
-"""PyTorch's ``ScalarType`` names, by dtype name."""
 _ESCAPES = {
     "\\": "\\\\", "'": "\\'", '"': '\\"', "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r",
     "\t": "\\t", "\v": "\\v",
@@ -30,37 +24,6 @@ class FunctionType(TorchType):
     def torchscript(self) -> str:
         """``Function``."""
         return "Function"
-
-
-def graph_type(kind: TorchType) -> str:
-    """A type as graphs spell it: ``Tensor?``, ``int[]``, ``Dict(str, int)``."""
-    if isinstance(kind, tt.ListType):
-        return f"{graph_type(kind.data)}[]"
-    if isinstance(kind, tt.OptionalType):
-        return f"{graph_type(kind.data)}?"
-    if isinstance(kind, tt.TupleType):
-        return f"({', '.join(graph_type(t) for t in kind.data)})"
-    if isinstance(kind, tt.DictType):
-        return f"Dict({graph_type(kind.key)}, {graph_type(kind.value)})"
-    if isinstance(kind, tt.FutureType):
-        return f"Future({graph_type(kind.data)})"
-    if isinstance(kind, tt.TensorType):
-        return _tensor_type(kind)
-    if isinstance(kind, tt.EnumType):
-        return f"Enum<{kind.data}>"
-    if isinstance(kind, tt.NamedTupleType):
-        fields = zip(kind.fields, kind.elements, strict=True)
-        return f"NamedTuple({', '.join(f'{name} : {graph_type(t)}' for name, t in fields)})"
-    return kind.torchscript()
-
-
-def _tensor_type(kind: tt.TensorType) -> str:
-    if kind.dtype is None:
-        return "Tensor"
-    name = SCALAR_TYPE_NAMES[kind.dtype.name]
-    if kind.sizes is None:
-        return name
-    return f"{name}({', '.join('*' if n < 0 else str(n) for n in kind.sizes)})"
 
 
 def code_type(kind: TorchType) -> str:

@@ -15,9 +15,10 @@ from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.narrowing import is_array
 from tsc.ops.registry import find
 from tsc.runtime.operators import Operators
-from tsc.runtime.values import Inputs
+from tsc.runtime.values import Inputs, mapped
 
 
 class TorchInputs(Inputs):
@@ -89,26 +90,11 @@ def _with_keywords(operator: Callable[..., Any], schema: Schema) -> Callable[...
 
 
 def _as_torch(value: Any) -> Any:
-    return _each(value, np.ndarray, torch_interop.from_numpy)
+    return mapped(value, lambda v: torch_interop.from_numpy(v) if is_array(v) else v)
 
 
 def _as_numpy(value: Any) -> Any:
-    tensor = torch_interop.torch().Tensor
-    return _each(value, tensor, torch_interop.to_numpy)
-
-
-def _each(value: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
-    """`value` with every element of a class converted, containers entered."""
-    if isinstance(value, kind):
-        return convert(value)
-    if isinstance(value, list):
-        return [_each(v, kind, convert) for v in value]  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, tuple):
-        parts = [_each(v, kind, convert) for v in value]  # pyright: ignore[reportUnknownVariableType]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore
-    if isinstance(value, dict):
-        return {k: _each(v, kind, convert) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    return value
+    return mapped(value, lambda v: torch_interop.to_numpy(v) if torch_interop.is_tensor(v) else v)
 
 
 def are_recorded(arguments: Sequence[Any], receiver: ScriptObject | None) -> bool:

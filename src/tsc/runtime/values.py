@@ -16,6 +16,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import ArgumentError, DTypeError
 from tsc.frontend.unit import EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.narrowing import is_array, is_dict, is_list, is_tuple
 from tsc.runtime.instances import has_type
 from tsc.runtime.tensor import Tensor
 
@@ -107,31 +108,37 @@ class Inputs:
         raise _mismatch(value, kind, name)
 
     def _anything(self, value: Any) -> Any:
+        return mapped(value, self._any_leaf)
+
+    def _any_leaf(self, value: Any) -> Any:
         if isinstance(value, (Tensor, np.ndarray)) or torch_interop.is_tensor(value):
             return self._tensor(value, tt.TENSOR, "")
-        if isinstance(value, (list, tuple)):
-            return type(value)(self._anything(v) for v in value)  # pyright: ignore
-        if isinstance(value, dict):
-            return {k: self._anything(v) for k, v in value.items()}  # pyright: ignore
         return getattr(value, "_object", value)
 
     def give_back(self, value: Any) -> Any:
         """A result in the caller's kind of tensor."""
-        wrap = self.wrap
-        if isinstance(value, np.ndarray):
-            return value if wrap is None else wrap(value)  # pyright: ignore
-        if isinstance(value, tuple):
-            parts = [self.give_back(v) for v in value]  # pyright: ignore
-            return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore
-        if isinstance(value, list):
-            return [self.give_back(v) for v in value]  # pyright: ignore
-        if isinstance(value, dict):
-            return {k: self.give_back(v) for k, v in value.items()}  # pyright: ignore
+        return mapped(value, self._leaf_back)
+
+    def _leaf_back(self, value: Any) -> Any:
+        if is_array(value):
+            return value if self.wrap is None else self.wrap(value)
         if isinstance(value, ScriptObject) and self.wrap_object is not None:
             return self.wrap_object(value)
         if isinstance(value, EnumValue) and value.cls.python is not None:
             return value.cls.python[value.name]
         return value
+
+
+def mapped(value: Any, convert: Callable[[Any], Any]) -> Any:
+    """`value` with everything in its lists, tuples and dicts (keys excepted) converted, or itself."""
+    if is_list(value):
+        return [mapped(v, convert) for v in value]
+    if is_tuple(value):
+        parts = tuple(mapped(v, convert) for v in value)
+        return type(value)(*parts) if hasattr(value, "_fields") else parts
+    if is_dict(value):
+        return {k: mapped(v, convert) for k, v in value.items()}
+    return convert(value)
 
 
 class MismatchError(ArgumentError):

@@ -21,3 +21,13 @@ def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
 def is_list(value: Any) -> TypeGuard[list[Any]]:
     """Whether `value` is a list."""
     return isinstance(value, list)
+
+
+def is_tuple(value: Any) -> TypeGuard[tuple[Any, ...]]:
+    """Whether `value` is a tuple."""
+    return isinstance(value, tuple)
+
+
+def is_dict(value: Any) -> TypeGuard[dict[Any, Any]]:
+    """Whether `value` is a dictionary."""
+    return isinstance(value, dict)
