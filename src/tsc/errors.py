@@ -41,6 +41,8 @@ class TscError(Exception):
     """While compiling: the calls that led to the function with the error, innermost first."""
     frames: list[SourceRange] = field(default_factory=list[SourceRange])
     """While running: the TorchScript stack, innermost first."""
+    others: list["TscError"] = field(default_factory=list["TscError"])
+    """Further errors of the same function."""
 
     kind: ClassVar[str] = "RuntimeError"
     """How TorchScript names the exception when a program raises it."""
@@ -59,6 +61,8 @@ class TscError(Exception):
             parts.append(f"'{callee}' is being compiled since it was called from '{frame.function}'")
             parts.append(frame.highlight())
             callee = frame.function
+        for number, other in enumerate(self.others, 2):
+            parts.append(f"\nError {number} of {1 + len(self.others)}:\n{other}")
         return "\n".join(parts)
 
     def _with_script_stack(self) -> str:

@@ -12,31 +12,14 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import CompileError
 from tsc.frontend import calls
 from tsc.frontend.annotations import union
-from tsc.frontend.call_reader import CallReader
 from tsc.frontend.calls import fits
 from tsc.frontend.exits import is_hidden
 from tsc.frontend.expressions import ExpressionReader
 from tsc.frontend.sugared import Constant, Sugared, TupleOf, Value
 from tsc.frontend.type_rules import unify
-
-
-class Undefined(Sugared):
-    """A variable that only one of two branches assigned, or each with another type: using it is an error."""
-
-    def __init__(self, name: str, where: str = "", mismatch: CompileError | None = None) -> None:
-        self.name = name
-        self.where = where
-        self.mismatch = mismatch
-
-    def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
-        if self.mismatch is not None:
-            raise self.mismatch
-        if not self.where:
-            raise reader.error(f"undefined value {self.name}", node)
-        raise reader.error(f"{self.name} is not defined in {self.where}", node)
+from tsc.frontend.undefined import Poisoned, Undefined
 
 
 class BranchReader(ExpressionReader):
@@ -49,7 +32,16 @@ class BranchReader(ExpressionReader):
         for statement in body:
             if self.leaves:
                 return
-            self.statement(statement)
+            with self.errors.collecting(self.source.range(statement, self.function.short_name)):
+                self.statement(statement)
+                continue
+            self._recover(statement)
+
+    def _recover(self, statement: ast.stmt) -> None:
+        """Go on after a statement with an error: what it assigns is not known."""
+        for name in assigned_names([statement]):
+            self.environment[name] = Poisoned(name)
+        self.leaves = isinstance(statement, ast.Raise)
 
     def statement(self, node: ast.stmt) -> None:
         """Read one statement."""
@@ -196,3 +188,15 @@ def _same_constant(a: Any, b: Any) -> bool:
         and type(a.python) is type(b.python)
         and a.python == b.python
     )
+
+
+def assigned_names(body: Sequence[ast.stmt]) -> set[str]:
+    """Every name that `body` may assign."""
+    names: set[str] = set()
+    for statement in body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+                names.add(node.target.id)
+    return names

@@ -16,6 +16,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError, TscError
 from tsc.frontend.exits import VALUE, rewrite
 from tsc.frontend.statements import StatementReader
+from tsc.frontend.undefined import KnownError
 from tsc.frontend.unit import REQUIRED, Function, Parameter, Unit
 
 
@@ -25,6 +26,8 @@ class Compiler:
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
         self.call_stack: list[Function] = []
+        self.failed: set[Function] = set()
+        """Functions with errors, among those that the outermost function calls."""
 
     def compile(self, function: Function) -> None:
         """Compile `function` if that has not been done.
@@ -47,6 +50,8 @@ class Compiler:
             raise CompileError(
                 f"function '{function.short_name}' is called recursively. Recursive calls are not supported"
             )
+        if function in self.failed:
+            raise KnownError(f"function '{function.short_name}' has errors")
         function.is_compiling = True
         self.call_stack.append(function)
         try:
@@ -55,9 +60,14 @@ class Compiler:
                 function.op = self._body(function)
             elif function.result is None:
                 function.result = tt.TENSOR if function.kind == "python" else tt.NONE
+        except TscError:
+            self.failed.add(function)
+            raise
         finally:
             self.call_stack.pop()
             function.is_compiling = False
+            if not self.call_stack:
+                self.failed.clear()
 
     def _is_recursive_call_allowed(self, function: Function) -> bool:
         return function.self_type is not None
@@ -82,6 +92,7 @@ class Compiler:
             hint(argument, name)
             reader.environment[name] = Value(argument)
         reader.statements(rewrite(function.definition))
+        reader.errors.raise_all()
         return self._finish(function, reader, block)
 
     def _finish(self, function: Function, reader: StatementReader, block: Block) -> FuncOp:

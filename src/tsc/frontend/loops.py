@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
 from typing import Any
 
 from xdsl.ir import Block, Region, SSAValue
@@ -13,10 +12,11 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
-from tsc.frontend.branches import BranchReader, Undefined
+from tsc.frontend.branches import BranchReader, assigned_names
 from tsc.frontend.exits import VALUE
 from tsc.frontend.sugared import Sugared, Value
 from tsc.frontend.type_rules import unify
+from tsc.frontend.undefined import Undefined
 
 MAX_TRIPS = 2**63 - 1
 
@@ -140,7 +140,8 @@ class LoopReader(BranchReader):
             hint(result, name)
             self.environment[name] = Value(result)
         for name in assigned - set(carried):
-            self.environment[name] = Undefined(name)
+            if not isinstance(self.environment.get(name), Undefined):
+                self.environment[name] = Undefined(name)
 
     def _returned_value(self, block: Block, node: ast.AST) -> SSAValue:
         """What the body returned, carried out of the loop: it matters only in the round that returns, so
@@ -164,15 +165,3 @@ class LoopReader(BranchReader):
                 node,
             )
         return self.coerce(value, wanted, node, f"variable '{name}'")
-
-
-def assigned_names(body: Sequence[ast.stmt]) -> set[str]:
-    """Every name that `body` may assign."""
-    names: set[str] = set()
-    for statement in body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                names.add(node.id)
-            elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-                names.add(node.target.id)
-    return names

@@ -16,6 +16,7 @@ from tsc.dialects.constants import literal
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError
 from tsc.frontend.sugared import Sugared
+from tsc.frontend.undefined import ErrorLog, KnownError, Undefined
 from tsc.frontend.unit import Function, Unit
 
 
@@ -33,6 +34,7 @@ class Reader:
         self.environment: dict[str, Sugared] = {}
         self.leaves = False
         """Whether control cannot get here any more (after ``raise``)."""
+        self.errors = ErrorLog()
         self.depth = 0
         """How many blocks of ``if`` and loops code goes into."""
         self.outer_environment: dict[str, Sugared] = {}
@@ -74,9 +76,17 @@ class Reader:
         found = self.environment.get(name)
         if found is None:
             found = self.function.resolver.lookup(name)
+        if isinstance(found, Undefined):
+            found.value(self, node)
         if found is None:
-            raise self.error(f"undefined value {name}", node)
+            raise self.undefined(name, f"undefined value {name}", node)
         return found
+
+    def undefined(self, name: str, message: str, node: ast.AST) -> CompileError:
+        """The error of using `name`, which has no value; each name has one."""
+        kind = KnownError if name in self.errors.undefined else CompileError
+        self.errors.undefined.add(name)
+        return self.error(message, node, kind)
 
     def constant(self, python: Any, type_: TorchType | None, node: ast.AST) -> SSAValue:
         """A constant as an IR value."""
