@@ -77,6 +77,8 @@ class Entry:
     name: str
     pool: ConstantPool
     unit: Unit
+    fuses_contractions: bool = True
+    """Whether contractions are fused with what follows them."""
 
     @property
     def function(self) -> FuncOp:
@@ -105,6 +107,7 @@ def specialized(
         start="frozen",
         stop_after=stop_after,
         target=host_target(),
+        fuse_contractions=entry.fuses_contractions,
         watch=watch,
         report=compilation.report,
     )

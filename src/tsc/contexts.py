@@ -5,7 +5,9 @@ so.
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any
+
+from tsc.options import options
 
 
 class _Context:
@@ -43,15 +45,15 @@ class optimized_execution(_Context):  # noqa: N801 - PyTorch's name
     __tsc_builtin__ = "form::optimized_execution"
 
 
-class _ContractionFusion:
-    is_enabled: ClassVar[bool] = False
-
-
 def enable_onednn_fusion(enabled: bool) -> None:
-    """Accepted for compatibility: contractions are always fused with what follows them."""
-    _ContractionFusion.is_enabled = bool(enabled)
+    """Whether contractions (products of matrices, convolutions) are fused with the pointwise operators that
+    follow them, in functions that are not frozen and run for the first time from now on.
+
+    Off at first, as in PyTorch. In what was frozen they always are.
+    """
+    options().is_contraction_fusion_enabled = bool(enabled)
 
 
 def onednn_fusion_enabled() -> bool:
     """What `enable_onednn_fusion` was last given."""
-    return _ContractionFusion.is_enabled
+    return options().is_contraction_fusion_enabled

@@ -90,7 +90,9 @@ def fixed_point(*passes: ModulePass) -> FixedPoint:
 SIMPLIFY = (PropagateConstants(), Canonicalize(), EliminateDeadCode())
 
 
-def stages(target: Target | None = None, preserved: Sequence[str] = ()) -> tuple[Stage, ...]:
+def stages(
+    target: Target | None = None, preserved: Sequence[str] = (), fuse_contractions: bool = True
+) -> tuple[Stage, ...]:
     """All stages, scheduling for `target` (a plain AVX2 machine when None)."""
     return (
         Stage("torch", "one operation per TorchScript node, as written", (), verify_nothing_more),
@@ -128,7 +130,10 @@ def stages(target: Target | None = None, preserved: Sequence[str] = ()) -> tuple
             verify_nothing_more,
         ),
         Stage(
-            "fused", "maximal groups, each to become one kernel", (Fuse(), EliminateDeadCode()), verify_groups
+            "fused",
+            "maximal groups, each to become one kernel",
+            (Fuse(fuse_contractions), EliminateDeadCode()),
+            verify_groups,
         ),
         Stage(
             "linalg",
@@ -198,8 +203,8 @@ class Report:
 
 def lower(
     ctx: Context, module: ModuleOp, *, start: str = "torch", stop_after: str = "loop",
-    target: Target | None = None,
-    preserved: Sequence[str] = (), watch: Watcher | None = None, report: Report | None = None,
+    target: Target | None = None, preserved: Sequence[str] = (), fuse_contractions: bool = True,
+    watch: Watcher | None = None, report: Report | None = None,
 ) -> None:  # fmt: skip
     """Lower `module` in place from stage `start` (already reached) to `stop_after`, checking each contract.
 
@@ -212,7 +217,7 @@ def lower(
             raise IRError(f"no stage {name!r}; stages are {', '.join(STAGE_NAMES)}")
     report = report if report is not None else Report()
     first, last = STAGE_NAMES.index(start), STAGE_NAMES.index(stop_after)
-    for stage in stages(target, preserved)[first + 1 : last + 1]:
+    for stage in stages(target, preserved, fuse_contractions)[first + 1 : last + 1]:
         for compiler_pass in stage.passes:
             begin = time.perf_counter()
             compiler_pass.apply(ctx, module)

@@ -21,6 +21,7 @@ from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, Parameter, ScriptObject, Unit
 from tsc.inspecting import Inspectable, Saveable, StageTexts
 from tsc.interop import torch as torch_interop
+from tsc.options import options
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.operators import Operators
 from tsc.runtime.recording_gradients import TorchInputs, TorchOperators, are_recorded
@@ -196,7 +197,10 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
             pool = ConstantPool()
             module = assemble(self.interpreter.compiler.unit, pool, [self.function], None)
             pipeline.lower(make_context(pool), module, stop_after="frozen")
-            self.entry = Entry(module, self.function.name, pool, self.interpreter.compiler.unit)
+            fuses = options().is_contraction_fusion_enabled
+            self.entry = Entry(
+                module, self.function.name, pool, self.interpreter.compiler.unit, fuses_contractions=fuses
+            )
         return self.entry
 
     def _run_frozen(self, entry: Entry) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -18,6 +19,8 @@ from tsc.dialects.tsc import GroupOp, YieldOp
 
 NO_VIEW_KINDS = ("concat",)
 """Kinds whose kernels read their operands as they lie: a view among them is copied first."""
+GROWING_KINDS = frozenset(("pointwise", "row", "window"))
+"""Kinds of groups that operators may join; of contractions an option decides."""
 EPILOGUE_KINDS = ("contraction", "window")
 """Kinds whose kernels apply pointwise operators to their result before it is stored."""
 
@@ -38,6 +41,8 @@ class Fuse(ModulePass):
     """
 
     name = "fuse"
+    contractions: bool = True
+    """Whether contractions take the pointwise operators that follow them."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Fuse in every block of every function."""
@@ -45,17 +50,18 @@ class Fuse(ModulePass):
             if isinstance(function, FuncOp):
                 for block in [b for o in [function, *function.walk()] for r in o.regions for b in r.blocks]:
                     if not isinstance(block.parent_op(), GroupOp):
-                        fuse_block(block)
+                        fuse_block(block, self.contractions)
 
 
-def fuse_block(block: Block) -> None:
+def fuse_block(block: Block, contractions: bool) -> None:
     """Form the groups of one block and put each in the place of its operators."""
+    open_kinds = {*GROWING_KINDS, "contraction"} if contractions else GROWING_KINDS
     graph = FusionGraph(block)
     groups: list[Group] = []
     for op in block.ops:
         if op not in graph.operators or graph.is_free(op) or graph.operators[op].kind == "reshape":
             continue
-        group = _join(graph, op)
+        group = _join(graph, op, open_kinds)
         if group is None:
             group = _start(graph, op)
             groups.append(group)
@@ -87,15 +93,17 @@ def _is_row(ndim: int, dims: tuple[int, ...]) -> bool:
     return trailing and not (ndim >= 4 and len(dims) >= 2 and len(dims) == ndim - 2)
 
 
-def _join(graph: FusionGraph, op: Operation) -> Group | None:
-    """The group of a producer that `op` can join, the latest first; None when it starts its own."""
+def _join(graph: FusionGraph, op: Operation, open_kinds: Set[str]) -> Group | None:
+    """The group of a producer, of one of `open_kinds`, that `op` can join, the latest first; None when it
+    starts its own.
+    """
     kind = graph.operators[op].kind
     if kind not in (*POINTWISE_KINDS, "reduction"):
         return None
     candidates = dict.fromkeys(graph.group_of[s] for s in _direct_sources(graph, op) if s in graph.group_of)
     for group in reversed(candidates):
         fits = _reduction_fits if kind == "reduction" else _pointwise_fits
-        if fits(graph, op, group) and graph.can_join(op, group):
+        if group.kind in open_kinds and fits(graph, op, group) and graph.can_join(op, group):
             return group
     return None
 
