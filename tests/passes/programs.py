@@ -14,7 +14,9 @@ def module_at(program: Any, arguments: str, stage: str) -> ModuleOp:
     """`program` (a function or a torch module) at a stage, for arguments as `specialize` spells them."""
     scripted = tsc.script(program)
     callable_ = tsc.freeze(scripted).forward if hasattr(scripted, "_object") else scripted
-    return specialized(callable_._entry(), arguments.split(","), stage, Compilation())[1]
+    entry = callable_._entry()
+    entry.fuses_contractions = True
+    return specialized(entry, arguments.split(","), stage, Compilation())[1]
 
 
 def group_kinds(program: Callable[..., Any], arguments: str) -> list[str]:
