@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+from tsc.interop import torch as torch_interop
 from tsc.nn.module import Module
 from tsc.script_modules import ScriptModule as RecursiveScriptModule
 
@@ -13,9 +15,16 @@ class _ScriptMeta(type):
     `ScriptModule`.
     """
 
+    def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> _ScriptMeta:
+        """A class of PyTorch's modules where PyTorch is in use, else of `tsc`'s."""
+        torch = torch_interop.torch()
+        if torch is not None and name != "ScriptModule":
+            bases = tuple(_over(torch.nn.Module) if b is ScriptModule else b for b in bases)
+        return super().__new__(cls, name, bases, body)
+
     def __call__(cls, *arguments: Any, **keywords: Any) -> Any:
         made = super().__call__(*arguments, **keywords)
-        if cls is ScriptModule:
+        if cls.__name__ == "ScriptModule":
             return made
         from tsc.jit import script
 
@@ -33,3 +42,9 @@ class ScriptModule(Module, metaclass=_ScriptMeta):
     Attributes are declared with `Attribute`, constants in ``__constants__``. Instances are
     `RecursiveScriptModule`s.
     """
+
+
+@cache
+def _over(module: type) -> type:
+    """`ScriptModule` as a subclass of another library's modules."""
+    return _ScriptMeta("ScriptModule", (module,), {"__doc__": ScriptModule.__doc__})

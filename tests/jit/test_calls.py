@@ -53,7 +53,7 @@ def test_the_second_call_runs_the_native_entry_and_other_kinds_still_work() -> N
 def test_keywords_and_new_shapes() -> None:
     function = make()
     np.testing.assert_array_equal(function(y=Y, x=X), EXPECTED)
-    for n in range(1, 8):  # more shapes than there are specializations
+    for n in range(1, 16):  # more shapes than there are specializations
         x = np.ones((n, 2), np.float32)
         np.testing.assert_array_equal(function(x, x), x * 2)
 

@@ -15,7 +15,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.frontend import calls
 from tsc.frontend.annotations import union
 from tsc.frontend.calls import fits
-from tsc.frontend.exits import is_hidden
+from tsc.frontend.exits import VALUE, is_hidden
 from tsc.frontend.expressions import ExpressionReader
 from tsc.frontend.sugared import Constant, Sugared, TupleOf, Value
 from tsc.frontend.type_rules import unify
@@ -109,11 +109,7 @@ class BranchReader(ExpressionReader):
             kind = union(kinds)
         if kind is not None and (before is None or fits(kind, before, {}) or kind is unify(kind, before)):
             return kind
-        mismatch = self.error(
-            f"Type mismatch: {name} is set to type {kinds[0].torchscript()} in the true branch and type "
-            f"{kinds[1].torchscript()} in the false branch",
-            node,
-        )
+        mismatch = self.error(_mismatch(name, *(k.torchscript() for k in kinds)), node)
         if outer is not None or is_hidden(name):
             raise mismatch
         self.environment[name] = Undefined(name, mismatch=mismatch)
@@ -177,6 +173,18 @@ class BranchReader(ExpressionReader):
             return held.value(self, node)
         finally:
             self.builder.block = outer
+
+
+def _mismatch(name: str, on_true: str, on_false: str) -> str:
+    if name == VALUE:
+        return (
+            f"Previous return statement returned a value of type {on_true} but this return statement "
+            f"returns a value of type {on_false}"
+        )
+    return (
+        f"Type mismatch: {name} is set to type {on_true} in the true branch and type {on_false} in the false "
+        "branch"
+    )
 
 
 def _same_constant(a: Any, b: Any) -> bool:

@@ -59,7 +59,7 @@ class Compiler:
             if function.kind == "script":
                 function.op = self._body(function)
             elif function.result is None:
-                function.result = tt.TENSOR if function.kind == "python" else tt.NONE
+                function.result = tt.NONE
         except TscError:
             self.failed.add(function)
             raise
@@ -165,6 +165,8 @@ def read_signature(function: Function) -> None:
         function.result = resolver.annotation(comment.returns)
     elif definition.returns is not None:
         function.result = resolver.annotation(definition.returns)
+    else:
+        function.result = function.unannotated_result
 
 
 def _refuse_variadic(function: Function) -> None:

@@ -83,6 +83,8 @@ class Program:
             kind = "python" if modifier == "ignore" else "script"
             resolver = LiveResolver(self, python)
             found = Function(qualified, definition, source, resolver, self_type, kind=kind, python=python)
+            if modifier in ("ignore", "unused", "_drop"):
+                found.unannotated_result = tt.TENSOR
             self.functions[key] = found
             self.unit.functions[qualified] = found
         return found

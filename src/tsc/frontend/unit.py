@@ -54,6 +54,8 @@ class Function:
     self_type: TorchType | None = None
     parameters: list[Parameter] = field(default_factory=list[Parameter])
     result: TorchType | None = None
+    unannotated_result: TorchType | None = None
+    """The type of the result where nothing says it; None where the body does."""
     op: FuncOp | None = None
     kind: str = "script"
     """``script``; ``python``: calls go back to the interpreter; ``declaration``: a method of an interface."""

@@ -67,8 +67,11 @@ class BatchNorm2d(Module):
         self.bias = Parameter(np.zeros(num_features, np.float32))
         self.register_buffer("running_mean", Tensor(np.zeros(num_features, np.float32)))
         self.register_buffer("running_var", Tensor(np.ones(num_features, np.float32)))
+        self.register_buffer("num_batches_tracked", Tensor(np.zeros((), np.int64)))
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: D102
+        if self.training:
+            self.num_batches_tracked.add_(1)
         return F.batch_norm(
             input,
             self.running_mean,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Category
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.promotion import of_number
@@ -159,18 +160,26 @@ def data(self: Array) -> Array:
     return self.view()
 
 
-@FAMILY.op(
-    "aten::ScalarImplicit", "aten::IntImplicit", "aten::FloatImplicit", "aten::ComplexImplicit", kind="item"
-)
-def implicit_number(a: Array) -> Any:
-    """The only element of a 0-dim tensor, where a number is wanted.
+def _implicit(name: str, convert: Callable[[Any], Any]) -> None:
+    @FAMILY.op(name, kind="item")
+    def number(a: Array) -> Any:
+        """The only element of a 0-dim tensor, where a number is wanted.
 
-    Raises:
-        OperatorError: the tensor has dimensions.
-    """
-    if a.ndim:
-        raise OperatorError("Cannot input a tensor of dimension other than 0 as a scalar argument")
-    return a.item()
+        Raises:
+            OperatorError: the tensor has dimensions, or its elements are no integers where one is wanted.
+        """
+        if a.ndim:
+            raise OperatorError("Cannot input a tensor of dimension other than 0 as a scalar argument")
+        dtype = dtypes.by_numpy(a.dtype)
+        if convert is int and dtype.category is not Category.INTEGRAL:
+            raise OperatorError(f"Cannot input a tensor of type {dtype.scalar_type} as an integral argument")
+        return convert(a.item())
+
+
+_implicit("aten::ScalarImplicit", lambda number: number)
+_implicit("aten::IntImplicit", int)
+_implicit("aten::FloatImplicit", float)
+_implicit("aten::ComplexImplicit", complex)
 
 
 @FAMILY.op("aten::item", kind="item")

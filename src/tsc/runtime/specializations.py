@@ -60,8 +60,8 @@ class Specializations:
 
     @property
     def depth(self) -> int:
-        """How many specializations with exact shapes there may be."""
-        return sum(n for kind, n in self.strategy if kind == "STATIC")
+        """How many specializations there may be; those of DYNAMIC entries have exact shapes as well."""
+        return sum(n for _, n in self.strategy)
 
     def run(self, values: Sequence[Any], inputs: Inputs) -> Any:
         """Run on converted arguments."""

@@ -42,6 +42,12 @@ class Tensor:
         """The elements as nested lists."""
         return self.array.tolist()
 
+    def resize_(self, *sizes: Any) -> Tensor:
+        """Give this tensor other sizes; it keeps as many of its elements, in order, as fit."""
+        wanted = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
+        self.array = np.resize(self.array, wanted)
+        return self
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         from tsc.runtime.dispatch import operator_function
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsc.interop.patching import patched
 from tsc.interop.traced_ints import TracedInt
-from tsc.nn.module import Module
+from tsc.nn.module import Module, Parameter
 from tsc.runtime.dispatch import operator_function
 from tsc.runtime.recording import paused
 from tsc.runtime.tensor import Tensor
@@ -38,8 +38,8 @@ class EagerBackend:
         return id(tensor.array)
 
     def requires_grad(self, tensor: Any) -> bool:
-        """Never: there are no gradients."""
-        return False
+        """Whether it is a parameter that asks for gradients, though none are computed here."""
+        return isinstance(tensor, Parameter) and tensor.requires_grad
 
     def scalar(self, value: int) -> Any:
         """A 0-dim int64 tensor."""
