@@ -43,6 +43,10 @@ class _TextResolver:
         """The type of an annotation."""
         return parse_annotation(node, lambda name: None)
 
+    def literal(self, node: ast.expr) -> Any:
+        """The value of a default."""
+        return ast.literal_eval(node)
+
 
 class CompilationUnit:
     """Functions from TorchScript source text; each is an attribute.

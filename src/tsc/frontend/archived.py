@@ -145,11 +145,11 @@ class _ClassReader:
         if value is not None:
             text = ast.unparse(annotation)
             if text.startswith("Final") or self.made.kind != "namedtuple":
-                self.made.constants[name] = _literal(value)
+                self.made.constants[name] = self.program.resolver.literal(value)
                 return
         self.made.attributes[name] = self.program.resolver.annotation(annotation)
         if self.made.kind == "namedtuple":
-            self.made.members[name] = REQUIRED if value is None else _literal(value)
+            self.made.members[name] = REQUIRED if value is None else self.program.resolver.literal(value)
 
     def _assignment(self, statement: ast.Assign, names: dict[str, Any]) -> None:
         target = statement.targets[0]
@@ -157,7 +157,7 @@ class _ClassReader:
             key = ast.literal_eval(target.slice)
             self.made.attributes[key] = self.program.resolver.annotation(statement.value)
         elif isinstance(target, ast.Name) and self.made.kind == "enum":
-            self.made.members[target.id] = _literal(statement.value)
+            self.made.members[target.id] = self.program.resolver.literal(statement.value)
         elif isinstance(target, ast.Name):
             names[target.id] = _literal(statement.value)
 
@@ -196,7 +196,7 @@ class ArchiveResolver:
         if name == "torch":
             return Namespace("torch", self._torch_member)
         if name == "ops":
-            return Namespace("ops", lambda space: Namespace(space, lambda op: _operator(f"{space}::{op}")))
+            return Namespace("ops", lambda space: Namespace(space, lambda op: _named(f"{space}::{op}")))
         if name == "CONSTANTS":
             return Namespace("CONSTANTS", self._constant)
         if name == "__torch__":
@@ -233,6 +233,21 @@ class ArchiveResolver:
         if isinstance(found, tt.VariableType):
             raise NotSupportedError(f"Unknown type name '{ast.unparse(node)}'")
         return found
+
+    def literal(self, node: ast.expr) -> Any:
+        """The value of a default or of a class's constant."""
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "CONSTANTS":
+            found = self._constant(node.attr)
+            if isinstance(found, ConstantTensor):
+                return found.python
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.device":
+            return _literal(node.args[0])
+        return _literal(node)
+
+
+def _named(name: str) -> Sugared | None:
+    """What ``ops.space.name`` means."""
+    return Special("raise_exception") if name == "prim::RaiseException" else _operator(name)
 
 
 def _operator(name: str) -> Sugared | None:

@@ -14,6 +14,8 @@ from tsc.dialects.graph_types import graph_type
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.sources import Source
 
+MANGLED = "___torch_mangle_"
+"""What PyTorch puts into a name, with a number, where another function or class has it already."""
 REQUIRED: Any = object()
 """The default of a parameter that has none."""
 
@@ -119,6 +121,10 @@ class Resolver(Protocol):
         """The type an annotation denotes."""
         ...
 
+    def literal(self, node: ast.expr) -> Any:
+        """The Python value that the default of a parameter denotes."""
+        ...
+
 
 @dataclass(eq=False)
 class Unit:
@@ -140,10 +146,13 @@ class Unit:
         return found
 
     def unique_name(self, name: str) -> str:
-        """`name`, or `name` with a number that makes it new."""
+        """`name`, or the name of the same thing in the first of PyTorch's ``___torch_mangle_0``, ``_1``, ...
+        that makes it new.
+        """
+        path, _, short = name.rpartition(".")
         candidate, n = name, 0
         while candidate in self.functions or candidate in self.classes:
-            candidate, n = f"{name}_{n}", n + 1
+            candidate, n = f"{path}.{MANGLED}{n}.{short}" if path else f"{MANGLED}{n}.{short}", n + 1
         return candidate
 
 

@@ -14,7 +14,7 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import literal_array
 from tsc.dialects.effects import RANDOM
-from tsc.frontend.unit import ScriptObject
+from tsc.frontend.unit import MANGLED, ScriptObject
 from tsc.script_modules import ScriptModule
 from tsc.script_objects import Callable_, ScriptFunction
 from tsc.tracing.backends import Backend
@@ -41,7 +41,7 @@ class Traced:
         text = str(self.callable.inlined_graph)
         if isinstance(self.made, ScriptModule):
             for name in _class_names(self.made._object):  # pyright: ignore[reportPrivateUsage]
-                text = re.sub(rf"{re.escape(name)}\b", re.sub(r"(_\d+)+$", "", name), text)
+                text = re.sub(rf"{re.escape(name)}\b", re.sub(rf"\b{MANGLED}\d+\.", "", name), text)
         return text.splitlines(keepends=True)
 
     def nodes(self) -> list[str]:
