@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tsc.nn.module import Module
-from tsc.script_modules import ScriptModule as RecursiveScriptModule
+from tsc.script_modules import RecursiveScriptModule
 
 
 class _ScriptMeta(type):

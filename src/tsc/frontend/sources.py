@@ -94,7 +94,7 @@ def function_source(function: Any) -> tuple[ast.FunctionDef, Source]:
 
 
 def _dedented(text: str, indent: int) -> str:
-    """`text` without the indent of its first line; lines inside a string that have less keep what they have."""
+    """`text` without the indent of its first line; lines inside a string may have less."""
     whole = textwrap.dedent(text)
     if not whole[:1].isspace():
         return whole

@@ -223,7 +223,9 @@ def _reverse(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared
 
 def _raise_exception(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     """``ops.prim.RaiseException(message, "builtins.ValueError")``: what archives write for ``raise``."""
-    message, kind, *_ = [a.value(reader, node) for a in arguments.positional] + [reader.builder.constant(None)]
+    message, kind, *_ = [a.value(reader, node) for a in arguments.positional] + [
+        reader.builder.constant(None)
+    ]
     reader.builder.create(ops.PrimRaiseExceptionOp, [message, kind])
     return Constant(None)
 

@@ -159,7 +159,7 @@ class Unit:
 class ScriptObject:
     """An instance of a class of the program. Tensors among the attributes are NumPy arrays."""
 
-    __slots__ = ("__weakref__", "attributes", "cls", "live", "python")
+    __slots__ = ("__weakref__", "attributes", "cls", "live", "python", "untrained")
 
     def __init__(self, cls: Class, attributes: dict[str, Any] | None = None) -> None:
         self.cls = cls
@@ -168,6 +168,8 @@ class ScriptObject:
         """The user's own tensors behind attributes: PyTorch parameters, which collect gradients."""
         self.python: Any = None
         """The live object this was made from: what methods left to Python may look at."""
+        self.untrained: frozenset[str] = frozenset()
+        """Parameters that ask for no gradients, of those that no live tensor is behind."""
 
     def __repr__(self) -> str:
         return f"<{self.cls.name} object>"
