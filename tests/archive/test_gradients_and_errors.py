@@ -66,7 +66,7 @@ class Failing(nn.Module):
         big: float = float("inf"),
     ) -> Tensor:
         if kind == 0:
-            raise ValueError("too %d" % 7)
+            raise ValueError(f"too {kind + 7}")
         if kind == 1:
             raise NotImplementedError
         if kind == 2:
@@ -160,6 +160,6 @@ def test_extra_files_that_are_missing_are_empty_and_only_text_and_bytes_are_take
 
 def test_a_place_that_is_no_device_is_refused() -> None:
     saved = bytes_of(tsc.script(Scaled(2)))
-    with pytest.raises(ValueError, match="map_location should be either None, string or torch.device"):
+    with pytest.raises(ValueError, match="map_location should be either None, string or"):
         tsc.load(saved, map_location={"cpu": "cpu"})
     assert tsc.load(saved, map_location=torch.device("cpu"))(torch.ones(1)).tolist() == [2.0]

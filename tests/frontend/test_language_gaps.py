@@ -182,7 +182,7 @@ def test_a_script_class_is_still_a_python_class_after_scripting() -> None:
 
 def same_value_in_both_branches(x: torch.Tensor, k: int) -> torch.Tensor:
     if k > 0:
-        if False:  # noqa: SIM108
+        if False:
             y = x + 1
         else:
             y = x
