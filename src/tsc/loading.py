@@ -57,7 +57,9 @@ def _attach_parameters(held: ScriptObject, trained: Mapping[int, Any], live: dic
     arrays = {n: v for n, v in held.attributes.items() if n in held.cls.parameters and is_array(v)}
     held.untrained = frozenset(n for n, v in arrays.items() if id(v) not in trained)
     wrap = torch_interop.wrapper()
-    for name, array in arrays.items() if wrap is not None else ():
+    if wrap is None:
+        return
+    for name, array in arrays.items():
         if id(array) not in live:
             live[id(array)] = wrap(array).requires_grad_(name not in held.untrained)
         held.live[name] = live[id(array)]

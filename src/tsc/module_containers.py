@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from tsc.module_walking import ModuleWalking
 
@@ -27,8 +27,9 @@ class ModuleContainers(ModuleWalking):
             if key not in names:
                 raise KeyError(key)
             return getattr(self, key)
-        chosen = names[key]
-        return getattr(self, chosen) if isinstance(chosen, str) else [getattr(self, n) for n in chosen]
+        if isinstance(key, slice):
+            return [getattr(self, name) for name in names[cast("slice[Any, Any, Any]", key)]]
+        return getattr(self, names[key])
 
     def __contains__(self, key: Any) -> bool:
         names = self._container()

@@ -38,9 +38,9 @@ class ModuleState(ModuleWalking):
         They go into `destination`, where that is given. With `keep_vars` they are the parameters themselves,
         else tensors without gradients.
         """
-        state: Any = OrderedDict() if destination is None else destination
+        state: Any = OrderedDict[str, Any]() if destination is None else destination
         if destination is None:
-            state._metadata = OrderedDict()
+            state._metadata = OrderedDict[str, Any]()
         metadata: Any = getattr(state, "_metadata", {})
         for path, held in self._walk(self._object, prefix.removesuffix("."), None):
             metadata[path] = {"version": STATE_VERSION}

@@ -90,7 +90,7 @@ class ModuleWalking:
         self, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Self]]:
         """The module and those below it, by dotted path; `memo` has those that were met before."""
-        met = set() if memo is None else memo
+        met = set[Any]() if memo is None else memo
         for path, held in self._walk(self._object, prefix, set() if remove_duplicate else None):
             if remove_duplicate and held in met:
                 continue

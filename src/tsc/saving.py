@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects.func import FuncOp
@@ -71,7 +71,8 @@ def _extra_record(name: str, content: Any) -> Record:
         raise TypeError(
             f"save: _extra_files: requires text or bytes; got {type(content).__name__} for {name!r}"
         )
-    return Record(f"extra/{name}", content.encode() if isinstance(content, str) else bytes(content))
+    data = content.encode() if isinstance(content, str) else bytes(cast("bytes", content))
+    return Record(f"extra/{name}", data)
 
 
 def _constant_type(value: Any) -> TorchType:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import types
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
@@ -82,7 +82,9 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         object.__setattr__(self, "_frozen", None)
         object.__setattr__(self, "_wrappers", {id(held): self})
 
-    def __new__(cls, *arguments: Any) -> RecursiveScriptModule:
+    def __new__(
+        cls, held: ScriptObject, interpreter: Interpreter, default: Wrap | None = None
+    ) -> RecursiveScriptModule:
         """An instance that is also one of PyTorch's modules, where PyTorch is there."""
         return object.__new__(torch_modules.joined(cls))
 
@@ -132,7 +134,7 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
             if method is not None and (method.op is not None or is_entry(method)):
                 return self._method(name)
             if held.python is not None and name in vars(held.python):
-                return vars(held.python)[name]
+                return cast("dict[str, Any]", vars(held.python))[name]
         raise AttributeError(f"'RecursiveScriptModule' object has no attribute '{name}'")
 
     def _is_visible(self, name: str) -> bool:

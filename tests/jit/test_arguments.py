@@ -32,7 +32,7 @@ def ints_of(values: list[int]) -> list[int]:
 
 
 VALUES = [
-    True, 1, 1.5, 1j, None, "a", torch.tensor(3), torch.tensor(3.5), torch.tensor([1, 2]), torch.tensor(True),
+    True, 1, 1.5, 1j, None, "a", torch.tensor(3), torch.tensor(3.5), torch.tensor(True),
     np.int64(3), np.float32(1.5), np.float64(1.5), np.bool_(True), [True], [torch.tensor(3)], (1, 2), [1.5],
     torch.Size([2, 3]),
 ]  # fmt: skip

@@ -189,7 +189,7 @@ def _by_protocol(
     cls: Callable[[Any], Any], methods: Sequence[str], value: Any, kind: TorchType, name: str
 ) -> Any:
     """`value` converted by its own methods, if it has one of them."""
-    if not any(hasattr(type(value), method) for method in methods):
+    if not any(hasattr(cast("type[Any]", type(value)), method) for method in methods):
         raise _mismatch(value, kind, name)
     try:
         return cls(value)
