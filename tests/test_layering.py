@@ -33,6 +33,7 @@ LAYERS: dict[str, set[str]] = {
         "nn",
         "script_modules",
         "script_objects",
+        "loading",
         "jit",
     },
 }

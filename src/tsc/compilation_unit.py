@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from typing import Any
 
+from tsc.dialects import torch_types as tt
 from tsc.errors import FrontendError, SourceRange
 from tsc.frontend.annotations import parse_annotation
+from tsc.frontend.compile import Compiler
 from tsc.frontend.live import Program
 from tsc.frontend.sources import Source
 from tsc.frontend.sugared import ScriptFunctionRef, Sugared
-from tsc.frontend.unit import Function
+from tsc.frontend.unit import Class, Function
 from tsc.interop import torch as torch_interop
 from tsc.runtime.tensor import Tensor
 from tsc.script_objects import Interpreter, ScriptFunction
@@ -43,6 +46,36 @@ class _TextResolver:
         """The type of an annotation."""
         return parse_annotation(node, lambda name: None)
 
+    def literal(self, node: ast.expr) -> Any:
+        """The value of a default."""
+        return ast.literal_eval(node)
+
+
+def _definitions(text: str) -> list[tuple[ast.FunctionDef, Source]]:
+    """The functions of a text."""
+    source = Source(FILE, text)
+    try:
+        tree = ast.parse(text, type_comments=True)
+    except SyntaxError as error:
+        where = SourceRange(FILE, error.lineno or 1, (error.offset or 1) - 1, text=error.text or "")
+        raise FrontendError(f"expected TorchScript source: {error.msg}", where) from None
+    for definition in tree.body:
+        if not isinstance(definition, ast.FunctionDef):
+            raise FrontendError("only function definitions are allowed here", source.range(definition))
+    return [(d, source) for d in tree.body if isinstance(d, ast.FunctionDef)]
+
+
+def define_methods(cls: Class, text: str, compiler: Compiler) -> None:
+    """Add the functions of a text to the methods of a module's class."""
+    own, resolver = tt.ModuleType(cls.name), _TextResolver(Program())
+    added: list[Function] = []
+    for definition, source in _definitions(textwrap.dedent(text)):
+        name = f"{cls.name}.{definition.name}"
+        added.append(Function(name, definition, source, resolver, own))
+        cls.methods[definition.name] = compiler.unit.functions[name] = added[-1]
+    for method in added:
+        compiler.compile(method)
+
 
 class CompilationUnit:
     """Functions from TorchScript source text; each is an attribute.
@@ -60,20 +93,16 @@ class CompilationUnit:
 
     def define(self, lang: str) -> None:
         """Add the functions of a text."""
-        source = Source(FILE, lang)
-        try:
-            tree = ast.parse(lang, type_comments=True)
-        except SyntaxError as error:
-            where = SourceRange(FILE, error.lineno or 1, (error.offset or 1) - 1, text=error.text or "")
-            raise FrontendError(f"expected TorchScript source: {error.msg}", where) from None
         resolver = _TextResolver(self._program)
-        for definition in tree.body:
-            if not isinstance(definition, ast.FunctionDef):
-                raise FrontendError("only function definitions are allowed here", source.range(definition))
+        for definition, source in _definitions(lang):
             function = Function(definition.name, definition, source, resolver)
             self._program.unit.functions[definition.name] = function
         for function in list(self._program.unit.functions.values()):
             self._program.compiler.compile(function)
+
+    def find_function(self, name: str) -> ScriptFunction | None:
+        """The function called `name`; None where there is none."""
+        return getattr(self, name, None)
 
     def __getattr__(self, name: str) -> ScriptFunction:
         function = None if name.startswith("_") else self._program.unit.functions.get(name)

@@ -6,21 +6,21 @@ from __future__ import annotations
 
 import os
 import types
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from typing import IO, Any, cast
 
-from tsc.archive.pickles import ArchiveObject
 from tsc.archive.reader import Archive
 from tsc.dialects import torch_types as tt
 from tsc.errors import ArgumentError, CompileError, NotSupportedError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.live import Program
-from tsc.frontend.unit import EnumValue, ScriptObject
 from tsc.inspecting import Inspectable
 from tsc.interop import torch as torch_interop
 from tsc.live_modules import script_object
+from tsc.loading import object_of, root_object
 from tsc.markers import annotate
 from tsc.options import options
 from tsc.printing.graph import Graph
@@ -28,8 +28,7 @@ from tsc.runtime.futures import Future
 from tsc.runtime.instances import has_type
 from tsc.runtime.specializations import FusionStrategy
 from tsc.runtime.values import Inputs
-from tsc.script_modules import ScriptModule as RecursiveScriptModule
-from tsc.script_modules import freeze_module
+from tsc.script_modules import RecursiveScriptModule, freeze_module
 from tsc.script_objects import Interpreter, ScriptFunction
 
 
@@ -40,15 +39,29 @@ def _live() -> tuple[Program, Interpreter]:
     return program, Interpreter(program.compiler)
 
 
-def script(obj: Any, example_inputs: Any = None) -> Any:
+def script(
+    obj: Any, optimize: None = None, _frames_up: int = 0, _rcb: Any = None, example_inputs: Any = None
+) -> Any:
     """Compile a function, a module or a class written in TorchScript's subset of Python.
 
+    `optimize`, `_frames_up` and `_rcb` are accepted, and mean nothing.
+
     Raises:
+        ArgumentError: `obj` is nothing of the kind.
         CompileError: the source is not TorchScript; the message shows where and why.
     """
     if not options().is_jit_enabled or isinstance(obj, (ScriptFunction, RecursiveScriptModule)):
         return obj
+    if optimize is not None:
+        warnings.warn(
+            "`optimize` is deprecated and has no effect. Use `with torch.jit.optimized_execution()` instead",
+            FutureWarning,
+            stacklevel=2,
+        )
     program, interpreter = _live()
+    adopted = object_of(program.compiler, obj)
+    if adopted is not None:
+        return RecursiveScriptModule(adopted, interpreter, torch_interop.wrapper())
     if torch_interop.is_module(obj) or hasattr(obj, "__tsc_module__"):
         default = torch_interop.from_numpy if torch_interop.is_module(obj) else None
         held = script_object(program, obj)
@@ -70,28 +83,33 @@ def load(
     f: str | os.PathLike[str] | IO[bytes],
     map_location: Any = None,
     _extra_files: dict[str, Any] | None = None,
+    _restore_shapes: bool = False,
 ) -> RecursiveScriptModule:
     """Load a ``.pt`` archive written by ``torch.jit.save`` (or by `save`). PyTorch is not needed.
 
     Everything lies on the CPU: `map_location` may say so, and nothing else.
-    `_extra_files` maps names to anything; the values become the contents of those files in the archive.
+    `_extra_files` maps names to anything; the values become the contents of those files in the archive, empty
+    for those it does not have. `_restore_shapes` is accepted, and means nothing.
 
     Raises:
+        ValueError: `map_location` is no device.
         ArgumentError: `map_location` is another device.
         ArchiveError: the file is damaged, hostile, or not a TorchScript archive.
         FileNotFoundError: there is no such file.
     """
+    known = torch_interop.constant_of(map_location)
+    is_device = map_location is None or isinstance(map_location, str) or (known or [""])[0] == "device"
+    if not is_device:
+        raise ValueError(
+            f"map_location should be either None, string or torch.device, but got type: {type(map_location)}"
+        )
     if map_location is not None and not str(map_location).startswith("cpu"):
         raise ArgumentError(f"load: map_location: requires None or a CPU device; got {map_location!r}")
     archive = Archive(f)
     program = ArchiveProgram(archive)
-    for name in _extra_files or {}:
-        found = archive.extra_file(name)
-        if found is not None and _extra_files is not None:
-            _extra_files[name] = found
-    made: dict[int, ScriptObject] = {}
-    root = _objects(program, archive.root, made)
-    return RecursiveScriptModule(root, Interpreter(program.compiler))
+    if _extra_files is not None:
+        _extra_files.update({name: archive.extra_file(name) or b"" for name in _extra_files})
+    return RecursiveScriptModule(root_object(program), Interpreter(program.compiler))
 
 
 def save(
@@ -111,27 +129,6 @@ def save(
     m.save(f, _extra_files)
 
 
-def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) -> Any:
-    """Archive objects as program objects; sharing is kept."""
-    if isinstance(held, ArchiveObject):
-        if id(held) not in made:
-            cls = program.class_named(held.qualified_name)
-            if cls is None:
-                raise NotSupportedError(f"load: class {held.qualified_name} is not in the archive's code")
-            if cls.kind == "enum":
-                return EnumValue(cls, next(n for n, v in cls.members.items() if v == held.state))
-            made[id(held)] = ScriptObject(cls)
-            made[id(held)].attributes = {k: _objects(program, v, made) for k, v in held.attributes.items()}
-        return made[id(held)]
-    if isinstance(held, list):
-        return [_objects(program, v, made) for v in held]  # pyright: ignore
-    if isinstance(held, tuple):
-        return tuple(_objects(program, v, made) for v in held)  # pyright: ignore
-    if isinstance(held, dict):
-        return {k: _objects(program, v, made) for k, v in held.items()}  # pyright: ignore
-    return held
-
-
 def freeze(
     mod: RecursiveScriptModule, preserved_attrs: Sequence[str] | None = None, optimize_numerics: bool = True
 ) -> RecursiveScriptModule:
@@ -148,7 +145,10 @@ def freeze(
             "Freezing expects a ScriptModule as input. Please use torch.jit.script or torch.jit.trace to "
             "script your 'nn.Module'."
         )
-    if mod.training:
+    if isinstance(preserved_attrs, str):
+        raise ArgumentError(f"freeze: preserved_attrs: requires a list of names; got {preserved_attrs!r}")
+    is_frozen = object.__getattribute__(mod, "_frozen") is not None
+    if not is_frozen and mod.training:
         raise CompileError(
             "Freezing is currently only implemented for modules in eval mode. Please call .eval() on your "
             "module before freezing."

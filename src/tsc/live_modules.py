@@ -17,6 +17,7 @@ from tsc.frontend.live import Program
 from tsc.frontend.sources import overload_declarations
 from tsc.frontend.unit import Class, Function, ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.loading import object_of
 from tsc.markers import Attribute, modifier_of
 from tsc.runtime.values import Inputs
 
@@ -85,9 +86,21 @@ def _compile_eagerly(program: Program, cls: Class) -> None:
 class _Scripter:
     def __init__(self, program: Program) -> None:
         self.program = program
+        self._arrays: dict[int, Any] = {}
+
+    def _array(self, tensor: Any) -> Any:
+        """The memory of a tensor: one array for one tensor, however many modules hold it."""
+        if id(tensor) not in self._arrays:
+            self._arrays[id(tensor)] = (
+                torch_interop.to_numpy(tensor) if torch_interop.is_tensor(tensor) else tensor.array
+            )
+        return self._arrays[id(tensor)]
 
     def object(self, module: Any) -> ScriptObject:
         """The object for one module."""
+        made_before = object_of(self.program.compiler, module)
+        if made_before is not None:
+            return made_before
         children = {name: self.object(child) for name, child in module._modules.items() if child is not None}
         attributes, types_, constants, functions = self._members(module)
         for name, child in children.items():
@@ -119,7 +132,7 @@ class _Scripter:
             for name, tensor in table.items():
                 declared = self._declared(annotations.get(name))
                 kinds[name] = declared or (tt.NONE if tensor is None else tt.TENSOR)
-                values[name] = None if tensor is None else _array(tensor)
+                values[name] = None if tensor is None else self._array(tensor)
         names: set[str] = set(getattr(module, "__constants__", ())) | {
             n for n, a in annotations.items() if _is_final(a)
         }
@@ -161,8 +174,8 @@ class _Scripter:
     ) -> None:
         if isinstance(value, Attribute) or torch_interop.is_attribute(value):
             annotation, value = value.type, value.value
-        held = getattr(value, "_object", None)
-        if isinstance(held, ScriptObject) and held.cls.kind == "module":  # a script module made before
+        held = object_of(self.program.compiler, value)
+        if held is not None and held.cls.kind == "module":  # a script module made before
             kinds[name], values[name] = tt.ModuleType(held.cls.name), held
             return
         kind = self._declared(annotation) or self._inferred(value)
@@ -319,7 +332,3 @@ def _annotations(cls: type) -> dict[str, Any]:
 
 def _is_final(annotation: Any) -> bool:
     return annotation is typing.Final or typing.get_origin(annotation) is typing.Final
-
-
-def _array(tensor: Any) -> Any:
-    return torch_interop.to_numpy(tensor) if torch_interop.is_tensor(tensor) else tensor.array

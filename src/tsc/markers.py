@@ -41,6 +41,8 @@ def ignore(drop: Any = False, **keywords: Any) -> Any:
     """
     if callable(drop):
         return _mark(drop, IGNORE)
+    if not isinstance(drop, bool):
+        raise RuntimeError(f"Argument to @torch.jit.ignore must be a bool or a function but got {drop}")
     dropped = bool(drop or keywords.get("drop_on_export", False))
 
     def decorate(function: F) -> F:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +12,9 @@ from tsc.dialects.torch_types import TENSOR as _TENSOR
 from tsc.errors import CompileError
 from tsc.frontend.hooks import hooks_of
 from tsc.frontend.unit import Class, ScriptObject
+from tsc.interop import torch as torch_interop
+from tsc.module_conversions import ModuleConversions
+from tsc.module_state import ModuleState
 from tsc.narrowing import is_array
 from tsc.runtime.values import Inputs, MismatchError, mapped
 
@@ -23,7 +26,7 @@ def copied(held: ScriptObject, memo: dict[int, Any], tensors: Callable[[Array], 
     if id(held) not in memo:
         memo[id(held)] = made = ScriptObject(held.cls)
         made.attributes = {name: _copied(v, memo, tensors) for name, v in held.attributes.items()}
-        made.live = dict(held.live)
+        made.live, made.untrained = dict(held.live), held.untrained
     return memo[id(held)]
 
 
@@ -36,132 +39,21 @@ def _copied(value: Any, memo: dict[int, Any], tensors: Callable[[Array], Array])
     return mapped(value, leaf)
 
 
-class ModuleProtocol:
-    """The part of a script module that walks its object."""
+class ModuleProtocol(ModuleState, ModuleConversions):
+    """What PyTorch's ``nn.Module`` offers."""
 
-    _object: ScriptObject
-
-    def _wrap(self, value: Any) -> Any:
-        """A held value as users see it."""
+    def _made_around(self, held: ScriptObject) -> Self:
+        """A module of its own around another object."""
         raise NotImplementedError
-
-    def _is_visible(self, name: str) -> bool:
-        """Whether an attribute is there for users: freezing removes most."""
-        raise NotImplementedError
-
-    def _around(self, held: ScriptObject) -> Self:
-        """A module like this one, around another object."""
-        raise NotImplementedError
-
-    # --- walking ---
-
-    def _children_of(self, held: ScriptObject) -> Iterator[tuple[str, ScriptObject]]:
-        for name, value in held.attributes.items():
-            if isinstance(value, ScriptObject) and value.cls.kind == "module":
-                yield name, value
-
-    def _walk(self, held: ScriptObject, prefix: str, seen: set[int]) -> Iterator[tuple[str, ScriptObject]]:
-        if id(held) not in seen:
-            seen.add(id(held))
-            yield prefix, held
-            for name, child in self._children_of(held):
-                yield from self._walk(child, f"{prefix}.{name}" if prefix else name, seen)
-
-    def _tensors(self, which: Callable[[ScriptObject, str], bool]) -> Iterator[tuple[str, Any]]:
-        seen: set[int] = set()
-        for prefix, held in self._walk(self._object, "", set()):
-            for name, value in held.attributes.items():
-                if not isinstance(value, np.ndarray) or not which(held, name) or id(value) in seen:  # pyright: ignore[reportUnknownArgumentType]
-                    continue
-                if held is self._object and not self._is_visible(name):
-                    continue
-                seen.add(id(value))  # pyright: ignore[reportUnknownArgumentType]
-                yield f"{prefix}.{name}" if prefix else name, held.live.get(name, self._wrap(value))
-
-    def named_parameters(self) -> Iterator[tuple[str, Any]]:
-        """Parameters here and below, each once, by dotted path."""
-        return self._tensors(lambda held, name: name in held.cls.parameters)
-
-    def parameters(self) -> Iterator[Any]:
-        """Parameters here and below."""
-        return (tensor for _, tensor in self.named_parameters())
-
-    def named_buffers(self) -> Iterator[tuple[str, Any]]:
-        """Buffers here and below, each once, by dotted path."""
-        return self._tensors(lambda held, name: name in held.cls.buffers)
-
-    def buffers(self) -> Iterator[Any]:
-        """Buffers here and below."""
-        return (tensor for _, tensor in self.named_buffers())
-
-    def named_modules(self) -> Iterator[tuple[str, Self]]:
-        """The module and those below it, each once, by dotted path."""
-        for path, held in self._walk(self._object, "", set()):
-            yield path, self if held is self._object else self._around(held)
-
-    def modules(self) -> Iterator[Self]:
-        """The module and those below it."""
-        return (module for _, module in self.named_modules())
-
-    def named_children(self) -> Iterator[tuple[str, Self]]:
-        """The submodules, by name."""
-        return ((name, self._around(child)) for name, child in self._children_of(self._object))
-
-    def children(self) -> Iterator[Self]:
-        """The submodules."""
-        return (module for _, module in self.named_children())
-
-    def get_submodule(self, target: str) -> Any:
-        """The submodule at a dotted path.
-
-        Raises:
-            AttributeError: there is none.
-        """
-        found: Any = self
-        for part in filter(None, target.split(".")):
-            found = getattr(found, part)
-        return found
-
-    # --- state ---
-
-    def state_dict(self) -> dict[str, Any]:
-        """Parameters and buffers by dotted path; they share memory with the module."""
-        state: dict[str, Any] = {}
-        for prefix, held in self._walk(self._object, "", set()):
-            for name, value in held.attributes.items():
-                if isinstance(value, np.ndarray) and _is_state(held, name):
-                    state[f"{prefix}.{name}" if prefix else name] = self._wrap(value)
-        return state
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
-        """Copy tensors into parameters and buffers, by dotted path.
-
-        Raises:
-            RuntimeError: a name is missing or unknown (unless not `strict`), or a shape differs.
-        """
-        own: dict[str, Array] = {
-            f"{prefix}.{name}" if prefix else name: value
-            for prefix, held in self._walk(self._object, "", set())
-            for name, value in held.attributes.items()
-            if isinstance(value, np.ndarray) and _is_state(held, name)
-        }
-        missing, unknown = own.keys() - state_dict.keys(), state_dict.keys() - own.keys()
-        if strict and (missing or unknown):
-            raise CompileError(
-                f"Error(s) in loading state_dict: missing keys {sorted(missing)}, unexpected keys "
-                f"{sorted(unknown)}"
-            )
-        for name in own.keys() & state_dict.keys():
-            given = Inputs().convert(state_dict[name], _TENSOR, name)
-            if given.shape != own[name].shape:
-                raise CompileError(
-                    f"Error(s) in loading state_dict: size mismatch for {name}: got {given.shape}, want "
-                    f"{own[name].shape}"
-                )
-            own[name][...] = given
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode here and below."""
+        """Set training mode here and below.
+
+        Raises:
+            ValueError: `mode` is no bool.
+        """
+        if not isinstance(mode, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError("training mode is expected to be boolean")
         for _, held in self._walk(self._object, "", set()):
             if "training" in held.attributes:
                 held.attributes["training"] = mode
@@ -171,13 +63,6 @@ class ModuleProtocol:
         """Leave training mode here and below."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Set whether gradients of the parameters are recorded (where the module was made from PyTorch's)."""
-        for _, held in self._walk(self._object, "", set()):
-            for tensor in held.live.values():
-                tensor.requires_grad_(requires_grad)
-        return self
-
     def set_value(self, name: str, value: Any) -> None:
         """Set an attribute that the program knows.
 
@@ -186,6 +71,8 @@ class ModuleProtocol:
         """
         held = self._object
         kind = held.cls.attributes[name]
+        if value is None and kind is _TENSOR:
+            raise CompileError(f"Could not cast attribute '{name}' to type Tensor: got None")
         try:
             held.attributes[name] = Inputs().convert(value, kind, name)
         except MismatchError as error:
@@ -193,13 +80,15 @@ class ModuleProtocol:
                 f"Could not cast attribute '{name}' to type {kind.torchscript()}: {error}"
             ) from None
         held.live.pop(name, None)
+        if torch_interop.is_tensor(value) and name in held.cls.parameters | held.cls.buffers:
+            held.live[name] = value
 
     # --- copies ---
 
     def __copy__(self) -> Self:
         made = ScriptObject(self._object.cls, dict(self._object.attributes))
-        made.live = dict(self._object.live)
-        return self._around(made)
+        made.live, made.untrained = dict(self._object.live), self._object.untrained
+        return self._made_around(made)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         made = copied(self._object, {}, np.copy)
@@ -207,11 +96,7 @@ class ModuleProtocol:
             held.live = {name: copy.deepcopy(tensor, memo) for name, tensor in held.live.items()}
             for name, tensor in held.live.items():
                 held.attributes[name] = Inputs().convert(tensor, _TENSOR, name)
-        return self._around(made)
-
-
-def _is_state(held: ScriptObject, name: str) -> bool:
-    return name in held.cls.parameters or name in held.cls.buffers
+        return self._made_around(made)
 
 
 def run_between_hooks(

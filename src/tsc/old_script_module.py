@@ -7,7 +7,7 @@ from typing import Any
 
 from tsc.interop import torch as torch_interop
 from tsc.nn.module import Module
-from tsc.script_modules import ScriptModule as RecursiveScriptModule
+from tsc.script_modules import RecursiveScriptModule
 
 
 class _ScriptMeta(type):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects.func import FuncOp
@@ -22,6 +22,7 @@ from tsc.frontend.compile import Compiler
 from tsc.frontend.hooks import hooks_of
 from tsc.frontend.object_graph import callee_of, reachable
 from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject
+from tsc.interop import torch as torch_interop
 from tsc.printing.spelling import code_type
 from tsc.saved_code import CodeFiles, methods_to_save
 
@@ -56,15 +57,22 @@ def archive_records(
         records.append(Record(f"code/{name}.debug_pkl", ranges, is_compressed=True))
     records += [Record(f"constants/{key}", data) for key, data in table.contents()]
     records.append(Record("constants.pkl", pickled_constants))
-    for name, content in (extra_files or {}).items():
-        data = content.encode() if isinstance(content, str) else bytes(content)
-        records.append(Record(f"extra/{name}", data))
+    records += [_extra_record(name, content) for name, content in (extra_files or {}).items()]
     version = files.version
     records.append(
         Record("version" if version <= LATEST_WITH_OLD_PATH else ".data/version", b"%d\n" % version)
     )
     records.append(Record("byteorder", b"little"))
     return records
+
+
+def _extra_record(name: str, content: Any) -> Record:
+    if not isinstance(content, (str, bytes, bytearray, memoryview)):
+        raise TypeError(
+            f"save: _extra_files: requires text or bytes; got {type(content).__name__} for {name!r}"
+        )
+    data = content.encode() if isinstance(content, str) else bytes(cast("bytes", content))
+    return Record(f"extra/{name}", data)
 
 
 def _constant_type(value: Any) -> TorchType:
@@ -94,8 +102,15 @@ def describe(value: Any, kind: TorchType) -> Instance | Member | None:
         )
     return Instance(
         cls.name,
-        [(n, k, value.attributes[n], n in cls.parameters) for n, k in cls.attributes.items()],
+        [(n, k, value.attributes[n], _wants_gradient(value, n)) for n, k in cls.attributes.items()],
     )
+
+
+def _wants_gradient(held: ScriptObject, name: str) -> bool:
+    """Whether the tensor `name` is saved as one whose gradients are recorded."""
+    if name in held.live:
+        return torch_interop.requires_grad(held.live[name])
+    return name in held.cls.parameters and name not in held.untrained
 
 
 def objects_of(root: ScriptObject) -> list[ScriptObject]:
@@ -193,10 +208,11 @@ def entry_methods(cls: Class) -> list[Function]:
     if cls.kind == "interface":
         return []
     hooks = [hook for group in hooks_of(cls) for hook in group]
-    return [m for m in cls.methods.values() if cls.kind == "class" or m in hooks or _is_entry(m)]
+    return [m for m in cls.methods.values() if cls.kind == "class" or m in hooks or is_entry(m)]
 
 
-def _is_entry(method: Function) -> bool:
+def is_entry(method: Function) -> bool:
+    """Whether a method is compiled and saved though nothing calls it."""
     if method.python is None:
         return True
     modifier = str(getattr(method.python, "_torchscript_modifier", ""))

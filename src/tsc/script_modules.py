@@ -5,14 +5,16 @@ constants.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from typing import Any
+import types
+from collections.abc import Sequence
+from typing import Any, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 
 from tsc import pipeline
 from tsc.archive.writer import Record
+from tsc.compilation_unit import define_methods
 from tsc.compiler import Entry
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
@@ -23,9 +25,12 @@ from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Class, ScriptObject
 from tsc.inspecting import InspectableModule, Saveable, StageTexts
 from tsc.interop import torch as torch_interop
+from tsc.interop import torch_modules
+from tsc.markers import modifier_of
+from tsc.module_containers import ModuleContainers
 from tsc.module_protocol import ModuleProtocol, copied, run_between_hooks
 from tsc.runtime.values import Inputs, Wrap
-from tsc.saving import module_records
+from tsc.saving import is_entry, module_records
 from tsc.script_objects import Interpreter, ScriptMethod
 
 
@@ -63,7 +68,7 @@ class ScriptClassInstance:
         return f"<tsc object of {self._object.cls.name}>"
 
 
-class ScriptModule(InspectableModule, ModuleProtocol, Saveable):
+class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers, Saveable):
     """A module of a program: its attributes, submodules and methods."""
 
     _object: ScriptObject
@@ -75,6 +80,13 @@ class ScriptModule(InspectableModule, ModuleProtocol, Saveable):
         object.__setattr__(self, "_default", default)
         object.__setattr__(self, "_methods", {})
         object.__setattr__(self, "_frozen", None)
+        object.__setattr__(self, "_wrappers", {id(held): self})
+
+    def __new__(
+        cls, held: ScriptObject, interpreter: Interpreter, default: Wrap | None = None
+    ) -> RecursiveScriptModule:
+        """An instance that is also one of PyTorch's modules, where PyTorch is there."""
+        return object.__new__(torch_modules.joined(cls))
 
     # --- calling ---
 
@@ -116,10 +128,13 @@ class ScriptModule(InspectableModule, ModuleProtocol, Saveable):
                 return held.cls.constants[name]
             if name in held.cls.properties:
                 return self._method(held.cls.properties[name][0])()
-            if name in held.cls.methods and held.cls.methods[name].kind == "script":
+            method = held.cls.methods.get(name)
+            if method is not None and modifier_of(method.python) in ("ignore", "unused"):
+                return types.MethodType(method.python, self)
+            if method is not None and (method.op is not None or is_entry(method)):
                 return self._method(name)
-            if held.python is not None and hasattr(held.python, name):
-                return getattr(held.python, name)
+            if held.python is not None and name in vars(held.python):
+                return cast("dict[str, Any]", vars(held.python))[name]
         raise AttributeError(f"'RecursiveScriptModule' object has no attribute '{name}'")
 
     def _is_visible(self, name: str) -> bool:
@@ -135,24 +150,22 @@ class ScriptModule(InspectableModule, ModuleProtocol, Saveable):
         else:
             object.__setattr__(self, name, value)
 
-    def __len__(self) -> int:
-        return len(self._container())
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter([getattr(self, name) for name in self._container()])
+    @property
+    def forward(self) -> ScriptMethod:
+        """The method that calls of the module run."""
+        return self._method("forward")
 
-    def __getitem__(self, key: Any) -> Any:
-        names = self._container()
-        return getattr(self, names[key] if isinstance(key, int) else key)
+    def define(self, src: str) -> None:
+        """Add methods, written as TorchScript source: ``def double(self, x): ...``.
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._container()
-
-    def _container(self) -> list[str]:
-        names = self._object.cls.members.get("container")
-        if names is None:
-            raise TypeError(f"'{self.original_name}' is no container of modules")
-        return names
+        Raises:
+            FrontendError: the text is not Python.
+            CompileError: a method is not TorchScript.
+        """
+        define_methods(self._object.cls, src, self._interpreter.compiler)
 
     def _wrap(self, value: Any) -> Any:
         if isinstance(value, ScriptObject) and value.cls.kind == "module":
@@ -161,20 +174,26 @@ class ScriptModule(InspectableModule, ModuleProtocol, Saveable):
         inputs.wrap_object = self._interpreter.instance
         return inputs.give_back(value)
 
-    def _around(self, held: ScriptObject) -> ScriptModule:
-        made = ScriptModule(held, self._interpreter, object.__getattribute__(self, "_default"))
+    def _around(self, held: ScriptObject) -> RecursiveScriptModule:
+        wrappers: dict[int, RecursiveScriptModule] = object.__getattribute__(self, "_wrappers")
+        if id(held) not in wrappers:
+            made = wrappers[id(held)] = self._made_around(held)
+            object.__setattr__(made, "_wrappers", wrappers)
+        return wrappers[id(held)]
+
+    def _made_around(self, held: ScriptObject) -> RecursiveScriptModule:
+        made = self._class_for(held)(held, self._interpreter, object.__getattribute__(self, "_default"))
         if held.cls is self._object.cls:
             object.__setattr__(made, "_frozen", object.__getattribute__(self, "_frozen"))
         return made
 
+    def _class_for(self, held: ScriptObject) -> type[RecursiveScriptModule]:
+        """What stands for `held`."""
+        return RecursiveScriptModule
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as an archive; what is unpickled is a loaded module."""
         return _unpickled, (self.save_to_buffer(),)
-
-    @property
-    def original_name(self) -> str:
-        """The name of the class."""
-        return self._object.cls.name.rpartition(".")[2]
 
     @property
     def ir(self) -> StageTexts:
@@ -187,9 +206,6 @@ class ScriptModule(InspectableModule, ModuleProtocol, Saveable):
         compiler = self._interpreter.compiler
         entries = None if frozen is None else frozen.entries(self._object.cls)
         return module_records(self._object, compiler, entries, extra_files)
-
-    def __repr__(self) -> str:
-        return f"<tsc.ScriptModule {self._object.cls.name}>"
 
 
 def _unpickled(archive: bytes) -> Any:
@@ -211,7 +227,7 @@ class Frozen:
             for function in self.functions.values()
             for op in function.walk()
             if isinstance(op, (PrimGetAttrOp, PrimSetAttrOp))
-        } | set(preserved)
+        } | {name.partition(".")[0] for name in preserved}
 
     def entries(self, cls: Class) -> dict[str, tuple[FuncOp, ConstantPool]]:
         """The methods of `cls` as they were frozen."""
@@ -219,7 +235,7 @@ class Frozen:
         return {name: (op, self.pool) for name, op in frozen.items() if op is not None}
 
 
-def freeze_module(module: ScriptModule, preserved: Sequence[str]) -> ScriptModule:
+def freeze_module(module: RecursiveScriptModule, preserved: Sequence[str]) -> RecursiveScriptModule:
     """A copy of `module` whose attributes are constants of its methods."""
     held, interpreter = module._object, module._interpreter  # pyright: ignore[reportPrivateUsage]
     held = copied(held, {}, lambda array: array)
@@ -238,6 +254,6 @@ def freeze_module(module: ScriptModule, preserved: Sequence[str]) -> ScriptModul
     pool = ConstantPool()
     assembled = assemble(interpreter.compiler.unit, pool, entries, held)
     pipeline.lower(make_context(pool), assembled, stop_after="frozen", preserved=preserved)
-    made = ScriptModule(held, interpreter, object.__getattribute__(module, "_default"))
+    made = RecursiveScriptModule(held, interpreter, object.__getattribute__(module, "_default"))
     object.__setattr__(made, "_frozen", Frozen(assembled, pool, preserved))
     return made

@@ -38,6 +38,7 @@ class Interpreter:
         self.compiler = compiler
         self._functions: dict[Function, GenericFunction] = {}
         self._recording: dict[Function, GenericFunction] = {}
+        self.torch_operators = TorchOperators()
         compiler.unit.call_python = self.call_python
 
     def call(self, function: Function, *arguments: Any) -> Any:
@@ -51,7 +52,9 @@ class Interpreter:
         """Run `function` on PyTorch's tensors with PyTorch's operators, which record gradients."""
         found = self._recording.get(function)
         if found is None:
-            found = self._recording[function] = self._generic(function, self.call_recording, TorchOperators())
+            found = self._recording[function] = self._generic(
+                function, self.call_recording, self.torch_operators
+            )
         return found(*arguments)
 
     def _generic(self, function: Function, call: Callable[..., Any], operators: Operators) -> GenericFunction:
@@ -70,9 +73,9 @@ class Interpreter:
 
     def instance(self, held: ScriptObject) -> Any:
         """An object of the program as users see it."""
-        from tsc.script_modules import ScriptClassInstance, ScriptModule  # it imports this file
+        from tsc.script_modules import RecursiveScriptModule, ScriptClassInstance  # it imports this file
 
-        made = ScriptModule if held.cls.kind == "module" else ScriptClassInstance
+        made = RecursiveScriptModule if held.cls.kind == "module" else ScriptClassInstance
         return made(held, self, torch_interop.wrapper())
 
 
@@ -138,7 +141,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         inputs.wrap_object = self.interpreter.instance
         values = [self._converted(inputs, i, a) for i, a in enumerate(arguments)]
         if recorded:
-            return inputs.give_back(self._run_generic(*values, call=self.interpreter.call_recording))
+            return self._run_recording(inputs, values)
         table = self._table()
         if table is None or self._is_dynamic or _has_undefined_tensor(values, self.parameters):
             return inputs.give_back(self._run_generic(*values))
@@ -147,6 +150,12 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         if len(table.table) != before:
             self._choose_fast_path(table)
         return result
+
+    def _run_recording(self, inputs: Inputs, values: Sequence[Any]) -> Any:
+        try:
+            return inputs.give_back(self._run_generic(*values, call=self.interpreter.call_recording))
+        finally:
+            self.interpreter.torch_operators.take_back()
 
     def _choose_fast_path(self, table: Specializations) -> None:
         """Calls go straight to the newest native entry; what it does not take comes to `_dispatch`."""
@@ -224,6 +233,11 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
     # --- looking ---
 
     @property
+    def name(self) -> str:
+        """The function's own name."""
+        return self.function.short_name
+
+    @property
     def unit(self) -> Unit:
         """The unit the function belongs to."""
         return self.interpreter.compiler.unit
@@ -275,11 +289,6 @@ class ScriptFunction(Callable_, Saveable):
     @property
     def __tsc_function__(self) -> Function:
         return self.function
-
-    @property
-    def name(self) -> str:
-        """The function's own name."""
-        return self.function.short_name
 
     def records(self, extra_files: dict[str, Any] | None = None) -> list[Record]:
         """What `save` writes."""

@@ -175,3 +175,28 @@ def test_a_script_class_is_still_a_python_class_after_scripting() -> None:
     scripted = tsc.script(archives.Counter)
     assert scripted(5).count == 5
     assert tsc.script(archives.make_counter)(1).count == 1
+
+
+# --- branches ---
+
+
+def same_value_in_both_branches(x: torch.Tensor, k: int) -> torch.Tensor:
+    if k > 0:
+        if False:
+            y = x + 1
+        else:
+            y = x
+    else:
+        y = x
+    return y
+
+
+def returns_the_same_value_early(x: torch.Tensor, k: int) -> torch.Tensor:
+    if k > 0:
+        return x + 1 if False else x
+    return x
+
+
+def test_a_variable_that_both_branches_set_to_one_value_is_defined_after_them() -> None:
+    for function in (same_value_in_both_branches, returns_the_same_value_early):
+        assert tsc.script(function)(torch.ones(1), 1).tolist() == [1.0]

@@ -286,3 +286,22 @@ def test_a_traced_function_compiles_to_native_code() -> None:
     traced(rand(2, 3, 4))
     assert traced.last is not None
     assert traced.last.is_native
+
+
+def test_a_tensor_given_where_an_int_is_wanted_stays_one() -> None:
+    def f(x: Tensor, n: Tensor) -> tuple[Tensor, ...]:
+        return (
+            torch.zeros(1, n, 2),
+            x.reshape(n, -1),
+            x[:n],
+            torch.arange(n),
+            x.repeat(n, 1),
+            x.narrow(0, 0, n),
+        )
+
+    traced_alike(f, (rand(2, 2), torch.tensor(2)), [(rand(2, 4), torch.tensor(1))])
+
+
+def test_example_arguments_by_unknown_names_are_refused() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'z'"):
+        tsc.trace(lambda x: x, example_kwarg_inputs={"x": rand(2), "z": rand(2)})

@@ -83,7 +83,9 @@ def test_the_traced_module_looks_like_the_module() -> None:
     ours, theirs = tsc.trace(module, x), pytorchs(module, x)
     assert list(ours.state_dict()) == list(module.state_dict())
     assert str(ours) == str(theirs)
-    assert (type(ours), type(ours.conv)) == (TopLevelTracedModule, TracedModule)
+    assert isinstance(ours, TopLevelTracedModule)
+    assert isinstance(ours.conv, TracedModule)
+    assert not isinstance(ours.conv, TopLevelTracedModule)
     assert (ours.original_name, ours.conv.original_name) == ("ConvNet", "Conv2d")
     assert (ours.training, ours.unused.training) == (False, False)
     assert ours.train().training

@@ -28,6 +28,8 @@ class Container:
             str(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "<stream>")
         )
         self._data = _map(source, self.name)
+        self.trained: dict[int, Any] = {}
+        """The tensors that were read and ask for gradients, by `id`."""
         self._members, self.prefix = self._index()
 
     def _index(self) -> tuple[dict[str, zipfile.ZipInfo], str]:

@@ -121,7 +121,7 @@ class _AllowList:
         return np.frombuffer(self.container.view(name), dtype=dtype.numpy, count=count)
 
     def rebuild_tensor(
-        self, storage: Any, offset: Any, size: Any, stride: Any, *_: Any
+        self, storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any = False, *_: Any
     ) -> np.ndarray[Any, Any]:
         """A tensor: a strided view of its storage, which it must not leave."""
         numbers = [offset, *size, *stride]
@@ -139,7 +139,10 @@ class _AllowList:
                 f"leaves its storage of {storage.size} elements"  # pyright: ignore
             )
         strides = [s * storage.itemsize for s in stride]  # pyright: ignore
-        return np.lib.stride_tricks.as_strided(storage[offset:], size, strides)  # pyright: ignore
+        made = np.lib.stride_tricks.as_strided(storage[offset:], size, strides)  # pyright: ignore
+        if requires_grad is True:
+            self.container.trained[id(made)] = made
+        return made
 
 
 class ArchiveUnpickler(_AllowList, pickle.Unpickler):

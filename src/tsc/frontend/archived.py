@@ -58,18 +58,24 @@ class ConstantTensor(Sugared):
 
 
 class ArchiveProgram:
-    """The program in an archive: one unit, filled class by class as names are met."""
+    """The program in an archive: one unit, filled class by class as names are met.
 
-    def __init__(self, archive: Archive) -> None:
+    Where it becomes part of the program of `compiler`, names taken there get new ones; the methods here are
+    given the archive's.
+    """
+
+    def __init__(self, archive: Archive, compiler: Compiler | None = None) -> None:
         self.archive = archive
-        self.unit = Unit(find_class=self.class_named)
-        self.compiler = Compiler(self.unit)
+        self.unit = Unit(find_class=self.class_named) if compiler is None else compiler.unit
+        self.compiler = compiler or Compiler(self.unit)
         self.resolver = ArchiveResolver(self)
+        self._classes: dict[str, Class] = {}
+        self._functions: dict[str, Function] = {}
 
     def class_named(self, name: str) -> Class | None:
         """The class with a qualified name, read from the archive's code; None when none has that name."""
-        if name in self.unit.classes:
-            return self.unit.classes[name]
+        if name in self._classes:
+            return self._classes[name]
         found = self.archive.definition(name)
         if found is None:
             return None
@@ -84,11 +90,11 @@ class ArchiveProgram:
             "ModuleInterface": "interface",
             "Interface": "interface",
         }
-        made = Class(name, kinds.get(base, "class"))
+        made = Class(self.unit.unique_name(name), kinds.get(base, "class"))
         if made.kind == "interface":
             made.members["$base"] = f"({base})"
-        self.unit.classes[name] = made
-        _ClassReader(self, made, file).read(definition)
+        self._classes[name] = self.unit.classes[made.name] = made
+        _ClassReader(self, made, file, name).read(definition)
         return made
 
     def type_named(self, name: str) -> TorchType | None:
@@ -99,17 +105,19 @@ class ArchiveProgram:
         if cls is None:
             return tt.ClassType(name) if name.startswith("__torch__.torch.classes") else None
         kinds = {"module": tt.ModuleType, "enum": tt.EnumType, "interface": tt.InterfaceType}
-        return named_tuple_type(cls) if cls.kind == "namedtuple" else kinds.get(cls.kind, tt.ClassType)(name)
+        return (
+            named_tuple_type(cls) if cls.kind == "namedtuple" else kinds.get(cls.kind, tt.ClassType)(cls.name)
+        )
 
     def function_named(self, name: str) -> Function | None:
         """The function with a qualified name; None when the archive has none of that name."""
-        if name in self.unit.functions:
-            return self.unit.functions[name]
+        if name in self._functions:
+            return self._functions[name]
         found = self.archive.definition(name)
         if found is None or not isinstance(found[0], ast.FunctionDef):
             return None
-        made = Function(name, found[0], source_of(found[1]), self.resolver)
-        self.unit.functions[name] = made
+        made = Function(self.unit.unique_name(name), found[0], source_of(found[1]), self.resolver)
+        self._functions[name] = self.unit.functions[made.name] = made
         return made
 
 
@@ -121,7 +129,8 @@ def source_of(file: CodeFile) -> Source:
 class _ClassReader:
     """Fills a `Class` from its ``class`` statement."""
 
-    def __init__(self, program: ArchiveProgram, made: Class, file: CodeFile) -> None:
+    def __init__(self, program: ArchiveProgram, made: Class, file: CodeFile, archived_name: str) -> None:
+        self.archived_name = archived_name
         self.program = program
         self.made = made
         self.file = file
@@ -145,11 +154,11 @@ class _ClassReader:
         if value is not None:
             text = ast.unparse(annotation)
             if text.startswith("Final") or self.made.kind != "namedtuple":
-                self.made.constants[name] = _literal(value)
+                self.made.constants[name] = self.program.resolver.literal(value)
                 return
         self.made.attributes[name] = self.program.resolver.annotation(annotation)
         if self.made.kind == "namedtuple":
-            self.made.members[name] = REQUIRED if value is None else _literal(value)
+            self.made.members[name] = REQUIRED if value is None else self.program.resolver.literal(value)
 
     def _assignment(self, statement: ast.Assign, names: dict[str, Any]) -> None:
         target = statement.targets[0]
@@ -157,14 +166,14 @@ class _ClassReader:
             key = ast.literal_eval(target.slice)
             self.made.attributes[key] = self.program.resolver.annotation(statement.value)
         elif isinstance(target, ast.Name) and self.made.kind == "enum":
-            self.made.members[target.id] = _literal(statement.value)
+            self.made.members[target.id] = self.program.resolver.literal(statement.value)
         elif isinstance(target, ast.Name):
             names[target.id] = _literal(statement.value)
 
     def _method(self, statement: ast.FunctionDef) -> None:
         name = f"{self.made.name}.{statement.name}"
         is_static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in statement.decorator_list)
-        kind = None if is_static else self.program.type_named(self.made.name)
+        kind = None if is_static else self.program.type_named(self.archived_name)
         method = Function(name, statement, source_of(self.file), self.program.resolver, kind)
         self.made.methods[statement.name] = method
         self.program.unit.functions[name] = method
@@ -196,7 +205,7 @@ class ArchiveResolver:
         if name == "torch":
             return Namespace("torch", self._torch_member)
         if name == "ops":
-            return Namespace("ops", lambda space: Namespace(space, lambda op: _operator(f"{space}::{op}")))
+            return Namespace("ops", lambda space: Namespace(space, lambda op: _named(f"{space}::{op}")))
         if name == "CONSTANTS":
             return Namespace("CONSTANTS", self._constant)
         if name == "__torch__":
@@ -233,6 +242,21 @@ class ArchiveResolver:
         if isinstance(found, tt.VariableType):
             raise NotSupportedError(f"Unknown type name '{ast.unparse(node)}'")
         return found
+
+    def literal(self, node: ast.expr) -> Any:
+        """The value of a default or of a class's constant."""
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "CONSTANTS":
+            found = self._constant(node.attr)
+            if isinstance(found, ConstantTensor):
+                return found.python
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.device":
+            return _literal(node.args[0])
+        return _literal(node)
+
+
+def _named(name: str) -> Sugared | None:
+    """What ``ops.space.name`` means."""
+    return Special("raise_exception") if name == "prim::RaiseException" else _operator(name)
 
 
 def _operator(name: str) -> Sugared | None:

@@ -77,6 +77,7 @@ class BranchReader(ExpressionReader):
     ) -> None:
         """Join the environments of two branches: what differs becomes a result of the ``prim.If``."""
         names = [n for n in dict.fromkeys([*ends[0], *ends[1]]) if ends[0].get(n) is not ends[1].get(n)]
+        self.environment.update({n: v for n, v in ends[0].items() if ends[1].get(n) is v})
         merged: list[str] = []
         values: list[list[SSAValue]] = [[], []]
         types: list[TorchType] = []

@@ -220,4 +220,5 @@ def _defaults(function: Function, names: list[str]) -> dict[str, Any]:
         parameters = inspect.signature(function.python).parameters.values()
         return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
     values = function.definition.args.defaults
-    return {n: ast.literal_eval(v) for n, v in zip(names[len(names) - len(values) :], values, strict=True)}
+    known = zip(names[len(names) - len(values) :], values, strict=True)
+    return {n: function.resolver.literal(v) for n, v in known}

@@ -55,6 +55,8 @@ not say that it writes, so PyTorch removes the call.
 """
 
 
+UNUSED_CALLED = "This Python function is annotated to be ignored and cannot be run"
+"""What a program raises, as a plain error of no Python class, where it calls an unused function."""
 MATH_MISSING = frozenset(("trunc", "dist", "perm", "prod"))
 """Functions of `math` that TorchScript lacks though it has a tensor operator of that name."""
 
@@ -183,7 +185,7 @@ class Program:
 
 def _raising(definition: ast.FunctionDef) -> ast.FunctionDef:
     """The definition of a function that nobody may call: its signature, and a ``raise``."""
-    body = ast.parse('raise RuntimeError("Cannot call @unused methods")').body
+    body = ast.parse(f"raise {UNUSED_CALLED!r}").body
     raising = copy.copy(definition)
     raising.body = [ast.fix_missing_locations(ast.copy_location(s, definition)) for s in body]
     for node in ast.walk(raising.body[0]):
@@ -216,6 +218,10 @@ class LiveResolver:
         if hasattr(builtins, name):
             return self.program.sugar(getattr(builtins, name))
         return None
+
+    def literal(self, node: ast.expr) -> Any:
+        """The value of a default in a declaration of an overload."""
+        return ast.literal_eval(node)
 
     def annotation(self, node: ast.expr) -> TorchType:
         """The type of an annotation, evaluated where the function was defined."""

@@ -251,7 +251,7 @@ def call_value(reader: CallReader, value: Value, arguments: Arguments, node: ast
         cls = reader.unit.class_named(kind.data)
         if kind.keyword == "nn.Module" or cls.kind == "module":
             return _call_module(reader, cls, value, arguments, node)
-        method = cls.method("__call__")
+        method = cls.method("__call__") or (cls.method("forward") if cls.kind == "interface" else None)
         if method is not None:
             return reader.call_method(method, value.ssa, arguments, node)
     raise reader.error(f"cannot call a {value.describe()}", node)

@@ -81,8 +81,8 @@ def function_source(function: Any) -> tuple[ast.FunctionDef, Source]:
         name = getattr(function, "__qualname__", repr(function))
         raise NotSupportedError(f"script: requires the source of '{name}', which cannot be read") from None
     raw = "".join(lines)
-    text = textwrap.dedent(raw)
-    indent = len(lines[0]) - len(lines[0].lstrip()) if text != raw else 0
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    text = _dedented(raw, indent)
     tree = ast.parse(text, type_comments=True)
     source = Source(file, text, first, indent)
     definition = tree.body[0]
@@ -91,6 +91,14 @@ def function_source(function: Any) -> tuple[ast.FunctionDef, Source]:
             f"script: requires a function written with def; got {type(definition).__name__}"
         )
     return definition, source
+
+
+def _dedented(text: str, indent: int) -> str:
+    """`text` without the indent of its first line; lines inside a string may have less."""
+    whole = textwrap.dedent(text)
+    if not whole[:1].isspace():
+        return whole
+    return "".join(line[indent:] if line[:indent].isspace() else line for line in text.splitlines(True))
 
 
 @cache

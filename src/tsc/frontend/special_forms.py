@@ -221,6 +221,15 @@ def _reverse(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared
     return copied
 
 
+def _raise_exception(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    """``ops.prim.RaiseException(message, "builtins.ValueError")``: what archives write for ``raise``."""
+    message, kind, *_ = [a.value(reader, node) for a in arguments.positional] + [
+        reader.builder.constant(None)
+    ]
+    reader.builder.create(ops.PrimRaiseExceptionOp, [message, kind])
+    return Constant(None)
+
+
 FORMS: dict[str, Form] = {
     **CONVERSIONS,
     "range": _range, "enumerate": _enumerate, "zip": _zip, "len": _len,
@@ -237,7 +246,7 @@ FORMS: dict[str, Form] = {
     "always_false": _always(False),
     "unread": lambda reader, arguments, node: arguments.positional[0],
     "wait": _builtin("aten::wait"),
-    "nothing": _always(None),
+    "nothing": _always(None), "raise_exception": _raise_exception,
 }  # fmt: skip
 
 
@@ -277,7 +286,8 @@ def exception_parts(reader: CallReader, node: ast.Raise) -> tuple[SSAValue, SSAV
             text = Value(reader.builder.constant(", ".join([""] * len(parts))))
         kind = reader.builder.constant(_qualified_exception(name))
         return text.ssa, kind
-    name = ast.unparse(exception)
+    if isinstance(exception, ast.Constant):  # what calls of unused functions raise
+        return reader.builder.constant(exception.value), kind
     return reader.builder.constant(""), kind
 
 

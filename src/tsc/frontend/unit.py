@@ -14,6 +14,8 @@ from tsc.dialects.graph_types import graph_type
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.sources import Source
 
+MANGLED = "___torch_mangle_"
+"""What PyTorch puts into a name, with a number, where another function or class has it already."""
 REQUIRED: Any = object()
 """The default of a parameter that has none."""
 
@@ -121,6 +123,10 @@ class Resolver(Protocol):
         """The type an annotation denotes."""
         ...
 
+    def literal(self, node: ast.expr) -> Any:
+        """The Python value that the default of a parameter denotes."""
+        ...
+
 
 @dataclass(eq=False)
 class Unit:
@@ -142,17 +148,20 @@ class Unit:
         return found
 
     def unique_name(self, name: str) -> str:
-        """`name`, or `name` with a number that makes it new."""
+        """`name`, or the name of the same thing in the first of PyTorch's ``___torch_mangle_0``, ``_1``, ...
+        that makes it new.
+        """
+        path, _, short = name.rpartition(".")
         candidate, n = name, 0
         while candidate in self.functions or candidate in self.classes:
-            candidate, n = f"{name}_{n}", n + 1
+            candidate, n = f"{path}.{MANGLED}{n}.{short}" if path else f"{MANGLED}{n}.{short}", n + 1
         return candidate
 
 
 class ScriptObject:
     """An instance of a class of the program. Tensors among the attributes are NumPy arrays."""
 
-    __slots__ = ("__weakref__", "attributes", "cls", "live", "python")
+    __slots__ = ("__weakref__", "attributes", "cls", "live", "python", "untrained")
 
     def __init__(self, cls: Class, attributes: dict[str, Any] | None = None) -> None:
         self.cls = cls
@@ -161,6 +170,8 @@ class ScriptObject:
         """The user's own tensors behind attributes: PyTorch parameters, which collect gradients."""
         self.python: Any = None
         """The live object this was made from: what methods left to Python may look at."""
+        self.untrained: frozenset[str] = frozenset()
+        """Parameters that ask for no gradients, of those that no live tensor is behind."""
 
     def __repr__(self) -> str:
         return f"<{self.cls.name} object>"

@@ -49,7 +49,7 @@ class TorchRecorder(Protocol):
     def knows(self, tensor: Any) -> bool: ...  # noqa: D102
     def read(self, tensor: Any, key: Any) -> Any: ...  # noqa: D102
     def write(self, tensor: Any, key: Any, value: Any) -> bool: ...  # noqa: D102
-    def call_module(self, module: Any, run: Callable[[], Any]) -> Any: ...  # noqa: D102
+    def call_module(self, module: Any, run: Callable[..., Any], *a: Any, **k: Any) -> Any: ...  # noqa: D102
 
 
 class _Node:
@@ -216,6 +216,8 @@ def _mode_class() -> type[Any]:
             watched = recorder.is_running() and hasattr(func, "_schema")
             with recorder.paused(), torch()._C._DisablePythonDispatcher():
                 result = func(*plain, **plain_keywords)
+            if watched and func._schema.name == "aten::item" and type(result) is int:
+                return _int_class()(args[0], result, recorder)  # a tensor was given where an int is wanted
             if watched and func._schema.name in RESIZING:
                 recorder.resized(func._schema.name.removeprefix("aten::"), args[0])
             elif watched and not _is_bookkeeping(recorder, func, args):
@@ -274,6 +276,12 @@ def _unseen(recorder: TorchRecorder, name: str) -> Callable[..., Any]:
     return show
 
 
+def _plain_dim(recorder: TorchRecorder, dim: Any) -> Any:
+    """The argument of ``size``: an int for a tensor."""
+    with recorder.paused():
+        return int(dim) if is_tensor(dim) else dim
+
+
 def _size_members(recorder: TorchRecorder) -> dict[str, Any]:
     cls = torch().Tensor
     plain_shape, plain_size, plain_numel = cls.shape.__get__, cls.size, cls.numel
@@ -286,6 +294,7 @@ def _size_members(recorder: TorchRecorder) -> dict[str, Any]:
         return torch().Size([recorder.size(self, i, n) for i, n in enumerate(sizes)])
 
     def size(self: Any, dim: Any = None) -> Any:
+        dim = _plain_dim(recorder, dim)
         if not recorder.is_running() or not (dim is None or isinstance(dim, int)):
             return plain_size(self) if dim is None else plain_size(self, dim)
         return shape(self) if dim is None else recorder.size(self, dim, plain_size(self, dim))
@@ -371,6 +380,6 @@ def _module_call(recorder: TorchRecorder) -> Callable[..., Any]:
     original = torch().nn.Module.__call__
 
     def call(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        return recorder.call_module(self, lambda: original(self, *arguments, **keywords))
+        return recorder.call_module(self, original, *arguments, **keywords)
 
     return call

@@ -6,7 +6,7 @@ Everything but tensors is as in the generic tier: the same generated Python, oth
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
-from tsc.narrowing import is_array
+from tsc.narrowing import is_array, is_dict
 from tsc.ops.registry import find
 from tsc.runtime.operators import Operators
 from tsc.runtime.values import Inputs, mapped
@@ -31,7 +31,20 @@ class TorchInputs(Inputs):
 
 
 class TorchOperators(Operators):
-    """PyTorch's operators where tensors take part, our own elsewhere."""
+    """PyTorch's operators where tensors take part, our own elsewhere.
+
+    Lists and dicts among the attributes hold PyTorch's tensors from when a program meets them until
+    `take_back`, so that what it writes to them stays.
+    """
+
+    def __init__(self) -> None:
+        self.lent: list[Any] = []
+        """The lists and dicts that hold PyTorch's tensors just now."""
+
+    def take_back(self) -> None:
+        """Attributes hold arrays again."""
+        while self.lent:
+            _convert_inside(self.lent.pop(), _to_numpy)
 
     def find(self, schema: Schema) -> Callable[..., Any] | None:
         """What runs an operator."""
@@ -52,11 +65,23 @@ class TorchOperators(Operators):
 
     def read(self, held: ScriptObject, name: str) -> Any:
         """An attribute of an object: the user's own parameter where there is one."""
-        return held.live[name] if name in held.live else _as_torch(held.attributes[name])
+        if name in held.live:
+            return held.live[name]
+        value = held.attributes[name]
+        if isinstance(value, (list, dict)):
+            _convert_inside(value, _to_torch)
+            self.lent.append(value)
+            return cast("Any", value)
+        return mapped(value, _to_torch)
 
     def write(self, held: ScriptObject, name: str, value: Any) -> None:
         """Set an attribute of an object."""
-        held.attributes[name] = _as_numpy(value)
+        held.live.pop(name, None)
+        if isinstance(value, (list, dict)):
+            held.attributes[name] = value
+            self.lent.append(value)
+            return
+        held.attributes[name] = mapped(value, _to_numpy)
         if torch_interop.is_tensor(value):
             held.live[name] = value
 
@@ -89,19 +114,29 @@ def _with_keywords(operator: Callable[..., Any], schema: Schema) -> Callable[...
     return run
 
 
-def _as_torch(value: Any) -> Any:
-    return mapped(value, lambda v: torch_interop.from_numpy(v) if is_array(v) else v)
+def _to_torch(value: Any) -> Any:
+    return torch_interop.from_numpy(value) if is_array(value) else value
 
 
-def _as_numpy(value: Any) -> Any:
-    return mapped(value, lambda v: torch_interop.to_numpy(v) if torch_interop.is_tensor(v) else v)
+def _to_numpy(value: Any) -> Any:
+    return torch_interop.to_numpy(value) if torch_interop.is_tensor(value) else value
+
+
+def _convert_inside(container: Any, convert: Callable[[Any], Any]) -> None:
+    """Convert the tensors in a list or dict, and in those inside it, in place."""
+    items: list[tuple[Any, Any]] = list(container.items() if is_dict(container) else enumerate(container))
+    for key, value in items:
+        if isinstance(value, (list, dict)):
+            _convert_inside(value, convert)
+        else:
+            container[key] = mapped(value, convert)
 
 
 def are_recorded(arguments: Sequence[Any], receiver: ScriptObject | None) -> bool:
     """Whether PyTorch would record gradients of a call: an argument asks for it, or a parameter of a module
-    in training.
+    in training. What is given NumPy arrays gives them back, without gradients.
     """
-    if not torch_interop.is_grad_enabled():
+    if not torch_interop.is_grad_enabled() or any(is_array(a) for a in arguments):
         return False
     if any(torch_interop.requires_grad(a) for a in arguments):
         return True

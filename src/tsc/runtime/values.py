@@ -155,27 +155,50 @@ def _mismatch(value: Any, kind: TorchType, name: str) -> ArgumentError:
 def _number(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
     if isinstance(value, np.generic):
         value = cast("Any", value.item())  # pyright: ignore[reportUnknownMemberType]
-    classes: dict[TorchType, Any] = {
-        tt.INT: int,
-        tt.FLOAT: (int, float),
-        tt.COMPLEX: (int, float, complex),
-        tt.NUMBER: (int, float, complex),
-    }
-    allowed = classes[kind]
-    if isinstance(value, bool) and kind is not tt.NUMBER:
+    if not isinstance(value, (int, float, complex)):
         raise _mismatch(value, kind, name)
-    if not isinstance(value, allowed):
-        code = torch_interop.constant_of(value) if kind is tt.INT else None
-        if code is not None and code[0] != "device":
-            return code[1]
+    return value
+
+
+def _int(self: Inputs, value: Any, kind: TorchType, name: str) -> int:
+    """As PyTorch: anything but a Python float that says which int it is."""
+    if isinstance(value, int):
+        return int(value)
+    code = torch_interop.constant_of(value)
+    if code is not None and code[0] != "device":
+        return code[1]
+    if isinstance(value, float):
         raise _mismatch(value, kind, name)
-    return float(value) if kind is tt.FLOAT else complex(value) if kind is tt.COMPLEX else value
+    return _by_protocol(int, ("__index__", "__int__"), value, kind, name)
+
+
+def _float(self: Inputs, value: Any, kind: TorchType, name: str) -> float:
+    return _by_protocol(float, ("__float__", "__index__"), value, kind, name)
+
+
+def _complex(self: Inputs, value: Any, kind: TorchType, name: str) -> complex:
+    return _by_protocol(complex, ("__complex__", "__float__", "__index__"), value, kind, name)
+
+
+def _bool(self: Inputs, value: Any, kind: TorchType, name: str) -> bool:
+    """As PyTorch: whatever has a truth value of its own, and None."""
+    return _by_protocol(bool, ("__bool__",), value, kind, name)
+
+
+def _by_protocol(
+    cls: Callable[[Any], Any], methods: Sequence[str], value: Any, kind: TorchType, name: str
+) -> Any:
+    """`value` converted by its own methods, if it has one of them."""
+    if not any(hasattr(cast("type[Any]", type(value)), method) for method in methods):
+        raise _mismatch(value, kind, name)
+    try:
+        return cls(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise _mismatch(value, kind, name) from None
 
 
 def _exact(cls: type) -> Callable[..., Any]:
     def convert(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
-        if isinstance(value, np.bool_):
-            value = bool(value)  # pyright: ignore[reportUnknownArgumentType]
         if not isinstance(value, cls):
             raise _mismatch(value, kind, name)
         return value
@@ -190,7 +213,7 @@ def _device(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
 
 
 _SCALARS: dict[Any, Callable[..., Any]] = {
-    tt.INT: _number, tt.FLOAT: _number, tt.COMPLEX: _number, tt.NUMBER: _number, tt.BOOL: _exact(bool),
+    tt.INT: _int, tt.FLOAT: _float, tt.COMPLEX: _complex, tt.NUMBER: _number, tt.BOOL: _bool,
     tt.STRING: _exact(str),
     tt.NONE: _exact(type(None)), tt.DEVICE: _device,
 }  # fmt: skip

@@ -13,7 +13,7 @@ from tsc.options import options
 from tsc.runtime.dispatch import operator_function
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.tensor import Tensor
-from tsc.script_modules import ScriptModule
+from tsc.script_modules import RecursiveScriptModule
 from tsc.script_objects import ScriptFunction
 from tsc.tracing.backends import Backend
 from tsc.tracing.checking import Check, Traced
@@ -71,7 +71,7 @@ def trace(
     if not options().is_jit_enabled:
         return func
     _warn_of_optimize(optimize)
-    if isinstance(func, ScriptModule):
+    if isinstance(func, RecursiveScriptModule):
         warnings.warn(
             "The input to trace is already a ScriptModule, tracing it is a no-op. Returning the object as "
             "is.",
@@ -219,7 +219,7 @@ def _trace_methods(
     mod: Any, inputs: Mapping[str, Any], backend: Backend, strict: bool, by_name: bool
 ) -> TopLevelTracedModule:
     program, interpreter = jit._live()  # pyright: ignore[reportPrivateUsage]
-    held = ModuleTracer(program.unit).object(mod)
+    held = ModuleTracer(program.compiler).object(mod)
     for name, example in inputs.items():
         method = getattr(mod, name)
         names = argument_names(method)

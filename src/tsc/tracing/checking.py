@@ -14,8 +14,8 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import literal_array
 from tsc.dialects.effects import RANDOM
-from tsc.frontend.unit import ScriptObject
-from tsc.script_modules import ScriptModule
+from tsc.frontend.unit import MANGLED, ScriptObject
+from tsc.script_modules import RecursiveScriptModule
 from tsc.script_objects import Callable_, ScriptFunction
 from tsc.tracing.backends import Backend
 from tsc.tracing.boundary import map_values
@@ -26,7 +26,7 @@ from tsc.tracing.diagnostics import TracingCheckError, indent, warn
 class Traced:
     """A traced function, or the method `name` of a traced module."""
 
-    def __init__(self, made: ScriptFunction | ScriptModule, name: str = "forward") -> None:
+    def __init__(self, made: ScriptFunction | RecursiveScriptModule, name: str = "forward") -> None:
         self.made = made
         self.callable = made if isinstance(made, ScriptFunction) else cast("Callable_", getattr(made, name))
 
@@ -39,9 +39,9 @@ class Traced:
     def lines(self) -> list[str]:
         """The graph, calls inlined, without the numbers that keep class names apart."""
         text = str(self.callable.inlined_graph)
-        if isinstance(self.made, ScriptModule):
+        if isinstance(self.made, RecursiveScriptModule):
             for name in _class_names(self.made._object):  # pyright: ignore[reportPrivateUsage]
-                text = re.sub(rf"{re.escape(name)}\b", re.sub(r"(_\d+)+$", "", name), text)
+                text = re.sub(rf"{re.escape(name)}\b", re.sub(rf"\b{MANGLED}\d+\.", "", name), text)
         return text.splitlines(keepends=True)
 
     def nodes(self) -> list[str]:

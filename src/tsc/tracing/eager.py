@@ -157,6 +157,6 @@ def _module_call(recorder: Recorder) -> Callable[..., Any]:
     original = Module.__call__
 
     def call(self: Module, *arguments: Any, **keywords: Any) -> Any:
-        return recorder.call_module(self, lambda: original(self, *arguments, **keywords))
+        return recorder.call_module(self, original, *arguments, **keywords)
 
     return call

@@ -16,10 +16,17 @@ END = 2**63 - 1
 class Indexing:
     """Indexing with one kind of tensor."""
 
-    def __init__(self, apply: Apply, is_tensor: Callable[[Any], bool], is_int: Callable[[Any], bool]) -> None:
+    def __init__(
+        self,
+        apply: Apply,
+        is_tensor: Callable[[Any], bool],
+        is_int: Callable[[Any], bool],
+        as_int: Callable[[Any], Any],
+    ) -> None:
         self.apply = apply
         self.is_tensor = is_tensor
         self.is_int = is_int
+        self.as_int = as_int
 
     def read(self, tensor: Any, key: Any) -> Any:
         """``tensor[key]``; NotImplemented for keys of another form."""
@@ -81,9 +88,11 @@ class Indexing:
         return view, indices
 
     def _slice(self, view: Any, dim: int, part: slice[Any, Any, Any]) -> Any:
-        start = 0 if part.start is None else part.start
-        stop = END if part.stop is None else part.stop
-        return self.apply("slice", "Tensor", view, dim, start, stop, 1 if part.step is None else part.step)
+        start, stop, step = (
+            self.as_int(bound) if self.is_tensor(bound) else default if bound is None else bound
+            for bound, default in ((part.start, 0), (part.stop, END), (part.step, 1))
+        )
+        return self.apply("slice", "Tensor", view, dim, start, stop, step)
 
     def _dims_of(self, part: Any) -> int:
         if part is None or part is Ellipsis:

@@ -42,9 +42,10 @@ class KnownValues:
         self._attributes.setdefault(id(tensor), (tensor, path))
         self._paths.setdefault(self.backend.identity(tensor), path)
 
-    def add_object(self, held: ScriptObject, path: Path) -> None:
-        """`held` is the submodule at `path`."""
-        self._objects.setdefault(id(held), (held, path))
+    def add_object(self, held: ScriptObject, path: Path, standing_for: ScriptObject | None = None) -> None:
+        """`held` is the submodule at `path`; the program may call `standing_for`, what it was made of."""
+        called = held if standing_for is None else standing_for
+        self._objects.setdefault(id(called), (held, path))
 
     def knows(self, tensor: Any) -> bool:
         """Whether a value or attribute stands for `tensor`."""
@@ -104,7 +105,7 @@ class KnownValues:
                 f"Tried to trace {held!r} but it is not part of the active trace. Modules that are called "
                 "during a trace must be registered as submodules of the thing being traced."
             )
-        return self._member(found[1], tt.ModuleType(held.cls.name))
+        return self._member(found[1], tt.ModuleType(found[0].cls.name))
 
     def _member(self, path: Path, kind: TorchType) -> SSAValue:
         made = ops.PrimUninitializedOp.create(result_types=[kind]).results[0]

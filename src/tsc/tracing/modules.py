@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
+from tsc import jit
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
+from tsc.frontend.compile import Compiler
 from tsc.frontend.unit import Class, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
-from tsc.script_modules import ScriptModule
+from tsc.loading import object_of
+from tsc.script_modules import RecursiveScriptModule
 from tsc.tracing.frames import Path
 from tsc.tracing.recorder import Recorder
 
@@ -17,7 +20,7 @@ TRACED = "traced"
 """The entry in `Class.members` that marks a traced module: the name of its Python class."""
 
 
-class TracedModule(ScriptModule):
+class TracedModule(RecursiveScriptModule):
     """A submodule of a traced module."""
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -33,10 +36,13 @@ class TracedModule(ScriptModule):
         """The name of the Python class."""
         return self._object.cls.members[TRACED]
 
-    def _wrap(self, value: Any) -> Any:
-        if isinstance(value, ScriptObject) and TRACED in value.cls.members:
-            return TracedModule(value, self._interpreter, object.__getattribute__(self, "_default"))
-        return super()._wrap(value)
+    def _class_for(self, held: ScriptObject) -> type[RecursiveScriptModule]:
+        return TracedModule if TRACED in held.cls.members else RecursiveScriptModule
+
+    def _made_around(self, held: ScriptObject) -> RecursiveScriptModule:
+        if held.cls is self._object.cls:
+            return type(self)(held, self._interpreter, object.__getattribute__(self, "_default"))
+        return super()._made_around(held)
 
     def __repr__(self) -> str:
         return _described(self._object)
@@ -62,14 +68,16 @@ def _described(held: ScriptObject) -> str:
 class ModuleTracer:
     """Makes the program's object of a live module, and tells recorders where its tensors are."""
 
-    def __init__(self, unit: Unit) -> None:
-        self.unit = unit
+    def __init__(self, compiler: Compiler) -> None:
+        self.compiler = compiler
+        self.unit = compiler.unit
         self._arrays: dict[int, Any] = {}
 
     def object(self, module: Any) -> ScriptObject:
         """The object: parameters, buffers, script objects and submodules; the tensors are shared."""
-        if isinstance(module, ScriptModule):
-            return module._object  # pyright: ignore[reportPrivateUsage]
+        scripted = object_of(self.compiler, module)
+        if scripted is not None:
+            return scripted
         values: dict[str, Any] = {}
         kinds: dict[str, TorchType] = {}
         for name, tensor in _tensors(module):
@@ -116,10 +124,14 @@ def forget(unit: Unit, held: ScriptObject) -> None:
 def announce(recorder: Recorder, module: Any, held: ScriptObject, path: Path = ()) -> None:
     """Tell `recorder` which tensors, modules and objects are below `module`, whose object is `held`."""
     recorder.add_object(held, path)
-    if isinstance(module, ScriptModule):
+    if isinstance(module, RecursiveScriptModule):
+        recorder.add_object(held, path, standing_for=module._object)  # pyright: ignore[reportPrivateUsage]
         for name, value in held.attributes.items():
             if isinstance(value, ScriptObject):
                 announce(recorder, module, value, (*path, name))
+        return
+    if torch_interop.is_script_module(module):
+        recorder.scripted[id(module)] = jit.script(module)
         return
     recorder.modules.setdefault(id(module), path)
     for name, tensor in _tensors(module):
@@ -142,5 +154,5 @@ def _children(module: Any) -> Iterator[tuple[str, Any]]:
             yield name, child
     attributes: dict[str, Any] = module.__dict__
     for name, value in attributes.items():
-        if isinstance(value, ScriptModule):
+        if isinstance(value, RecursiveScriptModule):
             yield name, value

@@ -46,7 +46,9 @@ class Recorder(KnownValues):
         self._concrete: list[tuple[Any, int]] = []
         self.modules: dict[int, Path] = {}
         """Where the live modules below the traced one are."""
-        self.indexing = Indexing(backend.apply, backend.is_tensor, self._is_int)
+        self.scripted: dict[int, Callable[..., Any]] = {}
+        """What is called for modules that PyTorch compiled."""
+        self.indexing = Indexing(backend.apply, backend.is_tensor, self._is_int, self._as_int)
 
     # --- what the backends tell ---
 
@@ -128,13 +130,15 @@ class Recorder(KnownValues):
 
         return self.indexing.write(tensor, key, value, as_tensor)
 
-    def call_module(self, module: Any, run: Callable[[], Any]) -> Any:
+    def call_module(self, module: Any, run: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         """Run a module; what a submodule of the traced one does belongs to a frame of its own."""
+        if self.is_running() and id(module) in self.scripted:
+            return self.scripted[id(module)](*arguments, **keywords)
         path = self.modules.get(id(module)) if self.is_running() else None
         if not path:
-            return run()
+            return run(module, *arguments, **keywords)
         with self.inside(path):
-            return run()
+            return run(module, *arguments, **keywords)
 
     # --- recording ---
 
@@ -160,6 +164,12 @@ class Recorder(KnownValues):
         parts = result if len(made.results) > 1 else (result,)
         for value, part in zip(made.results, parts, strict=False):
             self.bind(part, value)
+
+    def _as_int(self, tensor: Any) -> Any:
+        """The traced int that a 0-dim tensor holds."""
+        with self.paused():
+            value = int(tensor)
+        return self.backend.traced_int(self, tensor, value)
 
     def _is_int(self, value: Any) -> bool:
         return isinstance(value, int) or self.backend.tensor_of_int(value) is not None

@@ -80,6 +80,7 @@ class Trace:
         given = inputs
         if isinstance(inputs, Mapping):
             given = {n: inputs[n] for n in names if n in inputs}
+            given.update({n: v for n, v in inputs.items() if n not in given})
             names = list(given)
         values = list(given.values()) if isinstance(given, Mapping) else list(given)
         kinds = self._types(values, is_keywords=isinstance(given, Mapping))

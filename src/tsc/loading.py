@@ -1,0 +1,122 @@
+"""The objects of an archive as objects of a program; script modules of other programs taken into one."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from tsc.archive.pickles import ArchiveObject
+from tsc.archive.reader import Archive
+from tsc.errors import NotSupportedError
+from tsc.frontend.archived import ArchiveProgram
+from tsc.frontend.compile import Compiler
+from tsc.frontend.unit import EnumValue, ScriptObject, Unit
+from tsc.interop import torch as torch_interop
+from tsc.narrowing import is_array, is_dict, is_list, is_tuple
+
+
+def root_object(program: ArchiveProgram) -> ScriptObject:
+    """The module an archive holds, and all below it; sharing is kept.
+
+    Raises:
+        NotSupportedError: the archive's code lacks a class.
+    """
+    made: dict[int, ScriptObject] = {}
+    root = _objects(program, program.archive.root, made)
+    live: dict[int, Any] = {}
+    for held in made.values():
+        _attach_parameters(held, program.archive.container.trained, live)
+    return root
+
+
+def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) -> Any:
+    """Archive objects as program objects."""
+    if isinstance(held, ArchiveObject):
+        if id(held) not in made:
+            cls = program.class_named(held.qualified_name)
+            if cls is None:
+                raise NotSupportedError(f"load: class {held.qualified_name} is not in the archive's code")
+            if cls.kind == "enum":
+                return EnumValue(cls, next(n for n, v in cls.members.items() if v == held.state))
+            made[id(held)] = ScriptObject(cls)
+            made[id(held)].attributes = {k: _objects(program, v, made) for k, v in held.attributes.items()}
+        return made[id(held)]
+    if is_list(held):
+        return [_objects(program, v, made) for v in held]
+    if is_tuple(held):
+        return tuple(_objects(program, v, made) for v in held)
+    if is_dict(held):
+        return {k: _objects(program, v, made) for k, v in held.items()}
+    return held
+
+
+def _attach_parameters(held: ScriptObject, trained: Mapping[int, Any], live: dict[int, Any]) -> None:
+    """Note which parameters ask for gradients; where PyTorch is there, put its tensors behind them all."""
+    arrays = {n: v for n, v in held.attributes.items() if n in held.cls.parameters and is_array(v)}
+    held.untrained = frozenset(n for n, v in arrays.items() if id(v) not in trained)
+    wrap = torch_interop.wrapper()
+    if wrap is None:
+        return
+    for name, array in arrays.items():
+        if id(array) not in live:
+            live[id(array)] = wrap(array).requires_grad_(name not in held.untrained)
+        held.live[name] = live[id(array)]
+
+
+# --- script modules of other programs ---
+
+
+def object_of(compiler: Compiler, module: Any) -> ScriptObject | None:
+    """The object of a script module, in the program of `compiler`; None for anything else.
+
+    One of another program (a loaded one, or PyTorch's) is read from the archive it would be saved as; its
+    tensors are shared with it.
+
+    Raises:
+        NotSupportedError: an archive cannot hold it.
+    """
+    held = getattr(module, "_object", None)
+    if isinstance(held, ScriptObject):
+        is_own = compiler.unit.classes.get(held.cls.name) is held.cls
+        return held if is_own else _adopted(compiler, module, held)
+    return _adopted(compiler, module, module) if torch_interop.is_script_module(module) else None
+
+
+def _adopted(compiler: Compiler, module: Any, key: Any) -> ScriptObject:
+    known = _known(compiler.unit)
+    if key not in known:
+        program = ArchiveProgram(Archive(io.BytesIO(module.save_to_buffer())), compiler)
+        own = root_object(program)
+        for method in own.cls.methods.values():
+            compiler.compile(method)
+        if isinstance(key, ScriptObject):
+            _share(own, key)
+        else:
+            _share_torch(own, module)
+        known[key] = own
+    return known[key]
+
+
+def _known(unit: Unit) -> WeakKeyDictionary[Any, ScriptObject]:
+    return unit.__dict__.setdefault("adopted", WeakKeyDictionary())
+
+
+def _share(own: ScriptObject, other: ScriptObject) -> None:
+    """Let `own` and the objects below it hold the tensors of `other`."""
+    own.live, own.untrained = other.live, other.untrained
+    for name, value in other.attributes.items():
+        if is_array(value):
+            own.attributes[name] = value
+        elif isinstance(value, ScriptObject):
+            _share(own.attributes[name], value)
+
+
+def _share_torch(own: ScriptObject, module: Any) -> None:
+    for tensors in (module.named_parameters, module.named_buffers):
+        for path, tensor in tensors(remove_duplicate=False):
+            held, *parents, name = own, *path.split(".")
+            for parent in parents:
+                held = held.attributes[parent]
+            held.live[name], held.attributes[name] = tensor, torch_interop.to_numpy(tensor)

@@ -1,0 +1,85 @@
+"""`ModuleContainers`: the length, the elements and the looks of a script module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from tsc.module_walking import ModuleWalking
+
+
+class ModuleContainers(ModuleWalking):
+    """The part of a script module that stands for ``Sequential``, ``ModuleList`` and ``ModuleDict``."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return len(self._container())
+
+    def __iter__(self) -> Iterator[Any]:
+        names = self._container()
+        return iter(names if self._is_dict() else [getattr(self, name) for name in names])
+
+    def __getitem__(self, key: Any) -> Any:
+        names = self._container()
+        if self._is_dict():
+            if key not in names:
+                raise KeyError(key)
+            return getattr(self, key)
+        if isinstance(key, slice):
+            return [getattr(self, name) for name in names[cast("slice[Any, Any, Any]", key)]]
+        return getattr(self, names[key])
+
+    def __contains__(self, key: Any) -> bool:
+        names = self._container()
+        return key in names if self._is_dict() else any(getattr(self, n) is key for n in names)
+
+    def _is_dict(self) -> bool:
+        return self._object.cls.members.get("container_kind") == "dict"
+
+    def _container(self) -> list[str]:
+        names = self._object.cls.members.get("container")
+        if names is None:
+            raise NotImplementedError(f"'{self.original_name}' is no container of modules")
+        return names
+
+    @property
+    def original_name(self) -> str:
+        """The name of the class."""
+        return self._object.cls.name.rpartition(".")[2]
+
+    def extra_repr(self) -> str:
+        """What `repr` says besides the submodules."""
+        return f"original_name={self.original_name}"
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
+        if not lines:
+            return f"{self._get_name()}({self.extra_repr()})"
+        return "\n  ".join([f"{self._get_name()}(", self.extra_repr(), *lines]) + "\n)"
+
+    def __dir__(self) -> list[str]:
+        held = self._object
+        methods = [n for n, m in held.cls.methods.items() if m.op is not None]
+        names = {*object.__dir__(self), *held.attributes, *held.cls.constants, *methods}
+        return sorted(n for n in names if n not in held.attributes or self._is_visible(n))
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        return self._table(self._object.cls.parameters)
+
+    @property
+    def _buffers(self) -> dict[str, Any]:
+        return self._table(self._object.cls.buffers)
+
+    @property
+    def _modules(self) -> dict[str, Any]:
+        return dict(self.named_children())
+
+    def _table(self, names: frozenset[str]) -> dict[str, Any]:
+        """Tensors of this module by name, in order, as PyTorch's modules hold them."""
+        return {n: self._held_tensor(self._object, n) for n in self._object.attributes if n in names}

@@ -1,0 +1,51 @@
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+"""Arguments become the ints, floats and bools that PyTorch makes of them, or are refused where it refuses."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import tsc
+
+
+def int_of(value: int) -> int:
+    return value + 1
+
+
+def float_of(value: float) -> float:
+    return value + 1
+
+
+def bool_of(value: bool) -> bool:
+    return not value
+
+
+def complex_of(value: complex) -> complex:
+    return value + 1
+
+
+def ints_of(values: list[int]) -> list[int]:
+    return values
+
+
+VALUES = [
+    True, 1, 1.5, 1j, None, "a", torch.tensor(3), torch.tensor(3.5), torch.tensor(True),
+    np.int64(3), np.float32(1.5), np.float64(1.5), np.bool_(True), [True], [torch.tensor(3)], (1, 2), [1.5],
+    torch.Size([2, 3]),
+]  # fmt: skip
+
+
+def outcome(function: Callable[..., Any], value: Any) -> str:
+    try:
+        return repr(function(value))
+    except (RuntimeError, TypeError):
+        return "refused"
+
+
+@pytest.mark.parametrize("function", [int_of, float_of, bool_of, complex_of, ints_of])
+def test_arguments_are_converted_as_pytorch_converts_them(function: Callable[..., Any]) -> None:
+    ours, theirs = tsc.script(function), torch.jit.script(function)
+    assert [outcome(ours, v) for v in VALUES] == [outcome(theirs, v) for v in VALUES]
