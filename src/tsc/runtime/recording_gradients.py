@@ -15,7 +15,7 @@ from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
-from tsc.narrowing import is_array
+from tsc.narrowing import is_array, is_dict, is_sequence
 from tsc.ops.registry import find
 from tsc.runtime.operators import Operators
 from tsc.runtime.values import Inputs, mapped
@@ -90,11 +90,21 @@ def _with_keywords(operator: Callable[..., Any], schema: Schema) -> Callable[...
 
 
 def _as_torch(value: Any) -> Any:
-    return mapped(value, lambda v: torch_interop.from_numpy(v) if is_array(v) else v)
+    """`value` with tensors for arrays; what holds none is itself, so that writes to it are seen."""
+    convert = torch_interop.from_numpy
+    return mapped(value, lambda v: convert(v) if is_array(v) else v) if _holds(value, is_array) else value
 
 
 def _as_numpy(value: Any) -> Any:
-    return mapped(value, lambda v: torch_interop.to_numpy(v) if torch_interop.is_tensor(v) else v)
+    is_tensor, convert = torch_interop.is_tensor, torch_interop.to_numpy
+    return mapped(value, lambda v: convert(v) if is_tensor(v) else v) if _holds(value, is_tensor) else value
+
+
+def _holds(value: Any, wanted: Callable[[Any], bool]) -> bool:
+    """Whether `value` is, or a list, tuple or dict in it holds, something `wanted`."""
+    if is_dict(value):
+        value = list(value.values())
+    return any(_holds(v, wanted) for v in value) if is_sequence(value) else wanted(value)
 
 
 def are_recorded(arguments: Sequence[Any], receiver: ScriptObject | None) -> bool:
