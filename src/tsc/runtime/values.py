@@ -4,7 +4,6 @@ caller's kind.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ from tsc import dtypes
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import ArgumentError, DTypeError
-from tsc.frontend.unit import EnumValue, ScriptObject
+from tsc.frontend.unit import Class, EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array, is_dict, is_list, is_tuple
 from tsc.runtime.instances import has_type
@@ -30,6 +29,8 @@ class Inputs:
         self.wrap: Wrap | None = default
         self.wrap_object: Callable[[ScriptObject], Any] | None = None
         """What objects of the program are given back as; None: as they are."""
+        self.class_named: Callable[[str], Class] | None = None
+        """The classes of the program, where its objects may be made of live ones."""
 
     def convert(self, value: Any, kind: TorchType, name: str) -> Any:
         """`value` as the runtime holds it: arrays, Python values, copies of lists and dicts.
@@ -66,7 +67,6 @@ class Inputs:
         raise _mismatch(value, kind, name)
 
     def _container(self, value: Any, kind: TorchType, name: str) -> Any:
-        given: Any = value
         if isinstance(kind, tt.ListType) and isinstance(value, (list, tuple)):
             return [self.convert(v, kind.data, name) for v in value]  # pyright: ignore
         if (
@@ -91,16 +91,27 @@ class Inputs:
             return self._union(value, kind, name)
         if kind is tt.ANY:
             return self._anything(value)
-        if isinstance(kind, (tt.ClassType, tt.ModuleType, tt.InterfaceType)) and isinstance(
-            getattr(given, "_object", given), ScriptObject
-        ):
-            return getattr(given, "_object", given)
-        if isinstance(kind, tt.EnumType) and isinstance(value, (enum.Enum, EnumValue)):
+        if isinstance(kind, (tt.ClassType, tt.ModuleType, tt.InterfaceType)):
+            return self._object(value, kind, name)
+        if isinstance(kind, tt.EnumType) and has_type(value, kind):
             return value
         raise _mismatch(value, kind, name)
 
+    def _object(self, value: Any, kind: TorchType, name: str) -> ScriptObject:
+        """An object of the program; one of a live class is copied, attribute by attribute."""
+        held = getattr(value, "_object", value)
+        if isinstance(held, ScriptObject):
+            return held
+        cls = None if self.class_named is None else self.class_named(kind.data)
+        if cls is None or cls.kind != "class" or cls.python is not type(value):
+            raise _mismatch(value, kind, name)
+        parts = {n: self.convert(getattr(value, n), k, name) for n, k in cls.attributes.items()}
+        return ScriptObject(cls, parts)
+
     def _union(self, value: Any, kind: tt.UnionType, name: str) -> Any:
         for member in sorted(kind.data, key=lambda member: not has_type(value, member)):
+            if member in _SCALARS and not has_type(value, member):
+                continue  # what is one type of several is not converted to another
             try:
                 return self.convert(value, member, name)
             except (ArgumentError, DTypeError):
@@ -115,9 +126,11 @@ class Inputs:
             return self._tensor(value, tt.TENSOR, "")
         return getattr(value, "_object", value)
 
-    def give_back(self, value: Any) -> Any:
-        """A result in the caller's kind of tensor."""
-        return mapped(value, self._leaf_back)
+    def give_back(self, value: Any, kind: TorchType | None = None) -> Any:
+        """A result in the caller's kind of tensor; devices too, where `kind` tells which strings are some."""
+        back = mapped(value, self._leaf_back)
+        is_torch = self.wrap is torch_interop.from_numpy
+        return _with_devices(back, kind) if kind is not None and is_torch and holds_device(kind) else back
 
     def _leaf_back(self, value: Any) -> Any:
         if is_array(value):
@@ -141,6 +154,30 @@ def mapped(value: Any, convert: Callable[[Any], Any]) -> Any:
     return convert(value)
 
 
+def holds_device(kind: object) -> bool:
+    """Whether values of a type (or of one of several) are or hold devices."""
+    if isinstance(kind, TorchType):
+        return kind is tt.DEVICE or holds_device(kind.data)
+    return isinstance(kind, tuple) and any(map(holds_device, cast("tuple[object, ...]", kind)))
+
+
+def _with_devices(value: Any, kind: TorchType) -> Any:
+    """`value` with the device names that it holds as PyTorch's devices."""
+    if value is None or not holds_device(kind):
+        return value
+    if kind is tt.DEVICE:
+        return torch_interop.device_of(value)
+    if isinstance(kind, tt.OptionalType):
+        return _with_devices(value, kind.data)
+    if isinstance(kind, tt.ListType):
+        return [_with_devices(v, kind.data) for v in value]
+    if isinstance(kind, tt.DictType):
+        return {_with_devices(k, kind.key): _with_devices(v, kind.value) for k, v in value.items()}
+    if isinstance(kind, tt.TupleType):
+        return tuple(_with_devices(v, k) for v, k in zip(value, kind.data, strict=True))
+    return value
+
+
 class MismatchError(ArgumentError):
     """A value that is not of the type wanted."""
 
@@ -153,8 +190,7 @@ def _mismatch(value: Any, kind: TorchType, name: str) -> ArgumentError:
 
 
 def _number(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
-    if isinstance(value, np.generic):
-        value = cast("Any", value.item())  # pyright: ignore[reportUnknownMemberType]
+    given, value = value, _element(value)
     classes: dict[TorchType, Any] = {
         tt.INT: int,
         tt.FLOAT: (int, float),
@@ -162,20 +198,37 @@ def _number(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
         tt.NUMBER: (int, float, complex),
     }
     allowed = classes[kind]
-    if isinstance(value, bool) and kind is not tt.NUMBER:
-        raise _mismatch(value, kind, name)
-    if not isinstance(value, allowed):
+    if not isinstance(value, allowed) and value is given:
         code = torch_interop.constant_of(value) if kind is tt.INT else None
         if code is not None and code[0] != "device":
             return code[1]
         raise _mismatch(value, kind, name)
-    return float(value) if kind is tt.FLOAT else complex(value) if kind is tt.COMPLEX else value
+    return value if kind is tt.NUMBER else _PYTHON[kind](value)
+
+
+_PYTHON: dict[Any, Callable[[Any], Any]] = {tt.INT: int, tt.FLOAT: float, tt.COMPLEX: complex}
+
+
+def _element(value: Any) -> Any:
+    """The element of an array or tensor that has one; anything else itself."""
+    held = value.array if isinstance(value, Tensor) else value
+    if torch_interop.is_tensor(value):
+        held = torch_interop.to_numpy(value)
+    if isinstance(held, (np.generic, np.ndarray)) and held.size == 1:
+        return cast("Any", held.item())  # pyright: ignore[reportUnknownMemberType]
+    return value
+
+
+def _bool(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
+    """Of anything that Python calls true or false for itself, not for its length."""
+    value = _element(value)
+    if not hasattr(type(value), "__bool__"):
+        raise _mismatch(value, kind, name)
+    return bool(value)
 
 
 def _exact(cls: type) -> Callable[..., Any]:
     def convert(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
-        if isinstance(value, np.bool_):
-            value = bool(value)  # pyright: ignore[reportUnknownArgumentType]
         if not isinstance(value, cls):
             raise _mismatch(value, kind, name)
         return value
@@ -190,7 +243,7 @@ def _device(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
 
 
 _SCALARS: dict[Any, Callable[..., Any]] = {
-    tt.INT: _number, tt.FLOAT: _number, tt.COMPLEX: _number, tt.NUMBER: _number, tt.BOOL: _exact(bool),
+    tt.INT: _number, tt.FLOAT: _number, tt.COMPLEX: _number, tt.NUMBER: _number, tt.BOOL: _bool,
     tt.STRING: _exact(str),
     tt.NONE: _exact(type(None)), tt.DEVICE: _device,
 }  # fmt: skip
