@@ -139,6 +139,7 @@ class _Rewriter:
         else:
             rebuilt = ast.While(statement.test, body, [])
         rebuilt.stops = stops  # type: ignore[attr-defined]
+        rebuilt.has_exits = bool({f"$broke{tag}", f"$continued{tag}"} & names)  # type: ignore[attr-defined]
         return [*before, _at(rebuilt, statement)]
 
     def leave(self, statement: ast.stmt) -> list[ast.stmt]:

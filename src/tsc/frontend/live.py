@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import collections
 import copy
 import enum
 import inspect
@@ -262,6 +263,8 @@ def _simple(python: Any) -> Sugared | None:
     name = getattr(python, "__name__", "")
     if getattr(builtins, name, None) is python and name in LIVE_FORMS:
         return Special(name)
+    if python is collections.OrderedDict:
+        return Special("dict")
     if inspect.isbuiltin(python) and getattr(python, "__module__", "") == "math":
         if name in MATH_MISSING:
             return None
