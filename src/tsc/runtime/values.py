@@ -67,6 +67,7 @@ class Inputs:
         raise _mismatch(value, kind, name)
 
     def _container(self, value: Any, kind: TorchType, name: str) -> Any:
+        given: Any = value
         if isinstance(kind, tt.ListType) and isinstance(value, (list, tuple)):
             return [self.convert(v, kind.data, name) for v in value]  # pyright: ignore
         if (
@@ -92,9 +93,9 @@ class Inputs:
         if kind is tt.ANY:
             return self._anything(value)
         if isinstance(kind, (tt.ClassType, tt.ModuleType, tt.InterfaceType)):
-            return self._object(value, kind, name)
-        if isinstance(kind, tt.EnumType) and has_type(value, kind):
-            return value
+            return self._object(given, kind, name)
+        if isinstance(kind, tt.EnumType) and has_type(given, kind):
+            return given
         raise _mismatch(value, kind, name)
 
     def _object(self, value: Any, kind: TorchType, name: str) -> ScriptObject:
@@ -221,10 +222,10 @@ def _element(value: Any) -> Any:
 
 def _bool(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
     """Of anything that Python calls true or false for itself, not for its length."""
-    value = _element(value)
-    if not hasattr(type(value), "__bool__"):
+    given: Any = _element(value)
+    if not hasattr(cast("type[Any]", type(given)), "__bool__"):
         raise _mismatch(value, kind, name)
-    return bool(value)
+    return bool(given)
 
 
 def _exact(cls: type) -> Callable[..., Any]:
