@@ -212,7 +212,7 @@ class _Scripter:
         name = self.program.unit.unique_name(
             f"__torch__.{path}" if live.__module__ == "__main__" else f"__torch__.{live.__module__}.{path}"
         )
-        cls = Class(name, "module", dict(kinds), dict(constants))
+        cls = Class(name, "module", dict(kinds), dict(constants), python=type(module))
         self.program.unit.classes[name] = cls
         self._fill(cls, module, functions)
         known[key] = cls

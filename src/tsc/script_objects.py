@@ -27,7 +27,7 @@ from tsc.runtime.operators import Operators
 from tsc.runtime.recording_gradients import TorchInputs, TorchOperators, are_recorded
 from tsc.runtime.specializations import Specializations
 from tsc.runtime.tensor import Tensor
-from tsc.runtime.values import Inputs, MismatchError, Wrap
+from tsc.runtime.values import Inputs, MismatchError, Wrap, holds_device
 from tsc.saving import function_records
 
 
@@ -139,12 +139,13 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         recorded = self.entry is None and are_recorded(arguments, self.receiver)
         inputs = TorchInputs() if recorded else Inputs(self.default)
         inputs.wrap_object = self.interpreter.instance
+        inputs.class_named = self.interpreter.compiler.unit.class_named
         values = [self._converted(inputs, i, a) for i, a in enumerate(arguments)]
         if recorded:
             return self._run_recording(inputs, values)
         table = self._table()
         if table is None or self._is_dynamic or _has_undefined_tensor(values, self.parameters):
-            return inputs.give_back(self._run_generic(*values))
+            return inputs.give_back(self._run_generic(*values), self.function.result)
         before = len(table.table)
         result = table.run(values, inputs)
         if len(table.table) != before:
@@ -187,8 +188,12 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
 
     @cached_property
     def _is_dynamic(self) -> bool:
-        """Whether a parameter may hold values of several types: no specialization describes those."""
-        return any(p.type is tt.ANY or isinstance(p.type, tt.UnionType) for p in self.parameters)
+        """Whether a parameter may hold values of several types, or the result devices: no specialization
+        describes those.
+        """
+        result = self.function.result
+        varies = any(p.type is tt.ANY or isinstance(p.type, tt.UnionType) for p in self.parameters)
+        return varies or (result is not None and holds_device(result))
 
     # --- specialization ---
 

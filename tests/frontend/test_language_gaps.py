@@ -16,7 +16,7 @@ import tsc
 
 FILES = (
     "strings", "loops", "numbers", "containers", "unions", "enums", "classes", "refinement", "statements",
-    "hooks",
+    "hooks", "assignments", "objects",
 )  # fmt: skip
 DIFFERENT = {
     "u9": "PyTorch loses the refinement of `or` whose parts test one variable; tsc keeps it",
@@ -42,12 +42,13 @@ def _cases() -> list[Any]:
 
 
 def outcome(script: Callable[[Any], Any], program: Any, arguments: list[Any]) -> Outcome:
-    """What a scripted program returns, or that it (or scripting it) fails."""
+    """What a scripted program returns and leaves of its arguments, or that it (or scripting it) fails."""
     try:
         if isinstance(program, type) and issubclass(program, torch.nn.Module):
             torch.manual_seed(0)
             program = program()
-        return "returned", plain(script(program)(*copy.deepcopy(arguments)))
+        given = copy.deepcopy(arguments)
+        return "returned", [plain(script(program)(*given)), plain(given)]
     except Exception as error:
         return "failed", str(error)
 
@@ -61,7 +62,8 @@ def plain(value: Any) -> Any:
         return kind, [plain(v) for v in value]
     if isinstance(value, dict):
         return "dict", [(plain(k), plain(v)) for k, v in value.items()]
-    return type(value).__name__, repr(value)
+    is_bare = type(value).__repr__ is object.__repr__
+    return type(value).__name__, plain(vars(value)) if is_bare else repr(value)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -169,6 +171,21 @@ def test_an_object_made_by_the_program_can_be_handed_back_to_it() -> None:
     assert tsc.script(archives.count_up)(made, 4) == 7
     assert made.count == 7
     assert [c.count for c in tsc.script(archives.make_counters)(2)] == [0, 1]
+
+
+def returns_equal_tensors(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    y = x + 1
+    return y, y.clone(), torch.zeros(2), torch.zeros(2)
+
+
+@pytest.mark.parametrize("script", [torch.jit.script, tsc.script])
+def test_results_computed_twice_are_two_tensors(script: Callable[[Any], Any]) -> None:
+    results = script(returns_equal_tensors)(X)
+    for result in results:
+        result.add_(1)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[2], torch.ones(2))
+    assert torch.equal(results[3], torch.ones(2))
 
 
 def test_a_script_class_is_still_a_python_class_after_scripting() -> None:

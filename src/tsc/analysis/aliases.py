@@ -9,19 +9,15 @@ from __future__ import annotations
 from typing import cast
 
 from xdsl.dialects.builtin import StringAttr
-from xdsl.dialects.func import CallOp
 from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.values import writes_operand
+from tsc.analysis.values import UNKNOWN_CALLS, writes_operand
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import (
-    PrimCallMethodOp,
-    PrimForkOp,
     PrimGetAttrOp,
     PrimIfOp,
     PrimLoopOp,
-    PrimPythonOp,
     PrimSetAttrOp,
 )
 
@@ -31,8 +27,6 @@ CONSTRUCTED = frozenset(("torch.prim.TupleConstruct", "torch.prim.ListConstruct"
 """Operations whose result holds their operands."""
 TAKEN_APART = frozenset(("torch.prim.TupleUnpack", "torch.prim.TupleIndex", "torch.prim.ListUnpack"))
 """Operations whose results were held by their operand."""
-UNKNOWN_CALLS = (CallOp, PrimCallMethodOp, PrimForkOp, PrimPythonOp)
-"""Operations that may write to anything they are given."""
 MAYBE_ALIASING = frozenset(
     (
         "aten::reshape", "aten::contiguous", "aten::to", "aten::flatten", "aten::dropout", "aten::type_as",

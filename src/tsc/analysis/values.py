@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xdsl.dialects.func import CallOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc.dialects import torch_types as tt
@@ -14,7 +15,11 @@ from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import (
     ConstantOp,
     DerefineOp,
+    PrimCallMethodOp,
+    PrimDictConstructOp,
+    PrimForkOp,
     PrimListConstructOp,
+    PrimPythonOp,
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
     ValueTensorLiteralOp,
@@ -23,6 +28,10 @@ from tsc.ops.registry import TensorSpec
 
 UNKNOWN: Any = object()
 """What `constant_of` gives when the value is not a constant."""
+CONSTRUCTIONS = (PrimTupleConstructOp, PrimListConstructOp, PrimDictConstructOp)
+"""Operations that make a container of their operands."""
+UNKNOWN_CALLS = (CallOp, PrimCallMethodOp, PrimForkOp, PrimPythonOp)
+"""Operations that may write to anything they are given, and to what that holds."""
 
 
 def constant_of(value: SSAValue, pool: ConstantPool | None = None) -> Any:
@@ -111,6 +120,17 @@ def is_list_mutated(value: SSAValue) -> bool:
     return escapes and _writes_lists(_function_of(value))
 
 
+def is_returned(value: SSAValue) -> bool:
+    """Whether a value is, or is part of, what its function gives back."""
+    for use in value.uses:
+        op = use.operation
+        if isinstance(op, ReturnOp):
+            return True
+        if isinstance(op, (*CONSTRUCTIONS, DerefineOp)) and is_returned(op.results[0]):
+            return True
+    return False
+
+
 def _function_of(value: SSAValue) -> Operation | None:
     owner = value.owner
     node: Any = owner if isinstance(owner, Operation) else owner.parent_op()
@@ -123,6 +143,8 @@ def _writes_lists(function: Operation | None) -> bool:
     if function is None:
         return True
     for op in function.walk():
+        if isinstance(op, UNKNOWN_CALLS):
+            return True
         if writes_anything(op) and any(
             writes_operand(op, i) and isinstance(o.type, (tt.ListType, tt.DictType))
             for i, o in enumerate(op.operands)

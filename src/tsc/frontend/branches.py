@@ -25,7 +25,8 @@ from tsc.frontend.undefined import Poisoned, Undefined
 class BranchReader(ExpressionReader):
     """Reads branches into ``prim.If``: what differs at their ends becomes a result."""
 
-    declared: dict[str, TorchType]
+    returned_type: TorchType | None = None
+    """What the function was annotated to return."""
 
     def statements(self, body: Sequence[ast.stmt]) -> None:
         """Read statements in order; what follows a ``raise`` is unreachable and is not read."""

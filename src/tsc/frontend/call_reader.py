@@ -339,7 +339,7 @@ class CallReader(Reader):
                 return TupleOf([*parts[0], *parts[1]])
         a, b = self.plain(left, node), self.plain(right, node)
         magic = {"div": "truediv", "remainder": "mod"}.get(name, name.strip("_"))
-        called = self.magic(f"__{magic}__", [a, b], node)
+        called = self.magic(f"__{magic}__", [a, b], node) if name != "floordiv" else None
         if called is not None:
             return called
         tensors = [isinstance(v.type, tt.TensorType) for v in (a, b)]

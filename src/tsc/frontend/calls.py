@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +13,7 @@ from xdsl.ir import SSAValue
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import REQUIRED, Argument, Schema
 from tsc.dialects.torch_types import TorchType
-from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
+from tsc.frontend.sugared import Arguments, Constant, Sugared, Value
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
@@ -45,13 +46,15 @@ def match_schema(
     operands: list[Any] = []
     for i, formal in enumerate(schema.arguments):
         if positional and not formal.kwarg_only:
-            if _takes_rest(schema, i, formal, positional):
-                given: Any = TupleOf(positional)
-                positional = []
-            else:
-                given = positional.pop(0)
             if formal.name in keywords:
                 raise MismatchError(f"argument {formal.name} specified twice")
+            if _takes_rest(schema, i, formal, positional, convert):
+                element = dataclasses.replace(formal, type=cast("tt.ListType", formal.type).data)
+                parts = [_fit(reader, p, element, bindings, convert, node) for p in positional]
+                operands.append(ListOf(parts, element.type))
+                positional = []
+                continue
+            given: Any = positional.pop(0)
         elif formal.name in keywords:
             given = keywords.pop(formal.name)
         elif formal.default is not REQUIRED:
@@ -71,8 +74,10 @@ def match_schema(
     return Match(schema, operands + positional, bindings)
 
 
-def _takes_rest(schema: Schema, i: int, formal: Argument, positional: Sequence[Any]) -> bool:
-    """Whether ``x.view(2, 3)`` style varargs fill this list argument."""
+def _takes_rest(schema: Schema, i: int, formal: Argument, positional: Sequence[Any], convert: bool) -> bool:
+    """Whether ``x.view(2, 3)`` style varargs fill this list argument; where implicit conversions are tried,
+    tensors may stand for ints.
+    """
     if not isinstance(formal.type, tt.ListType) or formal.type.data not in (tt.INT, tt.TENSOR):
         return False
     is_last = all(a.kwarg_only for a in schema.arguments[i + 1 :])
@@ -80,7 +85,8 @@ def _takes_rest(schema: Schema, i: int, formal: Argument, positional: Sequence[A
         return False
     first = type_of(positional[0])
     return first is not None and (
-        first is formal.type.data or (formal.type.data is tt.INT and first is tt.INT)
+        first is formal.type.data
+        or (convert and formal.type.data is tt.INT and isinstance(first, tt.TensorType))
     )
 
 
@@ -210,6 +216,14 @@ class AsList:
 
 
 @dataclass
+class ListOf:
+    """Several arguments where a list is wanted: what each becomes."""
+
+    parts: list[Any]
+    element: TorchType
+
+
+@dataclass
 class Implicit:
     """A conversion by an operator (``aten::FloatImplicit``)."""
 
@@ -257,6 +271,9 @@ def realize(reader: CallReader, operand: Any, formal: TorchType, node: ast.AST) 
         return reader.builder.list(element, [operand.value.ssa] * operand.size)
     if isinstance(operand, AsList):
         parts = reader.unpack_tuple(operand.value.ssa)
+        return reader.builder.list(operand.element, parts)
+    if isinstance(operand, ListOf):
+        parts = [realize(reader, p, operand.element, node) for p in operand.parts]
         return reader.builder.list(operand.element, parts)
     if isinstance(operand, Implicit):
         return reader.builder.aten(operand.operator, [operand.value.ssa]).results[0]

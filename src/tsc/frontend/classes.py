@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import NotSupportedError
+from tsc.errors import CompileError, NotSupportedError
 from tsc.frontend.objects import named_tuple_type
 from tsc.frontend.unit import REQUIRED, Class
+from tsc.interop import torch as torch_interop
 from tsc.markers import is_interface
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ def script_class(program: Program, cls: type[Any]) -> TorchType | None:
         if hasattr(cls, "_fields") and issubclass(cls, tuple):
             found = _named_tuple(program, cls)
         elif issubclass(cls, enum.Enum):
-            found = Class(class_name(program, cls), "enum", members={m.name: m.value for m in cls})
-            found.python = cls
-            _register(program, cls, found)
+            found = _enum(program, cls)
         elif is_interface(cls):
             found = _interface(program, cls)
         elif (
@@ -56,8 +55,31 @@ def script_class(program: Program, cls: type[Any]) -> TorchType | None:
     return tt.EnumType(found.name) if found.kind == "enum" else tt.ClassType(found.name)
 
 
+def _enum(program: Program, cls: type[enum.Enum]) -> Class:
+    """Raises:
+    CompileError: the values are not of one type, or not numbers or strings.
+    """
+    kinds = [type(m.value).__name__ for m in reversed(list(cls))]
+    other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)
+    if other is not None:
+        raise CompileError(
+            f"Could not unify type list since element {other} of type {kinds[other]} did not match the types "
+            f"before it ({kinds[0]})"
+        )
+    if kinds and kinds[0] not in ("int", "float", "str"):
+        raise CompileError(
+            f"Cannot create Enum with value type '{kinds[0]}', only int, float and string are supported"
+        )
+    found = Class(class_name(program, cls), "enum", members={m.name: m.value for m in cls})
+    found.python = cls
+    _register(program, cls, found)
+    return found
+
+
 def _interface(program: Program, cls: type) -> Class:
     made = Class(class_name(program, cls), "interface")
+    is_module = torch_interop.is_module_class(cls) or hasattr(cls, "__tsc_module__")
+    made.members["$base"] = "(ModuleInterface)" if is_module else "(Interface)"
     _register(program, cls, made)
     for name, member in vars(cls).items():
         if isinstance(member, types.FunctionType):
@@ -114,6 +136,12 @@ def _plain(program: Program, cls: type) -> Class:
                 setter = f"__{name}_setter"
                 made.methods[setter] = program.function(member.fset, own, f"{made.name}.{setter}")
             made.properties[name] = (f"__{name}_getter", setter)
-    if "__init__" in made.methods:
-        program.compiler.compile(made.methods["__init__"])
+    _compile_methods(program, made)
     return made
+
+
+def _compile_methods(program: Program, made: Class) -> None:
+    """Compile all methods, called or not: ``__init__`` first, which says what attributes there are."""
+    for method in sorted(made.methods.values(), key=lambda method: method.short_name != "__init__"):
+        if not method.is_compiling:
+            program.compiler.compile(method)

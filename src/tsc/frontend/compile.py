@@ -14,7 +14,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError, TscError
-from tsc.frontend.exits import VALUE, rewrite
+from tsc.frontend.exits import rewrite
 from tsc.frontend.statements import StatementReader
 from tsc.frontend.undefined import KnownError
 from tsc.frontend.unit import REQUIRED, Function, Parameter, Unit
@@ -41,12 +41,6 @@ class Compiler:
             read_signature(function)  # what runs is the method of the object's own class
             return
         if function.is_compiling:
-            if (
-                function.result is not None
-                and function.resolver is not None  # pyright: ignore[reportUnnecessaryComparison]
-                and self._is_recursive_call_allowed(function)
-            ):
-                return
             raise CompileError(
                 f"function '{function.short_name}' is called recursively. Recursive calls are not supported"
             )
@@ -69,12 +63,8 @@ class Compiler:
             if not self.call_stack:
                 self.failed.clear()
 
-    def _is_recursive_call_allowed(self, function: Function) -> bool:
-        return function.self_type is not None
-
     def _body(self, function: Function) -> FuncOp:
         reader = StatementReader(self.unit, function)
-        reader.declared = {}
         reader.compile_function = self._compile_callee(reader)
         reader.read_signature = read_signature
         types: list[TorchType] = [p.type for p in function.parameters]
@@ -83,7 +73,7 @@ class Compiler:
             types.insert(0, function.self_type)
             names.insert(0, function.definition.args.args[0].arg)
         if function.result is not None and function.result is not tt.NONE:
-            reader.declared[VALUE] = function.result
+            reader.returned_type = function.result
         block = Block(arg_types=types)
         reader.builder.block = block
         from tsc.frontend.sugared import Value

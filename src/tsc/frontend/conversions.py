@@ -67,12 +67,16 @@ def _cast(name: str, constant: Callable[[Any], Any], magic: str) -> Form:
         if value.type is {"Int": tt.INT, "Float": tt.FLOAT, "Bool": tt.BOOL}[name]:
             return value
         called = reader.magic(magic, [value], node)
-        if called is None and name == "Bool" and isinstance(value.type, (tt.ListType, tt.DictType)):
+        if called is None and name == "Bool" and _has_length(value.type):
             length = reader.call_builtin(("aten::len",), Arguments([value]), node)
             called = reader.call_builtin(("aten::gt",), Arguments([length, Constant(0)]), node)
         return called or reader.call_builtin((f"aten::{name}",), Arguments([value]), node)
 
     return form
+
+
+def _has_length(kind: TorchType) -> bool:
+    return kind is tt.STRING or isinstance(kind, (tt.ListType, tt.DictType))
 
 
 def _complex(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:

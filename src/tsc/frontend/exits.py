@@ -80,6 +80,10 @@ class ImplicitNone(ast.Assign):
     """What an `ImplicitReturn` becomes."""
 
 
+class UnusedCall(ast.Raise):
+    """The whole body of a function marked with ``unused``."""
+
+
 class _Rewriter:
     def __init__(self) -> None:
         self.loops: list[str] = []
@@ -139,6 +143,7 @@ class _Rewriter:
         else:
             rebuilt = ast.While(statement.test, body, [])
         rebuilt.stops = stops  # type: ignore[attr-defined]
+        rebuilt.has_exits = bool({f"$broke{tag}", f"$continued{tag}"} & names)  # type: ignore[attr-defined]
         return [*before, _at(rebuilt, statement)]
 
     def leave(self, statement: ast.stmt) -> list[ast.stmt]:

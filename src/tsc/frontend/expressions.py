@@ -23,6 +23,9 @@ BINARY: dict[type[ast.operator], str] = {
     ast.LShift: "__lshift__", ast.RShift: "__rshift__",
 }  # fmt: skip
 
+KEY_TYPES = (tt.INT, tt.FLOAT, tt.COMPLEX, tt.STRING, tt.BOOL, tt.DEVICE)
+"""What a dict may be keyed by, besides tensors."""
+
 
 class ExpressionReader(ConditionReader):
     """Reads the expressions of one function."""
@@ -107,12 +110,12 @@ class ExpressionReader(ConditionReader):
             raise self.error("Dict expansion (e.g. `{**dict}`) is not supported", node, NotSupportedError)
         keys = [self.value(k, wanted and wanted.key) for k in node.keys if k is not None]
         values = [self.value(v, wanted and wanted.value) for v in node.values]
-        key = wanted.key if wanted else self.common_type([k.type for k in keys], node) or tt.STRING  # pyright: ignore
+        key = wanted.key if wanted else self._key_type(keys, node)
         held = wanted.value if wanted else self.common_type([v.type for v in values], node) or tt.TENSOR  # pyright: ignore
         operands = [self.coerce(k, key, node, "dict key") for k in keys] + [
             self.coerce(v, held, node, "dict value") for v in values
         ]
-        if isinstance(key, tt.EnumType):
+        if key not in KEY_TYPES and not isinstance(key, tt.TensorType):
             raise self.error(
                 f"Cannot create dict for key type '{key.torchscript()}', only int, float, complex, Tensor, "
                 "device and string keys are supported",
@@ -122,9 +125,23 @@ class ExpressionReader(ConditionReader):
             self.builder.create(ops.PrimDictConstructOp, operands, [tt.DictType((key, held))]).results[0]
         )
 
+    def _key_type(self, keys: list[SSAValue], node: ast.AST) -> Any:
+        """The one type that the keys of a dict have."""
+        kinds: list[Any] = [k.type for k in keys] or [tt.STRING]
+        other = next((k for k in kinds if k is not kinds[0]), None)
+        if other is not None:
+            raise self.error(
+                f"Dict keys must contain only a single type. Expected: {kinds[0].torchscript()} but found "
+                f"{other.torchscript()} instead",
+                node,
+            )
+        return kinds[0]
+
     def read_unaryop(self, node: ast.UnaryOp) -> Sugared:
         if isinstance(node.op, ast.Not):
             return self._from_condition(self.condition(node), node)
+        if isinstance(node.op, ast.UAdd):
+            raise self.error("unsupported unary operator: UAdd", node, NotSupportedError)
         operand = self.read(node.operand)
         known, python = operand.static()
         if (
@@ -134,8 +151,6 @@ class ExpressionReader(ConditionReader):
             and isinstance(operand, Constant)
         ):
             return Constant(-python)
-        if isinstance(node.op, ast.UAdd):
-            return operand
         name = "aten::neg" if isinstance(node.op, ast.USub) else "aten::bitwise_not"
         magic = "__neg__" if isinstance(node.op, ast.USub) else "__invert__"
         return self.magic(magic, [operand], node) or self.call_builtin((name,), Arguments([operand]), node)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from xdsl.ir import SSAValue
 
+from tsc import dtypes
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend import calls
@@ -24,7 +25,7 @@ def read_index(reader: ExpressionReader, node: ast.Subscript) -> Sugared:
         return known
     value = reader.plain(owner, node)
     if isinstance(value.type, tt.TensorType):
-        if isinstance(node.slice, ast.Constant) and node.slice.value is Ellipsis:
+        if _is_ellipsis(node.slice):
             raise reader.error("Cannot emit expr for: (dots)", node)
         return Value(index_tensor(reader, value.ssa, node.slice, node))
     if value.type in (tt.INT, tt.FLOAT, tt.BOOL, tt.COMPLEX, tt.NONE, tt.NUMBER, tt.ANY):
@@ -59,17 +60,23 @@ def _view(
     """The part of `tensor` that ints and slices in `key` choose, and the tensors that index it further, by
     dim.
     """
-    parts = list(key.elts) if isinstance(key, ast.Tuple) else [key]
+    parts = list(key.elts) if isinstance(key, ast.Tuple) and key.elts else [key]
+    if sum(map(_is_ellipsis, parts)) > 1:
+        raise reader.error("An index can only have a single ellipsis ('...')", node)
     dim, is_from_the_end = 0, False
     gathered: dict[int, SSAValue] = {}
     for i, part in enumerate(parts):
-        if isinstance(part, ast.Constant) and part.value is Ellipsis:
+        if _is_ellipsis(part):
             is_from_the_end = True
             continue
         if is_from_the_end:
             dim = _dim_from_the_end(parts[i:])
         tensor, dim = _apply(reader, tensor, dim, part, gathered, node)
     return tensor, gathered
+
+
+def _is_ellipsis(part: ast.expr) -> bool:
+    return isinstance(part, ast.Constant) and part.value is Ellipsis
 
 
 def _dim_from_the_end(rest: list[ast.expr]) -> int:
@@ -107,7 +114,8 @@ def _apply(
         selected = builder.aten("aten::select.int", [tensor, builder.constant(dim), index.ssa]).results[0]
         return selected, dim if dim >= 0 else dim + 1
     if isinstance(index.type, tt.ListType):
-        made = reader.call_builtin(("aten::tensor",), Arguments([index]), node)
+        dtype = {"dtype": Constant(dtypes.I64.code)}  # of a list of bools too: it is no mask
+        made = reader.call_builtin(("aten::tensor",), Arguments([index], dtype), node)
         index = reader.plain(made, node)
     if isinstance(index.type, (tt.TensorType, tt.OptionalType)):
         gathered[dim] = index.ssa

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import collections
 import copy
 import enum
 import inspect
@@ -18,6 +19,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.annotations import from_python, infer_type
 from tsc.frontend.compile import Compiler
+from tsc.frontend.exits import UnusedCall
 from tsc.frontend.python_values import (
     AutogradFunction,
     BooleanDispatch,
@@ -55,7 +57,6 @@ not say that it writes, so PyTorch removes the call.
 """
 
 
-UNUSED_CALLED = "This Python function is annotated to be ignored and cannot be run"
 """What a program raises, as a plain error of no Python class, where it calls an unused function."""
 MATH_MISSING = frozenset(("trunc", "dist", "perm", "prod"))
 """Functions of `math` that TorchScript lacks though it has a tensor operator of that name."""
@@ -185,11 +186,8 @@ class Program:
 
 def _raising(definition: ast.FunctionDef) -> ast.FunctionDef:
     """The definition of a function that nobody may call: its signature, and a ``raise``."""
-    body = ast.parse(f"raise {UNUSED_CALLED!r}").body
     raising = copy.copy(definition)
-    raising.body = [ast.fix_missing_locations(ast.copy_location(s, definition)) for s in body]
-    for node in ast.walk(raising.body[0]):
-        ast.copy_location(node, definition)
+    raising.body = [ast.copy_location(UnusedCall(), definition)]
     return raising
 
 
@@ -270,6 +268,8 @@ def _simple(python: Any) -> Sugared | None:
     name = getattr(python, "__name__", "")
     if getattr(builtins, name, None) is python and name in LIVE_FORMS:
         return Special(name)
+    if python is collections.OrderedDict:
+        return Special("dict")
     if inspect.isbuiltin(python) and getattr(python, "__module__", "") == "math":
         if name in MATH_MISSING:
             return None

@@ -13,7 +13,7 @@ from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.branches import BranchReader, assigned_names
-from tsc.frontend.exits import VALUE
+from tsc.frontend.exits import RETURNED, VALUE
 from tsc.frontend.sugared import Sugared, Value
 from tsc.frontend.type_rules import unify
 from tsc.frontend.undefined import Undefined
@@ -39,7 +39,7 @@ class LoopReader(BranchReader):
             condition = self.condition(self._until(node))
             return self.builder.constant(condition.static) if condition.static is not None else condition.ssa  # pyright: ignore
 
-        self.loop(trips, enter, None, node.body, again, node, first.when_true)  # pyright: ignore
+        self.loop(trips, enter, None, node.body, again, node)  # pyright: ignore
 
     def _until(self, node: ast.While) -> ast.expr:
         """The condition of the next round: the loop's own, unless a flag says that the loop was left."""
@@ -80,44 +80,45 @@ class LoopReader(BranchReader):
             ssa = self.builder.constant(stop.static) if stop.static is not None else stop.ssa
             return self.builder.aten("aten::__not__", [ssa]).results[0]  # pyright: ignore
 
-        self.loop(trips, self.builder.constant(True), set_target, node.body, again, node, {})
+        self.loop(trips, self.builder.constant(True), set_target, node.body, again, node)
 
     def _unroll(self, node: ast.For, elements: list[Sugared]) -> None:
-        stops: list[str] = getattr(node, "stops", [])
+        """Read the body once for each of `elements`; what follows a ``return`` in it does not run."""
+        if getattr(node, "has_exits", False):
+            raise self.error(
+                "Because we emit iteration over modulelists or tuples as unrolled loops, we do not support "
+                "break or continue inside the body of these loops",
+                node,
+            )
+        returns = RETURNED in getattr(node, "stops", [])
         for element in elements:
             if self.leaves:
                 return
-            if not stops:
-                self.assign(node.target, element, node)
+            self.assign(node.target, element, node)
+            if returns:
+                test = ast.Name(RETURNED, ast.Load())
+                guarded = ast.copy_location(ast.If(test, [ast.Pass()], node.body), node)
+                self.statement(ast.fix_missing_locations(guarded))
+            else:
                 self.statements(node.body)
-                continue
-            self.environment["$element"] = element
-            bind = ast.Assign([node.target], ast.Name("$element", ast.Load()))
-            flags: list[ast.expr] = [ast.Name(s, ast.Load()) for s in stops]
-            test = flags[0] if len(flags) == 1 else ast.BoolOp(ast.Or(), flags)
-            guarded = ast.copy_location(ast.If(test, [ast.Pass()], [bind, *node.body]), node)
-            self.statement(ast.fix_missing_locations(guarded))
 
     def loop(
         self, trips: SSAValue, enter: SSAValue, set_target: Any, body: list[ast.stmt], again: Any,
         node: ast.stmt,
-        refinements: dict[str, TorchType],
     ) -> None:  # fmt: skip
         """A ``prim.Loop`` carrying every variable that the body assigns and that exists before it."""
         assigned = assigned_names(body) | (assigned_names([node]) if set_target is not None else set[str]())
         carried = [
             n for n in self.environment if n in assigned and not isinstance(self.environment[n], Undefined)
         ]
-        carried = [n for n in carried if not n.startswith("$element") and n != VALUE]
+        carried = [n for n in carried if n != VALUE]
         initial = [self.environment[n].value(self, node) for n in carried]
-        initial = [self._declared_form(n, v, node) for n, v in zip(carried, initial, strict=True)]
         types: list[Any] = [v.type for v in initial]
         with self.block([tt.INT, *types]) as block:
             for name, argument in zip(carried, block.args[1:], strict=True):
                 hint(argument, name)
                 self.environment[name] = Value(argument)
             self.environment.pop(VALUE, None)
-            self.refine(refinements)
             if set_target is not None:
                 set_target(block.args[0])
             self.statements(body)
@@ -150,10 +151,6 @@ class LoopReader(BranchReader):
         value = self.environment[VALUE].value(self, node)
         block.insert_arg(value.type, len(block.args))
         return value
-
-    def _declared_form(self, name: str, value: SSAValue, node: ast.AST) -> SSAValue:
-        declared = self.declared.get(name)
-        return value if declared is None else self.coerce(value, declared, node)
 
     def _carried_value(self, name: str, wanted: TorchType, node: ast.AST) -> SSAValue:
         value = self.environment[name].value(self, node)

@@ -141,27 +141,17 @@ def tuple_element(reader: CallReader, value: Value, position: int) -> Value:
 def _enum_property(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugared:
     if name == "name":
         return reader.call_builtin(("prim::EnumName",), Arguments([value]), node)
-    kind = _enum_value_type(reader, value, node)
+    kind = _enum_value_type(reader, value)
     schema = schemas.lookup(f"prim::EnumValue.{kind.torchscript()}")
     if schema is None:
         raise reader.error(f"Unsupported type of enum value: {kind.torchscript()}", node)
     return Value(reader.builder.create(class_of(schema), [value.ssa], [kind]).results[0])
 
 
-def _enum_value_type(reader: CallReader, value: Value, node: ast.AST) -> TorchType:
+def _enum_value_type(reader: CallReader, value: Value) -> TorchType:
     """The one type of the values of an enum."""
     members = reader.unit.class_named(value.type.data).members
-    kinds = [calls.CONSTANT_TYPES.get(type(held)) for held in reversed(members.values())]  # pyright: ignore
-    for i, kind in enumerate(kinds):
-        if kind is not kinds[0] or kind is None:
-            found, before = (k.torchscript() if k is not None else "object" for k in (kind, kinds[0]))
-            raise reader.error(
-                f"Could not unify type list since element {i} of type {found} did not match the types "
-                f"before it "
-                f"({before})",
-                node,
-            )
-    return kinds[0]  # pyright: ignore[reportReturnType]
+    return calls.CONSTANT_TYPES[type(next(iter(members.values())))]
 
 
 def member_of_object(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugared:

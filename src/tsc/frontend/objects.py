@@ -32,10 +32,11 @@ def construct(reader: CallReader, cls: Class, arguments: Arguments, node: ast.AS
         return _named_tuple(reader, cls, arguments, node)
     if cls.kind == "enum":
         raise reader.error(f"'{cls.name}' is an enum: construction from a value is not supported", node)
-    made = create_object(reader, cls)
     initializer = cls.method("__init__")
-    if initializer is not None:
-        reader.call_method(initializer, made.ssa, arguments, node)
+    if initializer is None:
+        raise reader.error(f"Class {cls.name} does not have an __init__ function defined", node)
+    made = create_object(reader, cls)
+    reader.call_method(initializer, made.ssa, arguments, node)
     return made
 
 

@@ -12,6 +12,7 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
+from tsc.frontend import calls
 from tsc.frontend.calls import fits
 from tsc.frontend.conversions import CONVERSIONS, Form
 from tsc.frontend.sugared import Arguments, Constant, Iteration, Sugared, TupleOf, Value
@@ -46,7 +47,7 @@ def read_form(reader: CallReader, name: str, node: ast.Call) -> Sugared | None:
         rest = ast.copy_location(ast.Call(node.func, node.args[1:], node.keywords), node)
         return reader.fork(reader.read(node.args[0]), reader.arguments(rest), node)
     if name == "super":
-        return reader.lookup("self", node)
+        raise reader.error("super() is not supported in methods that are compiled", node, NotSupportedError)
     return None
 
 
@@ -81,7 +82,14 @@ def condition_of_call(reader: CallReader, node: ast.Call) -> Condition | None:
         return None
     if callee.name == "hasattr":
         _, name = reader.static_value(node.args[1])
-        return Condition(has_member(reader, reader.read(node.args[0]), name), None)
+        owner = reader.read(node.args[0])
+        if isinstance(owner, Value) and isinstance(owner.type, (tt.TensorType, tt.ListType, tt.DictType)):
+            raise reader.error(
+                "hasattr's first argument must be an object or NamedTuple, got "
+                f"{owner.type.torchscript()} instead",
+                node,
+            )
+        return Condition(has_member(reader, owner, name), None)
     return _isinstance(reader, node) if callee.name == "isinstance" else None
 
 
@@ -89,6 +97,8 @@ def _isinstance(reader: CallReader, node: ast.Call) -> Condition:
     from tsc.frontend.conditions import Condition
 
     value = reader.plain(reader.read(node.args[0]), node)
+    if isinstance(value.type, tt.ModuleType):
+        return Condition(_is_module_of(reader, value, node.args[1]), None)
     wanted = _types_of(reader, node.args[1])
     actual = value.type
     members = _members(actual)
@@ -114,6 +124,17 @@ def _isinstance(reader: CallReader, node: ast.Call) -> Condition:
         if rest and actual is not tt.ANY:
             condition.when_false[node.args[0].id] = union(rest)
     return condition
+
+
+def _is_module_of(reader: CallReader, value: Value, classes: ast.expr) -> bool:
+    """Whether a module is of one of the classes itself: what they inherit from does not count."""
+    named = classes.elts if isinstance(classes, (ast.Tuple, ast.List)) else [classes]
+    compiled = {cls.python for cls in reader.unit.classes.values() if cls.python is not None}
+    wanted = [getattr(reader.read(n), "python", None) for n in named]
+    for n, python in zip(named, wanted, strict=True):
+        if python not in compiled:
+            raise reader.error(f"Unknown type name '{ast.unparse(n)}'", n)
+    return reader.unit.class_named(value.type.data).python in wanted
 
 
 def _members(kind: TorchType) -> list[TorchType]:
@@ -192,6 +213,8 @@ def _print(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     from tsc.dialects.aten import class_of
     from tsc.dialects.schema import overloads
 
+    if arguments.keywords:
+        raise reader.error("print doesn't accept any keyword arguments", node)
     values = [a.value(reader, node) for a in arguments.positional]
     reader.builder.create(class_of(overloads("prim::Print")[0]), values)
     return Constant(None)
@@ -209,6 +232,11 @@ def _extremum(name: str) -> Form:
 
 def _builtin(*names: str) -> Form:
     return lambda reader, arguments, node: reader.call_builtin(names, arguments, node)
+
+
+def _abs(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    is_tensor = isinstance(calls.type_of(arguments.positional[0]), tt.TensorType)
+    return reader.call_builtin(("aten::abs" if is_tensor else "prim::abs",), arguments, node)
 
 
 def _always(value: Any) -> Form:
@@ -235,7 +263,7 @@ FORMS: dict[str, Form] = {
     "range": _range, "enumerate": _enumerate, "zip": _zip, "len": _len,
     "print": _print, "min": _extremum("min"),
     "max": _extremum("max"),
-    "abs": _builtin("prim::abs"), "round": _builtin("aten::round"), "pow": _builtin("aten::pow"),
+    "abs": _abs, "round": _builtin("aten::round"), "pow": _builtin("aten::pow"),
     "ord": _builtin("aten::ord"),
     "chr": _builtin("aten::chr"), "hex": _builtin("aten::hex"), "bin": _builtin("aten::bin"),
     "oct": _builtin("aten::oct"),
@@ -286,8 +314,8 @@ def exception_parts(reader: CallReader, node: ast.Raise) -> tuple[SSAValue, SSAV
             text = Value(reader.builder.constant(", ".join([""] * len(parts))))
         kind = reader.builder.constant(_qualified_exception(name))
         return text.ssa, kind
-    if isinstance(exception, ast.Constant):  # what calls of unused functions raise
-        return reader.builder.constant(exception.value), kind
+    if isinstance(exception, ast.Constant):
+        raise reader.error("exceptions must derive from BaseException", node)
     return reader.builder.constant(""), kind
 
 

@@ -15,7 +15,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError, UnsupportedNodeError
 from tsc.frontend import calls
 from tsc.frontend.calls import fits
-from tsc.frontend.exits import VALUE, ImplicitNone, is_hidden
+from tsc.frontend.exits import VALUE, ImplicitNone, UnusedCall, is_hidden
 from tsc.frontend.expressions import BINARY
 from tsc.frontend.loops import LoopReader
 from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
@@ -27,10 +27,12 @@ IN_PLACE = {
     "div": "div_",
     "remainder": "fmod_",
     "__lshift__": "__ilshift__",
+    "__rshift__": "__irshift__",
 }
 """Augmented assignments that write to a tensor; the others make a new one, as in PyTorch."""
 
 
+UNUSED_CALLED = "This Python function is annotated to be ignored and cannot be run"
 NODE_NAMES = {
     "ClassDef": "class definitions", "AsyncFunctionDef": "async function definitions",
     "AsyncFor": "async for loops", "AsyncWith": "async with statements", "Nonlocal": "nonlocal variables",
@@ -55,13 +57,15 @@ class StatementReader(LoopReader):
         """Nothing."""
 
     def do_import(self, node: ast.Import) -> None:
-        """Nothing: an archive's imports; in live code names are resolved outside."""
+        """Nothing where an archive imports; live code resolves names outside."""
+        if self.function.python is not None:
+            raise self.error("import statements aren't supported", node, UnsupportedNodeError)
 
     def do_global(self, node: ast.Global) -> None:
         raise self.error("global variables aren't supported", node, UnsupportedNodeError)
 
     def do_expr(self, node: ast.Expr) -> None:
-        if isinstance(node.value, ast.Constant):
+        if isinstance(node.value, ast.Constant) and node.value.value is not Ellipsis:
             return
         self.read(node.value)
 
@@ -95,17 +99,23 @@ class StatementReader(LoopReader):
     def _type_of_returned(self, node: ast.Assign) -> TorchType | None:
         """The function's result type where `node` was a ``return`` in the source."""
         target = node.targets[0]
-        return self.declared.get(VALUE) if isinstance(target, ast.Name) and target.id == VALUE else None
+        return self.returned_type if isinstance(target, ast.Name) and target.id == VALUE else None
 
     def do_annassign(self, node: ast.AnnAssign) -> None:
-        wanted = self.function.resolver.annotation(node.annotation)
+        """``x: T = v``: the type of this value, not of what is assigned later."""
         if node.value is None:
-            if isinstance(node.target, ast.Name):
-                self.declared[node.target.id] = wanted
-            return
+            raise self.error(
+                "annotated assignments without assigned value aren't supported", node, UnsupportedNodeError
+            )
+        before = self.outer_environment.get(node.target.id) if isinstance(node.target, ast.Name) else None
+        if isinstance(node.target, ast.Name) and isinstance(before, (Value, Constant, TupleOf)):
+            raise self.error(
+                f"Attempting to declare and annotate the type of variable '{node.target.id}' but it is "
+                "already defined in an outer block",
+                node,
+            )
+        wanted = self.function.resolver.annotation(node.annotation)
         value = Value(self.coerce(self.value(node.value, wanted), wanted, node))
-        if isinstance(node.target, ast.Name):
-            self.declared[node.target.id] = wanted
         self.assign(node.target, value, node)
 
     def assign(self, target: ast.expr, value: Sugared, node: ast.AST) -> None:
@@ -124,28 +134,27 @@ class StatementReader(LoopReader):
             raise self.error("unexpected expression on left-hand side of assignment", target)
 
     def _assign_name(self, name: str, value: Sugared, node: ast.AST) -> None:
-        declared = self.declared.get(name)
-        if declared is not None:
-            value = Value(self.coerce(value.value(self, node), declared, node, f"variable '{name}'"))
-        self._check_outer_type(name, value, node)
+        if name == VALUE and self.returned_type is not None:
+            value = Value(self.coerce(value.value(self, node), self.returned_type, node, "return value"))
+        value = self._of_outer_type(name, value, node)
         if isinstance(value, Value) and value.ssa.name_hint is None:
             hint(value.ssa, name)
         self.environment[name] = value
 
-    def _check_outer_type(self, name: str, value: Sugared, node: ast.AST) -> None:
-        """Inside a branch or loop, a variable of the code around keeps its type."""
+    def _of_outer_type(self, name: str, value: Sugared, node: ast.AST) -> Sugared:
+        """Inside a branch or loop, a variable of the code around keeps its type; an empty list takes it."""
         before = self.outer_environment.get(name)
         if (
             not isinstance(before, (Value, Constant))
             or not isinstance(value, (Value, Constant))
             or is_hidden(name)
         ):
-            return
+            return value
         had, has = calls.type_of(before), calls.type_of(value)
         if had is None or has is None or fits(has, had, {}):
-            return
+            return value
         if isinstance(value, Value) and self._is_empty_list(value.ssa, had):
-            return
+            return Value(self.coerce(value.ssa, had, node))
         raise self.error(
             f"Variable '{name}' previously had type {had.torchscript()} but is now being assigned to a "
             f"value of "
@@ -155,6 +164,8 @@ class StatementReader(LoopReader):
 
     def _assign_parts(self, targets: list[ast.expr], value: Sugared, node: ast.AST) -> None:
         starred = next((i for i, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
+        if isinstance(calls.type_of(value), tt.ModuleType):
+            raise self.error("module cannot be used as a tuple", node)
         parts = value.unroll(self, node)
         if parts is None:
             parts = self._unpack_list(value, len(targets), starred, node)
@@ -181,19 +192,50 @@ class StatementReader(LoopReader):
         set_attribute(self, self.read(target.value), target.attr, value, node)
 
     def do_augassign(self, node: ast.AugAssign) -> None:
+        if isinstance(node.op, (ast.FloorDiv, ast.MatMult)):
+            raise self.error(
+                f"unsupported kind of augmented assignment: {type(node.op).__name__}", node, NotSupportedError
+            )
+        if isinstance(node.target, ast.Subscript):
+            self._augassign_item(node, node.target)
+        else:
+            self._augassign(node, node.target, is_copy=False)
+
+    def _augassign_item(self, node: ast.AugAssign, target: ast.Subscript) -> None:
+        """``owner[key] += v``: owner and key are evaluated once, for the read and the write."""
+        owner = self.read(target.value)
+        kind = calls.type_of(owner)
+        if isinstance(owner, TupleOf) or isinstance(kind, (tt.TupleType, tt.NamedTupleType, tt.ClassType)):
+            found = self.plain(owner, node).type.torchscript()
+            raise self.error(f"{found} does not support augmented assignment.", node)
+        hidden = {"$owner": owner}
+        key = target.slice
+        if isinstance(key, (ast.Call, ast.Subscript, ast.BinOp)):
+            hidden["$key"], key = self.read(key), ast.copy_location(ast.Name("$key", ast.Load()), key)
+        saved = {name: self.environment.get(name) for name in hidden}
+        self.environment.update(hidden)
+        once = ast.copy_location(ast.Name("$owner", ast.Load()), target.value)
+        item = ast.copy_location(ast.Subscript(once, key, ast.Store()), target)
+        self._augassign(node, item, is_copy=isinstance(kind, tt.DictType))
+        for name, before in saved.items():
+            self.environment.pop(name)
+            if before is not None:
+                self.environment[name] = before
+
+    def _augassign(self, node: ast.AugAssign, target: ast.expr, *, is_copy: bool) -> None:
+        """`target` updated, in place where its value is mutable and not a copy of what the target holds."""
         name = BINARY[type(node.op)]
-        load = ast.copy_location(_as_load(node.target), node.target)
-        current = self.read(load)
+        plain = self.plain(self.read(ast.copy_location(_as_load(target), target)), node)
+        is_copy |= isinstance(target, ast.Subscript) and _is_gathered(plain)
         right = self.read(node.value)
-        plain = self.plain(current, node)
         self.at(node)
         magic = {"div": "truediv", "remainder": "mod"}.get(name, name.strip("_"))
         called = self.magic(f"__i{magic}__", [plain, right], node)
         if called is not None:
             result: Sugared = called
-        elif isinstance(plain.type, tt.TensorType) and name in IN_PLACE and not _is_gathered(plain):
+        elif isinstance(plain.type, tt.TensorType) and name in IN_PLACE and not is_copy:
             result = self.call_builtin((f"aten::{IN_PLACE[name]}",), Arguments([plain, right]), node)
-            if isinstance(node.target, ast.Subscript):
+            if isinstance(target, ast.Subscript):
                 return
         elif isinstance(plain.type, tt.ListType) and name in ("add", "mul"):
             result = self.call_builtin((f"aten::{name}_",), Arguments([plain, right]), node)
@@ -201,7 +243,7 @@ class StatementReader(LoopReader):
             result = self.call_builtin(("aten::fmod",), Arguments([plain, right]), node)  # as PyTorch does
         else:
             result = self.binary(name, plain, right, node)
-        self.assign(node.target, result, node)
+        self.assign(target, result, node)
 
     def do_delete(self, node: ast.Delete) -> None:
         for target in node.targets:
@@ -229,6 +271,11 @@ class StatementReader(LoopReader):
 
         message, kind = exception_parts(self, node)
         self.at(node)
+        self.builder.create(ops.PrimRaiseExceptionOp, [message, kind])
+        self.leaves = True
+
+    def do_unusedcall(self, node: UnusedCall) -> None:
+        message, kind = self.builder.constant(UNUSED_CALLED), self.builder.constant(None)
         self.builder.create(ops.PrimRaiseExceptionOp, [message, kind])
         self.leaves = True
 
@@ -268,6 +315,8 @@ class StatementReader(LoopReader):
         known, text = given.static()
         if known and isinstance(text, str):
             return self.builder.constant(prefix + text)
+        if calls.type_of(given) is not tt.STRING:
+            given = self.call_builtin(("aten::str",), Arguments([given]), node)
         return self.binary("add", Constant(prefix), given, node).value(self, node)
 
     def do_functiondef(self, node: ast.FunctionDef) -> None:

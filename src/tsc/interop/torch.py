@@ -78,6 +78,12 @@ def is_device_type(value: Any) -> bool:
     return module is not None and value is module.device
 
 
+def device_of(name: str) -> Any:
+    """The ``torch.device`` of that name."""
+    module = torch()
+    return name if module is None else module.device(name)
+
+
 def constant_of(value: Any) -> tuple[str, Any] | None:
     """``(kind, constant)`` for a dtype, layout, memory format or device; None for anything else."""
     if isinstance(value, dtypes.DType):

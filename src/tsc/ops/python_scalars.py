@@ -12,6 +12,7 @@ from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
 from tsc.errors import OperatorError
+from tsc.narrowing import is_array
 from tsc.ops.registry import Family
 
 FAMILY = Family()
@@ -244,6 +245,24 @@ def frexp(a: float) -> tuple[float, int]:
 def complex_of(x: Any, y: Any) -> complex:
     """``x + iy``."""
     return complex(x, y)
+
+
+@FAMILY.op(
+    "aten::Complex.Scalar", "aten::Complex.Tensor_Tensor", "aten::Complex.Tensor_int",
+    "aten::Complex.Tensor_float", "aten::Complex.Tensor_bool", "aten::Complex.int_Tensor",
+    "aten::Complex.float_Tensor", "aten::Complex.bool_Tensor", "aten::Complex.int_bool",
+    "aten::Complex.bool_int", "aten::Complex.bool_bool", "aten::Complex.float_bool",
+    "aten::Complex.bool_float", kind="python",
+)  # fmt: skip
+def complex_of_elements(x: Any, y: Any = 0) -> complex:
+    """``x + iy``, where each may be a bool or a tensor of one element."""
+    return complex(*(part.item() if is_array(part) else part for part in (x, y)))
+
+
+@FAMILY.op("aten::hash.generic", kind="python")
+def hash_(value: Any) -> int:
+    """Python's ``hash``: equal within one process, not that of PyTorch."""
+    return hash(value)
 
 
 @FAMILY.op("aten::__is__", kind="python")

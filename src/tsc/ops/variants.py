@@ -19,21 +19,18 @@ from tsc.ops.registry import Operator
 
 @cache
 def functional_name(schema: Schema) -> str | None:
-    """The functional form of an in-place schema: ``aten::add_.Tensor`` -> ``aten::add.Tensor``, else None.
+    """The functional form of an in-place schema: ``aten::add_.Tensor`` -> ``aten::add.Tensor``,
+    ``__ior__`` -> ``__or__``, else None.
 
     Where the overload of the same name takes other arguments (``pow.Scalar`` has a number for a base), it is
     the one that takes the same.
     """
     base = schema.name
-    if (
-        not base.endswith("_")
-        or base.endswith("__")
-        or not schema.arguments
-        or not schema.arguments[0].is_written
-    ):
+    if not base.endswith("_") or not schema.arguments or not schema.arguments[0].is_written:
         return None
+    functional = base.replace("::__i", "::__") if base.endswith("__") else base[:-1]
     wanted = [a.type for a in schema.arguments]
-    fitting = [s for s in schemas.overloads(base[:-1]) if [a.type for a in s.arguments] == wanted]
+    fitting = [s for s in schemas.overloads(functional) if [a.type for a in s.arguments] == wanted]
     namesake = next((s for s in fitting if s.overload == schema.overload), None)
     found = namesake or next(iter(fitting), None)
     return None if found is None else found.full_name
@@ -82,7 +79,8 @@ def derived_variants(table: Mapping[str, Operator]) -> dict[str, Operator]:
     for base in {
         operator.schema.name for operator in table.values() if operator.schema.name.startswith("aten::")
     }:
-        for schema in schemas.overloads(f"{base}_"):
+        in_place_name = base.replace("::__", "::__i") if base.endswith("__") else f"{base}_"
+        for schema in schemas.overloads(in_place_name):
             functional = table.get(functional_name(schema) or "")
             if functional is not None and not functional.schema.aliases and schema.full_name not in table:
                 derived[schema.full_name] = Operator(schema, in_place(functional), kind="inplace")

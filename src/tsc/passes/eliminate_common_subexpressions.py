@@ -11,6 +11,8 @@ from xdsl.ir import Block, Operation
 from xdsl.passes import ModulePass
 
 from tsc.analysis.effects import is_pure
+from tsc.analysis.values import is_returned
+from tsc.dialects import torch_types as tt
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,14 @@ class EliminateCommonSubexpressions(ModulePass):
 
 
 Key = tuple[Any, ...]
+
+
+def _both_are_returned(op: Operation, found: Operation) -> bool:
+    """Whether the caller gets tensors of both, which must not share memory: it may write to one."""
+    return any(
+        isinstance(mine.type, tt.TensorType) and is_returned(mine) and is_returned(other)
+        for mine, other in zip(op.results, found.results, strict=True)
+    )
 
 
 def merge_equal(root: Operation, scopes: list[dict[Key, Operation]]) -> None:
@@ -61,6 +71,8 @@ def _merge_block(block: Block, scopes: list[dict[Key, Operation]]) -> None:
         found = next((s[key] for s in reversed(inner) if key in s), None)
         if found is None:
             own[key] = op
+            continue
+        if _both_are_returned(op, found):
             continue
         for result, value in zip(op.results, found.results, strict=True):
             result.replace_all_uses_with(value)

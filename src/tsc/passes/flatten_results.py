@@ -100,7 +100,7 @@ def _parts(kind: str, operands: Any, tensors: list[SSAValue]) -> list[Any] | Non
 def _dict(owner: PrimDictConstructOp, tensors: list[SSAValue]) -> list[Any] | None:
     n = len(owner.operands) // 2
     keys = [constant_of(k) for k in owner.operands[:n]]
-    if any(k is UNKNOWN for k in keys):
+    if any(k is UNKNOWN or isinstance(k, complex) for k in keys):
         return None
     parts = _parts("dict", owner.operands[n:], tensors)
     return None if parts is None else ["dict", keys, parts[1]]

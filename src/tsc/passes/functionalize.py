@@ -13,7 +13,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.aliases import MAYBE_ALIASING, AliasSets, has_memory
-from tsc.analysis.values import writes_anything
+from tsc.analysis.values import UNKNOWN_CALLS, writes_anything
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp, torch_name
@@ -62,6 +62,8 @@ def functionalize(function: FuncOp) -> str | None:
     try:
         if aliased := _results_alias_arguments(function):
             raise CannotFunctionalizeError(aliased)
+        if called := _call_that_may_write(function):
+            raise CannotFunctionalizeError(f"{called.name} may write to what it is given")
         if any(writes_anything(op) for op in function.walk()):
             trial = function.clone()
             _Functionalizer().block(trial.body.block)
@@ -85,6 +87,12 @@ def _results_alias_arguments(function: FuncOp) -> str | None:
         if has_memory(value) and sets.places(value) & arguments:
             return "a result shares memory with an argument"
     return None
+
+
+def _call_that_may_write(function: FuncOp) -> Operation | None:
+    """A call of unknown code that is handed memory, or an object that may hold some."""
+    calls = (op for op in function.walk() if isinstance(op, UNKNOWN_CALLS))
+    return next((op for op in calls if any(map(has_memory, op.operands))), None)
 
 
 def to_values(function: FuncOp) -> None:

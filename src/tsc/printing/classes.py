@@ -21,7 +21,6 @@ _BASES = {
     "class": "",
     "namedtuple": "(NamedTuple)",
     "enum": "(Enum)",
-    "interface": "(ModuleInterface)",
 }
 
 
@@ -52,7 +51,7 @@ def print_class(out: CodePrinter, cls: Class, methods: Sequence[Function], print
 
 
 def _base(cls: Class) -> str:
-    return cls.members.get("$base", _BASES[cls.kind])
+    return cls.members["$base"] if cls.kind == "interface" else _BASES[cls.kind]
 
 
 def _enum_value(cls: Class, value: Any) -> Any:

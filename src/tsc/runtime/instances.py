@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,17 @@ def has_type(value: Any, kind: TorchType) -> bool:
     if isinstance(kind, (tt.ModuleType, tt.ClassType)):
         return isinstance(value, ScriptObject) and value.cls.name == kind.data
     if isinstance(kind, tt.EnumType):
-        return isinstance(value, (EnumValue, enum.Enum))
+        return _is_member(value, kind)
     return _has_container_type(value, kind)
+
+
+def _is_member(value: Any, kind: tt.EnumType) -> bool:
+    """Whether `value` is a member of an enum of that name; the path to it may be another in an archive."""
+    if isinstance(value, EnumValue):
+        return value.cls.name == kind.data
+    short = kind.data.rpartition(".")[2]
+    name = type(value).__name__
+    return isinstance(value, enum.Enum) and re.fullmatch(rf"{name}(_\d+)*", short) is not None
 
 
 def _has_container_type(value: Any, kind: TorchType) -> bool:

@@ -4,7 +4,6 @@ caller's kind.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ from tsc import dtypes
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import ArgumentError, DTypeError
-from tsc.frontend.unit import EnumValue, ScriptObject
+from tsc.frontend.unit import Class, EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array, is_dict, is_list, is_tuple
 from tsc.runtime.instances import has_type
@@ -30,6 +29,8 @@ class Inputs:
         self.wrap: Wrap | None = default
         self.wrap_object: Callable[[ScriptObject], Any] | None = None
         """What objects of the program are given back as; None: as they are."""
+        self.class_named: Callable[[str], Class] | None = None
+        """The classes of the program, where its objects may be made of live ones."""
 
     def convert(self, value: Any, kind: TorchType, name: str) -> Any:
         """`value` as the runtime holds it: arrays, Python values, copies of lists and dicts.
@@ -91,16 +92,27 @@ class Inputs:
             return self._union(value, kind, name)
         if kind is tt.ANY:
             return self._anything(value)
-        if isinstance(kind, (tt.ClassType, tt.ModuleType, tt.InterfaceType)) and isinstance(
-            getattr(given, "_object", given), ScriptObject
-        ):
-            return getattr(given, "_object", given)
-        if isinstance(kind, tt.EnumType) and isinstance(value, (enum.Enum, EnumValue)):
-            return value
+        if isinstance(kind, (tt.ClassType, tt.ModuleType, tt.InterfaceType)):
+            return self._object(given, kind, name)
+        if isinstance(kind, tt.EnumType) and has_type(given, kind):
+            return given
         raise _mismatch(value, kind, name)
+
+    def _object(self, value: Any, kind: TorchType, name: str) -> ScriptObject:
+        """An object of the program; one of a live class is copied, attribute by attribute."""
+        held = getattr(value, "_object", value)
+        if isinstance(held, ScriptObject):
+            return held
+        cls = None if self.class_named is None else self.class_named(kind.data)
+        if cls is None or cls.kind != "class" or cls.python is not type(value):
+            raise _mismatch(value, kind, name)
+        parts = {n: self.convert(getattr(value, n), k, name) for n, k in cls.attributes.items()}
+        return ScriptObject(cls, parts)
 
     def _union(self, value: Any, kind: tt.UnionType, name: str) -> Any:
         for member in sorted(kind.data, key=lambda member: not has_type(value, member)):
+            if member in _SCALARS and not has_type(value, member):
+                continue  # what is one type of several is not converted to another
             try:
                 return self.convert(value, member, name)
             except (ArgumentError, DTypeError):
@@ -115,9 +127,11 @@ class Inputs:
             return self._tensor(value, tt.TENSOR, "")
         return getattr(value, "_object", value)
 
-    def give_back(self, value: Any) -> Any:
-        """A result in the caller's kind of tensor."""
-        return mapped(value, self._leaf_back)
+    def give_back(self, value: Any, kind: TorchType | None = None) -> Any:
+        """A result in the caller's kind of tensor; devices too, where `kind` tells which strings are some."""
+        back = mapped(value, self._leaf_back)
+        is_torch = self.wrap is torch_interop.from_numpy
+        return _with_devices(back, kind) if kind is not None and is_torch and holds_device(kind) else back
 
     def _leaf_back(self, value: Any) -> Any:
         if is_array(value):
@@ -139,6 +153,30 @@ def mapped(value: Any, convert: Callable[[Any], Any]) -> Any:
     if is_dict(value):
         return {k: mapped(v, convert) for k, v in value.items()}
     return convert(value)
+
+
+def holds_device(kind: object) -> bool:
+    """Whether values of a type (or of one of several) are or hold devices."""
+    if isinstance(kind, TorchType):
+        return kind is tt.DEVICE or holds_device(kind.data)
+    return isinstance(kind, tuple) and any(map(holds_device, cast("tuple[object, ...]", kind)))
+
+
+def _with_devices(value: Any, kind: TorchType) -> Any:
+    """`value` with the device names that it holds as PyTorch's devices."""
+    if value is None or not holds_device(kind):
+        return value
+    if kind is tt.DEVICE:
+        return torch_interop.device_of(value)
+    if isinstance(kind, tt.OptionalType):
+        return _with_devices(value, kind.data)
+    if isinstance(kind, tt.ListType):
+        return [_with_devices(v, kind.data) for v in value]
+    if isinstance(kind, tt.DictType):
+        return {_with_devices(k, kind.key): _with_devices(v, kind.value) for k, v in value.items()}
+    if isinstance(kind, tt.TupleType):
+        return tuple(_with_devices(v, k) for v, k in zip(value, kind.data, strict=True))
+    return value
 
 
 class MismatchError(ArgumentError):
