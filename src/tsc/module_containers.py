@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from tsc.module_walking import ModuleWalking
 
@@ -28,8 +28,8 @@ class ModuleContainers(ModuleWalking):
                 raise KeyError(key)
             return getattr(self, key)
         if isinstance(key, slice):
-            return [getattr(self, name) for name in names[cast("slice[Any, Any, Any]", key)]]
-        return getattr(self, names[key])
+            return [getattr(self, name) for name in names[key]]
+        return getattr(self, names[int(key)])
 
     def __contains__(self, key: Any) -> bool:
         names = self._container()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import types
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
@@ -82,11 +82,9 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         object.__setattr__(self, "_frozen", None)
         object.__setattr__(self, "_wrappers", {id(held): self})
 
-    def __new__(
-        cls, held: ScriptObject, interpreter: Interpreter, default: Wrap | None = None
-    ) -> RecursiveScriptModule:
+    def __new__(cls, held: ScriptObject, interpreter: Interpreter, default: Wrap | None = None) -> Self:
         """An instance that is also one of PyTorch's modules, where PyTorch is there."""
-        return object.__new__(torch_modules.joined(cls))
+        return cast("Self", object.__new__(torch_modules.joined(cls)))
 
     # --- calling ---
 

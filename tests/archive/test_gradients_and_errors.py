@@ -128,7 +128,7 @@ def test_submodules_of_one_class_get_pytorchs_names() -> None:
 
 @torch.jit.interface
 class Step(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportReturnType]
         pass
 
 
@@ -137,7 +137,7 @@ class Interfaced(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.step = Scaled(4.0)
+        self.step = Scaled(4.0)  # pyright: ignore[reportAttributeAccessIssue]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.step(x)

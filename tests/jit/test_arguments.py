@@ -47,5 +47,5 @@ def outcome(function: Callable[..., Any], value: Any) -> str:
 
 @pytest.mark.parametrize("function", [int_of, float_of, bool_of, complex_of, ints_of])
 def test_arguments_are_converted_as_pytorch_converts_them(function: Callable[..., Any]) -> None:
-    ours, theirs = tsc.script(function), torch.jit.script(function)
+    ours, theirs = tsc.script(function), torch.jit.script(function)  # pyright: ignore[reportUnknownVariableType]
     assert [outcome(ours, v) for v in VALUES] == [outcome(theirs, v) for v in VALUES]

@@ -1,5 +1,5 @@
 # pyright: reportUnknownMemberType=false, reportUnknownLambdaType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false, reportPrivateUsage=false
+# pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false, reportPrivateUsage=false, reportArgumentType=false, reportCallIssue=false
 """Traced functions do what PyTorch's traced functions do."""
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ class _AllowList:
                 f"leaves its storage of {storage.size} elements"  # pyright: ignore
             )
         strides = [s * storage.itemsize for s in stride]  # pyright: ignore
-        made = np.lib.stride_tricks.as_strided(storage[offset:], size, strides)  # pyright: ignore
+        made: Any = np.lib.stride_tricks.as_strided(storage[offset:], size, strides)  # pyright: ignore
         if requires_grad is True:
             self.container.trained[id(made)] = made
         return made

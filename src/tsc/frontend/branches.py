@@ -109,6 +109,8 @@ class BranchReader(ExpressionReader):
         kind = unify(*kinds)
         if kind is None and (isinstance(before, tt.UnionType) or before is tt.ANY):
             kind = union(kinds)
+            if isinstance(before, tt.UnionType) and fits(before, kind, {}):
+                kind = before  # the same members, in the order they were declared in
         if kind is not None and (before is None or fits(kind, before, {}) or kind is unify(kind, before)):
             return kind
         mismatch = self.error(_mismatch(name, *(k.torchscript() for k in kinds)), node)

@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
+from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
 from tsc.analysis.effects import is_foldable
 from tsc.analysis.values import UNKNOWN, constant_of, spec_of_type
 from tsc.dialects import torch_types as tt
@@ -86,7 +87,7 @@ def _block(block: Block, pool: ConstantPool) -> bool:
             else:
                 changed |= propagate_constants(op, pool)
         elif isinstance(op, AtenOp):
-            changed |= fold(op, pool)
+            changed |= _take_number(op, pool) or fold(op, pool)
         elif isinstance(op, PrimIsInstanceOp):
             changed |= _fold_isinstance(op)
         elif op.regions:
@@ -156,6 +157,18 @@ def _defined_in(value: SSAValue, op: Operation) -> bool:
             return True
         block = parent.parent if parent is not None else None
     return False
+
+
+def _take_number(op: AtenOp, pool: ConstantPool) -> bool:
+    """Replace a constant tensor that stands for a number by the number; whether it was."""
+    number = constant_number(op, pool)
+    if number is None:
+        return False
+    builder = TorchBuilder(before=op)
+    operands = [op.operands[0], builder.constant(number), *op.operands[2:]]
+    form = SCALAR_FORMS[op.schema.full_name]
+    _replace(op, list(builder.aten(form, operands, [r.type for r in op.results]).results))
+    return True
 
 
 def fold(op: AtenOp, pool: ConstantPool) -> bool:

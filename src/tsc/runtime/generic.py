@@ -15,6 +15,8 @@ from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
+from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
+from tsc.dialects import schema as schemas
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -177,11 +179,16 @@ class _Writer:
             self.assign(op, repr(value))
 
     def _operator(self, op: AtenOp) -> None:
-        full_name = op.schema.full_name
-        found = self.operators.find(op.schema)
+        number = constant_number(op, self.pool)
+        schema = op.schema if number is None else schemas.lookup(SCALAR_FORMS[op.schema.full_name])
+        assert schema is not None
+        full_name = schema.full_name
+        found = self.operators.find(schema)
         hint = full_name.removeprefix("aten::").replace("::", "_").replace(".", "_")
         run: Callable[..., Any] = _unsupported(full_name) if found is None else found
         operands = [self._operand(op, i) for i in range(len(op.operands))]
+        if number is not None:
+            operands[1] = self.constant("number", number)
         self.assign(op, f"{self.constant(hint, run)}({', '.join(operands)})")
 
     def _operand(self, op: AtenOp, position: int) -> str:

@@ -15,7 +15,7 @@ from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
-from tsc.narrowing import is_array, is_dict
+from tsc.narrowing import is_array, is_dict, is_list
 from tsc.ops.registry import find
 from tsc.runtime.operators import Operators
 from tsc.runtime.values import Inputs, mapped
@@ -124,9 +124,11 @@ def _to_numpy(value: Any) -> Any:
 
 def _convert_inside(container: Any, convert: Callable[[Any], Any]) -> None:
     """Convert the tensors in a list or dict, and in those inside it, in place."""
-    items: list[tuple[Any, Any]] = list(container.items() if is_dict(container) else enumerate(container))
+    items: list[tuple[Any, Any]] = list(
+        container.items() if is_dict(container) else enumerate(cast("list[Any]", container))
+    )
     for key, value in items:
-        if isinstance(value, (list, dict)):
+        if is_list(value) or is_dict(value):
             _convert_inside(value, convert)
         else:
             container[key] = mapped(value, convert)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from xdsl.dialects.builtin import StringAttr, UnknownLoc
 from xdsl.dialects.func import FuncOp, ReturnOp
@@ -50,6 +50,10 @@ class _NoNames:
         """No name means anything."""
 
     def annotation(self, node: ast.expr) -> TorchType:
+        """There are none."""
+        raise KeyError(ast.unparse(node))
+
+    def literal(self, node: ast.expr) -> Any:
         """There are none."""
         raise KeyError(ast.unparse(node))
 
