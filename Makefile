@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt clean
+.PHONY: help demo test check bench docs fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ check: $(STAMP)-dev ## format, lint, types, layering, fast tests
 
 bench: $(STAMP)-bench ## compare with PyTorch, ONNX Runtime and OpenVINO; writes bench-results/
 	$(BIN)/python -m tools.bench
+
+docs: $(STAMP)-test ## run the language tests and write what works into docs/language.md
+	$(BIN)/python -m tools.language_table
 
 fmt: $(STAMP)-dev ## format the code
 	$(BIN)/ruff format src tests tools examples
