@@ -305,3 +305,8 @@ def test_a_tensor_given_where_an_int_is_wanted_stays_one() -> None:
 def test_example_arguments_by_unknown_names_are_refused() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'z'"):
         tsc.trace(lambda x: x, example_kwarg_inputs={"x": rand(2), "z": rand(2)})
+
+
+def test_arguments_of_pytorchs_exporters_are_refused() -> None:
+    with pytest.raises(NotImplementedError, match="_force_outplace"):
+        tsc.trace(lambda x: x + 1, (torch.ones(2),), _force_outplace=True)

@@ -8,7 +8,7 @@ from xdsl.ir import SSAValue
 
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
-from tsc.dialects.torch_ops import NonValueTensorLiteralOp, ValueTensorLiteralOp
+from tsc.dialects.torch_ops import NonValueTensorLiteralOp
 
 SCALAR_FORMS = {f"aten::{name}.Tensor": f"aten::{name}.Scalar" for name in ("add", "sub", "mul", "div")}
 
@@ -23,7 +23,7 @@ def constant_number(op: AtenOp, pool: ConstantPool) -> Any:
     if op.schema.full_name not in SCALAR_FORMS:
         return None
     literal = op.operands[1].owner
-    if not isinstance(literal, (ValueTensorLiteralOp, NonValueTensorLiteralOp)):
+    if not isinstance(literal, NonValueTensorLiteralOp):
         return None
     array = literal_array(pool, literal)
     if array.shape != () or not _is_only_read(literal.results[0]):

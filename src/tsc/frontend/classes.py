@@ -56,8 +56,10 @@ def script_class(program: Program, cls: type[Any]) -> TorchType | None:
 
 
 def _enum(program: Program, cls: type[enum.Enum]) -> Class:
-    """Raises:
-    CompileError: the values are not of one type, or not numbers or strings.
+    """An enum.
+
+    Raises:
+        CompileError: the values are not of one type, or not numbers or strings.
     """
     kinds = [type(m.value).__name__ for m in reversed(list(cls))]
     other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)

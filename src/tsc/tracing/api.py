@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from tsc import jit
+from tsc.errors import NotSupportedError
 from tsc.interop import torch as torch_interop
 from tsc.options import options
 from tsc.runtime.dispatch import operator_function
@@ -70,6 +71,7 @@ def trace(
         return operator_function("trace")(func)
     if not options().is_jit_enabled:
         return func
+    _refuse_private(_force_outplace, _module_class)
     _warn_of_optimize(optimize)
     if isinstance(func, RecursiveScriptModule):
         warnings.warn(
@@ -92,6 +94,13 @@ def trace(
     return _trace_function(
         func, example_inputs, check_trace, check_inputs, check_tolerance, strict, example_kwarg_inputs
     )
+
+
+def _refuse_private(force_outplace: bool, module_class: Any) -> None:
+    """Refuse the arguments of PyTorch's own exporters."""
+    for name, given in (("_force_outplace", force_outplace), ("_module_class", module_class is not None)):
+        if given:
+            raise NotSupportedError(f"trace: the argument {name} is not supported")
 
 
 def _warn_of_optimize(optimize: Any) -> None:
@@ -188,6 +197,7 @@ def trace_module(
     """
     if not options().is_jit_enabled:
         return mod
+    _refuse_private(_force_outplace, _module_class)
     _warn_of_optimize(optimize)
     if not _is_module(mod):
         raise AttributeError("expected torch.nn.Module as the first argument")
