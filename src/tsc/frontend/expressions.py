@@ -26,6 +26,11 @@ BINARY: dict[type[ast.operator], str] = {
 KEY_TYPES = (tt.INT, tt.FLOAT, tt.COMPLEX, tt.STRING, tt.BOOL, tt.DEVICE)
 """What a dict may be keyed by, besides tensors."""
 
+HINTED = (
+    ast.List, ast.Dict, ast.ListComp, ast.DictComp, ast.IfExp, ast.Tuple, ast.Call, ast.Subscript,
+)  # fmt: skip
+"""Expressions whose meaning may depend on the type they are wanted as."""
+
 
 class ExpressionReader(ConditionReader):
     """Reads the expressions of one function."""
@@ -40,7 +45,7 @@ class ExpressionReader(ConditionReader):
                 UnsupportedNodeError,
             )
         self.at(node)
-        if isinstance(node, (ast.List, ast.Dict, ast.ListComp, ast.DictComp, ast.IfExp, ast.Tuple, ast.Call)):
+        if isinstance(node, HINTED):
             return method(node, hint)
         return method(node)
 
@@ -193,10 +198,12 @@ class ExpressionReader(ConditionReader):
         self.at(node)
         return Value(self.merge_blocks(condition.ssa, blocks, [[v] for v in values], [merged], node)[0])  # pyright: ignore
 
-    def read_subscript(self, node: ast.Subscript) -> Sugared:
+    def read_subscript(self, node: ast.Subscript, hint: TorchType | None = None) -> Sugared:
         from tsc.frontend.indexing import read_index
+        from tsc.frontend.module_choices import chosen_module
 
-        return read_index(self, node)
+        chosen = chosen_module(self, node, hint) if isinstance(hint, tt.InterfaceType) else None
+        return read_index(self, node) if chosen is None else chosen
 
     def read_joinedstr(self, node: ast.JoinedStr) -> Sugared:
         text = ""
