@@ -22,6 +22,7 @@ from tsc.interop import torch as torch_interop
 from tsc.live_modules import script_object
 from tsc.loading import object_of, root_object
 from tsc.markers import annotate
+from tsc.narrowing import is_dict
 from tsc.options import options
 from tsc.printing.graph import Graph
 from tsc.runtime.futures import Future
@@ -44,9 +45,13 @@ def script(
 ) -> Any:
     """Compile a function, a module or a class written in TorchScript's subset of Python.
 
-    `optimize`, `_frames_up` and `_rcb` are accepted, and mean nothing.
+    `example_inputs` say the types of parameters that nobody annotated: a list of tuples of arguments for
+    `obj`, or a dict from functions, modules or methods to such lists. They run as plain Python, and every
+    function they reach learns from them; a parameter given None as well is Optional, one given several types
+    is Any. `optimize`, `_frames_up` and `_rcb` are accepted, and mean nothing.
 
     Raises:
+        ValueError: `example_inputs` is neither a list nor a dict.
         ArgumentError: `obj` is nothing of the kind.
         CompileError: the source is not TorchScript; the message shows where and why.
     """
@@ -59,16 +64,13 @@ def script(
             stacklevel=2,
         )
     program, interpreter = _live()
+    if example_inputs is not None:
+        _run_examples(program, obj, example_inputs)
     adopted = object_of(program.compiler, obj)
     if adopted is not None:
         return RecursiveScriptModule(adopted, interpreter, torch_interop.wrapper())
     if torch_interop.is_module(obj) or hasattr(obj, "__tsc_module__"):
-        default = torch_interop.from_numpy if torch_interop.is_module(obj) else None
-        held = script_object(program, obj)
-        for name in ("forward", *held.cls.exports):
-            if name in held.cls.methods:
-                interpreter.compiler.compile(held.cls.methods[name])
-        return RecursiveScriptModule(held, interpreter, default)
+        return _script_module(program, interpreter, obj)
     if isinstance(obj, type):
         if program.class_type(obj) is None:
             raise NotSupportedError(f"script: requires a class of the program; got {obj}")
@@ -77,6 +79,28 @@ def script(
         raise ArgumentError(f"script: requires a function, a module or a class; got {type(obj).__name__}")
     default = torch_interop.from_numpy if torch_interop.uses_torch(obj) else None
     return ScriptFunction(interpreter, program.function(obj), default)
+
+
+def _script_module(program: Program, interpreter: Interpreter, module: Any) -> RecursiveScriptModule:
+    default = torch_interop.from_numpy if torch_interop.is_module(module) else None
+    held = script_object(program, module)
+    for name in ("forward", *held.cls.exports):
+        if name in held.cls.methods:
+            interpreter.compiler.compile(held.cls.methods[name])
+    return RecursiveScriptModule(held, interpreter, default)
+
+
+def _run_examples(program: Program, obj: Any, example_inputs: Any) -> None:
+    if not isinstance(example_inputs, (list, dict)):
+        raise ValueError(
+            "Error: Unable to infer types. Please format the inputs to type `List[Tuple]` or "
+            "`Dict[Callable, List[Tuple]]`."
+        )
+    given: dict[Any, Any] = example_inputs if is_dict(example_inputs) else {obj: example_inputs}
+    with program.observed.observing():
+        for callee, examples in given.items():
+            for example in examples:
+                callee(*example)
 
 
 def load(

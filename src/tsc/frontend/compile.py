@@ -142,6 +142,7 @@ def read_signature(function: Function) -> None:
                 function.source.range(argument, function.short_name),
             )
         inferred = argument.annotation is None and comment is None and not argument.type_comment
+        inferred = inferred and argument.arg not in function.observed
         function.parameters.append(
             Parameter(argument.arg, kind, default, False, _broadcast_size(argument), inferred)
         )
@@ -184,7 +185,7 @@ def _parameter_type(
             raise
     if argument.type_comment:
         return function.resolver.annotation(ast.parse(argument.type_comment, mode="eval").body)
-    return tt.TENSOR
+    return function.observed.get(argument.arg, tt.TENSOR)
 
 
 def _broadcast_size(argument: ast.arg) -> int | None:

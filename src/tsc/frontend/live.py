@@ -20,6 +20,7 @@ from tsc.errors import NotSupportedError
 from tsc.frontend.annotations import from_python, infer_type
 from tsc.frontend.compile import Compiler
 from tsc.frontend.exits import UnusedCall
+from tsc.frontend.observed_types import ObservedTypes
 from tsc.frontend.python_values import (
     AutogradFunction,
     BooleanDispatch,
@@ -70,6 +71,7 @@ class Program:
         self.compiler = Compiler(self.unit)
         self.functions: dict[Any, Function] = {}
         self.classes: dict[type, Class] = {}
+        self.observed = ObservedTypes(self.infer)
         self._overloaded: dict[Any, list[Function]] = {}
 
     def function(self, python: Any, self_type: TorchType | None = None, name: str | None = None) -> Function:
@@ -86,6 +88,7 @@ class Program:
             kind = "python" if modifier == "ignore" else "script"
             resolver = LiveResolver(self, python)
             found = Function(qualified, definition, source, resolver, self_type, kind=kind, python=python)
+            found.observed = self.observed.of(python)
             if modifier in ("ignore", "unused", "_drop"):
                 found.unannotated_result = tt.TENSOR
             self.functions[key] = found

@@ -58,6 +58,8 @@ class Function:
     result: TorchType | None = None
     unannotated_result: TorchType | None = None
     """The type of the result where nothing says it; None where the body does."""
+    observed: dict[str, TorchType] = field(default_factory=dict[str, TorchType])
+    """Types of parameters that nobody annotated, from example inputs."""
     op: FuncOp | None = None
     kind: str = "script"
     """``script``; ``python``: calls go back to the interpreter; ``declaration``: a method of an interface."""
@@ -78,8 +80,13 @@ class Function:
             parts.insert(first_keyword, "*")
         if self.self_type is not None:
             parts.insert(0, f"{self.self_type.torchscript()} self")
-        result = "" if self.result is None else f" -> {graph_type(self.result)}"
-        return f"{self.short_name}({', '.join(parts)}){result}"
+        return f"{self.short_name}({', '.join(parts)}){self._returns()}"
+
+    def _returns(self) -> str:
+        if self.result is None:
+            return ""
+        text = graph_type(self.result)
+        return f" -> ({text})" if text.startswith("(") else f" -> {text}"
 
 
 @dataclass(eq=False)
