@@ -41,6 +41,8 @@ class TscError(Exception):
     """While compiling: the calls that led to the function with the error, innermost first."""
     frames: list[SourceRange] = field(default_factory=list[SourceRange])
     """While running: the TorchScript stack, innermost first."""
+    hint: str = ""
+    """What to do about it."""
     others: list["TscError"] = field(default_factory=list["TscError"])
     """Further errors of the same function."""
 
@@ -56,6 +58,8 @@ class TscError(Exception):
         parts = [self.message]
         if self.where is not None:
             parts.append(self.where.highlight())
+        if self.hint:
+            parts.append(f"Hint: {self.hint}")
         callee = self.where.function if self.where is not None else ""
         for frame in self.stack:
             parts.append(f"'{callee}' is being compiled since it was called from '{frame.function}'")

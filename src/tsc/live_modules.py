@@ -14,6 +14,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError, TscError
 from tsc.frontend.hooks import HOOKS, PRE_HOOKS, check_hooks, hooks_of
 from tsc.frontend.live import Program
+from tsc.frontend.python_values import PythonValue
 from tsc.frontend.sources import overload_declarations
 from tsc.frontend.unit import Class, Function, ScriptObject
 from tsc.interop import torch as torch_interop
@@ -223,8 +224,12 @@ class _Scripter:
         live = cast("type[Any]", type(module))
         self._members_of_class(cls, live)
         cls.exports = tuple(n for n, m in cls.methods.items() if modifier_of(m.python) == "export")
-        for name, function in functions.items():
-            cls.constants[name] = self.program.sugar(function)
+        for name, value in functions.items():
+            sugared = self.program.sugar(value)
+            if type(sugared) is PythonValue and not callable(value):
+                cls.members.setdefault("failed", {})[name] = value
+            else:
+                cls.constants[name] = sugared
         kind = next(
             (
                 CONTAINERS[c.__name__]

@@ -14,7 +14,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import class_of
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError
-from tsc.frontend import calls
+from tsc.frontend import calls, hints
 from tsc.frontend.calls import MismatchError
 from tsc.frontend.reader import Reader
 from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
@@ -162,6 +162,7 @@ class CallReader(Reader):
             "Arguments for call are not valid.\nThe following variants are available:\n\n"
             + "\n\n".join(failures),
             node,
+            hint=hints.for_arguments([*arguments.positional, *arguments.keywords.values()]),
         )
 
     def emit_match(self, match: calls.Match, node: ast.AST) -> Sugared:

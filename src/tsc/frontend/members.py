@@ -15,6 +15,7 @@ from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend import calls
 from tsc.frontend.conversions import TENSOR_CASTS, ToList
+from tsc.frontend.hints import why_unscriptable
 from tsc.frontend.module_walks import ModuleWalk, is_container_walk
 from tsc.frontend.sugared import (
     Arguments,
@@ -178,10 +179,6 @@ def member_of_object(reader: CallReader, value: Value, name: str, node: ast.AST)
             return MethodRef(method, value.ssa)
         if cls.kind == "module":
             return ScriptFunctionRef(method)
-    hook = cls.members.get("resolve")
-    found = hook(reader, value, name, node) if hook is not None else None
-    if found is not None:
-        return found
     raise reader.error(_missing_member(cls, name), node)
 
 
@@ -192,15 +189,15 @@ def _missing_member(cls: Class, name: str) -> str:
             f"attribute "
             "in __init__()?"
         )
-    failed: dict[str, str] = cls.members.get("failed", {})
-    hint = (
-        f"(This attribute exists on the Python module, but we failed to convert Python type: "
-        f"'{failed[name]}' to "
-        "a TorchScript type.)"
-        if name in failed
-        else ""
+    missing = f"Module '{cls.name.rpartition('.')[2]}' has no attribute '{name}'"
+    failed: dict[str, Any] = cls.members.get("failed", {})
+    if name not in failed:
+        return missing
+    return (
+        f"{missing} (This attribute exists on the Python module, but we failed to convert Python type: "
+        f"'{type(failed[name]).__name__}' to a TorchScript type. {why_unscriptable(failed[name])}. Its type "
+        "was inferred; try adding a type annotation for the attribute.)"
     )
-    return f"Module '{cls.name.rpartition('.')[2]}' has no attribute '{name}' {hint}"
 
 
 def constant_member(cls: Class, name: str) -> Sugared:

@@ -8,6 +8,7 @@ import inspect
 from typing import Any
 
 from tsc.errors import NotSupportedError
+from tsc.frontend.hints import PYTHON_ONLY
 from tsc.frontend.sugared import ScriptFunctionRef, Sugared
 from tsc.frontend.unit import Parameter
 from tsc.interop import torch as torch_interop
@@ -36,10 +37,12 @@ class PythonValue(Sugared):
                 f"Python builtin {self.python!r} is currently not supported in Torchscript",
                 node,
                 NotSupportedError,
+                PYTHON_ONLY,
             )
         if hasattr(self.python, "_method") or torch_interop.is_module(self.python):
             raise reader.error("Cannot call a ScriptModule that is not a submodule of the caller", node)
-        raise reader.error(f"{self.describe()} cannot be called in TorchScript", node, NotSupportedError)
+        message = f"{self.describe()} cannot be called in TorchScript"
+        raise reader.error(message, node, NotSupportedError, PYTHON_ONLY)
 
     def attribute(self, reader: Any, name: str, node: ast.AST) -> Sugared:
         raise reader.error(

@@ -42,9 +42,11 @@ class Reader:
         self.current: ast.AST | None = None
         """The node being read, for the stack of an error in a callee."""
 
-    def error(self, message: str, node: ast.AST, kind: type[CompileError] = CompileError) -> CompileError:
-        """An exception that points at `node`."""
-        return kind(message, self.source.range(node, self.function.short_name))
+    def error(
+        self, message: str, node: ast.AST, kind: type[CompileError] = CompileError, hint: str = ""
+    ) -> CompileError:
+        """An exception that points at `node`, and perhaps says what to do."""
+        return kind(message, self.source.range(node, self.function.short_name), hint=hint)
 
     @contextmanager
     def block(self, arg_types: list[TorchType] | None = None) -> Generator[Block, None, None]:

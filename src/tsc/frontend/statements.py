@@ -13,7 +13,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError, UnsupportedNodeError
-from tsc.frontend import calls
+from tsc.frontend import calls, hints
 from tsc.frontend.calls import fits
 from tsc.frontend.exits import VALUE, ImplicitNone, UnusedCall, is_hidden
 from tsc.frontend.expressions import BINARY
@@ -160,6 +160,7 @@ class StatementReader(LoopReader):
             f"value of "
             f"type {has.torchscript()}",
             node,
+            hint=hints.for_reassignment(name, had, has),
         )
 
     def _assign_parts(self, targets: list[ast.expr], value: Sugared, node: ast.AST) -> None:
