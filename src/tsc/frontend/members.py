@@ -189,12 +189,12 @@ def _missing_member(cls: Class, name: str) -> str:
             f"attribute "
             "in __init__()?"
         )
-    missing = f"Module '{cls.name.rpartition('.')[2]}' has no attribute '{name}'"
+    missing = f"Module '{cls.name.rpartition('.')[2]}' has no attribute '{name}' "
     failed: dict[str, Any] = cls.members.get("failed", {})
     if name not in failed:
         return missing
     return (
-        f"{missing} (This attribute exists on the Python module, but we failed to convert Python type: "
+        f"{missing}(This attribute exists on the Python module, but we failed to convert Python type: "
         f"'{type(failed[name]).__name__}' to a TorchScript type. {why_unscriptable(failed[name])}. Its type "
         "was inferred; try adding a type annotation for the attribute.)"
     )
