@@ -13,7 +13,10 @@ import torch
 import tsc
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+SHARED = HERE.parents[2] / "shared/conformance"
+FOLDER = SHARED if SHARED.is_dir() else HERE
+"""Where the programs are: beside the checkout, if they lie there, else their copies here."""
+sys.path.insert(0, str(FOLDER))
 
 from case import norm, same  # noqa: E402
 
@@ -22,7 +25,7 @@ EXPECTED: dict[str, str] = {}
 
 CASES = {
     case.name: case
-    for path in sorted(HERE.glob("c_*.py"))
+    for path in sorted(FOLDER.glob("c_*.py"))
     for case in importlib.import_module(path.stem).CASES
 }
 
