@@ -127,7 +127,7 @@ def load(
         raise ValueError(
             f"map_location should be either None, string or torch.device, but got type: {type(map_location)}"
         )
-    if map_location is not None and not str(map_location).startswith("cpu"):
+    if map_location is not None and not torch_interop.is_cpu(map_location):
         raise ArgumentError(f"load: map_location: requires None or a CPU device; got {map_location!r}")
     archive = Archive(f)
     program = ArchiveProgram(archive)

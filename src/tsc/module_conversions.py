@@ -125,7 +125,7 @@ def _dtype_of(value: Any) -> DType | None:
     device = (
         value if isinstance(value, str) else known[1] if known is not None and known[0] == "device" else None
     )
-    if device is not None and not device.startswith("cpu"):
+    if device is not None and not torch_interop.is_cpu(device):
         raise ArgumentError(f"to: requires the CPU; got device {device!r}")
     if device is None and known is None and not isinstance(value, (bool, type(None))):
         raise ArgumentError(f"to: requires a dtype, a device or a tensor; got {value!r}")

@@ -25,7 +25,8 @@ def for_arguments(given: Sequence[Sugared]) -> str:
             continue
         name = value.ssa.name_hint or "x"
         owner = value.ssa.owner
-        if isinstance(owner, PrimListConstructOp) and not owner.operands:
+        is_empty = isinstance(owner, PrimListConstructOp) and not owner.operands
+        if is_empty and value.type is tt.ListType(tt.TENSOR):
             return f"an empty list holds tensors unless its type is said: {name}: List[int] = []"
         if may_be_none(value.type):
             return f"{name} may be None: test it first, as in: assert {name} is not None"

@@ -58,7 +58,6 @@ not say that it writes, so PyTorch removes the call.
 """
 
 
-"""What a program raises, as a plain error of no Python class, where it calls an unused function."""
 MATH_MISSING = frozenset(("trunc", "dist", "perm", "prod"))
 """Functions of `math` that TorchScript lacks though it has a tensor operator of that name."""
 

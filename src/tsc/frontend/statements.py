@@ -33,6 +33,7 @@ IN_PLACE = {
 
 
 UNUSED_CALLED = "This Python function is annotated to be ignored and cannot be run"
+"""What a program raises, as a plain error of no Python class, where it calls an unused function."""
 NODE_NAMES = {
     "ClassDef": "class definitions", "AsyncFunctionDef": "async function definitions",
     "AsyncFor": "async for loops", "AsyncWith": "async with statements", "Nonlocal": "nonlocal variables",

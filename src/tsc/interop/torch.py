@@ -78,6 +78,11 @@ def is_device_type(value: Any) -> bool:
     return module is not None and value is module.device
 
 
+def is_cpu(device: object) -> bool:
+    """Whether a device, or the name of one, is the CPU."""
+    return str(device).startswith("cpu")
+
+
 def device_of(name: str) -> Any:
     """The ``torch.device`` of that name."""
     module = torch()

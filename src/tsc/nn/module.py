@@ -10,6 +10,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import ArgumentError
+from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_tuple
 from tsc.runtime.tensor import Tensor
 
@@ -222,7 +223,7 @@ class Module:
             ArgumentError: `target` is another device.
         """
         if not isinstance(target, DType):
-            if not str(target).startswith("cpu"):
+            if not torch_interop.is_cpu(target):
                 raise ArgumentError(f"Module.to: requires a dtype or a CPU device; got {target!r}")
             return self
         for _, tensor in [*self._tensors("_parameters"), *self._tensors("_buffers")]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import re
 from typing import Any
 
 import numpy as np
@@ -54,9 +53,7 @@ def _is_member(value: Any, kind: tt.EnumType) -> bool:
     """Whether `value` is a member of an enum of that name; the path to it may be another in an archive."""
     if isinstance(value, EnumValue):
         return value.cls.name == kind.data
-    short = kind.data.rpartition(".")[2]
-    name = type(value).__name__
-    return isinstance(value, enum.Enum) and re.fullmatch(rf"{name}(_\d+)*", short) is not None
+    return isinstance(value, enum.Enum) and type(value).__name__ == kind.data.rpartition(".")[2]
 
 
 def _has_container_type(value: Any, kind: TorchType) -> bool:
