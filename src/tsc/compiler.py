@@ -16,7 +16,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region
 
 from tsc import pipeline
-from tsc.analysis.fusion import spec
+from tsc.analysis.fusion import CHECKS_BOUNDS, spec
 from tsc.codegen import EmittedModule, emit_cpu
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
@@ -27,7 +27,6 @@ from tsc.dumps import stage_watcher
 from tsc.errors import BoundsError, CodegenError
 from tsc.frontend.unit import Unit
 from tsc.ops.registry import TensorSpec
-from tsc.passes.check_bounds import ATTRIBUTE as CHECKS_BOUNDS
 from tsc.passes.flatten_results import ATTRIBUTE as RESULT
 from tsc.passes.specialize import Specialize
 from tsc.runtime.generic import GenericFunction
@@ -131,12 +130,13 @@ def compile_for(entry: Entry, arguments: Sequence[str], slow: Run, call: Run) ->
     if reason is None:
         try:
             native, _ = build_native(context, module.clone(), slow, compilation)
-            run = _putting_together(function, native, entry.unit)
+            run = _putting_together(function, native, entry.unit, _explaining(entry, arguments, call))
             direct = native if run is native else None
             return Specialization(run, True, None, compilation, direct)
         except CodegenError as error:
             reason = error.message
-    return _generic(context, function, entry, call, compilation, reason)
+    explain = _explaining(entry, arguments, call)
+    return _generic(context, function, entry, call, compilation, reason, explain)
 
 
 def _why_not_native(function: FuncOp, pool: ConstantPool) -> str | None:
@@ -249,7 +249,21 @@ def _arena_bytes(module: ModuleOp) -> int:
     return kind.get_shape()[0]
 
 
-def _putting_together(function: FuncOp, native: Run, unit: Unit) -> Run:
+def _explaining(entry: Entry, arguments: Sequence[str], call: Run) -> Run:
+    """What runs after native code has found an index out of range: the generic tier raises the error of the
+    operator that it belongs to, with its place in the source.
+    """
+
+    def run(*arrays: Any) -> Any:
+        _, module = specialized(entry, arguments, "value", Compilation())
+        function = next(f for f in module.ops if isinstance(f, FuncOp))
+        GenericFunction(function, entry.pool, entry.unit, call)(*arrays)
+        raise BoundsError("index out of range in self")
+
+    return run
+
+
+def _putting_together(function: FuncOp, native: Run, unit: Unit, explain: Run) -> Run:
     """`native`, or a function around it that checks the bounds flag and nests the tensors as the program
     does.
     """
@@ -268,7 +282,7 @@ def _putting_together(function: FuncOp, native: Run, unit: Unit) -> Run:
         flat = native(*arrays)
         results = cast("tuple[Any, ...]", flat) if isinstance(flat, tuple) else (flat,)
         if checks and results[-1]:
-            raise BoundsError("index out of range in self")
+            explain(*arrays)
         return nest(structure, results, unit)
 
     return run
@@ -294,8 +308,9 @@ def nest(structure: list[Any], tensors: Sequence[Any], unit: Unit) -> Any:
 
 
 def _generic(
-    context: TorchContext, function: FuncOp, entry: Entry, call: Run, compilation: Compilation, reason: str
-) -> Specialization:
+    context: TorchContext, function: FuncOp, entry: Entry, call: Run, compilation: Compilation, reason: str,
+    explain: Run,
+) -> Specialization:  # fmt: skip
     """The specialized function as Python, with native kernels for its groups."""
     kernels: dict[Operation, Run] = {}
     for op in function.walk():
@@ -311,7 +326,7 @@ def _generic(
             return result
         tensors = cast("tuple[Any, ...]", result) if isinstance(result, tuple) else (result,)
         if checks and tensors[-1]:
-            raise BoundsError("index out of range in self")
+            explain(*arrays)
         return nest(structure, tensors, entry.unit)
 
     return Specialization(run, False, reason, compilation, None, generic.source)

@@ -6,11 +6,13 @@ A container and what it holds are two things: appending to a list writes the lis
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation, SSAValue
 
+from tsc.analysis.effects import definition_of
 from tsc.analysis.values import UNKNOWN_CALLS, writes_operand
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -20,6 +22,7 @@ from tsc.dialects.torch_ops import (
     PrimLoopOp,
     PrimSetAttrOp,
 )
+from tsc.ops.registry import Sharing
 
 RETYPED = frozenset(("torch.derefine", "torch.prim.unchecked_cast", "torch.copy.to_tensor"))
 """Operations whose result is their operand, seen differently."""
@@ -27,18 +30,6 @@ CONSTRUCTED = frozenset(("torch.prim.TupleConstruct", "torch.prim.ListConstruct"
 """Operations whose result holds their operands."""
 TAKEN_APART = frozenset(("torch.prim.TupleUnpack", "torch.prim.TupleIndex", "torch.prim.ListUnpack"))
 """Operations whose results were held by their operand."""
-MAYBE_ALIASING = frozenset(
-    (
-        "aten::reshape", "aten::contiguous", "aten::to", "aten::flatten", "aten::dropout", "aten::type_as",
-        "aten::cpu",
-        "aten::reshape_as", "aten::__getitem__", "aten::feature_dropout", "aten::alpha_dropout",
-        "aten::unflatten", "aten::cuda",
-        "aten::index",
-    )
-)  # fmt: skip
-"""Operators that may return their argument, or a view of it, though their schema does not say so."""
-
-
 Place = tuple[SSAValue, bool]
 """The memory of a value itself, or (True) of all that it holds."""
 
@@ -129,10 +120,10 @@ class AliasSets:
                 for other, _ in operands:
                     if other is not target:
                         self._holds(target, other)
-        is_any = op.schema.name in MAYBE_ALIASING
+        shared = shared_operands(op)
         for result in filter(has_memory, op.results):
-            for operand, formal in operands:
-                if is_any or (op.schema.aliases and formal.alias):
+            for operand, _ in operands:
+                if operand in shared:
                     self._alias(result, operand)
                 elif holds_memory(operand) and holds_memory(result):
                     self._union(self.held(result), self.held(operand))  # a copy of a list, a slice, ...
@@ -144,6 +135,24 @@ class AliasSets:
             self._holds(operand, result)
         else:
             self._holds(result, operand)
+
+
+def shared_operands(op: AtenOp) -> list[SSAValue]:
+    """The operands that a result of `op` may be memory of; of an operator without definition, all."""
+    operator = definition_of(op)
+    with_memory = [(o, f) for o, f in zip(op.operands, op.schema.arguments, strict=False) if has_memory(o)]
+    if operator is None:
+        return [o for o, _ in with_memory]
+    if operator.sharing is Sharing.SOMETIMES:
+        return [o for o, _ in with_memory if not _differ_in_dtype(o, op.results)]
+    return [o for o, f in with_memory if operator.schema.aliases and f.alias]
+
+
+def _differ_in_dtype(operand: SSAValue, results: Iterable[SSAValue]) -> bool:
+    """Whether results and operand are tensors of different dtypes: a conversion that was needed is a copy."""
+    kinds = [v.type for v in (operand, *results)]
+    dtypes = [kind.dtype if isinstance(kind, tt.TensorType) else None for kind in kinds]
+    return None not in dtypes and dtypes[0] not in dtypes[1:]
 
 
 def is_container(value: SSAValue) -> bool:

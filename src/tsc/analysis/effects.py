@@ -5,10 +5,20 @@ from __future__ import annotations
 from xdsl.ir import Operation
 from xdsl.traits import IsTerminator, MemoryEffectKind, get_effects
 
-from tsc.dialects.aten import AtenOp, torch_name
-from tsc.dialects.effects import is_random
+from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
-from tsc.ops.registry import find
+from tsc.ops.registry import Effect, Operator, find
+
+
+def definition_of(op: Operation) -> Operator | None:
+    """The definition of a schema operation; None for one that has none, and for other operations."""
+    return find(op.schema.full_name) if isinstance(op, AtenOp) else None
+
+
+def draws(op: Operation) -> bool:
+    """Whether `op` may draw random numbers."""
+    operator = definition_of(op)
+    return operator is not None and operator.draws
 
 
 def is_removable(op: Operation) -> bool:
@@ -23,19 +33,18 @@ def is_removable(op: Operation) -> bool:
         return all(
             is_removable(o) or o.has_trait(IsTerminator) for r in op.regions for b in r.blocks for o in b.ops
         )
-    effects = get_effects(op)
-    if effects is None:
-        return is_random(op) and not _writes(op)
-    return all(e.kind is not MemoryEffectKind.WRITE for e in effects)
-
-
-def _writes(op: Operation) -> bool:
-    return isinstance(op, AtenOp) and op.schema.mutates
+    operator = definition_of(op)
+    if operator is not None and operator.effect is Effect.ACTS:
+        return False
+    effects = get_effects(op)  # draws may go: the numbers drawn later are others, but no less random
+    return effects is not None and all(e.kind is not MemoryEffectKind.WRITE for e in effects)
 
 
 def is_pure(op: Operation) -> bool:
     """Whether `op` always gives the same results for the same operands, and makes no new mutable object."""
     if op.regions or op.has_trait(IsTerminator):
+        return False
+    if isinstance(op, AtenOp) and not is_foldable(op):
         return False
     effects = get_effects(op)
     return effects is not None and not effects
@@ -43,17 +52,10 @@ def is_pure(op: Operation) -> bool:
 
 def is_foldable(op: Operation) -> bool:
     """Whether `op` may be run at compile time when its operands are constants."""
-    if (
-        not isinstance(op, AtenOp)
-        or op.schema.mutates
-        or is_random(op)
-        or torch_name(op).startswith("torch.prim.Print")
-    ):
-        return False
-    operator = find(op.schema.full_name)
-    return operator is not None and torch_name(op) not in (
-        "torch.aten.warn",
-        "torch.aten.is_grad_enabled",
-        "torch.prim.Enter",
-        "torch.prim.Exit",
+    operator = definition_of(op)
+    return (
+        operator is not None
+        and operator.effect is Effect.NONE
+        and not operator.draws
+        and not operator.schema.mutates
     )

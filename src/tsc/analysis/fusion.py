@@ -18,6 +18,8 @@ from tsc.ops.shapes import wrap_dims
 FREE_KINDS = ("view",)
 """Kinds whose operators are copied into every kernel that reads them."""
 POINTWISE_KINDS = ("pointwise", "gather")
+CHECKS_BOUNDS = "tsc.checks_bounds"
+"""The attribute of functions whose last result says whether an index is out of range: `check-bounds`."""
 
 
 def operator_of(op: Operation) -> Operator | None:
@@ -37,6 +39,28 @@ def operator_of(op: Operation) -> Operator | None:
         ):
             return None
     return operator
+
+
+def groupable(op: Operation) -> Operator | None:
+    """The operator of an operation that a kernel may compute: it has a native form, reads values alone, and
+    where it gathers, the indices are checked.
+    """
+    operator = operator_of(op)
+    if operator is None or not all(isinstance(v.type, tt.ValueTensorType) for v in tensor_operands(op)):
+        return None
+    return operator if operator.bounds is None or is_checked(op, operator) else None
+
+
+def is_checked(op: Operation, operator: Operator) -> bool:
+    """Whether `check-bounds` covers the indices of a gather, and there is something to gather from: kernels
+    clamp indices, and an empty tensor has no element to clamp them to.
+    """
+    assert operator.bounds is not None
+    block = op.parent
+    function = None if block is None else block.parent_op()
+    if function is None or CHECKS_BOUNDS not in function.attributes:
+        return False
+    return all(b.low < b.high for b in operator.bounds(*(argument_of(o) for o in op.operands)))
 
 
 def _is_complex(kind: tt.TensorType) -> bool:
@@ -89,7 +113,7 @@ class FusionGraph:
         self.group_of: dict[Operation, Group] = {}
         self.operators: dict[Operation, Operator] = {}
         for op in block.ops:
-            operator = operator_of(op)
+            operator = groupable(op)
             if operator is not None:
                 self.operators[op] = operator
 

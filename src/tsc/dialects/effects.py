@@ -13,46 +13,6 @@ _READ: AbstractSet[EffectInstance] = frozenset((EffectInstance(MemoryEffectKind.
 _ALLOCATE: AbstractSet[EffectInstance] = frozenset((EffectInstance(MemoryEffectKind.ALLOC),))
 _NONE: AbstractSet[EffectInstance] = frozenset()
 
-RANDOM = frozenset(
-    [
-        "bernoulli",
-        "bernoulli_",
-        "cauchy_",
-        "dropout",
-        "dropout_",
-        "alpha_dropout",
-        "alpha_dropout_",
-        "feature_dropout",
-        "feature_dropout_",
-        "feature_alpha_dropout",
-        "feature_alpha_dropout_",
-        "exponential_",
-        "geometric_",
-        "log_normal_",
-        "multinomial",
-        "native_dropout",
-        "normal",
-        "normal_",
-        "poisson",
-        "rand",
-        "rand_like",
-        "randint",
-        "randint_like",
-        "randn",
-        "randn_like",
-        "random_",
-        "randperm",
-        "rrelu",
-        "rrelu_",
-        "uniform_",
-        "seed",
-        "manual_seed",
-    ]
-)
-"""Base names of the operators that draw random numbers (dropout only while training, which its operands
-tell).
-"""
-
 _WRITERS = frozenset(
     (
         "torch.prim.RaiseException",
@@ -67,7 +27,6 @@ _EFFECTFUL_PRIMS = frozenset(
         "torch.prim.Print",
         "torch.prim.Enter",
         "torch.prim.Exit",
-        "torch.aten.warn",
         "torch.prim.fork",
         "torch.aten.wait",
     )
@@ -87,16 +46,10 @@ def _is_mutable(value_type: object) -> bool:
     return isinstance(value_type, _MUTABLE)
 
 
-def is_random(op: Operation) -> bool:
-    """Whether the operator draws random numbers."""
-    schema = getattr(type(op), "schema", None)
-    parts = (op.name if schema is None else schema.op_name).split(".")
-    return len(parts) > 2 and parts[2] in RANDOM
-
-
 class TorchEffects(MemoryEffect):
-    """Nothing for operators on values; a read where an operand is mutable; unknown where the operator writes
-    or draws.
+    """Nothing for operators on values; a read where an operand is mutable; unknown where the operator writes.
+
+    What only an operator's definition tells (draws, warnings) is in `analysis/effects.py`.
     """
 
     @classmethod
@@ -104,7 +57,7 @@ class TorchEffects(MemoryEffect):
         """The effects, or None when they are unknown."""
         schema = getattr(type(op), "schema", None)
         name = op.name if schema is None else schema.op_name
-        if name in _WRITERS or name in _EFFECTFUL_PRIMS or is_random(op):
+        if name in _WRITERS or name in _EFFECTFUL_PRIMS:
             return None
         if schema is not None and schema.mutates:
             return None

@@ -13,7 +13,7 @@ from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
 from tsc.ops.composite import Aten, composite
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.ops.views import (
     chunk,
@@ -87,11 +87,11 @@ def _pieces_infer(view: Callable[..., list[Array]]) -> Callable[..., list[Tensor
     return infer
 
 
-def _pieces(*names: str) -> Callable[[Callable[..., list[Array]]], Callable[..., list[Array]]]:
+def _pieces(*names: str, **parts: Any) -> Callable[[Callable[..., list[Array]]], Callable[..., list[Array]]]:
     """A view that is a list, and what it is on specs."""
 
     def register(view: Callable[..., list[Array]]) -> Callable[..., list[Array]]:
-        FAMILY.op(*names, infer=_pieces_infer(view))(view)
+        FAMILY.op(*names, infer=_pieces_infer(view), **parts)(view)
         return view
 
     return register
@@ -158,9 +158,9 @@ _define_split("vsplit", 2, lambda x: 0)
 _define_split("dsplit", 3, lambda x: 2)
 
 
-_pieces("aten::unsafe_split.Tensor")(split)
-_pieces("aten::unsafe_split_with_sizes")(split_with_sizes)
-_pieces("aten::unsafe_chunk")(chunk)
+_pieces("aten::unsafe_split.Tensor", sharing=Sharing.SOMETIMES)(split)
+_pieces("aten::unsafe_split_with_sizes", sharing=Sharing.SOMETIMES)(split_with_sizes)
+_pieces("aten::unsafe_chunk", sharing=Sharing.SOMETIMES)(chunk)
 
 
 @_pieces("aten::split_copy.Tensor")
@@ -184,13 +184,13 @@ def unbind_copy(self: Array, dim: int) -> list[Array]:
 # --- views under other names, and views that copy ---
 
 
-@composite(FAMILY, "aten::broadcast_to")
+@composite(FAMILY, "aten::broadcast_to", is_identity=True)
 def broadcast_to(aten: Aten, self: Any, size: Sequence[int]) -> Any:
     """As `expand`."""
     return aten("expand", self, list(size))
 
 
-@composite(FAMILY, "aten::ravel")
+@composite(FAMILY, "aten::ravel", sharing=Sharing.SOMETIMES, is_identity=True)
 def ravel(aten: Aten, self: Any) -> Any:
     """All elements in one dim."""
     return aten("reshape", self, [-1])
@@ -202,20 +202,20 @@ def linalg_diagonal(aten: Aten, A: Any, offset: int, dim1: int, dim2: int) -> An
     return aten("diagonal", A, offset, dim1, dim2)
 
 
-@composite(FAMILY, "aten::atleast_1d")
+@composite(FAMILY, "aten::atleast_1d", sharing=Sharing.SOMETIMES, is_identity=True)
 def atleast_1d(aten: Aten, self: Any) -> Any:
     """At least one dim, dims of size 1 added."""
     return self if aten.shape(self) else aten("reshape", self, [1])
 
 
-@composite(FAMILY, "aten::atleast_2d")
+@composite(FAMILY, "aten::atleast_2d", sharing=Sharing.SOMETIMES, is_identity=True)
 def atleast_2d(aten: Aten, self: Any) -> Any:
     """At least two dims, added in front."""
     shape = aten.shape(self)
     return self if len(shape) >= 2 else aten("reshape", self, [1, *(shape or (1,))])
 
 
-@composite(FAMILY, "aten::atleast_3d")
+@composite(FAMILY, "aten::atleast_3d", sharing=Sharing.SOMETIMES, is_identity=True)
 def atleast_3d(aten: Aten, self: Any) -> Any:
     """At least three dims, the last of them added behind."""
     shape = aten.shape(self)
@@ -258,7 +258,7 @@ def _broadcast_all(tensors: Sequence[Any]) -> list[TensorSpec]:
     return [TensorSpec(shape, t.dtype) for t in tensors]
 
 
-@FAMILY.op("aten::broadcast_tensors", infer=_broadcast_all)
+@FAMILY.op("aten::broadcast_tensors", infer=_broadcast_all, sharing=Sharing.SOMETIMES)
 def broadcast_tensors(tensors: Sequence[Array]) -> list[Array]:
     """Views of one common shape."""
     shape = broadcast(*(t.shape for t in tensors))
@@ -280,7 +280,7 @@ def _meshgrid_infer(tensors: Sequence[TensorSpec], indexing: str = "ij") -> list
     return [TensorSpec(tuple(sizes), t.dtype) for t in tensors]
 
 
-@FAMILY.op("aten::meshgrid", "aten::meshgrid.indexing", infer=_meshgrid_infer)
+@FAMILY.op("aten::meshgrid", "aten::meshgrid.indexing", infer=_meshgrid_infer, sharing=Sharing.SOMETIMES)
 def meshgrid(tensors: Sequence[Array], indexing: str = "ij") -> list[Array]:
     """Each 1-dim tensor spread over a grid, as a view."""
     specs = _meshgrid_infer([TensorSpec(t.shape, dtypes.by_numpy(t.dtype)) for t in tensors], indexing)
@@ -293,7 +293,7 @@ def meshgrid(tensors: Sequence[Array], indexing: str = "ij") -> list[Array]:
 
 
 def _define_atleast(dims: int, pad: Callable[[Array], Array]) -> None:
-    @FAMILY.op(f"aten::atleast_{dims}d.Sequence")
+    @FAMILY.op(f"aten::atleast_{dims}d.Sequence", sharing=Sharing.SOMETIMES)
     def atleast(tensors: Sequence[Array]) -> list[Array]:
         return [np.asarray(pad(t)) for t in tensors]
 

@@ -62,7 +62,7 @@ def _require_attention(aten: Aten, query: Any, key: Any, value: Any, mask: Any) 
         )
 
 
-@composite(FAMILY, "aten::scaled_dot_product_attention")
+@composite(FAMILY, "aten::scaled_dot_product_attention", draws=True)
 def scaled_dot_product_attention(
     aten: Aten, query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: float, is_causal: bool,
     scale: float | None, enable_gqa: bool,

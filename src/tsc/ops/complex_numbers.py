@@ -10,7 +10,7 @@ from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.shapes import like_self
 
 FAMILY = Family()
@@ -81,19 +81,19 @@ def imag(self: Array) -> Array:
     return self.imag
 
 
-@FAMILY.op("aten::resolve_conj", "aten::resolve_neg", infer=like_self)
+@FAMILY.op("aten::resolve_conj", "aten::resolve_neg", infer=like_self, sharing=Sharing.SOMETIMES)
 def resolve(self: Array) -> Array:
     """The tensor itself: `tsc` conjugates and negates at once."""
     return self
 
 
-@FAMILY.op("aten::conj", "aten::_conj", infer=like_self)
+@FAMILY.op("aten::conj", "aten::_conj", infer=like_self, sharing=Sharing.SOMETIMES)
 def conj(self: Array) -> Array:
     """The conjugates; a real tensor itself."""
     return np.asarray(np.conj(self)) if np.iscomplexobj(self) else self
 
 
-@FAMILY.op("aten::conj_physical", infer=like_self)
+@FAMILY.op("aten::conj_physical", infer=like_self, sharing=Sharing.SOMETIMES)
 def conj_physical(self: Array) -> Array:
     """The conjugates; a real tensor itself."""
     return np.asarray(np.conj(self)) if np.iscomplexobj(self) else self
@@ -114,7 +114,7 @@ def angle(self: Array) -> Array:
     return np.where(np.isnan(x), x, np.where(x < 0, np.pi, 0)).astype(target)
 
 
-@composite(FAMILY, "aten::mH", "aten::adjoint", "aten::matrix_H")
+@composite(FAMILY, "aten::mH", "aten::adjoint", "aten::matrix_H", sharing=Sharing.SOMETIMES)
 def adjoint(aten: Aten, self: Any) -> Any:
     """The conjugate transpose of the last two dims."""
     if len(aten.shape(self)) < 2:

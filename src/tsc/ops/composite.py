@@ -89,10 +89,13 @@ def inferring_aten() -> Aten:
     return Aten(call, lambda spec: spec)
 
 
-def composite(family: Family, *names: str, eager: Callable[..., Any] | None = None) -> Callable[..., Any]:
+def composite(
+    family: Family, *names: str, eager: Callable[..., Any] | None = None, **parts: Any
+) -> Callable[..., Any]:
     """The decorated ``definition(aten, *arguments)`` is the meaning of the schemas in `names`.
 
-    `eager` replaces the definition where NumPy has a faster way to the same result.
+    `eager` replaces the definition where NumPy has a faster way to the same result; `parts` are further
+    fields of `Operator`.
     """
 
     def register(definition: Callable[..., Any]) -> Callable[..., Any]:
@@ -104,6 +107,7 @@ def composite(family: Family, *names: str, eager: Callable[..., Any] | None = No
                     infer=lambda *arguments: definition(inferring_aten(), *arguments),
                     kind="composite",
                     composite=definition,
+                    **parts,
                 )
             )
         return definition

@@ -14,7 +14,7 @@ from tsc.dialects.schema import Schema
 from tsc.errors import BoundsError, Error, OperatorError, ShapeError
 from tsc.narrowing import is_array, is_list
 from tsc.ops.python_scalars import wrap64
-from tsc.ops.registry import Family
+from tsc.ops.registry import Effect, Family
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
@@ -312,8 +312,9 @@ def size_if_not_equal(self_size: Sequence[int], other_size: Sequence[int]) -> li
 
 
 @FAMILY.op(
-    "aten::is_grad_enabled", "aten::is_autocast_enabled", "aten::is_autocast_cpu_enabled", kind="python"
-)
+    "aten::is_grad_enabled", "aten::is_autocast_enabled", "aten::is_autocast_cpu_enabled", kind="python",
+    effect=Effect.READS,
+)  # fmt: skip
 def is_off() -> bool:
     """Never: `tsc` computes no gradients, and casts only where the program says so."""
     return False
@@ -343,7 +344,7 @@ def unwrap_optional(optional: Any) -> Any:
     return optional
 
 
-@FAMILY.op("aten::wait", kind="python")
+@FAMILY.op("aten::wait", kind="python", effect=Effect.ACTS)
 def wait(self: Any) -> Any:
     """The value of a future; raises what the forked call raised."""
     return self.wait()

@@ -68,7 +68,7 @@ def _fill(name: str, value: Any) -> None:
         def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
             return kernel.full(rule(*specs_of(arguments)), value)
 
-        @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise")
+        @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise", reads_shape_only=rule is not _infer)
         def fill(*arguments: Any) -> Array:
             return _filled(rule(*specs_of(arguments)), value)
 
@@ -85,7 +85,7 @@ def _define_full(schema: str, rule: Callable[..., TensorSpec], position: int) ->
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         return kernel.full(rule(*specs_of(arguments)), arguments[position])
 
-    @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise")
+    @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise", reads_shape_only=rule is not _full_infer)
     def full(*arguments: Any) -> Array:
         return _filled(rule(*specs_of(arguments)), arguments[position])
 

@@ -29,26 +29,26 @@ def _coin(numbers: np.random.Generator, p: Any, spec: TensorSpec) -> Array:
     return np.asarray(numbers.random(spec.shape) < _probabilities(p)).astype(spec.dtype.numpy)
 
 
-@FAMILY.op("aten::bernoulli", infer=like_self)
+@FAMILY.op("aten::bernoulli", infer=like_self, draws=True)
 def bernoulli(self: Array, source: Source | None) -> Array:
     """1 with the probability each element says, else 0."""
     require_floating("bernoulli", spec_of(self).dtype)
     return _coin(generator(source), self.astype(np.float64), spec_of(self))
 
 
-@FAMILY.op("aten::bernoulli.p", infer=like_self)
+@FAMILY.op("aten::bernoulli.p", infer=like_self, draws=True)
 def bernoulli_p(self: Array, p: float, source: Source | None) -> Array:
     """1 with probability `p`, else 0."""
     return _coin(generator(source), p, spec_of(self))
 
 
-@FAMILY.op("aten::bernoulli.Tensor", infer=like_self)
+@FAMILY.op("aten::bernoulli.Tensor", infer=like_self, draws=True)
 def bernoulli_tensor(self: Array, p: Array, source: Source | None) -> Array:
     """1 with the probability each element of `p` says, else 0."""
     return _coin(generator(source), p.astype(np.float64), spec_of(self))
 
 
-@FAMILY.op("aten::bernoulli_.float", kind="inplace")
+@FAMILY.op("aten::bernoulli_.float", kind="inplace", draws=True)
 def bernoulli_in_place(self: Array, p: float, source: Source | None) -> Array:
     """1 with probability `p`, else 0, stored in `self`."""
     self[...] = bernoulli_p(self, p, source)
@@ -61,7 +61,7 @@ def _multinomial_infer(self: TensorSpec, num_samples: int, *_: Any) -> TensorSpe
     return TensorSpec((*self.shape[:-1], num_samples), dtypes.I64)
 
 
-@FAMILY.op("aten::multinomial", infer=_multinomial_infer)
+@FAMILY.op("aten::multinomial", infer=_multinomial_infer, draws=True)
 def multinomial(self: Array, num_samples: int, replacement: bool, source: Source | None) -> Array:
     """Places drawn with probabilities proportional to the elements of each row.
 
@@ -109,6 +109,7 @@ def _normal_infer(mean: Any, std: Any, *_: Any) -> TensorSpec:
     "aten::normal.float_Tensor",
     "aten::normal.Tensor_Tensor",
     infer=_normal_infer,
+    draws=True,
 )
 def normal(mean: Any, std: Any, source: Source | None) -> Array:
     """Normally distributed numbers with the given means and deviations."""
@@ -124,6 +125,7 @@ def _normal_sized_infer(
 @FAMILY.op(
     "aten::normal.float_float",
     infer=_normal_sized_infer,
+    draws=True,
 )
 def normal_sized(
     mean: float, std: float, size: Sequence[int], source: Source | None, dtype: int | None, *_: Any
@@ -132,14 +134,14 @@ def normal_sized(
     return _scaled_normal(generator(source), mean, std, sized(size, dtype_or(dtype, dtypes.F32)))
 
 
-@FAMILY.op("aten::normal_", kind="inplace")
+@FAMILY.op("aten::normal_", kind="inplace", draws=True)
 def normal_in_place(self: Array, mean: float, std: float, source: Source | None) -> Array:
     """Normally distributed numbers stored in `self`."""
     self[...] = _scaled_normal(generator(source), mean, std, spec_of(self))
     return self
 
 
-@FAMILY.op("aten::uniform", infer=like_self)
+@FAMILY.op("aten::uniform", infer=like_self, draws=True)
 def uniform(self: Array, low: float, high: float, source: Source | None) -> Array:
     """Numbers in ``[low, high)``."""
     if low > high:
@@ -150,7 +152,7 @@ def uniform(self: Array, low: float, high: float, source: Source | None) -> Arra
 def _define_distribution(name: str, draw: Callable[..., Array]) -> None:
     """``draw(numbers, shape, *parameters)`` is the meaning of ``name`` and, in place, of ``name_``."""
 
-    @FAMILY.op(f"aten::{name}_", kind="inplace")
+    @FAMILY.op(f"aten::{name}_", kind="inplace", draws=True)
     def in_place(self: Array, *arguments: Any) -> Array:
         *parameters, source = arguments
         self[...] = draw(generator(source), spec_of(self).shape, *parameters).astype(self.dtype)
@@ -185,7 +187,7 @@ _define_distribution("cauchy", _cauchy)
 _define_distribution("log_normal", _log_normal)
 
 
-@FAMILY.op("aten::poisson", infer=like_self)
+@FAMILY.op("aten::poisson", infer=like_self, draws=True)
 def poisson(self: Array, source: Source | None) -> Array:
     """Counts with the rates the elements say."""
     return np.asarray(generator(source).poisson(self.astype(np.float64))).astype(self.dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from tsc.errors import CodegenError, ShapeError
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.random import Source, generator
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.registry import Family, Sharing, TensorSpec
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -41,13 +41,19 @@ def _same(input: TensorSpec, *_: Any) -> TensorSpec:
     return input
 
 
-@FAMILY.op("aten::dropout", infer=_same, lower=_identity_lower, kind="pointwise")
+def _dropout(name: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    return FAMILY.op(
+        name, infer=_same, lower=_identity_lower, kind="pointwise", draws=True, sharing=Sharing.SOMETIMES
+    )
+
+
+@_dropout("aten::dropout")
 def dropout(input: Array, p: float, train: bool) -> Array:
     """The tensor itself, unless training: elements zeroed with probability `p`, the others scaled."""
     return _dropped(input, _kept(input.shape, p), p) if train and p > 0 else input
 
 
-@FAMILY.op("aten::feature_dropout", infer=_same, lower=_identity_lower, kind="pointwise")
+@_dropout("aten::feature_dropout")
 def feature_dropout(input: Array, p: float, train: bool) -> Array:
     """As `dropout`, whole channels at a time."""
     if not train or p == 0:
@@ -68,13 +74,13 @@ def _alpha_dropped(x: Array, kept: Array, p: float) -> Array:
     return np.where(kept, x * a + alpha * a * p, alpha * a * (p - 1)).astype(x.dtype)
 
 
-@FAMILY.op("aten::alpha_dropout", infer=_same, lower=_identity_lower, kind="pointwise")
+@_dropout("aten::alpha_dropout")
 def alpha_dropout(input: Array, p: float, train: bool) -> Array:
     """`dropout` for SELU networks: mean and variance stay."""
     return _alpha_dropped(input, _kept(input.shape, p), p) if train and p > 0 else input
 
 
-@FAMILY.op("aten::feature_alpha_dropout", infer=_same, lower=_identity_lower, kind="pointwise")
+@_dropout("aten::feature_alpha_dropout")
 def feature_alpha_dropout(input: Array, p: float, train: bool) -> Array:
     """As `alpha_dropout`, whole channels at a time."""
     if not train or p == 0:
@@ -86,7 +92,7 @@ def _native_infer(input: TensorSpec, p: float, train: bool | None) -> tuple[Tens
     return input, TensorSpec(input.shape, dtypes.BOOL)
 
 
-@FAMILY.op("aten::native_dropout", infer=_native_infer)
+@FAMILY.op("aten::native_dropout", infer=_native_infer, draws=True)
 def native_dropout(input: Array, p: float, train: bool | None) -> tuple[Array, Array]:
     """The result of `dropout`, and where elements were kept."""
     if train is False or p == 0:
@@ -95,7 +101,7 @@ def native_dropout(input: Array, p: float, train: bool | None) -> tuple[Array, A
     return _dropped(input, kept, p), kept
 
 
-@FAMILY.op("aten::rrelu", infer=_same)
+@FAMILY.op("aten::rrelu", infer=_same, draws=True)
 def rrelu(self: Array, lower: float, upper: float, training: bool, source: Source | None) -> Array:
     """`leaky_relu` with a slope that is random in training and the middle one otherwise."""
     if lower > upper:

@@ -16,7 +16,7 @@ from tsc.ops.creation import dtype_or
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, wrap_dim
 
@@ -207,7 +207,7 @@ def block_diag(tensors: Sequence[Array]) -> Array:
     return result
 
 
-@FAMILY.op("aten::cartesian_prod")
+@FAMILY.op("aten::cartesian_prod", sharing=Sharing.SOMETIMES)
 def cartesian_prod(tensors: Sequence[Array]) -> Array:
     """All combinations of one element of each vector, one row each."""
     if any(t.ndim != 1 for t in tensors):

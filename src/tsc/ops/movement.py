@@ -14,7 +14,7 @@ from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import like_self, wrap_dim
 
@@ -82,7 +82,7 @@ def _conversion(name: str, position: int | None) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         return _lower_convert(kernel, arguments[0], dtype_of(arguments))
 
-    @FAMILY.op(name, infer=infer, lower=lower, kind="pointwise")
+    @FAMILY.op(name, infer=infer, lower=lower, kind="pointwise", sharing=Sharing.SOMETIMES, is_identity=True)
     def to(*arguments: Any) -> Array:
         result = converted(arguments[0], dtype_of(arguments), copy=_named(name, arguments, "copy"))
         return in_format(result, _named(name, arguments, "memory_format"))
@@ -101,7 +101,7 @@ for _name, _position in _CONVERSIONS.items():
     _conversion(_name, _position)
 
 
-@composite(FAMILY, "aten::to.other")
+@composite(FAMILY, "aten::to.other", sharing=Sharing.SOMETIMES, is_identity=True)
 def to_other(
     aten: Aten, self: Any, other: Any, non_blocking: bool, copy: bool, memory_format: int | None
 ) -> Any:
@@ -109,7 +109,7 @@ def to_other(
     return aten("to.dtype", self, aten.dtype(other).code, non_blocking, copy, memory_format)
 
 
-@composite(FAMILY, "aten::type_as")
+@composite(FAMILY, "aten::type_as", sharing=Sharing.SOMETIMES, is_identity=True)
 def type_as(aten: Aten, self: Any, other: Any) -> Any:
     """Converted to the dtype of `other`."""
     return aten("to.dtype", self, aten.dtype(other).code)
@@ -123,20 +123,26 @@ def _copy_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     return _lower_convert(kernel, arguments[0], None)
 
 
-@FAMILY.op("aten::clone", infer=_same, lower=_copy_lower, kind="pointwise")
+@FAMILY.op("aten::clone", infer=_same, lower=_copy_lower, kind="pointwise", is_identity=True)
 def clone(self: Array, memory_format: int | None) -> Array:
     """A copy."""
     copied = in_format(self, memory_format)
     return np.array(self, copy=True, order="K") if copied is self else copied
 
 
-@FAMILY.op("aten::contiguous", infer=_same, lower=_copy_lower, kind="pointwise")
+@FAMILY.op(
+    "aten::contiguous", infer=_same, lower=_copy_lower, kind="pointwise",
+    sharing=Sharing.SOMETIMES, is_identity=True,
+)  # fmt: skip
 def contiguous(self: Array, memory_format: int) -> Array:
     """The tensor itself if it is row-major (or as `memory_format` says), else a copy that is."""
     return in_format(self, memory_format)
 
 
-@FAMILY.op("aten::lift_fresh", "aten::cpu", infer=_same, lower=_copy_lower, kind="pointwise")
+@FAMILY.op(
+    "aten::lift_fresh", "aten::cpu", infer=_same, lower=_copy_lower, kind="pointwise",
+    sharing=Sharing.SOMETIMES, is_identity=True,
+)  # fmt: skip
 def lift_fresh(self: Array) -> Array:
     """The tensor itself."""
     return self

@@ -14,7 +14,7 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim, wrap_dims
 
 FAMILY = Family()
@@ -116,7 +116,7 @@ def _einsum_sizes(aten: Aten, terms: Sequence[str], operands: Sequence[Any]) -> 
     return sizes
 
 
-@composite(FAMILY, "aten::einsum")
+@composite(FAMILY, "aten::einsum", sharing=Sharing.SOMETIMES)
 def einsum(aten: Aten, equation: str, tensors: Sequence[Any], path: Sequence[int] | None) -> Any:
     """Products summed over the labels missing in the result, two operands at a time, from the left."""
     if not tensors:

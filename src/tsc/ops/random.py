@@ -13,7 +13,7 @@ from tsc.dtypes import DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or, sized
 from tsc.ops.elementwise import spec_of, specs_of
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.registry import Effect, Family, TensorSpec
 from tsc.ops.shapes import like_self
 
 FAMILY = Family()
@@ -44,26 +44,26 @@ def generator(source: Source | None = None) -> np.random.Generator:
     return (source or default_source()).numbers
 
 
-@FAMILY.op("aten::manual_seed", kind="python")
+@FAMILY.op("aten::manual_seed", kind="python", effect=Effect.ACTS)
 def manual_seed(seed: int) -> None:
     """Begin the default stream again."""
     default_source().seed(seed)
 
 
-@FAMILY.op("aten::manual_seed.generator", kind="python")
+@FAMILY.op("aten::manual_seed.generator", kind="python", effect=Effect.ACTS)
 def manual_seed_generator(self: Source, seed: int) -> Source:
     """Begin a stream again."""
     self.seed(seed)
     return self
 
 
-@FAMILY.op("aten::initial_seed", kind="python")
+@FAMILY.op("aten::initial_seed", kind="python", effect=Effect.READS)
 def initial_seed(self: Source) -> int:
     """The seed the stream began with."""
     return self.initial_seed
 
 
-@FAMILY.op("aten::seed", kind="python")
+@FAMILY.op("aten::seed", kind="python", effect=Effect.ACTS)
 def seed(self: Source) -> int:
     """Begin the stream again with a random seed, which is returned."""
     self.seed(int(np.random.SeedSequence().generate_state(1)[0]))
@@ -117,7 +117,7 @@ def _define(name: str, draw: Draw) -> None:
     def infer_like(self: TensorSpec, dtype: int | None, *_: Any) -> TensorSpec:
         return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
 
-    @FAMILY.op(f"aten::{name}", infer=infer)
+    @FAMILY.op(f"aten::{name}", infer=infer, draws=True)
     def create(*arguments: Any) -> Array:
         return draw(generator(), infer(*arguments))
 
@@ -127,15 +127,15 @@ def _define(name: str, draw: Draw) -> None:
     def infer_like_from(self: TensorSpec, source: Any, *rest: Any) -> TensorSpec:
         return infer_like(self, *rest)
 
-    @FAMILY.op(f"aten::{name}.generator", infer=infer_from)
+    @FAMILY.op(f"aten::{name}.generator", infer=infer_from, draws=True)
     def create_from(size: Sequence[int], source: Source | None, *rest: Any) -> Array:
         return draw(generator(source), infer(size, *rest))
 
-    @FAMILY.op(f"aten::{name}_like", infer=infer_like)
+    @FAMILY.op(f"aten::{name}_like", infer=infer_like, draws=True)
     def create_like(*arguments: Any) -> Array:
         return draw(generator(), infer_like(*specs_of(arguments)))
 
-    @FAMILY.op(f"aten::{name}_like.generator", infer=infer_like_from)
+    @FAMILY.op(f"aten::{name}_like.generator", infer=infer_like_from, draws=True)
     def create_like_from(self: Array, source: Source | None, *rest: Any) -> Array:
         return draw(generator(source), infer_like(spec_of(self), *rest))
 
@@ -171,25 +171,25 @@ def _randint_low_from_infer(
     return _integers(size, dtype)
 
 
-@FAMILY.op("aten::randint", infer=_randint_infer)
+@FAMILY.op("aten::randint", infer=_randint_infer, draws=True)
 def randint(high: int, size: Sequence[int], dtype: int | None, *_: Any) -> Array:
     """Integers in ``[0, high)``."""
     return _integer_array(generator(), 0, high, _integers(size, dtype))
 
 
-@FAMILY.op("aten::randint.generator", infer=_randint_from_infer)
+@FAMILY.op("aten::randint.generator", infer=_randint_from_infer, draws=True)
 def randint_from(high: int, size: Sequence[int], source: Source | None, dtype: int | None, *_: Any) -> Array:
     """Integers in ``[0, high)``."""
     return _integer_array(generator(source), 0, high, _integers(size, dtype))
 
 
-@FAMILY.op("aten::randint.low", infer=_randint_low_infer)
+@FAMILY.op("aten::randint.low", infer=_randint_low_infer, draws=True)
 def randint_low(low: int, high: int, size: Sequence[int], dtype: int | None, *_: Any) -> Array:
     """Integers in ``[low, high)``."""
     return _integer_array(generator(), low, high, _integers(size, dtype))
 
 
-@FAMILY.op("aten::randint.low_generator", infer=_randint_low_from_infer)
+@FAMILY.op("aten::randint.low_generator", infer=_randint_low_from_infer, draws=True)
 def randint_low_from(
     low: int, high: int, size: Sequence[int], source: Source | None, dtype: int | None, *_: Any
 ) -> Array:
@@ -209,13 +209,13 @@ def _randint_like_low_infer(self: TensorSpec, low: int, high: int, dtype: int | 
     return _like(self, dtype)
 
 
-@FAMILY.op("aten::randint_like", infer=_randint_like_infer)
+@FAMILY.op("aten::randint_like", infer=_randint_like_infer, draws=True)
 def randint_like(self: Array, high: int, dtype: int | None, *_: Any) -> Array:
     """Integers in ``[0, high)``, as many as `self` has elements."""
     return _integer_array(generator(), 0, high, _like(spec_of(self), dtype))
 
 
-@FAMILY.op("aten::randint_like.low_dtype", infer=_randint_like_low_infer)
+@FAMILY.op("aten::randint_like.low_dtype", infer=_randint_like_low_infer, draws=True)
 def randint_like_low(self: Array, low: int, high: int, dtype: int | None, *_: Any) -> Array:
     """Integers in ``[low, high)``, as many as `self` has elements."""
     return _integer_array(generator(), low, high, _like(spec_of(self), dtype))
@@ -229,13 +229,13 @@ def _randperm_from_infer(n: int, source: Any, dtype: int | None, *_: Any) -> Ten
     return _integers([n], dtype)
 
 
-@FAMILY.op("aten::randperm", infer=_randperm_infer)
+@FAMILY.op("aten::randperm", infer=_randperm_infer, draws=True)
 def randperm(n: int, dtype: int | None, *_: Any) -> Array:
     """The integers below `n` in random order."""
     return generator().permutation(n).astype(_integers([n], dtype).dtype.numpy)
 
 
-@FAMILY.op("aten::randperm.generator", infer=_randperm_from_infer)
+@FAMILY.op("aten::randperm.generator", infer=_randperm_from_infer, draws=True)
 def randperm_from(n: int, source: Source | None, dtype: int | None, *_: Any) -> Array:
     """The integers below `n` in random order."""
     return generator(source).permutation(n).astype(_integers([n], dtype).dtype.numpy)
@@ -249,7 +249,7 @@ def _largest_integer(dtype: DType) -> int:
     return 2 ** digits[dtype] if dtype in digits else int(np.iinfo(dtype.numpy).max)
 
 
-@FAMILY.op("aten::random", infer=like_self)
+@FAMILY.op("aten::random", infer=like_self, draws=True)
 def random(self: Array, source: Source | None) -> Array:
     """Integers from 0 to the largest."""
     spec = spec_of(self)
@@ -260,13 +260,13 @@ def random(self: Array, source: Source | None) -> Array:
     )
 
 
-@FAMILY.op("aten::random.to", infer=like_self)
+@FAMILY.op("aten::random.to", infer=like_self, draws=True)
 def random_to(self: Array, to: int, source: Source | None) -> Array:
     """Integers in ``[0, to)``."""
     return _integer_array(generator(source), 0, to, spec_of(self))
 
 
-@FAMILY.op("aten::random.from", infer=like_self)
+@FAMILY.op("aten::random.from", infer=like_self, draws=True)
 def random_from(self: Array, low: int, to: int | None, source: Source | None) -> Array:
     """Integers in ``[low, to)``."""
     spec = spec_of(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -50,6 +51,21 @@ class IndexBound:
     """Position within the argument when that is a list of tensors (``index.Tensor``)."""
 
 
+class Effect(Enum):
+    """What a call reads or does beside its arguments and results."""
+
+    NONE = "nothing"
+    READS = "reads a mode or a state that something else may set"
+    ACTS = "prints, warns, waits, or sets such a state"
+
+
+class Sharing(Enum):
+    """Whether the results of an operator are memory of its arguments."""
+
+    BY_SCHEMA = "as the schema says: always where it names an alias set, else never"
+    SOMETIMES = "decided at each call by layout, dtype or mode, whatever the schema says"
+
+
 @dataclass(frozen=True)
 class Operator:
     """What one schema means. Every function takes the schema's arguments, all of them, by position."""
@@ -73,11 +89,35 @@ class Operator:
 
     bounds: Callable[..., list[IndexBound]] | None = None
     """On specs, for kind ``gather``: what must be checked before native code of `lower` may run."""
+    draws: bool = False
+    """Whether a call may draw random numbers (dropouts: while training)."""
+    sharing: Sharing = Sharing.BY_SCHEMA
+    """Whether results are memory of the arguments."""
+    inverse: Callable[..., Any] | None = None
+    """Of a view: ``inverse(aten, base, piece, *rest)`` is `base` with `piece` in place of what the view
+    ``(base, *rest)`` shows. None: what is written into such a view cannot be put back."""
+    is_identity: bool = False
+    """Whether a result of the very type of the first argument has its elements too: a copy, a conversion, a
+    reshape."""
+    reads_shape_only: bool = False
+    """Whether of the first argument only shape and dtype count, never its elements."""
+    effect: Effect = Effect.NONE
+    """What a call has to do with the world beside its arguments and results, draws aside."""
 
     @property
     def name(self) -> str:
         """``aten::add.Tensor``."""
         return self.schema.full_name
+
+    @property
+    def may_share(self) -> bool:
+        """Whether a result may be memory of an argument."""
+        return self.sharing is Sharing.SOMETIMES or self.schema.aliases
+
+    @property
+    def is_view(self) -> bool:
+        """Whether the result certainly is memory of the first argument."""
+        return self.sharing is Sharing.BY_SCHEMA and self.schema.aliases and not self.schema.mutates
 
 
 FAMILIES = (

@@ -16,7 +16,7 @@ import numpy as np
 from tsc.errors import BoundsError, Error
 from tsc.narrowing import is_sequence
 from tsc.ops.formatting import text_of
-from tsc.ops.registry import Family
+from tsc.ops.registry import Effect, Family
 
 FAMILY = Family()
 
@@ -263,13 +263,13 @@ def percent_format(self: str, values: Any) -> str:
     return "".join([*pieces, rest])
 
 
-@FAMILY.op("prim::Print", kind="python")
+@FAMILY.op("prim::Print", kind="python", effect=Effect.ACTS)
 def print_(*values: Any) -> None:
     """Print the values as TorchScript does, with spaces between them."""
     print(" ".join(text_of(v) for v in values))
 
 
-@FAMILY.op("aten::warn", kind="python")
+@FAMILY.op("aten::warn", kind="python", effect=Effect.ACTS)
 def warn(message: str, stacklevel: int) -> None:
     """A Python warning."""
     warnings.warn(message, stacklevel=max(stacklevel, 2))

@@ -83,12 +83,14 @@ def derived_variants(table: Mapping[str, Operator]) -> dict[str, Operator]:
         for schema in schemas.overloads(in_place_name):
             functional = table.get(functional_name(schema) or "")
             if functional is not None and not functional.schema.aliases and schema.full_name not in table:
-                derived[schema.full_name] = Operator(schema, in_place(functional), kind="inplace")
+                derived[schema.full_name] = Operator(
+                    schema, in_place(functional), kind="inplace", draws=functional.draws
+                )
         for schema in schemas.overloads(base):
             functional = _of_out(schema, table)
             if functional is not None and schema.full_name not in table:
                 derived[schema.full_name] = Operator(
-                    schema, into(functional, len(schema.results)), kind="inplace"
+                    schema, into(functional, len(schema.results)), kind="inplace", draws=functional.draws
                 )
     return derived
 

@@ -16,7 +16,7 @@ from tsc.narrowing import is_array, is_list
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, dim
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.shapes import infer_size, wrap_dim
 
 FAMILY = Family()
@@ -40,7 +40,7 @@ def _infer_by_running(view: Callable[..., Any]) -> Callable[..., Any]:
     return infer
 
 
-def _view(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _view(*names: str, **parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A view that is an affine map of indices, lowered by tracing where elements of a `dummy` come from."""
 
     def register(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,17 +53,14 @@ def _view(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
                 return [_affine_view(x, r.shape, p) for r, p in zip(results, probe, strict=True)]
             return _affine_view(x, results.shape, probe)
 
-        return FAMILY.op(*names, infer=_infer_by_running(view), lower=lower, kind="view")(view)
+        return FAMILY.op(*names, infer=_infer_by_running(view), lower=lower, kind="view", **parts)(view)
 
     return register
 
 
 def _index_probe(shape: Sequence[int]) -> Array:
     """An array of `shape` with distinguishable strides over imaginary memory: only its layout counts."""
-    strides = (
-        [8 * (2**20) ** i for i in range(1, len(shape) + 1)] if len(shape) <= 2 else _radix_strides(shape)
-    )
-    return np.lib.stride_tricks.as_strided(np.empty(1), shape, strides, writeable=False)
+    return np.lib.stride_tricks.as_strided(np.empty(1), shape, _radix_strides(shape), writeable=False)
 
 
 def _radix_strides(shape: Sequence[int]) -> list[int]:
@@ -103,20 +100,72 @@ def _root_address(array: Any) -> int:
     return array.__array_interface__["data"][0]
 
 
-@_view("aten::transpose.int", "aten::swapaxes", "aten::swapdims")
+# --- how what is written into a view gets back into the tensor it shows: `Operator.inverse` ---
+
+
+def _swapped_back(aten: Aten, base: Any, piece: Any, dim0: Any, dim1: Any) -> Any:
+    return aten("transpose.int", piece, dim0, dim1)
+
+
+def _turned_back(aten: Aten, base: Any, piece: Any) -> Any:
+    return aten("numpy_T", piece)
+
+
+def _matrix_turned_back(aten: Aten, base: Any, piece: Any) -> Any:
+    return aten("mT", piece)
+
+
+def _permuted_back(aten: Aten, base: Any, piece: Any, dims: Sequence[int]) -> Any:
+    order = [d % len(dims) for d in dims]
+    return aten("permute", piece, [order.index(i) for i in range(len(order))]) if order else piece
+
+
+def _moved_back(aten: Aten, base: Any, piece: Any, source: Any, destination: Any) -> Any:
+    name = "movedim.int" if isinstance(source, int) else "movedim.intlist"
+    return aten(name, piece, destination, source)
+
+
+def _reshaped_back(aten: Aten, base: Any, piece: Any, *_: Any) -> Any:
+    return aten("reshape_as", piece, base)
+
+
+def _selected_back(aten: Aten, base: Any, piece: Any, dim: Any, index: Any) -> Any:
+    return aten("select_scatter", base, piece, dim, index)
+
+
+def _sliced_back(aten: Aten, base: Any, piece: Any, dim: Any, start: Any, end: Any, step: Any) -> Any:
+    return aten("slice_scatter", base, piece, dim, start, end, step)
+
+
+def _narrowed_back(aten: Aten, base: Any, piece: Any, dim: Any, start: int, length: int) -> Any:
+    return aten("slice_scatter", base, piece, dim, start, (start + length) or None, 1)
+
+
+def _diagonal_back(aten: Aten, base: Any, piece: Any, offset: Any, dim1: Any, dim2: Any) -> Any:
+    return aten("diagonal_scatter", base, piece, offset, dim1, dim2)
+
+
+def _same_back(aten: Aten, base: Any, piece: Any) -> Any:
+    return piece
+
+
+# --- the views ---
+
+
+@_view("aten::transpose.int", "aten::swapaxes", "aten::swapdims", inverse=_swapped_back)
 def transpose(self: Array, dim0: int, dim1: int) -> Array:
     """Dims `dim0` and `dim1` exchanged."""
     a, b = wrap_dim(dim0, self.ndim), wrap_dim(dim1, self.ndim)
     return self.swapaxes(a, b) if self.ndim else self
 
 
-@_view("aten::numpy_T")
+@_view("aten::numpy_T", inverse=_turned_back)
 def numpy_transpose(self: Array) -> Array:
     """All dims reversed."""
     return self.T
 
 
-@_view("aten::t")
+@_view("aten::t", inverse=_turned_back)
 def t(self: Array) -> Array:
     """The transpose of a matrix; a vector or a scalar itself."""
     if self.ndim > 2:
@@ -124,13 +173,13 @@ def t(self: Array) -> Array:
     return self.T if self.ndim == 2 else self[...]
 
 
-@_view("aten::mT")
+@_view("aten::mT", inverse=_matrix_turned_back)
 def matrix_transpose(self: Array) -> Array:
     """The last two dims exchanged."""
     return self.swapaxes(-1, -2)
 
 
-@_view("aten::permute")
+@_view("aten::permute", inverse=_permuted_back)
 def permute(self: Array, dims: Sequence[int]) -> Array:
     """Dims reordered."""
     if len(dims) != self.ndim:
@@ -142,39 +191,45 @@ def permute(self: Array, dims: Sequence[int]) -> Array:
     return self.transpose([wrap_dim(d, self.ndim) for d in dims])
 
 
-@_view("aten::movedim.intlist", "aten::movedim.int", "aten::moveaxis.int", "aten::moveaxis.intlist")
+@_view(
+    "aten::movedim.intlist",
+    "aten::movedim.int",
+    "aten::moveaxis.int",
+    "aten::moveaxis.intlist",
+    inverse=_moved_back,
+)
 def movedim(self: Array, source: Any, destination: Any) -> Array:
     """Dims `source` moved to the places `destination`."""
     return np.moveaxis(self, source, destination)
 
 
-@_view("aten::unsqueeze")
+@_view("aten::unsqueeze", inverse=_reshaped_back)
 def unsqueeze(self: Array, dim: int) -> Array:
     """A dim of size 1 inserted before `dim`."""
     return np.expand_dims(self, wrap_dim(dim, self.ndim + 1))
 
 
-@_view("aten::squeeze")
+@_view("aten::squeeze", inverse=_reshaped_back, is_identity=True)
 def squeeze(self: Array) -> Array:
     """All dims of size 1 dropped."""
     return self.squeeze()
 
 
-@_view("aten::squeeze.dim")
+@_view("aten::squeeze.dim", inverse=_reshaped_back, is_identity=True)
 def squeeze_dim(self: Array, dim: int) -> Array:
     """Dim `dim` dropped if its size is 1."""
     axis = wrap_dim(dim, self.ndim)
     return self.squeeze(axis) if self.ndim and self.shape[axis] == 1 else self[...]
 
 
-@_view("aten::squeeze.dims")
+@_view("aten::squeeze.dims", inverse=_reshaped_back, is_identity=True)
 def squeeze_dims(self: Array, dim: Sequence[int]) -> Array:
     """Those of the dims `dim` whose size is 1 dropped."""
     axes = {wrap_dim(d, self.ndim) for d in dim}
     return self.squeeze(tuple(a for a in axes if self.shape[a] == 1)) if self.ndim else self
 
 
-@_view("aten::expand")
+@_view("aten::expand", is_identity=True)
 def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
     """Dims of size 1 repeated without a copy; -1 keeps a size.
 
@@ -200,13 +255,13 @@ def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
     return np.lib.stride_tricks.as_strided(self, target, strides)
 
 
-@_view("aten::expand_as")
+@_view("aten::expand_as", is_identity=True)
 def expand_as(self: Array, other: Any) -> Array:
     """Expanded to the shape of `other`."""
     return expand(self, other.shape, False)
 
 
-@_view("aten::select.int")
+@_view("aten::select.int", inverse=_selected_back)
 def select(self: Array, dim: int, index: int) -> Array:
     """The slice `index` of dim `dim`, which is dropped.
 
@@ -224,7 +279,7 @@ def select(self: Array, dim: int, index: int) -> Array:
     return self[(slice(None),) * axis + (index % n, ...)]
 
 
-@_view("aten::slice.Tensor")
+@_view("aten::slice.Tensor", inverse=_sliced_back)
 def slice_(self: Array, dim: int, start: int | None, end: int | None, step: int) -> Array:
     """``self[..., start:end:step]`` in dim `dim`; limits beyond the ends are cut off."""
     if step <= 0:
@@ -233,7 +288,7 @@ def slice_(self: Array, dim: int, start: int | None, end: int | None, step: int)
     return self[(slice(None),) * axis + (slice(start, end, step),)]
 
 
-@_view("aten::narrow")
+@_view("aten::narrow", inverse=_narrowed_back)
 def narrow(self: Array, dim: int, start: int, length: int) -> Array:
     """`length` elements of dim `dim` from `start`."""
     axis = wrap_dim(dim, self.ndim)
@@ -287,7 +342,7 @@ def unbind(self: Array, dim: int) -> list[Array]:
     return [self[(slice(None),) * axis + (i, ...)] for i in range(self.shape[axis])]
 
 
-@_view("aten::diagonal")
+@_view("aten::diagonal", inverse=_diagonal_back)
 def diagonal(self: Array, offset: int, dim1: int, dim2: int) -> Array:
     """The diagonal of dims `dim1` and `dim2`, as the last dim."""
     view = np.diagonal(self, offset, wrap_dim(dim1, self.ndim), wrap_dim(dim2, self.ndim))
@@ -310,7 +365,7 @@ def unfold(self: Array, dimension: int, size: int, step: int) -> Array:
     return windows[(slice(None),) * axis + (slice(None, None, step),)]
 
 
-@_view("aten::positive")
+@_view("aten::positive", inverse=_same_back, is_identity=True)
 def positive(self: Array) -> Array:
     """The tensor itself."""
     if self.dtype == np.bool_:
@@ -318,7 +373,7 @@ def positive(self: Array) -> Array:
     return self[...]
 
 
-@_view("aten::detach", "aten::alias")
+@_view("aten::detach", "aten::alias", inverse=_same_back, is_identity=True)
 def detach(self: Array) -> Array:
     """The tensor itself."""
     return self[...]
@@ -333,13 +388,19 @@ def _reshape_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelVal
     return kernel.reshape(x, infer_size(shape, x.spec.size))
 
 
-@FAMILY.op("aten::reshape", infer=_reshape_infer, lower=_reshape_lower, kind="reshape")
+@FAMILY.op(
+    "aten::reshape", infer=_reshape_infer, lower=_reshape_lower, kind="reshape",
+    sharing=Sharing.SOMETIMES, is_identity=True,
+)  # fmt: skip
 def reshape(self: Array, shape: Sequence[int]) -> Array:
     """The same elements under another shape; a view where the layout allows, else a copy."""
     return self.reshape(infer_size(shape, self.size))
 
 
-@FAMILY.op("aten::view", "aten::_unsafe_view", infer=_reshape_infer, lower=_reshape_lower, kind="reshape")
+@FAMILY.op(
+    "aten::view", "aten::_unsafe_view", infer=_reshape_infer, lower=_reshape_lower, kind="reshape",
+    inverse=_reshaped_back, is_identity=True,
+)  # fmt: skip
 def view(self: Array, size: Sequence[int]) -> Array:
     """The same memory under another shape.
 
@@ -356,19 +417,19 @@ def view(self: Array, size: Sequence[int]) -> Array:
         ) from None
 
 
-@composite(FAMILY, "aten::reshape_as")
+@composite(FAMILY, "aten::reshape_as", sharing=Sharing.SOMETIMES, is_identity=True)
 def reshape_as(aten: Aten, self: Any, other: Any) -> Any:
     """Reshaped to the shape of `other`."""
     return aten("reshape", self, list(aten.shape(other)))
 
 
-@composite(FAMILY, "aten::view_as")
+@composite(FAMILY, "aten::view_as", inverse=_reshaped_back, is_identity=True)
 def view_as(aten: Aten, self: Any, other: Any) -> Any:
     """Viewed in the shape of `other`."""
     return aten("view", self, list(aten.shape(other)))
 
 
-@composite(FAMILY, "aten::flatten.using_ints")
+@composite(FAMILY, "aten::flatten.using_ints", sharing=Sharing.SOMETIMES, is_identity=True)
 def flatten(aten: Aten, self: Any, start_dim: int, end_dim: int) -> Any:
     """Dims `start_dim` to `end_dim` made one."""
     shape = list(aten.shape(self))
@@ -381,7 +442,7 @@ def flatten(aten: Aten, self: Any, start_dim: int, end_dim: int) -> Any:
     return aten("reshape", self, [*shape[:first], size, *shape[last + 1 :]])
 
 
-@composite(FAMILY, "aten::unflatten.int")
+@composite(FAMILY, "aten::unflatten.int", inverse=_reshaped_back, is_identity=True)
 def unflatten(aten: Aten, self: Any, dim: int, sizes: Sequence[int]) -> Any:
     """Dim `dim` split into `sizes`."""
     shape = list(aten.shape(self))

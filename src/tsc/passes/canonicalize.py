@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from tsc.analysis.effects import definition_of
 from tsc.analysis.values import UNKNOWN, constant_of, is_list_mutated, is_returned
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import torch_name
@@ -50,8 +51,7 @@ def canonicalize(root: Operation) -> bool:
     """Rewrite below `root`; whether anything changed."""
     changed = False
     for op in list(root.walk()):
-        rule = RULES.get(torch_name(op))
-        values = rule(op) if rule is not None else None
+        values = RULES.get(torch_name(op), _same_value)(op)
         if values is None:
             continue
         for result, value in zip(op.results, values, strict=True):
@@ -212,6 +212,9 @@ def _unwrap(op: Operation) -> list[SSAValue] | None:
 
 def _same_value(op: Operation) -> list[SSAValue] | None:
     """A copy, conversion or reshape of a value that gives a value of the very same type."""
+    operator = definition_of(op)
+    if operator is None or not operator.is_identity:
+        return None
     value, result = op.operands[0], op.results[0]
     if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
         return None
@@ -220,13 +223,7 @@ def _same_value(op: Operation) -> list[SSAValue] | None:
     return [value] if result.type is value.type else None
 
 
-SAME_VALUE = (
-    "to.dtype", "to.dtype_layout", "to.device", "to.other", "type_as", "clone", "contiguous", "detach",
-    "alias", "cpu", "lift_fresh", "expand", "view", "reshape", "flatten.using_ints", "squeeze.dim",
-)  # fmt: skip
-"""Operators that are the identity on values when the type stays."""
-
-RULES: dict[str, Rule] = {f"torch.aten.{name}": _same_value for name in SAME_VALUE} | {
+RULES: dict[str, Rule] = {
     "torch.prim.TupleUnpack": _tuple_unpack, "torch.prim.TupleIndex": _tuple_index,
     "torch.prim.ListUnpack": _list_unpack,
     "torch.aten.set_grad_enabled": _nothing, "torch.aten.add.t": _list_concat,

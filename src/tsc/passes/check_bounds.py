@@ -12,14 +12,12 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.fusion import operator_of
+from tsc.analysis.fusion import CHECKS_BOUNDS, operator_of
 from tsc.analysis.values import argument_of
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp
 from tsc.passes.decompose import building_aten
-
-ATTRIBUTE = "tsc.checks_bounds"
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def _check(function: FuncOp) -> None:
     if bad is None:
         return
     end.operands = [*end.operands, bad]
-    function.attributes[ATTRIBUTE] = UnitAttr()
+    function.attributes[CHECKS_BOUNDS] = UnitAttr()
     function.update_function_type()
 
 

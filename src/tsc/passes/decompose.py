@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.values import UNKNOWN, argument_of, constant_of, spec_of_type, type_of_spec
+from tsc.analysis.values import UNKNOWN, argument_of, constant_of, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -74,6 +74,8 @@ def decompose(op: Operation) -> list[Operation]:
     for old, value in zip(op.results, values, strict=True):
         if value.name_hint is None:
             value.name_hint = old.name_hint
+        if value.owner in made and not isinstance(old.type, tt.ValueTensorType):
+            value._type = tt.TensorType(value.type.data)  # the program may write to it
         old.replace_all_uses_with(value)
     op.detach()
     op.erase()
@@ -110,7 +112,8 @@ def building_aten(builder: TorchBuilder, made: list[Operation]) -> Aten:
         specs = cast("tuple[Any, ...]", inferred) if isinstance(inferred, tuple) else (inferred,)
         if isinstance(inferred, list):
             raise TypeError(f"{operator.name}: lists of tensors are not built here")
-        op = builder.aten(operator.name, operands, [type_of_spec(s) for s in specs])
+        kind = tt.TensorType if _shows_mutable(operator, operands) else tt.ValueTensorType
+        op = builder.aten(operator.name, operands, [kind.of(s.shape, s.dtype) for s in specs])
         made.append(op)
         return op.results[0] if len(op.results) == 1 else tuple(op.results)
 
@@ -120,6 +123,11 @@ def building_aten(builder: TorchBuilder, made: list[Operation]) -> Aten:
         return found
 
     return Aten(call, spec)
+
+
+def _shows_mutable(operator: Operator, operands: Sequence[SSAValue]) -> bool:
+    """Whether a result may be memory that the program writes to."""
+    return operator.may_share and any(type(v.type) is tt.TensorType for v in operands)
 
 
 def _spec_argument(argument: Any) -> Any:

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.aliases import MAYBE_ALIASING, AliasSets, has_memory
-from tsc.analysis.values import UNKNOWN_CALLS, writes_anything
-from tsc.dialects import schema as schemas
+from tsc.analysis.aliases import AliasSets, Place, has_memory, holds_memory, shared_operands
+from tsc.analysis.effects import definition_of
+from tsc.analysis.values import (
+    CONSTRUCTIONS,
+    UNKNOWN,
+    UNKNOWN_CALLS,
+    argument_of,
+    constant_of,
+    spec_of_type,
+    type_of_spec,
+    writes_anything,
+    writes_operand,
+)
 from tsc.dialects import torch_types as tt
-from tsc.dialects.aten import AtenOp, torch_name
+from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import (
+    DerefineOp,
     NonValueTensorLiteralOp,
     PrimListConstructOp,
+    PrimSetAttrOp,
+    PrimUncheckedCastOp,
     ValueTensorLiteralOp,
 )
+from tsc.errors import OPERATOR_FAILURES
+from tsc.ops.registry import Operator, TensorSpec, find
 from tsc.ops.variants import functional_name
+
+WRAPPERS = (*CONSTRUCTIONS, DerefineOp, PrimUncheckedCastOp)
+"""Operations whose result holds, or is, their operands: made again of what those are now when it is read."""
+LITERALS = (NonValueTensorLiteralOp, ValueTensorLiteralOp)
 
 
 @dataclass(frozen=True)
@@ -65,6 +84,7 @@ def functionalize(function: FuncOp) -> str | None:
         if called := _call_that_may_write(function):
             raise CannotFunctionalizeError(f"{called.name} may write to what it is given")
         if any(writes_anything(op) for op in function.walk()):
+            _require_followed(function)
             trial = function.clone()
             _Functionalizer().block(trial.body.block)
             function.body.detach_block(function.body.block)
@@ -126,6 +146,64 @@ def _value_type(kind: Any) -> Any:
     return kind
 
 
+# --- what is written, and by which names it is known ---
+
+
+def _require_followed(function: FuncOp) -> None:
+    """Every name of memory that is written must be one the rewriting follows.
+
+    `AliasSets` knows, conservatively, all names of a memory; the rewriting follows new tensors, views of
+    one tensor, and what wraps those. A list's element, a branch's result or an attribute is another name
+    for memory whose value it cannot tell.
+
+    Raises:
+        CannotFunctionalizeError: there is a name it does not follow.
+    """
+    sets = AliasSets(function)
+    written = {
+        sets.own(operand)
+        for op in function.walk()
+        for i, operand in enumerate(op.operands)
+        if writes_operand(op, i)
+    }
+    for op in function.walk():
+        escaping = [op.operands[1]] if isinstance(op, PrimSetAttrOp) else []
+        inner = () if op is function else (a for r in op.regions for b in r.blocks for a in b.args)
+        unfollowed = [*escaping, *inner, *([] if _is_followed(op, sets, written) else op.results)]
+        for value in unfollowed:
+            if _touches(value, sets, written):
+                raise CannotFunctionalizeError(f"memory that is written is also known through {op.name}")
+
+
+def _touches(value: SSAValue, sets: AliasSets, places: set[Place]) -> bool:
+    """Whether a value is, or holds, memory in `places`."""
+    if not has_memory(value):
+        return False
+    return sets.own(value) in places or (holds_memory(value) and sets.held(value) in places)
+
+
+def _is_followed(op: Operation, sets: AliasSets, written: set[Place]) -> bool:
+    """Whether the rewriting knows what the results of `op` are after a write."""
+    if isinstance(op, (*WRAPPERS, *LITERALS)):
+        return True
+    if not isinstance(op, AtenOp) or definition_of(op) is None:
+        return False
+    if op.schema.mutates:
+        return True  # its result is what it wrote
+    shared = [o for o in shared_operands(op) if _touches(o, sets, written)]
+    if not shared:
+        return not any(holds_memory(r) for r in op.results)
+    return (
+        len(op.results) == 1
+        and shared == [op.operands[0]]
+        and isinstance(op.results[0].type, tt.TensorType)
+        and isinstance(op.operands[0].type, tt.TensorType)
+    )
+
+
+# --- the rewriting ---
+
+
 @dataclass(eq=False)
 class _Tensor:
     """What is known of a tensor value: its memory (`base`), how it is a view of `parent`, and its current
@@ -136,7 +214,13 @@ class _Tensor:
     value: SSAValue
     version: int
     parent: _Tensor | None = None
-    view: Operation | None = None
+    view: AtenOp | None = None
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it surely is a view of its parent; ``reshape`` and such decide that when they run."""
+        operator = None if self.view is None else definition_of(self.view)
+        return operator is not None and operator.is_view
 
 
 @dataclass(eq=False)
@@ -145,41 +229,32 @@ class _Memory:
 
     version: int = 0
     is_writable: bool = True
-    uncertain: str | None = None
-    """Set when a write cannot be carried to the views made before it: reading one of those then is an error.
-    """
-    root: _Tensor | None = None
-
-
-@dataclass(eq=False)
-class _List:
-    """A list: its elements now, and the operation that shows them."""
-
-    elements: list[SSAValue]
-    changed: bool = False
-    kind: object = field(default=None)
+    is_uncertain: bool = False
+    """Set when a write may or may not have reached the other names: reading one of those is an error."""
 
 
 class _Functionalizer:
     def __init__(self) -> None:
         self.tensors: dict[SSAValue, _Tensor] = {}
-        self.lists: dict[SSAValue, _List] = {}
-        self.depth = 0
+        self.held: dict[SSAValue, list[SSAValue]] = {}
+        """What wrappers hold, as the program names it."""
+        self.rebuilt: dict[SSAValue, tuple[SSAValue, list[SSAValue]]] = {}
+        """Wrappers as they were last read, and of which values they are made."""
 
     def tensor(self, value: SSAValue) -> _Tensor:
         """The record of a tensor value; memory from outside (arguments, control flow) is not writable."""
         found = self.tensors.get(value)
         if found is None:
             memory = _Memory(is_writable=isinstance(value.owner, AtenOp))
-            found = _Tensor(memory, value, 0)
-            memory.root = found
-            self.tensors[value] = found
+            found = self.tensors[value] = _Tensor(memory, value, 0)
         return found
+
+    # --- reading ---
 
     def current(self, value: SSAValue, builder: TorchBuilder) -> SSAValue:
         """The functional value of a tensor as of now: views are taken again after writes."""
-        if isinstance(value.type, tt.ListType) and value in self.lists:
-            return self._current_list(value, builder)
+        if value in self.held:
+            return self._rewrapped(value, builder)
         if not isinstance(value.type, tt.TensorType):
             return value
         return self._refresh(self.tensor(value), builder)
@@ -187,8 +262,8 @@ class _Functionalizer:
     def _refresh(self, tensor: _Tensor, builder: TorchBuilder) -> SSAValue:
         if tensor.version == tensor.base.version:
             return tensor.value
-        if tensor.base.uncertain is not None or tensor.parent is None or tensor.view is None:
-            raise CannotFunctionalizeError(tensor.base.uncertain or "memory written through another name")
+        if tensor.base.is_uncertain or not tensor.is_certain or tensor.parent is None or tensor.view is None:
+            raise CannotFunctionalizeError("memory is read under another name after it may have been written")
         parent = self._refresh(tensor.parent, builder)
         again = tensor.view.clone()
         again.operands = [parent, *list(tensor.view.operands)[1:]]
@@ -196,13 +271,19 @@ class _Functionalizer:
         tensor.value, tensor.version = again.results[0], tensor.base.version
         return tensor.value
 
-    def _current_list(self, value: SSAValue, builder: TorchBuilder) -> SSAValue:
-        held = self.lists[value]
-        elements = [self.current(e, builder) for e in held.elements]
-        if not held.changed and all(a is b for a, b in zip(elements, held.elements, strict=True)):
-            return value
-        assert isinstance(value.type, tt.ListType)
-        return builder.list(value.type.data, elements)
+    def _rewrapped(self, value: SSAValue, builder: TorchBuilder) -> SSAValue:
+        """A wrapper of what it holds now."""
+        elements = [self.current(e, builder) for e in self.held[value]]
+        last, of = self.rebuilt[value]
+        if len(of) == len(elements) and all(a is b for a, b in zip(elements, of, strict=True)):
+            return last
+        op = value.owner
+        assert isinstance(op, Operation)
+        made = builder.create(type(op), elements, [value.type], attributes=op.attributes)
+        self.rebuilt[value] = made.results[0], elements
+        return made.results[0]
+
+    # --- operations, in order ---
 
     def block(self, block: Block) -> None:
         """Rewrite the operations of a block in order."""
@@ -210,10 +291,8 @@ class _Functionalizer:
             builder = TorchBuilder(before=op)
             if op.regions:
                 self._region(op, builder)
-            elif isinstance(op, PrimListConstructOp):
-                self.lists[op.results[0]] = _List(list(op.operands))
-                if op.results[0].type.data is not None:  # pyright: ignore
-                    op.operands = [self.current(o, builder) for o in op.operands]
+            elif isinstance(op, WRAPPERS) and has_memory(op.results[0]):
+                self._wrap(op, builder)
             elif writes_anything(op):
                 assert isinstance(op, AtenOp)
                 self._write(op, builder)
@@ -224,151 +303,163 @@ class _Functionalizer:
         if any(writes_anything(inner) for r in op.regions for b in r.blocks for inner in b.walk()):
             raise CannotFunctionalizeError("a branch or loop writes to a tensor or a list")
         op.operands = [self.current(o, builder) for o in op.operands]
-        saved = {k: (t.value, t.version) for k, t in self.tensors.items()}
+        tensors = {k: (t.value, t.version) for k, t in self.tensors.items()}
+        rebuilt = dict(self.rebuilt)
         for region in op.regions:
             for inner in region.blocks:
                 self.block(inner)
-                for key, (value, version) in saved.items():
+                for key, (value, version) in tensors.items():
                     self.tensors[key].value, self.tensors[key].version = value, version
+                self.rebuilt = dict(rebuilt)
+
+    def _wrap(self, op: Operation, builder: TorchBuilder) -> None:
+        self.held[op.results[0]] = list(op.operands)
+        op.operands = [self.current(o, builder) for o in op.operands]
+        self.rebuilt[op.results[0]] = op.results[0], list(op.operands)
 
     def _read(self, op: Operation, builder: TorchBuilder) -> None:
-        originals = list(op.operands)
-        op.operands = [self.current(o, builder) for o in originals]
-        if isinstance(op, AtenOp) and op.results and isinstance(op.results[0].type, tt.TensorType):
-            if op.schema.aliases and not isinstance(op, ReturnOp):
-                self._record_view(op, originals[0], certain=True)
-            elif op.schema.name in MAYBE_ALIASING:
-                self._record_view(op, originals[0], certain=False)
-        elif (
-            isinstance(op, AtenOp)
-            and op.schema.aliases
-            and op.results
-            and isinstance(op.results[0].type, tt.ListType)
-        ):
-            for operand in originals:
-                if isinstance(operand.type, tt.TensorType):
-                    self.tensor(
-                        operand
-                    ).base.is_writable = False  # pieces of a split: their writes are not followed
-
-    def _record_view(self, op: AtenOp, source: SSAValue, *, certain: bool) -> None:
-        if not isinstance(source.type, tt.TensorType):
+        source = next(iter(op.operands), None)
+        op.operands = [self.current(o, builder) for o in op.operands]
+        if not isinstance(op, AtenOp) or source is None or not isinstance(source.type, tt.TensorType):
             return
-        parent = self.tensor(source)
-        made = _Tensor(parent.base, op.results[0], parent.base.version, parent, op if certain else None)
-        self.tensors[op.results[0]] = made
+        if len(op.results) == 1 and isinstance(op.results[0].type, tt.TensorType) and shared_operands(op):
+            parent = self.tensor(source)
+            result = op.results[0]
+            self.tensors[result] = _Tensor(parent.base, result, parent.base.version, parent, op)
+
+    # --- writing ---
 
     def _write(self, op: AtenOp, builder: TorchBuilder) -> None:
         target = op.operands[0]
         if isinstance(target.type, tt.ListType):
-            self._write_list(op, builder)
-            return
-        written = [a for a in op.schema.arguments if a.is_written]
-        name = functional_name(op.schema)
-        if name is None or len(written) != 1 or not isinstance(target.type, tt.TensorType):
-            raise CannotFunctionalizeError(
-                f"{op.schema.full_name} writes in a way that has no functional form"
-            )
-        tensor = self.tensor(target)
-        if not tensor.base.is_writable:
-            raise CannotFunctionalizeError(
-                "memory from outside the function, or of a piece of a split, is written"
-            )
-        operands = [self.current(o, builder) for o in op.operands]
-        value = self._functional(name, operands, builder)
-        self._store(tensor, value, builder)
-        result = op.results[0] if op.results else None
-        if result is not None:
-            self.tensors[result] = tensor
-            result.replace_all_uses_with(target)
-            self.tensors[target] = tensor
-        op.detach()
-        op.erase()
-
-    def _functional(self, name: str, operands: list[SSAValue], builder: TorchBuilder) -> SSAValue:
-        schema = schemas.lookup(name)
-        if schema is None or len(schema.arguments) != len(operands):
-            raise CannotFunctionalizeError(f"{name} does not exist")
-        made = builder.aten(name, operands)
-        result = made.results[0]
-        source = operands[0].type
-        if isinstance(source, tt.TensorType):
-            result._type = type(source)((source.sizes, None)) if name != "aten::copy" else source  # pyright: ignore
-        return builder.aten("aten::type_as", [result, operands[0]], [source]).results[0]
-
-    def _store(self, tensor: _Tensor, value: SSAValue, builder: TorchBuilder) -> None:
-        """Make `value` the contents of `tensor`, and carry that to the memory it is a view of."""
-        chain: list[_Tensor] = []
-        at: _Tensor | None = tensor
-        while at is not None:
-            chain.append(at)
-            at = at.parent
-        before = [self._refresh(t, builder) for t in chain]
-        base = tensor.base
-        base.version += 1
-        values = value
-        for position, link in enumerate(chain):
-            link.value, link.version = values, base.version
-            if link.parent is None:
-                return
-            if link.view is None or torch_name(link.view) not in INVERSES:
-                base.uncertain = "memory is read under another shape after it was written"
-                return
-            values = INVERSES[torch_name(link.view)](builder, link.view, before[position + 1], values)
-
-    def _write_list(self, op: AtenOp, builder: TorchBuilder) -> None:
-        target = op.operands[0]
-        held = self.lists.get(target)
-        if held is None or op.schema.full_name not in ("aten::append.t", "aten::extend.t", "aten::insert.t"):
-            raise CannotFunctionalizeError(f"{op.schema.full_name} changes a list")
-        if op.schema.full_name == "aten::append.t":
-            held.elements.append(op.operands[1])
-        elif op.schema.full_name == "aten::extend.t":
-            other = self.lists.get(op.operands[1])
-            if other is None:
-                raise CannotFunctionalizeError("a list is extended by one of unknown length")
-            held.elements += other.elements
+            self._write_list(op)
         else:
-            raise CannotFunctionalizeError("insertion into a list")
-        held.changed = True
+            self._write_tensor(op, builder)
         for result in op.results:
             result.replace_all_uses_with(target)
         op.detach()
         op.erase()
 
+    def _write_tensor(self, op: AtenOp, builder: TorchBuilder) -> None:
+        target = op.operands[0]
+        functional = _functional_form(op)
+        tensor = self.tensor(target)
+        if not tensor.base.is_writable:
+            raise CannotFunctionalizeError("memory from outside the function is written")
+        for other in op.operands[1:]:
+            if self._overlaps(other, tensor):
+                raise CannotFunctionalizeError(f"{op.schema.full_name} reads memory that it writes")
+        operands = [self.current(o, builder) for o in op.operands]
+        self._store(tensor, _stored(functional, operands, builder), builder)
 
-Inverse = Callable[[TorchBuilder, Operation, SSAValue, SSAValue], SSAValue]
+    def _overlaps(self, value: SSAValue, target: _Tensor) -> bool:
+        """Whether `value` is another view of the memory of `target`."""
+        if value in self.held:
+            return any(self._overlaps(v, target) for v in self.held[value])
+        other = self.tensors.get(value)
+        return other is not None and other is not target and other.base is target.base
+
+    def _store(self, tensor: _Tensor, value: SSAValue, builder: TorchBuilder) -> None:
+        """Make `value` the contents of `tensor`, and carry that to the memory it is a view of."""
+        chain = [tensor]
+        while chain[-1].parent is not None:
+            chain.append(chain[-1].parent)
+        for link in chain[:-1]:
+            if link.is_certain and _inverse(link) is None:
+                raise CannotFunctionalizeError(f"{link.view and link.view.name}: the view is written")
+        before = [self._refresh(link, builder) for link in chain]
+        base = tensor.base
+        base.version += 1
+        for position, link in enumerate(chain):
+            link.value, link.version = value, base.version
+            if link.parent is None:
+                return
+            if not link.is_certain:
+                base.is_uncertain = True
+                return
+            value = _put_back(link, before[position + 1], value, builder)
+
+    def _write_list(self, op: AtenOp) -> None:
+        held, name = self.held.get(op.operands[0]), op.schema.full_name
+        if held is None or name not in ("aten::append.t", "aten::extend.t"):
+            raise CannotFunctionalizeError(f"{name} changes a list")
+        if name == "aten::append.t":
+            held.append(op.operands[1])
+            return
+        other = op.operands[1]
+        if other not in self.held or not isinstance(other.owner, PrimListConstructOp):
+            raise CannotFunctionalizeError("a list is extended by one of unknown length")
+        held += self.held[other]
 
 
-def _scatter(name: str) -> Inverse:
-    def inverse(builder: TorchBuilder, view: Operation, parent: SSAValue, value: SSAValue) -> SSAValue:
-        rest = list(view.operands)[1:]
-        return builder.aten(name, [parent, value, *rest], [parent.type]).results[0]
+def _functional_form(op: AtenOp) -> Operator:
+    """The operator whose result is what `op` writes.
 
-    return inverse
-
-
-def _again(builder: TorchBuilder, view: Operation, parent: SSAValue, value: SSAValue) -> SSAValue:
-    """Views that are their own inverse: transposes."""
-    copy = view.clone()
-    copy.operands = [value, *list(view.operands)[1:]]
-    copy.results[0]._type = parent.type  # pyright: ignore
-    return builder.insert(copy).results[0]
-
-
-def _reshape_back(builder: TorchBuilder, view: Operation, parent: SSAValue, value: SSAValue) -> SSAValue:
-    return builder.aten("aten::view_as", [value, parent], [parent.type]).results[0]
-
-
-def _same(builder: TorchBuilder, view: Operation, parent: SSAValue, value: SSAValue) -> SSAValue:
-    return value
+    Raises:
+        CannotFunctionalizeError: there is none.
+    """
+    written = [a for a in op.schema.arguments if a.is_written]
+    name = functional_name(op.schema)
+    functional = None if name is None else find(name)
+    if (
+        functional is None
+        or functional.schema.aliases  # it changes how the tensor lies in memory, not what is there
+        or len(functional.schema.arguments) != len(op.operands)
+        or len(written) != 1
+        or not isinstance(op.operands[0].type, tt.TensorType)
+    ):
+        raise CannotFunctionalizeError(f"{op.schema.full_name} writes in a way that has no functional form")
+    return functional
 
 
-INVERSES: dict[str, Inverse] = {
-    "torch.aten.select.int": _scatter("aten::select_scatter"),
-    "torch.aten.slice.Tensor": _scatter("aten::slice_scatter"),
-    "torch.aten.transpose.int": _again, "torch.aten.t": _again, "torch.aten.unsqueeze": _reshape_back,
-    "torch.aten.squeeze": _reshape_back, "torch.aten.squeeze.dim": _reshape_back,
-    "torch.aten.view": _reshape_back,
-    "torch.aten.detach": _same, "torch.aten.alias": _same,
-}  # fmt: skip
+def _stored(functional: Operator, operands: list[SSAValue], builder: TorchBuilder) -> SSAValue:
+    """The value of a functional operator in the type of its first operand, which takes it in.
+
+    Raises:
+        CannotFunctionalizeError: whether it fits is not known, or it does not, and the call raises.
+    """
+    kind = operands[0].type
+    assert isinstance(kind, tt.TensorType)
+    target, made = spec_of_type(kind), _inferred(functional, operands)
+    if target is None or made is None or made.shape != target.shape:
+        raise CannotFunctionalizeError(f"{functional.name}: its result may not fit where it is stored")
+    if made.dtype.category > target.dtype.category:
+        raise CannotFunctionalizeError(
+            f"{functional.name}: {made.dtype.name} is stored as {target.dtype.name}"
+        )
+    result = builder.aten(functional.name, operands, [type(kind)(type_of_spec(made).data)]).results[0]
+    if made.dtype is target.dtype:
+        return result
+    return builder.aten("aten::type_as", [result, operands[0]], [kind]).results[0]
+
+
+def _inferred(operator: Operator, operands: Iterable[SSAValue]) -> TensorSpec | None:
+    arguments = [argument_of(o) for o in operands]
+    if operator.infer is None or any(a is UNKNOWN for a in arguments):
+        return None
+    try:
+        found = operator.infer(*arguments)
+    except OPERATOR_FAILURES:
+        return None
+    return found if isinstance(found, TensorSpec) else None
+
+
+def _inverse(link: _Tensor) -> Any:
+    operator = None if link.view is None else definition_of(link.view)
+    return None if operator is None else operator.inverse
+
+
+def _put_back(link: _Tensor, base: SSAValue, piece: SSAValue, builder: TorchBuilder) -> SSAValue:
+    """`base` with `piece` in place of what the view `link` shows of it."""
+    assert link.view is not None
+
+    def aten(name: str, *arguments: Any) -> SSAValue:
+        operands = [a if isinstance(a, SSAValue) else builder.constant(a) for a in arguments]
+        return builder.aten(f"aten::{name}", operands, [base.type]).results[0]
+
+    known = [(o, constant_of(o)) for o in list(link.view.operands)[1:]]
+    rest = [o if value is UNKNOWN else value for o, value in known]
+    try:
+        return _inverse(link)(aten, base, piece, *rest)
+    except TypeError as error:
+        raise CannotFunctionalizeError(f"{link.view.name}: its arguments are not known") from error

@@ -28,11 +28,6 @@ LARGEST_GROWTH = 1 << 16
 
 LARGEST_CREATION = 1 << 22
 """Elements up to which a tensor made from nothing (``zeros``, ``arange``) is made at compile time."""
-SHAPE_ONLY = frozenset(
-    f"aten::{name}" for name in ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
-)
-"""Operators that read the shape and dtype of their first operand, never its elements."""
-
 TAKE_NONE = (tt.OptionalType, tt.NoneType, tt.AnyType, tt.VariableType, tt.UnionType)
 
 
@@ -175,16 +170,17 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     """Replace `op` by constants when it can be run now; whether it was."""
     if not is_foldable(op):
         return False
+    operator = require(op.schema.full_name)
     arguments: list[Any] = []
     for i, operand in enumerate(op.operands):
         value = constant_of(operand, pool)
-        if value is UNKNOWN and i == 0 and op.schema.name in SHAPE_ONLY:
+        if value is UNKNOWN and i == 0 and operator.reads_shape_only:
             value = _stand_in(operand)
         if value is UNKNOWN or (value is None and not _may_be_none(op, i)):
             return False
         arguments.append(value)
     try:
-        results = require(op.schema.full_name).eager(*arguments)
+        results = operator.eager(*arguments)
     except OPERATOR_FAILURES:
         return False  # the call is wrong: it stays, and raises when the program runs
     parts = list(results) if len(op.results) > 1 else [results]

@@ -8,12 +8,9 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from tsc.analysis.effects import draws
 from tsc.analysis.values import constant_of
 from tsc.dialects.aten import AtenOp
-
-NAMES = frozenset(
-    ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "dropout_", "feature_dropout_")
-)
 
 
 @dataclass(frozen=True)
@@ -33,9 +30,15 @@ class RemoveDropout(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Remove dropout everywhere in the module."""
         for candidate in list(op.walk()):
-            if not isinstance(candidate, AtenOp) or candidate.schema.name.removeprefix("aten::") not in NAMES:
+            if not isinstance(candidate, AtenOp) or not _is_dropout(candidate):
                 continue
-            if constant_of(candidate.operands[2]) is False or constant_of(candidate.operands[1]) == 0.0:
+            train, p = constant_of(candidate.argument("train")), constant_of(candidate.argument("p"))
+            if train is False or p == 0.0:
                 candidate.results[0].replace_all_uses_with(candidate.operands[0])
                 candidate.detach()
                 candidate.erase()
+
+
+def _is_dropout(op: AtenOp) -> bool:
+    """Whether `op` draws only while training, and gives its first argument otherwise."""
+    return draws(op) and len(op.results) == 1 and op.positions.keys() >= {"p", "train"}

@@ -13,8 +13,8 @@ from xdsl.dialects.func import FuncOp
 from tsc.dialects import torch_ops as ops
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import literal_array
-from tsc.dialects.effects import RANDOM
 from tsc.frontend.unit import MANGLED, ScriptObject
+from tsc.ops.registry import find
 from tsc.script_modules import RecursiveScriptModule
 from tsc.script_objects import Callable_, ScriptFunction
 from tsc.tracing.backends import Backend
@@ -129,7 +129,7 @@ class Check:
 
 
 def _warn_of_random_operators(traced: Traced) -> None:
-    drawn = {o.schema.name for o in traced.op.walk() if isinstance(o, AtenOp) and _is_random(o)}
+    drawn = {o.schema.name for o in traced.op.walk() if isinstance(o, AtenOp) and _draws(o)}
     lines = [line for line in traced.nodes() if any(f"= {name}(" in line for name in drawn)]
     if lines:
         listed = "\n".join(indent(line.rstrip()) for line in lines[:20])
@@ -140,8 +140,9 @@ def _warn_of_random_operators(traced: Traced) -> None:
         )
 
 
-def _is_random(op: AtenOp) -> bool:
-    return op.schema.name.removeprefix("aten::") in RANDOM
+def _draws(op: AtenOp) -> bool:
+    operator = find(op.schema.full_name)
+    return operator is not None and operator.draws
 
 
 def graph_difference(traced: Traced, again: Traced) -> str | None:
