@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.passes import ModulePass
 
+from tsc.analysis.contracts import verify_values
 from tsc.analysis.target import Target
 from tsc.analysis.verify import verify_dominance
 from tsc.dialects import torch_types as tt
@@ -112,7 +113,8 @@ def stages(
         ),
         Stage(
             "value",
-            "tensors are values; shapes and dtypes are known wherever they can be; composites are expanded",
+            "tensors are values, or stay mutable where that cannot be proven; a value never changes; shapes "
+            "and dtypes are known wherever they can be; composites are expanded",
             (
                 fixed_point(
                     RefineTypes(), ExpandSplits(), *SIMPLIFY, UnrollLoops()
@@ -127,11 +129,11 @@ def stages(
                 CheckBounds(),
                 EliminateDeadCode(),
             ),
-            verify_nothing_more,
+            verify_values,
         ),
         Stage(
             "fused",
-            "maximal groups, each to become one kernel",
+            "maximal groups of operators on values, each to become one kernel",
             (Fuse(fuse_contractions), EliminateDeadCode()),
             verify_groups,
         ),
@@ -162,9 +164,13 @@ def verify_inlined(module: ModuleOp) -> None:
 
 
 def verify_groups(module: ModuleOp) -> None:
-    """Contract of `fused`: a group's operators read its arguments alone."""
+    """Contract of `fused`: a group reads values, and its operators read its arguments alone."""
+    verify_values(module)
     for op in module.walk():
         if isinstance(op, GroupOp):
+            for operand in op.operands:
+                if not isinstance(operand.type, tt.ValueTensorType):
+                    raise IRError(f"stage 'fused': a group reads {operand.type}, which may change")
             inside = {r for o in op.body.ops for r in o.results} | set(op.body.args)
             for inner in op.body.ops:
                 if any(o not in inside for o in inner.operands):
