@@ -34,6 +34,7 @@ from tsc.runtime.host import host_target
 from tsc.runtime.jit import CompiledObject, compile_llvm
 from tsc.runtime.named_tuples import named_tuple_class
 from tsc.runtime.native import ArraySpec, native_function
+from tsc.runtime.specializations import regular
 
 GIL_ELEMENTS = 1 << 15
 """Elements computed by a call beyond which the GIL is released: a few microseconds of work."""
@@ -343,7 +344,7 @@ def _group_kernel(context: TorchContext, group: GroupOp, compilation: Compilatio
     native: list[Run] = []
 
     def normalize(*arrays: Any) -> Any:
-        return native[0](*(np.require(a, requirements=["C", "A"]) for a in arrays))
+        return native[0](*map(regular, arrays))
 
     made, _ = build_native(make_context(context.pool), module, normalize, compilation)
     native.append(made)

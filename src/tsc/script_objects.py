@@ -145,7 +145,9 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
             return self._run_recording(inputs, values)
         table = self._table()
         if table is None or self._is_dynamic or _has_undefined_tensor(values, self.parameters):
-            return inputs.give_back(self._run_generic(*values), self.function.result)
+            result = self._run_generic(*values)
+            inputs.settle()
+            return inputs.give_back(result, self.function.result)
         before = len(table.table)
         result = table.run(values, inputs)
         if len(table.table) != before:

@@ -116,6 +116,11 @@ def dtype_code(dtype: Any) -> int:
     return dtypes.by_name(str(dtype).removeprefix("torch.")).code
 
 
+def lay_out(tensor: Any, array: np.ndarray[Any, Any]) -> None:
+    """Give a PyTorch tensor the sizes and strides of an array over the same memory."""
+    tensor.as_strided_(array.shape, [stride // array.itemsize for stride in array.strides])
+
+
 def uses_torch(function: Any) -> bool:
     """Whether a Python function's module uses PyTorch: then its tensors are PyTorch's."""
     module = torch()

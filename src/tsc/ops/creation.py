@@ -81,11 +81,11 @@ _fill("zeros", 0)
 _fill("ones", 1)
 
 
-def _define_full(schema: str, rule: Callable[..., TensorSpec], position: int) -> None:
+def _define_full(schema: str, rule: Callable[..., TensorSpec], position: int, **parts: Any) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         return kernel.full(rule(*specs_of(arguments)), arguments[position])
 
-    @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise", reads_shape_only=rule is not _full_infer)
+    @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise", reads_shape_only=rule is not _full_infer, **parts)
     def full(*arguments: Any) -> Array:
         return _filled(rule(*specs_of(arguments)), arguments[position])
 
@@ -107,7 +107,7 @@ def _new_full_infer(
 _define_full("aten::full", _full_infer, 1)
 _define_full("aten::full_like", _full_like_infer, 1)
 _define_full("aten::new_full", _new_full_infer, 2)
-_define_full("aten::fill.Scalar", _full_like_infer, 1)
+_define_full("aten::fill.Scalar", _full_like_infer, 1, takes_overlap=True)
 
 
 def _define_empty(schema: str, rule: Callable[..., TensorSpec]) -> None:
@@ -203,7 +203,7 @@ def _zero_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     return kernel.full(arguments[0].spec, 0)
 
 
-@FAMILY.op("aten::zero", infer=like_self, lower=_zero_lower, kind="pointwise")
+@FAMILY.op("aten::zero", infer=like_self, lower=_zero_lower, kind="pointwise", takes_overlap=True)
 def zero(self: Array) -> Array:
     """Zeros of the same shape and dtype."""
     return np.zeros(self.shape, self.dtype)

@@ -229,6 +229,7 @@ FAMILY.op(
     infer=_masked_fill_infer,
     lower=_masked_fill_lower,
     kind="pointwise",
+    takes_overlap=True,
 )(_masked_fill_eager)
 
 

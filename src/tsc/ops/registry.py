@@ -101,6 +101,8 @@ class Operator:
     reshape."""
     reads_shape_only: bool = False
     """Whether of the first argument only shape and dtype count, never its elements."""
+    takes_overlap: bool = False
+    """Whether the in-place form writes where several elements are one place in memory, as fills do."""
     effect: Effect = Effect.NONE
     """What a call has to do with the world beside its arguments and results, draws aside."""
 
@@ -174,6 +176,7 @@ def require_schema(name: str) -> Schema:
 @cache
 def operators() -> dict[str, Operator]:
     """All operators by full name, in-place and ``out=`` variants included."""
+    from tsc.ops.overlap import guarded
     from tsc.ops.variants import derived_variants, synonyms
 
     table: dict[str, Operator] = {}
@@ -185,7 +188,7 @@ def operators() -> dict[str, Operator]:
         table.update(defined)
     table.update(synonyms(table))
     table.update(derived_variants(table))
-    return table
+    return {name: guarded(operator) for name, operator in table.items()}
 
 
 def find(full_name: str) -> Operator | None:

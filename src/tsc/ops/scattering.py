@@ -60,7 +60,7 @@ def _put_into(self: Array, indices: Sequence[Array | None], values: Array, accum
     return self
 
 
-@FAMILY.op("aten::index_put", "aten::index_put.hacked_twin", infer=_same)
+@FAMILY.op("aten::index_put", "aten::index_put.hacked_twin", infer=_same, takes_overlap=True)
 def index_put(self: Array, indices: Sequence[Array | None], values: Array, accumulate: bool) -> Array:
     """A copy of `self` with `values` stored at ``self[indices]``, or added there.
 
@@ -70,7 +70,9 @@ def index_put(self: Array, indices: Sequence[Array | None], values: Array, accum
     return _put_into(self.copy(), indices, values, accumulate)
 
 
-@FAMILY.op("aten::_index_put_impl_", "aten::_index_put_impl_.hacked_twin", kind="inplace")
+@FAMILY.op(
+    "aten::_index_put_impl_", "aten::_index_put_impl_.hacked_twin", kind="inplace", takes_overlap=True
+)
 def index_put_impl(
     self: Array, indices: Sequence[Array | None], values: Array, accumulate: bool, unsafe: bool
 ) -> Array:
@@ -319,7 +321,7 @@ def index_reduce(
     return _with_counts(self, key, source, reduce, include_self, "index_reduce")
 
 
-@FAMILY.op("aten::index_fill.int_Scalar", infer=_same)
+@FAMILY.op("aten::index_fill.int_Scalar", infer=_same, takes_overlap=True)
 def index_fill(self: Array, dim: int, index: Array, value: Any) -> Array:
     """``self[:, index[j]] = value``."""
     key = _slice_key("index_fill_", self, dim, index)
@@ -328,7 +330,7 @@ def index_fill(self: Array, dim: int, index: Array, value: Any) -> Array:
     return result
 
 
-@FAMILY.op("aten::index_fill.int_Tensor", infer=_same)
+@FAMILY.op("aten::index_fill.int_Tensor", infer=_same, takes_overlap=True)
 def index_fill_tensor(self: Array, dim: int, index: Array, value: Array) -> Array:
     """``self[:, index[j]] = value``, a 0-dim tensor."""
     if value.ndim:

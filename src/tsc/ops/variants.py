@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -83,16 +83,20 @@ def derived_variants(table: Mapping[str, Operator]) -> dict[str, Operator]:
         for schema in schemas.overloads(in_place_name):
             functional = table.get(functional_name(schema) or "")
             if functional is not None and not functional.schema.aliases and schema.full_name not in table:
-                derived[schema.full_name] = Operator(
-                    schema, in_place(functional), kind="inplace", draws=functional.draws
-                )
+                derived[schema.full_name] = _variant(functional, schema, in_place(functional))
         for schema in schemas.overloads(base):
             functional = _of_out(schema, table)
             if functional is not None and schema.full_name not in table:
-                derived[schema.full_name] = Operator(
-                    schema, into(functional, len(schema.results)), kind="inplace", draws=functional.draws
-                )
+                stored = into(functional, len(schema.results))
+                derived[schema.full_name] = _variant(functional, schema, stored)
     return derived
+
+
+def _variant(functional: Operator, schema: Schema, eager: Callable[..., Any]) -> Operator:
+    """`functional` under a schema that writes."""
+    return Operator(
+        schema, eager, kind="inplace", draws=functional.draws, takes_overlap=functional.takes_overlap
+    )
 
 
 def _of_out(schema: Schema, table: Mapping[str, Operator]) -> Operator | None:

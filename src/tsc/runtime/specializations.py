@@ -67,8 +67,13 @@ class Specializations:
         """Run on converted arguments."""
         found = self.find(values)
         if found is None:
-            return inputs.give_back(self._generic(*values))
-        return inputs.give_back(found.run(*(regular(a) for a in flatten(values))))
+            result = self._generic(*values)
+        elif found.is_native:
+            return inputs.give_back(found.run(*map(regular, flatten(values))))
+        else:
+            result = found.run(*flatten(values))  # what it writes, it writes into the caller's memory
+        inputs.settle()
+        return inputs.give_back(result)
 
     def find(self, values: Sequence[Any]) -> Any:
         """The specialization for these arguments, compiled if there is room; None means the generic tier."""

@@ -29,6 +29,8 @@ class Inputs:
         self.wrap: Wrap | None = default
         self.wrap_object: Callable[[ScriptObject], Any] | None = None
         """What objects of the program are given back as; None: as they are."""
+        self.given: list[tuple[Any, np.ndarray[Any, Any]]] = []
+        """The tensors among the arguments, each with the array that shows its memory."""
         self.class_named: Callable[[str], Class] | None = None
         """The classes of the program, where its objects may be made of live ones."""
 
@@ -54,12 +56,15 @@ class Inputs:
             return value  # pyright: ignore[reportUnknownVariableType]
         if isinstance(value, Tensor):
             self.wrap = Tensor
+            self.given.append((value, value.array))
             return value.array
         if torch_interop.is_tensor(value):
             if value.device.type != "cpu":
                 raise ArgumentError(f"argument '{name}': requires a CPU tensor; got one on {value.device}")
             self.wrap = torch_interop.from_numpy
-            return torch_interop.to_numpy(value)
+            array = torch_interop.to_numpy(value)
+            self.given.append((value, array))
+            return array
         if isinstance(value, np.generic):
             return np.asarray(value)  # pyright: ignore[reportUnknownArgumentType]
         if value is None:
@@ -133,14 +138,28 @@ class Inputs:
         is_torch = self.wrap is torch_interop.from_numpy
         return _with_devices(back, kind) if kind is not None and is_torch and holds_device(kind) else back
 
+    def settle(self) -> None:
+        """Give arguments the shape that the program gave them in place (``unsqueeze_``)."""
+        for tensor, array in self.given:
+            if tensor.shape != array.shape:
+                torch_interop.lay_out(tensor, array)
+
     def _leaf_back(self, value: Any) -> Any:
         if is_array(value):
-            return value if self.wrap is None else self.wrap(value)
+            return value if self.wrap is None else self._tensor_back(value, self.wrap)
         if isinstance(value, ScriptObject) and self.wrap_object is not None:
             return self.wrap_object(value)
         if isinstance(value, EnumValue) and value.cls.python is not None:
             return value.cls.python[value.name]
         return value
+
+
+    def _tensor_back(self, array: np.ndarray[Any, Any], wrap: Wrap) -> Any:
+        """A result as a tensor: the argument itself where it is that."""
+        for tensor, given in self.given:
+            if given is array:
+                return tensor
+        return wrap(array)
 
 
 def mapped(value: Any, convert: Callable[[Any], Any]) -> Any:

@@ -1,0 +1,78 @@
+"""Writes to memory of which one place is several elements: refused as PyTorch refuses them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tsc.errors import OperatorError
+from tsc.narrowing import is_array
+from tsc.ops.registry import Operator
+
+Array = np.ndarray[Any, Any]
+
+
+def guarded(operator: Operator) -> Operator:
+    """`operator` with its arrays checked before it writes; itself where it writes none, or any."""
+    positions = [i for i, a in enumerate(operator.schema.arguments) if a.is_written]
+    if operator.kind != "inplace" or not positions:
+        return operator
+    eager, takes_overlap = operator.eager, operator.takes_overlap
+
+    def run(*arguments: Any) -> Any:
+        for position in positions:
+            if is_array(arguments[position]):
+                require_writable(arguments, position, takes_overlap)
+        return eager(*arguments)
+
+    return replace(operator, eager=run)
+
+
+def require_writable(arguments: Sequence[Any], position: int, takes_overlap: bool) -> None:
+    """Check that the array at `position` can be written while the other arrays are read.
+
+    Raises:
+        OperatorError: it is read-only, shares places among its elements, or partly with another array.
+    """
+    target: Array = arguments[position]
+    if not target.flags.writeable:
+        raise OperatorError("an in-place operator requires memory that may be written; got a read-only array")
+    if takes_overlap:
+        return
+    if 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape, strict=True)):
+        raise OperatorError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
+    for other in arguments:
+        if is_array(other) and other is not target and _overlap_partly(target, other):
+            raise OperatorError(
+                "unsupported operation: some elements of the input tensor and the written-to tensor refer to "
+                "a single memory location. Please clone() the tensor before performing the operation."
+            )
+
+
+def _overlap_partly(a: Array, b: Array) -> bool:
+    """Whether two arrays, each without gaps, share some places but are not the same; with gaps in between
+    nothing is said, as in PyTorch.
+    """
+    if not np.may_share_memory(a, b) or not (_is_dense(a) and _is_dense(b)):
+        return False
+    same_start = a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
+    return not (same_start and a.nbytes == b.nbytes and a.strides == b.strides)
+
+
+def _is_dense(array: Array) -> bool:
+    """Whether the elements fill a stretch of memory, each place once, in whatever order."""
+    if array.flags.forc:
+        return True
+    step = array.itemsize
+    for stride, extent in sorted(zip(array.strides, array.shape, strict=True)):
+        if extent > 1:
+            if stride != step:
+                return False
+            step *= extent
+    return True
