@@ -91,7 +91,7 @@ class _Run:
 
         def fails(candidate: str) -> bool:
             nonlocal last
-            outcome = worker.ask(Job((last.variant,), body=candidate)).outcome
+            outcome = worker.ask(Job((last.variant,), body=candidate, calls=last.call + 1)).outcome
             alike = next((f for f in outcome.findings if f.is_like(example.finding)), None)
             last = alike or last
             return alike is not None
@@ -110,12 +110,18 @@ def one_of_each_fault(seed: int, answer: Answer) -> list[Example]:
     return list(made.values())
 
 
+def _urgency(example: Example) -> tuple[bool, bool, bool, int]:
+    """What sorts what is to be reduced first to the end: wrong values, then short programs."""
+    finding = example.finding
+    return not finding.is_minor, finding.aspect != "sharing", not finding.is_told, -len(example.body)
+
+
 def run(task: Task) -> Report:
     """Try random programs until the task is over."""
     state = _Run(task)
     state.in_threads(state.try_programs)
     rate = state.tried / max(time.monotonic() - task.begin, 1e-9)
-    state.found.sort(key=lambda example: -len(example.body))
+    state.found.sort(key=_urgency)
     state.in_threads(state.reduce_programs)
     groups = grouped(state.reduced)
     for group in groups:

@@ -55,9 +55,9 @@ class Outcome:
     ill_conditioned: list[Finding] = field(default_factory=list[Finding])
 
 
-def evaluate(program: Program, wanted: Sequence[str], bare: BareProcess) -> Outcome:
+def evaluate(program: Program, wanted: Sequence[str], bare: BareProcess, calls: int = 3) -> Outcome:
     """Run a program in the variants wanted, and compare each call with PyTorch's."""
-    loaded = _loaded(program)
+    loaded = _loaded(program, calls)
     compiled = None if loaded is None else variants.jitted(loaded)
     if loaded is None or compiled is None:
         return Outcome("dropped")
@@ -69,10 +69,10 @@ def evaluate(program: Program, wanted: Sequence[str], bare: BareProcess) -> Outc
     return outcome
 
 
-def _loaded(program: Program) -> Loaded | None:
+def _loaded(program: Program, calls: int) -> Loaded | None:
     """The program ready to be called; None if its text is broken, as the reducer's candidates may be."""
     try:
-        loaded = program.load()
+        loaded = replace(program.load(), count=calls)
         loaded.subject()
         loaded.calls()
     except Exception:

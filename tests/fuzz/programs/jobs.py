@@ -14,6 +14,7 @@ class Job:
     variants: tuple[str, ...]
     seed: int = 0
     body: str = ""
+    calls: int = 3
 
 
 @dataclass(frozen=True)

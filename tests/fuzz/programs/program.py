@@ -71,8 +71,10 @@ class Loaded:
     subject: Callable[[], Any]
     arguments: Callable[[Sequence[int]], list[Any]]
     sizes: Sequence[Sequence[int]]
+    count: int = 3
+    """How many of the calls are made."""
 
     def calls(self) -> list[list[Any]]:
         """Fresh arguments of three calls: the same twice, then of other sizes."""
         first, other = self.sizes[0], self.sizes[-1]
-        return [self.arguments(sizes) for sizes in (first, first, other)]
+        return [self.arguments(sizes) for sizes in (first, first, other)[: self.count]]

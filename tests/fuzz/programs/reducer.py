@@ -68,6 +68,59 @@ def _replaced(block: list[Any], start: int, end: int, new: list[Any]) -> Iterato
     block[:] = before
 
 
+def _with_one_result(tree: ast.Module) -> Iterator[None]:
+    """Only one of several results is returned."""
+    for name, function in _functions(tree).items():
+        end = function.body[-1]
+        if name == "arguments" or not isinstance(end, ast.Return):
+            continue
+        whole = end.value
+        for part in whole.elts if isinstance(whole, (ast.Tuple, ast.List)) else []:
+            end.value = part
+            yield
+        end.value = whole
+
+
+def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+    return {f.name: f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}
+
+
+def _without_dead_code(tree: ast.Module) -> Iterator[None]:
+    """All variables that nobody reads go at once."""
+    blocks = [(block, list(block)) for block in _blocks(tree)]
+    found = True
+    while found:
+        read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        found = False
+        for block, _ in blocks:
+            dead = [s for s in block if _assigned(s) and _assigned(s) not in (*read, *NEEDED)]
+            found = found or (bool(dead) and len(block) > len(dead))
+            block[:] = [s for s in block if s not in dead] or block
+    yield
+    for block, before in blocks:
+        block[:] = before
+
+
+def _assigned(statement: ast.stmt) -> str:
+    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        return statement.target.id
+    return _target(statement)
+
+
+def _without_module(tree: ast.Module) -> Iterator[None]:
+    """A module whose ``forward`` reads no attribute becomes a function."""
+    functions = _functions(tree)
+    forward = functions.get("forward")
+    if forward is None or any(isinstance(n, ast.Name) and n.id == "self" for n in ast.walk(forward)):
+        return
+    place = next(i for i, s in enumerate(tree.body) if isinstance(s, ast.ClassDef))
+    forward.name = "subject"
+    for _ in _replaced(tree.body, place, place + 1, [forward]):
+        for _ in _replaced(forward.args.args, 0, 1, []):
+            yield from _replaced(functions["make"].body, 0, 1, [ast.Return(ast.Name("subject"))])
+    forward.name = "forward"
+
+
 def _without_statements(tree: ast.Module) -> Iterator[None]:
     """Runs of statements are left out, long runs first."""
     runs: list[tuple[int, list[ast.stmt], int]] = []
@@ -128,7 +181,7 @@ def _without_blocks(tree: ast.Module) -> Iterator[None]:
 
 def _without_parameters(tree: ast.Module) -> Iterator[None]:
     """A parameter goes from the signature, and its value from the list that ``arguments`` returns."""
-    functions = {f.name: f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}
+    functions = _functions(tree)
     function = functions["subject"] if "subject" in functions else functions["forward"]
     end = functions["arguments"].body[-1]
     if not (isinstance(end, ast.Return) and isinstance(end.value, ast.List)):
@@ -171,4 +224,13 @@ def _parts(value: ast.expr) -> list[ast.expr]:
     return [p for p in found if not (isinstance(p, ast.Name) and p.id in MODULES)]
 
 
-_CHANGES = (_without_statements, _without_variables, _without_blocks, _without_parameters, _with_parts)
+_CHANGES = (
+    _without_dead_code,
+    _with_one_result,
+    _without_module,
+    _without_statements,
+    _without_parameters,
+    _without_variables,
+    _without_blocks,
+    _with_parts,
+)

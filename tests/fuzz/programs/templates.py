@@ -3,7 +3,8 @@ braces is filled by `filling`.
 
 ``{x}`` any tensor, which the holes after it refer to; ``{f}`` one of floats, ``{k}`` of integers, ``{m}`` of
 bools; ``{y}`` one that fits ``x``, ``{z}`` one of its shape and dtype; ``{d} {e}`` dims of it, ``{i}``
-an index along ``d``, ``{v}`` a slice, ``{shape}`` sizes with as many elements, ``{perm}`` its dims in another order;
+an index along ``d``, ``{v}`` a slice, ``{shape}`` sizes with as many elements, ``{perm}`` its dims in any
+order;
 ``{n}`` an int, ``{s}`` a number, ``{b}`` a bool, ``{t}`` a dtype, ``{index}`` a tensor of indices for ``d``;
 ``{l} {L}`` a list of tensors (to be changed), ``{q}`` a list of ints, ``{D}`` a dict, ``{T}`` a tuple,
 ``{h}`` a helper function, ``{c}`` a condition.

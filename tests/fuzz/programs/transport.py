@@ -36,6 +36,8 @@ def unpacked(value: Any, storages: list[bytearray]) -> Any:
     """Arguments as arrays over `storages`."""
     if isinstance(value, Packed):
         dtype: Any = ml_dtypes.bfloat16 if value.dtype == "bfloat16" else value.dtype
+        if 0 in value.shape:
+            return np.empty(value.shape, np.dtype(dtype))
         memory = storages[value.storage]
         return np.ndarray(value.shape, np.dtype(dtype), memory, value.offset_bytes, value.strides_bytes)
     if isinstance(value, (list, tuple)):

@@ -21,7 +21,7 @@ from .transport import receive, send
 def answer(job: Job, bare: BareProcess) -> Answer:
     """Make the program of a seed, unless one is given, and try it."""
     program = Program(job.body) if job.body else generate(job.seed)
-    return Answer(program.body, evaluate(program, job.variants, bare))
+    return Answer(program.body, evaluate(program, job.variants, bare, job.calls))
 
 
 def main() -> None:
