@@ -102,7 +102,9 @@ def _python_values(got: Leaf, want: Leaf, coarsest: str) -> Difference | None:
 
 
 def _wrong_values(a: Any, b: Any, gap: float, path: str) -> Difference:
-    text = f"{path}: got {a.reshape(-1)[:8].tolist()}, want {b.reshape(-1)[:8].tolist()}"
+    one, other = a.reshape(-1), b.reshape(-1)
+    places = np.nonzero((one != other) & ~((one != one) & (other != other)))[0][:6]  # NaN equals NaN here
+    text = f"{path}: at {places.tolist()}: got {one[places].tolist()}, want {other[places].tolist()}"
     return Difference("values", text, gap, path)
 
 

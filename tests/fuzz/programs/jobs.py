@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from .evaluating import Outcome
 
+READY = "ready"
+"""What a worker says before its first job."""
+
 
 @dataclass(frozen=True)
 class Job:

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from .evaluating import Finding, Outcome
-from .jobs import Answer, Job
+from .jobs import READY, Answer, Job
 from .transport import receive, send
 from .variants import SECONDS
 
@@ -26,7 +26,7 @@ class Worker:
 
     def ask(self, job: Job) -> Answer:
         """The outcome of a job. A dead or hung process is one as well, and does not end this one."""
-        process = self._running()
+        process = self._running()  # outside of the try: one that does not start is no program's fault
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -53,6 +53,9 @@ class Worker:
             self.close()
         if self._process is None:
             self._process, self._jobs = _started("tests.fuzz.programs.worker"), 0
+            assert self._process.stdout is not None
+            first = receive(self._process.stdout)
+            assert first == READY, f"a worker begins with {READY}; got {first}"
         self._jobs += 1
         return self._process
 

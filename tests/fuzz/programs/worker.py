@@ -13,7 +13,7 @@ import torch
 from .bare_process import BareProcess
 from .evaluating import evaluate
 from .generator import generate
-from .jobs import Answer, Job
+from .jobs import READY, Answer, Job
 from .program import Program
 from .transport import receive, send
 
@@ -31,6 +31,7 @@ def main() -> None:
     torch.set_num_threads(1)
     output, sys.stdout = sys.stdout.buffer, sys.stderr
     bare = BareProcess()
+    send(output, READY)
     while True:
         try:
             job = receive(sys.stdin.buffer)
