@@ -14,7 +14,7 @@ from tests.fuzz.task import Report, Task
 from .jobs import Answer, Job
 from .pool import Worker
 from .reducer import STEPS, reduce
-from .report import Example, grouped, line_of, message_of, write
+from .report import Example, document, grouped, line_of, message_of, write
 from .variants import VARIANTS
 
 SHARE_OF_TRYING = 0.65
@@ -124,9 +124,12 @@ def run(task: Task) -> Report:
     state.found.sort(key=_urgency)
     state.in_threads(state.reduce_programs)
     groups = grouped(state.reduced)
+    task.folder.mkdir(parents=True, exist_ok=True)
     for group in groups:
         if group.example.body:
             write(group.example, task.folder)
+    if groups:
+        (task.folder / "programs.md").write_text(document(groups))
     lines = [f"      {rate:.1f} programs per second"]
     lines += [f"      {n} {status}" for status, n in sorted(state.statuses.items())]
     lines += [f"      {n} ill-conditioned: {why}" for why, n in state.ill_conditioned.most_common()]

@@ -96,9 +96,19 @@ def line_of(group: Group) -> str:
     return f"{group.count:5} {group.key[0]}: {group.key[1]} ({variants})"
 
 
+def document(groups: Iterable[Group]) -> str:
+    """The groups with the minimal program of each, as Markdown."""
+    parts: list[str] = []
+    for group in groups:
+        finding = group.example.finding
+        where = f"Seed {group.example.seed}, {finding.variant}, call {finding.call}"
+        body = group.example.body.strip() or "(not reduced)"
+        parts.append(f"## {line_of(group).strip()}\n\n{where}: {finding.detail}\n\n```python\n{body}\n```\n")
+    return "\n".join(parts)
+
+
 def write(example: Example, folder: Path) -> Path:
     """A test of one minimal program, which runs without this package."""
-    folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"\W+", "_", f"{example.finding.variant}_{example.finding.aspect}")
     file = folder / f"test_{name}_{example.seed}.py"
     file.write_text(text_of(example))

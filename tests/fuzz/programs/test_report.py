@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.programs.evaluating import Finding
-from tests.fuzz.programs.report import Example, grouped, line_of, operators_of, write
+from tests.fuzz.programs.report import Example, document, grouped, line_of, operators_of, write
 from tests.fuzz.programs.test_pool import FINE
 
 
@@ -40,6 +40,13 @@ def test_minor_differences_come_last() -> None:
         *(example(n, "scripted", "strides", "") for n in range(3)), example(4, "scripted", "values", ""),
     ])  # fmt: skip
     assert [g.key[0] for g in groups] == ["values", "strides"]
+
+
+def test_the_document_shows_each_group_with_its_program() -> None:
+    text = document(grouped([example(1, "scripted", "values", "result: got 1, want 2")]))
+    assert "## 1 values: add (scripted 1)" in text
+    assert "result: got 1, want 2" in text
+    assert FINE.strip() in text
 
 
 def test_operators_are_those_of_the_program_not_of_its_arguments() -> None:
