@@ -11,10 +11,12 @@ import torch
 
 
 def to_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
-    """An array over a tensor's memory; a copy where the tensor is lazily conjugated or negated."""
+    """An array over a tensor's memory; a copy where it is lazily conjugated or negated, or complex32."""
     plain = tensor.detach()
     if plain.is_conj() or plain.is_neg():
         plain = plain.resolve_conj().resolve_neg()
+    if plain.dtype is torch.complex32:  # NumPy has no such dtype
+        plain = plain.to(torch.complex64)
     if plain.dtype is torch.bfloat16:
         return plain.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     return plain.numpy()

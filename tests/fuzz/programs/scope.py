@@ -111,6 +111,8 @@ def check_suitable(value: Any) -> None:
 
 
 def _check_tensor(value: torch.Tensor) -> None:
+    if value.dtype == torch.complex32:
+        raise UnsuitableError("NumPy has no such dtype")
     if value.numel() > LARGEST or value.dim() > 5:
         raise UnsuitableError("a large tensor")
     if value.numel() == 0 or value.dtype == torch.bool:
