@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs fmt clean
+.PHONY: help demo test check fuzz bench docs fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,11 @@ check: $(STAMP)-dev ## format, lint, types, layering, fast tests
 	$(BIN)/ruff check src tests tools examples
 	$(BIN)/pyright
 	$(PYTEST) -n auto tests/test_layering.py tests/dialects tests/frontend tests/passes
+
+SECONDS ?= 600
+SEED ?= 0
+fuzz: $(STAMP)-test ## random programs against PyTorch: make fuzz SECONDS=600 SEED=1
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED)
 
 bench: $(STAMP)-bench ## compare with PyTorch, ONNX Runtime and OpenVINO; writes bench-results/
 	$(BIN)/python -m tools.bench

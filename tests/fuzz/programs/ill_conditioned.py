@@ -1,0 +1,22 @@
+"""What no implementation needs to agree on with PyTorch, with reasons."""
+
+from __future__ import annotations
+
+UNDEFINED = {
+    "cast": "a float that no integer of the type is near becomes an integer: PyTorch leaves the value open",
+    "overlap": "an operator writes memory that it also reads, or writes twice: the order is left open",
+    "ties": "sort and topk leave the order of equal elements open",
+}
+"""What `conditioning` notices while a program runs again."""
+
+EXACT = frozenset({
+    "_local_scalar_dense", "_to_copy", "_unique2", "abs", "abs_", "amax", "amin", "arange", "cat", "ceil",
+    "clamp", "clamp_", "clamp_max", "clamp_min", "clone", "constant_pad_nd", "copy_", "copysign",
+    "cummax", "fill_", "flip", "floor", "full", "full_like", "gather", "hardtanh", "index", "index_copy_",
+    "index_fill_", "index_put", "index_put_", "index_select", "masked_fill", "masked_fill_",
+    "masked_select", "max", "max_pool2d_with_indices", "maximum", "median", "min", "minimum",
+    "nan_to_num", "neg", "neg_", "new_ones", "ones_like", "relu", "relu_", "repeat", "roll", "round",
+    "scatter", "scatter_", "sign", "sort", "stack", "take", "threshold", "topk", "tril", "triu", "trunc",
+    "unique2", "where", "zero_", "zeros_like",
+})  # fmt: skip
+"""Operators that only choose among elements: no rounding happens in them."""

@@ -1,0 +1,64 @@
+"""Archives, arguments and observations through the pipes of a process, and arguments that share memory."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from dataclasses import dataclass
+from typing import IO, Any
+
+import ml_dtypes
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A tensor as a window on a storage, which several may share."""
+
+    storage: int
+    dtype: str
+    shape: tuple[int, ...]
+    offset_bytes: int
+    strides_bytes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Load an archive, perhaps optimize it, and call it with each list of arguments."""
+
+    archive: bytes
+    is_optimized: bool
+    calls: list[list[Any]]
+    storages: list[bytes]
+
+
+def unpacked(value: Any, storages: list[bytearray]) -> Any:
+    """Arguments as arrays over `storages`."""
+    if isinstance(value, Packed):
+        dtype: Any = ml_dtypes.bfloat16 if value.dtype == "bfloat16" else value.dtype
+        if 0 in value.shape:
+            return np.empty(value.shape, np.dtype(dtype))
+        memory = storages[value.storage]
+        return np.ndarray(value.shape, np.dtype(dtype), memory, value.offset_bytes, value.strides_bytes)
+    if isinstance(value, (list, tuple)):
+        return [unpacked(v, storages) for v in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
+
+
+def send(pipe: IO[bytes], message: Any) -> None:
+    """Write a message with its length before it."""
+    body = pickle.dumps(message)
+    pipe.write(struct.pack("<Q", len(body)) + body)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> Any:
+    """Read a message.
+
+    Raises:
+        EOFError: the other end is gone.
+    """
+    head = pipe.read(8)
+    if len(head) < 8:
+        raise EOFError("the other process has ended")
+    return pickle.loads(pipe.read(struct.unpack("<Q", head)[0]))

@@ -1,0 +1,159 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+"""The ways of running a program, and what each call of each looks like."""
+
+from __future__ import annotations
+
+import io
+import signal
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+import tsc
+from tsc.options import options
+
+from .bare_process import BareProcess
+from .memory import to_array
+from .observing import Observation, observe
+from .program import Loaded
+
+VARIANTS = ("scripted", "optimized", "frozen", "loaded", "saved")
+SECONDS = 20
+STATE = ("weight", "state")
+
+
+class HangError(BaseException):
+    """A program took too long; no handler of exceptions may take it for one of its own."""
+
+
+def _array(value: Any) -> Any:
+    return to_array(value) if isinstance(value, torch.Tensor) else None
+
+
+def applies(variant: str, loaded: Loaded) -> bool:
+    """Whether a variant is one for this kind of program: functions are optimized, modules frozen."""
+    is_module = isinstance(loaded.subject(), torch.nn.Module)
+    return {"optimized": not is_module, "frozen": is_module}.get(variant, True)
+
+
+def eager(loaded: Loaded) -> list[Observation]:
+    """PyTorch, uncompiled."""
+    return seen(loaded.subject(), loaded.calls())
+
+
+def jitted(loaded: Loaded) -> list[Observation] | None:
+    """``torch.jit.script``; None if it refuses the program."""
+    compiled = compiled_by_torch(loaded)
+    return None if compiled is None else seen(compiled, loaded.calls())
+
+
+def compiled_by_torch(loaded: Loaded) -> Any:
+    """What ``torch.jit.script`` makes of the program, or None."""
+    try:
+        return torch.jit.script(loaded.subject())
+    except Exception:
+        return None
+
+
+def run(variant: str, loaded: Loaded, bare: BareProcess) -> list[Observation]:
+    """The calls of a variant; fewer where one raises."""
+    try:
+        with limited():
+            return _RUNS[variant](loaded, bare)
+    except HangError:
+        return [Observation(error=f"hang: more than {SECONDS} s")]
+
+
+def seen(subject: Any, calls: Sequence[list[Any]]) -> list[Observation]:
+    """What each call looks like, until one raises."""
+    made: list[Observation] = []
+    for arguments in calls:
+        state = [getattr(subject, name) for name in STATE if hasattr(subject, name)]
+        with warnings.catch_warnings(record=True) as given:
+            warnings.simplefilter("always")
+            made.append(observe(lambda a=arguments: subject(*a), arguments, _array, state))
+        made[-1].notes = tuple(str(w.message)[:160] for w in given if "not compiled" in str(w.message))
+        if made[-1].error is not None:
+            break
+    return made
+
+
+def _scripted(loaded: Loaded, bare: BareProcess) -> list[Observation]:
+    return _compiled(loaded, is_native=False, prepare=lambda subject: subject)
+
+
+def _optimized(loaded: Loaded, bare: BareProcess) -> list[Observation]:
+    return _compiled(loaded, is_native=True, prepare=lambda subject: subject)
+
+
+def _frozen(loaded: Loaded, bare: BareProcess) -> list[Observation]:
+    return _compiled(loaded, is_native=True, prepare=lambda m: tsc.optimize_for_inference(tsc.freeze(m)))
+
+
+def _compiled(loaded: Loaded, is_native: bool, prepare: Callable[[Any], Any]) -> list[Observation]:
+    with native(is_native):
+        try:
+            subject = prepare(tsc.script(loaded.subject()))
+        except Exception as error:
+            return [refused("script", error)]
+        return seen(subject, loaded.calls())
+
+
+def refused(step: str, error: Exception) -> Observation:
+    """A step before the first call that failed."""
+    lines = [line for line in str(error).splitlines() if line.strip()] or [""]
+    return Observation(error=f"{step}: {type(error).__name__}: {lines[0].strip():.160}")
+
+
+def _loaded(loaded: Loaded, bare: BareProcess) -> list[Observation]:
+    buffer = io.BytesIO()
+    torch.jit.save(compiled_by_torch(loaded), buffer)
+    return bare.run(buffer.getvalue(), False, loaded.calls())
+
+
+def _saved(loaded: Loaded, bare: BareProcess) -> list[Observation]:
+    buffer = io.BytesIO()
+    subject = loaded.subject()
+    try:
+        tsc.save(tsc.script(subject), buffer)
+    except Exception as error:
+        return [refused("save", error)]
+    return bare.run(buffer.getvalue(), isinstance(subject, torch.nn.Module), loaded.calls())
+
+
+_RUNS: dict[str, Callable[[Loaded, BareProcess], list[Observation]]] = {
+    "scripted": _scripted,
+    "optimized": _optimized,
+    "frozen": _frozen,
+    "loaded": _loaded,
+    "saved": _saved,
+}
+
+
+@contextmanager
+def native(is_enabled: bool) -> Generator[None]:
+    """Native code, or the generic tier alone."""
+    before, options().is_native_enabled = options().is_native_enabled, is_enabled
+    try:
+        yield
+    finally:
+        options().is_native_enabled = before
+
+
+@contextmanager
+def limited() -> Generator[None]:
+    """Raise `HangError` after `SECONDS`."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise HangError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
