@@ -52,20 +52,51 @@ NO_ERROR: dict[str, str] = {
 }  # fmt: skip
 """Operators that accept calls PyTorch refuses."""
 
-RANDOM = frozenset({
-    "bernoulli", "bernoulli_", "cauchy_", "empty", "empty_like", "empty_strided", "exponential_",
-    "geometric_", "log_normal_", "multinomial", "new_empty", "new_empty_strided", "normal", "normal_",
-    "poisson", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "random",
-    "random_", "uniform", "uniform_",
-})  # fmt: skip
-"""Base names of operators whose values are random or undefined: only shapes and dtypes are compared."""
-
-RANDOM_IN_TRAINING = frozenset(
-    {"alpha_dropout", "dropout", "feature_alpha_dropout", "feature_dropout", "native_dropout", "rrelu"}
-)
+UNDEFINED = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
+"""Base names of operators whose values are undefined: only shapes and dtypes are compared."""
 
 FIRST_ONLY = frozenset({"linalg_eigh", "linalg_eig", "embedding_bag"})
 """Only the first result is defined: eigenvectors have any phase, the others of a bag are for gradients."""
 
 UNSTABLE = frozenset({"argsort", "kthvalue", "msort", "sort", "topk"})
 """Of these the indices are not unique where elements are equal."""
+
+_CONJUGATES = "complex conjugates are computed at once; PyTorch marks the tensor and shares its memory"
+UNSHARED = dict.fromkeys(("aten::_conj", "aten::mH", "aten::matrix_H"), _CONJUGATES)
+"""Operators whose result is a copy where PyTorch's is memory of the argument."""
+
+STRICTER: dict[str, str] = {
+    **{f"aten::{n}_": "PyTorch writes one place several times, in no certain order" for n in (
+        "addmv", "baddbmm", "embedding_renorm", "tril", "triu",
+    )},
+    **{f"aten::{n}_": "PyTorch refuses some of these calls and takes others" for n in (
+        "alpha_dropout", "conj_physical", "dropout", "nan_to_num", "feature_alpha_dropout",
+        "feature_dropout", "threshold",
+    )},
+}  # fmt: skip
+"""In-place operators that refuse expanded memory where PyTorch writes to it."""
+
+_LAPACK = "column-major, as LAPACK leaves it"
+_FFT = "the dim transformed last lies innermost"
+_INDEX = "the order follows the strides of the tensor and of the indices together"
+_FIRST = "follows the strides of the first argument in a way of its own"
+STRIDES: dict[str, str] = {
+    **{f"aten::{n}": _LAPACK for n in (
+        "cholesky", "linalg_cholesky", "linalg_cholesky_ex", "linalg_eig", "linalg_eigh", "linalg_inv",
+        "linalg_inv_ex", "linalg_lstsq", "linalg_qr", "linalg_solve", "linalg_solve_ex", "qr",
+    )},
+    **{f"aten::{n}": _FFT for n in (
+        "fft_fft", "fft_fft2", "fft_fftn", "fft_hfft", "fft_ifft", "fft_ifft2", "fft_ifftn", "fft_ihfft",
+        "fft_irfft", "fft_irfft2", "fft_irfftn", "fft_rfft", "fft_rfft2", "fft_rfftn", "stft",
+    )},
+    **{f"aten::{n}": _INDEX for n in (
+        "_unsafe_index.Tensor", "_unsafe_index.Tensor_hacked_twin", "index.Tensor",
+        "index.Tensor_hacked_twin",
+    )},
+    **{f"aten::{n}": _FIRST for n in (
+        "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "angle", "conv1d", "conv1d.padding",
+        "conv_transpose1d", "dropout", "gru.input", "gru_cell", "lstm.input", "quantile", "rnn_relu.input",
+        "rnn_tanh.input", "rot90",
+    )},
+}  # fmt: skip
+"""Operators whose results have other strides than PyTorch's in some calls, and what PyTorch does."""

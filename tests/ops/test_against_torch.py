@@ -16,7 +16,7 @@ from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.registry import Operator, operators
 
 from .comparing import difference
-from .expected_failures import EXPECTED, FIRST_ONLY, NO_ERROR, RANDOM, RANDOM_IN_TRAINING, UNSTABLE
+from .expected_failures import EXPECTED, FIRST_ONLY, NO_ERROR, UNDEFINED, UNSTABLE
 from .matching import call_torch, cloned, ours, tensors_of
 from .samples import calls_of, refused
 
@@ -39,12 +39,11 @@ def base_name(schema: Schema) -> str:
 
 
 def is_random(schema: Schema, call: list[Any]) -> bool:
-    """Whether the values of the result are random."""
-    base = base_name(schema)
+    """Whether the values of the result are random, or not defined."""
     named = dict(zip((a.name for a in schema.arguments), call, strict=True))
-    if base.rstrip("_") in RANDOM_IN_TRAINING:
-        return bool(named.get("train", named.get("training", True)))
-    return base in RANDOM or named.get("dropout_p", 0) > 0
+    draws = operators()[schema.full_name].draws and named.get("dropout_p", 1) > 0
+    training = bool(named.get("train", named.get("training", True)))
+    return (draws and training) or base_name(schema) in UNDEFINED
 
 
 def expected_of(schema: Schema, call: list[Any]) -> Any:

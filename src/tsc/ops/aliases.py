@@ -13,7 +13,7 @@ from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
 from tsc.ops.composite import Aten, composite
-from tsc.ops.registry import Family, Sharing, TensorSpec
+from tsc.ops.registry import Family, Layout, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.ops.views import (
     chunk,
@@ -236,7 +236,7 @@ _COPYING: dict[str, Callable[..., Array]] = {
 
 
 def _copying(name: str, view: Callable[..., Array]) -> None:
-    @FAMILY.op(name)
+    @FAMILY.op(name, layout=Layout.ROW_MAJOR)
     def copying(*arguments: Any) -> Array:
         return np.array(view(*arguments))
 
@@ -306,28 +306,28 @@ _define_atleast(3, np.atleast_3d)
 # --- shapes changed in place ---
 
 
-@FAMILY.op("aten::unsqueeze_", kind="inplace")
+@FAMILY.op("aten::unsqueeze_", kind="inplace", takes_overlap=True)
 def unsqueeze_in_place(self: Array, dim: int) -> Array:
     """A dim of size 1 inserted into this very tensor."""
     self.shape = unsqueeze(self, dim).shape  # pyright: ignore[reportDeprecated]
     return self
 
 
-@FAMILY.op("aten::squeeze_", kind="inplace")
+@FAMILY.op("aten::squeeze_", kind="inplace", takes_overlap=True)
 def squeeze_in_place(self: Array) -> Array:
     """All dims of size 1 dropped from this very tensor."""
     self.shape = self.squeeze().shape  # pyright: ignore[reportDeprecated]
     return self
 
 
-@FAMILY.op("aten::squeeze_.dim", kind="inplace")
+@FAMILY.op("aten::squeeze_.dim", kind="inplace", takes_overlap=True)
 def squeeze_dim_in_place(self: Array, dim: int) -> Array:
     """A dim of size 1 dropped from this very tensor."""
     self.shape = squeeze_dim(self, dim).shape  # pyright: ignore[reportDeprecated]
     return self
 
 
-@FAMILY.op("aten::detach_", kind="inplace")
+@FAMILY.op("aten::detach_", kind="inplace", takes_overlap=True)
 def detach_in_place(self: Array) -> Array:
     """The tensor itself."""
     return self

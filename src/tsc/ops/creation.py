@@ -15,7 +15,7 @@ from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output
 from tsc.ops.numpy_emitter import NumpyEmitter
 from tsc.ops.promotion import of_number
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.registry import Family, Layout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, like_self
 
@@ -61,6 +61,15 @@ def _new_infer(self: TensorSpec, size: Sequence[int], dtype: int | None, *_: Any
     return sized(size, dtype_or(dtype, self.dtype))
 
 
+def _full_like_infer(self: TensorSpec, fill_value: Any, dtype: int | None = None, *_: Any) -> TensorSpec:
+    return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
+
+
+def _layout(rule: Callable[..., TensorSpec]) -> Layout:
+    """Likenesses lie as what they are like; what has a size of its own is row-major."""
+    return Layout.ELEMENTWISE if rule in (_like_infer, _full_like_infer) else Layout.ROW_MAJOR
+
+
 def _fill(name: str, value: Any) -> None:
     """Define ``zeros`` or ``ones`` in all their forms."""
 
@@ -68,7 +77,9 @@ def _fill(name: str, value: Any) -> None:
         def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
             return kernel.full(rule(*specs_of(arguments)), value)
 
-        @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise", reads_shape_only=rule is not _infer)
+        @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise", reads_shape_only=rule is not _infer,
+            layout=_layout(rule),
+        )  # fmt: skip
         def fill(*arguments: Any) -> Array:
             return _filled(rule(*specs_of(arguments)), value)
 
@@ -85,17 +96,16 @@ def _define_full(schema: str, rule: Callable[..., TensorSpec], position: int, **
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         return kernel.full(rule(*specs_of(arguments)), arguments[position])
 
-    @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise", reads_shape_only=rule is not _full_infer, **parts)
+    @FAMILY.op(
+        schema, infer=rule, lower=lower, kind="pointwise",
+        reads_shape_only=rule is not _full_infer, layout=_layout(rule), **parts,
+    )  # fmt: skip
     def full(*arguments: Any) -> Array:
         return _filled(rule(*specs_of(arguments)), arguments[position])
 
 
 def _full_infer(size: Sequence[int], fill_value: Any, dtype: int | None, *_: Any) -> TensorSpec:
     return sized(size, dtype_or(dtype, of_number(fill_value)))
-
-
-def _full_like_infer(self: TensorSpec, fill_value: Any, dtype: int | None = None, *_: Any) -> TensorSpec:
-    return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
 
 
 def _new_full_infer(
@@ -110,15 +120,15 @@ _define_full("aten::new_full", _new_full_infer, 2)
 _define_full("aten::fill.Scalar", _full_like_infer, 1, takes_overlap=True)
 
 
-def _define_empty(schema: str, rule: Callable[..., TensorSpec]) -> None:
-    @FAMILY.op(schema, infer=rule)
+def _define_empty(schema: str, rule: Callable[..., TensorSpec], layout: Layout = Layout.ROW_MAJOR) -> None:
+    @FAMILY.op(schema, infer=rule, layout=layout)
     def empty(*arguments: Any) -> Array:
         spec = rule(*specs_of(arguments))
         return np.empty(spec.shape, spec.dtype.numpy)
 
 
 _define_empty("aten::empty.memory_format", _infer)
-_define_empty("aten::empty_like", _like_infer)
+_define_empty("aten::empty_like", _like_infer, Layout.ELEMENTWISE)
 _define_empty("aten::new_empty", _new_infer)
 
 

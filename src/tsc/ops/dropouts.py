@@ -13,7 +13,7 @@ from tsc.errors import CodegenError, ShapeError
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.random import Source, generator
-from tsc.ops.registry import Family, Sharing, TensorSpec
+from tsc.ops.registry import Family, Layout, Sharing, TensorSpec
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -92,7 +92,7 @@ def _native_infer(input: TensorSpec, p: float, train: bool | None) -> tuple[Tens
     return input, TensorSpec(input.shape, dtypes.BOOL)
 
 
-@FAMILY.op("aten::native_dropout", infer=_native_infer, draws=True)
+@FAMILY.op("aten::native_dropout", infer=_native_infer, draws=True, layout=Layout.ELEMENTWISE)
 def native_dropout(input: Array, p: float, train: bool | None) -> tuple[Array, Array]:
     """The result of `dropout`, and where elements were kept."""
     if train is False or p == 0:

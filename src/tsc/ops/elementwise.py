@@ -149,11 +149,13 @@ def pointwise(
     promote: Promote | Callable[[Sequence[Any]], Promote] = Promote.DEFAULT,
     illegal: tuple[DType, ...] = (),
     native: bool = True,
+    **parts: Any,
 ) -> Callable[[Callable[..., Scalar]], Callable[..., Scalar]]:
     """The decorated formula is the meaning of the schemas in `names`, whose arguments are the same.
 
     Parameters annotated `Scalar` (or ``Scalar | None``) are elements and take part in promotion; those
-    annotated `Number` take part but stay Python numbers; others are Python values.
+    annotated `Number` take part but stay Python numbers; others are Python values. `parts` are further
+    fields of `Operator`.
     """
 
     def register(function: Callable[..., Scalar]) -> Callable[..., Scalar]:
@@ -164,13 +166,13 @@ def pointwise(
         )
         formula = Formula(function, elements, promoting, promote, illegal)
         for name in names:
-            family.add(_operator(name, formula, native))
+            family.add(_operator(name, formula, native, parts))
         return function
 
     return register
 
 
-def _operator(name: str, formula: Formula, native: bool) -> Operator:
+def _operator(name: str, formula: Formula, native: bool, parts: dict[str, Any]) -> Operator:
     schema = require_schema(name)
     if len(schema.arguments) != len(formula.elements):
         raise TypeError(
@@ -187,4 +189,5 @@ def _operator(name: str, formula: Formula, native: bool) -> Operator:
         lower=lower if native else None,
         kind="pointwise" if native else "generic",
         scalar=formula.function,
+        **parts,
     )

@@ -14,7 +14,7 @@ from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, Sharing, TensorSpec
+from tsc.ops.registry import Family, Layout, Sharing, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import like_self, wrap_dim
 
@@ -26,7 +26,7 @@ def converted(x: Array, dtype: int | None, copy: bool = False) -> Array:
     """`x` as `dtype`, itself where that changes nothing and no copy is wanted."""
     target = x.dtype if dtype is None else dtypes.by_code(dtype).numpy
     if np.iscomplexobj(x) and target.kind != "c":
-        x = x.real
+        x, copy = x.real, True
     with np.errstate(invalid="ignore"):
         return np.asarray(x.astype(target, copy=copy))
 
@@ -85,7 +85,8 @@ def _conversion(name: str, position: int | None) -> None:
     @FAMILY.op(name, infer=infer, lower=lower, kind="pointwise", sharing=Sharing.SOMETIMES, is_identity=True)
     def to(*arguments: Any) -> Array:
         result = converted(arguments[0], dtype_of(arguments), copy=_named(name, arguments, "copy"))
-        return in_format(result, _named(name, arguments, "memory_format"))
+        wanted = _named(name, arguments, "memory_format")
+        return result if result is arguments[0] and wanted == 0 else in_format(result, wanted)
 
 
 def _named(name: str, arguments: Sequence[Any], wanted: str) -> Any:
@@ -123,7 +124,14 @@ def _copy_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     return _lower_convert(kernel, arguments[0], None)
 
 
-@FAMILY.op("aten::clone", infer=_same, lower=_copy_lower, kind="pointwise", is_identity=True)
+@FAMILY.op(
+    "aten::clone",
+    infer=_same,
+    lower=_copy_lower,
+    kind="pointwise",
+    is_identity=True,
+    layout=Layout.AS_COMPUTED,
+)
 def clone(self: Array, memory_format: int | None) -> Array:
     """A copy."""
     copied = in_format(self, memory_format)
@@ -230,6 +238,7 @@ FAMILY.op(
     lower=_masked_fill_lower,
     kind="pointwise",
     takes_overlap=True,
+    layout=Layout.ROW_MAJOR,
 )(_masked_fill_eager)
 
 
@@ -354,7 +363,7 @@ def repeat(aten: Aten, self: Any, repeats: Sequence[int]) -> Any:
     return aten("clone", tiled)
 
 
-@FAMILY.op("aten::flip", infer=like_self)
+@FAMILY.op("aten::flip", infer=like_self, layout=Layout.ELEMENTWISE)
 def flip(self: Array, dims: Sequence[int]) -> Array:
     """Dims reversed, in new memory."""
     return np.flip(self, tuple(wrap_dim(d, self.ndim) for d in dims)).copy()

@@ -13,7 +13,7 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.registry import Family, Layout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.ops.variants import write_back
@@ -67,7 +67,7 @@ def _close(aten: Aten, self: Any, other: Any, rtol: float, atol: float, equal_na
     return aten("logical_or", close, near)
 
 
-@composite(FAMILY, "aten::isclose")
+@composite(FAMILY, "aten::isclose", layout=Layout.ELEMENTWISE)
 def isclose(aten: Aten, self: Any, other: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
     """``|x - y| <= atol + rtol |y|``."""
     return _close(aten, self, other, rtol, atol, equal_nan)
@@ -122,7 +122,7 @@ def nextafter(self: Array, other: Array) -> Array:
     return np.asarray(np.nextafter(self.astype(target), other.astype(target))).astype(target)
 
 
-@composite(FAMILY, "aten::ldexp.Tensor")
+@composite(FAMILY, "aten::ldexp.Tensor", layout=Layout.ELEMENTWISE)
 def ldexp(aten: Aten, self: Any, other: Any) -> Any:
     """``x * 2 ** y``."""
     return aten("mul.Tensor", self, aten("pow.Scalar", 2.0, other))
@@ -150,11 +150,12 @@ def _float_power_infer(self: Any, exponent: Any) -> TensorSpec:
     return TensorSpec(broadcast(*(s.shape for s in specs)), dtypes.C128 if is_complex else dtypes.F64)
 
 
+@FAMILY.op("aten::float_power.Scalar", infer=_float_power_infer, layout=Layout.ROW_MAJOR)
 @FAMILY.op(
     "aten::float_power.Tensor_Tensor",
     "aten::float_power.Tensor_Scalar",
-    "aten::float_power.Scalar",
     infer=_float_power_infer,
+    layout=Layout.ELEMENTWISE,
 )
 def float_power(self: Any, exponent: Any) -> Array:
     """The power, in float64 or complex128."""
@@ -181,7 +182,7 @@ def _cumulative_infer(self: TensorSpec, dim: int) -> TensorSpec:
     return self
 
 
-@FAMILY.op("aten::logcumsumexp", infer=_cumulative_infer)
+@FAMILY.op("aten::logcumsumexp", infer=_cumulative_infer, layout=Layout.ROW_MAJOR)
 def logcumsumexp(self: Array, dim: int) -> Array:
     """``log(cumsum(exp(x)))``, by a form that cannot overflow."""
     _cumulative_infer(spec_of(self), dim)

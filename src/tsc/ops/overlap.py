@@ -40,9 +40,11 @@ def require_writable(arguments: Sequence[Any], position: int, takes_overlap: boo
     target: Array = arguments[position]
     if not target.flags.writeable:
         raise OperatorError("an in-place operator requires memory that may be written; got a read-only array")
-    if takes_overlap:
+    if takes_overlap or not target.size:
         return
-    if 0 in target.strides and any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape, strict=True)):
+    if 0 in target.strides and any(
+        s == 0 and n > 1 for s, n in zip(target.strides, target.shape, strict=True)
+    ):
         raise OperatorError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory "
             "location. Please clone() the tensor before performing the operation."

@@ -8,7 +8,7 @@ from typing import Any
 from tsc import dtypes
 from tsc.errors import DTypeError
 from tsc.ops.elementwise import Promote, pointwise
-from tsc.ops.registry import Family
+from tsc.ops.registry import Family, Layout
 from tsc.ops.scalar import Number, Scalar
 
 FAMILY = Family()
@@ -82,14 +82,19 @@ def div_mode(self: Scalar, other: Scalar, rounding_mode: str | None) -> Scalar:
     return self / other
 
 
-@pointwise(FAMILY, "aten::floor_divide", "aten::floor_divide.Scalar", native=False)
+@pointwise(FAMILY, "aten::floor_divide", "aten::floor_divide.Scalar", native=False, layout=Layout.ELEMENTWISE)
 def floor_divide(self: Scalar, other: Scalar) -> Scalar:
     """``floor(self / other)``."""
     return floor_quotient(self, other)
 
 
 @pointwise(
-    FAMILY, "aten::remainder.Tensor", "aten::remainder.Scalar", "aten::remainder.Scalar_Tensor", native=False
+    FAMILY,
+    "aten::remainder.Tensor",
+    "aten::remainder.Scalar",
+    "aten::remainder.Scalar_Tensor",
+    native=False,
+    layout=Layout.ELEMENTWISE,
 )
 def remainder(self: Scalar, other: Scalar) -> Scalar:
     """Python's ``%``: the sign of the divisor."""
@@ -98,7 +103,7 @@ def remainder(self: Scalar, other: Scalar) -> Scalar:
     return wrong.where(r + other, r)
 
 
-@pointwise(FAMILY, "aten::fmod.Tensor", "aten::fmod.Scalar", native=False)
+@pointwise(FAMILY, "aten::fmod.Tensor", "aten::fmod.Scalar", native=False, layout=Layout.ELEMENTWISE)
 def fmod(self: Scalar, other: Scalar) -> Scalar:
     """C's ``fmod``: the sign of the dividend."""
     return self.rem(other)
@@ -125,7 +130,8 @@ def pow_number(self: Scalar, exponent: Number) -> Scalar:
     return self.pow(exponent)
 
 
-@pointwise(FAMILY, "aten::pow.Tensor_Tensor", "aten::pow.Scalar")
+@pointwise(FAMILY, "aten::pow.Scalar", layout=Layout.ROW_MAJOR)
+@pointwise(FAMILY, "aten::pow.Tensor_Tensor")
 def pow_(self: Scalar, exponent: Scalar) -> Scalar:
     """``self ** exponent``."""
     return self.pow(exponent)

@@ -15,7 +15,7 @@ from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.registry import Family, Layout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import pair, window_size
 
@@ -184,7 +184,10 @@ def _max_pool(spatial: int) -> None:
         spec = infer(self, *geometry)
         return spec, TensorSpec(spec.shape, dtypes.I64)
 
-    @FAMILY.op(f"aten::max_pool{spatial}d_with_indices", infer=infer_with_indices)
+    @FAMILY.op(
+        f"aten::max_pool{spatial}d_with_indices", infer=infer_with_indices,
+        layout=Layout.ELEMENTWISE if spatial == 1 else Layout.ROW_MAJOR,
+    )  # fmt: skip
     def max_pool_with_indices(self: Array, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> tuple[Array, Array]:
         shape = windows(spec_of(self), k, s, p, d, ceil)
         extents = spec_of(self).shape[-spatial:]
@@ -218,7 +221,10 @@ def _avg_pool(spatial: int) -> None:
         spec = TensorSpec(shape.result, x.spec.dtype)
         return kernel.elementwise([total], spec, lambda a: (a / count).to(x.spec.dtype), "divide")
 
-    @FAMILY.op(f"aten::avg_pool{spatial}d", infer=infer, lower=lower, kind="window")
+    @FAMILY.op(
+        f"aten::avg_pool{spatial}d", infer=infer, lower=lower, kind="window",
+        layout=Layout.ELEMENTWISE if spatial == 1 else Layout.ROW_MAJOR,
+    )  # fmt: skip
     def avg_pool(
         self: Array, k: Any, s: Any, p: Any, ceil: bool, include_pad: bool, divisor: int | None = None
     ) -> Array:

@@ -13,7 +13,7 @@ from tsc.dtypes import DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or, sized
 from tsc.ops.elementwise import spec_of, specs_of
-from tsc.ops.registry import Effect, Family, TensorSpec
+from tsc.ops.registry import Effect, Family, Layout, TensorSpec
 from tsc.ops.shapes import like_self
 
 FAMILY = Family()
@@ -131,11 +131,11 @@ def _define(name: str, draw: Draw) -> None:
     def create_from(size: Sequence[int], source: Source | None, *rest: Any) -> Array:
         return draw(generator(source), infer(size, *rest))
 
-    @FAMILY.op(f"aten::{name}_like", infer=infer_like, draws=True)
+    @FAMILY.op(f"aten::{name}_like", infer=infer_like, draws=True, layout=Layout.ELEMENTWISE)
     def create_like(*arguments: Any) -> Array:
         return draw(generator(), infer_like(*specs_of(arguments)))
 
-    @FAMILY.op(f"aten::{name}_like.generator", infer=infer_like_from, draws=True)
+    @FAMILY.op(f"aten::{name}_like.generator", infer=infer_like_from, draws=True, layout=Layout.ELEMENTWISE)
     def create_like_from(self: Array, source: Source | None, *rest: Any) -> Array:
         return draw(generator(source), infer_like(spec_of(self), *rest))
 
@@ -209,13 +209,15 @@ def _randint_like_low_infer(self: TensorSpec, low: int, high: int, dtype: int | 
     return _like(self, dtype)
 
 
-@FAMILY.op("aten::randint_like", infer=_randint_like_infer, draws=True)
+@FAMILY.op("aten::randint_like", infer=_randint_like_infer, draws=True, layout=Layout.ELEMENTWISE)
 def randint_like(self: Array, high: int, dtype: int | None, *_: Any) -> Array:
     """Integers in ``[0, high)``, as many as `self` has elements."""
     return _integer_array(generator(), 0, high, _like(spec_of(self), dtype))
 
 
-@FAMILY.op("aten::randint_like.low_dtype", infer=_randint_like_low_infer, draws=True)
+@FAMILY.op(
+    "aten::randint_like.low_dtype", infer=_randint_like_low_infer, draws=True, layout=Layout.ELEMENTWISE
+)
 def randint_like_low(self: Array, low: int, high: int, dtype: int | None, *_: Any) -> Array:
     """Integers in ``[low, high)``, as many as `self` has elements."""
     return _integer_array(generator(), low, high, _like(spec_of(self), dtype))

@@ -66,6 +66,23 @@ class Sharing(Enum):
     SOMETIMES = "decided at each call by layout, dtype or mode, whatever the schema says"
 
 
+class Layout(Enum):
+    """How results that are new memory lie in it."""
+
+    ROW_MAJOR = "row-major"
+    ELEMENTWISE = "the dims in the order of the operands' strides, without gaps"
+    AS_COMPUTED = "as `eager` gives it"
+
+
+_LAYOUTS = {
+    "pointwise": Layout.ELEMENTWISE,
+    **dict.fromkeys(
+        ("gather", "reduction", "contraction", "window", "concat", "pad", "composite"), Layout.ROW_MAJOR
+    ),
+}
+"""What operators of a kind do if their definitions say nothing else."""
+
+
 @dataclass(frozen=True)
 class Operator:
     """What one schema means. Every function takes the schema's arguments, all of them, by position."""
@@ -101,6 +118,8 @@ class Operator:
     reshape."""
     reads_shape_only: bool = False
     """Whether of the first argument only shape and dtype count, never its elements."""
+    layout: Layout | None = None
+    """How results lie in memory; None: as usual for the kind."""
     takes_overlap: bool = False
     """Whether the in-place form writes where several elements are one place in memory, as fills do."""
     effect: Effect = Effect.NONE
@@ -110,6 +129,11 @@ class Operator:
     def name(self) -> str:
         """``aten::add.Tensor``."""
         return self.schema.full_name
+
+    @property
+    def result_layout(self) -> Layout:
+        """How results that are new memory lie in it."""
+        return self.layout or _LAYOUTS.get(self.kind, Layout.AS_COMPUTED)
 
     @property
     def may_share(self) -> bool:
@@ -177,6 +201,7 @@ def require_schema(name: str) -> Schema:
 def operators() -> dict[str, Operator]:
     """All operators by full name, in-place and ``out=`` variants included."""
     from tsc.ops.overlap import guarded
+    from tsc.ops.strides import laid_out
     from tsc.ops.variants import derived_variants, synonyms
 
     table: dict[str, Operator] = {}
@@ -188,7 +213,7 @@ def operators() -> dict[str, Operator]:
         table.update(defined)
     table.update(synonyms(table))
     table.update(derived_variants(table))
-    return {name: guarded(operator) for name, operator in table.items()}
+    return {name: laid_out(guarded(operator)) for name, operator in table.items()}
 
 
 def find(full_name: str) -> Operator | None:

@@ -12,7 +12,7 @@ from tsc import dtypes
 from tsc.errors import ShapeError
 from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.registry import Family, Layout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
 
@@ -21,7 +21,13 @@ Array = np.ndarray[Any, Any]
 TO_FLOAT = Promote.TO_FLOAT
 
 
-@pointwise(FAMILY, "aten::logaddexp", illegal=(*dtypes.INTEGRAL, dtypes.BOOL), native=False)
+@pointwise(
+    FAMILY,
+    "aten::logaddexp",
+    illegal=(*dtypes.INTEGRAL, dtypes.BOOL),
+    native=False,
+    layout=Layout.ELEMENTWISE,
+)
 def logaddexp(self: Scalar, other: Scalar) -> Scalar:
     """``log(exp(x) + exp(y))``, by a form that cannot overflow."""
     if self.dtype.is_complex:
@@ -210,7 +216,7 @@ def _mvlgamma_infer(self: TensorSpec, p: int) -> TensorSpec:
     return _float_infer(self)
 
 
-@FAMILY.op("aten::mvlgamma", infer=_mvlgamma_infer)
+@FAMILY.op("aten::mvlgamma", infer=_mvlgamma_infer, layout=Layout.ROW_MAJOR)
 def mvlgamma(self: Array, p: int) -> Array:
     """The logarithm of the multivariate gamma function."""
     x = self.astype(np.float64)

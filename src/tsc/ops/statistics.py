@@ -170,7 +170,7 @@ def histogram(self: Array, bins: Array, weight: Array | None, density: bool) -> 
     """How many elements fall between consecutive `bins`, or their weights, or a density."""
     weights = None if weight is None else weight.reshape(-1)
     counts, _ = np.histogram(self.reshape(-1), bins, weights=weights, density=density)
-    return counts.astype(self.dtype), bins
+    return counts.astype(self.dtype), bins.copy()
 
 
 @FAMILY.op("aten::histogram.bin_ct")

@@ -138,6 +138,8 @@ def _sliced_back(aten: Aten, base: Any, piece: Any, dim: Any, start: Any, end: A
 
 
 def _narrowed_back(aten: Aten, base: Any, piece: Any, dim: Any, start: int, length: int) -> Any:
+    if not length:
+        return base
     return aten("slice_scatter", base, piece, dim, start, (start + length) or None, 1)
 
 

@@ -153,7 +153,6 @@ class Inputs:
             return value.cls.python[value.name]
         return value
 
-
     def _tensor_back(self, array: np.ndarray[Any, Any], wrap: Wrap) -> Any:
         """A result as a tensor: the argument itself where it is that."""
         for tensor, given in self.given:

@@ -1,0 +1,110 @@
+"""How results lie in memory: the strides PyTorch gives them, which `reshape` and `view` make visible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tsc.narrowing import is_array
+from tsc.ops.registry import Layout, Operator
+
+Array = np.ndarray[Any, Any]
+
+
+def laid_out(operator: Operator) -> Operator:
+    """`operator` with results in the layout its definition names; itself where they are as computed."""
+    arrange = _ARRANGEMENTS.get(operator.result_layout)
+    if arrange is None or operator.may_share or operator.schema.mutates:
+        return operator
+    eager = operator.eager
+
+    def run(*arguments: Any) -> Any:
+        result = eager(*arguments)
+        if is_array(result):
+            return arrange(result, arguments)
+        if isinstance(result, tuple):
+            return tuple(arrange(r, arguments) if is_array(r) else r for r in result)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return result
+
+    return replace(operator, eager=run)
+
+
+def _row_major(result: Array, arguments: Sequence[Any]) -> Array:
+    return result if result.flags.c_contiguous else np.array(result, order="C")
+
+
+def _elementwise(result: Array, arguments: Sequence[Any]) -> Array:
+    arrays = [a for a in arguments if is_array(a)]
+    if result.ndim < 2 or (all(a.flags.c_contiguous for a in arrays) and _follow_alike(result, arrays)):
+        return _row_major(result, arguments)
+    order = elementwise_order(result.shape, [(a.shape, a.strides) for a in arrays if a.ndim <= result.ndim])
+    fitting = _strides(result.shape, order, result.itemsize)
+    if all(n <= 1 or s == t for n, s, t in zip(result.shape, result.strides, fitting, strict=True)):
+        return result
+    stored = np.empty(result.size, result.dtype)
+    made = np.lib.stride_tricks.as_strided(stored, result.shape, fitting)
+    made[...] = result
+    return made
+
+
+def _follow_alike(result: Array, arrays: Sequence[Array]) -> bool:
+    """Whether row-major operands certainly make a row-major result: none of them is broadcast."""
+    return all(a.shape == result.shape or a.ndim == 0 for a in arrays)
+
+
+def elementwise_order(
+    shape: Sequence[int], operands: Sequence[tuple[Sequence[int], Sequence[int]]]
+) -> list[int]:
+    """The dims of an elementwise result, fastest first, from the shapes and strides of its operands: sorted
+    by their strides, earlier operands deciding first, broadcast dims not taking part.
+
+    Source: ``TensorIteratorBase::reorder_dimensions`` (aten/src/ATen/TensorIterator.cpp).
+    """
+    ndim = len(shape)
+    strides = [_broadcast_strides(shape, *operand) for operand in operands]
+    order = list(range(ndim - 1, -1, -1))
+    for start in range(1, ndim):
+        at = start
+        for before in range(start - 1, -1, -1):
+            verdict = _compare(order[before], order[at], strides, shape)
+            if verdict > 0:
+                order[before], order[at] = order[at], order[before]
+                at = before
+            elif verdict < 0:
+                break
+    return order
+
+
+def _broadcast_strides(shape: Sequence[int], own: Sequence[int], strides: Sequence[int]) -> list[int]:
+    lead = len(shape) - len(own)
+    kept = zip(own, shape[lead:], strides, strict=True)
+    return [0] * lead + [0 if n == 1 and wanted != 1 else stride for n, wanted, stride in kept]
+
+
+def _compare(a: int, b: int, strides: Sequence[Sequence[int]], shape: Sequence[int]) -> int:
+    """Below 0: dim `a` is faster than dim `b`; above 0: slower; 0: nobody says."""
+    for of in strides:
+        if of[a] == 0 or of[b] == 0:
+            continue
+        if of[a] != of[b]:
+            return -1 if of[a] < of[b] else 1
+        if shape[a] > shape[b]:
+            return 1
+    return 0
+
+
+def _strides(shape: Sequence[int], order: Sequence[int], itemsize: int) -> list[int]:
+    strides, step = [0] * len(shape), itemsize
+    for dim in order:
+        strides[dim] = step
+        step *= max(shape[dim], 1)
+    return strides
+
+
+_ARRANGEMENTS: dict[Layout, Callable[[Array, Sequence[Any]], Array]] = {
+    Layout.ROW_MAJOR: _row_major,
+    Layout.ELEMENTWISE: _elementwise,
+}

@@ -1,0 +1,216 @@
+"""What operators do to memory and to the generator of random numbers, observed on PyTorch: every definition
+is held to it, on the samples and on the same samples with other strides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tsc.narrowing import is_sequence
+from tsc.ops.composite import eager_aten
+from tsc.ops.elementwise import spec_of
+from tsc.ops.registry import Effect, Layout, Operator, Sharing, operators
+from tsc.ops.variants import functional_name
+
+from .expected_failures import STRICTER, STRIDES, UNSHARED
+from .matching import call_torch, cloned, ours, tensors_of, to_numpy
+from .samples import calls_of
+from .test_against_torch import ERRORS
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+PER_ORIGIN = 6
+NAMES = sorted(n for n, o in operators().items() if o.schema.name.startswith("aten::") and o.kind != "python")
+
+
+def permuted(value: Any) -> Any:
+    """The value with the last two dims of its tensors exchanged in memory."""
+    if isinstance(value, torch.Tensor) and value.ndim >= 2:
+        return value.transpose(-1, -2).clone(memory_format=torch.contiguous_format).transpose(-1, -2)
+    return [permuted(v) for v in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+
+
+def as_it_lies(value: Any) -> Any:
+    """`tsc`'s view of a PyTorch value: tensors over copies of their storage, with their strides."""
+    if isinstance(value, torch.Tensor):
+        plain = value.detach().resolve_conj().resolve_neg()
+        storage = plain.untyped_storage().clone()
+        place = (plain.storage_offset(), plain.shape, plain.stride())
+        return to_numpy(torch.empty(0, dtype=plain.dtype).set_(storage, *place))
+    return [as_it_lies(v) for v in value] if isinstance(value, list) else ours(value)  # pyright: ignore[reportUnknownVariableType]
+
+
+@dataclass
+class Call:
+    """One call as PyTorch and as `tsc` ran it."""
+
+    drew: bool
+    pairs: list[tuple[torch.Tensor, np.ndarray[Any, Any]]]
+    """The tensors of the result."""
+    given: list[tuple[torch.Tensor, np.ndarray[Any, Any]]]
+    """The tensors among the arguments."""
+
+    def shared(self) -> Iterator[tuple[bool, bool]]:
+        """For each result and argument: whether they share memory in PyTorch, and in `tsc`."""
+        for theirs, mine in self.pairs:
+            for there, here in self.given:
+                if theirs.numel() and there.numel():
+                    same = theirs.untyped_storage().data_ptr() == there.untyped_storage().data_ptr()
+                    yield same, bool(np.shares_memory(mine, here))
+
+
+def calls(operator: Operator) -> Iterator[Call]:
+    """The samples of an operator that both libraries can run, as given and with other strides."""
+    for samples in calls_of(operator.schema).values():
+        for sample in samples[:PER_ORIGIN]:
+            for arguments in (cloned(sample), permuted(cloned(sample))):
+                call = _run(operator, arguments)
+                if call is not None:
+                    yield call
+
+
+def _run(operator: Operator, arguments: list[Any]) -> Call | None:
+    mine = as_it_lies(arguments)
+    before = torch.get_rng_state()
+    try:
+        want, got = call_torch(operator.schema, arguments), operator.eager(*mine)
+    except ERRORS:
+        return None
+    pairs = list(zip(tensors_of(want), tensors_of(got), strict=False))
+    if any(type(g) is not np.ndarray or g.shape != tuple(w.shape) for w, g in pairs):
+        return None
+    given = list(zip(tensors_of(arguments), tensors_of(mine), strict=True))
+    return Call(not torch.equal(before, torch.get_rng_state()), pairs, given)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_draws_and_sharing_are_pytorchs(name: str) -> None:
+    operator = operators()[name]
+    for call in calls(operator):
+        assert operator.draws or not call.drew
+        for theirs, mine in call.shared():
+            assert theirs == mine or name in UNSHARED
+            assert operator.may_share or not theirs
+            assert operator.sharing is Sharing.SOMETIMES or not operator.is_view or theirs or mine is False
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_strides_are_pytorchs(name: str) -> None:
+    operator = operators()[name]
+    differing = [
+        (theirs.shape, theirs.stride(), [s // mine.itemsize for s in mine.strides])
+        for call in calls(operator)
+        for theirs, mine in call.pairs
+        if theirs.numel() > 1
+        and any(
+            n > 1 and s != t // mine.itemsize
+            for n, s, t in zip(theirs.shape, theirs.stride(), mine.strides, strict=True)
+        )
+    ]
+    assert bool(differing) == (name in STRIDES), differing[:3]
+
+
+IN_PLACE = [
+    n for n in NAMES if operators()[n].kind == "inplace" and operators()[n].schema.arguments[0].is_written
+]
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_writes_to_expanded_memory_raise_where_pytorchs_do(name: str) -> None:
+    operator = operators()[name]
+    accepted: set[bool] = set()
+    for samples in calls_of(operator.schema).values():
+        for sample in samples[:PER_ORIGIN]:
+            first = sample[0]
+            if not (isinstance(first, torch.Tensor) and first.numel() and first.ndim and first.shape[0] > 1):
+                continue
+            expanded = first[:1].clone().expand(first.shape)
+            mine = as_it_lies([expanded, *cloned(sample[1:])])
+            error = _error_of_torch(operator, [expanded, *cloned(sample[1:])])
+            if error is None:
+                accepted.add(_accepts(operator, mine))
+            elif "single memory location" in error:
+                with pytest.raises(RuntimeError, match="single memory location"):
+                    operator.eager(*mine)
+    assert accepted <= {name not in STRICTER}
+
+
+def _accepts(operator: Operator, arguments: list[Any]) -> bool:
+    try:
+        operator.eager(*arguments)
+    except RuntimeError as error:
+        if "single memory location" not in str(error):
+            raise
+        return False
+    return True
+
+
+def _error_of_torch(operator: Operator, arguments: list[Any]) -> str | None:
+    try:
+        call_torch(operator.schema, arguments)
+    except ERRORS as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if operators()[n].inverse is not None])
+def test_the_inverse_of_a_view_is_writing_into_it(name: str) -> None:
+    operator = operators()[name]
+    assert operator.inverse is not None
+    tried = 0
+    for samples in calls_of(operator.schema).values():
+        for sample in samples:
+            base, *rest = ours(cloned(sample))
+            if name == "aten::view_as":
+                rest = []
+            try:
+                seen = operator.eager(*ours(cloned(sample)))
+            except ERRORS:
+                continue
+            piece = np.arange(seen.size).reshape(seen.shape).astype(seen.dtype)
+            written, *_ = mine = ours(cloned(sample))
+            operator.eager(*mine)[...] = piece
+            assert np.array_equal(operator.inverse(eager_aten(), base, piece, *rest), written)
+            tried += 1
+    assert tried or not calls_of(operator.schema)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if operators()[n].is_identity])
+def test_identities_keep_elements_where_the_type_stays(name: str) -> None:
+    operator = operators()[name]
+    for call in calls(operator):
+        (_, result), (_, source) = call.pairs[0], call.given[0]
+        if spec_of(result) == spec_of(source):
+            assert np.array_equal(result, source, equal_nan=result.dtype.kind in "fc")
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if operators()[n].reads_shape_only])
+def test_elements_do_not_count_where_only_the_shape_is_read(name: str) -> None:
+    operator = operators()[name]
+    for samples in calls_of(operator.schema).values():
+        for sample in samples[:PER_ORIGIN]:
+            first, *rest = ours(cloned(sample))
+            other = np.zeros_like(first)
+            results = [operator.eager(a, *rest) for a in (first, other)]
+            assert np.array_equal(*results, equal_nan=results[0].dtype.kind in "fc")
+
+
+def test_in_place_forms_draw_as_their_functional_forms_do() -> None:
+    for name, operator in operators().items():
+        functional = operators().get(functional_name(operator.schema) or "")
+        if functional is not None:
+            assert functional.draws == operator.draws, name
+
+
+def test_views_share_and_new_memory_has_a_layout() -> None:
+    for name, operator in operators().items():
+        if operator.kind == "view":
+            assert operator.may_share, name
+        if operator.layout is not None:
+            assert not operator.may_share or operator.layout is Layout.AS_COMPUTED, name
+        assert operator.effect is Effect.NONE or not is_sequence(operator.infer), name
