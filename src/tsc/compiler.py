@@ -294,6 +294,10 @@ def nest(structure: list[Any], tensors: Sequence[Any], unit: Unit) -> Any:
     kind = structure[0]
     if kind == "tensor":
         return tensors[structure[1]]
+    if kind == "view":
+        _, index, shape, strides, offset = structure
+        base = tensors[index]
+        return np.ndarray(shape, base.dtype, base, offset, strides)
     if kind == "constant":
         return structure[1]
     if kind == "list":

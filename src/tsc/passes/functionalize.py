@@ -8,7 +8,7 @@ from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
+from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -240,6 +240,8 @@ class _Functionalizer:
         """What wrappers hold, as the program names it."""
         self.rebuilt: dict[SSAValue, tuple[SSAValue, list[SSAValue]]] = {}
         """Wrappers as they were last read, and of which values they are made."""
+        self.is_returning = False
+        """While results are read: views among them are taken of the memory itself."""
 
     def tensor(self, value: SSAValue) -> _Tensor:
         """The record of a tensor value; memory from outside (arguments, control flow) is not writable."""
@@ -260,7 +262,9 @@ class _Functionalizer:
         return self._refresh(self.tensor(value), builder)
 
     def _refresh(self, tensor: _Tensor, builder: TorchBuilder) -> SSAValue:
-        if tensor.version == tensor.base.version:
+        is_current = tensor.version == tensor.base.version
+        retaken = self.is_returning and tensor.is_certain and not tensor.base.is_uncertain
+        if is_current and not (retaken and tensor.base.version):
             return tensor.value
         if tensor.base.is_uncertain or not tensor.is_certain or tensor.parent is None or tensor.view is None:
             raise CannotFunctionalizeError("memory is read under another name after it may have been written")
@@ -319,6 +323,7 @@ class _Functionalizer:
 
     def _read(self, op: Operation, builder: TorchBuilder) -> None:
         source = next(iter(op.operands), None)
+        self.is_returning = isinstance(op, ReturnOp)
         op.operands = [self.current(o, builder) for o in op.operands]
         if not isinstance(op, AtenOp) or source is None or not isinstance(source.type, tt.TensorType):
             return

@@ -1,0 +1,84 @@
+"""Which results of a function are views of one memory, and how each lies in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from tsc.analysis.effects import definition_of
+from tsc.analysis.values import UNKNOWN, constant_of, spec_of_type
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.errors import OPERATOR_FAILURES
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class View:
+    """A result as a part of `base`, which is row-major: sizes, and strides and offset in bytes."""
+
+    base: SSAValue
+    shape: list[int]
+    strides: list[int]
+    offset: int
+
+
+def shared_bases(results: Iterable[SSAValue]) -> dict[SSAValue, View]:
+    """Those of `results` that are views of what another result is, or is a view of too."""
+    found = {value: view for value in dict.fromkeys(results) if (view := _view_of_base(value)) is not None}
+    names: dict[SSAValue, set[SSAValue]] = {}
+    for value, view in found.items():
+        names.setdefault(view.base, set()).add(value)
+    alone = {base for base, values in names.items() if len(values) == 1}
+    return {value: view for value, view in found.items() if view.base not in alone and value is not view.base}
+
+
+def _view_of_base(value: SSAValue) -> View | None:
+    """`value` as a view of the memory that was computed for it; None where that is not known."""
+    chain: list[AtenOp] = []
+    base = value
+    while isinstance(base.owner, AtenOp) and _shows_first(base.owner):
+        chain.append(base.owner)
+        base = base.owner.operands[0]
+    spec = spec_of_type(base.type) if isinstance(base.type, tt.ValueTensorType) else None
+    if spec is None or not isinstance(base.owner, AtenOp):
+        return None
+    whole = np.empty(spec.shape, spec.dtype.numpy)
+    part = _taken(whole, reversed(chain))
+    if part is None:
+        return None
+    offset = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    return View(base, list(part.shape), list(part.strides), offset)
+
+
+def _shows_first(op: AtenOp) -> bool:
+    """Whether the one result of `op` may be a view of its first operand."""
+    operator = definition_of(op)
+    return (
+        operator is not None
+        and (operator.is_view or operator.is_identity)
+        and operator.may_share
+        and len(op.results) == 1
+        and isinstance(op.results[0].type, tt.ValueTensorType)
+        and isinstance(op.operands[0].type, tt.ValueTensorType)
+    )
+
+
+def _taken(whole: Array, chain: Iterable[AtenOp]) -> Array | None:
+    """The view of `whole` that a chain of operators takes; None where one copies, or is not decided yet."""
+    part = whole
+    for op in chain:
+        operator = definition_of(op)
+        rest = [constant_of(o) for o in list(op.operands)[1:]]
+        if operator is None or any(r is UNKNOWN for r in rest):
+            return None
+        try:
+            part = operator.eager(part, *rest)
+        except OPERATOR_FAILURES:
+            return None
+    return part if part.size == 0 or np.may_share_memory(part, whole) else None
