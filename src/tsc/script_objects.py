@@ -9,6 +9,7 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 
 from tsc import pipeline
+from tsc.analysis.effects import changes_shapes
 from tsc.archive.writer import Record
 from tsc.compiler import Compilation, Entry, Specialization, compile_for, specialized
 from tsc.dialects import torch_types as tt
@@ -235,6 +236,8 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         assert entry is not None
         if len(entry.function.body.block.args) != len(key):
             return None  # it still reads attributes of self
+        if changes_shapes(entry.function):
+            return None  # the shapes it is called with do not hold throughout
         return compile_for(entry, key, self._dispatch, self.interpreter.call)
 
     # --- looking ---

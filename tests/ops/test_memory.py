@@ -41,7 +41,7 @@ def as_it_lies(value: Any) -> Any:
         plain = value.detach().resolve_conj().resolve_neg()
         storage = plain.untyped_storage().clone()
         place = (plain.storage_offset(), plain.shape, plain.stride())
-        return to_numpy(torch.empty(0, dtype=plain.dtype).set_(storage, *place))
+        return to_numpy(torch.empty(0, dtype=plain.dtype).set_(storage, *place))[...]
     return [as_it_lies(v) for v in value] if isinstance(value, list) else ours(value)  # pyright: ignore[reportUnknownVariableType]
 
 

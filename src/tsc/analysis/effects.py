@@ -21,6 +21,12 @@ def draws(op: Operation) -> bool:
     return operator is not None and operator.draws
 
 
+def changes_shapes(root: Operation) -> bool:
+    """Whether something below `root` gives a tensor other sizes in place: no type tells them then."""
+    operators = (definition_of(op) for op in root.walk())
+    return any(operator is not None and operator.changes_shape for operator in operators)
+
+
 def is_removable(op: Operation) -> bool:
     """Whether `op` may go when nobody uses its results."""
     if (

@@ -24,6 +24,10 @@ SCALARS: dict[str, TorchType] = {
 }  # fmt: skip
 
 
+class number:  # noqa: N801 - spelt as type comments spell it
+    """TorchScript's word for an int, float or complex number, where Python has none."""
+
+
 def optional(element: TorchType) -> TorchType:
     """``Optional[element]``, flattened."""
     if isinstance(element, tt.UnionType):
@@ -121,7 +125,7 @@ def from_python(annotation: Any, class_type: Callable[[type], TorchType | None])
 
 _FOREIGN_NAMES = {
     "device": "Device", "dtype": "int", "memory_format": "int", "layout": "int", "SymInt": "int",
-    "SymFloat": "float", "SymBool": "bool", "Generator": "Generator",
+    "SymFloat": "float", "SymBool": "bool", "Generator": "Generator", "number": "number",
 }  # fmt: skip
 """Classes of PyTorch and what TorchScript calls their instances."""
 

@@ -12,6 +12,7 @@ from xdsl.ir import SSAValue
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import REQUIRED, Argument, Schema
+from tsc.dialects.torch_ops import PrimListConstructOp
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.sugared import Arguments, Constant, Sugared, Value
 
@@ -231,6 +232,15 @@ class Implicit:
     operator: str
 
 
+_ELEMENTS = (tt.INT, tt.FLOAT, tt.BOOL, tt.COMPLEX, tt.STRING)
+
+
+def _is_empty_literal(value: Value) -> bool:
+    """Whether `value` is ``[]`` as written, whose elements are what the call wants."""
+    owner = value.ssa.owner
+    return isinstance(owner, PrimListConstructOp) and not owner.operands and not value.ssa.first_use
+
+
 def conversion(value: Value, formal: TorchType, bindings: dict[str, TorchType], convert: bool) -> Any:
     """How `value` becomes a `formal`: a plan for `realize`; None when it cannot. Implicit conversions by an
     operator (tensor to number) only where `convert`.
@@ -245,6 +255,8 @@ def conversion(value: Value, formal: TorchType, bindings: dict[str, TorchType], 
                 if isinstance(wanted.data, tt.VariableType)
                 else wanted.data,
             )
+    if isinstance(wanted, tt.ListType) and _is_empty_literal(value) and wanted.data in _ELEMENTS:
+        return ListOf([], wanted.data)
     if not convert:
         return None
     if isinstance(actual, tt.TensorType):

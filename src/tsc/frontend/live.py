@@ -17,7 +17,7 @@ from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
-from tsc.frontend.annotations import from_python, infer_type
+from tsc.frontend.annotations import from_python, infer_type, number
 from tsc.frontend.compile import Compiler
 from tsc.frontend.exits import UnusedCall
 from tsc.frontend.observed_types import ObservedTypes
@@ -227,7 +227,7 @@ class LiveResolver:
         """The type of an annotation, evaluated where the function was defined."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             node = ast.parse(node.value, mode="eval").body
-        names = {**vars(typing), **self.names}
+        names = {**vars(typing), "number": number, **self.names}
         node = ast.fix_missing_locations(_BroadcastingLists().visit(copy.deepcopy(node)))
         try:
             evaluated = eval(

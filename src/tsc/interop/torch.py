@@ -214,9 +214,22 @@ def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
     """The memory of a PyTorch CPU tensor as an array; no copy."""
     module = torch()
     plain = tensor.detach()
+    if plain.dtype.is_complex:
+        plain = plain.resolve_conj().resolve_neg()
+    if plain.storage_offset() or not plain.is_contiguous():
+        return _part_of_storage(plain)
     if plain.dtype is module.bfloat16:
         return plain.view(module.int16).numpy().view(dtypes.BF16.numpy)
-    return plain.numpy()
+    return plain.numpy()[...]  # whose base is an array: NumPy changes the strides of no other (`t_`)
+
+
+def _part_of_storage(tensor: Any) -> np.ndarray[Any, Any]:
+    """A tensor as a view of an array over all its memory, which ``as_strided`` may reach into."""
+    size = tensor.itemsize
+    count = tensor.untyped_storage().nbytes() // size
+    whole = to_numpy(tensor.as_strided((count,), (1,), 0))
+    strides = [stride * size for stride in tensor.stride()]
+    return np.ndarray(tensor.shape, whole.dtype, whole, tensor.storage_offset() * size, strides)
 
 
 def from_numpy(array: np.ndarray[Any, Any]) -> Any:

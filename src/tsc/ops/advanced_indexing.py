@@ -133,9 +133,11 @@ def numpy_key(self: Array, indices: Sequence[Array | None]) -> tuple[Any, ...]:
         if index is None:
             key.append(slice(None))
         elif dtypes.by_numpy(index.dtype) in MASK_DTYPES:
-            key += np.nonzero(index)
+            key += np.nonzero(np.atleast_1d(index))
         else:
             key.append(index)
+    if len(key) > self.ndim:
+        raise BoundsError(f"too many indices for tensor of dimension {self.ndim} (got {len(key)})")
     for axis, index in enumerate(key):
         if not isinstance(index, slice):
             n = self.shape[axis]

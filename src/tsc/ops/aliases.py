@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -303,28 +304,38 @@ _define_atleast(2, np.atleast_2d)
 _define_atleast(3, np.atleast_3d)
 
 
-# --- shapes changed in place ---
+# --- how this very tensor lies in memory, changed in place ---
+
+_RELAYING: dict[str, Callable[..., Array]] = {
+    "aten::unsqueeze_": unsqueeze, "aten::squeeze_": squeeze, "aten::squeeze_.dim": squeeze_dim,
+    "aten::squeeze_.dims": squeeze_dims, "aten::t_": t, "aten::transpose_": transpose,
+    "aten::swapaxes_": transpose, "aten::swapdims_": transpose,
+}  # fmt: skip
 
 
-@FAMILY.op("aten::unsqueeze_", kind="inplace", takes_overlap=True)
-def unsqueeze_in_place(self: Array, dim: int) -> Array:
-    """A dim of size 1 inserted into this very tensor."""
-    self.shape = unsqueeze(self, dim).shape  # pyright: ignore[reportDeprecated]
-    return self
+def _lay_out(array: Array, shape: Sequence[int], strides: Sequence[int]) -> None:
+    """Give this very array other sizes and strides over the same elements. NumPy looks at the memory that it
+    knows of: that of the base, or all that an array of its own is laid out over just now.
+    """
+    if is_array(array.base):
+        array.strides = (0,) * array.ndim  # fits every shape of as many elements
+    else:
+        array.strides = np.empty(array.shape, array.dtype).strides
+    array.shape = tuple(shape)  # pyright: ignore[reportDeprecated]
+    array.strides = tuple(strides)
 
 
-@FAMILY.op("aten::squeeze_", kind="inplace", takes_overlap=True)
-def squeeze_in_place(self: Array) -> Array:
-    """All dims of size 1 dropped from this very tensor."""
-    self.shape = self.squeeze().shape  # pyright: ignore[reportDeprecated]
-    return self
+def _relaying(name: str, view: Callable[..., Array]) -> None:
+    @FAMILY.op(name, kind="inplace", takes_overlap=True, changes_shape=True)
+    def relay(self: Array, *arguments: Any) -> Array:
+        seen = view(self, *arguments)
+        _lay_out(self, seen.shape, seen.strides)
+        return self
 
 
-@FAMILY.op("aten::squeeze_.dim", kind="inplace", takes_overlap=True)
-def squeeze_dim_in_place(self: Array, dim: int) -> Array:
-    """A dim of size 1 dropped from this very tensor."""
-    self.shape = squeeze_dim(self, dim).shape  # pyright: ignore[reportDeprecated]
-    return self
+warnings.filterwarnings("ignore", "Setting the (strides|shape)", DeprecationWarning, module=__name__)
+for _name, _view in _RELAYING.items():
+    _relaying(_name, _view)
 
 
 @FAMILY.op("aten::detach_", kind="inplace", takes_overlap=True)

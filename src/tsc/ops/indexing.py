@@ -210,7 +210,9 @@ def gather(self: Array, dim: int, index: Array, sparse_grad: bool) -> Array:
     require_within(
         index, 0, extent, f"index {{index}} is out of bounds for dimension {axis} with size {extent}"
     )
-    if not spec.size or not index.ndim:
+    if not spec.size:
+        return np.empty(spec.shape, self.dtype)
+    if not index.ndim:
         return (
             np.broadcast_to(self.reshape(-1)[index.reshape(-1)], spec.shape or (1,))
             .reshape(spec.shape)

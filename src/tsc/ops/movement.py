@@ -366,7 +366,8 @@ def repeat(aten: Aten, self: Any, repeats: Sequence[int]) -> Any:
 @FAMILY.op("aten::flip", infer=like_self, layout=Layout.ELEMENTWISE)
 def flip(self: Array, dims: Sequence[int]) -> Array:
     """Dims reversed, in new memory."""
-    return np.flip(self, tuple(wrap_dim(d, self.ndim) for d in dims)).copy()
+    axes = tuple(wrap_dim(d, self.ndim) for d in dims)
+    return (np.flip(self, axes) if self.ndim else self).copy()
 
 
 def _check_roll(shifts: Sequence[int], dims: Sequence[int]) -> None:

@@ -226,6 +226,7 @@ def clamp_max(self: Scalar, max: Scalar) -> Scalar:
 
 
 @pointwise(FAMILY, "aten::threshold")
-def threshold(self: Scalar, threshold: Scalar, value: Scalar) -> Scalar:
-    """``x`` where it is above `threshold`, else `value`."""
-    return (self <= threshold).where(value, self)
+def threshold(self: Scalar, threshold: float, value: float) -> Scalar:
+    """``x`` where it is above `threshold`, else `value`; both are taken in the dtype of `x`."""
+    limit, other = (v if self.dtype.is_floating else int(v) for v in (threshold, value))
+    return (self <= limit).where(other, self)

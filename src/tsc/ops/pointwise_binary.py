@@ -180,7 +180,11 @@ def fmin(self: Scalar, other: Scalar) -> Scalar:
 
 
 def _comparison(name: str) -> None:
-    @pointwise(FAMILY, f"aten::{name}.Tensor", f"aten::{name}.Scalar", promote=Promote.COMPARE)
+    illegal = () if name in ("eq", "ne") else (dtypes.C64, dtypes.C128)
+
+    @pointwise(
+        FAMILY, f"aten::{name}.Tensor", f"aten::{name}.Scalar", promote=Promote.COMPARE, illegal=illegal
+    )
     def compare(self: Scalar, other: Scalar) -> Scalar:
         functions = {
             "lt": self.__lt__,
@@ -257,8 +261,9 @@ def lerp(self: Scalar, end: Scalar, weight: Scalar) -> Scalar:
 
 @pointwise(FAMILY, "aten::addcmul")
 def addcmul(self: Scalar, tensor1: Scalar, tensor2: Scalar, value: float) -> Scalar:
-    """``self + value * tensor1 * tensor2``."""
-    return self + _scaled(tensor1, value) * tensor2
+    """``self + value * tensor1 * tensor2``; of integers, `value` is one too."""
+    is_integral = not (self.dtype.is_floating or self.dtype.is_complex)
+    return self + _scaled(tensor1, int(value) if is_integral else value) * tensor2
 
 
 @pointwise(FAMILY, "aten::addcdiv", promote=Promote.TO_FLOAT)

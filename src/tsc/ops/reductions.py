@@ -226,6 +226,8 @@ def std_all(aten: Aten, self: Any, unbiased: bool) -> Any:
 @composite(FAMILY, "aten::logsumexp")
 def logsumexp(aten: Aten, self: Any, dim: Any, keepdim: bool) -> Any:
     """``log(sum(exp(x)))``, shifted by the maximum so that it cannot overflow."""
+    if 0 in aten.shape(self):
+        return aten.log(aten("sum.dim_IntList", aten.exp(self), dim, keepdim))
     top = aten.amax(self, dim, True)
     finite = aten("where.ScalarOther", aten.isfinite(top), top, 0.0)
     total = aten("sum.dim_IntList", aten.exp(aten("sub.Tensor", self, finite)), dim, keepdim)

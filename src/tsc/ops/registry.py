@@ -122,6 +122,8 @@ class Operator:
     """How results lie in memory; None: as usual for the kind."""
     takes_overlap: bool = False
     """Whether the in-place form writes where several elements are one place in memory, as fills do."""
+    changes_shape: bool = False
+    """Whether the call gives its first argument, the very tensor, other sizes or strides."""
     effect: Effect = Effect.NONE
     """What a call has to do with the world beside its arguments and results, draws aside."""
 

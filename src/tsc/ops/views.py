@@ -177,8 +177,8 @@ def t(self: Array) -> Array:
 
 @_view("aten::mT", inverse=_matrix_turned_back)
 def matrix_transpose(self: Array) -> Array:
-    """The last two dims exchanged."""
-    return self.swapaxes(-1, -2)
+    """The last two dims exchanged; a scalar itself."""
+    return self.swapaxes(-1, -2) if self.ndim else self[...]
 
 
 @_view("aten::permute", inverse=_permuted_back)
@@ -202,6 +202,10 @@ def permute(self: Array, dims: Sequence[int]) -> Array:
 )
 def movedim(self: Array, source: Any, destination: Any) -> Array:
     """Dims `source` moved to the places `destination`."""
+    if not self.ndim:
+        for d in (*np.atleast_1d(source), *np.atleast_1d(destination)):
+            wrap_dim(int(d), 0)
+        return self[...]
     return np.moveaxis(self, source, destination)
 
 
@@ -254,7 +258,7 @@ def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
             )
     steps = zip(self.shape, target[lead:], self.strides, strict=True)
     strides = [0] * lead + [0 if m == 1 and n != 1 else s for m, n, s in steps]
-    return np.lib.stride_tricks.as_strided(self, target, strides)
+    return np.lib.stride_tricks.as_strided(self, target, strides, writeable=self.flags.writeable)
 
 
 @_view("aten::expand_as", is_identity=True)
@@ -363,8 +367,11 @@ def unfold(self: Array, dimension: int, size: int, step: int) -> Array:
         raise ShapeError(f"step is {step} but must be > 0")
     if not self.ndim:
         return self.reshape(1)[:size]
-    windows = np.lib.stride_tricks.sliding_window_view(self, size, axis=axis, writeable=False)
-    return windows[(slice(None),) * axis + (slice(None, None, step),)]
+    count = (extent - size) // step + 1
+    shape = [*self.shape[:axis], count, *self.shape[axis + 1 :], size]
+    stride = self.strides[axis]
+    strides = [*self.strides[:axis], stride * step, *self.strides[axis + 1 :], stride]
+    return np.lib.stride_tricks.as_strided(self, shape, strides, writeable=self.flags.writeable)
 
 
 @_view("aten::positive", inverse=_same_back, is_identity=True)
