@@ -27,6 +27,7 @@ from tsc.dumps import stage_watcher
 from tsc.errors import BoundsError, CodegenError
 from tsc.frontend.unit import Unit
 from tsc.ops.registry import TensorSpec
+from tsc.options import options
 from tsc.passes.flatten_results import ATTRIBUTE as RESULT
 from tsc.passes.specialize import Specialize
 from tsc.runtime.generic import GenericFunction
@@ -35,6 +36,7 @@ from tsc.runtime.jit import CompiledObject, compile_llvm
 from tsc.runtime.named_tuples import named_tuple_class
 from tsc.runtime.native import ArraySpec, native_function
 from tsc.runtime.specializations import regular
+from tsc.verification.verifier import Verifier
 
 GIL_ELEMENTS = 1 << 15
 """Elements computed by a call beyond which the GIL is released: a few microseconds of work."""
@@ -91,16 +93,17 @@ class Entry:
 
 
 def specialized(
-    entry: Entry, arguments: Sequence[str], stop_after: str, compilation: Compilation, label: str = ""
-) -> tuple[TorchContext, ModuleOp]:
+    entry: Entry, arguments: Sequence[str], stop_after: str, compilation: Compilation, label: str = "",
+    check: pipeline.Watcher | None = None,
+) -> tuple[TorchContext, ModuleOp]:  # fmt: skip
     """The function lowered to `stop_after` for arguments as `Specialize` spells them."""
     context = make_context(entry.pool)
     module = entry.alone()
     begin = time.perf_counter()
     Specialize(tuple(arguments)).apply(context, module)
     watch = stage_watcher(label or entry.name, entry.pool)
-    if watch is not None:
-        watch("frozen", Specialize(tuple(arguments)), module)
+    for watcher in filter(None, (watch, check)):
+        watcher("frozen", Specialize(tuple(arguments)), module)
     pipeline.lower(
         context,
         module,
@@ -110,27 +113,35 @@ def specialized(
         fuse_contractions=entry.fuses_contractions,
         watch=watch,
         report=compilation.report,
+        check=check,
     )
     compilation.seconds["passes"] = compilation.seconds.get("passes", 0.0) + time.perf_counter() - begin
     return context, module
 
 
-def compile_for(entry: Entry, arguments: Sequence[str], slow: Run, call: Run) -> Specialization:
+def compile_for(
+    entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = ()
+) -> Specialization:
     """Compile `entry` for arguments of these shapes.
 
     `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the
-    generic tier.
+    generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`.
 
     Raises:
         TscError: the compiler failed in a way the generic tier could not do better at.
     """
     compilation = Compilation()
-    context, module = specialized(entry, arguments, "fused", compilation)
+    made = Verifier(entry.name, entry.pool, entry.unit, arrays, call, nest)
+    verifier = made if options().is_verified else None
+    check = None if verifier is None else verifier.check
+    context, module = specialized(entry, arguments, "fused", compilation, check=check)
     function = next(f for f in module.ops if isinstance(f, FuncOp))
     reason = _why_not_native(function, entry.pool)
     if reason is None:
         try:
-            native, _ = build_native(context, module.clone(), slow, compilation)
+            native, _ = build_native(context, module.clone(), slow, compilation, check)
+            if verifier is not None:
+                verifier.check_native(native)
             run = _putting_together(function, native, entry.unit, _explaining(entry, arguments, call))
             direct = native if run is native else None
             return Specialization(run, True, None, compilation, direct)
@@ -156,8 +167,9 @@ def _why_not_native(function: FuncOp, pool: ConstantPool) -> str | None:
 
 
 def build_native(
-    context: TorchContext, module: ModuleOp, slow: Run, compilation: Compilation
-) -> tuple[Run, CompiledObject]:
+    context: TorchContext, module: ModuleOp, slow: Run, compilation: Compilation,
+    check: pipeline.Watcher | None = None,
+) -> tuple[Run, CompiledObject]:  # fmt: skip
     """Native code for the only function of a module at stage `fused`; arrays in, array or tuple of arrays
     out.
 
@@ -180,6 +192,7 @@ def build_native(
         target=host_target(),
         watch=watch,
         report=compilation.report,
+        check=check,
     )
     lowered = time.perf_counter()
     emitted = emit_cpu(module, host_target())

@@ -131,6 +131,10 @@ class IRError(TscError, ValueError):
     """IR that breaks a rule of its stage, or text that does not parse."""
 
 
+class VerificationError(TscError, RuntimeError):
+    """A pass has changed what a function does: a fault of the compiler, found because ``TSC_VERIFY=1``."""
+
+
 class CodegenError(TscError, RuntimeError):
     """A kernel that cannot be scheduled or emitted; the generic tier takes over unless ``TSC_STRICT=1``."""
 

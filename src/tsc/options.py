@@ -23,6 +23,10 @@ class Options:
     is_strict: bool = field(default_factory=lambda: _flag("TSC_STRICT"))
     """``TSC_STRICT=1``: where a specialization cannot be compiled, raise instead of running the generic tier.
     """
+    is_verified: bool = field(default_factory=lambda: _flag("TSC_VERIFY"))
+    """``TSC_VERIFY=1``: after every pass the function runs again on the arguments it is compiled for, and the
+    first pass that changes what it does raises `VerificationError`. Slow.
+    """
     dump_folder: str | None = field(default_factory=lambda: os.environ.get("TSC_DUMP") or None)
     """``TSC_DUMP=dir``: write every stage of every compilation there."""
     num_threads: int = field(default_factory=lambda: int(os.environ.get("TSC_NUM_THREADS", "0")))

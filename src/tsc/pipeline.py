@@ -68,10 +68,15 @@ class FixedPoint(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Run the rounds."""
+        self.watched(ctx, op, lambda _: None)
+
+    def watched(self, ctx: Context, op: ModuleOp, after: Callable[[ModulePass], None]) -> None:
+        """Run the rounds; `after` is called when a pass of a round has run."""
         for _ in range(self.rounds):
             before = _fingerprint(op)
             for compiler_pass in self.passes:
                 compiler_pass.apply(ctx, op)
+                after(compiler_pass)
             if _fingerprint(op) == before:
                 return
 
@@ -210,9 +215,11 @@ class Report:
 def lower(
     ctx: Context, module: ModuleOp, *, start: str = "torch", stop_after: str = "loop",
     target: Target | None = None, preserved: Sequence[str] = (), fuse_contractions: bool = True,
-    watch: Watcher | None = None, report: Report | None = None,
+    watch: Watcher | None = None, report: Report | None = None, check: Watcher | None = None,
 ) -> None:  # fmt: skip
     """Lower `module` in place from stage `start` (already reached) to `stop_after`, checking each contract.
+
+    `watch` is called after each pass of a stage, `check` also after those of a round inside a fixed point.
 
     Raises:
         IRError: a stage's contract does not hold, or there is no such stage.
@@ -226,10 +233,22 @@ def lower(
     for stage in stages(target, preserved, fuse_contractions)[first + 1 : last + 1]:
         for compiler_pass in stage.passes:
             begin = time.perf_counter()
-            compiler_pass.apply(ctx, module)
+            _apply(compiler_pass, ctx, module, stage.name, check)
             report.timings.append(PassTiming(stage.name, compiler_pass.name, time.perf_counter() - begin))
             if watch is not None:
                 watch(stage.name, compiler_pass, module)
         verify_dominance(module)
         stage.verify(module)
         report.op_counts[stage.name] = sum(1 for _ in module.walk())
+
+
+def _apply(
+    compiler_pass: ModulePass, ctx: Context, module: ModuleOp, stage: str, check: Watcher | None
+) -> None:
+    if check is None:
+        compiler_pass.apply(ctx, module)
+    elif isinstance(compiler_pass, FixedPoint):
+        compiler_pass.watched(ctx, module, lambda inner: check(stage, inner, module))
+    else:
+        compiler_pass.apply(ctx, module)
+        check(stage, compiler_pass, module)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from tsc import pipeline
@@ -231,14 +232,14 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
 
         return run
 
-    def _compile(self, key: Sequence[str]) -> Specialization | None:
+    def _compile(self, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> Specialization | None:
         entry = self._entry()
         assert entry is not None
         if len(entry.function.body.block.args) != len(key):
             return None  # it still reads attributes of self
         if changes_shapes(entry.function):
             return None  # the shapes it is called with do not hold throughout
-        return compile_for(entry, key, self._dispatch, self.interpreter.call)
+        return compile_for(entry, key, self._dispatch, self.interpreter.call, arrays)
 
     # --- looking ---
 

@@ -20,9 +20,9 @@ from tsc.narrowing import is_sequence
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import Operator, TensorSpec, operators
+from tsc.verification.linalg_interpreter import Interpreter
 
 from .comparing import difference
-from .linalg_interpreter import Interpreter
 from .matching import cloned, ours
 from .samples import calls_of
 from .test_against_torch import ERRORS, is_random

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tsc.errors import ArgumentError, TscError
+from tsc.errors import ArgumentError, TscError, VerificationError
 from tsc.options import options
 from tsc.runtime.values import Inputs, describe, flatten
 
@@ -88,12 +88,14 @@ class Specializations:
         if len(self.table) >= self.depth:
             self._say_exhausted()
             return None
-        self.table[key] = self._specialize(key)
+        self.table[key] = self._specialize(key, values)
         return self.table[key]
 
-    def _specialize(self, key: tuple[str, ...]) -> Any:
+    def _specialize(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
         try:
-            return self._compile(key)
+            return self._compile(key, [regular(a) for a in flatten(values)])
+        except VerificationError:
+            raise
         except TscError as error:
             if options().is_strict:
                 raise

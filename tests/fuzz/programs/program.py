@@ -77,4 +77,7 @@ class Loaded:
     def calls(self) -> list[list[Any]]:
         """Fresh arguments of three calls: the same twice, then of other sizes."""
         first, other = self.sizes[0], self.sizes[-1]
-        return [self.arguments(sizes) for sizes in (first, first, other)[: self.count]]
+        made = [self.arguments(sizes) for sizes in (first, first, other)[: self.count]]
+        if not all(isinstance(arguments, list) for arguments in made):
+            raise TypeError("arguments() returns no list")  # the reducer has taken too much away
+        return made

@@ -1,19 +1,22 @@
-"""Runs kernels of the `linalg` stage with NumPy: all parallel points at once, reductions in steps."""
+"""Runs functions of the `linalg` stage with NumPy: all parallel points at once, reductions in steps."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+from xdsl.dialects.builtin import DenseResourceAttr
+from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import GenericOp, IndexOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
+from tsc.dialects.constants import ConstantPool
 from tsc.narrowing import is_list
 
 Array = np.ndarray[Any, Any]
@@ -75,11 +78,22 @@ def unsigned(x: Array) -> Array:
     return x if x.dtype == np.bool_ else np.asarray(x).view(np.dtype(f"u{x.dtype.name}"))
 
 
-class Interpreter:
-    """Evaluates the operations of a kernel in order."""
+def signless(x: Array) -> Array:
+    """The same bits as the stage's integers have them: signed."""
+    return x.view(np.int8) if x.dtype == np.uint8 else np.asarray(x)
 
-    def __init__(self) -> None:
+
+class Interpreter:
+    """Evaluates the operations of a function in order; of a host function with its constants, and with the
+    kernels it calls.
+    """
+
+    def __init__(
+        self, constants: ConstantPool | None = None, functions: Mapping[str, FuncOp] | None = None
+    ) -> None:
         self.values: dict[SSAValue, Any] = {}
+        self.constants = constants
+        self.functions = functions or {}
 
     def run(self, block: Block, arguments: Sequence[Array]) -> list[Array]:
         """The results of the block's ``func.return``."""
@@ -96,6 +110,17 @@ class Interpreter:
         result = rule(op) if rule is not None else scalar_operation(op, [self.values[o] for o in op.operands])
         values = result if is_list(result) else [result]
         self.values.update(zip(op.results, values, strict=True))
+
+    def func_call(self, op: CallOp) -> list[Array]:
+        kernel = self.functions[op.callee.root_reference.data]
+        return Interpreter().run(kernel.body.block, [self.values[o] for o in op.operands])
+
+    def arith_constant(self, op: Operation) -> Array:
+        value = op.properties["value"]
+        if not isinstance(value, DenseResourceAttr):
+            return scalar_operation(op, [])
+        assert self.constants is not None
+        return signless(self.constants[value.resource_handle.data])
 
     def tensor_empty(self, op: Operation) -> Array:
         kind: Any = op.results[0].type

@@ -1,0 +1,127 @@
+"""Holds every pass to what the function did before it, on the arguments of one call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation
+from xdsl.passes import ModulePass
+
+from tsc.analysis.effects import definition_of
+from tsc.analysis.fusion import CHECKS_BOUNDS
+from tsc.analysis.values import UNKNOWN_CALLS
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.torch_ops import PrimSetAttrOp
+from tsc.errors import OPERATOR_FAILURES, BoundsError, VerificationError
+from tsc.frontend.unit import Unit
+from tsc.ops.registry import Effect
+from tsc.passes.flatten_results import ATTRIBUTE as RESULT
+from tsc.verification.comparing import Outcome, difference
+from tsc.verification.stages import run_linalg, run_torch
+
+Array = np.ndarray[Any, Any]
+Nest = Callable[[list[Any], Sequence[Any], Unit], Any]
+INTERPRETED = ("frozen", "value", "fused", "linalg")
+"""The stages that are run without compiling them; of stage `loop` the native code is."""
+
+
+class Verifier:
+    """Runs one function after every pass, and compares with the run before.
+
+    `nest` puts flat results together again; `call` runs other functions of the program.
+    """
+
+    def __init__(
+        self, name: str, pool: ConstantPool, unit: Unit, arguments: Sequence[Array], call: Any, nest: Nest
+    ) -> None:
+        self.name, self.pool, self.unit = name, pool, unit
+        self.given = arguments
+        self.call, self.nest = call, nest
+        self.last: Outcome | None = None
+        self.structure: list[Any] | None = None
+        """How the flat results of the function are nested, once it has such."""
+        self.has_flag = False
+
+    def check(self, stage: str, compiler_pass: ModulePass, module: ModuleOp) -> None:
+        """Run `module`, which `compiler_pass` has just changed.
+
+        Raises:
+            VerificationError: it does not do what it did before.
+        """
+        if stage not in INTERPRETED or not (stage == "linalg" or _can_repeat(module)):
+            return
+        self._compare(self._run(stage, module), f"pass '{compiler_pass.name}' of stage '{stage}'")
+
+    def check_native(self, native: Callable[..., Any]) -> None:
+        """Run the native code made of what was checked last.
+
+        Raises:
+            VerificationError: it does not do what the function did at stage `linalg`.
+        """
+        if self.last is not None:
+            self._compare(
+                self._outcome(lambda arrays: self._put_together(_listed(native(*arrays)))),
+                "stage 'loop' or code generation",
+            )
+
+    def _compare(self, outcome: Outcome, who: str) -> None:
+        wrong = None if self.last is None else difference(self.last, outcome)
+        if wrong is not None:
+            raise VerificationError(f"{self.name}: {who} changes what the function does: {wrong}")
+        self.last = outcome
+
+    def _run(self, stage: str, module: ModuleOp) -> Outcome:
+        if stage == "linalg":
+            return self._outcome(lambda arrays: self._put_together(run_linalg(module, arrays, self.pool)))
+        function = next(f for f in module.ops if isinstance(f, FuncOp))
+        attribute = function.attributes.get(RESULT)
+        self.structure = json.loads(attribute.data) if isinstance(attribute, StringAttr) else None
+        self.has_flag = CHECKS_BOUNDS in function.attributes
+
+        def run(arrays: Sequence[Array]) -> Any:
+            result = run_torch(module, arrays, self.pool, self.unit, self.call)
+            return result if self.structure is None else self._put_together(_listed(result))
+
+        return self._outcome(run)
+
+    def _put_together(self, results: list[Any]) -> Any:
+        if self.has_flag and results[-1]:
+            raise BoundsError("index out of range in self")
+        assert self.structure is not None
+        typed = [_unsigned(r) if np.ndim(r) or r.dtype == np.int8 else r for r in results]
+        return self.nest(self.structure, typed, self.unit)
+
+    def _outcome(self, run: Callable[[Sequence[Array]], Any]) -> Outcome:
+        arrays = [np.array(a, order="K") for a in self.given]
+        try:
+            return Outcome(run(arrays), arrays)
+        except OPERATOR_FAILURES as error:
+            return Outcome(error=str(error).strip().splitlines()[-1])
+
+
+def _listed(result: Any) -> list[Any]:
+    return list(cast("tuple[Any, ...]", result)) if isinstance(result, tuple) else [result]
+
+
+def _unsigned(array: Array) -> Array:
+    """Bytes compare as signed ones: `linalg` has no others."""
+    return array.view(np.int8) if array.dtype == np.uint8 else array
+
+
+def _can_repeat(module: ModuleOp) -> bool:
+    """Whether running the function again does nothing that lasts, and is the same each time; before stage
+    `linalg`, where calls are of kernels.
+    """
+    return not any(_differs_each_time(op) for op in module.walk())
+
+
+def _differs_each_time(op: Operation) -> bool:
+    operator = definition_of(op)
+    if operator is not None and (operator.draws or operator.effect is Effect.ACTS):
+        return True
+    return isinstance(op, (*UNKNOWN_CALLS, PrimSetAttrOp))
