@@ -27,6 +27,7 @@ LAYERS: dict[str, set[str]] = {
     | {
         "options",
         "dialects",
+        "ops",
         "interop",
         "frontend",
         "runtime",

@@ -216,7 +216,7 @@ def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
     plain = tensor.detach()
     if plain.dtype.is_complex:
         plain = plain.resolve_conj().resolve_neg()
-    if plain.storage_offset() or not plain.is_contiguous():
+    if plain.numel() and (plain.storage_offset() or not plain.is_contiguous()):
         return _part_of_storage(plain)
     if plain.dtype is module.bfloat16:
         return plain.view(module.int16).numpy().view(dtypes.BF16.numpy)

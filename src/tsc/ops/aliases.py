@@ -42,20 +42,23 @@ Array = np.ndarray[Any, Any]
 
 
 def _root(x: Array) -> Array:
-    """The array whose memory `x` is a view of, flat, as elements of the dtype of `x`."""
+    """All the memory that `x` is known to be a view of, flat, as elements of the dtype of `x`."""
     root: Any = x
     while is_array(root.base):
         root = root.base
-    return root.ravel(order="K").view(x.dtype)
+    low, high = np.lib.array_utils.byte_bounds(root)
+    count = (high - low) // root.itemsize if root.size else 0
+    return np.lib.stride_tricks.as_strided(root, (count,), (root.itemsize,)).view(x.dtype)
 
 
 def _as_strided_infer(self: TensorSpec, size: Sequence[int], *_: Any) -> TensorSpec:
     return TensorSpec(tuple(size), self.dtype)
 
 
-@FAMILY.op("aten::as_strided", infer=_as_strided_infer)
+@FAMILY.op("aten::as_strided", infer=_as_strided_infer, sharing=Sharing.SOMETIMES)
 def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None) -> Array:
-    """A view of the same memory with any sizes and strides, counted in elements.
+    """A view of the same memory with any sizes and strides, counted in elements: which elements it shows
+    depends on how `self` lies, not on its value alone.
 
     Raises:
         BoundsError: the view would reach beyond the memory.

@@ -17,6 +17,7 @@ from xdsl.passes import ModulePass
 from tsc.analysis.result_views import View, shared_bases
 from tsc.analysis.values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated
 from tsc.dialects import torch_types as tt
+from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import (
     DerefineOp,
     PrimDictConstructOp,
@@ -51,16 +52,16 @@ class FlattenResults(ModulePass):
         """Flatten the results of every function."""
         for function in op.ops:
             if isinstance(function, FuncOp) and ATTRIBUTE not in function.attributes:
-                _flatten(function)
+                _flatten(function, ctx.pool)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _flatten(function: FuncOp) -> None:
+def _flatten(function: FuncOp, pool: ConstantPool) -> None:
     end = function.body.block.last_op
     assert end is not None
     if len(end.operands) != 1:
         return
     tensors: list[SSAValue] = []
-    shared = shared_bases(_returned(end.operands[0]))
+    shared = shared_bases(_returned(end.operands[0]), pool)
     structure = _structure(end.operands[0], tensors, shared)
     if structure is None:
         return

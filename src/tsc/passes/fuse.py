@@ -16,6 +16,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimListConstructOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import GroupOp, YieldOp
+from tsc.passes.flatten_results import ATTRIBUTE as RESULT
 
 NO_VIEW_KINDS = ("concat",)
 """Kinds whose kernels read their operands as they lie: a view among them is copied first."""
@@ -50,11 +51,13 @@ class Fuse(ModulePass):
             if isinstance(function, FuncOp):
                 for block in [b for o in [function, *function.walk()] for r in o.regions for b in r.blocks]:
                     if not isinstance(block.parent_op(), GroupOp):
-                        fuse_block(block, self.contractions)
+                        fuse_block(block, self.contractions, RESULT in function.attributes)
 
 
-def fuse_block(block: Block, contractions: bool) -> None:
-    """Form the groups of one block and put each in the place of its operators."""
+def fuse_block(block: Block, contractions: bool, is_flat: bool = True) -> None:
+    """Form the groups of one block and put each in the place of its operators. Where the function's results
+    are flat, views among what no kernel reads become copies; of other functions they stay views.
+    """
     open_kinds = {*GROWING_KINDS, "contraction"} if contractions else GROWING_KINDS
     graph = FusionGraph(block)
     groups: list[Group] = []
@@ -67,7 +70,7 @@ def fuse_block(block: Block, contractions: bool) -> None:
             groups.append(group)
         group.ops.append(op)
         graph.group_of[op] = group
-    _copy_escaping_views(graph, groups)
+    _copy_escaping_views(graph, groups, is_flat)
     _emit(graph, groups)
 
 
@@ -166,26 +169,30 @@ def _reduction_fits(graph: FusionGraph, op: Operation, group: Group) -> bool:
     return group.kind == "row" and dims == group.reduced
 
 
-def _copy_escaping_views(graph: FusionGraph, groups: list[Group]) -> None:
-    """Views that something outside all kernels reads become copies of their own."""
+def _copy_escaping_views(graph: FusionGraph, groups: list[Group], is_flat: bool) -> None:
+    """Views that a kernel cannot read as they lie become copies of their own; where `is_flat`, so do those
+    that something outside all kernels reads.
+    """
     for op in list(graph.block.ops):
         if not graph.is_free(op) or isinstance(op.results[0].type, tt.ListType):
             continue
         readers = [u.operation for r in op.results for u in r.uses]
-        if any(_needs_copy(graph, u) for u in readers):
+        if any(_needs_copy(graph, u, is_flat) for u in readers):
             group = Group("pointwise", spec(op.results[0]).shape, ops=[op])
             graph.group_of[op] = group
             groups.append(group)
 
 
-def _needs_copy(graph: FusionGraph, reader: Operation) -> bool:
+def _needs_copy(graph: FusionGraph, reader: Operation, is_flat: bool) -> bool:
     """Whether `reader` (perhaps a list for an operator) wants its operand in memory of its own."""
     if isinstance(reader, PrimListConstructOp):
-        return any(_needs_copy(graph, u.operation) for u in reader.results[0].uses)
+        return any(_needs_copy(graph, u.operation, is_flat) for u in reader.results[0].uses)
     if graph.is_free(reader):
         return False
     group = graph.group_of.get(reader)
-    return group is None or (group.kind in NO_VIEW_KINDS and group.ops[0] is reader)
+    if group is None:
+        return is_flat
+    return group.kind in NO_VIEW_KINDS and group.ops[0] is reader
 
 
 def _emit(graph: FusionGraph, groups: list[Group]) -> None:
