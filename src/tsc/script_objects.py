@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
+from weakref import ref
 
 from xdsl.dialects.builtin import ModuleOp
 
 from tsc import pipeline
 from tsc.archive.writer import Record
 from tsc.compiler import Compilation, Entry, Specialization, compile_for, specialized
+from tsc.concurrency import COMPILING, serialized
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
@@ -45,23 +47,30 @@ class Interpreter:
         """Run `function` on runtime values."""
         found = self._functions.get(function)
         if found is None:
-            found = self._functions[function] = self._generic(function, self.call, Operators())
+            found = self._made(self._functions, function, self.call, Operators())
         return found(*arguments)
 
     def call_recording(self, function: Function, *arguments: Any) -> Any:
         """Run `function` on PyTorch's tensors with PyTorch's operators, which record gradients."""
         found = self._recording.get(function)
         if found is None:
-            found = self._recording[function] = self._generic(
-                function, self.call_recording, self.torch_operators
-            )
+            found = self._made(self._recording, function, self.call_recording, self.torch_operators)
         return found(*arguments)
 
-    def _generic(self, function: Function, call: Callable[..., Any], operators: Operators) -> GenericFunction:
-        self.compiler.compile(function)
-        assert function.op is not None
-        unit = self.compiler.unit
-        return GenericFunction(function.op, unit.pool, unit, call, operators=operators)
+    @serialized
+    def _made(
+        self,
+        table: dict[Function, GenericFunction],
+        function: Function,
+        call: Callable[..., Any],
+        operators: Operators,
+    ) -> GenericFunction:
+        if function not in table:
+            self.compiler.compile(function)
+            assert function.op is not None
+            unit = self.compiler.unit
+            table[function] = GenericFunction(function.op, unit.pool, unit, call, operators=operators)
+        return table[function]
 
     def call_python(self, function: Function, *arguments: Any) -> Any:
         """Call the Python function behind a function that is not compiled (``@ignore``)."""
@@ -135,7 +144,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
             )
         if len(arguments) < expected:
             arguments = tuple(self._positional(arguments, {}))
-        Inspectable.last_called = self
+        Inspectable.last_called = ref(self)
         recorded = self.entry is None and are_recorded(arguments, self.receiver)
         inputs = TorchInputs() if recorded else Inputs(self.default)
         inputs.wrap_object = self.interpreter.instance
@@ -198,13 +207,17 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
     # --- specialization ---
 
     def _table(self) -> Specializations | None:
-        if self.specializations is None:
-            entry = self._entry()
-            if entry is None:
-                return None
-            self.specializations = Specializations(self._compile, self._run_frozen(entry), self.function.name)
+        if self.specializations is None and (self.entry is not None or self.receiver is None):
+            self._make_table()
         return self.specializations
 
+    @serialized
+    def _make_table(self) -> None:
+        entry = self._entry()
+        if self.specializations is None and entry is not None:
+            self.specializations = Specializations(self._compile, self._run_frozen(entry), self.function.name)
+
+    @serialized
     def _entry(self) -> Entry | None:
         """The function at stage `frozen`; None for a method of a module that is not frozen."""
         if self.entry is None and self.receiver is None:
@@ -222,7 +235,9 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
 
         def run(*values: Any) -> Any:
             if not made:
-                made.append(GenericFunction(entry.function, entry.pool, entry.unit, self.interpreter.call))
+                call = self.interpreter.call
+                with COMPILING:
+                    made.append(GenericFunction(entry.function, entry.pool, entry.unit, call))
             takes_self = len(entry.function.body.block.args) > len(values)
             return made[0](self.receiver, *values) if takes_self else made[0](*values)
 
@@ -252,6 +267,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         """The IR at each stage; from `value` on, for the shapes compiled last."""
         return StageTexts(self)
 
+    @serialized
     def module_at(self, stage: str) -> ModuleOp:
         """The module at a stage.
 
@@ -295,6 +311,7 @@ class ScriptFunction(Callable_, Saveable):
     def __tsc_function__(self) -> Function:
         return self.function
 
+    @serialized
     def records(self, extra_files: dict[str, Any] | None = None) -> list[Record]:
         """What `save` writes."""
         return function_records(self.function, self.interpreter.compiler, extra_files)

@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute
 
 from tsc import dtypes
+from tsc.concurrency import serialized
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import NonValueTensorLiteralOp, ValueTensorLiteralOp
 from tsc.dtypes import DType
@@ -40,6 +41,7 @@ class ConstantPool:
         self.attributes: set[str] = set()
         """The keys of module attributes: tensors that exist outside the program, which others may change."""
 
+    @serialized
     def add(self, hint: str, array: np.ndarray[Any, Any]) -> str:
         """Store `array` under `hint`, or under ``hint_1`` ... when another array has that name; return the
         key.

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
 import numpy as np
 
+from tsc.concurrency import interned
 from tsc.interop.patching import patched
-from tsc.interop.torch import from_numpy, is_tensor, to_numpy, torch
+from tsc.interop.torch import REPLACED, from_numpy, is_tensor, to_numpy, torch
 from tsc.interop.traced_ints import TracedArithmetic
 
 UNRECORDED = frozenset(("aten::lift_fresh",))
@@ -95,7 +95,7 @@ class _Node:
     _graph_repr = str
 
 
-@cache
+@interned
 def _int_class() -> type[Any]:
     base: Any = torch().SymInt
 
@@ -192,7 +192,7 @@ class TorchBackend:
             yield
 
 
-@cache
+@interned
 def _mode_class() -> type[Any]:
     modes = import_module("torch.utils._python_dispatch")
     checks = import_module("torch._subclasses.schema_check_mode")  # PreDispatch admits its subclasses
@@ -366,6 +366,7 @@ def _constructors(recorder: TorchRecorder) -> dict[str, Any]:
             recorder.constructed(f"torch.{name}", made if behind is None else None)
             return made if behind is None else behind.detach().to(made.dtype)
 
+        construct.__dict__[REPLACED] = original
         return construct
 
     return {name: replacement(name) for name in CONSTRUCTORS}

@@ -9,6 +9,7 @@ from functools import cache
 import llvmlite.binding as llvm
 
 from tsc.analysis.target import Target
+from tsc.concurrency import FREEING, serialized
 from tsc.errors import CodegenError
 from tsc.runtime.elf import symbols_of
 
@@ -77,7 +78,7 @@ def optimized(text: str, target: Target) -> tuple[llvm.ModuleRef, Timings]:
     start = time.perf_counter_ns()
     machine = target_machine(target)
     try:
-        module = llvm.parse_assembly(text + _SLACK)
+        module = llvm.parse_assembly(text + _SLACK, llvm.create_context())
         module.verify()
     except RuntimeError as error:
         raise CodegenError(f"jit: requires valid LLVM IR; got {error}") from error
@@ -88,10 +89,16 @@ def optimized(text: str, target: Target) -> tuple[llvm.ModuleRef, Timings]:
     options.loop_interleaving = False
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    manager = builder.getModulePassManager()
+    try:
+        manager.run(module, builder)
+    finally:
+        llvm.ffi.lib.LLVMPY_DisposeNewModulePassManger(manager)
+        manager.detach()
     return module, Timings(parsed - start, time.perf_counter_ns() - parsed)
 
 
+@serialized
 def assemble(text: str, target: Target) -> tuple[bytes, Timings]:
     """The relocatable object file of `text`: what a cache stores and `load_object` takes."""
     module, timings = optimized(text, target)
@@ -116,6 +123,10 @@ class CompiledObject:
         self.timings = timings
         self.symbols = symbols_of(object_bytes).defined
 
+    def __del__(self) -> None:
+        with FREEING:
+            self._engine.close()
+
     def address(self, name: str) -> int:
         """Where the exported function or table `name` lies.
 
@@ -126,15 +137,18 @@ class CompiledObject:
             raise CodegenError(f"jit: requires one of {sorted(self.symbols)}; got {name}")
         return self._engine.get_global_value_address(name)
 
+    @serialized
     def llvm_ir(self) -> str:
         """The optimized LLVM IR (computed again when asked)."""
         return str(optimized(self._text, self._target)[0])
 
+    @serialized
     def assembly(self) -> str:
         """The assembly text (computed again when asked)."""
         return target_machine(self._target).emit_assembly(optimized(self._text, self._target)[0])
 
 
+@serialized
 def load_object(
     data: bytes, target: Target, text: str = "", timings: Timings | None = None
 ) -> CompiledObject:

@@ -5,6 +5,7 @@ Everything but tensors is as in the generic tier: the same generated Python, oth
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -30,6 +31,11 @@ class TorchInputs(Inputs):
         return torch_interop.from_numpy(super()._tensor(value, kind, name))
 
 
+class _Lent(threading.local):
+    def __init__(self) -> None:
+        self.containers: list[Any] = []
+
+
 class TorchOperators(Operators):
     """PyTorch's operators where tensors take part, our own elsewhere.
 
@@ -38,13 +44,18 @@ class TorchOperators(Operators):
     """
 
     def __init__(self) -> None:
-        self.lent: list[Any] = []
-        """The lists and dicts that hold PyTorch's tensors just now."""
+        self._of_thread = _Lent()
+
+    @property
+    def lent(self) -> list[Any]:
+        """The lists and dicts that hold PyTorch's tensors just now, for calls of this thread."""
+        return self._of_thread.containers
 
     def take_back(self) -> None:
         """Attributes hold arrays again."""
-        while self.lent:
-            _convert_inside(self.lent.pop(), _to_numpy)
+        lent = self.lent
+        while lent:
+            _convert_inside(lent.pop(), _to_numpy)
 
     def find(self, schema: Schema) -> Callable[..., Any] | None:
         """What runs an operator."""

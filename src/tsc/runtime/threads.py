@@ -11,8 +11,8 @@ import ctypes
 import os
 import threading
 import time
-from functools import cache
 
+from tsc.concurrency import once
 from tsc.errors import ArgumentError
 from tsc.runtime import pool_ir
 from tsc.runtime.host import available_cores, host_target
@@ -111,7 +111,7 @@ class ThreadPool:
         self._words[pool_ir.PENDING] = int(self._wanted > 1)
 
 
-@cache
+@once
 def _native() -> CompiledObject:
     target = host_target()
     compiled = compile_llvm(pool_ir.pool_ir(target.triple), target)
@@ -120,7 +120,7 @@ def _native() -> CompiledObject:
     return compiled
 
 
-@cache
+@once
 def _spins() -> int:
     """How many pauses last `SPIN_NS` on this machine (a pause takes 10 to 140 cycles)."""
     spin = ctypes.CFUNCTYPE(None, ctypes.c_int64)(_native().address("spin"))
@@ -129,7 +129,7 @@ def _spins() -> int:
     return max(1, 1000 * SPIN_NS // max(1, time.perf_counter_ns() - start))
 
 
-@cache
+@once
 def thread_pool() -> ThreadPool:
     """The pool; at first with a thread for each core this process may use, none of them started."""
     return ThreadPool(available_cores())
