@@ -197,8 +197,9 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         return RecursiveScriptModule
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as an archive; what is unpickled is a loaded module."""
-        return _unpickled, (self.save_to_buffer(),)
+        """Pickled as an archive; what is unpickled is a loaded module, frozen if this one is."""
+        frozen: Frozen | None = object.__getattribute__(self, "_frozen")
+        return _unpickled, (self.save_to_buffer(), None if frozen is None else frozen.preserved)
 
     @property
     def ir(self) -> StageTexts:
@@ -210,14 +211,18 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         """What `save` writes."""
         frozen: Frozen | None = object.__getattribute__(self, "_frozen")
         compiler = self._interpreter.compiler
-        entries = None if frozen is None else frozen.entries(self._object.cls)
-        return module_records(self._object, compiler, entries, extra_files)
+        if frozen is None:
+            return module_records(self._object, compiler, None, extra_files)
+        entries = frozen.entries(self._object.cls)
+        return module_records(self._object, compiler, entries, extra_files, frozen.kept)
 
 
-def _unpickled(archive: bytes) -> Any:
+def _unpickled(archive: bytes, preserved: tuple[str, ...] | None = None) -> Any:
+    """The module of a pickle; `preserved` are what a frozen one kept."""
     from tsc.jit import load
 
-    return load(io.BytesIO(archive))
+    made = load(io.BytesIO(archive))
+    return made if preserved is None else freeze_module(made, preserved)
 
 
 class Frozen:
@@ -226,6 +231,7 @@ class Frozen:
     def __init__(self, module: ModuleOp, pool: ConstantPool, preserved: Sequence[str] = ()) -> None:
         self.module = module
         self.pool = pool
+        self.preserved = tuple(preserved)
         self.functions = {f.sym_name.data: f for f in module.ops if isinstance(f, FuncOp)}
         self.methods = {name.rpartition(".")[2] for name in self.functions}
         self.kept = {
