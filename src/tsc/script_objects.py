@@ -162,10 +162,8 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         return result
 
     def _run_recording(self, inputs: Inputs, values: Sequence[Any]) -> Any:
-        try:
+        with self.interpreter.torch_operators.lending.call():
             return inputs.give_back(self._run_generic(*values, call=self.interpreter.call_recording))
-        finally:
-            self.interpreter.torch_operators.take_back()
 
     def _choose_fast_path(self, table: Specializations) -> None:
         """Calls go straight to the newest native entry; what it does not take comes to `_dispatch`."""

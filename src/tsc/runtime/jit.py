@@ -72,6 +72,8 @@ def optimized(text: str, target: Target) -> tuple[llvm.ModuleRef, Timings]:
     LLVM's own vectorizers are off: the schedule has chosen the vectors, and reordering would change results.
     Loops are unrolled only where the schedule asks (``tsc.unroll``).
 
+    Types and constants live in a context of their own, which goes with the module.
+
     Raises:
         CodegenError: `text` is not valid LLVM IR.
     """
@@ -88,14 +90,18 @@ def optimized(text: str, target: Target) -> tuple[llvm.ModuleRef, Timings]:
     options.loop_vectorization = False
     options.loop_interleaving = False
     options.loop_unrolling = False
-    builder = llvm.create_pass_builder(machine, options)
+    _run_passes(module, llvm.create_pass_builder(machine, options))
+    return module, Timings(parsed - start, time.perf_counter_ns() - parsed)
+
+
+def _run_passes(module: llvm.ModuleRef, builder: llvm.PassBuilder) -> None:
     manager = builder.getModulePassManager()
     try:
         manager.run(module, builder)
     finally:
+        # llvmlite 0.50 never frees one: its class finds the empty `_dispose` of another base first.
         llvm.ffi.lib.LLVMPY_DisposeNewModulePassManger(manager)
         manager.detach()
-    return module, Timings(parsed - start, time.perf_counter_ns() - parsed)
 
 
 @serialized
