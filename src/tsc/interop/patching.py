@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tsc.concurrency import after_fork_in_child
+from tsc.concurrency import COMPILING, after_fork_in_child
 
 _MISSING: Any = object()
-_REPLACED: list[tuple[int, Any, dict[str, Any]]] = []
-"""What is replaced now, oldest first: by which thread, where, and the members that were there before."""
+_CHANGES: list[tuple[int, Callable[[], None]]] = []
+"""How what the process has changed for now is changed back, and the thread that will do so; oldest first."""
 
 
 @contextmanager
-def patched(owner: Any, replacements: Mapping[str, Any]) -> Generator[None]:
-    """`owner` has the members in `replacements` inside, and its own again afterwards.
-
-    Only one thread at a time may do this (it holds `tsc.concurrency.TRACING`).
+def changed(change: Callable[[], Callable[[], None]]) -> Generator[None]:
+    """`change` changes something of the whole process, and returns what changes it back: called at the end,
+    or in a forked child that lacks this thread. Only one thread at a time may do this (the one that holds
+    `tsc.concurrency.TRACING`); a fork sees it done, or not begun.
     """
-    own: Any = owner.__dict__
-    _REPLACED.append((threading.get_ident(), owner, {name: own.get(name, _MISSING) for name in replacements}))
+    with COMPILING:
+        _CHANGES.append((threading.get_ident(), change()))
     try:
-        for name, value in replacements.items():
-            setattr(owner, name, value)
         yield
     finally:
-        _, owner, before = _REPLACED.pop()
-        _restore(owner, before)
+        with COMPILING:
+            _CHANGES.pop()[1]()
+
+
+def patched(owner: Any, replacements: Mapping[str, Any]) -> Any:
+    """`owner` has the members in `replacements` inside, and its own again afterwards."""
+    own: Any = owner.__dict__
+
+    def replace() -> Callable[[], None]:
+        before = {name: own.get(name, _MISSING) for name in replacements}
+        for name, value in replacements.items():
+            setattr(owner, name, value)
+        return lambda: _restore(owner, before)
+
+    return changed(replace)
 
 
 def _restore(owner: Any, before: Mapping[str, Any]) -> None:
@@ -39,11 +50,10 @@ def _restore(owner: Any, before: Mapping[str, Any]) -> None:
             delattr(owner, name)
 
 
-def _restore_after_fork() -> None:
-    """In a forked child: the thread that traced is not there to put the members back."""
-    while _REPLACED and _REPLACED[-1][0] != threading.get_ident():
-        _, owner, before = _REPLACED.pop()
-        _restore(owner, before)
+def _change_back_after_fork() -> None:
+    """In a forked child: a thread that traced is not there to do it."""
+    while _CHANGES and _CHANGES[-1][0] != threading.get_ident():
+        _CHANGES.pop()[1]()
 
 
-after_fork_in_child(_restore_after_fork)
+after_fork_in_child(_change_back_after_fork)
