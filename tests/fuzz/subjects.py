@@ -78,25 +78,26 @@ def _archive(kind: type[torch.nn.Module]) -> bytes:
     return buffer.getvalue()
 
 
-def _fresh_module(kind: type[torch.nn.Module]) -> torch.nn.Module:
+def fresh_module(kind: type[torch.nn.Module]) -> torch.nn.Module:
     """A module of a class of its own, which nobody has compiled."""
     made = type(kind.__name__, (kind,), {"__module__": kind.__module__})().eval()
     made.load_state_dict(_live(kind).state_dict())
     return made
 
 
-def _fresh_function() -> Any:
+def fresh_function() -> Any:
+    """A function that nobody has compiled."""
     return types.FunctionType(combined.__code__, combined.__globals__, "combined", (2,))
 
 
 def scripted() -> Any:
     """A scripted module, not frozen."""
-    return tsc.script(_fresh_module(Dense))
+    return tsc.script(fresh_module(Dense))
 
 
 def looping() -> Any:
     """A scripted module with a loop."""
-    return tsc.script(_fresh_module(Looping))
+    return tsc.script(fresh_module(Looping))
 
 
 def frozen() -> Any:
@@ -111,12 +112,12 @@ def loaded() -> Any:
 
 def function() -> Any:
     """A scripted function."""
-    return tsc.script(_fresh_function())
+    return tsc.script(fresh_function())
 
 
 def traced() -> Any:
     """A traced module."""
-    return tsc.trace(_fresh_module(Dense), torch.from_numpy(argument(SHAPES[1])), check_trace=False)
+    return tsc.trace(fresh_module(Dense), torch.from_numpy(argument(SHAPES[1])), check_trace=False)
 
 
 def traced_function() -> Any:

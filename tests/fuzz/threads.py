@@ -21,8 +21,11 @@ import tsc
 from tests.fuzz.subjects import (
     SHAPES,
     SUBJECTS,
+    Dense,
     expected,
     expected_gradient,
+    fresh_function,
+    fresh_module,
     gradient,
     result,
 )
@@ -74,7 +77,8 @@ def storm(seed: int) -> list[str]:
     """One round: `THREADS` threads with jobs on shared and on own subjects, all never compiled before."""
     numbers = random.Random(seed)
     shared = {name: make() for name, make in SUBJECTS.items()}
-    lists = [_jobs(numbers, shared) for _ in range(THREADS)]
+    sources = fresh_module(Dense), fresh_function()
+    lists = [_jobs(numbers, shared, sources) for _ in range(THREADS)]
     threads = tsc.get_num_threads()
     with short_switches(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of PyTorch's tracer
@@ -83,14 +87,18 @@ def storm(seed: int) -> list[str]:
     return [f"threads, seed {seed}: {finding}" for finding in findings]
 
 
-def _jobs(numbers: random.Random, shared: dict[str, Any]) -> list[Job]:
-    """What one thread does: all shared subjects in an order of its own, and a few other things between."""
+def _jobs(numbers: random.Random, shared: dict[str, Any], sources: tuple[Any, Any]) -> list[Job]:
+    """What one thread does: all shared subjects in an order of its own, and a few other things between; of
+    them scripting the same sources as the others.
+    """
     jobs: list[Job] = []
     for name, subject in shared.items():
         jobs.append(_call(name, subject, numbers.choice(SHAPES)))
     own = numbers.choice(list(SUBJECTS))
     jobs.append(lambda: _call(own, SUBJECTS[own](), numbers.choice(SHAPES))())
-    jobs.append(numbers.choice([_saving, _looking, _pickling, _differentiating])(shared))
+    jobs.append(numbers.choice([_saving, _looking, _pickling, _differentiating, _freezing])(shared))
+    jobs.append(lambda: _call("scripted", tsc.script(sources[0]), numbers.choice(SHAPES))())
+    jobs.append(lambda: _call("function", tsc.script(sources[1]), numbers.choice(SHAPES))())
     jobs.append(lambda: tsc.set_num_threads(numbers.randint(1, 4)))
     numbers.shuffle(jobs)
     return jobs
@@ -124,6 +132,14 @@ def _pickling(shared: dict[str, Any]) -> Job:
     def job() -> None:
         again = pickle.loads(pickle.dumps(shared["loaded"]))
         assert result(again, SHAPES[0]) == expected("loaded", SHAPES[0]), "an unpickled module differs"
+
+    return job
+
+
+def _freezing(shared: dict[str, Any]) -> Job:
+    def job() -> None:
+        frozen = tsc.freeze(shared["scripted"])
+        assert result(frozen, SHAPES[2]) == expected("frozen", SHAPES[2]), "a frozen module differs"
 
     return job
 

@@ -1,4 +1,4 @@
-"""Sizes of PyTorch's tensors while a trace runs: symbolic ints that know the 0-dim tensor they were read from."""
+"""Sizes of PyTorch's tensors while a trace runs: symbolic ints that know the tensor they were read from."""
 
 from __future__ import annotations
 
