@@ -1,4 +1,5 @@
-"""The locks: one object for all threads, one compilation for each key, hits that never wait, forks that do."""
+# pyright: reportUnknownMemberType=false
+"""The locks: one object for all threads, one compilation for a key, hits that never wait, forks that do."""
 
 import os
 import threading
@@ -149,7 +150,8 @@ def test_a_fork_under_the_lock_keeps_it_in_both_processes() -> None:
 @fork
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_fork_during_a_trace_of_another_thread_waits_for_nothing() -> None:
-    inside, stop, original = threading.Event(), threading.Event(), vars(tsc.nn.Module)["__call__"]
+    inside, stop = threading.Event(), threading.Event()
+    original = tsc.nn.Module.__call__
 
     def slow(x: Any) -> Any:
         inside.set()
@@ -162,7 +164,7 @@ def test_a_fork_during_a_trace_of_another_thread_waits_for_nothing() -> None:
         return type(tsc.Tensor(argument((3, 12))).size(0)) is int and is_original()
 
     def is_original() -> bool:
-        return vars(tsc.nn.Module)["__call__"] is original
+        return tsc.nn.Module.__call__ is original
 
     thread = threading.Thread(target=tsc.trace, args=(slow, tsc.Tensor(argument((3, 12)))))
     thread.start()

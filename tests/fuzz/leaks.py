@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import tsc
-from tests.fuzz.subjects import SHAPES, SUBJECTS, argument, loaded, result
+from tests.fuzz.subjects import SHAPES, argument, result, small
 
 STATM = Path("/proc/self/statm")
 WARMING = 20
 """Cycles before the first look: caches of types and operators fill, and the allocators' heaps take shape."""
-CYCLES = 60
+CYCLES, A_TIME = 60, 10
 SLACK_BYTES = 2 << 20
 """How much the heaps swing when nothing leaks."""
 GROWTH_A_CYCLE_BYTES = 5 << 10
@@ -27,12 +27,11 @@ def run(seed: int, seconds: float) -> list[str]:
     """Cycles for some seconds, at least `CYCLES` of them; the findings."""
     del seed  # every cycle is the same
     findings = specializations_go(40) if seconds else []
-    for _ in range(WARMING):
-        cycle()
+    cycles(WARMING)
     before, files, end, count = resident_bytes(), open_files(), time.monotonic() + seconds, 0
     while count < CYCLES or time.monotonic() < end:
-        cycle()
-        count += 1
+        cycles(A_TIME)
+        count += A_TIME
     grown = resident_bytes() - before
     if grown > SLACK_BYTES + count * GROWTH_A_CYCLE_BYTES:
         findings.append(f"leaks: {count} cycles keep {grown / count / 1024:.1f} KiB each")
@@ -41,16 +40,18 @@ def run(seed: int, seconds: float) -> list[str]:
     return findings
 
 
-def cycle() -> None:
-    """Load, optimize, run and drop a module."""
-    result(loaded(), SHAPES[0])
+def cycles(count: int) -> None:
+    """Load, optimize, run and drop `count` modules."""
+    for _ in range(count):
+        result(small(), SHAPES[0])
+    gc.collect()  # a module is in a cycle with its methods; how many wait decides how far the heap grows
 
 
 def specializations_go(count: int) -> list[str]:
     """Whether `count` specializations of a module, and its code, go when it does."""
     before = tsc.set_fusion_strategy([("STATIC", count)])
     try:
-        module = SUBJECTS["loaded"]()
+        module = small()
         for rows in range(1, count + 1):
             module(argument((rows, 12)))
     finally:

@@ -35,6 +35,17 @@ class Dense(torch.nn.Module):
         return y * self.parts[0] + self.parts[1]
 
 
+class Small(torch.nn.Module):
+    """One layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(12, 12)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.layer(x))
+
+
 class Looping(torch.nn.Module):
     """Control flow that depends on data: it stays in the generic tier."""
 
@@ -108,6 +119,11 @@ def frozen() -> Any:
 def loaded() -> Any:
     """A loaded and optimized module."""
     return tsc.optimize_for_inference(tsc.load(io.BytesIO(_archive(Dense))))
+
+
+def small() -> Any:
+    """A small module, loaded and optimized."""
+    return tsc.optimize_for_inference(tsc.load(io.BytesIO(_archive(Small))))
 
 
 def function() -> Any:

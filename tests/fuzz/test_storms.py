@@ -10,4 +10,4 @@ def test_first_calls_scripting_tracing_and_saving_in_eight_threads() -> None:
 
 def test_forks_while_other_threads_compile_and_trace() -> None:
     threads.prepare()
-    assert threads.fork_storm(0, 6) == []
+    assert threads.fork_storm(0, 4) == []

@@ -15,8 +15,12 @@ class Owner:
         return "own"
 
 
+def other(self: Owner) -> str:
+    return "other"
+
+
 def test_members_are_put_back_and_new_ones_go() -> None:
-    with patched(Owner, {"own": lambda self: "other", "more": 1}):
+    with patched(Owner, {"own": other, "more": 1}):
         assert Owner().own() == "other"
         assert Owner.more == 1  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     assert Owner().own() == "own"
@@ -46,7 +50,7 @@ def test_a_forked_child_has_only_the_changes_of_the_thread_that_forked(is_own: b
         return os.waitpid(child, 0)[1]
 
     statuses: list[int] = []
-    with patched(Owner, {"own": lambda self: "other"}):
+    with patched(Owner, {"own": other}):
         if is_own:
             statuses.append(fork())
         else:

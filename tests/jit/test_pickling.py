@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """Script modules are copied and pickled."""
 
 import copy
@@ -122,10 +123,6 @@ assert "torch" not in sys.modules
 def test_an_optimized_module_pickled_here_runs_native_in_another_process(tmp_path: Path) -> None:
     module = tsc.optimize_for_inference(tsc.script(Normalized().eval()))
     (tmp_path / "module.pickle").write_bytes(pickle.dumps(module))
-    ended = subprocess.run(
-        [sys.executable, "-c", LOADING, tmp_path / "module.pickle"],
-        capture_output=True,
-        check=True,
-        timeout=60,
-    )
+    command = [sys.executable, "-c", LOADING, tmp_path / "module.pickle"]
+    ended = subprocess.run(command, capture_output=True, check=True, timeout=60)
     assert ended.stdout == module(X).tobytes()
