@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any
 from weakref import ref
 
@@ -107,6 +106,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         self.entry: Entry | None = None
         self.parameters: Sequence[Parameter] = function.parameters
         self.specializations: Specializations | None = None
+        self._is_dynamic = _is_dynamic(function)
         self._fast: Callable[..., Any] = self._dispatch
 
     # --- calling ---
@@ -192,15 +192,6 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
     def _run_generic(self, *values: Any, call: Callable[..., Any] | None = None) -> Any:
         receiver = () if self.receiver is None else (self.receiver,)
         return (call or self.interpreter.call)(self.function, *receiver, *values)
-
-    @cached_property
-    def _is_dynamic(self) -> bool:
-        """Whether a parameter may hold values of several types, or the result devices: no specialization
-        describes those.
-        """
-        result = self.function.result
-        varies = any(p.type is tt.ANY or isinstance(p.type, tt.UnionType) for p in self.parameters)
-        return varies or (result is not None and holds_device(result))
 
     # --- specialization ---
 
@@ -290,6 +281,14 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         """The specialization compiled last."""
         table = self.specializations.table if self.specializations is not None else {}
         return list(table.values())[-1] if table else None
+
+
+def _is_dynamic(function: Function) -> bool:
+    """Whether a parameter may hold values of several types, or the result devices: no specialization
+    describes those.
+    """
+    varies = any(p.type is tt.ANY or isinstance(p.type, tt.UnionType) for p in function.parameters)
+    return varies or (function.result is not None and holds_device(function.result))
 
 
 def _has_undefined_tensor(values: Sequence[Any], parameters: Sequence[Parameter]) -> bool:

@@ -76,13 +76,12 @@ def short_switches() -> Generator[None]:
 def storm(seed: int) -> list[str]:
     """One round: `THREADS` threads with jobs on shared and on own subjects, all never compiled before."""
     numbers = random.Random(seed)
-    shared = {name: make() for name, make in SUBJECTS.items()}
-    sources = fresh_module(Dense), fresh_function()
-    lists = [_jobs(numbers, shared, sources) for _ in range(THREADS)]
     threads = tsc.get_num_threads()
     with short_switches(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of PyTorch's tracer
-        findings = _at_once(lists)
+        shared = {name: make() for name, make in SUBJECTS.items()}
+        sources = fresh_module(Dense), fresh_function()
+        findings = _at_once([_jobs(numbers, shared, sources) for _ in range(THREADS)])
     tsc.set_num_threads(threads)
     return [f"threads, seed {seed}: {finding}" for finding in findings]
 
