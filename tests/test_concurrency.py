@@ -5,8 +5,10 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 import torch
@@ -116,11 +118,12 @@ def test_a_call_of_what_is_compiled_waits_for_no_compilation() -> None:
 
 @fork
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_fork_waits_for_a_compilation_and_the_child_can_compile() -> None:
+@pytest.mark.parametrize("lock", [COMPILING, llvm.ffi.lib._lock], ids=["compiler", "llvm"])
+def test_a_fork_waits_for_a_compilation_and_the_child_can_compile(lock: AbstractContextManager[Any]) -> None:
     held, seconds = threading.Event(), 0.2
 
     def compile_slowly() -> None:
-        with COMPILING:
+        with lock:
             held.set()
             time.sleep(seconds)
 

@@ -9,6 +9,7 @@ import logging  # pyright: ignore[reportUnusedImport]  # noqa: F401 - see `_hold
 import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -47,11 +48,10 @@ TRACING = ForkSafeLock()
 """Held while a trace runs the user's code: it replaces members of classes that the whole process uses. Taken
 before `COMPILING`, never under it.
 """
-FREEING = threading.RLock()
-"""Held while machine code is freed, which the garbage collector does at any time and in any thread. Nothing
-else is taken under it.
-"""
 
+_HELD_FOR_FORK: list[AbstractContextManager[Any]] = [COMPILING]
+_FORKING: dict[int, ExitStack] = {}
+"""The locks that a thread holds while it forks."""
 _AFTER_FORK: list[Callable[[], None]] = [TRACING.remake]
 
 
@@ -93,26 +93,32 @@ def once(make: Callable[[], T]) -> Callable[[], T]:
     return cast("Callable[[], T]", functools.cache(first))
 
 
+def hold_for_fork(lock: AbstractContextManager[Any]) -> None:
+    """Have `lock`, which is taken under the compile lock if both are, held during every fork."""
+    _HELD_FOR_FORK.append(lock)
+
+
 def after_fork_in_child(repair: Callable[[], None]) -> None:
     """Have `repair` called in every forked child, in which only the thread that forked is left."""
     _AFTER_FORK.append(repair)
 
 
 def _hold_for_fork() -> None:
-    """A fork waits until no other thread compiles or frees code: the child gets nothing half-made.
+    """A fork waits until no other thread compiles or is inside LLVM: the child gets nothing half-made.
 
     What is registered last is called first, so `logging` comes before this file: it takes its own lock
     here, for which a compilation that logs would wait.
     """
-    COMPILING.acquire()
-    FREEING.acquire()
+    with ExitStack() as stack:
+        for lock in _HELD_FOR_FORK:
+            stack.enter_context(lock)
+        _FORKING[threading.get_ident()] = stack.pop_all()
 
 
 def _release() -> None:
-    try:
-        FREEING.release()
-    finally:
-        COMPILING.release()
+    held = _FORKING.pop(threading.get_ident(), None)
+    if held is not None:  # None: taking them was interrupted
+        held.close()
 
 
 def _in_child() -> None:

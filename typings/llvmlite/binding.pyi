@@ -1,5 +1,7 @@
 """The part of llvmlite.binding that tsc uses."""
 
+from contextlib import AbstractContextManager
+
 llvm_version_info: tuple[int, int, int]
 
 class FeatureMap(dict[str, bool]):
@@ -51,6 +53,7 @@ class ModulePassManager:
     def detach(self) -> None: ...
 
 class _Library:
+    _lock: AbstractContextManager[None]
     def LLVMPY_DisposeNewModulePassManger(self, manager: ModulePassManager) -> None: ...  # noqa: N802
 
 class ffi:  # noqa: N801

@@ -9,7 +9,7 @@ from functools import cache
 import llvmlite.binding as llvm
 
 from tsc.analysis.target import Target
-from tsc.concurrency import FREEING, serialized
+from tsc.concurrency import hold_for_fork, serialized
 from tsc.errors import CodegenError
 from tsc.runtime.elf import symbols_of
 
@@ -23,6 +23,10 @@ _SLACK = """
 # other libraries need and the padding between constant sections; running out aborts. These sections are
 # counted and never loaded, since no symbol refers to them.
 
+
+# The garbage collector frees machine code at any time and in any thread: the compile lock alone does not keep
+# other threads out of LLVM.
+hold_for_fork(llvm.ffi.lib._lock)
 
 _MATH_LIBRARIES = {"linux": ("libm.so.6",)}
 
@@ -128,10 +132,6 @@ class CompiledObject:
         self.object_bytes = object_bytes
         self.timings = timings
         self.symbols = symbols_of(object_bytes).defined
-
-    def __del__(self) -> None:
-        with FREEING:
-            self._engine.close()
 
     def address(self, name: str) -> int:
         """Where the exported function or table `name` lies.
