@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src/tsc"
-BASE = {"dtypes", "errors", "narrowing"}
+BASE = {"concurrency", "dtypes", "errors", "narrowing"}
 LAYERS: dict[str, set[str]] = {
     "dtypes": set(),
     "narrowing": set(),
     "errors": set(),
+    "concurrency": set(),
     "options": set(),
     "markers": set(),
     "dialects": BASE,

@@ -6,6 +6,7 @@ import ast
 import textwrap
 from typing import Any
 
+from tsc.concurrency import serialized
 from tsc.dialects import torch_types as tt
 from tsc.errors import FrontendError, SourceRange
 from tsc.frontend.annotations import parse_annotation
@@ -91,6 +92,7 @@ class CompilationUnit:
         if lang is not None:
             self.define(lang)
 
+    @serialized
     def define(self, lang: str) -> None:
         """Add the functions of a text."""
         resolver = _TextResolver(self._program)

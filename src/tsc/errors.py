@@ -139,6 +139,10 @@ class CodegenError(TscError, RuntimeError):
     """A kernel that cannot be scheduled or emitted; the generic tier takes over unless ``TSC_STRICT=1``."""
 
 
+class ResourceError(TscError, RuntimeError):
+    """The system does not give what was asked for: threads."""
+
+
 class OperatorError(TscError, RuntimeError):
     """An operator failed while a program ran."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, ClassVar, Protocol
+from weakref import ref
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
@@ -11,6 +12,7 @@ from xdsl.dialects.func import FuncOp
 from tsc import pipeline
 from tsc.archive.writer import Record, Target, archive_bytes, write_archive
 from tsc.compiler import Entry
+from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.frontend.object_graph import assemble
@@ -47,9 +49,9 @@ class StageTexts:
 class Inspectable:
     """A function or method that shows its graph and its code."""
 
-    last_called: ClassVar[Inspectable | None] = None
+    last_called: ClassVar[ref[Inspectable] | None] = None
     """The function whose arguments were last checked in Python (calls that go straight to native code are not
-    seen).
+    seen), as long as it is there.
     """
 
     function: Function
@@ -74,11 +76,13 @@ class Inspectable:
         return self.function.schema()
 
     @property
+    @serialized
     def graph(self) -> Graph:
         """The graph, as written: its `str` is PyTorch's notation."""
         return graph_of(self.function, *self._shown())
 
     @property
+    @serialized
     def inlined_graph(self) -> Graph:
         """The graph with every call of a function or method replaced by the callee's graph."""
         if self.entry is not None and self.receiver is not None:
@@ -93,6 +97,7 @@ class Inspectable:
         self(*arguments, **keywords)  # type: ignore[operator]  # pyright: ignore
         return self.optimized_graph()
 
+    @serialized
     def optimized_graph(self) -> Graph:
         """The graph that runs: frozen where that is possible, else inlined."""
         if self.entry is not None:
@@ -100,11 +105,13 @@ class Inspectable:
         return self.inlined_graph
 
     @property
+    @serialized
     def code(self) -> str:
         """The function as TorchScript's Python."""
         return code_of(self.function, *self._shown())[0]
 
     @property
+    @serialized
     def code_with_constants(self) -> tuple[str, ConstantMap]:
         """`code`, and the tensors it calls ``CONSTANTS.c0``, ``c1``, ..."""
         text, constants = code_of(self.function, *self._shown())

@@ -8,11 +8,11 @@ import os
 import types
 import warnings
 from collections.abc import Sequence
-from functools import cache
 from importlib import import_module
 from typing import IO, Any, cast
 
 from tsc.archive.reader import Archive
+from tsc.concurrency import once, serialized
 from tsc.dialects import torch_types as tt
 from tsc.errors import ArgumentError, CompileError, NotSupportedError
 from tsc.frontend.archived import ArchiveProgram
@@ -33,7 +33,7 @@ from tsc.script_modules import RecursiveScriptModule, freeze_module
 from tsc.script_objects import Interpreter, ScriptFunction
 
 
-@cache
+@once
 def _live() -> tuple[Program, Interpreter]:
     """The program made of this process's own functions and modules."""
     program = Program()
@@ -63,9 +63,14 @@ def script(
             FutureWarning,
             stacklevel=2,
         )
-    program, interpreter = _live()
     if example_inputs is not None:
-        _run_examples(program, obj, example_inputs)
+        _run_examples(_live()[0], obj, example_inputs)
+    return _scripted(obj)
+
+
+@serialized
+def _scripted(obj: Any) -> Any:
+    program, interpreter = _live()
     adopted = object_of(program.compiler, obj)
     if adopted is not None:
         return RecursiveScriptModule(adopted, interpreter, torch_interop.wrapper())
@@ -133,6 +138,11 @@ def load(
     program = ArchiveProgram(archive)
     if _extra_files is not None:
         _extra_files.update({name: archive.extra_file(name) or b"" for name in _extra_files})
+    return _loaded(program)
+
+
+@serialized
+def _loaded(program: ArchiveProgram) -> RecursiveScriptModule:
     return RecursiveScriptModule(root_object(program), Interpreter(program.compiler))
 
 
@@ -247,11 +257,12 @@ def last_executed_optimized_graph() -> Graph:
     """The graph of the function called last (calls that went straight to native code are not seen).
 
     Raises:
-        CompileError: nothing has been called yet.
+        CompileError: nothing has been called yet, or what was is gone.
     """
-    if Inspectable.last_called is None:
-        raise CompileError("last_executed_optimized_graph requires a call; there was none")
-    return Inspectable.last_called.optimized_graph()
+    called = None if Inspectable.last_called is None else Inspectable.last_called()
+    if called is None:
+        raise CompileError("last_executed_optimized_graph requires a call of a function that still exists")
+    return called.optimized_graph()
 
 
 annotate.__dict__["__tsc_builtin__"] = "form::annotate"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
+from tsc.concurrency import interned
 from tsc.interop import torch as torch_interop
 from tsc.nn.module import Module
 from tsc.script_modules import RecursiveScriptModule
@@ -44,7 +44,7 @@ class ScriptModule(Module, metaclass=_ScriptMeta):
     """
 
 
-@cache
+@interned
 def _over(module: type) -> type:
     """`ScriptModule` as a subclass of another library's modules."""
     return _ScriptMeta("ScriptModule", (module,), {"__doc__": ScriptModule.__doc__})

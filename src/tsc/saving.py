@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -153,16 +153,21 @@ def _inside(value: Any) -> Sequence[Any]:
 
 
 def module_records(
-    root: ScriptObject, compiler: Compiler, frozen: Entries | None, extra_files: dict[str, Any] | None
+    root: ScriptObject,
+    compiler: Compiler,
+    frozen: Entries | None,
+    extra_files: dict[str, Any] | None,
+    kept: Collection[str] = (),
 ) -> list[Record]:
-    """The records of a module; `frozen` has the functions of one whose attributes are constants.
+    """The records of a module; `frozen` has the functions of one whose attributes are constants, except those
+    in `kept`.
 
     Raises:
         CompileError: a method that must be saved is not TorchScript.
         NotSupportedError: an archive cannot hold something.
     """
     if frozen is not None:
-        return _frozen_records(root, compiler, frozen, extra_files)
+        return _frozen_records(root, compiler, frozen, kept, extra_files)
     objects = objects_of(root)
     entries = [m for held in objects for m in entry_methods(held.cls)]
     for method in entries:
@@ -226,14 +231,19 @@ def is_entry(method: Function) -> bool:
 
 
 def _frozen_records(
-    root: ScriptObject, compiler: Compiler, frozen: Entries, extra_files: dict[str, Any] | None
+    root: ScriptObject,
+    compiler: Compiler,
+    frozen: Entries,
+    kept: Collection[str],
+    extra_files: dict[str, Any] | None,
 ) -> list[Record]:
     called = _called(frozen, compiler)
     own = [f.op for f in called if f.op is not None and f.self_type is tt.ModuleType(root.cls.name)]
     read = {name for op in (*own, *(op for op, _ in frozen.values())) for name in _attributes_read(op)}
+    wanted = {"training", *read, *kept}
     cls = replace(
         root.cls,
-        attributes={n: k for n, k in root.cls.attributes.items() if n in read or n == "training"},
+        attributes={n: k for n, k in root.cls.attributes.items() if n in wanted},
         constants={},
     )
     held = ScriptObject(cls, root.attributes)

@@ -16,6 +16,7 @@ from tsc import pipeline
 from tsc.archive.writer import Record
 from tsc.compilation_unit import define_methods
 from tsc.compiler import Entry
+from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
@@ -97,21 +98,25 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
 
     def _method(self, name: str) -> ScriptMethod:
         methods: dict[str, ScriptMethod] = object.__getattribute__(self, "_methods")
-        if name not in methods:
-            function = self._object.cls.methods.get(name)
-            if function is None or not self._is_visible(name):
-                raise AttributeError(f"'RecursiveScriptModule' object has no attribute '{name}'")
-            self._interpreter.compiler.compile(function)
-            method = ScriptMethod(
-                self._interpreter, function, self._object, object.__getattribute__(self, "_default")
-            )
-            frozen: Frozen | None = object.__getattribute__(self, "_frozen")
-            if frozen is not None and name in frozen.methods:
-                method.entry = Entry(
-                    frozen.module, function.name, frozen.pool, self._interpreter.compiler.unit
-                )
-            methods[name] = method
-        return methods[name]
+        return methods[name] if name in methods else self._added_method(methods, name)
+
+    @serialized
+    def _added_method(self, methods: dict[str, ScriptMethod], name: str) -> ScriptMethod:
+        if name in methods:  # another thread was first
+            return methods[name]
+        function = self._object.cls.methods.get(name)
+        if function is None or not self._is_visible(name):
+            raise AttributeError(f"'RecursiveScriptModule' object has no attribute '{name}'")
+        self._interpreter.compiler.compile(function)
+        method = ScriptMethod(
+            self._interpreter, function, self._object, object.__getattribute__(self, "_default")
+        )
+        frozen: Frozen | None = object.__getattribute__(self, "_frozen")
+        if frozen is not None and name in frozen.methods:
+            unit = self._interpreter.compiler.unit
+            method.entry = Entry(frozen.module, function.name, frozen.pool, unit)
+        methods[name] = method
+        return method
 
     # --- attributes ---
 
@@ -156,6 +161,7 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         """The method that calls of the module run."""
         return self._method("forward")
 
+    @serialized
     def define(self, src: str) -> None:
         """Add methods, written as TorchScript source: ``def double(self, x): ...``.
 
@@ -172,6 +178,7 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         inputs.wrap_object = self._interpreter.instance
         return inputs.give_back(value)
 
+    @serialized
     def _around(self, held: ScriptObject) -> RecursiveScriptModule:
         wrappers: dict[int, RecursiveScriptModule] = object.__getattribute__(self, "_wrappers")
         if id(held) not in wrappers:
@@ -190,26 +197,32 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         return RecursiveScriptModule
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as an archive; what is unpickled is a loaded module."""
-        return _unpickled, (self.save_to_buffer(),)
+        """Pickled as an archive; what is unpickled is a loaded module, frozen if this one is."""
+        frozen: Frozen | None = object.__getattribute__(self, "_frozen")
+        return _unpickled, (self.save_to_buffer(), None if frozen is None else frozen.preserved)
 
     @property
     def ir(self) -> StageTexts:
         """The IR of ``forward`` at each stage."""
         return self._method("forward").ir
 
+    @serialized
     def records(self, extra_files: dict[str, Any] | None = None) -> list[Record]:
         """What `save` writes."""
         frozen: Frozen | None = object.__getattribute__(self, "_frozen")
         compiler = self._interpreter.compiler
-        entries = None if frozen is None else frozen.entries(self._object.cls)
-        return module_records(self._object, compiler, entries, extra_files)
+        if frozen is None:
+            return module_records(self._object, compiler, None, extra_files)
+        entries = frozen.entries(self._object.cls)
+        return module_records(self._object, compiler, entries, extra_files, frozen.kept)
 
 
-def _unpickled(archive: bytes) -> Any:
+def _unpickled(archive: bytes, preserved: tuple[str, ...] | None = None) -> Any:
+    """The module of a pickle; `preserved` are what a frozen one kept."""
     from tsc.jit import load
 
-    return load(io.BytesIO(archive))
+    made = load(io.BytesIO(archive))
+    return made if preserved is None else freeze_module(made, preserved)
 
 
 class Frozen:
@@ -218,6 +231,7 @@ class Frozen:
     def __init__(self, module: ModuleOp, pool: ConstantPool, preserved: Sequence[str] = ()) -> None:
         self.module = module
         self.pool = pool
+        self.preserved = tuple(preserved)
         self.functions = {f.sym_name.data: f for f in module.ops if isinstance(f, FuncOp)}
         self.methods = {name.rpartition(".")[2] for name in self.functions}
         self.kept = {
@@ -233,6 +247,7 @@ class Frozen:
         return {name: (op, self.pool) for name, op in frozen.items() if op is not None}
 
 
+@serialized
 def freeze_module(module: RecursiveScriptModule, preserved: Sequence[str]) -> RecursiveScriptModule:
     """A copy of `module` whose attributes are constants of its methods."""
     held, interpreter = module._object, module._interpreter  # pyright: ignore[reportPrivateUsage]

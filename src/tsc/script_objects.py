@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any
+from weakref import ref
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
@@ -13,6 +13,7 @@ from tsc import pipeline
 from tsc.analysis.effects import changes_shapes
 from tsc.archive.writer import Record
 from tsc.compiler import Compilation, Entry, Specialization, compile_for, specialized
+from tsc.concurrency import COMPILING, serialized
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
@@ -47,23 +48,30 @@ class Interpreter:
         """Run `function` on runtime values."""
         found = self._functions.get(function)
         if found is None:
-            found = self._functions[function] = self._generic(function, self.call, Operators())
+            found = self._made(self._functions, function, self.call, Operators())
         return found(*arguments)
 
     def call_recording(self, function: Function, *arguments: Any) -> Any:
         """Run `function` on PyTorch's tensors with PyTorch's operators, which record gradients."""
         found = self._recording.get(function)
         if found is None:
-            found = self._recording[function] = self._generic(
-                function, self.call_recording, self.torch_operators
-            )
+            found = self._made(self._recording, function, self.call_recording, self.torch_operators)
         return found(*arguments)
 
-    def _generic(self, function: Function, call: Callable[..., Any], operators: Operators) -> GenericFunction:
-        self.compiler.compile(function)
-        assert function.op is not None
-        unit = self.compiler.unit
-        return GenericFunction(function.op, unit.pool, unit, call, operators=operators)
+    @serialized
+    def _made(
+        self,
+        table: dict[Function, GenericFunction],
+        function: Function,
+        call: Callable[..., Any],
+        operators: Operators,
+    ) -> GenericFunction:
+        if function not in table:
+            self.compiler.compile(function)
+            assert function.op is not None
+            unit = self.compiler.unit
+            table[function] = GenericFunction(function.op, unit.pool, unit, call, operators=operators)
+        return table[function]
 
     def call_python(self, function: Function, *arguments: Any) -> Any:
         """Call the Python function behind a function that is not compiled (``@ignore``)."""
@@ -100,6 +108,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         self.entry: Entry | None = None
         self.parameters: Sequence[Parameter] = function.parameters
         self.specializations: Specializations | None = None
+        self._is_dynamic = _is_dynamic(function)
         self._fast: Callable[..., Any] = self._dispatch
 
     # --- calling ---
@@ -137,7 +146,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
             )
         if len(arguments) < expected:
             arguments = tuple(self._positional(arguments, {}))
-        Inspectable.last_called = self
+        Inspectable.last_called = ref(self)
         recorded = self.entry is None and are_recorded(arguments, self.receiver)
         inputs = TorchInputs() if recorded else Inputs(self.default)
         inputs.wrap_object = self.interpreter.instance
@@ -157,10 +166,8 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         return result
 
     def _run_recording(self, inputs: Inputs, values: Sequence[Any]) -> Any:
-        try:
+        with self.interpreter.torch_operators.lending.call():
             return inputs.give_back(self._run_generic(*values, call=self.interpreter.call_recording))
-        finally:
-            self.interpreter.torch_operators.take_back()
 
     def _choose_fast_path(self, table: Specializations) -> None:
         """Calls go straight to the newest native entry; what it does not take comes to `_dispatch`."""
@@ -190,25 +197,20 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         receiver = () if self.receiver is None else (self.receiver,)
         return (call or self.interpreter.call)(self.function, *receiver, *values)
 
-    @cached_property
-    def _is_dynamic(self) -> bool:
-        """Whether a parameter may hold values of several types, or the result devices: no specialization
-        describes those.
-        """
-        result = self.function.result
-        varies = any(p.type is tt.ANY or isinstance(p.type, tt.UnionType) for p in self.parameters)
-        return varies or (result is not None and holds_device(result))
-
     # --- specialization ---
 
     def _table(self) -> Specializations | None:
-        if self.specializations is None:
-            entry = self._entry()
-            if entry is None:
-                return None
-            self.specializations = Specializations(self._compile, self._run_frozen(entry), self.function.name)
+        if self.specializations is None and (self.entry is not None or self.receiver is None):
+            self._make_table()
         return self.specializations
 
+    @serialized
+    def _make_table(self) -> None:
+        entry = self._entry()
+        if self.specializations is None and entry is not None:
+            self.specializations = Specializations(self._compile, self._run_frozen(entry), self.function.name)
+
+    @serialized
     def _entry(self) -> Entry | None:
         """The function at stage `frozen`; None for a method of a module that is not frozen."""
         if self.entry is None and self.receiver is None:
@@ -226,7 +228,9 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
 
         def run(*values: Any) -> Any:
             if not made:
-                made.append(GenericFunction(entry.function, entry.pool, entry.unit, self.interpreter.call))
+                call = self.interpreter.call
+                with COMPILING:
+                    made.append(GenericFunction(entry.function, entry.pool, entry.unit, call))
             takes_self = len(entry.function.body.block.args) > len(values)
             return made[0](self.receiver, *values) if takes_self else made[0](*values)
 
@@ -258,6 +262,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         """The IR at each stage; from `value` on, for the shapes compiled last."""
         return StageTexts(self)
 
+    @serialized
     def module_at(self, stage: str) -> ModuleOp:
         """The module at a stage.
 
@@ -284,6 +289,14 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         return list(table.values())[-1] if table else None
 
 
+def _is_dynamic(function: Function) -> bool:
+    """Whether a parameter may hold values of several types, or the result devices: no specialization
+    describes those.
+    """
+    varies = any(p.type is tt.ANY or isinstance(p.type, tt.UnionType) for p in function.parameters)
+    return varies or (function.result is not None and holds_device(function.result))
+
+
 def _has_undefined_tensor(values: Sequence[Any], parameters: Sequence[Parameter]) -> bool:
     return any(v is None and isinstance(p.type, TensorType) for v, p in zip(values, parameters, strict=True))
 
@@ -301,6 +314,7 @@ class ScriptFunction(Callable_, Saveable):
     def __tsc_function__(self) -> Function:
         return self.function
 
+    @serialized
     def records(self, extra_files: dict[str, Any] | None = None) -> list[Record]:
         """What `save` writes."""
         return function_records(self.function, self.interpreter.compiler, extra_files)

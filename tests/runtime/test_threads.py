@@ -2,10 +2,13 @@
 
 import ctypes
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,6 +128,60 @@ def test_resizing_again_and_again() -> None:
             thread_pool().start()
             run_many(counters, 10)
     assert (counters == 10 * 12).all()
+
+
+LIMITED = """
+import resource
+from pathlib import Path
+import numpy as np
+from tests.runtime.test_threads import run_many
+from tsc.errors import ResourceError
+from tsc.runtime.threads import get_num_threads, set_num_threads, thread_pool
+set_num_threads(2)
+thread_pool().start()
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+room = pages * resource.getpagesize() + (1 << 30)
+resource.setrlimit(resource.RLIMIT_AS, (room, room))
+for threads in (2, 3):
+    set_num_threads(threads)
+    try:
+        set_num_threads(3000)
+    except ResourceError as error:
+        print(error, get_num_threads())
+    counters = np.zeros(8, np.int64)
+    run_many(counters, 1000)
+    assert (counters == 1000).all()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits are Linux's")
+def test_threads_that_cannot_be_had_are_one_error_and_the_pool_goes_on() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", LIMITED], capture_output=True, text=True, timeout=120, check=True,
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    first, second = ended.stdout.splitlines()
+    assert first.startswith("requires 3000 threads of the system; got ")
+    assert (first[-2:], second[-2:]) == (" 2", " 3")
+
+
+def test_workers_that_cannot_be_had_when_they_are_needed_leave_one_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_num_threads(1)
+    set_num_threads(3)
+    set_num_threads(2)
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.warns(RuntimeWarning, match="compiled code runs in one thread: requires 2 threads"):
+        thread_pool().start()
+    assert get_num_threads() == 1
+    counters = np.zeros(8, np.int64)
+    run_many(counters, 10)
+    assert (counters == 10).all()
 
 
 def test_no_threads_is_refused() -> None:

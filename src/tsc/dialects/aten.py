@@ -4,7 +4,6 @@ named.
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import resources
 from typing import ClassVar, Self
 
@@ -14,6 +13,7 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
+from tsc.concurrency import interned
 from tsc.dialects import schema as schemas
 from tsc.dialects.effects import TorchEffects
 from tsc.dialects.schema import Schema
@@ -23,7 +23,7 @@ from tsc.dialects.torch_ops import DefaultFormatOp, TorchOp, parse_operand_list,
 OPERATOR = "torch.operator"
 
 
-@cache
+@interned
 def _registered() -> frozenset[str]:
     """The operations that torch-mlir has a class for."""
     text = resources.files("tsc.dialects").joinpath("torch_mlir_ops.txt").read_text("utf-8")
@@ -84,7 +84,7 @@ class AtenOp(DefaultFormatOp):
             )
 
 
-@cache
+@interned
 def op_class(name: str) -> type[AtenOp] | None:
     """The class of ``torch.aten.add.Tensor``; None when no schema has that name."""
     parts = name.split(".", 3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute
 
 from tsc import dtypes
+from tsc.concurrency import serialized
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import NonValueTensorLiteralOp, ValueTensorLiteralOp
 from tsc.dtypes import DType
@@ -39,7 +40,9 @@ class ConstantPool:
         self._keys: dict[tuple[Any, ...], str] = {}
         self.attributes: set[str] = set()
         """The keys of module attributes: tensors that exist outside the program, which others may change."""
+        self._derived: dict[tuple[str, Hashable], str] = {}
 
+    @serialized
     def add(self, hint: str, array: np.ndarray[Any, Any]) -> str:
         """Store `array` under `hint`, or under ``hint_1`` ... when another array has that name; return the
         key.
@@ -60,6 +63,21 @@ class ConstantPool:
         self._arrays[key] = array
         self._keys[identity] = key
         return key
+
+    @serialized
+    def derived(
+        self,
+        key: str,
+        form: Hashable,
+        make: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]],
+        hint: str,
+    ) -> str:
+        """The key of the array that `make` makes of another one, stored under a name like `hint`: made once
+        for each `form`.
+        """
+        if (key, form) not in self._derived:
+            self._derived[key, form] = self.add(hint, make(self[key]))
+        return self._derived[key, form]
 
     def __getitem__(self, key: str) -> np.ndarray[Any, Any]:
         if key not in self._arrays:

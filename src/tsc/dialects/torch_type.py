@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, ClassVar, Self
 
 from xdsl.ir import Data, TypeAttribute
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
-
-_INTERN_LOCK = threading.Lock()
 
 
 class TorchType(Data[Any], TypeAttribute):
@@ -27,12 +24,9 @@ class TorchType(Data[Any], TypeAttribute):
     def __new__(cls, data: Any = None) -> Self:
         found = cls.interned.get(data)
         if found is None:
-            with _INTERN_LOCK:
-                found = cls.interned.get(data)
-                if found is None:
-                    found = object.__new__(cls)
-                    object.__setattr__(found, "data", data)
-                    cls.interned[data] = found
+            made = object.__new__(cls)
+            object.__setattr__(made, "data", data)
+            found = cls.interned.setdefault(data, made)
         return found
 
     def __init__(self, data: Any = None) -> None:

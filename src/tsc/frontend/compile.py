@@ -10,6 +10,7 @@ from typing import Any
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region
 
+from tsc.concurrency import COMPILING
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
@@ -36,6 +37,12 @@ class Compiler:
             CompileError: the source is not TorchScript; the message shows where, and who called.
         """
         if function.op is not None or (function.kind != "script" and function.result is not None):
+            return
+        with COMPILING:
+            self._compile(function)
+
+    def _compile(self, function: Function) -> None:
+        if function.op is not None:
             return
         if isinstance(function.self_type, tt.InterfaceType):
             read_signature(function)  # what runs is the method of the object's own class

@@ -13,6 +13,7 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tsc.concurrency import serialized
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
@@ -126,6 +127,7 @@ class Program:
             self._overloaded[key] = made
         return self._overloaded[key]
 
+    @serialized
     def class_type(self, cls: type) -> TorchType | None:
         """The type of instances of a live class: named tuple, enum or script class; None when it cannot be
         compiled.
@@ -134,10 +136,12 @@ class Program:
 
         return script_class(self, cls)
 
+    @serialized
     def annotation(self, annotation: Any) -> TorchType:
         """The type a live annotation object denotes."""
         return from_python(annotation, self.class_type)
 
+    @serialized
     def infer(self, value: Any) -> TorchType | None:
         """The type of a live value, or None."""
         return infer_type(value, self.class_type)

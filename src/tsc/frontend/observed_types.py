@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
+from tsc.concurrency import serialized
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import TscError
@@ -32,6 +33,7 @@ class ObservedTypes:
         finally:
             sys.setprofile(before)
 
+    @serialized
     def _note(self, frame: FrameType, event: str, _: Any) -> None:
         module = inspect.getmodule(frame.f_code) if event == "call" else None
         if module is None or is_torch_module(module):

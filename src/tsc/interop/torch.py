@@ -13,6 +13,8 @@ import numpy as np
 from tsc import dtypes
 
 CODES = {"float32": 6, "float64": 7}
+REPLACED = "__tsc_replaced__"
+"""Where a function that stands for one of PyTorch's while a trace runs holds that."""
 
 
 def torch() -> Any:
@@ -157,7 +159,7 @@ def operator_of(value: Any) -> str | None:
     module = torch()
     if module is None or not callable(value) or isinstance(value, type):
         return None
-    return module.jit._builtins._find_builtin(value)
+    return module.jit._builtins._find_builtin(getattr(value, REPLACED, value))
 
 
 def boolean_dispatch_of(value: Any) -> tuple[Any, Any, str, int, bool] | None:

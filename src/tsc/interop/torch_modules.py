@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NoReturn
 
+from tsc.concurrency import interned
 from tsc.errors import CompileError
 from tsc.interop.torch import torch
 
@@ -25,7 +25,7 @@ def joined(cls: type[Any]) -> type[Any]:
     return cls if torch() is None else _joined(cls)
 
 
-@cache
+@interned
 def _joined(cls: type[Any]) -> type[Any]:
     base = torch().nn.Module
     if issubclass(cls, base):

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
 import numpy as np
 
-from tsc.interop.patching import patched
-from tsc.interop.torch import from_numpy, is_tensor, to_numpy, torch
-from tsc.interop.traced_ints import TracedArithmetic
+from tsc.concurrency import interned
+from tsc.interop.patching import changed, patched
+from tsc.interop.torch import REPLACED, from_numpy, is_tensor, to_numpy, torch
+from tsc.interop.torch_ints import int_class
 
 UNRECORDED = frozenset(("aten::lift_fresh",))
 """Operators that only mark a tensor PyTorch made from Python data."""
@@ -52,68 +52,6 @@ class TorchRecorder(Protocol):
     def call_module(self, module: Any, run: Callable[..., Any], *a: Any, **k: Any) -> Any: ...  # noqa: D102
 
 
-class _Node:
-    """What PyTorch's dispatcher asks of a symbolic int."""
-
-    def __init__(self, tensor: Any, value: int, recorder: Any) -> None:
-        self.traced_tensor = tensor
-        self.traced_value = value
-        self.recorder = recorder
-
-    def is_int(self) -> bool:
-        return True
-
-    def is_symbolic(self) -> bool:
-        return True
-
-    def has_hint(self) -> bool:
-        return True
-
-    def _no(self) -> bool:
-        return False
-
-    is_float = is_bool = is_nested_int = is_constant = _no
-
-    def maybe_as_int(self) -> None:
-        return None
-
-    def guard_int(self, file: str, line: int) -> int:
-        """The plain int, for an operator that takes no symbolic ones: the next one called."""
-        if self.recorder.is_running():
-            self.recorder.concrete(self.traced_tensor, self.traced_value)
-        return self.traced_value
-
-    def int_(self) -> int:
-        return self.traced_value
-
-    def wrap_int(self, value: int) -> _Node:
-        return _Node(None, value, self.recorder)
-
-    def str(self) -> str:
-        return repr(self.traced_value)
-
-    _graph_repr = str
-
-
-@cache
-def _int_class() -> type[Any]:
-    base: Any = torch().SymInt
-
-    class TracedInt(TracedArithmetic, base):
-        """A size of a PyTorch tensor."""
-
-        def __init__(self, tensor: Any, value: int, recorder: Any) -> None:
-            base.__init__(self, _Node(tensor, value, recorder))
-            self.traced_tensor, self.traced_value, self.traced_recorder = tensor, value, recorder
-
-        def __getattr__(self, name: str) -> Any:
-            if name.startswith(("traced_", "__")) or name == "node":
-                raise AttributeError(name)
-            return getattr(self.traced_tensor, name)
-
-    return TracedInt
-
-
 class TorchBackend:
     """PyTorch's tensors, as the recorder handles them."""
 
@@ -146,7 +84,7 @@ class TorchBackend:
 
     def traced_int(self, recorder: Any, tensor: Any, value: int) -> Any:
         """A symbolic int."""
-        return _int_class()(tensor, value, recorder)
+        return int_class()(tensor, value, recorder)
 
     def tensor_of_int(self, value: Any) -> Any:
         """The tensor behind a symbolic int."""
@@ -188,11 +126,28 @@ class TorchBackend:
             stack.enter_context(patched(module.nn.Module, {"__call__": _module_call(recorder)}))
             stack.enter_context(guards.enable_python_dispatcher())
             stack.enter_context(module._C._EnablePreDispatch())
-            stack.enter_context(_mode_class()(recorder))
+            stack.enter_context(_mode_on(recorder))
             yield
 
 
-@cache
+def _mode_on(recorder: TorchRecorder) -> Any:
+    """The dispatch mode; PyTorch keeps those of the PreDispatch key for the whole process."""
+    modes = import_module("torch.utils._python_dispatch")
+    mode = _mode_class()(recorder)
+
+    def leave() -> None:
+        if torch()._ops._get_current_dispatch_mode_pre_dispatch() is not mode:
+            modes._push_mode(mode)  # forked while it handled an operator: it is off the stack meanwhile
+        mode.__exit__(None, None, None)
+
+    def enter() -> Callable[[], None]:
+        mode.__enter__()
+        return leave
+
+    return changed(enter)
+
+
+@interned
 def _mode_class() -> type[Any]:
     modes = import_module("torch.utils._python_dispatch")
     checks = import_module("torch._subclasses.schema_check_mode")  # PreDispatch admits its subclasses
@@ -217,7 +172,7 @@ def _mode_class() -> type[Any]:
             with recorder.paused(), torch()._C._DisablePythonDispatcher():
                 result = func(*plain, **plain_keywords)
             if watched and func._schema.name == "aten::item" and type(result) is int:
-                return _int_class()(args[0], result, recorder)  # a tensor was given where an int is wanted
+                return int_class()(args[0], result, recorder)  # a tensor was given where an int is wanted
             if watched and func._schema.name in RESIZING:
                 recorder.resized(func._schema.name.removeprefix("aten::"), args[0])
             elif watched and not _is_bookkeeping(recorder, func, args):
@@ -366,6 +321,7 @@ def _constructors(recorder: TorchRecorder) -> dict[str, Any]:
             recorder.constructed(f"torch.{name}", made if behind is None else None)
             return made if behind is None else behind.detach().to(made.dtype)
 
+        construct.__dict__[REPLACED] = original
         return construct
 
     return {name: replacement(name) for name in CONSTRUCTORS}

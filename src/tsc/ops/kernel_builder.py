@@ -143,8 +143,7 @@ class KernelBuilder:
     def full(self, spec: TensorSpec, value: Any) -> KernelValue:
         """``linalg.fill`` with a constant."""
         constant = ArithEmitter(self.block).const(value, spec.dtype)
-        op = FillOp([constant], [self.empty(spec)], [self.tensor_type(spec)])
-        return KernelValue(self.add(op), spec)
+        return KernelValue(self.add(_fill(constant, self.empty(spec), self.tensor_type(spec))), spec)
 
     def scalar_constant(self, array: Any, dtype: DType) -> KernelValue:
         """A 0-dim tensor whose element is known now."""
@@ -363,3 +362,12 @@ def _stored_shape(x: KernelValue) -> tuple[int, ...]:
 def attribute_list(values: Sequence[int]) -> Attribute:
     """``array<i64: ...>``."""
     return DenseArrayBase.from_list(i64, list(values))
+
+
+def _fill(value: SSAValue, destination: SSAValue, kind: TensorType[Any]) -> FillOp:
+    """``linalg.fill``. `FillOp` itself would use xDSL's implicit builder, which replaces a member of
+    `Operation` for the whole process meanwhile.
+    """
+    body = Block(arg_types=[value.type, kind.element_type])
+    body.add_op(YieldOp(body.args[0]))
+    return FillOp.build(operands=[[value], [destination]], result_types=[[kind]], regions=[Region(body)])

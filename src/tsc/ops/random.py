@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from tsc import dtypes
+from tsc.concurrency import interned
 from tsc.dtypes import DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or, sized
@@ -33,7 +33,7 @@ class Source:
         self.numbers = np.random.default_rng(seed & (2**64 - 1))
 
 
-@cache
+@interned
 def default_source() -> Source:
     """The stream used where a program names none."""
     return Source(int(np.random.SeedSequence().generate_state(1)[0]))

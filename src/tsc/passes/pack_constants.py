@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import prod
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 from xdsl.context import Context
@@ -12,19 +13,8 @@ from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr, M
 from xdsl.passes import ModulePass
 
 from tsc.analysis.layouts import Layout, layout_of, pack, tensor_type
+from tsc.dialects.constants import ConstantPool
 from tsc.dtypes import by_mlir
-
-
-class Pool(Protocol):
-    """Arrays by resource key."""
-
-    def __getitem__(self, key: str) -> np.ndarray[Any, Any]:
-        """The array of `key`."""
-        ...
-
-    def add(self, hint: str, array: np.ndarray[Any, Any]) -> str:
-        """Store an array under a key like `hint`; gives the key."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -45,22 +35,19 @@ class PackConstants(ModulePass):
 
     name = "pack-constants"
 
-    pool: Pool | None = None
+    pool: ConstantPool | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        """Pack each constant once per encoding."""
-        pool: Pool | None = getattr(ctx, "pool", None) if self.pool is None else self.pool
+        """Pack each constant once per encoding; what another specialization has packed is used again."""
+        pool: ConstantPool | None = getattr(ctx, "pool", None) if self.pool is None else self.pool
         if pool is None:
             return
         for constant, array in inline_constants(op):
             handle = pool.add("constant", array)
             constant.value = DenseResourceAttr.from_params(handle, cast(Any, constant.result.type))
-        packed: dict[tuple[str, Layout], str] = {}
         for constant, key in encoded_constants(op):
             layout = layout_of(constant.result.type)
-            if (key, layout) not in packed:
-                packed[key, layout] = pool.add(f"{key}.packed", pack(pool[key], layout))
-            handle = packed[key, layout]
+            handle = pool.derived(key, layout, partial(pack, layout=layout), f"{key}.packed")
             constant.value = DenseResourceAttr.from_params(handle, tensor_type(layout))
             constant.attributes["tsc.packed"] = constant.value
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 
+from tsc.concurrency import interned
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import REQUIRED, Argument, Schema
@@ -23,7 +23,7 @@ class Mismatch(Exception):  # noqa: N818 - control flow between overloads, never
     """A schema does not fit a call."""
 
 
-@cache
+@interned
 def operator_function(name: str) -> Callable[..., Any]:
     """The function ``tsc.<name>``: all overloads of ``aten::<name>``.
 

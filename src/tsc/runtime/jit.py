@@ -9,6 +9,7 @@ from functools import cache
 import llvmlite.binding as llvm
 
 from tsc.analysis.target import Target
+from tsc.concurrency import hold_for_fork, serialized
 from tsc.errors import CodegenError
 from tsc.runtime.elf import symbols_of
 
@@ -22,6 +23,10 @@ _SLACK = """
 # other libraries need and the padding between constant sections; running out aborts. These sections are
 # counted and never loaded, since no symbol refers to them.
 
+
+# The garbage collector frees machine code at any time and in any thread: the compile lock alone does not keep
+# other threads out of LLVM.
+hold_for_fork(llvm.ffi.lib._lock)
 
 _MATH_LIBRARIES = {"linux": ("libm.so.6",)}
 
@@ -71,13 +76,15 @@ def optimized(text: str, target: Target) -> tuple[llvm.ModuleRef, Timings]:
     LLVM's own vectorizers are off: the schedule has chosen the vectors, and reordering would change results.
     Loops are unrolled only where the schedule asks (``tsc.unroll``).
 
+    Types and constants live in a context of their own, which goes with the module.
+
     Raises:
         CodegenError: `text` is not valid LLVM IR.
     """
     start = time.perf_counter_ns()
     machine = target_machine(target)
     try:
-        module = llvm.parse_assembly(text + _SLACK)
+        module = llvm.parse_assembly(text + _SLACK, llvm.create_context())
         module.verify()
     except RuntimeError as error:
         raise CodegenError(f"jit: requires valid LLVM IR; got {error}") from error
@@ -87,11 +94,21 @@ def optimized(text: str, target: Target) -> tuple[llvm.ModuleRef, Timings]:
     options.loop_vectorization = False
     options.loop_interleaving = False
     options.loop_unrolling = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    _run_passes(module, llvm.create_pass_builder(machine, options))
     return module, Timings(parsed - start, time.perf_counter_ns() - parsed)
 
 
+def _run_passes(module: llvm.ModuleRef, builder: llvm.PassBuilder) -> None:
+    manager = builder.getModulePassManager()
+    try:
+        manager.run(module, builder)
+    finally:
+        # llvmlite 0.50 never frees one: its class finds the empty `_dispose` of another base first.
+        llvm.ffi.lib.LLVMPY_DisposeNewModulePassManger(manager)
+        manager.detach()
+
+
+@serialized
 def assemble(text: str, target: Target) -> tuple[bytes, Timings]:
     """The relocatable object file of `text`: what a cache stores and `load_object` takes."""
     module, timings = optimized(text, target)
@@ -126,15 +143,18 @@ class CompiledObject:
             raise CodegenError(f"jit: requires one of {sorted(self.symbols)}; got {name}")
         return self._engine.get_global_value_address(name)
 
+    @serialized
     def llvm_ir(self) -> str:
         """The optimized LLVM IR (computed again when asked)."""
         return str(optimized(self._text, self._target)[0])
 
+    @serialized
     def assembly(self) -> str:
         """The assembly text (computed again when asked)."""
         return target_machine(self._target).emit_assembly(optimized(self._text, self._target)[0])
 
 
+@serialized
 def load_object(
     data: bytes, target: Target, text: str = "", timings: Timings | None = None
 ) -> CompiledObject:

@@ -4,11 +4,11 @@ import ctypes
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 
+from tsc.concurrency import once
 from tsc.errors import CodegenError
 from tsc.runtime.arena import ArenaPool
 from tsc.runtime.entry_ir import HEADER_WORDS, entry_ir
@@ -67,7 +67,7 @@ class _Owner:
         self.arenas.close()
 
 
-@cache
+@once
 def _addresses() -> dict[str, int]:
     """Addresses of the C functions the entry calls. They are constants of this process."""
     found = {name: _address(getattr(ctypes.pythonapi, name)) for name in _C_FUNCTIONS}
@@ -83,7 +83,7 @@ def _address(function: Any) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-@cache
+@once
 def _entry() -> CompiledObject:
     target = host_target()
     return compile_llvm(entry_ir(target.triple, _addresses()), target)

@@ -6,7 +6,7 @@ Everything but tensors is as in the generic tier: the same generated Python, oth
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +15,11 @@ from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
-from tsc.narrowing import is_array, is_dict, is_list
+from tsc.narrowing import is_array
 from tsc.ops.registry import find
+from tsc.runtime.lending import Lending, to_numpy, to_torch
 from tsc.runtime.operators import Operators
-from tsc.runtime.values import Inputs, mapped
+from tsc.runtime.values import Inputs
 
 
 class TorchInputs(Inputs):
@@ -33,18 +34,12 @@ class TorchInputs(Inputs):
 class TorchOperators(Operators):
     """PyTorch's operators where tensors take part, our own elsewhere.
 
-    Lists and dicts among the attributes hold PyTorch's tensors from when a program meets them until
-    `take_back`, so that what it writes to them stays.
+    Lists and dicts among the attributes are lent to a call (`tsc.runtime.lending`), so that what it writes to
+    them stays.
     """
 
     def __init__(self) -> None:
-        self.lent: list[Any] = []
-        """The lists and dicts that hold PyTorch's tensors just now."""
-
-    def take_back(self) -> None:
-        """Attributes hold arrays again."""
-        while self.lent:
-            _convert_inside(self.lent.pop(), _to_numpy)
+        self.lending = Lending()
 
     def find(self, schema: Schema) -> Callable[..., Any] | None:
         """What runs an operator."""
@@ -68,20 +63,15 @@ class TorchOperators(Operators):
         if name in held.live:
             return held.live[name]
         value = held.attributes[name]
-        if isinstance(value, (list, dict)):
-            _convert_inside(value, _to_torch)
-            self.lent.append(value)
-            return cast("Any", value)
-        return mapped(value, _to_torch)
+        return self.lending.lend(value) if isinstance(value, (list, dict)) else to_torch(value)
 
     def write(self, held: ScriptObject, name: str, value: Any) -> None:
         """Set an attribute of an object."""
         held.live.pop(name, None)
         if isinstance(value, (list, dict)):
-            held.attributes[name] = value
-            self.lent.append(value)
+            held.attributes[name] = self.lending.write(value)
             return
-        held.attributes[name] = mapped(value, _to_numpy)
+        held.attributes[name] = to_numpy(value)
         if torch_interop.is_tensor(value):
             held.live[name] = value
 
@@ -112,26 +102,6 @@ def _with_keywords(operator: Callable[..., Any], schema: Schema) -> Callable[...
         return operator(*arguments[:count], **dict(zip(names, arguments[count:], strict=True)))
 
     return run
-
-
-def _to_torch(value: Any) -> Any:
-    return torch_interop.from_numpy(value) if is_array(value) else value
-
-
-def _to_numpy(value: Any) -> Any:
-    return torch_interop.to_numpy(value) if torch_interop.is_tensor(value) else value
-
-
-def _convert_inside(container: Any, convert: Callable[[Any], Any]) -> None:
-    """Convert the tensors in a list or dict, and in those inside it, in place."""
-    items: list[tuple[Any, Any]] = list(
-        container.items() if is_dict(container) else enumerate(cast("list[Any]", container))
-    )
-    for key, value in items:
-        if is_list(value) or is_dict(value):
-            _convert_inside(value, convert)
-        else:
-            container[key] = mapped(value, convert)
 
 
 def are_recorded(arguments: Sequence[Any], receiver: ScriptObject | None) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tsc.concurrency import serialized
 from tsc.errors import ArgumentError, TscError, VerificationError
 from tsc.options import options
 from tsc.runtime.values import Inputs, describe, flatten
@@ -83,6 +84,13 @@ class Specializations:
         if any(d is None for d in described):
             return None
         key = tuple(d for d in described if d is not None)
+        if key in self.table:
+            return self.table[key]
+        return self._added(key)
+
+    @serialized
+    def _added(self, key: tuple[str, ...]) -> Any:
+        """The specialization of `key`, which another thread may have made by now."""
         if key in self.table:
             return self.table[key]
         if len(self.table) >= self.depth:

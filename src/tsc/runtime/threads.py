@@ -11,9 +11,12 @@ import ctypes
 import os
 import threading
 import time
-from functools import cache
+import warnings
+from collections.abc import Callable
+from typing import Any
 
-from tsc.errors import ArgumentError
+from tsc.concurrency import once
+from tsc.errors import ArgumentError, ResourceError
 from tsc.runtime import pool_ir
 from tsc.runtime.host import available_cores, host_target
 from tsc.runtime.jit import CompiledObject, compile_llvm
@@ -52,29 +55,62 @@ class ThreadPool:
         return self._wanted
 
     def resize(self, threads: int) -> None:
-        """Use `threads` threads from the next parallel kernel on."""
+        """Use `threads` threads from the next parallel kernel on.
+
+        Raises:
+            ResourceError: the system does not give that many; the pool is as it was.
+        """
+        _prepare()
         with self._lock:
-            if threads != self._wanted:
+            if threads > self._wanted:
+                self._add_workers(threads - 1)
+            elif threads < self._wanted:
                 self._stop()
-                self._wanted = threads
                 self._words[pool_ir.PENDING] = int(threads > 1)
+            self._wanted = threads
 
     def start(self) -> None:
-        """Start the workers if they are wanted and not there."""
+        """Start the workers if they are wanted and not there; if the system does not give that many, go on
+        without any (and warn).
+        """
+        _prepare()
         with self._lock:
             self._words[pool_ir.PENDING] = 0
             if self._workers or self._wanted < 2:
                 return
-            self._words[pool_ir.STOP] = 0
-            self._words[pool_ir.RUN] = _native().address("run")
-            worker = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(_native().address("worker"))
-            for number in range(1, self._wanted):
-                thread = threading.Thread(
-                    target=worker, args=(self.address, _spins()), name=f"tsc-worker-{number}", daemon=True
+            try:
+                self._add_workers(self._wanted - 1)
+            except ResourceError as error:
+                self._wanted = 1
+                warnings.warn(
+                    f"compiled code runs in one thread: {error.message}", RuntimeWarning, stacklevel=2
                 )
-                self._workers.append(thread)
+
+    def _add_workers(self, wanted: int) -> None:
+        """Have `wanted` workers instead of fewer. They wait at a gate until all of them are there."""
+        gate = _Gate()
+        begin = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(_native().address("worker"))
+        fresh: list[threading.Thread] = []
+        try:
+            for number in range(len(self._workers) + 1, wanted + 1):
+                name = f"tsc-worker-{number}"
+                arguments = (begin, self.address, _spins())
+                thread = threading.Thread(target=gate.pass_to, args=arguments, name=name, daemon=True)
                 thread.start()
-            self._words[pool_ir.THREADS] = self._wanted
+                fresh.append(thread)
+        except (RuntimeError, MemoryError) as error:
+            gate.decide(is_open=False)
+            for thread in fresh:
+                thread.join()
+            raise ResourceError(
+                f"requires {wanted + 1} threads of the system; got {len(self._workers) + len(fresh) + 1} "
+                f"({error})"
+            ) from None
+        self._words[pool_ir.STOP] = self._words[pool_ir.PENDING] = 0
+        self._words[pool_ir.RUN] = _native().address("run")
+        self._workers += fresh
+        self._words[pool_ir.THREADS] = wanted + 1
+        gate.decide(is_open=True)
 
     def _stop(self, timeout_s: float | None = None) -> None:
         """End the workers: a new epoch without chunks, in which they see the stop word."""
@@ -111,7 +147,32 @@ class ThreadPool:
         self._words[pool_ir.PENDING] = int(self._wanted > 1)
 
 
-@cache
+class _Gate:
+    """Where threads wait to be told whether to begin."""
+
+    def __init__(self) -> None:
+        self._is_decided = threading.Event()
+        self._is_open = False
+
+    def decide(self, is_open: bool) -> None:
+        """Let all that wait, and all that come, begin or go."""
+        self._is_open = is_open
+        self._is_decided.set()
+
+    def pass_to(self, begin: Callable[..., None], *arguments: Any) -> None:
+        """Wait; then begin, or go."""
+        self._is_decided.wait()
+        if self._is_open:
+            begin(*arguments)
+
+
+def _prepare() -> None:
+    """Compile what the pool needs, before its lock is taken: nothing else is taken under that."""
+    _native()
+    _spins()
+
+
+@once
 def _native() -> CompiledObject:
     target = host_target()
     compiled = compile_llvm(pool_ir.pool_ir(target.triple), target)
@@ -120,7 +181,7 @@ def _native() -> CompiledObject:
     return compiled
 
 
-@cache
+@once
 def _spins() -> int:
     """How many pauses last `SPIN_NS` on this machine (a pause takes 10 to 140 cycles)."""
     spin = ctypes.CFUNCTYPE(None, ctypes.c_int64)(_native().address("spin"))
@@ -129,7 +190,7 @@ def _spins() -> int:
     return max(1, 1000 * SPIN_NS // max(1, time.perf_counter_ns() - start))
 
 
-@cache
+@once
 def thread_pool() -> ThreadPool:
     """The pool; at first with a thread for each core this process may use, none of them started."""
     return ThreadPool(available_cores())
@@ -140,6 +201,7 @@ def set_num_threads(threads: int) -> None:
 
     Raises:
         ArgumentError: `threads` is less than 1.
+        ResourceError: the system does not give that many; as many as before are used.
     """
     if threads < 1:
         raise ArgumentError(f"set_num_threads: requires at least 1 thread; got {threads}")

@@ -146,8 +146,8 @@ def _trace_function(
     default = backend.wrap
 
     def make(inputs: Any) -> ScriptFunction:
-        name = program.unit.unique_name(_qualified(func))
-        function = Trace(program.unit, backend, strict).function(name, func, inputs, argument_names(func))
+        trace = Trace(program.unit, backend, strict)
+        function = trace.function(_qualified(func), func, inputs, argument_names(func))
         return ScriptFunction(interpreter, function, default)
 
     made = make(inputs)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from tsc import jit
+from tsc.concurrency import serialized
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.compile import Compiler
@@ -73,6 +74,7 @@ class ModuleTracer:
         self.unit = compiler.unit
         self._arrays: dict[int, Any] = {}
 
+    @serialized
     def object(self, module: Any) -> ScriptObject:
         """The object: parameters, buffers, script objects and submodules; the tensors are shared."""
         scripted = object_of(self.compiler, module)
@@ -110,6 +112,7 @@ class ModuleTracer:
         return self._arrays[id(tensor)]
 
 
+@serialized
 def forget(unit: Unit, held: ScriptObject) -> None:
     """Take the classes and functions made for `held` out of `unit`: it was traced only to be compared."""
     for child in held.attributes.values():

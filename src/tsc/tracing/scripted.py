@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tsc.concurrency import serialized
 from tsc.dialects import torch_ops as ops
 from tsc.frontend.sources import location_of
 from tsc.runtime.recording import RECORDER
@@ -33,6 +34,7 @@ def recording_call(original: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+@serialized
 def _record(recorder: Recorder, called: Callable_, given: list[Any], result: Any) -> None:
     builder, function = recorder.builder, called.function
     builder.location = location_of(user_place())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from xdsl.ir import Block
 
+from tsc.concurrency import COMPILING, TRACING
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
@@ -26,11 +26,6 @@ from tsc.tracing.modules import announce
 from tsc.tracing.outlining import Outliner, make_function
 from tsc.tracing.recorder import Recorder
 from tsc.tracing.scripted import recording_call
-
-_ONE_AT_A_TIME = threading.RLock()
-"""A trace replaces members of classes the whole process uses; other threads are not recorded, but two traces
-must not undo each other's replacements.
-"""
 
 
 def backend_for(subject: Any, inputs: Any) -> Backend:
@@ -76,7 +71,9 @@ class Trace:
         inputs: Sequence[Any] | Mapping[str, Any],
         names: Sequence[str],
     ) -> Function:
-        """The function `name`, recorded from ``run(*inputs)`` or ``run(**inputs)``, called on `names`."""
+        """The function `name` (with a number, where that is taken), recorded from ``run(*inputs)`` or
+        ``run(**inputs)``, called on `names`.
+        """
         given = inputs
         if isinstance(inputs, Mapping):
             given = {n: inputs[n] for n in names if n in inputs}
@@ -98,8 +95,9 @@ class Trace:
             announce(recorder, self.module, self.held)
         entered = [enter(recorder, v, a) for v, a in zip(values, arguments, strict=True)]
         result = self._run(recorder, run, entered, list(given) if isinstance(given, Mapping) else None)
-        Outliner(recorder, self.held).fill(block, result)
-        return make_function(self.unit, name, parameters, block, own)
+        with COMPILING:
+            Outliner(recorder, self.held).fill(block, result)
+            return make_function(self.unit, self.unit.unique_name(name), parameters, block, own)
 
     def _types(self, values: Sequence[Any], is_keywords: bool) -> list[TorchType]:
         if not is_keywords:
@@ -118,7 +116,7 @@ class Trace:
         self, recorder: Recorder, run: Callable[..., Any], values: Sequence[Any], names: Sequence[str] | None
     ) -> Any:
         with (
-            _ONE_AT_A_TIME,
+            TRACING,
             patched(Callable_, {"__call__": recording_call(Callable_.__call__)}),
             self.backend.recording(recorder),
         ):
