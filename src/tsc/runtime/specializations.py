@@ -86,10 +86,10 @@ class Specializations:
         key = tuple(d for d in described if d is not None)
         if key in self.table:
             return self.table[key]
-        return self._added(key)
+        return self._added(key, values)
 
     @serialized
-    def _added(self, key: tuple[str, ...]) -> Any:
+    def _added(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
         """The specialization of `key`, which another thread may have made by now."""
         if key in self.table:
             return self.table[key]
