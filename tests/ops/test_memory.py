@@ -158,6 +158,13 @@ def _error_of_torch(operator: Operator, arguments: list[Any]) -> str | None:
     return None
 
 
+def numbered(like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """An array of the same shape and dtype with other elements."""
+    made = np.empty_like(like)
+    made.flat = np.arange(like.size)
+    return made
+
+
 @pytest.mark.parametrize("name", [n for n in NAMES if operators()[n].inverse is not None])
 def test_the_inverse_of_a_view_is_writing_into_it(name: str) -> None:
     operator = operators()[name]
@@ -172,7 +179,7 @@ def test_the_inverse_of_a_view_is_writing_into_it(name: str) -> None:
                 seen = operator.eager(*ours(cloned(sample)))
             except ERRORS:
                 continue
-            piece = np.arange(seen.size).reshape(seen.shape).astype(seen.dtype)
+            piece: Any = numbered(seen)
             written, *_ = mine = ours(cloned(sample))
             operator.eager(*mine)[...] = piece
             assert np.array_equal(operator.inverse(eager_aten(), base, piece, *rest), written)

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from xdsl.context import Context
@@ -130,4 +129,4 @@ def test_wrong_code_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("tsc.compiler.emit_cpu", wrong)
     with pytest.raises(VerificationError, match="stage 'loop' or code generation"):
-        tsc.script(written)(torch.from_numpy(np.arange(6, dtype=np.float32).reshape(2, 3)))
+        tsc.script(written)(torch.arange(6.0).reshape(2, 3))

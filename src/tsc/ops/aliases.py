@@ -321,11 +321,15 @@ def _lay_out(array: Array, shape: Sequence[int], strides: Sequence[int]) -> None
     knows of: that of the base, or all that an array of its own is laid out over just now.
     """
     if is_array(array.base):
-        array.strides = (0,) * array.ndim  # fits every shape of as many elements
+        _stride(array, (0,) * array.ndim)  # fits every shape of as many elements
     else:
-        array.strides = np.empty(array.shape, array.dtype).strides
+        _stride(array, np.empty(array.shape, array.dtype).strides)
     array.shape = tuple(shape)  # pyright: ignore[reportDeprecated]
-    array.strides = tuple(strides)
+    _stride(array, strides)
+
+
+def _stride(array: Array, strides: Sequence[int]) -> None:
+    array.strides = tuple(strides)  # pyright: ignore[reportDeprecated] - there is no other way in place
 
 
 def _relaying(name: str, view: Callable[..., Array]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
@@ -18,6 +18,7 @@ from tsc.analysis.result_views import View, shared_bases
 from tsc.analysis.values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import TorchContext
 from tsc.dialects.torch_ops import (
     DerefineOp,
     PrimDictConstructOp,
@@ -52,7 +53,7 @@ class FlattenResults(ModulePass):
         """Flatten the results of every function."""
         for function in op.ops:
             if isinstance(function, FuncOp) and ATTRIBUTE not in function.attributes:
-                _flatten(function, ctx.pool)  # pyright: ignore[reportAttributeAccessIssue]
+                _flatten(function, cast("TorchContext", ctx).pool)
 
 
 def _flatten(function: FuncOp, pool: ConstantPool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,37 +11,25 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.aliases import AliasSets, Place, has_memory, holds_memory, shared_operands
+from tsc.analysis.aliases import AliasSets, has_memory, shared_operands
 from tsc.analysis.effects import definition_of
-from tsc.analysis.values import (
-    CONSTRUCTIONS,
-    UNKNOWN,
-    UNKNOWN_CALLS,
-    argument_of,
-    constant_of,
-    spec_of_type,
-    type_of_spec,
-    writes_anything,
-    writes_operand,
-)
+from tsc.analysis.values import UNKNOWN_CALLS, writes_anything
+from tsc.analysis.written_names import WRAPPERS, unfollowed_name
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import (
-    DerefineOp,
     NonValueTensorLiteralOp,
     PrimListConstructOp,
-    PrimSetAttrOp,
-    PrimUncheckedCastOp,
     ValueTensorLiteralOp,
 )
-from tsc.errors import OPERATOR_FAILURES
-from tsc.ops.registry import Operator, TensorSpec, find
-from tsc.ops.variants import functional_name
-
-WRAPPERS = (*CONSTRUCTIONS, DerefineOp, PrimUncheckedCastOp)
-"""Operations whose result holds, or is, their operands: made again of what those are now when it is read."""
-LITERALS = (NonValueTensorLiteralOp, ValueTensorLiteralOp)
+from tsc.passes.functional.forms import (
+    CannotFunctionalizeError,
+    functional_form,
+    inverse_of,
+    put_back,
+    stored,
+)
 
 
 @dataclass(frozen=True)
@@ -72,10 +59,6 @@ class Functionalize(ModulePass):
                 functionalize(function)
 
 
-class CannotFunctionalizeError(Exception):
-    """Why a function keeps its mutable tensors."""
-
-
 def functionalize(function: FuncOp) -> str | None:
     """Functionalize one function; None when that was possible, else the reason."""
     try:
@@ -84,7 +67,9 @@ def functionalize(function: FuncOp) -> str | None:
         if called := _call_that_may_write(function):
             raise CannotFunctionalizeError(f"{called.name} may write to what it is given")
         if any(writes_anything(op) for op in function.walk()):
-            _require_followed(function)
+            name = unfollowed_name(function)
+            if name is not None:
+                raise CannotFunctionalizeError(f"memory that is written is also known through {name}")
             trial = function.clone()
             _Functionalizer().block(trial.body.block)
             function.body.detach_block(function.body.block)
@@ -144,61 +129,6 @@ def _value_type(kind: Any) -> Any:
     if isinstance(kind, tt.DictType):
         return tt.DictType((kind.key, _value_type(kind.value)))
     return kind
-
-
-# --- what is written, and by which names it is known ---
-
-
-def _require_followed(function: FuncOp) -> None:
-    """Every name of memory that is written must be one the rewriting follows.
-
-    `AliasSets` knows, conservatively, all names of a memory; the rewriting follows new tensors, views of
-    one tensor, and what wraps those. A list's element, a branch's result or an attribute is another name
-    for memory whose value it cannot tell.
-
-    Raises:
-        CannotFunctionalizeError: there is a name it does not follow.
-    """
-    sets = AliasSets(function)
-    written = {
-        sets.own(operand)
-        for op in function.walk()
-        for i, operand in enumerate(op.operands)
-        if writes_operand(op, i)
-    }
-    for op in function.walk():
-        escaping = [op.operands[1]] if isinstance(op, PrimSetAttrOp) else []
-        inner = () if op is function else (a for r in op.regions for b in r.blocks for a in b.args)
-        unfollowed = [*escaping, *inner, *([] if _is_followed(op, sets, written) else op.results)]
-        for value in unfollowed:
-            if _touches(value, sets, written):
-                raise CannotFunctionalizeError(f"memory that is written is also known through {op.name}")
-
-
-def _touches(value: SSAValue, sets: AliasSets, places: set[Place]) -> bool:
-    """Whether a value is, or holds, memory in `places`."""
-    if not has_memory(value):
-        return False
-    return sets.own(value) in places or (holds_memory(value) and sets.held(value) in places)
-
-
-def _is_followed(op: Operation, sets: AliasSets, written: set[Place]) -> bool:
-    """Whether the rewriting knows what the results of `op` are after a write."""
-    if isinstance(op, (*WRAPPERS, *LITERALS)):
-        return True
-    if not isinstance(op, AtenOp) or definition_of(op) is None:
-        return False
-    if op.schema.mutates:
-        return True  # its result is what it wrote
-    shared = [o for o in shared_operands(op) if _touches(o, sets, written)]
-    if not shared:
-        return not any(holds_memory(r) for r in op.results)
-    return (
-        len(op.results) == 1
-        and shared == [op.operands[0]]
-        and isinstance(op.results[0].type, tt.TensorType)
-        and isinstance(op.operands[0].type, tt.TensorType)
-    )
 
 
 # --- the rewriting ---
@@ -347,7 +277,7 @@ class _Functionalizer:
 
     def _write_tensor(self, op: AtenOp, builder: TorchBuilder) -> None:
         target = op.operands[0]
-        functional = _functional_form(op)
+        functional = functional_form(op)
         tensor = self.tensor(target)
         if not tensor.base.is_writable:
             raise CannotFunctionalizeError("memory from outside the function is written")
@@ -355,7 +285,7 @@ class _Functionalizer:
             if self._overlaps(other, tensor):
                 raise CannotFunctionalizeError(f"{op.schema.full_name} reads memory that it writes")
         operands = [self.current(o, builder) for o in op.operands]
-        self._store(tensor, _stored(functional, operands, builder), builder)
+        self._store(tensor, stored(functional, operands, builder), builder)
 
     def _overlaps(self, value: SSAValue, target: _Tensor) -> bool:
         """Whether `value` is another view of the memory of `target`."""
@@ -370,7 +300,7 @@ class _Functionalizer:
         while chain[-1].parent is not None:
             chain.append(chain[-1].parent)
         for link in chain[:-1]:
-            if link.is_certain and _inverse(link) is None:
+            if link.is_certain and inverse_of(link.view) is None:
                 raise CannotFunctionalizeError(f"{link.view and link.view.name}: the view is written")
         before = [self._refresh(link, builder) for link in chain]
         base = tensor.base
@@ -382,7 +312,8 @@ class _Functionalizer:
             if not link.is_certain:
                 base.is_uncertain = True
                 return
-            value = _put_back(link, before[position + 1], value, builder)
+            assert link.view is not None
+            value = put_back(link.view, before[position + 1], value, builder)
 
     def _write_list(self, op: AtenOp) -> None:
         held, name = self.held.get(op.operands[0]), op.schema.full_name
@@ -395,76 +326,3 @@ class _Functionalizer:
         if other not in self.held or not isinstance(other.owner, PrimListConstructOp):
             raise CannotFunctionalizeError("a list is extended by one of unknown length")
         held += self.held[other]
-
-
-def _functional_form(op: AtenOp) -> Operator:
-    """The operator whose result is what `op` writes.
-
-    Raises:
-        CannotFunctionalizeError: there is none.
-    """
-    written = [a for a in op.schema.arguments if a.is_written]
-    name = functional_name(op.schema)
-    functional = None if name is None else find(name)
-    if (
-        functional is None
-        or functional.schema.aliases  # it changes how the tensor lies in memory, not what is there
-        or len(functional.schema.arguments) != len(op.operands)
-        or len(written) != 1
-        or not isinstance(op.operands[0].type, tt.TensorType)
-    ):
-        raise CannotFunctionalizeError(f"{op.schema.full_name} writes in a way that has no functional form")
-    return functional
-
-
-def _stored(functional: Operator, operands: list[SSAValue], builder: TorchBuilder) -> SSAValue:
-    """The value of a functional operator in the type of its first operand, which takes it in.
-
-    Raises:
-        CannotFunctionalizeError: whether it fits is not known, or it does not, and the call raises.
-    """
-    kind = operands[0].type
-    assert isinstance(kind, tt.TensorType)
-    target, made = spec_of_type(kind), _inferred(functional, operands)
-    if target is None or made is None or made.shape != target.shape:
-        raise CannotFunctionalizeError(f"{functional.name}: its result may not fit where it is stored")
-    if made.dtype.category > target.dtype.category:
-        raise CannotFunctionalizeError(
-            f"{functional.name}: {made.dtype.name} is stored as {target.dtype.name}"
-        )
-    result = builder.aten(functional.name, operands, [type(kind)(type_of_spec(made).data)]).results[0]
-    if made.dtype is target.dtype:
-        return result
-    return builder.aten("aten::type_as", [result, operands[0]], [kind]).results[0]
-
-
-def _inferred(operator: Operator, operands: Iterable[SSAValue]) -> TensorSpec | None:
-    arguments = [argument_of(o) for o in operands]
-    if operator.infer is None or any(a is UNKNOWN for a in arguments):
-        return None
-    try:
-        found = operator.infer(*arguments)
-    except OPERATOR_FAILURES:
-        return None
-    return found if isinstance(found, TensorSpec) else None
-
-
-def _inverse(link: _Tensor) -> Any:
-    operator = None if link.view is None else definition_of(link.view)
-    return None if operator is None else operator.inverse
-
-
-def _put_back(link: _Tensor, base: SSAValue, piece: SSAValue, builder: TorchBuilder) -> SSAValue:
-    """`base` with `piece` in place of what the view `link` shows of it."""
-    assert link.view is not None
-
-    def aten(name: str, *arguments: Any) -> SSAValue:
-        operands = [a if isinstance(a, SSAValue) else builder.constant(a) for a in arguments]
-        return builder.aten(f"aten::{name}", operands, [base.type]).results[0]
-
-    known = [(o, constant_of(o)) for o in list(link.view.operands)[1:]]
-    rest = [o if value is UNKNOWN else value for o, value in known]
-    try:
-        return _inverse(link)(aten, base, piece, *rest)
-    except TypeError as error:
-        raise CannotFunctionalizeError(f"{link.view.name}: its arguments are not known") from error

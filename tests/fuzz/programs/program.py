@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 PRELUDE = '''\
 import math
@@ -78,6 +78,6 @@ class Loaded:
         """Fresh arguments of three calls: the same twice, then of other sizes."""
         first, other = self.sizes[0], self.sizes[-1]
         made = [self.arguments(sizes) for sizes in (first, first, other)[: self.count]]
-        if not all(isinstance(arguments, list) for arguments in made):
+        if any(cast("Any", arguments) is None for arguments in made):
             raise TypeError("arguments() returns no list")  # the reducer has taken too much away
         return made
