@@ -161,7 +161,7 @@ def _error_of_torch(operator: Operator, arguments: list[Any]) -> str | None:
 def numbered(like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """An array of the same shape and dtype with other elements."""
     made = np.empty_like(like)
-    made.flat = np.arange(like.size)
+    np.put(made, np.arange(like.size), np.arange(like.size))
     return made
 
 

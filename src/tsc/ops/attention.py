@@ -77,7 +77,8 @@ def scaled_dot_product_attention(
     if enable_gqa:
         heads = aten.shape(query)[-3]
         key, value = _repeated_heads(aten, key, heads), _repeated_heads(aten, value, heads)
-    factor = 1 / math.sqrt(aten.shape(query)[-1]) if scale is None else scale
+    width = aten.shape(query)[-1]
+    factor = scale if scale is not None else 1 / math.sqrt(width) if width else math.inf
     wide = computation_dtype(result)
     q, k, v = (x if wide is result else aten("to.dtype", x, wide.code) for x in (query, key, value))
     scores = aten("mul.Scalar", aten("matmul", q, aten("transpose.int", k, -2, -1)), factor)

@@ -83,14 +83,20 @@ def imag(self: Array) -> Array:
 
 @FAMILY.op("aten::resolve_conj", "aten::resolve_neg", infer=like_self, sharing=Sharing.SOMETIMES)
 def resolve(self: Array) -> Array:
-    """The tensor itself: `tsc` conjugates and negates at once."""
-    return self
+    """The tensor itself, or a copy of conjugates: `tsc` conjugates and negates at once."""
+    return self if self.flags.writeable else self.copy()
 
 
 @FAMILY.op("aten::conj", "aten::_conj", infer=like_self, sharing=Sharing.SOMETIMES)
 def conj(self: Array) -> Array:
-    """The conjugates; a real tensor itself."""
-    return np.asarray(np.conj(self)) if np.iscomplexobj(self) else self
+    """The conjugates, read-only: PyTorch's share memory with `self`, and a write to these would be lost. A
+    real tensor itself.
+    """
+    if not np.iscomplexobj(self):
+        return self
+    conjugates = np.asarray(np.conj(self))
+    conjugates.flags.writeable = False
+    return conjugates
 
 
 @FAMILY.op("aten::conj_physical", infer=like_self, sharing=Sharing.SOMETIMES)
@@ -118,11 +124,11 @@ def angle(self: Array) -> Array:
 def adjoint(aten: Aten, self: Any) -> Any:
     """The conjugate transpose of the last two dims."""
     if not aten.shape(self):
-        return aten("conj_physical", self) if aten.dtype(self).is_complex else aten("alias", self)
+        return aten("conj", self) if aten.dtype(self).is_complex else aten("alias", self)
     if len(aten.shape(self)) < 2:
         raise ShapeError(
             "tensor.adjoint() is only supported on matrices or batches of matrices. Got "
             f"{len(aten.shape(self))}-D tensor."
         )
     turned = aten("transpose.int", self, -2, -1)
-    return aten("conj_physical", turned) if aten.dtype(self).is_complex else turned
+    return aten("conj", turned) if aten.dtype(self).is_complex else turned

@@ -43,6 +43,9 @@ def _put_into(self: Array, indices: Sequence[Array | None], values: Array, accum
             f"Index put requires the source and destination dtypes match, got {want} for the destination and "
             f"{have} for the source."
         )
+    if not self.ndim and len(indices) == 1 and indices[0] is not None and not indices[0].ndim:
+        _put_into(self.reshape(1), [indices[0].reshape(1)], values, accumulate)
+        return self
     key = numpy_key(self, indices)
     target = self[key].shape
     lead = values.ndim - len(target)
