@@ -118,6 +118,12 @@ def dtype_code(dtype: Any) -> int:
     return dtypes.by_name(str(dtype).removeprefix("torch.")).code
 
 
+def lies_as(tensor: Any, array: np.ndarray[Any, Any]) -> bool:
+    """Whether a PyTorch tensor has the sizes and strides of an array over the same memory."""
+    strides = tuple(stride // array.itemsize for stride in array.strides)
+    return tensor.shape == array.shape and (tensor.stride() == strides or not array.size)
+
+
 def lay_out(tensor: Any, array: np.ndarray[Any, Any]) -> None:
     """Give a PyTorch tensor the sizes and strides of an array over the same memory."""
     tensor.as_strided_(array.shape, [stride // array.itemsize for stride in array.strides])
@@ -213,16 +219,20 @@ def requires_grad(value: Any) -> bool:
 
 
 def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
-    """The memory of a PyTorch CPU tensor as an array; no copy."""
+    """The memory of a PyTorch CPU tensor as an array; no copy.
+
+    The base of the array is one too: NumPy changes the strides of no other in place (``t_``).
+    """
     module = torch()
-    plain = tensor.detach()
-    if plain.dtype.is_complex:
+    plain = tensor.detach() if tensor.requires_grad else tensor
+    dtype = plain.dtype
+    if dtype.is_complex:
         plain = plain.resolve_conj().resolve_neg()
-    if plain.numel() and (plain.storage_offset() or not plain.is_contiguous()):
-        return _part_of_storage(plain)
-    if plain.dtype is module.bfloat16:
+    if dtype is module.bfloat16:
         return plain.view(module.int16).numpy().view(dtypes.BF16.numpy)
-    return plain.numpy()[...]  # whose base is an array: NumPy changes the strides of no other (`t_`)
+    array = plain.numpy()
+    is_whole = array.flags.c_contiguous and not plain.storage_offset()
+    return array[...] if is_whole or not array.size else _part_of_storage(plain)
 
 
 def _part_of_storage(tensor: Any) -> np.ndarray[Any, Any]:

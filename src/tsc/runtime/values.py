@@ -5,7 +5,7 @@ caller's kind.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,16 +22,6 @@ from tsc.runtime.tensor import Tensor
 Wrap = Callable[[np.ndarray[Any, Any]], Any]
 
 
-class Given(NamedTuple):
-    """A tensor among the arguments."""
-
-    tensor: Any
-    array: np.ndarray[Any, Any]
-    """What shows its memory, and how it lay there when the call began."""
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-
 class Inputs:
     """Converts the arguments of one call, and remembers which kind of tensor they were."""
 
@@ -39,8 +29,8 @@ class Inputs:
         self.wrap: Wrap | None = default
         self.wrap_object: Callable[[ScriptObject], Any] | None = None
         """What objects of the program are given back as; None: as they are."""
-        self.given: dict[int, Given] = {}
-        """The tensors among the arguments, by identity: each once, however often it is given."""
+        self.given: list[tuple[Any, np.ndarray[Any, Any]]] = []
+        """The tensors among the arguments, each once, with the array that shows its memory."""
         self.class_named: Callable[[str], Class] | None = None
         """The classes of the program, where its objects may be made of live ones."""
 
@@ -66,25 +56,27 @@ class Inputs:
             return value  # pyright: ignore[reportUnknownVariableType]
         if isinstance(value, Tensor):
             self.wrap = Tensor
-            return self._shown(value, lambda tensor: tensor.array)
+            self.given.append((value, value.array))
+            return value.array
         if torch_interop.is_tensor(value):
             if value.device.type != "cpu":
                 raise ArgumentError(f"argument '{name}': requires a CPU tensor; got one on {value.device}")
             self.wrap = torch_interop.from_numpy
-            return self._shown(value, torch_interop.to_numpy)
+            return self._shown(value)
         if isinstance(value, np.generic):
             return np.asarray(value)  # pyright: ignore[reportUnknownArgumentType]
         if value is None:
             return cast("Any", None)  # an undefined tensor: operators refuse it when they meet it
         raise _mismatch(value, kind, name)
 
-    def _shown(self, tensor: Any, show: Callable[[Any], np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-        """The array that shows the memory of an argument."""
-        found = self.given.get(id(tensor))
-        if found is None:
-            array = show(tensor)
-            found = self.given[id(tensor)] = Given(tensor, array, array.shape, array.strides)
-        return found.array
+    def _shown(self, tensor: Any) -> np.ndarray[Any, Any]:
+        """The array that shows the memory of one of PyTorch's tensors: one, however often it is given."""
+        for given, array in self.given:
+            if given is tensor:
+                return array
+        array = torch_interop.to_numpy(tensor)
+        self.given.append((tensor, array))
+        return array
 
     def _container(self, value: Any, kind: TorchType, name: str) -> Any:
         given: Any = value
@@ -155,12 +147,9 @@ class Inputs:
 
     def settle(self) -> None:
         """Give arguments the shape that the program gave them in place (``unsqueeze_``)."""
-        for given in self.given.values():
-            array = given.array
-            if (array.shape, array.strides) != (given.shape, given.strides) and torch_interop.is_tensor(
-                given.tensor
-            ):
-                torch_interop.lay_out(given.tensor, array)
+        for tensor, array in self.given:
+            if torch_interop.is_tensor(tensor) and not torch_interop.lies_as(tensor, array):
+                torch_interop.lay_out(tensor, array)
 
     def _leaf_back(self, value: Any) -> Any:
         if is_array(value):
@@ -173,9 +162,9 @@ class Inputs:
 
     def _tensor_back(self, array: np.ndarray[Any, Any], wrap: Wrap) -> Any:
         """A result as a tensor: the argument itself where it is that."""
-        for given in self.given.values():
-            if given.array is array:
-                return given.tensor
+        for tensor, given in self.given:
+            if given is array:
+                return tensor
         return wrap(array)
 
 
