@@ -1,0 +1,123 @@
+"""Results and arguments are the memory that they are in PyTorch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import tsc
+
+
+class Writes(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        x.add_(1)
+        x[0] *= 2
+        return x
+
+
+STRIDED = {
+    "contiguous": lambda: torch.arange(12.0).reshape(3, 4),
+    "transposed": lambda: torch.arange(12.0).reshape(3, 4).t(),
+    "every second": lambda: torch.arange(24.0).reshape(4, 6)[:, ::2],
+    "a part": lambda: torch.arange(24.0).reshape(4, 6)[1:, 2:],
+    "bfloat16": lambda: torch.arange(12.0).reshape(3, 4).t().bfloat16(),
+}
+
+
+@pytest.mark.parametrize("make", STRIDED.values(), ids=STRIDED)
+@pytest.mark.parametrize("form", ["scripted", "frozen", "optimized"])
+def test_writes_reach_arguments_of_any_layout(form: str, make: Any) -> None:
+    module: Any = tsc.script(Writes().eval())
+    if form != "scripted":
+        module = tsc.freeze(module)
+    if form == "optimized":
+        module = tsc.optimize_for_inference(module)
+    x = make()
+    want = make()
+    Writes()(want)
+    assert module(x) is x
+    torch.testing.assert_close(x, want)
+
+
+def test_an_argument_given_twice_is_one() -> None:
+    def write_one_read_other(x: Tensor, y: Tensor) -> Tensor:
+        x.add_(1)
+        x.unsqueeze_(0)
+        return y
+
+    x = torch.zeros(3)
+    assert tsc.script(write_one_read_other)(x, x) is x
+    assert x.tolist() == [[1.0, 1.0, 1.0]]
+
+
+def test_the_shape_of_an_argument_changes_for_the_caller() -> None:
+    def turned(x: Tensor) -> None:
+        x.t_()
+
+    for shape in ((2, 3), (3, 3)):
+        x = torch.arange(float(shape[0] * shape[1])).reshape(shape)
+        want = x.clone().t_()
+        tsc.script(turned)(x)
+        torch.testing.assert_close(x, want)
+
+
+def several(x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor], list[Tensor]]:
+    y = torch.relu(x) + 1
+    return y, y[0], {"turned": y.t(), "flat": y.flatten()}, [y[:, 1:]]
+
+
+def test_results_that_are_views_of_one_memory_are_views_of_it() -> None:
+    function = tsc.script(several)
+    function(np.zeros((3, 4), np.float32))
+    y, row, held, (part,) = function(np.zeros((3, 4), np.float32))
+    assert function.last is not None
+    assert function.last.is_native
+    y[...] = np.arange(12).reshape(3, 4)
+    assert row.tolist() == [0, 1, 2, 3]
+    assert np.array_equal(held["turned"], y.T)
+    assert held["flat"].tolist() == list(range(12))
+    assert np.array_equal(part, y[:, 1:])
+
+
+def test_separate_results_stay_separate() -> None:
+    def twice(x: Tensor) -> tuple[Tensor, Tensor]:
+        y = x + 1
+        return y, y.clone()
+
+    function = tsc.script(twice)
+    for _ in range(2):
+        a, b = function(torch.zeros(3))
+        a.fill_(7)
+        assert b.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_constants_among_results_are_the_callers_own() -> None:
+    def made(x: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.arange(3), x + 1
+
+    function = tsc.script(made)
+    for _ in range(3):
+        numbers, _ = function(torch.zeros(1))
+        assert numbers.tolist() == [0, 1, 2]
+        numbers.add_(5)
+
+
+def test_reshape_copies_where_the_layout_asks_for_it() -> None:
+    def write_flat(x: Tensor) -> Tensor:
+        v = torch.nn.functional.elu(x.t()).long()
+        v.reshape(-1)[:2] = 5
+        return v
+
+    x = torch.randn(2, 3)
+    torch.testing.assert_close(tsc.script(write_flat)(x), write_flat(x))
+
+
+def test_read_only_memory_is_refused() -> None:
+    x = np.zeros(3, np.float32)
+    x.flags.writeable = False
+    with pytest.raises(RuntimeError, match="read-only"):
+        tsc.script(Writes())(x)

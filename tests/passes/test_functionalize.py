@@ -1,0 +1,176 @@
+"""`functionalize`: which programs become programs over values, and that none of them changes its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import tsc
+from tests.passes.programs import module_at
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+
+Program = Callable[..., Any]
+
+
+def through_a_row(x: Tensor) -> Tensor:
+    y = x * 2
+    y[1].relu_()
+    return y
+
+
+def through_views_of_views(x: Tensor) -> Tensor:
+    y = x * 2
+    y.t()[1:].unsqueeze(0)[:, 0].add_(1)
+    y.permute(1, 0).diagonal().mul_(3)
+    return y + x
+
+
+def views_read_after_a_write(x: Tensor) -> Tensor:
+    y = x * 2
+    row, turned = y[0], y.t()
+    y.add_(1)
+    return row + turned[:, 0]
+
+
+def held_in_a_tuple(x: Tensor) -> tuple[Tensor, Tensor]:
+    y = x * 2
+    pair = (y, y[0])
+    y.add_(1)
+    return pair
+
+
+def flattened(x: Tensor) -> Tensor:
+    y = (x * 2).flatten()
+    y.relu_()
+    return y
+
+
+def converted(x: Tensor) -> Tensor:
+    y = x.double()
+    y -= 1
+    return y
+
+
+FOLLOWED = [
+    through_a_row, through_views_of_views, views_read_after_a_write, held_in_a_tuple, flattened, converted,
+]  # fmt: skip
+
+
+def argument(x: Tensor) -> Tensor:
+    x.add_(1)
+    return x * 2
+
+
+def element_of_a_dict(x: Tensor) -> Tensor:
+    y = x * 2
+    held = {"a": y}
+    held["a"].add_(1)
+    return y
+
+
+def element_of_a_growing_list(x: Tensor) -> Tensor:
+    y = x * 2
+    items = [y]
+    items.append(x)
+    items[0].add_(1)
+    return y
+
+
+def piece_of_unknown_size(x: Tensor) -> Tensor:
+    y = torch.masked_select(x, x > 0)
+    y.split(1)[0].zero_()
+    return y
+
+
+def result_of_a_branch(x: Tensor) -> Tensor:
+    y, z = x * 2, x * 3
+    w = y if bool(x.sum() > 0) else z
+    w.add_(1)
+    return y + z
+
+
+def reshaped_then_read(x: Tensor) -> Tensor:
+    y = x.t() * 2
+    z = y.reshape(-1)
+    z.add_(1)
+    return y
+
+
+def meshed(x: Tensor) -> Tensor:
+    y = x[0] * 2
+    a, b = torch.meshgrid([y, y], indexing="ij")
+    y.add_(1)
+    return a + b
+
+
+def summed_as_einsum(x: Tensor) -> Tensor:
+    y = x * 2
+    torch.einsum("ij->ji", y).add_(1)
+    return y
+
+
+def turned_in_place(x: Tensor) -> Tensor:
+    y = x * 2
+    y.t_()
+    return y
+
+
+def overlapping(x: Tensor) -> Tensor:
+    y = x[0] * 2
+    y[1:].add_(y[:-1].clone())
+    return y
+
+
+NOT_FOLLOWED = [
+    argument, element_of_a_dict, element_of_a_growing_list, piece_of_unknown_size, result_of_a_branch,
+    reshaped_then_read, meshed, summed_as_einsum, turned_in_place,
+]  # fmt: skip
+
+
+def writes(program: Program) -> bool:
+    """Whether the program still writes at stage `value`."""
+    function = module_at(program, "3x3xf32", "value")
+    return any(isinstance(op, AtenOp) and op.schema.mutates for op in function.walk())
+
+
+@pytest.mark.parametrize("program", FOLLOWED, ids=lambda p: p.__name__)
+def test_writes_become_values_where_every_name_is_followed(program: Program) -> None:
+    assert not writes(program)
+    kinds = [r.type for op in module_at(program, "3x3xf32", "value").walk() for r in op.results]
+    assert all(isinstance(k, tt.ValueTensorType) for k in kinds if isinstance(k, tt.TensorType))
+
+
+@pytest.mark.parametrize("program", NOT_FOLLOWED, ids=lambda p: p.__name__)
+def test_writes_stay_where_a_name_is_not_followed(program: Program) -> None:
+    assert writes(program)
+
+
+@pytest.mark.parametrize("program", [*FOLLOWED, *NOT_FOLLOWED, overlapping], ids=lambda p: p.__name__)
+def test_programs_that_write_do_what_they_do_in_pytorch(program: Program) -> None:
+    x = torch.arange(9.0).reshape(3, 3) - 4
+    theirs, mine, again = x.clone(), x.clone(), x.clone()
+    want = program(theirs)
+    function = tsc.script(program)
+    torch.testing.assert_close(function(mine), want)
+    torch.testing.assert_close(function(again), want)
+    torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize(
+    ("program", "error"),
+    [
+        (lambda: torch.zeros(3).expand(2, 3), "more than one element"),
+        (lambda: torch.zeros(3, dtype=torch.int64), "can't be cast"),
+    ],
+)
+def test_writes_that_do_not_fit_raise(program: Program, error: str) -> None:
+    def add(x: Tensor, y: Tensor) -> Tensor:
+        return y.add_(x)
+
+    with pytest.raises(RuntimeError, match=error):
+        tsc.script(add)(torch.ones(3), program())
