@@ -13,7 +13,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
 from tsc.analysis.effects import is_foldable
-from tsc.analysis.values import UNKNOWN, constant_of, spec_of_type
+from tsc.analysis.values import UNKNOWN, constant_of, is_returned, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -171,6 +171,8 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     if not is_foldable(op):
         return False
     operator = require(op.schema.full_name)
+    if operator.may_share and any(isinstance(r.type, tt.TensorType) and is_returned(r) for r in op.results):
+        return False  # the caller may see that it is memory of another result
     arguments: list[Any] = []
     for i, operand in enumerate(op.operands):
         value = constant_of(operand, pool)

@@ -97,7 +97,18 @@ class _Run:
             return alike is not None
 
         steps = 6 if last.aspect == "hang" else STEPS
-        return replace(example, body=reduce(example.body, fails, steps), finding=last)
+        small = replace(example, body=reduce(example.body, fails, steps), finding=last)
+        return replace(small, guilty=_guilty(worker, small))
+
+
+def _guilty(worker: Worker, example: Example) -> str:
+    """What verification says of a program that differs only when it is compiled."""
+    finding = example.finding
+    if finding.variant not in ("optimized", "frozen"):
+        return ""
+    job = Job((finding.variant,), body=example.body, calls=finding.call + 1, is_verified=True)
+    found = (f.detail for f in worker.ask(job).outcome.findings)
+    return next((detail for detail in found if "VerificationError" in detail), "")
 
 
 def one_of_each_fault(seed: int, answer: Answer) -> list[Example]:

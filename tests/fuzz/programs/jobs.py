@@ -18,6 +18,8 @@ class Job:
     seed: int = 0
     body: str = ""
     calls: int = 3
+    is_verified: bool = False
+    """Whether every pass is held to the one before (``TSC_VERIFY=1``)."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ class Example:
     finding: Finding
     variants: tuple[str, ...]
     """All variants of the program that differ so."""
+    guilty: str = ""
+    """The pass that changes what the program does, where verification finds one."""
 
 
 @dataclass
@@ -103,7 +105,8 @@ def document(groups: Iterable[Group]) -> str:
         finding = group.example.finding
         where = f"Seed {group.example.seed}, {finding.variant}, call {finding.call}"
         body = group.example.body.strip() or "(not reduced)"
-        parts.append(f"## {line_of(group).strip()}\n\n{where}: {finding.detail}\n\n```python\n{body}\n```\n")
+        told = f"{where}: {finding.detail}" + (f"\n\n{group.example.guilty}" if group.example.guilty else "")
+        parts.append(f"## {line_of(group).strip()}\n\n{told}\n\n```python\n{body}\n```\n")
     return "\n".join(parts)
 
 
