@@ -13,7 +13,6 @@ from tsc.analysis.effects import definition_of
 from tsc.analysis.values import UNKNOWN, constant_of, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
-from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
 from tsc.errors import OPERATOR_FAILURES
 
@@ -30,9 +29,9 @@ class View:
     offset: int
 
 
-def shared_bases(results: Iterable[SSAValue], pool: ConstantPool) -> dict[SSAValue, View]:
+def shared_bases(results: Iterable[SSAValue]) -> dict[SSAValue, View]:
     """Those of `results` that are views of what another result is, or is a view of too."""
-    views = {value: _view_of_base(value, pool) for value in results}
+    views = {value: _view_of_base(value) for value in results}
     found = {value: view for value, view in views.items() if view is not None}
     names: dict[SSAValue, set[SSAValue]] = {}
     for value, view in found.items():
@@ -41,15 +40,15 @@ def shared_bases(results: Iterable[SSAValue], pool: ConstantPool) -> dict[SSAVal
     return {value: view for value, view in found.items() if view.base not in alone and value is not view.base}
 
 
-def _view_of_base(value: SSAValue, pool: ConstantPool) -> View | None:
-    """`value` as a view of the memory that was made for it; None where that is not known."""
+def _view_of_base(value: SSAValue) -> View | None:
+    """`value` as a view of the tensor that it shows, a computed or constant one; None where that is not known."""
     chain: list[AtenOp] = []
     base = value
     while isinstance(base.owner, AtenOp) and _shows_first(base.owner):
         chain.append(base.owner)
         base = base.owner.operands[0]
     spec = spec_of_type(base.type) if isinstance(base.type, tt.ValueTensorType) else None
-    if spec is None or not _is_made_here(base, pool):
+    if spec is None or not isinstance(base.owner, (AtenOp, ValueTensorLiteralOp)):
         return None
     whole = np.empty(spec.shape, spec.dtype.numpy)
     part = _taken(whole, reversed(chain))
@@ -57,13 +56,6 @@ def _view_of_base(value: SSAValue, pool: ConstantPool) -> View | None:
         return None
     offset = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     return View(base, list(part.shape), list(part.strides), offset)
-
-
-def _is_made_here(value: SSAValue, pool: ConstantPool) -> bool:
-    """Whether each call makes the tensor: it is computed, or a constant, of which the caller gets a copy."""
-    owner = value.owner
-    is_constant = isinstance(owner, ValueTensorLiteralOp) and owner.resource_key not in pool.attributes
-    return isinstance(owner, AtenOp) or is_constant
 
 
 def _shows_first(op: AtenOp) -> bool:

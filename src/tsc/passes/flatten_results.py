@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
@@ -17,8 +17,6 @@ from xdsl.passes import ModulePass
 from tsc.analysis.result_views import View, shared_bases
 from tsc.analysis.values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated
 from tsc.dialects import torch_types as tt
-from tsc.dialects.constants import ConstantPool
-from tsc.dialects.context import TorchContext
 from tsc.dialects.torch_ops import (
     DerefineOp,
     PrimDictConstructOp,
@@ -53,16 +51,16 @@ class FlattenResults(ModulePass):
         """Flatten the results of every function."""
         for function in op.ops:
             if isinstance(function, FuncOp) and ATTRIBUTE not in function.attributes:
-                _flatten(function, cast("TorchContext", ctx).pool)
+                _flatten(function)
 
 
-def _flatten(function: FuncOp, pool: ConstantPool) -> None:
+def _flatten(function: FuncOp) -> None:
     end = function.body.block.last_op
     assert end is not None
     if len(end.operands) != 1:
         return
     tensors: list[SSAValue] = []
-    shared = shared_bases(_returned(end.operands[0]), pool)
+    shared = shared_bases(_returned(end.operands[0]))
     structure = _structure(end.operands[0], tensors, shared)
     if structure is None:
         return
