@@ -18,7 +18,7 @@ LAYERS: dict[str, set[str]] = {
     "ops": BASE | {"dialects"},
     "analysis": BASE | {"dialects", "ops"},
     "interop": BASE,
-    "archive": BASE | {"dialects"},
+    "archive": BASE | {"options", "dialects"},
     "frontend": BASE | {"options", "markers", "dialects", "ops", "interop", "archive"},
     "printing": BASE | {"dialects", "interop", "frontend"},
     "passes": BASE | {"dialects", "ops", "analysis"},

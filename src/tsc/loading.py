@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from tsc.archive.pickles import ArchiveObject
 from tsc.archive.reader import Archive
-from tsc.errors import NotSupportedError
+from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_types import TorchType
+from tsc.errors import ArchiveError, NotSupportedError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.compile import Compiler
-from tsc.frontend.unit import EnumValue, ScriptObject, Unit
+from tsc.frontend.unit import Class, EnumValue, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array, is_dict, is_list, is_tuple
+from tsc.runtime.instances import has_type
 
 
 def root_object(program: ArchiveProgram) -> ScriptObject:
@@ -39,9 +42,11 @@ def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) 
             if cls is None:
                 raise NotSupportedError(f"load: class {held.qualified_name} is not in the archive's code")
             if cls.kind == "enum":
-                return EnumValue(cls, next(n for n, v in cls.members.items() if v == held.state))
+                return _member(cls, held.state)
             made[id(held)] = ScriptObject(cls)
-            made[id(held)].attributes = {k: _objects(program, v, made) for k, v in held.attributes.items()}
+            attributes = {k: _objects(program, v, made) for k, v in held.attributes.items()}
+            _require_types(cls, attributes)
+            made[id(held)].attributes = attributes
         return made[id(held)]
     if is_list(held):
         return [_objects(program, v, made) for v in held]
@@ -50,6 +55,43 @@ def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) 
     if is_dict(held):
         return {k: _objects(program, v, made) for k, v in held.items()}
     return held
+
+
+def _member(cls: Class, value: Any) -> EnumValue:
+    """The member of an enum that has a value."""
+    for name, held in cls.members.items():
+        if type(held) is type(value) and held == value:
+            return EnumValue(cls, name)
+    raise ArchiveError(f"load: enum {cls.name} has no member of the value {value!r:.80}")
+
+
+def _require_types(cls: Class, attributes: Mapping[str, Any]) -> None:
+    """Hold the values of an object to what its class declares.
+
+    Raises:
+        ArchiveError: one is missing, or of another type.
+    """
+    for name, kind in cls.attributes.items():
+        if name not in attributes:
+            raise ArchiveError(f"load: an object of {cls.name} lacks its attribute '{name}'")
+        if isinstance(kind, (tt.ModuleType, tt.ClassType, tt.InterfaceType)) or _holds_named_tuple(kind):
+            continue  # whose objects were held to their own classes; named tuples are tuples in archives
+        if not has_type(attributes[name], kind):
+            raise ArchiveError(
+                f"load: attribute '{name}' of {cls.name} must be of type {kind.torchscript()}; got a "
+                f"{type(attributes[name]).__name__}"
+            )
+
+
+def _holds_named_tuple(kind: object) -> bool:
+    if isinstance(kind, tt.NamedTupleType):
+        return True
+    parts = kind.data if isinstance(kind, TorchType) else kind
+    return isinstance(parts, (TorchType, tuple)) and (
+        any(map(_holds_named_tuple, cast("tuple[object, ...]", parts)))
+        if isinstance(parts, tuple)
+        else _holds_named_tuple(parts)
+    )
 
 
 def _attach_parameters(held: ScriptObject, trained: Mapping[int, Any], live: dict[int, Any]) -> None:

@@ -27,6 +27,14 @@ class Options:
     """``TSC_VERIFY=1``: after every pass the function runs again on the arguments it is compiled for, and the
     first pass that changes what it does raises `VerificationError`. Slow.
     """
+    archive_depth: int = 200
+    """How deep the values of an archive's pickles may nest."""
+    archive_sharing: int = 16
+    """How many values an archive's pickle may stand for, for each of its bytes, where it holds some of them
+    several times.
+    """
+    archive_expansion: int = 16
+    """How many times its size an archive may expand to (and 64 MiB)."""
     dump_folder: str | None = field(default_factory=lambda: os.environ.get("TSC_DUMP") or None)
     """``TSC_DUMP=dir``: write every stage of every compilation there."""
     num_threads: int = field(default_factory=lambda: int(os.environ.get("TSC_NUM_THREADS", "0")))

@@ -41,7 +41,7 @@ def shared_bases(results: Iterable[SSAValue]) -> dict[SSAValue, View]:
 
 
 def _view_of_base(value: SSAValue) -> View | None:
-    """`value` as a view of the tensor that it shows, a computed or constant one; None where that is not known."""
+    """`value` as a view of the (computed or constant) tensor that it shows; None where that is not known."""
     chain: list[AtenOp] = []
     base = value
     while isinstance(base.owner, AtenOp) and _shows_first(base.owner):

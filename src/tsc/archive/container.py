@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from tsc.errors import ArchiveError, MissingArchiveError
+from tsc.options import options
 
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 LARGEST_TEXT = 1 << 30
 """Bytes a deflated member may expand to: code and pickles of real models are far smaller."""
+LARGEST_SUM = 64 << 20
+"""Bytes that the members of any archive may expand to."""
 DEFLATE_RATIO = 1032
 """The most that deflate can expand its input. Source: zlib's technical notes, "Maximum compression factor".
 """
@@ -46,15 +49,26 @@ class Container:
             raise ArchiveError(f"{self.name}: not a TorchScript archive: the zip file is empty")
         prefix = infos[0].filename.split("/")[0] + "/"
         members: dict[str, zipfile.ZipInfo] = {}
+        self._check_sum(infos)
         for info in infos:
             self._check(info)
             if info.filename.startswith(prefix):
                 members[info.filename[len(prefix) :]] = info
         return members, prefix
 
+    def _check_sum(self, infos: list[zipfile.ZipInfo]) -> None:
+        """What all members expand to."""
+        expanded = sum(info.file_size for info in infos if info.compress_type != zipfile.ZIP_STORED)
+        limit = LARGEST_SUM + options().archive_expansion * len(self._data)
+        if expanded > limit:
+            raise ArchiveError(
+                f"{self.name}: its members expand to {expanded} bytes; from {len(self._data)} bytes at most "
+                f"{limit} are taken (option archive_expansion)"
+            )
+
     def _check(self, info: zipfile.ZipInfo) -> None:
         size = len(self._data)
-        if info.header_offset + LOCAL_HEADER.size + info.compress_size > size:
+        if info.header_offset < 0 or info.header_offset + LOCAL_HEADER.size + info.compress_size > size:
             raise ArchiveError(
                 f"{self.name}: member {info.filename} lies beyond the end of the file ({size} bytes)"
             )

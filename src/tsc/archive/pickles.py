@@ -1,19 +1,17 @@
-"""The pickles of an archive, through an allow-list: only tensors, containers, numbers and the archive's own
-classes.
-"""
+"""The pickles of an archive: only tensors, containers, numbers and the archive's own classes."""
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 
 from tsc import dtypes
 from tsc.archive.container import Container
+from tsc.archive.unpickler import Global, Unpickler
 from tsc.dtypes import DType
 from tsc.errors import ArchiveError
 
@@ -29,145 +27,185 @@ STORAGES: dict[str, DType] = {
 class ArchiveObject:
     """An instance of one of the archive's classes: its qualified name and its attributes."""
 
-    qualified_name = ""
-
-    def __init__(self) -> None:
+    def __init__(self, qualified_name: str) -> None:
+        self.qualified_name = qualified_name
         self.attributes: dict[str, Any] = {}
         self.state: Any = None
 
-    def __setstate__(self, state: Any) -> None:
+    def set_state(self, state: Any) -> None:
+        """Take in what the pickle says of it."""
         self.state = state
-        self.attributes = state if isinstance(state, dict) else {}
+        self.attributes = cast("dict[str, Any]", state) if isinstance(state, dict) else {}
 
     def __repr__(self) -> str:
         return f"<{self.qualified_name}>"
 
 
-def _tag(value: Any, type_text: str) -> Any:
-    return value
+@dataclass(frozen=True)
+class _Storage:
+    """Memory for tensors; only a persistent id makes one."""
+
+    array: np.ndarray[Any, Any]
 
 
-def _rebuild_qtensor(*_: Any) -> Any:
-    raise ArchiveError("quantized tensors are not supported in this version of tsc")
-
-
-def _rebuild_parameter(data: Any, requires_grad: bool, hooks: Any) -> Any:
-    return data
-
-
-def _as_list(data: Any) -> list[Any]:
-    return list(data)
-
-
-class _AllowList:
-    """What a pickle may name: the rules of both unpicklers below."""
+class _Reader:
+    """Gives the globals and persistent ids of one pickle their meaning."""
 
     def __init__(self, container: Container, member: str, storage_folder: str) -> None:
-        super().__init__(io.BytesIO(container.read(member)))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         self.container = container
         self.member = member
         self.storage_folder = storage_folder
-        self.classes: dict[str, type[ArchiveObject]] = {}
-        self.storages: dict[str, np.ndarray[Any, Any]] = {}
-
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        """The few globals that TorchScript writes; anything else is refused."""
-        full = f"{module_name}.{global_name}"
-        if module_name == "__torch__" or module_name.startswith("__torch__."):
-            if full not in self.classes:
-                self.classes[full] = type(global_name, (ArchiveObject,), {"qualified_name": full})
-            return self.classes[full]
-        if module_name == "torch" and global_name in STORAGES:
-            return STORAGES[global_name]
-        allowed: dict[str, Callable[..., Any]] = {
+        self.storages: dict[tuple[str, DType], _Storage] = {}
+        self.calls: dict[str, Callable[..., Any]] = {
             "torch._utils._rebuild_tensor_v2": self.rebuild_tensor,
             "torch._utils._rebuild_tensor": self.rebuild_tensor,
-            "torch._utils._rebuild_parameter": _rebuild_parameter,
-            "torch._utils._rebuild_qtensor": _rebuild_qtensor,
-            "collections.OrderedDict": OrderedDict, "torch.jit._pickle.build_intlist": _as_list,
+            "torch._utils._rebuild_parameter": _first,
+            "torch._utils._rebuild_qtensor": _refuse_quantized,
+            "collections.OrderedDict": _ordered, "torch.jit._pickle.build_intlist": _as_list,
             "torch.jit._pickle.build_doublelist": _as_list, "torch.jit._pickle.build_boollist": _as_list,
-            "torch.jit._pickle.build_tensorlist": _as_list, "torch.jit._pickle.restore_type_tag": _tag,
-            "torch.jit._pickle.build_complexlist": _as_list, "torch.device": str, "builtins.complex": complex,
+            "torch.jit._pickle.build_tensorlist": _as_list,
+            "torch.jit._pickle.build_complexlist": _as_list,
+            "torch.jit._pickle.restore_type_tag": _first, "torch.device": _device,
+            "builtins.complex": _complex,
         }  # fmt: skip
-        if full not in allowed:
-            raise ArchiveError(
-                f"{self.container.name}: {self.member} names {full}, which a TorchScript archive has no use "
-                "for"
-            )
-        return allowed[full]
 
-    def persistent_load(self, pid: Any) -> Any:
+    def read(self) -> Any:
+        """The value of the pickle."""
+        data = self.container.read(self.member)
+        return Unpickler(data, self.accept, self.reduce, self.build, self.persistent).load()
+
+    def accept(self, named: Global) -> Global:
+        """The few globals that TorchScript writes; anything else is refused."""
+        if _is_own_class(named) or named.full in self.calls or _is_storage_type(named):
+            return named
+        raise ArchiveError(f"it names {named.full}, which a TorchScript archive has no use for")
+
+    def reduce(self, callee: Global, arguments: Any) -> Any:
+        """What calling a global gives. An enum's member is its class called with its value, no tuple."""
+        if _is_own_class(callee):
+            made = ArchiveObject(callee.full)
+            if arguments != ():
+                made.state = arguments
+            return made
+        call = self.calls.get(callee.full)
+        if call is None or not isinstance(arguments, tuple):
+            raise ArchiveError(f"{callee.full} cannot be called like that")
+        try:
+            return call(*cast("tuple[Any, ...]", arguments))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ArchiveError(f"{callee.full} cannot be called like that: {error}") from None
+
+    def build(self, target: Any, state: Any) -> None:
+        """Give an object of the archive's classes its state."""
+        if not isinstance(target, ArchiveObject):
+            raise ArchiveError(f"a state is given to a {type(target).__name__}")
+        if isinstance(state, dict) and not all(isinstance(k, str) for k in cast("dict[Any, Any]", state)):
+            raise ArchiveError("the attributes of an object are named by texts")
+        target.set_state(state)
+
+    def persistent(self, pid: Any) -> _Storage:
         """A storage: ``("storage", dtype, key, device, element count)``."""
         parts = cast("tuple[Any, ...]", pid) if isinstance(pid, tuple) else ()
-        if len(parts) != 5 or parts[0] != "storage" or not isinstance(parts[1], DType):
-            raise ArchiveError(f"{self.container.name}: {self.member} has a storage of an unknown form")
-        _, dtype, key, _, count = parts
-        if str(key) not in self.storages:
-            self.storages[str(key)] = self._storage(dtype, str(key), count)
-        return self.storages[str(key)]
+        if len(parts) != 5 or parts[0] != "storage" or not _is_storage_type(parts[1]):
+            raise ArchiveError("it has a storage of an unknown form")
+        _, kind, key, _, count = parts
+        dtype = STORAGES[kind.name]
+        if not isinstance(key, (str, int)):
+            raise ArchiveError("it has a storage of an unknown form")
+        found = self.storages.get((str(key), dtype))
+        if found is None:
+            found = self.storages[str(key), dtype] = _Storage(self._storage(dtype, str(key), count))
+        return found
 
     def _storage(self, dtype: DType, key: str, count: Any) -> np.ndarray[Any, Any]:
         name = f"{self.storage_folder}{key}"
         if not isinstance(count, int) or count < 0:
-            raise ArchiveError(f"{self.container.name}: storage {name} has the size {count!r}")
+            raise ArchiveError(f"storage {name} has the size {count!r}")
         if count == 0:
             return np.empty(0, dtype.numpy)
         have = self.container.size_bytes(name)
         if have < count * dtype.size_bytes:
-            raise ArchiveError(
-                f"{self.container.name}: storage {name} has {have} bytes; {count} elements of {dtype.name} "
-                "need more"
-            )
+            raise ArchiveError(f"storage {name} has {have} bytes; {count} elements of {dtype.name} need more")
         return np.frombuffer(self.container.view(name), dtype=dtype.numpy, count=count)
 
     def rebuild_tensor(
         self, storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any = False, *_: Any
     ) -> np.ndarray[Any, Any]:
         """A tensor: a strided view of its storage, which it must not leave."""
-        numbers = [offset, *size, *stride]
-        if (
-            not isinstance(storage, np.ndarray)
-            or len(size) != len(stride)
-            or any(not isinstance(n, int) or n < 0 for n in numbers)
-        ):
-            raise ArchiveError(f"{self.container.name}: {self.member} has a tensor of an unknown form")
+        if not isinstance(storage, _Storage) or not _are_places(offset, size, stride):
+            raise ArchiveError("it has a tensor of an unknown form")
+        array = storage.array
         last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if 0 not in size else -1
-        if last >= storage.size:  # pyright: ignore
+        if last >= array.size:
             raise ArchiveError(
-                f"{self.container.name}: {self.member} has a tensor of sizes {tuple(size)} and strides "
-                f"{tuple(stride)} at {offset}, which "
-                f"leaves its storage of {storage.size} elements"  # pyright: ignore
+                f"it has a tensor of sizes {size} and strides {stride} at {offset}, which leaves its storage "
+                f"of {array.size} elements"
             )
-        strides = [s * storage.itemsize for s in stride]  # pyright: ignore
-        made: Any = np.lib.stride_tricks.as_strided(storage[offset:], size, strides)  # pyright: ignore
+        if any(n > MOST_BYTES for n in (*size, *stride, offset)):
+            raise ArchiveError(f"it has a tensor of sizes {size} and strides {stride}, which no memory holds")
+        strides = [s * array.itemsize for s in stride]
+        start = min(offset, array.size)
+        made: Any = np.lib.stride_tricks.as_strided(array[start:], size, strides)
         if requires_grad is True:
             self.container.trained[id(made)] = made
         return made
 
 
-class ArchiveUnpickler(_AllowList, pickle.Unpickler):
-    """Reads one pickle of `container`; tensors are views of the members in the folder `storage_folder`."""
+MOST_BYTES = 1 << 56
+"""More than any sizes and strides of a tensor are."""
+MOST_DIMS = 64
+"""The most dims a tensor has. Source: PyTorch's and NumPy's own limit."""
 
 
-class _EnumUnpickler(_AllowList, pickle._Unpickler):  # type: ignore[name-defined, misc]  # pyright: ignore
-    """The same in Python, for pickles with enum members: PyTorch reduces them with a value where Python wants
-    a tuple of arguments.
-    """
+def _are_places(offset: Any, size: Any, stride: Any) -> bool:
+    """Whether the numbers of a tensor are numbers."""
+    if not isinstance(size, tuple) or not isinstance(stride, tuple):
+        return False
+    numbers = [offset, *cast("tuple[Any, ...]", size), *cast("tuple[Any, ...]", stride)]
+    is_plain = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers)
+    return is_plain and len(numbers) % 2 == 1 and len(size) == len(stride) <= MOST_DIMS  # pyright: ignore[reportUnknownArgumentType]
 
-    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]  # pyright: ignore
 
-    def load_reduce(self) -> None:
-        """Call what lies below the arguments; an enum member's argument is its value."""
-        arguments = self.stack.pop()  # pyright: ignore
-        callee: Any = self.stack[-1]  # pyright: ignore
-        if isinstance(arguments, tuple):
-            self.stack[-1] = callee(*arguments)  # pyright: ignore
-            return
-        member = cast("Any", callee())
-        member.state = arguments
-        self.stack[-1] = member  # pyright: ignore
+def _is_own_class(named: Any) -> bool:
+    return isinstance(named, Global) and (
+        named.module == "__torch__" or named.module.startswith("__torch__.")
+    )
 
-    dispatch[pickle.REDUCE[0]] = load_reduce
+
+def _is_storage_type(named: Any) -> bool:
+    return isinstance(named, Global) and named.module == "torch" and named.name in STORAGES
+
+
+def _first(value: Any, *_: Any) -> Any:
+    return value
+
+
+def _refuse_quantized(*_: Any) -> Any:
+    raise ArchiveError("quantized tensors are not supported in this version of tsc")
+
+
+def _ordered(*arguments: Any) -> OrderedDict[Any, Any]:
+    if arguments:
+        raise TypeError("requires no arguments")
+    return OrderedDict()
+
+
+def _as_list(data: Any) -> list[Any]:
+    if not isinstance(data, list):
+        raise TypeError(f"requires a list; got a {type(data).__name__}")
+    return list(cast("list[Any]", data))
+
+
+def _device(*parts: Any) -> str:
+    if not parts or not isinstance(parts[0], str):
+        raise TypeError("requires the name of a device")
+    return parts[0]
+
+
+def _complex(real: Any, imaginary: Any) -> complex:
+    if not isinstance(real, (int, float)) or not isinstance(imaginary, (int, float)):
+        raise TypeError("requires two numbers")
+    return complex(real, imaginary)
 
 
 def load_pickle(container: Container, member: str, storage_folder: str) -> Any:
@@ -177,15 +215,6 @@ def load_pickle(container: Container, member: str, storage_folder: str) -> Any:
         ArchiveError: the pickle is damaged, or asks for anything outside the allow-list.
     """
     try:
-        try:
-            return ArchiveUnpickler(container, member, storage_folder).load()
-        except TypeError:
-            return _EnumUnpickler(container, member, storage_folder).load()
-    except ArchiveError:
-        raise
-    except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, KeyError, TypeError,
-    ValueError,
-            MemoryError, OverflowError, UnicodeDecodeError, RecursionError) as error:  # fmt: skip
-        raise ArchiveError(
-            f"{container.name}: {member} is damaged: {type(error).__name__}: {error}"
-        ) from None
+        return _Reader(container, member, storage_folder).read()
+    except ArchiveError as error:
+        raise ArchiveError(f"{container.name}: {member} is damaged: {error.message}") from None

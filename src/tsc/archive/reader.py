@@ -8,7 +8,7 @@ import ast
 import bisect
 import os
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from tsc.archive.container import Container
 from tsc.archive.pickles import ArchiveObject, load_pickle
@@ -69,7 +69,12 @@ class Archive:
         constants = (
             "constants/" if any(n.startswith("constants/") for n in self.container.names()) else "data/"
         )
-        self.constants: tuple[Any, ...] = tuple(load_pickle(self.container, "constants.pkl", constants))
+        held = load_pickle(self.container, "constants.pkl", constants)
+        if not isinstance(held, tuple):
+            raise ArchiveError(
+                f"{self.container.name}: constants.pkl holds a {type(held).__name__}, not a tuple"
+            )
+        self.constants = cast("tuple[Any, ...]", held)
         root = load_pickle(self.container, "data.pkl", "data/")
         if not isinstance(root, ArchiveObject):
             raise ArchiveError(f"{self.container.name}: data.pkl holds {type(root).__name__}, not a module")
@@ -80,7 +85,10 @@ class Archive:
         for member in (".data/version", "version"):
             if member in self.container:
                 text = self.container.text(member).strip()
-                if not text.isdigit() or not OLDEST <= int(text) <= NEWEST:
+                if (
+                    not (text.isascii() and text.isdigit() and len(text) < 4)
+                    or not OLDEST <= int(text) <= NEWEST
+                ):
                     raise ArchiveError(
                         f"{self.container.name}: format version must be {OLDEST} to {NEWEST}; got "
                         f"{text[:20]!r}"
@@ -122,16 +130,21 @@ class Archive:
 
 
 def _decode_ranges(debug: Any) -> tuple[list[int], list[SourceRange | None]]:
-    """The table offset -> user's source range of a ``debug_pkl``; empty when its form is not known."""
+    """The table offset -> user's source range of a ``debug_pkl``; empty when its form is not known, or it is
+    damaged: it only tells where errors come from.
+    """
     if not (isinstance(debug, tuple) and len(debug) == 3 and debug[0] == "FORMAT_WITH_STRING_TABLE"):  # pyright: ignore
         return [], []
     _, strings, entries = debug  # pyright: ignore
     offsets: list[int] = []
     ranges: list[SourceRange | None] = []
-    for entry in entries:  # pyright: ignore
-        offsets.append(entry[0])  # pyright: ignore
-        ranges.append(_decode_range(strings, entry[1]))  # pyright: ignore
-    return offsets, ranges
+    try:
+        for entry in entries:  # pyright: ignore
+            ranges.append(_decode_range(strings, entry[1]))  # pyright: ignore
+            offsets.append(int(entry[0]))  # pyright: ignore
+    except (TypeError, ValueError, LookupError, AttributeError):
+        return [], []
+    return (offsets, ranges) if offsets == sorted(offsets) else ([], [])
 
 
 def _decode_range(strings: Any, record: Any) -> SourceRange | None:

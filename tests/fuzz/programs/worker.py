@@ -19,7 +19,6 @@ from .jobs import READY, Answer, Job
 from .program import Program
 from .transport import receive, send
 
-
 ALWAYS_VERIFIED = options().is_verified
 """``TSC_VERIFY=1``: all programs are verified, not only those that differ."""
 
