@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
@@ -40,6 +40,7 @@ class Interpreter:
         self._functions: dict[Function, GenericFunction] = {}
         self._recording: dict[Function, GenericFunction] = {}
         self.torch_operators = TorchOperators()
+        self.torch_operators.call_python = self._call_python_recording
         compiler.unit.call_python = self.call_python
 
     def call(self, function: Function, *arguments: Any) -> Any:
@@ -67,7 +68,12 @@ class Interpreter:
     def call_python(self, function: Function, *arguments: Any) -> Any:
         """Call the Python function behind a function that is not compiled (``@ignore``)."""
         wrap = torch_interop.from_numpy if torch_interop.uses_torch(function.python) else Tensor
-        inputs = Inputs(wrap)
+        return self._call_between(Inputs(wrap), function, arguments)
+
+    def _call_python_recording(self, function: Function, *arguments: Any) -> Any:
+        return self._call_between(TorchInputs(), function, arguments)
+
+    def _call_between(self, inputs: Inputs, function: Function, arguments: Sequence[Any]) -> Any:
         inputs.wrap_object = self.instance
         given = [inputs.give_back(a) for a in arguments]
         return inputs.convert(function.python(*given), function.result or tt.NONE, function.short_name)
@@ -137,7 +143,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         if len(arguments) < expected:
             arguments = tuple(self._positional(arguments, {}))
         Inspectable.last_called = self
-        recorded = self.entry is None and are_recorded(arguments, self.receiver)
+        recorded = are_recorded(arguments, None if self._is_frozen else self.receiver)
         inputs = TorchInputs() if recorded else Inputs(self.default)
         inputs.wrap_object = self.interpreter.instance
         inputs.class_named = self.interpreter.compiler.unit.class_named
@@ -156,10 +162,26 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         return result
 
     def _run_recording(self, inputs: Inputs, values: Sequence[Any]) -> Any:
+        is_grad_enabled = torch_interop.is_grad_enabled()
         try:
-            return inputs.give_back(self._run_generic(*values, call=self.interpreter.call_recording))
+            return inputs.give_back(self._recording(*values))
+        except BaseException:
+            torch_interop.set_grad_enabled(is_grad_enabled)
+            raise
         finally:
             self.interpreter.torch_operators.take_back()
+
+    @property
+    def _is_frozen(self) -> bool:
+        """Whether this is a method of a frozen module: its parameters are constants."""
+        return self.entry is not None and self.receiver is not None
+
+    @cached_property
+    def _recording(self) -> Callable[..., Any]:
+        """What runs on PyTorch's tensors and operators: the frozen function, where there is one."""
+        if self.entry is not None and self._is_frozen:
+            return self._run_frozen(self.entry, self.interpreter.call_recording, self.interpreter.torch_operators)
+        return partial(self._run_generic, call=self.interpreter.call_recording)
 
     def _choose_fast_path(self, table: Specializations) -> None:
         """Calls go straight to the newest native entry; what it does not take comes to `_dispatch`."""
@@ -205,7 +227,8 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
             entry = self._entry()
             if entry is None:
                 return None
-            self.specializations = Specializations(self._compile, self._run_frozen(entry), self.function.name)
+            generic = self._run_frozen(entry, self.interpreter.call, Operators())
+            self.specializations = Specializations(self._compile, generic, self.function.name)
         return self.specializations
 
     def _entry(self) -> Entry | None:
@@ -220,12 +243,16 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
             )
         return self.entry
 
-    def _run_frozen(self, entry: Entry) -> Callable[..., Any]:
+    def _run_frozen(
+        self, entry: Entry, call: Callable[..., Any], operators: Operators
+    ) -> Callable[..., Any]:
         made: list[GenericFunction] = []
 
         def run(*values: Any) -> Any:
             if not made:
-                made.append(GenericFunction(entry.function, entry.pool, entry.unit, self.interpreter.call))
+                made.append(
+                    GenericFunction(entry.function, entry.pool, entry.unit, call, operators=operators)
+                )
             takes_self = len(entry.function.body.block.args) > len(values)
             return made[0](self.receiver, *values) if takes_self else made[0](*values)
 

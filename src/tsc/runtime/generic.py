@@ -335,7 +335,7 @@ class _Writer:
         self.assign(op, f"{fork}(call, {callee}, {self.arguments(op.operands)})")
 
     def _PrimPythonOp(self, op: Operation) -> None:  # noqa: N802
-        call = self.constant("call_python", self.unit.call_python)
+        call = self.constant("call_python", self.operators.call_python or self.unit.call_python)
         self.assign(op, f"{call}({self._callee(op)}, {self.arguments(op.operands)})")
 
     def _callee(self, op: Operation) -> str:

@@ -1,4 +1,5 @@
-"""The generic tier on PyTorch's own tensors and operators, for calls whose gradients PyTorch records.
+"""The generic tier on PyTorch's own tensors and operators, for calls whose gradients PyTorch records or that
+something of PyTorch watches.
 
 Everything but tensors is as in the generic tier: the same generated Python, other operators behind its names.
 """
@@ -15,9 +16,11 @@ from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.interop.torch_watching import wanting_test, watching_test
 from tsc.narrowing import is_array, is_dict, is_list
 from tsc.ops.registry import find
 from tsc.runtime.operators import Operators
+from tsc.runtime.tensor import Tensor
 from tsc.runtime.values import Inputs, mapped
 
 
@@ -50,6 +53,8 @@ class TorchOperators(Operators):
         """What runs an operator."""
         if schema.name == "aten::tensor":
             return _new_tensor
+        if schema.full_name in METADATA:
+            return METADATA[schema.full_name]
         kinds = [a.type for a in (*schema.arguments, *schema.results)]
         if any(_has_tensor(k) for k in kinds):
             operator = torch_interop.overload(schema.full_name)
@@ -84,6 +89,15 @@ class TorchOperators(Operators):
         held.attributes[name] = mapped(value, _to_numpy)
         if torch_interop.is_tensor(value):
             held.live[name] = value
+
+
+METADATA: dict[str, Callable[..., Any]] = {
+    "aten::dim": lambda x: x.dim(), "aten::numel": lambda x: int(x.numel()),
+    "aten::size": lambda x: [int(n) for n in x.shape], "aten::size.int": lambda x, dim: int(x.shape[dim]),
+    "aten::len.Tensor": len,
+    "aten::is_floating_point": lambda x: x.is_floating_point(), "aten::is_complex": lambda x: x.is_complex(),
+}  # fmt: skip
+"""What PyTorch's tensors tell of themselves, asked as Python asks: transforms answer that, not the operators."""
 
 
 def _new_tensor(data: Any, dtype: int | None, device: str | None, requires_grad: bool) -> Any:
@@ -135,14 +149,22 @@ def _convert_inside(container: Any, convert: Callable[[Any], Any]) -> None:
 
 
 def are_recorded(arguments: Sequence[Any], receiver: ScriptObject | None) -> bool:
-    """Whether PyTorch would record gradients of a call: an argument asks for it, or a parameter of a module
-    in training. What is given NumPy arrays gives them back, without gradients.
+    """Whether a call is one for PyTorch's operators: an argument or a parameter of the module asks for
+    gradients, or something of PyTorch watches. What is given arrays of NumPy, or our own tensors, gives
+    those back, without gradients.
     """
-    if not torch_interop.is_grad_enabled() or any(is_array(a) for a in arguments):
+    if torch_interop.torch() is None:
         return False
-    if any(torch_interop.requires_grad(a) for a in arguments):
+    for argument in arguments:
+        if isinstance(argument, (np.ndarray, Tensor)):
+            return False
+    is_grad_enabled, wants = torch_interop.is_grad_enabled(), wanting_test()
+    for argument in arguments:
+        if wants(argument, is_grad_enabled):
+            return True
+    if watching_test()():
         return True
-    return receiver is not None and bool(receiver.attributes.get("training")) and _has_trained(receiver)
+    return is_grad_enabled and receiver is not None and _has_trained(receiver)
 
 
 def _has_trained(held: ScriptObject) -> bool:
