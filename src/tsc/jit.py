@@ -133,7 +133,8 @@ def load(
     program = ArchiveProgram(archive)
     if _extra_files is not None:
         _extra_files.update({name: archive.extra_file(name) or b"" for name in _extra_files})
-    return RecursiveScriptModule(root_object(program), Interpreter(program.compiler))
+    interpreter = Interpreter(program.compiler)
+    return RecursiveScriptModule(root_object(program), interpreter)
 
 
 def save(

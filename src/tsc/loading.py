@@ -41,7 +41,7 @@ def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) 
             if cls.kind == "enum":
                 return EnumValue(cls, next(n for n, v in cls.members.items() if v == held.state))
             made[id(held)] = ScriptObject(cls)
-            made[id(held)].attributes = {k: _objects(program, v, made) for k, v in held.attributes.items()}
+            _fill(program, made[id(held)], held, made)
         return made[id(held)]
     if is_list(held):
         return [_objects(program, v, made) for v in held]
@@ -50,6 +50,15 @@ def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) 
     if is_dict(held):
         return {k: _objects(program, v, made) for k, v in held.items()}
     return held
+
+
+def _fill(program: ArchiveProgram, own: ScriptObject, held: ArchiveObject, made: dict[int, ScriptObject]) -> None:
+    """Give an object the attributes it was saved with, or the state, which its ``__setstate__`` reads."""
+    restore = own.cls.methods.get("__setstate__")
+    if restore is None:
+        own.attributes = {k: _objects(program, v, made) for k, v in held.attributes.items()}
+    else:
+        program.unit.call(restore, own, _objects(program, held.state, made))
 
 
 def _attach_parameters(held: ScriptObject, trained: Mapping[int, Any], live: dict[int, Any]) -> None:

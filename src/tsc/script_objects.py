@@ -42,6 +42,7 @@ class Interpreter:
         self.torch_operators = TorchOperators()
         self.torch_operators.call_python = self._call_python_recording
         compiler.unit.call_python = self.call_python
+        compiler.unit.call = self.call
 
     def call(self, function: Function, *arguments: Any) -> Any:
         """Run `function` on runtime values."""
@@ -162,12 +163,8 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         return result
 
     def _run_recording(self, inputs: Inputs, values: Sequence[Any]) -> Any:
-        is_grad_enabled = torch_interop.is_grad_enabled()
         try:
             return inputs.give_back(self._recording(*values))
-        except BaseException:
-            torch_interop.set_grad_enabled(is_grad_enabled)
-            raise
         finally:
             self.interpreter.torch_operators.take_back()
 
