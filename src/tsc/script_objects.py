@@ -10,26 +10,28 @@ from xdsl.dialects.builtin import ModuleOp
 
 from tsc import pipeline
 from tsc.analysis.effects import changes_shapes
-from tsc.archive.writer import Record
+from tsc.archive.writer import Record, archive_bytes
 from tsc.compiler import Compilation, Entry, Specialization, compile_for, specialized
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.dialects.torch_types import TensorType
-from tsc.errors import ArgumentError, IRError
+from tsc.errors import ArgumentError, IRError, NotSupportedError
 from tsc.frontend.compile import Compiler
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, Parameter, ScriptObject, Unit
 from tsc.inspecting import Inspectable, Saveable, StageTexts
 from tsc.interop import torch as torch_interop
+from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.operators import Operators
+from tsc.runtime.recording import RECORDER
 from tsc.runtime.recording_gradients import TorchInputs, TorchOperators, are_recorded
 from tsc.runtime.specializations import Specializations
 from tsc.runtime.tensor import Tensor
 from tsc.runtime.values import Inputs, MismatchError, Wrap, holds_device
-from tsc.saving import function_records
+from tsc.saving import function_records, module_records
 
 
 class Interpreter:
@@ -144,6 +146,8 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         if len(arguments) < expected:
             arguments = tuple(self._positional(arguments, {}))
         Inspectable.last_called = self
+        if is_traced() and RECORDER.get() is None:
+            return self._for_torch_trace()(*arguments)
         recorded = are_recorded(arguments, None if self._is_frozen else self.receiver)
         inputs = TorchInputs() if recorded else Inputs(self.default)
         inputs.wrap_object = self.interpreter.instance
@@ -167,6 +171,33 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
             return inputs.give_back(self._recording(*values))
         finally:
             self.interpreter.torch_operators.take_back()
+
+    def _for_torch_trace(self) -> Callable[..., Any]:
+        """This as a function of PyTorch's TorchScript: ``torch.jit.trace`` records a call of it.
+
+        Raises:
+            NotSupportedError: a module in training, whose attributes are no constants.
+        """
+        if self.receiver is not None and self.receiver.attributes.get("training"):
+            raise NotSupportedError(
+                "torch.jit.trace: requires script modules of tsc in eval mode; got one in training mode. Call "
+                "eval() first, or trace the module it was made of"
+            )
+        return function_of_archive(archive_bytes(self._own_records(), "archive"), self._archived_name)
+
+    @property
+    def _archived_name(self) -> str:
+        return "forward" if self.receiver is None else self.function.short_name
+
+    def _own_records(self) -> list[Record]:
+        """An archive with this function or method alone."""
+        compiler = self.interpreter.compiler
+        if self.receiver is None:
+            return function_records(self.function, compiler, None)
+        frozen = None
+        if self.entry is not None:
+            frozen = {self._archived_name: (self.entry.function, self.entry.pool)}
+        return module_records(self.receiver, compiler, frozen, None)
 
     @property
     def _is_frozen(self) -> bool:
