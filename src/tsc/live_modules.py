@@ -145,9 +145,9 @@ class _Scripter:
                 continue
             if name in names:
                 constants[name] = self._constant(value)
-            elif _is_own_method(module, value):
-                functions[name] = value
-            elif isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
+            elif _is_own_method(module, value) or isinstance(
+                value, (types.FunctionType, types.BuiltinFunctionType)
+            ):
                 functions[name] = value
             else:
                 self._attribute(name, value, annotations.get(name), values, kinds, functions)

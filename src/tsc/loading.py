@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import copy
 import io
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +14,7 @@ from tsc.archive.reader import Archive
 from tsc.errors import NotSupportedError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.compile import Compiler
-from tsc.frontend.unit import EnumValue, ScriptObject, Unit
+from tsc.frontend.unit import EnumValue, Function, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array, is_dict, is_list, is_tuple
 
@@ -52,7 +54,9 @@ def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) 
     return held
 
 
-def _fill(program: ArchiveProgram, own: ScriptObject, held: ArchiveObject, made: dict[int, ScriptObject]) -> None:
+def _fill(
+    program: ArchiveProgram, own: ScriptObject, held: ArchiveObject, made: dict[int, ScriptObject]
+) -> None:
     """Give an object the attributes it was saved with, or the state, which its ``__setstate__`` reads."""
     restore = own.cls.methods.get("__setstate__")
     if restore is None:
@@ -91,6 +95,33 @@ def object_of(compiler: Compiler, module: Any) -> ScriptObject | None:
         is_own = compiler.unit.classes.get(held.cls.name) is held.cls
         return held if is_own else _adopted(compiler, module, held)
     return _adopted(compiler, module, module) if torch_interop.is_script_module(module) else None
+
+
+def function_of(compiler: Compiler, scripted: Any) -> Function:
+    """A function that PyTorch compiled, in the program of `compiler`: read from the archive it would be saved
+    as, where it is the ``forward`` of a module without attributes. Its defaults are those of its schema.
+
+    Raises:
+        NotSupportedError: an archive cannot hold it.
+    """
+    known: WeakKeyDictionary[Any, Function] = compiler.unit.__dict__.setdefault(
+        "adopted_functions", WeakKeyDictionary()
+    )
+    if scripted not in known:
+        archive = Archive(io.BytesIO(scripted.save_to_buffer()))
+        cls = ArchiveProgram(archive, compiler).class_named(archive.root.qualified_name)
+        if cls is None:
+            raise NotSupportedError(f"script: requires a function with code; got {scripted!r}")
+        forward = cls.methods["forward"]
+        definition = copy.deepcopy(forward.definition)
+        definition.name = scripted.name
+        definition.args.args.pop(0)
+        declared = [a.default_value for a in scripted.schema.arguments if a.has_default_value()]
+        definition.args.defaults = [ast.parse(repr(v), mode="eval").body for v in declared]
+        name = compiler.unit.unique_name(scripted.qualified_name)
+        made = Function(name, definition, forward.source, forward.resolver)
+        known[scripted] = compiler.unit.functions[name] = made
+    return known[scripted]
 
 
 def _adopted(compiler: Compiler, module: Any, key: Any) -> ScriptObject:

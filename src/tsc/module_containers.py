@@ -10,7 +10,7 @@ from tsc.module_walking import ModuleWalking
 
 
 class TensorTable(dict[str, Any]):
-    """The parameters or buffers of a script module by name; what is put into it, the module holds from then on
+    """The parameters or buffers of a script module by name; what is put into it, the module holds then
     (``torch.func.functional_call`` does this).
     """
 

@@ -47,7 +47,9 @@ class ModuleState(ModuleWalking):
         metadata: Any = getattr(state, "_metadata", {})
         for path, held in self._walk(self._object, prefix.removesuffix("."), None):
             metadata[path] = {"version": STATE_VERSION}
-            if _is_exported(held, SAVES_STATE):  # it is given copies, as PyTorch gives them: nothing comes back
+            if _is_exported(
+                held, SAVES_STATE
+            ):  # it is given copies, as PyTorch gives them: nothing comes back
                 self._around(held)._method(SAVES_STATE)({}, joined(path, ""), keep_vars)
                 continue
             for name, value in held.attributes.items():

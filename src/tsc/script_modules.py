@@ -33,7 +33,6 @@ from tsc.runtime.values import Inputs, Wrap
 from tsc.saving import is_entry, module_records
 from tsc.script_objects import Interpreter, ScriptMethod
 
-
 FROZEN_TRAINING = (
     ": a frozen module is in eval mode for good, and has none; PyTorch's tracer and compiler take a function "
     "that calls it"

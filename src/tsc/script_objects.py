@@ -173,15 +173,15 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
             self.interpreter.torch_operators.take_back()
 
     def _for_torch_trace(self) -> Callable[..., Any]:
-        """This as a function of PyTorch's TorchScript: ``torch.jit.trace`` records a call of it.
+        """The function in PyTorch's TorchScript: ``torch.jit.trace`` records a call of it.
 
         Raises:
             NotSupportedError: a module in training, whose attributes are no constants.
         """
         if self.receiver is not None and self.receiver.attributes.get("training"):
             raise NotSupportedError(
-                "torch.jit.trace: requires script modules of tsc in eval mode; got one in training mode. Call "
-                "eval() first, or trace the module it was made of"
+                "torch.jit.trace: requires script modules of tsc in eval mode; got one in training mode. "
+                "Call eval() first, or trace the module it was made of"
             )
         return function_of_archive(archive_bytes(self._own_records(), "archive"), self._archived_name)
 
@@ -208,7 +208,9 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
     def _recording(self) -> Callable[..., Any]:
         """What runs on PyTorch's tensors and operators: the frozen function, where there is one."""
         if self.entry is not None and self._is_frozen:
-            return self._run_frozen(self.entry, self.interpreter.call_recording, self.interpreter.torch_operators)
+            return self._run_frozen(
+                self.entry, self.interpreter.call_recording, self.interpreter.torch_operators
+            )
         return partial(self._run_generic, call=self.interpreter.call_recording)
 
     def _choose_fast_path(self, table: Specializations) -> None:
@@ -271,9 +273,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
             )
         return self.entry
 
-    def _run_frozen(
-        self, entry: Entry, call: Callable[..., Any], operators: Operators
-    ) -> Callable[..., Any]:
+    def _run_frozen(self, entry: Entry, call: Callable[..., Any], operators: Operators) -> Callable[..., Any]:
         made: list[GenericFunction] = []
 
         def run(*values: Any) -> Any:

@@ -94,7 +94,7 @@ class PrimSetAttrOp(TorchOp):
 
 
 ENTERS, LEAVES = "tsc.enters", "tsc.leaves"
-"""Attributes of the calls of ``__enter__`` and ``__exit__`` that a ``with`` makes: it leaves by exceptions too."""
+"""Attributes of the calls of ``__enter__`` and ``__exit__`` by a ``with``, which exceptions leave too."""
 
 
 class PrimCallMethodOp(TorchOp):

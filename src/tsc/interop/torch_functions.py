@@ -1,5 +1,5 @@
-"""Functions of a program as functions of PyTorch's own TorchScript, which its tracer records as they are, with
-their control flow; and those of PyTorch as archives.
+"""Functions of a program as functions of PyTorch's own TorchScript, which its tracer records with their
+control flow.
 """
 
 from __future__ import annotations
@@ -45,5 +45,7 @@ def function_of_archive(archive: bytes, method: str) -> Callable[..., Any]:
                 "writes to them. Trace the module it was made of"
             )
         graph.eraseInput(0)
-        name = f"__torch__.tsc.{method}"  # PyTorch's own unit keeps it: traces refer to it as long as they live
+        name = (
+            f"__torch__.tsc.{method}"  # PyTorch's own unit keeps it: traces refer to it as long as they live
+        )
         return module.jit._state._python_cu.create_function(name, graph, True)

@@ -1,5 +1,5 @@
-"""Whether a call belongs to PyTorch's operators: because gradients are wanted, or because something of PyTorch
-watches them or changes what they do (``torch.jit.trace``, ``torch.autocast``, ``torch.func``, dispatch modes).
+"""Whether a call belongs to PyTorch's operators: because gradients are wanted, or because something of
+PyTorch watches operators or changes what they do (``torch.autocast``, ``torch.func``, dispatch modes).
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ def watching_test() -> Callable[[], bool]:
 
     def is_watching() -> bool:
         return (
-            tracing() is not None or transforms() or modes() > 0 or autocast("cpu") or forward._current_level >= 0
+            tracing() is not None
+            or transforms()
+            or modes() > 0
+            or autocast("cpu")
+            or forward._current_level >= 0
         )
 
     return is_watching
@@ -30,8 +34,8 @@ def watching_test() -> Callable[[], bool]:
 
 @cache
 def wanting_test() -> Callable[[Any, bool], bool]:
-    """Whether a value, or a tensor in it, must be computed with by PyTorch: it asks for gradients (where those
-    are recorded), or it is of a class of its own (``FakeTensor``, a user's).
+    """Whether a value, or a tensor in it, must be computed with by PyTorch: it asks for gradients (where
+    those are wanted), or is of a class of its own (``FakeTensor``, a user's).
     """
     tensor, parameter = torch().Tensor, torch().nn.Parameter
 
@@ -55,8 +59,8 @@ def outside_transforms() -> AbstractContextManager[Any]:
 
 
 def is_watched_tensor(value: Any) -> bool:
-    """Whether `value` is a tensor without memory of its own to look at: one of ``torch.func``'s wrappers, or of
-    a class of its own (``FakeTensor``).
+    """Whether `value` is a tensor without memory to look at: a wrapper of ``torch.func``, or of a class
+    of its own (``FakeTensor``).
     """
     module = torch()
     if module is None or not isinstance(value, module.Tensor):

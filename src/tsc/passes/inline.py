@@ -21,7 +21,8 @@ class Inline(ModulePass):
     calls.
 
     Requires: stage `torch`.
-    Leaves: calls through interfaces, and of ``__enter__`` and ``__exit__`` by a ``with``; functions that a class or nobody names are entries and stay.
+    Leaves: calls through interfaces, and of ``__enter__`` and ``__exit__`` by a ``with``;
+        functions that a class or nobody names are entries and stay.
 
     ```mlir
     %1 = torch.prim.CallMethod %conv["forward"] (%x) : ...

@@ -13,7 +13,9 @@ from tsc.dialects.aten import AtenOp
 from tsc.errors import BoundsError, Error, OperatorError, SourceRange, TscError
 from tsc.interop import torch as torch_interop
 
-FAILURES = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, OSError, AssertionError)
+FAILURES = (
+    ValueError, TypeError, ArithmeticError, LookupError, AttributeError, OSError, AssertionError, MemoryError,
+)  # fmt: skip
 """What Python and NumPy raise when an operator is given what it cannot take."""
 
 
@@ -27,7 +29,7 @@ def raise_from_script(message: Any, qualified: Any) -> NoReturn:
 
 
 def contexts_left(entered: list[Any], is_grad_enabled: bool, call: Callable[..., Any]) -> None:
-    """Leave the contexts that an exception leaves: ``__exit__`` of each, and the mode of gradients as before."""
+    """Leave the contexts that an exception leaves: ``__exit__`` of each; gradients are recorded as before."""
     while entered:
         held = entered.pop()
         call(held.cls.methods["__exit__"], held, None, None, None)

@@ -7,6 +7,7 @@ Everything but tensors is as in the generic tier: the same generated Python, oth
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import methodcaller
 from typing import Any, cast
 
 import numpy as np
@@ -92,12 +93,13 @@ class TorchOperators(Operators):
 
 
 METADATA: dict[str, Callable[..., Any]] = {
-    "aten::dim": lambda x: x.dim(), "aten::numel": lambda x: int(x.numel()),
-    "aten::size": lambda x: [int(n) for n in x.shape], "aten::size.int": lambda x, dim: int(x.shape[dim]),
-    "aten::len.Tensor": len,
-    "aten::is_floating_point": lambda x: x.is_floating_point(), "aten::is_complex": lambda x: x.is_complex(),
+    "aten::dim": methodcaller("dim"), "aten::numel": methodcaller("numel"),
+    "aten::size": lambda x: list(cast("Any", x).shape),
+    "aten::size.int": lambda x, dim: cast("Any", x).shape[dim], "aten::len.Tensor": len,
+    "aten::is_floating_point": methodcaller("is_floating_point"),
+    "aten::is_complex": methodcaller("is_complex"),
 }  # fmt: skip
-"""What PyTorch's tensors tell of themselves, asked as Python asks: transforms answer that, not the operators."""
+"""What PyTorch's tensors tell of themselves, asked as Python asks: transforms know no operators for it."""
 
 
 def _new_tensor(data: Any, dtype: int | None, device: str | None, requires_grad: bool) -> Any:

@@ -62,10 +62,11 @@ class Inputs:
             if value.device.type != "cpu":
                 raise ArgumentError(f"argument '{name}': requires a CPU tensor; got one on {value.device}")
             self.wrap = torch_interop.from_numpy
-            array = torch_interop.to_numpy(value)
+            array = _array_of(value, name)
             self.given.append((value, array))
             return array
         if isinstance(value, np.generic):
+            dtypes.by_numpy(np.asarray(value).dtype)  # pyright: ignore[reportUnknownArgumentType]
             return np.asarray(value)  # pyright: ignore[reportUnknownArgumentType]
         if value is None:
             return cast("Any", None)  # an undefined tensor: operators refuse it when they meet it
@@ -195,6 +196,23 @@ def _with_devices(value: Any, kind: TorchType) -> Any:
     if isinstance(kind, tt.TupleType):
         return tuple(_with_devices(v, k) for v, k in zip(value, kind.data, strict=True))
     return value
+
+
+def _array_of(tensor: Any, name: str) -> np.ndarray[Any, Any]:
+    """The memory of a PyTorch tensor that an argument is.
+
+    Raises:
+        DTypeError: it has none that is an array: it is sparse, quantized, nested, of an unknown dtype.
+    """
+    try:
+        array = torch_interop.to_numpy(tensor)
+        dtypes.by_numpy(array.dtype)
+    except (TypeError, RuntimeError):  # NotImplementedError and DTypeError are such
+        raise DTypeError(
+            f"argument '{name}': requires a dense tensor of a known dtype; got {tensor.dtype}, "
+            f"{tensor.layout}{', nested' if tensor.is_nested else ''}"
+        ) from None
+    return array
 
 
 class MismatchError(ArgumentError):
