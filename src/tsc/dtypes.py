@@ -8,6 +8,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from tsc.errors import DTypeError
+
 
 class Category(IntEnum):
     """What kind of number a dtype holds; type promotion compares categories first."""
@@ -135,10 +137,10 @@ def by_numpy(dtype: np.dtype[Any]) -> DType:
     """The dtype that stores its elements as NumPy's `dtype`.
 
     Raises:
-        TypeError: TorchScript has no such element type.
+        DTypeError: TorchScript has no such element type, or it is not in this machine's order of bytes.
     """
     try:
         return _by("numpy")[dtype]
     except KeyError:
         known = ", ".join(d.numpy.name for d in ALL)
-        raise TypeError(f"dtype: requires one of {known}; got {dtype}") from None
+        raise DTypeError(f"dtype: requires one of {known}; got {dtype}") from None

@@ -8,6 +8,7 @@ import os
 import types
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import IO, Any, cast
 
@@ -20,7 +21,7 @@ from tsc.frontend.live import Program
 from tsc.inspecting import Inspectable
 from tsc.interop import torch as torch_interop
 from tsc.live_modules import script_object
-from tsc.loading import object_of, root_object
+from tsc.loading import function_of, object_of, root_object
 from tsc.markers import annotate
 from tsc.narrowing import is_dict
 from tsc.options import options
@@ -37,6 +38,7 @@ from tsc.script_objects import Interpreter, ScriptFunction
 def _live() -> tuple[Program, Interpreter]:
     """The program made of this process's own functions and modules."""
     program = Program()
+    program.adopt = partial(function_of, program.compiler)
     return program, Interpreter(program.compiler)
 
 
@@ -74,6 +76,8 @@ def _scripted(obj: Any) -> Any:
     adopted = object_of(program.compiler, obj)
     if adopted is not None:
         return RecursiveScriptModule(adopted, interpreter, torch_interop.wrapper())
+    if torch_interop.is_script_function(obj):
+        return ScriptFunction(interpreter, function_of(program.compiler, obj), torch_interop.from_numpy)
     if torch_interop.is_module(obj) or hasattr(obj, "__tsc_module__"):
         return _script_module(program, interpreter, obj)
     if isinstance(obj, type):

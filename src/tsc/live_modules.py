@@ -4,6 +4,8 @@ when called.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import inspect
 import types
 import typing
@@ -143,7 +145,9 @@ class _Scripter:
                 continue
             if name in names:
                 constants[name] = self._constant(value)
-            elif isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
+            elif _is_own_method(module, value) or isinstance(
+                value, (types.FunctionType, types.BuiltinFunctionType)
+            ):
                 functions[name] = value
             else:
                 self._attribute(name, value, annotations.get(name), values, kinds, functions)
@@ -203,7 +207,7 @@ class _Scripter:
             live,
             tuple(kinds.items()),
             repr(constants),
-            tuple((n, id(f)) for n, f in functions.items()),
+            tuple((n, id(getattr(f, "__func__", f))) for n, f in functions.items()),
             tuple(id(hook) for hooks in _live_hooks(module) for hook in hooks),
         )
         known: dict[Any, Class] = self.program.unit.__dict__.setdefault("module_classes", {})
@@ -225,6 +229,9 @@ class _Scripter:
         self._members_of_class(cls, live)
         cls.exports = tuple(n for n, m in cls.methods.items() if modifier_of(m.python) == "export")
         for name, value in functions.items():
+            if isinstance(value, types.MethodType):
+                cls.methods[name] = self._replacement(cls, name, value, own)
+                continue
             sugared = self.program.sugar(value)
             if type(sugared) is PythonValue and not callable(value):
                 cls.members.setdefault("failed", {})[name] = value
@@ -248,6 +255,15 @@ class _Scripter:
         cls.parameters, cls.buffers = frozenset(module._parameters), frozenset(module._buffers)
         for key, hooks in zip((PRE_HOOKS, HOOKS), _live_hooks(module), strict=True):
             cls.members[key] = [self._hook(cls, hook, own) for hook in hooks]
+
+    def _replacement(self, cls: Class, name: str, method: types.MethodType, own: TorchType) -> Function:
+        """A method of the module, held by it under another name: ``self.forward = self.other``."""
+        made = self.program.function(method.__func__, own, f"{cls.name}.{method.__name__}")
+        definition = copy.copy(made.definition)
+        definition.name = name
+        renamed = dataclasses.replace(made, name=f"{cls.name}.{name}", definition=definition)
+        self.program.unit.functions[renamed.name] = renamed
+        return renamed
 
     def _hook(self, cls: Class, hook: Any, own: TorchType) -> Function:
         name = hook.__name__
@@ -309,6 +325,10 @@ class _Scripter:
         cls.properties[name] = (getter, setter)
 
 
+def _is_own_method(module: Any, value: Any) -> bool:
+    return isinstance(value, types.MethodType) and value.__self__ is module
+
+
 def _live_hooks(module: Any) -> tuple[list[Any], list[Any]]:
     """The forward pre-hooks and forward hooks registered on a live module."""
     tables = (getattr(module, "_forward_pre_hooks", {}), getattr(module, "_forward_hooks", {}))
@@ -318,7 +338,7 @@ def _live_hooks(module: Any) -> tuple[list[Any], list[Any]]:
 def _is_hidden(name: str, member: Any) -> bool:
     """Whether a method of the live class is none of the program's."""
     special = name.startswith("__") and name not in ("__len__", "__contains__", "__getitem__")
-    return special or member.__name__ == "_forward_unimplemented"
+    return (special and modifier_of(member) != "export") or member.__name__ == "_forward_unimplemented"
 
 
 def _is_library(thing: Any) -> bool:

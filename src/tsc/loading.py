@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import copy
 import io
 from collections.abc import Mapping
 from typing import Any, cast
@@ -14,7 +16,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import ArchiveError, NotSupportedError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.compile import Compiler
-from tsc.frontend.unit import Class, EnumValue, ScriptObject, Unit
+from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array, is_dict, is_list, is_tuple
 from tsc.runtime.instances import has_type
@@ -44,9 +46,7 @@ def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) 
             if cls.kind == "enum":
                 return _member(cls, held.state)
             made[id(held)] = ScriptObject(cls)
-            attributes = {k: _objects(program, v, made) for k, v in held.attributes.items()}
-            _require_types(cls, attributes)
-            made[id(held)].attributes = attributes
+            _fill(program, made[id(held)], held, made)
         return made[id(held)]
     if is_list(held):
         return [_objects(program, v, made) for v in held]
@@ -55,6 +55,19 @@ def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) 
     if is_dict(held):
         return {k: _objects(program, v, made) for k, v in held.items()}
     return held
+
+
+def _fill(
+    program: ArchiveProgram, own: ScriptObject, held: ArchiveObject, made: dict[int, ScriptObject]
+) -> None:
+    """Give an object the attributes it was saved with, or the state, which its ``__setstate__`` reads."""
+    restore = own.cls.methods.get("__setstate__")
+    if restore is None:
+        attributes = {k: _objects(program, v, made) for k, v in held.attributes.items()}
+        _require_types(own.cls, attributes)
+        own.attributes = attributes
+    else:
+        program.unit.call(restore, own, _objects(program, held.state, made))
 
 
 def _member(cls: Class, value: Any) -> EnumValue:
@@ -124,6 +137,33 @@ def object_of(compiler: Compiler, module: Any) -> ScriptObject | None:
         is_own = compiler.unit.classes.get(held.cls.name) is held.cls
         return held if is_own else _adopted(compiler, module, held)
     return _adopted(compiler, module, module) if torch_interop.is_script_module(module) else None
+
+
+def function_of(compiler: Compiler, scripted: Any) -> Function:
+    """A function that PyTorch compiled, in the program of `compiler`: read from the archive it would be saved
+    as, where it is the ``forward`` of a module without attributes. Its defaults are those of its schema.
+
+    Raises:
+        NotSupportedError: an archive cannot hold it.
+    """
+    known: WeakKeyDictionary[Any, Function] = compiler.unit.__dict__.setdefault(
+        "adopted_functions", WeakKeyDictionary()
+    )
+    if scripted not in known:
+        archive = Archive(io.BytesIO(scripted.save_to_buffer()))
+        cls = ArchiveProgram(archive, compiler).class_named(archive.root.qualified_name)
+        if cls is None:
+            raise NotSupportedError(f"script: requires a function with code; got {scripted!r}")
+        forward = cls.methods["forward"]
+        definition = copy.deepcopy(forward.definition)
+        definition.name = scripted.name
+        definition.args.args.pop(0)
+        declared = [a.default_value for a in scripted.schema.arguments if a.has_default_value()]
+        definition.args.defaults = [ast.parse(repr(v), mode="eval").body for v in declared]
+        name = compiler.unit.unique_name(scripted.qualified_name)
+        made = Function(name, definition, forward.source, forward.resolver)
+        known[scripted] = compiler.unit.functions[name] = made
+    return known[scripted]
 
 
 def _adopted(compiler: Compiler, module: Any, key: Any) -> ScriptObject:

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from tsc.errors import CompileError
 from tsc.module_walking import ModuleWalking
+
+
+class TensorTable(dict[str, Any]):
+    """The parameters or buffers of a script module by name; what is put into it, the module holds then
+    (``torch.func.functional_call`` does this).
+    """
+
+    def __init__(self, held: dict[str, Any], put: Callable[[str, Any], None]) -> None:
+        super().__init__(held)
+        self._put = put
+
+    def __setitem__(self, name: str, tensor: Any) -> None:
+        self._put(name, tensor)
+        super().__setitem__(name, tensor)
+
+    def __delitem__(self, name: str) -> None:
+        raise CompileError(f"a script module keeps its parameters and buffers: '{name}' cannot be deleted")
 
 
 class ModuleContainers(ModuleWalking):
@@ -68,18 +86,23 @@ class ModuleContainers(ModuleWalking):
         names = {*object.__dir__(self), *held.attributes, *held.cls.constants, *methods}
         return sorted(n for n in names if n not in held.attributes or self._is_visible(n))
 
+    def set_value(self, name: str, value: Any) -> None:
+        """Set an attribute that the program knows."""
+        raise NotImplementedError
+
     @property
-    def _parameters(self) -> dict[str, Any]:
+    def _parameters(self) -> TensorTable:
         return self._table(self._object.cls.parameters)
 
     @property
-    def _buffers(self) -> dict[str, Any]:
+    def _buffers(self) -> TensorTable:
         return self._table(self._object.cls.buffers)
 
     @property
     def _modules(self) -> dict[str, Any]:
         return dict(self.named_children())
 
-    def _table(self, names: frozenset[str]) -> dict[str, Any]:
+    def _table(self, names: frozenset[str]) -> TensorTable:
         """Tensors of this module by name, in order, as PyTorch's modules hold them."""
-        return {n: self._held_tensor(self._object, n) for n in self._object.attributes if n in names}
+        held = {n: self._held_tensor(self._object, n) for n in self._object.attributes if n in names}
+        return TensorTable(held, self.set_value)

@@ -13,6 +13,7 @@ from tsc.errors import CompileError
 from tsc.frontend.hooks import hooks_of
 from tsc.frontend.unit import Class, ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.interop.torch_watching import is_watched_tensor, outside_transforms
 from tsc.module_conversions import ModuleConversions
 from tsc.module_state import ModuleState
 from tsc.narrowing import is_array
@@ -70,17 +71,24 @@ class ModuleProtocol(ModuleState, ModuleConversions):
             CompileError: the value is not of the attribute's type.
         """
         held = self._object
+        if name not in held.cls.attributes:
+            raise CompileError(f"'{held.cls.name}' has no attribute '{name}'")
         kind = held.cls.attributes[name]
+        is_state = name in held.cls.parameters | held.cls.buffers
+        if is_state and is_watched_tensor(value):  # it has no memory to share: PyTorch's operators read it
+            held.live[name] = value
+            return
         if value is None and kind is _TENSOR:
             raise CompileError(f"Could not cast attribute '{name}' to type Tensor: got None")
         try:
-            held.attributes[name] = Inputs().convert(value, kind, name)
+            with outside_transforms():
+                held.attributes[name] = Inputs().convert(value, kind, name)
         except MismatchError as error:
             raise CompileError(
                 f"Could not cast attribute '{name}' to type {kind.torchscript()}: {error}"
             ) from None
         held.live.pop(name, None)
-        if torch_interop.is_tensor(value) and name in held.cls.parameters | held.cls.buffers:
+        if torch_interop.is_tensor(value) and is_state:
             held.live[name] = value
 
     # --- copies ---

@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 from tsc.dialects.torch_types import TENSOR
 from tsc.errors import ArgumentError, CompileError
 from tsc.frontend.unit import ScriptObject
+from tsc.markers import modifier_of
 from tsc.module_walking import ModuleWalking, is_state, joined
 from tsc.narrowing import is_array
 from tsc.runtime.values import Inputs
 
+SAVES_STATE = "_save_to_state_dict"
+"""The method of a module that hands out its state, where the program has one."""
 STATE_VERSION = 1
 """The version of the form of a module's state, as PyTorch counts it."""
 
@@ -44,6 +47,11 @@ class ModuleState(ModuleWalking):
         metadata: Any = getattr(state, "_metadata", {})
         for path, held in self._walk(self._object, prefix.removesuffix("."), None):
             metadata[path] = {"version": STATE_VERSION}
+            if _is_exported(
+                held, SAVES_STATE
+            ):  # it is given copies, as PyTorch gives them: nothing comes back
+                self._around(held)._method(SAVES_STATE)({}, joined(path, ""), keep_vars)
+                continue
             for name, value in held.attributes.items():
                 is_hidden = held is self._object and not self._is_visible(name)
                 if is_array(value) and is_state(held, name) and not is_hidden:
@@ -79,6 +87,11 @@ class ModuleState(ModuleWalking):
             listed = "\n\t".join(problems)
             raise CompileError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{listed}")
         return IncompatibleKeys(missing, unknown)
+
+
+def _is_exported(held: ScriptObject, name: str) -> bool:
+    """Whether the class of `held` has a method of its own of that name, marked with ``export``."""
+    return name in held.cls.methods and modifier_of(held.cls.methods[name].python) == "export"
 
 
 def _key_problems(missing: list[str], unknown: list[str]) -> list[str]:

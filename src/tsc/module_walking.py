@@ -29,6 +29,10 @@ class ModuleWalking:
         """A module like this one, around another object."""
         raise NotImplementedError
 
+    def _method(self, name: str) -> Callable[..., Any]:
+        """A method of the program, to be called."""
+        raise NotImplementedError
+
     def _children_of(self, held: ScriptObject) -> Iterator[tuple[str, ScriptObject]]:
         for name, value in held.attributes.items():
             is_hidden = held is self._object and not self._is_visible(name)

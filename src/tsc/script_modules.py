@@ -34,6 +34,11 @@ from tsc.runtime.values import Inputs, Wrap
 from tsc.saving import is_entry, module_records
 from tsc.script_objects import Interpreter, ScriptMethod
 
+FROZEN_TRAINING = (
+    ": a frozen module is in eval mode for good, and has none; PyTorch's tracer and compiler take a function "
+    "that calls it"
+)
+
 
 class ScriptClassInstance:
     """An instance of a class of the program, outside it: attributes and methods."""
@@ -138,7 +143,8 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
                 return self._method(name)
             if held.python is not None and name in vars(held.python):
                 return cast("dict[str, Any]", vars(held.python))[name]
-        raise AttributeError(f"'RecursiveScriptModule' object has no attribute '{name}'")
+        hint = FROZEN_TRAINING if name == "training" else ""
+        raise AttributeError(f"'RecursiveScriptModule' object has no attribute '{name}'{hint}")
 
     def _is_visible(self, name: str) -> bool:
         frozen: Frozen | None = object.__getattribute__(self, "_frozen")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from weakref import ref
 
@@ -11,27 +12,29 @@ from xdsl.dialects.builtin import ModuleOp
 
 from tsc import pipeline
 from tsc.analysis.effects import changes_shapes
-from tsc.archive.writer import Record
+from tsc.archive.writer import Record, archive_bytes
 from tsc.compiler import Compilation, Entry, Specialization, compile_for, specialized
 from tsc.concurrency import COMPILING, serialized
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.dialects.torch_types import TensorType
-from tsc.errors import ArgumentError, IRError
+from tsc.errors import ArgumentError, IRError, NotSupportedError
 from tsc.frontend.compile import Compiler
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, Parameter, ScriptObject, Unit
 from tsc.inspecting import Inspectable, Saveable, StageTexts
 from tsc.interop import torch as torch_interop
+from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.operators import Operators
+from tsc.runtime.recording import RECORDER
 from tsc.runtime.recording_gradients import TorchInputs, TorchOperators, are_recorded
 from tsc.runtime.specializations import Specializations
 from tsc.runtime.tensor import Tensor
 from tsc.runtime.values import Inputs, MismatchError, Wrap, holds_device
-from tsc.saving import function_records
+from tsc.saving import function_records, module_records
 
 
 class Interpreter:
@@ -42,7 +45,9 @@ class Interpreter:
         self._functions: dict[Function, GenericFunction] = {}
         self._recording: dict[Function, GenericFunction] = {}
         self.torch_operators = TorchOperators()
+        self.torch_operators.call_python = self._call_python_recording
         compiler.unit.call_python = self.call_python
+        compiler.unit.call = self.call
 
     def call(self, function: Function, *arguments: Any) -> Any:
         """Run `function` on runtime values."""
@@ -76,7 +81,12 @@ class Interpreter:
     def call_python(self, function: Function, *arguments: Any) -> Any:
         """Call the Python function behind a function that is not compiled (``@ignore``)."""
         wrap = torch_interop.from_numpy if torch_interop.uses_torch(function.python) else Tensor
-        inputs = Inputs(wrap)
+        return self._call_between(Inputs(wrap), function, arguments)
+
+    def _call_python_recording(self, function: Function, *arguments: Any) -> Any:
+        return self._call_between(TorchInputs(), function, arguments)
+
+    def _call_between(self, inputs: Inputs, function: Function, arguments: Sequence[Any]) -> Any:
         inputs.wrap_object = self.instance
         given = [inputs.give_back(a) for a in arguments]
         return inputs.convert(function.python(*given), function.result or tt.NONE, function.short_name)
@@ -109,6 +119,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         self.parameters: Sequence[Parameter] = function.parameters
         self.specializations: Specializations | None = None
         self._is_dynamic = _is_dynamic(function)
+        self._frozen_recording: Callable[..., Any] | None = None
         self._fast: Callable[..., Any] = self._dispatch
 
     # --- calling ---
@@ -147,7 +158,9 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
         if len(arguments) < expected:
             arguments = tuple(self._positional(arguments, {}))
         Inspectable.last_called = ref(self)
-        recorded = self.entry is None and are_recorded(arguments, self.receiver)
+        if is_traced() and RECORDER.get() is None:
+            return self._for_torch_trace()(*arguments)
+        recorded = are_recorded(arguments, None if self._is_frozen else self.receiver)
         inputs = TorchInputs() if recorded else Inputs(self.default)
         inputs.wrap_object = self.interpreter.instance
         inputs.class_named = self.interpreter.compiler.unit.class_named
@@ -167,7 +180,49 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
 
     def _run_recording(self, inputs: Inputs, values: Sequence[Any]) -> Any:
         with self.interpreter.torch_operators.lending.call():
-            return inputs.give_back(self._run_generic(*values, call=self.interpreter.call_recording))
+            return inputs.give_back(self._recording()(*values))
+
+    def _for_torch_trace(self) -> Callable[..., Any]:
+        """The function in PyTorch's TorchScript: ``torch.jit.trace`` records a call of it.
+
+        Raises:
+            NotSupportedError: a module in training, whose attributes are no constants.
+        """
+        if self.receiver is not None and self.receiver.attributes.get("training"):
+            raise NotSupportedError(
+                "torch.jit.trace: requires script modules of tsc in eval mode; got one in training mode. "
+                "Call eval() first, or trace the module it was made of"
+            )
+        return function_of_archive(archive_bytes(self._own_records(), "archive"), self._archived_name)
+
+    @property
+    def _archived_name(self) -> str:
+        return "forward" if self.receiver is None else self.function.short_name
+
+    def _own_records(self) -> list[Record]:
+        """An archive with this function or method alone."""
+        compiler = self.interpreter.compiler
+        if self.receiver is None:
+            return function_records(self.function, compiler, None)
+        frozen = None
+        if self.entry is not None:
+            frozen = {self._archived_name: (self.entry.function, self.entry.pool)}
+        return module_records(self.receiver, compiler, frozen, None)
+
+    @property
+    def _is_frozen(self) -> bool:
+        """Whether this is a method of a frozen module: its parameters are constants."""
+        return self.entry is not None and self.receiver is not None
+
+    def _recording(self) -> Callable[..., Any]:
+        """What runs on PyTorch's tensors and operators: the frozen function, where there is one."""
+        if self.entry is None or not self._is_frozen:
+            return partial(self._run_generic, call=self.interpreter.call_recording)
+        if self._frozen_recording is None:
+            self._frozen_recording = self._run_frozen(
+                self.entry, self.interpreter.call_recording, self.interpreter.torch_operators
+            )
+        return self._frozen_recording
 
     def _choose_fast_path(self, table: Specializations) -> None:
         """Calls go straight to the newest native entry; what it does not take comes to `_dispatch`."""
@@ -208,7 +263,8 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
     def _make_table(self) -> None:
         entry = self._entry()
         if self.specializations is None and entry is not None:
-            self.specializations = Specializations(self._compile, self._run_frozen(entry), self.function.name)
+            generic = self._run_frozen(entry, self.interpreter.call, Operators())
+            self.specializations = Specializations(self._compile, generic, self.function.name)
 
     @serialized
     def _entry(self) -> Entry | None:
@@ -223,14 +279,15 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
             )
         return self.entry
 
-    def _run_frozen(self, entry: Entry) -> Callable[..., Any]:
+    def _run_frozen(self, entry: Entry, call: Callable[..., Any], operators: Operators) -> Callable[..., Any]:
         made: list[GenericFunction] = []
 
         def run(*values: Any) -> Any:
             if not made:
-                call = self.interpreter.call
                 with COMPILING:
-                    made.append(GenericFunction(entry.function, entry.pool, entry.unit, call))
+                    made.append(
+                        GenericFunction(entry.function, entry.pool, entry.unit, call, operators=operators)
+                    )
             takes_self = len(entry.function.body.block.args) > len(values)
             return made[0](self.receiver, *values) if takes_self else made[0](*values)
 

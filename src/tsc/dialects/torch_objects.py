@@ -93,6 +93,10 @@ class PrimSetAttrOp(TorchOp):
         return cls.create(operands=operands, attributes={"name": StringAttr(name)})
 
 
+ENTERS, LEAVES = "tsc.enters", "tsc.leaves"
+"""Attributes of the calls of ``__enter__`` and ``__exit__`` by a ``with``, which exceptions leave too."""
+
+
 class PrimCallMethodOp(TorchOp):
     """``torch.prim.CallMethod %self["forward"] (%x) : M, (A) -> R``."""
 

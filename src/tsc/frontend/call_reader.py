@@ -15,7 +15,7 @@ from tsc.dialects.aten import class_of
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError
 from tsc.frontend import calls, hints
-from tsc.frontend.calls import MismatchError
+from tsc.frontend.calls import MismatchError, with_receiver
 from tsc.frontend.reader import Reader
 from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
 from tsc.frontend.type_rules import without_none
@@ -143,14 +143,19 @@ class CallReader(Reader):
             keywords[keyword.arg] = self.read(keyword.value)
         return Arguments(positional, keywords)
 
-    def call_builtin(self, names: tuple[str, ...], arguments: Arguments, node: ast.AST) -> Sugared:
-        """The operator called: the first overload that fits, without implicit conversions, then with."""
+    def call_builtin(
+        self, names: tuple[str, ...], arguments: Arguments, node: ast.AST, receiver: Sugared | None = None
+    ) -> Sugared:
+        """The operator called: the first overload that fits, without implicit conversions, then with. What a
+        method is called on is the argument `self`, wherever that stands.
+        """
         candidates = [s for name in names for s in schemas.overloads(name)]
         failures: list[str] = []
         for convert in (False, True):
             for schema in candidates:
                 try:
-                    match = calls.match_schema(self, schema, arguments, convert=convert, node=node)
+                    given = arguments if receiver is None else with_receiver(schema, receiver, arguments)
+                    match = calls.match_schema(self, schema, given, convert=convert, node=node)
                 except MismatchError as mismatch:
                     if convert:
                         failures.append(f"  {schema}:\n  {mismatch}")
@@ -162,7 +167,9 @@ class CallReader(Reader):
             "Arguments for call are not valid.\nThe following variants are available:\n\n"
             + "\n\n".join(failures),
             node,
-            hint=hints.for_arguments([*arguments.positional, *arguments.keywords.values()]),
+            hint=hints.for_arguments(
+                [*filter(None, [receiver]), *arguments.positional, *arguments.keywords.values()]
+            ),
         )
 
     def emit_match(self, match: calls.Match, node: ast.AST) -> Sugared:

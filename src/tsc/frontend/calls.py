@@ -75,6 +75,18 @@ def match_schema(
     return Match(schema, operands + positional, bindings)
 
 
+def with_receiver(schema: Schema, receiver: Sugared, arguments: Arguments) -> Arguments:
+    """The arguments of a method's call with what it is called on in the place of `self`: the first, but for
+    operators such as ``where(condition, self, other)``.
+    """
+    names = [a.name for a in schema.arguments]
+    place = names.index("self") if "self" in names else 0
+    if place > len(arguments.positional):
+        return Arguments(arguments.positional, {**arguments.keywords, "self": receiver})
+    before, after = arguments.positional[:place], arguments.positional[place:]
+    return Arguments([*before, receiver, *after], arguments.keywords)
+
+
 def _takes_rest(schema: Schema, i: int, formal: Argument, positional: Sequence[Any], convert: bool) -> bool:
     """Whether ``x.view(2, 3)`` style varargs fill this list argument; where implicit conversions are tried,
     tensors may stand for ints.

@@ -44,6 +44,8 @@ def read_list_comprehension(reader: ExpressionReader, node: ast.ListComp, hint: 
     def body(i: Any) -> None:
         _assign(reader, generator.target, element(i), node)
         value = reader.value(node.elt)
+        if isinstance(hint, tt.ListType):
+            value = reader.coerce(value, hint.data, node)
         result._type = tt.ListType(value.type)  # pyright: ignore
         reader.call_builtin(("aten::append",), Arguments([Value(result), Value(value)]), node)
 

@@ -22,7 +22,11 @@ COMPARE: dict[type[ast.cmpop], str] = {
 }  # fmt: skip
 
 
-@dataclass
+def _is_written(*values: Value) -> bool:
+    """Whether one of the values is a literal: each literal in a program is an object of its own."""
+    return any(isinstance(v.ssa.owner, ops.ConstantOp) for v in values)
+
+
 @dataclass
 class Condition:
     """A bool: known now (`static`) or computed (`ssa`), and what each outcome says about the types of
@@ -87,8 +91,11 @@ class ConditionReader(CallReader):
                 return Condition(positive, None)
             if not may_be_none(value.type):
                 return Condition(not positive, None)
+        other = self.plain(b, node)
+        if value.type is tt.STRING and other.type is tt.STRING and _is_written(value, other):
+            return Condition(positive is (value.ssa is other.ssa), None)
         name = "aten::__is__" if positive else "aten::__isnot__"
-        result = self.builder.aten(name, [value.ssa, self.plain(b, node).ssa]).results[0]
+        result = self.builder.aten(name, [value.ssa, other.ssa]).results[0]
         condition = Condition(None, result)
         if none_checked and isinstance(left, ast.Name):
             not_none = without_none(value.type)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xdsl.dialects.builtin import UnitAttr
 from xdsl.dialects.func import CallOp
 
+from tsc.dialects.torch_objects import ENTERS, LEAVES
 from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.errors import UnsupportedNodeError
 from tsc.frontend.sugared import Arguments, Constant, Special, Sugared, Value
@@ -54,11 +56,18 @@ def enter_context(
             node,
         )
 
+    _mark(entered, ENTERS)
+
     def leave() -> None:
         nothing = [Constant(None)] * 3
-        reader.magic("__exit__", [manager, *nothing], node)
+        _mark(reader.magic("__exit__", [manager, *nothing], node), LEAVES)
 
     return entered, leave
+
+
+def _mark(called: Sugared | None, attribute: str) -> None:
+    if isinstance(called, Value) and isinstance(called.ssa.owner, PrimCallMethodOp):
+        called.ssa.owner.attributes[attribute] = UnitAttr()
 
 
 def define_local_function(reader: StatementReader, node: ast.FunctionDef) -> None:

@@ -154,6 +154,8 @@ def assign_index(reader: ExpressionReader, target: ast.Subscript, value: Sugared
     if isinstance(target.slice, ast.Slice):
         raise reader.error("Sliced expression not yet supported for subscripted assignment.", node)
     called = reader.magic("__setitem__", [owner, reader.read(target.slice), value], node)
+    if called is None and not isinstance(owner.type, (tt.ListType, tt.DictType)):
+        raise reader.error(f"{owner.type.torchscript()} does not support subscripted assignment.", node)
     if called is None:
         if isinstance(owner.type, tt.ListType):
             value = Value(reader.coerce(value.value(reader, node), owner.type.data, node))

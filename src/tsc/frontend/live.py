@@ -73,6 +73,8 @@ class Program:
         self.classes: dict[type, Class] = {}
         self.observed = ObservedTypes(self.infer)
         self._overloaded: dict[Any, list[Function]] = {}
+        self.adopt: Callable[[Any], Function] | None = None
+        """Takes a function that PyTorch compiled into the program; set by who runs the program."""
 
     def function(self, python: Any, self_type: TorchType | None = None, name: str | None = None) -> Function:
         """The (perhaps not yet compiled) script function of a live one."""
@@ -161,6 +163,8 @@ class Program:
         if isinstance(script, Function):
             self.unit.functions.setdefault(script.name, script)
             return ScriptFunctionRef(script)
+        if self.adopt is not None and torch_interop.is_script_function(python):
+            return ScriptFunctionRef(self.adopt(python))
         if isinstance(python, types.FunctionType):
             declarations = overload_declarations(python)
             if declarations:

@@ -177,9 +177,7 @@ class Builtin(Sugared):
         return f"builtin '{self.names[0]}'"
 
     def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-        if self.receiver is not None:
-            arguments = Arguments([self.receiver, *arguments.positional], arguments.keywords)
-        return reader.call_builtin(self.names, arguments, node)
+        return reader.call_builtin(self.names, arguments, node, self.receiver)
 
 
 @dataclass(eq=False)

@@ -144,6 +144,8 @@ class Unit:
     pool: ConstantPool = field(default_factory=ConstantPool)
     """The arrays of tensor constants in the code."""
     find_class: Callable[[str], Class | None] = lambda name: None
+    call: Callable[..., Any] = lambda *_: None  # pyright: ignore[reportUnknownLambdaType]
+    """Runs a function of the program on runtime values; set by who runs the program."""
     call_python: Callable[..., Any] = lambda *_: None  # pyright: ignore[reportUnknownLambdaType]
     """Calls the Python function behind a `Function` of kind ``python``; set by who runs the program."""
 

@@ -45,6 +45,12 @@ def is_script_module(value: Any) -> bool:
     return module is not None and isinstance(value, module.jit.RecursiveScriptModule)
 
 
+def is_script_function(value: Any) -> bool:
+    """Whether `value` is a function that PyTorch compiled."""
+    module = torch()
+    return module is not None and isinstance(value, module.jit.ScriptFunction)
+
+
 def is_module_class(value: type) -> bool:
     """Whether `value` is a class of PyTorch's modules."""
     module = torch()

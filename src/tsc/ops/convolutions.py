@@ -41,6 +41,8 @@ def _convolution_infer(
             f"to have {channels} channels, but got {input.shape[1]} channels instead"
         )
     s, p, d, extra = (pair(v, spatial) for v in (stride, padding, dilation, output_padding))
+    if min(s) <= 0 or min(d) <= 0:
+        raise ShapeError(f"non-positive {'stride' if min(s) <= 0 else 'dilation'} is not supported")
     sizes: list[int] = []
     for i, (n, k) in enumerate(zip(input.shape[2:], weight.shape[2:], strict=True)):
         span = d[i] * (k - 1) + 1

@@ -40,6 +40,8 @@ def _nested_shape(data: Any) -> tuple[int, ...]:
 
 def _nested_dtype(data: Any) -> DType:
     if not is_sequence(data):
+        if data is None:
+            raise DTypeError("Input must be of ints, floats, or bools, got NoneType")
         return of_number(data)
     found = [_nested_dtype(item) for item in data]
     result = found[0] if found else dtypes.F32

@@ -16,6 +16,7 @@ from tsc.narrowing import is_array
 from tsc.ops.registry import Family
 
 FAMILY = Family()
+_REAL = (bool, int, float)
 _NUMBERS = (tt.INT, tt.FLOAT, tt.BOOL, tt.NUMBER, tt.COMPLEX)
 
 
@@ -57,15 +58,21 @@ def remainder(a: Any, b: Any) -> Any:
 
 
 def power(a: Any, b: Any) -> Any:
-    """The power as a float (or complex); overflow gives an infinity, a negative base with a fraction NaN."""
+    """The power as a float (or complex); overflow gives an infinity, a negative base with a fraction NaN.
+
+    Raises:
+        ZeroDivisionError: zero to a negative power.
+    """
     if isinstance(a, complex) or isinstance(b, complex):
         return complex(a) ** complex(b)
+    if a == 0 and b < 0:
+        raise ZeroDivisionError("0.0 cannot be raised to a negative power")
     try:
         return math.pow(a, b)
     except OverflowError:
         return math.inf if a > 0 or b % 2 == 0 else -math.inf
     except ValueError:
-        return math.inf if a == 0 else math.nan
+        return math.nan
 
 
 def int_power(a: int, b: int) -> int:
@@ -107,7 +114,15 @@ def _inverse_tanh(x: Any) -> float:
 
 
 def _log_gamma(x: Any) -> float:
-    return math.inf if x <= 0 and x == int(x) else _ieee(math.lgamma)(x)
+    return math.inf if math.isinf(x) or (x <= 0 and x == int(x)) else _ieee(math.lgamma)(x)
+
+
+def _gamma(x: Any) -> float:
+    return math.copysign(math.inf, x) if x == 0 else _ieee(math.gamma)(x)
+
+
+def _log1p(x: Any) -> float:
+    return -math.inf if x == -1 else _ieee(math.log1p)(x)
 
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
@@ -128,11 +143,11 @@ _UNARY: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 _FLOAT_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": _ieee(math.sqrt), "exp": _ieee(math.exp), "expm1": _ieee(math.expm1), "log": _log(math.log),
-    "log2": _log(math.log2), "log10": _log(math.log10), "log1p": _ieee(math.log1p, -math.inf),
+    "log2": _log(math.log2), "log10": _log(math.log10), "log1p": _log1p,
     "sin": _ieee(math.sin), "cos": _ieee(math.cos), "tan": _ieee(math.tan), "asin": _ieee(math.asin),
     "acos": _ieee(math.acos), "atan": math.atan, "sinh": _ieee(math.sinh), "cosh": _ieee(math.cosh),
     "tanh": math.tanh, "asinh": math.asinh, "acosh": _ieee(math.acosh), "atanh": _inverse_tanh,
-    "erf": math.erf, "erfc": math.erfc, "gamma": _ieee(math.gamma), "lgamma": _log_gamma,
+    "erf": math.erf, "erfc": math.erfc, "gamma": _gamma, "lgamma": _log_gamma,
     "fabs": math.fabs, "degrees": math.degrees, "radians": math.radians, "isnan": math.isnan,
     "isinf": math.isinf, "isfinite": math.isfinite,
 }  # fmt: skip
@@ -267,11 +282,13 @@ def hash_(value: Any) -> int:
 
 @FAMILY.op("aten::__is__", kind="python")
 def is_(self: Any, obj: Any) -> bool:
-    """Identity; of constants, None above all."""
+    """Identity; of real numbers, which are no objects in TorchScript, equality with type."""
+    if type(self) in _REAL:
+        return type(self) is type(obj) and self == obj
     return self is obj
 
 
 @FAMILY.op("aten::__isnot__", kind="python")
 def is_not(self: Any, obj: Any) -> bool:
     """The opposite of identity."""
-    return self is not obj
+    return not is_(self, obj)

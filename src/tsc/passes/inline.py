@@ -10,6 +10,7 @@ from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from tsc.dialects.torch_objects import ENTERS, LEAVES
 from tsc.dialects.torch_ops import ClassTypeOp, MethodOp, PrimCallMethodOp
 from tsc.errors import CompileError
 
@@ -20,7 +21,8 @@ class Inline(ModulePass):
     calls.
 
     Requires: stage `torch`.
-    Leaves: calls through interfaces; functions that a class or nobody names are entries and stay.
+    Leaves: calls through interfaces, and of ``__enter__`` and ``__exit__`` by a ``with``;
+        functions that a class or nobody names are entries and stay.
 
     ```mlir
     %1 = torch.prim.CallMethod %conv["forward"] (%x) : ...
@@ -82,7 +84,7 @@ class _Inliner:
         """The function a call names, when it is known."""
         if isinstance(op, CallOp):
             return self.functions.get(op.callee.root_reference.data)
-        if isinstance(op, PrimCallMethodOp):
+        if isinstance(op, PrimCallMethodOp) and not {ENTERS, LEAVES} & op.attributes.keys():
             kind = op.operands[0].type
             name = self.methods.get((getattr(kind, "data", ""), op.method))
             return self.functions.get(name) if name is not None else None

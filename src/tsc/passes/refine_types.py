@@ -4,6 +4,7 @@ are answered.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -24,10 +25,13 @@ from tsc.dialects.torch_ops import (
     PrimLoopOp,
     PrimUncheckedCastOp,
 )
-from tsc.errors import TscError
+from tsc.errors import OPERATOR_FAILURES, TscError
 from tsc.ops.registry import Operator, TensorSpec, find
 from tsc.ops.variants import functional_name
 from tsc.passes.propagate_constants import fold, materialize
+
+ADDRESSABLE_BYTES = 1 << 47
+"""What a process can address on the machines there are."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def _refine_operator(op: AtenOp, ctx: Any) -> bool:
         return False
     try:
         inferred = operator.infer(*arguments)
-    except (TscError, TypeError, ValueError, RuntimeError, IndexError):
+    except OPERATOR_FAILURES:
         return False  # the call is wrong: it stays, and raises when the program runs
     return _set_results(op, inferred)
 
@@ -138,9 +142,14 @@ def _set_results(op: Operation, inferred: Any) -> bool:
         return _set_list_users(op.results[0], inferred)  # pyright: ignore
     specs = cast("tuple[Any, ...]", inferred) if isinstance(inferred, tuple) else (inferred,)
     for result, spec in zip(op.results, specs, strict=True):
-        if isinstance(spec, TensorSpec):
+        if isinstance(spec, TensorSpec) and _fits_in_memory(spec):
             changed |= set_type(result, tt.TensorType.of(spec.shape, spec.dtype))
     return changed
+
+
+def _fits_in_memory(spec: TensorSpec) -> bool:
+    """Whether a tensor can exist at all; making one that cannot raises when the program runs."""
+    return math.prod(spec.shape) * spec.dtype.numpy.itemsize < ADDRESSABLE_BYTES
 
 
 def _set_list_users(result: SSAValue, specs: list[TensorSpec]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc
@@ -10,8 +11,11 @@ from xdsl.ir import Attribute, Operation
 
 from tsc.dialects.aten import AtenOp
 from tsc.errors import BoundsError, Error, OperatorError, SourceRange, TscError
+from tsc.interop import torch as torch_interop
 
-FAILURES = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, OSError, AssertionError)
+FAILURES = (
+    ValueError, TypeError, ArithmeticError, LookupError, AttributeError, OSError, AssertionError, MemoryError,
+)  # fmt: skip
 """What Python and NumPy raise when an operator is given what it cannot take."""
 
 
@@ -22,6 +26,14 @@ def raise_from_script(message: Any, qualified: Any) -> NoReturn:
         Error: always; the message is the program's.
     """
     raise Error(str(message), raised=str(qualified) if qualified else "RuntimeError")
+
+
+def contexts_left(entered: list[Any], is_grad_enabled: bool, call: Callable[..., Any]) -> None:
+    """Leave the contexts that an exception leaves: ``__exit__`` of each; gradients are recorded as before."""
+    while entered:
+        held = entered.pop()
+        call(held.cls.methods["__exit__"], held, None, None, None)
+    torch_interop.set_grad_enabled(is_grad_enabled)
 
 
 def explain(error: Exception, op: Operation, function: str) -> Exception:

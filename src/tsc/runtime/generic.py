@@ -21,10 +21,12 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
+from tsc.dialects.torch_objects import ENTERS, LEAVES
 from tsc.dialects.tsc import GroupOp
 from tsc.errors import UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
-from tsc.runtime.exceptions import defined, explain, raise_from_script
+from tsc.interop import torch as torch_interop
+from tsc.runtime.exceptions import contexts_left, defined, explain, raise_from_script
 from tsc.runtime.futures import Future
 from tsc.runtime.named_tuples import named_tuple_class
 from tsc.runtime.operators import Operators
@@ -97,7 +99,9 @@ class _Writer:
         self.kernels = kernels
         self.scope: dict[str, Any] = {"call": call, "np": np, "raise_from_script": raise_from_script}
         self.names: dict[SSAValue, str] = {}
-        self.used: set[str] = set(keyword.kwlist) | {"call", "np", "run", "raise_from_script"}
+        self.used: set[str] = set(keyword.kwlist) | {
+            "call", "np", "run", "raise_from_script", "entered", "before",
+        }  # fmt: skip
         self.lines: list[str] = []
         self.origins: dict[int, Operation] = {}
         """The operation behind each line of the text, counted from 1."""
@@ -109,9 +113,25 @@ class _Writer:
         """The text of ``def run(...)``."""
         block = self.entry = function.body.block
         parameters = ", ".join(self.name(a) for a in block.args)
-        self.block(block)
+        if any(_enters(op) for op in block.walk()):
+            self._leaving(block)
+        else:
+            self.block(block)
         body = "\n".join(self.lines) or "    pass"
         return f"def run({parameters}):\n{body}\n"
+
+    def _leaving(self, block: Block) -> None:
+        """A body with ``with`` statements: an exception leaves those it is in, the innermost first."""
+        leave = self.constant("leave", contexts_left)
+        mode = self.constant("is_grad_enabled", torch_interop.is_grad_enabled)
+        self.write(f"entered, before = [], {mode}()")
+        self.write("try:")
+        self.indent += 1
+        self.block(block)
+        self.indent -= 1
+        self.write("except BaseException:")
+        self.write(f"    {leave}(entered, before, call)")
+        self.write("    raise")
 
     def name(self, value: SSAValue) -> str:
         """The Python variable of a value."""
@@ -323,7 +343,11 @@ class _Writer:
 
     def _PrimCallMethodOp(self, op: ops.PrimCallMethodOp) -> None:  # noqa: N802
         receiver = self.name(op.operands[0])
+        if LEAVES in op.attributes:
+            self.write("entered.pop()")
         self.assign(op, f"call({receiver}.cls.methods[{op.method!r}], {self.arguments(op.operands)})")
+        if ENTERS in op.attributes:
+            self.write(f"entered.append({receiver})")
 
     def _PrimForkOp(self, op: Operation) -> None:  # noqa: N802
         fork = self.constant("fork", Future.of)
@@ -335,7 +359,7 @@ class _Writer:
         self.assign(op, f"{fork}(call, {callee}, {self.arguments(op.operands)})")
 
     def _PrimPythonOp(self, op: Operation) -> None:  # noqa: N802
-        call = self.constant("call_python", self.unit.call_python)
+        call = self.constant("call_python", self.operators.call_python or self.unit.call_python)
         self.assign(op, f"{call}({self._callee(op)}, {self.arguments(op.operands)})")
 
     def _callee(self, op: Operation) -> str:
@@ -368,6 +392,12 @@ class _Writer:
     def _OperatorOp(self, op: Operation) -> None:  # noqa: N802
         name = cast("StringAttr", op.attributes["name"]).data
         self.assign(op, f"{self.constant('unsupported', _unsupported(name))}({self.arguments(op.operands)})")
+
+
+def _enters(op: Operation) -> bool:
+    if isinstance(op, AtenOp):
+        return op.schema.name == "aten::set_grad_enabled"
+    return ENTERS in op.attributes
 
 
 def _unsupported(name: str) -> Callable[..., Any]:

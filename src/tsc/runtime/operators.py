@@ -22,6 +22,9 @@ GRAD_MODE: dict[str, Callable[..., Any]] = {
 class Operators:
     """What the generated Python stands on: operators, constants and attributes of NumPy arrays."""
 
+    call_python: Callable[..., Any] | None = None
+    """What calls Python functions that are not compiled; None: the unit's."""
+
     def find(self, schema: Schema) -> Callable[..., Any] | None:
         """What runs an operator; None where it has no definition."""
         if schema.name in GRAD_MODE:

@@ -1,4 +1,5 @@
-"""The generic tier on PyTorch's own tensors and operators, for calls whose gradients PyTorch records.
+"""The generic tier on PyTorch's own tensors and operators, for calls whose gradients PyTorch records or that
+something of PyTorch watches.
 
 Everything but tensors is as in the generic tier: the same generated Python, other operators behind its names.
 """
@@ -6,7 +7,8 @@ Everything but tensors is as in the generic tier: the same generated Python, oth
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from operator import methodcaller
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,10 +17,11 @@ from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
-from tsc.narrowing import is_array
+from tsc.interop.torch_watching import wanting_test, watching_test
 from tsc.ops.registry import find
 from tsc.runtime.lending import Lending, to_numpy, to_torch
 from tsc.runtime.operators import Operators
+from tsc.runtime.tensor import Tensor
 from tsc.runtime.values import Inputs
 
 
@@ -45,6 +48,8 @@ class TorchOperators(Operators):
         """What runs an operator."""
         if schema.name == "aten::tensor":
             return _new_tensor
+        if schema.full_name in METADATA:
+            return METADATA[schema.full_name]
         kinds = [a.type for a in (*schema.arguments, *schema.results)]
         if any(_has_tensor(k) for k in kinds):
             operator = torch_interop.overload(schema.full_name)
@@ -76,6 +81,16 @@ class TorchOperators(Operators):
             held.live[name] = value
 
 
+METADATA: dict[str, Callable[..., Any]] = {
+    "aten::dim": methodcaller("dim"), "aten::numel": methodcaller("numel"),
+    "aten::size": lambda x: list(cast("Any", x).shape),
+    "aten::size.int": lambda x, dim: cast("Any", x).shape[dim], "aten::len.Tensor": len,
+    "aten::is_floating_point": methodcaller("is_floating_point"),
+    "aten::is_complex": methodcaller("is_complex"),
+}  # fmt: skip
+"""What PyTorch's tensors tell of themselves, asked as Python asks: transforms know no operators for it."""
+
+
 def _new_tensor(data: Any, dtype: int | None, device: str | None, requires_grad: bool) -> Any:
     """``torch.tensor`` of numbers: its schema has a type variable, which PyTorch's Python entry does not
     take.
@@ -105,14 +120,22 @@ def _with_keywords(operator: Callable[..., Any], schema: Schema) -> Callable[...
 
 
 def are_recorded(arguments: Sequence[Any], receiver: ScriptObject | None) -> bool:
-    """Whether PyTorch would record gradients of a call: an argument asks for it, or a parameter of a module
-    in training. What is given NumPy arrays gives them back, without gradients.
+    """Whether a call is one for PyTorch's operators: an argument or a parameter of the module asks for
+    gradients, or something of PyTorch watches. What is given arrays of NumPy, or our own tensors, gives
+    those back, without gradients.
     """
-    if not torch_interop.is_grad_enabled() or any(is_array(a) for a in arguments):
+    if torch_interop.torch() is None:
         return False
-    if any(torch_interop.requires_grad(a) for a in arguments):
+    for argument in arguments:
+        if isinstance(argument, (np.ndarray, Tensor)):
+            return False
+    is_grad_enabled, wants = torch_interop.is_grad_enabled(), wanting_test()
+    for argument in arguments:
+        if wants(argument, is_grad_enabled):
+            return True
+    if watching_test()():
         return True
-    return receiver is not None and bool(receiver.attributes.get("training")) and _has_trained(receiver)
+    return is_grad_enabled and receiver is not None and _has_trained(receiver)
 
 
 def _has_trained(held: ScriptObject) -> bool:

@@ -62,19 +62,20 @@ class Inputs:
             if value.device.type != "cpu":
                 raise ArgumentError(f"argument '{name}': requires a CPU tensor; got one on {value.device}")
             self.wrap = torch_interop.from_numpy
-            return self._shown(value)
+            return self._shown(value, name)
         if isinstance(value, np.generic):
+            dtypes.by_numpy(np.asarray(value).dtype)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
             return np.asarray(value)  # pyright: ignore[reportUnknownArgumentType]
         if value is None:
             return cast("Any", None)  # an undefined tensor: operators refuse it when they meet it
         raise _mismatch(value, kind, name)
 
-    def _shown(self, tensor: Any) -> np.ndarray[Any, Any]:
+    def _shown(self, tensor: Any, name: str) -> np.ndarray[Any, Any]:
         """The array that shows the memory of one of PyTorch's tensors: one, however often it is given."""
         for given, array in self.given:
             if given is tensor:
                 return array
-        array = torch_interop.to_numpy(tensor)
+        array = _array_of(tensor, name)
         self.given.append((tensor, array))
         return array
 
@@ -202,6 +203,23 @@ def _with_devices(value: Any, kind: TorchType) -> Any:
     if isinstance(kind, tt.TupleType):
         return tuple(_with_devices(v, k) for v, k in zip(value, kind.data, strict=True))
     return value
+
+
+def _array_of(tensor: Any, name: str) -> np.ndarray[Any, Any]:
+    """The memory of a PyTorch tensor that an argument is.
+
+    Raises:
+        DTypeError: it has none that is an array: it is sparse, quantized, nested, of an unknown dtype.
+    """
+    try:
+        array = torch_interop.to_numpy(tensor)
+        dtypes.by_numpy(array.dtype)
+    except (TypeError, RuntimeError):  # NotImplementedError and DTypeError are such
+        raise DTypeError(
+            f"argument '{name}': requires a dense tensor of a known dtype; got {tensor.dtype}, "
+            f"{tensor.layout}{', nested' if tensor.is_nested else ''}"
+        ) from None
+    return array
 
 
 class MismatchError(ArgumentError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tsc import jit
 from tsc.concurrency import serialized
 from tsc.dialects import torch_ops as ops
 from tsc.frontend.sources import location_of
@@ -30,6 +31,19 @@ def recording_call(original: Callable[..., Any]) -> Callable[..., Any]:
             result = original(self, *plain)
         _record(recorder, self, given, result)
         return result
+
+    return call
+
+
+def recording_torch_call(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``torch.jit.ScriptFunction.__call__`` while a trace runs: our form of the function is called, and so
+    recorded with its control flow.
+    """
+
+    def call(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        if not isinstance(RECORDER.get(), Recorder):
+            return original(self, *arguments, **keywords)
+        return jit.script(self)(*arguments, **keywords)
 
     return call
 

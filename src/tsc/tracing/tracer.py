@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 from xdsl.ir import Block
@@ -25,7 +26,7 @@ from tsc.tracing.eager import EagerBackend
 from tsc.tracing.modules import announce
 from tsc.tracing.outlining import Outliner, make_function
 from tsc.tracing.recorder import Recorder
-from tsc.tracing.scripted import recording_call
+from tsc.tracing.scripted import recording_call, recording_torch_call
 
 
 def backend_for(subject: Any, inputs: Any) -> Backend:
@@ -118,6 +119,7 @@ class Trace:
         with (
             TRACING,
             patched(Callable_, {"__call__": recording_call(Callable_.__call__)}),
+            _torch_functions_recorded(),
             self.backend.recording(recorder),
         ):
             token = RECORDER.set(recorder)
@@ -126,6 +128,14 @@ class Trace:
                 return leave(recorder, live, self.strict)
             finally:
                 RECORDER.reset(token)
+
+
+def _torch_functions_recorded() -> AbstractContextManager[None]:
+    module = torch_interop.torch()
+    if module is None:
+        return nullcontext()
+    cls = module.jit.ScriptFunction
+    return patched(cls, {"__call__": recording_torch_call(cls.__call__)})
 
 
 def _parameter_names(names: Sequence[str], count: int) -> list[str]:
