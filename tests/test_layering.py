@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src/tsc"
 BASE = {"concurrency", "dtypes", "errors", "narrowing"}
 LAYERS: dict[str, set[str]] = {
-    "dtypes": set(),
+    "dtypes": {"errors"},
     "narrowing": set(),
     "errors": set(),
     "concurrency": set(),

@@ -310,7 +310,9 @@ def nest(structure: list[Any], tensors: Sequence[Any], unit: Unit) -> Any:
     if kind == "view":
         _, index, shape, strides, offset = structure
         base = tensors[index]
-        return np.ndarray(shape, base.dtype, base, offset, strides)
+        return np.ndarray(
+            shape, base.dtype, base if base.size else None, offset, strides if base.size else None
+        )
     if kind == "constant":
         return structure[1]
     if kind == "list":
@@ -325,6 +327,20 @@ def nest(structure: list[Any], tensors: Sequence[Any], unit: Unit) -> Any:
     return cls(*(nest(p, tensors, unit) for p in parts))
 
 
+def _bases(structure: Any) -> set[int]:
+    """The results that others are views of."""
+    if not isinstance(structure, list) or not structure:
+        return set()
+    parts = cast("list[Any]", structure)
+    if parts[0] == "view":
+        return {parts[1]}
+    return set[int]().union(*map(_bases, parts))
+
+
+def _row_major(array: Any) -> Any:
+    return array if array.flags.c_contiguous else array.copy(order="C")
+
+
 def _generic(
     context: TorchContext, function: FuncOp, entry: Entry, call: Run, compilation: Compilation, reason: str,
     explain: Run,
@@ -336,13 +352,14 @@ def _generic(
             kernels[op] = _group_kernel(context, op, compilation)
     generic = GenericFunction(function, entry.pool, entry.unit, call, kernels)
     structure = json.loads(function.attributes[RESULT].data) if RESULT in function.attributes else None  # pyright: ignore
-    checks = CHECKS_BOUNDS in function.attributes
+    checks, bases = CHECKS_BOUNDS in function.attributes, _bases(structure)
 
     def run(*arrays: Any) -> Any:
         result = generic(*arrays)
         if structure is None:
             return result
-        tensors = cast("tuple[Any, ...]", result) if isinstance(result, tuple) else (result,)
+        flat = cast("tuple[Any, ...]", result) if isinstance(result, tuple) else (result,)
+        tensors = [_row_major(t) if i in bases else t for i, t in enumerate(flat)]
         if checks and tensors[-1]:
             explain(*arrays)
         return nest(structure, tensors, entry.unit)

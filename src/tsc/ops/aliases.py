@@ -196,8 +196,8 @@ def broadcast_to(aten: Aten, self: Any, size: Sequence[int]) -> Any:
 
 @composite(FAMILY, "aten::ravel", sharing=Sharing.SOMETIMES, is_identity=True)
 def ravel(aten: Aten, self: Any) -> Any:
-    """All elements in one dim."""
-    return aten("reshape", self, [-1])
+    """All elements in one dim: a view of a row-major tensor, else a copy."""
+    return aten("reshape", aten("contiguous", self), [-1])
 
 
 @composite(FAMILY, "aten::linalg_diagonal")

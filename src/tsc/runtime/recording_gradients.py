@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import methodcaller
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -81,10 +81,21 @@ class TorchOperators(Operators):
             held.live[name] = value
 
 
+def _sizes(tensor: Any) -> list[int]:
+    return list(tensor.shape)
+
+
+def _size(tensor: Any, dim: int) -> int:
+    return tensor.shape[dim]
+
+
+def _device(tensor: Any) -> str:
+    return str(tensor.device)
+
+
 METADATA: dict[str, Callable[..., Any]] = {
     "aten::dim": methodcaller("dim"), "aten::numel": methodcaller("numel"),
-    "aten::size": lambda x: list(cast("Any", x).shape),
-    "aten::size.int": lambda x, dim: cast("Any", x).shape[dim], "aten::len.Tensor": len,
+    "aten::size": _sizes, "aten::size.int": _size, "aten::len.Tensor": len, "prim::device": _device,
     "aten::is_floating_point": methodcaller("is_floating_point"),
     "aten::is_complex": methodcaller("is_complex"),
 }  # fmt: skip
