@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 from tsc.archive.reader import Archive
 from tsc.concurrency import once, serialized
 from tsc.dialects import torch_types as tt
-from tsc.errors import ArgumentError, CompileError, NotSupportedError
+from tsc.errors import ArchiveError, ArgumentError, CompileError, NotSupportedError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.live import Program
 from tsc.inspecting import Inspectable
@@ -147,7 +147,12 @@ def load(
 
 @serialized
 def _loaded(program: ArchiveProgram) -> RecursiveScriptModule:
-    return RecursiveScriptModule(root_object(program), Interpreter(program.compiler))
+    interpreter = Interpreter(program.compiler)  # which the state hooks of objects run in
+    try:
+        return RecursiveScriptModule(root_object(program), interpreter)
+    except RecursionError:
+        name = program.archive.container.name
+        raise ArchiveError(f"{name}: the code of the archive nests too deeply to be read") from None
 
 
 def save(
