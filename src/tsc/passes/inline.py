@@ -21,7 +21,8 @@ class Inline(ModulePass):
     calls.
 
     Requires: stage `torch`.
-    Leaves: calls through interfaces, and of ``__enter__`` and ``__exit__`` by a ``with``;
+    Leaves: calls through interfaces, and of ``__enter__`` and ``__exit__`` by a ``with``; calls in functions
+        that would grow beyond `max_operations`;
         functions that a class or nobody names are entries and stay.
 
     ```mlir
@@ -31,20 +32,29 @@ class Inline(ModulePass):
     """
 
     name = "inline"
+    max_operations: int = 100_000
+    """What a function may grow to. Beyond, calls of functions stay (the generic tier makes them); a method
+    cannot be called from a frozen program, and is refused."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Inline in every function of the module."""
-        inliner = _Inliner(op)
+        inliner = _Inliner(op, self.max_operations)
         for function in list(inliner.functions.values()):
             inliner.inline(function)
-        for function in inliner.called:
+        gone = [f for f in inliner.called if f not in inliner.left]
+        for function in gone:
             function.detach()
             function.erase()
-        _drop_methods(op, {f.sym_name.data for f in inliner.called})
+        _drop_methods(op, {f.sym_name.data for f in gone})
 
 
 class _Inliner:
-    def __init__(self, module: ModuleOp) -> None:
+    def __init__(self, module: ModuleOp, limit: int) -> None:
+        self.limit = limit
+        self.sizes: dict[FuncOp, int] = {}
+        """How many operations each function has, of those whose calls are inlined."""
+        self.left: set[FuncOp] = set()
+        """Functions that are still called somewhere."""
         self.functions = {f.sym_name.data: f for f in module.ops if isinstance(f, FuncOp)}
         self.methods = {
             (cls.symbol, method.method): method.function
@@ -71,14 +81,35 @@ class _Inliner:
                 "supported"
             )
         self.active.append(function)
-        for op in list(function.walk()):
+        operations = list(function.walk())
+        size = len(operations)
+        for op in operations:
             callee = self.callee(op)
-            if callee is not None:
-                self.inline(callee)
-                self.called[callee] = None
-                splice(op, callee)
+            if callee is None:
+                continue
+            self.inline(callee)
+            if size + self.sizes[callee] > self.limit:
+                self._leave(op, callee)
+                continue
+            size += self.sizes[callee]
+            self.called[callee] = None
+            splice(op, callee)
+        self.sizes[function] = size
         self.active.pop()
         self.done.add(function)
+
+    def _leave(self, call: Operation, callee: FuncOp) -> None:
+        """Keep a call whose callee is too large.
+
+        Raises:
+            CompileError: it is the call of a method.
+        """
+        if isinstance(call, PrimCallMethodOp):
+            raise CompileError(
+                f"method '{call.method}': requires functions of at most {self.limit} operations with all "
+                "that they call; got more"
+            )
+        self.left.add(callee)
 
     def callee(self, op: Operation) -> FuncOp | None:
         """The function a call names, when it is known."""
