@@ -1,3 +1,6 @@
+# pyright: reportAssignmentType=false, reportCallIssue=false
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false
 """Our functions and modules inside PyTorch: gradients, traces, transforms, autocast, other weights."""
 
 from collections.abc import Callable

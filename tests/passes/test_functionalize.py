@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """`functionalize`: which programs become programs over values, and that none of them changes its meaning."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 """Functions that PyTorch compiled, in our traces and programs: their control flow stays."""
 
 import pytest
