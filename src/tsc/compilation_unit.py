@@ -8,11 +8,11 @@ from typing import Any
 
 from tsc.concurrency import serialized
 from tsc.dialects import torch_types as tt
-from tsc.errors import FrontendError, SourceRange
+from tsc.errors import FrontendError
 from tsc.frontend.annotations import parse_annotation
 from tsc.frontend.compile import Compiler
 from tsc.frontend.live import Program
-from tsc.frontend.sources import Source
+from tsc.frontend.sources import Source, parsed
 from tsc.frontend.sugared import ScriptFunctionRef, Sugared
 from tsc.frontend.unit import Class, Function
 from tsc.interop import torch as torch_interop
@@ -55,11 +55,7 @@ class _TextResolver:
 def _definitions(text: str) -> list[tuple[ast.FunctionDef, Source]]:
     """The functions of a text."""
     source = Source(FILE, text)
-    try:
-        tree = ast.parse(text, type_comments=True)
-    except SyntaxError as error:
-        where = SourceRange(FILE, error.lineno or 1, (error.offset or 1) - 1, text=error.text or "")
-        raise FrontendError(f"expected TorchScript source: {error.msg}", where) from None
+    tree = parsed(text, file=FILE)
     for definition in tree.body:
         if not isinstance(definition, ast.FunctionDef):
             raise FrontendError("only function definitions are allowed here", source.range(definition))

@@ -79,12 +79,18 @@ class TscError(Exception):
         return "\n".join(lines)
 
 
-OPERATOR_FAILURES = (TscError, TypeError, ValueError, RuntimeError, ArithmeticError, LookupError)
+OPERATOR_FAILURES = (
+    TscError, TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, MemoryError,
+)  # fmt: skip
 """What operators raise when they are given what they cannot take."""
 
 
 class CompileError(TscError, RuntimeError):
     """The program cannot be compiled: a type error, an unknown name, a call no schema accepts."""
+
+
+class NestingError(CompileError):
+    """The program nests deeper than the stack of Python has room for, which reads and compiles it."""
 
 
 class FrontendError(CompileError):

@@ -18,7 +18,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.dialects.tsc import GroupOp
-from tsc.errors import IRError
+from tsc.errors import IRError, NestingError
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.canonicalize import Canonicalize
 from tsc.passes.check_bounds import CheckBounds
@@ -224,6 +224,7 @@ def lower(
     Raises:
         IRError: a stage's contract does not hold, or there is no such stage.
         CodegenError: something has no native form.
+        NestingError: the program nests deeper than passes can follow.
     """
     for name in (start, stop_after):
         if name not in STAGE_NAMES:
@@ -233,7 +234,10 @@ def lower(
     for stage in stages(target, preserved, fuse_contractions)[first + 1 : last + 1]:
         for compiler_pass in stage.passes:
             begin = time.perf_counter()
-            _apply(compiler_pass, ctx, module, stage.name, check)
+            try:
+                _apply(compiler_pass, ctx, module, stage.name, check)
+            except RecursionError:
+                raise NestingError(f"{compiler_pass.name}: the program nests too deep") from None
             report.timings.append(PassTiming(stage.name, compiler_pass.name, time.perf_counter() - begin))
             if watch is not None:
                 watch(stage.name, compiler_pass, module)

@@ -14,6 +14,7 @@ from typing import Any, cast
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
+from tsc.frontend.sources import parsed_annotation
 
 SCALARS: dict[str, TorchType] = {
     "Tensor": tt.TENSOR, "int": tt.INT, "float": tt.FLOAT, "bool": tt.BOOL, "complex": tt.COMPLEX,
@@ -64,7 +65,7 @@ def parse_annotation(node: ast.expr, named: Callable[[str], TorchType | None]) -
         if node.value is None:
             return tt.NONE
         if isinstance(node.value, str):
-            return parse_annotation(ast.parse(node.value, mode="eval").body, named)
+            return parse_annotation(parsed_annotation(node.value), named)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return union([parse_annotation(node.left, named), parse_annotation(node.right, named)])
     if isinstance(node, ast.Subscript):

@@ -14,8 +14,9 @@ from tsc.concurrency import COMPILING
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import CompileError, NotSupportedError, TscError
+from tsc.errors import CompileError, NestingError, NotSupportedError, TscError
 from tsc.frontend.exits import rewrite
+from tsc.frontend.sources import parsed_annotation, parsed_signature
 from tsc.frontend.statements import StatementReader
 from tsc.frontend.undefined import KnownError
 from tsc.frontend.unit import REQUIRED, Function, Parameter, Unit
@@ -61,6 +62,9 @@ class Compiler:
                 function.op = self._body(function)
             elif function.result is None:
                 function.result = tt.NONE
+        except RecursionError:
+            where = function.source.range(function.definition, function.short_name)
+            raise NestingError(f"'{function.short_name}' nests too deep to be read", where) from None
         except TscError:
             self.failed.add(function)
             raise
@@ -191,7 +195,7 @@ def _parameter_type(
             error.where = error.where or function.source.range(argument.annotation, function.short_name)
             raise
     if argument.type_comment:
-        return function.resolver.annotation(ast.parse(argument.type_comment, mode="eval").body)
+        return function.resolver.annotation(parsed_annotation(argument.type_comment))
     return function.observed.get(argument.arg, tt.TENSOR)
 
 
@@ -207,9 +211,7 @@ def _broadcast_size(argument: ast.arg) -> int | None:
 def _type_comment(definition: ast.FunctionDef) -> ast.FunctionType | None:
     if not definition.type_comment:
         return None
-    parsed = ast.parse(definition.type_comment, mode="func_type")
-    assert isinstance(parsed, ast.FunctionType)
-    return parsed
+    return parsed_signature(definition.type_comment)
 
 
 def _defaults(function: Function, names: list[str]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from tsc.frontend.python_values import (
     PythonType,
     PythonValue,
 )
-from tsc.frontend.sources import function_source, overload_declarations
+from tsc.frontend.sources import function_source, overload_declarations, parsed_annotation
 from tsc.frontend.sugared import (
     BUILTIN_FORMS,
     Builtin,
@@ -234,7 +234,7 @@ class LiveResolver:
     def annotation(self, node: ast.expr) -> TorchType:
         """The type of an annotation, evaluated where the function was defined."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            node = ast.parse(node.value, mode="eval").body
+            node = parsed_annotation(node.value)
         names = {**vars(typing), "number": number, **self.names}
         node = ast.fix_missing_locations(_BroadcastingLists().visit(copy.deepcopy(node)))
         try:

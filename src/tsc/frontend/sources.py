@@ -9,11 +9,11 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, StringAttr, UnknownLoc
 
-from tsc.errors import NotSupportedError, SourceRange
+from tsc.errors import FrontendError, NestingError, NotSupportedError, SourceRange
 
 TRACED = "<traced>"
 """The file of functions that were traced: their source is never read."""
@@ -61,6 +61,48 @@ class Source:
         return location_of(where)
 
 
+def parsed(text: str, what: str = "TorchScript source", file: str = "<string>") -> ast.Module:
+    """The statements of a text.
+
+    Raises:
+        FrontendError: the text is not Python; `what` was expected.
+        NestingError: it nests deeper than Python reads.
+    """
+    return cast("ast.Module", _parsed(text, "exec", what, file))
+
+
+def parsed_annotation(text: str) -> ast.expr:
+    """The expression of a type that stands in a string or a comment.
+
+    Raises:
+        FrontendError: it is none.
+        NestingError: it nests deeper than Python reads.
+    """
+    return cast("ast.Expression", _parsed(text, "eval", "a type", "<annotation>")).body
+
+
+def parsed_signature(text: str) -> ast.FunctionType:
+    """The types of a comment ``(int, Tensor) -> int``.
+
+    Raises:
+        FrontendError: it is no such comment.
+        NestingError: it nests deeper than Python reads.
+    """
+    return cast("ast.FunctionType", _parsed(text, "func_type", "types of a function", "<annotation>"))
+
+
+def _parsed(text: str, mode: str, what: str, file: str) -> ast.AST:
+    try:
+        return ast.parse(text, mode=mode, type_comments=mode == "exec")
+    except SyntaxError as error:
+        where = SourceRange(file, error.lineno or 1, (error.offset or 1) - 1, text=error.text or "")
+        raise FrontendError(f"expected {what}: {error.msg}", where) from None
+    except ValueError as error:
+        raise FrontendError(f"expected {what}: {error}") from None
+    except (RecursionError, MemoryError):
+        raise NestingError(f"expected {what}: it nests too deep to be read") from None
+
+
 def location_of(where: SourceRange | None) -> LocationAttr:
     """An MLIR location for a source range."""
     if where is None:
@@ -83,7 +125,7 @@ def function_source(function: Any) -> tuple[ast.FunctionDef, Source]:
     raw = "".join(lines)
     indent = len(lines[0]) - len(lines[0].lstrip())
     text = _dedented(raw, indent)
-    tree = ast.parse(text, type_comments=True)
+    tree = parsed(text, file=file)
     source = Source(file, text, first, indent)
     definition = tree.body[0]
     if not isinstance(definition, ast.FunctionDef):

@@ -12,12 +12,13 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import NotSupportedError, UnsupportedNodeError
+from tsc.errors import NotSupportedError, TscError, UnsupportedNodeError
 from tsc.frontend import calls, hints
 from tsc.frontend.calls import fits
 from tsc.frontend.exits import VALUE, ImplicitNone, UnusedCall, is_hidden
 from tsc.frontend.expressions import BINARY
 from tsc.frontend.loops import LoopReader
+from tsc.frontend.sources import parsed_annotation
 from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
 
 IN_PLACE = {
@@ -95,7 +96,11 @@ class StatementReader(LoopReader):
     def _type_comment(self, node: ast.Assign) -> TorchType | None:
         if not node.type_comment:
             return None
-        return self.function.resolver.annotation(ast.parse(node.type_comment, mode="eval").body)
+        try:
+            return self.function.resolver.annotation(parsed_annotation(node.type_comment))
+        except TscError as error:
+            error.where = self.source.range(node, self.function.short_name)
+            raise
 
     def _type_of_returned(self, node: ast.Assign) -> TorchType | None:
         """The function's result type where `node` was a ``return`` in the source."""

@@ -44,6 +44,8 @@ class Fuse(ModulePass):
     name = "fuse"
     contractions: bool = True
     """Whether contractions take the pointwise operators that follow them."""
+    max_operators: int = 128
+    """What one group may hold: longer chains gain nothing from one kernel, and cost more than their share."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Fuse in every block of every function."""
@@ -51,20 +53,20 @@ class Fuse(ModulePass):
             if isinstance(function, FuncOp):
                 for block in [b for o in [function, *function.walk()] for r in o.regions for b in r.blocks]:
                     if not isinstance(block.parent_op(), GroupOp):
-                        fuse_block(block, self.contractions, RESULT in function.attributes)
+                        fuse_block(block, self, RESULT in function.attributes)
 
 
-def fuse_block(block: Block, contractions: bool, is_flat: bool = True) -> None:
+def fuse_block(block: Block, options: Fuse, is_flat: bool = True) -> None:
     """Form the groups of one block and put each in the place of its operators. Where the function's results
     are flat, views among what no kernel reads become copies; of other functions they stay views.
     """
-    open_kinds = {*GROWING_KINDS, "contraction"} if contractions else GROWING_KINDS
+    open_kinds = {*GROWING_KINDS, "contraction"} if options.contractions else GROWING_KINDS
     graph = FusionGraph(block)
     groups: list[Group] = []
     for op in block.ops:
         if op not in graph.operators or graph.is_free(op) or graph.operators[op].kind == "reshape":
             continue
-        group = _join(graph, op, open_kinds)
+        group = _join(graph, op, open_kinds, options.max_operators)
         if group is None:
             group = _start(graph, op)
             groups.append(group)
@@ -96,9 +98,9 @@ def _is_row(ndim: int, dims: tuple[int, ...]) -> bool:
     return trailing and not (ndim >= 4 and len(dims) >= 2 and len(dims) == ndim - 2)
 
 
-def _join(graph: FusionGraph, op: Operation, open_kinds: Set[str]) -> Group | None:
-    """The group of a producer, of one of `open_kinds`, that `op` can join, the latest first; None when it
-    starts its own.
+def _join(graph: FusionGraph, op: Operation, open_kinds: Set[str], limit: int) -> Group | None:
+    """The group of a producer, of one of `open_kinds` and with room, that `op` can join, the latest first;
+    None when it starts its own.
     """
     kind = graph.operators[op].kind
     if kind not in (*POINTWISE_KINDS, "reduction"):
@@ -106,7 +108,8 @@ def _join(graph: FusionGraph, op: Operation, open_kinds: Set[str]) -> Group | No
     candidates = dict.fromkeys(graph.group_of[s] for s in _direct_sources(graph, op) if s in graph.group_of)
     for group in reversed(candidates):
         fits = _reduction_fits if kind == "reduction" else _pointwise_fits
-        if group.kind in open_kinds and fits(graph, op, group) and graph.can_join(op, group):
+        is_open = group.kind in open_kinds and len(group.ops) < limit
+        if is_open and fits(graph, op, group) and graph.can_join(op, group):
             return group
     return None
 

@@ -1,13 +1,12 @@
 """Pass `fuse-elementwise`: kernels reach a canonical form; intermediate tensors inside them disappear."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.kernel_model import body_cost, dims_of, loop_sizes, multiplied, read_stage, reshape_map
@@ -68,9 +67,9 @@ def fuse_kernel(function: func.FuncOp) -> None:
     for op in list(block.ops):
         if isinstance(op, linalg.GenericOp):
             _own_constants(op)
-    changed = True
-    while changed:
-        changed = _remove_dead(block.ops) or any(_step(op) for op in list(block.ops))
+    _remove_dead(block)
+    while any(_step(op) for op in block.ops):
+        pass
     for op in list(block.ops):
         if isinstance(op, linalg.GenericOp):
             isolate_weights(op)
@@ -97,16 +96,23 @@ def _own_constants(op: linalg.GenericOp) -> None:
             op.operands[first + number] = empty.results[0]
 
 
-def _remove_dead(ops: Iterable[Operation]) -> bool:
-    dead = [
-        op
-        for op in ops
-        if not isinstance(op, func.ReturnOp) and not any(True for r in op.results for _ in r.uses)
-    ]
-    for op in dead:
-        op.detach()
-        op.erase()
-    return bool(dead)
+def _remove_dead(block: Block) -> None:
+    """Erase what nothing reads, and what only that read."""
+    for op in reversed(list(block.ops)):
+        _erase_dead(op)
+
+
+def _erase_dead(op: Operation) -> None:
+    """Erase `op` if nothing reads it, and then the ops of its block that only it read."""
+    block, pending = op.parent, [op]
+    while pending:
+        at = pending.pop()
+        is_read = any(r.first_use for r in at.results)
+        if at.parent is not block or block is None or is_read or isinstance(at, func.ReturnOp):
+            continue
+        pending += dict.fromkeys(v.owner for v in at.operands if isinstance(v.owner, Operation))
+        at.detach()
+        at.erase()
 
 
 def _step(op: Operation) -> bool:
@@ -117,6 +123,7 @@ def _step(op: Operation) -> bool:
         owner = value.owner
         if isinstance(owner, RESHAPES) and multiplied(read_stage(op)) is None:
             replace_input(op, position, owner.operands[0], reshape_map(owner).compose(map_))
+            _erase_dead(owner)
             return True
         if isinstance(owner, linalg.GenericOp) and should_compose(owner, value, op, position):
             _compose(owner, value, op, position)
@@ -184,6 +191,7 @@ def _compose(producer: linalg.GenericOp, value: SSAValue, consumer: linalg.Gener
         old.replace_all_uses_with(new)
     consumer.detach()
     consumer.erase()
+    _erase_dead(producer)
 
 
 def _replace(function: func.FuncOp, pieces: list[Piece], calls: dict[str, list[func.CallOp]]) -> None:

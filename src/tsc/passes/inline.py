@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -22,7 +23,7 @@ class Inline(ModulePass):
 
     Requires: stage `torch`.
     Leaves: calls through interfaces, and of ``__enter__`` and ``__exit__`` by a ``with``; calls in functions
-        that would grow beyond `max_operations`;
+        that would grow beyond what the options allow;
         functions that a class or nobody names are entries and stay.
 
     ```mlir
@@ -32,13 +33,16 @@ class Inline(ModulePass):
     """
 
     name = "inline"
+    max_growth: int = 20_000
+    """How many operations a function may have beyond one copy of each that it calls. Beyond, calls of
+    functions stay, and the generic tier makes them."""
     max_operations: int = 100_000
-    """What a function may grow to. Beyond, calls of functions stay (the generic tier makes them); a method
-    cannot be called from a frozen program, and is refused."""
+    """How many operations a function may have with the methods that it calls: a frozen program has no
+    methods, and beyond that is refused."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Inline in every function of the module."""
-        inliner = _Inliner(op, self.max_operations)
+        inliner = _Inliner(op, self)
         for function in list(inliner.functions.values()):
             inliner.inline(function)
         gone = [f for f in inliner.called if f not in inliner.left]
@@ -48,11 +52,35 @@ class Inline(ModulePass):
         _drop_methods(op, {f.sym_name.data for f in gone})
 
 
+@dataclass(frozen=True)
+class _Size:
+    """How large a function is with what was inlined into it."""
+
+    all: int
+    own: int
+    """Its operations before."""
+    called: frozenset[FuncOp] = frozenset()
+    """The functions inlined into it, directly or not."""
+    once: int = 0
+    """The operations of one copy of each of those."""
+
+    @property
+    def growth(self) -> int:
+        """How many operations are there several times."""
+        return self.all - self.own - self.once
+
+    def with_call(self, callee: FuncOp, sizes: Mapping[FuncOp, _Size]) -> _Size:
+        """The size with a further call inlined."""
+        added = {callee, *sizes[callee].called} - self.called
+        once = self.once + sum(sizes[f].own for f in added)
+        return _Size(self.all + sizes[callee].all, self.own, self.called | added, once)
+
+
 class _Inliner:
-    def __init__(self, module: ModuleOp, limit: int) -> None:
-        self.limit = limit
-        self.sizes: dict[FuncOp, int] = {}
-        """How many operations each function has, of those whose calls are inlined."""
+    def __init__(self, module: ModuleOp, options: Inline) -> None:
+        self.options = options
+        self.sizes: dict[FuncOp, _Size] = {}
+        """Of the functions whose calls are inlined."""
         self.left: set[FuncOp] = set()
         """Functions that are still called somewhere."""
         self.functions = {f.sym_name.data: f for f in module.ops if isinstance(f, FuncOp)}
@@ -82,34 +110,37 @@ class _Inliner:
             )
         self.active.append(function)
         operations = list(function.walk())
-        size = len(operations)
+        size = _Size(len(operations), len(operations))
         for op in operations:
             callee = self.callee(op)
             if callee is None:
                 continue
             self.inline(callee)
-            if size + self.sizes[callee] > self.limit:
-                self._leave(op, callee)
+            grown = size.with_call(callee, self.sizes)
+            if not self._fits(grown, op):
+                self.left.add(callee)
                 continue
-            size += self.sizes[callee]
+            size = grown
             self.called[callee] = None
             splice(op, callee)
         self.sizes[function] = size
         self.active.pop()
         self.done.add(function)
 
-    def _leave(self, call: Operation, callee: FuncOp) -> None:
-        """Keep a call whose callee is too large.
+    def _fits(self, size: _Size, call: Operation) -> bool:
+        """Whether a function may become that large by inlining `call`.
 
         Raises:
-            CompileError: it is the call of a method.
+            CompileError: it may not, and the call of a method cannot stay.
         """
-        if isinstance(call, PrimCallMethodOp):
-            raise CompileError(
-                f"method '{call.method}': requires functions of at most {self.limit} operations with all "
-                "that they call; got more"
-            )
-        self.left.add(callee)
+        if not isinstance(call, PrimCallMethodOp):
+            return size.growth <= self.options.max_growth
+        if size.all <= self.options.max_operations:
+            return True
+        raise CompileError(
+            f"method '{call.method}': requires functions of at most {self.options.max_operations} operations "
+            "with all that they call; got more"
+        )
 
     def callee(self, op: Operation) -> FuncOp | None:
         """The function a call names, when it is known."""

@@ -20,12 +20,13 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal
 from tsc.dialects.torch_ops import PrimIfOp, PrimIsInstanceOp, PrimLoopOp, PrimUninitializedOp
 from tsc.errors import OPERATOR_FAILURES
-from tsc.ops.registry import require
+from tsc.ops.elementwise import specs_of
+from tsc.ops.registry import Operator, TensorSpec, require
 
 LARGEST_GROWTH = 1 << 16
 """Elements a folded tensor may have beyond those of its operands: folding must not blow up the constants."""
-
-
+LARGEST_LIST = 1 << 12
+"""Elements up to which a list becomes constants: each is an operation."""
 LARGEST_CREATION = 1 << 22
 """Elements up to which a tensor made from nothing (``zeros``, ``arange``) is made at compile time."""
 TAKE_NONE = (tt.OptionalType, tt.NoneType, tt.AnyType, tt.VariableType, tt.UnionType)
@@ -182,6 +183,8 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
             return False
         arguments.append(value)
     try:
+        if _is_large(operator, arguments):
+            return False
         results = operator.eager(*arguments)
     except OPERATOR_FAILURES:
         return False  # the call is wrong: it stays, and raises when the program runs
@@ -191,6 +194,23 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     builder = TorchBuilder(before=op)
     _replace(op, [materialize(builder, pool, p, r) for p, r in zip(parts, op.results, strict=True)])
     return True
+
+
+def _is_large(operator: Operator, arguments: list[Any]) -> bool:
+    """Whether the result is beyond what folding may make, where that is known before it is made."""
+    if operator.schema.name == "aten::mul" and isinstance(operator.schema.results[0].type, tt.ListType):
+        return len(arguments[0]) * arguments[1] > LARGEST_LIST
+    if operator.infer is None:
+        return False
+    inferred: Any = operator.infer(*specs_of(arguments))
+    parts = cast("list[Any]", list(inferred) if isinstance(inferred, (tuple, list)) else [inferred])  # pyright: ignore[reportUnknownArgumentType]
+    return any(isinstance(p, TensorSpec) and p.size > _largest(arguments) for p in parts)
+
+
+def _largest(arguments: list[Any]) -> int:
+    """How many elements a tensor made of `arguments` may have."""
+    given = [a.size for a in arguments if isinstance(a, np.ndarray)]  # pyright: ignore
+    return sum(given) + LARGEST_GROWTH if given else LARGEST_CREATION
 
 
 def _may_be_none(op: AtenOp, position: int) -> bool:
@@ -213,11 +233,10 @@ def _stand_in(value: SSAValue) -> Any:
 def _is_materializable(part: Any, result: SSAValue, arguments: list[Any]) -> bool:
     kind = result.type
     if isinstance(part, np.ndarray):
-        given = [a.size for a in arguments if isinstance(a, np.ndarray)]  # pyright: ignore
-        limit = sum(given) + LARGEST_GROWTH if given else LARGEST_CREATION
-        return isinstance(kind, tt.ValueTensorType) and part.size <= limit  # pyright: ignore
+        return isinstance(kind, tt.ValueTensorType) and part.size <= _largest(arguments)  # pyright: ignore
     if isinstance(part, list):
-        return isinstance(kind, tt.ListType) and kind.data in (tt.INT, tt.FLOAT, tt.BOOL, tt.STRING)
+        is_plain = isinstance(kind, tt.ListType) and kind.data in (tt.INT, tt.FLOAT, tt.BOOL, tt.STRING)
+        return is_plain and len(part) <= LARGEST_LIST  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(part, tuple):
         return False
     return part is None or isinstance(part, (bool, int, float, complex, str))

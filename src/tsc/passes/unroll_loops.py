@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -13,11 +14,14 @@ from tsc.analysis.values import UNKNOWN, constant_of
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimLoopOp
 
+UNROLLED = "tsc.unrolled"
+"""The attribute of functions that says how many operations unrolling has made."""
+
 
 @dataclass(frozen=True)
 class UnrollLoops(ModulePass):
-    """Unroll loops that run a known number of times without a condition of their own, up to
-    `max_operations` in all.
+    """Unroll loops that run a known number of times without a condition of their own, the inner ones first,
+    as long as the rounds of a function are at most `max_operations` in all.
 
     Requires: `propagate-constants`, so that the numbers of rounds are known.
     Leaves: loops that may stop early, and those too long.
@@ -29,7 +33,7 @@ class UnrollLoops(ModulePass):
     """
 
     name = "unroll-loops"
-    max_operations: int = 20000
+    max_operations: int = 8_000
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Unroll in every function of the module, inner loops first."""
@@ -39,22 +43,30 @@ class UnrollLoops(ModulePass):
 
 def unroll_loops(root: Operation, limit: int) -> bool:
     """Unroll below `root`; whether there was anything to unroll."""
-    changed = False
+    unrolled = root.attributes.get(UNROLLED)
+    left = limit - (int(unrolled.value.data) if isinstance(unrolled, IntegerAttr) else 0)
+    before = left
     for op in reversed(list(root.walk())):
-        if isinstance(op, PrimLoopOp) and _rounds(op, limit) is not None:
-            _unroll(op, _rounds(op, limit) or 0)
-            changed = True
-    return changed
+        rounds = _rounds(op) if isinstance(op, PrimLoopOp) else None
+        if rounds is None:
+            continue
+        size = rounds * sum(1 for _ in op.walk())
+        if size <= left:
+            _unroll(cast("PrimLoopOp", op), rounds)
+            left -= size
+    if left != before:
+        root.attributes[UNROLLED] = IntegerAttr(limit - left, 64)
+    return left != before
 
 
-def _rounds(op: PrimLoopOp, limit: int) -> int | None:
+def _rounds(op: PrimLoopOp) -> int | None:
+    """How often a loop runs, if that is known and it has no condition of its own."""
     trips, enter = constant_of(op.operands[0]), constant_of(op.operands[1])
     end = op.regions[0].block.last_op
     assert end is not None
     if trips is UNKNOWN or enter is not True or constant_of(end.operands[0]) is not True:
         return None
-    size = sum(1 for _ in op.walk())
-    return trips if trips * size <= limit else None
+    return max(trips, 0)
 
 
 def _unroll(op: PrimLoopOp, rounds: int) -> None:

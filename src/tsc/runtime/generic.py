@@ -23,7 +23,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_objects import ENTERS, LEAVES
 from tsc.dialects.tsc import GroupOp
-from tsc.errors import UnsupportedOperatorError
+from tsc.errors import NestingError, UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.runtime.exceptions import contexts_left, defined, explain, raise_from_script
@@ -47,12 +47,16 @@ class GenericFunction:
         operators: Operators | None = None,
     ) -> None:
         writer = _Writer(pool, unit, call, kernels or {}, operators or Operators())
-        self.source = writer.function(function)
         self.name = function.sym_name.data
+        try:
+            self.source = writer.function(function)
+            code = compile(self.source, f"<tsc generic tier: {self.name}>", "exec")
+        except (RecursionError, SyntaxError, MemoryError) as error:
+            if type(error) is SyntaxError and "nested" not in str(error):
+                raise
+            raise NestingError(f"{self.name}: blocks nest too deep for Python, which runs them") from None
         scope: dict[str, Any] = dict(writer.scope)
-        exec(
-            compile(self.source, f"<tsc generic tier: {self.name}>", "exec"), scope
-        )  # our own generated text, names only
+        exec(code, scope)  # our own generated text, names only
         self._run: Callable[..., Any] = scope["run"]
         self._origins = writer.origins
 

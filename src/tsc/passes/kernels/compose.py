@@ -98,7 +98,7 @@ def compose(
     producer: linalg.GenericOp, result: int, consumer: linalg.GenericOp, position: int
 ) -> linalg.GenericOp:
     """`consumer` with its input `position` (result `result` of the parallel `producer`) computed in its
-    body.
+    body; the bodies of the consumer, and of a producer that nothing else reads, are taken apart for it.
     """
     through = input_pairs(consumer)[position][1]
     out_map = output_pairs(producer)[result][1]
@@ -117,7 +117,8 @@ def compose(
     values: dict[SSAValue, SSAValue] = {}
     for argument, pair in zip(producer.body.block.args, moved, strict=False):
         values[argument] = body.args[inputs.index(pair)]
-    _clone_body(producer, body, values, dims)
+    readers = sum(1 for r in producer.results for _ in r.uses)
+    _add_body(producer, body, values, dims, is_moved=readers == 1)
     arguments = list(consumer.body.block.args)
     for n, argument in enumerate(arguments[: len(consumer.inputs)]):
         if n == position:
@@ -125,8 +126,9 @@ def compose(
         else:
             values[argument] = body.args[inputs.index(input_pairs(consumer)[n])]
     values.update(zip(arguments[len(consumer.inputs) :], body.args[len(inputs) :], strict=True))
-    _clone_body(consumer, body, values, None)
-    body.add_op(linalg.YieldOp(*(_looked_up(values, v) for v in yield_of(consumer).operands)))
+    yielded = list(yield_of(consumer).operands)
+    _add_body(consumer, body, values, None, is_moved=True)
+    body.add_op(linalg.YieldOp(*(_looked_up(values, v) for v in yielded)))
     doc = _joined(producer.doc, consumer.doc)
     return make_generic(inputs, outputs, consumer.iterator_types.data, body, doc)
 
@@ -135,19 +137,30 @@ def _looked_up(values: dict[SSAValue, SSAValue], value: SSAValue) -> SSAValue:
     return values.get(value, value)
 
 
-def _clone_body(
-    op: linalg.GenericOp, body: Block, values: dict[SSAValue, SSAValue], dims: dict[int, AffineExpr] | None
+def _add_body(
+    op: linalg.GenericOp,
+    body: Block,
+    values: dict[SSAValue, SSAValue],
+    dims: dict[int, AffineExpr] | None,
+    *,
+    is_moved: bool = False,
 ) -> None:
-    """Append the ops of the body; loop numbers are rewritten through `dims` (None: they stay)."""
-    for inner in op.body.block.ops:
+    """Append the ops of the body, or copies of them; loop numbers are rewritten through `dims` (None: they
+    stay).
+    """
+    for inner in list(op.body.block.ops):
         if isinstance(inner, linalg.YieldOp):
             continue
         if isinstance(inner, linalg.IndexOp) and dims is not None:
             values[inner.result] = index_value(body, dims[inner.dim.value.data])
-            continue
-        clone = inner.clone(dict(values))
-        body.add_op(clone)
-        values.update(zip(inner.results, clone.results, strict=True))
+        elif is_moved:
+            inner.detach()
+            for number, operand in enumerate(inner.operands):
+                if operand in values:
+                    inner.operands[number] = values[operand]
+            body.add_op(inner)
+        else:
+            body.add_op(inner.clone(values))
 
 
 def index_value(body: Block, expression: AffineExpr) -> SSAValue:
@@ -178,7 +191,7 @@ def renumber(
 
     body = Block(arg_types=[a.type for a in op.body.block.args])
     values: dict[SSAValue, SSAValue] = dict(zip(op.body.block.args, body.args, strict=True))
-    _clone_body(op, body, values, dims)
+    _add_body(op, body, values, dims)
     body.add_op(linalg.YieldOp(*(_looked_up(values, v) for v in yield_of(op).operands)))
     return make_generic(moved(input_pairs(op)), moved(output_pairs(op)), order, body, op.doc)
 

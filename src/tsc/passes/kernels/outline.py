@@ -1,6 +1,6 @@
 """Cuts the ops of a kernel into groups of one canonical form each, and makes a function of each group."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from xdsl.dialects import arith, func, tensor
@@ -88,9 +88,11 @@ def _is_returned(value: SSAValue) -> bool:
 
 def _extended(group: Group, op: Operation) -> Group | None:
     if isinstance(op, tensor.InsertSliceOp):
-        chained = group.kind == "concat" and op.dest.owner is group.ops[-1]
-        outside = not any(op.source.owner is inner for inner in group.ops)
-        return Group([*group.ops, op], "concat") if chained and outside else None
+        source = op.source.owner
+        if group.kind != "concat" or op.dest.owner is not group.ops[-1] or source in group.ops:
+            return None
+        group.ops.append(op)
+        return group
     if not isinstance(op, linalg.GenericOp) or group.form is None:
         return None
     generics = [g for g in group.ops if isinstance(g, linalg.GenericOp)]
@@ -150,16 +152,14 @@ class _Outliner:
         """The function, and what it is called with."""
         for op in self.group.ops:
             self._copy(op)
-        outputs = [r for op in self.group.ops for r in op.results if self._is_used_outside(r)]
+        members = set(self.group.ops)
+        outputs = [r for op in self.group.ops for r in op.results if _is_used_outside(r, members)]
         returned = [self.values[v] for v in outputs]
         self.block.add_op(func.ReturnOp(*returned))
         types = ([v.type for v in self.inputs], [v.type for v in returned])
         function = func.FuncOp(self.name, types, Region(self.block), visibility="private")
         function.attributes["tsc.kind"] = StringAttr(self.group.kind)
         return Piece(function, tuple(self.inputs), tuple(outputs))
-
-    def _is_used_outside(self, value: SSAValue) -> bool:
-        return any(_enclosing(use.operation, value) not in self.group.ops for use in value.uses)
 
     def _copy(self, op: Operation) -> None:
         copy = op
@@ -208,6 +208,10 @@ class _Outliner:
         self.inputs.append(value)
         self.values[value] = argument
         return argument
+
+
+def _is_used_outside(value: SSAValue, members: Set[Operation]) -> bool:
+    return any(_enclosing(use.operation, value) not in members for use in value.uses)
 
 
 def _enclosing(op: Operation, value: SSAValue) -> Operation:

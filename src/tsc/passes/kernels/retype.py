@@ -30,29 +30,34 @@ def retype_kernel(function: func.FuncOp, arguments: Sequence[Layout], results: S
 
 
 def _retype_result(value: SSAValue, layout: Layout) -> None:
-    """Follow a result to the tensor it is written into, which has the same type."""
-    set_layout(value, layout)
-    owner = value.owner
-    if isinstance(owner, linalg.GenericOp):
-        number = next(n for n, r in enumerate(owner.results) if r is value)
-        _retype_destination(owner, len(owner.inputs) + number, layout)
-    elif isinstance(owner, Operation) and isinstance(owner, tensor.InsertSliceOp | linalg.FillOp):
-        _retype_destination(owner, 1, layout)
+    """State the layout of a result, and of the tensors it is written into, which have the same type."""
+    following: SSAValue | None = value
+    while following is not None:
+        set_layout(following, layout)
+        following = _destination(following)
 
 
-def _retype_destination(op: Operation, position: int, layout: Layout) -> None:
+def _destination(value: SSAValue) -> SSAValue | None:
+    """The tensor that the operation of `value` writes into, which nothing else reads afterwards."""
+    op = value.owner
+    if isinstance(op, linalg.GenericOp):
+        position = len(op.inputs) + next(n for n, r in enumerate(op.results) if r is value)
+    elif isinstance(op, Operation) and isinstance(op, tensor.InsertSliceOp | linalg.FillOp):
+        position = 1
+    else:
+        return None
     destination = op.operands[position]
     owner = destination.owner
     if not isinstance(owner, Operation):
-        return
+        return None
     if destination.uses.get_length() > 1:
         copy = owner.clone()
         block = op.parent
         assert block is not None
         block.insert_op_before(copy, op)
         op.operands[position] = copy.results[0]
-        destination = copy.results[0]
-    _retype_result(destination, layout)
+        return copy.results[0]
+    return destination
 
 
 def make_copy(name: str, source: Layout, target: Layout) -> func.FuncOp:

@@ -45,19 +45,20 @@ class Part:
 
 def read_parts(value: SSAValue) -> tuple[list[Part], SSAValue | None]:
     """The boxes a tensor is made of, and the scalar that fills what they leave."""
+    parts: list[Part] = []
     owner = value.owner
+    while isinstance(owner, tensor.InsertSliceOp):
+        offsets, sizes = owner.static_offsets.get_values(), owner.static_sizes.get_values()
+        parts.insert(0, Part(owner.source, tuple(offsets), (0,) * len(sizes), tuple(sizes)))
+        owner = owner.dest.owner
     match owner:
         case tensor.EmptyOp():
-            return [], None
+            return parts, None
         case linalg.FillOp():
-            return [], owner.inputs[0]
-        case tensor.InsertSliceOp():
-            parts, fill = read_parts(owner.dest)
-            offsets, sizes = owner.static_offsets.get_values(), owner.static_sizes.get_values()
-            part = Part(owner.source, tuple(offsets), (0,) * len(sizes), tuple(sizes))
-            return [*parts, part], fill
+            return parts, owner.inputs[0]
         case tensor.PadOp():
-            return _read_pad(owner)
+            padded, fill = _read_pad(owner)
+            return [*padded, *parts], fill
         case _:
             raise CodegenError(f"concat: requires insert_slice, pad, fill or empty; got {value}")
 
