@@ -29,12 +29,13 @@ from tsc.frontend.unit import Unit
 from tsc.ops.registry import TensorSpec
 from tsc.options import options
 from tsc.passes.flatten_results import ATTRIBUTE as RESULT
+from tsc.passes.flatten_results import ROW_MAJOR
 from tsc.passes.specialize import Specialize
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.host import host_target
 from tsc.runtime.jit import CompiledObject, compile_llvm
-from tsc.runtime.named_tuples import named_tuple_class
 from tsc.runtime.native import ArraySpec, native_function
+from tsc.runtime.results import NativeResults, bases, nest
 from tsc.runtime.specializations import regular
 from tsc.verification.verifier import Verifier
 
@@ -58,17 +59,22 @@ class Compilation:
 
 @dataclass(eq=False)
 class Specialization:
-    """A function compiled for particular arguments. `run` takes the flat arrays and gives the result."""
+    """A function compiled for particular arguments. `run` takes the flat arrays and gives the result; where
+    it is native, it also takes what runs the generic tier on them.
+    """
 
     run: Run
     is_native: bool
     reason: str | None
     """Why it is not native."""
     compilation: Compilation
-    native: Run | None = None
-    """The native entry itself, where the result needs no putting together."""
     source: str = ""
     """Of the generic tier: the Python text."""
+
+    @property
+    def native(self) -> Run | None:
+        """The native entry itself, where what it gives is the result."""
+        return self.run.native if isinstance(self.run, NativeResults) and self.run.is_direct else None
 
 
 @dataclass(eq=False)
@@ -142,9 +148,8 @@ def compile_for(
             native, _ = build_native(context, module.clone(), slow, compilation, check)
             if verifier is not None:
                 verifier.check_native(native)
-            run = _putting_together(function, native, entry.unit, _explaining(entry, arguments, call))
-            direct = native if run is native else None
-            return Specialization(run, True, None, compilation, direct)
+            results = _results(function, native, entry.unit, _explaining(entry, arguments, call))
+            return Specialization(results, True, None, compilation)
         except CodegenError as error:
             reason = error.message
     explain = _explaining(entry, arguments, call)
@@ -277,64 +282,12 @@ def _explaining(entry: Entry, arguments: Sequence[str], call: Run) -> Run:
     return run
 
 
-def _putting_together(function: FuncOp, native: Run, unit: Unit, explain: Run) -> Run:
-    """`native`, or a function around it that checks the bounds flag and nests the tensors as the program
-    does.
-    """
+def _results(function: FuncOp, native: Run, unit: Unit, explain: Run) -> NativeResults:
+    """How the results of `native` become the result of the program."""
     attribute = function.attributes[RESULT]
     assert isinstance(attribute, StringAttr)
-    structure = json.loads(attribute.data)
-    end = function.body.block.last_op
-    assert end is not None
-    checks, count = CHECKS_BOUNDS in function.attributes, len(end.operands)
-    if not checks and structure == ["tensor", 0] and count == 1:
-        return native
-    if not checks and count > 1 and structure == ["tuple", [["tensor", i] for i in range(count)]]:
-        return native
-
-    def run(*arrays: Any) -> Any:
-        flat = native(*arrays)
-        results = cast("tuple[Any, ...]", flat) if isinstance(flat, tuple) else (flat,)
-        if checks and results[-1]:
-            explain(*arrays)
-        return nest(structure, results, unit)
-
-    return run
-
-
-def nest(structure: list[Any], tensors: Sequence[Any], unit: Unit) -> Any:
-    """Put a result together from its tensors, as `FlattenResults` described it."""
-    kind = structure[0]
-    if kind == "tensor":
-        return tensors[structure[1]]
-    if kind == "view":
-        _, index, shape, strides, offset = structure
-        base = tensors[index]
-        return np.ndarray(
-            shape, base.dtype, base if base.size else None, offset, strides if base.size else None
-        )
-    if kind == "constant":
-        return structure[1]
-    if kind == "list":
-        return [nest(p, tensors, unit) for p in structure[1]]
-    if kind == "tuple":
-        return tuple(nest(p, tensors, unit) for p in structure[1])
-    if kind == "dict":
-        return {k: nest(p, tensors, unit) for k, p in zip(structure[1], structure[2], strict=True)}
-    _, name, fields, parts = structure
-    types = tuple(tt.TENSOR for _ in fields)
-    cls = named_tuple_class(unit, tt.NamedTupleType((name, tuple(fields), types)))
-    return cls(*(nest(p, tensors, unit) for p in parts))
-
-
-def _bases(structure: Any) -> set[int]:
-    """The results that others are views of."""
-    if not isinstance(structure, list) or not structure:
-        return set()
-    parts = cast("list[Any]", structure)
-    if parts[0] == "view":
-        return {parts[1]}
-    return set[int]().union(*map(_bases, parts))
+    checks = explain if CHECKS_BOUNDS in function.attributes else None
+    return NativeResults(native, json.loads(attribute.data), unit, checks, ROW_MAJOR in function.attributes)
 
 
 def _row_major(array: Any) -> Any:
@@ -352,19 +305,19 @@ def _generic(
             kernels[op] = _group_kernel(context, op, compilation)
     generic = GenericFunction(function, entry.pool, entry.unit, call, kernels)
     structure = json.loads(function.attributes[RESULT].data) if RESULT in function.attributes else None  # pyright: ignore
-    checks, bases = CHECKS_BOUNDS in function.attributes, _bases(structure)
+    checks, shown = CHECKS_BOUNDS in function.attributes, bases(structure)
 
     def run(*arrays: Any) -> Any:
         result = generic(*arrays)
         if structure is None:
             return result
         flat = cast("tuple[Any, ...]", result) if isinstance(result, tuple) else (result,)
-        tensors = [_row_major(t) if i in bases else t for i, t in enumerate(flat)]
+        tensors = [_row_major(t) if i in shown else t for i, t in enumerate(flat)]
         if checks and tensors[-1]:
             explain(*arrays)
         return nest(structure, tensors, entry.unit)
 
-    return Specialization(run, False, reason, compilation, None, generic.source)
+    return Specialization(run, False, reason, compilation, generic.source)
 
 
 def _group_kernel(context: TorchContext, group: GroupOp, compilation: Compilation) -> Run:

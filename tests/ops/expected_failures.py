@@ -94,8 +94,9 @@ STRIDES: dict[str, str] = {
         "index.Tensor_hacked_twin",
     )},
     **{f"aten::{n}": _FIRST for n in (
-        "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "angle", "conv1d", "conv1d.padding",
-        "conv_transpose1d", "dropout", "gru.input", "gru_cell", "lstm.input", "quantile", "rnn_relu.input",
+        "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "angle", "avg_pool1d", "conv1d",
+        "conv1d.padding", "conv_transpose1d", "dropout", "feature_alpha_dropout", "feature_dropout",
+        "max_pool1d_with_indices", "gru.input", "gru_cell", "lstm.input", "quantile", "rnn_relu.input",
         "rnn_tanh.input", "rot90",
     )},
 }  # fmt: skip

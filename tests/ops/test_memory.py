@@ -35,6 +35,16 @@ def permuted(value: Any) -> Any:
     return [permuted(v) for v in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
 
 
+def turned(value: Any) -> Any:
+    """The value with all dims of its tensors in the opposite order in memory; vectors as two columns."""
+    if isinstance(value, torch.Tensor):
+        is_split = value.ndim == 1 and value.numel() % 2 == 0 and value.numel() > 0
+        wide = value.reshape(2, -1) if is_split else value
+        order = list(reversed(range(wide.ndim)))
+        return wide.permute(order).contiguous().permute(order)
+    return [turned(v) for v in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+
+
 def as_it_lies(value: Any) -> Any:
     """`tsc`'s view of a PyTorch value: tensors over copies of their storage, with their strides."""
     if isinstance(value, torch.Tensor):
@@ -68,7 +78,7 @@ def calls(operator: Operator) -> Iterator[Call]:
     """The samples of an operator that both libraries can run, as given and with other strides."""
     for samples in calls_of(operator.schema).values():
         for sample in samples[:PER_ORIGIN]:
-            for arguments in (cloned(sample), permuted(cloned(sample))):
+            for arguments in (cloned(sample), permuted(cloned(sample)), turned(cloned(sample))):
                 call = _run(operator, arguments)
                 if call is not None:
                     yield call

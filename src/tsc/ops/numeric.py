@@ -40,7 +40,7 @@ def isneginf(self: Scalar) -> Scalar:
     return self.eq(-math.inf) if self.dtype.is_floating else self.ne(self)
 
 
-@composite(FAMILY, "aten::isreal")
+@composite(FAMILY, "aten::isreal", layout=Layout.ELEMENTWISE)
 def isreal(aten: Aten, self: Any) -> Any:
     """Whether the imaginary part is zero."""
     if not aten.dtype(self).is_complex:

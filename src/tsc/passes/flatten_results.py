@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
+from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.result_views import View, shared_bases
 from tsc.analysis.values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated
 from tsc.dialects import torch_types as tt
@@ -26,13 +27,15 @@ from tsc.dialects.torch_ops import (
 )
 
 ATTRIBUTE = "tsc.result"
+ROW_MAJOR = "tsc.row_major"
+"""The attribute of functions whose results are row-major in PyTorch when all arguments are."""
 
 
 @dataclass(frozen=True)
 class FlattenResults(ModulePass):
     r"""Return the distinct tensors inside tuples, lists and dicts; `tsc.result` says how to put the result
-    together again. Tensors that are views of one memory come back as views of it, so that what the caller
-    writes to one is seen in the others.
+    together again, and `tsc.row_major` that they are row-major. Tensors that are views of one memory come
+    back as views of it, so that what the caller writes to one is seen in the others.
 
     Requires: stage `value`.
     Leaves: functions whose result is not built from tensors and constants, unchanged and without the
@@ -65,6 +68,8 @@ def _flatten(function: FuncOp) -> None:
     if structure is None:
         return
     function.attributes[ATTRIBUTE] = StringAttr(json.dumps(structure))
+    if all(is_row_major(t) for t in tensors if t not in {v.base for v in shared.values()}):
+        function.attributes[ROW_MAJOR] = UnitAttr()
     end.operands = tensors
     function.update_function_type()
 

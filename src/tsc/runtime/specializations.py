@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ class Specializations:
         if found is None:
             result = self._generic(*values)
         elif found.is_native:
-            return inputs.give_back(found.run(*map(regular, flatten(values))))
+            return inputs.give_back(found.run(flatten(values), partial(self._generic, *values)))
         else:
             result = found.run(*flatten(values))  # what it writes, it writes into the caller's memory
         inputs.settle()

@@ -1,0 +1,67 @@
+"""Whether a tensor is row-major in PyTorch, if what a function takes is."""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.ir import Block, Operation, SSAValue
+
+from tsc.analysis.effects import definition_of
+from tsc.analysis.fusion import tensor_operands
+from tsc.analysis.values import UNKNOWN, constant_of, spec_of_type
+from tsc.dialects import torch_types as tt
+from tsc.dialects.torch_ops import ValueTensorLiteralOp
+from tsc.errors import OPERATOR_FAILURES
+from tsc.narrowing import is_array
+from tsc.ops.registry import Layout, Operator, TensorSpec
+
+
+def is_row_major(value: SSAValue) -> bool:
+    """Whether `value` certainly is row-major."""
+    pending, seen = [value], set[SSAValue]()
+    while pending:
+        at = pending.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        sources = _sources(at)
+        if sources is None:
+            return False
+        pending += sources
+    return True
+
+
+def _sources(value: SSAValue) -> list[SSAValue] | None:
+    """The tensors that must be row-major for `value` to be; None where that is not enough."""
+    owner = value.owner
+    if isinstance(owner, (Block, ValueTensorLiteralOp)):
+        return []
+    operator = definition_of(owner)
+    if operator is None:
+        return None
+    if operator.may_share:
+        return _shown(owner, operator)
+    if operator.result_layout is Layout.ROW_MAJOR:
+        return []
+    return tensor_operands(owner) if operator.result_layout is Layout.ELEMENTWISE else None
+
+
+def _shown(op: Operation, operator: Operator) -> list[SSAValue] | None:
+    """The operand of a view, where what it shows of row-major memory is row-major."""
+    source = op.operands[0]
+    before, after = _spec(source), _spec(op.results[0])
+    if before is None or after is None:
+        return None
+    if operator.is_identity and before.shape == after.shape:
+        return [source]
+    rest = [constant_of(o) for o in list(op.operands)[1:]]
+    if any(r is UNKNOWN for r in rest):
+        return None
+    try:
+        part = operator.eager(np.empty(before.shape, before.dtype.numpy), *rest)
+    except OPERATOR_FAILURES:
+        return None
+    return [source] if is_array(part) and part.flags.c_contiguous else None
+
+
+def _spec(value: SSAValue) -> TensorSpec | None:
+    return spec_of_type(value.type) if isinstance(value.type, tt.TensorType) else None
