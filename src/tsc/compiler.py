@@ -8,15 +8,17 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Operation, Region
+from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc import pipeline
 from tsc.analysis.fusion import CHECKS_BOUNDS, spec
+from tsc.analysis.result_layouts import is_row_major
 from tsc.codegen import EmittedModule, emit_cpu
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
@@ -35,8 +37,7 @@ from tsc.runtime.generic import GenericFunction
 from tsc.runtime.host import host_target
 from tsc.runtime.jit import CompiledObject, compile_llvm
 from tsc.runtime.native import ArraySpec, native_function
-from tsc.runtime.results import NativeResults, bases, nest
-from tsc.runtime.specializations import regular
+from tsc.runtime.results import SINGLE, NativeResults, bases, nest
 from tsc.verification.verifier import Verifier
 
 GIL_ELEMENTS = 1 << 15
@@ -302,7 +303,7 @@ def _generic(
     kernels: dict[Operation, Run] = {}
     for op in function.walk():
         if isinstance(op, GroupOp):
-            kernels[op] = _group_kernel(context, op, compilation)
+            kernels[op] = _group_kernel(context, op, entry, call, compilation)
     generic = GenericFunction(function, entry.pool, entry.unit, call, kernels)
     structure = json.loads(function.attributes[RESULT].data) if RESULT in function.attributes else None  # pyright: ignore
     checks, shown = CHECKS_BOUNDS in function.attributes, bases(structure)
@@ -320,19 +321,61 @@ def _generic(
     return Specialization(run, False, reason, compilation, generic.source)
 
 
-def _group_kernel(context: TorchContext, group: GroupOp, compilation: Compilation) -> Run:
-    """One group as a native function of its own."""
+def _group_kernel(
+    context: TorchContext, group: GroupOp, entry: Entry, call: Run, compilation: Compilation
+) -> Run:
+    """One group as a native function of its own, which gives the strides that its operators give."""
+    function, generic = _as_function(group), _operators_of(group, entry, call)
+    structure = ["tuple", [["tensor", i] for i in range(len(group.results))]]
+    made: list[NativeResults] = []
+
+    def run(*arrays: Any) -> Any:
+        return made[0](arrays, partial(generic, *arrays))
+
+    native, _ = build_native(make_context(context.pool), ModuleOp([function]), run, compilation)
+    end = group.body.last_op
+    assert end is not None
+    results = NativeResults(
+        native,
+        structure if len(group.results) > 1 else SINGLE,
+        entry.unit,
+        is_row_major=all(map(is_row_major, end.operands)),
+    )
+    made.append(results)
+    return native if results.is_direct else run
+
+
+def _as_function(group: GroupOp) -> FuncOp:
+    """A function that does what the group does."""
     block = Block(arg_types=[o.type for o in group.operands])
     copy = group.clone()
     copy.operands = list(block.args)
     block.add_ops([copy, ReturnOp(*copy.results)])
     signature = ([a.type for a in block.args], [r.type for r in copy.results])
-    module = ModuleOp([FuncOp("group", signature, Region(block))])
-    native: list[Run] = []
+    return FuncOp("group", signature, Region(block))
 
-    def normalize(*arrays: Any) -> Any:
-        return native[0](*map(regular, arrays))
 
-    made, _ = build_native(make_context(context.pool), module, normalize, compilation)
-    native.append(made)
-    return made
+def _operators_of(group: GroupOp, entry: Entry, call: Run) -> Run:
+    """The operators of a group in the generic tier, made when it is first called."""
+    made: list[GenericFunction] = []
+
+    def run(*arrays: Any) -> Any:
+        if not made:
+            made.append(GenericFunction(_opened(group), entry.pool, entry.unit, call))
+        return made[0](*arrays)
+
+    return run
+
+
+def _opened(group: GroupOp) -> FuncOp:
+    """A function whose body is that of the group."""
+    block = Block(arg_types=[a.type for a in group.body.args])
+    values: dict[SSAValue, SSAValue] = dict(zip(group.body.args, block.args, strict=True))
+    for op in group.body.ops:
+        if op is not group.body.last_op:
+            block.add_op(op.clone(values))
+    end = group.body.last_op
+    assert end is not None
+    returned = [values[v] for v in end.operands]
+    block.add_op(ReturnOp(*returned))
+    return FuncOp("group", ([a.type for a in block.args], [v.type for v in returned]), Region(block))

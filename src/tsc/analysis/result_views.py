@@ -68,6 +68,7 @@ def _shows_first(op: AtenOp) -> bool:
         and len(op.results) == 1
         and isinstance(op.results[0].type, tt.ValueTensorType)
         and isinstance(op.operands[0].type, tt.ValueTensorType)
+        and (operator.is_view or op.results[0].type.dtype is op.operands[0].type.dtype)
     )
 
 

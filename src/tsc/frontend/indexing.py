@@ -96,8 +96,6 @@ def _apply(
     """One index applied at `dim`; the tensor after it and the dim of the next index."""
     builder = reader.builder
     if isinstance(part, ast.Slice):
-        if part.lower is None and part.upper is None and part.step is None:
-            return tensor, dim + 1
         bounds: list[Sugared] = [
             Constant(None) if b is None else reader.read(b) for b in (part.lower, part.upper)
         ]

@@ -132,10 +132,17 @@ def numpy_key(self: Array, indices: Sequence[Array | None]) -> tuple[Any, ...]:
     for index in indices:
         if index is None:
             key.append(slice(None))
-        elif dtypes.by_numpy(index.dtype) in MASK_DTYPES:
-            key += np.nonzero(np.atleast_1d(index))
-        else:
+        elif dtypes.by_numpy(index.dtype) not in MASK_DTYPES:
             key.append(index)
+        elif index.ndim:
+            key += np.nonzero(index)
+        else:
+            key.append(np.bool_(index))  # a mask without dims: a new dim, of size 1 where it holds
+    _check_key(self, [k for k in key if not isinstance(k, np.bool_)])
+    return tuple(key)
+
+
+def _check_key(self: Array, key: Sequence[Any]) -> None:
     if len(key) > self.ndim:
         raise BoundsError(f"too many indices for tensor of dimension {self.ndim} (got {len(key)})")
     for axis, index in enumerate(key):
@@ -145,7 +152,6 @@ def numpy_key(self: Array, indices: Sequence[Array | None]) -> tuple[Any, ...]:
                 index, -n, n, f"index {{index}} is out of bounds for dimension {axis} with size {n}"
             )
     Places(spec_of(self), [None if isinstance(k, slice) else k for k in key])
-    return tuple(key)
 
 
 @FAMILY.op(

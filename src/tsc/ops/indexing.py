@@ -180,8 +180,8 @@ def along(index: Array, axis: int, shape: Sequence[int]) -> tuple[Array, ...]:
 def _gather_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     x, position, index, _ = arguments
     spec = _gather_infer(x.spec, position, index.spec, False)
-    if x.spec.ndim != index.spec.ndim or not spec.ndim:
-        raise CodegenError("gather: requires tensors with dims")
+    if x.spec.ndim != index.spec.ndim:
+        raise CodegenError("gather: requires tensors with the same number of dims")
     axis = wrap_dim(position, x.spec.ndim)
     source = kernel.materialize(x)
 

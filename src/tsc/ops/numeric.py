@@ -24,8 +24,8 @@ Array = np.ndarray[Any, Any]
 
 @pointwise(FAMILY, "aten::heaviside")
 def heaviside(self: Scalar, values: Scalar) -> Scalar:
-    """0 below zero, 1 above, `values` at zero."""
-    return self.eq(0).where(values, (self < 0).where(0, self.lift(1)))
+    """0 below zero and of NaN, 1 above, `values` at zero."""
+    return self.eq(0).where(values, (self > 0).where(1, self.lift(0)))
 
 
 @pointwise(FAMILY, "aten::isposinf", promote=Promote.COMPARE)

@@ -105,6 +105,30 @@ def round_half_even(x: Any) -> float:
     return x if math.isinf(x) or math.isnan(x) else float(round(x))
 
 
+def to_float(x: Any) -> float:
+    """A number as a float.
+
+    Raises:
+        OperatorError: it is complex, and not real.
+    """
+    return float(_real(x, "double"))
+
+
+def to_int(x: Any) -> int:
+    """A number as an int, rounded toward zero.
+
+    Raises:
+        OperatorError: it is complex, and not real.
+    """
+    return int(_real(x, "int64_t"))
+
+
+def _real(x: Any, wanted: str) -> Any:
+    if isinstance(x, complex) and x.imag:
+        raise OperatorError(f"value cannot be converted to type {wanted} without overflow")
+    return x.real if isinstance(x, complex) else x
+
+
 def _log_of_base(x: Any, base: Any) -> Any:
     return divide(_log(math.log)(x), _log(math.log)(base))
 
@@ -138,8 +162,8 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _UNARY: dict[str, Callable[..., Any]] = {
     "aten::neg": operator.neg, "aten::__not__": operator.not_, "aten::abs": abs, "prim::abs": abs,
-    "aten::ceil": math.ceil, "aten::floor": math.floor, "aten::round": round_half_even, "aten::Int": int,
-    "aten::Float": float, "aten::Bool": bool, "aten::bitwise_not": operator.invert,
+    "aten::ceil": math.ceil, "aten::floor": math.floor, "aten::round": round_half_even, "aten::Int": to_int,
+    "aten::Float": to_float, "aten::Bool": bool, "aten::bitwise_not": operator.invert,
 }  # fmt: skip
 _FLOAT_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": _ieee(math.sqrt), "exp": _ieee(math.exp), "expm1": _ieee(math.expm1), "log": _log(math.log),

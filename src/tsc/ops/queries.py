@@ -12,6 +12,7 @@ from tsc.dtypes import Category
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.promotion import of_number
+from tsc.ops.python_scalars import to_float, to_int
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import wrap_dim
 
@@ -200,8 +201,8 @@ def _conversion(name: str, convert: Callable[[Any], Any]) -> None:
         return convert(item(a))
 
 
-_conversion("Int", int)
-_conversion("Float", float)
+_conversion("Int", to_int)
+_conversion("Float", to_float)
 _conversion("Bool", bool)
 
 

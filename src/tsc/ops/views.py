@@ -288,6 +288,8 @@ def select(self: Array, dim: int, index: int) -> Array:
 @_view("aten::slice.Tensor", inverse=_sliced_back)
 def slice_(self: Array, dim: int, start: int | None, end: int | None, step: int) -> Array:
     """``self[..., start:end:step]`` in dim `dim`; limits beyond the ends are cut off."""
+    if not self.ndim:
+        raise ShapeError("slice() cannot be applied to a 0-dim tensor.")
     if step <= 0:
         raise ShapeError("slice step must be positive")
     axis = wrap_dim(dim, self.ndim)
