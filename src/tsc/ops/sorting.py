@@ -12,10 +12,13 @@ from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.selection import selected
 from tsc.ops.shapes import like_self, reduced, wrap_dim
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
+LONGEST_EXACT = 4096
+"""Elements of a row up to which `topk` takes the time to choose among equal elements as PyTorch does."""
 
 
 def comparable(x: Array) -> Array:
@@ -95,13 +98,34 @@ def _topk_infer(self: TensorSpec, k: int, dim: int, *_: Any) -> tuple[TensorSpec
 
 @FAMILY.op("aten::topk", infer=_topk_infer, layout=Layout.ROW_MAJOR)
 def topk(self: Array, k: int, dim: int, largest: bool, sorted: bool) -> tuple[Array, Array]:
-    """The `k` largest (or smallest) elements along `dim`, in order, and where they are."""
+    """The `k` largest (or smallest) elements along `dim`, in order, and where they are.
+
+    Of equal elements, rows of up to `LONGEST_EXACT` give those that PyTorch gives, longer ones the first.
+    """
     _topk_infer(spec_of(self), k, dim)
     axis = wrap_dim(dim, self.ndim)
     places = order(self, axis, largest)
     if self.ndim:
+        if k and self.shape[axis] <= LONGEST_EXACT:
+            places = _as_selected(self, places, axis, k, sorted)
         places = places[(slice(None),) * axis + (slice(k),)]
     return _taken(self, places, axis), places
+
+
+def _as_selected(x: Array, places: Array, axis: int, k: int, in_order: bool) -> Array:
+    """`places` (a stable order) with the first `k` as PyTorch selects them, where that is another order."""
+    rows = np.moveaxis(places, axis, -1).reshape(-1, places.shape[axis])
+    values = np.take_along_axis(np.moveaxis(comparable(x), axis, -1).reshape(rows.shape), rows, -1)
+    left, right = values[:, :-1], values[:, 1:]
+    rises = (left != right) & ~((left != left) & (right != right))
+    for number in range(len(rows)):
+        if in_order and rises[number, :k].all():
+            continue  # no equal elements among those, nor one that is left out
+        ranks = np.empty(rows.shape[1], np.int64)
+        ranks[rows[number]] = np.concatenate([[0], np.cumsum(rises[number])])
+        rows[number, :k] = selected(ranks.tolist(), k, in_order)
+    shape = np.moveaxis(places, axis, -1).shape
+    return np.moveaxis(rows.reshape(shape), -1, axis)
 
 
 def _kth_infer(self: TensorSpec, k: int, dim: int, keepdim: bool) -> tuple[TensorSpec, TensorSpec]:

@@ -27,7 +27,7 @@ class BareProcess:
         """What calls of an archived program look like; a dead process is an observation too."""
         storages: dict[int, int] = {}
         contents: list[bytes] = []
-        packed = [[_packed(a, storages, contents) for a in arguments] for arguments in calls]
+        packed = [[_packed(a, storages, contents, {}) for a in arguments] for arguments in calls]
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -56,8 +56,11 @@ class BareProcess:
             self._process = None
 
 
-def _packed(value: Any, storages: dict[int, int], contents: list[bytes]) -> Any:
+def _packed(value: Any, storages: dict[int, int], contents: list[bytes], made: dict[int, Packed]) -> Any:
+    """`value` for the way there; a tensor that is given twice is one object (`made`, by identity)."""
     if isinstance(value, torch.Tensor):
+        if id(value) in made:
+            return made[id(value)]
         storage = value.untyped_storage()
         if storage.data_ptr() not in storages:
             storages[storage.data_ptr()] = len(contents)
@@ -65,7 +68,8 @@ def _packed(value: Any, storages: dict[int, int], contents: list[bytes]) -> Any:
         array = to_array(value)
         place = storages[storage.data_ptr()]
         offset = int(value.storage_offset()) * value.element_size()
-        return Packed(place, array.dtype.name, array.shape, offset, array.strides)
+        made[id(value)] = Packed(place, array.dtype.name, array.shape, offset, array.strides)
+        return made[id(value)]
     if isinstance(value, (list, tuple)):
-        return [_packed(v, storages, contents) for v in value]
+        return [_packed(v, storages, contents, made) for v in value]
     return value

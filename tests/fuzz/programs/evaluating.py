@@ -9,6 +9,7 @@ from . import variants
 from .bare_process import BareProcess
 from .comparing import MINOR, Difference, differences
 from .conditioning import reason
+from .ill_conditioned import DROPPED, REFUSED
 from .observing import Leaf, Observation
 from .program import Loaded, Program
 
@@ -114,13 +115,25 @@ def _judge(
         if finding.is_minor:
             minor = minor or [finding]
             continue
-        why = reason(first, _visible(variant, wanted[0]), lambda i=i: _again(variant, loaded, i))
+        why = _excuse(finding, loaded, bare) or reason(
+            first, _visible(variant, wanted[0]), lambda i=i: _again(variant, loaded, i)
+        )
         if why is None:
             outcome.findings.append(finding)
         else:
             outcome.ill_conditioned.append(replace(finding, detail=why))
         return
     outcome.findings += minor
+
+
+def _excuse(finding: Finding, loaded: Loaded, bare: BareProcess) -> str | None:
+    """Why an exception, or the lack of one, is no fault."""
+    if finding.aspect == "raises":
+        return next((why for sentence, why in REFUSED.items() if sentence in finding.detail), None)
+    if finding.aspect != "does not raise" or finding.variant in ("scripted", "loaded"):
+        return None
+    scripted = variants.run("scripted", loaded, bare)
+    return DROPPED if scripted[-1].error is not None else None
 
 
 def _found(variant: str, got: Observation, want: Observation, coarsest: str) -> list[Difference]:

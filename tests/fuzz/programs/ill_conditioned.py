@@ -9,6 +9,15 @@ UNDEFINED = {
 }
 """What `conditioning` notices while a program runs again."""
 
+REFUSED = {
+    "an in-place operator requires memory that may be written": (
+        "tsc computes conjugates, and refuses to write through them"
+    ),
+}
+"""What tsc refuses by a sentence, and why."""
+
+DROPPED = "an operator that nothing needs is dropped, although it would raise"
+
 EXACT = frozenset({
     "_local_scalar_dense", "_to_copy", "_unique2", "abs", "abs_", "amax", "amin", "arange", "cat", "ceil",
     "clamp", "clamp_", "clamp_max", "clamp_min", "clone", "constant_pad_nd", "copy_", "copysign",

@@ -32,17 +32,22 @@ class Request:
     storages: list[bytes]
 
 
-def unpacked(value: Any, storages: list[bytearray]) -> Any:
-    """Arguments as arrays over `storages`."""
+def unpacked(value: Any, storages: list[bytearray], made: dict[int, Any] | None = None) -> Any:
+    """Arguments as arrays over `storages`; what is given twice is one array (`made`, by identity)."""
+    made = {} if made is None else made
     if isinstance(value, Packed):
-        dtype: Any = ml_dtypes.bfloat16 if value.dtype == "bfloat16" else value.dtype
-        if 0 in value.shape:
-            return np.empty(value.shape, np.dtype(dtype))
-        memory = storages[value.storage]
-        return np.ndarray(value.shape, np.dtype(dtype), memory, value.offset_bytes, value.strides_bytes)
+        return made.setdefault(id(value), _array(value, storages))
     if isinstance(value, (list, tuple)):
-        return [unpacked(v, storages) for v in value]  # pyright: ignore[reportUnknownVariableType]
+        return [unpacked(v, storages, made) for v in value]  # pyright: ignore[reportUnknownVariableType]
     return value
+
+
+def _array(value: Packed, storages: list[bytearray]) -> np.ndarray[Any, Any]:
+    dtype: Any = ml_dtypes.bfloat16 if value.dtype == "bfloat16" else value.dtype
+    if 0 in value.shape:
+        return np.empty(value.shape, np.dtype(dtype))
+    memory = storages[value.storage]
+    return np.ndarray(value.shape, np.dtype(dtype), memory, value.offset_bytes, value.strides_bytes)
 
 
 def send(pipe: IO[bytes], message: Any) -> None:
