@@ -24,11 +24,21 @@ class SourceRange:
         where = f'File "{self.file}", line {self.line}' + (f", in {self.function}" if self.function else "")
         if not self.text:
             return f"  {where}"
-        body = self.text.rstrip("\n")
+        cut = max(0, self.column - LONGEST_LINE // 2)  # of a very long line, what is around the range
+        body = self.text.rstrip("\n")[cut : cut + LONGEST_LINE]
         indent = len(body) - len(body.lstrip())
-        width = max(1, min(self.end_column, len(body)) - self.column)
-        marks = " " * (self.column - indent) + "~" * (width - 1) + "<--- HERE"
+        width = max(1, min(self.end_column - cut, len(body)) - (self.column - cut))
+        marks = " " * (self.column - cut - indent) + "~" * (width - 1) + "<--- HERE"
         return f"  {where}\n    {body.strip()}\n    {marks}"
+
+
+LONGEST_MESSAGE, LONGEST_LINE = 8_000, 400
+
+
+def _shortened(text: str) -> str:
+    """A text that may repeat what a program or an archive says."""
+    left_out = len(text) - LONGEST_MESSAGE
+    return text if left_out <= 0 else f"{text[:LONGEST_MESSAGE]}... ({left_out} more characters)"
 
 
 @dataclass(eq=False)
@@ -55,7 +65,7 @@ class TscError(Exception):
     def __str__(self) -> str:
         if self.frames:
             return self._with_script_stack()
-        parts = [self.message]
+        parts = [_shortened(self.message)]
         if self.where is not None:
             parts.append(self.where.highlight())
         if self.hint:
@@ -74,7 +84,7 @@ class TscError(Exception):
             "The following operation failed in the TorchScript interpreter.",
             "Traceback of TorchScript (most recent call last):",
             *(frame.highlight() for frame in reversed(self.frames)),
-            f"{self.kind}: {self.message}",
+            f"{self.kind}: {_shortened(self.message)}",
         ]
         return "\n".join(lines)
 

@@ -191,7 +191,7 @@ def freeze(
     if isinstance(preserved_attrs, str):
         raise ArgumentError(f"freeze: preserved_attrs: requires a list of names; got {preserved_attrs!r}")
     is_frozen = object.__getattribute__(mod, "_frozen") is not None
-    if not is_frozen and mod.training:
+    if not is_frozen and getattr(mod, "training", False):
         raise CompileError(
             "Freezing is currently only implemented for modules in eval mode. Please call .eval() on your "
             "module before freezing."

@@ -6,13 +6,11 @@ import ast
 import copy
 import io
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from tsc.archive.pickles import ArchiveObject
 from tsc.archive.reader import Archive
-from tsc.dialects import torch_types as tt
-from tsc.dialects.torch_types import TorchType
 from tsc.errors import ArchiveError, NotSupportedError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.compile import Compiler
@@ -67,7 +65,11 @@ def _fill(
         _require_types(own.cls, attributes)
         own.attributes = attributes
     else:
-        program.unit.call(restore, own, _objects(program, held.state, made))
+        state = _objects(program, held.state, made)
+        program.compiler.compile(restore)
+        if len(restore.parameters) != 1 or not has_type(state, restore.parameters[0].type):
+            raise ArchiveError(f"load: __setstate__ of {own.cls.name} does not take a state of this type")
+        program.unit.call(restore, own, state)
 
 
 def _member(cls: Class, value: Any) -> EnumValue:
@@ -87,24 +89,11 @@ def _require_types(cls: Class, attributes: Mapping[str, Any]) -> None:
     for name, kind in cls.attributes.items():
         if name not in attributes:
             raise ArchiveError(f"load: an object of {cls.name} lacks its attribute '{name}'")
-        if isinstance(kind, (tt.ModuleType, tt.ClassType, tt.InterfaceType)) or _holds_named_tuple(kind):
-            continue  # whose objects were held to their own classes; named tuples are tuples in archives
         if not has_type(attributes[name], kind):
             raise ArchiveError(
                 f"load: attribute '{name}' of {cls.name} must be of type {kind.torchscript()}; got a "
                 f"{type(attributes[name]).__name__}"
             )
-
-
-def _holds_named_tuple(kind: object) -> bool:
-    if isinstance(kind, tt.NamedTupleType):
-        return True
-    parts = kind.data if isinstance(kind, TorchType) else kind
-    return isinstance(parts, (TorchType, tuple)) and (
-        any(map(_holds_named_tuple, cast("tuple[object, ...]", parts)))
-        if isinstance(parts, tuple)
-        else _holds_named_tuple(parts)
-    )
 
 
 def _attach_parameters(held: ScriptObject, trained: Mapping[int, Any], live: dict[int, Any]) -> None:

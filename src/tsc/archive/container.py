@@ -16,7 +16,7 @@ from tsc.options import options
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 LARGEST_TEXT = 1 << 30
 """Bytes a deflated member may expand to: code and pickles of real models are far smaller."""
-LARGEST_SUM = 64 << 20
+LARGEST_SUM = 16 << 20
 """Bytes that the members of any archive may expand to."""
 DEFLATE_RATIO = 1032
 """The most that deflate can expand its input. Source: zlib's technical notes, "Maximum compression factor".

@@ -108,7 +108,7 @@ class PickleWriter:
 
     def _string(self, value: str) -> None:
         if not self._recall(("str", value)):
-            encoded = value.encode()
+            encoded = value.encode("utf-8", "surrogatepass")
             self._out += b"X" + struct.pack("<I", len(encoded)) + encoded
             self._remember(("str", value))
 

@@ -36,7 +36,7 @@ class CodeFile:
         if self._line_starts is None:
             starts, at = [0], 0
             for text in self.text.splitlines(keepends=True):
-                at += len(text.encode())
+                at += len(text.encode("utf-8", "surrogatepass"))
                 starts.append(at)
             self._line_starts = starts
         offsets, ranges = self._ranges

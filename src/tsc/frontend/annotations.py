@@ -81,12 +81,20 @@ def parse_annotation(node: ast.expr, named: Callable[[str], TorchType | None]) -
     raise NotSupportedError(f"Unknown type name '{ast.unparse(node)}'")
 
 
+PARAMETERS = {
+    **dict.fromkeys(("List", "list", "Optional", "Future", "Final"), 1), **dict.fromkeys(("Dict", "dict"), 2),
+}  # fmt: skip
+"""How many types these constructors take."""
+
+
 def _generic(node: ast.Subscript, named: Callable[[str], TorchType | None]) -> TorchType:
     head = ast.unparse(node.value).rpartition(".")[2]
     slices = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     if head in ("Tuple", "tuple"):
         return tt.TupleType(tuple(parse_annotation(s, named) for s in slices if not _is_empty_tuple(s)))
     members = [parse_annotation(s, named) for s in slices]
+    if len(members) != PARAMETERS.get(head, len(members)):
+        raise NotSupportedError(f"{head} requires {PARAMETERS[head]} type(s); got {len(members)}")
     if head in ("List", "list"):
         return tt.ListType(members[0])
     if head in ("Dict", "dict"):

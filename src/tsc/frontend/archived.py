@@ -146,9 +146,14 @@ class _ClassReader:
                 self._method(statement)
         for key, listed in (("pre_hooks", "__forward_pre_hooks__"), ("hooks", "__forward_hooks__")):
             if listed in names:
-                self.made.members[key] = [self.made.methods[name] for name in names[listed]]
-        self.made.parameters = frozenset(names.get("__parameters__", ()))
-        self.made.buffers = frozenset(names.get("__buffers__", ()))
+                self.made.members[key] = [self._hook(name) for name in _names(listed, names)]
+        self.made.parameters = frozenset(_names("__parameters__", names))
+        self.made.buffers = frozenset(_names("__buffers__", names))
+
+    def _hook(self, name: str) -> Function:
+        if name not in self.made.methods:
+            raise ArchiveError(f"archive: {self.archived_name} names a hook '{name}' that it does not have")
+        return self.made.methods[name]
 
     def _attribute(self, name: str, annotation: ast.expr, value: ast.expr | None) -> None:
         if value is not None:
@@ -163,7 +168,7 @@ class _ClassReader:
     def _assignment(self, statement: ast.Assign, names: dict[str, Any]) -> None:
         target = statement.targets[0]
         if isinstance(target, ast.Subscript):  # __annotations__["0"] = T
-            key = ast.literal_eval(target.slice)
+            (key,) = _names("__annotations__", {"__annotations__": [_literal(target.slice)]})
             self.made.attributes[key] = self.program.resolver.annotation(statement.value)
         elif isinstance(target, ast.Name) and self.made.kind == "enum":
             self.made.members[target.id] = self.program.resolver.literal(statement.value)
@@ -177,6 +182,14 @@ class _ClassReader:
         method = Function(name, statement, source_of(self.file), self.program.resolver, kind)
         self.made.methods[statement.name] = method
         self.program.unit.functions[name] = method
+
+
+def _names(what: str, given: dict[str, Any]) -> list[str]:
+    """The names that a class lists as `what`."""
+    listed: Any = given.get(what, ())
+    if isinstance(listed, (list, tuple)) and all(isinstance(n, str) for n in listed):  # pyright: ignore[reportUnknownVariableType]
+        return list(listed)  # pyright: ignore[reportUnknownArgumentType]
+    raise ArchiveError(f"archive: {what} requires a list of names; got {listed!r:.60}")
 
 
 def _literal(node: ast.expr) -> Any:

@@ -155,6 +155,8 @@ class _Rewriter:
                 missing = _at(ImplicitNone([ast.Name(VALUE, ast.Store())], value), statement)
                 return [missing, _assign(RETURNED, ast.Constant(True), statement)]
             return [_assign(VALUE, value, statement), _assign(RETURNED, ast.Constant(True), statement)]
+        if not self.loops:
+            return [statement]  # which is refused when it is read
         flag = "$broke" if isinstance(statement, ast.Break) else "$continued"
         return [_assign(flag + self.loops[-1], ast.Constant(True), statement)]
 

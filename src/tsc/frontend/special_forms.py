@@ -21,9 +21,38 @@ if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
     from tsc.frontend.conditions import Condition
 
+MANY = 1 << 30
+READ = frozenset((
+    "annotate", "unchecked_cast", "attribute", "uninitialized", "isinstance", "hasattr", "getattr", "fork",
+))  # fmt: skip
+"""Forms whose arguments are not all values."""
+
+COUNTS: dict[str, tuple[int, int]] = {
+    **dict.fromkeys(("isinstance", "hasattr", "annotate", "unchecked_cast", "attribute"), (2, 2)),
+    **dict.fromkeys(("uninitialized", "len", "abs", "str", "reversed"), (1, 1)),
+    "getattr": (2, 3), "fork": (1, MANY), "min": (1, MANY), "max": (1, MANY), "zip": (1, MANY), "unread": (1, MANY),
+    "range": (1, 3), "enumerate": (1, 2), "raise_exception": (1, 2),
+}  # fmt: skip
+"""How many arguments forms take that look at them one by one: at least, and at most."""
+
+
+def require_count(reader: CallReader, name: str, count: int, node: ast.AST) -> None:
+    """Check how many arguments a form is given.
+
+    Raises:
+        CompileError: too few or too many.
+    """
+    least, most = COUNTS.get(name, (0, MANY))
+    if least <= count <= most:
+        return
+    wanted = f"{least}" if least == most else f"{least} or more" if most == MANY else f"{least} to {most}"
+    raise reader.error(f"{name} expected {wanted} arguments, got {count}", node)
+
 
 def read_form(reader: CallReader, name: str, node: ast.Call) -> Sugared | None:
     """Forms whose arguments are types or names and so are not read as values; None for the others."""
+    if name in READ:
+        require_count(reader, name, len(node.args), node)
     if name in ("annotate", "unchecked_cast", "attribute"):
         wanted = reader.function.resolver.annotation(node.args[0])
         if name == "attribute":
@@ -80,6 +109,7 @@ def condition_of_call(reader: CallReader, node: ast.Call) -> Condition | None:
     callee = reader.read(node.func)
     if not isinstance(callee, Special):
         return None
+    require_count(reader, callee.name, len(node.args), node)
     if callee.name == "hasattr":
         _, name = reader.static_value(node.args[1])
         owner = reader.read(node.args[0])
@@ -166,12 +196,11 @@ def call_form(reader: CallReader, name: str, arguments: Arguments, node: ast.AST
     form = FORMS.get(name)
     if form is None:
         raise reader.error(f"'{name}' is not supported in TorchScript", node, NotSupportedError)
+    require_count(reader, name, len(arguments.positional), node)
     return form(reader, arguments, node)
 
 
 def _range(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
-    if not 1 <= len(arguments.positional) <= 3:
-        raise reader.error(f"range expected 1 to 3 arguments, got {len(arguments.positional)}", node)
     return Iteration("range", arguments.positional)
 
 

@@ -49,6 +49,8 @@ class StatementReader(LoopReader):
     def statement(self, node: ast.stmt) -> None:
         """Read one statement."""
         method = getattr(self, f"do_{type(node).__name__.lower()}", None)
+        if isinstance(node, (ast.Break, ast.Continue)):  # those in loops were rewritten
+            raise self.error(f"'{type(node).__name__.lower()}' outside loop", node)
         if method is None:
             name = NODE_NAMES.get(type(node).__name__, type(node).__name__)
             raise self.error(f"{name} aren't supported", node, UnsupportedNodeError)

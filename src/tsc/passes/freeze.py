@@ -92,13 +92,7 @@ class _Freezer:
         if isinstance(owner, PrimGetAttrOp):
             outer = self.object_of(owner.operands[0])
             held = outer.slots.get(owner.attribute) if outer is not None else None
-            holder = held.owner if held is not None else None
-            while isinstance(holder, Operation) and holder.name in (
-                "torch.derefine",
-                "torch.prim.unchecked_cast",
-            ):
-                holder = holder.operands[0].owner
-            return holder if isinstance(holder, NnModuleOp) else None
+            return _object_behind(held) if held is not None else None
         if owner.name if isinstance(owner, Operation) else None:
             return None
         return self.self_object(value)
@@ -125,7 +119,7 @@ class _Freezer:
             held = owner.slots.get(op.attribute)
             if (
                 held is None
-                or isinstance(held.owner, NnModuleOp)
+                or _object_behind(held) is not None
                 or (self.scalars_only and self._holds_memory(held))
             ):
                 continue
@@ -216,3 +210,11 @@ class _Freezer:
             ):
                 op.detach()
                 op.erase()
+
+
+def _object_behind(held: SSAValue) -> NnModuleOp | None:
+    """The object that a slot holds, perhaps as an interface or an optional."""
+    owner = held.owner
+    while isinstance(owner, Operation) and owner.name in ("torch.derefine", "torch.prim.unchecked_cast"):
+        owner = owner.operands[0].owner
+    return owner if isinstance(owner, NnModuleOp) else None

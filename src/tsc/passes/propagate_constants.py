@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -228,8 +229,13 @@ def _is_large(operator: Operator, arguments: list[Any]) -> bool:
 
 def _largest(arguments: list[Any]) -> int:
     """How many elements a tensor made of `arguments` may have."""
-    given = [a.size for a in arguments if isinstance(a, np.ndarray)]  # pyright: ignore
+    given = [_stored(a) for a in arguments if isinstance(a, np.ndarray)]  # pyright: ignore
     return sum(given) + LARGEST_GROWTH if given else LARGEST_CREATION
+
+
+def _stored(array: np.ndarray[Any, Any]) -> int:
+    """The elements of an array that are not one another's memory."""
+    return prod(n for n, stride in zip(array.shape, array.strides, strict=True) if stride)
 
 
 def _may_be_none(op: AtenOp, position: int) -> bool:

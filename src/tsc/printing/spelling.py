@@ -41,7 +41,7 @@ def code_type(kind: TorchType) -> str:
 def quoted(text: str) -> str:
     """A string in double quotes, everything but printable ASCII escaped."""
     parts = ['"']
-    for byte in text.encode():
+    for byte in text.encode("utf-8", "surrogatepass"):
         character = chr(byte)
         if character in _ESCAPES:
             parts.append(_ESCAPES[character])

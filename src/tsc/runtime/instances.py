@@ -68,10 +68,13 @@ def _has_container_type(value: Any, kind: TorchType) -> bool:
             has_type(k, kind.key) and has_type(v, kind.value)
             for k, v in value.items()  # pyright: ignore[reportUnknownVariableType]
         )
-    if isinstance(kind, tt.TupleType):
+    if isinstance(kind, tt.InterfaceType):
+        return isinstance(value, ScriptObject)
+    if isinstance(kind, (tt.TupleType, tt.NamedTupleType)):
+        kinds = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data
         return (
             isinstance(value, tuple)
-            and len(value) == len(kind.data)  # pyright: ignore[reportUnknownArgumentType]
-            and all(has_type(v, k) for v, k in zip(value, kind.data, strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            and len(value) == len(kinds)  # pyright: ignore[reportUnknownArgumentType]
+            and all(has_type(v, k) for v, k in zip(value, kinds, strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         )
     return False

@@ -63,7 +63,15 @@ def receive(pipe: IO[bytes]) -> Any:
     Raises:
         EOFError: the other end is gone.
     """
-    head = pipe.read(8)
-    if len(head) < 8:
-        raise EOFError("the other process has ended")
-    return pickle.loads(pipe.read(struct.unpack("<Q", head)[0]))
+    return pickle.loads(_exactly(pipe, struct.unpack("<Q", _exactly(pipe, 8))[0]))
+
+
+def _exactly(pipe: IO[bytes], count: int) -> bytes:
+    """So many bytes, also of a pipe that gives fewer at a time."""
+    body = bytearray()
+    while len(body) < count:
+        part = pipe.read(count - len(body))
+        if not part:
+            raise EOFError("the other process has ended")
+        body += part
+    return bytes(body)
