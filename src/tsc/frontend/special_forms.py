@@ -30,7 +30,8 @@ READ = frozenset((
 COUNTS: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("isinstance", "hasattr", "annotate", "unchecked_cast", "attribute"), (2, 2)),
     **dict.fromkeys(("uninitialized", "len", "abs", "str", "reversed"), (1, 1)),
-    "getattr": (2, 3), "fork": (1, MANY), "min": (1, MANY), "max": (1, MANY), "zip": (1, MANY), "unread": (1, MANY),
+    "getattr": (2, 3), "fork": (1, MANY), "min": (1, MANY), "max": (1, MANY), "zip": (1, MANY),
+    "unread": (1, MANY),
     "range": (1, 3), "enumerate": (1, 2), "raise_exception": (1, 2),
 }  # fmt: skip
 """How many arguments forms take that look at them one by one: at least, and at most."""

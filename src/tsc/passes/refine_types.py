@@ -5,6 +5,7 @@ are answered.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -32,6 +33,8 @@ from tsc.passes.propagate_constants import fold, materialize
 
 ADDRESSABLE_BYTES = 1 << 47
 """What a process can address on the machines there are."""
+MOST_TRIALS = 3
+"""How deep loops may nest whose rounds are tried on copies; what the loops inside carry stays unrefined."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +63,22 @@ class RefineTypes(ModulePass):
 
 def refine_types(function: FuncOp, ctx: Any) -> bool:
     """Refine one function; whether a query was folded or a type changed."""
-    changed = _refine_block(function.body.block, ctx)
+    changed = _refine_block(function.body.block, ctx, 0)
     function.update_function_type()
     return changed
 
 
-def _refine_block(block: Block, ctx: Any) -> bool:
+def _refine_block(block: Block, ctx: Any, trials: int) -> bool:
+    """Refine what is in a block; `trials` says in how many copies of loops, one inside the other, it is."""
     changed = False
     for op in list(block.ops):
         if isinstance(op, AtenOp):
             # A folded number (the root of a size) lets what follows be refined in this same sweep.
             changed |= fold(op, ctx.pool) or _refine_operator(op, ctx)
         elif isinstance(op, PrimIfOp):
-            changed |= _refine_if(op, ctx)
+            changed |= _refine_if(op, ctx, trials)
         elif isinstance(op, PrimLoopOp):
-            changed |= _refine_loop(op, ctx)
+            changed |= _refine_loop(op, ctx, trials)
         elif isinstance(op, PrimListUnpackOp):
             changed |= _refine_unpack(op)
         elif isinstance(op, PrimUncheckedCastOp):
@@ -195,8 +199,8 @@ def _refine_unpack(op: PrimListUnpackOp) -> bool:
     return any([set_type(r, o.type) for r, o in zip(op.results, owner.operands, strict=True)])
 
 
-def _refine_if(op: PrimIfOp, ctx: Any) -> bool:
-    changed = any([_refine_block(r.block, ctx) for r in op.regions])
+def _refine_if(op: PrimIfOp, ctx: Any, trials: int) -> bool:
+    changed = any([_refine_block(r.block, ctx, trials) for r in op.regions])
     ends = [r.block.last_op for r in op.regions]
     for i, result in enumerate(op.results):
         kinds = [e.operands[i].type for e in ends]  # pyright: ignore
@@ -205,33 +209,47 @@ def _refine_if(op: PrimIfOp, ctx: Any) -> bool:
     return changed
 
 
-def _refine_loop(op: PrimLoopOp, ctx: Any) -> bool:
-    """Carried tensors keep the type they enter with where one round gives it back."""
+def _refine_loop(op: PrimLoopOp, ctx: Any, trials: int) -> bool:
+    """Carried tensors keep the type they enter with where every round gives it back."""
     body = op.regions[0].block
-    entering = [o.type for o in op.operands[2:]]
-    before = [a.type for a in body.args[1:]]
-    for argument, kind in zip(body.args[1:], entering, strict=True):
-        set_type(argument, kind)
-    changed = _refine_block(body, ctx)
+    kept = _kept(op, ctx, trials)
+    for i, kind in kept.items():
+        set_type(body.args[i + 1], kind)
+    changed = _refine_block(body, ctx, trials)
+    return any([set_type(op.results[i], kind) for i, kind in kept.items()]) or changed
+
+
+def _kept(op: PrimLoopOp, ctx: Any, trials: int) -> dict[int, tt.TensorType]:
+    """The carried tensors whose types a round does not change, by number.
+
+    Each is taken to be one until a round shows otherwise. That round is a copy: sizes are folded in it that
+    hold in the first round alone, perhaps.
+    """
+    entering = {i: o.type for i, o in enumerate(op.operands[2:])}
+    kept = {i: k for i, k in entering.items() if isinstance(k, tt.TensorType) and k.data != (None, None)}
+    if all(op.regions[0].block.args[i + 1].type.data == k.data for i, k in kept.items()):  # pyright: ignore
+        return kept  # as an earlier sweep has shown
+    if trials == MOST_TRIALS:
+        return {}
+    while kept:
+        lost = _changed_by_a_round(op, kept, ctx, trials + 1)
+        if not lost:
+            break
+        kept = {i: k for i, k in kept.items() if i not in lost}
+    return kept
+
+
+def _changed_by_a_round(
+    op: PrimLoopOp, entering: Mapping[int, tt.TensorType], ctx: Any, trials: int
+) -> set[int]:
+    """Those of the carried tensors that a round does not give back with the type they enter with."""
+    trial = op.clone()
+    body = trial.regions[0].block
+    for i, kind in entering.items():
+        set_type(body.args[i + 1], kind)
+    _refine_block(body, ctx, trials)
     end = body.last_op
     assert end is not None
-    for i, (argument, kind) in enumerate(zip(body.args[1:], entering, strict=True)):
-        if not isinstance(kind, tt.TensorType):
-            continue
-        if end.operands[i + 1].type.data == kind.data:  # pyright: ignore
-            changed |= set_type(op.results[i], kind)
-        elif argument.type is not before[i]:
-            # The shape changes from round to round: what was derived from the entering shape must be
-            # forgotten.
-            _forget(body)
-            return True
-    return changed
-
-
-def _forget(block: Block) -> None:
-    """Forget the shapes of everything computed in `block`."""
-    values = [*block.args, *(r for op in block.walk() if not op.name.endswith("literal") for r in op.results)]
-    for value in values:
-        kind = value.type
-        if isinstance(kind, tt.TensorType):
-            value._type = type(kind)((None, None))  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+    lost = {i for i, kind in entering.items() if end.operands[i + 1].type.data != kind.data}  # pyright: ignore
+    trial.erase()
+    return lost

@@ -58,6 +58,9 @@ VIEWS = _lines("""
     {x}.unsqueeze({d})
     {x}.unsqueeze(-1)
     {x}.chunk(2, {d})[0]
+    {x}[: {x}.size(0) - 1]
+    {x}[..., : {x}.size(-1) // 2]
+    {x}.narrow({d}, 0, {x}.size({d}) // 2)
     {x}.chunk(2, {d})[-1]
     {x}.split(1, {d})[{i}]
     torch.tensor_split({x}, 2, {d})[0]
