@@ -1,7 +1,9 @@
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 """`refine-types`: what is known of shapes holds in every round of a loop."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 import torch
@@ -71,10 +73,13 @@ def followed(x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("program", [halved, halved_while, chunked, grown, nested, swapped, followed])
 @pytest.mark.parametrize("shape", [(2, 8), (5, 3), (6, 16)])
-def test_shapes_that_change_from_round_to_round(program: object, shape: tuple[int, int]) -> None:
+def test_shapes_that_change_from_round_to_round(program: Any, shape: tuple[int, int]) -> None:
     x = torch.arange(float(shape[0] * shape[1])).reshape(shape)
-    want = torch.jit.script(program)(x.clone())
-    assert torch.equal(tsc.script(program)(x), want)
+    scripted: Any = torch.jit.script(program)
+    want: Any = scripted(x.clone())
+    compiled: Any = tsc.script(program)
+    got: Any = compiled(x)
+    assert torch.equal(got, want)
 
 
 def kept_while(x: Tensor) -> Tensor:

@@ -152,8 +152,11 @@ def _decode_range(strings: Any, record: Any) -> SourceRange | None:
     text = "".join(strings[i] for i in pieces)
     if not text or not isinstance(file, int):
         return None
+    name, places = strings[file], (first_line, start, end)
+    if not isinstance(name, str) or not all(type(n) is int for n in places):
+        raise TypeError("a range holds a name and three numbers")
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", start)
     line = text[line_start : line_end if line_end >= 0 else len(text)]
     number = first_line + text.count("\n", 0, start)
-    return SourceRange(strings[file], number, start - line_start, min(end - line_start, len(line)), line)
+    return SourceRange(name, number, start - line_start, min(end - line_start, len(line)), line)

@@ -198,7 +198,7 @@ def _direct(x: Array, w: Array, spec: TensorSpec, s: Sequence[int], d: Sequence[
     """Sum over kernel positions of (a strided slice of `x`) times (one tap of `w`)."""
     n, outputs = spec.shape[:2]
     sizes = spec.shape[2:]
-    x = x.reshape(n, groups, -1, *x.shape[2:])
+    x = x.reshape(n, groups, x.shape[1] // groups, *x.shape[2:])
     w = w.reshape(groups, outputs // groups, *w.shape[1:])
     total = np.zeros((n, groups, outputs // groups, *sizes), x.dtype)
     for tap in np.ndindex(*w.shape[3:]):

@@ -104,8 +104,14 @@ def _grouped(aten: Aten, x: Any, batch: Sequence[int], rows: Sequence[int], colu
 
 def _einsum_sizes(aten: Aten, terms: Sequence[str], operands: Sequence[Any]) -> dict[str, int]:
     sizes: dict[str, int] = {}
-    for term, x in zip(terms, operands, strict=True):
+    for number, (term, x) in enumerate(zip(terms, operands, strict=True)):
+        own: dict[str, int] = {}
         for label, n in zip(term, aten.shape(x), strict=True):
+            if own.setdefault(label, n) != n:
+                raise ShapeError(
+                    f"einsum(): subscript {label} is repeated for operand {number} but the sizes don't "
+                    f"match, {n} != {own[label]}"
+                )
             known = sizes.get(label, 1)
             if known != 1 and n not in (1, known):
                 raise ShapeError(

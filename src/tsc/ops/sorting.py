@@ -114,8 +114,8 @@ def topk(self: Array, k: int, dim: int, largest: bool, sorted: bool) -> tuple[Ar
 
 def _as_selected(x: Array, places: Array, axis: int, k: int, in_order: bool) -> Array:
     """`places` (a stable order) with the first `k` as PyTorch selects them, where that is another order."""
-    rows = np.moveaxis(places, axis, -1).reshape(-1, places.shape[axis])
-    values = np.take_along_axis(np.moveaxis(comparable(x), axis, -1).reshape(rows.shape), rows, -1)
+    rows: Array = np.moveaxis(places, axis, -1).reshape(-1, places.shape[axis])
+    values: Array = np.take_along_axis(np.moveaxis(comparable(x), axis, -1).reshape(rows.shape), rows, -1)
     left, right = values[:, :-1], values[:, 1:]
     rises = (left != right) & ~((left != left) & (right != right))
     for number in range(len(rows)):
@@ -124,8 +124,7 @@ def _as_selected(x: Array, places: Array, axis: int, k: int, in_order: bool) -> 
         ranks = np.empty(rows.shape[1], np.int64)
         ranks[rows[number]] = np.concatenate([[0], np.cumsum(rises[number])])
         rows[number, :k] = selected(ranks.tolist(), k, in_order)
-    shape = np.moveaxis(places, axis, -1).shape
-    return np.moveaxis(rows.reshape(shape), -1, axis)
+    return np.moveaxis(rows.reshape(np.moveaxis(places, axis, -1).shape), -1, axis)
 
 
 def _kth_infer(self: TensorSpec, k: int, dim: int, keepdim: bool) -> tuple[TensorSpec, TensorSpec]:

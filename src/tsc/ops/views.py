@@ -339,6 +339,8 @@ def chunk(self: Array, chunks: int, dim: int) -> list[Array]:
     """At most `chunks` pieces of equal size (the last may be smaller)."""
     if chunks <= 0:
         raise ShapeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    if not self.ndim:
+        raise ShapeError("chunk expects at least a 1-dimensional tensor")
     n = self.shape[wrap_dim(dim, self.ndim)]
     return split(self, max(1, -(-n // chunks)) if n else 1, dim)
 

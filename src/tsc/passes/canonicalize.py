@@ -12,7 +12,8 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.effects import definition_of
-from tsc.analysis.values import UNKNOWN, constant_of, is_list_mutated, is_returned
+from tsc.analysis.results import is_shown
+from tsc.analysis.values import UNKNOWN, constant_of, is_list_mutated
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import torch_name
 from tsc.dialects.builder import TorchBuilder
@@ -218,7 +219,7 @@ def _same_value(op: Operation) -> list[SSAValue] | None:
     value, result = op.operands[0], op.results[0]
     if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
         return None
-    if torch_name(op) == "torch.aten.clone" and is_returned(result):
+    if torch_name(op) == "torch.aten.clone" and is_shown(result):
         return None  # the caller may write to it
     return [value] if result.type is value.type else None
 

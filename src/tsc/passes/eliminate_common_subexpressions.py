@@ -11,7 +11,7 @@ from xdsl.ir import Block, Operation
 from xdsl.passes import ModulePass
 
 from tsc.analysis.effects import is_pure
-from tsc.analysis.values import is_returned
+from tsc.analysis.results import is_shown
 from tsc.dialects import torch_types as tt
 
 
@@ -41,7 +41,7 @@ Key = tuple[Any, ...]
 def _both_are_returned(op: Operation, found: Operation) -> bool:
     """Whether the caller gets tensors of both, which must not share memory: it may write to one."""
     return any(
-        isinstance(mine.type, tt.TensorType) and is_returned(mine) and is_returned(other)
+        isinstance(mine.type, tt.TensorType) and is_shown(mine) and is_shown(other)
         for mine, other in zip(op.results, found.results, strict=True)
     )
 

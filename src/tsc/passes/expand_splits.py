@@ -14,7 +14,7 @@ from tsc.analysis.values import UNKNOWN, argument_of, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
-from tsc.errors import TscError
+from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.registry import TensorSpec, find
 
 SLICED = frozenset((
@@ -58,7 +58,7 @@ def _expand(op: AtenOp) -> None:
         return
     try:
         pieces = cast("list[TensorSpec]", list(operator.infer(*arguments)))
-    except TscError:
+    except OPERATOR_FAILURES:
         return  # the call is wrong: it stays, and raises when the program runs
     dim: int = arguments[op.schema.position("dim")] % max(source.ndim, 1)
     builder = TorchBuilder(before=op)

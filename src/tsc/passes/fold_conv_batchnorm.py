@@ -58,6 +58,9 @@ def fold_batch_norm(norm: Operation, pool: ConstantPool, producer_of: Any) -> bo
     gamma, beta = (_optional(norm.argument(n), pool) for n in ("weight", "bias"))
     if mean is None or var is None or eps is UNKNOWN or gamma is UNKNOWN or beta is UNKNOWN:
         return False
+    given = [a for a in (var, gamma, beta) if a is not None]
+    if mean.ndim != 1 or any(a.shape != mean.shape for a in given):
+        return False  # the call is wrong: it stays, and raises when the program runs
     return apply_scale_and_shift(layer, norm, pool, *scale_and_shift(mean, var, gamma, beta, eps))
 
 
@@ -85,6 +88,9 @@ def apply_scale_and_shift(
     weight, bias = constant_array(layer.weight, pool), _optional(layer.bias, pool)
     if weight is None or bias is UNKNOWN:
         return False
+    channels = (weight.shape[layer.channel_axis],)
+    if scale.shape != channels or shift.shape != channels or (bias is not None and bias.shape != channels):
+        return False  # the call is wrong: it stays, and raises when the program runs
     shaped = scale.reshape([-1 if i == layer.channel_axis else 1 for i in range(weight.ndim)])
     new_weight = (weight.astype(np.float64) * shaped).astype(weight.dtype)
     old_bias = 0.0 if bias is None else bias.astype(np.float64)

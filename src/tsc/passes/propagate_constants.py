@@ -9,13 +9,13 @@ from typing import Any, cast
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation, Region, SSAValue, Use
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.traits import IsTerminator
 
 from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
-from tsc.analysis.effects import definition_of, is_foldable
-from tsc.analysis.values import UNKNOWN, constant_of, is_returned, spec_of_type
+from tsc.analysis.effects import is_foldable
+from tsc.analysis.results import is_in_loop, is_shown
+from tsc.analysis.values import UNKNOWN, constant_of, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -174,8 +174,9 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     if not is_foldable(op):
         return False
     operator = require(op.schema.full_name)
-    if operator.may_share and any(isinstance(r.type, tt.TensorType) and _is_shown(r) for r in op.results):
-        return False  # the caller may see that it is memory of another result
+    tells_memory = operator.may_share or is_in_loop(op)  # of another result, or of another round
+    if tells_memory and any(isinstance(r.type, tt.TensorType) and is_shown(r) for r in op.results):
+        return False
     arguments: list[Any] = []
     for i, operand in enumerate(op.operands):
         value = constant_of(operand, pool)
@@ -196,24 +197,6 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     builder = TorchBuilder(before=op)
     _replace(op, [materialize(builder, pool, p, r) for p, r in zip(parts, op.results, strict=True)])
     return True
-
-
-def _is_shown(value: SSAValue) -> bool:
-    """Whether `value`, or what may be a view of it, is given back."""
-    if is_returned(value):
-        return True
-    return any(_is_shown(shown) for use in value.uses for shown in _shown_by(use))
-
-
-def _shown_by(use: Use) -> list[SSAValue]:
-    """The results that may be the memory of the value used: of a view of it, or of the branch it leaves."""
-    reader = use.operation
-    outer = reader.parent_op()
-    if reader.has_trait(IsTerminator) and isinstance(outer, PrimIfOp):
-        return [outer.results[use.index]]
-    operator = definition_of(reader)
-    is_view = operator is not None and operator.may_share and use.index == 0
-    return [r for r in reader.results if isinstance(r.type, tt.TensorType)] if is_view else []
 
 
 def _is_large(operator: Operator, arguments: list[Any]) -> bool:
@@ -263,6 +246,8 @@ def _is_materializable(part: Any, result: SSAValue, arguments: list[Any]) -> boo
         is_plain = isinstance(kind, tt.ListType) and kind.data in (tt.INT, tt.FLOAT, tt.BOOL, tt.STRING)
         return is_plain and len(part) <= LARGEST_LIST  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(part, tuple):
+        return False
+    if isinstance(part, int) and not -(2**63) <= part < 2**63:
         return False
     return part is None or isinstance(part, (bool, int, float, complex, str))
 

@@ -26,7 +26,7 @@ from tsc.dialects.torch_ops import (
     PrimLoopOp,
     PrimUncheckedCastOp,
 )
-from tsc.errors import OPERATOR_FAILURES, TscError
+from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.registry import Operator, TensorSpec, find
 from tsc.ops.variants import functional_name
 from tsc.passes.propagate_constants import fold, materialize
@@ -131,7 +131,7 @@ def _fold_query(op: AtenOp, operator: Operator, arguments: list[Any], ctx: Any) 
         return False
     try:
         answer = operator.fold(*arguments)
-    except (TscError, TypeError):
+    except OPERATOR_FAILURES:
         return False
     builder = TorchBuilder(before=op)
     op.results[0].replace_all_uses_with(materialize(builder, ctx.pool, answer, op.results[0]))

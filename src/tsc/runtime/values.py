@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from tsc import dtypes
 from tsc.dialects import torch_types as tt
@@ -142,9 +143,24 @@ class Inputs:
 
     def give_back(self, value: Any, kind: TorchType | None = None) -> Any:
         """A result in the caller's kind of tensor; devices too, where `kind` tells which strings are some."""
-        back = mapped(value, self._leaf_back)
         is_torch = self.wrap is torch_interop.from_numpy
+        back = mapped(self._writable(value) if is_torch else value, self._leaf_back)
         return _with_devices(back, kind) if kind is not None and is_torch and holds_device(kind) else back
+
+    def _writable(self, value: Any) -> Any:
+        """A result with copies of the constants in it, which share memory where those do."""
+        constants: dict[int, np.ndarray[Any, Any]] = {}
+
+        def note(leaf: Any) -> None:
+            is_constant = is_array(leaf) and not leaf.flags.writeable
+            if is_constant and all(given is not leaf for _, given in self.given):
+                constants[id(leaf)] = leaf
+
+        mapped(value, note)
+        if not constants:
+            return value
+        copies = _copied_together(list(constants.values()))
+        return mapped(value, lambda leaf: copies.get(id(leaf), leaf))
 
     def settle(self) -> None:
         """Give arguments the shape that the program gave them in place (``unsqueeze_``)."""
@@ -167,6 +183,32 @@ class Inputs:
             if given is array:
                 return tensor
         return wrap(array)
+
+
+def _copied_together(arrays: Sequence[np.ndarray[Any, Any]]) -> dict[int, np.ndarray[Any, Any]]:
+    """A writable copy of each array, by its identity; arrays that overlap have copies that do."""
+    copies = {id(a): a.copy() for a in arrays if not a.size}
+    bounds = sorted((*byte_bounds(a), i) for i, a in enumerate(arrays) if a.size)
+    while bounds:
+        low, high, _ = bounds[0]
+        together: list[int] = []
+        while bounds and bounds[0][0] < high:
+            _, end, i = bounds.pop(0)
+            high = max(high, end)
+            together.append(i)
+        memory = np.empty(high - low, np.uint8)
+        for i in together:
+            array = arrays[i]
+            offset = array.__array_interface__["data"][0] - low
+            made = np.ndarray(array.shape, array.dtype, memory, offset, array.strides)
+            _once(made)[...] = _once(array)
+            copies[id(array)] = made
+    return copies
+
+
+def _once(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """An array without the repetitions of its expanded dims."""
+    return array[tuple(slice(1) if s == 0 else slice(None) for s in array.strides)]
 
 
 def mapped(value: Any, convert: Callable[[Any], Any]) -> Any:

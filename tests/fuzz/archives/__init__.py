@@ -1,4 +1,4 @@
-"""Hostile archives: ``run`` makes them of sound ones, tries them, reduces and reports what they may not do."""
+"""Hostile archives: ``run`` makes them of sound ones, tries them, reduces and reports what they do wrong."""
 
 from __future__ import annotations
 

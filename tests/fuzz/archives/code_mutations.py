@@ -10,43 +10,70 @@ from tests.fuzz.archives.zips import Draft
 
 TOKEN = re.compile(r"\w+|\n *|[^\S\n]+|\"(?:[^\"\\\n]|\\.)*\"|->|[-+*/]{2}|.", re.DOTALL)
 LITERALS = (
-    "9223372036854775807", "9223372036854775808", "-9223372036854775809", "1e999", "1e308", "9" * 400, "9" * 6000,
-    "0x" + "f" * 40, "1j", "1e999j", "'\\ud800'", "'\\x00'", "b'a'", "f'{1}'", "...", "None", "True", "[]", "{}",
-    "()", "[1, 'a']", "{1: 'a', 'b': 2}", "'" + "a" * 100_000 + "'", "-0.0", "not 1", "lambda: 1", "*a", "CONSTANTS.c0",
+    "9223372036854775807", "9223372036854775808", "-9223372036854775809", "1e999", "1e308", "9" * 400,
+    "9" * 6000,
+    "0x" + "f" * 40, "1j", "1e999j", "'\\ud800'", "'\\x00'", "b'a'", "f'{1}'", "...", "None", "True", "[]",
+    "{}",
+    "()", "[1, 'a']", "{1: 'a', 'b': 2}", "'" + "a" * 100_000 + "'", "-0.0", "not 1", "lambda: 1", "*a",
+    "CONSTANTS.c0",
     "CONSTANTS.c999", "CONSTANTS.x", "torch", "ops", "ops.aten", "__torch__", "inf", "self",
 )  # fmt: skip
 TYPES = (
-    "int", "float", "bool", "str", "Tensor", "complex", "Any", "None", "Optional[int]", "List[int]", "List[Tensor]",
-    "Dict[str, int]", "Dict[Tensor, int]", "Tuple[()]", "Tuple[int, Tensor]", "Union[int, str]", "Future[int]",
-    "Device", "Generator", "NoneType", "List", "Dict[int]", "List[int, int]", "Optional[None]", "Callable[[int], int]",
-    "__torch__.Missing", "Final[int]", "number", "Scalar", "Optional", "RRef[int]", "Await[int]", "Stream", "'int'",
+    "int", "float", "bool", "str", "Tensor", "complex", "Any", "None", "Optional[int]", "List[int]",
+    "List[Tensor]",
+    "Dict[str, int]", "Dict[Tensor, int]", "Tuple[()]", "Tuple[int, Tensor]", "Union[int, str]",
+    "Future[int]",
+    "Device", "Generator", "NoneType", "List", "Dict[int]", "List[int, int]", "Optional[None]",
+    "Callable[[int], int]",
+    "__torch__.Missing", "Final[int]", "number", "Scalar", "Optional", "RRef[int]", "Await[int]", "Stream",
+    "'int'",
     "1", "[int]", "Tensor[1]", "List[...]", "__torch__.torch.classes.a.B", "Set[int]",
 )  # fmt: skip
 WORDS = (
-    "if", "else", "for", "while", "return", "def", "class", "in", "is", "not", "and", "or", "with", "try", "except",
-    "raise", "assert", "lambda", "yield", "await", "async", "global", "del", "import", "pass", "break", "continue",
-    "annotate", "unchecked_cast", "uninitialized", "fork", "torch", "ops", "prim", "aten", "self", "NoneType", ".",
-    "(", ")", "[", "]", "{", "}", ",", ":", "=", "==", "*", "**", "@", ";", "\\", "#", "'", '"""', "\t", "\0", "\ufeff",
+    "if", "else", "for", "while", "return", "def", "class", "in", "is", "not", "and", "or", "with", "try",
+    "except",
+    "raise", "assert", "lambda", "yield", "await", "async", "global", "del", "import", "pass", "break",
+    "continue",
+    "annotate", "unchecked_cast", "uninitialized", "fork", "torch", "ops", "prim", "aten", "self",
+    "NoneType", ".",
+    "(", ")", "[", "]", "{", "}", ",", ":", "=", "==", "*", "**", "@", ";", "\\", "#", "'", '"""', "\t",
+    "\0", "\ufeff",
 )  # fmt: skip
 STATEMENTS = (
-    "import os", "from os import *", "exec('1')", "x = __import__('os')", "global x", "nonlocal x", "del self",
-    "yield 1", "return", "return self", "raise 1", "raise ValueError", "assert self", "pass", "break", "continue",
+    "import os", "from os import *", "exec('1')", "x = __import__('os')", "global x", "nonlocal x",
+    "del self",
+    "yield 1", "return", "return self", "raise 1", "raise ValueError", "assert self", "pass", "break",
+    "continue",
     "while True: pass", "for i in self: pass", "for i in range(9223372036854775807): pass", "with self: pass",
-    "try: pass\nexcept: pass", "def inner(): pass", "class Inner: pass", "x: int = 'a'", "x: List[int] = [None]",
-    "x = [a for a in [1]]", "x = (yield)", "a, *b = 1, 2", "a, b = 1", "(a, b), c = (1, 2), 3", "a = b = c = 1",
-    "self.x = 1", "self.training = None", "self.__class__ = 1", "a.b.c = 1", "a[0] = 1", "x += 1", "x @= 1", "x: int",
-    "match 1:\n case 1: pass", "async def f(): pass", "print(self)", "x = self.forward", "x = self", "x = torch.load('a')",
-    "x = ops.prim.RaiseException('a')", "x = ops.a.b(1)", "x = torch.zeros([1 << 40])", "x = torch.device('cpu')",
-    "x = fork(self.forward)", "x = annotate(List[int], [])", "x = unchecked_cast(int, 'a')", "x = uninitialized(int)",
-    "x = annotate(1, 2)", "x = unchecked_cast(self)", "x = uninitialized()", "x = torch.ones(n=1)", "x = (1).__class__",
+    "try: pass\nexcept: pass", "def inner(): pass", "class Inner: pass", "x: int = 'a'",
+    "x: List[int] = [None]",
+    "x = [a for a in [1]]", "x = (yield)", "a, *b = 1, 2", "a, b = 1", "(a, b), c = (1, 2), 3",
+    "a = b = c = 1",
+    "self.x = 1", "self.training = None", "self.__class__ = 1", "a.b.c = 1", "a[0] = 1", "x += 1", "x @= 1",
+    "x: int",
+    "match 1:\n case 1: pass", "async def f(): pass", "print(self)", "x = self.forward", "x = self",
+    "x = torch.load('a')",
+    "x = ops.prim.RaiseException('a')", "x = ops.a.b(1)", "x = torch.zeros([1 << 40])",
+    "x = torch.device('cpu')",
+    "x = fork(self.forward)", "x = annotate(List[int], [])", "x = unchecked_cast(int, 'a')",
+    "x = uninitialized(int)",
+    "x = annotate(1, 2)", "x = unchecked_cast(self)", "x = uninitialized()", "x = torch.ones(n=1)",
+    "x = (1).__class__",
     "x = 1 << 9223372036854775807", "x = 2 ** 9223372036854775807", "x = 'a' * 9223372036854775807",
-    "x = [0] * 9223372036854775807", "x = torch.add(1, 2, 3, 4, 5, 6)", "x = 1 // 0", "x = 1 % 0", "x = 5 ** -5",
-    "x = float('a')", "x = int('9999999999999999999999')", "x = chr(-1)", "x = 'a'[5]", "x = [][0]", "x = {}['a']",
-    "x = 10 ** 400", "x = 1e308 * 10", "x = round(1e999)", "x = '%d' % 'a'", "x = '{}'.format()", "x = ''.join([1])",
-    "x = torch.add", "x = torch", "x = self.missing", "x = self(self)", "x = self.forward(self)", "x = 1()", "x = -self",
-    "x = self if self else self", "x = 1 if 2 else 'a'", "x = not self", "x = self == self", "x = self < 1", "x = 1 < 2 < 3",
-    "x = isinstance(1, int)", "x = isinstance(self, (int, 5))", "x = hasattr(self, 'a')", "x = getattr(self, 5)",
-    "x = len(1)", "x = range(0, 10, 0)", "x = zip()", "x = enumerate(1)", "x = sorted(1)", "x = min()", "x = sum([])",
+    "x = [0] * 9223372036854775807", "x = torch.add(1, 2, 3, 4, 5, 6)", "x = 1 // 0", "x = 1 % 0",
+    "x = 5 ** -5",
+    "x = float('a')", "x = int('9999999999999999999999')", "x = chr(-1)", "x = 'a'[5]", "x = [][0]",
+    "x = {}['a']",
+    "x = 10 ** 400", "x = 1e308 * 10", "x = round(1e999)", "x = '%d' % 'a'", "x = '{}'.format()",
+    "x = ''.join([1])",
+    "x = torch.add", "x = torch", "x = self.missing", "x = self(self)", "x = self.forward(self)", "x = 1()",
+    "x = -self",
+    "x = self if self else self", "x = 1 if 2 else 'a'", "x = not self", "x = self == self", "x = self < 1",
+    "x = 1 < 2 < 3",
+    "x = isinstance(1, int)", "x = isinstance(self, (int, 5))", "x = hasattr(self, 'a')",
+    "x = getattr(self, 5)",
+    "x = len(1)", "x = range(0, 10, 0)", "x = zip()", "x = enumerate(1)", "x = sorted(1)", "x = min()",
+    "x = sum([])",
 )  # fmt: skip
 DEPTHS = (20, 90, 150, 300, 1200, 6000)
 
@@ -161,9 +188,11 @@ def deep(text: str, numbers: Random) -> str:
     n = numbers.choice(DEPTHS)
     made = numbers.choice(
         (
-            "(" * n + "1" + ")" * n, "[" * n + "1" + "]" * n, "-" * n + "1", "not " * n + "True", "1" + " + 1" * n,
+            "(" * n + "1" + ")" * n, "[" * n + "1" + "]" * n, "-" * n + "1", "not " * n + "True",
+            "1" + " + 1" * n,
             "1" + " if True else 1" * n, "x" + ".a" * n, "x" + "[0]" * n, "torch.neg(" * n + "x" + ")" * n,
-            "x" + "()" * n, "(" + "1," * n + ")", "{1: " * n + "1" + "}" * n, "1" + " < 1" * n, "True" + " and True" * n,
+            "x" + "()" * n, "(" + "1," * n + ")", "{1: " * n + "1" + "}" * n, "1" + " < 1" * n,
+            "True" + " and True" * n,
             "(" * n + "1" + ",)" * n, "lambda: " * n + "1", "1" + " ** 1" * n, "[" + "1, " * n + "]",
             "torch.neg(" + "1, " * n + "1)", "'a' " * n, "1 if (" * n + "True" + ") else 1" * n,
         )
@@ -177,8 +206,10 @@ def deep_type(text: str, numbers: Random) -> str:
     made = numbers.choice(
         (
             "List[" * n + "int" + "]" * n, "Optional[" * n + "int" + "]" * n, "Tuple[" * n + "int" + "]" * n,
-            "Dict[str, " * n + "int" + "]" * n, "Union[" * n + "int" + ", str]" * n, "Tuple[" + "int, " * n + "int]",
-            "Union[" + "int, " * n + "str]", "int" + " | int" * n, "a" + ".b" * n, "Future[" * n + "int" + "]" * n,
+            "Dict[str, " * n + "int" + "]" * n, "Union[" * n + "int" + ", str]" * n,
+            "Tuple[" + "int, " * n + "int]",
+            "Union[" + "int, " * n + "str]", "int" + " | int" * n, "a" + ".b" * n,
+            "Future[" * n + "int" + "]" * n,
         )
     )  # fmt: skip
     return _put(text, numbers, made, r"(?<=: )[\w.]+(\[[\w., ]*\])?|(?<=-> )[\w.]+(\[[\w., ]*\])?")
@@ -214,7 +245,8 @@ def itself(text: str, numbers: Random) -> str:
 
 
 CHANGES: tuple[Callable[[str, Random], str], ...] = (
-    removed, removed, doubled, swapped, swapped, worded, worded, counted, counted, valued, typed, typed, named, lined,
+    removed, removed, doubled, swapped, swapped, worded, worded, counted, counted, valued, typed, typed,
+    named, lined,
     stated, stated, stated, deep, deep, deep_type, deep_block, itself,
 )  # fmt: skip
 

@@ -1,4 +1,5 @@
-# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: basic, reportOperatorIssue=false, reportReturnType=false, reportAttributeAccessIssue=false
+# pyright: reportIncompatibleMethodOverride=false, reportCallIssue=false, reportArgumentType=false, reportIndexIssue=false
 """Small modules that together have everything an archive can hold."""
 
 from enum import Enum
@@ -51,7 +52,8 @@ class Typed(nn.Module):
             self.register_buffer(f"of_{str(dtype)[6:]}", torch.ones(3).to(dtype))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        return [self.of_float64 * 2, self.of_float16 + 1, self.of_bfloat16 + 1, self.of_int64 + self.of_int32, self.of_int16 + 1,
+        return [self.of_float64 * 2, self.of_float16 + 1, self.of_bfloat16 + 1,
+        self.of_int64 + self.of_int32, self.of_int16 + 1,
                 self.of_int8 + self.of_uint8, ~self.of_bool, self.of_complex64 * 2, x]  # fmt: skip
 
 

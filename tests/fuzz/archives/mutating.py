@@ -1,4 +1,4 @@
-"""From a seed to a hostile archive: which archive of the corpus, and which changes, each with numbers of its own."""
+"""From a seed to a hostile archive: which archive of the corpus, and which changes."""
 
 from __future__ import annotations
 

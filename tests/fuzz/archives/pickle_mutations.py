@@ -12,7 +12,8 @@ from tests.fuzz.archives.zips import Draft, Entry
 Steps = list[bytes]
 """The opcodes of a pickle, each with its argument."""
 INTEGERS = (
-    0, 1, -1, 2, 3, 7, 63, 64, 65, 255, 256, 65535, 2**20, 2**31 - 1, -(2**31), 2**31, 2**32, 2**40, 2**53, 2**56,
+    0, 1, -1, 2, 3, 7, 63, 64, 65, 255, 256, 65535, 2**20, 2**31 - 1, -(2**31), 2**31, 2**32, 2**40, 2**53,
+    2**56,
     2**62, 2**63 - 1, -(2**63),
 )  # fmt: skip
 GLOBALS = (
@@ -26,11 +27,13 @@ GLOBALS = (
     b"__torch__.a..b\nC", b"__torch__.__init__.__globals__\nos", b"numpy\nndarray", b"tsc.jit\nload",
 )  # fmt: skip
 TEXTS = (
-    "", "training", "storage", "weight", "0", "-1", "../0", "__class__", "__dict__", "__setstate__", "forward",
+    "", "training", "storage", "weight", "0", "-1", "../0", "__class__", "__dict__", "__setstate__",
+    "forward",
     "\0", "\ud7ff", "a" * 5000, "cpu", "cuda:0", "meta", "__torch__.M",
 )  # fmt: skip
 VALUES = (
-    b"N", b"\x88", b"\x89", b"K\x01", b"G\x7f\xf8\0\0\0\0\0\0", b"]", b"}", b")", b"X\x01\0\0\0a", b"K\x01\x85",
+    b"N", b"\x88", b"\x89", b"K\x01", b"G\x7f\xf8\0\0\0\0\0\0", b"]", b"}", b")", b"X\x01\0\0\0a",
+    b"K\x01\x85",
     b"cbuiltins\ncomplex\nG\0\0\0\0\0\0\0\0G\0\0\0\0\0\0\0\0\x86R", b"]K\x01a", b"]Na", b"]]aa",
     b"}X\x01\0\0\0aK\x01s", b"ccollections\nOrderedDict\n)R", b"ctorch\ndevice\nX\x03\0\0\0cpu\x85R",
 )  # fmt: skip
@@ -191,7 +194,8 @@ def lengthened(steps: Steps, numbers: Random) -> str:
 
 
 CHANGES: tuple[Callable[[Steps, Random], str], ...] = (
-    removed, doubled, swapped, moved, inserted, counted, counted, counted, remembered, spelt, spelt, named, replaced,
+    removed, doubled, swapped, moved, inserted, counted, counted, counted, remembered, spelt, spelt, named,
+    replaced,
     replaced, nested, expanded, cyclic, lengthened,
 )  # fmt: skip
 
@@ -199,10 +203,8 @@ CHANGES: tuple[Callable[[Steps, Random], str], ...] = (
 def changed(entry: Entry, numbers: Random) -> str:
     """Change a few opcodes of a member."""
     steps = steps_of(entry.data)
-    told: list[str] = []
-    for _ in range(numbers.choice((1, 1, 1, 2, 3))):
-        if steps:
-            told.append(numbers.choice(CHANGES)(steps, numbers))
+    count = numbers.choice((1, 1, 1, 2, 3))
+    told = [numbers.choice(CHANGES)(steps, numbers) for _ in range(count) if steps]
     entry.data = b"".join(steps)
     return f"{entry.path}: " + "; ".join(t for t in told if t)
 

@@ -34,7 +34,8 @@ class Group:
         """The group on one line."""
         finding, example = self.examples[0].finding, self.small or self.examples[0]
         detail = finding.detail.replace("\n", " ")[:110]
-        return f"{len(self.examples):5} {finding.step} {finding.kind}: {finding.where} {detail} (seed {example.seed})"
+        head = f"{len(self.examples):5} {finding.step} {finding.kind}: {finding.where}"
+        return f"{head} {detail} (seed {example.seed})"
 
 
 def grouped(examples: Iterable[Example]) -> list[Group]:

@@ -7,7 +7,8 @@ from random import Random
 from tests.fuzz.archives.zips import Draft, Entry
 
 WORDS = (
-    b"", b"3", b"2", b"10", b"11", b"\n", b"3\n4", b"-1", b"9" * 5000, b"3.0", b"little", b"big", b"middle", b"\xff",
+    b"", b"3", b"2", b"10", b"11", b"\n", b"3\n4", b"-1", b"9" * 5000, b"3.0", b"little", b"big", b"middle",
+    b"\xff",
     b"\0", b"three",
 )  # fmt: skip
 PICKLES = (

@@ -132,7 +132,7 @@ class Trial:
         except Exception as inner:
             self._raised(f"message of {name}", inner)
         else:
-            if len(text) > 20_000:
+            if len(text) > 100_000:
                 self._found(name, "long", f"a message of {len(text)} letters: {text[:200]}")
 
     def _raised(self, name: str, error: Exception) -> None:

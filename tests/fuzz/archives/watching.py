@@ -19,8 +19,10 @@ from typing import Any
 
 FORBIDDEN = (
     "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "subprocess.", "socket.", "os.remove",
-    "os.rename", "os.mkdir", "os.rmdir", "os.chmod", "os.chown", "os.link", "os.symlink", "os.truncate", "os.putenv",
-    "os.unsetenv", "os.chdir", "os.kill", "shutil.", "tempfile.", "pickle.find_class", "marshal.loads", "pty.",
+    "os.rename", "os.mkdir", "os.rmdir", "os.chmod", "os.chown", "os.link", "os.symlink", "os.truncate",
+    "os.putenv",
+    "os.unsetenv", "os.chdir", "os.kill", "shutil.", "tempfile.", "pickle.find_class", "marshal.loads",
+    "pty.",
     "ctypes.dlopen", "code.__new__", "function.__new__", "sys.addaudithook", "sys.setprofile", "sys.settrace",
     "urllib.", "webbrowser.", "signal.pthread_kill",
 )  # fmt: skip

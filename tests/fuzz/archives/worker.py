@@ -1,4 +1,4 @@
-"""The process that tries hostile archives: it is given the corpus, then jobs, and answers each with an outcome.
+"""The process that tries hostile archives: it is given the corpus, then jobs, and answers with outcomes.
 
 PyTorch is not imported. What kills or hangs it is the parent's (`pool`) to notice.
 """
@@ -68,12 +68,16 @@ def main() -> None:
     tester = Tester(corpus)
     watching.limit_memory()
     send(output, READY)
+
+    def announce(name: str) -> None:
+        send(output, Step(name))
+
     while True:
         try:
             job = receive(sys.stdin.buffer)
         except EOFError:
             return
-        send(output, tester.attempt(job.recipe, lambda name: send(output, Step(name))))
+        send(output, tester.attempt(job.recipe, announce))
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ from random import Random
 from tests.fuzz.archives.zips import CENTRAL_FIELDS, END_FIELDS, LOCAL_FIELDS, Draft, Entry
 
 NAMES = (
-    b"../../../../tmp/escape", b"/etc/passwd", b"model/../../escape", b"C:\\windows\\x", b"model/\xff\xfe\x80",
+    b"../../../../tmp/escape", b"/etc/passwd", b"model/../../escape", b"C:\\windows\\x",
+    b"model/\xff\xfe\x80",
     b"", b"model/", b"model//data.pkl", b"model/data.pkl\x00.txt", b"model/code/../data.pkl", b"\x00",
     b"model/" + b"a/" * 3000 + b"b", b"other/data.pkl", b"model/data/0", b"model/constants/0",
     b"model/code/__torch__.py", b"model/.data/version", b"model/DATA.PKL", "model/d\u0430ta.pkl".encode(),
 )  # fmt: skip
 NUMBERS = (
-    0, 1, 2, 7, 8, 12, 14, 30, 64, 255, 256, 2**15, 2**16 - 1, 2**16, 2**20, 2**30, 2**31 - 1, 2**31, 2**32 - 2,
+    0, 1, 2, 7, 8, 12, 14, 30, 64, 255, 256, 2**15, 2**16 - 1, 2**16, 2**20, 2**30, 2**31 - 1, 2**31,
+    2**32 - 2,
     2**32 - 1,
 )  # fmt: skip
 
@@ -152,7 +154,8 @@ def wide(draft: Draft, numbers: Random) -> str:
     body = struct.pack("<3Q", *values)[: numbers.choice((24, 24, 16, 8, 5, 0))]
     entry.extra = struct.pack("<2H", 1, numbers.choice((len(body), 24, 65535))) + body
     for said in numbers.choice(((entry.central,), (entry.central, entry.local), ())):
-        said.update(dict.fromkeys(numbers.sample(["size", "packed", "offset"], 2), 2**32 - 1))
+        for name in numbers.sample(["size", "packed", "offset"], 2):
+            said[name] = 2**32 - 1
     return f"64 bits: {entry.name[:40]!r} {values}"
 
 

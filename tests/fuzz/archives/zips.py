@@ -1,4 +1,4 @@
-"""A zip file as parts that can each be told wrong: `read` takes an archive apart, `written` puts it together."""
+"""A zip file as parts that can each be wrong: `read` takes an archive apart, `written` joins the parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ LOCAL_FIELDS = (
     "signature", "needed", "flags", "method", "time", "date", "crc", "packed", "size", "name", "extra",
 )  # fmt: skip
 CENTRAL_FIELDS = (
-    "signature", "made", "needed", "flags", "method", "time", "date", "crc", "packed", "size", "name", "extra",
+    "signature", "made", "needed", "flags", "method", "time", "date", "crc", "packed", "size", "name",
+    "extra",
     "comment", "disk", "internal", "external", "offset",
 )  # fmt: skip
 END_FIELDS = ("signature", "disk", "start", "here", "entries", "size", "offset", "comment")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,9 +10,12 @@ from . import variants
 from .bare_process import BareProcess
 from .comparing import MINOR, Difference, differences
 from .conditioning import reason
-from .ill_conditioned import DROPPED, REFUSED
+from .ill_conditioned import DROPPED, REFUSED, RESIZED
 from .observing import Leaf, Observation
 from .program import Loaded, Program
+
+RESIZING = re.compile(r"\.(t|transpose|swapaxes|swapdims|squeeze|unsqueeze|resize|as_strided|set|swap)_\(")
+"""What gives a tensor other sizes or strides in place."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def evaluate(program: Program, wanted: Sequence[str], bare: BareProcess, calls: 
 def _loaded(program: Program, calls: int) -> Loaded | None:
     """The program ready to be called; None if its text is broken, as the reducer's candidates may be."""
     try:
-        loaded = replace(program.load(), count=calls)
+        loaded = replace(program.load(), count=calls, body=program.body)
         loaded.subject()
         loaded.calls()
     except Exception:
@@ -115,7 +119,7 @@ def _judge(
         if finding.is_minor:
             minor = minor or [finding]
             continue
-        why = _excuse(finding, loaded, bare) or reason(
+        why = _excuse(finding, first.path, loaded, bare) or reason(
             first, _visible(variant, wanted[0]), lambda i=i: _again(variant, loaded, i)
         )
         if why is None:
@@ -126,8 +130,10 @@ def _judge(
     outcome.findings += minor
 
 
-def _excuse(finding: Finding, loaded: Loaded, bare: BareProcess) -> str | None:
-    """Why an exception, or the lack of one, is no fault."""
+def _excuse(finding: Finding, path: str, loaded: Loaded, bare: BareProcess) -> str | None:
+    """Why an exception, the lack of one, or a module's tensor is no fault."""
+    if path.startswith("state") and finding.variant == "scripted" and RESIZING.search(loaded.body):
+        return RESIZED
     if finding.aspect == "raises":
         return next((why for sentence, why in REFUSED.items() if sentence in finding.detail), None)
     if finding.aspect != "does not raise" or finding.variant in ("scripted", "loaded"):

@@ -13,8 +13,15 @@ REFUSED = {
     "an in-place operator requires memory that may be written": (
         "tsc computes conjugates, and refuses to write through them"
     ),
+    "requires a count of repetitions": (
+        "TorchScript refuses it too, but drops it where nothing needs the list"
+    ),
+    "output with shape": "tsc does not resize `out`: the memory of a NumPy array cannot grow",
 }
 """What tsc refuses by a sentence, and why."""
+
+RESIZED = "a module's tensor that a program resizes in place keeps its sizes in the module it was made of"
+"""Of the scripted variant: our module is right, and the caller's tensor of PyTorch is another object."""
 
 DROPPED = "an operator that nothing needs is dropped, although it would raise"
 

@@ -73,6 +73,8 @@ class Loaded:
     sizes: Sequence[Sequence[int]]
     count: int = 3
     """How many of the calls are made."""
+    body: str = ""
+    """The program's text."""
 
     def calls(self) -> list[list[Any]]:
         """Fresh arguments of three calls: the same twice, then of other sizes."""

@@ -65,7 +65,7 @@ def group_ops(block: Block) -> list[Group | Operation]:
     """
     steps: list[Group | Operation] = []
     for op in block.ops:
-        if isinstance(op, linalg.FillOp) and _is_returned(op.results[0]):
+        if isinstance(op, linalg.FillOp | tensor.EmptyOp) and _is_returned(op.results[0]):
             steps.append(Group([op], "concat"))
             continue
         if is_support(op) or isinstance(op, func.ReturnOp):
