@@ -34,7 +34,7 @@ class Options:
     several times.
     """
     archive_expansion: int = 16
-    """How many times its size an archive may expand to (and 64 MiB)."""
+    """How many times its size an archive may expand to (and 16 MiB)."""
     dump_folder: str | None = field(default_factory=lambda: os.environ.get("TSC_DUMP") or None)
     """``TSC_DUMP=dir``: write every stage of every compilation there."""
     num_threads: int = field(default_factory=lambda: int(os.environ.get("TSC_NUM_THREADS", "0")))

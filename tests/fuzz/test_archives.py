@@ -1,4 +1,4 @@
-"""A small share of the hostile archives: at seeds that never change, in a process that the rules are held in."""
+"""A small share of the hostile archives, at seeds that never change."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ def test_sound_archives_are_taken() -> None:
         outcomes = {name: worker.ask(Recipe(name, ())) for name in corpus()}
     finally:
         worker.close()
-    assert {name: (o.status, o.findings) for name, o in outcomes.items()} == dict.fromkeys(
-        corpus(), ("compiled", [])
-    )
+    assert {name for name, o in outcomes.items() if o.status != "compiled" or o.findings} == set()
 
 
 def test_a_seed_is_an_archive() -> None:
