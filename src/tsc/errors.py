@@ -3,6 +3,11 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+LONGEST_MESSAGE = 8_000
+"""Characters of a message that are shown: it may repeat what an archive says."""
+LONGEST_LINE = 400
+"""Characters of a source line that are shown."""
+
 
 @dataclass(frozen=True)
 class SourceRange:
@@ -32,11 +37,8 @@ class SourceRange:
         return f"  {where}\n    {body.strip()}\n    {marks}"
 
 
-LONGEST_MESSAGE, LONGEST_LINE = 8_000, 400
-
-
 def _shortened(text: str) -> str:
-    """A text that may repeat what a program or an archive says."""
+    """The beginning of a message, and how much more there is."""
     left_out = len(text) - LONGEST_MESSAGE
     return text if left_out <= 0 else f"{text[:LONGEST_MESSAGE]}... ({left_out} more characters)"
 

@@ -122,3 +122,57 @@ def test_read_only_memory_is_refused() -> None:
     x.flags.writeable = False
     with pytest.raises(RuntimeError, match="read-only"):
         tsc.script(Writes())(x)
+
+
+class Shares(nn.Module):
+    """Constants of a frozen module, seen several times over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("state", torch.arange(4.0))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        state = self.state
+        assert isinstance(state, Tensor)
+        low, converted = state.argmin(0, True), x.int()
+        padded = state.reshape(2, 2).sum(0, keepdim=True)
+        return [
+            state, state.squeeze().unsqueeze(0), state.ravel(), low, low, x[x > 0], converted, converted[1:],
+            padded, padded.unsqueeze(-1), padded.sum(), torch.zeros(()), torch.zeros(()),
+        ]  # fmt: skip
+
+
+def _shared(result: list[Tensor]) -> list[list[bool]]:
+    """Which results overlap."""
+    places = [(t.data_ptr(), t.data_ptr() + t.nbytes) for t in result]
+    return [
+        [low < other_high and other_low < high for low, high in places] for other_low, other_high in places
+    ]
+
+
+def test_constants_and_views_of_them_share_memory_as_in_pytorch() -> None:
+    x = torch.arange(3.0)
+    want: Any = torch.jit.freeze(torch.jit.script(Shares().eval()))(x)
+    frozen: Any = tsc.freeze(tsc.script(Shares().eval()))
+    got = frozen(x)
+    assert all(torch.equal(a, b) for a, b in zip(got, want, strict=True))
+    assert _shared(got) == _shared(want)
+
+
+class Rounds(nn.Module):
+    """Each round makes its own tensor, though all are equal."""
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        a = b = x
+        n = 0
+        while n < int(x.sum()):
+            n += 1
+            a = b
+            b = torch.zeros(2)
+        return [a, b]
+
+
+def test_constants_of_different_rounds_are_different_memory() -> None:
+    a, b = tsc.freeze(tsc.script(Rounds().eval()))(torch.ones(3))
+    a.fill_(5)
+    assert torch.equal(b, torch.zeros(2))

@@ -48,7 +48,6 @@ EXPECTED: dict[tuple[str, str], str] = {
 _OUT_DTYPE = "a result of another dtype of the same category is converted"
 NO_ERROR: dict[str, str] = {
     "aten::aminmax.out": _OUT_DTYPE, "aten::complex.out": _OUT_DTYPE, "aten::gather.out": _OUT_DTYPE,
-    "aten::multinomial.out": "a float tensor takes integers",
 }  # fmt: skip
 """Operators that accept calls PyTorch refuses."""
 
@@ -80,6 +79,7 @@ _LAPACK = "column-major, as LAPACK leaves it"
 _FFT = "the dim transformed last lies innermost"
 _INDEX = "the order follows the strides of the tensor and of the indices together"
 _FIRST = "follows the strides of the first argument in a way of its own"
+_CONJUGATE = "a view in PyTorch, lazily conjugated; tsc computes it"
 STRIDES: dict[str, str] = {
     **{f"aten::{n}": _LAPACK for n in (
         "cholesky", "linalg_cholesky", "linalg_cholesky_ex", "linalg_eig", "linalg_eigh", "linalg_inv",
@@ -93,6 +93,8 @@ STRIDES: dict[str, str] = {
         "_unsafe_index.Tensor", "_unsafe_index.Tensor_hacked_twin", "index.Tensor",
         "index.Tensor_hacked_twin",
     )},
+    **{f"aten::{n}": _CONJUGATE for n in ("_conj", "mH", "matrix_H")},
+    "aten::as_strided_scatter": _FIRST,
     **{f"aten::{n}": _FIRST for n in (
         "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "angle", "avg_pool1d", "conv1d",
         "conv1d.padding", "conv_transpose1d", "dropout", "feature_alpha_dropout", "feature_dropout",

@@ -10,9 +10,9 @@ decompositions, they show the operators called, overload by overload, with one v
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -103,6 +103,16 @@ def recorded(dtype: torch.dtype) -> dict[str, list[list[Any]]]:
     return _recording(record)
 
 
+@contextmanager
+def defined_memory() -> Generator[None]:
+    """What `torch.empty` gives is the same in every run (some samples are made of it)."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 def _recording(record: Callable[[Recorder], None]) -> dict[str, list[list[Any]]]:
     """The calls made by `record`, run in a thread: sampling formats the stack thousands of times, and
     pytest's is deep.
@@ -110,7 +120,7 @@ def _recording(record: Callable[[Recorder], None]) -> dict[str, list[list[Any]]]
 
     def run() -> dict[str, list[list[Any]]]:
         recorder = Recorder()
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), defined_memory():
             warnings.simplefilter("ignore")
             record(recorder)
         return recorder.calls

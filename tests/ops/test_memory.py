@@ -4,7 +4,7 @@ is held to it, on the samples and on the same samples with other strides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,13 @@ def turned(value: Any) -> Any:
     return [turned(v) for v in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
 
 
+def expanded(value: Any) -> Any:
+    """The value with tensors that repeat their first row, in memory that holds it once."""
+    if isinstance(value, torch.Tensor) and value.ndim >= 2 and value.numel():
+        return value[:1].clone().expand(value.shape)
+    return [expanded(v) for v in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+
+
 def as_it_lies(value: Any) -> Any:
     """`tsc`'s view of a PyTorch value: tensors over copies of their storage, with their strides."""
     if isinstance(value, torch.Tensor):
@@ -74,12 +81,16 @@ class Call:
                     yield same, bool(np.shares_memory(mine, here))
 
 
+LIES: tuple[Callable[[Any], Any], ...] = (lambda value: value, permuted, turned, expanded)
+"""Other strides for the tensors of a call."""
+
+
 def calls(operator: Operator) -> Iterator[Call]:
     """The samples of an operator that both libraries can run, as given and with other strides."""
     for samples in calls_of(operator.schema).values():
         for sample in samples[:PER_ORIGIN]:
-            for arguments in (cloned(sample), permuted(cloned(sample)), turned(cloned(sample))):
-                call = _run(operator, arguments)
+            for lie in LIES:
+                call = _run(operator, lie(cloned(sample)))
                 if call is not None:
                     yield call
 

@@ -1,5 +1,6 @@
 """The native entry: exact checks, exact reference counts, arenas, several callers at once."""
 
+import ctypes
 import gc
 import sys
 import threading
@@ -45,6 +46,8 @@ define void @negate(ptr %in, ptr %out, ptr %arena) {
   ret void
 }
 """
+METHOD_OFFSET = 2 * ctypes.sizeof(ctypes.c_void_p)
+"""Of a builtin: where it holds its definition. Source: ``PyCFunctionObject`` of CPython's methodobject.h."""
 SPEC = ArraySpec(np.dtype(np.float32), (4,))
 SLOW = object()
 
@@ -241,3 +244,17 @@ def test_the_first_parallel_call_starts_the_pool() -> None:
     np.testing.assert_array_equal(function(), [0, 1, 2, 3])
     assert thread_pool().threads == 2
     set_num_threads(before)
+
+
+def _definition(function: Callable[..., Any]) -> int | None:
+    return ctypes.c_void_p.from_address(id(function) + METHOD_OFFSET).value
+
+
+def test_the_definition_of_a_builtin_is_nobodys_to_free() -> None:
+    """CPython reads it when a builtin goes, which in a cycle is after what the builtin owns."""
+    made: list[Callable[..., Any]] = []
+    made.append(negate(lambda *arguments: made[0](*arguments)))
+    place = _definition(made[0])
+    made = []
+    gc.collect()
+    assert _definition(negate()) == place

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tsc.archive.pickle_writer import PickleWriter
 from tsc.archive.storages import Storages
+from tsc.archive.text import encoded
 from tsc.dialects import torch_types as tt
 from tsc.errors import SourceRange
 
@@ -27,7 +28,7 @@ def encode_ranges(lines: Sequence[str], ranges: Mapping[int, SourceRange]) -> by
         elif is_known:
             records.append((offset, (([], 0, 0), 0, 0), 0))
         is_known = where is not None
-        offset += len(line.encode("utf-8", "surrogatepass")) + 1
+        offset += len(encoded(line)) + 1
     value = (FORMAT, tuple(strings), tuple(records))
     return PickleWriter(Storages(()), lambda _, __: None, str).dump(value, tt.ANY, "ranges")
 
@@ -36,6 +37,6 @@ def _source(where: SourceRange, strings: dict[str, int]) -> tuple[tuple[list[int
     text = f"{where.text.rstrip()}\n"
     pieces = [strings.setdefault(text, len(strings))]
     file = strings.setdefault(where.file, len(strings))
-    start = len(text[: where.column].encode("utf-8", "surrogatepass"))
-    end = max(len(text[: where.end_column].encode("utf-8", "surrogatepass")), start + 1)
+    start = len(encoded(text[: where.column]))
+    end = max(len(encoded(text[: where.end_column])), start + 1)
     return (pieces, file, where.line), start, end

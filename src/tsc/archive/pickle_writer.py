@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tsc.archive.storages import Storages
+from tsc.archive.text import encoded
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
@@ -108,8 +109,8 @@ class PickleWriter:
 
     def _string(self, value: str) -> None:
         if not self._recall(("str", value)):
-            encoded = value.encode("utf-8", "surrogatepass")
-            self._out += b"X" + struct.pack("<I", len(encoded)) + encoded
+            text = encoded(value)
+            self._out += b"X" + struct.pack("<I", len(text)) + text
             self._remember(("str", value))
 
     def _device(self, value: str) -> None:

@@ -12,6 +12,7 @@ from typing import IO, Any, cast
 
 from tsc.archive.container import Container
 from tsc.archive.pickles import ArchiveObject, load_pickle
+from tsc.archive.text import encoded
 from tsc.errors import ArchiveError, SourceRange
 
 OLDEST, NEWEST = 3, 10
@@ -36,7 +37,7 @@ class CodeFile:
         if self._line_starts is None:
             starts, at = [0], 0
             for text in self.text.splitlines(keepends=True):
-                at += len(text.encode("utf-8", "surrogatepass"))
+                at += len(encoded(text))
                 starts.append(at)
             self._line_starts = starts
         offsets, ranges = self._ranges

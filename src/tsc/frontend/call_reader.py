@@ -8,12 +8,10 @@ from typing import Any
 from xdsl.dialects.func import CallOp
 from xdsl.ir import BlockArgument, SSAValue
 
-from tsc import dtypes
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import class_of
-from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError
 from tsc.frontend import calls, hints
@@ -24,11 +22,6 @@ from tsc.frontend.type_rules import without_none
 from tsc.frontend.unit import REQUIRED, Function, Parameter
 
 SWAPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne", "add": "add", "mul": "mul"}
-
-FROM_LISTS = ("aten::tensor", "aten::as_tensor")
-"""Operators that make a tensor of the numbers in a list."""
-DTYPES = {tt.INT: dtypes.I64, tt.BOOL: dtypes.BOOL}
-"""The dtypes that lists of these become; of others NumPy's is right for an empty one too."""
 
 
 class CallReader(Reader):
@@ -186,8 +179,8 @@ class CallReader(Reader):
             len(match.operands) - len(schema.arguments)
         )
         operands = [calls.realize(self, o, t, node) for o, t in zip(match.operands, formals, strict=True)]
-        if schema.name in FROM_LISTS:
-            self._say_dtype(schema, operands)
+        if schema.name in calls.FROM_LISTS:
+            calls.say_dtype(self, schema, operands)
         results = [calls.substitute(r.type, match.bindings) for r in schema.results]
         op = self.builder.create(class_of(schema), operands, results)
         if not results:
@@ -195,20 +188,6 @@ class CallReader(Reader):
         if len(results) == 1:
             return Value(op.results[0])
         return TupleOf([Value(r) for r in op.results], tuple(r.name for r in schema.results if r.name))
-
-    def _say_dtype(self, schema: Schema, operands: list[SSAValue]) -> None:
-        """Of a tensor made of a list that may be empty, the type of the elements says the dtype."""
-        position = next((i for i, a in enumerate(schema.arguments) if a.name == "dtype"), None)
-        element: Any = operands[0].type
-        while isinstance(element, tt.ListType):
-            element = element.data
-        dtype = DTYPES.get(element)
-        is_list = isinstance(operands[0].type, tt.ListType)
-        is_filled = isinstance(operands[0].owner, ops.PrimListConstructOp) and operands[0].owner.operands
-        if position is None or dtype is None or not is_list or is_filled:
-            return
-        if operands[position].type is tt.NONE:
-            operands[position] = self.builder.constant(dtype.code)
 
     def call_function(
         self, function: Function, arguments: Arguments, node: ast.AST, receiver: SSAValue | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from xdsl.ir import SSAValue
 
+from tsc import dtypes
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import REQUIRED, Argument, Schema
 from tsc.dialects.torch_ops import PrimListConstructOp
@@ -18,6 +19,12 @@ from tsc.frontend.sugared import Arguments, Constant, Sugared, Value
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
+
+
+FROM_LISTS = ("aten::tensor", "aten::as_tensor")
+"""Operators that make a tensor of the numbers in a list."""
+DTYPES = {tt.INT: dtypes.I64, tt.BOOL: dtypes.BOOL}
+"""The dtypes that lists of these become; of others NumPy's is right for an empty one too."""
 
 
 class MismatchError(Exception):
@@ -330,3 +337,17 @@ def substitute(formal: TorchType, bindings: dict[str, TorchType]) -> TorchType:
     if isinstance(formal, tt.TupleType):
         return tt.TupleType(tuple(substitute(t, bindings) for t in formal.data))
     return formal
+
+
+def say_dtype(reader: CallReader, schema: Schema, operands: list[SSAValue]) -> None:
+    """Of an operator in `FROM_LISTS`, give the dtype that the list's type says: the list may be empty."""
+    position = next((i for i, a in enumerate(schema.arguments) if a.name == "dtype"), None)
+    data, element = operands[0], cast("Any", operands[0].type)
+    while isinstance(element, tt.ListType):
+        element = element.data
+    dtype = DTYPES.get(element)
+    is_filled = isinstance(data.owner, PrimListConstructOp) and data.owner.operands
+    if position is None or dtype is None or not isinstance(data.type, tt.ListType) or is_filled:
+        return
+    if operands[position].type is tt.NONE:
+        operands[position] = reader.builder.constant(dtype.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from tsc.frontend.conditions import Condition
 
 MANY = 1 << 30
-READ = frozenset((
-    "annotate", "unchecked_cast", "attribute", "uninitialized", "isinstance", "hasattr", "getattr", "fork",
-))  # fmt: skip
-"""Forms whose arguments are not all values."""
 
 COUNTS: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("isinstance", "hasattr", "annotate", "unchecked_cast", "attribute"), (2, 2)),
@@ -52,33 +49,50 @@ def require_count(reader: CallReader, name: str, count: int, node: ast.AST) -> N
 
 def read_form(reader: CallReader, name: str, node: ast.Call) -> Sugared | None:
     """Forms whose arguments are types or names and so are not read as values; None for the others."""
-    if name in READ:
-        require_count(reader, name, len(node.args), node)
-    if name in ("annotate", "unchecked_cast", "attribute"):
-        wanted = reader.function.resolver.annotation(node.args[0])
-        if name == "attribute":
-            node = ast.copy_location(ast.Call(node.func, [node.args[1], node.args[0]], []), node)
-            wanted = reader.function.resolver.annotation(node.args[1])
-            return Value(reader.coerce(reader.value(node.args[0], wanted), wanted, node))
-        value = reader.value(node.args[1], wanted)
-        if name == "unchecked_cast":
-            return Value(reader.builder.create(ops.PrimUncheckedCastOp, [value], [wanted]).results[0])
-        return Value(reader.coerce(value, wanted, node))
-    if name == "uninitialized":
-        wanted = reader.function.resolver.annotation(node.args[0])
-        return Value(reader.builder.create(ops.PrimUninitializedOp, [], [wanted]).results[0])
-    if name in ("isinstance", "hasattr"):
-        condition = condition_of_call(reader, node)
-        assert condition is not None
-        return Constant(condition.static) if condition.static is not None else Value(condition.ssa)  # pyright: ignore
-    if name == "getattr":
-        return _getattr(reader, node)
-    if name == "fork":
-        rest = ast.copy_location(ast.Call(node.func, node.args[1:], node.keywords), node)
-        return reader.fork(reader.read(node.args[0]), reader.arguments(rest), node)
-    if name == "super":
-        raise reader.error("super() is not supported in methods that are compiled", node, NotSupportedError)
-    return None
+    form = READ_FORMS.get(name)
+    if form is None:
+        return None
+    require_count(reader, name, len(node.args), node)
+    return form(reader, node)
+
+
+def _annotate(reader: CallReader, node: ast.Call) -> Sugared:
+    return _seen_as(reader, node.args[1], node.args[0], node)
+
+
+def _attribute(reader: CallReader, node: ast.Call) -> Sugared:
+    return _seen_as(reader, node.args[0], node.args[1], node)
+
+
+def _seen_as(reader: CallReader, value: ast.expr, annotation: ast.expr, node: ast.Call) -> Sugared:
+    wanted = reader.function.resolver.annotation(annotation)
+    return Value(reader.coerce(reader.value(value, wanted), wanted, node))
+
+
+def _unchecked_cast(reader: CallReader, node: ast.Call) -> Sugared:
+    wanted = reader.function.resolver.annotation(node.args[0])
+    value = reader.value(node.args[1], wanted)
+    return Value(reader.builder.create(ops.PrimUncheckedCastOp, [value], [wanted]).results[0])
+
+
+def _uninitialized(reader: CallReader, node: ast.Call) -> Sugared:
+    wanted = reader.function.resolver.annotation(node.args[0])
+    return Value(reader.builder.create(ops.PrimUninitializedOp, [], [wanted]).results[0])
+
+
+def _condition(reader: CallReader, node: ast.Call) -> Sugared:
+    condition = condition_of_call(reader, node)
+    assert condition is not None
+    return Constant(condition.static) if condition.static is not None else Value(condition.ssa)  # pyright: ignore
+
+
+def _fork(reader: CallReader, node: ast.Call) -> Sugared:
+    rest = ast.copy_location(ast.Call(node.func, node.args[1:], node.keywords), node)
+    return reader.fork(reader.read(node.args[0]), reader.arguments(rest), node)
+
+
+def _super(reader: CallReader, node: ast.Call) -> Sugared:
+    raise reader.error("super() is not supported in methods that are compiled", node, NotSupportedError)
 
 
 def _getattr(reader: CallReader, node: ast.Call) -> Sugared:
@@ -91,6 +105,14 @@ def _getattr(reader: CallReader, node: ast.Call) -> Sugared:
     if len(node.args) == 3 and not has_member(reader, owner, name):
         return reader.read(node.args[2])
     return owner.attribute(reader, name, node)
+
+
+READ_FORMS: dict[str, Callable[[CallReader, ast.Call], Sugared]] = {
+    "annotate": _annotate, "attribute": _attribute, "unchecked_cast": _unchecked_cast,
+    "uninitialized": _uninitialized, "isinstance": _condition, "hasattr": _condition, "getattr": _getattr,
+    "fork": _fork, "super": _super,
+}  # fmt: skip
+"""Forms that read their arguments themselves: not all are values."""
 
 
 def condition_of_call(reader: CallReader, node: ast.Call) -> Condition | None:

@@ -163,7 +163,7 @@ _LIST_FUNCTIONS: dict[str, Function] = {
     "pop": pop, "remove": remove, "clear": lambda a: a.clear(), "index": index,
     "count": lambda a, el: sum(same(x, el) for x in a), "sort": _sort, "reverse": lambda a: a.reverse(),
     "copy": list, "slice": _slice, "__getitem__": lambda a, i: a[_position(a, i)], "_set_item": set_item,
-    "Delete": delete, "add": lambda a, b: [*a, *b], "mul": _repeated, "mul_": _repeat_in_place,
+    "Delete": delete, "add": lambda a, b: [*a, *b], "mul_": _repeat_in_place,
     "add_": extend_in_place,
     "len": len, "list": list, "__contains__": lambda a, el: _place(a, el) is not None,
     "sorted": lambda a: sorted(a, key=_sort_key), "eq": same, "ne": lambda a, b: not same(a, b),
@@ -172,8 +172,19 @@ for _name, _function in _LIST_FUNCTIONS.items():
     _define(f"aten::{_name}", _takes_list, _function)
 
 
-@FAMILY.op("aten::mul.right_", kind="python")
-def repeat(count: int, items: list[Any]) -> list[Any]:
+def _repeated_length(a: Any, b: Any) -> int:
+    items, count = (a, b) if is_list(a) else (b, a)
+    return len(items) * count
+
+
+@FAMILY.op("aten::mul.left_t", kind="python", length=_repeated_length)
+def repeat(items: list[Any], count: int) -> list[Any]:
+    """``items * count``."""
+    return _repeated(items, count)
+
+
+@FAMILY.op("aten::mul.right_", kind="python", length=_repeated_length)
+def repeat_reversed(count: int, items: list[Any]) -> list[Any]:
     """``count * items``."""
     return _repeated(items, count)
 

@@ -11,9 +11,9 @@ from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.narrowing import is_sequence
+from tsc.ops.copies import converted
 from tsc.ops.creation import constant, dtype_or
 from tsc.ops.elementwise import spec_of
-from tsc.ops.movement import converted
 from tsc.ops.promotion import of_number, promote
 from tsc.ops.registry import Family, Layout, TensorSpec
 from tsc.ops.shapes import broadcast

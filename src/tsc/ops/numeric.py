@@ -101,7 +101,7 @@ def _integer_function(name: str, function: Callable[..., Any]) -> None:
             raise DTypeError(f"{name}: requires integers; got {dtype.name}")
         return TensorSpec(broadcast(self.shape, other.shape), dtype)
 
-    @FAMILY.op(f"aten::{name}", infer=infer)
+    @FAMILY.op(f"aten::{name}", infer=infer, layout=Layout.ELEMENTWISE)
     def of_integers(self: Array, other: Array) -> Array:
         target = infer(spec_of(self), spec_of(other)).dtype.numpy
         return np.asarray(function(self.astype(target), other.astype(target)))
@@ -115,7 +115,7 @@ def _next_infer(self: TensorSpec, other: TensorSpec) -> TensorSpec:
     return TensorSpec(broadcast(self.shape, other.shape), result_dtype([self, other]))
 
 
-@FAMILY.op("aten::nextafter", infer=_next_infer)
+@FAMILY.op("aten::nextafter", infer=_next_infer, layout=Layout.ELEMENTWISE)
 def nextafter(self: Array, other: Array) -> Array:
     """The next number of the dtype toward `other`."""
     target = _next_infer(spec_of(self), spec_of(other)).dtype.numpy

@@ -82,7 +82,7 @@ def div_mode(self: Scalar, other: Scalar, rounding_mode: str | None) -> Scalar:
     return self / other
 
 
-@pointwise(FAMILY, "aten::floor_divide", "aten::floor_divide.Scalar", native=False, layout=Layout.ELEMENTWISE)
+@pointwise(FAMILY, "aten::floor_divide", "aten::floor_divide.Scalar", native=False)
 def floor_divide(self: Scalar, other: Scalar) -> Scalar:
     """``floor(self / other)``."""
     return floor_quotient(self, other)
@@ -103,7 +103,7 @@ def remainder(self: Scalar, other: Scalar) -> Scalar:
     return wrong.where(r + other, r)
 
 
-@pointwise(FAMILY, "aten::fmod.Tensor", "aten::fmod.Scalar", native=False, layout=Layout.ELEMENTWISE)
+@pointwise(FAMILY, "aten::fmod.Tensor", "aten::fmod.Scalar", native=False)
 def fmod(self: Scalar, other: Scalar) -> Scalar:
     """C's ``fmod``: the sign of the dividend."""
     return self.rem(other)

@@ -124,6 +124,8 @@ class Operator:
     """Whether the in-place form writes where several elements are one place in memory, as fills do."""
     changes_shape: bool = False
     """Whether the call gives its first argument, the very tensor, other sizes or strides."""
+    length: Callable[..., int] | None = None
+    """Of a result that is a list: how many elements it has, where that may be far more than were given."""
     effect: Effect = Effect.NONE
     """What a call has to do with the world beside its arguments and results, draws aside."""
 
@@ -149,7 +151,7 @@ class Operator:
 
 
 FAMILIES = (
-    "pointwise", "pointwise_binary", "activations", "reductions", "extrema", "views", "movement",
+    "pointwise", "pointwise_binary", "activations", "reductions", "extrema", "views", "copies", "movement",
     "contractions", "convolutions", "pooling", "norms", "queries", "python_scalars", "creation", "literals",
     "indexing", "advanced_indexing", "containers", "strings", "random", "distributions", "dropouts",
     "attention", "scattering", "sorting", "statistics", "aliases", "complex_numbers", "matrices", "joining",

@@ -103,7 +103,7 @@ def _function(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             with np.errstate(all="ignore"):
                 return np.asarray(function(*(a.astype(np.float64) for a in arguments))).astype(target)
 
-        FAMILY.op(*names, infer=_float_infer)(on_arrays)
+        FAMILY.op(*names, infer=_float_infer, layout=Layout.ELEMENTWISE)(on_arrays)
         return function
 
     return register
@@ -246,7 +246,7 @@ def _polygamma_infer(n: int, self: TensorSpec) -> TensorSpec:
     return _float_infer(self)
 
 
-@FAMILY.op("aten::polygamma", infer=_polygamma_infer)
+@FAMILY.op("aten::polygamma", infer=_polygamma_infer, layout=Layout.ELEMENTWISE)
 def polygamma(n: int, self: Array) -> Array:
     """The `n`-th derivative of `digamma`."""
     target = _float_infer(spec_of(self)).dtype.numpy

@@ -32,6 +32,11 @@ def laid_out(operator: Operator) -> Operator:
     return replace(operator, eager=run)
 
 
+def as_it_lay(copy: Array, source: Array) -> Array:
+    """`copy`, of the elements of `source`, with its dims in the order of theirs, without gaps."""
+    return _elementwise(copy, [source])
+
+
 def _row_major(result: Array, arguments: Sequence[Any]) -> Array:
     return result if result.flags.c_contiguous else np.array(result, order="C")
 

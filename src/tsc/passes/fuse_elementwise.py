@@ -107,8 +107,8 @@ def _erase_dead(op: Operation) -> None:
     block, pending = op.parent, [op]
     while pending:
         at = pending.pop()
-        is_read = any(r.first_use for r in at.results)
-        if at.parent is not block or block is None or is_read or isinstance(at, func.ReturnOp):
+        is_there = block is not None and at.parent is block
+        if not is_there or isinstance(at, func.ReturnOp) or any(r.first_use for r in at.results):
             continue
         pending += dict.fromkeys(v.owner for v in at.operands if isinstance(v.owner, Operation))
         at.detach()

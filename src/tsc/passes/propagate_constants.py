@@ -201,8 +201,8 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
 
 def _is_large(operator: Operator, arguments: list[Any]) -> bool:
     """Whether the result is beyond what folding may make, where that is known before it is made."""
-    if operator.schema.name == "aten::mul" and isinstance(operator.schema.results[0].type, tt.ListType):
-        return len(arguments[0]) * arguments[1] > LARGEST_LIST
+    if operator.length is not None:
+        return operator.length(*arguments) > LARGEST_LIST
     if operator.infer is None:
         return False
     inferred: Any = operator.infer(*specs_of(arguments))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
@@ -41,22 +40,18 @@ class UnrollLoops(ModulePass):
             unroll_loops(function, self.max_operations)
 
 
-def unroll_loops(root: Operation, limit: int) -> bool:
-    """Unroll below `root`; whether there was anything to unroll."""
+def unroll_loops(root: Operation, limit: int) -> None:
+    """Unroll below `root`."""
     unrolled = root.attributes.get(UNROLLED)
     left = limit - (int(unrolled.value.data) if isinstance(unrolled, IntegerAttr) else 0)
-    before = left
-    for op in reversed(list(root.walk())):
-        rounds = _rounds(op) if isinstance(op, PrimLoopOp) else None
-        if rounds is None:
-            continue
-        size = rounds * sum(1 for _ in op.walk())
-        if size <= left:
-            _unroll(cast("PrimLoopOp", op), rounds)
+    for op in reversed([op for op in root.walk() if isinstance(op, PrimLoopOp)]):
+        rounds = _rounds(op)
+        size = (rounds or 0) * sum(1 for _ in op.walk())
+        if rounds is not None and size <= left:
+            _unroll(op, rounds)
             left -= size
-    if left != before:
+    if left != limit:
         root.attributes[UNROLLED] = IntegerAttr(limit - left, 64)
-    return left != before
 
 
 def _rounds(op: PrimLoopOp) -> int | None:

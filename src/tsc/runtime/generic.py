@@ -4,34 +4,21 @@ runs on NumPy arrays.
 
 from __future__ import annotations
 
-import keyword
-import re
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
-from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.dialects.func import FuncOp
 
-from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
-from tsc.dialects import schema as schemas
-from tsc.dialects import torch_ops as ops
-from tsc.dialects import torch_types as tt
-from tsc.dialects.aten import AtenOp
-from tsc.dialects.constants import ConstantPool, literal_array
-from tsc.dialects.torch_objects import ENTERS, LEAVES
-from tsc.dialects.tsc import GroupOp
-from tsc.errors import NestingError, UnsupportedOperatorError
-from tsc.frontend.unit import EnumValue, ScriptObject, Unit
-from tsc.interop import torch as torch_interop
-from tsc.runtime.exceptions import contexts_left, defined, explain, raise_from_script
-from tsc.runtime.futures import Future
-from tsc.runtime.named_tuples import named_tuple_class
+from tsc.dialects.constants import ConstantPool
+from tsc.errors import NestingError
+from tsc.frontend.unit import Unit
+from tsc.runtime.exceptions import explain
 from tsc.runtime.operators import Operators
+from tsc.runtime.python_writer import Kernels, PythonWriter
 
-Kernels = dict[Operation, Callable[..., Any]]
+TOO_DEEP = ("too many statically nested blocks", "too many levels of indentation")
+"""What Python says of blocks that nest deeper than it takes."""
 
 
 class GenericFunction:
@@ -46,13 +33,13 @@ class GenericFunction:
         kernels: Kernels | None = None,
         operators: Operators | None = None,
     ) -> None:
-        writer = _Writer(pool, unit, call, kernels or {}, operators or Operators())
+        writer = PythonWriter(pool, unit, call, kernels or {}, operators or Operators())
         self.name = function.sym_name.data
         try:
             self.source = writer.function(function)
             code = compile(self.source, f"<tsc generic tier: {self.name}>", "exec")
         except (RecursionError, SyntaxError, MemoryError) as error:
-            if type(error) is SyntaxError and "nested" not in str(error):
+            if isinstance(error, SyntaxError) and not any(text in str(error) for text in TOO_DEEP):
                 raise
             raise NestingError(f"{self.name}: blocks nest too deep for Python, which runs them") from None
         scope: dict[str, Any] = dict(writer.scope)
@@ -86,332 +73,3 @@ class GenericFunction:
                 return entry
             entry = entry.tb_next
         return None
-
-
-class _Writer:
-    def __init__(
-        self,
-        pool: ConstantPool,
-        unit: Unit,
-        call: Callable[..., Any],
-        kernels: Kernels,
-        operators: Operators,
-    ) -> None:
-        self.operators = operators
-        self.pool = pool
-        self.unit = unit
-        self.kernels = kernels
-        self.scope: dict[str, Any] = {"call": call, "np": np, "raise_from_script": raise_from_script}
-        self.names: dict[SSAValue, str] = {}
-        self.used: set[str] = set(keyword.kwlist) | {
-            "call", "np", "run", "raise_from_script", "entered", "before",
-        }  # fmt: skip
-        self.lines: list[str] = []
-        self.origins: dict[int, Operation] = {}
-        """The operation behind each line of the text, counted from 1."""
-        self.current: Operation | None = None
-        self.entry: Block | None = None
-        self.indent = 1
-
-    def function(self, function: FuncOp) -> str:
-        """The text of ``def run(...)``."""
-        block = self.entry = function.body.block
-        parameters = ", ".join(self.name(a) for a in block.args)
-        if any(_enters(op) for op in block.walk()):
-            self._leaving(block)
-        else:
-            self.block(block)
-        body = "\n".join(self.lines) or "    pass"
-        return f"def run({parameters}):\n{body}\n"
-
-    def _leaving(self, block: Block) -> None:
-        """A body with ``with`` statements: an exception leaves those it is in, the innermost first."""
-        leave = self.constant("leave", contexts_left)
-        mode = self.constant("is_grad_enabled", torch_interop.is_grad_enabled)
-        self.write(f"entered, before = [], {mode}()")
-        self.write("try:")
-        self.indent += 1
-        self.block(block)
-        self.indent -= 1
-        self.write("except BaseException:")
-        self.write(f"    {leave}(entered, before, call)")
-        self.write("    raise")
-
-    def name(self, value: SSAValue) -> str:
-        """The Python variable of a value."""
-        if value not in self.names:
-            stem = re.sub(r"\W", "_", value.name_hint or "v")
-            stem = stem if not stem[0].isdigit() else f"v{stem}"
-            candidate, n = stem, 0
-            while candidate in self.used or candidate in self.scope:
-                n += 1
-                candidate = f"{stem}_{n}"
-            self.used.add(candidate)
-            self.names[value] = candidate
-        return self.names[value]
-
-    def constant(self, hint: str, value: Any) -> str:
-        """A global of the generated code that holds `value`."""
-        stem = re.sub(r"\W", "_", hint)
-        candidate, n = stem, 0
-        while (candidate in self.scope and self.scope[candidate] is not value) or candidate in self.used:
-            n += 1
-            candidate = f"{stem}_{n}"
-        self.scope[candidate] = value
-        return candidate
-
-    def write(self, line: str) -> None:
-        """One line of code."""
-        self.lines.append("    " * self.indent + line)
-        if self.current is not None:
-            self.origins[len(self.lines) + 1] = self.current
-
-    def assign(self, op: Operation, expression: str) -> None:
-        """``a, b = expression``."""
-        if not op.results:
-            self.write(expression)
-            return
-        self.write(f"{', '.join(self.name(r) for r in op.results)} = {expression}")
-
-    def block(self, block: Block) -> None:
-        """All operations of a block."""
-        for op in block.ops:
-            self.operation(op)
-
-    def operation(self, op: Operation) -> None:
-        """One operation."""
-        self.current = op
-        if isinstance(op, ops.ConstantOp):
-            self._constant(op)
-        elif isinstance(op, AtenOp):
-            self._operator(op)
-        else:
-            handler = getattr(self, f"_{type(op).__name__}", None)
-            if handler is None:
-                raise UnsupportedOperatorError(f"generic tier: {op.name} cannot be run")
-            handler(op)
-
-    def arguments(self, values: Any) -> str:
-        """Names separated by commas."""
-        return ", ".join(self.name(v) for v in values)
-
-    def _constant(self, op: ops.ConstantOp) -> None:
-        value = op.python_value
-        if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-            self.assign(op, f"float({str(value)!r})")
-        else:
-            self.assign(op, repr(value))
-
-    def _operator(self, op: AtenOp) -> None:
-        number = constant_number(op, self.pool)
-        schema = op.schema if number is None else schemas.lookup(SCALAR_FORMS[op.schema.full_name])
-        assert schema is not None
-        full_name = schema.full_name
-        found = self.operators.find(schema)
-        hint = full_name.removeprefix("aten::").replace("::", "_").replace(".", "_")
-        run: Callable[..., Any] = _unsupported(full_name) if found is None else found
-        operands = [self._operand(op, i) for i in range(len(op.operands))]
-        if number is not None:
-            operands[1] = self.constant("number", number)
-        self.assign(op, f"{self.constant(hint, run)}({', '.join(operands)})")
-
-    def _operand(self, op: AtenOp, position: int) -> str:
-        """An operand of an operator; parameters of the function that should be tensors are checked."""
-        value, formals = op.operands[position], op.schema.arguments
-        name = self.name(value)
-        if not isinstance(value.owner, Block) or value.owner is not self.entry or position >= len(formals):
-            return name
-        formal = formals[position]
-        if not isinstance(formal.type, tt.TensorType):
-            return name
-        return f"{self.constant('defined', defined)}({name}, {position}, {formal.name!r})"
-
-    def _literal(self, op: Any) -> None:
-        hint = op.resource_key or op.results[0].name_hint or "tensor"
-        self.assign(
-            op, self.constant(f"constant_{hint}", self.operators.literal(literal_array(self.pool, op)))
-        )
-
-    _NonValueTensorLiteralOp = _literal
-    _ValueTensorLiteralOp = _literal
-
-    def _PrimIfOp(self, op: ops.PrimIfOp) -> None:  # noqa: N802 - named after the operation
-        self.write(f"if {self.name(op.operands[0])}:")
-        for i, region in enumerate(op.regions):
-            if i == 1:
-                if not op.results and len(list(region.block.ops)) <= 1:
-                    return
-                self.write("else:")
-            self.indent += 1
-            before = len(self.lines)
-            self.block(region.block)
-            end = region.block.last_op
-            if op.results and end is not None:
-                self.write(f"{self.arguments(op.results)} = {self.arguments(end.operands)}")
-            if len(self.lines) == before:
-                self.write("pass")
-            self.indent -= 1
-
-    def _PrimIfYieldOp(self, op: Operation) -> None:  # noqa: N802
-        """Written by the branch's `_PrimIfOp`."""
-
-    def _PrimLoopOp(self, op: ops.PrimLoopOp) -> None:  # noqa: N802
-        body = op.regions[0].block
-        counter, *carried = body.args
-        if carried:
-            self.write(f"{self.arguments(carried)} = {self.arguments(op.operands[2:])}")
-        trips, enter = op.operands[:2]
-        go_on = self.constant_name("go_on")
-        self.write(f"{go_on}, {self.name(counter)} = {self.name(enter)}, 0")
-        self.write(f"while {go_on} and {self.name(counter)} < {self.name(trips)}:")
-        self.indent += 1
-        self.block(body)
-        end = body.last_op
-        assert end is not None
-        targets = [go_on, *(self.name(c) for c in carried)]
-        self.write(f"{', '.join(targets)} = {self.arguments(end.operands)}")
-        self.write(f"{self.name(counter)} += 1")
-        self.indent -= 1
-        if op.results:
-            self.write(f"{self.arguments(op.results)} = {self.arguments(carried)}")
-
-    def constant_name(self, stem: str) -> str:
-        """A fresh variable name."""
-        candidate, n = stem, 0
-        while candidate in self.used:
-            n += 1
-            candidate = f"{stem}_{n}"
-        self.used.add(candidate)
-        return candidate
-
-    def _PrimLoopConditionOp(self, op: Operation) -> None:  # noqa: N802
-        """Written by the loop's `_PrimLoopOp`."""
-
-    def _PrimListConstructOp(self, op: Operation) -> None:  # noqa: N802
-        self.assign(op, f"[{self.arguments(op.operands)}]")
-
-    def _PrimTupleConstructOp(self, op: Operation) -> None:  # noqa: N802
-        kind = op.results[0].type
-        inner = self.arguments(op.operands) + ("," if len(op.operands) == 1 else "")
-        if isinstance(kind, tt.NamedTupleType):
-            made = self.constant(kind.data[0].rpartition(".")[2], named_tuple_class(self.unit, kind))
-            self.assign(op, f"{made}({inner})")
-        else:
-            self.assign(op, f"({inner})")
-
-    def _PrimDictConstructOp(self, op: Operation) -> None:  # noqa: N802
-        n = len(op.operands) // 2
-        pairs = zip(op.operands[:n], op.operands[n:], strict=True)
-        self.assign(op, "{" + ", ".join(f"{self.name(k)}: {self.name(v)}" for k, v in pairs) + "}")
-
-    def _PrimListUnpackOp(self, op: Operation) -> None:  # noqa: N802
-        unpack = self.constant("unpack", _unpack)
-        names = self.arguments(op.results) + ("," if len(op.results) == 1 else "")
-        self.write(f"{names} = {unpack}({self.name(op.operands[0])}, {len(op.results)})")
-
-    def _PrimTupleUnpackOp(self, op: Operation) -> None:  # noqa: N802
-        names = self.arguments(op.results) + ("," if len(op.results) == 1 else "")
-        self.write(f"{names} = {self.name(op.operands[0])}")
-
-    def _PrimTupleIndexOp(self, op: Operation) -> None:  # noqa: N802
-        self.assign(op, f"{self.name(op.operands[0])}[{self.name(op.operands[1])}]")
-
-    def _cast(self, op: Operation) -> None:
-        self.assign(op, self.name(op.operands[0]))
-
-    _DerefineOp = _cast
-    _PrimUncheckedCastOp = _cast
-
-    def _PrimUninitializedOp(self, op: Operation) -> None:  # noqa: N802
-        self.assign(op, "None")
-
-    def _PrimIsInstanceOp(self, op: Any) -> None:  # noqa: N802
-        from tsc.runtime.instances import is_instance
-
-        wanted = self.constant(
-            "types", (tuple(op.attributes["torch_types"]), tuple(t.data for t in op.attributes["types"]))
-        )
-        self.assign(op, f"{self.constant('is_instance', is_instance)}({self.name(op.operands[0])}, {wanted})")
-
-    def _PrimRaiseExceptionOp(self, op: Operation) -> None:  # noqa: N802
-        self.write(f"raise_from_script({self.arguments(op.operands)})")
-
-    def _PrimGetAttrOp(self, op: ops.PrimGetAttrOp) -> None:  # noqa: N802
-        read = self.constant("read_attribute", self.operators.read)
-        self.assign(op, f"{read}({self.name(op.operands[0])}, {op.attribute!r})")
-
-    def _PrimSetAttrOp(self, op: ops.PrimSetAttrOp) -> None:  # noqa: N802
-        target, value = op.operands
-        write = self.constant("write_attribute", self.operators.write)
-        self.write(f"{write}({self.name(target)}, {op.attribute!r}, {self.name(value)})")
-
-    def _PrimCallMethodOp(self, op: ops.PrimCallMethodOp) -> None:  # noqa: N802
-        receiver = self.name(op.operands[0])
-        if LEAVES in op.attributes:
-            self.write("entered.pop()")
-        self.assign(op, f"call({receiver}.cls.methods[{op.method!r}], {self.arguments(op.operands)})")
-        if ENTERS in op.attributes:
-            self.write(f"entered.append({receiver})")
-
-    def _PrimForkOp(self, op: Operation) -> None:  # noqa: N802
-        fork = self.constant("fork", Future.of)
-        if "name" in op.attributes:
-            method = cast("StringAttr", op.attributes["name"]).data
-            callee = f"{self.name(op.operands[0])}.cls.methods[{method!r}]"
-        else:
-            callee = self._callee(op)
-        self.assign(op, f"{fork}(call, {callee}, {self.arguments(op.operands)})")
-
-    def _PrimPythonOp(self, op: Operation) -> None:  # noqa: N802
-        call = self.constant("call_python", self.operators.call_python or self.unit.call_python)
-        self.assign(op, f"{call}({self._callee(op)}, {self.arguments(op.operands)})")
-
-    def _callee(self, op: Operation) -> str:
-        name = cast("SymbolRefAttr", op.attributes["callee"]).root_reference.data
-        return self.constant(name.rpartition(".")[2], self.unit.functions[name])
-
-    def _CallOp(self, op: CallOp) -> None:  # noqa: N802
-        name = op.callee.root_reference.data
-        callee = self.constant(name.rpartition(".")[2], self.unit.functions[name])
-        self.assign(op, f"call({callee}, {self.arguments(op.operands)})")
-
-    def _PrimCreateObjectOp(self, op: Operation) -> None:  # noqa: N802
-        kind: Any = op.results[0].type
-        cls = self.unit.class_named(kind.data)
-        if isinstance(kind, tt.EnumType):
-            member = cast("StringAttr", op.attributes["member"]).data
-            self.assign(op, self.constant(member, EnumValue(cls, member)))
-        else:
-            make = self.constant("new_object", ScriptObject)
-            self.assign(op, f"{make}({self.constant(cls.name.rpartition('.')[2], cls)})")
-
-    def _GroupOp(self, op: GroupOp) -> None:  # noqa: N802
-        kernel = self.constant(f"kernel_{op.kind}", self.kernels[op])
-        self.assign(op, f"{kernel}({self.arguments(op.operands)})")
-
-    def _ReturnOp(self, op: ReturnOp) -> None:  # noqa: N802
-        inner = self.arguments(op.operands)
-        self.write(f"return {inner}" if len(op.operands) == 1 else f"return ({inner}{',' if inner else ''})")
-
-    def _OperatorOp(self, op: Operation) -> None:  # noqa: N802
-        name = cast("StringAttr", op.attributes["name"]).data
-        self.assign(op, f"{self.constant('unsupported', _unsupported(name))}({self.arguments(op.operands)})")
-
-
-def _enters(op: Operation) -> bool:
-    if isinstance(op, AtenOp):
-        return op.schema.name == "aten::set_grad_enabled"
-    return ENTERS in op.attributes
-
-
-def _unsupported(name: str) -> Callable[..., Any]:
-    def run(*_: Any) -> Any:
-        raise UnsupportedOperatorError(f"operator {name} has no definition in this version of tsc")
-
-    return run
-
-
-def _unpack(values: Any, count: int) -> Any:
-    if len(values) != count:
-        raise RuntimeError(f"Expected {count} elements in a list but found {len(values)}")
-    return values

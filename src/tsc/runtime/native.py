@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tsc.concurrency import once
+from tsc.concurrency import interned, once
 from tsc.errors import CodegenError
 from tsc.runtime.arena import ArenaPool
 from tsc.runtime.entry_ir import HEADER_WORDS, entry_ir
@@ -57,11 +57,10 @@ class _Record(ctypes.Structure):
 class _Owner:
     """Everything one native function holds; freed with it."""
 
-    def __init__(self, words: "ctypes.Array[ctypes.c_int64]", alive: tuple[Any, ...], name: bytes):
+    def __init__(self, words: "ctypes.Array[ctypes.c_int64]", alive: tuple[Any, ...]):
         self.words = words
         self.alive = alive
         self.arenas = ArenaPool(ctypes.addressof(words) + 8 * _FREE_ARENAS)
-        self.method = _MethodDef(name, _entry().address("entry"), _METH_FASTCALL, None)
 
     def __del__(self) -> None:
         self.arenas.close()
@@ -87,6 +86,14 @@ def _address(function: Any) -> int:
 def _entry() -> CompiledObject:
     target = host_target()
     return compile_llvm(entry_ir(target.triple, _addresses()), target)
+
+
+@interned
+def _method(name: bytes) -> _MethodDef:
+    """The definition of builtins called `name`: one, which stays. A builtin reads it when it goes, and in a
+    cycle what it owns is freed before it.
+    """
+    return _MethodDef(name, _entry().address("entry"), _METH_FASTCALL, None)
 
 
 def _spec_words(specs: Sequence[ArraySpec]) -> list[int]:
@@ -117,14 +124,14 @@ def native_function(
     header += [pending, id(start), HEADER_WORDS + len(_spec_words(inputs))]
     all_words = [*header, *_spec_words(inputs), *_spec_words(outputs)]
     words = (ctypes.c_int64 * len(all_words))(*all_words)
-    owner = _Owner(words, (compiled, slow, start, tuple(inputs), tuple(outputs)), name.encode())
+    owner = _Owner(words, (compiled, slow, start, tuple(inputs), tuple(outputs)))
     # The entry finds the words through the structure's own memory, which a ctypes object points to.
     record = _record_over(words)
     record.owner = owner
     create = ctypes.pythonapi.PyCFunction_NewEx
     create.restype = ctypes.py_object
     create.argtypes = [ctypes.POINTER(_MethodDef), ctypes.py_object, ctypes.c_void_p]
-    return create(ctypes.byref(owner.method), record, None)
+    return create(ctypes.byref(_method(name.encode())), record, None)
 
 
 def _record_over(words: "ctypes.Array[ctypes.c_int64]") -> _Record:

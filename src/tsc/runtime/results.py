@@ -78,7 +78,7 @@ class NativeResults:
     """Calls native code, whose results are row-major, and gives them the strides that PyTorch gives them.
 
     Those depend on the order of the arguments' dims alone. Each new order runs once in the generic tier as
-    well, which keeps strides as PyTorch does, to see how the results lie.
+    well, which keeps strides as PyTorch does, to see how the results lie. Expanded results stay row-major.
     """
 
     native: Run

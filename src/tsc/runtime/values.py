@@ -208,7 +208,7 @@ def _copied_together(arrays: Sequence[np.ndarray[Any, Any]]) -> dict[int, np.nda
 
 def _once(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """An array without the repetitions of its expanded dims."""
-    return array[tuple(slice(1) if s == 0 else slice(None) for s in array.strides)]
+    return array[(*(slice(1) if s == 0 else slice(None) for s in array.strides), ...)]
 
 
 def mapped(value: Any, convert: Callable[[Any], Any]) -> Any:

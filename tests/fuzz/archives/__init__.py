@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import count
 
+from tests.fuzz.crew import in_threads
 from tests.fuzz.task import Report, Task
 
 from .corpus import corpus
@@ -34,19 +35,7 @@ class _Run:
 
     def in_threads(self, work: Callable[[Worker], None]) -> None:
         """Run `work` with each worker, and wait."""
-
-        def run_one() -> None:
-            worker = Worker(self.archives)
-            try:
-                work(worker)
-            finally:
-                worker.close()
-
-        threads = [threading.Thread(target=run_one) for _ in range(self.task.jobs)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(self.task.jobs, lambda: Worker(self.archives), work)
 
     def try_archives(self, worker: Worker) -> None:
         """Try one seed after another."""

@@ -104,7 +104,7 @@ class Trial:
             with watching.at_most(2 * seconds), self.watch.watching(), np.errstate(all="ignore"):
                 is_done, value = self._attempted(name, action)
         except Overtime:
-            pass
+            is_done = False  # the time it took is told below
         spent = watching.cpu_seconds() - begin
         if spent > seconds and "forward" not in name:
             spent = min(spent, _unwatched(action))  # the audit hook is told of each call of `id`

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
+from tests.fuzz.crew import in_threads
 from tests.fuzz.task import Report, Task
 
 from .jobs import Answer, Job
@@ -41,19 +42,7 @@ class _Run:
 
     def in_threads(self, work: Callable[[Worker], None]) -> None:
         """Run `work` with each worker, and wait."""
-
-        def run_one() -> None:
-            worker = Worker()
-            try:
-                work(worker)
-            finally:
-                worker.close()
-
-        threads = [threading.Thread(target=run_one) for _ in range(self.task.jobs)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(self.task.jobs, Worker, work)
 
     def try_programs(self, worker: Worker) -> None:
         """Try one seed after another."""

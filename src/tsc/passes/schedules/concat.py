@@ -49,8 +49,9 @@ def read_parts(value: SSAValue) -> tuple[list[Part], SSAValue | None]:
     owner = value.owner
     while isinstance(owner, tensor.InsertSliceOp):
         offsets, sizes = owner.static_offsets.get_values(), owner.static_sizes.get_values()
-        parts.insert(0, Part(owner.source, tuple(offsets), (0,) * len(sizes), tuple(sizes)))
+        parts.append(Part(owner.source, tuple(offsets), (0,) * len(sizes), tuple(sizes)))
         owner = owner.dest.owner
+    parts.reverse()
     match owner:
         case tensor.EmptyOp():
             return parts, None

@@ -1,0 +1,119 @@
+# pyright: reportUnknownMemberType=false
+"""Results lie in memory as PyTorch's do, whatever computes them and however the arguments lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import tsc
+
+
+def shifted(x: Tensor) -> Tensor:
+    return x.t() + 1
+
+
+def pointwise(x: Tensor) -> Tensor:
+    return x.abs() * 2
+
+
+def sliced(x: Tensor) -> Tensor:
+    return x.abs()[..., 2:]
+
+
+def product(x: Tensor) -> Tensor:
+    return (x @ x.t()).t()
+
+
+def several(x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    return x.t() * 2, [x + 1, x.t().abs()]
+
+
+def diagonal(x: Tensor) -> Tensor:
+    return x.clamp(max=1.0).diagonal(0, -2, -1)
+
+
+def repeated(x: Tensor) -> Tensor:
+    return x.repeat([2, 1])
+
+
+def repeated_each(x: Tensor) -> Tensor:
+    return torch.repeat_interleave(x.cumsum(1), 2, 0)
+
+
+def squared(x: Tensor) -> Tensor:
+    return torch.square(x.transpose(-1, 0))
+
+
+def normalized(x: Tensor) -> Tensor:
+    return torch.softmax(x.t(), -1)
+
+
+def converted(x: Tensor) -> Tensor:
+    return x.double()
+
+
+def broadcast(x: Tensor) -> Tensor:
+    return torch.sub(x, x[:1, :1], alpha=0.25)
+
+
+def mixed(x: Tensor) -> tuple[Tensor, Tensor]:
+    """`cumsum` has no native form: kernels and operators take turns."""
+    return (x * 2).cumsum(1), torch.sigmoid(x)
+
+
+PROGRAMS: list[Callable[[Tensor], Any]] = [
+    shifted, pointwise, sliced, product, several, diagonal, repeated, repeated_each, squared, normalized,
+    converted, broadcast, mixed,
+]  # fmt: skip
+ARGUMENTS: dict[str, Callable[[], Tensor]] = {
+    "row-major": lambda: torch.arange(20.0).reshape(4, 5),
+    "turned": lambda: torch.arange(20.0).reshape(5, 4).t(),
+    "with gaps": lambda: torch.arange(40.0).reshape(4, 10)[:, ::2],
+    "a part, turned": lambda: torch.arange(70.0).reshape(7, 10)[1:6, 2:6].t(),
+    "a row": lambda: torch.arange(5.0).reshape(1, 5),
+    "expanded": lambda: torch.arange(5.0).expand(4, 5),
+}
+
+
+def tensors(result: Any) -> list[Tensor]:
+    return [result] if isinstance(result, Tensor) else [t for part in result for t in tensors(part)]
+
+
+def _strides(tensor: Tensor) -> list[int]:
+    """Those of dims that have more than one element: no program can tell the others."""
+    return [s for s, n in zip(tensor.stride(), tensor.shape, strict=True) if n > 1]
+
+
+@pytest.mark.parametrize("argument", ARGUMENTS)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_results_have_pytorchs_strides(program: Callable[[Tensor], Any], argument: str) -> None:
+    make = ARGUMENTS[argument]
+    scripted: Any = tsc.script(program)
+    want = tensors(program(make()))
+    for _ in range(3):
+        got = tensors(scripted(make()))
+        assert [_strides(t) for t in got] == [_strides(t) for t in want]
+        assert all(torch.allclose(a, b) for a, b in zip(got, want, strict=True))
+
+
+def test_one_specialization_knows_several_orders() -> None:
+    scripted: Any = tsc.script(pointwise)
+    image = torch.arange(120.0).reshape(2, 3, 4, 5)
+    for _ in range(2):
+        for layout in (image, image.to(memory_format=torch.channels_last), image.permute(3, 2, 1, 0)):
+            x = layout.permute(0, 1, 2, 3) if layout.shape == image.shape else layout.permute(3, 2, 1, 0)
+            assert scripted(x).stride() == pointwise(x).stride()
+
+
+def test_row_major_functions_keep_the_direct_entry() -> None:
+    for program in (pointwise, product, normalized):
+        scripted: Any = tsc.script(program)
+        scripted(torch.ones(4, 5))
+        (made,) = scripted.specializations.table.values()
+        assert made.is_native
+        assert (made.native is not None) == (program is not product)
