@@ -43,6 +43,31 @@ def _conversions() -> Calls:
     }
 
 
+def _edges() -> Calls:
+    """Nothing, NaN, no dims: what an operator's definition is easily wrong about."""
+    nan, none, scalar = torch.tensor([math.nan, -1.0, 0.0]), torch.zeros(0), torch.tensor(2.0)
+    image, weight = torch.zeros(0, 3, 8, 8), _numbers(4, 3, 3, 3)
+    pair = [[1, 1], [0, 0], [1, 1], 1]
+    return {
+        "aten::heaviside": [[nan, torch.ones(3)], [torch.zeros(3), nan]],
+        "aten::hstack": [[[none, none]], [[scalar, scalar]], [[none, _numbers(2)]]],
+        "aten::conv2d": [[image, weight, None, *pair], [image, weight, _numbers(4), *pair]],
+        "aten::einsum": [
+            ["ii,i->i", [_numbers(3, 3), _numbers(3)], None],
+            ["ij,ij->ij", [_numbers(1, 3), _numbers(2, 3)], None],
+            ["ii", [_numbers(1, 3)], None],
+            ["...,...->...", [_numbers(3), scalar], None],
+        ],
+        "aten::gather": [[scalar, 0, torch.tensor([0, 0]), False], [scalar, 0, torch.tensor(0), False]],
+        "aten::slice.Tensor": [[scalar, 0, 0, 1, 1]],
+        "aten::masked_select": [[scalar, torch.tensor(True)], [scalar, torch.tensor(False)]],
+        "aten::topk": [
+            [torch.tensor([1.0, 3.0, 3.0, 1.0, 3.0]), 2, -1, True, True],
+            [scalar, 1, -1, True, True],
+        ],
+    }
+
+
 def _queries() -> Calls:
     tensors = [_numbers(2, 3), _ints(4, 5), torch.tensor(True), _numbers(2, 3).t(), _numbers(3, 4)[1:, ::2]]
     names = [
@@ -385,6 +410,7 @@ def handpicked() -> Calls:
     merged: Calls = {}
     for part in (
         _conversions,
+        _edges,
         _queries,
         _creation,
         _indexing,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from xdsl.dialects.func import FuncOp, ReturnOp
@@ -14,7 +15,7 @@ from tsc.concurrency import COMPILING
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import CompileError, NestingError, NotSupportedError, TscError
+from tsc.errors import CompileError, FrontendError, NestingError, NotSupportedError, TscError
 from tsc.frontend.exits import rewrite
 from tsc.frontend.sources import parsed_annotation, parsed_signature
 from tsc.frontend.statements import StatementReader
@@ -136,10 +137,9 @@ def read_signature(function: Function) -> None:
     arguments = list(definition.args.args)
     if function.self_type is not None:
         arguments = arguments[1:]
-    comment = _type_comment(definition)
-    types: list[TorchType] = []
-    for i, argument in enumerate(arguments):
-        types.append(_parameter_type(function, argument, comment, i))
+    comment = parsed_signature(definition.type_comment) if definition.type_comment else None
+    listed = _listed_types(function, comment, [*arguments, *definition.args.kwonlyargs])
+    types = [_parameter_type(function, argument, listed) for argument in arguments]
     defaults = _defaults(function, [a.arg for a in arguments])
     for argument, kind in zip(arguments, types, strict=True):
         default = defaults.get(argument.arg, REQUIRED)
@@ -159,7 +159,7 @@ def read_signature(function: Function) -> None:
         )
     _refuse_variadic(function)
     for argument in definition.args.kwonlyargs:
-        kind = tt.TENSOR if argument.annotation is None else resolver.annotation(argument.annotation)
+        kind = _parameter_type(function, argument, listed)
         function.parameters.append(
             Parameter(argument.arg, kind, defaults.get(argument.arg, REQUIRED), kwarg_only=True)
         )
@@ -181,13 +181,32 @@ def _refuse_variadic(function: Function) -> None:
         )
 
 
-def _parameter_type(
-    function: Function, argument: ast.arg, comment: ast.FunctionType | None, i: int
-) -> TorchType:
-    if comment is not None:
-        listed = comment.argtypes
-        if i < len(listed) and not (isinstance(listed[i], ast.Constant) and listed[i].value is Ellipsis):  # pyright: ignore
-            return function.resolver.annotation(listed[i])
+def _listed_types(
+    function: Function, comment: ast.FunctionType | None, arguments: list[ast.arg]
+) -> dict[str, ast.expr]:
+    """The types of a comment ``# type: (int, Tensor) -> Tensor`` by parameter. Where it says ``(...)``
+    each parameter has a comment of its own.
+
+    Raises:
+        FrontendError: there are more or fewer types than parameters.
+    """
+    if comment is None:
+        return {}
+    types = comment.argtypes
+    if len(types) == 1 and ast.unparse(types[0]) == "...":
+        types = [parsed_annotation(a.type_comment) for a in arguments if a.type_comment]
+    if len(types) != len(arguments):
+        raise FrontendError(
+            f"Number of type annotations ({len(types)}) did not match the number of "
+            f"{'function' if function.self_type is None else 'method'} parameters ({len(arguments)})",
+            function.source.range(function.definition, function.short_name),
+        )
+    return {argument.arg: type_ for argument, type_ in zip(arguments, types, strict=True)}
+
+
+def _parameter_type(function: Function, argument: ast.arg, listed: Mapping[str, ast.expr]) -> TorchType:
+    if argument.arg in listed:
+        return function.resolver.annotation(listed[argument.arg])
     if argument.annotation is not None:
         try:
             return function.resolver.annotation(argument.annotation)
@@ -206,12 +225,6 @@ def _broadcast_size(argument: ast.arg) -> int | None:
         else None
     )
     return int(match[1]) if match else None
-
-
-def _type_comment(definition: ast.FunctionDef) -> ast.FunctionType | None:
-    if not definition.type_comment:
-        return None
-    return parsed_signature(definition.type_comment)
 
 
 def _defaults(function: Function, names: list[str]) -> dict[str, Any]:
