@@ -237,10 +237,11 @@ class Statements:
 
     def _nested(self, scope: Scope, lines: list[str], adds: list[tuple[str, str]]) -> list[str]:
         """Run a whole compound statement; first on a copy, since it may fail half way."""
+        if self.is_finished:
+            return lines
         text = "\n".join(lines)
-        if not self.is_finished:
-            scope.branch().run(text)
-            scope.run(text)
+        scope.branch().run(text)
+        scope.run(text)
         for name, kind in adds:
             scope.add(name, kind)
         return lines
