@@ -22,7 +22,7 @@ def parse(text: str, weights: Weights | None = None) -> tuple[TorchContext, Modu
     """
     pool = ConstantPool()
     for key, array in (weights or {}).items():
-        pool[key] = array
+        pool.add(key, array)
     context = make_context(pool)
     module = Parser(context, text).parse_module()
     module.verify()
