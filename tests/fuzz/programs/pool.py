@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any
 
 from .evaluating import Finding, Outcome
@@ -62,7 +64,8 @@ class Worker:
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
-            self._process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # what it has started too
             self._process.communicate()
             self._process = None
 
@@ -71,7 +74,7 @@ def _started(module: str, *arguments: str) -> subprocess.Popen[bytes]:
     environment: dict[str, Any] = {**os.environ, "TSC_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", module, *arguments]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment)
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, start_new_session=True)
 
 
 def made_text(seed: int) -> str:

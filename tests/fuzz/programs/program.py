@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import torch
+
 PRELUDE = '''\
 import math
 from typing import Dict, List, Optional, Tuple
@@ -80,6 +82,13 @@ class Loaded:
         """Fresh arguments of three calls: the same twice, then of other sizes."""
         first, other = self.sizes[0], self.sizes[-1]
         made = [self.arguments(sizes) for sizes in (first, first, other)[: self.count]]
-        if any(cast("Any", arguments) is None for arguments in made):
-            raise TypeError("arguments() returns no list")  # the reducer has taken too much away
+        if not all(isinstance(a, list) and _is_given(a) for a in cast("list[Any]", made)):
+            raise TypeError("arguments() returns no arguments")  # the reducer has taken too much away
         return made
+
+
+def _is_given(value: Any) -> bool:
+    """Whether a program can be called with it."""
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_given, cast("Sequence[Any]", value)))
+    return value is None or isinstance(value, (torch.Tensor, int, float, complex, str))
