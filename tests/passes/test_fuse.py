@@ -1,9 +1,13 @@
 """Decisions of `fuse`: how many kernels a program becomes, and of which kind."""
 
+from collections.abc import Callable
+
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import tsc
 from tests.passes.programs import group_kinds
 
 
@@ -78,3 +82,47 @@ class ConvBlock(nn.Module):
 
 def test_convolution_batch_norm_relu_and_residual_are_one_kernel() -> None:
     assert group_kinds(ConvBlock().eval(), "1x8x6x6xf32") == ["contraction"]
+
+
+def read_in_a_branch(x: Tensor) -> Tensor:
+    a = x * 2
+    if bool(x.sum() > 0):
+        b = a + 1
+    else:
+        b = a - 1
+    return a * b + a
+
+
+def read_in_a_loop(x: Tensor) -> Tensor:
+    a = x * 2
+    b = a
+    i = 0
+    while i < int(x.sum()):
+        b = b + a
+        i += 1
+    return a * b + a
+
+
+def read_in_a_loop_of_a_branch(x: Tensor) -> Tensor:
+    a = x * 2
+    b = a
+    if bool(x.sum() > 0):
+        for row in range(int(x.sum())):
+            b = b + a[0] * row
+    return a * b + a
+
+
+def read_by_a_number(x: Tensor) -> Tensor:
+    a = x * 2
+    b = torch.full([4], float(a.sum()))
+    return a * b + a
+
+
+@pytest.mark.parametrize(
+    "program", [read_in_a_branch, read_in_a_loop, read_in_a_loop_of_a_branch, read_by_a_number]
+)
+def test_what_depends_on_a_group_does_not_join_it(program: Callable[[Tensor], Tensor]) -> None:
+    x = torch.ones(4)
+    scripted = tsc.script(program)
+    for _ in range(2):
+        assert torch.equal(scripted(x), program(x))

@@ -112,6 +112,7 @@ class FusionGraph:
         self.block = block
         self.group_of: dict[Operation, Group] = {}
         self.operators: dict[Operation, Operator] = {}
+        self._reads: dict[Operation, tuple[Operation, ...]] = {}
         for op in block.ops:
             operator = groupable(op)
             if operator is not None:
@@ -133,6 +134,15 @@ class FusionGraph:
             else:
                 yield owner
 
+    def reads(self, op: Operation) -> tuple[Operation, ...]:
+        """The operations in this block whose results `op`, or anything in its regions, reads: numbers and
+        lists as well as tensors.
+        """
+        found = self._reads.get(op)
+        if found is None:
+            found = self._reads[op] = operations_read(op, self.block)
+        return found
+
     def depends(self, group: Group | Operation, target: Group) -> bool:
         """Whether `group` reads, directly or not, a result of `target`."""
         seen: set[int] = set()
@@ -145,16 +155,13 @@ class FusionGraph:
                 continue
             seen.add(id(at))
             for op in at.ops if isinstance(at, Group) else [at]:
-                pending += [self.group_of.get(source, source) for source in self.sources(op)]
+                pending += [self.group_of.get(source, source) for source in self.reads(op)]
         return False
 
     def can_join(self, op: Operation, group: Group) -> bool:
         """Whether `op` may join `group` without a circle of dependencies."""
-        for source in self.sources(op):
-            other = self.group_of.get(source, source)
-            if other is not group and self.depends(other, group):
-                return False
-        return True
+        others = (self.group_of.get(source, source) for source in self.reads(op))
+        return not any(other is not group and self.depends(other, group) for other in others)
 
     def users(self, op: Operation) -> set[Operation]:
         """The operations that read a result of `op`, free views and lists looked through."""
@@ -169,6 +176,12 @@ class FusionGraph:
                 else:
                     found.add(user)
         return found
+
+
+def operations_read(op: Operation, block: Block) -> tuple[Operation, ...]:
+    """The operations of `block` that `op`, which is one of them, or anything in its regions reads."""
+    owners = dict.fromkeys(operand.owner for inner in op.walk() for operand in inner.operands)
+    return tuple(o for o in owners if isinstance(o, Operation) and o.parent is block and o is not op)
 
 
 def reduction_dims(op: AtenOp) -> tuple[int, ...]:

@@ -11,11 +11,20 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.fusion import POINTWISE_KINDS, FusionGraph, Group, reduction_dims, spec, tensor_operands
+from tsc.analysis.fusion import (
+    POINTWISE_KINDS,
+    FusionGraph,
+    Group,
+    operations_read,
+    reduction_dims,
+    spec,
+    tensor_operands,
+)
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimListConstructOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import GroupOp, YieldOp
+from tsc.errors import IRError
 from tsc.passes.flatten_results import ATTRIBUTE as RESULT
 
 NO_VIEW_KINDS = ("concat",)
@@ -282,29 +291,26 @@ def _order(block: Block) -> None:
     ordered: list[Operation] = []
 
     def visit(op: Operation) -> None:
-        stack = [(op, iter(_read_in(op, block)))]
+        stack = [(op, iter(operations_read(op, block)))]
+        entered = {op}
         while stack:
             at, rest = stack[-1]
             following = next((o for o in rest if o not in done), None)
-            if following is not None:
-                stack.append((following, iter(_read_in(following, block))))
-                continue
-            stack.pop()
-            if at not in done:
+            if following is None:
+                stack.pop()
                 done.add(at)
                 ordered.append(at)
+            elif following in entered:
+                raise IRError(f"fuse: {following.name} reads its own result: groups depend on each other")
+            else:
+                entered.add(following)
+                stack.append((following, iter(operations_read(following, block))))
 
     end = block.last_op
     for op in block.ops:
-        if op is not end:
+        if op is not end and op not in done:
             visit(op)
     for op in [*ordered, end]:
         assert op is not None
         op.detach()
         block.add_op(op)
-
-
-def _read_in(op: Operation, block: Block) -> list[Operation]:
-    """The operations of `block` that `op` or anything inside it reads."""
-    owners = [o.owner for inner in op.walk() for o in inner.operands]
-    return [o for o in owners if isinstance(o, Operation) and o.parent is block and o is not op]
