@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz bench docs fmt clean
+.PHONY: help demo test check fuzz bench package docs fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ fuzz: $(STAMP)-test ## random programs against PyTorch: make fuzz SECONDS=600 SE
 
 bench: $(STAMP)-bench ## compare with PyTorch, ONNX Runtime and OpenVINO; writes bench-results/
 	$(BIN)/python -m tools.bench
+
+package: $(STAMP)-base ## build the sdist and the wheel, and check them
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[package]'
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
 
 docs: $(STAMP)-test ## run the language tests and write what works into docs/language.md
 	$(BIN)/python -m tools.language_table

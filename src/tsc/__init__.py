@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _JIT = (
     "Attribute", "CompilationUnit", "Error", "Final", "Future", "RecursiveScriptModule", "ScriptFunction",
@@ -36,7 +36,7 @@ _LAZY = (
         "Tensor": "tsc.runtime.tensor",
         "set_num_threads": "tsc.runtime.threads",
         "get_num_threads": "tsc.runtime.threads",
-        "dump_ir": "tsc.dumps",
+        "dump_ir": "tsc.compiler.dumps",
     }
 )
 

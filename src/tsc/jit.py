@@ -5,41 +5,27 @@ few lines.
 from __future__ import annotations
 
 import os
-import types
 import warnings
 from collections.abc import Sequence
-from functools import partial
 from importlib import import_module
 from typing import IO, Any, cast
 
 from tsc.archive.reader import Archive
-from tsc.concurrency import once, serialized
 from tsc.dialects import torch_types as tt
-from tsc.errors import ArchiveError, ArgumentError, CompileError, NotSupportedError
+from tsc.errors import ArgumentError, CompileError
 from tsc.frontend.archived import ArchiveProgram
-from tsc.frontend.live import Program
-from tsc.inspecting import Inspectable
 from tsc.interop import torch as torch_interop
-from tsc.live_modules import script_object
-from tsc.loading import function_of, object_of, root_object
 from tsc.markers import annotate
-from tsc.narrowing import is_dict
+from tsc.modules.script_modules import RecursiveScriptModule, freeze_module, loaded
+from tsc.modules.scripting import live_program, run_examples, scripted
 from tsc.options import options
 from tsc.printing.graph import Graph
+from tsc.programs.functions import ScriptFunction
+from tsc.programs.inspecting import Inspectable
 from tsc.runtime.futures import Future
 from tsc.runtime.instances import has_type
 from tsc.runtime.specializations import FusionStrategy
 from tsc.runtime.values import Inputs
-from tsc.script_modules import RecursiveScriptModule, freeze_module
-from tsc.script_objects import Interpreter, ScriptFunction
-
-
-@once
-def _live() -> tuple[Program, Interpreter]:
-    """The program made of this process's own functions and modules."""
-    program = Program()
-    program.adopt = partial(function_of, program.compiler)
-    return program, Interpreter(program.compiler)
 
 
 def script(
@@ -57,7 +43,7 @@ def script(
         ArgumentError: `obj` is nothing of the kind.
         CompileError: the source is not TorchScript; the message shows where and why.
     """
-    if not options().is_jit_enabled or isinstance(obj, (ScriptFunction, RecursiveScriptModule)):
+    if not options().is_jit_enabled:
         return obj
     if optimize is not None:
         warnings.warn(
@@ -66,50 +52,8 @@ def script(
             stacklevel=2,
         )
     if example_inputs is not None:
-        _run_examples(_live()[0], obj, example_inputs)
-    return _scripted(obj)
-
-
-@serialized
-def _scripted(obj: Any) -> Any:
-    program, interpreter = _live()
-    adopted = object_of(program.compiler, obj)
-    if adopted is not None:
-        return RecursiveScriptModule(adopted, interpreter, torch_interop.wrapper())
-    if torch_interop.is_script_function(obj):
-        return ScriptFunction(interpreter, function_of(program.compiler, obj), torch_interop.from_numpy)
-    if torch_interop.is_module(obj) or hasattr(obj, "__tsc_module__"):
-        return _script_module(program, interpreter, obj)
-    if isinstance(obj, type):
-        if program.class_type(obj) is None:
-            raise NotSupportedError(f"script: requires a class of the program; got {obj}")
-        return obj
-    if not isinstance(obj, (types.FunctionType, types.MethodType)):
-        raise ArgumentError(f"script: requires a function, a module or a class; got {type(obj).__name__}")
-    default = torch_interop.from_numpy if torch_interop.uses_torch(obj) else None
-    return ScriptFunction(interpreter, program.function(obj), default)
-
-
-def _script_module(program: Program, interpreter: Interpreter, module: Any) -> RecursiveScriptModule:
-    default = torch_interop.from_numpy if torch_interop.is_module(module) else None
-    held = script_object(program, module)
-    for name in ("forward", *held.cls.exports):
-        if name in held.cls.methods:
-            interpreter.compiler.compile(held.cls.methods[name])
-    return RecursiveScriptModule(held, interpreter, default)
-
-
-def _run_examples(program: Program, obj: Any, example_inputs: Any) -> None:
-    if not isinstance(example_inputs, (list, dict)):
-        raise ValueError(
-            "Error: Unable to infer types. Please format the inputs to type `List[Tuple]` or "
-            "`Dict[Callable, List[Tuple]]`."
-        )
-    given: dict[Any, Any] = example_inputs if is_dict(example_inputs) else {obj: example_inputs}
-    with program.observed.observing():
-        for callee, examples in given.items():
-            for example in examples:
-                callee(*example)
+        run_examples(obj, example_inputs)
+    return scripted(obj)
 
 
 def load(
@@ -142,17 +86,7 @@ def load(
     program = ArchiveProgram(archive)
     if _extra_files is not None:
         _extra_files.update({name: archive.extra_file(name) or b"" for name in _extra_files})
-    return _loaded(program)
-
-
-@serialized
-def _loaded(program: ArchiveProgram) -> RecursiveScriptModule:
-    interpreter = Interpreter(program.compiler)  # which the state hooks of objects run in
-    try:
-        return RecursiveScriptModule(root_object(program), interpreter)
-    except RecursionError:
-        name = program.archive.container.name
-        raise ArchiveError(f"{name}: the code of the archive nests too deeply to be read") from None
+    return loaded(program)
 
 
 def save(
@@ -240,7 +174,7 @@ def wait(future: Future) -> Any:
 def isinstance_of(obj: Any, target_type: Any) -> bool:
     """Whether `obj` has a TorchScript type, containers with their elements: ``isinstance(x, List[int])``."""
     kinds = cast("tuple[Any, ...]", target_type) if type(target_type) is tuple else (target_type,)
-    program, _ = _live()
+    program, _ = live_program()
     held = Inputs().convert(obj, tt.ANY, "obj")
     return any(has_type(held, program.annotation(kind)) for kind in kinds)
 
@@ -282,8 +216,8 @@ isinstance_of.__dict__["__tsc_builtin__"] = "form::isinstance"
 isinstance_of.__name__ = "isinstance"
 
 _ELSEWHERE = {
-    "Attribute": "tsc.markers", "CompilationUnit": "tsc.compilation_unit", "Error": "tsc.errors",
-    "Final": "typing", "ScriptModule": "tsc.old_script_module", "enable_onednn_fusion": "tsc.contexts",
+    "Attribute": "tsc.markers", "CompilationUnit": "tsc.modules.compilation_unit", "Error": "tsc.errors",
+    "Final": "typing", "ScriptModule": "tsc.modules.base_class", "enable_onednn_fusion": "tsc.contexts",
     "export": "tsc.markers", "fuser": "tsc.contexts", "ignore": "tsc.markers", "interface": "tsc.markers",
     "onednn_fusion_enabled": "tsc.contexts", "optimized_execution": "tsc.contexts",
     "script_method": "tsc.markers", "strict_fusion": "tsc.contexts", "unused": "tsc.markers",

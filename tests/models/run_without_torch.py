@@ -9,13 +9,13 @@ from typing import Any, cast
 import numpy as np
 
 import tsc
-from tsc import compiler
+from tsc.compiler import native as building
 
 
 def main() -> None:
     archive, inputs_file, outputs_file = sys.argv[1:4]
     calls = 0
-    make_native = compiler.native_function
+    make_native = building.native_function
 
     def counting(*arguments: Any, **keywords: Any) -> Any:
         native = make_native(*arguments, **keywords)
@@ -27,7 +27,7 @@ def main() -> None:
 
         return run
 
-    compiler.native_function = counting
+    building.native_function = counting
     with np.load(inputs_file) as arrays:
         inputs = [arrays[name] for name in arrays.files]
     model = tsc.optimize_for_inference(tsc.load(archive))

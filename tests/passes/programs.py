@@ -6,7 +6,7 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 
 import tsc
-from tsc.compiler import Compilation, specialized
+from tsc.compiler.specialization import lowered
 from tsc.dialects.tsc import GroupOp
 
 
@@ -16,7 +16,7 @@ def module_at(program: Any, arguments: str, stage: str) -> ModuleOp:
     callable_ = tsc.freeze(scripted).forward if hasattr(scripted, "_object") else scripted
     entry = callable_._entry()
     entry.fuses_contractions = True
-    return specialized(entry, arguments.split(","), stage, Compilation())[1]
+    return lowered(entry, arguments.split(","), stage)
 
 
 def group_kinds(program: Callable[..., Any], arguments: str) -> list[str]:

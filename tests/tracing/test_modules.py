@@ -295,11 +295,11 @@ def test_gradients_reach_the_modules_own_parameters() -> None:
 
 
 def test_a_check_leaves_no_classes_behind() -> None:
-    from tsc import jit
+    from tsc.modules.scripting import live_program
 
     module = Shared()
     tsc.trace(module, torch.randn(2, 3), check_trace=False)
-    classes = jit._live()[0].unit.classes
+    classes = live_program()[0].unit.classes
     before = len(classes)
     tsc.trace(module, torch.randn(2, 3), check_inputs=[torch.randn(4, 3), torch.randn(5, 3)])
     assert len(classes) - before == 2  # the module and its submodule

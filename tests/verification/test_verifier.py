@@ -127,6 +127,6 @@ def test_wrong_code_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         made = emit(*arguments)
         return dataclasses.replace(made, text=made.text.replace("fadd", "fsub"))
 
-    monkeypatch.setattr("tsc.compiler.emit_cpu", wrong)
+    monkeypatch.setattr("tsc.compiler.descent.emit_cpu", wrong)
     with pytest.raises(VerificationError, match="stage 'loop' or code generation"):
         tsc.script(written)(torch.arange(6.0).reshape(2, 3))

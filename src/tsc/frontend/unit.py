@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from xdsl.dialects.func import FuncOp
 
@@ -148,6 +149,12 @@ class Unit:
     """Runs a function of the program on runtime values; set by who runs the program."""
     call_python: Callable[..., Any] = lambda *_: None  # pyright: ignore[reportUnknownLambdaType]
     """Calls the Python function behind a `Function` of kind ``python``; set by who runs the program."""
+    module_classes: dict[Hashable, Class] = field(default_factory=dict[Hashable, Class])
+    """Classes of live modules, by all that makes two modules of one class."""
+    adopted_objects: WeakKeyDictionary[Any, ScriptObject] = field(default_factory=lambda: WeakKeyDictionary())
+    """Objects read from other programs, by the script module they stand for."""
+    adopted_functions: WeakKeyDictionary[Any, Function] = field(default_factory=lambda: WeakKeyDictionary())
+    """Functions read from other programs, by the script function they stand for."""
 
     def class_named(self, name: str) -> Class:
         """The class with a qualified name."""

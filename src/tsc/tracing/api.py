@@ -7,15 +7,15 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from tsc import jit
 from tsc.errors import NotSupportedError
 from tsc.interop import torch as torch_interop
+from tsc.modules.script_modules import RecursiveScriptModule
+from tsc.modules.scripting import live_program, scripted
 from tsc.options import options
+from tsc.programs.functions import ScriptFunction
 from tsc.runtime.dispatch import operator_function
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.tensor import Tensor
-from tsc.script_modules import RecursiveScriptModule
-from tsc.script_objects import ScriptFunction
 from tsc.tracing.backends import Backend
 from tsc.tracing.checking import Check, Traced
 from tsc.tracing.diagnostics import TracerWarning, TracingCheckError
@@ -41,7 +41,7 @@ def script_if_tracing(fn: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(fn)
     def wrapper(*arguments: Any, **keywords: Any) -> Any:
-        run = jit.script(fn) if is_tracing() else fn
+        run = scripted(fn) if is_tracing() else fn
         return run(*arguments, **keywords)
 
     wrapper.__dict__["__original_fn"] = fn
@@ -142,7 +142,7 @@ def _trace_function(
         raise RuntimeError(f"Could not get name of python class object: {func!r}")
     inputs: Any = keywords if keywords is not None else as_tuple(example_inputs)
     backend = backend_for(func, inputs)
-    program, interpreter = jit._live()  # pyright: ignore[reportPrivateUsage]
+    program, interpreter = live_program()
     default = backend.wrap
 
     def make(inputs: Any) -> ScriptFunction:
@@ -217,7 +217,7 @@ def trace_module(
                 run = mod if name == "forward" else getattr(mod, name)
                 example = _example(given[name], example_inputs_is_kwarg)
                 check.compare(Traced(made, name), run, Traced(again, name), example)
-            forget(jit._live()[0].unit, again._object)  # pyright: ignore[reportPrivateUsage]
+            forget(live_program()[0].unit, again._object)  # pyright: ignore[reportPrivateUsage]
     return made
 
 
@@ -228,7 +228,7 @@ def _example(given: Any, by_name: bool) -> Any:
 def _trace_methods(
     mod: Any, inputs: Mapping[str, Any], backend: Backend, strict: bool, by_name: bool
 ) -> TopLevelTracedModule:
-    program, interpreter = jit._live()  # pyright: ignore[reportPrivateUsage]
+    program, interpreter = live_program()
     held = ModuleTracer(program.compiler).object(mod)
     for name, example in inputs.items():
         method = getattr(mod, name)

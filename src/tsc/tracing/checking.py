@@ -14,9 +14,9 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import literal_array
 from tsc.frontend.unit import MANGLED, ScriptObject
+from tsc.modules.script_modules import RecursiveScriptModule
 from tsc.ops.registry import find
-from tsc.script_modules import RecursiveScriptModule
-from tsc.script_objects import Callable_, ScriptFunction
+from tsc.programs.functions import BoundFunction, ScriptFunction
 from tsc.tracing.backends import Backend
 from tsc.tracing.boundary import map_values
 from tsc.tracing.closeness import difference
@@ -28,7 +28,9 @@ class Traced:
 
     def __init__(self, made: ScriptFunction | RecursiveScriptModule, name: str = "forward") -> None:
         self.made = made
-        self.callable = made if isinstance(made, ScriptFunction) else cast("Callable_", getattr(made, name))
+        self.callable = (
+            made if isinstance(made, ScriptFunction) else cast("BoundFunction", getattr(made, name))
+        )
 
     @property
     def op(self) -> FuncOp:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from tsc import jit
 from tsc.concurrency import serialized
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.compile import Compiler
 from tsc.frontend.unit import Class, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
-from tsc.loading import object_of
-from tsc.script_modules import RecursiveScriptModule
+from tsc.modules.script_modules import RecursiveScriptModule
+from tsc.modules.scripting import scripted
+from tsc.programs.loading import object_of
 from tsc.tracing.frames import Path
 from tsc.tracing.recorder import Recorder
 
@@ -134,7 +134,7 @@ def announce(recorder: Recorder, module: Any, held: ScriptObject, path: Path = (
                 announce(recorder, module, value, (*path, name))
         return
     if torch_interop.is_script_module(module):
-        recorder.scripted[id(module)] = jit.script(module)
+        recorder.scripted[id(module)] = scripted(module)
         return
     recorder.modules.setdefault(id(module), path)
     for name, tensor in _tensors(module):

@@ -7,21 +7,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tsc import jit
 from tsc.concurrency import serialized
 from tsc.dialects import torch_ops as ops
 from tsc.frontend.sources import location_of
+from tsc.modules.scripting import scripted
+from tsc.programs.functions import BoundFunction
 from tsc.runtime.recording import RECORDER
-from tsc.script_objects import Callable_
 from tsc.tracing.boundary import map_values
 from tsc.tracing.diagnostics import user_place
 from tsc.tracing.recorder import Recorder
 
 
 def recording_call(original: Callable[..., Any]) -> Callable[..., Any]:
-    """``Callable_.__call__`` while a trace runs: the call is made as ever, and recorded."""
+    """``BoundFunction.__call__`` while a trace runs: the call is made as ever, and recorded."""
 
-    def call(self: Callable_, *arguments: Any, **keywords: Any) -> Any:
+    def call(self: BoundFunction, *arguments: Any, **keywords: Any) -> Any:
         recorder = RECORDER.get()
         if not isinstance(recorder, Recorder):
             return original(self, *arguments, **keywords)
@@ -43,13 +43,13 @@ def recording_torch_call(original: Callable[..., Any]) -> Callable[..., Any]:
     def call(self: Any, *arguments: Any, **keywords: Any) -> Any:
         if not isinstance(RECORDER.get(), Recorder):
             return original(self, *arguments, **keywords)
-        return jit.script(self)(*arguments, **keywords)
+        return scripted(self)(*arguments, **keywords)
 
     return call
 
 
 @serialized
-def _record(recorder: Recorder, called: Callable_, given: list[Any], result: Any) -> None:
+def _record(recorder: Recorder, called: BoundFunction, given: list[Any], result: Any) -> None:
     builder, function = recorder.builder, called.function
     builder.location = location_of(user_place())
     operands = [recorder.operand(_held(g), p.type) for g, p in zip(given, called.parameters, strict=True)]
@@ -70,7 +70,7 @@ def _held(value: Any) -> Any:
     return getattr(value, "_object", value)
 
 
-def _method_name(called: Callable_) -> str:
+def _method_name(called: BoundFunction) -> str:
     receiver = called.receiver
     assert receiver is not None
     methods = receiver.cls.methods

@@ -17,9 +17,9 @@ from tsc.frontend.unit import Function, Parameter, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.interop.patching import patched
 from tsc.interop.torch_tracing import TorchBackend
+from tsc.programs.functions import BoundFunction
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.tensor import Tensor
-from tsc.script_objects import Callable_
 from tsc.tracing.backends import Backend
 from tsc.tracing.boundary import enter, input_types, leave
 from tsc.tracing.eager import EagerBackend
@@ -118,7 +118,7 @@ class Trace:
     ) -> Any:
         with (
             TRACING,
-            patched(Callable_, {"__call__": recording_call(Callable_.__call__)}),
+            patched(BoundFunction, {"__call__": recording_call(BoundFunction.__call__)}),
             _torch_functions_recorded(),
             self.backend.recording(recorder),
         ):

@@ -10,7 +10,7 @@ from tsc.dialects.torch_types import TENSOR
 from tsc.errors import ArgumentError, CompileError
 from tsc.frontend.unit import ScriptObject
 from tsc.markers import modifier_of
-from tsc.module_walking import ModuleWalking, is_state, joined
+from tsc.modules.walking import ModuleWalking, is_state, joined
 from tsc.narrowing import is_array
 from tsc.runtime.values import Inputs
 

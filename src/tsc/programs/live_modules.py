@@ -20,8 +20,8 @@ from tsc.frontend.python_values import PythonValue
 from tsc.frontend.sources import overload_declarations
 from tsc.frontend.unit import Class, Function, ScriptObject
 from tsc.interop import torch as torch_interop
-from tsc.loading import object_of
 from tsc.markers import Attribute, modifier_of
+from tsc.programs.loading import object_of
 from tsc.runtime.values import Inputs
 
 SKIPPED = frozenset(
@@ -210,7 +210,7 @@ class _Scripter:
             tuple((n, id(getattr(f, "__func__", f))) for n, f in functions.items()),
             tuple(id(hook) for hooks in _live_hooks(module) for hook in hooks),
         )
-        known: dict[Any, Class] = self.program.unit.__dict__.setdefault("module_classes", {})
+        known = self.program.unit.module_classes
         if key in known:
             return known[key]
         path = live.__qualname__.replace(".<locals>", "")

@@ -13,93 +13,30 @@ from xdsl.dialects.builtin import ModuleOp
 from tsc import pipeline
 from tsc.analysis.effects import changes_shapes
 from tsc.archive.writer import Record, archive_bytes
-from tsc.compiler import Compilation, Entry, Specialization, compile_for, specialized
+from tsc.compiler.entry import Entry
+from tsc.compiler.specialization import Specialization, compile_for, lowered
 from tsc.concurrency import COMPILING, serialized
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.dialects.torch_types import TensorType
 from tsc.errors import ArgumentError, IRError, NotSupportedError
-from tsc.frontend.compile import Compiler
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, Parameter, ScriptObject, Unit
-from tsc.inspecting import Inspectable, Saveable, StageTexts
-from tsc.interop import torch as torch_interop
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
+from tsc.programs.inspecting import Inspectable, Saveable, StageTexts
+from tsc.programs.interpreter import Interpreter
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.operators import Operators
 from tsc.runtime.recording import RECORDER
-from tsc.runtime.recording_gradients import TorchInputs, TorchOperators, are_recorded
+from tsc.runtime.recording_gradients import TorchInputs, are_recorded
 from tsc.runtime.specializations import Specializations
-from tsc.runtime.tensor import Tensor
 from tsc.runtime.values import Inputs, MismatchError, Wrap, holds_device
-from tsc.saving import function_records, module_records
+from tsc.serialization.saving import function_records, module_records
 
 
-class Interpreter:
-    """Runs functions of a unit in the generic tier, compiling each to Python once."""
-
-    def __init__(self, compiler: Compiler) -> None:
-        self.compiler = compiler
-        self._functions: dict[Function, GenericFunction] = {}
-        self._recording: dict[Function, GenericFunction] = {}
-        self.torch_operators = TorchOperators()
-        self.torch_operators.call_python = self._call_python_recording
-        compiler.unit.call_python = self.call_python
-        compiler.unit.call = self.call
-
-    def call(self, function: Function, *arguments: Any) -> Any:
-        """Run `function` on runtime values."""
-        found = self._functions.get(function)
-        if found is None:
-            found = self._made(self._functions, function, self.call, Operators())
-        return found(*arguments)
-
-    def call_recording(self, function: Function, *arguments: Any) -> Any:
-        """Run `function` on PyTorch's tensors with PyTorch's operators, which record gradients."""
-        found = self._recording.get(function)
-        if found is None:
-            found = self._made(self._recording, function, self.call_recording, self.torch_operators)
-        return found(*arguments)
-
-    @serialized
-    def _made(
-        self,
-        table: dict[Function, GenericFunction],
-        function: Function,
-        call: Callable[..., Any],
-        operators: Operators,
-    ) -> GenericFunction:
-        if function not in table:
-            self.compiler.compile(function)
-            assert function.op is not None
-            unit = self.compiler.unit
-            table[function] = GenericFunction(function.op, unit.pool, unit, call, operators=operators)
-        return table[function]
-
-    def call_python(self, function: Function, *arguments: Any) -> Any:
-        """Call the Python function behind a function that is not compiled (``@ignore``)."""
-        wrap = torch_interop.from_numpy if torch_interop.uses_torch(function.python) else Tensor
-        return self._call_between(Inputs(wrap), function, arguments)
-
-    def _call_python_recording(self, function: Function, *arguments: Any) -> Any:
-        return self._call_between(TorchInputs(), function, arguments)
-
-    def _call_between(self, inputs: Inputs, function: Function, arguments: Sequence[Any]) -> Any:
-        inputs.wrap_object = self.instance
-        given = [inputs.give_back(a) for a in arguments]
-        return inputs.convert(function.python(*given), function.result or tt.NONE, function.short_name)
-
-    def instance(self, held: ScriptObject) -> Any:
-        """An object of the program as users see it."""
-        from tsc.script_modules import RecursiveScriptModule, ScriptClassInstance  # it imports this file
-
-        made = RecursiveScriptModule if held.cls.kind == "module" else ScriptClassInstance
-        return made(held, self, torch_interop.wrapper())
-
-
-class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Callable` is taken
+class BoundFunction(Inspectable):
     """A function or method that can be called: binds arguments, and hands them to a specialization or the
     generic tier.
     """
@@ -337,7 +274,7 @@ class Callable_(Inspectable):  # noqa: N801 - the name says what it is, and `Cal
             return entry.alone()
         if self.specializations is None or not self.specializations.table:
             raise IRError(f"stage {stage!r} requires shapes: call it first")
-        return specialized(entry, list(self.specializations.table)[-1], stage, Compilation())[1]
+        return lowered(entry, list(self.specializations.table)[-1], stage)
 
     @property
     def last(self) -> Specialization | None:
@@ -358,7 +295,7 @@ def _has_undefined_tensor(values: Sequence[Any], parameters: Sequence[Parameter]
     return any(v is None and isinstance(p.type, TensorType) for v, p in zip(values, parameters, strict=True))
 
 
-class ScriptFunction(Callable_, Saveable):
+class ScriptFunction(BoundFunction, Saveable):
     """A compiled function."""
 
     def __init__(self, interpreter: Interpreter, function: Function, default: Wrap | None = None) -> None:
@@ -380,7 +317,7 @@ class ScriptFunction(Callable_, Saveable):
         return f"<tsc.ScriptFunction {self.function.name}>"
 
 
-class ScriptMethod(Callable_):
+class ScriptMethod(BoundFunction):
     """A method of a module."""
 
     def __repr__(self) -> str:

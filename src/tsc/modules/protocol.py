@@ -14,8 +14,8 @@ from tsc.frontend.hooks import hooks_of
 from tsc.frontend.unit import Class, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.interop.torch_watching import is_watched_tensor, outside_transforms
-from tsc.module_conversions import ModuleConversions
-from tsc.module_state import ModuleState
+from tsc.modules.conversions import ModuleConversions
+from tsc.modules.state import ModuleState
 from tsc.narrowing import is_array
 from tsc.runtime.values import Inputs, MismatchError, mapped
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from tsc.concurrency import interned
 from tsc.interop import torch as torch_interop
+from tsc.modules.script_modules import RecursiveScriptModule
+from tsc.modules.scripting import scripted
 from tsc.nn.module import Module
-from tsc.script_modules import RecursiveScriptModule
+from tsc.options import options
 
 
 class _ScriptMeta(type):
@@ -26,9 +28,7 @@ class _ScriptMeta(type):
         made = super().__call__(*arguments, **keywords)
         if cls.__name__ == "ScriptModule":
             return made
-        from tsc.jit import script
-
-        return script(made)
+        return scripted(made) if options().is_jit_enabled else made
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return super().__instancecheck__(instance) or (

@@ -1,4 +1,4 @@
-"""`CompilationUnit`: functions compiled from text."""
+"""Functions and methods defined by text: ``define`` of modules and compilation units."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ast
 import textwrap
 from typing import Any
 
-from tsc.concurrency import serialized
 from tsc.dialects import torch_types as tt
 from tsc.errors import FrontendError
 from tsc.frontend.annotations import parse_annotation
@@ -16,13 +15,11 @@ from tsc.frontend.sources import Source, parsed
 from tsc.frontend.sugared import ScriptFunctionRef, Sugared
 from tsc.frontend.unit import Class, Function
 from tsc.interop import torch as torch_interop
-from tsc.runtime.tensor import Tensor
-from tsc.script_objects import Interpreter, ScriptFunction
 
 FILE = "<string>"
 
 
-class _TextResolver:
+class TextResolver:
     """Names in the text: its own functions, ``torch``, ``math`` and Python's builtins."""
 
     def __init__(self, program: Program) -> None:
@@ -52,7 +49,7 @@ class _TextResolver:
         return ast.literal_eval(node)
 
 
-def _definitions(text: str) -> list[tuple[ast.FunctionDef, Source]]:
+def definitions(text: str) -> list[tuple[ast.FunctionDef, Source]]:
     """The functions of a text."""
     source = Source(FILE, text)
     tree = parsed(text, file=FILE)
@@ -64,47 +61,11 @@ def _definitions(text: str) -> list[tuple[ast.FunctionDef, Source]]:
 
 def define_methods(cls: Class, text: str, compiler: Compiler) -> None:
     """Add the functions of a text to the methods of a module's class."""
-    own, resolver = tt.ModuleType(cls.name), _TextResolver(Program())
+    own, resolver = tt.ModuleType(cls.name), TextResolver(Program())
     added: list[Function] = []
-    for definition, source in _definitions(textwrap.dedent(text)):
+    for definition, source in definitions(textwrap.dedent(text)):
         name = f"{cls.name}.{definition.name}"
         added.append(Function(name, definition, source, resolver, own))
         cls.methods[definition.name] = compiler.unit.functions[name] = added[-1]
     for method in added:
         compiler.compile(method)
-
-
-class CompilationUnit:
-    """Functions from TorchScript source text; each is an attribute.
-
-    Raises:
-        FrontendError: the text is not Python.
-        CompileError: a function is not TorchScript.
-    """
-
-    def __init__(self, lang: str | None = None) -> None:
-        self._program = Program()
-        self._interpreter = Interpreter(self._program.compiler)
-        if lang is not None:
-            self.define(lang)
-
-    @serialized
-    def define(self, lang: str) -> None:
-        """Add the functions of a text."""
-        resolver = _TextResolver(self._program)
-        for definition, source in _definitions(lang):
-            function = Function(definition.name, definition, source, resolver)
-            self._program.unit.functions[definition.name] = function
-        for function in list(self._program.unit.functions.values()):
-            self._program.compiler.compile(function)
-
-    def find_function(self, name: str) -> ScriptFunction | None:
-        """The function called `name`; None where there is none."""
-        return getattr(self, name, None)
-
-    def __getattr__(self, name: str) -> ScriptFunction:
-        function = None if name.startswith("_") else self._program.unit.functions.get(name)
-        if function is None:
-            raise AttributeError(f"'CompilationUnit' object has no attribute '{name}'")
-        default = torch_interop.wrapper() or Tensor
-        return ScriptFunction(self._interpreter, function, default)

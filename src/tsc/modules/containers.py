@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tsc.errors import CompileError
-from tsc.module_walking import ModuleWalking
+from tsc.modules.walking import ModuleWalking
 
 
 class TensorTable(dict[str, Any]):

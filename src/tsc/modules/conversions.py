@@ -11,7 +11,7 @@ from tsc.dtypes import Category, DType
 from tsc.errors import ArgumentError
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
-from tsc.module_walking import ModuleWalking, is_parameter, is_state
+from tsc.modules.walking import ModuleWalking, is_parameter, is_state
 from tsc.narrowing import is_array
 from tsc.runtime.values import Inputs
 

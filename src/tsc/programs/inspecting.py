@@ -11,7 +11,7 @@ from xdsl.dialects.func import FuncOp
 
 from tsc import pipeline
 from tsc.archive.writer import Record, Target, archive_bytes, write_archive
-from tsc.compiler import Entry
+from tsc.compiler.entry import Entry
 from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context

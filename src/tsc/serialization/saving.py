@@ -24,7 +24,7 @@ from tsc.frontend.object_graph import callee_of, reachable
 from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.printing.spelling import code_type
-from tsc.saved_code import CodeFiles, methods_to_save
+from tsc.serialization.saved_code import CodeFiles, methods_to_save
 
 Entries = dict[str, tuple[FuncOp, ConstantPool]]
 """The methods of a frozen module: their operations, and the arrays of their constants."""

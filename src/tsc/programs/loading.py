@@ -7,14 +7,13 @@ import copy
 import io
 from collections.abc import Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from tsc.archive.pickles import ArchiveObject
 from tsc.archive.reader import Archive
 from tsc.errors import ArchiveError, NotSupportedError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.compile import Compiler
-from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject, Unit
+from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array, is_dict, is_list, is_tuple
 from tsc.runtime.instances import has_type
@@ -135,9 +134,7 @@ def function_of(compiler: Compiler, scripted: Any) -> Function:
     Raises:
         NotSupportedError: an archive cannot hold it.
     """
-    known: WeakKeyDictionary[Any, Function] = compiler.unit.__dict__.setdefault(
-        "adopted_functions", WeakKeyDictionary()
-    )
+    known = compiler.unit.adopted_functions
     if scripted not in known:
         archive = Archive(io.BytesIO(scripted.save_to_buffer()))
         cls = ArchiveProgram(archive, compiler).class_named(archive.root.qualified_name)
@@ -156,7 +153,7 @@ def function_of(compiler: Compiler, scripted: Any) -> Function:
 
 
 def _adopted(compiler: Compiler, module: Any, key: Any) -> ScriptObject:
-    known = _known(compiler.unit)
+    known = compiler.unit.adopted_objects
     if key not in known:
         program = ArchiveProgram(Archive(io.BytesIO(module.save_to_buffer())), compiler)
         own = root_object(program)
@@ -168,10 +165,6 @@ def _adopted(compiler: Compiler, module: Any, key: Any) -> ScriptObject:
             _share_torch(own, module)
         known[key] = own
     return known[key]
-
-
-def _known(unit: Unit) -> WeakKeyDictionary[Any, ScriptObject]:
-    return unit.__dict__.setdefault("adopted", WeakKeyDictionary())
 
 
 def _share(own: ScriptObject, other: ScriptObject) -> None:

@@ -13,26 +13,31 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 
 from tsc import pipeline
+from tsc.archive.reader import Archive
 from tsc.archive.writer import Record
-from tsc.compilation_unit import define_methods
-from tsc.compiler import Entry
+from tsc.compiler.entry import Entry
 from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
-from tsc.errors import CompileError
+from tsc.errors import ArchiveError, CompileError
+from tsc.frontend.archived import ArchiveProgram
+from tsc.frontend.compile import Compiler
 from tsc.frontend.hooks import hooks_of
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Class, ScriptObject
-from tsc.inspecting import InspectableModule, Saveable, StageTexts
 from tsc.interop import torch as torch_interop
 from tsc.interop import torch_modules
 from tsc.markers import modifier_of
-from tsc.module_containers import ModuleContainers
-from tsc.module_protocol import ModuleProtocol, copied, run_between_hooks
+from tsc.modules.containers import ModuleContainers
+from tsc.modules.protocol import ModuleProtocol, copied, run_between_hooks
+from tsc.programs.definitions import define_methods
+from tsc.programs.functions import ScriptMethod
+from tsc.programs.inspecting import InspectableModule, Saveable, StageTexts
+from tsc.programs.interpreter import Interpreter
+from tsc.programs.loading import root_object
 from tsc.runtime.values import Inputs, Wrap
-from tsc.saving import is_entry, module_records
-from tsc.script_objects import Interpreter, ScriptMethod
+from tsc.serialization.saving import is_entry, module_records
 
 FROZEN_TRAINING = (
     ": a frozen module is in eval mode for good, and has none; PyTorch's tracer and compiler take a function "
@@ -223,11 +228,34 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         return module_records(self._object, compiler, entries, extra_files, frozen.kept)
 
 
+def interpreter(compiler: Compiler) -> Interpreter:
+    """What runs the program of `compiler`; its objects are seen as script modules and instances."""
+    return Interpreter(compiler, _instance)
+
+
+def _instance(held: ScriptObject, running: Interpreter) -> RecursiveScriptModule | ScriptClassInstance:
+    made = RecursiveScriptModule if held.cls.kind == "module" else ScriptClassInstance
+    return made(held, running, torch_interop.wrapper())
+
+
+@serialized
+def loaded(program: ArchiveProgram) -> RecursiveScriptModule:
+    """The module of an archive.
+
+    Raises:
+        ArchiveError: the archive is damaged, hostile, or not a TorchScript archive.
+    """
+    running = interpreter(program.compiler)  # which the state hooks of objects run in
+    try:
+        return RecursiveScriptModule(root_object(program), running)
+    except RecursionError:
+        name = program.archive.container.name
+        raise ArchiveError(f"{name}: the code of the archive nests too deeply to be read") from None
+
+
 def _unpickled(archive: bytes, preserved: tuple[str, ...] | None = None) -> Any:
     """The module of a pickle; `preserved` are what a frozen one kept."""
-    from tsc.jit import load
-
-    made = load(io.BytesIO(archive))
+    made = loaded(ArchiveProgram(Archive(io.BytesIO(archive))))
     return made if preserved is None else freeze_module(made, preserved)
 
 

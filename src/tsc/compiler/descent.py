@@ -1,0 +1,118 @@
+"""`Descent`: one function on its way down the stages, from `frozen` to machine code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+
+from tsc import pipeline
+from tsc.codegen import EmittedModule, emit_cpu
+from tsc.compiler.dumps import Dump
+from tsc.compiler.entry import Entry
+from tsc.dialects.context import TorchContext, make_context
+from tsc.passes.specialize import Specialize
+from tsc.runtime.host import host_target
+from tsc.runtime.jit import CompiledObject, compile_llvm
+
+
+@dataclass
+class Compilation:
+    """What compiling did: passes, operations, kernels, and the time of each phase."""
+
+    report: pipeline.Report = field(default_factory=pipeline.Report)
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    kernels: list[str] = field(default_factory=list[str])
+    assembly: Callable[[], str] | None = None
+    llvm: str = ""
+
+    @contextmanager
+    def timed(self, phase: str) -> Generator[None]:
+        """Add the time of the ``with`` block to a phase."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - begin
+
+
+@dataclass(eq=False)
+class Descent:
+    """The function of `module`, its only one, which has reached `stage`. Each step goes down from there, and
+    notes in `compilation` what it did.
+    """
+
+    context: TorchContext
+    module: ModuleOp
+    stage: str
+    compilation: Compilation
+    dump: Dump | None
+    check: pipeline.Watcher | None = None
+    """Holds each pass to what the function did before it."""
+    fuses_contractions: bool = True
+
+    @classmethod
+    def specialize(
+        cls, entry: Entry, arguments: Sequence[str], compilation: Compilation,
+        check: pipeline.Watcher | None = None,
+    ) -> Descent:  # fmt: skip
+        """`entry` for arguments as the pass `specialize` spells them."""
+        context, module = make_context(entry.pool), entry.alone()
+        dump = Dump.begin(entry.name, entry.pool)
+        specialize = Specialize(tuple(arguments))
+        with compilation.timed("passes"):
+            specialize.apply(context, module)
+        for watcher in filter(None, (dump, check)):
+            watcher("frozen", specialize, module)
+        return cls(context, module, "frozen", compilation, dump, check, entry.fuses_contractions)
+
+    @property
+    def function(self) -> FuncOp:
+        """The function; once it has kernels, the host function that calls them."""
+        functions = [f for f in self.module.ops if isinstance(f, FuncOp)]
+        return functions[0] if len(functions) == 1 else next(f for f in functions if f.sym_visibility is None)
+
+    def copy(self) -> Descent:
+        """Another way down from here."""
+        return replace(self, module=self.module.clone())
+
+    def lower(self, stage: str) -> FuncOp:
+        """Run the passes down to `stage`.
+
+        Raises:
+            CodegenError: something has no native form.
+        """
+        with self.compilation.timed("passes"):
+            pipeline.lower(
+                self.context,
+                self.module,
+                start=self.stage,
+                stop_after=stage,
+                target=host_target(),
+                fuse_contractions=self.fuses_contractions,
+                watch=self.dump,
+                report=self.compilation.report,
+                check=self.check,
+            )
+        self.stage = stage
+        return self.function
+
+    def emit(self) -> EmittedModule:
+        """LLVM IR of stage `loop`."""
+        with self.compilation.timed("emit"):
+            emitted = emit_cpu(self.module, host_target())
+        self.compilation.llvm = emitted.text
+        if self.dump is not None:
+            self.dump.write("llvm.ll", emitted.text)
+        return emitted
+
+    def load(self, emitted: EmittedModule) -> CompiledObject:
+        """Machine code, in memory."""
+        with self.compilation.timed("llvm"):
+            compiled = compile_llvm(emitted.text, host_target())
+        self.compilation.assembly = compiled.assembly
+        return compiled

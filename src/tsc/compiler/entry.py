@@ -1,0 +1,32 @@
+"""`Entry`: a function ready to be specialized."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+
+from tsc.dialects.constants import ConstantPool
+from tsc.frontend.unit import Unit
+
+
+@dataclass(eq=False)
+class Entry:
+    """A function at stage `frozen`, with the arrays of its constants."""
+
+    module: ModuleOp
+    name: str
+    pool: ConstantPool
+    unit: Unit
+    fuses_contractions: bool = True
+    """Whether contractions are fused with what follows them."""
+
+    @property
+    def function(self) -> FuncOp:
+        """The function's operation."""
+        return next(f for f in self.module.ops if isinstance(f, FuncOp) and f.sym_name.data == self.name)
+
+    def alone(self) -> ModuleOp:
+        """A copy of the function in a module of its own."""
+        return ModuleOp([self.function.clone()])

@@ -1,0 +1,129 @@
+"""Mixed programs: the specialized function as generated Python, with native kernels for its groups."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Block, Operation, Region, SSAValue
+
+from tsc.analysis.fusion import CHECKS_BOUNDS
+from tsc.analysis.result_layouts import is_row_major
+from tsc.compiler.descent import Compilation, Descent
+from tsc.compiler.dumps import Dump
+from tsc.compiler.entry import Entry
+from tsc.compiler.native import build_native
+from tsc.dialects.tsc import GroupOp
+from tsc.passes.flatten_results import ATTRIBUTE as RESULT
+from tsc.runtime.generic import GenericFunction
+from tsc.runtime.results import SINGLE, NativeResults, bases, nest
+
+Run = Callable[..., Any]
+
+
+def build_mixed(descent: Descent, entry: Entry, call: Run, explain: Run) -> tuple[Run, str]:
+    """What runs a function at stage `fused`, and its Python text. `call` runs other functions; `explain` a
+    call in which an index was out of range.
+
+    Raises:
+        CodegenError: a group has no native form.
+    """
+    function = descent.function
+    kernels: dict[Operation, Run] = {
+        op: _group_kernel(descent, op, entry, call) for op in function.walk() if isinstance(op, GroupOp)
+    }
+    generic = GenericFunction(function, entry.pool, entry.unit, call, kernels)
+    if descent.dump is not None:
+        descent.dump.write("generic.py", generic.source)
+    structure = result_structure(function)
+    checks, shown = CHECKS_BOUNDS in function.attributes, bases(structure)
+
+    def run(*arrays: Any) -> Any:
+        result = generic(*arrays)
+        if structure is None:
+            return result
+        flat = cast("tuple[Any, ...]", result) if isinstance(result, tuple) else (result,)
+        tensors = [_row_major(t) if i in shown else t for i, t in enumerate(flat)]
+        if checks and tensors[-1]:
+            explain(*arrays)
+        return nest(structure, tensors, entry.unit)
+
+    return run, generic.source
+
+
+def result_structure(function: FuncOp) -> list[Any] | None:
+    """How `flatten-results` found the results nested; None where it left the function alone."""
+    attribute = function.attributes.get(RESULT)
+    return json.loads(attribute.data) if isinstance(attribute, StringAttr) else None
+
+
+def _row_major(array: Any) -> Any:
+    return array if array.flags.c_contiguous else array.copy(order="C")
+
+
+def _group_kernel(descent: Descent, group: GroupOp, entry: Entry, call: Run) -> Run:
+    """One group as a native function of its own, which gives the strides that its operators give."""
+    generic = _operators_of(group, entry, call)
+    structure = ["tuple", [["tensor", i] for i in range(len(group.results))]]
+    made: list[NativeResults] = []
+
+    def run(*arrays: Any) -> Any:
+        return made[0](arrays, partial(generic, *arrays))
+
+    native = build_native(_descent_of(group, descent.compilation, descent), run)
+    end = group.body.last_op
+    assert end is not None
+    results = NativeResults(
+        native,
+        structure if len(group.results) > 1 else SINGLE,
+        entry.unit,
+        is_row_major=all(map(is_row_major, end.operands)),
+    )
+    made.append(results)
+    return native if results.is_direct else run
+
+
+def _descent_of(group: GroupOp, compilation: Compilation, descent: Descent) -> Descent:
+    """The way down of one group alone."""
+    dump = Dump.begin("group", descent.context.pool)
+    return Descent(descent.context, ModuleOp([_as_function(group)]), "fused", compilation, dump)
+
+
+def _as_function(group: GroupOp) -> FuncOp:
+    """A function that does what the group does."""
+    block = Block(arg_types=[o.type for o in group.operands])
+    copy = group.clone()
+    copy.operands = list(block.args)
+    block.add_ops([copy, ReturnOp(*copy.results)])
+    signature = ([a.type for a in block.args], [r.type for r in copy.results])
+    return FuncOp("group", signature, Region(block))
+
+
+def _operators_of(group: GroupOp, entry: Entry, call: Run) -> Run:
+    """The operators of a group in the generic tier, made when it is first called."""
+    made: list[GenericFunction] = []
+
+    def run(*arrays: Any) -> Any:
+        if not made:
+            made.append(GenericFunction(_opened(group), entry.pool, entry.unit, call))
+        return made[0](*arrays)
+
+    return run
+
+
+def _opened(group: GroupOp) -> FuncOp:
+    """A function whose body is that of the group."""
+    block = Block(arg_types=[a.type for a in group.body.args])
+    values: dict[SSAValue, SSAValue] = dict(zip(group.body.args, block.args, strict=True))
+    for op in group.body.ops:
+        if op is not group.body.last_op:
+            block.add_op(op.clone(values))
+    end = group.body.last_op
+    assert end is not None
+    returned = [values[v] for v in end.operands]
+    block.add_op(ReturnOp(*returned))
+    return FuncOp("group", ([a.type for a in block.args], [v.type for v in returned]), Region(block))

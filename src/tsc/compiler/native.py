@@ -1,0 +1,90 @@
+"""The last steps of a native compilation: from stage `fused` to something that is called with arrays."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import MemRefType
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+
+from tsc.analysis.fusion import spec
+from tsc.codegen import EmittedModule
+from tsc.compiler.descent import Descent
+from tsc.dialects import torch_types as tt
+from tsc.dialects.constants import ConstantPool
+from tsc.runtime.jit import CompiledObject
+from tsc.runtime.native import ArraySpec, native_function
+
+GIL_ELEMENTS = 1 << 15
+"""Elements computed by a call beyond which the GIL is released: a few microseconds of work."""
+
+Run = Callable[..., Any]
+
+
+def build_native(descent: Descent, slow: Run) -> Run:
+    """Native code for a function at stage `fused`; arrays in, array or tuple of arrays out. Calls whose
+    arguments are others go to `slow`.
+
+    Raises:
+        CodegenError: something has no native form.
+    """
+    function = descent.function
+    inputs = _array_specs(function.body.block.args)
+    end = function.body.block.last_op
+    assert end is not None
+    outputs = _array_specs(end.operands)
+    work = sum(_elements(o) for o in function.walk())
+    host = descent.lower("loop")
+    arena = _arena_bytes(host)
+    descent.compilation.kernels = [
+        f.sym_name.data for f in descent.module.ops if isinstance(f, FuncOp) and f is not host
+    ]
+    emitted = descent.emit()
+    compiled = descent.load(emitted)
+    constants = _fill_constants(compiled, emitted, descent.context.pool)
+    return native_function(
+        compiled, "main", inputs, outputs, arena, _Slow(slow, constants), release_gil=work > GIL_ELEMENTS
+    )
+
+
+class _Slow:
+    """The Python path of a native entry; also what keeps the arrays of the constants alive."""
+
+    def __init__(self, run: Run, constants: Any) -> None:
+        self.run = run
+        self.constants = constants
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.run(*arguments)
+
+
+def _elements(op: Operation) -> int:
+    sizes = [r.type.sizes for r in op.results if isinstance(r.type, tt.TensorType) and r.type.is_static]
+    return sum(int(np.prod(s)) for s in sizes if s is not None)
+
+
+def _array_specs(values: Sequence[SSAValue]) -> list[ArraySpec]:
+    specs = [spec(v) for v in values]
+    return [ArraySpec(s.dtype.numpy, s.shape) for s in specs]
+
+
+def _fill_constants(compiled: CompiledObject, emitted: EmittedModule, pool: ConstantPool) -> list[Any]:
+    """Write the addresses of the constants' arrays into the object's table; the arrays, to be kept alive."""
+    if not emitted.constant_keys:
+        return []
+    arrays = [np.ascontiguousarray(pool[key]) for key in emitted.constant_keys]
+    table = (ctypes.c_void_p * len(arrays)).from_address(compiled.address("tsc_constants"))
+    for i, array in enumerate(arrays):
+        table[i] = array.__array_interface__["data"][0]
+    return arrays
+
+
+def _arena_bytes(host: FuncOp) -> int:
+    """The size of the host function's last argument, which `plan-memory` has added."""
+    kind = host.body.block.args[-1].type
+    assert isinstance(kind, MemRefType)
+    return kind.get_shape()[0]

@@ -1,0 +1,128 @@
+"""Compiles one function for one set of argument shapes: to native code, or where that cannot be, to generated
+Python with native kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp, ReturnOp
+
+from tsc.analysis.fusion import CHECKS_BOUNDS
+from tsc.compiler.descent import Compilation, Descent
+from tsc.compiler.entry import Entry
+from tsc.compiler.mixed import build_mixed, result_structure
+from tsc.compiler.native import build_native
+from tsc.dialects import torch_types as tt
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.torch_ops import ValueTensorLiteralOp
+from tsc.errors import BoundsError, CodegenError
+from tsc.options import options
+from tsc.passes.flatten_results import ATTRIBUTE as RESULT
+from tsc.passes.flatten_results import ROW_MAJOR
+from tsc.runtime.generic import GenericFunction
+from tsc.runtime.results import NativeResults, nest
+from tsc.verification.verifier import Verifier
+
+Run = Callable[..., Any]
+Arrays = Sequence[np.ndarray[Any, Any]]
+
+
+@dataclass(eq=False)
+class Specialization:
+    """A function compiled for particular arguments. `run` takes the flat arrays and gives the result; where
+    it is native, it also takes what runs the generic tier on them.
+    """
+
+    run: Run
+    is_native: bool
+    reason: str | None
+    """Why it is not native."""
+    compilation: Compilation
+    source: str = ""
+    """Of the generic tier: the Python text."""
+
+    @property
+    def native(self) -> Run | None:
+        """The native entry itself, where what it gives is the result."""
+        return self.run.native if isinstance(self.run, NativeResults) and self.run.is_direct else None
+
+
+def lowered(entry: Entry, arguments: Sequence[str], stage: str) -> ModuleOp:
+    """`entry` at a stage, for arguments as the pass `specialize` spells them."""
+    descent = Descent.specialize(entry, arguments, Compilation())
+    descent.lower(stage)
+    return descent.module
+
+
+def compile_for(
+    entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = ()
+) -> Specialization:
+    """Compile `entry` for arguments of these shapes.
+
+    `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the
+    generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`.
+
+    Raises:
+        TscError: the compiler failed in a way the generic tier could not do better at.
+    """
+    compilation = Compilation()
+    verifier = None
+    if options().is_verified:
+        verifier = Verifier(entry.name, entry.pool, entry.unit, arrays, call, nest)
+    descent = Descent.specialize(entry, arguments, compilation, verifier.check if verifier else None)
+    function = descent.lower("fused")
+    explain = _explaining(entry, arguments, call)
+    reason = _why_not_native(function, entry.pool)
+    if reason is None:
+        try:
+            native = build_native(descent.copy(), slow)
+        except CodegenError as error:
+            reason = error.message
+        else:
+            if verifier is not None:
+                verifier.check_native(native)
+            return Specialization(_results(function, native, entry, explain), True, None, compilation)
+    run, source = build_mixed(descent, entry, call, explain)
+    return Specialization(run, False, reason, compilation, source)
+
+
+def _why_not_native(function: FuncOp, pool: ConstantPool) -> str | None:
+    if RESULT not in function.attributes:
+        return "its result is not made of tensors and constants alone, or shares memory with an argument"
+    end = function.body.block.last_op
+    assert isinstance(end, ReturnOp)
+    if not end.operands:
+        return "it computes no tensor"
+    for value in [*function.body.block.args, *end.operands]:
+        if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
+            return f"the shape of '{value.name_hint or 'a result'}' is not known before it runs"
+        if isinstance(value.owner, ValueTensorLiteralOp) and value.owner.resource_key in pool.attributes:
+            return f"it returns the attribute '{value.owner.resource_key}' itself, not a copy"
+    return None
+
+
+def _results(function: FuncOp, native: Run, entry: Entry, explain: Run) -> NativeResults:
+    """How the results of `native` become the result of the program."""
+    structure = result_structure(function)
+    assert structure is not None
+    checks = explain if CHECKS_BOUNDS in function.attributes else None
+    return NativeResults(native, structure, entry.unit, checks, ROW_MAJOR in function.attributes)
+
+
+def _explaining(entry: Entry, arguments: Sequence[str], call: Run) -> Run:
+    """What runs after native code has found an index out of range: the generic tier raises the error of the
+    operator that it belongs to, with its place in the source.
+    """
+
+    def run(*arrays: Any) -> Any:
+        function = next(iter(lowered(entry, arguments, "value").ops))
+        assert isinstance(function, FuncOp)
+        GenericFunction(function, entry.pool, entry.unit, call)(*arrays)
+        raise BoundsError("index out of range in self")
+
+    return run

@@ -1,0 +1,82 @@
+"""Scripting: functions, modules and classes of this process become parts of one live program."""
+
+from __future__ import annotations
+
+import types
+from functools import partial
+from typing import Any
+
+from tsc.concurrency import once, serialized
+from tsc.errors import ArgumentError, NotSupportedError
+from tsc.frontend.live import Program
+from tsc.interop import torch as torch_interop
+from tsc.modules.script_modules import RecursiveScriptModule, interpreter
+from tsc.narrowing import is_dict
+from tsc.programs.functions import ScriptFunction
+from tsc.programs.interpreter import Interpreter
+from tsc.programs.live_modules import script_object
+from tsc.programs.loading import function_of, object_of
+
+
+@once
+def live_program() -> tuple[Program, Interpreter]:
+    """The program made of this process's own functions and modules, and what runs it."""
+    program = Program()
+    program.adopt = partial(function_of, program.compiler)
+    return program, interpreter(program.compiler)
+
+
+@serialized
+def scripted(obj: Any) -> Any:
+    """What `script` makes of a function, a module or a class.
+
+    Raises:
+        ArgumentError: `obj` is nothing of the kind.
+        CompileError: the source is not TorchScript.
+    """
+    if isinstance(obj, (ScriptFunction, RecursiveScriptModule)):
+        return obj
+    program, interpreter = live_program()
+    adopted = object_of(program.compiler, obj)
+    if adopted is not None:
+        return RecursiveScriptModule(adopted, interpreter, torch_interop.wrapper())
+    if torch_interop.is_script_function(obj):
+        return ScriptFunction(interpreter, function_of(program.compiler, obj), torch_interop.from_numpy)
+    if torch_interop.is_module(obj) or hasattr(obj, "__tsc_module__"):
+        return _script_module(program, interpreter, obj)
+    if isinstance(obj, type):
+        if program.class_type(obj) is None:
+            raise NotSupportedError(f"script: requires a class of the program; got {obj}")
+        return obj
+    if not isinstance(obj, (types.FunctionType, types.MethodType)):
+        raise ArgumentError(f"script: requires a function, a module or a class; got {type(obj).__name__}")
+    default = torch_interop.from_numpy if torch_interop.uses_torch(obj) else None
+    return ScriptFunction(interpreter, program.function(obj), default)
+
+
+def _script_module(program: Program, interpreter: Interpreter, module: Any) -> RecursiveScriptModule:
+    default = torch_interop.from_numpy if torch_interop.is_module(module) else None
+    held = script_object(program, module)
+    for name in ("forward", *held.cls.exports):
+        if name in held.cls.methods:
+            interpreter.compiler.compile(held.cls.methods[name])
+    return RecursiveScriptModule(held, interpreter, default)
+
+
+def run_examples(obj: Any, example_inputs: Any) -> None:
+    """Let functions learn the types of parameters that nobody annotated.
+
+    Raises:
+        ValueError: `example_inputs` is neither a list nor a dict.
+    """
+    if not isinstance(example_inputs, (list, dict)):
+        raise ValueError(
+            "Error: Unable to infer types. Please format the inputs to type `List[Tuple]` or "
+            "`Dict[Callable, List[Tuple]]`."
+        )
+    given: dict[Any, Any] = example_inputs if is_dict(example_inputs) else {obj: example_inputs}
+    program, _ = live_program()
+    with program.observed.observing():
+        for callee, examples in given.items():
+            for example in examples:
+                callee(*example)
