@@ -6,6 +6,7 @@ import io
 import tempfile
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -74,12 +75,21 @@ def _inference(model: Any, inputs: Inputs, threads: int) -> Call:
     return call
 
 
-def _export(model: torch.nn.Module, inputs: Inputs) -> Path:
+def _optional(name: str) -> Any:
+    """A package that only comparing needs.
+
+    Raises:
+        Unavailable: it is not installed.
+    """
     try:
-        import onnx  # noqa: F401  # pyright: ignore[reportUnusedImport]
-        import onnxscript  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        return import_module(name)
     except ImportError as error:
         raise Unavailable(f"{error.name} is not installed") from None
+
+
+def _export(model: torch.nn.Module, inputs: Inputs) -> Path:
+    for name in ("onnx", "onnxscript"):  # which the exporter imports
+        _optional(name)
     file = Path(tempfile.mkdtemp()) / "model.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -89,11 +99,7 @@ def _export(model: torch.nn.Module, inputs: Inputs) -> Path:
 
 def prepare_onnxruntime(model: torch.nn.Module, inputs: Inputs, threads: int) -> Call:
     """ONNX Runtime, CPU provider, all graph optimizations."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise Unavailable(f"{error.name} is not installed") from None
-    runtime = cast("Any", onnxruntime)
+    runtime = _optional("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     session = runtime.InferenceSession(str(_export(model, inputs)), options, ["CPUExecutionProvider"])
@@ -103,11 +109,7 @@ def prepare_onnxruntime(model: torch.nn.Module, inputs: Inputs, threads: int) ->
 
 def prepare_openvino(model: torch.nn.Module, inputs: Inputs, threads: int) -> Call:
     """OpenVINO on the CPU, in float32 (its own default may be bfloat16)."""
-    try:
-        import openvino
-    except ImportError as error:
-        raise Unavailable(f"{error.name} is not installed") from None
-    core = cast("Any", openvino.Core())
+    core = _optional("openvino").Core()
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": threads,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 Times = dict[str, dict[str, float]]
 
@@ -34,15 +35,14 @@ def _cell(milliseconds: float | None, best: float) -> str:
 def plot(results: Times, file: Path) -> None:
     """A bar chart of times relative to tsc; nothing is written where matplotlib is not installed."""
     try:
-        import matplotlib
+        pyplot: Any = import_module("matplotlib.pyplot")
     except ImportError:
         return
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as pyplot
+    pyplot.switch_backend("Agg")
 
     peers = list(dict.fromkeys(peer for row in results.values() for peer in row))
     size = (1.6 * len(results) + 3, 4.5)
-    figure, axes = cast("tuple[Any, Any]", pyplot.subplots(figsize=size, layout="constrained"))
+    figure, axes = pyplot.subplots(figsize=size, layout="constrained")
     width = 0.8 / len(peers)
     for i, peer in enumerate(peers):
         heights = [row.get(peer, 0.0) / row.get("tsc", 1.0) for row in results.values()]
