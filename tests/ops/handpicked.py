@@ -59,6 +59,14 @@ def _edges() -> Calls:
             ["...,...->...", [_numbers(3), scalar], None],
         ],
         "aten::gather": [[scalar, 0, torch.tensor([0, 0]), False], [scalar, 0, torch.tensor(0), False]],
+        "aten::squeeze": [[torch.ones(3)], [scalar], [torch.ones(1, 2)]],
+        "aten::squeeze.dim": [[torch.ones(3), 0], [scalar, 0]],
+        "aten::hypot": [
+            [
+                torch.tensor([1e30, 1e-30, 0.0, math.inf, math.nan, math.inf, -3.0]),
+                torch.tensor([1e30, 1e-30, 0.0, -1.0, 1.0, math.nan, 4.0]),
+            ],
+        ],
         "aten::slice.Tensor": [[scalar, 0, 0, 1, 1]],
         "aten::masked_select": [[scalar, torch.tensor(True)], [scalar, torch.tensor(False)]],
         "aten::topk": [

@@ -120,6 +120,13 @@ def test_draws_and_sharing_are_pytorchs(name: str) -> None:
             assert operator.sharing is Sharing.SOMETIMES or not operator.is_view or theirs or mine is False
 
 
+@pytest.mark.parametrize("name", [n for n in NAMES if not operators()[n].schema.mutates])
+def test_a_result_is_the_very_argument_where_pytorchs_is(name: str) -> None:
+    for call in calls(operators()[name]):
+        for theirs, mine in call.pairs:
+            assert [theirs is there for there, _ in call.given] == [mine is here for _, here in call.given]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_strides_are_pytorchs(name: str) -> None:
     operator = operators()[name]

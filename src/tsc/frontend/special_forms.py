@@ -12,6 +12,7 @@ from xdsl.ir import SSAValue
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
+from tsc.dialects.type_tests import is_instance
 from tsc.errors import NotSupportedError
 from tsc.frontend import calls
 from tsc.frontend.calls import fits
@@ -156,25 +157,29 @@ def _isinstance(reader: CallReader, node: ast.Call) -> Condition:
     actual = value.type
     members = _members(actual)
     matching = [m for m in members if any(_is_instance(m, w) for w in wanted)]
-    if actual is not tt.ANY:
+    kinds = [w for w in wanted if not isinstance(w, str)]
+    is_open = actual is tt.ANY or (actual is tt.NUMBER and is_instance(actual, kinds) is None)
+    if not is_open:
         if len(matching) == len(members):
             return Condition(True, None)
         if not matching:
             return Condition(False, None)
     names = ArrayAttr([StringAttr(w if isinstance(w, str) else w.torchscript()) for w in wanted])
-    kinds = ArrayAttr([w for w in wanted if not isinstance(w, str)])
     check = reader.builder.create(
-        ops.PrimIsInstanceOp, [value.ssa], [tt.BOOL], attributes={"types": names, "torch_types": kinds}
+        ops.PrimIsInstanceOp,
+        [value.ssa],
+        [tt.BOOL],
+        attributes={"types": names, "torch_types": ArrayAttr(kinds)},
     )
     condition = Condition(None, check.results[0])
     if isinstance(node.args[0], ast.Name):
         from tsc.frontend.annotations import union
 
-        chosen = [w for w in wanted if not isinstance(w, str)] if actual is tt.ANY else matching
+        chosen = kinds if is_open else matching
         if chosen:
             condition.when_true[node.args[0].id] = union(chosen)
         rest = [m for m in members if m not in matching]
-        if rest and actual is not tt.ANY:
+        if rest and not is_open:
             condition.when_false[node.args[0].id] = union(rest)
     return condition
 

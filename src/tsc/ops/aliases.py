@@ -16,6 +16,7 @@ from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
 from tsc.ops.composite import Aten, composite
 from tsc.ops.registry import Family, Layout, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
+from tsc.ops.strides import root_of, strided_view
 from tsc.ops.views import (
     chunk,
     diagonal,
@@ -43,9 +44,7 @@ Array = np.ndarray[Any, Any]
 
 def _root(x: Array) -> Array:
     """All the memory that `x` is known to be a view of, flat, as elements of the dtype of `x`."""
-    root: Any = x
-    while is_array(root.base):
-        root = root.base
+    root = root_of(x)
     low, high = np.lib.array_utils.byte_bounds(root)
     count = (high - low) // root.itemsize if root.size else 0
     return np.lib.stride_tricks.as_strided(root, (count,), (root.itemsize,)).view(x.dtype)
@@ -77,7 +76,7 @@ def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_
             f"{last + 1} elements; the storage has {root.size}"
         )
     strides = [s * self.itemsize for s in stride]
-    return np.lib.stride_tricks.as_strided(root[offset:], size, strides)
+    return strided_view(root, size, strides, offset * root.itemsize)
 
 
 # --- pieces ---
@@ -266,7 +265,7 @@ def _broadcast_all(tensors: Sequence[Any]) -> list[TensorSpec]:
 def broadcast_tensors(tensors: Sequence[Array]) -> list[Array]:
     """Views of one common shape."""
     shape = broadcast(*(t.shape for t in tensors))
-    return [expand(t, list(shape), False) for t in tensors]
+    return [t if t.shape == shape else expand(t, list(shape), False) for t in tensors]
 
 
 def _meshgrid_infer(tensors: Sequence[TensorSpec], indexing: str = "ij") -> list[TensorSpec]:

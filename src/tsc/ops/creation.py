@@ -18,6 +18,7 @@ from tsc.ops.promotion import of_number
 from tsc.ops.registry import Family, Layout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, like_self
+from tsc.ops.strides import strided_view
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -148,7 +149,7 @@ def _strided(size: Sequence[int], stride: Sequence[int], dtype: DType) -> Array:
     sized(size, dtype)
     extent = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else 0
     memory = np.empty(extent, dtype.numpy)
-    return np.lib.stride_tricks.as_strided(memory, size, [s * dtype.size_bytes for s in stride])
+    return strided_view(memory, size, [s * dtype.size_bytes for s in stride])
 
 
 @FAMILY.op("aten::empty_strided", infer=_empty_strided_infer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -151,8 +152,13 @@ def copysign(self: Scalar, other: Scalar) -> Scalar:
 
 @pointwise(FAMILY, "aten::hypot", promote=Promote.TO_FLOAT)
 def hypot(self: Scalar, other: Scalar) -> Scalar:
-    """``sqrt(self**2 + other**2)``."""
-    return (self * self + other * other).sqrt()
+    """``sqrt(self**2 + other**2)``, without overflow on the way: the larger is taken out of the root."""
+    a, b = self.abs(), other.abs()
+    large, small = a.maximum(b), a.minimum(b)
+    is_plain = (large > 0) & (large < math.inf)
+    ratio = is_plain.where(small, 0.0) / is_plain.where(large, 1.0)
+    length = large * (ratio * ratio + 1.0).sqrt()
+    return (a.eq(math.inf) | b.eq(math.inf)).where(math.inf, length)
 
 
 @pointwise(FAMILY, "aten::maximum", "aten::max.other")

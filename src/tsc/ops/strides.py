@@ -32,6 +32,37 @@ def laid_out(operator: Operator) -> Operator:
     return replace(operator, eager=run)
 
 
+def root_of(array: Array) -> Array:
+    """The array whose memory `array` is a view of."""
+    while is_array(array.base):
+        array = array.base
+    return array
+
+
+def strided_view(array: Array, shape: Sequence[int], strides: Sequence[int], offset: int = 0) -> Array:
+    """A view that begins `offset` bytes behind the first element of `array`, with any sizes, and strides in
+    bytes. It knows the memory it is a view of, and so can be laid out anew in place; one of NumPy's
+    ``as_strided`` does not.
+
+    Raises:
+        ValueError: the view would reach beyond the memory.
+    """
+    root = root_of(array)
+    whole = root if root.flags.c_contiguous else root.T
+    if not whole.flags.c_contiguous:  # a root with gaps, made by another library
+        flat = array if offset == 0 else array.reshape(-1)[offset // array.itemsize :]
+        return np.lib.stride_tricks.as_strided(flat, shape, strides, writeable=array.flags.writeable)
+    memory = whole.reshape(-1).view(np.uint8)
+    start = _address(array) - _address(whole) + offset if array.size else 0
+    made: Array = np.ndarray(tuple(shape), array.dtype, memory, start, tuple(strides))
+    made.flags.writeable = array.flags.writeable
+    return made
+
+
+def _address(array: Array) -> int:
+    return array.__array_interface__["data"][0]
+
+
 def as_it_lay(copy: Array, source: Array) -> Array:
     """`copy`, of the elements of `source`, with its dims in the order of theirs, without gaps."""
     return _elementwise(copy, [source])
@@ -50,7 +81,7 @@ def _elementwise(result: Array, arguments: Sequence[Any]) -> Array:
     if all(n <= 1 or s == t for n, s, t in zip(result.shape, result.strides, fitting, strict=True)):
         return result
     stored = np.empty(result.size, result.dtype)
-    made = np.lib.stride_tricks.as_strided(stored, result.shape, fitting)
+    made = strided_view(stored, result.shape, fitting)
     made[...] = result
     return made
 

@@ -5,7 +5,7 @@ Eagerly they alias their argument, as in PyTorch; in kernels they cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from tsc.ops.elementwise import specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, dim
 from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.shapes import infer_size, wrap_dim
+from tsc.ops.strides import strided_view
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -158,7 +159,7 @@ def _same_back(aten: Aten, base: Any, piece: Any) -> Any:
 def transpose(self: Array, dim0: int, dim1: int) -> Array:
     """Dims `dim0` and `dim1` exchanged."""
     a, b = wrap_dim(dim0, self.ndim), wrap_dim(dim1, self.ndim)
-    return self.swapaxes(a, b) if self.ndim else self
+    return self.swapaxes(a, b) if self.ndim else self.view()
 
 
 @_view("aten::numpy_T", inverse=_turned_back)
@@ -218,21 +219,25 @@ def unsqueeze(self: Array, dim: int) -> Array:
 @_view("aten::squeeze", inverse=_reshaped_back, is_identity=True)
 def squeeze(self: Array) -> Array:
     """All dims of size 1 dropped."""
-    return self.squeeze()
+    return _squeezed(self, range(self.ndim))
 
 
 @_view("aten::squeeze.dim", inverse=_reshaped_back, is_identity=True)
 def squeeze_dim(self: Array, dim: int) -> Array:
     """Dim `dim` dropped if its size is 1."""
-    axis = wrap_dim(dim, self.ndim)
-    return self.squeeze(axis) if self.ndim and self.shape[axis] == 1 else self[...]
+    return _squeezed(self, [wrap_dim(dim, self.ndim)])
 
 
 @_view("aten::squeeze.dims", inverse=_reshaped_back, is_identity=True)
 def squeeze_dims(self: Array, dim: Sequence[int]) -> Array:
     """Those of the dims `dim` whose size is 1 dropped."""
-    axes = {wrap_dim(d, self.ndim) for d in dim}
-    return self.squeeze(tuple(a for a in axes if self.shape[a] == 1)) if self.ndim else self
+    return _squeezed(self, [wrap_dim(d, self.ndim) for d in dim])
+
+
+def _squeezed(self: Array, axes: Iterable[int]) -> Array:
+    """Those of `axes` that have size 1 dropped; another tensor even if there is none."""
+    dropped = {a for a in axes if self.ndim and self.shape[a] == 1}
+    return self.squeeze(tuple(dropped)) if dropped else self.view()
 
 
 @_view("aten::expand", is_identity=True)
@@ -258,7 +263,7 @@ def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
             )
     steps = zip(self.shape, target[lead:], self.strides, strict=True)
     strides = [0] * lead + [0 if m == 1 and n != 1 else s for m, n, s in steps]
-    return np.lib.stride_tricks.as_strided(self, target, strides, writeable=self.flags.writeable)
+    return strided_view(self, target, strides)
 
 
 @_view("aten::expand_as", is_identity=True)
@@ -375,7 +380,7 @@ def unfold(self: Array, dimension: int, size: int, step: int) -> Array:
     shape = [*self.shape[:axis], count, *self.shape[axis + 1 :], size]
     stride = self.strides[axis]
     strides = [*self.strides[:axis], stride * step, *self.strides[axis + 1 :], stride]
-    return np.lib.stride_tricks.as_strided(self, shape, strides, writeable=self.flags.writeable)
+    return strided_view(self, shape, strides)
 
 
 @_view("aten::positive", inverse=_same_back, is_identity=True)
@@ -383,7 +388,7 @@ def positive(self: Array) -> Array:
     """The tensor itself."""
     if self.dtype == np.bool_:
         raise DTypeError("The `+` operator, on a bool tensor is not supported.")
-    return self[...]
+    return self
 
 
 @_view("aten::detach", "aten::alias", inverse=_same_back, is_identity=True)
@@ -451,6 +456,8 @@ def flatten(aten: Aten, self: Any, start_dim: int, end_dim: int) -> Any:
     first, last = wrap_dim(start_dim, len(shape)), wrap_dim(end_dim, len(shape))
     if first > last:
         raise ShapeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if first == last:
+        return self
     size = int(np.prod(shape[first : last + 1]))
     return aten("reshape", self, [*shape[:first], size, *shape[last + 1 :]])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -24,6 +25,7 @@ from tsc.dialects.torch_ops import (
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
 )
+from tsc.dialects.type_tests import BARE, is_instance
 
 Rule = Callable[[Operation], list[SSAValue] | None]
 
@@ -46,6 +48,9 @@ class Canonicalize(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Rewrite everywhere in the module, in one sweep from definitions to uses."""
         canonicalize(op)
+        for function in op.ops:
+            if isinstance(function, FuncOp) and not function.is_declaration:
+                function.update_function_type()  # a value without its cast is of another type
 
 
 def canonicalize(root: Operation) -> bool:
@@ -188,19 +193,9 @@ def _is_instance(op: Operation) -> list[SSAValue] | None:
     value = op.operands[0]
     while isinstance(value.owner, DerefineOp):
         value = value.owner.operands[0]
-    kind, wanted = value.type, list[Any](op.attributes["torch_types"])  # pyright: ignore
-    if isinstance(kind, (tt.OptionalType, tt.UnionType, tt.ClassType, tt.InterfaceType)) or kind is tt.ANY:
-        return None
-    names = {n.data for n in op.attributes["types"]}  # pyright: ignore
-    same = any(
-        w is kind or (isinstance(w, tt.TensorType) and isinstance(kind, tt.TensorType)) for w in wanted
-    )
-    if same or (isinstance(kind, tt.ListType) and "list" in names):
-        return [TorchBuilder(before=op).constant(True)]
-    unclear = (tt.OptionalType, tt.UnionType, tt.NumberType, tt.AnyType, type(kind))
-    if any(isinstance(w, unclear) for w in wanted) or names & {"list", "tuple", "dict"}:
-        return None
-    return [TorchBuilder(before=op).constant(False)]
+    names = [n.data for n in op.attributes["types"] if n.data in BARE]  # pyright: ignore
+    decided = is_instance(value.type, list[Any](op.attributes["torch_types"]), names)  # pyright: ignore
+    return None if decided is None else [TorchBuilder(before=op).constant(decided)]
 
 
 def _unwrap(op: Operation) -> list[SSAValue] | None:

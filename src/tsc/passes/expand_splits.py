@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
@@ -15,16 +16,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.errors import OPERATOR_FAILURES
-from tsc.ops.registry import TensorSpec, find
-
-SLICED = frozenset((
-    "aten::chunk", "aten::unsafe_chunk", "aten::split.Tensor", "aten::split.sizes", "aten::split_with_sizes",
-    "aten::unsafe_split.Tensor", "aten::unsafe_split_with_sizes", "aten::tensor_split.sections",
-    "aten::tensor_split.indices",
-))  # fmt: skip
-"""Operators whose pieces lie one after the other along ``dim``."""
-SELECTED = frozenset(("aten::unbind.int",))
-"""Operators whose pieces are the elements along ``dim``."""
+from tsc.ops.registry import Operator, TensorSpec, find
 
 
 @dataclass(frozen=True)
@@ -45,36 +37,58 @@ class ExpandSplits(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Expand every split in the module."""
         for candidate in list(op.walk()):
-            if isinstance(candidate, AtenOp) and candidate.schema.full_name in SLICED | SELECTED:
-                _expand(candidate)
+            operator = find(candidate.schema.full_name) if isinstance(candidate, AtenOp) else None
+            if isinstance(candidate, AtenOp) and operator is not None and _cuts(operator):
+                _expand(candidate, operator)
 
 
-def _expand(op: AtenOp) -> None:
+def _cuts(operator: Operator) -> bool:
+    """Whether the result is a list of pieces of the first argument, cut along an argument ``dim``."""
+    schema = operator.schema
+    return (
+        operator.may_share
+        and not schema.mutates
+        and [r.type for r in schema.results] == [tt.ListType(tt.TENSOR)]
+        and [a.type for a in schema.arguments[:1]] == [tt.TENSOR]
+        and any(a.name == "dim" for a in schema.arguments)
+    )
+
+
+def _expand(op: AtenOp, operator: Operator) -> None:
     arguments = [argument_of(o) for o in op.operands]
     kind = op.operands[0].type
     source = spec_of_type(kind) if isinstance(kind, tt.TensorType) else None
-    operator = find(op.schema.full_name)
-    if source is None or any(a is UNKNOWN for a in arguments) or operator is None or operator.infer is None:
+    if source is None or any(a is UNKNOWN for a in arguments):
         return
+    dim: int = arguments[op.schema.position("dim")]
     try:
-        pieces = cast("list[TensorSpec]", list(operator.infer(*arguments)))
+        pieces = cast("list[np.ndarray[Any, Any]]", operator.eager(_places(source, dim), *arguments[1:]))
     except OPERATOR_FAILURES:
         return  # the call is wrong: it stays, and raises when the program runs
-    dim: int = arguments[op.schema.position("dim")] % max(source.ndim, 1)
+    dim %= source.ndim
     builder = TorchBuilder(before=op)
-    selects = op.schema.full_name in SELECTED
-    made: list[SSAValue] = []
-    start = 0
     element = op.results[0].type.data  # pyright: ignore
     of = type(element).of if isinstance(element, tt.TensorType) else tt.TensorType.of  # pyright: ignore
-    for i, piece in enumerate(pieces):
-        made_type = [of(piece.shape, piece.dtype)]
-        numbers: list[Any] = [dim, i] if selects else [dim, start, start + piece.shape[dim], 1]
+    made: list[SSAValue] = []
+    for piece in pieces:
+        start = int(piece.flat[0]) if piece.size else 0
+        is_selected = piece.ndim < source.ndim
+        length = () if is_selected else (piece.shape[dim],)
+        shape = (*source.shape[:dim], *length, *source.shape[dim + 1 :])
+        numbers = [dim, start] if is_selected else [dim, start, start + piece.shape[dim], 1]
         operands = [op.operands[0], *(builder.constant(n) for n in numbers)]
-        name = "aten::select.int" if selects else "aten::slice.Tensor"
-        made.append(builder.aten(name, operands, made_type).results[0])
-        start += 0 if selects else piece.shape[dim]
+        name = "aten::select.int" if is_selected else "aten::slice.Tensor"
+        made.append(builder.aten(name, operands, [of(shape, source.dtype)]).results[0])
     gathered = builder.list(element, made)  # pyright: ignore
     op.results[0].replace_all_uses_with(gathered)
     op.detach()
     op.erase()
+
+
+def _places(source: TensorSpec, dim: int) -> np.ndarray[Any, Any]:
+    """A tensor as long as the source along `dim`, each element of which is its place; of size 1 elsewhere."""
+    if not -source.ndim <= dim < source.ndim:
+        return np.zeros(source.shape)  # the operator refuses it
+    shape = [1] * source.ndim
+    shape[dim] = source.shape[dim]
+    return np.arange(source.shape[dim]).reshape(shape)

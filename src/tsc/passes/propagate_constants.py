@@ -21,6 +21,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal
 from tsc.dialects.torch_ops import PrimIfOp, PrimIsInstanceOp, PrimLoopOp, PrimUninitializedOp
+from tsc.dialects.type_tests import is_instance
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.elementwise import specs_of
 from tsc.ops.registry import Operator, TensorSpec, require
@@ -271,7 +272,6 @@ def _fold_isinstance(op: PrimIsInstanceOp) -> bool:
     value = constant_of(op.operands[0])
     if value is not None or op.operands[0].type is tt.ANY:
         return False
-    wanted = [t for t in op.attributes["torch_types"]]  # pyright: ignore
-    builder = TorchBuilder(before=op)
-    _replace(op, [builder.constant(tt.NONE in wanted)])
+    wanted = list[Any](op.attributes["torch_types"])  # pyright: ignore
+    _replace(op, [TorchBuilder(before=op).constant(is_instance(tt.NONE, wanted) is True)])
     return True

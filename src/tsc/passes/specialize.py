@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import VerifyException
 
 from tsc import dtypes
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import DerefineOp
+from tsc.dialects.torch_types import TorchType
+from tsc.dialects.type_tests import has_type
 from tsc.errors import ArgumentError
 
 CONSTANTS = {"none": None, "true": True, "false": False}
@@ -56,12 +60,25 @@ class Specialize(ModulePass):
         builder = TorchBuilder(block, before=block.first_op)
         for argument, text in zip(given, self.arguments, strict=True):
             value = _Specializer(function, builder).value(text, argument.type)
+            _require_fits(value.type, argument.type, text)
             value.name_hint = argument.name_hint
             if value.type is not argument.type and not isinstance(argument.type, tt.TensorType):
                 value = builder.create(DerefineOp, [value], [argument.type]).results[0]
             argument.replace_all_uses_with(value)
             block.erase_arg(argument)
         function.update_function_type()
+
+
+def _require_fits(kind: Attribute, wanted: Attribute, text: str) -> None:
+    """Refuse a value of another type than the argument has; a tensor may be None: one that is undefined.
+
+    Raises:
+        ArgumentError: it is of another type.
+    """
+    if isinstance(wanted, tt.TensorType) and kind is tt.NONE:
+        return
+    if has_type(cast("TorchType", kind), cast("TorchType", wanted)) is False:
+        raise ArgumentError(f"specialize: {text!r} is no {cast('TorchType', wanted).torchscript()}")
 
 
 class _Specializer:
@@ -87,7 +104,10 @@ class _Specializer:
             return self.builder.device(value)
         if kind not in makers:
             raise ArgumentError(f"specialize: requires int:, float:, str:, complex: or device:; got {kind}:")
-        return self.builder.constant(makers[kind](value))
+        try:
+            return self.builder.constant(makers[kind](value))
+        except (ValueError, VerifyException):
+            raise ArgumentError(f"specialize: {value!r} is no {kind}") from None
 
     def _container(self, text: str, wanted: object) -> SSAValue:
         inner = wanted.data if isinstance(wanted, tt.OptionalType) else wanted
@@ -97,6 +117,8 @@ class _Specializer:
         kinds: Sequence[object] = [None] * len(texts)
         if isinstance(inner, (tt.TupleType, tt.NamedTupleType)):
             kinds = inner.data if isinstance(inner, tt.TupleType) else inner.elements
+            if len(kinds) != len(texts):
+                raise ArgumentError(f"specialize: requires {len(kinds)} entries in a tuple; got {len(texts)}")
         made = self.builder.make_tuple([self.value(t, k) for t, k in zip(texts, kinds, strict=True)])
         if isinstance(inner, (tt.TupleType, tt.NamedTupleType)):
             made._type = inner  # pyright: ignore
@@ -125,6 +147,9 @@ def parse_spec(text: str) -> tt.TensorType:
     element = element.replace("c<", "complex<")
     spelled = {"i64": "si64", "i32": "si32", "i16": "si16", "i8": "si8", "bool": "i1"}.get(element, element)
     try:
-        return tt.TensorType.of([int(n) for n in sizes], dtypes.by_mlir(spelled))
+        shape = [int(n) for n in sizes]
+        if any(n < 0 for n in shape):
+            raise ValueError(text)
+        return tt.TensorType.of(shape, dtypes.by_mlir(spelled))
     except (KeyError, ValueError):
         raise ArgumentError(f"specialize: requires a shape like 1x3x224x224xf32; got {text!r}") from None
