@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Attribute
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
+from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import TorchContext, make_context
 
@@ -46,7 +48,18 @@ def assert_rewrites(before: str, after: str, *passes: ModulePass, weights: Weigh
     """
     _, module = rewritten(before, *passes, weights=weights)
     _, wanted = parse(after)
-    assert module.is_structurally_equivalent(wanted), f"got\n{module}\nnot\n{wanted}"
+    is_same = module.is_structurally_equivalent(wanted) and _kinds(module) == _kinds(wanted)
+    assert is_same, f"got\n{module}\nnot\n{wanted}"
+
+
+def _kinds(module: ModuleOp) -> list[tuple[str, list[Attribute]]]:
+    """What xDSL's equivalence leaves out: the types of results, and the schemas of operators that share a
+    name.
+    """
+    return [
+        (op.schema.full_name if isinstance(op, AtenOp) else op.name, [r.type for r in op.results])
+        for op in module.walk()
+    ]
 
 
 def assert_leaves(text: str, *passes: ModulePass, weights: Weights | None = None) -> None:

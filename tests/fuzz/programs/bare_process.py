@@ -27,7 +27,7 @@ class BareProcess:
         """What calls of an archived program look like; a dead process is an observation too."""
         storages: dict[int, int] = {}
         contents: list[bytes] = []
-        packed = [[_packed(a, storages, contents, {}) for a in arguments] for arguments in calls]
+        packed = [_packed(arguments, storages, contents, {}) for arguments in calls]
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -41,6 +41,9 @@ class BareProcess:
             status = process.wait()
             self.close()
             return [Observation(error=f"crash: the process without PyTorch ended with {status}")]
+        except BaseException:
+            self.close()  # it would answer the next request with what it owes of this one
+            raise
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:

@@ -16,6 +16,7 @@ REFUSED = {
     "requires a count of repetitions": (
         "TorchScript refuses it too, but drops it where nothing needs the list"
     ),
+    "setStorage: sizes": "of a tensor's memory tsc knows what the tensor shows, where PyTorch made it",
     "output with shape": "tsc does not resize `out`: the memory of a NumPy array cannot grow",
 }
 """What tsc refuses by a sentence, and why."""
