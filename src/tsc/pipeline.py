@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
 from xdsl.passes import ModulePass
 
 from tsc.analysis.contracts import verify_values
+from tsc.analysis.functions import hosts
 from tsc.analysis.target import Target
 from tsc.analysis.verify import verify_dominance
 from tsc.dialects import torch_types as tt
@@ -184,7 +184,7 @@ def verify_groups(module: ModuleOp) -> None:
 
 def verify_host(module: ModuleOp) -> None:
     """Contract of `linalg` and `loop`: one public function; no `torch` operation is left."""
-    public = [f for f in module.ops if isinstance(f, FuncOp) and f.sym_visibility is None]
+    public = hosts(module)
     if len(public) != 1:
         raise IRError(f"stages 'linalg' and 'loop' require one public function; got {len(public)}")
     for op in module.walk():

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from xdsl.dialects import arith, func, tensor
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ShapedType, TensorType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.analysis.affine import row_major_strides
-from tsc.errors import CodegenError
+from tsc.dialects.loop_extents import loop_extents, shape_of
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def read_stage(op: linalg.GenericOp) -> Stage:
     maps = [m.data for m in op.indexing_maps.data]
     count = len(op.inputs)
     parallel = tuple(t.data is IteratorType.PARALLEL for t in op.iterator_types.data)
-    sizes = loop_sizes(op)
+    sizes = loop_extents(op)
     inputs = tuple(resolve(v, m) for v, m in zip(op.inputs, maps[:count], strict=True))
     outputs = tuple(Operand(r, m) for r, m in zip(op.results, maps[count:], strict=True))
     used = [arg.uses for arg in op.body.block.args[count:]]
@@ -145,46 +145,6 @@ def read_stage(op: linalg.GenericOp) -> Stage:
         for v, m, uses in zip(op.outputs, maps[count:], used, strict=True)
     )
     return Stage(op, sizes, parallel, inputs, outputs, inits)
-
-
-def shape_of(value: SSAValue) -> tuple[int, ...]:
-    """The shape of a tensor value.
-
-    Raises:
-        CodegenError: `value` is no tensor of known rank.
-    """
-    type_ = value.type
-    if not isinstance(type_, ShapedType):
-        raise CodegenError(f"linalg.generic: requires tensors of known rank; got {type_}")
-    return type_.get_shape()
-
-
-def told_sizes(op: linalg.GenericOp) -> dict[int, int]:
-    """Trip counts by loop, as far as operand shapes tell; a later operand (a result above all) overrides an
-    earlier one, which may be a tensor of which only a part is read.
-    """
-    sizes: dict[int, int] = {}
-    for value, map_ in zip(op.operands, op.indexing_maps.data, strict=True):
-        for expression, size in zip(map_.data.results, shape_of(value), strict=True):
-            if isinstance(expression, AffineDimExpr):
-                sizes[expression.position] = size
-    return sizes
-
-
-def loop_sizes(op: linalg.GenericOp) -> tuple[int, ...]:
-    """Trip count of every loop, from the operand shapes.
-
-    Raises:
-        CodegenError: no operand is indexed by some loop alone.
-    """
-    sizes = told_sizes(op)
-    rank = len(op.iterator_types.data)
-    missing = [d for d in range(rank) if d not in sizes]
-    if missing:
-        raise CodegenError(
-            f"linalg.generic: each loop must index some operand alone; loop {missing[0]} does not"
-        )
-    return tuple(sizes[d] for d in range(rank))
 
 
 def resolve(value: SSAValue, map_: AffineMap) -> Operand:

@@ -34,13 +34,19 @@ UNKNOWN_CALLS = (CallOp, PrimCallMethodOp, PrimForkOp, PrimPythonOp)
 """Operations that may write to anything they are given, and to what that holds."""
 
 
+def unwrapped(value: SSAValue) -> SSAValue:
+    """`value` before it was derefined or cast: the same object, of the type it was made with."""
+    while isinstance(value.owner, (DerefineOp, PrimUncheckedCastOp)):
+        value = value.owner.operands[0]
+    return value
+
+
 def constant_of(value: SSAValue, pool: ConstantPool | None = None) -> Any:
     """The Python value (or, given a `pool`, the array) that `value` certainly is; `UNKNOWN` otherwise."""
+    value = unwrapped(value)
     owner = value.owner
     if isinstance(owner, ConstantOp):
         return owner.python_value
-    if isinstance(owner, (DerefineOp, PrimUncheckedCastOp)):
-        return constant_of(owner.operands[0], pool)
     if isinstance(owner, PrimListConstructOp) and not is_list_mutated(value):
         return _all(owner, pool, list)
     if isinstance(owner, PrimTupleConstructOp):
@@ -64,9 +70,10 @@ def argument_of(value: SSAValue) -> Any:
         spec = spec_of_type(kind)
         return UNKNOWN if spec is None else spec
     if isinstance(kind, (tt.ListType, tt.OptionalType, tt.TupleType)):
+        inner = unwrapped(value)
+        if inner is not value:
+            return argument_of(inner)
         owner = value.owner
-        if isinstance(owner, (DerefineOp, PrimUncheckedCastOp)):
-            return argument_of(owner.operands[0])
         if isinstance(owner, PrimListConstructOp) and not is_list_mutated(value):
             parts = [argument_of(o) for o in owner.operands]
             return UNKNOWN if any(p is UNKNOWN for p in parts) else parts

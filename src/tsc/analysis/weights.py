@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.values import constant_of
+from tsc.analysis.values import constant_of, unwrapped
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal, literal_array
 from tsc.dialects.torch_ops import (
-    DerefineOp,
     NonValueTensorLiteralOp,
-    PrimUncheckedCastOp,
     ValueTensorLiteralOp,
 )
 from tsc.ops.registry import find
@@ -66,9 +64,7 @@ def linear_of(value: SSAValue) -> Layer | None:
 
 def constant_array(value: SSAValue, pool: ConstantPool) -> np.ndarray[Any, Any] | None:
     """The array of a tensor constant, looking through casts; None when it is no constant."""
-    owner = value.owner
-    while isinstance(owner, (DerefineOp, PrimUncheckedCastOp)):
-        owner = owner.operands[0].owner
+    owner = unwrapped(value).owner
     if isinstance(owner, (NonValueTensorLiteralOp, ValueTensorLiteralOp)):
         return literal_array(pool, owner)
     return None

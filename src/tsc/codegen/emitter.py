@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp
 from xdsl.ir import Attribute, Block, SSAValue
 from xdsl.utils.hints import isa
 
+from tsc.analysis.functions import is_kernel
 from tsc.analysis.target import Target
 from tsc.codegen import arith, control, conversions, math_ops, memory, vectors
 from tsc.codegen.function_emitter import Buffer, FunctionEmitter, strides_of
@@ -127,7 +128,7 @@ class ModuleEmitter:
         """Emit a kernel, or the host function."""
         if op.is_declaration:
             raise CodegenError(f"func.func: requires a body; got the declaration of {op.sym_name.data}")
-        if op.sym_visibility is not None and op.sym_visibility.data == "private":
+        if is_kernel(op):
             self._kernel(op, "internal ", "noinline nounwind")
         elif "tsc.num_inputs" in op.attributes:
             self._host(op)

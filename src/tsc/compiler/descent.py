@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 
 from tsc import pipeline
+from tsc.analysis.functions import functions, hosts
 from tsc.codegen import EmittedModule, emit_cpu
 from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
@@ -73,8 +74,8 @@ class Descent:
     @property
     def function(self) -> FuncOp:
         """The function; once it has kernels, the host function that calls them."""
-        functions = [f for f in self.module.ops if isinstance(f, FuncOp)]
-        return functions[0] if len(functions) == 1 else next(f for f in functions if f.sym_visibility is None)
+        found = list(functions(self.module))
+        return found[0] if len(found) == 1 else hosts(self.module)[0]
 
     def copy(self) -> Descent:
         """Another way down from here."""

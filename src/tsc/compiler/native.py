@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import MemRefType
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
+from tsc.analysis.functions import kernels
 from tsc.analysis.fusion import spec
 from tsc.codegen import EmittedModule
 from tsc.compiler.descent import Descent
@@ -40,9 +41,7 @@ def build_native(descent: Descent, slow: Run) -> Run:
     work = sum(_elements(o) for o in function.walk())
     host = descent.lower("loop")
     arena = _arena_bytes(host)
-    descent.compilation.kernels = [
-        f.sym_name.data for f in descent.module.ops if isinstance(f, FuncOp) and f is not host
-    ]
+    descent.compilation.kernels = [f.sym_name.data for f in kernels(descent.module)]
     emitted = descent.emit()
     compiled = descent.load(emitted)
     constants = _fill_constants(compiled, emitted, descent.context.pool)

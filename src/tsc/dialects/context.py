@@ -15,6 +15,7 @@ from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import STRUCTURAL_OPS
 from tsc.dialects.torch_types import ALL_TYPES
 from tsc.dialects.tsc import Tsc
+from tsc.errors import IRError
 
 Torch = Dialect("torch", [*STRUCTURAL_OPS, OperatorOp], list(ALL_TYPES))
 UPSTREAM = (
@@ -46,6 +47,17 @@ class TorchContext(Context):
     def clone(self) -> TorchContext:
         """A context with the same dialects."""
         return make_context(self.pool)
+
+
+def pool_of(context: Context) -> ConstantPool:
+    """The arrays of the constants of the module that a pass works on.
+
+    Raises:
+        IRError: the context is none of ours.
+    """
+    if not isinstance(context, TorchContext):
+        raise IRError(f"this pass requires a TorchContext (make_context); got a {type(context).__name__}")
+    return context.pool
 
 
 class _Resources(OpAsmDialectInterface):

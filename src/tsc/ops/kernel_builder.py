@@ -22,6 +22,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.dialects.arith_emitter import ArithEmitter, element_type
+from tsc.dialects.loop_extents import tell_extents
 from tsc.dtypes import DType
 from tsc.errors import CodegenError
 from tsc.ops.registry import TensorSpec
@@ -168,9 +169,7 @@ class KernelBuilder:
     ) -> list[KernelValue]:
         """A ``linalg.generic``; `iterators` has ``p`` (parallel) or ``r`` (reduction) per dim."""
         rank = len(iterators)
-        given = len(inputs)
         extents = _extents(inputs, outputs, rank)
-        inputs = [*inputs, *self._told_extents(inputs, outputs, extents)]
         block = Block(
             arg_types=[element_type(v.spec.dtype) for v, _ in inputs]
             + [element_type(o.spec.dtype) for o in outputs]
@@ -178,7 +177,7 @@ class KernelBuilder:
         builder = BodyBuilder(block)
         dtypes = [v.spec.dtype for v, _ in inputs] + [o.spec.dtype for o in outputs]
         scalars = [Scalar(builder, a, d) for a, d in zip(block.args, dtypes, strict=True)]
-        results = body(builder, scalars[:given], scalars[len(inputs) :])
+        results = body(builder, scalars[: len(inputs)], scalars[len(inputs) :])
         block.add_op(YieldOp(*(r.value for r in results)))
         destinations = [
             self.empty(o.spec) if o.init is None else self.full(o.spec, o.init).ssa for o in outputs
@@ -192,32 +191,8 @@ class KernelBuilder:
             [self.tensor_type(o.spec) for o in outputs], StringAttr(doc) if doc else None,
         )  # fmt: skip
         self.block.add_op(op)
+        tell_extents(op, extents)
         return [KernelValue(r, o.spec) for r, o in zip(op.results, outputs, strict=True)]
-
-    def _told_extents(
-        self,
-        inputs: Sequence[tuple[KernelValue, AffineMap]],
-        outputs: Sequence[Output],
-        extents: Sequence[int],
-    ) -> list[tuple[KernelValue, AffineMap]]:
-        """An operand that nobody reads, whose shape tells the extents that the others do not.
-
-        A view may read a part of its tensor, or repeat it: then the tensor's shape says something else.
-        """
-        told: dict[int, int] = {}
-        composed = [(m if v.access is None else v.access.compose(m), _stored_shape(v)) for v, m in inputs]
-        results = [(o.map or AffineMap.identity(len(extents)), o.spec.shape) for o in outputs]
-        for map_, shape in (*composed, *results):
-            told |= {
-                e.position: n
-                for e, n in zip(map_.results, shape, strict=True)
-                if isinstance(e, AffineDimExpr)
-            }
-        wrong = [d for d, n in enumerate(extents) if told.get(d) != n]
-        if not wrong:
-            return []
-        spec = TensorSpec(tuple(extents[d] for d in wrong), outputs[0].spec.dtype)
-        return [(KernelValue(self.empty(spec), spec), affine(len(extents), [dim(d) for d in wrong]))]
 
     def elementwise(
         self, inputs: Sequence[KernelValue], spec: TensorSpec, body: ElementFormula, doc: str = ""

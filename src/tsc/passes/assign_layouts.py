@@ -15,6 +15,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from tsc.analysis.functions import is_kernel
 from tsc.analysis.kernel_model import read_kernel
 from tsc.analysis.layouts import Layout, is_tensor, layout_of, tensor_type
 from tsc.analysis.target import AVX2, Target
@@ -52,19 +53,15 @@ class AssignLayouts(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Walk each host function once, in order."""
         functions = [f for f in op.ops if isinstance(f, func.FuncOp)]
-        kernels = {f.sym_name.data: f for f in functions if _is_private(f)}
+        kernels = {f.sym_name.data: f for f in functions if is_kernel(f)}
         assigner = _Assigner(op, self.machine or AVX2, kernels)
         for function in functions:
-            if not _is_private(function):
+            if not is_kernel(function):
                 assigner.host(function)
         for kernel in kernels.values():
             if kernel.sym_name.data not in assigner.used:
                 kernel.detach()
                 kernel.erase()
-
-
-def _is_private(function: func.FuncOp) -> bool:
-    return function.sym_visibility is not None and function.sym_visibility.data == "private"
 
 
 @dataclass

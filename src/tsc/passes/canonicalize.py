@@ -14,7 +14,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.effects import definition_of
 from tsc.analysis.results import is_shown
-from tsc.analysis.values import UNKNOWN, constant_of, is_list_mutated
+from tsc.analysis.values import UNKNOWN, constant_of, is_list_mutated, unwrapped
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import torch_name
 from tsc.dialects.builder import TorchBuilder
@@ -165,8 +165,7 @@ def _identity(negated: bool) -> Rule:
             a, b = b, a
         if constant_of(b) is not None:
             return None
-        while isinstance(a.owner, (DerefineOp, PrimUncheckedCastOp)):
-            a = a.owner.operands[0]
+        a = unwrapped(a)
         if a.type is tt.NONE:
             return [TorchBuilder(before=op).constant(not negated)]
         if isinstance(a.type, (tt.OptionalType, tt.UnionType)) or a.type is tt.ANY:
@@ -190,9 +189,7 @@ def _same_object(negated: bool) -> Rule:
 
 def _is_instance(op: Operation) -> list[SSAValue] | None:
     """``isinstance`` of a value whose own type, before it was derefined, decides."""
-    value = op.operands[0]
-    while isinstance(value.owner, DerefineOp):
-        value = value.owner.operands[0]
+    value = unwrapped(op.operands[0])
     names = [n.data for n in op.attributes["types"] if n.data in BARE]  # pyright: ignore
     decided = is_instance(value.type, list[Any](op.attributes["torch_types"]), names)  # pyright: ignore
     return None if decided is None else [TorchBuilder(before=op).constant(decided)]
@@ -200,9 +197,7 @@ def _is_instance(op: Operation) -> list[SSAValue] | None:
 
 def _unwrap(op: Operation) -> list[SSAValue] | None:
     """``_unwrap_optional(derefine(x))`` -> ``x``."""
-    value = op.operands[0]
-    while isinstance(value.owner, DerefineOp):
-        value = value.owner.operands[0]
+    value = unwrapped(op.operands[0])
     return None if isinstance(value.type, tt.OptionalType) or value.type is tt.NONE else [value]
 
 

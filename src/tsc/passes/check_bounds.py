@@ -13,10 +13,10 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.fusion import CHECKS_BOUNDS, operator_of
-from tsc.analysis.values import argument_of
+from tsc.analysis.values import argument_of, unwrapped
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
-from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp
+from tsc.dialects.torch_ops import PrimListConstructOp
 from tsc.passes.decompose import building_aten
 
 
@@ -70,13 +70,6 @@ def _check(function: FuncOp) -> None:
     function.update_function_type()
 
 
-def _plain(value: SSAValue) -> SSAValue:
-    """`value` before it was derefined."""
-    while isinstance(value.owner, DerefineOp):
-        value = value.owner.operands[0]
-    return value
-
-
 def _ranges(op: AtenOp) -> list[tuple[SSAValue, int, int]]:
     """The index tensors of a gather, each with the range ``low <= index < high`` it must keep to."""
     operator = operator_of(op)
@@ -84,9 +77,9 @@ def _ranges(op: AtenOp) -> list[tuple[SSAValue, int, int]]:
         return []
     found: list[tuple[SSAValue, int, int]] = []
     for bound in operator.bounds(*(argument_of(o) for o in op.operands)):
-        value = _plain(op.operands[bound.argument])
+        value = unwrapped(op.operands[bound.argument])
         if bound.item is not None:
             assert isinstance(value.owner, PrimListConstructOp)
-            value = _plain(value.owner.operands[bound.item])
+            value = unwrapped(value.owner.operands[bound.item])
         found.append((value, bound.low, bound.high))
     return found

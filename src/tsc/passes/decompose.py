@@ -11,11 +11,11 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.values import UNKNOWN, argument_of, constant_of, spec_of_type
+from tsc.analysis.values import UNKNOWN, argument_of, constant_of, spec_of_type, unwrapped
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
-from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp, PrimUncheckedCastOp
+from tsc.dialects.torch_ops import PrimListConstructOp
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.composite import Aten
 from tsc.ops.registry import Operator, TensorSpec, find
@@ -87,8 +87,7 @@ def _argument(value: SSAValue) -> Any:
     known = argument_of(value)
     if known is UNKNOWN:
         return UNKNOWN
-    while isinstance(value.owner, (DerefineOp, PrimUncheckedCastOp)):
-        value = value.owner.operands[0]
+    value = unwrapped(value)
     if isinstance(value.type, tt.TensorType):
         return value
     if isinstance(value.owner, PrimListConstructOp) and _holds_tensors(known):

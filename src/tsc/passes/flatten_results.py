@@ -16,7 +16,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.result_views import View, shared_bases
-from tsc.analysis.values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated
+from tsc.analysis.values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated, unwrapped
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import (
     DerefineOp,
@@ -85,10 +85,8 @@ def _returned(value: SSAValue) -> list[SSAValue]:
 
 def _structure(value: SSAValue, tensors: list[SSAValue], shared: dict[SSAValue, View]) -> list[Any] | None:
     """How `value` is made of tensors (appended to `tensors`, each once) and constants; None when not."""
+    value = unwrapped(value)
     owner = value.owner
-    while isinstance(owner, (DerefineOp, PrimUncheckedCastOp)):
-        value = owner.operands[0]
-        owner = value.owner
     if isinstance(value.type, tt.ValueTensorType):
         view = shared.get(value)
         if view is not None:

@@ -15,6 +15,7 @@ from tsc.analysis.values import UNKNOWN, constant_of
 from tsc.analysis.weights import constant_array, convolution_of, only_user
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import pool_of
 from tsc.passes.fold_conv_batchnorm import apply_scale_and_shift
 
 OPERATORS = {
@@ -44,7 +45,7 @@ class FoldConvArithmetic(ModulePass):
         """Fold everywhere in the module."""
         for candidate in list(op.walk()):
             if isinstance(candidate, AtenOp) and candidate.schema.full_name in OPERATORS:
-                _fold(candidate, ctx.pool)  # pyright: ignore
+                _fold(candidate, pool_of(ctx))
 
 
 def _fold(op: AtenOp, pool: ConstantPool) -> bool:

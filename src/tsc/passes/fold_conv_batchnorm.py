@@ -15,6 +15,7 @@ from tsc.analysis.values import UNKNOWN, constant_of
 from tsc.analysis.weights import constant_array, convolution_of, only_user, replace_weights
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import pool_of
 
 Array = np.ndarray[Any, Any]
 
@@ -40,7 +41,7 @@ class FoldConvBatchnorm(ModulePass):
         """Fold everywhere in the module."""
         for candidate in list(op.walk()):
             if candidate.name == "torch.aten.batch_norm":
-                fold_batch_norm(candidate, ctx.pool, convolution_of)  # pyright: ignore
+                fold_batch_norm(candidate, pool_of(ctx), convolution_of)
 
 
 def fold_batch_norm(norm: Operation, pool: ConstantPool, producer_of: Any) -> bool:

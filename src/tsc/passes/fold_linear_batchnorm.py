@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from tsc.analysis.weights import linear_of
+from tsc.dialects.context import pool_of
 from tsc.passes.fold_conv_batchnorm import fold_batch_norm
 
 
@@ -33,4 +34,4 @@ class FoldLinearBatchnorm(ModulePass):
         """Fold everywhere in the module."""
         for candidate in list(op.walk()):
             if candidate.name == "torch.aten.batch_norm":
-                fold_batch_norm(candidate, ctx.pool, linear_of)  # pyright: ignore
+                fold_batch_norm(candidate, pool_of(ctx), linear_of)

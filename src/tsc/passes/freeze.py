@@ -13,6 +13,7 @@ from xdsl.passes import ModulePass
 from tsc.analysis.aliases import written_values
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import (
     ClassTypeOp,
     NnModuleOp,
@@ -46,18 +47,18 @@ class Freeze(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Freeze every function of the module."""
-        freezer = _Freezer(op, ctx.pool, self.preserved_attrs)  # pyright: ignore
+        freezer = _Freezer(op, pool_of(ctx), self.preserved_attrs)
         functions = [f for f in op.ops if isinstance(f, FuncOp)]
         freezer.scalars_only = True
         freezer.find_assigned(functions)
         for function in functions:
             freezer.fold_attributes(function)
-            simplify(function, ctx.pool)  # pyright: ignore
+            simplify(function, pool_of(ctx))
         freezer.find_written(functions)
         freezer.scalars_only = False
         for function in functions:
             freezer.fold_attributes(function)
-            simplify(function, ctx.pool)  # pyright: ignore
+            simplify(function, pool_of(ctx))
         freezer.drop_objects(functions)
 
 

@@ -9,7 +9,9 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.kernel_model import body_cost, dims_of, loop_sizes, multiplied, read_stage, reshape_map
+from tsc.analysis.functions import functions, is_kernel
+from tsc.analysis.kernel_model import body_cost, dims_of, multiplied, read_stage, reshape_map
+from tsc.dialects.loop_extents import loop_extents, tell_extents
 from tsc.passes.kernels.alignment import reduced_loops
 from tsc.passes.kernels.compose import (
     compose,
@@ -19,7 +21,6 @@ from tsc.passes.kernels.compose import (
     is_invertible,
     output_pairs,
     replace_input,
-    tell_extents,
 )
 from tsc.passes.kernels.isolate import isolate_weights
 from tsc.passes.kernels.outline import RESHAPES, Piece, group_ops, outline
@@ -50,13 +51,12 @@ class FuseElementwise(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Rework each kernel, then the calls of it."""
-        functions = [f for f in op.ops if isinstance(f, func.FuncOp)]
         calls: dict[str, list[func.CallOp]] = {}
         for call in op.walk():
             if isinstance(call, func.CallOp):
                 calls.setdefault(call.callee.string_value(), []).append(call)
-        for function in functions:
-            if function.sym_visibility is not None and function.sym_visibility.data == "private":
+        for function in list(functions(op)):
+            if is_kernel(function):
                 fuse_kernel(function)
                 _replace(function, outline(function, group_ops(function.body.block)), calls)
 
@@ -175,7 +175,7 @@ def _reads_reduction(op: linalg.GenericOp) -> bool:
 
 def _is_broadcast(consumer: linalg.GenericOp, position: int) -> bool:
     """Whether the consumer reads each element of the operand several times."""
-    sizes, map_ = loop_sizes(consumer), input_pairs(consumer)[position][1]
+    sizes, map_ = loop_extents(consumer), input_pairs(consumer)[position][1]
     return any(n != 1 and d not in dims_of(map_) for d, n in enumerate(sizes))
 
 
@@ -185,7 +185,7 @@ def _compose(producer: linalg.GenericOp, value: SSAValue, consumer: linalg.Gener
     block = consumer.parent
     assert block is not None
     block.insert_op_before(combined, consumer)
-    tell_extents(combined, loop_sizes(consumer))
+    tell_extents(combined, loop_extents(consumer))
     for old, new in zip(consumer.results, combined.results, strict=True):
         new.name_hint = old.name_hint
         old.replace_all_uses_with(new)

@@ -15,11 +15,12 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.fusion import operator_of, spec
-from tsc.analysis.values import UNKNOWN, constant_of
+from tsc.analysis.values import UNKNOWN, constant_of, unwrapped
 from tsc.dialects import torch_types as tt
 from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.constants import ConstantPool, literal_array
+from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import (
     ConstantOp,
     DerefineOp,
@@ -58,7 +59,7 @@ class LowerToLinalg(ModulePass):
         functions = [f for f in op.ops if isinstance(f, FuncOp)]
         if len(functions) != 1:
             raise CodegenError(f"lower-to-linalg: requires one function; got {len(functions)}")
-        lowering = _Lowering(ctx.pool)  # pyright: ignore
+        lowering = _Lowering(pool_of(ctx))
         main = lowering.function(functions[0])
         for old in list(op.ops):
             old.detach()
@@ -214,8 +215,9 @@ def _argument(value: SSAValue, values: dict[SSAValue, Any]) -> Any:
     if value in values:
         return values[value]
     owner = value.owner
-    if isinstance(owner, DerefineOp):
-        return _argument(owner.operands[0], values)
+    inner = unwrapped(value)
+    if inner is not value:
+        return _argument(inner, values)
     known = constant_of(value)
     if known is not UNKNOWN:
         return known

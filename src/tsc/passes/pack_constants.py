@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects import arith, func
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr, ModuleOp
 from xdsl.passes import ModulePass
 
+from tsc.analysis.functions import hosts
 from tsc.analysis.layouts import Layout, layout_of, pack, tensor_type
 from tsc.dialects.constants import ConstantPool
 from tsc.dtypes import by_mlir
@@ -63,9 +64,7 @@ def encoded_constants(module: ModuleOp) -> Iterator[tuple[arith.ConstantOp, str]
 
 def inline_constants(module: ModuleOp) -> Iterator[tuple[arith.ConstantOp, np.ndarray[Any, Any]]]:
     """The tensor constants of host functions whose elements stand in the text, with their arrays."""
-    for function in module.ops:
-        if not isinstance(function, func.FuncOp) or function.sym_visibility is not None:
-            continue
+    for function in hosts(module):
         for op in function.walk():
             if isinstance(op, arith.ConstantOp) and isinstance(op.value, DenseIntOrFPElementsAttr):
                 yield op, dense_array(op.value, layout_of(op.result.type))

@@ -20,6 +20,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal
+from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import PrimIfOp, PrimIsInstanceOp, PrimLoopOp, PrimUninitializedOp
 from tsc.dialects.type_tests import is_instance
 from tsc.errors import OPERATOR_FAILURES
@@ -55,7 +56,7 @@ class PropagateConstants(ModulePass):
         """Fold everywhere in the module."""
         for function in list(op.ops):
             if function.name == "func.func":
-                propagate_constants(function, ctx.pool)  # pyright: ignore
+                propagate_constants(function, pool_of(ctx))
 
 
 def propagate_constants(root: Operation, pool: ConstantPool) -> bool:

@@ -19,6 +19,7 @@ from tsc.analysis.values import UNKNOWN, argument_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import (
     PrimIfOp,
     PrimListConstructOp,
@@ -74,7 +75,7 @@ def _refine_block(block: Block, ctx: Any, trials: int) -> bool:
     for op in list(block.ops):
         if isinstance(op, AtenOp):
             # A folded number (the root of a size) lets what follows be refined in this same sweep.
-            changed |= fold(op, ctx.pool) or _refine_operator(op, ctx)
+            changed |= fold(op, pool_of(ctx)) or _refine_operator(op, ctx)
         elif isinstance(op, PrimIfOp):
             changed |= _refine_if(op, ctx, trials)
         elif isinstance(op, PrimLoopOp):
@@ -134,7 +135,7 @@ def _fold_query(op: AtenOp, operator: Operator, arguments: list[Any], ctx: Any) 
     except OPERATOR_FAILURES:
         return False
     builder = TorchBuilder(before=op)
-    op.results[0].replace_all_uses_with(materialize(builder, ctx.pool, answer, op.results[0]))
+    op.results[0].replace_all_uses_with(materialize(builder, pool_of(ctx), answer, op.results[0]))
     op.detach()
     op.erase()
     return True

@@ -12,6 +12,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.affine import address_of
+from tsc.analysis.functions import is_kernel
 from tsc.analysis.kernel_model import KernelModel, Stage, read_kernel
 from tsc.analysis.layouts import Layout, layout_of
 from tsc.analysis.target import AVX2, AVX512, GENERIC_X86, Target, ptx
@@ -96,11 +97,6 @@ class Schedule(ModulePass):
         for old in functions:
             old.detach()
         op.body.block.add_ops([*host.globals.values(), *work.finished(), *hosts])
-
-
-def is_kernel(function: func.FuncOp) -> bool:
-    """Whether `function` is a kernel (private) and not a host function."""
-    return function.sym_visibility is not None and function.sym_visibility.data == "private"
 
 
 def schedule_kernel(function: func.FuncOp, target: Target) -> func.FuncOp:

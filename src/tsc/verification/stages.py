@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region
 
+from tsc.analysis.functions import is_kernel
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.tsc import GroupOp, YieldOp
 from tsc.frontend.unit import Unit
@@ -47,5 +48,5 @@ def _group(group: GroupOp, pool: ConstantPool, unit: Unit, call: Call) -> Call:
 def run_linalg(module: ModuleOp, arguments: Sequence[Array], pool: ConstantPool) -> list[Array]:
     """The arrays that the host function of a module at stage `linalg` returns; integers are signed there."""
     functions = {f.sym_name.data: f for f in module.ops if isinstance(f, FuncOp)}
-    host = next(f for f in functions.values() if f.sym_visibility is None)
+    host = next(f for f in functions.values() if not is_kernel(f))
     return Interpreter(pool, functions).run(host.body.block, [signless(a) for a in arguments])

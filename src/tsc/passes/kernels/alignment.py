@@ -6,7 +6,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
-from tsc.analysis.kernel_model import loop_sizes
+from tsc.dialects.loop_extents import loop_extents
 from tsc.passes.kernels.compose import input_pairs, output_pairs
 
 LoopMap = dict[int, AffineExpr]
@@ -17,7 +17,7 @@ def align(
     generics: Sequence[linalg.GenericOp], root: linalg.GenericOp
 ) -> dict[linalg.GenericOp, LoopMap] | None:
     """For every generic, its loops in terms of those of `root`; None where they do not correspond."""
-    sizes = loop_sizes(root)
+    sizes = loop_extents(root)
     zero = AffineExpr.constant(0)
     identity: LoopMap = {d: zero if n == 1 else AffineExpr.dimension(d) for d, n in enumerate(sizes)}
     result: dict[linalg.GenericOp, LoopMap] = {root: identity}
@@ -59,7 +59,7 @@ def _match(
     shared = _shared(op, done)
     if not shared:
         return None
-    own = loop_sizes(op)
+    own = loop_extents(op)
     loops: LoopMap = {}
     for here, there, known in shared:
         for a, b in zip(here.results, there.results, strict=True):
@@ -70,7 +70,7 @@ def _match(
 
 def _match_alone(op: linalg.GenericOp, root: linalg.GenericOp, sizes: Sequence[int]) -> LoopMap | None:
     """A generic that shares no tensor: loop by loop, if the sizes agree."""
-    own = loop_sizes(op)
+    own = loop_extents(op)
     if own != tuple(sizes) or op.iterator_types != root.iterator_types:
         return None
     zero = AffineExpr.constant(0)
@@ -115,4 +115,4 @@ def _as_root(expression: AffineExpr, loops: LoopMap) -> AffineExpr | None:
 def reduced_loops(op: linalg.GenericOp) -> list[int]:
     """The reduction loops of a generic; one of a single iteration reduces nothing."""
     reductions = [d for d, t in enumerate(op.iterator_types.data) if t.data is IteratorType.REDUCTION]
-    return [d for d in reductions if loop_sizes(op)[d] != 1] if reductions else []
+    return [d for d in reductions if loop_extents(op)[d] != 1] if reductions else []

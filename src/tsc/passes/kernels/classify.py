@@ -12,9 +12,9 @@ from tsc.analysis.kernel_model import (
     Stage,
     contraction_of,
     is_permutation,
-    loop_sizes,
     read_stage,
 )
+from tsc.dialects.loop_extents import loop_extents
 from tsc.passes.kernels.alignment import LoopMap, align, reduced_loops
 from tsc.passes.kernels.compose import output_pairs, renumber
 
@@ -49,7 +49,7 @@ class Form:
 def classify(generics: Sequence[linalg.GenericOp]) -> Form | None:
     """The canonical form of a kernel of these generics (in order), or None where they make no one kernel."""
     reductions = [g for g in generics if reduced_loops(g)]
-    root = reductions[0] if reductions else max(generics, key=lambda g: len(loop_sizes(g)))
+    root = reductions[0] if reductions else max(generics, key=lambda g: len(loop_extents(g)))
     loops = align(generics, root)
     if loops is None or not _reduce_alike(reductions, loops):
         return None
@@ -104,7 +104,7 @@ def _share_space(
     """Whether every generic runs over all kept loops (and, in a row kernel, over all or none of the reduced
     ones).
     """
-    sizes = loop_sizes(root)
+    sizes = loop_extents(root)
     reduced = set(reduced_loops(root))
     wide = {d for d, n in enumerate(sizes) if n != 1}
     kept = wide - reduced
@@ -120,7 +120,7 @@ def _loop_order(root: linalg.GenericOp) -> tuple[tuple[int, ...], tuple[int, ...
     """Kept loops in the order of the root's result, reduced ones after them; loops of one iteration are
     gone.
     """
-    sizes, reduced = loop_sizes(root), set(reduced_loops(root))
+    sizes, reduced = loop_extents(root), set(reduced_loops(root))
     result = output_pairs(root)[0][1]
     ordered = [e.position for e in result.results if isinstance(e, AffineDimExpr)]
     ordered += [d for d in range(len(sizes)) if d not in ordered]

@@ -4,16 +4,13 @@ index map.
 
 from collections.abc import Sequence
 
-from xdsl.dialects import arith, tensor
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
-    DenseArrayBase,
     IndexType,
     IntegerAttr,
     StringAttr,
-    TensorType,
-    i32,
 )
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -27,8 +24,9 @@ from xdsl.ir.affine import (
 )
 
 from tsc.analysis.affine import substitute
-from tsc.analysis.kernel_model import CASTS, loop_sizes, told_sizes
+from tsc.analysis.kernel_model import CASTS
 from tsc.dialects.loop_builder import element_of
+from tsc.dialects.loop_extents import loop_extents, tell_extents
 
 INDEX = IndexType()
 DIVISIONS: dict[AffineBinaryOpKind, type[Operation]] = {
@@ -198,35 +196,12 @@ def renumber(
 
 def replace_input(op: linalg.GenericOp, position: int, value: SSAValue, map_: AffineMap) -> None:
     """Read `value` through `map_` as input `position`, in place."""
-    sizes = loop_sizes(op)
+    sizes = loop_extents(op)
     op.operands[position] = value
     maps = list(op.indexing_maps.data)
     maps[position] = AffineMapAttr(map_)
     op.properties["indexing_maps"] = ArrayAttr(maps)
     tell_extents(op, sizes)
-
-
-def tell_extents(op: linalg.GenericOp, sizes: Sequence[int]) -> None:
-    """Make sure that the operands of `op` (in a block) say how often each loop runs: `sizes` times.
-
-    Where they do not, since views read parts of tensors, an empty tensor that nobody reads says it.
-    """
-    told = told_sizes(op)
-    wrong = [d for d, n in enumerate(sizes) if told.get(d) != n]
-    if not wrong:
-        return
-    block = op.parent
-    assert block is not None
-    element, count = element_of(op.outputs[0].type), len(op.inputs)
-    empty = tensor.EmptyOp([], TensorType(element, [sizes[d] for d in wrong]))
-    block.insert_op_before(empty, op)
-    op.body.block.insert_arg(element, count)
-    op.operands = [*op.inputs, empty.results[0], *op.outputs]
-    op.properties["operandSegmentSizes"] = DenseArrayBase.from_list(i32, [count + 1, len(op.outputs)])
-    maps = list(op.indexing_maps.data)
-    dims = tuple(AffineExpr.dimension(d) for d in wrong)
-    maps.insert(count, AffineMapAttr(AffineMap(len(sizes), 0, dims)))
-    op.properties["indexing_maps"] = ArrayAttr(maps)
 
 
 def _joined(first: StringAttr | None, second: StringAttr | None) -> StringAttr | None:
