@@ -19,6 +19,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.dialects.tsc import GroupOp
 from tsc.errors import IRError, NestingError
+from tsc.passes import FixedPoint, fixed_point
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.canonicalize import Canonicalize
 from tsc.passes.check_bounds import CheckBounds
@@ -56,41 +57,6 @@ class Stage:
     holds: str
     passes: tuple[ModulePass, ...]
     verify: Callable[[ModuleOp], None]
-
-
-@dataclass(frozen=True)
-class FixedPoint(ModulePass):
-    """Run `passes` in turn until a round changes nothing, at most `rounds` times."""
-
-    name = "fixed-point"
-    passes: tuple[ModulePass, ...] = ()
-    rounds: int = 64
-
-    def apply(self, ctx: Context, op: ModuleOp) -> None:
-        """Run the rounds."""
-        self.watched(ctx, op, lambda _: None)
-
-    def watched(self, ctx: Context, op: ModuleOp, after: Callable[[ModulePass], None]) -> None:
-        """Run the rounds; `after` is called when a pass of a round has run."""
-        for _ in range(self.rounds):
-            before = _fingerprint(op)
-            for compiler_pass in self.passes:
-                compiler_pass.apply(ctx, op)
-                after(compiler_pass)
-            if _fingerprint(op) == before:
-                return
-
-
-def _fingerprint(module: ModuleOp) -> int:
-    """A number that changes when operations or types do."""
-    return hash(
-        tuple((type(o), tuple(id(r.type) for r in o.results), len(o.operands)) for o in module.walk())
-    )
-
-
-def fixed_point(*passes: ModulePass) -> FixedPoint:
-    """The passes repeated until nothing changes."""
-    return FixedPoint(passes)
 
 
 SIMPLIFY = (PropagateConstants(), Canonicalize(), EliminateDeadCode())

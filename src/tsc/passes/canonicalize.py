@@ -8,11 +8,10 @@ from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
-from xdsl.passes import ModulePass
 
 from tsc.analysis.effects import definition_of
+from tsc.analysis.functions import functions
 from tsc.analysis.results import is_shown
 from tsc.analysis.values import UNKNOWN, constant_of, is_list_mutated, unwrapped
 from tsc.dialects import torch_types as tt
@@ -26,12 +25,13 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
 )
 from tsc.dialects.type_tests import BARE, is_instance
+from tsc.passes import Rewriting
 
 Rule = Callable[[Operation], list[SSAValue] | None]
 
 
 @dataclass(frozen=True)
-class Canonicalize(ModulePass):
+class Canonicalize(Rewriting):
     """Look through tuple and list construction, casts and None checks.
 
     Requires: nothing; lists are looked through only where nothing changes them.
@@ -45,12 +45,13 @@ class Canonicalize(ModulePass):
 
     name = "canonicalize"
 
-    def apply(self, ctx: Context, op: ModuleOp) -> None:
+    def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Rewrite everywhere in the module, in one sweep from definitions to uses."""
-        canonicalize(op)
-        for function in op.ops:
-            if isinstance(function, FuncOp) and not function.is_declaration:
+        changed = canonicalize(module)
+        for function in functions(module):
+            if not function.is_declaration:
                 function.update_function_type()  # a value without its cast is of another type
+        return changed
 
 
 def canonicalize(root: Operation) -> bool:

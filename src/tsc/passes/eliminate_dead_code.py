@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation
-from xdsl.passes import ModulePass
 
 from tsc.analysis.effects import is_removable
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
+from tsc.passes import Rewriting
 
 
 @dataclass(frozen=True)
-class EliminateDeadCode(ModulePass):
+class EliminateDeadCode(Rewriting):
     """Remove operations without effects and uses; unused results of branches and loops go with what
     computed them.
 
@@ -29,9 +29,9 @@ class EliminateDeadCode(ModulePass):
 
     name = "eliminate-dead-code"
 
-    def apply(self, ctx: Context, op: ModuleOp) -> None:
+    def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Remove dead operations everywhere in the module."""
-        eliminate_dead_code(op)
+        return eliminate_dead_code(module)
 
 
 def eliminate_dead_code(root: Operation) -> bool:

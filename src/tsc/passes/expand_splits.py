@@ -9,7 +9,6 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
-from xdsl.passes import ModulePass
 
 from tsc.analysis.values import UNKNOWN, argument_of, spec_of_type
 from tsc.dialects import torch_types as tt
@@ -17,10 +16,11 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.registry import Operator, TensorSpec, find
+from tsc.passes import Rewriting
 
 
 @dataclass(frozen=True)
-class ExpandSplits(ModulePass):
+class ExpandSplits(Rewriting):
     """Replace splits of tensors with known shapes by one slice (or select) per piece.
 
     Requires: types refined. Tensors may still be mutable: a piece was a view, and a slice is one.
@@ -34,12 +34,14 @@ class ExpandSplits(ModulePass):
 
     name = "expand-splits"
 
-    def apply(self, ctx: Context, op: ModuleOp) -> None:
+    def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Expand every split in the module."""
-        for candidate in list(op.walk()):
+        changed = False
+        for candidate in list(module.walk()):
             operator = find(candidate.schema.full_name) if isinstance(candidate, AtenOp) else None
             if isinstance(candidate, AtenOp) and operator is not None and _cuts(operator):
-                _expand(candidate, operator)
+                changed |= _expand(candidate, operator)
+        return changed
 
 
 def _cuts(operator: Operator) -> bool:
@@ -54,17 +56,17 @@ def _cuts(operator: Operator) -> bool:
     )
 
 
-def _expand(op: AtenOp, operator: Operator) -> None:
+def _expand(op: AtenOp, operator: Operator) -> bool:
     arguments = [argument_of(o) for o in op.operands]
     kind = op.operands[0].type
     source = spec_of_type(kind) if isinstance(kind, tt.TensorType) else None
     if source is None or any(a is UNKNOWN for a in arguments):
-        return
+        return False
     dim: int = arguments[op.schema.position("dim")]
     try:
         pieces = cast("list[np.ndarray[Any, Any]]", operator.eager(_places(source, dim), *arguments[1:]))
     except OPERATOR_FAILURES:
-        return  # the call is wrong: it stays, and raises when the program runs
+        return False  # the call is wrong: it stays, and raises when the program runs
     dim %= source.ndim
     builder = TorchBuilder(before=op)
     element = op.results[0].type.data  # pyright: ignore
@@ -83,6 +85,7 @@ def _expand(op: AtenOp, operator: Operator) -> None:
     op.results[0].replace_all_uses_with(gathered)
     op.detach()
     op.erase()
+    return True
 
 
 def _places(source: TensorSpec, dim: int) -> np.ndarray[Any, Any]:

@@ -21,6 +21,7 @@ from tsc.dialects.torch_ops import (
     PrimGetAttrOp,
     PrimSetAttrOp,
 )
+from tsc.passes import settle
 from tsc.passes.canonicalize import canonicalize
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
 from tsc.passes.propagate_constants import propagate_constants
@@ -64,12 +65,13 @@ class Freeze(ModulePass):
 
 def simplify(function: Operation, pool: ConstantPool) -> None:
     """Fold, look through wrappers and drop dead code until nothing changes."""
-    for _ in range(12):
+
+    def one_round() -> bool:
         changed = propagate_constants(function, pool)
         changed |= canonicalize(function)
-        eliminate_dead_code(function)
-        if not changed:
-            return
+        return eliminate_dead_code(function) or changed
+
+    settle(one_round)
 
 
 class _Freezer:

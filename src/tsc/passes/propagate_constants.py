@@ -10,10 +10,10 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.passes import ModulePass
 
 from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
 from tsc.analysis.effects import is_foldable
+from tsc.analysis.functions import functions
 from tsc.analysis.results import is_in_loop, is_shown
 from tsc.analysis.values import UNKNOWN, constant_of, spec_of_type
 from tsc.dialects import torch_types as tt
@@ -26,6 +26,7 @@ from tsc.dialects.type_tests import is_instance
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.elementwise import specs_of
 from tsc.ops.registry import Operator, TensorSpec, require
+from tsc.passes import Rewriting
 
 LARGEST_GROWTH = 1 << 16
 """Elements a folded tensor may have beyond those of its operands: folding must not blow up the constants."""
@@ -37,7 +38,7 @@ TAKE_NONE = (tt.OptionalType, tt.NoneType, tt.AnyType, tt.VariableType, tt.Union
 
 
 @dataclass(frozen=True)
-class PropagateConstants(ModulePass):
+class PropagateConstants(Rewriting):
     """Run operators whose operands are constants; inline decided branches; drop loops that never run.
 
     Requires: nothing. Tensors are folded only where they are values (`!torch.vtensor`).
@@ -52,11 +53,9 @@ class PropagateConstants(ModulePass):
 
     name = "propagate-constants"
 
-    def apply(self, ctx: Context, op: ModuleOp) -> None:
+    def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Fold everywhere in the module."""
-        for function in list(op.ops):
-            if function.name == "func.func":
-                propagate_constants(function, pool_of(ctx))
+        return any([propagate_constants(function, pool_of(ctx)) for function in functions(module)])
 
 
 def propagate_constants(root: Operation, pool: ConstantPool) -> bool:

@@ -13,8 +13,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.passes import ModulePass
 
+from tsc.analysis.functions import functions
 from tsc.analysis.values import UNKNOWN, argument_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp, torch_name
@@ -30,6 +30,7 @@ from tsc.dialects.torch_ops import (
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.registry import Operator, TensorSpec, find
 from tsc.ops.variants import functional_name
+from tsc.passes import Rewriting
 from tsc.passes.propagate_constants import fold, materialize
 
 ADDRESSABLE_BYTES = 1 << 47
@@ -39,7 +40,7 @@ MOST_TRIALS = 3
 
 
 @dataclass(frozen=True)
-class RefineTypes(ModulePass):
+class RefineTypes(Rewriting):
     """Give every tensor the shape and dtype that follow from those of the arguments; fold ``size``,
     ``dim``, ``dtype`` and such.
 
@@ -55,11 +56,9 @@ class RefineTypes(ModulePass):
 
     name = "refine-types"
 
-    def apply(self, ctx: Context, op: ModuleOp) -> None:
+    def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Refine every function of the module."""
-        for function in op.ops:
-            if isinstance(function, FuncOp):
-                refine_types(function, ctx)
+        return any([refine_types(function, ctx) for function in functions(module)])
 
 
 def refine_types(function: FuncOp, ctx: Any) -> bool:

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 from xdsl.ir import Operation, SSAValue
-from xdsl.passes import ModulePass
 
+from tsc.analysis.functions import functions
 from tsc.analysis.values import UNKNOWN, constant_of
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimLoopOp
+from tsc.passes import Rewriting
 
 UNROLLED = "tsc.unrolled"
 """The attribute of functions that says how many operations unrolling has made."""
 
 
 @dataclass(frozen=True)
-class UnrollLoops(ModulePass):
+class UnrollLoops(Rewriting):
     """Unroll loops that run a known number of times without a condition of their own, the inner ones first,
     as long as the rounds of a function are at most `max_operations` in all.
 
@@ -34,14 +35,14 @@ class UnrollLoops(ModulePass):
     name = "unroll-loops"
     max_operations: int = 8_000
 
-    def apply(self, ctx: Context, op: ModuleOp) -> None:
+    def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Unroll in every function of the module, inner loops first."""
-        for function in op.ops:
-            unroll_loops(function, self.max_operations)
+        return any([unroll_loops(function, self.max_operations) for function in functions(module)])
 
 
-def unroll_loops(root: Operation, limit: int) -> None:
-    """Unroll below `root`."""
+def unroll_loops(root: Operation, limit: int) -> bool:
+    """Unroll below `root`; whether there was a loop to unroll."""
+    changed = False
     unrolled = root.attributes.get(UNROLLED)
     left = limit - (int(unrolled.value.data) if isinstance(unrolled, IntegerAttr) else 0)
     for op in reversed([op for op in root.walk() if isinstance(op, PrimLoopOp)]):
@@ -50,8 +51,10 @@ def unroll_loops(root: Operation, limit: int) -> None:
         if rounds is not None and size <= left:
             _unroll(op, rounds)
             left -= size
+            changed = True
     if left != limit:
         root.attributes[UNROLLED] = IntegerAttr(limit - left, 64)
+    return changed
 
 
 def _rounds(op: PrimLoopOp) -> int | None:
