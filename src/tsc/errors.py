@@ -175,6 +175,6 @@ class Error(TscError, RuntimeError):
     """The name of the exception class the program raised."""
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The name of the exception class the program raised."""
         return self.raised

@@ -17,11 +17,11 @@ class Stateful(nn.Module):
         self.register_buffer("b", torch.ones(1))
 
     @torch.jit.export
-    def __getstate__(self):  # type: ignore[no-untyped-def]
+    def __getstate__(self):  # pyright: ignore[reportIncompatibleMethodOverride]
         return (self.b * 2, self.training)
 
     @torch.jit.export
-    def __setstate__(self, state: tuple[Tensor, bool]):  # type: ignore[no-untyped-def]
+    def __setstate__(self, state: tuple[Tensor, bool]):
         self.b = state[0] + 10
         self.training = state[1]
 

@@ -330,10 +330,10 @@ def test_a_scripted_module_computes_what_torch_scripts(row: Row) -> None:
 
 
 def _copies(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(_copies(x) if isinstance(x, tuple) else x.clone() for x in inputs)  # pyright: ignore
+    return tuple(_copies(x) if isinstance(x, tuple) else x.clone() for x in inputs)
 
 
 def _tensors(found: Any) -> Any:
     if isinstance(found, (tuple, list)):
-        return type(found)(_tensors(x) for x in found)  # pyright: ignore
+        return type(found)(_tensors(x) for x in found)
     return found if isinstance(found, Tensor) or found is None else torch.as_tensor(found)

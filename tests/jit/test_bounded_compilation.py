@@ -96,7 +96,7 @@ def test_all_loops_of_a_function_share_one_budget() -> None:
     loops = "    for i in range(300):\n        x = x + 1\n" * 40
     function = made(f"{HEAD}{loops}    return x\n")
     assert np.array_equal(function(X, 0), X + 300 * 40)
-    unrolled = next(iter(function.module_at("value").ops)).attributes[UNROLLED].value.data  # pyright: ignore
+    unrolled = next(iter(function.module_at("value").ops)).attributes[UNROLLED].value.data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
     assert 0 < unrolled <= UnrollLoops.max_operations
 
 

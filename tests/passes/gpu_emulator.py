@@ -254,7 +254,7 @@ class Device:
         shape = op.attributes["tsc.type"]
         assert isinstance(shape, TensorType)
         layout = layout_of(TensorType(element_of(op.type), shape.shape, op.attributes["tsc.layout"]))
-        key = op.attributes["tsc.constant"].data.rsplit("_", 1)[0]  # type: ignore[attr-defined]
+        key = op.attributes["tsc.constant"].data.rsplit("_", 1)[0]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
         return pack(self.constants[key], layout)
 
     def _launch(self, op: gpu.LaunchFuncOp, values: Values) -> None:

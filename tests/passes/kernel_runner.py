@@ -131,8 +131,8 @@ def build(
         for slot, array in enumerate(arrays):
             table[slot] = array.ctypes.data
     main = next(f for f in module.ops if isinstance(f, func.FuncOp) and "tsc.num_inputs" in f.attributes)
-    count = main.attributes["tsc.num_inputs"].value.data  # type: ignore[attr-defined]
-    types: list[MemRefType[Any]] = [a.type for a in main.body.block.args]  # type: ignore[misc]
+    count = main.attributes["tsc.num_inputs"].value.data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+    types: list[MemRefType[Any]] = [a.type for a in main.body.block.args]  # pyright: ignore[reportAssignmentType]
     entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(code.address("main"))
     arena = aligned(types[-1].get_shape()[0] + 64, np.uint8)
     arena[:] = 0xA5

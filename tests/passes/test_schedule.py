@@ -50,7 +50,7 @@ def test_a_kernel_is_described_in_one_line() -> None:
     x, w = kernel.argument((196, 256)), kernel.argument((64, 256))
     result = parse(module(kernel, [kernel.relu(kernel.matmul(x, w))], [None, "w"]))
     FuseElementwise().apply(context(), result)
-    lines = [describe_kernel(f) for f in result.ops if hasattr(f, "sym_visibility") and is_kernel(f)]  # type: ignore[arg-type]
+    lines = [describe_kernel(f) for f in result.ops if hasattr(f, "sym_visibility") and is_kernel(f)]  # pyright: ignore[reportArgumentType]
     assert lines == ["contraction 196x64x256 op + op"]
 
 

@@ -201,7 +201,7 @@ def zipped(xs: list[Tensor], ys: list[int]) -> Tensor:
 def any_type(x: Any) -> int:
     if isinstance(x, int):
         return x + 1
-    if isinstance(x, list[int]):  # pyright: ignore
+    if isinstance(x, list[int]):  # pyright: ignore[reportArgumentType]
         return len(x)
     return 0
 

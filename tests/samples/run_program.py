@@ -20,5 +20,5 @@ def plain(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    sys.modules["torch"] = None  # type: ignore[assignment]  # importing PyTorch fails from here on
+    sys.modules["torch"] = None  # pyright: ignore[reportArgumentType] - importing PyTorch fails from here on
     print(json.dumps(plain(runpy.run_path(sys.argv[1])["result"])))

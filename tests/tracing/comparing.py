@@ -16,7 +16,7 @@ import tsc
 
 def inputs_of(given: Any) -> tuple[Any, ...]:
     """Example inputs as the arguments of a call."""
-    return given if isinstance(given, tuple) else (given,)  # pyright: ignore[reportUnknownVariableType]
+    return given if isinstance(given, tuple) else (given,)
 
 
 def traced_alike(subject: Any, example: Any, others: Sequence[Any] = (), **options: Any) -> Any:

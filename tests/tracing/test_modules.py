@@ -20,7 +20,7 @@ from .comparing import operators, pytorchs, traced_alike
 
 
 @pytest.fixture(autouse=True)
-def _seed() -> None:  # pyright: ignore[reportUnusedFunction]
+def _seed() -> None:
     torch.manual_seed(0)
 
 
@@ -166,7 +166,7 @@ def test_trace_module_refuses_what_pytorch_refuses() -> None:
     with pytest.raises(AttributeError, match=r"expected torch\.nn\.Module as the first argument"):
         tsc.trace_module(3, {})
     with pytest.raises(AttributeError, match=r"expected a dictionary of \(method_name, input\) pairs"):
-        tsc.trace_module(Shared(), [torch.ones(1)])  # pyright: ignore[reportArgumentType]
+        tsc.trace_module(Shared(), [torch.ones(1)])
     with pytest.raises(AttributeError, match="Please use trace_module"):
         tsc.trace(Shared().other, torch.ones(2, 3))
 

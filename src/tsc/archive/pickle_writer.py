@@ -74,9 +74,9 @@ class PickleWriter:
         elif value is None or isinstance(value, (bool, int, float, complex, str)):
             self._scalar(float(value) if kind is tt.FLOAT and type(value) is int else value)
         elif isinstance(value, (list, dict)):
-            self._shared(value, lambda: self._container(value, kind, path))  # pyright: ignore
+            self._shared(value, lambda: self._container(value, kind, path))
         elif isinstance(value, tuple):
-            self._tuple(value, kind, path)  # pyright: ignore
+            self._tuple(value, kind, path)  # pyright: ignore[reportUnknownArgumentType]
         else:
             self._object(value, kind, path)
 
@@ -264,7 +264,7 @@ def _identity(array: np.ndarray[Any, Any]) -> tuple[Any, ...]:
 
 
 def _groups(value: Any) -> list[list[Any]]:
-    return [list(value.keys()), list(value.values())] if isinstance(value, dict) else [value]  # pyright: ignore
+    return [list(value.keys()), list(value.values())] if isinstance(value, dict) else [value]  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _split(qualified_name: str) -> tuple[str, str]:

@@ -134,15 +134,15 @@ def _decode_ranges(debug: Any) -> tuple[list[int], list[SourceRange | None]]:
     """The table offset -> user's source range of a ``debug_pkl``; empty when its form is not known, or it is
     damaged: it only tells where errors come from.
     """
-    if not (isinstance(debug, tuple) and len(debug) == 3 and debug[0] == "FORMAT_WITH_STRING_TABLE"):  # pyright: ignore
+    if not (isinstance(debug, tuple) and len(debug) == 3 and debug[0] == "FORMAT_WITH_STRING_TABLE"):  # pyright: ignore[reportUnknownArgumentType]
         return [], []
-    _, strings, entries = debug  # pyright: ignore
+    _, strings, entries = debug  # pyright: ignore[reportUnknownVariableType]
     offsets: list[int] = []
     ranges: list[SourceRange | None] = []
     try:
-        for entry in entries:  # pyright: ignore
-            ranges.append(_decode_range(strings, entry[1]))  # pyright: ignore
-            offsets.append(int(entry[0]))  # pyright: ignore
+        for entry in entries:  # pyright: ignore[reportUnknownVariableType]
+            ranges.append(_decode_range(strings, entry[1]))
+            offsets.append(int(entry[0]))  # pyright: ignore[reportUnknownArgumentType]
     except (TypeError, ValueError, LookupError, AttributeError):
         return [], []
     return (offsets, ranges) if offsets == sorted(offsets) else ([], [])

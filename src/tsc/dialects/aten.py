@@ -125,7 +125,7 @@ class OperatorOp(TorchOp):
         printer.print_function_type(self.operand_types, self.result_types)
 
     @classmethod
-    def parse(cls, parser: Parser) -> Operation:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def parse(cls, parser: Parser) -> Operation:
         """Parse the operator's name, its operands and a function type; of a known schema, its own class."""
         name = parser.parse_str_literal()
         with parser.in_parens():

@@ -65,7 +65,7 @@ class ConstantIntOp(ConstantOp):
 
     @property
     def python_value(self) -> int:
-        return self.attributes["value"].value.data  # pyright: ignore
+        return self.attributes["value"].value.data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
 
     def print(self, printer: Printer) -> None:
         """Print the number."""
@@ -86,7 +86,7 @@ class ConstantFloatOp(ConstantOp):
 
     @property
     def python_value(self) -> float:
-        return self.attributes["value"].value.data  # pyright: ignore
+        return self.attributes["value"].value.data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
 
     def print(self, printer: Printer) -> None:
         """Print as MLIR does: infinities and NaN as bit patterns."""
@@ -112,7 +112,7 @@ class ConstantBoolOp(ConstantOp):
 
     @property
     def python_value(self) -> bool:
-        return bool(self.attributes["value"].value.data)  # pyright: ignore
+        return bool(self.attributes["value"].value.data)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
 
     def print(self, printer: Printer) -> None:
         """Print ``true`` or ``false``."""
@@ -133,7 +133,7 @@ class ConstantStrOp(ConstantOp):
 
     @property
     def python_value(self) -> str:
-        return self.attributes["value"].data  # pyright: ignore
+        return self.attributes["value"].data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
 
     def print(self, printer: Printer) -> None:
         """Print the quoted text; bytes outside ASCII as escapes, which MLIR's tools read too."""
@@ -145,9 +145,9 @@ class ConstantStrOp(ConstantOp):
     def parse(cls, parser: Parser) -> Self:
         """Parse the quoted text."""
         attribute = parser.parse_attribute()
-        data = attribute.data  # pyright: ignore
-        text = data.decode() if isinstance(data, bytes) else data  # pyright: ignore
-        return cls.create(result_types=[tt.STRING], attributes={"value": StringAttr(text)})  # pyright: ignore
+        data = attribute.data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        text = data.decode() if isinstance(data, bytes) else data  # pyright: ignore[reportUnknownVariableType]
+        return cls.create(result_types=[tt.STRING], attributes={"value": StringAttr(text)})  # pyright: ignore[reportUnknownArgumentType]
 
 
 class ConstantDeviceOp(ConstantOp):
@@ -158,7 +158,7 @@ class ConstantDeviceOp(ConstantOp):
 
     @property
     def python_value(self) -> str:
-        return self.attributes["value"].data  # pyright: ignore
+        return self.attributes["value"].data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
 
     def print(self, printer: Printer) -> None:
         """Print the quoted device."""
@@ -180,7 +180,7 @@ class ConstantComplexOp(ConstantOp):
 
     @property
     def python_value(self) -> complex:
-        return complex(self.attributes["real"].value.data, self.attributes["imag"].value.data)  # pyright: ignore
+        return complex(self.attributes["real"].value.data, self.attributes["imag"].value.data)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
 
     def print(self, printer: Printer) -> None:
         """Print the real and the imaginary part."""
@@ -203,7 +203,7 @@ class _LiteralOp(TorchOp):
     @property
     def value(self) -> DenseResourceAttr | DenseIntOrFPElementsAttr:
         """The elements: inline when few, else the key of an array in the constant pool."""
-        return self.attributes["value"]  # pyright: ignore
+        return self.attributes["value"]  # pyright: ignore[reportReturnType]
 
     @property
     def resource_key(self) -> str | None:

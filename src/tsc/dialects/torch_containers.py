@@ -33,8 +33,8 @@ class _FunctionalTypeOp(TorchOp):
         unresolved = parse_operand_list(parser)
         parser.parse_punctuation(":")
         signature = parse_function_type(parser)
-        operands = parser.resolve_operands(unresolved, signature.inputs.data, parser.pos)  # pyright: ignore
-        return cls.create(operands=operands, result_types=signature.outputs.data)  # pyright: ignore
+        operands = parser.resolve_operands(unresolved, signature.inputs.data, parser.pos)
+        return cls.create(operands=operands, result_types=signature.outputs.data)
 
 
 class PrimListConstructOp(_FunctionalTypeOp):

@@ -122,5 +122,5 @@ class PrimLoopOp(TorchOp):
         body = parser.parse_region()
         parser.parse_punctuation(":")
         signature = parse_function_type(parser)
-        operands = parser.resolve_operands([trips, enter, *carried], signature.inputs.data, parser.pos)  # pyright: ignore
-        return cls.create(operands=operands, result_types=signature.outputs.data, regions=[body])  # pyright: ignore
+        operands = parser.resolve_operands([trips, enter, *carried], signature.inputs.data, parser.pos)
+        return cls.create(operands=operands, result_types=signature.outputs.data, regions=[body])

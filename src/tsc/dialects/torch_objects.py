@@ -26,7 +26,7 @@ from tsc.dialects.torch_base import (
 
 
 def _attribute_name(op: Operation) -> str:
-    return op.attributes["name"].data  # pyright: ignore
+    return op.attributes["name"].data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
 
 
 class PrimGetAttrOp(TorchOp):
@@ -130,12 +130,12 @@ class PrimCallMethodOp(TorchOp):
         self_type = parser.parse_type()
         parser.parse_punctuation(",")
         signature = parse_function_type(parser)
-        types = [self_type, *signature.inputs.data]  # pyright: ignore
-        operands = parser.resolve_operands([receiver, *unresolved], types, parser.pos)  # pyright: ignore
+        types = [self_type, *signature.inputs.data]
+        operands = parser.resolve_operands([receiver, *unresolved], types, parser.pos)
         return cls.create(
             operands=operands,
             result_types=signature.outputs.data,
-            attributes={"name": StringAttr(name)},  # pyright: ignore
+            attributes={"name": StringAttr(name)},
         )
 
 
@@ -208,7 +208,7 @@ class MethodOp(TorchOp):
     @property
     def function(self) -> str:
         """The symbol of the function."""
-        return self.attributes["function"].root_reference.data  # pyright: ignore
+        return self.attributes["function"].root_reference.data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
 
     def print(self, printer: Printer) -> None:
         """Print ``private "forward", @function``."""
@@ -267,7 +267,7 @@ class ClassTypeOp(TorchOp):
     @property
     def symbol(self) -> str:
         """The qualified name of the class."""
-        return self.attributes["sym_name"].data  # pyright: ignore
+        return self.attributes["sym_name"].data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
 
     def print(self, printer: Printer) -> None:
         """Print the members."""

@@ -19,7 +19,7 @@ class TorchType(Data[Any], TypeAttribute):
         super().__init_subclass__()
         cls.interned = {}
         if hasattr(cls, "keyword"):
-            cls.name = f"torch.{cls.keyword}"  # pyright: ignore[reportIncompatibleVariableOverride]
+            cls.name = f"torch.{cls.keyword}"
 
     def __new__(cls, data: Any = None) -> Self:
         found = cls.interned.get(data)

@@ -71,13 +71,13 @@ class GroupOp(TorchOp):
         region = parser.parse_region()
         parser.parse_punctuation(":")
         signature = parse_function_type(parser)
-        operands = parser.resolve_operands(unresolved, signature.inputs.data, parser.pos)  # pyright: ignore
+        operands = parser.resolve_operands(unresolved, signature.inputs.data, parser.pos)
         attributes: dict[str, Attribute] = {"kind": StringAttr(kind)}
         return cls.create(
             operands=operands,
             result_types=signature.outputs.data,
             attributes=attributes,
-            regions=[region],  # pyright: ignore
+            regions=[region],
         )
 
 

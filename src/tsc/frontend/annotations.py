@@ -212,7 +212,7 @@ def infer_type(value: Any, class_type: Callable[[type], TorchType | None]) -> To
         return None if element is None else tt.ListType(element)
     if isinstance(value, dict):
         key = _common([infer_type(k, class_type) for k in value])  # pyright: ignore[reportUnknownVariableType]
-        held = _common([infer_type(v, class_type) for v in value.values()])  # pyright: ignore
+        held = _common([infer_type(v, class_type) for v in value.values()])  # pyright: ignore[reportUnknownVariableType]
         return None if key is None or held is None else tt.DictType((key, held))
     name = type(value).__name__
     if type(value).__module__.split(".")[0] in ("torch", "tsc"):

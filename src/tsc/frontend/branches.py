@@ -146,7 +146,7 @@ class BranchReader(ExpressionReader):
             if (leaves[mine] or found[mine] is None) and found[other] is not None:
                 return self._with_uninitialized(name, mine, blocks, found, node)
         if _same_constant(found[0], found[1]):
-            self.environment[name] = found[0]  # pyright: ignore
+            self.environment[name] = found[0]  # pyright: ignore[reportArgumentType]
             return None
         return self._in_block(blocks[0], found[0], node), self._in_block(blocks[1], found[1], node)
 
@@ -158,7 +158,7 @@ class BranchReader(ExpressionReader):
         if held is self.environment.get(name):
             return None
         if not isinstance(held, (Value, TupleOf)):
-            self.environment[name] = held  # pyright: ignore
+            self.environment[name] = held  # pyright: ignore[reportArgumentType]
             return None if not is_hidden(name) else self._uninitialized_pair(held, missing, blocks, node)
         return self._uninitialized_pair(held, missing, blocks, node)
 

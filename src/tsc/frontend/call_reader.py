@@ -315,8 +315,8 @@ class CallReader(Reader):
         is_parameter = (
             isinstance(value, BlockArgument) and value.block.parent_op() is None and self.depth == 0
         )
-        if is_parameter and 0 <= value.index - offset < len(entry):  # pyright: ignore
-            return entry[value.index - offset].type_text  # pyright: ignore
+        if is_parameter and 0 <= value.index - offset < len(entry):  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+            return entry[value.index - offset].type_text  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
         return kind.torchscript()
 
     def _broadcast(self, value: SSAValue, parameter: Parameter) -> SSAValue:

@@ -318,7 +318,7 @@ def _default_value(reader: CallReader, operand: Constant, formal: TorchType, nod
     wanted = _without_optional(formal)
     python = operand.python
     if isinstance(wanted, tt.ListType) and isinstance(python, (tuple, list)):
-        return reader.builder.list(wanted.data, [reader.builder.constant(v) for v in python])  # pyright: ignore
+        return reader.builder.list(wanted.data, [reader.builder.constant(v) for v in python])  # pyright: ignore[reportUnknownVariableType]
     if wanted is tt.FLOAT and isinstance(python, int) and not isinstance(python, bool):
         python = float(python)
     if wanted is tt.DEVICE and isinstance(python, str):

@@ -46,7 +46,7 @@ def read_list_comprehension(reader: ExpressionReader, node: ast.ListComp, hint: 
         value = reader.value(node.elt)
         if isinstance(hint, tt.ListType):
             value = reader.coerce(value, hint.data, node)
-        result._type = tt.ListType(value.type)  # pyright: ignore
+        result._type = tt.ListType(value.type)  # pyright: ignore[reportPrivateUsage]
         reader.call_builtin(("aten::append",), Arguments([Value(result), Value(value)]), node)
 
     _loop(reader, trips, body)
@@ -83,7 +83,7 @@ def read_dict_comprehension(reader: ExpressionReader, node: ast.DictComp, hint: 
     def store(element: Sugared) -> None:
         _assign(reader, generator.target, element, node)
         key, value = reader.value(node.key), reader.value(node.value)
-        made._type = tt.DictType((key.type, value.type))  # pyright: ignore
+        made._type = tt.DictType((key.type, value.type))  # pyright: ignore[reportPrivateUsage]
         reader.call_builtin(("aten::_set_item",), Arguments([Value(made), Value(key), Value(value)]), node)
 
     unrolled = iterated.unroll(reader, node)

@@ -116,7 +116,7 @@ class ConditionReader(CallReader):
             if inner.static is not None:
                 return Condition(not inner.static, None, inner.when_false, inner.when_true)
             self.at(node)
-            negated = self.builder.aten("aten::__not__", [inner.ssa]).results[0]  # pyright: ignore
+            negated = self.builder.aten("aten::__not__", [inner.ssa]).results[0]  # pyright: ignore[reportArgumentType]
             return Condition(None, negated, inner.when_false, inner.when_true)
         if isinstance(node, ast.BoolOp):
             return self._junction(node.values, isinstance(node.op, ast.And), node)
@@ -175,7 +175,7 @@ class ConditionReader(CallReader):
             self.refine(refinements)
             rest = self._junction(parts[1:], is_and, node)
             value = self.builder.constant(rest.static) if rest.static is not None else rest.ssa
-            self.builder.create(ops.PrimIfYieldOp, [value])  # pyright: ignore
+            self.builder.create(ops.PrimIfYieldOp, [value])  # pyright: ignore[reportArgumentType]
         if rest.static is not None and rest.static is not is_and:
             return Condition(rest.static, None)
         with self.block() as skipped:
@@ -183,7 +183,7 @@ class ConditionReader(CallReader):
         blocks = [evaluated, skipped] if is_and else [skipped, evaluated]
         self.at(node)
         regions = [Region(b) for b in blocks]
-        result = self.builder.create(ops.PrimIfOp, [first.ssa], [tt.BOOL], regions=regions).results[0]  # pyright: ignore
+        result = self.builder.create(ops.PrimIfOp, [first.ssa], [tt.BOOL], regions=regions).results[0]  # pyright: ignore[reportArgumentType]
         both = (first.when_true | rest.when_true) if is_and else {}
         neither = {} if is_and else (first.when_false | rest.when_false)
         return Condition(None, result, both, neither)

@@ -122,7 +122,7 @@ def _dict(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         return reader.call_builtin(("aten::dict",), arguments, node)
     keys = [reader.builder.constant(k) for k in arguments.keywords]
     values = [v.value(reader, node) for v in arguments.keywords.values()]
-    kind = reader.common_type([v.type for v in values], node) or tt.TENSOR  # pyright: ignore
+    kind = reader.common_type([v.type for v in values], node) or tt.TENSOR  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
     return Value(
         reader.builder.create(
             ops.PrimDictConstructOp, [*keys, *values], [tt.DictType((tt.STRING, kind))]

@@ -142,8 +142,8 @@ class _Rewriter:
             rebuilt = ast.For(statement.target, statement.iter, body, [])
         else:
             rebuilt = ast.While(statement.test, body, [])
-        rebuilt.stops = stops  # type: ignore[attr-defined]
-        rebuilt.has_exits = bool({f"$broke{tag}", f"$continued{tag}"} & names)  # type: ignore[attr-defined]
+        rebuilt.stops = stops  # pyright: ignore[reportAttributeAccessIssue]
+        rebuilt.has_exits = bool({f"$broke{tag}", f"$continued{tag}"} & names)  # pyright: ignore[reportAttributeAccessIssue]
         return [*before, _at(rebuilt, statement)]
 
     def leave(self, statement: ast.stmt) -> list[ast.stmt]:

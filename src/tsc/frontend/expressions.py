@@ -92,7 +92,7 @@ class ExpressionReader(ConditionReader):
                 "cannot statically infer the expected size of a list in this context", node, CompileError
             )
         values = [self.value(e, wanted) for e in node.elts]
-        element = wanted if wanted is not None else self.common_type([v.type for v in values], node)  # pyright: ignore
+        element = wanted if wanted is not None else self.common_type([v.type for v in values], node)  # pyright: ignore[reportArgumentType]
         if element is None:
             element = tt.TENSOR
         return Value(
@@ -116,7 +116,7 @@ class ExpressionReader(ConditionReader):
         keys = [self.value(k, wanted and wanted.key) for k in node.keys if k is not None]
         values = [self.value(v, wanted and wanted.value) for v in node.values]
         key = wanted.key if wanted else self._key_type(keys, node)
-        held = wanted.value if wanted else self.common_type([v.type for v in values], node) or tt.TENSOR  # pyright: ignore
+        held = wanted.value if wanted else self.common_type([v.type for v in values], node) or tt.TENSOR  # pyright: ignore[reportArgumentType]
         operands = [self.coerce(k, key, node, "dict key") for k in keys] + [
             self.coerce(v, held, node, "dict value") for v in values
         ]
@@ -189,14 +189,14 @@ class ExpressionReader(ConditionReader):
                 self.refine(refinements)
                 values.append(self.value(branch, hint))
                 blocks.append(block)
-        merged = unify(values[0].type, values[1].type)  # pyright: ignore
+        merged = unify(values[0].type, values[1].type)  # pyright: ignore[reportArgumentType]
         if merged is None:
             raise self.error(
                 f"Expected both branches to have the same type: found {values[0].type} and {values[1].type}",
                 node,
             )
         self.at(node)
-        return Value(self.merge_blocks(condition.ssa, blocks, [[v] for v in values], [merged], node)[0])  # pyright: ignore
+        return Value(self.merge_blocks(condition.ssa, blocks, [[v] for v in values], [merged], node)[0])  # pyright: ignore[reportArgumentType]
 
     def read_subscript(self, node: ast.Subscript, hint: TorchType | None = None) -> Sugared:
         from tsc.frontend.indexing import read_index

@@ -37,9 +37,9 @@ class LoopReader(BranchReader):
 
         def again() -> SSAValue:
             condition = self.condition(self._until(node))
-            return self.builder.constant(condition.static) if condition.static is not None else condition.ssa  # pyright: ignore
+            return self.builder.constant(condition.static) if condition.static is not None else condition.ssa  # pyright: ignore[reportReturnType]
 
-        self.loop(trips, enter, None, node.body, again, node)  # pyright: ignore
+        self.loop(trips, enter, None, node.body, again, node)  # pyright: ignore[reportArgumentType]
 
     def _until(self, node: ast.While) -> ast.expr:
         """The condition of the next round: the loop's own, unless a flag says that the loop was left."""
@@ -78,7 +78,7 @@ class LoopReader(BranchReader):
             any_flag = flags[0] if len(flags) == 1 else ast.copy_location(ast.BoolOp(ast.Or(), flags), node)
             stop = self.condition(any_flag)
             ssa = self.builder.constant(stop.static) if stop.static is not None else stop.ssa
-            return self.builder.aten("aten::__not__", [ssa]).results[0]  # pyright: ignore
+            return self.builder.aten("aten::__not__", [ssa]).results[0]  # pyright: ignore[reportArgumentType]
 
         self.loop(trips, self.builder.constant(True), set_target, node.body, again, node)
 
@@ -154,7 +154,7 @@ class LoopReader(BranchReader):
 
     def _carried_value(self, name: str, wanted: TorchType, node: ast.AST) -> SSAValue:
         value = self.environment[name].value(self, node)
-        if unify(value.type, wanted) is not wanted and not self._is_empty_list(value, wanted):  # pyright: ignore
+        if unify(value.type, wanted) is not wanted and not self._is_empty_list(value, wanted):  # pyright: ignore[reportArgumentType]
             raise self.error(
                 f"Variable '{name}' previously had type {wanted.torchscript()} but is now being assigned to "
                 "a value of type "

@@ -64,10 +64,10 @@ def callee_of(unit: Unit, op: Operation) -> Function | None:
     if isinstance(op, CallOp):
         return unit.functions[op.callee.root_reference.data]
     if isinstance(op, ops.PrimForkOp) and "callee" in op.attributes:
-        return unit.functions[op.attributes["callee"].root_reference.data]  # pyright: ignore
+        return unit.functions[op.attributes["callee"].root_reference.data]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     if isinstance(op, (ops.PrimCallMethodOp, ops.PrimForkOp)):
-        name = op.attributes["name"].data  # pyright: ignore
-        return unit.class_named(op.operands[0].type.data).method(name)  # pyright: ignore
+        name = op.attributes["name"].data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        return unit.class_named(op.operands[0].type.data).method(name)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
     return None
 
 
@@ -120,7 +120,7 @@ class _ObjectGraph:
     def _plain(self, held: Any, kind: TorchType, path: str) -> SSAValue:
         inner = kind.data if isinstance(kind, tt.OptionalType) and held is not None else kind
         if isinstance(held, np.ndarray):
-            return self._tensor(held, path)  # pyright: ignore
+            return self._tensor(held, path)  # pyright: ignore[reportUnknownArgumentType]
         if isinstance(held, ScriptObject):
             return self.object(held, path)
         if isinstance(held, EnumValue):
@@ -131,7 +131,7 @@ class _ObjectGraph:
         if isinstance(held, str) and inner is tt.DEVICE:
             return self.builder.device(held)
         if isinstance(held, (list, tuple, dict)):
-            return self._container(held, inner, path)  # pyright: ignore
+            return self._container(held, inner, path)
         if isinstance(held, int) and inner is tt.FLOAT and not isinstance(held, bool):
             held = float(held)
         if held is None or isinstance(held, (bool, int, float, complex, str)):
@@ -151,8 +151,8 @@ class _ObjectGraph:
     def _container(self, held: Any, kind: TorchType, path: str) -> SSAValue:
         if isinstance(held, dict):
             assert isinstance(kind, tt.DictType)
-            keys = [self.value(k, kind.key, path) for k in held]  # pyright: ignore
-            values = [self.value(v, kind.value, f"{path}.{k}") for k, v in held.items()]  # pyright: ignore
+            keys = [self.value(k, kind.key, path) for k in held]  # pyright: ignore[reportUnknownVariableType]
+            values = [self.value(v, kind.value, f"{path}.{k}") for k, v in held.items()]  # pyright: ignore[reportUnknownVariableType]
             return self.builder.create(ops.PrimDictConstructOp, [*keys, *values], [kind]).results[0]
         if isinstance(kind, tt.ListType):
             return self.builder.list(

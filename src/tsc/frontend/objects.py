@@ -121,7 +121,7 @@ def set_attribute(reader: CallReader, owner: Sugared, name: str, value: Sugared,
         )
     cls = reader.unit.class_named(target.type.data)
     if name in cls.properties and cls.properties[name][1] is not None:
-        reader.call_method(cls.methods[cls.properties[name][1]], target.ssa, Arguments([value]), node)  # pyright: ignore
+        reader.call_method(cls.methods[cls.properties[name][1]], target.ssa, Arguments([value]), node)  # pyright: ignore[reportArgumentType]
         return
     if name not in cls.attributes:
         in_initializer = reader.function.short_name == "__init__" and cls.kind == "class"

@@ -93,7 +93,7 @@ class Reader:
     def constant(self, python: Any, type_: TorchType | None, node: ast.AST) -> SSAValue:
         """A constant as an IR value."""
         if isinstance(python, (list, tuple)) and isinstance(type_, tt.ListType):
-            return self.builder.list(type_.data, [self.constant(v, type_.data, node) for v in python])  # pyright: ignore
+            return self.builder.list(type_.data, [self.constant(v, type_.data, node) for v in python])  # pyright: ignore[reportUnknownVariableType]
         if type_ is tt.DEVICE:
             return self.builder.device(cast("str", python))
         if isinstance(python, int) and not isinstance(python, bool) and not -(2**63) <= python < 2**63:
@@ -107,7 +107,7 @@ class Reader:
     def unpack_tuple(self, value: SSAValue) -> list[SSAValue]:
         """The elements of a tuple value."""
         kind = value.type
-        elements = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data  # pyright: ignore
+        elements = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
         if isinstance(value.owner, ops.PrimTupleConstructOp):
             return list(value.owner.operands)
-        return list(self.builder.create(ops.PrimTupleUnpackOp, [value], elements).results)  # pyright: ignore
+        return list(self.builder.create(ops.PrimTupleUnpackOp, [value], elements).results)  # pyright: ignore[reportUnknownArgumentType]

@@ -84,7 +84,7 @@ def _uninitialized(reader: CallReader, node: ast.Call) -> Sugared:
 def _condition(reader: CallReader, node: ast.Call) -> Sugared:
     condition = condition_of_call(reader, node)
     assert condition is not None
-    return Constant(condition.static) if condition.static is not None else Value(condition.ssa)  # pyright: ignore
+    return Constant(condition.static) if condition.static is not None else Value(condition.ssa)  # pyright: ignore[reportArgumentType]
 
 
 def _fork(reader: CallReader, node: ast.Call) -> Sugared:

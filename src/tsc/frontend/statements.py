@@ -300,7 +300,7 @@ class StatementReader(LoopReader):
                 self.builder.create(ops.PrimRaiseExceptionOp, [message, self.builder.constant(None)])
                 self.builder.create(ops.PrimIfYieldOp)
             self.at(node)
-            self.builder.create(ops.PrimIfOp, [tested], regions=[Region(passed), Region(failed)])  # pyright: ignore
+            self.builder.create(ops.PrimIfOp, [tested], regions=[Region(passed), Region(failed)])  # pyright: ignore[reportArgumentType]
         self.refine(condition.when_true)
 
     def do_with(self, node: ast.With) -> None:

@@ -122,7 +122,7 @@ class Constant(Sugared):
         return Value(self.value(reader, node)).attribute(reader, name, node)
 
     def unroll(self, reader: CallReader, node: ast.AST) -> list[Sugared] | None:
-        return [Constant(v) for v in self.python] if isinstance(self.python, tuple) else None  # pyright: ignore
+        return [Constant(v) for v in self.python] if isinstance(self.python, tuple) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
     def index(self, reader: CallReader, key: ast.expr, node: ast.AST) -> Sugared | None:
         return Value(self.value(reader, node)).index(reader, key, node)

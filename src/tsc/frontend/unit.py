@@ -145,9 +145,9 @@ class Unit:
     pool: ConstantPool = field(default_factory=ConstantPool)
     """The arrays of tensor constants in the code."""
     find_class: Callable[[str], Class | None] = lambda name: None
-    call: Callable[..., Any] = lambda *_: None  # pyright: ignore[reportUnknownLambdaType]
+    call: Callable[..., Any] = lambda *_: None
     """Runs a function of the program on runtime values; set by who runs the program."""
-    call_python: Callable[..., Any] = lambda *_: None  # pyright: ignore[reportUnknownLambdaType]
+    call_python: Callable[..., Any] = lambda *_: None
     """Calls the Python function behind a `Function` of kind ``python``; set by who runs the program."""
     module_classes: dict[Hashable, Class] = field(default_factory=dict[Hashable, Class])
     """Classes of live modules, by all that makes two modules of one class."""

@@ -115,7 +115,7 @@ def run_between_hooks(
     for hook in before:
         returned = method(hook.short_name)(arguments)
         if returned is not None:
-            arguments = returned if isinstance(returned, tuple) else (returned,)  # pyright: ignore
+            arguments = returned if isinstance(returned, tuple) else (returned,)  # pyright: ignore[reportUnknownVariableType]
     result = method("forward")(*arguments, **keywords)
     for hook in after:
         returned = method(hook.short_name)(arguments, result)

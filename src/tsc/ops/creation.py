@@ -324,7 +324,7 @@ def _number(value: Any) -> Any:
             "linspace only supports 0-dimensional start and end tensors, but got start with "
             f"{value.ndim} dimension(s)."
         )
-    return value.item()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return value.item()  # pyright: ignore[reportUnknownVariableType]
 
 
 def _linspace_dtype(start: Any, end: Any, dtype: int | None) -> DType:

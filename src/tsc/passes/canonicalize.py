@@ -123,7 +123,7 @@ def _list_concat(op: Operation) -> list[SSAValue] | None:
     if len(lists) != len(op.operands) or any(map(is_list_mutated, op.operands)):
         return None
     held: list[SSAValue] = [v for o in lists for v in o.operands]
-    return [TorchBuilder(before=op).list(op.results[0].type.data, held)]  # pyright: ignore
+    return [TorchBuilder(before=op).list(op.results[0].type.data, held)]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
 
 
 def _nothing(op: Operation) -> list[SSAValue] | None:
@@ -191,8 +191,8 @@ def _same_object(negated: bool) -> Rule:
 def _is_instance(op: Operation) -> list[SSAValue] | None:
     """``isinstance`` of a value whose own type, before it was derefined, decides."""
     value = unwrapped(op.operands[0])
-    names = [n.data for n in op.attributes["types"] if n.data in BARE]  # pyright: ignore
-    decided = is_instance(value.type, list[Any](op.attributes["torch_types"]), names)  # pyright: ignore
+    names = [n.data for n in op.attributes["types"] if n.data in BARE]  # pyright: ignore[reportGeneralTypeIssues, reportUnknownMemberType, reportUnknownVariableType]
+    decided = is_instance(value.type, list[Any](op.attributes["torch_types"]), names)  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
     return None if decided is None else [TorchBuilder(before=op).constant(decided)]
 
 

@@ -135,7 +135,7 @@ def _spec_argument(argument: Any) -> Any:
             raise TypeError(f"requires a tensor; got {argument.type}")  # pyright: ignore[reportUnknownMemberType]
         return spec_of_type(argument.type)
     if isinstance(argument, list):
-        return [_spec_argument(a) for a in argument]  # pyright: ignore
+        return [_spec_argument(a) for a in argument]  # pyright: ignore[reportUnknownVariableType]
     return argument
 
 
@@ -144,7 +144,7 @@ def _operand(builder: TorchBuilder, argument: Any, formal: tt.TorchType) -> SSAV
         return argument  # pyright: ignore[reportUnknownVariableType]
     wanted = formal.data if isinstance(formal, tt.OptionalType) else formal
     if isinstance(argument, (list, tuple)):
-        parts = [_operand(builder, a, wanted.data) for a in argument]  # pyright: ignore
+        parts = [_operand(builder, a, wanted.data) for a in argument]  # pyright: ignore[reportUnknownVariableType]
         element = parts[0].type if parts and isinstance(parts[0].type, tt.TensorType) else wanted.data
         return builder.list(tt.ValueTensorType() if isinstance(element, tt.TensorType) else element, parts)
     if wanted is tt.FLOAT and isinstance(argument, int) and not isinstance(argument, bool):

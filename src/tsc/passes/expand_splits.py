@@ -69,8 +69,8 @@ def _expand(op: AtenOp, operator: Operator) -> bool:
         return False  # the call is wrong: it stays, and raises when the program runs
     dim %= source.ndim
     builder = TorchBuilder(before=op)
-    element = op.results[0].type.data  # pyright: ignore
-    of = type(element).of if isinstance(element, tt.TensorType) else tt.TensorType.of  # pyright: ignore
+    element = op.results[0].type.data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+    of = type(element).of if isinstance(element, tt.TensorType) else tt.TensorType.of
     made: list[SSAValue] = []
     for piece in pieces:
         start = int(piece.flat[0]) if piece.size else 0
@@ -81,7 +81,7 @@ def _expand(op: AtenOp, operator: Operator) -> bool:
         operands = [op.operands[0], *(builder.constant(n) for n in numbers)]
         name = "aten::select.int" if is_selected else "aten::slice.Tensor"
         made.append(builder.aten(name, operands, [of(shape, source.dtype)]).results[0])
-    gathered = builder.list(element, made)  # pyright: ignore
+    gathered = builder.list(element, made)  # pyright: ignore[reportUnknownArgumentType]
     op.results[0].replace_all_uses_with(gathered)
     op.detach()
     op.erase()

@@ -85,7 +85,7 @@ class _Freezer:
 
     def roots(self) -> dict[str, NnModuleOp]:
         """The last object made of each class: of the root's class there is one, the root itself."""
-        return {o.results[0].type.data: o for o in self.objects}  # pyright: ignore
+        return {o.results[0].type.data: o for o in self.objects}  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
     def object_of(self, value: SSAValue) -> NnModuleOp | None:
         """The object an SSA value of a module type is."""

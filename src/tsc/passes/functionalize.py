@@ -115,7 +115,7 @@ def to_values(function: FuncOp) -> None:
             op.erase()
             continue
         for value in (*op.results, *(a for r in op.regions for b in r.blocks for a in b.args)):
-            value._type = _value_type(value.type)  # pyright: ignore
+            value._type = _value_type(value.type)  # pyright: ignore[reportPrivateUsage]
     function.update_function_type()
 
 

@@ -91,7 +91,7 @@ class _Lowering:
             self.values[argument] = KernelValue(made, spec(argument))
         for op in source.body.block.ops:
             self.operation(op)
-        results = [r.type for r in self.block.last_op.operands]  # pyright: ignore
+        results = [r.type for r in self.block.last_op.operands]  # pyright: ignore[reportOptionalMemberAccess]
         kind = FunctionType.from_lists([a.type for a in self.block.args], results)
         return FuncOp("main", kind, Region(self.block))
 

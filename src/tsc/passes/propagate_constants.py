@@ -133,7 +133,7 @@ def _same_results(op: PrimIfOp) -> bool:
     ends = [r.block.last_op for r in op.regions]
     changed = False
     for i, result in enumerate(op.results):
-        a, b = (e.operands[i] for e in ends)  # pyright: ignore
+        a, b = (e.operands[i] for e in ends)  # pyright: ignore[reportOptionalMemberAccess]
         if not result.first_use:
             continue
         if (a is b and not _defined_in(a, op)) or (
@@ -213,7 +213,7 @@ def _is_large(operator: Operator, arguments: list[Any]) -> bool:
 
 def _largest(arguments: list[Any]) -> int:
     """How many elements a tensor made of `arguments` may have."""
-    given = [_stored(a) for a in arguments if isinstance(a, np.ndarray)]  # pyright: ignore
+    given = [_stored(a) for a in arguments if isinstance(a, np.ndarray)]  # pyright: ignore[reportUnknownArgumentType]
     return sum(given) + LARGEST_GROWTH if given else LARGEST_CREATION
 
 
@@ -242,7 +242,7 @@ def _stand_in(value: SSAValue) -> Any:
 def _is_materializable(part: Any, result: SSAValue, arguments: list[Any]) -> bool:
     kind = result.type
     if isinstance(part, np.ndarray):
-        return isinstance(kind, tt.ValueTensorType) and part.size <= _largest(arguments)  # pyright: ignore
+        return isinstance(kind, tt.ValueTensorType) and part.size <= _largest(arguments)
     if isinstance(part, list):
         is_plain = isinstance(kind, tt.ListType) and kind.data in (tt.INT, tt.FLOAT, tt.BOOL, tt.STRING)
         return is_plain and len(part) <= LARGEST_LIST  # pyright: ignore[reportUnknownArgumentType]
@@ -262,7 +262,7 @@ def materialize(builder: TorchBuilder, pool: ConstantPool, value: Any, result: S
     if isinstance(value, list):
         kind = result.type
         assert isinstance(kind, tt.ListType)
-        return builder.list(kind.data, [builder.constant(v) for v in value])  # pyright: ignore
+        return builder.list(kind.data, [builder.constant(v) for v in value])  # pyright: ignore[reportUnknownVariableType]
     if result.type is tt.DEVICE and isinstance(value, str):
         return builder.device(value)
     return builder.constant(value)
@@ -272,6 +272,6 @@ def _fold_isinstance(op: PrimIsInstanceOp) -> bool:
     value = constant_of(op.operands[0])
     if value is not None or op.operands[0].type is tt.ANY:
         return False
-    wanted = list[Any](op.attributes["torch_types"])  # pyright: ignore
+    wanted = list[Any](op.attributes["torch_types"])  # pyright: ignore[reportArgumentType]
     _replace(op, [TorchBuilder(before=op).constant(is_instance(tt.NONE, wanted) is True)])
     return True

@@ -98,7 +98,7 @@ def set_type(value: SSAValue, kind: Any) -> bool:
     wanted = type(current)(kind.data)
     if wanted is current:
         return False
-    value._type = wanted  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+    value._type = wanted  # pyright: ignore[reportPrivateUsage]
     return True
 
 
@@ -143,7 +143,7 @@ def _fold_query(op: AtenOp, operator: Operator, arguments: list[Any], ctx: Any) 
 def _set_results(op: Operation, inferred: Any) -> bool:
     changed = False
     if isinstance(inferred, list):  # one result: a list of tensors
-        return _set_list_users(op.results[0], inferred)  # pyright: ignore
+        return _set_list_users(op.results[0], inferred)  # pyright: ignore[reportUnknownArgumentType]
     specs = cast("tuple[Any, ...]", inferred) if isinstance(inferred, tuple) else (inferred,)
     for result, spec in zip(op.results, specs, strict=True):
         if isinstance(spec, TensorSpec) and _fits_in_memory(spec):
@@ -203,7 +203,7 @@ def _refine_if(op: PrimIfOp, ctx: Any, trials: int) -> bool:
     changed = any([_refine_block(r.block, ctx, trials) for r in op.regions])
     ends = [r.block.last_op for r in op.regions]
     for i, result in enumerate(op.results):
-        kinds = [e.operands[i].type for e in ends]  # pyright: ignore
+        kinds = [e.operands[i].type for e in ends]  # pyright: ignore[reportOptionalMemberAccess]
         if isinstance(kinds[0], tt.TensorType) and kinds[0].data == getattr(kinds[1], "data", None):
             changed |= set_type(result, kinds[0])
     return changed
@@ -227,7 +227,7 @@ def _kept(op: PrimLoopOp, ctx: Any, trials: int) -> dict[int, tt.TensorType]:
     """
     entering = {i: o.type for i, o in enumerate(op.operands[2:])}
     kept = {i: k for i, k in entering.items() if isinstance(k, tt.TensorType) and k.data != (None, None)}
-    if all(op.regions[0].block.args[i + 1].type.data == k.data for i, k in kept.items()):  # pyright: ignore
+    if all(op.regions[0].block.args[i + 1].type.data == k.data for i, k in kept.items()):  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
         return kept  # as an earlier sweep has shown
     if trials == MOST_TRIALS:
         return {}
@@ -250,6 +250,6 @@ def _changed_by_a_round(
     _refine_block(body, ctx, trials)
     end = body.last_op
     assert end is not None
-    lost = {i for i, kind in entering.items() if end.operands[i + 1].type.data != kind.data}  # pyright: ignore
+    lost = {i for i, kind in entering.items() if end.operands[i + 1].type.data != kind.data}  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     trial.erase()
     return lost

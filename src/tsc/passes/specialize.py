@@ -121,7 +121,7 @@ class _Specializer:
                 raise ArgumentError(f"specialize: requires {len(kinds)} entries in a tuple; got {len(texts)}")
         made = self.builder.make_tuple([self.value(t, k) for t, k in zip(texts, kinds, strict=True)])
         if isinstance(inner, (tt.TupleType, tt.NamedTupleType)):
-            made._type = inner  # pyright: ignore
+            made._type = inner  # pyright: ignore[reportPrivateUsage]
         return made
 
 

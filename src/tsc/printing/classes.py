@@ -109,7 +109,7 @@ def constant_type(value: Any) -> TorchType | None:
         return scalars[type(value)]
     if not isinstance(value, (list, tuple)) or value is REQUIRED:
         return None
-    parts = [constant_type(v) for v in value]  # pyright: ignore
+    parts = [constant_type(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
     known = [p for p in parts if p is not None]
     if len(known) != len(parts):
         return None

@@ -55,9 +55,9 @@ def constant_text(value: Any, constants: ConstantTable, kind: TorchType | None =
     if kind is tt.DEVICE and isinstance(value, str):
         return f"torch.device({quoted(value)})"
     if isinstance(value, list):
-        return f"[{', '.join(constant_text(v, constants) for v in value)}]"  # pyright: ignore
+        return f"[{', '.join(constant_text(v, constants) for v in value)}]"  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, tuple):
-        parts = [constant_text(v, constants) for v in value]  # pyright: ignore
+        parts = [constant_text(v, constants) for v in value]  # pyright: ignore[reportUnknownVariableType]
         return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
     if isinstance(value, str) and not value.isascii():
         return constants.name(value)
@@ -277,5 +277,5 @@ def is_default(formal: Argument, value: Value) -> bool:
     if isinstance(held, list):
         if formal.broadcast_size is not None and isinstance(default, (int, float)):
             default = [default] * formal.broadcast_size
-        return isinstance(default, (list, tuple)) and held == list(default)  # pyright: ignore
+        return isinstance(default, (list, tuple)) and held == list(default)  # pyright: ignore[reportUnknownArgumentType]
     return type(held) is type(default) and held == default

@@ -294,7 +294,7 @@ def _attribute(value: Any) -> str:
         return str(int(value))
     if isinstance(value, (list, tuple)):
         opening, closing = "[]" if isinstance(value, list) else "()"
-        return opening + ", ".join(_element(v) for v in value) + closing  # pyright: ignore
+        return opening + ", ".join(_element(v) for v in value) + closing  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, float):
         return scalar_text(value) if abs(value) < INTEGRAL_LIMIT else f"{value:.17g}"
     if isinstance(value, (int, complex)):

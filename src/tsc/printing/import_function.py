@@ -209,7 +209,7 @@ class _Importer:
 
     def _enum_member(self, op: Operation) -> None:
         kind = cast("TorchType", op.results[0].type)
-        member = op.attributes["member"].data  # pyright: ignore
+        member = op.attributes["member"].data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
         held = EnumConstant(kind.data, member)  # pyright: ignore[reportUnknownArgumentType]
         self.values[op.results[0]] = self.constant(held, {"value": held}, kind, None)
 
@@ -234,23 +234,23 @@ class _Importer:
             if not self.is_traced:
                 self._pool_default_lists(op, node)
         elif isinstance(op, (ops.PrimGetAttrOp, ops.PrimSetAttrOp, ops.PrimCallMethodOp)):
-            node.attributes["name"] = op.attributes["name"].data  # pyright: ignore
+            node.attributes["name"] = op.attributes["name"].data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
         elif isinstance(op, ops.PrimDictConstructOp):
             n = len(node.operands) // 2
             pairs = zip(node.operands[:n], node.operands[n:], strict=True)
             node.operands = [value for pair in pairs for value in pair]
         elif isinstance(op, ops.PrimIsInstanceOp):
-            named = [t.data for t in op.attributes["types"].data]  # pyright: ignore
-            known = {t.torchscript(): t for t in op.attributes["torch_types"].data}  # pyright: ignore
-            node.attributes["types"] = list(known.get(name, name) for name in named)  # pyright: ignore
+            named = [t.data for t in op.attributes["types"].data]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+            known = {t.torchscript(): t for t in op.attributes["torch_types"].data}  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+            node.attributes["types"] = list(known.get(name, name) for name in named)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportUnknownVariableType]
         elif isinstance(op, CallOp):
             self._add_callee(node, op.callee.root_reference.data)
         elif isinstance(op, ops.PrimForkOp) and "callee" not in op.attributes:
-            node.attributes["name"] = op.attributes["name"].data  # pyright: ignore
+            node.attributes["name"] = op.attributes["name"].data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
         elif isinstance(op, ops.PrimForkOp):
-            self._add_callee(node, op.attributes["callee"].root_reference.data)  # pyright: ignore
+            self._add_callee(node, op.attributes["callee"].root_reference.data)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
         elif isinstance(op, ops.PrimPythonOp):
-            node.attributes["name"] = op.attributes["callee"].root_reference.data  # pyright: ignore
+            node.attributes["name"] = op.attributes["callee"].root_reference.data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
     def _add_callee(self, node: Node, name: str) -> None:
         """The function called, as the first operand."""
@@ -264,8 +264,8 @@ class _Importer:
             default = argument.default
             if default is REQUIRED or not _is_default(operand, default, argument.broadcast_size):
                 continue
-            elements = [o.definition.attributes.get("value") for o in operand.definition.operands]  # pyright: ignore
-            if elements and op.operands[i].owner.location == op.location:  # pyright: ignore
+            elements = [o.definition.attributes.get("value") for o in operand.definition.operands]  # pyright: ignore[reportOptionalMemberAccess]
+            if elements and op.operands[i].owner.location == op.location:  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
                 key = (operand.torch_type, repr(elements))
                 node.operands[i] = self.constant(key, {"value": elements}, operand.torch_type, None)
 
@@ -277,7 +277,7 @@ def _is_default(operand: Value, default: Any, broadcast_size: int | None) -> boo
     elements = [o.definition.attributes.get("value") if o.definition else None for o in made.operands]
     if isinstance(default, (int, float)) and broadcast_size is not None:
         return elements == [default] * broadcast_size
-    return isinstance(default, (list, tuple)) and elements == list(default)  # pyright: ignore
+    return isinstance(default, (list, tuple)) and elements == list(default)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _only_computes(op: Operation) -> bool:
@@ -296,8 +296,8 @@ def _kind(op: Operation) -> str:
     if isinstance(op, CallOp):
         return "prim::CallFunction"
     if op.name == "torch.operator":
-        space, _, name = op.attributes["name"].data.partition(".")  # pyright: ignore
-        return f"{space}::{name.partition('.')[0]}"  # pyright: ignore
+        space, _, name = op.attributes["name"].data.partition(".")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        return f"{space}::{name.partition('.')[0]}"  # pyright: ignore[reportUnknownMemberType]
     return op.name.removeprefix("torch.").replace(".", "::", 1)
 
 

@@ -59,7 +59,7 @@ def _evaluated(node: ast.AST) -> Iterator[ast.AST]:
         fields.sort(key=lambda f: f in ("target", "targets"))
     for name in fields:
         held = getattr(node, name, None)
-        for child in held if isinstance(held, list) else [held]:  # pyright: ignore
+        for child in held if isinstance(held, list) else [held]:  # pyright: ignore[reportUnknownVariableType]
             if isinstance(child, ast.AST):
                 yield child
 

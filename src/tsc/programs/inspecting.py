@@ -94,7 +94,7 @@ class Inspectable:
 
     def graph_for(self, *arguments: Any, **keywords: Any) -> Graph:
         """The graph that runs for these arguments: frozen where that is possible, else inlined."""
-        self(*arguments, **keywords)  # type: ignore[operator]  # pyright: ignore
+        self(*arguments, **keywords)  # pyright: ignore[reportCallIssue]
         return self.optimized_graph()
 
     @serialized

@@ -110,7 +110,7 @@ class _Scripter:
             attributes[name] = child
             declared = self._declared(_annotations(cast("type[Any]", type(module))).get(name))
             is_interface = isinstance(declared, tt.InterfaceType)
-            types_[name] = declared if is_interface else tt.ModuleType(child.cls.name)  # pyright: ignore
+            types_[name] = declared if is_interface else tt.ModuleType(child.cls.name)
         for name, child in module._modules.items():
             if child is None:
                 constants[name] = None

@@ -113,7 +113,7 @@ def _fit(
         elif formal.name in given:
             values.append(read(given.pop(formal.name), formal))
         elif formal.default is not REQUIRED:
-            values.append(list(formal.default) if isinstance(formal.default, tuple) else formal.default)  # pyright: ignore
+            values.append(list(formal.default) if isinstance(formal.default, tuple) else formal.default)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
         else:
             raise Mismatch
     if rest or given:
@@ -137,7 +137,7 @@ def convert(value: Any, formal: Argument) -> Any:
             return [value] * formal.broadcast_size
         if not isinstance(value, (list, tuple)):
             raise Mismatch
-        return [_single(v, kind.data) for v in value]  # pyright: ignore
+        return [_single(v, kind.data) for v in value]  # pyright: ignore[reportUnknownVariableType]
     return _single(value, kind)
 
 
@@ -148,7 +148,7 @@ def _single(value: Any, kind: TorchType) -> Any:
         if isinstance(value, Tensor):
             return value.array
         if isinstance(value, np.ndarray):
-            return value  # pyright: ignore
+            return value  # pyright: ignore[reportUnknownVariableType]
         raise Mismatch
     known = torch_interop.constant_of(value)
     if known is not None:
@@ -169,5 +169,5 @@ def wrapped(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return Tensor(value)
     if isinstance(value, (list, tuple)):
-        return type(value)(wrapped(v) for v in value)  # pyright: ignore
+        return type(value)(wrapped(v) for v in value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     return value

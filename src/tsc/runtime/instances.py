@@ -62,7 +62,7 @@ def _has_container_type(value: Any, kind: TorchType) -> bool:
     if isinstance(kind, tt.UnionType):
         return any(has_type(value, k) for k in kind.data)
     if isinstance(kind, tt.ListType):
-        return isinstance(value, list) and all(has_type(v, kind.data) for v in value)  # pyright: ignore
+        return isinstance(value, list) and all(has_type(v, kind.data) for v in value)  # pyright: ignore[reportUnknownVariableType]
     if isinstance(kind, tt.DictType):
         return isinstance(value, dict) and all(
             has_type(k, kind.key) and has_type(v, kind.value)

@@ -92,7 +92,7 @@ class Tensor:
 def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.array
-    return tuple(_plain(v) for v in value) if isinstance(value, tuple) else value  # pyright: ignore
+    return tuple(_plain(v) for v in value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownVariableType]
 
 
 def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:

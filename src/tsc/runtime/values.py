@@ -83,20 +83,20 @@ class Inputs:
     def _container(self, value: Any, kind: TorchType, name: str) -> Any:
         given: Any = value
         if isinstance(kind, tt.ListType) and isinstance(value, (list, tuple)):
-            return [self.convert(v, kind.data, name) for v in value]  # pyright: ignore
+            return [self.convert(v, kind.data, name) for v in value]  # pyright: ignore[reportUnknownVariableType]
         if (
             isinstance(kind, tt.TupleType)
             and isinstance(value, (tuple, list))
             and len(value) == len(kind.data)  # pyright: ignore[reportUnknownArgumentType]
         ):
-            return tuple(self.convert(v, k, name) for v, k in zip(value, kind.data, strict=True))  # pyright: ignore
+            return tuple(self.convert(v, k, name) for v, k in zip(value, kind.data, strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         if (
             isinstance(kind, tt.NamedTupleType)
             and isinstance(value, tuple)
             and len(value) == len(kind.elements)  # pyright: ignore[reportUnknownArgumentType]
         ):
-            parts = [self.convert(v, k, name) for v, k in zip(value, kind.elements, strict=True)]  # pyright: ignore
-            return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore
+            parts = [self.convert(v, k, name) for v, k in zip(value, kind.elements, strict=True)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         if isinstance(kind, tt.DictType) and isinstance(value, dict):
             return {
                 self.convert(k, kind.key, name): self.convert(v, kind.value, name)
@@ -277,7 +277,7 @@ def _mismatch(value: Any, kind: TorchType, name: str) -> ArgumentError:
 
 def _number(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
     if isinstance(value, np.generic):
-        value = cast("Any", value.item())  # pyright: ignore[reportUnknownMemberType]
+        value = cast("Any", value.item())
     if not isinstance(value, (int, float, complex)):
         raise _mismatch(value, kind, name)
     return value
@@ -345,8 +345,8 @@ _SCALARS: dict[Any, Callable[..., Any]] = {
 def describe(value: Any) -> str | None:
     """An argument as `Specialize` spells it; None for one that a specialization cannot be made for."""
     if isinstance(value, np.ndarray):
-        sizes = "".join(f"{n}x" for n in value.shape)  # pyright: ignore
-        return sizes + dtypes.by_numpy(value.dtype).mlir  # pyright: ignore
+        sizes = "".join(f"{n}x" for n in value.shape)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        return sizes + dtypes.by_numpy(value.dtype).mlir  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):
@@ -354,8 +354,8 @@ def describe(value: Any) -> str | None:
     if isinstance(value, str):
         return None if set(value) & set("[];") else f"str:{value}"
     if isinstance(value, (list, tuple)):
-        parts = [describe(v) for v in value]  # pyright: ignore
-        return None if any(p is None for p in parts) else f"[{';'.join(parts)}]"  # pyright: ignore
+        parts = [describe(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+        return None if any(p is None for p in parts) else f"[{';'.join(parts)}]"  # pyright: ignore[reportArgumentType, reportCallIssue]
     return None
 
 
@@ -364,7 +364,7 @@ def flatten(values: Sequence[Any]) -> list[np.ndarray[Any, Any]]:
     found: list[np.ndarray[Any, Any]] = []
     for value in values:
         if isinstance(value, np.ndarray):
-            found.append(value)  # pyright: ignore
+            found.append(value)  # pyright: ignore[reportUnknownArgumentType]
         elif isinstance(value, (list, tuple)):
-            found += flatten(value)  # pyright: ignore
+            found += flatten(value)  # pyright: ignore[reportUnknownArgumentType]
     return found

@@ -45,7 +45,7 @@ def archive_records(
     """
     constants: list[Any] = files.constants.values
     pickled_root, storages = _pickled(root)
-    table = Storages([v for v in constants if isinstance(v, np.ndarray)])  # pyright: ignore
+    table = Storages([v for v in constants if isinstance(v, np.ndarray)])  # pyright: ignore[reportUnknownArgumentType]
     kinds = tuple(_constant_type(v) for v in constants)
     pickled_constants = PickleWriter(table, describe, code_type).dump(
         tuple(constants), tt.TupleType(kinds), "CONSTANTS"
@@ -134,9 +134,9 @@ def _values(root: ScriptObject) -> Iterator[Any]:
     while pending:
         value = pending.pop()
         if isinstance(value, (ScriptObject, list, dict, tuple)):
-            if id(value) in seen:  # pyright: ignore
+            if id(value) in seen:  # pyright: ignore[reportUnknownArgumentType]
                 continue
-            seen.add(id(value))  # pyright: ignore
+            seen.add(id(value))  # pyright: ignore[reportUnknownArgumentType]
         yield value
         pending += reversed(list(_inside(value)))
 
@@ -145,8 +145,8 @@ def _inside(value: Any) -> Sequence[Any]:
     if isinstance(value, ScriptObject):
         return [value.attributes[n] for n in value.cls.attributes if n in value.attributes]
     if isinstance(value, dict):
-        return [*value.keys(), *value.values()]  # pyright: ignore
-    return list(value) if isinstance(value, (list, tuple)) else []  # pyright: ignore
+        return [*value.keys(), *value.values()]
+    return list(value) if isinstance(value, (list, tuple)) else []  # pyright: ignore[reportUnknownArgumentType]
 
 
 # --- what to save ---

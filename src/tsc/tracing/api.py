@@ -217,7 +217,7 @@ def trace_module(
                 run = mod if name == "forward" else getattr(mod, name)
                 example = _example(given[name], example_inputs_is_kwarg)
                 check.compare(Traced(made, name), run, Traced(again, name), example)
-            forget(live_program()[0].unit, again._object)  # pyright: ignore[reportPrivateUsage]
+            forget(live_program()[0].unit, again._object)
     return made
 
 

@@ -47,7 +47,7 @@ def answer(request: Request) -> list[Observation]:
 
 def main() -> None:
     """Answer until the input ends."""
-    sys.modules["torch"] = None  # type: ignore[assignment]  # importing PyTorch fails from here on
+    sys.modules["torch"] = None  # pyright: ignore[reportArgumentType] - importing PyTorch fails from here on
     warnings.simplefilter("ignore")
     output, sys.stdout = sys.stdout.buffer, sys.stderr
     while True:
