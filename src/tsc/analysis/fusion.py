@@ -46,9 +46,14 @@ def groupable(op: Operation) -> Operator | None:
     where it gathers, the indices are checked.
     """
     operator = operator_of(op)
-    if operator is None or not all(isinstance(v.type, tt.ValueTensorType) for v in tensor_operands(op)):
+    if operator is None or not reads_values(op):
         return None
     return operator if operator.bounds is None or is_checked(op, operator) else None
+
+
+def reads_values(op: Operation) -> bool:
+    """Whether no tensor that `op` reads can change."""
+    return all(isinstance(v.type, tt.ValueTensorType) for v in tensor_operands(op))
 
 
 def is_checked(op: Operation, operator: Operator) -> bool:

@@ -9,11 +9,14 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.values import constant_of, unwrapped
+from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal, literal_array
 from tsc.dialects.torch_ops import (
+    DerefineOp,
     NonValueTensorLiteralOp,
+    PrimUncheckedCastOp,
     ValueTensorLiteralOp,
 )
 from tsc.ops.registry import find
@@ -34,6 +37,18 @@ class Layer:
     op: AtenOp
     channel_axis: int
     """The axis of the weight that counts output channels."""
+
+    @property
+    def has_channels_at_one(self) -> bool:
+        """Whether the output channels are dim 1 of the result, and not another as without a batch dim, or in
+        a linear layer of more dims. Where the rank is not known yet it is taken to be so, as PyTorch's
+        freezing does.
+        """
+        kind = self.op.results[0].type
+        sizes = kind.sizes if isinstance(kind, tt.TensorType) else None
+        weight = self.weight.type
+        rank = len(weight.sizes) if isinstance(weight, tt.TensorType) and weight.sizes is not None else None
+        return sizes is None or rank is None or len(sizes) == rank
 
     @property
     def weight(self) -> SSAValue:
@@ -63,11 +78,31 @@ def linear_of(value: SSAValue) -> Layer | None:
 
 
 def constant_array(value: SSAValue, pool: ConstantPool) -> np.ndarray[Any, Any] | None:
-    """The array of a tensor constant, looking through casts; None when it is no constant."""
-    owner = unwrapped(value).owner
-    if isinstance(owner, (NonValueTensorLiteralOp, ValueTensorLiteralOp)):
+    """The array of a tensor constant, looking through casts; None when it is no constant, or one that the
+    program may write to.
+    """
+    value = unwrapped(value)
+    owner = value.owner
+    if isinstance(owner, ValueTensorLiteralOp):
+        return literal_array(pool, owner)
+    if isinstance(owner, NonValueTensorLiteralOp) and not _may_be_written(value):
         return literal_array(pool, owner)
     return None
+
+
+def _may_be_written(value: SSAValue) -> bool:
+    """Whether a mutable tensor is given to anything that may write to its memory, or keep it."""
+    for use in value.uses:
+        op = use.operation
+        operator = find(op.schema.full_name) if isinstance(op, AtenOp) else None
+        if isinstance(op, (DerefineOp, PrimUncheckedCastOp)) or (operator is not None and operator.may_share):
+            if isinstance(op, AtenOp) and op.schema.mutates:
+                return True
+            if any(_may_be_written(r) for r in op.results):
+                return True
+        elif operator is None or operator.schema.mutates:
+            return True
+    return False
 
 
 def only_user(value: SSAValue, op: Operation) -> bool:

@@ -12,7 +12,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.fusion import CHECKS_BOUNDS, operator_of
+from tsc.analysis.fusion import CHECKS_BOUNDS, operator_of, reads_values
 from tsc.analysis.values import argument_of, unwrapped
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -54,7 +54,7 @@ def _check(function: FuncOp) -> None:
     bad: SSAValue | None = None
     seen: set[tuple[SSAValue, int, int]] = set()
     for op in list(function.body.block.ops):
-        if not isinstance(op, AtenOp) or operator_of(op) is None:
+        if not isinstance(op, AtenOp) or not reads_values(op):
             continue
         for index, low, high in _ranges(op):
             if (index, low, high) in seen:

@@ -62,11 +62,13 @@ def decompose(op: Operation) -> list[Operation]:
     if any(a is UNKNOWN for a in arguments):
         return []
     made: list[Operation] = []
+    before = op.prev_op
     aten = building_aten(TorchBuilder(before=op), made)
     try:
         result = operator.composite(aten, *arguments)
     except OPERATOR_FAILURES:
-        for new in reversed(made):
+        while (new := op.prev_op) is not before:
+            assert new is not None
             new.detach()
             new.erase()
         return []  # the call is wrong: it stays, and raises when the program runs

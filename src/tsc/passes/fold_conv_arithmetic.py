@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from xdsl.context import Context
@@ -16,7 +15,7 @@ from tsc.analysis.weights import constant_array, convolution_of, only_user
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
-from tsc.passes.fold_conv_batchnorm import apply_scale_and_shift
+from tsc.passes.fold_conv_batchnorm import Array, apply_scale_and_shift
 
 OPERATORS = {
     f"aten::{name}.{overload}": name
@@ -55,7 +54,8 @@ def _fold(op: AtenOp, pool: ConstantPool) -> bool:
     weight = constant_array(layer.weight, pool)
     if weight is None:
         return False
-    constant = _per_channel(op.operands[1], pool, weight.shape[0], weight.ndim, weight.dtype)
+    rank = weight.ndim if layer.has_channels_at_one else weight.ndim - 1
+    constant = _per_channel(op.operands[1], pool, weight, rank)
     if constant is None:
         return False
     name = OPERATORS[op.schema.full_name]
@@ -66,20 +66,25 @@ def _fold(op: AtenOp, pool: ConstantPool) -> bool:
         return apply_scale_and_shift(
             layer, op, pool, np.ones(weight.shape[0]), constant * (alpha if name == "add" else -alpha)
         )
+    if name == "div" and not constant.all():
+        return False
     scale = constant if name == "mul" else 1.0 / constant
     return apply_scale_and_shift(layer, op, pool, scale, np.zeros(weight.shape[0]))
 
 
-def _per_channel(value: SSAValue, pool: ConstantPool, channels: int, ndim: int, dtype: Any) -> Any:
-    """One float64 per output channel, or None when the operand is no such constant."""
+def _per_channel(value: SSAValue, pool: ConstantPool, weight: Array, rank: int) -> Array | None:
+    """One float64 per output channel, or None when the operand is no such constant. `rank` is that of the
+    result: a constant of more dims would add some.
+    """
+    channels = weight.shape[0]
     number = constant_of(value)
     if isinstance(number, (int, float)) and not isinstance(number, bool):
         return np.full(channels, float(number))
     array = constant_array(value, pool)
-    if array is None or array.dtype != dtype or array.ndim > ndim:
+    if array is None or array.dtype != weight.dtype or array.ndim > rank:
         return None
-    shape = (1,) * (ndim - array.ndim) + array.shape
     if array.size == 1:
         return np.full(channels, float(array.reshape(-1)[0]))
+    shape = (1,) * (weight.ndim - array.ndim) + array.shape
     fits = shape[0] == 1 and shape[1] == channels and all(n == 1 for n in shape[2:])
     return array.reshape(-1).astype(np.float64) if fits else None

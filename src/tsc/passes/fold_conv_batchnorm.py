@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,9 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from tsc import dtypes
 from tsc.analysis.values import UNKNOWN, constant_of
-from tsc.analysis.weights import constant_array, convolution_of, only_user, replace_weights
+from tsc.analysis.weights import Layer, constant_array, convolution_of, only_user, replace_weights
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
@@ -59,10 +61,22 @@ def fold_batch_norm(norm: Operation, pool: ConstantPool, producer_of: Any) -> bo
     gamma, beta = (_optional(norm.argument(n), pool) for n in ("weight", "bias"))
     if mean is None or var is None or eps is UNKNOWN or gamma is UNKNOWN or beta is UNKNOWN:
         return False
-    given = [a for a in (var, gamma, beta) if a is not None]
+    given = [a for a in (mean, var, gamma, beta) if a is not None]
     if mean.ndim != 1 or any(a.shape != mean.shape for a in given):
         return False  # the call is wrong: it stays, and raises when the program runs
+    if not _fit(layer, given, pool) or not layer.has_channels_at_one:
+        return False
     return apply_scale_and_shift(layer, norm, pool, *scale_and_shift(mean, var, gamma, beta, eps))
+
+
+def _fit(layer: Layer, statistics: Sequence[Array], pool: ConstantPool) -> bool:
+    """Whether PyTorch takes statistics of these dtypes: that of the layer, or float32 for those below."""
+    weight = constant_array(layer.weight, pool)
+    if weight is None:
+        return False
+    dtype = dtypes.by_numpy(weight.dtype)
+    allowed = {dtype, dtypes.F32} if dtype in (dtypes.F16, dtypes.BF16) else {dtype}
+    return all(dtypes.by_numpy(a.dtype) in allowed for a in statistics)
 
 
 def _optional(value: SSAValue, pool: ConstantPool) -> Any:
@@ -83,11 +97,11 @@ def scale_and_shift(mean: Array, var: Array, gamma: Any, beta: Any, eps: float) 
 
 
 def apply_scale_and_shift(
-    layer: Any, follower: Operation, pool: ConstantPool, scale: Array, shift: Array
+    layer: Layer, follower: Operation, pool: ConstantPool, scale: Array, shift: Array
 ) -> bool:
     """Scale and shift the output channels of `layer` by changing its weights; `follower` goes."""
     weight, bias = constant_array(layer.weight, pool), _optional(layer.bias, pool)
-    if weight is None or bias is UNKNOWN:
+    if weight is None or bias is UNKNOWN or weight.ndim < 2 or not dtypes.by_numpy(weight.dtype).is_floating:
         return False
     channels = (weight.shape[layer.channel_axis],)
     if scale.shape != channels or shift.shape != channels or (bias is not None and bias.shape != channels):

@@ -86,6 +86,8 @@ class _Lowering:
             if not isinstance(argument.type, tt.TensorType):
                 kind = cast("tt.TorchType", argument.type).torchscript()
                 raise CodegenError(f"native code: requires tensor arguments; got {kind}")
+            if not argument.type.is_static:
+                raise CodegenError(f"native code: requires arguments of known shape; got {argument.type}")
             made = self.block.insert_arg(tensor_type(spec(argument)), len(self.block.args))
             made.name_hint = argument.name_hint
             self.values[argument] = KernelValue(made, spec(argument))
