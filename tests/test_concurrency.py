@@ -16,7 +16,7 @@ import torch
 import tsc
 from tests.fuzz.subjects import argument, expected, fresh_function, result
 from tsc.concurrency import COMPILING, TRACING, interned, once
-from tsc.programs import functions
+from tsc.programs import script_functions as functions
 
 THREADS = 6
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

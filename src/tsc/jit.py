@@ -20,8 +20,8 @@ from tsc.modules.script_modules import RecursiveScriptModule, freeze_module, loa
 from tsc.modules.scripting import live_program, run_examples, scripted
 from tsc.options import options
 from tsc.printing.graph import Graph
-from tsc.programs.functions import ScriptFunction
 from tsc.programs.inspecting import Inspectable
+from tsc.programs.script_functions import ScriptFunction
 from tsc.runtime.futures import Future
 from tsc.runtime.instances import has_type
 from tsc.runtime.specializations import FusionStrategy

@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from tsc.analysis.contracts import verify_values
-from tsc.analysis.functions import hosts
+from tsc.analysis.module_functions import hosts
 from tsc.analysis.target import Target
 from tsc.analysis.verify import verify_dominance
 from tsc.dialects import torch_types as tt

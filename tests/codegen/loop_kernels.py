@@ -13,7 +13,7 @@ from xdsl.parser import Parser
 from tsc.analysis.target import Target
 from tsc.codegen import emit_cpu
 from tsc.runtime.host import host_target
-from tsc.runtime.jit import CompiledObject, compile_llvm
+from tsc.runtime.machine_code import CompiledObject, compile_llvm
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -11,7 +11,7 @@ import pytest
 import tsc
 from tsc.errors import NestingError
 from tsc.passes.unroll_loops import UNROLLED, UnrollLoops
-from tsc.programs.functions import ScriptFunction
+from tsc.programs.script_functions import ScriptFunction
 
 X = np.ones(4, np.float32)
 HEAD = "def f(x: Tensor, a: int) -> Tensor:\n"

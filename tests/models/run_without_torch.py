@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 import tsc
-from tsc.compiler import native as building
+from tsc.compiler import native_build as building
 
 
 def main() -> None:

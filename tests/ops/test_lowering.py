@@ -20,7 +20,7 @@ from tsc.narrowing import is_sequence
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import Operator, TensorSpec, operators
-from tsc.verification.linalg_interpreter import Interpreter
+from tsc.verification.linalg_interpreter import LinalgInterpreter
 
 from .comparing import difference
 from .matching import cloned, ours
@@ -76,7 +76,7 @@ def signless(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def interpreted(block: Block, specs: Sequence[TensorSpec], arrays: list[np.ndarray[Any, Any]]) -> list[Any]:
-    results = Interpreter().run(block, [signless(a) for a in arrays])
+    results = LinalgInterpreter().run(block, [signless(a) for a in arrays])
     assert all(r.shape == s.shape for r, s in zip(results, specs, strict=True))
     return [r.view(np.uint8) if s.dtype is dtypes.U8 else r for r, s in zip(results, specs, strict=True)]
 

@@ -15,7 +15,7 @@ import torch
 from tsc.narrowing import is_sequence
 from tsc.ops.composite import eager_aten
 from tsc.ops.elementwise import spec_of
-from tsc.ops.registry import Effect, Layout, Operator, Sharing, operators
+from tsc.ops.registry import Effect, Operator, ResultLayout, Sharing, operators
 from tsc.ops.variants import functional_name
 
 from .expected_failures import STRICTER, STRIDES, UNSHARED
@@ -247,5 +247,5 @@ def test_views_share_and_new_memory_has_a_layout() -> None:
         if operator.kind == "view":
             assert operator.may_share, name
         if operator.layout is not None:
-            assert not operator.may_share or operator.layout is Layout.AS_COMPUTED, name
+            assert not operator.may_share or operator.layout is ResultLayout.AS_COMPUTED, name
         assert operator.effect is Effect.NONE or not is_sequence(operator.infer), name

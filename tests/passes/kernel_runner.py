@@ -23,7 +23,7 @@ from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.plan_memory import PlanMemory
 from tsc.passes.schedule import Schedule
 from tsc.runtime.host import host_target
-from tsc.runtime.jit import CompiledObject, compile_llvm
+from tsc.runtime.machine_code import CompiledObject, compile_llvm
 
 DTYPES: dict[str, Any] = {
     "f32": np.float32,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.passes.rewriting import assert_leaves, rewritten
-from tsc.analysis.values import constant_of
+from tsc.analysis.known_values import constant_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimListConstructOp

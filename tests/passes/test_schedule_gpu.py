@@ -14,7 +14,7 @@ from tests.passes.gpu_emulator import Device
 from tests.passes.kernel_runner import Array, random, tensor_of
 from tests.passes.linalg_text import Kernel, Value, layer_norm, module, softmax
 from tests.passes.test_schedule_row import argmax
-from tsc.codegen.ptx.emitter import emit_ptx
+from tsc.codegen.ptx.ptx_emitter import emit_ptx
 
 Case = tuple[str, list[Array], Array, dict[str, Array]]
 CASES: dict[str, Callable[[], Case]] = {}

@@ -7,7 +7,7 @@ import pytest
 
 from tsc.errors import CodegenError
 from tsc.runtime.host import host_target
-from tsc.runtime.jit import CompiledObject, assemble, compile_llvm, load_object
+from tsc.runtime.machine_code import CompiledObject, assemble, compile_llvm, load_object
 
 ADD = "define i64 @add(i64 %a, i64 %b) { %c = add i64 %a, %b ret i64 %c }"
 

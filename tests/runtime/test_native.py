@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tsc.runtime.host import host_target
-from tsc.runtime.jit import CompiledObject, compile_llvm
+from tsc.runtime.machine_code import CompiledObject, compile_llvm
 from tsc.runtime.native import ArraySpec, arenas_of, native_function
 from tsc.runtime.threads import get_num_threads, set_num_threads, thread_pool
 

@@ -15,7 +15,7 @@ import pytest
 
 from tsc.errors import ArgumentError
 from tsc.runtime.host import host_target
-from tsc.runtime.jit import CompiledObject, compile_llvm
+from tsc.runtime.machine_code import CompiledObject, compile_llvm
 from tsc.runtime.threads import get_num_threads, set_num_threads, thread_pool
 
 # A chunk adds 1 to its own counter and, in the nested job, runs 4 chunks of another job.

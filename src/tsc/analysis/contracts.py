@@ -5,8 +5,8 @@ from __future__ import annotations
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.aliases import RETYPED, shared_operands
-from tsc.analysis.values import writes_operand
+from tsc.analysis.known_values import writes_operand
+from tsc.analysis.memory_aliases import RETYPED, shared_operands
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp

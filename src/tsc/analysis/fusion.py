@@ -8,7 +8,7 @@ from typing import Any
 
 from xdsl.ir import Block, Operation, SSAValue
 
-from tsc.analysis.values import UNKNOWN, argument_of, spec_of_type
+from tsc.analysis.known_values import UNKNOWN, argument_of, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ConstantOp, PrimListConstructOp
@@ -94,7 +94,7 @@ def tensor_operands(op: Operation) -> list[SSAValue]:
 
 
 @dataclass(eq=False)
-class Group:
+class FusionGroup:
     """Operators that become one kernel."""
 
     kind: str
@@ -115,7 +115,7 @@ class FusionGraph:
 
     def __init__(self, block: Block) -> None:
         self.block = block
-        self.group_of: dict[Operation, Group] = {}
+        self.group_of: dict[Operation, FusionGroup] = {}
         self.operators: dict[Operation, Operator] = {}
         self._reads: dict[Operation, tuple[Operation, ...]] = {}
         for op in block.ops:
@@ -148,10 +148,10 @@ class FusionGraph:
             found = self._reads[op] = operations_read(op, self.block)
         return found
 
-    def depends(self, group: Group | Operation, target: Group) -> bool:
+    def depends(self, group: FusionGroup | Operation, target: FusionGroup) -> bool:
         """Whether `group` reads, directly or not, a result of `target`."""
         seen: set[int] = set()
-        pending: list[Group | Operation] = [group]
+        pending: list[FusionGroup | Operation] = [group]
         while pending:
             at = pending.pop()
             if at is target:
@@ -159,11 +159,11 @@ class FusionGraph:
             if id(at) in seen:
                 continue
             seen.add(id(at))
-            for op in at.ops if isinstance(at, Group) else [at]:
+            for op in at.ops if isinstance(at, FusionGroup) else [at]:
                 pending += [self.group_of.get(source, source) for source in self.reads(op)]
         return False
 
-    def can_join(self, op: Operation, group: Group) -> bool:
+    def can_join(self, op: Operation, group: FusionGroup) -> bool:
         """Whether `op` may join `group` without a circle of dependencies."""
         others = (self.group_of.get(source, source) for source in self.reads(op))
         return not any(other is not group and self.depends(other, group) for other in others)

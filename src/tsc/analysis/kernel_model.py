@@ -46,7 +46,7 @@ class Operand:
 
 
 @dataclass(frozen=True)
-class Stage:
+class KernelStage:
     """One `linalg.generic`: loops, operands, and the scalar computation of its body.
 
     `inits[i]` is what output ``i`` of a reduction starts from; None where the body ignores it.
@@ -93,7 +93,7 @@ class KernelModel:
 
     func: func.FuncOp
     kind: str
-    stages: tuple[Stage, ...]
+    stages: tuple[KernelStage, ...]
     results: tuple[SSAValue, ...]
 
     @property
@@ -102,7 +102,7 @@ class KernelModel:
         return tuple(self.func.body.block.args)
 
     @property
-    def reductions(self) -> tuple[Stage, ...]:
+    def reductions(self) -> tuple[KernelStage, ...]:
         """The stages with a reduction loop."""
         return tuple(s for s in self.stages if not s.is_parallel)
 
@@ -131,7 +131,7 @@ def read_kernel(function: func.FuncOp) -> KernelModel:
     return KernelModel(function, str(getattr(kind, "data", "")), tuple(stages), tuple(last.operands))
 
 
-def read_stage(op: linalg.GenericOp) -> Stage:
+def read_stage(op: linalg.GenericOp) -> KernelStage:
     """The stage one `linalg.generic` stands for."""
     maps = [m.data for m in op.indexing_maps.data]
     count = len(op.inputs)
@@ -144,7 +144,7 @@ def read_stage(op: linalg.GenericOp) -> Stage:
         resolve(v, m) if any(True for _ in uses) else None
         for v, m, uses in zip(op.outputs, maps[count:], used, strict=True)
     )
-    return Stage(op, sizes, parallel, inputs, outputs, inits)
+    return KernelStage(op, sizes, parallel, inputs, outputs, inits)
 
 
 def resolve(value: SSAValue, map_: AffineMap) -> Operand:
@@ -204,7 +204,7 @@ def unflatten(index: AffineExpr, shape: Sequence[int]) -> list[AffineExpr]:
 class Contraction:
     """A multiply-add reduction seen as (batched) matrices: rows x depth times depth x columns."""
 
-    stage: Stage
+    stage: KernelStage
     data: Operand
     weights: Operand
     data_argument: int
@@ -219,7 +219,7 @@ class Contraction:
         return prod(self.stage.sizes[d] for d in dims)
 
 
-def multiplied(stage: Stage) -> tuple[int, int] | None:
+def multiplied(stage: KernelStage) -> tuple[int, int] | None:
     """The inputs ``(a, b)`` of a body that is ``acc + cast(a) * cast(b)``, or None."""
     if stage.is_parallel or len(stage.outputs) != 1:
         return None
@@ -242,7 +242,7 @@ def multiplied(stage: Stage) -> tuple[int, int] | None:
 CASTS = (arith.ExtFOp, arith.ExtSIOp, arith.ExtUIOp, arith.SIToFPOp)
 
 
-def stage_input(stage: Stage, value: SSAValue) -> int | None:
+def stage_input(stage: KernelStage, value: SSAValue) -> int | None:
     """The number of the input that `value` is, perhaps after a widening cast."""
     if isinstance(value.owner, CASTS):
         value = value.owner.operands[0]
@@ -255,7 +255,7 @@ def dims_of(map_: AffineMap) -> set[int]:
     return {e.position for result in map_.results for e in result.dfs() if isinstance(e, AffineDimExpr)}
 
 
-def contraction_of(stage: Stage, innermost: int | None = None) -> Contraction | None:
+def contraction_of(stage: KernelStage, innermost: int | None = None) -> Contraction | None:
     """`stage` as a contraction; the weights are the operand that `innermost` (an output loop) indexes.
 
     None where the body is another one, or where no loop belongs to one operand alone.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from xdsl.ir import Block, Operation, SSAValue
 
-from tsc.analysis.effects import definition_of
 from tsc.analysis.fusion import tensor_operands
-from tsc.analysis.values import UNKNOWN, constant_of, spec_of_type
+from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type
+from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array
-from tsc.ops.registry import Layout, Operator, TensorSpec
+from tsc.ops.registry import Operator, ResultLayout, TensorSpec
 
 
 def is_row_major(value: SSAValue) -> bool:
@@ -40,9 +40,9 @@ def _sources(value: SSAValue) -> list[SSAValue] | None:
         return None
     if operator.may_share:
         return _shown(owner, operator)
-    if operator.result_layout is Layout.ROW_MAJOR:
+    if operator.result_layout is ResultLayout.ROW_MAJOR:
         return []
-    return tensor_operands(owner) if operator.result_layout is Layout.ELEMENTWISE else None
+    return tensor_operands(owner) if operator.result_layout is ResultLayout.ELEMENTWISE else None
 
 
 def _shown(op: Operation, operator: Operator) -> list[SSAValue] | None:

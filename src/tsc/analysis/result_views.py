@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from xdsl.ir import SSAValue
 
-from tsc.analysis.effects import definition_of
-from tsc.analysis.values import UNKNOWN, constant_of, spec_of_type
+from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type
+from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ValueTensorLiteralOp

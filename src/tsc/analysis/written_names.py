@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.aliases import AliasSets, Place, has_memory, holds_memory, shared_operands
-from tsc.analysis.effects import definition_of
-from tsc.analysis.values import CONSTRUCTIONS, writes_operand
+from tsc.analysis.known_values import CONSTRUCTIONS, writes_operand
+from tsc.analysis.memory_aliases import AliasSets, Place, has_memory, holds_memory, shared_operands
+from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import (

@@ -21,7 +21,7 @@ _NAMES = {dtype.name: name for name, dtype in STORAGES.items()}
 
 
 @dataclass(frozen=True)
-class Piece:
+class StoragePiece:
     """Where an array lies: a storage, and offset and strides in it, in elements."""
 
     key: str
@@ -66,7 +66,7 @@ class Storages:
             dtype = dtypes.by_numpy(array.dtype)
             self._regions.setdefault(dtype.name, []).append(_Region(low, high, dtype))
 
-    def place(self, array: Array, path: str) -> Piece:
+    def place(self, array: Array, path: str) -> StoragePiece:
         """The piece of a storage that is `array`."""
         array = self._storable(array)
         dtype = dtypes.by_numpy(array.dtype)
@@ -74,7 +74,7 @@ class Storages:
         name = _NAMES[dtype.name]
         if array.size == 0:
             self._in_use.append(_Region(0, 0, dtype, str(len(self._in_use))))
-            return Piece(self._in_use[-1].key, name, 0, 0, _contiguous_strides(array.shape))
+            return StoragePiece(self._in_use[-1].key, name, 0, 0, _contiguous_strides(array.shape))
         region = self._region(array, dtype, path)
         if not region.key:
             region.key = str(len(self._in_use))
@@ -83,7 +83,7 @@ class Storages:
         if rest:
             raise NotSupportedError(f"save: tensor {path} lies across the elements of another tensor")
         strides = tuple(s // itemsize for s in array.strides)
-        return Piece(region.key, name, (region.high - region.low) // itemsize, offset, strides)
+        return StoragePiece(region.key, name, (region.high - region.low) // itemsize, offset, strides)
 
     def _region(self, array: Array, dtype: DType, path: str) -> _Region:
         regions = self._regions.get(dtype.name, [])

@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.hints import isa
 
-from tsc.codegen.affine import AffineSum
+from tsc.codegen.affine_indices import AffineSum
 from tsc.codegen.conversions import narrow, widen
 from tsc.codegen.function_emitter import FunctionEmitter
 from tsc.codegen.types import (

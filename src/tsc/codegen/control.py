@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.hints import isa
 
-from tsc.codegen.affine import AffineSum, variable
+from tsc.codegen.affine_indices import AffineSum, variable
 from tsc.codegen.function_emitter import FunctionEmitter
 from tsc.codegen.types import llvm_type
 from tsc.errors import CodegenError

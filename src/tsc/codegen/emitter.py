@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp
 from xdsl.ir import Attribute, Block, SSAValue
 from xdsl.utils.hints import isa
 
-from tsc.analysis.functions import is_kernel
+from tsc.analysis.module_functions import is_kernel
 from tsc.analysis.target import Target
 from tsc.codegen import arith, control, conversions, math_ops, memory, vectors
 from tsc.codegen.function_emitter import Buffer, FunctionEmitter, strides_of

@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import IndexType, MemRefType
 from xdsl.ir import Attribute, Block, SSAValue
 from xdsl.utils.hints import isa
 
-from tsc.codegen.affine import ZERO, AffineSum, variable
+from tsc.codegen.affine_indices import ZERO, AffineSum, variable
 from tsc.codegen.types import llvm_type, size_bytes, storage
 from tsc.errors import CodegenError
 

@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.hints import isa
 
-from tsc.codegen.affine import ZERO, AffineSum
+from tsc.codegen.affine_indices import ZERO, AffineSum
 from tsc.codegen.conversions import is_bool, truncate_bool
 from tsc.codegen.function_emitter import Buffer, FunctionEmitter, strides_of
 from tsc.codegen.types import lanes_of, llvm_type, memory_type, size_bytes, storage

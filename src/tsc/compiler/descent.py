@@ -11,14 +11,14 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 
 from tsc import pipeline
-from tsc.analysis.functions import functions, hosts
+from tsc.analysis.module_functions import functions, hosts
 from tsc.codegen import EmittedModule, emit_cpu
 from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
 from tsc.dialects.context import TorchContext, make_context
 from tsc.passes.specialize import Specialize
 from tsc.runtime.host import host_target
-from tsc.runtime.jit import CompiledObject, compile_llvm
+from tsc.runtime.machine_code import CompiledObject, compile_llvm
 
 
 @dataclass

@@ -16,11 +16,11 @@ from tsc.analysis.result_layouts import is_row_major
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
-from tsc.compiler.native import build_native
+from tsc.compiler.native_build import build_native
 from tsc.dialects.tsc import GroupOp
 from tsc.passes.flatten_results import ATTRIBUTE as RESULT
 from tsc.runtime.generic import GenericFunction
-from tsc.runtime.results import SINGLE, NativeResults, bases, nest
+from tsc.runtime.native_results import SINGLE, NativeResults, bases, nest
 
 Run = Callable[..., Any]
 

@@ -16,7 +16,7 @@ from tsc.analysis.fusion import CHECKS_BOUNDS
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
 from tsc.compiler.mixed import build_mixed, result_structure
-from tsc.compiler.native import build_native
+from tsc.compiler.native_build import build_native
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
@@ -25,7 +25,7 @@ from tsc.options import options
 from tsc.passes.flatten_results import ATTRIBUTE as RESULT
 from tsc.passes.flatten_results import ROW_MAJOR
 from tsc.runtime.generic import GenericFunction
-from tsc.runtime.results import NativeResults, nest
+from tsc.runtime.native_results import NativeResults, nest
 from tsc.verification.verifier import Verifier
 
 Run = Callable[..., Any]

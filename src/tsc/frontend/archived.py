@@ -25,7 +25,7 @@ from tsc.frontend.sugared import (
     ScriptFunctionRef,
     Special,
     Sugared,
-    Value,
+    SugaredValue,
 )
 from tsc.frontend.unit import REQUIRED, Class, Function, Unit
 
@@ -51,7 +51,7 @@ class ConstantTensor(Sugared):
         return reader.builder.insert(reader.unit_literal(self.name, self.python)).results[0]
 
     def attribute(self, reader: Any, name: str, node: ast.AST) -> Sugared:
-        return Value(self.value(reader, node)).attribute(reader, name, node)
+        return SugaredValue(self.value(reader, node)).attribute(reader, name, node)
 
     def call(self, reader: Any, arguments: Any, node: ast.AST) -> Sugared:
         raise reader.error("a constant is not callable", node)

@@ -17,7 +17,7 @@ from tsc.frontend.annotations import union
 from tsc.frontend.calls import fits
 from tsc.frontend.exits import VALUE, is_hidden
 from tsc.frontend.expressions import ExpressionReader
-from tsc.frontend.sugared import Constant, Sugared, TupleOf, Value
+from tsc.frontend.sugared import Constant, Sugared, SugaredValue, TupleOf
 from tsc.frontend.type_rules import unify
 from tsc.frontend.undefined import Poisoned, Undefined
 
@@ -96,7 +96,7 @@ class BranchReader(ExpressionReader):
         results = self.merge_blocks(condition, blocks, values, types, node)
         for name, result in zip(merged, results, strict=True):
             hint(result, name)
-            self.environment[name] = Value(result)
+            self.environment[name] = SugaredValue(result)
         self.leaves = all(leaves)
 
     def _joined_type(self, name: str, pair: tuple[SSAValue, SSAValue], node: ast.AST) -> TorchType | None:
@@ -157,7 +157,7 @@ class BranchReader(ExpressionReader):
         held = found[other]
         if held is self.environment.get(name):
             return None
-        if not isinstance(held, (Value, TupleOf)):
+        if not isinstance(held, (SugaredValue, TupleOf)):
             self.environment[name] = held  # pyright: ignore[reportArgumentType]
             return None if not is_hidden(name) else self._uninitialized_pair(held, missing, blocks, node)
         return self._uninitialized_pair(held, missing, blocks, node)

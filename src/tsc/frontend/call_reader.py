@@ -15,11 +15,11 @@ from tsc.dialects.aten import class_of
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError
 from tsc.frontend import calls, hints
-from tsc.frontend.calls import MismatchError, with_receiver
-from tsc.frontend.reader import Reader
-from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
+from tsc.frontend.calls import SchemaMismatchError, with_receiver
+from tsc.frontend.reader_base import Reader
+from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue, TupleOf
 from tsc.frontend.type_rules import without_none
-from tsc.frontend.unit import REQUIRED, Function, Parameter
+from tsc.frontend.unit import REQUIRED, Function, FunctionParameter
 
 SWAPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne", "add": "add", "mul": "mul"}
 
@@ -27,9 +27,9 @@ SWAPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne
 class CallReader(Reader):
     """Turns a callee and its arguments into operations."""
 
-    def plain(self, given: Sugared, node: ast.AST) -> Value:
+    def plain(self, given: Sugared, node: ast.AST) -> SugaredValue:
         """`given` as an IR value with its type."""
-        return given if isinstance(given, Value) else Value(given.value(self, node))
+        return given if isinstance(given, SugaredValue) else SugaredValue(given.value(self, node))
 
     def coerce(self, value: SSAValue, wanted: TorchType, node: ast.AST, what: str = "value") -> SSAValue:
         """`value` as exactly the type `wanted`: itself, forgotten detail (int to Optional[int]), or
@@ -45,7 +45,7 @@ class CallReader(Reader):
             if isinstance(wanted, tt.InterfaceType):
                 self._check_implements(actual, wanted, node)
             return self.builder.create(ops.DerefineOp, [value], [wanted]).results[0]
-        converted = calls.conversion(Value(value), wanted, {}, True)
+        converted = calls.conversion(SugaredValue(value), wanted, {}, True)
         if converted is None:
             raise self.error(
                 f"Expected a value of type '{wanted.torchscript()}' for {what} but instead found type "
@@ -84,7 +84,7 @@ class CallReader(Reader):
             actual is wanted
             or self._is_empty_list(value, wanted)
             or calls.fits(actual, wanted, {})
-            or calls.conversion(Value(value), wanted, {}, True) is not None
+            or calls.conversion(SugaredValue(value), wanted, {}, True) is not None
         )
 
     def _is_empty_list(self, value: SSAValue, wanted: TorchType) -> bool:
@@ -156,7 +156,7 @@ class CallReader(Reader):
                 try:
                     given = arguments if receiver is None else with_receiver(schema, receiver, arguments)
                     match = calls.match_schema(self, schema, given, convert=convert, node=node)
-                except MismatchError as mismatch:
+                except SchemaMismatchError as mismatch:
                     if convert:
                         failures.append(f"  {schema}:\n  {mismatch}")
                     continue
@@ -186,8 +186,8 @@ class CallReader(Reader):
         if not results:
             return Constant(None)
         if len(results) == 1:
-            return Value(op.results[0])
-        return TupleOf([Value(r) for r in op.results], tuple(r.name for r in schema.results if r.name))
+            return SugaredValue(op.results[0])
+        return TupleOf([SugaredValue(r) for r in op.results], tuple(r.name for r in schema.results if r.name))
 
     def call_function(
         self, function: Function, arguments: Arguments, node: ast.AST, receiver: SSAValue | None = None
@@ -205,7 +205,7 @@ class CallReader(Reader):
             properties={"callee": _symbol(function.name)},
             location=self.builder.location,
         )  # fmt: skip
-        return Value(self.builder.insert(call).results[0])
+        return SugaredValue(self.builder.insert(call).results[0])
 
     def call_method(
         self, function: Function, receiver: SSAValue, arguments: Arguments, node: ast.AST
@@ -222,12 +222,14 @@ class CallReader(Reader):
         call = self.builder.create(
             ops.PrimCallMethodOp, [receiver, *operands], [function.result or tt.NONE], attributes=attributes
         )
-        return Value(call.results[0])
+        return SugaredValue(call.results[0])
 
     def _call_python(self, function: Function, operands: list[SSAValue]) -> Sugared:
         attributes = {"callee": _symbol(function.name)}
         kinds = [function.result or tt.NONE]
-        return Value(self.builder.create(ops.PrimPythonOp, operands, kinds, attributes=attributes).results[0])
+        return SugaredValue(
+            self.builder.create(ops.PrimPythonOp, operands, kinds, attributes=attributes).results[0]
+        )
 
     def fork(self, callee: Sugared, arguments: Arguments, node: ast.AST) -> Sugared:
         """``fork(callee, ...)``: the call as a future."""
@@ -246,7 +248,7 @@ class CallReader(Reader):
         fork = self.builder.create(ops.PrimForkOp, list(call.operands), kinds, attributes=attributes)
         call.detach()
         call.erase()
-        return Value(fork.results[0])
+        return SugaredValue(fork.results[0])
 
     def bind(self, function: Function, arguments: Arguments, node: ast.AST) -> list[SSAValue]:
         """One operand per parameter of a program function, converted to its type.
@@ -294,7 +296,9 @@ class CallReader(Reader):
         """A call that does not fit a function of the program, with the function's signature."""
         return self.error(f"\n{function.schema()}:\n{message}", node)
 
-    def _operand(self, function: Function, given: Sugared, parameter: Parameter, node: ast.AST) -> SSAValue:
+    def _operand(
+        self, function: Function, given: Sugared, parameter: FunctionParameter, node: ast.AST
+    ) -> SSAValue:
         value = self._broadcast(self._argument_value(given, parameter.type, node), parameter)
         if not self.converts(value, parameter.type):
             found = self._type_text(value)
@@ -319,7 +323,7 @@ class CallReader(Reader):
             return entry[value.index - offset].type_text  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
         return kind.torchscript()
 
-    def _broadcast(self, value: SSAValue, parameter: Parameter) -> SSAValue:
+    def _broadcast(self, value: SSAValue, parameter: FunctionParameter) -> SSAValue:
         wanted = without_none(parameter.type)
         if (
             parameter.broadcast_size is None
@@ -361,7 +365,9 @@ class CallReader(Reader):
                 return reversed_
         return self.call_builtin((f"aten::{name}",), Arguments([a, b]), node)
 
-    def _number_on_the_left(self, name: str, a: Value, b: Value, node: ast.AST) -> Sugared | None:
+    def _number_on_the_left(
+        self, name: str, a: SugaredValue, b: SugaredValue, node: ast.AST
+    ) -> Sugared | None:
         """``2 - x``: no schema starts with a number, so it is said with those there are, as PyTorch does."""
         if name in SWAPPED:
             return self.call_builtin((f"aten::{SWAPPED[name]}",), Arguments([b, a]), node)

@@ -15,7 +15,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import REQUIRED, Argument, Schema
 from tsc.dialects.torch_ops import PrimListConstructOp
 from tsc.dialects.torch_types import TorchType
-from tsc.frontend.sugared import Arguments, Constant, Sugared, Value
+from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
@@ -27,7 +27,7 @@ DTYPES = {tt.INT: dtypes.I64, tt.BOOL: dtypes.BOOL}
 """The dtypes that lists of these become; of others NumPy's is right for an empty one too."""
 
 
-class MismatchError(Exception):
+class SchemaMismatchError(Exception):
     """Why a schema does not fit a call."""
 
 
@@ -46,7 +46,7 @@ def match_schema(
     """Fit `arguments` to `schema`; nothing is emitted.
 
     Raises:
-        MismatchError: they do not fit.
+        SchemaMismatchError: they do not fit.
     """
     positional = list(arguments.positional)
     keywords = dict(arguments.keywords)
@@ -55,7 +55,7 @@ def match_schema(
     for i, formal in enumerate(schema.arguments):
         if positional and not formal.kwarg_only:
             if formal.name in keywords:
-                raise MismatchError(f"argument {formal.name} specified twice")
+                raise SchemaMismatchError(f"argument {formal.name} specified twice")
             if _takes_rest(schema, i, formal, positional, convert):
                 element = dataclasses.replace(formal, type=cast("tt.ListType", formal.type).data)
                 parts = [_fit(reader, p, element, bindings, convert, node) for p in positional]
@@ -69,16 +69,16 @@ def match_schema(
             operands.append(Constant(formal.default))
             continue
         else:
-            raise MismatchError(f"Argument {formal.name} not provided")
+            raise SchemaMismatchError(f"Argument {formal.name} not provided")
         operands.append(_fit(reader, given, formal, bindings, convert, node))
     if positional and not schema.is_variadic:
         expected = sum(not a.kwarg_only for a in schema.arguments)
-        raise MismatchError(
+        raise SchemaMismatchError(
             f"Expected at most {expected} arguments but found {len(arguments.positional)} positional "
             "arguments"
         )
     if keywords:
-        raise MismatchError(f"Unknown keyword argument '{next(iter(keywords))}'")
+        raise SchemaMismatchError(f"Unknown keyword argument '{next(iter(keywords))}'")
     return Match(schema, operands + positional, bindings)
 
 
@@ -112,7 +112,7 @@ def _takes_rest(schema: Schema, i: int, formal: Argument, positional: Sequence[A
 
 def type_of(given: Any) -> TorchType | None:
     """The type of a value or constant; None for what has none of its own."""
-    if isinstance(given, Value):
+    if isinstance(given, SugaredValue):
         return given.type
     if isinstance(given, Constant):
         return given.type or CONSTANT_TYPES.get(cast("type[Any]", type(given.python)))
@@ -148,7 +148,7 @@ def _fit(
         return value
     plan = conversion(value, formal.type, bindings, convert)
     if plan is None:
-        raise MismatchError(
+        raise SchemaMismatchError(
             f"Expected a value of type '{formal.type.torchscript()}' for argument '{formal.name}' but "
             "instead found type "
             f"'{actual.torchscript()}'."
@@ -223,7 +223,7 @@ def _same_list_element(actual: TorchType, formal: TorchType, bindings: dict[str,
 class Broadcast:
     """One int for a list of a fixed length."""
 
-    value: Value
+    value: SugaredValue
     size: int
 
 
@@ -231,7 +231,7 @@ class Broadcast:
 class AsList:
     """A homogeneous tuple where a list is wanted."""
 
-    value: Value
+    value: SugaredValue
     element: TorchType
 
 
@@ -247,20 +247,20 @@ class ListOf:
 class Implicit:
     """A conversion by an operator (``aten::FloatImplicit``)."""
 
-    value: Value
+    value: SugaredValue
     operator: str
 
 
 _ELEMENTS = (tt.INT, tt.FLOAT, tt.BOOL, tt.COMPLEX, tt.STRING)
 
 
-def _is_empty_literal(value: Value) -> bool:
+def _is_empty_literal(value: SugaredValue) -> bool:
     """Whether `value` is ``[]`` as written, whose elements are what the call wants."""
     owner = value.ssa.owner
     return isinstance(owner, PrimListConstructOp) and not owner.operands and not value.ssa.first_use
 
 
-def conversion(value: Value, formal: TorchType, bindings: dict[str, TorchType], convert: bool) -> Any:
+def conversion(value: SugaredValue, formal: TorchType, bindings: dict[str, TorchType], convert: bool) -> Any:
     """How `value` becomes a `formal`: a plan for `realize`; None when it cannot. Implicit conversions by an
     operator (tensor to number) only where `convert`.
     """

@@ -20,7 +20,7 @@ from tsc.frontend.exits import rewrite
 from tsc.frontend.sources import parsed_annotation, parsed_signature
 from tsc.frontend.statements import StatementReader
 from tsc.frontend.undefined import KnownError
-from tsc.frontend.unit import REQUIRED, Function, Parameter, Unit
+from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, Unit
 
 
 class Compiler:
@@ -88,11 +88,11 @@ class Compiler:
             reader.returned_type = function.result
         block = Block(arg_types=types)
         reader.builder.block = block
-        from tsc.frontend.sugared import Value
+        from tsc.frontend.sugared import SugaredValue
 
         for name, argument in zip(names, block.args, strict=True):
             hint(argument, name)
-            reader.environment[name] = Value(argument)
+            reader.environment[name] = SugaredValue(argument)
         reader.statements(rewrite(function.definition))
         reader.errors.raise_all()
         return self._finish(function, reader, block)
@@ -155,13 +155,13 @@ def read_signature(function: Function) -> None:
         inferred = argument.annotation is None and comment is None and not argument.type_comment
         inferred = inferred and argument.arg not in function.observed
         function.parameters.append(
-            Parameter(argument.arg, kind, default, False, _broadcast_size(argument), inferred)
+            FunctionParameter(argument.arg, kind, default, False, _broadcast_size(argument), inferred)
         )
     _refuse_variadic(function)
     for argument in definition.args.kwonlyargs:
         kind = _parameter_type(function, argument, listed)
         function.parameters.append(
-            Parameter(argument.arg, kind, defaults.get(argument.arg, REQUIRED), kwarg_only=True)
+            FunctionParameter(argument.arg, kind, defaults.get(argument.arg, REQUIRED), kwarg_only=True)
         )
     if comment is not None:
         function.result = resolver.annotation(comment.returns)

@@ -12,7 +12,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.iteration import trip_count_and_element
-from tsc.frontend.sugared import Arguments, Sugared, Value
+from tsc.frontend.sugared import Arguments, Sugared, SugaredValue
 
 if TYPE_CHECKING:
     from tsc.frontend.expressions import ExpressionReader
@@ -47,10 +47,10 @@ def read_list_comprehension(reader: ExpressionReader, node: ast.ListComp, hint: 
         if isinstance(hint, tt.ListType):
             value = reader.coerce(value, hint.data, node)
         result._type = tt.ListType(value.type)  # pyright: ignore[reportPrivateUsage]
-        reader.call_builtin(("aten::append",), Arguments([Value(result), Value(value)]), node)
+        reader.call_builtin(("aten::append",), Arguments([SugaredValue(result), SugaredValue(value)]), node)
 
     _loop(reader, trips, body)
-    return Value(result)
+    return SugaredValue(result)
 
 
 def _unrolled(
@@ -69,7 +69,7 @@ def _unrolled(
     kind = reader.common_type([v.type for v in values], node) or (
         hint.data if isinstance(hint, tt.ListType) else tt.TENSOR
     )
-    return Value(reader.builder.list(kind, [reader.coerce(v, kind, node) for v in values]))
+    return SugaredValue(reader.builder.list(kind, [reader.coerce(v, kind, node) for v in values]))
 
 
 def read_dict_comprehension(reader: ExpressionReader, node: ast.DictComp, hint: TorchType | None) -> Sugared:
@@ -84,7 +84,11 @@ def read_dict_comprehension(reader: ExpressionReader, node: ast.DictComp, hint: 
         _assign(reader, generator.target, element, node)
         key, value = reader.value(node.key), reader.value(node.value)
         made._type = tt.DictType((key.type, value.type))  # pyright: ignore[reportPrivateUsage]
-        reader.call_builtin(("aten::_set_item",), Arguments([Value(made), Value(key), Value(value)]), node)
+        reader.call_builtin(
+            ("aten::_set_item",),
+            Arguments([SugaredValue(made), SugaredValue(key), SugaredValue(value)]),
+            node,
+        )
 
     unrolled = iterated.unroll(reader, node)
     if unrolled is not None:
@@ -92,14 +96,14 @@ def read_dict_comprehension(reader: ExpressionReader, node: ast.DictComp, hint: 
         for part in unrolled:
             store(part)
         reader.environment = saved
-        return Value(made)
+        return SugaredValue(made)
     trips, element = trip_count_and_element(reader, iterated, node)
 
     def body(i: SSAValue) -> None:
         store(element(i))
 
     _loop(reader, trips, body)
-    return Value(made)
+    return SugaredValue(made)
 
 
 def _loop(reader: ExpressionReader, trips: Any, body: Any) -> None:

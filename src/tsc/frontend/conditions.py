@@ -14,7 +14,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError
 from tsc.frontend import calls
 from tsc.frontend.call_reader import CallReader
-from tsc.frontend.sugared import Arguments, Constant, Sugared, Value
+from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue
 from tsc.frontend.type_rules import may_be_none, without_none
 
 COMPARE: dict[type[ast.cmpop], str] = {
@@ -22,7 +22,7 @@ COMPARE: dict[type[ast.cmpop], str] = {
 }  # fmt: skip
 
 
-def _is_written(*values: Value) -> bool:
+def _is_written(*values: SugaredValue) -> bool:
     """Whether one of the values is a literal: each literal in a program is an object of its own."""
     return any(isinstance(v.ssa.owner, ops.ConstantOp) for v in values)
 
@@ -70,7 +70,11 @@ class ConditionReader(CallReader):
                 ("aten::find",), Arguments([container, item, Constant(0), Constant(-1)]), node
             )
             return self.binary("ne", position, Constant(-1), node)
-        called = self.magic("__contains__", [container, item], node) if isinstance(container, Value) else None
+        called = (
+            self.magic("__contains__", [container, item], node)
+            if isinstance(container, SugaredValue)
+            else None
+        )
         return called or self.call_builtin(("aten::__contains__",), Arguments([container, item]), node)
 
     def _identity(
@@ -107,7 +111,7 @@ class ConditionReader(CallReader):
         if condition.static is not None:
             return Constant(condition.static)
         assert condition.ssa is not None
-        return Value(condition.ssa)
+        return SugaredValue(condition.ssa)
 
     def condition(self, node: ast.expr) -> Condition:
         """An expression as a bool, with what its outcomes say about types."""
@@ -192,13 +196,13 @@ class ConditionReader(CallReader):
         """From here on the variables have the narrower `types`."""
         for name, narrowed in types.items():
             current = self.environment.get(name)
-            if isinstance(current, Value) and current.type is not narrowed:
+            if isinstance(current, SugaredValue) and current.type is not narrowed:
                 if narrowed is tt.NONE:
                     self.environment[name] = Constant(None)
                     continue
                 cast = self.builder.create(ops.PrimUncheckedCastOp, [current.ssa], [narrowed])
                 hint(cast.results[0], name)
-                self.environment[name] = Value(cast.results[0])
+                self.environment[name] = SugaredValue(cast.results[0])
 
     def merge_blocks(
         self,

@@ -13,7 +13,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError, UnsupportedNodeError
 from tsc.frontend.annotations import union
 from tsc.frontend.conditions import ConditionReader
-from tsc.frontend.sugared import Arguments, Constant, Special, Sugared, TupleOf, Value
+from tsc.frontend.sugared import Arguments, Constant, Special, Sugared, SugaredValue, TupleOf
 from tsc.frontend.type_rules import element_hint, unify
 
 BINARY: dict[type[ast.operator], str] = {
@@ -79,7 +79,7 @@ class ExpressionReader(ConditionReader):
             else:
                 read = self.read(element, wanted)
                 elements.append(
-                    Value(self.coerce(read.value(self, element), wanted, element))
+                    SugaredValue(self.coerce(read.value(self, element), wanted, element))
                     if wanted is not None
                     else read
                 )
@@ -95,7 +95,7 @@ class ExpressionReader(ConditionReader):
         element = wanted if wanted is not None else self.common_type([v.type for v in values], node)  # pyright: ignore[reportArgumentType]
         if element is None:
             element = tt.TENSOR
-        return Value(
+        return SugaredValue(
             self.builder.list(element, [self.coerce(v, element, node, "list element") for v in values])
         )
 
@@ -126,7 +126,7 @@ class ExpressionReader(ConditionReader):
                 "device and string keys are supported",
                 node,
             )
-        return Value(
+        return SugaredValue(
             self.builder.create(ops.PrimDictConstructOp, operands, [tt.DictType((key, held))]).results[0]
         )
 
@@ -196,11 +196,13 @@ class ExpressionReader(ConditionReader):
                 node,
             )
         self.at(node)
-        return Value(self.merge_blocks(condition.ssa, blocks, [[v] for v in values], [merged], node)[0])  # pyright: ignore[reportArgumentType]
+        return SugaredValue(
+            self.merge_blocks(condition.ssa, blocks, [[v] for v in values], [merged], node)[0]  # pyright: ignore[reportArgumentType]
+        )
 
     def read_subscript(self, node: ast.Subscript, hint: TorchType | None = None) -> Sugared:
-        from tsc.frontend.indexing import read_index
         from tsc.frontend.module_choices import chosen_module
+        from tsc.frontend.subscripts import read_index
 
         chosen = chosen_module(self, node, hint) if isinstance(hint, tt.InterfaceType) else None
         return read_index(self, node) if chosen is None else chosen
@@ -237,7 +239,7 @@ class ExpressionReader(ConditionReader):
         return read_dict_comprehension(self, node, hint)
 
     def read_call(self, node: ast.Call, hint: TorchType | None = None) -> Sugared:
-        from tsc.frontend.conversions import ToList
+        from tsc.frontend.casts import ToList
 
         callee = self.read(node.func)
         if isinstance(callee, ToList):

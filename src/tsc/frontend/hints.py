@@ -8,7 +8,7 @@ from typing import Any
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import PrimListConstructOp
 from tsc.dialects.torch_types import TorchType
-from tsc.frontend.sugared import Sugared, Value
+from tsc.frontend.sugared import Sugared, SugaredValue
 from tsc.frontend.type_rules import may_be_none
 from tsc.narrowing import is_dict, is_list
 
@@ -21,7 +21,7 @@ PYTHON_ONLY = (
 def for_arguments(given: Sequence[Sugared]) -> str:
     """Of a call that no signature accepts."""
     for value in given:
-        if not isinstance(value, Value):
+        if not isinstance(value, SugaredValue):
             continue
         name = value.ssa.name_hint or "x"
         owner = value.ssa.owner

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError
-from tsc.frontend.sugared import Arguments, MethodRef, Sugared, TupleOf, Value
+from tsc.frontend.sugared import Arguments, MethodRef, Sugared, SugaredValue, TupleOf
 from tsc.frontend.unit import Class, Function
 
 if TYPE_CHECKING:
@@ -24,21 +24,21 @@ def hooks_of(cls: Class) -> tuple[list[Function], list[Function]]:
 
 
 def call_between_hooks(
-    reader: CallReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST
+    reader: CallReader, cls: Class, value: SugaredValue, arguments: Arguments, node: ast.AST
 ) -> Sugared:
     """``pre(self, (x,))``, ``forward``, ``hook(self, (x,), result)``: what a hook returns replaces what it
     was given, unless that is None.
     """
     forward = cls.methods["forward"]
     before, after = hooks_of(cls)
-    inputs: Value = reader.plain(TupleOf([reader.plain(a, node) for a in arguments.positional]), node)
+    inputs: SugaredValue = reader.plain(TupleOf([reader.plain(a, node) for a in arguments.positional]), node)
     for hook in before:
         returned = reader.plain(reader.call_function(hook, Arguments([inputs]), node, value.ssa), node)
         if returned.type is not tt.NONE:
             is_tuple = isinstance(returned.type, tt.TupleType)
             inputs = returned if is_tuple else reader.plain(TupleOf([returned]), node)
     if before:
-        arguments = Arguments([Value(v) for v in reader.unpack_tuple(inputs.ssa)], arguments.keywords)
+        arguments = Arguments([SugaredValue(v) for v in reader.unpack_tuple(inputs.ssa)], arguments.keywords)
     result = MethodRef(forward, value.ssa).call(reader, arguments, node)
     for hook in after:
         given = Arguments([inputs, result])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xdsl.ir import SSAValue
 
 from tsc.dialects import torch_types as tt
-from tsc.frontend.sugared import Arguments, ClassRef, Iteration, Sugared, TupleOf, Value
+from tsc.frontend.sugared import Arguments, ClassRef, Iteration, Sugared, SugaredValue, TupleOf
 
 if TYPE_CHECKING:
     from tsc.frontend.expressions import ExpressionReader
@@ -25,7 +25,7 @@ def trip_count_and_element(
         members = [
             iterated.attribute(reader, name, node).value(reader, node) for name in iterated.cls.members
         ]
-        iterated = Value(reader.builder.list(tt.EnumType(iterated.cls.name), members))
+        iterated = SugaredValue(reader.builder.list(tt.EnumType(iterated.cls.name), members))
     if isinstance(iterated, Iteration):
         return _ITERATIONS[iterated.kind](reader, iterated, node)
     value = reader.plain(iterated, node)
@@ -36,20 +36,24 @@ def trip_count_and_element(
         raise reader.error(f"'{value.type.torchscript()}' object is not iterable", node)
     length = reader.call_builtin(("aten::len",), Arguments([value]), node).value(reader, node)
     if isinstance(value.type, tt.TensorType):
-        return length, lambda i: Value(
+        return length, lambda i: SugaredValue(
             reader.builder.aten("aten::select.int", [value.ssa, reader.builder.constant(0), i]).results[0]
         )
-    return length, lambda i: reader.call_builtin(("aten::__getitem__",), Arguments([value, Value(i)]), node)
+    return length, lambda i: reader.call_builtin(
+        ("aten::__getitem__",), Arguments([value, SugaredValue(i)]), node
+    )
 
 
 def _range(reader: ExpressionReader, iterated: Iteration, node: ast.AST) -> tuple[SSAValue, Element]:
     values = [reader.coerce(p.value(reader, node), tt.INT, node, "range") for p in iterated.parts]
     if len(values) == 1:
-        return values[0], Value
+        return values[0], SugaredValue
     start, stop, *rest = values
     step = rest[0] if rest else reader.builder.constant(1)
     trips = reader.builder.aten("aten::__range_length", [start, stop, step]).results[0]
-    return trips, lambda i: Value(reader.builder.aten("aten::__derive_index", [i, start, step]).results[0])
+    return trips, lambda i: SugaredValue(
+        reader.builder.aten("aten::__derive_index", [i, start, step]).results[0]
+    )
 
 
 def _enumerate(reader: ExpressionReader, iterated: Iteration, node: ast.AST) -> tuple[SSAValue, Element]:
@@ -58,7 +62,7 @@ def _enumerate(reader: ExpressionReader, iterated: Iteration, node: ast.AST) -> 
 
     def pair(i: SSAValue) -> Sugared:
         position = i if start is None else reader.builder.aten("aten::add.int", [i, start]).results[0]
-        return TupleOf([Value(position), element(i)])
+        return TupleOf([SugaredValue(position), element(i)])
 
     return trips, pair
 

@@ -43,7 +43,7 @@ from tsc.frontend.sugared import (
     Sugared,
     TypeRef,
 )
-from tsc.frontend.unit import Class, Function, Parameter, Unit
+from tsc.frontend.unit import Class, Function, FunctionParameter, Unit
 from tsc.interop import torch as torch_interop
 from tsc.markers import modifier_of
 
@@ -97,7 +97,7 @@ class Program:
             self.unit.functions[qualified] = found
         return found
 
-    def python_function(self, autograd: Any, parameters: list[Parameter]) -> Function:
+    def python_function(self, autograd: Any, parameters: list[FunctionParameter]) -> Function:
         """The ``apply`` of an autograd function as a function that is left to Python."""
         definition, source = function_source(autograd.forward)
         name = self.unit.unique_name(f"{_qualified(autograd)}.apply")

@@ -14,7 +14,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.branches import BranchReader, assigned_names
 from tsc.frontend.exits import RETURNED, VALUE
-from tsc.frontend.sugared import Sugared, Value
+from tsc.frontend.sugared import Sugared, SugaredValue
 from tsc.frontend.type_rules import unify
 from tsc.frontend.undefined import Undefined
 
@@ -117,7 +117,7 @@ class LoopReader(BranchReader):
         with self.block([tt.INT, *types]) as block:
             for name, argument in zip(carried, block.args[1:], strict=True):
                 hint(argument, name)
-                self.environment[name] = Value(argument)
+                self.environment[name] = SugaredValue(argument)
             self.environment.pop(VALUE, None)
             if set_target is not None:
                 set_target(block.args[0])
@@ -139,7 +139,7 @@ class LoopReader(BranchReader):
         loop = self.builder.create(ops.PrimLoopOp, [trips, enter, *initial], types, regions=[Region(block)])
         for name, result in zip(carried, loop.results, strict=True):
             hint(result, name)
-            self.environment[name] = Value(result)
+            self.environment[name] = SugaredValue(result)
         for name in assigned - set(carried):
             if not isinstance(self.environment.get(name), Undefined):
                 self.environment[name] = Undefined(name)

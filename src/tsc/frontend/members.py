@@ -14,7 +14,7 @@ from tsc.dialects.aten import class_of
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend import calls
-from tsc.frontend.conversions import TENSOR_CASTS, ToList
+from tsc.frontend.casts import TENSOR_CASTS, ToList
 from tsc.frontend.hints import why_unscriptable
 from tsc.frontend.module_walks import ModuleWalk, is_container_walk
 from tsc.frontend.sugared import (
@@ -26,8 +26,8 @@ from tsc.frontend.sugared import (
     Overloaded,
     ScriptFunctionRef,
     Sugared,
+    SugaredValue,
     TupleOf,
-    Value,
 )
 from tsc.frontend.unit import Class
 
@@ -65,7 +65,7 @@ _LITERAL_KEYS: tuple[str, str] = (
 _NAMESPACES = ("aten", "prim")
 
 
-def member_of_value(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugared:
+def member_of_value(reader: CallReader, value: SugaredValue, name: str, node: ast.AST) -> Sugared:
     """``value.name``."""
     kind = value.type
     if isinstance(kind, (tt.ModuleType, tt.ClassType, tt.InterfaceType)):
@@ -88,7 +88,7 @@ def member_of_value(reader: CallReader, value: Value, name: str, node: ast.AST) 
     raise reader.error(f"'{kind.torchscript()}' object has no attribute or method '{name}'.", node)
 
 
-def _method(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugared:
+def _method(reader: CallReader, value: SugaredValue, name: str, node: ast.AST) -> Sugared:
     if isinstance(value.type, tt.TensorType) and name in TENSOR_CASTS:
         return BoundSpecial(f"to_{TENSOR_CASTS[name]}", value)
     if isinstance(value.type, tt.TensorType) and name == "tolist":
@@ -102,7 +102,7 @@ def _method(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugar
 class BoundSpecial(Sugared):
     """A special form with a receiver, such as ``x.tolist()``."""
 
-    def __init__(self, name: str, receiver: Value) -> None:
+    def __init__(self, name: str, receiver: SugaredValue) -> None:
         self.name = name
         self.receiver = receiver
 
@@ -114,48 +114,50 @@ class BoundSpecial(Sugared):
         )
 
 
-class PlainObject(Value):
+class PlainObject(SugaredValue):
     """A module that went through a slice: PyTorch forgets that it can be called."""
 
     def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         raise reader.error(f"'{self.type.torchscript()}' object has no attribute or method '__call__'.", node)
 
 
-def _field(reader: CallReader, value: Value, kind: tt.NamedTupleType, name: str, node: ast.AST) -> Sugared:
+def _field(
+    reader: CallReader, value: SugaredValue, kind: tt.NamedTupleType, name: str, node: ast.AST
+) -> Sugared:
     if name not in kind.fields:
         raise reader.error(f"'{kind.data[0]}' object has no attribute or method '{name}'.", node)
     return tuple_element(reader, value, kind.fields.index(name))
 
 
-def tuple_element(reader: CallReader, value: Value, position: int) -> Value:
+def tuple_element(reader: CallReader, value: SugaredValue, position: int) -> SugaredValue:
     """Element `position` of a tuple value."""
     kind = value.type
     elements = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data
     if isinstance(value.ssa.owner, ops.PrimTupleConstructOp):
-        return Value(value.ssa.owner.operands[position])
+        return SugaredValue(value.ssa.owner.operands[position])
     index = reader.builder.constant(position)
-    return Value(
+    return SugaredValue(
         reader.builder.create(ops.PrimTupleIndexOp, [value.ssa, index], [elements[position]]).results[0]
     )
 
 
-def _enum_property(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugared:
+def _enum_property(reader: CallReader, value: SugaredValue, name: str, node: ast.AST) -> Sugared:
     if name == "name":
         return reader.call_builtin(("prim::EnumName",), Arguments([value]), node)
     kind = _enum_value_type(reader, value)
     schema = schemas.lookup(f"prim::EnumValue.{kind.torchscript()}")
     if schema is None:
         raise reader.error(f"Unsupported type of enum value: {kind.torchscript()}", node)
-    return Value(reader.builder.create(class_of(schema), [value.ssa], [kind]).results[0])
+    return SugaredValue(reader.builder.create(class_of(schema), [value.ssa], [kind]).results[0])
 
 
-def _enum_value_type(reader: CallReader, value: Value) -> TorchType:
+def _enum_value_type(reader: CallReader, value: SugaredValue) -> TorchType:
     """The one type of the values of an enum."""
     members = reader.unit.class_named(value.type.data).members
     return calls.CONSTANT_TYPES[type(next(iter(members.values())))]
 
 
-def member_of_object(reader: CallReader, value: Value, name: str, node: ast.AST) -> Sugared:
+def member_of_object(reader: CallReader, value: SugaredValue, name: str, node: ast.AST) -> Sugared:
     """An attribute, constant, method or property of a module or an object."""
     cls = reader.unit.class_named(value.type.data)
     if name in cls.constants:
@@ -165,7 +167,7 @@ def member_of_object(reader: CallReader, value: Value, name: str, node: ast.AST)
             ops.PrimGetAttrOp, [value.ssa], [cls.attributes[name]], attributes={"name": StringAttr(name)}
         ).results[0]
         hint(result, name)
-        return Value(result)
+        return SugaredValue(result)
     if name in cls.properties:
         getter = cls.methods[cls.properties[name][0]]
         return reader.call_method(getter, value.ssa, Arguments([]), node)
@@ -208,7 +210,7 @@ def constant_member(cls: Class, name: str) -> Sugared:
 
 def static_member(reader: CallReader, owner: Sugared, name: str) -> tuple[bool, Any]:
     """The constant ``owner.name`` when it is known now."""
-    if isinstance(owner, Value) and isinstance(owner.type, (tt.ModuleType, tt.ClassType)):
+    if isinstance(owner, SugaredValue) and isinstance(owner.type, (tt.ModuleType, tt.ClassType)):
         cls = reader.unit.class_named(owner.type.data)
         if name in cls.constants:
             return constant_member(cls, name).static()
@@ -217,21 +219,21 @@ def static_member(reader: CallReader, owner: Sugared, name: str) -> tuple[bool, 
 
 def has_member(reader: CallReader, owner: Sugared, name: str) -> bool:
     """Whether ``owner.name`` exists: `hasattr`, decided when the program is compiled."""
-    if isinstance(owner, Value) and isinstance(owner.type, (tt.ModuleType, tt.ClassType)):
+    if isinstance(owner, SugaredValue) and isinstance(owner.type, (tt.ModuleType, tt.ClassType)):
         cls = reader.unit.class_named(owner.type.data)
         return (
             name in cls.constants or name in cls.attributes or name in cls.methods or name in cls.properties
         )
-    if isinstance(owner, Value) and isinstance(owner.type, tt.NamedTupleType):
+    if isinstance(owner, SugaredValue) and isinstance(owner.type, tt.NamedTupleType):
         return name in owner.type.fields
     if isinstance(owner, ClassRef):
         return name in owner.cls.members or name in owner.cls.methods
-    if isinstance(owner, Value) and isinstance(owner.type, tt.TensorType):
+    if isinstance(owner, SugaredValue) and isinstance(owner.type, tt.TensorType):
         return name in TENSOR_PROPERTIES or bool(schemas.overloads(f"aten::{name}"))
     return False
 
 
-def call_value(reader: CallReader, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:
+def call_value(reader: CallReader, value: SugaredValue, arguments: Arguments, node: ast.AST) -> Sugared:
     """``value(...)``: a module's ``forward`` (between its hooks), an object's ``__call__``."""
     kind = value.type
     if isinstance(kind, (tt.ModuleType, tt.ClassType, tt.InterfaceType)):
@@ -245,14 +247,14 @@ def call_value(reader: CallReader, value: Value, arguments: Arguments, node: ast
 
 
 def _call_module(
-    reader: CallReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST
+    reader: CallReader, cls: Class, value: SugaredValue, arguments: Arguments, node: ast.AST
 ) -> Sugared:
     from tsc.frontend.objects import call_with_hooks
 
     return call_with_hooks(reader, cls, value, arguments, node)
 
 
-def unroll_value(reader: CallReader, value: Value, node: ast.AST) -> list[Sugared] | None:
+def unroll_value(reader: CallReader, value: SugaredValue, node: ast.AST) -> list[Sugared] | None:
     """The elements of a tuple, or the submodules of a container module; None where the length is unknown."""
     kind = value.type
     if isinstance(kind, tt.TupleType):
@@ -270,7 +272,7 @@ def unroll_value(reader: CallReader, value: Value, node: ast.AST) -> list[Sugare
     return None
 
 
-def index_value(reader: CallReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared | None:
+def index_value(reader: CallReader, value: SugaredValue, key: ast.expr, node: ast.AST) -> Sugared | None:
     """``tuple[2]``, ``module_list[0]``, ``module_dict["a"]``: indices known now."""
     kind = value.type
     if isinstance(kind, (tt.TupleType, tt.NamedTupleType)):
@@ -290,7 +292,7 @@ def _slice_bounds(reader: CallReader, key: ast.Slice, node: ast.AST) -> slice:
     return slice(*bounds)
 
 
-def _index_tuple(reader: CallReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared:
+def _index_tuple(reader: CallReader, value: SugaredValue, key: ast.expr, node: ast.AST) -> Sugared:
     kind = value.type
     count = len(kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data)
     if isinstance(key, ast.Slice):
@@ -307,7 +309,7 @@ def _index_tuple(reader: CallReader, value: Value, key: ast.expr, node: ast.AST)
                 node,
             )
         index = reader.value(key)
-        return Value(
+        return SugaredValue(
             reader.builder.create(ops.PrimTupleIndexOp, [value.ssa, index], [elements[0]]).results[0]
         )
     if not isinstance(position, int) or not -count <= position < count:
@@ -315,7 +317,7 @@ def _index_tuple(reader: CallReader, value: Value, key: ast.expr, node: ast.AST)
     return tuple_element(reader, value, position % count)
 
 
-def _index_container(reader: CallReader, value: Value, key: ast.expr, node: ast.AST) -> Sugared | None:
+def _index_container(reader: CallReader, value: SugaredValue, key: ast.expr, node: ast.AST) -> Sugared | None:
     cls = reader.unit.class_named(value.type.data)
     keys = cls.members.get("container")
     if keys is None:
@@ -344,7 +346,7 @@ def _index_container(reader: CallReader, value: Value, key: ast.expr, node: ast.
 
 def static_contains(reader: CallReader, container: Sugared, item: Sugared) -> bool | None:
     """``"key" in module_dict``: decided now; None when this is another kind of container."""
-    if not isinstance(container, Value) or not isinstance(container.type, tt.ModuleType):
+    if not isinstance(container, SugaredValue) or not isinstance(container.type, tt.ModuleType):
         return None
     cls = reader.unit.class_named(container.type.data)
     keys = cls.members.get("container")

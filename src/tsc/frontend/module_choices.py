@@ -12,19 +12,21 @@ from xdsl.ir import SSAValue
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.frontend.members import member_of_object
-from tsc.frontend.sugared import Value
+from tsc.frontend.sugared import SugaredValue
 from tsc.frontend.unit import Class
 
 if TYPE_CHECKING:
     from tsc.frontend.conditions import ConditionReader
 
 
-def chosen_module(reader: ConditionReader, node: ast.Subscript, interface: tt.InterfaceType) -> Value | None:
+def chosen_module(
+    reader: ConditionReader, node: ast.Subscript, interface: tt.InterfaceType
+) -> SugaredValue | None:
     """The module at a key that is not known yet, by what they all implement; None for other subscripts."""
     if isinstance(node.slice, ast.Slice) or reader.static_value(node.slice)[0]:
         return None
     owner = reader.read(node.value)
-    if not isinstance(owner, Value) or not isinstance(owner.type, tt.ModuleType):
+    if not isinstance(owner, SugaredValue) or not isinstance(owner.type, tt.ModuleType):
         return None
     names = _names(reader.unit.class_named(owner.type.data))
     if not names:
@@ -32,7 +34,7 @@ def chosen_module(reader: ConditionReader, node: ast.Subscript, interface: tt.In
     key = reader.read(node.slice).value(reader, node)
     keys: Sequence[int | str] = names if key.type is tt.STRING else range(len(names))
     choice = _Choice(reader, owner, key, len(names), interface, node)
-    return Value(choice.among(list(zip(keys, names, strict=True))))
+    return SugaredValue(choice.among(list(zip(keys, names, strict=True))))
 
 
 def _names(cls: Class) -> list[str]:
@@ -48,7 +50,7 @@ class _Choice:
     """A chain of branches."""
 
     reader: ConditionReader
-    owner: Value
+    owner: SugaredValue
     key: SSAValue
     count: int
     interface: tt.InterfaceType

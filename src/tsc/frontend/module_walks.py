@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tsc.dialects import torch_types as tt
-from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
+from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue, TupleOf
 from tsc.frontend.unit import Class
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def is_container_walk(cls: Class, name: str) -> bool:
 class ModuleWalk(Sugared):
     """A method that walks a module; called, it gives a tuple."""
 
-    def __init__(self, module: Value, name: str) -> None:
+    def __init__(self, module: SugaredValue, name: str) -> None:
         self.module = module
         self.name = name
 
@@ -48,13 +48,13 @@ class _Walk:
         self.reader = reader
         self.node = node
 
-    def member(self, owner: Value, name: str) -> Value:
+    def member(self, owner: SugaredValue, name: str) -> SugaredValue:
         return self.reader.plain(owner.attribute(self.reader, name, self.node), self.node)
 
-    def class_of(self, module: Value) -> Class:
+    def class_of(self, module: SugaredValue) -> Class:
         return self.reader.unit.class_named(module.type.data)
 
-    def items(self, module: Value, what: str) -> list[Sugared]:
+    def items(self, module: SugaredValue, what: str) -> list[Sugared]:
         """``keys()``, ``values()`` or ``items()`` of a container."""
         keys: list[str] = self.class_of(module).members["container"]
         if what == "keys":
@@ -64,17 +64,17 @@ class _Walk:
             return list(held)
         return [TupleOf([Constant(k), v]) for k, v in zip(keys, held, strict=True)]
 
-    def children(self, module: Value) -> Iterator[tuple[str, Value]]:
+    def children(self, module: SugaredValue) -> Iterator[tuple[str, SugaredValue]]:
         for name, kind in self.class_of(module).attributes.items():
             if isinstance(kind, tt.ModuleType):
                 yield name, self.member(module, name)
 
-    def below(self, module: Value, path: str) -> Iterator[tuple[str, Value]]:
+    def below(self, module: SugaredValue, path: str) -> Iterator[tuple[str, SugaredValue]]:
         yield path, module
         for name, child in self.children(module):
             yield from self.below(child, f"{path}.{name}" if path else name)
 
-    def pairs(self, module: Value, what: str) -> Iterator[tuple[str, Value]]:
+    def pairs(self, module: SugaredValue, what: str) -> Iterator[tuple[str, SugaredValue]]:
         """Dotted paths and values: of submodules, parameters or buffers."""
         if what == "children":
             yield from self.children(module)

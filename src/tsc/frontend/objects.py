@@ -18,7 +18,7 @@ from tsc.frontend.sugared import (
     Overloaded,
     ScriptFunctionRef,
     Sugared,
-    Value,
+    SugaredValue,
 )
 from tsc.frontend.unit import REQUIRED, Class, Function
 
@@ -40,14 +40,16 @@ def construct(reader: CallReader, cls: Class, arguments: Arguments, node: ast.AS
     return made
 
 
-def create_object(reader: CallReader, cls: Class) -> Value:
+def create_object(reader: CallReader, cls: Class) -> SugaredValue:
     """An object without attributes yet."""
-    return Value(reader.builder.create(ops.PrimCreateObjectOp, [], [tt.ClassType(cls.name)]).results[0])
+    return SugaredValue(
+        reader.builder.create(ops.PrimCreateObjectOp, [], [tt.ClassType(cls.name)]).results[0]
+    )
 
 
 def _named_tuple(reader: CallReader, cls: Class, arguments: Arguments, node: ast.AST) -> Sugared:
     positional, keywords = list(arguments.positional), dict(arguments.keywords)
-    values: list[Value] = []
+    values: list[SugaredValue] = []
     for name, kind in cls.attributes.items():
         if positional:
             given = positional.pop(0)
@@ -57,10 +59,12 @@ def _named_tuple(reader: CallReader, cls: Class, arguments: Arguments, node: ast
             given = Constant(cls.members[name])
         else:
             raise reader.error(f"{cls.name}() is missing value for argument '{name}'", node)
-        values.append(Value(reader.coerce(given.value(reader, node), kind, node, f"argument '{name}'")))
+        values.append(
+            SugaredValue(reader.coerce(given.value(reader, node), kind, node, f"argument '{name}'"))
+        )
     if positional or keywords:
         raise reader.error(f"{cls.name}() was given too many arguments", node)
-    return Value(
+    return SugaredValue(
         reader.builder.create(
             ops.PrimTupleConstructOp, [v.ssa for v in values], [named_tuple_type(cls)]
         ).results[0]
@@ -80,7 +84,7 @@ def class_attribute(reader: CallReader, cls: Class, name: str, node: ast.AST) ->
         made = reader.builder.create(
             ops.PrimCreateObjectOp, [], [tt.EnumType(cls.name)], attributes={"member": StringAttr(name)}
         )
-        return Value(made.results[0])
+        return SugaredValue(made.results[0])
     if name == "__new__":
         return _New(cls)
     method = cls.method(name)
@@ -150,7 +154,7 @@ def set_attribute(reader: CallReader, owner: Sugared, name: str, value: Sugared,
 
 
 def call_with_hooks(
-    reader: CallReader, cls: Class, value: Value, arguments: Arguments, node: ast.AST
+    reader: CallReader, cls: Class, value: SugaredValue, arguments: Arguments, node: ast.AST
 ) -> Sugared:
     """A module called: forward pre-hooks, ``forward``, forward hooks."""
     forward = cls.method("forward")
@@ -166,7 +170,7 @@ def call_with_hooks(
     return MethodRef(forward, value.ssa).call(reader, arguments, node)
 
 
-def _call_sequential(reader: CallReader, value: Value, arguments: Arguments, node: ast.AST) -> Sugared:
+def _call_sequential(reader: CallReader, value: SugaredValue, arguments: Arguments, node: ast.AST) -> Sugared:
     submodules = value.unroll(reader, node) or []
     result = arguments.positional[0]
     for submodule in submodules:

@@ -10,7 +10,7 @@ from typing import Any
 from tsc.errors import NotSupportedError
 from tsc.frontend.hints import PYTHON_ONLY
 from tsc.frontend.sugared import ScriptFunctionRef, Sugared
-from tsc.frontend.unit import Parameter
+from tsc.frontend.unit import FunctionParameter
 from tsc.interop import torch as torch_interop
 
 
@@ -76,7 +76,7 @@ class AutogradCall(Sugared):
     def call(self, reader: Any, arguments: Any, node: ast.AST) -> Sugared:
         """A call back into Python with whatever is given."""
         values = [reader.plain(a, node) for a in arguments.positional]
-        given = [Parameter(f"argument_{i}", value.type) for i, value in enumerate(values)]
+        given = [FunctionParameter(f"argument_{i}", value.type) for i, value in enumerate(values)]
         function = reader.function.resolver.program.python_function(self.python, given)
         return ScriptFunctionRef(function).call(reader, arguments, node)
 

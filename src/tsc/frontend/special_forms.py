@@ -16,8 +16,8 @@ from tsc.dialects.type_tests import is_instance
 from tsc.errors import NotSupportedError
 from tsc.frontend import calls
 from tsc.frontend.calls import fits
-from tsc.frontend.conversions import CONVERSIONS, Form
-from tsc.frontend.sugared import Arguments, Constant, Iteration, Sugared, TupleOf, Value
+from tsc.frontend.casts import CONVERSIONS, Form
+from tsc.frontend.sugared import Arguments, Constant, Iteration, Sugared, SugaredValue, TupleOf
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
@@ -67,24 +67,24 @@ def _attribute(reader: CallReader, node: ast.Call) -> Sugared:
 
 def _seen_as(reader: CallReader, value: ast.expr, annotation: ast.expr, node: ast.Call) -> Sugared:
     wanted = reader.function.resolver.annotation(annotation)
-    return Value(reader.coerce(reader.value(value, wanted), wanted, node))
+    return SugaredValue(reader.coerce(reader.value(value, wanted), wanted, node))
 
 
 def _unchecked_cast(reader: CallReader, node: ast.Call) -> Sugared:
     wanted = reader.function.resolver.annotation(node.args[0])
     value = reader.value(node.args[1], wanted)
-    return Value(reader.builder.create(ops.PrimUncheckedCastOp, [value], [wanted]).results[0])
+    return SugaredValue(reader.builder.create(ops.PrimUncheckedCastOp, [value], [wanted]).results[0])
 
 
 def _uninitialized(reader: CallReader, node: ast.Call) -> Sugared:
     wanted = reader.function.resolver.annotation(node.args[0])
-    return Value(reader.builder.create(ops.PrimUninitializedOp, [], [wanted]).results[0])
+    return SugaredValue(reader.builder.create(ops.PrimUninitializedOp, [], [wanted]).results[0])
 
 
 def _condition(reader: CallReader, node: ast.Call) -> Sugared:
     condition = condition_of_call(reader, node)
     assert condition is not None
-    return Constant(condition.static) if condition.static is not None else Value(condition.ssa)  # pyright: ignore[reportArgumentType]
+    return Constant(condition.static) if condition.static is not None else SugaredValue(condition.ssa)  # pyright: ignore[reportArgumentType]
 
 
 def _fork(reader: CallReader, node: ast.Call) -> Sugared:
@@ -137,7 +137,9 @@ def condition_of_call(reader: CallReader, node: ast.Call) -> Condition | None:
     if callee.name == "hasattr":
         _, name = reader.static_value(node.args[1])
         owner = reader.read(node.args[0])
-        if isinstance(owner, Value) and isinstance(owner.type, (tt.TensorType, tt.ListType, tt.DictType)):
+        if isinstance(owner, SugaredValue) and isinstance(
+            owner.type, (tt.TensorType, tt.ListType, tt.DictType)
+        ):
             raise reader.error(
                 "hasattr's first argument must be an object or NamedTuple, got "
                 f"{owner.type.torchscript()} instead",
@@ -184,7 +186,7 @@ def _isinstance(reader: CallReader, node: ast.Call) -> Condition:
     return condition
 
 
-def _is_module_of(reader: CallReader, value: Value, classes: ast.expr) -> bool:
+def _is_module_of(reader: CallReader, value: SugaredValue, classes: ast.expr) -> bool:
     """Whether a module is of one of the classes itself: what they inherit from does not count."""
     named = classes.elts if isinstance(classes, (ast.Tuple, ast.List)) else [classes]
     compiled = {cls.python for cls in reader.unit.classes.values() if cls.python is not None}
@@ -262,7 +264,7 @@ def _len(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     return called or reader.call_builtin(("aten::len",), arguments, node)
 
 
-def _container(reader: CallReader, value: Value) -> list[str] | None:
+def _container(reader: CallReader, value: SugaredValue) -> list[str] | None:
     return reader.unit.class_named(value.type.data).members.get("container")
 
 
@@ -368,7 +370,7 @@ def exception_parts(reader: CallReader, node: ast.Raise) -> tuple[SSAValue, SSAV
                 else reader.plain(reader.call_builtin(("aten::str",), Arguments([message]), node), node)
             )
         else:
-            text = Value(reader.builder.constant(", ".join([""] * len(parts))))
+            text = SugaredValue(reader.builder.constant(", ".join([""] * len(parts))))
         kind = reader.builder.constant(_qualified_exception(name))
         return text.ssa, kind
     if isinstance(exception, ast.Constant):

@@ -19,7 +19,7 @@ from tsc.frontend.exits import VALUE, ImplicitNone, UnusedCall, is_hidden
 from tsc.frontend.expressions import BINARY
 from tsc.frontend.loops import LoopReader
 from tsc.frontend.sources import parsed_annotation
-from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
+from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue, TupleOf
 
 IN_PLACE = {
     "add": "add_",
@@ -77,7 +77,7 @@ class StatementReader(LoopReader):
         hint = self._type_comment(node)
         value = self.read(node.value, hint or self._type_of_returned(node))
         if hint is not None:
-            value = Value(self.coerce(value.value(self, node), hint, node))
+            value = SugaredValue(self.coerce(value.value(self, node), hint, node))
         for target in node.targets:
             self.assign(target, value, node)
 
@@ -116,14 +116,14 @@ class StatementReader(LoopReader):
                 "annotated assignments without assigned value aren't supported", node, UnsupportedNodeError
             )
         before = self.outer_environment.get(node.target.id) if isinstance(node.target, ast.Name) else None
-        if isinstance(node.target, ast.Name) and isinstance(before, (Value, Constant, TupleOf)):
+        if isinstance(node.target, ast.Name) and isinstance(before, (SugaredValue, Constant, TupleOf)):
             raise self.error(
                 f"Attempting to declare and annotate the type of variable '{node.target.id}' but it is "
                 "already defined in an outer block",
                 node,
             )
         wanted = self.function.resolver.annotation(node.annotation)
-        value = Value(self.coerce(self.value(node.value, wanted), wanted, node))
+        value = SugaredValue(self.coerce(self.value(node.value, wanted), wanted, node))
         self.assign(node.target, value, node)
 
     def assign(self, target: ast.expr, value: Sugared, node: ast.AST) -> None:
@@ -135,7 +135,7 @@ class StatementReader(LoopReader):
         elif isinstance(target, ast.Attribute):
             self._assign_attribute(target, value, node)
         elif isinstance(target, ast.Subscript):
-            from tsc.frontend.indexing import assign_index
+            from tsc.frontend.subscripts import assign_index
 
             assign_index(self, target, value, node)
         else:
@@ -143,9 +143,11 @@ class StatementReader(LoopReader):
 
     def _assign_name(self, name: str, value: Sugared, node: ast.AST) -> None:
         if name == VALUE and self.returned_type is not None:
-            value = Value(self.coerce(value.value(self, node), self.returned_type, node, "return value"))
+            value = SugaredValue(
+                self.coerce(value.value(self, node), self.returned_type, node, "return value")
+            )
         value = self._of_outer_type(name, value, node)
-        if isinstance(value, Value) and value.ssa.name_hint is None:
+        if isinstance(value, SugaredValue) and value.ssa.name_hint is None:
             hint(value.ssa, name)
         self.environment[name] = value
 
@@ -153,16 +155,16 @@ class StatementReader(LoopReader):
         """Inside a branch or loop, a variable of the code around keeps its type; an empty list takes it."""
         before = self.outer_environment.get(name)
         if (
-            not isinstance(before, (Value, Constant))
-            or not isinstance(value, (Value, Constant))
+            not isinstance(before, (SugaredValue, Constant))
+            or not isinstance(value, (SugaredValue, Constant))
             or is_hidden(name)
         ):
             return value
         had, has = calls.type_of(before), calls.type_of(value)
         if had is None or has is None or fits(has, had, {}):
             return value
-        if isinstance(value, Value) and self._is_empty_list(value.ssa, had):
-            return Value(self.coerce(value.ssa, had, node))
+        if isinstance(value, SugaredValue) and self._is_empty_list(value.ssa, had):
+            return SugaredValue(self.coerce(value.ssa, had, node))
         raise self.error(
             f"Variable '{name}' previously had type {had.torchscript()} but is now being assigned to a "
             f"value of "
@@ -193,7 +195,7 @@ class StatementReader(LoopReader):
         if not isinstance(ssa.type, tt.ListType) or starred is not None:
             raise self.error(f"Provided object of type {ssa.type} cannot be used as a tuple", node)
         unpacked = self.builder.create(ops.PrimListUnpackOp, [ssa], [ssa.type.data] * count)
-        return [Value(r) for r in unpacked.results]
+        return [SugaredValue(r) for r in unpacked.results]
 
     def _assign_attribute(self, target: ast.Attribute, value: Sugared, node: ast.AST) -> None:
         from tsc.frontend.objects import set_attribute
@@ -304,7 +306,7 @@ class StatementReader(LoopReader):
         self.refine(condition.when_true)
 
     def do_with(self, node: ast.With) -> None:
-        from tsc.frontend.contexts import enter_context
+        from tsc.frontend.with_blocks import enter_context
 
         exits: list[Any] = []
         for item in node.items:
@@ -329,12 +331,12 @@ class StatementReader(LoopReader):
         return self.binary("add", Constant(prefix), given, node).value(self, node)
 
     def do_functiondef(self, node: ast.FunctionDef) -> None:
-        from tsc.frontend.contexts import define_local_function
+        from tsc.frontend.with_blocks import define_local_function
 
         define_local_function(self, node)
 
 
-def _is_gathered(value: Value) -> bool:
+def _is_gathered(value: SugaredValue) -> bool:
     """Whether a tensor was picked by index tensors: then it is a copy, and must be written back."""
     owner = value.ssa.owner
     return isinstance(owner, AtenOp) and owner.schema.full_name == "aten::index.Tensor"

@@ -59,7 +59,7 @@ class Sugared:
 
 
 @dataclass(eq=False)
-class Value(Sugared):
+class SugaredValue(Sugared):
     """An IR value."""
 
     ssa: SSAValue
@@ -119,13 +119,13 @@ class Constant(Sugared):
         return reader.constant(self.python, self.type, node)
 
     def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
-        return Value(self.value(reader, node)).attribute(reader, name, node)
+        return SugaredValue(self.value(reader, node)).attribute(reader, name, node)
 
     def unroll(self, reader: CallReader, node: ast.AST) -> list[Sugared] | None:
         return [Constant(v) for v in self.python] if isinstance(self.python, tuple) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
     def index(self, reader: CallReader, key: ast.expr, node: ast.AST) -> Sugared | None:
-        return Value(self.value(reader, node)).index(reader, key, node)
+        return SugaredValue(self.value(reader, node)).index(reader, key, node)
 
     def static(self) -> tuple[bool, Any]:
         return True, self.python
@@ -162,7 +162,7 @@ class TupleOf(Sugared):
     def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         if name in self.names:
             return self.elements[self.names.index(name)]
-        return Value(self.value(reader, node)).attribute(reader, name, node)
+        return SugaredValue(self.value(reader, node)).attribute(reader, name, node)
 
 
 @dataclass(eq=False)

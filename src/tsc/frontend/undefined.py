@@ -11,7 +11,7 @@ from tsc.errors import CompileError, SourceRange, TscError
 from tsc.frontend.sugared import Sugared
 
 if TYPE_CHECKING:
-    from tsc.frontend.reader import Reader
+    from tsc.frontend.reader_base import Reader
 
 
 class KnownError(CompileError):

@@ -22,7 +22,7 @@ REQUIRED: Any = object()
 
 
 @dataclass(frozen=True)
-class Parameter:
+class FunctionParameter:
     """One parameter of a function: its type and default (a Python constant)."""
 
     name: str
@@ -55,7 +55,7 @@ class Function:
     source: Source
     resolver: Resolver
     self_type: TorchType | None = None
-    parameters: list[Parameter] = field(default_factory=list[Parameter])
+    parameters: list[FunctionParameter] = field(default_factory=list[FunctionParameter])
     result: TorchType | None = None
     unannotated_result: TorchType | None = None
     """The type of the result where nothing says it; None where the body does."""

@@ -8,7 +8,7 @@ from tsc.frontend.unit import Function
 from tsc.interop import torch as torch_interop
 from tsc.modules.script_modules import interpreter
 from tsc.programs.definitions import TextResolver, definitions
-from tsc.programs.functions import ScriptFunction
+from tsc.programs.script_functions import ScriptFunction
 from tsc.runtime.tensor import Tensor
 
 

@@ -14,10 +14,10 @@ from tsc.frontend.hooks import hooks_of
 from tsc.frontend.unit import Class, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.interop.torch_watching import is_watched_tensor, outside_transforms
-from tsc.modules.conversions import ModuleConversions
+from tsc.modules.converting import ModuleConversions
 from tsc.modules.state import ModuleState
 from tsc.narrowing import is_array
-from tsc.runtime.values import Inputs, MismatchError, mapped
+from tsc.runtime.values import ArgumentMismatchError, Inputs, mapped
 
 Array = np.ndarray[Any, Any]
 
@@ -83,7 +83,7 @@ class ModuleProtocol(ModuleState, ModuleConversions):
         try:
             with outside_transforms():
                 held.attributes[name] = Inputs().convert(value, kind, name)
-        except MismatchError as error:
+        except ArgumentMismatchError as error:
             raise CompileError(
                 f"Could not cast attribute '{name}' to type {kind.torchscript()}: {error}"
             ) from None

@@ -29,13 +29,13 @@ from tsc.frontend.unit import Class, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.interop import torch_modules
 from tsc.markers import modifier_of
-from tsc.modules.containers import ModuleContainers
+from tsc.modules.module_containers import ModuleContainers
 from tsc.modules.protocol import ModuleProtocol, copied, run_between_hooks
 from tsc.programs.definitions import define_methods
-from tsc.programs.functions import ScriptMethod
 from tsc.programs.inspecting import InspectableModule, Saveable, StageTexts
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.loading import root_object
+from tsc.programs.script_functions import ScriptMethod
 from tsc.runtime.values import Inputs, Wrap
 from tsc.serialization.saving import is_entry, module_records
 

@@ -12,10 +12,10 @@ from tsc.frontend.live import Program
 from tsc.interop import torch as torch_interop
 from tsc.modules.script_modules import RecursiveScriptModule, interpreter
 from tsc.narrowing import is_dict
-from tsc.programs.functions import ScriptFunction
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_modules import script_object
 from tsc.programs.loading import function_of, object_of
+from tsc.programs.script_functions import ScriptFunction
 
 
 @once

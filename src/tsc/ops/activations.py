@@ -7,7 +7,7 @@ import math
 from tsc import dtypes
 from tsc.errors import ArgumentError
 from tsc.ops.elementwise import pointwise
-from tsc.ops.registry import Family, Layout
+from tsc.ops.registry import Family, ResultLayout
 from tsc.ops.scalar import Scalar
 
 FAMILY = Family()
@@ -111,7 +111,7 @@ def softplus(self: Scalar, beta: float, threshold: float) -> Scalar:
     return (scaled > threshold).where(self, scaled.exp().log1p() / beta)
 
 
-@pointwise(FAMILY, "aten::log_sigmoid", illegal=INTEGERS, layout=Layout.ROW_MAJOR)
+@pointwise(FAMILY, "aten::log_sigmoid", illegal=INTEGERS, layout=ResultLayout.ROW_MAJOR)
 def log_sigmoid(self: Scalar) -> Scalar:
     """``log(sigmoid(x))``, by the form that cannot overflow."""
     return self.minimum(0) - (-self.abs()).exp().log1p()

@@ -12,7 +12,7 @@ from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError, Unsupp
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.indexing import INDEX_DTYPES, MASK_DTYPES, require_within
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, broadcast_map, dim
-from tsc.ops.registry import Family, IndexBound, Layout, TensorSpec
+from tsc.ops.registry import Family, IndexBound, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
 
@@ -200,7 +200,7 @@ def nonzero_numpy(self: Array) -> list[Array]:
     return [np.asarray(column).astype(np.int64) for column in np.nonzero(np.atleast_1d(self))]
 
 
-@FAMILY.op("aten::one_hot", layout=Layout.ROW_MAJOR)
+@FAMILY.op("aten::one_hot", layout=ResultLayout.ROW_MAJOR)
 def one_hot(self: Array, num_classes: int) -> Array:
     """A vector of zeros with a one at the given place, for each element.
 

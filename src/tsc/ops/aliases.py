@@ -14,7 +14,7 @@ from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
 from tsc.ops.composite import Aten, composite
-from tsc.ops.registry import Family, Layout, Sharing, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.ops.strides import root_of, strided_view
 from tsc.ops.views import (
@@ -239,7 +239,7 @@ _COPYING: dict[str, Callable[..., Array]] = {
 
 
 def _copying(name: str, view: Callable[..., Array]) -> None:
-    @FAMILY.op(name, layout=Layout.ROW_MAJOR)
+    @FAMILY.op(name, layout=ResultLayout.ROW_MAJOR)
     def copying(*arguments: Any) -> Array:
         return np.array(view(*arguments))
 

@@ -14,7 +14,7 @@ from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import Body, BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
 
@@ -129,7 +129,7 @@ def dot(aten: Aten, self: Any, tensor: Any) -> Any:
     return aten("matmul", self, tensor)
 
 
-@composite(FAMILY, "aten::inner", layout=Layout.ELEMENTWISE)
+@composite(FAMILY, "aten::inner", layout=ResultLayout.ELEMENTWISE)
 def inner(aten: Aten, self: Any, other: Any) -> Any:
     """Sums of products over the last dims."""
     if not aten.shape(self) or not aten.shape(other):

@@ -11,7 +11,7 @@ from tsc import dtypes
 from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
-from tsc.ops.registry import Family, Layout, Sharing, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.strides import as_it_lay
 
 FAMILY = Family()
@@ -128,7 +128,7 @@ def _copy_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     lower=_copy_lower,
     kind="pointwise",
     is_identity=True,
-    layout=Layout.AS_COMPUTED,
+    layout=ResultLayout.AS_COMPUTED,
 )
 def clone(self: Array, memory_format: int | None) -> Array:
     """A copy."""

@@ -15,7 +15,7 @@ from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output
 from tsc.ops.numpy_emitter import NumpyEmitter
 from tsc.ops.promotion import of_number
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, like_self
 from tsc.ops.strides import strided_view
@@ -66,9 +66,9 @@ def _full_like_infer(self: TensorSpec, fill_value: Any, dtype: int | None = None
     return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
 
 
-def _layout(rule: Callable[..., TensorSpec]) -> Layout:
+def _layout(rule: Callable[..., TensorSpec]) -> ResultLayout:
     """Likenesses lie as what they are like; what has a size of its own is row-major."""
-    return Layout.ELEMENTWISE if rule in (_like_infer, _full_like_infer) else Layout.ROW_MAJOR
+    return ResultLayout.ELEMENTWISE if rule in (_like_infer, _full_like_infer) else ResultLayout.ROW_MAJOR
 
 
 def _fill(name: str, value: Any) -> None:
@@ -121,7 +121,9 @@ _define_full("aten::new_full", _new_full_infer, 2)
 _define_full("aten::fill.Scalar", _full_like_infer, 1, takes_overlap=True)
 
 
-def _define_empty(schema: str, rule: Callable[..., TensorSpec], layout: Layout = Layout.ROW_MAJOR) -> None:
+def _define_empty(
+    schema: str, rule: Callable[..., TensorSpec], layout: ResultLayout = ResultLayout.ROW_MAJOR
+) -> None:
     @FAMILY.op(schema, infer=rule, layout=layout)
     def empty(*arguments: Any) -> Array:
         spec = rule(*specs_of(arguments))
@@ -129,7 +131,7 @@ def _define_empty(schema: str, rule: Callable[..., TensorSpec], layout: Layout =
 
 
 _define_empty("aten::empty.memory_format", _infer)
-_define_empty("aten::empty_like", _like_infer, Layout.ELEMENTWISE)
+_define_empty("aten::empty_like", _like_infer, ResultLayout.ELEMENTWISE)
 _define_empty("aten::new_empty", _new_infer)
 
 

@@ -11,7 +11,7 @@ from tsc import dtypes
 from tsc.errors import ShapeError
 from tsc.ops.creation import dtype_or, sized
 from tsc.ops.elementwise import spec_of, specs_of
-from tsc.ops.random import Source, generator, normal_array, require_floating, uniform_array
+from tsc.ops.random import RandomSource, generator, normal_array, require_floating, uniform_array
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import broadcast, like_self
 
@@ -30,26 +30,26 @@ def _coin(numbers: np.random.Generator, p: Any, spec: TensorSpec) -> Array:
 
 
 @FAMILY.op("aten::bernoulli", infer=like_self, draws=True)
-def bernoulli(self: Array, source: Source | None) -> Array:
+def bernoulli(self: Array, source: RandomSource | None) -> Array:
     """1 with the probability each element says, else 0."""
     require_floating("bernoulli", spec_of(self).dtype)
     return _coin(generator(source), self.astype(np.float64), spec_of(self))
 
 
 @FAMILY.op("aten::bernoulli.p", infer=like_self, draws=True)
-def bernoulli_p(self: Array, p: float, source: Source | None) -> Array:
+def bernoulli_p(self: Array, p: float, source: RandomSource | None) -> Array:
     """1 with probability `p`, else 0."""
     return _coin(generator(source), p, spec_of(self))
 
 
 @FAMILY.op("aten::bernoulli.Tensor", infer=like_self, draws=True)
-def bernoulli_tensor(self: Array, p: Array, source: Source | None) -> Array:
+def bernoulli_tensor(self: Array, p: Array, source: RandomSource | None) -> Array:
     """1 with the probability each element of `p` says, else 0."""
     return _coin(generator(source), p.astype(np.float64), spec_of(self))
 
 
 @FAMILY.op("aten::bernoulli_.float", kind="inplace", draws=True)
-def bernoulli_in_place(self: Array, p: float, source: Source | None) -> Array:
+def bernoulli_in_place(self: Array, p: float, source: RandomSource | None) -> Array:
     """1 with probability `p`, else 0, stored in `self`."""
     self[...] = bernoulli_p(self, p, source)
     return self
@@ -62,7 +62,7 @@ def _multinomial_infer(self: TensorSpec, num_samples: int, *_: Any) -> TensorSpe
 
 
 @FAMILY.op("aten::multinomial", infer=_multinomial_infer, draws=True)
-def multinomial(self: Array, num_samples: int, replacement: bool, source: Source | None) -> Array:
+def multinomial(self: Array, num_samples: int, replacement: bool, source: RandomSource | None) -> Array:
     """Places drawn with probabilities proportional to the elements of each row.
 
     Raises:
@@ -111,7 +111,7 @@ def _normal_infer(mean: Any, std: Any, *_: Any) -> TensorSpec:
     infer=_normal_infer,
     draws=True,
 )
-def normal(mean: Any, std: Any, source: Source | None) -> Array:
+def normal(mean: Any, std: Any, source: RandomSource | None) -> Array:
     """Normally distributed numbers with the given means and deviations."""
     return _scaled_normal(generator(source), mean, std, _normal_infer(*specs_of([mean, std])))
 
@@ -128,21 +128,21 @@ def _normal_sized_infer(
     draws=True,
 )
 def normal_sized(
-    mean: float, std: float, size: Sequence[int], source: Source | None, dtype: int | None, *_: Any
+    mean: float, std: float, size: Sequence[int], source: RandomSource | None, dtype: int | None, *_: Any
 ) -> Array:
     """Normally distributed numbers of one mean and deviation."""
     return _scaled_normal(generator(source), mean, std, sized(size, dtype_or(dtype, dtypes.F32)))
 
 
 @FAMILY.op("aten::normal_", kind="inplace", draws=True)
-def normal_in_place(self: Array, mean: float, std: float, source: Source | None) -> Array:
+def normal_in_place(self: Array, mean: float, std: float, source: RandomSource | None) -> Array:
     """Normally distributed numbers stored in `self`."""
     self[...] = _scaled_normal(generator(source), mean, std, spec_of(self))
     return self
 
 
 @FAMILY.op("aten::uniform", infer=like_self, draws=True)
-def uniform(self: Array, low: float, high: float, source: Source | None) -> Array:
+def uniform(self: Array, low: float, high: float, source: RandomSource | None) -> Array:
     """Numbers in ``[low, high)``."""
     if low > high:
         raise ShapeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
@@ -188,6 +188,6 @@ _define_distribution("log_normal", _log_normal)
 
 
 @FAMILY.op("aten::poisson", infer=like_self, draws=True)
-def poisson(self: Array, source: Source | None) -> Array:
+def poisson(self: Array, source: RandomSource | None) -> Array:
     """Counts with the rates the elements say."""
     return np.asarray(generator(source).poisson(self.astype(np.float64))).astype(self.dtype)

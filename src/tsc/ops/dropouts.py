@@ -12,8 +12,8 @@ from tsc import dtypes
 from tsc.errors import CodegenError, ShapeError
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
-from tsc.ops.random import Source, generator
-from tsc.ops.registry import Family, Layout, Sharing, TensorSpec
+from tsc.ops.random import RandomSource, generator
+from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -65,7 +65,7 @@ def feature_dropout(input: Array, p: float, train: bool) -> Array:
 def _alpha_dropped(x: Array, kept: Array, p: float) -> Array:
     """Dropped elements get SELU's lower limit; then mean and variance are restored.
 
-    Source: Klambauer et al., 2017.
+    RandomSource: Klambauer et al., 2017.
     """
     if p == 1:
         return np.zeros_like(x)
@@ -92,7 +92,7 @@ def _native_infer(input: TensorSpec, p: float, train: bool | None) -> tuple[Tens
     return input, TensorSpec(input.shape, dtypes.BOOL)
 
 
-@FAMILY.op("aten::native_dropout", infer=_native_infer, draws=True, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::native_dropout", infer=_native_infer, draws=True, layout=ResultLayout.ELEMENTWISE)
 def native_dropout(input: Array, p: float, train: bool | None) -> tuple[Array, Array]:
     """The result of `dropout`, and where elements were kept."""
     if train is False or p == 0:
@@ -102,7 +102,7 @@ def native_dropout(input: Array, p: float, train: bool | None) -> tuple[Array, A
 
 
 @FAMILY.op("aten::rrelu", infer=_same, draws=True)
-def rrelu(self: Array, lower: float, upper: float, training: bool, source: Source | None) -> Array:
+def rrelu(self: Array, lower: float, upper: float, training: bool, source: RandomSource | None) -> Array:
     """`leaky_relu` with a slope that is random in training and the middle one otherwise."""
     if lower > upper:
         raise ShapeError(

@@ -17,7 +17,7 @@ from tsc.narrowing import is_array, is_list
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.numpy_emitter import NumpyEmitter
 from tsc.ops.promotion import computation_dtype, result_dtype
-from tsc.ops.registry import Family, Layout, Operator, TensorSpec, require_schema
+from tsc.ops.registry import Family, Operator, ResultLayout, TensorSpec, require_schema
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
 
@@ -182,7 +182,7 @@ def _operator(name: str, formula: Formula, native: bool, parts: dict[str, Any]) 
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         return formula.lower(name, kernel, arguments)
 
-    options: dict[str, Any] = {"layout": Layout.ELEMENTWISE, **parts}
+    options: dict[str, Any] = {"layout": ResultLayout.ELEMENTWISE, **parts}
     return Operator(
         schema,
         eager=lambda *arguments: formula.evaluate(name, arguments),

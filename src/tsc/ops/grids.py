@@ -12,7 +12,7 @@ from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.elementwise import spec_of
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.resampling import cubic_kernel
 
 FAMILY = Family()
@@ -123,7 +123,7 @@ def _grid_infer(input: TensorSpec, grid: TensorSpec, mode: int, *_: Any) -> Tens
     "aten::grid_sampler_2d",
     "aten::grid_sampler_3d",
     infer=_grid_infer,
-    layout=Layout.ROW_MAJOR,
+    layout=ResultLayout.ROW_MAJOR,
 )
 def grid_sampler(
     input: Array, grid: Array, interpolation_mode: int, padding_mode: int, align_corners: bool

@@ -10,7 +10,7 @@ import numpy as np
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.indexing import index_select
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
@@ -106,7 +106,7 @@ def repeat_by_tensor(self: Array, repeats: Array, dim: int | None, output_size: 
     return index_select(x, axis, repeat_numbers(repeats, output_size).astype(np.int64))
 
 
-@composite(FAMILY, "aten::fliplr", layout=Layout.ELEMENTWISE)
+@composite(FAMILY, "aten::fliplr", layout=ResultLayout.ELEMENTWISE)
 def fliplr(aten: Aten, self: Any) -> Any:
     """The second dim reversed."""
     if len(aten.shape(self)) < 2:
@@ -114,7 +114,7 @@ def fliplr(aten: Aten, self: Any) -> Any:
     return aten("flip", self, [1])
 
 
-@composite(FAMILY, "aten::flipud", layout=Layout.ELEMENTWISE)
+@composite(FAMILY, "aten::flipud", layout=ResultLayout.ELEMENTWISE)
 def flipud(aten: Aten, self: Any) -> Any:
     """The first dim reversed."""
     if not aten.shape(self):
@@ -122,7 +122,7 @@ def flipud(aten: Aten, self: Any) -> Any:
     return aten("flip", self, [0])
 
 
-@composite(FAMILY, "aten::rot90", layout=Layout.AS_COMPUTED)
+@composite(FAMILY, "aten::rot90", layout=ResultLayout.AS_COMPUTED)
 def rot90(aten: Aten, self: Any, k: int, dims: Sequence[int]) -> Any:
     """Turned by `k` right angles in the plane of two dims."""
     ndim = len(aten.shape(self))

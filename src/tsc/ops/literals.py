@@ -15,7 +15,7 @@ from tsc.ops.copies import converted
 from tsc.ops.creation import constant, dtype_or
 from tsc.ops.elementwise import spec_of
 from tsc.ops.promotion import of_number, promote
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
@@ -179,7 +179,7 @@ def _complex_infer(real: TensorSpec, imag: TensorSpec) -> TensorSpec:
     return TensorSpec(broadcast(real.shape, imag.shape), dtype)
 
 
-@FAMILY.op("aten::complex", infer=_complex_infer, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::complex", infer=_complex_infer, layout=ResultLayout.ELEMENTWISE)
 def complex_(real: Array, imag: Array) -> Array:
     """``real + i * imag``."""
     spec = _complex_infer(spec_of(real), spec_of(imag))
@@ -188,7 +188,7 @@ def complex_(real: Array, imag: Array) -> Array:
     return result
 
 
-@FAMILY.op("aten::polar", infer=_complex_infer, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::polar", infer=_complex_infer, layout=ResultLayout.ELEMENTWISE)
 def polar(abs: Array, angle: Array) -> Array:
     """``abs * (cos(angle) + i * sin(angle))``."""
     return complex_(np.asarray(abs * np.cos(angle)), np.asarray(abs * np.sin(angle)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
-from tsc.ops.registry import Family, Layout
+from tsc.ops.registry import Family, ResultLayout
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -51,7 +51,7 @@ def _huber(aten: Aten, self: Any, target: Any, delta: float, scale: float) -> An
     return aten("where.self", aten("lt.Scalar", size, delta), square, line)
 
 
-@composite(FAMILY, "aten::huber_loss", layout=Layout.ELEMENTWISE)
+@composite(FAMILY, "aten::huber_loss", layout=ResultLayout.ELEMENTWISE)
 def huber_loss(aten: Aten, self: Any, target: Any, reduction: int, delta: float) -> Any:
     """Squared near zero, linear beyond `delta`. Source: Huber, 1964."""
     if delta <= 0:
@@ -112,7 +112,7 @@ def soft_margin_loss(aten: Aten, self: Any, target: Any, reduction: int) -> Any:
     return reduced_loss(aten, aten.log1p(aten.exp(aten("mul.Tensor", aten.neg(target), self))), reduction)
 
 
-@composite(FAMILY, "aten::hinge_embedding_loss", layout=Layout.ELEMENTWISE)
+@composite(FAMILY, "aten::hinge_embedding_loss", layout=ResultLayout.ELEMENTWISE)
 def hinge_embedding_loss(aten: Aten, self: Any, target: Any, margin: float, reduction: int) -> Any:
     """``x`` where the target is 1, ``max(0, margin - x)`` where it is -1."""
     zeros = aten("zeros_like", self)

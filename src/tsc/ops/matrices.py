@@ -16,7 +16,7 @@ from tsc.ops.creation import dtype_or
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, Layout, Sharing, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, wrap_dim
 
@@ -50,7 +50,7 @@ def _triangle(name: str) -> None:
         infer=_triangle_infer,
         lower=lower_triangle,
         kind="pointwise",
-        layout=Layout.ROW_MAJOR,
+        layout=ResultLayout.ROW_MAJOR,
     )
     def triangle(self: Array, diagonal: int) -> Array:
         _triangle_infer(spec_of(self), diagonal)
@@ -156,7 +156,7 @@ def outer(aten: Aten, self: Any, vec2: Any) -> Any:
     return aten("mul.Tensor", aten("unsqueeze", self, 1), vec2)
 
 
-@FAMILY.op("aten::kron", layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::kron", layout=ResultLayout.ELEMENTWISE)
 def kron(self: Array, other: Array) -> Array:
     """Each element of `self` times all of `other`."""
     dtype = result_dtype([spec_of(self), spec_of(other)]).numpy

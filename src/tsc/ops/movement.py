@@ -15,7 +15,7 @@ from tsc.ops.copies import lower_convert
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import like_self, wrap_dim
 
@@ -99,7 +99,7 @@ FAMILY.op(
     lower=_masked_fill_lower,
     kind="pointwise",
     takes_overlap=True,
-    layout=Layout.ROW_MAJOR,
+    layout=ResultLayout.ROW_MAJOR,
 )(_masked_fill_eager)
 
 
@@ -224,7 +224,7 @@ def repeat(aten: Aten, self: Any, repeats: Sequence[int]) -> Any:
     return aten("clone", tiled)
 
 
-@FAMILY.op("aten::flip", infer=like_self, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::flip", infer=like_self, layout=ResultLayout.ELEMENTWISE)
 def flip(self: Array, dims: Sequence[int]) -> Array:
     """Dims reversed, in new memory."""
     axes = tuple(wrap_dim(d, self.ndim) for d in dims)

@@ -12,7 +12,7 @@ from tsc import dtypes
 from tsc.errors import BoundsError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, Layout
+from tsc.ops.registry import Family, ResultLayout
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
@@ -116,7 +116,7 @@ def safe_softmax(aten: Aten, self: Any, dim: int, dtype: int | None) -> Any:
     return aten("masked_fill.Scalar", y, masked, 0.0)
 
 
-@composite(FAMILY, "aten::prelu", layout=Layout.ELEMENTWISE)
+@composite(FAMILY, "aten::prelu", layout=ResultLayout.ELEMENTWISE)
 def prelu(aten: Aten, self: Any, weight: Any) -> Any:
     """``x`` where positive, else ``weight * x``, one weight in all or one per channel."""
     shape = aten.shape(self)

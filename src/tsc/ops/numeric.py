@@ -13,7 +13,7 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.ops.variants import write_back
@@ -40,7 +40,7 @@ def isneginf(self: Scalar) -> Scalar:
     return self.eq(-math.inf) if self.dtype.is_floating else self.ne(self)
 
 
-@composite(FAMILY, "aten::isreal", layout=Layout.ELEMENTWISE)
+@composite(FAMILY, "aten::isreal", layout=ResultLayout.ELEMENTWISE)
 def isreal(aten: Aten, self: Any) -> Any:
     """Whether the imaginary part is zero."""
     if not aten.dtype(self).is_complex:
@@ -67,7 +67,7 @@ def _close(aten: Aten, self: Any, other: Any, rtol: float, atol: float, equal_na
     return aten("logical_or", close, near)
 
 
-@composite(FAMILY, "aten::isclose", layout=Layout.ELEMENTWISE)
+@composite(FAMILY, "aten::isclose", layout=ResultLayout.ELEMENTWISE)
 def isclose(aten: Aten, self: Any, other: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
     """``|x - y| <= atol + rtol |y|``."""
     return _close(aten, self, other, rtol, atol, equal_nan)
@@ -101,7 +101,7 @@ def _integer_function(name: str, function: Callable[..., Any]) -> None:
             raise DTypeError(f"{name}: requires integers; got {dtype.name}")
         return TensorSpec(broadcast(self.shape, other.shape), dtype)
 
-    @FAMILY.op(f"aten::{name}", infer=infer, layout=Layout.ELEMENTWISE)
+    @FAMILY.op(f"aten::{name}", infer=infer, layout=ResultLayout.ELEMENTWISE)
     def of_integers(self: Array, other: Array) -> Array:
         target = infer(spec_of(self), spec_of(other)).dtype.numpy
         return np.asarray(function(self.astype(target), other.astype(target)))
@@ -115,14 +115,14 @@ def _next_infer(self: TensorSpec, other: TensorSpec) -> TensorSpec:
     return TensorSpec(broadcast(self.shape, other.shape), result_dtype([self, other]))
 
 
-@FAMILY.op("aten::nextafter", infer=_next_infer, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::nextafter", infer=_next_infer, layout=ResultLayout.ELEMENTWISE)
 def nextafter(self: Array, other: Array) -> Array:
     """The next number of the dtype toward `other`."""
     target = _next_infer(spec_of(self), spec_of(other)).dtype.numpy
     return np.asarray(np.nextafter(self.astype(target), other.astype(target))).astype(target)
 
 
-@composite(FAMILY, "aten::ldexp.Tensor", layout=Layout.ELEMENTWISE)
+@composite(FAMILY, "aten::ldexp.Tensor", layout=ResultLayout.ELEMENTWISE)
 def ldexp(aten: Aten, self: Any, other: Any) -> Any:
     """``x * 2 ** y``."""
     return aten("mul.Tensor", self, aten("pow.Scalar", 2.0, other))
@@ -150,12 +150,12 @@ def _float_power_infer(self: Any, exponent: Any) -> TensorSpec:
     return TensorSpec(broadcast(*(s.shape for s in specs)), dtypes.C128 if is_complex else dtypes.F64)
 
 
-@FAMILY.op("aten::float_power.Scalar", infer=_float_power_infer, layout=Layout.ROW_MAJOR)
+@FAMILY.op("aten::float_power.Scalar", infer=_float_power_infer, layout=ResultLayout.ROW_MAJOR)
 @FAMILY.op(
     "aten::float_power.Tensor_Tensor",
     "aten::float_power.Tensor_Scalar",
     infer=_float_power_infer,
-    layout=Layout.ELEMENTWISE,
+    layout=ResultLayout.ELEMENTWISE,
 )
 def float_power(self: Any, exponent: Any) -> Array:
     """The power, in float64 or complex128."""
@@ -182,7 +182,7 @@ def _cumulative_infer(self: TensorSpec, dim: int) -> TensorSpec:
     return self
 
 
-@FAMILY.op("aten::logcumsumexp", infer=_cumulative_infer, layout=Layout.ROW_MAJOR)
+@FAMILY.op("aten::logcumsumexp", infer=_cumulative_infer, layout=ResultLayout.ROW_MAJOR)
 def logcumsumexp(self: Array, dim: int) -> Array:
     """``log(cumsum(exp(x)))``, by a form that cannot overflow."""
     _cumulative_infer(spec_of(self), dim)

@@ -12,7 +12,7 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import pair, window_size, wrap_dim
 
 FAMILY = Family()
@@ -146,7 +146,7 @@ def channel_shuffle(aten: Aten, self: Any, groups: int) -> Any:
     return aten("reshape", aten("transpose.int", split, 1, 2), shape)
 
 
-@composite(FAMILY, "aten::glu", layout=Layout.ELEMENTWISE)
+@composite(FAMILY, "aten::glu", layout=ResultLayout.ELEMENTWISE)
 def glu(aten: Aten, self: Any, dim: int) -> Any:
     """The first half times the sigmoid of the second."""
     shape = aten.shape(self)

@@ -9,7 +9,7 @@ from tsc import dtypes
 from tsc.errors import ArgumentError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import Promote, pointwise
-from tsc.ops.registry import Family, Layout
+from tsc.ops.registry import Family, ResultLayout
 from tsc.ops.scalar import FLOAT_FUNCTIONS, Scalar
 
 FAMILY = Family()
@@ -115,7 +115,7 @@ def rsqrt(self: Scalar) -> Scalar:
     return 1.0 / self.sqrt()
 
 
-@composite(FAMILY, "aten::square", layout=Layout.ELEMENTWISE)
+@composite(FAMILY, "aten::square", layout=ResultLayout.ELEMENTWISE)
 def square(aten: Aten, self: Any) -> Any:
     """``x * x``; of bools, integers."""
     x = self if aten.dtype(self) is not dtypes.BOOL else aten("to.dtype", self, dtypes.I64.code)

@@ -9,7 +9,7 @@ from typing import Any
 from tsc import dtypes
 from tsc.errors import DTypeError
 from tsc.ops.elementwise import Promote, pointwise
-from tsc.ops.registry import Family, Layout
+from tsc.ops.registry import Family, ResultLayout
 from tsc.ops.scalar import Number, Scalar
 
 FAMILY = Family()
@@ -95,7 +95,7 @@ def floor_divide(self: Scalar, other: Scalar) -> Scalar:
     "aten::remainder.Scalar",
     "aten::remainder.Scalar_Tensor",
     native=False,
-    layout=Layout.ELEMENTWISE,
+    layout=ResultLayout.ELEMENTWISE,
 )
 def remainder(self: Scalar, other: Scalar) -> Scalar:
     """Python's ``%``: the sign of the divisor."""
@@ -131,7 +131,7 @@ def pow_number(self: Scalar, exponent: Number) -> Scalar:
     return self.pow(exponent)
 
 
-@pointwise(FAMILY, "aten::pow.Scalar", layout=Layout.ROW_MAJOR)
+@pointwise(FAMILY, "aten::pow.Scalar", layout=ResultLayout.ROW_MAJOR)
 @pointwise(FAMILY, "aten::pow.Tensor_Tensor")
 def pow_(self: Scalar, exponent: Scalar) -> Scalar:
     """``self ** exponent``."""

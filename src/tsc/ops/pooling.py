@@ -15,7 +15,7 @@ from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import pair, window_size
 
@@ -186,7 +186,7 @@ def _max_pool(spatial: int) -> None:
 
     @FAMILY.op(
         f"aten::max_pool{spatial}d_with_indices", infer=infer_with_indices,
-        layout=Layout.ELEMENTWISE if spatial == 1 else Layout.ROW_MAJOR,
+        layout=ResultLayout.ELEMENTWISE if spatial == 1 else ResultLayout.ROW_MAJOR,
     )  # fmt: skip
     def max_pool_with_indices(self: Array, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> tuple[Array, Array]:
         shape = windows(spec_of(self), k, s, p, d, ceil)
@@ -223,7 +223,7 @@ def _avg_pool(spatial: int) -> None:
 
     @FAMILY.op(
         f"aten::avg_pool{spatial}d", infer=infer, lower=lower, kind="window",
-        layout=Layout.ELEMENTWISE if spatial == 1 else Layout.ROW_MAJOR,
+        layout=ResultLayout.ELEMENTWISE if spatial == 1 else ResultLayout.ROW_MAJOR,
     )  # fmt: skip
     def avg_pool(
         self: Array, k: Any, s: Any, p: Any, ceil: bool, include_pad: bool, divisor: int | None = None

@@ -14,7 +14,7 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, Layout, Sharing, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim, wrap_dims
 
 FAMILY = Family()
@@ -122,7 +122,7 @@ def _einsum_sizes(aten: Aten, terms: Sequence[str], operands: Sequence[Any]) -> 
     return sizes
 
 
-@composite(FAMILY, "aten::einsum", sharing=Sharing.SOMETIMES, layout=Layout.AS_COMPUTED)
+@composite(FAMILY, "aten::einsum", sharing=Sharing.SOMETIMES, layout=ResultLayout.AS_COMPUTED)
 def einsum(aten: Aten, equation: str, tensors: Sequence[Any], path: Sequence[int] | None) -> Any:
     """Products summed over the labels missing in the result, two operands at a time, from the left."""
     if not tensors:
@@ -194,7 +194,7 @@ def addbmm(aten: Aten, self: Any, batch1: Any, batch2: Any, beta: Any, alpha: An
     return _scaled_sum(aten, self, product, beta, alpha)
 
 
-@composite(FAMILY, "aten::addr", layout=Layout.ELEMENTWISE)
+@composite(FAMILY, "aten::addr", layout=ResultLayout.ELEMENTWISE)
 def addr(aten: Aten, self: Any, vec1: Any, vec2: Any, beta: Any, alpha: Any) -> Any:
     """``beta * self + alpha * outer(vec1, vec2)``."""
     product = aten("outer", vec1, vec2)
@@ -341,14 +341,14 @@ def _floating(x: Array) -> Array:
 
 
 def _define_trapezoid(name: str, finish: Any) -> None:
-    @FAMILY.op(f"aten::{name}.x", layout=Layout.ROW_MAJOR)
+    @FAMILY.op(f"aten::{name}.x", layout=ResultLayout.ROW_MAJOR)
     def with_places(y: Array, x: Array, dim: int) -> Array:
         common = (
             np.result_type(_floating(y), _floating(x)) if "V" not in (y.dtype.kind, x.dtype.kind) else y.dtype
         )
         return finish(_trapezoids(_floating(y), _steps(y, x, dim), dim), wrap_dim(dim, y.ndim)).astype(common)
 
-    @FAMILY.op(f"aten::{name}.dx", layout=Layout.ROW_MAJOR)
+    @FAMILY.op(f"aten::{name}.dx", layout=ResultLayout.ROW_MAJOR)
     def with_step(y: Array, dx: Any, dim: int) -> Array:
         return finish(_trapezoids(_floating(y), dx, dim), wrap_dim(dim, y.ndim)).astype(_floating(y).dtype)
 

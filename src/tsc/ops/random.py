@@ -13,7 +13,7 @@ from tsc.dtypes import DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or, sized
 from tsc.ops.elementwise import spec_of, specs_of
-from tsc.ops.registry import Effect, Family, Layout, TensorSpec
+from tsc.ops.registry import Effect, Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import like_self
 
 FAMILY = Family()
@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 _DIGITS = {dtypes.F16: 11, dtypes.BF16: 8}
 
 
-class Source:
+class RandomSource:
     """A seeded stream of random numbers; TorchScript's ``Generator``."""
 
     def __init__(self, seed: int) -> None:
@@ -34,12 +34,12 @@ class Source:
 
 
 @interned
-def default_source() -> Source:
+def default_source() -> RandomSource:
     """The stream used where a program names none."""
-    return Source(int(np.random.SeedSequence().generate_state(1)[0]))
+    return RandomSource(int(np.random.SeedSequence().generate_state(1)[0]))
 
 
-def generator(source: Source | None = None) -> np.random.Generator:
+def generator(source: RandomSource | None = None) -> np.random.Generator:
     """The generator of `source`, or of the default one."""
     return (source or default_source()).numbers
 
@@ -51,20 +51,20 @@ def manual_seed(seed: int) -> None:
 
 
 @FAMILY.op("aten::manual_seed.generator", kind="python", effect=Effect.ACTS)
-def manual_seed_generator(self: Source, seed: int) -> Source:
+def manual_seed_generator(self: RandomSource, seed: int) -> RandomSource:
     """Begin a stream again."""
     self.seed(seed)
     return self
 
 
 @FAMILY.op("aten::initial_seed", kind="python", effect=Effect.READS)
-def initial_seed(self: Source) -> int:
+def initial_seed(self: RandomSource) -> int:
     """The seed the stream began with."""
     return self.initial_seed
 
 
 @FAMILY.op("aten::seed", kind="python", effect=Effect.ACTS)
-def seed(self: Source) -> int:
+def seed(self: RandomSource) -> int:
     """Begin the stream again with a random seed, which is returned."""
     self.seed(int(np.random.SeedSequence().generate_state(1)[0]))
     return self.initial_seed
@@ -128,15 +128,17 @@ def _define(name: str, draw: Draw) -> None:
         return infer_like(self, *rest)
 
     @FAMILY.op(f"aten::{name}.generator", infer=infer_from, draws=True)
-    def create_from(size: Sequence[int], source: Source | None, *rest: Any) -> Array:
+    def create_from(size: Sequence[int], source: RandomSource | None, *rest: Any) -> Array:
         return draw(generator(source), infer(size, *rest))
 
-    @FAMILY.op(f"aten::{name}_like", infer=infer_like, draws=True, layout=Layout.ELEMENTWISE)
+    @FAMILY.op(f"aten::{name}_like", infer=infer_like, draws=True, layout=ResultLayout.ELEMENTWISE)
     def create_like(*arguments: Any) -> Array:
         return draw(generator(), infer_like(*specs_of(arguments)))
 
-    @FAMILY.op(f"aten::{name}_like.generator", infer=infer_like_from, draws=True, layout=Layout.ELEMENTWISE)
-    def create_like_from(self: Array, source: Source | None, *rest: Any) -> Array:
+    @FAMILY.op(
+        f"aten::{name}_like.generator", infer=infer_like_from, draws=True, layout=ResultLayout.ELEMENTWISE
+    )
+    def create_like_from(self: Array, source: RandomSource | None, *rest: Any) -> Array:
         return draw(generator(source), infer_like(spec_of(self), *rest))
 
 
@@ -178,7 +180,9 @@ def randint(high: int, size: Sequence[int], dtype: int | None, *_: Any) -> Array
 
 
 @FAMILY.op("aten::randint.generator", infer=_randint_from_infer, draws=True)
-def randint_from(high: int, size: Sequence[int], source: Source | None, dtype: int | None, *_: Any) -> Array:
+def randint_from(
+    high: int, size: Sequence[int], source: RandomSource | None, dtype: int | None, *_: Any
+) -> Array:
     """Integers in ``[0, high)``."""
     return _integer_array(generator(source), 0, high, _integers(size, dtype))
 
@@ -191,7 +195,7 @@ def randint_low(low: int, high: int, size: Sequence[int], dtype: int | None, *_:
 
 @FAMILY.op("aten::randint.low_generator", infer=_randint_low_from_infer, draws=True)
 def randint_low_from(
-    low: int, high: int, size: Sequence[int], source: Source | None, dtype: int | None, *_: Any
+    low: int, high: int, size: Sequence[int], source: RandomSource | None, dtype: int | None, *_: Any
 ) -> Array:
     """Integers in ``[low, high)``."""
     return _integer_array(generator(source), low, high, _integers(size, dtype))
@@ -209,14 +213,14 @@ def _randint_like_low_infer(self: TensorSpec, low: int, high: int, dtype: int | 
     return _like(self, dtype)
 
 
-@FAMILY.op("aten::randint_like", infer=_randint_like_infer, draws=True, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::randint_like", infer=_randint_like_infer, draws=True, layout=ResultLayout.ELEMENTWISE)
 def randint_like(self: Array, high: int, dtype: int | None, *_: Any) -> Array:
     """Integers in ``[0, high)``, as many as `self` has elements."""
     return _integer_array(generator(), 0, high, _like(spec_of(self), dtype))
 
 
 @FAMILY.op(
-    "aten::randint_like.low_dtype", infer=_randint_like_low_infer, draws=True, layout=Layout.ELEMENTWISE
+    "aten::randint_like.low_dtype", infer=_randint_like_low_infer, draws=True, layout=ResultLayout.ELEMENTWISE
 )
 def randint_like_low(self: Array, low: int, high: int, dtype: int | None, *_: Any) -> Array:
     """Integers in ``[low, high)``, as many as `self` has elements."""
@@ -238,7 +242,7 @@ def randperm(n: int, dtype: int | None, *_: Any) -> Array:
 
 
 @FAMILY.op("aten::randperm.generator", infer=_randperm_from_infer, draws=True)
-def randperm_from(n: int, source: Source | None, dtype: int | None, *_: Any) -> Array:
+def randperm_from(n: int, source: RandomSource | None, dtype: int | None, *_: Any) -> Array:
     """The integers below `n` in random order."""
     return generator(source).permutation(n).astype(_integers([n], dtype).dtype.numpy)
 
@@ -252,7 +256,7 @@ def _largest_integer(dtype: DType) -> int:
 
 
 @FAMILY.op("aten::random", infer=like_self, draws=True)
-def random(self: Array, source: Source | None) -> Array:
+def random(self: Array, source: RandomSource | None) -> Array:
     """Integers from 0 to the largest."""
     spec = spec_of(self)
     return (
@@ -263,13 +267,13 @@ def random(self: Array, source: Source | None) -> Array:
 
 
 @FAMILY.op("aten::random.to", infer=like_self, draws=True)
-def random_to(self: Array, to: int, source: Source | None) -> Array:
+def random_to(self: Array, to: int, source: RandomSource | None) -> Array:
     """Integers in ``[0, to)``."""
     return _integer_array(generator(source), 0, to, spec_of(self))
 
 
 @FAMILY.op("aten::random.from", infer=like_self, draws=True)
-def random_from(self: Array, low: int, to: int | None, source: Source | None) -> Array:
+def random_from(self: Array, low: int, to: int | None, source: RandomSource | None) -> Array:
     """Integers in ``[low, to)``."""
     spec = spec_of(self)
     return _integer_array(

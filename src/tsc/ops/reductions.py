@@ -14,7 +14,7 @@ from tsc.errors import DTypeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import reduced, wrap_dim, wrap_dims
 
@@ -287,7 +287,7 @@ def _cumulate(name: str, function: Callable[..., Any]) -> None:
         wrap_dim(dim, self.ndim)
         return TensorSpec(self.shape, _sum_dtype(self.dtype, dtype))
 
-    @FAMILY.op(f"aten::{name}", infer=infer, layout=Layout.ROW_MAJOR)
+    @FAMILY.op(f"aten::{name}", infer=infer, layout=ResultLayout.ROW_MAJOR)
     def cumulate(self: Array, dim: int, dtype: int | None) -> Array:
         result = _sum_dtype(dtypes.by_numpy(self.dtype), dtype)
         wide = self.astype(computation_dtype(result).numpy)

@@ -66,7 +66,7 @@ class Sharing(Enum):
     SOMETIMES = "decided at each call by layout, dtype or mode, whatever the schema says"
 
 
-class Layout(Enum):
+class ResultLayout(Enum):
     """How results that are new memory lie in it."""
 
     ROW_MAJOR = "row-major"
@@ -75,9 +75,9 @@ class Layout(Enum):
 
 
 _LAYOUTS = {
-    "pointwise": Layout.ELEMENTWISE,
+    "pointwise": ResultLayout.ELEMENTWISE,
     **dict.fromkeys(
-        ("gather", "reduction", "contraction", "window", "concat", "pad", "composite"), Layout.ROW_MAJOR
+        ("gather", "reduction", "contraction", "window", "concat", "pad", "composite"), ResultLayout.ROW_MAJOR
     ),
 }
 """What operators of a kind do if their definitions say nothing else."""
@@ -118,7 +118,7 @@ class Operator:
     reshape."""
     reads_shape_only: bool = False
     """Whether of the first argument only shape and dtype count, never its elements."""
-    layout: Layout | None = None
+    layout: ResultLayout | None = None
     """How results lie in memory; None: as usual for the kind."""
     takes_overlap: bool = False
     """Whether the in-place form writes where several elements are one place in memory, as fills do."""
@@ -135,9 +135,9 @@ class Operator:
         return self.schema.full_name
 
     @property
-    def result_layout(self) -> Layout:
+    def result_layout(self) -> ResultLayout:
         """How results that are new memory lie in it."""
-        return self.layout or _LAYOUTS.get(self.kind, Layout.AS_COMPUTED)
+        return self.layout or _LAYOUTS.get(self.kind, ResultLayout.AS_COMPUTED)
 
     @property
     def may_share(self) -> bool:

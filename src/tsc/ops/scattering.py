@@ -15,7 +15,7 @@ from tsc.ops.creation import constant
 from tsc.ops.elementwise import spec_of
 from tsc.ops.indexing import along, require_gather_shapes, require_index_dtype, require_within
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.ops.views import diagonal, select, slice_
 
@@ -68,7 +68,7 @@ def _put_into(self: Array, indices: Sequence[Array | None], values: Array, accum
     "aten::index_put.hacked_twin",
     infer=_same,
     takes_overlap=True,
-    layout=Layout.ELEMENTWISE,
+    layout=ResultLayout.ELEMENTWISE,
 )
 def index_put(self: Array, indices: Sequence[Array | None], values: Array, accumulate: bool) -> Array:
     """A copy of `self` with `values` stored at ``self[indices]``, or added there.
@@ -87,7 +87,7 @@ def index_put_impl(
     return _put_into(self, indices, values, accumulate)
 
 
-@FAMILY.op("aten::put", infer=_same, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::put", infer=_same, layout=ResultLayout.ELEMENTWISE)
 def put(self: Array, index: Array, source: Array, accumulate: bool) -> Array:
     """`source` stored at (or added to) places of the flattened tensor."""
     if index.size != source.size:
@@ -107,7 +107,7 @@ def _masked_infer(self: TensorSpec, mask: TensorSpec, source: TensorSpec) -> Ten
     return TensorSpec(broadcast(self.shape, mask.shape), self.dtype)
 
 
-@FAMILY.op("aten::masked_scatter", infer=_masked_infer, layout=Layout.ROW_MAJOR)
+@FAMILY.op("aten::masked_scatter", infer=_masked_infer, layout=ResultLayout.ROW_MAJOR)
 def masked_scatter(self: Array, mask: Array, source: Array) -> Array:
     """The elements where `mask` holds replaced by those of `source`, in order."""
     if mask.dtype != np.bool_:
@@ -207,7 +207,7 @@ def _reduced_into(self: Array, key: tuple[Array, ...], values: Array, combine: C
     return result
 
 
-@FAMILY.op("aten::scatter_add", infer=_same, layout=Layout.ROW_MAJOR)
+@FAMILY.op("aten::scatter_add", infer=_same, layout=ResultLayout.ROW_MAJOR)
 def scatter_add(self: Array, dim: int, index: Array, src: Array) -> Array:
     """``self[i, index[i, j], k] += src[i, j, k]``."""
     _same_dtype("scatter_add", self, src)
@@ -216,7 +216,7 @@ def scatter_add(self: Array, dim: int, index: Array, src: Array) -> Array:
     return result.astype(self.dtype).reshape(self.shape)
 
 
-@FAMILY.op("aten::scatter.reduce", infer=_same, layout=Layout.ROW_MAJOR)
+@FAMILY.op("aten::scatter.reduce", infer=_same, layout=ResultLayout.ROW_MAJOR)
 def scatter_reduce_old(self: Array, dim: int, index: Array, src: Array, reduce: str) -> Array:
     """`scatter` that adds or multiplies."""
     _same_dtype("scatter", self, src)
@@ -225,7 +225,7 @@ def scatter_reduce_old(self: Array, dim: int, index: Array, src: Array, reduce: 
     return result.astype(self.dtype).reshape(self.shape)
 
 
-@FAMILY.op("aten::scatter.value_reduce", infer=_same, layout=Layout.ROW_MAJOR)
+@FAMILY.op("aten::scatter.value_reduce", infer=_same, layout=ResultLayout.ROW_MAJOR)
 def scatter_value_reduce(self: Array, dim: int, index: Array, value: Any, reduce: str) -> Array:
     """`scatter` of a number that adds or multiplies."""
     key = _scatter_key("scatter", self, dim, index, None)
@@ -259,7 +259,7 @@ def _with_counts(
     return result.astype(self.dtype).reshape(self.shape)
 
 
-@FAMILY.op("aten::scatter_reduce.two", infer=_same, layout=Layout.ROW_MAJOR)
+@FAMILY.op("aten::scatter_reduce.two", infer=_same, layout=ResultLayout.ROW_MAJOR)
 def scatter_reduce(self: Array, dim: int, index: Array, src: Array, reduce: str, include_self: bool) -> Array:
     """Elements of `src` combined into places of `self` by sum, product, mean or extremum."""
     _reducer("scatter_reduce", reduce)
@@ -298,7 +298,7 @@ def _checked_source(name: str, self: Array, dim: int, index: Array, source: Arra
     return source.reshape(expected)
 
 
-@FAMILY.op("aten::index_add", infer=_same, layout=Layout.ROW_MAJOR)
+@FAMILY.op("aten::index_add", infer=_same, layout=ResultLayout.ROW_MAJOR)
 def index_add(self: Array, dim: int, index: Array, source: Array, alpha: Any) -> Array:
     """``self[:, index[j]] += alpha * source[:, j]``."""
     key = _slice_key("index_add", self, dim, index)
@@ -328,7 +328,7 @@ def index_reduce(
     return _with_counts(self, key, source, reduce, include_self, "index_reduce")
 
 
-@FAMILY.op("aten::index_fill.int_Scalar", infer=_same, takes_overlap=True, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::index_fill.int_Scalar", infer=_same, takes_overlap=True, layout=ResultLayout.ELEMENTWISE)
 def index_fill(self: Array, dim: int, index: Array, value: Any) -> Array:
     """``self[:, index[j]] = value``."""
     key = _slice_key("index_fill_", self, dim, index)
@@ -337,7 +337,7 @@ def index_fill(self: Array, dim: int, index: Array, value: Any) -> Array:
     return result
 
 
-@FAMILY.op("aten::index_fill.int_Tensor", infer=_same, takes_overlap=True, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::index_fill.int_Tensor", infer=_same, takes_overlap=True, layout=ResultLayout.ELEMENTWISE)
 def index_fill_tensor(self: Array, dim: int, index: Array, value: Array) -> Array:
     """``self[:, index[j]] = value``, a 0-dim tensor."""
     if value.ndim:
@@ -362,13 +362,13 @@ def _stored(self: Array, src: Array, view: Callable[[Array], Array], name: str) 
     return result
 
 
-@FAMILY.op("aten::select_scatter", infer=_same, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::select_scatter", infer=_same, layout=ResultLayout.ELEMENTWISE)
 def select_scatter(self: Array, src: Array, dim: int, index: int) -> Array:
     """`src` stored in one slice."""
     return _stored(self, src, lambda x: select(x, dim, index), "select_scatter")
 
 
-@FAMILY.op("aten::slice_scatter", infer=_same, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::slice_scatter", infer=_same, layout=ResultLayout.ELEMENTWISE)
 def slice_scatter(self: Array, src: Array, dim: int, start: int | None, end: int | None, step: int) -> Array:
     """`src` stored in a range of slices."""
     part = slice_(self, dim, start, end, step)
@@ -377,7 +377,7 @@ def slice_scatter(self: Array, src: Array, dim: int, start: int | None, end: int
     )
 
 
-@FAMILY.op("aten::diagonal_scatter", infer=_same, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::diagonal_scatter", infer=_same, layout=ResultLayout.ELEMENTWISE)
 def diagonal_scatter(self: Array, src: Array, offset: int, dim1: int, dim2: int) -> Array:
     """`src` stored in a diagonal."""
     return _stored(self, src, lambda x: diagonal(x, offset, dim1, dim2), "diagonal_scatter")

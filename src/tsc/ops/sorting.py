@@ -11,7 +11,7 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.selection import selected
 from tsc.ops.shapes import like_self, reduced, wrap_dim
 
@@ -52,7 +52,7 @@ def _sort_infer(self: TensorSpec, *_: Any) -> tuple[TensorSpec, TensorSpec]:
     return self, TensorSpec(self.shape, dtypes.I64)
 
 
-@FAMILY.op("aten::sort", infer=_sort_infer, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::sort", infer=_sort_infer, layout=ResultLayout.ELEMENTWISE)
 def sort(self: Array, dim: int, descending: bool) -> tuple[Array, Array]:
     """The elements in order along `dim`, and where they came from; stable."""
     axis = wrap_dim(dim, self.ndim)
@@ -60,7 +60,7 @@ def sort(self: Array, dim: int, descending: bool) -> tuple[Array, Array]:
     return _taken(self, places, axis), places
 
 
-@FAMILY.op("aten::sort.stable", infer=_sort_infer, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::sort.stable", infer=_sort_infer, layout=ResultLayout.ELEMENTWISE)
 def sort_stable(self: Array, stable: bool | None, dim: int, descending: bool) -> tuple[Array, Array]:
     """As `sort`."""
     return sort(self, dim, descending)
@@ -70,19 +70,19 @@ def _places_infer(self: TensorSpec, *_: Any) -> TensorSpec:
     return TensorSpec(self.shape, dtypes.I64)
 
 
-@FAMILY.op("aten::argsort", infer=_places_infer, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::argsort", infer=_places_infer, layout=ResultLayout.ELEMENTWISE)
 def argsort(self: Array, dim: int, descending: bool) -> Array:
     """The indices that sort along `dim`."""
     return order(self, wrap_dim(dim, self.ndim), descending)
 
 
-@FAMILY.op("aten::argsort.stable", infer=_places_infer, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::argsort.stable", infer=_places_infer, layout=ResultLayout.ELEMENTWISE)
 def argsort_stable(self: Array, stable: bool, dim: int, descending: bool) -> Array:
     """As `argsort`."""
     return order(self, wrap_dim(dim, self.ndim), descending)
 
 
-@FAMILY.op("aten::msort", infer=like_self, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::msort", infer=like_self, layout=ResultLayout.ELEMENTWISE)
 def msort(self: Array) -> Array:
     """Sorted along the first dim."""
     return sort(self, 0, False)[0]
@@ -96,7 +96,7 @@ def _topk_infer(self: TensorSpec, k: int, dim: int, *_: Any) -> tuple[TensorSpec
     return TensorSpec(shape, self.dtype), TensorSpec(shape, dtypes.I64)
 
 
-@FAMILY.op("aten::topk", infer=_topk_infer, layout=Layout.ROW_MAJOR)
+@FAMILY.op("aten::topk", infer=_topk_infer, layout=ResultLayout.ROW_MAJOR)
 def topk(self: Array, k: int, dim: int, largest: bool, sorted: bool) -> tuple[Array, Array]:
     """The `k` largest (or smallest) elements along `dim`, in order, and where they are.
 
@@ -294,7 +294,7 @@ def isin(elements: Any, test_elements: Any, assume_unique: bool, invert: bool) -
 
 
 def _running(name: str, upward: bool) -> None:
-    @FAMILY.op(f"aten::{name}", infer=_sort_infer, layout=Layout.ROW_MAJOR)
+    @FAMILY.op(f"aten::{name}", infer=_sort_infer, layout=ResultLayout.ROW_MAJOR)
     def running(self: Array, dim: int) -> tuple[Array, Array]:
         axis = wrap_dim(dim, self.ndim)
         if not self.ndim or not self.size:

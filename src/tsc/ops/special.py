@@ -12,7 +12,7 @@ from tsc import dtypes
 from tsc.errors import ShapeError
 from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, Layout, TensorSpec
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
 
@@ -26,7 +26,7 @@ TO_FLOAT = Promote.TO_FLOAT
     "aten::logaddexp",
     illegal=(*dtypes.INTEGRAL, dtypes.BOOL),
     native=False,
-    layout=Layout.ELEMENTWISE,
+    layout=ResultLayout.ELEMENTWISE,
 )
 def logaddexp(self: Scalar, other: Scalar) -> Scalar:
     """``log(exp(x) + exp(y))``, by a form that cannot overflow."""
@@ -103,7 +103,7 @@ def _function(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
             with np.errstate(all="ignore"):
                 return np.asarray(function(*(a.astype(np.float64) for a in arguments))).astype(target)
 
-        FAMILY.op(*names, infer=_float_infer, layout=Layout.ELEMENTWISE)(on_arrays)
+        FAMILY.op(*names, infer=_float_infer, layout=ResultLayout.ELEMENTWISE)(on_arrays)
         return function
 
     return register
@@ -216,7 +216,7 @@ def _mvlgamma_infer(self: TensorSpec, p: int) -> TensorSpec:
     return _float_infer(self)
 
 
-@FAMILY.op("aten::mvlgamma", infer=_mvlgamma_infer, layout=Layout.ROW_MAJOR)
+@FAMILY.op("aten::mvlgamma", infer=_mvlgamma_infer, layout=ResultLayout.ROW_MAJOR)
 def mvlgamma(self: Array, p: int) -> Array:
     """The logarithm of the multivariate gamma function."""
     x = self.astype(np.float64)
@@ -246,7 +246,7 @@ def _polygamma_infer(n: int, self: TensorSpec) -> TensorSpec:
     return _float_infer(self)
 
 
-@FAMILY.op("aten::polygamma", infer=_polygamma_infer, layout=Layout.ELEMENTWISE)
+@FAMILY.op("aten::polygamma", infer=_polygamma_infer, layout=ResultLayout.ELEMENTWISE)
 def polygamma(n: int, self: Array) -> Array:
     """The `n`-th derivative of `digamma`."""
     target = _float_infer(spec_of(self)).dtype.numpy

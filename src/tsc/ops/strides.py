@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc.narrowing import is_array
-from tsc.ops.registry import Layout, Operator
+from tsc.ops.registry import Operator, ResultLayout
 
 Array = np.ndarray[Any, Any]
 
@@ -140,7 +140,7 @@ def _strides(shape: Sequence[int], order: Sequence[int], itemsize: int) -> list[
     return strides
 
 
-_ARRANGEMENTS: dict[Layout, Callable[[Array, Sequence[Any]], Array]] = {
-    Layout.ROW_MAJOR: _row_major,
-    Layout.ELEMENTWISE: _elementwise,
+_ARRANGEMENTS: dict[ResultLayout, Callable[[Array, Sequence[Any]], Array]] = {
+    ResultLayout.ROW_MAJOR: _row_major,
+    ResultLayout.ELEMENTWISE: _elementwise,
 }

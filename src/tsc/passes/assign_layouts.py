@@ -15,14 +15,14 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.functions import is_kernel
 from tsc.analysis.kernel_model import read_kernel
 from tsc.analysis.layouts import Layout, is_tensor, layout_of, tensor_type
+from tsc.analysis.module_functions import is_kernel
 from tsc.analysis.target import AVX2, Target
 from tsc.passes.kernels.compose import is_copy
 from tsc.passes.kernels.preferences import preferences
 from tsc.passes.kernels.retype import make_copy, retype_kernel, set_layout
-from tsc.passes.kernels.views import halo_through, view_layout
+from tsc.passes.kernels.view_maps import halo_through, view_layout
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.effects import definition_of
-from tsc.analysis.functions import functions
-from tsc.analysis.results import is_shown
-from tsc.analysis.values import UNKNOWN, constant_of, is_list_mutated, unwrapped
+from tsc.analysis.known_values import UNKNOWN, constant_of, is_list_mutated, unwrapped
+from tsc.analysis.module_functions import functions
+from tsc.analysis.operator_effects import definition_of
+from tsc.analysis.shown_results import is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import torch_name
 from tsc.dialects.builder import TorchBuilder

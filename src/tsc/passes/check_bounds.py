@@ -13,7 +13,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.fusion import CHECKS_BOUNDS, operator_of, reads_values
-from tsc.analysis.values import argument_of, unwrapped
+from tsc.analysis.known_values import argument_of, unwrapped
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimListConstructOp

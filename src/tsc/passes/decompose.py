@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.values import UNKNOWN, argument_of, constant_of, spec_of_type, unwrapped
+from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, unwrapped
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder

@@ -10,8 +10,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation
 from xdsl.passes import ModulePass
 
-from tsc.analysis.effects import is_pure
-from tsc.analysis.results import is_shown
+from tsc.analysis.operator_effects import is_pure
+from tsc.analysis.shown_results import is_shown
 from tsc.dialects import torch_types as tt
 
 

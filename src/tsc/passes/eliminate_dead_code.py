@@ -8,7 +8,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation
 
-from tsc.analysis.effects import is_removable
+from tsc.analysis.operator_effects import is_removable
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 from tsc.passes import Rewriting
 

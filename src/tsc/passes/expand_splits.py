@@ -10,7 +10,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
-from tsc.analysis.values import UNKNOWN, argument_of, spec_of_type
+from tsc.analysis.known_values import UNKNOWN, argument_of, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder

@@ -14,9 +14,9 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
+from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated, unwrapped
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.result_views import View, shared_bases
-from tsc.analysis.values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated, unwrapped
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import (
     DerefineOp,

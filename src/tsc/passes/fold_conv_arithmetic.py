@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.values import UNKNOWN, constant_of
+from tsc.analysis.known_values import UNKNOWN, constant_of
 from tsc.analysis.weights import constant_array, convolution_of, only_user
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool

@@ -13,7 +13,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc import dtypes
-from tsc.analysis.values import UNKNOWN, constant_of
+from tsc.analysis.known_values import UNKNOWN, constant_of
 from tsc.analysis.weights import Layer, constant_array, convolution_of, only_user, replace_weights
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool

@@ -11,9 +11,9 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.aliases import AliasSets, has_memory, shared_operands
-from tsc.analysis.effects import definition_of
-from tsc.analysis.values import UNKNOWN_CALLS, writes_anything
+from tsc.analysis.known_values import UNKNOWN_CALLS, writes_anything
+from tsc.analysis.memory_aliases import AliasSets, has_memory, shared_operands
+from tsc.analysis.operator_effects import definition_of
 from tsc.analysis.written_names import WRAPPERS, unfollowed_name
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp

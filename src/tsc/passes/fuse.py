@@ -14,7 +14,7 @@ from xdsl.passes import ModulePass
 from tsc.analysis.fusion import (
     POINTWISE_KINDS,
     FusionGraph,
-    Group,
+    FusionGroup,
     operations_read,
     reduction_dims,
     spec,
@@ -71,7 +71,7 @@ def fuse_block(block: Block, options: Fuse, is_flat: bool = True) -> None:
     """
     open_kinds = {*GROWING_KINDS, "contraction"} if options.contractions else GROWING_KINDS
     graph = FusionGraph(block)
-    groups: list[Group] = []
+    groups: list[FusionGroup] = []
     for op in block.ops:
         if op not in graph.operators or graph.is_free(op) or graph.operators[op].kind == "reshape":
             continue
@@ -85,18 +85,18 @@ def fuse_block(block: Block, options: Fuse, is_flat: bool = True) -> None:
     _emit(graph, groups)
 
 
-def _start(graph: FusionGraph, op: Operation) -> Group:
+def _start(graph: FusionGraph, op: Operation) -> FusionGroup:
     kind = graph.operators[op].kind
     if kind in POINTWISE_KINDS or kind == "pad":
-        return Group("pointwise", spec(op.results[0]).shape)
+        return FusionGroup("pointwise", spec(op.results[0]).shape)
     if kind == "reduction":
         assert isinstance(op, AtenOp)
         source = spec(op.operands[0])
         dims = reduction_dims(op)
         if _is_row(source.ndim, dims):
-            return Group("row", source.shape, dims)
-        return Group("window", spec(op.results[0]).shape)
-    return Group(kind, spec(op.results[0]).shape)
+            return FusionGroup("row", source.shape, dims)
+        return FusionGroup("window", spec(op.results[0]).shape)
+    return FusionGroup(kind, spec(op.results[0]).shape)
 
 
 def _is_row(ndim: int, dims: tuple[int, ...]) -> bool:
@@ -107,7 +107,7 @@ def _is_row(ndim: int, dims: tuple[int, ...]) -> bool:
     return trailing and not (ndim >= 4 and len(dims) >= 2 and len(dims) == ndim - 2)
 
 
-def _join(graph: FusionGraph, op: Operation, open_kinds: Set[str], limit: int) -> Group | None:
+def _join(graph: FusionGraph, op: Operation, open_kinds: Set[str], limit: int) -> FusionGroup | None:
     """The group of a producer, of one of `open_kinds` and with room, that `op` can join, the latest first;
     None when it starts its own.
     """
@@ -131,7 +131,7 @@ def _direct_sources(graph: FusionGraph, op: Operation) -> list[Operation]:
     ]
 
 
-def _pointwise_fits(graph: FusionGraph, op: Operation, group: Group) -> bool:
+def _pointwise_fits(graph: FusionGraph, op: Operation, group: FusionGroup) -> bool:
     shape = spec(op.results[0]).shape
     if graph.operators[op].kind == "gather":
         return False
@@ -153,7 +153,7 @@ def _pointwise_fits(graph: FusionGraph, op: Operation, group: Group) -> bool:
     return False
 
 
-def _reads_through_view(graph: FusionGraph, op: Operation, group: Group) -> bool:
+def _reads_through_view(graph: FusionGraph, op: Operation, group: FusionGroup) -> bool:
     """Whether `op` reads a result of `group` transposed or sliced: then it needs the whole result first."""
     for value in tensor_operands(op):
         owner = value.owner
@@ -166,7 +166,7 @@ def _reads_through_view(graph: FusionGraph, op: Operation, group: Group) -> bool
     return False
 
 
-def _reduction_fits(graph: FusionGraph, op: Operation, group: Group) -> bool:
+def _reduction_fits(graph: FusionGraph, op: Operation, group: FusionGroup) -> bool:
     assert isinstance(op, AtenOp)
     source, dims = spec(op.operands[0]), reduction_dims(op)
     if (
@@ -181,7 +181,7 @@ def _reduction_fits(graph: FusionGraph, op: Operation, group: Group) -> bool:
     return group.kind == "row" and dims == group.reduced
 
 
-def _copy_escaping_views(graph: FusionGraph, groups: list[Group], is_flat: bool) -> None:
+def _copy_escaping_views(graph: FusionGraph, groups: list[FusionGroup], is_flat: bool) -> None:
     """Views that a kernel cannot read as they lie become copies of their own; where `is_flat`, so do those
     that something outside all kernels reads.
     """
@@ -190,7 +190,7 @@ def _copy_escaping_views(graph: FusionGraph, groups: list[Group], is_flat: bool)
             continue
         readers = [u.operation for r in op.results for u in r.uses]
         if any(_needs_copy(graph, u, is_flat) for u in readers):
-            group = Group("pointwise", spec(op.results[0]).shape, ops=[op])
+            group = FusionGroup("pointwise", spec(op.results[0]).shape, ops=[op])
             graph.group_of[op] = group
             groups.append(group)
 
@@ -207,14 +207,14 @@ def _needs_copy(graph: FusionGraph, reader: Operation, is_flat: bool) -> bool:
     return group.kind in NO_VIEW_KINDS and group.ops[0] is reader
 
 
-def _emit(graph: FusionGraph, groups: list[Group]) -> None:
+def _emit(graph: FusionGraph, groups: list[FusionGroup]) -> None:
     """Replace the operators of each group by a `tsc.group`, then order the block by its dependencies."""
     for group in groups:
         _emit_group(graph, group)
     _order(graph.block)
 
 
-def _emit_group(graph: FusionGraph, group: Group) -> None:
+def _emit_group(graph: FusionGraph, group: FusionGroup) -> None:
     members = set(group.ops)
     yielded = [r for op in group.ops for r in op.results if any(u.operation not in members for u in r.uses)]
     builder = _GroupBuilder(graph, group)
@@ -246,7 +246,7 @@ class _GroupBuilder:
     from outside.
     """
 
-    def __init__(self, graph: FusionGraph, group: Group) -> None:
+    def __init__(self, graph: FusionGraph, group: FusionGroup) -> None:
         self.graph = graph
         self.members = set(group.ops)
         self.block = Block()

@@ -9,8 +9,8 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.functions import functions, is_kernel
 from tsc.analysis.kernel_model import body_cost, dims_of, multiplied, read_stage, reshape_map
+from tsc.analysis.module_functions import functions, is_kernel
 from tsc.dialects.loop_extents import loop_extents, tell_extents
 from tsc.passes.kernels.alignment import reduced_loops
 from tsc.passes.kernels.compose import (
@@ -23,7 +23,7 @@ from tsc.passes.kernels.compose import (
     replace_input,
 )
 from tsc.passes.kernels.isolate import isolate_weights
-from tsc.passes.kernels.outline import RESHAPES, Piece, group_ops, outline
+from tsc.passes.kernels.outline import RESHAPES, OutlinedPiece, group_ops, outline
 
 CHEAP = 2
 """Operations up to which a producer with several consumers is computed again in each of them."""
@@ -194,7 +194,7 @@ def _compose(producer: linalg.GenericOp, value: SSAValue, consumer: linalg.Gener
     _erase_dead(producer)
 
 
-def _replace(function: func.FuncOp, pieces: list[Piece], calls: dict[str, list[func.CallOp]]) -> None:
+def _replace(function: func.FuncOp, pieces: list[OutlinedPiece], calls: dict[str, list[func.CallOp]]) -> None:
     """Put the pieces in the place of the function, and call them in turn in the place of each call."""
     module = function.parent
     assert module is not None
@@ -219,7 +219,7 @@ def _replace(function: func.FuncOp, pieces: list[Piece], calls: dict[str, list[f
     function.erase()
 
 
-def _host_step(piece: Piece, inputs: list[SSAValue]) -> Operation:
+def _host_step(piece: OutlinedPiece, inputs: list[SSAValue]) -> Operation:
     if isinstance(piece.op, func.FuncOp):
         return func.CallOp(piece.op.sym_name.data, inputs, list(piece.op.function_type.outputs))
     copy = piece.op.clone()

@@ -15,7 +15,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.fusion import operator_of, spec
-from tsc.analysis.values import UNKNOWN, constant_of, unwrapped
+from tsc.analysis.known_values import UNKNOWN, constant_of, unwrapped
 from tsc.dialects import torch_types as tt
 from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.aten import AtenOp, torch_name

@@ -12,8 +12,8 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr, ModuleOp
 from xdsl.passes import ModulePass
 
-from tsc.analysis.functions import hosts
 from tsc.analysis.layouts import Layout, layout_of, pack, tensor_type
+from tsc.analysis.module_functions import hosts
 from tsc.dialects.constants import ConstantPool
 from tsc.dtypes import by_mlir
 

@@ -12,10 +12,10 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
-from tsc.analysis.effects import is_foldable
-from tsc.analysis.functions import functions
-from tsc.analysis.results import is_in_loop, is_shown
-from tsc.analysis.values import UNKNOWN, constant_of, spec_of_type
+from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type
+from tsc.analysis.module_functions import functions
+from tsc.analysis.operator_effects import is_foldable
+from tsc.analysis.shown_results import is_in_loop, is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder

@@ -14,8 +14,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 
-from tsc.analysis.functions import functions
-from tsc.analysis.values import UNKNOWN, argument_of
+from tsc.analysis.known_values import UNKNOWN, argument_of
+from tsc.analysis.module_functions import functions
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.builder import TorchBuilder

@@ -8,8 +8,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from tsc.analysis.effects import draws
-from tsc.analysis.values import constant_of
+from tsc.analysis.known_values import constant_of
+from tsc.analysis.operator_effects import draws
 from tsc.dialects.aten import AtenOp
 
 

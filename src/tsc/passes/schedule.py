@@ -12,9 +12,9 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.affine import address_of
-from tsc.analysis.functions import is_kernel
-from tsc.analysis.kernel_model import KernelModel, Stage, read_kernel
+from tsc.analysis.kernel_model import KernelModel, KernelStage, read_kernel
 from tsc.analysis.layouts import Layout, layout_of
+from tsc.analysis.module_functions import is_kernel
 from tsc.analysis.target import AVX2, AVX512, GENERIC_X86, Target, ptx
 from tsc.errors import CodegenError
 from tsc.passes.schedules.concat import schedule_concat
@@ -30,10 +30,10 @@ from tsc.passes.schedules.gpu_elementwise import (
 from tsc.passes.schedules.gpu_kernel import gpu_function, gpu_module, launch
 from tsc.passes.schedules.gpu_row import gpu_row
 from tsc.passes.schedules.halo import halo_kernel
-from tsc.passes.schedules.host import HostLowering
+from tsc.passes.schedules.host_calls import HostLowering
 from tsc.passes.schedules.identity import structural_key
 from tsc.passes.schedules.packing import schedule_pack
-from tsc.passes.schedules.pointwise import schedule_pointwise
+from tsc.passes.schedules.pointwise_loops import schedule_pointwise
 from tsc.passes.schedules.row import schedule_row
 from tsc.passes.schedules.sweeps import is_narrow
 from tsc.passes.schedules.window import schedule_window
@@ -128,7 +128,7 @@ def scheduled_as(model: KernelModel) -> str:
     return "window" if runs_along_kept_loop(stage) and not goes_back else "row"
 
 
-def runs_along_kept_loop(stage: Stage) -> bool:
+def runs_along_kept_loop(stage: KernelStage) -> bool:
     """Whether the biggest input is contiguous along a loop that the reduction keeps."""
     inputs = [i for i in stage.inputs if i.map.results and isinstance(i.value.type, TensorType)]
     if not inputs or any(i.padding is not None for i in inputs):

@@ -8,8 +8,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.functions import functions
-from tsc.analysis.values import UNKNOWN, constant_of
+from tsc.analysis.known_values import UNKNOWN, constant_of
+from tsc.analysis.module_functions import functions
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimLoopOp
 from tsc.passes import Rewriting

@@ -10,10 +10,10 @@ from typing import Any
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
-from tsc.frontend.unit import REQUIRED, Parameter
-from tsc.printing.expressions import ExpressionPrinter, constant_text, is_identifier, plain_value
+from tsc.frontend.unit import REQUIRED, FunctionParameter
 from tsc.printing.graph import CONSTANT, Block, Graph, Node, Place, Value
 from tsc.printing.inlining import inlined_nodes
+from tsc.printing.node_text import ExpressionPrinter, constant_text, is_identifier, plain_value
 from tsc.printing.simplify import is_for_loop
 from tsc.printing.spelling import FunctionType, code_type
 from tsc.printing.tables import ConstantTable, Dependencies
@@ -31,7 +31,7 @@ class Signature:
     """What a function's header says besides its graph."""
 
     name: str
-    parameters: Sequence[Parameter]
+    parameters: Sequence[FunctionParameter]
     result: TorchType
     self_name: str | None = None
     self_type: TorchType | None = None
@@ -136,7 +136,7 @@ class _FunctionPrinter:
         self.variables[value] = self.out.fresh(name, self.taken)
         return self.variables[value]
 
-    def _default(self, parameter: Parameter) -> str:
+    def _default(self, parameter: FunctionParameter) -> str:
         value: Any = plain_value(parameter.default)
         if parameter.broadcast_size is not None and isinstance(value, (int, float)):
             value = [value] * parameter.broadcast_size

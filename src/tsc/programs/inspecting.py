@@ -18,7 +18,7 @@ from tsc.dialects.context import make_context
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Function, ScriptObject, Unit
 from tsc.passes.inline import Inline
-from tsc.printing.functions import ConstantMap, code_of, graph_of
+from tsc.printing.function_text import ConstantMap, code_of, graph_of
 from tsc.printing.graph import Graph
 
 

@@ -13,7 +13,7 @@ from tsc.errors import CodegenError
 from tsc.runtime.arena import ArenaPool
 from tsc.runtime.entry_ir import HEADER_WORDS, entry_ir
 from tsc.runtime.host import host_target
-from tsc.runtime.jit import CompiledObject, compile_llvm
+from tsc.runtime.machine_code import CompiledObject, compile_llvm
 from tsc.runtime.threads import thread_pool
 
 _METH_FASTCALL = 0x80

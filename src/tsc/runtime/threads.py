@@ -19,7 +19,7 @@ from tsc.concurrency import once
 from tsc.errors import ArgumentError, ResourceError
 from tsc.runtime import pool_ir
 from tsc.runtime.host import available_cores, host_target
-from tsc.runtime.jit import CompiledObject, compile_llvm
+from tsc.runtime.machine_code import CompiledObject, compile_llvm
 
 SPIN_NS = 40_000
 """How long an idle worker spins before it sleeps."""

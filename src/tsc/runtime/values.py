@@ -264,12 +264,12 @@ def _array_of(tensor: Any, name: str) -> np.ndarray[Any, Any]:
     return array
 
 
-class MismatchError(ArgumentError):
+class ArgumentMismatchError(ArgumentError):
     """A value that is not of the type wanted."""
 
 
 def _mismatch(value: Any, kind: TorchType, name: str) -> ArgumentError:
-    return MismatchError(
+    return ArgumentMismatchError(
         f"Expected a value of type '{kind.torchscript()}' for argument '{name}' but instead found type "
         f"'{type(value).__name__}'."
     )

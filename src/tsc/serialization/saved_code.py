@@ -13,11 +13,11 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.errors import NotSupportedError, SourceRange
 from tsc.frontend.unit import Class, Function, Unit
-from tsc.printing.classes import print_class
-from tsc.printing.functions import graph_of, signature_of
+from tsc.printing.class_text import print_class
+from tsc.printing.function_text import graph_of, signature_of
 from tsc.printing.graph import Graph, Place
-from tsc.printing.literals import ranges_of
 from tsc.printing.python import CodePrinter
+from tsc.printing.source_literals import ranges_of
 from tsc.printing.tables import ConstantTable, Dependencies
 
 OPERATOR_VERSIONS = {

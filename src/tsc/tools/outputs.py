@@ -12,7 +12,7 @@ from tsc.analysis.target import Target, ptx
 from tsc.codegen import emit_cpu
 from tsc.codegen.ptx import emit_ptx
 from tsc.runtime.host import host_target
-from tsc.runtime.jit import compile_llvm
+from tsc.runtime.machine_code import compile_llvm
 
 
 def schedule_target(emit: str, arch: str) -> Target:

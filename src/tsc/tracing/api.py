@@ -12,7 +12,7 @@ from tsc.interop import torch as torch_interop
 from tsc.modules.script_modules import RecursiveScriptModule
 from tsc.modules.scripting import live_program, scripted
 from tsc.options import options
-from tsc.programs.functions import ScriptFunction
+from tsc.programs.script_functions import ScriptFunction
 from tsc.runtime.dispatch import operator_function
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.tensor import Tensor

@@ -16,7 +16,7 @@ from tsc.dialects.constants import literal_array
 from tsc.frontend.unit import MANGLED, ScriptObject
 from tsc.modules.script_modules import RecursiveScriptModule
 from tsc.ops.registry import find
-from tsc.programs.functions import BoundFunction, ScriptFunction
+from tsc.programs.script_functions import BoundFunction, ScriptFunction
 from tsc.tracing.backends import Backend
 from tsc.tracing.boundary import map_values
 from tsc.tracing.closeness import difference

@@ -20,13 +20,13 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder, hint
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.sources import TRACED, Source
-from tsc.frontend.unit import Class, Function, Parameter, ScriptObject, Unit
+from tsc.frontend.unit import Class, Function, FunctionParameter, ScriptObject, Unit
 from tsc.tracing.frames import Frame, Path
 from tsc.tracing.recorder import Recorder
 
 
 def make_function(
-    unit: Unit, name: str, parameters: Sequence[Parameter], block: Block, own: TorchType | None
+    unit: Unit, name: str, parameters: Sequence[FunctionParameter], block: Block, own: TorchType | None
 ) -> Function:
     """The function `name` of `unit` whose body is `block`."""
     names = [*(["self"] if own is not None else []), *(p.name for p in parameters)]
@@ -116,7 +116,9 @@ class Outliner:
         body.emit(frame)
         body.give([body.resolve(g) for g in given])
         name = _method_name(cls)
-        parameters = [Parameter(f"argument_{i}", cast("TorchType", t.type)) for i, t in enumerate(taken, 1)]
+        parameters = [
+            FunctionParameter(f"argument_{i}", cast("TorchType", t.type)) for i, t in enumerate(taken, 1)
+        ]
         function = make_function(self.recorder.unit, f"{cls.name}.{name}", parameters, block, own)
         cls.methods[name] = function
         return function, taken, given

@@ -32,9 +32,9 @@ from tsc.tracing.diagnostics import (
     warn,
 )
 from tsc.tracing.frames import Frame, Path
-from tsc.tracing.indexing import Indexing
 from tsc.tracing.known_values import KnownValues
 from tsc.tracing.normalizing import convolution, with_number
+from tsc.tracing.traced_indexing import Indexing
 
 
 class Recorder(KnownValues):

@@ -11,7 +11,7 @@ from tsc.concurrency import serialized
 from tsc.dialects import torch_ops as ops
 from tsc.frontend.sources import location_of
 from tsc.modules.scripting import scripted
-from tsc.programs.functions import BoundFunction
+from tsc.programs.script_functions import BoundFunction
 from tsc.runtime.recording import RECORDER
 from tsc.tracing.boundary import map_values
 from tsc.tracing.diagnostics import user_place

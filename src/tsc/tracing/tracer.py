@@ -13,11 +13,11 @@ from tsc.concurrency import COMPILING, TRACING
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
-from tsc.frontend.unit import Function, Parameter, ScriptObject, Unit
+from tsc.frontend.unit import Function, FunctionParameter, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.interop.patching import patched
 from tsc.interop.torch_tracing import TorchBackend
-from tsc.programs.functions import BoundFunction
+from tsc.programs.script_functions import BoundFunction
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.tensor import Tensor
 from tsc.tracing.backends import Backend
@@ -83,7 +83,7 @@ class Trace:
         values = list(given.values()) if isinstance(given, Mapping) else list(given)
         kinds = self._types(values, is_keywords=isinstance(given, Mapping))
         parameters = [
-            Parameter(n, k) for n, k in zip(_parameter_names(names, len(kinds)), kinds, strict=True)
+            FunctionParameter(n, k) for n, k in zip(_parameter_names(names, len(kinds)), kinds, strict=True)
         ]
         own = tt.ModuleType(self.held.cls.name) if self.held is not None else None
         block = Block(arg_types=[*([] if own is None else [own]), *kinds])

@@ -83,7 +83,7 @@ def signless(x: Array) -> Array:
     return x.view(np.int8) if x.dtype == np.uint8 else np.asarray(x)
 
 
-class Interpreter:
+class LinalgInterpreter:
     """Evaluates the operations of a function in order; of a host function with its constants, and with the
     kernels it calls.
     """
@@ -113,7 +113,7 @@ class Interpreter:
 
     def func_call(self, op: CallOp) -> list[Array]:
         kernel = self.functions[op.callee.root_reference.data]
-        return Interpreter().run(kernel.body.block, [self.values[o] for o in op.operands])
+        return LinalgInterpreter().run(kernel.body.block, [self.values[o] for o in op.operands])
 
     def arith_constant(self, op: Operation) -> Array:
         value = op.properties["value"]
@@ -224,7 +224,7 @@ class Body:
 
     def __init__(
         self,
-        outer: Interpreter,
+        outer: LinalgInterpreter,
         block: Block,
         read: Sequence[Array],
         grid: Sequence[Array],

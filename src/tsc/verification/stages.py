@@ -10,12 +10,12 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region
 
-from tsc.analysis.functions import is_kernel
+from tsc.analysis.module_functions import is_kernel
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.tsc import GroupOp, YieldOp
 from tsc.frontend.unit import Unit
 from tsc.runtime.generic import GenericFunction
-from tsc.verification.linalg_interpreter import Interpreter, signless
+from tsc.verification.linalg_interpreter import LinalgInterpreter, signless
 
 Array = np.ndarray[Any, Any]
 Call = Callable[..., Any]
@@ -49,4 +49,4 @@ def run_linalg(module: ModuleOp, arguments: Sequence[Array], pool: ConstantPool)
     """The arrays that the host function of a module at stage `linalg` returns; integers are signed there."""
     functions = {f.sym_name.data: f for f in module.ops if isinstance(f, FuncOp)}
     host = next(f for f in functions.values() if not is_kernel(f))
-    return Interpreter(pool, functions).run(host.body.block, [signless(a) for a in arguments])
+    return LinalgInterpreter(pool, functions).run(host.body.block, [signless(a) for a in arguments])

@@ -12,9 +12,9 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
-from tsc.analysis.effects import definition_of
 from tsc.analysis.fusion import CHECKS_BOUNDS
-from tsc.analysis.values import UNKNOWN_CALLS
+from tsc.analysis.known_values import UNKNOWN_CALLS
+from tsc.analysis.operator_effects import definition_of
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import PrimSetAttrOp
 from tsc.errors import OPERATOR_FAILURES, BoundsError, VerificationError

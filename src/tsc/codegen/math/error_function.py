@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from tsc.codegen.math.builder import Formula, FormulaBuilder, Value
 from tsc.codegen.math.coefficients import ERF_LARGE, ERF_SMALL
 from tsc.codegen.math.exponential import reduce
+from tsc.codegen.math.math_builder import Formula, FormulaBuilder, MathValue
 
 
-def erf(b: FormulaBuilder, x: Value) -> Value:
+def erf(b: FormulaBuilder, x: MathValue) -> MathValue:
     """``2/sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to x."""
     magnitude = b.at_most(b.absolute(x), b.pick(4.0, 6.0))
     small = magnitude * b.polynomial(x * x, ERF_SMALL[b.bits])

@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from math import pi
 
-from tsc.codegen.math.builder import Formula, FormulaBuilder, Value
 from tsc.codegen.math.coefficients import ASIN, ATAN
+from tsc.codegen.math.math_builder import Formula, FormulaBuilder, MathValue
 
 PI_LOW = {32: -8.74227765734758577e-8, 64: 1.2246467991473532e-16}
 """pi less its nearest float."""
 
 
-def _asin_core(b: FormulaBuilder, x: Value) -> Value:
+def _asin_core(b: FormulaBuilder, x: MathValue) -> MathValue:
     """Asin for 0 <= x <= 1/2."""
     z = x * x
     return b.fma(x * z, b.polynomial(z, ASIN[b.bits]), x)
 
 
-def asin(b: FormulaBuilder, x: Value) -> Value:
+def asin(b: FormulaBuilder, x: MathValue) -> MathValue:
     """``pi/2 - 2*asin(sqrt((1-|x|)/2))`` above 1/2; NaN beyond 1."""
     magnitude = b.absolute(x)
     is_large = magnitude > 0.5
@@ -26,7 +26,7 @@ def asin(b: FormulaBuilder, x: Value) -> Value:
     return b.with_sign(b.select(is_large, large, core), x)
 
 
-def acos(b: FormulaBuilder, x: Value) -> Value:
+def acos(b: FormulaBuilder, x: MathValue) -> MathValue:
     """``2*asin(sqrt((1-|x|)/2))`` above 1/2, reflected for negative x; NaN beyond 1."""
     magnitude = b.absolute(x)
     is_large = magnitude > 0.5
@@ -38,13 +38,13 @@ def acos(b: FormulaBuilder, x: Value) -> Value:
     return b.select(is_large, far, near)
 
 
-def _arc(b: FormulaBuilder, quotient: Value) -> Value:
+def _arc(b: FormulaBuilder, quotient: MathValue) -> MathValue:
     """Atan for 0 <= quotient <= 1."""
     z = quotient * quotient
     return b.fma(quotient * z, b.polynomial(z, ATAN[b.bits]), quotient)
 
 
-def atan(b: FormulaBuilder, x: Value) -> Value:
+def atan(b: FormulaBuilder, x: MathValue) -> MathValue:
     """The arc tangent; above 1 that of ``1/|x|``, reflected."""
     magnitude = b.absolute(x)
     is_large = magnitude > 1.0
@@ -53,7 +53,7 @@ def atan(b: FormulaBuilder, x: Value) -> Value:
     return b.with_sign(result, x)
 
 
-def atan2(b: FormulaBuilder, y: Value, x: Value) -> Value:
+def atan2(b: FormulaBuilder, y: MathValue, x: MathValue) -> MathValue:
     """The angle of the point (x, y), with C's rules for zeros and infinities."""
     rise, run = b.absolute(y), b.absolute(x)
     is_steep = rise > run

@@ -16,7 +16,7 @@ from tsc.codegen.math import (
     power,
     trigonometric,
 )
-from tsc.codegen.math.builder import Formula, FormulaBuilder, Value
+from tsc.codegen.math.math_builder import Formula, FormulaBuilder, MathValue
 from tsc.codegen.types import suffix
 from tsc.errors import CodegenError
 
@@ -59,7 +59,7 @@ class MathLibrary:
             raise CodegenError(f"math: requires a known function on float or double; got {name} on {type_}")
         builder = FormulaBuilder(self, 32 if scalar == "float" else 64, lanes)
         count = len(signature(formula).parameters) - 1
-        arguments = [Value(builder, f"%x{i}", "f") for i in range(count)]
+        arguments = [MathValue(builder, f"%x{i}", "f") for i in range(count)]
         result = formula(builder, *arguments)
         parameters = ", ".join(f"{type_} %x{i}" for i in range(count))
         body = "\n".join(builder.lines)

@@ -6,14 +6,14 @@ and ``k*ln(2)`` in two parts.
 
 from collections.abc import Mapping
 
-from tsc.codegen.math.builder import Formula, FormulaBuilder, Value
 from tsc.codegen.math.coefficients import LOG
 from tsc.codegen.math.exponential import LN2_HIGH, LN2_LOW
+from tsc.codegen.math.math_builder import Formula, FormulaBuilder, MathValue
 
 LN2 = 0.6931471805599453
 
 
-def split(b: FormulaBuilder, x: Value) -> tuple[Value, Value]:
+def split(b: FormulaBuilder, x: MathValue) -> tuple[MathValue, MathValue]:
     """K (an integer) and the bits of ``x / 2**k`` between sqrt(1/2) and sqrt(2), for a positive normal x."""
     bits = b.to_bits(x)
     # Subtracting sqrt(1/2) as an integer makes the exponent field step exactly at sqrt(1/2) * 2**k.
@@ -22,21 +22,21 @@ def split(b: FormulaBuilder, x: Value) -> tuple[Value, Value]:
     return k, b.from_bits(bits - (k << b.mantissa))
 
 
-def _exponent(b: FormulaBuilder, bits: Value) -> Value:
+def _exponent(b: FormulaBuilder, bits: MathValue) -> MathValue:
     """The signed exponent field; 64-bit lanes shift logically and rebias, which AVX2 can do."""
     if b.bits == 32:
         return b.shift_signed(bits, b.mantissa)
     return ((bits + (1 << 62)) >> b.mantissa) - (1 << 10)
 
 
-def normalized(b: FormulaBuilder, x: Value) -> tuple[Value, Value]:
+def normalized(b: FormulaBuilder, x: MathValue) -> tuple[MathValue, MathValue]:
     """X times a power of two where it is denormal, and what that adds to the exponent."""
     is_small = x < b.pick(2.0**-126, 2.0**-1022)
     shift = b.pick(2.0**23, 2.0**54)
     return b.select(is_small, x * shift, x), b.select(is_small, b.pick(-23.0, -54.0), 0.0)
 
 
-def log1p_parts(b: FormulaBuilder, f: Value) -> tuple[Value, Value]:
+def log1p_parts(b: FormulaBuilder, f: MathValue) -> tuple[MathValue, MathValue]:
     """``log(1 + f)`` as f plus a smaller part."""
     half = f * f * 0.5
     if b.bits == 32:
@@ -48,21 +48,21 @@ def log1p_parts(b: FormulaBuilder, f: Value) -> tuple[Value, Value]:
     return f, b.fma(s, half + rest, -half)
 
 
-def special_cases(b: FormulaBuilder, x: Value, result: Value) -> Value:
+def special_cases(b: FormulaBuilder, x: MathValue, result: MathValue) -> MathValue:
     """Log of 0, of negative numbers, of inf and NaN."""
     result = b.select(x < float("inf"), result, x)
     result = b.select(x > 0.0, result, b.select(x.equals(0.0), float("-inf"), float("nan")))
     return b.select(x.equals(x), result, x)
 
 
-def _parts(b: FormulaBuilder, x: Value) -> tuple[Value, Value, Value]:
+def _parts(b: FormulaBuilder, x: MathValue) -> tuple[MathValue, MathValue, MathValue]:
     normal, extra = normalized(b, x)
     k, mantissa = split(b, normal)
     f, tail = log1p_parts(b, mantissa - 1.0)
     return b.small_to_float(k) + extra, f, tail
 
 
-def log(b: FormulaBuilder, x: Value) -> Value:
+def log(b: FormulaBuilder, x: MathValue) -> MathValue:
     """The natural logarithm."""
     k, f, tail = _parts(b, x)
     tail = b.fma(k, LN2_LOW[b.bits], tail)
@@ -70,8 +70,11 @@ def log(b: FormulaBuilder, x: Value) -> Value:
 
 
 def _scaled(
-    b: FormulaBuilder, x: Value, base: dict[int, tuple[float, float]], step: dict[int, tuple[float, float]]
-) -> Value:
+    b: FormulaBuilder,
+    x: MathValue,
+    base: dict[int, tuple[float, float]],
+    step: dict[int, tuple[float, float]],
+) -> MathValue:
     """``log(x) * c`` with c in two parts, plus ``k * step``."""
     k, f, tail = _parts(b, x)
     high = f + tail
@@ -85,7 +88,7 @@ def _scaled(
     return special_cases(b, x, b.fma(k, step_high, total))
 
 
-def log2(b: FormulaBuilder, x: Value) -> Value:
+def log2(b: FormulaBuilder, x: MathValue) -> MathValue:
     """The logarithm to base 2, exact for powers of two."""
     base = {
         32: (1.44269502162933349609375, 1.92596299112661746e-8),
@@ -94,7 +97,7 @@ def log2(b: FormulaBuilder, x: Value) -> Value:
     return _scaled(b, x, base, {32: (1.0, 0.0), 64: (1.0, 0.0)})
 
 
-def log10(b: FormulaBuilder, x: Value) -> Value:
+def log10(b: FormulaBuilder, x: MathValue) -> MathValue:
     """The logarithm to base 10."""
     base = {
         32: (0.434294492006301879882812, -1.01030494697859906e-8),
@@ -107,7 +110,7 @@ def log10(b: FormulaBuilder, x: Value) -> Value:
     return _scaled(b, x, base, step)
 
 
-def log1p(b: FormulaBuilder, x: Value) -> Value:
+def log1p(b: FormulaBuilder, x: MathValue) -> MathValue:
     """``log(1 + x)`` without cancellation near 0."""
     total = x + 1.0
     k, mantissa = split(b, total)
@@ -124,7 +127,7 @@ def log1p(b: FormulaBuilder, x: Value) -> Value:
     return b.select(b.absolute(x) < b.pick(2.0**-26, 2.0**-55), x, result)
 
 
-def asinh(b: FormulaBuilder, x: Value) -> Value:
+def asinh(b: FormulaBuilder, x: MathValue) -> MathValue:
     """``log1p(|x| + x**2 / (1 + sqrt(1 + x**2)))`` with the sign of x."""
     magnitude = b.absolute(x)
     limit = b.pick(2.0**14, 2.0**28)
@@ -134,7 +137,7 @@ def asinh(b: FormulaBuilder, x: Value) -> Value:
     return b.with_sign(b.select(magnitude > limit, b.call("log", magnitude) + LN2, small), x)
 
 
-def acosh(b: FormulaBuilder, x: Value) -> Value:
+def acosh(b: FormulaBuilder, x: MathValue) -> MathValue:
     """``log1p(t + sqrt(2t + t**2))`` with ``t = x - 1``; NaN below 1."""
     limit = b.pick(2.0**14, 2.0**28)
     t = b.at_most(x, limit) - 1.0
@@ -143,7 +146,7 @@ def acosh(b: FormulaBuilder, x: Value) -> Value:
     return b.select(x >= 1.0, result, float("nan"))
 
 
-def atanh(b: FormulaBuilder, x: Value) -> Value:
+def atanh(b: FormulaBuilder, x: MathValue) -> MathValue:
     """``log1p(2|x| / (1 - |x|)) / 2`` with the sign of x; NaN beyond 1."""
     magnitude = b.absolute(x)
     return b.with_sign(b.call("log1p", (magnitude + magnitude) / (1.0 - magnitude)) * 0.5, x)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from tsc.codegen.math.builder import Formula, FormulaBuilder, Value
+from tsc.codegen.math.math_builder import Formula, FormulaBuilder, MathValue
 
 
-def pow_(b: FormulaBuilder, x: Value, y: Value) -> Value:
+def pow_(b: FormulaBuilder, x: MathValue, y: MathValue) -> MathValue:
     """``x**y`` with C's special cases. f32 is computed in f64; f64 by the C library, lane by lane
     (on a GPU by the same formula without the extra precision: hundreds of ulp at the ends of the range).
     """
@@ -16,12 +16,12 @@ def pow_(b: FormulaBuilder, x: Value, y: Value) -> Value:
     return _signs_and_specials(b, x, y, raised)
 
 
-def pow_positive(b: FormulaBuilder, x: Value, y: Value) -> Value:
+def pow_positive(b: FormulaBuilder, x: MathValue, y: MathValue) -> MathValue:
     """``2**(y * log2(x))`` for x > 0, about as accurate as the logarithm times the size of the exponent."""
     return b.call("exp2", y * b.call("log2", x))
 
 
-def _signs_and_specials(b: FormulaBuilder, x: Value, y: Value, result: Value) -> Value:
+def _signs_and_specials(b: FormulaBuilder, x: MathValue, y: MathValue, result: MathValue) -> MathValue:
     whole = b.intrinsic("trunc", y)
     is_integer = whole.equals(y)
     half = y * 0.5
@@ -35,12 +35,12 @@ def _signs_and_specials(b: FormulaBuilder, x: Value, y: Value, result: Value) ->
     return b.select(is_nan, b.select(is_one, b.number(1.0), x + y), result)
 
 
-def rsqrt(b: FormulaBuilder, x: Value) -> Value:
+def rsqrt(b: FormulaBuilder, x: MathValue) -> MathValue:
     """``1 / sqrt(x)``, both correctly rounded."""
     return 1.0 / b.square_root(x)
 
 
-def cbrt(b: FormulaBuilder, x: Value) -> Value:
+def cbrt(b: FormulaBuilder, x: MathValue) -> MathValue:
     """The cube root: a third of the exponent as a first guess, two steps of Halley's method, one of
     Newton's.
     """

@@ -7,8 +7,8 @@ library, lane by lane; on a GPU they lose accuracy.
 
 from collections.abc import Callable, Mapping
 
-from tsc.codegen.math.builder import Formula, FormulaBuilder, Value
 from tsc.codegen.math.coefficients import COS, SIN
+from tsc.codegen.math.math_builder import Formula, FormulaBuilder, MathValue
 
 TWO_OVER_PI = 0.6366197723675814
 HALF_PI = {
@@ -19,7 +19,7 @@ LIMIT = {32: 2.5e5, 64: 1.0e9}
 """Largest argument for which the rounding of ``x*2/pi`` leaves r within the polynomials' interval."""
 
 
-def _reduce(b: FormulaBuilder, x: Value) -> tuple[Value, Value]:
+def _reduce(b: FormulaBuilder, x: MathValue) -> tuple[MathValue, MathValue]:
     """The quadrant n, and r."""
     rounded, n = b.nearest(x * TWO_OVER_PI)
     r = x
@@ -28,16 +28,16 @@ def _reduce(b: FormulaBuilder, x: Value) -> tuple[Value, Value]:
     return n, r
 
 
-def _sine(b: FormulaBuilder, r: Value, z: Value) -> Value:
+def _sine(b: FormulaBuilder, r: MathValue, z: MathValue) -> MathValue:
     return b.fma(r * z, b.polynomial(z, SIN[b.bits]), r)
 
 
-def _cosine(b: FormulaBuilder, z: Value) -> Value:
+def _cosine(b: FormulaBuilder, z: MathValue) -> MathValue:
     tail = b.fma(z * z, b.polynomial(z, COS[b.bits]), z * -0.5)
     return tail + 1.0
 
 
-def _circular(b: FormulaBuilder, x: Value, quarter: int, function: str) -> Value:
+def _circular(b: FormulaBuilder, x: MathValue, quarter: int, function: str) -> MathValue:
     """``sin(x + quarter*pi/2)``."""
     n, r = _reduce(b, x)
     z = r * r
@@ -48,23 +48,23 @@ def _circular(b: FormulaBuilder, x: Value, quarter: int, function: str) -> Value
     return _large(b, x, function, fast)
 
 
-def _large(b: FormulaBuilder, x: Value, function: str, fast: Value) -> Value:
-    slow: Callable[[], Value] = lambda: b.per_lane(function, x)  # noqa: E731
+def _large(b: FormulaBuilder, x: MathValue, function: str, fast: MathValue) -> MathValue:
+    slow: Callable[[], MathValue] = lambda: b.per_lane(function, x)  # noqa: E731
     return fast if b.library.target.is_gpu else b.rarely(b.absolute(x) > LIMIT[b.bits], slow, fast)
 
 
-def sin(b: FormulaBuilder, x: Value) -> Value:
+def sin(b: FormulaBuilder, x: MathValue) -> MathValue:
     """The sine; NaN for infinities."""
     result = _circular(b, x, 0, "sin")
     return b.select(x.equals(0.0), x, result)
 
 
-def cos(b: FormulaBuilder, x: Value) -> Value:
+def cos(b: FormulaBuilder, x: MathValue) -> MathValue:
     """The cosine; NaN for infinities."""
     return _circular(b, x, 1, "cos")
 
 
-def tan(b: FormulaBuilder, x: Value) -> Value:
+def tan(b: FormulaBuilder, x: MathValue) -> MathValue:
     """The tangent, ``sin/cos`` or ``-cos/sin`` of the reduced argument."""
     n, r = _reduce(b, x)
     z = r * r

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from xdsl.ir import SSAValue
 
-from tsc.analysis.effects import definition_of
-from tsc.analysis.values import UNKNOWN, argument_of, constant_of, spec_of_type, type_of_spec
+from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, type_of_spec
+from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder

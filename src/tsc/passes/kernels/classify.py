@@ -9,7 +9,7 @@ from xdsl.ir import Attribute
 from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
 from tsc.analysis.kernel_model import (
-    Stage,
+    KernelStage,
     contraction_of,
     is_permutation,
     read_stage,
@@ -81,12 +81,12 @@ def _kind(
     return "row"
 
 
-def is_contraction(stage: Stage) -> bool:
+def is_contraction(stage: KernelStage) -> bool:
     """Whether the reduction is a matrix product in disguise, with either operand as the weights."""
     return any(contraction_of(stage, d) is not None for d in (None, *stage.kept))
 
 
-def _is_window(stage: Stage) -> bool:
+def _is_window(stage: KernelStage) -> bool:
     """Whether loops are mixed in an index, or padding is read."""
     return any(i.padding is not None or not is_permutation(i.map) for i in stage.inputs if i.map.results)
 

@@ -8,7 +8,7 @@ from xdsl.ir import Block
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.analysis.affine import substitute, used_dims
-from tsc.analysis.kernel_model import Operand, Stage, dims_of, multiplied, read_stage
+from tsc.analysis.kernel_model import KernelStage, Operand, dims_of, multiplied, read_stage
 from tsc.dialects.loop_builder import element_of
 from tsc.passes.kernels.classify import is_contraction
 from tsc.passes.kernels.compose import make_generic, replace_input
@@ -32,14 +32,14 @@ def isolate_weights(op: linalg.GenericOp) -> None:
             return
 
 
-def _can_be_copied(stage: Stage, operand: Operand, other: Operand) -> bool:
+def _can_be_copied(stage: KernelStage, operand: Operand, other: Operand) -> bool:
     """Whether the operand has columns of its own, and no window moves over it."""
     columns = dims_of(operand.map) - dims_of(other.map)
     is_simple = operand.padding is None and all(len(used_dims(e)) <= 1 for e in operand.map.results)
     return is_simple and any(stage.sizes[d] != 1 for d in columns)
 
 
-def _copy(op: linalg.GenericOp, stage: Stage, position: int) -> None:
+def _copy(op: linalg.GenericOp, stage: KernelStage, position: int) -> None:
     operand = stage.inputs[position]
     loops = sorted(dims_of(operand.map))
     renumbered: dict[int, AffineExpr] = {d: AffineExpr.dimension(n) for n, d in enumerate(loops)}

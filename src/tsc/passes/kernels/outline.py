@@ -20,7 +20,7 @@ RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
 
 
 @dataclass
-class Group:
+class OutlinedGroup:
     """Ops that become one kernel."""
 
     ops: list[Operation]
@@ -29,7 +29,7 @@ class Group:
 
 
 @dataclass
-class Piece:
+class OutlinedPiece:
     """A step of the host program that replaces a call: a kernel, or a reshape; with the values in and out."""
 
     op: func.FuncOp | Operation
@@ -57,16 +57,16 @@ def _reads_padding_in_place(user: Operation, pad: tensor.PadOp) -> bool:
     return all(i.padding is not None and (i.padding.is_zero or clampable(stage, i)) for i in padded)
 
 
-def group_ops(block: Block) -> list[Group | Operation]:
+def group_ops(block: Block) -> list[OutlinedGroup | Operation]:
     """The groups and reshapes of a kernel in order; each group as large as a canonical form allows.
 
     Raises:
         CodegenError: a single op has no canonical form.
     """
-    steps: list[Group | Operation] = []
+    steps: list[OutlinedGroup | Operation] = []
     for op in block.ops:
         if isinstance(op, linalg.FillOp | tensor.EmptyOp) and _is_returned(op.results[0]):
-            steps.append(Group([op], "concat"))
+            steps.append(OutlinedGroup([op], "concat"))
             continue
         if is_support(op) or isinstance(op, func.ReturnOp):
             continue
@@ -74,7 +74,7 @@ def group_ops(block: Block) -> list[Group | Operation]:
             steps.append(op)
             continue
         last = steps[-1] if steps else None
-        extended = _extended(last, op) if isinstance(last, Group) else None
+        extended = _extended(last, op) if isinstance(last, OutlinedGroup) else None
         if extended is not None:
             steps[-1] = extended
         else:
@@ -86,7 +86,7 @@ def _is_returned(value: SSAValue) -> bool:
     return any(isinstance(use.operation, func.ReturnOp) for use in value.uses)
 
 
-def _extended(group: Group, op: Operation) -> Group | None:
+def _extended(group: OutlinedGroup, op: Operation) -> OutlinedGroup | None:
     if isinstance(op, tensor.InsertSliceOp):
         source = op.source.owner
         if group.kind != "concat" or op.dest.owner is not group.ops[-1] or source in group.ops:
@@ -99,7 +99,7 @@ def _extended(group: Group, op: Operation) -> Group | None:
     if _reads_through(op, generics):
         return None
     form = classify([*generics, op])
-    return Group([*generics, op], form.kind, form) if form is not None else None
+    return OutlinedGroup([*generics, op], form.kind, form) if form is not None else None
 
 
 def _reads_through(op: linalg.GenericOp, generics: Sequence[linalg.GenericOp]) -> bool:
@@ -114,27 +114,27 @@ def _reads_through(op: linalg.GenericOp, generics: Sequence[linalg.GenericOp]) -
     return False
 
 
-def _single(op: Operation) -> Group:
+def _single(op: Operation) -> OutlinedGroup:
     if isinstance(op, tensor.InsertSliceOp | tensor.PadOp):
-        return Group([op], "concat")
+        return OutlinedGroup([op], "concat")
     if isinstance(op, linalg.GenericOp):
         form = classify([op])
         if form is not None:
-            return Group([op], form.kind, form)
+            return OutlinedGroup([op], form.kind, form)
     raise CodegenError(f"fuse-elementwise: requires ops with a canonical form; got {op.name}")
 
 
-def outline(function: func.FuncOp, steps: Sequence[Group | Operation]) -> list[Piece]:
+def outline(function: func.FuncOp, steps: Sequence[OutlinedGroup | Operation]) -> list[OutlinedPiece]:
     """A kernel function for each group, and the steps of the host in order."""
-    groups = [s for s in steps if isinstance(s, Group)]
+    groups = [s for s in steps if isinstance(s, OutlinedGroup)]
     name = function.sym_name.data
-    pieces: list[Piece] = []
+    pieces: list[OutlinedPiece] = []
     for step in steps:
-        if isinstance(step, Group):
+        if isinstance(step, OutlinedGroup):
             title = name if len(groups) == 1 else f"{name}_{groups.index(step)}"
             pieces.append(_Outliner(step, title).run())
         else:
-            pieces.append(Piece(step, (step.operands[0],), (step.results[0],)))
+            pieces.append(OutlinedPiece(step, (step.operands[0],), (step.results[0],)))
     return pieces
 
 
@@ -142,13 +142,13 @@ def outline(function: func.FuncOp, steps: Sequence[Group | Operation]) -> list[P
 class _Outliner:
     """Copies the ops of a group into a function of its own."""
 
-    group: Group
+    group: OutlinedGroup
     name: str
     block: Block = field(default_factory=Block)
     values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     inputs: list[SSAValue] = field(default_factory=list[SSAValue])
 
-    def run(self) -> Piece:
+    def run(self) -> OutlinedPiece:
         """The function, and what it is called with."""
         for op in self.group.ops:
             self._copy(op)
@@ -159,7 +159,7 @@ class _Outliner:
         types = ([v.type for v in self.inputs], [v.type for v in returned])
         function = func.FuncOp(self.name, types, Region(self.block), visibility="private")
         function.attributes["tsc.kind"] = StringAttr(self.group.kind)
-        return Piece(function, tuple(self.inputs), tuple(outputs))
+        return OutlinedPiece(function, tuple(self.inputs), tuple(outputs))
 
     def _copy(self, op: Operation) -> None:
         copy = op

@@ -14,8 +14,8 @@ from tsc.analysis.affine import address_of, used_dims
 from tsc.analysis.kernel_model import (
     Contraction,
     KernelModel,
+    KernelStage,
     Operand,
-    Stage,
     contraction_of,
     is_permutation,
     read_kernel,
@@ -144,7 +144,7 @@ def _window(
 
 
 def _window_constant(
-    model: KernelModel, stage: Stage, argument: SSAValue, results: Sequence[Layout]
+    model: KernelModel, stage: KernelStage, argument: SSAValue, results: Sequence[Layout]
 ) -> Layout | None:
     operand = next((i for i in stage.inputs if i.value is argument), None)
     if operand is None or not is_permutation(operand.map):
@@ -153,7 +153,7 @@ def _window_constant(
     return _ordered(_plain(argument), operand.map, strides)
 
 
-def channels_last(stage: Stage, data: Operand) -> tuple[int, ...]:
+def channels_last(stage: KernelStage, data: Operand) -> tuple[int, ...]:
     """The order with the last dim that no reduction touches moved to the end."""
     reduced = set(stage.reduced)
     rank = len(data.map.results)
@@ -250,7 +250,7 @@ def _data_layout(contraction: Contraction, given: Layout) -> Layout:
 
 
 def panels_for(
-    contraction: Contraction, data: Layout, result: Layout, stage: Stage, target: Target
+    contraction: Contraction, data: Layout, result: Layout, stage: KernelStage, target: Target
 ) -> Panels:
     """Columns in the order of the result's memory, depth in the order of the data's; the width of the best
     tile.

@@ -17,7 +17,7 @@ from xdsl.ir.affine import (
 )
 
 from tsc.analysis.affine import Address
-from tsc.analysis.kernel_model import Stage
+from tsc.analysis.kernel_model import KernelStage
 from tsc.analysis.layouts import Layout
 from tsc.dialects.loop_builder import Index, LoopBuilder, element_of, is_vector, vector_type
 from tsc.errors import CodegenError
@@ -168,7 +168,7 @@ class BodyEmitter:
 
     def run(
         self,
-        stage: Stage,
+        stage: KernelStage,
         arguments: Sequence[SSAValue | None],
         wanted: Sequence[SSAValue] | None = None,
         skipped: Collection[Operation] = (),
@@ -289,12 +289,12 @@ class BodyEmitter:
         return self.builder.gather(lanes)
 
 
-def indexed_loops(stage: Stage) -> set[int]:
+def indexed_loops(stage: KernelStage) -> set[int]:
     """The loops whose number the body reads (`linalg.index`): they can not be merged with others."""
     return {op.dim.value.data for op in stage.body.ops if isinstance(op, linalg.IndexOp)}
 
 
-def computed_bits(stages: Sequence[Stage]) -> int:
+def computed_bits(stages: Sequence[KernelStage]) -> int:
     """The width that decides how many lanes a vector has: the narrowest number of 32 bits or more, if any."""
     types: set[Attribute] = set()
     for stage in stages:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from xdsl.dialects.builtin import TensorType
 
 from tsc.analysis.affine import linear_parts
-from tsc.analysis.kernel_model import Operand, Stage, constant_number
+from tsc.analysis.kernel_model import KernelStage, Operand, constant_number
 from tsc.analysis.layouts import Layout
 from tsc.dialects.loop_builder import Index, LoopBuilder
 from tsc.passes.schedules.body import evaluate_index
 from tsc.passes.schedules.reduction import IDEMPOTENT, combiners_of
 
 
-def clampable(stage: Stage, operand: Operand) -> bool:
+def clampable(stage: KernelStage, operand: Operand) -> bool:
     """Whether a maximum or minimum over windows stays the same when indices are clamped into the data.
 
     The padding never wins, every window meets the data, and its steps are single elements: then the edge

@@ -15,7 +15,7 @@ from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, Point, load, store, uniform_value
-from tsc.passes.schedules.kernel import MOST_CHUNKS, KernelBuilder, chunk_size, pieces, unflatten
+from tsc.passes.schedules.kernel import MOST_CHUNKS, ScheduleBuilder, chunk_size, pieces, unflatten
 
 COST = 4
 """Simple operations that copying one element counts for, where memory is not contiguous."""
@@ -23,7 +23,7 @@ COST = 4
 
 def schedule_concat(model: KernelModel, target: Target) -> func.FuncOp:
     """Copies into disjoint slices: all their chunks are independent."""
-    kernel = KernelBuilder.create(model, target)
+    kernel = ScheduleBuilder.create(model, target)
     (result,) = model.results
     parts, fill = read_parts(result)
     copies = [Copy.create(kernel, result, part) for part in parts]
@@ -86,7 +86,7 @@ class Copy:
     lanes: int
 
     @staticmethod
-    def create(kernel: KernelBuilder, result: SSAValue, part: Part) -> "Copy":
+    def create(kernel: ScheduleBuilder, result: SSAValue, part: Part) -> "Copy":
         """Loops in the order of the result's memory."""
         if part.source not in kernel.memory:
             raise CodegenError(
@@ -127,7 +127,7 @@ class Copy:
 class ConcatEmitter:
     """Writes the copies; their chunks are numbered through."""
 
-    kernel: KernelBuilder
+    kernel: ScheduleBuilder
     copies: Sequence[Copy]
 
     def emit(self) -> None:
@@ -190,7 +190,7 @@ class ConcatEmitter:
         store(self.kernel.builder, load(self.kernel.builder, copy.source, point), copy.target, point)
 
 
-def _fill(kernel: KernelBuilder, result: SSAValue, fill: SSAValue) -> None:
+def _fill(kernel: ScheduleBuilder, result: SSAValue, fill: SSAValue) -> None:
     """The whole result, before the parts are copied over it."""
     builder, memory = kernel.builder, kernel.memory[result]
     lanes = kernel.lanes_of(memory.layout.element)

@@ -16,9 +16,9 @@ from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
 from tsc.passes.schedules.body import Access, Point, load, locate, uniform_value
 from tsc.passes.schedules.contraction_plan import ContractionPlan, plan_contraction, widening_casts
-from tsc.passes.schedules.kernel import Frame, KernelBuilder, pieces, unflatten, widened
+from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, pieces, unflatten, widened
 from tsc.passes.schedules.microkernel import MicroKernel
-from tsc.passes.schedules.pointwise import PointEmitter
+from tsc.passes.schedules.pointwise_loops import PointEmitter
 from tsc.passes.schedules.tiles import RowTiles, Tile, accumulator_ways, cut_rows
 
 CHUNKS = 16
@@ -38,7 +38,7 @@ def schedule_contraction(model: KernelModel, target: Target) -> func.FuncOp:
     Raises:
         CodegenError: the weights are not packed, or loops cannot be told apart.
     """
-    kernel = KernelBuilder.create(model, target)
+    kernel = ScheduleBuilder.create(model, target)
     stage = model.reductions[0]
     if all(stage.sizes[d] for d in stage.kept):
         ContractionEmitter.create(kernel, plan_contraction(kernel)).emit()
@@ -49,13 +49,13 @@ def schedule_contraction(model: KernelModel, target: Target) -> func.FuncOp:
 class ContractionEmitter:
     """Writes the loops of a planned contraction."""
 
-    kernel: KernelBuilder
+    kernel: ScheduleBuilder
     plan: ContractionPlan
     epilogue: PointEmitter
     initial: Access | None
 
     @staticmethod
-    def create(kernel: KernelBuilder, plan: ContractionPlan) -> "ContractionEmitter":
+    def create(kernel: ScheduleBuilder, plan: ContractionPlan) -> "ContractionEmitter":
         """Find where the epilogue's operands lie."""
         stage = plan.contraction.stage
         stages = [s for s in kernel.model.stages if s is not stage]
@@ -71,7 +71,7 @@ class ContractionEmitter:
         initial = None
         if init is not None and init.value in kernel.memory:
             initial = _access(kernel, plan, init, stage.sizes)
-        epilogue = PointEmitter(kernel, stages, Frame(plan.order, accesses), returned)
+        epilogue = PointEmitter(kernel, stages, LoopFrame(plan.order, accesses), returned)
         return ContractionEmitter(kernel, plan, epilogue, initial)
 
     def emit(self) -> None:
@@ -246,7 +246,7 @@ class ContractionEmitter:
         return builder.shuffle(value, value, list(range(start, start + lanes)))
 
 
-def _access(kernel: KernelBuilder, plan: ContractionPlan, operand: Operand, sizes: Sequence[int]) -> Access:
+def _access(kernel: ScheduleBuilder, plan: ContractionPlan, operand: Operand, sizes: Sequence[int]) -> Access:
     rank = len(plan.contraction.stage.sizes)
     address = widened(kernel.address(operand, sizes), rank)
     return Access(kernel.memory[operand.value].buffer, plan.order.apply(address))

@@ -9,12 +9,12 @@ from xdsl.ir import Attribute, Operation
 from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
 from tsc.analysis.affine import Address, LoopOrder, merge_loops
-from tsc.analysis.kernel_model import CASTS, Contraction, Stage, contraction_of
+from tsc.analysis.kernel_model import CASTS, Contraction, KernelStage, contraction_of
 from tsc.analysis.layouts import Panels
 from tsc.analysis.target import Target
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, indexed_loops
-from tsc.passes.schedules.kernel import KernelBuilder, widened
+from tsc.passes.schedules.kernel import ScheduleBuilder, widened
 from tsc.passes.schedules.microkernel import DepthLoop
 from tsc.passes.schedules.tiles import Tile, choose_rows, cut_rows
 
@@ -67,7 +67,7 @@ class ContractionPlan:
         return () if self.flat_rows else self.rows[:-1]
 
 
-def plan_contraction(kernel: KernelBuilder) -> ContractionPlan:
+def plan_contraction(kernel: ScheduleBuilder) -> ContractionPlan:
     """Classify, merge and order the loops, and choose the tile."""
     stage = kernel.model.reductions[0]
     contraction, panels = _packed_contraction(kernel, stage)
@@ -118,7 +118,7 @@ def choose_row_tile(rows: Sequence[int], vectors: int, depth: int, target: Targe
     return (inner, False) if efficient else (flat, True)
 
 
-def _packed_contraction(kernel: KernelBuilder, stage: Stage) -> tuple[Contraction, Panels]:
+def _packed_contraction(kernel: ScheduleBuilder, stage: KernelStage) -> tuple[Contraction, Panels]:
     for innermost in (None, *stage.kept):
         contraction = contraction_of(stage, innermost)
         if contraction is None:
@@ -137,7 +137,7 @@ def _loops(expressions: Sequence[AffineExpr], dims: Sequence[int]) -> tuple[int,
     return tuple(e.position for e in chosen if isinstance(e, AffineDimExpr))
 
 
-def _kept_addresses(kernel: KernelBuilder, stage: Stage) -> list[Address]:
+def _kept_addresses(kernel: ScheduleBuilder, stage: KernelStage) -> list[Address]:
     """Addresses over the loops of `stage` of all that initial values and epilogue touch; a result comes
     first.
     """

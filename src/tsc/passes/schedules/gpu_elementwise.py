@@ -16,9 +16,9 @@ from tsc.passes.schedules.concat import Copy, Part, read_parts
 from tsc.passes.schedules.gpu_kernel import GpuKernelBuilder
 from tsc.passes.schedules.kernel import unflatten
 from tsc.passes.schedules.packing import pack_source
-from tsc.passes.schedules.pointwise import PointEmitter
+from tsc.passes.schedules.pointwise_loops import PointEmitter
 from tsc.passes.schedules.window import WindowEmitter
-from tsc.passes.schedules.window_block import Block
+from tsc.passes.schedules.window_block import Outputs
 
 LANES = 4
 """Neighbouring elements of one thread, where they lie side by side: one load of 128 bits."""
@@ -47,7 +47,7 @@ def gpu_window(model: KernelModel, target: Target) -> func.FuncOp:
     emitter = WindowEmitter.create(kernel)
     if all(emitter.kept):
         with kernel.each(prod(emitter.kept)) as number:
-            emitter.block.emit(tuple(unflatten(kernel.builder, number, emitter.kept)), Block(1, 1, 1))
+            emitter.block.emit(tuple(unflatten(kernel.builder, number, emitter.kept)), Outputs(1, 1, 1))
     return kernel.finish()
 
 

@@ -12,7 +12,7 @@ from tsc.analysis.kernel_model import KernelModel
 from tsc.analysis.layouts import element_bytes
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import INDEX, Index
-from tsc.passes.schedules.kernel import KernelBuilder
+from tsc.passes.schedules.kernel import ScheduleBuilder
 
 THREADS = 256
 """Threads of a block."""
@@ -25,7 +25,7 @@ MODULE = "kernels"
 
 
 @dataclass
-class GpuKernelBuilder(KernelBuilder):
+class GpuKernelBuilder(ScheduleBuilder):
     """A GPU kernel while it is scheduled; `blocks` is the size of its grid."""
 
     blocks: int = 1
@@ -33,7 +33,7 @@ class GpuKernelBuilder(KernelBuilder):
     @staticmethod
     def for_gpu(model: KernelModel, target: Target) -> "GpuKernelBuilder":
         """An empty kernel."""
-        base = KernelBuilder.create(model, target)
+        base = ScheduleBuilder.create(model, target)
         return GpuKernelBuilder(base.model, base.target, base.function, base.builder, base.memory)
 
     def thread(self) -> Index:

@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Attribute, SSAValue
 
 from tsc.analysis.affine import Address, LoopOrder, address_of, merge_loops
-from tsc.analysis.kernel_model import KernelModel, Operand, Stage
+from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand
 from tsc.analysis.layouts import element_bytes, layout_of
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index, LoopBuilder
@@ -26,7 +26,7 @@ MOST_CHUNKS = 16
 
 
 @dataclass
-class KernelBuilder:
+class ScheduleBuilder:
     """A kernel while it is scheduled: the model it comes from and the function it becomes."""
 
     model: KernelModel
@@ -37,7 +37,7 @@ class KernelBuilder:
     notes: list[str] = field(default_factory=list[str])
 
     @staticmethod
-    def create(model: KernelModel, target: Target) -> "KernelBuilder":
+    def create(model: KernelModel, target: Target) -> "ScheduleBuilder":
         """An empty loop-form function with a flat buffer for every argument and result."""
         tensors = [*model.arguments, *model.results]
         layouts = [layout_of(value.type) for value in tensors]
@@ -49,7 +49,7 @@ class KernelBuilder:
         for argument, value in zip(block.args, tensors, strict=True):
             argument.name_hint = value.name_hint
         memory = {v: Memory(a, layout) for v, a, layout in zip(tensors, block.args, layouts, strict=True)}
-        return KernelBuilder(model, target, function, LoopBuilder(block), memory)
+        return ScheduleBuilder(model, target, function, LoopBuilder(block), memory)
 
     def finish(self) -> func.FuncOp:
         """Close the function."""
@@ -71,7 +71,7 @@ class KernelBuilder:
             raise CodegenError(f"{self.model.func.sym_name.data}: requires a halo for the pad; got none")
         return address_of(operand.map, layout.strides, layout.base, sizes)
 
-    def lanes(self, stages: Sequence[Stage]) -> int:
+    def lanes(self, stages: Sequence[KernelStage]) -> int:
         """Elements per vector for these stages."""
         return self.target.lanes(computed_bits(stages))
 
@@ -134,7 +134,7 @@ def widened(address: Address, rank: int) -> Address:
 
 
 @dataclass(frozen=True)
-class Frame:
+class LoopFrame:
     """The loops of some stages after merging, and every operand's address over them."""
 
     order: LoopOrder
@@ -160,8 +160,11 @@ class Frame:
 
 
 def make_frame(
-    kernel: KernelBuilder, stages: Sequence[Stage], order: Sequence[int], fixed: set[int] | None = None
-) -> Frame:
+    kernel: ScheduleBuilder,
+    stages: Sequence[KernelStage],
+    order: Sequence[int],
+    fixed: set[int] | None = None,
+) -> LoopFrame:
     """Merge the loops of stages that share one iteration space, visiting them in `order`.
 
     Operands that are not in memory (results of other stages, fills) have no access.
@@ -179,4 +182,4 @@ def make_frame(
         stage = stages[number]
         operand = (*stage.inputs, *stage.outputs)[position]
         accesses[number, position] = Access(kernel.memory[operand.value].buffer, loops.apply(address))
-    return Frame(loops, accesses)
+    return LoopFrame(loops, accesses)

@@ -13,13 +13,13 @@ from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, Point, load
-from tsc.passes.schedules.kernel import KernelBuilder, pieces, unflatten
+from tsc.passes.schedules.kernel import ScheduleBuilder, pieces, unflatten
 from tsc.passes.schedules.transpose import load_transposed
 
 
 def schedule_pack(model: KernelModel, target: Target) -> func.FuncOp:
     """One argument, one packed result of the same logical shape."""
-    kernel = KernelBuilder.create(model, target)
+    kernel = ScheduleBuilder.create(model, target)
     source, sizes, width = pack_source(kernel)
     result = Access(kernel.memory[model.results[0]].buffer, Address(0, ()))
     if all(n for group in sizes[:2] for n in group) and prod(sizes[2]):
@@ -31,7 +31,7 @@ Sizes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 """Trip counts of the batch, column and depth loops."""
 
 
-def pack_source(kernel: KernelBuilder) -> tuple[Access, Sizes, int]:
+def pack_source(kernel: ScheduleBuilder) -> tuple[Access, Sizes, int]:
     """The source over its batch, column and depth loops, their sizes, and the width of a panel.
 
     Raises:
@@ -66,7 +66,7 @@ class PackEmitter:
     address.
     """
 
-    kernel: KernelBuilder
+    kernel: ScheduleBuilder
     source: Access
     target: Access
     sizes: Sizes

@@ -7,7 +7,7 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import AnyFloat, FixedBitwidthType
 from xdsl.ir import Attribute, Operation, SSAValue
 
-from tsc.analysis.kernel_model import Stage
+from tsc.analysis.kernel_model import KernelStage
 from tsc.dialects.loop_builder import LoopBuilder
 
 KINDS: dict[type[Operation], str] = {
@@ -64,7 +64,7 @@ def _neutral_integer(kind: str, bits: int) -> int:
     return numbers.get(kind, 0)
 
 
-def combiners_of(stage: Stage) -> list[Combiner] | None:
+def combiners_of(stage: KernelStage) -> list[Combiner] | None:
     """One combiner per output, or None where the body is not of the form ``op(accumulator, value)``."""
     result: list[Combiner] = []
     accumulators = stage.body.args[len(stage.inputs) :]

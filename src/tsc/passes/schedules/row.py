@@ -8,12 +8,12 @@ from xdsl.dialects import func
 from xdsl.ir import SSAValue
 
 from tsc.analysis.affine import Address, LoopOrder, merge_loops, row_major_strides
-from tsc.analysis.kernel_model import KernelModel, Operand, Stage, body_cost
+from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand, body_cost
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index, element_of
 from tsc.passes.schedules.body import Access, Point, indexed_loops, store
-from tsc.passes.schedules.kernel import Frame, KernelBuilder, pieces, unflatten, widened
-from tsc.passes.schedules.pointwise import PointEmitter
+from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, pieces, unflatten, widened
+from tsc.passes.schedules.pointwise_loops import PointEmitter
 from tsc.passes.schedules.reduction import combiners_of
 from tsc.passes.schedules.sweep_runner import ACCUMULATORS, SweepRunner
 from tsc.passes.schedules.sweeps import Arrangement, Sweep, arrange_sweeps
@@ -26,7 +26,7 @@ PARTS = 16
 
 def schedule_row(model: KernelModel, target: Target) -> func.FuncOp:
     """Reductions along rows, and what is computed from them."""
-    kernel = KernelBuilder.create(model, target)
+    kernel = ScheduleBuilder.create(model, target)
     emitter = RowEmitter.create(kernel)
     if all(emitter.outer):
         emitter.emit()
@@ -37,8 +37,8 @@ def schedule_row(model: KernelModel, target: Target) -> func.FuncOp:
 class RowEmitter:
     """Writes the loops of a row kernel. Loops are `outer` (rows), then `inner` (along a row)."""
 
-    kernel: KernelBuilder
-    main: Stage
+    kernel: ScheduleBuilder
+    main: KernelStage
     order: LoopOrder
     outer: tuple[int, ...]
     inner: tuple[int, ...]
@@ -49,7 +49,7 @@ class RowEmitter:
     kept: dict[SSAValue, Access] = field(default_factory=dict[SSAValue, Access])
 
     @staticmethod
-    def create(kernel: KernelBuilder, row_size: int | None = None) -> "RowEmitter":
+    def create(kernel: ScheduleBuilder, row_size: int | None = None) -> "RowEmitter":
         """Merge the loops and arrange the stages in sweeps."""
         stages = kernel.model.stages
         main = max(stages, key=lambda s: (len(s.sizes), not s.is_parallel))
@@ -146,7 +146,7 @@ class RowEmitter:
         emitter = PointEmitter(self.kernel, sweep.narrow, self._frame(sweep.narrow))
         return emitter.emit(at, None, live)
 
-    def _frame(self, stages: Sequence[Stage]) -> Frame:
+    def _frame(self, stages: Sequence[KernelStage]) -> LoopFrame:
         """Addresses of what `stages` read, and of what parallel ones among them write."""
         accesses: dict[tuple[int, int], Access] = {}
         for number, stage in enumerate(stages):
@@ -156,9 +156,9 @@ class RowEmitter:
                     accesses[number, position] = self.kept[operand.value]
                 elif operand.value in self.kernel.memory:
                     accesses[number, position] = self._access(operand, stage)
-        return Frame(self.order, accesses)
+        return LoopFrame(self.order, accesses)
 
-    def _access(self, operand: Operand, stage: Stage) -> Access:
+    def _access(self, operand: Operand, stage: KernelStage) -> Access:
         address = widened(self.kernel.address(operand, stage.sizes), len(self.main.sizes))
         return Access(self.kernel.memory[operand.value].buffer, self.order.apply(address))
 
@@ -207,7 +207,7 @@ def _is_contiguous(order: LoopOrder, addresses: Sequence[Address], loop: int) ->
     return all(a.strides[loop] in (0, 1) and loop not in a.pinned() for a in moved)
 
 
-def _lanes(kernel: KernelBuilder, size: int) -> int:
+def _lanes(kernel: ScheduleBuilder, size: int) -> int:
     lanes = kernel.lanes(kernel.model.stages)
     while lanes > max(1, size):
         lanes //= 2

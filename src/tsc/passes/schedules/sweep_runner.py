@@ -8,11 +8,11 @@ from math import prod
 
 from xdsl.ir import SSAValue
 
-from tsc.analysis.kernel_model import Stage
+from tsc.analysis.kernel_model import KernelStage
 from tsc.dialects.loop_builder import Index, element_of
 from tsc.passes.schedules.body import Access, Point, store, uniform_value
-from tsc.passes.schedules.kernel import KernelBuilder, pieces, unflatten
-from tsc.passes.schedules.pointwise import PointEmitter
+from tsc.passes.schedules.kernel import ScheduleBuilder, pieces, unflatten
+from tsc.passes.schedules.pointwise_loops import PointEmitter
 from tsc.passes.schedules.reduction import Combiner, combiners_of
 from tsc.passes.schedules.sweeps import Sweep
 
@@ -28,7 +28,7 @@ class SweepRunner:
     sweeps.
     """
 
-    kernel: KernelBuilder
+    kernel: ScheduleBuilder
     sweep: Sweep
     emitter: PointEmitter
     live: dict[SSAValue, SSAValue]
@@ -231,7 +231,7 @@ class SweepRunner:
     def _record(
         self,
         number: int,
-        stage: Stage,
+        stage: KernelStage,
         results: Sequence[SSAValue],
         at: Point,
         live: dict[SSAValue, SSAValue],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from xdsl.ir import SSAValue
 
-from tsc.analysis.kernel_model import KernelModel, Stage, body_cost
+from tsc.analysis.kernel_model import KernelModel, KernelStage, body_cost
 from tsc.analysis.layouts import element_bytes
 from tsc.dialects.loop_builder import element_of
 
@@ -21,11 +21,11 @@ class Sweep:
     it.
     """
 
-    wide: tuple[Stage, ...]
-    narrow: tuple[Stage, ...]
+    wide: tuple[KernelStage, ...]
+    narrow: tuple[KernelStage, ...]
 
     @property
-    def reductions(self) -> tuple[Stage, ...]:
+    def reductions(self) -> tuple[KernelStage, ...]:
         """The stages whose results this sweep accumulates."""
         return tuple(s for s in self.wide if not s.is_parallel)
 
@@ -64,7 +64,7 @@ def arrange_sweeps(model: KernelModel, row_size: int) -> Arrangement:
     return Arrangement(tuple(sweeps), kept)
 
 
-def is_narrow(stage: Stage, main: Stage) -> bool:
+def is_narrow(stage: KernelStage, main: KernelStage) -> bool:
     """Whether a parallel stage has one value per row (`main` has the reduction loops last)."""
     if not stage.is_parallel:
         return False
@@ -73,11 +73,11 @@ def is_narrow(stage: Stage, main: Stage) -> bool:
 
 
 def _level(
-    stage: Stage,
+    stage: KernelStage,
     model: KernelModel,
-    producers: dict[SSAValue, Stage],
+    producers: dict[SSAValue, KernelStage],
     levels: dict[int, int],
-    main: Stage,
+    main: KernelStage,
 ) -> int:
     level = 0
     for operand in stage.inputs:
@@ -99,7 +99,7 @@ def _is_root(model: KernelModel, number: int, stored: set[SSAValue]) -> bool:
 def _closure(
     model: KernelModel,
     roots: Sequence[int],
-    producers: dict[SSAValue, Stage],
+    producers: dict[SSAValue, KernelStage],
     levels: dict[int, int],
     stored: set[SSAValue],
     level: int,

@@ -10,21 +10,21 @@ from xdsl.dialects import func
 from xdsl.ir import SSAValue
 
 from tsc.analysis.affine import Address, LoopOrder, merge_loops
-from tsc.analysis.kernel_model import KernelModel, Operand, Stage, body_cost, dims_of
+from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand, body_cost, dims_of
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, indexed_loops
 from tsc.passes.schedules.clamped import clampable
-from tsc.passes.schedules.kernel import Frame, KernelBuilder, pieces, unflatten, widened
-from tsc.passes.schedules.pointwise import PointEmitter
+from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, pieces, unflatten, widened
+from tsc.passes.schedules.pointwise_loops import PointEmitter
 from tsc.passes.schedules.tiles import cut_rows
-from tsc.passes.schedules.window_block import Block, WindowBlock
+from tsc.passes.schedules.window_block import Outputs, WindowBlock
 
 
 def schedule_window(model: KernelModel, target: Target) -> func.FuncOp:
     """Pooling, depthwise convolution, sums over leading dims, with their epilogue."""
-    kernel = KernelBuilder.create(model, target)
+    kernel = ScheduleBuilder.create(model, target)
     emitter = WindowEmitter.create(kernel)
     if all(emitter.kept):
         emitter.emit()
@@ -35,14 +35,14 @@ def schedule_window(model: KernelModel, target: Target) -> func.FuncOp:
 class WindowEmitter:
     """Writes the loops of a window kernel: `kept` loops (the last one vectorised), then `reduced` ones."""
 
-    kernel: KernelBuilder
-    stage: Stage
+    kernel: ScheduleBuilder
+    stage: KernelStage
     block: WindowBlock
     kept: tuple[int, ...]
     lanes: int
 
     @staticmethod
-    def create(kernel: KernelBuilder) -> "WindowEmitter":
+    def create(kernel: ScheduleBuilder) -> "WindowEmitter":
         """Merge and order the loops; decide which operands are read with clamped indices."""
         model = kernel.model
         (stage,) = model.reductions
@@ -50,8 +50,8 @@ class WindowEmitter:
         order, count = _loop_order(kernel, stage, clamped)
         accesses, returned = _accesses(kernel, stage, order, clamped)
         others = [s for s in model.stages if s is not stage]
-        epilogue = PointEmitter(kernel, others, Frame(order, accesses[1]), returned)
-        inputs = PointEmitter(kernel, [stage], Frame(order, accesses[0]))
+        epilogue = PointEmitter(kernel, others, LoopFrame(order, accesses[1]), returned)
+        inputs = PointEmitter(kernel, [stage], LoopFrame(order, accesses[0]))
         kept, lanes = order.sizes[:count], kernel.lanes(model.stages)
         innermost = [*returned.values(), *epilogue.writes()]
         if any(a.address.strides[count - 1] != 1 for a in innermost):
@@ -102,10 +102,10 @@ class WindowEmitter:
             whole = (size - done) // step * step
             if whole:
                 with builder.loop(done, done + whole, step) as loop:
-                    self.block.emit((*outer, loop.index), Block(rows, count, lanes))
+                    self.block.emit((*outer, loop.index), Outputs(rows, count, lanes))
             done += whole
         for start, part in pieces(size - done):
-            self.block.emit((*outer, builder.index(done + start)), Block(rows, 1, part))
+            self.block.emit((*outer, builder.index(done + start)), Outputs(rows, 1, part))
 
     def _single_loop(self, cost: float) -> None:
         """Only one loop is kept: chunks are pieces of it."""
@@ -116,16 +116,16 @@ class WindowEmitter:
             self.kernel.chunks(size // step, cost * step) as (first, last),
             builder.loop(first, last) as loop,
         ):
-            self.block.emit((loop.index * step,), Block(1, vectors, lanes))
+            self.block.emit((loop.index * step,), Outputs(1, vectors, lanes))
         done = size // step * step
         for start in range(done, size - size % lanes, lanes):
-            self.block.emit((builder.index(start),), Block(1, 1, lanes))
+            self.block.emit((builder.index(start),), Outputs(1, 1, lanes))
         done = size - size % lanes
         for start, part in pieces(size - done):
-            self.block.emit((builder.index(done + start),), Block(1, 1, part))
+            self.block.emit((builder.index(done + start),), Outputs(1, 1, part))
 
 
-def _needs_clamp(kernel: KernelBuilder, stage: Stage, operand: Operand) -> bool:
+def _needs_clamp(kernel: ScheduleBuilder, stage: KernelStage, operand: Operand) -> bool:
     """Whether padding must be avoided by clamping indices, since no halo holds it."""
     padding = operand.padding
     if padding is None or operand.value not in kernel.memory:
@@ -137,7 +137,7 @@ def _needs_clamp(kernel: KernelBuilder, stage: Stage, operand: Operand) -> bool:
     raise CodegenError(f"{kernel.model.func.sym_name.data}: requires a halo for the pad; got none")
 
 
-def _loop_order(kernel: KernelBuilder, stage: Stage, clamped: set[int]) -> tuple[LoopOrder, int]:
+def _loop_order(kernel: ScheduleBuilder, stage: KernelStage, clamped: set[int]) -> tuple[LoopOrder, int]:
     """Kept loops in the order of the output's memory, then reduced ones in the order of the data's."""
     rank = len(stage.sizes)
     written: list[Address] = []
@@ -165,7 +165,7 @@ Accesses = dict[tuple[int, int], Access]
 
 
 def _accesses(
-    kernel: KernelBuilder, stage: Stage, order: LoopOrder, clamped: set[int]
+    kernel: ScheduleBuilder, stage: KernelStage, order: LoopOrder, clamped: set[int]
 ) -> tuple[tuple[Accesses, Accesses], dict[SSAValue, Access]]:
     """Of the reduction's inputs, of the epilogue, and of the reduction's own results where they are
     returned.

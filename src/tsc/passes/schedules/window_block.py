@@ -7,19 +7,19 @@ from math import prod
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
-from tsc.analysis.kernel_model import Operand, Stage, multiplied
+from tsc.analysis.kernel_model import KernelStage, Operand, multiplied
 from tsc.dialects.loop_builder import Index
 from tsc.passes.schedules.body import Access, BodyEmitter, Point, load, locate, uniform_value
 from tsc.passes.schedules.clamped import clamped_index
-from tsc.passes.schedules.kernel import KernelBuilder
-from tsc.passes.schedules.pointwise import PointEmitter
+from tsc.passes.schedules.kernel import ScheduleBuilder
+from tsc.passes.schedules.pointwise_loops import PointEmitter
 
 MOST_UNROLLED = 32
 """Steps of the window written out; longer windows keep loops around them."""
 
 
 @dataclass(frozen=True)
-class Block:
+class Outputs:
     """`rows` neighbours along the second loop from within, times `vectors` of `lanes` along the innermost."""
 
     rows: int
@@ -44,8 +44,8 @@ class WindowBlock:
     have no halo.
     """
 
-    kernel: KernelBuilder
-    stage: Stage
+    kernel: ScheduleBuilder
+    stage: KernelStage
     inputs: PointEmitter
     epilogue: PointEmitter
     kept_count: int
@@ -56,7 +56,7 @@ class WindowBlock:
         """Trip counts of the loops over the window."""
         return self.inputs.frame.sizes[self.kept_count :]
 
-    def emit(self, start: tuple[Index, ...], block: Block) -> None:
+    def emit(self, start: tuple[Index, ...], block: Outputs) -> None:
         """Accumulate and store the block of outputs that begins at `start` (the kept loops)."""
         positions = [(r, v) for r in range(block.rows) for v in range(block.vectors)]
         sums = [s for place in positions for s in self._initial(start, place, block)]
@@ -68,7 +68,7 @@ class WindowBlock:
             point = self._point(start, place, block)
             self.epilogue.emit(point, None, dict(zip(outputs, values, strict=True)))
 
-    def _point(self, start: tuple[Index, ...], place: tuple[int, int], block: Block) -> Point:
+    def _point(self, start: tuple[Index, ...], place: tuple[int, int], block: Outputs) -> Point:
         """One vector of the block, for the epilogue (which does not read the window's loops)."""
         dims = list(start)
         if block.rows > 1:
@@ -77,7 +77,7 @@ class WindowBlock:
         zeros = [self.kernel.builder.index(0)] * len(self.reduced)
         return Point((*dims, *zeros), self.kept_count - 1, block.lanes)
 
-    def _initial(self, start: tuple[Index, ...], place: tuple[int, int], block: Block) -> list[SSAValue]:
+    def _initial(self, start: tuple[Index, ...], place: tuple[int, int], block: Outputs) -> list[SSAValue]:
         builder = self.kernel.builder
         result: list[SSAValue] = []
         arguments = self.stage.body.args[len(self.stage.inputs) :]
@@ -87,7 +87,12 @@ class WindowBlock:
         return result
 
     def _loops(
-        self, level: int, start: tuple[Index, ...], at: tuple[Index, ...], block: Block, sums: list[SSAValue]
+        self,
+        level: int,
+        start: tuple[Index, ...],
+        at: tuple[Index, ...],
+        block: Outputs,
+        sums: list[SSAValue],
     ) -> list[SSAValue]:
         """Loops over the window from `level` inwards; the innermost ones are written out."""
         builder, sizes = self.kernel.builder, self.reduced
@@ -104,7 +109,7 @@ class WindowBlock:
         return self._long_loop(start, at, block, sums)
 
     def _long_loop(
-        self, start: tuple[Index, ...], at: tuple[Index, ...], block: Block, sums: list[SSAValue]
+        self, start: tuple[Index, ...], at: tuple[Index, ...], block: Outputs, sums: list[SSAValue]
     ) -> list[SSAValue]:
         """The innermost loop of a long window, four steps at a time."""
         builder, size = self.kernel.builder, self.reduced[-1]
@@ -128,7 +133,7 @@ class WindowBlock:
             number //= size
         return (*[0] * level, *reversed(result))
 
-    def _step(self, region: _Region, window: tuple[int, ...], block: Block, sums: list[SSAValue]) -> None:
+    def _step(self, region: _Region, window: tuple[int, ...], block: Outputs, sums: list[SSAValue]) -> None:
         """One step of the window for every output of the block; updates `sums`."""
         width = len(self.stage.outputs)
         for row in range(block.rows):
@@ -142,7 +147,7 @@ class WindowBlock:
                 sums[first : first + width] = self._combine(region, away, block, sums[first : first + width])
 
     def _combine(
-        self, region: _Region, away: tuple[int, ...], block: Block, sums: Sequence[SSAValue]
+        self, region: _Region, away: tuple[int, ...], block: Outputs, sums: Sequence[SSAValue]
     ) -> list[SSAValue]:
         builder, stage = self.kernel.builder, self.stage
         values = [self._operand(region, n, o, away, block) for n, o in enumerate(stage.inputs)]
@@ -164,7 +169,7 @@ class WindowBlock:
         return len(types) == 1 and isinstance(self.stage.body.args[-1].type, AnyFloat)
 
     def _operand(
-        self, region: _Region, number: int, operand: Operand, away: tuple[int, ...], block: Block
+        self, region: _Region, number: int, operand: Operand, away: tuple[int, ...], block: Outputs
     ) -> SSAValue | None:
         """An input at a place of the region, loaded once; None where the body does not use it."""
         builder = self.kernel.builder
@@ -188,7 +193,7 @@ class WindowBlock:
         access: Access,
         away: tuple[int, ...],
         place: tuple[int, ...],
-        block: Block,
+        block: Outputs,
     ) -> SSAValue:
         builder = self.kernel.builder
         inner = access.address.strides[self.kept_count - 1]
@@ -200,7 +205,7 @@ class WindowBlock:
         return builder.load(access.buffer, region.starts[number] + place[0], block.lanes if inner else 1)
 
     def _clamped(
-        self, region: _Region, number: int, operand: Operand, away: tuple[int, ...], block: Block
+        self, region: _Region, number: int, operand: Operand, away: tuple[int, ...], block: Outputs
     ) -> SSAValue:
         """Loaded at the nearest element of the data; equal displacements of the data are equal places."""
         builder, layout = self.kernel.builder, self.kernel.memory[operand.value].layout

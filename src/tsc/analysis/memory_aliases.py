@@ -12,8 +12,8 @@ from typing import cast
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.effects import definition_of
-from tsc.analysis.values import UNKNOWN_CALLS, writes_operand
+from tsc.analysis.known_values import UNKNOWN_CALLS, writes_operand
+from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import (

@@ -11,7 +11,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from tsc import pipeline
-from tsc.analysis.effects import changes_shapes
+from tsc.analysis.operator_effects import changes_shapes
 from tsc.archive.writer import Record, archive_bytes
 from tsc.compiler.entry import Entry
 from tsc.compiler.specialization import Specialization, compile_for, lowered
@@ -22,7 +22,7 @@ from tsc.dialects.context import make_context
 from tsc.dialects.torch_types import TensorType
 from tsc.errors import ArgumentError, IRError, NotSupportedError
 from tsc.frontend.object_graph import assemble
-from tsc.frontend.unit import REQUIRED, Function, Parameter, ScriptObject, Unit
+from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObject, Unit
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
 from tsc.programs.inspecting import Inspectable, Saveable, StageTexts
@@ -32,7 +32,7 @@ from tsc.runtime.operators import Operators
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.recording_gradients import TorchInputs, are_recorded
 from tsc.runtime.specializations import Specializations
-from tsc.runtime.values import Inputs, MismatchError, Wrap, holds_device
+from tsc.runtime.values import ArgumentMismatchError, Inputs, Wrap, holds_device
 from tsc.serialization.saving import function_records, module_records
 
 
@@ -53,7 +53,7 @@ class BoundFunction(Inspectable):
         self.receiver = receiver
         self.default = default
         self.entry: Entry | None = None
-        self.parameters: Sequence[Parameter] = function.parameters
+        self.parameters: Sequence[FunctionParameter] = function.parameters
         self.specializations: Specializations | None = None
         self._is_dynamic = _is_dynamic(function)
         self._frozen_recording: Callable[..., Any] | None = None
@@ -172,7 +172,7 @@ class BoundFunction(Inspectable):
         parameter = self.parameters[position]
         try:
             return inputs.convert(given, parameter.type, parameter.name)
-        except MismatchError:
+        except ArgumentMismatchError:
             inferred = (
                 f"Inferred '{parameter.name}' to be of type 'Tensor' because it was not annotated with an "
                 "explicit type.\n"
@@ -291,7 +291,7 @@ def _is_dynamic(function: Function) -> bool:
     return varies or (function.result is not None and holds_device(function.result))
 
 
-def _has_undefined_tensor(values: Sequence[Any], parameters: Sequence[Parameter]) -> bool:
+def _has_undefined_tensor(values: Sequence[Any], parameters: Sequence[FunctionParameter]) -> bool:
     return any(v is None and isinstance(p.type, TensorType) for v, p in zip(values, parameters, strict=True))
 
 

@@ -11,7 +11,7 @@ from tsc.errors import NotSupportedError
 from tsc.frontend.compile import read_signature
 from tsc.frontend.hooks import hooks_of
 from tsc.frontend.unit import REQUIRED, Class, Function
-from tsc.printing.expressions import constant_text, is_identifier
+from tsc.printing.node_text import constant_text, is_identifier
 from tsc.printing.python import CodePrinter
 from tsc.printing.spelling import code_type, quoted
 

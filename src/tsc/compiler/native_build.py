@@ -11,13 +11,13 @@ from xdsl.dialects.builtin import MemRefType
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.functions import kernels
 from tsc.analysis.fusion import spec
+from tsc.analysis.module_functions import kernels
 from tsc.codegen import EmittedModule
 from tsc.compiler.descent import Descent
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
-from tsc.runtime.jit import CompiledObject
+from tsc.runtime.machine_code import CompiledObject
 from tsc.runtime.native import ArraySpec, native_function
 
 GIL_ELEMENTS = 1 << 15

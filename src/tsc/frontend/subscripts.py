@@ -11,7 +11,7 @@ from tsc import dtypes
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend import calls
-from tsc.frontend.sugared import Arguments, Constant, Sugared, Value
+from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue
 
 if TYPE_CHECKING:
     from tsc.frontend.expressions import ExpressionReader
@@ -27,7 +27,7 @@ def read_index(reader: ExpressionReader, node: ast.Subscript) -> Sugared:
     if isinstance(value.type, tt.TensorType):
         if _is_ellipsis(node.slice):
             raise reader.error("Cannot emit expr for: (dots)", node)
-        return Value(index_tensor(reader, value.ssa, node.slice, node))
+        return SugaredValue(index_tensor(reader, value.ssa, node.slice, node))
     if value.type in (tt.INT, tt.FLOAT, tt.BOOL, tt.COMPLEX, tt.NONE, tt.NUMBER, tt.ANY):
         raise reader.error(f"'{value.type.torchscript()}' object is not subscriptable", node)
     if isinstance(node.slice, ast.Slice):
@@ -42,7 +42,7 @@ def read_index(reader: ExpressionReader, node: ast.Subscript) -> Sugared:
     )
 
 
-def _slice(reader: ExpressionReader, value: Value, key: ast.Slice, node: ast.AST) -> Sugared:
+def _slice(reader: ExpressionReader, value: SugaredValue, key: ast.Slice, node: ast.AST) -> Sugared:
     bounds: list[Sugared] = [Constant(None) if b is None else reader.read(b) for b in (key.lower, key.upper)]
     bounds.append(Constant(1) if key.step is None else reader.read(key.step))
     return reader.call_builtin(("aten::slice",), Arguments([value, *bounds]), node)
@@ -100,7 +100,7 @@ def _apply(
             Constant(None) if b is None else reader.read(b) for b in (part.lower, part.upper)
         ]
         bounds.append(Constant(1) if part.step is None else reader.read(part.step))
-        arguments = Arguments([Value(tensor), Constant(dim), *bounds])
+        arguments = Arguments([SugaredValue(tensor), Constant(dim), *bounds])
         return reader.call_builtin(("aten::slice",), arguments, node).value(reader, node), dim + 1
     read = reader.read(part)
     if isinstance(read, Constant) and read.python is None:
@@ -156,7 +156,7 @@ def assign_index(reader: ExpressionReader, target: ast.Subscript, value: Sugared
         raise reader.error(f"{owner.type.torchscript()} does not support subscripted assignment.", node)
     if called is None:
         if isinstance(owner.type, tt.ListType):
-            value = Value(reader.coerce(value.value(reader, node), owner.type.data, node))
+            value = SugaredValue(reader.coerce(value.value(reader, node), owner.type.data, node))
         if isinstance(owner.type, tt.DictType):
             value = _stored_value(reader, value, owner.type.value, node)
         reader.call_builtin(("aten::_set_item",), Arguments([owner, reader.read(target.slice), value]), node)
@@ -171,7 +171,7 @@ def _stored_value(reader: ExpressionReader, value: Sugared, wanted: TorchType, n
             f"{wanted.torchscript()} in the value stored",
             node,
         )
-    return Value(reader.coerce(ssa, wanted, node))
+    return SugaredValue(reader.coerce(ssa, wanted, node))
 
 
 def _assign_tensor(
@@ -189,10 +189,10 @@ def _assign_tensor(
     elif isinstance(stored.type, tt.TensorType):
         builder.aten("aten::copy_", [tensor, stored.ssa, builder.constant(False)])
     else:
-        reader.call_builtin(("aten::fill_",), Arguments([Value(tensor), stored]), node)
+        reader.call_builtin(("aten::fill_",), Arguments([SugaredValue(tensor), stored]), node)
 
 
-def _as_tensor(reader: ExpressionReader, stored: Value, like: SSAValue, node: ast.AST) -> SSAValue:
+def _as_tensor(reader: ExpressionReader, stored: SugaredValue, like: SSAValue, node: ast.AST) -> SSAValue:
     dtype = reader.builder.aten("prim::dtype", [like]).results[0]
-    made = reader.call_builtin(("aten::tensor",), Arguments([stored], {"dtype": Value(dtype)}), node)
+    made = reader.call_builtin(("aten::tensor",), Arguments([stored], {"dtype": SugaredValue(dtype)}), node)
     return made.value(reader, node)

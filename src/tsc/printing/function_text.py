@@ -14,8 +14,8 @@ from tsc.frontend.sources import TRACED
 from tsc.frontend.unit import Function
 from tsc.printing.graph import Graph
 from tsc.printing.import_function import import_function
-from tsc.printing.literals import literals_of
 from tsc.printing.python import CodePrinter, Signature
+from tsc.printing.source_literals import literals_of
 
 
 class ConstantMap:

@@ -14,8 +14,8 @@ from xdsl.dialects.func import CallOp
 from tsc.dialects.torch_objects import ENTERS, LEAVES
 from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.errors import UnsupportedNodeError
-from tsc.frontend.sugared import Arguments, Constant, Special, Sugared, Value
-from tsc.frontend.unit import Function, Parameter
+from tsc.frontend.sugared import Arguments, Constant, Special, Sugared, SugaredValue
+from tsc.frontend.unit import Function, FunctionParameter
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
@@ -66,7 +66,7 @@ def enter_context(
 
 
 def _mark(called: Sugared | None, attribute: str) -> None:
-    if isinstance(called, Value) and isinstance(called.ssa.owner, PrimCallMethodOp):
+    if isinstance(called, SugaredValue) and isinstance(called.ssa.owner, PrimCallMethodOp):
         called.ssa.owner.attributes[attribute] = UnitAttr()
 
 
@@ -90,26 +90,26 @@ class ForkedFunction(Sugared):
         last = self.definition.body[-1]
         if len(self.definition.body) == 1 and isinstance(last, ast.Return) and last.value is not None:
             called = reader.read(last.value)
-            if isinstance(called, Value) and isinstance(called.ssa.owner, (CallOp, PrimCallMethodOp)):
+            if isinstance(called, SugaredValue) and isinstance(called.ssa.owner, (CallOp, PrimCallMethodOp)):
                 return called  # a call of the program: it needs no function around it
         captured = self._captured(reader)
         function = self._closed(reader, captured, node)
         return reader.call_function(function, Arguments(list(captured.values())), node)
 
-    def _captured(self, reader: CallReader) -> dict[str, Value]:
+    def _captured(self, reader: CallReader) -> dict[str, SugaredValue]:
         """The variables of the function around that the body reads."""
         names = [n.id for s in self.definition.body for n in ast.walk(s) if isinstance(n, ast.Name)]
         return {
             n: reader.plain(reader.environment[n], self.definition) for n in names if n in reader.environment
         }
 
-    def _closed(self, reader: CallReader, captured: dict[str, Value], node: ast.AST) -> Function:
+    def _closed(self, reader: CallReader, captured: dict[str, SugaredValue], node: ast.AST) -> Function:
         """The function with what it captures as parameters."""
         definition = copy.copy(self.definition)
         definition.args = copy.copy(definition.args)
         definition.args.args = [ast.copy_location(ast.arg(name), node) for name in captured]
         name = reader.unit.unique_name(f"{reader.function.name}_{definition.name}")
-        parameters = [Parameter(name, value.type) for name, value in captured.items()]
+        parameters = [FunctionParameter(name, value.type) for name, value in captured.items()]
         made = Function(name, definition, reader.source, reader.function.resolver, parameters=parameters)
         reader.unit.functions[name] = made
         return made

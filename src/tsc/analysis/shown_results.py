@@ -5,8 +5,8 @@ from __future__ import annotations
 from xdsl.ir import Operation, SSAValue, Use
 from xdsl.traits import IsTerminator
 
-from tsc.analysis.effects import definition_of
-from tsc.analysis.values import CONSTRUCTIONS, is_returned
+from tsc.analysis.known_values import CONSTRUCTIONS, is_returned
+from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import DerefineOp, PrimIfOp, PrimLoopOp
 

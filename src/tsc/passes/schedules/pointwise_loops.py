@@ -7,11 +7,11 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import DenseArrayBase, i64
 from xdsl.ir import SSAValue
 
-from tsc.analysis.kernel_model import KernelModel, Operand, Stage, body_cost
+from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand, body_cost
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
 from tsc.passes.schedules.body import Access, BodyEmitter, Point, load, store, uniform_value
-from tsc.passes.schedules.kernel import Frame, KernelBuilder, make_frame, unflatten
+from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, make_frame, unflatten
 from tsc.passes.schedules.transpose import load_transposed, transposed_loop
 
 UNROLL = 2
@@ -19,7 +19,7 @@ UNROLL = 2
 
 def schedule_pointwise(model: KernelModel, target: Target) -> func.FuncOp:
     """All outputs of the kernel in one sweep over memory."""
-    kernel = KernelBuilder.create(model, target)
+    kernel = ScheduleBuilder.create(model, target)
     emitter = PointEmitter.create(kernel, model.stages)
     sizes = emitter.frame.sizes
     if all(sizes):
@@ -36,14 +36,14 @@ class PointEmitter:
     returned.
     """
 
-    kernel: KernelBuilder
-    stages: Sequence[Stage]
-    frame: Frame
+    kernel: ScheduleBuilder
+    stages: Sequence[KernelStage]
+    frame: LoopFrame
     returned: dict[SSAValue, Access] = field(default_factory=dict[SSAValue, Access])
     """Where tensors computed elsewhere (and passed to `emit` as known) are stored."""
 
     @staticmethod
-    def create(kernel: KernelBuilder, stages: Sequence[Stage]) -> "PointEmitter":
+    def create(kernel: ScheduleBuilder, stages: Sequence[KernelStage]) -> "PointEmitter":
         """Loops run in the order of the first output's memory, so that it is written from start to end."""
         last = stages[-1]
         written = next(o for s in stages for o in s.outputs if o.value in kernel.memory)
@@ -78,7 +78,7 @@ class PointEmitter:
         self._store(point, live)
         return live
 
-    def body(self, stage: Stage, point: Point) -> BodyEmitter:
+    def body(self, stage: KernelStage, point: Point) -> BodyEmitter:
         """An emitter of the body of `stage` at `point`."""
         builder = self.kernel.builder
         dims = self.frame.stage_dims(point.dims, len(stage.sizes), builder)
@@ -145,7 +145,7 @@ class PointEmitter:
         return allowed
 
 
-def _loops(kernel: KernelBuilder, emitter: PointEmitter, sizes: tuple[int, ...]) -> None:
+def _loops(kernel: ScheduleBuilder, emitter: PointEmitter, sizes: tuple[int, ...]) -> None:
     """Chunks over the outer loops (or over a single long one), vectors along the innermost."""
     lanes = _vector_lanes(kernel, emitter, sizes)
     kernel.notes.append(f"{lanes} lanes")
@@ -158,7 +158,7 @@ def _loops(kernel: KernelBuilder, emitter: PointEmitter, sizes: tuple[int, ...])
         _nested_loops(kernel, emitter, sizes, lanes)
 
 
-def _vector_lanes(kernel: KernelBuilder, emitter: PointEmitter, sizes: tuple[int, ...]) -> int:
+def _vector_lanes(kernel: ScheduleBuilder, emitter: PointEmitter, sizes: tuple[int, ...]) -> int:
     lanes = kernel.lanes(emitter.stages)
     inner = len(sizes) - 1
     contiguous = all(w.address.strides[inner] == 1 for w in emitter.writes())
@@ -167,7 +167,7 @@ def _vector_lanes(kernel: KernelBuilder, emitter: PointEmitter, sizes: tuple[int
     return lanes if contiguous else 1
 
 
-def _flat_loop(kernel: KernelBuilder, emitter: PointEmitter, size: int, lanes: int) -> None:
+def _flat_loop(kernel: ScheduleBuilder, emitter: PointEmitter, size: int, lanes: int) -> None:
     step = lanes * UNROLL
     whole = size // step
     with kernel.chunks(whole, emitter.cost * step) as (first, last), kernel.builder.loop(first, last) as loop:
@@ -177,7 +177,12 @@ def _flat_loop(kernel: KernelBuilder, emitter: PointEmitter, size: int, lanes: i
 
 
 def _remainder(
-    kernel: KernelBuilder, emitter: PointEmitter, outer: tuple[Index, ...], start: int, size: int, lanes: int
+    kernel: ScheduleBuilder,
+    emitter: PointEmitter,
+    outer: tuple[Index, ...],
+    start: int,
+    size: int,
+    lanes: int,
 ) -> None:
     """What is left of the innermost loop, in vectors of falling powers of two."""
     while start < size:
@@ -188,7 +193,7 @@ def _remainder(
         start += lanes
 
 
-def _nested_loops(kernel: KernelBuilder, emitter: PointEmitter, sizes: Sequence[int], lanes: int) -> None:
+def _nested_loops(kernel: ScheduleBuilder, emitter: PointEmitter, sizes: Sequence[int], lanes: int) -> None:
     """The two innermost loops stay loops where the last is short; those outside them are one."""
     inner = 2 if len(sizes) > 2 and sizes[-1] < 16 * lanes else 1
     outer = sizes[: len(sizes) - inner]
@@ -204,7 +209,7 @@ def _nested_loops(kernel: KernelBuilder, emitter: PointEmitter, sizes: Sequence[
 
 
 def _row(
-    kernel: KernelBuilder, emitter: PointEmitter, outer: tuple[Index, ...], size: int, lanes: int
+    kernel: ScheduleBuilder, emitter: PointEmitter, outer: tuple[Index, ...], size: int, lanes: int
 ) -> None:
     step = lanes * UNROLL if size >= 2 * lanes * UNROLL else lanes
     whole = size // step * step
@@ -216,7 +221,7 @@ def _row(
 
 
 def _transposed_loops(
-    kernel: KernelBuilder, emitter: PointEmitter, sizes: tuple[int, ...], across: int, lanes: int
+    kernel: ScheduleBuilder, emitter: PointEmitter, sizes: tuple[int, ...], across: int, lanes: int
 ) -> None:
     """Square blocks of `lanes` x `lanes`: operands that lie along loop `across` are turned in registers."""
     builder, inner = kernel.builder, len(sizes) - 1
@@ -237,7 +242,7 @@ def _transposed_loops(
 
 
 def _leftover_rows(
-    kernel: KernelBuilder, emitter: PointEmitter, sizes: tuple[int, ...], across: int, lanes: int
+    kernel: ScheduleBuilder, emitter: PointEmitter, sizes: tuple[int, ...], across: int, lanes: int
 ) -> None:
     """The rows of loop `across` beyond the last whole block."""
     builder, inner = kernel.builder, len(sizes) - 1

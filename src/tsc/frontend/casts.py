@@ -12,7 +12,7 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import class_of
 from tsc.dialects.torch_types import TorchType
-from tsc.frontend.sugared import Arguments, Constant, Sugared, TupleOf, Value
+from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue, TupleOf
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
@@ -32,7 +32,7 @@ LIST_ELEMENTS: dict[TorchType, int] = {tt.INT: 0, tt.FLOAT: 1, tt.BOOL: 2, tt.CO
 class ToList(Sugared):
     """``x.tolist``: which lists a call makes, the wanted type says."""
 
-    def __init__(self, receiver: Value) -> None:
+    def __init__(self, receiver: SugaredValue) -> None:
         self.receiver = receiver
 
     def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
@@ -53,7 +53,7 @@ class ToList(Sugared):
             )
         codes = [reader.builder.constant(depth), reader.builder.constant(LIST_ELEMENTS[element])]
         made = class_of(schemas.overloads("prim::tolist")[0])
-        return Value(reader.builder.create(made, [self.receiver.ssa, *codes], [wanted]).results[0])
+        return SugaredValue(reader.builder.create(made, [self.receiver.ssa, *codes], [wanted]).results[0])
 
 
 def _cast(name: str, constant: Callable[[Any], Any], magic: str) -> Form:
@@ -91,11 +91,11 @@ def _str(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
 
 def _list(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     if not arguments.positional:
-        return Value(reader.builder.list(tt.TENSOR, []))
+        return SugaredValue(reader.builder.list(tt.TENSOR, []))
     source = arguments.positional[0]
-    if isinstance(source, Value) and source.type is tt.STRING:
+    if isinstance(source, SugaredValue) and source.type is tt.STRING:
         return reader.call_builtin(("aten::list",), arguments, node)
-    if isinstance(source, Value) and isinstance(source.type, tt.ListType):
+    if isinstance(source, SugaredValue) and isinstance(source.type, tt.ListType):
         return reader.call_builtin(("aten::list",), arguments, node)
     name = "$item"
     element = ast.copy_location(ast.Name(name, ast.Load()), node)
@@ -123,7 +123,7 @@ def _dict(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     keys = [reader.builder.constant(k) for k in arguments.keywords]
     values = [v.value(reader, node) for v in arguments.keywords.values()]
     kind = reader.common_type([v.type for v in values], node) or tt.TENSOR  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-    return Value(
+    return SugaredValue(
         reader.builder.create(
             ops.PrimDictConstructOp, [*keys, *values], [tt.DictType((tt.STRING, kind))]
         ).results[0]
@@ -135,10 +135,10 @@ def _ntuple(count: int) -> Form:
         """A number repeated `count` times, or the list or tuple given, as a list."""
         value = reader.plain(arguments.positional[0], node)
         if isinstance(value.type, tt.TupleType) and value.type.data:
-            return Value(reader.coerce(value.ssa, tt.ListType(value.type.data[0]), node))
+            return SugaredValue(reader.coerce(value.ssa, tt.ListType(value.type.data[0]), node))
         if isinstance(value.type, (tt.ListType, tt.TupleType)):
             return value
-        return Value(reader.builder.list(value.type, [value.ssa] * count))
+        return SugaredValue(reader.builder.list(value.type, [value.ssa] * count))
 
     return form
 
