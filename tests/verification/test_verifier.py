@@ -19,6 +19,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.errors import VerificationError
 from tsc.options import options
+from tsc.passes import Rewriting
 from tsc.passes.canonicalize import Canonicalize
 from tsc.passes.decompose import Decompose
 from tsc.passes.functionalize import Functionalize
@@ -65,13 +66,15 @@ def test_modules_are_verified_through_native_code() -> None:
 
 def _spoil(monkeypatch: pytest.MonkeyPatch, compiler_pass: Any, spoil: Any) -> None:
     """Let a pass do what it does, and then what it must not."""
-    apply = compiler_pass.apply
+    method = "rewrite" if issubclass(compiler_pass, Rewriting) else "apply"
+    run = getattr(compiler_pass, method)
 
-    def spoilt(self: Any, ctx: Context, module: ModuleOp) -> None:
-        apply(self, ctx, module)
+    def spoilt(self: Any, ctx: Context, module: ModuleOp) -> Any:
+        changed = run(self, ctx, module)
         spoil(module)
+        return changed
 
-    monkeypatch.setattr(compiler_pass, "apply", spoilt)
+    monkeypatch.setattr(compiler_pass, method, spoilt)
 
 
 def _add_becomes_sub(module: ModuleOp) -> None:
