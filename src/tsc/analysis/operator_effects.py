@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 from xdsl.traits import IsTerminator, MemoryEffectKind, get_effects
 
 from tsc.dialects.aten import AtenOp
@@ -65,3 +65,20 @@ def is_foldable(op: Operation) -> bool:
         and not operator.draws
         and not operator.schema.mutates
     )
+
+
+def reads_layout(op: Operation) -> bool:
+    """Whether what `op` gives depends on how its first operand lies in memory."""
+    operator = definition_of(op)
+    return operator is not None and operator.reads_layout
+
+
+def is_layout_read(value: SSAValue) -> bool:
+    """Whether something asks how `value`, or a view of it, lies in memory."""
+    for use in value.uses:
+        operator = definition_of(use.operation)
+        if operator is None:
+            continue
+        if operator.reads_layout or (operator.may_share and any(map(is_layout_read, use.operation.results))):
+            return True
+    return False

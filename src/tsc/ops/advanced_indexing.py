@@ -9,6 +9,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError, UnsupportedOperatorError
+from tsc.narrowing import is_array
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.indexing import INDEX_DTYPES, MASK_DTYPES, require_within
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, broadcast_map, dim
@@ -139,14 +140,16 @@ def numpy_key(self: Array, indices: Sequence[Array | None]) -> tuple[Any, ...]:
         else:
             key.append(np.bool_(index))  # a mask without dims: a new dim, of size 1 where it holds
     _check_key(self, [k for k in key if not isinstance(k, np.bool_)])
-    return tuple(key)
+    if self.size or any(n == 0 and not isinstance(k, slice) for n, k in zip(self.shape, key, strict=False)):
+        return tuple(key)
+    return tuple(np.zeros_like(k) if is_array(k) else k for k in key)  # there is nothing to reach
 
 
 def _check_key(self: Array, key: Sequence[Any]) -> None:
     if len(key) > self.ndim:
         raise BoundsError(f"too many indices for tensor of dimension {self.ndim} (got {len(key)})")
     for axis, index in enumerate(key):
-        if not isinstance(index, slice):
+        if not isinstance(index, slice) and (self.size or not self.shape[axis]):
             n = self.shape[axis]
             require_within(
                 index, -n, n, f"index {{index}} is out of bounds for dimension {axis} with size {n}"

@@ -54,7 +54,7 @@ def _as_strided_infer(self: TensorSpec, size: Sequence[int], *_: Any) -> TensorS
     return TensorSpec(tuple(size), self.dtype)
 
 
-@FAMILY.op("aten::as_strided", infer=_as_strided_infer, sharing=Sharing.SOMETIMES)
+@FAMILY.op("aten::as_strided", infer=_as_strided_infer, sharing=Sharing.SOMETIMES, reads_layout=True)
 def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None) -> Array:
     """A view of the same memory with any sizes and strides, counted in elements: which elements it shows
     depends on how `self` lies, not on its value alone.

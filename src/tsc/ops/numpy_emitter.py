@@ -55,13 +55,13 @@ class NumpyEmitter:
         if name == "divtrunc":
             return self._divide_toward_zero(a, b)
         if name == "rem" and dtype.is_integral:
-            _reject_zero(b)
+            _reject_zero(a, b)
         if name == "pow" and dtype.is_integral:
             return self._integer_power(a, b)
         return _BINARY[name](a, b)
 
     def _divide_toward_zero(self, a: Array, b: Array) -> Array:
-        _reject_zero(b)
+        _reject_zero(a, b)
         quotient, remainder = np.divmod(a, b)
         return quotient + ((remainder != 0) & ((a < 0) != (b < 0)))
 
@@ -86,6 +86,6 @@ class NumpyEmitter:
         return x.astype(target.numpy)
 
 
-def _reject_zero(divisor: Array) -> None:
-    if np.any(divisor == 0):
+def _reject_zero(dividend: Array, divisor: Array) -> None:
+    if np.size(dividend) and np.any(divisor == 0):
         raise ZeroDivisionError("ZeroDivisionError")

@@ -126,19 +126,19 @@ def device(self: TensorSpec) -> str:
     return "cpu"
 
 
-@FAMILY.op("aten::stride")
+@FAMILY.op("aten::stride", reads_layout=True)
 def stride(self: Array) -> list[int]:
     """Steps between neighbours of each dim, in elements."""
     return [s // self.itemsize for s in self.strides]
 
 
-@FAMILY.op("aten::stride.int")
+@FAMILY.op("aten::stride.int", reads_layout=True)
 def stride_int(self: Array, dim: int) -> int:
     """The step of one dim, in elements."""
     return self.strides[wrap_dim(dim, self.ndim)] // self.itemsize
 
 
-@FAMILY.op("aten::storage_offset")
+@FAMILY.op("aten::storage_offset", reads_layout=True)
 def storage_offset(self: Array) -> int:
     """The distance from the start of the memory this is a view of, in elements."""
     root: Any = self
@@ -147,7 +147,7 @@ def storage_offset(self: Array) -> int:
     return (self.__array_interface__["data"][0] - root.__array_interface__["data"][0]) // self.itemsize
 
 
-@FAMILY.op("aten::is_contiguous", "aten::is_contiguous.memory_format")
+@FAMILY.op("aten::is_contiguous", "aten::is_contiguous.memory_format", reads_layout=True)
 def is_contiguous(self: Array, memory_format: int = 0) -> bool:
     """Whether the elements lie in row-major order, or for ``channels_last`` with the channels innermost."""
     if memory_format == 2:

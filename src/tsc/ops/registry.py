@@ -124,6 +124,8 @@ class Operator:
     """Whether the in-place form writes where several elements are one place in memory, as fills do."""
     changes_shape: bool = False
     """Whether the call gives its first argument, the very tensor, other sizes or strides."""
+    reads_layout: bool = False
+    """Whether the result depends on how the first argument lies in memory, and not on its value alone."""
     length: Callable[..., int] | None = None
     """Of a result that is a list: how many elements it has, where that may be far more than were given."""
     effect: Effect = Effect.NONE

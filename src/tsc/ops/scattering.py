@@ -278,6 +278,8 @@ def _slice_key(name: str, self: Array, dim: int, index: Array) -> tuple[Any, ...
     require_index_dtype(name, spec_of(index))
     extent = self.shape[axis] if self.ndim else 1
     low = -extent if name == "index_fill_" else 0
+    if extent and not self.size:
+        index = np.zeros_like(index)  # there is nothing to reach
     require_within(index, low, extent, "index out of range in self")
     return (*(slice(None),) * axis, index.reshape(-1))
 

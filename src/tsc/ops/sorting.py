@@ -217,18 +217,19 @@ def unique_consecutive(
 
 
 def _searched(edges: Array, values: Array, right: bool, out_int32: bool) -> Array:
-    """Where each value would go in its row of `edges`: the number of edges below (or not above) it."""
+    """Where each value would go in its row of `edges`: the number of edges below (or not above) it, found by
+    halving as PyTorch does, which decides what NaN gives.
+    """
     common = result_dtype([spec_of(edges), spec_of(values)]).numpy
     edges, values = comparable(edges.astype(common)), comparable(values.astype(common))
     kind = np.int32 if out_int32 else np.int64
-    if edges.ndim == 1:
-        return np.asarray(np.searchsorted(edges, values, side="right" if right else "left")).astype(kind)
-    before = (
-        (edges[..., None, :] <= values[..., :, None])
-        if right
-        else (edges[..., None, :] < values[..., :, None])
-    )
-    return before.sum(-1).astype(kind)
+    low, high = np.zeros(values.shape, np.int64), np.full(values.shape, edges.shape[-1], np.int64)
+    while np.any(low < high):
+        middle = np.minimum((low + high) // 2, edges.shape[-1] - 1)
+        at = edges[middle] if edges.ndim == 1 else np.take_along_axis(edges, middle, -1)
+        goes_left = (at > values if right else at >= values) | (low >= high)
+        low, high = np.where(goes_left, low, middle + 1), np.where(goes_left, np.minimum(middle, high), high)
+    return low.astype(kind)
 
 
 def _search_infer(edges: Any, values: Any, out_int32: bool, *_: Any) -> TensorSpec:

@@ -12,13 +12,14 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, unwrapped
+from tsc.analysis.operator_effects import is_layout_read
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimListConstructOp
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.composite import Aten
-from tsc.ops.registry import Operator, TensorSpec, find
+from tsc.ops.registry import Operator, ResultLayout, TensorSpec, find
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,25 @@ def decompose(op: Operation) -> list[Operation]:
         return []  # the call is wrong: it stays, and raises when the program runs
     values = list(cast("tuple[Any, ...]", result)) if isinstance(result, tuple) else [result]
     for old, value in zip(op.results, values, strict=True):
+        if value.owner in made:
+            value = _laid_out(aten, operator, old, value)
         if value.name_hint is None:
             value.name_hint = old.name_hint
-        if value.owner in made and not isinstance(old.type, tt.ValueTensorType):
-            value._type = tt.TensorType(value.type.data)  # the program may write to it
         old.replace_all_uses_with(value)
     op.detach()
     op.erase()
     return [new for new in made if _definition(new) is not None]
+
+
+def _laid_out(aten: Aten, operator: Operator, old: SSAValue, value: Any) -> Any:
+    """The new `value` in place of `old`: mutable if that was, and where its memory is seen, laid out as the
+    operator as a whole lays it out.
+    """
+    is_mutable = not isinstance(old.type, tt.ValueTensorType)
+    if is_mutable:
+        value._type = tt.TensorType(value.type.data)  # the program may write to it
+    is_row_major = operator.result_layout is ResultLayout.ROW_MAJOR and not operator.may_share
+    return aten("contiguous", value, 0) if is_row_major and (is_mutable or is_layout_read(old)) else value
 
 
 def _argument(value: SSAValue) -> Any:

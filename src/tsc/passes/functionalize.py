@@ -13,7 +13,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import UNKNOWN_CALLS, writes_anything
 from tsc.analysis.memory_aliases import AliasSets, has_memory, shared_operands
-from tsc.analysis.operator_effects import definition_of
+from tsc.analysis.operator_effects import definition_of, reads_layout
 from tsc.analysis.written_names import WRAPPERS, unfollowed_name
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -67,6 +67,8 @@ def functionalize(function: FuncOp) -> str | None:
         if called := _call_that_may_write(function):
             raise CannotFunctionalizeError(f"{called.name} may write to what it is given")
         if any(writes_anything(op) for op in function.walk()):
+            if any(reads_layout(op) for op in function.walk()):
+                raise CannotFunctionalizeError("it asks how memory that is written lies")
             name = unfollowed_name(function)
             if name is not None:
                 raise CannotFunctionalizeError(f"memory that is written is also known through {name}")

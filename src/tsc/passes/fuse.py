@@ -20,6 +20,7 @@ from tsc.analysis.fusion import (
     spec,
     tensor_operands,
 )
+from tsc.analysis.operator_effects import reads_layout
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimListConstructOp, ValueTensorLiteralOp
@@ -203,7 +204,7 @@ def _needs_copy(graph: FusionGraph, reader: Operation, is_flat: bool) -> bool:
         return False
     group = graph.group_of.get(reader)
     if group is None:
-        return is_flat
+        return is_flat and not reads_layout(reader)
     return group.kind in NO_VIEW_KINDS and group.ops[0] is reader
 
 

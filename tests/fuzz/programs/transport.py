@@ -46,7 +46,7 @@ def _array(value: Packed, storages: list[bytearray]) -> np.ndarray[Any, Any]:
     dtype: Any = ml_dtypes.bfloat16 if value.dtype == "bfloat16" else value.dtype
     if 0 in value.shape:
         return np.empty(value.shape, np.dtype(dtype))
-    memory = storages[value.storage]
+    memory = np.frombuffer(storages[value.storage], np.uint8)  # the base of all views of the storage
     return np.ndarray(value.shape, np.dtype(dtype), memory, value.offset_bytes, value.strides_bytes)
 
 
