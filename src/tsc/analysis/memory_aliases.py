@@ -30,6 +30,8 @@ CONSTRUCTED = frozenset(("torch.prim.TupleConstruct", "torch.prim.ListConstruct"
 """Operations whose result holds their operands."""
 TAKEN_APART = frozenset(("torch.prim.TupleUnpack", "torch.prim.TupleIndex", "torch.prim.ListUnpack"))
 """Operations whose results were held by their operand."""
+ANYTHING = "*"
+"""The alias set of a result that may be whatever a container holds, or a default."""
 Place = tuple[SSAValue, bool]
 """The memory of a value itself, or (True) of all that it holds."""
 
@@ -145,6 +147,8 @@ def shared_operands(op: AtenOp) -> list[SSAValue]:
         return [o for o, _ in with_memory]
     if operator.sharing is Sharing.SOMETIMES:
         return [o for o, _ in with_memory if not _differ_in_dtype(o, op.results)]
+    if any(r.alias == ANYTHING for r in operator.schema.results):
+        return [o for o, _ in with_memory]
     return [o for o, f in with_memory if operator.schema.aliases and f.alias]
 
 
@@ -173,8 +177,10 @@ def _is_writable(kind: object) -> bool:
 
 
 def holds_memory(value: SSAValue) -> bool:
-    """Whether a value is a container of what can be written to: not a list of numbers."""
+    """Whether a value is, or may be, a container of what can be written to: not a list of numbers."""
     kind = value.type.data if isinstance(value.type, tt.OptionalType) else value.type
+    if kind is tt.ANY or isinstance(kind, tt.UnionType):
+        return True
     if isinstance(kind, (tt.ListType, tt.FutureType)):
         return _is_writable(kind.data)
     if isinstance(kind, tt.DictType):

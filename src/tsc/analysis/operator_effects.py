@@ -6,8 +6,11 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.traits import IsTerminator, MemoryEffectKind, get_effects
 
 from tsc.dialects.aten import AtenOp
-from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
+from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimIfOp, PrimLoopOp
 from tsc.ops.registry import Effect, Operator, find
+
+ROW_MAJOR_FORMATS = (None, 0, 1)
+"""Of memory formats: as it is, contiguous, preserved."""
 
 
 def definition_of(op: Operation) -> Operator | None:
@@ -71,6 +74,16 @@ def reads_layout(op: Operation) -> bool:
     """Whether what `op` gives depends on how its first operand lies in memory."""
     operator = definition_of(op)
     return operator is not None and operator.reads_layout
+
+
+def wants_layout(op: Operation) -> bool:
+    """Whether `op` is told to lay its result out in another order than row-major, as channels last."""
+    if not isinstance(op, AtenOp) or "memory_format" not in op.positions:
+        return False
+    owner = op.argument("memory_format").owner
+    while isinstance(owner, DerefineOp):
+        owner = owner.operands[0].owner
+    return not isinstance(owner, ConstantOp) or owner.python_value not in ROW_MAJOR_FORMATS
 
 
 def is_layout_read(value: SSAValue) -> bool:

@@ -7,36 +7,39 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from tsc.analysis.fusion import tensor_operands
 from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type
-from tsc.analysis.operator_effects import definition_of
+from tsc.analysis.operator_effects import definition_of, wants_layout
 from tsc.dialects import torch_types as tt
+from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array
 from tsc.ops.registry import Operator, ResultLayout, TensorSpec
 
 
-def is_row_major(value: SSAValue) -> bool:
-    """Whether `value` certainly is row-major."""
+def is_row_major(value: SSAValue, pool: ConstantPool) -> bool:
+    """Whether `value` certainly is row-major; the arrays of constants, in `pool`, show how those lie."""
     pending, seen = [value], set[SSAValue]()
     while pending:
         at = pending.pop()
         if at in seen:
             continue
         seen.add(at)
-        sources = _sources(at)
+        sources = _sources(at, pool)
         if sources is None:
             return False
         pending += sources
     return True
 
 
-def _sources(value: SSAValue) -> list[SSAValue] | None:
+def _sources(value: SSAValue, pool: ConstantPool) -> list[SSAValue] | None:
     """The tensors that must be row-major for `value` to be; None where that is not enough."""
     owner = value.owner
-    if isinstance(owner, (Block, ValueTensorLiteralOp)):
+    if isinstance(owner, Block):
         return []
+    if isinstance(owner, ValueTensorLiteralOp):
+        return [] if literal_array(pool, owner).flags.c_contiguous else None
     operator = definition_of(owner)
-    if operator is None:
+    if operator is None or wants_layout(owner):
         return None
     if operator.may_share:
         return _shown(owner, operator)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from xdsl.ir import Operation, SSAValue, Use
 from xdsl.traits import IsTerminator
 
-from tsc.analysis.known_values import CONSTRUCTIONS, is_returned
-from tsc.analysis.operator_effects import definition_of
-from tsc.dialects import torch_types as tt
-from tsc.dialects.torch_ops import DerefineOp, PrimIfOp, PrimLoopOp
+from tsc.analysis.known_values import UNKNOWN_CALLS, is_returned, writes_operand
+from tsc.analysis.memory_aliases import has_memory, holds_memory, is_container, shared_operands
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, PrimSetAttrOp
 
 
 def is_shown(value: SSAValue) -> bool:
@@ -18,7 +18,7 @@ def is_shown(value: SSAValue) -> bool:
         at = pending.pop()
         if at in seen:
             continue
-        if is_returned(at):
+        if is_returned(at) or any(_leaves(use.operation) for use in at.uses):
             return True
         seen.add(at)
         pending += [shown for use in at.uses for shown in _shown_by(use)]
@@ -46,8 +46,14 @@ def _shown_by(use: Use) -> list[SSAValue]:
     if isinstance(reader, PrimLoopOp):
         carried = use.index - 2
         return [reader.regions[0].block.args[carried + 1], reader.results[carried]] if carried >= 0 else []
-    if isinstance(reader, (*CONSTRUCTIONS, DerefineOp)):
-        return list(reader.results)
-    operator = definition_of(reader)
-    is_view = operator is not None and operator.may_share and use.index == 0
-    return [r for r in reader.results if isinstance(r.type, (tt.TensorType, tt.ListType))] if is_view else []
+    if not isinstance(reader, AtenOp):
+        return [r for r in reader.results if has_memory(r)]
+    value = reader.operands[use.index]
+    results = reader.results if value in shared_operands(reader) else filter(holds_memory, reader.results)
+    written = [o for i, o in enumerate(reader.operands) if writes_operand(reader, i) and is_container(o)]
+    return [*(r for r in results if has_memory(r)), *(o for o in written if o is not value)]
+
+
+def _leaves(reader: Operation) -> bool:
+    """Whether what `reader` is given is known elsewhere from then on: as an attribute, or to unknown code."""
+    return isinstance(reader, (PrimSetAttrOp, *UNKNOWN_CALLS))

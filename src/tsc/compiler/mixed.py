@@ -81,7 +81,7 @@ def _group_kernel(descent: Descent, group: GroupOp, entry: Entry, call: Run) -> 
         native,
         structure if len(group.results) > 1 else SINGLE,
         entry.unit,
-        is_row_major=all(map(is_row_major, end.operands)),
+        is_row_major=all(is_row_major(o, descent.context.pool) for o in end.operands),
     )
     made.append(results)
     return native if results.is_direct else run

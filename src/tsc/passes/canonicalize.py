@@ -12,7 +12,7 @@ from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.known_values import UNKNOWN, constant_of, is_list_mutated, unwrapped
 from tsc.analysis.module_functions import functions
-from tsc.analysis.operator_effects import definition_of, is_layout_read
+from tsc.analysis.operator_effects import definition_of, is_layout_read, wants_layout
 from tsc.analysis.shown_results import is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import torch_name
@@ -212,7 +212,7 @@ def _same_value(op: Operation) -> list[SSAValue] | None:
         return None
     if torch_name(op) == "torch.aten.clone" and is_shown(result):
         return None  # the caller may write to it
-    if is_layout_read(result):
+    if is_layout_read(result) or wants_layout(op):
         return None
     return [value] if result.type is value.type else None
 

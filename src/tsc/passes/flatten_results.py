@@ -18,6 +18,8 @@ from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, is_li
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.result_views import View, shared_bases
 from tsc.dialects import torch_types as tt
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import (
     DerefineOp,
     PrimDictConstructOp,
@@ -54,10 +56,10 @@ class FlattenResults(ModulePass):
         """Flatten the results of every function."""
         for function in op.ops:
             if isinstance(function, FuncOp) and ATTRIBUTE not in function.attributes:
-                _flatten(function)
+                _flatten(function, pool_of(ctx))
 
 
-def _flatten(function: FuncOp) -> None:
+def _flatten(function: FuncOp, pool: ConstantPool) -> None:
     end = function.body.block.last_op
     assert end is not None
     if len(end.operands) != 1:
@@ -68,7 +70,7 @@ def _flatten(function: FuncOp) -> None:
     if structure is None:
         return
     function.attributes[ATTRIBUTE] = StringAttr(json.dumps(structure))
-    if all(is_row_major(t) for t in tensors if t not in {v.base for v in shared.values()}):
+    if all(is_row_major(t, pool) for t in tensors if t not in {v.base for v in shared.values()}):
         function.attributes[ROW_MAJOR] = UnitAttr()
     end.operands = tensors
     function.update_function_type()
