@@ -1,4 +1,4 @@
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 """Memory that is written, or given back twice, is one memory under every name it has, whatever wraps it."""
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def refined(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 PROGRAMS = (
-    element_of_a_dict, view_of_an_element, default_of_a_dict, anything, parts_of_a_tuple, unpacked_list, refined,
+    element_of_a_dict, view_of_an_element, default_of_a_dict, anything, parts_of_a_tuple, unpacked_list,
+    refined,
 )  # fmt: skip
 
 
