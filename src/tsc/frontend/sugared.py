@@ -157,7 +157,11 @@ class TupleOf(Sugared):
             if all(known for known, _ in bounds):
                 return TupleOf(self.elements[slice(*(bound for _, bound in bounds))])
         known, at = reader.static_value(key)
-        return self.elements[at] if known and isinstance(at, int) else None
+        if not known or not isinstance(at, int):
+            return None
+        if not -len(self.elements) <= at < len(self.elements):
+            raise reader.error("Tuple index out of range", node)
+        return self.elements[at]
 
     def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         if name in self.names:

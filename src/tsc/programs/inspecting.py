@@ -15,6 +15,7 @@ from tsc.compiler.entry import Entry
 from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
+from tsc.errors import CompileError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Function, ScriptObject, Unit
 from tsc.passes.inline import Inline
@@ -67,7 +68,10 @@ class Inspectable:
         """The function to show, and its constants: of a frozen module's method the frozen one."""
         if self.entry is not None and self.receiver is not None:
             return self.entry.function, self.entry.pool
-        assert self.function.op is not None
+        if self.function.op is None:
+            raise CompileError(
+                f"{self.function.name} has no code to show: it is declared only, or left to Python"
+            )
         return self.function.op, self.unit.pool
 
     @property

@@ -8,6 +8,9 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from tsc import dtypes
 from tsc.archive.pickles import ArchiveObject
 from tsc.archive.reader import Archive
 from tsc.errors import ArchiveError, NotSupportedError
@@ -98,7 +101,7 @@ def _require_types(cls: Class, attributes: Mapping[str, Any]) -> None:
 def _attach_parameters(held: ScriptObject, trained: Mapping[int, Any], live: dict[int, Any]) -> None:
     """Note which parameters ask for gradients; where PyTorch is there, put its tensors behind them all."""
     arrays = {n: v for n, v in held.attributes.items() if n in held.cls.parameters and is_array(v)}
-    held.untrained = frozenset(n for n, v in arrays.items() if id(v) not in trained)
+    held.untrained = frozenset(n for n, v in arrays.items() if id(v) not in trained or not _can_be_trained(v))
     wrap = torch_interop.wrapper()
     if wrap is None:
         return
@@ -106,6 +109,12 @@ def _attach_parameters(held: ScriptObject, trained: Mapping[int, Any], live: dic
         if id(array) not in live:
             live[id(array)] = wrap(array).requires_grad_(name not in held.untrained)
         held.live[name] = live[id(array)]
+
+
+def _can_be_trained(array: np.ndarray[Any, Any]) -> bool:
+    """Whether gradients of it exist: it holds no integers."""
+    dtype = dtypes.by_numpy(array.dtype)
+    return dtype.is_floating or dtype.is_complex
 
 
 # --- script modules of other programs ---

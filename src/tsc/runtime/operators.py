@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc.dialects.schema import Schema
+from tsc.errors import OperatorError
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.ops.registry import find
@@ -37,8 +38,15 @@ class Operators:
         return array
 
     def read(self, held: ScriptObject, name: str) -> Any:
-        """An attribute of an object."""
-        return held.attributes[name]
+        """An attribute of an object.
+
+        Raises:
+            OperatorError: it has not been set, as in an object whose state is just being restored.
+        """
+        try:
+            return held.attributes[name]
+        except KeyError:
+            raise OperatorError(f"attribute '{name}' of {held.cls.name} has not been set") from None
 
     def write(self, held: ScriptObject, name: str, value: Any) -> None:
         """Set an attribute of an object."""
