@@ -6,13 +6,13 @@ import ctypes
 import ctypes.util
 import gc
 import os
-import time
 import weakref
 from pathlib import Path
 from typing import Any
 
 import tsc
 from tests.fuzz.subjects import SHAPES, argument, result, small
+from tests.fuzz.task import Report, Task
 
 STATM = Path("/proc/self/statm")
 WARMING = 20
@@ -23,13 +23,12 @@ SLACK_BYTES = 2 << 20
 GROWTH_A_CYCLE_BYTES = 5 << 10
 
 
-def run(seed: int, seconds: float) -> list[str]:
-    """Cycles for some seconds, at least `CYCLES` of them; the findings."""
-    del seed  # every cycle is the same
-    findings = specializations_go(40) if seconds else []
+def run(task: Task) -> Report:
+    """Cycles until the task is over, at least `CYCLES` of them; every one is the same, whatever the seed."""
+    findings = specializations_go(40)
     cycles(WARMING)
-    before, files, end, count = resident_bytes(), open_files(), time.monotonic() + seconds, 0
-    while count < CYCLES or time.monotonic() < end:
+    before, files, count = resident_bytes(), open_files(), 0
+    while count < CYCLES or not task.is_over(count):
         cycles(A_TIME)
         count += A_TIME
     grown = resident_bytes() - before
@@ -37,7 +36,8 @@ def run(seed: int, seconds: float) -> list[str]:
         findings.append(f"leaks: {count} cycles keep {grown / count / 1024:.1f} KiB each")
     if open_files() > files:
         findings.append(f"leaks: {count} cycles keep {open_files() - files} files open")
-    return findings
+    kept = f"{count} cycles keep {grown / count / 1024:.1f} KiB each"
+    return Report("leaks", count, len(findings), [*findings, f"      {kept}"])
 
 
 def cycles(count: int) -> None:

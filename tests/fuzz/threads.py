@@ -29,6 +29,7 @@ from tests.fuzz.subjects import (
     gradient,
     result,
 )
+from tests.fuzz.task import Report, Task
 
 THREADS = 8
 SWITCH_INTERVAL_S = 1e-5
@@ -38,16 +39,16 @@ PATIENCE_S = 120.0
 Job = Callable[[], None]
 
 
-def run(seed: int, seconds: float) -> list[str]:
-    """Rounds of threads, and forks, for some seconds; the findings."""
+def run(task: Task) -> Report:
+    """Rounds of threads, and forks, until the task is over or something is found."""
     prepare()
-    end = time.monotonic() + seconds
+    rounds = 0
     findings: list[str] = []
-    while time.monotonic() < end and not findings:
-        findings += storm(seed)
-        findings += fork_storm(seed, 2)
-        seed += 1
-    return findings
+    while not task.is_over(rounds) and not findings:
+        findings += storm(task.seed + rounds)
+        findings += fork_storm(task.seed + rounds, 2)
+        rounds += 1
+    return Report("threads", rounds, len(findings), findings)
 
 
 def prepare() -> None:
