@@ -44,11 +44,15 @@ def _appends(count: int) -> str:
     return HEAD + "    l = [x]\n" + "    l.append(x + 1)\n" * count + "    return torch.stack(l)\n"
 
 
+def _twice(count: int) -> str:
+    return HEAD + "    x = torch.addcmul(x, x, x, value=0.5)\n" * count + "    return x\n"
+
+
 def _branches(count: int) -> str:
     return HEAD + "".join(f"    if a == {i}:\n        x = x + {i}\n" for i in range(count)) + "    return x\n"
 
 
-@pytest.mark.parametrize("build", [_lines, _products, _list, _appends, _branches])
+@pytest.mark.parametrize("build", [_lines, _products, _list, _appends, _branches, _twice])
 def test_the_first_call_takes_time_in_proportion_to_the_length(build: Callable[[int], str]) -> None:
     seconds(build, 20)  # what is imported and made once
     ratios: list[float] = []

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, tensor
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, ModuleOp, i32
 from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
 from tsc.analysis.kernel_model import body_cost, dims_of, multiplied, read_stage, reshape_map
@@ -67,6 +69,7 @@ def fuse_kernel(function: func.FuncOp) -> None:
     for op in list(block.ops):
         if isinstance(op, linalg.GenericOp):
             _own_constants(op)
+            _merge_equal_inputs(op)
     _remove_dead(block)
     while any(_step(op) for op in block.ops):
         pass
@@ -94,6 +97,31 @@ def _own_constants(op: linalg.GenericOp) -> None:
             empty = tensor.EmptyOp([], output.type)
             block.insert_op_before(empty, op)
             op.operands[first + number] = empty.results[0]
+
+
+def _merge_equal_inputs(op: linalg.GenericOp) -> None:
+    """An input that is read twice in the same way is read once, so that what computes it is composed once. Of
+    reductions all inputs stay, since their form tells what they are.
+    """
+    if any(i.data is not IteratorType.PARALLEL for i in op.iterator_types.data):
+        return
+    body, maps, seen = op.body.block, list(op.indexing_maps.data), dict[tuple[SSAValue, AffineMap], int]()
+    keep: list[int] = []
+    for number, pair in enumerate(input_pairs(op)):
+        first = seen.setdefault(pair, number)
+        if first == number:
+            keep.append(number)
+        else:
+            body.args[number].replace_all_uses_with(body.args[first])
+    count = len(op.inputs)
+    if len(keep) == count:
+        return
+    for number in reversed(range(count)):
+        if number not in keep:
+            body.erase_arg(body.args[number])
+    op.operands = [*(op.inputs[n] for n in keep), *op.outputs]
+    op.properties["operandSegmentSizes"] = DenseArrayBase.from_list(i32, [len(keep), len(op.results)])
+    op.properties["indexing_maps"] = ArrayAttr([*(maps[n] for n in keep), *maps[count:]])
 
 
 def _remove_dead(block: Block) -> None:
@@ -186,6 +214,7 @@ def _compose(producer: linalg.GenericOp, value: SSAValue, consumer: linalg.Gener
     assert block is not None
     block.insert_op_before(combined, consumer)
     tell_extents(combined, loop_extents(consumer))
+    _merge_equal_inputs(combined)
     for old, new in zip(consumer.results, combined.results, strict=True):
         new.name_hint = old.name_hint
         old.replace_all_uses_with(new)
