@@ -17,6 +17,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+
 import tsc
 from tests.fuzz.subjects import (
     SHAPES,
@@ -195,7 +197,7 @@ def fork_storm(seed: int, forks: int) -> list[str]:
         for names in (("scripted", "loaded", "function"), ("traced", "traced_function"))
     ]
     findings: list[str] = []
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch_in_one_thread():
         warnings.simplefilter("ignore")  # of Python, that the process has threads
         for thread in busy:
             thread.start()
@@ -206,6 +208,17 @@ def fork_storm(seed: int, forks: int) -> list[str]:
         for thread in busy:
             thread.join(PATIENCE_S)
     return [f"forks, seed {seed}: {finding}" for finding in findings]
+
+
+@contextmanager
+def torch_in_one_thread() -> Generator[None]:
+    """PyTorch starts no OpenMP team, which a forked child waits for without end."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _keep_busy(names: tuple[str, ...], stop: threading.Event) -> None:

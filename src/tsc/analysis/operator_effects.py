@@ -5,12 +5,11 @@ from __future__ import annotations
 from xdsl.ir import Operation, SSAValue
 from xdsl.traits import IsTerminator, MemoryEffectKind, get_effects
 
+from tsc.analysis.known_values import UNKNOWN, constant_of
 from tsc.dialects.aten import AtenOp
-from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimIfOp, PrimLoopOp
+from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
+from tsc.ops.copies import CHANNELS_LAST
 from tsc.ops.registry import Effect, Operator, find
-
-ROW_MAJOR_FORMATS = (None, 0, 1)
-"""Of memory formats: as it is, contiguous, preserved."""
 
 
 def definition_of(op: Operation) -> Operator | None:
@@ -77,13 +76,11 @@ def reads_layout(op: Operation) -> bool:
 
 
 def wants_layout(op: Operation) -> bool:
-    """Whether `op` is told to lay its result out in another order than row-major, as channels last."""
+    """Whether `op` is told, or may be, to lay its result out with channels last, and not row-major."""
     if not isinstance(op, AtenOp) or "memory_format" not in op.positions:
         return False
-    owner = op.argument("memory_format").owner
-    while isinstance(owner, DerefineOp):
-        owner = owner.operands[0].owner
-    return not isinstance(owner, ConstantOp) or owner.python_value not in ROW_MAJOR_FORMATS
+    wanted = constant_of(op.argument("memory_format"))
+    return wanted is UNKNOWN or wanted in CHANNELS_LAST
 
 
 def is_layout_read(value: SSAValue) -> bool:

@@ -45,10 +45,11 @@ class Dump:
         """A folder for the compilation of `label`, whose constants are in `pool`; None when nothing is to be
         dumped.
         """
-        if options().dump_folder is None:
+        root = options().dump_folder
+        if root is None:
             return None
         name = re.sub(r"\W+", "_", label).strip("_")
-        folder = Path(str(options().dump_folder)) / f"{next(_NUMBERS):03d}-{name}"
+        folder = Path(root) / f"{next(_NUMBERS):03d}-{name}"
         folder.mkdir(parents=True, exist_ok=True)
         if pool.size_bytes <= LARGEST_WEIGHTS:
             np.savez(folder / "weights.npz", **dict(pool.items()))  # pyright: ignore[reportArgumentType] - names are free

@@ -13,7 +13,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc.analysis.fusion import CHECKS_BOUNDS
 from tsc.analysis.result_layouts import is_row_major
-from tsc.compiler.descent import Compilation, Descent
+from tsc.compiler.descent import Descent
 from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
 from tsc.compiler.native_build import build_native
@@ -74,7 +74,7 @@ def _group_kernel(descent: Descent, group: GroupOp, entry: Entry, call: Run) -> 
     def run(*arrays: Any) -> Any:
         return made[0](arrays, partial(generic, *arrays))
 
-    native = build_native(_descent_of(group, descent.compilation, descent), run)
+    native = build_native(_descent_of(group, descent), run)
     end = group.body.last_op
     assert end is not None
     results = NativeResults(
@@ -87,10 +87,10 @@ def _group_kernel(descent: Descent, group: GroupOp, entry: Entry, call: Run) -> 
     return native if results.is_direct else run
 
 
-def _descent_of(group: GroupOp, compilation: Compilation, descent: Descent) -> Descent:
+def _descent_of(group: GroupOp, descent: Descent) -> Descent:
     """The way down of one group alone."""
-    dump = Dump.begin("group", descent.context.pool)
-    return Descent(descent.context, ModuleOp([_as_function(group)]), "fused", compilation, dump)
+    module, dump = ModuleOp([_as_function(group)]), Dump.begin("group", descent.context.pool)
+    return Descent(descent.context, module, "fused", descent.compilation, dump)
 
 
 def _as_function(group: GroupOp) -> FuncOp:

@@ -65,7 +65,7 @@ def feature_dropout(input: Array, p: float, train: bool) -> Array:
 def _alpha_dropped(x: Array, kept: Array, p: float) -> Array:
     """Dropped elements get SELU's lower limit; then mean and variance are restored.
 
-    RandomSource: Klambauer et al., 2017.
+    Source: Klambauer et al., 2017.
     """
     if p == 1:
         return np.zeros_like(x)
