@@ -12,6 +12,9 @@ from tsc.dialects.context import TorchContext
 
 T, V = "!torch.tensor", "!torch.vtensor<[2,3],f32>"
 TENSORS, PAIR = "!torch.list<tensor>", "!torch.tuple<tensor, tensor>"
+BOX, ANY, DICT = '!torch.class<"Box">', "!torch.any", "!torch.dict<str, tensor>"
+SELECT = f"torch.aten.select.int {{}}, %n, %n : {T}, !torch.int, !torch.int -> {T}"
+ITEM = f"torch.aten.__getitem__.t {{}}, %n : {TENSORS}, !torch.int -> {T}"
 
 
 class Named:

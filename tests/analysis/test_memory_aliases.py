@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from tests.analysis.named_values import PAIR, TENSORS, Named, T, branch, loop, named
+from tests.analysis.named_values import (
+    ANY,
+    BOX,
+    DICT,
+    ITEM,
+    PAIR,
+    SELECT,
+    TENSORS,
+    Named,
+    T,
+    branch,
+    loop,
+    named,
+)
 from tsc.analysis.memory_aliases import AliasSets, is_container, shared_operands
 
-DICT, ANY = "!torch.dict<str, tensor>", "!torch.any"
 INTS = "!torch.list<int>"
 F32, F64 = "!torch.tensor<[2],f32>", "!torch.tensor<[2],f64>"
-BOX = '!torch.class<"Box">'
 ARGUMENTS = f"%x : {T}, %y : {T}, %n : !torch.int, %c : !torch.bool, %s : !torch.str, %l : {INTS}"
 NONE = "%none = torch.constant.none"
-SELECT = f"torch.aten.select.int {{}}, %n, %n : {T}, !torch.int, !torch.int -> {T}"
-ITEM = f"torch.aten.__getitem__.t {{}}, %n : {TENSORS}, !torch.int -> {T}"
 LIST = f"torch.prim.ListConstruct %x : ({T}) -> {TENSORS}"
 MAKE_DICT = f"torch.prim.DictConstruct keys(%s : !torch.str) values(%x : {T}) -> {DICT}"
 TUPLE = f"torch.prim.TupleConstruct %x, %y : {T}, {T} -> {PAIR}"

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.analysis.named_values import PAIR, TENSORS, T, branch, loop, named
+from tests.analysis.named_values import ANY, BOX, DICT, ITEM, PAIR, SELECT, TENSORS, T, branch, loop, named
 from tsc.analysis.written_names import unfollowed_name
 
-BOX, ANY, DICT = '!torch.class<"Box">', "!torch.any", "!torch.dict<str, tensor>"
 ARGUMENTS = f"%x : {T}, %n : !torch.int, %c : !torch.bool, %o : {BOX}, %s : !torch.str, %k : !torch.list<int>"
 MAKE = f"%y = torch.aten.relu %x : {T} -> {T}\n%z = torch.aten.neg %x : {T} -> {T}"
 WRITE = f"torch.aten.relu_ {{}} : {T} -> {T}"
-SELECT = f"torch.aten.select.int {{}}, %n, %n : {T}, !torch.int, !torch.int -> {T}"
 LIST = f"%list = torch.prim.ListConstruct %y, %z : ({T}, {T}) -> {TENSORS}"
 TUPLE = f"%t = torch.prim.TupleConstruct %y, %z : {T}, {T} -> {PAIR}"
-ITEM = f"torch.aten.__getitem__.t {{}}, %n : {TENSORS}, !torch.int -> {T}"
 
 
 def unfollowed(names: str, written: str = "%y") -> str | None:

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any
 
 import torch
 
-Calls = dict[str, list[list[Any]]]
-
-
-def _numbers(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed + sum(shape)))
-
-
-def _ints(high: int, *shape: int) -> torch.Tensor:
-    return torch.randint(high, shape, generator=torch.Generator().manual_seed(high + sum(shape)))
+from .edges import edges
+from .random_tensors import Calls, ints, numbers
 
 
 def _conversions() -> Calls:
-    x, n = _numbers(2, 3) * 5, _ints(9, 4)
+    x, n = numbers(2, 3) * 5, ints(9, 4)
     layout = [None, None, None, False, False, None]
     return {
         "aten::to.dtype_layout": [[x, torch.int64, *layout], [n, torch.float16, *layout]],
@@ -31,7 +23,7 @@ def _conversions() -> Calls:
         "aten::contiguous": [[x.t(), torch.contiguous_format], [x, torch.contiguous_format]],
         "aten::view.dtype": [[x, torch.int32]],
         "aten::copy": [[x, torch.arange(3), False], [n, torch.tensor(2.7), False]],
-        "aten::copy_": [[x, n[:3], False], [n.clone(), torch.tensor(1.5), False], [x, _numbers(3, 3), False]],
+        "aten::copy_": [[x, n[:3], False], [n.clone(), torch.tensor(1.5), False], [x, numbers(3, 3), False]],
         "aten::fill.Tensor": [[x, torch.tensor(2)], [n, torch.tensor(2.5)], [n, torch.ones(2)]],
         "aten::zero": [[x], [n]],
         "aten::cpu": [[x]],
@@ -43,47 +35,14 @@ def _conversions() -> Calls:
     }
 
 
-def _edges() -> Calls:
-    """Nothing, NaN, no dims: what an operator's definition is easily wrong about."""
-    nan, none, scalar = torch.tensor([math.nan, -1.0, 0.0]), torch.zeros(0), torch.tensor(2.0)
-    image, weight = torch.zeros(0, 3, 8, 8), _numbers(4, 3, 3, 3)
-    pair = [[1, 1], [0, 0], [1, 1], 1]
-    return {
-        "aten::heaviside": [[nan, torch.ones(3)], [torch.zeros(3), nan]],
-        "aten::hstack": [[[none, none]], [[scalar, scalar]], [[none, _numbers(2)]]],
-        "aten::conv2d": [[image, weight, None, *pair], [image, weight, _numbers(4), *pair]],
-        "aten::einsum": [
-            ["ii,i->i", [_numbers(3, 3), _numbers(3)], None],
-            ["ij,ij->ij", [_numbers(1, 3), _numbers(2, 3)], None],
-            ["ii", [_numbers(1, 3)], None],
-            ["...,...->...", [_numbers(3), scalar], None],
-        ],
-        "aten::gather": [[scalar, 0, torch.tensor([0, 0]), False], [scalar, 0, torch.tensor(0), False]],
-        "aten::squeeze": [[torch.ones(3)], [scalar], [torch.ones(1, 2)]],
-        "aten::squeeze.dim": [[torch.ones(3), 0], [scalar, 0]],
-        "aten::hypot": [
-            [
-                torch.tensor([1e30, 1e-30, 0.0, math.inf, math.nan, math.inf, -3.0]),
-                torch.tensor([1e30, 1e-30, 0.0, -1.0, 1.0, math.nan, 4.0]),
-            ],
-        ],
-        "aten::slice.Tensor": [[scalar, 0, 0, 1, 1]],
-        "aten::masked_select": [[scalar, torch.tensor(True)], [scalar, torch.tensor(False)]],
-        "aten::topk": [
-            [torch.tensor([1.0, 3.0, 3.0, 1.0, 3.0]), 2, -1, True, True],
-            [scalar, 1, -1, True, True],
-        ],
-    }
-
-
 def _queries() -> Calls:
-    tensors = [_numbers(2, 3), _ints(4, 5), torch.tensor(True), _numbers(2, 3).t(), _numbers(3, 4)[1:, ::2]]
+    tensors = [numbers(2, 3), ints(4, 5), torch.tensor(True), numbers(2, 3).t(), numbers(3, 4)[1:, ::2]]
     names = [
         "aten::size", "aten::dim", "aten::numel", "aten::is_floating_point", "aten::is_complex",
         "aten::is_signed", "aten::element_size", "aten::stride", "aten::storage_offset",
         "aten::is_contiguous",
     ]  # fmt: skip
-    scalars = [torch.tensor(2.75), torch.tensor([3]), torch.tensor(True), _numbers(2)]
+    scalars = [torch.tensor(2.75), torch.tensor([3]), torch.tensor(True), numbers(2)]
     items = ["aten::item", "aten::is_nonzero"]
     return {
         **{name: [[t] for t in tensors] for name in names},
@@ -91,8 +50,8 @@ def _queries() -> Calls:
         "aten::size.int": [[tensors[0], -1], [tensors[0], 2]],
         "aten::stride.int": [[tensors[3], 0]],
         "aten::len.Tensor": [[tensors[0]], [tensors[2]]],
-        "aten::is_contiguous.memory_format": [[_numbers(1, 2, 3, 4), torch.channels_last]],
-        "aten::equal": [[tensors[0], tensors[0]], [tensors[0], tensors[0] + 1], [tensors[0], _numbers(3)]],
+        "aten::is_contiguous.memory_format": [[numbers(1, 2, 3, 4), torch.channels_last]],
+        "aten::equal": [[tensors[0], tensors[0]], [tensors[0], tensors[0] + 1], [tensors[0], numbers(3)]],
         "aten::allclose": [
             [tensors[0], tensors[0] + 1e-9, 1e-5, 1e-8, False],
             [tensors[0], -tensors[0], 1e-5, 1e-8, False],
@@ -113,7 +72,7 @@ def _creation() -> Calls:
         "aten::tensor.int": [[3, None, None, False], [3, torch.float16, None, False]],
         "aten::tensor.float": [[3.5, None, None, False], [3.5, torch.int64, None, False]],
         "aten::tensor.bool": [[True, None, None, False], [True, torch.float32, None, False]],
-        "aten::vander": [[_numbers(3), None, False], [_ints(4, 3), 2, True]],
+        "aten::vander": [[numbers(3), None, False], [ints(4, 3), 2, True]],
         "aten::arange.start_step": [
             [5, -1, -2, *rest], [0, 1, 0.3, *rest], [0, 1, 0, *rest], [0, 7.9, 2, torch.int64, *rest[1:]],
         ],
@@ -131,7 +90,7 @@ def _creation() -> Calls:
 
 
 def _indexing() -> Calls:
-    x, i = _numbers(4, 5, 3), torch.tensor([[0, -1], [2, 1]])
+    x, i = numbers(4, 5, 3), torch.tensor([[0, -1], [2, 1]])
     mask = x[:, :, 0] > 0
     grid = [
         [x, [i]], [x, [None, i]], [x, [i, None, i]], [x, [i, i]], [x, [None, i, torch.tensor([1, 2])]],
@@ -143,9 +102,9 @@ def _indexing() -> Calls:
         [x, [torch.tensor(1), None, torch.tensor(0)]],
     ]  # fmt: skip
     put = [
-        [x, [i], _numbers(3), False], [x, [i, i], torch.tensor(1.0), True],
+        [x, [i], numbers(3), False], [x, [i, i], torch.tensor(1.0), True],
         [x, [mask], torch.tensor(0.5), False], [x, [torch.tensor([7])], torch.tensor(1.0), False],
-        [x, [i], _numbers(7), False], [x, [None, None, torch.tensor([0, 0])], torch.tensor(1.0), True],
+        [x, [i], numbers(7), False], [x, [None, None, torch.tensor([0, 0])], torch.tensor(1.0), True],
     ]  # fmt: skip
     twin = [call for call in grid if None not in call[1]]
     return {
@@ -157,41 +116,41 @@ def _indexing() -> Calls:
         "aten::nonzero": [[x > 1], [torch.tensor(0)], [torch.tensor(3)]],
         "aten::bucketize.Scalar": [[0.3, torch.tensor([0.0, 0.3, 1.0]), False, True]],
         "aten::searchsorted.Scalar": [[torch.tensor([0, 2, 4]), 2, True, False, None, None]],
-        "aten::isin.Scalar_Tensor": [[2, _ints(4, 5), False, False]],
-        "aten::isin.Tensor_Scalar": [[_ints(4, 5), 2, False, True]],
+        "aten::isin.Scalar_Tensor": [[2, ints(4, 5), False, False]],
+        "aten::isin.Tensor_Scalar": [[ints(4, 5), 2, False, True]],
         "aten::repeat_interleave.Tensor": [[torch.tensor([2, 0, 3]), None], [torch.tensor([-1]), None]],
         "aten::scatter.value": [[x, 1, i.reshape(2, 2, 1).abs(), 2.5], [x, 1, torch.tensor([[[9]]]), 2.5]],
         "aten::scatter.value_reduce": [
             [x, 1, i.reshape(2, 2, 1).abs(), 2.5, "add"], [x, 0, i.reshape(2, 2, 1).abs(), 2.0, "multiply"],
         ],
-        "aten::unique_dim": [[_ints(2, 5, 2), 0, True, True, True], [_ints(2, 2, 6), 1, True, False, True]],
-        "aten::_unique": [[_ints(5, 9), True, True]],
+        "aten::unique_dim": [[ints(2, 5, 2), 0, True, True, True], [ints(2, 2, 6), 1, True, False, True]],
+        "aten::_unique": [[ints(5, 9), True, True]],
         "aten::embedding": [
-            [_numbers(5, 3), i.abs(), -1, False, False],
-            [_numbers(5, 3), torch.tensor([5]), -1, False, False],
-            [_numbers(5, 3), torch.tensor(2), -1, False, False],
+            [numbers(5, 3), i.abs(), -1, False, False],
+            [numbers(5, 3), torch.tensor([5]), -1, False, False],
+            [numbers(5, 3), torch.tensor(2), -1, False, False],
         ],
         "aten::index_select": [[x, 1, torch.tensor([1, -1])], [x, 1, torch.tensor([5])]],
         "aten::gather": [[x, 1, torch.tensor([[[-1]]]), False], [x, 0, i, False]],
-        "aten::one_hot": [[_ints(4, 3), -1], [_ints(4, 3), 2], [torch.tensor([-1]), 3]],
+        "aten::one_hot": [[ints(4, 3), -1], [ints(4, 3), 2], [torch.tensor([-1]), 3]],
         "aten::nll_loss": [
-            [_numbers(3, 4), _ints(4, 3), _numbers(4).abs(), r, 1] for r in (0, 1, 2)
-        ] + [[_numbers(3, 4), torch.tensor([0, 1, 4]), None, 1, -100]],
-        "aten::nll_loss2d": [[_numbers(2, 4, 3, 2), _ints(4, 2, 3, 2), None, 1, -100]],
-        "aten::nll_loss_forward": [[_numbers(3, 4), _ints(4, 3), None, 1, -100]],
+            [numbers(3, 4), ints(4, 3), numbers(4).abs(), r, 1] for r in (0, 1, 2)
+        ] + [[numbers(3, 4), torch.tensor([0, 1, 4]), None, 1, -100]],
+        "aten::nll_loss2d": [[numbers(2, 4, 3, 2), ints(4, 2, 3, 2), None, 1, -100]],
+        "aten::nll_loss_forward": [[numbers(3, 4), ints(4, 3), None, 1, -100]],
     }  # fmt: skip
 
 
 def _layers() -> Calls:
-    image, volume = _numbers(2, 4, 7, 6), _numbers(1, 2, 5, 4, 6)
-    k, k3 = _numbers(6, 4, 3, 2), _numbers(2, 1, 2, 3, 2)
+    image, volume = numbers(2, 4, 7, 6), numbers(1, 2, 5, 4, 6)
+    k, k3 = numbers(6, 4, 3, 2), numbers(2, 1, 2, 3, 2)
     flags = [False, False, True, True]
     return {
         "aten::convolution": [
-            [image, k, _numbers(6), [2, 1], [1, 0], [1, 2], False, [0, 0], 1],
-            [image, _numbers(4, 2, 3, 3), None, [1, 1], [1, 1], [1, 1], False, [0, 0], 2],
-            [image, _numbers(4, 3, 3, 2), None, [2, 1], [1, 1], [1, 1], True, [1, 0], 2],
-            [image, _numbers(6, 3, 1, 1), None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1],
+            [image, k, numbers(6), [2, 1], [1, 0], [1, 2], False, [0, 0], 1],
+            [image, numbers(4, 2, 3, 3), None, [1, 1], [1, 1], [1, 1], False, [0, 0], 2],
+            [image, numbers(4, 3, 3, 2), None, [2, 1], [1, 1], [1, 1], True, [1, 0], 2],
+            [image, numbers(6, 3, 1, 1), None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1],
             [volume, k3, None, [1, 2, 1], [0, 1, 1], [2, 1, 1], False, [0, 0, 0], 2],
         ],
         "aten::_convolution": [[image, k, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, *flags]],
@@ -202,18 +161,18 @@ def _layers() -> Calls:
             [image, k, None, [1, 1], "same", [1, 1], 1], [image, k, None, [1, 1], "valid", [1, 1], 1],
         ],
         "aten::conv2d.padding": [
-            [image, k, _numbers(6), [1, 1], "same", [1, 1], 1],
+            [image, k, numbers(6), [1, 1], "same", [1, 1], 1],
             [image, k, None, [1, 1], "nonsense", [1, 1], 1],
         ],
         "aten::col2im": [
-            [_numbers(2, 12, 20), [5, 6], [2, 2], [1, 1], [0, 0], [1, 1]],
-            [_numbers(8, 4), [3, 3], [2, 2], [1, 1], [0, 0], [1, 1]],
-            [_numbers(8, 5), [3, 3], [2, 2], [1, 1], [0, 0], [1, 1]],
+            [numbers(2, 12, 20), [5, 6], [2, 2], [1, 1], [0, 0], [1, 1]],
+            [numbers(8, 4), [3, 3], [2, 2], [1, 1], [0, 0], [1, 1]],
+            [numbers(8, 5), [3, 3], [2, 2], [1, 1], [0, 0], [1, 1]],
         ],
         "aten::native_channel_shuffle": [[image, 2]],
         "aten::affine_grid_generator": [
-            [_numbers(2, 2, 3), [2, 1, 3, 4], a] for a in (True, False)
-        ] + [[_numbers(1, 3, 4), [1, 1, 2, 3, 2], False]],
+            [numbers(2, 2, 3), [2, 1, 3, 4], a] for a in (True, False)
+        ] + [[numbers(1, 3, 4), [1, 1, 2, 3, 2], False]],
         **{
             f"aten::{kind}_pad{n}d": [[x, p], [x[0], p], [x, [9] * len(p)]]
             for kind in ("reflection", "replication")
@@ -223,7 +182,7 @@ def _layers() -> Calls:
         "aten::_pad_enum": [[image, [1, 2], 0, 1.5], [image, [1, 0, 2, 1], 2, None]],
         "aten::_softmax": [[image, 1, False]], "aten::_log_softmax": [[image, -1, False]],
         "aten::_adaptive_avg_pool2d": [[image, [3, 4]]], "aten::_adaptive_avg_pool3d": [[volume, [2, 3, 4]]],
-        "aten::adaptive_max_pool2d": [[image, [3, 4]]], "aten::_prelu_kernel": [[image, _numbers(4, 1, 1)]],
+        "aten::adaptive_max_pool2d": [[image, [3, 4]]], "aten::_prelu_kernel": [[image, numbers(4, 1, 1)]],
         "aten::max_pool2d": [
             [image, [2, 2], [], [0, 0], [1, 1], True], [image, [3, 3], [1, 1], [1, 1], [1, 1], False],
             [image, [3, 3], [1, 1], [2, 2], [1, 1], False],
@@ -231,40 +190,40 @@ def _layers() -> Calls:
         "aten::max_pool1d": [[image[0], [2], [2], [1], [1], True]],
         "aten::max_pool3d": [[volume, [2, 2, 2], [1, 2, 2], [1, 1, 0], [1, 1, 2], False]],
         "aten::_weight_norm": [
-            [_numbers(3, 4, 2), _numbers(3, 1, 1), 0], [_numbers(3, 4), _numbers(1, 4), 1],
+            [numbers(3, 4, 2), numbers(3, 1, 1), 0], [numbers(3, 4), numbers(1, 4), 1],
         ],
         "aten::batch_norm": [
-            [image, _numbers(4), _numbers(4), _numbers(4), _numbers(4).abs(), t, 0.1, 1e-5, True]
+            [image, numbers(4), numbers(4), numbers(4), numbers(4).abs(), t, 0.1, 1e-5, True]
             for t in (True, False)
         ],
-        "aten::instance_norm": [[image, _numbers(4), _numbers(4), None, None, True, 0.1, 1e-5, True]],
+        "aten::instance_norm": [[image, numbers(4), numbers(4), None, None, True, 0.1, 1e-5, True]],
         "aten::layer_norm": [[image, [7, 6], None, None, 1e-5, True], [image, [5], None, None, 1e-5, True]],
-        "aten::chain_matmul": [[[_numbers(2, 3), _numbers(3, 4), _numbers(4, 2)]]],
-        "aten::linalg_matmul": [[_numbers(2, 3), _numbers(3, 4)]], "aten::ger": [[_numbers(2), _numbers(3)]],
-        "aten::meshgrid": [[[_numbers(2), _numbers(3)]]],
+        "aten::chain_matmul": [[[numbers(2, 3), numbers(3, 4), numbers(4, 2)]]],
+        "aten::linalg_matmul": [[numbers(2, 3), numbers(3, 4)]], "aten::ger": [[numbers(2), numbers(3)]],
+        "aten::meshgrid": [[[numbers(2), numbers(3)]]],
         "aten::norm.Scalar": [[image, p] for p in (2, 1, 3.5, math.inf)],
         "aten::norm.ScalarOpt_dim": [[image, p, [1, 3], True] for p in (None, 1, 0, -math.inf)],
         "aten::native_dropout": [[image, 0.0, True], [image, 0.5, False]],
-        "aten::quantile": [[_numbers(4, 5), torch.tensor([0.1, 0.5]), 1, False, "linear"]],
-        "aten::nanquantile": [[_numbers(4, 5), torch.tensor([0.1, 0.5]), None, False, "linear"]],
+        "aten::quantile": [[numbers(4, 5), torch.tensor([0.1, 0.5]), 1, False, "linear"]],
+        "aten::nanquantile": [[numbers(4, 5), torch.tensor([0.1, 0.5]), None, False, "linear"]],
         "aten::unsafe_split_with_sizes": [[image, [1, 3], 1]],
         "aten::split.sizes": [[image, [1, 3], 1], [image, [1, 1], 1]], "aten::split": [[image, [1, 3], 1]],
         "aten::movedim.int": [[image, 0, 2]], "aten::moveaxis.int": [[image, 0, -1]],
         "aten::moveaxis.intlist": [[image, [0, 1], [2, 3]]], "aten::swapaxes": [[image, 0, 1]],
         "aten::swapdims": [[image, 0, -1]], "aten::select_copy.int": [[image, 1, -1]],
         "aten::slice_copy.Tensor": [[image, 1, 1, 9, 2]], "aten::split_copy.Tensor": [[image, 3, 1]],
-        "aten::squeeze_copy.dims": [[_numbers(1, 2, 1), [0, 1]]],
+        "aten::squeeze_copy.dims": [[numbers(1, 2, 1), [0, 1]]],
         "aten::view_as_real_copy": [[torch.complex(image, image)]],
-        "aten::view_as_complex_copy": [[_numbers(3, 2)]], "aten::conj": [[image]], "aten::adjoint": [[image]],
-        "aten::unsqueeze_": [[_numbers(2, 3), 1]], "aten::squeeze_": [[_numbers(1, 2, 1)]],
-        "aten::squeeze_.dim": [[_numbers(1, 2, 1), 0]],
-        "aten::embedding_renorm_": [[_numbers(4, 3) * 3, torch.tensor([1, 1, 3]), 1.0, 2.0]],
+        "aten::view_as_complex_copy": [[numbers(3, 2)]], "aten::conj": [[image]], "aten::adjoint": [[image]],
+        "aten::unsqueeze_": [[numbers(2, 3), 1]], "aten::squeeze_": [[numbers(1, 2, 1)]],
+        "aten::squeeze_.dim": [[numbers(1, 2, 1), 0]],
+        "aten::embedding_renorm_": [[numbers(4, 3) * 3, torch.tensor([1, 1, 3]), 1.0, 2.0]],
     }  # fmt: skip
 
 
 def _upsampling() -> Calls:
     calls: Calls = {}
-    inputs = {1: _numbers(1, 2, 5), 2: _numbers(1, 2, 5, 4), 3: _numbers(1, 1, 3, 4, 5)}
+    inputs = {1: numbers(1, 2, 5), 2: numbers(1, 2, 5, 4), 3: numbers(1, 1, 3, 4, 5)}
     sizes = {1: ([8], [3]), 2: ([8, 3], [2, 9]), 3: ([2, 6, 7], [5, 4, 3])}
     for prefix in ("upsample_nearest", "_upsample_nearest_exact"):
         for n, x in inputs.items():
@@ -301,55 +260,55 @@ def _recurrent() -> Calls:
     calls: Calls = {}
     for name, gates, states in (("lstm", 4, 2), ("gru", 3, 1), ("rnn_tanh", 1, 1), ("rnn_relu", 1, 1)):
         cell = [
-            _numbers(gates * 5, 3),
-            _numbers(gates * 5, 5),
-            _numbers(gates * 5),
-            _numbers(gates * 5, seed=1),
+            numbers(gates * 5, 3),
+            numbers(gates * 5, 5),
+            numbers(gates * 5),
+            numbers(gates * 5, seed=1),
         ]
-        h = _numbers(2, 5)
-        calls[f"aten::{name}_cell"] = [[_numbers(2, 3), [h, h + 1] if states == 2 else h, *cell]]
+        h = numbers(2, 5)
+        calls[f"aten::{name}_cell"] = [[numbers(2, 3), [h, h + 1] if states == 2 else h, *cell]]
         layers = getattr(torch.nn, {"lstm": "LSTM", "gru": "GRU"}.get(name, "RNN"))
         options = {"nonlinearity": name[4:]} if name.startswith("rnn") else {}
         for bidirectional, batch_first in ((False, False), (True, True)):
             torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
             module = layers(3, 5, 2, bidirectional=bidirectional, batch_first=batch_first, **options)
             weights = [p.detach() for p in module.parameters()]
-            initial = _numbers(2 + 2 * bidirectional, 4, 5)
+            initial = numbers(2 + 2 * bidirectional, 4, 5)
             state = [initial, initial + 1] if states == 2 else initial
-            x = _numbers(4, 6, 3) if batch_first else _numbers(6, 4, 3)
+            x = numbers(4, 6, 3) if batch_first else numbers(6, 4, 3)
             tail = [True, 2, 0.0, False, bidirectional]
             calls.setdefault(f"aten::{name}.input", []).append([x, state, weights, *tail, batch_first])
             calls.setdefault(f"aten::{name}.data", []).append(
-                [_numbers(9, 3), torch.tensor([4, 3, 2]), state, weights, *tail]
+                [numbers(9, 3), torch.tensor([4, 3, 2]), state, weights, *tail]
             )
     calls["aten::_pack_padded_sequence"] = [
-        [_numbers(4, 3, 2), torch.tensor([4, 3, 1]), False],
-        [_numbers(3, 4, 2), torch.tensor([3, 3, 1]), True],
-        [_numbers(3, 2, 2), torch.tensor([1, 2]), False],
+        [numbers(4, 3, 2), torch.tensor([4, 3, 1]), False],
+        [numbers(3, 4, 2), torch.tensor([3, 3, 1]), True],
+        [numbers(3, 2, 2), torch.tensor([1, 2]), False],
     ]
     calls["aten::_pad_packed_sequence"] = [
-        [_numbers(8, 2), torch.tensor([3, 2, 2, 1]), b, -1.0, t] for b, t in ((False, 0), (True, 6))
+        [numbers(8, 2), torch.tensor([3, 2, 2, 1]), b, -1.0, t] for b, t in ((False, 0), (True, 6))
     ]
     return calls
 
 
 def _attention() -> Calls:
-    x = _numbers(2, 5, 8)
-    projections = [_numbers(24, 8), _numbers(24), _numbers(8, 8), _numbers(8)]
+    x = numbers(2, 5, 8)
+    projections = [numbers(24, 8), numbers(24), numbers(8, 8), numbers(8)]
     tail = [
-        _numbers(8),
-        _numbers(8),
-        _numbers(8, seed=1),
-        _numbers(8, seed=2),
-        _numbers(12, 8),
-        _numbers(12),
-        _numbers(8, 12),
-        _numbers(8, seed=3),
+        numbers(8),
+        numbers(8),
+        numbers(8, seed=1),
+        numbers(8, seed=2),
+        numbers(12, 8),
+        numbers(12),
+        numbers(8, 12),
+        numbers(8, seed=3),
     ]
     padding = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
     causal = torch.triu(torch.ones(5, 5, dtype=torch.bool), 1)
-    heads = _numbers(1, 4, 3, 6), _numbers(1, 2, 5, 6), _numbers(1, 2, 5, 6, seed=1)
-    equal = (heads[0], _numbers(1, 4, 5, 6), _numbers(1, 4, 5, 6, seed=1))
+    heads = numbers(1, 4, 3, 6), numbers(1, 2, 5, 6), numbers(1, 2, 5, 6, seed=1)
+    equal = (heads[0], numbers(1, 4, 5, 6), numbers(1, 4, 5, 6, seed=1))
     return {
         "aten::_native_multi_head_attention": [
             [x, x, x, 8, 2, *projections, m, w, a, k]
@@ -366,13 +325,13 @@ def _attention() -> Calls:
         ],
         "aten::scaled_dot_product_attention": [
             [*equal, None, 0.0, True, None, False], [*equal, None, 0.0, False, 0.3, False],
-            [*heads, None, 0.0, False, None, True], [*equal, _numbers(3, 5), 0.0, False, None, False],
+            [*heads, None, 0.0, False, None, True], [*equal, numbers(3, 5), 0.0, False, None, False],
             [
                 *equal, torch.tensor([[True] * 5, [False] * 5, [True, False] * 2 + [True]]), 0.0, False, None,
                 False,
             ],
             [*equal, torch.full((3, 5), -math.inf), 0.0, False, None, False],
-            [*equal, _numbers(3, 5), 0.0, True, None, False],
+            [*equal, numbers(3, 5), 0.0, True, None, False],
         ],
     }  # fmt: skip
 
@@ -395,7 +354,7 @@ def _rounding() -> Calls:
         "aten::bitwise_not": [[n], [n > 0], [x]], "aten::neg": [[n > 0]],
         "aten::sub.Tensor": [[n > 0, n > 1, 1]], "aten::round.decimals": [[x, 1], [x * 100, -1]],
         "aten::mul.Tensor": [
-            [n, torch.tensor(0.5)], [n.to(torch.uint8), torch.tensor(300)], [x, _numbers(2, 2)],
+            [n, torch.tensor(0.5)], [n.to(torch.uint8), torch.tensor(300)], [x, numbers(2, 2)],
         ],
         "aten::add.Tensor": [
             [n, n, 2], [n, n, 1.5], [torch.tensor(1), x.half(), 1], [n.int(), torch.tensor(5), 1],
@@ -418,7 +377,7 @@ def handpicked() -> Calls:
     merged: Calls = {}
     for part in (
         _conversions,
-        _edges,
+        edges,
         _queries,
         _creation,
         _indexing,

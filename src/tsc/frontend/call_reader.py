@@ -227,9 +227,8 @@ class CallReader(Reader):
     def _call_python(self, function: Function, operands: list[SSAValue]) -> Sugared:
         attributes = {"callee": _symbol(function.name)}
         kinds = [function.result or tt.NONE]
-        return SugaredValue(
-            self.builder.create(ops.PrimPythonOp, operands, kinds, attributes=attributes).results[0]
-        )
+        call = self.builder.create(ops.PrimPythonOp, operands, kinds, attributes=attributes)
+        return SugaredValue(call.results[0])
 
     def fork(self, callee: Sugared, arguments: Arguments, node: ast.AST) -> Sugared:
         """``fork(callee, ...)``: the call as a future."""

@@ -12,163 +12,54 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.errors import BoundsError, DTypeError, ShapeError
-from tsc.narrowing import is_array, is_list
 from tsc.ops.composite import Aten, composite
-from tsc.ops.elementwise import specs_of
-from tsc.ops.kernel_builder import KernelBuilder, KernelValue, dim
+from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.shapes import infer_size, wrap_dim
 from tsc.ops.strides import strided_view
+from tsc.ops.view_inverses import (
+    diagonal_back,
+    matrix_turned_back,
+    moved_back,
+    narrowed_back,
+    permuted_back,
+    reshaped_back,
+    same_back,
+    selected_back,
+    sliced_back,
+    swapped_back,
+    turned_back,
+)
+from tsc.ops.view_maps import infer_by_running, lower_by_tracing
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
 
 
-def dummy(spec: TensorSpec) -> Array:
-    """An array of one element that claims the shape of `spec`: shape functions run on it for free."""
-    return np.broadcast_to(np.empty((), spec.dtype.numpy), spec.shape)
-
-
-def _infer_by_running(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Infer a view by taking it of a `dummy`."""
-
-    def infer(self: TensorSpec, *rest: Any) -> Any:
-        result = view(dummy(self), *rest)
-        if is_list(result):
-            return [TensorSpec(r.shape, self.dtype) for r in result]
-        return TensorSpec(result.shape, self.dtype)
-
-    return infer
-
-
 def _view(*names: str, **parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A view that is an affine map of indices, lowered by tracing where elements of a `dummy` come from."""
+    """A view that is an affine map of indices."""
 
     def register(view: Callable[..., Any]) -> Callable[..., Any]:
-        def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> Any:
-            x = arguments[0]
-            rest = specs_of(arguments[1:])
-            results = view(dummy(x.spec), *rest)
-            probe = view(_index_probe(x.spec.shape), *rest)
-            if is_list(results):
-                return [_affine_view(x, r.shape, p) for r, p in zip(results, probe, strict=True)]
-            return _affine_view(x, results.shape, probe)
-
-        return FAMILY.op(*names, infer=_infer_by_running(view), lower=lower, kind="view", **parts)(view)
+        infer, lower = infer_by_running(view), lower_by_tracing(view)
+        return FAMILY.op(*names, infer=infer, lower=lower, kind="view", **parts)(view)
 
     return register
 
 
-def _index_probe(shape: Sequence[int]) -> Array:
-    """An array of `shape` with distinguishable strides over imaginary memory: only its layout counts."""
-    return np.lib.stride_tricks.as_strided(np.empty(1), shape, _radix_strides(shape), writeable=False)
-
-
-def _radix_strides(shape: Sequence[int]) -> list[int]:
-    strides, step = [0] * len(shape), 8
-    for i in reversed(range(len(shape))):
-        strides[i] = step
-        step *= 2 * max(shape[i], 1)
-    return strides
-
-
-def _affine_view(x: KernelValue, shape: Sequence[int], probe: Array) -> KernelValue:
-    """Read the map off the strides and the offset of `probe`, a view of `_index_probe`."""
-    base = _index_probe(x.spec.shape)
-    source_strides = base.strides
-    origin = probe.base if probe.base is not None else probe
-    offset = probe.__array_interface__["data"][0] - _root_address(origin)
-    order = sorted(range(len(source_strides)), key=lambda i: -source_strides[i])
-    starts = [0] * len(source_strides)
-    for i in order:
-        starts[i], offset = divmod(offset, source_strides[i])
-    results: list[Any] = [starts[i] for i in range(len(source_strides))]
-    for axis, stride in enumerate(probe.strides):
-        if stride == 0 or shape[axis] == 1:
-            continue
-        remaining = stride
-        for i in order:
-            step, remaining = divmod(remaining, source_strides[i])
-            term = dim(axis) * step if step != 1 else dim(axis)
-            if step:
-                results[i] = term + results[i] if results[i] != 0 else term
-    return x.view(tuple(shape), results)
-
-
-def _root_address(array: Any) -> int:
-    while is_array(getattr(array, "base", None)):
-        array = array.base
-    return array.__array_interface__["data"][0]
-
-
-# --- how what is written into a view gets back into the tensor it shows: `Operator.inverse` ---
-
-
-def _swapped_back(aten: Aten, base: Any, piece: Any, dim0: Any, dim1: Any) -> Any:
-    return aten("transpose.int", piece, dim0, dim1)
-
-
-def _turned_back(aten: Aten, base: Any, piece: Any) -> Any:
-    return aten("numpy_T", piece)
-
-
-def _matrix_turned_back(aten: Aten, base: Any, piece: Any) -> Any:
-    return aten("mT", piece)
-
-
-def _permuted_back(aten: Aten, base: Any, piece: Any, dims: Sequence[int]) -> Any:
-    order = [d % len(dims) for d in dims]
-    return aten("permute", piece, [order.index(i) for i in range(len(order))]) if order else piece
-
-
-def _moved_back(aten: Aten, base: Any, piece: Any, source: Any, destination: Any) -> Any:
-    name = "movedim.int" if isinstance(source, int) else "movedim.intlist"
-    return aten(name, piece, destination, source)
-
-
-def _reshaped_back(aten: Aten, base: Any, piece: Any, *_: Any) -> Any:
-    return aten("reshape_as", piece, base)
-
-
-def _selected_back(aten: Aten, base: Any, piece: Any, dim: Any, index: Any) -> Any:
-    return aten("select_scatter", base, piece, dim, index)
-
-
-def _sliced_back(aten: Aten, base: Any, piece: Any, dim: Any, start: Any, end: Any, step: Any) -> Any:
-    return aten("slice_scatter", base, piece, dim, start, end, step)
-
-
-def _narrowed_back(aten: Aten, base: Any, piece: Any, dim: Any, start: int, length: int) -> Any:
-    if not length:
-        return base
-    return aten("slice_scatter", base, piece, dim, start, (start + length) or None, 1)
-
-
-def _diagonal_back(aten: Aten, base: Any, piece: Any, offset: Any, dim1: Any, dim2: Any) -> Any:
-    return aten("diagonal_scatter", base, piece, offset, dim1, dim2)
-
-
-def _same_back(aten: Aten, base: Any, piece: Any) -> Any:
-    return piece
-
-
-# --- the views ---
-
-
-@_view("aten::transpose.int", "aten::swapaxes", "aten::swapdims", inverse=_swapped_back)
+@_view("aten::transpose.int", "aten::swapaxes", "aten::swapdims", inverse=swapped_back)
 def transpose(self: Array, dim0: int, dim1: int) -> Array:
     """Dims `dim0` and `dim1` exchanged."""
     a, b = wrap_dim(dim0, self.ndim), wrap_dim(dim1, self.ndim)
     return self.swapaxes(a, b) if self.ndim else self.view()
 
 
-@_view("aten::numpy_T", inverse=_turned_back)
+@_view("aten::numpy_T", inverse=turned_back)
 def numpy_transpose(self: Array) -> Array:
     """All dims reversed."""
     return self.T
 
 
-@_view("aten::t", inverse=_turned_back)
+@_view("aten::t", inverse=turned_back)
 def t(self: Array) -> Array:
     """The transpose of a matrix; a vector or a scalar itself."""
     if self.ndim > 2:
@@ -176,13 +67,13 @@ def t(self: Array) -> Array:
     return self.T if self.ndim == 2 else self[...]
 
 
-@_view("aten::mT", inverse=_matrix_turned_back)
+@_view("aten::mT", inverse=matrix_turned_back)
 def matrix_transpose(self: Array) -> Array:
     """The last two dims exchanged; a scalar itself."""
     return self.swapaxes(-1, -2) if self.ndim else self[...]
 
 
-@_view("aten::permute", inverse=_permuted_back)
+@_view("aten::permute", inverse=permuted_back)
 def permute(self: Array, dims: Sequence[int]) -> Array:
     """Dims reordered."""
     if len(dims) != self.ndim:
@@ -199,7 +90,7 @@ def permute(self: Array, dims: Sequence[int]) -> Array:
     "aten::movedim.int",
     "aten::moveaxis.int",
     "aten::moveaxis.intlist",
-    inverse=_moved_back,
+    inverse=moved_back,
 )
 def movedim(self: Array, source: Any, destination: Any) -> Array:
     """Dims `source` moved to the places `destination`."""
@@ -210,25 +101,25 @@ def movedim(self: Array, source: Any, destination: Any) -> Array:
     return np.moveaxis(self, source, destination)
 
 
-@_view("aten::unsqueeze", inverse=_reshaped_back)
+@_view("aten::unsqueeze", inverse=reshaped_back)
 def unsqueeze(self: Array, dim: int) -> Array:
     """A dim of size 1 inserted before `dim`."""
     return np.expand_dims(self, wrap_dim(dim, self.ndim + 1))
 
 
-@_view("aten::squeeze", inverse=_reshaped_back, is_identity=True)
+@_view("aten::squeeze", inverse=reshaped_back, is_identity=True)
 def squeeze(self: Array) -> Array:
     """All dims of size 1 dropped."""
     return _squeezed(self, range(self.ndim))
 
 
-@_view("aten::squeeze.dim", inverse=_reshaped_back, is_identity=True)
+@_view("aten::squeeze.dim", inverse=reshaped_back, is_identity=True)
 def squeeze_dim(self: Array, dim: int) -> Array:
     """Dim `dim` dropped if its size is 1."""
     return _squeezed(self, [wrap_dim(dim, self.ndim)])
 
 
-@_view("aten::squeeze.dims", inverse=_reshaped_back, is_identity=True)
+@_view("aten::squeeze.dims", inverse=reshaped_back, is_identity=True)
 def squeeze_dims(self: Array, dim: Sequence[int]) -> Array:
     """Those of the dims `dim` whose size is 1 dropped."""
     return _squeezed(self, [wrap_dim(d, self.ndim) for d in dim])
@@ -272,7 +163,7 @@ def expand_as(self: Array, other: Any) -> Array:
     return expand(self, other.shape, False)
 
 
-@_view("aten::select.int", inverse=_selected_back)
+@_view("aten::select.int", inverse=selected_back)
 def select(self: Array, dim: int, index: int) -> Array:
     """The slice `index` of dim `dim`, which is dropped.
 
@@ -290,7 +181,7 @@ def select(self: Array, dim: int, index: int) -> Array:
     return self[(slice(None),) * axis + (index % n, ...)]
 
 
-@_view("aten::slice.Tensor", inverse=_sliced_back)
+@_view("aten::slice.Tensor", inverse=sliced_back)
 def slice_(self: Array, dim: int, start: int | None, end: int | None, step: int) -> Array:
     """``self[..., start:end:step]`` in dim `dim`; limits beyond the ends are cut off."""
     if not self.ndim:
@@ -301,7 +192,7 @@ def slice_(self: Array, dim: int, start: int | None, end: int | None, step: int)
     return self[(slice(None),) * axis + (slice(start, end, step),)]
 
 
-@_view("aten::narrow", inverse=_narrowed_back)
+@_view("aten::narrow", inverse=narrowed_back)
 def narrow(self: Array, dim: int, start: int, length: int) -> Array:
     """`length` elements of dim `dim` from `start`."""
     axis = wrap_dim(dim, self.ndim)
@@ -357,7 +248,7 @@ def unbind(self: Array, dim: int) -> list[Array]:
     return [self[(slice(None),) * axis + (i, ...)] for i in range(self.shape[axis])]
 
 
-@_view("aten::diagonal", inverse=_diagonal_back)
+@_view("aten::diagonal", inverse=diagonal_back)
 def diagonal(self: Array, offset: int, dim1: int, dim2: int) -> Array:
     """The diagonal of dims `dim1` and `dim2`, as the last dim."""
     view = np.diagonal(self, offset, wrap_dim(dim1, self.ndim), wrap_dim(dim2, self.ndim))
@@ -383,7 +274,7 @@ def unfold(self: Array, dimension: int, size: int, step: int) -> Array:
     return strided_view(self, shape, strides)
 
 
-@_view("aten::positive", inverse=_same_back, is_identity=True)
+@_view("aten::positive", inverse=same_back, is_identity=True)
 def positive(self: Array) -> Array:
     """The tensor itself."""
     if self.dtype == np.bool_:
@@ -391,7 +282,7 @@ def positive(self: Array) -> Array:
     return self
 
 
-@_view("aten::detach", "aten::alias", inverse=_same_back, is_identity=True)
+@_view("aten::detach", "aten::alias", inverse=same_back, is_identity=True)
 def detach(self: Array) -> Array:
     """The tensor itself."""
     return self[...]
@@ -417,7 +308,7 @@ def reshape(self: Array, shape: Sequence[int]) -> Array:
 
 @FAMILY.op(
     "aten::view", "aten::_unsafe_view", infer=_reshape_infer, lower=_reshape_lower, kind="reshape",
-    inverse=_reshaped_back, is_identity=True,
+    inverse=reshaped_back, is_identity=True,
 )  # fmt: skip
 def view(self: Array, size: Sequence[int]) -> Array:
     """The same memory under another shape.
@@ -441,7 +332,7 @@ def reshape_as(aten: Aten, self: Any, other: Any) -> Any:
     return aten("reshape", self, list(aten.shape(other)))
 
 
-@composite(FAMILY, "aten::view_as", inverse=_reshaped_back, is_identity=True)
+@composite(FAMILY, "aten::view_as", inverse=reshaped_back, is_identity=True)
 def view_as(aten: Aten, self: Any, other: Any) -> Any:
     """Viewed in the shape of `other`."""
     return aten("view", self, list(aten.shape(other)))
@@ -462,7 +353,7 @@ def flatten(aten: Aten, self: Any, start_dim: int, end_dim: int) -> Any:
     return aten("reshape", self, [*shape[:first], size, *shape[last + 1 :]])
 
 
-@composite(FAMILY, "aten::unflatten.int", inverse=_reshaped_back, is_identity=True)
+@composite(FAMILY, "aten::unflatten.int", inverse=reshaped_back, is_identity=True)
 def unflatten(aten: Aten, self: Any, dim: int, sizes: Sequence[int]) -> Any:
     """Dim `dim` split into `sizes`."""
     shape = list(aten.shape(self))

@@ -1,0 +1,42 @@
+"""Calls with nothing, NaN, or no dims."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from .random_tensors import Calls, numbers
+
+
+def edges() -> Calls:
+    """Nothing, NaN, no dims: what an operator's definition is easily wrong about."""
+    nan, none, scalar = torch.tensor([math.nan, -1.0, 0.0]), torch.zeros(0), torch.tensor(2.0)
+    image, weight = torch.zeros(0, 3, 8, 8), numbers(4, 3, 3, 3)
+    pair = [[1, 1], [0, 0], [1, 1], 1]
+    return {
+        "aten::heaviside": [[nan, torch.ones(3)], [torch.zeros(3), nan]],
+        "aten::hstack": [[[none, none]], [[scalar, scalar]], [[none, numbers(2)]]],
+        "aten::conv2d": [[image, weight, None, *pair], [image, weight, numbers(4), *pair]],
+        "aten::einsum": [
+            ["ii,i->i", [numbers(3, 3), numbers(3)], None],
+            ["ij,ij->ij", [numbers(1, 3), numbers(2, 3)], None],
+            ["ii", [numbers(1, 3)], None],
+            ["...,...->...", [numbers(3), scalar], None],
+        ],
+        "aten::gather": [[scalar, 0, torch.tensor([0, 0]), False], [scalar, 0, torch.tensor(0), False]],
+        "aten::squeeze": [[torch.ones(3)], [scalar], [torch.ones(1, 2)]],
+        "aten::squeeze.dim": [[torch.ones(3), 0], [scalar, 0]],
+        "aten::hypot": [
+            [
+                torch.tensor([1e30, 1e-30, 0.0, math.inf, math.nan, math.inf, -3.0]),
+                torch.tensor([1e30, 1e-30, 0.0, -1.0, 1.0, math.nan, 4.0]),
+            ],
+        ],
+        "aten::slice.Tensor": [[scalar, 0, 0, 1, 1]],
+        "aten::masked_select": [[scalar, torch.tensor(True)], [scalar, torch.tensor(False)]],
+        "aten::topk": [
+            [torch.tensor([1.0, 3.0, 3.0, 1.0, 3.0]), 2, -1, True, True],
+            [scalar, 1, -1, True, True],
+        ],
+    }
