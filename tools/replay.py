@@ -2,8 +2,8 @@
 """Replays the compilations of the test models and programs, to see what a change of the compiler changes.
 
 ``python -m tools.replay record before`` writes the IR after every pass, the LLVM IR and the generated Python
-of each; after the change ``record after``, then ``compare before after`` names every file that differs and
-shows the first lines that do. A refactoring changes none.
+of each, or the error it is refused with; after the change ``record after``, then ``compare before after``
+names every file that differs and shows the first lines that do. A refactoring changes none.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -51,19 +50,35 @@ def record(folder: Path) -> None:
     """Compile and call everything once, writing what is made of it."""
     import torch
 
-    import tsc
-
     if folder.exists():
         raise SystemExit(f"{folder} exists")
     for name, make, arguments in subjects():
         begin = time.perf_counter()
         torch.manual_seed(0)
-        with tsc.dump_ir(folder / name), suppress(Exception):  # some programs are there to be refused
+        refused = _compiled(make, arguments, folder / name)
+        print(f"{time.perf_counter() - begin:6.1f} s  {name}{refused and f': {refused}'}", flush=True)
+
+
+def _compiled(make: Callable[[], Any], arguments: list[Any], folder: Path) -> str:
+    """Compile one program and call it, writing what is made of it. Some are there to be refused, or to raise:
+    how is written too, and returned.
+    """
+    import torch
+
+    import tsc
+
+    with tsc.dump_ir(folder):
+        try:
             scripted = tsc.script(make())
             if isinstance(scripted, torch.nn.Module) and not scripted.training:
                 scripted = tsc.freeze(scripted)
             scripted(*arguments)
-        print(f"{time.perf_counter() - begin:6.1f} s  {name}", flush=True)
+        except Exception as error:
+            raised = folder / "raised-program"
+            raised.mkdir(parents=True, exist_ok=True)
+            (raised / "error.txt").write_text(f"{type(error).__name__}: {error}\n")
+            return type(error).__name__
+    return ""
 
 
 def texts(folder: Path) -> dict[str, Path]:

@@ -92,17 +92,17 @@ def constant_array(value: SSAValue, pool: ConstantPool) -> np.ndarray[Any, Any] 
 
 def _may_be_written(value: SSAValue) -> bool:
     """Whether a mutable tensor is given to anything that may write to its memory, or keep it."""
-    for use in value.uses:
-        op = use.operation
-        operator = find(op.schema.full_name) if isinstance(op, AtenOp) else None
-        if isinstance(op, (DerefineOp, PrimUncheckedCastOp)) or (operator is not None and operator.may_share):
-            if isinstance(op, AtenOp) and op.schema.mutates:
-                return True
-            if any(_may_be_written(r) for r in op.results):
-                return True
-        elif operator is None or operator.schema.mutates:
-            return True
-    return False
+    return any(_may_write(use.operation) for use in value.uses)
+
+
+def _may_write(op: Operation) -> bool:
+    """Whether `op` may write to a tensor it is given, itself or through a view that it makes."""
+    if isinstance(op, (DerefineOp, PrimUncheckedCastOp)):
+        return any(map(_may_be_written, op.results))
+    operator = find(op.schema.full_name) if isinstance(op, AtenOp) else None
+    if operator is None or operator.schema.mutates:
+        return True
+    return operator.may_share and any(map(_may_be_written, op.results))
 
 
 def only_user(value: SSAValue, op: Operation) -> bool:
