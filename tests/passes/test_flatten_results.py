@@ -9,7 +9,8 @@ import pytest
 from xdsl.dialects.builtin import StringAttr
 
 from tests.passes.rewriting import assert_leaves, assert_rewrites, rewritten
-from tsc.passes.flatten_results import ATTRIBUTE, ROW_MAJOR, FlattenResults
+from tsc.dialects.tsc import RESULT, ROW_MAJOR
+from tsc.passes.flatten_results import FlattenResults
 
 A, B, M = "!torch.vtensor<[2,3],f32>", "!torch.vtensor<[4],f32>", "!torch.tensor<[2,3],f32>"
 ARGUMENTS = f"%a : {A}, %b : {B}, %m : {M}, %n : !torch.int, %l : !torch.list<vtensor>"
@@ -45,7 +46,7 @@ def flattened(body: str, returned: str) -> tuple[list[Any], bool]:
     """What the pass says of a function: how its result is made, and whether it is row-major."""
     _, module = rewritten(function(body, returned), FlattenResults())
     (made,) = module.ops
-    structure = made.attributes[ATTRIBUTE]
+    structure = made.attributes[RESULT]
     assert isinstance(structure, StringAttr)
     return json.loads(structure.data), ROW_MAJOR in made.attributes
 
@@ -53,7 +54,7 @@ def flattened(body: str, returned: str) -> tuple[list[Any], bool]:
 def assert_flattens(body: str, returned: str, structure: list[Any], tensors: str) -> None:
     """A function that returns one value returns `tensors` instead, all of which are row-major."""
     text = json.dumps(structure).replace('"', "\\22")
-    after = function(body, tensors, f'{ATTRIBUTE} = "{text}", {ROW_MAJOR}')
+    after = function(body, tensors, f'{RESULT} = "{text}", {ROW_MAJOR}')
     assert_rewrites(function(body, returned), after, FlattenResults())
 
 
@@ -148,7 +149,7 @@ def test_what_is_not_made_of_tensors_and_constants_is_left(body: str, returned: 
 
 
 def test_a_function_is_flattened_once() -> None:
-    assert_leaves(function("", f"%a : {A}", f'{ATTRIBUTE} = "[]"'), FlattenResults())
+    assert_leaves(function("", f"%a : {A}", f'{RESULT} = "[]"'), FlattenResults())
 
 
 PRELUDE = f"""
@@ -160,7 +161,7 @@ FLAT, TURNED, COLUMN = "!torch.vtensor<[6],f32>", "!torch.vtensor<[3,2],f32>", "
 TURN = f"%t = torch.aten.t %c : {A} -> {TURNED}"
 SELECT = f"%s = torch.aten.select.int %c, %one, %two : {A}, !torch.int, !torch.int -> {COLUMN}"
 VIEW = "%v = torch.aten.view %{} , %sizes : {}, !torch.list<int> -> " + FLAT
-TURNED_VIEW, COLUMN_VIEW = ["view", 0, [3, 2], [4, 12], 0], ["view", 0, [2], [12], 8]
+TURNED_VIEW, COLUMN_VIEW = ["view", ["tensor", 0], [3, 2], [4, 12], 0], ["view", ["tensor", 0], [2], [12], 8]
 
 
 def parts(body: str, names: str, types: str) -> tuple[list[Any], bool]:
@@ -177,7 +178,7 @@ def parts(body: str, names: str, types: str) -> tuple[list[Any], bool]:
         ("c t", f"{A}, {TURNED}", [FIRST, TURNED_VIEW]),
         ("t c", f"{TURNED}, {A}", [TURNED_VIEW, FIRST]),
         ("s c t", f"{COLUMN}, {A}, {TURNED}", [COLUMN_VIEW, FIRST, TURNED_VIEW]),
-        ("b t c", f"{B}, {TURNED}, {A}", [FIRST, ["view", 1, *TURNED_VIEW[2:]], SECOND]),
+        ("b t c", f"{B}, {TURNED}, {A}", [FIRST, ["view", ["tensor", 1], *TURNED_VIEW[2:]], SECOND]),
     ],
 )
 def test_views_of_one_memory_come_back_as_views(names: str, types: str, wanted: list[Any]) -> None:
@@ -194,7 +195,7 @@ def test_a_view_of_a_view_is_a_view_of_the_memory() -> None:
         f": {A}, !", f": {TURNED}, !"
     )
     body = body.replace(COLUMN, "!torch.vtensor<[3],f32>")
-    wanted = [FIRST, ["view", 0, [3], [4], 12]]
+    wanted = [FIRST, ["view", ["tensor", 0], [3], [4], 12]]
     assert parts(body, "c s", f"{A}, !torch.vtensor<[3],f32>") == (wanted, True)
 
 

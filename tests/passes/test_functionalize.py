@@ -57,14 +57,20 @@ def converted(x: Tensor) -> Tensor:
     return y
 
 
-FOLLOWED = [
-    through_a_row, through_views_of_views, views_read_after_a_write, held_in_a_tuple, flattened, converted,
-]  # fmt: skip
-
-
 def argument(x: Tensor) -> Tensor:
     x.add_(1)
     return x * 2
+
+
+def argument_returned(x: Tensor) -> tuple[Tensor, Tensor]:
+    x[1].add_(1)
+    return x, x.t()[1:]
+
+
+FOLLOWED = [
+    argument, argument_returned, through_a_row, through_views_of_views, views_read_after_a_write,
+    held_in_a_tuple, flattened, converted,
+]  # fmt: skip
 
 
 def element_of_a_dict(x: Tensor) -> Tensor:
@@ -128,7 +134,7 @@ def overlapping(x: Tensor) -> Tensor:
 
 
 NOT_FOLLOWED = [
-    argument, element_of_a_dict, element_of_a_growing_list, piece_of_unknown_size, result_of_a_branch,
+    element_of_a_dict, element_of_a_growing_list, piece_of_unknown_size, result_of_a_branch,
     reshaped_then_read, meshed, summed_as_einsum, turned_in_place,
 ]  # fmt: skip
 

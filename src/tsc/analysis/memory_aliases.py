@@ -24,7 +24,7 @@ from tsc.dialects.torch_ops import (
 )
 from tsc.ops.registry import Sharing
 
-RETYPED = frozenset(("torch.derefine", "torch.prim.unchecked_cast", "torch.copy.to_tensor"))
+RETYPED = frozenset(("torch.derefine", "torch.prim.unchecked_cast", "torch.copy.to_tensor", "tsc.memory"))
 """Operations whose result is their operand, seen differently."""
 CONSTRUCTED = frozenset(("torch.prim.TupleConstruct", "torch.prim.ListConstruct", "torch.prim.DictConstruct"))
 """Operations whose result holds their operands."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xdsl.ir import Operation, SSAValue
 from xdsl.traits import IsTerminator, MemoryEffectKind, get_effects
 
-from tsc.analysis.known_values import UNKNOWN, constant_of
+from tsc.analysis.known_values import UNKNOWN, UNKNOWN_CALLS, constant_of
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 from tsc.ops.copies import CHANNELS_LAST
@@ -21,6 +21,17 @@ def draws(op: Operation) -> bool:
     """Whether `op` may draw random numbers."""
     operator = definition_of(op)
     return operator is not None and operator.draws
+
+
+def acts(op: Operation) -> bool:
+    """Whether `op` does something that is seen outside: prints, warns, sets a state."""
+    operator = definition_of(op)
+    return operator is not None and operator.effect is Effect.ACTS
+
+
+def not_repeatable(root: Operation) -> Operation | None:
+    """Something below `root` that is not the same, or must not be done, when it is run once more."""
+    return next((op for op in root.walk() if isinstance(op, UNKNOWN_CALLS) or draws(op) or acts(op)), None)
 
 
 def changes_shapes(root: Operation) -> bool:
@@ -41,8 +52,7 @@ def is_removable(op: Operation) -> bool:
         return all(
             is_removable(o) or o.has_trait(IsTerminator) for r in op.regions for b in r.blocks for o in b.ops
         )
-    operator = definition_of(op)
-    if operator is not None and operator.effect is Effect.ACTS:
+    if acts(op):
         return False
     effects = get_effects(op)  # draws may go: the numbers drawn later are others, but no less random
     return effects is not None and all(e.kind is not MemoryEffectKind.WRITE for e in effects)

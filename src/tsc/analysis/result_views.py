@@ -14,6 +14,7 @@ from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
+from tsc.dialects.tsc import MemoryOp
 from tsc.errors import OPERATOR_FAILURES
 
 Array = np.ndarray[Any, Any]
@@ -30,25 +31,34 @@ class View:
 
 
 def shared_bases(results: Iterable[SSAValue]) -> dict[SSAValue, View]:
-    """Those of `results` that are views of what another result is, or is a view of too."""
-    views = {value: _view_of_base(value) for value in results}
+    """Those of `results` that are views of an argument, or of what another result is, or is a view of too."""
+    views = {value: view_of_base(value) for value in results}
     found = {value: view for value, view in views.items() if view is not None}
     names: dict[SSAValue, set[SSAValue]] = {}
     for value, view in found.items():
         names.setdefault(view.base, set()).add(value)
-    alone = {base for base, values in names.items() if len(values) == 1}
+    alone = {base for base, values in names.items() if len(values) == 1 and not is_argument(base)}
     return {value: view for value, view in found.items() if view.base not in alone and value is not view.base}
 
 
-def _view_of_base(value: SSAValue) -> View | None:
-    """`value` as a view of the (computed or constant) tensor that it shows; None where that is not known."""
-    chain: list[AtenOp] = []
-    base = value
-    while isinstance(base.owner, AtenOp) and _shows_first(base.owner):
-        chain.append(base.owner)
-        base = base.owner.operands[0]
+def is_argument(value: SSAValue) -> bool:
+    """Whether a part of a result is an argument itself, and not what is in it."""
+    return isinstance(value.owner, MemoryOp)
+
+
+def shown_argument(value: SSAValue) -> SSAValue | None:
+    """The argument that a part of a result is, or is perhaps a view of; None for other memory."""
+    base, _ = _taken_of(value)
+    return base.owner.operands[0] if isinstance(base.owner, MemoryOp) else None
+
+
+def view_of_base(value: SSAValue) -> View | None:
+    """`value` as a view of the (computed, constant or given) tensor that it shows; None where that is not
+    known.
+    """
+    base, chain = _taken_of(value)
     spec = spec_of_type(base.type) if isinstance(base.type, tt.ValueTensorType) else None
-    if spec is None or not isinstance(base.owner, (AtenOp, ValueTensorLiteralOp)):
+    if spec is None or not isinstance(base.owner, (AtenOp, ValueTensorLiteralOp, MemoryOp)):
         return None
     whole = np.empty(spec.shape, spec.dtype.numpy)
     part = _taken(whole, reversed(chain))
@@ -56,6 +66,15 @@ def _view_of_base(value: SSAValue) -> View | None:
         return None
     offset = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     return View(base, list(part.shape), list(part.strides), offset)
+
+
+def _taken_of(value: SSAValue) -> tuple[SSAValue, list[AtenOp]]:
+    """The tensor that `value` shows, and the operators that take it, the last first."""
+    chain: list[AtenOp] = []
+    while isinstance(value.owner, AtenOp) and _shows_first(value.owner):
+        chain.append(value.owner)
+        value = value.owner.operands[0]
+    return value, chain
 
 
 def _shows_first(op: AtenOp) -> bool:

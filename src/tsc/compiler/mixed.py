@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
@@ -18,9 +17,9 @@ from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
 from tsc.compiler.native_build import build_native
 from tsc.dialects.tsc import GroupOp
-from tsc.passes.flatten_results import ATTRIBUTE as RESULT
 from tsc.runtime.generic import GenericFunction
-from tsc.runtime.native_results import SINGLE, NativeResults, bases, nest
+from tsc.runtime.native_results import SINGLE, NativeResults
+from tsc.runtime.result_forms import ResultForm
 
 Run = Callable[..., Any]
 
@@ -39,26 +38,20 @@ def build_mixed(descent: Descent, entry: Entry, call: Run, explain: Run) -> tupl
     generic = GenericFunction(function, entry.pool, entry.unit, call, kernels)
     if descent.dump is not None:
         descent.dump.write("generic.py", generic.source)
-    structure = result_structure(function)
-    checks, shown = CHECKS_BOUNDS in function.attributes, bases(structure)
+    form = ResultForm.of(function)
+    checks, shown = CHECKS_BOUNDS in function.attributes, form.bases
 
     def run(*arrays: Any) -> Any:
         result = generic(*arrays)
-        if structure is None:
+        if form.structure is None and not form.written:
             return result
         flat = cast("tuple[Any, ...]", result) if isinstance(result, tuple) else (result,)
         tensors = [_row_major(t) if i in shown else t for i, t in enumerate(flat)]
         if checks and tensors[-1]:
             explain(*arrays)
-        return nest(structure, tensors, entry.unit)
+        return form.complete(tensors, arrays, entry.unit)
 
     return run, generic.source
-
-
-def result_structure(function: FuncOp) -> list[Any] | None:
-    """How `flatten-results` found the results nested; None where it left the function alone."""
-    attribute = function.attributes.get(RESULT)
-    return json.loads(attribute.data) if isinstance(attribute, StringAttr) else None
 
 
 def _row_major(array: Any) -> Any:
@@ -68,7 +61,7 @@ def _row_major(array: Any) -> Any:
 def _group_kernel(descent: Descent, group: GroupOp, entry: Entry, call: Run) -> Run:
     """One group as a native function of its own, which gives the strides that its operators give."""
     generic = _operators_of(group, entry, call)
-    structure = ["tuple", [["tensor", i] for i in range(len(group.results))]]
+    structure: list[Any] = ["tuple", [["tensor", i] for i in range(len(group.results))]]
     made: list[NativeResults] = []
 
     def run(*arrays: Any) -> Any:
@@ -79,7 +72,7 @@ def _group_kernel(descent: Descent, group: GroupOp, entry: Entry, call: Run) -> 
     assert end is not None
     results = NativeResults(
         native,
-        structure if len(group.results) > 1 else SINGLE,
+        ResultForm(structure) if len(group.results) > 1 else SINGLE,
         entry.unit,
         is_row_major=all(is_row_major(o, descent.context.pool) for o in end.operands),
     )

@@ -13,19 +13,20 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 
 from tsc.analysis.fusion import CHECKS_BOUNDS
+from tsc.analysis.operator_effects import is_removable
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
-from tsc.compiler.mixed import build_mixed, result_structure
+from tsc.compiler.mixed import build_mixed
 from tsc.compiler.native_build import build_native
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
+from tsc.dialects.tsc import RESULT, ROW_MAJOR
 from tsc.errors import BoundsError, CodegenError
 from tsc.options import options
-from tsc.passes.flatten_results import ATTRIBUTE as RESULT
-from tsc.passes.flatten_results import ROW_MAJOR
 from tsc.runtime.generic import GenericFunction
-from tsc.runtime.native_results import NativeResults, nest
+from tsc.runtime.native_results import NativeResults
+from tsc.runtime.result_forms import ResultForm
 from tsc.verification.verifier import Verifier
 
 Run = Callable[..., Any]
@@ -43,6 +44,7 @@ class Specialization:
     reason: str | None
     """Why it is not native."""
     compilation: Compilation
+    form: ResultForm
     source: str = ""
     """Of the generic tier: the Python text."""
 
@@ -50,6 +52,10 @@ class Specialization:
     def native(self) -> Run | None:
         """The native entry itself, where what it gives is the result."""
         return self.run.native if isinstance(self.run, NativeResults) and self.run.is_direct else None
+
+    def suits(self, arrays: Arrays) -> bool:
+        """Whether it may run on these arrays, of the shapes it was compiled for: see `ResultForm.suits`."""
+        return self.form.suits(arrays)
 
 
 def lowered(entry: Entry, arguments: Sequence[str], stage: str) -> ModuleOp:
@@ -73,30 +79,39 @@ def compile_for(
     compilation = Compilation()
     verifier = None
     if options().is_verified:
-        verifier = Verifier(entry.name, entry.pool, entry.unit, arrays, call, nest)
+        verifier = Verifier(entry.name, entry.pool, entry.unit, arrays, call)
     descent = Descent.specialize(entry, arguments, compilation, verifier.check if verifier else None)
     function = descent.lower("fused")
     explain = _explaining(entry, arguments, call)
+    form = ResultForm.of(function)
     reason = _why_not_native(function, entry.pool)
     if reason is None:
         try:
-            native = build_native(descent.copy(), slow)
+            native = build_native(descent.copy(), slow) if _computes(function) else None
         except CodegenError as error:
             reason = error.message
         else:
-            if verifier is not None:
+            if verifier is not None and native is not None:
                 verifier.check_native(native)
-            return Specialization(_results(function, native, entry, explain), True, None, compilation)
+            checks = explain if CHECKS_BOUNDS in function.attributes else None
+            results = NativeResults(native, form, entry.unit, checks, ROW_MAJOR in function.attributes)
+            return Specialization(results, True, None, compilation, form)
     run, source = build_mixed(descent, entry, call, explain)
-    return Specialization(run, False, reason, compilation, source)
+    return Specialization(run, False, reason, compilation, form, source)
+
+
+def _computes(function: FuncOp) -> bool:
+    """Whether a function returns tensors: the result of others is made of arguments and constants."""
+    end = function.body.block.last_op
+    return end is not None and bool(end.operands)
 
 
 def _why_not_native(function: FuncOp, pool: ConstantPool) -> str | None:
     if RESULT not in function.attributes:
-        return "its result is not made of tensors and constants alone, or shares memory with an argument"
+        return "its result is not made of tensors and constants alone, or may share memory with an argument"
     end = function.body.block.last_op
     assert isinstance(end, ReturnOp)
-    if not end.operands:
+    if not end.operands and not all(is_removable(op) for op in function.body.block.ops if op is not end):
         return "it computes no tensor"
     for value in [*function.body.block.args, *end.operands]:
         if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
@@ -104,14 +119,6 @@ def _why_not_native(function: FuncOp, pool: ConstantPool) -> str | None:
         if isinstance(value.owner, ValueTensorLiteralOp) and value.owner.resource_key in pool.attributes:
             return f"it returns the attribute '{value.owner.resource_key}' itself, not a copy"
     return None
-
-
-def _results(function: FuncOp, native: Run, entry: Entry, explain: Run) -> NativeResults:
-    """How the results of `native` become the result of the program."""
-    structure = result_structure(function)
-    assert structure is not None
-    checks = explain if CHECKS_BOUNDS in function.attributes else None
-    return NativeResults(native, structure, entry.unit, checks, ROW_MAJOR in function.attributes)
 
 
 def _explaining(entry: Entry, arguments: Sequence[str], call: Run) -> Run:

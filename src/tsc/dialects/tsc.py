@@ -1,18 +1,53 @@
-"""The `tsc` dialect: what torch-mlir has no word for. One operation, the fusion group."""
+"""The `tsc` dialect: what torch-mlir has no word for: fusion groups, and the memory of arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Self
 
-from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.builtin import StringAttr, UnitAttr
 from xdsl.ir import Attribute, Block, Dialect, Region, SSAValue
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
 
-from tsc.dialects.torch_base import YieldingOp, parse_function_type
+from tsc.dialects.torch_base import DefaultFormatOp, YieldingOp, parse_function_type
 from tsc.dialects.torch_ops import TorchOp, parse_operand_list
+
+RESULT = "tsc.result"
+"""The attribute of functions that return their tensors one by one: how the result is made of those."""
+ROW_MAJOR = "tsc.row_major"
+"""The attribute of functions whose results are row-major in PyTorch when all arguments are."""
+WRITTEN = "tsc.written"
+"""The attribute of functions over values that write to arguments: the numbers of those. What is in each
+afterwards is a further result; once results are returned one by one, `CONTENTS` says which."""
+CONTENTS = "tsc.contents"
+TAKEN, ASSIGNED = "tsc.taken", "tsc.assigned"
+"""The attributes of functions that were lifted out of an object: the paths of those attributes of the object
+that are the last arguments, and of those that are assigned the last parts of the result."""
+
+
+class MemoryOp(DefaultFormatOp):
+    """``tsc.memory %x : (T) -> T``: an argument itself, whatever is in it: what of a result is, or is a view
+    of, an argument. Without it a value says what the elements are, and not whose memory they lie in.
+
+    With the attribute `view` it is another tensor with that memory, whatever becomes of the views taken of
+    it.
+    """
+
+    name = "tsc.memory"
+    trait_list = (Pure(),)
+
+    @classmethod
+    def of(cls, argument: SSAValue, *, is_view: bool) -> Self:
+        """The memory of `argument`."""
+        attributes = {"view": UnitAttr()} if is_view else {}
+        return cls.create(operands=[argument], result_types=[argument.type], attributes=attributes)
+
+    @property
+    def is_view(self) -> bool:
+        """Whether the program takes views of it, and does not give back the argument itself."""
+        return "view" in self.attributes
 
 
 class YieldOp(YieldingOp):
@@ -81,4 +116,4 @@ class GroupOp(TorchOp):
         )
 
 
-Tsc = Dialect("tsc", [GroupOp, YieldOp])
+Tsc = Dialect("tsc", [GroupOp, MemoryOp, YieldOp])

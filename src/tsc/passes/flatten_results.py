@@ -5,6 +5,7 @@ attribute.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated, unwrapped
 from tsc.analysis.result_layouts import is_row_major
-from tsc.analysis.result_views import View, shared_bases
+from tsc.analysis.result_views import shared_bases, shown_argument
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
@@ -27,17 +28,15 @@ from tsc.dialects.torch_ops import (
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
 )
-
-ATTRIBUTE = "tsc.result"
-ROW_MAJOR = "tsc.row_major"
-"""The attribute of functions whose results are row-major in PyTorch when all arguments are."""
+from tsc.dialects.tsc import CONTENTS, RESULT, ROW_MAJOR, WRITTEN, MemoryOp
 
 
 @dataclass(frozen=True)
 class FlattenResults(ModulePass):
     r"""Return the distinct tensors inside tuples, lists and dicts; `tsc.result` says how to put the result
     together again, and `tsc.row_major` that they are row-major. Tensors that are views of one memory come
-    back as views of it, so that what the caller writes to one is seen in the others.
+    back as views of it, so that what the caller writes to one is seen in the others. What is an argument, or
+    a view of one, is not returned: `tsc.result` names it. `tsc.contents` says what is written to arguments.
 
     Requires: stage `value`.
     Leaves: functions whose result is not built from tensors and constants, unchanged and without the
@@ -55,24 +54,25 @@ class FlattenResults(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Flatten the results of every function."""
         for function in op.ops:
-            if isinstance(function, FuncOp) and ATTRIBUTE not in function.attributes:
+            if isinstance(function, FuncOp) and RESULT not in function.attributes:
                 _flatten(function, pool_of(ctx))
 
 
 def _flatten(function: FuncOp, pool: ConstantPool) -> None:
     end = function.body.block.last_op
     assert end is not None
-    if len(end.operands) != 1:
+    if not end.operands or (len(end.operands) > 1 and WRITTEN not in function.attributes):
         return
-    tensors: list[SSAValue] = []
-    shared = shared_bases(_returned(end.operands[0]))
-    structure = _structure(end.operands[0], tensors, shared)
-    if structure is None:
+    parts = _Parts(function)
+    structures = [parts.structure(o) for o in end.operands]
+    if any(s is None for s in structures):
         return
-    function.attributes[ATTRIBUTE] = StringAttr(json.dumps(structure))
-    if all(is_row_major(t, pool) for t in tensors if t not in {v.base for v in shared.values()}):
+    function.attributes[RESULT] = StringAttr(json.dumps(structures[0]))
+    if WRITTEN in function.attributes:
+        function.attributes[CONTENTS] = StringAttr(json.dumps(structures[1:]))
+    if all(is_row_major(t, pool) for t in parts.tensors if t not in parts.bases):
         function.attributes[ROW_MAJOR] = UnitAttr()
-    end.operands = tensors
+    end.operands = parts.tensors
     function.update_function_type()
 
 
@@ -85,50 +85,70 @@ def _returned(value: SSAValue) -> list[SSAValue]:
     return [v for o in owner.operands for v in _returned(o)] if isinstance(owner, holds) else []
 
 
-def _structure(value: SSAValue, tensors: list[SSAValue], shared: dict[SSAValue, View]) -> list[Any] | None:
-    """How `value` is made of tensors (appended to `tensors`, each once) and constants; None when not."""
-    value = unwrapped(value)
-    owner = value.owner
-    if isinstance(value.type, tt.ValueTensorType):
-        view = shared.get(value)
+class _Parts:
+    """The tensors of a result, and how it is made of them."""
+
+    def __init__(self, function: FuncOp) -> None:
+        block = function.body.block
+        end = block.last_op
+        assert end is not None
+        self.arguments: list[SSAValue] = list(block.args)
+        self.shared = shared_bases(_returned(end.operands[0]))
+        self.bases = {view.base for view in self.shared.values()}
+        self.tensors: list[SSAValue] = []
+        """Each once, in the order of first mention."""
+
+    def structure(self, value: SSAValue) -> list[Any] | None:
+        """How `value` is made of tensors, arguments and constants; None when it is not."""
+        value = unwrapped(value)
+        owner = value.owner
+        if isinstance(value.type, tt.ValueTensorType):
+            return self._tensor(value)
+        if isinstance(owner, PrimListConstructOp) and not is_list_mutated(value):
+            return self._nested("list", owner.operands)
+        if isinstance(owner, PrimTupleConstructOp):
+            kind = value.type
+            made = self._nested("tuple", owner.operands)
+            if made is not None and isinstance(kind, tt.NamedTupleType):
+                return ["namedtuple", kind.data[0], list(kind.fields), made[1]]
+            return made
+        if isinstance(owner, PrimDictConstructOp) and not is_list_mutated(value):
+            return self._dict(owner)
+        known = constant_of(value)
+        if known is UNKNOWN or isinstance(known, complex):
+            return None
+        return ["constant", known]
+
+    def _tensor(self, value: SSAValue) -> list[Any] | None:
+        view = self.shared.get(value)
         if view is not None:
-            return ["view", _index_in(tensors, view.base), view.shape, view.strides, view.offset]
-        return ["tensor", _index_in(tensors, value)]
-    if isinstance(owner, PrimListConstructOp) and not is_list_mutated(value):
-        return _parts("list", owner.operands, tensors, shared)
-    if isinstance(owner, PrimTupleConstructOp):
-        kind = value.type
-        made = _parts("tuple", owner.operands, tensors, shared)
-        if made is not None and isinstance(kind, tt.NamedTupleType):
-            return ["namedtuple", kind.data[0], list(kind.fields), made[1]]
-        return made
-    if isinstance(owner, PrimDictConstructOp) and not is_list_mutated(value):
-        return _dict(owner, tensors, shared)
-    known = constant_of(value)
-    if known is UNKNOWN or isinstance(known, complex):
-        return None
-    return ["constant", known]
+            return ["view", self._base(view.base), view.shape, view.strides, view.offset]
+        if isinstance(value.owner, MemoryOp):
+            kind, number = self._base(value)
+            return ["alias" if value.owner.is_view else kind, number]
+        if shown_argument(value) is not None:
+            return None  # a view of it, or not: it turns out when it is taken
+        return ["tensor", self._index(value)]
 
+    def _base(self, value: SSAValue) -> list[Any]:
+        argument = shown_argument(value)
+        if argument is None:
+            return ["tensor", self._index(value)]
+        return ["argument", self.arguments.index(argument)]
 
-def _index_in(tensors: list[SSAValue], value: SSAValue) -> int:
-    if value not in tensors:
-        tensors.append(value)
-    return tensors.index(value)
+    def _index(self, value: SSAValue) -> int:
+        if value not in self.tensors:
+            self.tensors.append(value)
+        return self.tensors.index(value)
 
+    def _nested(self, kind: str, operands: Iterable[SSAValue]) -> list[Any] | None:
+        parts = [self.structure(o) for o in operands]
+        return None if any(p is None for p in parts) else [kind, parts]
 
-def _parts(
-    kind: str, operands: Any, tensors: list[SSAValue], shared: dict[SSAValue, View]
-) -> list[Any] | None:
-    parts = [_structure(o, tensors, shared) for o in operands]
-    return None if any(p is None for p in parts) else [kind, parts]
-
-
-def _dict(
-    owner: PrimDictConstructOp, tensors: list[SSAValue], shared: dict[SSAValue, View]
-) -> list[Any] | None:
-    n = len(owner.operands) // 2
-    keys = [constant_of(k) for k in owner.operands[:n]]
-    if any(k is UNKNOWN or isinstance(k, complex) for k in keys):
-        return None
-    parts = _parts("dict", owner.operands[n:], tensors, shared)
-    return None if parts is None else ["dict", keys, parts[1]]
+    def _dict(self, owner: PrimDictConstructOp) -> list[Any] | None:
+        n = len(owner.operands) // 2
+        keys = [constant_of(k) for k in owner.operands[:n]]
+        if any(k is UNKNOWN or isinstance(k, complex) for k in keys):
+            return None
+        parts = self._nested("dict", owner.operands[n:])
+        return None if parts is None else ["dict", keys, parts[1]]

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, i64
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import UNKNOWN_CALLS, writes_anything
-from tsc.analysis.memory_aliases import AliasSets, has_memory, shared_operands
-from tsc.analysis.operator_effects import definition_of, reads_layout
+from tsc.analysis.memory_aliases import has_memory, shared_operands
+from tsc.analysis.operator_effects import definition_of, not_repeatable, reads_layout
 from tsc.analysis.written_names import WRAPPERS, unfollowed_name
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -23,6 +23,8 @@ from tsc.dialects.torch_ops import (
     PrimListConstructOp,
     ValueTensorLiteralOp,
 )
+from tsc.dialects.tsc import WRITTEN, MemoryOp
+from tsc.passes.functional.arguments import name_arguments
 from tsc.passes.functional.forms import (
     CannotFunctionalizeError,
     functional_form,
@@ -39,8 +41,9 @@ class Functionalize(ModulePass):
 
     Requires: stage `frozen`.
     Leaves: a function it cannot prove the rewriting right for is left as it was, with its mutable
-    tensors; in the others every
-    tensor is a `!torch.vtensor`.
+    tensors; in the others every tensor is a `!torch.vtensor`. What is in the arguments that such a function
+    writes to is returned as well (`tsc.written`), and nothing is written when it raises; what of its result
+    is an argument, or a view of one, is read from `tsc.memory`.
 
     ```mlir
     %1 = torch.aten.select.int %x, %int0, %int1 : !torch.tensor, ...
@@ -61,38 +64,26 @@ class Functionalize(ModulePass):
 
 def functionalize(function: FuncOp) -> str | None:
     """Functionalize one function; None when that was possible, else the reason."""
+    trial = function.clone()
     try:
-        if aliased := _results_alias_arguments(function):
-            raise CannotFunctionalizeError(aliased)
         if called := _call_that_may_write(function):
             raise CannotFunctionalizeError(f"{called.name} may write to what it is given")
-        if any(writes_anything(op) for op in function.walk()):
-            if any(reads_layout(op) for op in function.walk()):
-                raise CannotFunctionalizeError("it asks how memory that is written lies")
-            name = unfollowed_name(function)
-            if name is not None:
-                raise CannotFunctionalizeError(f"memory that is written is also known through {name}")
-            trial = function.clone()
-            _Functionalizer().block(trial.body.block)
-            function.body.detach_block(function.body.block)
-            block = trial.body.block
-            trial.body.detach_block(block)
-            function.body.add_block(block)
+        writes = any(writes_anything(op) for op in function.walk())
+        if writes and any(reads_layout(op) for op in function.walk()):
+            raise CannotFunctionalizeError("it asks how memory that is written lies")
+        if writes and (name := unfollowed_name(function)):
+            raise CannotFunctionalizeError(f"memory that is written is also known through {name}")
+        name_arguments(trial)
+        if writes:
+            _Functionalizer(trial).run()
     except CannotFunctionalizeError as reason:
         return str(reason)
+    function.body.detach_block(function.body.block)
+    block = trial.body.block
+    trial.body.detach_block(block)
+    function.body.add_block(block)
+    function.attributes.update(trial.attributes)
     to_values(function)
-    return None
-
-
-def _results_alias_arguments(function: FuncOp) -> str | None:
-    """Results that share memory with an argument must stay views of it: only the generic tier gives that."""
-    sets = AliasSets(function)
-    arguments = {p for a in function.body.block.args if has_memory(a) for p in sets.places(a)}
-    end = function.body.block.last_op
-    assert end is not None
-    for value in end.operands:
-        if has_memory(value) and sets.places(value) & arguments:
-            return "a result shares memory with an argument"
     return None
 
 
@@ -166,7 +157,8 @@ class _Memory:
 
 
 class _Functionalizer:
-    def __init__(self) -> None:
+    def __init__(self, function: FuncOp) -> None:
+        self.function = function
         self.tensors: dict[SSAValue, _Tensor] = {}
         self.held: dict[SSAValue, list[SSAValue]] = {}
         """What wrappers hold, as the program names it."""
@@ -176,10 +168,13 @@ class _Functionalizer:
         """While results are read: views among them are taken of the memory itself."""
 
     def tensor(self, value: SSAValue) -> _Tensor:
-        """The record of a tensor value; memory from outside (arguments, control flow) is not writable."""
+        """The record of a tensor value; memory from outside (attributes, control flow) is not writable, but
+        that of arguments is.
+        """
         found = self.tensors.get(value)
         if found is None:
-            memory = _Memory(is_writable=isinstance(value.owner, AtenOp))
+            own = isinstance(value.owner, AtenOp) or value.owner is self.function.body.block
+            memory = _Memory(is_writable=own)
             found = self.tensors[value] = _Tensor(memory, value, 0)
         return found
 
@@ -221,12 +216,29 @@ class _Functionalizer:
 
     # --- operations, in order ---
 
+    def run(self) -> None:
+        """Rewrite the function; what is in the arguments that it writes to becomes further results."""
+        block = self.function.body.block
+        self.block(block)
+        end = block.last_op
+        assert end is not None
+        records = [(i, self.tensors[a]) for i, a in enumerate(block.args) if a in self.tensors]
+        written = [(i, record) for i, record in records if record.base.version]
+        if written:
+            if (op := not_repeatable(self.function)) is not None:
+                raise CannotFunctionalizeError(f"an argument is written, and {op.name} must not be repeated")
+            builder = TorchBuilder(before=end)
+            end.operands = [*end.operands, *(self._refresh(record, builder) for _, record in written)]
+            self.function.attributes[WRITTEN] = DenseArrayBase.from_list(i64, [i for i, _ in written])
+
     def block(self, block: Block) -> None:
         """Rewrite the operations of a block in order."""
         for op in list(block.ops):
             builder = TorchBuilder(before=op)
             if op.regions:
                 self._region(op, builder)
+            elif isinstance(op, MemoryOp):
+                continue  # whatever is in it
             elif isinstance(op, WRAPPERS) and has_memory(op.results[0]):
                 self._wrap(op, builder)
             elif writes_anything(op):

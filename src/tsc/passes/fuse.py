@@ -24,9 +24,8 @@ from tsc.analysis.operator_effects import reads_layout
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimListConstructOp, ValueTensorLiteralOp
-from tsc.dialects.tsc import GroupOp, YieldOp
+from tsc.dialects.tsc import RESULT, GroupOp, YieldOp
 from tsc.errors import IRError
-from tsc.passes.flatten_results import ATTRIBUTE as RESULT
 
 NO_VIEW_KINDS = ("concat",)
 """Kinds whose kernels read their operands as they lie: a view among them is copied first."""

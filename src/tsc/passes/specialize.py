@@ -22,6 +22,8 @@ from tsc.dialects.type_tests import has_type
 from tsc.errors import ArgumentError
 
 CONSTANTS = {"none": None, "true": True, "false": False}
+NUMBERS = {"int": tt.INT, "float": tt.FLOAT, "bool": tt.BOOL}
+"""Numbers that are not known when the program is compiled."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,10 @@ class Specialize(ModulePass):
 
     Requires: one function; one entry of `arguments` per argument: ``1x3x224x224xf32`` (a tensor),
     ``si64`` (0-dim), ``none``, ``true``,
-    ``int:3``, ``float:0.5``, ``str:gelu``; several tensors in brackets make a list or tuple:
+    ``int:3``, ``float:0.5``, ``str:gelu``; ``int``, ``float`` or ``bool`` for a number that may be any;
+    several tensors in brackets make a list or tuple:
     ``[2x3xf32;4xf32]``.
-    Leaves: tensor arguments alone, fully typed.
+    Leaves: arguments that are tensors, fully typed, or numbers.
 
     ```mlir
     func.func @f(%x: !torch.tensor, %train: !torch.bool)
@@ -96,6 +99,8 @@ class _Specializer:
         if separator:
             return self._constant(kind, value)
         block = self.function.body.block
+        if text in NUMBERS:
+            return block.insert_arg(NUMBERS[text], len(block.args))
         return block.insert_arg(parse_spec(text), len(block.args))
 
     def _constant(self, kind: str, value: str) -> SSAValue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from weakref import ref
@@ -25,8 +26,10 @@ from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObject, Unit
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
+from tsc.passes.lift_state import lift_state
 from tsc.programs.inspecting import Inspectable, Saveable, StageTexts
 from tsc.programs.interpreter import Interpreter
+from tsc.programs.object_state import ObjectState
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.operators import Operators
 from tsc.runtime.recording import RECORDER
@@ -165,6 +168,7 @@ class BoundFunction(Inspectable):
         """Calls go straight to the newest native entry; what it does not take comes to `_dispatch`."""
         newest: Specialization | None = list(table.table.values())[-1]
         tensors_only = self.default is None or newest is None or newest.native is None
+        tensors_only &= table.is_stateless
         if newest is not None and newest.native is not None and tensors_only:
             self._fast = newest.native
 
@@ -201,7 +205,36 @@ class BoundFunction(Inspectable):
         entry = self._entry()
         if self.specializations is None and entry is not None:
             generic = self._run_frozen(entry, self.interpreter.call, Operators())
-            self.specializations = Specializations(self._compile, generic, self.function.name)
+            lifted = self._lifted(entry)
+            if lifted is None:
+                self.specializations = Specializations(
+                    partial(self._compile, entry), generic, self.function.name
+                )
+                return
+            state = ObjectState(self._receiver, lifted.function)
+            self.specializations = Specializations(
+                partial(self._compile, lifted) if state.is_distinct else _compile_nothing,
+                generic,
+                self.function.name,
+                state,
+                self._run_frozen(lifted, self.interpreter.call, Operators()),
+            )
+
+    @property
+    def _receiver(self) -> ScriptObject:
+        assert self.receiver is not None
+        return self.receiver
+
+    def _lifted(self, entry: Entry) -> Entry | None:
+        """`entry` with the attributes it still reads as arguments; None where there are none, or it must stay
+        as it is.
+        """
+        arguments = entry.function.body.block.args
+        if self.receiver is None or len(arguments) == len(self.parameters):
+            return None
+        module = entry.alone()
+        lifted = replace(entry, module=module)
+        return lifted if lift_state(lifted.function) is None else None
 
     @serialized
     def _entry(self) -> Entry | None:
@@ -230,9 +263,9 @@ class BoundFunction(Inspectable):
 
         return run
 
-    def _compile(self, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> Specialization | None:
-        entry = self._entry()
-        assert entry is not None
+    def _compile(
+        self, entry: Entry, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]
+    ) -> Specialization | None:
         if len(entry.function.body.block.args) != len(key):
             return None  # it still reads attributes of self
         if changes_shapes(entry.function):
@@ -274,13 +307,17 @@ class BoundFunction(Inspectable):
             return entry.alone()
         if self.specializations is None or not self.specializations.table:
             raise IRError(f"stage {stage!r} requires shapes: call it first")
-        return lowered(entry, list(self.specializations.table)[-1], stage)
+        return lowered(self._lifted(entry) or entry, list(self.specializations.table)[-1], stage)
 
     @property
     def last(self) -> Specialization | None:
         """The specialization compiled last."""
         table = self.specializations.table if self.specializations is not None else {}
         return list(table.values())[-1] if table else None
+
+
+def _compile_nothing(key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> None:
+    """No specialization: every call runs in the generic tier."""
 
 
 def _is_dynamic(function: Function) -> bool:

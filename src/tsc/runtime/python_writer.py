@@ -265,6 +265,7 @@ class PythonWriter:
         self.assign(op, self.name(op.operands[0]))
 
     _DerefineOp = _cast
+    _MemoryOp = _cast
     _PrimUncheckedCastOp = _cast
 
     def _PrimUninitializedOp(self, op: Operation) -> None:  # noqa: N802

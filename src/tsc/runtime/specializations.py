@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from tsc.concurrency import serialized
 from tsc.errors import ArgumentError, TscError, VerificationError
+from tsc.narrowing import is_array
 from tsc.options import options
-from tsc.runtime.values import Inputs, describe, flatten
+from tsc.runtime.values import Inputs, Varying, describe, flatten, mapped
 
 Strategy = list[tuple[str, int]]
 LOG = logging.getLogger("tsc")
@@ -47,14 +49,43 @@ class FusionStrategy:
         return previous
 
 
+class State(Protocol):
+    """Attributes of an object, which a lifted function takes as its last arguments, and gives back."""
+
+    def read(self) -> list[Any]:
+        """Their values."""
+        ...
+
+    def assign(self, values: Sequence[Any]) -> None:
+        """Set those that the function assigns."""
+        ...
+
+
 class Specializations:
     """Dispatches calls: to the specialization for the arguments' shapes, to a new one, or to the generic
     tier.
+
+    With a `state`, what is specialized is the function lifted out of its object: its result is a tuple of the
+    program's result and the new values of attributes. Nothing has been assigned, nor written to arguments,
+    when it raises, so that the generic tier can run the call again and raise what the program raises, with
+    its effects.
     """
 
-    def __init__(self, compile_for: Callable[..., Any], generic: Callable[..., Any], name: str) -> None:
+    def __init__(
+        self,
+        compile_for: Callable[..., Any],
+        generic: Callable[..., Any],
+        name: str,
+        state: State | None = None,
+        lifted: Callable[..., Any] | None = None,
+    ) -> None:
+        """`generic` runs a call in the generic tier; `lifted` does the same for the function that is
+        specialized, where that is another.
+        """
         self._compile = compile_for
         self._generic = generic
+        self._lifted = generic if lifted is None else lifted
+        self._state = state
         self.name = name
         self.table: dict[tuple[str, ...], Any] = {}
         self.strategy = FusionStrategy.current
@@ -65,17 +96,56 @@ class Specializations:
         """How many specializations there may be; those of DYNAMIC entries have exact shapes as well."""
         return sum(n for _, n in self.strategy)
 
+    @property
+    def is_stateless(self) -> bool:
+        """Whether calls depend on their arguments alone."""
+        return self._state is None
+
     def run(self, values: Sequence[Any], inputs: Inputs) -> Any:
         """Run on converted arguments."""
-        found = self.find(values)
-        if found is None:
+        given = values if self._state is None else [*values, *self._state.read()]
+        found = self.find(given)
+        arrays = flatten(given)
+        if found is None or not found.suits(arrays):
             result = self._generic(*values)
-        elif found.is_native:
-            return inputs.give_back(found.run(flatten(values), partial(self._generic, *values)))
+        elif self._state is not None or found.form.written:
+            result = self._run_with_effects(found, arrays, given, values)
         else:
-            result = found.run(*flatten(values))  # what it writes, it writes into the caller's memory
+            result = self._run_specialized(found, arrays, given)
         inputs.settle()
         return inputs.give_back(result)
+
+    def _run_specialized(self, found: Any, arrays: Sequence[Any], given: Sequence[Any]) -> Any:
+        if found.is_native:
+            return found.run(arrays, partial(self._generic_apart, given, found.form.written))
+        return found.run(*arrays)  # what it writes, it writes into the caller's memory
+
+    def _run_with_effects(
+        self, found: Any, arrays: Sequence[Any], given: Sequence[Any], values: Sequence[Any]
+    ) -> Any:
+        """Run what writes to arguments or assigns attributes: at its end, when nothing raises any more."""
+        try:
+            result = self._run_specialized(found, arrays, given)
+        except Exception as error:  # of whatever class the program raises
+            LOG.debug("%s: raised %s; the generic tier runs the call again to raise it", self.name, error)
+            return self._generic(*values)
+        if self._state is None:
+            return result
+        result, *assigned = result
+        self._state.assign(assigned)
+        return result
+
+    def _generic_apart(self, given: Sequence[Any], written: Sequence[int]) -> Any:
+        """What the generic tier gives for these arguments; those that it writes to are copied before."""
+        numbers = itertools.count()
+
+        def apart(value: Any) -> Any:
+            if isinstance(value, Varying):
+                next(numbers)
+                return value.number
+            return value.copy(order="K") if is_array(value) and next(numbers) in written else value
+
+        return self._lifted(*[mapped(value, apart) for value in given])
 
     def find(self, values: Sequence[Any]) -> Any:
         """The specialization for these arguments, compiled if there is room; None means the generic tier."""
@@ -102,7 +172,7 @@ class Specializations:
 
     def _specialize(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
         try:
-            return self._compile(key, [regular(a) for a in flatten(values)])
+            return self._compile(key, [regular(a) if is_array(a) else a for a in flatten(values)])
         except VerificationError:
             raise
         except TscError as error:

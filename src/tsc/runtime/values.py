@@ -5,6 +5,7 @@ caller's kind.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -342,11 +343,20 @@ _SCALARS: dict[Any, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Varying:
+    """A number that differs from call to call: a specialization takes it as an argument."""
+
+    number: bool | int | float
+
+
 def describe(value: Any) -> str | None:
     """An argument as `Specialize` spells it; None for one that a specialization cannot be made for."""
     if isinstance(value, np.ndarray):
         sizes = "".join(f"{n}x" for n in value.shape)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         return sizes + dtypes.by_numpy(value.dtype).mlir  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+    if isinstance(value, Varying):
+        return type(value.number).__name__
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):
@@ -359,12 +369,14 @@ def describe(value: Any) -> str | None:
     return None
 
 
-def flatten(values: Sequence[Any]) -> list[np.ndarray[Any, Any]]:
-    """The arrays in `values`, lists and tuples entered, in order."""
-    found: list[np.ndarray[Any, Any]] = []
+def flatten(values: Sequence[Any]) -> list[Any]:
+    """The arrays and the varying numbers in `values`, lists and tuples entered, in order."""
+    found: list[Any] = []
     for value in values:
         if isinstance(value, np.ndarray):
-            found.append(value)  # pyright: ignore[reportUnknownArgumentType]
+            found.append(value)
+        elif isinstance(value, Varying):
+            found.append(value.number)
         elif isinstance(value, (list, tuple)):
             found += flatten(value)  # pyright: ignore[reportUnknownArgumentType]
     return found

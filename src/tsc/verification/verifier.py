@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
@@ -20,31 +19,28 @@ from tsc.dialects.torch_ops import PrimSetAttrOp
 from tsc.errors import OPERATOR_FAILURES, BoundsError, VerificationError
 from tsc.frontend.unit import Unit
 from tsc.ops.registry import Effect
-from tsc.passes.flatten_results import ATTRIBUTE as RESULT
+from tsc.runtime.result_forms import ResultForm
 from tsc.verification.comparing import Outcome, difference
 from tsc.verification.stages import run_linalg, run_torch
 
 Array = np.ndarray[Any, Any]
-Nest = Callable[[list[Any], Sequence[Any], Unit], Any]
 INTERPRETED = ("frozen", "value", "fused", "linalg")
 """The stages that are run without compiling them; of stage `loop` the native code is."""
 
 
 class Verifier:
-    """Runs one function after every pass, and compares with the run before.
-
-    `nest` puts flat results together again; `call` runs other functions of the program.
+    """Runs one function after every pass, and compares with the run before. `call` runs other functions of
+    the program.
     """
 
     def __init__(
-        self, name: str, pool: ConstantPool, unit: Unit, arguments: Sequence[Array], call: Any, nest: Nest
+        self, name: str, pool: ConstantPool, unit: Unit, arguments: Sequence[Array], call: Any
     ) -> None:
         self.name, self.pool, self.unit = name, pool, unit
         self.given = arguments
-        self.call, self.nest = call, nest
+        self.call = call
         self.last: Outcome | None = None
-        self.structure: list[Any] | None = None
-        """How the flat results of the function are nested, once it has such."""
+        self.form = ResultForm(None)
         self.has_flag = False
 
     def check(self, stage: str, compiler_pass: ModulePass, module: ModuleOp) -> None:
@@ -65,7 +61,7 @@ class Verifier:
         """
         if self.last is not None:
             self._compare(
-                self._outcome(lambda arrays: self._put_together(_listed(native(*arrays)))),
+                self._outcome(lambda arrays: self._put_together(_listed(native(*arrays)), arrays)),
                 "stage 'loop' or code generation",
             )
 
@@ -77,24 +73,27 @@ class Verifier:
 
     def _run(self, stage: str, module: ModuleOp) -> Outcome:
         if stage == "linalg":
-            return self._outcome(lambda arrays: self._put_together(run_linalg(module, arrays, self.pool)))
+            return self._outcome(
+                lambda arrays: self._put_together(run_linalg(module, arrays, self.pool), arrays)
+            )
         function = next(f for f in module.ops if isinstance(f, FuncOp))
-        attribute = function.attributes.get(RESULT)
-        self.structure = json.loads(attribute.data) if isinstance(attribute, StringAttr) else None
+        self.form = ResultForm.of(function)
         self.has_flag = CHECKS_BOUNDS in function.attributes
 
         def run(arrays: Sequence[Array]) -> Any:
             result = run_torch(module, arrays, self.pool, self.unit, self.call)
-            return result if self.structure is None else self._put_together(_listed(result))
+            if self.form.structure is None and not self.form.written:
+                return result
+            return self._put_together(_listed(result), arrays)
 
         return self._outcome(run)
 
-    def _put_together(self, results: list[Any]) -> Any:
+    def _put_together(self, results: list[Any], arrays: Sequence[Array]) -> Any:
         if self.has_flag and results[-1]:
             raise BoundsError("index out of range in self")
-        assert self.structure is not None
-        typed = [_unsigned(r) if np.ndim(r) or r.dtype == np.int8 else r for r in results]
-        return self.nest(self.structure, typed, self.unit)
+        if self.form.structure is not None:
+            results = [_unsigned(r) if np.ndim(r) or r.dtype == np.int8 else r for r in results]
+        return self.form.complete(results, arrays, self.unit)
 
     def _outcome(self, run: Callable[[Sequence[Array]], Any]) -> Outcome:
         arrays = [np.array(a, order="K") for a in self.given]

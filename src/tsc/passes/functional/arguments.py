@@ -1,0 +1,116 @@
+"""Which parts of a result are arguments, or views of them: named as such before values say only what is in
+them.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Block, Operation, SSAValue
+
+from tsc.analysis.known_values import is_list_mutated
+from tsc.analysis.memory_aliases import AliasSets, has_memory, shared_operands
+from tsc.analysis.operator_effects import definition_of
+from tsc.analysis.written_names import LITERALS, WRAPPERS
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.torch_ops import PrimIfOp
+from tsc.dialects.tsc import MemoryOp
+from tsc.passes.functional.forms import CannotFunctionalizeError
+
+
+def name_arguments(function: FuncOp) -> None:
+    """Let the result read what of it is an argument, or certainly a view of one, from `tsc.memory`.
+
+    Raises:
+        CannotFunctionalizeError: a part of the result shares memory with an argument in another way.
+    """
+    naming = _Naming(function)
+    end = function.body.block.last_op
+    assert end is not None
+    end.operands = [naming.part(o) for o in end.operands]
+
+
+class _Naming:
+    def __init__(self, function: FuncOp) -> None:
+        self.block = function.body.block
+        end = self.block.last_op
+        assert end is not None
+        self.builder = TorchBuilder(before=end)
+        self.sets = AliasSets(function)
+        self.outside = {p for a in self.block.args if has_memory(a) for p in self.sets.places(a)}
+        self.done: dict[SSAValue, SSAValue] = {}
+
+    def part(self, value: SSAValue) -> SSAValue:
+        """A part of the result, as it should be read."""
+        if value not in self.done:
+            self.done[value] = self._part(value)
+        return self.done[value]
+
+    def _part(self, value: SSAValue) -> SSAValue:
+        owner = value.owner
+        if not has_memory(value) or isinstance(owner, LITERALS):
+            return value
+        if not isinstance(value.type, tt.TensorType) and not self._is_fixed(value):
+            return self._surely_new(value)
+        if isinstance(owner, Operation) and isinstance(owner, WRAPPERS):
+            return self._wrapped(value, owner)
+        source, chain = self._shown(value)
+        if isinstance(source.owner, Block) and source.owner is self.block:
+            return self._view(source, chain)
+        return (
+            value if isinstance(source.owner, LITERALS) or self._is_new(source) else self._surely_new(value)
+        )
+
+    def _wrapped(self, value: SSAValue, owner: Operation) -> SSAValue:
+        parts = [self.part(o) for o in owner.operands]
+        if all(new is old for new, old in zip(parts, owner.operands, strict=True)):
+            return value
+        return self.builder.create(
+            type(owner), parts, [value.type], attributes=dict(owner.attributes)
+        ).results[0]
+
+    def _is_fixed(self, value: SSAValue) -> bool:
+        """Whether a container holds what it was made of, and nothing else by now."""
+        return isinstance(value.owner, WRAPPERS) and not is_list_mutated(value)
+
+    def _shown(self, value: SSAValue) -> tuple[SSAValue, list[AtenOp]]:
+        """The tensor that `value` shows, and the views taken of it, the last first."""
+        chain: list[AtenOp] = []
+        while isinstance(value.owner, AtenOp):
+            op = value.owner
+            first = op.operands[0] if op.operands else None
+            if first is None or shared_operands(op) != [first] or not isinstance(first.type, tt.TensorType):
+                break
+            if not op.schema.mutates:  # what writes gives back what it wrote to
+                operator = definition_of(op)
+                if len(op.results) != 1 or operator is None or not operator.is_view:
+                    break
+                chain.append(op)
+            value = first
+        return value, chain
+
+    def _view(self, source: SSAValue, chain: list[AtenOp]) -> SSAValue:
+        """The views of `chain`, taken of the memory of an argument."""
+        shown = self.builder.insert(MemoryOp.of(source, is_view=bool(chain))).results[0]
+        for op in reversed(chain):
+            again = op.clone()
+            again.operands = [shown, *list(op.operands)[1:]]
+            shown = self.builder.insert(again).results[0]
+        return shown
+
+    def _is_new(self, value: SSAValue) -> bool:
+        """Whether a tensor certainly is memory of its own."""
+        owner = value.owner
+        if isinstance(owner, AtenOp):
+            return definition_of(owner) is not None and not shared_operands(owner)
+        if not isinstance(owner, PrimIfOp):
+            return False
+        number = owner.results.index(value)
+        ends = [region.block.last_op for region in owner.regions]
+        return all(end is not None and self._is_new(self._shown(end.operands[number])[0]) for end in ends)
+
+    def _surely_new(self, value: SSAValue) -> SSAValue:
+        if self.sets.places(value) & self.outside:
+            raise CannotFunctionalizeError("a result may share memory with an argument")
+        return value

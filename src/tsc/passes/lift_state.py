@@ -1,0 +1,259 @@
+"""Pass `lift-state`: attributes that a function reads and assigns become arguments and results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.memory_aliases import written_values
+from tsc.analysis.operator_effects import not_repeatable
+from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.torch_ops import DerefineOp, PrimGetAttrOp, PrimIfOp, PrimLoopOp, PrimSetAttrOp
+from tsc.dialects.tsc import ASSIGNED, TAKEN
+
+
+@dataclass(frozen=True)
+class LiftState(ModulePass):
+    """Read the attributes of ``self`` once, as further arguments; carry them as values through branches and
+    loops; return the new values of those that are assigned beside the result, in a tuple. The caller reads
+    and assigns the attributes themselves, when all else is done.
+
+    Requires: stage `frozen`.
+    Leaves: functions that keep attributes of other types than tensors, numbers, strings, and tuples and lists
+    of those, or that do what must not be done twice when a call is repeated to raise its error. The
+    attributes `tsc.taken` and `tsc.assigned` of the others list dotted paths from ``self``.
+
+    ```mlir
+    %n = torch.prim.GetAttr %self["n"] : !torch.nn.Module<"M"> -> !torch.int
+    torch.prim.SetAttr %self["n"] = %m
+    return %x
+    // func.func @f(%x, %n: !torch.int) { ... return (%x, %m) }
+    ```
+    """
+
+    name = "lift-state"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Lift every function of the module that allows it."""
+        for function in op.ops:
+            if isinstance(function, FuncOp):
+                lift_state(function)
+
+
+class CannotLiftError(Exception):
+    """Why a function keeps its ``self``."""
+
+
+def lift_state(function: FuncOp) -> str | None:
+    """Lift one function; None when that was possible (or there is nothing to lift), else the reason."""
+    arguments = function.body.block.args
+    if not arguments or not isinstance(arguments[0].type, tt.ModuleType):
+        return None
+    try:
+        _Lifting(function).run()
+    except CannotLiftError as reason:
+        return str(reason)
+    return None
+
+
+class _Lifting:
+    def __init__(self, function: FuncOp) -> None:
+        self.function = function
+        self.block = function.body.block
+        self.paths: dict[SSAValue, str] = {self.block.args[0]: ""}
+        """The objects that ``self`` reaches, with their paths."""
+        self.accesses: dict[Operation, str] = {}
+        """Reads and assignments of attributes that are no objects, with their paths."""
+
+    def run(self) -> None:
+        """Lift the function, or raise before anything of it has changed."""
+        self._find()
+        kinds = self._kinds()
+        if _used_otherwise(self.paths):
+            raise CannotLiftError("an object is used as a value")
+        self._require_repeatable()
+        self._require_plain(kinds)
+        taken = {path: self.block.insert_arg(kind, len(self.block.args)) for path, kind in kinds.items()}
+        for path, value in taken.items():
+            value.name_hint = path.replace(".", "_")
+        values: dict[str, SSAValue] = dict(taken)
+        assigned = self._assigned_in(self.block)
+        self._lift(self.block, values)
+        self._return(assigned, values)
+        self._drop_objects(taken)
+        self.function.attributes[ASSIGNED] = _strings(assigned)
+        self.function.update_function_type()
+
+    def _find(self) -> None:
+        for op in self.function.walk():
+            if not isinstance(op, (PrimGetAttrOp, PrimSetAttrOp)) or op.operands[0] not in self.paths:
+                continue
+            outer = self.paths[op.operands[0]]
+            path = f"{outer}.{op.attribute}" if outer else op.attribute
+            if isinstance(op, PrimGetAttrOp) and isinstance(op.results[0].type, tt.ModuleType):
+                self.paths[op.results[0]] = path
+            else:
+                self.accesses[op] = path
+
+    def _kinds(self) -> dict[str, Attribute]:
+        """The types of the attributes, by path; reads say the declared ones."""
+        found: dict[str, Attribute] = {}
+        for op, path in self.accesses.items():
+            if isinstance(op, PrimGetAttrOp):
+                found[path] = op.results[0].type
+            else:
+                found.setdefault(path, op.operands[1].type)
+        return found
+
+    def _require_repeatable(self) -> None:
+        op = not_repeatable(self.function)
+        if op is not None:
+            raise CannotLiftError(f"{op.name}: a call that raises is repeated, and this must not be")
+
+    def _require_plain(self, kinds: dict[str, Attribute]) -> None:
+        for path, kind in kinds.items():
+            if not _is_plain(kind):
+                raise CannotLiftError(f"attribute '{path}' is no tensor, number or string, nor made of such")
+        written = written_values(self.function)
+        for op, path in self.accesses.items():
+            held = op.results[0] if isinstance(op, PrimGetAttrOp) else op.operands[1]
+            if _holds_list(held.type) and held in written:
+                raise CannotLiftError(f"the list '{path}' is changed in place")
+
+    def _assigned_in(self, *blocks: Block) -> list[str]:
+        """The paths assigned anywhere in blocks, in order."""
+        inside = (op for block in blocks for op in block.walk())
+        return list(dict.fromkeys(self.accesses[op] for op in inside if op in self.accesses and _assigns(op)))
+
+    def _lift(self, block: Block, values: dict[str, SSAValue]) -> None:
+        """Replace the accesses in a block; `values` are the attributes as of now."""
+        for op in list(block.ops):
+            if isinstance(op, PrimIfOp):
+                self._branch(op, values)
+            elif isinstance(op, PrimLoopOp):
+                self._loop(op, values)
+            elif op in self.accesses:
+                path = self.accesses[op]
+                if isinstance(op, PrimGetAttrOp):
+                    op.results[0].replace_all_uses_with(values[path])
+                else:
+                    values[path] = _of_type(op.operands[1], values[path].type, op)
+                op.detach()
+                op.erase()
+
+    def _branch(self, op: PrimIfOp, values: dict[str, SSAValue]) -> None:
+        assigned = self._assigned_in(*(region.block for region in op.regions))
+        for region in op.regions:
+            inner = dict(values)
+            self._lift(region.block, inner)
+            end = region.block.last_op
+            assert end is not None
+            end.operands = [*end.operands, *(inner[path] for path in assigned)]
+        if assigned:
+            self._extended(op, op.operands, assigned, values)
+
+    def _loop(self, op: PrimLoopOp, values: dict[str, SSAValue]) -> None:
+        body = op.regions[0].block
+        assigned = self._assigned_in(body)
+        inner = dict(values)
+        for path in assigned:
+            inner[path] = body.insert_arg(values[path].type, len(body.args))
+            inner[path].name_hint = values[path].name_hint
+        self._lift(body, inner)
+        end = body.last_op
+        assert end is not None
+        end.operands = [*end.operands, *(inner[path] for path in assigned)]
+        if assigned:
+            entering = [*op.operands, *(values[path] for path in assigned)]
+            self._extended(op, entering, assigned, values)
+
+    @staticmethod
+    def _extended(
+        op: Operation, operands: Sequence[SSAValue], assigned: Sequence[str], values: dict[str, SSAValue]
+    ) -> None:
+        """`op` with a result for each of the paths `assigned` in it, which is the attribute from then on."""
+        regions = [op.detach_region(region) for region in list(op.regions)]
+        kinds = [*(r.type for r in op.results), *(values[path].type for path in assigned)]
+        made = type(op).create(
+            operands=operands, result_types=kinds, attributes=op.attributes, regions=regions,
+            location=op.location,
+        )  # fmt: skip
+        assert op.parent is not None
+        op.parent.insert_op_before(made, op)
+        for old, new in zip(op.results, made.results, strict=False):
+            new.name_hint = old.name_hint
+            old.replace_all_uses_with(new)
+        for path, new in zip(assigned, made.results[len(op.results) :], strict=True):
+            new.name_hint = values[path].name_hint
+            values[path] = new
+        op.detach()
+        op.erase()
+
+    def _return(self, assigned: Sequence[str], values: dict[str, SSAValue]) -> None:
+        end = self.block.last_op
+        assert end is not None
+        builder = TorchBuilder(before=end)
+        end.operands = [builder.make_tuple([*end.operands, *(values[path] for path in assigned)])]
+
+    def _drop_objects(self, taken: dict[str, BlockArgument]) -> None:
+        """Drop the objects, and the attributes that are assigned before anyone reads them."""
+        for value in reversed(list(self.paths)):
+            if isinstance(value.owner, Operation):
+                value.owner.detach()
+                value.owner.erase()
+        self.block.erase_arg(self.block.args[0])
+        read = {path: value for path, value in taken.items() if value.first_use is not None}
+        for path in taken.keys() - read.keys():
+            self.block.erase_arg(taken[path])
+        self.function.attributes[TAKEN] = _strings(read)
+
+
+def _assigns(op: Operation) -> bool:
+    return isinstance(op, PrimSetAttrOp)
+
+
+def _strings(texts: Iterable[str]) -> ArrayAttr[StringAttr]:
+    return ArrayAttr([StringAttr(text) for text in texts])
+
+
+def _used_otherwise(objects: Iterable[SSAValue]) -> set[SSAValue]:
+    """The objects that something else than reads and assignments of their attributes uses."""
+    return {
+        value
+        for value in objects
+        for use in value.uses
+        if use.index or not isinstance(use.operation, (PrimGetAttrOp, PrimSetAttrOp))
+    }
+
+
+def _of_type(value: SSAValue, kind: Attribute, before: Operation) -> SSAValue:
+    """`value` in the declared type of an attribute."""
+    if value.type == kind or isinstance(kind, tt.TensorType):
+        return value
+    return TorchBuilder(before=before).create(DerefineOp, [value], [kind]).results[0]
+
+
+def _is_plain(kind: Attribute) -> bool:
+    if isinstance(kind, tt.TensorType):
+        return True
+    if isinstance(kind, (tt.OptionalType, tt.ListType)):
+        return _is_plain(kind.data)
+    if isinstance(kind, tt.TupleType):
+        return all(map(_is_plain, kind.data))
+    if isinstance(kind, tt.NamedTupleType):
+        return all(map(_is_plain, kind.elements))
+    return kind in (tt.INT, tt.FLOAT, tt.BOOL, tt.STRING, tt.NONE)
+
+
+def _holds_list(kind: Attribute) -> bool:
+    if isinstance(kind, tt.OptionalType):
+        return _holds_list(kind.data)
+    parts = kind.data if isinstance(kind, tt.TupleType) else ()
+    return isinstance(kind, tt.ListType) or any(map(_holds_list, parts))

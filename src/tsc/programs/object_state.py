@@ -1,0 +1,59 @@
+"""`ObjectState`: the attributes that a lifted function takes and gives, in the object it is a method of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from xdsl.dialects.builtin import ArrayAttr, StringAttr
+from xdsl.dialects.func import FuncOp
+
+from tsc.dialects.tsc import ASSIGNED, TAKEN
+from tsc.frontend.unit import ScriptObject
+from tsc.runtime.values import Varying
+
+Slot = tuple[ScriptObject, str]
+
+
+class ObjectState:
+    """Reads the attributes that are a function's last arguments, and assigns those that it gives back."""
+
+    def __init__(self, receiver: ScriptObject, function: FuncOp) -> None:
+        self.assigned = [_slot(receiver, path) for path in _paths(function, ASSIGNED)]
+        self.taken = [_slot(receiver, path) for path in _paths(function, TAKEN)]
+        changing = {(id(held), name) for held, name in self.assigned}
+        self._varies = [(id(held), name) in changing for held, name in self.taken]
+
+    @property
+    def is_distinct(self) -> bool:
+        """Whether no attribute goes by two paths: those of an object that is held twice do."""
+        return all(len({(id(h), n) for h, n in slots}) == len(slots) for slots in (self.taken, self.assigned))
+
+    def read(self) -> list[Any]:
+        """The attributes; numbers that calls change are `Varying`."""
+        values: list[Any] = []
+        for (held, name), varies in zip(self.taken, self._varies, strict=True):
+            value = held.attributes[name]
+            values.append(Varying(value) if varies and isinstance(value, (bool, int, float)) else value)
+        return values
+
+    def assign(self, values: Sequence[Any]) -> None:
+        """Set the attributes that the function assigns."""
+        for (held, name), value in zip(self.assigned, values, strict=True):
+            held.live.pop(name, None)
+            held.attributes[name] = value
+
+
+def _paths(function: FuncOp, attribute: str) -> list[str]:
+    found = function.attributes.get(attribute)
+    if not isinstance(found, ArrayAttr):
+        return []
+    return [text.data for text in cast("ArrayAttr[StringAttr]", found)]
+
+
+def _slot(receiver: ScriptObject, path: str) -> Slot:
+    *objects, name = path.split(".")
+    held = receiver
+    for inner in objects:
+        held = held.attributes[inner]
+    return held, name

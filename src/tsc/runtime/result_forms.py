@@ -1,0 +1,175 @@
+"""How what a compiled function returns, tensor by tensor, becomes the result of the program, and what of it
+goes into the memory of its arguments.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+from xdsl.dialects.builtin import DenseArrayBase, StringAttr
+from xdsl.dialects.func import FuncOp
+
+from tsc.dialects import torch_types as tt
+from tsc.dialects.tsc import CONTENTS, RESULT, WRITTEN
+from tsc.frontend.unit import Unit
+from tsc.narrowing import is_array
+from tsc.runtime.named_tuples import named_tuple_class
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class ResultForm:
+    """What the results of a function at stage `value` are to the program."""
+
+    structure: list[Any] | None
+    """How the result is nested, as `FlattenResults` describes it; None: it is the function's first result."""
+    written: tuple[int, ...] = ()
+    """The arguments that the program writes to."""
+    contents: tuple[list[Any], ...] = ()
+    """What is in each of them afterwards, described in the same way; without a structure, the results after
+    the first."""
+
+    @classmethod
+    def of(cls, function: FuncOp) -> ResultForm:
+        """The form that the attributes of a function say."""
+        written = function.attributes.get(WRITTEN)
+        numbers = written.iter_values() if isinstance(written, DenseArrayBase) else ()
+        return cls(
+            _described(function, RESULT),
+            tuple(int(n) for n in numbers),
+            tuple(_described(function, CONTENTS) or ()),
+        )
+
+    @cached_property
+    def shown(self) -> frozenset[int]:
+        """The arguments of which the result is a view that was described for row-major ones."""
+        return frozenset(_shown(self.structure)) | frozenset(_shown(list(self.contents)))
+
+    @cached_property
+    def bases(self) -> set[int]:
+        """The tensors of the result that others in it are views of."""
+        return bases(self.structure)
+
+    def suits(self, arrays: Sequence[Array]) -> bool:
+        """Whether the memory of the arguments is as the description takes it to be: no memory that is written
+        is another argument's, or shown twice in one; views are of row-major ones.
+        """
+        if not all(arrays[i].flags.c_contiguous for i in self.shown):
+            return False
+        return all(_is_written_alone(i, arrays) for i in self.written)
+
+    def complete(self, results: Sequence[Any], arrays: Sequence[Array], unit: Unit) -> Any:
+        """Write to the arguments, and put the result together."""
+        if self.structure is None:
+            contents, result = results[1:], results[0]
+        else:
+            contents, result = [self._content(c, results, arrays, unit) for c in self.contents], None
+        for number, content in zip(self.written, contents, strict=True):
+            arrays[number][...] = content
+        return result if self.structure is None else nest(self.structure, results, arrays, unit)
+
+    @staticmethod
+    def _content(structure: list[Any], results: Sequence[Any], arrays: Sequence[Array], unit: Unit) -> Array:
+        """What an argument is to hold; a copy where it is another argument, which may be written first."""
+        content = cast("Array", nest(structure, results, arrays, unit))
+        return content.copy() if structure[0] in ("argument", "alias", "view") else content
+
+
+def _described(function: FuncOp, name: str) -> Any:
+    attribute = function.attributes.get(name)
+    return json.loads(attribute.data) if isinstance(attribute, StringAttr) else None
+
+
+def _is_written_alone(number: int, arrays: Sequence[Array]) -> bool:
+    """Whether an argument can be written, shows no memory twice, and no other argument shows it."""
+    array = arrays[number]
+    if not array.flags.writeable or not (array.flags.c_contiguous or _is_injective(array)):
+        return False
+    others = (other for i, other in enumerate(arrays) if i != number and is_array(other))
+    return not any(np.may_share_memory(array, other) for other in others)
+
+
+def _is_injective(array: Array) -> bool:
+    """Whether no two elements surely lie at one place: each stride steps over all that faster ones reach."""
+    reach = array.itemsize
+    for stride, size in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True)):
+        if size > 1 and stride < reach:
+            return False
+        reach += (size - 1) * stride
+    return True
+
+
+def nest(structure: list[Any], tensors: Sequence[Any], arrays: Sequence[Array], unit: Unit) -> Any:
+    """Put a result together from its tensors and the arguments, as `FlattenResults` described it."""
+    kind: str = structure[0]
+    if kind in ("tensor", "argument"):
+        among: Sequence[Any] = tensors if kind == "tensor" else arrays
+        return among[structure[1]]
+    if kind == "alias":
+        array: Array = arrays[structure[1]]
+        return array[...]
+    if kind == "view":
+        _, base, shape, strides, offset = structure
+        return _view(nest(base, tensors, arrays, unit), shape, strides, offset)
+    if kind == "constant":
+        return structure[1]
+    if kind == "list":
+        return [nest(p, tensors, arrays, unit) for p in structure[1]]
+    if kind == "tuple":
+        return tuple(nest(p, tensors, arrays, unit) for p in structure[1])
+    if kind == "dict":
+        _, keys, parts = structure
+        values = [nest(p, tensors, arrays, unit) for p in parts]
+        return dict(zip(cast("list[Any]", keys), values, strict=True))
+    _, name, fields, parts = structure
+    types = tuple(tt.TENSOR for _ in fields)
+    cls = named_tuple_class(unit, tt.NamedTupleType((name, tuple(fields), types)))
+    return cls(*(nest(p, tensors, arrays, unit) for p in parts))
+
+
+def _view(base: Array, shape: Sequence[int], strides: Sequence[int], offset: int) -> Array:
+    """The part of a row-major array that begins `offset` bytes after its beginning."""
+    if not base.size:
+        return np.ndarray(shape, base.dtype)
+    made = np.ndarray(shape, base.dtype, base, offset, strides)
+    made.flags.writeable = base.flags.writeable
+    return made
+
+
+def bases(structure: Any) -> set[int]:
+    """The tensors of a result that others in it are views of."""
+    return {number for kind, number in _viewed(structure) if kind == "tensor"}
+
+
+def _shown(structure: Any) -> set[int]:
+    return {number for kind, number in _viewed(structure) if kind == "argument"}
+
+
+def _viewed(structure: Any) -> Iterator[tuple[str, int]]:
+    """What the views in a description are views of."""
+    if isinstance(structure, list) and structure:
+        parts = cast("list[Any]", structure)
+        if parts[0] == "view":
+            yield parts[1][0], parts[1][1]
+        else:
+            for part in parts:
+                yield from _viewed(part)
+
+
+def placed(structure: list[Any], result: Any) -> Iterator[tuple[int, Array]]:
+    """The tensors of `result` with their numbers in `structure`."""
+    kind = structure[0]
+    if kind == "tensor":
+        yield structure[1], result
+    elif kind == "dict":
+        for key, part in zip(structure[1], structure[2], strict=True):
+            yield from placed(part, result[key])
+    elif kind in ("list", "tuple", "namedtuple"):
+        for part, held in zip(structure[-1], result, strict=True):
+            yield from placed(part, held)
