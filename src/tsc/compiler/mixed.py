@@ -17,6 +17,7 @@ from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
 from tsc.compiler.native_build import build_native
 from tsc.dialects.tsc import GroupOp
+from tsc.errors import CodegenError
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.native_results import SINGLE, NativeResults
 from tsc.runtime.result_forms import ResultForm
@@ -26,15 +27,17 @@ Run = Callable[..., Any]
 
 def build_mixed(descent: Descent, entry: Entry, call: Run, explain: Run) -> tuple[Run, str]:
     """What runs a function at stage `fused`, and its Python text. `call` runs other functions; `explain` a
-    call in which an index was out of range.
-
-    Raises:
-        CodegenError: a group has no native form.
+    call in which an index was out of range. A group that has no native form runs operator by operator.
     """
     function = descent.function
-    kernels: dict[Operation, Run] = {
-        op: _group_kernel(descent, op, entry, call) for op in function.walk() if isinstance(op, GroupOp)
-    }
+    kernels: dict[Operation, Run] = {}
+    for op in function.walk():
+        if isinstance(op, GroupOp):
+            try:
+                kernels[op] = _group_kernel(descent, op, entry, call)
+            except CodegenError as error:
+                kernels[op] = _operators_of(op, entry, call)
+                descent.compilation.unbuilt.append(error.message)
     generic = GenericFunction(function, entry.pool, entry.unit, call, kernels)
     if descent.dump is not None:
         descent.dump.write("generic.py", generic.source)
