@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from tsc import dtypes
 from tsc.errors import ArgumentError
@@ -20,7 +21,7 @@ def relu(self: Scalar) -> Scalar:
     return self.maximum(0)
 
 
-@pointwise(FAMILY, "aten::relu6")
+@pointwise(FAMILY, "aten::relu6", illegal=(dtypes.BOOL,))
 def relu6(self: Scalar) -> Scalar:
     """``min(max(x, 0), 6)``."""
     return self.clamp(0, 6)
@@ -32,7 +33,12 @@ def leaky_relu(self: Scalar, negative_slope: float) -> Scalar:
     return (self > 0).where(self, self * negative_slope)
 
 
-@pointwise(FAMILY, "aten::_prelu_kernel", illegal=INTEGERS)
+def _prelu_refusal(self: Any, weight: Any) -> str | None:
+    is_one = self.dtype is weight.dtype
+    return None if is_one else f"prelu: requires a weight of dtype {self.dtype.name}; got {weight.dtype.name}"
+
+
+@pointwise(FAMILY, "aten::_prelu_kernel", illegal=INTEGERS, refuses=_prelu_refusal)
 def prelu_kernel(self: Scalar, weight: Scalar) -> Scalar:
     """``x`` where positive, else ``weight * x``."""
     return (self > 0).where(self, self * weight)

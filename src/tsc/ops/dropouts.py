@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.errors import CodegenError, ShapeError
+from tsc.errors import CodegenError, DTypeError, ShapeError
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.random import RandomSource, generator
@@ -101,13 +101,20 @@ def native_dropout(input: Array, p: float, train: bool | None) -> tuple[Array, A
     return _dropped(input, kept, p), kept
 
 
-@FAMILY.op("aten::rrelu", infer=_same, draws=True)
+def _rrelu_infer(self: TensorSpec, *_: Any) -> TensorSpec:
+    if not self.dtype.is_floating:
+        raise DTypeError(f"aten::rrelu: not implemented for '{self.dtype.scalar_type}'")
+    return self
+
+
+@FAMILY.op("aten::rrelu", infer=_rrelu_infer, draws=True)
 def rrelu(self: Array, lower: float, upper: float, training: bool, source: RandomSource | None) -> Array:
     """`leaky_relu` with a slope that is random in training and the middle one otherwise."""
     if lower > upper:
         raise ShapeError(
             f"Lower bound should be less than or equal to the upper bound; got {lower} and {upper}"
         )
+    _rrelu_infer(spec_of(self))
     middle = (lower + upper) / 2
     slope: Any = generator(source).uniform(lower, upper, spec_of(self).shape) if training else middle
     return np.where(self > 0, self, self * np.asarray(slope, self.dtype)).astype(self.dtype)

@@ -32,16 +32,6 @@ class Promote(Enum):
     TO_BOOL = "operands and result are bool"
 
 
-REFUSALS = {
-    "aten::sub": "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
-    "`logical_xor()` operator instead.",
-    "aten::neg": "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
-    "invert a "
-    "mask, use the `~` or `logical_not()` operator instead.",
-}
-"""What operators say that do not take bool, in PyTorch's words where users look for them."""
-
-
 @dataclass(frozen=True)
 class Formula:
     """A pointwise operator before it is bound to a schema."""
@@ -53,6 +43,9 @@ class Formula:
     """Which parameters take part in promotion: elements, and plain numbers annotated `Number`."""
     promote: Promote | Callable[[Sequence[Any]], Promote]
     illegal: tuple[DType, ...]
+    """Promoted dtypes for which there is no result."""
+    refuses: Callable[..., str | None] | None
+    """Of the schema's arguments, tensors as specs: why a call has no result, in PyTorch's words, or None."""
 
     def specs(self, arguments: Sequence[Any]) -> list[Any]:
         """The promoting arguments that are there: specs of tensors, and Python numbers."""
@@ -62,11 +55,12 @@ class Formula:
 
     def dtypes(self, name: str, arguments: Sequence[Any]) -> tuple[DType, DType]:
         """The dtype to compute in and the dtype of the result."""
+        refusal = None if self.refuses is None else self.refuses(*arguments)
+        if refusal is not None:
+            raise DTypeError(refusal)
         common = result_dtype(self.specs(arguments))
         if common in self.illegal:
-            raise DTypeError(
-                REFUSALS.get(name.partition(".")[0]) or f"{name}: not implemented for '{common.scalar_type}'"
-            )
+            raise DTypeError(f"{name}: not implemented for '{common.scalar_type}'")
         promote = self.promote if isinstance(self.promote, Promote) else self.promote(arguments)
         if promote is Promote.TO_FLOAT and not (common.is_floating or common.is_complex):
             common = dtypes.F32
@@ -148,14 +142,15 @@ def pointwise(
     *names: str,
     promote: Promote | Callable[[Sequence[Any]], Promote] = Promote.DEFAULT,
     illegal: tuple[DType, ...] = (),
+    refuses: Callable[..., str | None] | None = None,
     native: bool = True,
     **parts: Any,
 ) -> Callable[[Callable[..., Scalar]], Callable[..., Scalar]]:
     """The decorated formula is the meaning of the schemas in `names`, whose arguments are the same.
 
     Parameters annotated `Scalar` (or ``Scalar | None``) are elements and take part in promotion; those
-    annotated `Number` take part but stay Python numbers; others are Python values. `parts` are further
-    fields of `Operator`.
+    annotated `Number` take part but stay Python numbers; others are Python values. `illegal` and `refuses`
+    are as in `Formula`, `parts` further fields of `Operator`.
     """
 
     def register(function: Callable[..., Scalar]) -> Callable[..., Scalar]:
@@ -164,7 +159,7 @@ def pointwise(
         promoting = tuple(
             e or str(p.annotation) == "Number" for e, p in zip(elements, parameters, strict=True)
         )
-        formula = Formula(function, elements, promoting, promote, illegal)
+        formula = Formula(function, elements, promoting, promote, illegal, refuses)
         for name in names:
             family.add(_operator(name, formula, native, parts))
         return function

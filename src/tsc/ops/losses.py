@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tsc import dtypes
 from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.registry import Family, ResultLayout
@@ -30,10 +31,19 @@ def reduced_array(losses: Array, reduction: int, dtype: Any) -> Array:
     return np.asarray(value).astype(dtype)
 
 
+def _difference(aten: Aten, self: Any, target: Any) -> Any:
+    """``self - target``, where a bool beside a number is one."""
+    kinds = aten.dtype(self), aten.dtype(target)
+    if dtypes.BOOL in kinds and kinds[0] is not kinds[1]:
+        code = next(k for k in kinds if k is not dtypes.BOOL).code
+        self, target = (aten("to.dtype", x, code) for x in (self, target))
+    return aten("sub.Tensor", self, target)
+
+
 @composite(FAMILY, "aten::mse_loss")
 def mse_loss(aten: Aten, self: Any, target: Any, reduction: int) -> Any:
     """Squared differences."""
-    difference = aten("sub.Tensor", self, target)
+    difference = _difference(aten, self, target)
     return reduced_loss(aten, aten("mul.Tensor", difference, difference), reduction)
 
 
@@ -45,7 +55,7 @@ def l1_loss(aten: Aten, self: Any, target: Any, reduction: int) -> Any:
 
 def _huber(aten: Aten, self: Any, target: Any, delta: float, scale: float) -> Any:
     """``0.5 * d * d * scale`` where ``|d| < delta``, else linear."""
-    size = aten.abs(aten("sub.Tensor", self, target))
+    size = aten.abs(_difference(aten, self, target))
     square = aten("mul.Scalar", aten("mul.Tensor", size, size), 0.5 * scale)
     line = aten("mul.Scalar", aten("sub.Scalar", size, 0.5 * delta), delta * scale)
     return aten("where.self", aten("lt.Scalar", size, delta), square, line)
@@ -109,7 +119,7 @@ def bce_with_logits(aten: Aten, self: Any, target: Any, weight: Any, pos_weight:
 @composite(FAMILY, "aten::soft_margin_loss")
 def soft_margin_loss(aten: Aten, self: Any, target: Any, reduction: int) -> Any:
     """``log(1 + exp(-t x))``."""
-    return reduced_loss(aten, aten.log1p(aten.exp(aten("mul.Tensor", aten.neg(target), self))), reduction)
+    return reduced_loss(aten, aten.log1p(aten.exp(aten("mul.Tensor", aten.neg(self), target))), reduction)
 
 
 @composite(FAMILY, "aten::hinge_embedding_loss", layout=ResultLayout.ELEMENTWISE)

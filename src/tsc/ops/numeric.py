@@ -22,7 +22,12 @@ FAMILY = Family()
 Array = np.ndarray[Any, Any]
 
 
-@pointwise(FAMILY, "aten::heaviside")
+def _heaviside_refusal(self: Any, values: Any) -> str | None:
+    is_one = self.dtype is values.dtype
+    return None if is_one else "heaviside is not yet implemented for tensors with different dtypes."
+
+
+@pointwise(FAMILY, "aten::heaviside", refuses=_heaviside_refusal)
 def heaviside(self: Scalar, values: Scalar) -> Scalar:
     """0 below zero and of NaN, 1 above, `values` at zero."""
     return self.eq(0).where(values, (self > 0).where(1, self.lift(0)))
@@ -112,7 +117,10 @@ _integer_function("lcm", np.lcm)
 
 
 def _next_infer(self: TensorSpec, other: TensorSpec) -> TensorSpec:
-    return TensorSpec(broadcast(self.shape, other.shape), result_dtype([self, other]))
+    dtype = result_dtype([self, other])
+    if not dtype.is_floating:
+        raise DTypeError(f"aten::nextafter: not implemented for '{dtype.scalar_type}'")
+    return TensorSpec(broadcast(self.shape, other.shape), dtype)
 
 
 @FAMILY.op("aten::nextafter", infer=_next_infer, layout=ResultLayout.ELEMENTWISE)

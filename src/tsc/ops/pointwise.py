@@ -9,6 +9,7 @@ from tsc import dtypes
 from tsc.errors import ArgumentError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import Promote, pointwise
+from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, ResultLayout
 from tsc.ops.scalar import FLOAT_FUNCTIONS, Scalar
 
@@ -26,43 +27,52 @@ for _name in FLOAT_FUNCTIONS:
     _function(_name)
 
 
-@pointwise(FAMILY, "aten::neg", illegal=(dtypes.BOOL,))
+def _neg_refusal(self: Any) -> str | None:
+    if self.dtype is not dtypes.BOOL:
+        return None
+    return (
+        "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
+        "use the `~` or `logical_not()` operator instead."
+    )
+
+
+@pointwise(FAMILY, "aten::neg", refuses=_neg_refusal)
 def neg(self: Scalar) -> Scalar:
     """``-x``."""
     return -self
 
 
-@pointwise(FAMILY, "aten::abs", promote=Promote.TO_REAL)
+@pointwise(FAMILY, "aten::abs", promote=Promote.TO_REAL, illegal=(dtypes.BOOL,))
 def abs_(self: Scalar) -> Scalar:
     """``|x|``; the smallest integer stays itself."""
     return self.abs()
 
 
-@pointwise(FAMILY, "aten::floor")
+@pointwise(FAMILY, "aten::floor", illegal=(dtypes.BOOL,))
 def floor(self: Scalar) -> Scalar:
     """The largest integer not above ``x``."""
     return self.apply("floor")
 
 
-@pointwise(FAMILY, "aten::ceil")
+@pointwise(FAMILY, "aten::ceil", illegal=(dtypes.BOOL,))
 def ceil(self: Scalar) -> Scalar:
     """The smallest integer not below ``x``."""
     return self.apply("ceil")
 
 
-@pointwise(FAMILY, "aten::trunc", "aten::fix")
+@pointwise(FAMILY, "aten::trunc", "aten::fix", illegal=(dtypes.BOOL,))
 def trunc(self: Scalar) -> Scalar:
     """``x`` without its fraction."""
     return self.apply("trunc")
 
 
-@pointwise(FAMILY, "aten::round")
+@pointwise(FAMILY, "aten::round", illegal=(dtypes.BOOL,))
 def round_(self: Scalar) -> Scalar:
     """The nearest integer, halves to the even one."""
     return self.apply("roundeven")
 
 
-@pointwise(FAMILY, "aten::round.decimals")
+@pointwise(FAMILY, "aten::round.decimals", illegal=(dtypes.BOOL,))
 def round_decimals(self: Scalar, decimals: int) -> Scalar:
     """``x`` rounded to `decimals` places (negative: to tens, hundreds)."""
     scale = 10.0 ** abs(decimals)
@@ -71,7 +81,7 @@ def round_decimals(self: Scalar, decimals: int) -> Scalar:
     return (self / scale).apply("roundeven") * scale
 
 
-@pointwise(FAMILY, "aten::frac")
+@pointwise(FAMILY, "aten::frac", illegal=(dtypes.BOOL,))
 def frac(self: Scalar) -> Scalar:
     """``x - trunc(x)``."""
     return self - self.apply("trunc")
@@ -201,31 +211,39 @@ def _clamped(x: Scalar, low: Scalar | None, high: Scalar | None) -> Scalar:
     return x if high is None else x.minimum(high)
 
 
-@pointwise(FAMILY, "aten::clamp", "aten::clip")
+@pointwise(FAMILY, "aten::clamp", "aten::clip", illegal=(dtypes.BOOL,))
 def clamp(self: Scalar, min: Scalar | None, max: Scalar | None) -> Scalar:
     """``x`` kept between `min` and `max`; where they cross, `max`. NaN stays NaN."""
     return _clamped(self, min, max)
 
 
-@pointwise(FAMILY, "aten::clamp.Tensor", "aten::clip.Tensor")
+def _clamp_refusal(self: Any, min: Any, max: Any) -> str | None:
+    """Between two limits; of one limit it is a maximum or minimum, which bools have."""
+    is_bool = None not in (min, max) and result_dtype((self, min, max)) is dtypes.BOOL
+    return "\"clamp_cpu\" not implemented for 'Bool'" if is_bool else None
+
+
+@pointwise(FAMILY, "aten::clamp.Tensor", "aten::clip.Tensor", refuses=_clamp_refusal)
 def clamp_tensor(self: Scalar, min: Scalar | None, max: Scalar | None) -> Scalar:
     """As `clamp`, with tensors for limits."""
     return _clamped(self, min, max)
 
 
-@pointwise(FAMILY, "aten::clamp_min", "aten::clamp_min.Tensor")
+@pointwise(FAMILY, "aten::clamp_min.Tensor")
+@pointwise(FAMILY, "aten::clamp_min", illegal=(dtypes.BOOL,))
 def clamp_min(self: Scalar, min: Scalar) -> Scalar:
     """``max(x, min)``."""
     return self.maximum(min)
 
 
-@pointwise(FAMILY, "aten::clamp_max", "aten::clamp_max.Tensor")
+@pointwise(FAMILY, "aten::clamp_max.Tensor")
+@pointwise(FAMILY, "aten::clamp_max", illegal=(dtypes.BOOL,))
 def clamp_max(self: Scalar, max: Scalar) -> Scalar:
     """``min(x, max)``."""
     return self.minimum(max)
 
 
-@pointwise(FAMILY, "aten::threshold")
+@pointwise(FAMILY, "aten::threshold", illegal=(dtypes.BOOL,))
 def threshold(self: Scalar, threshold: float, value: float) -> Scalar:
     """``x`` where it is above `threshold`, else `value`; both are taken in the dtype of `x`."""
     limit, other = (v if self.dtype.is_floating else int(v) for v in (threshold, value))

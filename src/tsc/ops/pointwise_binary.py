@@ -9,7 +9,8 @@ from typing import Any
 from tsc import dtypes
 from tsc.errors import DTypeError
 from tsc.ops.elementwise import Promote, pointwise
-from tsc.ops.registry import Family, ResultLayout
+from tsc.ops.promotion import dtype_of, result_dtype
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Number, Scalar
 
 FAMILY = Family()
@@ -27,13 +28,28 @@ def add(self: Scalar, other: Scalar, alpha: float) -> Scalar:
     return self + _scaled(other, alpha)
 
 
-@pointwise(FAMILY, "aten::sub.Tensor", "aten::sub.Scalar", illegal=(dtypes.BOOL,))
+def _sub_refusal(self: Any, other: Any, alpha: float) -> str | None:
+    bools = sum(dtype_of(a) is dtypes.BOOL for a in (self, other))
+    if not bools:
+        return None
+    if bools == 2:
+        return (
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+            "`logical_xor()` operator instead."
+        )
+    return (
+        "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
+        "mask, use the `~` or `logical_not()` operator instead."
+    )
+
+
+@pointwise(FAMILY, "aten::sub.Tensor", "aten::sub.Scalar", refuses=_sub_refusal)
 def sub(self: Scalar, other: Scalar, alpha: float) -> Scalar:
     """``self - alpha * other``."""
     return self - _scaled(other, alpha)
 
 
-@pointwise(FAMILY, "aten::rsub.Tensor", "aten::rsub.Scalar", illegal=(dtypes.BOOL,))
+@pointwise(FAMILY, "aten::rsub.Tensor", "aten::rsub.Scalar", refuses=_sub_refusal)
 def rsub(self: Scalar, other: Scalar, alpha: float) -> Scalar:
     """``other - alpha * self``."""
     return other - _scaled(self, alpha)
@@ -73,7 +89,14 @@ def _rounded(arguments: Sequence[Any]) -> Promote:
     return Promote.TO_FLOAT if arguments[2] is None else Promote.DEFAULT
 
 
-@pointwise(FAMILY, "aten::div.Tensor_mode", "aten::div.Scalar_mode", promote=_rounded)
+def _rounded_refusal(self: Any, other: Any, rounding_mode: str | None) -> str | None:
+    is_bool = rounding_mode is not None and result_dtype((self, other)) is dtypes.BOOL
+    return f"\"div_{rounding_mode}_cpu\" not implemented for 'Bool'" if is_bool else None
+
+
+@pointwise(
+    FAMILY, "aten::div.Tensor_mode", "aten::div.Scalar_mode", promote=_rounded, refuses=_rounded_refusal
+)
 def div_mode(self: Scalar, other: Scalar, rounding_mode: str | None) -> Scalar:
     """The quotient rounded toward zero (``trunc``) or down (``floor``)."""
     if rounding_mode == "floor":
@@ -83,7 +106,7 @@ def div_mode(self: Scalar, other: Scalar, rounding_mode: str | None) -> Scalar:
     return self / other
 
 
-@pointwise(FAMILY, "aten::floor_divide", "aten::floor_divide.Scalar", native=False)
+@pointwise(FAMILY, "aten::floor_divide", "aten::floor_divide.Scalar", native=False, illegal=(dtypes.BOOL,))
 def floor_divide(self: Scalar, other: Scalar) -> Scalar:
     """``floor(self / other)``."""
     return floor_quotient(self, other)
@@ -95,6 +118,7 @@ def floor_divide(self: Scalar, other: Scalar) -> Scalar:
     "aten::remainder.Scalar",
     "aten::remainder.Scalar_Tensor",
     native=False,
+    illegal=(dtypes.BOOL,),
     layout=ResultLayout.ELEMENTWISE,
 )
 def remainder(self: Scalar, other: Scalar) -> Scalar:
@@ -104,7 +128,7 @@ def remainder(self: Scalar, other: Scalar) -> Scalar:
     return wrong.where(r + other, r)
 
 
-@pointwise(FAMILY, "aten::fmod.Tensor", "aten::fmod.Scalar", native=False)
+@pointwise(FAMILY, "aten::fmod.Tensor", "aten::fmod.Scalar", native=False, illegal=(dtypes.BOOL,))
 def fmod(self: Scalar, other: Scalar) -> Scalar:
     """C's ``fmod``: the sign of the dividend."""
     return self.rem(other)
@@ -123,6 +147,8 @@ def pow_number(self: Scalar, exponent: Number) -> Scalar:
     Raises:
         DTypeError: an integer to a negative power.
     """
+    if self.dtype is dtypes.BOOL:
+        return self if exponent else ~(self & False)
     by_product = self.dtype.is_floating or (self.dtype.is_integral and exponent in (2, 3))
     if by_product and not isinstance(exponent, complex) and exponent in _POWERS:
         return _POWERS[exponent](self)
@@ -131,8 +157,8 @@ def pow_number(self: Scalar, exponent: Number) -> Scalar:
     return self.pow(exponent)
 
 
-@pointwise(FAMILY, "aten::pow.Scalar", layout=ResultLayout.ROW_MAJOR)
-@pointwise(FAMILY, "aten::pow.Tensor_Tensor")
+@pointwise(FAMILY, "aten::pow.Scalar", illegal=(dtypes.BOOL,), layout=ResultLayout.ROW_MAJOR)
+@pointwise(FAMILY, "aten::pow.Tensor_Tensor", illegal=(dtypes.BOOL,))
 def pow_(self: Scalar, exponent: Scalar) -> Scalar:
     """``self ** exponent``."""
     return self.pow(exponent)
@@ -150,7 +176,7 @@ def copysign(self: Scalar, other: Scalar) -> Scalar:
     return self.copysign(other)
 
 
-@pointwise(FAMILY, "aten::hypot", promote=Promote.TO_FLOAT)
+@pointwise(FAMILY, "aten::hypot", illegal=(*dtypes.INTEGRAL, dtypes.BOOL))
 def hypot(self: Scalar, other: Scalar) -> Scalar:
     """``sqrt(self**2 + other**2)``, without overflow on the way: the larger is taken out of the root."""
     a, b = self.abs(), other.abs()
@@ -224,7 +250,7 @@ for _name, _symbol in (("and", "&"), ("or", "|"), ("xor", "^")):
 
 @pointwise(
     FAMILY, "aten::bitwise_left_shift.Tensor", "aten::bitwise_left_shift.Tensor_Scalar",
-    "aten::__lshift__.Tensor", "aten::__lshift__.Scalar", native=False,
+    "aten::__lshift__.Tensor", "aten::__lshift__.Scalar", native=False, illegal=(dtypes.BOOL,),
 )  # fmt: skip
 def left_shift(self: Scalar, other: Scalar) -> Scalar:
     """``self << other``."""
@@ -233,7 +259,7 @@ def left_shift(self: Scalar, other: Scalar) -> Scalar:
 
 @pointwise(
     FAMILY, "aten::bitwise_right_shift.Tensor", "aten::bitwise_right_shift.Tensor_Scalar",
-    "aten::__rshift__.Tensor", "aten::__rshift__.Scalar", native=False,
+    "aten::__rshift__.Tensor", "aten::__rshift__.Scalar", native=False, illegal=(dtypes.BOOL,),
 )  # fmt: skip
 def right_shift(self: Scalar, other: Scalar) -> Scalar:
     """``self >> other``."""
@@ -258,21 +284,37 @@ def logical_xor(self: Scalar, other: Scalar) -> Scalar:
     return self.ne(0) ^ other.ne(0)
 
 
-@pointwise(FAMILY, "aten::lerp.Scalar", "aten::lerp.Tensor")
+def _lerp_refusal(self: Any, end: Any, weight: Any) -> str | None:
+    """Both ends have one dtype, and so has a weight with dims."""
+    for name, given in (("end", end), ("weight", weight)):
+        is_bound = isinstance(given, TensorSpec) and (name == "end" or given.ndim)
+        if is_bound and given.dtype is not self.dtype:
+            return f"expected dtype {self.dtype.name} for `{name}` but got dtype {given.dtype.name}"
+    is_real = self.dtype.is_floating or self.dtype.is_complex
+    return None if is_real else f"lerp is not implemented for '{self.dtype.scalar_type}'"
+
+
+@pointwise(FAMILY, "aten::lerp.Scalar", "aten::lerp.Tensor", refuses=_lerp_refusal)
 def lerp(self: Scalar, end: Scalar, weight: Scalar) -> Scalar:
     """``self + weight * (end - self)``, by the form that is exact at both ends."""
     difference = end - self
     return (weight.abs() < 0.5).where(self + weight * difference, end - difference * (1.0 - weight))
 
 
-@pointwise(FAMILY, "aten::addcmul")
+@pointwise(FAMILY, "aten::addcmul", illegal=(dtypes.BOOL,))
 def addcmul(self: Scalar, tensor1: Scalar, tensor2: Scalar, value: float) -> Scalar:
     """``self + value * tensor1 * tensor2``; of integers, `value` is one too."""
     is_integral = not (self.dtype.is_floating or self.dtype.is_complex)
     return self + _scaled(tensor1, int(value) if is_integral else value) * tensor2
 
 
-@pointwise(FAMILY, "aten::addcdiv", promote=Promote.TO_FLOAT)
+def _addcdiv_refusal(self: Any, tensor1: Any, tensor2: Any, value: float) -> str | None:
+    if any(t.dtype.is_floating or t.dtype.is_complex for t in (tensor1, tensor2)):
+        return None
+    return "Integer division with addcdiv is no longer supported"
+
+
+@pointwise(FAMILY, "aten::addcdiv", promote=Promote.TO_FLOAT, refuses=_addcdiv_refusal)
 def addcdiv(self: Scalar, tensor1: Scalar, tensor2: Scalar, value: float) -> Scalar:
     """``self + value * tensor1 / tensor2``."""
     return self + _scaled(tensor1, value) / tensor2

@@ -44,6 +44,11 @@ def of_number(value: Any) -> DType:
     return dtypes.C64 if isinstance(value, complex) else dtypes.F32
 
 
+def dtype_of(operand: TensorSpec | Any) -> DType:
+    """The dtype of one operand: the spec of a tensor, or a Python number."""
+    return operand.dtype if isinstance(operand, TensorSpec) else of_number(operand)
+
+
 def result_dtype(operands: Iterable[TensorSpec | Any]) -> DType:
     """The dtype of an expression over `operands` (``torch.result_type``): specs of tensors, and Python
     numbers.
@@ -54,9 +59,10 @@ def result_dtype(operands: Iterable[TensorSpec | Any]) -> DType:
     tiers: list[DType | None] = [None, None, None]
     for operand in operands:
         if isinstance(operand, TensorSpec):
-            tier, dtype = (0 if operand.shape else 1), operand.dtype
+            tier = 0 if operand.shape else 1
         else:
-            tier, dtype = 2, of_number(operand)
+            tier = 2
+        dtype = dtype_of(operand)
         current = tiers[tier]
         tiers[tier] = dtype if current is None else promote(current, dtype)
     result: DType | None = None

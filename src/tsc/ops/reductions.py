@@ -225,12 +225,16 @@ def std_all(aten: Aten, self: Any, unbiased: bool) -> Any:
 
 @composite(FAMILY, "aten::logsumexp")
 def logsumexp(aten: Aten, self: Any, dim: Any, keepdim: bool) -> Any:
-    """``log(sum(exp(x)))``, shifted by the maximum so that it cannot overflow."""
-    if 0 in aten.shape(self):
-        return aten.log(aten("sum.dim_IntList", aten.exp(self), dim, keepdim))
-    top = aten.amax(self, dim, True)
+    """``log(sum(exp(x)))``, shifted by the maximum so that it cannot overflow; of integers and bools in
+    float32.
+    """
+    dtype = aten.dtype(self)
+    x = self if dtype.is_floating or dtype.is_complex else aten("to.dtype", self, dtypes.F32.code)
+    if 0 in aten.shape(x):
+        return aten.log(aten("sum.dim_IntList", aten.exp(x), dim, keepdim))
+    top = aten.amax(x, dim, True)
     finite = aten("where.ScalarOther", aten.isfinite(top), top, 0.0)
-    total = aten("sum.dim_IntList", aten.exp(aten("sub.Tensor", self, finite)), dim, keepdim)
+    total = aten("sum.dim_IntList", aten.exp(aten("sub.Tensor", x, finite)), dim, keepdim)
     shift = finite if keepdim else aten("sum.dim_IntList", finite, dim, False)
     return aten("add.Tensor", aten.log(total), shift)
 
