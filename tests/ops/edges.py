@@ -14,10 +14,23 @@ def edges() -> Calls:
     nan, none, scalar = torch.tensor([math.nan, -1.0, 0.0]), torch.zeros(0), torch.tensor(2.0)
     image, weight = torch.zeros(0, 3, 8, 8), numbers(4, 3, 3, 3)
     pair = [[1, 1], [0, 0], [1, 1], 1]
+    padded, grouped = [[1], [1], [1], 1], [[1], [0], [1], 2]
     return {
         "aten::heaviside": [[nan, torch.ones(3)], [torch.zeros(3), nan]],
         "aten::hstack": [[[none, none]], [[scalar, scalar]], [[none, numbers(2)]]],
         "aten::conv2d": [[image, weight, None, *pair], [image, weight, numbers(4), *pair]],
+        "aten::conv1d": [
+            [torch.zeros(2, 0, 3), torch.zeros(4, 0, 2), numbers(4), *padded],
+            [torch.zeros(0, 0), torch.zeros(2, 0, 2), None, *padded],
+            [torch.zeros(2, 0, 3), torch.zeros(4, 0, 2), None, *grouped],
+            [torch.zeros(2, 3, 0), numbers(4, 3, 2), None, *padded],
+            [torch.zeros(0, 3, 0), numbers(4, 3, 2), None, *padded],
+            [numbers(2, 3, 4), torch.zeros(0, 3, 2), None, *padded],
+        ],
+        "aten::conv_transpose1d": [
+            [torch.zeros(2, 0, 3), torch.zeros(0, 4, 2), None, [1], [0], [0], 1, [1]],
+            [torch.zeros(0, 3, 4), numbers(3, 4, 2), None, [1], [0], [0], 1, [1]],
+        ],
         "aten::einsum": [
             ["ii,i->i", [numbers(3, 3), numbers(3)], None],
             ["ij,ij->ij", [numbers(1, 3), numbers(2, 3)], None],

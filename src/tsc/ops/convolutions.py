@@ -40,6 +40,7 @@ def _convolution_infer(
             f"Given groups={groups}, weight of size {list(weight.shape)}, expected input{list(input.shape)} "
             f"to have {channels} channels, but got {input.shape[1]} channels instead"
         )
+    _require_sizes(input, weight, groups)
     s, p, d, extra = (pair(v, spatial) for v in (stride, padding, dilation, output_padding))
     if min(s) <= 0 or min(d) <= 0:
         raise ShapeError(f"non-positive {'stride' if min(s) <= 0 else 'dilation'} is not supported")
@@ -56,7 +57,23 @@ def _convolution_infer(
             )
         sizes.append(size)
     out_channels = weight.shape[1] * groups if transposed else weight.shape[0]
-    return TensorSpec((input.shape[0], out_channels, *sizes), input.dtype)
+    return TensorSpec((input.shape[0], out_channels if channels else 0, *sizes), input.dtype)
+
+
+def _require_sizes(input: TensorSpec, weight: TensorSpec, groups: int) -> None:
+    """Of an input without elements, the batch or the channels are what is missing.
+
+    Source: PyTorch aten/src/ATen/native/Convolution.cpp, ``check_shape_forward``, ``_select_conv_backend``.
+    """
+    if weight.shape[0] < groups:
+        raise ShapeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight "
+            f"of size {list(weight.shape)} instead"
+        )
+    if not input.size and all(input.shape[:2]):
+        raise ShapeError(
+            f"Only zero batch or zero channel inputs are supported, but got input shape: {list(input.shape)}"
+        )
 
 
 def _convolution_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
@@ -68,6 +85,8 @@ def _convolution_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> Kerne
     spec = _convolution_infer(
         x.spec, weight.spec, None, stride, padding, dilation, transposed, output_padding, groups
     )
+    if not spec.size:
+        return kernel.full(spec, 0)
     spatial = spec.ndim - 2
     s, p, d = (pair(v, spatial) for v in (stride, padding, dilation))
     padded = kernel.pad(x, [0, 0, *p], [0, 0, *p])
@@ -182,6 +201,8 @@ def convolution(
         output_padding,
         groups,
     )
+    if not spec.size:
+        return np.empty(spec.shape, input.dtype)
     spatial = weight.ndim - 2
     s, p, d = (pair(v, spatial) for v in (stride, padding, dilation))
     x, w = computed_wide(input), computed_wide(weight)
