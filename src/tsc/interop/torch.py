@@ -255,6 +255,8 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Any:
     module = torch()
     if not array.flags.writeable:
         array = array.copy()
-    if array.dtype == dtypes.BF16.numpy:
-        return module.from_numpy(array.view(np.int16)).view(module.bfloat16)
-    return module.from_numpy(array)
+    is_bf16 = array.dtype == dtypes.BF16.numpy
+    tensor = module.from_numpy(array.view(np.int16) if is_bf16 else array)
+    if not array.size:  # of which NumPy keeps no strides
+        tensor = tensor.new_empty(array.shape)
+    return tensor.view(module.bfloat16) if is_bf16 else tensor

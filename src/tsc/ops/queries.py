@@ -15,6 +15,7 @@ from tsc.ops.promotion import of_number
 from tsc.ops.python_scalars import to_float, to_int
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import wrap_dim
+from tsc.ops.strides import element_strides
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -129,13 +130,13 @@ def device(self: TensorSpec) -> str:
 @FAMILY.op("aten::stride", reads_layout=True)
 def stride(self: Array) -> list[int]:
     """Steps between neighbours of each dim, in elements."""
-    return [s // self.itemsize for s in self.strides]
+    return element_strides(self)
 
 
 @FAMILY.op("aten::stride.int", reads_layout=True)
 def stride_int(self: Array, dim: int) -> int:
     """The step of one dim, in elements."""
-    return self.strides[wrap_dim(dim, self.ndim)] // self.itemsize
+    return element_strides(self)[wrap_dim(dim, self.ndim)]
 
 
 @FAMILY.op("aten::storage_offset", reads_layout=True)

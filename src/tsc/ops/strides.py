@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,6 +57,15 @@ def strided_view(array: Array, shape: Sequence[int], strides: Sequence[int], off
     made: Array = np.ndarray(tuple(shape), array.dtype, memory, start, tuple(strides))
     made.flags.writeable = array.flags.writeable
     return made
+
+
+def element_strides(array: Array) -> list[int]:
+    """The steps between neighbours of each dim, in elements. NumPy keeps none of an array without elements:
+    they are row-major, as those of PyTorch's new tensors.
+    """
+    if array.size:
+        return [s // array.itemsize for s in array.strides]
+    return _strides(array.shape, range(array.ndim - 1, -1, -1), 1)
 
 
 def _address(array: Array) -> int:
@@ -132,7 +141,7 @@ def _compare(a: int, b: int, strides: Sequence[Sequence[int]], shape: Sequence[i
     return 0
 
 
-def _strides(shape: Sequence[int], order: Sequence[int], itemsize: int) -> list[int]:
+def _strides(shape: Sequence[int], order: Iterable[int], itemsize: int) -> list[int]:
     strides, step = [0] * len(shape), itemsize
     for dim in order:
         strides[dim] = step
