@@ -51,6 +51,7 @@ def _triangle(name: str) -> None:
         lower=lower_triangle,
         kind="pointwise",
         layout=ResultLayout.ROW_MAJOR,
+        reads_places=True,
     )
     def triangle(self: Array, diagonal: int) -> Array:
         _triangle_infer(spec_of(self), diagonal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.registry import Operator
+from tsc.ops.strides import elementwise_order
 
 Array = np.ndarray[Any, Any]
 
@@ -55,6 +56,47 @@ def require_writable(arguments: Sequence[Any], position: int, takes_overlap: boo
                 "unsupported operation: some elements of the input tensor and the written-to tensor refer to "
                 "a single memory location. Please clone() the tensor before performing the operation."
             )
+
+
+def distinct_pieces(target: Array, others: Sequence[Any]) -> Iterator[list[Any]]:
+    """`target` and `others` in pieces in each of which no place of `target` is two elements, in the order in
+    which PyTorch goes through the elements: all of it at once, but for such views as `unfold` and
+    ``as_strided`` give.
+    """
+    arrays = [a for a in others if is_array(a)]
+    if any(a.ndim > target.ndim for a in arrays):
+        yield [target, *others]
+        return
+    order = elementwise_order(target.shape, [(a.shape, a.strides) for a in (target, *arrays)])
+    slow = order[_distinct_dims(target, order) :]
+    if not slow:
+        yield [target, *others]
+        return
+    operands: list[Any] = [target, *(_broadcast(a, target.shape) for a in others)]
+    turned = [np.moveaxis(a, slow[::-1], range(len(slow))) if _has_dims(a) else a for a in operands]
+    for index in np.ndindex(*turned[0].shape[: len(slow)]):
+        yield [a[(*index, ...)] if _has_dims(a) else a for a in turned]
+
+
+def _has_dims(value: Any) -> bool:
+    return is_array(value) and value.ndim > 0
+
+
+def _broadcast(value: Any, shape: Sequence[int]) -> Any:
+    """An array with dims in another shape; anything else itself, which promotes types as it is."""
+    return np.broadcast_to(value, shape) if _has_dims(value) else value
+
+
+def _distinct_dims(array: Array, order: Sequence[int]) -> int:
+    """How many of the dims, in this order, certainly lead to another place with each step."""
+    reach = 0
+    for count, dim in enumerate(order):
+        stride, extent = abs(array.strides[dim]), array.shape[dim]
+        if extent > 1:
+            if stride <= reach:
+                return count
+            reach += stride * (extent - 1)
+    return len(order)
 
 
 def _overlap_partly(a: Array, b: Array) -> bool:

@@ -122,6 +122,8 @@ class Operator:
     """How results lie in memory; None: as usual for the kind."""
     takes_overlap: bool = False
     """Whether the in-place form writes where several elements are one place in memory, as fills do."""
+    reads_places: bool = False
+    """Whether a result's element depends on its place too, and not on elements alone: in a triangle."""
     changes_shape: bool = False
     """Whether the call gives its first argument, the very tensor, other sizes or strides."""
     reads_layout: bool = False
@@ -140,6 +142,12 @@ class Operator:
     def result_layout(self) -> ResultLayout:
         """How results that are new memory lie in it."""
         return self.layout or _LAYOUTS.get(self.kind, ResultLayout.AS_COMPUTED)
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether an element of the result follows from the operands' elements at its place alone."""
+        is_pointwise = self.scalar is not None or self.kind == "pointwise"
+        return is_pointwise and not (self.reads_places or self.draws)
 
     @property
     def may_share(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -13,7 +13,8 @@ from tsc import dtypes
 from tsc.dialects import schema as schemas
 from tsc.dialects.schema import Schema
 from tsc.errors import DTypeError
-from tsc.narrowing import is_sequence
+from tsc.narrowing import is_array, is_sequence
+from tsc.ops.overlap import distinct_pieces
 from tsc.ops.registry import Operator
 
 
@@ -131,12 +132,23 @@ def write_back(target: np.ndarray[Any, Any], value: np.ndarray[Any, Any]) -> np.
 
 
 def in_place(functional: Operator) -> Any:
-    """The eager meaning of the in-place form of `functional`."""
+    """The eager meaning of the in-place form of `functional`. An elementwise one reads each element when it is
+    its turn: where elements share a place, that may have been written before.
+    """
 
     def run(self: np.ndarray[Any, Any], *rest: Any) -> np.ndarray[Any, Any]:
+        if functional.is_elementwise and not self.flags.forc and not _fills(functional, rest):
+            for target, *others in distinct_pieces(self, rest):
+                write_back(target, functional.eager(target, *others))
+            return self
         return write_back(self, functional.eager(self, *rest))
 
     return run
+
+
+def _fills(functional: Operator, rest: Sequence[Any]) -> bool:
+    """Whether all elements become one value, so that their order is all the same."""
+    return functional.takes_overlap and not any(is_array(a) and a.ndim for a in rest)
 
 
 def into(functional: Operator, count: int) -> Any:
