@@ -102,6 +102,8 @@ BF16 = _dtype("bfloat16", "bf16", 15, ml_dtypes.bfloat16, Category.FLOATING)
 ALL = (U8, I8, I16, I32, I64, F16, F32, F64, C64, C128, BOOL, BF16)
 INTEGRAL = (U8, I8, I16, I32, I64)
 FLOATING = (F16, F32, F64, BF16)
+COMPLEX = (C64, C128)
+NOT_FLOATING = (*INTEGRAL, BOOL, *COMPLEX)
 REDUCED = (F16, BF16)
 """Dtypes whose arithmetic is done in float32 and rounded once at the end."""
 

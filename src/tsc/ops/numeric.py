@@ -27,19 +27,19 @@ def _heaviside_refusal(self: Any, values: Any) -> str | None:
     return None if is_one else "heaviside is not yet implemented for tensors with different dtypes."
 
 
-@pointwise(FAMILY, "aten::heaviside", refuses=_heaviside_refusal)
+@pointwise(FAMILY, "aten::heaviside", refuses=_heaviside_refusal, illegal=dtypes.COMPLEX)
 def heaviside(self: Scalar, values: Scalar) -> Scalar:
     """0 below zero and of NaN, 1 above, `values` at zero."""
     return self.eq(0).where(values, (self > 0).where(1, self.lift(0)))
 
 
-@pointwise(FAMILY, "aten::isposinf", promote=Promote.COMPARE)
+@pointwise(FAMILY, "aten::isposinf", promote=Promote.COMPARE, illegal=dtypes.COMPLEX)
 def isposinf(self: Scalar) -> Scalar:
     """Whether ``x`` is plus infinity."""
     return self.eq(math.inf) if self.dtype.is_floating else self.ne(self)
 
 
-@pointwise(FAMILY, "aten::isneginf", promote=Promote.COMPARE)
+@pointwise(FAMILY, "aten::isneginf", promote=Promote.COMPARE, illegal=dtypes.COMPLEX)
 def isneginf(self: Scalar) -> Scalar:
     """Whether ``x`` is minus infinity."""
     return self.eq(-math.inf) if self.dtype.is_floating else self.ne(self)

@@ -66,13 +66,13 @@ def trunc(self: Scalar) -> Scalar:
     return self.apply("trunc")
 
 
-@pointwise(FAMILY, "aten::round", illegal=(dtypes.BOOL,))
+@pointwise(FAMILY, "aten::round", illegal=(dtypes.BOOL, *dtypes.COMPLEX))
 def round_(self: Scalar) -> Scalar:
     """The nearest integer, halves to the even one."""
     return self.apply("roundeven")
 
 
-@pointwise(FAMILY, "aten::round.decimals", illegal=(dtypes.BOOL,))
+@pointwise(FAMILY, "aten::round.decimals", illegal=dtypes.NOT_FLOATING)
 def round_decimals(self: Scalar, decimals: int) -> Scalar:
     """``x`` rounded to `decimals` places (negative: to tens, hundreds)."""
     scale = 10.0 ** abs(decimals)
@@ -81,13 +81,13 @@ def round_decimals(self: Scalar, decimals: int) -> Scalar:
     return (self / scale).apply("roundeven") * scale
 
 
-@pointwise(FAMILY, "aten::frac", illegal=(dtypes.BOOL,))
+@pointwise(FAMILY, "aten::frac", illegal=dtypes.NOT_FLOATING)
 def frac(self: Scalar) -> Scalar:
     """``x - trunc(x)``."""
     return self - self.apply("trunc")
 
 
-@pointwise(FAMILY, "aten::sign")
+@pointwise(FAMILY, "aten::sign", illegal=dtypes.COMPLEX)
 def sign(self: Scalar) -> Scalar:
     """-1, 0 or 1; NaN gives 0, as in PyTorch."""
     if self.dtype is dtypes.BOOL:
@@ -105,7 +105,7 @@ def sgn(self: Scalar) -> Scalar:
     return (self > 0).to(self.dtype) - (self < 0).to(self.dtype)
 
 
-@pointwise(FAMILY, "aten::signbit", promote=Promote.COMPARE)
+@pointwise(FAMILY, "aten::signbit", promote=Promote.COMPARE, illegal=dtypes.COMPLEX)
 def signbit(self: Scalar) -> Scalar:
     """Whether the sign bit is set (-0.0 has it)."""
     if self.dtype.is_floating:
@@ -138,20 +138,20 @@ def sigmoid(self: Scalar) -> Scalar:
     return 1.0 / (1.0 + (-self).exp())
 
 
-@pointwise(FAMILY, "aten::logit", promote=TO_FLOAT)
+@pointwise(FAMILY, "aten::logit", promote=TO_FLOAT, illegal=dtypes.COMPLEX)
 def logit(self: Scalar, eps: float | None) -> Scalar:
     """``log(x / (1 - x))``, `x` first clamped to ``[eps, 1 - eps]``."""
     x = self if eps is None else self.clamp(eps, 1 - eps)
     return (x / (1.0 - x)).log()
 
 
-@pointwise(FAMILY, "aten::rad2deg", promote=TO_FLOAT)
+@pointwise(FAMILY, "aten::rad2deg", promote=TO_FLOAT, illegal=dtypes.COMPLEX)
 def rad2deg(self: Scalar) -> Scalar:
     """Radians to degrees."""
     return self * (180.0 / math.pi)
 
 
-@pointwise(FAMILY, "aten::deg2rad", promote=TO_FLOAT)
+@pointwise(FAMILY, "aten::deg2rad", promote=TO_FLOAT, illegal=dtypes.COMPLEX)
 def deg2rad(self: Scalar) -> Scalar:
     """Degrees to radians."""
     return self * (math.pi / 180.0)
@@ -211,7 +211,7 @@ def _clamped(x: Scalar, low: Scalar | None, high: Scalar | None) -> Scalar:
     return x if high is None else x.minimum(high)
 
 
-@pointwise(FAMILY, "aten::clamp", "aten::clip", illegal=(dtypes.BOOL,))
+@pointwise(FAMILY, "aten::clamp", "aten::clip", illegal=(dtypes.BOOL, *dtypes.COMPLEX))
 def clamp(self: Scalar, min: Scalar | None, max: Scalar | None) -> Scalar:
     """``x`` kept between `min` and `max`; where they cross, `max`. NaN stays NaN."""
     return _clamped(self, min, max)
@@ -223,27 +223,27 @@ def _clamp_refusal(self: Any, min: Any, max: Any) -> str | None:
     return "\"clamp_cpu\" not implemented for 'Bool'" if is_bool else None
 
 
-@pointwise(FAMILY, "aten::clamp.Tensor", "aten::clip.Tensor", refuses=_clamp_refusal)
+@pointwise(FAMILY, "aten::clamp.Tensor", "aten::clip.Tensor", refuses=_clamp_refusal, illegal=dtypes.COMPLEX)
 def clamp_tensor(self: Scalar, min: Scalar | None, max: Scalar | None) -> Scalar:
     """As `clamp`, with tensors for limits."""
     return _clamped(self, min, max)
 
 
-@pointwise(FAMILY, "aten::clamp_min.Tensor")
-@pointwise(FAMILY, "aten::clamp_min", illegal=(dtypes.BOOL,))
+@pointwise(FAMILY, "aten::clamp_min.Tensor", illegal=dtypes.COMPLEX)
+@pointwise(FAMILY, "aten::clamp_min", illegal=(dtypes.BOOL, *dtypes.COMPLEX))
 def clamp_min(self: Scalar, min: Scalar) -> Scalar:
     """``max(x, min)``."""
     return self.maximum(min)
 
 
-@pointwise(FAMILY, "aten::clamp_max.Tensor")
-@pointwise(FAMILY, "aten::clamp_max", illegal=(dtypes.BOOL,))
+@pointwise(FAMILY, "aten::clamp_max.Tensor", illegal=dtypes.COMPLEX)
+@pointwise(FAMILY, "aten::clamp_max", illegal=(dtypes.BOOL, *dtypes.COMPLEX))
 def clamp_max(self: Scalar, max: Scalar) -> Scalar:
     """``min(x, max)``."""
     return self.minimum(max)
 
 
-@pointwise(FAMILY, "aten::threshold", illegal=(dtypes.BOOL,))
+@pointwise(FAMILY, "aten::threshold", illegal=(dtypes.BOOL, *dtypes.COMPLEX))
 def threshold(self: Scalar, threshold: float, value: float) -> Scalar:
     """``x`` where it is above `threshold`, else `value`; both are taken in the dtype of `x`."""
     limit, other = (v if self.dtype.is_floating else int(v) for v in (threshold, value))

@@ -176,7 +176,7 @@ def copysign(self: Scalar, other: Scalar) -> Scalar:
     return self.copysign(other)
 
 
-@pointwise(FAMILY, "aten::hypot", illegal=(*dtypes.INTEGRAL, dtypes.BOOL))
+@pointwise(FAMILY, "aten::hypot", illegal=dtypes.NOT_FLOATING)
 def hypot(self: Scalar, other: Scalar) -> Scalar:
     """``sqrt(self**2 + other**2)``, without overflow on the way: the larger is taken out of the root."""
     a, b = self.abs(), other.abs()
@@ -187,32 +187,32 @@ def hypot(self: Scalar, other: Scalar) -> Scalar:
     return (a.eq(math.inf) | b.eq(math.inf)).where(math.inf, length)
 
 
-@pointwise(FAMILY, "aten::maximum", "aten::max.other")
+@pointwise(FAMILY, "aten::maximum", "aten::max.other", illegal=dtypes.COMPLEX)
 def maximum(self: Scalar, other: Scalar) -> Scalar:
     """The larger; NaN if either is."""
     return self.maximum(other)
 
 
-@pointwise(FAMILY, "aten::minimum", "aten::min.other")
+@pointwise(FAMILY, "aten::minimum", "aten::min.other", illegal=dtypes.COMPLEX)
 def minimum(self: Scalar, other: Scalar) -> Scalar:
     """The smaller; NaN if either is."""
     return self.minimum(other)
 
 
-@pointwise(FAMILY, "aten::fmax")
+@pointwise(FAMILY, "aten::fmax", illegal=dtypes.COMPLEX)
 def fmax(self: Scalar, other: Scalar) -> Scalar:
     """The larger; of a number and NaN, the number."""
     return self.is_nan().where(other, other.is_nan().where(self, self.maximum(other)))
 
 
-@pointwise(FAMILY, "aten::fmin")
+@pointwise(FAMILY, "aten::fmin", illegal=dtypes.COMPLEX)
 def fmin(self: Scalar, other: Scalar) -> Scalar:
     """The smaller; of a number and NaN, the number."""
     return self.is_nan().where(other, other.is_nan().where(self, self.minimum(other)))
 
 
 def _comparison(name: str) -> None:
-    illegal = () if name in ("eq", "ne") else (dtypes.C64, dtypes.C128)
+    illegal = () if name in ("eq", "ne") else dtypes.COMPLEX
 
     @pointwise(
         FAMILY, f"aten::{name}.Tensor", f"aten::{name}.Scalar", promote=Promote.COMPARE, illegal=illegal

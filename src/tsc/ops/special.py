@@ -37,7 +37,7 @@ def logaddexp(self: Scalar, other: Scalar) -> Scalar:
     return (self.eq(other) & self.abs().eq(math.inf)).where(self, sum_)
 
 
-@pointwise(FAMILY, "aten::logaddexp2", illegal=(*dtypes.INTEGRAL, dtypes.BOOL), native=False)
+@pointwise(FAMILY, "aten::logaddexp2", illegal=dtypes.NOT_FLOATING, native=False)
 def logaddexp2(self: Scalar, other: Scalar) -> Scalar:
     """`logaddexp` to the base 2."""
     gap = -(self - other).abs()
@@ -52,7 +52,12 @@ def _x_log(x: Scalar, logarithm: Scalar, y: Scalar) -> Scalar:
 
 
 @pointwise(
-    FAMILY, "aten::xlogy.Tensor", "aten::xlogy.Scalar_Other", "aten::xlogy.Scalar_Self", promote=TO_FLOAT
+    FAMILY,
+    "aten::xlogy.Tensor",
+    "aten::xlogy.Scalar_Other",
+    "aten::xlogy.Scalar_Self",
+    promote=TO_FLOAT,
+    illegal=dtypes.COMPLEX,
 )
 def xlogy(self: Scalar, other: Scalar) -> Scalar:
     """``x log(y)``, and 0 where ``x`` is 0."""
@@ -65,13 +70,14 @@ def xlogy(self: Scalar, other: Scalar) -> Scalar:
     "aten::special_xlog1py.other_scalar",
     "aten::special_xlog1py.self_scalar",
     promote=TO_FLOAT,
+    illegal=dtypes.COMPLEX,
 )
 def xlog1py(self: Scalar, other: Scalar) -> Scalar:
     """``x log(1 + y)``, and 0 where ``x`` is 0."""
     return _x_log(self, other.log1p(), other)
 
 
-@pointwise(FAMILY, "aten::special_entr", promote=TO_FLOAT)
+@pointwise(FAMILY, "aten::special_entr", promote=TO_FLOAT, illegal=dtypes.COMPLEX)
 def entr(self: Scalar) -> Scalar:
     """``-x log(x)``; 0 at 0, minus infinity below."""
     entropy = (self > 0).where(-self * self.log(), self.eq(0).where(self * 0.0, self.lift(-math.inf)))

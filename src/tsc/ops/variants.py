@@ -132,8 +132,8 @@ def write_back(target: np.ndarray[Any, Any], value: np.ndarray[Any, Any]) -> np.
 
 
 def in_place(functional: Operator) -> Any:
-    """The eager meaning of the in-place form of `functional`. An elementwise one reads each element when it is
-    its turn: where elements share a place, that may have been written before.
+    """The eager meaning of the in-place form of `functional`. An elementwise one reads each element when it
+    is its turn: where elements share a place, that may have been written before.
     """
 
     def run(self: np.ndarray[Any, Any], *rest: Any) -> np.ndarray[Any, Any]:
