@@ -37,6 +37,7 @@ from tsc.passes.fuse import Fuse
 from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.inline import Inline
 from tsc.passes.lower_to_linalg import LowerToLinalg
+from tsc.passes.numbers_as_tensors import NumbersAsTensors
 from tsc.passes.pack_constants import PackConstants
 from tsc.passes.plan_memory import PlanMemory
 from tsc.passes.propagate_constants import PropagateConstants
@@ -95,6 +96,7 @@ def stages(
                 ExpandSplits(),
                 Decompose(),
                 fixed_point(RefineTypes(), *SIMPLIFY),
+                NumbersAsTensors(),
                 EliminateCommonSubexpressions(),
                 FlattenResults(),
                 CheckBounds(),

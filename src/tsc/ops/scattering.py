@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.errors import DTypeError, ShapeError
+from tsc.errors import DTypeError, NotSupportedError, ShapeError
 from tsc.ops.advanced_indexing import numpy_key
 from tsc.ops.aliases import as_strided
+from tsc.ops.composite import Aten
 from tsc.ops.creation import constant
 from tsc.ops.elementwise import spec_of
 from tsc.ops.indexing import along, require_gather_shapes, require_index_dtype, require_within
@@ -364,13 +365,59 @@ def _stored(self: Array, src: Array, view: Callable[[Array], Array], name: str) 
     return result
 
 
-@FAMILY.op("aten::select_scatter", infer=_same, layout=ResultLayout.ELEMENTWISE)
+def _select_joined(aten: Aten, self: Any, src: Any, dim: int, index: int) -> Any:
+    """`src` between what lies before and after it."""
+    shape = list(aten.shape(self))
+    extent = shape.pop(dim)
+    start = index + extent if index < 0 else index
+    if not 0 <= start < extent or aten.shape(src) != tuple(shape):
+        raise ShapeError("select_scatter: the slice is not there")  # the operator says why when it runs
+    return _slice_joined(aten, self, aten.unsqueeze(src, dim), dim, start, start + 1, 1)
+
+
+def _slice_joined(
+    aten: Aten, self: Any, src: Any, dim: int, start: int | None, end: int | None, step: int
+) -> Any:
+    """`src` between what lies before and after it.
+
+    Raises:
+        NotSupportedError: there are gaps in between.
+    """
+    if step != 1:
+        raise NotSupportedError("slice_scatter: steps have no form in terms of other operators")
+    shape = aten.shape(self)
+    first, stop, _ = slice(start, end).indices(shape[dim])
+    stop = max(first, stop)
+    part = list(shape)
+    part[dim] = stop - first
+    piece = aten("to.dtype", aten.expand(src, part), aten.dtype(self).code)
+    pieces = [
+        aten("slice.Tensor", self, dim, 0, first, 1), piece,
+        aten("slice.Tensor", self, dim, stop, shape[dim], 1),
+    ]  # fmt: skip
+    held = [p for p in pieces if aten.shape(p)[dim]]
+    return self if not held else held[0] if len(held) == 1 else aten("cat", held, dim)
+
+
+@FAMILY.op(
+    "aten::select_scatter",
+    infer=_same,
+    kind="composite",
+    composite=_select_joined,
+    layout=ResultLayout.ELEMENTWISE,
+)
 def select_scatter(self: Array, src: Array, dim: int, index: int) -> Array:
     """`src` stored in one slice."""
     return _stored(self, src, lambda x: select(x, dim, index), "select_scatter")
 
 
-@FAMILY.op("aten::slice_scatter", infer=_same, layout=ResultLayout.ELEMENTWISE)
+@FAMILY.op(
+    "aten::slice_scatter",
+    infer=_same,
+    kind="composite",
+    composite=_slice_joined,
+    layout=ResultLayout.ELEMENTWISE,
+)
 def slice_scatter(self: Array, src: Array, dim: int, start: int | None, end: int | None, step: int) -> Array:
     """`src` stored in a range of slices."""
     part = slice_(self, dim, start, end, step)

@@ -19,6 +19,7 @@ from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, is_li
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.result_views import shared_bases, shown_argument
 from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import (
@@ -29,6 +30,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
 )
 from tsc.dialects.tsc import CONTENTS, RESULT, ROW_MAJOR, WRITTEN, MemoryOp
+from tsc.passes.numbers_as_tensors import is_number_read
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,12 @@ class _Parts:
             return made
         if isinstance(owner, PrimDictConstructOp) and not is_list_mutated(value):
             return self._dict(owner)
+        if isinstance(owner, AtenOp) and is_number_read(owner):
+            return [
+                "number",
+                self._index(owner.operands[0]),
+                owner.schema.name.removeprefix("aten::").lower(),
+            ]
         known = constant_of(value)
         if known is UNKNOWN or isinstance(known, complex):
             return None

@@ -22,8 +22,8 @@ from tsc.dialects.type_tests import has_type
 from tsc.errors import ArgumentError
 
 CONSTANTS = {"none": None, "true": True, "false": False}
-NUMBERS = {"int": tt.INT, "float": tt.FLOAT, "bool": tt.BOOL}
-"""Numbers that are not known when the program is compiled."""
+NUMBERS = {"int": dtypes.I64, "float": dtypes.F64, "bool": dtypes.BOOL}
+"""Numbers that are not known when the program is compiled: given as tensors without dims."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,10 @@ class Specialize(ModulePass):
     """Give each argument the shape and dtype of an example, or replace it by a constant.
 
     Requires: one function; one entry of `arguments` per argument: ``1x3x224x224xf32`` (a tensor),
-    ``si64`` (0-dim), ``none``, ``true``,
-    ``int:3``, ``float:0.5``, ``str:gelu``; ``int``, ``float`` or ``bool`` for a number that may be any;
-    several tensors in brackets make a list or tuple:
+    ``si64`` (0-dim), ``none``, ``true``, ``int:3``, ``float:0.5``, ``str:gelu``; ``int``, ``float`` or
+    ``bool`` for any number, given as a 0-dim tensor; several tensors in brackets make a list or tuple:
     ``[2x3xf32;4xf32]``.
-    Leaves: arguments that are tensors, fully typed, or numbers.
+    Leaves: arguments that are tensors, fully typed.
 
     ```mlir
     func.func @f(%x: !torch.tensor, %train: !torch.bool)
@@ -100,7 +99,8 @@ class _Specializer:
             return self._constant(kind, value)
         block = self.function.body.block
         if text in NUMBERS:
-            return block.insert_arg(NUMBERS[text], len(block.args))
+            given = block.insert_arg(tt.TensorType.of((), NUMBERS[text]), len(block.args))
+            return self.builder.aten(f"aten::{text.capitalize()}.Tensor", [given]).results[0]
         return block.insert_arg(parse_spec(text), len(block.args))
 
     def _constant(self, kind: str, value: str) -> SSAValue:

@@ -17,10 +17,10 @@ from xdsl.dialects.func import FuncOp
 from tsc.dialects import torch_types as tt
 from tsc.dialects.tsc import CONTENTS, RESULT, WRITTEN
 from tsc.frontend.unit import Unit
-from tsc.narrowing import is_array
 from tsc.runtime.named_tuples import named_tuple_class
 
 Array = np.ndarray[Any, Any]
+CONVERSIONS: dict[str, type[int | float]] = {"int": int, "float": float, "bool": bool}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _is_written_alone(number: int, arrays: Sequence[Array]) -> bool:
     array = arrays[number]
     if not array.flags.writeable or not (array.flags.c_contiguous or _is_injective(array)):
         return False
-    others = (other for i, other in enumerate(arrays) if i != number and is_array(other))
+    others = (other for i, other in enumerate(arrays) if i != number)
     return not any(np.may_share_memory(array, other) for other in others)
 
 
@@ -111,9 +111,10 @@ def nest(structure: list[Any], tensors: Sequence[Any], arrays: Sequence[Array], 
     if kind in ("tensor", "argument"):
         among: Sequence[Any] = tensors if kind == "tensor" else arrays
         return among[structure[1]]
+    if kind == "number":
+        return CONVERSIONS[structure[2]](tensors[structure[1]].item())
     if kind == "alias":
-        array: Array = arrays[structure[1]]
-        return array[...]
+        return arrays[cast("int", structure[1])].view()
     if kind == "view":
         _, base, shape, strides, offset = structure
         return _view(nest(base, tensors, arrays, unit), shape, strides, offset)

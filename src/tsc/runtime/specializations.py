@@ -172,7 +172,7 @@ class Specializations:
 
     def _specialize(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
         try:
-            return self._compile(key, [regular(a) if is_array(a) else a for a in flatten(values)])
+            return self._compile(key, [regular(a) for a in flatten(values)])
         except VerificationError:
             raise
         except TscError as error:

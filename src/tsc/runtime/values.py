@@ -369,14 +369,14 @@ def describe(value: Any) -> str | None:
     return None
 
 
-def flatten(values: Sequence[Any]) -> list[Any]:
-    """The arrays and the varying numbers in `values`, lists and tuples entered, in order."""
-    found: list[Any] = []
+def flatten(values: Sequence[Any]) -> list[np.ndarray[Any, Any]]:
+    """The arrays and (as arrays) the varying numbers in `values`, lists and tuples entered, in order."""
+    found: list[np.ndarray[Any, Any]] = []
     for value in values:
         if isinstance(value, np.ndarray):
-            found.append(value)
+            found.append(value)  # pyright: ignore[reportUnknownArgumentType]
         elif isinstance(value, Varying):
-            found.append(value.number)
+            found.append(np.asarray(value.number))
         elif isinstance(value, (list, tuple)):
             found += flatten(value)  # pyright: ignore[reportUnknownArgumentType]
     return found
