@@ -70,7 +70,7 @@ def _group_kernel(descent: Descent, group: GroupOp, entry: Entry, call: Run) -> 
     def run(*arrays: Any) -> Any:
         return made[0](arrays, partial(generic, *arrays))
 
-    native = build_native(_descent_of(group, descent), run)
+    native = build_native(_descent_of(group, descent), run).entry
     end = group.body.last_op
     assert end is not None
     results = NativeResults(

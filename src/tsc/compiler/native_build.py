@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,27 @@ GIL_ELEMENTS = 1 << 15
 Run = Callable[..., Any]
 
 
-def build_native(descent: Descent, slow: Run) -> Run:
-    """Native code for a function at stage `fused`; arrays in, array or tuple of arrays out. Calls whose
-    arguments are others go to `slow`.
+MISS: Any = object()
+"""What strict native code gives for arguments that are others than it was compiled for."""
+
+
+@dataclass(frozen=True)
+class NativeCode:
+    """Native code as two builtins; arrays in, array or tuple of arrays out."""
+
+    entry: Run
+    """Calls whose arguments are others go the slow way."""
+    strict: Run
+    """Gives `MISS` for those."""
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Run on arrays."""
+        return self.entry(*arrays)
+
+
+def build_native(descent: Descent, slow: Run) -> NativeCode:
+    """Native code for a function at stage `fused`. Calls of its entry whose arguments are others go to
+    `slow`.
 
     Raises:
         CodegenError: something has no native form.
@@ -45,9 +64,18 @@ def build_native(descent: Descent, slow: Run) -> Run:
     emitted = descent.emit()
     compiled = descent.load(emitted)
     constants = _fill_constants(compiled, emitted, descent.context.pool)
-    return native_function(
-        compiled, "main", inputs, outputs, arena, _Slow(slow, constants), release_gil=work > GIL_ELEMENTS
-    )
+
+    def builtin(otherwise: Run) -> Run:
+        held = _Slow(otherwise, constants)
+        return native_function(
+            compiled, "main", inputs, outputs, arena, held, release_gil=work > GIL_ELEMENTS
+        )
+
+    return NativeCode(builtin(slow), builtin(_missed))
+
+
+def _missed(*arguments: Any) -> Any:
+    return MISS
 
 
 class _Slow:

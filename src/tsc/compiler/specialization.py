@@ -17,7 +17,7 @@ from tsc.analysis.operator_effects import is_removable
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
 from tsc.compiler.mixed import build_mixed
-from tsc.compiler.native_build import build_native
+from tsc.compiler.native_build import NativeCode, build_native
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
@@ -47,11 +47,14 @@ class Specialization:
     form: ResultForm
     source: str = ""
     """Of the generic tier: the Python text."""
+    code: NativeCode | None = None
+    """Where it is native, and computes something: the code itself."""
 
     @property
     def native(self) -> Run | None:
         """The native entry itself, where what it gives is the result."""
-        return self.run.native if isinstance(self.run, NativeResults) and self.run.is_direct else None
+        is_direct = isinstance(self.run, NativeResults) and self.run.is_direct
+        return self.code.entry if is_direct and self.code is not None else None
 
     def suits(self, arrays: Arrays) -> bool:
         """Whether it may run on these arrays, of the shapes it was compiled for: see `ResultForm.suits`."""
@@ -94,8 +97,9 @@ def compile_for(
             if verifier is not None and native is not None:
                 verifier.check_native(native)
             checks = explain if CHECKS_BOUNDS in function.attributes else None
-            results = NativeResults(native, form, entry.unit, checks, ROW_MAJOR in function.attributes)
-            return Specialization(results, True, None, compilation, form)
+            run = native.entry if native is not None else None
+            results = NativeResults(run, form, entry.unit, checks, ROW_MAJOR in function.attributes)
+            return Specialization(results, True, None, compilation, form, code=native)
     run, source = build_mixed(descent, entry, call, explain)
     return Specialization(run, False, reason, compilation, form, source)
 

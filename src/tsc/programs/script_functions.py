@@ -24,12 +24,14 @@ from tsc.dialects.torch_types import TensorType
 from tsc.errors import ArgumentError, IRError, NotSupportedError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObject, Unit
+from tsc.interop import torch as torch_interop
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
 from tsc.passes.lift_state import lift_state
 from tsc.programs.inspecting import Inspectable, Saveable, StageTexts
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.object_state import ObjectState
+from tsc.programs.tensor_calls import TensorCalls
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.operators import Operators
 from tsc.runtime.recording import RECORDER
@@ -61,6 +63,9 @@ class BoundFunction(Inspectable):
         self._is_dynamic = _is_dynamic(function)
         self._frozen_recording: Callable[..., Any] | None = None
         self._fast: Callable[..., Any] = self._dispatch
+        self._tensor_calls: TensorCalls | None = None
+        self._state: ObjectState | None = None
+        """The attributes that specializations take and give; None where there are none."""
 
     # --- calling ---
 
@@ -115,7 +120,7 @@ class BoundFunction(Inspectable):
         before = len(table.table)
         result = table.run(values, inputs)
         if len(table.table) != before:
-            self._choose_fast_path(table)
+            self._choose_fast_path(table, arguments)
         return result
 
     def _run_recording(self, inputs: Inputs, values: Sequence[Any]) -> Any:
@@ -164,9 +169,16 @@ class BoundFunction(Inspectable):
             )
         return self._frozen_recording
 
-    def _choose_fast_path(self, table: Specializations) -> None:
-        """Calls go straight to the newest native entry; what it does not take comes to `_dispatch`."""
+    def _choose_fast_path(self, table: Specializations, arguments: Sequence[Any]) -> None:
+        """Calls go straight to native code, with tensors of PyTorch as with arrays; what that does not take
+        comes to `_dispatch`.
+        """
         newest: Specialization | None = list(table.table.values())[-1]
+        if newest is not None and newest.code is not None and any(map(torch_interop.is_tensor, arguments)):
+            calls = self._tensor_calls or TensorCalls(self._dispatch, self.unit, self._state)
+            if calls.add(newest, arguments):
+                self._tensor_calls = self._fast = calls
+            return
         tensors_only = self.default is None or newest is None or newest.native is None
         tensors_only &= table.is_stateless
         if newest is not None and newest.native is not None and tensors_only:
@@ -211,7 +223,7 @@ class BoundFunction(Inspectable):
                     partial(self._compile, entry), generic, self.function.name
                 )
                 return
-            state = ObjectState(self._receiver, lifted.function)
+            state = self._state = ObjectState(self._receiver, lifted.function)
             self.specializations = Specializations(
                 partial(self._compile, lifted) if state.is_distinct else _compile_nothing,
                 generic,

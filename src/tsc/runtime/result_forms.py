@@ -20,6 +20,8 @@ from tsc.frontend.unit import Unit
 from tsc.runtime.named_tuples import named_tuple_class
 
 Array = np.ndarray[Any, Any]
+PARTS = {"tuple": 1, "list": 1, "dict": 2, "namedtuple": 3}
+"""Containers, and where in their descriptions those of their parts stand."""
 CONVERSIONS: dict[str, type[int | float]] = {"int": int, "float": float, "bool": bool}
 
 
@@ -47,14 +49,24 @@ class ResultForm:
         )
 
     @cached_property
-    def shown(self) -> frozenset[int]:
-        """The arguments of which the result is a view that was described for row-major ones."""
-        return frozenset(_shown(self.structure)) | frozenset(_shown(list(self.contents)))
+    def leaves(self) -> list[list[Any]]:
+        """What result and contents are made of: descriptions of tensors, arguments, views and constants."""
+        whole = [] if self.structure is None else [self.structure]
+        return [leaf for part in (*whole, *self.contents) for leaf in leaves(part)]
 
     @cached_property
-    def bases(self) -> set[int]:
+    def shown(self) -> frozenset[int]:
+        """The arguments of which the result has views that were described for row-major ones."""
+        return frozenset(base[1] for base in self._viewed if base[0] == "argument")
+
+    @cached_property
+    def bases(self) -> frozenset[int]:
         """The tensors of the result that others in it are views of."""
-        return bases(self.structure)
+        return frozenset(base[1] for base in self._viewed if base[0] == "tensor")
+
+    @property
+    def _viewed(self) -> list[list[Any]]:
+        return [leaf[1] for leaf in self.leaves if leaf[0] == "view"]
 
     def suits(self, arrays: Sequence[Array]) -> bool:
         """Whether the memory of the arguments is as the description takes it to be: no memory that is written
@@ -66,13 +78,19 @@ class ResultForm:
 
     def complete(self, results: Sequence[Any], arrays: Sequence[Array], unit: Unit) -> Any:
         """Write to the arguments, and put the result together."""
+        self.write(results, arrays, unit)
+        return results[0] if self.structure is None else nest(self.structure, results, arrays, unit)
+
+    def write(self, results: Sequence[Any], arrays: Sequence[Array], unit: Unit) -> None:
+        """Write to the arguments."""
+        if not self.written:
+            return
         if self.structure is None:
-            contents, result = results[1:], results[0]
+            contents = results[1 : 1 + len(self.written)]
         else:
-            contents, result = [self._content(c, results, arrays, unit) for c in self.contents], None
+            contents = [self._content(c, results, arrays, unit) for c in self.contents]
         for number, content in zip(self.written, contents, strict=True):
             arrays[number][...] = content
-        return result if self.structure is None else nest(self.structure, results, arrays, unit)
 
     @staticmethod
     def _content(structure: list[Any], results: Sequence[Any], arrays: Sequence[Array], unit: Unit) -> Array:
@@ -143,24 +161,13 @@ def _view(base: Array, shape: Sequence[int], strides: Sequence[int], offset: int
     return made
 
 
-def bases(structure: Any) -> set[int]:
-    """The tensors of a result that others in it are views of."""
-    return {number for kind, number in _viewed(structure) if kind == "tensor"}
-
-
-def _shown(structure: Any) -> set[int]:
-    return {number for kind, number in _viewed(structure) if kind == "argument"}
-
-
-def _viewed(structure: Any) -> Iterator[tuple[str, int]]:
-    """What the views in a description are views of."""
-    if isinstance(structure, list) and structure:
-        parts = cast("list[Any]", structure)
-        if parts[0] == "view":
-            yield parts[1][0], parts[1][1]
-        else:
-            for part in parts:
-                yield from _viewed(part)
+def leaves(structure: list[Any]) -> Iterator[list[Any]]:
+    """The descriptions in a description that are no containers."""
+    if structure[0] in PARTS:
+        for part in structure[PARTS[structure[0]]]:
+            yield from leaves(part)
+    else:
+        yield structure
 
 
 def placed(structure: list[Any], result: Any) -> Iterator[tuple[int, Array]]:

@@ -1,0 +1,140 @@
+"""`TensorCalls`: calls with PyTorch's tensors that go straight to native code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from tsc.compiler.native_build import MISS
+from tsc.compiler.specialization import Specialization
+from tsc.frontend.unit import Unit
+from tsc.interop import torch as torch_interop
+from tsc.interop.torch_watching import watching_test
+from tsc.narrowing import is_array
+from tsc.programs.object_state import ObjectState
+from tsc.runtime.native_results import NativeResults
+from tsc.runtime.result_forms import nest
+from tsc.runtime.values import Varying, mapped
+
+Run = Callable[..., Any]
+CONSTANTS = frozenset((type(None), bool, int, float, str))
+TENSOR: Any = object()
+"""Where a pattern wants a tensor."""
+
+
+class _UnusualError(Exception):
+    """An argument that a pattern has no word for."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One specialization: for which arguments, and what becomes of what its code gives."""
+
+    pattern: Any
+    """The arguments and the attributes, with `TENSOR` in place of tensors and varying numbers."""
+    strict: Run
+    found: Specialization
+    checks_bounds: bool
+
+
+class TensorCalls:
+    """Calls a function with PyTorch's tensors by the shortest way: their arrays go to native code, which
+    looks whether they fit, and new tensors come back. Whatever is unusual goes to `dispatch`.
+    """
+
+    def __init__(self, dispatch: Run, unit: Unit, state: ObjectState | None) -> None:
+        self._dispatch = dispatch
+        self._unit = unit
+        self._state = state
+        self._entries: tuple[_Entry, ...] = ()
+        self._class = torch_interop.torch().Tensor
+        self._is_watched = watching_test()
+
+    def add(self, found: Specialization, arguments: Sequence[Any]) -> bool:
+        """Take in a specialization that was compiled for `arguments`; whether that was possible."""
+        results = found.run
+        if not isinstance(results, NativeResults) or found.code is None or not results.is_row_major:
+            return False
+        taken = self._pattern(arguments)
+        if taken is None:
+            return False
+        entry = _Entry(taken[0], found.code.strict, found, results.explain is not None)
+        self._entries = (entry, *self._entries)
+        return True
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The result, in new tensors."""
+        if self._is_watched():
+            return self._dispatch(*arguments)
+        taken = self._pattern(arguments)
+        if taken is None:
+            return self._dispatch(*arguments)
+        pattern, given = taken
+        try:
+            arrays = [g if type(g) is np.ndarray else g.numpy() for g in given]
+        except (RuntimeError, TypeError):  # PyTorch: its memory is no array, or it asks for gradients
+            return self._dispatch(*arguments)
+        for entry in self._entries:
+            if entry.pattern == pattern and entry.found.suits(arrays):
+                flat = entry.strict(*arrays)
+                if flat is not MISS:
+                    tensors = cast("tuple[Any, ...]", flat) if isinstance(flat, tuple) else (flat,)
+                    if entry.checks_bounds and tensors[-1]:
+                        break
+                    return self._completed(entry, tensors, arrays, given)
+        return self._dispatch(*arguments)
+
+    def _pattern(self, arguments: Sequence[Any]) -> tuple[Any, list[Any]] | None:
+        """Arguments and attributes as a pattern, and the tensors and arrays in them; None for arguments
+        among which is no tensor, or something else than tensors and constants.
+        """
+        given: list[Any] = []
+        try:
+            pattern = [self._part(a, self._class, given) for a in arguments]
+            if not given:
+                return None
+            if self._state is not None:
+                pattern += [self._part(a, np.ndarray, given) for a in self._state.read()]
+        except _UnusualError:
+            return None
+        return pattern, given
+
+    def _part(self, value: Any, tensor: type, given: list[Any]) -> Any:
+        """`value` as a pattern; what it holds of the class `tensor` is appended to `given`."""
+        kind = cast("type[Any]", type(value))
+        if kind is tensor:
+            given.append(value)
+            return TENSOR
+        if kind is tuple or kind is list:
+            return (kind, *[self._part(v, tensor, given) for v in value])
+        if kind is Varying:
+            given.append(np.asarray(value.number))
+            return TENSOR
+        if kind in CONSTANTS:
+            return kind, value
+        raise _UnusualError(kind)
+
+    def _completed(
+        self, entry: _Entry, tensors: Sequence[Any], arrays: Sequence[Any], given: Sequence[Any]
+    ) -> Any:
+        form = entry.found.form
+        assert form.structure is not None
+        form.write(tensors, arrays, self._unit)
+        structure = form.structure
+        if self._state is not None:
+            structure, *assigned = structure[1]
+            self._state.assign([nest(part, tensors, arrays, self._unit) for part in assigned])
+        if structure[0] == "tensor":
+            return torch_interop.from_numpy(tensors[structure[1]])
+
+        def back(leaf: Any) -> Any:
+            if not is_array(leaf):
+                return leaf
+            places = (i for i, array in enumerate(arrays) if array is leaf and array is not given[i])
+            place = next(places, None)
+            return torch_interop.from_numpy(leaf) if place is None else given[place]
+
+        return mapped(nest(structure, tensors, arrays, self._unit), back)
