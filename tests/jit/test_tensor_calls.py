@@ -1,0 +1,169 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+"""Calls with PyTorch's tensors that go straight to native code give what others give; what is unusual takes
+the long way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import tsc
+from tsc.errors import TscError
+
+
+class Pair(NamedTuple):
+    first: Tensor
+    second: Tensor
+
+
+class Several(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, pair: tuple[Tensor, Tensor], scale: float, extra: Tensor | None = None):
+        y = self.linear(x) * scale + pair[0]
+        return (y, {"other": pair[1] * 2}, [x, y.sum()], 3, int(y.argmax())) if extra is None else (
+            y + extra, {"other": pair[1]}, [x, y.sum()], 4, 0)  # fmt: skip
+
+
+def arguments(batch: int = 2) -> tuple[Any, ...]:
+    x = torch.linspace(-1, 1, 4 * batch).reshape(batch, 4)
+    return x, (x + 1, x - 1), 0.5
+
+
+def flat(value: Any) -> list[Any]:
+    """What is in containers, in order."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [v for part in value for v in flat(part)] if isinstance(value, (list, tuple)) else [value]
+
+
+def assert_same(got: Any, wanted: Any) -> None:
+    assert len(flat(got)) == len(flat(wanted))
+    for a, b in zip(flat(got), flat(wanted), strict=True):
+        assert type(a) is type(b)
+        if isinstance(a, Tensor):
+            assert (a.dtype, a.stride()) == (b.dtype, b.stride())
+            torch.testing.assert_close(a, b)
+        else:
+            assert a == b
+
+
+@pytest.fixture
+def model() -> tuple[Any, nn.Module]:
+    torch.manual_seed(0)
+    module = Several().eval()
+    return tsc.freeze(tsc.script(module)), module
+
+
+def quick(frozen: Any, *given: Any) -> Any:
+    """The result of a call, after two that make the short way."""
+    for _ in range(2):
+        frozen(*given)
+    method = frozen.forward
+    assert method._fast is method._tensor_calls, "the short way was not made"
+    return frozen(*given)
+
+
+def test_containers_numbers_and_arguments_come_back(model: tuple[Any, nn.Module]) -> None:
+    frozen, module = model
+    given = arguments()
+    with torch.no_grad():
+        result, wanted = quick(frozen, *given), module(*given)
+    assert frozen.forward.last.is_native
+    assert_same(result, wanted)
+    assert result[2][0] is given[0]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_each_of_several_shapes_has_its_code(model: tuple[Any, nn.Module], batch: int) -> None:
+    frozen, module = model
+    with torch.no_grad():
+        for other in (2, 3):
+            frozen(*arguments(other))
+        assert_same(quick(frozen, *arguments(batch)), module(*arguments(batch)))
+        assert_same(frozen(*arguments(2)), module(*arguments(2)))
+
+
+def test_another_constant_is_another_call(model: tuple[Any, nn.Module]) -> None:
+    frozen, module = model
+    x, pair, _ = arguments()
+    with torch.no_grad():
+        quick(frozen, x, pair, 0.5)
+        for scale in (2.0, 0.5, 0.25):
+            assert_same(frozen(x, pair, scale), module(x, pair, scale))
+        assert_same(frozen(x, pair, 0.5, x), module(x, pair, 0.5, x))
+
+
+UNUSUAL: dict[str, Callable[[Tensor], Any]] = {
+    "strided": lambda x: torch.cat([x, x], 1)[:, ::2],
+    "expanded": lambda x: x[:1].expand(2, 4),
+    "of another dtype": lambda x: x.double(),
+    "asking for gradients": lambda x: x.clone().requires_grad_(),
+    "a parameter": nn.Parameter,
+}
+
+
+@pytest.mark.parametrize("change", UNUSUAL.values(), ids=UNUSUAL)
+def test_unusual_tensors_take_the_long_way(change: Callable[[Tensor], Any]) -> None:
+    class Chain(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.relu(x) * 2 + x.t().t()
+
+    frozen = tsc.freeze(tsc.script(Chain().eval()))
+    quick(frozen, torch.ones(2, 4))
+    given = change(torch.linspace(-1, 1, 8).reshape(2, 4))
+    result, wanted = frozen(given), Chain()(given)
+    assert result.requires_grad == wanted.requires_grad
+    assert_same(result.detach(), wanted.detach())
+
+
+def test_arrays_and_other_tensors_come_back_as_such() -> None:
+    def double(x: Tensor) -> Tensor:
+        return x * 2 + 1
+
+    function = tsc.script(double)
+    for _ in range(3):
+        assert isinstance(function(torch.ones(3)), torch.Tensor)
+    assert isinstance(function(np.ones(3, np.float32)), np.ndarray)
+    assert isinstance(function(tsc.Tensor(np.ones(3, np.float32))), tsc.Tensor)
+
+
+def test_watchers_of_pytorch_see_the_operators() -> None:
+    def double(x: Tensor) -> Tensor:
+        return torch.relu(x) * 2
+
+    function = tsc.script(double)
+    x = torch.linspace(-1, 1, 3)
+    for _ in range(3):
+        function(x)
+    batched = torch.func.vmap(function)(torch.stack([x, x]))
+    torch.testing.assert_close(batched, torch.stack([double(x), double(x)]))
+
+    def outer(v: Tensor) -> Tensor:
+        return function(v) + 1
+
+    traced: Any = torch.jit.trace(outer, x)
+    torch.testing.assert_close(traced(x * 2), double(x * 2) + 1)
+
+
+def test_wrong_calls_raise_what_they_raise() -> None:
+    def double(x: Tensor) -> Tensor:
+        return x * 2 + 1
+
+    function = tsc.script(double)
+    for _ in range(3):
+        function(torch.ones(3))
+    with pytest.raises(TscError, match="expected at most 1"):
+        function(torch.ones(3), torch.ones(3))
+    with pytest.raises(TscError, match="missing value"):
+        function()
+    with pytest.raises(TscError, match="instead found type 'str'"):
+        function("a")
