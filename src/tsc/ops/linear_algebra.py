@@ -10,6 +10,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.errors import DTypeError, Error, ShapeError
 from tsc.ops.registry import Family
+from tsc.ops.running import inferred_by_running
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -41,27 +42,27 @@ def attempt(name: str, function: Callable[..., Any], *arguments: Any, **keywords
         raise Error(f"linalg.{name}: {error}") from error
 
 
-@FAMILY.op("aten::linalg_inv", "aten::inverse")
+@inferred_by_running(FAMILY, "aten::linalg_inv", "aten::inverse")
 def inverse(A: Array) -> Array:  # noqa: N803
     """The inverse."""
     require_matrix("inv", A, square=True)
     return attempt("inv", np.linalg.inv, A).astype(A.dtype)
 
 
-@FAMILY.op("aten::linalg_inv_ex")
+@inferred_by_running(FAMILY, "aten::linalg_inv_ex")
 def inverse_ex(A: Array, check_errors: bool) -> tuple[Array, Array]:  # noqa: N803
     """The inverse, and zeros for success."""
     return inverse(A), np.zeros(A.shape[:-2], np.int32)
 
 
-@FAMILY.op("aten::linalg_det", "aten::det")
+@inferred_by_running(FAMILY, "aten::linalg_det", "aten::det")
 def det(A: Array) -> Array:  # noqa: N803
     """The determinant."""
     require_matrix("det", A, square=True)
     return np.asarray(np.linalg.det(A)).astype(A.dtype)
 
 
-@FAMILY.op("aten::logdet")
+@inferred_by_running(FAMILY, "aten::logdet")
 def logdet(self: Array) -> Array:
     """The logarithm of the determinant."""
     require_matrix("logdet", self, square=True)
@@ -70,7 +71,7 @@ def logdet(self: Array) -> Array:
         return np.asarray(size + np.log(sign)).astype(self.dtype)
 
 
-@FAMILY.op("aten::linalg_slogdet", "aten::slogdet")
+@inferred_by_running(FAMILY, "aten::linalg_slogdet", "aten::slogdet")
 def slogdet(A: Array) -> tuple[Array, Array]:  # noqa: N803
     """Sign and logarithm of the absolute value of the determinant."""
     require_matrix("slogdet", A, square=True)
@@ -93,19 +94,19 @@ def _solved(A: Array, B: Array, left: bool) -> Array:  # noqa: N803
     return (x[..., 0] if vector else x).astype(A.dtype)
 
 
-@FAMILY.op("aten::linalg_solve")
+@inferred_by_running(FAMILY, "aten::linalg_solve")
 def solve(A: Array, B: Array, left: bool) -> Array:  # noqa: N803
     """The ``X`` with ``A X = B``, or ``X A = B`` unless `left`."""
     return _solved(A, B, left)
 
 
-@FAMILY.op("aten::linalg_solve_ex")
+@inferred_by_running(FAMILY, "aten::linalg_solve_ex")
 def solve_ex(A: Array, B: Array, left: bool, check_errors: bool) -> tuple[Array, Array]:  # noqa: N803
     """As `solve`, and zeros for success."""
     return _solved(A, B, left), np.zeros(A.shape[:-2], np.int32)
 
 
-@FAMILY.op("aten::linalg_solve_triangular")
+@inferred_by_running(FAMILY, "aten::linalg_solve_triangular")
 def solve_triangular(self: Array, B: Array, upper: bool, left: bool, unitriangular: bool) -> Array:  # noqa: N803
     """`solve` that reads one triangle of the matrix only."""
     require_matrix("solve_triangular", self, square=True)
@@ -118,7 +119,7 @@ def solve_triangular(self: Array, B: Array, upper: bool, left: bool, unitriangul
     return _solved(wide, np.broadcast_to(B, (*lead, *B.shape[-2:])), left)
 
 
-@FAMILY.op("aten::linalg_cholesky", "aten::cholesky")
+@inferred_by_running(FAMILY, "aten::linalg_cholesky", "aten::cholesky")
 def cholesky(self: Array, upper: bool) -> Array:
     """The triangular ``L`` with ``L L^H = A``."""
     require_matrix("cholesky", self, square=True)
@@ -133,13 +134,13 @@ def hermitian_of(x: Array, lower: bool) -> Array:
     return np.triu(x) + np.conj(np.triu(x, 1).swapaxes(-1, -2))
 
 
-@FAMILY.op("aten::linalg_cholesky_ex")
+@inferred_by_running(FAMILY, "aten::linalg_cholesky_ex")
 def cholesky_ex(self: Array, upper: bool, check_errors: bool) -> tuple[Array, Array]:
     """As `cholesky`, and zeros for success."""
     return cholesky(self, upper), np.zeros(self.shape[:-2], np.int32)
 
 
-@FAMILY.op("aten::cholesky_inverse")
+@inferred_by_running(FAMILY, "aten::cholesky_inverse")
 def cholesky_inverse(self: Array, upper: bool) -> Array:
     """The inverse of the matrix with a given factor."""
     require_matrix("cholesky_inverse", self, square=True)
@@ -148,7 +149,7 @@ def cholesky_inverse(self: Array, upper: bool) -> Array:
     return inverse(dual @ factor if upper else factor @ dual)
 
 
-@FAMILY.op("aten::cholesky_solve")
+@inferred_by_running(FAMILY, "aten::cholesky_solve")
 def cholesky_solve(self: Array, input2: Array, upper: bool) -> Array:
     """`solve` for the matrix with a given factor."""
     factor = np.triu(input2) if upper else np.tril(input2)
@@ -162,7 +163,7 @@ def cholesky_solve(self: Array, input2: Array, upper: bool) -> Array:
     )
 
 
-@FAMILY.op("aten::linalg_qr")
+@inferred_by_running(FAMILY, "aten::linalg_qr")
 def qr(A: Array, mode: str) -> tuple[Array, Array]:  # noqa: N803
     """``A = Q R``, orthogonal times triangular; ``mode`` is reduced, complete or r."""
     require_matrix("qr", A)
@@ -177,13 +178,13 @@ def qr(A: Array, mode: str) -> tuple[Array, Array]:  # noqa: N803
     return found[0].astype(A.dtype), found[1].astype(A.dtype)
 
 
-@FAMILY.op("aten::qr")
+@inferred_by_running(FAMILY, "aten::qr")
 def qr_some(self: Array, some: bool) -> tuple[Array, Array]:
     """As `linalg_qr`."""
     return qr(self, "reduced" if some else "complete")
 
 
-@FAMILY.op("aten::linalg_svd")
+@inferred_by_running(FAMILY, "aten::linalg_svd")
 def svd(A: Array, full_matrices: bool, driver: str | None) -> tuple[Array, Array, Array]:  # noqa: N803
     """``A = U diag(S) Vh``, the singular values falling."""
     require_matrix("svd", A)
@@ -191,14 +192,14 @@ def svd(A: Array, full_matrices: bool, driver: str | None) -> tuple[Array, Array
     return u.astype(A.dtype), s.astype(A.real.dtype), vh.astype(A.dtype)
 
 
-@FAMILY.op("aten::linalg_svdvals")
+@inferred_by_running(FAMILY, "aten::linalg_svdvals")
 def svdvals(A: Array, driver: str | None) -> Array:  # noqa: N803
     """The singular values, falling."""
     require_matrix("svdvals", A)
     return attempt("svdvals", np.linalg.svd, A, compute_uv=False).astype(A.real.dtype)
 
 
-@FAMILY.op("aten::svd")
+@inferred_by_running(FAMILY, "aten::svd")
 def svd_old(self: Array, some: bool, compute_uv: bool) -> tuple[Array, Array, Array]:
     """As `linalg_svd`, with ``V`` itself."""
     u, s, vh = svd(self, not some, None)
@@ -212,7 +213,7 @@ def svd_old(self: Array, some: bool, compute_uv: bool) -> tuple[Array, Array, Ar
     return u, s, np.conj(vh.swapaxes(-1, -2))
 
 
-@FAMILY.op("aten::linalg_eigh")
+@inferred_by_running(FAMILY, "aten::linalg_eigh")
 def eigh(self: Array, UPLO: str) -> tuple[Array, Array]:  # noqa: N803
     """Eigenvalues (rising) and eigenvectors of a Hermitian matrix."""
     require_matrix("eigh", self, square=True)
@@ -220,13 +221,13 @@ def eigh(self: Array, UPLO: str) -> tuple[Array, Array]:  # noqa: N803
     return values.astype(self.real.dtype), vectors.astype(self.dtype)
 
 
-@FAMILY.op("aten::linalg_eigvalsh")
+@inferred_by_running(FAMILY, "aten::linalg_eigvalsh")
 def eigvalsh(self: Array, UPLO: str) -> Array:  # noqa: N803
     """Eigenvalues of a Hermitian matrix, rising."""
     return eigh(self, UPLO)[0]
 
 
-@FAMILY.op("aten::linalg_eig")
+@inferred_by_running(FAMILY, "aten::linalg_eig")
 def eig(self: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors."""
     require_matrix("eig", self, square=True)
@@ -235,7 +236,7 @@ def eig(self: Array) -> tuple[Array, Array]:
     return values.astype(target), vectors.astype(target)
 
 
-@FAMILY.op("aten::linalg_eigvals")
+@inferred_by_running(FAMILY, "aten::linalg_eigvals")
 def eigvals(self: Array) -> Array:
     """Eigenvalues."""
     return eig(self)[0]

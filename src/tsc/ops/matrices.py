@@ -17,6 +17,7 @@ from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
+from tsc.ops.running import inferred_by_running
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, wrap_dim
 
@@ -69,13 +70,13 @@ def _indices(lower: bool, row: int, col: int, offset: int, dtype: int | None) ->
     return np.stack(np.nonzero(mask)).astype(dtype_or(dtype, dtypes.I64).numpy)
 
 
-@FAMILY.op("aten::tril_indices")
+@inferred_by_running(FAMILY, "aten::tril_indices")
 def tril_indices(row: int, col: int, offset: int, dtype: int | None, *_: Any) -> Array:
     """The places on and below a diagonal, as two rows."""
     return _indices(True, row, col, offset, dtype)
 
 
-@FAMILY.op("aten::triu_indices")
+@inferred_by_running(FAMILY, "aten::triu_indices")
 def triu_indices(row: int, col: int, offset: int, dtype: int | None, *_: Any) -> Array:
     """The places on and above a diagonal, as two rows."""
     return _indices(False, row, col, offset, dtype)
@@ -107,7 +108,7 @@ def eye_m(n: int, m: int, dtype: int | None, *_: Any) -> Array:
 # --- diagonals ---
 
 
-@FAMILY.op("aten::diag")
+@inferred_by_running(FAMILY, "aten::diag")
 def diag(self: Array, diagonal: int) -> Array:
     """The matrix with a given diagonal, or the diagonal of a matrix."""
     if self.ndim not in (1, 2):
@@ -117,7 +118,7 @@ def diag(self: Array, diagonal: int) -> Array:
     return np.array(np.diagonal(self, diagonal))
 
 
-@FAMILY.op("aten::diag_embed")
+@inferred_by_running(FAMILY, "aten::diag_embed")
 def diag_embed(self: Array, offset: int, dim1: int, dim2: int) -> Array:
     """The last dim spread on a diagonal of two new dims."""
     rank = self.ndim + 1
@@ -157,7 +158,7 @@ def outer(aten: Aten, self: Any, vec2: Any) -> Any:
     return aten("mul.Tensor", aten("unsqueeze", self, 1), vec2)
 
 
-@FAMILY.op("aten::kron", layout=ResultLayout.ELEMENTWISE)
+@inferred_by_running(FAMILY, "aten::kron", layout=ResultLayout.ELEMENTWISE)
 def kron(self: Array, other: Array) -> Array:
     """Each element of `self` times all of `other`."""
     dtype = result_dtype([spec_of(self), spec_of(other)]).numpy
@@ -199,7 +200,7 @@ def cross(aten: Aten, self: Any, other: Any, dim: int | None) -> Any:
     return _cross(aten, self, other, dim)
 
 
-@FAMILY.op("aten::block_diag")
+@inferred_by_running(FAMILY, "aten::block_diag")
 def block_diag(tensors: Sequence[Array]) -> Array:
     """Matrices along the diagonal of a bigger one."""
     blocks = [np.atleast_2d(t) for t in tensors]
@@ -214,7 +215,7 @@ def block_diag(tensors: Sequence[Array]) -> Array:
     return result
 
 
-@FAMILY.op("aten::cartesian_prod", sharing=Sharing.SOMETIMES)
+@inferred_by_running(FAMILY, "aten::cartesian_prod", sharing=Sharing.SOMETIMES)
 def cartesian_prod(tensors: Sequence[Array]) -> Array:
     """All combinations of one element of each vector, one row each."""
     if any(t.ndim != 1 for t in tensors):
@@ -224,7 +225,7 @@ def cartesian_prod(tensors: Sequence[Array]) -> Array:
     return np.stack([g.reshape(-1) for g in np.meshgrid(*tensors, indexing="ij")], 1)
 
 
-@FAMILY.op("aten::combinations")
+@inferred_by_running(FAMILY, "aten::combinations")
 def combinations(self: Array, r: int, with_replacement: bool) -> Array:
     """All choices of `r` elements of a vector, one row each."""
     if self.ndim != 1 or r < 0:
@@ -244,7 +245,7 @@ def _powers(x: Array, count: int | None, increasing: bool) -> Array:
     return (wide[..., None] ** exponents.astype(wide.dtype)).astype(wide.dtype)
 
 
-@FAMILY.op("aten::vander")
+@inferred_by_running(FAMILY, "aten::vander")
 def vander(x: Array, N: int | None, increasing: bool) -> Array:  # noqa: N803
     """The powers of each element, one row each."""
     if x.ndim != 1:
@@ -252,7 +253,7 @@ def vander(x: Array, N: int | None, increasing: bool) -> Array:  # noqa: N803
     return _powers(x, N, increasing)
 
 
-@FAMILY.op("aten::linalg_vander")
+@inferred_by_running(FAMILY, "aten::linalg_vander")
 def linalg_vander(x: Array, N: int | None) -> Array:  # noqa: N803
     """The powers of each element, increasing, in a new last dim."""
     return _powers(np.atleast_1d(x), N, True)

@@ -14,6 +14,7 @@ from tsc.ops.composite import Aten, composite
 from tsc.ops.linear_algebra import attempt, hermitian_of, require_matrix
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family
+from tsc.ops.running import inferred_by_running
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
@@ -23,14 +24,14 @@ Array = np.ndarray[Any, Any]
 # --- powers, ranks, pseudo-inverses ---
 
 
-@FAMILY.op("aten::linalg_matrix_power", "aten::matrix_power")
+@inferred_by_running(FAMILY, "aten::linalg_matrix_power", "aten::matrix_power")
 def matrix_power(self: Array, n: int) -> Array:
     """The matrix multiplied by itself."""
     require_matrix("matrix_power", self, square=True)
     return np.asarray(attempt("matrix_power", np.linalg.matrix_power, self, n)).astype(self.dtype)
 
 
-@FAMILY.op("aten::linalg_matrix_exp", "aten::matrix_exp")
+@inferred_by_running(FAMILY, "aten::linalg_matrix_exp", "aten::matrix_exp")
 def matrix_exp(self: Array) -> Array:
     """The exponential of a matrix: its Taylor series after scaling, then squared back."""
     require_matrix(
@@ -72,19 +73,19 @@ def _pseudo_inverse(x: Array, atol: Any, rtol: Any) -> Array:
     )
 
 
-@FAMILY.op("aten::linalg_pinv.atol_rtol_float", "aten::linalg_pinv.atol_rtol_tensor")
+@inferred_by_running(FAMILY, "aten::linalg_pinv.atol_rtol_float", "aten::linalg_pinv.atol_rtol_tensor")
 def pinv(self: Array, atol: Any, rtol: Any, hermitian: bool) -> Array:
     """The pseudo-inverse."""
     return _pseudo_inverse(hermitian_of(self, True) if hermitian else self, atol, rtol)
 
 
-@FAMILY.op("aten::linalg_pinv", "aten::linalg_pinv.rcond_tensor")
+@inferred_by_running(FAMILY, "aten::linalg_pinv", "aten::linalg_pinv.rcond_tensor")
 def pinv_rcond(self: Array, rcond: Any, hermitian: bool) -> Array:
     """The pseudo-inverse, small singular values cut off."""
     return _pseudo_inverse(hermitian_of(self, True) if hermitian else self, 0.0, rcond)
 
 
-@FAMILY.op("aten::pinverse")
+@inferred_by_running(FAMILY, "aten::pinverse")
 def pinverse(self: Array, rcond: float) -> Array:
     """The pseudo-inverse."""
     return _pseudo_inverse(self, 0.0, rcond)
@@ -98,13 +99,15 @@ def _rank(x: Array, atol: Any, rtol: Any, hermitian: bool) -> Array:
     return np.asarray((values > _tolerance(x, values, atol, rtol)[..., None]).sum(-1)).astype(np.int64)
 
 
-@FAMILY.op("aten::linalg_matrix_rank.atol_rtol_float", "aten::linalg_matrix_rank.atol_rtol_tensor")
+@inferred_by_running(
+    FAMILY, "aten::linalg_matrix_rank.atol_rtol_float", "aten::linalg_matrix_rank.atol_rtol_tensor"
+)
 def matrix_rank(self: Array, atol: Any, rtol: Any, hermitian: bool) -> Array:
     """How many singular values are not (nearly) zero."""
     return _rank(self, atol, rtol, hermitian)
 
 
-@FAMILY.op("aten::linalg_matrix_rank", "aten::linalg_matrix_rank.tol_tensor")
+@inferred_by_running(FAMILY, "aten::linalg_matrix_rank", "aten::linalg_matrix_rank.tol_tensor")
 def matrix_rank_tol(self: Array, tol: Any, hermitian: bool) -> Array:
     """How many singular values are above `tol`."""
     return _rank(self, tol, 0.0, hermitian)

@@ -13,6 +13,7 @@ from tsc.errors import BoundsError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, ResultLayout
+from tsc.ops.running import inferred_by_running
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
@@ -149,7 +150,7 @@ def convolution_mode(
 # --- embedding_bag ---
 
 
-@FAMILY.op("aten::embedding_bag.padding_idx")
+@inferred_by_running(FAMILY, "aten::embedding_bag.padding_idx")
 def embedding_bag(
     weight: Array, indices: Array, offsets: Array, scale_grad_by_freq: bool, mode: int, sparse: bool,
     per_sample_weights: Array | None, include_last_offset: bool, padding_idx: int | None,
@@ -179,7 +180,7 @@ def embedding_bag(
     return total.astype(weight.dtype), bag_of.astype(indices.dtype), counts.astype(indices.dtype), highest
 
 
-@FAMILY.op("aten::embedding_bag")
+@inferred_by_running(FAMILY, "aten::embedding_bag")
 def embedding_bag_simple(
     weight: Array, indices: Array, offsets: Array, scale_grad_by_freq: bool, mode: int, sparse: bool,
     per_sample_weights: Array | None, include_last_offset: bool,

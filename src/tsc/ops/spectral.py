@@ -12,6 +12,7 @@ from tsc.dtypes import DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or
 from tsc.ops.registry import Family
+from tsc.ops.running import inferred_by_running
 from tsc.ops.shapes import like_self, wrap_dim, wrap_dims
 
 FAMILY = Family()
@@ -49,7 +50,7 @@ def _define_one(name: str, target: Callable[[DType], Any]) -> None:
     """A transform along one dim."""
     transform = getattr(np.fft, name)
 
-    @FAMILY.op(f"aten::fft_{name}")
+    @inferred_by_running(FAMILY, f"aten::fft_{name}")
     def fft(self: Array, n: int | None, dim: int, norm: str | None) -> Array:
         dtype = _require(name, self, n, norm)
         axis = wrap_dim(dim, self.ndim)
@@ -95,7 +96,7 @@ def _define_many(name: str, target: Callable[[DType], Any]) -> None:
             return self.astype(target(dtype))
         return np.asarray(transform(_wide(self), sizes, axes, norm)).astype(target(dtype))
 
-    FAMILY.op(f"aten::fft_{name}n", f"aten::fft_{name}2")(fft)
+    inferred_by_running(FAMILY, f"aten::fft_{name}n", f"aten::fft_{name}2")(fft)
 
 
 for _name in ("fft", "ifft", "rfft"):
@@ -115,13 +116,13 @@ _define_shift("fftshift")
 _define_shift("ifftshift")
 
 
-@FAMILY.op("aten::fft_fftfreq")
+@inferred_by_running(FAMILY, "aten::fft_fftfreq")
 def fftfreq(n: int, d: float, dtype: int | None, *_: Any) -> Array:
     """The frequencies of the bins of a transform."""
     return np.fft.fftfreq(n, d).astype(dtype_or(dtype, dtypes.F32).numpy)
 
 
-@FAMILY.op("aten::fft_rfftfreq")
+@inferred_by_running(FAMILY, "aten::fft_rfftfreq")
 def rfftfreq(n: int, d: float, dtype: int | None, *_: Any) -> Array:
     """The frequencies of the bins of a transform of real numbers."""
     return np.fft.rfftfreq(n, d).astype(dtype_or(dtype, dtypes.F32).numpy)
@@ -173,7 +174,7 @@ def _stft(
     return np.stack([np.real(result), np.imag(result)], -1)
 
 
-@FAMILY.op("aten::stft")
+@inferred_by_running(FAMILY, "aten::stft")
 def stft(
     self: Array, n_fft: int, hop_length: int | None, win_length: int | None, window: Array | None,
     normalized: bool, onesided: bool | None, return_complex: bool | None, align_to_window: bool | None,
@@ -182,7 +183,7 @@ def stft(
     return _stft(self, n_fft, hop_length, win_length, window, normalized, onesided, return_complex)
 
 
-@FAMILY.op("aten::stft.center")
+@inferred_by_running(FAMILY, "aten::stft.center")
 def stft_center(
     self: Array, n_fft: int, hop_length: int | None, win_length: int | None, window: Array | None,
     center: bool, pad_mode: str, normalized: bool, onesided: bool | None, return_complex: bool | None,
@@ -204,7 +205,7 @@ def stft_center(
     return _stft(x, n_fft, hop_length, win_length, window, normalized, onesided, return_complex)
 
 
-@FAMILY.op("aten::istft")
+@inferred_by_running(FAMILY, "aten::istft")
 def istft(
     self: Array, n_fft: int, hop_length: int | None, win_length: int | None, window: Array | None,
     center: bool, normalized: bool, onesided: bool | None, length: int | None, return_complex: bool,

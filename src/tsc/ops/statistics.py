@@ -14,6 +14,7 @@ from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.running import inferred_by_running
 from tsc.ops.shapes import reduced, wrap_dim, wrap_dims
 from tsc.ops.sorting import comparable, order, picked
 
@@ -100,7 +101,7 @@ def _quantile_checked(self: Array, q: Any, name: str) -> Array:
 
 
 def _define_quantile(name: str, compute: Callable[..., Any]) -> None:
-    @FAMILY.op(f"aten::{name}", f"aten::{name}.scalar")
+    @inferred_by_running(FAMILY, f"aten::{name}", f"aten::{name}.scalar")
     def quantile(self: Array, q: Any, dim: int | None, keepdim: bool, interpolation: str) -> Array:
         levels = _quantile_checked(self, q, name)
         axis = None if dim is None or not self.ndim else wrap_dim(dim, self.ndim)
@@ -165,7 +166,7 @@ def _range_of(x: Array, low: Any, high: Any) -> tuple[float, float]:
     return low, high
 
 
-@FAMILY.op("aten::histogram.bins_tensor")
+@inferred_by_running(FAMILY, "aten::histogram.bins_tensor")
 def histogram(self: Array, bins: Array, weight: Array | None, density: bool) -> tuple[Array, Array]:
     """How many elements fall between consecutive `bins`, or their weights, or a density."""
     weights = None if weight is None else weight.reshape(-1)
@@ -173,7 +174,7 @@ def histogram(self: Array, bins: Array, weight: Array | None, density: bool) -> 
     return counts.astype(self.dtype), bins.copy()
 
 
-@FAMILY.op("aten::histogram.bin_ct")
+@inferred_by_running(FAMILY, "aten::histogram.bin_ct")
 def histogram_count(
     self: Array, bins: int, range: Sequence[float] | None, weight: Array | None, density: bool
 ) -> tuple[Array, Array]:
@@ -247,7 +248,7 @@ _define_with_mean("var")
 _define_with_mean("std")
 
 
-@FAMILY.op("aten::cov")
+@inferred_by_running(FAMILY, "aten::cov")
 def cov(self: Array, correction: int, fweights: Array | None, aweights: Array | None) -> Array:
     """The covariance matrix of the rows."""
     if self.ndim > 2 or self.dtype == np.bool_:
@@ -262,7 +263,7 @@ def cov(self: Array, correction: int, fweights: Array | None, aweights: Array | 
     return np.asarray(matrix).astype(kind)
 
 
-@FAMILY.op("aten::corrcoef")
+@inferred_by_running(FAMILY, "aten::corrcoef")
 def corrcoef(self: Array) -> Array:
     """The correlation matrix of the rows."""
     if self.ndim > 2:
