@@ -86,7 +86,8 @@ class _Maker:
         for name, text, kind in chosen:
             setattr(held, name, self.scope.evaluate(text))
             self.scope.add(f"self.{name}", kind)
-            self.scope.fixed.add(f"self.{name}")
+            if name == "weight":
+                self.scope.fixed.add(f"self.{name}")
         self.scope.environment["self"] = held
         return chosen
 

@@ -77,8 +77,7 @@ class Scope:
         except Exception as error:
             raise UnsuitableError(str(error)) from None
         for name in self.kinds:
-            if "." not in name:
-                check_suitable(self.environment[name])
+            check_suitable(self.value(name))
 
     def value(self, name: str) -> Any:
         """The value of a name, which may be an attribute of self."""

@@ -101,6 +101,7 @@ class Statements:
         names = [n for n in scope.tensors() if n not in scope.fixed]
         if not names:
             raise UnsuitableError("nothing to assign")
+        names += [n for n in names if "." in n] * 4  # attributes: what later calls see
         name, text = self.random.choice(names), expression(self.random, scope)
         return self._taken(scope, f"{name} = {text}", (name, TENSOR))
 
