@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.known_values import UNKNOWN_CALLS, writes_operand
@@ -188,6 +189,18 @@ def holds_memory(value: SSAValue) -> bool:
     if isinstance(kind, (tt.TupleType, tt.NamedTupleType)):
         return any(_is_writable(t) for t in (kind.data if isinstance(kind, tt.TupleType) else kind.elements))
     return False
+
+
+def writes_arguments(function: FuncOp) -> bool:
+    """Whether `function` may write to memory that its arguments are, or hold."""
+    sets = AliasSets(function)
+    outside = {place for a in function.body.block.args if has_memory(a) for place in sets.places(a)}
+    return any(
+        sets.own(operand) in outside
+        for op in function.walk()
+        for i, operand in enumerate(op.operands)
+        if writes_operand(op, i)
+    )
 
 
 def written_values(root: Operation) -> frozenset[SSAValue]:

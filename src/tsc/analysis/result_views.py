@@ -62,7 +62,7 @@ def view_of_base(value: SSAValue) -> View | None:
         return None
     whole = np.empty(spec.shape, spec.dtype.numpy)
     part = _taken(whole, reversed(chain))
-    if part is None:
+    if part is None or part.dtype != whole.dtype:
         return None
     offset = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     return View(base, list(part.shape), list(part.strides), offset)

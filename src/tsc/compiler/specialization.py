@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 
 from tsc.analysis.fusion import CHECKS_BOUNDS
+from tsc.analysis.memory_aliases import writes_arguments
 from tsc.analysis.operator_effects import is_removable
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
@@ -21,9 +22,10 @@ from tsc.compiler.native_build import NativeCode, build_native
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
-from tsc.dialects.tsc import RESULT, ROW_MAJOR
+from tsc.dialects.tsc import RESULT, ROW_MAJOR, TAKEN
 from tsc.errors import BoundsError, CodegenError
 from tsc.options import options
+from tsc.runtime.constant_memory import ConstantMemory
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.native_results import NativeResults
 from tsc.runtime.result_forms import ResultForm
@@ -45,8 +47,11 @@ class Specialization:
     """Why it is not native."""
     compilation: Compilation
     form: ResultForm
+    constants: ConstantMemory
     source: str = ""
     """Of the generic tier: the Python text."""
+    pattern: list[Any] | None = None
+    """Which constants it was compiled for: see `pattern_of`."""
     code: NativeCode | None = None
     """Where it is native, and computes something: the code itself."""
 
@@ -58,7 +63,9 @@ class Specialization:
 
     def suits(self, arrays: Arrays) -> bool:
         """Whether it may run on these arrays, of the shapes it was compiled for: see `ResultForm.suits`."""
-        return self.form.suits(arrays)
+        return self.form.suits(arrays) and not any(
+            self.constants.holds(arrays[number]) for number in self.form.written
+        )
 
 
 def lowered(entry: Entry, arguments: Sequence[str], stage: str) -> ModuleOp:
@@ -70,8 +77,9 @@ def lowered(entry: Entry, arguments: Sequence[str], stage: str) -> ModuleOp:
 
 def compile_for(
     entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = ()
-) -> Specialization:
-    """Compile `entry` for arguments of these shapes.
+) -> Specialization | None:
+    """Compile `entry` for arguments of these shapes; None for a function with state that writes to memory
+    from outside as it goes, which must not be done again when it raises.
 
     `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the
     generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`.
@@ -85,8 +93,11 @@ def compile_for(
         verifier = Verifier(entry.name, entry.pool, entry.unit, arrays, call)
     descent = Descent.specialize(entry, arguments, compilation, verifier.check if verifier else None)
     function = descent.lower("fused")
+    if TAKEN in function.attributes and writes_arguments(function):
+        return None
     explain = _explaining(entry, arguments, call)
     form = ResultForm.of(function)
+    constants = ConstantMemory(entry.pool if form.written else None)
     reason = _why_not_native(function, entry.pool)
     if reason is None:
         try:
@@ -99,9 +110,9 @@ def compile_for(
             checks = explain if CHECKS_BOUNDS in function.attributes else None
             run = native.entry if native is not None else None
             results = NativeResults(run, form, entry.unit, checks, ROW_MAJOR in function.attributes)
-            return Specialization(results, True, None, compilation, form, code=native)
+            return Specialization(results, True, None, compilation, form, constants, code=native)
     run, source = build_mixed(descent, entry, call, explain)
-    return Specialization(run, False, reason, compilation, form, source)
+    return Specialization(run, False, reason, compilation, form, constants, source)
 
 
 def _computes(function: FuncOp) -> bool:

@@ -1,4 +1,4 @@
-"""Pass `canonicalize`: tuples, lists and casts that only wrap and unwrap go."""
+"""Pass `canonicalize`: tuples, lists, dicts and casts that only wrap and unwrap go."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import (
     DerefineOp,
     PrimCreateObjectOp,
+    PrimDictConstructOp,
     PrimListConstructOp,
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
@@ -32,9 +33,9 @@ Rule = Callable[[Operation], list[SSAValue] | None]
 
 @dataclass(frozen=True)
 class Canonicalize(Rewriting):
-    """Look through tuple and list construction, casts and None checks.
+    """Look through tuple, list and dict construction, casts and None checks.
 
-    Requires: nothing; lists are looked through only where nothing changes them.
+    Requires: nothing; lists and dicts are looked through only where nothing changes them.
     Leaves: constructions without uses, for `eliminate-dead-code`.
 
     ```mlir
@@ -115,6 +116,54 @@ def _list_length(op: Operation) -> list[SSAValue] | None:
     if not isinstance(owner, PrimListConstructOp) or is_list_mutated(op.operands[0]):
         return None
     return [TorchBuilder(before=op).constant(len(owner.operands))]
+
+
+def _held_dict(op: Operation) -> dict[Any, SSAValue] | None:
+    """What the dict that `op` reads holds, and nothing changes; None where that is not known."""
+    owner = op.operands[0].owner
+    if not isinstance(owner, PrimDictConstructOp) or is_list_mutated(op.operands[0]):
+        return None
+    n = len(owner.operands) // 2
+    keys = [constant_of(k) for k in owner.operands[:n]]
+    if any(k is UNKNOWN for k in keys):
+        return None
+    return dict(zip(keys, owner.operands[n:], strict=True))
+
+
+def _dict_item(op: Operation) -> list[SSAValue] | None:
+    """``{"a": x}["a"]`` -> ``x``."""
+    held, key = _held_dict(op), constant_of(op.operands[1])
+    return None if held is None or key is UNKNOWN or key not in held else [held[key]]
+
+
+def _dict_has(op: Operation) -> list[SSAValue] | None:
+    """``"a" in {"a": x}`` -> True."""
+    held, key = _held_dict(op), constant_of(op.operands[1])
+    return None if held is None or key is UNKNOWN else [TorchBuilder(before=op).constant(key in held)]
+
+
+def _dict_length(op: Operation) -> list[SSAValue] | None:
+    """``len({"a": x})`` -> 1."""
+    held = _held_dict(op)
+    return None if held is None else [TorchBuilder(before=op).constant(len(held))]
+
+
+def _dict_parts(make: Callable[[TorchBuilder, Any, SSAValue], SSAValue]) -> Rule:
+    def rule(op: Operation) -> list[SSAValue] | None:
+        """``{"a": x}.items()`` -> ``[("a", x)]``, and keys or values alone."""
+        held, builder = _held_dict(op), TorchBuilder(before=op)
+        if held is None:
+            return None
+        element = op.results[0].type.data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        parts = [make(builder, key, value) for key, value in held.items()]
+        return [builder.list(element, parts)]  # pyright: ignore[reportUnknownArgumentType]
+
+    return rule
+
+
+_items = _dict_parts(lambda builder, key, value: builder.make_tuple([builder.constant(key), value]))
+_keys = _dict_parts(lambda builder, key, value: builder.constant(key))
+_values = _dict_parts(lambda builder, key, value: value)
 
 
 def _list_concat(op: Operation) -> list[SSAValue] | None:
@@ -228,3 +277,10 @@ RULES: dict[str, Rule] = {
     "torch.aten.__isnot__": _same_object(True), "torch.prim.isinstance": _is_instance,
     "torch.aten._unwrap_optional": _unwrap,
 }  # fmt: skip
+for _key in ("str", "int", "bool", "float"):
+    RULES[f"torch.aten.__getitem__.Dict_{_key}"] = _dict_item
+    RULES[f"torch.aten.__contains__.{_key}"] = _dict_has
+    RULES[f"torch.aten.len.Dict_{_key}"] = _dict_length
+    RULES[f"torch.aten.items.{_key}"] = _items
+    RULES[f"torch.aten.keys.{_key}"] = _keys
+    RULES[f"torch.aten.values.{_key}"] = _values

@@ -27,8 +27,9 @@ class LiftState(ModulePass):
 
     Requires: stage `frozen`.
     Leaves: functions that keep attributes of other types than tensors, numbers, strings, and tuples and lists
-    of those, or that do what must not be done twice when a call is repeated to raise its error. The
-    attributes `tsc.taken` and `tsc.assigned` of the others list dotted paths from ``self``.
+    of those (lists only where they are read alone), or that do what must not be done twice when a call is
+    repeated to raise its error. The attributes `tsc.taken` and `tsc.assigned` of the others list dotted paths
+    from ``self``.
 
     ```mlir
     %n = torch.prim.GetAttr %self["n"] : !torch.nn.Module<"M"> -> !torch.int
@@ -124,8 +125,8 @@ class _Lifting:
         written = written_values(self.function)
         for op, path in self.accesses.items():
             held = op.results[0] if isinstance(op, PrimGetAttrOp) else op.operands[1]
-            if _holds_list(held.type) and held in written:
-                raise CannotLiftError(f"the list '{path}' is changed in place")
+            if _holds_list(held.type) and (held in written or _assigns(op)):
+                raise CannotLiftError(f"the list '{path}' is assigned, or changed in place")
 
     def _assigned_in(self, *blocks: Block) -> list[str]:
         """The paths assigned anywhere in blocks, in order."""
@@ -253,7 +254,11 @@ def _is_plain(kind: Attribute) -> bool:
 
 
 def _holds_list(kind: Attribute) -> bool:
+    """Whether a value of a plain type is or holds a list, which is an object that others may hold too."""
     if isinstance(kind, tt.OptionalType):
         return _holds_list(kind.data)
-    parts = kind.data if isinstance(kind, tt.TupleType) else ()
-    return isinstance(kind, tt.ListType) or any(map(_holds_list, parts))
+    if isinstance(kind, tt.TupleType):
+        return any(map(_holds_list, kind.data))
+    if isinstance(kind, tt.NamedTupleType):
+        return any(map(_holds_list, kind.elements))
+    return isinstance(kind, tt.ListType)

@@ -105,13 +105,15 @@ class _Conversion:
         """
         for op in list(self.block.ops):
             self._operation(op, building_aten(TorchBuilder(before=op), []))
-        end = self.block.last_op
-        assert end is not None
-        builder = TorchBuilder(before=end)
         reads = {kind: name for name, kind in READS.items()}
         for number in self.returned:
-            if not is_number_read(cast("Operation", number.owner)):
-                read = builder.aten(reads[number.type], [self.tensors[number]], [number.type]).results[0]
+            owner = cast("Operation", number.owner)
+            if not is_number_read(owner):
+                read = (
+                    TorchBuilder(before=owner)
+                    .aten(reads[number.type], [self.tensors[number]], [number.type])
+                    .results[0]
+                )
                 number.replace_uses_with_if(read, lambda use: _is_part_of_result(use.operation))
 
     def _operation(self, op: Operation, aten: Aten) -> None:

@@ -16,7 +16,7 @@ from xdsl.utils.exceptions import VerifyException
 from tsc import dtypes
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder
-from tsc.dialects.torch_ops import DerefineOp
+from tsc.dialects.torch_ops import DerefineOp, PrimDictConstructOp
 from tsc.dialects.torch_types import TorchType
 from tsc.dialects.type_tests import has_type
 from tsc.errors import ArgumentError
@@ -33,7 +33,7 @@ class Specialize(ModulePass):
     Requires: one function; one entry of `arguments` per argument: ``1x3x224x224xf32`` (a tensor),
     ``si64`` (0-dim), ``none``, ``true``, ``int:3``, ``float:0.5``, ``str:gelu``; ``int``, ``float`` or
     ``bool`` for any number, given as a 0-dim tensor; several tensors in brackets make a list or tuple:
-    ``[2x3xf32;4xf32]``.
+    ``[2x3xf32;4xf32]``, in braces a dict: ``{str:ids=4xi64;str:mask=4xf32}``.
     Leaves: arguments that are tensors, fully typed.
 
     ```mlir
@@ -92,6 +92,8 @@ class _Specializer:
         """A new argument, or constant, for one entry."""
         if text.startswith("["):
             return self._container(text, wanted)
+        if text.startswith("{"):
+            return self._dict(text, wanted)
         if text in CONSTANTS:
             return self.builder.constant(CONSTANTS[text])
         kind, separator, value = text.partition(":")
@@ -129,13 +131,22 @@ class _Specializer:
             made._type = inner  # pyright: ignore[reportPrivateUsage]
         return made
 
+    def _dict(self, text: str, wanted: object) -> SSAValue:
+        inner = wanted.data if isinstance(wanted, tt.OptionalType) else wanted
+        if not isinstance(inner, tt.DictType):
+            raise ArgumentError(f"specialize: {text!r} is a dict, and another argument is wanted")
+        pairs = [entry.partition("=") for entry in split_entries(text[1:-1])]
+        keys = [self.value(key, inner.key) for key, _, _ in pairs]
+        values = [self.value(value, inner.value) for _, _, value in pairs]
+        return self.builder.create(PrimDictConstructOp, [*keys, *values], [inner]).results[0]
+
 
 def split_entries(text: str) -> list[str]:
-    """Split at the semicolons outside brackets."""
+    """Split at the semicolons outside brackets and braces."""
     parts: list[str] = []
     depth, start = 0, 0
     for i, c in enumerate(text):
-        depth += (c == "[") - (c == "]")
+        depth += (c in "[{") - (c in "]}")
         if c == ";" and depth == 0:
             parts.append(text[start:i])
             start = i + 1

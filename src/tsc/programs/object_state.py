@@ -19,15 +19,13 @@ class ObjectState:
     """Reads the attributes that are a function's last arguments, and assigns those that it gives back."""
 
     def __init__(self, receiver: ScriptObject, function: FuncOp) -> None:
-        self.assigned = [_slot(receiver, path) for path in _paths(function, ASSIGNED)]
-        self.taken = [_slot(receiver, path) for path in _paths(function, TAKEN)]
+        assigned, taken = _paths(function, ASSIGNED), _paths(function, TAKEN)
+        self.assigned = [_slot(receiver, path) for path in assigned]
+        self.taken = [_slot(receiver, path) for path in taken]
+        self.is_distinct = _are_distinct([*assigned, *taken], [*self.assigned, *self.taken])
+        """Whether no attribute goes by two paths: those of an object that is held twice do."""
         changing = {(id(held), name) for held, name in self.assigned}
         self._varies = [(id(held), name) in changing for held, name in self.taken]
-
-    @property
-    def is_distinct(self) -> bool:
-        """Whether no attribute goes by two paths: those of an object that is held twice do."""
-        return all(len({(id(h), n) for h, n in slots}) == len(slots) for slots in (self.taken, self.assigned))
 
     def read(self) -> list[Any]:
         """The attributes; numbers that calls change are `Varying`."""
@@ -49,6 +47,12 @@ def _paths(function: FuncOp, attribute: str) -> list[str]:
     if not isinstance(found, ArrayAttr):
         return []
     return [text.data for text in cast("ArrayAttr[StringAttr]", found)]
+
+
+def _are_distinct(paths: Sequence[str], slots: Sequence[Slot]) -> bool:
+    known: dict[tuple[int, str], str] = {}
+    pairs = zip(paths, slots, strict=True)
+    return all(known.setdefault((id(held), name), path) == path for path, (held, name) in pairs)
 
 
 def _slot(receiver: ScriptObject, path: str) -> Slot:

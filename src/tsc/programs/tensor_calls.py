@@ -17,16 +17,9 @@ from tsc.narrowing import is_array
 from tsc.programs.object_state import ObjectState
 from tsc.runtime.native_results import NativeResults
 from tsc.runtime.result_forms import nest
-from tsc.runtime.values import Varying, mapped
+from tsc.runtime.values import UnusualValueError, mapped, pattern_of
 
 Run = Callable[..., Any]
-CONSTANTS = frozenset((type(None), bool, int, float, str))
-TENSOR: Any = object()
-"""Where a pattern wants a tensor."""
-
-
-class _UnusualError(Exception):
-    """An argument that a pattern has no word for."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +27,7 @@ class _Entry:
     """One specialization: for which arguments, and what becomes of what its code gives."""
 
     pattern: Any
-    """The arguments and the attributes, with `TENSOR` in place of tensors and varying numbers."""
+    """The arguments and the attributes, with `TENSOR` in place of tensors: see `pattern_of`."""
     strict: Run
     found: Specialization
     checks_bounds: bool
@@ -54,14 +47,14 @@ class TensorCalls:
         self._is_watched = watching_test()
 
     def add(self, found: Specialization, arguments: Sequence[Any]) -> bool:
-        """Take in a specialization that was compiled for `arguments`; whether that was possible."""
+        """Take in a specialization, if it was compiled for such `arguments`; whether that was possible."""
         results = found.run
         if not isinstance(results, NativeResults) or found.code is None or not results.is_row_major:
             return False
-        taken = self._pattern(arguments)
-        if taken is None:
+        taken, count = self._pattern(arguments), len(arguments)  # the attributes are others by now
+        if taken is None or found.pattern is None or taken[0][:count] != found.pattern[:count]:
             return False
-        entry = _Entry(taken[0], found.code.strict, found, results.explain is not None)
+        entry = _Entry(found.pattern, found.code.strict, found, results.explain is not None)
         self._entries = (entry, *self._entries)
         return True
 
@@ -93,29 +86,14 @@ class TensorCalls:
         """
         given: list[Any] = []
         try:
-            pattern = [self._part(a, self._class, given) for a in arguments]
+            pattern = [pattern_of(a, self._class, given) for a in arguments]
             if not given:
                 return None
             if self._state is not None:
-                pattern += [self._part(a, np.ndarray, given) for a in self._state.read()]
-        except _UnusualError:
+                pattern += [pattern_of(a, np.ndarray, given) for a in self._state.read()]
+        except UnusualValueError:
             return None
         return pattern, given
-
-    def _part(self, value: Any, tensor: type, given: list[Any]) -> Any:
-        """`value` as a pattern; what it holds of the class `tensor` is appended to `given`."""
-        kind = cast("type[Any]", type(value))
-        if kind is tensor:
-            given.append(value)
-            return TENSOR
-        if kind is tuple or kind is list:
-            return (kind, *[self._part(v, tensor, given) for v in value])
-        if kind is Varying:
-            given.append(np.asarray(value.number))
-            return TENSOR
-        if kind in CONSTANTS:
-            return kind, value
-        raise _UnusualError(kind)
 
     def _completed(
         self, entry: _Entry, tensors: Sequence[Any], arrays: Sequence[Any], given: Sequence[Any]

@@ -15,7 +15,15 @@ from tsc.concurrency import serialized
 from tsc.errors import ArgumentError, TscError, VerificationError
 from tsc.narrowing import is_array
 from tsc.options import options
-from tsc.runtime.values import Inputs, Varying, describe, flatten, mapped
+from tsc.runtime.values import (
+    Inputs,
+    UnusualValueError,
+    Varying,
+    describe,
+    flatten,
+    mapped,
+    pattern_of,
+)
 
 Strategy = list[tuple[str, int]]
 LOG = logging.getLogger("tsc")
@@ -167,8 +175,11 @@ class Specializations:
         if len(self.table) >= self.depth:
             self._say_exhausted()
             return None
-        self.table[key] = self._specialize(key, values)
-        return self.table[key]
+        made = self._specialize(key, values)
+        if made is not None:
+            made.pattern = _pattern(values)
+        self.table[key] = made
+        return made
 
     def _specialize(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
         try:
@@ -190,6 +201,13 @@ class Specializations:
                 self.name,
                 kinds,
             )
+
+
+def _pattern(values: Sequence[Any]) -> list[Any] | None:
+    try:
+        return [pattern_of(value, np.ndarray, []) for value in values]
+    except UnusualValueError:
+        return None
 
 
 def regular(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

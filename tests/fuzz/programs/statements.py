@@ -103,6 +103,8 @@ class Statements:
             raise UnsuitableError("nothing to assign")
         names += [n for n in names if "." in n] * 4  # attributes: what later calls see
         name, text = self.random.choice(names), expression(self.random, scope)
+        if "." in name and scope.evaluate(text).numel() > scope.value(name).numel():
+            raise UnsuitableError("an attribute that grows with each call")
         return self._taken(scope, f"{name} = {text}", (name, TENSOR))
 
     def _number(self, scope: Scope, depth: int) -> list[str]:
