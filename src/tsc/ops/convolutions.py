@@ -16,6 +16,7 @@ from tsc.ops.kernel_builder import KernelBuilder, KernelValue, Output, affine, d
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import pair
+from tsc.ops.transposed_convolutions import Axis, strided_kernel, transposed_convolution
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -78,10 +79,6 @@ def _require_sizes(input: TensorSpec, weight: TensorSpec, groups: int) -> None:
 
 def _convolution_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     x, weight, bias, stride, padding, dilation, transposed, output_padding, groups = arguments
-    if transposed:
-        from tsc.errors import CodegenError
-
-        raise CodegenError("convolution: a transposed convolution has no native form yet")
     spec = _convolution_infer(
         x.spec, weight.spec, None, stride, padding, dilation, transposed, output_padding, groups
     )
@@ -89,10 +86,14 @@ def _convolution_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> Kerne
         return kernel.full(spec, 0)
     spatial = spec.ndim - 2
     s, p, d = (pair(v, spatial) for v in (stride, padding, dilation))
-    padded = kernel.pad(x, [0, 0, *p], [0, 0, *p])
     wide = computation_dtype(spec.dtype)
     geometry = [(s[i], d[i]) for i in range(spatial)]
-    if groups == 1:
+    padded = x if transposed else kernel.pad(x, [0, 0, *p], [0, 0, *p])
+    if transposed:
+        extents = (x.spec.shape[2:], weight.spec.shape[2:], spec.shape[2:], s, p, d)
+        axes = [Axis.of(*numbers) for numbers in zip(*extents, strict=True)]
+        product = transposed_convolution(kernel, x, weight, spec, wide, axes, groups)
+    elif groups == 1:
         product = _dense_convolution(kernel, padded, weight, spec, wide, geometry)
     elif groups == x.spec.shape[1] == spec.shape[1]:
         product = _depthwise_convolution(kernel, padded, weight, spec, wide, geometry)
@@ -252,6 +253,27 @@ def _as_direct(
     return spread, kernel, (1,) * spatial, [(max(a, 0), max(b, 0)) for a, b in widths]
 
 
+def _transposed(
+    aten: Aten, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
+    output_padding: Any, groups: int,
+) -> Any:  # fmt: skip
+    """A transposed convolution in the form that is lowered; zeros after the kernel would lengthen the result
+    by as much.
+    """
+    specs = [None if x is None else TensorSpec(aten.shape(x), aten.dtype(x)) for x in (input, weight, bias)]
+    _convolution_infer(*specs, stride, padding, dilation, True, output_padding, groups)
+    spatial = len(aten.shape(weight)) - 2
+    s, d, extra = (pair(v, spatial) for v in (stride, dilation, output_padding))
+    strided = strided_kernel(aten, weight, s, d)
+    d2 = [n if step == 1 else 1 for n, step in zip(d, s, strict=True)]
+    spans = [
+        [n * (k - 1) + 1 for n, k in zip(dilations, aten.shape(w)[2:], strict=True)]
+        for dilations, w in ((d, weight), (d2, strided))
+    ]
+    extra = [e + a - b for e, a, b in zip(extra, *spans, strict=True)]
+    return aten("convolution", input, strided, bias, s, padding, d2, True, extra, groups)
+
+
 def _conv(spatial: int) -> None:
     def lifted(aten: Aten, x: Any) -> tuple[Any, bool]:
         batched = len(aten.shape(x)) == spatial + 2
@@ -292,7 +314,7 @@ def _conv(spatial: int) -> None:
         groups: int, dilation: Any,
     ) -> Any:  # fmt: skip
         x, batched = lifted(aten, input)
-        result = aten("convolution", x, weight, bias, stride, padding, dilation, True, output_padding, groups)
+        result = _transposed(aten, x, weight, bias, stride, padding, dilation, output_padding, groups)
         return result if batched else aten("squeeze.dim", result, 0)
 
 
@@ -303,4 +325,7 @@ for _spatial in (1, 2, 3):
 @composite(FAMILY, "aten::_convolution", "aten::_convolution.deprecated")
 def underscore_convolution(aten: Aten, *arguments: Any) -> Any:
     """`convolution` with flags for vendor libraries, which mean nothing here."""
+    input, weight, bias, stride, padding, dilation, transposed, output_padding, groups = arguments[:9]
+    if transposed:
+        return _transposed(aten, input, weight, bias, stride, padding, dilation, output_padding, groups)
     return aten("convolution", *arguments[:9])

@@ -166,10 +166,13 @@ class KernelBuilder:
         iterators: str,
         body: Body,
         doc: str = "",
+        extents: Sequence[int] | None = None,
     ) -> list[KernelValue]:
-        """A ``linalg.generic``; `iterators` has ``p`` (parallel) or ``r`` (reduction) per dim."""
+        """A ``linalg.generic``; `iterators` has ``p`` (parallel) or ``r`` (reduction) per dim. `extents` of
+        the dims are needed where some indexes no operand alone.
+        """
         rank = len(iterators)
-        extents = _extents(inputs, outputs, rank)
+        extents = extents or _extents(inputs, outputs, rank)
         block = Block(
             arg_types=[element_type(v.spec.dtype) for v, _ in inputs]
             + [element_type(o.spec.dtype) for o in outputs]

@@ -1,16 +1,19 @@
 """Finds the loops of one generic that are the loops of another, through the tensors between them."""
 
 from collections.abc import Sequence
+from math import prod
 
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType
-from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
+from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
+from tsc.analysis.affine import substitute, used_dims
 from tsc.dialects.loop_extents import loop_extents
 from tsc.passes.kernels.compose import input_pairs, output_pairs
 
 LoopMap = dict[int, AffineExpr]
-"""For each loop of a generic, the root loop it is, or the constant 0 for a loop of one iteration."""
+"""For each loop of a generic, the root loop it is, or the constant 0 for a loop of one iteration; several root
+loops, as a sum, where the root's result interleaves them."""
 
 
 def align(
@@ -30,7 +33,7 @@ def align(
         else:
             op = pending[0]
             matched = _match_alone(op, root, sizes)
-        if matched is None or not _is_consistent(op, matched, result):
+        if matched is None or not _is_consistent(op, matched, result, sizes):
             return None
         result[op] = matched
         pending.remove(op)
@@ -39,16 +42,18 @@ def align(
 
 def _shared(
     op: linalg.GenericOp, done: dict[linalg.GenericOp, LoopMap]
-) -> list[tuple[AffineMap, AffineMap, LoopMap]]:
-    """The tensors that pass between `op` and generics already aligned: map here, map there, loops there."""
-    found: list[tuple[AffineMap, AffineMap, LoopMap]] = []
+) -> list[tuple[AffineMap, AffineMap, LoopMap, bool]]:
+    """The tensors that pass between `op` and generics already aligned: map here, map there, loops there, and
+    whether it is written there.
+    """
+    found: list[tuple[AffineMap, AffineMap, LoopMap, bool]] = []
     for other, loops in done.items():
         produced = [(r, m) for r, (_, m) in zip(other.results, output_pairs(other), strict=True)]
         mine = [(r, m) for r, (_, m) in zip(op.results, output_pairs(op), strict=True)]
         for value, here in input_pairs(op):
-            found += [(here, there, loops) for v, there in produced if v is value]
+            found += [(here, there, loops, True) for v, there in produced if v is value]
         for value, here in mine:
-            found += [(here, there, loops) for v, there in input_pairs(other) if v is value]
+            found += [(here, there, loops, False) for v, there in input_pairs(other) if v is value]
     return found
 
 
@@ -61,10 +66,10 @@ def _match(
         return None
     own = loop_extents(op)
     loops: LoopMap = {}
-    for here, there, known in shared:
+    for here, there, known, is_written in shared:
         for a, b in zip(here.results, there.results, strict=True):
-            if isinstance(a, AffineDimExpr) and isinstance(b, AffineDimExpr):
-                loops.setdefault(a.position, known[b.position])
+            if isinstance(a, AffineDimExpr) and (isinstance(b, AffineDimExpr) or is_written):
+                loops.setdefault(a.position, substitute(b, known))
     return _complete(loops, own, sizes)
 
 
@@ -81,12 +86,12 @@ def _complete(loops: LoopMap, own: Sequence[int], sizes: Sequence[int]) -> LoopM
     """Loops left over: of one iteration they are 0, others are the free root loops of the same size, in
     order.
     """
-    used = {e.position for e in loops.values() if isinstance(e, AffineDimExpr)}
+    used = {d for e in loops.values() for d in used_dims(e)}
     free = [d for d in range(len(sizes)) if d not in used and sizes[d] != 1]
     for d, size in enumerate(own):
         if size == 1:
             loops[d] = AffineExpr.constant(0)
-        if isinstance(loops.get(d), AffineDimExpr) or size == 1:
+        if size == 1 or (d in loops and used_dims(loops[d])):
             continue
         if not free or sizes[free[0]] != size:
             return None
@@ -94,22 +99,23 @@ def _complete(loops: LoopMap, own: Sequence[int], sizes: Sequence[int]) -> LoopM
     return loops
 
 
-def _is_consistent(op: linalg.GenericOp, loops: LoopMap, done: dict[linalg.GenericOp, LoopMap]) -> bool:
-    """Whether all shared tensors are indexed alike, and no two loops became one."""
-    targets = [e.position for e in loops.values() if isinstance(e, AffineDimExpr)]
+def _is_consistent(
+    op: linalg.GenericOp, loops: LoopMap, done: dict[linalg.GenericOp, LoopMap], sizes: Sequence[int]
+) -> bool:
+    """Whether all shared tensors are indexed alike, loops run as often as the root loops they are, and no
+    two loops became one.
+    """
+    for d, extent in enumerate(loop_extents(op)):
+        if extent != prod(sizes[r] for r in used_dims(loops[d])):
+            return False
+    targets = [d for e in loops.values() for d in used_dims(e)]
     if len(set(targets)) != len(targets):
         return False
-    for here, there, known in _shared(op, done):
+    for here, there, known, _ in _shared(op, done):
         for a, b in zip(here.results, there.results, strict=True):
-            if _as_root(a, loops) != _as_root(b, known):
+            if substitute(a, loops) != substitute(b, known):
                 return False
     return True
-
-
-def _as_root(expression: AffineExpr, loops: LoopMap) -> AffineExpr | None:
-    if isinstance(expression, AffineDimExpr):
-        return loops[expression.position]
-    return expression if isinstance(expression, AffineConstantExpr) else None
 
 
 def reduced_loops(op: linalg.GenericOp) -> list[int]:

@@ -8,6 +8,7 @@ from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.ir import Attribute
 from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
+from tsc.analysis.affine import substitute, used_dims
 from tsc.analysis.kernel_model import (
     KernelStage,
     contraction_of,
@@ -27,16 +28,15 @@ class Form:
     loops: dict[linalg.GenericOp, LoopMap]
     kept: tuple[int, ...]
     reduced: tuple[int, ...]
+    extents: tuple[int, ...]
+    """How often the kernel's loops run, kept ones first."""
 
     def renumbered(self, op: linalg.GenericOp) -> linalg.GenericOp:
         """`op` over the kernel's loops; one that runs once per row has the kept loops only."""
         order = [*self.kept, *self.reduced]
-        position = {d: AffineExpr.dimension(n) for n, d in enumerate(order)}
-        dims = {
-            own: position[e.position] if isinstance(e, AffineDimExpr) else e
-            for own, e in self.loops[op].items()
-        }
-        used = {e.position for e in dims.values() if isinstance(e, AffineDimExpr)}
+        position: dict[int, AffineExpr] = {d: AffineExpr.dimension(n) for n, d in enumerate(order)}
+        dims = {own: substitute(e, position) for own, e in self.loops[op].items()}
+        used = {d for e in dims.values() for d in used_dims(e)}
         count = len(order) if used - set(range(len(self.kept))) else len(self.kept)
         types: list[Attribute] = [IteratorTypeAttr.parallel()] * count
         for own in reduced_loops(op):
@@ -56,7 +56,9 @@ def classify(generics: Sequence[linalg.GenericOp]) -> Form | None:
     kind = _kind(generics, reductions, root)
     if kind is None or not _share_space(generics, loops, root, kind):
         return None
-    return Form(kind, loops, *_loop_order(root))
+    kept, reduced = _loop_order(root)
+    sizes = loop_extents(root)
+    return Form(kind, loops, kept, reduced, tuple(sizes[d] for d in (*kept, *reduced)))
 
 
 def _reduce_alike(reductions: Sequence[linalg.GenericOp], loops: dict[linalg.GenericOp, LoopMap]) -> bool:
@@ -109,7 +111,7 @@ def _share_space(
     wide = {d for d, n in enumerate(sizes) if n != 1}
     kept = wide - reduced
     for op in generics:
-        covered = {e.position for e in loops[op].values() if isinstance(e, AffineDimExpr)}
+        covered = {d for e in loops[op].values() for d in used_dims(e)}
         complete = covered in (wide, kept) if kind == "row" else covered == kept or op is root
         if not complete:
             return False
@@ -122,7 +124,7 @@ def _loop_order(root: linalg.GenericOp) -> tuple[tuple[int, ...], tuple[int, ...
     """
     sizes, reduced = loop_extents(root), set(reduced_loops(root))
     result = output_pairs(root)[0][1]
-    ordered = [e.position for e in result.results if isinstance(e, AffineDimExpr)]
+    ordered = [d for e in result.results for d in sorted(used_dims(e))]
     ordered += [d for d in range(len(sizes)) if d not in ordered]
     kept = tuple(d for d in ordered if d not in reduced and sizes[d] != 1)
     return kept, tuple(d for d in range(len(sizes)) if d in reduced and sizes[d] != 1)

@@ -9,6 +9,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc.analysis.kernel_model import read_stage
+from tsc.dialects.loop_extents import tell_extents
 from tsc.errors import CodegenError
 from tsc.passes.kernels.alignment import reduced_loops
 from tsc.passes.kernels.classify import Form, classify
@@ -174,6 +175,8 @@ class _Outliner:
         if isinstance(copy, tensor.PadOp):
             self._fill_value(copy)
         self.block.add_op(copy)
+        if isinstance(copy, linalg.GenericOp) and self.group.form is not None:
+            tell_extents(copy, self.group.form.extents[: len(copy.iterator_types)])
         self.values.update(zip(op.results, copy.results, strict=True))
         for old, new in zip(op.results, copy.results, strict=True):
             new.name_hint = old.name_hint

@@ -219,8 +219,10 @@ def _columns_last(model: KernelModel, result: SSAValue, contraction: Contraction
     """
     output = next(o for s in model.stages for o in s.outputs if o.value is result)
     rank = len(output.map.results)
-    columns = [d for d, e in enumerate(output.map.results) if used_dims(e) & set(contraction.columns)]
-    groups = [d for d, e in enumerate(output.map.results) if used_dims(e) & set(contraction.batch)]
+    used = [used_dims(e) for e in output.map.results]
+    rows = set(contraction.rows)
+    columns = [d for d, loops in enumerate(used) if loops & set(contraction.columns) and not loops & rows]
+    groups = [d for d, loops in enumerate(used) if loops & set(contraction.batch) and d not in columns]
     moved = [*(groups if is_convolution(contraction) else ()), *columns]
     return _plain(result).with_order([*(d for d in range(rank) if d not in moved), *moved])
 
@@ -264,7 +266,7 @@ def panels_for(
         (d for d, p in loops.items() if p in contraction.columns), key=lambda d: (-writes[loops[d]], d)
     )
     depth = [d for d in range(len(maps)) if d not in batch and d not in columns]
-    depth.sort(key=lambda d: (-reads[loops[d]] if d in loops else -(1 << 62), d))
+    depth.sort(key=lambda d: (-abs(reads[loops[d]]) if d in loops else -(1 << 62), d))
     element = stage.body.args[-1].type
     lanes = target.lanes(8 * element_bytes(element))
     sizes = [contraction.count(group) for group in (contraction.rows, contraction.columns, contraction.depth)]

@@ -211,8 +211,10 @@ class ContractionEmitter:
     def _store(self, points: Points, panel: Index, sums: Sequence[SSAValue], columns: int) -> None:
         """The tile, one (part of a) vector of columns after the other; what all rows share is loaded once."""
         plan, builder = self.plan, self.kernel.builder
+        inner = plan.columns[-1] if len(plan.columns) > 1 else plan.lanes
+        most = inner & -inner  # a vector ends before the innermost column loop does
         for j in range(-(-columns // plan.lanes)):
-            for start, lanes in pieces(min(plan.lanes, columns - j * plan.lanes)):
+            for start, lanes in pieces(min(plan.lanes, columns - j * plan.lanes), most):
                 number = panel * plan.width + (j * plan.lanes + start)
                 column = tuple(unflatten(builder, number, plan.columns))
                 loaded: dict[Access, SSAValue] = {}

@@ -116,12 +116,13 @@ def unflatten(builder: LoopBuilder, number: Index, sizes: Sequence[int]) -> list
     return result
 
 
-def pieces(count: int) -> list[tuple[int, int]]:
-    """`count` lanes as vectors of falling powers of two: (start, lanes)."""
+def pieces(count: int, most: int | None = None) -> list[tuple[int, int]]:
+    """`count` lanes as vectors of falling powers of two, up to `most`: (start, lanes)."""
     result: list[tuple[int, int]] = []
     start = 0
     while start < count:
         lanes = 1 << ((count - start).bit_length() - 1)
+        lanes = lanes if most is None else min(lanes, most)
         result.append((start, lanes))
         start += lanes
     return result
