@@ -10,7 +10,13 @@ import pytest
 from tests.passes.rewriting import assert_leaves, assert_rewrites, rewritten
 from tsc.dialects.constants import literal_array
 from tsc.dialects.torch_ops import PrimListConstructOp, ValueTensorLiteralOp
-from tsc.passes.propagate_constants import LARGEST_CREATION, LARGEST_GROWTH, LARGEST_LIST, PropagateConstants
+from tsc.passes.propagate_constants import (
+    LARGEST_CREATION,
+    LARGEST_FACTOR,
+    LARGEST_GROWTH,
+    LARGEST_LIST,
+    PropagateConstants,
+)
 
 V, M = "!torch.vtensor<[2],f32>", "!torch.tensor<[2],f32>"
 SCALAR, ROW = "!torch.tensor<[],f64>", "!torch.vtensor<[1,2],f32>"
@@ -113,7 +119,7 @@ def test_a_list_is_made_up_to_a_length(count: int, folds: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "largest"), [(ZEROS, LARGEST_CREATION), (REPEAT_TENSOR, LARGEST_GROWTH + 2)]
+    ("call", "largest"), [(ZEROS, LARGEST_CREATION), (REPEAT_TENSOR, 2 * LARGEST_FACTOR + LARGEST_GROWTH)]
 )
 @pytest.mark.parametrize("beyond", [0, 2])
 def test_a_tensor_is_made_up_to_a_size(call: str, largest: int, beyond: int) -> None:

@@ -28,8 +28,11 @@ from tsc.ops.elementwise import specs_of
 from tsc.ops.registry import Operator, TensorSpec, require
 from tsc.passes import Rewriting
 
+LARGEST_FACTOR = 3
+"""How many times the elements of its operands a folded tensor may have, as a kernel with zeros put into it has:
+folding must not blow up the constants."""
 LARGEST_GROWTH = 1 << 16
-"""Elements a folded tensor may have beyond those of its operands: folding must not blow up the constants."""
+"""Elements a folded tensor may have beyond that."""
 LARGEST_LIST = 1 << 12
 """Elements up to which a list becomes constants: each is an operation."""
 LARGEST_CREATION = 1 << 22
@@ -214,7 +217,7 @@ def _is_large(operator: Operator, arguments: list[Any]) -> bool:
 def _largest(arguments: list[Any]) -> int:
     """How many elements a tensor made of `arguments` may have."""
     given = [_stored(a) for a in arguments if isinstance(a, np.ndarray)]  # pyright: ignore[reportUnknownArgumentType]
-    return sum(given) + LARGEST_GROWTH if given else LARGEST_CREATION
+    return LARGEST_FACTOR * sum(given) + LARGEST_GROWTH if given else LARGEST_CREATION
 
 
 def _stored(array: np.ndarray[Any, Any]) -> int:
