@@ -192,6 +192,25 @@ class Kernel:
             "aten::conv2d",
         )
 
+    def conv_transpose(self, x: Value, w: Value) -> Value:
+        """A transposed convolution without padding; `w` is ``ic, oc, taps, stride, taps, stride``."""
+        n, _, h, width = x.shape
+        _, oc, th, sh, tw, sw = w.shape
+        qh, qw = h + th - 1, width + tw - 1
+        x = self.pad(x, (0, 0, th - 1, tw - 1), (0, 0, th - 1, tw - 1))
+        output = self.fill("0.0", (n, oc, qh * sh, qw * sw), x.element)
+        return self.generic(
+            [
+                (x, f"n, ic, qh - th + {th - 1}, qw - tw + {tw - 1}"),
+                (w, "ic, oc, th, rh, tw, rw"),
+                (self.empty((qh, qw), x.element), "qh, qw"),
+            ],
+            (output, f"n, oc, qh * {sh} + rh, qw * {sw} + rw"),
+            "n oc qh rh qw rw | ic th tw",
+            multiply_add(x.element),
+            "aten::convolution",
+        )
+
     def depthwise(self, x: Value, w: Value, stride: int = 1, padding: int = 0) -> Value:
         n, c, h, width = x.shape
         _, _, kh, kw = w.shape

@@ -99,6 +99,26 @@ def test_convolution_with_bias_residual_and_relu(
     assert_computes(text, inputs, np.maximum(wanted, 0), {"w": w, "b": b})
 
 
+@pytest.mark.parametrize("outputs", [32, 12, 5, 1])
+@pytest.mark.parametrize(("taps", "stride"), [((2, 1), (2, 2)), ((1, 1), (3, 2)), ((2, 3), (1, 4))])
+def test_transposed_convolution_with_bias_residual_and_relu(
+    outputs: int, taps: tuple[int, int], stride: tuple[int, int]
+) -> None:
+    kernel, (th, tw), (sh, sw) = Kernel("k"), taps, stride
+    x, b = kernel.argument((2, 8, 5, 6)), kernel.argument((outputs,))
+    w = kernel.argument((8, outputs, th, sh, tw, sw))
+    result = kernel.bias(kernel.conv_transpose(x, w), b, 1)
+    result = kernel.relu(kernel.add(result, kernel.argument(result.shape)))
+    image, bias, weight = random(*x.shape), random(outputs, seed=1), random(*w.shape, seed=2)
+    rest = random(*result.shape, seed=3)
+    flat = tensor_of(weight.reshape(8, outputs, th * sh, tw * sw))
+    wanted = functional.conv_transpose2d(tensor_of(image), flat, tensor_of(bias), stride).numpy() + rest
+    text = module(kernel, [result], [None, "b", "w", None])
+    program = assert_computes(text, [image, rest], np.maximum(wanted, 0), {"b": bias, "w": weight})
+    assert program.kinds().count("contraction") == 1
+    assert set(program.kinds()) == {"contraction", "pointwise"}  # copies into and out of channels last
+
+
 @pytest.mark.parametrize("size", [14, 7])
 def test_convolutions_in_a_row_are_connected_by_halos(size: int) -> None:
     host, kernel = Host(), Kernel("k")

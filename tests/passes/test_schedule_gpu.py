@@ -118,6 +118,17 @@ def convolution() -> Case:
 
 
 @case
+def transposed_convolution() -> Case:
+    kernel = Kernel("k")
+    x, w, b = kernel.argument((1, 8, 5, 5)), kernel.argument((8, 6, 2, 2, 1, 3)), kernel.argument((6,))
+    a, weight, bias = random(1, 8, 5, 5), random(8, 6, 2, 2, 1, 3, seed=1), random(6, seed=2)
+    flat = tensor_of(weight.reshape(8, 6, 4, 3))
+    wanted = functional.conv_transpose2d(tensor_of(a), flat, tensor_of(bias), (2, 3)).numpy()
+    text = module(kernel, [kernel.bias(kernel.conv_transpose(x, w), b, 1)], [None, "w", "b"])
+    return text, [a], wanted, {"w": weight, "b": bias}
+
+
+@case
 def depthwise() -> Case:
     kernel = Kernel("k")
     x, w = kernel.argument((1, 8, 7, 7)), kernel.argument((8, 1, 3, 3))

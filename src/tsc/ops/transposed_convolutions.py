@@ -8,7 +8,7 @@ Along a dim of stride ``s``, element ``q * s + r`` of what would be the result w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from xdsl.ir.affine import AffineExpr
@@ -87,6 +87,20 @@ class Axis:
         return cell * self.stride + phase[0] if phase else cell
 
 
+@dataclass
+class Loops:
+    """The iterators of a generic while they are listed."""
+
+    sizes: list[int] = field(default_factory=list[int])
+    iterators: str = ""
+
+    def add(self, size: int, iterator: str = "p") -> AffineExpr:
+        """One more, the last; its variable."""
+        self.sizes.append(size)
+        self.iterators += iterator
+        return dim(len(self.sizes) - 1)
+
+
 def transposed_convolution(
     kernel: KernelBuilder,
     x: KernelValue,
@@ -97,41 +111,39 @@ def transposed_convolution(
     groups: int,
 ) -> KernelValue:
     """Iterators ``(n, g, oc, qh, rh, qw, rw | ic, th, tw)``: without ``g`` for one group, and without a phase
-    ``r`` where the stride is 1.
+    ``r`` where the stride is 1. What padding cuts off the whole cells is computed, and left out by a view.
     """
-    batch, inputs, outputs = spec.shape[0], x.spec.shape[1] // groups, spec.shape[1] // groups
+    loops, inputs, outputs = Loops(), x.spec.shape[1] // groups, spec.shape[1] // groups
     split = [groups] if groups > 1 else []
-    sizes = [batch, *split, outputs]
-    for axis in axes:
-        sizes += [axis.cells, *axis.phases]
-    first = len(sizes)
-    sizes += [inputs, *(axis.taps for axis in axes)]
-    iterators = "p" * first + "r" * (1 + len(axes))
-    group, channel = [dim(1)] * len(split), dim(1 + len(split))
-    reads, phases, places, at = list[AffineExpr](), list[AffineExpr](), list[AffineExpr](), 2 + len(split)
-    taps = [dim(first + 1 + i) for i in range(len(axes))]
-    for axis, tap in zip(axes, taps, strict=True):
-        cell, phase = dim(at), [dim(at + 1)] * len(axis.phases)
-        reads.append(axis.read(cell, tap))
-        phases += [tap, *phase]
-        places.append(axis.written(cell, phase))
-        at += 1 + len(phase)
+    image = loops.add(spec.shape[0])
+    group = [loops.add(n) for n in split]
+    result = loops.add(outputs)
+    places = [(loops.add(a.cells), [loops.add(s) for s in a.phases]) for a in axes]
+    depth = loops.add(inputs, "r")
+    taps = [loops.add(a.taps, "r") for a in axes]
+
     lead = [0] * (2 + len(split))
-    data = kernel.reshape(x, (batch, *split, inputs, *x.spec.shape[2:]))
+    data = kernel.reshape(x, (spec.shape[0], *split, inputs, *x.spec.shape[2:]))
     data = kernel.pad(data, [*lead, *(a.low for a in axes)], [*lead, *(a.high for a in axes)])
-    cut = [n for axis in axes for n in (axis.taps, *axis.phases)]
+    cut = [n for a in axes for n in (a.taps, *a.phases)]
     weights = kernel.reshape(weight, (*split, inputs, outputs, *cut))
-    channels = group[0] * outputs + channel if group else channel
     whole = TensorSpec((*spec.shape[:2], *(a.cells * a.stride for a in axes)), wide)
-    rank = len(sizes)
+
+    reads = [a.read(cell, tap) for a, (cell, _), tap in zip(axes, places, taps, strict=True)]
+    steps = [e for tap, (_, phase) in zip(taps, places, strict=True) for e in (tap, *phase)]
+    channel = group[0] * outputs + result if group else result
+    writes = [a.written(*place) for a, place in zip(axes, places, strict=True)]
+    rank = len(loops.sizes)
     pairs = [
-        (data, affine(rank, [dim(0), *group, dim(first), *reads])),
-        (weights, affine(rank, [*group, dim(first), channel, *phases])),
+        (data, affine(rank, [image, *group, depth, *reads])),
+        (weights, affine(rank, [*group, depth, result, *steps])),
     ]
-    output = Output(whole, affine(rank, [dim(0), channels, *places]), 0)
-    product = kernel.generic(pairs, [output], iterators, multiply_add(wide), "aten::convolution", sizes)[0]
-    cropped = [dim(2 + i) + a.cropped for i, a in enumerate(axes)]
-    return product if whole.shape == spec.shape else product.view(spec.shape, [dim(0), dim(1), *cropped])
+    output = Output(whole, affine(rank, [image, channel, *writes]), 0)
+    body, doc = multiply_add(wide), "aten::convolution"
+    product = kernel.generic(pairs, [output], loops.iterators, body, doc, loops.sizes)[0]
+    if whole.shape == spec.shape:
+        return product
+    return product.view(spec.shape, [dim(0), dim(1), *(dim(2 + i) + a.cropped for i, a in enumerate(axes))])
 
 
 def strided_kernel(aten: Aten, weight: Any, stride: Sequence[int], dilation: Sequence[int]) -> Any:

@@ -29,7 +29,7 @@ from tsc.ops.registry import Operator, TensorSpec, require
 from tsc.passes import Rewriting
 
 LARGEST_FACTOR = 3
-"""How many times the elements of its operands a folded tensor may have, as a kernel with zeros put into it has:
+"""How many times the elements of its operands a folded tensor may have, as weights padded with zeros do:
 folding must not blow up the constants."""
 LARGEST_GROWTH = 1 << 16
 """Elements a folded tensor may have beyond that."""

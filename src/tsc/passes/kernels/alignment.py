@@ -12,8 +12,8 @@ from tsc.dialects.loop_extents import loop_extents
 from tsc.passes.kernels.compose import input_pairs, output_pairs
 
 LoopMap = dict[int, AffineExpr]
-"""For each loop of a generic, the root loop it is, or the constant 0 for a loop of one iteration; several root
-loops, as a sum, where the root's result interleaves them."""
+"""For each loop of a generic, the root loop it is, or the constant 0 for a loop of one iteration; a sum of
+several root loops where the root's result interleaves them."""
 
 
 def align(
