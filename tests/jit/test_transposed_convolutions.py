@@ -40,7 +40,8 @@ class Case:
         stride, padding, extra, dilation = (
             n * size if len(n) == 1 else n for n in (self.stride, self.padding, self.extra, self.dilation)
         )
-        layer = LAYERS[size - 1](
+        made: Any = LAYERS[size - 1]
+        layer = made(
             self.inputs,
             self.outputs,
             self.kernel,

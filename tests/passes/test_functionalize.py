@@ -67,17 +67,17 @@ def argument_returned(x: Tensor) -> tuple[Tensor, Tensor]:
     return x, x.t()[1:]
 
 
-FOLLOWED = [
-    argument, argument_returned, through_a_row, through_views_of_views, views_read_after_a_write,
-    held_in_a_tuple, flattened, converted,
-]  # fmt: skip
-
-
 def element_of_a_dict(x: Tensor) -> Tensor:
     y = x * 2
     held = {"a": y}
     held["a"].add_(1)
     return y
+
+
+FOLLOWED = [
+    argument, argument_returned, through_a_row, through_views_of_views, views_read_after_a_write,
+    held_in_a_tuple, flattened, converted, element_of_a_dict,
+]  # fmt: skip
 
 
 def element_of_a_growing_list(x: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ def overlapping(x: Tensor) -> Tensor:
 
 
 NOT_FOLLOWED = [
-    element_of_a_dict, element_of_a_growing_list, piece_of_unknown_size, result_of_a_branch,
+    element_of_a_growing_list, piece_of_unknown_size, result_of_a_branch,
     reshaped_then_read, meshed, summed_as_einsum, turned_in_place,
 ]  # fmt: skip
 

@@ -257,21 +257,29 @@ def _transposed(
     aten: Aten, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
     output_padding: Any, groups: int,
 ) -> Any:  # fmt: skip
-    """A transposed convolution in the form that is lowered; zeros after the kernel would lengthen the result
-    by as much.
+    """A transposed convolution of a kernel that strides divide, which is what is lowered. Zeros after the
+    kernel lengthen the result: that much less is added to it, perhaps less than nothing.
     """
-    specs = [None if x is None else TensorSpec(aten.shape(x), aten.dtype(x)) for x in (input, weight, bias)]
-    _convolution_infer(*specs, stride, padding, dilation, True, output_padding, groups)
+
+    def spec(x: Any) -> TensorSpec:
+        return TensorSpec(aten.shape(x), aten.dtype(x))
+
+    added = None if bias is None else spec(bias)
+    _convolution_infer(
+        spec(input), spec(weight), added, stride, padding, dilation, True, output_padding, groups
+    )
     spatial = len(aten.shape(weight)) - 2
     s, d, extra = (pair(v, spatial) for v in (stride, dilation, output_padding))
-    strided = strided_kernel(aten, weight, s, d)
-    d2 = [n if step == 1 else 1 for n, step in zip(d, s, strict=True)]
-    spans = [
-        [n * (k - 1) + 1 for n, k in zip(dilations, aten.shape(w)[2:], strict=True)]
-        for dilations, w in ((d, weight), (d2, strided))
-    ]
-    extra = [e + a - b for e, a, b in zip(extra, *spans, strict=True)]
-    return aten("convolution", input, strided, bias, s, padding, d2, True, extra, groups)
+    divided = strided_kernel(aten, weight, s, d)
+    kept = [n if step == 1 else 1 for n, step in zip(d, s, strict=True)]
+    before, after = _spans(aten.shape(weight), d), _spans(aten.shape(divided), kept)
+    extra = [n + a - b for n, a, b in zip(extra, before, after, strict=True)]
+    return aten("convolution", input, divided, bias, s, padding, kept, True, extra, groups)
+
+
+def _spans(weight: Sequence[int], dilation: Sequence[int]) -> list[int]:
+    """How many elements a kernel reaches along each spatial dim, from the first to the last."""
+    return [d * (k - 1) + 1 for k, d in zip(weight[2:], dilation, strict=True)]
 
 
 def _conv(spatial: int) -> None:
