@@ -279,3 +279,19 @@ class WritesInBranch(Counted):
             x.add_(1)
         assert bool(y.sum() < 5), "too large"
         return x + 1
+
+
+class BufferOnly(nn.Module):
+    """Writes to its buffer in place, and reads a constant beside it."""
+
+    h: Tensor
+    g: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("h", torch.ones(2, 3))
+        self.register_buffer("g", torch.full((2, 3), 2.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.h.mul_(self.g).add_(x)
+        return self.h * 2

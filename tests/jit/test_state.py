@@ -120,6 +120,16 @@ def test_state_is_pytorchs_after_each_call(kind: type[nn.Module]) -> None:
         assert is_native(pair.frozen.forward)
 
 
+def test_a_buffer_that_is_written_is_no_constant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generic tier is needed for none of these calls."""
+    pair = Pair(counting.BufferOnly)
+    pair.call(rows(0))
+    monkeypatch.setattr(pair.frozen.forward.specializations, "_generic", None)
+    for i in range(1, 4):
+        pair.call(rows(i))
+    assert is_native(pair.frozen.forward)
+
+
 @pytest.mark.parametrize("kind", NATIVE + OTHERS, ids=lambda k: k.__name__)
 def test_every_pass_keeps_what_a_call_does_to_state(
     kind: type[nn.Module], monkeypatch: pytest.MonkeyPatch

@@ -32,18 +32,14 @@ class View:
 
 def shared_bases(results: Iterable[SSAValue]) -> dict[SSAValue, View]:
     """Those of `results` that are views of an argument, or of what another result is, or is a view of too."""
-    views = {value: view_of_base(value) for value in results}
+    views = {value: _view_of_base(value) for value in results}
     found = {value: view for value, view in views.items() if view is not None}
     names: dict[SSAValue, set[SSAValue]] = {}
     for value, view in found.items():
         names.setdefault(view.base, set()).add(value)
-    alone = {base for base, values in names.items() if len(values) == 1 and not is_argument(base)}
+    computed = (base for base in names if not isinstance(base.owner, MemoryOp))
+    alone = {base for base in computed if len(names[base]) == 1}
     return {value: view for value, view in found.items() if view.base not in alone and value is not view.base}
-
-
-def is_argument(value: SSAValue) -> bool:
-    """Whether a part of a result is an argument itself, and not what is in it."""
-    return isinstance(value.owner, MemoryOp)
 
 
 def shown_argument(value: SSAValue) -> SSAValue | None:
@@ -52,7 +48,7 @@ def shown_argument(value: SSAValue) -> SSAValue | None:
     return base.owner.operands[0] if isinstance(base.owner, MemoryOp) else None
 
 
-def view_of_base(value: SSAValue) -> View | None:
+def _view_of_base(value: SSAValue) -> View | None:
     """`value` as a view of the (computed, constant or given) tensor that it shows; None where that is not
     known.
     """

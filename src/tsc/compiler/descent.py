@@ -28,8 +28,6 @@ class Compilation:
     report: pipeline.Report = field(default_factory=pipeline.Report)
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     kernels: list[str] = field(default_factory=list[str])
-    unbuilt: list[str] = field(default_factory=list[str])
-    """Why groups of a mixed program have no native form: they run operator by operator."""
     assembly: Callable[[], str] | None = None
     llvm: str = ""
 

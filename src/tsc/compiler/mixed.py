@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -18,6 +19,7 @@ from tsc.compiler.entry import Entry
 from tsc.compiler.native_build import build_native
 from tsc.dialects.tsc import GroupOp
 from tsc.errors import CodegenError
+from tsc.options import options
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.native_results import SINGLE, NativeResults
 from tsc.runtime.result_forms import ResultForm
@@ -27,7 +29,11 @@ Run = Callable[..., Any]
 
 def build_mixed(descent: Descent, entry: Entry, call: Run, explain: Run) -> tuple[Run, str]:
     """What runs a function at stage `fused`, and its Python text. `call` runs other functions; `explain` a
-    call in which an index was out of range. A group that has no native form runs operator by operator.
+    call in which an index was out of range. A group that has no native form runs operator by operator, with
+    a warning.
+
+    Raises:
+        CodegenError: a group has no native form, and the options are strict.
     """
     function = descent.function
     kernels: dict[Operation, Run] = {}
@@ -36,8 +42,11 @@ def build_mixed(descent: Descent, entry: Entry, call: Run, explain: Run) -> tupl
             try:
                 kernels[op] = _group_kernel(descent, op, entry, call)
             except CodegenError as error:
+                if options().is_strict:
+                    raise
+                text = f"{entry.name}: a part is not compiled, and runs operator by operator: {error.message}"
+                warnings.warn(text, stacklevel=2)
                 kernels[op] = _operators_of(op, entry, call)
-                descent.compilation.unbuilt.append(error.message)
     generic = GenericFunction(function, entry.pool, entry.unit, call, kernels)
     if descent.dump is not None:
         descent.dump.write("generic.py", generic.source)

@@ -40,10 +40,6 @@ class NativeCode:
     strict: Run
     """Gives `MISS` for those."""
 
-    def __call__(self, *arrays: Any) -> Any:
-        """Run on arrays."""
-        return self.entry(*arrays)
-
 
 def build_native(descent: Descent, slow: Run) -> NativeCode:
     """Native code for a function at stage `fused`. Calls of its entry whose arguments are others go to

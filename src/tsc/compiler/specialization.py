@@ -20,7 +20,7 @@ from tsc.compiler.entry import Entry
 from tsc.compiler.mixed import build_mixed
 from tsc.compiler.native_build import NativeCode, build_native
 from tsc.dialects import torch_types as tt
-from tsc.dialects.constants import ConstantPool
+from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
 from tsc.dialects.tsc import RESULT, ROW_MAJOR, TAKEN
 from tsc.errors import BoundsError, CodegenError
@@ -54,6 +54,8 @@ class Specialization:
     """Which constants it was compiled for: see `pattern_of`."""
     code: NativeCode | None = None
     """Where it is native, and computes something: the code itself."""
+    checks_bounds: bool = False
+    """Whether the last of what the code gives says that an index was out of range."""
 
     @property
     def native(self) -> Run | None:
@@ -97,7 +99,8 @@ def compile_for(
         return None
     explain = _explaining(entry, arguments, call)
     form = ResultForm.of(function)
-    constants = ConstantMemory(entry.pool if form.written else None)
+    literals = [op for op in function.walk() if isinstance(op, ValueTensorLiteralOp)] if form.written else []
+    constants = ConstantMemory(literal_array(entry.pool, op) for op in literals)
     reason = _why_not_native(function, entry.pool)
     if reason is None:
         try:
@@ -106,11 +109,14 @@ def compile_for(
             reason = error.message
         else:
             if verifier is not None and native is not None:
-                verifier.check_native(native)
-            checks = explain if CHECKS_BOUNDS in function.attributes else None
+                verifier.check_native(native.entry)
+            checks = CHECKS_BOUNDS in function.attributes
+            row_major = ROW_MAJOR in function.attributes
             run = native.entry if native is not None else None
-            results = NativeResults(run, form, entry.unit, checks, ROW_MAJOR in function.attributes)
-            return Specialization(results, True, None, compilation, form, constants, code=native)
+            results = NativeResults(run, form, entry.unit, explain if checks else None, row_major)
+            return Specialization(
+                results, True, None, compilation, form, constants, code=native, checks_bounds=checks
+            )
     run, source = build_mixed(descent, entry, call, explain)
     return Specialization(run, False, reason, compilation, form, constants, source)
 

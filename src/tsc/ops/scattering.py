@@ -1,4 +1,4 @@
-"""Writing by index tensors: index_put, scatter, index_add, masked_scatter, and writing into slices."""
+"""Writing by index tensors: index_put, scatter, index_add, masked_scatter."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.errors import DTypeError, NotSupportedError, ShapeError
+from tsc.errors import DTypeError, ShapeError
 from tsc.ops.advanced_indexing import numpy_key
-from tsc.ops.aliases import as_strided
-from tsc.ops.composite import Aten
 from tsc.ops.creation import constant
 from tsc.ops.elementwise import spec_of
 from tsc.ops.indexing import along, require_gather_shapes, require_index_dtype, require_within
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
-from tsc.ops.views import diagonal, select, slice_
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -349,92 +346,3 @@ def index_fill_tensor(self: Array, dim: int, index: Array, value: Array) -> Arra
             "dimension(s)."
         )
     return index_fill(self, dim, index, value.item())
-
-
-def _stored(self: Array, src: Array, view: Callable[[Array], Array], name: str) -> Array:
-    """A copy of `self` with `src` stored in the part that `view` selects."""
-    result = np.array(self)
-    part = view(result)
-    if part.shape != src.shape:
-        raise ShapeError(
-            f"{name}: expected src to have a size equal to the slice of self. src size = {list(src.shape)}, "
-            f"slice size = {list(part.shape)}"
-        )
-    with np.errstate(all="ignore"):
-        part[...] = src.astype(result.dtype)
-    return result
-
-
-def _select_joined(aten: Aten, self: Any, src: Any, dim: int, index: int) -> Any:
-    """`src` between what lies before and after it."""
-    shape = list(aten.shape(self))
-    extent = shape.pop(dim)
-    start = index + extent if index < 0 else index
-    if not 0 <= start < extent or aten.shape(src) != tuple(shape):
-        raise ShapeError("select_scatter: the slice is not there")  # the operator says why when it runs
-    return _slice_joined(aten, self, aten.unsqueeze(src, dim), dim, start, start + 1, 1)
-
-
-def _slice_joined(
-    aten: Aten, self: Any, src: Any, dim: int, start: int | None, end: int | None, step: int
-) -> Any:
-    """`src` between what lies before and after it.
-
-    Raises:
-        NotSupportedError: there are gaps in between.
-    """
-    if step != 1:
-        raise NotSupportedError("slice_scatter: steps have no form in terms of other operators")
-    shape = aten.shape(self)
-    first, stop, _ = slice(start, end).indices(shape[dim])
-    stop = max(first, stop)
-    part = list(shape)
-    part[dim] = stop - first
-    piece = aten("to.dtype", aten.expand(src, part), aten.dtype(self).code)
-    pieces = [
-        aten("slice.Tensor", self, dim, 0, first, 1), piece,
-        aten("slice.Tensor", self, dim, stop, shape[dim], 1),
-    ]  # fmt: skip
-    held = [p for p in pieces if aten.shape(p)[dim]]
-    return self if not held else held[0] if len(held) == 1 else aten("cat", held, dim)
-
-
-@FAMILY.op(
-    "aten::select_scatter",
-    infer=_same,
-    kind="composite",
-    composite=_select_joined,
-    layout=ResultLayout.ELEMENTWISE,
-)
-def select_scatter(self: Array, src: Array, dim: int, index: int) -> Array:
-    """`src` stored in one slice."""
-    return _stored(self, src, lambda x: select(x, dim, index), "select_scatter")
-
-
-@FAMILY.op(
-    "aten::slice_scatter",
-    infer=_same,
-    kind="composite",
-    composite=_slice_joined,
-    layout=ResultLayout.ELEMENTWISE,
-)
-def slice_scatter(self: Array, src: Array, dim: int, start: int | None, end: int | None, step: int) -> Array:
-    """`src` stored in a range of slices."""
-    part = slice_(self, dim, start, end, step)
-    return _stored(
-        self, np.broadcast_to(src, part.shape), lambda x: slice_(x, dim, start, end, step), "slice_scatter"
-    )
-
-
-@FAMILY.op("aten::diagonal_scatter", infer=_same, layout=ResultLayout.ELEMENTWISE)
-def diagonal_scatter(self: Array, src: Array, offset: int, dim1: int, dim2: int) -> Array:
-    """`src` stored in a diagonal."""
-    return _stored(self, src, lambda x: diagonal(x, offset, dim1, dim2), "diagonal_scatter")
-
-
-@FAMILY.op("aten::as_strided_scatter", infer=_same)
-def as_strided_scatter(
-    self: Array, src: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None
-) -> Array:
-    """`src` stored in a strided part of the memory."""
-    return _stored(self, src, lambda x: as_strided(x, size, stride, storage_offset), "as_strided_scatter")

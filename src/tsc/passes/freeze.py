@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
@@ -12,11 +13,12 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.memory_aliases import written_values
 from tsc.dialects import torch_types as tt
-from tsc.dialects.constants import ConstantPool
+from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import (
     ClassTypeOp,
     NnModuleOp,
+    NonValueTensorLiteralOp,
     PrimCallMethodOp,
     PrimGetAttrOp,
     PrimSetAttrOp,
@@ -187,12 +189,21 @@ class _Freezer:
                         self._mark(owner, op.attribute)
 
     def _mark(self, owner: NnModuleOp, attribute: str) -> None:
-        """`attribute` is written: so is every attribute that holds the same tensor."""
+        """`attribute` is written: so is every attribute that holds the same tensor, or shows its memory."""
         held = owner.slots.get(attribute)
         for other in self.objects:
             for name, value in other.slots.items():
-                if (other is owner and name == attribute) or (held is not None and value is held):
+                is_it = other is owner and name == attribute
+                if is_it or (held is not None and (value is held or self._overlap(value, held))):
                     self.written.add((other, name))
+
+    def _overlap(self, a: SSAValue, b: SSAValue) -> bool:
+        """Whether two slots hold tensors that share memory."""
+        if not (
+            isinstance(a.owner, NonValueTensorLiteralOp) and isinstance(b.owner, NonValueTensorLiteralOp)
+        ):
+            return False
+        return np.may_share_memory(literal_array(self.pool, a.owner), literal_array(self.pool, b.owner))
 
     def drop_objects(self, functions: list[FuncOp]) -> None:
         """Drop ``self`` arguments nobody uses, and then the objects and classes nobody needs."""

@@ -83,7 +83,7 @@ def _convert(function: FuncOp) -> None:
     try:
         _Conversion(trial).run()
     except (_CannotConvertError, *OPERATOR_FAILURES):
-        return
+        return  # an operator that is given what it cannot take stays, and raises when the program runs
     function.body.detach_block(function.body.block)
     block = trial.body.block
     trial.body.detach_block(block)
@@ -208,7 +208,7 @@ class _Conversion:
         spec = spec_of_type(source.type) if isinstance(source.type, tt.TensorType) else None
         if spec is None or unwrapped(number) not in self.tensors:
             raise _CannotConvertError(name)
-        example = {dtypes.I64: 1, dtypes.F64: 1.0, dtypes.BOOL: True}[NUMBERS[number.type]]
+        example = {dtypes.I64: 1, dtypes.F64: 1.0, dtypes.BOOL: True}[NUMBERS[unwrapped(number).type]]
         dtype = result_dtype([spec, example])
         rest = [constant_of(o) for o in list(op.operands)[2:]]
         if any(r is UNKNOWN for r in rest) or len(other.arguments) != len(op.operands):

@@ -10,7 +10,7 @@ from xdsl.dialects.func import FuncOp
 
 from tsc.dialects.tsc import ASSIGNED, TAKEN
 from tsc.frontend.unit import ScriptObject
-from tsc.runtime.values import Varying
+from tsc.runtime.descriptions import Varying
 
 Slot = tuple[ScriptObject, str]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -15,22 +14,12 @@ from tsc.interop import torch as torch_interop
 from tsc.interop.torch_watching import watching_test
 from tsc.narrowing import is_array
 from tsc.programs.object_state import ObjectState
+from tsc.runtime.descriptions import UnusualValueError, pattern_of
 from tsc.runtime.native_results import NativeResults
-from tsc.runtime.result_forms import nest
-from tsc.runtime.values import UnusualValueError, mapped, pattern_of
+from tsc.runtime.result_forms import ResultForm, nest
+from tsc.runtime.values import mapped
 
 Run = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One specialization: for which arguments, and what becomes of what its code gives."""
-
-    pattern: Any
-    """The arguments and the attributes, with `TENSOR` in place of tensors: see `pattern_of`."""
-    strict: Run
-    found: Specialization
-    checks_bounds: bool
 
 
 class TensorCalls:
@@ -42,7 +31,7 @@ class TensorCalls:
         self._dispatch = dispatch
         self._unit = unit
         self._state = state
-        self._entries: tuple[_Entry, ...] = ()
+        self._known: tuple[Specialization, ...] = ()
         self._class = torch_interop.torch().Tensor
         self._is_watched = watching_test()
 
@@ -54,8 +43,7 @@ class TensorCalls:
         taken, count = self._pattern(arguments), len(arguments)  # the attributes are others by now
         if taken is None or found.pattern is None or taken[0][:count] != found.pattern[:count]:
             return False
-        entry = _Entry(found.pattern, found.code.strict, found, results.explain is not None)
-        self._entries = (entry, *self._entries)
+        self._known = (found, *self._known)
         return True
 
     def __call__(self, *arguments: Any) -> Any:
@@ -70,14 +58,16 @@ class TensorCalls:
             arrays = [g if type(g) is np.ndarray else g.numpy() for g in given]
         except (RuntimeError, TypeError):  # PyTorch: its memory is no array, or it asks for gradients
             return self._dispatch(*arguments)
-        for entry in self._entries:
-            if entry.pattern == pattern and entry.found.suits(arrays):
-                flat = entry.strict(*arrays)
-                if flat is not MISS:
-                    tensors = cast("tuple[Any, ...]", flat) if isinstance(flat, tuple) else (flat,)
-                    if entry.checks_bounds and tensors[-1]:
-                        break
-                    return self._completed(entry, tensors, arrays, given)
+        for found in self._known:
+            if found.code is None or found.pattern != pattern or not found.suits(arrays):
+                continue
+            flat = found.code.strict(*arrays)
+            if flat is MISS:
+                continue
+            tensors = cast("tuple[Any, ...]", flat) if isinstance(flat, tuple) else (flat,)
+            if found.checks_bounds and tensors[-1]:
+                break
+            return self._completed(found.form, tensors, arrays, given)
         return self._dispatch(*arguments)
 
     def _pattern(self, arguments: Sequence[Any]) -> tuple[Any, list[Any]] | None:
@@ -96,9 +86,8 @@ class TensorCalls:
         return pattern, given
 
     def _completed(
-        self, entry: _Entry, tensors: Sequence[Any], arrays: Sequence[Any], given: Sequence[Any]
+        self, form: ResultForm, tensors: Sequence[Any], arrays: Sequence[Any], given: Sequence[Any]
     ) -> Any:
-        form = entry.found.form
         assert form.structure is not None
         form.write(tensors, arrays, self._unit)
         structure = form.structure

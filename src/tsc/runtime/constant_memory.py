@@ -1,22 +1,20 @@
-"""Where the constants of a program lie: what writes there would change them."""
+"""Where the constants of a function lie: what writes there would change them."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from tsc.dialects.constants import ConstantPool
-
 
 class ConstantMemory:
-    """The addresses of the arrays in a pool."""
+    """The addresses of arrays."""
 
-    def __init__(self, pool: ConstantPool | None) -> None:
-        """None: of no arrays."""
-        arrays = [] if pool is None else [array for _, array in pool.items() if array.size]
+    def __init__(self, constants: Iterable[np.ndarray[Any, Any]]) -> None:
+        arrays = [array for array in constants if array.size]
         self._ranges = _joined(sorted(byte_bounds(array) for array in arrays))
         self._begins = [begin for begin, _ in self._ranges]
 

@@ -88,15 +88,12 @@ class ResultForm:
         if self.structure is None:
             contents = results[1 : 1 + len(self.written)]
         else:
-            contents = [self._content(c, results, arrays, unit) for c in self.contents]
-        for number, content in zip(self.written, contents, strict=True):
-            arrays[number][...] = content
-
-    @staticmethod
-    def _content(structure: list[Any], results: Sequence[Any], arrays: Sequence[Array], unit: Unit) -> Array:
-        """What an argument is to hold; a copy where it is another argument, which may be written first."""
-        content = cast("Array", nest(structure, results, arrays, unit))
-        return content.copy() if structure[0] in ("argument", "alias", "view") else content
+            contents = [nest(c, results, arrays, unit) for c in self.contents]
+        targets = [arrays[number] for number in self.written]
+        if len(targets) > 1:  # Python gives some as they lie: where another is written first, perhaps
+            contents = [c.copy() if _is_in(c, targets) else c for c in contents]
+        for target, content in zip(targets, contents, strict=True):
+            target[...] = content
 
 
 def _described(function: FuncOp, name: str) -> Any:
@@ -104,13 +101,16 @@ def _described(function: FuncOp, name: str) -> Any:
     return json.loads(attribute.data) if isinstance(attribute, StringAttr) else None
 
 
+def _is_in(array: Array, others: Sequence[Array]) -> bool:
+    return any(np.may_share_memory(array, other) for other in others)
+
+
 def _is_written_alone(number: int, arrays: Sequence[Array]) -> bool:
     """Whether an argument can be written, shows no memory twice, and no other argument shows it."""
     array = arrays[number]
     if not array.flags.writeable or not (array.flags.c_contiguous or _is_injective(array)):
         return False
-    others = (other for i, other in enumerate(arrays) if i != number)
-    return not any(np.may_share_memory(array, other) for other in others)
+    return not _is_in(array, [other for i, other in enumerate(arrays) if i != number])
 
 
 def _is_injective(array: Array) -> bool:

@@ -15,15 +15,8 @@ from tsc.concurrency import serialized
 from tsc.errors import ArgumentError, TscError, VerificationError
 from tsc.narrowing import is_array
 from tsc.options import options
-from tsc.runtime.values import (
-    Inputs,
-    UnusualValueError,
-    Varying,
-    describe,
-    flatten,
-    mapped,
-    pattern_of,
-)
+from tsc.runtime.descriptions import UnusualValueError, Varying, describe, flatten, pattern_of
+from tsc.runtime.values import Inputs, mapped
 
 Strategy = list[tuple[str, int]]
 LOG = logging.getLogger("tsc")
@@ -134,9 +127,13 @@ class Specializations:
         """Run what writes to arguments or assigns attributes: at its end, when nothing raises any more."""
         try:
             result = self._run_specialized(found, arrays, given)
-        except Exception as error:  # of whatever class the program raises
-            LOG.debug("%s: raised %s; the generic tier runs the call again to raise it", self.name, error)
-            return self._generic(*values)
+        except Exception as error:  # of whatever class the program raises: the generic tier raises it again
+            result = self._generic(*values)
+            text = (
+                f"{self.name}: compiled code raised {error!r}, and the generic tier did not: please report it"
+            )
+            warnings.warn(text, stacklevel=2)
+            return result
         if self._state is None:
             return result
         result, *assigned = result

@@ -8,17 +8,14 @@ from typing import Any, cast
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from tsc.analysis.fusion import CHECKS_BOUNDS
-from tsc.analysis.known_values import UNKNOWN_CALLS
-from tsc.analysis.operator_effects import definition_of
+from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import PrimSetAttrOp
 from tsc.errors import OPERATOR_FAILURES, BoundsError, VerificationError
 from tsc.frontend.unit import Unit
-from tsc.ops.registry import Effect
 from tsc.runtime.result_forms import ResultForm
 from tsc.verification.comparing import Outcome, difference
 from tsc.verification.stages import run_linalg, run_torch
@@ -116,11 +113,4 @@ def _can_repeat(module: ModuleOp) -> bool:
     """Whether running the function again does nothing that lasts, and is the same each time; before stage
     `linalg`, where calls are of kernels.
     """
-    return not any(_differs_each_time(op) for op in module.walk())
-
-
-def _differs_each_time(op: Operation) -> bool:
-    operator = definition_of(op)
-    if operator is not None and (operator.draws or operator.effect is Effect.ACTS):
-        return True
-    return isinstance(op, (*UNKNOWN_CALLS, PrimSetAttrOp))
+    return not_repeatable(module) is None and not any(isinstance(op, PrimSetAttrOp) for op in module.walk())

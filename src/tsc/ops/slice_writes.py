@@ -1,0 +1,109 @@
+"""Writing into a part of a tensor: what a write through a view leaves in the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc.errors import NotSupportedError, ShapeError
+from tsc.ops.aliases import as_strided
+from tsc.ops.composite import Aten
+from tsc.ops.registry import Family, ResultLayout
+from tsc.ops.shapes import like_self
+from tsc.ops.views import diagonal, select, slice_
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+
+
+def _stored(self: Array, src: Array, view: Callable[[Array], Array], name: str) -> Array:
+    """A copy of `self` with `src` stored in the part that `view` selects."""
+    result = np.array(self)
+    part = view(result)
+    if part.shape != src.shape:
+        raise ShapeError(
+            f"{name}: expected src to have a size equal to the slice of self. src size = {list(src.shape)}, "
+            f"slice size = {list(part.shape)}"
+        )
+    with np.errstate(all="ignore"):
+        part[...] = src.astype(result.dtype)
+    return result
+
+
+def _select_joined(aten: Aten, self: Any, src: Any, dim: int, index: int) -> Any:
+    """`src` between what lies before and after it."""
+    shape = list(aten.shape(self))
+    extent = shape.pop(dim)
+    start = index + extent if index < 0 else index
+    if not 0 <= start < extent or aten.shape(src) != tuple(shape):
+        raise ShapeError("select_scatter: the slice is not there")  # the operator says why when it runs
+    return _slice_joined(aten, self, aten.unsqueeze(src, dim), dim, start, start + 1, 1)
+
+
+def _slice_joined(
+    aten: Aten, self: Any, src: Any, dim: int, start: int | None, end: int | None, step: int
+) -> Any:
+    """`src` between what lies before and after it.
+
+    Raises:
+        NotSupportedError: there are gaps in between.
+    """
+    if step != 1:
+        raise NotSupportedError("slice_scatter: steps have no form in terms of other operators")
+    shape = aten.shape(self)
+    first, stop, _ = slice(start, end).indices(shape[dim])
+    stop = max(first, stop)
+    part = list(shape)
+    part[dim] = stop - first
+    piece = aten("to.dtype", aten.expand(src, part), aten.dtype(self).code)
+    pieces = [
+        aten("slice.Tensor", self, dim, 0, first, 1), piece,
+        aten("slice.Tensor", self, dim, stop, shape[dim], 1),
+    ]  # fmt: skip
+    held = [p for p in pieces if aten.shape(p)[dim]]
+    if len(held) > 1:
+        return aten("cat", held, dim)
+    return aten.clone(held[0] if held else self)  # a tensor of its own, and not what is stored
+
+
+@FAMILY.op(
+    "aten::select_scatter",
+    infer=like_self,
+    kind="composite",
+    composite=_select_joined,
+    layout=ResultLayout.ELEMENTWISE,
+)
+def select_scatter(self: Array, src: Array, dim: int, index: int) -> Array:
+    """`src` stored in one slice."""
+    return _stored(self, src, lambda x: select(x, dim, index), "select_scatter")
+
+
+@FAMILY.op(
+    "aten::slice_scatter",
+    infer=like_self,
+    kind="composite",
+    composite=_slice_joined,
+    layout=ResultLayout.ELEMENTWISE,
+)
+def slice_scatter(self: Array, src: Array, dim: int, start: int | None, end: int | None, step: int) -> Array:
+    """`src` stored in a range of slices."""
+    part = slice_(self, dim, start, end, step)
+    return _stored(
+        self, np.broadcast_to(src, part.shape), lambda x: slice_(x, dim, start, end, step), "slice_scatter"
+    )
+
+
+@FAMILY.op("aten::diagonal_scatter", infer=like_self, layout=ResultLayout.ELEMENTWISE)
+def diagonal_scatter(self: Array, src: Array, offset: int, dim1: int, dim2: int) -> Array:
+    """`src` stored in a diagonal."""
+    return _stored(self, src, lambda x: diagonal(x, offset, dim1, dim2), "diagonal_scatter")
+
+
+@FAMILY.op("aten::as_strided_scatter", infer=like_self)
+def as_strided_scatter(
+    self: Array, src: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None
+) -> Array:
+    """`src` stored in a strided part of the memory."""
+    return _stored(self, src, lambda x: as_strided(x, size, stride, storage_offset), "as_strided_scatter")
