@@ -176,3 +176,18 @@ def test_constants_of_different_rounds_are_different_memory() -> None:
     a, b = tsc.freeze(tsc.script(Rounds().eval()))(torch.ones(3))
     a.fill_(5)
     assert torch.equal(b, torch.zeros(2))
+
+
+def stored_whole(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return torch.slice_scatter(x, y, 0, 0, 2), torch.slice_scatter(x, y[:0], 0, 1, 1), torch.unique(x)
+
+
+def test_slices_are_stored_in_tensors_of_their_own() -> None:
+    """Also where the slice is the whole tensor, or nothing, and Python runs what has no native form."""
+    function = tsc.script(stored_whole)
+    for _ in range(2):
+        x, y = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])
+        for result in function(x, y):
+            result.mul_(7)
+        assert x.tolist() == [1, 2]
+        assert y.tolist() == [3, 4]
