@@ -1,4 +1,4 @@
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 """Results and arguments are the memory that they are in PyTorch."""
 
 from __future__ import annotations
