@@ -16,7 +16,7 @@ import torch
 import tsc
 from tests.fuzz.subjects import argument, expected, fresh_function, result
 from tsc.concurrency import COMPILING, TRACING, interned, once
-from tsc.programs import script_functions as functions
+from tsc.programs import versions
 
 THREADS = 6
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -75,13 +75,13 @@ def test_what_is_made_once_is_made_once() -> None:
 
 def test_a_key_is_compiled_once_however_many_threads_call_first(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[tuple[str, ...]] = []
-    compile_for = functions.compile_for
+    compile_for = versions.compile_for
 
     def counted(entry: Any, key: Any, *rest: Any) -> Any:
         compiled.append(tuple(key))
         return compile_for(entry, key, *rest)
 
-    monkeypatch.setattr(functions, "compile_for", counted)
+    monkeypatch.setattr(versions, "compile_for", counted)
     function = tsc.script(fresh_function())
 
     def work() -> bool:

@@ -41,6 +41,10 @@ class Options:
     """``TSC_NUM_THREADS``: threads of native code; 0 means one per core."""
     is_native_enabled: bool = field(default_factory=lambda: _flag("TSC_NATIVE", True))
     """``TSC_NATIVE=0``: never compile to native code; everything runs in the generic tier."""
+    profiled_runs: int = field(default_factory=lambda: int(os.environ.get("TSC_PROFILED_RUNS", "1")))
+    """``TSC_PROFILED_RUNS``: how many calls with arguments of new shapes a module that is not frozen runs in
+    the generic tier before it is compiled for them.
+    """
     is_contraction_fusion_enabled: bool = False
     """``enable_onednn_fusion(True)``: contractions are fused with what follows them in graphs that are not
     frozen as well.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
@@ -64,7 +64,7 @@ SIMPLIFY = (PropagateConstants(), Canonicalize(), EliminateDeadCode())
 
 
 def stages(
-    target: Target | None = None, preserved: Sequence[str] = (), fuse_contractions: bool = True
+    target: Target | None = None, freeze: Freeze | None = None, fuse_contractions: bool = True
 ) -> tuple[Stage, ...]:
     """All stages, scheduling for `target` (a plain AVX2 machine when None)."""
     return (
@@ -74,7 +74,7 @@ def stages(
             "no calls; attributes are constants but for those that are written or preserved",
             (
                 Inline(),
-                Freeze(tuple(preserved)),
+                freeze or Freeze(),
                 RemoveDropout(),
                 FoldConvBatchnorm(),
                 FoldConvArithmetic(),  # after batch norms are gone: what they stood between can fold too
@@ -182,7 +182,7 @@ class Report:
 
 def lower(
     ctx: Context, module: ModuleOp, *, start: str = "torch", stop_after: str = "loop",
-    target: Target | None = None, preserved: Sequence[str] = (), fuse_contractions: bool = True,
+    target: Target | None = None, freeze: Freeze | None = None, fuse_contractions: bool = True,
     watch: Watcher | None = None, report: Report | None = None, check: Watcher | None = None,
 ) -> None:  # fmt: skip
     """Lower `module` in place from stage `start` (already reached) to `stop_after`, checking each contract.
@@ -199,7 +199,7 @@ def lower(
             raise IRError(f"no stage {name!r}; stages are {', '.join(STAGE_NAMES)}")
     report = report if report is not None else Report()
     first, last = STAGE_NAMES.index(start), STAGE_NAMES.index(stop_after)
-    for stage in stages(target, preserved, fuse_contractions)[first + 1 : last + 1]:
+    for stage in stages(target, freeze, fuse_contractions)[first + 1 : last + 1]:
         for compiler_pass in stage.passes:
             begin = time.perf_counter()
             try:

@@ -14,7 +14,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 
 from tsc.analysis.fusion import CHECKS_BOUNDS
 from tsc.analysis.memory_aliases import writes_arguments
-from tsc.analysis.operator_effects import is_removable
+from tsc.analysis.operator_effects import is_removable, not_repeatable
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
 from tsc.compiler.mixed import build_mixed
@@ -80,8 +80,9 @@ def lowered(entry: Entry, arguments: Sequence[str], stage: str) -> ModuleOp:
 def compile_for(
     entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = ()
 ) -> Specialization | None:
-    """Compile `entry` for arguments of these shapes; None for a function with state that writes to memory
-    from outside as it goes, which must not be done again when it raises.
+    """Compile `entry` for arguments of these shapes; None for a function with state that does what must not
+    be done twice, when it is called again to raise its error: write to memory from outside as it goes, draw,
+    print.
 
     `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the
     generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`.
@@ -95,7 +96,7 @@ def compile_for(
         verifier = Verifier(entry.name, entry.pool, entry.unit, arrays, call)
     descent = Descent.specialize(entry, arguments, compilation, verifier.check if verifier else None)
     function = descent.lower("fused")
-    if TAKEN in function.attributes and writes_arguments(function):
+    if TAKEN in function.attributes and (writes_arguments(function) or not_repeatable(function)):
         return None
     explain = _explaining(entry, arguments, call)
     form = ResultForm.of(function)

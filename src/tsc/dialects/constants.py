@@ -101,6 +101,14 @@ class ConstantPool:
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
 
+    @serialized
+    def drop_attributes(self) -> None:
+        """Forget the arrays of module attributes, which a program takes as arguments."""
+        for key in self.attributes:
+            del self._arrays[key]
+        self._keys = {identity: key for identity, key in self._keys.items() if key not in self.attributes}
+        self.attributes.clear()
+
     def set(self, key: str, array: np.ndarray[Any, Any]) -> None:
         """Store `array` under exactly `key` (as a dump names it)."""
         self._arrays[key] = array

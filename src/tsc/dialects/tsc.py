@@ -25,6 +25,9 @@ CONTENTS = "tsc.contents"
 TAKEN, ASSIGNED = "tsc.taken", "tsc.assigned"
 """The attributes of functions that were lifted out of an object: the paths of those attributes of the object
 that are the last arguments, and of those that are assigned the last parts of the result."""
+FOLDED = "tsc.folded"
+"""The attribute of functions of modules that are not frozen: the paths of attributes that are constants
+nevertheless, as long as the object holds the same."""
 
 
 class MemoryOp(DefaultFormatOp):

@@ -177,13 +177,15 @@ class Unit:
 class ScriptObject:
     """An instance of a class of the program. Tensors among the attributes are NumPy arrays."""
 
-    __slots__ = ("__weakref__", "attributes", "cls", "live", "python", "untrained")
+    __slots__ = ("__weakref__", "attributes", "cls", "live", "memory", "python", "untrained")
 
     def __init__(self, cls: Class, attributes: dict[str, Any] | None = None) -> None:
         self.cls = cls
         self.attributes: dict[str, Any] = {} if attributes is None else attributes
         self.live: dict[str, Any] = {}
         """The user's own tensors behind attributes: PyTorch parameters, which collect gradients."""
+        self.memory: dict[str, tuple[Any, ...]] = {}
+        """Where those lay when somebody last looked: see `tsc.programs.live_tensors`."""
         self.python: Any = None
         """The live object this was made from: what methods left to Python may look at."""
         self.untrained: frozenset[str] = frozenset()

@@ -130,6 +130,12 @@ def lies_as(tensor: Any, array: np.ndarray[Any, Any]) -> bool:
     return tensor.shape == array.shape and (tensor.stride() == strides or not array.size)
 
 
+def is_over(tensor: Any, array: np.ndarray[Any, Any]) -> bool:
+    """Whether an array shows the elements of a PyTorch tensor, as they lie."""
+    address = array.__array_interface__["data"][0]
+    return tensor.data_ptr() == address and lies_as(tensor, array) and tensor.itemsize == array.itemsize
+
+
 def lay_out(tensor: Any, array: np.ndarray[Any, Any]) -> None:
     """Give a PyTorch tensor the sizes and strides of an array over the same memory."""
     tensor.as_strided_(array.shape, [stride // array.itemsize for stride in array.strides])

@@ -31,9 +31,11 @@ from tsc.interop import torch_modules
 from tsc.markers import modifier_of
 from tsc.modules.module_containers import ModuleContainers
 from tsc.modules.protocol import ModuleProtocol, copied, run_between_hooks
+from tsc.passes.freeze import Freeze
 from tsc.programs.definitions import define_methods
 from tsc.programs.inspecting import InspectableModule, Saveable, StageTexts
 from tsc.programs.interpreter import Interpreter
+from tsc.programs.live_tensors import refresh_below
 from tsc.programs.loading import root_object
 from tsc.programs.script_functions import ScriptMethod
 from tsc.runtime.values import Inputs, Wrap
@@ -220,6 +222,7 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
     @serialized
     def records(self, extra_files: dict[str, Any] | None = None) -> list[Record]:
         """What `save` writes."""
+        refresh_below(self._object)
         frozen: Frozen | None = object.__getattribute__(self, "_frozen")
         compiler = self._interpreter.compiler
         if frozen is None:
@@ -285,6 +288,7 @@ class Frozen:
 def freeze_module(module: RecursiveScriptModule, preserved: Sequence[str]) -> RecursiveScriptModule:
     """A copy of `module` whose attributes are constants of its methods."""
     held, interpreter = module._object, module._interpreter  # pyright: ignore[reportPrivateUsage]
+    refresh_below(held)
     held = copied(held, {}, lambda array: array)
     cls = held.cls
     for name in preserved:
@@ -300,7 +304,7 @@ def freeze_module(module: RecursiveScriptModule, preserved: Sequence[str]) -> Re
         interpreter.compiler.compile(function)
     pool = ConstantPool()
     assembled = assemble(interpreter.compiler.unit, pool, entries, held)
-    pipeline.lower(make_context(pool), assembled, stop_after="frozen", preserved=preserved)
+    pipeline.lower(make_context(pool), assembled, stop_after="frozen", freeze=Freeze(tuple(preserved)))
     made = RecursiveScriptModule(held, interpreter, object.__getattribute__(module, "_default"))
     object.__setattr__(made, "_frozen", Frozen(assembled, pool, preserved))
     return made

@@ -12,6 +12,7 @@ from tsc.frontend.unit import ScriptObject
 from tsc.markers import modifier_of
 from tsc.modules.walking import ModuleWalking, is_state, joined
 from tsc.narrowing import is_array
+from tsc.programs.live_tensors import refresh_below
 from tsc.runtime.values import Inputs
 
 SAVES_STATE = "_save_to_state_dict"
@@ -41,6 +42,7 @@ class ModuleState(ModuleWalking):
         They go into `destination`, where that is given. With `keep_vars` they are the parameters themselves,
         else tensors without gradients.
         """
+        refresh_below(self._object)
         state: Any = OrderedDict[str, Any]() if destination is None else destination
         if destination is None:
             state._metadata = OrderedDict[str, Any]()
@@ -71,6 +73,7 @@ class ModuleState(ModuleWalking):
         """
         if not isinstance(state_dict, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        refresh_below(self._object)
         own = {
             joined(path, name): (held, name)
             for path, held in self._walk(self._object, "", None)

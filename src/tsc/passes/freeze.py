@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.memory_aliases import written_values
@@ -23,6 +24,7 @@ from tsc.dialects.torch_ops import (
     PrimGetAttrOp,
     PrimSetAttrOp,
 )
+from tsc.dialects.tsc import FOLDED
 from tsc.passes import settle
 from tsc.passes.canonicalize import canonicalize
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
@@ -47,21 +49,29 @@ class Freeze(ModulePass):
 
     name = "freeze"
     preserved_attrs: tuple[str, ...] = ()
+    keep_tensors: bool = False
+    """Fold numbers, strings and tuples alone: for modules that are not frozen. What was folded is noted."""
+    varying: tuple[str, ...] = ()
+    """Dotted paths of attributes that stay."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Freeze every function of the module."""
-        freezer = _Freezer(op, pool_of(ctx), self.preserved_attrs)
+        freezer = _Freezer(op, pool_of(ctx), self.preserved_attrs, self.varying)
         functions = [f for f in op.ops if isinstance(f, FuncOp)]
         freezer.scalars_only = True
         freezer.find_assigned(functions)
         for function in functions:
             freezer.fold_attributes(function)
             simplify(function, pool_of(ctx))
-        freezer.find_written(functions)
-        freezer.scalars_only = False
-        for function in functions:
-            freezer.fold_attributes(function)
-            simplify(function, pool_of(ctx))
+        if self.keep_tensors:
+            for function in functions:
+                function.attributes[FOLDED] = ArrayAttr([StringAttr(p) for p in freezer.folded[function]])
+        else:
+            freezer.find_written(functions)
+            freezer.scalars_only = False
+            for function in functions:
+                freezer.fold_attributes(function)
+                simplify(function, pool_of(ctx))
         freezer.drop_objects(functions)
 
 
@@ -77,10 +87,15 @@ def simplify(function: Operation, pool: ConstantPool) -> None:
 
 
 class _Freezer:
-    def __init__(self, module: ModuleOp, pool: ConstantPool, preserved: tuple[str, ...]) -> None:
+    def __init__(
+        self, module: ModuleOp, pool: ConstantPool, preserved: tuple[str, ...], varying: tuple[str, ...]
+    ) -> None:
         self.module = module
         self.pool = pool
         self.preserved = preserved
+        self.varying = varying
+        self.folded: defaultdict[FuncOp, list[str]] = defaultdict(list)
+        """The paths of the attributes that have become constants."""
         self.objects = [o for o in module.ops if isinstance(o, NnModuleOp)]
         self.written: set[tuple[Operation, str]] = set()
         self.scalars_only = True
@@ -119,6 +134,7 @@ class _Freezer:
                 owner is None
                 or (owner, op.attribute) in self.written
                 or self._is_preserved(owner, op.attribute)
+                or attribute_path(op) in self.varying
             ):
                 continue
             held = owner.slots.get(op.attribute)
@@ -129,6 +145,7 @@ class _Freezer:
             ):
                 continue
             value = self._copy(held, function, copies)
+            self.folded[function].append(attribute_path(op))
             op.results[0].replace_all_uses_with(value)
             op.detach()
             op.erase()
@@ -147,9 +164,7 @@ class _Freezer:
         """Whether a slot's value is a tensor or a container, which a program can change without writing the
         attribute.
         """
-        kind = held.type
-        kind = kind.data if isinstance(kind, tt.OptionalType) else kind
-        return isinstance(kind, (tt.TensorType, tt.ListType, tt.DictType))
+        return _is_memory(held.type)
 
     def _copy(self, held: SSAValue, function: FuncOp, copies: dict[SSAValue, SSAValue]) -> SSAValue:
         """The operations that make a slot's value, copied to the front of `function` once."""
@@ -224,6 +239,26 @@ class _Freezer:
             ):
                 op.detach()
                 op.erase()
+
+
+def _is_memory(kind: Attribute) -> bool:
+    if isinstance(kind, tt.OptionalType):
+        return _is_memory(kind.data)
+    if isinstance(kind, tt.TupleType):
+        return any(map(_is_memory, kind.data))
+    if isinstance(kind, tt.NamedTupleType):
+        return any(map(_is_memory, kind.elements))
+    return isinstance(kind, (tt.TensorType, tt.ListType, tt.DictType))
+
+
+def attribute_path(op: PrimGetAttrOp) -> str:
+    """The dotted path of what is read, from the first object on."""
+    names = [op.attribute]
+    outer = op.operands[0].owner
+    while isinstance(outer, PrimGetAttrOp):
+        names.append(outer.attribute)
+        outer = outer.operands[0].owner
+    return ".".join(reversed(names))
 
 
 def _object_behind(held: SSAValue) -> NnModuleOp | None:

@@ -12,9 +12,8 @@ from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.memory_aliases import written_values
-from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import torch_types as tt
-from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.builder import TorchBuilder, hint
 from tsc.dialects.torch_ops import DerefineOp, PrimGetAttrOp, PrimIfOp, PrimLoopOp, PrimSetAttrOp
 from tsc.dialects.tsc import ASSIGNED, TAKEN
 
@@ -27,9 +26,9 @@ class LiftState(ModulePass):
 
     Requires: stage `frozen`.
     Leaves: functions that keep attributes of other types than tensors, numbers, strings, and tuples and lists
-    of those (lists only where they are read alone), or that do what must not be done twice when a call is
-    repeated to raise its error. The attributes `tsc.taken` and `tsc.assigned` of the others list dotted paths
-    from ``self``.
+    of those (lists only where they are read alone). The attributes `tsc.taken` and `tsc.assigned` of the
+    others list dotted paths from ``self``. (What must not be done twice may be in them: whether it is left
+    is seen when shapes are known.)
 
     ```mlir
     %n = torch.prim.GetAttr %self["n"] : !torch.nn.Module<"M"> -> !torch.int
@@ -79,11 +78,10 @@ class _Lifting:
         kinds = self._kinds()
         if _used_otherwise(self.paths):
             raise CannotLiftError("an object is used as a value")
-        self._require_repeatable()
         self._require_plain(kinds)
         taken = {path: self.block.insert_arg(kind, len(self.block.args)) for path, kind in kinds.items()}
         for path, value in taken.items():
-            value.name_hint = path.replace(".", "_")
+            hint(value, path.replace(".", "_"))
         values: dict[str, SSAValue] = dict(taken)
         assigned = self._assigned_in(self.block)
         self._lift(self.block, values)
@@ -112,11 +110,6 @@ class _Lifting:
             else:
                 found.setdefault(path, op.operands[1].type)
         return found
-
-    def _require_repeatable(self) -> None:
-        op = not_repeatable(self.function)
-        if op is not None:
-            raise CannotLiftError(f"{op.name}: a call that raises is repeated, and this must not be")
 
     def _require_plain(self, kinds: dict[str, Attribute]) -> None:
         for path, kind in kinds.items():

@@ -1,16 +1,20 @@
-"""`ObjectState`: the attributes that a lifted function takes and gives, in the object it is a method of."""
+"""A compiled method and its object: the attributes that it takes and gives (`ObjectState`), and those that it
+was compiled for (`AttributeGuard`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import is_
 from typing import Any, cast
 
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.dialects.func import FuncOp
 
-from tsc.dialects.tsc import ASSIGNED, TAKEN
+from tsc.dialects.tsc import ASSIGNED, FOLDED, TAKEN
 from tsc.frontend.unit import ScriptObject
-from tsc.runtime.descriptions import Varying
+from tsc.programs.live_tensors import refresh
+from tsc.runtime.descriptions import Varying, describe
 
 Slot = tuple[ScriptObject, str]
 
@@ -18,17 +22,23 @@ Slot = tuple[ScriptObject, str]
 class ObjectState:
     """Reads the attributes that are a function's last arguments, and assigns those that it gives back."""
 
-    def __init__(self, receiver: ScriptObject, function: FuncOp) -> None:
+    def __init__(self, receiver: ScriptObject, function: FuncOp, varying: Iterable[str] = ()) -> None:
+        """`varying` are paths of numbers that others change from call to call."""
         assigned, taken = _paths(function, ASSIGNED), _paths(function, TAKEN)
         self.assigned = [_slot(receiver, path) for path in assigned]
         self.taken = [_slot(receiver, path) for path in taken]
-        self.is_distinct = _are_distinct([*assigned, *taken], [*self.assigned, *self.taken])
-        """Whether no attribute goes by two paths: those of an object that is held twice do."""
-        changing = {(id(held), name) for held, name in self.assigned}
-        self._varies = [(id(held), name) in changing for held, name in self.taken]
+        pairs = zip([*assigned, *taken], [*self.assigned, *self.taken], strict=True)
+        changing = set(self.assigned)
+        self.is_distinct = _are_distinct((path, slot) for path, slot in pairs if slot in changing)
+        """Whether no attribute that is assigned goes by two paths: those of an object that is held twice do.
+        """
+        self._holders = list(dict.fromkeys(held for held, _ in self.taken))
+        changing |= {_slot(receiver, path) for path in varying}
+        self._varies = [slot in changing for slot in self.taken]
 
     def read(self) -> list[Any]:
         """The attributes; numbers that calls change are `Varying`."""
+        refresh(self._holders)
         values: list[Any] = []
         for (held, name), varies in zip(self.taken, self._varies, strict=True):
             value = held.attributes[name]
@@ -41,6 +51,53 @@ class ObjectState:
             held.live.pop(name, None)
             held.attributes[name] = value
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether PyTorch's own tensors are behind some of the attributes, which may ask for gradients."""
+        return any(held.live for held in self._holders)
+
+
+class AttributeGuard:
+    """The attributes that a method of a live module was compiled for: numbers that became constants, and
+    the objects on the way to what it reads.
+    """
+
+    def __init__(self, receiver: ScriptObject, function: FuncOp) -> None:
+        constants = _paths(function, FOLDED)
+        paths = {path: _slot(receiver, path) for path in dict.fromkeys(constants)}
+        for path in (*constants, *_paths(function, TAKEN), *_paths(function, ASSIGNED)):
+            names = path.split(".")
+            prefixes = (".".join(names[:count]) for count in range(1, len(names)))
+            paths.update((prefix, _slot(receiver, prefix)) for prefix in prefixes)
+        self._paths = list(paths)
+        self._slots = [(held.attributes, name) for held, name in paths.values()]
+        self._values = [attributes.get(name) for attributes, name in self._slots]
+
+    def holds(self) -> bool:
+        """Whether the attributes are what they were."""
+        values = [attributes.get(name) for attributes, name in self._slots]
+        if not all(map(is_, values, self._values)):
+            if not all(map(_is_same, values, self._values)):
+                return False
+            self._values = values
+        return True
+
+    def changed_numbers(self) -> set[str]:
+        """The paths of ints and floats that are others now."""
+        values = [attributes.get(name) for attributes, name in self._slots]
+        return {
+            path
+            for path, old, new in zip(self._paths, self._values, values, strict=True)
+            if type(new) in (int, float) and not _is_same(old, new)
+        }
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    described = describe(a)
+    return described is not None and type(a) is type(b) and described == describe(b)
+
 
 def _paths(function: FuncOp, attribute: str) -> list[str]:
     found = function.attributes.get(attribute)
@@ -49,10 +106,9 @@ def _paths(function: FuncOp, attribute: str) -> list[str]:
     return [text.data for text in cast("ArrayAttr[StringAttr]", found)]
 
 
-def _are_distinct(paths: Sequence[str], slots: Sequence[Slot]) -> bool:
-    known: dict[tuple[int, str], str] = {}
-    pairs = zip(paths, slots, strict=True)
-    return all(known.setdefault((id(held), name), path) == path for path, (held, name) in pairs)
+def _are_distinct(slots: Iterable[tuple[str, Slot]]) -> bool:
+    known: dict[Slot, str] = {}
+    return all(known.setdefault(slot, path) == path for path, slot in slots)
 
 
 def _slot(receiver: ScriptObject, path: str) -> Slot:

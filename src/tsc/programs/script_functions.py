@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from weakref import ref
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from tsc import pipeline
-from tsc.analysis.operator_effects import changes_shapes
 from tsc.archive.writer import Record, archive_bytes
 from tsc.compiler.entry import Entry
-from tsc.compiler.specialization import Specialization, compile_for, lowered
-from tsc.concurrency import COMPILING, serialized
+from tsc.compiler.specialization import Specialization, lowered
+from tsc.concurrency import serialized
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
@@ -27,13 +24,11 @@ from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObjec
 from tsc.interop import torch as torch_interop
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
-from tsc.passes.lift_state import lift_state
 from tsc.programs.inspecting import Inspectable, Saveable, StageTexts
 from tsc.programs.interpreter import Interpreter
-from tsc.programs.object_state import ObjectState
+from tsc.programs.live_tensors import refresh_below
 from tsc.programs.tensor_calls import TensorCalls
-from tsc.runtime.generic import GenericFunction
-from tsc.runtime.operators import Operators
+from tsc.programs.versions import Version, Versions, run_frozen
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.recording_gradients import TorchInputs, are_recorded
 from tsc.runtime.specializations import Specializations
@@ -59,13 +54,10 @@ class BoundFunction(Inspectable):
         self.default = default
         self.entry: Entry | None = None
         self.parameters: Sequence[FunctionParameter] = function.parameters
-        self.specializations: Specializations | None = None
         self._is_dynamic = _is_dynamic(function)
         self._frozen_recording: Callable[..., Any] | None = None
         self._fast: Callable[..., Any] = self._dispatch
-        self._tensor_calls: TensorCalls | None = None
-        self._state: ObjectState | None = None
-        """The attributes that specializations take and give; None where there are none."""
+        self._versions = Versions(interpreter, function, receiver, self._dispatch)
 
     # --- calling ---
 
@@ -112,15 +104,20 @@ class BoundFunction(Inspectable):
         values = [self._converted(inputs, i, a) for i, a in enumerate(arguments)]
         if recorded:
             return self._run_recording(inputs, values)
-        table = self._table()
-        if table is None or self._is_dynamic or _has_undefined_tensor(values, self.parameters):
+        if self._is_live:
+            refresh_below(cast("ScriptObject", self.receiver))
+        is_special = self._is_dynamic or _has_undefined_tensor(values, self.parameters)
+        version = None if is_special else self._version(values)
+        if version is None:
             result = self._run_generic(*values)
             inputs.settle()
             return inputs.give_back(result, self.function.result)
-        before = len(table.table)
-        result = table.run(values, inputs)
-        if len(table.table) != before:
-            self._choose_fast_path(table, arguments)
+        before = len(version.specializations.table)
+        result = version.specializations.run(values, inputs)
+        if len(version.specializations.table) != before:
+            self._choose_fast_path(version, arguments)
+        elif version.tensor_calls is not None:
+            self._fast = version.tensor_calls
         return result
 
     def _run_recording(self, inputs: Inputs, values: Sequence[Any]) -> Any:
@@ -164,23 +161,26 @@ class BoundFunction(Inspectable):
         if self.entry is None or not self._is_frozen:
             return partial(self._run_generic, call=self.interpreter.call_recording)
         if self._frozen_recording is None:
-            self._frozen_recording = self._run_frozen(
-                self.entry, self.interpreter.call_recording, self.interpreter.torch_operators
+            self._frozen_recording = run_frozen(
+                self.entry,
+                self.receiver,
+                self.interpreter.call_recording,
+                self.interpreter.torch_operators,
             )
         return self._frozen_recording
 
-    def _choose_fast_path(self, table: Specializations, arguments: Sequence[Any]) -> None:
+    def _choose_fast_path(self, version: Version, arguments: Sequence[Any]) -> None:
         """Calls go straight to native code, with tensors of PyTorch as with arrays; what that does not take
         comes to `_dispatch`.
         """
-        newest: Specialization | None = list(table.table.values())[-1]
+        newest: Specialization | None = list(version.specializations.table.values())[-1]
         if newest is not None and newest.code is not None and any(map(torch_interop.is_tensor, arguments)):
-            calls = self._tensor_calls or TensorCalls(self._dispatch, self.unit, self._state)
+            calls = version.tensor_calls or TensorCalls(self._dispatch, version)
             if calls.add(newest, arguments):
-                self._tensor_calls = self._fast = calls
+                version.tensor_calls = self._fast = calls
             return
         tensors_only = self.default is None or newest is None or newest.native is None
-        tensors_only &= table.is_stateless
+        tensors_only &= version.depends_on_arguments_alone
         if newest is not None and newest.native is not None and tensors_only:
             self._fast = newest.native
 
@@ -205,84 +205,29 @@ class BoundFunction(Inspectable):
         receiver = () if self.receiver is None else (self.receiver,)
         return (call or self.interpreter.call)(self.function, *receiver, *values)
 
-    # --- specialization ---
+    # --- versions ---
 
-    def _table(self) -> Specializations | None:
-        if self.specializations is None and (self.entry is not None or self.receiver is None):
-            self._make_table()
-        return self.specializations
-
-    @serialized
-    def _make_table(self) -> None:
-        entry = self._entry()
-        if self.specializations is None and entry is not None:
-            generic = self._run_frozen(entry, self.interpreter.call, Operators())
-            lifted = self._lifted(entry)
-            if lifted is None:
-                self.specializations = Specializations(
-                    partial(self._compile, entry), generic, self.function.name
-                )
-                return
-            state = self._state = ObjectState(self._receiver, lifted.function)
-            self.specializations = Specializations(
-                partial(self._compile, lifted) if state.is_distinct else _compile_nothing,
-                generic,
-                self.function.name,
-                state,
-                self._run_frozen(lifted, self.interpreter.call, Operators()),
-            )
+    def _version(self, values: Sequence[Any]) -> Version | None:
+        """What there is compiled for these arguments, or is to be; None: the generic tier runs."""
+        if self._is_live:
+            return self._versions.live(values)
+        return self._versions.newest or self._versions.only(self._entry())
 
     @property
-    def _receiver(self) -> ScriptObject:
-        assert self.receiver is not None
-        return self.receiver
-
-    def _lifted(self, entry: Entry) -> Entry | None:
-        """`entry` with the attributes it still reads as arguments; None where there are none, or it must stay
-        as it is.
-        """
-        arguments = entry.function.body.block.args
-        if self.receiver is None or len(arguments) == len(self.parameters):
-            return None
-        module = entry.alone()
-        lifted = replace(entry, module=module)
-        return lifted if lift_state(lifted.function) is None else None
+    def _is_live(self) -> bool:
+        """Whether this is a method of an object whose attributes may change."""
+        return self.entry is None and self.receiver is not None
 
     @serialized
-    def _entry(self) -> Entry | None:
-        """The function at stage `frozen`; None for a method of a module that is not frozen."""
-        if self.entry is None and self.receiver is None:
+    def _entry(self) -> Entry:
+        """The function or frozen method at stage `frozen`."""
+        if self.entry is None:
             pool = ConstantPool()
-            module = assemble(self.interpreter.compiler.unit, pool, [self.function], None)
+            module = assemble(self.unit, pool, [self.function], None)
             pipeline.lower(make_context(pool), module, stop_after="frozen")
             fuses = options().is_contraction_fusion_enabled
-            self.entry = Entry(
-                module, self.function.name, pool, self.interpreter.compiler.unit, fuses_contractions=fuses
-            )
+            self.entry = Entry(module, self.function.name, pool, self.unit, fuses_contractions=fuses)
         return self.entry
-
-    def _run_frozen(self, entry: Entry, call: Callable[..., Any], operators: Operators) -> Callable[..., Any]:
-        made: list[GenericFunction] = []
-
-        def run(*values: Any) -> Any:
-            if not made:
-                with COMPILING:
-                    made.append(
-                        GenericFunction(entry.function, entry.pool, entry.unit, call, operators=operators)
-                    )
-            takes_self = len(entry.function.body.block.args) > len(values)
-            return made[0](self.receiver, *values) if takes_self else made[0](*values)
-
-        return run
-
-    def _compile(
-        self, entry: Entry, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]
-    ) -> Specialization | None:
-        if len(entry.function.body.block.args) != len(key):
-            return None  # it still reads attributes of self
-        if changes_shapes(entry.function):
-            return None  # the shapes it is called with do not hold throughout
-        return compile_for(entry, key, self._dispatch, self.interpreter.call, arrays)
 
     # --- looking ---
 
@@ -312,24 +257,29 @@ class BoundFunction(Inspectable):
             raise IRError(f"no stage {stage!r}; stages are {', '.join(pipeline.STAGE_NAMES)}")
         if stage == "torch":
             return assemble(self.interpreter.compiler.unit, ConstantPool(), [self.function], self.receiver)
-        entry = self._entry()
-        if entry is None:
-            raise IRError(f"stage {stage!r} requires a frozen module; got one whose attributes may change")
+        version = self._versions.newest
+        if version is None and self._is_live:
+            text = (
+                "compiled (by further calls with arguments of the same shapes) or frozen; got one that is not"
+            )
+            raise IRError(f"stage {stage!r} requires a module that is {text}")
         if stage == "frozen":
-            return entry.alone()
-        if self.specializations is None or not self.specializations.table:
+            return (self._entry() if version is None else version.entry).alone()
+        if version is None or not version.specializations.table:
             raise IRError(f"stage {stage!r} requires shapes: call it first")
-        return lowered(self._lifted(entry) or entry, list(self.specializations.table)[-1], stage)
+        return lowered(version.specialized, list(version.specializations.table)[-1], stage)
+
+    @property
+    def specializations(self) -> Specializations | None:
+        """Those of what was compiled last."""
+        version = self._versions.newest
+        return None if version is None else version.specializations
 
     @property
     def last(self) -> Specialization | None:
         """The specialization compiled last."""
         table = self.specializations.table if self.specializations is not None else {}
         return list(table.values())[-1] if table else None
-
-
-def _compile_nothing(key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> None:
-    """No specialization: every call runs in the generic tier."""
 
 
 def _is_dynamic(function: Function) -> bool:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import is_
 from typing import Any, cast
 
 import numpy as np
 
 from tsc.compiler.native_build import MISS
 from tsc.compiler.specialization import Specialization
-from tsc.frontend.unit import Unit
 from tsc.interop import torch as torch_interop
 from tsc.interop.torch_watching import watching_test
 from tsc.narrowing import is_array
-from tsc.programs.object_state import ObjectState
+from tsc.programs.object_state import AttributeGuard, ObjectState
+from tsc.programs.versions import Version
 from tsc.runtime.descriptions import UnusualValueError, pattern_of
 from tsc.runtime.native_results import NativeResults
 from tsc.runtime.result_forms import ResultForm, nest
@@ -22,15 +23,36 @@ from tsc.runtime.values import mapped
 Run = Callable[..., Any]
 
 
+class _Attributes:
+    """The attributes that a function takes, as patterns and arrays: looked at again where one is another."""
+
+    def __init__(self, state: ObjectState | None) -> None:
+        self.state = state
+        self._known: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
+
+    def read(self) -> tuple[list[Any], list[Any]]:
+        """Patterns and arrays."""
+        assert self.state is not None
+        values = self.state.read()
+        known, patterns, arrays = self._known
+        if len(values) != len(known) or not all(map(is_, values, known)):
+            arrays = list[Any]()
+            patterns = [pattern_of(value, np.ndarray, arrays) for value in values]
+            self._known = values, patterns, arrays
+        return patterns, arrays
+
+
 class TensorCalls:
     """Calls a function with PyTorch's tensors by the shortest way: their arrays go to native code, which
     looks whether they fit, and new tensors come back. Whatever is unusual goes to `dispatch`.
     """
 
-    def __init__(self, dispatch: Run, unit: Unit, state: ObjectState | None) -> None:
+    def __init__(self, dispatch: Run, version: Version) -> None:
         self._dispatch = dispatch
-        self._unit = unit
-        self._state = state
+        self._unit = version.entry.unit
+        self._state = version.state
+        self._guard = version.guard
+        self._attributes = _Attributes(version.state)
         self._known: tuple[Specialization, ...] = ()
         self._class = torch_interop.torch().Tensor
         self._is_watched = watching_test()
@@ -48,7 +70,7 @@ class TensorCalls:
 
     def __call__(self, *arguments: Any) -> Any:
         """The result, in new tensors."""
-        if self._is_watched():
+        if self._is_watched() or not (self._guard is None or self._is_current(self._guard)):
             return self._dispatch(*arguments)
         taken = self._pattern(arguments)
         if taken is None:
@@ -79,11 +101,19 @@ class TensorCalls:
             pattern = [pattern_of(a, self._class, given) for a in arguments]
             if not given:
                 return None
-            if self._state is not None:
-                pattern += [pattern_of(a, np.ndarray, given) for a in self._state.read()]
+            if self._attributes.state is not None:
+                wanted, arrays = self._attributes.read()
+                pattern += wanted
+                given += arrays
         except UnusualValueError:
             return None
         return pattern, given
+
+    def _is_current(self, guard: AttributeGuard) -> bool:
+        """Whether a live module is as it was compiled, and no gradients are wanted of it."""
+        state = self._state
+        wants = state is not None and torch_interop.is_grad_enabled() and state.is_trained
+        return not wants and guard.holds()
 
     def _completed(
         self, form: ResultForm, tensors: Sequence[Any], arrays: Sequence[Any], given: Sequence[Any]

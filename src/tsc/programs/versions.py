@@ -1,0 +1,224 @@
+"""`Versions`: what a function is compiled as. A frozen method or a function has one version; a method of a
+live module has one for each state of the numbers and objects that it was compiled for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tsc import pipeline
+from tsc.analysis.operator_effects import changes_shapes
+from tsc.compiler.entry import Entry
+from tsc.compiler.specialization import Specialization, compile_for
+from tsc.concurrency import COMPILING, serialized
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import make_context
+from tsc.errors import TscError
+from tsc.frontend.object_graph import assemble
+from tsc.frontend.unit import Function, ScriptObject
+from tsc.options import options
+from tsc.passes.freeze import Freeze
+from tsc.passes.lift_state import lift_state
+from tsc.programs.interpreter import Interpreter
+from tsc.programs.object_state import AttributeGuard, ObjectState
+from tsc.runtime.descriptions import describe
+from tsc.runtime.generic import GenericFunction
+from tsc.runtime.operators import Operators
+from tsc.runtime.specializations import Specializations
+
+LOG = logging.getLogger("tsc")
+Run = Callable[..., Any]
+MOST_VERSIONS = 4
+"""Versions of one method of a live module; in further states it runs in the generic tier."""
+MOST_PROFILED = 1000
+"""Kinds of arguments that are remembered before a module is compiled for them."""
+
+
+@dataclass(eq=False)
+class Version:
+    """A function ready to be specialized, and its specializations."""
+
+    entry: Entry
+    """The function at stage `frozen`."""
+    specialized: Entry
+    """The same without its object, where it could be lifted out of it."""
+    specializations: Specializations
+    state: ObjectState | None = None
+    """The attributes that specializations take and give; None where there are none."""
+    guard: AttributeGuard | None = None
+    """Of a live module: the attributes that the version is for."""
+    tensor_calls: Any = None
+    """The short way for calls with PyTorch's tensors, once there is one."""
+
+    @property
+    def depends_on_arguments_alone(self) -> bool:
+        """Whether calls need not look at an object."""
+        return self.state is None and self.guard is None
+
+
+class Versions:
+    """The versions of one function, made when they are needed."""
+
+    def __init__(
+        self, interpreter: Interpreter, function: Function, receiver: ScriptObject | None, slow: Run
+    ) -> None:
+        """`slow` is where native code sends calls whose arguments are others."""
+        self._interpreter = interpreter
+        self._function = function
+        self._receiver = receiver
+        self._slow = slow
+        self._made: list[Version] = []
+        self._refused: list[AttributeGuard] = []
+        """States in which the function cannot be compiled."""
+        self._is_refused = False
+        """Whether it cannot be compiled at all."""
+        self._varying: set[str] = set()
+        """Numbers among the attributes that were seen to change."""
+        self._profiled: Counter[tuple[str | None, ...]] = Counter()
+
+    @property
+    def newest(self) -> Version | None:
+        """The version made last."""
+        return self._made[-1] if self._made else None
+
+    # --- functions and frozen methods ---
+
+    @serialized
+    def only(self, entry: Entry) -> Version:
+        """The version of a function or frozen method."""
+        if not self._made:
+            generic = run_frozen(entry, self._receiver, self._interpreter.call)
+            lifted = self._lifted(entry)
+            self._made.append(self._version(entry, lifted, generic))
+        return self._made[0]
+
+    # --- methods of live modules ---
+
+    def live(self, values: Sequence[Any]) -> Version | None:
+        """The version for the object as it is; None where there is none, or arguments like `values` were not
+        seen often enough.
+        """
+        if self._receiver is None or self._receiver.cls.kind != "module" or not options().is_native_enabled:
+            return None
+        wanted = options().profiled_runs
+        if wanted:
+            key = tuple(describe(value) for value in values)
+            if self._profiled[key] < wanted:
+                if len(self._profiled) > MOST_PROFILED:
+                    self._profiled.clear()
+                self._profiled[key] += 1
+                return None
+        return self._find() or self._add_live()
+
+    def _find(self) -> Version | None:
+        return next((v for v in self._made if v.guard is not None and v.guard.holds()), None)
+
+    @serialized
+    def _add_live(self) -> Version | None:
+        """A version for the object as it is now."""
+        found = self._find()  # by another thread
+        if found is not None or self._is_refused or any(guard.holds() for guard in self._refused):
+            return found
+        if len(self._made) + len(self._refused) >= MOST_VERSIONS:
+            return None
+        for version in self._made:
+            assert version.guard is not None
+            self._varying |= version.guard.changed_numbers()
+        try:
+            entry = self._live_entry()
+        except TscError as error:
+            LOG.info("%s: runs in the generic tier: %s", self._function.name, error)
+            self._is_refused = True
+            return None
+        lifted = self._lifted(entry)
+        guard = AttributeGuard(self._object, (lifted or entry).function)
+        if lifted is None and len(entry.function.body.block.args) != len(self._function.parameters):
+            self._refused.append(guard)
+            return None
+        entry.pool.drop_attributes()
+        made = self._version(
+            entry, lifted, partial(self._interpreter.call, self._function, self._object), guard
+        )
+        self._made.append(made)
+        return made
+
+    def _live_entry(self) -> Entry:
+        pool, unit = ConstantPool(), self._interpreter.compiler.unit
+        module = assemble(unit, pool, [self._function], self._object)
+        freeze = Freeze(keep_tensors=True, varying=tuple(self._varying))
+        pipeline.lower(make_context(pool), module, stop_after="frozen", freeze=freeze)
+        return Entry(module, self._function.name, pool, unit)
+
+    # --- both ---
+
+    @property
+    def _object(self) -> ScriptObject:
+        assert self._receiver is not None
+        return self._receiver
+
+    def _lifted(self, entry: Entry) -> Entry | None:
+        """`entry` with the attributes it still reads as arguments; None where there are none, or it must stay
+        as it is.
+        """
+        if self._receiver is None or len(entry.function.body.block.args) == len(self._function.parameters):
+            return None
+        lifted = replace(entry, module=entry.alone())
+        reason = lift_state(lifted.function)
+        if reason is not None:
+            LOG.info("%s: keeps its object: %s", self._function.name, reason)
+        return lifted if reason is None else None
+
+    def _version(
+        self, entry: Entry, lifted: Entry | None, generic: Run, guard: AttributeGuard | None = None
+    ) -> Version:
+        name = self._function.name
+        if lifted is None:
+            table = Specializations(partial(self._compile, entry), generic, name)
+            return Version(entry, entry, table, guard=guard)
+        state = ObjectState(self._object, lifted.function, self._varying)
+        compile_for = partial(self._compile, lifted) if state.is_distinct else _compile_nothing
+        run_lifted = run_frozen(lifted, None, self._interpreter.call)
+        table = Specializations(compile_for, generic, name, state, run_lifted)
+        return Version(entry, lifted, table, state, guard)
+
+    def _compile(
+        self, entry: Entry, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]
+    ) -> Specialization | None:
+        if len(entry.function.body.block.args) != len(key):
+            return None  # it still reads attributes of self
+        if changes_shapes(entry.function):
+            return None  # the shapes it is called with do not hold throughout
+        return compile_for(entry, key, self._slow, self._interpreter.call, arrays)
+
+
+def run_frozen(
+    entry: Entry, receiver: ScriptObject | None, call: Run, operators: Operators | None = None
+) -> Run:
+    """What runs a function at stage `frozen` in the generic tier; `receiver` is its ``self``, where it has
+    one.
+    """
+    made: list[GenericFunction] = []
+
+    def run(*values: Any) -> Any:
+        if not made:
+            with COMPILING:
+                made.append(
+                    GenericFunction(
+                        entry.function, entry.pool, entry.unit, call, operators=operators or Operators()
+                    )
+                )
+        takes_self = len(entry.function.body.block.args) > len(values)
+        return made[0](receiver, *values) if takes_self else made[0](*values)
+
+    return run
+
+
+def _compile_nothing(key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> None:
+    """No specialization: every call runs in the generic tier."""
