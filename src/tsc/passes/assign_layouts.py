@@ -20,7 +20,7 @@ from tsc.analysis.layouts import Layout, is_tensor, layout_of, tensor_type
 from tsc.analysis.module_functions import is_kernel
 from tsc.analysis.target import AVX2, Target
 from tsc.passes.kernels.compose import is_copy
-from tsc.passes.kernels.preferences import preferences
+from tsc.passes.kernels.preferences import Origin, preferences
 from tsc.passes.kernels.retype import make_copy, retype_kernel, set_layout
 from tsc.passes.kernels.view_maps import halo_through, view_layout
 
@@ -132,8 +132,7 @@ class _Assigner:
     def _call(self, call: func.CallOp) -> None:
         kernel = self._own_kernel(call)
         given = [layout_of(v.type) for v in call.arguments]
-        constant = [isinstance(v.owner, arith.ConstantOp) for v in call.arguments]
-        wanted = preferences(kernel, given, constant, self.target)
+        wanted = preferences(kernel, given, list(map(_origin, call.arguments)), self.target)
         arguments: list[Layout] = []
         for number, (value, layout) in enumerate(zip(call.arguments, wanted.arguments, strict=True)):
             if layout is not None and not _satisfies(given[number], layout):
@@ -243,6 +242,16 @@ def padding_of(kernel: func.FuncOp, argument: int) -> list[tuple[tuple[int, ...]
     model = read_kernel(kernel)
     operands = [i for s in model.stages for i in s.inputs if i.value is value]
     return [(o.padding.low, o.padding.high) for o in operands if o.padding is not None and o.padding.is_zero]
+
+
+def _origin(value: SSAValue) -> Origin:
+    owner = value.owner
+    while isinstance(owner, tensor.CollapseShapeOp | tensor.ExpandShapeOp):
+        owner = owner.src.owner
+    if isinstance(owner, arith.ConstantOp):
+        return Origin.CONSTANT
+    is_argument = isinstance(owner, Block) and isinstance(owner.parent_op(), func.FuncOp)
+    return Origin.ARGUMENT if is_argument else Origin.COMPUTED
 
 
 def _plain(value: SSAValue) -> Layout:

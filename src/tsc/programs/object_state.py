@@ -34,15 +34,16 @@ class ObjectState:
         """
         self._holders = list(dict.fromkeys(held for held, _ in self.taken))
         changing |= {_slot(receiver, path) for path in varying}
-        self._varies = [slot in changing for slot in self.taken]
+        self._varying = [number for number, slot in enumerate(self.taken) if slot in changing]
+        self._slots = [(held.attributes, name) for held, name in self.taken]
 
     def read(self) -> list[Any]:
         """The attributes; numbers that calls change are `Varying`."""
         refresh(self._holders)
-        values: list[Any] = []
-        for (held, name), varies in zip(self.taken, self._varies, strict=True):
-            value = held.attributes[name]
-            values.append(Varying(value) if varies and isinstance(value, (bool, int, float)) else value)
+        values = [attributes[name] for attributes, name in self._slots]
+        for number in self._varying:
+            if isinstance(values[number], (bool, int, float)):
+                values[number] = Varying(values[number])
         return values
 
     def assign(self, values: Sequence[Any]) -> None:

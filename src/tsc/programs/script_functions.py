@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, cast
 from weakref import ref
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from tsc import pipeline
@@ -21,13 +22,12 @@ from tsc.dialects.torch_types import TensorType
 from tsc.errors import ArgumentError, IRError, NotSupportedError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObject, Unit
-from tsc.interop import torch as torch_interop
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
 from tsc.programs.inspecting import Inspectable, Saveable, StageTexts
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
-from tsc.programs.tensor_calls import TensorCalls
+from tsc.programs.tensor_calls import TensorCalls, TensorKind
 from tsc.programs.versions import Version, Versions, run_frozen
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.recording_gradients import TorchInputs, are_recorded
@@ -116,8 +116,8 @@ class BoundFunction(Inspectable):
         result = version.specializations.run(values, inputs)
         if len(version.specializations.table) != before:
             self._choose_fast_path(version, arguments)
-        elif version.tensor_calls is not None:
-            self._fast = version.tensor_calls
+        elif version.tensor_calls:
+            self._fast = version.tensor_calls.get(type(arguments[0]), self._fast)
         return result
 
     def _run_recording(self, inputs: Inputs, values: Sequence[Any]) -> Any:
@@ -170,19 +170,19 @@ class BoundFunction(Inspectable):
         return self._frozen_recording
 
     def _choose_fast_path(self, version: Version, arguments: Sequence[Any]) -> None:
-        """Calls go straight to native code, with tensors of PyTorch as with arrays; what that does not take
-        comes to `_dispatch`.
+        """Calls go straight to native code, with tensors as with arrays; what that does not take comes to
+        `_dispatch`.
         """
         newest: Specialization | None = list(version.specializations.table.values())[-1]
-        if newest is not None and newest.code is not None and any(map(torch_interop.is_tensor, arguments)):
-            calls = version.tensor_calls or TensorCalls(self._dispatch, version)
-            if calls.add(newest, arguments):
-                version.tensor_calls = self._fast = calls
+        kind = TensorKind.of(arguments)
+        if newest is None or newest.code is None or kind is None:
             return
-        tensors_only = self.default is None or newest is None or newest.native is None
-        tensors_only &= version.depends_on_arguments_alone
-        if newest is not None and newest.native is not None and tensors_only:
+        if kind.tensor is np.ndarray and version.depends_on_arguments_alone and newest.native is not None:
             self._fast = newest.native
+            return
+        calls = version.tensor_calls.get(kind.tensor) or TensorCalls(kind, self._dispatch, version)
+        if calls.add(newest, arguments):
+            version.tensor_calls[kind.tensor] = self._fast = calls
 
     def _converted(self, inputs: Inputs, position: int, given: Any) -> Any:
         parameter = self.parameters[position]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -54,8 +54,8 @@ class Version:
     """The attributes that specializations take and give; None where there are none."""
     guard: AttributeGuard | None = None
     """Of a live module: the attributes that the version is for."""
-    tensor_calls: Any = None
-    """The short way for calls with PyTorch's tensors, once there is one."""
+    tensor_calls: dict[type, Run] = field(default_factory=dict[type, Run])
+    """The short ways for calls with tensors of a class."""
 
     @property
     def depends_on_arguments_alone(self) -> bool:

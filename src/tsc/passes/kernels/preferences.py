@@ -4,6 +4,7 @@ with.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from math import prod
 
 from xdsl.dialects import func
@@ -28,6 +29,8 @@ FEW_CHANNELS = 4
 """Up to here an image is read as it comes: bringing so few channels together costs more than it saves."""
 GPU_WIDTH = 64
 """Columns of a panel for a block of GPU threads (half of it for few columns)."""
+SMALL_PART = 4
+"""A computed operand of a window is brought into the order of a result that is that many times larger."""
 FEW_ROWS = 4
 """Packing a computed operand pays when this many rows use it."""
 
@@ -43,17 +46,24 @@ class Preferences:
     kind: str
 
 
+class Origin(Enum):
+    """Where an operand of a kernel comes from."""
+
+    CONSTANT = "known when the program is compiled: it can be packed freely"
+    ARGUMENT = "given to the program: weights of a live module, for one"
+    COMPUTED = "computed by the program"
+
+
 def preferences(
-    function: func.FuncOp, given: Sequence[Layout], constant: Sequence[bool], target: Target
+    function: func.FuncOp, given: Sequence[Layout], origins: Sequence[Origin], target: Target
 ) -> Preferences:
-    """What `function` prefers; `given` are the layouts of its arguments, `constant` whether they can be
-    packed freely.
-    """
+    """What `function` prefers; `given` are the layouts of its arguments, `origins` where they come from."""
     model = read_kernel(function)
     known = dict(zip(model.arguments, given, strict=True))
-    fixed = dict(zip(model.arguments, constant, strict=True))
+    fixed = {a: o is Origin.CONSTANT for a, o in zip(model.arguments, origins, strict=True)}
     if model.kind == "contraction":
-        return _contraction(model, known, fixed, target)
+        contraction = choose_weights(model, dict(zip(model.arguments, origins, strict=True)))
+        return _contraction(model, contraction, known, fixed, target)
     results = tuple(_like_arguments(model, r, known) for r in model.results)
     if model.kind == "window":
         return _window(model, known, fixed, results)
@@ -139,8 +149,14 @@ def _window(
         if argument is data.value:
             arguments.append(layout)
         else:
-            arguments.append(_window_constant(model, stage, argument, wanted) if fixed[argument] else None)
+            is_free = fixed[argument] or _is_small(argument, wanted)
+            arguments.append(_window_constant(model, stage, argument, wanted) if is_free else None)
     return Preferences(tuple(arguments), wanted, model.kind)
+
+
+def _is_small(argument: SSAValue, results: Sequence[Layout]) -> bool:
+    """Whether copying an operand that is no constant, such as weights that are arguments, costs little."""
+    return prod(layout_of(argument.type).shape) * SMALL_PART <= prod(results[0].shape)
 
 
 def _window_constant(
@@ -175,10 +191,13 @@ def with_padding(layout: Layout, operand: Operand) -> Layout:
 
 
 def _contraction(
-    model: KernelModel, known: dict[SSAValue, Layout], fixed: dict[SSAValue, bool], target: Target
+    model: KernelModel,
+    contraction: Contraction,
+    known: dict[SSAValue, Layout],
+    fixed: dict[SSAValue, bool],
+    target: Target,
 ) -> Preferences:
     """Weights in panels, data with its halo and channels last, results with the columns last."""
-    contraction = choose_weights(model, fixed)
     stage = contraction.stage
     results = tuple(_columns_last(model, r, contraction) for r in model.results)
     if not fixed[contraction.weights.value] and contraction.count(contraction.rows) < FEW_ROWS:
@@ -199,9 +218,9 @@ def _contraction(
     return Preferences(tuple(arguments), results, model.kind)
 
 
-def choose_weights(model: KernelModel, fixed: dict[SSAValue, bool]) -> Contraction:
-    """The roles of the operands: constant weights if there are any, else so that the last result dim is a
-    column.
+def choose_weights(model: KernelModel, origins: dict[SSAValue, Origin]) -> Contraction:
+    """The roles of the operands: the weights are constant, or an argument, if one of the two is, else such
+    that the last result dim is a column.
     """
     (stage,) = model.reductions
     last = next(
@@ -209,7 +228,7 @@ def choose_weights(model: KernelModel, fixed: dict[SSAValue, bool]) -> Contracti
     )
     options = [contraction_of(stage, d) for d in (last, None, *stage.kept)]
     found = [c for c in options if c is not None]
-    found.sort(key=lambda c: not fixed.get(c.weights.value, False))
+    found.sort(key=lambda c: list(Origin).index(origins.get(c.weights.value, Origin.COMPUTED)))
     return found[0]
 
 
