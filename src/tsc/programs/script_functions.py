@@ -117,7 +117,7 @@ class BoundFunction(Inspectable):
         if len(version.specializations.table) != before:
             self._choose_fast_path(version, arguments)
         elif version.tensor_calls:
-            self._fast = version.tensor_calls.get(type(arguments[0]), self._fast)
+            self._fast = version.tensor_calls.get(cast("type[Any]", type(arguments[0])), self._fast)
         return result
 
     def _run_recording(self, inputs: Inputs, values: Sequence[Any]) -> Any:

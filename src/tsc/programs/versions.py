@@ -54,7 +54,7 @@ class Version:
     """The attributes that specializations take and give; None where there are none."""
     guard: AttributeGuard | None = None
     """Of a live module: the attributes that the version is for."""
-    tensor_calls: dict[type, Run] = field(default_factory=dict[type, Run])
+    tensor_calls: dict[type, Any] = field(default_factory=dict[type, Any])
     """The short ways for calls with tensors of a class."""
 
     @property
