@@ -137,6 +137,10 @@ class BoundsError(TscError, IndexError, RuntimeError):
     """A data-dependent index outside its tensor."""
 
 
+class UnsuitedError(TscError):
+    """Compiled code found that it cannot do a call: the generic tier does it from the beginning."""
+
+
 class ArchiveError(TscError, RuntimeError, ValueError):
     """A ``.pt`` file that is damaged, hostile, or not a TorchScript archive."""
 

@@ -64,7 +64,10 @@ SIMPLIFY = (PropagateConstants(), Canonicalize(), EliminateDeadCode())
 
 
 def stages(
-    target: Target | None = None, freeze: Freeze | None = None, fuse_contractions: bool = True
+    target: Target | None = None,
+    freeze: Freeze | None = None,
+    fuse_contractions: bool = True,
+    is_whole: bool = False,
 ) -> tuple[Stage, ...]:
     """All stages, scheduling for `target` (a plain AVX2 machine when None)."""
     return (
@@ -96,7 +99,7 @@ def stages(
                 ExpandSplits(),
                 Decompose(),
                 fixed_point(RefineTypes(), *SIMPLIFY),
-                NumbersAsTensors(),
+                NumbersAsTensors(is_whole),
                 EliminateCommonSubexpressions(),
                 FlattenResults(),
                 CheckBounds(),
@@ -183,6 +186,7 @@ class Report:
 def lower(
     ctx: Context, module: ModuleOp, *, start: str = "torch", stop_after: str = "loop",
     target: Target | None = None, freeze: Freeze | None = None, fuse_contractions: bool = True,
+    is_whole: bool = False,
     watch: Watcher | None = None, report: Report | None = None, check: Watcher | None = None,
 ) -> None:  # fmt: skip
     """Lower `module` in place from stage `start` (already reached) to `stop_after`, checking each contract.
@@ -199,7 +203,7 @@ def lower(
             raise IRError(f"no stage {name!r}; stages are {', '.join(STAGE_NAMES)}")
     report = report if report is not None else Report()
     first, last = STAGE_NAMES.index(start), STAGE_NAMES.index(stop_after)
-    for stage in stages(target, freeze, fuse_contractions)[first + 1 : last + 1]:
+    for stage in stages(target, freeze, fuse_contractions, is_whole)[first + 1 : last + 1]:
         for compiler_pass in stage.passes:
             begin = time.perf_counter()
             try:

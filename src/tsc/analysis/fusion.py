@@ -61,8 +61,9 @@ def is_checked(op: Operation, operator: Operator) -> bool:
     clamp indices, and an empty tensor has no element to clamp them to.
     """
     assert operator.bounds is not None
-    block = op.parent
-    function = None if block is None else block.parent_op()
+    function = op.parent_op()
+    while function is not None and function.name != "func.func":
+        function = function.parent_op()
     if function is None or CHECKS_BOUNDS not in function.attributes:
         return False
     return all(b.low < b.high for b in operator.bounds(*(argument_of(o) for o in op.operands)))

@@ -83,6 +83,45 @@ def _if(function: FunctionEmitter, op: scf.IfOp) -> None:
         function.define(result, function.emit(f"phi {llvm_type(result.type)} {sources}"))
 
 
+def _while(function: FunctionEmitter, op: scf.WhileOp) -> None:
+    """A loop whose first region decides, and hands what it got to the second or to the results."""
+    head, body, done = function.label(), function.label(), function.label()
+    first, second = op.before_region.block, op.after_region.block
+    initial = [function.use(v) for v in op.arguments]
+    before = function.block
+    function.branch(head)
+    function.start_block(head)
+    phis = [function.fresh() for _ in first.args]
+    placeholder = len(function.lines)
+    function.lines.extend([""] * len(phis))
+    for value, name in zip(first.args, phis, strict=True):
+        function.define(value, name)
+    function.push_scope()
+    function.module.ops(function, first)
+    condition = first.last_op
+    if not isinstance(condition, scf.ConditionOp):
+        raise CodegenError("scf.while: requires a region that ends in scf.condition")
+    go, *passed = (function.use(v) for v in condition.operands)
+    function.pop_scope()
+    function.statement(f"br i1 {go}, label %{body}, label %{done}")
+    decided = function.block
+    function.start_block(body)
+    for value, name in zip(second.args, passed, strict=True):
+        function.define(value, name)
+    function.region(second)
+    yielded = _yielded(function, second.last_op)
+    for position, value in enumerate(first.args):
+        incoming = f"[ {initial[position]}, %{before} ], [ {yielded[position]}, %{function.block} ]"
+        function.lines[placeholder + position] = (
+            f"  {phis[position]} = phi {llvm_type(value.type)} {incoming}"
+        )
+    function.branch(head)
+    function.start_block(done)
+    assert decided is not None
+    for result, name in zip(op.results, passed, strict=True):
+        function.define(result, name)
+
+
 def _nothing(function: FunctionEmitter, op: Operation) -> None:
     """Terminators are read by the op they end."""
 
@@ -232,6 +271,8 @@ def _serial_loop(
 HANDLERS: Mapping[type[Operation], Callable[[FunctionEmitter, Any], None]] = {
     scf.ForOp: _for,
     scf.IfOp: _if,
+    scf.WhileOp: _while,
+    scf.ConditionOp: _nothing,
     scf.YieldOp: _nothing,
     scf.ReduceOp: _nothing,
     scf.ParallelOp: _parallel,

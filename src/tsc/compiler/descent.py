@@ -55,11 +55,13 @@ class Descent:
     check: pipeline.Watcher | None = None
     """Holds each pass to what the function did before it."""
     fuses_contractions: bool = True
+    is_whole: bool = False
+    """Whether branches and loops are to become native code too."""
 
     @classmethod
     def specialize(
         cls, entry: Entry, arguments: Sequence[str], compilation: Compilation,
-        check: pipeline.Watcher | None = None,
+        check: pipeline.Watcher | None = None, *, is_whole: bool = False,
     ) -> Descent:  # fmt: skip
         """`entry` for arguments as the pass `specialize` spells them."""
         context, module = make_context(entry.pool), entry.alone()
@@ -69,7 +71,7 @@ class Descent:
             specialize.apply(context, module)
         for watcher in filter(None, (dump, check)):
             watcher("frozen", specialize, module)
-        return cls(context, module, "frozen", compilation, dump, check, entry.fuses_contractions)
+        return cls(context, module, "frozen", compilation, dump, check, entry.fuses_contractions, is_whole)
 
     @property
     def function(self) -> FuncOp:
@@ -95,6 +97,7 @@ class Descent:
                 stop_after=stage,
                 target=host_target(),
                 fuse_contractions=self.fuses_contractions,
+                is_whole=self.is_whole,
                 watch=self.dump,
                 report=self.compilation.report,
                 check=self.check,

@@ -18,7 +18,7 @@ from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
 from tsc.compiler.native_build import build_native
 from tsc.dialects.tsc import GroupOp
-from tsc.errors import CodegenError
+from tsc.errors import CodegenError, UnsuitedError
 from tsc.options import options
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.native_results import SINGLE, NativeResults
@@ -27,10 +27,9 @@ from tsc.runtime.result_forms import ResultForm
 Run = Callable[..., Any]
 
 
-def build_mixed(descent: Descent, entry: Entry, call: Run, explain: Run) -> tuple[Run, str]:
-    """What runs a function at stage `fused`, and its Python text. `call` runs other functions; `explain` a
-    call in which an index was out of range. A group that has no native form runs operator by operator, with
-    a warning.
+def build_mixed(descent: Descent, entry: Entry, call: Run) -> tuple[Run, str]:
+    """What runs a function at stage `fused`, and its Python text. `call` runs other functions. A group that
+    has no native form runs operator by operator, with a warning.
 
     Raises:
         CodegenError: a group has no native form, and the options are strict.
@@ -60,7 +59,7 @@ def build_mixed(descent: Descent, entry: Entry, call: Run, explain: Run) -> tupl
         flat = cast("tuple[Any, ...]", result) if isinstance(result, tuple) else (result,)
         tensors = [_row_major(t) if i in shown else t for i, t in enumerate(flat)]
         if checks and tensors[-1]:
-            explain(*arrays)
+            raise UnsuitedError("the generic tier is needed")
         return form.complete(tensors, arrays, entry.unit)
 
     return run, generic.source

@@ -18,6 +18,7 @@ from tsc.codegen import EmittedModule
 from tsc.compiler.descent import Descent
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
+from tsc.dialects.torch_ops import PrimLoopOp
 from tsc.runtime.machine_code import CompiledObject
 from tsc.runtime.native import ArraySpec, native_function
 
@@ -53,7 +54,8 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
     end = function.body.block.last_op
     assert end is not None
     outputs = _array_specs(end.operands)
-    work = sum(_elements(o) for o in function.walk())
+    is_long = any(isinstance(o, PrimLoopOp) for o in function.walk())
+    is_long |= sum(_elements(o) for o in function.walk()) > GIL_ELEMENTS
     host = descent.lower("loop")
     arena = _arena_bytes(host)
     descent.compilation.kernels = [f.sym_name.data for f in kernels(descent.module)]
@@ -63,9 +65,7 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
 
     def builtin(otherwise: Run) -> Run:
         held = _Slow(otherwise, constants)
-        return native_function(
-            compiled, "main", inputs, outputs, arena, held, release_gil=work > GIL_ELEMENTS
-        )
+        return native_function(compiled, "main", inputs, outputs, arena, held, release_gil=is_long)
 
     return NativeCode(builtin(slow), builtin(_missed))
 

@@ -21,12 +21,11 @@ from tsc.compiler.mixed import build_mixed
 from tsc.compiler.native_build import NativeCode, build_native
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool, literal_array
-from tsc.dialects.torch_ops import ValueTensorLiteralOp
+from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import RESULT, ROW_MAJOR, TAKEN
-from tsc.errors import BoundsError, CodegenError
+from tsc.errors import CodegenError
 from tsc.options import options
 from tsc.runtime.constant_memory import ConstantMemory
-from tsc.runtime.generic import GenericFunction
 from tsc.runtime.native_results import NativeResults
 from tsc.runtime.result_forms import ResultForm
 from tsc.verification.verifier import Verifier
@@ -94,32 +93,70 @@ def compile_for(
     verifier = None
     if options().is_verified:
         verifier = Verifier(entry.name, entry.pool, entry.unit, arrays, call)
-    descent = Descent.specialize(entry, arguments, compilation, verifier.check if verifier else None)
-    function = descent.lower("fused")
+    descent = _descent(entry, arguments, compilation, verifier, is_whole=True)
+    native = _native(descent, entry, slow, verifier)
+    if isinstance(native, str) and _branches(descent.function):
+        descent = _descent(entry, arguments, compilation, verifier, is_whole=False)
+        native = _native(descent, entry, slow, verifier)
+    if not isinstance(native, str):
+        return native
+    run, source = build_mixed(descent, entry, call)
+    form = ResultForm.of(descent.function)
+    constants = _constants(descent.function, entry, form)
+    return Specialization(run, False, native, compilation, form, constants, source)
+
+
+def _branches(function: FuncOp) -> bool:
+    return any(isinstance(op, (PrimIfOp, PrimLoopOp)) for op in function.walk())
+
+
+def _descent(
+    entry: Entry,
+    arguments: Sequence[str],
+    compilation: Compilation,
+    verifier: Verifier | None,
+    *,
+    is_whole: bool,
+) -> Descent:
+    """`entry` at stage `fused`."""
+    check = verifier.check if verifier else None
+    descent = Descent.specialize(entry, arguments, compilation, check, is_whole=is_whole)
+    descent.lower("fused")
+    return descent
+
+
+def _native(
+    descent: Descent, entry: Entry, slow: Run, verifier: Verifier | None
+) -> Specialization | str | None:
+    """The function of `descent`, at stage `fused`, as native code, or why it cannot be that; None where it
+    must not be compiled at all.
+    """
+    function = descent.function
     if TAKEN in function.attributes and (writes_arguments(function) or not_repeatable(function)):
         return None
-    explain = _explaining(entry, arguments, call)
     form = ResultForm.of(function)
-    literals = [op for op in function.walk() if isinstance(op, ValueTensorLiteralOp)] if form.written else []
-    constants = ConstantMemory(literal_array(entry.pool, op) for op in literals)
     reason = _why_not_native(function, entry.pool)
-    if reason is None:
-        try:
-            native = build_native(descent.copy(), slow) if _computes(function) else None
-        except CodegenError as error:
-            reason = error.message
-        else:
-            if verifier is not None and native is not None:
-                verifier.check_native(native.entry)
-            checks = CHECKS_BOUNDS in function.attributes
-            row_major = ROW_MAJOR in function.attributes
-            run = native.entry if native is not None else None
-            results = NativeResults(run, form, entry.unit, explain if checks else None, row_major)
-            return Specialization(
-                results, True, None, compilation, form, constants, code=native, checks_bounds=checks
-            )
-    run, source = build_mixed(descent, entry, call, explain)
-    return Specialization(run, False, reason, compilation, form, constants, source)
+    if reason is not None:
+        return reason
+    try:
+        native = build_native(descent.copy(), slow) if _computes(function) else None
+    except CodegenError as error:
+        return error.message
+    if verifier is not None and native is not None:
+        verifier.check_native(native.entry)
+    checks, row_major = CHECKS_BOUNDS in function.attributes, ROW_MAJOR in function.attributes
+    run = native.entry if native is not None else None
+    results = NativeResults(run, form, entry.unit, checks, row_major)
+    constants = _constants(function, entry, form)
+    return Specialization(
+        results, True, None, descent.compilation, form, constants, code=native, checks_bounds=checks
+    )
+
+
+def _constants(function: FuncOp, entry: Entry, form: ResultForm) -> ConstantMemory:
+    """The constants of a function that writes to arguments: those may be the same memory."""
+    literals = [op for op in function.walk() if isinstance(op, ValueTensorLiteralOp)] if form.written else []
+    return ConstantMemory(literal_array(entry.pool, op) for op in literals)
 
 
 def _computes(function: FuncOp) -> bool:
@@ -141,17 +178,3 @@ def _why_not_native(function: FuncOp, pool: ConstantPool) -> str | None:
         if isinstance(value.owner, ValueTensorLiteralOp) and value.owner.resource_key in pool.attributes:
             return f"it returns the attribute '{value.owner.resource_key}' itself, not a copy"
     return None
-
-
-def _explaining(entry: Entry, arguments: Sequence[str], call: Run) -> Run:
-    """What runs after native code has found an index out of range: the generic tier raises the error of the
-    operator that it belongs to, with its place in the source.
-    """
-
-    def run(*arrays: Any) -> Any:
-        function = next(iter(lowered(entry, arguments, "value").ops))
-        assert isinstance(function, FuncOp)
-        GenericFunction(function, entry.pool, entry.unit, call)(*arrays)
-        raise BoundsError("index out of range in self")
-
-    return run

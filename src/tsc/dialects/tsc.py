@@ -53,6 +53,14 @@ class MemoryOp(DefaultFormatOp):
         return "view" in self.attributes
 
 
+class RequireOp(DefaultFormatOp):
+    """``tsc.require %c : (!torch.bool) -> ()``: what was compiled holds only where this is true; other calls
+    run in the generic tier, from the beginning.
+    """
+
+    name = "tsc.require"
+
+
 class YieldOp(YieldingOp):
     """``tsc.yield %a : T``: the results of a group."""
 
@@ -119,4 +127,4 @@ class GroupOp(TorchOp):
         )
 
 
-Tsc = Dialect("tsc", [GroupOp, MemoryOp, YieldOp])
+Tsc = Dialect("tsc", [GroupOp, MemoryOp, RequireOp, YieldOp])

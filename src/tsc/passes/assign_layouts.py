@@ -88,15 +88,15 @@ class _Assigner:
                     self._call(op)
                 case tensor.CollapseShapeOp() | tensor.ExpandShapeOp():
                     self._reshape(op)
-                case scf.IfOp() | scf.ForOp():
+                case scf.IfOp() | scf.ForOp() | scf.WhileOp():
                     self._control(op)
-                case func.ReturnOp() | scf.YieldOp():
+                case func.ReturnOp() | scf.YieldOp() | scf.ConditionOp():
                     self._row_major_operands(op)
                 case _:
                     pass
 
     def _control(self, op: Operation) -> None:
-        if isinstance(op, scf.ForOp):
+        if isinstance(op, scf.ForOp | scf.WhileOp):
             self._row_major_operands(op)
         for region in op.regions:
             for block in region.blocks:

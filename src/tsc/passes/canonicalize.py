@@ -72,6 +72,11 @@ def canonicalize(root: Operation) -> bool:
     return changed
 
 
+def _require(op: Operation) -> list[SSAValue] | None:
+    """What is true need not be required."""
+    return [] if constant_of(op.operands[0]) is True else None
+
+
 def _tuple_unpack(op: Operation) -> list[SSAValue] | None:
     """``unpack(construct(a, b))`` -> ``a, b``."""
     owner = op.operands[0].owner
@@ -267,6 +272,7 @@ def _same_value(op: Operation) -> list[SSAValue] | None:
 
 
 RULES: dict[str, Rule] = {
+    "tsc.require": _require,
     "torch.prim.TupleUnpack": _tuple_unpack, "torch.prim.TupleIndex": _tuple_index,
     "torch.prim.ListUnpack": _list_unpack,
     "torch.aten.set_grad_enabled": _nothing, "torch.aten.add.t": _list_concat,

@@ -6,18 +6,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, UnitAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from tsc import dtypes
 from tsc.analysis.fusion import CHECKS_BOUNDS, operator_of, reads_values
 from tsc.analysis.known_values import argument_of, unwrapped
+from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
-from tsc.dialects.torch_ops import PrimListConstructOp
+from tsc.dialects.constants import ConstantPool, literal
+from tsc.dialects.torch_ops import PrimIfOp, PrimListConstructOp, PrimLoopOp
+from tsc.dialects.tsc import RequireOp
+from tsc.ops.composite import Aten
 from tsc.passes.decompose import building_aten
+from tsc.passes.numbers_as_tensors import is_number_read
+
+FLAG = tt.ValueTensorType.of((), dtypes.BOOL)
 
 
 @dataclass(frozen=True)
@@ -47,27 +56,96 @@ class CheckBounds(ModulePass):
 
 
 def _check(function: FuncOp) -> None:
-    end = function.body.block.last_op
-    assert end is not None
-    builder = TorchBuilder(before=end)
-    aten = building_aten(builder, [])
-    bad: SSAValue | None = None
-    seen: set[tuple[SSAValue, int, int]] = set()
-    for op in list(function.body.block.ops):
-        if not isinstance(op, AtenOp) or not reads_values(op):
-            continue
-        for index, low, high in _ranges(op):
-            if (index, low, high) in seen:
-                continue
-            seen.add((index, low, high))
-            outside = aten("logical_or", aten("lt.Scalar", index, low), aten("ge.Scalar", index, high))
-            found = aten("any.dims", outside, None, False)
-            bad = found if bad is None else aten("logical_or", bad, found)
+    bad = _outside(function.body.block)
     if bad is None:
         return
+    end = function.body.block.last_op
+    assert end is not None
     end.operands = [*end.operands, bad]
     function.attributes[CHECKS_BOUNDS] = UnitAttr()
     function.update_function_type()
+
+
+def _outside(block: Block) -> SSAValue | None:
+    """A bool at the end of a block: whether an index of a gather in it, or in its branches and loops, is
+    outside its tensor, or something that is required is not so; None where nothing is to be checked.
+    """
+    end = block.last_op
+    assert end is not None
+    aten = building_aten(TorchBuilder(before=end), [])
+    bad: SSAValue | None = None
+    seen: set[tuple[SSAValue, int, int]] = set()
+    for op in list(block.ops):
+        found: SSAValue | None = None
+        if isinstance(op, (PrimIfOp, PrimLoopOp)):
+            found = _outside_below(op)
+            bad = _either(bad, found, aten)
+        elif isinstance(op, RequireOp):
+            found = _unmet(op, aten)
+            bad = _either(bad, found, aten)
+        elif isinstance(op, AtenOp) and reads_values(op):
+            for index, low, high in _ranges(op):
+                if (index, low, high) not in seen:
+                    seen.add((index, low, high))
+                    outside = aten(
+                        "logical_or", aten("lt.Scalar", index, low), aten("ge.Scalar", index, high)
+                    )
+                    bad = _either(bad, aten("any.dims", outside, None, False), aten)
+    return bad
+
+
+def _either(a: SSAValue | None, b: SSAValue | None, aten: Aten) -> SSAValue | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return aten("logical_or", a, b)
+
+
+def _unmet(op: RequireOp, aten: Aten) -> SSAValue | None:
+    """Whether what `op` requires is not so; None where that is not known from a tensor: it stays."""
+    owner = unwrapped(op.operands[0]).owner
+    if not (isinstance(owner, AtenOp) and is_number_read(owner)):
+        return None
+    flag = aten("reshape", aten("to.dtype", owner.operands[0], dtypes.BOOL.code, False, False, None), [])
+    op.detach()
+    op.erase()
+    return aten("logical_not", flag)
+
+
+def _outside_below(op: PrimIfOp | PrimLoopOp) -> SSAValue | None:
+    """The same for a branch or loop, as a further result."""
+    blocks = [region.block for region in op.regions]
+    found = [_outside(block) for block in blocks]
+    if all(bad is None for bad in found):
+        return None
+    operands = list(op.operands)
+    for block, bad in zip(blocks, found, strict=True):
+        end = block.last_op
+        assert end is not None
+        if isinstance(op, PrimLoopOp):
+            before = block.insert_arg(FLAG, len(block.args))
+            bad = _either(before, bad, building_aten(TorchBuilder(before=end), []))
+        end.operands = [*end.operands, bad or _nothing(end)]
+    if isinstance(op, PrimLoopOp):
+        operands.append(_nothing(op))
+    regions = [op.detach_region(region) for region in list(op.regions)]
+    made = type(op).create(
+        operands=operands, result_types=[*(r.type for r in op.results), FLAG], attributes=op.attributes,
+        regions=regions, location=op.location,
+    )  # fmt: skip
+    assert op.parent is not None
+    op.parent.insert_op_before(made, op)
+    for old, new in zip(op.results, made.results, strict=False):
+        new.name_hint = old.name_hint
+        old.replace_all_uses_with(new)
+    op.detach()
+    op.erase()
+    return made.results[-1]
+
+
+def _nothing(before: Operation) -> SSAValue:
+    """A bool that says that nothing is outside."""
+    no = literal(ConstantPool(), "inside", np.asarray(False))
+    return TorchBuilder(before=before).insert(no).results[0]
 
 
 def _ranges(op: AtenOp) -> list[tuple[SSAValue, int, int]]:

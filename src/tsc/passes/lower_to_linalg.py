@@ -4,12 +4,22 @@ kernels.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from xdsl.context import Context
-from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import DenseResourceAttr, FunctionType, ModuleOp, TensorType
+from xdsl.dialects import arith, func, scf, tensor
+from xdsl.dialects.builtin import (
+    DenseResourceAttr,
+    FunctionType,
+    IndexType,
+    IntegerAttr,
+    ModuleOp,
+    TensorType,
+    i1,
+    i64,
+)
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
@@ -24,7 +34,9 @@ from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import (
     ConstantOp,
     DerefineOp,
+    PrimIfOp,
     PrimListConstructOp,
+    PrimLoopOp,
     PrimTupleConstructOp,
     ValueTensorLiteralOp,
 )
@@ -32,6 +44,7 @@ from tsc.dialects.tsc import GroupOp, YieldOp
 from tsc.errors import CodegenError
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import TensorSpec, require
+from tsc.passes.numbers_as_tensors import is_number_read
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,8 @@ class _Lowering:
         self.pool = pool
         self.kernels: list[FuncOp] = []
         self.values: dict[SSAValue, KernelValue] = {}
+        self.numbers: dict[SSAValue, SSAValue] = {}
+        """The numbers of rounds."""
         self.block = Block()
         self.names: dict[str, int] = {}
 
@@ -109,7 +124,13 @@ class _Lowering:
             self.block.add_op(func.ReturnOp(*self._flat(op.operands)))
         elif isinstance(op, AtenOp) and _is_reshape(op):
             self._reshape(op)
-        else:
+        elif isinstance(op, PrimIfOp):
+            self._branch(op)
+        elif isinstance(op, PrimLoopOp):
+            self._loop(op)
+        elif isinstance(op, AtenOp) and op.schema.full_name == "prim::NumToTensor.Scalar":
+            self._number(op)
+        elif not is_number_read(op):  # of those, who wants the number reads the tensor
             raise CodegenError(f"native code: {_describe(op)} has no native form here")
 
     def _flat(self, values: Any) -> list[SSAValue]:
@@ -154,6 +175,91 @@ class _Lowering:
             value.name_hint = result.name_hint
             self.values[result] = KernelValue(value, spec(result))
 
+    # --- control flow ---
+
+    def _branch(self, op: PrimIfOp) -> None:
+        condition = self._element(op.operands[0])
+        regions = [Region(self._region(region.block, scf.YieldOp)) for region in op.regions]
+        kinds = [_type_of(r) for r in op.results]
+        made = self._emit(scf.IfOp(condition, kinds, regions[0], regions[1]))
+        self._define(op.results, made.results)
+
+    def _loop(self, op: PrimLoopOp) -> None:
+        """A loop that counts its rounds and keeps its condition in scalars, and carries tensors."""
+        trips, enters = (self._element(o) for o in op.operands[:2])
+        zero, one = (self._emit(arith.ConstantOp(IntegerAttr(n, i64))).results[0] for n in (0, 1))
+        initial = [zero, enters, *self._flat(op.operands[2:])]
+        kinds = [v.type for v in initial]
+        before = Block(arg_types=kinds)
+        outer, self.block = self.block, before
+        more = self._emit(arith.CmpiOp(before.args[0], trips, "slt")).results[0]
+        go = self._emit(arith.AndIOp(more, before.args[1])).results[0]
+        self._emit(scf.ConditionOp(go, *before.args))
+        body = Block(arg_types=kinds)
+        self.block = outer
+        source = op.regions[0].block
+        self.numbers[source.args[0]] = body.args[0]
+        self._define(source.args[1:], body.args[2:])
+
+        def end(again: SSAValue, *carried: SSAValue) -> Operation:
+            following = self._emit(arith.AddiOp(body.args[0], one)).results[0]
+            return scf.YieldOp(following, again, *carried)
+
+        self._region(source, end, body)
+        made = self._emit(scf.WhileOp(initial, kinds, Region(before), Region(body)))
+        self._define(op.results, made.results[2:])
+
+    def _region(self, source: Block, end: Callable[..., Operation], block: Block | None = None) -> Block:
+        """A region of the host function; `end` makes its terminator of what `source` gives back."""
+        outer, self.block = self.block, block or Block()
+        last = source.last_op
+        assert last is not None
+        for inner in source.ops:
+            if inner is not last:
+                self.operation(inner)
+        given = [self.values[o].ssa if o in self.values else self._element(o) for o in last.operands]
+        self._emit(end(*given))
+        made, self.block = self.block, outer
+        return made
+
+    def _element(self, value: SSAValue) -> SSAValue:
+        """A number on the host: a constant, or what a tensor of one element holds."""
+        known = constant_of(value)
+        if known is not UNKNOWN:
+            attribute = IntegerAttr(int(known), i1 if isinstance(known, bool) else i64)
+            return self._emit(arith.ConstantOp(attribute)).results[0]
+        owner = unwrapped(value).owner
+        if not (isinstance(owner, AtenOp) and is_number_read(owner)) or owner.operands[0] not in self.values:
+            raise CodegenError("native code: requires conditions and numbers of rounds that tensors hold")
+        source = self.values[owner.operands[0]]
+        wanted = i1 if value.type is tt.BOOL else i64
+        if element_type(source.spec.dtype) != wanted:
+            raise CodegenError(
+                f"native code: requires a condition that is a bool; got {source.spec.dtype.name}"
+            )
+        zeros = [
+            self._emit(arith.ConstantOp(IntegerAttr(0, IndexType()))).results[0] for _ in source.spec.shape
+        ]
+        return self._emit(tensor.ExtractOp(source.ssa, zeros, wanted)).results[0]
+
+    def _number(self, op: AtenOp) -> None:
+        """The number of a round, as a tensor."""
+        number = self.numbers.get(op.operands[0])
+        if number is None:
+            raise CodegenError("native code: requires numbers that tensors hold")
+        kind = tensor_type(spec(op.results[0]))
+        made = self._emit(tensor.FromElementsOp.create(operands=[number], result_types=[kind]))
+        self._define(op.results, made.results)
+
+    def _define(self, names: Sequence[SSAValue], values: Sequence[SSAValue]) -> None:
+        for name, value in zip(names, values, strict=True):
+            value.name_hint = name.name_hint
+            self.values[name] = KernelValue(value, spec(name))
+
+    def _emit(self, op: Operation) -> Operation:
+        self.block.add_op(op)
+        return op
+
     def _kernel_name(self, group: GroupOp) -> str:
         words = [
             torch_name(o).split(".")[2]
@@ -164,6 +270,12 @@ class _Lowering:
         number = self.names.get(stem, 0)
         self.names[stem] = number + 1
         return f"{stem}_{number}"
+
+
+def _type_of(value: SSAValue) -> TensorType[Any]:
+    if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
+        raise CodegenError(f"native code: requires tensors of known shape; got {value.type}")
+    return tensor_type(spec(value))
 
 
 def _is_reshape(op: AtenOp) -> bool:

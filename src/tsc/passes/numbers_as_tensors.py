@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc import dtypes
@@ -18,13 +19,24 @@ from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
-from tsc.dialects.torch_ops import DerefineOp, PrimUncheckedCastOp
+from tsc.dialects.constants import ConstantPool, literal
+from tsc.dialects.torch_ops import (
+    DerefineOp,
+    PrimIfOp,
+    PrimIfYieldOp,
+    PrimLoopConditionOp,
+    PrimLoopOp,
+    PrimUncheckedCastOp,
+)
+from tsc.dialects.tsc import RequireOp
 from tsc.dtypes import DType
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.composite import Aten
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import find
+from tsc.ops.shapes import wrap_dims
 from tsc.passes.decompose import building_aten
+from tsc.passes.eliminate_dead_code import eliminate_dead_code
 
 NUMBERS: dict[Any, DType] = {tt.INT: dtypes.I64, tt.FLOAT: dtypes.F64, tt.BOOL: dtypes.BOOL}
 """The dtypes that hold numbers of each type exactly."""
@@ -34,6 +46,7 @@ READS: dict[str, Any] = {
     "aten::Bool.Tensor": tt.BOOL,
 }
 """Operators that give the only element of a tensor as a number."""
+LOGICAL = {"__and__": "logical_and", "__or__": "logical_or", "__xor__": "logical_xor"}
 ARITHMETIC = ("add", "sub", "mul")
 COMPARISONS = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 """With what each becomes when its operands change places."""
@@ -59,12 +72,17 @@ class NumbersAsTensors(ModulePass):
     """
 
     name = "numbers-as-tensors"
+    in_regions: bool = False
+    """Also those of branches and loops, which native code keeps in memory; in Python they stay numbers."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Rewrite every function of the module that allows it."""
         for function in op.ops:
-            if isinstance(function, FuncOp) and any(map(is_number_read, function.body.block.ops)):
-                _convert(function)
+            if not isinstance(function, FuncOp):
+                continue
+            has_regions = any(isinstance(op, (PrimIfOp, PrimLoopOp)) for op in function.body.block.ops)
+            if (has_regions and self.in_regions) or any(map(is_number_read, function.body.block.ops)):
+                _convert(function, self.in_regions)
 
 
 def is_number_read(op: Operation) -> bool:
@@ -78,12 +96,13 @@ def is_number_read(op: Operation) -> bool:
     return READS[op.schema.full_name] is not tt.INT or not spec.dtype.is_floating
 
 
-def _convert(function: FuncOp) -> None:
+def _convert(function: FuncOp, in_regions: bool) -> None:
     trial = function.clone()
     try:
-        _Conversion(trial).run()
+        _Conversion(trial, in_regions).run()
     except (_CannotConvertError, *OPERATOR_FAILURES):
         return  # an operator that is given what it cannot take stays, and raises when the program runs
+    eliminate_dead_code(trial)
     function.body.detach_block(function.body.block)
     block = trial.body.block
     trial.body.detach_block(block)
@@ -91,11 +110,13 @@ def _convert(function: FuncOp) -> None:
 
 
 class _Conversion:
-    def __init__(self, function: FuncOp) -> None:
+    def __init__(self, function: FuncOp, in_regions: bool) -> None:
         self.block = function.body.block
+        self.in_regions = in_regions
         self.tensors: dict[SSAValue, SSAValue] = {}
         """The tensors without dims that stand for numbers."""
-        self.returned: list[SSAValue] = []
+        self.kinds: dict[SSAValue, Any] = {}
+        """The types that results of branches, and what loops carry, had as numbers."""
 
     def run(self) -> None:
         """Rewrite the function.
@@ -103,28 +124,142 @@ class _Conversion:
         Raises:
             _CannotConvertError: it wants a number as one.
         """
-        for op in list(self.block.ops):
+        self._block(self.block)
+
+    def _block(self, block: Block) -> None:
+        for op in list(block.ops):
             self._operation(op, building_aten(TorchBuilder(before=op), []))
-        reads = {kind: name for name, kind in READS.items()}
-        for number in self.returned:
-            owner = cast("Operation", number.owner)
-            if not is_number_read(owner):
-                read = (
-                    TorchBuilder(before=owner)
-                    .aten(reads[number.type], [self.tensors[number]], [number.type])
-                    .results[0]
-                )
-                number.replace_uses_with_if(read, lambda use: _is_part_of_result(use.operation))
 
     def _operation(self, op: Operation, aten: Aten) -> None:
-        if is_number_read(op):
+        if isinstance(op, PrimIfOp) and self.in_regions:
+            self._branch(op)
+        elif isinstance(op, PrimLoopOp) and self.in_regions:
+            self._loop(op)
+        elif isinstance(op, (PrimIfYieldOp, PrimLoopConditionOp)) and self.in_regions:
+            return  # what they give back is seen with the branch or loop
+        elif is_number_read(op):
             assert isinstance(op, AtenOp)
             self.tensors[op.results[0]] = self._read(op, aten)
-        elif any(unwrapped(o) in self.tensors for o in op.operands):
+        elif isinstance(op, RequireOp):
+            self._condition(op, 0)
+        elif any(map(self._is_tensor, op.operands)):
             self._use(op, aten)
         for inner in (i for r in op.regions for b in r.blocks for i in b.walk()):
-            if any(unwrapped(o) in self.tensors for o in inner.operands):
+            if not self.in_regions and any(map(self._is_tensor, inner.operands)):
                 raise _CannotConvertError(inner.name)
+
+    # --- control flow ---
+
+    def _branch(self, op: PrimIfOp) -> None:
+        self._condition(op, 0)
+        numbers = [i for i, r in enumerate(op.results) if r.type in NUMBERS]
+        for region in op.regions:
+            self._block(region.block)
+            self._end(region.block, numbers)
+        self._rebuilt(op, op.operands, numbers)
+
+    def _loop(self, op: PrimLoopOp) -> None:
+        self._condition(op, 0)
+        self._condition(op, 1)
+        numbers = [i for i, r in enumerate(op.results) if r.type in NUMBERS]
+        operands = list(op.operands)
+        for i in numbers:
+            operands[i + 2] = self._converted(operands[i + 2], op)
+        body = op.regions[0].block
+        for i in numbers:
+            self._becomes_tensor(body.args[i + 1])
+        first, index = body.first_op, body.args[0]
+        assert first is not None
+        if index.first_use is not None:
+            kind = tt.ValueTensorType.of((), dtypes.I64)
+            made = TorchBuilder(before=first).aten("prim::NumToTensor.Scalar", [index], [kind])
+            self.tensors[index] = made.results[0]
+        for inner in list(body.ops):
+            if inner.operands and isinstance(inner, AtenOp) and inner.results[0] is self.tensors.get(index):
+                continue
+            self._operation(inner, building_aten(TorchBuilder(before=inner), []))
+        self._end(body, [0, *(i + 1 for i in numbers)], condition=True)
+        self._rebuilt(op, operands, numbers)
+
+    def _condition(self, op: Operation, number: int) -> None:
+        """Let a condition, or a number of rounds, be read from its tensor where it is wanted."""
+        value = op.operands[number]
+        if self._is_tensor(value):
+            op.operands[number] = self._number_of(value, op)
+
+    def _end(self, block: Block, numbers: Sequence[int], *, condition: bool = False) -> None:
+        """What a region gives back: tensors for `numbers`; of a loop, the first is the condition."""
+        end = block.last_op
+        assert end is not None
+        for i, value in enumerate(end.operands):
+            if condition and i == 0:
+                self._condition(end, 0)
+            elif i in numbers:
+                end.operands[i] = self._converted(value, end)
+            elif self._is_tensor(value):
+                raise _CannotConvertError(end.name)
+
+    def _rebuilt(self, op: Operation, operands: Sequence[SSAValue], numbers: Sequence[int]) -> None:
+        """Put a branch or loop whose results `numbers` are tensors in place of `op`."""
+        if not numbers:
+            return
+        kinds = [
+            tt.ValueTensorType.of((), NUMBERS[r.type]) if i in numbers else r.type
+            for i, r in enumerate(op.results)
+        ]
+        regions = [op.detach_region(region) for region in list(op.regions)]
+        made = type(op).create(
+            operands=operands,
+            result_types=kinds,
+            attributes=op.attributes,
+            regions=regions,
+            location=op.location,
+        )
+        assert op.parent is not None
+        op.parent.insert_op_before(made, op)
+        for i, (old, new) in enumerate(zip(op.results, made.results, strict=True)):
+            new.name_hint = old.name_hint
+            if i in numbers:
+                self.kinds[new] = old.type
+                self.tensors[new] = new
+            old.replace_all_uses_with(new)
+        op.detach()
+        op.erase()
+
+    def _becomes_tensor(self, number: SSAValue) -> None:
+        """From now on a carried number is a tensor, also where the program still wants the number."""
+        self.kinds[number] = number.type
+        number._type = tt.ValueTensorType.of((), NUMBERS[number.type])  # pyright: ignore[reportPrivateUsage]
+        self.tensors[number] = number
+
+    def _converted(self, value: SSAValue, before: Operation) -> SSAValue:
+        """The tensor of a number, which may be a constant."""
+        if self._is_tensor(value):
+            return self._tensor(value)
+        known = constant_of(value)
+        if known is UNKNOWN:
+            raise _CannotConvertError("a number that is known to nobody")
+        array = np.asarray(known, NUMBERS[unwrapped(value).type].numpy)
+        return TorchBuilder(before=before).insert(literal(ConstantPool(), "number", array)).results[0]
+
+    def _number_of(self, value: SSAValue, before: Operation) -> SSAValue:
+        """A number, read from its tensor."""
+        number = unwrapped(value)
+        if isinstance(number.owner, AtenOp) and is_number_read(number.owner):
+            return number
+        kind = self._kind(number)
+        name = next(name for name, read in READS.items() if read is kind)
+        return TorchBuilder(before=before).aten(name, [self.tensors[number]], [kind]).results[0]
+
+    def _is_tensor(self, value: SSAValue) -> bool:
+        return unwrapped(value) in self.tensors
+
+    def _kind(self, value: SSAValue) -> Any:
+        """The type of a number, also of one that has become a tensor."""
+        number = unwrapped(value)
+        return self.kinds.get(number, number.type)
+
+    # --- operators ---
 
     def _read(self, op: AtenOp, aten: Aten) -> SSAValue:
         source = op.operands[0]
@@ -135,7 +270,9 @@ class _Conversion:
 
     def _use(self, op: Operation, aten: Aten) -> None:
         if _is_part_of_result(op):
-            self.returned += [o for o in op.operands if o in self.tensors and o not in self.returned]
+            for i, operand in enumerate(op.operands):
+                if self._is_tensor(operand):
+                    op.operands[i] = self._number_of(operand, op)
         elif isinstance(op, (DerefineOp, PrimUncheckedCastOp)):
             return  # seen through
         elif isinstance(op, AtenOp) and len(op.results) == 1:
@@ -168,12 +305,21 @@ class _Conversion:
         dtype = NUMBERS[op.results[0].type]
         if stem == "neg":
             return aten("neg", self._tensor(op.operands[0]))
-        if stem == "Float":
-            return _as(self._tensor(op.operands[0]), dtypes.F64, aten)
+        if stem == "Float" or (stem == "Int" and self._kind(op.operands[0]) is not tt.FLOAT):
+            return _as(self._tensor(op.operands[0]), dtype, aten)
+        if stem == "Bool":
+            return aten("ne.Scalar", self._tensor(op.operands[0]), 0)
+        if stem == "__not__":
+            return aten("logical_not", self._tensor(op.operands[0]))
+        if stem in LOGICAL and dtype is dtypes.BOOL:
+            a, b = (self._converted(o, op) for o in op.operands)
+            return aten(LOGICAL[stem], a, b)
         if stem in ARITHMETIC and len(op.operands) == 2:
             return self._binary(op, dtype, aten, lambda a, b, form: _arithmetic(stem, a, b, form, aten))
         if stem in COMPARISONS and len(op.operands) == 2 and dtype is dtypes.BOOL:
-            return self._binary(op, _wider(op), aten, lambda a, b, form: _compared(stem, a, b, form, aten))
+            return self._binary(
+                op, self._wider(op), aten, lambda a, b, form: _compared(stem, a, b, form, aten)
+            )
         raise _CannotConvertError(op.schema.full_name)
 
     def _binary(
@@ -196,11 +342,20 @@ class _Conversion:
             return make(b, a, "turned")
         return make(a, b, "Tensor" if isinstance(b, SSAValue) else "Scalar")
 
+    def _wider(self, op: AtenOp) -> DType:
+        """The dtype in which two numbers are compared."""
+        kinds = [self._kind(o) for o in op.operands]
+        if any(k not in NUMBERS for k in kinds):
+            raise _CannotConvertError(op.schema.full_name)
+        return dtypes.F64 if tt.FLOAT in kinds else NUMBERS[kinds[0]]
+
     def _on_tensor(self, op: AtenOp, stem: str, aten: Aten) -> SSAValue:
         """What an operator on a tensor and a number gives with a tensor for the number, in the dtype in which
         PyTorch computes: numbers take part in promotion only by their kind.
         """
         name = op.schema.full_name
+        if name == "aten::select.int":
+            return self._selected(op, aten)
         other = schemas.lookup(f"aten::{stem}.Tensor")
         if not name.endswith(".Scalar") or other is None or find(other.full_name) is None:
             raise _CannotConvertError(name)
@@ -208,12 +363,26 @@ class _Conversion:
         spec = spec_of_type(source.type) if isinstance(source.type, tt.TensorType) else None
         if spec is None or unwrapped(number) not in self.tensors:
             raise _CannotConvertError(name)
-        example = {dtypes.I64: 1, dtypes.F64: 1.0, dtypes.BOOL: True}[NUMBERS[unwrapped(number).type]]
+        example = {dtypes.I64: 1, dtypes.F64: 1.0, dtypes.BOOL: True}[NUMBERS[self._kind(number)]]
         dtype = result_dtype([spec, example])
         rest = [constant_of(o) for o in list(op.operands)[2:]]
         if any(r is UNKNOWN for r in rest) or len(other.arguments) != len(op.operands):
             raise _CannotConvertError(name)
         return aten(f"{stem}.Tensor", source, _as(self._tensor(number), dtype, aten), *rest)
+
+    def _selected(self, op: AtenOp, aten: Aten) -> SSAValue:
+        """The part of a tensor at an index that is a tensor."""
+        source, dim, index = op.operands
+        spec = spec_of_type(source.type) if isinstance(source.type, tt.TensorType) else None
+        known = constant_of(dim)
+        if spec is None or known is UNKNOWN or not self._is_tensor(index):
+            raise _CannotConvertError(op.schema.full_name)
+        (number,) = wrap_dims([known], spec.ndim)
+        at = self._tensor(index)
+        size = spec.shape[number]
+        wrapped = aten("where.self", aten("lt.Scalar", at, 0), aten("add.Scalar", at, size, 1), at)
+        part = aten("index_select", source, number, aten("reshape", wrapped, [1]))
+        return aten("squeeze.dim", part, number)
 
 
 def _is_part_of_result(op: Operation) -> bool:
@@ -224,14 +393,6 @@ def _is_part_of_result(op: Operation) -> bool:
         return False
     uses = [use.operation for use in op.results[0].uses]
     return bool(uses) and all(map(_is_part_of_result, uses))
-
-
-def _wider(op: AtenOp) -> DType:
-    """The dtype in which two numbers are compared."""
-    kinds = [unwrapped(o).type for o in op.operands]
-    if any(k not in NUMBERS for k in kinds):
-        raise _CannotConvertError(op.schema.full_name)
-    return dtypes.F64 if tt.FLOAT in kinds else NUMBERS[kinds[0]]
 
 
 def _arithmetic(stem: str, a: Any, b: Any, form: str, aten: Aten) -> SSAValue:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from tsc.errors import UnsuitedError
 from tsc.frontend.unit import Unit
 from tsc.narrowing import is_array
 from tsc.runtime.result_forms import ResultForm, placed
@@ -36,8 +37,9 @@ class NativeResults:
     """None where nothing is computed: the result is made of arguments."""
     form: ResultForm
     unit: Unit
-    explain: Run | None = None
-    """Raises the error of an index out of range, when the last result of `native` says that there is one."""
+    is_flagged: bool = False
+    """Whether the last result of `native` says that it could not do the call: an index was out of range, say.
+    """
     is_row_major: bool = True
     """Whether results are row-major when all arguments are."""
     _known: dict[Order, dict[int, Strides]] = field(default_factory=dict[Order, dict[int, Strides]])
@@ -50,14 +52,18 @@ class NativeResults:
         kind, parts = structure[0], structure[1]
         is_flat = kind == "tuple" and len(parts) > 1 and parts == [["tensor", i] for i in range(len(parts))]
         is_result = self.form == SINGLE or (is_flat and not self.form.written)
-        return self.explain is None and self.is_row_major and is_result
+        return not self.is_flagged and self.is_row_major and is_result
 
     def __call__(self, arrays: Sequence[Array], generic: Callable[[], Any]) -> Any:
-        """The result for `arrays`; `generic` gives it in the generic tier."""
+        """The result for `arrays`; `generic` gives it in the generic tier.
+
+        Raises:
+            UnsuitedError: native code could not do the call.
+        """
         flat = () if self.native is None else self.native(*map(regular, arrays))
         tensors = list(cast("tuple[Array, ...]", flat)) if isinstance(flat, tuple) else [flat]
-        if self.explain is not None and tensors[-1]:
-            self.explain(*map(regular, arrays))
+        if self.is_flagged and tensors[-1]:
+            raise UnsuitedError("the generic tier is needed")
         for index, strides in self._strides(arrays, generic).items():
             tensors[index] = _laid_out(tensors[index], strides)
         return self.form.complete(tensors, arrays, self.unit)

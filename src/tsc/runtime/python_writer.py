@@ -20,7 +20,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_objects import ENTERS, LEAVES
 from tsc.dialects.tsc import GroupOp
-from tsc.errors import UnsupportedOperatorError
+from tsc.errors import UnsuitedError, UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.runtime.exceptions import contexts_left, defined, raise_from_script
@@ -268,6 +268,10 @@ class PythonWriter:
     _MemoryOp = _cast
     _PrimUncheckedCastOp = _cast
 
+    def _RequireOp(self, op: Operation) -> None:  # noqa: N802
+        require = self.constant("require", _require)
+        self.write(f"{require}({self.name(op.operands[0])})")
+
     def _PrimUninitializedOp(self, op: Operation) -> None:  # noqa: N802
         self.assign(op, "None")
 
@@ -355,6 +359,11 @@ def _unsupported(name: str) -> Callable[..., Any]:
         raise UnsupportedOperatorError(f"operator {name} has no definition in this version of tsc")
 
     return run
+
+
+def _require(condition: bool) -> None:
+    if not condition:
+        raise UnsuitedError("the generic tier is needed")
 
 
 def _unpack(values: Any, count: int) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tsc.concurrency import serialized
-from tsc.errors import ArgumentError, TscError, VerificationError
+from tsc.errors import ArgumentError, TscError, UnsuitedError, VerificationError
 from tsc.narrowing import is_array
 from tsc.options import options
 from tsc.runtime.descriptions import UnusualValueError, Varying, describe, flatten, pattern_of
@@ -109,12 +109,20 @@ class Specializations:
         arrays = flatten(given)
         if found is None or not found.suits(arrays):
             result = self._generic(*values)
-        elif self._state is not None or found.form.written:
-            result = self._run_with_effects(found, arrays, given, values)
         else:
-            result = self._run_specialized(found, arrays, given)
+            try:
+                result = self._run_found(found, arrays, given, values)
+            except UnsuitedError:
+                result = self._generic(*values)
         inputs.settle()
         return inputs.give_back(result)
+
+    def _run_found(
+        self, found: Any, arrays: Sequence[Any], given: Sequence[Any], values: Sequence[Any]
+    ) -> Any:
+        if self._state is not None or found.form.written:
+            return self._run_with_effects(found, arrays, given, values)
+        return self._run_specialized(found, arrays, given)
 
     def _run_specialized(self, found: Any, arrays: Sequence[Any], given: Sequence[Any]) -> Any:
         if found.is_native:
@@ -127,6 +135,8 @@ class Specializations:
         """Run what writes to arguments or assigns attributes: at its end, when nothing raises any more."""
         try:
             result = self._run_specialized(found, arrays, given)
+        except UnsuitedError:
+            raise
         except Exception as error:  # of whatever class the program raises: the generic tier raises it again
             result = self._generic(*values)
             text = (

@@ -28,6 +28,8 @@ class Outcome:
     """The arguments as the run left them."""
     error: str | None = None
     """The exception's message, where it raised."""
+    is_unsuited: bool = False
+    """Whether it found that the generic tier must do the call."""
 
 
 def difference(before: Outcome, after: Outcome) -> str | None:

@@ -111,6 +111,32 @@ class LinalgInterpreter:
         values = result if is_list(result) else [result]
         self.values.update(zip(op.results, values, strict=True))
 
+    def scf_if(self, op: Operation) -> list[Any]:
+        number = 0 if self.values[op.operands[0]] else 1
+        return self._region(op.regions[number].block, [])
+
+    def scf_while(self, op: Operation) -> list[Any]:
+        carried = [self.values[o] for o in op.operands]
+        while True:
+            go, *carried = self._region(op.regions[0].block, carried)
+            if not go:
+                return carried
+            carried = self._region(op.regions[1].block, carried)
+
+    def _region(self, block: Block, arguments: Sequence[Any]) -> list[Any]:
+        self.values.update(zip(block.args, arguments, strict=True))
+        for op in block.ops:
+            if op is block.last_op:
+                return [self.values[o] for o in op.operands]
+            self.operation(op)
+        raise AssertionError("the region does not end")
+
+    def tensor_extract(self, op: Operation) -> Any:
+        return self.values[op.operands[0]].reshape(-1)[0]
+
+    def tensor_from_elements(self, op: Operation) -> Array:
+        return np.asarray(self.values[op.operands[0]])
+
     def func_call(self, op: CallOp) -> list[Array]:
         kernel = self.functions[op.callee.root_reference.data]
         return LinalgInterpreter().run(kernel.body.block, [self.values[o] for o in op.operands])

@@ -7,15 +7,15 @@ from __future__ import annotations
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 
-from tsc.analysis.known_values import is_list_mutated
+from tsc.analysis.known_values import UNKNOWN, constant_of, is_list_mutated
 from tsc.analysis.memory_aliases import AliasSets, has_memory, shared_operands
-from tsc.analysis.operator_effects import definition_of
+from tsc.analysis.operator_effects import definition_of, not_repeatable
 from tsc.analysis.written_names import LITERALS, WRAPPERS
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
-from tsc.dialects.torch_ops import PrimIfOp
-from tsc.dialects.tsc import MemoryOp
+from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
+from tsc.dialects.tsc import MemoryOp, RequireOp
 from tsc.passes.functional.forms import CannotFunctionalizeError
 
 
@@ -39,6 +39,9 @@ class _Naming:
         self.builder = TorchBuilder(before=end)
         self.sets = AliasSets(function)
         self.outside = {p for a in self.block.args if has_memory(a) for p in self.sets.places(a)}
+        self.function = function
+        self.required: set[PrimLoopOp] = set()
+        """Loops of which it is required that they have rounds."""
         self.done: dict[SSAValue, SSAValue] = {}
 
     def part(self, value: SSAValue) -> SSAValue:
@@ -104,11 +107,36 @@ class _Naming:
         owner = value.owner
         if isinstance(owner, AtenOp):
             return definition_of(owner) is not None and not shared_operands(owner)
+        if isinstance(owner, PrimLoopOp):
+            return self._is_new_after(owner, owner.results.index(value))
         if not isinstance(owner, PrimIfOp):
             return False
         number = owner.results.index(value)
         ends = [region.block.last_op for region in owner.regions]
         return all(end is not None and self._is_new(self._shown(end.operands[number])[0]) for end in ends)
+
+    def _is_new_after(self, loop: PrimLoopOp, number: int) -> bool:
+        """Whether what a loop carries is new memory when it ends; it is required that it has rounds, where
+        that makes the difference.
+        """
+        end = loop.regions[0].block.last_op
+        assert end is not None
+        if not self._is_new(self._shown(end.operands[number + 1])[0]):
+            return False
+        return self._is_new(self._shown(loop.operands[number + 2])[0]) or self._must_run(loop)
+
+    def _must_run(self, loop: PrimLoopOp) -> bool:
+        """Whether a loop surely has a round; perhaps since that is required from now on."""
+        trips, enters = (constant_of(o) for o in loop.operands[:2])
+        if trips is UNKNOWN or trips < 1 or enters is False:
+            return False
+        if enters is True or loop in self.required:
+            return True
+        if loop.parent is not self.block or not_repeatable(self.function) is not None:
+            return False
+        self.required.add(loop)
+        TorchBuilder(before=loop).insert(RequireOp.create(operands=[loop.operands[1]]))
+        return True
 
     def _surely_new(self, value: SSAValue) -> SSAValue:
         if self.sets.places(value) & self.outside:

@@ -93,7 +93,7 @@ class HostLowering:
         for value, target in zip(values, targets, strict=True):
             source = _viewed(value)
             if source in self.destinations or not isinstance(
-                source.owner, func.CallOp | scf.IfOp | scf.ForOp
+                source.owner, func.CallOp | scf.IfOp | scf.ForOp | scf.WhileOp
             ):
                 continue
             if layout_of(source.type).is_row_major:
@@ -138,7 +138,11 @@ class HostLowering:
                 self._if(op)
             case scf.ForOp():
                 self._for(op)
-            case scf.YieldOp() | func.ReturnOp():
+            case scf.WhileOp():
+                self._while(op)
+            case tensor.FromElementsOp():
+                self._from_element(op)
+            case scf.YieldOp() | scf.ConditionOp() | func.ReturnOp():
                 pass
             case _:
                 self._scalar(op)
@@ -250,6 +254,50 @@ class HostLowering:
         self.block = outer
         bounds = [self.buffers.get(v, v) for v in (op.lb, op.ub, op.step)]
         self._effect(scf.ForOp(bounds[0], bounds[1], bounds[2], [], Region(body)))
+
+    def _while(self, op: scf.WhileOp) -> None:
+        """As `_for`; numbers that are carried stay values."""
+        carried = [r for r in op.results if isinstance(r.type, TensorType)]
+        targets = [self._destination(r) for r in carried]
+        initial = [v for v in op.arguments if isinstance(v.type, TensorType)]
+        self._deliver(initial, targets)
+        numbers = [self.buffers.get(v, v) for v in op.arguments if not isinstance(v.type, TensorType)]
+        kinds = [n.type for n in numbers]
+        regions = [
+            self._round(region.block, kinds, targets) for region in (op.before_region, op.after_region)
+        ]
+        made = scf.WhileOp(numbers, kinds, *regions)
+        self._effect(made)
+        rest = [r for r in op.results if not isinstance(r.type, TensorType)]
+        self.buffers.update(zip(rest, made.results, strict=True))
+
+    def _round(self, source: Block, kinds: Sequence[Attribute], targets: Sequence[SSAValue]) -> Region:
+        """The condition of a loop, or its body."""
+        block = Block(arg_types=kinds)
+        places, numbers = iter(targets), iter(block.args)
+        for argument in source.args:
+            self.buffers[argument] = next(places if isinstance(argument.type, TensorType) else numbers)
+        outer, self.block = self.block, block
+        self._lower_block(source)
+        end = _terminator(source)
+        given = [v for v in end.operands if isinstance(v.type, TensorType)]
+        crossing = [self._saved(v, t, targets) for v, t in zip(given, targets, strict=True)]
+        for buffer, target in zip(crossing, targets, strict=True):
+            if buffer is not target:
+                self._effect(memref.CopyOp(buffer, target))
+        scalars = [self.buffers.get(v, v) for v in end.operands if not isinstance(v.type, TensorType)]
+        if isinstance(end, scf.ConditionOp):
+            self._effect(scf.ConditionOp(*scalars))
+        else:
+            self._effect(scf.YieldOp(*scalars))
+        self.block = outer
+        return Region(block)
+
+    def _from_element(self, op: tensor.FromElementsOp) -> None:
+        target = self._destination(op.results[0])
+        zero = self._add(arith.ConstantOp(IntegerAttr(0, INDEX)))
+        value = op.operands[0]
+        self._effect(memref.StoreOp.get(self.buffers.get(value, value), target, [zero]))
 
     def _saved(self, value: SSAValue, target: SSAValue, targets: Sequence[SSAValue]) -> SSAValue:
         """The buffer of a yielded value; another carried buffer is saved first, since it is overwritten."""
