@@ -44,6 +44,7 @@ from tsc.passes.propagate_constants import PropagateConstants
 from tsc.passes.refine_types import RefineTypes
 from tsc.passes.remove_dropout import RemoveDropout
 from tsc.passes.schedule import Schedule
+from tsc.passes.stack_lists import StackLists
 from tsc.passes.unroll_loops import UnrollLoops
 
 Watcher = Callable[[str, ModulePass, ModuleOp], None]
@@ -60,6 +61,8 @@ class Stage:
     verify: Callable[[ModuleOp], None]
 
 
+ROLLED, UNROLLED = 500, 8_000
+"""How many operations unrolled loops may come to, where loops may be native, and where they run in Python."""
 SIMPLIFY = (PropagateConstants(), Canonicalize(), EliminateDeadCode())
 
 
@@ -92,9 +95,10 @@ def stages(
             "and dtypes are known wherever they can be; composites are expanded",
             (
                 fixed_point(
-                    RefineTypes(), ExpandSplits(), *SIMPLIFY, UnrollLoops()
+                    RefineTypes(), ExpandSplits(), *SIMPLIFY, UnrollLoops(ROLLED if is_whole else UNROLLED)
                 ),  # shapes decide branches, branches decide shapes
-                Functionalize(),
+                *([StackLists()] if is_whole else []),
+                Functionalize(is_whole),
                 fixed_point(RefineTypes(), *SIMPLIFY),  # writes replaced by values have types of their own
                 ExpandSplits(),
                 Decompose(),

@@ -4,6 +4,7 @@ change it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from xdsl.dialects.func import CallOp, ReturnOp
@@ -24,7 +25,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
     ValueTensorLiteralOp,
 )
-from tsc.ops.registry import TensorSpec
+from tsc.ops.registry import Operator, TensorSpec
 
 UNKNOWN: Any = object()
 """What `constant_of` gives when the value is not a constant."""
@@ -78,6 +79,20 @@ def argument_of(value: SSAValue) -> Any:
             parts = [argument_of(o) for o in owner.operands]
             return UNKNOWN if any(p is UNKNOWN for p in parts) else parts
     return constant_of(value)
+
+
+def inference_arguments(operator: Operator, operands: Sequence[SSAValue]) -> list[Any]:
+    """What inference of `operator` sees of its operands: for numbers that are not known, others of the same
+    kind where only elements depend on them.
+    """
+    found = [argument_of(o) for o in operands]
+    for i, value in enumerate(found):
+        if value is UNKNOWN and i < len(operator.schema.arguments):
+            name = operator.schema.arguments[i].name
+            if operator.kind == "pointwise" or name in operator.elements_only:
+                kind: Any = unwrapped(operands[i]).type
+                found[i] = {tt.INT: 0, tt.FLOAT: 1.0, tt.BOOL: True}.get(kind, UNKNOWN)
+    return found
 
 
 def spec_of_type(kind: tt.TensorType) -> TensorSpec | None:
@@ -157,6 +172,18 @@ def _writes_lists(function: Operation | None) -> bool:
             for i, o in enumerate(op.operands)
         ):
             return True
+    return False
+
+
+def is_within(value: SSAValue, op: Operation) -> bool:
+    """Whether a value is made (at any depth) in a region of `op`."""
+    owner = value.owner
+    block = owner if isinstance(owner, Block) else owner.parent
+    while block is not None:
+        outer = block.parent_op()
+        if outer is op:
+            return True
+        block = outer.parent if outer is not None else None
     return False
 
 

@@ -128,6 +128,9 @@ class Operator:
     """Whether the call gives its first argument, the very tensor, other sizes or strides."""
     reads_layout: bool = False
     """Whether the result depends on how the first argument lies in memory, and not on its value alone."""
+    elements_only: tuple[str, ...] = ()
+    """Numbers among the arguments that decide about elements, but neither about shape nor dtype; of a
+    pointwise operator all are such."""
     length: Callable[..., int] | None = None
     """Of a result that is a list: how many elements it has, where that may be far more than were given."""
     effect: Effect = Effect.NONE

@@ -74,6 +74,7 @@ def _slice_joined(
     kind="composite",
     composite=_select_joined,
     layout=ResultLayout.ELEMENTWISE,
+    elements_only=("index",),
 )
 def select_scatter(self: Array, src: Array, dim: int, index: int) -> Array:
     """`src` stored in one slice."""

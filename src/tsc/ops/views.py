@@ -163,7 +163,7 @@ def expand_as(self: Array, other: Any) -> Array:
     return expand(self, other.shape, False)
 
 
-@_view("aten::select.int", inverse=selected_back)
+@_view("aten::select.int", inverse=selected_back, elements_only=("index",))
 def select(self: Array, dim: int, index: int) -> Array:
     """The slice `index` of dim `dim`, which is dropped.
 

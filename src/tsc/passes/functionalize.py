@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.known_values import UNKNOWN_CALLS, writes_anything
+from tsc.analysis.known_values import UNKNOWN_CALLS, is_within, writes_anything
 from tsc.analysis.memory_aliases import has_memory, shared_operands
 from tsc.analysis.operator_effects import definition_of, not_repeatable, reads_layout
 from tsc.analysis.written_names import WRAPPERS, unfollowed_name
@@ -21,6 +22,7 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import (
     NonValueTensorLiteralOp,
     PrimListConstructOp,
+    PrimLoopOp,
     ValueTensorLiteralOp,
 )
 from tsc.dialects.tsc import WRITTEN, MemoryOp
@@ -54,15 +56,18 @@ class Functionalize(ModulePass):
     """
 
     name = "functionalize"
+    in_regions: bool = False
+    """Also what branches and loops write: they give it back. In Python that copies what is written each time.
+    """
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Functionalize every function of the module that allows it."""
         for function in list(op.ops):
             if isinstance(function, FuncOp):
-                functionalize(function)
+                functionalize(function, in_regions=self.in_regions)
 
 
-def functionalize(function: FuncOp) -> str | None:
+def functionalize(function: FuncOp, *, in_regions: bool = False) -> str | None:
     """Functionalize one function; None when that was possible, else the reason."""
     trial = function.clone()
     try:
@@ -75,7 +80,7 @@ def functionalize(function: FuncOp) -> str | None:
             raise CannotFunctionalizeError(f"memory that is written is also known through {name}")
         name_arguments(trial)
         if writes:
-            _Functionalizer(trial).run()
+            _Functionalizer(trial, in_regions).run()
     except CannotFunctionalizeError as reason:
         return str(reason)
     function.body.detach_block(function.body.block)
@@ -157,8 +162,9 @@ class _Memory:
 
 
 class _Functionalizer:
-    def __init__(self, function: FuncOp) -> None:
+    def __init__(self, function: FuncOp, in_regions: bool) -> None:
         self.function = function
+        self.in_regions = in_regions
         self.tensors: dict[SSAValue, _Tensor] = {}
         self.held: dict[SSAValue, list[SSAValue]] = {}
         """What wrappers hold, as the program names it."""
@@ -247,18 +253,106 @@ class _Functionalizer:
             else:
                 self._read(op, builder)
 
+    # --- branches and loops ---
+
     def _region(self, op: Operation, builder: TorchBuilder) -> None:
-        if any(writes_anything(inner) for r in op.regions for b in r.blocks for inner in b.walk()):
-            raise CannotFunctionalizeError("a branch or loop writes to a tensor or a list")
+        roots = self._written_by(op)
         op.operands = [self.current(o, builder) for o in op.operands]
+        if not roots:
+            self._blocks(op, roots)
+        elif isinstance(op, PrimLoopOp):
+            self._loop(op, roots, builder)
+        else:
+            self._blocks(op, roots)
+            self._rebuilt(op, op.operands, roots)
+
+    def _written_by(self, op: Operation) -> list[_Tensor]:
+        """The tensors from outside `op` that it writes to, or to views of which it does."""
+        inside = [inner for r in op.regions for b in r.blocks for inner in b.walk()]
+        roots: list[_Tensor] = []
+        for inner in inside:
+            if not writes_anything(inner):
+                continue
+            target = inner.operands[0]
+            if not self.in_regions or not isinstance(target.type, tt.TensorType):
+                raise CannotFunctionalizeError("a branch or loop writes to a tensor or a list")
+            root = self._root(target, op)
+            if root is not None and root not in roots:
+                roots.append(root)
+        return roots
+
+    def _root(self, value: SSAValue, region: Operation) -> _Tensor | None:
+        """The tensor from outside `region` that `value` is, or is a view of; None for one made inside."""
+        while is_within(value, region):
+            op = value.owner
+            if not isinstance(op, AtenOp):
+                raise CannotFunctionalizeError("a branch or loop writes to what it carries")
+            shared = shared_operands(op)
+            if not shared:
+                return None
+            if shared != [op.operands[0]]:
+                raise CannotFunctionalizeError(f"a branch or loop writes to what {op.name} gives")
+            value = op.operands[0]
+        record = self.tensor(value)
+        while record.parent is not None:
+            record = record.parent
+        return record
+
+    def _blocks(self, op: Operation, roots: Sequence[_Tensor], first: Sequence[SSAValue] = ()) -> None:
+        """Rewrite the regions of `op`; what is in the `roots` at the end of each becomes a further result.
+        `first` is what is in them at the beginning, where that is something else than before.
+        """
         tensors = {k: (t.value, t.version) for k, t in self.tensors.items()}
-        rebuilt = dict(self.rebuilt)
+        bases = {t.base: t.base.version for t in self.tensors.values()}
+        rebuilt, latest = dict(self.rebuilt), dict(bases)
         for region in op.regions:
-            for inner in region.blocks:
-                self.block(inner)
-                for key, (value, version) in tensors.items():
-                    self.tensors[key].value, self.tensors[key].version = value, version
-                self.rebuilt = dict(rebuilt)
+            block = region.block
+            for root, value in zip(roots, first, strict=False):
+                root.base.version += 1
+                root.value, root.version = value, root.base.version
+            self.block(block)
+            end = block.last_op
+            assert end is not None
+            builder = TorchBuilder(before=end)
+            end.operands = [*end.operands, *(self._refresh(root, builder) for root in roots)]
+            for base, version in bases.items():
+                latest[base] = max(latest[base], base.version)
+                base.version = version
+            for key, (value, version) in tensors.items():
+                self.tensors[key].value, self.tensors[key].version = value, version
+            self.rebuilt = dict(rebuilt)
+        for root in roots:
+            root.base.version = latest[root.base]
+            if root.base.is_uncertain:
+                raise CannotFunctionalizeError("a branch or loop writes, perhaps, to what has other names")
+
+    def _loop(self, op: PrimLoopOp, roots: Sequence[_Tensor], builder: TorchBuilder) -> None:
+        body = op.regions[0].block
+        entering = [self._refresh(root, builder) for root in roots]
+        carried = [body.insert_arg(value.type, len(body.args)) for value in entering]
+        self._blocks(op, roots, carried)
+        self._rebuilt(op, [*op.operands, *entering], roots)
+
+    def _rebuilt(self, op: Operation, operands: Sequence[SSAValue], roots: Sequence[_Tensor]) -> None:
+        """`op` with a further result for each of the `roots`, which is what is in it from then on."""
+        kinds = [*(r.type for r in op.results), *(root.value.type for root in roots)]
+        regions = [op.detach_region(region) for region in list(op.regions)]
+        made = type(op).create(
+            operands=operands, result_types=kinds, attributes=op.attributes, regions=regions,
+            location=op.location,
+        )  # fmt: skip
+        assert op.parent is not None
+        op.parent.insert_op_before(made, op)
+        for old, new in zip(op.results, made.results, strict=False):
+            new.name_hint = old.name_hint
+            old.replace_all_uses_with(new)
+        for root, value in zip(roots, made.results[len(op.results) :], strict=True):
+            root.base.version += 1
+            root.value, root.version = value, root.base.version
+        op.detach()
+        op.erase()
+
+    # --- wrappers and reads ---
 
     def _wrap(self, op: Operation, builder: TorchBuilder) -> None:
         self.held[op.results[0]] = list(op.operands)

@@ -15,11 +15,13 @@ from xdsl.passes import ModulePass
 
 from tsc import dtypes
 from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, spec_of_type, unwrapped
+from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal
+from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import (
     DerefineOp,
     PrimIfOp,
@@ -82,7 +84,7 @@ class NumbersAsTensors(ModulePass):
                 continue
             has_regions = any(isinstance(op, (PrimIfOp, PrimLoopOp)) for op in function.body.block.ops)
             if (has_regions and self.in_regions) or any(map(is_number_read, function.body.block.ops)):
-                _convert(function, self.in_regions)
+                _convert(function, self.in_regions, pool_of(ctx))
 
 
 def is_number_read(op: Operation) -> bool:
@@ -96,10 +98,10 @@ def is_number_read(op: Operation) -> bool:
     return READS[op.schema.full_name] is not tt.INT or not spec.dtype.is_floating
 
 
-def _convert(function: FuncOp, in_regions: bool) -> None:
+def _convert(function: FuncOp, in_regions: bool, pool: ConstantPool) -> None:
     trial = function.clone()
     try:
-        _Conversion(trial, in_regions).run()
+        _Conversion(trial, in_regions, pool).run()
     except (_CannotConvertError, *OPERATOR_FAILURES):
         return  # an operator that is given what it cannot take stays, and raises when the program runs
     eliminate_dead_code(trial)
@@ -110,9 +112,12 @@ def _convert(function: FuncOp, in_regions: bool) -> None:
 
 
 class _Conversion:
-    def __init__(self, function: FuncOp, in_regions: bool) -> None:
+    def __init__(self, function: FuncOp, in_regions: bool, pool: ConstantPool) -> None:
+        self.pool = pool
         self.block = function.body.block
         self.in_regions = in_regions
+        self.may_repeat = not_repeatable(function) is None
+        """Whether the generic tier may do a call again that native code has begun."""
         self.tensors: dict[SSAValue, SSAValue] = {}
         """The tensors without dims that stand for numbers."""
         self.kinds: dict[SSAValue, Any] = {}
@@ -240,7 +245,7 @@ class _Conversion:
         if known is UNKNOWN:
             raise _CannotConvertError("a number that is known to nobody")
         array = np.asarray(known, NUMBERS[unwrapped(value).type].numpy)
-        return TorchBuilder(before=before).insert(literal(ConstantPool(), "number", array)).results[0]
+        return TorchBuilder(before=before).insert(literal(self.pool, "number", array)).results[0]
 
     def _number_of(self, value: SSAValue, before: Operation) -> SSAValue:
         """A number, read from its tensor."""
@@ -354,8 +359,8 @@ class _Conversion:
         PyTorch computes: numbers take part in promotion only by their kind.
         """
         name = op.schema.full_name
-        if name == "aten::select.int":
-            return self._selected(op, aten)
+        if name in ("aten::select.int", "aten::select_scatter"):
+            return self._at_index(op, aten)
         other = schemas.lookup(f"aten::{stem}.Tensor")
         if not name.endswith(".Scalar") or other is None or find(other.full_name) is None:
             raise _CannotConvertError(name)
@@ -370,19 +375,31 @@ class _Conversion:
             raise _CannotConvertError(name)
         return aten(f"{stem}.Tensor", source, _as(self._tensor(number), dtype, aten), *rest)
 
-    def _selected(self, op: AtenOp, aten: Aten) -> SSAValue:
-        """The part of a tensor at an index that is a tensor."""
-        source, dim, index = op.operands
+    def _at_index(self, op: AtenOp, aten: Aten) -> SSAValue:
+        """The part of a tensor at an index that is a tensor, or the tensor with another one there."""
+        source, *parts, dim, index = op.operands
         spec = spec_of_type(source.type) if isinstance(source.type, tt.TensorType) else None
         known = constant_of(dim)
-        if spec is None or known is UNKNOWN or not self._is_tensor(index):
+        if spec is None or known is UNKNOWN or not self._is_tensor(index) or not self.may_repeat:
             raise _CannotConvertError(op.schema.full_name)
         (number,) = wrap_dims([known], spec.ndim)
-        at = self._tensor(index)
         size = spec.shape[number]
-        wrapped = aten("where.self", aten("lt.Scalar", at, 0), aten("add.Scalar", at, size, 1), at)
-        part = aten("index_select", source, number, aten("reshape", wrapped, [1]))
-        return aten("squeeze.dim", part, number)
+        given = self._tensor(index)
+        at = aten("where.self", aten("lt.Scalar", given, 0), aten("add.Scalar", given, size, 1), given)
+        if not parts:
+            return aten("squeeze.dim", aten("index_select", source, number, aten("reshape", at, [1])), number)
+        self._require_below(at, size, op)
+        places = literal(self.pool, "places", np.arange(size).reshape(-1, *[1] * (spec.ndim - number - 1)))
+        is_there = aten("eq.Tensor", TorchBuilder(before=op).insert(places).results[0], at)
+        part = aten("to.dtype", aten("unsqueeze", parts[0], number), spec.dtype.code, False, False, None)
+        return aten("where.self", is_there, part, source)
+
+    def _require_below(self, index: SSAValue, size: int, op: Operation) -> None:
+        aten = building_aten(TorchBuilder(before=op), [])
+        fits = aten("logical_and", aten("ge.Scalar", index, 0), aten("lt.Scalar", index, size))
+        builder = TorchBuilder(before=op)
+        number = builder.aten("aten::Bool.Tensor", [fits], [tt.BOOL]).results[0]
+        builder.insert(RequireOp.create(operands=[number]))
 
 
 def _is_part_of_result(op: Operation) -> bool:

@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 
-from tsc.analysis.known_values import UNKNOWN, argument_of, unwrapped
+from tsc.analysis.known_values import UNKNOWN, argument_of, inference_arguments
 from tsc.analysis.module_functions import functions
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp, torch_name
@@ -108,11 +108,9 @@ def _refine_operator(op: AtenOp, ctx: Any) -> bool:
         return False
     if operator.kind == "inplace":
         return _refine_in_place(op)
-    arguments = [argument_of(o) for o in op.operands]
     if operator.fold is not None:
-        return _fold_query(op, operator, arguments, ctx)
-    if operator.kind == "pointwise":  # shape and dtype depend on what kinds of numbers take part, no more
-        arguments = [_stand_in(o) if a is UNKNOWN else a for o, a in zip(op.operands, arguments, strict=True)]
+        return _fold_query(op, operator, [argument_of(o) for o in op.operands], ctx)
+    arguments = inference_arguments(operator, op.operands)
     if operator.infer is None or any(a is UNKNOWN for a in arguments):
         return False
     try:
@@ -120,11 +118,6 @@ def _refine_operator(op: AtenOp, ctx: Any) -> bool:
     except OPERATOR_FAILURES:
         return False  # the call is wrong: it stays, and raises when the program runs
     return _set_results(op, inferred)
-
-
-def _stand_in(value: SSAValue) -> Any:
-    """A number of the same kind as one that is not known; `UNKNOWN` for what is no number."""
-    return {tt.INT: 1, tt.FLOAT: 1.0, tt.BOOL: True}.get(cast("Any", unwrapped(value).type), UNKNOWN)
 
 
 def _refine_in_place(op: AtenOp) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from xdsl.ir import SSAValue
 
-from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, type_of_spec
+from tsc.analysis.known_values import UNKNOWN, constant_of, inference_arguments, spec_of_type, type_of_spec
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -62,8 +62,8 @@ def stored(functional: Operator, operands: list[SSAValue], builder: TorchBuilder
     return builder.aten("aten::type_as", [result, operands[0]], [kind]).results[0]
 
 
-def _inferred(operator: Operator, operands: Iterable[SSAValue]) -> TensorSpec | None:
-    arguments = [argument_of(o) for o in operands]
+def _inferred(operator: Operator, operands: Sequence[SSAValue]) -> TensorSpec | None:
+    arguments = inference_arguments(operator, operands)
     if operator.infer is None or any(a is UNKNOWN for a in arguments):
         return None
     try:

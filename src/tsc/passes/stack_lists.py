@@ -1,0 +1,179 @@
+"""Pass `stack-lists`: a list that each round of a loop appends a tensor to becomes one tensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, writes_anything
+from tsc.analysis.module_functions import functions
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
+from tsc.ops.composite import Aten
+from tsc.ops.registry import TensorSpec
+from tsc.ops.shapes import wrap_dim
+from tsc.passes.decompose import building_aten
+
+JOINING = ("aten::stack", "aten::cat")
+"""Operators that read such a list as one tensor."""
+MOST_ELEMENTS = 64
+"""Elements of a list that something else reads: each is taken out of the tensor."""
+
+
+@dataclass(frozen=True)
+class StackLists(ModulePass):
+    """Let a loop carry one tensor with a slice for each round, in place of a list that is empty before it and
+    to which every round appends a tensor of one shape.
+
+    Requires: types refined, so that the number of rounds and the shapes are known.
+    Leaves: lists that are read in the loop or change elsewhere, and functions that write to tensors in such a
+    loop, or after it (the list holds the tensors themselves).
+
+    ```mlir
+    torch.prim.Loop %int9, %true, init() { ... torch.aten.append.t %list, %h ... }
+    %r = torch.aten.stack %list, %int0
+    // %s = torch.prim.Loop %int9, %true, init(%zeros) { ... %t = select_scatter %s, %h, 0, %i ... }; %r = %s
+    ```
+    """
+
+    name = "stack-lists"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Rewrite every loop of every function."""
+        for function in functions(op):
+            for loop in [o for o in function.walk() if isinstance(o, PrimLoopOp)]:
+                _loop(loop)
+
+
+def _loop(loop: PrimLoopOp) -> None:
+    """Rewrite the lists that `loop` appends to."""
+    appends = (o for o in loop.regions[0].block.ops if isinstance(o, AtenOp))
+    while (append := next((o for o in appends if _can_stack(o, loop)), None)) is not None:
+        loop = _stacked(append, loop)
+        appends = (o for o in loop.regions[0].block.ops if isinstance(o, AtenOp))
+
+
+def _can_stack(op: AtenOp, loop: PrimLoopOp) -> bool:
+    """Whether `op` appends to a list that can be a tensor."""
+    if op.schema.full_name != "aten::append.t":
+        return False
+    held, made = op.operands[0], op.operands[0].owner
+    rounds = _rounds(loop)
+    value = argument_of(op.operands[1])
+    if not isinstance(made, PrimListConstructOp) or made.operands or rounds < 1 or op.results[0].first_use:
+        return False
+    if not isinstance(value, TensorSpec) or made.parent is not loop.parent:
+        return False
+    readers = [use.operation for use in held.uses if use.operation is not op]
+    if any(reader.parent is not loop.parent or not _comes_after(reader, loop) for reader in readers):
+        return False
+    if rounds > MOST_ELEMENTS and not all(_joins(reader, held) for reader in readers):
+        return False
+    return not _writes_from(loop, op)
+
+
+def _rounds(loop: PrimLoopOp) -> int:
+    """How many rounds a loop has, if nothing ends it before; else 0."""
+    end = loop.regions[0].block.last_op
+    assert end is not None
+    trips, enters, goes_on = (constant_of(o) for o in (*loop.operands[:2], end.operands[0]))
+    return 0 if trips is UNKNOWN or enters is not True or goes_on is not True else trips
+
+
+def _comes_after(op: Operation, other: Operation) -> bool:
+    following = other.next_op
+    while following is not None:
+        if following is op:
+            return True
+        following = following.next_op
+    return False
+
+
+def _joins(op: Operation, held: SSAValue) -> bool:
+    return isinstance(op, AtenOp) and op.schema.full_name in JOINING and op.operands[0] is held
+
+
+def _writes_from(loop: PrimLoopOp, append: Operation) -> bool:
+    """Whether a tensor is written in a loop, or later in its block: perhaps one that the list holds."""
+    later: list[Operation] = list(loop.walk())
+    following = loop.next_op
+    while following is not None:
+        later += list(following.walk())
+        following = following.next_op
+    return any(
+        writes_anything(op) and op is not append and isinstance(op.operands[0].type, tt.TensorType)
+        for op in later
+    )
+
+
+def _stacked(append: AtenOp, loop: PrimLoopOp) -> PrimLoopOp:
+    """The loop with a tensor for the list of `append`."""
+    held, value = append.operands
+    spec = argument_of(value)
+    assert isinstance(spec, TensorSpec)
+    rounds, body = _rounds(loop), loop.regions[0].block
+    outside = building_aten(TorchBuilder(before=loop), [])
+    empty = outside("zeros", [rounds, *spec.shape], spec.dtype.code, None, None, None)
+    carried = body.insert_arg(empty.type, len(body.args))
+    builder = TorchBuilder(before=append)
+    operands = [carried, value, builder.constant(0), body.args[0]]
+    written = builder.aten("aten::select_scatter", operands, [empty.type]).results[0]
+    end = body.last_op
+    assert end is not None
+    end.operands = [*end.operands, written]
+    append.detach()
+    append.erase()
+    made = PrimLoopOp.create(
+        operands=[*loop.operands, empty], result_types=[*(r.type for r in loop.results), empty.type],
+        attributes=loop.attributes, regions=[loop.detach_region(0)], location=loop.location,
+    )  # fmt: skip
+    assert loop.parent is not None
+    loop.parent.insert_op_before(made, loop)
+    for old, new in zip(loop.results, made.results, strict=False):
+        new.name_hint = old.name_hint
+        old.replace_all_uses_with(new)
+    loop.detach()
+    loop.erase()
+    _read(held, made.results[-1], made)
+    return made
+
+
+def _read(held: SSAValue, stacked: SSAValue, loop: PrimLoopOp) -> None:
+    """Let what reads a list read its tensor."""
+    for reader in [use.operation for use in held.uses]:
+        if _joins(reader, held):
+            assert isinstance(reader, AtenOp)
+            value = _joined(reader, stacked, building_aten(TorchBuilder(before=reader), []))
+            reader.results[0].replace_all_uses_with(value)
+            reader.detach()
+            reader.erase()
+    if held.first_use is None:
+        return
+    following = loop.next_op
+    assert following is not None
+    builder = TorchBuilder(before=following)
+    aten = building_aten(builder, [])
+    elements = [aten("clone", aten("select.int", stacked, 0, i), None) for i in range(_rounds(loop))]
+    kind = held.type
+    assert isinstance(kind, tt.ListType)
+    held.replace_all_uses_with(builder.list(kind.data, elements))
+
+
+def _joined(op: AtenOp, stacked: SSAValue, aten: Aten) -> SSAValue:
+    """What ``stack`` or ``cat`` makes of a list whose tensors are the slices of one."""
+    spec = spec_of_type(stacked.type) if isinstance(stacked.type, tt.TensorType) else None
+    assert spec is not None
+    shape = list(spec.shape[1:])
+    is_stack = op.schema.full_name == "aten::stack"
+    dim = wrap_dim(constant_of(op.operands[1]), len(shape) + is_stack)
+    moved = aten("movedim.int", stacked, 0, dim)
+    if is_stack:
+        return aten("clone", moved, 0)
+    shape[dim] *= spec.shape[0]
+    return aten("reshape", aten("clone", moved, 0), shape)
