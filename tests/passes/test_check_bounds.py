@@ -161,15 +161,30 @@ def test_a_gather_that_no_kernel_can_hold_checks_itself(body: str, result: str) 
     assert_leaves(function(body, f"%y : {result}"), CheckBounds())
 
 
-def test_a_gather_in_a_branch_checks_itself() -> None:
-    body = f"""%r = torch.prim.If %c -> ({Y}) {{
+def test_a_gather_in_a_branch_is_checked_there() -> None:
+    start = f"%r{{}} = torch.prim.If %c -> ({Y}{{}}) {{{{"
+    inside = "%no_bad = torch.vtensor.literal(dense<false> : tensor<i1>) : !torch.vtensor<[],i1>"
+    before = f"""{start.format("", "")}
         {EMBEDDING}
         torch.prim.If.yield %y : {Y}
       }} else {{
-        {EMBEDDING}
-        torch.prim.If.yield %y : {Y}
+        torch.prim.If.yield %z : {Y}
       }}"""
-    assert_leaves(function(body, f"%r : {Y}"), CheckBounds())
+    after = f"""{start.format(", %bad", ", !torch.vtensor<[],i1>")}
+        {EMBEDDING}
+        {check("i", 0, 5)}
+        torch.prim.If.yield %y, %bad0 : {Y}, !torch.vtensor<[],i1>
+      }} else {{
+        {inside}
+        torch.prim.If.yield %z, %no_bad : {Y}, !torch.vtensor<[],i1>
+      }}"""
+    literal = f"%z = torch.vtensor.literal(dense<1.0> : tensor<2x3xf32>) : {Y}"
+    results = f"%r : {Y}"
+    assert_rewrites(
+        function(f"{literal}\n{before}", results),
+        function(f"{literal}\n{after}", results, bad="%bad"),
+        CheckBounds(),
+    )
 
 
 def test_functions_are_checked_one_by_one() -> None:

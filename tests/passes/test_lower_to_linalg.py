@@ -218,7 +218,7 @@ def test_a_kernel_and_its_call_have_the_place_of_the_group() -> None:
 
 
 YIELD = f"{{\ntorch.prim.If.yield %x : {V}\n}}"
-BRANCH = f"%b = torch.constant.bool true\n%y = torch.prim.If %b -> ({V}) {YIELD} else {YIELD}"
+BRANCH = f"%y = torch.prim.If %b -> ({V}) {YIELD} else {YIELD}"
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ BRANCH = f"%b = torch.constant.bool true\n%y = torch.prim.If %b -> ({V}) {YIELD}
         (function("", "%n = torch.constant.int 1", "%n : !torch.int"), "requires tensor results; got int"),
         (function(f"%x : {V}", call("neg", "x", "y"), f"%y : {V}"), "aten::neg has no native form here"),
         (function(f"%x : {V}", call("t", "x", "y"), f"%y : {V}"), "aten::t has no native form here"),
-        (function(f"%x : {V}", BRANCH, f"%y : {V}"), "torch.prim.If has no native form here"),
+        (function(f"%x : {V}, %b : !torch.bool", BRANCH, f"%y : {V}"), "requires tensor arguments; got bool"),
     ],
 )
 def test_what_has_no_native_form_is_refused_by_name(text: str, message: str) -> None:

@@ -39,8 +39,8 @@ def test_a_counter_is_counted_in_its_tensor() -> None:
   %a = torch.constant.int 1
   %b = torch.constant.int 1
   %t = torch.aten.add.Scalar %n, %a, %b : {I64}, {INT}, {INT} -> {I64}
-  %r = torch.aten.Int.Tensor %t : {I64} -> {INT}
-  %j = torch.aten.add.int %i, %one : {INT}, {INT} -> {INT}""",
+  %j = torch.aten.add.int %i, %one : {INT}, {INT} -> {INT}
+  %r = torch.aten.Int.Tensor %t : {I64} -> {INT}""",
         "%r",
         INT,
     )

@@ -16,6 +16,7 @@ from xdsl.passes import ModulePass
 from tsc import dtypes
 from tsc.analysis.fusion import CHECKS_BOUNDS, operator_of, reads_values
 from tsc.analysis.known_values import argument_of, unwrapped
+from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -31,13 +32,13 @@ FLAG = tt.ValueTensorType.of((), dtypes.BOOL)
 
 @dataclass(frozen=True)
 class CheckBounds(ModulePass):
-    """Add a result that says whether any index of a gather is outside its tensor; the caller raises
-    `BoundsError`.
+    """Add a result that says whether any index of a gather is outside its tensor, or something that is
+    required is not so: the generic tier does the call again then, and raises what there is to raise.
 
     Requires: `flatten-results`.
     Leaves: gathers, whose kernels read only where the indices were in bounds (they clamp); functions that
-    gather have the
-    attribute `tsc.checks_bounds`, and their last result is a 0-dim bool.
+    gather have the attribute `tsc.checks_bounds`, and their last result is a 0-dim bool, which branches and
+    loops hand on. Functions that must not be done twice stay as they are, and their gathers in no kernel.
 
     ```mlir
     %1 = torch.aten.embedding %w, %ids, ...
@@ -56,6 +57,8 @@ class CheckBounds(ModulePass):
 
 
 def _check(function: FuncOp) -> None:
+    if not_repeatable(function) is not None:
+        return  # the generic tier must not do the call again
     bad = _outside(function.body.block)
     if bad is None:
         return

@@ -21,11 +21,13 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import (
     NonValueTensorLiteralOp,
+    PrimIfOp,
     PrimListConstructOp,
     PrimLoopOp,
     ValueTensorLiteralOp,
 )
 from tsc.dialects.tsc import WRITTEN, MemoryOp
+from tsc.passes.eliminate_dead_code import eliminate_dead_code
 from tsc.passes.functional.arguments import name_arguments
 from tsc.passes.functional.forms import (
     CannotFunctionalizeError,
@@ -70,13 +72,15 @@ class Functionalize(ModulePass):
 def functionalize(function: FuncOp, *, in_regions: bool = False) -> str | None:
     """Functionalize one function; None when that was possible, else the reason."""
     trial = function.clone()
+    if in_regions:
+        forget_second_names(trial)
     try:
-        if called := _call_that_may_write(function):
+        if called := _call_that_may_write(trial):
             raise CannotFunctionalizeError(f"{called.name} may write to what it is given")
-        writes = any(writes_anything(op) for op in function.walk())
-        if writes and any(reads_layout(op) for op in function.walk()):
+        writes = any(writes_anything(op) for op in trial.walk())
+        if writes and any(reads_layout(op) for op in trial.walk()):
             raise CannotFunctionalizeError("it asks how memory that is written lies")
-        if writes and (name := unfollowed_name(function)):
+        if writes and (name := unfollowed_name(trial)):
             raise CannotFunctionalizeError(f"memory that is written is also known through {name}")
         name_arguments(trial)
         if writes:
@@ -96,6 +100,42 @@ def _call_that_may_write(function: FuncOp) -> Operation | None:
     """A call of unknown code that is handed memory, or an object that may hold some."""
     calls = (op for op in function.walk() if isinstance(op, UNKNOWN_CALLS))
     return next((op for op in calls if any(map(has_memory, op.operands))), None)
+
+
+def forget_second_names(function: FuncOp) -> None:
+    """Let what an in-place operator gives back be what it wrote to, and what branches and loops only pass on
+    be what it was before: ``if c: y += 1`` leaves one `y`.
+    """
+    operations = list(function.walk())
+    for op in operations:
+        if isinstance(op, AtenOp) and writes_anything(op) and len(op.results) == 1:
+            target, result = op.operands[0], op.results[0]
+            if result.type == target.type:
+                result.replace_all_uses_with(target)
+    for op in reversed(operations):
+        if isinstance(op, PrimIfOp):
+            _forget_branch(op)
+        elif isinstance(op, PrimLoopOp):
+            _forget_carried(op)
+    eliminate_dead_code(function)
+
+
+def _forget_branch(op: PrimIfOp) -> None:
+    ends = [region.block.last_op for region in op.regions]
+    for i, result in enumerate(op.results):
+        given = {end.operands[i] for end in ends if end is not None}
+        if len(given) == 1 and not is_within(value := given.pop(), op):
+            result.replace_all_uses_with(value)
+
+
+def _forget_carried(op: PrimLoopOp) -> None:
+    body = op.regions[0].block
+    end = body.last_op
+    assert end is not None
+    for i, result in enumerate(op.results):
+        if end.operands[i + 1] is body.args[i + 1]:
+            result.replace_all_uses_with(op.operands[i + 2])
+            body.args[i + 1].replace_all_uses_with(op.operands[i + 2])
 
 
 def to_values(function: FuncOp) -> None:

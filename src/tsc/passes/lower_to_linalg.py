@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import arith, func, scf, tensor
 from xdsl.dialects.builtin import (
@@ -25,7 +26,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.fusion import operator_of, spec
-from tsc.analysis.known_values import UNKNOWN, constant_of, unwrapped
+from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type, unwrapped
 from tsc.dialects import torch_types as tt
 from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.aten import AtenOp, torch_name
@@ -38,6 +39,7 @@ from tsc.dialects.torch_ops import (
     PrimListConstructOp,
     PrimLoopOp,
     PrimTupleConstructOp,
+    PrimUninitializedOp,
     ValueTensorLiteralOp,
 )
 from tsc.dialects.tsc import GroupOp, YieldOp
@@ -117,17 +119,24 @@ class _Lowering:
         if isinstance(op, (ConstantOp, DerefineOp, PrimListConstructOp, PrimTupleConstructOp)):
             return
         if isinstance(op, ValueTensorLiteralOp):
-            self._literal(op)
+            self._literal(op.results[0], literal_array(self.pool, op), op.resource_key)
         elif isinstance(op, GroupOp):
             self._group(op)
         elif isinstance(op, func.ReturnOp):
             self.block.add_op(func.ReturnOp(*self._flat(op.operands)))
         elif isinstance(op, AtenOp) and _is_reshape(op):
             self._reshape(op)
-        elif isinstance(op, PrimIfOp):
+        else:
+            self._control(op)
+
+    def _control(self, op: Operation) -> None:
+        """What only functions with branches and loops have."""
+        if isinstance(op, PrimIfOp):
             self._branch(op)
         elif isinstance(op, PrimLoopOp):
             self._loop(op)
+        elif isinstance(op, PrimUninitializedOp):
+            self._uninitialized(op)
         elif isinstance(op, AtenOp) and op.schema.full_name == "prim::NumToTensor.Scalar":
             self._number(op)
         elif not is_number_read(op):  # of those, who wants the number reads the tensor
@@ -145,18 +154,14 @@ class _Lowering:
                 raise CodegenError(f"native code: requires tensor results; got {value.type.torchscript()}")
         return found
 
-    def _literal(self, op: ValueTensorLiteralOp) -> None:
-        array = literal_array(self.pool, op)
-        key = op.resource_key or self.pool.add(op.results[0].name_hint or "constant", array)
-        kind = tensor_type(spec(op.results[0]))
+    def _literal(self, value: SSAValue, array: np.ndarray[Any, Any], key: str | None) -> None:
+        key = key or self.pool.add(value.name_hint or "constant", array)
+        kind = tensor_type(spec(value))
         constant = arith.ConstantOp.create(
-            result_types=[kind],
-            properties={"value": DenseResourceAttr.from_params(key, kind)},
-            location=op.location,
+            result_types=[kind], properties={"value": DenseResourceAttr.from_params(key, kind)}
         )
         self.block.add_op(constant)
-        constant.results[0].name_hint = op.results[0].name_hint
-        self.values[op.results[0]] = KernelValue(constant.results[0], spec(op.results[0]))
+        self._define([value], constant.results)
 
     def _reshape(self, op: AtenOp) -> None:
         source = self.values[op.operands[0]]
@@ -250,6 +255,16 @@ class _Lowering:
         kind = tensor_type(spec(op.results[0]))
         made = self._emit(tensor.FromElementsOp.create(operands=[number], result_types=[kind]))
         self._define(op.results, made.results)
+
+    def _uninitialized(self, op: PrimUninitializedOp) -> None:
+        """A value that nobody reads; numbers are none of the host function."""
+        kind = op.results[0].type
+        if not isinstance(kind, tt.TensorType):
+            return
+        found = spec_of_type(kind)
+        if found is None:
+            raise CodegenError(f"native code: requires tensors of known shape; got {kind}")
+        self._literal(op.results[0], np.zeros(found.shape, found.dtype.numpy), None)
 
     def _define(self, names: Sequence[SSAValue], values: Sequence[SSAValue]) -> None:
         for name, value in zip(names, values, strict=True):

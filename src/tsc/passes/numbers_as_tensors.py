@@ -29,6 +29,7 @@ from tsc.dialects.torch_ops import (
     PrimLoopConditionOp,
     PrimLoopOp,
     PrimUncheckedCastOp,
+    PrimUninitializedOp,
 )
 from tsc.dialects.tsc import RequireOp
 from tsc.dtypes import DType
@@ -104,7 +105,8 @@ def _convert(function: FuncOp, in_regions: bool, pool: ConstantPool) -> None:
         _Conversion(trial, in_regions, pool).run()
     except (_CannotConvertError, *OPERATOR_FAILURES):
         return  # an operator that is given what it cannot take stays, and raises when the program runs
-    eliminate_dead_code(trial)
+    if in_regions:
+        eliminate_dead_code(trial)  # what is left of numbers that are carried as tensors by now
     function.body.detach_block(function.body.block)
     block = trial.body.block
     trial.body.detach_block(block)
@@ -242,6 +244,8 @@ class _Conversion:
         if self._is_tensor(value):
             return self._tensor(value)
         known = constant_of(value)
+        if isinstance(unwrapped(value).owner, PrimUninitializedOp):
+            known = 0  # nobody reads it
         if known is UNKNOWN:
             raise _CannotConvertError("a number that is known to nobody")
         array = np.asarray(known, NUMBERS[unwrapped(value).type].numpy)

@@ -5,7 +5,7 @@ are answered.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ from tsc.dialects.torch_ops import (
     PrimListUnpackOp,
     PrimLoopOp,
     PrimUncheckedCastOp,
+    PrimUninitializedOp,
 )
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.registry import Operator, TensorSpec, find
@@ -203,15 +204,28 @@ def _refine_if(op: PrimIfOp, ctx: Any, trials: int) -> bool:
     changed = any([_refine_block(r.block, ctx, trials) for r in op.regions])
     ends = [r.block.last_op for r in op.regions]
     for i, result in enumerate(op.results):
+        changed |= _adopt([e.operands[i] for e in ends if e is not None])
         kinds = [e.operands[i].type for e in ends]  # pyright: ignore[reportOptionalMemberAccess]
         if isinstance(kinds[0], tt.TensorType) and kinds[0].data == getattr(kinds[1], "data", None):
             changed |= set_type(result, kinds[0])
     return changed
 
 
+def _adopt(values: Sequence[SSAValue]) -> bool:
+    """Give what is not initialized the type of the other value that may come in its place, if it has one."""
+    kinds = [v.type for v in values if not isinstance(v.owner, PrimUninitializedOp)]
+    if len(kinds) == len(values) or not kinds or not isinstance(kinds[0], tt.TensorType):
+        return False
+    return any([set_type(v, kinds[0]) for v in values if isinstance(v.owner, PrimUninitializedOp)])
+
+
 def _refine_loop(op: PrimLoopOp, ctx: Any, trials: int) -> bool:
     """Carried tensors keep the type they enter with where every round gives it back."""
     body = op.regions[0].block
+    end = body.last_op
+    assert end is not None
+    for value, given_back in zip(op.operands[2:], end.operands[1:], strict=True):
+        _adopt([value, given_back])
     kept = _kept(op, ctx, trials)
     for i, kind in kept.items():
         set_type(body.args[i + 1], kind)
