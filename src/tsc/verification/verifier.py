@@ -98,7 +98,7 @@ class Verifier:
         return self.form.complete(results, arrays, self.unit)
 
     def _signed(self, results: Sequence[Array]) -> list[Array]:
-        """Results of `linalg`, whose integers have no sign of their own, with the dtypes of the function's."""
+        """Results of `linalg`, whose integers have no sign of their own, as the function returns them."""
         return [r.view(t) if t == np.uint8 else r for r, t in zip(results, self.dtypes, strict=True)]
 
     def _outcome(self, run: Callable[[Sequence[Array]], Any]) -> Outcome:
