@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -61,11 +60,14 @@ def shown_argument(value: SSAValue) -> SSAValue | None:
 
 def uncertain_results(results: Iterable[SSAValue]) -> set[SSAValue]:
     """Those of `results` that are perhaps memory of another, and nobody knows before the program runs."""
+    showing: dict[SSAValue, set[SSAValue]] = {}
+    for value in results:
+        for memory in _memories(value):
+            showing.setdefault(memory, set()).add(value)
     found: set[SSAValue] = set()
-    of = {value: _memories(value) for value in results}
-    for one, other in combinations(of, 2):
-        if of[one] & of[other] and not (_is_settled(one) and _is_settled(other)):
-            found |= {one, other}
+    for values in showing.values():
+        if len(values) > 1 and not all(map(_is_settled, values)):
+            found |= values
     return found
 
 

@@ -39,14 +39,16 @@ class Layout:
         roots = [id(root_of(array)) for array in arrays]
         counts = Counter(roots)
         shown = [a if counts[r] > 1 else _unexpanded(a) for a, r in zip(arrays, roots, strict=True)]
-        memories = list(counts)
-        bounds = [_bounds(a for a, r in zip(shown, roots, strict=True) if r == m) for m in memories]
-        begins = dict(zip(memories, (low for low, _ in bounds), strict=True))
+        alike: dict[int, list[Array]] = {}
+        for array, root in zip(shown, roots, strict=True):
+            alike.setdefault(root, []).append(array)
+        bounds = {root: _bounds(among) for root, among in alike.items()}
+        numbers = {root: number for number, root in enumerate(alike)}
         places = (
-            Place(memories.index(r), _address(a) - begins[r] if a.size else 0, _steps(a), a.strides)
+            Place(numbers[r], _address(a) - bounds[r][0] if a.size else 0, _steps(a), a.strides)
             for a, r in zip(shown, roots, strict=True)
         )
-        return cls(tuple(high - low for low, high in bounds), tuple(places))
+        return cls(tuple(high - low for low, high in bounds.values()), tuple(places))
 
     def filled(self, arrays: Iterable[Array]) -> list[Array]:
         """New arrays with the elements of `arrays`, that lie so."""
