@@ -37,6 +37,7 @@ ROW_MAJOR = {
     "the first rows": f"%r = {SLICE.format('x', 'zero', 'one', V)} -> !torch.vtensor<[1,3],f32>",
     "a product of what is turned": f"%r = torch.aten.mm %t, %x : {TURNED}, {V} -> !torch.vtensor<[3,3],f32>",
     "a conversion": f"%r = torch.aten.type_as %x, %y : {V}, {V} -> {V}",
+    "what is turned, copied": f"%r = torch.aten.contiguous %t, %zero : {TURNED}, !torch.int -> {TURNED}",
     "a literal": f"%r = torch.vtensor.literal(dense<1.0> : tensor<2x3xf32>) : {V}",
 }
 

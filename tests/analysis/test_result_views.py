@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.analysis.named_values import T, V, named
-from tsc.analysis.result_views import View, shared_bases
+from tests.analysis.named_values import T, V, branch, loop, named
+from tsc.analysis.result_views import View, shared_bases, uncertain_results
 
 TURNED, COLUMN, INTS = "!torch.vtensor<[3,2],f32>", "!torch.vtensor<[2],f32>", "!torch.list<int>"
 FLAT, M = "!torch.vtensor<[6],f32>", "!torch.tensor<[2,3],f32>"
-ARGUMENTS = f"%x : {V}, %n : !torch.int, %m : {M}"
+ARGUMENTS = f"%x : {V}, %n : !torch.int, %yes : !torch.bool, %m : {M}"
 PRELUDE = f"""
   %none = torch.constant.none
   %one = torch.constant.int 1
@@ -97,3 +97,45 @@ def test_what_shares_no_memory_for_sure_stands_alone(body: str, results: str) ->
 def test_the_same_view_twice_is_two_views() -> None:
     body = f"%r = torch.aten.t %c : {V} -> {TURNED}"
     assert lying(body, "t", "r") == {"t": ("c", AS_TURNED), "r": ("c", AS_TURNED)}
+
+
+def test_a_view_of_a_copy_is_a_part_of_the_copy() -> None:
+    body = f"%r = torch.aten.reshape %t, %sizes : {TURNED}, {INTS} -> {FLAT}\n"
+    body += f"%p = torch.aten.narrow %r, %zero, %two, %two : {FLAT}, !torch.int, !torch.int, !torch.int"
+    body = f"%zero = torch.constant.int 0\n{body} -> {COLUMN}"
+    assert lying(body, "c", "r", "p") == {"p": ("r", ([2], [4], 8))}
+
+
+def test_a_view_is_told_by_the_operators_that_take_it() -> None:
+    row = "!torch.vtensor<[3],f32>"
+    body = f"%s = torch.aten.select.int %t, %one, %one : {TURNED}, !torch.int, !torch.int -> {row}"
+    (_, view) = views(body, "c", "s")["s"]
+    assert [(op.schema.name, rest) for op, rest in view.steps] == [("aten::t", []), ("aten::select", [1, 1])]
+
+
+LISTED = f"%l = torch.prim.ListConstruct %c, %d : ({V}, {V}) -> !torch.list<vtensor>"
+ITEM = f"torch.aten.__getitem__.t %l, %n : !torch.list<vtensor>, !torch.int -> {V}"
+OTHER = f"%d = torch.aten.neg %x : {V} -> {V}"
+UNCERTAIN = {
+    "at an unknown place": (SELECT.format("n"), "c s", "c s"),
+    "an element of a list": (f"{OTHER}\n{LISTED}\n%e = {ITEM}", "c e", "c e"),
+    "two elements of a list": (f"{OTHER}\n{LISTED}\n%e = {ITEM}\n%f = {ITEM}", "e f", "e f"),
+    "what a branch gives": (f"{OTHER}\n{branch('%c', '%d', V, condition='yes')}", "c r", "c r"),
+    "what a loop carries": (loop("%c", f"%k = torch.aten.neg %carried : {V} -> {V}; %k", V)
+        .replace("%n, %c", "%n, %yes").replace("condition %c", "condition %yes"),
+                            "c r", "c r"),
+    "one of three": (f"{OTHER}\n{SELECT.format('n')}", "c d s", "c s"),
+    "a view at a known place": (SELECT.format("two"), "c s", ""),
+    "a reshape that copies": (f"%r = torch.aten.reshape %t, %sizes : {TURNED}, {INTS} -> {FLAT}", "c r", ""),
+    "another tensor": (OTHER, "c d", ""),
+    "what a branch makes": (
+        branch(f"{OTHER}; %d", f"%e = torch.aten.exp %x : {V} -> {V}; %e", V, condition="yes"), "c r", "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "results", "wanted"), UNCERTAIN.values(), ids=UNCERTAIN)
+def test_what_is_perhaps_memory_of_another_result_is_known(body: str, results: str, wanted: str) -> None:
+    values = named(ARGUMENTS, f"{PRELUDE}\n{body}")
+    found = uncertain_results([values[name] for name in results.split()])
+    assert found == {values[name] for name in wanted.split()}

@@ -14,6 +14,7 @@ import torch
 from tests.fuzz.programs.bare_process import BareProcess
 from tests.fuzz.programs.evaluating import evaluate
 from tests.fuzz.programs.generator import generate
+from tests.fuzz.programs.ill_conditioned import DROPPED
 from tests.fuzz.programs.program import Program
 from tests.fuzz.programs.variants import VARIANTS
 from tsc.ops import registry
@@ -128,3 +129,46 @@ def test_rounding_errors_that_a_program_magnifies_are_no_finding(
 def test_what_torchscript_refuses_is_dropped(bare: BareProcess) -> None:
     tried = program("def subject(x: Tensor):\n    return x if x.dim() > 9 else 'text'")
     assert evaluate(tried, ("scripted",), bare).status == "dropped"
+
+
+UNNEEDED = "def subject(x: Tensor):\n    y = x.reshape([7])\n    x.t().add_(1)\n    return x + 1"
+SHRINKING = """def subject(several: List[Tensor]):
+    for t in several:
+        s = F.dropout(t, 0.5, False)
+        several.pop()"""
+TWO = "[[values([A], torch.float32, 1), values([A], torch.float32, 2)]]"
+
+
+@pytest.mark.parametrize(
+    ("body", "arguments"), [(UNNEEDED, "[values([A, B], torch.float32, 1)]"), (SHRINKING, TWO)]
+)
+def test_what_only_one_side_drops_is_no_finding(body: str, arguments: str, bare: BareProcess) -> None:
+    outcome = evaluate(program(body, arguments), ("scripted", "optimized", "loaded"), bare)
+    assert outcome.findings == []
+    assert {f.detail for f in outcome.ill_conditioned} <= {DROPPED}
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ("def subject(x: Tensor):\n    x.add_(torch.ones(7))\n    return x + 1", "aten::add_.Tensor"),
+        ("def subject(x: Tensor):\n    y = x.reshape([7])\n    return y + 1", "aten::reshape"),
+    ],
+)
+def test_an_exception_is_missed_where_its_operator_is_needed_or_writes(
+    body: str, name: str, monkeypatch: pytest.MonkeyPatch, bare: BareProcess
+) -> None:
+    spoil(monkeypatch, name, _silent)
+    assert aspects(program(body), bare) == ["does not raise"]
+
+
+def _silent(right: Any, *arguments: Any) -> Any:
+    try:
+        return right(*arguments)
+    except RuntimeError:
+        return arguments[0]
+
+
+def test_an_exception_of_ours_alone_is_found(monkeypatch: pytest.MonkeyPatch, bare: BareProcess) -> None:
+    spoil(monkeypatch, "aten::relu", lambda relu, x: relu(x.reshape(77)))
+    assert aspects(program(RELU), bare) == ["raises"]

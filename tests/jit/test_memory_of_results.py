@@ -84,6 +84,123 @@ def test_results_that_are_views_of_one_memory_are_views_of_it() -> None:
     assert np.array_equal(part, y[:, 1:])
 
 
+def turned_then_flat(x: Tensor, at: int) -> list[Tensor]:
+    y = x.t() + 1
+    return [y, y.ravel(), y.flatten(), y.reshape(-1), y.contiguous(), y[0]]
+
+
+def flat_of_what_follows(x: Tensor, at: int) -> list[Tensor]:
+    y = x > 3
+    return [y.ravel(), y, y.t().contiguous(), y.t().reshape(-1), y.t()]
+
+
+def hidden_base(x: Tensor, at: int) -> list[Tensor]:
+    y = x * 2
+    return [y[0], y.t(), y.t().ravel()]
+
+
+def parts_of_a_copy(x: Tensor, at: int) -> list[Tensor]:
+    y = x * 2
+    flat = y.t().reshape(-1)
+    return [y, flat, flat[1:], flat[:1]]
+
+
+def converted(x: Tensor, at: int) -> list[Tensor]:
+    y = x.double()
+    return [y, y.double(), y.to(y.dtype), y.to(y.dtype, copy=True), y.type_as(y), y.clone()]
+
+
+def expanded(x: Tensor, at: int) -> list[Tensor]:
+    y = x.sum()
+    return [y, y.expand_as(x), y.expand(2, 2), y.unsqueeze(0)]
+
+
+def broadcast(x: Tensor, at: int) -> list[Tensor]:
+    y, z = x.sum(0), x.sum(0, keepdim=True)
+    first, second = torch.broadcast_tensors(y, z)
+    return [y, z, first, second, torch.broadcast_tensors(y, y)[0].unsqueeze(0)]
+
+
+def meshed(x: Tensor, at: int) -> list[Tensor]:
+    y, z = x.amax(0), x.amin(1)
+    grids = torch.meshgrid([y, z], indexing="xy")
+    return [y, z, grids[0], grids[1].movedim(-1, 0), torch.meshgrid([y[at], y])[1]]
+
+
+def grown(x: Tensor, at: int) -> list[Tensor]:
+    y, z = x.sum(0), x.sum()
+    return [y, z, torch.atleast_2d([y, z])[1], torch.atleast_3d(y), torch.atleast_1d([z])[0]]
+
+
+def at_a_place_known_later(x: Tensor, at: int) -> list[Tensor]:
+    y = torch.sigmoid(x)
+    return [y, y.split(1, 0)[at], y[at], y.select(1, at), y.unbind(0)[0]]
+
+
+def of_a_branch(x: Tensor, at: int) -> list[Tensor]:
+    y, z = x + 1, x * 2
+    if at > 0:
+        z = y
+    return [y, z]
+
+
+def of_a_loop(x: Tensor, at: int) -> list[Tensor]:
+    y = x + 1
+    z = y
+    while at > 0:
+        z = z + y
+        at -= 1
+    return [y, z]
+
+
+def in_python(x: Tensor, at: int) -> list[Tensor]:
+    """What has no native form lies as it was computed."""
+    y = torch.sort(x.t(), 0)[0]
+    flat = y.ravel()
+    return [y, flat, flat.unsqueeze(0), y.t().reshape(-1), y.contiguous(), y.t().contiguous().t()]
+
+
+SHARING = [
+    turned_then_flat, flat_of_what_follows, hidden_base, parts_of_a_copy, converted, expanded, broadcast,
+    meshed, grown, at_a_place_known_later, of_a_branch, of_a_loop, in_python,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("program", SHARING, ids=lambda p: p.__name__)
+def test_results_share_memory_where_pytorchs_do_for_such_arguments(program: Any) -> None:
+    function = tsc.script(program)
+    for make in [*STRIDED.values(), *STRIDED.values()]:
+        for at in (0, 1):
+            want, got = program(make(), at), function(make(), at)
+            torch.testing.assert_close(got, want, equal_nan=True)
+            assert _shared(got) == _shared(want)
+            assert all(
+                _strides(a) == _strides(b) for a, b in zip(got, want, strict=True) if 0 not in _strides(b)
+            )
+
+
+class Converts(nn.Module):
+    """An attribute and the very same under another name, where a number is assigned from how it lies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = 2
+        self.register_buffer("state", torch.arange(4.0))
+
+    def forward(self) -> list[Tensor]:
+        state = self.state
+        assert isinstance(state, Tensor)
+        same = state.to(state.dtype)
+        self.scale = same.stride()[0]
+        return [same, state, state[1:]]
+
+
+def test_what_needs_no_conversion_is_the_attribute() -> None:
+    frozen: Any = tsc.freeze(tsc.script(Converts().eval()))
+    for _ in range(2):
+        assert _shared(frozen()) == _shared(Converts()())
+
+
 def test_separate_results_stay_separate() -> None:
     def twice(x: Tensor) -> tuple[Tensor, Tensor]:
         y = x + 1
@@ -148,6 +265,11 @@ def _shared(result: list[Tensor]) -> list[list[bool]]:
     return [
         [low < other_high and other_low < high for low, high in places] for other_low, other_high in places
     ]
+
+
+def _strides(tensor: Tensor) -> list[int]:
+    """Those of dims with several elements."""
+    return [s for s, n in zip(tensor.stride(), tensor.shape, strict=True) if n > 1]
 
 
 def test_constants_and_views_of_them_share_memory_as_in_pytorch() -> None:

@@ -224,6 +224,16 @@ def test_identities_keep_elements_where_the_type_stays(name: str) -> None:
             assert np.array_equal(result, source, equal_nan=result.dtype.kind in "fc")
 
 
+@pytest.mark.parametrize("name", [n for n in NAMES if operators()[n].shares_by_layout])
+def test_what_shares_by_layout_is_row_major_or_a_copy_that_is(name: str) -> None:
+    shared: set[bool] = set()
+    for call in calls(operators()[name]):
+        (theirs, mine), (given, _) = call.pairs[0], call.given[0]
+        assert theirs.is_contiguous() == mine.flags.c_contiguous
+        shared.add(theirs.data_ptr() == given.data_ptr())
+    assert shared == {True, False}
+
+
 @pytest.mark.parametrize("name", [n for n in NAMES if operators()[n].reads_shape_only])
 def test_elements_do_not_count_where_only_the_shape_is_read(name: str) -> None:
     operator = operators()[name]
@@ -246,6 +256,6 @@ def test_views_share_and_new_memory_has_a_layout() -> None:
     for name, operator in operators().items():
         if operator.kind == "view":
             assert operator.may_share, name
-        if operator.layout is not None:
-            assert not operator.may_share or operator.layout is ResultLayout.AS_COMPUTED, name
+        if operator.layout not in (None, ResultLayout.AS_COMPUTED):
+            assert not operator.may_share or operator.shares_by_layout, name
         assert operator.effect is Effect.NONE or not is_sequence(operator.infer), name

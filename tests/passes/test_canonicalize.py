@@ -234,6 +234,16 @@ def test_a_copy_the_caller_gets_stays() -> None:
     assert_leaves(function(f"%x : {X}", copy("clone", X, X), "%c", X), Canonicalize())
 
 
+def test_what_is_perhaps_a_copy_stays_where_the_caller_gets_it() -> None:
+    ordered = f"{constant('%f', 0)}\n%c = torch.aten.contiguous %x, %f : {X}, !torch.int -> {X}"
+    assert_leaves(function(f"%x : {X}", ordered, "%c", X), Canonicalize())
+    assert_rewrites(
+        function(f"%x : {X}", copy("detach", X, X), "%c", X),
+        function(f"%x : {X}", constant("%n", None), "%x", X),
+        Canonicalize(),
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "made"),
     [

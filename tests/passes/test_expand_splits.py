@@ -150,3 +150,24 @@ def test_the_list_of_pieces_may_be_written() -> None:
     _, module = rewritten(text.replace("func.return", f"{write}func.return"), ExpandSplits())
     names = [op.schema.full_name for op in module.walk() if isinstance(op, AtenOp)]
     assert names == ["aten::slice.Tensor", "aten::slice.Tensor", "aten::append.t"]
+
+
+Y, LIST = "!torch.vtensor<[5],f32>", "!torch.list<vtensor>"
+
+
+@pytest.mark.parametrize(
+    ("name", "second", "wanted"),
+    [
+        ("broadcast_tensors", X, ["expand"]),
+        ("meshgrid", Y, ["view", "expand", "view", "expand"]),
+        ("atleast_2d.Sequence", X, ["reshape"]),
+    ],
+)
+def test_views_of_several_tensors_become_views_of_each(name: str, second: str, wanted: list[str]) -> None:
+    """Those that have the shape already stay as they are."""
+    body = f"%l = torch.prim.ListConstruct %y, %x : ({Y}, {second}) -> {LIST}\n"
+    body += f'%r = torch.operator "aten.{name}"(%l) : ({LIST}) -> {LIST}\nfunc.return %r : {LIST}'
+    text = f"func.func @f(%y : {Y}, %x : {second}) -> {LIST} {{\n{body}\n}}"
+    _, module = rewritten(text, ExpandSplits())
+    found = [op.schema.name.removeprefix("aten::") for op in module.walk() if isinstance(op, AtenOp)]
+    assert found == wanted

@@ -74,9 +74,16 @@ def element_of_a_dict(x: Tensor) -> Tensor:
     return y
 
 
+def meshed(x: Tensor) -> Tensor:
+    y = x[0] * 2
+    a, b = torch.meshgrid([y, y], indexing="ij")
+    y.add_(1)
+    return a + b
+
+
 FOLLOWED = [
     argument, argument_returned, through_a_row, through_views_of_views, views_read_after_a_write,
-    held_in_a_tuple, flattened, converted, element_of_a_dict,
+    held_in_a_tuple, flattened, converted, element_of_a_dict, meshed,
 ]  # fmt: skip
 
 
@@ -108,13 +115,6 @@ def reshaped_then_read(x: Tensor) -> Tensor:
     return y
 
 
-def meshed(x: Tensor) -> Tensor:
-    y = x[0] * 2
-    a, b = torch.meshgrid([y, y], indexing="ij")
-    y.add_(1)
-    return a + b
-
-
 def summed_as_einsum(x: Tensor) -> Tensor:
     y = x * 2
     torch.einsum("ij->ji", y).add_(1)
@@ -135,7 +135,7 @@ def overlapping(x: Tensor) -> Tensor:
 
 NOT_FOLLOWED = [
     element_of_a_growing_list, piece_of_unknown_size, result_of_a_branch,
-    reshaped_then_read, meshed, summed_as_einsum, turned_in_place,
+    reshaped_then_read, summed_as_einsum, turned_in_place,
 ]  # fmt: skip
 
 

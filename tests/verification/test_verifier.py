@@ -64,6 +64,22 @@ def test_modules_are_verified_through_native_code() -> None:
     torch.testing.assert_close(tsc.optimize_for_inference(tsc.freeze(tsc.script(model)))(x), model(x))
 
 
+def bytes_and_views(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    y = x + 1
+    return y, y[0], x.sum(0)
+
+
+def turned_and_views(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    y = x.t() + 1
+    return y, y[0]
+
+
+@pytest.mark.parametrize("function", [bytes_and_views, turned_and_views])
+def test_unsigned_bytes_and_views_of_what_is_turned_are_verified(function: Any) -> None:
+    x = torch.arange(6, dtype=torch.uint8).reshape(2, 3) + 250
+    torch.testing.assert_close(tsc.script(function)(x), function(x))
+
+
 def _spoil(monkeypatch: pytest.MonkeyPatch, compiler_pass: Any, spoil: Any) -> None:
     """Let a pass do what it does, and then what it must not."""
     method = "rewrite" if issubclass(compiler_pass, Rewriting) else "apply"

@@ -11,7 +11,7 @@ from typing import cast
 
 from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from tsc.analysis.known_values import UNKNOWN_CALLS, writes_operand
 from tsc.analysis.operator_effects import definition_of
@@ -151,6 +151,36 @@ def shared_operands(op: AtenOp) -> list[SSAValue]:
     if any(r.alias == ANYTHING for r in operator.schema.results):
         return [o for o, _ in with_memory]
     return [o for o, f in with_memory if operator.schema.aliases and f.alias]
+
+
+def memory_sources(value: SSAValue) -> list[SSAValue]:
+    """The values that `value` may be memory of, was taken out of, or holds; none where it is its own."""
+    owner = value.owner
+    if isinstance(owner, Block):
+        loop = owner.parent_op()
+        place = owner.args.index(value) - 1
+        return _carried(loop, place) if isinstance(loop, PrimLoopOp) and place >= 0 else []
+    if isinstance(owner, PrimLoopOp):
+        return _carried(owner, owner.results.index(value))
+    if isinstance(owner, PrimIfOp):
+        place = owner.results.index(value)
+        ends = [region.block.last_op for region in owner.regions]
+        return [end.operands[place] for end in ends if end is not None]
+    stored = [
+        o for use in value.uses if writes_operand(use.operation, use.index) for o in use.operation.operands
+    ]
+    held = [o for o in stored if is_container(value) and o is not value and has_memory(o)]
+    if isinstance(owner, AtenOp):
+        return shared_operands(owner) + held
+    passes_on = owner.name in RETYPED | CONSTRUCTED | TAKEN_APART
+    return [*(filter(has_memory, owner.operands) if passes_on else ()), *held]
+
+
+def _carried(loop: PrimLoopOp, place: int) -> list[SSAValue]:
+    """What the value that a loop carries at a place is at first, and after a round."""
+    end = loop.regions[0].block.last_op
+    assert end is not None
+    return [loop.operands[place + 2], end.operands[place + 1]]
 
 
 def _differ_in_dtype(operand: SSAValue, results: Iterable[SSAValue]) -> bool:

@@ -41,7 +41,7 @@ def _sources(value: SSAValue, pool: ConstantPool) -> list[SSAValue] | None:
     operator = definition_of(owner)
     if operator is None or wants_layout(owner):
         return None
-    if operator.may_share:
+    if operator.may_share and not operator.shares_by_layout:
         return _shown(owner, operator)
     if operator.result_layout is ResultLayout.ROW_MAJOR:
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +10,20 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type
+from tsc.analysis.memory_aliases import memory_sources
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
 from tsc.dialects.tsc import MemoryOp
 from tsc.errors import OPERATOR_FAILURES
+from tsc.ops.registry import require
 
 Array = np.ndarray[Any, Any]
+
+
+Step = tuple[AtenOp, list[Any]]
+"""An operator, and what it is given beside the tensor."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,10 @@ class View:
     shape: list[int]
     strides: list[int]
     offset: int
+    steps: list[Step]
+    """The operators that take it: what they show of a base that lies otherwise is another part of it, or a
+    copy.
+    """
 
 
 def shared_bases(results: Iterable[SSAValue]) -> dict[SSAValue, View]:
@@ -48,20 +58,62 @@ def shown_argument(value: SSAValue) -> SSAValue | None:
     return base.owner.operands[0] if isinstance(base.owner, MemoryOp) else None
 
 
+def uncertain_results(results: Iterable[SSAValue]) -> set[SSAValue]:
+    """Those of `results` that are perhaps memory of another, and nobody knows before the program runs."""
+    showing: dict[SSAValue, set[SSAValue]] = {}
+    for value in results:
+        for memory in _memories(value):
+            showing.setdefault(memory, set()).add(value)
+    found: set[SSAValue] = set()
+    for values in showing.values():
+        if len(values) > 1 and not all(map(_is_settled, values)):
+            found |= values
+    return found
+
+
+def _memories(value: SSAValue) -> set[SSAValue]:
+    """The tensors of which `value` may be memory that were made, or given, as their own."""
+    pending, seen, made = [value], set[SSAValue](), set[SSAValue]()
+    while pending:
+        at = pending.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        sources = memory_sources(at)
+        pending += sources
+        if not sources:
+            made.add(at)
+    return made
+
+
+def _is_settled(value: SSAValue) -> bool:
+    """Whether it is known of which tensor `value` is memory, and of which part, or that it is a copy."""
+    base, chain = _taken_of(value)
+    is_base = isinstance(base.owner, MemoryOp) or not memory_sources(base)
+    return is_base and _steps(chain) is not None
+
+
 def _view_of_base(value: SSAValue) -> View | None:
-    """`value` as a view of the (computed, constant or given) tensor that it shows; None where that is not
-    known.
+    """`value` as a view of the (computed, constant or given) tensor that it shows, which may be a copy that
+    an operator on the way makes; None where that is not known.
     """
     base, chain = _taken_of(value)
     spec = spec_of_type(base.type) if isinstance(base.type, tt.ValueTensorType) else None
-    if spec is None or not isinstance(base.owner, (AtenOp, ValueTensorLiteralOp, MemoryOp)):
+    steps = _steps(chain)
+    if spec is None or steps is None or not isinstance(base.owner, (AtenOp, ValueTensorLiteralOp, MemoryOp)):
         return None
-    whole = np.empty(spec.shape, spec.dtype.numpy)
-    part = _taken(whole, reversed(chain))
-    if part is None or part.dtype != whole.dtype:
-        return None
+    part = whole = np.empty(spec.shape, spec.dtype.numpy)
+    begin = 0
+    for number, (op, arguments) in enumerate(steps, 1):
+        try:
+            part = require(op.schema.full_name).eager(part, *arguments)
+        except OPERATOR_FAILURES:
+            return None
+        if part.size and not np.may_share_memory(part, whole):
+            base, begin = op.results[0], number
+            part = whole = np.empty(part.shape, part.dtype)
     offset = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
-    return View(base, list(part.shape), list(part.strides), offset)
+    return View(base, list(part.shape), list(part.strides), offset, steps[begin:])
 
 
 def _taken_of(value: SSAValue) -> tuple[SSAValue, list[AtenOp]]:
@@ -87,16 +139,7 @@ def _shows_first(op: AtenOp) -> bool:
     )
 
 
-def _taken(whole: Array, chain: Iterable[AtenOp]) -> Array | None:
-    """The view of `whole` that a chain of operators takes; None where one copies, or is not decided yet."""
-    part = whole
-    for op in chain:
-        operator = definition_of(op)
-        rest = [constant_of(o) for o in list(op.operands)[1:]]
-        if operator is None or any(r is UNKNOWN for r in rest):
-            return None
-        try:
-            part = operator.eager(part, *rest)
-        except OPERATOR_FAILURES:
-            return None
-    return part if part.size == 0 or np.may_share_memory(part, whole) else None
+def _steps(chain: Sequence[AtenOp]) -> list[Step] | None:
+    """A chain of operators, the first one first, with their arguments; None where some are not known."""
+    steps = [(op, [constant_of(o) for o in list(op.operands)[1:]]) for op in reversed(chain)]
+    return None if any(a is UNKNOWN for _, arguments in steps for a in arguments) else steps

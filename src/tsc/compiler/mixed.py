@@ -12,11 +12,13 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc.analysis.fusion import CHECKS_BOUNDS
+from tsc.analysis.memory_aliases import shared_operands
 from tsc.analysis.result_layouts import is_row_major
 from tsc.compiler.descent import Descent
 from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
 from tsc.compiler.native_build import build_native
+from tsc.dialects.aten import AtenOp
 from tsc.dialects.tsc import GroupOp
 from tsc.errors import CodegenError, UnsuitedError
 from tsc.options import options
@@ -37,7 +39,9 @@ def build_mixed(descent: Descent, entry: Entry, call: Run) -> tuple[Run, str]:
     function = descent.function
     kernels: dict[Operation, Run] = {}
     for op in function.walk():
-        if isinstance(op, GroupOp):
+        if isinstance(op, GroupOp) and all(map(_shows, op.body.ops)):
+            kernels[op] = _operators_of(op, entry, call)
+        elif isinstance(op, GroupOp):
             try:
                 kernels[op] = _group_kernel(descent, op, entry, call)
             except CodegenError as error:
@@ -50,14 +54,13 @@ def build_mixed(descent: Descent, entry: Entry, call: Run) -> tuple[Run, str]:
     if descent.dump is not None:
         descent.dump.write("generic.py", generic.source)
     form = ResultForm.of(function)
-    checks, shown = CHECKS_BOUNDS in function.attributes, form.bases
+    checks = CHECKS_BOUNDS in function.attributes
 
     def run(*arrays: Any) -> Any:
         result = generic(*arrays)
         if form.structure is None and not form.written:
             return result
-        flat = cast("tuple[Any, ...]", result) if isinstance(result, tuple) else (result,)
-        tensors = [_row_major(t) if i in shown else t for i, t in enumerate(flat)]
+        tensors = cast("tuple[Any, ...]", result) if isinstance(result, tuple) else (result,)
         if checks and tensors[-1]:
             raise UnsuitedError("the generic tier is needed")
         return form.complete(tensors, arrays, entry.unit)
@@ -65,8 +68,9 @@ def build_mixed(descent: Descent, entry: Entry, call: Run) -> tuple[Run, str]:
     return run, generic.source
 
 
-def _row_major(array: Any) -> Any:
-    return array if array.flags.c_contiguous else array.copy(order="C")
+def _shows(op: Operation) -> bool:
+    """Whether `op`, in a group, gives what may be memory of its operand: Python need not copy it."""
+    return not isinstance(op, AtenOp) or bool(shared_operands(op))
 
 
 def _group_kernel(descent: Descent, group: GroupOp, entry: Entry, call: Run) -> Run:

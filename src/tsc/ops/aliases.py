@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from tsc import dtypes
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
@@ -193,7 +192,7 @@ def broadcast_to(aten: Aten, self: Any, size: Sequence[int]) -> Any:
     return aten("expand", self, list(size))
 
 
-@composite(FAMILY, "aten::ravel", sharing=Sharing.SOMETIMES, is_identity=True)
+@composite(FAMILY, "aten::ravel", sharing=Sharing.SOMETIMES, is_identity=True, layout=ResultLayout.ROW_MAJOR)
 def ravel(aten: Aten, self: Any) -> Any:
     """All elements in one dim: a view of a row-major tensor, else a copy."""
     return aten("reshape", aten("contiguous", self), [-1])
@@ -256,54 +255,43 @@ def narrow_copy(self: Array, dim: int, start: int, length: int) -> Array:
     return narrow(self, dim, start, length).copy()
 
 
-def _broadcast_all(tensors: Sequence[Any]) -> list[TensorSpec]:
-    shape = broadcast(*(t.shape for t in tensors))
-    return [TensorSpec(shape, t.dtype) for t in tensors]
+@composite(FAMILY, "aten::broadcast_tensors", sharing=Sharing.SOMETIMES)
+def broadcast_tensors(aten: Aten, tensors: Sequence[Any]) -> list[Any]:
+    """Views of one common shape; those that have it themselves."""
+    shape = broadcast(*(aten.shape(t) for t in tensors))
+    return [t if aten.shape(t) == shape else aten("expand", t, list(shape)) for t in tensors]
 
 
-@FAMILY.op("aten::broadcast_tensors", infer=_broadcast_all, sharing=Sharing.SOMETIMES)
-def broadcast_tensors(tensors: Sequence[Array]) -> list[Array]:
-    """Views of one common shape."""
-    shape = broadcast(*(t.shape for t in tensors))
-    return [t if t.shape == shape else expand(t, list(shape), False) for t in tensors]
-
-
-def _meshgrid_infer(tensors: Sequence[TensorSpec], indexing: str = "ij") -> list[TensorSpec]:
+@composite(FAMILY, "aten::meshgrid", "aten::meshgrid.indexing", sharing=Sharing.SOMETIMES)
+def meshgrid(aten: Aten, tensors: Sequence[Any], indexing: str = "ij") -> list[Any]:
+    """Each 1-dim tensor spread over a grid, as a view."""
+    shapes, dtypes = [aten.shape(t) for t in tensors], {aten.dtype(t) for t in tensors}
     if not tensors:
         raise ShapeError("meshgrid expects a non-empty TensorList")
-    if any(t.ndim > 1 for t in tensors):
+    if any(len(shape) > 1 for shape in shapes):
         raise ShapeError("torch.meshgrid: Expected 0D or 1D tensor in the tensor list")
-    if len({t.dtype for t in tensors}) > 1:
+    if len(dtypes) > 1:
         raise DTypeError("torch.meshgrid expects all tensors to have the same dtype")
     if indexing not in ("ij", "xy"):
         raise ShapeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
-    sizes = [t.size for t in tensors]
-    if indexing == "xy" and len(sizes) > 1:
-        sizes[:2] = sizes[1::-1]
-    return [TensorSpec(tuple(sizes), t.dtype) for t in tensors]
+    axes = list(range(len(tensors)))
+    if indexing == "xy":
+        axes[:2] = axes[1::-1]
+    sizes = [shape[0] if shape else 1 for shape in shapes]
+    grid = [sizes[axis] for axis in axes]
+    columns = [[-1 if axis == i else 1 for axis in axes] for i in range(len(tensors))]
+    return [aten("expand", aten("view", t, c), grid) for t, c in zip(tensors, columns, strict=True)]
 
 
-@FAMILY.op("aten::meshgrid", "aten::meshgrid.indexing", infer=_meshgrid_infer, sharing=Sharing.SOMETIMES)
-def meshgrid(tensors: Sequence[Array], indexing: str = "ij") -> list[Array]:
-    """Each 1-dim tensor spread over a grid, as a view."""
-    specs = _meshgrid_infer([TensorSpec(t.shape, dtypes.by_numpy(t.dtype)) for t in tensors], indexing)
-    grids: list[Array] = []
-    for i, tensor in enumerate(tensors):
-        axis = 1 - i if indexing == "xy" and i < 2 and len(tensors) > 1 else i
-        column = tensor.reshape([-1 if j == axis else 1 for j in range(len(tensors))])
-        grids.append(expand(column, list(specs[i].shape), False))
-    return grids
+def _define_atleast(dims: int, pad: Callable[[Aten, Any], Any]) -> None:
+    @composite(FAMILY, f"aten::atleast_{dims}d.Sequence", sharing=Sharing.SOMETIMES)
+    def atleast(aten: Aten, tensors: Sequence[Any]) -> list[Any]:
+        return [pad(aten, t) for t in tensors]
 
 
-def _define_atleast(dims: int, pad: Callable[[Array], Array]) -> None:
-    @FAMILY.op(f"aten::atleast_{dims}d.Sequence", sharing=Sharing.SOMETIMES)
-    def atleast(tensors: Sequence[Array]) -> list[Array]:
-        return [np.asarray(pad(t)) for t in tensors]
-
-
-_define_atleast(1, np.atleast_1d)
-_define_atleast(2, np.atleast_2d)
-_define_atleast(3, np.atleast_3d)
+_define_atleast(1, atleast_1d)
+_define_atleast(2, atleast_2d)
+_define_atleast(3, atleast_3d)
 
 
 # --- how this very tensor lies in memory, changed in place ---

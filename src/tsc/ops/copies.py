@@ -138,7 +138,7 @@ def clone(self: Array, memory_format: int | None) -> Array:
 
 @FAMILY.op(
     "aten::contiguous", infer=_same, lower=_copy_lower, kind="pointwise",
-    sharing=Sharing.SOMETIMES, is_identity=True,
+    sharing=Sharing.SOMETIMES, is_identity=True, layout=ResultLayout.ROW_MAJOR,
 )  # fmt: skip
 def contiguous(self: Array, memory_format: int) -> Array:
     """The tensor itself if it is row-major (or as `memory_format` says), else a copy that is."""

@@ -119,7 +119,9 @@ class Operator:
     reads_shape_only: bool = False
     """Whether of the first argument only shape and dtype count, never its elements."""
     layout: ResultLayout | None = None
-    """How results lie in memory; None: as usual for the kind."""
+    """How results lie in memory; None: as usual for the kind. Of an operator that shares sometimes: what it
+    gives lies so, a copy where the argument does not.
+    """
     takes_overlap: bool = False
     """Whether the in-place form writes where several elements are one place in memory, as fills do."""
     reads_places: bool = False
@@ -156,6 +158,11 @@ class Operator:
     def may_share(self) -> bool:
         """Whether a result may be memory of an argument."""
         return self.sharing is Sharing.SOMETIMES or self.schema.aliases
+
+    @property
+    def shares_by_layout(self) -> bool:
+        """Whether the result is a copy where the first argument does not lie as the operator wants it."""
+        return self.is_identity and self.sharing is Sharing.SOMETIMES and self.layout is not None
 
     @property
     def is_view(self) -> bool:

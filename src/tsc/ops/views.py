@@ -157,10 +157,10 @@ def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
     return strided_view(self, target, strides)
 
 
-@_view("aten::expand_as", is_identity=True)
-def expand_as(self: Array, other: Any) -> Array:
+@composite(FAMILY, "aten::expand_as", is_identity=True)
+def expand_as(aten: Aten, self: Any, other: Any) -> Any:
     """Expanded to the shape of `other`."""
-    return expand(self, other.shape, False)
+    return aten("expand", self, list(aten.shape(other)))
 
 
 @_view("aten::select.int", inverse=selected_back, elements_only=("index",))

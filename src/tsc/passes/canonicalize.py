@@ -264,7 +264,7 @@ def _same_value(op: Operation) -> list[SSAValue] | None:
     value, result = op.operands[0], op.results[0]
     if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
         return None
-    if torch_name(op) == "torch.aten.clone" and is_shown(result):
+    if (operator.shares_by_layout or not operator.may_share) and is_shown(result):
         return None  # the caller may write to it
     if is_layout_read(result) or wants_layout(op):
         return None

@@ -63,8 +63,8 @@ def decompose(op: Operation) -> list[Operation]:
     if any(a is UNKNOWN for a in arguments):
         return []
     made: list[Operation] = []
-    before = op.prev_op
-    aten = building_aten(TorchBuilder(before=op), made)
+    before, builder = op.prev_op, TorchBuilder(before=op)
+    aten = building_aten(builder, made)
     try:
         result = operator.composite(aten, *arguments)
     except OPERATOR_FAILURES:
@@ -75,6 +75,8 @@ def decompose(op: Operation) -> list[Operation]:
         return []  # the call is wrong: it stays, and raises when the program runs
     values = list(cast("tuple[Any, ...]", result)) if isinstance(result, tuple) else [result]
     for old, value in zip(op.results, values, strict=True):
+        if isinstance(value, list):
+            value = _gathered(builder, old, cast("list[SSAValue]", value))
         if value.owner in made:
             value = _laid_out(aten, operator, old, value)
         if value.name_hint is None:
@@ -83,6 +85,12 @@ def decompose(op: Operation) -> list[Operation]:
     op.detach()
     op.erase()
     return [new for new in made if _definition(new) is not None]
+
+
+def _gathered(builder: TorchBuilder, old: SSAValue, values: Sequence[SSAValue]) -> SSAValue:
+    """A list of `values` in place of the list `old`."""
+    assert isinstance(old.type, tt.ListType)
+    return builder.list(old.type.data, values)
 
 
 def _laid_out(aten: Aten, operator: Operator, old: SSAValue, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Pass `expand-splits`: operators that cut a tensor into a list of pieces become slices."""
+"""Pass `expand-splits`: operators that give a list of views become one view per element."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.registry import Operator, TensorSpec, find
 from tsc.passes import Rewriting
+from tsc.passes.decompose import decompose
 
 
 @dataclass(frozen=True)
 class ExpandSplits(Rewriting):
-    """Replace splits of tensors with known shapes by one slice (or select) per piece.
+    """Replace splits of tensors with known shapes by one slice (or select) per piece, and views of several
+    tensors by views of each, as their definitions say.
 
     Requires: types refined. Tensors may still be mutable: a piece was a view, and a slice is one.
-    Leaves: splits of tensors whose shape is not known.
+    Leaves: operators on tensors whose shape is not known.
 
     ```mlir
     %1 = torch.aten.chunk %x, %int2, %int1 : ... -> !torch.list<vtensor>
@@ -39,20 +41,30 @@ class ExpandSplits(Rewriting):
         changed = False
         for candidate in list(module.walk()):
             operator = find(candidate.schema.full_name) if isinstance(candidate, AtenOp) else None
-            if isinstance(candidate, AtenOp) and operator is not None and _cuts(operator):
+            if not isinstance(candidate, AtenOp) or operator is None or not _gives_views(operator):
+                continue
+            if operator.composite is not None:
+                decompose(candidate)
+                changed |= candidate.parent is None
+            elif _cuts(operator):
                 changed |= _expand(candidate, operator)
         return changed
 
 
-def _cuts(operator: Operator) -> bool:
-    """Whether the result is a list of pieces of the first argument, cut along an argument ``dim``."""
+def _gives_views(operator: Operator) -> bool:
+    """Whether the result is a list of tensors that may be views of arguments."""
     schema = operator.schema
-    return (
-        operator.may_share
-        and not schema.mutates
-        and [r.type for r in schema.results] == [tt.ListType(tt.TENSOR)]
-        and [a.type for a in schema.arguments[:1]] == [tt.TENSOR]
-        and any(a.name == "dim" for a in schema.arguments)
+    is_list = [r.type for r in schema.results] == [tt.ListType(tt.TENSOR)]
+    return is_list and operator.may_share and not schema.mutates
+
+
+def _cuts(operator: Operator) -> bool:
+    """Whether the elements of a list of views are pieces of the first argument, cut along an argument
+    ``dim``.
+    """
+    schema = operator.schema
+    return [a.type for a in schema.arguments[:1]] == [tt.TENSOR] and any(
+        a.name == "dim" for a in schema.arguments
     )
 
 

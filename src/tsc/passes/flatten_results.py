@@ -17,7 +17,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated, unwrapped
 from tsc.analysis.result_layouts import is_row_major
-from tsc.analysis.result_views import shared_bases, shown_argument
+from tsc.analysis.result_views import shared_bases, shown_argument, uncertain_results
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
@@ -41,8 +41,8 @@ class FlattenResults(ModulePass):
     a view of one, is not returned: `tsc.result` names it. `tsc.contents` says what is written to arguments.
 
     Requires: stage `value`.
-    Leaves: functions whose result is not built from tensors and constants, unchanged and without the
-    attribute.
+    Leaves: functions whose result is not built from tensors and constants, or holds what is perhaps a view
+    of another part, unchanged and without the attribute.
 
     ```mlir
     %r = torch.prim.TupleConstruct %a, %b : ...
@@ -72,7 +72,7 @@ def _flatten(function: FuncOp, pool: ConstantPool) -> None:
     function.attributes[RESULT] = StringAttr(json.dumps(structures[0]))
     if WRITTEN in function.attributes:
         function.attributes[CONTENTS] = StringAttr(json.dumps(structures[1:]))
-    if all(is_row_major(t, pool) for t in parts.tensors if t not in parts.bases):
+    if all(is_row_major(t, pool) for t in parts.tensors):
         function.attributes[ROW_MAJOR] = UnitAttr()
     end.operands = parts.tensors
     function.update_function_type()
@@ -95,10 +95,13 @@ class _Parts:
         end = block.last_op
         assert end is not None
         self.arguments: list[SSAValue] = list(block.args)
-        self.shared = shared_bases(_returned(end.operands[0]))
-        self.bases = {view.base for view in self.shared.values()}
+        returned = _returned(end.operands[0])
+        self.shared = shared_bases(returned)
+        self.uncertain = uncertain_results(returned)
         self.tensors: list[SSAValue] = []
         """Each once, in the order of first mention."""
+        self.numbers: dict[AtenOp, int] = {}
+        """Of the operators that take views."""
 
     def structure(self, value: SSAValue) -> list[Any] | None:
         """How `value` is made of tensors, arguments and constants; None when it is not."""
@@ -130,12 +133,13 @@ class _Parts:
     def _tensor(self, value: SSAValue) -> list[Any] | None:
         view = self.shared.get(value)
         if view is not None:
-            return ["view", self._base(view.base), view.shape, view.strides, view.offset]
+            steps = [[self._number(op), op.schema.full_name, rest] for op, rest in view.steps]
+            return ["view", self._base(view.base), view.shape, view.strides, view.offset, steps]
         if isinstance(value.owner, MemoryOp):
             kind, number = self._base(value)
             return ["alias" if value.owner.is_view else kind, number]
-        if shown_argument(value) is not None:
-            return None  # a view of it, or not: it turns out when it is taken
+        if value in self.uncertain or shown_argument(value) is not None:
+            return None  # a view of another tensor, or not: it turns out when it is taken
         return ["tensor", self._index(value)]
 
     def _base(self, value: SSAValue) -> list[Any]:
@@ -143,6 +147,9 @@ class _Parts:
         if argument is None:
             return ["tensor", self._index(value)]
         return ["argument", self.arguments.index(argument)]
+
+    def _number(self, op: AtenOp) -> int:
+        return self.numbers.setdefault(op, len(self.numbers))
 
     def _index(self, value: SSAValue) -> int:
         if value not in self.tensors:

@@ -20,7 +20,9 @@ from tsc.analysis.fusion import (
     spec,
     tensor_operands,
 )
+from tsc.analysis.memory_aliases import shared_operands
 from tsc.analysis.operator_effects import reads_layout
+from tsc.analysis.shown_results import is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimListConstructOp, ValueTensorLiteralOp
@@ -67,13 +69,16 @@ class Fuse(ModulePass):
 
 def fuse_block(block: Block, options: Fuse, is_flat: bool = True) -> None:
     """Form the groups of one block and put each in the place of its operators. Where the function's results
-    are flat, views among what no kernel reads become copies; of other functions they stay views.
+    are flat, views among what no kernel reads become copies; of other functions they stay views, and what
+    callers see stays memory of what it may be memory of.
     """
     open_kinds = {*GROWING_KINDS, "contraction"} if options.contractions else GROWING_KINDS
     graph = FusionGraph(block)
     groups: list[FusionGroup] = []
     for op in block.ops:
         if op not in graph.operators or graph.is_free(op) or graph.operators[op].kind == "reshape":
+            continue
+        if not is_flat and _is_seen_memory(op):
             continue
         group = _join(graph, op, open_kinds, options.max_operators)
         if group is None:
@@ -83,6 +88,11 @@ def fuse_block(block: Block, options: Fuse, is_flat: bool = True) -> None:
         graph.group_of[op] = group
     _copy_escaping_views(graph, groups, is_flat)
     _emit(graph, groups)
+
+
+def _is_seen_memory(op: Operation) -> bool:
+    """Whether `op` may give memory of its operand to the caller, who sees whose it is."""
+    return isinstance(op, AtenOp) and bool(shared_operands(op)) and any(map(is_shown, op.results))
 
 
 def _start(graph: FusionGraph, op: Operation) -> FusionGroup:

@@ -10,15 +10,14 @@ import numpy as np
 
 from tsc.errors import UnsuitedError
 from tsc.frontend.unit import Unit
-from tsc.narrowing import is_array
-from tsc.runtime.result_forms import ResultForm, placed
+from tsc.runtime.memory_layouts import Layout
+from tsc.runtime.result_forms import ResultForm, is_computed, leaves, nest, placed, renamed
 from tsc.runtime.specializations import regular
 
 Array = np.ndarray[Any, Any]
 Run = Callable[..., Any]
 Order = tuple[tuple[int, ...], ...]
 """Of each argument, which dims are faster than which."""
-Strides = tuple[int, ...]
 
 SINGLE = ResultForm(["tensor", 0])
 MOST_ORDERS = 16
@@ -27,10 +26,12 @@ MOST_ORDERS = 16
 
 @dataclass(eq=False)
 class NativeResults:
-    """Calls native code, whose results are row-major, and gives them the strides that PyTorch gives them.
+    """Calls native code, whose results are row-major, and lets them lie in memory as PyTorch's do: with their
+    strides, and as views of one another.
 
-    Those depend on the order of the arguments' dims alone. Each new order runs once in the generic tier as
-    well, which keeps strides as PyTorch does, to see how the results lie. Expanded results stay row-major.
+    That depends on the order of the arguments' dims alone. Each new order runs once in the generic tier as
+    well, where results lie as PyTorch's, to see how. Expanded results stay row-major, if they show no
+    other's memory.
     """
 
     native: Run | None
@@ -41,8 +42,8 @@ class NativeResults:
     """Whether the last result of `native` says that it could not do the call: an index was out of range, say.
     """
     is_row_major: bool = True
-    """Whether results are row-major when all arguments are."""
-    _known: dict[Order, dict[int, Strides]] = field(default_factory=dict[Order, dict[int, Strides]])
+    """Whether results lie as `form` says when all arguments are row-major."""
+    _known: dict[Order, Layout | None] = field(default_factory=dict[Order, "Layout | None"])
 
     @property
     def is_direct(self) -> bool:
@@ -64,27 +65,38 @@ class NativeResults:
         tensors = list(cast("tuple[Array, ...]", flat)) if isinstance(flat, tuple) else [flat]
         if self.is_flagged and tensors[-1]:
             raise UnsuitedError("the generic tier is needed")
-        for index, strides in self._strides(arrays, generic).items():
-            tensors[index] = _laid_out(tensors[index], strides)
-        return self.form.complete(tensors, arrays, self.unit)
-
-    def _strides(self, arrays: Sequence[Array], generic: Callable[[], Any]) -> dict[int, Strides]:
-        """The strides of the results that are not row-major."""
-        if self.is_row_major and all(map(_descends, arrays)):
-            return {}
-        order = tuple(map(_order, arrays))
-        known = self._known.get(order)
-        if known is None:
-            known = self._learned(generic()) if len(self._known) < MOST_ORDERS else {}
-            self._known[order] = known
-            self.is_row_major |= not known and all(map(_descends, arrays))
-        return known
-
-    def _learned(self, result: Any) -> dict[int, Strides]:
+        layout = self._layout(tensors, arrays, generic)
+        if layout is None:
+            return self.form.complete(tensors, arrays, self.unit)
+        self.form.write(tensors, arrays, self.unit)
+        laid_out = layout.filled(self._described(tensors, arrays))
+        names = (["tensor", i] for i in range(len(tensors), len(tensors) + len(laid_out)))
         assert self.form.structure is not None
-        shared = self.form.bases
-        found = {i: a for i, a in placed(self.form.structure, result) if is_array(a) and i not in shared}
-        return {i: a.strides for i, a in found.items() if not a.flags.c_contiguous and 0 not in a.strides}
+        return nest(renamed(self.form.structure, names), [*tensors, *laid_out], arrays, self.unit)
+
+    def _layout(
+        self, tensors: Sequence[Array], arrays: Sequence[Array], generic: Callable[[], Any]
+    ) -> Layout | None:
+        """How results lie in memory; None where as `form` says."""
+        if self.is_row_major and all(map(_descends, arrays)):
+            return None
+        order = tuple(map(_order, arrays))
+        if order not in self._known:
+            is_room = len(self._known) < MOST_ORDERS
+            self._known[order] = self._learned(tensors, arrays, generic()) if is_room else None
+            self.is_row_major |= self._known[order] is None and all(map(_descends, arrays))
+        return self._known[order]
+
+    def _learned(self, tensors: Sequence[Array], arrays: Sequence[Array], result: Any) -> Layout | None:
+        assert self.form.structure is not None
+        layout = Layout.of(list(placed(self.form.structure, result)))
+        return None if layout == Layout.of(self._described(tensors, arrays)) else layout
+
+    def _described(self, tensors: Sequence[Array], arrays: Sequence[Array]) -> list[Array]:
+        """The computed parts of the result as `form` says that they lie."""
+        assert self.form.structure is not None
+        parts = filter(is_computed, leaves(self.form.structure))
+        return [nest(part, tensors, arrays, self.unit) for part in parts]
 
 
 def _descends(array: Array) -> bool:
@@ -99,14 +111,3 @@ def _order(array: Array) -> tuple[int, ...]:
         return ()
     ranks = {stride: rank for rank, stride in enumerate(sorted({0, *array.strides}))}
     return tuple(ranks[s] for s in array.strides)
-
-
-def _laid_out(array: Array, strides: Strides) -> Array:
-    """A copy of `array` with `strides`, which may leave gaps."""
-    if min(strides) < 0 or not array.size:
-        return array
-    extent = sum((n - 1) * s for n, s in zip(array.shape, strides, strict=True)) + array.itemsize
-    memory = np.empty(extent, np.uint8)
-    made = np.ndarray(array.shape, array.dtype, memory, 0, strides)
-    made[...] = array
-    return made

@@ -17,6 +17,7 @@ from xdsl.dialects.func import FuncOp
 from tsc.dialects import torch_types as tt
 from tsc.dialects.tsc import CONTENTS, RESULT, WRITTEN
 from tsc.frontend.unit import Unit
+from tsc.ops.registry import require
 from tsc.runtime.named_tuples import named_tuple_class
 
 Array = np.ndarray[Any, Any]
@@ -57,16 +58,8 @@ class ResultForm:
     @cached_property
     def shown(self) -> frozenset[int]:
         """The arguments of which the result has views that were described for row-major ones."""
-        return frozenset(base[1] for base in self._viewed if base[0] == "argument")
-
-    @cached_property
-    def bases(self) -> frozenset[int]:
-        """The tensors of the result that others in it are views of."""
-        return frozenset(base[1] for base in self._viewed if base[0] == "tensor")
-
-    @property
-    def _viewed(self) -> list[list[Any]]:
-        return [leaf[1] for leaf in self.leaves if leaf[0] == "view"]
+        viewed = (leaf[1] for leaf in self.leaves if leaf[0] == "view")
+        return frozenset(base[1] for base in viewed if base[0] == "argument")
 
     def suits(self, arrays: Sequence[Array]) -> bool:
         """Whether the memory of the arguments is as the description takes it to be: no memory that is written
@@ -123,8 +116,17 @@ def _is_injective(array: Array) -> bool:
     return True
 
 
-def nest(structure: list[Any], tensors: Sequence[Any], arrays: Sequence[Array], unit: Unit) -> Any:
-    """Put a result together from its tensors and the arguments, as `FlattenResults` described it."""
+def nest(
+    structure: list[Any],
+    tensors: Sequence[Any],
+    arrays: Sequence[Array],
+    unit: Unit,
+    shown: dict[int, Array] | None = None,
+) -> Any:
+    """Put a result together from its tensors and the arguments, as `FlattenResults` described it. `shown` is
+    what operators show of tensors that are not row-major, by their numbers.
+    """
+    shown = {} if shown is None else shown
     kind: str = structure[0]
     if kind in ("tensor", "argument"):
         among: Sequence[Any] = tensors if kind == "tensor" else arrays
@@ -134,22 +136,30 @@ def nest(structure: list[Any], tensors: Sequence[Any], arrays: Sequence[Array], 
     if kind == "alias":
         return arrays[cast("int", structure[1])].view()
     if kind == "view":
-        _, base, shape, strides, offset = structure
-        return _view(nest(base, tensors, arrays, unit), shape, strides, offset)
+        _, of, shape, strides, offset, steps = structure
+        base = nest(of, tensors, arrays, unit)
+        is_described = base.flags.c_contiguous
+        return _view(base, shape, strides, offset) if is_described else _taken(base, steps, shown)
     if kind == "constant":
         return structure[1]
-    if kind == "list":
-        return [nest(p, tensors, arrays, unit) for p in structure[1]]
-    if kind == "tuple":
-        return tuple(nest(p, tensors, arrays, unit) for p in structure[1])
+    parts = [nest(p, tensors, arrays, unit, shown) for p in structure[PARTS[kind]]]
     if kind == "dict":
-        _, keys, parts = structure
-        values = [nest(p, tensors, arrays, unit) for p in parts]
-        return dict(zip(cast("list[Any]", keys), values, strict=True))
-    _, name, fields, parts = structure
+        return dict(zip(cast("list[Any]", structure[1]), parts, strict=True))
+    if kind != "namedtuple":
+        return parts if kind == "list" else tuple(parts)
+    _, name, fields, _ = structure
     types = tuple(tt.TENSOR for _ in fields)
-    cls = named_tuple_class(unit, tt.NamedTupleType((name, tuple(fields), types)))
-    return cls(*(nest(p, tensors, arrays, unit) for p in parts))
+    return named_tuple_class(unit, tt.NamedTupleType((name, tuple(fields), types)))(*parts)
+
+
+def _taken(base: Array, steps: list[Any], shown: dict[int, Array]) -> Array:
+    """What the operators of `steps` show of `base`, each run once for all parts: it may make a copy."""
+    array = base
+    for number, name, arguments in steps:
+        if number not in shown:
+            shown[number] = require(name).eager(array, *arguments)
+        array = shown[number]
+    return array
 
 
 def _view(base: Array, shape: Sequence[int], strides: Sequence[int], offset: int) -> Array:
@@ -161,6 +171,20 @@ def _view(base: Array, shape: Sequence[int], strides: Sequence[int], offset: int
     return made
 
 
+def is_computed(leaf: list[Any]) -> bool:
+    """Whether what a description without parts describes is memory that the function made."""
+    return leaf[0] == "tensor" or (leaf[0] == "view" and leaf[1][0] == "tensor")
+
+
+def renamed(structure: list[Any], names: Iterator[list[Any]]) -> list[Any]:
+    """A description with the next of `names` in the place of each computed leaf."""
+    if structure[0] not in PARTS:
+        return next(names) if is_computed(structure) else structure
+    place = PARTS[structure[0]]
+    parts = [renamed(part, names) for part in structure[place]]
+    return [*structure[:place], parts, *structure[place + 1 :]]
+
+
 def leaves(structure: list[Any]) -> Iterator[list[Any]]:
     """The descriptions in a description that are no containers."""
     if structure[0] in PARTS:
@@ -170,14 +194,13 @@ def leaves(structure: list[Any]) -> Iterator[list[Any]]:
         yield structure
 
 
-def placed(structure: list[Any], result: Any) -> Iterator[tuple[int, Array]]:
-    """The tensors of `result` with their numbers in `structure`."""
+def placed(structure: list[Any], result: Any) -> Iterator[Any]:
+    """The computed parts of `result`, which is nested as `structure` says."""
     kind = structure[0]
-    if kind == "tensor":
-        yield structure[1], result
-    elif kind == "dict":
-        for key, part in zip(structure[1], structure[2], strict=True):
-            yield from placed(part, result[key])
-    elif kind in ("list", "tuple", "namedtuple"):
-        for part, held in zip(structure[-1], result, strict=True):
-            yield from placed(part, held)
+    if kind not in PARTS:
+        if is_computed(structure):
+            yield result
+        return
+    held = [result[key] for key in structure[1]] if kind == "dict" else result
+    for part, value in zip(structure[PARTS[kind]], held, strict=True):
+        yield from placed(part, value)

@@ -39,6 +39,8 @@ class Verifier:
         self.last: Outcome | None = None
         self.form = ResultForm(None)
         self.has_flag = False
+        self.dtypes: tuple[np.dtype[Any], ...] = ()
+        """Those of the arrays that the function returns."""
 
     def check(self, stage: str, compiler_pass: ModulePass, module: ModuleOp) -> None:
         """Run `module`, which `compiler_pass` has just changed.
@@ -73,7 +75,7 @@ class Verifier:
     def _run(self, stage: str, module: ModuleOp) -> Outcome:
         if stage == "linalg":
             return self._outcome(
-                lambda arrays: self._put_together(run_linalg(module, arrays, self.pool), arrays)
+                lambda arrays: self._put_together(self._signed(run_linalg(module, arrays, self.pool)), arrays)
             )
         function = next(f for f in module.ops if isinstance(f, FuncOp))
         self.form = ResultForm.of(function)
@@ -83,16 +85,21 @@ class Verifier:
             result = run_torch(module, arrays, self.pool, self.unit, self.call)
             if self.form.structure is None and not self.form.written:
                 return result
-            return self._put_together(_listed(result), arrays)
+            results = _listed(result)
+            if self.form.structure is not None:
+                self.dtypes = tuple(r.dtype for r in results)
+            return self._put_together(results, arrays)
 
         return self._outcome(run)
 
     def _put_together(self, results: list[Any], arrays: Sequence[Array]) -> Any:
         if self.has_flag and results[-1]:
             raise UnsuitedError("the generic tier is needed")
-        if self.form.structure is not None:
-            results = [_unsigned(r) if np.ndim(r) or r.dtype == np.int8 else r for r in results]
         return self.form.complete(results, arrays, self.unit)
+
+    def _signed(self, results: Sequence[Array]) -> list[Array]:
+        """Results of `linalg`, whose integers have no sign of their own, as the function returns them."""
+        return [r.view(t) if t == np.uint8 else r for r, t in zip(results, self.dtypes, strict=True)]
 
     def _outcome(self, run: Callable[[Sequence[Array]], Any]) -> Outcome:
         arrays = [np.array(a, order="K") for a in self.given]
@@ -106,11 +113,6 @@ class Verifier:
 
 def _listed(result: Any) -> list[Any]:
     return list(cast("tuple[Any, ...]", result)) if isinstance(result, tuple) else [result]
-
-
-def _unsigned(array: Array) -> Array:
-    """Bytes compare as signed ones: `linalg` has no others."""
-    return array.view(np.int8) if array.dtype == np.uint8 else array
 
 
 def _can_repeat(module: ModuleOp) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from . import variants
 from .bare_process import BareProcess
 from .comparing import MINOR, Difference, differences
 from .conditioning import reason
+from .dropping import with_all_needed, without_what_raises
 from .ill_conditioned import DROPPED, REFUSED, RESIZED
 from .observing import Leaf, Observation
 from .program import Loaded, Program
@@ -113,8 +114,10 @@ def _judge(
         if finding.is_minor:
             minor = minor or [finding]
             continue
-        why = _excuse(finding, first.path, loaded, bare) or reason(
-            first, _visible(variant, wanted[0]), lambda i=i: _again(variant, loaded, i)
+        why = (
+            _excuse(finding, first.path, loaded)
+            or _dropped(finding, seen, coarsest, loaded)
+            or reason(first, _visible(variant, wanted[0]), lambda i=i: _again(variant, loaded, i))
         )
         if why is None:
             outcome.findings.append(finding)
@@ -124,16 +127,45 @@ def _judge(
     outcome.findings += minor
 
 
-def _excuse(finding: Finding, path: str, loaded: Loaded, bare: BareProcess) -> str | None:
-    """Why an exception, the lack of one, or a module's tensor is no fault."""
+def _excuse(finding: Finding, path: str, loaded: Loaded) -> str | None:
+    """Why an exception, or a module's tensor, is no fault."""
     if path.startswith("state") and finding.variant == "scripted" and RESIZING.search(loaded.body):
         return RESIZED
     if finding.aspect == "raises":
         return next((why for sentence, why in REFUSED.items() if sentence in finding.detail), None)
-    if finding.aspect != "does not raise" or finding.variant in ("scripted", "loaded"):
-        return None
-    scripted = variants.run("scripted", loaded, bare)
-    return DROPPED if scripted[-1].error is not None else None
+    return None
+
+
+def _dropped(finding: Finding, seen: Observation, coarsest: str, loaded: Loaded) -> str | None:
+    """Whether only one of tsc and PyTorch runs an operator that raises and that nothing needs. PyTorch raises
+    as well where all values are needed; or what a variant gives is what Python gives without what raises.
+    """
+    if seen.error is None:
+        eager = _other_program(loaded, without_what_raises, variants.eager)
+        wanted = eager[finding.call] if eager is not None and len(eager) > finding.call else None
+        is_same = wanted is not None and not _found(finding.variant, seen, wanted, coarsest)
+        return DROPPED if is_same and not _runs(loaded) else None
+    compiled = _other_program(loaded, with_all_needed, variants.jitted)
+    raised = None if compiled is None else compiled[-1].error
+    return DROPPED if raised is not None and _sentence(raised) == _sentence(seen.error) else None
+
+
+def _runs(loaded: Loaded) -> bool:
+    """Whether Python runs the program without an exception."""
+    return variants.eager(loaded)[-1].error is None
+
+
+def _other_program(
+    loaded: Loaded, rewrite: Callable[[str], str], run: Callable[[Loaded], list[Observation] | None]
+) -> list[Observation] | None:
+    """What `run` gives for the program as `rewrite` changes it."""
+    other = _loaded(Program(rewrite(loaded.body)), loaded.count)
+    return None if other is None else run(other)
+
+
+def _sentence(error: str) -> str:
+    """What an exception says, without its classes."""
+    return re.sub(r"^(\w+: )+", "", error)
 
 
 def _found(variant: str, got: Observation, want: Observation, coarsest: str) -> list[Difference]:

@@ -1,0 +1,81 @@
+"""How several arrays lie in memory: with which strides, and which of them in the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tsc.ops.strides import root_of
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an array lies: in which memory, how many bytes behind its beginning, with which strides."""
+
+    memory: int
+    offset: int
+    steps: tuple[int, ...]
+    """The strides in bytes of dims of several elements."""
+    strides: tuple[int, ...] = field(compare=False)
+    """All strides."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A place for each of some arrays, in memories of so many bytes."""
+
+    sizes: tuple[int, ...]
+    places: tuple[Place, ...]
+
+    @classmethod
+    def of(cls, arrays: Sequence[Array]) -> Layout:
+        """How `arrays` lie. One that is expanded and shares nothing counts as row-major."""
+        roots = [id(root_of(array)) for array in arrays]
+        counts = Counter(roots)
+        shown = [a if counts[r] > 1 else _unexpanded(a) for a, r in zip(arrays, roots, strict=True)]
+        alike: dict[int, list[Array]] = {}
+        for array, root in zip(shown, roots, strict=True):
+            alike.setdefault(root, []).append(array)
+        bounds = {root: _bounds(among) for root, among in alike.items()}
+        numbers = {root: number for number, root in enumerate(alike)}
+        places = (
+            Place(numbers[r], _address(a) - bounds[r][0] if a.size else 0, _steps(a), a.strides)
+            for a, r in zip(shown, roots, strict=True)
+        )
+        return cls(tuple(high - low for low, high in bounds.values()), tuple(places))
+
+    def filled(self, arrays: Iterable[Array]) -> list[Array]:
+        """New arrays with the elements of `arrays`, that lie so."""
+        memories = [np.empty(size, np.uint8) for size in self.sizes]
+        made: list[Array] = []
+        for place, array in zip(self.places, arrays, strict=True):
+            made.append(
+                np.ndarray(array.shape, array.dtype, memories[place.memory], place.offset, place.strides)
+            )
+            made[-1][...] = array
+        return made
+
+
+def _unexpanded(array: Array) -> Array:
+    """Row-major memory in place of an expanded array; another array itself."""
+    return np.empty(array.shape, array.dtype) if 0 in _steps(array) else array
+
+
+def _bounds(arrays: Iterable[Array]) -> tuple[int, int]:
+    """Where the memory that `arrays` show begins and ends."""
+    bounds = [np.lib.array_utils.byte_bounds(array) for array in arrays if array.size]
+    return min((low for low, _ in bounds), default=0), max((high for _, high in bounds), default=0)
+
+
+def _address(array: Array) -> int:
+    return array.__array_interface__["data"][0]
+
+
+def _steps(array: Array) -> tuple[int, ...]:
+    return tuple(s for s, n in zip(array.strides, array.shape, strict=True) if n > 1)

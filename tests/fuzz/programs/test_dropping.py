@@ -1,0 +1,27 @@
+# pyright: reportUnknownMemberType=false
+"""The same program with other statements needed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.fuzz.programs.dropping import with_all_needed, without_what_raises
+from tests.fuzz.programs.program import Program
+
+
+def test_statements_that_raise_are_left_out_and_what_needs_them_fails() -> None:
+    body = (
+        "def subject(x):\n    y = x.view(7)\n    if y.sum() > 0:\n        x = x + 1\n    return {}\n"
+        "def make():\n    return subject\ndef arguments(sizes):\n    return []\nSIZES = [[1]]\n"
+    )
+    x = torch.ones(2)
+    assert torch.equal(Program(without_what_raises(body.format("torch.ones(2)"))).load().subject()(x), x)
+    with pytest.raises(TypeError):
+        Program(without_what_raises(body.format("y + 1"))).load().subject()(x)
+
+
+def test_every_value_is_looked_at_where_all_are_needed() -> None:
+    body = "def subject(x):\n    y, z = x\n    for i in z:\n        i += 1\n    if y:\n        x.t()\n"
+    looks = [line.strip() for line in with_all_needed(body).splitlines() if "assert" in line]
+    assert looks == [f"assert str({v}) != ''" for v in ("y", "z", "i", "i", "y", "x.t()")]
