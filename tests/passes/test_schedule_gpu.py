@@ -13,7 +13,7 @@ from torch.nn import functional
 from tests.passes.gpu_emulator import Device
 from tests.passes.kernel_runner import Array, random, tensor_of
 from tests.passes.linalg_text import Kernel, Value, layer_norm, module, softmax
-from tests.passes.test_schedule_row import argmax
+from tests.passes.test_schedule_row import argmax, running_sum
 from tsc.codegen.ptx.ptx_emitter import emit_ptx
 
 Case = tuple[str, list[Array], Array, dict[str, Array]]
@@ -72,6 +72,14 @@ def row_argmax() -> Case:
     x = kernel.argument((6, 37))
     a = random(6, 37)
     return plain(kernel, argmax(kernel, x), [a], a.argmax(1))
+
+
+@case
+def row_scan() -> Case:
+    kernel = Kernel("k")
+    x = kernel.argument((6, 37))
+    a = random(6, 37)
+    return plain(kernel, running_sum(kernel, x), [a], a.cumsum(1))
 
 
 @case

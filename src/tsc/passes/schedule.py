@@ -122,7 +122,7 @@ def scheduled_as(model: KernelModel) -> str:
         return model.kind
     (stage,) = model.reductions
     has_prologue = model.stages[0] is not stage
-    if model.kind == "window" or has_prologue:
+    if model.kind == "window" or has_prologue or stage.running:
         return model.kind
     goes_back = any(not is_narrow(s, stage) for s in model.stages if s is not stage)
     return "window" if runs_along_kept_loop(stage) and not goes_back else "row"
