@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import tsc
+from tests.jit.native_results import assert_native
 
 
 def cumsum(x: Tensor, dim: int) -> Tensor:
@@ -42,19 +43,6 @@ DTYPES = (
     torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int8,
     torch.uint8, torch.bool,
 )  # fmt: skip
-
-
-def assert_native(function: Callable[..., Any], *arguments: Any, exact: bool = True) -> None:
-    """What native code gives is what PyTorch gives, to the bit where `exact`, and lies as it does."""
-    script = tsc.script(function)
-    for _ in range(2):
-        found, wanted = script(*arguments), function(*arguments)
-    assert script.last.is_native, script.last.reason
-    pairs = zip(*((r,) if isinstance(r, Tensor) else r for r in (found, wanted)), strict=True)
-    for mine, theirs in pairs:
-        assert mine.stride() == theirs.stride()
-        tolerance = 8 * torch.finfo(theirs.dtype).eps if theirs.is_floating_point() and not exact else 0.0
-        torch.testing.assert_close(mine, theirs, equal_nan=True, rtol=tolerance, atol=tolerance)
 
 
 def numbers(shape: Sequence[int], dtype: torch.dtype) -> Tensor:

@@ -164,6 +164,17 @@ def concatenation() -> Case:
 
 
 @case
+def scattering() -> Case:
+    kernel = Kernel("k")
+    x, i, v = kernel.argument((2, 5, 3)), kernel.argument((1, 7), "i64"), kernel.argument((2, 7, 3))
+    a, at, b = random(2, 5, 3), np.array([[0, 4, 4, 2, -1, 9, 0]]), random(2, 7, 3, seed=1)
+    wanted = a.copy()
+    for number, row in enumerate(at[0].clip(0, 4)):
+        wanted[:, row] += b[:, number]
+    return plain(kernel, kernel.scatter(x, i, v, "%r = arith.addf %now, %x0 : f32"), [a, at, b], wanted)
+
+
+@case
 def padding() -> Case:
     kernel = Kernel("k")
     x = kernel.argument((3, 4))

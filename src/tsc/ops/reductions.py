@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import DTypeError
 from tsc.ops.composite import Aten, composite
-from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
+from tsc.ops.kernel_builder import BodyBuilder, Combine, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
@@ -20,7 +20,6 @@ from tsc.ops.shapes import reduced, wrap_dims
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
-Combine = Callable[[Scalar, Scalar], Scalar]
 
 
 def lower_reduction(

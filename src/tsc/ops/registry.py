@@ -77,7 +77,7 @@ class ResultLayout(Enum):
 _LAYOUTS = {
     "pointwise": ResultLayout.ELEMENTWISE,
     **dict.fromkeys(
-        ("gather", "reduction", "contraction", "window", "concat", "pad", "scan", "composite"),
+        ("gather", "reduction", "contraction", "window", "concat", "pad", "scan", "scatter", "composite"),
         ResultLayout.ROW_MAJOR,
     ),
 }
@@ -97,7 +97,8 @@ class Operator:
     """``lower(kernel, operands, arguments)``: build its `linalg` operations; None: generic tier only."""
     kind: str = "generic"
     """How fusion sees it: pointwise, gather, view, reshape, reduction, contraction, window, concat, pad,
-    scan, composite or generic; query, item and python give no tensor; inplace writes its first argument."""
+    scan, scatter, composite or generic; query, item and python give no tensor; inplace writes its first
+    argument."""
     scalar: Callable[..., Any] | None = None
     """The formula of a pointwise operator."""
     fold: Callable[..., Any] | None = None
@@ -165,7 +166,8 @@ FAMILIES = (
     "pointwise", "pointwise_binary", "activations", "reductions", "extrema", "views", "copies", "movement",
     "contractions", "convolutions", "pooling", "norms", "queries", "python_scalars", "creation", "literals",
     "indexing", "advanced_indexing", "containers", "python_objects", "strings", "random", "distributions",
-    "dropouts", "attention", "scattering", "slice_writes", "sorting", "statistics", "aliases",
+    "dropouts", "attention", "index_puts", "scattering", "index_writes", "slice_writes", "sorting",
+    "statistics", "aliases",
     "complex_numbers", "matrices", "joining", "resampling", "grids", "patches", "padding", "recurrent",
     "products", "losses", "class_losses", "linear_algebra", "matrix_functions", "spectral", "special",
     "numeric", "native_norms", "fractional_pooling", "scans",

@@ -54,6 +54,8 @@ def preferences(
     fixed = dict(zip(model.arguments, constant, strict=True))
     if model.kind == "contraction":
         return _contraction(model, known, fixed, target)
+    if model.kind == "scatter":
+        return Preferences(tuple(map(_plain, model.arguments)), tuple(map(_plain, model.results)), model.kind)
     results = tuple(_like_arguments(model, r, known) for r in model.results)
     if model.kind == "window":
         return _window(model, known, fixed, results)
