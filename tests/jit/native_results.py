@@ -12,7 +12,9 @@ from torch import Tensor
 import tsc
 
 
-def assert_native(function: Callable[..., Any], *arguments: Any, exact: bool = True) -> None:
+def assert_native(
+    function: Callable[..., Any], *arguments: Any, exact: bool = True, tolerance: float | None = None
+) -> None:
     """What native code gives is what PyTorch gives, to the bit where `exact`, and lies as it does."""
     script = tsc.script(function)
     script(*arguments)
@@ -21,5 +23,6 @@ def assert_native(function: Callable[..., Any], *arguments: Any, exact: bool = T
     pairs = zip(*((r,) if isinstance(r, Tensor) else r for r in (found, wanted)), strict=True)
     for mine, theirs in pairs:
         assert mine.stride() == theirs.stride()
-        tolerance = 8 * torch.finfo(theirs.dtype).eps if theirs.is_floating_point() and not exact else 0.0
-        torch.testing.assert_close(mine, theirs, equal_nan=True, rtol=tolerance, atol=tolerance)
+        is_rounded = theirs.is_floating_point() and not exact
+        within = (tolerance or 8 * torch.finfo(theirs.dtype).eps) if is_rounded else 0.0
+        torch.testing.assert_close(mine, theirs, equal_nan=True, rtol=within, atol=within)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.errors import BoundsError, DTypeError, ShapeError, TscError
+from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError, TscError
 from tsc.ops.creation import constant
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.indexing import require_index_dtype, require_within

@@ -309,12 +309,13 @@ class KernelBuilder:
 
     def concat(self, parts: Sequence[KernelValue], spec: TensorSpec, axis: int) -> KernelValue:
         """`parts` one after the other along `axis`, as ``tensor.insert_slice`` into an empty tensor."""
+        stored = [self.materialize(part) for part in parts]
         result, offset = self.empty(spec), 0
-        for part in parts:
+        for part in stored:
             offsets = [0] * spec.ndim
             offsets[axis] = offset
             op = tensor.InsertSliceOp.from_static_parameters(
-                self.materialize(part).ssa, result, offsets, part.spec.shape, [1] * spec.ndim
+                part.ssa, result, offsets, part.spec.shape, [1] * spec.ndim
             )
             result = self.add(op)
             offset += part.spec.shape[axis]

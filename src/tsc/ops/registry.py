@@ -170,7 +170,7 @@ FAMILIES = (
     "statistics", "aliases",
     "complex_numbers", "matrices", "joining", "resampling", "grids", "patches", "padding", "recurrent",
     "products", "losses", "class_losses", "linear_algebra", "matrix_functions", "spectral", "special",
-    "numeric", "native_norms", "fractional_pooling", "scans",
+    "numeric", "native_norms", "fractional_pooling", "scans", "embedding_bags",
 )  # fmt: skip
 """The family modules of this package: each has a `Family` called ``FAMILY``, and nothing else registers."""
 
