@@ -45,9 +45,9 @@ GEOMETRIES: list[Geometry] = [(3, 1, 1, 2), (2, 1, 0, 2), (3, 2, 2, 1), (1, 1, 0
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
 def test_patches_as_columns_and_back(geometry: Geometry, dtype: torch.dtype) -> None:
     def of(x: Tensor, kernel: int, dilation: int, padding: int, stride: int) -> tuple[Tensor, Tensor]:
-        columns = functional.unfold(x, [kernel, kernel + 1], dilation, padding, stride)
-        size = [x.size(-2), x.size(-1)]
-        return columns, functional.fold(columns, size, [kernel, kernel + 1], dilation, padding, stride)
+        columns = functional.unfold(x, (kernel, kernel + 1), dilation, padding, stride)
+        size = (x.size(-2), x.size(-1))
+        return columns, functional.fold(columns, size, (kernel, kernel + 1), dilation, padding, stride)
 
     for shape in ((2, 3, 8, 9), (3, 8, 9)):
         x = torch.randint(-9, 9, shape).to(dtype)
