@@ -53,11 +53,11 @@ def _composed(
 
 
 def _bag_of(aten: Aten, offsets: Any, bags: int, count: int) -> Any:
-    """The bag that each row belongs to: the last that begins no later."""
-    starts = aten.unsqueeze(aten("slice.Tensor", offsets, 0, 0, bags, 1), 0)
-    numbers = aten.unsqueeze(aten("arange", count, dtypes.I64.code), 1)
-    begun = aten("sum.dim_IntList", aten("le.Tensor", starts, numbers), [1], False)
-    return aten("sub.Scalar", begun, 1)
+    """The bag that each row belongs to: how many begin no later, less one."""
+    starts = aten("slice.Tensor", offsets, 0, 0, bags, 1)
+    integers = dtypes.I64.code
+    begin = aten("index_add", aten("zeros", [count + 1], integers), 0, starts, aten("ones", [bags], integers))
+    return aten("sub.Scalar", aten("slice.Tensor", aten("cumsum", begin, 0), 0, 0, count, 1), 1)
 
 
 @inferred_by_running(FAMILY, "aten::embedding_bag.padding_idx", kind="composite", composite=_composed)
