@@ -53,6 +53,14 @@ def test_bags_of_one_size_are_given_as_a_matrix() -> None:
     assert_native(of, WEIGHT, INDICES[:10].reshape(5, 2), exact=False)
 
 
+@pytest.mark.parametrize("mode", ["sum", "mean"])
+def test_the_function_of_torch_nn(mode: str) -> None:
+    def of(weight: Tensor, indices: Tensor, mode: str) -> Tensor:
+        return torch.nn.functional.embedding_bag(indices, weight, mode=mode)
+
+    assert_native(of, WEIGHT, INDICES[:10].reshape(5, 2), mode, exact=False)
+
+
 def test_the_bags_of_rows_and_their_sizes() -> None:
     def of(weight: Tensor, indices: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         total, bag_of, sizes, _ = torch.embedding_bag(weight, indices, offsets, False, 1)
