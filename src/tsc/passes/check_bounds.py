@@ -14,6 +14,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.fusion import CHECKS_BOUNDS, operator_of, reads_values
 from tsc.analysis.known_values import argument_of, unwrapped
+from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimListConstructOp
@@ -81,5 +82,15 @@ def _ranges(op: AtenOp) -> list[tuple[SSAValue, int, int]]:
         if bound.item is not None:
             assert isinstance(value.owner, PrimListConstructOp)
             value = unwrapped(value.owner.operands[bound.item])
-        found.append((value, bound.low, bound.high))
+        found.append((_unrepeated(value), bound.low, bound.high))
     return found
+
+
+def _unrepeated(index: SSAValue) -> SSAValue:
+    """What `expand` repeats, instead of the index that it makes: the elements are the same."""
+    owner = index.owner
+    if not isinstance(owner, AtenOp) or owner.schema.full_name != "aten::expand":
+        return index
+    source = unwrapped(owner.operands[0])
+    is_known = isinstance(source.type, tt.ValueTensorType) and source.type.is_static
+    return source if is_known else index
