@@ -62,8 +62,8 @@ def broadcast(x: Tensor) -> Tensor:
 
 
 def mixed(x: Tensor) -> tuple[Tensor, Tensor]:
-    """`cumsum` has no native form: kernels and operators take turns."""
-    return (x * 2).cumsum(1), torch.sigmoid(x)
+    """`kthvalue` has no native form: kernels and operators take turns."""
+    return torch.kthvalue(x * 2, 2, 1, keepdim=True)[0], torch.sigmoid(x)
 
 
 PROGRAMS: list[Callable[[Tensor], Any]] = [

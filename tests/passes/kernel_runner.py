@@ -18,6 +18,7 @@ from tsc.analysis.loop_form import verify_loop_form
 from tsc.analysis.target import Target
 from tsc.codegen.emitter import emit_cpu
 from tsc.dialects.loop_builder import element_of
+from tsc.dialects.tsc import Tsc
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.plan_memory import PlanMemory
@@ -42,6 +43,7 @@ def context() -> Context:
     result = Context()
     for name, factory in get_all_dialects().items():
         result.register_dialect(name, factory)
+    result.load_dialect(Tsc)
     return result
 
 

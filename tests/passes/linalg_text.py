@@ -94,6 +94,17 @@ class Kernel:
         )
         return self.emit(text, shape, source.element)
 
+    def scatter(self, base: Value, positions: Value, values: Value, body: str) -> Value:
+        """`body` uses %now and %x0, and ends with the value %r."""
+        operands = (base, positions, values)
+        text = (
+            f'"tsc.scatter"({", ".join(v.name for v in operands)}) ({{\n'
+            f"  ^bb0(%now: {base.element}, %x0: {values.element}):\n    {body}\n"
+            f"    linalg.yield %r : {base.element}\n"
+            f"  }}) : ({', '.join(v.type for v in operands)}) -> {base.type}"
+        )
+        return self.emit(text, base.shape, base.element)
+
     def insert(self, source: Value, target: Value, offsets: Sequence[int]) -> Value:
         ones = [1] * len(offsets)
         text = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.passes.rewriting import assert_leaves, assert_rewrites
+from tests.passes.rewriting import assert_leaves, assert_rewrites, rewritten
 from tsc.passes.check_bounds import CheckBounds
 
 X, BAD = "!torch.vtensor<[5,3],f32>", "!torch.vtensor<[],i1>"
@@ -197,3 +197,18 @@ def test_functions_are_checked_one_by_one() -> None:
 def test_an_index_that_is_written_after_the_gather_is_not_judged_by_that() -> None:
     write = call("fill_.Scalar", "m last", KINDS["m"], "w")
     assert_leaves(function(f"{call('index_select', 'x zero m')}\n{write}"), CheckBounds())
+
+
+def test_of_an_expanded_index_what_is_repeated_is_checked() -> None:
+    wide, column = "!torch.vtensor<[2,3],si64>", "!torch.vtensor<[2,1],si64>"
+    ints = "!torch.list<int>"
+    made = f"""
+      %one = torch.constant.int 1
+      %three = torch.constant.int 3
+      %column = torch.aten.unsqueeze %i, %one : {ROWS}, !torch.int -> {column}
+      %sizes = torch.prim.ListConstruct %last, %three : (!torch.int, !torch.int) -> {ints}
+      %wide = torch.aten.expand %column, %sizes, %no : {column}, {ints}, !torch.bool -> {wide}
+      %y = torch.aten.gather %x, %zero, %wide, %no : {X}, !torch.int, {wide}, !torch.bool -> {Y}"""
+    module = rewritten(function(made), CheckBounds())[1]
+    compared = [op.operands[0].name_hint for op in module.walk() if op.name == "torch.aten.lt.Scalar"]
+    assert compared == ["column"]

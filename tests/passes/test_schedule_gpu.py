@@ -13,7 +13,7 @@ from torch.nn import functional
 from tests.passes.gpu_emulator import Device
 from tests.passes.kernel_runner import Array, random, tensor_of
 from tests.passes.linalg_text import Kernel, Value, layer_norm, module, softmax
-from tests.passes.test_schedule_row import argmax
+from tests.passes.test_schedule_row import argmax, running_sum
 from tsc.codegen.ptx.ptx_emitter import emit_ptx
 
 Case = tuple[str, list[Array], Array, dict[str, Array]]
@@ -72,6 +72,14 @@ def row_argmax() -> Case:
     x = kernel.argument((6, 37))
     a = random(6, 37)
     return plain(kernel, argmax(kernel, x), [a], a.argmax(1))
+
+
+@case
+def row_scan() -> Case:
+    kernel = Kernel("k")
+    x = kernel.argument((6, 37))
+    a = random(6, 37)
+    return plain(kernel, running_sum(kernel, x), [a], a.cumsum(1))
 
 
 @case
@@ -153,6 +161,17 @@ def concatenation() -> Case:
     a, b = random(3, 4), random(3, 5, seed=1)
     joined = kernel.insert(y, kernel.insert(x, kernel.empty((3, 9)), (0, 0)), (0, 4))
     return plain(kernel, joined, [a, b], np.concatenate([a, b], 1))
+
+
+@case
+def scattering() -> Case:
+    kernel = Kernel("k")
+    x, i, v = kernel.argument((2, 5, 3)), kernel.argument((1, 7), "i64"), kernel.argument((2, 7, 3))
+    a, at, b = random(2, 5, 3), np.array([[0, 4, 4, 2, -1, 9, 0]]), random(2, 7, 3, seed=1)
+    wanted = a.copy()
+    for number, row in enumerate(at[0].clip(0, 4)):
+        wanted[:, row] += b[:, number]
+    return plain(kernel, kernel.scatter(x, i, v, "%r = arith.addf %now, %x0 : f32"), [a, at, b], wanted)
 
 
 @case

@@ -139,6 +139,29 @@ def argmax(kernel: Kernel, x: Value) -> Value:
     return Value("%both#1", place.shape, "i64")
 
 
+def running_sum(kernel: Kernel, x: Value) -> Value:
+    """What the sums along the rows of `x` are after each element."""
+    start, total = kernel.fill("0.0", x.shape[:1]), kernel.fill("0.0", x.shape)
+    maps = "affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>"
+    kernel.lines.append(
+        f"  %scan:2 = linalg.generic {{indexing_maps = [{maps}],\n"
+        '    iterator_types = ["parallel", "reduction"]} '
+        f"ins({x.name} : {x.type}) outs({start.name}, {total.name} : {start.type}, {total.type}) {{\n"
+        "  ^bb0(%x0: f32, %before: f32, %unused: f32):\n    %after = arith.addf %before, %x0 : f32\n"
+        f"    linalg.yield %after, %after : f32, f32\n  }} -> {start.type}, {total.type}"
+    )
+    return Value("%scan#1", x.shape)
+
+
+@pytest.mark.parametrize("shape", [(6, 37), (1, 37), (7, 1), (64, 300), (0, 4), (4, 0)], ids=str)
+def test_a_scan_is_one_kernel(shape: tuple[int, int]) -> None:
+    kernel = Kernel("k")
+    x = kernel.argument(shape)
+    a = random(*shape)
+    program = assert_computes(module(kernel, [running_sum(kernel, x)]), [a], a.cumsum(1), tolerance=0)
+    assert program.kinds() == ["pointwise" if shape[1] == 1 else "row"]
+
+
 def test_argmax_is_the_first_greatest_and_nan_is_greatest() -> None:
     kernel = Kernel("k")
     x = kernel.argument((6, 37))

@@ -80,6 +80,12 @@ class KernelStage:
         return tuple(d for d, p in enumerate(self.parallel) if p)
 
     @property
+    def running(self) -> tuple[Operand, ...]:
+        """The outputs of a scan: what a reduction gives after each of its steps."""
+        reduced = set(self.reduced)
+        return tuple(o for o in self.outputs if dims_of(o.map) & reduced)
+
+    @property
     def yielded(self) -> tuple[SSAValue, ...]:
         """What the body gives for each output."""
         last = self.body.last_op

@@ -1,4 +1,6 @@
-"""The `tsc` dialect: what torch-mlir has no word for: fusion groups, and the memory of arguments."""
+"""The `tsc` dialect: what others have no word for: fusion groups, the memory of arguments, and writing where
+data says.
+"""
 
 from __future__ import annotations
 
@@ -127,4 +129,45 @@ class GroupOp(TorchOp):
         )
 
 
-Tsc = Dialect("tsc", [GroupOp, MemoryOp, RequireOp, YieldOp])
+class ScatterOp(TorchOp):
+    """``%r = "tsc.scatter"(%base, %positions, %values) ({ ^bb0(%now: E, %v: V): ... linalg.yield %new })`` is
+    `base` after writes, one after the other.
+
+    ``(tensor<BxNxSxE>, tensor<BxMxi64>, tensor<BxMxSxV>) -> tensor<BxNxSxE>``: for each ``b`` and each ``m``
+    in order, the element ``now = r[b, positions[b, m], s]`` becomes what the region makes of it and of
+    ``values[b, m, s]``. Dims of `positions` and `values` may also be 1. A position outside ``[0, N)`` stands
+    for the nearest inside.
+    """
+
+    name = "tsc.scatter"
+    trait_list = (Pure(),)
+
+    @classmethod
+    def of(cls, base: SSAValue, positions: SSAValue, values: SSAValue, body: Block) -> Self:
+        """`base` after the writes that `body` describes."""
+        return cls.create(
+            operands=[base, positions, values], result_types=[base.type], regions=[Region(body)]
+        )
+
+    @property
+    def base(self) -> SSAValue:
+        """What is there before the writes."""
+        return self.operands[0]
+
+    @property
+    def positions(self) -> SSAValue:
+        """The rows that are written."""
+        return self.operands[1]
+
+    @property
+    def values(self) -> SSAValue:
+        """What is written."""
+        return self.operands[2]
+
+    @property
+    def body(self) -> Block:
+        """What becomes of an element."""
+        return self.regions[0].block
+
+
+Tsc = Dialect("tsc", [GroupOp, MemoryOp, RequireOp, ScatterOp, YieldOp])

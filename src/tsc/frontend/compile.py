@@ -142,7 +142,7 @@ def read_signature(function: Function) -> None:
     types = [_parameter_type(function, argument, listed) for argument in arguments]
     defaults = _defaults(function, [a.arg for a in arguments])
     for argument, kind in zip(arguments, types, strict=True):
-        default = defaults.get(argument.arg, REQUIRED)
+        default = _converted(defaults.get(argument.arg, REQUIRED), kind)
         if function.python is not None and type(default) in (list, dict, set):
             raise CompileError(
                 "Mutable default parameters are not supported because Python binds them to the function and "
@@ -161,7 +161,9 @@ def read_signature(function: Function) -> None:
     for argument in definition.args.kwonlyargs:
         kind = _parameter_type(function, argument, listed)
         function.parameters.append(
-            FunctionParameter(argument.arg, kind, defaults.get(argument.arg, REQUIRED), kwarg_only=True)
+            FunctionParameter(
+                argument.arg, kind, _converted(defaults.get(argument.arg, REQUIRED), kind), kwarg_only=True
+            )
         )
     if comment is not None:
         function.result = resolver.annotation(comment.returns)
@@ -225,6 +227,12 @@ def _broadcast_size(argument: ast.arg) -> int | None:
         else None
     )
     return int(match[1]) if match else None
+
+
+def _converted(default: Any, kind: TorchType) -> Any:
+    """A default as its parameter has it: ``x: float = 2`` is 2.0."""
+    wanted = kind.data if isinstance(kind, tt.OptionalType) else kind
+    return float(default) if wanted is tt.FLOAT and type(default) is int else default
 
 
 def _defaults(function: Function, names: list[str]) -> dict[str, Any]:

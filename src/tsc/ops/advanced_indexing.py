@@ -21,7 +21,12 @@ FAMILY = Family()
 Array = np.ndarray[Any, Any]
 
 
-def _mask_shapes(self: TensorSpec, indices: Sequence[Any]) -> None:
+def require_mask_shapes(self: TensorSpec, indices: Sequence[Any]) -> None:
+    """Masks have the shapes of the dims they stand for, and there are no more indices than dims.
+
+    Raises:
+        BoundsError: they have others, or there are more.
+    """
     axis = 0
     for i, index in enumerate(indices):
         if index is not None and index.dtype in MASK_DTYPES:
@@ -36,6 +41,11 @@ def _mask_shapes(self: TensorSpec, indices: Sequence[Any]) -> None:
             axis += 1
     if axis > self.ndim:
         raise BoundsError(f"too many indices for tensor of dimension {self.ndim} (got {axis})")
+
+
+def has_masks(indices: Sequence[Any]) -> bool:
+    """Whether any of these specs is a mask's."""
+    return any(i is not None and i.dtype in MASK_DTYPES for i in indices)
 
 
 class Places:
@@ -66,16 +76,21 @@ class Places:
 
 
 def _index_infer(self: TensorSpec, indices: Sequence[Any]) -> TensorSpec:
-    _require_index_tensors(indices)
-    _mask_shapes(self, indices)
-    if any(i is not None and i.dtype in MASK_DTYPES for i in indices):
+    require_index_tensors(indices)
+    require_mask_shapes(self, indices)
+    if has_masks(indices):
         raise UnsupportedOperatorError(
             "aten::index.Tensor: with a mask its result shape is not known before it runs"
         )
     return TensorSpec(Places(self, indices).shape, self.dtype)
 
 
-def _require_index_tensors(indices: Sequence[Any]) -> None:
+def require_index_tensors(indices: Sequence[Any]) -> None:
+    """Indices are integers, or masks.
+
+    Raises:
+        BoundsError: one is neither.
+    """
     for index in indices:
         if index is not None and index.dtype not in (*INDEX_DTYPES, *MASK_DTYPES):
             raise BoundsError("tensors used as indices must be long, int, byte or bool tensors")
@@ -84,7 +99,7 @@ def _require_index_tensors(indices: Sequence[Any]) -> None:
 def _index_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     x, indices = arguments
     specs = specs_of(indices)
-    if any(s is not None and s.dtype in MASK_DTYPES for s in specs):
+    if has_masks(specs):
         raise CodegenError("index: a mask has no native form")
     spec = _index_infer(x.spec, specs)
     places = Places(x.spec, specs)
@@ -98,7 +113,7 @@ def _index_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue
     def body(builder: BodyBuilder, inputs: list[Scalar], _: list[Scalar]) -> list[Scalar]:
         given = dict(zip(places.axes, inputs, strict=True))
         at = [
-            builder.to_index(_wrapped(given[i], n)) if i in given else builder.index(places.position(i))
+            builder.to_index(wrapped(given[i], n)) if i in given else builder.index(places.position(i))
             for i, n in enumerate(x.spec.shape)
         ]
         return [builder.extract(source, at)]
@@ -107,12 +122,15 @@ def _index_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue
     return kernel.generic(pairs, [Output(spec)], "p" * spec.ndim, body, "aten::index")[0]
 
 
-def _wrapped(index: Scalar, extent: int) -> Scalar:
+def wrapped(index: Scalar, extent: int) -> Scalar:
     """A negative index counted from the end."""
     return (index < 0).where(index + extent, index)
 
 
-def _index_bounds(self: TensorSpec, indices: Sequence[Any]) -> list[IndexBound]:
+def index_bounds(self: TensorSpec, indices: Sequence[Any], *_: Any) -> list[IndexBound]:
+    """What index tensors must keep to; masks say themselves where they hold."""
+    if has_masks(indices):
+        return []
     return [
         IndexBound(1, -n, n, i)
         for i, n in enumerate(self.shape)
@@ -127,8 +145,8 @@ def numpy_key(self: Array, indices: Sequence[Array | None]) -> tuple[Any, ...]:
         BoundsError: an index is out of range, or a mask does not fit.
     """
     specs = specs_of(list(indices))
-    _require_index_tensors(specs)
-    _mask_shapes(spec_of(self), specs)
+    require_index_tensors(specs)
+    require_mask_shapes(spec_of(self), specs)
     key: list[Any] = []
     for index in indices:
         if index is None:
@@ -160,7 +178,7 @@ def _check_key(self: Array, key: Sequence[Any]) -> None:
 @FAMILY.op(
     "aten::index.Tensor", "aten::index.Tensor_hacked_twin", "aten::_unsafe_index.Tensor",
     "aten::_unsafe_index.Tensor_hacked_twin", infer=_index_infer, lower=_index_lower, kind="gather",
-    bounds=_index_bounds,
+    bounds=index_bounds,
 )  # fmt: skip
 def index(self: Array, indices: Sequence[Array | None]) -> Array:
     """``self[i, :, mask]``: index tensors broadcast together; None keeps a dim; a mask stands for the places

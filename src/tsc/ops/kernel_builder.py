@@ -23,6 +23,7 @@ from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.dialects.arith_emitter import ArithEmitter, element_type
 from tsc.dialects.loop_extents import tell_extents
+from tsc.dialects.tsc import ScatterOp
 from tsc.dtypes import DType
 from tsc.errors import CodegenError
 from tsc.ops.registry import TensorSpec
@@ -37,6 +38,8 @@ ElementFormula = (
     | Callable[[Scalar, Scalar, Scalar], Scalar]
 )
 """The element of the result from the elements of the inputs."""
+Combine = Callable[[Scalar, Scalar], Scalar]
+"""What an element becomes, of itself and a value for it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,14 +289,33 @@ class KernelBuilder:
             self.add(tensor.PadOp(x.ssa, [], [], Region(block), low, high, self.tensor_type(spec))), spec
         )
 
+    def scatter(
+        self, base: KernelValue, positions: KernelValue, values: KernelValue, combine: Combine, doc: str = ""
+    ) -> KernelValue:
+        """``tsc.scatter``: `base` ``[b, n, s]`` in which, for each ``m`` in order, the rows at
+        ``positions[b, m]`` are `combine` of themselves and ``values[b, m]``.
+        """
+        block = Block(arg_types=[element_type(v.spec.dtype) for v in (base, values)])
+        builder = BodyBuilder(block)
+        now, value = (
+            Scalar(builder, a, v.spec.dtype) for a, v in zip(block.args, (base, values), strict=True)
+        )
+        block.add_op(YieldOp(combine(now, value).to(base.spec.dtype).value))
+        stored = [self.materialize(v).ssa for v in (base, positions, values)]
+        op = ScatterOp.of(stored[0], stored[1], stored[2], block)
+        if doc:
+            op.attributes["doc"] = StringAttr(doc)
+        return KernelValue(self.add(op), base.spec)
+
     def concat(self, parts: Sequence[KernelValue], spec: TensorSpec, axis: int) -> KernelValue:
         """`parts` one after the other along `axis`, as ``tensor.insert_slice`` into an empty tensor."""
+        stored = [self.materialize(part) for part in parts]
         result, offset = self.empty(spec), 0
-        for part in parts:
+        for part in stored:
             offsets = [0] * spec.ndim
             offsets[axis] = offset
             op = tensor.InsertSliceOp.from_static_parameters(
-                self.materialize(part).ssa, result, offsets, part.spec.shape, [1] * spec.ndim
+                part.ssa, result, offsets, part.spec.shape, [1] * spec.ndim
             )
             result = self.add(op)
             offset += part.spec.shape[axis]

@@ -1,4 +1,4 @@
-"""The ``native_*`` normalizations with their statistics, weight normalization and embedding_bag."""
+"""The ``native_*`` normalizations with their statistics and weight normalization."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tsc import dtypes
-from tsc.errors import BoundsError, ShapeError
+from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, ResultLayout
-from tsc.ops.running import inferred_by_running
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
@@ -145,58 +143,6 @@ def convolution_mode(
     """Convolution with ``same`` or ``valid`` padding."""
     spatial = len(aten.shape(weight)) - 2
     return aten(f"conv{spatial}d.padding", input, weight, bias, stride, padding, dilation, groups)
-
-
-# --- embedding_bag ---
-
-
-@inferred_by_running(FAMILY, "aten::embedding_bag.padding_idx")
-def embedding_bag(
-    weight: Array, indices: Array, offsets: Array, scale_grad_by_freq: bool, mode: int, sparse: bool,
-    per_sample_weights: Array | None, include_last_offset: bool, padding_idx: int | None,
-) -> tuple[Array, Array, Array, Array]:  # fmt: skip
-    """Sums (mode 0), means (1) or maxima (2) of bags of rows, and what its gradient would need."""
-    if indices.size and not (indices.min() >= 0 and indices.max() < weight.shape[0]):
-        raise BoundsError("embedding_bag: Expected idx >= 0 && idx < num_embeddings")
-    skipped = None if padding_idx is None else padding_idx % weight.shape[0]
-    bags = len(offsets) - int(include_last_offset)
-    starts = offsets[:bags].astype(np.int64)
-    bag_of = np.searchsorted(starts, np.arange(indices.size), side="right") - 1
-    used = np.ones(indices.shape, bool) if skipped is None else indices != skipped
-    rows, owner = weight[indices[used]], bag_of[used]
-    wide = rows.astype(computation_dtype(dtypes.by_numpy(weight.dtype)).numpy)
-    if per_sample_weights is not None:
-        wide = wide * per_sample_weights[used][:, None].astype(wide.dtype)
-    counts = np.bincount(owner, minlength=bags)
-    total = np.zeros((bags, weight.shape[1]), wide.dtype)
-    highest = np.zeros((bags, weight.shape[1]) if mode == 2 else (bags,) if mode else (0,), indices.dtype)
-    if mode == 2:
-        total[counts > 0] = -np.inf
-        np.maximum.at(total, owner, wide)
-    else:
-        np.add.at(total, owner, wide)
-        if mode == 1:
-            total /= np.maximum(counts, 1)[:, None]
-    return total.astype(weight.dtype), bag_of.astype(indices.dtype), counts.astype(indices.dtype), highest
-
-
-@inferred_by_running(FAMILY, "aten::embedding_bag")
-def embedding_bag_simple(
-    weight: Array, indices: Array, offsets: Array, scale_grad_by_freq: bool, mode: int, sparse: bool,
-    per_sample_weights: Array | None, include_last_offset: bool,
-) -> tuple[Array, Array, Array, Array]:  # fmt: skip
-    """`embedding_bag` without a padding row."""
-    return embedding_bag(
-        weight,
-        indices,
-        offsets,
-        scale_grad_by_freq,
-        mode,
-        sparse,
-        per_sample_weights,
-        include_last_offset,
-        None,
-    )
 
 
 @FAMILY.op("aten::embedding_renorm_", kind="inplace")

@@ -15,7 +15,7 @@ from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
-from tsc.ops.shapes import broadcast, wrap_dim
+from tsc.ops.shapes import broadcast
 from tsc.ops.variants import write_back
 
 FAMILY = Family()
@@ -182,23 +182,3 @@ def float_power_(self: Array, exponent: Any) -> Array:
             f"dtype {computed.name}"
         )
     return write_back(self, float_power(self, exponent))
-
-
-def _cumulative_infer(self: TensorSpec, dim: int) -> TensorSpec:
-    if not (self.dtype.is_floating or self.dtype.is_complex):
-        raise DTypeError(f"logcumsumexp: requires a floating dtype; got {self.dtype.scalar_type}")
-    return self
-
-
-@FAMILY.op("aten::logcumsumexp", infer=_cumulative_infer, layout=ResultLayout.ROW_MAJOR)
-def logcumsumexp(self: Array, dim: int) -> Array:
-    """``log(cumsum(exp(x)))``, by a form that cannot overflow."""
-    _cumulative_infer(spec_of(self), dim)
-    dim = wrap_dim(dim, self.ndim)
-    if not self.ndim or not self.size:
-        return self.copy()
-    with np.errstate(all="ignore"):
-        if np.iscomplexobj(self):
-            top = self.real.max()
-            return (np.log(np.cumsum(np.exp(self.astype(np.complex128) - top), dim)) + top).astype(self.dtype)
-        return np.logaddexp.accumulate(self.astype(np.float64), axis=dim).astype(self.dtype)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from tsc.errors import ShapeError
+from tsc.errors import CodegenError, ShapeError
 from tsc.ops.composite import Aten, composite
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.kernel_builder import KernelBuilder, KernelValue, dim
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -20,8 +22,9 @@ def _places(mode: str, n: int, low: int, high: int) -> Array:
     at = np.arange(-low, n + high)
     if mode == "replicate":
         return np.clip(at, 0, n - 1)
-    if mode == "circular":
-        return at % n
+    if mode == "circular":  # what is left after cropping goes round
+        first, left = max(0, -low), n + min(0, low) + min(0, high)
+        return first + np.arange(-max(0, low), left + max(0, high)) % left
     return (n - 1) - np.abs((n - 1) - np.abs(at))
 
 
@@ -72,11 +75,45 @@ def padded(mode: str, self: Array, pad: Sequence[int]) -> Array:
     return result.copy() if result is self else result
 
 
+def _lower_axis(
+    kernel: KernelBuilder, mode: str, x: KernelValue, axis: int, low: int, high: int
+) -> KernelValue:
+    """`x` along one dim as runs of its places: what stays, and a margin on either side."""
+    places = [int(place) for place in _places(mode, x.spec.shape[axis], low, high)]
+    cuts = [0, max(0, low), len(places) - max(0, high), len(places)]
+    parts = [_run(x, axis, places[a:b]) for a, b in pairwise(cuts) if a < b]
+    shape = tuple(len(places) if i == axis else n for i, n in enumerate(x.spec.shape))
+    return kernel.concat(parts, TensorSpec(shape, x.spec.dtype), axis)
+
+
+def _run(x: KernelValue, axis: int, places: Sequence[int]) -> KernelValue:
+    """The slices of dim `axis` with the numbers `places`, which are a step apart.
+
+    Raises:
+        CodegenError: they are not.
+    """
+    first, count, rank = places[0], len(places), x.spec.ndim
+    step = places[1] - first if count > 1 else 0
+    if list(places) != [first + step * i for i in range(count)]:
+        raise CodegenError("pad: requires margins no wider than what is left after cropping")
+    if count == x.spec.shape[axis] and places[-1] - first == count - 1:
+        return x
+    shape = tuple(count if i == axis else n for i, n in enumerate(x.spec.shape))
+    return x.view(shape, [dim(i) * step + first if i == axis else dim(i) for i in range(rank)])
+
+
 def _define(mode: str, name: str) -> None:
     def infer(self: TensorSpec, pad: Sequence[int]) -> TensorSpec:
         return padded_spec(mode, self, pad)
 
-    @FAMILY.op(name, infer=infer)
+    def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+        x, pad = arguments
+        for axis, low, high in _require_widths(mode, x.spec.shape, pad):
+            if low or high:
+                x = _lower_axis(kernel, mode, x, axis, low, high)
+        return kernel.materialize(x)
+
+    @FAMILY.op(name, infer=infer, lower=lower, kind="concat", layout=ResultLayout.AS_COMPUTED)
     def pad_by_mode(self: Array, pad: Sequence[int]) -> Array:
         return padded(mode, self, pad)
 

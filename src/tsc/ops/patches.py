@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
+from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, dim
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, ResultLayout, TensorSpec
+from tsc.ops.scalar import Scalar
+from tsc.ops.scatter_lowering import add
 from tsc.ops.shapes import pair, window_size, wrap_dim
 
 FAMILY = Family()
@@ -56,7 +60,27 @@ def _tap(i: int, j: int, d: Sequence[int], s: Sequence[int], counts: Sequence[in
     )
 
 
-@FAMILY.op("aten::im2col", infer=_im2col_infer)
+def _im2col_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    """A view of the padded image that shows each patch, copied."""
+    x, kernel_size, dilation, padding, stride = arguments
+    spec = _im2col_infer(x.spec, kernel_size, dilation, padding, stride)
+    (kh, kw), d, p, s = (pair(v) for v in (kernel_size, dilation, padding, stride))
+    rows, columns = _counts(x.spec.shape[-2:], kernel_size, dilation, padding, stride)
+    lead = x.spec.ndim - 2
+    margins = [*[0] * lead, *p]
+    i, j, row, column = (dim(lead + n) for n in range(4))
+    places = [*map(dim, range(lead)), i * d[0] + row * s[0], j * d[1] + column * s[1]]
+    patches = kernel.pad(x, margins, margins).view((*x.spec.shape[:-2], kh, kw, rows, columns), places)
+    return kernel.reshape_in_memory(kernel.materialize(patches, "aten::im2col"), spec.shape)
+
+
+@FAMILY.op(
+    "aten::im2col",
+    infer=_im2col_infer,
+    lower=_im2col_lower,
+    kind="concat",
+    layout=ResultLayout.AS_COMPUTED,
+)
 def im2col(self: Array, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Array:
     """Every patch as a column."""
     spec = _im2col_infer(spec_of(self), kernel_size, dilation, padding, stride)
@@ -81,7 +105,37 @@ def _col2im_infer(
     return TensorSpec((*self.shape[:-2], self.shape[-2] // (kh * kw), *size), self.dtype)
 
 
-@FAMILY.op("aten::col2im", infer=_col2im_infer)
+def _col2im_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    """Each element of each patch added where it belongs in the padded image."""
+    x, output_size, kernel_size, dilation, padding, stride = arguments
+    spec = _col2im_infer(x.spec, output_size, kernel_size, dilation, padding, stride)
+    (kh, kw), d, p, s = (pair(v) for v in (kernel_size, dilation, padding, stride))
+    height, width = (n + 2 * m for n, m in zip(spec.shape[-2:], p, strict=True))
+    shape = (kh, kw, *_counts(spec.shape[-2:], kernel_size, dilation, padding, stride))
+
+    def place(builder: BodyBuilder, _: list[Scalar], __: list[Scalar]) -> list[Scalar]:
+        i, j, row, column = (builder.index_scalar(n, dtypes.I64) for n in range(4))
+        return [(i * d[0] + row * s[0]) * width + (j * d[1] + column * s[1])]
+
+    places = kernel.generic([], [Output(TensorSpec(shape, dtypes.I64))], "pppp", place, "positions", shape)[0]
+    batches, count = math.prod(spec.shape[:-2]), math.prod(shape)
+    wide = computation_dtype(spec.dtype)
+    values = kernel.reshape_in_memory(kernel.materialize(kernel.convert(x, wide)), (batches, count, 1))
+    image = kernel.full(TensorSpec((batches, height * width, 1), wide), 0)
+    made = kernel.scatter(image, kernel.reshape_in_memory(places, (1, count)), values, add, "aten::col2im")
+    made = kernel.reshape_in_memory(made, (*spec.shape[:-2], height, width))
+    lead = len(spec.shape) - 2
+    shown = made.view(spec.shape, [*map(dim, range(lead)), dim(lead) + p[0], dim(lead + 1) + p[1]])
+    return kernel.materialize(kernel.convert(shown, spec.dtype))
+
+
+@FAMILY.op(
+    "aten::col2im",
+    infer=_col2im_infer,
+    lower=_col2im_lower,
+    kind="scatter",
+    layout=ResultLayout.AS_COMPUTED,
+)
 def col2im(
     self: Array, output_size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any
 ) -> Array:

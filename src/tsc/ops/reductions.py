@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,14 @@ from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import DTypeError
 from tsc.ops.composite import Aten, composite
-from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
+from tsc.ops.kernel_builder import BodyBuilder, Combine, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, ResultLayout, TensorSpec
+from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
-from tsc.ops.shapes import reduced, wrap_dim, wrap_dims
+from tsc.ops.shapes import reduced, wrap_dims
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
-Combine = Callable[[Scalar, Scalar], Scalar]
 
 
 def lower_reduction(
@@ -284,20 +283,3 @@ def norm_dim(aten: Aten, self: Any, p: Any, dim: Any, keepdim: bool) -> Any:
 def norm_all(aten: Aten, self: Any, p: Any) -> Any:
     """`linalg_vector_norm` of all elements."""
     return aten("linalg_vector_norm", self, p, None, False)
-
-
-def _cumulate(name: str, function: Callable[..., Any]) -> None:
-    def infer(self: TensorSpec, dim: int, dtype: int | None) -> TensorSpec:
-        wrap_dim(dim, self.ndim)
-        return TensorSpec(self.shape, _sum_dtype(self.dtype, dtype))
-
-    @FAMILY.op(f"aten::{name}", infer=infer, layout=ResultLayout.ROW_MAJOR)
-    def cumulate(self: Array, dim: int, dtype: int | None) -> Array:
-        result = _sum_dtype(dtypes.by_numpy(self.dtype), dtype)
-        wide = self.astype(computation_dtype(result).numpy)
-        axis = wrap_dim(dim, self.ndim)
-        return (function(wide, axis=axis) if self.ndim else wide).astype(result.numpy)
-
-
-_cumulate("cumsum", np.cumsum)
-_cumulate("cumprod", np.cumprod)

@@ -77,7 +77,8 @@ class ResultLayout(Enum):
 _LAYOUTS = {
     "pointwise": ResultLayout.ELEMENTWISE,
     **dict.fromkeys(
-        ("gather", "reduction", "contraction", "window", "concat", "pad", "composite"), ResultLayout.ROW_MAJOR
+        ("gather", "reduction", "contraction", "window", "concat", "pad", "scan", "scatter", "composite"),
+        ResultLayout.ROW_MAJOR,
     ),
 }
 """What operators of a kind do if their definitions say nothing else."""
@@ -96,7 +97,8 @@ class Operator:
     """``lower(kernel, operands, arguments)``: build its `linalg` operations; None: generic tier only."""
     kind: str = "generic"
     """How fusion sees it: pointwise, gather, view, reshape, reduction, contraction, window, concat, pad,
-    composite or generic; query, item and python give no tensor; inplace writes its first argument."""
+    scan, scatter, composite or generic; query, item and python give no tensor; inplace writes its first
+    argument."""
     scalar: Callable[..., Any] | None = None
     """The formula of a pointwise operator."""
     fold: Callable[..., Any] | None = None
@@ -174,10 +176,11 @@ FAMILIES = (
     "pointwise", "pointwise_binary", "activations", "reductions", "extrema", "views", "copies", "movement",
     "contractions", "convolutions", "pooling", "norms", "queries", "python_scalars", "creation", "literals",
     "indexing", "advanced_indexing", "containers", "python_objects", "strings", "random", "distributions",
-    "dropouts", "attention", "scattering", "slice_writes", "sorting", "statistics", "aliases",
+    "dropouts", "attention", "index_puts", "scattering", "index_writes", "slice_writes", "sorting",
+    "statistics", "aliases",
     "complex_numbers", "matrices", "joining", "resampling", "grids", "patches", "padding", "recurrent",
     "products", "losses", "class_losses", "linear_algebra", "matrix_functions", "spectral", "special",
-    "numeric", "native_norms", "fractional_pooling",
+    "numeric", "native_norms", "fractional_pooling", "scans", "embedding_bags",
 )  # fmt: skip
 """The family modules of this package: each has a `Family` called ``FAMILY``, and nothing else registers."""
 

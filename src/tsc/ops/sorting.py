@@ -291,29 +291,6 @@ def isin(elements: Any, test_elements: Any, assume_unique: bool, invert: bool) -
     return np.asarray(np.isin(first, second, invert=invert))
 
 
-# --- running extrema ---
-
-
-def _running(name: str, upward: bool) -> None:
-    @FAMILY.op(f"aten::{name}", infer=_sort_infer, layout=ResultLayout.ROW_MAJOR)
-    def running(self: Array, dim: int) -> tuple[Array, Array]:
-        axis = wrap_dim(dim, self.ndim)
-        if not self.ndim or not self.size:
-            return self.copy(), np.zeros(self.shape, np.int64)
-        x = comparable(self)
-        values = (np.maximum if upward else np.minimum).accumulate(x, axis=axis)
-        count: int = x.shape[axis]
-        shape = [-1 if i == axis else 1 for i in range(x.ndim)]
-        numbers = np.broadcast_to(np.arange(count).reshape(shape), x.shape)
-        arrived = (x == values) | np.isnan(x) if x.dtype.kind == "f" else x == values
-        places = np.maximum.accumulate(np.where(arrived, numbers, 0), axis=axis)
-        return values.astype(self.dtype), places.astype(np.int64)
-
-
-_running("cummax", True)
-_running("cummin", False)
-
-
 @composite(FAMILY, "aten::aminmax")
 def aminmax(aten: Aten, self: Any, dim: int | None, keepdim: bool) -> tuple[Any, Any]:
     """The smallest and the largest element, of all or along `dim`."""

@@ -79,13 +79,10 @@ def _outside(block: Block) -> SSAValue | None:
     bad: SSAValue | None = None
     seen: set[tuple[SSAValue, int, int]] = set()
     for op in list(block.ops):
-        found: SSAValue | None = None
         if isinstance(op, (PrimIfOp, PrimLoopOp)):
-            found = _outside_below(op)
-            bad = _either(bad, found, aten)
+            bad = _either(bad, _outside_below(op), aten)
         elif isinstance(op, RequireOp):
-            found = _unmet(op, aten)
-            bad = _either(bad, found, aten)
+            bad = _either(bad, _unmet(op, aten), aten)
         elif isinstance(op, AtenOp) and reads_values(op):
             for index, low, high in _ranges(op):
                 if (index, low, high) not in seen:
@@ -162,5 +159,15 @@ def _ranges(op: AtenOp) -> list[tuple[SSAValue, int, int]]:
         if bound.item is not None:
             assert isinstance(value.owner, PrimListConstructOp)
             value = unwrapped(value.owner.operands[bound.item])
-        found.append((value, bound.low, bound.high))
+        found.append((_unrepeated(value), bound.low, bound.high))
     return found
+
+
+def _unrepeated(index: SSAValue) -> SSAValue:
+    """What `expand` repeats, instead of the index that it makes: the elements are the same."""
+    owner = index.owner
+    if not isinstance(owner, AtenOp) or owner.schema.full_name != "aten::expand":
+        return index
+    source = unwrapped(owner.operands[0])
+    is_known = isinstance(source.type, tt.ValueTensorType) and source.type.is_static
+    return source if is_known else index

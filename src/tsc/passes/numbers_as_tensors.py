@@ -390,20 +390,11 @@ class _Conversion:
         size = spec.shape[number]
         given = self._tensor(index)
         at = aten("where.self", aten("lt.Scalar", given, 0), aten("add.Scalar", given, size, 1), given)
+        places = aten("reshape", at, [1])
         if not parts:
-            return aten("squeeze.dim", aten("index_select", source, number, aten("reshape", at, [1])), number)
-        self._require_below(at, size, op)
-        places = literal(self.pool, "places", np.arange(size).reshape(-1, *[1] * (spec.ndim - number - 1)))
-        is_there = aten("eq.Tensor", TorchBuilder(before=op).insert(places).results[0], at)
+            return aten("squeeze.dim", aten("index_select", source, number, places), number)
         part = aten("to.dtype", aten("unsqueeze", parts[0], number), spec.dtype.code, False, False, None)
-        return aten("where.self", is_there, part, source)
-
-    def _require_below(self, index: SSAValue, size: int, op: Operation) -> None:
-        aten = building_aten(TorchBuilder(before=op), [])
-        fits = aten("logical_and", aten("ge.Scalar", index, 0), aten("lt.Scalar", index, size))
-        builder = TorchBuilder(before=op)
-        number = builder.aten("aten::Bool.Tensor", [fits], [tt.BOOL]).results[0]
-        builder.insert(RequireOp.create(operands=[number]))
+        return aten("index_copy", source, number, places, part)
 
 
 def _is_part_of_result(op: Operation) -> bool:

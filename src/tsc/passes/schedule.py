@@ -35,6 +35,7 @@ from tsc.passes.schedules.identity import structural_key
 from tsc.passes.schedules.packing import schedule_pack
 from tsc.passes.schedules.pointwise_loops import schedule_pointwise
 from tsc.passes.schedules.row import schedule_row
+from tsc.passes.schedules.scatter import gpu_scatter, schedule_scatter
 from tsc.passes.schedules.sweeps import is_narrow
 from tsc.passes.schedules.window import schedule_window
 
@@ -48,6 +49,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
     "pack": schedule_pack,
     "pointwise": schedule_pointwise,
     "row": schedule_row,
+    "scatter": schedule_scatter,
     "window": schedule_window,
 }
 
@@ -57,6 +59,7 @@ GPU_SCHEDULERS: Mapping[str, Scheduler] = {
     "pack": gpu_pack,
     "pointwise": gpu_pointwise,
     "row": gpu_row,
+    "scatter": gpu_scatter,
     "window": gpu_window,
 }
 
@@ -122,7 +125,7 @@ def scheduled_as(model: KernelModel) -> str:
         return model.kind
     (stage,) = model.reductions
     has_prologue = model.stages[0] is not stage
-    if model.kind == "window" or has_prologue:
+    if model.kind == "window" or has_prologue or stage.running:
         return model.kind
     goes_back = any(not is_narrow(s, stage) for s in model.stages if s is not stage)
     return "window" if runs_along_kept_loop(stage) and not goes_back else "row"

@@ -17,6 +17,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from tsc.dialects.constants import ConstantPool
+from tsc.dialects.tsc import ScatterOp
 from tsc.narrowing import is_list
 
 Array = np.ndarray[Any, Any]
@@ -180,6 +181,21 @@ class LinalgInterpreter:
         result = target.copy()
         places = zip(op.static_offsets.get_values(), op.static_sizes.get_values(), strict=True)
         result[tuple(slice(o, o + n) for o, n in places)] = source
+        return result
+
+    def tsc_scatter(self, op: ScatterOp) -> Array:
+        base, positions, values = (self.values[o] for o in op.operands)
+        result = base.copy()
+        batches, rows, size = base.shape
+        count = (
+            max(positions.shape[1], values.shape[1]) if base.size and positions.size and values.size else 0
+        )
+        positions = np.broadcast_to(np.clip(positions, 0, max(rows - 1, 0)), (batches, count))
+        values = np.broadcast_to(values, (batches, count, size))
+        for batch, number in product(range(batches), range(count)):
+            row = result[batch, positions[batch, number]]
+            (made,) = Body(self, op.body, [row, values[batch, number]], [], row.shape).results()
+            row[...] = made
         return result
 
     def linalg_generic(self, op: GenericOp) -> list[Array]:

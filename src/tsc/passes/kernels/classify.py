@@ -73,6 +73,8 @@ def _kind(
     if not reductions:
         return "pointwise"
     stage = read_stage(root)
+    if any(read_stage(r).running for r in reductions):
+        return "row" if len(generics) == 1 else None
     is_first = generics[0] is root or not any(_feeds(g, root) for g in generics if g is not root)
     if len(reductions) == 1 and is_contraction(stage):
         return "contraction" if is_first else None

@@ -10,6 +10,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc.analysis.kernel_model import read_stage
 from tsc.dialects.loop_extents import tell_extents
+from tsc.dialects.tsc import ScatterOp
 from tsc.errors import CodegenError
 from tsc.passes.kernels.alignment import reduced_loops
 from tsc.passes.kernels.classify import Form, classify
@@ -122,6 +123,8 @@ def _single(op: Operation) -> OutlinedGroup:
         form = classify([op])
         if form is not None:
             return OutlinedGroup([op], form.kind, form)
+    if isinstance(op, ScatterOp):
+        return OutlinedGroup([op], "scatter")
     raise CodegenError(f"fuse-elementwise: requires ops with a canonical form; got {op.name}")
 
 

@@ -7,7 +7,7 @@ from typing import cast
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IndexType
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import (
     AffineBinaryOpExpr,
     AffineBinaryOpKind,
@@ -177,13 +177,23 @@ class BodyEmitter:
 
         `arguments` are its inputs, then its accumulators (None: not used by the ops that are not `skipped`).
         """
-        for argument, value in zip(stage.body.args, arguments, strict=True):
+        return self.run_block(stage.body, arguments, stage.yielded if wanted is None else wanted, skipped)
+
+    def run_block(
+        self,
+        block: Block,
+        arguments: Sequence[SSAValue | None],
+        wanted: Sequence[SSAValue],
+        skipped: Collection[Operation] = (),
+    ) -> list[SSAValue]:
+        """What the values `wanted` of `block` are for these arguments."""
+        for argument, value in zip(block.args, arguments, strict=True):
             if value is not None:
                 self.values[argument] = value
-        for op in stage.body.ops:
+        for op in block.ops:
             if not isinstance(op, linalg.YieldOp) and op not in skipped:
                 self._clone(op)
-        return [self.scalar_or_vector(v) for v in (stage.yielded if wanted is None else wanted)]
+        return [self.scalar_or_vector(v) for v in wanted]
 
     def scalar_or_vector(self, value: SSAValue) -> SSAValue:
         """The value that stands for `value` of the body."""

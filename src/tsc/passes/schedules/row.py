@@ -23,6 +23,9 @@ LONG_ROW = 1 << 16
 PARTS = 16
 """Chunks of a full reduction; a constant, so that sums do not depend on the number of threads."""
 
+SCANNED_ROWS = 4
+"""Rows that are scanned side by side: each step of a scan waits for the one before, other rows do not."""
+
 
 def schedule_row(model: KernelModel, target: Target) -> func.FuncOp:
     """Reductions along rows, and what is computed from them."""
@@ -45,7 +48,7 @@ class RowEmitter:
     arrangement: Arrangement
     lanes: int
     is_vertical: bool = False
-    """Whether the lanes of a vector are neighbouring rows, because rows run across memory."""
+    """Whether the lanes of a vector are neighbouring rows: because rows run across memory, or are scanned."""
     kept: dict[SSAValue, Access] = field(default_factory=dict[SSAValue, Access])
 
     @staticmethod
@@ -73,6 +76,8 @@ class RowEmitter:
         lanes = 1
         if is_vertical or _is_contiguous(order, addresses, along):
             lanes = _lanes(kernel, outer[-1] if is_vertical else inner[-1])
+        if not is_vertical and prod(outer[-1:]) > 1 and any(s.running for s in stages):
+            lanes, is_vertical = min(SCANNED_ROWS, _lanes(kernel, outer[-1])), True
         return RowEmitter(kernel, main, order, outer, inner, arrangement, lanes, is_vertical)
 
     @property
@@ -140,18 +145,19 @@ class RowEmitter:
         at = Point((*row, *zeros), len(self.outer) - 1, rows_at_once)
         for stage in sweep.reductions:
             for output in stage.outputs:
-                if output.value in self.kernel.memory:
+                if output.value in self.kernel.memory and output not in stage.running:
                     access = self._access(output, stage)
                     store(self.kernel.builder, live[output.value], access, at)
         emitter = PointEmitter(self.kernel, sweep.narrow, self._frame(sweep.narrow))
         return emitter.emit(at, None, live)
 
     def _frame(self, stages: Sequence[KernelStage]) -> LoopFrame:
-        """Addresses of what `stages` read, and of what parallel ones among them write."""
+        """Addresses of what `stages` read, and of what they write at each point of a row."""
         accesses: dict[tuple[int, int], Access] = {}
         for number, stage in enumerate(stages):
-            operands = (*stage.inputs, *stage.outputs) if stage.is_parallel else stage.inputs
-            for position, operand in enumerate(operands):
+            written = stage.outputs if stage.is_parallel else stage.running
+            outputs = [(p, o) for p, o in enumerate(stage.outputs, len(stage.inputs)) if o in written]
+            for position, operand in (*enumerate(stage.inputs), *outputs):
                 if operand.value in self.kept:
                     accesses[number, position] = self.kept[operand.value]
                 elif operand.value in self.kernel.memory:

@@ -225,7 +225,9 @@ class SweepRunner:
                 wanted, skipped = [c.value for c in combiners], [c.step for c in combiners]
                 values += body.run(stage, [*arguments, *[None] * count], wanted, skipped)
             else:
-                values += body.run(stage, [*arguments, *sums[len(values) : len(values) + count]])
+                results = body.run(stage, [*arguments, *sums[len(values) : len(values) + count]])
+                self._store(number, stage, results, at)
+                values += results
         return values
 
     def _record(
@@ -236,10 +238,12 @@ class SweepRunner:
         at: Point,
         live: dict[SSAValue, SSAValue],
     ) -> None:
-        for position, (output, value) in enumerate(
-            zip(stage.outputs, results, strict=True), len(stage.inputs)
-        ):
-            live[output.value] = value
+        live.update(zip((o.value for o in stage.outputs), results, strict=True))
+        self._store(number, stage, results, at)
+
+    def _store(self, number: int, stage: KernelStage, results: Sequence[SSAValue], at: Point) -> None:
+        """Write those of the results that memory has a place for at each point."""
+        for position, value in enumerate(results, len(stage.inputs)):
             access = self.emitter.frame.accesses.get((number, position))
             if access is not None:
                 store(self.kernel.builder, value, access, at)

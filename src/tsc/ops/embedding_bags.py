@@ -1,0 +1,109 @@
+"""Bags of rows of a table: embedding_bag."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.errors import BoundsError, NotSupportedError
+from tsc.ops.composite import Aten
+from tsc.ops.promotion import computation_dtype
+from tsc.ops.registry import Family
+from tsc.ops.running import inferred_by_running
+
+FAMILY = Family()
+Array = np.ndarray[Any, Any]
+
+
+def _composed(
+    aten: Aten, weight: Any, indices: Any, offsets: Any, scale_grad_by_freq: bool, mode: int, sparse: bool,
+    per_sample_weights: Any, include_last_offset: bool, padding_idx: int | None = None,
+) -> tuple[Any, Any, Any, Any]:  # fmt: skip
+    """Sums and means: rows added to the bags they belong to.
+
+    Raises:
+        NotSupportedError: maxima have other results.
+    """
+    if mode not in (0, 1) or len(aten.shape(indices)) != 1 or not aten.shape(indices)[0]:
+        raise NotSupportedError("embedding_bag: only sums and means are other operators")
+    (rows, width), integers = aten.shape(weight), aten.dtype(indices).code
+    bags = aten.shape(offsets)[0] - int(include_last_offset)
+    bag_of = _bag_of(aten, offsets, bags, aten.shape(indices)[0])
+    dtype = aten.dtype(weight)
+    wide = computation_dtype(dtype)
+    used = aten("ones_like", bag_of)
+    if padding_idx is not None:
+        used = aten("to.dtype", aten("ne.Scalar", indices, padding_idx % rows), dtypes.I64.code)
+    taken = aten("to.dtype", aten("embedding", weight, indices), wide.code)
+    if per_sample_weights is not None:
+        factor = aten.unsqueeze(aten("to.dtype", per_sample_weights, wide.code), 1)
+        taken = aten("mul.Tensor", taken, factor)
+    if padding_idx is not None:
+        taken = aten("where.ScalarOther", aten("ne.Scalar", aten.unsqueeze(used, 1), 0), taken, 0)
+    total = aten("index_add", aten("zeros", [bags, width], wide.code), 0, bag_of, taken)
+    counts = aten("index_add", aten("zeros", [bags], dtypes.I64.code), 0, bag_of, used)
+    if mode == 1:
+        total = aten("div.Tensor", total, aten.unsqueeze(aten("clamp_min", counts, 1), 1))
+    return (
+        aten("to.dtype", total, dtype.code), aten("to.dtype", bag_of, integers),
+        aten("to.dtype", counts, integers), aten("zeros", [bags] if mode else [0], integers),
+    )  # fmt: skip
+
+
+def _bag_of(aten: Aten, offsets: Any, bags: int, count: int) -> Any:
+    """The bag that each row belongs to: how many begin no later, less one."""
+    starts = aten("slice.Tensor", offsets, 0, 0, bags, 1)
+    integers = dtypes.I64.code
+    begin = aten("index_add", aten("zeros", [count + 1], integers), 0, starts, aten("ones", [bags], integers))
+    return aten("sub.Scalar", aten("slice.Tensor", aten("cumsum", begin, 0), 0, 0, count, 1), 1)
+
+
+@inferred_by_running(FAMILY, "aten::embedding_bag.padding_idx", kind="composite", composite=_composed)
+def embedding_bag(
+    weight: Array, indices: Array, offsets: Array, scale_grad_by_freq: bool, mode: int, sparse: bool,
+    per_sample_weights: Array | None, include_last_offset: bool, padding_idx: int | None,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """Sums (mode 0), means (1) or maxima (2) of bags of rows, and what its gradient would need."""
+    if indices.size and not (indices.min() >= 0 and indices.max() < weight.shape[0]):
+        raise BoundsError("embedding_bag: Expected idx >= 0 && idx < num_embeddings")
+    skipped = None if padding_idx is None else padding_idx % weight.shape[0]
+    bags = len(offsets) - int(include_last_offset)
+    starts = offsets[:bags].astype(np.int64)
+    bag_of = np.searchsorted(starts, np.arange(indices.size), side="right") - 1
+    used = np.ones(indices.shape, bool) if skipped is None else indices != skipped
+    rows, owner = weight[indices[used]], bag_of[used]
+    wide = rows.astype(computation_dtype(dtypes.by_numpy(weight.dtype)).numpy)
+    if per_sample_weights is not None:
+        wide = wide * per_sample_weights[used][:, None].astype(wide.dtype)
+    counts = np.bincount(owner, minlength=bags)
+    total = np.zeros((bags, weight.shape[1]), wide.dtype)
+    highest = np.zeros((bags, weight.shape[1]) if mode == 2 else (bags,) if mode else (0,), indices.dtype)
+    if mode == 2:
+        total[counts > 0] = -np.inf
+        np.maximum.at(total, owner, wide)
+    else:
+        np.add.at(total, owner, wide)
+        if mode == 1:
+            total /= np.maximum(counts, 1)[:, None]
+    return total.astype(weight.dtype), bag_of.astype(indices.dtype), counts.astype(indices.dtype), highest
+
+
+@inferred_by_running(FAMILY, "aten::embedding_bag", kind="composite", composite=_composed)
+def embedding_bag_simple(
+    weight: Array, indices: Array, offsets: Array, scale_grad_by_freq: bool, mode: int, sparse: bool,
+    per_sample_weights: Array | None, include_last_offset: bool,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """`embedding_bag` without a padding row."""
+    return embedding_bag(
+        weight,
+        indices,
+        offsets,
+        scale_grad_by_freq,
+        mode,
+        sparse,
+        per_sample_weights,
+        include_last_offset,
+        None,
+    )
