@@ -175,6 +175,39 @@ def appends_and_reads(x: Tensor) -> tuple[Tensor, Tensor, int]:
     return out[3], out[-1] + 1, len(out)
 
 
+def decodes(x: Tensor) -> tuple[Tensor, Tensor]:
+    tokens: list[Tensor] = []
+    h = x * 1
+    for _ in range(200):
+        h = torch.sin(h * 1.7 + 0.3)
+        tokens.append(h.argmax(0, keepdim=True))
+        if bool(h[0] > 0.9):
+            break
+    return torch.stack(tokens, 1), h
+
+
+def decodes_rows(x: Tensor) -> Tensor:
+    rows: list[Tensor] = []
+    h = x.reshape(1, 4)
+    n = 0
+    while n < 50 and bool(h.abs().max() < 40):
+        h = h * 1.3 + 0.1
+        rows.append(h)
+        n += 1
+    return torch.cat(rows, 0)
+
+
+def decodes_columns(x: Tensor) -> tuple[Tensor, Tensor]:
+    columns: list[Tensor] = []
+    h = x.reshape(4, 1).repeat(1, 2)
+    for i in range(30):
+        h = h * 1.3 + i
+        columns.append(h)
+        if bool(h.max() > 60):
+            break
+    return torch.cat(columns, 1), torch.stack(columns, -1)
+
+
 def collatz(x: Tensor) -> int:
     steps = 0
     n = x
@@ -208,10 +241,13 @@ NATIVE: dict[Callable[..., Any], list[list[Tensor]]] = {
     appends_and_stacks: [[LONG]],
     appends_and_stacks_columns: [[LONG]],
     appends_and_reads: [[LONG]],
+    decodes: [[X], [X + 5], [torch.full((4,), 0.9)]],
+    decodes_columns: [[X], [X * 100], [X * 0]],
 }  # fmt: skip
 """Functions that become native as a whole, and arguments that take all their ways."""
 OTHERS: dict[Callable[..., Any], list[list[Tensor]]] = {
     collatz: [[torch.tensor(27)], [torch.tensor(1)]],
+    decodes_rows: [[X], [X * 100], [X * 0]],
     writes_an_argument: [[X, torch.tensor(True)], [X, torch.tensor(False)]],
 }
 

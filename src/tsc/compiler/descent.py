@@ -30,6 +30,8 @@ class Compilation:
     kernels: list[str] = field(default_factory=list[str])
     assembly: Callable[[], str] | None = None
     llvm: str = ""
+    is_whole: bool = False
+    """Whether branches and loops were to become native code too."""
 
     @contextmanager
     def timed(self, phase: str) -> Generator[None]:

@@ -69,9 +69,9 @@ class Specialization:
         )
 
 
-def lowered(entry: Entry, arguments: Sequence[str], stage: str) -> ModuleOp:
+def lowered(entry: Entry, arguments: Sequence[str], stage: str, *, is_whole: bool = False) -> ModuleOp:
     """`entry` at a stage, for arguments as the pass `specialize` spells them."""
-    descent = Descent.specialize(entry, arguments, Compilation())
+    descent = Descent.specialize(entry, arguments, Compilation(), is_whole=is_whole)
     descent.lower(stage)
     return descent.module
 
@@ -119,6 +119,7 @@ def _descent(
     is_whole: bool,
 ) -> Descent:
     """`entry` at stage `fused`."""
+    compilation.is_whole = is_whole
     check = verifier.check if verifier else None
     descent = Descent.specialize(entry, arguments, compilation, check, is_whole=is_whole)
     descent.lower("fused")

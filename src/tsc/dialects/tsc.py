@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
-from xdsl.dialects.builtin import StringAttr, UnitAttr
+from xdsl.dialects.builtin import IntegerAttr, StringAttr, UnitAttr, i64
 from xdsl.ir import Attribute, Block, Dialect, Region, SSAValue
 from xdsl.parser import Parser
 from xdsl.printer import Printer
@@ -53,6 +53,28 @@ class MemoryOp(DefaultFormatOp):
     def is_view(self) -> bool:
         """Whether the program takes views of it, and does not give back the argument itself."""
         return "view" in self.attributes
+
+
+class PrefixOp(DefaultFormatOp):
+    """``tsc.prefix %x, %n {dim = 1} : (T, !torch.int) -> !torch.tensor``: the first `n` places of a dim, as a
+    row-major tensor of its own. How many they are is known when the program has run.
+    """
+
+    name = "tsc.prefix"
+    trait_list = (Pure(),)
+
+    @classmethod
+    def of(cls, source: SSAValue, count: SSAValue, dim: int, result: Attribute) -> Self:
+        """The first `count` places of `source` in a dim."""
+        attributes = {"dim": IntegerAttr(dim, i64)}
+        return cls.create(operands=[source, count], result_types=[result], attributes=attributes)
+
+    @property
+    def dim(self) -> int:
+        """The dim that is cut off."""
+        attribute = self.attributes["dim"]
+        assert isinstance(attribute, IntegerAttr)
+        return attribute.value.data
 
 
 class RequireOp(DefaultFormatOp):
@@ -170,4 +192,4 @@ class ScatterOp(TorchOp):
         return self.regions[0].block
 
 
-Tsc = Dialect("tsc", [GroupOp, MemoryOp, RequireOp, ScatterOp, YieldOp])
+Tsc = Dialect("tsc", [GroupOp, MemoryOp, PrefixOp, RequireOp, ScatterOp, YieldOp])

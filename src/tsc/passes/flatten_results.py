@@ -29,7 +29,7 @@ from tsc.dialects.torch_ops import (
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
 )
-from tsc.dialects.tsc import CONTENTS, RESULT, ROW_MAJOR, WRITTEN, MemoryOp
+from tsc.dialects.tsc import CONTENTS, RESULT, ROW_MAJOR, WRITTEN, MemoryOp, PrefixOp
 from tsc.passes.numbers_as_tensors import is_number_read
 
 
@@ -130,7 +130,16 @@ class _Parts:
             return None
         return ["constant", known]
 
+    def _prefix(self, op: PrefixOp) -> list[Any] | None:
+        source, count = op.operands
+        owner = unwrapped(count).owner
+        if not (isinstance(owner, AtenOp) and is_number_read(owner)):
+            return None
+        return ["prefix", self._index(source), self._index(owner.operands[0]), op.dim]
+
     def _tensor(self, value: SSAValue) -> list[Any] | None:
+        if isinstance(value.owner, PrefixOp):
+            return self._prefix(value.owner)
         view = self.shared.get(value)
         if view is not None:
             steps = [[self._number(op), op.schema.full_name, rest] for op, rest in view.steps]

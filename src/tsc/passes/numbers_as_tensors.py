@@ -31,7 +31,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
     PrimUninitializedOp,
 )
-from tsc.dialects.tsc import RequireOp
+from tsc.dialects.tsc import PrefixOp, RequireOp
 from tsc.dtypes import DType
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.composite import Aten
@@ -147,8 +147,8 @@ class _Conversion:
         elif is_number_read(op):
             assert isinstance(op, AtenOp)
             self.tensors[op.results[0]] = self._read(op, aten)
-        elif isinstance(op, RequireOp):
-            self._condition(op, 0)
+        elif isinstance(op, (PrefixOp, RequireOp)):
+            self._condition(op, len(op.operands) - 1)
         elif any(map(self._is_tensor, op.operands)):
             self._use(op, aten)
         for inner in (i for r in op.regions for b in r.blocks for i in b.walk()):

@@ -31,8 +31,8 @@ from tsc.dialects.torch_ops import (
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.registry import Operator, TensorSpec, find
 from tsc.ops.variants import functional_name
-from tsc.passes import Rewriting
-from tsc.passes.propagate_constants import fold, materialize
+from tsc.passes import Rewriting, settle
+from tsc.passes.propagate_constants import fold, materialize, propagate_constants
 
 ADDRESSABLE_BYTES = 1 << 47
 """What a process can address on the machines there are."""
@@ -261,7 +261,12 @@ def _changed_by_a_round(
     body = trial.regions[0].block
     for i, kind in entering.items():
         set_type(body.args[i + 1], kind)
-    _refine_block(body, ctx, trials)
+
+    def one_sweep() -> bool:
+        changed = _refine_block(body, ctx, trials)
+        return propagate_constants(trial, pool_of(ctx)) or changed  # shapes decide branches
+
+    settle(one_sweep)
     end = body.last_op
     assert end is not None
     lost = {i for i, kind in entering.items() if end.operands[i + 1].type.data != kind.data}  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]

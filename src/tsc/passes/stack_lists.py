@@ -15,6 +15,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
+from tsc.dialects.tsc import PrefixOp, RequireOp
 from tsc.ops.composite import Aten
 from tsc.ops.registry import TensorSpec
 from tsc.ops.shapes import wrap_dim
@@ -24,6 +25,8 @@ JOINING = ("aten::stack", "aten::cat")
 """Operators that read such a list as one tensor."""
 MOST_ELEMENTS = 64
 """Elements of a list that something else reads: each is taken out of the tensor."""
+MOST_RESERVED = 1 << 22
+"""Elements of a tensor that is made for as many rounds as there may be."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class StackLists(ModulePass):
     to which every round appends a tensor of one shape.
 
     Requires: types refined, so that the number of rounds and the shapes are known.
+    A loop that may end before fills a part of the tensor, which `tsc.prefix` takes.
+
     Leaves: lists that are read in the loop or change elsewhere, and functions that write to tensors in such a
     loop, or after it (the list holds the tensors themselves).
 
@@ -64,7 +69,7 @@ def _can_stack(op: AtenOp, loop: PrimLoopOp) -> bool:
     if op.schema.full_name != "aten::append.t":
         return False
     held, made = op.operands[0], op.operands[0].owner
-    rounds = _rounds(loop)
+    rounds = _most_rounds(loop)
     value = argument_of(op.operands[1])
     if not isinstance(made, PrimListConstructOp) or made.operands or rounds < 1 or op.results[0].first_use:
         return False
@@ -73,17 +78,26 @@ def _can_stack(op: AtenOp, loop: PrimLoopOp) -> bool:
     readers = [use.operation for use in held.uses if use.operation is not op]
     if any(reader.parent is not loop.parent or not _comes_after(reader, loop) for reader in readers):
         return False
-    if rounds > MOST_ELEMENTS and not all(_joins(reader, held) for reader in readers):
+    if not all(_joins(reader, held) for reader in readers) and not (
+        _is_certain(loop) and rounds <= MOST_ELEMENTS
+    ):
+        return False
+    if not _is_certain(loop) and rounds * value.size > MOST_RESERVED:
         return False
     return not _writes_from(loop, op)
 
 
-def _rounds(loop: PrimLoopOp) -> int:
-    """How many rounds a loop has, if nothing ends it before; else 0."""
+def _most_rounds(loop: PrimLoopOp) -> int:
+    """How many rounds a loop has if nothing ends it before; 0 where that is not known."""
+    trips = constant_of(loop.operands[0])
+    return 0 if trips is UNKNOWN else trips
+
+
+def _is_certain(loop: PrimLoopOp) -> bool:
+    """Whether a loop surely has all its rounds."""
     end = loop.regions[0].block.last_op
     assert end is not None
-    trips, enters, goes_on = (constant_of(o) for o in (*loop.operands[:2], end.operands[0]))
-    return 0 if trips is UNKNOWN or enters is not True or goes_on is not True else trips
+    return constant_of(loop.operands[1]) is True and constant_of(end.operands[0]) is True
 
 
 def _comes_after(op: Operation, other: Operation) -> bool:
@@ -113,24 +127,32 @@ def _writes_from(loop: PrimLoopOp, append: Operation) -> bool:
 
 
 def _stacked(append: AtenOp, loop: PrimLoopOp) -> PrimLoopOp:
-    """The loop with a tensor for the list of `append`."""
+    """The loop with a tensor for the list of `append`, and the number of rounds it had where that may be less
+    than there are at most.
+    """
     held, value = append.operands
     spec = argument_of(value)
     assert isinstance(spec, TensorSpec)
-    rounds, body = _rounds(loop), loop.regions[0].block
-    outside = building_aten(TorchBuilder(before=loop), [])
-    empty = outside("zeros", [rounds, *spec.shape], spec.dtype.code, None, None, None)
-    carried = body.insert_arg(empty.type, len(body.args))
+    is_certain, rounds, body = _is_certain(loop), _most_rounds(loop), loop.regions[0].block
+    outside = TorchBuilder(before=loop)
+    shape = [rounds, *spec.shape]
+    empty = building_aten(outside, [])("zeros", shape, spec.dtype.code, None, None, None)
+    entering = [empty] if is_certain else [empty, outside.constant(0)]
+    carried = [body.insert_arg(v.type, len(body.args)) for v in entering]
     builder = TorchBuilder(before=append)
-    operands = [carried, value, builder.constant(0), body.args[0]]
-    written = builder.aten("aten::select_scatter", operands, [empty.type]).results[0]
+    operands = [carried[0], value, builder.constant(0), body.args[0]]
+    following = [builder.aten("aten::select_scatter", operands, [empty.type]).results[0]]
+    if not is_certain:
+        number = builder.aten("aten::add.int", [carried[1], builder.constant(1)], [tt.INT]).results[0]
+        following.append(number)
     end = body.last_op
     assert end is not None
-    end.operands = [*end.operands, written]
+    end.operands = [*end.operands, *following]
     append.detach()
     append.erase()
     made = PrimLoopOp.create(
-        operands=[*loop.operands, empty], result_types=[*(r.type for r in loop.results), empty.type],
+        operands=[*loop.operands, *entering],
+        result_types=[*(r.type for r in loop.results), *(v.type for v in entering)],
         attributes=loop.attributes, regions=[loop.detach_region(0)], location=loop.location,
     )  # fmt: skip
     assert loop.parent is not None
@@ -140,8 +162,29 @@ def _stacked(append: AtenOp, loop: PrimLoopOp) -> PrimLoopOp:
         old.replace_all_uses_with(new)
     loop.detach()
     loop.erase()
-    _read(held, made.results[-1], made)
+    if is_certain:
+        _read(held, made.results[-1], made)
+    else:
+        _read_prefix(held, made.results[-2], made.results[-1])
     return made
+
+
+def _read_prefix(held: SSAValue, stacked: SSAValue, count: SSAValue) -> None:
+    """Let what joins a list join those slices of its tensor that were filled: there must be some."""
+    for reader in [use.operation for use in held.uses]:
+        assert isinstance(reader, AtenOp)
+        builder = TorchBuilder(before=reader)
+        some = builder.aten("aten::gt.int", [count, builder.constant(0)], [tt.BOOL]).results[0]
+        builder.insert(RequireOp.create(operands=[some]))
+        whole = _joined(reader, stacked, building_aten(builder, []))
+        filled, dim = count, _dim(reader, stacked)
+        if reader.schema.full_name == "aten::cat":
+            size = builder.constant(_shape(stacked)[1:][dim])
+            filled = builder.aten("aten::mul.int", [count, size], [tt.INT]).results[0]
+        prefix = builder.insert(PrefixOp.of(whole, filled, dim, reader.results[0].type))
+        reader.results[0].replace_all_uses_with(prefix.results[0])
+        reader.detach()
+        reader.erase()
 
 
 def _read(held: SSAValue, stacked: SSAValue, loop: PrimLoopOp) -> None:
@@ -159,7 +202,7 @@ def _read(held: SSAValue, stacked: SSAValue, loop: PrimLoopOp) -> None:
     assert following is not None
     builder = TorchBuilder(before=following)
     aten = building_aten(builder, [])
-    elements = [aten("clone", aten("select.int", stacked, 0, i), None) for i in range(_rounds(loop))]
+    elements = [aten("clone", aten("select.int", stacked, 0, i), None) for i in range(_most_rounds(loop))]
     kind = held.type
     assert isinstance(kind, tt.ListType)
     held.replace_all_uses_with(builder.list(kind.data, elements))
@@ -167,13 +210,22 @@ def _read(held: SSAValue, stacked: SSAValue, loop: PrimLoopOp) -> None:
 
 def _joined(op: AtenOp, stacked: SSAValue, aten: Aten) -> SSAValue:
     """What ``stack`` or ``cat`` makes of a list whose tensors are the slices of one."""
+    dim, shape = _dim(op, stacked), _shape(stacked)
+    moved = aten("clone", aten("movedim.int", stacked, 0, dim), 0)
+    if op.schema.full_name == "aten::stack":
+        return moved
+    joined = shape[1:]
+    joined[dim] *= shape[0]
+    return aten("reshape", moved, joined)
+
+
+def _shape(stacked: SSAValue) -> list[int]:
     spec = spec_of_type(stacked.type) if isinstance(stacked.type, tt.TensorType) else None
     assert spec is not None
-    shape = list(spec.shape[1:])
-    is_stack = op.schema.full_name == "aten::stack"
-    dim = wrap_dim(constant_of(op.operands[1]), len(shape) + is_stack)
-    moved = aten("movedim.int", stacked, 0, dim)
-    if is_stack:
-        return aten("clone", moved, 0)
-    shape[dim] *= spec.shape[0]
-    return aten("reshape", aten("clone", moved, 0), shape)
+    return list(spec.shape)
+
+
+def _dim(op: AtenOp, stacked: SSAValue) -> int:
+    """The dim of the result along which ``stack`` or ``cat`` joins."""
+    ndim = len(_shape(stacked)) - (op.schema.full_name == "aten::cat")
+    return wrap_dim(constant_of(op.operands[1]), ndim)

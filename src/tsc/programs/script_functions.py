@@ -267,7 +267,9 @@ class BoundFunction(Inspectable):
             return (self._entry() if version is None else version.entry).alone()
         if version is None or not version.specializations.table:
             raise IRError(f"stage {stage!r} requires shapes: call it first")
-        return lowered(version.specialized, list(version.specializations.table)[-1], stage)
+        key, found = list(version.specializations.table.items())[-1]
+        is_whole = found is not None and found.compilation.is_whole
+        return lowered(version.specialized, key, stage, is_whole=is_whole)
 
     @property
     def specializations(self) -> Specializations | None:

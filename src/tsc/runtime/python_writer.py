@@ -19,7 +19,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_objects import ENTERS, LEAVES
-from tsc.dialects.tsc import GroupOp
+from tsc.dialects.tsc import GroupOp, PrefixOp
 from tsc.errors import UnsuitedError, UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
@@ -27,6 +27,7 @@ from tsc.runtime.exceptions import contexts_left, defined, raise_from_script
 from tsc.runtime.futures import Future
 from tsc.runtime.named_tuples import named_tuple_class
 from tsc.runtime.operators import Operators
+from tsc.runtime.result_forms import prefix_of
 
 Kernels = dict[Operation, Callable[..., Any]]
 
@@ -267,6 +268,10 @@ class PythonWriter:
     _DerefineOp = _cast
     _MemoryOp = _cast
     _PrimUncheckedCastOp = _cast
+
+    def _PrefixOp(self, op: PrefixOp) -> None:  # noqa: N802
+        prefix = self.constant("prefix", prefix_of)
+        self.assign(op, f"{prefix}({self.arguments(op.operands)}, {op.dim})")
 
     def _RequireOp(self, op: Operation) -> None:  # noqa: N802
         require = self.constant("require", _require)

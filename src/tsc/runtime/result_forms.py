@@ -116,6 +116,11 @@ def _is_injective(array: Array) -> bool:
     return True
 
 
+def prefix_of(array: Array, count: int, dim: int) -> Array:
+    """The first `count` places of a dim, in memory of their own."""
+    return array[(slice(None),) * dim + (slice(count),)].copy()
+
+
 def nest(
     structure: list[Any],
     tensors: Sequence[Any],
@@ -133,6 +138,9 @@ def nest(
         return among[structure[1]]
     if kind == "number":
         return CONVERSIONS[structure[2]](tensors[structure[1]].item())
+    if kind == "prefix":
+        _, whole, count, dim = structure
+        return prefix_of(tensors[whole], int(tensors[count]), dim)
     if kind == "alias":
         return arrays[cast("int", structure[1])].view()
     if kind == "view":

@@ -15,7 +15,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
-from tsc.dialects.tsc import MemoryOp, RequireOp
+from tsc.dialects.tsc import MemoryOp, PrefixOp, RequireOp
 from tsc.passes.functional.forms import CannotFunctionalizeError
 
 
@@ -105,6 +105,8 @@ class _Naming:
     def _is_new(self, value: SSAValue) -> bool:
         """Whether a tensor certainly is memory of its own."""
         owner = value.owner
+        if isinstance(owner, PrefixOp):
+            return True
         if isinstance(owner, AtenOp):
             return definition_of(owner) is not None and not shared_operands(owner)
         if isinstance(owner, PrimLoopOp):
