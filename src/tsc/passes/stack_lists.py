@@ -54,6 +54,7 @@ class StackLists(ModulePass):
         for function in functions(op):
             for loop in [o for o in function.walk() if isinstance(o, PrimLoopOp)]:
                 _loop(loop)
+            function.update_function_type()
 
 
 def _loop(loop: PrimLoopOp) -> None:
