@@ -43,6 +43,7 @@ from tsc.passes.plan_memory import PlanMemory
 from tsc.passes.propagate_constants import PropagateConstants
 from tsc.passes.refine_types import RefineTypes
 from tsc.passes.remove_dropout import RemoveDropout
+from tsc.passes.require_no_raise import RequireNoRaise
 from tsc.passes.schedule import Schedule
 from tsc.passes.stack_lists import StackLists
 from tsc.passes.unroll_loops import UnrollLoops
@@ -97,7 +98,7 @@ def stages(
                 fixed_point(
                     RefineTypes(), ExpandSplits(), *SIMPLIFY, UnrollLoops(ROLLED if is_whole else UNROLLED)
                 ),  # shapes decide branches, branches decide shapes
-                *([StackLists()] if is_whole else []),
+                *((RequireNoRaise(), StackLists()) if is_whole else ()),
                 Functionalize(is_whole),
                 fixed_point(RefineTypes(), *SIMPLIFY),  # writes replaced by values have types of their own
                 ExpandSplits(),

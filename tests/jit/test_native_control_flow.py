@@ -330,6 +330,31 @@ def test_a_gather_in_a_loop_is_checked(rows: int) -> None:
         assert_same(outcome(scripted, given), outcome(expected, given))
 
 
+def asserts(x: Tensor) -> Tensor:
+    assert bool(x.sum() > 0), "a positive sum"
+    y = x
+    for i in range(300):
+        y = y * 1.01 + 1
+        if bool(y.max() > 1e4):
+            raise ValueError("too large after " + str(i))
+    return y
+
+
+@pytest.mark.parametrize("scale", [1.0, -1.0, 1e3], ids=["", "asserts", "raises"])
+def test_exceptions_are_told_as_in_pytorch(scale: float) -> None:
+    scripted, expected = tsc.script(asserts), torch.jit.script(asserts)
+    for _ in range(3):
+        assert_same(outcome(scripted, (X * scale,)), outcome(expected, (X * scale,)))
+    assert scripted.last is not None
+    assert scripted.last.is_native, scripted.last.reason
+    if scale < 0:
+        with pytest.raises(Exception, match="a positive sum"):
+            scripted(X * scale)
+    if scale > 1:
+        with pytest.raises(Exception, match="too large after"):
+            scripted(X * scale)
+
+
 # --- how long it takes ---
 
 

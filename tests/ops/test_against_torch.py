@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -138,6 +138,35 @@ def test_operator_agrees_with_torch(name: str) -> None:
                 found[origin] = f"{wrong}; arguments {ours(call)!r:.300}"
     expected = {origin for full_name, origin in EXPECTED if full_name == name}
     assert found.keys() == expected, found
+
+
+FREE = {bool: True, int: 0, float: 1.0}
+"""What inference takes for numbers that are not known."""
+
+
+def _free(operator: Operator, call: list[Any]) -> list[Any]:
+    """The call with other numbers where only elements depend on them."""
+    return [
+        FREE.get(cast("type[Any]", type(value)), value) if operator.decides_elements_only(i) else value
+        for i, value in enumerate(call)
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(n for n in SAMPLED if operators()[n].infer is not None))
+def test_shapes_depend_on_no_number_that_decides_elements_only(name: str) -> None:
+    operator = operators()[name]
+    assert operator.infer is not None
+    for calls in calls_of(operator.schema).values():
+        for call in calls:
+            specs = list(specs_of(ours(cloned(call))))
+            other = _free(operator, specs)
+            if other == specs:
+                continue
+            try:
+                inferred = operator.infer(*specs)
+            except ERRORS:
+                continue
+            assert operator.infer(*other) == inferred
 
 
 @pytest.mark.parametrize("name", sorted(n for n in SAMPLED if operators()[n].infer is not None))

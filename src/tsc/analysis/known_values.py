@@ -81,17 +81,19 @@ def argument_of(value: SSAValue) -> Any:
     return constant_of(value)
 
 
+STAND_INS: dict[Any, Any] = {tt.INT: 0, tt.FLOAT: 1.0, tt.BOOL: True}
+"""Numbers of each kind, for those that are not known."""
+
+
 def inference_arguments(operator: Operator, operands: Sequence[SSAValue]) -> list[Any]:
     """What inference of `operator` sees of its operands: for numbers that are not known, others of the same
     kind where only elements depend on them.
     """
     found = [argument_of(o) for o in operands]
     for i, value in enumerate(found):
-        if value is UNKNOWN and i < len(operator.schema.arguments):
-            name = operator.schema.arguments[i].name
-            if operator.kind == "pointwise" or name in operator.elements_only:
-                kind: Any = unwrapped(operands[i]).type
-                found[i] = {tt.INT: 0, tt.FLOAT: 1.0, tt.BOOL: True}.get(kind, UNKNOWN)
+        if value is UNKNOWN and operator.decides_elements_only(i):
+            kind: Any = unwrapped(operands[i]).type
+            found[i] = STAND_INS.get(kind, UNKNOWN)
     return found
 
 

@@ -133,12 +133,18 @@ class Operator:
     reads_layout: bool = False
     """Whether the result depends on how the first argument lies in memory, and not on its value alone."""
     elements_only: tuple[str, ...] = ()
-    """Numbers among the arguments that decide about elements, but neither about shape nor dtype; of a
-    pointwise operator all are such."""
+    """Numbers among the arguments that decide about elements, but neither about shape nor dtype; of an
+    operator with a formula (`scalar`) all are such."""
     length: Callable[..., int] | None = None
     """Of a result that is a list: how many elements it has, where that may be far more than were given."""
     effect: Effect = Effect.NONE
     """What a call has to do with the world beside its arguments and results, draws aside."""
+
+    def decides_elements_only(self, position: int) -> bool:
+        """Whether a number given for an argument says nothing about shape and dtype but by its kind."""
+        if position >= len(self.schema.arguments):
+            return False
+        return self.scalar is not None or self.schema.arguments[position].name in self.elements_only
 
     @property
     def name(self) -> str:

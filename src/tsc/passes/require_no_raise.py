@@ -1,0 +1,59 @@
+"""Pass `require-no-raise`: branches that only raise become requirements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Block
+from xdsl.passes import ModulePass
+
+from tsc.analysis.module_functions import functions
+from tsc.analysis.operator_effects import not_repeatable
+from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.torch_ops import PrimIfOp, PrimRaiseExceptionOp
+from tsc.dialects.tsc import RequireOp
+from tsc.passes.propagate_constants import inline_region
+
+
+@dataclass(frozen=True)
+class RequireNoRaise(ModulePass):
+    """Where one side of a branch raises, require that the other is taken, and take it: of a call that raises
+    the generic tier tells the error.
+
+    Requires: stage `frozen`.
+    Leaves: functions that must not be done twice.
+
+    ```mlir
+    torch.prim.If %bad { torch.prim.RaiseException %text, %class ... } else { ... }
+    // %ok = torch.aten.__not__ %bad; tsc.require %ok; what the other side does
+    ```
+    """
+
+    name = "require-no-raise"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Rewrite every function of the module that allows it."""
+        for function in functions(op):
+            if not_repeatable(function) is None:
+                _rewrite(function)
+
+
+def _rewrite(function: FuncOp) -> None:
+    for op in [o for o in function.walk() if isinstance(o, PrimIfOp)]:
+        raising = [_raises(region.block) for region in op.regions]
+        if raising.count(True) != 1:
+            continue
+        condition, builder = op.operands[0], TorchBuilder(before=op)
+        if raising[0]:
+            condition = builder.aten("aten::__not__", [condition], [tt.BOOL]).results[0]
+        builder.insert(RequireOp.create(operands=[condition], location=op.location))
+        inline_region(op, op.regions[raising.index(False)])
+
+
+def _raises(block: Block) -> bool:
+    """Whether a block surely raises."""
+    return any(isinstance(op, PrimRaiseExceptionOp) for op in block.ops)
