@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from tsc.options import options
 from tsc.passes.freeze import Freeze
 from tsc.passes.lift_state import lift_state
 from tsc.programs.interpreter import Interpreter
+from tsc.programs.live_tensors import objects_below
 from tsc.programs.object_state import AttributeGuard, ObjectState
 from tsc.runtime.descriptions import describe
 from tsc.runtime.generic import GenericFunction
@@ -131,6 +133,7 @@ class Versions:
         for version in self._made:
             assert version.guard is not None
             self._varying |= version.guard.changed_numbers()
+        before = self._attributes()
         try:
             entry = self._live_entry()
         except TscError as error:
@@ -139,6 +142,9 @@ class Versions:
             return None
         lifted = self._lifted(entry)
         guard = AttributeGuard(self._object, (lifted or entry).function)
+        after = self._attributes()
+        if len(before) != len(after) or not all(map(is_, before, after)):
+            return None  # another thread has changed the object meanwhile: a later call tries again
         if lifted is None and len(entry.function.body.block.args) != len(self._function.parameters):
             self._refused.append(guard)
             return None
@@ -148,6 +154,10 @@ class Versions:
         )
         self._made.append(made)
         return made
+
+    def _attributes(self) -> list[Any]:
+        """All that the object and those below it hold now."""
+        return [value for held in objects_below(self._object) for value in held.attributes.values()]
 
     def _live_entry(self) -> Entry:
         pool, unit = ConstantPool(), self._interpreter.compiler.unit
