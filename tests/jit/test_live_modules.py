@@ -21,6 +21,7 @@ from torch import Tensor, nn
 import tsc
 from tests.jit.interchangeable import Interchangeable, Negates
 from tests.jit.side_by_side import assert_same, outcome
+from tsc.concurrency import COMPILING
 from tsc.options import options
 
 
@@ -268,6 +269,17 @@ def test_what_cannot_be_taken_out_of_its_object_runs_as_before(kind: type[nn.Mod
     both = Both(kind)
     both.agree(torch.ones(2) if kind is Refuses else torch.ones(2, 3), calls=4)
     assert both.own.forward.last is None
+
+
+def test_calls_that_are_not_compiled_wait_for_no_compilation() -> None:
+    both = Both(Refuses)
+    both.agree(torch.ones(2), calls=3)
+    done: list[Any] = []
+    caller = threading.Thread(target=lambda: done.append(both.own(torch.ones(2))))
+    with COMPILING:
+        caller.start()
+        caller.join(20)
+        assert len(done) == 1
 
 
 def test_a_call_that_raises_keeps_its_effects() -> None:

@@ -117,7 +117,13 @@ class Versions:
                     self._profiled.clear()
                 self._profiled[key] += 1
                 return None
-        return self._find() or self._add_live()
+        found = self._find()
+        return self._add_live() if found is None and not self._must_stay() else found
+
+    def _must_stay(self) -> bool:
+        """Whether the object is in a state in which the function runs in the generic tier."""
+        is_full = len(self._made) + len(self._refused) >= MOST_VERSIONS
+        return self._is_refused or is_full or any(guard.holds() for guard in self._refused)
 
     def _find(self) -> Version | None:
         return next((v for v in self._made if v.guard is not None and v.guard.holds()), None)
@@ -126,10 +132,8 @@ class Versions:
     def _add_live(self) -> Version | None:
         """A version for the object as it is now."""
         found = self._find()  # by another thread
-        if found is not None or self._is_refused or any(guard.holds() for guard in self._refused):
+        if found is not None or self._must_stay():
             return found
-        if len(self._made) + len(self._refused) >= MOST_VERSIONS:
-            return None
         for version in self._made:
             assert version.guard is not None
             self._varying |= version.guard.changed_numbers()
