@@ -85,7 +85,7 @@ def test_a_key_is_compiled_once_however_many_threads_call_first(monkeypatch: pyt
     function = tsc.script(fresh_function())
 
     def work() -> bool:
-        return all(result(function, (n, 12)) == expected("function", (n, 12)) for n in (1, 3))
+        return all(result(function, (n, 12)) in expected("function", (n, 12)) for n in (1, 3))
 
     for n in (1, 3):
         expected("function", (n, 12))
@@ -132,7 +132,7 @@ def test_a_fork_waits_for_a_compilation_and_the_child_can_compile(lock: Abstract
     held.wait()
     begin = time.monotonic()
     status = status_of_child(
-        lambda: result(tsc.script(fresh_function()), (1, 12)) == expected("function", (1, 12))
+        lambda: result(tsc.script(fresh_function()), (1, 12)) in expected("function", (1, 12))
     )
     assert status == 0
     assert time.monotonic() - begin > seconds / 2

@@ -108,7 +108,7 @@ def _jobs(numbers: random.Random, shared: dict[str, Any], sources: tuple[Any, An
 
 def _call(name: str, subject: Any, shape: tuple[int, ...]) -> Job:
     def job() -> None:
-        assert result(subject, shape) == expected(name, shape), f"{name} of {shape} differs"
+        assert result(subject, shape) in expected(name, shape), f"{name} of {shape} differs"
 
     return job
 
@@ -133,7 +133,7 @@ def _looking(shared: dict[str, Any]) -> Job:
 def _pickling(shared: dict[str, Any]) -> Job:
     def job() -> None:
         again = pickle.loads(pickle.dumps(shared["loaded"]))
-        assert result(again, SHAPES[0]) == expected("loaded", SHAPES[0]), "an unpickled module differs"
+        assert result(again, SHAPES[0]) in expected("loaded", SHAPES[0]), "an unpickled module differs"
 
     return job
 
@@ -141,7 +141,7 @@ def _pickling(shared: dict[str, Any]) -> Job:
 def _freezing(shared: dict[str, Any]) -> Job:
     def job() -> None:
         frozen = tsc.freeze(shared["scripted"])
-        assert result(frozen, SHAPES[2]) == expected("frozen", SHAPES[2]), "a frozen module differs"
+        assert result(frozen, SHAPES[2]) in expected("frozen", SHAPES[2]), "a frozen module differs"
 
     return job
 
