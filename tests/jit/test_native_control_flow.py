@@ -220,6 +220,15 @@ def collatz(x: Tensor) -> int:
     return steps
 
 
+def carries_other_types(x: Tensor) -> tuple[int, Tensor]:
+    n = 0
+    y = x
+    while n < 3:
+        n += 1
+        y = y > 0
+    return n, y
+
+
 X = torch.linspace(-1, 3, 4)
 LONG = torch.linspace(-1, 1, 150 * 4).reshape(150, 4)
 NATIVE: dict[Callable[..., Any], list[list[Tensor]]] = {
@@ -246,6 +255,7 @@ NATIVE: dict[Callable[..., Any], list[list[Tensor]]] = {
 }  # fmt: skip
 """Functions that become native as a whole, and arguments that take all their ways."""
 OTHERS: dict[Callable[..., Any], list[list[Tensor]]] = {
+    carries_other_types: [[X]],
     collatz: [[torch.tensor(27)], [torch.tensor(1)]],
     decodes_rows: [[X], [X * 100], [X * 0]],
     writes_an_argument: [[X, torch.tensor(True)], [X, torch.tensor(False)]],

@@ -268,6 +268,7 @@ class _Lowering:
 
     def _define(self, names: Sequence[SSAValue], values: Sequence[SSAValue]) -> None:
         for name, value in zip(names, values, strict=True):
+            _type_of(name)
             value.name_hint = name.name_hint
             self.values[name] = KernelValue(value, spec(name))
 
@@ -288,6 +289,11 @@ class _Lowering:
 
 
 def _type_of(value: SSAValue) -> TensorType[Any]:
+    """The builtin type of what a branch or loop hands on.
+
+    Raises:
+        CodegenError: it is no tensor of known shape and dtype.
+    """
     if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
         raise CodegenError(f"native code: requires tensors of known shape; got {value.type}")
     return tensor_type(spec(value))
