@@ -26,6 +26,7 @@ from tsc.dialects.tsc import RequireOp
 from tsc.ops.composite import Aten
 from tsc.passes.decompose import building_aten
 from tsc.passes.numbers_as_tensors import is_number_read
+from tsc.passes.regions import rebuilt
 
 FLAG = tt.ValueTensorType.of((), dtypes.BOOL)
 
@@ -127,19 +128,7 @@ def _outside_below(op: PrimIfOp | PrimLoopOp) -> SSAValue | None:
         end.operands = [*end.operands, bad or _nothing(end)]
     if isinstance(op, PrimLoopOp):
         operands.append(_nothing(op))
-    regions = [op.detach_region(region) for region in list(op.regions)]
-    made = type(op).create(
-        operands=operands, result_types=[*(r.type for r in op.results), FLAG], attributes=op.attributes,
-        regions=regions, location=op.location,
-    )  # fmt: skip
-    assert op.parent is not None
-    op.parent.insert_op_before(made, op)
-    for old, new in zip(op.results, made.results, strict=False):
-        new.name_hint = old.name_hint
-        old.replace_all_uses_with(new)
-    op.detach()
-    op.erase()
-    return made.results[-1]
+    return rebuilt(op, operands, [*(r.type for r in op.results), FLAG]).results[-1]
 
 
 def _nothing(before: Operation) -> SSAValue:

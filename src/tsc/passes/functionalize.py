@@ -21,13 +21,11 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import (
     NonValueTensorLiteralOp,
-    PrimIfOp,
     PrimListConstructOp,
     PrimLoopOp,
     ValueTensorLiteralOp,
 )
 from tsc.dialects.tsc import WRITTEN, MemoryOp
-from tsc.passes.eliminate_dead_code import eliminate_dead_code
 from tsc.passes.functional.arguments import name_arguments
 from tsc.passes.functional.forms import (
     CannotFunctionalizeError,
@@ -36,6 +34,8 @@ from tsc.passes.functional.forms import (
     put_back,
     stored,
 )
+from tsc.passes.functional.second_names import forget_second_names
+from tsc.passes.regions import rebuilt
 
 
 @dataclass(frozen=True)
@@ -100,42 +100,6 @@ def _call_that_may_write(function: FuncOp) -> Operation | None:
     """A call of unknown code that is handed memory, or an object that may hold some."""
     calls = (op for op in function.walk() if isinstance(op, UNKNOWN_CALLS))
     return next((op for op in calls if any(map(has_memory, op.operands))), None)
-
-
-def forget_second_names(function: FuncOp) -> None:
-    """Let what an in-place operator gives back be what it wrote to, and what branches and loops only pass on
-    be what it was before: ``if c: y += 1`` leaves one `y`.
-    """
-    operations = list(function.walk())
-    for op in operations:
-        if isinstance(op, AtenOp) and writes_anything(op) and len(op.results) == 1:
-            target, result = op.operands[0], op.results[0]
-            if result.type == target.type:
-                result.replace_all_uses_with(target)
-    for op in reversed(operations):
-        if isinstance(op, PrimIfOp):
-            _forget_branch(op)
-        elif isinstance(op, PrimLoopOp):
-            _forget_carried(op)
-    eliminate_dead_code(function)
-
-
-def _forget_branch(op: PrimIfOp) -> None:
-    ends = [region.block.last_op for region in op.regions]
-    for i, result in enumerate(op.results):
-        given = {end.operands[i] for end in ends if end is not None}
-        if len(given) == 1 and not is_within(value := given.pop(), op):
-            result.replace_all_uses_with(value)
-
-
-def _forget_carried(op: PrimLoopOp) -> None:
-    body = op.regions[0].block
-    end = body.last_op
-    assert end is not None
-    for i, result in enumerate(op.results):
-        if end.operands[i + 1] is body.args[i + 1]:
-            result.replace_all_uses_with(op.operands[i + 2])
-            body.args[i + 1].replace_all_uses_with(op.operands[i + 2])
 
 
 def to_values(function: FuncOp) -> None:
@@ -376,21 +340,10 @@ class _Functionalizer:
     def _rebuilt(self, op: Operation, operands: Sequence[SSAValue], roots: Sequence[_Tensor]) -> None:
         """`op` with a further result for each of the `roots`, which is what is in it from then on."""
         kinds = [*(r.type for r in op.results), *(root.value.type for root in roots)]
-        regions = [op.detach_region(region) for region in list(op.regions)]
-        made = type(op).create(
-            operands=operands, result_types=kinds, attributes=op.attributes, regions=regions,
-            location=op.location,
-        )  # fmt: skip
-        assert op.parent is not None
-        op.parent.insert_op_before(made, op)
-        for old, new in zip(op.results, made.results, strict=False):
-            new.name_hint = old.name_hint
-            old.replace_all_uses_with(new)
-        for root, value in zip(roots, made.results[len(op.results) :], strict=True):
+        made = rebuilt(op, operands, kinds)
+        for root, value in zip(roots, made.results[len(kinds) - len(roots) :], strict=True):
             root.base.version += 1
             root.value, root.version = value, root.base.version
-        op.detach()
-        op.erase()
 
     # --- wrappers and reads ---
 

@@ -16,6 +16,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder, hint
 from tsc.dialects.torch_ops import DerefineOp, PrimGetAttrOp, PrimIfOp, PrimLoopOp, PrimSetAttrOp
 from tsc.dialects.tsc import ASSIGNED, TAKEN
+from tsc.passes.regions import rebuilt
 
 
 @dataclass(frozen=True)
@@ -173,22 +174,12 @@ class _Lifting:
         op: Operation, operands: Sequence[SSAValue], assigned: Sequence[str], values: dict[str, SSAValue]
     ) -> None:
         """`op` with a result for each of the paths `assigned` in it, which is the attribute from then on."""
-        regions = [op.detach_region(region) for region in list(op.regions)]
         kinds = [*(r.type for r in op.results), *(values[path].type for path in assigned)]
-        made = type(op).create(
-            operands=operands, result_types=kinds, attributes=op.attributes, regions=regions,
-            location=op.location,
-        )  # fmt: skip
-        assert op.parent is not None
-        op.parent.insert_op_before(made, op)
-        for old, new in zip(op.results, made.results, strict=False):
-            new.name_hint = old.name_hint
-            old.replace_all_uses_with(new)
-        for path, new in zip(assigned, made.results[len(op.results) :], strict=True):
+        made = rebuilt(op, operands, kinds)
+        first = len(made.results) - len(assigned)
+        for path, new in zip(assigned, made.results[first:], strict=True):
             new.name_hint = values[path].name_hint
             values[path] = new
-        op.detach()
-        op.erase()
 
     def _return(self, assigned: Sequence[str], values: dict[str, SSAValue]) -> None:
         end = self.block.last_op

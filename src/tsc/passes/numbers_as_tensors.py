@@ -40,6 +40,7 @@ from tsc.ops.registry import find
 from tsc.ops.shapes import wrap_dims
 from tsc.passes.decompose import building_aten
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
+from tsc.passes.regions import rebuilt
 
 NUMBERS: dict[Any, DType] = {tt.INT: dtypes.I64, tt.FLOAT: dtypes.F64, tt.BOOL: dtypes.BOOL}
 """The dtypes that hold numbers of each type exactly."""
@@ -214,24 +215,11 @@ class _Conversion:
             tt.ValueTensorType.of((), NUMBERS[r.type]) if i in numbers else r.type
             for i, r in enumerate(op.results)
         ]
-        regions = [op.detach_region(region) for region in list(op.regions)]
-        made = type(op).create(
-            operands=operands,
-            result_types=kinds,
-            attributes=op.attributes,
-            regions=regions,
-            location=op.location,
-        )
-        assert op.parent is not None
-        op.parent.insert_op_before(made, op)
-        for i, (old, new) in enumerate(zip(op.results, made.results, strict=True)):
-            new.name_hint = old.name_hint
-            if i in numbers:
-                self.kinds[new] = old.type
-                self.tensors[new] = new
-            old.replace_all_uses_with(new)
-        op.detach()
-        op.erase()
+        numbers_before = [op.results[i].type for i in numbers]
+        made = rebuilt(op, operands, kinds)
+        for i, kind in zip(numbers, numbers_before, strict=True):
+            self.kinds[made.results[i]] = kind
+            self.tensors[made.results[i]] = made.results[i]
 
     def _becomes_tensor(self, number: SSAValue) -> None:
         """From now on a carried number is a tensor, also where the program still wants the number."""

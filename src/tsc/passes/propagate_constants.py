@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
-from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type
+from tsc.analysis.known_values import UNKNOWN, constant_of, is_within, spec_of_type
 from tsc.analysis.module_functions import functions
 from tsc.analysis.operator_effects import is_foldable
 from tsc.analysis.shown_results import is_in_loop, is_shown
@@ -139,26 +139,15 @@ def _same_results(op: PrimIfOp) -> bool:
         a, b = (e.operands[i] for e in ends)  # pyright: ignore[reportOptionalMemberAccess]
         if not result.first_use:
             continue
-        if (a is b and not _defined_in(a, op)) or (
-            isinstance(b.owner, PrimUninitializedOp) and not _defined_in(a, op)
+        if (a is b and not is_within(a, op)) or (
+            isinstance(b.owner, PrimUninitializedOp) and not is_within(a, op)
         ):
             result.replace_all_uses_with(a)
             changed = True
-        elif isinstance(a.owner, PrimUninitializedOp) and not _defined_in(b, op):
+        elif isinstance(a.owner, PrimUninitializedOp) and not is_within(b, op):
             result.replace_all_uses_with(b)
             changed = True
     return changed
-
-
-def _defined_in(value: SSAValue, op: Operation) -> bool:
-    owner: Any = value.owner
-    block = owner.parent if isinstance(owner, Operation) else owner
-    while block is not None:
-        parent = block.parent_op()
-        if parent is op:
-            return True
-        block = parent.parent if parent is not None else None
-    return False
 
 
 def _take_number(op: AtenOp, pool: ConstantPool) -> bool:

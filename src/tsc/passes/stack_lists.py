@@ -20,6 +20,7 @@ from tsc.ops.composite import Aten
 from tsc.ops.registry import TensorSpec
 from tsc.ops.shapes import wrap_dim
 from tsc.passes.decompose import building_aten
+from tsc.passes.regions import rebuilt
 
 JOINING = ("aten::stack", "aten::cat")
 """Operators that read such a list as one tensor."""
@@ -151,18 +152,9 @@ def _stacked(append: AtenOp, loop: PrimLoopOp) -> PrimLoopOp:
     end.operands = [*end.operands, *following]
     append.detach()
     append.erase()
-    made = PrimLoopOp.create(
-        operands=[*loop.operands, *entering],
-        result_types=[*(r.type for r in loop.results), *(v.type for v in entering)],
-        attributes=loop.attributes, regions=[loop.detach_region(0)], location=loop.location,
-    )  # fmt: skip
-    assert loop.parent is not None
-    loop.parent.insert_op_before(made, loop)
-    for old, new in zip(loop.results, made.results, strict=False):
-        new.name_hint = old.name_hint
-        old.replace_all_uses_with(new)
-    loop.detach()
-    loop.erase()
+    kinds = [*(r.type for r in loop.results), *(v.type for v in entering)]
+    made = rebuilt(loop, [*loop.operands, *entering], kinds)
+    assert isinstance(made, PrimLoopOp)
     if is_certain:
         _read(held, made.results[-1], made)
     else:
