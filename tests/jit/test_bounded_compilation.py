@@ -10,7 +10,8 @@ import pytest
 
 import tsc
 from tsc.errors import NestingError
-from tsc.passes.unroll_loops import UNROLLED, UnrollLoops
+from tsc.passes.unroll_loops import UNROLLED
+from tsc.pipeline import ROLLED
 from tsc.programs.script_functions import ScriptFunction
 
 X = np.ones(4, np.float32)
@@ -97,11 +98,11 @@ def test_nested_loops_run_or_are_refused(depth: int) -> None:
 
 
 def test_all_loops_of_a_function_share_one_budget() -> None:
-    loops = "    for i in range(300):\n        x = x + 1\n" * 40
+    loops = "    for i in range(60):\n        x = x + 1\n" * 40
     function = made(f"{HEAD}{loops}    return x\n")
-    assert np.array_equal(function(X, 0), X + 300 * 40)
+    assert np.array_equal(function(X, 0), X + 60 * 40)
     unrolled = next(iter(function.module_at("value").ops)).attributes[UNROLLED].value.data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-    assert 0 < unrolled <= UnrollLoops.max_operations
+    assert 0 < unrolled <= ROLLED
 
 
 @pytest.mark.parametrize(

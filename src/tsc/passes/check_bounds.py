@@ -21,12 +21,12 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal
+from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimIfOp, PrimListConstructOp, PrimLoopOp
 from tsc.dialects.tsc import RequireOp
 from tsc.ops.composite import Aten
 from tsc.passes.decompose import building_aten
 from tsc.passes.numbers_as_tensors import is_number_read
-from tsc.passes.regions import rebuilt
 
 FLAG = tt.ValueTensorType.of((), dtypes.BOOL)
 

@@ -19,6 +19,7 @@ from tsc.analysis.written_names import WRAPPERS, unfollowed_name
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import (
     NonValueTensorLiteralOp,
     PrimListConstructOp,
@@ -35,7 +36,6 @@ from tsc.passes.functional.forms import (
     stored,
 )
 from tsc.passes.functional.second_names import forget_second_names
-from tsc.passes.regions import rebuilt
 
 
 @dataclass(frozen=True)

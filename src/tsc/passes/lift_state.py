@@ -14,9 +14,9 @@ from xdsl.passes import ModulePass
 from tsc.analysis.memory_aliases import written_values
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder, hint
+from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import DerefineOp, PrimGetAttrOp, PrimIfOp, PrimLoopOp, PrimSetAttrOp
 from tsc.dialects.tsc import ASSIGNED, TAKEN
-from tsc.passes.regions import rebuilt
 
 
 @dataclass(frozen=True)

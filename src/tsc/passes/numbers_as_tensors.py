@@ -22,6 +22,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal
 from tsc.dialects.context import pool_of
+from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import (
     DerefineOp,
     PrimIfOp,
@@ -40,7 +41,6 @@ from tsc.ops.registry import find
 from tsc.ops.shapes import wrap_dims
 from tsc.passes.decompose import building_aten
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
-from tsc.passes.regions import rebuilt
 
 NUMBERS: dict[Any, DType] = {tt.INT: dtypes.I64, tt.FLOAT: dtypes.F64, tt.BOOL: dtypes.BOOL}
 """The dtypes that hold numbers of each type exactly."""

@@ -14,13 +14,13 @@ from tsc.analysis.module_functions import functions
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
 from tsc.dialects.tsc import PrefixOp, RequireOp
 from tsc.ops.composite import Aten
 from tsc.ops.registry import TensorSpec
 from tsc.ops.shapes import wrap_dim
 from tsc.passes.decompose import building_aten
-from tsc.passes.regions import rebuilt
 
 JOINING = ("aten::stack", "aten::cat")
 """Operators that read such a list as one tensor."""
