@@ -4,7 +4,8 @@ Python with native kernels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
 from tsc.compiler.mixed import build_mixed
 from tsc.compiler.native_build import NativeCode, build_native
+from tsc.compiler.sizes import MOST_RESTARTS, Sizes, SizesFoundError, SymbolicKey
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
@@ -30,6 +32,7 @@ from tsc.runtime.native_results import NativeResults
 from tsc.runtime.result_forms import ResultForm
 from tsc.verification.verifier import Verifier
 
+LOG = logging.getLogger("tsc")
 Run = Callable[..., Any]
 Arrays = Sequence[np.ndarray[Any, Any]]
 
@@ -53,6 +56,8 @@ class Specialization:
     """Which constants it was compiled for: see `pattern_of`."""
     code: NativeCode | None = None
     """Where it is native, and computes something: the code itself."""
+    symbolic: SymbolicKey | None = None
+    """Where sizes are symbolic: for which calls it is."""
     checks_bounds: bool = False
     """Whether the last of what the code gives says that an index was out of range."""
 
@@ -104,6 +109,45 @@ def compile_for(
     form = ResultForm.of(descent.function)
     constants = _constants(descent.function, entry, form)
     return Specialization(run, False, native, compilation, form, constants, source)
+
+
+def compile_symbolic(
+    entry: Entry, key: Sequence[str], hints: Mapping[str, int], slow: Run
+) -> Specialization | None:
+    """Compile `entry` for arguments in which sizes have names, which are `hints` in one call; None where it
+    has no native form for them, or equations leave no symbol.
+    """
+    sizes = Sizes.of(hints)
+    for _ in range(MOST_RESTARTS):
+        try:
+            made = _symbolic(entry, key, sizes, slow)
+        except SizesFoundError as found:
+            sizes = sizes.narrowed(found.solved)
+            if sizes.is_fixed:
+                return None
+            continue
+        if isinstance(made, str):
+            LOG.info("%s: symbolic sizes have no native form: %s", entry.name, made)
+            return None
+        return made
+    return None
+
+
+def _symbolic(entry: Entry, key: Sequence[str], sizes: Sizes, slow: Run) -> Specialization | str:
+    """The function for symbolic sizes as native code, or why it cannot be that.
+
+    Raises:
+        SizesFoundError: equations say what symbols are.
+    """
+    descent = Descent.specialize(entry, key, Compilation(is_whole=True), is_whole=True, sizes=sizes)
+    descent.lower("fused")
+    sizes.require_free()
+    made = _native(descent, entry, slow, None)
+    if made is None:
+        return "it has state and must not be done twice"
+    if not isinstance(made, str):
+        made.symbolic = SymbolicKey(tuple(key), sizes)
+    return made
 
 
 def _branches(function: FuncOp) -> bool:

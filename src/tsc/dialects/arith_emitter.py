@@ -9,6 +9,8 @@ from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType, bf16, f16
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from tsc import dtypes
+from tsc.dialects.sized import SizeOp
+from tsc.dims import Dim
 from tsc.dtypes import DType
 from tsc.errors import CodegenError
 
@@ -84,6 +86,8 @@ class ArithEmitter:
         found = self._constants.get((repr(value), dtype))
         if found is None:
             kind = element_type(dtype)
+            if isinstance(value, Dim):
+                return self._size(value, dtype)
             if dtype.is_floating:
                 attribute: Attribute = FloatAttr(float(value), kind)
             elif dtype is dtypes.BOOL:
@@ -93,6 +97,13 @@ class ArithEmitter:
             found = self.emit(arith.ConstantOp, [], kind, properties={"value": attribute})
             self._constants[repr(value), dtype] = found
         return found
+
+    def _size(self, size: Dim, dtype: DType) -> SSAValue:
+        """A symbolic size as an element."""
+        op = SizeOp.of(size)
+        self.block.add_op(op)
+        number = self.emit(arith.IndexCastOp, [op.results[0]], IntegerType(64))
+        return self.cast(number, dtypes.I64, dtype)
 
     def unary(self, name: str, x: SSAValue, dtype: DType) -> SSAValue:
         """A `math` operation on floats; negation, absolute value and complement on integers."""

@@ -23,6 +23,7 @@ from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.dialects.arith_emitter import ArithEmitter, element_type
 from tsc.dialects.loop_extents import tell_extents
+from tsc.dialects.sized import sized
 from tsc.dialects.tsc import ScatterOp
 from tsc.dtypes import DType
 from tsc.errors import CodegenError
@@ -79,7 +80,12 @@ def dim(position: int) -> AffineExpr:
 
 def affine(rank: int, results: Sequence[AffineExpr | int]) -> AffineMap:
     """The map from `rank` iteration variables to `results`."""
-    return AffineMap(rank, 0, tuple(AffineExpr.constant(r) if isinstance(r, int) else r for r in results))
+    return AffineMap(rank, 0, tuple(map(constant, results)))
+
+
+def constant(value: AffineExpr | int) -> AffineExpr:
+    """A number in a map; an expression as it is."""
+    return value if isinstance(value, AffineExpr) else AffineExpr.constant(value)
 
 
 class BodyBuilder(ArithEmitter):
@@ -138,7 +144,7 @@ class KernelBuilder:
 
     def tensor_type(self, spec: TensorSpec) -> Any:
         """The builtin tensor type of `spec`."""
-        return TensorType(element_type(spec.dtype), spec.shape)
+        return TensorType(element_type(spec.dtype), sized(spec.shape))
 
     def empty(self, spec: TensorSpec) -> SSAValue:
         """``tensor.empty``."""

@@ -30,6 +30,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
 )
 from tsc.dialects.tsc import CONTENTS, RESULT, ROW_MAJOR, WRITTEN, MemoryOp, PrefixOp
+from tsc.dims import holds_dim
 from tsc.passes.numbers_as_tensors import is_number_read
 
 
@@ -126,7 +127,7 @@ class _Parts:
                 owner.schema.name.removeprefix("aten::").lower(),
             ]
         known = constant_of(value)
-        if known is UNKNOWN or isinstance(known, complex):
+        if known is UNKNOWN or isinstance(known, complex) or holds_dim(known):
             return None
         return ["constant", known]
 
@@ -142,6 +143,8 @@ class _Parts:
             return self._prefix(value.owner)
         view = self.shared.get(value)
         if view is not None:
+            if holds_dim([rest for _, rest in view.steps]):
+                return None
             steps = [[self._number(op), op.schema.full_name, rest] for op, rest in view.steps]
             return ["view", self._base(view.base), view.shape, view.strides, view.offset, steps]
         if isinstance(value.owner, MemoryOp):

@@ -32,6 +32,7 @@ from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.context import pool_of
+from tsc.dialects.sized import sized
 from tsc.dialects.torch_ops import (
     ConstantOp,
     DerefineOp,
@@ -84,7 +85,7 @@ class LowerToLinalg(ModulePass):
 
 def tensor_type(found: TensorSpec) -> TensorType[Any]:
     """The builtin type of a tensor: signless elements."""
-    return TensorType(element_type(found.dtype), found.shape)
+    return TensorType(element_type(found.dtype), sized(found.shape))
 
 
 class _Lowering:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import is_
@@ -17,7 +17,8 @@ import numpy as np
 from tsc import pipeline
 from tsc.analysis.operator_effects import changes_shapes
 from tsc.compiler.entry import Entry
-from tsc.compiler.specialization import Specialization, compile_for
+from tsc.compiler.sizes import named
+from tsc.compiler.specialization import Specialization, compile_for, compile_symbolic
 from tsc.concurrency import COMPILING, serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
@@ -194,12 +195,15 @@ class Versions:
     ) -> Version:
         name = self._function.name
         if lifted is None:
-            table = Specializations(partial(self._compile, entry), generic, name)
+            makers = (partial(self._compile, entry), partial(self._compile_symbolic, entry))
+            table = Specializations(*makers, generic, name)
             return Version(entry, entry, table, guard=guard)
         state = ObjectState(self._object, lifted.function, self._varying)
-        compile_for = partial(self._compile, lifted) if state.is_distinct else _compile_nothing
+        makers = (partial(self._compile, lifted), partial(self._compile_symbolic, lifted))
+        if not state.is_distinct:
+            makers = (_compile_nothing, _compile_nothing)
         run_lifted = run_frozen(lifted, None, self._interpreter.call)
-        table = Specializations(compile_for, generic, name, state, run_lifted)
+        table = Specializations(*makers, generic, name, state, run_lifted)
         return Version(entry, lifted, table, state, guard)
 
     def _compile(
@@ -210,6 +214,15 @@ class Versions:
         if changes_shapes(entry.function):
             return None  # the shapes it is called with do not hold throughout
         return compile_for(entry, key, self._slow, self._interpreter.call, arrays)
+
+    def _compile_symbolic(
+        self, entry: Entry, key: tuple[str, ...], seen: Iterable[tuple[str, ...]]
+    ) -> Specialization | None:
+        """For the sizes that differ among `key` and those that were `seen`; None where that cannot be."""
+        if len(entry.function.body.block.args) != len(key) or changes_shapes(entry.function):
+            return None
+        found = named(key, seen)
+        return None if found is None else compile_symbolic(entry, *found, self._slow)
 
 
 def run_frozen(
@@ -234,5 +247,5 @@ def run_frozen(
     return run
 
 
-def _compile_nothing(key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> None:
+def _compile_nothing(key: Sequence[str], rest: Any) -> None:
     """No specialization: every call runs in the generic tier."""

@@ -11,7 +11,7 @@ import numpy as np
 from tsc.concurrency import interned, once
 from tsc.errors import CodegenError
 from tsc.runtime.arena import ArenaPool
-from tsc.runtime.entry_ir import HEADER_WORDS, entry_ir
+from tsc.runtime.entry_ir import HEADER_WORDS, SIZES_WORDS, entry_ir
 from tsc.runtime.host import host_target
 from tsc.runtime.machine_code import CompiledObject, compile_llvm
 from tsc.runtime.threads import thread_pool
@@ -26,6 +26,7 @@ _C_FUNCTIONS = (
     "PyEval_SaveThread",
     "PyEval_RestoreThread",
     "PyMem_RawMalloc",
+    "PyMem_RawFree",
     "PyTuple_New",
     "PyErr_NoMemory",
 )
@@ -33,10 +34,28 @@ _C_FUNCTIONS = (
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """What an argument must be, or a result is: a C-contiguous aligned array of this dtype and shape."""
+    """What an argument must be, or a result is: a C-contiguous aligned array of this dtype and shape; `ANY`
+    where the shape is symbolic.
+    """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
+
+
+ANY = -1
+"""A size that the code itself checks, or says."""
+
+
+@dataclass(frozen=True)
+class SizesFunction:
+    """What symbolic sizes are in a call: the compiled function `name` says it, as
+    ``void(ptr inputs, ptr outputs, ptr arena)`` with one input, the sizes of all arguments, and one output:
+    whether the code is for them, the bytes of the arena, the symbols, the sizes of all results.
+    """
+
+    name: str
+    symbols: int
+    """How many symbols there are: one more input of the code."""
 
 
 class _MethodDef(ctypes.Structure):
@@ -109,6 +128,7 @@ def native_function(
     slow: Callable[..., Any],
     *,
     release_gil: bool = False,
+    sizes: SizesFunction | None = None,
 ) -> Callable[..., Any]:
     """`compiled`'s function `name` (``void(ptr inputs, ptr outputs, ptr arena)``) as a builtin of
     ``len(inputs)`` arrays.
@@ -122,6 +142,13 @@ def native_function(
     pending, start = _connect_pool(compiled)
     header = [compiled.address(name), id(slow), len(inputs), len(outputs), arena_bytes, 0, int(release_gil)]
     header += [pending, id(start), HEADER_WORDS + len(_spec_words(inputs))]
+    header += [0, 0, 0]
+    if sizes is not None:
+        ranks = [sum(len(s.shape) for s in specs) for specs in (inputs, outputs)]
+        header[-3:] = [compiled.address(sizes.name), ranks[0], SIZES_WORDS + sizes.symbols + ranks[1]]
+        header.append(SIZES_WORDS + sizes.symbols)
+    else:
+        header.append(0)
     all_words = [*header, *_spec_words(inputs), *_spec_words(outputs)]
     words = (ctypes.c_int64 * len(all_words))(*all_words)
     owner = _Owner(words, (compiled, slow, start, tuple(inputs), tuple(outputs)))

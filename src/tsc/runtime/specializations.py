@@ -19,6 +19,8 @@ from tsc.runtime.descriptions import UnusualValueError, Varying, describe, flatt
 from tsc.runtime.values import Inputs, mapped
 
 Strategy = list[tuple[str, int]]
+MOST_FOUND = 4_096
+"""Calls of which it is remembered what they get."""
 LOG = logging.getLogger("tsc")
 
 
@@ -75,6 +77,7 @@ class Specializations:
     def __init__(
         self,
         compile_for: Callable[..., Any],
+        compile_symbolic: Callable[..., Any],
         generic: Callable[..., Any],
         name: str,
         state: State | None = None,
@@ -84,11 +87,15 @@ class Specializations:
         specialized, where that is another.
         """
         self._compile = compile_for
+        self._compile_symbolic = compile_symbolic
         self._generic = generic
         self._lifted = generic if lifted is None else lifted
         self._state = state
         self.name = name
         self.table: dict[tuple[str, ...], Any] = {}
+        """By arguments in words; of symbolic ones, with names for sizes."""
+        self._found: dict[tuple[str, ...], Any] = {}
+        """By arguments of calls."""
         self.strategy = FusionStrategy.current
         self._is_warned = False
 
@@ -170,27 +177,50 @@ class Specializations:
         if any(d is None for d in described):
             return None
         key = tuple(d for d in described if d is not None)
-        if key in self.table:
-            return self.table[key]
+        if key in self._found:
+            return self._found[key]
         return self._added(key, values)
 
     @serialized
     def _added(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
         """The specialization of `key`, which another thread may have made by now."""
-        if key in self.table:
-            return self.table[key]
-        if len(self.table) >= self.depth:
-            self._say_exhausted()
-            return None
-        made = self._specialize(key, values)
-        if made is not None:
-            made.pattern = _pattern(values)
-        self.table[key] = made
+        if key in self._found:
+            return self._found[key]
+        made = self._fitting(key)
+        if made is None:
+            if len(self.table) >= self.depth:
+                self._say_exhausted()
+                return None
+            made = self._made(key, values)
+        if len(self._found) >= MOST_FOUND:
+            self._found.clear()
+        self._found[key] = made
         return made
 
-    def _specialize(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
+    def _fitting(self, key: tuple[str, ...]) -> Any:
+        """A specialization for symbolic sizes that is for such a call."""
+        symbolic = (made for made in self.table.values() if made is not None and made.symbolic is not None)
+        return next((made for made in symbolic if made.symbolic.fits(key)), None)
+
+    def _made(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
+        """A new specialization: of the kind that is next in the strategy."""
+        kinds = [kind for kind, count in self.strategy for _ in range(count)]
+        made = None
+        if kinds[len(self.table)] == "DYNAMIC":
+            made = self._specialize(partial(self._compile_symbolic, key, self._found))
+        if made is not None and made.symbolic.fits(key):
+            self.table[made.symbolic.key] = made
+        else:
+            arrays = [regular(a) for a in flatten(values)]
+            made = self._specialize(partial(self._compile, key, arrays))
+            self.table[key] = made
+        if made is not None:
+            made.pattern = _pattern(values)
+        return made
+
+    def _specialize(self, compile_: Callable[[], Any]) -> Any:
         try:
-            return self._compile(key, [regular(a) for a in flatten(values)])
+            return compile_()
         except VerificationError:
             raise
         except TscError as error:

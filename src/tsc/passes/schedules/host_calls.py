@@ -23,6 +23,8 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from tsc.analysis.layouts import Layout, layout_of
 from tsc.dialects.loop_builder import INDEX, element_of
+from tsc.dialects.sized import SizeOp, dim_attribute
+from tsc.dims import Dim, is_known
 from tsc.errors import CodegenError
 
 RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
@@ -111,14 +113,24 @@ class HostLowering:
         if target is None:
             layout = layout_of(value.type)
             type_ = layout.memory_type
-            alloc = memref.AllocOp([], [], type_)
-            alloc.memref.name_hint = value.name_hint
-            target = self._add(alloc)
+            target = self._alloc(type_, layout.elements)
+            target.name_hint = value.name_hint
             kernel = self.halo_kernel(layout)
             if kernel is not None:
                 self._effect(self.call(self.block, kernel, [target]))
         self.buffers[value] = target
         return target
+
+    def _alloc(self, type_: MemRefType[Attribute], elements: int) -> SSAValue:
+        """A new buffer; ``tsc.elements`` says how large it is, where that is symbolic."""
+        if not isinstance(elements, Dim):
+            return self._add(memref.AllocOp([], [], type_))
+        alloc = memref.AllocOp([self._size(elements)], [], type_)
+        alloc.attributes["tsc.elements"] = dim_attribute(elements)
+        return self._add(alloc)
+
+    def _size(self, size: Dim) -> SSAValue:
+        return self._add(SizeOp.of(size))
 
     # Ops
 
@@ -304,7 +316,7 @@ class HostLowering:
         buffer = self.buffers[value]
         if buffer is target or not any(buffer is t for t in targets):
             return buffer
-        saved = self._add(memref.AllocOp([], [], cast("MemRefType[Attribute]", buffer.type)))
+        saved = self._alloc(cast("MemRefType[Attribute]", buffer.type), layout_of(value.type).elements)
         self._effect(memref.CopyOp(buffer, saved))
         return saved
 
@@ -326,4 +338,6 @@ def _argument_type(type_: Attribute) -> MemRefType[Attribute]:
     layout = layout_of(type_)
     if not layout.is_row_major:
         raise CodegenError(f"host function: requires row-major arguments and results; got {type_}")
+    if not all(map(is_known, layout.shape)):
+        return layout.memory_type
     return MemRefType(layout.element, layout.shape)

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from tsc.analysis.target import Target
+from tsc.dims import is_known
 
+UNKNOWN_SIZE = 1_000
+"""What a symbolic size is taken to be where tiles are chosen for it: many tiles of any kind."""
 LATENCY = 4
 """Cycles until a multiply-add's result can be used."""
 PER_CYCLE = 2
@@ -33,10 +36,20 @@ class RowTiles:
         return number * self.rows + min(number, self.tall)
 
 
+def planned(size: int) -> int:
+    """A size as tiles are chosen for it."""
+    return size if is_known(size) else UNKNOWN_SIZE
+
+
 def cut_rows(total: int, most: int) -> RowTiles:
     """The fewest tiles of at most `most` rows, as even as can be."""
     count = max(1, -(-total // most))
     return RowTiles(total, count, total // count, total % count)
+
+
+def whole_tiles(total: int, most: int) -> RowTiles:
+    """Tiles of `most` rows, and perhaps a smaller one: of a symbolic number of rows."""
+    return RowTiles(total, -(-total // most), most, 0)
 
 
 def step_cycles(rows: int, vectors: int, ways: int = 1) -> float:
