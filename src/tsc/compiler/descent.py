@@ -21,6 +21,9 @@ from tsc.passes.specialize import Specialize
 from tsc.runtime.host import host_target
 from tsc.runtime.machine_code import CompiledObject, compile_llvm
 
+VALUE = pipeline.STAGE_NAMES.index("value")
+"""The stage below which nothing is asked of symbolic sizes but what is certain."""
+
 
 @dataclass
 class Compilation:
@@ -95,8 +98,14 @@ class Descent:
         Raises:
             CodegenError: something has no native form.
         """
-        if self.sizes is not None and self.stage == "fused":
+        if self.sizes is not None:
+            if self.stage != "value" and pipeline.STAGE_NAMES.index(self.stage) < VALUE:
+                self._run("value")
             self.sizes.environment.decides_equality = False
+        self._run(stage)
+        return self.function
+
+    def _run(self, stage: str) -> None:
         with self.compilation.timed("passes"):
             pipeline.lower(
                 self.context,
@@ -111,7 +120,6 @@ class Descent:
                 check=self.check,
             )
         self.stage = stage
-        return self.function
 
     def emit(self) -> EmittedModule:
         """LLVM IR of stage `loop`."""

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects.builtin import IntAttr, MemRefType
@@ -68,12 +68,12 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
     compiled = descent.load(emitted)
     constants = _fill_constants(compiled, emitted, descent.context.pool)
 
-    specs = [_without_symbols(s) for s in (inputs, outputs)]
+    given, made = _without_symbols(inputs), _without_symbols(outputs)
 
     def builtin(otherwise: Run) -> Run:
         held = _Slow(otherwise, constants)
         return native_function(
-            compiled, "main", *specs, hint_of(arena), held, release_gil=is_long, sizes=sizes
+            compiled, "main", given, made, hint_of(arena), held, release_gil=is_long, sizes=sizes
         )
 
     return NativeCode(builtin(slow), builtin(_missed))
@@ -121,8 +121,8 @@ def _add_sizes(
         return None
     environment = descent.sizes.environment
     descent.sizes.require_free()
-    shapes = [[s.shape for s in specs] for specs in (inputs, outputs)]
-    descent.module.body.block.add_op(sizes_function(environment, *shapes, arena))
+    given, made = ([s.shape for s in specs] for specs in (inputs, outputs))
+    descent.module.body.block.add_op(sizes_function(environment, given, made, arena))
     return SizesFunction(NAME, len(environment.symbols))
 
 
@@ -141,7 +141,7 @@ def _arena_bytes(host: FuncOp) -> int:
     """The size of the host function's last argument, which `plan-memory` has added."""
     symbolic = host.attributes.get(ARENA)
     if isinstance(symbolic, IntAttr):
-        return symbolic.data
+        return cast("int", symbolic.data)  # pyright: ignore[reportUnknownMemberType]
     kind = host.body.block.args[-1].type
     assert isinstance(kind, MemRefType)
     return kind.get_shape()[0]

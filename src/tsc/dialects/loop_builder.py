@@ -209,7 +209,7 @@ class LoopBuilder:
         """An index constant."""
         return self.constant(IntegerAttr(value, INDEX), INDEX)
 
-    def index(self, value: Index | int) -> Index:
+    def index(self, value: Index | int | Dim) -> Index:
         """`value` as an expression."""
         if isinstance(value, Index):
             return value
@@ -230,7 +230,7 @@ class LoopBuilder:
         found = self.sizes.get(size)
         if found is None:
             outer, self.block = self.block, Block()
-            found = self.sizes[size] = self._polynomial(size)
+            found = self.sizes[size] = Index(self, self._polynomial(size).ssa)
             made, self.block = self.block, outer
             for op in list(made.ops):
                 op.detach()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Self
+from typing import Self, cast
 
 from xdsl.dialects.builtin import DYNAMIC_INDEX, IndexType, IntAttr
+from xdsl.ir import SSAValue
 from xdsl.traits import Pure
 
 from tsc.dialects.torch_base import DefaultFormatOp
 from tsc.dims import Dim
+from tsc.errors import CodegenError
 
 TAKES_SIZES = "tsc.takes_sizes"
 """The attribute of kernels whose last arguments are the sizes of the program's arguments."""
@@ -28,6 +30,19 @@ def sized(shape: Iterable[int]) -> list[int | IntAttr]:
 def plain(shape: Iterable[int]) -> list[int]:
     """A shape in which symbolic sizes are just unknown, as buffers have it."""
     return [DYNAMIC_INDEX if isinstance(n, Dim) else n for n in shape]
+
+
+def mixed(static: Iterable[int], dynamic: Iterable[SSAValue]) -> list[int]:
+    """Numbers of which the symbolic ones are operands."""
+    operands = iter(dynamic)
+    return [_size_of(next(operands)) if n == DYNAMIC_INDEX else n for n in static]
+
+
+def _size_of(value: SSAValue) -> int:
+    owner = value.owner
+    if not isinstance(owner, SizeOp):
+        raise CodegenError(f"tensor: requires numbers and tsc.size; got {value}")
+    return cast("int", owner.size)
 
 
 class SizeOp(DefaultFormatOp):

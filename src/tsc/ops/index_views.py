@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from tsc.dims import certainly_equal
+from tsc.narrowing import is_tuple
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,17 @@ class IndexView:
         return self._with(list(zip(shape, steps, strict=True)))
 
     def __getitem__(self, key: Any) -> IndexView:
-        keys = list(key) if isinstance(key, tuple) else [key]  # pyright: ignore[reportUnknownArgumentType]
+        keys: list[Any] = list(key) if is_tuple(key) else [key]
         if Ellipsis not in keys:
             keys.append(Ellipsis)
         at = keys.index(Ellipsis)
         keys[at : at + 1] = [slice(None)] * (self.ndim - len(keys) + 1)
         starts, dims = list(self.starts), list[tuple[int, Step]]()
         for part, (size, step) in zip(keys, self._dims, strict=True):
-            start, length, pace = _cut(part, size) if isinstance(part, slice) else (part, None, 1)
+            is_cut = isinstance(part, slice)
+            start, length, pace = (
+                _cut(cast("slice[Any, Any, Any]", part), size) if is_cut else (part, None, 1)
+            )
             for dim, distance in step.along:
                 starts[dim] += start * distance
             if length is not None:
@@ -119,7 +123,7 @@ class IndexView:
         return _FUNCTIONS[function](*arguments, **named)
 
 
-def _cut(part: slice, size: int) -> tuple[int, int, int]:
+def _cut(part: slice[Any, Any, Any], size: int) -> tuple[int, int, int]:
     """Where a slice of a dim begins, how long it is, and its step, which is positive."""
     step = 1 if part.step is None else part.step
     start = _limit(0 if part.start is None else part.start, size)

@@ -23,8 +23,9 @@ from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.dialects.arith_emitter import ArithEmitter, element_type
 from tsc.dialects.loop_extents import tell_extents
-from tsc.dialects.sized import sized
+from tsc.dialects.sized import SizeOp, plain, sized
 from tsc.dialects.tsc import ScatterOp
+from tsc.dims import Dim
 from tsc.dtypes import DType
 from tsc.errors import CodegenError
 from tsc.ops.registry import TensorSpec
@@ -145,6 +146,10 @@ class KernelBuilder:
     def tensor_type(self, spec: TensorSpec) -> Any:
         """The builtin tensor type of `spec`."""
         return TensorType(element_type(spec.dtype), sized(spec.shape))
+
+    def sizes(self, numbers: Sequence[int]) -> list[SSAValue]:
+        """Those of some numbers that are symbolic, as operands."""
+        return [self.add(SizeOp.of(n)) for n in numbers if isinstance(n, Dim)]
 
     def empty(self, spec: TensorSpec) -> SSAValue:
         """``tensor.empty``."""
@@ -279,7 +284,8 @@ class KernelBuilder:
 
     def _expand(self, x: KernelValue, spec: TensorSpec) -> KernelValue:
         groups = reassociation(spec.shape, x.spec.shape)
-        op = tensor.ExpandShapeOp(x.ssa, [], group_attribute(groups), spec.shape, self.tensor_type(spec))
+        shape = (plain(spec.shape), self.sizes(spec.shape))
+        op = tensor.ExpandShapeOp(x.ssa, shape[1], group_attribute(groups), shape[0], self.tensor_type(spec))
         return KernelValue(self.add(op), spec)
 
     def pad(self, x: KernelValue, low: Sequence[int], high: Sequence[int], value: Any = 0) -> KernelValue:
@@ -320,8 +326,15 @@ class KernelBuilder:
         for part in stored:
             offsets = [0] * spec.ndim
             offsets[axis] = offset
-            op = tensor.InsertSliceOp.from_static_parameters(
-                part.ssa, result, offsets, part.spec.shape, [1] * spec.ndim
+            op = tensor.InsertSliceOp.get(
+                part.ssa,
+                result,
+                plain(part.spec.shape),
+                plain(offsets),
+                [1] * spec.ndim,
+                offsets=self.sizes(offsets),
+                sizes=self.sizes(part.spec.shape),
+                result_type=self.tensor_type(spec),
             )
             result = self.add(op)
             offset += part.spec.shape[axis]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import Dim, certainly_natural
 from tsc.dtypes import DType
 from tsc.errors import CodegenError, ShapeError
 from tsc.ops.composite import Aten, composite
@@ -83,7 +84,9 @@ class Windows:
         for i in range(self.spatial):
             span = (self.sizes[i] - 1) * self.stride[i] + self.dilation[i] * (self.kernel[i] - 1) + 1
             low.append(self.padding[i])
-            high.append(max(span - self.padding[i] - self.shape[lead + i], 0))
+            needed = span - self.padding[i] - self.shape[lead + i]
+            is_enough = isinstance(needed, Dim) and certainly_natural(self.padding[i] - needed)
+            high.append(self.padding[i] if is_enough else max(needed, 0))
         return low, high
 
     def counts(self, include_pad: bool, divisor: int | None) -> Array:

@@ -6,7 +6,7 @@ import cmath
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
@@ -121,7 +121,7 @@ def to_int(x: Any) -> int:
     Raises:
         OperatorError: it is complex, and not real.
     """
-    return x if isinstance(x, Dim) else int(_real(x, "int64_t"))
+    return cast("int", x) if isinstance(x, Dim) else int(_real(x, "int64_t"))
 
 
 def _real(x: Any, wanted: str) -> Any:

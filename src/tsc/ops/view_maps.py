@@ -1,4 +1,4 @@
-"""What a view is on specs and in kernels, found by taking it of tensors that are nowhere: a map of indices."""
+"""What a view is on specs and in kernels: a map of indices, found by taking it of an `IndexView`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Pass `plan-memory`: every intermediate buffer of a host function gets its place in one arena."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref
@@ -168,8 +169,9 @@ def _size(op: memref.AllocOp) -> int:
     assert isinstance(type_, MemRefType)
     assert not isinstance(type_.shape, ArrayAttr) or len(type_.get_shape()) == 1
     elements = op.attributes.get("tsc.elements")
-    count = elements.data if isinstance(elements, IntAttr) else type_.get_shape()[0]
-    return -(-count * element_bytes(type_.element_type) // ALIGNMENT) * ALIGNMENT
+    count = elements.data if isinstance(elements, IntAttr) else type_.get_shape()[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    size = cast("int", count) * element_bytes(type_.element_type)
+    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def assign_offsets(slots: list[Slot]) -> int:

@@ -13,7 +13,7 @@ Its `self` is a record of 64-bit words (a ctypes structure, whose object holds t
 | 7, 8 | address of the pool's pending word (or 0), and the callable that starts the pool |
 | 9 | word at which the outputs begin |
 | 10 | the function that says what symbolic sizes are, ``void(ptr inputs, ptr outputs, ptr arena)``, or 0 |
-| 11, 12 | how many sizes it reads, and how many words it writes: whether the sizes suit, the bytes of an arena, the symbols, the sizes of the outputs |
+| 11, 12 | how many sizes it reads, and how many words it writes |
 | 13 | the word in those at which the sizes of the outputs begin |
 | 14... | for each input, then each output: the dtype object, ndim, the dims (-1 where they are symbolic) |
 """
@@ -132,7 +132,7 @@ out:
 
 # New arrays for all outputs; false if one could not be had, with those before it released.
 _ALLOCATE = f"""
-define internal i1 @allocate(ptr %spec0, ptr %sizes, i64 %count, ptr %arrays, ptr %data) alwaysinline nounwind {{
+define internal i1 @allocate(ptr %spec0, ptr %sizes, i64 %count, ptr %arrays, ptr %data) nounwind {{
 entry:
   %symbolic = icmp ne ptr %sizes, null
   br label %loop

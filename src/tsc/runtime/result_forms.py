@@ -146,8 +146,9 @@ def nest(
     if kind == "view":
         _, of, shape, strides, offset, steps = structure
         base = nest(of, tensors, arrays, unit)
-        is_described = base.flags.c_contiguous and shape is not None
-        return _view(base, shape, strides, offset) if is_described else _taken(base, steps, shown)
+        if base.flags.c_contiguous and shape is not None:
+            return _view(base, shape, strides, offset)
+        return _taken(base, steps, shown)
     if kind == "constant":
         return structure[1]
     parts = [nest(p, tensors, arrays, unit, shown) for p in structure[PARTS[kind]]]

@@ -175,7 +175,7 @@ class ContractionEmitter:
         cut: RowTiles,
         body: Callable[[Points], None],
     ) -> None:
-        """Whole tiles; of the last one, if it is not whole, ever smaller parts, each of which there may be."""
+        """Whole tiles, and of the last one, if it is not whole, ever smaller parts."""
         builder, (first, last), rows = self.kernel.builder, tiles, cut.rows
         whole = builder.index(cut.total // rows)
         with builder.loop(first, last.minimum(whole)) as loop:

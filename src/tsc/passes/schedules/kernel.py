@@ -107,13 +107,18 @@ class ScheduleBuilder:
 
 def chunk_size(units: int, cost: float, most: int = MOST_CHUNKS) -> int:
     """How many of `units` (each of `cost` simple operations) one chunk takes."""
-    if not (is_known(units) and isinstance(cost, (int, float))):
-        whole = cost if isinstance(cost, Dim) else max(1, round(cost))
+    if not (is_known(units) and is_known(cost)):
+        whole = max(1, round(cost)) if is_known(cost) else cost
         chunks = minimum(most, maximum(1, units * whole // SMALL_WORK))
-        return -(-units // chunks)
+        return maximum(1, -(-units // chunks))
     total = units * cost
     chunks = 1 if total < 2 * SMALL_WORK else min(most, max(2, int(total // SMALL_WORK)))
     return max(1, -(-units // chunks))
+
+
+def half(cost: int) -> float:
+    """Half of a cost."""
+    return cost / 2 if is_known(cost) else cost // 2
 
 
 def symbols_of(function: func.FuncOp) -> list[Dim]:

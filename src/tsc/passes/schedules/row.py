@@ -14,7 +14,15 @@ from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index, element_of
 from tsc.dims import hint_of, is_known, is_one
 from tsc.passes.schedules.body import Access, Point, indexed_loops, store
-from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, pieces, rest_loops, unflatten, widened
+from tsc.passes.schedules.kernel import (
+    LoopFrame,
+    ScheduleBuilder,
+    half,
+    pieces,
+    rest_loops,
+    unflatten,
+    widened,
+)
 from tsc.passes.schedules.pointwise_loops import PointEmitter
 from tsc.passes.schedules.reduction import combiners_of
 from tsc.passes.schedules.sweep_runner import ACCUMULATORS, SweepRunner
@@ -123,7 +131,7 @@ class RowEmitter:
         blocks = (*self.outer[:-1], count // lanes)
         cost = self._cost() * lanes
         with (
-            self.kernel.chunks(prod(blocks), cost / 2 if is_known(cost) else cost // 2) as (first, last),
+            self.kernel.chunks(prod(blocks), half(cost)) as (first, last),
             builder.loop(first, last) as loop,
         ):
             *before, block = unflatten(builder, loop.index, blocks)
