@@ -15,9 +15,11 @@ from tsc.dims.questions import (
     bounds_of,
     certainly_equal,
     certainly_natural,
+    from_words,
     hint_of,
     hints_of,
     holds_dim,
+    in_words,
     is_known,
     is_one,
     symbols_in,
@@ -25,6 +27,7 @@ from tsc.dims.questions import (
 
 __all__ = [
     "Atom", "Bounds", "Dim", "Guard", "SizeEnvironment", "alike", "bounds_of", "certainly_equal",
-    "certainly_natural", "floordiv", "hint_of", "hints_of", "holds_dim", "is_known", "is_one", "maximum",
+    "certainly_natural", "floordiv", "from_words", "hint_of", "hints_of", "holds_dim", "in_words", "is_known",
+    "is_one", "maximum",
     "minimum", "mod", "symbols_in",
 ]  # fmt: skip

@@ -84,6 +84,11 @@ class Dim:
         return not rest and factor == 1 and len(monomial) == 1
 
     @property
+    def is_symbol(self) -> bool:
+        """Whether it is a symbol."""
+        return self.is_atom and next(self.atoms).is_symbol
+
+    @property
     def atoms(self) -> Iterator[Atom]:
         """All atoms in it, those inside others included."""
         for monomial in self.terms:

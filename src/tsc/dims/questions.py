@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
 
-from tsc.dims.expressions import Bounds, Dim
+from tsc.dims.expressions import OPERATIONS, Atom, Bounds, Dim
 
 
 def symbols_in(shape: Iterable[int | Dim]) -> list[Dim]:
     """All symbols of the compilation, if there is one in `shape`."""
     found = next((n.environment for n in shape if isinstance(n, Dim)), None)
     return [] if found is None else [Dim(found, {(atom,): 1}) for atom in found.symbols]
+
+
+def in_words(size: int | Dim, names: Mapping[Atom, Any]) -> Any:
+    """A size as nested lists of plain values, `names` for its symbols: what `from_words` makes a number."""
+    if not isinstance(size, Dim):
+        return size
+
+    def word(atom: Atom) -> Any:
+        if atom.is_symbol:
+            return ["size", names[atom]]
+        return [atom.name, *(in_words(o, names) for o in atom.operands)]
+
+    return ["sum", *(["product", factor, *map(word, monomial)] for monomial, factor in size.terms.items())]
+
+
+def from_words(words: Any, value_of: Callable[[Any], int]) -> int:
+    """The number that a size in words is, where `value_of` says what a symbol is by its name."""
+    if not isinstance(words, list):
+        return words
+    kind, *parts = cast("list[Any]", words)
+    if kind == "size":
+        return value_of(parts[0])
+    values = [from_words(part, value_of) for part in parts]
+    if kind in ("sum", "product"):
+        return sum(values) if kind == "sum" else math.prod(values)
+    return OPERATIONS[kind](*values)
 
 
 def hint_of(value: int | Dim) -> int:

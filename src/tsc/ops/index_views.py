@@ -103,9 +103,7 @@ class IndexView:
         starts, dims = list(self.starts), list[tuple[int, Step]]()
         for part, (size, step) in zip(keys, self._dims, strict=True):
             is_cut = isinstance(part, slice)
-            start, length, pace = (
-                _cut(cast("slice[Any, Any, Any]", part), size) if is_cut else (part, None, 1)
-            )
+            start, length, pace = cut(cast("slice[Any, Any, Any]", part), size) if is_cut else (part, None, 1)
             for dim, distance in step.along:
                 starts[dim] += start * distance
             if length is not None:
@@ -123,7 +121,7 @@ class IndexView:
         return _FUNCTIONS[function](*arguments, **named)
 
 
-def _cut(part: slice[Any, Any, Any], size: int) -> tuple[int, int, int]:
+def cut(part: slice[Any, Any, Any], size: int) -> tuple[int, int, int]:
     """Where a slice of a dim begins, how long it is, and its step, which is positive."""
     step = 1 if part.step is None else part.step
     start = _limit(0 if part.start is None else part.start, size)

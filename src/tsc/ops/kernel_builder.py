@@ -119,13 +119,18 @@ class BodyBuilder(ArithEmitter):
     def _clamped(self, index: SSAValue, extent: int) -> SSAValue:
         if isinstance(index.owner, IndexOp):
             return index
-        low, high = (
-            self.emit(arith.ConstantOp, [], IndexType(), properties={"value": IntegerAttr(n, IndexType())})
-            for n in (0, max(extent - 1, 0))
-        )
+        low, high = (self._index_constant(n) for n in (0, max(extent - 1, 0)))
         return self.emit(
             arith.MinSIOp, [self.emit(arith.MaxSIOp, [index, low], IndexType()), high], IndexType()
         )
+
+    def _index_constant(self, number: int) -> SSAValue:
+        if isinstance(number, Dim):
+            op: Operation = SizeOp.of(number)
+            self.block.add_op(op)
+            return op.results[0]
+        value = IntegerAttr(number, IndexType())
+        return self.emit(arith.ConstantOp, [], IndexType(), properties={"value": value})
 
     def scalar(self, value: Any, dtype: DType) -> Scalar:
         """A constant element."""
@@ -284,8 +289,8 @@ class KernelBuilder:
 
     def _expand(self, x: KernelValue, spec: TensorSpec) -> KernelValue:
         groups = reassociation(spec.shape, x.spec.shape)
-        shape = (plain(spec.shape), self.sizes(spec.shape))
-        op = tensor.ExpandShapeOp(x.ssa, shape[1], group_attribute(groups), shape[0], self.tensor_type(spec))
+        shape, sizes = plain(spec.shape), self.sizes(spec.shape)
+        op = tensor.ExpandShapeOp(x.ssa, sizes, group_attribute(groups), shape, self.tensor_type(spec))
         return KernelValue(self.add(op), spec)
 
     def pad(self, x: KernelValue, low: Sequence[int], high: Sequence[int], value: Any = 0) -> KernelValue:

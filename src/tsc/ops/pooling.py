@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dims import Dim, certainly_natural
+from tsc.dims import Dim, certainly_natural, is_known
 from tsc.dtypes import DType
 from tsc.errors import CodegenError, ShapeError
 from tsc.ops.composite import Aten, composite
@@ -45,6 +45,7 @@ class Windows:
         self.stride = pair(stride, spatial) if stride not in ([], (), None) else self.kernel
         self.padding = pair(padding, spatial)
         self.dilation = pair(dilation, spatial)
+        self.ceil = ceil
         for name, values in (
             ("stride", self.stride),
             ("dilation", self.dilation),
@@ -104,6 +105,15 @@ class Windows:
                 start, end = np.maximum(start, 0), np.minimum(end, n)
             total = total * (end - start).reshape([-1 if j == i else 1 for j in range(self.spatial)])
         return total
+
+    def count(self, include_pad: bool, divisor: int | None) -> float | None:
+        """How many elements the mean of every window is divided by; None where windows differ."""
+        if not all(map(is_known, self.shape[-self.spatial :])):
+            inside = include_pad or not any(self.padding)
+            is_same = divisor is not None or (inside and not self.ceil)
+            return float(divisor or math.prod(self.kernel)) if is_same else None
+        counts = self.counts(include_pad, divisor)
+        return float(counts.min()) if counts.min() == counts.max() else None
 
     def views(self, x: Array, fill: Any) -> list[Array]:
         """One strided view per position in the window, of the padded `x`."""
@@ -215,12 +225,11 @@ def _avg_pool(spatial: int) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         x, k, s, p, ceil, include_pad, *rest = arguments
         shape = windows(x.spec, k, s, p, ceil)
-        divisors = shape.counts(include_pad, rest[0] if rest else None)
-        if divisors.min() != divisors.max():
+        count = shape.count(include_pad, rest[0] if rest else None)
+        if count is None:
             raise CodegenError(f"avg_pool{spatial}d: windows of different sizes have no native form yet")
         wide = computation_dtype(x.spec.dtype)
         total = shape.lower(kernel, x, wide, 0, Scalar.__add__, f"aten::avg_pool{spatial}d")
-        count = float(divisors.min())
         spec = TensorSpec(shape.result, x.spec.dtype)
         return kernel.elementwise([total], spec, lambda a: (a / count).to(x.spec.dtype), "divide")
 

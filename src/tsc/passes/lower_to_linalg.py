@@ -32,7 +32,7 @@ from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.context import pool_of
-from tsc.dialects.sized import sized
+from tsc.dialects.sized import SizeOp, sized
 from tsc.dialects.torch_ops import (
     ConstantOp,
     DerefineOp,
@@ -44,6 +44,7 @@ from tsc.dialects.torch_ops import (
     ValueTensorLiteralOp,
 )
 from tsc.dialects.tsc import GroupOp, YieldOp
+from tsc.dims import Dim
 from tsc.errors import CodegenError
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import TensorSpec, require
@@ -231,6 +232,9 @@ class _Lowering:
     def _element(self, value: SSAValue) -> SSAValue:
         """A number on the host: a constant, or what a tensor of one element holds."""
         known = constant_of(value)
+        if isinstance(known, Dim):
+            number = self._emit(SizeOp.of(known)).results[0]
+            return self._emit(arith.IndexCastOp(number, i64)).results[0]
         if known is not UNKNOWN:
             attribute = IntegerAttr(int(known), i1 if isinstance(known, bool) else i64)
             return self._emit(arith.ConstantOp(attribute)).results[0]

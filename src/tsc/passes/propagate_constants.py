@@ -231,7 +231,11 @@ def _stand_in(value: SSAValue) -> Any:
     known.
     """
     spec = spec_of_type(value.type) if isinstance(value.type, tt.ValueTensorType) else None
-    return UNKNOWN if spec is None else np.broadcast_to(np.zeros((), spec.dtype.numpy), spec.shape)
+    return (
+        UNKNOWN
+        if spec is None or holds_dim(spec.shape)
+        else np.broadcast_to(np.zeros((), spec.dtype.numpy), spec.shape)
+    )
 
 
 def _is_materializable(part: Any, result: SSAValue, arguments: list[Any]) -> bool:

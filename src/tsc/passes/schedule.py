@@ -19,6 +19,7 @@ from tsc.analysis.target import AVX2, AVX512, GENERIC_X86, Target, ptx
 from tsc.dialects.sized import SizeOp
 from tsc.dims import Dim, hint_of, is_one, symbols_in
 from tsc.errors import CodegenError
+from tsc.passes.kernels.retype import make_copy
 from tsc.passes.schedules.concat import schedule_concat
 from tsc.passes.schedules.contraction import schedule_contraction
 from tsc.passes.schedules.gpu_contraction import gpu_contraction
@@ -98,7 +99,7 @@ class Schedule(ModulePass):
         for function in functions:
             if is_kernel(function):
                 work.add(function)
-        host = HostLowering(work.names.__getitem__, work.halo, work.call)
+        host = HostLowering(work.names.__getitem__, work.halo, work.copy, work.call)
         hosts = [host.run(f) for f in functions if not is_kernel(f)]
         for old in functions:
             old.detach()
@@ -174,6 +175,14 @@ class _ModuleSchedule:
         kernel = make(layout, self.target)
         self.symbols[kernel.sym_name.data] = symbols_in(layout.shape)
         return self.kernels.setdefault(kernel.sym_name.data, kernel).sym_name.data
+
+    def copy(self, layout: Layout) -> str:
+        """The kernel that copies a tensor of this layout."""
+        shape = "x".join(str(n) for n in layout.shape)
+        name = f"copy_{shape}x{layout.element}"
+        if name not in self.kernels:
+            self.add(make_copy(name, layout, layout))
+        return self.names[name]
 
     def call(self, block: Block, name: str, operands: Sequence[SSAValue]) -> Operation:
         """A call (on a GPU, a launch) of a kernel."""

@@ -10,13 +10,14 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc.analysis.kernel_model import read_stage
 from tsc.dialects.loop_extents import tell_extents
+from tsc.dialects.sized import SizeOp
 from tsc.dialects.tsc import ScatterOp
 from tsc.errors import CodegenError
 from tsc.passes.kernels.alignment import reduced_loops
 from tsc.passes.kernels.classify import Form, classify
 from tsc.passes.schedules.clamped import clampable
 
-SUPPORT = (arith.ConstantOp, tensor.EmptyOp, linalg.FillOp)
+SUPPORT = (arith.ConstantOp, tensor.EmptyOp, linalg.FillOp, SizeOp)
 """Cheap ops that every group that needs them repeats."""
 RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
 

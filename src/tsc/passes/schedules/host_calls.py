@@ -35,13 +35,14 @@ class HostLowering:
     """Rewrites one host function.
 
     `callee` gives the name of the kernel to call, `call` makes the call, `halo_kernel` names the kernel that
-    zeroes the halo of a layout (None: it has no halo).
+    zeroes the halo of a layout (None: it has no halo), `copy_kernel` one that copies tensors of symbolic sizes.
 
     Intermediate buffers are `memref.alloc`: `plan-memory` gives them their places.
     """
 
     callee: Callable[[str], str]
     halo_kernel: Callable[[Layout], str | None]
+    copy_kernel: Callable[[Layout], str]
     call: Callable[[Block, str, Sequence[SSAValue]], Operation]
     globals: dict[str, memref.GlobalOp] = field(default_factory=dict[str, memref.GlobalOp])
     buffers: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
@@ -105,7 +106,15 @@ class HostLowering:
         """Copy what lies elsewhere."""
         for value, target in zip(values, targets, strict=True):
             if self.buffers[value] is not target:
-                self._effect(memref.CopyOp(self.buffers[value], target))
+                self._copy(self.buffers[value], target, value)
+
+    def _copy(self, source: SSAValue, target: SSAValue, value: SSAValue) -> None:
+        """Copy the buffer of `value`."""
+        layout = layout_of(value.type)
+        if is_known(layout.elements):
+            self._effect(memref.CopyOp(source, target))
+        else:
+            self._effect(self.call(self.block, self.copy_kernel(layout), [source, target]))
 
     def _destination(self, value: SSAValue) -> SSAValue:
         """Where `value` is to be written: a result of the host, or a new buffer."""
@@ -259,9 +268,9 @@ class HostLowering:
         self._lower_block(op.body.block)
         yielded = _terminator(op.body.block).operands
         crossing = [self._saved(v, t, targets) for v, t in zip(yielded, targets, strict=True)]
-        for source, target in zip(crossing, targets, strict=True):
+        for value, source, target in zip(yielded, crossing, targets, strict=True):
             if source is not target:
-                self._effect(memref.CopyOp(source, target))
+                self._copy(source, target, value)
         self._effect(scf.YieldOp())
         self.block = outer
         bounds = [self.buffers.get(v, v) for v in (op.lb, op.ub, op.step)]
@@ -294,9 +303,9 @@ class HostLowering:
         end = _terminator(source)
         given = [v for v in end.operands if isinstance(v.type, TensorType)]
         crossing = [self._saved(v, t, targets) for v, t in zip(given, targets, strict=True)]
-        for buffer, target in zip(crossing, targets, strict=True):
+        for value, buffer, target in zip(given, crossing, targets, strict=True):
             if buffer is not target:
-                self._effect(memref.CopyOp(buffer, target))
+                self._copy(buffer, target, value)
         scalars = [self.buffers.get(v, v) for v in end.operands if not isinstance(v.type, TensorType)]
         if isinstance(end, scf.ConditionOp):
             self._effect(scf.ConditionOp(*scalars))
@@ -317,7 +326,7 @@ class HostLowering:
         if buffer is target or not any(buffer is t for t in targets):
             return buffer
         saved = self._alloc(cast("MemRefType[Attribute]", buffer.type), layout_of(value.type).elements)
-        self._effect(memref.CopyOp(buffer, saved))
+        self._copy(buffer, saved, value)
         return saved
 
 
