@@ -26,7 +26,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import RESULT, ROW_MAJOR, TAKEN
-from tsc.errors import CodegenError, TscError
+from tsc.errors import CodegenError
 from tsc.options import options
 from tsc.runtime.constant_memory import ConstantMemory
 from tsc.runtime.native_results import NativeResults
@@ -127,15 +127,11 @@ def compile_symbolic(
             if sizes.is_fixed:
                 return None
             continue
-        except TscError:
-            raise
-        except (
-            Exception
-        ) as error:  # code that takes sizes for numbers may raise anything: such sizes have theirs
+        except Exception as error:  # code that takes symbolic sizes for numbers may raise anything
             if options().is_strict:
                 raise
             reason = f"{error!r} (please report it)"
-            warnings.warn(f"{entry.name}: no code for symbolic sizes: {reason}", stacklevel=2)
+            warnings.warn(f"{entry.name}: not compiled for symbolic sizes: {reason}", stacklevel=2)
             return None
         if isinstance(made, str):
             LOG.info("%s: symbolic sizes have no native form: %s", entry.name, made)

@@ -35,7 +35,8 @@ class HostLowering:
     """Rewrites one host function.
 
     `callee` gives the name of the kernel to call, `call` makes the call, `halo_kernel` names the kernel that
-    zeroes the halo of a layout (None: it has no halo), `copy_kernel` one that copies tensors of symbolic sizes.
+    zeroes the halo of a layout (None: it has no halo), `copy_kernel` one that copies a tensor
+    of symbolic size.
 
     Intermediate buffers are `memref.alloc`: `plan-memory` gives them their places.
     """
