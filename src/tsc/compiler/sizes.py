@@ -96,7 +96,7 @@ def named(key: Key, seen: Iterable[Key]) -> tuple[Key, dict[str, int]] | None:
     hints: dict[str, int] = {}
     for place, size in enumerate(sizes):
         among = {size, *(other[place] for other in others)}
-        if len(among) == 1 and (others or size == 1):
+        if (len(among) == 1 and (others or size == 1)) or size == 0:
             names.append(str(size))
             continue
         names.append(f"s{len(hints)}")

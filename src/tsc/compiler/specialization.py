@@ -198,7 +198,7 @@ def _native(
         verifier.check_native(native.entry)
     checks, row_major = CHECKS_BOUNDS in function.attributes, ROW_MAJOR in function.attributes
     run = native.entry if native is not None else None
-    results = NativeResults(run, form, entry.unit, checks, row_major)
+    results = NativeResults(run, form, entry.unit, checks, descent.sizes is not None, row_major)
     constants = _constants(function, entry, form)
     return Specialization(
         results, True, None, descent.compilation, form, constants, code=native, checks_bounds=checks

@@ -14,7 +14,7 @@ from tsc.dtypes import DType
 from tsc.errors import CodegenError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
-from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
+from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, constant, dim
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
@@ -143,7 +143,7 @@ class Windows:
         lead = len(self.shape) - self.spatial
         rank = len(self.shape) + self.spatial
         rows = [
-            dim(lead + i) * self.stride[i] + dim(len(self.shape) + i) * self.dilation[i]
+            dim(lead + i) * constant(self.stride[i]) + dim(len(self.shape) + i) * self.dilation[i]
             for i in range(self.spatial)
         ]
         data = affine(rank, [*(dim(i) for i in range(lead)), *rows])

@@ -17,7 +17,7 @@ from tsc.runtime.specializations import regular
 Array = np.ndarray[Any, Any]
 Run = Callable[..., Any]
 Order = tuple[tuple[int, ...], ...]
-"""Of each argument, which dims are faster than which."""
+"""Of each argument, which dims are faster than which; where sizes are symbolic, its sizes too."""
 
 SINGLE = ResultForm(["tensor", 0])
 MOST_ORDERS = 16
@@ -41,6 +41,8 @@ class NativeResults:
     is_flagged: bool = False
     """Whether the last result of `native` says that it could not do the call: an index was out of range, say.
     """
+    is_symbolic: bool = False
+    """Whether `native` is for arguments of several sizes."""
     is_row_major: bool = True
     """Whether results lie as `form` says when all arguments are row-major."""
     _known: dict[Order, Layout | None] = field(default_factory=dict[Order, "Layout | None"])
@@ -81,6 +83,8 @@ class NativeResults:
         if self.is_row_major and all(map(_descends, arrays)):
             return None
         order = tuple(map(_order, arrays))
+        if self.is_symbolic:
+            order += tuple(array.shape for array in arrays)
         if order not in self._known:
             is_room = len(self._known) < MOST_ORDERS
             self._known[order] = self._learned(tensors, arrays, generic()) if is_room else None
