@@ -53,6 +53,10 @@ class Sizes:
         values = {name: _replaced(value, symbols) for name, value in self.values.items()}
         return Sizes(environment, values, self.hints)
 
+    def again(self) -> Sizes:
+        """The same for another compilation."""
+        return self.narrowed({})
+
     def require_free(self) -> None:
         """Check that nothing more is known of the symbols than inequations.
 
@@ -100,7 +104,7 @@ def named(key: Key, seen: Iterable[Key]) -> tuple[Key, dict[str, int]] | None:
             names.append(str(size))
             continue
         names.append(f"s{len(hints)}")
-        hints[names[-1]] = max(among)
+        hints[names[-1]] = size if size > 1 else max(among)  # what holds of 1 holds of little else
     return (filled(frame, names), hints) if hints else None
 
 
@@ -116,6 +120,12 @@ class SymbolicKey:
 
     key: Key
     sizes: Sizes
+
+    @property
+    def words(self) -> Key:
+        """The key, with the guards if there are any."""
+        guards = self.sizes.environment.guards.values()
+        return (*self.key, f"where {', '.join(map(str, guards))}") if guards else self.key
 
     def fits(self, key: Key) -> bool:
         """Whether the code is for such a call: all guards hold."""

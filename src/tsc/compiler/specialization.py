@@ -75,9 +75,11 @@ class Specialization:
         )
 
 
-def lowered(entry: Entry, arguments: Sequence[str], stage: str, *, is_whole: bool = False) -> ModuleOp:
-    """`entry` at a stage, for arguments as the pass `specialize` spells them."""
-    descent = Descent.specialize(entry, arguments, Compilation(), is_whole=is_whole)
+def lowered(
+    entry: Entry, arguments: Sequence[str], stage: str, *, is_whole: bool = False, sizes: Sizes | None = None
+) -> ModuleOp:
+    """`entry` at a stage, for arguments as the pass `specialize` spells them, with `sizes` by name."""
+    descent = Descent.specialize(entry, arguments, Compilation(), is_whole=is_whole, sizes=sizes)
     descent.lower(stage)
     return descent.module
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dims import certainly_equal
+from tsc.dims import certainly_equal, is_one
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
@@ -148,7 +148,7 @@ def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
         )
     target = [n if n != -1 else self.shape[i - lead] for i, n in enumerate(size)]
     for i, n in enumerate(self.shape):
-        if n not in (target[lead + i], 1):
+        if not is_one(n) and n not in (target[lead + i], 1):
             raise ShapeError(
                 f"The expanded size of the tensor ({target[lead + i]}) must match the existing size ({n}) at "
                 f"non-singleton dimension {lead + i}.  Target sizes: {list(size)}.  Tensor sizes: "

@@ -269,6 +269,11 @@ class BoundFunction(Inspectable):
             raise IRError(f"stage {stage!r} requires shapes: call it first")
         key, found = list(version.specializations.table.items())[-1]
         is_whole = found is not None and found.compilation.is_whole
+        symbolic = None if found is None else found.symbolic
+        if symbolic is not None:
+            return lowered(
+                version.specialized, symbolic.key, stage, sizes=symbolic.sizes.again(), is_whole=True
+            )
         return lowered(version.specialized, key, stage, is_whole=is_whole)
 
     @property

@@ -88,7 +88,8 @@ class NativeResults:
         if order not in self._known:
             is_room = len(self._known) < MOST_ORDERS
             self._known[order] = self._learned(tensors, arrays, generic()) if is_room else None
-            self.is_row_major |= self._known[order] is None and all(map(_descends, arrays))
+            is_plain = self._known[order] is None and all(map(_descends, arrays))
+            self.is_row_major |= is_plain and not self.is_symbolic
         return self._known[order]
 
     def _learned(self, tensors: Sequence[Array], arrays: Sequence[Array], result: Any) -> Layout | None:

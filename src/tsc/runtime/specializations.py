@@ -209,7 +209,7 @@ class Specializations:
         if kinds[len(self.table)] == "DYNAMIC":
             made = self._specialize(partial(self._compile_symbolic, key, self._found))
         if made is not None and made.symbolic.fits(key):
-            self.table[made.symbolic.key] = made
+            self.table[made.symbolic.words] = made
         else:
             arrays = [regular(a) for a in flatten(values)]
             made = self._specialize(partial(self._compile, key, arrays))
