@@ -23,6 +23,8 @@ def floordiv(a: Any, b: Any) -> Any:
         return whole + rest // b
     if _is_below(rest, b):
         return whole
+    if _is_below(rest + b, b):
+        return whole - 1
     if bounds_of(rest)[1] <= 0:  # as the quotient of numbers that are not negative, which machines know
         return whole - floordiv(b - 1 - rest, b)
     hint = hint_of(rest) // hint_of(b)
@@ -44,6 +46,8 @@ def mod(a: Any, b: Any) -> Any:
         return rest % b
     if _is_below(rest, b):
         return rest
+    if _is_below(rest + b, b):
+        return rest + b
     high = bounds_of(b)[1] - 1
     return _environment(a, b).operation("mod", (rest, b), hint_of(rest) % hint_of(b), (0, high))
 
