@@ -155,8 +155,9 @@ def set_fusion_strategy(strategy: Sequence[tuple[str, int]]) -> list[tuple[str, 
     """Set how many specializations functions get: ``[("STATIC", 2), ("DYNAMIC", 10)]`` by default;
     returns the previous strategy.
 
-    STATIC entries compile for exact shapes. Where a DYNAMIC entry would be next, the generic tier runs
-    (and a log line says so).
+    A STATIC entry compiles for the shapes of a call; a DYNAMIC one for all sizes that have differed from call
+    to call, under guards where the program tells sizes apart. Calls that no compilation is for, when there
+    are as many as there may be, run in the generic tier (and a log line says so).
     """
     return FusionStrategy.set(strategy)
 
