@@ -119,10 +119,12 @@ def test_an_answer_is_remembered() -> None:
     assert len(environment.guards) == 3
 
 
-@pytest.mark.parametrize(
-    "use",
-    [lambda s: list(range(s)), int, lambda s: [0] * s, lambda s: np.zeros(s), float, lambda s: s / 2],
-)
+USES: list[Callable[[Any], Any]] = [
+    lambda s: list(range(s)), int, lambda s: [0] * s, lambda s: np.zeros(s), float, lambda s: s / 2,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("use", USES)
 def test_who_takes_it_for_a_number_pins_it(use: Callable[[Any], Any]) -> None:
     environment, (s,) = symbols(5)
     use(s)

@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownParameterType=false
 """Programs over tensors of which two sizes differ from call to call, and arguments for them."""
 
 from __future__ import annotations
@@ -236,3 +237,9 @@ def batches(x: Tensor, w: Tensor):
 @program(matrix, guards=("-4*s1 + 65536 >= 0",))
 def losses(x: Tensor):
     return F.log_softmax(x, 0), F.softmax(x, 1), F.mse_loss(x, x * 2), x.logsumexp(0)
+
+
+@program(lambda a, b: torch.randn(a))
+def multiplies_what_is_expanded(x: Tensor):
+    wide = x.unsqueeze(1).expand(x.size(0), x.size(0))
+    return wide @ wide.t()

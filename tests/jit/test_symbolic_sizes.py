@@ -1,4 +1,5 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false
 """One specialization serves calls of all sizes, and each of its guards is needed."""
 
 from __future__ import annotations

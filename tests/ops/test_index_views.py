@@ -73,7 +73,8 @@ def test_chains_of_views_show_what_numpys_show(seed: int) -> None:
 
 def test_views_of_symbolic_sizes_ask_only_what_they_must() -> None:
     environment = SizeEnvironment()
-    n, m = environment.symbol(6), environment.symbol(9)
+    n: Any = environment.symbol(6)
+    m: Any = environment.symbol(9)
     x: Any = IndexView.of((n, m, 4), np.dtype(np.float32))
     views.transpose(x, 0, 1)
     views.expand(views.unsqueeze(x, 1), [n, 3, m, 4], False)

@@ -284,6 +284,8 @@ def contraction_of(stage: KernelStage, innermost: int | None = None) -> Contract
     batch = tuple(d for d in stage.kept if d in in_a and d in in_b)
     if not any(d in columns for d in wide) or not is_whole(b, stage.sizes) or a.value is b.value:
         return None
+    if any(d not in in_b and not is_one(stage.sizes[d]) for d in stage.reduced):
+        return None  # panels of the weights say how deep the product is
     return Contraction(stage, a, b, factors[0], factors[1], batch, rows, columns, stage.reduced)
 
 

@@ -24,16 +24,12 @@ from tsc.dialects.torch_ops import PrimLoopOp
 from tsc.dims import hint_of, is_known
 from tsc.passes.plan_memory import ARENA
 from tsc.runtime.machine_code import CompiledObject
-from tsc.runtime.native import ANY, ArraySpec, SizesFunction, native_function
+from tsc.runtime.native import ANY, MISS, ArraySpec, SizesFunction, native_function
 
 GIL_ELEMENTS = 1 << 15
 """Elements computed by a call beyond which the GIL is released: a few microseconds of work."""
 
 Run = Callable[..., Any]
-
-
-MISS: Any = object()
-"""What strict native code gives for arguments that are others than it was compiled for."""
 
 
 @dataclass(frozen=True)

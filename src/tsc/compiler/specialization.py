@@ -199,12 +199,19 @@ def _native(
     if verifier is not None and native is not None:
         verifier.check_native(native.entry)
     checks, row_major = CHECKS_BOUNDS in function.attributes, ROW_MAJOR in function.attributes
-    run = native.entry if native is not None else None
+    run = _entry_of(native, descent)
     results = NativeResults(run, form, entry.unit, checks, descent.sizes is not None, row_major)
     constants = _constants(function, entry, form)
     return Specialization(
         results, True, None, descent.compilation, form, constants, code=native, checks_bounds=checks
     )
+
+
+def _entry_of(native: NativeCode | None, descent: Descent) -> Run | None:
+    """What is called with arrays that were chosen to fit; symbolic sizes that do not are none of ours."""
+    if native is None or descent.sizes is None:
+        return None if native is None else native.entry
+    return native.strict
 
 
 def _constants(function: FuncOp, entry: Entry, form: ResultForm) -> ConstantMemory:

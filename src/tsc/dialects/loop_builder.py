@@ -21,6 +21,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from tsc.dims import Atom, Dim, bounds_of, is_one
+from tsc.errors import CodegenError
 
 INDEX = IndexType()
 _SIZE_OPERATIONS: dict[tuple[str, bool], type[Operation]] = {
@@ -33,6 +34,8 @@ _SIZE_OPERATIONS: dict[tuple[str, bool], type[Operation]] = {
     ("max", False): arith.MaxSIOp,
 }
 """What computes an atom, by whether its first operand certainly is not negative."""
+LARGEST_FACTOR = 1 << 62
+"""The largest number in an expression of sizes, which is computed with 64 bits."""
 EXACT = arith.FastMathFlagsAttr("none")
 """Float arithmetic as written: neither contracted nor reordered."""
 
@@ -239,6 +242,8 @@ class LoopBuilder:
 
     def _polynomial(self, size: Dim) -> Index:
         total = self.index(0)
+        if any(abs(factor) > LARGEST_FACTOR for factor in size.terms.values()):
+            raise CodegenError(f"symbolic sizes: requires numbers below 2**62; got {size}")
         for monomial, factor in size.terms.items():
             part = self.index(1)
             for atom in monomial:

@@ -295,6 +295,7 @@ class KernelBuilder:
 
     def pad(self, x: KernelValue, low: Sequence[int], high: Sequence[int], value: Any = 0) -> KernelValue:
         """``tensor.pad`` with a constant; no operation when nothing is added."""
+        low, high = ([int(n) for n in margins] for margins in (low, high))  # a symbolic one is pinned
         if not any(low) and not any(high):
             return x
         x = self.materialize(x)

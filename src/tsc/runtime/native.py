@@ -42,6 +42,8 @@ class ArraySpec:
     shape: tuple[int, ...]
 
 
+MISS: Any = object()
+"""What strict native code gives for arguments that are others than it was compiled for."""
 ANY = -1
 """A size that the code itself checks, or says."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from tsc.errors import UnsuitedError
 from tsc.frontend.unit import Unit
 from tsc.runtime.memory_layouts import Layout
+from tsc.runtime.native import MISS
 from tsc.runtime.result_forms import ResultForm, is_computed, leaves, nest, placed, renamed
 from tsc.runtime.specializations import regular
 
@@ -64,6 +65,8 @@ class NativeResults:
             UnsuitedError: native code could not do the call.
         """
         flat = () if self.native is None else self.native(*map(regular, arrays))
+        if flat is MISS:
+            raise UnsuitedError("the sizes are others")
         tensors = list(cast("tuple[Array, ...]", flat)) if isinstance(flat, tuple) else [flat]
         if self.is_flagged and tensors[-1]:
             raise UnsuitedError("the generic tier is needed")

@@ -9,7 +9,9 @@ from math import prod
 
 from xdsl.dialects import func
 from xdsl.dialects.builtin import StringAttr, TensorType, UnitAttr
+from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Attribute, SSAValue
+from xdsl.ir.affine import AffineConstantExpr
 
 from tsc.analysis.affine import Address, LoopOrder, address_of, merge_loops
 from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand
@@ -123,9 +125,18 @@ def half(cost: int) -> float:
 
 def symbols_of(function: func.FuncOp) -> list[Dim]:
     """The sizes of the program's arguments, if anything in a kernel depends on any of them."""
-    types = [*function.function_type.inputs, *function.function_type.outputs]
-    shapes = [n for t in types if isinstance(t, TensorType) for n in t.get_shape()]
-    return symbols_in([*shapes, *(op.size for op in function.walk() if isinstance(op, SizeOp))])
+    types: list[Attribute] = [*function.function_type.inputs]
+    sizes: list[int | Dim] = []
+    for op in function.walk():
+        types += [result.type for result in op.results]
+        if isinstance(op, SizeOp):
+            sizes.append(op.size)
+        elif isinstance(op, GenericOp):
+            expressions = [
+                e for m in op.indexing_maps.data for result in m.data.results for e in result.dfs()
+            ]
+            sizes += [e.value for e in expressions if isinstance(e, AffineConstantExpr)]
+    return symbols_in([*sizes, *(n for t in types if isinstance(t, TensorType) for n in t.get_shape())])
 
 
 def unflatten(builder: LoopBuilder, number: Index, sizes: Sequence[int]) -> list[Index]:
