@@ -39,8 +39,9 @@ class CallReader(Reader):
         assert isinstance(actual, TorchType)
         if actual is wanted or (isinstance(actual, tt.TensorType) and isinstance(wanted, tt.TensorType)):
             return value
-        if self._is_empty_list(value, wanted):
-            return self.builder.list(wanted.data, [])
+        empty = self.as_empty_list(value, wanted)
+        if empty is not None:
+            return self.coerce(empty, wanted, node, what)
         if calls.fits(actual, wanted, {}):
             if isinstance(wanted, tt.InterfaceType):
                 self._check_implements(actual, wanted, node)
@@ -82,17 +83,19 @@ class CallReader(Reader):
         assert isinstance(actual, TorchType)
         return (
             actual is wanted
-            or self._is_empty_list(value, wanted)
+            or is_empty_list(value, wanted)
             or calls.fits(actual, wanted, {})
             or calls.conversion(SugaredValue(value), wanted, {}, True) is not None
         )
 
-    def _is_empty_list(self, value: SSAValue, wanted: TorchType) -> bool:
-        return (
-            isinstance(wanted, tt.ListType)
-            and isinstance(value.owner, ops.PrimListConstructOp)
-            and not value.owner.operands
-        )
+    def as_empty_list(self, value: SSAValue, wanted: TorchType) -> SSAValue | None:
+        """An empty list with the elements of `wanted`, if that is a list, perhaps an optional one, and
+        `value` an empty list of others: what is written ``[]`` has no elements of its own.
+        """
+        kind = _list_in(wanted)
+        if kind is None or kind is value.type or not is_empty_list(value, wanted):
+            return None
+        return self.builder.list(kind.data, [])
 
     def read(self, node: ast.expr, hint: TorchType | None = None) -> Sugared:
         """The value of an expression; `hint` is the type it is wanted as (for empty lists and dicts)."""
@@ -398,3 +401,15 @@ def _symbol(name: str) -> Any:
     from xdsl.dialects.builtin import SymbolRefAttr
 
     return SymbolRefAttr(name)
+
+
+def _list_in(kind: TorchType) -> tt.ListType | None:
+    """The list that values of this type are, unless they are None."""
+    inner = without_none(kind) if isinstance(kind, tt.OptionalType) else kind
+    return inner if isinstance(inner, tt.ListType) else None
+
+
+def is_empty_list(value: SSAValue, wanted: TorchType) -> bool:
+    """Whether a list without elements stands for the list that is wanted."""
+    is_empty = isinstance(value.owner, ops.PrimListConstructOp) and not value.owner.operands
+    return is_empty and _list_in(wanted) is not None

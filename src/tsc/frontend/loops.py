@@ -13,6 +13,7 @@ from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.branches import BranchReader, assigned_names
+from tsc.frontend.call_reader import is_empty_list
 from tsc.frontend.exits import RETURNED, VALUE
 from tsc.frontend.sugared import Sugared, SugaredValue
 from tsc.frontend.type_rules import unify
@@ -154,7 +155,7 @@ class LoopReader(BranchReader):
 
     def _carried_value(self, name: str, wanted: TorchType, node: ast.AST) -> SSAValue:
         value = self.environment[name].value(self, node)
-        if unify(value.type, wanted) is not wanted and not self._is_empty_list(value, wanted):  # pyright: ignore[reportArgumentType]
+        if unify(value.type, wanted) is not wanted and not is_empty_list(value, wanted):  # pyright: ignore[reportArgumentType]
             raise self.error(
                 f"Variable '{name}' previously had type {wanted.torchscript()} but is now being assigned to "
                 "a value of type "
