@@ -325,16 +325,27 @@ def wrong_default_list(x: Optional[List[int]], n: int):
 
 
 OVER_OPTIONALS = [
-    none_filled_and_added, not_none_negated, none_asserted, another_name, refined_stays_refined,
+    none_filled_and_added,
+    not_none_negated,
+    none_asserted,
+    another_name,
+    refined_stays_refined,
 ]
 OVER_LISTS = [
-    default_list, list_while_none, list_emptied_in_loop, list_emptied_in_branch, wrong_default_list,
+    default_list,
+    list_while_none,
+    list_emptied_in_loop,
+    list_emptied_in_branch,
+    wrong_default_list,
 ]
 
 
 CASES = [
-    *((f, x, y, n) for f in (none_filled_in_loop, none_filled_in_while, none_emptied_elsewhere)
-      for x, y, n in ((None, X, 0), (None, X, 3), (X, X + 1, 0), (X, X + 1, 3))),
+    *(
+        (f, x, y, n)
+        for f in (none_filled_in_loop, none_filled_in_while, none_emptied_elsewhere)
+        for x, y, n in ((None, X, 0), (None, X, 3), (X, X + 1, 0), (X, X + 1, 3))
+    ),
     *((none_filled_in_branch, x, y) for x in (None, X) for y in (X, -X)),
     *((f, x, n) for f in OVER_OPTIONALS for x in (None, 5) for n in (0, 3)),
     *((f, x, n) for f in OVER_LISTS for x in (None, [5]) for n in (0, 3)),
