@@ -18,7 +18,7 @@ from tsc.frontend import calls, hints
 from tsc.frontend.calls import SchemaMismatchError, with_receiver
 from tsc.frontend.reader_base import Reader
 from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue, TupleOf
-from tsc.frontend.type_rules import without_none
+from tsc.frontend.type_rules import is_empty_list, list_in, without_none
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter
 
 SWAPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne", "add": "add", "mul": "mul"}
@@ -89,13 +89,10 @@ class CallReader(Reader):
         )
 
     def as_empty_list(self, value: SSAValue, wanted: TorchType) -> SSAValue | None:
-        """An empty list with the elements of `wanted`, if that is a list, perhaps an optional one, and
-        `value` an empty list of others: what is written ``[]`` has no elements of its own.
-        """
-        kind = _list_in(wanted)
-        if kind is None or kind is value.type or not is_empty_list(value, wanted):
-            return None
-        return self.builder.list(kind.data, [])
+        """An empty list of the type in `wanted`, where `value` is one of others, as ``[]`` may be."""
+        kind = list_in(wanted)
+        is_other = kind is not value.type and is_empty_list(value, wanted)
+        return self.builder.list(kind.data, []) if kind is not None and is_other else None
 
     def read(self, node: ast.expr, hint: TorchType | None = None) -> Sugared:
         """The value of an expression; `hint` is the type it is wanted as (for empty lists and dicts)."""
@@ -401,15 +398,3 @@ def _symbol(name: str) -> Any:
     from xdsl.dialects.builtin import SymbolRefAttr
 
     return SymbolRefAttr(name)
-
-
-def _list_in(kind: TorchType) -> tt.ListType | None:
-    """The list that values of this type are, unless they are None."""
-    inner = without_none(kind) if isinstance(kind, tt.OptionalType) else kind
-    return inner if isinstance(inner, tt.ListType) else None
-
-
-def is_empty_list(value: SSAValue, wanted: TorchType) -> bool:
-    """Whether a list without elements stands for the list that is wanted."""
-    is_empty = isinstance(value.owner, ops.PrimListConstructOp) and not value.owner.operands
-    return is_empty and _list_in(wanted) is not None

@@ -13,10 +13,9 @@ from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.branches import BranchReader, assigned_names
-from tsc.frontend.call_reader import is_empty_list
 from tsc.frontend.exits import RETURNED, VALUE
 from tsc.frontend.sugared import Sugared, SugaredValue
-from tsc.frontend.type_rules import unify
+from tsc.frontend.type_rules import is_empty_list, unify
 from tsc.frontend.undefined import Undefined
 
 MAX_TRIPS = 2**63 - 1
