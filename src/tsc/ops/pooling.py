@@ -260,7 +260,26 @@ def _adaptive_sizes(shape: Sequence[int], output_size: Any, spatial: int) -> lis
     return [shape[-spatial + i] if n is None else n for i, n in enumerate(wanted)]
 
 
-def _adaptive_infer(self: TensorSpec, output_size: Any, spatial: int) -> TensorSpec:
+def _require_image(name: str, shape: Sequence[int], spatial: int) -> None:
+    """What is pooled has one dim or two before the image, and elements; of means in one or two dims there may
+    be no channels.
+
+    Raises:
+        ShapeError: it is another shape.
+    """
+    if len(shape) not in (spatial + 1, spatial + 2):
+        raise ShapeError(f"{name}(): Expected {spatial + 1}D or {spatial + 2}D tensor, but got {list(shape)}")
+    first = len(shape) - spatial if name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d") else 1
+    empty = next((i for i, n in enumerate(shape) if i >= first and not n), None)
+    if empty is not None:
+        raise ShapeError(
+            f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+            f"{list(shape)} with dimension {empty} being empty"
+        )
+
+
+def _adaptive_infer(name: str, self: TensorSpec, output_size: Any, spatial: int) -> TensorSpec:
+    _require_image(name, self.shape, spatial)
     sizes = _adaptive_sizes(self.shape, output_size, spatial)
     return TensorSpec((*self.shape[:-spatial], *sizes), self.dtype)
 
@@ -269,9 +288,10 @@ def _adaptive_mean(aten: Aten, x: Any, output_size: Any, spatial: int) -> Any:
     """A mean, an ordinary pooling, or windows of different sizes: the first that does it."""
     shape = aten.shape(x)
     wanted = _adaptive_sizes(shape, output_size, spatial)
-    if all(n == 1 for n in wanted):
+    if all(n == 1 for n in wanted) and (spatial > 1 or len(shape) in (2, 3)):
         return aten("mean.dim", x, list(range(-spatial, 0)), True)
-    if all(n and shape[-spatial + i] % n == 0 for i, n in enumerate(wanted)):
+    _require_image(f"adaptive_avg_pool{spatial}d", shape, spatial)
+    if math.prod(shape) and all(n and shape[-spatial + i] % n == 0 for i, n in enumerate(wanted)):
         kernel = [shape[-spatial + i] // n for i, n in enumerate(wanted)]
         return aten(f"avg_pool{spatial}d", x, kernel)
     if spatial == 1:
@@ -287,13 +307,19 @@ def _adaptive_avg_pool(spatial: int) -> None:
 
 
 def _uneven_adaptive_avg_pool(spatial: int) -> None:
-    def infer(self: TensorSpec, output_size: Any) -> TensorSpec:
-        return _adaptive_infer(self, output_size, spatial)
+    name = f"adaptive_avg_pool{spatial}d"
 
-    @FAMILY.op(f"aten::_adaptive_avg_pool{spatial}d", infer=infer)
+    def infer(self: TensorSpec, output_size: Any) -> TensorSpec:
+        return _adaptive_infer(name, self, output_size, spatial)
+
+    @FAMILY.op(f"aten::_{name}", infer=infer)
     def uneven_adaptive_avg_pool(self: Array, output_size: Any) -> Array:
         wide = self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy, copy=False)
-        for i, n in enumerate(_adaptive_sizes(self.shape, output_size, spatial)):
+        _require_image(name, self.shape, spatial)
+        sizes = _adaptive_sizes(self.shape, output_size, spatial)
+        if not all(sizes):
+            return np.zeros((*self.shape[:-spatial], *sizes), self.dtype)
+        for i, n in enumerate(sizes):
             axis = self.ndim - spatial + i
             bounds = _adaptive_bounds(self.shape[axis], n)
             wide = np.stack([wide.take(range(a, b), axis).mean(axis) for a, b in bounds], axis)
@@ -301,12 +327,15 @@ def _uneven_adaptive_avg_pool(spatial: int) -> None:
 
 
 def _adaptive_max_pool(spatial: int) -> None:
+    name = f"adaptive_max_pool{spatial}d"
+
     def infer(self: TensorSpec, output_size: Any) -> tuple[TensorSpec, TensorSpec]:
-        spec = _adaptive_infer(self, output_size, spatial)
+        spec = _adaptive_infer(name, self, output_size, spatial)
         return spec, TensorSpec(spec.shape, dtypes.I64)
 
-    @FAMILY.op(f"aten::adaptive_max_pool{spatial}d", infer=infer)
+    @FAMILY.op(f"aten::{name}", infer=infer)
     def adaptive_max_pool(self: Array, output_size: Any) -> tuple[Array, Array]:
+        _require_image(name, self.shape, spatial)
         wanted = _adaptive_sizes(self.shape, output_size, spatial)
         extents = spec_of(self).shape[-spatial:]
         bounds = [_adaptive_bounds(n, m) for n, m in zip(extents, wanted, strict=True)]
@@ -315,7 +344,8 @@ def _adaptive_max_pool(spatial: int) -> None:
         numbers = np.arange(math.prod(extents)).reshape(extents)
         for at in np.ndindex(*wanted):
             cut = tuple(slice(*bounds[i][int(j)]) for i, j in enumerate(at))
-            window = self[(..., *cut)].reshape(*self.shape[:-spatial], -1)
+            window = self[(..., *cut)]
+            window = window.reshape(*self.shape[:-spatial], math.prod(window.shape[-spatial:]))
             best = window.argmax(-1)
             values[(..., *at)] = np.take_along_axis(window, best[..., None], -1)[..., 0]
             places[(..., *at)] = numbers[cut].reshape(-1)[best]

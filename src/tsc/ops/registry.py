@@ -77,10 +77,13 @@ class ResultLayout(Enum):
 _LAYOUTS = {
     "pointwise": ResultLayout.ELEMENTWISE,
     **dict.fromkeys(
-        ("gather", "reduction", "contraction", "window", "concat", "pad", "scan", "scatter", "composite"),
+        (
+            "gather", "reduction", "contraction", "window", "concat", "pad", "scan", "scatter", "sort",
+            "composite",
+        ),
         ResultLayout.ROW_MAJOR,
     ),
-}
+}  # fmt: skip
 """What operators of a kind do if their definitions say nothing else."""
 
 
@@ -97,7 +100,7 @@ class Operator:
     """``lower(kernel, operands, arguments)``: build its `linalg` operations; None: generic tier only."""
     kind: str = "generic"
     """How fusion sees it: pointwise, gather, view, reshape, reduction, contraction, window, concat, pad,
-    scan, scatter, composite or generic; query, item and python give no tensor; inplace writes its first
+    scan, scatter, sort, composite or generic; query, item and python give no tensor; inplace writes its first
     argument."""
     scalar: Callable[..., Any] | None = None
     """The formula of a pointwise operator."""

@@ -40,6 +40,7 @@ from tsc.passes.schedules.packing import schedule_pack
 from tsc.passes.schedules.pointwise_loops import schedule_pointwise
 from tsc.passes.schedules.row import schedule_row
 from tsc.passes.schedules.scatter import gpu_scatter, schedule_scatter
+from tsc.passes.schedules.sort import schedule_sort
 from tsc.passes.schedules.sweeps import is_narrow
 from tsc.passes.schedules.window import schedule_window
 
@@ -54,6 +55,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
     "pointwise": schedule_pointwise,
     "row": schedule_row,
     "scatter": schedule_scatter,
+    "sort": schedule_sort,
     "window": schedule_window,
 }
 
@@ -113,10 +115,11 @@ def schedule_kernel(function: func.FuncOp, target: Target) -> func.FuncOp:
         CodegenError: the kernel is in none of the canonical forms.
     """
     model = read_kernel(function)
-    scheduler = (GPU_SCHEDULERS if target.is_gpu else SCHEDULERS).get(scheduled_as(model))
+    schedulers = GPU_SCHEDULERS if target.is_gpu else SCHEDULERS
+    scheduler = schedulers.get(scheduled_as(model))
     if scheduler is None:
         raise CodegenError(
-            f"schedule: {function.sym_name.data} requires tsc.kind in {sorted(SCHEDULERS)}; got {model.kind}"
+            f"schedule: {function.sym_name.data} requires tsc.kind in {sorted(schedulers)}; got {model.kind}"
         )
     return scheduler(model, target)
 

@@ -25,7 +25,7 @@ from tsc.frontend.unit import EnumValue, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.runtime.exceptions import contexts_left, defined, raise_from_script
 from tsc.runtime.futures import Future
-from tsc.runtime.named_tuples import named_tuple_class
+from tsc.runtime.named_tuples import build_named_tuple, named_tuple_class
 from tsc.runtime.operators import Operators
 from tsc.runtime.result_forms import prefix_of
 
@@ -241,7 +241,8 @@ class PythonWriter:
         inner = self.arguments(op.operands) + ("," if len(op.operands) == 1 else "")
         if isinstance(kind, tt.NamedTupleType):
             made = self.constant(kind.data[0].rpartition(".")[2], named_tuple_class(self.unit, kind))
-            self.assign(op, f"{made}({inner})")
+            build = self.constant("build_named_tuple", build_named_tuple)
+            self.assign(op, f"{build}({made}, ({inner}))")
         else:
             self.assign(op, f"({inner})")
 

@@ -20,7 +20,7 @@ from tsc.dims import from_words
 from tsc.frontend.unit import Unit
 from tsc.narrowing import is_dict, is_list
 from tsc.ops.registry import require
-from tsc.runtime.named_tuples import named_tuple_class
+from tsc.runtime.named_tuples import build_named_tuple, named_tuple_class
 
 Array = np.ndarray[Any, Any]
 PARTS = {"tuple": 1, "list": 1, "dict": 2, "namedtuple": 3}
@@ -160,7 +160,8 @@ def nest(
         return parts if kind == "list" else tuple(parts)
     _, name, fields, _ = structure
     types = tuple(tt.TENSOR for _ in fields)
-    return named_tuple_class(unit, tt.NamedTupleType((name, tuple(fields), types)))(*parts)
+    cls = named_tuple_class(unit, tt.NamedTupleType((name, tuple(fields), types)))
+    return build_named_tuple(cls, parts)
 
 
 def _size(words: Any, arrays: Sequence[Array]) -> int:

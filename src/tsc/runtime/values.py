@@ -18,6 +18,7 @@ from tsc.frontend.unit import Class, EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array, is_dict, is_list, is_tuple
 from tsc.runtime.instances import has_type
+from tsc.runtime.named_tuples import build_named_tuple
 from tsc.runtime.tensor import Tensor
 
 Wrap = Callable[[np.ndarray[Any, Any]], Any]
@@ -96,7 +97,7 @@ class Inputs:
             and len(value) == len(kind.elements)  # pyright: ignore[reportUnknownArgumentType]
         ):
             parts = [self.convert(v, k, name) for v, k in zip(value, kind.elements, strict=True)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-            return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            return build_named_tuple(type(value), parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore[reportUnknownArgumentType]
         if isinstance(kind, tt.DictType) and isinstance(value, dict):
             return {
                 self.convert(k, kind.key, name): self.convert(v, kind.value, name)
@@ -217,7 +218,7 @@ def mapped(value: Any, convert: Callable[[Any], Any]) -> Any:
         return [mapped(v, convert) for v in value]
     if is_tuple(value):
         parts = tuple(mapped(v, convert) for v in value)
-        return type(value)(*parts) if hasattr(value, "_fields") else parts
+        return build_named_tuple(type(value), parts) if hasattr(value, "_fields") else parts
     if is_dict(value):
         return {k: mapped(v, convert) for k, v in value.items()}
     return convert(value)

@@ -82,7 +82,7 @@ class ScatterEmitter:
             raise CodegenError(f"scatter: requires one tsc.scatter; got {result}")
         (batches, rows, size), (_, writes), (_, count, _) = (shape_of(v) for v in op.operands)
         count = (count if is_one(writes) else writes) if rows * size and writes and count else 0
-        base, positions, values, written = (_operand(kernel, v) for v in (*op.operands, result))
+        base, positions, values, written = (operand_access(kernel, v) for v in (*op.operands, result))
         assert isinstance(positions, Access)
         assert isinstance(written, Access)
         positions = _repeated(positions, shape_of(op.positions))
@@ -161,7 +161,7 @@ class ScatterEmitter:
         return load(self.kernel.builder, operand, point) if isinstance(operand, Access) else operand
 
 
-def _operand(kernel: ScheduleBuilder, value: SSAValue) -> Access | SSAValue:
+def operand_access(kernel: ScheduleBuilder, value: SSAValue) -> Access | SSAValue:
     """A tensor in memory, or the number it is filled with."""
     if isinstance(value.owner, FillOp):
         return uniform_value(kernel.builder, value.owner.inputs[0])
