@@ -115,7 +115,7 @@ def _view_of_base(value: SSAValue) -> View | None:
             base, begin = op.results[0], number
             part = whole = np.empty(part.shape, part.dtype)
     offset = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
-    is_symbolic = holds_dim(spec.shape)
+    is_symbolic = holds_dim([spec.shape, *(arguments for _, arguments in steps)])
     return View(base, None if is_symbolic else list(part.shape), list(part.strides), offset, steps[begin:])
 
 

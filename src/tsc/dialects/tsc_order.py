@@ -13,6 +13,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from tsc.dialects.loop_builder import element_of
 from tsc.dialects.loop_extents import shape_of
+from tsc.dialects.sized import sized
 from tsc.dialects.torch_base import TorchOp
 from tsc.dims import is_known
 
@@ -111,7 +112,8 @@ class OrderOp(TorchOp):
         batches, extent, size = shape_of(operands[0])
         shape = [batches, count, size]
         workspace = Workspace.of(batches * size, cls.items_of(extent), _key_bits(body))
-        results = [TensorType(element_of(operands[0].type), shape), TensorType(i64, shape), workspace.type]
+        made = sized(shape)
+        results = [TensorType(element_of(operands[0].type), made), TensorType(i64, made), workspace.type]
         return cls.create(
             operands=operands, result_types=results, attributes=attributes, regions=[Region(body)]
         )

@@ -22,6 +22,7 @@ from tsc.dims.questions import (
     in_words,
     is_known,
     is_one,
+    planned,
     symbols_in,
 )
 
@@ -29,5 +30,5 @@ __all__ = [
     "Atom", "Bounds", "Dim", "Guard", "SizeEnvironment", "alike", "bounds_of", "certainly_equal",
     "certainly_natural", "floordiv", "from_words", "hint_of", "hints_of", "holds_dim", "in_words", "is_known",
     "is_one", "maximum",
-    "minimum", "mod", "symbols_in",
+    "minimum", "mod", "planned", "symbols_in",
 ]  # fmt: skip

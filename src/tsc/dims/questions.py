@@ -8,6 +8,9 @@ from typing import Any, cast
 
 from tsc.dims.expressions import OPERATIONS, Atom, Bounds, Dim
 
+UNKNOWN_SIZE = 1_000
+"""What a symbolic size is taken to be where it is not known: many tiles of any kind."""
+
 
 def symbols_in(shape: Iterable[int | Dim]) -> list[Dim]:
     """All symbols of the compilation, if there is one in `shape`."""
@@ -46,6 +49,11 @@ def hint_of(value: int | Dim) -> int:
     right or wrong.
     """
     return value.hint if isinstance(value, Dim) else value
+
+
+def planned(size: int) -> int:
+    """A size as tiles and vectors are chosen for it: of a symbolic one, large."""
+    return UNKNOWN_SIZE if isinstance(size, Dim) else size
 
 
 def hints_of(values: Any) -> Any:

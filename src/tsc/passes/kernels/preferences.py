@@ -23,8 +23,8 @@ from tsc.analysis.kernel_model import (
 )
 from tsc.analysis.layouts import Layout, Panels, element_bytes, layout_of
 from tsc.analysis.target import Target
-from tsc.dims import hint_of
-from tsc.passes.schedules.tiles import choose_tile, planned
+from tsc.dims import hint_of, planned
+from tsc.passes.schedules.tiles import choose_tile
 
 FEW_CHANNELS = 4
 """Up to here an image is read as it comes: bringing so few channels together costs more than it saves."""

@@ -14,7 +14,7 @@ from tsc.analysis.layouts import layout_of
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
 from tsc.dialects.sized import mixed
-from tsc.dims import hint_of, is_known
+from tsc.dims import hint_of, is_known, planned
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, Point, load, store, uniform_value
 from tsc.passes.schedules.kernel import (
@@ -116,7 +116,7 @@ class Copy:
         lanes = kernel.lanes_of(memory[1].layout.element)
         if target.address.strides[-1] != 1 or source.address.strides[-1] != 1:
             lanes = 1
-        while lanes > max(1, hint_of(loops.sizes[-1])):
+        while lanes > max(1, planned(loops.sizes[-1])):
             lanes //= 2
         return Copy(loops.sizes, source, target, lanes)
 

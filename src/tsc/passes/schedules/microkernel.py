@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import AnyFloat, VectorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from tsc.dialects.loop_builder import Index, LoopBuilder, vector_type
-from tsc.dims import certainly_equal, hint_of, is_known
+from tsc.dims import certainly_equal, is_known, planned
 from tsc.passes.schedules.tiles import Tile
 
 UNROLL = 4
@@ -63,7 +63,7 @@ class MicroKernel:
 
     def _splits(self) -> bool:
         """Whether the innermost loop is long enough for several copies of the accumulators."""
-        return self.tile.ways > 1 and hint_of(self.depth[-1].size) >= 2 * self.tile.ways
+        return self.tile.ways > 1 and planned(self.depth[-1].size) >= 2 * self.tile.ways
 
     def _width(self) -> int:
         return self.tile.vectors * self.lanes

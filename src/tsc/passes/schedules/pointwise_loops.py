@@ -10,7 +10,7 @@ from xdsl.ir import SSAValue
 from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand, body_cost
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
-from tsc.dims import certainly_equal, hint_of, is_known
+from tsc.dims import certainly_equal, hint_of, is_known, planned
 from tsc.passes.schedules.body import Access, BodyEmitter, Point, load, store, uniform_value
 from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, make_frame, rest_loops, unflatten
 from tsc.passes.schedules.transpose import load_transposed, transposed_loop
@@ -163,7 +163,7 @@ def _vector_lanes(kernel: ScheduleBuilder, emitter: PointEmitter, sizes: tuple[i
     lanes = kernel.lanes(emitter.stages)
     inner = len(sizes) - 1
     contiguous = all(w.address.strides[inner] == 1 for w in emitter.writes())
-    while lanes > hint_of(sizes[inner]):
+    while lanes > planned(sizes[inner]):
         lanes //= 2
     return lanes if contiguous else 1
 
@@ -200,7 +200,7 @@ def _remainder(
 
 def _nested_loops(kernel: ScheduleBuilder, emitter: PointEmitter, sizes: Sequence[int], lanes: int) -> None:
     """The two innermost loops stay loops where the last is short; those outside them are one."""
-    inner = 2 if len(sizes) > 2 and hint_of(sizes[-1]) < 16 * lanes else 1
+    inner = 2 if len(sizes) > 2 and planned(sizes[-1]) < 16 * lanes else 1
     outer = sizes[: len(sizes) - inner]
     units, unit = _product(outer), _product(sizes[len(sizes) - inner :])
     builder = kernel.builder
@@ -216,7 +216,7 @@ def _nested_loops(kernel: ScheduleBuilder, emitter: PointEmitter, sizes: Sequenc
 def _row(
     kernel: ScheduleBuilder, emitter: PointEmitter, outer: tuple[Index, ...], size: int, lanes: int
 ) -> None:
-    step = lanes * UNROLL if hint_of(size) >= 2 * lanes * UNROLL else lanes
+    step = lanes * UNROLL if planned(size) >= 2 * lanes * UNROLL else lanes
     whole = size // step * step
     with kernel.builder.loop(0, whole, step) as loop:
         for part in range(step // lanes):

@@ -12,7 +12,7 @@ from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand, body_co
 from tsc.analysis.layouts import element_bytes
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index, element_of
-from tsc.dims import hint_of, is_known, is_one
+from tsc.dims import hint_of, is_known, is_one, planned
 from tsc.passes.schedules.body import Access, Point, indexed_loops, store
 from tsc.passes.schedules.kernel import (
     LoopFrame,
@@ -235,6 +235,6 @@ def _is_contiguous(order: LoopOrder, addresses: Sequence[Address], loop: int) ->
 
 def _lanes(kernel: ScheduleBuilder, size: int) -> int:
     lanes = kernel.lanes(kernel.model.stages)
-    while lanes > max(1, hint_of(size)):
+    while lanes > max(1, planned(size)):
         lanes //= 2
     return lanes

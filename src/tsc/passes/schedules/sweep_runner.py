@@ -10,7 +10,7 @@ from xdsl.ir import SSAValue
 
 from tsc.analysis.kernel_model import KernelStage
 from tsc.dialects.loop_builder import Index, element_of
-from tsc.dims import hint_of, is_known
+from tsc.dims import is_known, planned
 from tsc.passes.schedules.body import Access, Point, store, uniform_value
 from tsc.passes.schedules.kernel import ScheduleBuilder, pieces, rest_loops, unflatten
 from tsc.passes.schedules.pointwise_loops import PointEmitter
@@ -70,7 +70,7 @@ class SweepRunner:
     ) -> list[SSAValue]:
         """Carried through the loops: one scalar per reduction, then one vector for each of several copies."""
         builder, lanes, count = self.kernel.builder, self.lanes, len(combiners)
-        copies = max(1, min(ACCUMULATORS, hint_of(inner[-1]) // (2 * lanes)))
+        copies = max(1, min(ACCUMULATORS, planned(inner[-1]) // (2 * lanes)))
         copies = 1 << (copies.bit_length() - 1)
         neutral = [
             builder.broadcast(c.neutral(builder, s.type), lanes)
@@ -109,7 +109,7 @@ class SweepRunner:
         """
         builder, lanes, count = self.kernel.builder, self.lanes, len(combiners)
         copies = (
-            max(1, len(carried) // max(1, count) - 1) if count else (2 if hint_of(size) >= 4 * lanes else 1)
+            max(1, len(carried) // max(1, count) - 1) if count else (2 if planned(size) >= 4 * lanes else 1)
         )
         step = copies * lanes
         if not is_known(size):

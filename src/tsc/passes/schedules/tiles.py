@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 
 from tsc.analysis.target import Target
-from tsc.dims import is_known
 
-UNKNOWN_SIZE = 1_000
-"""What a symbolic size is taken to be where tiles are chosen for it: many tiles of any kind."""
 LATENCY = 4
 """Cycles until a multiply-add's result can be used."""
 PER_CYCLE = 2
@@ -34,11 +31,6 @@ class RowTiles:
     def start(self, number: int) -> int:
         """The first row of tile `number`."""
         return number * self.rows + min(number, self.tall)
-
-
-def planned(size: int) -> int:
-    """A size as tiles are chosen for it."""
-    return size if is_known(size) else UNKNOWN_SIZE
 
 
 def cut_rows(total: int, most: int) -> RowTiles:

@@ -13,7 +13,7 @@ from tsc.analysis.affine import Address, LoopOrder, merge_loops
 from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand, body_cost, dims_of
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
-from tsc.dims import certainly_equal, hint_of, is_known
+from tsc.dims import certainly_equal, hint_of, is_known, planned
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, indexed_loops
 from tsc.passes.schedules.clamped import clampable
@@ -65,7 +65,7 @@ class WindowEmitter:
         innermost = [*returned.values(), *epilogue.writes()]
         if any(a.address.strides[count - 1] != 1 for a in innermost):
             lanes = 1
-        while lanes > max(1, hint_of(kept[-1])):
+        while lanes > max(1, planned(kept[-1])):
             lanes //= 2
         block = WindowBlock(kernel, stage, inputs, epilogue, count, clamped)
         return WindowEmitter(kernel, stage, block, kept, lanes)
@@ -148,7 +148,7 @@ class WindowEmitter:
     def _single_loop(self, cost: int) -> None:
         """Only one loop is kept: chunks are pieces of it."""
         builder, lanes, size = self.kernel.builder, self.lanes, self.kept[0]
-        vectors = max(1, min(8, hint_of(size) // lanes))
+        vectors = max(1, min(8, planned(size) // lanes))
         step = vectors * lanes
         with (
             self.kernel.chunks(size // step, half(cost * step)) as (first, last),
