@@ -32,6 +32,10 @@ from tsc.verification.verifier import Verifier
 
 Run = Callable[..., Any]
 Arrays = Sequence[np.ndarray[Any, Any]]
+NOT_REPEATABLE = (
+    "it keeps state, and a call that raises would be run again, which it must not be: it writes to an "
+    "argument as it goes, draws random numbers, prints, warns, or calls code that is not known"
+)
 
 
 @dataclass(eq=False)
@@ -57,6 +61,13 @@ class Specialization:
     """Whether the last of what the code gives says that an index was out of range."""
 
     @property
+    def tier(self) -> str:
+        """``native``, ``mixed`` (Python around native kernels), or ``generic``."""
+        if self.is_native:
+            return "native"
+        return "mixed" if self.compilation.kernels else "generic"
+
+    @property
     def native(self) -> Run | None:
         """The native entry itself, where what it gives is the result."""
         is_direct = isinstance(self.run, NativeResults) and self.run.is_direct
@@ -78,10 +89,10 @@ def lowered(entry: Entry, arguments: Sequence[str], stage: str, *, is_whole: boo
 
 def compile_for(
     entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = ()
-) -> Specialization | None:
-    """Compile `entry` for arguments of these shapes; None for a function with state that does what must not
-    be done twice, when it is called again to raise its error: write to memory from outside as it goes, draw,
-    print.
+) -> Specialization | str:
+    """Compile `entry` for arguments of these shapes; the reason why not for a function with state that does
+    what must not be done twice, when it is called again to raise its error: write to memory from outside as
+    it goes, draw, print.
 
     `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the
     generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`.
@@ -98,6 +109,8 @@ def compile_for(
     if isinstance(native, str) and _branches(descent.function):
         descent = _descent(entry, arguments, compilation, verifier, is_whole=False)
         native = _native(descent, entry, slow, verifier)
+    if native is None:
+        return NOT_REPEATABLE
     if not isinstance(native, str):
         return native
     run, source = build_mixed(descent, entry, call)

@@ -27,6 +27,7 @@ from tsc.options import options
 from tsc.programs.inspecting import Inspectable, Saveable, StageTexts
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
+from tsc.programs.specialization_table import SpecializationTable, specialization_table
 from tsc.programs.tensor_calls import TensorCalls, TensorKind
 from tsc.programs.versions import Version, Versions, run_frozen
 from tsc.runtime.recording import RECORDER
@@ -271,16 +272,22 @@ class BoundFunction(Inspectable):
         is_whole = found is not None and found.compilation.is_whole
         return lowered(version.specialized, key, stage, is_whole=is_whole)
 
+    @serialized
+    def specializations(self) -> SpecializationTable:
+        """What the function was compiled for, and what became of it: see `SpecializationInfo`."""
+        names = [parameter.name for parameter in self.parameters]
+        return specialization_table(self.name, names, self._versions)
+
     @property
-    def specializations(self) -> Specializations | None:
-        """Those of what was compiled last."""
+    def compiled(self) -> Specializations | None:
+        """The specializations of what was compiled last."""
         version = self._versions.newest
         return None if version is None else version.specializations
 
     @property
     def last(self) -> Specialization | None:
         """The specialization compiled last."""
-        table = self.specializations.table if self.specializations is not None else {}
+        table = self.compiled.table if self.compiled is not None else {}
         return list(table.values())[-1] if table else None
 
 

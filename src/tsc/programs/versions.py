@@ -56,6 +56,8 @@ class Version:
     """The attributes that specializations take and give; None where there are none."""
     guard: AttributeGuard | None = None
     """Of a live module: the attributes that the version is for."""
+    cause: str = "first call"
+    """Why its first specialization is made."""
     tensor_calls: dict[type, Any] = field(default_factory=dict[type, Any])
     """The short ways for calls with tensors of a class."""
 
@@ -89,6 +91,11 @@ class Versions:
     def newest(self) -> Version | None:
         """The version made last."""
         return self._made[-1] if self._made else None
+
+    @property
+    def made(self) -> Sequence[Version]:
+        """All of them, the oldest first."""
+        return tuple(self._made)
 
     # --- functions and frozen methods ---
 
@@ -156,8 +163,15 @@ class Versions:
         made = self._version(
             entry, lifted, partial(self._interpreter.call, self._function, self._object), guard
         )
+        made.cause = self._cause()
         self._made.append(made)
         return made
+
+    def _cause(self) -> str:
+        """Why a further version is made."""
+        guards = [version.guard for version in self._made if version.guard is not None]
+        changed = sorted(guards[-1].changed()) if guards else []
+        return f"changed: {', '.join(f'self.{path}' for path in changed)}" if changed else "called again"
 
     def _attributes(self) -> list[Any]:
         """All that the object and those below it hold now."""
@@ -204,11 +218,11 @@ class Versions:
 
     def _compile(
         self, entry: Entry, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]
-    ) -> Specialization | None:
+    ) -> Specialization | str:
         if len(entry.function.body.block.args) != len(key):
-            return None  # it still reads attributes of self
+            return "it still reads attributes of its object"
         if changes_shapes(entry.function):
-            return None  # the shapes it is called with do not hold throughout
+            return "it gives a tensor other sizes in place: those it is called with do not hold throughout"
         return compile_for(entry, key, self._slow, self._interpreter.call, arrays)
 
 
@@ -234,5 +248,6 @@ def run_frozen(
     return run
 
 
-def _compile_nothing(key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> None:
+def _compile_nothing(key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> str:
     """No specialization: every call runs in the generic tier."""
+    return "an attribute that it assigns goes by two paths: an object is held twice"

@@ -12,10 +12,11 @@ Its `self` is a record of 64-bit words (a ctypes structure, whose object holds t
 | 6 | 1 if the GIL is released around the call |
 | 7, 8 | address of the pool's pending word (or 0), and the callable that starts the pool |
 | 9 | word at which the outputs begin |
-| 10... | for each input, then each output: the dtype object, ndim, the dims |
+| 10 | how many calls have computed |
+| 11... | for each input, then each output: the dtype object, ndim, the dims |
 """
 
-HEADER_WORDS = 10
+HEADER_WORDS = 11
 
 # Source: CPython 3.11+ object.h, tupleobject.h; NumPy ndarraytypes.h (PyArrayObject_fields), flags
 # C_CONTIGUOUS | ALIGNED.
@@ -281,6 +282,10 @@ compute:
   call void @put_arena(ptr %record, ptr %arena)
   br label %finish
 finish:
+  %calls_p = getelementptr i64, ptr %record, i64 10
+  %calls = load i64, ptr %calls_p
+  %more = add i64 %calls, 1
+  store i64 %more, ptr %calls_p
   %single = icmp eq i64 %results, 1
   br i1 %single, label %one, label %several
 one:

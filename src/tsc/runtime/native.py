@@ -18,7 +18,7 @@ from tsc.runtime.threads import thread_pool
 
 _METH_FASTCALL = 0x80
 _ARRAY_TYPE, _NEW_FROM_DESCR = 2, 94  # places in NumPy's C table
-_FREE_ARENAS = 5
+_FREE_ARENAS, _CALLS = 5, 10
 _C_FUNCTIONS = (
     "Py_IncRef",
     "Py_DecRef",
@@ -121,7 +121,7 @@ def native_function(
     """
     pending, start = _connect_pool(compiled)
     header = [compiled.address(name), id(slow), len(inputs), len(outputs), arena_bytes, 0, int(release_gil)]
-    header += [pending, id(start), HEADER_WORDS + len(_spec_words(inputs))]
+    header += [pending, id(start), HEADER_WORDS + len(_spec_words(inputs)), 0]
     all_words = [*header, *_spec_words(inputs), *_spec_words(outputs)]
     words = (ctypes.c_int64 * len(all_words))(*all_words)
     owner = _Owner(words, (compiled, slow, start, tuple(inputs), tuple(outputs)))
@@ -153,3 +153,9 @@ def arenas_of(function: Callable[..., Any]) -> ArenaPool:
     """The arenas of a native function (for tests and reports)."""
     record: Any = getattr(function, "__self__")  # noqa: B009  (a builtin's type does not declare it)
     return record.owner.arenas
+
+
+def calls_of(function: Callable[..., Any]) -> int:
+    """How many calls of a native function have computed; those that went to ``slow`` do not count."""
+    record: Any = getattr(function, "__self__")  # noqa: B009  (a builtin's type does not declare it)
+    return record.owner.words[_CALLS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -80,8 +81,9 @@ class Specializations:
         state: State | None = None,
         lifted: Callable[..., Any] | None = None,
     ) -> None:
-        """`generic` runs a call in the generic tier; `lifted` does the same for the function that is
-        specialized, where that is another.
+        """`compile_for` gives a specialization for a key and arrays, or says why there is none. `generic`
+        runs a call in the generic tier; `lifted` does the same for the function that is specialized, where
+        that is another.
         """
         self._compile = compile_for
         self._generic = generic
@@ -89,6 +91,12 @@ class Specializations:
         self._state = state
         self.name = name
         self.table: dict[tuple[str, ...], Any] = {}
+        self.refused: dict[tuple[str, ...], str] = {}
+        """Why the generic tier runs calls of a key."""
+        self.calls: Counter[tuple[str, ...]] = Counter()
+        """How many calls of a key came here (those that go straight to native code do not); several threads
+        at once may lose some.
+        """
         self.strategy = FusionStrategy.current
         self._is_warned = False
 
@@ -170,9 +178,10 @@ class Specializations:
         if any(d is None for d in described):
             return None
         key = tuple(d for d in described if d is not None)
-        if key in self.table:
-            return self.table[key]
-        return self._added(key, values)
+        if key not in self.table and self._added(key, values) is None and key not in self.table:
+            return None
+        self.calls[key] += 1
+        return self.table[key]
 
     @serialized
     def _added(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
@@ -190,14 +199,18 @@ class Specializations:
 
     def _specialize(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
         try:
-            return self._compile(key, [regular(a) for a in flatten(values)])
+            made = self._compile(key, [regular(a) for a in flatten(values)])
         except VerificationError:
             raise
         except TscError as error:
             if options().is_strict:
                 raise
             warnings.warn(f"{self.name}: not compiled, the generic tier runs: {error}", stacklevel=2)
+            made = error.message
+        if isinstance(made, str):
+            self.refused[key] = made
             return None
+        return made
 
     def _say_exhausted(self) -> None:
         if not self._is_warned:
