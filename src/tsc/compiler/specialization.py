@@ -88,14 +88,16 @@ def lowered(entry: Entry, arguments: Sequence[str], stage: str, *, is_whole: boo
 
 
 def compile_for(
-    entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = ()
-) -> Specialization | str:
+    entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = (),
+    watch: Callable[[Descent], None] | None = None,
+) -> Specialization | str:  # fmt: skip
     """Compile `entry` for arguments of these shapes; the reason why not for a function with state that does
     what must not be done twice, when it is called again to raise its error: write to memory from outside as
     it goes, draw, print.
 
     `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the
-    generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`.
+    generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`. `watch`
+    sees the way down that was taken: its function is the one that runs, at stage `fused`.
 
     Raises:
         TscError: the compiler failed in a way the generic tier could not do better at.
@@ -107,16 +109,25 @@ def compile_for(
     descent = _descent(entry, arguments, compilation, verifier, is_whole=True)
     native = _native(descent, entry, slow, verifier)
     if isinstance(native, str) and _branches(descent.function):
+        compilation.whole_refusal = native
         descent = _descent(entry, arguments, compilation, verifier, is_whole=False)
         native = _native(descent, entry, slow, verifier)
     if native is None:
         return NOT_REPEATABLE
-    if not isinstance(native, str):
-        return native
+    made = native if isinstance(native, Specialization) else _mixed(descent, entry, call, native)
+    if watch is not None:
+        watch(descent)
+    return made
+
+
+def _mixed(descent: Descent, entry: Entry, call: Run, reason: str) -> Specialization:
+    """The function of `descent`, at stage `fused`, as Python with native kernels; `reason` says why it is not
+    native.
+    """
     run, source = build_mixed(descent, entry, call)
     form = ResultForm.of(descent.function)
     constants = _constants(descent.function, entry, form)
-    return Specialization(run, False, native, compilation, form, constants, source)
+    return Specialization(run, False, reason, descent.compilation, form, constants, source)
 
 
 def _branches(function: FuncOp) -> bool:
