@@ -17,6 +17,7 @@ from tsc.analysis.memory_aliases import writes_arguments
 from tsc.analysis.operator_effects import is_removable, not_repeatable
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
+from tsc.compiler.fusion_report import python_operators, require_fused
 from tsc.compiler.mixed import build_mixed
 from tsc.compiler.native_build import NativeCode, build_native
 from tsc.dialects import torch_types as tt
@@ -100,6 +101,7 @@ def compile_for(
     sees the way down that was taken: its function is the one that runs, at stage `fused`.
 
     Raises:
+        StrictFusionError: something in a ``with strict_fusion()`` block is in no kernel.
         TscError: the compiler failed in a way the generic tier could not do better at.
     """
     compilation = Compilation()
@@ -117,6 +119,8 @@ def compile_for(
     made = native if isinstance(native, Specialization) else _mixed(descent, entry, call, native)
     if watch is not None:
         watch(descent)
+    if not made.is_native:
+        require_fused(entry.name, python_operators(descent))
     return made
 
 

@@ -7,24 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, IntAttr, StringAttr
-from xdsl.dialects.func import CallOp, FuncOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Operation
 
-from tsc.analysis.kernel_refusals import why_no_kernel
-from tsc.compiler.descent import Compilation, Descent
+from tsc.compiler.descent import Descent
 from tsc.compiler.entry import Entry
+from tsc.compiler.fusion_report import groups_of, is_operator, operator_name, python_operators
 from tsc.compiler.specialization import Specialization
-from tsc.dialects.aten import AtenOp
-from tsc.dialects.torch_ops import (
-    PrimCallMethodOp,
-    PrimForkOp,
-    PrimIfOp,
-    PrimLoopOp,
-    PrimPythonOp,
-    PrimRaiseExceptionOp,
-    PrimSetAttrOp,
-)
-from tsc.dialects.tsc import GroupOp
 from tsc.errors import SourceRange, TscError, VerificationError
 from tsc.options import options
 from tsc.printing.columns import columns
@@ -37,12 +26,6 @@ from tsc.runtime.specializations import regular
 FOLDED = "nothing of it is left to run: it is known when compiled, merged into others, or not needed"
 FROZEN = "gone when the function was frozen: it was constant, without effect, or merged into a weight"
 UNSUITED = "memory that it writes to, or gives back, is another argument's too, or is not row-major"
-CONTROL_FLOW = (PrimIfOp, PrimLoopOp)
-LISTED = (
-    AtenOp, CallOp, PrimCallMethodOp, PrimForkOp, PrimPythonOp, PrimRaiseExceptionOp, PrimSetAttrOp,
-    *CONTROL_FLOW,
-)  # fmt: skip
-"""Operations that do something; the others make constants and containers, or read attributes."""
 TAG = "tsc.explain"
 LONGEST_SOURCE = 48
 """Characters of a source line in the table."""
@@ -118,7 +101,7 @@ def explain_generic(name: str, program: FuncOp, reason: str) -> Explanation:
     operators = tuple(
         OperatorExplanation(operator_name(op), "python", (), None, stack_of(op, program))
         for op in program.walk()
-        if isinstance(op, LISTED)
+        if is_operator(op)
     )
     return Explanation(name, (), "generic", reason, 0, operators)
 
@@ -189,17 +172,6 @@ def _tag(location: Attribute) -> int | None:
     return location.line.data
 
 
-def operator_name(op: Operation) -> str:
-    """``aten::add.Tensor``, ``prim::If``."""
-    if isinstance(op, AtenOp):
-        return op.schema.full_name
-    return (
-        "prim::CallFunction"
-        if isinstance(op, CallOp)
-        else op.name.removeprefix("torch.").replace(".", "::", 1)
-    )
-
-
 def stack_of(op: Operation, function: FuncOp) -> tuple[SourceRange, ...]:
     """Where an operation of `function` is in the program."""
     return tuple(places_of(op.location, function.sym_name.data))
@@ -229,8 +201,7 @@ class _Operators:
         self.program = program
         self.frozen = frozen
         self.origins = origins
-        self.compilation: Compilation = descent.compilation
-        self.function = descent.function
+        self.descent = descent
         self.is_native = made.is_native
         self.fates: dict[int, _Fate] = {}
         self.own: list[OperatorExplanation] = []
@@ -240,12 +211,12 @@ class _Operators:
         """Each operator, in the order of the program."""
         self._follow()
         frozen = {
-            id(op): self._explanation(number, op) for number, op in enumerate(self.origins) if _is_listed(op)
+            id(op): self._explanation(number, op) for number, op in enumerate(self.origins) if is_operator(op)
         }
-        left = {_key(op) for op in self.origins if _is_listed(op)}
+        left = {_key(op) for op in self.origins if is_operator(op)}
         ordered: list[OperatorExplanation] = []
-        pending = iter([op for op in self.origins if _is_listed(op)])
-        for op in filter(_is_listed, self.program.walk()):
+        pending = iter([op for op in self.origins if is_operator(op)])
+        for op in filter(is_operator, self.program.walk()):
             if _key(op) not in left:
                 stack = stack_of(op, self.program)
                 ordered.append(OperatorExplanation(operator_name(op), "folded", (), FROZEN, stack))
@@ -254,18 +225,19 @@ class _Operators:
         return (*ordered, *frozen.values(), *self.own)
 
     def _follow(self) -> None:
-        groups = [op for op in self.function.walk() if isinstance(op, GroupOp)]
-        for number, group in enumerate(groups):
-            reason = self.compilation.python_groups.get(number)
-            for op in filter(_is_listed, group.body.walk()):
+        for number, group, reason in groups_of(self.descent):
+            for op in filter(is_operator, group.body.walk()):
                 fate = self._fate(op)
                 if fate is not None and reason is None:
                     fate.kernels[f"{number + 1} {group.kind}"] = None
-                elif fate is not None and reason is not None:
-                    fate.reasons[reason] = None
-        for op in filter(_is_listed, self.function.walk()):
-            if not isinstance(op.parent_op(), GroupOp):
-                self._outside(op)
+        for op in filter(is_operator, self.descent.function.walk()):
+            self._fate(op)
+        for op, reason in () if self.is_native else python_operators(self.descent):
+            fate = self._fate(op)
+            if fate is not None:
+                fate.reasons[reason] = None
+            else:
+                self.own.append(OperatorExplanation(operator_name(op), "python", (), reason, ()))
 
     def _fate(self, op: Operation) -> _Fate | None:
         number = _tag(op.location)
@@ -275,29 +247,12 @@ class _Operators:
         fate.is_left = True
         return fate
 
-    def _outside(self, op: Operation) -> None:
-        """An operation that is in no kernel."""
-        fate = self._fate(op)
-        if self.is_native:
-            return
-        reason = why_no_kernel(op)
-        if isinstance(op, CONTROL_FLOW):
-            reason = f"branches and loops are native where all in them is: {self.compilation.whole_refusal}"
-        if fate is not None:
-            fate.reasons[reason] = None
-        else:
-            self.own.append(OperatorExplanation(operator_name(op), "python", (), reason, ()))
-
     def _explanation(self, number: int, op: Operation) -> OperatorExplanation:
         fate = self.fates.get(number, _Fate())
         runs = "python" if fate.reasons else "native" if fate.is_left else "folded"
         reason = "; ".join(fate.reasons) or (None if fate.is_left else FOLDED)
         stack = stack_of(op, self.frozen)
         return OperatorExplanation(operator_name(op), runs, tuple(fate.kernels), reason, stack)
-
-
-def _is_listed(op: Operation) -> bool:
-    return isinstance(op, LISTED)
 
 
 def _key(op: Operation) -> tuple[Attribute, str]:

@@ -18,11 +18,12 @@ from tsc import pipeline
 from tsc.analysis.operator_effects import changes_shapes
 from tsc.compiler.descent import Descent
 from tsc.compiler.entry import Entry
+from tsc.compiler.fusion_report import require_nothing_strict
 from tsc.compiler.specialization import Specialization, compile_for
 from tsc.concurrency import COMPILING, serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
-from tsc.errors import TscError
+from tsc.errors import CodegenError, TscError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.options import options
@@ -44,6 +45,7 @@ MOST_PROFILED = 1000
 """Kinds of arguments that are remembered before a module is compiled for them."""
 
 
+RESIZES = "it gives a tensor other sizes in place: those it is called with do not hold throughout"
 HELD_TWICE = "an attribute that it assigns goes by two paths: an object is held twice"
 
 
@@ -162,6 +164,8 @@ class Versions:
         if isinstance(made, Version):
             self._made.append(made)
             return made
+        if self._function.op is not None:
+            require_nothing_strict(self._function.op, made.reason)
         LOG.info("%s: runs in the generic tier: %s", self._function.name, made.reason)
         self._is_refused |= made.is_final
         if made.guard is not None:
@@ -248,11 +252,11 @@ class Versions:
     ) -> Version:  # fmt: skip
         name = self._function.name
         if not isinstance(lifted, Entry):
-            made = partial(self._compile, entry) if lifted is None else partial(_refuse, lifted)
+            made = partial(self._compile, entry) if lifted is None else partial(_refuse, lifted, entry)
             return Version(entry, entry, Specializations(made, generic, name), guard=guard, refusal=lifted)
         state = ObjectState(self._object, lifted.function, varying or ())
         refusal = None if state.is_distinct else HELD_TWICE
-        compile_for = partial(self._compile, lifted) if refusal is None else partial(_refuse, refusal)
+        compile_for = partial(self._compile, lifted) if refusal is None else partial(_refuse, refusal, lifted)
         run_lifted = run_frozen(lifted, None, self._interpreter.call)
         table = Specializations(compile_for, generic, name, state, run_lifted)
         return Version(entry, lifted, table, state, guard, refusal)
@@ -262,8 +266,13 @@ class Versions:
         watch: Callable[[Descent], None] | None = None,
     ) -> Specialization | str:  # fmt: skip
         if changes_shapes(entry.function):
-            return "it gives a tensor other sizes in place: those it is called with do not hold throughout"
-        return compile_for(entry, key, self._slow, self._interpreter.call, arrays, watch)
+            return _refuse(RESIZES, entry, key, arrays)
+        try:
+            made = compile_for(entry, key, self._slow, self._interpreter.call, arrays, watch)
+        except CodegenError as error:
+            require_nothing_strict(entry.function, error.message)
+            raise
+        return _refuse(made, entry, key, arrays) if isinstance(made, str) else made
 
     def compile_apart(
         self, version: Version, entry: Entry, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]],
@@ -299,6 +308,11 @@ def run_frozen(
     return run
 
 
-def _refuse(reason: str, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> str:
-    """No specialization: every call runs in the generic tier."""
+def _refuse(reason: str, entry: Entry, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> str:
+    """No specialization, and why: calls run in the generic tier.
+
+    Raises:
+        StrictFusionError: part of the function must be native.
+    """
+    require_nothing_strict(entry.function, reason)
     return reason

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tsc.concurrency import serialized
-from tsc.errors import ArgumentError, TscError, UnsuitedError, VerificationError
+from tsc.errors import ArgumentError, StrictFusionError, TscError, UnsuitedError, VerificationError
 from tsc.narrowing import is_array
 from tsc.options import options
 from tsc.runtime.descriptions import UnusualValueError, Varying, describe, flatten, pattern_of
@@ -200,7 +200,7 @@ class Specializations:
     def _specialize(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
         try:
             made = self._compile(key, [regular(a) for a in flatten(values)])
-        except VerificationError:
+        except (VerificationError, StrictFusionError):
             raise
         except TscError as error:
             if options().is_strict:
