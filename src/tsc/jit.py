@@ -186,7 +186,11 @@ def set_fusion_strategy(strategy: Sequence[tuple[str, int]]) -> list[tuple[str, 
 
 
 def fork(func: Any, *args: Any, **kwargs: Any) -> Future:
-    """A future of ``func(*args, **kwargs)``; `wait` gives its value. The call is made at once."""
+    """A future of ``func(*args, **kwargs)``; `wait` gives its value.
+
+    In a program other threads make the call, or who waits for it first (``docs/threads.md``). In Python it is
+    made at once, as in PyTorch.
+    """
     return Future.of(func, *args, **kwargs)
 
 

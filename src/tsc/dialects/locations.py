@@ -1,4 +1,4 @@
-"""What locations of operations say beside a place: whether the code is in a ``with strict_fusion()`` block."""
+"""What locations of operations say beside a place: whether it is in a ``with strict_fusion()`` block."""
 
 from __future__ import annotations
 

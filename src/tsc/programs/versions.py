@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import is_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,13 +29,15 @@ from tsc.frontend.unit import Function, ScriptObject
 from tsc.options import options
 from tsc.passes.freeze import Freeze
 from tsc.passes.lift_state import lift_state
-from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import objects_below
 from tsc.programs.object_state import AttributeGuard, ObjectState
 from tsc.runtime.descriptions import describe
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.operators import Operators
 from tsc.runtime.specializations import Specializations
+
+if TYPE_CHECKING:
+    from tsc.programs.interpreter import Interpreter
 
 LOG = logging.getLogger("tsc")
 Run = Callable[..., Any]

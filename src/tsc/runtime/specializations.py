@@ -125,6 +125,20 @@ class Specializations:
         inputs.settle()
         return inputs.give_back(result)
 
+    def run_beside_others(self, values: Sequence[Any]) -> Any:
+        """Run on values of the program, and give one, while other threads may use the same tensors: what
+        writes to them runs in the generic tier, which writes what the program writes and nothing else.
+        """
+        given = values if self._state is None else [*values, *self._state.read()]
+        found = self.find(given)
+        arrays = flatten(given)
+        if found is None or found.form.written or not found.suits(arrays):
+            return self._generic(*values)
+        try:
+            return self._run_found(found, arrays, given, values)
+        except UnsuitedError:
+            return self._generic(*values)
+
     def _run_found(
         self, found: Any, arrays: Sequence[Any], given: Sequence[Any], values: Sequence[Any]
     ) -> Any:
