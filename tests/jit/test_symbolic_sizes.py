@@ -50,7 +50,7 @@ def require_same(got: Any, want: Any) -> None:
 
 def made(function: Any) -> Any:
     """The specialization for symbolic sizes that a function has."""
-    found = [s for s in function.specializations.table.values() if s is not None and s.symbolic is not None]
+    found = [s for s in function.compiled.table.values() if s is not None and s.symbolic is not None]
     assert len(found) == 1
     return found[0]
 
@@ -69,7 +69,7 @@ def test_one_specialization_serves_all_sizes(name: str) -> None:
         arguments = [make(*sizes) for make in case.arguments]
         want = case.function(*[_copied(a) for a in arguments])
         require_same(scripted(*arguments), want)
-    assert len(scripted.specializations.table) == 2
+    assert len(scripted.compiled.table) == 2
     assert guards(made(scripted)) == list(case.guards)
 
 
@@ -136,7 +136,7 @@ def test_sizes_beyond_a_guard_get_code_of_their_own(is_array: bool) -> None:
 
     for n in (5, 6, 9, 3, 2, 7, 4, 5):
         assert np.array_equal(run(n), np.full((n, 2), 2.0 if n > 4 else 0.0))
-    kinds = [s.symbolic is not None for s in f.specializations.table.values()]
+    kinds = [s.symbolic is not None for s in f.compiled.table.values()]
     assert kinds == [False, True, True]
 
 
@@ -160,7 +160,7 @@ def test_all_sizes_are_symbolic_where_there_is_no_static_entry() -> None:
     for sizes in ((3, 4), (5, 6)):
         x = torch.randn(*sizes)
         require_same(f(x), x.softmax(-1))
-    assert len(f.specializations.table) == 1
+    assert len(f.compiled.table) == 1
     assert made(f).symbolic.key == ("s0xs1xf32",)
 
 
@@ -173,7 +173,7 @@ def test_static_entries_alone_have_exact_sizes() -> None:
 
     for n in (3, 4, 5):
         require_same(f(torch.ones(n)), torch.full((n,), 2.0))
-    assert list(f.specializations.table) == [("3xf32",), ("4xf32",)]
+    assert list(f.compiled.table) == [("3xf32",), ("4xf32",)]
 
 
 def test_what_has_no_form_for_symbolic_sizes_gets_exact_ones() -> None:
@@ -186,7 +186,7 @@ def test_what_has_no_form_for_symbolic_sizes_gets_exact_ones() -> None:
     for n in (2, 3, 4):
         x = torch.eye(n) * 2
         torch.testing.assert_close(f(x), x.inverse() * 2)
-    assert all(s is None or s.symbolic is None for s in f.specializations.table.values())
+    assert all(s is None or s.symbolic is None for s in f.compiled.table.values())
 
 
 class Encoder(torch.nn.Module):
@@ -224,7 +224,7 @@ def test_results_lie_as_pytorchs_for_arguments_that_are_not_row_major() -> None:
         for _ in range(2):
             x = torch.randn(*sizes[::-1]).t()
             require_same(scripted(x), f(x))
-    assert len(scripted.specializations.table) == 2
+    assert len(scripted.compiled.table) == 2
 
 
 def test_calls_of_many_threads_and_sizes_do_not_disturb_each_other() -> None:
@@ -250,7 +250,7 @@ def test_calls_of_many_threads_and_sizes_do_not_disturb_each_other() -> None:
     for thread in threads:
         thread.join()
     assert not failures
-    assert len(scripted.specializations.table) == 2
+    assert len(scripted.compiled.table) == 2
 
 
 def test_a_thousand_shapes_leave_no_memory_behind() -> None:
@@ -265,5 +265,5 @@ def test_a_thousand_shapes_leave_no_memory_behind() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for n in range(1, 1001):
         f(np.ones((n % 90 + 1, n % 70 + 1), np.float32))
-    assert len(f.specializations.table) == 2
+    assert len(f.compiled.table) == 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 5 << 10

@@ -36,6 +36,10 @@ class Compilation:
     llvm: str = ""
     is_whole: bool = False
     """Whether branches and loops were to become native code too."""
+    whole_refusal: str | None = None
+    """Why branches and loops did not become native code, where that was tried."""
+    python_groups: dict[int, str] = field(default_factory=dict[int, str])
+    """Groups of a mixed program, by their number, that run in Python, and why."""
 
     @contextmanager
     def timed(self, phase: str) -> Generator[None]:

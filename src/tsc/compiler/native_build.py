@@ -24,7 +24,7 @@ from tsc.dialects.torch_ops import PrimLoopOp
 from tsc.dims import hint_of, is_known
 from tsc.passes.plan_memory import ARENA
 from tsc.runtime.machine_code import CompiledObject
-from tsc.runtime.native import ANY, MISS, ArraySpec, SizesFunction, native_function
+from tsc.runtime.native import ANY, MISS, ArraySpec, SizesFunction, calls_of, native_function
 
 GIL_ELEMENTS = 1 << 15
 """Elements computed by a call beyond which the GIL is released: a few microseconds of work."""
@@ -40,6 +40,15 @@ class NativeCode:
     """Calls whose arguments are others go the slow way."""
     strict: Run
     """Gives `MISS` for those."""
+    arena_bytes: int = 0
+    """Scratch memory of one call."""
+    code_bytes: int = 0
+    """The object file: machine code with its tables."""
+
+    @property
+    def calls(self) -> int:
+        """How many calls have computed."""
+        return calls_of(self.entry) + calls_of(self.strict)
 
 
 def build_native(descent: Descent, slow: Run) -> NativeCode:
@@ -58,10 +67,10 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
     is_long |= sum(_elements(o) for o in function.walk()) > GIL_ELEMENTS
     host = descent.lower("loop")
     arena = _arena_bytes(host)
-    descent.compilation.kernels = [f.sym_name.data for f in kernels(descent.module)]
     sizes = _add_sizes(descent, inputs, outputs, arena)
     emitted = descent.emit()
     compiled = descent.load(emitted)
+    descent.compilation.kernels += [f.sym_name.data for f in kernels(descent.module)]
     constants = _fill_constants(compiled, emitted, descent.context.pool)
 
     given, made = _without_symbols(inputs), _without_symbols(outputs)
@@ -72,7 +81,7 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
             compiled, "main", given, made, hint_of(arena), held, release_gil=is_long, sizes=sizes
         )
 
-    return NativeCode(builtin(slow), builtin(_missed))
+    return NativeCode(builtin(slow), builtin(_missed), arena, len(compiled.object_bytes))
 
 
 def _missed(*arguments: Any) -> Any:

@@ -19,6 +19,7 @@ from tsc.analysis.memory_aliases import writes_arguments
 from tsc.analysis.operator_effects import is_removable, not_repeatable
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
+from tsc.compiler.fusion_report import python_operators, require_fused
 from tsc.compiler.mixed import build_mixed
 from tsc.compiler.native_build import NativeCode, build_native
 from tsc.compiler.sizes import MOST_RESTARTS, Sizes, SizesFoundError, SymbolicKey
@@ -36,6 +37,10 @@ from tsc.verification.verifier import Verifier
 LOG = logging.getLogger("tsc")
 Run = Callable[..., Any]
 Arrays = Sequence[np.ndarray[Any, Any]]
+NOT_REPEATABLE = (
+    "it keeps state, and a call that raises would be run again, which it must not be: it writes to an "
+    "argument as it goes, draws random numbers, prints, warns, or calls code that is not known"
+)
 
 
 @dataclass(eq=False)
@@ -63,6 +68,13 @@ class Specialization:
     """Whether the last of what the code gives says that an index was out of range."""
 
     @property
+    def tier(self) -> str:
+        """``native``, ``mixed`` (Python around native kernels), or ``generic``."""
+        if self.is_native:
+            return "native"
+        return "mixed" if self.compilation.kernels else "generic"
+
+    @property
     def native(self) -> Run | None:
         """The native entry itself, where what it gives is the result."""
         is_direct = isinstance(self.run, NativeResults) and self.run.is_direct
@@ -85,16 +97,19 @@ def lowered(
 
 
 def compile_for(
-    entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = ()
-) -> Specialization | None:
-    """Compile `entry` for arguments of these shapes; None for a function with state that does what must not
-    be done twice, when it is called again to raise its error: write to memory from outside as it goes, draw,
-    print.
+    entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = (),
+    watch: Callable[[Descent], None] | None = None,
+) -> Specialization | str:  # fmt: skip
+    """Compile `entry` for arguments of these shapes; the reason why not for a function with state that does
+    what must not be done twice, when it is called again to raise its error: write to memory from outside as
+    it goes, draw, print.
 
     `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the
-    generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`.
+    generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`. `watch`
+    sees the way down that was taken: its function is the one that runs, at stage `fused`.
 
     Raises:
+        StrictFusionError: something in a ``with strict_fusion()`` block is in no kernel.
         TscError: the compiler failed in a way the generic tier could not do better at.
     """
     compilation = Compilation()
@@ -104,42 +119,50 @@ def compile_for(
     descent = _descent(entry, arguments, compilation, verifier, is_whole=True)
     native = _native(descent, entry, slow, verifier)
     if isinstance(native, str) and _branches(descent.function):
+        compilation.whole_refusal = native
         descent = _descent(entry, arguments, compilation, verifier, is_whole=False)
         native = _native(descent, entry, slow, verifier)
-    if not isinstance(native, str):
-        return native
+    if native is None:
+        return NOT_REPEATABLE
+    made = native if isinstance(native, Specialization) else _mixed(descent, entry, call, native)
+    if watch is not None:
+        watch(descent)
+    if not made.is_native:
+        require_fused(entry.name, python_operators(descent))
+    return made
+
+
+def _mixed(descent: Descent, entry: Entry, call: Run, reason: str) -> Specialization:
+    """The function of `descent`, at stage `fused`, as Python with native kernels; `reason` says why it is not
+    native.
+    """
     run, source = build_mixed(descent, entry, call)
     form = ResultForm.of(descent.function)
     constants = _constants(descent.function, entry, form)
-    return Specialization(run, False, native, compilation, form, constants, source)
+    return Specialization(run, False, reason, descent.compilation, form, constants, source)
 
 
 def compile_symbolic(
     entry: Entry, key: Sequence[str], hints: Mapping[str, int], slow: Run
-) -> Specialization | None:
-    """Compile `entry` for arguments in which sizes have names, which are `hints` in one call; None where it
-    has no native form for them, or equations leave no symbol.
+) -> Specialization | str:
+    """Compile `entry` for arguments in which sizes have names, which are `hints` in one call, or say why it
+    has no native form for them.
     """
     sizes = Sizes.of(hints)
     for _ in range(MOST_RESTARTS):
         try:
-            made = _symbolic(entry, key, sizes, slow)
+            return _symbolic(entry, key, sizes, slow)
         except SizesFoundError as found:
             sizes = sizes.narrowed(found.solved)
             if sizes.is_fixed:
-                return None
-            continue
+                return "all its sizes are fixed by the program"
         except Exception as error:  # code that takes symbolic sizes for numbers may raise anything
             if options().is_strict:
                 raise
             reason = f"{error!r} (please report it)"
             warnings.warn(f"{entry.name}: not compiled for symbolic sizes: {reason}", stacklevel=2)
-            return None
-        if isinstance(made, str):
-            LOG.info("%s: symbolic sizes have no native form: %s", entry.name, made)
-            return None
-        return made
-    return None
+            return reason
+    return "its sizes turn out to be equal again and again"
 
 
 def _symbolic(entry: Entry, key: Sequence[str], sizes: Sizes, slow: Run) -> Specialization | str:
@@ -153,7 +176,7 @@ def _symbolic(entry: Entry, key: Sequence[str], sizes: Sizes, slow: Run) -> Spec
     sizes.require_free()
     made = _native(descent, entry, slow, None)
     if made is None:
-        return "it has state and must not be done twice"
+        return NOT_REPEATABLE
     if not isinstance(made, str):
         made.symbolic = SymbolicKey(tuple(key), sizes)
     return made

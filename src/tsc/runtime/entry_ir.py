@@ -12,15 +12,16 @@ Its `self` is a record of 64-bit words (a ctypes structure, whose object holds t
 | 6 | 1 if the GIL is released around the call |
 | 7, 8 | address of the pool's pending word (or 0), and the callable that starts the pool |
 | 9 | word at which the outputs begin |
-| 10 | the function that says what symbolic sizes are, ``void(ptr inputs, ptr outputs, ptr arena)``, or 0 |
-| 11, 12 | how many sizes it reads, and how many words it writes |
-| 13 | the word in those at which the sizes of the outputs begin |
-| 14... | for each input, then each output: the dtype object, ndim, the dims (-1 where they are symbolic) |
+| 10 | how many calls have computed |
+| 11 | the function that says what symbolic sizes are, ``void(ptr inputs, ptr outputs, ptr arena)``, or 0 |
+| 12, 13 | how many sizes it reads, and how many words it writes |
+| 14 | the word in those at which the sizes of the outputs begin |
+| 15... | for each input, then each output: the dtype object, ndim, the dims (-1 where they are symbolic) |
 """
 
-HEADER_WORDS = 14
+HEADER_WORDS = 15
 SIZES_WORDS = 2
-"""Words that the function of word 10 writes before the symbols."""
+"""Words that the function of word 11 writes before the symbols."""
 
 # Source: CPython 3.11+ object.h, tupleobject.h; NumPy ndarraytypes.h (PyArrayObject_fields), flags
 # C_CONTIGUOUS | ALIGNED.
@@ -315,15 +316,15 @@ accept:
   %j = add i64 %i, 1
   br label %argument
 sizes:
-  %sizes_p = getelementptr i64, ptr %record, i64 10
+  %sizes_p = getelementptr i64, ptr %record, i64 11
   %sizes_f = load ptr, ptr %sizes_p
   %fixed = icmp eq ptr %sizes_f, null
   br i1 %fixed, label %pool, label %symbolic
 symbolic:
-  %ranks_p = getelementptr i64, ptr %record, i64 11
+  %ranks_p = getelementptr i64, ptr %record, i64 12
   %ranks = load i64, ptr %ranks_p
   %given = alloca i64, i64 %ranks
-  %words_p = getelementptr i64, ptr %record, i64 12
+  %words_p = getelementptr i64, ptr %record, i64 13
   %words = load i64, ptr %words_p
   %found = alloca i64, i64 %words
   call void @gather(ptr %args, i64 %count, ptr %given)
@@ -339,7 +340,7 @@ bound:
   %symbols = getelementptr i64, ptr %found, i64 2
   %last_p = getelementptr ptr, ptr %inputs, i64 %count
   store ptr %symbols, ptr %last_p
-  %shapes_p = getelementptr i64, ptr %record, i64 13
+  %shapes_p = getelementptr i64, ptr %record, i64 14
   %shapes = load i64, ptr %shapes_p
   %out_sizes = getelementptr i64, ptr %found, i64 %shapes
   %needed_p = getelementptr i64, ptr %found, i64 1
@@ -382,6 +383,10 @@ compute:
   call void @put_arena(ptr %record, ptr %arena)
   br label %finish
 finish:
+  %calls_p = getelementptr i64, ptr %record, i64 10
+  %calls = load i64, ptr %calls_p
+  %more = add i64 %calls, 1
+  store i64 %more, ptr %calls_p
   %single = icmp eq i64 %results, 1
   br i1 %single, label %one, label %several
 one:

@@ -18,7 +18,7 @@ from tsc.runtime.threads import thread_pool
 
 _METH_FASTCALL = 0x80
 _ARRAY_TYPE, _NEW_FROM_DESCR = 2, 94  # places in NumPy's C table
-_FREE_ARENAS = 5
+_FREE_ARENAS, _CALLS = 5, 10
 _C_FUNCTIONS = (
     "Py_IncRef",
     "Py_DecRef",
@@ -143,14 +143,8 @@ def native_function(
     """
     pending, start = _connect_pool(compiled)
     header = [compiled.address(name), id(slow), len(inputs), len(outputs), arena_bytes, 0, int(release_gil)]
-    header += [pending, id(start), HEADER_WORDS + len(_spec_words(inputs))]
-    header += [0, 0, 0]
-    if sizes is not None:
-        ranks = [sum(len(s.shape) for s in specs) for specs in (inputs, outputs)]
-        header[-3:] = [compiled.address(sizes.name), ranks[0], SIZES_WORDS + sizes.symbols + ranks[1]]
-        header.append(SIZES_WORDS + sizes.symbols)
-    else:
-        header.append(0)
+    header += [pending, id(start), HEADER_WORDS + len(_spec_words(inputs)), 0]
+    header += _sizes_words(compiled, inputs, outputs, sizes)
     all_words = [*header, *_spec_words(inputs), *_spec_words(outputs)]
     words = (ctypes.c_int64 * len(all_words))(*all_words)
     owner = _Owner(words, (compiled, slow, start, tuple(inputs), tuple(outputs)))
@@ -161,6 +155,20 @@ def native_function(
     create.restype = ctypes.py_object
     create.argtypes = [ctypes.POINTER(_MethodDef), ctypes.py_object, ctypes.c_void_p]
     return create(ctypes.byref(_method(name.encode())), record, None)
+
+
+def _sizes_words(
+    compiled: CompiledObject,
+    inputs: Sequence[ArraySpec],
+    outputs: Sequence[ArraySpec],
+    sizes: SizesFunction | None,
+) -> list[int]:
+    """The words of an entry that say how symbolic sizes become known."""
+    if sizes is None:
+        return [0, 0, 0, 0]
+    given, made = (sum(len(s.shape) for s in specs) for specs in (inputs, outputs))
+    first = SIZES_WORDS + sizes.symbols
+    return [compiled.address(sizes.name), given, first + made, first]
 
 
 def _record_over(words: "ctypes.Array[ctypes.c_int64]") -> _Record:
@@ -182,3 +190,9 @@ def arenas_of(function: Callable[..., Any]) -> ArenaPool:
     """The arenas of a native function (for tests and reports)."""
     record: Any = getattr(function, "__self__")  # noqa: B009  (a builtin's type does not declare it)
     return record.owner.arenas
+
+
+def calls_of(function: Callable[..., Any]) -> int:
+    """How many calls of a native function have computed; those that went to ``slow`` do not count."""
+    record: Any = getattr(function, "__self__")  # noqa: B009  (a builtin's type does not declare it)
+    return record.owner.words[_CALLS]

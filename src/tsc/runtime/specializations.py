@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tsc.concurrency import serialized
-from tsc.errors import ArgumentError, TscError, UnsuitedError, VerificationError
+from tsc.errors import ArgumentError, StrictFusionError, TscError, UnsuitedError, VerificationError
 from tsc.narrowing import is_array
 from tsc.options import options
 from tsc.runtime.descriptions import UnusualValueError, Varying, describe, flatten, pattern_of
@@ -83,8 +84,9 @@ class Specializations:
         state: State | None = None,
         lifted: Callable[..., Any] | None = None,
     ) -> None:
-        """`generic` runs a call in the generic tier; `lifted` does the same for the function that is
-        specialized, where that is another.
+        """`compile_for` gives a specialization for a key and arrays, or says why there is none. `generic`
+        runs a call in the generic tier; `lifted` does the same for the function that is specialized, where
+        that is another.
         """
         self._compile = compile_for
         self._compile_symbolic = compile_symbolic
@@ -94,8 +96,14 @@ class Specializations:
         self.name = name
         self.table: dict[tuple[str, ...], Any] = {}
         """By arguments in words; of symbolic ones, with names for sizes."""
-        self._found: dict[tuple[str, ...], Any] = {}
-        """By arguments of calls."""
+        self._found: dict[tuple[str, ...], tuple[str, ...]] = {}
+        """The key in the table by that of a call."""
+        self.refused: dict[tuple[str, ...], str] = {}
+        """Why the generic tier runs calls of a key."""
+        self.calls: Counter[tuple[str, ...]] = Counter()
+        """How many calls of a key in the table came here (those that go straight to native code do not);
+        several threads at once may lose some.
+        """
         self.strategy = FusionStrategy.current
         self._is_warned = False
 
@@ -123,6 +131,20 @@ class Specializations:
                 result = self._generic(*values)
         inputs.settle()
         return inputs.give_back(result)
+
+    def run_beside_others(self, values: Sequence[Any]) -> Any:
+        """Run on values of the program, and give one, while other threads may use the same tensors: what
+        writes to them runs in the generic tier, which writes what the program writes and nothing else.
+        """
+        given = values if self._state is None else [*values, *self._state.read()]
+        found = self.find(given)
+        arrays = flatten(given)
+        if found is None or found.form.written or not found.suits(arrays):
+            return self._generic(*values)
+        try:
+            return self._run_found(found, arrays, given, values)
+        except UnsuitedError:
+            return self._generic(*values)
 
     def _run_found(
         self, found: Any, arrays: Sequence[Any], given: Sequence[Any], values: Sequence[Any]
@@ -177,57 +199,64 @@ class Specializations:
         if any(d is None for d in described):
             return None
         key = tuple(d for d in described if d is not None)
-        if key in self._found:
-            return self._found[key]
-        return self._added(key, values)
+        name = self._found.get(key) or self._added(key, values)
+        if name is None:
+            return None
+        self.calls[name] += 1
+        return self.table[name]
 
     @serialized
-    def _added(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
-        """The specialization of `key`, which another thread may have made by now."""
+    def _added(self, key: tuple[str, ...], values: Sequence[Any]) -> tuple[str, ...] | None:
+        """The key in the table of the specialization for `key`, which another thread may have made by now."""
         if key in self._found:
             return self._found[key]
-        made = self._fitting(key)
-        if made is None:
+        name = self._fitting(key)
+        if name is None:
             if len(self.table) >= self.depth:
                 self._say_exhausted()
                 return None
-            made = self._made(key, values)
+            name = self._made(key, values)
         if len(self._found) >= MOST_FOUND:
             self._found.clear()
-        self._found[key] = made
-        return made
+        self._found[key] = name
+        return name
 
-    def _fitting(self, key: tuple[str, ...]) -> Any:
-        """A specialization for symbolic sizes that is for such a call."""
-        symbolic = (made for made in self.table.values() if made is not None and made.symbolic is not None)
-        return next((made for made in symbolic if made.symbolic.fits(key)), None)
+    def _fitting(self, key: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The key of a specialization for symbolic sizes that is for such a call."""
+        symbolic = ((k, made.symbolic) for k, made in self.table.items() if made is not None)
+        return next((k for k, found in symbolic if found is not None and found.fits(key)), None)
 
-    def _made(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
-        """A new specialization: of the kind that is next in the strategy."""
+    def _made(self, key: tuple[str, ...], values: Sequence[Any]) -> tuple[str, ...]:
+        """The key of a new specialization: of the kind that is next in the strategy."""
         kinds = [kind for kind, count in self.strategy for _ in range(count)]
         made = None
         if kinds[len(self.table)] == "DYNAMIC":
-            made = self._specialize(partial(self._compile_symbolic, key, self._found))
+            made = self._specialize(key, partial(self._compile_symbolic, key, self._found))
         if made is not None and made.symbolic.fits(key):
-            self.table[made.symbolic.words] = made
+            name = made.symbolic.words
         else:
-            arrays = [regular(a) for a in flatten(values)]
-            made = self._specialize(partial(self._compile, key, arrays))
-            self.table[key] = made
+            name, arrays = key, [regular(a) for a in flatten(values)]
+            made = self._specialize(key, partial(self._compile, key, arrays))
         if made is not None:
             made.pattern = _pattern(values)
-        return made
+            self.refused.pop(key, None)
+        self.table[name] = made
+        return name
 
-    def _specialize(self, compile_: Callable[[], Any]) -> Any:
+    def _specialize(self, key: tuple[str, ...], compile_: Callable[[], Any]) -> Any:
         try:
-            return compile_()
-        except VerificationError:
+            made = compile_()
+        except (VerificationError, StrictFusionError):
             raise
         except TscError as error:
             if options().is_strict:
                 raise
             warnings.warn(f"{self.name}: not compiled, the generic tier runs: {error}", stacklevel=2)
+            made = error.message
+        if isinstance(made, str):
+            self.refused[key] = made
             return None
+        return made
 
     def _say_exhausted(self) -> None:
         if not self._is_warned:

@@ -17,6 +17,7 @@ from tsc.errors import ArgumentError, DTypeError
 from tsc.frontend.unit import Class, EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array, is_dict, is_list, is_tuple
+from tsc.runtime.futures import Future
 from tsc.runtime.instances import has_type
 from tsc.runtime.named_tuples import build_named_tuple
 from tsc.runtime.tensor import Tensor
@@ -172,6 +173,8 @@ class Inputs:
     def _leaf_back(self, value: Any) -> Any:
         if is_array(value):
             return value if self.wrap is None else self._tensor_back(value, self.wrap)
+        if isinstance(value, Future):
+            return value.seen_as(self.give_back)
         if isinstance(value, ScriptObject) and self.wrap_object is not None:
             return self.wrap_object(value)
         if isinstance(value, EnumValue) and value.cls.python is not None:
