@@ -98,7 +98,7 @@ def test_a_question_leaves_a_guard_that_says_its_answer() -> None:
     assert s == t
     assert not s > 8
     assert s != 1
-    assert [str(g) for g in environment.guards.values()] == ["-s1 + s0 == 0", "-s0 + 8 >= 0", "s0 - 1 != 0"]
+    assert [str(g) for g in environment.guards.values()] == ["s0 == s1", "s0 <= 8", "s0 != 1"]
     guards = list(environment.guards.values())
     first, second = environment.symbols
     assert [g.holds({first: 3, second: 4}) for g in guards] == [False, True, True]
@@ -128,7 +128,7 @@ USES: list[Callable[[Any], Any]] = [
 def test_who_takes_it_for_a_number_pins_it(use: Callable[[Any], Any]) -> None:
     environment, (s,) = symbols(5)
     use(s)
-    assert [str(g) for g in environment.guards.values()] == ["s0 - 5 == 0"]
+    assert [str(g) for g in environment.guards.values()] == ["s0 == 5"]
     assert environment.solved() == {environment.symbols[0]: 5}
 
 

@@ -64,12 +64,12 @@ def products(x: Tensor, y: Tensor):
     return x @ y, torch.relu(y @ x)
 
 
-@program(lambda a, b: torch.randn(a, 3, b + 1), guards=("(s1 // 2) - 1 >= 0",))
+@program(lambda a, b: torch.randn(a, 3, b + 1), guards=("(s1 // 2) >= 1",))
 def convolves_lines(x: Tensor):
     return F.conv1d(x, torch.ones(5, 3, 3), padding=1), F.avg_pool1d(x, 2), F.max_pool1d(x, 3, 2, 1)
 
 
-@program(lambda a, b: torch.randn(a + 1, b + 1), guards=("s0 - 2 >= 0", "s1 - 2 >= 0"))
+@program(lambda a, b: torch.randn(a + 1, b + 1), guards=("s0 >= 2", "s1 >= 2"))
 def slices(x: Tensor):
     return x[1:] * 2, x[:-1] * 2, x[-1] + 0, x[:, ::2] + 1, x[:, -2:].exp()
 
@@ -87,7 +87,7 @@ def embeds(i: Tensor):
     return F.embedding(i, w), w[i].sum(1)
 
 
-@program(matrix, guards=("-4*s1 + 65536 >= 0",))
+@program(matrix, guards=("4*s1 <= 65536",))
 def masks(x: Tensor):
     m = torch.tril(torch.ones(x.size(1), x.size(1)))
     return (
@@ -102,7 +102,7 @@ def scans(x: Tensor):
     return x.cumsum(1), x.cumsum(0), x.cumprod(-1)
 
 
-@program(matrix, guards=("s0 - 4 >= 0",))
+@program(matrix, guards=("s0 >= 4",))
 def branches(x: Tensor):
     if x.size(0) > 3:
         return x * 2
@@ -117,7 +117,7 @@ def loops(x: Tensor):
     return y
 
 
-@program(matrix, guards=("s0 - 1 != 0",))
+@program(matrix, guards=("s0 != 1",))
 def appends(x: Tensor):
     out: List[Tensor] = []  # noqa: UP006
     h = torch.zeros(x.size(0))
@@ -134,7 +134,7 @@ def attends(x: Tensor):
     return scores.matmul(q).transpose(1, 2).reshape(x.size(0), x.size(1), 8)
 
 
-@program(lambda a, b: torch.randn(a, b, 8), guards=("-4*s1 + 65536 >= 0",))
+@program(lambda a, b: torch.randn(a, b, 8), guards=("4*s1 <= 65536",))
 def attends_causally(x: Tensor):
     y = x.unsqueeze(1)
     return F.scaled_dot_product_attention(x, x, x), F.scaled_dot_product_attention(y, y, y, is_causal=True)
@@ -175,7 +175,7 @@ def keeps_a_cache(x: Tensor, cache: Tensor):
     return k, (x @ k.t()).relu() @ k
 
 
-@program(matrix, guards=("s0 - 2 >= 0", "s1 - 2 >= 0"))
+@program(matrix, guards=("s0 >= 2", "s1 >= 2"))
 def writes(x: Tensor):
     y = x.clone()
     y[:, 0] = 1.0
@@ -212,7 +212,7 @@ def pads(x: Tensor):
     return F.pad(x, [1, 2]), F.pad(x, [0, 0, 3, 1], value=2.0), edges
 
 
-@program(matrix, lambda a, b: torch.randint(0, a, (b,)), guards=("-s2 + s1 >= 0",))
+@program(matrix, lambda a, b: torch.randint(0, a, (b,)), guards=("s1 >= s2",))
 def gathers(x: Tensor, i: Tensor):
     return x[i], x.index_select(0, i), x.gather(0, i.unsqueeze(0))
 
@@ -234,7 +234,7 @@ def batches(x: Tensor, w: Tensor):
     return torch.bmm(x.unsqueeze(1), wide), F.linear(x, w)
 
 
-@program(matrix, guards=("-4*s1 + 65536 >= 0",))
+@program(matrix, guards=("4*s1 <= 65536",))
 def losses(x: Tensor):
     return F.log_softmax(x, 0), F.softmax(x, 1), F.mse_loss(x, x * 2), x.logsumexp(0)
 

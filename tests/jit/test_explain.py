@@ -23,9 +23,9 @@ def straight(x: Tensor, n: int) -> Tensor:
     return torch.softmax(y @ y.t(), -1) * n
 
 
-def sorts(x: Tensor) -> Tensor:
+def divides(x: Tensor) -> Tensor:
     y = x * 2
-    z = y.sort()[0]
+    z = y.floor_divide(2)
     if bool(z.sum() > 0):
         z = z + 1
     return torch.tanh(z)
@@ -76,7 +76,7 @@ class Cell(nn.Module):
 X = np.linspace(-1, 1, 8, dtype=np.float32)
 PROGRAMS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "straight": (straight, (X, 3)),
-    "sorts": (sorts, (X,)),
+    "divides": (divides, (X,)),
     "loops": (loops, (X, 1000)),
     "prints": (prints, (X[:2],)),
     "resized": (resized, (X,)),
@@ -124,11 +124,11 @@ def test_a_native_function_shows_kernels_and_lines() -> None:
 
 
 def test_what_runs_in_python_says_why() -> None:
-    found = tsc.explain(tsc.script(sorts), X)
-    sort, branch = named(found, "aten::sort"), named(found, "prim::If")
-    assert (sort.runs, sort.reason) == ("python", "it has no native form")
+    found = tsc.explain(tsc.script(divides), X)
+    division, branch = named(found, "aten::floor_divide.Scalar"), named(found, "prim::If")
+    assert (division.runs, division.reason) == ("python", "it has no native form")
     assert branch.runs == "python"
-    assert "aten::sort has no native form" in str(branch.reason)
+    assert "aten::floor_divide.Scalar has no native form" in str(branch.reason)
     assert named(found, "aten::mul.Scalar").runs == "native"
     assert named(found, "aten::tanh").runs == "native"
     assert "complex" in str(named(tsc.explain(tsc.script(complex_product), X), "aten::mul.Scalar").reason)
@@ -137,12 +137,12 @@ def test_what_runs_in_python_says_why() -> None:
 
 
 def test_the_table_begins_with_why_it_is_not_native() -> None:
-    lines = str(tsc.explain(tsc.script(sorts), X)).splitlines()
-    assert lines[0] == "sorts(x: float32[8]) runs mixed, 5 kernels"
+    lines = str(tsc.explain(tsc.script(divides), X)).splitlines()
+    assert lines[0] == "divides(x: float32[8]) runs mixed, 5 kernels"
     assert lines[1].startswith("not native: ")
     assert lines[3].split() == ["line", "source", "operator", "runs", "kernel", "why"]
     assert f"test_explain.py:{line_of('y = x * 2')}" in lines[4]
-    assert "z = y.sort()[0]" in lines[5]
+    assert "z = y.floor_divide(2)" in lines[5]
 
 
 def test_nothing_is_run(capsys: pytest.CaptureFixture[str]) -> None:

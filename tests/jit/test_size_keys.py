@@ -27,8 +27,9 @@ def test_a_one_is_not_what_symbols_are_taken_for() -> None:
 
 
 def test_of_a_new_kind_all_sizes_get_names_but_ones() -> None:
-    assert named(("4x1x8xf32",), []) == (("s0x1xs1xf32",), {"s0": 4, "s1": 8})
-    assert named(("1xf32", "int:3"), []) is None
+    assert named(("4x1x8xf32",), [], is_first=True) == (("s0x1xs1xf32",), {"s0": 4, "s1": 8})
+    assert named(("1xf32", "int:3"), [], is_first=True) is None
+    assert named(("4x1x8xf32",), [("4x1x8xf64",)]) is None
 
 
 def test_empty_dims_get_none() -> None:

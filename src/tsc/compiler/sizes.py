@@ -89,13 +89,15 @@ def skeleton(key: Key) -> tuple[Key, list[int]]:
     return tuple(_SHAPE.sub(without, text) for text in key), sizes
 
 
-def named(key: Key, seen: Iterable[Key]) -> tuple[Key, dict[str, int]] | None:
+def named(key: Key, seen: Iterable[Key], *, is_first: bool = False) -> tuple[Key, dict[str, int]] | None:
     """`key` with names for the sizes that differ among it and those in `seen` that have the same skeleton,
-    and what they are to be taken for; for all sizes but 1, where there is none. None: no size is left to
-    name.
+    and what they are to be taken for. Where there are none like it, all sizes but 1 get names if `is_first`
+    calls are to be of symbolic sizes. None: no size is left to name.
     """
     frame, sizes = skeleton(key)
     others = [found for other in seen for kept, found in [skeleton(other)] if kept == frame]
+    if not others and not is_first:
+        return None
     names: list[str] = []
     hints: dict[str, int] = {}
     for place, size in enumerate(sizes):
@@ -122,10 +124,19 @@ class SymbolicKey:
     sizes: Sizes
 
     @property
+    def guards(self) -> list[str]:
+        """What must hold of the symbols."""
+        return [str(guard) for guard in self.sizes.environment.guards.values()]
+
+    @property
     def words(self) -> Key:
         """The key, with the guards if there are any."""
-        guards = self.sizes.environment.guards.values()
-        return (*self.key, f"where {', '.join(map(str, guards))}") if guards else self.key
+        return (*self.key, f"where {', '.join(self.guards)}") if self.guards else self.key
+
+    @staticmethod
+    def names_sizes(text: str) -> bool:
+        """Whether sizes have names in an entry of a key."""
+        return any("s" in found for found in _NAMED_SHAPE.findall(text))
 
     def fits(self, key: Key) -> bool:
         """Whether the code is for such a call: all guards hold."""

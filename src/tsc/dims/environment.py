@@ -11,13 +11,20 @@ from tsc.dims.expressions import INFINITY, Atom, Bounds, Dim, made
 
 @dataclass(frozen=True)
 class Guard:
-    """``expression == 0``, ``!= 0`` or ``>= 0``: what must hold of the sizes of a call."""
+    """``expression == 0``, ``!= 0`` or ``>= 0``: what must hold of the sizes of a call. Its `str` has no
+    negative terms.
+    """
 
     expression: Dim
     relation: str
 
     def __str__(self) -> str:
-        return f"{self.expression!s} {self.relation} 0"
+        environment, terms = self.expression.environment, self.expression.terms
+        left = made(environment, {m: n for m, n in terms.items() if n > 0})
+        right = made(environment, {m: -n for m, n in terms.items() if n < 0})
+        if isinstance(left, Dim):
+            return f"{left!s} {self.relation} {right!s}"
+        return f"{right!s} {self.relation.replace('>', '<')} {left!s}"
 
     def holds(self, values: Mapping[Atom, int]) -> bool:
         """Whether it holds for these values of the symbols."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
+from tsc.compiler.sizes import SymbolicKey
 from tsc.compiler.specialization import Specialization
 from tsc.dialects.torch_types import TensorType
+from tsc.dims import is_known
 from tsc.errors import ArgumentError
 from tsc.passes.specialize import CONSTANTS, NUMBERS, parse_spec, split_entries
 from tsc.printing.columns import columns
@@ -22,9 +25,11 @@ class SpecializedArgument:
     name: str
     """Of the parameter; ``self.h`` for an attribute that the compiled code takes as an argument."""
     text: str
-    """In words: ``float32[4, 8]``, ``3``, ``int`` (any), ``[float32[2], float32[2]]``."""
-    shape: tuple[int, ...] | None = None
-    """Of a tensor."""
+    """In words: ``float32[4, 8]``, ``float32[s0, 8]`` (any first size), ``3``, ``int`` (any), ``[float32[2],
+    float32[2]]``.
+    """
+    shape: tuple[int | str, ...] | None = None
+    """Of a tensor; symbolic sizes as expressions in words: ``("s0", "2*s0", 8)``."""
     dtype: str | None = None
     """Of a tensor."""
 
@@ -40,7 +45,7 @@ class SpecializationInfo:
     arguments: tuple[SpecializedArgument, ...]
     """What calls must give: shapes and dtypes of tensors, the very numbers and strings elsewhere."""
     guards: tuple[str, ...]
-    """What else must hold at a call: attributes of a module that is not frozen."""
+    """What else must hold at a call: of attributes of a module that is not frozen, of symbolic sizes."""
     tier: str
     """``native`` (one call of machine code), ``mixed`` (Python around native kernels), or ``generic``
     (Python).
@@ -49,7 +54,7 @@ class SpecializationInfo:
     """Why it is not native."""
     cause: str
     """Why it was made: ``first call``, ``called again`` (a module that is not frozen is compiled then), ``new
-    shape of 'x'``, ``new value of 'n'``, ``changed: self.training``.
+    shape of 'x'``, ``new value of 'n'``, ``symbolic sizes of 'x'``, ``changed: self.training``.
     """
     hits: int
     """How many calls it has run, those included that went straight to native code. (Calls of mixed and
@@ -110,6 +115,8 @@ def specialization_table(method: str, parameters: Sequence[str], versions: Versi
         for number, (key, found) in enumerate(known):
             earlier = [other for other, _ in known[:number]]
             cause = version.cause if not earlier else cause_of(key, earlier, names)
+            if found is not None and found.symbolic is not None:
+                cause = _symbolic_cause(found.symbolic, names)
             made.append(_info(method, key, found, version, names, cause))
     return made
 
@@ -126,10 +133,14 @@ def _info(
     table = version.specializations
     code = None if found is None else found.code
     kernels = 0 if found is None else len(found.compilation.kernels)
+    symbolic = None if found is None else found.symbolic
+    spelled: Sequence[str] = key if symbolic is None else symbolic.key
+    sizes: Sizes = {} if symbolic is None else symbolic.sizes.values
+    guards = [] if version.guard is None else [*version.guard.texts()]
     return SpecializationInfo(
         method=method,
-        arguments=arguments_of(key, names),
-        guards=tuple(version.guard.texts()) if version.guard is not None else (),
+        arguments=arguments_of(spelled, names, sizes),
+        guards=(*guards, *(() if symbolic is None else symbolic.guards)),
         tier="generic" if found is None else found.tier,
         reason=table.refused.get(tuple(key)) if found is None else found.reason,
         cause=cause,
@@ -143,41 +154,53 @@ def _info(
 # --- keys ---
 
 
-def arguments_of(key: Sequence[str], names: Sequence[str]) -> tuple[SpecializedArgument, ...]:
-    """The arguments of a key, as the pass `specialize` spells them."""
+Sizes = Mapping[str, Any]
+"""What names of sizes stand for."""
+
+
+def arguments_of(
+    key: Sequence[str], names: Sequence[str], sizes: Sizes = MappingProxyType({})
+) -> tuple[SpecializedArgument, ...]:
+    """The arguments of a key, as the pass `specialize` spells them; `sizes` are those that have names."""
     named = [*names, *(f"argument {n}" for n in range(len(names), len(key)))]
-    return tuple(_argument(name, text) for name, text in zip(named, key, strict=False))
+    return tuple(_argument(name, text, sizes) for name, text in zip(named, key, strict=False))
 
 
-def _argument(name: str, text: str) -> SpecializedArgument:
-    tensor = _tensor(text)
+def _argument(name: str, text: str, sizes: Sizes) -> SpecializedArgument:
+    tensor = _tensor(text, sizes)
     if tensor is None or tensor.sizes is None or tensor.dtype is None:
-        return SpecializedArgument(name, _words(text))
-    return SpecializedArgument(name, _words(text), tuple(tensor.sizes), tensor.dtype.name)
+        return SpecializedArgument(name, _words(text, sizes))
+    shape = tuple(n if is_known(n) else str(n) for n in tensor.sizes)
+    return SpecializedArgument(name, _words(text, sizes), shape, tensor.dtype.name)
 
 
-def _tensor(text: str) -> TensorType | None:
+def _symbolic_cause(symbolic: SymbolicKey, names: Sequence[str]) -> str:
+    named = [name for name, text in zip(names, symbolic.key, strict=False) if symbolic.names_sizes(text)]
+    return f"symbolic sizes of {', '.join(map(repr, named))}"
+
+
+def _tensor(text: str, sizes: Sizes = MappingProxyType({})) -> TensorType | None:
     if text[:1] in ("[", "{") or text in CONSTANTS or text in NUMBERS or ":" in text:
         return None
     try:
-        return parse_spec(text)
+        return parse_spec(text, sizes)
     except ArgumentError:
         return None
 
 
-def _words(text: str) -> str:
+def _words(text: str, sizes: Sizes) -> str:
     """An entry of a key in Python's words."""
     if text.startswith("["):
-        return f"[{', '.join(map(_words, split_entries(text[1:-1])))}]"
+        return f"[{', '.join(_words(entry, sizes) for entry in split_entries(text[1:-1]))}]"
     if text.startswith("{"):
         pairs = [entry.partition("=") for entry in split_entries(text[1:-1])]
-        return f"{{{', '.join(f'{_words(key)}: {_words(value)}' for key, _, value in pairs)}}}"
+        return f"{{{', '.join(f'{_words(key, sizes)}: {_words(value, sizes)}' for key, _, value in pairs)}}}"
     if text in CONSTANTS:
         return repr(CONSTANTS[text])
     kind, separator, value = text.partition(":")
     if separator:
         return repr(value) if kind == "str" else value
-    tensor = _tensor(text)
+    tensor = _tensor(text, sizes)
     if tensor is None or tensor.sizes is None or tensor.dtype is None:
         return text
     return f"{tensor.dtype.name}[{', '.join(map(str, tensor.sizes))}]"

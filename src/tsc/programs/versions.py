@@ -294,12 +294,12 @@ class Versions:
         return self._compile(entry, key, arrays, watch)
 
     def _compile_symbolic(
-        self, entry: Entry, key: tuple[str, ...], seen: Iterable[tuple[str, ...]]
+        self, entry: Entry, key: tuple[str, ...], seen: Iterable[tuple[str, ...]], is_first: bool
     ) -> Specialization | str:
         """For the sizes that differ among `key` and those that were `seen`, or why that cannot be."""
         if changes_shapes(entry.function):
             return RESIZES
-        found = named(key, seen)
+        found = named(key, seen, is_first=is_first)
         return (
             "no size is left to be symbolic" if found is None else compile_symbolic(entry, *found, self._slow)
         )
@@ -327,7 +327,7 @@ def run_frozen(
     return run
 
 
-def _refuse(reason: str, entry: Entry, key: Sequence[str], rest: Any) -> str:
+def _refuse(reason: str, entry: Entry, key: Sequence[str], *rest: Any) -> str:
     """No specialization, and why: calls run in the generic tier.
 
     Raises:

@@ -231,7 +231,8 @@ class Specializations:
         kinds = [kind for kind, count in self.strategy for _ in range(count)]
         made = None
         if kinds[len(self.table)] == "DYNAMIC":
-            made = self._specialize(key, partial(self._compile_symbolic, key, self._found))
+            is_first = "STATIC" not in kinds  # else the first call of a kind gets code of its own
+            made = self._specialize(key, partial(self._compile_symbolic, key, self._found, is_first))
         if made is not None and made.symbolic.fits(key):
             name = made.symbolic.words
         else:
