@@ -267,3 +267,21 @@ def test_a_thousand_shapes_leave_no_memory_behind() -> None:
         f(np.ones((n % 90 + 1, n % 70 + 1), np.float32))
     assert len(f.compiled.table) == 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 5 << 10
+
+
+def test_divisors_that_are_zero_in_a_call_that_does_not_suit() -> None:
+    tsc.set_fusion_strategy([("STATIC", 1), ("DYNAMIC", 2)])
+
+    @tsc.script
+    def f(x: Tensor):
+        half = x.size(0) // 2
+        return x.view(half, x.size(0) // half) * 2
+
+    for n in (6, 8, 4, 1, 10, 1):
+        x = torch.ones(n)
+        if n == 1:
+            with pytest.raises(RuntimeError, match="division"):
+                f(x)
+        else:
+            require_same(f(x), x.view(n // 2, 2) * 2)
+    assert made(f).symbolic.guards

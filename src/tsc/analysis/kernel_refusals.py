@@ -52,6 +52,8 @@ def _unsuited_result(op: AtenOp) -> str | None:
 
 
 def _unsuited_memory(op: AtenOp, operator: Operator) -> str:
+    if operator.lowers is not None and not operator.lowers(*map(argument_of, op.operands)):
+        return "it has no native form for these arguments"
     if not reads_values(op) or not all(isinstance(r.type, tt.ValueTensorType) for r in op.results):
         return "its tensors may be written to, or be memory of others that are"
     if operator.bounds is not None and not is_checked(op, operator):

@@ -28,7 +28,7 @@ def sizes_function(
     types = [MemRefType(INDEX, [len(sizes)]), MemRefType(INDEX, [count]), MemRefType(i8, [0])]
     function = func.FuncOp(NAME, (types, []))
     function.attributes["tsc.num_inputs"] = IntegerAttr(1, i64)
-    builder = LoopBuilder(function.body.block)
+    builder = LoopBuilder(function.body.block, holds_guards=False)
     given, found, _ = function.body.block.args
     actual = [Index(builder, builder.load(given, builder.index(n))) for n in range(len(sizes))]
     checks = [builder.compare("sge", size, 1) for size in actual]

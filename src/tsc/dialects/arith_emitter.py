@@ -48,6 +48,11 @@ _BOOL_BINARY: dict[str, type[Operation]] = {
     "add": arith.OrIOp, "mul": arith.AndIOp, "and": arith.AndIOp, "or": arith.OrIOp, "xor": arith.XOrIOp,
     "min": arith.AndIOp, "max": arith.OrIOp,
 }  # fmt: skip
+_DIVISIONS: dict[str, dict[bool, type[Operation]]] = {
+    "divtrunc": {True: arith.DivSIOp, False: arith.DivUIOp},
+    "rem": {True: arith.RemSIOp, False: arith.RemUIOp},
+}
+"""Of integers, signed or not."""
 _FLOAT_PREDICATE = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}
 _SIGNED_PREDICATE = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
 _UNSIGNED_PREDICATE = {"eq": "eq", "ne": "ne", "lt": "ult", "le": "ule", "gt": "ugt", "ge": "uge"}
@@ -64,6 +69,22 @@ def element_type(dtype: DType) -> Any:
     if dtype.is_complex:
         raise CodegenError(f"native code: dtype must be real; got {dtype.name}")
     return IntegerType(1 if dtype is dtypes.BOOL else dtype.bits)
+
+
+def _is_safe_divisor(value: SSAValue, dtype: DType) -> bool:
+    """Whether no division of integers by `value` fails: it is a size, or a constant, neither 0 nor -1."""
+    owner = value.owner
+    if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
+        return divides(owner.value.value.data, dtype)
+    return isinstance(owner, arith.IndexCastOp) and isinstance(owner.operands[0].owner, SizeOp)
+
+
+def divides(number: int, dtype: DType) -> bool:
+    """Whether all elements of `dtype` can be divided by `number`: not by 0, for which PyTorch raises, nor by
+    -1, for which the smallest integer has no quotient.
+    """
+    mask = (1 << dtype.bits) - 1
+    return number & mask != 0 and not (dtype.is_signed and number & mask == mask)
 
 
 class ArithEmitter:
@@ -137,8 +158,10 @@ class ArithEmitter:
             table = _BOOL_BINARY if dtype is dtypes.BOOL else _integer_table(dtype)
             if name in table:
                 return self.emit(table[name], [a, b], a.type)
-        # Integer division is left to the generic tier: it must raise on zero, and a native trap would end
-        # the process.
+        if name in _DIVISIONS and _is_safe_divisor(b, dtype):
+            return self.emit(_DIVISIONS[name][dtype.is_signed], [a, b], a.type)
+        # Other integer division is left to the generic tier: it must raise on zero, and a native trap would
+        # end the process.
         raise CodegenError(f"native code: {name} has no native form for {dtype.name}")
 
     def compare(self, predicate: str, a: SSAValue, b: SSAValue, dtype: DType) -> SSAValue:

@@ -182,6 +182,8 @@ class LoopBuilder:
 
     sizes: dict[Dim | Atom, "Index"] = field(default_factory=dict[Dim | Atom, "Index"])
     """What symbolic sizes are while the code runs: symbols are given, the rest is computed at the top."""
+    holds_guards: bool = True
+    """Whether the code runs only in calls in which all guards hold, from which bounds of sizes follow."""
 
     def __post_init__(self) -> None:
         self.block = self.top
@@ -258,6 +260,9 @@ class LoopBuilder:
         found = self.sizes.get(atom)
         if found is None:
             a, b = (self._polynomial(o) if isinstance(o, Dim) else self.index(o) for o in atom.operands)
+            is_safe = self.holds_guards and bounds_of(atom.operands[1])[0] >= 1
+            if atom.name in ("floordiv", "mod") and not is_safe:
+                b = b.maximum(1)
             is_natural = bounds_of(atom.operands[0])[0] >= 0
             if atom.name == "mod" and not is_natural:
                 quotient = self.binary(arith.FloorDivSIOp, a.ssa, b.ssa)

@@ -35,12 +35,15 @@ _BINARY: dict[str, Callable[..., Any]] = {
     "arith.subi": np.subtract, "arith.muli": np.multiply, "arith.andi": np.bitwise_and,
     "arith.ori": np.bitwise_or, "arith.xori": np.bitwise_xor, "arith.minsi": np.minimum,
     "arith.maxsi": np.maximum, "arith.shli": np.left_shift, "arith.shrsi": np.right_shift,
+    "arith.remsi": np.fmod, "arith.divsi": lambda a, b: (a - np.fmod(a, b)) // b,
     "math.powf": np.power, "math.atan2": np.arctan2, "math.copysign": np.copysign,
 }  # fmt: skip
 _UNSIGNED: dict[str, Callable[..., Any]] = {
     "arith.minui": np.minimum,
     "arith.maxui": np.maximum,
     "arith.shrui": np.right_shift,
+    "arith.divui": np.floor_divide,
+    "arith.remui": np.remainder,
 }
 _UNARY: dict[str, Callable[..., Any]] = {
     "arith.negf": np.negative, "math.absf": np.abs, "math.exp": np.exp, "math.exp2": np.exp2,
