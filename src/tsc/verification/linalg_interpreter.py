@@ -23,6 +23,13 @@ from tsc.narrowing import is_list
 from tsc.ops.selection import selected
 
 Array = np.ndarray[Any, Any]
+
+
+def _truncated(a: Any, b: Any) -> Any:
+    """The quotient of integers, rounded toward zero."""
+    return (a - np.fmod(a, b)) // b
+
+
 _FLOATS: dict[str, Any] = {
     "f16": np.float16,
     "f32": np.float32,
@@ -35,7 +42,7 @@ _BINARY: dict[str, Callable[..., Any]] = {
     "arith.subi": np.subtract, "arith.muli": np.multiply, "arith.andi": np.bitwise_and,
     "arith.ori": np.bitwise_or, "arith.xori": np.bitwise_xor, "arith.minsi": np.minimum,
     "arith.maxsi": np.maximum, "arith.shli": np.left_shift, "arith.shrsi": np.right_shift,
-    "arith.remsi": np.fmod, "arith.divsi": lambda a, b: (a - np.fmod(a, b)) // b,
+    "arith.remsi": np.fmod, "arith.divsi": _truncated,
     "math.powf": np.power, "math.atan2": np.arctan2, "math.copysign": np.copysign,
 }  # fmt: skip
 _UNSIGNED: dict[str, Callable[..., Any]] = {

@@ -20,7 +20,7 @@ from tsc.passes.schedules.contraction_plan import ContractionPlan, plan_contract
 from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, pieces, rest_loops, unflatten, widened
 from tsc.passes.schedules.microkernel import MicroKernel
 from tsc.passes.schedules.pointwise_loops import PointEmitter
-from tsc.passes.schedules.tiles import RowTiles, Tile, accumulator_ways, cut_rows, whole_tiles
+from tsc.passes.schedules.tiles import RowTiles, Tile, accumulator_ways, cut_rows, rest_tiles, whole_tiles
 
 CHUNKS = 16
 """Chunks of a big contraction."""
@@ -182,12 +182,11 @@ class ContractionEmitter:
             body(self._points(outer, loop.index * rows, rows))
         at = whole * rows
         left = (last - whole).maximum(0) * (cut.total - cut.total // rows * rows)
-        part = 1 << (rows - 1).bit_length() - 1 if rows > 1 else 0
-        while part:
+        for part in rest_tiles(rows):
             end = at + (left // part) * part
             with builder.loop(at, end, part) as loop:
                 body(self._points(outer, loop.index, part))
-            at, left, part = end, left % part, part // 2
+            at, left = end, left % part
 
     def _points(self, outer: tuple[Index, ...], start: Index, count: int) -> Points:
         """The batch and row indices of each row of a tile that starts at tiled row `start`."""

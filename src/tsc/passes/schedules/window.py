@@ -27,7 +27,7 @@ from tsc.passes.schedules.kernel import (
     widened,
 )
 from tsc.passes.schedules.pointwise_loops import PointEmitter
-from tsc.passes.schedules.tiles import cut_rows
+from tsc.passes.schedules.tiles import cut_rows, rest_tiles
 from tsc.passes.schedules.window_block import Outputs, WindowBlock
 
 
@@ -108,8 +108,12 @@ class WindowEmitter:
             at = tuple(unflatten(builder, loop.index, outer))
             whole = count // rows
             self._tiles(at, whole, 0, rows)
-            for rest, part in rest_loops(builder, whole * rows, count, 1 << rows.bit_length() - 1):
-                self._along((*at, rest.index), size, part, max(1, 6 // part))
+            done = whole * rows
+            for part in rest_tiles(rows):
+                end = done + (count - done) // part * part
+                with builder.loop(done, end, part) as rest:
+                    self._along((*at, rest.index), size, part, max(1, 6 // part))
+                done = end
 
     def _tile_rows(self) -> int:
         most = 12 if self.kernel.target.vector_registers > 16 else 6
