@@ -10,7 +10,7 @@ import numpy as np
 
 from tsc.errors import UnsuitedError
 from tsc.frontend.unit import Unit
-from tsc.runtime.memory_layouts import Layout
+from tsc.runtime.memory_layouts import DimOrders, Layout
 from tsc.runtime.native import MISS
 from tsc.runtime.result_forms import ResultForm, is_computed, leaves, nest, placed, renamed
 from tsc.runtime.specializations import regular
@@ -47,6 +47,8 @@ class NativeResults:
     is_row_major: bool = True
     """Whether results lie as `form` says when all arguments are row-major."""
     _known: dict[Order, Layout | None] = field(default_factory=dict[Order, "Layout | None"])
+    _of_all_sizes: dict[Order, DimOrders | None] = field(default_factory=dict[Order, "DimOrders | None"])
+    """Where sizes are symbolic: what was learned from one call for all others of an order."""
 
     @property
     def is_direct(self) -> bool:
@@ -81,19 +83,35 @@ class NativeResults:
 
     def _layout(
         self, tensors: Sequence[Array], arrays: Sequence[Array], generic: Callable[[], Any]
-    ) -> Layout | None:
+    ) -> Layout | DimOrders | None:
         """How results lie in memory; None where as `form` says."""
         if self.is_row_major and all(map(_descends, arrays)):
             return None
         order = tuple(map(_order, arrays))
         if self.is_symbolic:
-            order += tuple(array.shape for array in arrays)
+            return self._symbolic_layout(order, tensors, arrays, generic)
         if order not in self._known:
             is_room = len(self._known) < MOST_ORDERS
             self._known[order] = self._learned(tensors, arrays, generic()) if is_room else None
-            is_plain = self._known[order] is None and all(map(_descends, arrays))
-            self.is_row_major |= is_plain and not self.is_symbolic
+            self.is_row_major |= self._known[order] is None and all(map(_descends, arrays))
         return self._known[order]
+
+    def _symbolic_layout(
+        self, order: Order, tensors: Sequence[Array], arrays: Sequence[Array], generic: Callable[[], Any]
+    ) -> Layout | DimOrders | None:
+        """The same for arguments of any sizes: of all alike, where results have memory of their own."""
+        if order in self._of_all_sizes:
+            return self._of_all_sizes[order]
+        sized = (*order, *(array.shape for array in arrays))
+        if sized not in self._known:
+            is_room = len(self._known) < MOST_ORDERS
+            layout = self._known[sized] = self._learned(tensors, arrays, generic()) if is_room else None
+            if is_room:
+                described = self._described(tensors, arrays)
+                orders = DimOrders.of(layout or Layout.of(described), described)
+                if orders is not None:
+                    self._of_all_sizes[order] = None if layout is None else orders
+        return self._known[sized]
 
     def _learned(self, tensors: Sequence[Array], arrays: Sequence[Array], result: Any) -> Layout | None:
         assert self.form.structure is not None
