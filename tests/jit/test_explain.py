@@ -126,7 +126,7 @@ def test_a_native_function_shows_kernels_and_lines() -> None:
 def test_what_runs_in_python_says_why() -> None:
     found = tsc.explain(tsc.script(divides), X)
     division, branch = named(found, "aten::floor_divide.Scalar"), named(found, "prim::If")
-    assert (division.runs, division.reason) == ("python", "it has no native form")
+    assert (division.runs, division.reason) == ("python", "it has no native form for these arguments")
     assert branch.runs == "python"
     assert "aten::floor_divide.Scalar has no native form" in str(branch.reason)
     assert named(found, "aten::mul.Scalar").runs == "native"
