@@ -26,8 +26,16 @@ class _Context:
 
 
 class strict_fusion(_Context):  # noqa: N801 - PyTorch's name
-    """``with strict_fusion():`` in compiled code; fusion here never fails half way, so there is nothing to
-    refuse.
+    """``with strict_fusion():`` in compiled code: what is in the block must become native code.
+
+    A function is refused when it is compiled for arguments (at its first call with such; a module that is not
+    frozen at the second) if an operator in the block, or in a function called there, would run in Python.
+    Views of no cost and what is folded are no such operators. Calls for which nothing is compiled are not
+    refused: with ``TSC_NATIVE=0``, where PyTorch records gradients, for shapes beyond those of
+    `set_fusion_strategy`. In Python it does nothing.
+
+    Raises:
+        StrictFusionError: (a RuntimeError) it names the operators and their lines.
     """
 
     __tsc_builtin__ = "form::strict_fusion"

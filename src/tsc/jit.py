@@ -20,8 +20,9 @@ from tsc.modules.script_modules import RecursiveScriptModule, freeze_module, loa
 from tsc.modules.scripting import live_program, run_examples, scripted
 from tsc.options import options
 from tsc.printing.graph import Graph
+from tsc.programs.explaining import Explanation
 from tsc.programs.inspecting import Inspectable
-from tsc.programs.script_functions import ScriptFunction
+from tsc.programs.script_functions import ScriptFunction, ScriptMethod
 from tsc.runtime.futures import Future
 from tsc.runtime.instances import has_type
 from tsc.runtime.specializations import FusionStrategy
@@ -151,18 +152,46 @@ def optimize_for_inference(
     return made
 
 
+def explain(
+    m: RecursiveScriptModule | ScriptFunction | ScriptMethod, *inputs: Any, **kwargs: Any
+) -> Explanation:
+    """What of a call ``m(*inputs, **kwargs)`` is native code, and in which kernel; what runs in Python, and
+    why; and what is folded when it is compiled. Each operator has its place in the source.
+
+    The program is not run, and nothing of it or of `m` changes: what such a call would run is compiled as the
+    call would, looked at, and dropped. (A module that is not frozen runs in the generic tier when it is first
+    called with arguments of a kind; this tells of the calls after that. Of a module with hooks it tells of
+    ``forward`` alone.)
+
+    Raises:
+        ArgumentError: `m` is nothing of the kind, or cannot be called with these arguments.
+    """
+    if isinstance(m, RecursiveScriptModule):
+        return m.forward.explain(inputs, kwargs)
+    if isinstance(m, (ScriptFunction, ScriptMethod)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return m.explain(inputs, kwargs)
+    raise ArgumentError(
+        f"explain: requires a script module, a script function or a method of one; got {type(m).__name__}"
+    )
+
+
 def set_fusion_strategy(strategy: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     """Set how many specializations functions get: ``[("STATIC", 2), ("DYNAMIC", 10)]`` by default;
     returns the previous strategy.
 
-    STATIC entries compile for exact shapes. Where a DYNAMIC entry would be next, the generic tier runs
-    (and a log line says so).
+    A STATIC entry compiles for the shapes of a call; a DYNAMIC one for all sizes that have differed from call
+    to call, under guards where the program tells sizes apart. Calls that no compilation is for, when there
+    are as many as there may be, run in the generic tier (and a log line says so).
     """
     return FusionStrategy.set(strategy)
 
 
 def fork(func: Any, *args: Any, **kwargs: Any) -> Future:
-    """A future of ``func(*args, **kwargs)``; `wait` gives its value. The call is made at once."""
+    """A future of ``func(*args, **kwargs)``; `wait` gives its value.
+
+    In a program other threads make the call, or who waits for it first (``docs/threads.md``). In Python it is
+    made at once, as in PyTorch.
+    """
     return Future.of(func, *args, **kwargs)
 
 

@@ -32,7 +32,7 @@ def views(body: str, *results: str) -> dict[str, tuple[str, View]]:
     return {names[value]: (names[view.base], view) for value, view in found.items()}
 
 
-def lying(body: str, *results: str) -> dict[str, tuple[str, tuple[list[int], list[int], int]]]:
+def lying(body: str, *results: str) -> dict[str, tuple[str, tuple[list[int] | None, list[int], int]]]:
     """The same, as base and (sizes, strides, offset)."""
     found = views(body, *results)
     return {name: (base, (view.shape, view.strides, view.offset)) for name, (base, view) in found.items()}

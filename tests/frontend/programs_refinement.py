@@ -196,7 +196,162 @@ def isinst_tuple(x: Union[int, float, str]) -> int:
     return int(x)
 
 
+def none_filled_in_loop(x: Optional[Tensor], y: Tensor, n: int):
+    if x is None:
+        for i in range(n):
+            x = y + i
+    return x
+
+
+def none_filled_in_while(x: Optional[Tensor], y: Tensor, n: int):
+    if x is None:
+        while n > 0:
+            x = y
+            n -= 1
+        return x
+    return y
+
+
+def none_filled_and_added(x: Optional[int], n: int):
+    if x is None:
+        for i in range(n):
+            if x is not None:
+                x += i
+            else:
+                x = 7
+    return x
+
+
+def none_filled_in_branch(x: Optional[Tensor], y: Tensor):
+    if x is None:
+        if bool(y.sum() > 0):
+            x = y
+    return x
+
+
+def none_emptied_elsewhere(x: Optional[Tensor], y: Tensor, n: int):
+    if x is None:
+        if n > 1:
+            for i in range(n):
+                x = y
+    else:
+        x = None
+    return x
+
+
+def not_none_negated(x: Optional[int], n: int):
+    if not (x is not None):
+        for i in range(n):
+            x = i
+    return x
+
+
+def either_none(x: Optional[int], y: Optional[int], n: int):
+    if x is None or y is None:
+        for i in range(n):
+            x = i
+            y = 2 * i
+    return x, y
+
+
+def none_of_tuple(x: Optional[Tuple[int, Optional[int]]], n: int):
+    if x is None:
+        for i in range(n):
+            x = (i, None)
+    return x
+
+
+def none_asserted(x: Optional[int], n: int):
+    assert x is None
+    for i in range(n):
+        x = i
+    return x
+
+
+def another_name(x: Optional[int], n: int):
+    if x is None:
+        y = x
+        for i in range(n):
+            y = i
+        return y
+    return 1
+
+
+def refined_stays_refined(x: Optional[int], n: int):
+    if x is None:
+        return -1
+    for i in range(n):
+        x = None
+    return x
+
+
+def default_list(x: Optional[List[int]], n: int):
+    if x is None:
+        x = []
+    for i in range(n):
+        x.append(i)
+    return x
+
+
+def default_list_of_lists(x: Optional[List[List[int]]], n: int):
+    if x is None:
+        x = []
+    x.append([n])
+    return x
+
+
+def list_while_none(x: Optional[List[int]], n: int):
+    while x is None:
+        x = []
+    return x
+
+
+def list_emptied_in_loop(x: Optional[List[int]], n: int):
+    for i in range(n):
+        x = []
+    return x
+
+
+def list_emptied_in_branch(x: Optional[List[int]], n: int):
+    if n > 2:
+        x = []
+    return x
+
+
+def wrong_default_list(x: Optional[List[int]], n: int):
+    if x is None:
+        x = [1.0]
+    return x
+
+
+OVER_OPTIONALS = [
+    none_filled_and_added,
+    not_none_negated,
+    none_asserted,
+    another_name,
+    refined_stays_refined,
+]
+OVER_LISTS = [
+    default_list,
+    list_while_none,
+    list_emptied_in_loop,
+    list_emptied_in_branch,
+    wrong_default_list,
+]
+
+
 CASES = [
+    *(
+        (f, x, y, n)
+        for f in (none_filled_in_loop, none_filled_in_while, none_emptied_elsewhere)
+        for x, y, n in ((None, X, 0), (None, X, 3), (X, X + 1, 0), (X, X + 1, 3))
+    ),
+    *((none_filled_in_branch, x, y) for x in (None, X) for y in (X, -X)),
+    *((f, x, n) for f in OVER_OPTIONALS for x in (None, 5) for n in (0, 3)),
+    *((f, x, n) for f in OVER_LISTS for x in (None, [5]) for n in (0, 3)),
+    *((either_none, x, y, 3) for x in (None, 1) for y in (None, 2)),
+    *((none_of_tuple, x, 3) for x in (None, (4, None))),
+    *((default_list_of_lists, x, 3) for x in (None, [[4]])),
     (lst, 3),
     (opt, 3),
     (opt, 1),

@@ -56,7 +56,7 @@ def specializations_go(count: int) -> list[str]:
             module(argument((rows, 12)))
     finally:
         tsc.set_fusion_strategy(before)
-    table: dict[Any, Any] = module.forward.specializations.table
+    table: dict[Any, Any] = module.forward.compiled.table
     held = [weakref.ref(made.native.__self__) for made in table.values()]
     if len(held) != count:
         return [f"leaks: {len(held)} specializations of {count}"]

@@ -114,6 +114,6 @@ def test_row_major_functions_keep_the_direct_entry() -> None:
     for program in (pointwise, product, normalized):
         scripted: Any = tsc.script(program)
         scripted(torch.ones(4, 5))
-        (made,) = scripted.specializations.table.values()
+        (made,) = scripted.compiled.table.values()
         assert made.is_native
         assert (made.native is not None) == (program is not product)

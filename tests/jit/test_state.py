@@ -135,7 +135,7 @@ def test_a_buffer_that_is_written_is_no_constant(monkeypatch: pytest.MonkeyPatch
     """The generic tier is needed for none of these calls."""
     pair = Pair(counting.BufferOnly)
     pair.call(rows(0))
-    monkeypatch.setattr(pair.frozen.forward.specializations, "_generic", None)
+    monkeypatch.setattr(pair.frozen.forward.compiled, "_generic", None)
     for i in range(1, 4):
         pair.call(rows(i))
     assert is_native(pair.frozen.forward)
@@ -161,7 +161,7 @@ def test_a_recurrent_network_keeps_its_state() -> None:
         for _ in range(3):
             pair.call(torch.randn(batch, 3))
     assert is_native(pair.frozen.forward)
-    assert len(pair.frozen.forward.specializations.table) == 2
+    assert len(pair.frozen.forward.compiled.table) == 2
 
 
 @pytest.mark.parametrize("kind", [counting.Counters, counting.MaybeCounter, counting.Trips, counting.Ring])
@@ -169,10 +169,10 @@ def test_numbers_that_calls_change_are_compiled_once(kind: type[nn.Module]) -> N
     pair = Pair(kind)
     for i in range(3):
         pair.call(rows(i))
-    compiled = dict(pair.frozen.forward.specializations.table)
+    compiled = dict(pair.frozen.forward.compiled.table)
     for i in range(20):
         pair.call(rows(i % 4))
-    assert pair.frozen.forward.specializations.table == compiled
+    assert pair.frozen.forward.compiled.table == compiled
 
 
 def test_numbers_that_other_methods_change_are_read_at_each_call() -> None:

@@ -13,7 +13,7 @@ from tsc.ops.registry import FAMILIES, Operator, operators
 
 KINDS = {
     "pointwise", "gather", "view", "reshape", "reduction", "contraction", "window", "concat", "pad", "query",
-    "item", "python", "inplace", "composite", "generic", "scan", "scatter",
+    "item", "python", "inplace", "composite", "generic", "scan", "scatter", "sort",
 }  # fmt: skip
 
 

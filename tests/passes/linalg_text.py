@@ -105,6 +105,29 @@ class Kernel:
         )
         return self.emit(text, base.shape, base.element)
 
+    def order(
+        self,
+        name: str,
+        operands: Sequence[Value],
+        count: int,
+        workspace: Sequence[int],
+        body: str = "",
+        attributes: str = "",
+    ) -> tuple[Value, Value]:
+        """``tsc.sort`` and the like, of integers that are their own keys; `body` makes another %r of %x0."""
+        x = operands[0]
+        shape = (x.shape[0], count, x.shape[2])
+        values, places = Value(self.fresh(), shape, x.element), Value(self.fresh(), shape, "i64")
+        key, line = ("%r", f"    {body}\n") if body else ("%x0", "")
+        types = ", ".join(v.type for v in operands)
+        self.lines.append(
+            f'  {values.name}, {places.name}, {self.fresh()} = "tsc.{name}"'
+            f"({', '.join(v.name for v in operands)}) ({{\n  ^bb0(%x0: {x.element}):\n{line}"
+            f"    linalg.yield {key} : {x.element}\n  }}) {attributes}: ({types}) -> "
+            f"({values.type}, {places.type}, {tensor(workspace, 'i8')})"
+        )
+        return values, places
+
     def insert(self, source: Value, target: Value, offsets: Sequence[int]) -> Value:
         ones = [1] * len(offsets)
         text = (

@@ -1,6 +1,7 @@
 """`plan-memory`: buffers in use at one time never overlap, others share the arena."""
 
 import random as numbers
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.passes.kernel_runner import assert_computes, build, random
 from tests.passes.linalg_text import Host, Kernel, Value, module
 from tsc.analysis.liveness import Interval
+from tsc.dims import Dim, SizeEnvironment
 from tsc.passes.plan_memory import ALIGNMENT, Slot, assign_offsets
 
 
@@ -138,3 +140,40 @@ func.func @main(%x: tensor<8xf32>, %c: tensor<i1>) -> tensor<8xf32> {
     )
     a = random(8)
     assert_computes(text, [a, np.asarray(condition)], 2 * a if condition else a, tolerance=0)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_slots_of_symbolic_sizes_never_overlap_whatever_the_sizes_are(seed: int) -> None:
+    source = numbers.Random(seed)
+    environment = SizeEnvironment()
+    symbols = [environment.symbol(source.randint(1, 50)) for _ in range(2)]
+    slots: list[Slot] = []
+    for _ in range(source.randint(1, 14)):
+        start = source.randint(0, 20)
+        size: Any = source.choice([1, *symbols, symbols[0] * symbols[1]]) * source.randint(1, 4) * ALIGNMENT
+        slots.append(Slot(size, Interval(start, start + source.randint(0, 6))))
+    total: Any = assign_offsets(slots)
+    for _ in range(20):
+        values = {atom: source.randint(1, 300) for atom in environment.symbols}
+        sizes = [_value(s.size, values) for s in slots]
+        offsets = [_value(s.offset, values) for s in slots]
+        assert all(o >= 0 and o + n <= _value(total, values) for o, n in zip(offsets, sizes, strict=True))
+        for i, a in enumerate(slots):
+            for j, b in enumerate(slots[:i]):
+                if a.interval.overlaps(b.interval):
+                    assert offsets[i] + sizes[i] <= offsets[j] or offsets[j] + sizes[j] <= offsets[i]
+    assert not environment.guards
+
+
+def test_a_symbolic_slot_is_shared_where_it_certainly_is_large_enough() -> None:
+    environment = SizeEnvironment()
+    s, t = environment.symbol(8), environment.symbol(9)
+    wide, narrow, other = (
+        Slot(size, Interval(2 * i, 2 * i + 1)) for i, size in enumerate((256 * s, 64 * s, 64 * t))
+    )
+    total: Any = assign_offsets([wide, narrow, other])
+    assert total.same(256 * s + 64 * t)
+
+
+def _value(size: Any, values: Any) -> int:
+    return size.value(values) if isinstance(size, Dim) else size

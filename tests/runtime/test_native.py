@@ -15,7 +15,7 @@ import pytest
 
 from tsc.runtime.host import host_target
 from tsc.runtime.machine_code import CompiledObject, compile_llvm
-from tsc.runtime.native import ArraySpec, arenas_of, native_function
+from tsc.runtime.native import ANY, ArraySpec, SizesFunction, arenas_of, native_function
 from tsc.runtime.threads import get_num_threads, set_num_threads, thread_pool
 
 # Two inputs of 4 floats; results: their sum (through the arena) and the first input negated.
@@ -80,6 +80,86 @@ def test_results_are_new_arrays(release_gil: bool) -> None:
     assert total.flags.owndata
     assert total.flags.writeable
     np.testing.assert_array_equal(negate()(a), -a)
+
+
+# Of arguments [n, m] and [m]: suits if m < 8; the arena takes 32 n bytes; results are [n, m] and [2 m].
+SIZES = """
+define void @sizes(ptr %in, ptr %out, ptr %arena) {
+  %given = load ptr, ptr %in
+  %found = load ptr, ptr %out
+  %n = load i64, ptr %given
+  %m_p = getelementptr i64, ptr %given, i64 1
+  %m = load i64, ptr %m_p
+  %k_p = getelementptr i64, ptr %given, i64 2
+  %k = load i64, ptr %k_p
+  %same = icmp eq i64 %m, %k
+  %few = icmp slt i64 %m, 8
+  %suits = and i1 %same, %few
+  %word = zext i1 %suits to i64
+  store i64 %word, ptr %found
+  %bytes = mul i64 %n, 32
+  %f1 = getelementptr i64, ptr %found, i64 1
+  store i64 %bytes, ptr %f1
+  %f2 = getelementptr i64, ptr %found, i64 2
+  store i64 %n, ptr %f2
+  %f3 = getelementptr i64, ptr %found, i64 3
+  store i64 %m, ptr %f3
+  %f4 = getelementptr i64, ptr %found, i64 4
+  store i64 %n, ptr %f4
+  %f5 = getelementptr i64, ptr %found, i64 5
+  store i64 %m, ptr %f5
+  %twice = mul i64 %m, 2
+  %f6 = getelementptr i64, ptr %found, i64 6
+  store i64 %twice, ptr %f6
+  ret void
+}
+
+define void @main(ptr %in, ptr %out, ptr %arena) {
+  %symbols_p = getelementptr ptr, ptr %in, i64 2
+  %symbols = load ptr, ptr %symbols_p
+  %n = load i64, ptr %symbols
+  %m_p = getelementptr i64, ptr %symbols, i64 1
+  %m = load i64, ptr %m_p
+  %bytes = mul i64 %n, 32
+  call void @llvm.memset.p0.i64(ptr %arena, i8 1, i64 %bytes, i1 false)
+  %a = load ptr, ptr %out
+  %count = mul i64 %n, %m
+  %size = mul i64 %count, 4
+  call void @llvm.memset.p0.i64(ptr %a, i8 0, i64 %size, i1 false)
+  %b_p = getelementptr ptr, ptr %out, i64 1
+  %b = load ptr, ptr %b_p
+  %rest = mul i64 %m, 8
+  call void @llvm.memset.p0.i64(ptr %b, i8 1, i64 %rest, i1 false)
+  ret void
+}
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+"""
+
+
+def symbolic() -> Callable[..., Any]:
+    matrix, row = ArraySpec(np.dtype(np.float32), (ANY, ANY)), ArraySpec(np.dtype(np.float32), (ANY,))
+    code = compile_llvm(SIZES, host_target())
+    sizes = SizesFunction("sizes", 2)
+    return native_function(code, "main", [matrix, row], [matrix, row], 64, slow, sizes=sizes)
+
+
+def test_symbolic_sizes_of_results_and_arenas_are_what_the_code_says() -> None:
+    function = symbolic()
+    for n, m in ((2, 3), (40, 7), (1, 1), (1000, 2), (3, 5)):
+        a, b = function(np.ones((n, m), np.float32), np.ones(m, np.float32))
+        assert a.shape == (n, m)
+        assert b.shape == (2 * m,)
+        assert not a.any()
+        assert set(b.tobytes()) == {1}
+    assert arenas_of(function).free_blocks() == 1
+
+
+@pytest.mark.parametrize("shapes", [((2, 3), (4,)), ((2, 9), (9,)), ((2, 3, 1), (3,)), ((3,), (3,))])
+def test_symbolic_sizes_that_do_not_suit_go_to_the_slow_path(shapes: tuple[tuple[int, ...], ...]) -> None:
+    given = [np.ones(shape, np.float32) for shape in shapes]
+    marker, arguments = symbolic()(*given)
+    assert marker is SLOW
+    assert len(arguments) == 2
 
 
 GOOD = np.zeros(4, np.float32)

@@ -13,6 +13,8 @@ from xdsl.ir.affine import (
     AffineMap,
 )
 
+from tsc.dims import certainly_natural, is_one, maximum, minimum
+
 
 @dataclass(frozen=True)
 class Term:
@@ -130,7 +132,7 @@ def _drop_vacuous(expression: AffineExpr, sizes: Sequence[int]) -> AffineExpr:
     rhs = _drop_vacuous(expression.rhs, sizes)
     if isinstance(rhs, AffineConstantExpr):
         low, high = bounds(lhs, sizes)
-        fits = low >= 0 and high < rhs.value
+        fits = certainly_natural(low) and certainly_natural(rhs.value - 1 - high)
         if fits and expression.kind is AffineBinaryOpKind.Mod:
             return lhs
         if fits and expression.kind is AffineBinaryOpKind.FloorDiv:
@@ -144,7 +146,7 @@ def bounds(expression: AffineExpr, sizes: Sequence[int]) -> tuple[int, int]:
         case AffineConstantExpr():
             return expression.value, expression.value
         case AffineDimExpr():
-            return 0, max(0, sizes[expression.position] - 1)
+            return 0, maximum(0, sizes[expression.position] - 1)
         case AffineBinaryOpExpr():
             a, b = bounds(expression.lhs, sizes), bounds(expression.rhs, sizes)
             return _combine_bounds(expression.kind, a, b)
@@ -158,7 +160,7 @@ def _combine_bounds(kind: AffineBinaryOpKind, a: tuple[int, int], b: tuple[int, 
             return a[0] + b[0], a[1] + b[1]
         case AffineBinaryOpKind.Mul:
             products = [x * y for x in a for y in b]
-            return min(products), max(products)
+            return minimum(*products), maximum(*products)
         case AffineBinaryOpKind.Mod:
             return 0, b[1] - 1
         case AffineBinaryOpKind.FloorDiv:
@@ -210,7 +212,7 @@ def merge_loops(
     groups: list[list[int]] = []
     merged_sizes: list[int] = []
     for dim in order:
-        if sizes[dim] == 1 and dim not in pinned:
+        if is_one(sizes[dim]) and dim not in pinned:
             continue
         if groups and _walks_as_one(groups[-1], dim, sizes, addresses, pinned):
             groups[-1].append(dim)

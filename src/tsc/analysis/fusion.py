@@ -29,7 +29,10 @@ def operator_of(op: Operation) -> Operator | None:
     operator = find(op.schema.full_name)
     if operator is None or operator.lower is None:
         return None
-    if any(argument_of(o) is UNKNOWN for o in op.operands):
+    arguments = [argument_of(o) for o in op.operands]
+    if any(a is UNKNOWN for a in arguments) or (
+        operator.lowers is not None and not operator.lowers(*arguments)
+    ):
         return None
     for result in op.results:
         if (

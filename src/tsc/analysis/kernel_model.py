@@ -15,6 +15,7 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, Affine
 
 from tsc.analysis.affine import row_major_strides
 from tsc.dialects.loop_extents import loop_extents, shape_of
+from tsc.dims import is_one
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,9 @@ def reshape_map(op: tensor.ExpandShapeOp | tensor.CollapseShapeOp) -> AffineMap:
     for number, group in enumerate(groups):
         if isinstance(op, tensor.ExpandShapeOp):
             strides = row_major_strides([result.get_shape()[d] for d in group])
-            parts = (AffineExpr.dimension(d) * s for d, s in zip(group, strides, strict=True))
+            parts = (
+                AffineExpr.dimension(d) * AffineExpr.constant(s) for d, s in zip(group, strides, strict=True)
+            )
             expressions.append(sum(parts, start=AffineExpr.constant(0)))
         else:
             shape = [source.get_shape()[d] for d in group]
@@ -194,15 +197,15 @@ def reshape_map(op: tensor.ExpandShapeOp | tensor.CollapseShapeOp) -> AffineMap:
 
 def unflatten(index: AffineExpr, shape: Sequence[int]) -> list[AffineExpr]:
     """The index into `shape` of element number `index` in row-major order."""
-    if len([n for n in shape if n != 1]) <= 1:
+    if len([n for n in shape if not is_one(n)]) <= 1:
         zero = AffineExpr.constant(0)
-        wide = next((d for d, n in enumerate(shape) if n != 1), 0)
+        wide = next((d for d, n in enumerate(shape) if not is_one(n)), 0)
         return [index if d == wide else zero for d in range(len(shape))]
     strides = row_major_strides(shape)
     result: list[AffineExpr] = []
     for d, (size, stride) in enumerate(zip(shape, strides, strict=True)):
-        quotient = index if stride == 1 else index // stride
-        result.append(quotient if d == 0 else quotient % size)
+        quotient = index if stride == 1 else index // AffineExpr.constant(stride)
+        result.append(quotient if d == 0 else quotient % AffineExpr.constant(size))
     return result
 
 
@@ -281,6 +284,8 @@ def contraction_of(stage: KernelStage, innermost: int | None = None) -> Contract
     batch = tuple(d for d in stage.kept if d in in_a and d in in_b)
     if not any(d in columns for d in wide) or not is_whole(b, stage.sizes) or a.value is b.value:
         return None
+    if any(d not in in_b and not is_one(stage.sizes[d]) for d in stage.reduced):
+        return None  # panels of the weights say how deep the product is
     return Contraction(stage, a, b, factors[0], factors[1], batch, rows, columns, stage.reduced)
 
 

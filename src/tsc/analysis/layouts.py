@@ -20,6 +20,8 @@ from xdsl.ir import Attribute, SSAValue
 
 from tsc.analysis.affine import row_major_strides
 from tsc.dialects.loop_builder import element_of
+from tsc.dialects.sized import plain, sized
+from tsc.dims import is_one
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,13 @@ class Layout:
         """Whether the elements lie as in a dense array of this shape (dims of size one may sit anywhere)."""
         if self.has_halo or self.panels is not None:
             return False
-        kept = [d for d in self.order if self.shape[d] != 1]
+        kept = [d for d in self.order if not is_one(self.shape[d])]
         return kept == sorted(kept)
 
     @property
     def memory_type(self) -> MemRefType:
         """The flat buffer that holds the tensor."""
-        return MemRefType(self.element, [self.elements])
+        return MemRefType(self.element, plain([self.elements]))
 
     @property
     def size_bytes(self) -> int:
@@ -138,7 +140,7 @@ def is_tensor(value: SSAValue) -> bool:
 
 def tensor_type(layout: Layout) -> TensorType[Attribute]:
     """The tensor type that carries `layout`."""
-    return TensorType(layout.element, layout.shape, layout.encoding())
+    return TensorType(layout.element, sized(layout.shape), layout.encoding())
 
 
 def layout_of(type_: Attribute) -> Layout:

@@ -11,6 +11,7 @@ from tsc.analysis.operator_effects import definition_of, wants_layout
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
+from tsc.dims import alike, hints_of
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array
 from tsc.ops.registry import Operator, ResultLayout, TensorSpec
@@ -54,13 +55,13 @@ def _shown(op: Operation, operator: Operator) -> list[SSAValue] | None:
     before, after = _spec(source), _spec(op.results[0])
     if before is None or after is None:
         return None
-    if operator.is_identity and before.shape == after.shape:
+    if operator.is_identity and alike(before.shape, after.shape):
         return [source]
     rest = [constant_of(o) for o in list(op.operands)[1:]]
     if any(r is UNKNOWN for r in rest):
         return None
     try:
-        part = operator.eager(np.empty(before.shape, before.dtype.numpy), *rest)
+        part = operator.eager(np.empty(hints_of(before.shape), before.dtype.numpy), *hints_of(rest))
     except OPERATOR_FAILURES:
         return None
     return [source] if is_array(part) and part.flags.c_contiguous else None

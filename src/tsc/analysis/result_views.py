@@ -16,6 +16,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
 from tsc.dialects.tsc import MemoryOp
+from tsc.dims import hints_of, holds_dim
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.registry import require
 
@@ -31,7 +32,8 @@ class View:
     """A result as a part of `base`, which is row-major: sizes, and strides and offset in bytes."""
 
     base: SSAValue
-    shape: list[int]
+    shape: list[int] | None
+    """None where sizes are symbolic: then the operators say which part it is."""
     strides: list[int]
     offset: int
     steps: list[Step]
@@ -102,18 +104,19 @@ def _view_of_base(value: SSAValue) -> View | None:
     steps = _steps(chain)
     if spec is None or steps is None or not isinstance(base.owner, (AtenOp, ValueTensorLiteralOp, MemoryOp)):
         return None
-    part = whole = np.empty(spec.shape, spec.dtype.numpy)
+    part = whole = np.empty(hints_of(spec.shape), spec.dtype.numpy)
     begin = 0
     for number, (op, arguments) in enumerate(steps, 1):
         try:
-            part = require(op.schema.full_name).eager(part, *arguments)
+            part = require(op.schema.full_name).eager(part, *hints_of(arguments))
         except OPERATOR_FAILURES:
             return None
         if part.size and not np.may_share_memory(part, whole):
             base, begin = op.results[0], number
             part = whole = np.empty(part.shape, part.dtype)
     offset = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
-    return View(base, list(part.shape), list(part.strides), offset, steps[begin:])
+    is_symbolic = holds_dim([spec.shape, *(arguments for _, arguments in steps)])
+    return View(base, None if is_symbolic else list(part.shape), list(part.strides), offset, steps[begin:])
 
 
 def _taken_of(value: SSAValue) -> tuple[SSAValue, list[AtenOp]]:

@@ -139,6 +139,8 @@ def _copy(function: FunctionEmitter, op: memref.CopyOp) -> None:
     contiguous = MemRefType(source.element_type, source.shape)
     if strides_of(source) != strides_of(contiguous) or strides_of(target) != strides_of(contiguous):
         raise CodegenError(f"memref.copy: requires contiguous memrefs; got {source} and {target}")
+    if DYNAMIC_INDEX in source.get_shape():
+        raise CodegenError(f"memref.copy: requires a static shape; got {source}")
     length = prod(source.get_shape()) * size_bytes(source.element_type)
     to, start = (
         function.address(function.buffer(op.destination))[0],

@@ -15,10 +15,14 @@ from tsc.analysis.module_functions import functions, hosts
 from tsc.codegen import EmittedModule, emit_cpu
 from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
+from tsc.compiler.sizes import Sizes
 from tsc.dialects.context import TorchContext, make_context
 from tsc.passes.specialize import Specialize
 from tsc.runtime.host import host_target
 from tsc.runtime.machine_code import CompiledObject, compile_llvm
+
+VALUE = pipeline.STAGE_NAMES.index("value")
+"""The stage below which nothing is asked of symbolic sizes but what is certain."""
 
 
 @dataclass
@@ -32,6 +36,10 @@ class Compilation:
     llvm: str = ""
     is_whole: bool = False
     """Whether branches and loops were to become native code too."""
+    whole_refusal: str | None = None
+    """Why branches and loops did not become native code, where that was tried."""
+    python_groups: dict[int, str] = field(default_factory=dict[int, str])
+    """Groups of a mixed program, by their number, that run in Python, and why."""
 
     @contextmanager
     def timed(self, phase: str) -> Generator[None]:
@@ -59,21 +67,24 @@ class Descent:
     fuses_contractions: bool = True
     is_whole: bool = False
     """Whether branches and loops are to become native code too."""
+    sizes: Sizes | None = None
+    """What names of sizes among the arguments stand for."""
 
     @classmethod
     def specialize(
         cls, entry: Entry, arguments: Sequence[str], compilation: Compilation,
-        check: pipeline.Watcher | None = None, *, is_whole: bool = False,
+        check: pipeline.Watcher | None = None, *, is_whole: bool = False, sizes: Sizes | None = None,
     ) -> Descent:  # fmt: skip
-        """`entry` for arguments as the pass `specialize` spells them."""
+        """`entry` for arguments as the pass `specialize` spells them, with `sizes` by name."""
         context, module = make_context(entry.pool), entry.alone()
         dump = Dump.begin(entry.name, entry.pool)
-        specialize = Specialize(tuple(arguments))
+        specialize = Specialize(tuple(arguments), {} if sizes is None else sizes.values)
         with compilation.timed("passes"):
             specialize.apply(context, module)
         for watcher in filter(None, (dump, check)):
             watcher("frozen", specialize, module)
-        return cls(context, module, "frozen", compilation, dump, check, entry.fuses_contractions, is_whole)
+        fuses = entry.fuses_contractions
+        return cls(context, module, "frozen", compilation, dump, check, fuses, is_whole, sizes)
 
     @property
     def function(self) -> FuncOp:
@@ -91,6 +102,14 @@ class Descent:
         Raises:
             CodegenError: something has no native form.
         """
+        if self.sizes is not None:
+            if self.stage != "value" and pipeline.STAGE_NAMES.index(self.stage) < VALUE:
+                self._run("value")
+            self.sizes.environment.decides_equality = False
+        self._run(stage)
+        return self.function
+
+    def _run(self, stage: str) -> None:
         with self.compilation.timed("passes"):
             pipeline.lower(
                 self.context,
@@ -105,7 +124,6 @@ class Descent:
                 check=self.check,
             )
         self.stage = stage
-        return self.function
 
     def emit(self) -> EmittedModule:
         """LLVM IR of stage `loop`."""

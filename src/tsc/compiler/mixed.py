@@ -38,18 +38,21 @@ def build_mixed(descent: Descent, entry: Entry, call: Run) -> tuple[Run, str]:
     """
     function = descent.function
     kernels: dict[Operation, Run] = {}
-    for op in function.walk():
-        if isinstance(op, GroupOp) and all(map(_shows, op.body.ops)):
+    in_python = descent.compilation.python_groups
+    for number, op in enumerate(op for op in function.walk() if isinstance(op, GroupOp)):
+        if all(map(_shows, op.body.ops)):
             kernels[op] = _operators_of(op, entry, call)
-        elif isinstance(op, GroupOp):
-            try:
-                kernels[op] = _group_kernel(descent, op, entry, call)
-            except CodegenError as error:
-                if options().is_strict:
-                    raise
-                text = f"{entry.name}: a part is not compiled, and runs operator by operator: {error.message}"
-                warnings.warn(text, stacklevel=2)
-                kernels[op] = _operators_of(op, entry, call)
+            in_python[number] = "it may give memory of its operand, which Python need not copy"
+            continue
+        try:
+            kernels[op] = _group_kernel(descent, op, entry, call)
+        except CodegenError as error:
+            if options().is_strict:
+                raise
+            text = f"{entry.name}: a part is not compiled, and runs operator by operator: {error.message}"
+            warnings.warn(text, stacklevel=2)
+            kernels[op] = _operators_of(op, entry, call)
+            in_python[number] = error.message
     generic = GenericFunction(function, entry.pool, entry.unit, call, kernels)
     if descent.dump is not None:
         descent.dump.write("generic.py", generic.source)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import MemRefType
+from xdsl.dialects.builtin import IntAttr, MemRefType
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
@@ -16,20 +17,19 @@ from tsc.analysis.fusion import spec
 from tsc.analysis.module_functions import kernels
 from tsc.codegen import EmittedModule
 from tsc.compiler.descent import Descent
+from tsc.compiler.sizes_function import NAME, sizes_function
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import PrimLoopOp
+from tsc.dims import hint_of, is_known
+from tsc.passes.plan_memory import ARENA
 from tsc.runtime.machine_code import CompiledObject
-from tsc.runtime.native import ArraySpec, native_function
+from tsc.runtime.native import ANY, MISS, ArraySpec, SizesFunction, calls_of, native_function
 
 GIL_ELEMENTS = 1 << 15
 """Elements computed by a call beyond which the GIL is released: a few microseconds of work."""
 
 Run = Callable[..., Any]
-
-
-MISS: Any = object()
-"""What strict native code gives for arguments that are others than it was compiled for."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,15 @@ class NativeCode:
     """Calls whose arguments are others go the slow way."""
     strict: Run
     """Gives `MISS` for those."""
+    arena_bytes: int = 0
+    """Scratch memory of one call."""
+    code_bytes: int = 0
+    """The object file: machine code with its tables."""
+
+    @property
+    def calls(self) -> int:
+        """How many calls have computed."""
+        return calls_of(self.entry) + calls_of(self.strict)
 
 
 def build_native(descent: Descent, slow: Run) -> NativeCode:
@@ -58,16 +67,21 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
     is_long |= sum(_elements(o) for o in function.walk()) > GIL_ELEMENTS
     host = descent.lower("loop")
     arena = _arena_bytes(host)
-    descent.compilation.kernels = [f.sym_name.data for f in kernels(descent.module)]
+    sizes = _add_sizes(descent, inputs, outputs, arena)
     emitted = descent.emit()
     compiled = descent.load(emitted)
+    descent.compilation.kernels += [f.sym_name.data for f in kernels(descent.module)]
     constants = _fill_constants(compiled, emitted, descent.context.pool)
+
+    given, made = _without_symbols(inputs), _without_symbols(outputs)
 
     def builtin(otherwise: Run) -> Run:
         held = _Slow(otherwise, constants)
-        return native_function(compiled, "main", inputs, outputs, arena, held, release_gil=is_long)
+        return native_function(
+            compiled, "main", given, made, hint_of(arena), held, release_gil=is_long, sizes=sizes
+        )
 
-    return NativeCode(builtin(slow), builtin(_missed))
+    return NativeCode(builtin(slow), builtin(_missed), arena, len(compiled.object_bytes))
 
 
 def _missed(*arguments: Any) -> Any:
@@ -87,12 +101,34 @@ class _Slow:
 
 def _elements(op: Operation) -> int:
     sizes = [r.type.sizes for r in op.results if isinstance(r.type, tt.TensorType) and r.type.is_static]
-    return sum(int(np.prod(s)) for s in sizes if s is not None)
+    return sum(hint_of(prod(s)) for s in sizes if s is not None)
 
 
 def _array_specs(values: Sequence[SSAValue]) -> list[ArraySpec]:
     specs = [spec(v) for v in values]
     return [ArraySpec(s.dtype.numpy, s.shape) for s in specs]
+
+
+def _without_symbols(specs: Sequence[ArraySpec]) -> list[ArraySpec]:
+    """Specs of plain numbers, in which `ANY` stands for symbolic sizes."""
+    return [ArraySpec(s.dtype, tuple(n if is_known(n) else ANY for n in s.shape)) for s in specs]
+
+
+def _add_sizes(
+    descent: Descent, inputs: Sequence[ArraySpec], outputs: Sequence[ArraySpec], arena: int
+) -> SizesFunction | None:
+    """Where sizes are symbolic, add the function that says what they are in a call to the module.
+
+    Raises:
+        SizesFoundError: sizes turned out to be equal, or fixed.
+    """
+    if descent.sizes is None:
+        return None
+    environment = descent.sizes.environment
+    descent.sizes.require_free()
+    given, made = ([s.shape for s in specs] for specs in (inputs, outputs))
+    descent.module.body.block.add_op(sizes_function(environment, given, made, arena))
+    return SizesFunction(NAME, len(environment.symbols))
 
 
 def _fill_constants(compiled: CompiledObject, emitted: EmittedModule, pool: ConstantPool) -> list[Any]:
@@ -108,6 +144,9 @@ def _fill_constants(compiled: CompiledObject, emitted: EmittedModule, pool: Cons
 
 def _arena_bytes(host: FuncOp) -> int:
     """The size of the host function's last argument, which `plan-memory` has added."""
+    symbolic = host.attributes.get(ARENA)
+    if isinstance(symbolic, IntAttr):
+        return cast("int", symbolic.data)  # pyright: ignore[reportUnknownMemberType]
     kind = host.body.block.args[-1].type
     assert isinstance(kind, MemRefType)
     return kind.get_shape()[0]

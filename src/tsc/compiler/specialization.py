@@ -4,7 +4,9 @@ Python with native kernels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +19,10 @@ from tsc.analysis.memory_aliases import writes_arguments
 from tsc.analysis.operator_effects import is_removable, not_repeatable
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
+from tsc.compiler.fusion_report import python_operators, require_fused
 from tsc.compiler.mixed import build_mixed
 from tsc.compiler.native_build import NativeCode, build_native
+from tsc.compiler.sizes import MOST_RESTARTS, Sizes, SizesFoundError, SymbolicKey
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
@@ -30,8 +34,13 @@ from tsc.runtime.native_results import NativeResults
 from tsc.runtime.result_forms import ResultForm
 from tsc.verification.verifier import Verifier
 
+LOG = logging.getLogger("tsc")
 Run = Callable[..., Any]
 Arrays = Sequence[np.ndarray[Any, Any]]
+NOT_REPEATABLE = (
+    "it keeps state, and a call that raises would be run again, which it must not be: it writes to an "
+    "argument as it goes, draws random numbers, prints, warns, or calls code that is not known"
+)
 
 
 @dataclass(eq=False)
@@ -53,8 +62,17 @@ class Specialization:
     """Which constants it was compiled for: see `pattern_of`."""
     code: NativeCode | None = None
     """Where it is native, and computes something: the code itself."""
+    symbolic: SymbolicKey | None = None
+    """Where sizes are symbolic: for which calls it is."""
     checks_bounds: bool = False
     """Whether the last of what the code gives says that an index was out of range."""
+
+    @property
+    def tier(self) -> str:
+        """``native``, ``mixed`` (Python around native kernels), or ``generic``."""
+        if self.is_native:
+            return "native"
+        return "mixed" if self.compilation.kernels else "generic"
 
     @property
     def native(self) -> Run | None:
@@ -69,24 +87,29 @@ class Specialization:
         )
 
 
-def lowered(entry: Entry, arguments: Sequence[str], stage: str, *, is_whole: bool = False) -> ModuleOp:
-    """`entry` at a stage, for arguments as the pass `specialize` spells them."""
-    descent = Descent.specialize(entry, arguments, Compilation(), is_whole=is_whole)
+def lowered(
+    entry: Entry, arguments: Sequence[str], stage: str, *, is_whole: bool = False, sizes: Sizes | None = None
+) -> ModuleOp:
+    """`entry` at a stage, for arguments as the pass `specialize` spells them, with `sizes` by name."""
+    descent = Descent.specialize(entry, arguments, Compilation(), is_whole=is_whole, sizes=sizes)
     descent.lower(stage)
     return descent.module
 
 
 def compile_for(
-    entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = ()
-) -> Specialization | None:
-    """Compile `entry` for arguments of these shapes; None for a function with state that does what must not
-    be done twice, when it is called again to raise its error: write to memory from outside as it goes, draw,
-    print.
+    entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = (),
+    watch: Callable[[Descent], None] | None = None,
+) -> Specialization | str:  # fmt: skip
+    """Compile `entry` for arguments of these shapes; the reason why not for a function with state that does
+    what must not be done twice, when it is called again to raise its error: write to memory from outside as
+    it goes, draw, print.
 
     `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the
-    generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`.
+    generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`. `watch`
+    sees the way down that was taken: its function is the one that runs, at stage `fused`.
 
     Raises:
+        StrictFusionError: something in a ``with strict_fusion()`` block is in no kernel.
         TscError: the compiler failed in a way the generic tier could not do better at.
     """
     compilation = Compilation()
@@ -96,14 +119,67 @@ def compile_for(
     descent = _descent(entry, arguments, compilation, verifier, is_whole=True)
     native = _native(descent, entry, slow, verifier)
     if isinstance(native, str) and _branches(descent.function):
+        compilation.whole_refusal = native
         descent = _descent(entry, arguments, compilation, verifier, is_whole=False)
         native = _native(descent, entry, slow, verifier)
-    if not isinstance(native, str):
-        return native
+    if native is None:
+        return NOT_REPEATABLE
+    made = native if isinstance(native, Specialization) else _mixed(descent, entry, call, native)
+    if watch is not None:
+        watch(descent)
+    if not made.is_native:
+        require_fused(entry.name, python_operators(descent))
+    return made
+
+
+def _mixed(descent: Descent, entry: Entry, call: Run, reason: str) -> Specialization:
+    """The function of `descent`, at stage `fused`, as Python with native kernels; `reason` says why it is not
+    native.
+    """
     run, source = build_mixed(descent, entry, call)
     form = ResultForm.of(descent.function)
     constants = _constants(descent.function, entry, form)
-    return Specialization(run, False, native, compilation, form, constants, source)
+    return Specialization(run, False, reason, descent.compilation, form, constants, source)
+
+
+def compile_symbolic(
+    entry: Entry, key: Sequence[str], hints: Mapping[str, int], slow: Run
+) -> Specialization | str:
+    """Compile `entry` for arguments in which sizes have names, which are `hints` in one call, or say why it
+    has no native form for them.
+    """
+    sizes = Sizes.of(hints)
+    for _ in range(MOST_RESTARTS):
+        try:
+            return _symbolic(entry, key, sizes, slow)
+        except SizesFoundError as found:
+            sizes = sizes.narrowed(found.solved)
+            if sizes.is_fixed:
+                return "all its sizes are fixed by the program"
+        except Exception as error:  # code that takes symbolic sizes for numbers may raise anything
+            if options().is_strict:
+                raise
+            reason = f"{error!r} (please report it)"
+            warnings.warn(f"{entry.name}: not compiled for symbolic sizes: {reason}", stacklevel=2)
+            return reason
+    return "its sizes turn out to be equal again and again"
+
+
+def _symbolic(entry: Entry, key: Sequence[str], sizes: Sizes, slow: Run) -> Specialization | str:
+    """The function for symbolic sizes as native code, or why it cannot be that.
+
+    Raises:
+        SizesFoundError: equations say what symbols are.
+    """
+    descent = Descent.specialize(entry, key, Compilation(is_whole=True), is_whole=True, sizes=sizes)
+    descent.lower("fused")
+    sizes.require_free()
+    made = _native(descent, entry, slow, None)
+    if made is None:
+        return NOT_REPEATABLE
+    if not isinstance(made, str):
+        made.symbolic = SymbolicKey(tuple(key), sizes)
+    return made
 
 
 def _branches(function: FuncOp) -> bool:
@@ -146,12 +222,19 @@ def _native(
     if verifier is not None and native is not None:
         verifier.check_native(native.entry)
     checks, row_major = CHECKS_BOUNDS in function.attributes, ROW_MAJOR in function.attributes
-    run = native.entry if native is not None else None
-    results = NativeResults(run, form, entry.unit, checks, row_major)
+    run = _entry_of(native, descent)
+    results = NativeResults(run, form, entry.unit, checks, descent.sizes is not None, row_major)
     constants = _constants(function, entry, form)
     return Specialization(
         results, True, None, descent.compilation, form, constants, code=native, checks_bounds=checks
     )
+
+
+def _entry_of(native: NativeCode | None, descent: Descent) -> Run | None:
+    """What is called with arrays that were chosen to fit; symbolic sizes that do not are none of ours."""
+    if native is None or descent.sizes is None:
+        return None if native is None else native.entry
+    return native.strict
 
 
 def _constants(function: FuncOp, entry: Entry, form: ResultForm) -> ConstantMemory:

@@ -9,6 +9,8 @@ from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType, bf16, f16
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from tsc import dtypes
+from tsc.dialects.sized import SizeOp
+from tsc.dims import Dim
 from tsc.dtypes import DType
 from tsc.errors import CodegenError
 
@@ -46,6 +48,11 @@ _BOOL_BINARY: dict[str, type[Operation]] = {
     "add": arith.OrIOp, "mul": arith.AndIOp, "and": arith.AndIOp, "or": arith.OrIOp, "xor": arith.XOrIOp,
     "min": arith.AndIOp, "max": arith.OrIOp,
 }  # fmt: skip
+_DIVISIONS: dict[str, dict[bool, type[Operation]]] = {
+    "divtrunc": {True: arith.DivSIOp, False: arith.DivUIOp},
+    "rem": {True: arith.RemSIOp, False: arith.RemUIOp},
+}
+"""Of integers, signed or not."""
 _FLOAT_PREDICATE = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}
 _SIGNED_PREDICATE = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
 _UNSIGNED_PREDICATE = {"eq": "eq", "ne": "ne", "lt": "ult", "le": "ule", "gt": "ugt", "ge": "uge"}
@@ -62,6 +69,22 @@ def element_type(dtype: DType) -> Any:
     if dtype.is_complex:
         raise CodegenError(f"native code: dtype must be real; got {dtype.name}")
     return IntegerType(1 if dtype is dtypes.BOOL else dtype.bits)
+
+
+def _is_safe_divisor(value: SSAValue, dtype: DType) -> bool:
+    """Whether no division of integers by `value` fails: it is a size, or a constant, neither 0 nor -1."""
+    owner = value.owner
+    if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
+        return divides(owner.value.value.data, dtype)
+    return isinstance(owner, arith.IndexCastOp) and isinstance(owner.operands[0].owner, SizeOp)
+
+
+def divides(number: int, dtype: DType) -> bool:
+    """Whether all elements of `dtype` can be divided by `number`: not by 0, for which PyTorch raises, nor by
+    -1, for which the smallest integer has no quotient.
+    """
+    mask = (1 << dtype.bits) - 1
+    return number & mask != 0 and not (dtype.is_signed and number & mask == mask)
 
 
 class ArithEmitter:
@@ -84,6 +107,8 @@ class ArithEmitter:
         found = self._constants.get((repr(value), dtype))
         if found is None:
             kind = element_type(dtype)
+            if isinstance(value, Dim):
+                return self._size(value, dtype)
             if dtype.is_floating:
                 attribute: Attribute = FloatAttr(float(value), kind)
             elif dtype is dtypes.BOOL:
@@ -93,6 +118,13 @@ class ArithEmitter:
             found = self.emit(arith.ConstantOp, [], kind, properties={"value": attribute})
             self._constants[repr(value), dtype] = found
         return found
+
+    def _size(self, size: Dim, dtype: DType) -> SSAValue:
+        """A symbolic size as an element."""
+        op = SizeOp.of(size)
+        self.block.add_op(op)
+        number = self.emit(arith.IndexCastOp, [op.results[0]], IntegerType(64))
+        return self.cast(number, dtypes.I64, dtype)
 
     def unary(self, name: str, x: SSAValue, dtype: DType) -> SSAValue:
         """A `math` operation on floats; negation, absolute value and complement on integers."""
@@ -126,8 +158,10 @@ class ArithEmitter:
             table = _BOOL_BINARY if dtype is dtypes.BOOL else _integer_table(dtype)
             if name in table:
                 return self.emit(table[name], [a, b], a.type)
-        # Integer division is left to the generic tier: it must raise on zero, and a native trap would end
-        # the process.
+        if name in _DIVISIONS and _is_safe_divisor(b, dtype):
+            return self.emit(_DIVISIONS[name][dtype.is_signed], [a, b], a.type)
+        # Other integer division is left to the generic tier: it must raise on zero, and a native trap would
+        # end the process.
         raise CodegenError(f"native code: {name} has no native form for {dtype.name}")
 
     def compare(self, predicate: str, a: SSAValue, b: SSAValue, dtype: DType) -> SSAValue:

@@ -20,7 +20,22 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
+from tsc.dims import Atom, Dim, bounds_of, is_one
+from tsc.errors import CodegenError
+
 INDEX = IndexType()
+_SIZE_OPERATIONS: dict[tuple[str, bool], type[Operation]] = {
+    ("floordiv", True): arith.DivUIOp,
+    ("floordiv", False): arith.FloorDivSIOp,
+    ("mod", True): arith.RemUIOp,
+    ("min", True): arith.MinSIOp,
+    ("min", False): arith.MinSIOp,
+    ("max", True): arith.MaxSIOp,
+    ("max", False): arith.MaxSIOp,
+}
+"""What computes an atom, by whether its first operand certainly is not negative."""
+LARGEST_FACTOR = 1 << 62
+"""The largest number in an expression of sizes, which is computed with 64 bits."""
 EXACT = arith.FastMathFlagsAttr("none")
 """Float arithmetic as written: neither contracted nor reordered."""
 
@@ -53,6 +68,7 @@ class Index:
     constant: int = 0
 
     def __add__(self, other: "Index | int") -> "Index":
+        other = self.builder.symbolic(other)
         if isinstance(other, int):
             return Index(self.builder, self.value, self.constant + other)
         constant = self.constant + other.constant
@@ -62,6 +78,7 @@ class Index:
         return Index(self.builder, total, constant)
 
     def __sub__(self, other: "Index | int") -> "Index":
+        other = self.builder.symbolic(other)
         if isinstance(other, int):
             return self + -other
         if other.value is None:
@@ -70,6 +87,12 @@ class Index:
         return Index(self.builder, difference)
 
     def __mul__(self, factor: int) -> "Index":
+        if isinstance(factor, Dim):
+            return (
+                self._by(arith.MuliOp, factor)
+                if self.value is not None
+                else self._sized(self.constant * factor)
+            )
         if factor == 1:
             return self
         if self.value is None or factor == 0:
@@ -78,6 +101,8 @@ class Index:
         return Index(self.builder, product, self.constant * factor)
 
     def __floordiv__(self, divisor: int) -> "Index":
+        if isinstance(divisor, Dim):
+            return self._by(arith.DivUIOp, divisor)
         if divisor == 1:
             return self
         if self.value is None:
@@ -86,6 +111,8 @@ class Index:
         return Index(self.builder, quotient)
 
     def __mod__(self, divisor: int) -> "Index":
+        if isinstance(divisor, Dim):
+            return self._by(arith.RemUIOp, divisor)
         if divisor == 1:
             return Index(self.builder, None, 0)
         if self.value is None:
@@ -106,6 +133,12 @@ class Index:
         if self.value is None and other.value is None:
             return Index(self.builder, None, max(self.constant, other.constant))
         return Index(self.builder, self.builder.binary(arith.MaxSIOp, self.ssa, other.ssa))
+
+    def _by(self, op: type[Operation], size: int) -> "Index":
+        return Index(self.builder, self.builder.binary(op, self.ssa, self.builder.index(size).ssa))
+
+    def _sized(self, size: int) -> "Index":
+        return self.builder.index(size)
 
     @property
     def known(self) -> int | None:
@@ -147,6 +180,11 @@ class LoopBuilder:
         default_factory=dict[tuple[Attribute, object], SSAValue]
     )
 
+    sizes: dict[Dim | Atom, "Index"] = field(default_factory=dict[Dim | Atom, "Index"])
+    """What symbolic sizes are while the code runs: symbols are given, the rest is computed at the top."""
+    holds_guards: bool = True
+    """Whether the code runs only in calls in which all guards hold, from which bounds of sizes follow."""
+
     def __post_init__(self) -> None:
         self.block = self.top
 
@@ -168,12 +206,7 @@ class LoopBuilder:
         key = (type_, attribute)
         if key not in self.constants:
             op = arith.ConstantOp.create(result_types=[type_], properties={"value": attribute})
-            if self.last_constant is None:
-                first = self.top.first_op
-                self.top.insert_op_before(op, first) if first else self.top.add_op(op)
-            else:
-                self.top.insert_op_after(op, self.last_constant)
-            self.last_constant = op
+            self.at_top(op)
             self.constants[key] = op.results[0]
         return self.constants[key]
 
@@ -181,9 +214,72 @@ class LoopBuilder:
         """An index constant."""
         return self.constant(IntegerAttr(value, INDEX), INDEX)
 
-    def index(self, value: Index | int) -> Index:
+    def index(self, value: Index | int | Dim) -> Index:
         """`value` as an expression."""
-        return Index(self, None, value) if isinstance(value, int) else value
+        if isinstance(value, Index):
+            return value
+        return self.size(value) if isinstance(value, Dim) else Index(self, None, value)
+
+    def take_sizes(self, symbols: Sequence[Dim], values: Sequence[SSAValue]) -> None:
+        """Let `values` be what symbols are while the code runs."""
+        for symbol, value in zip(symbols, values, strict=True):
+            ((monomial, _),) = symbol.terms.items()
+            self.sizes[monomial[0]] = Index(self, value)
+
+    def symbolic(self, value: Index | int) -> Index | int:
+        """A symbolic size as an expression; anything else as it is."""
+        return self.size(value) if isinstance(value, Dim) else value
+
+    def size(self, size: Dim) -> Index:
+        """A symbolic size, computed once, at the top of the function."""
+        found = self.sizes.get(size)
+        if found is None:
+            outer, self.block = self.block, Block()
+            found = self.sizes[size] = Index(self, self._polynomial(size).ssa)
+            made, self.block = self.block, outer
+            for op in list(made.ops):
+                op.detach()
+                self.at_top(op)
+        return found
+
+    def _polynomial(self, size: Dim) -> Index:
+        total = self.index(0)
+        if any(abs(factor) > LARGEST_FACTOR for factor in size.terms.values()):
+            raise CodegenError(f"symbolic sizes: requires numbers below 2**62; got {size}")
+        for monomial, factor in size.terms.items():
+            part = self.index(1)
+            for atom in monomial:
+                value = self._atom(atom)
+                part = (
+                    value if part.known == 1 else Index(self, self.binary(arith.MuliOp, part.ssa, value.ssa))
+                )
+            total = total + part * factor
+        return total
+
+    def _atom(self, atom: Atom) -> Index:
+        found = self.sizes.get(atom)
+        if found is None:
+            a, b = (self._polynomial(o) if isinstance(o, Dim) else self.index(o) for o in atom.operands)
+            is_safe = self.holds_guards and bounds_of(atom.operands[1])[0] >= 1
+            if atom.name in ("floordiv", "mod") and not is_safe:
+                b = b.maximum(1)
+            is_natural = bounds_of(atom.operands[0])[0] >= 0
+            if atom.name == "mod" and not is_natural:
+                quotient = self.binary(arith.FloorDivSIOp, a.ssa, b.ssa)
+                value = self.binary(arith.SubiOp, a.ssa, self.binary(arith.MuliOp, quotient, b.ssa))
+            else:
+                value = self.binary(_SIZE_OPERATIONS[atom.name, is_natural], a.ssa, b.ssa)
+            found = self.sizes[atom] = Index(self, value)
+        return found
+
+    def at_top(self, op: Operation) -> None:
+        """Insert an operation before those that are no constants or sizes."""
+        if self.last_constant is None:
+            first = self.top.first_op
+            self.top.insert_op_before(op, first) if first else self.top.add_op(op)
+        else:
+            self.top.insert_op_after(op, self.last_constant)
+        self.last_constant = op
 
     def zero(self, type_: Attribute) -> SSAValue:
         """The number zero of a scalar type."""
@@ -301,11 +397,11 @@ class LoopBuilder:
     @contextmanager
     def parallel(self, count: int) -> Generator[Index]:
         """The chunks of a kernel, handed to the thread pool; a single chunk is written in line."""
-        if count == 1:
+        if is_one(count):
             yield self.index(0)
             return
         body = Block(arg_types=[INDEX])
-        start, stop, step = (self.index_constant(n) for n in (0, count, 1))
+        start, stop, step = (self.index(n).ssa for n in (0, count, 1))
         outer, self.block = self.block, body
         yield Index(self, body.args[0])
         self.effect(scf.ReduceOp())

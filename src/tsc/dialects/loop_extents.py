@@ -12,6 +12,7 @@ from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
+from tsc.dialects.sized import sized
 from tsc.errors import CodegenError
 
 
@@ -52,7 +53,7 @@ def tell_extents(op: GenericOp, extents: Sequence[int]) -> None:
     block, count = op.parent, len(op.inputs)
     assert block is not None
     element = op.body.block.args[count].type  # of the first output
-    empty = tensor.EmptyOp([], TensorType(element, [extents[d] for d in wrong]))
+    empty = tensor.EmptyOp([], TensorType(element, sized([extents[d] for d in wrong])))
     block.insert_op_before(empty, op)
     op.body.block.insert_arg(element, count)
     op.operands = [*op.inputs, empty.results[0], *op.outputs]

@@ -78,6 +78,27 @@ class ConstantIntOp(ConstantOp):
         return cls.create(result_types=[tt.INT], attributes={"value": IntegerAttr(value, i64)})
 
 
+class SymbolicIntOp(ConstantOp):
+    """``torch.symbolic_int "s0 + 1"``: a size of an argument, or what is computed from sizes."""
+
+    name = "torch.symbolic_int"
+    result_type = tt.INT
+
+    @property
+    def python_value(self) -> Any:
+        """The expression, a `Dim`."""
+        return self.attributes["value"].data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+
+    def print(self, printer: Printer) -> None:
+        """Print the expression in quotes."""
+        printer.print_string(f' "{self.python_value}"')
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        """Symbols mean something within one compilation alone."""
+        parser.raise_error("torch.symbolic_int: symbolic sizes cannot be read from text")
+
+
 class ConstantFloatOp(ConstantOp):
     """``torch.constant.float 1.000000e+00``."""
 

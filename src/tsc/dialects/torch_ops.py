@@ -12,6 +12,7 @@ from typing import Any
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, StringAttr, f64, i1, i64
 
 from tsc.dialects import torch_types as tt
+from tsc.dialects.sized import dim_attribute
 from tsc.dialects.torch_base import (
     DefaultFormatOp,
     TorchOp,
@@ -31,6 +32,7 @@ from tsc.dialects.torch_constants import (
     ConstantOp,
     ConstantStrOp,
     NonValueTensorLiteralOp,
+    SymbolicIntOp,
     ValueTensorLiteralOp,
 )
 from tsc.dialects.torch_containers import (
@@ -65,6 +67,7 @@ from tsc.dialects.torch_objects import (
     PrimSetAttrOp,
     SlotOp,
 )
+from tsc.dims import Dim
 
 __all__ = [
     "CONSTANT_MAKERS",
@@ -105,6 +108,7 @@ __all__ = [
     "PrimUncheckedCastOp",
     "PrimUninitializedOp",
     "SlotOp",
+    "SymbolicIntOp",
     "TorchOp",
     "ValueTensorLiteralOp",
     "parse_operand_list",
@@ -116,7 +120,7 @@ __all__ = [
 
 STRUCTURAL_OPS: tuple[type[TorchOp], ...] = (
     ConstantNoneOp, ConstantIntOp, ConstantFloatOp, ConstantBoolOp, ConstantStrOp, ConstantDeviceOp,
-    ConstantComplexOp,
+    ConstantComplexOp, SymbolicIntOp,
     ValueTensorLiteralOp, NonValueTensorLiteralOp, PrimIfOp, PrimIfYieldOp, PrimLoopOp, PrimLoopConditionOp,
     PrimListConstructOp, PrimTupleConstructOp, PrimListUnpackOp, PrimTupleUnpackOp, PrimTupleIndexOp,
     PrimDictConstructOp,
@@ -137,5 +141,6 @@ CONSTANT_MAKERS: dict[type, Callable[[Any], ConstantOp]] = {
     complex: lambda v: ConstantComplexOp.create(
         result_types=[tt.COMPLEX], attributes={"real": FloatAttr(v.real, f64), "imag": FloatAttr(v.imag, f64)}
     ),
+    Dim: lambda v: SymbolicIntOp.create(result_types=[tt.INT], attributes={"value": dim_attribute(v)}),
 }
 """How to make the constant operation of a Python scalar."""

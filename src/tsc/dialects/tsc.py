@@ -15,6 +15,7 @@ from xdsl.traits import Pure
 
 from tsc.dialects.torch_base import DefaultFormatOp, YieldingOp, parse_function_type
 from tsc.dialects.torch_ops import TorchOp, parse_operand_list
+from tsc.dialects.tsc_order import OrderStatisticOp, SortOp, TopKOp
 
 RESULT = "tsc.result"
 """The attribute of functions that return their tensors one by one: how the result is made of those."""
@@ -192,4 +193,7 @@ class ScatterOp(TorchOp):
         return self.regions[0].block
 
 
-Tsc = Dialect("tsc", [GroupOp, MemoryOp, PrefixOp, RequireOp, ScatterOp, YieldOp])
+Tsc = Dialect(
+    "tsc",
+    [GroupOp, MemoryOp, OrderStatisticOp, PrefixOp, RequireOp, ScatterOp, SortOp, TopKOp, YieldOp],
+)

@@ -26,6 +26,7 @@ from tsc.frontend.sugared import (
     Special,
     Sugared,
     SugaredValue,
+    UndefinedOperator,
 )
 from tsc.frontend.unit import REQUIRED, Class, Function, Unit
 
@@ -267,9 +268,11 @@ class ArchiveResolver:
         return _literal(node)
 
 
-def _named(name: str) -> Sugared | None:
+def _named(name: str) -> Sugared:
     """What ``ops.space.name`` means."""
-    return Special("raise_exception") if name == "prim::RaiseException" else _operator(name)
+    if name == "prim::RaiseException":
+        return Special("raise_exception")
+    return _operator(name) or UndefinedOperator(name)
 
 
 def _operator(name: str) -> Sugared | None:

@@ -18,7 +18,7 @@ from tsc.frontend import calls, hints
 from tsc.frontend.calls import SchemaMismatchError, with_receiver
 from tsc.frontend.reader_base import Reader
 from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue, TupleOf
-from tsc.frontend.type_rules import without_none
+from tsc.frontend.type_rules import is_empty_list, list_in, without_none
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter
 
 SWAPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne", "add": "add", "mul": "mul"}
@@ -39,8 +39,9 @@ class CallReader(Reader):
         assert isinstance(actual, TorchType)
         if actual is wanted or (isinstance(actual, tt.TensorType) and isinstance(wanted, tt.TensorType)):
             return value
-        if self._is_empty_list(value, wanted):
-            return self.builder.list(wanted.data, [])
+        empty = self.as_empty_list(value, wanted)
+        if empty is not None:
+            return self.coerce(empty, wanted, node, what)
         if calls.fits(actual, wanted, {}):
             if isinstance(wanted, tt.InterfaceType):
                 self._check_implements(actual, wanted, node)
@@ -82,17 +83,16 @@ class CallReader(Reader):
         assert isinstance(actual, TorchType)
         return (
             actual is wanted
-            or self._is_empty_list(value, wanted)
+            or is_empty_list(value, wanted)
             or calls.fits(actual, wanted, {})
             or calls.conversion(SugaredValue(value), wanted, {}, True) is not None
         )
 
-    def _is_empty_list(self, value: SSAValue, wanted: TorchType) -> bool:
-        return (
-            isinstance(wanted, tt.ListType)
-            and isinstance(value.owner, ops.PrimListConstructOp)
-            and not value.owner.operands
-        )
+    def as_empty_list(self, value: SSAValue, wanted: TorchType) -> SSAValue | None:
+        """An empty list of the type in `wanted`, where `value` is one of others, as ``[]`` may be."""
+        kind = list_in(wanted)
+        is_other = kind is not value.type and is_empty_list(value, wanted)
+        return self.builder.list(kind.data, []) if kind is not None and is_other else None
 
     def read(self, node: ast.expr, hint: TorchType | None = None) -> Sugared:
         """The value of an expression; `hint` is the type it is wanted as (for empty lists and dicts)."""

@@ -103,6 +103,8 @@ def _register(program: Program, cls: type, made: Class) -> None:
 
 def _named_tuple(program: Program, cls: Any) -> Class:
     annotations = inspect.get_annotations(cls, eval_str=True)
+    if not annotations:  # a class with methods around the tuple itself, as PackedSequence
+        annotations = inspect.get_annotations(cls.__base__, eval_str=True)
     made = Class(class_name(program, cls), "namedtuple")
     for name in cls._fields:
         made.attributes[name] = program.annotation(annotations[name]) if name in annotations else tt.TENSOR

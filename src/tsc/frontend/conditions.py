@@ -102,9 +102,9 @@ class ConditionReader(CallReader):
         result = self.builder.aten(name, [value.ssa, other.ssa]).results[0]
         condition = Condition(None, result)
         if none_checked and isinstance(left, ast.Name):
+            # what is None keeps its type: it may be assigned to, also in a loop further inside
             not_none = without_none(value.type)
             (condition.when_false if positive else condition.when_true)[left.id] = not_none
-            (condition.when_true if positive else condition.when_false)[left.id] = tt.NONE
         return condition
 
     def _from_condition(self, condition: Condition, node: ast.AST) -> Sugared:

@@ -42,6 +42,7 @@ from tsc.frontend.sugared import (
     Special,
     Sugared,
     TypeRef,
+    UndefinedOperator,
 )
 from tsc.frontend.unit import Class, Function, FunctionParameter, Unit
 from tsc.interop import torch as torch_interop
@@ -321,6 +322,9 @@ def _torch_object(python: Any) -> Sugared | None:
     name = torch_interop.operator_of(python)
     if name is not None:
         return Special(OPERATOR_FORMS[name]) if name in OPERATOR_FORMS else Builtin((name,))
+    name = torch_interop.registered_operator(python)
+    if name is not None:
+        return Builtin((name,)) if schemas.overloads(name) else UndefinedOperator(name)
     dispatch = torch_interop.boolean_dispatch_of(python)
     return None if dispatch is None else BooleanDispatch(*dispatch)
 

@@ -15,7 +15,7 @@ from tsc.errors import NotSupportedError
 from tsc.frontend.branches import BranchReader, assigned_names
 from tsc.frontend.exits import RETURNED, VALUE
 from tsc.frontend.sugared import Sugared, SugaredValue
-from tsc.frontend.type_rules import unify
+from tsc.frontend.type_rules import is_empty_list, unify
 from tsc.frontend.undefined import Undefined
 
 MAX_TRIPS = 2**63 - 1
@@ -154,7 +154,7 @@ class LoopReader(BranchReader):
 
     def _carried_value(self, name: str, wanted: TorchType, node: ast.AST) -> SSAValue:
         value = self.environment[name].value(self, node)
-        if unify(value.type, wanted) is not wanted and not self._is_empty_list(value, wanted):  # pyright: ignore[reportArgumentType]
+        if unify(value.type, wanted) is not wanted and not is_empty_list(value, wanted):  # pyright: ignore[reportArgumentType]
             raise self.error(
                 f"Variable '{name}' previously had type {wanted.torchscript()} but is now being assigned to "
                 "a value of type "

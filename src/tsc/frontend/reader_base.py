@@ -13,6 +13,7 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import literal
+from tsc.dialects.locations import strictly_fused
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError
 from tsc.frontend.sugared import Sugared
@@ -35,6 +36,8 @@ class Reader:
         self.leaves = False
         """Whether control cannot get here any more (after ``raise``)."""
         self.errors = ErrorLog()
+        self.strict_blocks = 0
+        """How many ``with strict_fusion()`` blocks code goes into."""
         self.depth = 0
         """How many blocks of ``if`` and loops code goes into."""
         self.outer_environment: dict[str, Sugared] = {}
@@ -71,7 +74,8 @@ class Reader:
     def at(self, node: ast.AST) -> None:
         """Operations made from now on come from `node`."""
         self.current = node
-        self.builder.location = self.source.location(node)
+        location = self.source.location(node)
+        self.builder.location = strictly_fused(location) if self.strict_blocks else location
 
     def lookup(self, name: str, node: ast.AST) -> Sugared:
         """What `name` means here."""

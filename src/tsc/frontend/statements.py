@@ -163,8 +163,9 @@ class StatementReader(LoopReader):
         had, has = calls.type_of(before), calls.type_of(value)
         if had is None or has is None or fits(has, had, {}):
             return value
-        if isinstance(value, SugaredValue) and self._is_empty_list(value.ssa, had):
-            return SugaredValue(self.coerce(value.ssa, had, node))
+        empty = self.as_empty_list(value.ssa, had) if isinstance(value, SugaredValue) else None
+        if empty is not None:
+            return SugaredValue(empty)
         raise self.error(
             f"Variable '{name}' previously had type {had.torchscript()} but is now being assigned to a "
             f"value of "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xdsl.ir import SSAValue
 
 from tsc.dialects.torch_types import TorchType
+from tsc.errors import NotSupportedError
 from tsc.frontend.unit import Class, Function
 
 if TYPE_CHECKING:
@@ -319,6 +320,20 @@ class Namespace(Sugared):
         if found is None:
             raise reader.error(f"module '{self.name}': object has no attribute {name}", node)
         return found
+
+
+@dataclass(eq=False)
+class UndefinedOperator(Sugared):
+    """An operator of a library beside PyTorch's own: what it does, only that library knows."""
+
+    name: str
+
+    def describe(self) -> str:
+        return f"operator '{self.name}'"
+
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        message = f"{self.describe()} has no definition in tsc: it is an operator of another library"
+        raise reader.error(message, node, NotSupportedError)
 
 
 NONE = Constant(None)

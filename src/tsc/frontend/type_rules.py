@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from xdsl.ir import SSAValue
+
+from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend import calls
@@ -49,3 +52,15 @@ def element_hint(hint: TorchType | None) -> TorchType | None:
     """The type of the elements that a list wanted as `hint` holds; None when `hint` wants no list."""
     hint = hint.data if isinstance(hint, tt.OptionalType) else hint
     return hint.data if isinstance(hint, tt.ListType) else None
+
+
+def list_in(kind: TorchType) -> tt.ListType | None:
+    """The list that values of this type are, unless they are None."""
+    inner = kind.data if isinstance(kind, tt.OptionalType) else kind
+    return inner if isinstance(inner, tt.ListType) else None
+
+
+def is_empty_list(value: SSAValue, wanted: TorchType) -> bool:
+    """Whether a list without elements stands for the list that is wanted."""
+    is_empty = isinstance(value.owner, ops.PrimListConstructOp) and not value.owner.operands
+    return is_empty and list_in(wanted) is not None

@@ -149,6 +149,8 @@ class Unit:
     """Runs a function of the program on runtime values; set by who runs the program."""
     call_python: Callable[..., Any] = lambda *_: None
     """Calls the Python function behind a `Function` of kind ``python``; set by who runs the program."""
+    fork: Callable[..., Any] = lambda *_: None
+    """Gives a future of a function of the program on runtime values; set by who runs the program."""
     module_classes: dict[Hashable, Class] = field(default_factory=dict[Hashable, Class])
     """Classes of live modules, by all that makes two modules of one class."""
     adopted_objects: WeakKeyDictionary[Any, ScriptObject] = field(default_factory=lambda: WeakKeyDictionary())
@@ -177,7 +179,7 @@ class Unit:
 class ScriptObject:
     """An instance of a class of the program. Tensors among the attributes are NumPy arrays."""
 
-    __slots__ = ("__weakref__", "attributes", "cls", "live", "memory", "python", "untrained")
+    __slots__ = ("__weakref__", "attributes", "cls", "forked", "live", "memory", "python", "untrained")
 
     def __init__(self, cls: Class, attributes: dict[str, Any] | None = None) -> None:
         self.cls = cls
@@ -186,6 +188,8 @@ class ScriptObject:
         """The user's own tensors behind attributes: PyTorch parameters, which collect gradients."""
         self.memory: dict[str, tuple[Any, ...]] = {}
         """Where those lay when somebody last looked: see `tsc.programs.live_tensors`."""
+        self.forked: dict[Function, Any] = {}
+        """What methods were compiled as that a ``fork`` calls: see `tsc.programs.forked_calls`."""
         self.python: Any = None
         """The live object this was made from: what methods left to Python may look at."""
         self.untrained: frozenset[str] = frozenset()

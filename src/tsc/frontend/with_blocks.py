@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from xdsl.dialects.builtin import UnitAttr
 from xdsl.dialects.func import CallOp
 
+from tsc.dialects import torch_types as tt
+from tsc.dialects.locations import STRICT_CLASS
 from tsc.dialects.torch_objects import ENTERS, LEAVES
 from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.errors import UnsupportedNodeError
@@ -25,8 +27,18 @@ GRAD_MODES: dict[str, bool | None] = {
     "no_grad": False, "enable_grad": True, "inference_mode": False, "set_grad_enabled": None,
 }  # fmt: skip
 """Contexts that say whether gradients are recorded; None: the argument says."""
-IGNORED = frozenset(("record_function", "strict_fusion", "fuser", "optimized_execution"))
+IGNORED = frozenset(("record_function", "fuser", "optimized_execution"))
 """Contexts that mean nothing to this runtime."""
+
+
+def _enter_strict_block(reader: StatementReader) -> Callable[[], None]:
+    """What is compiled from now on must become native code, until left: see `compiler/fusion_report.py`."""
+
+    def leave() -> None:
+        reader.strict_blocks -= 1
+
+    reader.strict_blocks += 1
+    return leave
 
 
 def _set_grad_mode(reader: StatementReader, item: ast.withitem, mode: bool | None) -> Callable[[], None]:
@@ -48,6 +60,8 @@ def enter_context(
         return Constant(None), _set_grad_mode(reader, item, GRAD_MODES[read.name])
     if isinstance(read, Special) and read.name in IGNORED:
         return Constant(None), lambda: None
+    if isinstance(read, Special) and read.name == "strict_fusion":
+        return Constant(None), _enter_strict_block(reader)
     manager = reader.plain(reader.read(item.context_expr), node)
     entered = reader.magic("__enter__", [manager], node)
     if entered is None:
@@ -57,8 +71,12 @@ def enter_context(
         )
 
     _mark(entered, ENTERS)
+    is_strict = isinstance(manager.type, tt.ClassType) and manager.type.data == STRICT_CLASS
+    leave_strict_block = _enter_strict_block(reader) if is_strict else None
 
     def leave() -> None:
+        if leave_strict_block is not None:
+            leave_strict_block()
         nothing = [Constant(None)] * 3
         _mark(reader.magic("__exit__", [manager, *nothing], node), LEAVES)
 

@@ -57,6 +57,16 @@ def is_module_class(value: type) -> bool:
     return module is not None and issubclass(value, module.nn.Module)
 
 
+def registered_operator(value: Any) -> str | None:
+    """``fieldtest::twice`` of an operator in ``torch.ops``; None for anything else."""
+    module = torch()
+    if module is None:
+        return None
+    if isinstance(value, module._ops.OpOverload):
+        value = value.overloadpacket
+    return value._qualified_op_name if isinstance(value, module._ops.OpOverloadPacket) else None
+
+
 def is_autograd_function(value: type) -> bool:
     """Whether `value` is a ``torch.autograd.Function``."""
     module = torch()

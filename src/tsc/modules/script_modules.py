@@ -38,6 +38,7 @@ from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
 from tsc.programs.loading import root_object
 from tsc.programs.script_functions import ScriptMethod
+from tsc.programs.specialization_table import SpecializationTable
 from tsc.runtime.values import Inputs, Wrap
 from tsc.serialization.saving import is_entry, module_records
 
@@ -213,6 +214,16 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         """Pickled as an archive; what is unpickled is a loaded module, frozen if this one is."""
         frozen: Frozen | None = object.__getattribute__(self, "_frozen")
         return _unpickled, (self.save_to_buffer(), None if frozen is None else frozen.preserved)
+
+    @serialized
+    def specializations(self) -> SpecializationTable:
+        """What the methods of this module were compiled for, and what became of it: see `SpecializationInfo`.
+
+        Methods of submodules are part of those that call them; of a submodule that is called by itself, ask
+        the submodule.
+        """
+        methods: dict[str, ScriptMethod] = object.__getattribute__(self, "_methods")
+        return SpecializationTable(info for method in methods.values() for info in method.specializations())
 
     @property
     def ir(self) -> StageTexts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -139,7 +140,7 @@ def inner(aten: Aten, self: Any, other: Any) -> Any:
         raise ShapeError(
             f"inner() the last dimension must match on both input tensors but got shapes {a} and {b}"
         )
-    columns = aten("reshape", other, [int(np.prod(b[:-1])), b[-1]])
+    columns = aten("reshape", other, [prod(b[:-1]), b[-1]])
     return aten("reshape", aten("linear", self, columns), [*a[:-1], *b[:-1]])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import Dim, holds_dim
 from tsc.dtypes import DType
 from tsc.errors import CodegenError, DTypeError, ShapeError
 from tsc.ops.elementwise import spec_of, specs_of
@@ -244,15 +245,17 @@ def _arange_infer(start: Any, end: Any, step: Any, dtype: int | None) -> TensorS
     target = dtype_or(dtype, dtypes.F32 if any(isinstance(n, float) for n in numbers) else dtypes.I64)
     if step == 0:
         raise ShapeError("step must be nonzero")
-    if not all(math.isfinite(n) for n in (start, end)):
+    if not all(isinstance(n, Dim) or math.isfinite(n) for n in (start, end)):
         raise ShapeError(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
         raise ShapeError("upper bound and lower bound inconsistent with step sign")
     if target.is_integral:
-        start, end, step = (int(n) for n in numbers)
+        start, end, step = (n if isinstance(n, Dim) else int(n) for n in numbers)
         if step == 0:
             raise ShapeError("step must be nonzero")
         return TensorSpec((max(-((start - end) // step), 0),), target)
+    if holds_dim(numbers) and not any(isinstance(n, float) for n in numbers):
+        return TensorSpec((-((start - end) // step),), target)
     return TensorSpec((math.ceil((end - start) / step),), target)
 
 
@@ -272,7 +275,8 @@ def _arange_lower(kernel: KernelBuilder, start: Any, end: Any, step: Any, dtype:
 
     def body(builder: BodyBuilder, _: list[Scalar], __: list[Scalar]) -> list[Scalar]:
         place = builder.index_scalar(0, dtypes.I64).to(wide)
-        return [(place * kind(step) + kind(start)).to(spec.dtype)]
+        first, pace = (n if isinstance(n, Dim) else kind(n) for n in (start, step))
+        return [(place * pace + first).to(spec.dtype)]
 
     return kernel.generic([], [Output(spec)], "p", body, "aten::arange")[0]
 

@@ -143,14 +143,15 @@ def pointwise(
     promote: Promote | Callable[[Sequence[Any]], Promote] = Promote.DEFAULT,
     illegal: tuple[DType, ...] = (),
     refuses: Callable[..., str | None] | None = None,
-    native: bool = True,
+    native: bool | Callable[..., bool] = True,
     **parts: Any,
 ) -> Callable[[Callable[..., Scalar]], Callable[..., Scalar]]:
     """The decorated formula is the meaning of the schemas in `names`, whose arguments are the same.
 
     Parameters annotated `Scalar` (or ``Scalar | None``) are elements and take part in promotion; those
     annotated `Number` take part but stay Python numbers; others are Python values. `illegal` and `refuses`
-    are as in `Formula`, `parts` further fields of `Operator`.
+    are as in `Formula`, `native` says (of specs) whether there is native code, `parts` are further fields of
+    `Operator`.
     """
 
     def register(function: Callable[..., Scalar]) -> Callable[..., Scalar]:
@@ -167,7 +168,9 @@ def pointwise(
     return register
 
 
-def _operator(name: str, formula: Formula, native: bool, parts: dict[str, Any]) -> Operator:
+def _operator(
+    name: str, formula: Formula, native: bool | Callable[..., bool], parts: dict[str, Any]
+) -> Operator:
     schema = require_schema(name)
     if len(schema.arguments) != len(formula.elements):
         raise TypeError(
@@ -183,6 +186,7 @@ def _operator(name: str, formula: Formula, native: bool, parts: dict[str, Any]) 
         eager=lambda *arguments: formula.evaluate(name, arguments),
         infer=lambda *arguments: formula.infer(name, arguments),
         lower=lower if native else None,
+        lowers=None if isinstance(native, bool) else native,
         kind="pointwise" if native else "generic",
         scalar=formula.function,
         **options,

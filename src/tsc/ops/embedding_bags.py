@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,18 @@ def _composed(
     aten: Aten, weight: Any, indices: Any, offsets: Any, scale_grad_by_freq: bool, mode: int, sparse: bool,
     per_sample_weights: Any, include_last_offset: bool, padding_idx: int | None = None,
 ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
-    """Sums and means: rows added to the bags they belong to.
+    """Rows added to the bags they belong to, or compared with what is there.
 
     Raises:
-        NotSupportedError: maxima have other results.
+        NotSupportedError: of maxima, which rows count is known only where none is padding.
     """
-    if mode not in (0, 1) or len(aten.shape(indices)) != 1 or not aten.shape(indices)[0]:
-        raise NotSupportedError("embedding_bag: only sums and means are other operators")
+    is_maximum = mode == 2
+    if (
+        (is_maximum and padding_idx is not None)
+        or len(aten.shape(indices)) != 1
+        or not aten.shape(indices)[0]
+    ):
+        raise NotSupportedError("embedding_bag: has no form by other operators")
     (rows, width), integers = aten.shape(weight), aten.dtype(indices).code
     bags = aten.shape(offsets)[0] - int(include_last_offset)
     bag_of = _bag_of(aten, offsets, bags, aten.shape(indices)[0])
@@ -42,14 +48,39 @@ def _composed(
         taken = aten("mul.Tensor", taken, factor)
     if padding_idx is not None:
         taken = aten("where.ScalarOther", aten("ne.Scalar", aten.unsqueeze(used, 1), 0), taken, 0)
-    total = aten("index_add", aten("zeros", [bags, width], wide.code), 0, bag_of, taken)
+    if is_maximum:
+        total = _greatest(aten, bags, bag_of, taken)
+    else:
+        total = aten("index_add", aten("zeros", [bags, width], wide.code), 0, bag_of, taken)
     counts = aten("index_add", aten("zeros", [bags], dtypes.I64.code), 0, bag_of, used)
     if mode == 1:
         total = aten("div.Tensor", total, aten.unsqueeze(aten("clamp_min", counts, 1), 1))
     return (
         aten("to.dtype", total, dtype.code), aten("to.dtype", bag_of, integers),
-        aten("to.dtype", counts, integers), aten("zeros", [bags] if mode else [0], integers),
+        aten("to.dtype", counts, integers), aten("zeros", _places_shape(mode, bags, width), integers),
     )  # fmt: skip
+
+
+def _places_shape(mode: int, bags: int, width: int) -> list[int]:
+    """The shape of the last result, which only gradients read."""
+    return ([0], [bags], [bags, width])[mode]
+
+
+def _greatest(aten: Aten, bags: int, bag_of: Any, taken: Any) -> Any:
+    """The greatest rows of each bag; 0 of an empty one. A NaN wins only where it is the first: nothing is
+    greater, and it is greater than nothing.
+    """
+    count, width = aten.shape(taken)
+    following = aten("slice.Tensor", bag_of, 0, 1, count, 1)
+    before = aten("slice.Tensor", bag_of, 0, 0, count - 1, 1)
+    is_same = aten.unsqueeze(aten("constant_pad_nd", aten("eq.Tensor", following, before), [1, 0], False), 1)
+    lost = aten("logical_and", aten("ne.Tensor", taken, taken), is_same)
+    start = aten("full", [bags, width], -inf, aten.dtype(taken).code)
+    taken = aten("where.ScalarOther", aten("logical_not", lost), taken, -inf)
+    rows = aten("expand", aten.unsqueeze(bag_of, 1), [count, width])
+    total = aten("scatter_reduce.two", start, 0, rows, taken, "amax")
+    sizes = aten("index_add", aten("zeros", [bags], dtypes.I64.code), 0, bag_of, aten("ones_like", bag_of))
+    return aten("where.ScalarOther", aten("ne.Scalar", aten.unsqueeze(sizes, 1), 0), total, 0)
 
 
 def _bag_of(aten: Aten, offsets: Any, bags: int, count: int) -> Any:
@@ -82,7 +113,8 @@ def embedding_bag(
     highest = np.zeros((bags, weight.shape[1]) if mode == 2 else (bags,) if mode else (0,), indices.dtype)
     if mode == 2:
         total[counts > 0] = -np.inf
-        np.maximum.at(total, owner, wide)
+        is_first = np.diff(owner, prepend=-1)[:, None] != 0
+        np.maximum.at(total, owner, np.where(np.isnan(wide) & ~is_first, -np.inf, wide))
     else:
         np.add.at(total, owner, wide)
         if mode == 1:

@@ -23,7 +23,9 @@ from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.dialects.arith_emitter import ArithEmitter, element_type
 from tsc.dialects.loop_extents import tell_extents
+from tsc.dialects.sized import SizeOp, plain, sized
 from tsc.dialects.tsc import ScatterOp
+from tsc.dims import Dim
 from tsc.dtypes import DType
 from tsc.errors import CodegenError
 from tsc.ops.registry import TensorSpec
@@ -79,7 +81,12 @@ def dim(position: int) -> AffineExpr:
 
 def affine(rank: int, results: Sequence[AffineExpr | int]) -> AffineMap:
     """The map from `rank` iteration variables to `results`."""
-    return AffineMap(rank, 0, tuple(AffineExpr.constant(r) if isinstance(r, int) else r for r in results))
+    return AffineMap(rank, 0, tuple(map(constant, results)))
+
+
+def constant(value: AffineExpr | int) -> AffineExpr:
+    """A number in a map; an expression as it is."""
+    return value if isinstance(value, AffineExpr) else AffineExpr.constant(value)
 
 
 class BodyBuilder(ArithEmitter):
@@ -112,13 +119,18 @@ class BodyBuilder(ArithEmitter):
     def _clamped(self, index: SSAValue, extent: int) -> SSAValue:
         if isinstance(index.owner, IndexOp):
             return index
-        low, high = (
-            self.emit(arith.ConstantOp, [], IndexType(), properties={"value": IntegerAttr(n, IndexType())})
-            for n in (0, max(extent - 1, 0))
-        )
+        low, high = (self._index_constant(n) for n in (0, max(extent - 1, 0)))
         return self.emit(
             arith.MinSIOp, [self.emit(arith.MaxSIOp, [index, low], IndexType()), high], IndexType()
         )
+
+    def _index_constant(self, number: int) -> SSAValue:
+        if isinstance(number, Dim):
+            op: Operation = SizeOp.of(number)
+            self.block.add_op(op)
+            return op.results[0]
+        value = IntegerAttr(number, IndexType())
+        return self.emit(arith.ConstantOp, [], IndexType(), properties={"value": value})
 
     def scalar(self, value: Any, dtype: DType) -> Scalar:
         """A constant element."""
@@ -138,7 +150,11 @@ class KernelBuilder:
 
     def tensor_type(self, spec: TensorSpec) -> Any:
         """The builtin tensor type of `spec`."""
-        return TensorType(element_type(spec.dtype), spec.shape)
+        return TensorType(element_type(spec.dtype), sized(spec.shape))
+
+    def sizes(self, numbers: Sequence[int]) -> list[SSAValue]:
+        """Those of some numbers that are symbolic, as operands."""
+        return [self.add(SizeOp.of(n)) for n in numbers if isinstance(n, Dim)]
 
     def empty(self, spec: TensorSpec) -> SSAValue:
         """``tensor.empty``."""
@@ -273,11 +289,13 @@ class KernelBuilder:
 
     def _expand(self, x: KernelValue, spec: TensorSpec) -> KernelValue:
         groups = reassociation(spec.shape, x.spec.shape)
-        op = tensor.ExpandShapeOp(x.ssa, [], group_attribute(groups), spec.shape, self.tensor_type(spec))
+        shape, sizes = plain(spec.shape), self.sizes(spec.shape)
+        op = tensor.ExpandShapeOp(x.ssa, sizes, group_attribute(groups), shape, self.tensor_type(spec))
         return KernelValue(self.add(op), spec)
 
     def pad(self, x: KernelValue, low: Sequence[int], high: Sequence[int], value: Any = 0) -> KernelValue:
         """``tensor.pad`` with a constant; no operation when nothing is added."""
+        low, high = ([int(n) for n in margins] for margins in (low, high))  # a symbolic one is pinned
         if not any(low) and not any(high):
             return x
         x = self.materialize(x)
@@ -314,8 +332,15 @@ class KernelBuilder:
         for part in stored:
             offsets = [0] * spec.ndim
             offsets[axis] = offset
-            op = tensor.InsertSliceOp.from_static_parameters(
-                part.ssa, result, offsets, part.spec.shape, [1] * spec.ndim
+            op = tensor.InsertSliceOp.get(
+                part.ssa,
+                result,
+                plain(part.spec.shape),
+                plain(offsets),
+                [1] * spec.ndim,
+                offsets=self.sizes(offsets),
+                sizes=self.sizes(part.spec.shape),
+                result_type=self.tensor_type(spec),
             )
             result = self.add(op)
             offset += part.spec.shape[axis]

@@ -13,7 +13,7 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.copies import lower_convert
 from tsc.ops.elementwise import spec_of, specs_of
-from tsc.ops.kernel_builder import KernelBuilder, KernelValue
+from tsc.ops.kernel_builder import KernelBuilder, KernelValue, constant, dim
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
@@ -192,8 +192,6 @@ def _pad_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
 
 
 def _cropped(shape: Sequence[int], low: Sequence[int], high: Sequence[int]) -> tuple[list[int], list[Any]]:
-    from tsc.ops.kernel_builder import dim
-
     sizes = [n + min(a, 0) + min(b, 0) for n, a, b in zip(shape, low, high, strict=True)]
     return sizes, [dim(i) - a if a < 0 else dim(i) for i, a in enumerate(low)]
 
@@ -224,7 +222,17 @@ def repeat(aten: Aten, self: Any, repeats: Sequence[int]) -> Any:
     return aten("clone", tiled)
 
 
-@FAMILY.op("aten::flip", infer=like_self, layout=ResultLayout.ELEMENTWISE)
+def _flip_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    x, dims = arguments
+    axes = {wrap_dim(d, x.spec.ndim) for d in dims} if x.spec.ndim else set[int]()
+    places = [dim(d) * -1 + constant(n - 1) if d in axes else dim(d) for d, n in enumerate(x.spec.shape)]
+    return kernel.elementwise([x.view(x.spec.shape, places)], x.spec, lambda element: element, "aten::flip")
+
+
+@FAMILY.op(
+    "aten::flip", infer=like_self, lower=_flip_lower, kind="pointwise", reads_places=True,
+    layout=ResultLayout.ELEMENTWISE,
+)  # fmt: skip
 def flip(self: Array, dims: Sequence[int]) -> Array:
     """Dims reversed, in new memory."""
     axes = tuple(wrap_dim(d, self.ndim) for d in dims)
@@ -250,13 +258,13 @@ def roll(aten: Aten, self: Any, shifts: Sequence[int], dims: Sequence[int]) -> A
         flat = roll(aten, aten("reshape", self, [prod(shape)]), shifts, [0])
         return aten("reshape", flat, list(shape))
     result = self
-    for shift, dim in zip(shifts, dims, strict=True):
-        size = shape[wrap_dim(dim, len(shape))]
+    for shift, along in zip(shifts, dims, strict=True):
+        size = shape[wrap_dim(along, len(shape))]
         cut = -shift % size if size else 0
         if cut:
             parts = [
-                aten("slice.Tensor", result, dim, cut, size, 1),
-                aten("slice.Tensor", result, dim, 0, cut, 1),
+                aten("slice.Tensor", result, along, cut, size, 1),
+                aten("slice.Tensor", result, along, 0, cut, 1),
             ]
-            result = aten("cat", parts, dim)
+            result = aten("cat", parts, along)
     return aten("clone", result, None) if result is self else result

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from tsc.dims import certainly_equal, is_known
 from tsc.errors import CodegenError, ShapeError
 from tsc.ops.composite import Aten, composite
-from tsc.ops.kernel_builder import KernelBuilder, KernelValue, dim
+from tsc.ops.kernel_builder import KernelBuilder, KernelValue, constant, dim
 from tsc.ops.registry import Family, ResultLayout, TensorSpec
 
 FAMILY = Family()
@@ -79,27 +81,63 @@ def _lower_axis(
     kernel: KernelBuilder, mode: str, x: KernelValue, axis: int, low: int, high: int
 ) -> KernelValue:
     """`x` along one dim as runs of its places: what stays, and a margin on either side."""
-    places = [int(place) for place in _places(mode, x.spec.shape[axis], low, high)]
-    cuts = [0, max(0, low), len(places) - max(0, high), len(places)]
-    parts = [_run(x, axis, places[a:b]) for a, b in pairwise(cuts) if a < b]
-    shape = tuple(len(places) if i == axis else n for i, n in enumerate(x.spec.shape))
+    n = x.spec.shape[axis]
+    if is_known(n):
+        places = [int(place) for place in _places(mode, n, low, high)]
+        cuts = [0, max(0, low), len(places) - max(0, high), len(places)]
+        runs = [_run(places[a:b]) for a, b in pairwise(cuts) if a < b]
+    else:
+        runs = [run for run in _symbolic_runs(mode, n, low, high) if run.count]
+    parts = [_slices(x, axis, run) for run in runs]
+    shape = tuple(size + low + high if i == axis else size for i, size in enumerate(x.spec.shape))
     return kernel.concat(parts, TensorSpec(shape, x.spec.dtype), axis)
 
 
-def _run(x: KernelValue, axis: int, places: Sequence[int]) -> KernelValue:
-    """The slices of dim `axis` with the numbers `places`, which are a step apart.
+@dataclass(frozen=True)
+class _Run:
+    """Places of a dim that are a step apart."""
+
+    first: int
+    step: int
+    count: int
+
+
+def _run(places: Sequence[int]) -> _Run:
+    """What `places` are.
 
     Raises:
-        CodegenError: they are not.
+        CodegenError: they are not a step apart.
     """
-    first, count, rank = places[0], len(places), x.spec.ndim
+    first, count = places[0], len(places)
     step = places[1] - first if count > 1 else 0
     if list(places) != [first + step * i for i in range(count)]:
         raise CodegenError("pad: requires margins no wider than what is left after cropping")
-    if count == x.spec.shape[axis] and places[-1] - first == count - 1:
+    return _Run(first, step, count)
+
+
+def _symbolic_runs(mode: str, n: int, low: int, high: int) -> list[_Run]:
+    """The margin before a dim of symbolic size `n`, what stays of it, and the margin behind it.
+
+    Raises:
+        CodegenError: a side is cropped.
+    """
+    if low < 0 or high < 0:
+        raise CodegenError("pad: requires margins, and no cropping, for symbolic sizes")
+    before, behind = {
+        "replicate": (_Run(0, 0, low), _Run(n - 1, 0, high)),
+        "reflect": (_Run(low, -1, low), _Run(n - 2, -1, high)),
+        "circular": (_Run(n - low, 1, low), _Run(0, 1, high)),
+    }[mode]
+    return [before, _Run(0, 1, n), behind]
+
+
+def _slices(x: KernelValue, axis: int, run: _Run) -> KernelValue:
+    """The slices of a dim at the places of a run."""
+    if run.step == 1 and certainly_equal(run.count, x.spec.shape[axis]):
         return x
-    shape = tuple(count if i == axis else n for i, n in enumerate(x.spec.shape))
-    return x.view(shape, [dim(i) * step + first if i == axis else dim(i) for i in range(rank)])
+    shape = tuple(run.count if i == axis else n for i, n in enumerate(x.spec.shape))
+    along = dim(axis) * run.step + constant(run.first)
+    return x.view(shape, [along if i == axis else dim(i) for i in range(x.spec.ndim)])
 
 
 def _define(mode: str, name: str) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tsc import dtypes
+from tsc.dialects.arith_emitter import divides
+from tsc.dims import Dim
 from tsc.errors import DTypeError
 from tsc.ops.elementwise import Promote, pointwise
 from tsc.ops.promotion import dtype_of, result_dtype
@@ -85,6 +87,25 @@ def floor_quotient(a: Scalar, b: Scalar) -> Scalar:
     return b.eq(0).where(a / b, floored)
 
 
+def divides_by_number(self: Any, other: Any, *rest: Any) -> bool:
+    """Whether integers are divided by a number with which no division fails."""
+    dtype = result_dtype((self, other))
+    if not isinstance(self, TensorSpec) or not dtype.is_integral or dtype is dtypes.BOOL:
+        return False
+    if isinstance(other, Dim):
+        return dtype is dtypes.I64
+    return isinstance(other, int) and divides(int(other), dtype)
+
+
+def _divides_natively(self: Any, other: Any, rounding_mode: str | None) -> bool:
+    """Floats that are rounded down have remainders, which have no native form."""
+    if rounding_mode is None:
+        return True
+    if result_dtype((self, other)).is_integral:
+        return divides_by_number(self, other)
+    return rounding_mode == "trunc"
+
+
 def _rounded(arguments: Sequence[Any]) -> Promote:
     return Promote.TO_FLOAT if arguments[2] is None else Promote.DEFAULT
 
@@ -95,8 +116,9 @@ def _rounded_refusal(self: Any, other: Any, rounding_mode: str | None) -> str | 
 
 
 @pointwise(
-    FAMILY, "aten::div.Tensor_mode", "aten::div.Scalar_mode", promote=_rounded, refuses=_rounded_refusal
-)
+    FAMILY, "aten::div.Tensor_mode", "aten::div.Scalar_mode", promote=_rounded, refuses=_rounded_refusal,
+    native=_divides_natively,
+)  # fmt: skip
 def div_mode(self: Scalar, other: Scalar, rounding_mode: str | None) -> Scalar:
     """The quotient rounded toward zero (``trunc``) or down (``floor``)."""
     if rounding_mode == "floor":
@@ -106,7 +128,13 @@ def div_mode(self: Scalar, other: Scalar, rounding_mode: str | None) -> Scalar:
     return self / other
 
 
-@pointwise(FAMILY, "aten::floor_divide", "aten::floor_divide.Scalar", native=False, illegal=(dtypes.BOOL,))
+@pointwise(
+    FAMILY,
+    "aten::floor_divide",
+    "aten::floor_divide.Scalar",
+    native=divides_by_number,
+    illegal=(dtypes.BOOL,),
+)
 def floor_divide(self: Scalar, other: Scalar) -> Scalar:
     """``floor(self / other)``."""
     return floor_quotient(self, other)
@@ -117,7 +145,7 @@ def floor_divide(self: Scalar, other: Scalar) -> Scalar:
     "aten::remainder.Tensor",
     "aten::remainder.Scalar",
     "aten::remainder.Scalar_Tensor",
-    native=False,
+    native=divides_by_number,
     illegal=(dtypes.BOOL,),
     layout=ResultLayout.ELEMENTWISE,
 )
@@ -128,7 +156,7 @@ def remainder(self: Scalar, other: Scalar) -> Scalar:
     return wrong.where(r + other, r)
 
 
-@pointwise(FAMILY, "aten::fmod.Tensor", "aten::fmod.Scalar", native=False, illegal=(dtypes.BOOL,))
+@pointwise(FAMILY, "aten::fmod.Tensor", "aten::fmod.Scalar", native=divides_by_number, illegal=(dtypes.BOOL,))
 def fmod(self: Scalar, other: Scalar) -> Scalar:
     """C's ``fmod``: the sign of the dividend."""
     return self.rem(other)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import Dim, certainly_natural, is_known
 from tsc.dtypes import DType
 from tsc.errors import CodegenError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
-from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
+from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, constant, dim
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
@@ -44,6 +45,7 @@ class Windows:
         self.stride = pair(stride, spatial) if stride not in ([], (), None) else self.kernel
         self.padding = pair(padding, spatial)
         self.dilation = pair(dilation, spatial)
+        self.ceil = ceil
         for name, values in (
             ("stride", self.stride),
             ("dilation", self.dilation),
@@ -83,7 +85,9 @@ class Windows:
         for i in range(self.spatial):
             span = (self.sizes[i] - 1) * self.stride[i] + self.dilation[i] * (self.kernel[i] - 1) + 1
             low.append(self.padding[i])
-            high.append(max(span - self.padding[i] - self.shape[lead + i], 0))
+            needed = span - self.padding[i] - self.shape[lead + i]
+            is_enough = isinstance(needed, Dim) and certainly_natural(self.padding[i] - needed)
+            high.append(self.padding[i] if is_enough else max(needed, 0))
         return low, high
 
     def counts(self, include_pad: bool, divisor: int | None) -> Array:
@@ -101,6 +105,15 @@ class Windows:
                 start, end = np.maximum(start, 0), np.minimum(end, n)
             total = total * (end - start).reshape([-1 if j == i else 1 for j in range(self.spatial)])
         return total
+
+    def count(self, include_pad: bool, divisor: int | None) -> float | None:
+        """How many elements the mean of every window is divided by; None where windows differ."""
+        if not all(map(is_known, self.shape[-self.spatial :])):
+            inside = include_pad or not any(self.padding)
+            is_same = divisor is not None or (inside and not self.ceil)
+            return float(divisor or math.prod(self.kernel)) if is_same else None
+        counts = self.counts(include_pad, divisor)
+        return float(counts.min()) if counts.min() == counts.max() else None
 
     def views(self, x: Array, fill: Any) -> list[Array]:
         """One strided view per position in the window, of the padded `x`."""
@@ -130,7 +143,7 @@ class Windows:
         lead = len(self.shape) - self.spatial
         rank = len(self.shape) + self.spatial
         rows = [
-            dim(lead + i) * self.stride[i] + dim(len(self.shape) + i) * self.dilation[i]
+            dim(lead + i) * constant(self.stride[i]) + dim(len(self.shape) + i) * self.dilation[i]
             for i in range(self.spatial)
         ]
         data = affine(rank, [*(dim(i) for i in range(lead)), *rows])
@@ -212,12 +225,11 @@ def _avg_pool(spatial: int) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         x, k, s, p, ceil, include_pad, *rest = arguments
         shape = windows(x.spec, k, s, p, ceil)
-        divisors = shape.counts(include_pad, rest[0] if rest else None)
-        if divisors.min() != divisors.max():
+        count = shape.count(include_pad, rest[0] if rest else None)
+        if count is None:
             raise CodegenError(f"avg_pool{spatial}d: windows of different sizes have no native form yet")
         wide = computation_dtype(x.spec.dtype)
         total = shape.lower(kernel, x, wide, 0, Scalar.__add__, f"aten::avg_pool{spatial}d")
-        count = float(divisors.min())
         spec = TensorSpec(shape.result, x.spec.dtype)
         return kernel.elementwise([total], spec, lambda a: (a / count).to(x.spec.dtype), "divide")
 
@@ -248,7 +260,26 @@ def _adaptive_sizes(shape: Sequence[int], output_size: Any, spatial: int) -> lis
     return [shape[-spatial + i] if n is None else n for i, n in enumerate(wanted)]
 
 
-def _adaptive_infer(self: TensorSpec, output_size: Any, spatial: int) -> TensorSpec:
+def _require_image(name: str, shape: Sequence[int], spatial: int) -> None:
+    """What is pooled has one dim or two before the image, and elements; of means in one or two dims there may
+    be no channels.
+
+    Raises:
+        ShapeError: it is another shape.
+    """
+    if len(shape) not in (spatial + 1, spatial + 2):
+        raise ShapeError(f"{name}(): Expected {spatial + 1}D or {spatial + 2}D tensor, but got {list(shape)}")
+    first = len(shape) - spatial if name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d") else 1
+    empty = next((i for i, n in enumerate(shape) if i >= first and not n), None)
+    if empty is not None:
+        raise ShapeError(
+            f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+            f"{list(shape)} with dimension {empty} being empty"
+        )
+
+
+def _adaptive_infer(name: str, self: TensorSpec, output_size: Any, spatial: int) -> TensorSpec:
+    _require_image(name, self.shape, spatial)
     sizes = _adaptive_sizes(self.shape, output_size, spatial)
     return TensorSpec((*self.shape[:-spatial], *sizes), self.dtype)
 
@@ -257,9 +288,10 @@ def _adaptive_mean(aten: Aten, x: Any, output_size: Any, spatial: int) -> Any:
     """A mean, an ordinary pooling, or windows of different sizes: the first that does it."""
     shape = aten.shape(x)
     wanted = _adaptive_sizes(shape, output_size, spatial)
-    if all(n == 1 for n in wanted):
+    if all(n == 1 for n in wanted) and (spatial > 1 or len(shape) in (2, 3)):
         return aten("mean.dim", x, list(range(-spatial, 0)), True)
-    if all(n and shape[-spatial + i] % n == 0 for i, n in enumerate(wanted)):
+    _require_image(f"adaptive_avg_pool{spatial}d", shape, spatial)
+    if math.prod(shape) and all(n and shape[-spatial + i] % n == 0 for i, n in enumerate(wanted)):
         kernel = [shape[-spatial + i] // n for i, n in enumerate(wanted)]
         return aten(f"avg_pool{spatial}d", x, kernel)
     if spatial == 1:
@@ -275,13 +307,19 @@ def _adaptive_avg_pool(spatial: int) -> None:
 
 
 def _uneven_adaptive_avg_pool(spatial: int) -> None:
-    def infer(self: TensorSpec, output_size: Any) -> TensorSpec:
-        return _adaptive_infer(self, output_size, spatial)
+    name = f"adaptive_avg_pool{spatial}d"
 
-    @FAMILY.op(f"aten::_adaptive_avg_pool{spatial}d", infer=infer)
+    def infer(self: TensorSpec, output_size: Any) -> TensorSpec:
+        return _adaptive_infer(name, self, output_size, spatial)
+
+    @FAMILY.op(f"aten::_{name}", infer=infer)
     def uneven_adaptive_avg_pool(self: Array, output_size: Any) -> Array:
         wide = self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy, copy=False)
-        for i, n in enumerate(_adaptive_sizes(self.shape, output_size, spatial)):
+        _require_image(name, self.shape, spatial)
+        sizes = _adaptive_sizes(self.shape, output_size, spatial)
+        if not all(sizes):
+            return np.zeros((*self.shape[:-spatial], *sizes), self.dtype)
+        for i, n in enumerate(sizes):
             axis = self.ndim - spatial + i
             bounds = _adaptive_bounds(self.shape[axis], n)
             wide = np.stack([wide.take(range(a, b), axis).mean(axis) for a, b in bounds], axis)
@@ -289,12 +327,15 @@ def _uneven_adaptive_avg_pool(spatial: int) -> None:
 
 
 def _adaptive_max_pool(spatial: int) -> None:
+    name = f"adaptive_max_pool{spatial}d"
+
     def infer(self: TensorSpec, output_size: Any) -> tuple[TensorSpec, TensorSpec]:
-        spec = _adaptive_infer(self, output_size, spatial)
+        spec = _adaptive_infer(name, self, output_size, spatial)
         return spec, TensorSpec(spec.shape, dtypes.I64)
 
-    @FAMILY.op(f"aten::adaptive_max_pool{spatial}d", infer=infer)
+    @FAMILY.op(f"aten::{name}", infer=infer)
     def adaptive_max_pool(self: Array, output_size: Any) -> tuple[Array, Array]:
+        _require_image(name, self.shape, spatial)
         wanted = _adaptive_sizes(self.shape, output_size, spatial)
         extents = spec_of(self).shape[-spatial:]
         bounds = [_adaptive_bounds(n, m) for n, m in zip(extents, wanted, strict=True)]
@@ -303,7 +344,8 @@ def _adaptive_max_pool(spatial: int) -> None:
         numbers = np.arange(math.prod(extents)).reshape(extents)
         for at in np.ndindex(*wanted):
             cut = tuple(slice(*bounds[i][int(j)]) for i, j in enumerate(at))
-            window = self[(..., *cut)].reshape(*self.shape[:-spatial], -1)
+            window = self[(..., *cut)]
+            window = window.reshape(*self.shape[:-spatial], math.prod(window.shape[-spatial:]))
             best = window.argmax(-1)
             values[(..., *at)] = np.take_along_axis(window, best[..., None], -1)[..., 0]
             places[(..., *at)] = numbers[cut].reshape(-1)[best]

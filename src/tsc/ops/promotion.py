@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tsc import dtypes
+from tsc.dims import Dim
 from tsc.dtypes import Category, DType
 from tsc.ops.registry import TensorSpec
 
@@ -39,7 +40,7 @@ def of_number(value: Any) -> DType:
     """The dtype a Python number has when nothing else decides: int64, float32, complex64, bool."""
     if isinstance(value, bool):
         return dtypes.BOOL
-    if isinstance(value, int):
+    if isinstance(value, (int, Dim)):
         return dtypes.I64
     return dtypes.C64 if isinstance(value, complex) else dtypes.F32
 

@@ -6,11 +6,12 @@ import cmath
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
+from tsc.dims import Dim
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.registry import Family
@@ -120,7 +121,7 @@ def to_int(x: Any) -> int:
     Raises:
         OperatorError: it is complex, and not real.
     """
-    return int(_real(x, "int64_t"))
+    return cast("int", x) if isinstance(x, Dim) else int(_real(x, "int64_t"))
 
 
 def _real(x: Any, wanted: str) -> Any:
@@ -197,7 +198,7 @@ def _define(name: str, function: Callable[..., Any], arity: int) -> None:
 def _define_overload(schema: Schema, function: Callable[..., Any]) -> None:
     result = schema.results[0].type
     convert: dict[Any, Callable[[Any], Any]] = {
-        tt.INT: lambda v: wrap64(int(v)),
+        tt.INT: lambda v: v if isinstance(v, Dim) else wrap64(int(v)),
         tt.FLOAT: float,
         tt.BOOL: bool,
         tt.COMPLEX: complex,

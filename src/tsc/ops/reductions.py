@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import Dim
 from tsc.dtypes import DType
 from tsc.errors import DTypeError
 from tsc.ops.composite import Aten, composite
@@ -106,7 +107,8 @@ def mean_dim(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) 
     count = math.prod(shape[i] for i in wrap_dims(dim, len(shape)))
     wide = computation_dtype(source)
     total = aten("sum.dim_IntList", self, dim, keepdim, dtype=wide.code)
-    mean = aten("div.Scalar", total, float(count)) if count else aten("div.Scalar", total, 0.0)
+    divisor = count if isinstance(count, Dim) else float(count)
+    mean = aten("div.Scalar", total, divisor if count else 0.0)
     return mean if wide is source else aten("to.dtype", mean, source.code)
 
 

@@ -77,10 +77,13 @@ class ResultLayout(Enum):
 _LAYOUTS = {
     "pointwise": ResultLayout.ELEMENTWISE,
     **dict.fromkeys(
-        ("gather", "reduction", "contraction", "window", "concat", "pad", "scan", "scatter", "composite"),
+        (
+            "gather", "reduction", "contraction", "window", "concat", "pad", "scan", "scatter", "sort",
+            "composite",
+        ),
         ResultLayout.ROW_MAJOR,
     ),
-}
+}  # fmt: skip
 """What operators of a kind do if their definitions say nothing else."""
 
 
@@ -95,9 +98,11 @@ class Operator:
     """On `TensorSpec`s and Python values: the spec (or specs) of the result, or an error."""
     lower: Callable[..., Any] | None = None
     """``lower(kernel, operands, arguments)``: build its `linalg` operations; None: generic tier only."""
+    lowers: Callable[..., bool] | None = None
+    """On specs: whether `lower` is for such arguments; None: for all."""
     kind: str = "generic"
     """How fusion sees it: pointwise, gather, view, reshape, reduction, contraction, window, concat, pad,
-    scan, scatter, composite or generic; query, item and python give no tensor; inplace writes its first
+    scan, scatter, sort, composite or generic; query, item and python give no tensor; inplace writes its first
     argument."""
     scalar: Callable[..., Any] | None = None
     """The formula of a pointwise operator."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from tsc.dims import Dim, certainly_equal, is_one
 from tsc.errors import BoundsError, ShapeError
 from tsc.ops.registry import TensorSpec
 
@@ -25,6 +26,11 @@ def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
     result = [1] * rank
     for shape in shapes:
         for i, extent in enumerate(shape, rank - len(shape)):
+            if is_one(extent) or certainly_equal(extent, result[i]):
+                continue
+            if is_one(result[i]):
+                result[i] = extent
+                continue
             if extent == result[i] or extent == 1:
                 continue
             if result[i] != 1:
@@ -52,7 +58,7 @@ def wrap_dim(dim: int, ndim: int) -> int:
 
 def wrap_dims(dims: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     """Several dims counted from the front, sorted; None or an empty list means all of them."""
-    if dims is None or (not isinstance(dims, int) and len(dims) == 0):
+    if dims is None or (not isinstance(dims, (int, Dim)) and len(dims) == 0):
         return tuple(range(ndim))
     wrapped = [wrap_dim(d, ndim) for d in ([dims] if isinstance(dims, int) else dims)]
     if len(set(wrapped)) != len(wrapped):
@@ -90,7 +96,7 @@ def infer_size(shape: Sequence[int], size: int) -> tuple[int, ...]:
 
 def pair(values: int | Sequence[int], n: int = 2) -> tuple[int, ...]:
     """`values` repeated to `n` entries when there is only one."""
-    values = (values,) if isinstance(values, int) else tuple(values)
+    values = (values,) if isinstance(values, (int, Dim)) else tuple(values)
     return values * n if len(values) == 1 else values
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from tsc.errors import NotSupportedError, ShapeError
 from tsc.ops.aliases import as_strided
 from tsc.ops.composite import Aten
+from tsc.ops.index_views import cut
 from tsc.ops.registry import Family, ResultLayout
 from tsc.ops.shapes import like_self
 from tsc.ops.views import diagonal, select, slice_
@@ -53,10 +54,10 @@ def _slice_joined(
     if step != 1:
         raise NotSupportedError("slice_scatter: steps have no form in terms of other operators")
     shape = aten.shape(self)
-    first, stop, _ = slice(start, end).indices(shape[dim])
-    stop = max(first, stop)
+    first, length, _ = cut(slice(start, end), shape[dim])
+    stop = first + length
     part = list(shape)
-    part[dim] = stop - first
+    part[dim] = length
     piece = aten("to.dtype", aten.expand(src, part), aten.dtype(self).code)
     pieces = [
         aten("slice.Tensor", self, dim, 0, first, 1), piece,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
+from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.selection import selected
 from tsc.ops.shapes import like_self, reduced, wrap_dim
+from tsc.ops.sort_lowering import order_statistic, sorted_lines, topk_of_lines
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -31,6 +34,16 @@ def comparable(x: Array) -> Array:
     if dtype.is_complex:
         raise DTypeError(f"Sort currently does not support complex dtypes on CPU; got {dtype.name}")
     return x.astype(np.float32) if dtype in dtypes.REDUCED else x
+
+
+def require_numbers(name: str, x: TensorSpec) -> None:
+    """PyTorch chooses among real numbers alone, and bools are none.
+
+    Raises:
+        DTypeError: there are bools, or complex numbers.
+    """
+    if x.dtype.is_complex or x.dtype is dtypes.BOOL:
+        raise DTypeError(f"{name}: requires a real dtype other than bool; got {x.dtype.name}")
 
 
 def order(x: Array, axis: int, descending: bool) -> Array:
@@ -52,7 +65,16 @@ def _sort_infer(self: TensorSpec, *_: Any) -> tuple[TensorSpec, TensorSpec]:
     return self, TensorSpec(self.shape, dtypes.I64)
 
 
-@FAMILY.op("aten::sort", infer=_sort_infer, layout=ResultLayout.ELEMENTWISE)
+def _sort_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> tuple[KernelValue, KernelValue]:
+    x, *_, dim, descending = arguments
+    return sorted_lines(kernel, x, wrap_dim(dim, x.spec.ndim), descending)
+
+
+SORTS = {"kind": "sort", "layout": ResultLayout.ELEMENTWISE}
+"""What operators that put whole lines in order have in common."""
+
+
+@FAMILY.op("aten::sort", infer=_sort_infer, lower=_sort_lower, **SORTS)
 def sort(self: Array, dim: int, descending: bool) -> tuple[Array, Array]:
     """The elements in order along `dim`, and where they came from; stable."""
     axis = wrap_dim(dim, self.ndim)
@@ -60,7 +82,7 @@ def sort(self: Array, dim: int, descending: bool) -> tuple[Array, Array]:
     return _taken(self, places, axis), places
 
 
-@FAMILY.op("aten::sort.stable", infer=_sort_infer, layout=ResultLayout.ELEMENTWISE)
+@FAMILY.op("aten::sort.stable", infer=_sort_infer, lower=_sort_lower, **SORTS)
 def sort_stable(self: Array, stable: bool | None, dim: int, descending: bool) -> tuple[Array, Array]:
     """As `sort`."""
     return sort(self, dim, descending)
@@ -70,25 +92,34 @@ def _places_infer(self: TensorSpec, *_: Any) -> TensorSpec:
     return TensorSpec(self.shape, dtypes.I64)
 
 
-@FAMILY.op("aten::argsort", infer=_places_infer, layout=ResultLayout.ELEMENTWISE)
+def _places_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    return _sort_lower(kernel, arguments)[1]
+
+
+@FAMILY.op("aten::argsort", infer=_places_infer, lower=_places_lower, **SORTS)
 def argsort(self: Array, dim: int, descending: bool) -> Array:
     """The indices that sort along `dim`."""
     return order(self, wrap_dim(dim, self.ndim), descending)
 
 
-@FAMILY.op("aten::argsort.stable", infer=_places_infer, layout=ResultLayout.ELEMENTWISE)
+@FAMILY.op("aten::argsort.stable", infer=_places_infer, lower=_places_lower, **SORTS)
 def argsort_stable(self: Array, stable: bool, dim: int, descending: bool) -> Array:
     """As `argsort`."""
     return order(self, wrap_dim(dim, self.ndim), descending)
 
 
-@FAMILY.op("aten::msort", infer=like_self, layout=ResultLayout.ELEMENTWISE)
+def _msort_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    return sorted_lines(kernel, arguments[0], 0, False)[0]
+
+
+@FAMILY.op("aten::msort", infer=like_self, lower=_msort_lower, **SORTS)
 def msort(self: Array) -> Array:
     """Sorted along the first dim."""
     return sort(self, 0, False)[0]
 
 
 def _topk_infer(self: TensorSpec, k: int, dim: int, *_: Any) -> tuple[TensorSpec, TensorSpec]:
+    require_numbers("topk", self)
     axis = wrap_dim(dim, self.ndim)
     if not 0 <= k <= (self.shape[axis] if self.ndim else 1):
         raise ShapeError("selected index k out of range")
@@ -96,7 +127,14 @@ def _topk_infer(self: TensorSpec, k: int, dim: int, *_: Any) -> tuple[TensorSpec
     return TensorSpec(shape, self.dtype), TensorSpec(shape, dtypes.I64)
 
 
-@FAMILY.op("aten::topk", infer=_topk_infer, layout=ResultLayout.ROW_MAJOR)
+def _topk_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> tuple[KernelValue, KernelValue]:
+    x, k, dim, largest, in_order = arguments
+    _topk_infer(x.spec, k, dim)
+    count = k if x.spec.ndim else 1
+    return topk_of_lines(kernel, x, count, wrap_dim(dim, x.spec.ndim), largest, in_order)
+
+
+@FAMILY.op("aten::topk", infer=_topk_infer, lower=_topk_lower, kind="sort")
 def topk(self: Array, k: int, dim: int, largest: bool, sorted: bool) -> tuple[Array, Array]:
     """The `k` largest (or smallest) elements along `dim`, in order, and where they are.
 
@@ -128,6 +166,7 @@ def _as_selected(x: Array, places: Array, axis: int, k: int, in_order: bool) -> 
 
 
 def _kth_infer(self: TensorSpec, k: int, dim: int, keepdim: bool) -> tuple[TensorSpec, TensorSpec]:
+    require_numbers("kthvalue", self)
     axis = wrap_dim(dim, self.ndim)
     if not 1 <= k <= (self.shape[axis] if self.ndim else 1):
         raise ShapeError("kthvalue(): selected number k out of range for dimension " + str(dim))
@@ -135,7 +174,13 @@ def _kth_infer(self: TensorSpec, k: int, dim: int, keepdim: bool) -> tuple[Tenso
     return TensorSpec(shape, self.dtype), TensorSpec(shape, dtypes.I64)
 
 
-@FAMILY.op("aten::kthvalue", infer=_kth_infer)
+def _kth_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> tuple[KernelValue, KernelValue]:
+    x, k, dim, keepdim = arguments
+    _kth_infer(x.spec, k, dim, keepdim)
+    return order_statistic(kernel, x, k - 1, wrap_dim(dim, x.spec.ndim), keepdim)
+
+
+@FAMILY.op("aten::kthvalue", infer=_kth_infer, lower=_kth_lower, kind="sort")
 def kthvalue(self: Array, k: int, dim: int, keepdim: bool) -> tuple[Array, Array]:
     """The `k`-th smallest element along `dim` (from 1), and where it is."""
     _kth_infer(spec_of(self), k, dim, keepdim)

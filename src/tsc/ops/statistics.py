@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.errors import DTypeError, ShapeError
+from tsc.errors import CodegenError, DTypeError, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
+from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.running import inferred_by_running
+from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import reduced, wrap_dim, wrap_dims
-from tsc.ops.sorting import comparable, order, picked
+from tsc.ops.sort_lowering import count_nan, order_statistic
+from tsc.ops.sorting import comparable, order, picked, require_numbers
 
 FAMILY = Family()
 Array = np.ndarray[Any, Any]
@@ -30,9 +33,14 @@ def _along_infer(self: TensorSpec, dim: int, keepdim: bool) -> tuple[TensorSpec,
     return TensorSpec(shape, self.dtype), TensorSpec(shape, dtypes.I64)
 
 
+def _median_infer(self: TensorSpec, dim: int, keepdim: bool) -> tuple[TensorSpec, TensorSpec]:
+    require_numbers("median", self)
+    return _along_infer(self, dim, keepdim)
+
+
 def _median_of(self: Array, axis: int, keepdim: bool, ignore_nan: bool) -> tuple[Array, Array]:
     """The lower median; a NaN wins unless ignored."""
-    _along_infer(spec_of(self), axis, keepdim)
+    _median_infer(spec_of(self), axis, keepdim)
     x = comparable(self)
     places = order(x, axis, False)
     if not x.ndim:
@@ -44,16 +52,48 @@ def _median_of(self: Array, axis: int, keepdim: bool, ignore_nan: bool) -> tuple
 
 
 def _scalar_infer(self: TensorSpec) -> TensorSpec:
+    require_numbers("median", self)
     return TensorSpec((), self.dtype)
 
 
+def _middle(kernel: KernelBuilder, x: KernelValue, axis: int, ignore_nan: bool) -> KernelValue | int:
+    """The rank of the median."""
+    if not x.spec.ndim:
+        return 0
+    n = x.spec.shape[axis]
+    if not x.spec.dtype.is_floating:
+        return (n - 1) // 2
+    missing = count_nan(kernel, x, axis)
+
+    def rank(missing: Scalar) -> Scalar:
+        if ignore_nan:
+            return ((n - 1 - missing).maximum(0)) >> 1
+        return (missing > 0).where(n - missing, (n - 1) // 2)
+
+    return kernel.elementwise([missing], missing.spec, rank, "rank")
+
+
 def _define_median(name: str, ignore_nan: bool) -> None:
-    @FAMILY.op(f"aten::{name}.dim", infer=_along_infer)
+    def lower_along(kernel: KernelBuilder, arguments: Sequence[Any]) -> tuple[KernelValue, KernelValue]:
+        x, dim, keepdim = arguments
+        _median_infer(x.spec, dim, keepdim)
+        axis = wrap_dim(dim, x.spec.ndim)
+        return order_statistic(kernel, x, _middle(kernel, x, axis, ignore_nan), axis, keepdim)
+
+    def lower_of_all(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+        (x,) = arguments
+        if not x.spec.size:
+            raise CodegenError(f"{name}: requires elements")
+        line = kernel.reshape(x, (x.spec.size,))
+        return order_statistic(kernel, line, _middle(kernel, line, 0, ignore_nan), 0, False)[0]
+
+    @FAMILY.op(f"aten::{name}.dim", infer=_median_infer, lower=lower_along, kind="sort")
     def median_along(self: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
         return _median_of(self, wrap_dim(dim, self.ndim), keepdim, ignore_nan)
 
-    @FAMILY.op(f"aten::{name}", infer=_scalar_infer)
+    @FAMILY.op(f"aten::{name}", infer=_scalar_infer, lower=lower_of_all, kind="sort")
     def median_of_all(self: Array) -> Array:
+        _scalar_infer(spec_of(self))
         if not self.size:
             if self.dtype.kind not in "iub":
                 return np.full((), np.nan, self.dtype)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from tsc.narrowing import is_array
+from tsc.ops.index_views import IndexView
 from tsc.ops.registry import Operator, ResultLayout
 
 Array = np.ndarray[Any, Any]
@@ -47,6 +48,8 @@ def strided_view(array: Array, shape: Sequence[int], strides: Sequence[int], off
     Raises:
         ValueError: the view would reach beyond the memory.
     """
+    if isinstance(array, IndexView):
+        return cast("Array", array.restrided(shape, cast("Any", strides)))
     root = root_of(array)
     whole = root if root.flags.c_contiguous else root.T
     if not whole.flags.c_contiguous:  # a root with gaps, made by another library

@@ -6,11 +6,13 @@ Eagerly they alias their argument, as in PyTorch; in kernels they cost nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import certainly_equal, is_one
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
@@ -146,14 +148,14 @@ def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
         )
     target = [n if n != -1 else self.shape[i - lead] for i, n in enumerate(size)]
     for i, n in enumerate(self.shape):
-        if n not in (1, target[lead + i]):
+        if not is_one(n) and n not in (target[lead + i], 1):
             raise ShapeError(
                 f"The expanded size of the tensor ({target[lead + i]}) must match the existing size ({n}) at "
                 f"non-singleton dimension {lead + i}.  Target sizes: {list(size)}.  Tensor sizes: "
                 f"{list(self.shape)}"
             )
     steps = zip(self.shape, target[lead:], self.strides, strict=True)
-    strides = [0] * lead + [0 if m == 1 and n != 1 else s for m, n, s in steps]
+    strides = [0] * lead + [s if certainly_equal(m, n) else 0 for m, n, s in steps]
     return strided_view(self, target, strides)
 
 
@@ -349,7 +351,7 @@ def flatten(aten: Aten, self: Any, start_dim: int, end_dim: int) -> Any:
         raise ShapeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if first == last:
         return self
-    size = int(np.prod(shape[first : last + 1]))
+    size = prod(shape[first : last + 1])
     return aten("reshape", self, [*shape[:first], size, *shape[last + 1 :]])
 
 

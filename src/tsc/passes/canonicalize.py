@@ -8,9 +8,10 @@ from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.known_values import UNKNOWN, constant_of, is_list_mutated, unwrapped
+from tsc.analysis.known_values import UNKNOWN, UNKNOWN_CALLS, constant_of, is_list_mutated, unwrapped
 from tsc.analysis.module_functions import functions
 from tsc.analysis.operator_effects import definition_of, is_layout_read, wants_layout
 from tsc.analysis.shown_results import is_shown
@@ -180,9 +181,12 @@ def _list_concat(op: Operation) -> list[SSAValue] | None:
     return [TorchBuilder(before=op).list(op.results[0].type.data, held)]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
 
 
-def _nothing(op: Operation) -> list[SSAValue] | None:
-    """An operation without meaning here: what is optimized records no gradients."""
-    return []
+def _grad_mode(op: Operation) -> list[SSAValue] | None:
+    """What is optimized records no gradients: the mode means nothing, but to calls, which may ask."""
+    function = op
+    while (outer := function.parent_op()) is not None and not isinstance(function, FuncOp):
+        function = outer
+    return None if any(isinstance(inner, UNKNOWN_CALLS) for inner in function.walk()) else []
 
 
 def _same_member(negated: bool) -> Rule:
@@ -275,7 +279,7 @@ RULES: dict[str, Rule] = {
     "tsc.require": _require,
     "torch.prim.TupleUnpack": _tuple_unpack, "torch.prim.TupleIndex": _tuple_index,
     "torch.prim.ListUnpack": _list_unpack,
-    "torch.aten.set_grad_enabled": _nothing, "torch.aten.add.t": _list_concat,
+    "torch.aten.set_grad_enabled": _grad_mode, "torch.aten.add.t": _list_concat,
     "torch.aten.eq.enum": _same_member(False),
     "torch.aten.ne.enum": _same_member(True), "torch.aten.__getitem__.t": _list_item,
     "torch.aten.len.t": _list_length, "torch.derefine": _cast,

@@ -30,6 +30,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
 )
 from tsc.dialects.tsc import CONTENTS, RESULT, ROW_MAJOR, WRITTEN, MemoryOp, PrefixOp
+from tsc.dims import Atom, Dim, in_words
 from tsc.passes.numbers_as_tensors import is_number_read
 
 
@@ -126,9 +127,27 @@ class _Parts:
                 owner.schema.name.removeprefix("aten::").lower(),
             ]
         known = constant_of(value)
+        if isinstance(known, Dim):
+            return ["size", in_words(known, self._places())]
         if known is UNKNOWN or isinstance(known, complex):
             return None
         return ["constant", known]
+
+    def _in_words(self, value: Any) -> Any:
+        """Arguments of an operator, with symbolic sizes in words."""
+        if isinstance(value, (list, tuple)):
+            return [self._in_words(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+        return {"size": in_words(value, self._places())} if isinstance(value, Dim) else value
+
+    def _places(self) -> dict[Atom, list[int]]:
+        """The argument and the dim that symbolic sizes are those of."""
+        found: dict[Atom, list[int]] = {}
+        for number, argument in enumerate(self.arguments):
+            sizes = argument.type.sizes if isinstance(argument.type, tt.TensorType) else None
+            for dim, size in enumerate(sizes or ()):
+                if isinstance(size, Dim) and size.is_symbol:
+                    found.setdefault(next(size.atoms), [number, dim])
+        return found
 
     def _prefix(self, op: PrefixOp) -> list[Any] | None:
         source, count = op.operands
@@ -142,7 +161,7 @@ class _Parts:
             return self._prefix(value.owner)
         view = self.shared.get(value)
         if view is not None:
-            steps = [[self._number(op), op.schema.full_name, rest] for op, rest in view.steps]
+            steps = [[self._number(op), op.schema.full_name, self._in_words(rest)] for op, rest in view.steps]
             return ["view", self._base(view.base), view.shape, view.strides, view.offset, steps]
         if isinstance(value.owner, MemoryOp):
             kind, number = self._base(value)

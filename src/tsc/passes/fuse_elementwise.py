@@ -14,6 +14,7 @@ from xdsl.passes import ModulePass
 from tsc.analysis.kernel_model import body_cost, dims_of, multiplied, read_stage, reshape_map
 from tsc.analysis.module_functions import functions, is_kernel
 from tsc.dialects.loop_extents import loop_extents, tell_extents
+from tsc.dialects.sized import SizeOp
 from tsc.passes.kernels.alignment import reduced_loops
 from tsc.passes.kernels.compose import (
     compose,
@@ -234,6 +235,11 @@ def _replace(function: func.FuncOp, pieces: list[OutlinedPiece], calls: dict[str
         block = call.parent
         assert block is not None
         for piece in pieces:
+            for value in piece.inputs:
+                if isinstance(value.owner, SizeOp):
+                    size = value.owner.clone()
+                    block.insert_op_before(size, call)
+                    values[value] = size.results[0]
             step = _host_step(piece, [values[v] for v in piece.inputs])
             block.insert_op_before(step, call)
             values.update(zip(piece.outputs, step.results, strict=True))

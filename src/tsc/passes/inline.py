@@ -11,6 +11,8 @@ from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.locations import STRICT_CLASS
 from tsc.dialects.torch_objects import ENTERS, LEAVES
 from tsc.dialects.torch_ops import ClassTypeOp, MethodOp, PrimCallMethodOp
 from tsc.errors import CompileError
@@ -22,7 +24,8 @@ class Inline(ModulePass):
     calls.
 
     Requires: stage `torch`.
-    Leaves: calls through interfaces, and of ``__enter__`` and ``__exit__`` by a ``with``; calls in functions
+    Leaves: calls through interfaces, and of ``__enter__`` and ``__exit__`` by a ``with`` (but for
+        those of ``strict_fusion``, which do nothing and go); calls in functions
         that would grow beyond what the options allow;
         functions that a class or nobody names are entries and stay.
 
@@ -112,6 +115,9 @@ class _Inliner:
         operations = list(function.walk())
         size = _Size(len(operations), len(operations))
         for op in operations:
+            if _marks_strict_block(op):
+                _drop_mark(op)
+                continue
             callee = self.callee(op)
             if callee is None:
                 continue
@@ -151,6 +157,19 @@ class _Inliner:
             name = self.methods.get((getattr(kind, "data", ""), op.method))
             return self.functions.get(name) if name is not None else None
         return None
+
+
+def _marks_strict_block(op: Operation) -> bool:
+    """Whether `op` calls a method of ``strict_fusion``, which does nothing: locations say what is in it."""
+    return isinstance(op, PrimCallMethodOp) and getattr(op.operands[0].type, "data", "") == STRICT_CLASS
+
+
+def _drop_mark(op: Operation) -> None:
+    none = TorchBuilder(before=op).constant(None)
+    for result in op.results:
+        result.replace_all_uses_with(none)
+    op.detach()
+    op.erase()
 
 
 def splice(call: Operation, callee: FuncOp) -> None:

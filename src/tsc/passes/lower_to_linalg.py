@@ -32,6 +32,7 @@ from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.context import pool_of
+from tsc.dialects.sized import SizeOp, sized
 from tsc.dialects.torch_ops import (
     ConstantOp,
     DerefineOp,
@@ -43,6 +44,7 @@ from tsc.dialects.torch_ops import (
     ValueTensorLiteralOp,
 )
 from tsc.dialects.tsc import GroupOp, YieldOp
+from tsc.dims import Dim
 from tsc.errors import CodegenError
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import TensorSpec, require
@@ -84,7 +86,7 @@ class LowerToLinalg(ModulePass):
 
 def tensor_type(found: TensorSpec) -> TensorType[Any]:
     """The builtin type of a tensor: signless elements."""
-    return TensorType(element_type(found.dtype), found.shape)
+    return TensorType(element_type(found.dtype), sized(found.shape))
 
 
 class _Lowering:
@@ -230,6 +232,9 @@ class _Lowering:
     def _element(self, value: SSAValue) -> SSAValue:
         """A number on the host: a constant, or what a tensor of one element holds."""
         known = constant_of(value)
+        if isinstance(known, Dim):
+            number = self._emit(SizeOp.of(known)).results[0]
+            return self._emit(arith.IndexCastOp(number, i64)).results[0]
         if known is not UNKNOWN:
             attribute = IntegerAttr(int(known), i1 if isinstance(known, bool) else i64)
             return self._emit(arith.ConstantOp(attribute)).results[0]

@@ -1,17 +1,31 @@
 """Pass `plan-memory`: every intermediate buffer of a host function gets its place in one arena."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntegerAttr, MemRefType, ModuleOp, i8
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseArrayBase,
+    IntAttr,
+    IntegerAttr,
+    MemRefType,
+    ModuleOp,
+    i8,
+    i64,
+)
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.layouts import element_bytes
 from tsc.analysis.liveness import Interval, Liveness, live_intervals
-from tsc.dialects.loop_builder import INDEX
+from tsc.dialects.loop_builder import INDEX, LoopBuilder
+from tsc.dialects.sized import SizeOp, dim_attribute, plain
+from tsc.dims import Dim, certainly_equal, certainly_natural, hint_of, is_known, symbols_in
 
+ARENA = "tsc.arena"
+"""The attribute of host functions whose arena is as large as sizes of arguments say: how many bytes."""
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector."""
 
@@ -48,6 +62,7 @@ class Slot:
     """A range of the arena, shared by buffers that are computed in place."""
 
     size: int
+    """Bytes."""
     interval: Interval
     offset: int = 0
 
@@ -57,11 +72,41 @@ def _plan(function: func.FuncOp, functions: dict[str, func.FuncOp]) -> None:
     slots = _merged_slots(live, functions)
     distinct = {id(slot): slot for slot in slots.values()}
     size = assign_offsets(list(distinct.values()))
-    arena = function.body.block.insert_arg(MemRefType(i8, [size]), len(function.body.block.args))
+    arena = function.body.block.insert_arg(MemRefType(i8, plain([size])), len(function.body.block.args))
     arena.name_hint = "arena"
-    function.update_function_type()
+    if isinstance(size, Dim):
+        function.attributes[ARENA] = dim_attribute(size)
     for op, slot in slots.items():
         _replace(op, arena, slot.offset)
+    _take_sizes(function)
+    function.update_function_type()
+
+
+def _take_sizes(function: func.FuncOp) -> None:
+    """Symbolic sizes become numbers that are computed from one more input, which holds those of the
+    arguments.
+    """
+    asked = [op for op in function.walk() if isinstance(op, SizeOp)]
+    symbols = symbols_in(op.size for op in asked)
+    if not symbols:
+        return
+    block, count = function.body.block, function.attributes["tsc.num_inputs"]
+    assert isinstance(count, IntegerAttr)
+    inputs = count.value.data
+    sizes = block.insert_arg(MemRefType(INDEX, [len(symbols)]), inputs)
+    sizes.name_hint = "sizes"
+    function.attributes["tsc.num_inputs"] = IntegerAttr(inputs + 1, i64)
+    builder = LoopBuilder(block)
+    values: list[SSAValue] = []
+    for number in range(len(symbols)):
+        load = memref.LoadOp.get(sizes, [builder.index_constant(number)])
+        builder.at_top(load)
+        values.append(load.res)
+    builder.take_sizes(symbols, values)
+    for op in asked:
+        op.results[0].replace_all_uses_with(builder.size(op.size).ssa)
+        op.detach()
+        op.erase()
 
 
 def _merged_slots(live: Liveness, functions: dict[str, func.FuncOp]) -> dict[memref.AllocOp, Slot]:
@@ -86,7 +131,7 @@ def _compute_in_place(
         operand = _allocation(call.arguments[number])
         if operand is None or slots[operand].interval.end != position or operand is result:
             continue
-        if slots[operand].size != slots[result].size or _times_passed(call, operand) != 1:
+        if not certainly_equal(slots[operand].size, slots[result].size) or _times_passed(call, operand) != 1:
             continue
         merged = slots[operand]
         merged.interval = Interval(merged.interval.start, slots[result].interval.end)
@@ -123,7 +168,9 @@ def _size(op: memref.AllocOp) -> int:
     type_ = op.memref.type
     assert isinstance(type_, MemRefType)
     assert not isinstance(type_.shape, ArrayAttr) or len(type_.get_shape()) == 1
-    size = type_.get_shape()[0] * element_bytes(type_.element_type)
+    elements = op.attributes.get("tsc.elements")
+    count = elements.data if isinstance(elements, IntAttr) else type_.get_shape()[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    size = cast("int", count) * element_bytes(type_.element_type)
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
@@ -133,11 +180,33 @@ def assign_offsets(slots: list[Slot]) -> int:
     Returns the bytes needed in all.
     """
     placed: list[Slot] = []
-    for slot in sorted(slots, key=lambda s: (-s.size, s.interval.start)):
+    known = [s for s in slots if is_known(s.size)]
+    for slot in sorted(known, key=lambda s: (-s.size, s.interval.start)):
         neighbours = sorted((p for p in placed if p.interval.overlaps(slot.interval)), key=lambda p: p.offset)
         slot.offset = _tightest_gap(slot.size, neighbours)
         placed.append(slot)
-    return max((s.offset + s.size for s in placed), default=0)
+    end = max((s.offset + s.size for s in placed), default=0)
+    return _stack_symbolic([s for s in slots if not is_known(s.size)], end)
+
+
+def _stack_symbolic(slots: list[Slot], end: int) -> int:
+    """Slots of symbolic sizes behind `end`, one behind the other; one that certainly is as large is shared.
+
+    Returns where the last one ends.
+    """
+    owners: list[tuple[Slot, list[Slot]]] = []
+    for slot in sorted(slots, key=lambda s: (-hint_of(s.size), s.interval.start)):
+        for owner, sharing in owners:
+            is_free = not any(s.interval.overlaps(slot.interval) for s in sharing)
+            if is_free and certainly_natural(owner.size - slot.size):
+                slot.offset = owner.offset
+                sharing.append(slot)
+                break
+        else:
+            slot.offset = end
+            end = end + slot.size
+            owners.append((slot, [slot]))
+    return end
 
 
 def _tightest_gap(size: int, neighbours: list[Slot]) -> int:
@@ -153,8 +222,8 @@ def _tightest_gap(size: int, neighbours: list[Slot]) -> int:
 def _replace(op: memref.AllocOp, arena: SSAValue, offset: int) -> None:
     block = op.parent
     assert block is not None
-    constant = arith.ConstantOp(IntegerAttr(offset, INDEX))
-    view = memref.ViewOp(arena, constant, [], op.memref.type)
+    constant = SizeOp.of(offset) if isinstance(offset, Dim) else arith.ConstantOp(IntegerAttr(offset, INDEX))
+    view = memref.ViewOp(arena, constant, op.dynamic_sizes, op.memref.type)
     view.result.name_hint = op.memref.name_hint
     block.insert_ops_before([constant, view], op)
     op.memref.replace_all_uses_with(view.result)

@@ -23,6 +23,7 @@ from tsc.dialects.constants import ConstantPool, literal
 from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import PrimIfOp, PrimIsInstanceOp, PrimLoopOp, PrimUninitializedOp
 from tsc.dialects.type_tests import is_instance
+from tsc.dims import Dim, holds_dim
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.elementwise import specs_of
 from tsc.ops.registry import Operator, TensorSpec, require
@@ -178,6 +179,8 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
         if value is UNKNOWN or (value is None and not _may_be_none(op, i)):
             return False
         arguments.append(value)
+    if holds_dim(arguments) and any(isinstance(r.type, tt.TensorType) for r in op.results):
+        return False  # tensors of symbolic sizes are made when the program runs
     try:
         if _is_large(operator, arguments):
             return False
@@ -228,7 +231,11 @@ def _stand_in(value: SSAValue) -> Any:
     known.
     """
     spec = spec_of_type(value.type) if isinstance(value.type, tt.ValueTensorType) else None
-    return UNKNOWN if spec is None else np.broadcast_to(np.zeros((), spec.dtype.numpy), spec.shape)
+    return (
+        UNKNOWN
+        if spec is None or holds_dim(spec.shape)
+        else np.broadcast_to(np.zeros((), spec.dtype.numpy), spec.shape)
+    )
 
 
 def _is_materializable(part: Any, result: SSAValue, arguments: list[Any]) -> bool:
@@ -240,6 +247,8 @@ def _is_materializable(part: Any, result: SSAValue, arguments: list[Any]) -> boo
         return is_plain and len(part) <= LARGEST_LIST  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(part, tuple):
         return False
+    if isinstance(part, Dim):
+        return True
     if isinstance(part, int) and not -(2**63) <= part < 2**63:
         return False
     return part is None or isinstance(part, (bool, int, float, complex, str))

@@ -28,6 +28,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
     PrimUninitializedOp,
 )
+from tsc.dims import hint_of
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.registry import Operator, TensorSpec, find
 from tsc.ops.variants import functional_name
@@ -154,7 +155,7 @@ def _set_results(op: Operation, inferred: Any) -> bool:
 
 def _fits_in_memory(spec: TensorSpec) -> bool:
     """Whether a tensor can exist at all; making one that cannot raises when the program runs."""
-    return math.prod(spec.shape) * spec.dtype.numpy.itemsize < ADDRESSABLE_BYTES
+    return hint_of(math.prod(spec.shape)) * spec.dtype.numpy.itemsize < ADDRESSABLE_BYTES
 
 
 def _set_list_users(result: SSAValue, specs: list[TensorSpec]) -> bool:

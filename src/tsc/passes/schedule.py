@@ -16,7 +16,10 @@ from tsc.analysis.kernel_model import KernelModel, KernelStage, read_kernel
 from tsc.analysis.layouts import Layout, layout_of
 from tsc.analysis.module_functions import is_kernel
 from tsc.analysis.target import AVX2, AVX512, GENERIC_X86, Target, ptx
+from tsc.dialects.sized import SizeOp
+from tsc.dims import Dim, hint_of, is_one, symbols_in
 from tsc.errors import CodegenError
+from tsc.passes.kernels.retype import make_copy
 from tsc.passes.schedules.concat import schedule_concat
 from tsc.passes.schedules.contraction import schedule_contraction
 from tsc.passes.schedules.gpu_contraction import gpu_contraction
@@ -32,10 +35,12 @@ from tsc.passes.schedules.gpu_row import gpu_row
 from tsc.passes.schedules.halo import halo_kernel
 from tsc.passes.schedules.host_calls import HostLowering
 from tsc.passes.schedules.identity import structural_key
+from tsc.passes.schedules.kernel import symbols_of
 from tsc.passes.schedules.packing import schedule_pack
 from tsc.passes.schedules.pointwise_loops import schedule_pointwise
 from tsc.passes.schedules.row import schedule_row
 from tsc.passes.schedules.scatter import gpu_scatter, schedule_scatter
+from tsc.passes.schedules.sort import schedule_sort
 from tsc.passes.schedules.sweeps import is_narrow
 from tsc.passes.schedules.window import schedule_window
 
@@ -50,6 +55,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
     "pointwise": schedule_pointwise,
     "row": schedule_row,
     "scatter": schedule_scatter,
+    "sort": schedule_sort,
     "window": schedule_window,
 }
 
@@ -95,7 +101,7 @@ class Schedule(ModulePass):
         for function in functions:
             if is_kernel(function):
                 work.add(function)
-        host = HostLowering(work.names.__getitem__, work.halo, work.call)
+        host = HostLowering(work.names.__getitem__, work.halo, work.copy, work.call)
         hosts = [host.run(f) for f in functions if not is_kernel(f)]
         for old in functions:
             old.detach()
@@ -109,10 +115,11 @@ def schedule_kernel(function: func.FuncOp, target: Target) -> func.FuncOp:
         CodegenError: the kernel is in none of the canonical forms.
     """
     model = read_kernel(function)
-    scheduler = (GPU_SCHEDULERS if target.is_gpu else SCHEDULERS).get(scheduled_as(model))
+    schedulers = GPU_SCHEDULERS if target.is_gpu else SCHEDULERS
+    scheduler = schedulers.get(scheduled_as(model))
     if scheduler is None:
         raise CodegenError(
-            f"schedule: {function.sym_name.data} requires tsc.kind in {sorted(SCHEDULERS)}; got {model.kind}"
+            f"schedule: {function.sym_name.data} requires tsc.kind in {sorted(schedulers)}; got {model.kind}"
         )
     return scheduler(model, target)
 
@@ -136,10 +143,10 @@ def runs_along_kept_loop(stage: KernelStage) -> bool:
     inputs = [i for i in stage.inputs if i.map.results and isinstance(i.value.type, TensorType)]
     if not inputs or any(i.padding is not None for i in inputs):
         return False
-    data = max(inputs, key=lambda i: layout_of(i.value.type).elements)
+    data = max(inputs, key=lambda i: hint_of(layout_of(i.value.type).elements))
     layout = layout_of(data.value.type)
     strides = address_of(data.map, layout.strides, layout.base, stage.sizes).strides
-    fastest = [d for d in range(len(stage.sizes)) if strides[d] == 1 and stage.sizes[d] > 1]
+    fastest = [d for d in range(len(stage.sizes)) if strides[d] == 1 and not is_one(stage.sizes[d])]
     return bool(fastest) and stage.parallel[fastest[0]]
 
 
@@ -151,12 +158,15 @@ class _ModuleSchedule:
     names: dict[str, str] = field(default_factory=dict[str, str])
     seen: dict[tuple[object, ...], str] = field(default_factory=dict[tuple[object, ...], str])
     kernels: dict[str, func.FuncOp] = field(default_factory=dict[str, func.FuncOp])
+    symbols: dict[str, Sequence[Dim]] = field(default_factory=dict[str, Sequence[Dim]])
+    """The sizes that a kernel takes as its last arguments."""
 
     def add(self, function: func.FuncOp) -> None:
         """Schedule `function`, unless an earlier kernel does the same."""
         name = function.sym_name.data
         first = self.seen.setdefault(structural_key(function), name)
         self.names[name] = first
+        self.symbols[name] = symbols_of(function)
         if first == name:
             self.kernels[name] = schedule_kernel(function, self.target)
 
@@ -166,10 +176,25 @@ class _ModuleSchedule:
             return None
         make = gpu_halo_kernel if self.target.is_gpu else halo_kernel
         kernel = make(layout, self.target)
+        self.symbols[kernel.sym_name.data] = symbols_in(layout.shape)
         return self.kernels.setdefault(kernel.sym_name.data, kernel).sym_name.data
+
+    def copy(self, layout: Layout) -> str:
+        """The kernel that copies a tensor of this layout."""
+        shape = "x".join(str(n) for n in layout.shape)
+        name = f"copy_{shape}x{layout.element}"
+        if name not in self.kernels:
+            self.add(make_copy(name, layout, layout))
+        return self.names[name]
 
     def call(self, block: Block, name: str, operands: Sequence[SSAValue]) -> Operation:
         """A call (on a GPU, a launch) of a kernel."""
+        symbols = self.symbols.get(name, ())
+        if symbols and self.target.is_gpu:
+            raise CodegenError(f"schedule: {name} has symbolic sizes, which no kernel for a GPU has yet")
+        sizes = [SizeOp.of(symbol) for symbol in symbols]
+        block.add_ops(sizes)
+        operands = [*operands, *(op.results[0] for op in sizes)]
         if not self.target.is_gpu:
             return func.CallOp(name, operands, [])
         blocks = self.kernels[name].attributes["tsc.blocks"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import cast
 
 from xdsl.context import Context
@@ -33,7 +34,8 @@ class Specialize(ModulePass):
     Requires: one function; one entry of `arguments` per argument: ``1x3x224x224xf32`` (a tensor),
     ``si64`` (0-dim), ``none``, ``true``, ``int:3``, ``float:0.5``, ``str:gelu``; ``int``, ``float`` or
     ``bool`` for any number, given as a 0-dim tensor; several tensors in brackets make a list or tuple:
-    ``[2x3xf32;4xf32]``, in braces a dict: ``{str:ids=4xi64;str:mask=4xf32}``.
+    ``[2x3xf32;4xf32]``, in braces a dict: ``{str:ids=4xi64;str:mask=4xf32}``. A size may be one of the names
+    in `sizes`: ``s0x64xf32``.
     Leaves: arguments that are tensors, fully typed.
 
     ```mlir
@@ -44,6 +46,8 @@ class Specialize(ModulePass):
 
     name = "specialize"
     arguments: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What names of sizes stand for: numbers and symbolic sizes."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Specialize the only function of the module.
@@ -61,7 +65,7 @@ class Specialize(ModulePass):
             raise ArgumentError(f"specialize: requires {len(given)} arguments; got {len(self.arguments)}")
         builder = TorchBuilder(block, before=block.first_op)
         for argument, text in zip(given, self.arguments, strict=True):
-            value = _Specializer(function, builder).value(text, argument.type)
+            value = _Specializer(function, builder, self.sizes).value(text, argument.type)
             _require_fits(value.type, argument.type, text)
             value.name_hint = argument.name_hint
             if value.type is not argument.type and not isinstance(argument.type, tt.TensorType):
@@ -84,9 +88,10 @@ def _require_fits(kind: Attribute, wanted: Attribute, text: str) -> None:
 
 
 class _Specializer:
-    def __init__(self, function: FuncOp, builder: TorchBuilder) -> None:
+    def __init__(self, function: FuncOp, builder: TorchBuilder, sizes: Mapping[str, int]) -> None:
         self.function = function
         self.builder = builder
+        self.sizes = sizes
 
     def value(self, text: str, wanted: object) -> SSAValue:
         """A new argument, or constant, for one entry."""
@@ -103,7 +108,7 @@ class _Specializer:
         if text in NUMBERS:
             given = block.insert_arg(tt.TensorType.of((), NUMBERS[text]), len(block.args))
             return self.builder.aten(f"aten::{text.capitalize()}.Tensor", [given]).results[0]
-        return block.insert_arg(parse_spec(text), len(block.args))
+        return block.insert_arg(parse_spec(text, self.sizes), len(block.args))
 
     def _constant(self, kind: str, value: str) -> SSAValue:
         makers = {"int": int, "float": float, "str": str, "complex": complex}
@@ -153,17 +158,17 @@ def split_entries(text: str) -> list[str]:
     return [*parts, text[start:]] if text else []
 
 
-def parse_spec(text: str) -> tt.TensorType:
-    """The tensor type ``1x3xf32`` denotes.
+def parse_spec(text: str, sizes: Mapping[str, int] = MappingProxyType({})) -> tt.TensorType:
+    """The tensor type ``1x3xf32`` denotes; `sizes` are those that have names.
 
     Raises:
         ArgumentError: it denotes none.
     """
-    *sizes, element = text.replace("complex", "c").split("x")
+    *parts, element = text.replace("complex", "c").split("x")
     element = element.replace("c<", "complex<")
     spelled = {"i64": "si64", "i32": "si32", "i16": "si16", "i8": "si8", "bool": "i1"}.get(element, element)
     try:
-        shape = [int(n) for n in sizes]
+        shape = [sizes[n] if n in sizes else int(n) for n in parts]
         if any(n < 0 for n in shape):
             raise ValueError(text)
         return tt.TensorType.of(shape, dtypes.by_mlir(spelled))

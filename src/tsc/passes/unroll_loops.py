@@ -12,6 +12,7 @@ from tsc.analysis.known_values import UNKNOWN, constant_of
 from tsc.analysis.module_functions import functions
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimLoopOp
+from tsc.dims import holds_dim
 from tsc.passes import Rewriting
 
 UNROLLED = "tsc.unrolled"
@@ -62,7 +63,7 @@ def _rounds(op: PrimLoopOp) -> int | None:
     trips, enter = constant_of(op.operands[0]), constant_of(op.operands[1])
     end = op.regions[0].block.last_op
     assert end is not None
-    if trips is UNKNOWN or enter is not True or constant_of(end.operands[0]) is not True:
+    if trips is UNKNOWN or holds_dim(trips) or enter is not True or constant_of(end.operands[0]) is not True:
         return None
     return max(trips, 0)
 

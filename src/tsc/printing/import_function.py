@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc
+from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, NameLoc
 from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir import Block as IRBlock
@@ -305,6 +305,8 @@ def place_of(location: Attribute) -> Place | None:
     """File, line and column of a location; of inlined code, its own place."""
     if isinstance(location, CallSiteLoc):
         return place_of(location.callee)
+    if isinstance(location, NameLoc):
+        return place_of(location.location)
     if isinstance(location, FileLineColLoc):
         return location.filename.data, location.line.data, location.column.data
     return None

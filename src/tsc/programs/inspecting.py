@@ -91,10 +91,14 @@ class Inspectable:
         """The graph with every call of a function or method replaced by the callee's graph."""
         if self.entry is not None and self.receiver is not None:
             return self.graph
+        return graph_of(self.function, *self.inlined())
+
+    def inlined(self) -> tuple[FuncOp, ConstantPool]:
+        """A copy of the function as written, with all calls inlined, and its constants."""
         pool = ConstantPool()
         module = assemble(self.unit, pool, [self.function], self.receiver)
         Inline().apply(make_context(pool), module)
-        return graph_of(self.function, _function(module, self.function.name), pool)
+        return _function(module, self.function.name), pool
 
     def graph_for(self, *arguments: Any, **keywords: Any) -> Graph:
         """The graph that runs for these arguments: frozen where that is possible, else inlined."""

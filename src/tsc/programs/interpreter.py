@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tsc.concurrency import serialized
@@ -10,6 +11,8 @@ from tsc.dialects import torch_types as tt
 from tsc.frontend.compile import Compiler
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.programs.forked_calls import ForkedCalls
+from tsc.runtime.futures import Future
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.operators import Operators
 from tsc.runtime.recording_gradients import TorchInputs, TorchOperators
@@ -28,6 +31,9 @@ class Interpreter:
         self._recording: dict[Function, GenericFunction] = {}
         self.torch_operators = TorchOperators()
         self.torch_operators.call_python = self._call_python_recording
+        self.torch_operators.fork = partial(Future.of, self.call_recording)
+        self.forked_calls = ForkedCalls(self)
+        compiler.unit.fork = self.forked_calls.fork
         compiler.unit.call_python = self.call_python
         compiler.unit.call = self.call
 

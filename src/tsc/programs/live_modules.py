@@ -90,6 +90,7 @@ class _Scripter:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._arrays: dict[int, Any] = {}
+        self._prepared: dict[int, tuple[Any, Any]] = {}
 
     def _array(self, tensor: Any) -> Any:
         """The memory of a tensor: one array for one tensor, however many modules hold it."""
@@ -101,6 +102,7 @@ class _Scripter:
 
     def object(self, module: Any) -> ScriptObject:
         """The object for one module."""
+        module = self._prepare(module)
         made_before = object_of(self.program.compiler, module)
         if made_before is not None:
             return made_before
@@ -121,6 +123,16 @@ class _Scripter:
             tensors = {**module._parameters, **module._buffers}
             held.live = {name: tensor for name, tensor in tensors.items() if tensor is not None}
         return held
+
+    def _prepare(self, module: Any) -> Any:
+        """What a module gives in its own place to be scripted, if it has ``__prepare_scriptable__``: asked
+        once, however many modules hold it.
+        """
+        if not hasattr(module, "__prepare_scriptable__"):
+            return module
+        if id(module) not in self._prepared:
+            self._prepared[id(module)] = (module, module.__prepare_scriptable__())
+        return self._prepared[id(module)][1]
 
     def _members(
         self, module: Any

@@ -83,6 +83,23 @@ class AttributeGuard:
             self._values = values
         return True
 
+    def texts(self) -> list[str]:
+        """What must hold, in words: ``self.training == False``."""
+        pairs = zip(self._paths, self._values, strict=True)
+        return [
+            f"self.{path} == {value!r}" if describe(value) is not None else f"self.{path} is the same object"
+            for path, value in pairs
+        ]
+
+    def changed(self) -> set[str]:
+        """The paths of attributes that are others now."""
+        values = [attributes.get(name) for attributes, name in self._slots]
+        return {
+            path
+            for path, old, new in zip(self._paths, self._values, values, strict=True)
+            if not _is_same(old, new)
+        }
+
     def changed_numbers(self) -> set[str]:
         """The paths of ints and floats that are others now."""
         values = [attributes.get(name) for attributes, name in self._slots]
@@ -98,6 +115,11 @@ def _is_same(a: Any, b: Any) -> bool:
         return True
     described = describe(a)
     return described is not None and type(a) is type(b) and described == describe(b)
+
+
+def taken_paths(function: FuncOp) -> list[str]:
+    """The attributes of its object that are a function's last arguments, by their paths."""
+    return _paths(function, TAKEN)
 
 
 def _paths(function: FuncOp, attribute: str) -> list[str]:

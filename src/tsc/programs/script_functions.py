@@ -24,9 +24,11 @@ from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObject, Unit
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
+from tsc.programs.explaining import Explanation, explain_generic, explain_version
 from tsc.programs.inspecting import Inspectable, Saveable, StageTexts
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
+from tsc.programs.specialization_table import SpecializationTable, specialization_table
 from tsc.programs.tensor_calls import TensorCalls, TensorKind
 from tsc.programs.versions import Version, Versions, run_frozen
 from tsc.runtime.recording import RECORDER
@@ -34,6 +36,8 @@ from tsc.runtime.recording_gradients import TorchInputs, are_recorded
 from tsc.runtime.specializations import Specializations
 from tsc.runtime.values import ArgumentMismatchError, Inputs, Wrap, holds_device
 from tsc.serialization.saving import function_records, module_records
+
+RECORDED = "PyTorch's operators run: gradients are wanted, or something of PyTorch watches operators"
 
 
 class BoundFunction(Inspectable):
@@ -85,29 +89,36 @@ class BoundFunction(Inspectable):
             )
         return bound
 
-    def _dispatch(self, *arguments: Any) -> Any:
+    def _complete(self, arguments: Sequence[Any]) -> Sequence[Any]:
+        """A value for each parameter."""
         expected = len(self.parameters)
         if len(arguments) > expected:
             raise ArgumentError(
                 f"{self.function.short_name}() expected at most {expected} argument(s) but received "
                 f"{len(arguments)} argument(s)"
             )
-        if len(arguments) < expected:
-            arguments = tuple(self._positional(arguments, {}))
-        Inspectable.last_called = ref(self)
-        if is_traced() and RECORDER.get() is None:
-            return self._for_torch_trace()(*arguments)
+        return self._positional(arguments, {}) if len(arguments) < expected else arguments
+
+    def _values(self, arguments: Sequence[Any]) -> tuple[Inputs, list[Any]]:
+        """What was converted, and the values; by `TorchInputs` where PyTorch's operators are to run."""
         recorded = are_recorded(arguments, None if self._is_frozen else self.receiver)
         inputs = TorchInputs() if recorded else Inputs(self.default)
         inputs.wrap_object = self.interpreter.instance
         inputs.class_named = self.interpreter.compiler.unit.class_named
         values = [self._converted(inputs, i, a) for i, a in enumerate(arguments)]
-        if recorded:
-            return self._run_recording(inputs, values)
-        if self._is_live:
+        if self._is_live and not recorded:
             refresh_below(cast("ScriptObject", self.receiver))
-        is_special = self._is_dynamic or _has_undefined_tensor(values, self.parameters)
-        version = None if is_special else self._version(values)
+        return inputs, values
+
+    def _dispatch(self, *arguments: Any) -> Any:
+        arguments = tuple(self._complete(arguments))
+        Inspectable.last_called = ref(self)
+        if is_traced() and RECORDER.get() is None:
+            return self._for_torch_trace()(*arguments)
+        inputs, values = self._values(arguments)
+        if isinstance(inputs, TorchInputs):
+            return self._run_recording(inputs, values)
+        version = None if self._why_special(values) else self._version(values)
         if version is None:
             result = self._run_generic(*values)
             inputs.settle()
@@ -119,6 +130,14 @@ class BoundFunction(Inspectable):
         elif version.tensor_calls:
             self._fast = version.tensor_calls.get(cast("type[Any]", type(arguments[0])), self._fast)
         return result
+
+    def _why_special(self, values: Sequence[Any]) -> str | None:
+        """Why nothing is ever compiled for these values."""
+        if self._is_dynamic:
+            return "a parameter takes values of several types, or the result has devices"
+        if _has_undefined_tensor(values, self.parameters):
+            return "an argument that should be a tensor is None"
+        return None
 
     def _run_recording(self, inputs: Inputs, values: Sequence[Any]) -> Any:
         with self.interpreter.torch_operators.lending.call():
@@ -269,18 +288,45 @@ class BoundFunction(Inspectable):
             raise IRError(f"stage {stage!r} requires shapes: call it first")
         key, found = list(version.specializations.table.items())[-1]
         is_whole = found is not None and found.compilation.is_whole
+        symbolic = None if found is None else found.symbolic
+        if symbolic is not None:
+            return lowered(
+                version.specialized, symbolic.key, stage, sizes=symbolic.sizes.again(), is_whole=True
+            )
         return lowered(version.specialized, key, stage, is_whole=is_whole)
 
+    @serialized
+    def specializations(self) -> SpecializationTable:
+        """What the function was compiled for, and what became of it: see `SpecializationInfo`."""
+        names = [parameter.name for parameter in self.parameters]
+        return specialization_table(self.name, names, self._versions)
+
+    @serialized
+    def explain(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> Explanation:
+        """What of a call with these arguments is native, and why the rest is not: see `tsc.explain`."""
+        inputs, values = self._values(self._complete(self._positional(arguments, keywords)))
+        program, _ = self.inlined()
+        reason = RECORDED if isinstance(inputs, TorchInputs) else self._why_special(values)
+        if reason is None and self._is_live and cast("ScriptObject", self.receiver).cls.kind != "module":
+            reason = "it is a method of an object that is no module"
+        if reason is not None:
+            return explain_generic(self.name, program, reason)
+        found = self._versions.apart() if self._is_live else self._versions.only(self._entry())
+        if isinstance(found, str):
+            return explain_generic(self.name, program, found)
+        names = [parameter.name for parameter in self.parameters]
+        return explain_version(self.name, names, program, self._versions, found, values)
+
     @property
-    def specializations(self) -> Specializations | None:
-        """Those of what was compiled last."""
+    def compiled(self) -> Specializations | None:
+        """The specializations of what was compiled last."""
         version = self._versions.newest
         return None if version is None else version.specializations
 
     @property
     def last(self) -> Specialization | None:
         """The specialization compiled last."""
-        table = self.specializations.table if self.specializations is not None else {}
+        table = self.compiled.table if self.compiled is not None else {}
         return list(table.values())[-1] if table else None
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from tsc.compiler.native_build import MISS, NativeCode
+from tsc.compiler.native_build import NativeCode
 from tsc.compiler.specialization import Specialization
 from tsc.interop import torch as torch_interop
 from tsc.interop.torch_watching import watching_test
@@ -17,6 +17,7 @@ from tsc.narrowing import is_array
 from tsc.programs.object_state import AttributeGuard, ObjectState
 from tsc.programs.versions import Version
 from tsc.runtime.descriptions import UnusualValueError, pattern_of
+from tsc.runtime.native import MISS
 from tsc.runtime.native_results import NativeResults
 from tsc.runtime.result_forms import nest
 from tsc.runtime.tensor import Tensor

@@ -6,28 +6,30 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import is_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tsc import pipeline
 from tsc.analysis.operator_effects import changes_shapes
+from tsc.compiler.descent import Descent
 from tsc.compiler.entry import Entry
-from tsc.compiler.specialization import Specialization, compile_for
+from tsc.compiler.fusion_report import require_nothing_strict
+from tsc.compiler.sizes import named
+from tsc.compiler.specialization import Specialization, compile_for, compile_symbolic
 from tsc.concurrency import COMPILING, serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
-from tsc.errors import TscError
+from tsc.errors import CodegenError, TscError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.options import options
 from tsc.passes.freeze import Freeze
 from tsc.passes.lift_state import lift_state
-from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import objects_below
 from tsc.programs.object_state import AttributeGuard, ObjectState
 from tsc.runtime.descriptions import describe
@@ -35,12 +37,30 @@ from tsc.runtime.generic import GenericFunction
 from tsc.runtime.operators import Operators
 from tsc.runtime.specializations import Specializations
 
+if TYPE_CHECKING:
+    from tsc.programs.interpreter import Interpreter
+
 LOG = logging.getLogger("tsc")
 Run = Callable[..., Any]
 MOST_VERSIONS = 4
 """Versions of one method of a live module; in further states it runs in the generic tier."""
 MOST_PROFILED = 1000
 """Kinds of arguments that are remembered before a module is compiled for them."""
+
+
+RESIZES = "it gives a tensor other sizes in place: those it is called with do not hold throughout"
+HELD_TWICE = "an attribute that it assigns goes by two paths: an object is held twice"
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Why there is no version for an object as it is."""
+
+    reason: str
+    guard: AttributeGuard | None = None
+    """While what holds."""
+    is_final: bool = False
+    """Whether there will never be one."""
 
 
 @dataclass(eq=False)
@@ -56,6 +76,10 @@ class Version:
     """The attributes that specializations take and give; None where there are none."""
     guard: AttributeGuard | None = None
     """Of a live module: the attributes that the version is for."""
+    refusal: str | None = None
+    """Why nothing of it is compiled, and the generic tier runs all calls."""
+    cause: str = "first call"
+    """Why its first specialization is made."""
     tensor_calls: dict[type, Any] = field(default_factory=dict[type, Any])
     """The short ways for calls with tensors of a class."""
 
@@ -90,6 +114,11 @@ class Versions:
         """The version made last."""
         return self._made[-1] if self._made else None
 
+    @property
+    def made(self) -> Sequence[Version]:
+        """All of them, the oldest first."""
+        return tuple(self._made)
+
     # --- functions and frozen methods ---
 
     @serialized
@@ -97,8 +126,7 @@ class Versions:
         """The version of a function or frozen method."""
         if not self._made:
             generic = run_frozen(entry, self._receiver, self._interpreter.call)
-            lifted = self._lifted(entry)
-            self._made.append(self._version(entry, lifted, generic))
+            self._made.append(self._version(entry, self._lifted(entry), generic))
         return self._made[0]
 
     # --- methods of live modules ---
@@ -134,39 +162,71 @@ class Versions:
         found = self._find()  # by another thread
         if found is not None or self._must_stay():
             return found
-        for version in self._made:
-            assert version.guard is not None
-            self._varying |= version.guard.changed_numbers()
+        self._varying |= self._changed_numbers()
+        made = self._live_version(self._varying)
+        if isinstance(made, Version):
+            self._made.append(made)
+            return made
+        if self._function.op is not None:
+            require_nothing_strict(self._function.op, made.reason)
+        LOG.info("%s: runs in the generic tier: %s", self._function.name, made.reason)
+        self._is_refused |= made.is_final
+        if made.guard is not None:
+            self._refused.append(made.guard)
+        return None
+
+    @serialized
+    def apart(self) -> Version | str:
+        """The version for the object as it is now, which is not kept if there was none; or why there can be
+        none.
+        """
+        found = self._find()
+        if found is not None:
+            return found
+        if len(self._made) + len(self._refused) >= MOST_VERSIONS:
+            return f"it was compiled for {MOST_VERSIONS} other states of its object, and is for no more"
+        made = self._live_version(self._varying | self._changed_numbers())
+        return made if isinstance(made, Version) else made.reason
+
+    def _changed_numbers(self) -> set[str]:
+        guards = [version.guard for version in self._made if version.guard is not None]
+        return {path for guard in guards for path in guard.changed_numbers()}
+
+    def _live_version(self, varying: set[str]) -> Version | _Refusal:
+        """A version for the object as it is now, in which these numbers are arguments."""
         before = self._attributes()
         try:
-            entry = self._live_entry()
+            entry = self._live_entry(varying)
         except TscError as error:
-            LOG.info("%s: runs in the generic tier: %s", self._function.name, error)
-            self._is_refused = True
-            return None
+            return _Refusal(error.message, is_final=True)
         lifted = self._lifted(entry)
-        guard = AttributeGuard(self._object, (lifted or entry).function)
+        is_lifted = isinstance(lifted, Entry)
+        guard = AttributeGuard(self._object, (lifted if is_lifted else entry).function)
         after = self._attributes()
         if len(before) != len(after) or not all(map(is_, before, after)):
-            return None  # another thread has changed the object meanwhile: a later call tries again
-        if lifted is None and len(entry.function.body.block.args) != len(self._function.parameters):
-            self._refused.append(guard)
-            return None
+            return _Refusal("another thread changes its object")  # a later call tries again
+        if isinstance(lifted, str):
+            return _Refusal(lifted, guard)
         entry.pool.drop_attributes()
-        made = self._version(
-            entry, lifted, partial(self._interpreter.call, self._function, self._object), guard
-        )
-        self._made.append(made)
+        generic = partial(self._interpreter.call, self._function, self._object)
+        made = self._version(entry, lifted, generic, guard, varying)
+        made.cause = self._cause()
         return made
+
+    def _cause(self) -> str:
+        """Why a further version is made."""
+        guards = [version.guard for version in self._made if version.guard is not None]
+        changed = sorted(guards[-1].changed()) if guards else []
+        return f"changed: {', '.join(f'self.{path}' for path in changed)}" if changed else "called again"
 
     def _attributes(self) -> list[Any]:
         """All that the object and those below it hold now."""
         return [value for held in objects_below(self._object) for value in held.attributes.values()]
 
-    def _live_entry(self) -> Entry:
+    def _live_entry(self, varying: set[str]) -> Entry:
         pool, unit = ConstantPool(), self._interpreter.compiler.unit
         module = assemble(unit, pool, [self._function], self._object)
-        freeze = Freeze(keep_tensors=True, varying=tuple(self._varying))
+        freeze = Freeze(keep_tensors=True, varying=tuple(varying))
         pipeline.lower(make_context(pool), module, stop_after="frozen", freeze=freeze)
         return Entry(module, self._function.name, pool, unit)
 
@@ -177,9 +237,9 @@ class Versions:
         assert self._receiver is not None
         return self._receiver
 
-    def _lifted(self, entry: Entry) -> Entry | None:
-        """`entry` with the attributes it still reads as arguments; None where there are none, or it must stay
-        as it is.
+    def _lifted(self, entry: Entry) -> Entry | str | None:
+        """`entry` with the attributes it still reads as arguments; None where there are none, or why it must
+        stay as it is.
         """
         if self._receiver is None or len(entry.function.body.block.args) == len(self._function.parameters):
             return None
@@ -187,29 +247,62 @@ class Versions:
         reason = lift_state(lifted.function)
         if reason is not None:
             LOG.info("%s: keeps its object: %s", self._function.name, reason)
-        return lifted if reason is None else None
+        return lifted if reason is None else f"it keeps its object: {reason}"
 
     def _version(
-        self, entry: Entry, lifted: Entry | None, generic: Run, guard: AttributeGuard | None = None
-    ) -> Version:
+        self, entry: Entry, lifted: Entry | str | None, generic: Run, guard: AttributeGuard | None = None,
+        varying: set[str] | None = None,
+    ) -> Version:  # fmt: skip
         name = self._function.name
-        if lifted is None:
-            table = Specializations(partial(self._compile, entry), generic, name)
-            return Version(entry, entry, table, guard=guard)
-        state = ObjectState(self._object, lifted.function, self._varying)
-        compile_for = partial(self._compile, lifted) if state.is_distinct else _compile_nothing
+        if not isinstance(lifted, Entry):
+            table = Specializations(*self._makers(entry, lifted), generic, name)
+            return Version(entry, entry, table, guard=guard, refusal=lifted)
+        state = ObjectState(self._object, lifted.function, varying or ())
+        refusal = None if state.is_distinct else HELD_TWICE
         run_lifted = run_frozen(lifted, None, self._interpreter.call)
-        table = Specializations(compile_for, generic, name, state, run_lifted)
-        return Version(entry, lifted, table, state, guard)
+        table = Specializations(*self._makers(lifted, refusal), generic, name, state, run_lifted)
+        return Version(entry, lifted, table, state, guard, refusal)
+
+    def _makers(self, entry: Entry, refusal: str | None) -> tuple[Run, Run]:
+        """What compiles `entry` for exact sizes and for symbolic ones, or says why it is not compiled."""
+        if refusal is not None:
+            return partial(_refuse, refusal, entry), partial(_refuse, refusal, entry)
+        return partial(self._compile, entry), partial(self._compile_symbolic, entry)
 
     def _compile(
-        self, entry: Entry, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]
-    ) -> Specialization | None:
-        if len(entry.function.body.block.args) != len(key):
-            return None  # it still reads attributes of self
+        self, entry: Entry, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]],
+        watch: Callable[[Descent], None] | None = None,
+    ) -> Specialization | str:  # fmt: skip
         if changes_shapes(entry.function):
-            return None  # the shapes it is called with do not hold throughout
-        return compile_for(entry, key, self._slow, self._interpreter.call, arrays)
+            return _refuse(RESIZES, entry, key, arrays)
+        try:
+            made = compile_for(entry, key, self._slow, self._interpreter.call, arrays, watch)
+        except CodegenError as error:
+            require_nothing_strict(entry.function, error.message)
+            raise
+        return _refuse(made, entry, key, arrays) if isinstance(made, str) else made
+
+    def compile_apart(
+        self, version: Version, entry: Entry, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]],
+        watch: Callable[[Descent], None],
+    ) -> Specialization | str:  # fmt: skip
+        """What a call that needs the specialization `key` of `version` would compile, which is not kept;
+        `entry` is the version's function or a copy of it.
+        """
+        if version.refusal is not None:
+            return version.refusal
+        return self._compile(entry, key, arrays, watch)
+
+    def _compile_symbolic(
+        self, entry: Entry, key: tuple[str, ...], seen: Iterable[tuple[str, ...]], is_first: bool
+    ) -> Specialization | str:
+        """For the sizes that differ among `key` and those that were `seen`, or why that cannot be."""
+        if changes_shapes(entry.function):
+            return RESIZES
+        found = named(key, seen, is_first=is_first)
+        return (
+            "no size is left to be symbolic" if found is None else compile_symbolic(entry, *found, self._slow)
+        )
 
 
 def run_frozen(
@@ -234,5 +327,11 @@ def run_frozen(
     return run
 
 
-def _compile_nothing(key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> None:
-    """No specialization: every call runs in the generic tier."""
+def _refuse(reason: str, entry: Entry, key: Sequence[str], *rest: Any) -> str:
+    """No specialization, and why: calls run in the generic tier.
+
+    Raises:
+        StrictFusionError: part of the function must be native.
+    """
+    require_nothing_strict(entry.function, reason)
+    return reason

@@ -12,10 +12,16 @@ Its `self` is a record of 64-bit words (a ctypes structure, whose object holds t
 | 6 | 1 if the GIL is released around the call |
 | 7, 8 | address of the pool's pending word (or 0), and the callable that starts the pool |
 | 9 | word at which the outputs begin |
-| 10... | for each input, then each output: the dtype object, ndim, the dims |
+| 10 | how many calls have computed |
+| 11 | the function that says what symbolic sizes are, ``void(ptr inputs, ptr outputs, ptr arena)``, or 0 |
+| 12, 13 | how many sizes it reads, and how many words it writes |
+| 14 | the word in those at which the sizes of the outputs begin |
+| 15... | for each input, then each output: the dtype object, ndim, the dims (-1 where they are symbolic) |
 """
 
-HEADER_WORDS = 10
+HEADER_WORDS = 15
+SIZES_WORDS = 2
+"""Words that the function of word 11 writes before the symbols."""
 
 # Source: CPython 3.11+ object.h, tupleobject.h; NumPy ndarraytypes.h (PyArrayObject_fields), flags
 # C_CONTIGUOUS | ALIGNED.
@@ -27,7 +33,7 @@ def entry_ir(triple: str, addresses: dict[str, int]) -> str:
     """The module with the function `entry`; `addresses` are those of the C functions and of NumPy's array
     type.
     """
-    text = f'target triple = "{triple}"\n' + _CHECK + _ALLOCATE + _ARENA + _ENTRY
+    text = f'target triple = "{triple}"\n' + _CHECK + _GATHER + _ALLOCATE + _ARENA + _ENTRY
     for name, address in addresses.items():
         text = text.replace(f"@{name}@", f"inttoptr (i64 {address} to ptr)")
     return text
@@ -73,7 +79,9 @@ compare:
   %k = add i64 %i, 2
   %w_p = getelementptr i64, ptr %spec, i64 %k
   %w = load i64, ptr %w_p
-  %same = icmp eq i64 %d, %w
+  %equal = icmp eq i64 %d, %w
+  %any = icmp eq i64 %w, -1
+  %same = or i1 %equal, %any
   br i1 %same, label %dim, label %bad
 good:
   %data_p = getelementptr i8, ptr %a, i64 {_DATA}
@@ -84,14 +92,55 @@ bad:
 }}
 """
 
+# The sizes of all arguments, which are arrays, one after the other.
+_GATHER = f"""
+define internal void @gather(ptr %args, i64 %count, ptr %to) noinline nounwind {{
+entry:
+  br label %array
+array:
+  %i = phi i64 [ 0, %entry ], [ %j, %next ]
+  %at = phi ptr [ %to, %entry ], [ %place, %next ]
+  %end = icmp eq i64 %i, %count
+  br i1 %end, label %out, label %one
+one:
+  %a_p = getelementptr ptr, ptr %args, i64 %i
+  %a = load ptr, ptr %a_p
+  %ndim_p = getelementptr i8, ptr %a, i64 {_NDIM}
+  %ndim32 = load i32, ptr %ndim_p
+  %ndim = sext i32 %ndim32 to i64
+  %dims_p = getelementptr i8, ptr %a, i64 {_DIMS}
+  %dims = load ptr, ptr %dims_p
+  br label %dim
+dim:
+  %k = phi i64 [ 0, %one ], [ %l, %copy ]
+  %place = phi ptr [ %at, %one ], [ %after, %copy ]
+  %done = icmp eq i64 %k, %ndim
+  br i1 %done, label %next, label %copy
+copy:
+  %d_p = getelementptr i64, ptr %dims, i64 %k
+  %d = load i64, ptr %d_p
+  store i64 %d, ptr %place
+  %after = getelementptr i64, ptr %place, i64 1
+  %l = add i64 %k, 1
+  br label %dim
+next:
+  %j = add i64 %i, 1
+  br label %array
+out:
+  ret void
+}}
+"""
+
 # New arrays for all outputs; false if one could not be had, with those before it released.
 _ALLOCATE = f"""
-define internal i1 @allocate(ptr %spec0, i64 %count, ptr %arrays, ptr %data) alwaysinline nounwind {{
+define internal i1 @allocate(ptr %spec0, ptr %sizes, i64 %count, ptr %arrays, ptr %data) nounwind {{
 entry:
+  %symbolic = icmp ne ptr %sizes, null
   br label %loop
 loop:
   %i = phi i64 [ 0, %entry ], [ %j, %made ]
   %spec = phi ptr [ %spec0, %entry ], [ %following, %made ]
+  %left = phi ptr [ %sizes, %entry ], [ %rest, %made ]
   %end = icmp eq i64 %i, %count
   br i1 %end, label %good, label %make
 make:
@@ -99,7 +148,8 @@ make:
   %ndim_p = getelementptr i64, ptr %spec, i64 1
   %ndim = load i64, ptr %ndim_p
   %ndim32 = trunc i64 %ndim to i32
-  %dims = getelementptr i64, ptr %spec, i64 2
+  %stated = getelementptr i64, ptr %spec, i64 2
+  %dims = select i1 %symbolic, ptr %left, ptr %stated
   call void @Py_IncRef@(ptr %descr)
   %array = call ptr @PyArray_NewFromDescr@(ptr @PyArray_Type@, ptr %descr, i32 %ndim32, ptr %dims, ptr null,
   ptr null, i32 0, ptr null) %failed = icmp eq ptr %array, null
@@ -111,7 +161,8 @@ made:
   %from = load ptr, ptr %from_p
   %to_p = getelementptr ptr, ptr %data, i64 %i
   store ptr %from, ptr %to_p
-  %following = getelementptr i64, ptr %dims, i64 %ndim
+  %following = getelementptr i64, ptr %stated, i64 %ndim
+  %rest = getelementptr i64, ptr %left, i64 %ndim
   %j = add i64 %i, 1
   br label %loop
 undo:
@@ -145,7 +196,20 @@ define internal ptr @take_arena(ptr %record, i64 %bytes) nounwind {
   %head_p = getelementptr i64, ptr %record, i64 5
   %head = load ptr, ptr %head_p
   %none = icmp eq ptr %head, null
-  br i1 %none, label %new, label %pop
+  br i1 %none, label %new, label %look
+look:
+  %room_p = getelementptr i8, ptr %head, i64 -48
+  %room = load i64, ptr %room_p
+  %fits = icmp uge i64 %room, %bytes
+  br i1 %fits, label %pop, label %drop
+drop:
+  %after_p = getelementptr i8, ptr %head, i64 -64
+  %after = load ptr, ptr %after_p
+  store ptr %after, ptr %head_p
+  %old_p = getelementptr i8, ptr %head, i64 -56
+  %old = load ptr, ptr %old_p
+  call void @PyMem_RawFree@(ptr %old)
+  br label %new
 pop:
   %next_p = getelementptr i8, ptr %head, i64 -64
   %next = load ptr, ptr %next_p
@@ -163,6 +227,8 @@ align:
   %arena = inttoptr i64 %rounded to ptr
   %owner_p = getelementptr i8, ptr %arena, i64 -56
   store ptr %block, ptr %owner_p
+  %size_p = getelementptr i8, ptr %arena, i64 -48
+  store i64 %bytes, ptr %size_p
   ret ptr %arena
 fail:
   ret ptr null
@@ -225,14 +291,15 @@ entry:
   %right_count = icmp eq i64 %nargs, %count
   br i1 %right_count, label %begin, label %slow
 begin:
-  %inputs = alloca ptr, i64 %count
+  %places = add i64 %count, 1
+  %inputs = alloca ptr, i64 %places
   %first = getelementptr i64, ptr %record, i64 {HEADER_WORDS}
   br label %argument
 argument:
   %i = phi i64 [ 0, %begin ], [ %j, %accept ]
   %spec = phi ptr [ %first, %begin ], [ %following, %accept ]
   %checked = icmp eq i64 %i, %count
-  br i1 %checked, label %pool, label %check
+  br i1 %checked, label %sizes, label %check
 check:
   %arg_p = getelementptr ptr, ptr %args, i64 %i
   %arg = load ptr, ptr %arg_p
@@ -248,7 +315,40 @@ accept:
   %following = getelementptr i64, ptr %after, i64 2
   %j = add i64 %i, 1
   br label %argument
+sizes:
+  %sizes_p = getelementptr i64, ptr %record, i64 11
+  %sizes_f = load ptr, ptr %sizes_p
+  %fixed = icmp eq ptr %sizes_f, null
+  br i1 %fixed, label %pool, label %symbolic
+symbolic:
+  %ranks_p = getelementptr i64, ptr %record, i64 12
+  %ranks = load i64, ptr %ranks_p
+  %given = alloca i64, i64 %ranks
+  %words_p = getelementptr i64, ptr %record, i64 13
+  %words = load i64, ptr %words_p
+  %found = alloca i64, i64 %words
+  call void @gather(ptr %args, i64 %count, ptr %given)
+  %given_p = alloca ptr
+  store ptr %given, ptr %given_p
+  %found_p = alloca ptr
+  store ptr %found, ptr %found_p
+  call void %sizes_f(ptr %given_p, ptr %found_p, ptr null)
+  %suits = load i64, ptr %found
+  %suited = icmp ne i64 %suits, 0
+  br i1 %suited, label %bound, label %slow
+bound:
+  %symbols = getelementptr i64, ptr %found, i64 2
+  %last_p = getelementptr ptr, ptr %inputs, i64 %count
+  store ptr %symbols, ptr %last_p
+  %shapes_p = getelementptr i64, ptr %record, i64 14
+  %shapes = load i64, ptr %shapes_p
+  %out_sizes = getelementptr i64, ptr %found, i64 %shapes
+  %needed_p = getelementptr i64, ptr %found, i64 1
+  %needed = load i64, ptr %needed_p
+  br label %pool
 pool:
+  %result_sizes = phi ptr [ null, %sizes ], [ %out_sizes, %bound ]
+  %arena_bytes = phi i64 [ -1, %sizes ], [ %needed, %bound ]
   %pending_p = getelementptr i64, ptr %record, i64 7
   %pending = load ptr, ptr %pending_p
   %serial = icmp eq ptr %pending, null
@@ -262,11 +362,13 @@ make:
   %begin_p = getelementptr i64, ptr %record, i64 9
   %word = load i64, ptr %begin_p
   %out_spec = getelementptr i64, ptr %record, i64 %word
-  %allocated = call i1 @allocate(ptr %out_spec, i64 %results, ptr %arrays, ptr %outputs)
+  %allocated = call i1 @allocate(ptr %out_spec, ptr %result_sizes, i64 %results, ptr %arrays, ptr %outputs)
   br i1 %allocated, label %scratch, label %fail
 scratch:
   %bytes_p = getelementptr i64, ptr %record, i64 4
-  %bytes = load i64, ptr %bytes_p
+  %stated = load i64, ptr %bytes_p
+  %is_stated = icmp slt i64 %arena_bytes, 0
+  %bytes = select i1 %is_stated, i64 %stated, i64 %arena_bytes
   %no_arena = icmp eq i64 %bytes, 0
   br i1 %no_arena, label %plain, label %take
 plain:
@@ -281,6 +383,10 @@ compute:
   call void @put_arena(ptr %record, ptr %arena)
   br label %finish
 finish:
+  %calls_p = getelementptr i64, ptr %record, i64 10
+  %calls = load i64, ptr %calls_p
+  %more = add i64 %calls, 1
+  store i64 %more, ptr %calls_p
   %single = icmp eq i64 %results, 1
   br i1 %single, label %one, label %several
 one:

@@ -6,7 +6,7 @@ import linecache
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc
+from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, NameLoc
 from xdsl.ir import Attribute, Operation
 
 from tsc.dialects.aten import AtenOp
@@ -71,6 +71,8 @@ def places_of(location: Attribute, function: str) -> list[SourceRange]:
     """The stack of an operation inlined into `function`, innermost first."""
     if isinstance(location, CallSiteLoc):
         return [*places_of(location.callee, ""), *places_of(location.caller, function)]
+    if isinstance(location, NameLoc):
+        return places_of(location.location, function)
     return [_place(location, function)] if isinstance(location, FileLineColLoc) else []
 
 

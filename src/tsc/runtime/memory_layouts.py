@@ -62,6 +62,46 @@ class Layout:
         return made
 
 
+@dataclass(frozen=True)
+class DimOrders:
+    """Each of some arrays in memory of its own, without gaps, its dims in some order: whatever their sizes
+    are.
+    """
+
+    orders: tuple[tuple[int, ...], ...]
+    """The dims of each, the slowest first."""
+
+    @classmethod
+    def of(cls, layout: Layout, arrays: Sequence[Array]) -> DimOrders | None:
+        """`layout`, in which `arrays` lie, without their sizes; None where that does not say all."""
+        orders: list[tuple[int, ...]] = []
+        is_shared = len(layout.sizes) < len(layout.places)
+        for place, array in zip(layout.places, arrays, strict=True):
+            order = sorted(range(array.ndim), key=lambda dim, strides=place.strides: -strides[dim])
+            if is_shared or place.strides != _dense(array, order) or any(n < 2 for n in array.shape):
+                return None
+            orders.append(tuple(order))
+        return cls(tuple(orders))
+
+    def filled(self, arrays: Iterable[Array]) -> list[Array]:
+        """New arrays with the elements of `arrays`, that lie so."""
+        made: list[Array] = []
+        for order, array in zip(self.orders, arrays, strict=True):
+            memory = np.empty(array.size, array.dtype)
+            made.append(np.ndarray(array.shape, array.dtype, memory, 0, _dense(array, order)))
+            made[-1][...] = array
+        return made
+
+
+def _dense(array: Array, order: Sequence[int]) -> tuple[int, ...]:
+    """The strides of an array like this one without gaps, with its dims in an order, the slowest first."""
+    strides, step = [0] * array.ndim, array.itemsize
+    for dim in reversed(order):
+        strides[dim] = step
+        step *= max(array.shape[dim], 1)
+    return tuple(strides)
+
+
 def _unexpanded(array: Array) -> Array:
     """Row-major memory in place of an expanded array; another array itself."""
     return np.empty(array.shape, array.dtype) if 0 in _steps(array) else array

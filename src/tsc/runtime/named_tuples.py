@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Sequence
 from typing import Any
 
 from tsc.concurrency import serialized
@@ -18,6 +19,13 @@ def named_tuple_class(unit: Unit, kind: NamedTupleType) -> Any:
     if cls.python is None:
         _make(cls, kind)
     return cls.python
+
+
+def build_named_tuple(cls: Any, parts: Sequence[Any]) -> Any:
+    """A named tuple of these parts. As in TorchScript none of the class's own code runs: its ``__new__`` may
+    want PyTorch's tensors, or check and change what it gets.
+    """
+    return cls._make(parts)
 
 
 @serialized

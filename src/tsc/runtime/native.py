@@ -11,14 +11,14 @@ import numpy as np
 from tsc.concurrency import interned, once
 from tsc.errors import CodegenError
 from tsc.runtime.arena import ArenaPool
-from tsc.runtime.entry_ir import HEADER_WORDS, entry_ir
+from tsc.runtime.entry_ir import HEADER_WORDS, SIZES_WORDS, entry_ir
 from tsc.runtime.host import host_target
 from tsc.runtime.machine_code import CompiledObject, compile_llvm
 from tsc.runtime.threads import thread_pool
 
 _METH_FASTCALL = 0x80
 _ARRAY_TYPE, _NEW_FROM_DESCR = 2, 94  # places in NumPy's C table
-_FREE_ARENAS = 5
+_FREE_ARENAS, _CALLS = 5, 10
 _C_FUNCTIONS = (
     "Py_IncRef",
     "Py_DecRef",
@@ -26,6 +26,7 @@ _C_FUNCTIONS = (
     "PyEval_SaveThread",
     "PyEval_RestoreThread",
     "PyMem_RawMalloc",
+    "PyMem_RawFree",
     "PyTuple_New",
     "PyErr_NoMemory",
 )
@@ -33,10 +34,30 @@ _C_FUNCTIONS = (
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """What an argument must be, or a result is: a C-contiguous aligned array of this dtype and shape."""
+    """What an argument must be, or a result is: a C-contiguous aligned array of this dtype and shape; `ANY`
+    where the shape is symbolic.
+    """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
+
+
+MISS: Any = object()
+"""What strict native code gives for arguments that are others than it was compiled for."""
+ANY = -1
+"""A size that the code itself checks, or says."""
+
+
+@dataclass(frozen=True)
+class SizesFunction:
+    """What symbolic sizes are in a call: the compiled function `name` says it, as
+    ``void(ptr inputs, ptr outputs, ptr arena)`` with one input, the sizes of all arguments, and one output:
+    whether the code is for them, the bytes of the arena, the symbols, the sizes of all results.
+    """
+
+    name: str
+    symbols: int
+    """How many symbols there are: one more input of the code."""
 
 
 class _MethodDef(ctypes.Structure):
@@ -109,6 +130,7 @@ def native_function(
     slow: Callable[..., Any],
     *,
     release_gil: bool = False,
+    sizes: SizesFunction | None = None,
 ) -> Callable[..., Any]:
     """`compiled`'s function `name` (``void(ptr inputs, ptr outputs, ptr arena)``) as a builtin of
     ``len(inputs)`` arrays.
@@ -121,7 +143,8 @@ def native_function(
     """
     pending, start = _connect_pool(compiled)
     header = [compiled.address(name), id(slow), len(inputs), len(outputs), arena_bytes, 0, int(release_gil)]
-    header += [pending, id(start), HEADER_WORDS + len(_spec_words(inputs))]
+    header += [pending, id(start), HEADER_WORDS + len(_spec_words(inputs)), 0]
+    header += _sizes_words(compiled, inputs, outputs, sizes)
     all_words = [*header, *_spec_words(inputs), *_spec_words(outputs)]
     words = (ctypes.c_int64 * len(all_words))(*all_words)
     owner = _Owner(words, (compiled, slow, start, tuple(inputs), tuple(outputs)))
@@ -132,6 +155,20 @@ def native_function(
     create.restype = ctypes.py_object
     create.argtypes = [ctypes.POINTER(_MethodDef), ctypes.py_object, ctypes.c_void_p]
     return create(ctypes.byref(_method(name.encode())), record, None)
+
+
+def _sizes_words(
+    compiled: CompiledObject,
+    inputs: Sequence[ArraySpec],
+    outputs: Sequence[ArraySpec],
+    sizes: SizesFunction | None,
+) -> list[int]:
+    """The words of an entry that say how symbolic sizes become known."""
+    if sizes is None:
+        return [0, 0, 0, 0]
+    given, made = (sum(len(s.shape) for s in specs) for specs in (inputs, outputs))
+    first = SIZES_WORDS + sizes.symbols
+    return [compiled.address(sizes.name), given, first + made, first]
 
 
 def _record_over(words: "ctypes.Array[ctypes.c_int64]") -> _Record:
@@ -153,3 +190,9 @@ def arenas_of(function: Callable[..., Any]) -> ArenaPool:
     """The arenas of a native function (for tests and reports)."""
     record: Any = getattr(function, "__self__")  # noqa: B009  (a builtin's type does not declare it)
     return record.owner.arenas
+
+
+def calls_of(function: Callable[..., Any]) -> int:
+    """How many calls of a native function have computed; those that went to ``slow`` do not count."""
+    record: Any = getattr(function, "__self__")  # noqa: B009  (a builtin's type does not declare it)
+    return record.owner.words[_CALLS]

@@ -10,14 +10,15 @@ import numpy as np
 
 from tsc.errors import UnsuitedError
 from tsc.frontend.unit import Unit
-from tsc.runtime.memory_layouts import Layout
+from tsc.runtime.memory_layouts import DimOrders, Layout
+from tsc.runtime.native import MISS
 from tsc.runtime.result_forms import ResultForm, is_computed, leaves, nest, placed, renamed
 from tsc.runtime.specializations import regular
 
 Array = np.ndarray[Any, Any]
 Run = Callable[..., Any]
 Order = tuple[tuple[int, ...], ...]
-"""Of each argument, which dims are faster than which."""
+"""Of each argument, which dims are faster than which; where sizes are symbolic, its sizes too."""
 
 SINGLE = ResultForm(["tensor", 0])
 MOST_ORDERS = 16
@@ -41,9 +42,13 @@ class NativeResults:
     is_flagged: bool = False
     """Whether the last result of `native` says that it could not do the call: an index was out of range, say.
     """
+    is_symbolic: bool = False
+    """Whether `native` is for arguments of several sizes."""
     is_row_major: bool = True
     """Whether results lie as `form` says when all arguments are row-major."""
     _known: dict[Order, Layout | None] = field(default_factory=dict[Order, "Layout | None"])
+    _of_all_sizes: dict[Order, DimOrders | None] = field(default_factory=dict[Order, "DimOrders | None"])
+    """Where sizes are symbolic: what was learned from one call for all others of an order."""
 
     @property
     def is_direct(self) -> bool:
@@ -62,6 +67,8 @@ class NativeResults:
             UnsuitedError: native code could not do the call.
         """
         flat = () if self.native is None else self.native(*map(regular, arrays))
+        if flat is MISS:
+            raise UnsuitedError("the sizes are others")
         tensors = list(cast("tuple[Array, ...]", flat)) if isinstance(flat, tuple) else [flat]
         if self.is_flagged and tensors[-1]:
             raise UnsuitedError("the generic tier is needed")
@@ -76,16 +83,35 @@ class NativeResults:
 
     def _layout(
         self, tensors: Sequence[Array], arrays: Sequence[Array], generic: Callable[[], Any]
-    ) -> Layout | None:
+    ) -> Layout | DimOrders | None:
         """How results lie in memory; None where as `form` says."""
         if self.is_row_major and all(map(_descends, arrays)):
             return None
         order = tuple(map(_order, arrays))
+        if self.is_symbolic:
+            return self._symbolic_layout(order, tensors, arrays, generic)
         if order not in self._known:
             is_room = len(self._known) < MOST_ORDERS
             self._known[order] = self._learned(tensors, arrays, generic()) if is_room else None
             self.is_row_major |= self._known[order] is None and all(map(_descends, arrays))
         return self._known[order]
+
+    def _symbolic_layout(
+        self, order: Order, tensors: Sequence[Array], arrays: Sequence[Array], generic: Callable[[], Any]
+    ) -> Layout | DimOrders | None:
+        """The same for arguments of any sizes: of all alike, where results have memory of their own."""
+        if order in self._of_all_sizes:
+            return self._of_all_sizes[order]
+        sized = (*order, *(array.shape for array in arrays))
+        if sized not in self._known:
+            is_room = len(self._known) < MOST_ORDERS
+            layout = self._known[sized] = self._learned(tensors, arrays, generic()) if is_room else None
+            if is_room:
+                described = self._described(tensors, arrays)
+                orders = DimOrders.of(layout or Layout.of(described), described)
+                if orders is not None:
+                    self._of_all_sizes[order] = None if layout is None else orders
+        return self._known[sized]
 
     def _learned(self, tensors: Sequence[Array], arrays: Sequence[Array], result: Any) -> Layout | None:
         assert self.form.structure is not None

@@ -26,6 +26,9 @@ class Operators:
     call_python: Callable[..., Any] | None = None
     """What calls Python functions that are not compiled; None: the unit's."""
 
+    fork: Callable[..., Any] | None = None
+    """What gives a future of a call; None: the unit's."""
+
     def find(self, schema: Schema) -> Callable[..., Any] | None:
         """What runs an operator; None where it has no definition."""
         if schema.name in GRAD_MODE:

@@ -24,8 +24,7 @@ from tsc.errors import UnsuitedError, UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.runtime.exceptions import contexts_left, defined, raise_from_script
-from tsc.runtime.futures import Future
-from tsc.runtime.named_tuples import named_tuple_class
+from tsc.runtime.named_tuples import build_named_tuple, named_tuple_class
 from tsc.runtime.operators import Operators
 from tsc.runtime.result_forms import prefix_of
 
@@ -241,7 +240,8 @@ class PythonWriter:
         inner = self.arguments(op.operands) + ("," if len(op.operands) == 1 else "")
         if isinstance(kind, tt.NamedTupleType):
             made = self.constant(kind.data[0].rpartition(".")[2], named_tuple_class(self.unit, kind))
-            self.assign(op, f"{made}({inner})")
+            build = self.constant("build_named_tuple", build_named_tuple)
+            self.assign(op, f"{build}({made}, ({inner}))")
         else:
             self.assign(op, f"({inner})")
 
@@ -309,13 +309,13 @@ class PythonWriter:
             self.write(f"entered.append({receiver})")
 
     def _PrimForkOp(self, op: Operation) -> None:  # noqa: N802
-        fork = self.constant("fork", Future.of)
+        fork = self.constant("fork", self.operators.fork or self.unit.fork)
         if "name" in op.attributes:
             method = cast("StringAttr", op.attributes["name"]).data
             callee = f"{self.name(op.operands[0])}.cls.methods[{method!r}]"
         else:
             callee = self._callee(op)
-        self.assign(op, f"{fork}(call, {callee}, {self.arguments(op.operands)})")
+        self.assign(op, f"{fork}({callee}, {self.arguments(op.operands)})")
 
     def _PrimPythonOp(self, op: Operation) -> None:  # noqa: N802
         call = self.constant("call_python", self.operators.call_python or self.unit.call_python)

@@ -16,9 +16,11 @@ from xdsl.dialects.func import FuncOp
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.tsc import CONTENTS, RESULT, WRITTEN
+from tsc.dims import from_words
 from tsc.frontend.unit import Unit
+from tsc.narrowing import is_dict, is_list
 from tsc.ops.registry import require
-from tsc.runtime.named_tuples import named_tuple_class
+from tsc.runtime.named_tuples import build_named_tuple, named_tuple_class
 
 Array = np.ndarray[Any, Any]
 PARTS = {"tuple": 1, "list": 1, "dict": 2, "namedtuple": 3}
@@ -146,10 +148,11 @@ def nest(
     if kind == "view":
         _, of, shape, strides, offset, steps = structure
         base = nest(of, tensors, arrays, unit)
-        is_described = base.flags.c_contiguous
-        return _view(base, shape, strides, offset) if is_described else _taken(base, steps, shown)
-    if kind == "constant":
-        return structure[1]
+        if base.flags.c_contiguous and shape is not None:
+            return _view(base, shape, strides, offset)
+        return _taken(base, steps, arrays, shown)
+    if kind in ("constant", "size"):
+        return structure[1] if kind == "constant" else _size(structure[1], arrays)
     parts = [nest(p, tensors, arrays, unit, shown) for p in structure[PARTS[kind]]]
     if kind == "dict":
         return dict(zip(cast("list[Any]", structure[1]), parts, strict=True))
@@ -157,15 +160,34 @@ def nest(
         return parts if kind == "list" else tuple(parts)
     _, name, fields, _ = structure
     types = tuple(tt.TENSOR for _ in fields)
-    return named_tuple_class(unit, tt.NamedTupleType((name, tuple(fields), types)))(*parts)
+    cls = named_tuple_class(unit, tt.NamedTupleType((name, tuple(fields), types)))
+    return build_named_tuple(cls, parts)
 
 
-def _taken(base: Array, steps: list[Any], shown: dict[int, Array]) -> Array:
+def _size(words: Any, arrays: Sequence[Array]) -> int:
+    """A symbolic size, in words, in this call."""
+
+    def of_argument(place: list[int]) -> int:
+        number, dim = place
+        shape: tuple[int, ...] = arrays[number].shape
+        return shape[dim]
+
+    return from_words(words, of_argument)
+
+
+def _numbers(value: Any, arrays: Sequence[Array]) -> Any:
+    """An argument of an operator with numbers for symbolic sizes."""
+    if is_list(value):
+        return [_numbers(v, arrays) for v in value]
+    return _size(value["size"], arrays) if is_dict(value) else value
+
+
+def _taken(base: Array, steps: list[Any], arrays: Sequence[Array], shown: dict[int, Array]) -> Array:
     """What the operators of `steps` show of `base`, each run once for all parts: it may make a copy."""
     array = base
     for number, name, arguments in steps:
         if number not in shown:
-            shown[number] = require(name).eager(array, *arguments)
+            shown[number] = require(name).eager(array, *_numbers(arguments, arrays))
         array = shown[number]
     return array
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -12,13 +13,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from tsc.concurrency import serialized
-from tsc.errors import ArgumentError, TscError, UnsuitedError, VerificationError
+from tsc.errors import ArgumentError, StrictFusionError, TscError, UnsuitedError, VerificationError
 from tsc.narrowing import is_array
 from tsc.options import options
 from tsc.runtime.descriptions import UnusualValueError, Varying, describe, flatten, pattern_of
 from tsc.runtime.values import Inputs, mapped
 
 Strategy = list[tuple[str, int]]
+MOST_FOUND = 4_096
+"""Calls of which it is remembered what they get."""
 LOG = logging.getLogger("tsc")
 
 
@@ -75,20 +78,32 @@ class Specializations:
     def __init__(
         self,
         compile_for: Callable[..., Any],
+        compile_symbolic: Callable[..., Any],
         generic: Callable[..., Any],
         name: str,
         state: State | None = None,
         lifted: Callable[..., Any] | None = None,
     ) -> None:
-        """`generic` runs a call in the generic tier; `lifted` does the same for the function that is
-        specialized, where that is another.
+        """`compile_for` gives a specialization for a key and arrays, or says why there is none. `generic`
+        runs a call in the generic tier; `lifted` does the same for the function that is specialized, where
+        that is another.
         """
         self._compile = compile_for
+        self._compile_symbolic = compile_symbolic
         self._generic = generic
         self._lifted = generic if lifted is None else lifted
         self._state = state
         self.name = name
         self.table: dict[tuple[str, ...], Any] = {}
+        """By arguments in words; of symbolic ones, with names for sizes."""
+        self._found: dict[tuple[str, ...], tuple[str, ...]] = {}
+        """The key in the table by that of a call."""
+        self.refused: dict[tuple[str, ...], str] = {}
+        """Why the generic tier runs calls of a key."""
+        self.calls: Counter[tuple[str, ...]] = Counter()
+        """How many calls of a key in the table came here (those that go straight to native code do not);
+        several threads at once may lose some.
+        """
         self.strategy = FusionStrategy.current
         self._is_warned = False
 
@@ -116,6 +131,20 @@ class Specializations:
                 result = self._generic(*values)
         inputs.settle()
         return inputs.give_back(result)
+
+    def run_beside_others(self, values: Sequence[Any]) -> Any:
+        """Run on values of the program, and give one, while other threads may use the same tensors: what
+        writes to them runs in the generic tier, which writes what the program writes and nothing else.
+        """
+        given = values if self._state is None else [*values, *self._state.read()]
+        found = self.find(given)
+        arrays = flatten(given)
+        if found is None or found.form.written or not found.suits(arrays):
+            return self._generic(*values)
+        try:
+            return self._run_found(found, arrays, given, values)
+        except UnsuitedError:
+            return self._generic(*values)
 
     def _run_found(
         self, found: Any, arrays: Sequence[Any], given: Sequence[Any], values: Sequence[Any]
@@ -170,34 +199,65 @@ class Specializations:
         if any(d is None for d in described):
             return None
         key = tuple(d for d in described if d is not None)
-        if key in self.table:
-            return self.table[key]
-        return self._added(key, values)
+        name = self._found.get(key) or self._added(key, values)
+        if name is None:
+            return None
+        self.calls[name] += 1
+        return self.table[name]
 
     @serialized
-    def _added(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
-        """The specialization of `key`, which another thread may have made by now."""
-        if key in self.table:
-            return self.table[key]
-        if len(self.table) >= self.depth:
-            self._say_exhausted()
-            return None
-        made = self._specialize(key, values)
+    def _added(self, key: tuple[str, ...], values: Sequence[Any]) -> tuple[str, ...] | None:
+        """The key in the table of the specialization for `key`, which another thread may have made by now."""
+        if key in self._found:
+            return self._found[key]
+        name = self._fitting(key)
+        if name is None:
+            if len(self.table) >= self.depth:
+                self._say_exhausted()
+                return None
+            name = self._made(key, values)
+        if len(self._found) >= MOST_FOUND:
+            self._found.clear()
+        self._found[key] = name
+        return name
+
+    def _fitting(self, key: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The key of a specialization for symbolic sizes that is for such a call."""
+        symbolic = ((k, made.symbolic) for k, made in self.table.items() if made is not None)
+        return next((k for k, found in symbolic if found is not None and found.fits(key)), None)
+
+    def _made(self, key: tuple[str, ...], values: Sequence[Any]) -> tuple[str, ...]:
+        """The key of a new specialization: of the kind that is next in the strategy."""
+        kinds = [kind for kind, count in self.strategy for _ in range(count)]
+        made = None
+        if kinds[len(self.table)] == "DYNAMIC":
+            is_first = "STATIC" not in kinds  # else the first call of a kind gets code of its own
+            made = self._specialize(key, partial(self._compile_symbolic, key, self._found, is_first))
+        if made is not None and made.symbolic.fits(key):
+            name = made.symbolic.words
+        else:
+            name, arrays = key, [regular(a) for a in flatten(values)]
+            made = self._specialize(key, partial(self._compile, key, arrays))
         if made is not None:
             made.pattern = _pattern(values)
-        self.table[key] = made
-        return made
+            self.refused.pop(key, None)
+        self.table[name] = made
+        return name
 
-    def _specialize(self, key: tuple[str, ...], values: Sequence[Any]) -> Any:
+    def _specialize(self, key: tuple[str, ...], compile_: Callable[[], Any]) -> Any:
         try:
-            return self._compile(key, [regular(a) for a in flatten(values)])
-        except VerificationError:
+            made = compile_()
+        except (VerificationError, StrictFusionError):
             raise
         except TscError as error:
             if options().is_strict:
                 raise
             warnings.warn(f"{self.name}: not compiled, the generic tier runs: {error}", stacklevel=2)
+            made = error.message
+        if isinstance(made, str):
+            self.refused[key] = made
             return None
+        return made
 
     def _say_exhausted(self) -> None:
         if not self._is_warned:

@@ -17,7 +17,9 @@ from tsc.errors import ArgumentError, DTypeError
 from tsc.frontend.unit import Class, EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array, is_dict, is_list, is_tuple
+from tsc.runtime.futures import Future
 from tsc.runtime.instances import has_type
+from tsc.runtime.named_tuples import build_named_tuple
 from tsc.runtime.tensor import Tensor
 
 Wrap = Callable[[np.ndarray[Any, Any]], Any]
@@ -96,7 +98,7 @@ class Inputs:
             and len(value) == len(kind.elements)  # pyright: ignore[reportUnknownArgumentType]
         ):
             parts = [self.convert(v, k, name) for v, k in zip(value, kind.elements, strict=True)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-            return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            return build_named_tuple(type(value), parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore[reportUnknownArgumentType]
         if isinstance(kind, tt.DictType) and isinstance(value, dict):
             return {
                 self.convert(k, kind.key, name): self.convert(v, kind.value, name)
@@ -171,6 +173,8 @@ class Inputs:
     def _leaf_back(self, value: Any) -> Any:
         if is_array(value):
             return value if self.wrap is None else self._tensor_back(value, self.wrap)
+        if isinstance(value, Future):
+            return value.seen_as(self.give_back)
         if isinstance(value, ScriptObject) and self.wrap_object is not None:
             return self.wrap_object(value)
         if isinstance(value, EnumValue) and value.cls.python is not None:
@@ -217,7 +221,7 @@ def mapped(value: Any, convert: Callable[[Any], Any]) -> Any:
         return [mapped(v, convert) for v in value]
     if is_tuple(value):
         parts = tuple(mapped(v, convert) for v in value)
-        return type(value)(*parts) if hasattr(value, "_fields") else parts
+        return build_named_tuple(type(value), parts) if hasattr(value, "_fields") else parts
     if is_dict(value):
         return {k: mapped(v, convert) for k, v in value.items()}
     return convert(value)

@@ -10,6 +10,7 @@ from xdsl.ir import SSAValue
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
+from tsc.runtime.named_tuples import build_named_tuple
 from tsc.tracing.backends import Backend
 from tsc.tracing.diagnostics import CONTAINER, warn
 from tsc.tracing.recorder import Recorder
@@ -102,7 +103,7 @@ def enter(recorder: Recorder, live: Any, value: SSAValue) -> Any:
     entered = [enter(recorder, v, p) for v, p in zip(items, made, strict=True)]
     if is_list:
         return entered
-    return type(live)(*entered) if hasattr(live, "_fields") else tuple(entered)
+    return build_named_tuple(type(live), entered) if hasattr(live, "_fields") else tuple(entered)
 
 
 def leave(recorder: Recorder, live: Any, strict: bool) -> SSAValue:
@@ -154,7 +155,7 @@ def map_values(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, tuple):
         held = cast("tuple[Any, ...]", value)
         parts = [map_values(v, change) for v in held]
-        return type(held)(*parts) if hasattr(held, "_fields") else tuple(parts)
+        return build_named_tuple(type(held), parts) if hasattr(held, "_fields") else tuple(parts)
     if isinstance(value, list):
         return [map_values(v, change) for v in cast("list[Any]", value)]
     if isinstance(value, dict):

@@ -18,9 +18,18 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.tsc import ScatterOp
+from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp
 from tsc.narrowing import is_list
+from tsc.ops.selection import selected
 
 Array = np.ndarray[Any, Any]
+
+
+def _truncated(a: Any, b: Any) -> Any:
+    """The quotient of integers, rounded toward zero."""
+    return (a - np.fmod(a, b)) // b
+
+
 _FLOATS: dict[str, Any] = {
     "f16": np.float16,
     "f32": np.float32,
@@ -33,12 +42,15 @@ _BINARY: dict[str, Callable[..., Any]] = {
     "arith.subi": np.subtract, "arith.muli": np.multiply, "arith.andi": np.bitwise_and,
     "arith.ori": np.bitwise_or, "arith.xori": np.bitwise_xor, "arith.minsi": np.minimum,
     "arith.maxsi": np.maximum, "arith.shli": np.left_shift, "arith.shrsi": np.right_shift,
+    "arith.remsi": np.fmod, "arith.divsi": _truncated,
     "math.powf": np.power, "math.atan2": np.arctan2, "math.copysign": np.copysign,
 }  # fmt: skip
 _UNSIGNED: dict[str, Callable[..., Any]] = {
     "arith.minui": np.minimum,
     "arith.maxui": np.maximum,
     "arith.shrui": np.right_shift,
+    "arith.divui": np.floor_divide,
+    "arith.remui": np.remainder,
 }
 _UNARY: dict[str, Callable[..., Any]] = {
     "arith.negf": np.negative, "math.absf": np.abs, "math.exp": np.exp, "math.exp2": np.exp2,
@@ -198,6 +210,32 @@ class LinalgInterpreter:
             row[...] = made
         return result
 
+    def tsc_sort(self, op: SortOp) -> list[Array]:
+        return self.ordered(op, np.argsort(self.keys(op), axis=1, kind="stable"))
+
+    def tsc_topk(self, op: TopKOp) -> list[Array]:
+        keys = np.moveaxis(self.keys(op), 1, -1)
+        chosen = [selected(line.tolist(), op.count, op.in_order) for line in keys.reshape(-1, keys.shape[-1])]
+        places = np.array(chosen, np.int64).reshape(*keys.shape[:-1], op.count)
+        return self.ordered(op, np.moveaxis(places, -1, 1))
+
+    def tsc_order_statistic(self, op: OrderStatisticOp) -> list[Array]:
+        places = np.argsort(self.keys(op), axis=1, kind="stable")
+        ranks = np.clip(self.values[op.ranks], 0, places.shape[1] - 1)[:, None]
+        return self.ordered(op, np.take_along_axis(places, ranks, 1))
+
+    def keys(self, op: OrderOp) -> Array:
+        """The keys of all elements."""
+        source = self.values[op.source]
+        (made,) = Body(self, op.body, [source], [], source.shape).results()
+        return unsigned(made)
+
+    def ordered(self, op: OrderOp, places: Array) -> list[Array]:
+        """The elements at `places` of each line, the places, and the memory to work in."""
+        values = np.take_along_axis(self.values[op.source], places, 1)
+        kind: Any = op.memory.type
+        return [values, places.astype(np.int64), np.zeros(kind.get_shape(), np.int8)]
+
     def linalg_generic(self, op: GenericOp) -> list[Array]:
         """Run the body once per point of the reduction dims, over all points of the parallel dims."""
         kinds = [k.data for k in op.iterator_types]
@@ -323,6 +361,8 @@ def comparison(op: Any, a: Any, b: Any) -> Any:
 
 def conversion(name: str, x: Any, kind: Any) -> Any:
     """Conversions between element types."""
+    if name == "arith.bitcast":
+        return np.asarray(x).view(kind)
     if name in ("arith.extui", "arith.uitofp"):
         return unsigned(x).astype(kind)
     assert name in (

@@ -126,10 +126,11 @@ def text_of(example: Example) -> str:
         "scripted": "tsc.script(made)",
         "optimized": "tsc.script(made)",
         "frozen": "tsc.optimize_for_inference(tsc.freeze(tsc.script(made)))",
+        "symbolic": "symbolic(made)",
         "loaded": "loaded(torch.jit.save, torch.jit.script(made))",
         "saved": "loaded(tsc.save, tsc.script(made))",
     }[finding.variant]
-    native = finding.variant in ("optimized", "frozen")
+    native = finding.variant in ("optimized", "frozen", "symbolic")
     return (
         f'"""Seed {example.seed}, {finding.variant}, call {finding.call}: {finding.aspect}.'
         + f'\n\n{detail}\n"""\n\n'
@@ -140,6 +141,13 @@ def text_of(example: Example) -> str:
 
 
 CHECK = """
+
+def symbolic(made):
+    import tsc
+
+    tsc.set_fusion_strategy([("DYNAMIC", 8)])
+    scripted = tsc.script(made)
+    return tsc.optimize_for_inference(tsc.freeze(scripted)) if hasattr(made, "forward") else scripted
 
 def loaded(save, compiled):
     import tsc

@@ -20,7 +20,7 @@ from .memory import to_array
 from .observing import Observation, observe
 from .program import Loaded
 
-VARIANTS = ("scripted", "optimized", "frozen", "loaded", "saved")
+VARIANTS = ("scripted", "optimized", "frozen", "symbolic", "loaded", "saved")
 SECONDS = 20
 STATE = ("weight", "state")
 
@@ -93,6 +93,16 @@ def _frozen(loaded: Loaded, bare: BareProcess) -> list[Observation]:
     return _compiled(loaded, is_native=True, prepare=lambda m: tsc.optimize_for_inference(tsc.freeze(m)))
 
 
+def _symbolic(loaded: Loaded, bare: BareProcess) -> list[Observation]:
+    """Compiled for symbolic sizes, from the first call on."""
+    is_module = isinstance(loaded.subject(), torch.nn.Module)
+    before = tsc.set_fusion_strategy([("DYNAMIC", 8)])
+    try:
+        return (_frozen if is_module else _optimized)(loaded, bare)
+    finally:
+        tsc.set_fusion_strategy(before)
+
+
 def _compiled(loaded: Loaded, is_native: bool, prepare: Callable[[Any], Any]) -> list[Observation]:
     with native(is_native):
         try:
@@ -128,6 +138,7 @@ _RUNS: dict[str, Callable[[Loaded, BareProcess], list[Observation]]] = {
     "scripted": _scripted,
     "optimized": _optimized,
     "frozen": _frozen,
+    "symbolic": _symbolic,
     "loaded": _loaded,
     "saved": _saved,
 }

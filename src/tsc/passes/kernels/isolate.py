@@ -10,6 +10,7 @@ from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 from tsc.analysis.affine import substitute, used_dims
 from tsc.analysis.kernel_model import KernelStage, Operand, dims_of, multiplied, read_stage
 from tsc.dialects.loop_builder import element_of
+from tsc.dialects.sized import sized
 from tsc.passes.kernels.classify import is_contraction
 from tsc.passes.kernels.compose import make_generic, replace_input
 
@@ -45,7 +46,7 @@ def _copy(op: linalg.GenericOp, stage: KernelStage, position: int) -> None:
     renumbered: dict[int, AffineExpr] = {d: AffineExpr.dimension(n) for n, d in enumerate(loops)}
     source = AffineMap(len(loops), 0, tuple(substitute(e, renumbered) for e in operand.map.results))
     element = element_of(operand.value.type)
-    empty = tensor.EmptyOp([], TensorType(element, [stage.sizes[d] for d in loops]))
+    empty = tensor.EmptyOp([], TensorType(element, sized([stage.sizes[d] for d in loops])))
     body = Block(arg_types=[element, element])
     body.add_op(linalg.YieldOp(body.args[0]))
     target = (empty.results[0], AffineMap.identity(len(loops)))

@@ -10,13 +10,15 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc.analysis.kernel_model import read_stage
 from tsc.dialects.loop_extents import tell_extents
+from tsc.dialects.sized import SizeOp
 from tsc.dialects.tsc import ScatterOp
+from tsc.dialects.tsc_order import OrderOp
 from tsc.errors import CodegenError
 from tsc.passes.kernels.alignment import reduced_loops
 from tsc.passes.kernels.classify import Form, classify
 from tsc.passes.schedules.clamped import clampable
 
-SUPPORT = (arith.ConstantOp, tensor.EmptyOp, linalg.FillOp)
+SUPPORT = (arith.ConstantOp, tensor.EmptyOp, linalg.FillOp, SizeOp)
 """Cheap ops that every group that needs them repeats."""
 RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
 
@@ -125,6 +127,8 @@ def _single(op: Operation) -> OutlinedGroup:
             return OutlinedGroup([op], form.kind, form)
     if isinstance(op, ScatterOp):
         return OutlinedGroup([op], "scatter")
+    if isinstance(op, OrderOp):
+        return OutlinedGroup([op], "sort")
     raise CodegenError(f"fuse-elementwise: requires ops with a canonical form; got {op.name}")
 
 
@@ -157,7 +161,8 @@ class _Outliner:
         for op in self.group.ops:
             self._copy(op)
         members = set(self.group.ops)
-        outputs = [r for op in self.group.ops for r in op.results if _is_used_outside(r, members)]
+        made = [r for op in self.group.ops for r in op.results]
+        outputs = [r for r in made if _is_used_outside(r, members) or _is_workspace(r)]
         returned = [self.values[v] for v in outputs]
         self.block.add_op(func.ReturnOp(*returned))
         types = ([v.type for v in self.inputs], [v.type for v in returned])
@@ -218,6 +223,11 @@ class _Outliner:
 
 def _is_used_outside(value: SSAValue, members: Set[Operation]) -> bool:
     return any(_enclosing(use.operation, value) not in members for use in value.uses)
+
+
+def _is_workspace(value: SSAValue) -> bool:
+    """Whether it is memory that a kernel works in: the host lends it as it does results."""
+    return isinstance(value.owner, OrderOp) and value is value.owner.memory
 
 
 def _enclosing(op: Operation, value: SSAValue) -> Operation:

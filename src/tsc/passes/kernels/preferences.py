@@ -23,6 +23,7 @@ from tsc.analysis.kernel_model import (
 )
 from tsc.analysis.layouts import Layout, Panels, element_bytes, layout_of
 from tsc.analysis.target import Target
+from tsc.dims import hint_of, planned
 from tsc.passes.schedules.tiles import choose_tile
 
 FEW_CHANNELS = 4
@@ -64,7 +65,7 @@ def preferences(
     if model.kind == "contraction":
         contraction = choose_weights(model, dict(zip(model.arguments, origins, strict=True)))
         return _contraction(model, contraction, known, fixed, target)
-    if model.kind == "scatter":
+    if model.kind in ("scatter", "sort"):
         return Preferences(tuple(map(_plain, model.arguments)), tuple(map(_plain, model.results)), model.kind)
     results = tuple(_like_arguments(model, r, known) for r in model.results)
     if model.kind == "window":
@@ -94,7 +95,7 @@ def _like_arguments(model: KernelModel, result: SSAValue, known: dict[SSAValue, 
             followers.append(layout)
     if not followers:
         return plain
-    return plain.with_order(max(followers, key=lambda layout: prod(layout.shape)).order)
+    return plain.with_order(max(followers, key=lambda layout: hint_of(prod(layout.shape))).order)
 
 
 def _same_places(a: AffineMap, b: AffineMap) -> bool:
@@ -126,8 +127,9 @@ def _ranks(map_: AffineMap, strides: Sequence[int]) -> dict[int, int]:
 
 def _ordered(layout: Layout, map_: AffineMap, strides: dict[int, int]) -> Layout:
     """Dims sorted by what their loops make in another memory; loops unknown there come first."""
-    big = max(strides.values(), default=1) + 1
-    keys = [strides.get(e.position, big) if isinstance(e, AffineDimExpr) else big for e in map_.results]
+    hints = {d: hint_of(s) for d, s in strides.items()}
+    big = max(hints.values(), default=1) + 1
+    keys = [hints.get(e.position, big) if isinstance(e, AffineDimExpr) else big for e in map_.results]
     return layout.with_order(sorted(range(len(keys)), key=lambda d: (-keys[d], d)))
 
 
@@ -139,7 +141,9 @@ def _window(
 ) -> Preferences:
     """Channels last: the dim that no window moves over is vectorised."""
     (stage,) = model.reductions
-    data = max((i for i in stage.inputs if i.value in known), key=lambda i: prod(known[i.value].shape))
+    data = max(
+        (i for i in stage.inputs if i.value in known), key=lambda i: hint_of(prod(known[i.value].shape))
+    )
     order = known[data.value].order
     if known[data.value].is_row_major:
         order = channels_last(stage, data)
@@ -158,7 +162,7 @@ def _window(
 
 def _is_small(argument: SSAValue, results: Sequence[Layout]) -> bool:
     """Whether copying an operand that is no constant, such as weights that are arguments, costs little."""
-    return prod(layout_of(argument.type).shape) * SMALL_PART <= prod(results[0].shape)
+    return hint_of(prod(layout_of(argument.type).shape)) * SMALL_PART <= hint_of(prod(results[0].shape))
 
 
 def _window_constant(
@@ -202,7 +206,7 @@ def _contraction(
     """Weights in panels, data with its halo and channels last, results with the columns last."""
     stage = contraction.stage
     results = tuple(_columns_last(model, r, contraction) for r in model.results)
-    if not fixed[contraction.weights.value] and contraction.count(contraction.rows) < FEW_ROWS:
+    if not fixed[contraction.weights.value] and planned(contraction.count(contraction.rows)) < FEW_ROWS:
         plain = tuple(_plain(r) for r in model.results)
         return Preferences(
             (None,) * len(known), plain, "row" if contraction.data.padding is None else "contraction"
@@ -266,7 +270,7 @@ def _data_layout(contraction: Contraction, given: Layout) -> Layout:
     layout = plain.with_order(given.order)
     last = len(data.map.results) - 1
     is_image = is_convolution(contraction) or (last >= 3 and bool(channels) and channels[-1] != last)
-    if is_image and given.is_row_major and prod(plain.shape[d] for d in channels) > FEW_CHANNELS:
+    if is_image and given.is_row_major and hint_of(prod(plain.shape[d] for d in channels)) > FEW_CHANNELS:
         moved = [*(groups if is_convolution(contraction) else ()), *channels]
         layout = plain.with_order([*(d for d in range(len(plain.shape)) if d not in moved), *moved])
     return with_padding(layout, data)
@@ -284,13 +288,15 @@ def panels_for(
     loops = {d: e.position for d, e in enumerate(maps) if isinstance(e, AffineDimExpr)}
     batch = tuple(d for d, loop in loops.items() if loop in contraction.batch)
     columns = sorted(
-        (d for d, p in loops.items() if p in contraction.columns), key=lambda d: (-writes[loops[d]], d)
+        (d for d, p in loops.items() if p in contraction.columns),
+        key=lambda d: (-hint_of(writes[loops[d]]), d),
     )
     depth = [d for d in range(len(maps)) if d not in batch and d not in columns]
-    depth.sort(key=lambda d: (-abs(reads[loops[d]]) if d in loops else -(1 << 62), d))
+    depth.sort(key=lambda d: (-abs(hint_of(reads[loops[d]])) if d in loops else -(1 << 62), d))
     element = stage.body.args[-1].type
     lanes = target.lanes(8 * element_bytes(element))
-    sizes = [contraction.count(group) for group in (contraction.rows, contraction.columns, contraction.depth)]
+    groups = (contraction.rows, contraction.columns, contraction.depth)
+    sizes = [planned(contraction.count(group)) for group in groups]
     if target.is_gpu:
         return Panels(
             batch, tuple(columns), tuple(depth), GPU_WIDTH if sizes[1] > GPU_WIDTH // 2 else GPU_WIDTH // 2

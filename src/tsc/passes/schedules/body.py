@@ -20,6 +20,7 @@ from tsc.analysis.affine import Address
 from tsc.analysis.kernel_model import KernelStage
 from tsc.analysis.layouts import Layout
 from tsc.dialects.loop_builder import Index, LoopBuilder, element_of, is_vector, vector_type
+from tsc.dialects.sized import SizeOp
 from tsc.errors import CodegenError
 
 
@@ -214,6 +215,8 @@ class BodyEmitter:
             self.values[op.result] = self.builder.constant(op.value, op.result.type)
         elif isinstance(op, linalg.IndexOp):
             self._index(op)
+        elif isinstance(op, SizeOp):
+            self.values[op.results[0]] = self.builder.size(op.size).ssa
         elif isinstance(op, tensor.ExtractOp):
             self.values[op.result] = self._extract(op)
         elif not self._ramp_arithmetic(op):

@@ -13,9 +13,18 @@ from tsc.analysis.kernel_model import KernelModel
 from tsc.analysis.layouts import layout_of
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
+from tsc.dialects.sized import mixed
+from tsc.dims import hint_of, is_known, planned
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, Point, load, store, uniform_value
-from tsc.passes.schedules.kernel import MOST_CHUNKS, ScheduleBuilder, chunk_size, pieces, unflatten
+from tsc.passes.schedules.kernel import (
+    MOST_CHUNKS,
+    ScheduleBuilder,
+    chunk_size,
+    pieces,
+    rest_loops,
+    unflatten,
+)
 
 COST = 4
 """Simple operations that copying one element counts for, where memory is not contiguous."""
@@ -48,7 +57,8 @@ def read_parts(value: SSAValue) -> tuple[list[Part], SSAValue | None]:
     parts: list[Part] = []
     owner = value.owner
     while isinstance(owner, tensor.InsertSliceOp):
-        offsets, sizes = owner.static_offsets.get_values(), owner.static_sizes.get_values()
+        offsets = mixed(owner.static_offsets.get_values(), owner.offsets)
+        sizes = mixed(owner.static_sizes.get_values(), owner.sizes)
         parts.append(Part(owner.source, tuple(offsets), (0,) * len(sizes), tuple(sizes)))
         owner = owner.dest.owner
     parts.reverse()
@@ -100,13 +110,13 @@ class Copy:
             )
             for m, origin in zip(memory, (part.start, part.offsets), strict=True)
         ]
-        order = sorted(range(len(part.sizes)), key=lambda d: (-addresses[1].strides[d], d))
+        order = sorted(range(len(part.sizes)), key=lambda d: (-hint_of(addresses[1].strides[d]), d))
         loops = merge_loops(part.sizes, addresses, order, set())
         source, target = (Access(m.buffer, loops.apply(a)) for m, a in zip(memory, addresses, strict=True))
         lanes = kernel.lanes_of(memory[1].layout.element)
         if target.address.strides[-1] != 1 or source.address.strides[-1] != 1:
             lanes = 1
-        while lanes > max(1, loops.sizes[-1]):
+        while lanes > max(1, planned(loops.sizes[-1])):
             lanes //= 2
         return Copy(loops.sizes, source, target, lanes)
 
@@ -118,7 +128,7 @@ class Copy:
         return self.sizes[0] // self.lanes
 
     @property
-    def unit_cost(self) -> float:
+    def unit_cost(self) -> int:
         """Simple operations of one unit."""
         return COST * (self.sizes[-1] if len(self.sizes) > 1 else self.lanes)
 
@@ -132,15 +142,11 @@ class ConcatEmitter:
 
     def emit(self) -> None:
         """One parallel loop over the chunks of all copies."""
-        total = sum(c.units * c.unit_cost for c in self.copies)
-        steps = [
-            chunk_size(
-                c.units, c.unit_cost, max(1, round(MOST_CHUNKS * c.units * c.unit_cost / max(1, total)))
-            )
-            for c in self.copies
-        ]
+        costs = [hint_of(c.units) * hint_of(c.unit_cost) for c in self.copies]
+        most = [max(1, round(MOST_CHUNKS * cost / max(1, sum(costs)))) for cost in costs]
+        steps = [chunk_size(c.units, c.unit_cost, n) for c, n in zip(self.copies, most, strict=True)]
         counts = [-(-c.units // step) for c, step in zip(self.copies, steps, strict=True)]
-        if sum(counts) <= len(self.copies):
+        if is_known(sum(counts)) and sum(counts) <= len(self.copies):
             for copy in self.copies:
                 self._units(copy, self.kernel.builder.index(0), self.kernel.builder.index(copy.units))
         else:
@@ -180,6 +186,10 @@ class ConcatEmitter:
         self._rest(copy, outer, whole)
 
     def _rest(self, copy: Copy, outer: tuple[Index, ...], start: int) -> None:
+        if not is_known(copy.sizes[-1]):
+            for loop, lanes in rest_loops(self.kernel.builder, start, copy.sizes[-1], copy.lanes):
+                self._move(copy, (*outer, loop.index), lanes)
+            return
         for offset, lanes in pieces(copy.sizes[-1] - start):
             if copy.lanes == 1:
                 lanes = 1
@@ -200,6 +210,10 @@ def _fill(kernel: ScheduleBuilder, result: SSAValue, fill: SSAValue) -> None:
         raise CodegenError(
             f"{kernel.model.func.sym_name.data}: a filled tensor requires a buffer without halo"
         )
+    if not is_known(size):
+        for loop, part in rest_loops(builder, 0, size, lanes):
+            builder.store(builder.broadcast(scalar, part), memory.buffer, loop.index)
+        return
     with builder.loop(0, size // lanes * lanes, lanes) as loop:
         builder.store(vector, memory.buffer, loop.index)
     for offset, part in pieces(size % lanes):

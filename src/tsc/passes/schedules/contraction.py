@@ -14,12 +14,13 @@ from tsc.analysis.kernel_model import KernelModel, Operand
 from tsc.analysis.layouts import element_bytes
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
+from tsc.dims import certainly_equal, hint_of, is_known, maximum, minimum
 from tsc.passes.schedules.body import Access, Point, load, locate, uniform_value
 from tsc.passes.schedules.contraction_plan import ContractionPlan, plan_contraction, widening_casts
-from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, pieces, unflatten, widened
+from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, pieces, rest_loops, unflatten, widened
 from tsc.passes.schedules.microkernel import MicroKernel
 from tsc.passes.schedules.pointwise_loops import PointEmitter
-from tsc.passes.schedules.tiles import RowTiles, Tile, accumulator_ways, cut_rows
+from tsc.passes.schedules.tiles import RowTiles, Tile, accumulator_ways, cut_rows, rest_tiles, whole_tiles
 
 CHUNKS = 16
 """Chunks of a big contraction."""
@@ -77,14 +78,18 @@ class ContractionEmitter:
     def emit(self) -> None:
         """Chunks of cells; a cell is one batch entry, a range of rows, and a range of panels."""
         plan, builder = self.plan, self.kernel.builder
-        cut = cut_rows(plan.tiled_rows, plan.tile.rows)
+        is_static = is_known(plan.tiled_rows)
+        cut = (cut_rows if is_static else whole_tiles)(plan.tiled_rows, plan.tile.rows)
         units = prod(plan.outer_rows) if plan.outer_rows else cut.count
-        flops = 2.0 * prod(plan.rows) * plan.panel_count * plan.width * plan.depth_size
+        flops = 2 * prod(plan.rows) * plan.panel_count * plan.width * plan.depth_size
         row_cells, panel_cells = self._cells(units, flops)
         row_step, panel_step = -(-units // row_cells), -(-plan.panel_count // panel_cells)
         shape = (prod(plan.batch), -(-units // row_step), -(-plan.panel_count // panel_step))
         self.kernel.notes.append(f"tile {plan.tile.rows}x{plan.width}")
-        cost = flops / (2 * FLOPS_PER_OPERATION) / (shape[1] * shape[2])
+        if is_known(flops) and all(map(is_known, shape)):
+            cost = flops / (2 * FLOPS_PER_OPERATION) / (shape[1] * shape[2])
+        else:
+            cost = maximum(1, flops // (2 * FLOPS_PER_OPERATION * shape[1] * shape[2]))
         with (
             self.kernel.chunks(prod(shape), cost, CHUNKS) as (first, last),
             builder.loop(first, last) as loop,
@@ -95,9 +100,14 @@ class ContractionEmitter:
                 tuple(unflatten(builder, batch, plan.batch)), _range(row, row_step, units), panels, cut
             )
 
-    def _cells(self, units: int, flops: float) -> tuple[int, int]:
+    def _cells(self, units: int, flops: int) -> tuple[int, int]:
         """Into how many ranges rows and panels are cut: enough chunks, and as little read twice as can be."""
         plan = self.plan
+        if not all(map(is_known, (units, flops, plan.panel_count, *plan.batch))):
+            batch = prod(plan.batch)
+            wanted = maximum(1, minimum(CHUNKS, flops * batch // CHUNK_FLOPS) // batch)
+            rows = minimum(units, wanted)
+            return rows, minimum(plan.panel_count, -(-wanted // rows))
         wanted = max(1, min(CHUNKS, int(flops * prod(plan.batch) // CHUNK_FLOPS)) // prod(plan.batch))
         data = prod(plan.rows) * plan.depth_size
         weights = plan.panel_count * plan.width * plan.depth_size
@@ -112,7 +122,7 @@ class ContractionEmitter:
     ) -> None:
         """Small weights stay in the cache while rows pass; big ones are read once, panel by panel."""
         plan, builder = self.plan, self.kernel.builder
-        weights = plan.panel_count * plan.width * plan.depth_size * element_bytes(plan.element)
+        weights = hint_of(plan.panel_count * plan.width * plan.depth_size) * element_bytes(plan.element)
         if 2 * weights <= self.kernel.target.l2_bytes:
 
             def all_panels(points: Points) -> None:
@@ -148,12 +158,35 @@ class ContractionEmitter:
         body: Callable[[Points], None],
     ) -> None:
         builder, (first, last) = self.kernel.builder, tiles
+        if not is_known(cut.total):
+            self._symbolic_range(outer, tiles, cut, body)
+            return
         if cut.tall:
             with builder.loop(first, last.minimum(cut.tall)) as loop:
                 body(self._points(outer, loop.index * (cut.rows + 1), cut.rows + 1))
         if cut.tall < cut.count:
             with builder.loop(first.maximum(cut.tall), last) as loop:
                 body(self._points(outer, loop.index * cut.rows + cut.tall, cut.rows))
+
+    def _symbolic_range(
+        self,
+        outer: tuple[Index, ...],
+        tiles: tuple[Index, Index],
+        cut: RowTiles,
+        body: Callable[[Points], None],
+    ) -> None:
+        """Whole tiles, and of the last one, if it is not whole, ever smaller parts."""
+        builder, (first, last), rows = self.kernel.builder, tiles, cut.rows
+        whole = builder.index(cut.total // rows)
+        with builder.loop(first, last.minimum(whole)) as loop:
+            body(self._points(outer, loop.index * rows, rows))
+        at = whole * rows
+        left = (last - whole).maximum(0) * (cut.total - cut.total // rows * rows)
+        for part in rest_tiles(rows):
+            end = at + (left // part) * part
+            with builder.loop(at, end, part) as loop:
+                body(self._points(outer, loop.index, part))
+            at, left = end, left % part
 
     def _points(self, outer: tuple[Index, ...], start: Index, count: int) -> Points:
         """The batch and row indices of each row of a tile that starts at tiled row `start`."""
@@ -200,6 +233,12 @@ class ContractionEmitter:
         plan, builder = self.plan, self.kernel.builder
         tail = prod(plan.columns) % plan.width
         last = plan.panel_count - 1
+        if not is_known(tail):
+            with builder.branch(builder.compare("slt", panel, prod(plan.columns) // plan.width)) as branch:
+                self._store(points, panel, sums, plan.width)
+            with builder.otherwise(branch):
+                self._symbolic_store(points, panel, sums, tail)
+            return
         if not tail or last == 0:
             self._store(points, panel, sums, tail or plan.width)
             return
@@ -211,8 +250,7 @@ class ContractionEmitter:
     def _store(self, points: Points, panel: Index, sums: Sequence[SSAValue], columns: int) -> None:
         """The tile, one (part of a) vector of columns after the other; what all rows share is loaded once."""
         plan, builder = self.plan, self.kernel.builder
-        inner = plan.columns[-1] if len(plan.columns) > 1 else plan.lanes
-        most = inner & -inner  # a vector ends before the innermost column loop does
+        most = self._most_lanes()
         for j in range(-(-columns // plan.lanes)):
             for start, lanes in pieces(min(plan.lanes, columns - j * plan.lanes), most):
                 number = panel * plan.width + (j * plan.lanes + start)
@@ -222,6 +260,29 @@ class ContractionEmitter:
                     value = self._part(sums[i * plan.tile.vectors + j], start, lanes)
                     loaded = {a: v for a, v in loaded.items() if self._is_same_for_all_rows(a)}
                     self.store_row(Point((*point, *column), len(plan.order.sizes) - 1, lanes), value, loaded)
+
+    def _most_lanes(self) -> int:
+        """How long vectors of columns may be: one ends before the innermost column loop does."""
+        plan = self.plan
+        if len(plan.columns) > 1 and not is_known(plan.columns[-1]):
+            return 1
+        inner = plan.columns[-1] if len(plan.columns) > 1 else plan.lanes
+        return inner & -inner
+
+    def _symbolic_store(self, points: Points, panel: Index, sums: Sequence[SSAValue], columns: int) -> None:
+        """The first `columns` of a tile, an unknown number of them: from memory."""
+        plan, builder = self.plan, self.kernel.builder
+        buffer = builder.scratch(plan.element, len(points) * plan.width)
+        for number, value in enumerate(sums):
+            builder.store(value, buffer, builder.index(number * plan.lanes))
+        most = min(plan.lanes, self._most_lanes())
+        for loop, lanes in rest_loops(builder, 0, columns, most):
+            column = tuple(unflatten(builder, panel * plan.width + loop.index, plan.columns))
+            loaded: dict[Access, SSAValue] = {}
+            for i, point in enumerate(points):
+                value = builder.load(buffer, loop.index + i * plan.width, lanes)
+                loaded = {a: v for a, v in loaded.items() if self._is_same_for_all_rows(a)}
+                self.store_row(Point((*point, *column), len(plan.order.sizes) - 1, lanes), value, loaded)
 
     def store_row(self, at: Point, value: SSAValue, loaded: dict[Access, SSAValue]) -> None:
         """Finish the sums at one point: what they start from, the epilogue, the store."""
@@ -236,7 +297,7 @@ class ContractionEmitter:
     def _is_same_for_all_rows(self, access: Access) -> bool:
         first = len(self.plan.batch)
         loops = range(first, first + len(self.plan.rows))
-        return not access.address.terms and all(access.address.strides[d] == 0 for d in loops)
+        return not access.address.terms and all(certainly_equal(access.address.strides[d], 0) for d in loops)
 
     def _part(self, value: SSAValue, start: int, lanes: int) -> SSAValue:
         """Some lanes of an accumulator."""
@@ -257,4 +318,4 @@ def _access(kernel: ScheduleBuilder, plan: ContractionPlan, operand: Operand, si
 def _range(number: Index, step: int, total: int) -> tuple[Index, Index]:
     first = number * step
     last = first + step
-    return first, last if total % step == 0 else last.minimum(total)
+    return first, last if certainly_equal(total % step, 0) else last.minimum(total)

@@ -12,6 +12,7 @@ from tsc.analysis.affine import Address, LoopOrder, merge_loops
 from tsc.analysis.kernel_model import CASTS, Contraction, KernelStage, contraction_of
 from tsc.analysis.layouts import Panels
 from tsc.analysis.target import Target
+from tsc.dims import hint_of, is_known, planned
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, indexed_loops
 from tsc.passes.schedules.kernel import ScheduleBuilder, widened
@@ -77,7 +78,7 @@ def plan_contraction(kernel: ScheduleBuilder) -> ContractionPlan:
     weights_loops = contraction.weights.map.results
     groups = (
         _loops(weights_loops, panels.batch),
-        tuple(sorted(contraction.rows, key=lambda d: (-kept[0].strides[d], d))),
+        tuple(sorted(contraction.rows, key=lambda d: (-hint_of(kept[0].strides[d]), d))),
         _loops(weights_loops, panels.columns),
     )
     pinned = set[int]().union(*(indexed_loops(s) for s in kernel.model.stages if s is not stage))
@@ -109,10 +110,10 @@ def plan_contraction(kernel: ScheduleBuilder) -> ContractionPlan:
 
 def choose_row_tile(rows: Sequence[int], vectors: int, depth: int, target: Target) -> tuple[Tile, bool]:
     """The tile, and whether it spans several of the outer row loops (each row's place is then computed)."""
-    inner = choose_rows(rows[-1], vectors, depth, target)
-    if len(rows) == 1:
+    inner = choose_rows(planned(rows[-1]), vectors, planned(depth), target)
+    if len(rows) == 1 or not is_known(rows[-1]):
         return inner, False
-    flat = choose_rows(prod(rows), vectors, depth, target)
+    flat = choose_rows(planned(prod(rows)), vectors, planned(depth), target)
     tiles = cut_rows(rows[-1], inner.rows)
     efficient = tiles.rows * vectors >= 8 or tiles.rows == flat.rows
     return (inner, False) if efficient else (flat, True)

@@ -9,7 +9,8 @@ from xdsl.ir import SSAValue
 from tsc.analysis.affine import row_major_strides
 from tsc.analysis.layouts import Layout, element_bytes
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index, LoopBuilder, element_of
+from tsc.dialects.loop_builder import INDEX, Index, LoopBuilder, element_of
+from tsc.dims import certainly_equal, symbols_in
 from tsc.passes.schedules.kernel import unflatten
 
 
@@ -21,9 +22,11 @@ def halo_kernel(layout: Layout, target: Target) -> func.FuncOp:
     shape = "x".join(str(n) for n in extents)
     margins = "_".join(f"{a}_{b}" for a, b in zip(low, high, strict=True))
     name = f"zero_halo_{shape}x{layout.element}_{margins}"
-    function = func.FuncOp(name, ([layout.memory_type], []), visibility="private")
+    symbols = symbols_in(extents)
+    function = func.FuncOp(name, ([layout.memory_type, *[INDEX] * len(symbols)], []), visibility="private")
     function.attributes["tsc.kind"] = StringAttr("halo")
     builder = LoopBuilder(function.body.block)
+    builder.take_sizes(symbols, function.body.block.args[1:])
     buffer = function.body.block.args[0]
     lanes = target.lanes(8 * element_bytes(layout.element))
     strides = row_major_strides(extents)
@@ -50,9 +53,9 @@ def _fill(builder: LoopBuilder, buffer: SSAValue, start: Index, count: int, lane
     zero = builder.zero(element_of(buffer.type))
     vector = builder.broadcast(zero, lanes)
     whole = count // lanes * lanes
-    if whole:
+    if not certainly_equal(whole, 0):
         with builder.loop(0, whole, lanes) as loop:
             builder.store(vector, buffer, start + loop.index)
-    if whole < count:
+    if not certainly_equal(whole, count):
         with builder.loop(whole, count) as loop:
             builder.store(zero, buffer, start + loop.index)

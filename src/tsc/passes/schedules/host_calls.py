@@ -23,6 +23,8 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from tsc.analysis.layouts import Layout, layout_of
 from tsc.dialects.loop_builder import INDEX, element_of
+from tsc.dialects.sized import SizeOp, dim_attribute
+from tsc.dims import Dim, is_known
 from tsc.errors import CodegenError
 
 RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
@@ -33,13 +35,15 @@ class HostLowering:
     """Rewrites one host function.
 
     `callee` gives the name of the kernel to call, `call` makes the call, `halo_kernel` names the kernel that
-    zeroes the halo of a layout (None: it has no halo).
+    zeroes the halo of a layout (None: it has no halo), `copy_kernel` one that copies a tensor
+    of symbolic size.
 
     Intermediate buffers are `memref.alloc`: `plan-memory` gives them their places.
     """
 
     callee: Callable[[str], str]
     halo_kernel: Callable[[Layout], str | None]
+    copy_kernel: Callable[[Layout], str]
     call: Callable[[Block, str, Sequence[SSAValue]], Operation]
     globals: dict[str, memref.GlobalOp] = field(default_factory=dict[str, memref.GlobalOp])
     buffers: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
@@ -103,7 +107,15 @@ class HostLowering:
         """Copy what lies elsewhere."""
         for value, target in zip(values, targets, strict=True):
             if self.buffers[value] is not target:
-                self._effect(memref.CopyOp(self.buffers[value], target))
+                self._copy(self.buffers[value], target, value)
+
+    def _copy(self, source: SSAValue, target: SSAValue, value: SSAValue) -> None:
+        """Copy the buffer of `value`."""
+        layout = layout_of(value.type)
+        if is_known(layout.elements):
+            self._effect(memref.CopyOp(source, target))
+        else:
+            self._effect(self.call(self.block, self.copy_kernel(layout), [source, target]))
 
     def _destination(self, value: SSAValue) -> SSAValue:
         """Where `value` is to be written: a result of the host, or a new buffer."""
@@ -111,14 +123,24 @@ class HostLowering:
         if target is None:
             layout = layout_of(value.type)
             type_ = layout.memory_type
-            alloc = memref.AllocOp([], [], type_)
-            alloc.memref.name_hint = value.name_hint
-            target = self._add(alloc)
+            target = self._alloc(type_, layout.elements)
+            target.name_hint = value.name_hint
             kernel = self.halo_kernel(layout)
             if kernel is not None:
                 self._effect(self.call(self.block, kernel, [target]))
         self.buffers[value] = target
         return target
+
+    def _alloc(self, type_: MemRefType[Attribute], elements: int) -> SSAValue:
+        """A new buffer; ``tsc.elements`` says how large it is, where that is symbolic."""
+        if not isinstance(elements, Dim):
+            return self._add(memref.AllocOp([], [], type_))
+        alloc = memref.AllocOp([self._size(elements)], [], type_)
+        alloc.attributes["tsc.elements"] = dim_attribute(elements)
+        return self._add(alloc)
+
+    def _size(self, size: Dim) -> SSAValue:
+        return self._add(SizeOp.of(size))
 
     # Ops
 
@@ -247,9 +269,9 @@ class HostLowering:
         self._lower_block(op.body.block)
         yielded = _terminator(op.body.block).operands
         crossing = [self._saved(v, t, targets) for v, t in zip(yielded, targets, strict=True)]
-        for source, target in zip(crossing, targets, strict=True):
+        for value, source, target in zip(yielded, crossing, targets, strict=True):
             if source is not target:
-                self._effect(memref.CopyOp(source, target))
+                self._copy(source, target, value)
         self._effect(scf.YieldOp())
         self.block = outer
         bounds = [self.buffers.get(v, v) for v in (op.lb, op.ub, op.step)]
@@ -282,9 +304,9 @@ class HostLowering:
         end = _terminator(source)
         given = [v for v in end.operands if isinstance(v.type, TensorType)]
         crossing = [self._saved(v, t, targets) for v, t in zip(given, targets, strict=True)]
-        for buffer, target in zip(crossing, targets, strict=True):
+        for value, buffer, target in zip(given, crossing, targets, strict=True):
             if buffer is not target:
-                self._effect(memref.CopyOp(buffer, target))
+                self._copy(buffer, target, value)
         scalars = [self.buffers.get(v, v) for v in end.operands if not isinstance(v.type, TensorType)]
         if isinstance(end, scf.ConditionOp):
             self._effect(scf.ConditionOp(*scalars))
@@ -304,8 +326,8 @@ class HostLowering:
         buffer = self.buffers[value]
         if buffer is target or not any(buffer is t for t in targets):
             return buffer
-        saved = self._add(memref.AllocOp([], [], cast("MemRefType[Attribute]", buffer.type)))
-        self._effect(memref.CopyOp(buffer, saved))
+        saved = self._alloc(cast("MemRefType[Attribute]", buffer.type), layout_of(value.type).elements)
+        self._copy(buffer, saved, value)
         return saved
 
 
@@ -326,4 +348,6 @@ def _argument_type(type_: Attribute) -> MemRefType[Attribute]:
     layout = layout_of(type_)
     if not layout.is_row_major:
         raise CodegenError(f"host function: requires row-major arguments and results; got {type_}")
+    if not all(map(is_known, layout.shape)):
+        return layout.memory_type
     return MemRefType(layout.element, layout.shape)

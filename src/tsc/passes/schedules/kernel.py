@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from math import prod
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.builtin import StringAttr, TensorType, UnitAttr
+from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Attribute, SSAValue
+from xdsl.ir.affine import AffineConstantExpr
 
 from tsc.analysis.affine import Address, LoopOrder, address_of, merge_loops
 from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand
 from tsc.analysis.layouts import element_bytes, layout_of
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index, LoopBuilder
+from tsc.dialects.loop_builder import INDEX, Index, Loop, LoopBuilder
+from tsc.dialects.sized import TAKES_SIZES, SizeOp
+from tsc.dims import Dim, certainly_equal, is_known, maximum, minimum, symbols_in
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, Memory, computed_bits, indexed_loops
 
@@ -42,14 +46,19 @@ class ScheduleBuilder:
         tensors = [*model.arguments, *model.results]
         layouts = [layout_of(value.type) for value in tensors]
         name = model.func.sym_name.data
-        types = [layout.memory_type for layout in layouts]
-        function = func.FuncOp(name, (types, []), visibility="private")
+        types: list[Attribute] = [layout.memory_type for layout in layouts]
+        symbols = symbols_of(model.func)
+        function = func.FuncOp(name, ([*types, *[INDEX] * len(symbols)], []), visibility="private")
         function.attributes["tsc.kind"] = StringAttr(model.kind)
+        if symbols:
+            function.attributes[TAKES_SIZES] = UnitAttr()
         block = function.body.block
-        for argument, value in zip(block.args, tensors, strict=True):
+        for argument, value in zip(block.args, tensors, strict=False):
             argument.name_hint = value.name_hint
-        memory = {v: Memory(a, layout) for v, a, layout in zip(tensors, block.args, layouts, strict=True)}
-        return ScheduleBuilder(model, target, function, LoopBuilder(block), memory)
+        memory = {v: Memory(a, layout) for v, a, layout in zip(tensors, block.args, layouts, strict=False)}
+        builder = LoopBuilder(block)
+        builder.take_sizes(symbols, block.args[len(tensors) :])
+        return ScheduleBuilder(model, target, function, builder, memory)
 
     def finish(self) -> func.FuncOp:
         """Close the function."""
@@ -88,21 +97,46 @@ class ScheduleBuilder:
         """
         per_chunk = chunk_size(units, cost, most)
         count = -(-units // per_chunk) if units else 0
-        if count <= 1:
+        if is_known(count) and count <= 1:
             yield self.builder.index(0), self.builder.index(units)
             return
         self.notes.append(f"{count} chunks")
         with self.builder.parallel(count) as chunk:
             first = chunk * per_chunk
             last = first + per_chunk
-            yield first, last if units % per_chunk == 0 else last.minimum(units)
+            yield first, last if certainly_equal(units % per_chunk, 0) else last.minimum(units)
 
 
 def chunk_size(units: int, cost: float, most: int = MOST_CHUNKS) -> int:
     """How many of `units` (each of `cost` simple operations) one chunk takes."""
+    if not (is_known(units) and is_known(cost)):
+        whole = max(1, round(cost)) if is_known(cost) else cost
+        chunks = minimum(most, maximum(1, units * whole // SMALL_WORK))
+        return maximum(1, -(-units // chunks))
     total = units * cost
     chunks = 1 if total < 2 * SMALL_WORK else min(most, max(2, int(total // SMALL_WORK)))
     return max(1, -(-units // chunks))
+
+
+def half(cost: int) -> float:
+    """Half of a cost."""
+    return cost / 2 if is_known(cost) else cost // 2
+
+
+def symbols_of(function: func.FuncOp) -> list[Dim]:
+    """The sizes of the program's arguments, if anything in a kernel depends on any of them."""
+    types: list[Attribute] = [*function.function_type.inputs]
+    sizes: list[int | Dim] = []
+    for op in function.walk():
+        types += [result.type for result in op.results]
+        if isinstance(op, SizeOp):
+            sizes.append(op.size)
+        elif isinstance(op, GenericOp):
+            expressions = [
+                e for m in op.indexing_maps.data for result in m.data.results for e in result.dfs()
+            ]
+            sizes += [e.value for e in expressions if isinstance(e, AffineConstantExpr)]
+    return symbols_in([*sizes, *(n for t in types if isinstance(t, TensorType) for n in t.get_shape())])
 
 
 def unflatten(builder: LoopBuilder, number: Index, sizes: Sequence[int]) -> list[Index]:
@@ -110,8 +144,8 @@ def unflatten(builder: LoopBuilder, number: Index, sizes: Sequence[int]) -> list
     result: list[Index] = []
     for position, size in enumerate(sizes):
         rest = prod(sizes[position + 1 :])
-        quotient = number // max(1, rest)
-        result.append(quotient if position == 0 else quotient % max(1, size))
+        quotient = number // maximum(1, rest)
+        result.append(quotient if position == 0 else quotient % maximum(1, size))
     del builder
     return result
 
@@ -132,6 +166,23 @@ def widened(address: Address, rank: int) -> Address:
     """The same over more loops, none of which it depends on."""
     strides = (*address.strides, *[0] * (rank - len(address.strides)))
     return Address(address.offset, strides[:rank], address.terms)
+
+
+def rest_loops(
+    builder: LoopBuilder, start: int, stop: int, most: int, carried: Sequence[SSAValue] = ()
+) -> Generator[tuple[Loop, int]]:
+    """Loops over what is left from `start` to `stop`: by vectors of `most` lanes (a power of two), then by
+    ever smaller ones, each of which there may be once. What one leaves in `carried` the next one begins with.
+    """
+    lanes, at, results = most, start, list(carried)
+    while lanes and not certainly_equal(at, stop):
+        end = start + (stop - start) // lanes * lanes
+        with builder.loop(at, end, lanes, results) as loop:
+            yield loop, lanes
+        results[:] = loop.results
+        at, lanes = end, lanes // 2
+    if isinstance(carried, list):
+        carried[:] = results
 
 
 @dataclass(frozen=True)

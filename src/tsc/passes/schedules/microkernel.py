@@ -8,6 +8,7 @@ from xdsl.dialects.builtin import AnyFloat, VectorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from tsc.dialects.loop_builder import Index, LoopBuilder, vector_type
+from tsc.dims import certainly_equal, is_known, planned
 from tsc.passes.schedules.tiles import Tile
 
 UNROLL = 4
@@ -62,7 +63,7 @@ class MicroKernel:
 
     def _splits(self) -> bool:
         """Whether the innermost loop is long enough for several copies of the accumulators."""
-        return self.tile.ways > 1 and self.depth[-1].size >= 2 * self.tile.ways
+        return self.tile.ways > 1 and planned(self.depth[-1].size) >= 2 * self.tile.ways
 
     def _width(self) -> int:
         return self.tile.vectors * self.lanes
@@ -88,9 +89,10 @@ class MicroKernel:
     ) -> list[SSAValue]:
         """Unrolled steps; a short loop is unrolled whole."""
         size, stride = self.depth[-1].size, self.depth[-1].stride
-        unroll = max(1, size) if size <= 2 * UNROLL and ways == 1 else max(UNROLL, ways)
+        is_short = is_known(size) and size <= 2 * UNROLL and ways == 1
+        unroll = max(1, size) if is_short else max(UNROLL, ways)
         whole = size // unroll * unroll
-        if whole:
+        if not certainly_equal(whole, 0):
             with self.builder.loop(0, whole, unroll, sums) as loop:
                 moved = [loop.index * stride + row for row in rows]
                 panel = weights + loop.index * self._width()
@@ -100,9 +102,22 @@ class MicroKernel:
                 loop.carry(carried)
             sums = loop.results
         sums = list(sums)
+        if not is_known(size):
+            return self._rest(rows, weights, (whole, size), stride, sums)
         for step in range(whole, size):
             self._step(rows, weights, step, stride, sums, 0)
         return sums
+
+    def _rest(
+        self, rows: list[Index], weights: Index, steps: tuple[int, int], stride: int, sums: list[SSAValue]
+    ) -> list[SSAValue]:
+        """The last steps of a loop of unknown length, one by one."""
+        with self.builder.loop(*steps, 1, sums) as loop:
+            moved = [loop.index * stride + row for row in rows]
+            carried = list(loop.carried)
+            self._step(moved, weights + loop.index * self._width(), 0, stride, carried, 0)
+            loop.carry(carried)
+        return loop.results
 
     def _step(
         self, rows: Sequence[Index], weights: Index, step: int, stride: int, sums: list[SSAValue], way: int
@@ -112,7 +127,7 @@ class MicroKernel:
         columns = [self._weights(weights + (step * self._width() + j * self.lanes)) for j in range(vectors)]
         first = way * len(rows) * vectors
         for i, row in enumerate(rows):
-            value = self.builder.broadcast(self._datum(row + step * stride), self.lanes)
+            value = self.builder.broadcast(self._datum(row + stride * step), self.lanes)
             for j, column in enumerate(columns):
                 at = first + i * vectors + j
                 sums[at] = self._multiply_add(value, column, sums[at])

@@ -11,9 +11,10 @@ from tsc.analysis.affine import Address, LoopOrder, merge_loops
 from tsc.analysis.kernel_model import KernelModel
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
+from tsc.dims import certainly_equal, is_known
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, Point, load
-from tsc.passes.schedules.kernel import ScheduleBuilder, pieces, unflatten
+from tsc.passes.schedules.kernel import ScheduleBuilder, pieces, rest_loops, unflatten
 from tsc.passes.schedules.transpose import load_transposed
 
 
@@ -83,6 +84,9 @@ class PackEmitter:
             entry, panel = unflatten(builder, loop.index, (batch, count))
             outer = tuple(unflatten(builder, entry, self.sizes[0]))
             start = loop.index * (depth * self.width)
+            if not is_known(columns):
+                self._symbolic_panel(outer, panel, start, columns)
+                return
             self._whole_or_last(outer, panel, start, count, columns - (count - 1) * self.width)
 
     def _whole_or_last(
@@ -97,6 +101,16 @@ class PackEmitter:
             self._panel(outer, panel, start, self.width)
         with builder.otherwise(branch):
             self._panel(outer, panel, start, tail)
+
+    def _symbolic_panel(self, outer: tuple[Index, ...], panel: Index, start: Index, columns: int) -> None:
+        """A panel, of which perhaps only some columns are there: the others are zero."""
+        builder, whole = self.kernel.builder, columns // self.width
+        with builder.branch(builder.compare("slt", panel, whole)) as branch:
+            self._panel(outer, panel, start, self.width)
+        with builder.otherwise(branch):
+            self._zeros(start, self.width)
+            for loop, lanes in rest_loops(builder, 0, columns - whole * self.width, self._lanes()):
+                self._columns(outer, panel * self.width + loop.index, start + loop.index, lanes)
 
     def _panel(self, outer: tuple[Index, ...], panel: Index, start: Index, columns: int) -> None:
         """All depth steps of one panel, vector by vector; what lies beyond `columns` is zero."""
@@ -114,7 +128,9 @@ class PackEmitter:
         while lanes > 1 and self.width % lanes:
             lanes //= 2
         inner = self.sizes[1][-1]
-        while lanes > 1 and inner % lanes and len(self.sizes[1]) > 1:
+        if len(self.sizes[1]) > 1 and not is_known(inner):
+            return 1
+        while lanes > 1 and len(self.sizes[1]) > 1 and inner % lanes:
             lanes //= 2
         return lanes
 
@@ -123,7 +139,7 @@ class PackEmitter:
         builder, (_, columns, depth) = self.kernel.builder, self.sizes
         at = (*outer, *unflatten(builder, column, columns))
         total, last = prod(depth), len(at) + len(depth) - 1
-        if lanes > 1 and self.source.address.strides[last] == 1 and depth[-1] % lanes == 0:
+        if lanes > 1 and self.source.address.strides[last] == 1 and certainly_equal(depth[-1] % lanes, 0):
             self._blocks(at, start, lanes, total // lanes)
             return
         with builder.loop(0, total) as loop:

@@ -10,8 +10,9 @@ from xdsl.ir import SSAValue
 from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand, body_cost
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
+from tsc.dims import certainly_equal, hint_of, is_known, planned
 from tsc.passes.schedules.body import Access, BodyEmitter, Point, load, store, uniform_value
-from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, make_frame, unflatten
+from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, make_frame, rest_loops, unflatten
 from tsc.passes.schedules.transpose import load_transposed, transposed_loop
 
 UNROLL = 2
@@ -48,7 +49,7 @@ class PointEmitter:
         last = stages[-1]
         written = next(o for s in stages for o in s.outputs if o.value in kernel.memory)
         strides = kernel.address(written, last.sizes).strides
-        order = sorted(range(len(last.sizes)), key=lambda d: (-strides[d], d))
+        order = sorted(range(len(last.sizes)), key=lambda d: (-hint_of(strides[d]), d))
         return PointEmitter(kernel, stages, make_frame(kernel, stages, order))
 
     @property
@@ -162,7 +163,7 @@ def _vector_lanes(kernel: ScheduleBuilder, emitter: PointEmitter, sizes: tuple[i
     lanes = kernel.lanes(emitter.stages)
     inner = len(sizes) - 1
     contiguous = all(w.address.strides[inner] == 1 for w in emitter.writes())
-    while lanes > sizes[inner]:
+    while lanes > planned(sizes[inner]):
         lanes //= 2
     return lanes if contiguous else 1
 
@@ -185,6 +186,10 @@ def _remainder(
     lanes: int,
 ) -> None:
     """What is left of the innermost loop, in vectors of falling powers of two."""
+    if not is_known(size):
+        for loop, part in rest_loops(kernel.builder, start, size, lanes):
+            emitter.emit(Point((*outer, loop.index), len(outer), part))
+        return
     while start < size:
         while lanes > size - start:
             lanes //= 2
@@ -195,7 +200,7 @@ def _remainder(
 
 def _nested_loops(kernel: ScheduleBuilder, emitter: PointEmitter, sizes: Sequence[int], lanes: int) -> None:
     """The two innermost loops stay loops where the last is short; those outside them are one."""
-    inner = 2 if len(sizes) > 2 and sizes[-1] < 16 * lanes else 1
+    inner = 2 if len(sizes) > 2 and planned(sizes[-1]) < 16 * lanes else 1
     outer = sizes[: len(sizes) - inner]
     units, unit = _product(outer), _product(sizes[len(sizes) - inner :])
     builder = kernel.builder
@@ -211,7 +216,7 @@ def _nested_loops(kernel: ScheduleBuilder, emitter: PointEmitter, sizes: Sequenc
 def _row(
     kernel: ScheduleBuilder, emitter: PointEmitter, outer: tuple[Index, ...], size: int, lanes: int
 ) -> None:
-    step = lanes * UNROLL if size >= 2 * lanes * UNROLL else lanes
+    step = lanes * UNROLL if planned(size) >= 2 * lanes * UNROLL else lanes
     whole = size // step * step
     with kernel.builder.loop(0, whole, step) as loop:
         for part in range(step // lanes):
@@ -235,7 +240,7 @@ def _transposed_loops(
         whole = sizes[inner] // lanes * lanes
         with builder.loop(0, whole, lanes) as column:
             _block(emitter, Point((*dims, column.index), inner, lanes), across, lanes)
-        for part in range(lanes if whole < sizes[inner] else 0):
+        for part in range(0 if certainly_equal(whole, sizes[inner]) else lanes):
             moved = tuple(d + part if n == across else d for n, d in enumerate(dims))
             _remainder(kernel, emitter, moved, whole, sizes[inner], lanes)
     _leftover_rows(kernel, emitter, sizes, across, lanes)

@@ -9,14 +9,24 @@ from xdsl.ir import SSAValue
 
 from tsc.analysis.affine import Address, LoopOrder, merge_loops, row_major_strides
 from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand, body_cost
+from tsc.analysis.layouts import element_bytes
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index, element_of
+from tsc.dims import hint_of, is_known, is_one, planned
 from tsc.passes.schedules.body import Access, Point, indexed_loops, store
-from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, pieces, unflatten, widened
+from tsc.passes.schedules.kernel import (
+    LoopFrame,
+    ScheduleBuilder,
+    half,
+    pieces,
+    rest_loops,
+    unflatten,
+    widened,
+)
 from tsc.passes.schedules.pointwise_loops import PointEmitter
 from tsc.passes.schedules.reduction import combiners_of
 from tsc.passes.schedules.sweep_runner import ACCUMULATORS, SweepRunner
-from tsc.passes.schedules.sweeps import Arrangement, Sweep, arrange_sweeps
+from tsc.passes.schedules.sweeps import MOST_KEPT_BYTES, Arrangement, Sweep, arrange_sweeps
 
 LONG_ROW = 1 << 16
 """Elements from which a full reduction is cut into chunks."""
@@ -66,7 +76,7 @@ class RowEmitter:
         ]
         pinned = set[int]().union(*(indexed_loops(s) for s in stages))
         rows = [d for d in range(rank) if d not in reduced]
-        along = sorted(reduced, key=lambda d: -max([a.strides[d] for a in addresses], default=0))
+        along = sorted(reduced, key=lambda d: -max([hint_of(a.strides[d]) for a in addresses], default=0))
         merged = [merge_loops(main.sizes, addresses, dims, pinned) for dims in (rows, along)]
         order = LoopOrder(merged[0].groups + merged[1].groups, merged[0].sizes + merged[1].sizes)
         outer, inner = merged[0].sizes, merged[1].sizes
@@ -76,7 +86,7 @@ class RowEmitter:
         lanes = 1
         if is_vertical or _is_contiguous(order, addresses, along):
             lanes = _lanes(kernel, outer[-1] if is_vertical else inner[-1])
-        if not is_vertical and prod(outer[-1:]) > 1 and any(s.running for s in stages):
+        if not is_vertical and not is_one(prod(outer[-1:])) and any(s.running for s in stages):
             lanes, is_vertical = min(SCANNED_ROWS, _lanes(kernel, outer[-1])), True
         return RowEmitter(kernel, main, order, outer, inner, arrangement, lanes, is_vertical)
 
@@ -100,7 +110,7 @@ class RowEmitter:
             with builder.loop(first, last) as loop:
                 self.row(tuple(unflatten(builder, loop.index, self.outer)))
 
-    def _cost(self) -> float:
+    def _cost(self) -> int:
         stages = [s for sweep in self.sweeps for s in sweep.wide]
         per_element = sum(body_cost(s.body) + len(s.inputs) for s in stages)
         return per_element * prod(self.inner) * (1 if self.lanes > 1 else 4)
@@ -119,12 +129,19 @@ class RowEmitter:
         """A vector of neighbouring rows at a time, then what is left of them in smaller vectors."""
         builder, lanes, count = self.kernel.builder, self.lanes, self.outer[-1]
         blocks = (*self.outer[:-1], count // lanes)
+        cost = self._cost() * lanes
         with (
-            self.kernel.chunks(prod(blocks), self._cost() * lanes / 2) as (first, last),
+            self.kernel.chunks(prod(blocks), half(cost)) as (first, last),
             builder.loop(first, last) as loop,
         ):
             *before, block = unflatten(builder, loop.index, blocks)
             self.row((*before, block * lanes), lanes)
+        if not is_known(count):
+            with builder.loop(0, prod(blocks[:-1])) as loop:
+                before = unflatten(builder, loop.index, blocks[:-1])
+                for along, part in rest_loops(builder, count // lanes * lanes, count, lanes // 2):
+                    self.row((*before, along.index), part)
+            return
         rest = pieces(count % lanes)
         if rest:
             with builder.loop(0, prod(blocks[:-1])) as loop:
@@ -171,7 +188,9 @@ class RowEmitter:
     def _keep_rows(self) -> None:
         """Stack memory for values that a later sweep needs and that are too dear to compute again."""
         for value in self.arrangement.kept:
-            buffer = self.kernel.builder.scratch(element_of(value.type), prod(self.inner))
+            element, count = element_of(value.type), prod(self.inner)
+            most = count if is_known(count) else MOST_KEPT_BYTES // element_bytes(element)
+            buffer = self.kernel.builder.scratch(element, most)
             strides = (*[0] * len(self.outer), *row_major_strides(self.inner))
             self.kept[value] = Access(buffer, Address(0, strides))
 
@@ -181,7 +200,8 @@ class RowEmitter:
         stages = self.sweeps[0].wide
         simple = len(self.sweeps) == 1 and all(s.is_parallel or combiners_of(s) for s in stages)
         is_pure = not any(o.value in self.kernel.memory for s in stages if s.is_parallel for o in s.outputs)
-        return simple and is_pure and len(self.inner) == 1 and self.inner[0] >= LONG_ROW and self.lanes > 1
+        is_long = len(self.inner) == 1 and is_known(self.inner[0]) and self.inner[0] >= LONG_ROW
+        return simple and is_pure and is_long and self.lanes > 1
 
     def _split_row(self) -> None:
         """Chunks leave partial results side by side; they are combined in order afterwards."""
@@ -215,6 +235,6 @@ def _is_contiguous(order: LoopOrder, addresses: Sequence[Address], loop: int) ->
 
 def _lanes(kernel: ScheduleBuilder, size: int) -> int:
     lanes = kernel.lanes(kernel.model.stages)
-    while lanes > max(1, size):
+    while lanes > max(1, planned(size)):
         lanes //= 2
     return lanes

@@ -14,10 +14,11 @@ from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import INDEX, Index
 from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.tsc import ScatterOp
+from tsc.dims import is_known, is_one
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, BodyEmitter, Point, load, store, uniform_value
 from tsc.passes.schedules.gpu_kernel import GpuKernelBuilder
-from tsc.passes.schedules.kernel import ScheduleBuilder, pieces, unflatten
+from tsc.passes.schedules.kernel import ScheduleBuilder, pieces, rest_loops, unflatten
 
 UNCERTAIN = 4
 """Simple operations that a write costs beside those of its vectors: nobody knows where it goes."""
@@ -80,8 +81,8 @@ class ScatterEmitter:
         if not isinstance(op, ScatterOp):
             raise CodegenError(f"scatter: requires one tsc.scatter; got {result}")
         (batches, rows, size), (_, writes), (_, count, _) = (shape_of(v) for v in op.operands)
-        count = max(writes, count) if rows * size and writes and count else 0
-        base, positions, values, written = (_operand(kernel, v) for v in (*op.operands, result))
+        count = (count if is_one(writes) else writes) if rows * size and writes and count else 0
+        base, positions, values, written = (operand_access(kernel, v) for v in (*op.operands, result))
         assert isinstance(positions, Access)
         assert isinstance(written, Access)
         positions = _repeated(positions, shape_of(op.positions))
@@ -97,6 +98,9 @@ class ScatterEmitter:
     @property
     def cost(self) -> float:
         """Simple operations of a batch."""
+        if not all(map(is_known, (self.rows, self.size, self.count))):
+            body = body_cost(self.op.body) + 3
+            return self.size * (self.rows + self.count * body) // self.lanes + self.count * UNCERTAIN
         write = self.size * (body_cost(self.op.body) + 3) / self.lanes + UNCERTAIN
         return self.rows * self.size / self.lanes + self.count * write
 
@@ -120,6 +124,10 @@ class ScatterEmitter:
     def _line(self, extent: int, emit: Callable[[Index, int], None]) -> None:
         """Whole vectors along memory, then smaller ones."""
         builder, lanes = self.kernel.builder, self.lanes
+        if not is_known(extent):
+            for loop, part in rest_loops(builder, 0, extent, lanes):
+                emit(loop.index, part)
+            return
         whole = extent // lanes * lanes
         with builder.loop(0, whole, lanes) as loop:
             emit(loop.index, lanes)
@@ -153,7 +161,7 @@ class ScatterEmitter:
         return load(self.kernel.builder, operand, point) if isinstance(operand, Access) else operand
 
 
-def _operand(kernel: ScheduleBuilder, value: SSAValue) -> Access | SSAValue:
+def operand_access(kernel: ScheduleBuilder, value: SSAValue) -> Access | SSAValue:
     """A tensor in memory, or the number it is filled with."""
     if isinstance(value.owner, FillOp):
         return uniform_value(kernel.builder, value.owner.inputs[0])

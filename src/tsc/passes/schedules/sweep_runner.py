@@ -10,8 +10,9 @@ from xdsl.ir import SSAValue
 
 from tsc.analysis.kernel_model import KernelStage
 from tsc.dialects.loop_builder import Index, element_of
+from tsc.dims import is_known, planned
 from tsc.passes.schedules.body import Access, Point, store, uniform_value
-from tsc.passes.schedules.kernel import ScheduleBuilder, pieces, unflatten
+from tsc.passes.schedules.kernel import ScheduleBuilder, pieces, rest_loops, unflatten
 from tsc.passes.schedules.pointwise_loops import PointEmitter
 from tsc.passes.schedules.reduction import Combiner, combiners_of
 from tsc.passes.schedules.sweeps import Sweep
@@ -69,7 +70,7 @@ class SweepRunner:
     ) -> list[SSAValue]:
         """Carried through the loops: one scalar per reduction, then one vector for each of several copies."""
         builder, lanes, count = self.kernel.builder, self.lanes, len(combiners)
-        copies = max(1, min(ACCUMULATORS, inner[-1] // (2 * lanes)))
+        copies = max(1, min(ACCUMULATORS, planned(inner[-1]) // (2 * lanes)))
         copies = 1 << (copies.bit_length() - 1)
         neutral = [
             builder.broadcast(c.neutral(builder, s.type), lanes)
@@ -107,8 +108,12 @@ class SweepRunner:
         scalars.
         """
         builder, lanes, count = self.kernel.builder, self.lanes, len(combiners)
-        copies = max(1, len(carried) // max(1, count) - 1) if count else (2 if size >= 4 * lanes else 1)
+        copies = (
+            max(1, len(carried) // max(1, count) - 1) if count else (2 if planned(size) >= 4 * lanes else 1)
+        )
         step = copies * lanes
+        if not is_known(size):
+            return self._symbolic_line(outer, size, step, list(carried), combiners)
         whole, vectors = size // step * step, size // lanes * lanes
         values = list(carried)
         blocks = whole // (step * BLOCK) if count else 0
@@ -124,6 +129,32 @@ class SweepRunner:
         for start, part in pieces(size - vectors):
             at = self._point(outer, builder.index(vectors + start), part)
             values[:count] = self._step(at, values[:count], combiners)
+        return values
+
+    def _symbolic_line(
+        self,
+        outer: tuple[Index, ...],
+        size: int,
+        step: int,
+        values: list[SSAValue],
+        combiners: list[Combiner],
+    ) -> list[SSAValue]:
+        """The same for a line of unknown length."""
+        builder, lanes, count = self.kernel.builder, self.lanes, len(combiners)
+        whole, vectors, done = size // step * step, size // lanes * lanes, 0
+        if count:
+            blocks = size // (step * BLOCK)
+            values = self._blocks(outer, blocks, step, values, combiners)
+            done = blocks * (step * BLOCK)
+        values = self._steps(outer, builder.index(done), builder.index(whole), step, values, combiners)
+        if step > lanes:
+            with builder.loop(whole, vectors, lanes, values[count : 2 * count]) as loop:
+                loop.carry(self._step(self._point(outer, loop.index, lanes), loop.carried, combiners))
+            values[count : 2 * count] = loop.results
+        scalars = values[:count]
+        for loop, part in rest_loops(builder, vectors, size, lanes // 2, scalars):
+            loop.carry(self._step(self._point(outer, loop.index, part), loop.carried, combiners))
+        values[:count] = scalars
         return values
 
     def _blocks(

@@ -8,6 +8,8 @@ LATENCY = 4
 """Cycles until a multiply-add's result can be used."""
 PER_CYCLE = 2
 """Multiply-adds, and vector loads, a core starts per cycle."""
+REST_ROWS = 4
+"""Rows of the smaller tiles for what is left of an unknown number of rows; then single rows come."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,18 @@ def cut_rows(total: int, most: int) -> RowTiles:
     """The fewest tiles of at most `most` rows, as even as can be."""
     count = max(1, -(-total // most))
     return RowTiles(total, count, total // count, total % count)
+
+
+def whole_tiles(total: int, most: int) -> RowTiles:
+    """Tiles of `most` rows, and perhaps a smaller one: of a symbolic number of rows."""
+    return RowTiles(total, -(-total // most), most, 0)
+
+
+def rest_tiles(rows: int) -> tuple[int, ...]:
+    """The rows of tiles for what is left of an unknown number of rows after tiles of `rows`: few, since each
+    is code of its own.
+    """
+    return (REST_ROWS, 1) if rows > REST_ROWS else (1,) if rows > 1 else ()
 
 
 def step_cycles(rows: int, vectors: int, ways: int = 1) -> float:

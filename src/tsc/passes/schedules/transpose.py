@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from xdsl.ir import SSAValue
 
 from tsc.dialects.loop_builder import LoopBuilder
+from tsc.dims import planned
 from tsc.passes.schedules.body import Access, Point, locate
 
 
@@ -20,7 +21,7 @@ def transposed_loop(
         if access.address.terms or strides[inner] in (0, 1):
             continue
         for loop in range(inner):
-            if strides[loop] == 1 and sizes[loop] >= lanes:
+            if strides[loop] == 1 and planned(sizes[loop]) >= lanes:
                 return loop
     return None
 

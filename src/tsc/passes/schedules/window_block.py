@@ -9,6 +9,7 @@ from xdsl.ir import SSAValue
 
 from tsc.analysis.kernel_model import KernelStage, Operand, multiplied
 from tsc.dialects.loop_builder import Index
+from tsc.dims import is_known
 from tsc.passes.schedules.body import Access, BodyEmitter, Point, load, locate, uniform_value
 from tsc.passes.schedules.clamped import clamped_index
 from tsc.passes.schedules.kernel import ScheduleBuilder
@@ -96,7 +97,7 @@ class WindowBlock:
     ) -> list[SSAValue]:
         """Loops over the window from `level` inwards; the innermost ones are written out."""
         builder, sizes = self.kernel.builder, self.reduced
-        if prod(sizes[level:]) <= MOST_UNROLLED:
+        if is_known(prod(sizes[level:])) and prod(sizes[level:]) <= MOST_UNROLLED:
             zeros = (builder.index(0),) * (len(sizes) - level)
             region = _Region((*start, *at, *zeros))
             for number in range(prod(sizes[level:])):
@@ -120,6 +121,12 @@ class WindowBlock:
             for step in range(unroll):
                 self._step(region, (*[0] * (len(self.reduced) - 1), step), block, values)
             loop.carry(values)
+        if not is_known(size):
+            with builder.loop(whole, size, 1, loop.results) as rest:
+                values, region = list(rest.carried), _Region((*start, *at, rest.index))
+                self._step(region, (0,) * len(self.reduced), block, values)
+                rest.carry(values)
+            return rest.results
         values, region = list(loop.results), _Region((*start, *at, builder.index(whole)))
         for step in range(size - whole):
             self._step(region, (*[0] * (len(self.reduced) - 1), step), block, values)

@@ -1,0 +1,65 @@
+"""Why an operation is in no kernel: the conditions of `fusion`, in words."""
+
+from __future__ import annotations
+
+from xdsl.dialects.func import CallOp
+from xdsl.ir import Operation
+
+from tsc.analysis.fusion import is_checked, reads_values
+from tsc.analysis.known_values import UNKNOWN, argument_of
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.torch_ops import PrimCallMethodOp, PrimForkOp, PrimPythonOp
+from tsc.ops.registry import Operator, find
+
+CALLS: dict[type[Operation], str] = {
+    CallOp: "a function that was not inlined",
+    PrimCallMethodOp: "a method that is known only when it is called",
+    PrimForkOp: "a call that other threads may run",
+    PrimPythonOp: "a call of a Python function that is not compiled",
+}
+
+
+def why_no_kernel(op: Operation) -> str:
+    """Why `op`, at stage `fused` and in no group, is not computed by a native kernel."""
+    if not isinstance(op, AtenOp):
+        return CALLS.get(type(op), "it computes no tensor")
+    operator = find(op.schema.full_name)
+    if operator is None:
+        return "it has no definition"
+    if operator.lower is None and operator.composite is None:
+        return "it has no native form"
+    return _unknown_operand(op) or _unsuited_result(op) or _unsuited_memory(op, operator)
+
+
+def _unknown_operand(op: AtenOp) -> str | None:
+    for formal, operand in zip(op.schema.arguments, op.operands, strict=True):
+        if argument_of(operand) is UNKNOWN:
+            what = "the shape of" if isinstance(operand.type, tt.TensorType) else "the value of"
+            return f"{what} its argument '{formal.name}' is not known before it runs"
+    return None
+
+
+def _unsuited_result(op: AtenOp) -> str | None:
+    for result in op.results:
+        if not isinstance(result.type, tt.TensorType):
+            return "its result is no tensor"
+        if not result.type.is_static:
+            return "the shape of its result is not known before it runs"
+        if result.type.dtype is not None and result.type.dtype.is_complex:
+            return "complex numbers have no native form"
+    return None
+
+
+def _unsuited_memory(op: AtenOp, operator: Operator) -> str:
+    if operator.lowers is not None and not operator.lowers(*map(argument_of, op.operands)):
+        return "it has no native form for these arguments"
+    if not reads_values(op) or not all(isinstance(r.type, tt.ValueTensorType) for r in op.results):
+        return "its tensors may be written to, or be memory of others that are"
+    if operator.bounds is not None and not is_checked(op, operator):
+        return "its indices cannot be checked: the function must not be run again, or there is no element"
+    if operator.lower is None:
+        return "it cannot be expressed by operators with a native form for these arguments"
+    if operator.kind == "reshape":
+        return "it changes the shape alone, and computes nothing"
+    return "callers see that its result is memory of another tensor"

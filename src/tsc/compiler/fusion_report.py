@@ -1,0 +1,99 @@
+"""Which operations of a compiled function run in Python, and why; and what ``strict_fusion`` says to that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from xdsl.dialects.func import CallOp, FuncOp
+from xdsl.ir import Operation
+
+from tsc.analysis.kernel_refusals import why_no_kernel
+from tsc.compiler.descent import Descent
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.locations import is_strictly_fused
+from tsc.dialects.torch_ops import (
+    PrimCallMethodOp,
+    PrimForkOp,
+    PrimIfOp,
+    PrimLoopOp,
+    PrimPythonOp,
+    PrimRaiseExceptionOp,
+    PrimSetAttrOp,
+)
+from tsc.dialects.tsc import GroupOp
+from tsc.errors import StrictFusionError
+from tsc.runtime.exceptions import places_of
+
+CONTROL_FLOW = (PrimIfOp, PrimLoopOp)
+OPERATORS = (
+    AtenOp, CallOp, PrimCallMethodOp, PrimForkOp, PrimPythonOp, PrimRaiseExceptionOp, PrimSetAttrOp,
+    *CONTROL_FLOW,
+)  # fmt: skip
+"""Operations that do something; the others make constants and containers, or read attributes."""
+
+
+def is_operator(op: Operation) -> bool:
+    """Whether `op` does something."""
+    return isinstance(op, OPERATORS)
+
+
+def operator_name(op: Operation) -> str:
+    """``aten::add.Tensor``, ``prim::If``."""
+    if isinstance(op, AtenOp):
+        return op.schema.full_name
+    if isinstance(op, CallOp):
+        return "prim::CallFunction"
+    return op.name.removeprefix("torch.").replace(".", "::", 1)
+
+
+def groups_of(descent: Descent) -> Iterator[tuple[int, GroupOp, str | None]]:
+    """The groups of a function at stage `fused`, by number, and why one runs in Python."""
+    groups = (op for op in descent.function.walk() if isinstance(op, GroupOp))
+    for number, group in enumerate(groups):
+        yield number, group, descent.compilation.python_groups.get(number)
+
+
+def python_operators(descent: Descent) -> Iterator[tuple[Operation, str]]:
+    """The operators of a function at stage `fused` that is not native which run in Python, and why."""
+    for _, group, reason in groups_of(descent):
+        if reason is not None:
+            yield from ((op, reason) for op in group.body.walk() if is_operator(op))
+    for op in descent.function.walk():
+        if not is_operator(op) or isinstance(op.parent_op(), GroupOp):
+            continue
+        refusal = descent.compilation.whole_refusal
+        if isinstance(op, CONTROL_FLOW) and refusal is not None:
+            yield op, f"branches and loops are native where all in them is: {refusal}"
+        else:
+            yield op, why_no_kernel(op)
+
+
+def require_fused(name: str, found: Iterable[tuple[Operation, str]]) -> None:
+    """Refuse operators that run in Python in a ``with strict_fusion()`` block.
+
+    Raises:
+        StrictFusionError: there are some; each is named, with the reason and its place in the program.
+    """
+    unfused = [(op, reason) for op, reason in found if is_strictly_fused(op.location)]
+    if not unfused:
+        return
+    texts: list[str] = []
+    for op, reason in unfused:
+        texts.append(f"\t{_declaration(op)}: {reason}")
+        texts += [place.highlight() for place in places_of(op.location, name)]
+    raise StrictFusionError("\n".join(["Found unfused operators:", *texts]))
+
+
+def require_nothing_strict(function: FuncOp, reason: str) -> None:
+    """Refuse a function that is not compiled, if it has operators in a ``with strict_fusion()`` block.
+
+    Raises:
+        StrictFusionError: it has.
+    """
+    require_fused(function.sym_name.data, ((op, reason) for op in function.walk() if is_operator(op)))
+
+
+def _declaration(op: Operation) -> str:
+    schema: Any = op.schema if isinstance(op, AtenOp) else operator_name(op)
+    return str(schema)

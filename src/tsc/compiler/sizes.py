@@ -1,0 +1,162 @@
+"""Symbolic sizes of a compilation: which sizes of the arguments have names, and what is known of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tsc.dims import Atom, SizeEnvironment
+
+
+class SizesFoundError(Exception):
+    """Equations say what symbols are: the compilation begins anew without those."""
+
+    def __init__(self, solved: Mapping[Atom, Any]) -> None:
+        super().__init__(", ".join(f"{atom} = {value}" for atom, value in solved.items()))
+        self.solved = solved
+
+
+Key = tuple[str, ...]
+"""Arguments in words, as the pass `specialize` spells them."""
+_SHAPE = re.compile(r"(?:^|(?<=[\[{;=]))(?:\d+x)+(?=[a-z])")
+_NAMED_SHAPE = re.compile(r"(?:^|(?<=[\[{;=]))(?:s?\d+x)+(?=[a-z])")
+PLACE = "\0x"
+"""What stands in a skeleton for a size."""
+MOST_RESTARTS = 8
+"""How often a compilation begins anew because sizes have turned out to be equal, or fixed."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the names of sizes stand for in one compilation: symbols, or what equations say of them."""
+
+    environment: SizeEnvironment
+    values: Mapping[str, Any]
+    hints: Mapping[str, int]
+
+    @classmethod
+    def of(cls, hints: Mapping[str, int]) -> Sizes:
+        """Names of which nothing is known but what they are in the first call."""
+        environment = SizeEnvironment()
+        return cls(environment, {n: environment.symbol(h, n) for n, h in hints.items()}, hints)
+
+    def narrowed(self, solved: Mapping[Atom, Any]) -> Sizes:
+        """For another start: the symbols in `solved` are what it says."""
+        environment, symbols = SizeEnvironment(), dict[Atom, Any]()
+        for atom in self.environment.symbols:
+            if atom not in solved:
+                symbols[atom] = environment.symbol(atom.hint, atom.name)
+        for atom, value in solved.items():
+            symbols[atom] = _replaced(value, symbols)
+        values = {name: _replaced(value, symbols) for name, value in self.values.items()}
+        return Sizes(environment, values, self.hints)
+
+    def again(self) -> Sizes:
+        """The same for another compilation."""
+        return self.narrowed({})
+
+    def require_free(self) -> None:
+        """Check that nothing more is known of the symbols than inequations.
+
+        Raises:
+            SizesFoundError: an equation says what one of them is.
+        """
+        solved = self.environment.solved()
+        if solved:
+            raise SizesFoundError(solved)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether no symbol is left."""
+        return not self.environment.symbols
+
+
+def _replaced(value: Any, symbols: Mapping[Atom, Any]) -> Any:
+    return value if isinstance(value, int) else value.replaced(symbols)
+
+
+def skeleton(key: Key) -> tuple[Key, list[int]]:
+    """A key without the sizes of its tensors, and those."""
+    sizes: list[int] = []
+
+    def without(found: re.Match[str]) -> str:
+        numbers = found.group().split("x")[:-1]
+        sizes.extend(map(int, numbers))
+        return PLACE * len(numbers)
+
+    return tuple(_SHAPE.sub(without, text) for text in key), sizes
+
+
+def named(key: Key, seen: Iterable[Key], *, is_first: bool = False) -> tuple[Key, dict[str, int]] | None:
+    """`key` with names for the sizes that differ among it and those in `seen` that have the same skeleton,
+    and what they are to be taken for. Where there are none like it, all sizes but 1 get names if `is_first`
+    calls are to be of symbolic sizes. None: no size is left to name.
+    """
+    frame, sizes = skeleton(key)
+    others = [found for other in seen for kept, found in [skeleton(other)] if kept == frame]
+    if not others and not is_first:
+        return None
+    names: list[str] = []
+    hints: dict[str, int] = {}
+    for place, size in enumerate(sizes):
+        among = {size, *(other[place] for other in others)}
+        if (len(among) == 1 and (others or size == 1)) or size == 0:
+            names.append(str(size))
+            continue
+        names.append(f"s{len(hints)}")
+        hints[names[-1]] = size if size > 1 else max(among)  # what holds of 1 holds of little else
+    return (filled(frame, names), hints) if hints else None
+
+
+def filled(frame: Key, sizes: Sequence[str]) -> Key:
+    """A skeleton with sizes."""
+    following = iter(sizes)
+    return tuple(re.sub("\0", lambda _: next(following), text) for text in frame)
+
+
+@dataclass(frozen=True)
+class SymbolicKey:
+    """A key in which sizes have names, and what was found out of them: what it says of a call."""
+
+    key: Key
+    sizes: Sizes
+
+    @property
+    def guards(self) -> list[str]:
+        """What must hold of the symbols."""
+        return [str(guard) for guard in self.sizes.environment.guards.values()]
+
+    @property
+    def words(self) -> Key:
+        """The key, with the guards if there are any."""
+        return (*self.key, f"where {', '.join(self.guards)}") if self.guards else self.key
+
+    @staticmethod
+    def names_sizes(text: str) -> bool:
+        """Whether sizes have names in an entry of a key."""
+        return any("s" in found for found in _NAMED_SHAPE.findall(text))
+
+    def fits(self, key: Key) -> bool:
+        """Whether the code is for such a call: all guards hold."""
+        (frame, given), (other, names) = skeleton(key), self._names()
+        if frame != other:
+            return False
+        symbols = {atom.name: atom for atom in self.sizes.environment.symbols}
+        values = {symbols[n]: size for n, size in zip(names, given, strict=True) if n in symbols}
+        for name, size in zip(names, given, strict=True):
+            wanted = self.sizes.values.get(name) if name[0] == "s" else int(name)
+            if size < 1 or _replaced(wanted, values) != size:
+                return False
+        return all(guard.holds(values) for guard in self.sizes.environment.guards.values())
+
+    def _names(self) -> tuple[Key, list[str]]:
+        names: list[str] = []
+
+        def without(found: re.Match[str]) -> str:
+            parts = found.group().split("x")[:-1]
+            names.extend(parts)
+            return PLACE * len(parts)
+
+        return tuple(_NAMED_SHAPE.sub(without, text) for text in self.key), names

@@ -1,0 +1,152 @@
+"""What is known, and asked, of the sizes of one compilation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from tsc.dims.expressions import INFINITY, Atom, Bounds, Dim, made
+
+
+@dataclass(frozen=True)
+class Guard:
+    """``expression == 0``, ``!= 0`` or ``>= 0``: what must hold of the sizes of a call. Its `str` has no
+    negative terms.
+    """
+
+    expression: Dim
+    relation: str
+
+    def __str__(self) -> str:
+        environment, terms = self.expression.environment, self.expression.terms
+        left = made(environment, {m: n for m, n in terms.items() if n > 0})
+        right = made(environment, {m: -n for m, n in terms.items() if n < 0})
+        if isinstance(left, Dim):
+            return f"{left!s} {self.relation} {right!s}"
+        return f"{right!s} {self.relation.replace('>', '<')} {left!s}"
+
+    def holds(self, values: Mapping[Atom, int]) -> bool:
+        """Whether it holds for these values of the symbols."""
+        value = self.expression.value(values)
+        return {"==": value == 0, "!=": value != 0, ">=": value >= 0}[self.relation]
+
+
+@dataclass(eq=False)
+class SizeEnvironment:
+    """The symbols of one compilation, and what was found out about them. Sizes are at least 1."""
+
+    symbols: list[Atom] = field(default_factory=list[Atom])
+    guards: dict[tuple[Dim, str], Guard] = field(default_factory=dict[tuple["Dim", str], Guard])
+    decides_equality: bool = True
+    """Whether ``==`` notes a guard where nothing is known. If not, unknown is unequal: of loops and layouts,
+    equality is asked only for the sake of shorter code."""
+    _atoms: dict[tuple[object, ...], Atom] = field(default_factory=dict[tuple[object, ...], Atom])
+    _bounds: dict[Atom, Bounds] = field(default_factory=dict["Atom", Bounds])
+
+    def symbol(self, hint: int, name: str | None = None) -> Dim:
+        """A new symbol, of the value `hint` in the first call."""
+        atom = Atom(len(self._atoms), name or f"s{len(self.symbols)}", (), hint)
+        self._atoms[atom.name, len(self._atoms)] = atom
+        self._bounds[atom] = (1, INFINITY)
+        self.symbols.append(atom)
+        return Dim(self, {(atom,): 1})
+
+    def operation(self, name: str, operands: tuple[int | Dim, ...], hint: int, bounds: Bounds) -> Dim:
+        """An operation that is no polynomial; of the same operands, the same one."""
+        key = (name, *operands)
+        atom = self._atoms.get(key)
+        if atom is None:
+            atom = self._atoms[key] = Atom(len(self._atoms), name, operands, hint)
+            self._bounds[atom] = bounds
+        return Dim(self, {(atom,): 1})
+
+    def bounds(self, atom: Atom) -> Bounds:
+        """The least and the greatest value of an atom."""
+        return self._bounds[atom]
+
+    def decide(self, expression: int | Dim, relation: str) -> bool:
+        """Whether ``expression relation 0``; where that is not known, as the hint says, under a guard."""
+        if not isinstance(expression, Dim):
+            return {"==": expression == 0, ">=": expression >= 0}[relation]
+        known = self.known(expression, relation)
+        if known is not None:
+            return known
+        if relation == "==" and not self.decides_equality:
+            return False
+        answer = expression.hint == 0 if relation == "==" else expression.hint >= 0
+        self._learn(expression, relation, answer)
+        return answer
+
+    def known(self, expression: Dim, relation: str) -> bool | None:
+        """Whether ``expression relation 0``, as far as that is known."""
+        low, high = expression.bounds
+        if relation == ">=":
+            if low >= 0:
+                return True
+            if high < 0:
+                return False
+        elif low > 0 or high < 0:
+            return False
+        opposite = {"==": (expression, "!="), ">=": (-expression - 1, ">=")}[relation]
+        if (expression, relation) in self.guards or (relation == "==" and (-expression, "==") in self.guards):
+            return True
+        if opposite in self.guards or (relation == "==" and (-expression, "!=") in self.guards):
+            return False
+        return None
+
+    def _learn(self, expression: Dim, relation: str, answer: bool) -> None:
+        if relation == ">=" and not answer:
+            expression = cast("Dim", -expression - 1)
+        elif not answer:
+            relation = "!="
+        self.guards[expression, relation] = Guard(expression, relation)
+        if relation == ">=":
+            self._tighten(expression)
+
+    def _tighten(self, expression: Dim) -> None:
+        """``a * s + b >= 0`` says where a symbol begins or ends."""
+        monomials = [m for m in expression.terms if m]
+        if len(monomials) != 1 or len(monomials[0]) != 1:
+            return
+        (atom,), factor = monomials[0], expression.terms[monomials[0]]
+        rest = expression.terms.get((), 0)
+        low, high = self._bounds[atom]
+        if factor > 0:
+            least = -(rest // factor)
+            self._bounds[atom] = (max(low, least), high)
+            inner, divisor = atom.operands if atom.name == "floordiv" else (0, 0)
+            if isinstance(inner, Dim) and not isinstance(divisor, Dim):
+                self._tighten(inner - least * divisor)
+        else:
+            self._bounds[atom] = (low, min(high, rest // -factor))
+
+    def solved(self) -> dict[Atom, int | Dim]:
+        """Symbols that equations among the guards say in terms of others, or as numbers."""
+        found: dict[Atom, int | Dim] = {}
+        for guard in self.guards.values():
+            if guard.relation != "==":
+                continue
+            left = guard.expression.replaced(found)
+            solution = _solve(left) if isinstance(left, Dim) else None
+            if solution is not None:
+                known = {a: v.replaced(solution) if isinstance(v, Dim) else v for a, v in found.items()}
+                found = {**known, **solution}
+        return found
+
+
+def _solve(expression: Dim) -> dict[Atom, int | Dim] | None:
+    """``expression == 0`` solved for a symbol that occurs once, alone; the one made last, where there are
+    several.
+    """
+    environment = expression.environment
+    occurring = [atom for atom in expression.atoms if atom.is_symbol]
+    for monomial, factor in sorted(
+        expression.terms.items(), key=lambda t: -max((a.number for a in t[0]), default=-1)
+    ):
+        if len(monomial) != 1 or not monomial[0].is_symbol or occurring.count(monomial[0]) != 1:
+            continue
+        rest = {m: n for m, n in expression.terms.items() if m != monomial}
+        if all(n % factor == 0 for n in rest.values()):
+            return {monomial[0]: made(environment, {m: -n // factor for m, n in rest.items()})}
+    return None

@@ -1,0 +1,130 @@
+"""Operations on sizes that are no polynomials: division, remainder, least and greatest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import reduce
+from typing import Any, cast
+
+from tsc.dims.environment import SizeEnvironment
+from tsc.dims.expressions import INFINITY, OPERATIONS, Dim, Monomial, made, terms_of
+from tsc.dims.questions import bounds_of, hint_of
+
+
+def floordiv(a: Any, b: Any) -> Any:
+    """``a // b``, `b` being positive where it is not known."""
+    if not isinstance(a, Dim) and not isinstance(b, Dim):
+        return a // b
+    if terms_of(a) is None or terms_of(b) is None:
+        return int(a) // b if isinstance(a, Dim) else a // int(b)
+    whole, rest = _divided(a, b)
+    if not isinstance(rest, Dim) and not isinstance(b, Dim):
+        return whole + rest // b
+    if _is_below(rest, b):
+        return whole
+    if _is_below(rest + b, b):
+        return whole - 1
+    if bounds_of(rest)[1] <= 0:  # as the quotient of numbers that are not negative, which machines know
+        return whole - floordiv(b - 1 - rest, b)
+    hint = hint_of(rest) // hint_of(b)
+    (low, high), (least, most) = bounds_of(rest), bounds_of(b)
+    bounds = (-INFINITY, INFINITY)
+    if least > 0:
+        bounds = (_quotient(low, most if low >= 0 else least), _quotient(high, least if high >= 0 else most))
+    return whole + _environment(a, b).operation("floordiv", (rest, b), hint, bounds)
+
+
+def mod(a: Any, b: Any) -> Any:
+    """``a % b``, `b` being positive where it is not known."""
+    if not isinstance(a, Dim) and not isinstance(b, Dim):
+        return a % b
+    if terms_of(a) is None or terms_of(b) is None:
+        return int(a) % b if isinstance(a, Dim) else a % int(b)
+    _, rest = _divided(a, b)
+    if not isinstance(rest, Dim) and not isinstance(b, Dim):
+        return rest % b
+    if _is_below(rest, b):
+        return rest
+    if _is_below(rest + b, b):
+        return rest + b
+    high = bounds_of(b)[1] - 1
+    return _environment(a, b).operation("mod", (rest, b), hint_of(rest) % hint_of(b), (0, high))
+
+
+def minimum(*values: Any) -> Any:
+    """The least of sizes, without asking which it is."""
+    return reduce(lambda a, b: _extreme("min", a, b), values)
+
+
+def maximum(*values: Any) -> Any:
+    """The greatest of sizes, without asking which it is."""
+    return reduce(lambda a, b: _extreme("max", a, b), values)
+
+
+def _extreme(name: str, a: Any, b: Any) -> Any:
+    choose = {"min": min, "max": max}[name]
+    difference = a - b
+    if not isinstance(difference, Dim):
+        is_first = (difference <= 0) == (name == "min")
+        return a if is_first else b
+    environment = difference.environment
+    for relation, answer in ((difference, "max"), (-difference, "min")):
+        if environment.known(relation, ">="):
+            return a if answer == name else b
+    (low, high), (least, most) = bounds_of(a), bounds_of(b)
+    operands = tuple(sorted((a, b), key=str))
+    hint = choose(hint_of(a), hint_of(b))
+    return environment.operation(name, operands, hint, (choose(low, least), choose(high, most)))
+
+
+def _environment(*values: Any) -> SizeEnvironment:
+    return next(v.environment for v in values if isinstance(v, Dim))
+
+
+def _divided(a: Any, b: Any) -> tuple[Any, Any]:
+    """``a`` as ``whole * b + rest``, as far as its terms are multiples of `b`."""
+    if isinstance(a, Dim) and isinstance(b, Dim) and a.same(b):
+        return 1, 0
+    environment, divisor = _environment(a, b), cast("Mapping[Monomial, int]", terms_of(b))
+    if len(divisor) != 1:
+        return 0, a
+    ((atoms, factor),) = divisor.items()
+    whole: dict[Monomial, int] = {}
+    rest: dict[Monomial, int] = {}
+    for monomial, number in cast("Mapping[Monomial, int]", terms_of(a)).items():
+        left = _without(monomial, atoms)
+        if left is None or number % factor:
+            quotient = number // factor if left is not None and not atoms else 0
+            if quotient and not monomial:  # a constant: what is beyond one divisor goes into the whole
+                whole[monomial] = whole.get(monomial, 0) + quotient
+            rest[monomial] = number - (quotient * factor if not monomial else 0)
+        else:
+            whole[left] = whole.get(left, 0) + number // factor
+    return made(environment, whole), made(environment, rest)
+
+
+def _without(monomial: Monomial, atoms: Monomial) -> Monomial | None:
+    left = list(monomial)
+    for atom in atoms:
+        if atom not in left:
+            return None
+        left.remove(atom)
+    return tuple(left)
+
+
+def _is_below(rest: Any, b: Any) -> bool:
+    """Whether ``0 <= rest < b`` is certain."""
+    if not isinstance(rest, Dim) and rest == 0:
+        return True
+    low, high = bounds_of(rest)
+    return low >= 0 and (high < bounds_of(b)[0] or bounds_of(b - rest)[0] > 0)
+
+
+def _quotient(a: float, b: float) -> float:
+    if math.isinf(a):
+        return a
+    return 0.0 if math.isinf(b) and a >= 0 else (-1.0 if math.isinf(b) else float(a // b))
+
+
+OPERATIONS.update({"floordiv": floordiv, "mod": mod, "min": minimum, "max": maximum})

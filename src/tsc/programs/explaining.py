@@ -1,0 +1,267 @@
+"""What of a call is native code, and what runs in Python and why: ``print(tsc.explain(m, x))``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, IntAttr, StringAttr
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute, Operation
+
+from tsc.compiler.descent import Descent
+from tsc.compiler.entry import Entry
+from tsc.compiler.fusion_report import groups_of, is_operator, operator_name, python_operators
+from tsc.compiler.specialization import Specialization
+from tsc.errors import SourceRange, TscError, VerificationError
+from tsc.options import options
+from tsc.printing.columns import columns
+from tsc.programs.specialization_table import SpecializedArgument, argument_names, arguments_of
+from tsc.programs.versions import Version, Versions
+from tsc.runtime.descriptions import describe, flatten
+from tsc.runtime.exceptions import places_of
+from tsc.runtime.specializations import regular
+
+FOLDED = "nothing of it is left to run: it is known when compiled, merged into others, or not needed"
+FROZEN = "gone when the function was frozen: it was constant, without effect, or merged into a weight"
+UNSUITED = "memory that it writes to, or gives back, is another argument's too, or is not row-major"
+TAG = "tsc.explain"
+LONGEST_SOURCE = 48
+"""Characters of a source line in the table."""
+
+
+@dataclass(frozen=True)
+class OperatorExplanation:
+    """What becomes of one operator of a program."""
+
+    operator: str
+    """``aten::add.Tensor``, ``prim::If``."""
+    runs: str
+    """``native``, ``python``, or ``folded`` where nothing of it is left to run. What is partly native and
+    partly Python is ``python``.
+    """
+    kernels: tuple[str, ...]
+    """The kernels that compute it: their number and kind, as in ``2 contraction``."""
+    reason: str | None
+    """Why it is not native."""
+    stack: tuple[SourceRange, ...]
+    """Where it is in the program, and below it the calls that led there, innermost first; empty for what the
+    compiler made.
+    """
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What becomes of each operator of a function for particular arguments; its `str` is a table of those
+    that are not folded: the lines of the outermost call and of the operator itself, and the text of that.
+    """
+
+    function: str
+    arguments: tuple[SpecializedArgument, ...]
+    """Empty where nothing is compiled for them."""
+    tier: str
+    """``native``: one call of machine code; ``mixed``: Python around native kernels; ``generic``: Python."""
+    reason: str | None
+    """Why it is not native."""
+    kernels: int
+    """Native kernels, or parts that are native."""
+    operators: tuple[OperatorExplanation, ...]
+    """In the order of the program, calls of functions and methods inlined."""
+
+    @property
+    def is_native(self) -> bool:
+        """Whether a call is one call of machine code."""
+        return self.tier == "native"
+
+    def __str__(self) -> str:
+        arguments = ", ".join(map(str, self.arguments))
+        lines = [f"{self.function}({arguments}) runs {self.tier}, {self.kernels} kernels"]
+        lines += [f"not native: {self.reason}"] if self.reason is not None else []
+        shown = [found for found in self.operators if found.runs != "folded"]
+        header = ("line", "source", "operator", "runs", "kernel", "why")
+        lines += ["", *columns([header, *map(_row, shown)])]
+        left_out = len(self.operators) - len(shown)
+        return "\n".join([*lines, f"({left_out} more are folded: see `operators`)"] if left_out else lines)
+
+
+def _row(found: OperatorExplanation) -> tuple[str, ...]:
+    places = found.stack[:1] if len(found.stack) < 2 else (found.stack[-1], found.stack[0])
+    where = " > ".join(f"{place.file.rpartition('/')[2]}:{place.line}" for place in places) or "(compiler)"
+    source = places[-1].text.strip() if places else ""
+    source = source if len(source) <= LONGEST_SOURCE else f"{source[: LONGEST_SOURCE - 3]}..."
+    return (where, source, found.operator, found.runs, ", ".join(found.kernels), found.reason or "")
+
+
+# --- compiling apart ---
+
+
+def explain_generic(name: str, program: FuncOp, reason: str) -> Explanation:
+    """A call that the generic tier runs: all of it in Python."""
+    operators = tuple(
+        OperatorExplanation(operator_name(op), "python", (), None, stack_of(op, program))
+        for op in program.walk()
+        if is_operator(op)
+    )
+    return Explanation(name, (), "generic", reason, 0, operators)
+
+
+def explain_version(
+    name: str, parameters: Sequence[str], program: FuncOp, versions: Versions, version: Version,
+    values: Sequence[Any],
+) -> Explanation:  # fmt: skip
+    """A call of `version` with these values. What it would run is compiled, and then dropped; `program` is
+    the function before anything was frozen, with all calls inlined.
+    """
+    names = argument_names(parameters, version)
+    given = [*values, *version.state.read()] if version.state is not None else list(values)
+    described = [describe(value) for value in given]
+    key = tuple(text for text in described if text is not None)
+    refusal = _refusal(version, key, described, names)
+    if refusal is not None:
+        return explain_generic(name, program, refusal)
+    entry, origins = _tagged(version.specialized)
+    seen: list[Descent] = []
+    arrays = flatten(given)
+    try:
+        made = versions.compile_apart(version, entry, key, [regular(a) for a in arrays], seen.append)
+    except VerificationError:
+        raise
+    except TscError as error:
+        made = error.message
+    if isinstance(made, str):
+        return explain_generic(name, program, made)
+    if not made.suits(arrays):
+        return explain_generic(name, program, UNSUITED)
+    operators = _Operators(program, version.specialized.function, origins, seen[-1], made).explained()
+    kernels = len(made.compilation.kernels)
+    return Explanation(name, arguments_of(key, names), made.tier, made.reason, kernels, operators)
+
+
+def _refusal(
+    version: Version, key: tuple[str, ...], described: Sequence[str | None], names: Sequence[str]
+) -> str | None:
+    """Why a call is not compiled at all."""
+    if not options().is_native_enabled:
+        return "native code is switched off (TSC_NATIVE=0)"
+    unknown = [f"'{name}'" for name, text in zip(names, described, strict=True) if text is None]
+    if unknown:
+        return f"nothing is compiled for values such as {', '.join(unknown)}"
+    table = version.specializations
+    if key not in table.table and len(table.table) >= table.depth:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in table.strategy)
+        return f"all specializations are used ({kinds}): see set_fusion_strategy"
+    return None
+
+
+def _tagged(entry: Entry) -> tuple[Entry, list[Operation]]:
+    """A copy of `entry` in which the location of each operation is its number, which passes hand on to what
+    they make of it; and the operations by number.
+    """
+    copy = replace(entry, module=entry.alone())
+    for number, op in enumerate(copy.function.walk()):
+        op.location = FileLineColLoc(StringAttr(TAG), IntAttr(number), IntAttr(0))
+    return copy, list(entry.function.walk())
+
+
+def _tag(location: Attribute) -> int | None:
+    if isinstance(location, CallSiteLoc):
+        return _tag(location.callee)
+    if not isinstance(location, FileLineColLoc) or location.filename.data != TAG:
+        return None
+    return location.line.data
+
+
+def stack_of(op: Operation, function: FuncOp) -> tuple[SourceRange, ...]:
+    """Where an operation of `function` is in the program."""
+    return tuple(places_of(op.location, function.sym_name.data))
+
+
+# --- what became of what ---
+
+
+@dataclass
+class _Fate:
+    """What became of one operation of stage `frozen`."""
+
+    kernels: dict[str, None] = field(default_factory=dict[str, None])
+    reasons: dict[str, None] = field(default_factory=dict[str, None])
+    """Why parts of it run in Python."""
+    is_left: bool = False
+    """Whether something of it is there."""
+
+
+class _Operators:
+    """Follows the operators of a program to what runs."""
+
+    def __init__(
+        self, program: FuncOp, frozen: FuncOp, origins: Sequence[Operation], descent: Descent,
+        made: Specialization,
+    ) -> None:  # fmt: skip
+        self.program = program
+        self.frozen = frozen
+        self.origins = origins
+        self.descent = descent
+        self.is_native = made.is_native
+        self.fates: dict[int, _Fate] = {}
+        self.own: list[OperatorExplanation] = []
+        """Operators that the compiler made, in Python."""
+
+    def explained(self) -> tuple[OperatorExplanation, ...]:
+        """Each operator, in the order of the program."""
+        self._follow()
+        frozen = {
+            id(op): self._explanation(number, op) for number, op in enumerate(self.origins) if is_operator(op)
+        }
+        left = {_key(op) for op in self.origins if is_operator(op)}
+        ordered: list[OperatorExplanation] = []
+        pending = iter([op for op in self.origins if is_operator(op)])
+        for op in filter(is_operator, self.program.walk()):
+            if _key(op) not in left:
+                stack = stack_of(op, self.program)
+                ordered.append(OperatorExplanation(operator_name(op), "folded", (), FROZEN, stack))
+                continue
+            ordered += [frozen.pop(id(other)) for other in _up_to(pending, _key(op)) if id(other) in frozen]
+        return (*ordered, *frozen.values(), *self.own)
+
+    def _follow(self) -> None:
+        for number, group, reason in groups_of(self.descent):
+            for op in filter(is_operator, group.body.walk()):
+                fate = self._fate(op)
+                if fate is not None and reason is None:
+                    fate.kernels[f"{number + 1} {group.kind}"] = None
+        for op in filter(is_operator, self.descent.function.walk()):
+            self._fate(op)
+        for op, reason in () if self.is_native else python_operators(self.descent):
+            fate = self._fate(op)
+            if fate is not None:
+                fate.reasons[reason] = None
+            else:
+                self.own.append(OperatorExplanation(operator_name(op), "python", (), reason, ()))
+
+    def _fate(self, op: Operation) -> _Fate | None:
+        number = _tag(op.location)
+        if number is None:
+            return None
+        fate = self.fates.setdefault(number, _Fate())
+        fate.is_left = True
+        return fate
+
+    def _explanation(self, number: int, op: Operation) -> OperatorExplanation:
+        fate = self.fates.get(number, _Fate())
+        runs = "python" if fate.reasons else "native" if fate.is_left else "folded"
+        reason = "; ".join(fate.reasons) or (None if fate.is_left else FOLDED)
+        stack = stack_of(op, self.frozen)
+        return OperatorExplanation(operator_name(op), runs, tuple(fate.kernels), reason, stack)
+
+
+def _key(op: Operation) -> tuple[Attribute, str]:
+    return op.location, operator_name(op)
+
+
+def _up_to(pending: Iterator[Operation], key: tuple[Attribute, str]) -> Iterator[Operation]:
+    """The next of `pending`, until one has `key`."""
+    for op in pending:
+        yield op
+        if _key(op) == key:
+            return

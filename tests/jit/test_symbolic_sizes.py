@@ -1,0 +1,287 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false
+"""One specialization serves calls of all sizes, and each of its guards is needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import tsc
+from tests.jit.symbolic_programs import PROGRAMS, SHAPES, Program
+from tsc.options import options
+
+
+@pytest.fixture(autouse=True)
+def strategy() -> Generator[None]:
+    """One specialization for the first sizes, one for all others; failures of the compiler are errors."""
+    before = tsc.set_fusion_strategy([("STATIC", 1), ("DYNAMIC", 1)])
+    was_strict, options().is_strict = options().is_strict, True
+    yield
+    tsc.set_fusion_strategy(before)
+    options().is_strict = was_strict
+
+
+def parts(value: Any) -> list[Any]:
+    """What a result holds, in order."""
+    if isinstance(value, (tuple, list)):
+        return [p for v in value for p in parts(v)]
+    return [p for v in value.values() for p in parts(v)] if isinstance(value, dict) else [value]
+
+
+def require_same(got: Any, want: Any) -> None:
+    """Values, shapes, dtypes, numbers; strides but for dims of size 1, where nothing depends on them."""
+    for mine, theirs in zip(parts(got), parts(want), strict=True):
+        if not isinstance(theirs, Tensor):
+            assert mine == theirs
+            continue
+        assert mine.dtype == theirs.dtype
+        assert mine.shape == theirs.shape
+        steps = [[s for s, n in zip(t.stride(), t.shape, strict=True) if n > 1] for t in (mine, theirs)]
+        assert steps[0] == steps[1]
+        torch.testing.assert_close(mine, theirs, equal_nan=True)
+
+
+def made(function: Any) -> Any:
+    """The specialization for symbolic sizes that a function has."""
+    found = [s for s in function.compiled.table.values() if s is not None and s.symbolic is not None]
+    assert len(found) == 1
+    return found[0]
+
+
+def guards(specialization: Any) -> list[str]:
+    """Its guards."""
+    return [str(guard) for guard in specialization.symbolic.sizes.environment.guards.values()]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_one_specialization_serves_all_sizes(name: str) -> None:
+    torch.manual_seed(0)
+    case: Program = PROGRAMS[name]
+    scripted = tsc.script(case.function)
+    for sizes in SHAPES:
+        arguments = [make(*sizes) for make in case.arguments]
+        want = case.function(*[_copied(a) for a in arguments])
+        require_same(scripted(*arguments), want)
+    assert len(scripted.compiled.table) == 2
+    assert guards(made(scripted)) == list(case.guards)
+
+
+def _copied(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value
+
+
+def test_other_ranks_dtypes_and_constants_are_other_kinds() -> None:
+    tsc.set_fusion_strategy([("STATIC", 4), ("DYNAMIC", 1)])
+
+    @tsc.script
+    def f(x: Tensor, n: int):
+        return x * n
+
+    for x, n in [
+        (torch.ones(2, 3), 2),
+        (torch.ones(2, 3), 3),
+        (torch.ones(2), 2),
+        (torch.ones(2, 3).double(), 2),
+        (torch.ones(4, 5), 2),
+        (torch.ones(7, 5), 2),
+    ]:
+        require_same(f(x, n), x * n)
+    assert made(f).symbolic.key == ("s0xs1xf32", "int:2")
+
+
+def test_sizes_that_are_equal_are_one_symbol() -> None:
+    @tsc.script
+    def f(x: Tensor, y: Tensor):
+        return x + y
+
+    for n in (3, 5, 8):
+        f(torch.ones(n, 2), torch.ones(n, 2))
+    assert str(made(f).symbolic.sizes.values["s1"]) == "s0"
+    assert not guards(made(f))
+    with pytest.raises(RuntimeError, match="must match the size"):
+        f(torch.ones(3, 2), torch.ones(4, 2))
+    require_same(f(torch.ones(1, 2), torch.ones(4, 2)), 2 * torch.ones(4, 2))
+
+
+def test_a_size_that_follows_from_another_is_no_symbol() -> None:
+    @tsc.script
+    def f(x: Tensor, y: Tensor):
+        return torch.cat([x, x]) + y
+
+    for n in (3, 5, 8):
+        f(torch.ones(n), torch.ones(2 * n))
+    assert str(made(f).symbolic.sizes.values["s1"]) == "2*s0"
+
+
+@pytest.mark.parametrize("is_array", [False, True], ids=["tensors", "arrays"])
+def test_sizes_beyond_a_guard_get_code_of_their_own(is_array: bool) -> None:
+    tsc.set_fusion_strategy([("STATIC", 1), ("DYNAMIC", 3)])
+
+    @tsc.script
+    def f(x: Tensor):
+        if x.size(0) > 4:
+            return x * 2
+        return x - 1
+
+    def run(n: int) -> np.ndarray[Any, Any]:
+        given = np.ones((n, 2), np.float32)
+        return f(given) if is_array else f(torch.from_numpy(given)).numpy()
+
+    for n in (5, 6, 9, 3, 2, 7, 4, 5):
+        assert np.array_equal(run(n), np.full((n, 2), 2.0 if n > 4 else 0.0))
+    kinds = [s.symbolic is not None for s in f.compiled.table.values()]
+    assert kinds == [False, True, True]
+
+
+def test_empty_tensors_are_no_symbolic_sizes() -> None:
+    @tsc.script
+    def f(x: Tensor):
+        return x.sum(0) + x.size(0)
+
+    for n in (4, 6, 0, 8):
+        require_same(f(torch.ones(n, 2)), torch.full((2,), 2.0 * n))
+    assert made(f).symbolic.key == ("s0x2xf32",)
+
+
+def test_all_sizes_are_symbolic_where_there_is_no_static_entry() -> None:
+    tsc.set_fusion_strategy([("DYNAMIC", 1)])
+
+    @tsc.script
+    def f(x: Tensor):
+        return x.softmax(-1)
+
+    for sizes in ((3, 4), (5, 6)):
+        x = torch.randn(*sizes)
+        require_same(f(x), x.softmax(-1))
+    assert len(f.compiled.table) == 1
+    assert made(f).symbolic.key == ("s0xs1xf32",)
+
+
+def test_static_entries_alone_have_exact_sizes() -> None:
+    tsc.set_fusion_strategy([("STATIC", 2)])
+
+    @tsc.script
+    def f(x: Tensor):
+        return x + 1
+
+    for n in (3, 4, 5):
+        require_same(f(torch.ones(n)), torch.full((n,), 2.0))
+    assert list(f.compiled.table) == [("3xf32",), ("4xf32",)]
+
+
+def test_what_has_no_form_for_symbolic_sizes_gets_exact_ones() -> None:
+    tsc.set_fusion_strategy([("STATIC", 1), ("DYNAMIC", 2)])
+
+    @tsc.script
+    def f(x: Tensor):
+        return torch.linalg.inv(x) * 2
+
+    for n in (2, 3, 4):
+        x = torch.eye(n) * 2
+        torch.testing.assert_close(f(x), x.inverse() * 2)
+    assert all(s is None or s.symbolic is None for s in f.compiled.table.values())
+
+
+class Encoder(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Linear(6, 16), torch.nn.GELU(), torch.nn.LayerNorm(16), torch.nn.Linear(16, 3)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).softmax(-1)
+
+
+@pytest.mark.parametrize("is_frozen", [True, False], ids=["frozen", "live"])
+def test_modules(is_frozen: bool) -> None:
+    net = Encoder().eval()
+    module = tsc.script(net)
+    if is_frozen:
+        module = tsc.optimize_for_inference(module)
+    with torch.no_grad():
+        for sizes in ((2, 3), (2, 3), (4, 5), (4, 5), (7, 1), (7, 1), (1, 1), (30, 40)):
+            x = torch.randn(*sizes, 6)
+            require_same(module(x), net(x))
+    symbolic = made(module.forward)
+    assert symbolic.is_native
+    assert not guards(symbolic)
+
+
+def test_results_lie_as_pytorchs_for_arguments_that_are_not_row_major() -> None:
+    def f(x: Tensor):
+        return x.exp(), x.sum(0)
+
+    scripted = tsc.script(f)
+    for sizes in ((4, 5), (6, 9), (3, 7), (8, 2)):
+        for _ in range(2):
+            x = torch.randn(*sizes[::-1]).t()
+            require_same(scripted(x), f(x))
+    assert len(scripted.compiled.table) == 2
+
+
+def test_calls_of_many_threads_and_sizes_do_not_disturb_each_other() -> None:
+    def f(x: Tensor):
+        return (x @ x.t()).softmax(-1) @ x
+
+    scripted = tsc.script(f)
+    scripted(torch.randn(3, 4))
+    scripted(torch.randn(5, 6))
+    failures: list[str] = []
+
+    def work(seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        for _ in range(60):
+            n, k = (int(torch.randint(1, 60, (), generator=generator)) for _ in range(2))
+            x = torch.randn(n, k, generator=generator)
+            if not torch.allclose(scripted(x), f(x), atol=1e-5):
+                failures.append(f"{n} x {k}")
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert len(scripted.compiled.table) == 2
+
+
+def test_a_thousand_shapes_leave_no_memory_behind() -> None:
+    @tsc.script
+    def f(x: Tensor):
+        return x.relu().sum(-1) + x.size(0)
+
+    import resource
+
+    for n in range(1, 60):
+        f(np.ones((n, n + 1), np.float32))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for n in range(1, 1001):
+        f(np.ones((n % 90 + 1, n % 70 + 1), np.float32))
+    assert len(f.compiled.table) == 2
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 5 << 10
+
+
+def test_divisors_that_are_zero_in_a_call_that_does_not_suit() -> None:
+    tsc.set_fusion_strategy([("STATIC", 1), ("DYNAMIC", 2)])
+
+    @tsc.script
+    def f(x: Tensor):
+        half = x.size(0) // 2
+        return x.view(half, x.size(0) // half) * 2
+
+    for n in (6, 8, 4, 1, 10, 1):
+        x = torch.ones(n)
+        if n == 1:
+            with pytest.raises(RuntimeError, match="division"):
+                f(x)
+        else:
+            require_same(f(x), x.view(n // 2, 2) * 2)
+    assert made(f).symbolic.guards
