@@ -182,7 +182,7 @@ class ContractionEmitter:
             body(self._points(outer, loop.index * rows, rows))
         at = whole * rows
         left = (last - whole).maximum(0) * (cut.total - cut.total // rows * rows)
-        for part in rest_tiles(rows):
+        for part in rest_tiles(rows, is_frequent=bool(self.plan.outer_rows)):
             end = at + (left // part) * part
             with builder.loop(at, end, part) as loop:
                 body(self._points(outer, loop.index, part))

@@ -46,10 +46,12 @@ def whole_tiles(total: int, most: int) -> RowTiles:
     return RowTiles(total, -(-total // most), most, 0)
 
 
-def rest_tiles(rows: int) -> tuple[int, ...]:
+def rest_tiles(rows: int, *, is_frequent: bool = False) -> tuple[int, ...]:
     """The rows of tiles for what is left of an unknown number of rows after tiles of `rows`: few, since each
-    is code of its own.
+    is code of its own, unless there is something left again and again.
     """
+    if is_frequent:
+        return tuple(1 << bit for bit in reversed(range((rows - 1).bit_length())))
     return (REST_ROWS, 1) if rows > REST_ROWS else (1,) if rows > 1 else ()
 
 
