@@ -144,6 +144,13 @@ def test_equations_are_solved() -> None:
     assert first not in solved
 
 
+def test_common_factors_are_left_out() -> None:
+    environment, (s, t, u) = symbols(5, 7, 8)
+    assert s * t * u == 8 * s * t
+    assert 6 * s >= 4 * s * t - 200 * s
+    assert [str(g) for g in environment.guards.values()] == ["s2 == 8", "2*s1 <= 103"]
+
+
 def test_below_values_equality_is_what_is_certain() -> None:
     environment, (s, t) = symbols(5, 5)
     environment.decides_equality = False

@@ -64,7 +64,7 @@ def products(x: Tensor, y: Tensor):
     return x @ y, torch.relu(y @ x)
 
 
-@program(lambda a, b: torch.randn(a, 3, b + 1), guards=("(s1 // 2) >= 1",))
+@program(lambda a, b: torch.randn(a, 3, b + 1), guards=("(s2 // 2) >= 1",))
 def convolves_lines(x: Tensor):
     return F.conv1d(x, torch.ones(5, 3, 3), padding=1), F.avg_pool1d(x, 2), F.max_pool1d(x, 3, 2, 1)
 
@@ -87,7 +87,7 @@ def embeds(i: Tensor):
     return F.embedding(i, w), w[i].sum(1)
 
 
-@program(matrix, guards=("4*s1 <= 65536",))
+@program(matrix, guards=("s1 <= 16384",))
 def masks(x: Tensor):
     m = torch.tril(torch.ones(x.size(1), x.size(1)))
     return (
@@ -134,7 +134,7 @@ def attends(x: Tensor):
     return scores.matmul(q).transpose(1, 2).reshape(x.size(0), x.size(1), 8)
 
 
-@program(lambda a, b: torch.randn(a, b, 8), guards=("4*s1 <= 65536",))
+@program(lambda a, b: torch.randn(a, b, 8), guards=("s1 <= 16384",))
 def attends_causally(x: Tensor):
     y = x.unsqueeze(1)
     return F.scaled_dot_product_attention(x, x, x), F.scaled_dot_product_attention(y, y, y, is_causal=True)
@@ -234,7 +234,7 @@ def batches(x: Tensor, w: Tensor):
     return torch.bmm(x.unsqueeze(1), wide), F.linear(x, w)
 
 
-@program(matrix, guards=("4*s1 <= 65536",))
+@program(matrix, guards=("s1 <= 16384",))
 def losses(x: Tensor):
     return F.log_softmax(x, 0), F.softmax(x, 1), F.mse_loss(x, x * 2), x.logsumexp(0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tsc.compiler.sizes import Sizes, SymbolicKey, named, skeleton
+from tsc.compiler.sizes import Naming, Sizes, SymbolicKey, named, skeleton
 from tsc.errors import CodegenError
 
 
@@ -27,9 +27,18 @@ def test_a_one_is_not_what_symbols_are_taken_for() -> None:
 
 
 def test_of_a_new_kind_all_sizes_get_names_but_ones() -> None:
-    assert named(("4x1x8xf32",), [], is_first=True) == (("s0x1xs1xf32",), {"s0": 4, "s1": 8})
-    assert named(("1xf32", "int:3"), [], is_first=True) is None
+    first = Naming(names_first=True)
+    assert named(("4x1x8xf32",), [], first) == (("s0x1xs1xf32",), {"s0": 4, "s1": 8})
+    assert named(("1xf32", "int:3"), [], first) is None
     assert named(("4x1x8xf32",), [("4x1x8xf64",)]) is None
+
+
+def test_the_last_names_are_for_all_sizes() -> None:
+    key, seen = ("4x1x8xf32",), [("5x1x8xf32",)]
+    assert named(key, seen) == (("s0x1x8xf32",), {"s0": 4})
+    assert named(key, seen, Naming(names_all=True)) == (("s0x1xs1xf32",), {"s0": 4, "s1": 8})
+    weights = ("8x8xf32", *key), [("8x8xf32", *seen[0])]
+    assert named(*weights, Naming(names_all=True)) == (("8x8xf32", "s0x1xs1xf32"), {"s0": 4, "s1": 8})
 
 
 def test_empty_dims_get_none() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ _SHAPE = re.compile(r"(?:^|(?<=[\[{;=]))(?:\d+x)+(?=[a-z])")
 _NAMED_SHAPE = re.compile(r"(?:^|(?<=[\[{;=]))(?:s?\d+x)+(?=[a-z])")
 PLACE = "\0x"
 """What stands in a skeleton for a size."""
+_PLACES = re.compile(f"(?:{PLACE})+")
 MOST_RESTARTS = 8
 """How often a compilation begins anew because sizes have turned out to be equal, or fixed."""
 
@@ -89,25 +90,51 @@ def skeleton(key: Key) -> tuple[Key, list[int]]:
     return tuple(_SHAPE.sub(without, text) for text in key), sizes
 
 
-def named(key: Key, seen: Iterable[Key], *, is_first: bool = False) -> tuple[Key, dict[str, int]] | None:
+@dataclass(frozen=True)
+class Naming:
+    """Which sizes are to be symbolic."""
+
+    names_first: bool = False
+    """Whether those of the first call of a kind."""
+    names_all: bool = False
+    """Whether all of a tensor of which one has differed, ones aside: no other chance is left."""
+
+
+def named(key: Key, seen: Iterable[Key], naming: Naming = Naming()) -> tuple[Key, dict[str, int]] | None:
     """`key` with names for the sizes that differ among it and those in `seen` that have the same skeleton,
-    and what they are to be taken for. Where there are none like it, all sizes but 1 get names if `is_first`
-    calls are to be of symbolic sizes. None: no size is left to name.
+    and what they are to be taken for. None: no size is left to name.
     """
     frame, sizes = skeleton(key)
     others = [found for other in seen for kept, found in [skeleton(other)] if kept == frame]
-    if not others and not is_first:
+    if not others and not naming.names_first:
         return None
     names: list[str] = []
     hints: dict[str, int] = {}
-    for place, size in enumerate(sizes):
-        among = {size, *(other[place] for other in others)}
-        if (len(among) == 1 and (others or size == 1)) or size == 0:
-            names.append(str(size))
-            continue
-        names.append(f"s{len(hints)}")
-        hints[names[-1]] = size if size > 1 else max(among)  # what holds of 1 holds of little else
+    values = [{size, *(other[place] for other in others)} for place, size in enumerate(sizes)]
+    for tensor in _tensors(frame):
+        differs = any(len(values[place]) > 1 for place in tensor)
+        names_all = naming.names_all and differs if others else naming.names_first
+        for place in tensor:
+            size = sizes[place]
+            is_fixed = len(values[place]) == 1 and (size == 1 or not names_all)
+            if is_fixed or size == 0:
+                names.append(str(size))
+                continue
+            names.append(f"s{len(hints)}")
+            hints[names[-1]] = (
+                size if size > 1 else max(values[place])
+            )  # what holds of 1 holds of little else
     return (filled(frame, names), hints) if hints else None
+
+
+def _tensors(frame: Key) -> Iterator[range]:
+    """The places of each tensor's sizes."""
+    first = 0
+    for text in frame:
+        for found in _PLACES.finditer(text):
+            count = len(found.group()) // len(PLACE)
+            yield range(first, first + count)
+            first += count
 
 
 def filled(frame: Key, sizes: Sequence[str]) -> Key:

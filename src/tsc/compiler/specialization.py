@@ -151,17 +151,19 @@ def compile_symbolic(
     sizes = Sizes.of(hints)
     for _ in range(MOST_RESTARTS):
         try:
-            return _symbolic(entry, key, sizes, slow)
-        except SizesFoundError as found:
-            sizes = sizes.narrowed(found.solved)
-            if sizes.is_fixed:
-                return "all its sizes are fixed by the program"
+            made = _symbolic(entry, key, sizes, slow)
         except Exception as error:  # code that takes symbolic sizes for numbers may raise anything
-            if options().is_strict:
-                raise
-            reason = f"{error!r} (please report it)"
-            warnings.warn(f"{entry.name}: not compiled for symbolic sizes: {reason}", stacklevel=2)
-            return reason
+            made = "" if isinstance(error, SizesFoundError) else f"{error!r} (please report it)"
+            if not sizes.environment.solved():
+                if options().is_strict:
+                    raise
+                warnings.warn(f"{entry.name}: not compiled for symbolic sizes: {made}", stacklevel=2)
+        solved = sizes.environment.solved()
+        if not isinstance(made, str) or not solved:
+            return made
+        sizes = sizes.narrowed(solved)
+        if sizes.is_fixed:
+            return "all its sizes are fixed by the program"
     return "its sizes turn out to be equal again and again"
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import gcd
 from typing import cast
 
-from tsc.dims.expressions import INFINITY, Atom, Bounds, Dim, made
+from tsc.dims.expressions import INFINITY, Atom, Bounds, Dim, Monomial, made
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class SizeEnvironment:
         """Whether ``expression relation 0``; where that is not known, as the hint says, under a guard."""
         if not isinstance(expression, Dim):
             return {"==": expression == 0, ">=": expression >= 0}[relation]
+        expression = self._reduced(expression)
         known = self.known(expression, relation)
         if known is not None:
             return known
@@ -77,6 +79,26 @@ class SizeEnvironment:
         answer = expression.hint == 0 if relation == "==" else expression.hint >= 0
         self._learn(expression, relation, answer)
         return answer
+
+    def _reduced(self, expression: Dim) -> Dim:
+        """`expression` without factors that all its terms have, which are positive."""
+        first, *others = expression.terms
+        common: list[Atom] = []
+        for atom in first:
+            count = min(monomial.count(atom) for monomial in (first, *others))
+            if self._bounds[atom][0] >= 1 and common.count(atom) < count:
+                common.append(atom)
+        factor = gcd(*expression.terms.values())
+        if not common and factor == 1:
+            return expression
+        terms: dict[Monomial, int] = {}
+        for monomial, number in expression.terms.items():
+            left = list(monomial)
+            for atom in common:
+                left.remove(atom)
+            terms[tuple(left)] = number // factor
+        reduced = made(self, terms)
+        return reduced if isinstance(reduced, Dim) else expression
 
     def known(self, expression: Dim, relation: str) -> bool | None:
         """Whether ``expression relation 0``, as far as that is known."""

@@ -19,7 +19,7 @@ from tsc.analysis.operator_effects import changes_shapes
 from tsc.compiler.descent import Descent
 from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import require_nothing_strict
-from tsc.compiler.sizes import named
+from tsc.compiler.sizes import Naming, named
 from tsc.compiler.specialization import Specialization, compile_for, compile_symbolic
 from tsc.concurrency import COMPILING, serialized
 from tsc.dialects.constants import ConstantPool
@@ -294,12 +294,15 @@ class Versions:
         return self._compile(entry, key, arrays, watch)
 
     def _compile_symbolic(
-        self, entry: Entry, key: tuple[str, ...], seen: Iterable[tuple[str, ...]], is_first: bool
-    ) -> Specialization | str:
-        """For the sizes that differ among `key` and those that were `seen`, or why that cannot be."""
+        self, entry: Entry, key: tuple[str, ...], seen: Iterable[tuple[str, ...]],
+        names_first: bool, names_all: bool,
+    ) -> Specialization | str:  # fmt: skip
+        """For the sizes that differ among `key` and those that were `seen` (or, as `Naming` says, for more),
+        or why that cannot be.
+        """
         if changes_shapes(entry.function):
             return RESIZES
-        found = named(key, seen, is_first=is_first)
+        found = named(key, seen, Naming(names_first, names_all))
         return (
             "no size is left to be symbolic" if found is None else compile_symbolic(entry, *found, self._slow)
         )

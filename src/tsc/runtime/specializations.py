@@ -231,8 +231,10 @@ class Specializations:
         kinds = [kind for kind, count in self.strategy for _ in range(count)]
         made = None
         if kinds[len(self.table)] == "DYNAMIC":
-            is_first = "STATIC" not in kinds  # else the first call of a kind gets code of its own
-            made = self._specialize(key, partial(self._compile_symbolic, key, self._found, is_first))
+            # With STATIC entries the first call of a kind gets code of its own; the last one must do for all.
+            is_last = len(self.table) + 1 == len(kinds)
+            compile_ = partial(self._compile_symbolic, key, self._found, "STATIC" not in kinds, is_last)
+            made = self._specialize(key, compile_)
         if made is not None and made.symbolic.fits(key):
             name = made.symbolic.words
         else:
