@@ -172,11 +172,14 @@ class SymbolicKey:
             return False
         symbols = {atom.name: atom for atom in self.sizes.environment.symbols}
         values = {symbols[n]: size for n, size in zip(names, given, strict=True) if n in symbols}
-        for name, size in zip(names, given, strict=True):
-            wanted = self.sizes.values.get(name) if name[0] == "s" else int(name)
-            if size < 1 or _replaced(wanted, values) != size:
-                return False
-        return all(guard.holds(values) for guard in self.sizes.environment.guards.values())
+        wanted = [self.sizes.values[name] if name[0] == "s" else int(name) for name in names]
+        if any(size < 1 for size in given):
+            return False
+        try:
+            are_equal = all(_replaced(w, values) == size for w, size in zip(wanted, given, strict=True))
+            return are_equal and all(guard.holds(values) for guard in self.sizes.environment.guards.values())
+        except ZeroDivisionError:  # a size that another guard refuses
+            return False
 
     def _names(self) -> tuple[Key, list[str]]:
         names: list[str] = []

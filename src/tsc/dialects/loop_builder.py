@@ -20,22 +20,10 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
-from tsc.dims import Atom, Dim, bounds_of, is_one
-from tsc.errors import CodegenError
+from tsc.dialects.size_values import SizeValues
+from tsc.dims import Dim, is_one
 
 INDEX = IndexType()
-_SIZE_OPERATIONS: dict[tuple[str, bool], type[Operation]] = {
-    ("floordiv", True): arith.DivUIOp,
-    ("floordiv", False): arith.FloorDivSIOp,
-    ("mod", True): arith.RemUIOp,
-    ("min", True): arith.MinSIOp,
-    ("min", False): arith.MinSIOp,
-    ("max", True): arith.MaxSIOp,
-    ("max", False): arith.MaxSIOp,
-}
-"""What computes an atom, by whether its first operand certainly is not negative."""
-LARGEST_FACTOR = 1 << 62
-"""The largest number in an expression of sizes, which is computed with 64 bits."""
 EXACT = arith.FastMathFlagsAttr("none")
 """Float arithmetic as written: neither contracted nor reordered."""
 
@@ -179,14 +167,14 @@ class LoopBuilder:
     constants: dict[tuple[Attribute, object], SSAValue] = field(
         default_factory=dict[tuple[Attribute, object], SSAValue]
     )
-
-    sizes: dict[Dim | Atom, "Index"] = field(default_factory=dict[Dim | Atom, "Index"])
-    """What symbolic sizes are while the code runs: symbols are given, the rest is computed at the top."""
     holds_guards: bool = True
-    """Whether the code runs only in calls in which all guards hold, from which bounds of sizes follow."""
+    """Whether the code runs only in calls in which all guards of symbolic sizes hold."""
+    sizes: SizeValues = field(init=False)
+    """What symbolic sizes are while the code runs; they are computed at the top."""
 
     def __post_init__(self) -> None:
         self.block = self.top
+        self.sizes = SizeValues(self, self.holds_guards)
 
     def add(self, op: Operation) -> SSAValue:
         """Append `op` and give its (first) result."""
@@ -223,8 +211,7 @@ class LoopBuilder:
     def take_sizes(self, symbols: Sequence[Dim], values: Sequence[SSAValue]) -> None:
         """Let `values` be what symbols are while the code runs."""
         for symbol, value in zip(symbols, values, strict=True):
-            ((monomial, _),) = symbol.terms.items()
-            self.sizes[monomial[0]] = Index(self, value)
+            self.sizes.give(symbol, value)
 
     def symbolic(self, value: Index | int) -> Index | int:
         """A symbolic size as an expression; anything else as it is."""
@@ -232,45 +219,14 @@ class LoopBuilder:
 
     def size(self, size: Dim) -> Index:
         """A symbolic size, computed once, at the top of the function."""
-        found = self.sizes.get(size)
-        if found is None:
+        if size not in self.sizes.known:
             outer, self.block = self.block, Block()
-            found = self.sizes[size] = Index(self, self._polynomial(size).ssa)
+            self.sizes.value(size)
             made, self.block = self.block, outer
             for op in list(made.ops):
                 op.detach()
                 self.at_top(op)
-        return found
-
-    def _polynomial(self, size: Dim) -> Index:
-        total = self.index(0)
-        if any(abs(factor) > LARGEST_FACTOR for factor in size.terms.values()):
-            raise CodegenError(f"symbolic sizes: requires numbers below 2**62; got {size}")
-        for monomial, factor in size.terms.items():
-            part = self.index(1)
-            for atom in monomial:
-                value = self._atom(atom)
-                part = (
-                    value if part.known == 1 else Index(self, self.binary(arith.MuliOp, part.ssa, value.ssa))
-                )
-            total = total + part * factor
-        return total
-
-    def _atom(self, atom: Atom) -> Index:
-        found = self.sizes.get(atom)
-        if found is None:
-            a, b = (self._polynomial(o) if isinstance(o, Dim) else self.index(o) for o in atom.operands)
-            is_safe = self.holds_guards and bounds_of(atom.operands[1])[0] >= 1
-            if atom.name in ("floordiv", "mod") and not is_safe:
-                b = b.maximum(1)
-            is_natural = bounds_of(atom.operands[0])[0] >= 0
-            if atom.name == "mod" and not is_natural:
-                quotient = self.binary(arith.FloorDivSIOp, a.ssa, b.ssa)
-                value = self.binary(arith.SubiOp, a.ssa, self.binary(arith.MuliOp, quotient, b.ssa))
-            else:
-                value = self.binary(_SIZE_OPERATIONS[atom.name, is_natural], a.ssa, b.ssa)
-            found = self.sizes[atom] = Index(self, value)
-        return found
+        return Index(self, self.sizes.known[size])
 
     def at_top(self, op: Operation) -> None:
         """Insert an operation before those that are no constants or sizes."""
