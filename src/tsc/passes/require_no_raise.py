@@ -10,6 +10,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block
 from xdsl.passes import ModulePass
 
+from tsc.analysis.known_values import is_inside
 from tsc.analysis.module_functions import functions
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import torch_types as tt
@@ -45,8 +46,8 @@ class RequireNoRaise(ModulePass):
 def _rewrite(function: FuncOp) -> None:
     for op in [o for o in function.walk() if isinstance(o, PrimIfOp)]:
         raising = [_raises(region.block) for region in op.regions]
-        if raising.count(True) != 1:
-            continue
+        if raising.count(True) != 1 or not is_inside(op, function.body):
+            continue  # or it went with a branch that raises
         condition, builder = op.operands[0], TorchBuilder(before=op)
         if raising[0]:
             condition = builder.aten("aten::__not__", [condition], [tt.BOOL]).results[0]

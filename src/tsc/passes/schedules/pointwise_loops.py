@@ -10,7 +10,7 @@ from xdsl.ir import SSAValue
 from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand, body_cost
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Index
-from tsc.dims import certainly_equal, hint_of, is_known, planned
+from tsc.dims import hint_of, is_known, planned
 from tsc.passes.schedules.body import Access, BodyEmitter, Point, load, store, uniform_value
 from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, make_frame, rest_loops, unflatten
 from tsc.passes.schedules.transpose import load_transposed, transposed_loop
@@ -240,7 +240,11 @@ def _transposed_loops(
         whole = sizes[inner] // lanes * lanes
         with builder.loop(0, whole, lanes) as column:
             _block(emitter, Point((*dims, column.index), inner, lanes), across, lanes)
-        for part in range(0 if certainly_equal(whole, sizes[inner]) else lanes):
+        if not is_known(sizes[inner]):
+            with builder.loop(0, lanes) as rows:
+                moved = tuple(d + rows.index if n == across else d for n, d in enumerate(dims))
+                _remainder(kernel, emitter, moved, whole, sizes[inner], lanes)
+        for part in range(lanes if is_known(whole) and whole < sizes[inner] else 0):
             moved = tuple(d + part if n == across else d for n, d in enumerate(dims))
             _remainder(kernel, emitter, moved, whole, sizes[inner], lanes)
     _leftover_rows(kernel, emitter, sizes, across, lanes)
