@@ -15,7 +15,7 @@ LIST = f"%l = torch.prim.ListConstruct %a, %b : (!torch.int, !torch.int) -> {INT
 OTHER = f"%m = torch.prim.ListConstruct %b : (!torch.int) -> {INTS}"
 JOIN = f"%r = torch.aten.add.t {{}} : {INTS}, {INTS} -> {INTS}"
 TUPLE = "%t = torch.prim.TupleConstruct %a, %b : !torch.int, !torch.int -> !torch.tuple<int, int>"
-WRITE = f"%w = torch.aten.append.t %l, %a : {INTS}, !torch.int -> {INTS}"
+WRITE = f'"torch.aten.clear.t"(%l) : ({INTS}) -> ()'
 LENGTH = f"%r = torch.aten.len.t %l : {INTS} -> !torch.int"
 GET = f"%r = torch.aten.__getitem__.t %l, %i : {INTS}, !torch.int -> !torch.int"
 UNPACK = f"%r, %s = torch.prim.ListUnpack %l : {INTS} -> !torch.int, !torch.int"

@@ -34,13 +34,10 @@ def operator_of(op: Operation) -> Operator | None:
         operator.lowers is not None and not operator.lowers(*arguments)
     ):
         return None
-    for result in op.results:
-        if (
-            not isinstance(result.type, tt.ValueTensorType)
-            or not result.type.is_static
-            or _is_complex(result.type)
-        ):
-            return None
+    if has_complex(op):
+        return None
+    if not all(isinstance(r.type, tt.ValueTensorType) and r.type.is_static for r in op.results):
+        return None
     return operator
 
 
@@ -72,8 +69,10 @@ def is_checked(op: Operation, operator: Operator) -> bool:
     return all(b.low < b.high for b in operator.bounds(*(argument_of(o) for o in op.operands)))
 
 
-def _is_complex(kind: tt.TensorType) -> bool:
-    return kind.dtype is not None and kind.dtype.is_complex
+def has_complex(op: Operation) -> bool:
+    """Whether `op` reads or gives tensors of complex numbers, which native code does not know."""
+    kinds = (v.type for v in (*op.operands, *op.results))
+    return any(isinstance(k, tt.TensorType) and k.dtype is not None and k.dtype.is_complex for k in kinds)
 
 
 def spec(value: SSAValue) -> TensorSpec:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xdsl.dialects.func import CallOp, ReturnOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue, Use
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -19,7 +19,9 @@ from tsc.dialects.torch_ops import (
     PrimCallMethodOp,
     PrimDictConstructOp,
     PrimForkOp,
+    PrimIfYieldOp,
     PrimListConstructOp,
+    PrimListUnpackOp,
     PrimPythonOp,
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
@@ -136,12 +138,35 @@ def is_list_mutated(value: SSAValue) -> bool:
         if isinstance(op, (DerefineOp, PrimUncheckedCastOp)):
             if is_list_mutated(op.results[0]):
                 return True
-        elif isinstance(op, AtenOp):
-            formals = op.schema.arguments
-            escapes |= use.index >= len(formals) or bool(formals[use.index].alias)
+        elif isinstance(op, PrimIfYieldOp):
+            branch = op.parent_op()
+            if branch is not None and is_list_mutated(branch.results[use.index]):
+                return True
         else:
-            escapes |= op.name != "torch.prim.ListUnpack"
+            escapes |= _keeps(use)
     return escapes and _writes_lists(_function_of(value))
+
+
+def is_kept(value: SSAValue) -> bool:
+    """Whether something else may hold a list, or take it for another: it is returned, passed on, put into a
+    container.
+    """
+    return any(_keeps(use) for use in value.uses)
+
+
+def _keeps(use: Use) -> bool:
+    op = use.operation
+    if not isinstance(op, AtenOp):
+        return not isinstance(op, PrimListUnpackOp)
+    if use.index >= len(op.schema.arguments):
+        return not _gives_text(op)
+    gives_it = any(isinstance(r.type, tt.ListType) and r.uses for r in op.results)
+    return gives_it and bool(op.schema.arguments[use.index].alias)
+
+
+def _gives_text(op: Operation) -> bool:
+    """Whether `op` gives nothing, or texts: it prints, formats."""
+    return all(r.type == tt.STRING for r in op.results)
 
 
 def is_returned(value: SSAValue) -> bool:
@@ -170,11 +195,16 @@ def _writes_lists(function: Operation | None) -> bool:
         if isinstance(op, UNKNOWN_CALLS):
             return True
         if writes_anything(op) and any(
-            writes_operand(op, i) and isinstance(o.type, (tt.ListType, tt.DictType))
+            writes_operand(op, i) and isinstance(o.type, (tt.ListType, tt.DictType)) and not _is_alone(o)
             for i, o in enumerate(op.operands)
         ):
             return True
     return False
+
+
+def _is_alone(value: SSAValue) -> bool:
+    """Whether a list was made here, and who writes to it writes to no other."""
+    return isinstance(value.owner, PrimListConstructOp) and not is_kept(value)
 
 
 def is_within(value: SSAValue, op: Operation) -> bool:

@@ -11,6 +11,9 @@ from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 from tsc.ops.copies import CHANNELS_LAST
 from tsc.ops.registry import Effect, Operator, find
 
+SURE = {"train": False, "training": False, "dropout_p": 0.0}
+"""Arguments with which operators that may draw random numbers draw none."""
+
 
 def definition_of(op: Operation) -> Operator | None:
     """The definition of a schema operation; None for one that has none, and for other operations."""
@@ -20,7 +23,13 @@ def definition_of(op: Operation) -> Operator | None:
 def draws(op: Operation) -> bool:
     """Whether `op` may draw random numbers."""
     operator = definition_of(op)
-    return operator is not None and operator.draws
+    return operator is not None and operator.draws and isinstance(op, AtenOp) and not _is_sure(op)
+
+
+def _is_sure(op: AtenOp) -> bool:
+    """Whether `op` is told to drop nothing."""
+    found = ((name, value) for name, value in SURE.items() if name in op.positions)
+    return any(constant_of(op.argument(name)) == value for name, value in found)
 
 
 def acts(op: Operation) -> bool:

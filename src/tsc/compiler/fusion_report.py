@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from xdsl.dialects.func import CallOp, FuncOp
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.kernel_refusals import why_no_kernel
+from tsc.analysis.parts import is_part_call, why_beside_parts
 from tsc.compiler.descent import Descent
+from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.locations import is_strictly_fused
 from tsc.dialects.torch_ops import (
@@ -67,6 +69,31 @@ def python_operators(descent: Descent) -> Iterator[tuple[Operation, str]]:
             yield op, f"branches and loops are native where all in them is: {refusal}"
         else:
             yield op, why_no_kernel(op)
+
+
+def causes_of(function: FuncOp, found: Iterable[tuple[Operation, str]]) -> Iterator[Operation]:
+    """Those of the operators of a function which were `found` to run in Python that do so for their own sake,
+    and not because the shapes of what they read are unknown. Branches and loops are none of them.
+    """
+    refused = {op for op, _ in found}
+    unknown: set[SSAValue] = set()
+    for op in function.walk():
+        reads_unknown = any(operand in unknown for operand in op.operands)
+        if op in refused and not op.regions and not reads_unknown:
+            yield op
+        if op in refused or reads_unknown:
+            unknown.update(r for r in op.results if not _is_static(r))
+
+
+def _is_static(value: SSAValue) -> bool:
+    return isinstance(value.type, tt.TensorType) and value.type.is_static
+
+
+def python_beside_parts(function: FuncOp) -> Iterator[tuple[Operation, str]]:
+    """The operators of a function with native parts that run in Python, and why."""
+    for op in function.walk():
+        if is_operator(op) and not is_part_call(op):
+            yield op, why_beside_parts(op)
 
 
 def require_fused(name: str, found: Iterable[tuple[Operation, str]]) -> None:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
@@ -22,7 +22,16 @@ from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import python_operators, require_fused
 from tsc.compiler.mixed import build_mixed
 from tsc.compiler.native_build import NativeCode, build_native
-from tsc.compiler.sizes import MOST_RESTARTS, Sizes, SizesFoundError, SymbolicKey
+from tsc.compiler.sizes import (
+    MOST_RESTARTS,
+    Key,
+    Naming,
+    Sizes,
+    SizesFoundError,
+    SymbolicKey,
+    named,
+    skeleton,
+)
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
@@ -32,15 +41,37 @@ from tsc.options import options
 from tsc.runtime.constant_memory import ConstantMemory
 from tsc.runtime.native_results import NativeResults
 from tsc.runtime.result_forms import ResultForm
+from tsc.runtime.specializations import Specializations
 from tsc.verification.verifier import Verifier
 
 LOG = logging.getLogger("tsc")
 Run = Callable[..., Any]
 Arrays = Sequence[np.ndarray[Any, Any]]
+Kinds = tuple[Key, tuple[bool, ...]]
+"""Arguments in words without the sizes of tensors, and which of these are 0."""
+InParts = Callable[[Sequence[str], str], "Specialization | None"]
+"""For arguments, and a reason why the function is not native as a whole: it in parts, if it has any."""
 NOT_REPEATABLE = (
     "it keeps state, and a call that raises would be run again, which it must not be: it writes to an "
     "argument as it goes, draws random numbers, prints, warns, or calls code that is not known"
 )
+
+
+class NativePart(Protocol):
+    """A part of a function that Python runs."""
+
+    entry: Entry
+    """What it does, as a function."""
+    specializations: Specializations
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """A function in parts."""
+
+    function: FuncOp
+    """What Python does: it calls the parts."""
+    parts: Sequence[NativePart]
 
 
 @dataclass(eq=False)
@@ -66,6 +97,12 @@ class Specialization:
     """Where sizes are symbolic: for which calls it is."""
     checks_bounds: bool = False
     """Whether the last of what the code gives says that an index was out of range."""
+    kinds: Kinds | None = None
+    """Of a function in parts: the kinds of its arguments, whose sizes may be any."""
+    outlined: Outlined | None = None
+    """Where it is Python with native parts: these. Then `run` takes values as the program has them, and does
+    all that the program does.
+    """
 
     @property
     def tier(self) -> str:
@@ -79,6 +116,20 @@ class Specialization:
         """The native entry itself, where what it gives is the result."""
         is_direct = isinstance(self.run, NativeResults) and self.run.is_direct
         return self.code.entry if is_direct and self.code is not None else None
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether what native code gives is the result, for row-major arguments; a last part that says
+        whether it is valid aside.
+        """
+        results = self.run
+        return isinstance(results, NativeResults) and results.is_flat
+
+    def fits(self, key: Key) -> bool:
+        """Whether it is for calls of a key with sizes that it was not compiled for as well."""
+        if self.symbolic is not None:
+            return self.symbolic.fits(key)
+        return self.kinds is not None and kinds_of(key) == self.kinds
 
     def suits(self, arrays: Arrays) -> bool:
         """Whether it may run on these arrays, of the shapes it was compiled for: see `ResultForm.suits`."""
@@ -98,7 +149,7 @@ def lowered(
 
 def compile_for(
     entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = (),
-    watch: Callable[[Descent], None] | None = None,
+    watch: Callable[[Descent], None] | None = None, in_parts: InParts | None = None,
 ) -> Specialization | str:  # fmt: skip
     """Compile `entry` for arguments of these shapes; the reason why not for a function with state that does
     what must not be done twice, when it is called again to raise its error: write to memory from outside as
@@ -106,7 +157,8 @@ def compile_for(
 
     `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the
     generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`. `watch`
-    sees the way down that was taken: its function is the one that runs, at stage `fused`.
+    sees the way down that was taken: its function is the one that runs, at stage `fused`. What has no native
+    form is taken `in_parts`; where that cannot be, its groups become kernels that Python calls.
 
     Raises:
         StrictFusionError: something in a ``with strict_fusion()`` block is in no kernel.
@@ -122,9 +174,15 @@ def compile_for(
         compilation.whole_refusal = native
         descent = _descent(entry, arguments, compilation, verifier, is_whole=False)
         native = _native(descent, entry, slow, verifier)
-    if native is None:
-        return NOT_REPEATABLE
-    made = native if isinstance(native, Specialization) else _mixed(descent, entry, call, native)
+    if isinstance(native, Specialization):
+        made = native
+    else:
+        apart = None if in_parts is None else in_parts(arguments, native or NOT_REPEATABLE)
+        if apart is not None:
+            return apart
+        if native is None:
+            return NOT_REPEATABLE
+        made = _mixed(descent, entry, call, native)
     if watch is not None:
         watch(descent)
     if not made.is_native:
@@ -140,6 +198,22 @@ def _mixed(descent: Descent, entry: Entry, call: Run, reason: str) -> Specializa
     form = ResultForm.of(descent.function)
     constants = _constants(descent.function, entry, form)
     return Specialization(run, False, reason, descent.compilation, form, constants, source)
+
+
+def kinds_of(key: Sequence[str]) -> Kinds:
+    """The kinds of arguments in words."""
+    frame, sizes = skeleton(tuple(key))
+    return frame, tuple(size == 0 for size in sizes)
+
+
+def compile_named(
+    entry: Entry, key: Key, seen: Iterable[Key], naming: Naming, slow: Run
+) -> Specialization | str:
+    """Compile `entry` for the sizes that differ among `key` and those that were `seen` (or, as `naming` says,
+    for more), or say why that cannot be.
+    """
+    found = named(key, seen, naming)
+    return "no size is left to be symbolic" if found is None else compile_symbolic(entry, *found, slow)
 
 
 def compile_symbolic(

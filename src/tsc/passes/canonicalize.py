@@ -9,7 +9,7 @@ from typing import Any
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from tsc.analysis.known_values import UNKNOWN, UNKNOWN_CALLS, constant_of, is_list_mutated, unwrapped
 from tsc.analysis.module_functions import functions
@@ -27,6 +27,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
 )
 from tsc.dialects.type_tests import BARE, is_instance
+from tsc.dims import is_known
 from tsc.passes import Rewriting
 
 Rule = Callable[[Operation], list[SSAValue] | None]
@@ -34,7 +35,8 @@ Rule = Callable[[Operation], list[SSAValue] | None]
 
 @dataclass(frozen=True)
 class Canonicalize(Rewriting):
-    """Look through tuple, list and dict construction, casts and None checks.
+    """Look through tuple, list and dict construction, casts and None checks; make a list with what is
+    appended to it before anything reads it.
 
     Requires: nothing; lists and dicts are looked through only where nothing changes them.
     Leaves: constructions without uses, for `eliminate-dead-code`.
@@ -73,6 +75,31 @@ def canonicalize(root: Operation) -> bool:
     return changed
 
 
+def _append(op: Operation) -> list[SSAValue] | None:
+    """``l = [a]; l.append(b)``, before anything else reads `l`: ``l = [a, b]``."""
+    held, element = op.operands
+    made = held.owner
+    if not isinstance(made, PrimListConstructOp) or made.parent is not op.parent:
+        return None
+    if not isinstance(held.type, tt.ListType) or held.type.data != element.type:
+        return None
+    between = made.next_op
+    while between is not None and between is not op:
+        if any(held in o.operands for o in between.walk()):
+            return None
+        between = between.next_op
+    grown = PrimListConstructOp.create(
+        operands=[*made.operands, element], result_types=[held.type], location=op.location
+    )
+    assert op.parent is not None
+    op.parent.insert_op_before(grown, op)
+    grown.results[0].name_hint = held.name_hint
+    held.replace_all_uses_with(grown.results[0])
+    made.detach()
+    made.erase()
+    return list(grown.results)
+
+
 def _require(op: Operation) -> list[SSAValue] | None:
     """What is true need not be required."""
     return [] if constant_of(op.operands[0]) is True else None
@@ -80,17 +107,29 @@ def _require(op: Operation) -> list[SSAValue] | None:
 
 def _tuple_unpack(op: Operation) -> list[SSAValue] | None:
     """``unpack(construct(a, b))`` -> ``a, b``."""
-    owner = op.operands[0].owner
-    return list(owner.operands) if isinstance(owner, PrimTupleConstructOp) else None
+    owner = unwrapped(op.operands[0]).owner
+    if not isinstance(owner, PrimTupleConstructOp):
+        return None
+    return [_as_type(value, r.type, op) for value, r in zip(owner.operands, op.results, strict=True)]
 
 
 def _tuple_index(op: Operation) -> list[SSAValue] | None:
     """``construct(a, b)[1]`` -> ``b``."""
-    owner = op.operands[0].owner
+    owner = unwrapped(op.operands[0]).owner
     position = constant_of(op.operands[1])
-    if not isinstance(owner, PrimTupleConstructOp) or position is UNKNOWN:
+    if not isinstance(owner, PrimTupleConstructOp) or not isinstance(position, int):
         return None
-    return [owner.operands[position]]
+    return [_as_type(owner.operands[position], op.results[0].type, op)]
+
+
+def _as_type(value: SSAValue, kind: Attribute, op: Operation) -> SSAValue:
+    """`value` as an optional, where `op` gives one."""
+    if not isinstance(kind, tt.OptionalType) or isinstance(value.type, tt.OptionalType):
+        return value
+    made = DerefineOp.create(operands=[value], result_types=[kind], location=op.location)
+    assert op.parent is not None
+    op.parent.insert_op_before(made, op)
+    return made.results[0]
 
 
 def _list_unpack(op: Operation) -> list[SSAValue] | None:
@@ -241,9 +280,23 @@ def _same_object(negated: bool) -> Rule:
         decided = none_check(op)
         if decided is None and op.operands[0] is op.operands[1]:
             return [TorchBuilder(before=op).constant(not negated)]
+        if decided is None and _are_other_tensors(*op.operands):
+            return [TorchBuilder(before=op).constant(negated)]
         return decided
 
     return rule
+
+
+def _are_other_tensors(a: SSAValue, b: SSAValue) -> bool:
+    """Whether two values cannot be the same tensor: its sizes or elements would be of two kinds."""
+    if not isinstance(a.type, tt.TensorType) or not isinstance(b.type, tt.TensorType):
+        return False
+    if a.type.sizes is None or b.type.sizes is None or a.type.dtype is None or b.type.dtype is None:
+        return False
+    if a.type.dtype is not b.type.dtype or len(a.type.sizes) != len(b.type.sizes):
+        return True
+    pairs = zip(a.type.sizes, b.type.sizes, strict=True)
+    return any(is_known(m) and is_known(n) and m != n and -1 not in (m, n) for m, n in pairs)
 
 
 def _is_instance(op: Operation) -> list[SSAValue] | None:
@@ -279,6 +332,7 @@ RULES: dict[str, Rule] = {
     "tsc.require": _require,
     "torch.prim.TupleUnpack": _tuple_unpack, "torch.prim.TupleIndex": _tuple_index,
     "torch.prim.ListUnpack": _list_unpack,
+    "torch.aten.append.t": _append,
     "torch.aten.set_grad_enabled": _grad_mode, "torch.aten.add.t": _list_concat,
     "torch.aten.eq.enum": _same_member(False),
     "torch.aten.ne.enum": _same_member(True), "torch.aten.__getitem__.t": _list_item,

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, IntAttr, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Operation
 
 from tsc.compiler.descent import Descent
-from tsc.compiler.entry import Entry
-from tsc.compiler.fusion_report import groups_of, is_operator, operator_name, python_operators
-from tsc.compiler.specialization import Specialization
+from tsc.compiler.fusion_report import (
+    groups_of,
+    is_operator,
+    operator_name,
+    python_beside_parts,
+    python_operators,
+)
+from tsc.compiler.parts import InParts
+from tsc.compiler.specialization import Outlined
+from tsc.compiler.tags import tag_of, tagged
 from tsc.errors import SourceRange, TscError, VerificationError
 from tsc.options import options
 from tsc.printing.columns import columns
@@ -26,7 +32,6 @@ from tsc.runtime.specializations import regular
 FOLDED = "nothing of it is left to run: it is known when compiled, merged into others, or not needed"
 FROZEN = "gone when the function was frozen: it was constant, without effect, or merged into a weight"
 UNSUITED = "memory that it writes to, or gives back, is another argument's too, or is not row-major"
-TAG = "tsc.explain"
 LONGEST_SOURCE = 48
 """Characters of a source line in the table."""
 
@@ -42,7 +47,9 @@ class OperatorExplanation:
     partly Python is ``python``.
     """
     kernels: tuple[str, ...]
-    """The kernels that compute it: their number and kind, as in ``2 contraction``."""
+    """The kernels that compute it: their number and kind, as in ``2 contraction``. Where the function runs in
+    parts, the parts that it is in, as in ``part 0``: each has kernels of its own.
+    """
     reason: str | None
     """Why it is not native."""
     stack: tuple[SourceRange, ...]
@@ -120,11 +127,14 @@ def explain_version(
     refusal = _refusal(version, key, described, names)
     if refusal is not None:
         return explain_generic(name, program, refusal)
-    entry, origins = _tagged(version.specialized)
+    entry, origins = tagged(version.specialized)
+    whole, whole_origins = tagged(version.entry)
+    in_parts = InParts(whole, version.in_parts.call, version.in_parts.receiver)
     seen: list[Descent] = []
     arrays = flatten(given)
     try:
-        made = versions.compile_apart(version, entry, key, [regular(a) for a in arrays], seen.append)
+        regulars = [regular(a) for a in arrays]
+        made = versions.compile_apart(version, entry, in_parts, key, regulars, seen.append)
     except VerificationError:
         raise
     except TscError as error:
@@ -133,7 +143,13 @@ def explain_version(
         return explain_generic(name, program, made)
     if not made.suits(arrays):
         return explain_generic(name, program, UNSUITED)
-    operators = _Operators(program, version.specialized.function, origins, seen[-1], made).explained()
+    if made.outlined is not None:
+        following = _Operators(program, version.entry.function, whole_origins)
+        following.follow_parts(made.outlined, version.in_parts.made)
+    else:
+        following = _Operators(program, version.specialized.function, origins)
+        following.follow(seen[-1], is_native=made.is_native)
+    operators = following.explained()
     kernels = len(made.compilation.kernels)
     return Explanation(name, arguments_of(key, names), made.tier, made.reason, kernels, operators)
 
@@ -152,24 +168,6 @@ def _refusal(
         kinds = ", ".join(f"{kind} {count}" for kind, count in table.strategy)
         return f"all specializations are used ({kinds}): see set_fusion_strategy"
     return None
-
-
-def _tagged(entry: Entry) -> tuple[Entry, list[Operation]]:
-    """A copy of `entry` in which the location of each operation is its number, which passes hand on to what
-    they make of it; and the operations by number.
-    """
-    copy = replace(entry, module=entry.alone())
-    for number, op in enumerate(copy.function.walk()):
-        op.location = FileLineColLoc(StringAttr(TAG), IntAttr(number), IntAttr(0))
-    return copy, list(entry.function.walk())
-
-
-def _tag(location: Attribute) -> int | None:
-    if isinstance(location, CallSiteLoc):
-        return _tag(location.callee)
-    if not isinstance(location, FileLineColLoc) or location.filename.data != TAG:
-        return None
-    return location.line.data
 
 
 def stack_of(op: Operation, function: FuncOp) -> tuple[SourceRange, ...]:
@@ -194,22 +192,16 @@ class _Fate:
 class _Operators:
     """Follows the operators of a program to what runs."""
 
-    def __init__(
-        self, program: FuncOp, frozen: FuncOp, origins: Sequence[Operation], descent: Descent,
-        made: Specialization,
-    ) -> None:  # fmt: skip
+    def __init__(self, program: FuncOp, frozen: FuncOp, origins: Sequence[Operation]) -> None:
         self.program = program
         self.frozen = frozen
         self.origins = origins
-        self.descent = descent
-        self.is_native = made.is_native
         self.fates: dict[int, _Fate] = {}
         self.own: list[OperatorExplanation] = []
         """Operators that the compiler made, in Python."""
 
     def explained(self) -> tuple[OperatorExplanation, ...]:
         """Each operator, in the order of the program."""
-        self._follow()
         frozen = {
             id(op): self._explanation(number, op) for number, op in enumerate(self.origins) if is_operator(op)
         }
@@ -224,15 +216,38 @@ class _Operators:
             ordered += [frozen.pop(id(other)) for other in _up_to(pending, _key(op)) if id(other) in frozen]
         return (*ordered, *frozen.values(), *self.own)
 
-    def _follow(self) -> None:
-        for number, group, reason in groups_of(self.descent):
+    def follow(self, descent: Descent, *, is_native: bool) -> None:
+        """Follow them to the groups and operators of a function at stage `fused`."""
+        for number, group, reason in groups_of(descent):
             for op in filter(is_operator, group.body.walk()):
                 fate = self._fate(op)
                 if fate is not None and reason is None:
                     fate.kernels[f"{number + 1} {group.kind}"] = None
-        for op in filter(is_operator, self.descent.function.walk()):
+        for op in filter(is_operator, descent.function.walk()):
             self._fate(op)
-        for op, reason in () if self.is_native else python_operators(self.descent):
+        if not is_native:
+            self._in_python(python_operators(descent))
+
+    def follow_parts(self, outlined: Outlined, used: Outlined | None) -> None:
+        """Follow them to the parts of a function and what is beside them; of parts that were `used`, it is
+        known what they became.
+        """
+        for number, part in enumerate(outlined.parts):
+            found = [] if used is None else list(used.parts[number].specializations.table.values())
+            operators = filter(is_operator, part.entry.function.walk())
+            if found and found[-1] is None:
+                reasons = used.parts[number].specializations.refused if used is not None else {}
+                reason = next(reversed(reasons.values()), "it is not compiled")
+                self._in_python((op, f"part {number}: {reason}") for op in operators)
+                continue
+            for op in operators:
+                fate = self._fate(op)
+                if fate is not None:
+                    fate.kernels[f"part {number}"] = None
+        self._in_python(python_beside_parts(outlined.function))
+
+    def _in_python(self, found: Iterable[tuple[Operation, str]]) -> None:
+        for op, reason in found:
             fate = self._fate(op)
             if fate is not None:
                 fate.reasons[reason] = None
@@ -240,7 +255,7 @@ class _Operators:
                 self.own.append(OperatorExplanation(operator_name(op), "python", (), reason, ()))
 
     def _fate(self, op: Operation) -> _Fate | None:
-        number = _tag(op.location)
+        number = tag_of(op.location)
         if number is None:
             return None
         fate = self.fates.setdefault(number, _Fate())

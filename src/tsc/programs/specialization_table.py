@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from tsc.compiler.sizes import SymbolicKey
-from tsc.compiler.specialization import Specialization
+from tsc.compiler.specialization import Outlined, Specialization
 from tsc.dialects.torch_types import TensorType
 from tsc.dims import is_known
 from tsc.errors import ArgumentError
 from tsc.passes.specialize import CONSTANTS, NUMBERS, parse_spec, split_entries
 from tsc.printing.columns import columns
-from tsc.programs.object_state import taken_paths
+from tsc.programs.object_state import AttributeGuard, taken_paths
 from tsc.programs.versions import Version, Versions
+from tsc.runtime.specializations import Specializations
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ class SpecializationInfo:
 
 
 class SpecializationTable(list[SpecializationInfo]):
-    """Specializations, the oldest first of each method; its `str` is a table."""
+    """Specializations, the oldest first of each method, and those of its parts after it; its `str` is a
+    table.
+    """
 
     def __str__(self) -> str:
         if not self:
@@ -115,10 +118,19 @@ def specialization_table(method: str, parameters: Sequence[str], versions: Versi
         for number, (key, found) in enumerate(known):
             earlier = [other for other, _ in known[:number]]
             cause = version.cause if not earlier else cause_of(key, earlier, names)
-            if found is not None and found.symbolic is not None:
-                cause = _symbolic_cause(found.symbolic, names)
-            made.append(_info(method, key, found, version, names, cause))
+            made.append(_info(method, key, found, version.specializations, version.guard, names, cause))
+        made += _of_parts(method, version.in_parts.made)
     return made
+
+
+def _of_parts(method: str, outlined: Outlined | None) -> Iterator[SpecializationInfo]:
+    """The specializations of the parts of a function."""
+    for number, part in enumerate(outlined.parts if outlined is not None else ()):
+        names = [value.name_hint or f"argument {n}" for n, value in enumerate(part.entry.arguments)]
+        known = list(part.specializations.table.items())
+        for position, (key, found) in enumerate(known):
+            cause = cause_of(key, [other for other, _ in known[:position]], names)
+            yield _info(f"{method}, part {number}", key, found, part.specializations, None, names, cause)
 
 
 def argument_names(parameters: Sequence[str], version: Version) -> list[str]:
@@ -127,23 +139,23 @@ def argument_names(parameters: Sequence[str], version: Version) -> list[str]:
 
 
 def _info(
-    method: str, key: Sequence[str], found: Specialization | None, version: Version, names: Sequence[str],
-    cause: str,
+    method: str, key: Sequence[str], found: Specialization | None, table: Specializations,
+    guard: AttributeGuard | None, names: Sequence[str], cause: str,
 ) -> SpecializationInfo:  # fmt: skip
-    table = version.specializations
+    """`cause` is why there is one, where its sizes are not symbolic."""
     code = None if found is None else found.code
     kernels = 0 if found is None else len(found.compilation.kernels)
     symbolic = None if found is None else found.symbolic
     spelled: Sequence[str] = key if symbolic is None else symbolic.key
     sizes: Sizes = {} if symbolic is None else symbolic.sizes.values
-    guards = [] if version.guard is None else [*version.guard.texts()]
+    guards = [] if guard is None else [*guard.texts()]
     return SpecializationInfo(
         method=method,
         arguments=arguments_of(spelled, names, sizes),
         guards=(*guards, *(() if symbolic is None else symbolic.guards)),
         tier="generic" if found is None else found.tier,
         reason=table.refused.get(tuple(key)) if found is None else found.reason,
-        cause=cause,
+        cause=cause if symbolic is None else _symbolic_cause(symbolic, names),
         hits=table.calls[tuple(key)] if code is None else code.calls,
         kernels=kernels,
         arena_bytes=0 if code is None else code.arena_bytes,
@@ -212,6 +224,8 @@ def cause_of(key: Sequence[str], earlier: Sequence[Sequence[str]], names: Sequen
     def differing(other: Sequence[str]) -> list[int]:
         return [i for i, (a, b) in enumerate(zip(key, other, strict=False)) if a != b]
 
+    if not earlier:
+        return "first call"
     nearest = min(reversed(earlier), key=lambda other: len(differing(other)))
     changes: dict[str, list[str]] = {}
     for i in differing(nearest):

@@ -19,8 +19,9 @@ from tsc.analysis.operator_effects import changes_shapes
 from tsc.compiler.descent import Descent
 from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import require_nothing_strict
-from tsc.compiler.sizes import Naming, named
-from tsc.compiler.specialization import Specialization, compile_for, compile_symbolic
+from tsc.compiler.parts import InParts
+from tsc.compiler.sizes import Naming
+from tsc.compiler.specialization import Specialization, compile_for, compile_named
 from tsc.concurrency import COMPILING, serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
@@ -72,6 +73,8 @@ class Version:
     specialized: Entry
     """The same without its object, where it could be lifted out of it."""
     specializations: Specializations
+    in_parts: InParts
+    """Takes the function apart where it is not native as a whole."""
     state: ObjectState | None = None
     """The attributes that specializations take and give; None where there are none."""
     guard: AttributeGuard | None = None
@@ -205,8 +208,6 @@ class Versions:
         after = self._attributes()
         if len(before) != len(after) or not all(map(is_, before, after)):
             return _Refusal("another thread changes its object")  # a later call tries again
-        if isinstance(lifted, str):
-            return _Refusal(lifted, guard)
         entry.pool.drop_attributes()
         generic = partial(self._interpreter.call, self._function, self._object)
         made = self._version(entry, lifted, generic, guard, varying)
@@ -254,44 +255,50 @@ class Versions:
         varying: set[str] | None = None,
     ) -> Version:  # fmt: skip
         name = self._function.name
+        resizes = RESIZES if changes_shapes(entry.function) else None
+        takes_object = len(entry.function.body.block.args) > len(self._function.parameters)
+        in_parts = InParts(entry, self._interpreter.call, self._receiver if takes_object else None)
         if not isinstance(lifted, Entry):
-            table = Specializations(*self._makers(entry, lifted), generic, name)
-            return Version(entry, entry, table, guard=guard, refusal=lifted)
+            refusal = lifted or resizes
+            table = Specializations(*self._makers(entry, refusal, in_parts), generic, name)
+            return Version(entry, entry, table, in_parts, guard=guard, refusal=refusal)
         state = ObjectState(self._object, lifted.function, varying or ())
-        refusal = None if state.is_distinct else HELD_TWICE
+        refusal = resizes if state.is_distinct else HELD_TWICE
         run_lifted = run_frozen(lifted, None, self._interpreter.call)
-        table = Specializations(*self._makers(lifted, refusal), generic, name, state, run_lifted)
-        return Version(entry, lifted, table, state, guard, refusal)
+        table = Specializations(*self._makers(lifted, refusal, in_parts), generic, name, state, run_lifted)
+        return Version(entry, lifted, table, in_parts, state, guard, refusal)
 
-    def _makers(self, entry: Entry, refusal: str | None) -> tuple[Run, Run]:
-        """What compiles `entry` for exact sizes and for symbolic ones, or says why it is not compiled."""
+    def _makers(self, entry: Entry, refusal: str | None, in_parts: InParts) -> tuple[Run, Run]:
+        """What compiles `entry` for exact sizes and for symbolic ones, or says why it is not compiled. Where
+        there is a `refusal`, it is compiled in parts alone.
+        """
         if refusal is not None:
-            return partial(_refuse, refusal, entry), partial(_refuse, refusal, entry)
-        return partial(self._compile, entry), partial(self._compile_symbolic, entry)
+            return partial(_only_in_parts, in_parts, refusal), lambda *_: refusal
+        symbolic = partial(self._compile_symbolic, entry)
+        return partial(self._compile, entry, in_parts), symbolic
 
     def _compile(
-        self, entry: Entry, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]],
-        watch: Callable[[Descent], None] | None = None,
+        self, entry: Entry, in_parts: InParts, key: Sequence[str],
+        arrays: Sequence[np.ndarray[Any, Any]], watch: Callable[[Descent], None] | None = None,
     ) -> Specialization | str:  # fmt: skip
-        if changes_shapes(entry.function):
-            return _refuse(RESIZES, entry, key, arrays)
+        call = self._interpreter.call
         try:
-            made = compile_for(entry, key, self._slow, self._interpreter.call, arrays, watch)
+            made = compile_for(entry, key, self._slow, call, arrays, watch, in_parts=in_parts)
         except CodegenError as error:
             require_nothing_strict(entry.function, error.message)
             raise
-        return _refuse(made, entry, key, arrays) if isinstance(made, str) else made
+        return _refuse(made, entry) if isinstance(made, str) else made
 
     def compile_apart(
-        self, version: Version, entry: Entry, key: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]],
-        watch: Callable[[Descent], None],
+        self, version: Version, entry: Entry, in_parts: InParts, key: Sequence[str],
+        arrays: Sequence[np.ndarray[Any, Any]], watch: Callable[[Descent], None],
     ) -> Specialization | str:  # fmt: skip
         """What a call that needs the specialization `key` of `version` would compile, which is not kept;
-        `entry` is the version's function or a copy of it.
+        `entry` and `in_parts` are the version's or copies of them.
         """
         if version.refusal is not None:
-            return version.refusal
-        return self._compile(entry, key, arrays, watch)
+            return _only_in_parts(in_parts, version.refusal, key, arrays)
+        return self._compile(entry, in_parts, key, arrays, watch)
 
     def _compile_symbolic(
         self, entry: Entry, key: tuple[str, ...], seen: Iterable[tuple[str, ...]],
@@ -300,12 +307,7 @@ class Versions:
         """For the sizes that differ among `key` and those that were `seen` (or, as `Naming` says, for more),
         or why that cannot be.
         """
-        if changes_shapes(entry.function):
-            return RESIZES
-        found = named(key, seen, Naming(names_first, names_all))
-        return (
-            "no size is left to be symbolic" if found is None else compile_symbolic(entry, *found, self._slow)
-        )
+        return compile_named(entry, key, seen, Naming(names_first, names_all), self._slow)
 
 
 def run_frozen(
@@ -330,7 +332,12 @@ def run_frozen(
     return run
 
 
-def _refuse(reason: str, entry: Entry, key: Sequence[str], *rest: Any) -> str:
+def _only_in_parts(in_parts: InParts, reason: str, key: Sequence[str], arrays: Any) -> Specialization | str:
+    """A function that must not be native as a whole, in parts; or why it is not compiled at all."""
+    return in_parts(key, reason) or _refuse(reason, in_parts.entry)
+
+
+def _refuse(reason: str, entry: Entry) -> str:
     """No specialization, and why: calls run in the generic tier.
 
     Raises:

@@ -4,18 +4,19 @@ runs on NumPy arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
 from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation
 
 from tsc.dialects.constants import ConstantPool
 from tsc.errors import NestingError
 from tsc.frontend.unit import Unit
 from tsc.runtime.exceptions import explain
 from tsc.runtime.operators import Operators
-from tsc.runtime.python_writer import Kernels, PythonWriter
+from tsc.runtime.python_writer import Kernels, PythonWriter, Runs
 
 TOO_DEEP = ("too many statically nested blocks", "too many levels of indentation")
 """What Python says of blocks that nest deeper than it takes."""
@@ -32,8 +33,9 @@ class GenericFunction:
         call: Callable[..., Any],
         kernels: Kernels | None = None,
         operators: Operators | None = None,
+        parts: Mapping[Operation, Runs] | None = None,
     ) -> None:
-        writer = PythonWriter(pool, unit, call, kernels or {}, operators or Operators())
+        writer = PythonWriter(pool, unit, call, kernels or {}, operators or Operators(), parts)
         self.name = function.sym_name.data
         try:
             self.source = writer.function(function)

@@ -53,12 +53,16 @@ class NativeResults:
     @property
     def is_direct(self) -> bool:
         """Whether for row-major arguments `native` itself gives the result."""
+        return not self.is_flagged and self.is_flat
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether for row-major arguments the result is what `native` gives, but for its flag."""
         structure = self.form.structure
         assert structure is not None
         kind, parts = structure[0], structure[1]
         is_flat = kind == "tuple" and len(parts) > 1 and parts == [["tensor", i] for i in range(len(parts))]
-        is_result = self.form == SINGLE or (is_flat and not self.form.written)
-        return not self.is_flagged and self.is_row_major and is_result
+        return self.is_row_major and (self.form == SINGLE or (is_flat and not self.form.written))
 
     def __call__(self, arrays: Sequence[Array], generic: Callable[[], Any]) -> Any:
         """The result for `arrays`; `generic` gives it in the generic tier.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, cast
 
 import numpy as np
 from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
@@ -31,6 +31,12 @@ from tsc.runtime.result_forms import prefix_of
 Kernels = dict[Operation, Callable[..., Any]]
 
 
+class Runs(Protocol):
+    """Something whose `run` is called; it may be another one each time."""
+
+    run: Callable[..., Any]
+
+
 class PythonWriter:
     """Writes the Python text of a function, and holds what its names stand for."""
 
@@ -41,7 +47,10 @@ class PythonWriter:
         call: Callable[..., Any],
         kernels: Kernels,
         operators: Operators,
+        parts: Mapping[Operation, Runs] | None = None,
     ) -> None:
+        """`parts` are what runs calls of functions that were outlined."""
+        self.parts = parts or {}
         self.operators = operators
         self.pool = pool
         self.unit = unit
@@ -326,6 +335,11 @@ class PythonWriter:
         return self.constant(name.rpartition(".")[2], self.unit.functions[name])
 
     def _CallOp(self, op: CallOp) -> None:  # noqa: N802
+        part = self.parts.get(op)
+        if part is not None:
+            name = self.constant(op.callee.root_reference.data.partition(".")[0], part)
+            self.assign(op, f"{name}.run({self.arguments(op.operands)})")
+            return
         name = op.callee.root_reference.data
         callee = self.constant(name.rpartition(".")[2], self.unit.functions[name])
         self.assign(op, f"call({callee}, {self.arguments(op.operands)})")

@@ -119,18 +119,23 @@ class Specializations:
 
     def run(self, values: Sequence[Any], inputs: Inputs) -> Any:
         """Run on converted arguments."""
-        given = values if self._state is None else [*values, *self._state.read()]
-        found = self.find(given)
-        arrays = flatten(given)
-        if found is None or not found.suits(arrays):
-            result = self._generic(*values)
-        else:
-            try:
-                result = self._run_found(found, arrays, given, values)
-            except UnsuitedError:
-                result = self._generic(*values)
+        result = self.run_values(values)
         inputs.settle()
         return inputs.give_back(result)
+
+    def run_values(self, values: Sequence[Any]) -> Any:
+        """Run on values of the program, and give one."""
+        given = values if self._state is None else [*values, *self._state.read()]
+        found = self.find(given)
+        if found is not None and found.outlined is not None:
+            return found.run(*values)
+        arrays = flatten(given)
+        if found is None or not found.suits(arrays):
+            return self._generic(*values)
+        try:
+            return self._run_found(found, arrays, given, values)
+        except UnsuitedError:
+            return self._generic(*values)
 
     def run_beside_others(self, values: Sequence[Any]) -> Any:
         """Run on values of the program, and give one, while other threads may use the same tensors: what
@@ -138,6 +143,8 @@ class Specializations:
         """
         given = values if self._state is None else [*values, *self._state.read()]
         found = self.find(given)
+        if found is not None and found.outlined is not None:
+            return found.run(*values)
         arrays = flatten(given)
         if found is None or found.form.written or not found.suits(arrays):
             return self._generic(*values)
@@ -222,9 +229,8 @@ class Specializations:
         return name
 
     def _fitting(self, key: tuple[str, ...]) -> tuple[str, ...] | None:
-        """The key of a specialization for symbolic sizes that is for such a call."""
-        symbolic = ((k, made.symbolic) for k, made in self.table.items() if made is not None)
-        return next((k for k, found in symbolic if found is not None and found.fits(key)), None)
+        """The key of a specialization for calls of several sizes that is for such a one."""
+        return next((k for k, made in self.table.items() if made is not None and made.fits(key)), None)
 
     def _made(self, key: tuple[str, ...], values: Sequence[Any]) -> tuple[str, ...]:
         """The key of a new specialization: of the kind that is next in the strategy."""

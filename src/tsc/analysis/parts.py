@@ -1,0 +1,276 @@
+"""What of a function can be native code of its own while Python runs the rest: see the pass `outline`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from enum import Enum
+
+from xdsl.dialects.func import CallOp
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.traits import IsTerminator, MemoryEffectKind, get_effects
+
+from tsc.analysis.known_values import (
+    UNKNOWN_CALLS,
+    is_kept,
+    is_list_mutated,
+    writes_anything,
+    writes_operand,
+)
+from tsc.analysis.operator_effects import acts, definition_of, draws
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.torch_ops import (
+    ConstantOp,
+    DerefineOp,
+    NonValueTensorLiteralOp,
+    PrimIfOp,
+    PrimListConstructOp,
+    PrimListUnpackOp,
+    PrimLoopOp,
+    PrimRaiseExceptionOp,
+    PrimTupleConstructOp,
+    PrimTupleIndexOp,
+    PrimTupleUnpackOp,
+    PrimUncheckedCastOp,
+    PrimUninitializedOp,
+    ValueTensorLiteralOp,
+)
+from tsc.ops.registry import Effect, Operator
+
+REGIONS = (PrimIfOp, PrimLoopOp)
+PLUMBING = (
+    ConstantOp, NonValueTensorLiteralOp, ValueTensorLiteralOp, PrimListConstructOp, PrimTupleConstructOp,
+    PrimListUnpackOp, PrimTupleIndexOp, PrimTupleUnpackOp, DerefineOp, PrimUncheckedCastOp,
+    PrimUninitializedOp,
+)  # fmt: skip
+"""Operations that compute nothing: constants, containers, names of other types."""
+LIGHT_KINDS = ("view", "reshape", "query", "item", "python")
+PART = "part"
+"""What the names of parts begin with: ``part0.forward``."""
+NUMBERS: tuple[Attribute, ...] = (tt.INT, tt.FLOAT, tt.BOOL)
+
+
+class Weight(Enum):
+    """What an operation is to a part."""
+
+    LIGHT = "computes no elements: Python does it as well, and it may be done twice"
+    HEAVY = "computes elements: it is done once, in native code"
+    NONE = "nothing that native code does"
+
+
+def weight_of(op: Operation, own: Collection[SSAValue] = ()) -> Weight:
+    """What `op` is to a part, whose `own` lists may be written to. It only says what can be said without
+    shapes.
+    """
+    if any(value not in own and is_list_mutated(value) for value in _lists(op)):
+        return Weight.NONE
+    if isinstance(op, PLUMBING):
+        return Weight.LIGHT
+    if isinstance(op, REGIONS):
+        return _weight_of_regions(op, own)
+    operator = definition_of(op)
+    if operator is None or not all(map(_is_native_value, [*op.operands, *op.results])) or reads_mode(op):
+        return Weight.NONE
+    if writes_anything(op):
+        return Weight.LIGHT if only_reads(op, own) else Weight.NONE
+    if operator.kind in LIGHT_KINDS or _creates(op) or operator.may_share:
+        return Weight.LIGHT
+    return Weight.HEAVY if _has_native_form(operator) else Weight.NONE
+
+
+def only_reads(op: Operation, own: Collection[SSAValue] = ()) -> bool:
+    """Whether `op` may change places with others of which this holds: it writes to nothing but its `own`
+    memory, and nothing but its operands decides about it.
+    """
+    if isinstance(op, UNKNOWN_CALLS) or draws(op) or acts(op) or op.has_trait(IsTerminator):
+        return False
+    if isinstance(op, REGIONS):
+        own = {*own, *own_memory(op)}
+        return all(
+            o.has_trait(IsTerminator) or isinstance(o, (PrimRaiseExceptionOp, *REGIONS)) or only_reads(o, own)
+            for o in _inner(op)
+        )
+    if writes_anything(op):
+        written = [o for i, o in enumerate(op.operands) if writes_operand(op, i)]
+        return all(value in own for value in written)
+    effects = get_effects(op)
+    return effects is not None and all(e.kind is not MemoryEffectKind.WRITE for e in effects)
+
+
+def unshared_lists(block: Block) -> set[SSAValue]:
+    """The lists that are made in a block itself, and written to, which nothing else holds."""
+    made = (o.results[0] for o in block.ops if isinstance(o, PrimListConstructOp))
+    return {v for v in made if is_list_mutated(v) and not is_kept(v)}
+
+
+def touching(value: SSAValue) -> list[Operation]:
+    """The operations, in the block where a value is made, that it is made by or that read it, or have in them
+    what does; in their order.
+    """
+    owner = value.owner
+    block = owner if isinstance(owner, Block) else owner.parent
+    assert block is not None
+    found = {block.find_ancestor_op_in_block(use.operation) for use in value.uses} | {owner}
+    return [op for op in block.ops if op in found]
+
+
+def own_memory(op: Operation) -> Collection[SSAValue]:
+    """Lists that are made in a branch or loop, which nothing else holds, and tensors that are made there,
+    with their views: those who write to them do so for `op` alone.
+    """
+    own: set[SSAValue] = set()
+    for inner in _inner(op):
+        if isinstance(inner, PrimListConstructOp):
+            own.update(r for r in inner.results if not is_kept(r))
+        elif isinstance(inner, AtenOp) and all(v in own for v in _shown(inner)):
+            own.update(r for r in inner.results if isinstance(r.type, tt.TensorType))
+    return own
+
+
+def _shown(op: AtenOp) -> list[SSAValue]:
+    """The operands of which the results of `op` may be memory."""
+    operator = definition_of(op)
+    if operator is None or not _is_fresh(operator):
+        return [o for o in op.operands if not isinstance(o.owner, ConstantOp) and o.type not in NUMBERS]
+    return []
+
+
+def _is_fresh(operator: Operator) -> bool:
+    """Whether results are memory of their own."""
+    is_view = operator.kind in ("view", "reshape") or operator.may_share
+    return not is_view and not operator.schema.mutates and operator.effect is Effect.NONE
+
+
+def is_timeless(op: Operation) -> bool:
+    """Whether a light operation gives the same whenever it is done: it reads no memory."""
+    operator = definition_of(op)
+    if operator is None:
+        return isinstance(op, PLUMBING)
+    return operator.kind in ("query", "python") and not operator.reads_layout
+
+
+def reads_mode(op: Operation) -> bool:
+    """Whether `op` asks for something that is set beside the program: whether gradients are wanted."""
+    operator = definition_of(op)
+    return operator is not None and operator.effect is Effect.READS
+
+
+def reads_numbers(op: Operation) -> bool:
+    """Whether numbers that `op` gives depend on elements of tensors."""
+    operator = definition_of(op)
+    return isinstance(op, REGIONS) or (operator is not None and operator.kind == "item")
+
+
+def sizes_from(op: Operation, numbers: Collection[SSAValue]) -> bool:
+    """Whether some of `numbers` decide about the sizes of a tensor that `op` gives."""
+    operator = definition_of(op)
+    if operator is None or not any(isinstance(r.type, tt.TensorType) for r in op.results):
+        return False
+    return any(v in numbers and not operator.decides_elements_only(i) for i, v in enumerate(op.operands))
+
+
+def is_part_call(op: Operation) -> bool:
+    """Whether `op` calls a part."""
+    name = op.callee.root_reference.data if isinstance(op, CallOp) else ""
+    return re.match(rf"{PART}\d+\.", name) is not None
+
+
+def raises(op: Operation) -> bool:
+    """Whether `op` is a branch or loop in which the program may raise."""
+    return isinstance(op, REGIONS) and any(isinstance(o, PrimRaiseExceptionOp) for o in op.walk())
+
+
+def why_beside_parts(op: Operation) -> str:
+    """Why an operation that was left by `outline` is in no part."""
+    operator = definition_of(op)
+    if isinstance(op, UNKNOWN_CALLS):
+        return "it calls code that is not known"
+    if draws(op):
+        return "it draws random numbers"
+    if acts(op):
+        return "it does what is seen outside: it prints, warns, or sets a state"
+    if isinstance(op, REGIONS):
+        return "branches and loops are native where all in them is"
+    if not only_reads(op):
+        return "it writes to memory"
+    if not all(map(_is_native_value, [*op.operands, *op.results])):
+        return "native code has no values of its types"
+    if weight_of(op) is Weight.LIGHT:
+        return "it computes no elements, and Python reads its result"
+    if operator is not None and not _has_native_form(operator):
+        return "it has no native form"
+    return "it reads a number or a list that Python makes"
+
+
+def values_read(op: Operation) -> list[SSAValue]:
+    """The values from outside that `op`, and what is in it, read: each once."""
+    found: dict[SSAValue, None] = {}
+    own: set[Block] = {b for o in op.walk() for r in o.regions for b in r.blocks}
+    for inner in op.walk():
+        for value in inner.operands:
+            block = value.owner if isinstance(value.owner, Block) else value.owner.parent
+            if block not in own:
+                found[value] = None
+    return list(found)
+
+
+def _weight_of_regions(op: Operation, own: Collection[SSAValue]) -> Weight:
+    own = {*own, *own_memory(op)}
+    if not all(_is_inside(o, own) for o in _inner(op)):
+        return Weight.NONE
+    if not all(map(_is_native_value, op.results)):
+        return Weight.NONE
+    is_heavy = any(weight_of(o) is Weight.HEAVY for o in _inner(op) if not o.regions)
+    return Weight.HEAVY if is_heavy else Weight.LIGHT
+
+
+def _is_inside(op: Operation, own: Collection[SSAValue]) -> bool:
+    """Whether `op`, in a branch or loop, leaves that native, or does so where it is not reached for the sizes
+    of a call.
+    """
+    if op.has_trait(IsTerminator) or isinstance(op, (PrimRaiseExceptionOp, *REGIONS)):
+        return True
+    if any(value not in own and is_list_mutated(value) for value in _lists(op)):
+        return False
+    is_native = all(map(_is_native_value, [*op.operands, *op.results])) and not reads_mode(op)
+    return (is_native and only_reads(op, own)) or _only_for_raise(op)
+
+
+def _only_for_raise(op: Operation) -> bool:
+    """Whether `op` makes the message of an exception."""
+    users = [use.operation for result in op.results for use in result.uses]
+    return only_reads(op) and all(isinstance(u, PrimRaiseExceptionOp) or _only_for_raise(u) for u in users)
+
+
+def _inner(op: Operation) -> Iterator[Operation]:
+    return (o for o in op.walk() if o is not op)
+
+
+def _creates(op: Operation) -> bool:
+    """Whether `op` makes a tensor of no other's elements."""
+    operator = definition_of(op)
+    reads = [o for o in op.operands if isinstance(o.type, tt.TensorType)]
+    return not reads or (operator is not None and operator.reads_shape_only)
+
+
+def _has_native_form(operator: Operator) -> bool:
+    is_known = operator.lower is not None or operator.composite is not None
+    return is_known and operator.effect is Effect.NONE and not operator.schema.mutates
+
+
+def _is_native_value(value: SSAValue) -> bool:
+    return _is_native_type(value.type)
+
+
+def _is_native_type(kind: Attribute) -> bool:
+    """Whether native code knows values of such a type, or their constants."""
+    if isinstance(kind, (tt.ListType, tt.OptionalType)):
+        return _is_native_type(kind.data)
+    if isinstance(kind, tt.TupleType):
+        return all(map(_is_native_type, kind.data))
+    return isinstance(kind, tt.TensorType) or kind in (*NUMBERS, tt.NONE, tt.STRING, tt.DEVICE, tt.NUMBER)
+
+
+def _lists(op: Operation) -> Sequence[SSAValue]:
+    return [v for v in (*op.results, *op.operands) if isinstance(v.type, tt.ListType)]
