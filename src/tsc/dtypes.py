@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import ml_dtypes
 import numpy as np
 
 from tsc.errors import DTypeError
+
+Array: TypeAlias = np.ndarray[Any, Any]
+"""A tensor's elements, of whatever shape and dtype."""
+Number: TypeAlias = int | float | complex
+"""A number of a program, bools among them: what schemas call a Scalar."""
 
 
 class Category(IntEnum):

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from tsc.dialects.torch_types import TENSOR as _TENSOR
+from tsc.dtypes import Array
 from tsc.errors import CompileError
 from tsc.frontend.hooks import hooks_of
 from tsc.frontend.unit import Class, ScriptObject
@@ -18,8 +19,6 @@ from tsc.modules.converting import ModuleConversions
 from tsc.modules.state import ModuleState
 from tsc.narrowing import is_array
 from tsc.runtime.values import ArgumentMismatchError, Inputs, mapped
-
-Array = np.ndarray[Any, Any]
 
 
 def copied(held: ScriptObject, memo: dict[int, Any], tensors: Callable[[Array], Array]) -> ScriptObject:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tsc.dtypes import Array
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
@@ -38,7 +39,6 @@ from tsc.ops.views import (
 )
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _root(x: Array) -> Array:

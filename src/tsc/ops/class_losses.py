@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
@@ -16,7 +17,6 @@ from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, TensorSpec
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _require_classes(self: TensorSpec, target: TensorSpec, weight: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
@@ -14,7 +15,6 @@ from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.shapes import like_self
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _parts_dtype(dtype: dtypes.DType) -> dtypes.DType:

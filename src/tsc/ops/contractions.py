@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
@@ -20,7 +20,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def multiply_add(dtype: DType) -> Body:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.contractions import computed_wide, multiply_add, require_same_dtype
@@ -19,7 +19,6 @@ from tsc.ops.shapes import pair
 from tsc.ops.transposed_convolutions import Axis, strided_kernel, transposed_convolution
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _convolution_infer(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
@@ -15,7 +16,6 @@ from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.strides import as_it_lay
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def converted(x: Array, dtype: int | None, copy: bool = False) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dims import Dim, holds_dim
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import CodegenError, DTypeError, ShapeError
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output
@@ -22,7 +22,6 @@ from tsc.ops.shapes import broadcast, like_self
 from tsc.ops.strides import strided_view
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def dtype_or(code: int | None, default: DType) -> DType:

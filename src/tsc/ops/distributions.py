@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.creation import dtype_or, sized
 from tsc.ops.elementwise import spec_of, specs_of
@@ -16,7 +17,6 @@ from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import broadcast, like_self
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _probabilities(p: Any) -> Any:

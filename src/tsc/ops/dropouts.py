@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import CodegenError, DTypeError, ShapeError
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
@@ -16,7 +17,6 @@ from tsc.ops.random import RandomSource, generator
 from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _kept(shape: Sequence[int], p: float) -> Array:

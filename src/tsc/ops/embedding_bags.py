@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import BoundsError, NotSupportedError
 from tsc.ops.composite import Aten
 from tsc.ops.promotion import computation_dtype
@@ -15,7 +16,6 @@ from tsc.ops.registry import Family
 from tsc.ops.running import inferred_by_running
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _composed(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
@@ -21,7 +21,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import reduced, wrap_dim, wrap_dims
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

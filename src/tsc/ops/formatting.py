@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 
-Array = np.ndarray[Any, Any]
 _LINE = 80
 _TYPE_NAMES = {
     dtypes.U8: "Byte", dtypes.I8: "Char", dtypes.I16: "Short", dtypes.I32: "Int", dtypes.I64: "Long",

@@ -8,12 +8,12 @@ from typing import Any, cast
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import pair
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _starts(sample: Any, size: int, count: int, window: int) -> list[int]:

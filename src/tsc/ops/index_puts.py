@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import CodegenError, DTypeError, NotSupportedError, ShapeError
 from tsc.ops.advanced_indexing import (
     Places,
@@ -32,7 +32,6 @@ from tsc.ops.scatter_lowering import (
 from tsc.ops.shapes import broadcast, like_self
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _put_infer(self: TensorSpec, indices: Sequence[Any], values: TensorSpec, accumulate: bool) -> TensorSpec:

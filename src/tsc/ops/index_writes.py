@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError, TscError
 from tsc.ops.creation import constant
 from tsc.ops.elementwise import spec_of, specs_of
@@ -27,7 +28,6 @@ from tsc.ops.scattering import Lower, widened, with_counts
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 WANT_I64: dict[str, type[TscError]] = {"index_copy_": DTypeError, "index_fill_": BoundsError}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
@@ -17,7 +18,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 INDEX_DTYPES = (dtypes.I64, dtypes.I32)
 MASK_DTYPES = (dtypes.BOOL, dtypes.U8)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.indexing import index_select
@@ -14,7 +15,6 @@ from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 @composite(FAMILY, "aten::hstack")

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, Error, ShapeError
 from tsc.ops.registry import Family
 from tsc.ops.running import inferred_by_running
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 ALLOWED = (dtypes.F32, dtypes.F64, dtypes.C64, dtypes.C128)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.narrowing import is_sequence
 from tsc.ops.copies import converted
@@ -19,7 +19,6 @@ from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _nested_shape(data: Any) -> tuple[int, ...]:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.registry import Family, ResultLayout
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 NONE, MEAN, SUM = 0, 1, 2
 
 

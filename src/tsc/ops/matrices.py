@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.creation import dtype_or
@@ -22,7 +23,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _triangle_infer(self: TensorSpec, diagonal: int) -> TensorSpec:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.linear_algebra import attempt, hermitian_of, require_matrix
@@ -18,7 +19,6 @@ from tsc.ops.running import inferred_by_running
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 # --- powers, ranks, pseudo-inverses ---

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.copies import lower_convert
@@ -20,7 +21,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import like_self, wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _where_infer(condition: TensorSpec, self: Any, other: Any) -> TensorSpec:

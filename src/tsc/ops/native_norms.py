@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.promotion import computation_dtype
@@ -15,7 +16,6 @@ from tsc.ops.registry import Family, ResultLayout
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _wide(aten: Aten, x: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
@@ -19,7 +20,6 @@ from tsc.ops.shapes import broadcast
 from tsc.ops.variants import write_back
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _heaviside_refusal(self: Any, values: Any) -> str | None:

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tsc.dtypes import Category, DType
-
-Array = np.ndarray[Any, Any]
+from tsc.dtypes import Array, Category, DType
 
 _UNARY: dict[str, Callable[..., Any]] = {
     "neg": np.negative, "abs": np.abs, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log,

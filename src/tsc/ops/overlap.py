@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from tsc.dtypes import Array
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.registry import Operator
 from tsc.ops.strides import elementwise_order
-
-Array = np.ndarray[Any, Any]
 
 
 def guarded(operator: Operator) -> Operator:

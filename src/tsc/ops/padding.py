@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from tsc.dims import certainly_equal, is_known
+from tsc.dtypes import Array
 from tsc.errors import CodegenError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, constant, dim
 from tsc.ops.registry import Family, ResultLayout, TensorSpec
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _places(mode: str, n: int, low: int, high: int) -> Array:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
@@ -20,7 +21,6 @@ from tsc.ops.scatter_lowering import add
 from tsc.ops.shapes import pair, window_size, wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _counts(extents: Sequence[int], kernel: Any, dilation: Any, padding: Any, stride: Any) -> list[int]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dims import Dim, certainly_natural, is_known
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import CodegenError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
@@ -21,7 +21,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import pair, window_size
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 class Windows:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
@@ -18,7 +19,6 @@ from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim, wrap_dims
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 # --- einsum ---

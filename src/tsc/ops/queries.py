@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import Category
+from tsc.dtypes import Array, Category
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.promotion import of_number
@@ -18,7 +18,6 @@ from tsc.ops.shapes import wrap_dim
 from tsc.ops.strides import element_strides
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _query(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.concurrency import interned
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or, sized
 from tsc.ops.elementwise import spec_of, specs_of
@@ -17,7 +17,6 @@ from tsc.ops.registry import Effect, Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import like_self
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 _DIGITS = {dtypes.F16: 11, dtypes.BF16: 8}
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import CodegenError, ShapeError
 from tsc.ops.composite import Aten, composite, eager_aten
 from tsc.ops.registry import Family, Operator, TensorSpec, require_schema
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 State = tuple[Any, ...]
 """Hidden state, and for an LSTM also the cell state."""
 MAX_STEPS = 16

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dims import Dim
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import DTypeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.kernel_builder import BodyBuilder, Combine, KernelBuilder, KernelValue, Output, affine, dim
@@ -20,7 +20,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import reduced, wrap_dims
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def lower_reduction(

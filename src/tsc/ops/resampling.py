@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.narrowing import is_sequence
 from tsc.ops.composite import Aten, composite
@@ -20,7 +21,6 @@ from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 Taps = tuple[Array, Array]
 """Indices and weights, each ``(taps, outputs)``."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import constant
 from tsc.ops.elementwise import specs_of
@@ -27,7 +28,6 @@ from tsc.ops.scatter_lowering import (
 from tsc.ops.shapes import like_self, wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 Lower = Callable[..., KernelValue]
 """``lower(kernel, x, writes, source or number, *rest)``."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tsc.dtypes import Array
 from tsc.errors import NotSupportedError, ShapeError
 from tsc.ops.aliases import as_strided
 from tsc.ops.composite import Aten
@@ -16,7 +17,6 @@ from tsc.ops.shapes import like_self
 from tsc.ops.views import diagonal, select, slice_
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _stored(self: Array, src: Array, view: Callable[[Array], Array], name: str) -> Array:

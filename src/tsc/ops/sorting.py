@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.elementwise import spec_of
@@ -19,7 +20,6 @@ from tsc.ops.shapes import like_self, reduced, wrap_dim
 from tsc.ops.sort_lowering import order_statistic, sorted_lines, topk_of_lines
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 LONGEST_EXACT = 4096
 """Elements of a row up to which `topk` takes the time to choose among equal elements as PyTorch does."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or
 from tsc.ops.registry import Family
@@ -16,7 +16,6 @@ from tsc.ops.running import inferred_by_running
 from tsc.ops.shapes import like_self, wrap_dim, wrap_dims
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 _COMPLEX = {dtypes.F64: dtypes.C128, dtypes.C128: dtypes.C128}
 _REAL = {dtypes.F64: dtypes.F64, dtypes.C128: dtypes.F64}
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import CodegenError, DTypeError, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.composite import Aten, composite
@@ -22,7 +23,6 @@ from tsc.ops.sort_lowering import count_nan, order_statistic
 from tsc.ops.sorting import comparable, order, picked, require_numbers
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _along_infer(self: TensorSpec, dim: int, keepdim: bool) -> tuple[TensorSpec, TensorSpec]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dims import certainly_equal, is_one
+from tsc.dtypes import Array
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import Aten, composite
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
@@ -35,7 +36,6 @@ from tsc.ops.view_inverses import (
 from tsc.ops.view_maps import infer_by_running, lower_by_tracing
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _view(*names: str, **parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -14,13 +14,13 @@ from tsc.analysis.fusion import CHECKS_BOUNDS
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import PrimSetAttrOp
+from tsc.dtypes import Array
 from tsc.errors import OPERATOR_FAILURES, UnsuitedError, VerificationError
 from tsc.frontend.unit import Unit
 from tsc.runtime.result_forms import ResultForm
 from tsc.verification.comparing import Outcome, difference
 from tsc.verification.stages import run_linalg, run_torch
 
-Array = np.ndarray[Any, Any]
 INTERPRETED = ("frozen", "value", "fused", "linalg")
 """The stages that are run without compiling them; of stage `loop` the native code is."""
 
