@@ -12,8 +12,10 @@ from tsc.errors import DTypeError
 
 Array: TypeAlias = np.ndarray[Any, Any]
 """A tensor's elements, of whatever shape and dtype."""
-Number: TypeAlias = int | float | complex
-"""A number of a program, bools among them: what schemas call a Scalar."""
+Number: TypeAlias = bool | int | float | complex
+"""What schemas call a Scalar."""
+Real: TypeAlias = bool | int | float
+"""A Scalar that must not be complex."""
 
 
 class Category(IntEnum):

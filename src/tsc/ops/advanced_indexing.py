@@ -127,7 +127,7 @@ def wrapped(index: Scalar, extent: int) -> Scalar:
     return (index < 0).where(index + extent, index)
 
 
-def index_bounds(self: TensorSpec, indices: Sequence[Any], *_: Any) -> list[IndexBound]:
+def index_bounds(self: TensorSpec, indices: Sequence[Any], *_: object) -> list[IndexBound]:
     """What index tensors must keep to; masks say themselves where they hold."""
     if has_masks(indices):
         return []

@@ -13,7 +13,7 @@ from tsc.dtypes import Array
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.ops.strides import root_of, strided_view
@@ -49,7 +49,7 @@ def _root(x: Array) -> Array:
     return np.lib.stride_tricks.as_strided(root, (count,), (root.itemsize,)).view(x.dtype)
 
 
-def _as_strided_infer(self: TensorSpec, size: Sequence[int], *_: Any) -> TensorSpec:
+def _as_strided_infer(self: TensorSpec, size: Sequence[int], *_: object) -> TensorSpec:
     return TensorSpec(tuple(size), self.dtype)
 
 
@@ -132,7 +132,7 @@ def tensor_split_tensor(self: Array, tensor_indices_or_sections: Array, dim: int
 
 
 def _define_split(name: str, minimum: int, axis_of: Callable[[Array], int]) -> None:
-    def require(self: Array, sections: Any) -> int:
+    def require(self: Array, sections: int | Sequence[int]) -> int:
         if self.ndim < minimum:
             raise ShapeError(
                 f"torch.{name} requires a tensor with at least {minimum} dimension, but got a tensor with "
@@ -187,38 +187,38 @@ def unbind_copy(self: Array, dim: int) -> list[Array]:
 
 
 @composite(FAMILY, "aten::broadcast_to", is_identity=True)
-def broadcast_to(aten: Aten, self: Any, size: Sequence[int]) -> Any:
+def broadcast_to(aten: Aten, self: AnyTensor, size: Sequence[int]) -> AnyTensor:
     """As `expand`."""
     return aten("expand", self, list(size))
 
 
 @composite(FAMILY, "aten::ravel", sharing=Sharing.SOMETIMES, is_identity=True, layout=ResultLayout.ROW_MAJOR)
-def ravel(aten: Aten, self: Any) -> Any:
+def ravel(aten: Aten, self: AnyTensor) -> AnyTensor:
     """All elements in one dim: a view of a row-major tensor, else a copy."""
     return aten("reshape", aten("contiguous", self), [-1])
 
 
 @composite(FAMILY, "aten::linalg_diagonal")
-def linalg_diagonal(aten: Aten, A: Any, offset: int, dim1: int, dim2: int) -> Any:  # noqa: N803
+def linalg_diagonal(aten: Aten, A: AnyTensor, offset: int, dim1: int, dim2: int) -> AnyTensor:  # noqa: N803
     """As `diagonal`, by default of the last two dims."""
     return aten("diagonal", A, offset, dim1, dim2)
 
 
 @composite(FAMILY, "aten::atleast_1d", sharing=Sharing.SOMETIMES, is_identity=True)
-def atleast_1d(aten: Aten, self: Any) -> Any:
+def atleast_1d(aten: Aten, self: AnyTensor) -> AnyTensor:
     """At least one dim, dims of size 1 added."""
     return self if aten.shape(self) else aten("reshape", self, [1])
 
 
 @composite(FAMILY, "aten::atleast_2d", sharing=Sharing.SOMETIMES, is_identity=True)
-def atleast_2d(aten: Aten, self: Any) -> Any:
+def atleast_2d(aten: Aten, self: AnyTensor) -> AnyTensor:
     """At least two dims, added in front."""
     shape = aten.shape(self)
     return self if len(shape) >= 2 else aten("reshape", self, [1, *(shape or (1,))])
 
 
 @composite(FAMILY, "aten::atleast_3d", sharing=Sharing.SOMETIMES, is_identity=True)
-def atleast_3d(aten: Aten, self: Any) -> Any:
+def atleast_3d(aten: Aten, self: AnyTensor) -> AnyTensor:
     """At least three dims, the last of them added behind."""
     shape = aten.shape(self)
     if len(shape) >= 3:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dims import Dim, holds_dim
-from tsc.dtypes import Array, DType
+from tsc.dtypes import Array, DType, Number, Real
 from tsc.errors import CodegenError, DTypeError, ShapeError
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output
@@ -40,29 +40,31 @@ def sized(size: Sequence[int], dtype: DType) -> TensorSpec:
     return TensorSpec(tuple(size), dtype)
 
 
-def constant(value: Any, dtype: DType) -> Array:
+def constant(value: Number, dtype: DType) -> Array:
     """`value` as a 0-dim array of `dtype`; integers wrap."""
     with np.errstate(all="ignore"):
         return NumpyEmitter().const(value, dtype)
 
 
-def _filled(spec: TensorSpec, value: Any) -> Array:
+def _filled(spec: TensorSpec, value: Number) -> Array:
     return np.full(spec.shape, constant(value, spec.dtype), spec.dtype.numpy)
 
 
-def _infer(size: Sequence[int], dtype: int | None, *_: Any) -> TensorSpec:
+def _infer(size: Sequence[int], dtype: int | None, *_: object) -> TensorSpec:
     return sized(size, dtype_or(dtype, dtypes.F32))
 
 
-def _like_infer(self: TensorSpec, dtype: int | None, *_: Any) -> TensorSpec:
+def _like_infer(self: TensorSpec, dtype: int | None, *_: object) -> TensorSpec:
     return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
 
 
-def _new_infer(self: TensorSpec, size: Sequence[int], dtype: int | None, *_: Any) -> TensorSpec:
+def _new_infer(self: TensorSpec, size: Sequence[int], dtype: int | None, *_: object) -> TensorSpec:
     return sized(size, dtype_or(dtype, self.dtype))
 
 
-def _full_like_infer(self: TensorSpec, fill_value: Any, dtype: int | None = None, *_: Any) -> TensorSpec:
+def _full_like_infer(
+    self: TensorSpec, fill_value: Number, dtype: int | None = None, *_: object
+) -> TensorSpec:
     return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
 
 
@@ -71,7 +73,7 @@ def _layout(rule: Callable[..., TensorSpec]) -> ResultLayout:
     return ResultLayout.ELEMENTWISE if rule in (_like_infer, _full_like_infer) else ResultLayout.ROW_MAJOR
 
 
-def _fill(name: str, value: Any) -> None:
+def _fill(name: str, value: int) -> None:
     """Define ``zeros`` or ``ones`` in all their forms."""
 
     def define(schema: str, rule: Callable[..., TensorSpec]) -> None:
@@ -105,12 +107,12 @@ def _define_full(schema: str, rule: Callable[..., TensorSpec], position: int, **
         return _filled(rule(*specs_of(arguments)), arguments[position])
 
 
-def _full_infer(size: Sequence[int], fill_value: Any, dtype: int | None, *_: Any) -> TensorSpec:
+def _full_infer(size: Sequence[int], fill_value: Number, dtype: int | None, *_: object) -> TensorSpec:
     return sized(size, dtype_or(dtype, of_number(fill_value)))
 
 
 def _new_full_infer(
-    self: TensorSpec, size: Sequence[int], fill_value: Any, dtype: int | None, *_: Any
+    self: TensorSpec, size: Sequence[int], fill_value: Number, dtype: int | None, *_: object
 ) -> TensorSpec:
     return sized(size, dtype_or(dtype, self.dtype))
 
@@ -136,13 +138,13 @@ _define_empty("aten::new_empty", _new_infer)
 
 
 def _empty_strided_infer(
-    size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: Any
+    size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: object
 ) -> TensorSpec:
     return sized(size, dtype_or(dtype, dtypes.F32))
 
 
 def _new_empty_strided_infer(
-    self: TensorSpec, size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: Any
+    self: TensorSpec, size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: object
 ) -> TensorSpec:
     return sized(size, dtype_or(dtype, self.dtype))
 
@@ -155,7 +157,7 @@ def _strided(size: Sequence[int], stride: Sequence[int], dtype: DType) -> Array:
 
 
 @FAMILY.op("aten::empty_strided", infer=_empty_strided_infer)
-def empty_strided(size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: Any) -> Array:
+def empty_strided(size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: object) -> Array:
     """Uninitialized memory with the given strides."""
     return _strided(size, stride, dtype_or(dtype, dtypes.F32))
 
@@ -165,7 +167,7 @@ def empty_strided(size: Sequence[int], stride: Sequence[int], dtype: int | None,
     infer=_new_empty_strided_infer,
 )
 def new_empty_strided(
-    self: Array, size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: Any
+    self: Array, size: Sequence[int], stride: Sequence[int], dtype: int | None, *_: object
 ) -> Array:
     """Uninitialized memory with the given strides and the dtype of `self`."""
     return _strided(size, stride, dtype_or(dtype, dtypes.by_numpy(self.dtype)))
@@ -174,7 +176,7 @@ def new_empty_strided(
 # --- filling and copying ---
 
 
-def _copy_infer(self: TensorSpec, src: TensorSpec, *_: Any) -> TensorSpec:
+def _copy_infer(self: TensorSpec, src: TensorSpec, *_: object) -> TensorSpec:
     if broadcast(self.shape, src.shape) != self.shape:
         raise ShapeError(
             f"output with shape {list(self.shape)} doesn't match the broadcast shape "
@@ -230,7 +232,7 @@ def copy_tensor(self: Array, other: Array) -> Array:
 
 
 @FAMILY.op("aten::copy_.int", "aten::copy_.float", kind="inplace")
-def copy_number(self: Array, other: Any) -> Array:
+def copy_number(self: Array, other: int | float) -> Array:
     """A number stored everywhere in `self`."""
     self[...] = constant(other, dtypes.by_numpy(self.dtype))
     return self
@@ -258,7 +260,7 @@ def _arange_infer(start: Any, end: Any, step: Any, dtype: int | None) -> TensorS
     return TensorSpec((math.ceil((end - start) / step),), target)
 
 
-def _arange_eager(start: Any, end: Any, step: Any, dtype: int | None) -> Array:
+def _arange_eager(start: Real, end: Real, step: Real, dtype: int | None) -> Array:
     spec = _arange_infer(start, end, step, dtype)
     count = np.arange(spec.shape[0])
     if spec.dtype.is_integral:
@@ -266,7 +268,9 @@ def _arange_eager(start: Any, end: Any, step: Any, dtype: int | None) -> Array:
     return (float(start) + count * float(step)).astype(spec.dtype.numpy)
 
 
-def _arange_lower(kernel: KernelBuilder, start: Any, end: Any, step: Any, dtype: int | None) -> KernelValue:
+def _arange_lower(
+    kernel: KernelBuilder, start: Real, end: Real, step: Real, dtype: int | None
+) -> KernelValue:
     spec = _arange_infer(start, end, step, dtype)
     if spec.dtype is dtypes.BOOL:
         raise CodegenError("arange: bools have no native form")
@@ -304,24 +308,23 @@ _define_arange("aten::arange.start_step", 3)
 
 
 @FAMILY.op("aten::range.step")
-def range_step(start: Any, end: Any, step: Any, dtype: int | None, *_: Any) -> Array:
+def range_step(start: Real, end: Real, step: Real, dtype: int | None, *_: object) -> Array:
     """As `arange`, but `end` included."""
     if step == 0:
         raise ShapeError("step must be nonzero")
     if (end - start) * step < 0:
         raise ShapeError("upper bound and lower bound inconsistent with step sign")
-    steps: float = (end - start) / step
-    count = np.arange(math.floor(steps) + 1)
+    count = np.arange(math.floor((end - start) / step) + 1)
     return (start + count * step).astype(dtype_or(dtype, dtypes.F32).numpy)
 
 
 @FAMILY.op("aten::range")
-def range_(start: Any, end: Any, dtype: int | None, *_: Any) -> Array:
+def range_(start: Real, end: Real, dtype: int | None, *_: object) -> Array:
     """As `arange`, but `end` included."""
     return range_step(start, end, 1, dtype)
 
 
-def _number(value: Any) -> Any:
+def _number(value: Number | Array) -> Number:
     if not isinstance(value, np.ndarray):
         return value
     if value.ndim:
@@ -329,10 +332,10 @@ def _number(value: Any) -> Any:
             "linspace only supports 0-dimensional start and end tensors, but got start with "
             f"{value.ndim} dimension(s)."
         )
-    return value.item()  # pyright: ignore[reportUnknownVariableType]
+    return value.item()
 
 
-def _linspace_dtype(start: Any, end: Any, dtype: int | None) -> DType:
+def _linspace_dtype(start: Number | TensorSpec, end: Number | TensorSpec, dtype: int | None) -> DType:
     is_complex = any(
         isinstance(n, complex) or (isinstance(n, TensorSpec) and n.dtype.is_complex) for n in (start, end)
     )
@@ -344,13 +347,15 @@ def _linspace_dtype(start: Any, end: Any, dtype: int | None) -> DType:
     return result
 
 
-def _linspace_infer(start: Any, end: Any, steps: int, dtype: int | None, *_: Any) -> TensorSpec:
+def _linspace_infer(
+    start: Number | TensorSpec, end: Number | TensorSpec, steps: int, dtype: int | None, *_: object
+) -> TensorSpec:
     if steps < 0:
         raise ShapeError("number of steps must be non-negative")
     return TensorSpec((steps,), _linspace_dtype(start, end, dtype))
 
 
-def _spread(start: Any, end: Any, steps: int, dtype: DType) -> Array:
+def _spread(start: Number, end: Number, steps: int, dtype: DType) -> Array:
     """`steps` numbers from `start` to `end`, counted from the nearer end, as PyTorch does."""
     if steps == 0:
         return np.zeros(0)
@@ -365,7 +370,7 @@ def _spread(start: Any, end: Any, steps: int, dtype: DType) -> Array:
     "aten::linspace", "aten::linspace.Tensor_Tensor", "aten::linspace.Tensor_Scalar",
     "aten::linspace.Scalar_Tensor", infer=_linspace_infer,
 )  # fmt: skip
-def linspace(start: Any, end: Any, steps: int, dtype: int | None, *_: Any) -> Array:
+def linspace(start: Number | Array, end: Number | Array, steps: int, dtype: int | None, *_: object) -> Array:
     """`steps` numbers at equal distances from `start` to `end`, both included."""
     first, last = _number(start), _number(end)
     spec = _linspace_infer(first, last, steps, dtype)
@@ -374,7 +379,14 @@ def linspace(start: Any, end: Any, steps: int, dtype: int | None, *_: Any) -> Ar
     return _spread(first, last, steps, spec.dtype).astype(spec.dtype.numpy)
 
 
-def _logspace_infer(start: Any, end: Any, steps: int, base: float, dtype: int | None, *_: Any) -> TensorSpec:
+def _logspace_infer(
+    start: Number | TensorSpec,
+    end: Number | TensorSpec,
+    steps: int,
+    base: float,
+    dtype: int | None,
+    *_: object,
+) -> TensorSpec:
     return _linspace_infer(start, end, steps, dtype)
 
 
@@ -382,7 +394,9 @@ def _logspace_infer(start: Any, end: Any, steps: int, base: float, dtype: int | 
     "aten::logspace", "aten::logspace.Tensor_Tensor", "aten::logspace.Tensor_Scalar",
     "aten::logspace.Scalar_Tensor", infer=_logspace_infer,
 )  # fmt: skip
-def logspace(start: Any, end: Any, steps: int, base: float, dtype: int | None, *_: Any) -> Array:
+def logspace(
+    start: Number | Array, end: Number | Array, steps: int, base: float, dtype: int | None, *_: object
+) -> Array:
     """``base ** x`` for `linspace`'s ``x``."""
     first, last = _number(start), _number(end)
     spec = _linspace_infer(first, last, steps, dtype)

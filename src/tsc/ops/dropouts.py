@@ -37,7 +37,7 @@ def _identity_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelVa
     return x
 
 
-def _same(input: TensorSpec, *_: Any) -> TensorSpec:
+def _same(input: TensorSpec, *_: object) -> TensorSpec:
     return input
 
 
@@ -101,7 +101,7 @@ def native_dropout(input: Array, p: float, train: bool | None) -> tuple[Array, A
     return _dropped(input, kept, p), kept
 
 
-def _rrelu_infer(self: TensorSpec, *_: Any) -> TensorSpec:
+def _rrelu_infer(self: TensorSpec, *_: object) -> TensorSpec:
     if not self.dtype.is_floating:
         raise DTypeError(f"aten::rrelu: not implemented for '{self.dtype.scalar_type}'")
     return self

@@ -30,7 +30,7 @@ def float_text(value: float) -> str:
     return f"{value:.17g}"
 
 
-def text_of(value: Any) -> str:
+def text_of(value: object) -> str:
     """The value as TorchScript prints it."""
     if isinstance(value, bool) or value is None:
         return str(value)

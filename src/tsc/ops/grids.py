@@ -90,7 +90,7 @@ def _cubic(input: Array, at: Sequence[Array], padding: int, align_corners: bool)
     return total
 
 
-def _grid_infer(input: TensorSpec, grid: TensorSpec, mode: int, *_: Any) -> TensorSpec:
+def _grid_infer(input: TensorSpec, grid: TensorSpec, mode: int, *_: object) -> TensorSpec:
     spatial = input.ndim - 2
     if (
         spatial not in (2, 3)

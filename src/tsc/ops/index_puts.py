@@ -19,7 +19,7 @@ from tsc.ops.advanced_indexing import (
     require_index_tensors,
     require_mask_shapes,
 )
-from tsc.ops.composite import Aten
+from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.indexing import require_within
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, broadcast_map
@@ -83,7 +83,9 @@ def _put_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     return writes.apply(kernel, x, values, add if accumulate else store, "aten::index_put")
 
 
-def _put_where(aten: Aten, self: Any, indices: Sequence[Any], values: Any, accumulate: bool) -> Any:
+def _put_where(
+    aten: Aten, self: AnyTensor, indices: Sequence[Any], values: AnyTensor, accumulate: bool
+) -> AnyTensor:
     """With one mask, and values of which the mask chooses none, as ``where(mask, values, self)``.
 
     Raises:

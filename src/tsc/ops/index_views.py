@@ -143,7 +143,7 @@ def _expand_dims(view: IndexView, axis: int) -> IndexView:
     return view.restrided(*zip(*[*dims[:axis], (1, STILL), *dims[axis:]], strict=True))
 
 
-def _moveaxis(view: IndexView, source: Any, destination: Any) -> IndexView:
+def _moveaxis(view: IndexView, source: int | Sequence[int], destination: int | Sequence[int]) -> IndexView:
     order = np.moveaxis(np.empty(range(view.ndim)), source, destination).shape
     return view.transpose(order)
 

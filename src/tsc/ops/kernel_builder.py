@@ -26,7 +26,7 @@ from tsc.dialects.loop_extents import tell_extents
 from tsc.dialects.sized import SizeOp, plain, sized
 from tsc.dialects.tsc import ScatterOp
 from tsc.dims import Dim
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType, Number
 from tsc.errors import CodegenError
 from tsc.ops.registry import TensorSpec
 from tsc.ops.reshapes import common_refinement, group_attribute, reassociation, unit_view
@@ -55,7 +55,7 @@ class KernelValue:
     ssa: SSAValue
     spec: TensorSpec
     access: AffineMap | None = None
-    constant: Any = None
+    constant: Number | None = None
     """The only element of a 0-dim tensor that is known now: formulas use it instead of the tensor."""
 
     def view(self, shape: Sequence[int], results: Sequence[AffineExpr | int]) -> KernelValue:
@@ -71,7 +71,7 @@ class Output:
 
     spec: TensorSpec
     map: AffineMap | None = None
-    init: Any = None
+    init: Number | None = None
 
 
 def dim(position: int) -> AffineExpr:
@@ -132,7 +132,7 @@ class BodyBuilder(ArithEmitter):
         value = IntegerAttr(number, IndexType())
         return self.emit(arith.ConstantOp, [], IndexType(), properties={"value": value})
 
-    def scalar(self, value: Any, dtype: DType) -> Scalar:
+    def scalar(self, value: Number, dtype: DType) -> Scalar:
         """A constant element."""
         return Scalar(self, self.const(value, dtype), dtype)
 
@@ -160,12 +160,12 @@ class KernelBuilder:
         """``tensor.empty``."""
         return self.add(tensor.EmptyOp((), self.tensor_type(spec)))
 
-    def full(self, spec: TensorSpec, value: Any) -> KernelValue:
+    def full(self, spec: TensorSpec, value: Number) -> KernelValue:
         """``linalg.fill`` with a constant."""
         constant = ArithEmitter(self.block).const(value, spec.dtype)
         return KernelValue(self.add(_fill(constant, self.empty(spec), self.tensor_type(spec))), spec)
 
-    def scalar_constant(self, array: Any, dtype: DType) -> KernelValue:
+    def scalar_constant(self, array: Array, dtype: DType) -> KernelValue:
         """A 0-dim tensor whose element is known now."""
         value = array.item()
         filled = self.full(TensorSpec((), dtype), value)
@@ -293,7 +293,7 @@ class KernelBuilder:
         op = tensor.ExpandShapeOp(x.ssa, sizes, group_attribute(groups), shape, self.tensor_type(spec))
         return KernelValue(self.add(op), spec)
 
-    def pad(self, x: KernelValue, low: Sequence[int], high: Sequence[int], value: Any = 0) -> KernelValue:
+    def pad(self, x: KernelValue, low: Sequence[int], high: Sequence[int], value: Number = 0) -> KernelValue:
         """``tensor.pad`` with a constant; no operation when nothing is added."""
         low, high = ([int(n) for n in margins] for margins in (low, high))  # a symbolic one is pinned
         if not any(low) and not any(high):

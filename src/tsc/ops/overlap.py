@@ -77,7 +77,7 @@ def distinct_pieces(target: Array, others: Sequence[Any]) -> Iterator[list[Any]]
         yield [a[(*index, ...)] if _has_dims(a) else a for a in turned]
 
 
-def _has_dims(value: Any) -> bool:
+def _has_dims(value: object) -> bool:
     return is_array(value) and value.ndim > 0
 
 

@@ -20,7 +20,7 @@ def is_off() -> bool:
 
 
 @FAMILY.op("aten::has_torch_function", kind="python")
-def has_torch_function(*_: Any) -> bool:
+def has_torch_function(*_: object) -> bool:
     """Never: operators are not overridden."""
     return False
 

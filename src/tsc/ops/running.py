@@ -51,7 +51,7 @@ def _by_running(eager: Callable[..., Any]) -> Callable[..., Any]:
     return infer
 
 
-def _elements(argument: Any) -> int:
+def _elements(argument: object) -> int:
     if isinstance(argument, TensorSpec):
         return argument.size
     return sum(map(_elements, argument)) if is_list(argument) or is_tuple(argument) else 0
