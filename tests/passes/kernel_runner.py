@@ -13,8 +13,8 @@ from xdsl.dialects import func, get_all_dialects, memref
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, MemRefType, ModuleOp, StringAttr, TensorType
 from xdsl.parser import Parser
 
+from tests.passes.loop_form import verify_loop_form
 from tsc.analysis.layouts import layout_of, pack
-from tsc.analysis.loop_form import verify_loop_form
 from tsc.analysis.target import Target
 from tsc.codegen.emitter import emit_cpu
 from tsc.dialects.loop_builder import element_of

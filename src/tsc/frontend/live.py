@@ -327,6 +327,3 @@ def _torch_object(python: Any) -> Sugared | None:
         return Builtin((name,)) if schemas.overloads(name) else UndefinedOperator(name)
     dispatch = torch_interop.boolean_dispatch_of(python)
     return None if dispatch is None else BooleanDispatch(*dispatch)
-
-
-Sugar = Callable[[Any], Sugared]

@@ -9,7 +9,6 @@ from typing import Any
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import (
     AffineMapAttr,
-    DenseArrayBase,
     IndexType,
     IntegerAttr,
     StringAttr,
@@ -18,7 +17,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.dialects.arith_emitter import ArithEmitter, element_type
@@ -382,11 +381,6 @@ def _stored_shape(x: KernelValue) -> tuple[int, ...]:
     stored = x.ssa.type
     assert isinstance(stored, TensorType)
     return tuple(stored.get_shape())
-
-
-def attribute_list(values: Sequence[int]) -> Attribute:
-    """``array<i64: ...>``."""
-    return DenseArrayBase.from_list(i64, list(values))
 
 
 def _fill(value: SSAValue, destination: SSAValue, kind: TensorType[Any]) -> FillOp:

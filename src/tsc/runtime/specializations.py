@@ -112,11 +112,6 @@ class Specializations:
         """How many specializations there may be; those of DYNAMIC entries have exact shapes as well."""
         return sum(n for _, n in self.strategy)
 
-    @property
-    def is_stateless(self) -> bool:
-        """Whether calls depend on their arguments alone."""
-        return self._state is None
-
     def run(self, values: Sequence[Any], inputs: Inputs) -> Any:
         """Run on converted arguments."""
         given = values if self._state is None else [*values, *self._state.read()]

@@ -11,7 +11,6 @@ from tsc.dialects.loop_builder import LoopBuilder, vector_type
 from tsc.dialects.loop_index import INDEX, Index
 
 Values = Sequence[SSAValue]
-Indices = Sequence[Index]
 
 
 def repeat_while(
