@@ -30,8 +30,8 @@ def copied(held: ScriptObject, memo: dict[int, Any], tensors: Callable[[Array], 
     return memo[id(held)]
 
 
-def _copied(value: Any, memo: dict[int, Any], tensors: Callable[[Array], Array]) -> Any:
-    def leaf(held: Any) -> Any:
+def _copied(value: object, memo: dict[int, Any], tensors: Callable[[Array], Array]) -> Any:
+    def leaf(held: object) -> Any:
         if isinstance(held, ScriptObject):
             return copied(held, memo, tensors)
         return memo.setdefault(id(held), tensors(held)) if is_array(held) else held
@@ -63,7 +63,7 @@ class ModuleProtocol(ModuleState, ModuleConversions):
         """Leave training mode here and below."""
         return self.train(False)
 
-    def set_value(self, name: str, value: Any) -> None:
+    def set_value(self, name: str, value: object) -> None:
         """Set an attribute that the program knows.
 
         Raises:

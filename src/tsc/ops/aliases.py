@@ -82,14 +82,16 @@ def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_
 
 
 def _pieces_infer(view: Callable[..., list[Array]]) -> Callable[..., list[TensorSpec]]:
-    def infer(self: TensorSpec, *rest: Any) -> list[TensorSpec]:
+    def infer(self: TensorSpec, *rest: object) -> list[TensorSpec]:
         pieces = view(np.broadcast_to(np.empty((), self.dtype.numpy), self.shape), *rest)
         return [TensorSpec(p.shape, self.dtype) for p in pieces]
 
     return infer
 
 
-def _pieces(*names: str, **parts: Any) -> Callable[[Callable[..., list[Array]]], Callable[..., list[Array]]]:
+def _pieces(
+    *names: str, **parts: object
+) -> Callable[[Callable[..., list[Array]]], Callable[..., list[Array]]]:
     """A view that is a list, and what it is on specs."""
 
     def register(view: Callable[..., list[Array]]) -> Callable[..., list[Array]]:
@@ -239,7 +241,7 @@ _COPYING: dict[str, Callable[..., Array]] = {
 
 def _copying(name: str, view: Callable[..., Array]) -> None:
     @FAMILY.op(name, layout=ResultLayout.ROW_MAJOR)
-    def copying(*arguments: Any) -> Array:
+    def copying(*arguments: object) -> Array:
         return np.array(view(*arguments))
 
 
@@ -321,7 +323,7 @@ def _stride(array: Array, strides: Sequence[int]) -> None:
 
 def _relaying(name: str, view: Callable[..., Array]) -> None:
     @FAMILY.op(name, kind="inplace", takes_overlap=True, changes_shape=True)
-    def relay(self: Array, *arguments: Any) -> Array:
+    def relay(self: Array, *arguments: object) -> Array:
         seen = view(self, *arguments)
         _lay_out(self, seen.shape, seen.strides)
         return self

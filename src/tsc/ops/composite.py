@@ -38,7 +38,7 @@ class Aten:
         """The dtype of a value."""
         return self._spec(value).dtype
 
-    def __call__(self, name: str, *arguments: Any, **keywords: Any) -> Any:
+    def __call__(self, name: str, *arguments: object, **keywords: object) -> Any:
         """The operator ``aten::<name>`` (with overload) on `arguments`; defaults are filled in."""
         schema = require_schema(f"aten::{name}")
         return self._call(require(schema.full_name), complete(schema, arguments, keywords))

@@ -257,7 +257,7 @@ def _get(self: dict[Any, Any], key: Key, *default: object) -> Any:
     return self.get(key, *default)
 
 
-def _dict_of(*pairs: Any) -> dict[Any, Any]:
+def _dict_of(*pairs: object) -> dict[Any, Any]:
     return dict(*pairs)
 
 

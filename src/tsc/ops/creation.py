@@ -80,7 +80,7 @@ def _fill(name: str, value: int) -> None:
         @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise", reads_shape_only=rule is not _infer,
             layout=_layout(rule),
         )  # fmt: skip
-        def fill(*arguments: Any) -> Array:
+        def fill(*arguments: object) -> Array:
             return _filled(rule(*specs_of(arguments)), value)
 
     define(f"aten::{name}", _infer)
@@ -92,7 +92,7 @@ _fill("zeros", 0)
 _fill("ones", 1)
 
 
-def _define_full(schema: str, rule: Callable[..., TensorSpec], position: int, **parts: Any) -> None:
+def _define_full(schema: str, rule: Callable[..., TensorSpec], position: int, **parts: object) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         return kernel.full(rule(*specs_of(arguments)), arguments[position])
 
@@ -124,7 +124,7 @@ def _define_empty(
     schema: str, rule: Callable[..., TensorSpec], layout: ResultLayout = ResultLayout.ROW_MAJOR
 ) -> None:
     @FAMILY.op(schema, infer=rule, layout=layout)
-    def empty(*arguments: Any) -> Array:
+    def empty(*arguments: object) -> Array:
         spec = rule(*specs_of(arguments))
         return np.empty(spec.shape, spec.dtype.numpy)
 

@@ -127,7 +127,7 @@ def specs_of(arguments: Sequence[Any]) -> list[Any]:
     return [_spec(a) for a in arguments]
 
 
-def _spec(value: Any) -> Any:
+def _spec(value: object) -> Any:
     if isinstance(value, KernelValue):
         return value.spec
     if is_array(value):
@@ -144,7 +144,7 @@ def pointwise(
     illegal: tuple[DType, ...] = (),
     refuses: Callable[..., str | None] | None = None,
     native: bool | Callable[..., bool] = True,
-    **parts: Any,
+    **parts: object,
 ) -> Callable[[Callable[..., Scalar]], Callable[..., Scalar]]:
     """The decorated formula is the meaning of the schemas in `names`, whose arguments are the same.
 

@@ -89,7 +89,7 @@ def _checked_source(name: str, self: Array, dim: int, index: Array, source: Arra
     return source.reshape(expected) if source.ndim else np.broadcast_to(source, expected)
 
 
-def _slices(name: str, has_source: bool, lower: Lower, *names: str, **parts: Any) -> Any:
+def _slices(name: str, has_source: bool, lower: Lower, *names: str, **parts: object) -> Any:
     """As `_scatters`, for whole slices."""
     low = -1 if name == "index_fill_" else 0
 

@@ -33,7 +33,7 @@ def require_matrix(name: str, x: Array, square: bool = False) -> None:
         )
 
 
-def attempt(name: str, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+def attempt(name: str, function: Callable[..., Any], *arguments: object, **keywords: object) -> Any:
     """Run a NumPy decomposition; singular and the like become a `Error`."""
     try:
         with np.errstate(all="ignore"):

@@ -22,7 +22,7 @@ def guarded(operator: Operator) -> Operator:
         return operator
     eager, takes_overlap = operator.eager, operator.takes_overlap
 
-    def run(*arguments: Any) -> Any:
+    def run(*arguments: object) -> Any:
         for position in positions:
             if is_array(arguments[position]):
                 require_writable(arguments, position, takes_overlap)

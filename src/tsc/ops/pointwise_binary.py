@@ -87,7 +87,7 @@ def floor_quotient(a: Scalar, b: Scalar) -> Scalar:
     return b.eq(0).where(a / b, floored)
 
 
-def divides_by_number(self: TensorSpec | Number, other: TensorSpec | Number, *rest: Any) -> bool:
+def divides_by_number(self: TensorSpec | Number, other: TensorSpec | Number, *rest: object) -> bool:
     """Whether integers are divided by a number with which no division fails."""
     dtype = result_dtype((self, other))
     if not isinstance(self, TensorSpec) or not dtype.is_integral or dtype is dtypes.BOOL:

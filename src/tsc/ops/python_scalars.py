@@ -22,7 +22,7 @@ _REAL = (bool, int, float)
 _NUMBERS = (tt.INT, tt.FLOAT, tt.BOOL, tt.NUMBER, tt.COMPLEX)
 
 
-def wrap64(value: Any) -> Any:
+def wrap64(value: object) -> Any:
     """An int reduced to 64 bits, two's complement; anything else as it is."""
     if type(value) is not int or -(2**63) <= value < 2**63:
         return value
@@ -87,7 +87,7 @@ def int_power(a: int, b: int) -> int:
 def _ieee(function: Callable[..., Any], beyond: float = math.inf) -> Callable[..., Any]:
     """`function` without exceptions: outside its domain NaN, on overflow `beyond`."""
 
-    def total(*arguments: Any) -> Any:
+    def total(*arguments: object) -> Any:
         try:
             return function(*arguments)
         except OverflowError:
@@ -207,7 +207,7 @@ def _define_overload(schema: Schema, function: Callable[..., Any]) -> None:
     finish = convert.get(result, wrap64)
 
     @FAMILY.op(schema.full_name, kind="python")
-    def scalar(*arguments: Any) -> Any:
+    def scalar(*arguments: object) -> Any:
         return finish(function(*arguments))
 
 

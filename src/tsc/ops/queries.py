@@ -24,7 +24,7 @@ def _query(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A question answered by the spec alone: works on arrays and specs, through ``shape`` and ``dtype``."""
 
     def register(question: Callable[..., Any]) -> Callable[..., Any]:
-        def on_array(self: Array, *rest: Any) -> Any:
+        def on_array(self: Array, *rest: object) -> Any:
             return question(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)), *rest)
 
         return FAMILY.op(*names, fold=question, kind="query")(on_array)

@@ -131,7 +131,7 @@ def _define(name: str, draw: Draw) -> None:
         return draw(generator(source), infer(size, *rest))
 
     @FAMILY.op(f"aten::{name}_like", infer=infer_like, draws=True, layout=ResultLayout.ELEMENTWISE)
-    def create_like(*arguments: Any) -> Array:
+    def create_like(*arguments: object) -> Array:
         return draw(generator(), infer_like(*specs_of(arguments)))
 
     @FAMILY.op(

@@ -73,11 +73,11 @@ def _define_arange(name: str, given: int) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         return _arange_lower(kernel, *numbers(arguments))
 
-    def infer(*arguments: Any) -> TensorSpec:
+    def infer(*arguments: object) -> TensorSpec:
         return _arange_infer(*numbers(arguments))
 
     @FAMILY.op(name, infer=infer, lower=lower, kind="pointwise")
-    def arange(*arguments: Any) -> Array:
+    def arange(*arguments: object) -> Array:
         return _arange_eager(*numbers(arguments))
 
 

@@ -256,7 +256,7 @@ def _interpolated(
     scale_factor: float | Sequence[float] | None,
     mode: str,
     align_corners: bool | None,
-    *rest: Any,
+    *rest: object,
 ) -> AnyTensor:
     recompute, antialias = (*rest, None, False)[:2]
     shape = aten.shape(x)

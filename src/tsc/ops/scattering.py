@@ -96,7 +96,7 @@ def _scatter_bounds(self: TensorSpec, dim: int, index: TensorSpec, *_: object) -
     return [IndexBound(2, 0, self.shape[wrap_dim(dim, self.ndim)] if self.ndim else 1)]
 
 
-def _scatters(name: str, has_source: bool, lower: Lower, *names: str, **parts: Any) -> Any:
+def _scatters(name: str, has_source: bool, lower: Lower, *names: str, **parts: object) -> Any:
     """Register a kind of `scatter`: of which `name` errors speak, and what a kernel does."""
 
     def infer(

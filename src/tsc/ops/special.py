@@ -94,7 +94,7 @@ def sinc(self: Scalar) -> Scalar:
 # --- functions NumPy computes in float64 ---
 
 
-def _float_infer(*arguments: Any) -> TensorSpec:
+def _float_infer(*arguments: object) -> TensorSpec:
     specs = [a for a in arguments if isinstance(a, TensorSpec)]
     dtype = result_dtype(specs)
     return TensorSpec(broadcast(*(s.shape for s in specs)), dtype if dtype.is_floating else dtypes.F32)

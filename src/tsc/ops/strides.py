@@ -21,7 +21,7 @@ def laid_out(operator: Operator) -> Operator:
         return operator
     eager = operator.eager
 
-    def run(*arguments: Any) -> Any:
+    def run(*arguments: object) -> Any:
         result = eager(*arguments)
         if is_array(result):
             return arrange(result, arguments)

@@ -33,10 +33,10 @@ def _decode(data: bytes) -> str:
 def _on_bytes(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` of bytes as a function of strings."""
 
-    def of_text(value: Any) -> Any:
+    def of_text(value: object) -> Any:
         return _encode(value) if isinstance(value, str) else value
 
-    def to_text(value: Any) -> Any:
+    def to_text(value: object) -> Any:
         if isinstance(value, bytes):
             return _decode(value)
         if is_sequence(value):
@@ -65,7 +65,7 @@ def _found(find: Callable[[bytes, bytes], int]) -> Callable[..., int]:
 
 
 def _required(find: Callable[..., int]) -> Callable[..., int]:
-    def search(*arguments: Any) -> int:
+    def search(*arguments: object) -> int:
         place = find(*arguments)
         if place < 0:
             raise Error("ValueError: substring not found")

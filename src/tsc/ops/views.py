@@ -38,7 +38,7 @@ from tsc.ops.view_maps import infer_by_running, lower_by_tracing
 FAMILY = Family()
 
 
-def _view(*names: str, **parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _view(*names: str, **parts: object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A view that is an affine map of indices."""
 
     def register(view: Callable[..., Any]) -> Callable[..., Any]:

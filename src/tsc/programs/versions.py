@@ -316,7 +316,7 @@ def run_frozen(
     """
     made: list[GenericFunction] = []
 
-    def run(*values: Any) -> Any:
+    def run(*values: object) -> Any:
         if not made:
             with COMPILING:
                 made.append(
@@ -330,7 +330,7 @@ def run_frozen(
     return run
 
 
-def _refuse(reason: str, entry: Entry, key: Sequence[str], *rest: Any) -> str:
+def _refuse(reason: str, entry: Entry, key: Sequence[str], *rest: object) -> str:
     """No specialization, and why: calls run in the generic tier.
 
     Raises:

@@ -178,7 +178,7 @@ class Specializations:
         """What the generic tier gives for these arguments; those that it writes to are copied before."""
         numbers = itertools.count()
 
-        def apart(value: Any) -> Any:
+        def apart(value: object) -> Any:
             if isinstance(value, Varying):
                 next(numbers)
                 return value.number
