@@ -23,6 +23,7 @@ from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.plan_memory import PlanMemory
 from tsc.passes.schedule import Schedule
+from tsc.passes.split_kernels import SplitKernels
 from tsc.runtime.host import host_target
 from tsc.runtime.machine_code import CompiledObject, compile_llvm
 
@@ -58,6 +59,7 @@ def lower(text: str, target: Target, show: bool = False) -> ModuleOp:
     module, ctx = parse(text), context()
     for compiler_pass in (
         FuseElementwise(),
+        SplitKernels(),
         AssignLayouts(machine=target),
         Schedule(machine=target),
         PlanMemory(),
