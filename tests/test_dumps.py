@@ -21,7 +21,7 @@ def test_a_dump_holds_every_stage_and_can_be_compiled_from(
     assert stages == {"frozen", "value", "fused", "linalg", "loop"}
     last_value = [f for f in files if "-value-" in f.name][-1]
     passes = (
-        "fuse,eliminate-dead-code,lower-to-linalg,fuse-elementwise,assign-layouts,pack-constants,"
+        "fuse,eliminate-dead-code,lower-to-linalg,fuse-elementwise,split-kernels,assign-layouts,pack-constants,"
         "schedule,plan-memory"
     )
     assert main([str(last_value), "-p", passes]) == 0
@@ -33,7 +33,7 @@ def test_a_dump_without_its_weights_says_what_is_missing(
 ) -> None:
     with tsc.dump_ir(tmp_path):
         tsc.optimize_for_inference(tsc.load(DEMO))(np.zeros((1, 3, 64, 64), np.float32))
-    file = sorted(tmp_path.rglob("*linalg-fuse-elementwise.mlir"))[-1]
+    file = sorted(tmp_path.rglob("*linalg-split-kernels.mlir"))[-1]
     (file.parent / "weights.npz").unlink()
     assert main([str(file), "-p", "assign-layouts,pack-constants"]) == 1
     assert "weights.npz" in capsys.readouterr().err

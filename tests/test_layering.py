@@ -13,6 +13,8 @@ BASE = {"errors", "dtypes", "narrowing", "concurrency", "options", "markers", "d
 BESIDE = {"__init__", "contexts", "testing"}
 """Files of the face; they may import anything."""
 LARGEST_TOP = 12
+LONGEST_FILE = 400
+"""Lines."""
 
 
 def rooms() -> dict[str, set[str]]:
@@ -73,6 +75,11 @@ def test_imports_run_downward() -> None:
 
 def test_the_base_imports_only_itself() -> None:
     assert not used_by([f for f in FILES if room_of(f) in BASE])
+
+
+def test_no_file_is_too_long_to_read() -> None:
+    lengths = {str(f.relative_to(SOURCE)): len(f.read_text().splitlines()) for f in FILES}
+    assert not {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE}
 
 
 @pytest.mark.parametrize("file", FILES, ids=[str(f.relative_to(SOURCE)) for f in FILES])

@@ -5,7 +5,6 @@ so.
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any
 
 from tsc.options import options
 
@@ -13,7 +12,7 @@ from tsc.options import options
 class _Context:
     """A context that does nothing while Python runs; compiled code accepts it."""
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, *arguments: object) -> None:
         self.arguments = arguments
 
     def __enter__(self) -> None:

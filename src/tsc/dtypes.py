@@ -3,12 +3,19 @@
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import ml_dtypes
 import numpy as np
 
 from tsc.errors import DTypeError
+
+Array: TypeAlias = np.ndarray[Any, Any]
+"""A tensor's elements, of whatever shape and dtype."""
+Number: TypeAlias = bool | int | float | complex
+"""What schemas call a Scalar."""
+Real: TypeAlias = bool | int | float
+"""A Scalar that must not be complex."""
 
 
 class Category(IntEnum):

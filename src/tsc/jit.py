@@ -30,7 +30,11 @@ from tsc.runtime.values import Inputs
 
 
 def script(
-    obj: Any, optimize: None = None, _frames_up: int = 0, _rcb: Any = None, example_inputs: Any = None
+    obj: object,
+    optimize: None = None,
+    _frames_up: int = 0,
+    _rcb: object = None,
+    example_inputs: object = None,
 ) -> Any:
     """Compile a function, a module or a class written in TorchScript's subset of Python.
 
@@ -59,7 +63,7 @@ def script(
 
 def load(
     f: str | os.PathLike[str] | IO[bytes],
-    map_location: Any = None,
+    map_location: object = None,
     _extra_files: dict[str, Any] | None = None,
     _restore_shapes: bool = False,
 ) -> RecursiveScriptModule:
@@ -153,7 +157,7 @@ def optimize_for_inference(
 
 
 def explain(
-    m: RecursiveScriptModule | ScriptFunction | ScriptMethod, *inputs: Any, **kwargs: Any
+    m: RecursiveScriptModule | ScriptFunction | ScriptMethod, *inputs: object, **kwargs: object
 ) -> Explanation:
     """What of a call ``m(*inputs, **kwargs)`` is native code, and in which kernel; what runs in Python, and
     why; and what is folded when it is compiled. Each operator has its place in the source.
@@ -200,7 +204,7 @@ def wait(future: Future) -> Any:
     return future.wait()
 
 
-def isinstance_of(obj: Any, target_type: Any) -> bool:
+def isinstance_of(obj: object, target_type: object) -> bool:
     """Whether `obj` has a TorchScript type, containers with their elements: ``isinstance(x, List[int])``."""
     kinds = cast("tuple[Any, ...]", target_type) if type(target_type) is tuple else (target_type,)
     program, _ = live_program()

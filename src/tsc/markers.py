@@ -28,13 +28,13 @@ class Attribute(NamedTuple):
     type: Any
 
 
-def _mark(function: Any, modifier: str) -> Any:
+def _mark(function: object, modifier: str) -> Any:
     target = function.fget if isinstance(function, property) else function
     setattr(target, MODIFIER, modifier)
     return function
 
 
-def ignore(drop: Any = False, **keywords: Any) -> Any:
+def ignore(drop: object = False, **keywords: object) -> Any:
     """Leave a function or method to Python: compiled code calls back into the interpreter.
 
     A function with this mark cannot be saved; ``@ignore(drop=True)`` replaces calls by an exception instead.
@@ -61,7 +61,7 @@ def export(fn: F) -> F:
     return _mark(fn, EXPORT)
 
 
-def interface(obj: Any) -> Any:
+def interface(obj: object) -> Any:
     """Declare a class to be an interface: its methods are signatures that modules and classes implement.
 
     Raises:
@@ -78,17 +78,17 @@ def script_method(fn: F) -> F:
     return _mark(fn, EXPORT)
 
 
-def annotate(the_type: Any, the_value: Any) -> Any:
+def annotate(the_type: object, the_value: object) -> Any:
     """`the_value`; compiled code takes it to be of type `the_type`."""
     return the_value
 
 
-def modifier_of(function: Any) -> str:
+def modifier_of(function: object) -> str:
     """The mark of a function: the first word of its modifier; empty when there is none."""
     text = getattr(function, MODIFIER, None)
     return text.split(" ")[0] if isinstance(text, str) else ""
 
 
-def is_interface(cls: Any) -> bool:
+def is_interface(cls: object) -> bool:
     """Whether a class was declared to be an interface."""
     return isinstance(cls, type) and INTERFACE in vars(cls)

@@ -8,26 +8,26 @@ from typing import Any, TypeGuard
 import numpy as np
 
 
-def is_array(value: Any) -> TypeGuard[np.ndarray[Any, Any]]:
+def is_array(value: object) -> TypeGuard[np.ndarray[Any, Any]]:
     """Whether `value` is a NumPy array."""
     return isinstance(value, np.ndarray)
 
 
-def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     """Whether `value` is a list or a tuple."""
     return isinstance(value, (list, tuple))
 
 
-def is_list(value: Any) -> TypeGuard[list[Any]]:
+def is_list(value: object) -> TypeGuard[list[Any]]:
     """Whether `value` is a list."""
     return isinstance(value, list)
 
 
-def is_tuple(value: Any) -> TypeGuard[tuple[Any, ...]]:
+def is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
     """Whether `value` is a tuple."""
     return isinstance(value, tuple)
 
 
-def is_dict(value: Any) -> TypeGuard[dict[Any, Any]]:
+def is_dict(value: object) -> TypeGuard[dict[Any, Any]]:
     """Whether `value` is a dictionary."""
     return isinstance(value, dict)

@@ -45,6 +45,7 @@ from tsc.passes.refine_types import RefineTypes
 from tsc.passes.remove_dropout import RemoveDropout
 from tsc.passes.require_no_raise import RequireNoRaise
 from tsc.passes.schedule import Schedule
+from tsc.passes.split_kernels import SplitKernels
 from tsc.passes.stack_lists import StackLists
 from tsc.passes.unroll_loops import UnrollLoops
 
@@ -121,7 +122,7 @@ def stages(
         Stage(
             "linalg",
             "kernels over tensors, and a host function that calls them",
-            (LowerToLinalg(), FuseElementwise()),
+            (LowerToLinalg(), FuseElementwise(), SplitKernels()),
             verify_host,
         ),
         Stage(

@@ -17,7 +17,7 @@ TOLERANCES = {
 
 
 def assert_close(
-    actual: Any, expected: Any, *, rtol: float | None = None, atol: float | None = None,
+    actual: object, expected: object, *, rtol: float | None = None, atol: float | None = None,
     equal_nan: bool = False, check_dtype: bool = True, msg: str | None = None,
 ) -> None:  # fmt: skip
     """Check that tensors, numbers, or lists, tuples and dictionaries of them are close.

@@ -10,7 +10,6 @@ from tsc.analysis.fusion import (
     CHECKS_BOUNDS,
     groupable,
     is_checked,
-    is_scalar_support,
     operator_of,
     reads_values,
     reduction_dims,
@@ -150,13 +149,6 @@ def test_the_tensors_of_lists_are_operands() -> None:
         f"%a = torch.aten.cat %l, %one : {VS}, !torch.int -> !torch.vtensor<[2,6],f32>"
     )
     assert tensor_operands(values.maker("a")) == [values["x"], values["y"]]
-
-
-def test_constants_and_lists_only_support_others() -> None:
-    values = small(
-        f"%l = torch.prim.ListConstruct %one : (!torch.int) -> !torch.list<int>\n%a = {RELU.format('%x')}"
-    )
-    assert [is_scalar_support(values.maker(n)) for n in ("one", "l", "a")] == [True, True, False]
 
 
 def test_reduced_dims_count_from_the_front() -> None:

@@ -26,6 +26,7 @@ from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.plan_memory import PlanMemory
 from tsc.passes.schedule import Schedule
 from tsc.passes.schedules.gpu_kernel import THREADS
+from tsc.passes.split_kernels import SplitKernels
 
 Values = dict[SSAValue, Any]
 
@@ -204,6 +205,7 @@ class Device:
         self.module, self.constants = parse(text), constants
         for compiler_pass in (
             FuseElementwise(),
+            SplitKernels(),
             AssignLayouts(machine=ptx()),
             Schedule(target="gpu"),
             PlanMemory(),

@@ -13,8 +13,8 @@ from xdsl.dialects import func, get_all_dialects, memref
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, MemRefType, ModuleOp, StringAttr, TensorType
 from xdsl.parser import Parser
 
+from tests.passes.loop_form import verify_loop_form
 from tsc.analysis.layouts import layout_of, pack
-from tsc.analysis.loop_form import verify_loop_form
 from tsc.analysis.target import Target
 from tsc.codegen.emitter import emit_cpu
 from tsc.dialects.loop_builder import element_of
@@ -23,6 +23,7 @@ from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.plan_memory import PlanMemory
 from tsc.passes.schedule import Schedule
+from tsc.passes.split_kernels import SplitKernels
 from tsc.runtime.host import host_target
 from tsc.runtime.machine_code import CompiledObject, compile_llvm
 
@@ -58,6 +59,7 @@ def lower(text: str, target: Target, show: bool = False) -> ModuleOp:
     module, ctx = parse(text), context()
     for compiler_pass in (
         FuseElementwise(),
+        SplitKernels(),
         AssignLayouts(machine=target),
         Schedule(machine=target),
         PlanMemory(),

@@ -13,11 +13,12 @@ from tsc.analysis.layouts import Layout, Panels, layout_of, pack, tensor_type
 from tsc.analysis.target import AVX2, AVX512, Target
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.fuse_elementwise import FuseElementwise
+from tsc.passes.split_kernels import SplitKernels
 
 
 def assigned(text: str, target: Target = AVX2) -> ModuleOp:
     result = parse(text)
-    for compiler_pass in (FuseElementwise(), AssignLayouts(machine=target)):
+    for compiler_pass in (FuseElementwise(), SplitKernels(), AssignLayouts(machine=target)):
         compiler_pass.apply(context(), result)
         result.verify()
     return result

@@ -12,6 +12,7 @@ from tsc.dialects.constants import ConstantPool
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.pack_constants import PackConstants, encoded_constants
+from tsc.passes.split_kernels import SplitKernels
 
 
 def pool_of(**arrays: np.ndarray[Any, Any]) -> ConstantPool:
@@ -26,7 +27,12 @@ def packed(text: str, pool: ConstantPool | None) -> list[str]:
 
 
 def packed_keys(result: ModuleOp, pool: ConstantPool | None) -> list[str]:
-    for compiler_pass in (FuseElementwise(), AssignLayouts(machine=AVX2), PackConstants(pool)):
+    for compiler_pass in (
+        FuseElementwise(),
+        SplitKernels(),
+        AssignLayouts(machine=AVX2),
+        PackConstants(pool),
+    ):
         compiler_pass.apply(context(), result)
         result.verify()
     return [key for _, key in encoded_constants(result)]

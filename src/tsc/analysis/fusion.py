@@ -11,7 +11,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from tsc.analysis.known_values import UNKNOWN, argument_of, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
-from tsc.dialects.torch_ops import ConstantOp, PrimListConstructOp
+from tsc.dialects.torch_ops import PrimListConstructOp
 from tsc.ops.registry import Operator, TensorSpec, find
 from tsc.ops.shapes import wrap_dims
 
@@ -196,8 +196,3 @@ def reduction_dims(op: AtenOp) -> tuple[int, ...]:
     """The dims a reduction operator reduces."""
     arguments = {a.name: argument_of(o) for a, o in zip(op.schema.arguments, op.operands, strict=True)}
     return wrap_dims(arguments.get("dim"), spec(op.operands[0]).ndim)
-
-
-def is_scalar_support(op: Operation) -> bool:
-    """Whether `op` only makes constants for others to read."""
-    return isinstance(op, (ConstantOp, PrimListConstructOp))

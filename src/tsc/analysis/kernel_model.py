@@ -306,28 +306,6 @@ def is_whole(operand: Operand, sizes: Sequence[int]) -> bool:
     return all(sizes[e.position] == n if isinstance(e, AffineDimExpr) else n == 1 for e, n in pairs)
 
 
-def describe_kernel(function: func.FuncOp) -> str:
-    """One line about a kernel for people: ``contraction 196x256x2304 + relu``."""
-    model = read_kernel(function)
-    main = model.reductions[0] if model.reductions else (model.stages[-1] if model.stages else None)
-    if main is None:
-        return model.kind
-    shape = "x".join(str(n) for n in main.sizes)
-    contraction = contraction_of(main)
-    if contraction is not None:
-        groups = (contraction.batch, contraction.rows, contraction.columns, contraction.depth)
-        counts = [contraction.count(group) for group in groups]
-        shape = "x".join(str(n) for n in (counts if counts[0] > 1 else counts[1:]))
-    others = [_operator(s.op) for s in model.stages if s is not main]
-    schedule = function.attributes.get("tsc.schedule")
-    detail = f", {getattr(schedule, 'data', '')}" if schedule is not None else ""
-    return " + ".join([f"{model.kind} {shape} {_operator(main.op)}".strip(), *others]) + detail
-
-
-def _operator(op: linalg.GenericOp) -> str:
-    return op.doc.data.split("::")[-1] if op.doc is not None else "generic"
-
-
 def body_cost(block: Block) -> int:
     """A rough price of one evaluation of a body, in simple arithmetic ops."""
     return sum(_op_cost(op) for op in block.ops)

@@ -20,9 +20,6 @@ from tsc.dims import hints_of, holds_dim
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.registry import require
 
-Array = np.ndarray[Any, Any]
-
-
 Step = tuple[AtenOp, list[Any]]
 """An operator, and what it is given beside the tensor."""
 

@@ -19,7 +19,6 @@ class Target:
     vector_bits: int
     vector_registers: int
     has_fma: bool
-    l1_bytes: int
     l2_bytes: int
     is_gpu: bool = False
 
@@ -32,9 +31,7 @@ class Target:
         return f"+{feature}" in self.features.split(",")
 
 
-GENERIC_X86 = Target(
-    "cpu", "x86_64-unknown-linux-gnu", "x86-64", "+sse2", 128, 16, False, 32 << 10, 256 << 10
-)
+GENERIC_X86 = Target("cpu", "x86_64-unknown-linux-gnu", "x86-64", "+sse2", 128, 16, False, 256 << 10)
 """Any 64-bit x86: what is left when nothing is known."""
 
 AVX2 = Target(
@@ -45,7 +42,6 @@ AVX2 = Target(
     256,
     16,
     True,
-    32 << 10,
     512 << 10,
 )
 """An x86 machine of the last ten years, for tests that must not depend on the host."""
@@ -58,7 +54,6 @@ AVX512 = Target(
     512,
     32,
     True,
-    48 << 10,
     2 << 20,
 )
 """An x86 server, for tests that must not depend on the host."""
@@ -66,4 +61,4 @@ AVX512 = Target(
 
 def ptx(arch: str = "sm_90") -> Target:
     """The NVIDIA GPU generation `arch`; a "vector" is the widest load of one thread (128 bits)."""
-    return Target("ptx", "nvptx64-nvidia-cuda", arch, "", 128, 64, True, 128 << 10, 32 << 20, is_gpu=True)
+    return Target("ptx", "nvptx64-nvidia-cuda", arch, "", 128, 64, True, 32 << 20, is_gpu=True)

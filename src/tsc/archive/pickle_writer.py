@@ -14,6 +14,7 @@ from tsc.archive.text import encoded
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
+from tsc.narrowing import is_dict, is_list
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class PickleWriter:
         self._alive: list[Any] = []
         """What the memo knows by address must not be freed."""
 
-    def dump(self, value: Any, kind: TorchType, path: str) -> bytes:
+    def dump(self, value: object, kind: TorchType, path: str) -> bytes:
         """The pickle of `value`; `path` is what messages call it.
 
         Raises:
@@ -73,7 +74,7 @@ class PickleWriter:
             self._device(value)
         elif value is None or isinstance(value, (bool, int, float, complex, str)):
             self._scalar(float(value) if kind is tt.FLOAT and type(value) is int else value)
-        elif isinstance(value, (list, dict)):
+        elif is_list(value) or is_dict(value):
             self._shared(value, lambda: self._container(value, kind, path))
         elif isinstance(value, tuple):
             self._tuple(value, kind, path)  # pyright: ignore[reportUnknownArgumentType]
@@ -127,18 +128,18 @@ class PickleWriter:
 
     # --- the memo ---
 
-    def _recall(self, key: Any) -> bool:
+    def _recall(self, key: object) -> bool:
         position = self._memo.get(key)
         if position is None:
             return False
         self._out += b"h" + bytes([position]) if position < 256 else b"j" + struct.pack("<I", position)
         return True
 
-    def _remember(self, key: Any) -> None:
+    def _remember(self, key: object) -> None:
         position = self._memo[key] = len(self._memo)
         self._out += b"q" + bytes([position]) if position < 256 else b"r" + struct.pack("<I", position)
 
-    def _shared(self, value: Any, write: Callable[[], None]) -> None:
+    def _shared(self, value: object, write: Callable[[], None]) -> None:
         if not self._recall(("id", id(value))):
             write()
             self._alive.append(value)
@@ -189,7 +190,7 @@ class PickleWriter:
             self.push(held, inner, f"{path}[{i}]")
         self._out += b"t"
 
-    def _infer(self, value: Any, path: str) -> TorchType:
+    def _infer(self, value: object, path: str) -> TorchType:
         """The type of a list or dict that is held as ``Any`` or ``Union``: its elements tell."""
         kinds: dict[type, TorchType] = {
             bool: tt.BOOL, int: tt.INT, float: tt.FLOAT, complex: tt.COMPLEX, str: tt.STRING,
@@ -235,7 +236,7 @@ class PickleWriter:
         self._out += b")RtR"
         self._remember(same)
 
-    def _object(self, value: Any, kind: TorchType, path: str) -> None:
+    def _object(self, value: object, kind: TorchType, path: str) -> None:
         described = self.describe(value, kind)
         if isinstance(described, Member):
             self._global(*_split(described.qualified_name))

@@ -14,6 +14,7 @@ from tsc.archive.container import Container
 from tsc.archive.unpickler import Global, Unpickler
 from tsc.dtypes import DType
 from tsc.errors import ArchiveError
+from tsc.narrowing import is_dict
 
 STORAGES: dict[str, DType] = {
     "FloatStorage": dtypes.F32, "DoubleStorage": dtypes.F64, "HalfStorage": dtypes.F16,
@@ -32,7 +33,7 @@ class ArchiveObject:
         self.attributes: dict[str, Any] = {}
         self.state: Any = None
 
-    def set_state(self, state: Any) -> None:
+    def set_state(self, state: object) -> None:
         """Take in what the pickle says of it."""
         self.state = state
         self.attributes = cast("dict[str, Any]", state) if isinstance(state, dict) else {}
@@ -80,7 +81,7 @@ class _Reader:
             return named
         raise ArchiveError(f"it names {named.full}, which a TorchScript archive has no use for")
 
-    def reduce(self, callee: Global, arguments: Any) -> Any:
+    def reduce(self, callee: Global, arguments: object) -> Any:
         """What calling a global gives. An enum's member is its class called with its value, no tuple."""
         if _is_own_class(callee):
             made = ArchiveObject(callee.full)
@@ -99,11 +100,11 @@ class _Reader:
         """Give an object of the archive's classes its state."""
         if not isinstance(target, ArchiveObject):
             raise ArchiveError(f"a state is given to a {type(target).__name__}")
-        if isinstance(state, dict) and not all(isinstance(k, str) for k in cast("dict[Any, Any]", state)):
+        if is_dict(state) and not all(isinstance(k, str) for k in state):
             raise ArchiveError("the attributes of an object are named by texts")
         target.set_state(state)
 
-    def persistent(self, pid: Any) -> _Storage:
+    def persistent(self, pid: object) -> _Storage:
         """A storage: ``("storage", dtype, key, device, element count)``."""
         parts = cast("tuple[Any, ...]", pid) if isinstance(pid, tuple) else ()
         if len(parts) != 5 or parts[0] != "storage" or not _is_storage_type(parts[1]):
@@ -117,7 +118,7 @@ class _Reader:
             found = self.storages[str(key), dtype] = _Storage(self._storage(dtype, str(key), count))
         return found
 
-    def _storage(self, dtype: DType, key: str, count: Any) -> np.ndarray[Any, Any]:
+    def _storage(self, dtype: DType, key: str, count: object) -> np.ndarray[Any, Any]:
         name = f"{self.storage_folder}{key}"
         if not isinstance(count, int) or count < 0:
             raise ArchiveError(f"storage {name} has the size {count!r}")
@@ -157,7 +158,7 @@ MOST_DIMS = 64
 """The most dims a tensor has. Source: PyTorch's and NumPy's own limit."""
 
 
-def _are_places(offset: Any, size: Any, stride: Any) -> bool:
+def _are_places(offset: object, size: object, stride: object) -> bool:
     """Whether the numbers of a tensor are numbers."""
     if not isinstance(size, tuple) or not isinstance(stride, tuple):
         return False
@@ -166,43 +167,43 @@ def _are_places(offset: Any, size: Any, stride: Any) -> bool:
     return is_plain and len(numbers) % 2 == 1 and len(size) == len(stride) <= MOST_DIMS  # pyright: ignore[reportUnknownArgumentType]
 
 
-def _is_own_class(named: Any) -> bool:
+def _is_own_class(named: object) -> bool:
     return isinstance(named, Global) and (
         named.module == "__torch__" or named.module.startswith("__torch__.")
     )
 
 
-def _is_storage_type(named: Any) -> bool:
+def _is_storage_type(named: object) -> bool:
     return isinstance(named, Global) and named.module == "torch" and named.name in STORAGES
 
 
-def _first(value: Any, *_: Any) -> Any:
+def _first(value: object, *_: object) -> Any:
     return value
 
 
-def _refuse_quantized(*_: Any) -> Any:
+def _refuse_quantized(*_: object) -> Any:
     raise ArchiveError("quantized tensors are not supported in this version of tsc")
 
 
-def _ordered(*arguments: Any) -> OrderedDict[Any, Any]:
+def _ordered(*arguments: object) -> OrderedDict[Any, Any]:
     if arguments:
         raise TypeError("requires no arguments")
     return OrderedDict()
 
 
-def _as_list(data: Any) -> list[Any]:
+def _as_list(data: object) -> list[Any]:
     if not isinstance(data, list):
         raise TypeError(f"requires a list; got a {type(data).__name__}")
     return list(cast("list[Any]", data))
 
 
-def _device(*parts: Any) -> str:
+def _device(*parts: object) -> str:
     if not parts or not isinstance(parts[0], str):
         raise TypeError("requires the name of a device")
     return parts[0]
 
 
-def _complex(real: Any, imaginary: Any) -> complex:
+def _complex(real: object, imaginary: object) -> complex:
     if not isinstance(real, (int, float)) or not isinstance(imaginary, (int, float)):
         raise TypeError("requires two numbers")
     return complex(real, imaginary)

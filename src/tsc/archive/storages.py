@@ -6,16 +6,14 @@ import bisect
 import ctypes
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tsc import dtypes
 from tsc.archive.pickles import STORAGES
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import NotSupportedError
 
-Array = np.ndarray[Any, Any]
 _NAMES = {dtype.name: name for name, dtype in STORAGES.items()}
 """PyTorch's names of typed storages, by dtype name."""
 

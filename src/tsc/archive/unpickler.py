@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from tsc.errors import ArchiveError
+from tsc.narrowing import is_dict
 from tsc.options import options
 
 MARK = object()
@@ -119,18 +120,18 @@ class Unpickler:
                 return values
         raise ArchiveError("an opcode finds no mark")
 
-    def push(self, value: Any) -> None:
+    def push(self, value: object) -> None:
         """Put a value on top."""
         self.stack.append(value)
 
-    def pushed(self, value: Any, parts: Sequence[Any] = ()) -> None:
+    def pushed(self, value: object, parts: Sequence[Any] = ()) -> None:
         """Put a new container, or what was made of `parts`, on top."""
         self.alive.append(value)
         self.sizes[id(value)], self.depths[id(value)] = 1, 0
         self.hold(value, parts)
         self.push(value)
 
-    def hold(self, container: Any, parts: Sequence[Any]) -> None:
+    def hold(self, container: object, parts: Sequence[Any]) -> None:
         """Note that `container` holds `parts`, which nothing may change any more."""
         if id(container) in self.held and parts:
             raise ArchiveError("a value is changed after another holds it: values may not be cyclic")
@@ -175,7 +176,7 @@ def _text(data: bytes) -> str:
 # --- one function per opcode ---
 
 
-def _constant(value: Any) -> Callable[[Unpickler], None]:
+def _constant(value: object) -> Callable[[Unpickler], None]:
     return lambda machine: machine.push(value)
 
 
@@ -215,19 +216,20 @@ def _appended(machine: Unpickler, parts: list[Any]) -> None:
     target = machine.pop()
     if type(target) is not list:
         raise ArchiveError("something is appended to what is no list")
-    machine.hold(target, parts)
-    cast("list[Any]", target).extend(parts)
-    machine.push(target)
+    items = cast("list[Any]", target)
+    machine.hold(items, parts)
+    items.extend(parts)
+    machine.push(items)
 
 
 def _set(machine: Unpickler, parts: list[Any]) -> None:
     target: Any = machine.pop()
-    if not isinstance(target, dict) or len(parts) % 2:
+    if not is_dict(target) or len(parts) % 2:
         raise ArchiveError("items are set in what is no dict")
     if not all(isinstance(key, KEYS) for key in parts[::2]):
         raise ArchiveError("the keys of a dict must be strings or numbers")
     machine.hold(target, parts)
-    cast("dict[Any, Any]", target).update(zip(parts[::2], parts[1::2], strict=True))
+    target.update(zip(parts[::2], parts[1::2], strict=True))
     machine.push(target)
 
 

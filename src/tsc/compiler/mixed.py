@@ -20,6 +20,7 @@ from tsc.compiler.entry import Entry
 from tsc.compiler.native_build import build_native
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.tsc import GroupOp
+from tsc.dtypes import Array
 from tsc.errors import CodegenError, UnsuitedError
 from tsc.options import options
 from tsc.runtime.generic import GenericFunction
@@ -59,7 +60,7 @@ def build_mixed(descent: Descent, entry: Entry, call: Run) -> tuple[Run, str]:
     form = ResultForm.of(function)
     checks = CHECKS_BOUNDS in function.attributes
 
-    def run(*arrays: Any) -> Any:
+    def run(*arrays: Array) -> Any:
         result = generic(*arrays)
         if form.structure is None and not form.written:
             return result
@@ -82,7 +83,7 @@ def _group_kernel(descent: Descent, group: GroupOp, entry: Entry, call: Run) -> 
     structure: list[Any] = ["tuple", [["tensor", i] for i in range(len(group.results))]]
     made: list[NativeResults] = []
 
-    def run(*arrays: Any) -> Any:
+    def run(*arrays: Array) -> Any:
         return made[0](arrays, partial(generic, *arrays))
 
     native = build_native(_descent_of(group, descent), run).entry
@@ -118,7 +119,7 @@ def _operators_of(group: GroupOp, entry: Entry, call: Run) -> Run:
     """The operators of a group in the generic tier, made when it is first called."""
     made: list[GenericFunction] = []
 
-    def run(*arrays: Any) -> Any:
+    def run(*arrays: Array) -> Any:
         if not made:
             made.append(GenericFunction(_opened(group), entry.pool, entry.unit, call))
         return made[0](*arrays)

@@ -84,18 +84,18 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
     return NativeCode(builtin(slow), builtin(_missed), arena, len(compiled.object_bytes))
 
 
-def _missed(*arguments: Any) -> Any:
+def _missed(*arguments: object) -> Any:
     return MISS
 
 
 class _Slow:
     """The Python path of a native entry; also what keeps the arrays of the constants alive."""
 
-    def __init__(self, run: Run, constants: Any) -> None:
+    def __init__(self, run: Run, constants: object) -> None:
         self.run = run
         self.constants = constants
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: object) -> Any:
         return self.run(*arguments)
 
 

@@ -8,7 +8,8 @@ from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, i8, i64
 from xdsl.ir import SSAValue
 
-from tsc.dialects.loop_builder import INDEX, Index, LoopBuilder
+from tsc.dialects.loop_builder import LoopBuilder
+from tsc.dialects.loop_index import INDEX, Index
 from tsc.dims import Dim, SizeEnvironment
 
 NAME = "sizes"

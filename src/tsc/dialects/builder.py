@@ -50,7 +50,7 @@ class TorchBuilder:
             cls.create(operands=operands, result_types=results, location=self.location, **rest)
         )
 
-    def constant(self, value: Any) -> SSAValue:
+    def constant(self, value: object) -> SSAValue:
         """A constant: None, bool, int, float, complex, str, or a list or tuple of those."""
         if isinstance(value, (list, tuple)):
             return self._sequence(value)  # pyright: ignore[reportUnknownArgumentType]
@@ -98,7 +98,7 @@ class TorchBuilder:
         return self.create(class_of(schema), operands, types)
 
 
-def _constant_hint(value: Any) -> str:
+def _constant_hint(value: object) -> str:
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):

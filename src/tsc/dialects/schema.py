@@ -239,8 +239,3 @@ def overloads(name: str) -> tuple[Schema, ...]:
 def lookup(full_name: str) -> Schema | None:
     """The schema of ``aten::add.Tensor``, or None."""
     return next((s for s in overloads(full_name.partition(".")[0]) if s.full_name == full_name), None)
-
-
-def all_names() -> tuple[str, ...]:
-    """Base names of all operators, sorted."""
-    return tuple(_lines())

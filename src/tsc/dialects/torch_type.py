@@ -33,7 +33,7 @@ class TorchType(Data[Any], TypeAttribute):
         """Everything was set when the object was interned."""
 
     @classmethod
-    def new(cls, params: Any) -> Self:
+    def new(cls, params: object) -> Self:
         """The interned type with parameter `params`."""
         return cls(params)
 

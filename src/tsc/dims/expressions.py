@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 if TYPE_CHECKING:
     from tsc.dims.environment import SizeEnvironment
@@ -155,7 +155,7 @@ class Dim:
     def __float__(self) -> float:
         return float(self.__index__())
 
-    def __round__(self, digits: int | None = None) -> Any:
+    def __round__(self, digits: int | None = None) -> Self:
         return self
 
     def __hash__(self) -> int:
@@ -173,19 +173,19 @@ class Dim:
     def __bool__(self) -> bool:
         return not self.environment.decide(self, "==")
 
-    def __ge__(self, other: Any) -> bool:
+    def __ge__(self, other: float | Dim) -> bool:
         return self._is_natural(other, 1, 0)
 
-    def __le__(self, other: Any) -> bool:
+    def __le__(self, other: float | Dim) -> bool:
         return self._is_natural(other, -1, 0)
 
-    def __gt__(self, other: Any) -> bool:
+    def __gt__(self, other: float | Dim) -> bool:
         return self._is_natural(other, 1, -1)
 
-    def __lt__(self, other: Any) -> bool:
+    def __lt__(self, other: float | Dim) -> bool:
         return self._is_natural(other, -1, -1)
 
-    def _is_natural(self, other: Any, sign: int, more: int) -> bool:
+    def _is_natural(self, other: float | Dim, sign: int, more: int) -> bool:
         """Whether ``sign * (self - other) + more`` is not negative."""
         if isinstance(other, float):
             if math.isinf(other):
@@ -196,7 +196,7 @@ class Dim:
 
     # --- arithmetic ---
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: float | Dim) -> Any:
         terms = terms_of(other)
         if terms is None:
             return self.__index__() + other
@@ -210,7 +210,7 @@ class Dim:
     def __neg__(self) -> Any:
         return self * -1
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Self:
         return self
 
     def __abs__(self) -> Any:
@@ -219,10 +219,10 @@ class Dim:
     def __sub__(self, other: Any) -> Any:
         return self + -1 * other
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: float | Dim) -> Any:
         return -1 * self + other
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: float | Dim) -> Any:
         terms = terms_of(other)
         if terms is None:
             return self.__index__() * other
@@ -235,44 +235,44 @@ class Dim:
 
     __rmul__ = __mul__
 
-    def __pow__(self, exponent: Any) -> Any:
+    def __pow__(self, exponent: float) -> Any:
         if not isinstance(exponent, int) or exponent < 0:
             return self.__index__() ** exponent
         return reduce(lambda product, _: product * self, range(exponent), cast("Any", 1))
 
-    def __truediv__(self, other: Any) -> float:
+    def __truediv__(self, other: float | Dim) -> float:
         return self.__index__() / (other.__index__() if isinstance(other, Dim) else other)
 
-    def __rtruediv__(self, other: Any) -> float:
+    def __rtruediv__(self, other: float | Dim) -> float:
         return other / self.__index__()
 
-    def __floordiv__(self, other: Any) -> Any:
+    def __floordiv__(self, other: float | Dim) -> Any:
         return _operate("floordiv", self, other)
 
-    def __rfloordiv__(self, other: Any) -> Any:
+    def __rfloordiv__(self, other: float | Dim) -> Any:
         return _operate("floordiv", other, self)
 
-    def __mod__(self, other: Any) -> Any:
+    def __mod__(self, other: float | Dim) -> Any:
         return _operate("mod", self, other)
 
-    def __rmod__(self, other: Any) -> Any:
+    def __rmod__(self, other: float | Dim) -> Any:
         return _operate("mod", other, self)
 
-    def __divmod__(self, other: Any) -> Any:
+    def __divmod__(self, other: float | Dim) -> Any:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> Any:
+    def __rdivmod__(self, other: float | Dim) -> Any:
         return other // self, other % self
 
-    def _made(self, terms: Mapping[Monomial, int]) -> Any:
+    def _made(self, terms: Mapping[Monomial, int]) -> int | Dim:
         return made(self.environment, terms)
 
 
-def _operate(name: str, *operands: Any) -> Any:
+def _operate(name: str, *operands: float | Dim) -> Any:
     return OPERATIONS[name](*operands)
 
 
-def made(environment: SizeEnvironment, terms: Mapping[Monomial, int]) -> Any:
+def made(environment: SizeEnvironment, terms: Mapping[Monomial, int]) -> int | Dim:
     """The expression of these terms: a plain number where no atom is left."""
     kept = {m: n for m, n in terms.items() if n}
     if not any(kept):
@@ -288,7 +288,7 @@ def made(environment: SizeEnvironment, terms: Mapping[Monomial, int]) -> Any:
     return Dim(environment, kept)
 
 
-def terms_of(value: Any) -> Mapping[Monomial, int] | None:
+def terms_of(value: object) -> Mapping[Monomial, int] | None:
     """The terms of an expression or integer; None of anything else."""
     if isinstance(value, Dim):
         return value.terms

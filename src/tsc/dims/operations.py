@@ -62,7 +62,7 @@ def maximum(*values: Any) -> Any:
     return reduce(lambda a, b: _extreme("max", a, b), values)
 
 
-def _extreme(name: str, a: Any, b: Any) -> Any:
+def _extreme(name: str, a: int | Dim, b: int | Dim) -> Any:
     choose = {"min": min, "max": max}[name]
     difference = a - b
     if not isinstance(difference, Dim):
@@ -78,11 +78,11 @@ def _extreme(name: str, a: Any, b: Any) -> Any:
     return environment.operation(name, operands, hint, (choose(low, least), choose(high, most)))
 
 
-def _environment(*values: Any) -> SizeEnvironment:
+def _environment(*values: int | Dim) -> SizeEnvironment:
     return next(v.environment for v in values if isinstance(v, Dim))
 
 
-def _divided(a: Any, b: Any) -> tuple[Any, Any]:
+def _divided(a: int | Dim, b: int | Dim) -> tuple[int | Dim, int | Dim]:
     """``a`` as ``whole * b + rest``, as far as its terms are multiples of `b`."""
     if isinstance(a, Dim) and isinstance(b, Dim) and a.same(b):
         return 1, 0
@@ -113,7 +113,7 @@ def _without(monomial: Monomial, atoms: Monomial) -> Monomial | None:
     return tuple(left)
 
 
-def _is_below(rest: Any, b: Any) -> bool:
+def _is_below(rest: int | Dim, b: int | Dim) -> bool:
     """Whether ``0 <= rest < b`` is certain."""
     if not isinstance(rest, Dim) and rest == 0:
         return True

@@ -63,7 +63,7 @@ def hints_of(values: Any) -> Any:
     return hint_of(values)
 
 
-def holds_dim(value: Any) -> bool:
+def holds_dim(value: object) -> bool:
     """Whether a value is, or (a list or tuple) holds, a symbolic size."""
     if isinstance(value, (list, tuple)):
         return any(map(holds_dim, value))  # pyright: ignore[reportUnknownArgumentType]

@@ -114,7 +114,7 @@ def _is_empty_tuple(node: ast.expr) -> bool:
     return isinstance(node, ast.Tuple) and not node.elts
 
 
-def from_python(annotation: Any, class_type: Callable[[type], TorchType | None]) -> TorchType:
+def from_python(annotation: object, class_type: Callable[[type], TorchType | None]) -> TorchType:
     """The type of a live annotation object; `class_type` knows (and compiles) user classes.
 
     Raises:
@@ -169,7 +169,9 @@ def _from_class(annotation: type, class_type: Callable[[type], TorchType | None]
     return compiled
 
 
-def _from_generic(annotation: Any, origin: Any, class_type: Callable[[type], TorchType | None]) -> TorchType:
+def _from_generic(
+    annotation: object, origin: object, class_type: Callable[[type], TorchType | None]
+) -> TorchType:
     arguments = typing.get_args(annotation)
     if origin is typing.Union or origin is types.UnionType:
         return union([from_python(a, class_type) for a in arguments])

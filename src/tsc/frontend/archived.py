@@ -5,7 +5,9 @@ functions.
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from xdsl.ir import SSAValue
 
 from tsc.archive.reader import Archive, CodeFile
 from tsc.dialects import schema as schemas
@@ -18,6 +20,7 @@ from tsc.frontend.objects import named_tuple_type
 from tsc.frontend.sources import Source
 from tsc.frontend.sugared import (
     BUILTIN_FORMS,
+    Arguments,
     Builtin,
     ClassRef,
     Constant,
@@ -29,6 +32,9 @@ from tsc.frontend.sugared import (
     UndefinedOperator,
 )
 from tsc.frontend.unit import REQUIRED, Class, Function, Unit
+
+if TYPE_CHECKING:
+    from tsc.frontend.call_reader import CallReader
 
 FORMS = BUILTIN_FORMS | {"annotate", "unchecked_cast", "uninitialized"}
 CONSTANTS = {
@@ -42,19 +48,19 @@ CONSTANTS = {
 class ConstantTensor(Sugared):
     """``CONSTANTS.c0``: a tensor (or a string that is not plain ASCII) stored with the archive."""
 
-    def __init__(self, name: str, python: Any) -> None:
+    def __init__(self, name: str, python: object) -> None:
         self.name = name
         self.python = python
 
-    def value(self, reader: Any, node: ast.AST) -> Any:
+    def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
         if isinstance(self.python, str):
             return reader.builder.constant(self.python)
         return reader.builder.insert(reader.unit_literal(self.name, self.python)).results[0]
 
-    def attribute(self, reader: Any, name: str, node: ast.AST) -> Sugared:
+    def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         return SugaredValue(self.value(reader, node)).attribute(reader, name, node)
 
-    def call(self, reader: Any, arguments: Any, node: ast.AST) -> Sugared:
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         raise reader.error("a constant is not callable", node)
 
 

@@ -163,7 +163,7 @@ class BranchReader(ExpressionReader):
         return self._uninitialized_pair(held, missing, blocks, node)
 
     def _uninitialized_pair(
-        self, held: Any, missing: int, blocks: list[Block], node: ast.AST
+        self, held: object, missing: int, blocks: list[Block], node: ast.AST
     ) -> tuple[SSAValue, SSAValue]:
         value = self._in_block(blocks[1 - missing], held, node)
         outer, self.builder.block = self.builder.block, blocks[missing]
@@ -191,7 +191,7 @@ def _mismatch(name: str, on_true: str, on_false: str) -> str:
     )
 
 
-def _same_constant(a: Any, b: Any) -> bool:
+def _same_constant(a: object, b: object) -> bool:
     if a is b:
         return True
     return (

@@ -16,6 +16,7 @@ from tsc.dialects.schema import REQUIRED, Argument, Schema
 from tsc.dialects.torch_ops import PrimListConstructOp
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue
+from tsc.narrowing import is_sequence
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
@@ -110,7 +111,7 @@ def _takes_rest(schema: Schema, i: int, formal: Argument, positional: Sequence[A
     )
 
 
-def type_of(given: Any) -> TorchType | None:
+def type_of(given: object) -> TorchType | None:
     """The type of a value or constant; None for what has none of its own."""
     if isinstance(given, SugaredValue):
         return given.type
@@ -295,7 +296,7 @@ def conversion(value: SugaredValue, formal: TorchType, bindings: dict[str, Torch
     return None
 
 
-def realize(reader: CallReader, operand: Any, formal: TorchType, node: ast.AST) -> SSAValue:
+def realize(reader: CallReader, operand: object, formal: TorchType, node: ast.AST) -> SSAValue:
     """Emit what an operand of a `Match` still needs; its IR value."""
     if isinstance(operand, Broadcast):
         element = operand.value.type
@@ -317,8 +318,8 @@ def realize(reader: CallReader, operand: Any, formal: TorchType, node: ast.AST) 
 def _default_value(reader: CallReader, operand: Constant, formal: TorchType, node: ast.AST) -> SSAValue:
     wanted = _without_optional(formal)
     python = operand.python
-    if isinstance(wanted, tt.ListType) and isinstance(python, (tuple, list)):
-        return reader.builder.list(wanted.data, [reader.builder.constant(v) for v in python])  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(wanted, tt.ListType) and is_sequence(python):
+        return reader.builder.list(wanted.data, [reader.builder.constant(v) for v in python])
     if wanted is tt.FLOAT and isinstance(python, int) and not isinstance(python, bool):
         python = float(python)
     if wanted is tt.DEVICE and isinstance(python, str):

@@ -229,7 +229,7 @@ def _broadcast_size(argument: ast.arg) -> int | None:
     return int(match[1]) if match else None
 
 
-def _converted(default: Any, kind: TorchType) -> Any:
+def _converted(default: object, kind: TorchType) -> Any:
     """A default as its parameter has it: ``x: float = 2`` is 2.0."""
     wanted = kind.data if isinstance(kind, tt.OptionalType) else kind
     return float(default) if wanted is tt.FLOAT and type(default) is int else default

@@ -44,16 +44,16 @@ def for_reassignment(name: str, before: TorchType, now: TorchType) -> str:
 
 def why_unscriptable(value: Any) -> str:
     """Why a live attribute has no type in TorchScript."""
-    if isinstance(value, dict) and not value:
+    if is_dict(value) and not value:
         return "Dictionary inputs must have entries"
-    if isinstance(value, list) and not value:
+    if is_list(value) and not value:
         return "List trace inputs must have elements"
     if any(hasattr(v, "_modules") for v in _elements(value)):
         return "Modules are found in an nn.ModuleList or an nn.ModuleDict, not in a list or a dict"
     return "It is no tensor, number, string, enum, or list, tuple or dict of those"
 
 
-def _elements(value: Any) -> Sequence[Any]:
+def _elements(value: object) -> Sequence[Any]:
     if is_dict(value):
         return list(value.values())
     return value if is_list(value) else ()

@@ -110,7 +110,7 @@ class Program:
 
     def overloads(
         self,
-        python: Any,
+        python: object,
         declarations: Sequence[ast.FunctionDef],
         self_type: TorchType | None = None,
         name: str | None = None,
@@ -140,16 +140,16 @@ class Program:
         return script_class(self, cls)
 
     @serialized
-    def annotation(self, annotation: Any) -> TorchType:
+    def annotation(self, annotation: object) -> TorchType:
         """The type a live annotation object denotes."""
         return from_python(annotation, self.class_type)
 
     @serialized
-    def infer(self, value: Any) -> TorchType | None:
+    def infer(self, value: object) -> TorchType | None:
         """The type of a live value, or None."""
         return infer_type(value, self.class_type)
 
-    def sugar(self, python: Any) -> Sugared:
+    def sugar(self, python: object) -> Sugared:
         """A live object as the reader sees it."""
         for rule in (_simple, _torch_object, _types, self._callable):
             found = rule(python)
@@ -157,7 +157,7 @@ class Program:
                 return found
         return PythonValue(python)
 
-    def _callable(self, python: Any) -> Sugared | None:
+    def _callable(self, python: object) -> Sugared | None:
         if isinstance(python, types.ModuleType):
             return Namespace(python.__name__, lambda name: self._module_member(python, name))
         script = getattr(python, "__tsc_function__", None)
@@ -205,7 +205,7 @@ def _raising(definition: ast.FunctionDef) -> ast.FunctionDef:
 class LiveResolver:
     """Names in one live function: closure, then globals, then builtins."""
 
-    def __init__(self, program: Program, python: Any) -> None:
+    def __init__(self, program: Program, python: object) -> None:
         self.program = program
         self.python = python
         self.names: dict[str, Any] = dict(getattr(python, "__globals__", {}))
@@ -271,7 +271,7 @@ def _qualified(python: Any) -> str:
     return f"__torch__.{path}" if module == "__main__" else f"__torch__.{module}.{path}"
 
 
-def _simple(python: Any) -> Sugared | None:
+def _simple(python: object) -> Sugared | None:
     if python is None:
         return Constant(None)
     if python is Ellipsis:
@@ -296,7 +296,7 @@ def _existing(*names: str) -> tuple[str, ...]:
     return tuple(n for n in names if schemas.overloads(n))
 
 
-def _types(python: Any) -> Sugared | None:
+def _types(python: object) -> Sugared | None:
     if isinstance(python, tt.TorchType):
         return TypeRef(python)
     if isinstance(python, enum.Enum):
@@ -306,7 +306,7 @@ def _types(python: Any) -> Sugared | None:
     return None
 
 
-def _torch_object(python: Any) -> Sugared | None:
+def _torch_object(python: object) -> Sugared | None:
     """What PyTorch's objects mean, when PyTorch is there."""
     constant = torch_interop.constant_of(python)
     if constant is not None:
@@ -327,6 +327,3 @@ def _torch_object(python: Any) -> Sugared | None:
         return Builtin((name,)) if schemas.overloads(name) else UndefinedOperator(name)
     dispatch = torch_interop.boolean_dispatch_of(python)
     return None if dispatch is None else BooleanDispatch(*dispatch)
-
-
-Sugar = Callable[[Any], Sugared]

@@ -19,6 +19,7 @@ from tsc.dialects.constants import ConstantPool, literal, literal_array
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject, Unit
+from tsc.narrowing import is_dict
 
 
 def assemble(
@@ -110,7 +111,7 @@ class _ObjectGraph:
         self.values[id(held)] = made
         return made
 
-    def value(self, held: Any, kind: TorchType, path: str) -> SSAValue:
+    def value(self, held: object, kind: TorchType, path: str) -> SSAValue:
         """A held value as an IR value of exactly type `kind`."""
         made = self._plain(held, kind, path)
         if made.type is kind or isinstance(kind, tt.TensorType):
@@ -149,10 +150,10 @@ class _ObjectGraph:
         return self.values[id(array)]
 
     def _container(self, held: Any, kind: TorchType, path: str) -> SSAValue:
-        if isinstance(held, dict):
+        if is_dict(held):
             assert isinstance(kind, tt.DictType)
-            keys = [self.value(k, kind.key, path) for k in held]  # pyright: ignore[reportUnknownVariableType]
-            values = [self.value(v, kind.value, f"{path}.{k}") for k, v in held.items()]  # pyright: ignore[reportUnknownVariableType]
+            keys = [self.value(k, kind.key, path) for k in held]
+            values = [self.value(v, kind.value, f"{path}.{k}") for k, v in held.items()]
             return self.builder.create(ops.PrimDictConstructOp, [*keys, *values], [kind]).results[0]
         if isinstance(kind, tt.ListType):
             return self.builder.list(

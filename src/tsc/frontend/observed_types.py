@@ -34,7 +34,7 @@ class ObservedTypes:
             sys.setprofile(before)
 
     @serialized
-    def _note(self, frame: FrameType, event: str, _: Any) -> None:
+    def _note(self, frame: FrameType, event: str, _: object) -> None:
         module = inspect.getmodule(frame.f_code) if event == "call" else None
         if module is None or is_torch_module(module):
             return
@@ -44,13 +44,13 @@ class ObservedTypes:
             if name != "self":
                 seen.setdefault(name, {})[self._type_of(frame.f_locals[name])] = None
 
-    def _type_of(self, value: Any) -> TorchType | None:
+    def _type_of(self, value: object) -> TorchType | None:
         try:
             return self._infer(value)
         except TscError:
             return None
 
-    def of(self, function: Any) -> dict[str, TorchType]:
+    def of(self, function: object) -> dict[str, TorchType]:
         """The types of the parameters of a function, as far as they were observed: one type, Optional where
         None was given too, Any where there were several.
         """

@@ -5,25 +5,30 @@ from __future__ import annotations
 import ast
 import enum
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from xdsl.ir import SSAValue
 
 from tsc.errors import NotSupportedError
 from tsc.frontend.hints import PYTHON_ONLY
-from tsc.frontend.sugared import ScriptFunctionRef, Sugared
+from tsc.frontend.sugared import Arguments, ScriptFunctionRef, Sugared
 from tsc.frontend.unit import FunctionParameter
 from tsc.interop import torch as torch_interop
+
+if TYPE_CHECKING:
+    from tsc.frontend.call_reader import CallReader
 
 
 class PythonValue(Sugared):
     """A live object that TorchScript cannot hold: using it is an error that says so."""
 
-    def __init__(self, python: Any) -> None:
+    def __init__(self, python: object) -> None:
         self.python = python
 
     def describe(self) -> str:
         return f"python value of type '{type(self.python).__name__}'"
 
-    def value(self, reader: Any, node: ast.AST) -> Any:
+    def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
         raise reader.error(
             f"{self.describe()} cannot be used as a value. Perhaps it is a closed over global variable? If "
             "so, please "
@@ -31,7 +36,7 @@ class PythonValue(Sugared):
             node,
         )
 
-    def call(self, reader: Any, arguments: Any, node: ast.AST) -> Sugared:
+    def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         if inspect.isbuiltin(self.python) or isinstance(self.python, type(len)):
             raise reader.error(
                 f"Python builtin {self.python!r} is currently not supported in Torchscript",
@@ -44,7 +49,7 @@ class PythonValue(Sugared):
         message = f"{self.describe()} cannot be called in TorchScript"
         raise reader.error(message, node, NotSupportedError, PYTHON_ONLY)
 
-    def attribute(self, reader: Any, name: str, node: ast.AST) -> Sugared:
+    def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         raise reader.error(
             f"{self.describe()} has no attribute '{name}' that TorchScript knows", node, NotSupportedError
         )
@@ -63,17 +68,17 @@ class ModuleClass(PythonValue):
 class AutogradFunction(PythonValue):
     """A ``torch.autograd.Function``: its ``apply`` is a call of Python whose result is a tensor."""
 
-    def attribute(self, reader: Any, name: str, node: ast.AST) -> Sugared:
+    def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         return AutogradCall(self.python) if name == "apply" else super().attribute(reader, name, node)
 
 
 class AutogradCall(Sugared):
     """``MyFunction.apply``."""
 
-    def __init__(self, python: Any) -> None:
+    def __init__(self, python: object) -> None:
         self.python = python
 
-    def call(self, reader: Any, arguments: Any, node: ast.AST) -> Sugared:
+    def call(self, reader: Any, arguments: Arguments, node: ast.AST) -> Sugared:
         """A call back into Python with whatever is given."""
         values = [reader.plain(a, node) for a in arguments.positional]
         given = [FunctionParameter(f"argument_{i}", value.type) for i, value in enumerate(values)]
@@ -87,7 +92,7 @@ class EnumMember(Sugared):
     def __init__(self, python: enum.Enum) -> None:
         self.python = python
 
-    def value(self, reader: Any, node: ast.AST) -> Any:
+    def value(self, reader: Any, node: ast.AST) -> SSAValue:
         owner = reader.function.resolver.program.sugar(type(self.python))
         return owner.attribute(reader, self.python.name, node).value(reader, node)
 
@@ -101,13 +106,15 @@ class PythonType(PythonValue):
 class BooleanDispatch(Sugared):
     """A pair of functions of which a constant bool argument chooses one (``return_indices=True``)."""
 
-    def __init__(self, if_true: Any, if_false: Any, argument: str, position: int, default: bool) -> None:
+    def __init__(
+        self, if_true: object, if_false: object, argument: str, position: int, default: bool
+    ) -> None:
         self.choices = {True: if_true, False: if_false}
         self.argument = argument
         self.position = position
         self.default = default
 
-    def call(self, reader: Any, arguments: Any, node: ast.AST) -> Sugared:
+    def call(self, reader: Any, arguments: Arguments, node: ast.AST) -> Sugared:
         chosen: Any = self.default
         if self.argument in arguments.keywords:
             _, chosen = arguments.keywords[self.argument].static()

@@ -19,6 +19,7 @@ from tsc.errors import CompileError
 from tsc.frontend.sugared import Sugared
 from tsc.frontend.undefined import ErrorLog, KnownError, Undefined
 from tsc.frontend.unit import Function, Unit
+from tsc.narrowing import is_sequence
 
 
 class Reader:
@@ -96,8 +97,8 @@ class Reader:
 
     def constant(self, python: Any, type_: TorchType | None, node: ast.AST) -> SSAValue:
         """A constant as an IR value."""
-        if isinstance(python, (list, tuple)) and isinstance(type_, tt.ListType):
-            return self.builder.list(type_.data, [self.constant(v, type_.data, node) for v in python])  # pyright: ignore[reportUnknownVariableType]
+        if is_sequence(python) and isinstance(type_, tt.ListType):
+            return self.builder.list(type_.data, [self.constant(v, type_.data, node) for v in python])
         if type_ is tt.DEVICE:
             return self.builder.device(cast("str", python))
         if isinstance(python, int) and not isinstance(python, bool) and not -(2**63) <= python < 2**63:

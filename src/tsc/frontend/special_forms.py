@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import SSAValue
@@ -298,7 +298,7 @@ def _abs(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     return reader.call_builtin(("aten::abs" if is_tensor else "prim::abs",), arguments, node)
 
 
-def _always(value: Any) -> Form:
+def _always(value: object) -> Form:
     return lambda reader, arguments, node: Constant(value)
 
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from tsc import dtypes
 
-CODES = {"float32": 6, "float64": 7}
 REPLACED = "__tsc_replaced__"
 """Where a function that stands for one of PyTorch's while a trace runs holds that."""
 

@@ -24,13 +24,13 @@ class _ScriptMeta(type):
             bases = tuple(_over(torch.nn.Module) if b is ScriptModule else b for b in bases)
         return super().__new__(cls, name, bases, body)
 
-    def __call__(cls, *arguments: Any, **keywords: Any) -> Any:
+    def __call__(cls, *arguments: object, **keywords: object) -> Any:
         made = super().__call__(*arguments, **keywords)
         if cls.__name__ == "ScriptModule":
             return made
         return scripted(made) if options().is_jit_enabled else made
 
-    def __instancecheck__(cls, instance: Any) -> bool:
+    def __instancecheck__(cls, instance: object) -> bool:
         return super().__instancecheck__(instance) or (
             cls is ScriptModule and isinstance(instance, RecursiveScriptModule)
         )

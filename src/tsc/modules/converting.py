@@ -24,7 +24,7 @@ INEXACT = frozenset([Category.FLOATING, Category.COMPLEX])
 class ModuleConversions(ModuleWalking):
     """The part of a script module that changes all its tensors."""
 
-    def to(self, *arguments: Any, **keywords: Any) -> Self:
+    def to(self, *arguments: object, **keywords: object) -> Self:
         """Convert floating and complex parameters and buffers: to a dtype, or as a tensor is.
 
         Everything lies on the CPU: a device may say so, and nothing else.
@@ -57,7 +57,7 @@ class ModuleConversions(ModuleWalking):
         """Floating parameters and buffers become float16."""
         return self._apply(lambda tensor: _cast(tensor, dtypes.F16, REAL))
 
-    def type(self, dst_type: Any) -> Self:
+    def type(self, dst_type: object) -> Self:
         """All parameters and buffers become tensors of one dtype."""
         dtype = _dtype_of(dst_type)
         if dtype is None:

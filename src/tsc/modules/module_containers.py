@@ -18,7 +18,7 @@ class TensorTable(dict[str, Any]):
         super().__init__(held)
         self._put = put
 
-    def __setitem__(self, name: str, tensor: Any) -> None:
+    def __setitem__(self, name: str, tensor: object) -> None:
         self._put(name, tensor)
         super().__setitem__(name, tensor)
 
@@ -49,7 +49,7 @@ class ModuleContainers(ModuleWalking):
             return [getattr(self, name) for name in names[key]]
         return getattr(self, names[int(key)])
 
-    def __contains__(self, key: Any) -> bool:
+    def __contains__(self, key: object) -> bool:
         names = self._container()
         return key in names if self._is_dict() else any(getattr(self, n) is key for n in names)
 
@@ -86,7 +86,7 @@ class ModuleContainers(ModuleWalking):
         names = {*object.__dir__(self), *held.attributes, *held.cls.constants, *methods}
         return sorted(n for n in names if n not in held.attributes or self._is_visible(n))
 
-    def set_value(self, name: str, value: Any) -> None:
+    def set_value(self, name: str, value: object) -> None:
         """Set an attribute that the program knows."""
         raise NotImplementedError
 

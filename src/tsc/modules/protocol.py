@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from tsc.dialects.torch_types import TENSOR as _TENSOR
+from tsc.dtypes import Array
 from tsc.errors import CompileError
 from tsc.frontend.hooks import hooks_of
 from tsc.frontend.unit import Class, ScriptObject
@@ -18,8 +19,6 @@ from tsc.modules.converting import ModuleConversions
 from tsc.modules.state import ModuleState
 from tsc.narrowing import is_array
 from tsc.runtime.values import ArgumentMismatchError, Inputs, mapped
-
-Array = np.ndarray[Any, Any]
 
 
 def copied(held: ScriptObject, memo: dict[int, Any], tensors: Callable[[Array], Array]) -> ScriptObject:
@@ -31,8 +30,8 @@ def copied(held: ScriptObject, memo: dict[int, Any], tensors: Callable[[Array], 
     return memo[id(held)]
 
 
-def _copied(value: Any, memo: dict[int, Any], tensors: Callable[[Array], Array]) -> Any:
-    def leaf(held: Any) -> Any:
+def _copied(value: object, memo: dict[int, Any], tensors: Callable[[Array], Array]) -> Any:
+    def leaf(held: object) -> Any:
         if isinstance(held, ScriptObject):
             return copied(held, memo, tensors)
         return memo.setdefault(id(held), tensors(held)) if is_array(held) else held
@@ -64,7 +63,7 @@ class ModuleProtocol(ModuleState, ModuleConversions):
         """Leave training mode here and below."""
         return self.train(False)
 
-    def set_value(self, name: str, value: Any) -> None:
+    def set_value(self, name: str, value: object) -> None:
         """Set an attribute that the program knows.
 
         Raises:

@@ -72,7 +72,7 @@ class ScriptClassInstance:
             return ScriptMethod(interpreter, held.cls.methods[name], held, default)
         raise AttributeError(f"'{held.cls.name}' object has no attribute '{name}'")
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         kind = self._object.cls.attributes.get(name)
         if kind is None:
             raise AttributeError(f"'{self._object.cls.name}' object has no attribute '{name}'")
@@ -102,7 +102,7 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
 
     # --- calling ---
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+    def __call__(self, *arguments: object, **keywords: object) -> Any:
         """Run ``forward``, between the module's hooks."""
         is_frozen = object.__getattribute__(self, "_frozen") is not None  # PyTorch's freezing drops them too
         if not is_frozen and any(hooks_of(self._object.cls)):
@@ -158,7 +158,7 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         frozen: Frozen | None = object.__getattribute__(self, "_frozen")
         return frozen is None or name in frozen.kept or name in frozen.methods
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         cls = self._object.cls
         if name in cls.properties and cls.properties[name][1] is not None:
             self._method(str(cls.properties[name][1]))(value)
@@ -185,7 +185,7 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         """
         define_methods(self._object.cls, src, self._interpreter.compiler)
 
-    def _wrap(self, value: Any) -> Any:
+    def _wrap(self, value: object) -> Any:
         if isinstance(value, ScriptObject) and value.cls.kind == "module":
             return self._around(value)
         inputs = Inputs(object.__getattribute__(self, "_default") or torch_interop.wrapper())

@@ -11,7 +11,7 @@ from tsc.errors import ArgumentError, NotSupportedError
 from tsc.frontend.live import Program
 from tsc.interop import torch as torch_interop
 from tsc.modules.script_modules import RecursiveScriptModule, interpreter
-from tsc.narrowing import is_dict
+from tsc.narrowing import is_dict, is_list
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_modules import script_object
 from tsc.programs.loading import function_of, object_of
@@ -27,7 +27,7 @@ def live_program() -> tuple[Program, Interpreter]:
 
 
 @serialized
-def scripted(obj: Any) -> Any:
+def scripted(obj: object) -> Any:
     """What `script` makes of a function, a module or a class.
 
     Raises:
@@ -54,7 +54,7 @@ def scripted(obj: Any) -> Any:
     return ScriptFunction(interpreter, program.function(obj), default)
 
 
-def _script_module(program: Program, interpreter: Interpreter, module: Any) -> RecursiveScriptModule:
+def _script_module(program: Program, interpreter: Interpreter, module: object) -> RecursiveScriptModule:
     default = torch_interop.from_numpy if torch_interop.is_module(module) else None
     held = script_object(program, module)
     for name in ("forward", *held.cls.exports):
@@ -69,7 +69,7 @@ def run_examples(obj: Any, example_inputs: Any) -> None:
     Raises:
         ValueError: `example_inputs` is neither a list nor a dict.
     """
-    if not isinstance(example_inputs, (list, dict)):
+    if not is_list(example_inputs) and not is_dict(example_inputs):
         raise ValueError(
             "Error: Unable to infer types. Please format the inputs to type `List[Tuple]` or "
             "`Dict[Callable, List[Tuple]]`."

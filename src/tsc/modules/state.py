@@ -36,7 +36,9 @@ class IncompatibleKeys(NamedTuple):
 class ModuleState(ModuleWalking):
     """The part of a script module that hands out and takes its state."""
 
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> Any:
         """Parameters and buffers by dotted path; they share memory with the module.
 
         They go into `destination`, where that is given. With `keep_vars` they are the parameters themselves,

@@ -17,7 +17,7 @@ class ModuleWalking:
 
     _object: ScriptObject
 
-    def _wrap(self, value: Any) -> Any:
+    def _wrap(self, value: object) -> Any:
         """A held value as users see it."""
         raise NotImplementedError
 

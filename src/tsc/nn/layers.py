@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,6 +11,9 @@ import tsc
 from tsc.nn import functional as F  # noqa: N812 - as everyone writes it
 from tsc.nn.module import Module, Parameter
 from tsc.runtime.tensor import Tensor
+
+Pair = int | Sequence[int]
+"""One number for both dims of an image, or one for each."""
 
 
 def _uniform(shape: tuple[int, ...], bound: float) -> Parameter:
@@ -37,8 +40,8 @@ class Conv2d(Module):
     """Convolution of images, zero-padded."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-        dilation: Any = 1,
+        self, in_channels: int, out_channels: int, kernel_size: Pair, stride: Pair = 1, padding: Pair = 0,
+        dilation: Pair = 1,
         groups: int = 1, bias: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -53,7 +56,7 @@ class Conv2d(Module):
         return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-def _pair(value: Any) -> tuple[int, int]:
+def _pair(value: Pair) -> tuple[int, ...]:
     return (value, value) if isinstance(value, int) else tuple(value)
 
 
@@ -87,7 +90,7 @@ class BatchNorm2d(Module):
 class LayerNorm(Module):
     """Standardized over the last dims."""
 
-    def __init__(self, normalized_shape: Any, eps: float = 1e-5) -> None:
+    def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5) -> None:
         super().__init__()
         self.normalized_shape = (
             [normalized_shape] if isinstance(normalized_shape, int) else list(normalized_shape)
@@ -129,7 +132,7 @@ class Dropout(Module):
 class MaxPool2d(Module):
     """Maxima of windows."""
 
-    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+    def __init__(self, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0) -> None:
         super().__init__()
         self.kernel_size, self.padding = _pair(kernel_size), _pair(padding)
         self.stride = self.kernel_size if stride is None else _pair(stride)
@@ -141,7 +144,7 @@ class MaxPool2d(Module):
 class AdaptiveAvgPool2d(Module):
     """Means of as many windows as the output has places."""
 
-    def __init__(self, output_size: Any) -> None:
+    def __init__(self, output_size: Pair) -> None:
         super().__init__()
         self.output_size = _pair(output_size)
 

@@ -22,7 +22,7 @@ class Parameter(Tensor):
 
     __slots__ = ("requires_grad",)
 
-    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+    def __init__(self, data: object, requires_grad: bool = True) -> None:
         super().__init__(data.array if isinstance(data, Tensor) else data)
         self.requires_grad = requires_grad
         """What PyTorch is told where the module is saved; nothing here computes gradients."""
@@ -40,7 +40,7 @@ class Module:
         object.__setattr__(self, "_non_persistent_buffers_set", set[str]())
         self.training = True
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         tables = self.__dict__
         if "_modules" not in tables:
             raise AttributeError(f"cannot assign {name} before Module.__init__() call")
@@ -77,7 +77,7 @@ class Module:
         """Add a submodule."""
         self._modules[name] = module
 
-    def _forward_unimplemented(self, *arguments: Any) -> None:
+    def _forward_unimplemented(self, *arguments: object) -> None:
         raise NotImplementedError(
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
@@ -216,7 +216,7 @@ class Module:
         """The module: everything is on the CPU."""
         return self
 
-    def to(self, target: Any) -> Self:
+    def to(self, target: object) -> Self:
         """Convert floating parameters and buffers to a dtype; a device must be the CPU.
 
         Raises:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from tsc import dtypes
 from tsc.errors import ArgumentError
 from tsc.ops.elementwise import pointwise
-from tsc.ops.registry import Family, ResultLayout
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 
 FAMILY = Family()
@@ -32,7 +31,7 @@ def leaky_relu(self: Scalar, negative_slope: float) -> Scalar:
     return (self > 0).where(self, self * negative_slope)
 
 
-def _prelu_refusal(self: Any, weight: Any) -> str | None:
+def _prelu_refusal(self: TensorSpec, weight: TensorSpec) -> str | None:
     is_one = self.dtype is weight.dtype
     return None if is_one else f"prelu: requires a weight of dtype {self.dtype.name}; got {weight.dtype.name}"
 
@@ -43,7 +42,7 @@ def prelu_kernel(self: Scalar, weight: Scalar) -> Scalar:
     return (self > 0).where(self, self * weight)
 
 
-def _hardtanh_refusal(self: Any, min_val: float, max_val: float) -> str | None:
+def _hardtanh_refusal(self: TensorSpec, min_val: float, max_val: float) -> str | None:
     is_below = self.dtype is dtypes.U8 and min(int(min_val), int(max_val)) < 0
     return "cannot do hardtanh on an unsigned type with negative limits" if is_below else None
 

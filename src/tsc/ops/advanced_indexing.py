@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError, UnsupportedOperatorError
 from tsc.narrowing import is_array
 from tsc.ops.elementwise import spec_of, specs_of
@@ -18,7 +19,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def require_mask_shapes(self: TensorSpec, indices: Sequence[Any]) -> None:
@@ -127,7 +127,7 @@ def wrapped(index: Scalar, extent: int) -> Scalar:
     return (index < 0).where(index + extent, index)
 
 
-def index_bounds(self: TensorSpec, indices: Sequence[Any], *_: Any) -> list[IndexBound]:
+def index_bounds(self: TensorSpec, indices: Sequence[Any], *_: object) -> list[IndexBound]:
     """What index tensors must keep to; masks say themselves where they hold."""
     if has_masks(indices):
         return []

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from tsc.dtypes import Array
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.ops.strides import root_of, strided_view
@@ -38,7 +39,6 @@ from tsc.ops.views import (
 )
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _root(x: Array) -> Array:
@@ -49,7 +49,7 @@ def _root(x: Array) -> Array:
     return np.lib.stride_tricks.as_strided(root, (count,), (root.itemsize,)).view(x.dtype)
 
 
-def _as_strided_infer(self: TensorSpec, size: Sequence[int], *_: Any) -> TensorSpec:
+def _as_strided_infer(self: TensorSpec, size: Sequence[int], *_: object) -> TensorSpec:
     return TensorSpec(tuple(size), self.dtype)
 
 
@@ -82,14 +82,16 @@ def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_
 
 
 def _pieces_infer(view: Callable[..., list[Array]]) -> Callable[..., list[TensorSpec]]:
-    def infer(self: TensorSpec, *rest: Any) -> list[TensorSpec]:
+    def infer(self: TensorSpec, *rest: object) -> list[TensorSpec]:
         pieces = view(np.broadcast_to(np.empty((), self.dtype.numpy), self.shape), *rest)
         return [TensorSpec(p.shape, self.dtype) for p in pieces]
 
     return infer
 
 
-def _pieces(*names: str, **parts: Any) -> Callable[[Callable[..., list[Array]]], Callable[..., list[Array]]]:
+def _pieces(
+    *names: str, **parts: object
+) -> Callable[[Callable[..., list[Array]]], Callable[..., list[Array]]]:
     """A view that is a list, and what it is on specs."""
 
     def register(view: Callable[..., list[Array]]) -> Callable[..., list[Array]]:
@@ -132,7 +134,7 @@ def tensor_split_tensor(self: Array, tensor_indices_or_sections: Array, dim: int
 
 
 def _define_split(name: str, minimum: int, axis_of: Callable[[Array], int]) -> None:
-    def require(self: Array, sections: Any) -> int:
+    def require(self: Array, sections: int | Sequence[int]) -> int:
         if self.ndim < minimum:
             raise ShapeError(
                 f"torch.{name} requires a tensor with at least {minimum} dimension, but got a tensor with "
@@ -187,38 +189,38 @@ def unbind_copy(self: Array, dim: int) -> list[Array]:
 
 
 @composite(FAMILY, "aten::broadcast_to", is_identity=True)
-def broadcast_to(aten: Aten, self: Any, size: Sequence[int]) -> Any:
+def broadcast_to(aten: Aten, self: AnyTensor, size: Sequence[int]) -> AnyTensor:
     """As `expand`."""
     return aten("expand", self, list(size))
 
 
 @composite(FAMILY, "aten::ravel", sharing=Sharing.SOMETIMES, is_identity=True, layout=ResultLayout.ROW_MAJOR)
-def ravel(aten: Aten, self: Any) -> Any:
+def ravel(aten: Aten, self: AnyTensor) -> AnyTensor:
     """All elements in one dim: a view of a row-major tensor, else a copy."""
     return aten("reshape", aten("contiguous", self), [-1])
 
 
 @composite(FAMILY, "aten::linalg_diagonal")
-def linalg_diagonal(aten: Aten, A: Any, offset: int, dim1: int, dim2: int) -> Any:  # noqa: N803
+def linalg_diagonal(aten: Aten, A: AnyTensor, offset: int, dim1: int, dim2: int) -> AnyTensor:  # noqa: N803
     """As `diagonal`, by default of the last two dims."""
     return aten("diagonal", A, offset, dim1, dim2)
 
 
 @composite(FAMILY, "aten::atleast_1d", sharing=Sharing.SOMETIMES, is_identity=True)
-def atleast_1d(aten: Aten, self: Any) -> Any:
+def atleast_1d(aten: Aten, self: AnyTensor) -> AnyTensor:
     """At least one dim, dims of size 1 added."""
     return self if aten.shape(self) else aten("reshape", self, [1])
 
 
 @composite(FAMILY, "aten::atleast_2d", sharing=Sharing.SOMETIMES, is_identity=True)
-def atleast_2d(aten: Aten, self: Any) -> Any:
+def atleast_2d(aten: Aten, self: AnyTensor) -> AnyTensor:
     """At least two dims, added in front."""
     shape = aten.shape(self)
     return self if len(shape) >= 2 else aten("reshape", self, [1, *(shape or (1,))])
 
 
 @composite(FAMILY, "aten::atleast_3d", sharing=Sharing.SOMETIMES, is_identity=True)
-def atleast_3d(aten: Aten, self: Any) -> Any:
+def atleast_3d(aten: Aten, self: AnyTensor) -> AnyTensor:
     """At least three dims, the last of them added behind."""
     shape = aten.shape(self)
     if len(shape) >= 3:
@@ -239,7 +241,7 @@ _COPYING: dict[str, Callable[..., Array]] = {
 
 def _copying(name: str, view: Callable[..., Array]) -> None:
     @FAMILY.op(name, layout=ResultLayout.ROW_MAJOR)
-    def copying(*arguments: Any) -> Array:
+    def copying(*arguments: object) -> Array:
         return np.array(view(*arguments))
 
 
@@ -321,7 +323,7 @@ def _stride(array: Array, strides: Sequence[int]) -> None:
 
 def _relaying(name: str, view: Callable[..., Array]) -> None:
     @FAMILY.op(name, kind="inplace", takes_overlap=True, changes_shape=True)
-    def relay(self: Array, *arguments: Any) -> Array:
+    def relay(self: Array, *arguments: object) -> Array:
         seen = view(self, *arguments)
         _lay_out(self, seen.shape, seen.strides)
         return self

@@ -8,14 +8,14 @@ from typing import Any
 
 from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family
 
 FAMILY = Family()
 
 
-def _repeated_heads(aten: Aten, x: Any, heads: int) -> Any:
+def _repeated_heads(aten: Aten, x: AnyTensor, heads: int) -> AnyTensor:
     """Grouped-query attention: each key (value) head serves several query heads."""
     shape = list(aten.shape(x))
     times = heads // shape[-3]
@@ -26,19 +26,19 @@ def _repeated_heads(aten: Aten, x: Any, heads: int) -> Any:
     return aten("reshape", wide, [*shape[:-3], heads, *shape[-2:]])
 
 
-def _causal_scores(aten: Aten, scores: Any) -> Any:
+def _causal_scores(aten: Aten, scores: AnyTensor) -> AnyTensor:
     rows, columns = aten.shape(scores)[-2:]
     allowed = aten("tril", aten("ones", [rows, columns], dtype=dtypes.BOOL.code))
     return aten("masked_fill.Scalar", scores, aten("logical_not", allowed), -math.inf)
 
 
-def _masked_scores(aten: Aten, scores: Any, mask: Any) -> Any:
+def _masked_scores(aten: Aten, scores: AnyTensor, mask: AnyTensor) -> AnyTensor:
     if aten.dtype(mask) is dtypes.BOOL:
         return aten("masked_fill.Scalar", scores, aten("logical_not", mask), -math.inf)
     return aten("add.Tensor", scores, mask)
 
 
-def _safe_softmax(aten: Aten, scores: Any) -> Any:
+def _safe_softmax(aten: Aten, scores: AnyTensor) -> AnyTensor:
     """Softmax over the last dim; a row that is -inf throughout gives zeros, not NaN."""
     top = aten.amax(scores, [-1], True)
     finite = aten("masked_fill.Scalar", top, aten("eq.Scalar", top, -math.inf), 0.0)
@@ -47,7 +47,9 @@ def _safe_softmax(aten: Aten, scores: Any) -> Any:
     return aten("div.Tensor", e, aten("masked_fill.Scalar", total, aten("eq.Scalar", total, 0.0), 1.0))
 
 
-def _require_attention(aten: Aten, query: Any, key: Any, value: Any, mask: Any) -> None:
+def _require_attention(
+    aten: Aten, query: AnyTensor, key: AnyTensor, value: AnyTensor, mask: AnyTensor | None
+) -> None:
     if any(len(aten.shape(t)) < 2 for t in (query, key, value)):
         raise ShapeError("scaled_dot_product_attention: requires query, key and value of at least 2 dims")
     if len({aten.dtype(t) for t in (query, key, value)}) > 1:
@@ -64,9 +66,10 @@ def _require_attention(aten: Aten, query: Any, key: Any, value: Any, mask: Any) 
 
 @composite(FAMILY, "aten::scaled_dot_product_attention", draws=True)
 def scaled_dot_product_attention(
-    aten: Aten, query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: float, is_causal: bool,
+    aten: Aten, query: AnyTensor, key: AnyTensor, value: AnyTensor, attn_mask: AnyTensor | None,
+    dropout_p: float, is_causal: bool,
     scale: float | None, enable_gqa: bool,
-) -> Any:  # fmt: skip
+) -> AnyTensor:  # fmt: skip
     """``softmax(query @ key.T * scale + mask) @ value``. Source: Vaswani et al., 2017.
 
     A bool mask says which keys take part; queries without any give zeros. The softmax is computed in float32
@@ -96,12 +99,12 @@ def scaled_dot_product_attention(
 # --- the fused operators of nn.MultiheadAttention and nn.TransformerEncoderLayer ---
 
 
-def _split_heads(aten: Aten, x: Any, heads: int) -> Any:
+def _split_heads(aten: Aten, x: AnyTensor, heads: int) -> AnyTensor:
     batch, length, width = aten.shape(x)
     return aten("transpose.int", aten("reshape", x, [batch, length, heads, width // heads]), 1, 2)
 
 
-def _fused_mask(aten: Aten, scores: Any, mask: Any, mask_type: int | None) -> Any:
+def _fused_mask(aten: Aten, scores: AnyTensor, mask: AnyTensor, mask_type: int | None) -> AnyTensor:
     """True means "leave out". Type 0 is ``(L, L)``, 1 is ``(batch, L)``, 2 fits the scores."""
     batch, _, rows, columns = aten.shape(scores)
     if mask_type == 1 or (
@@ -115,12 +118,12 @@ def _fused_mask(aten: Aten, scores: Any, mask: Any, mask_type: int | None) -> An
 
 def _multi_head(
     aten: Aten,
-    query: Any,
-    key: Any,
-    value: Any,
+    query: AnyTensor,
+    key: AnyTensor,
+    value: AnyTensor,
     heads: int,
     qkv: tuple[Any, Any],
-    mask: Any,
+    mask: AnyTensor | None,
     mask_type: int | None,
 ) -> tuple[Any, Any]:
     """The attended values, heads side by side, and the weights of each head."""
@@ -141,8 +144,10 @@ def _multi_head(
 
 @composite(FAMILY, "aten::_native_multi_head_attention")
 def native_multi_head_attention(
-    aten: Aten, query: Any, key: Any, value: Any, embed_dim: int, num_head: int, qkv_weight: Any,
-    qkv_bias: Any, proj_weight: Any, proj_bias: Any, mask: Any, need_weights: bool,
+    aten: Aten, query: AnyTensor, key: AnyTensor, value: AnyTensor, embed_dim: int, num_head: int,
+    qkv_weight: AnyTensor,
+    qkv_bias: AnyTensor, proj_weight: AnyTensor, proj_bias: AnyTensor, mask: AnyTensor | None,
+    need_weights: bool,
     average_attn_weights: bool, mask_type: int | None,
 ) -> tuple[Any, Any]:  # fmt: skip
     """Multi-head attention of batch-first tensors; the weights are empty unless wanted."""
@@ -157,21 +162,24 @@ def native_multi_head_attention(
 
 @composite(FAMILY, "aten::_transformer_encoder_layer_fwd")
 def transformer_encoder_layer(
-    aten: Aten, src: Any, embed_dim: int, num_heads: int, qkv_weight: Any, qkv_bias: Any, proj_weight: Any,
-    proj_bias: Any, use_gelu: bool, norm_first: bool, eps: float, norm_weight_1: Any, norm_bias_1: Any,
-    norm_weight_2: Any, norm_bias_2: Any, ffn_weight_1: Any, ffn_bias_1: Any, ffn_weight_2: Any,
-    ffn_bias_2: Any, mask: Any, mask_type: int | None,
-) -> Any:  # fmt: skip
+    aten: Aten, src: AnyTensor, embed_dim: int, num_heads: int, qkv_weight: AnyTensor, qkv_bias: AnyTensor,
+    proj_weight: AnyTensor,
+    proj_bias: AnyTensor, use_gelu: bool, norm_first: bool, eps: float, norm_weight_1: AnyTensor,
+    norm_bias_1: AnyTensor,
+    norm_weight_2: AnyTensor, norm_bias_2: AnyTensor, ffn_weight_1: AnyTensor, ffn_bias_1: AnyTensor,
+    ffn_weight_2: AnyTensor,
+    ffn_bias_2: AnyTensor, mask: AnyTensor | None, mask_type: int | None,
+) -> AnyTensor:  # fmt: skip
     """Attention and a two-layer network, each with a residual and a layer_norm before or after."""
 
-    def normalized(x: Any, weight: Any, bias: Any) -> Any:
+    def normalized(x: AnyTensor, weight: AnyTensor, bias: AnyTensor) -> AnyTensor:
         return aten("layer_norm", x, [embed_dim], weight, bias, eps)
 
-    def attend(x: Any) -> Any:
+    def attend(x: AnyTensor) -> AnyTensor:
         attended, _ = _multi_head(aten, x, x, x, num_heads, (qkv_weight, qkv_bias), mask, mask_type)
         return aten("linear", attended, proj_weight, proj_bias)
 
-    def feed_forward(x: Any) -> Any:
+    def feed_forward(x: AnyTensor) -> AnyTensor:
         hidden = aten("linear", x, ffn_weight_1, ffn_bias_1)
         activated = aten.gelu(hidden) if use_gelu else aten.relu(hidden)
         return aten("linear", activated, ffn_weight_2, ffn_bias_2)
@@ -185,6 +193,8 @@ def transformer_encoder_layer(
 
 
 @composite(FAMILY, "aten::to_padded_tensor")
-def to_padded_tensor(aten: Aten, self: Any, padding: float, output_size: Sequence[int] | None) -> Any:
+def to_padded_tensor(
+    aten: Aten, self: AnyTensor, padding: float, output_size: Sequence[int] | None
+) -> AnyTensor:
     """The tensor itself: `tsc` has no nested tensors, so nothing is ragged."""
     return aten("alias", self)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array, Real
 from tsc.errors import BoundsError, DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.losses import MEAN, NONE, reduced_array, reduced_loss
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, TensorSpec
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
-def _require_classes(self: TensorSpec, target: TensorSpec, weight: Any) -> None:
+def _require_classes(self: TensorSpec, target: TensorSpec, weight: TensorSpec | None) -> None:
     if self.ndim < 1:
         raise ShapeError("input tensor should be 1D or more")
     expected = self.shape[:1] + self.shape[2:] if self.ndim > 1 else ()
@@ -34,7 +33,7 @@ def _require_classes(self: TensorSpec, target: TensorSpec, weight: Any) -> None:
 
 
 def _nll_infer(
-    self: TensorSpec, target: TensorSpec, weight: Any, reduction: int, ignore_index: int
+    self: TensorSpec, target: TensorSpec, weight: TensorSpec | None, reduction: int, ignore_index: int
 ) -> TensorSpec:
     _require_classes(self, target, weight)
     return TensorSpec(target.shape if reduction == NONE and self.ndim > 1 else (), self.dtype)
@@ -87,8 +86,8 @@ def nll_loss_forward(
 
 
 def _with_probabilities(
-    aten: Aten, logs: Any, target: Any, weight: Any, reduction: int, smoothing: float
-) -> Any:
+    aten: Aten, logs: AnyTensor, target: AnyTensor, weight: AnyTensor | None, reduction: int, smoothing: float
+) -> AnyTensor:
     """Cross entropy with a distribution as the target."""
     shape = aten.shape(logs)
     axis = 1 if len(shape) > 1 else 0
@@ -106,8 +105,14 @@ def _with_probabilities(
 
 
 def _smoothed(
-    aten: Aten, logs: Any, target: Any, weight: Any, reduction: int, ignore_index: int, smoothing: float
-) -> Any:
+    aten: Aten,
+    logs: AnyTensor,
+    target: AnyTensor,
+    weight: AnyTensor | None,
+    reduction: int,
+    ignore_index: int,
+    smoothing: float,
+) -> AnyTensor:
     """The mix of `nll_loss` and the mean over all classes."""
     shape = aten.shape(logs)
     axis = 1 if len(shape) > 1 else 0
@@ -138,8 +143,14 @@ def _smoothed(
 
 @composite(FAMILY, "aten::cross_entropy_loss")
 def cross_entropy_loss(
-    aten: Aten, self: Any, target: Any, weight: Any, reduction: int, ignore_index: int, label_smoothing: float
-) -> Any:
+    aten: Aten,
+    self: AnyTensor,
+    target: AnyTensor,
+    weight: AnyTensor | None,
+    reduction: int,
+    ignore_index: int,
+    label_smoothing: float,
+) -> AnyTensor:
     """`nll_loss` of `log_softmax`; the target may also be a distribution over the classes."""
     axis = 1 if len(aten.shape(self)) > 1 else 0
     logs = aten("log_softmax.int", self, axis, aten.dtype(self).code)
@@ -157,7 +168,7 @@ def cross_entropy_loss(
 
 @FAMILY.op("aten::multi_margin_loss")
 def multi_margin_loss(
-    self: Array, target: Array, p: Any, margin: Any, weight: Array | None, reduction: int
+    self: Array, target: Array, p: Real, margin: Real, weight: Array | None, reduction: int
 ) -> Array:
     """The mean over other classes of ``max(0, margin - x[t] + x[i]) ** p``."""
     x, places = np.atleast_2d(self).astype(np.float64), target.reshape(-1)

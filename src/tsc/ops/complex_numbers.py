@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.shapes import like_self
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _parts_dtype(dtype: dtypes.DType) -> dtypes.DType:
@@ -121,7 +119,7 @@ def angle(self: Array) -> Array:
 
 
 @composite(FAMILY, "aten::mH", "aten::adjoint", "aten::matrix_H", sharing=Sharing.SOMETIMES)
-def adjoint(aten: Aten, self: Any) -> Any:
+def adjoint(aten: Aten, self: AnyTensor) -> AnyTensor:
     """The conjugate transpose of the last two dims."""
     if not aten.shape(self):
         return aten("conj", self) if aten.dtype(self).is_complex else aten("alias", self)

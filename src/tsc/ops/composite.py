@@ -6,32 +6,39 @@ The definition gets an `Aten`: calling ``aten.exp(x)`` computes, infers or emits
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
+
+from xdsl.ir import SSAValue
 
 from tsc.dialects import schema as schemas
 from tsc.dialects.schema import REQUIRED, Schema
+from tsc.dtypes import Array, DType
 from tsc.errors import UnsupportedOperatorError
-from tsc.ops.registry import Family, Operator, require, require_schema
+from tsc.ops.registry import Family, Operator, TensorSpec, require, require_schema
 
+AnyTensor: TypeAlias = Array | TensorSpec | SSAValue
+"""A tensor of a definition in terms of other operators: an array when that runs, a spec when it infers, a
+value when it builds IR. Only `Aten` looks into it.
+"""
 Call = Callable[[Operator, Sequence[Any]], Any]
 
 
 class Aten:
     """Operators as methods: ``aten("add.Tensor", x, y)`` or ``aten.exp(x)``; `call` says what they do."""
 
-    def __init__(self, call: Call, spec: Callable[[Any], Any]) -> None:
+    def __init__(self, call: Call, spec: Callable[[Any], TensorSpec]) -> None:
         self._call = call
         self._spec = spec
 
-    def shape(self, value: Any) -> tuple[int, ...]:
+    def shape(self, value: AnyTensor) -> tuple[int, ...]:
         """The shape of a value."""
         return self._spec(value).shape
 
-    def dtype(self, value: Any) -> Any:
+    def dtype(self, value: AnyTensor) -> DType:
         """The dtype of a value."""
         return self._spec(value).dtype
 
-    def __call__(self, name: str, *arguments: Any, **keywords: Any) -> Any:
+    def __call__(self, name: str, *arguments: object, **keywords: object) -> Any:
         """The operator ``aten::<name>`` (with overload) on `arguments`; defaults are filled in."""
         schema = require_schema(f"aten::{name}")
         return self._call(require(schema.full_name), complete(schema, arguments, keywords))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
+from tsc.dialects.torch_types import TorchType
+from tsc.dtypes import Array, Number
 from tsc.errors import BoundsError, Error, ShapeError
 from tsc.narrowing import is_array, is_list
 from tsc.ops.python_scalars import wrap64
@@ -18,6 +21,8 @@ from tsc.ops.registry import Family
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
+Key: TypeAlias = str | Number
+"""What keys of dicts are."""
 Function = (
     Callable[[], Any]
     | Callable[[Any], Any]
@@ -35,7 +40,7 @@ def _define(name: str, wanted: Callable[[Schema], bool], function: Function) -> 
             FAMILY.op(schema.full_name, kind="python")(function)
 
 
-def _first(schema: Schema) -> Any:
+def _first(schema: Schema) -> TorchType | None:
     return schema.arguments[0].type if schema.arguments else None
 
 
@@ -52,7 +57,7 @@ def _keyed_by_tensor(schema: Schema) -> bool:
     return any(kind.data[0] is tt.TENSOR for kind in kinds)
 
 
-def same(a: Any, b: Any) -> bool:
+def same(a: object, b: object) -> bool:
     """Whether two elements are equal; tensors, if all their elements are.
 
     Raises:
@@ -68,7 +73,7 @@ def same(a: Any, b: Any) -> bool:
     return bool(equal.item())
 
 
-def _place(items: Sequence[Any], element: Any) -> int | None:
+def _place(items: Sequence[Any], element: object) -> int | None:
     return next((i for i, item in enumerate(items) if same(item, element)), None)
 
 
@@ -87,7 +92,7 @@ def _position(items: Sequence[Any], place: int) -> int:
 # --- lists ---
 
 
-def append(self: list[Any], el: Any) -> list[Any]:
+def append(self: list[Any], el: object) -> list[Any]:
     """`el` added at the end."""
     self.append(el)
     return self
@@ -100,7 +105,7 @@ def pop(self: list[Any], idx: int) -> Any:
     return self.pop(_position(self, idx))
 
 
-def remove(self: list[Any], el: Any) -> None:
+def remove(self: list[Any], el: object) -> None:
     """Remove the first element equal to `el`."""
     place = _place(self, el)
     if place is None:
@@ -108,7 +113,7 @@ def remove(self: list[Any], el: Any) -> None:
     del self[place]
 
 
-def index(self: Sequence[Any], el: Any) -> int:
+def index(self: Sequence[Any], el: object) -> int:
     """The place of the first element equal to `el`."""
     place = _place(self, el)
     if place is None:
@@ -116,7 +121,7 @@ def index(self: Sequence[Any], el: Any) -> int:
     return place
 
 
-def set_item(self: list[Any], idx: int, el: Any) -> list[Any]:
+def set_item(self: list[Any], idx: int, el: object) -> list[Any]:
     """Replace the element at `idx`."""
     self[_position(self, idx)] = el
     return self
@@ -133,7 +138,7 @@ def extend_in_place(self: list[Any], b: Sequence[Any]) -> list[Any]:
     return self
 
 
-def _sort_key(value: Any) -> Any:
+def _sort_key(value: Number | str | Array) -> Any:
     return value.item() if is_array(value) else value
 
 
@@ -141,13 +146,13 @@ def _sort(self: list[Any], reverse: bool = False) -> None:
     self.sort(key=_sort_key, reverse=reverse)
 
 
-def _slice(items: Any, start: int | None, end: int | None, step: int) -> Any:
+def _slice(items: Sequence[Any], start: int | None, end: int | None, step: int) -> Sequence[Any]:
     if step == 0:
         raise ShapeError("slice step cannot be zero")
     return items[start:end:step]
 
 
-def _repeated(items: Any, count: int) -> list[Any]:
+def _repeated(items: Sequence[Any], count: int) -> list[Any]:
     if count < 0 and items:
         raise ShapeError(f"list: requires a count of repetitions that is not negative; got {count}")
     return list(items) * count
@@ -172,9 +177,8 @@ for _name, _function in _LIST_FUNCTIONS.items():
     _define(f"aten::{_name}", _takes_list, _function)
 
 
-def _repeated_length(a: Any, b: Any) -> int:
-    items, count = (a, b) if is_list(a) else (b, a)
-    return len(items) * count
+def _repeated_length(a: list[Any] | int, b: list[Any] | int) -> int:
+    return math.prod(len(x) if isinstance(x, list) else x for x in (a, b))
 
 
 @FAMILY.op("aten::mul.left_t", kind="python", length=_repeated_length)
@@ -189,7 +193,7 @@ def repeat_reversed(count: int, items: list[Any]) -> list[Any]:
     return _repeated(items, count)
 
 
-def _is_nonzero(value: Any) -> bool:
+def _is_nonzero(value: object) -> bool:
     return bool(value)
 
 
@@ -220,13 +224,13 @@ _define("prim::max", _takes_list, _extremum("max", max))
 # --- dicts ---
 
 
-def _required(self: dict[Any, Any], key: Any) -> Any:
+def _required(self: dict[Any, Any], key: Key) -> Any:
     if key not in self:
         raise Error(f"KeyError: {key}")
     return self[key]
 
 
-def _pop_key(self: dict[Any, Any], key: Any, *default: Any) -> Any:
+def _pop_key(self: dict[Any, Any], key: Key, *default: object) -> Any:
     if default:
         return self.pop(key, default[0])
     _required(self, key)
@@ -240,20 +244,20 @@ def _pop_item(self: dict[Any, Any]) -> tuple[Any, Any]:
     return first, self.pop(first)
 
 
-def _delete_key(self: dict[Any, Any], key: Any) -> None:
+def _delete_key(self: dict[Any, Any], key: Key) -> None:
     _required(self, key)
     del self[key]
 
 
-def _set_key(self: dict[Any, Any], key: Any, value: Any) -> None:
+def _set_key(self: dict[Any, Any], key: Key, value: object) -> None:
     self[key] = value
 
 
-def _get(self: dict[Any, Any], key: Any, *default: Any) -> Any:
+def _get(self: dict[Any, Any], key: Key, *default: object) -> Any:
     return self.get(key, *default)
 
 
-def _dict_of(*pairs: Any) -> dict[Any, Any]:
+def _dict_of(*pairs: object) -> dict[Any, Any]:
     return dict(*pairs)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType, Number, Real
 from tsc.errors import DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import Body, BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
@@ -20,7 +20,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def multiply_add(dtype: DType) -> Body:
@@ -117,21 +116,21 @@ _fixed_rank("bmm", 3)
 
 
 @composite(FAMILY, "aten::mv")
-def mv(aten: Aten, self: Any, vec: Any) -> Any:
+def mv(aten: Aten, self: AnyTensor, vec: AnyTensor) -> AnyTensor:
     """The product of a matrix and a vector."""
     _require_ranks(aten, "mv", (self, 2), (vec, 1))
     return aten("matmul", self, vec)
 
 
 @composite(FAMILY, "aten::dot")
-def dot(aten: Aten, self: Any, tensor: Any) -> Any:
+def dot(aten: Aten, self: AnyTensor, tensor: AnyTensor) -> AnyTensor:
     """The product of two vectors."""
     _require_ranks(aten, "dot", (self, 1), (tensor, 1))
     return aten("matmul", self, tensor)
 
 
 @composite(FAMILY, "aten::inner", layout=ResultLayout.ELEMENTWISE)
-def inner(aten: Aten, self: Any, other: Any) -> Any:
+def inner(aten: Aten, self: AnyTensor, other: AnyTensor) -> AnyTensor:
     """Sums of products over the last dims."""
     if not aten.shape(self) or not aten.shape(other):
         return aten("mul.Tensor", self, other)
@@ -152,10 +151,12 @@ def _require_ranks(aten: Aten, name: str, *pairs: tuple[Any, int]) -> None:
         )
 
 
-def _plus_product(aten: Aten, self: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
+def _plus_product(
+    aten: Aten, self: AnyTensor, a: AnyTensor, b: AnyTensor, beta: Number, alpha: Number
+) -> AnyTensor:
     product = aten("matmul", a, b)
     if aten.dtype(product).is_integral:
-        alpha, beta = int(alpha), int(beta)
+        alpha, beta = (int(cast("Real", n)) for n in (alpha, beta))
     scaled = product if alpha == 1 else aten("mul.Scalar", product, alpha)
     if beta == 0:
         return scaled
@@ -163,7 +164,9 @@ def _plus_product(aten: Aten, self: Any, a: Any, b: Any, beta: Any, alpha: Any) 
 
 
 @composite(FAMILY, "aten::addmm", "aten::baddbmm", "aten::addmv")
-def addmm(aten: Aten, self: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -> Any:
+def addmm(
+    aten: Aten, self: AnyTensor, mat1: AnyTensor, mat2: AnyTensor, beta: Number, alpha: Number
+) -> AnyTensor:
     """``beta * self + alpha * (mat1 @ mat2)``."""
     return _plus_product(aten, self, mat1, mat2, beta, alpha)
 

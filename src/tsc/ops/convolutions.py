@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.contractions import computed_wide, multiply_add, require_same_dtype
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, Output, affine, dim
@@ -19,12 +19,12 @@ from tsc.ops.shapes import pair
 from tsc.ops.transposed_convolutions import Axis, strided_kernel, transposed_convolution
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _convolution_infer(
-    input: TensorSpec, weight: TensorSpec, bias: Any, stride: Any, padding: Any, dilation: Any,
-    transposed: bool, output_padding: Any, groups: int,
+    input: TensorSpec, weight: TensorSpec, bias: TensorSpec | None, stride: Sequence[int],
+    padding: Sequence[int], dilation: Sequence[int],
+    transposed: bool, output_padding: Sequence[int], groups: int,
 ) -> TensorSpec:  # fmt: skip
     spatial = weight.ndim - 2
     if input.ndim != weight.ndim:
@@ -187,8 +187,9 @@ def _grouped_convolution(
 
 @FAMILY.op("aten::convolution", infer=_convolution_infer, lower=_convolution_lower, kind="contraction")
 def convolution(
-    input: Array, weight: Array, bias: Array | None, stride: Any, padding: Any, dilation: Any,
-    transposed: bool, output_padding: Any, groups: int,
+    input: Array, weight: Array, bias: Array | None, stride: Sequence[int], padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool, output_padding: Sequence[int], groups: int,
 ) -> Array:  # fmt: skip
     """N-dim convolution (cross-correlation), grouped, strided, dilated, zero-padded; or its transpose."""
     spec = _convolution_infer(
@@ -254,14 +255,15 @@ def _as_direct(
 
 
 def _transposed(
-    aten: Aten, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
-    output_padding: Any, groups: int,
-) -> Any:  # fmt: skip
+    aten: Aten, input: AnyTensor, weight: AnyTensor, bias: AnyTensor | None, stride: Sequence[int],
+    padding: Sequence[int], dilation: Sequence[int],
+    output_padding: Sequence[int], groups: int,
+) -> AnyTensor:  # fmt: skip
     """A transposed convolution of a kernel that strides divide, which is what is lowered. Zeros after the
     kernel lengthen the result: that much less is added to it, perhaps less than nothing.
     """
 
-    def spec(x: Any) -> TensorSpec:
+    def spec(x: AnyTensor) -> TensorSpec:
         return TensorSpec(aten.shape(x), aten.dtype(x))
 
     added = None if bias is None else spec(bias)
@@ -283,22 +285,36 @@ def _spans(weight: Sequence[int], dilation: Sequence[int]) -> list[int]:
 
 
 def _conv(spatial: int) -> None:
-    def lifted(aten: Aten, x: Any) -> tuple[Any, bool]:
+    def lifted(aten: Aten, x: AnyTensor) -> tuple[Any, bool]:
         batched = len(aten.shape(x)) == spatial + 2
         return (x, True) if batched else (aten("unsqueeze", x, 0), False)
 
     @composite(FAMILY, f"aten::conv{spatial}d")
     def conv(
-        aten: Aten, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
-    ) -> Any:
+        aten: Aten,
+        input: AnyTensor,
+        weight: AnyTensor,
+        bias: AnyTensor | None,
+        stride: Sequence[int],
+        padding: Sequence[int],
+        dilation: Sequence[int],
+        groups: int,
+    ) -> AnyTensor:
         x, batched = lifted(aten, input)
         result = aten("convolution", x, weight, bias, stride, padding, dilation, False, [0] * spatial, groups)
         return result if batched else aten("squeeze.dim", result, 0)
 
     @composite(FAMILY, f"aten::conv{spatial}d.padding")
     def conv_padding(
-        aten: Aten, input: Any, weight: Any, bias: Any, stride: Any, padding: str, dilation: Any, groups: int
-    ) -> Any:
+        aten: Aten,
+        input: AnyTensor,
+        weight: AnyTensor,
+        bias: AnyTensor | None,
+        stride: Sequence[int],
+        padding: str,
+        dilation: Sequence[int],
+        groups: int,
+    ) -> AnyTensor:
         if padding == "valid":
             return aten(f"conv{spatial}d", input, weight, bias, stride, [0] * spatial, dilation, groups)
         if padding != "same":
@@ -318,9 +334,10 @@ def _conv(spatial: int) -> None:
 
     @composite(FAMILY, f"aten::conv_transpose{spatial}d{overload}")
     def conv_transpose(
-        aten: Aten, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any,
-        groups: int, dilation: Any,
-    ) -> Any:  # fmt: skip
+        aten: Aten, input: AnyTensor, weight: AnyTensor, bias: AnyTensor | None, stride: Sequence[int],
+        padding: Sequence[int], output_padding: Sequence[int],
+        groups: int, dilation: Sequence[int],
+    ) -> AnyTensor:  # fmt: skip
         x, batched = lifted(aten, input)
         result = _transposed(aten, x, weight, bias, stride, padding, dilation, output_padding, groups)
         return result if batched else aten("squeeze.dim", result, 0)
@@ -331,7 +348,7 @@ for _spatial in (1, 2, 3):
 
 
 @composite(FAMILY, "aten::_convolution", "aten::_convolution.deprecated")
-def underscore_convolution(aten: Aten, *arguments: Any) -> Any:
+def underscore_convolution(aten: Aten, *arguments: Any) -> AnyTensor:
     """`convolution` with flags for vendor libraries, which mean nothing here."""
     input, weight, bias, stride, padding, dilation, transposed, output_padding, groups = arguments[:9]
     if transposed:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.strides import as_it_lay
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def converted(x: Array, dtype: int | None, copy: bool = False) -> Array:
@@ -102,19 +102,19 @@ for _name, _position in _CONVERSIONS.items():
 
 @composite(FAMILY, "aten::to.other", sharing=Sharing.SOMETIMES, is_identity=True)
 def to_other(
-    aten: Aten, self: Any, other: Any, non_blocking: bool, copy: bool, memory_format: int | None
-) -> Any:
+    aten: Aten, self: AnyTensor, other: AnyTensor, non_blocking: bool, copy: bool, memory_format: int | None
+) -> AnyTensor:
     """Converted to the dtype of `other`."""
     return aten("to.dtype", self, aten.dtype(other).code, non_blocking, copy, memory_format)
 
 
 @composite(FAMILY, "aten::type_as", sharing=Sharing.SOMETIMES, is_identity=True)
-def type_as(aten: Aten, self: Any, other: Any) -> Any:
+def type_as(aten: Aten, self: AnyTensor, other: AnyTensor) -> AnyTensor:
     """Converted to the dtype of `other`."""
     return aten("to.dtype", self, aten.dtype(other).code)
 
 
-def _same(self: TensorSpec, *_: Any) -> TensorSpec:
+def _same(self: TensorSpec, *_: object) -> TensorSpec:
     return self
 
 
@@ -155,6 +155,6 @@ def lift_fresh(self: Array) -> Array:
 
 
 @FAMILY.op("aten::requires_grad_", "aten::set_.source_Tensor")
-def requires_grad(self: Array, requires_grad: Any) -> Array:
+def requires_grad(self: Array, requires_grad: bool | Array) -> Array:
     """The tensor itself: `tsc` computes no gradients."""
     return self

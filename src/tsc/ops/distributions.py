@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.creation import dtype_or, sized
 from tsc.ops.elementwise import spec_of, specs_of
@@ -16,16 +17,15 @@ from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import broadcast, like_self
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
-def _probabilities(p: Any) -> Any:
+def _probabilities(p: float | Array) -> float | Array:
     if np.any((np.asarray(p) < 0) | (np.asarray(p) > 1)):
         raise ShapeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
     return p
 
 
-def _coin(numbers: np.random.Generator, p: Any, spec: TensorSpec) -> Array:
+def _coin(numbers: np.random.Generator, p: float | Array, spec: TensorSpec) -> Array:
     return np.asarray(numbers.random(spec.shape) < _probabilities(p)).astype(spec.dtype.numpy)
 
 
@@ -55,7 +55,7 @@ def bernoulli_in_place(self: Array, p: float, source: RandomSource | None) -> Ar
     return self
 
 
-def _multinomial_infer(self: TensorSpec, num_samples: int, *_: Any) -> TensorSpec:
+def _multinomial_infer(self: TensorSpec, num_samples: int, *_: object) -> TensorSpec:
     if self.ndim not in (1, 2):
         raise ShapeError(f"prob_dist must be 1 or 2 dim; got {self.ndim}")
     return TensorSpec((*self.shape[:-1], num_samples), dtypes.I64)
@@ -90,7 +90,9 @@ def multinomial(self: Array, num_samples: int, replacement: bool, source: Random
     return np.minimum(places, weights.shape[-1] - 1).reshape(spec.shape).astype(np.int64)
 
 
-def _scaled_normal(numbers: np.random.Generator, mean: Any, std: Any, spec: TensorSpec) -> Array:
+def _scaled_normal(
+    numbers: np.random.Generator, mean: float | Array, std: float | Array, spec: TensorSpec
+) -> Array:
     if np.any(np.asarray(std) < 0):
         raise ShapeError(f"normal expects std >= 0.0, but found std {std}")
     wide = dtypes.C128 if spec.dtype.is_complex else dtypes.F64
@@ -99,7 +101,7 @@ def _scaled_normal(numbers: np.random.Generator, mean: Any, std: Any, spec: Tens
     )
 
 
-def _normal_infer(mean: Any, std: Any, *_: Any) -> TensorSpec:
+def _normal_infer(mean: TensorSpec | float, std: float | TensorSpec, *_: object) -> TensorSpec:
     tensors = [v for v in (mean, std) if isinstance(v, TensorSpec)]
     return TensorSpec(broadcast(*(t.shape for t in tensors)), tensors[0].dtype)
 
@@ -111,13 +113,13 @@ def _normal_infer(mean: Any, std: Any, *_: Any) -> TensorSpec:
     infer=_normal_infer,
     draws=True,
 )
-def normal(mean: Any, std: Any, source: RandomSource | None) -> Array:
+def normal(mean: Array | float, std: float | Array, source: RandomSource | None) -> Array:
     """Normally distributed numbers with the given means and deviations."""
     return _scaled_normal(generator(source), mean, std, _normal_infer(*specs_of([mean, std])))
 
 
 def _normal_sized_infer(
-    mean: float, std: float, size: Sequence[int], source: Any, dtype: int | None, *_: Any
+    mean: float, std: float, size: Sequence[int], source: object, dtype: int | None, *_: object
 ) -> TensorSpec:
     return sized(size, dtype_or(dtype, dtypes.F32))
 
@@ -128,7 +130,7 @@ def _normal_sized_infer(
     draws=True,
 )
 def normal_sized(
-    mean: float, std: float, size: Sequence[int], source: RandomSource | None, dtype: int | None, *_: Any
+    mean: float, std: float, size: Sequence[int], source: RandomSource | None, dtype: int | None, *_: object
 ) -> Array:
     """Normally distributed numbers of one mean and deviation."""
     return _scaled_normal(generator(source), mean, std, sized(size, dtype_or(dtype, dtypes.F32)))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import CodegenError, DTypeError, ShapeError
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
@@ -16,7 +17,6 @@ from tsc.ops.random import RandomSource, generator
 from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _kept(shape: Sequence[int], p: float) -> Array:
@@ -37,7 +37,7 @@ def _identity_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelVa
     return x
 
 
-def _same(input: TensorSpec, *_: Any) -> TensorSpec:
+def _same(input: TensorSpec, *_: object) -> TensorSpec:
     return input
 
 
@@ -101,7 +101,7 @@ def native_dropout(input: Array, p: float, train: bool | None) -> tuple[Array, A
     return _dropped(input, kept, p), kept
 
 
-def _rrelu_infer(self: TensorSpec, *_: Any) -> TensorSpec:
+def _rrelu_infer(self: TensorSpec, *_: object) -> TensorSpec:
     if not self.dtype.is_floating:
         raise DTypeError(f"aten::rrelu: not implemented for '{self.dtype.scalar_type}'")
     return self

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType, Number
 from tsc.errors import DTypeError
 from tsc.narrowing import is_array, is_list
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
@@ -83,8 +83,8 @@ class Formula:
         broadcast(*(s.shape for s in self.specs(specs) if isinstance(s, TensorSpec)))
         emitter = NumpyEmitter()
 
-        def element(value: Any) -> Scalar:
-            if is_array(value):
+        def element(value: Array | Number) -> Scalar:
+            if isinstance(value, np.ndarray):
                 return Scalar(emitter, value, dtypes.by_numpy(value.dtype)).to(compute)
             return Scalar(emitter, emitter.const(value, compute), compute)
 
@@ -102,7 +102,7 @@ class Formula:
         def body(*scalars: Scalar) -> Scalar:
             given = iter(scalars)
 
-            def element(value: Any) -> Scalar:
+            def element(value: KernelValue | Number) -> Scalar:
                 if isinstance(value, KernelValue):
                     return next(given).to(compute)
                 emitter = scalars[0].emitter
@@ -127,7 +127,7 @@ def specs_of(arguments: Sequence[Any]) -> list[Any]:
     return [_spec(a) for a in arguments]
 
 
-def _spec(value: Any) -> Any:
+def _spec(value: object) -> Any:
     if isinstance(value, KernelValue):
         return value.spec
     if is_array(value):
@@ -144,7 +144,7 @@ def pointwise(
     illegal: tuple[DType, ...] = (),
     refuses: Callable[..., str | None] | None = None,
     native: bool | Callable[..., bool] = True,
-    **parts: Any,
+    **parts: object,
 ) -> Callable[[Callable[..., Scalar]], Callable[..., Scalar]]:
     """The decorated formula is the meaning of the schemas in `names`, whose arguments are the same.
 

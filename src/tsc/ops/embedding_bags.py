@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import BoundsError, NotSupportedError
-from tsc.ops.composite import Aten
+from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family
 from tsc.ops.running import inferred_by_running
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _composed(
-    aten: Aten, weight: Any, indices: Any, offsets: Any, scale_grad_by_freq: bool, mode: int, sparse: bool,
-    per_sample_weights: Any, include_last_offset: bool, padding_idx: int | None = None,
+    aten: Aten, weight: AnyTensor, indices: AnyTensor, offsets: AnyTensor, scale_grad_by_freq: bool,
+    mode: int, sparse: bool,
+    per_sample_weights: AnyTensor | None, include_last_offset: bool, padding_idx: int | None = None,
 ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
     """Rows added to the bags they belong to, or compared with what is there.
 
@@ -66,7 +67,7 @@ def _places_shape(mode: int, bags: int, width: int) -> list[int]:
     return ([0], [bags], [bags, width])[mode]
 
 
-def _greatest(aten: Aten, bags: int, bag_of: Any, taken: Any) -> Any:
+def _greatest(aten: Aten, bags: int, bag_of: AnyTensor, taken: AnyTensor) -> AnyTensor:
     """The greatest rows of each bag; 0 of an empty one. A NaN wins only where it is the first: nothing is
     greater, and it is greater than nothing.
     """
@@ -83,7 +84,7 @@ def _greatest(aten: Aten, bags: int, bag_of: Any, taken: Any) -> Any:
     return aten("where.ScalarOther", aten("ne.Scalar", aten.unsqueeze(sizes, 1), 0), total, 0)
 
 
-def _bag_of(aten: Aten, offsets: Any, bags: int, count: int) -> Any:
+def _bag_of(aten: Aten, offsets: AnyTensor, bags: int, count: int) -> AnyTensor:
     """The bag that each row belongs to: how many begin no later, less one."""
     starts = aten("slice.Tensor", offsets, 0, 0, bags, 1)
     integers = dtypes.I64.code

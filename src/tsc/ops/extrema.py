@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType, Number
 from tsc.errors import ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.reductions import lower_reduction
@@ -21,7 +21,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import reduced, wrap_dim, wrap_dims
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Extremum:
         """Whether it is the maximum."""
         return self.name == "max"
 
-    def worst(self, dtype: DType) -> Any:
+    def worst(self, dtype: DType) -> Number:
         """The value an accumulation starts from."""
         if dtype is dtypes.BOOL:
             return not self.is_upward
@@ -57,7 +56,7 @@ class Extremum:
         if any(shape[i] == 0 for i in dims):
             raise ShapeError(f"{self.name}(): Expected reduction dim to be specified for input.numel() == 0.")
 
-    def values_infer(self, x: TensorSpec, dim: Any, keepdim: bool) -> TensorSpec:
+    def values_infer(self, x: TensorSpec, dim: Sequence[int], keepdim: bool) -> TensorSpec:
         """The spec of the extrema over `dim`."""
         dims = wrap_dims(dim, x.ndim)
         self.require_elements(x.shape, dims)
@@ -87,13 +86,13 @@ def _define_values(extremum: Extremum) -> None:
         return kernel.convert(result, x.spec.dtype)
 
     @FAMILY.op(f"aten::a{name}", infer=extremum.values_infer, lower=lower, kind="reduction")
-    def values(self: Array, dim: Any, keepdim: bool) -> Array:
+    def values(self: Array, dim: Sequence[int], keepdim: bool) -> Array:
         dims = wrap_dims(dim, self.ndim)
         extremum.require_elements(self.shape, dims)
         return np.asarray((np.max if extremum.is_upward else np.min)(self, axis=dims, keepdims=keepdim))
 
     @composite(FAMILY, f"aten::{name}")
-    def value_of_all(aten: Aten, self: Any) -> Any:
+    def value_of_all(aten: Aten, self: AnyTensor) -> AnyTensor:
         return aten(f"a{name}", self, [], False)
 
 

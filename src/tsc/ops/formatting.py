@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 
-Array = np.ndarray[Any, Any]
 _LINE = 80
 _TYPE_NAMES = {
     dtypes.U8: "Byte", dtypes.I8: "Char", dtypes.I16: "Short", dtypes.I32: "Int", dtypes.I64: "Long",
@@ -30,7 +30,7 @@ def float_text(value: float) -> str:
     return f"{value:.17g}"
 
 
-def text_of(value: Any) -> str:
+def text_of(value: object) -> str:
     """The value as TorchScript prints it."""
     if isinstance(value, bool) or value is None:
         return str(value)

@@ -8,15 +8,15 @@ from typing import Any, cast
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import pair
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
-def _starts(sample: Any, size: int, count: int, window: int) -> list[int]:
+def _starts(sample: float, size: int, count: int, window: int) -> list[int]:
     """Where the `count` windows along one dim start. Source: PyTorch, ATen/native/FractionalMaxPooling.h."""
     last = size - window
     if count == 1:
@@ -28,14 +28,14 @@ def _starts(sample: Any, size: int, count: int, window: int) -> list[int]:
 
 def _fractional_max_pool(spatial: int) -> None:
     def infer(
-        self: TensorSpec, kernel_size: Any, output_size: Any, random_samples: Any
+        self: TensorSpec, kernel_size: Sequence[int], output_size: Sequence[int], random_samples: TensorSpec
     ) -> tuple[TensorSpec, TensorSpec]:
         shape = (*self.shape[:-spatial], *pair(output_size, spatial))
         return TensorSpec(shape, self.dtype), TensorSpec(shape, dtypes.I64)
 
     @FAMILY.op(f"aten::fractional_max_pool{spatial}d", infer=infer)
     def fractional_max_pool(
-        self: Array, kernel_size: Any, output_size: Any, random_samples: Array
+        self: Array, kernel_size: Sequence[int], output_size: Sequence[int], random_samples: Array
     ) -> tuple[Array, Array]:
         """The maximum of each window, and its place in its plane; NaN wins.
 

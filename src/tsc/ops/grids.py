@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.elementwise import spec_of
 from tsc.ops.promotion import computation_dtype
@@ -16,7 +17,6 @@ from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.resampling import cubic_kernel
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 BILINEAR, NEAREST, BICUBIC = 0, 1, 2
 ZEROS, BORDER, REFLECTION = 0, 1, 2
 
@@ -90,7 +90,7 @@ def _cubic(input: Array, at: Sequence[Array], padding: int, align_corners: bool)
     return total
 
 
-def _grid_infer(input: TensorSpec, grid: TensorSpec, mode: int, *_: Any) -> TensorSpec:
+def _grid_infer(input: TensorSpec, grid: TensorSpec, mode: int, *_: object) -> TensorSpec:
     spatial = input.ndim - 2
     if (
         spatial not in (2, 3)

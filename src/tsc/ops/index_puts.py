@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import CodegenError, DTypeError, NotSupportedError, ShapeError
 from tsc.ops.advanced_indexing import (
     Places,
@@ -19,7 +19,7 @@ from tsc.ops.advanced_indexing import (
     require_index_tensors,
     require_mask_shapes,
 )
-from tsc.ops.composite import Aten
+from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.indexing import require_within
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, broadcast_map
@@ -32,7 +32,6 @@ from tsc.ops.scatter_lowering import (
 from tsc.ops.shapes import broadcast, like_self
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _put_infer(self: TensorSpec, indices: Sequence[Any], values: TensorSpec, accumulate: bool) -> TensorSpec:
@@ -84,7 +83,9 @@ def _put_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     return writes.apply(kernel, x, values, add if accumulate else store, "aten::index_put")
 
 
-def _put_where(aten: Aten, self: Any, indices: Sequence[Any], values: Any, accumulate: bool) -> Any:
+def _put_where(
+    aten: Aten, self: AnyTensor, indices: Sequence[Any], values: AnyTensor, accumulate: bool
+) -> AnyTensor:
     """With one mask, and values of which the mask chooses none, as ``where(mask, values, self)``.
 
     Raises:

@@ -94,7 +94,7 @@ class IndexView:
         steps = [s if isinstance(s, Step) else STILL for s in strides]
         return self._with(list(zip(shape, steps, strict=True)))
 
-    def __getitem__(self, key: Any) -> IndexView:
+    def __getitem__(self, key: object) -> IndexView:
         keys: list[Any] = list(key) if is_tuple(key) else [key]
         if Ellipsis not in keys:
             keys.append(Ellipsis)
@@ -117,7 +117,7 @@ class IndexView:
     def _with(self, dims: Sequence[tuple[int, Step]]) -> IndexView:
         return replace(self, shape=tuple(n for n, _ in dims), strides=tuple(s for _, s in dims))
 
-    def __array_function__(self, function: Any, types: Any, arguments: Any, named: Any) -> Any:
+    def __array_function__(self, function: Any, types: object, arguments: Any, named: Any) -> Any:
         return _FUNCTIONS[function](*arguments, **named)
 
 
@@ -143,7 +143,7 @@ def _expand_dims(view: IndexView, axis: int) -> IndexView:
     return view.restrided(*zip(*[*dims[:axis], (1, STILL), *dims[axis:]], strict=True))
 
 
-def _moveaxis(view: IndexView, source: Any, destination: Any) -> IndexView:
+def _moveaxis(view: IndexView, source: int | Sequence[int], destination: int | Sequence[int]) -> IndexView:
     order = np.moveaxis(np.empty(range(view.ndim)), source, destination).shape
     return view.transpose(order)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array, Number
 from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError, TscError
 from tsc.ops.creation import constant
 from tsc.ops.elementwise import spec_of, specs_of
@@ -27,7 +28,6 @@ from tsc.ops.scattering import Lower, widened, with_counts
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 WANT_I64: dict[str, type[TscError]] = {"index_copy_": DTypeError, "index_fill_": BoundsError}
@@ -89,18 +89,21 @@ def _checked_source(name: str, self: Array, dim: int, index: Array, source: Arra
     return source.reshape(expected) if source.ndim else np.broadcast_to(source, expected)
 
 
-def _slices(name: str, has_source: bool, lower: Lower, *names: str, **parts: Any) -> Any:
+def _slices(name: str, has_source: bool, lower: Lower, *names: str, **parts: object) -> Any:
     """As `_scatters`, for whole slices."""
     low = -1 if name == "index_fill_" else 0
 
-    def infer(self: TensorSpec, dim: int, index: TensorSpec, source: Any, *_: Any) -> TensorSpec:
+    def infer(
+        self: TensorSpec, dim: int, index: TensorSpec, source: TensorSpec | Number, *_: object
+    ) -> TensorSpec:
         if has_source:
+            assert isinstance(source, TensorSpec)
             _require_source(name, self, dim, index, source)
         else:
             _require_vector(name, self, dim, index)
         return self
 
-    def bounds(self: TensorSpec, dim: int, *_: Any) -> list[IndexBound]:
+    def bounds(self: TensorSpec, dim: int, *_: object) -> list[IndexBound]:
         extent = self.shape[wrap_dim(dim, self.ndim)] if self.ndim else 1
         return [IndexBound(2, low * extent, extent)]
 
@@ -115,7 +118,7 @@ def _slices(name: str, has_source: bool, lower: Lower, *names: str, **parts: Any
 
 
 def _index_add_lower(
-    kernel: KernelBuilder, x: KernelValue, writes: Writes, source: KernelValue, alpha: Any
+    kernel: KernelBuilder, x: KernelValue, writes: Writes, source: KernelValue, alpha: Number
 ) -> KernelValue:
     wide = computation_dtype(x.spec.dtype)
     scaled = TensorSpec(source.spec.shape, wide)
@@ -125,7 +128,7 @@ def _index_add_lower(
 
 
 @_slices("index_add", True, _index_add_lower, "aten::index_add")
-def index_add(self: Array, dim: int, index: Array, source: Array, alpha: Any) -> Array:
+def index_add(self: Array, dim: int, index: Array, source: Array, alpha: Number) -> Array:
     """``self[:, index[j]] += alpha * source[:, j]``."""
     key = _slice_key("index_add", self, dim, index)
     source = _checked_source("index_add", self, dim, index, source)
@@ -160,7 +163,7 @@ def index_reduce(
     return with_counts(self, key, source, reduce, include_self, "index_reduce")
 
 
-def _fill_lower(kernel: KernelBuilder, x: KernelValue, writes: Writes, number: Any) -> KernelValue:
+def _fill_lower(kernel: KernelBuilder, x: KernelValue, writes: Writes, number: Number) -> KernelValue:
     return writes.fill(kernel, x, number, "aten::index_fill")
 
 
@@ -168,7 +171,7 @@ def _fill_lower(kernel: KernelBuilder, x: KernelValue, writes: Writes, number: A
     "index_fill_", False, _fill_lower, "aten::index_fill.int_Scalar", takes_overlap=True,
     layout=ResultLayout.ELEMENTWISE,
 )  # fmt: skip
-def index_fill(self: Array, dim: int, index: Array, value: Any) -> Array:
+def index_fill(self: Array, dim: int, index: Array, value: Number) -> Array:
     """``self[:, index[j]] = value``."""
     key = _slice_key("index_fill_", self, dim, index)
     result = self.copy()

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.registry import Family, IndexBound, TensorSpec
@@ -17,7 +18,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 INDEX_DTYPES = (dtypes.I64, dtypes.I32)
 MASK_DTYPES = (dtypes.BOOL, dtypes.U8)
 
@@ -47,7 +47,7 @@ def require_within(index: Array, low: int, high: int, message: str) -> None:
 # --- embedding and index_select: whole slices ---
 
 
-def _embedding_infer(weight: TensorSpec, indices: TensorSpec, *_: Any) -> TensorSpec:
+def _embedding_infer(weight: TensorSpec, indices: TensorSpec, *_: object) -> TensorSpec:
     if weight.ndim != 2:
         raise ShapeError("'weight' must be 2-D")
     if indices.dtype not in INDEX_DTYPES:
@@ -70,7 +70,7 @@ def _embedding_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelV
     return kernel.generic([(indices, rows)], [Output(spec)], "p" * spec.ndim, body, "aten::embedding")[0]
 
 
-def _embedding_bounds(weight: TensorSpec, indices: TensorSpec, *_: Any) -> list[IndexBound]:
+def _embedding_bounds(weight: TensorSpec, indices: TensorSpec, *_: object) -> list[IndexBound]:
     return [IndexBound(1, 0, weight.shape[0])]
 
 
@@ -236,7 +236,7 @@ def take(self: Array, index: Array) -> Array:
 
 
 @composite(FAMILY, "aten::take_along_dim")
-def take_along_dim(aten: Aten, self: Any, indices: Any, dim: int | None) -> Any:
+def take_along_dim(aten: Aten, self: AnyTensor, indices: AnyTensor, dim: int | None) -> AnyTensor:
     """`gather` with broadcasting; over the flattened tensor without `dim`."""
     if dim is None:
         return aten("gather", aten("reshape", self, [-1]), 0, aten("reshape", indices, [-1]))

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.indexing import index_select
 from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 @composite(FAMILY, "aten::hstack")
-def hstack(aten: Aten, tensors: Sequence[Any]) -> Any:
+def hstack(aten: Aten, tensors: Sequence[Any]) -> AnyTensor:
     """Side by side: along the second dim, or the only one."""
     if not tensors:
         raise ShapeError("hstack expects a non-empty TensorList")
@@ -27,7 +27,7 @@ def hstack(aten: Aten, tensors: Sequence[Any]) -> Any:
 
 
 @composite(FAMILY, "aten::vstack")
-def vstack(aten: Aten, tensors: Sequence[Any]) -> Any:
+def vstack(aten: Aten, tensors: Sequence[Any]) -> AnyTensor:
     """One below the other, vectors as rows."""
     if not tensors:
         raise ShapeError("vstack expects a non-empty TensorList")
@@ -35,7 +35,7 @@ def vstack(aten: Aten, tensors: Sequence[Any]) -> Any:
 
 
 @composite(FAMILY, "aten::dstack")
-def dstack(aten: Aten, tensors: Sequence[Any]) -> Any:
+def dstack(aten: Aten, tensors: Sequence[Any]) -> AnyTensor:
     """One behind the other, along the third dim."""
     if not tensors:
         raise ShapeError("dstack expects a non-empty TensorList")
@@ -43,7 +43,7 @@ def dstack(aten: Aten, tensors: Sequence[Any]) -> Any:
 
 
 @composite(FAMILY, "aten::column_stack")
-def column_stack(aten: Aten, tensors: Sequence[Any]) -> Any:
+def column_stack(aten: Aten, tensors: Sequence[Any]) -> AnyTensor:
     """Side by side, vectors as columns."""
     if not tensors:
         raise ShapeError("column_stack expects a non-empty TensorList")
@@ -54,14 +54,16 @@ def column_stack(aten: Aten, tensors: Sequence[Any]) -> Any:
 
 
 @composite(FAMILY, "aten::tile")
-def tile(aten: Aten, self: Any, dims: Sequence[int]) -> Any:
+def tile(aten: Aten, self: AnyTensor, dims: Sequence[int]) -> AnyTensor:
     """As `repeat`, with ones in front where there are fewer counts than dims."""
     missing = len(aten.shape(self)) - len(dims)
     return aten("repeat", self, [*([1] * missing), *dims])
 
 
 @composite(FAMILY, "aten::repeat_interleave.self_int")
-def repeat_interleave(aten: Aten, self: Any, repeats: int, dim: int | None, output_size: int | None) -> Any:
+def repeat_interleave(
+    aten: Aten, self: AnyTensor, repeats: int, dim: int | None, output_size: int | None
+) -> AnyTensor:
     """Each slice along `dim` (each element, without `dim`) `repeats` times in a row."""
     if repeats < 0:
         raise ShapeError("repeats has to be non-negative")
@@ -107,7 +109,7 @@ def repeat_by_tensor(self: Array, repeats: Array, dim: int | None, output_size: 
 
 
 @composite(FAMILY, "aten::fliplr", layout=ResultLayout.ELEMENTWISE)
-def fliplr(aten: Aten, self: Any) -> Any:
+def fliplr(aten: Aten, self: AnyTensor) -> AnyTensor:
     """The second dim reversed."""
     if len(aten.shape(self)) < 2:
         raise ShapeError("Input must be >= 2-d.")
@@ -115,7 +117,7 @@ def fliplr(aten: Aten, self: Any) -> Any:
 
 
 @composite(FAMILY, "aten::flipud", layout=ResultLayout.ELEMENTWISE)
-def flipud(aten: Aten, self: Any) -> Any:
+def flipud(aten: Aten, self: AnyTensor) -> AnyTensor:
     """The first dim reversed."""
     if not aten.shape(self):
         raise ShapeError("Input must be >= 1-d.")
@@ -123,7 +125,7 @@ def flipud(aten: Aten, self: Any) -> Any:
 
 
 @composite(FAMILY, "aten::rot90", layout=ResultLayout.AS_COMPUTED)
-def rot90(aten: Aten, self: Any, k: int, dims: Sequence[int]) -> Any:
+def rot90(aten: Aten, self: AnyTensor, k: int, dims: Sequence[int]) -> AnyTensor:
     """Turned by `k` right angles in the plane of two dims."""
     ndim = len(aten.shape(self))
     if len(dims) != 2 or ndim < 2:
@@ -141,7 +143,7 @@ def rot90(aten: Aten, self: Any, k: int, dims: Sequence[int]) -> Any:
 
 
 @composite(FAMILY, "aten::sum_to_size")
-def sum_to_size(aten: Aten, self: Any, size: Sequence[int]) -> Any:
+def sum_to_size(aten: Aten, self: AnyTensor, size: Sequence[int]) -> AnyTensor:
     """Summed until it has `size`: the opposite of broadcasting."""
     shape = aten.shape(self)
     lead = len(shape) - len(size)
@@ -156,7 +158,9 @@ def sum_to_size(aten: Aten, self: Any, size: Sequence[int]) -> Any:
     return aten("reshape", aten("sum.dim_IntList", self, dims, True), list(size)) if dims else self
 
 
-def _diff_infer(self: TensorSpec, n: int, dim: int, prepend: Any, append: Any) -> TensorSpec:
+def _diff_infer(
+    self: TensorSpec, n: int, dim: int, prepend: TensorSpec | None, append: TensorSpec | None
+) -> TensorSpec:
     if not self.ndim:
         raise ShapeError("diff expects input to be at least one-dimensional")
     if n < 0:
@@ -171,9 +175,9 @@ def _diff_infer(self: TensorSpec, n: int, dim: int, prepend: Any, append: Any) -
 @FAMILY.op("aten::diff", infer=_diff_infer)
 def diff(self: Array, n: int, dim: int, prepend: Array | None, append: Array | None) -> Array:
     """Differences of neighbours along `dim`, `n` times; of bools, whether they differ."""
-    from tsc.ops.elementwise import spec_of
+    from tsc.ops.elementwise import specs_of
 
-    _diff_infer(spec_of(self), n, dim, prepend, append)
+    _diff_infer(*specs_of([self, n, dim, prepend, append]))
     parts = [p for p in (prepend, self, append) if p is not None]
     joined = np.concatenate(parts, wrap_dim(dim, self.ndim)) if len(parts) > 1 else self
     return np.diff(joined, min(n, joined.shape[dim]), axis=dim).astype(self.dtype)

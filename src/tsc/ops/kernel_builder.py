@@ -9,7 +9,6 @@ from typing import Any
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import (
     AffineMapAttr,
-    DenseArrayBase,
     IndexType,
     IntegerAttr,
     StringAttr,
@@ -18,7 +17,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
 from tsc.dialects.arith_emitter import ArithEmitter, element_type
@@ -26,7 +25,7 @@ from tsc.dialects.loop_extents import tell_extents
 from tsc.dialects.sized import SizeOp, plain, sized
 from tsc.dialects.tsc import ScatterOp
 from tsc.dims import Dim
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType, Number
 from tsc.errors import CodegenError
 from tsc.ops.registry import TensorSpec
 from tsc.ops.reshapes import common_refinement, group_attribute, reassociation, unit_view
@@ -55,7 +54,7 @@ class KernelValue:
     ssa: SSAValue
     spec: TensorSpec
     access: AffineMap | None = None
-    constant: Any = None
+    constant: Number | None = None
     """The only element of a 0-dim tensor that is known now: formulas use it instead of the tensor."""
 
     def view(self, shape: Sequence[int], results: Sequence[AffineExpr | int]) -> KernelValue:
@@ -71,7 +70,7 @@ class Output:
 
     spec: TensorSpec
     map: AffineMap | None = None
-    init: Any = None
+    init: Number | None = None
 
 
 def dim(position: int) -> AffineExpr:
@@ -132,7 +131,7 @@ class BodyBuilder(ArithEmitter):
         value = IntegerAttr(number, IndexType())
         return self.emit(arith.ConstantOp, [], IndexType(), properties={"value": value})
 
-    def scalar(self, value: Any, dtype: DType) -> Scalar:
+    def scalar(self, value: Number, dtype: DType) -> Scalar:
         """A constant element."""
         return Scalar(self, self.const(value, dtype), dtype)
 
@@ -160,12 +159,12 @@ class KernelBuilder:
         """``tensor.empty``."""
         return self.add(tensor.EmptyOp((), self.tensor_type(spec)))
 
-    def full(self, spec: TensorSpec, value: Any) -> KernelValue:
+    def full(self, spec: TensorSpec, value: Number) -> KernelValue:
         """``linalg.fill`` with a constant."""
         constant = ArithEmitter(self.block).const(value, spec.dtype)
         return KernelValue(self.add(_fill(constant, self.empty(spec), self.tensor_type(spec))), spec)
 
-    def scalar_constant(self, array: Any, dtype: DType) -> KernelValue:
+    def scalar_constant(self, array: Array, dtype: DType) -> KernelValue:
         """A 0-dim tensor whose element is known now."""
         value = array.item()
         filled = self.full(TensorSpec((), dtype), value)
@@ -293,7 +292,7 @@ class KernelBuilder:
         op = tensor.ExpandShapeOp(x.ssa, sizes, group_attribute(groups), shape, self.tensor_type(spec))
         return KernelValue(self.add(op), spec)
 
-    def pad(self, x: KernelValue, low: Sequence[int], high: Sequence[int], value: Any = 0) -> KernelValue:
+    def pad(self, x: KernelValue, low: Sequence[int], high: Sequence[int], value: Number = 0) -> KernelValue:
         """``tensor.pad`` with a constant; no operation when nothing is added."""
         low, high = ([int(n) for n in margins] for margins in (low, high))  # a symbolic one is pinned
         if not any(low) and not any(high):
@@ -382,11 +381,6 @@ def _stored_shape(x: KernelValue) -> tuple[int, ...]:
     stored = x.ssa.type
     assert isinstance(stored, TensorType)
     return tuple(stored.get_shape())
-
-
-def attribute_list(values: Sequence[int]) -> Attribute:
-    """``array<i64: ...>``."""
-    return DenseArrayBase.from_list(i64, list(values))
 
 
 def _fill(value: SSAValue, destination: SSAValue, kind: TensorType[Any]) -> FillOp:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, Error, ShapeError
 from tsc.ops.registry import Family
 from tsc.ops.running import inferred_by_running
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 ALLOWED = (dtypes.F32, dtypes.F64, dtypes.C64, dtypes.C128)
 
 
@@ -33,7 +33,7 @@ def require_matrix(name: str, x: Array, square: bool = False) -> None:
         )
 
 
-def attempt(name: str, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+def attempt(name: str, function: Callable[..., Any], *arguments: object, **keywords: object) -> Any:
     """Run a NumPy decomposition; singular and the like become a `Error`."""
     try:
         with np.errstate(all="ignore"):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType, Number
 from tsc.errors import DTypeError, ShapeError
-from tsc.narrowing import is_sequence
 from tsc.ops.copies import converted
 from tsc.ops.creation import constant, dtype_or
 from tsc.ops.elementwise import spec_of
@@ -19,16 +18,17 @@ from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
+Data: TypeAlias = "Number | Sequence[Data] | None"
+"""Numbers, alone or in nested lists; None is refused."""
 
 
-def _nested_shape(data: Any) -> tuple[int, ...]:
+def _nested_shape(data: Data) -> tuple[int, ...]:
     """The shape of nested lists.
 
     Raises:
         ShapeError: lists at one depth differ in length.
     """
-    if not is_sequence(data):
+    if not isinstance(data, Sequence):
         return ()
     shapes = [_nested_shape(item) for item in data]
     for shape in shapes:
@@ -38,8 +38,8 @@ def _nested_shape(data: Any) -> tuple[int, ...]:
     return (len(data), *(shapes[0] if shapes else ()))
 
 
-def _nested_dtype(data: Any) -> DType:
-    if not is_sequence(data):
+def _nested_dtype(data: Data) -> DType:
+    if not isinstance(data, Sequence):
         if data is None:
             raise DTypeError("Input must be of ints, floats, or bools, got NoneType")
         return of_number(data)
@@ -50,7 +50,7 @@ def _nested_dtype(data: Any) -> DType:
     return result
 
 
-def _literal_infer(data: Any, dtype: int | None, *_: Any) -> TensorSpec:
+def _literal_infer(data: Data, dtype: int | None, *_: object) -> TensorSpec:
     return TensorSpec(_nested_shape(data), dtype_or(dtype, _nested_dtype(data)))
 
 
@@ -59,10 +59,11 @@ def _literal_infer(data: Any, dtype: int | None, *_: Any) -> TensorSpec:
     "aten::as_tensor.bool", "aten::as_tensor.int", "aten::as_tensor.float", "aten::as_tensor.complex",
     "aten::as_tensor.list", infer=_literal_infer,
 )  # fmt: skip
-def tensor(data: Any, dtype: int | None, *_: Any) -> Array:
+def tensor(data: Data, dtype: int | None, *_: object) -> Array:
     """A tensor of the numbers in `data`; ints become int64, floats float32. An empty list gives float32."""
     spec = _literal_infer(data, dtype)
-    if not spec.shape:
+    if not isinstance(data, Sequence):
+        assert data is not None
         return constant(data, spec.dtype)
     wide = _nested_dtype(data)
     exact = np.array(data, np.float64 if wide.is_floating else None if spec.size else np.float64)
@@ -70,12 +71,12 @@ def tensor(data: Any, dtype: int | None, *_: Any) -> Array:
         return np.asarray(exact.astype(spec.dtype.numpy)).reshape(spec.shape)
 
 
-def _as_tensor_infer(data: TensorSpec, dtype: int | None, *_: Any) -> TensorSpec:
+def _as_tensor_infer(data: TensorSpec, dtype: int | None, *_: object) -> TensorSpec:
     return TensorSpec(data.shape, dtype_or(dtype, data.dtype))
 
 
 @FAMILY.op("aten::as_tensor", infer=_as_tensor_infer)
-def as_tensor(data: Array, dtype: int | None, device: Any) -> Array:
+def as_tensor(data: Array, dtype: int | None, device: object) -> Array:
     """The tensor itself, or converted to `dtype`."""
     return data if dtype is None else converted(data, dtype)
 
@@ -99,11 +100,11 @@ def _cosine_window(length: int, periodic: bool, weights: Sequence[float], dtype:
 
 def _define_cosine_window(name: str, weights: Sequence[float]) -> None:
     @FAMILY.op(f"aten::{name}")
-    def window(window_length: int, dtype: int | None, *_: Any) -> Array:
+    def window(window_length: int, dtype: int | None, *_: object) -> Array:
         return _cosine_window(window_length, True, weights, dtype)
 
     @FAMILY.op(f"aten::{name}.periodic")
-    def window_periodic(window_length: int, periodic: bool, dtype: int | None, *_: Any) -> Array:
+    def window_periodic(window_length: int, periodic: bool, dtype: int | None, *_: object) -> Array:
         return _cosine_window(window_length, periodic, weights, dtype)
 
 
@@ -113,21 +114,21 @@ _define_cosine_window("blackman_window", (0.42, 0.5, 0.08))
 
 
 @FAMILY.op("aten::hamming_window.periodic_alpha")
-def hamming_alpha(window_length: int, periodic: bool, alpha: float, dtype: int | None, *_: Any) -> Array:
+def hamming_alpha(window_length: int, periodic: bool, alpha: float, dtype: int | None, *_: object) -> Array:
     """``alpha - 0.46 cos(t)``."""
     return _cosine_window(window_length, periodic, (alpha, 0.46), dtype)
 
 
 @FAMILY.op("aten::hamming_window.periodic_alpha_beta")
 def hamming_alpha_beta(
-    window_length: int, periodic: bool, alpha: float, beta: float, dtype: int | None, *_: Any
+    window_length: int, periodic: bool, alpha: float, beta: float, dtype: int | None, *_: object
 ) -> Array:
     """``alpha - beta cos(t)``."""
     return _cosine_window(window_length, periodic, (alpha, beta), dtype)
 
 
 @FAMILY.op("aten::bartlett_window.periodic")
-def bartlett(window_length: int, periodic: bool, dtype: int | None, *_: Any) -> Array:
+def bartlett(window_length: int, periodic: bool, dtype: int | None, *_: object) -> Array:
     """The triangle window."""
     if window_length <= 1:
         return np.ones(window_length, dtype_or(dtype, dtypes.F32).numpy)
@@ -136,13 +137,13 @@ def bartlett(window_length: int, periodic: bool, dtype: int | None, *_: Any) -> 
 
 
 @FAMILY.op("aten::bartlett_window")
-def bartlett_default(window_length: int, dtype: int | None, *_: Any) -> Array:
+def bartlett_default(window_length: int, dtype: int | None, *_: object) -> Array:
     """The triangle window, periodic."""
     return bartlett(window_length, True, dtype)
 
 
 @FAMILY.op("aten::kaiser_window.beta")
-def kaiser_beta(window_length: int, periodic: bool, beta: float, dtype: int | None, *_: Any) -> Array:
+def kaiser_beta(window_length: int, periodic: bool, beta: float, dtype: int | None, *_: object) -> Array:
     """The Kaiser window."""
     target = dtype_or(dtype, dtypes.F32).numpy
     if window_length <= 1:
@@ -151,13 +152,13 @@ def kaiser_beta(window_length: int, periodic: bool, beta: float, dtype: int | No
 
 
 @FAMILY.op("aten::kaiser_window.periodic")
-def kaiser_periodic(window_length: int, periodic: bool, dtype: int | None, *_: Any) -> Array:
+def kaiser_periodic(window_length: int, periodic: bool, dtype: int | None, *_: object) -> Array:
     """The Kaiser window with ``beta`` 12."""
     return kaiser_beta(window_length, periodic, 12.0, dtype)
 
 
 @FAMILY.op("aten::kaiser_window")
-def kaiser(window_length: int, dtype: int | None, *_: Any) -> Array:
+def kaiser(window_length: int, dtype: int | None, *_: object) -> Array:
     """The periodic Kaiser window with ``beta`` 12."""
     return kaiser_beta(window_length, True, 12.0, dtype)
 

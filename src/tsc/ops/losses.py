@@ -9,29 +9,29 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.registry import Family, ResultLayout
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 NONE, MEAN, SUM = 0, 1, 2
 
 
-def reduced_loss(aten: Aten, loss: Any, reduction: int) -> Any:
+def reduced_loss(aten: Aten, loss: AnyTensor, reduction: int) -> AnyTensor:
     """The losses, their mean or their sum."""
     if reduction == MEAN:
         return aten("mean", loss)
     return aten("sum", loss) if reduction == SUM else loss
 
 
-def reduced_array(losses: Array, reduction: int, dtype: Any) -> Array:
+def reduced_array(losses: Array, reduction: int, dtype: np.dtype[Any]) -> Array:
     """The losses, their mean or their sum, as `dtype`."""
     value = losses.mean() if reduction == MEAN else losses.sum() if reduction == SUM else losses
     return np.asarray(value).astype(dtype)
 
 
-def _difference(aten: Aten, self: Any, target: Any) -> Any:
+def _difference(aten: Aten, self: AnyTensor, target: AnyTensor) -> AnyTensor:
     """``self - target``, where a bool beside a number is one."""
     kinds = aten.dtype(self), aten.dtype(target)
     if dtypes.BOOL in kinds and kinds[0] is not kinds[1]:
@@ -41,19 +41,19 @@ def _difference(aten: Aten, self: Any, target: Any) -> Any:
 
 
 @composite(FAMILY, "aten::mse_loss")
-def mse_loss(aten: Aten, self: Any, target: Any, reduction: int) -> Any:
+def mse_loss(aten: Aten, self: AnyTensor, target: AnyTensor, reduction: int) -> AnyTensor:
     """Squared differences."""
     difference = _difference(aten, self, target)
     return reduced_loss(aten, aten("mul.Tensor", difference, difference), reduction)
 
 
 @composite(FAMILY, "aten::l1_loss")
-def l1_loss(aten: Aten, self: Any, target: Any, reduction: int) -> Any:
+def l1_loss(aten: Aten, self: AnyTensor, target: AnyTensor, reduction: int) -> AnyTensor:
     """Absolute differences."""
     return reduced_loss(aten, aten.abs(aten("sub.Tensor", self, target)), reduction)
 
 
-def _huber(aten: Aten, self: Any, target: Any, delta: float, scale: float) -> Any:
+def _huber(aten: Aten, self: AnyTensor, target: AnyTensor, delta: float, scale: float) -> AnyTensor:
     """``0.5 * d * d * scale`` where ``|d| < delta``, else linear."""
     size = aten.abs(_difference(aten, self, target))
     square = aten("mul.Scalar", aten("mul.Tensor", size, size), 0.5 * scale)
@@ -62,7 +62,7 @@ def _huber(aten: Aten, self: Any, target: Any, delta: float, scale: float) -> An
 
 
 @composite(FAMILY, "aten::huber_loss", layout=ResultLayout.ELEMENTWISE)
-def huber_loss(aten: Aten, self: Any, target: Any, reduction: int, delta: float) -> Any:
+def huber_loss(aten: Aten, self: AnyTensor, target: AnyTensor, reduction: int, delta: float) -> AnyTensor:
     """Squared near zero, linear beyond `delta`. Source: Huber, 1964."""
     if delta <= 0:
         raise ShapeError("huber_loss does not support non-positive values for delta.")
@@ -70,7 +70,7 @@ def huber_loss(aten: Aten, self: Any, target: Any, reduction: int, delta: float)
 
 
 @composite(FAMILY, "aten::smooth_l1_loss")
-def smooth_l1_loss(aten: Aten, self: Any, target: Any, reduction: int, beta: float) -> Any:
+def smooth_l1_loss(aten: Aten, self: AnyTensor, target: AnyTensor, reduction: int, beta: float) -> AnyTensor:
     """`huber_loss` divided by `beta`."""
     if beta < 0:
         raise ShapeError("smooth_l1_loss does not support negative values for beta.")
@@ -80,7 +80,7 @@ def smooth_l1_loss(aten: Aten, self: Any, target: Any, reduction: int, beta: flo
 
 
 @composite(FAMILY, "aten::kl_div")
-def kl_div(aten: Aten, self: Any, target: Any, reduction: int, log_target: bool) -> Any:
+def kl_div(aten: Aten, self: AnyTensor, target: AnyTensor, reduction: int, log_target: bool) -> AnyTensor:
     """``target * (log(target) - self)``."""
     if log_target:
         loss = aten("mul.Tensor", aten.exp(target), aten("sub.Tensor", target, self))
@@ -90,7 +90,9 @@ def kl_div(aten: Aten, self: Any, target: Any, reduction: int, log_target: bool)
 
 
 @composite(FAMILY, "aten::binary_cross_entropy")
-def binary_cross_entropy(aten: Aten, self: Any, target: Any, weight: Any, reduction: int) -> Any:
+def binary_cross_entropy(
+    aten: Aten, self: AnyTensor, target: AnyTensor, weight: AnyTensor | None, reduction: int
+) -> AnyTensor:
     """``-(t log(x) + (1 - t) log(1 - x))``, the logarithms kept above -100."""
     if aten.shape(self) != aten.shape(target):
         raise ShapeError(
@@ -106,7 +108,14 @@ def binary_cross_entropy(aten: Aten, self: Any, target: Any, weight: Any, reduct
 
 
 @composite(FAMILY, "aten::binary_cross_entropy_with_logits")
-def bce_with_logits(aten: Aten, self: Any, target: Any, weight: Any, pos_weight: Any, reduction: int) -> Any:
+def bce_with_logits(
+    aten: Aten,
+    self: AnyTensor,
+    target: AnyTensor,
+    weight: AnyTensor | None,
+    pos_weight: AnyTensor | None,
+    reduction: int,
+) -> AnyTensor:
     """`binary_cross_entropy` of the sigmoid, by a form that cannot overflow."""
     log_sigmoid = aten.log_sigmoid(self)
     if pos_weight is not None:
@@ -117,13 +126,15 @@ def bce_with_logits(aten: Aten, self: Any, target: Any, weight: Any, pos_weight:
 
 
 @composite(FAMILY, "aten::soft_margin_loss")
-def soft_margin_loss(aten: Aten, self: Any, target: Any, reduction: int) -> Any:
+def soft_margin_loss(aten: Aten, self: AnyTensor, target: AnyTensor, reduction: int) -> AnyTensor:
     """``log(1 + exp(-t x))``."""
     return reduced_loss(aten, aten.log1p(aten.exp(aten("mul.Tensor", aten.neg(self), target))), reduction)
 
 
 @composite(FAMILY, "aten::hinge_embedding_loss", layout=ResultLayout.ELEMENTWISE)
-def hinge_embedding_loss(aten: Aten, self: Any, target: Any, margin: float, reduction: int) -> Any:
+def hinge_embedding_loss(
+    aten: Aten, self: AnyTensor, target: AnyTensor, margin: float, reduction: int
+) -> AnyTensor:
     """``x`` where the target is 1, ``max(0, margin - x)`` where it is -1."""
     zeros = aten("zeros_like", self)
     apart = aten.clamp_min(aten("rsub.Scalar", self, margin), 0)
@@ -134,8 +145,8 @@ def hinge_embedding_loss(aten: Aten, self: Any, target: Any, margin: float, redu
 
 @composite(FAMILY, "aten::margin_ranking_loss")
 def margin_ranking_loss(
-    aten: Aten, input1: Any, input2: Any, target: Any, margin: float, reduction: int
-) -> Any:
+    aten: Aten, input1: AnyTensor, input2: AnyTensor, target: AnyTensor, margin: float, reduction: int
+) -> AnyTensor:
     """``max(0, margin - t (x1 - x2))``."""
     gap = aten("mul.Tensor", aten.neg(target), aten("sub.Tensor", input1, input2))
     return reduced_loss(aten, aten.clamp_min(aten("add.Scalar", gap, margin), 0), reduction)
@@ -143,12 +154,12 @@ def margin_ranking_loss(
 
 @composite(FAMILY, "aten::cosine_embedding_loss")
 def cosine_embedding_loss(
-    aten: Aten, input1: Any, input2: Any, target: Any, margin: float, reduction: int
-) -> Any:
+    aten: Aten, input1: AnyTensor, input2: AnyTensor, target: AnyTensor, margin: float, reduction: int
+) -> AnyTensor:
     """``1 - cos`` where the target is 1, ``max(0, cos - margin)`` where it is -1."""
     dim = len(aten.shape(target))
 
-    def total(a: Any, b: Any) -> Any:
+    def total(a: AnyTensor, b: AnyTensor) -> AnyTensor:
         return aten("sum.dim_IntList", aten("mul.Tensor", a, b), [dim])
 
     first, second = (aten("add.Scalar", total(x, x), 1e-12) for x in (input1, input2))
@@ -166,8 +177,8 @@ def cosine_embedding_loss(
 
 @composite(FAMILY, "aten::poisson_nll_loss")
 def poisson_nll_loss(
-    aten: Aten, input: Any, target: Any, log_input: bool, full: bool, eps: float, reduction: int
-) -> Any:
+    aten: Aten, input: AnyTensor, target: AnyTensor, log_input: bool, full: bool, eps: float, reduction: int
+) -> AnyTensor:
     """``exp(x) - t x``, or ``x - t log(x + eps)``; `full` adds Stirling's approximation of ``log(t!)``."""
     if log_input:
         loss = aten("sub.Tensor", aten.exp(input), aten("mul.Tensor", target, input))
@@ -184,15 +195,15 @@ def poisson_nll_loss(
 @composite(FAMILY, "aten::triplet_margin_loss")
 def triplet_margin_loss(
     aten: Aten,
-    anchor: Any,
-    positive: Any,
-    negative: Any,
+    anchor: AnyTensor,
+    positive: AnyTensor,
+    negative: AnyTensor,
     margin: float,
     p: float,
     eps: float,
     swap: bool,
     reduction: int,
-) -> Any:
+) -> AnyTensor:
     """``max(0, margin + d(a, p) - d(a, n))``."""
     near = aten("pairwise_distance", anchor, positive, p, eps)
     far = aten("pairwise_distance", anchor, negative, p, eps)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.creation import dtype_or
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
@@ -22,7 +23,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _triangle_infer(self: TensorSpec, diagonal: int) -> TensorSpec:
@@ -71,36 +71,36 @@ def _indices(lower: bool, row: int, col: int, offset: int, dtype: int | None) ->
 
 
 @inferred_by_running(FAMILY, "aten::tril_indices")
-def tril_indices(row: int, col: int, offset: int, dtype: int | None, *_: Any) -> Array:
+def tril_indices(row: int, col: int, offset: int, dtype: int | None, *_: object) -> Array:
     """The places on and below a diagonal, as two rows."""
     return _indices(True, row, col, offset, dtype)
 
 
 @inferred_by_running(FAMILY, "aten::triu_indices")
-def triu_indices(row: int, col: int, offset: int, dtype: int | None, *_: Any) -> Array:
+def triu_indices(row: int, col: int, offset: int, dtype: int | None, *_: object) -> Array:
     """The places on and above a diagonal, as two rows."""
     return _indices(False, row, col, offset, dtype)
 
 
-def _eye_infer(n: int, m: int, dtype: int | None, *_: Any) -> TensorSpec:
+def _eye_infer(n: int, m: int, dtype: int | None, *_: object) -> TensorSpec:
     if n < 0 or m < 0:
         raise ShapeError(f"n must be greater or equal to 0, got {min(n, m)}")
     return TensorSpec((n, m), dtype_or(dtype, dtypes.F32))
 
 
-def _square_eye_infer(n: int, dtype: int | None, *_: Any) -> TensorSpec:
+def _square_eye_infer(n: int, dtype: int | None, *_: object) -> TensorSpec:
     return _eye_infer(n, n, dtype)
 
 
 @FAMILY.op("aten::eye", infer=_square_eye_infer)
-def eye(n: int, dtype: int | None, *_: Any) -> Array:
+def eye(n: int, dtype: int | None, *_: object) -> Array:
     """The identity matrix."""
     spec = _eye_infer(n, n, dtype)
     return np.eye(n).astype(spec.dtype.numpy)
 
 
 @FAMILY.op("aten::eye.m", infer=_eye_infer)
-def eye_m(n: int, m: int, dtype: int | None, *_: Any) -> Array:
+def eye_m(n: int, m: int, dtype: int | None, *_: object) -> Array:
     """Ones on the diagonal of an ``n x m`` matrix."""
     return np.eye(n, m).astype(_eye_infer(n, m, dtype).dtype.numpy)
 
@@ -134,13 +134,13 @@ def diag_embed(self: Array, offset: int, dim1: int, dim2: int) -> Array:
 
 
 @composite(FAMILY, "aten::diagflat")
-def diagflat(aten: Aten, self: Any, offset: int) -> Any:
+def diagflat(aten: Aten, self: AnyTensor, offset: int) -> AnyTensor:
     """The flattened tensor on a diagonal."""
     return aten("diag", aten("reshape", self, [-1]), offset)
 
 
 @composite(FAMILY, "aten::trace")
-def trace(aten: Aten, self: Any) -> Any:
+def trace(aten: Aten, self: AnyTensor) -> AnyTensor:
     """The sum of the diagonal."""
     if len(aten.shape(self)) != 2:
         raise ShapeError("trace: expected a matrix")
@@ -151,7 +151,7 @@ def trace(aten: Aten, self: Any) -> Any:
 
 
 @composite(FAMILY, "aten::outer", "aten::ger")
-def outer(aten: Aten, self: Any, vec2: Any) -> Any:
+def outer(aten: Aten, self: AnyTensor, vec2: AnyTensor) -> AnyTensor:
     """All products of two vectors' elements."""
     if len(aten.shape(self)) != 1 or len(aten.shape(vec2)) != 1:
         raise ShapeError("outer: Expected 1-D arguments")
@@ -165,7 +165,7 @@ def kron(self: Array, other: Array) -> Array:
     return np.asarray(np.kron(self.astype(dtype), other.astype(dtype)))
 
 
-def _cross(aten: Aten, self: Any, other: Any, dim: int) -> Any:
+def _cross(aten: Aten, self: AnyTensor, other: AnyTensor, dim: int) -> AnyTensor:
     first, second = aten.shape(self), aten.shape(other)
     if len(first) != len(second):
         raise ShapeError("linalg.cross: inputs must have the same number of dimensions.")
@@ -177,7 +177,7 @@ def _cross(aten: Aten, self: Any, other: Any, dim: int) -> Any:
     shape = list(broadcast(first, second))
     a, b = aten("expand", self, shape), aten("expand", other, shape)
 
-    def turned(x: Any, by: int) -> Any:
+    def turned(x: AnyTensor, by: int) -> AnyTensor:
         return aten("roll", x, [by], [axis])
 
     left = aten("mul.Tensor", turned(a, -1), turned(b, -2))
@@ -185,13 +185,13 @@ def _cross(aten: Aten, self: Any, other: Any, dim: int) -> Any:
 
 
 @composite(FAMILY, "aten::linalg_cross")
-def linalg_cross(aten: Aten, self: Any, other: Any, dim: int) -> Any:
+def linalg_cross(aten: Aten, self: AnyTensor, other: AnyTensor, dim: int) -> AnyTensor:
     """The cross product of vectors of 3 elements along `dim`."""
     return _cross(aten, self, other, dim)
 
 
 @composite(FAMILY, "aten::cross")
-def cross(aten: Aten, self: Any, other: Any, dim: int | None) -> Any:
+def cross(aten: Aten, self: AnyTensor, other: AnyTensor, dim: int | None) -> AnyTensor:
     """The cross product along `dim`, by default the first of size 3."""
     if dim is None:
         dim = next((i for i, n in enumerate(aten.shape(self)) if n == 3), None)

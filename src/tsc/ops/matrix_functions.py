@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array, Real
 from tsc.errors import ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.linear_algebra import attempt, hermitian_of, require_matrix
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family
@@ -18,7 +18,6 @@ from tsc.ops.running import inferred_by_running
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 # --- powers, ranks, pseudo-inverses ---
@@ -52,7 +51,7 @@ def matrix_exp(self: Array) -> Array:
     return total.astype(self.dtype)
 
 
-def _tolerance(x: Array, values: Array, atol: Any, rtol: Any) -> Array:
+def _tolerance(x: Array, values: Array, atol: float | Array | None, rtol: float | Array | None) -> Array:
     """The size below which a singular value counts as zero."""
     largest = values.max(-1) if values.shape[-1] else np.zeros(values.shape[:-1])
     if rtol is None:
@@ -61,7 +60,7 @@ def _tolerance(x: Array, values: Array, atol: Any, rtol: Any) -> Array:
     return np.maximum(0.0 if atol is None else np.asarray(atol), np.asarray(rtol) * largest)
 
 
-def _pseudo_inverse(x: Array, atol: Any, rtol: Any) -> Array:
+def _pseudo_inverse(x: Array, atol: float | Array | None, rtol: float | Array | None) -> Array:
     require_matrix("pinv", x)
     if not x.size:
         return np.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype)
@@ -74,13 +73,13 @@ def _pseudo_inverse(x: Array, atol: Any, rtol: Any) -> Array:
 
 
 @inferred_by_running(FAMILY, "aten::linalg_pinv.atol_rtol_float", "aten::linalg_pinv.atol_rtol_tensor")
-def pinv(self: Array, atol: Any, rtol: Any, hermitian: bool) -> Array:
+def pinv(self: Array, atol: float | Array | None, rtol: float | Array | None, hermitian: bool) -> Array:
     """The pseudo-inverse."""
     return _pseudo_inverse(hermitian_of(self, True) if hermitian else self, atol, rtol)
 
 
 @inferred_by_running(FAMILY, "aten::linalg_pinv", "aten::linalg_pinv.rcond_tensor")
-def pinv_rcond(self: Array, rcond: Any, hermitian: bool) -> Array:
+def pinv_rcond(self: Array, rcond: float | Array, hermitian: bool) -> Array:
     """The pseudo-inverse, small singular values cut off."""
     return _pseudo_inverse(hermitian_of(self, True) if hermitian else self, 0.0, rcond)
 
@@ -91,7 +90,7 @@ def pinverse(self: Array, rcond: float) -> Array:
     return _pseudo_inverse(self, 0.0, rcond)
 
 
-def _rank(x: Array, atol: Any, rtol: Any, hermitian: bool) -> Array:
+def _rank(x: Array, atol: float | Array | None, rtol: float | Array | None, hermitian: bool) -> Array:
     require_matrix("matrix_rank", x, hermitian)
     values = np.abs(np.linalg.eigvalsh(x)) if hermitian else np.linalg.svd(x, compute_uv=False)
     if not x.size:
@@ -102,13 +101,15 @@ def _rank(x: Array, atol: Any, rtol: Any, hermitian: bool) -> Array:
 @inferred_by_running(
     FAMILY, "aten::linalg_matrix_rank.atol_rtol_float", "aten::linalg_matrix_rank.atol_rtol_tensor"
 )
-def matrix_rank(self: Array, atol: Any, rtol: Any, hermitian: bool) -> Array:
+def matrix_rank(
+    self: Array, atol: float | Array | None, rtol: float | Array | None, hermitian: bool
+) -> Array:
     """How many singular values are not (nearly) zero."""
     return _rank(self, atol, rtol, hermitian)
 
 
 @inferred_by_running(FAMILY, "aten::linalg_matrix_rank", "aten::linalg_matrix_rank.tol_tensor")
-def matrix_rank_tol(self: Array, tol: Any, hermitian: bool) -> Array:
+def matrix_rank_tol(self: Array, tol: float | Array, hermitian: bool) -> Array:
     """How many singular values are above `tol`."""
     return _rank(self, tol, 0.0, hermitian)
 
@@ -116,19 +117,19 @@ def matrix_rank_tol(self: Array, tol: Any, hermitian: bool) -> Array:
 # --- matrix norms ---
 
 
-def _singular(aten: Aten, x: Any, axes: Sequence[int]) -> Any:
+def _singular(aten: Aten, x: AnyTensor, axes: Sequence[int]) -> AnyTensor:
     order = [i for i in range(len(aten.shape(x))) if i not in axes] + list(axes)
     return aten("linalg_svdvals", aten("permute", x, order))
 
 
-def _spectral_norm(aten: Aten, values: Any, ord: Any) -> Any:
+def _spectral_norm(aten: Aten, values: AnyTensor, ord: Real | str) -> AnyTensor:
     """The sum (``nuc``), largest (2) or smallest (-2) of the singular values."""
     if ord == "nuc":
         return aten("sum.dim_IntList", values, [-1])
     return aten.amax(values, [-1], False) if ord == 2 else aten.amin(values, [-1], False)
 
 
-def _matrix_norm(aten: Aten, x: Any, ord: Any, dim: Sequence[int], keepdim: bool) -> Any:
+def _matrix_norm(aten: Aten, x: AnyTensor, ord: Real | str, dim: Sequence[int], keepdim: bool) -> AnyTensor:
     ndim = len(aten.shape(x))
     if len(dim) != 2:
         raise ShapeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {list(dim)}")
@@ -150,20 +151,27 @@ def _matrix_norm(aten: Aten, x: Any, ord: Any, dim: Sequence[int], keepdim: bool
     return norm if keepdim else aten("squeeze.dims", norm, [rows, columns])
 
 
-def _converted(aten: Aten, x: Any, dtype: int | None) -> Any:
+def _converted(aten: Aten, x: AnyTensor, dtype: int | None) -> AnyTensor:
     return x if dtype is None else aten("to.dtype", x, dtype)
 
 
 @composite(FAMILY, "aten::linalg_matrix_norm", "aten::linalg_matrix_norm.str_ord")
 def linalg_matrix_norm(
-    aten: Aten, self: Any, ord: Any, dim: Sequence[int], keepdim: bool, dtype: int | None
-) -> Any:
+    aten: Aten, self: AnyTensor, ord: Real | str, dim: Sequence[int], keepdim: bool, dtype: int | None
+) -> AnyTensor:
     """The norm of matrices: ``fro``, ``nuc``, 1, 2, inf and their opposites."""
     return _matrix_norm(aten, _converted(aten, self, dtype), ord, dim, keepdim)
 
 
 @composite(FAMILY, "aten::linalg_norm", "aten::linalg_norm.ord_str")
-def linalg_norm(aten: Aten, self: Any, ord: Any, dim: Any, keepdim: bool, dtype: int | None) -> Any:
+def linalg_norm(
+    aten: Aten,
+    self: AnyTensor,
+    ord: Real | str | None,
+    dim: Sequence[int] | None,
+    keepdim: bool,
+    dtype: int | None,
+) -> AnyTensor:
     """A vector norm, or a matrix norm where two dims (or a matrix, with an order) are given."""
     ndim = len(aten.shape(self))
     x = _converted(aten, self, dtype)
@@ -177,18 +185,18 @@ def linalg_norm(aten: Aten, self: Any, ord: Any, dim: Any, keepdim: bool, dtype:
 
 
 @composite(FAMILY, "aten::nuclear_norm")
-def nuclear_norm(aten: Aten, self: Any, keepdim: bool) -> Any:
+def nuclear_norm(aten: Aten, self: AnyTensor, keepdim: bool) -> AnyTensor:
     """The sum of the singular values."""
     return _matrix_norm(aten, self, "nuc", [-2, -1], keepdim)
 
 
 @composite(FAMILY, "aten::nuclear_norm.dim")
-def nuclear_norm_dim(aten: Aten, self: Any, dim: Sequence[int], keepdim: bool) -> Any:
+def nuclear_norm_dim(aten: Aten, self: AnyTensor, dim: Sequence[int], keepdim: bool) -> AnyTensor:
     """The sum of the singular values of matrices along two dims."""
     return _matrix_norm(aten, self, "nuc", dim, keepdim)
 
 
 @composite(FAMILY, "aten::frobenius_norm.dim")
-def frobenius_norm(aten: Aten, self: Any, dim: Sequence[int], keepdim: bool) -> Any:
+def frobenius_norm(aten: Aten, self: AnyTensor, dim: Sequence[int], keepdim: bool) -> AnyTensor:
     """The root of the sum of squares along one or two dims."""
     return aten("linalg_vector_norm", self, 2, list(dim), keepdim)

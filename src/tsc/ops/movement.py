@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array, Number
 from tsc.errors import DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.copies import lower_convert
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, constant, dim
@@ -20,17 +21,16 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import like_self, wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
-def _where_infer(condition: TensorSpec, self: Any, other: Any) -> TensorSpec:
+def _where_infer(condition: TensorSpec, self: TensorSpec | Number, other: TensorSpec | Number) -> TensorSpec:
     from tsc.ops.shapes import broadcast
 
     shapes = [v.shape for v in (condition, self, other) if isinstance(v, TensorSpec)]
     return TensorSpec(broadcast(*shapes), result_dtype([self, other]))
 
 
-def _where_eager(condition: Array, self: Any, other: Any) -> Array:
+def _where_eager(condition: Array, self: Array | Number, other: Array | Number) -> Array:
     """`self` where `condition` holds, else `other`."""
     specs = specs_of([self, other])
     dtype = result_dtype(specs).numpy
@@ -61,7 +61,7 @@ FAMILY.op(
 )(_where_eager)  # fmt: skip
 
 
-def _masked_fill_infer(self: TensorSpec, mask: TensorSpec, value: Any) -> TensorSpec:
+def _masked_fill_infer(self: TensorSpec, mask: TensorSpec, value: Number | TensorSpec) -> TensorSpec:
     from tsc.ops.shapes import broadcast
 
     if isinstance(value, TensorSpec) and value.ndim:
@@ -76,7 +76,7 @@ def _masked_fill_infer(self: TensorSpec, mask: TensorSpec, value: Any) -> Tensor
     return TensorSpec(broadcast(self.shape, mask.shape), self.dtype)
 
 
-def _masked_fill_eager(self: Array, mask: Array, value: Any) -> Array:
+def _masked_fill_eager(self: Array, mask: Array, value: Number | Array) -> Array:
     _masked_fill_infer(*specs_of([self, mask, value]))
     return np.asarray(np.where(mask, np.asarray(value).astype(self.dtype), self))
 
@@ -146,7 +146,7 @@ def cat(tensors: Sequence[Array], dim: int) -> Array:
 
 
 @composite(FAMILY, "aten::stack")
-def stack(aten: Aten, tensors: Sequence[Any], dim: int) -> Any:
+def stack(aten: Aten, tensors: Sequence[Any], dim: int) -> AnyTensor:
     """The tensors along a new dim `dim`."""
     if not tensors:
         raise ShapeError("stack expects a non-empty TensorList")
@@ -168,7 +168,7 @@ def _pad_widths(ndim: int, pad: Sequence[int]) -> tuple[list[int], list[int]]:
     return low, high
 
 
-def _pad_infer(self: TensorSpec, pad: Sequence[int], value: Any = 0) -> TensorSpec:
+def _pad_infer(self: TensorSpec, pad: Sequence[int], value: Number = 0) -> TensorSpec:
     if len(pad) % 2 or len(pad) > 2 * self.ndim:
         raise ShapeError(
             f"constant_pad_nd: requires an even number of at most {2 * self.ndim} widths; got {len(pad)}"
@@ -197,7 +197,7 @@ def _cropped(shape: Sequence[int], low: Sequence[int], high: Sequence[int]) -> t
 
 
 @FAMILY.op("aten::constant_pad_nd", infer=_pad_infer, lower=_pad_lower, kind="pad")
-def constant_pad_nd(self: Array, pad: Sequence[int], value: Any) -> Array:
+def constant_pad_nd(self: Array, pad: Sequence[int], value: Number | None) -> Array:
     """`value` around the tensor, last dim first in `pad`; negative widths crop."""
     low, high = _pad_widths(self.ndim, pad)
     _pad_infer(spec_of(self), pad)
@@ -207,7 +207,7 @@ def constant_pad_nd(self: Array, pad: Sequence[int], value: Any) -> Array:
 
 
 @composite(FAMILY, "aten::repeat")
-def repeat(aten: Aten, self: Any, repeats: Sequence[int]) -> Any:
+def repeat(aten: Aten, self: AnyTensor, repeats: Sequence[int]) -> AnyTensor:
     """The tensor tiled `repeats` times in each dim."""
     shape = aten.shape(self)
     lead = len(repeats) - len(shape)
@@ -250,7 +250,7 @@ def _roll(self: Array, shifts: Sequence[int], dims: Sequence[int]) -> Array:
 
 
 @composite(FAMILY, "aten::roll", eager=_roll)
-def roll(aten: Aten, self: Any, shifts: Sequence[int], dims: Sequence[int]) -> Any:
+def roll(aten: Aten, self: AnyTensor, shifts: Sequence[int], dims: Sequence[int]) -> AnyTensor:
     """Elements moved around cyclically: along `dims`, or as one long row."""
     _check_roll(shifts, dims)
     shape = aten.shape(self)

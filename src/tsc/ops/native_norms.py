@@ -8,23 +8,29 @@ from typing import Any
 
 import numpy as np
 
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, ResultLayout
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
-def _wide(aten: Aten, x: Any) -> Any:
+def _wide(aten: Aten, x: AnyTensor) -> AnyTensor:
     dtype = computation_dtype(aten.dtype(x))
     return x if aten.dtype(x) is dtype else aten("to.dtype", x, dtype.code)
 
 
 def _statistics(
-    aten: Aten, input: Any, like: Any, x: Any, dims: Sequence[int], eps: float, keepdim: bool
+    aten: Aten,
+    input: AnyTensor,
+    like: AnyTensor | None,
+    x: AnyTensor,
+    dims: Sequence[int],
+    eps: float,
+    keepdim: bool,
 ) -> list[Any]:
     """Mean and ``1 / sqrt(var + eps)`` of `x` over `dims`, in the dtype of `like` or else of `input`."""
     mean = aten("mean.dim", x, list(dims), keepdim)
@@ -36,7 +42,12 @@ def _statistics(
 
 @composite(FAMILY, "aten::native_layer_norm")
 def native_layer_norm(
-    aten: Aten, input: Any, normalized_shape: Sequence[int], weight: Any, bias: Any, eps: float
+    aten: Aten,
+    input: AnyTensor,
+    normalized_shape: Sequence[int],
+    weight: AnyTensor | None,
+    bias: AnyTensor | None,
+    eps: float,
 ) -> tuple[Any, Any, Any]:
     """`layer_norm` with mean and reciprocal deviation."""
     dims = list(range(-len(normalized_shape), 0))
@@ -47,9 +58,9 @@ def native_layer_norm(
 @composite(FAMILY, "aten::native_group_norm")
 def native_group_norm(
     aten: Aten,
-    input: Any,
-    weight: Any,
-    bias: Any,
+    input: AnyTensor,
+    weight: AnyTensor | None,
+    bias: AnyTensor | None,
     batch: int,
     channels: int,
     area: int,
@@ -64,9 +75,9 @@ def native_group_norm(
 
 def _batch_norm(
     aten: Aten,
-    input: Any,
-    weight: Any,
-    bias: Any,
+    input: AnyTensor,
+    weight: AnyTensor | None,
+    bias: AnyTensor | None,
     running: tuple[Any, Any],
     training: bool,
     momentum: float,
@@ -83,7 +94,8 @@ def _batch_norm(
 
 @composite(FAMILY, "aten::native_batch_norm", "aten::_native_batch_norm_legit")
 def native_batch_norm(
-    aten: Aten, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool,
+    aten: Aten, input: AnyTensor, weight: AnyTensor | None, bias: AnyTensor | None,
+    running_mean: AnyTensor | None, running_var: AnyTensor | None, training: bool,
     momentum: float, eps: float,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """`batch_norm` with the mean and reciprocal deviation of the batch (empty when not training)."""
@@ -92,14 +104,20 @@ def native_batch_norm(
 
 @composite(FAMILY, "aten::_native_batch_norm_legit.no_stats")
 def native_batch_norm_no_stats(
-    aten: Aten, input: Any, weight: Any, bias: Any, training: bool, momentum: float, eps: float
+    aten: Aten,
+    input: AnyTensor,
+    weight: AnyTensor | None,
+    bias: AnyTensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
 ) -> tuple[Any, Any, Any]:
     """`batch_norm` without running statistics."""
     return _batch_norm(aten, input, weight, bias, (None, None), training, momentum, eps)
 
 
 @composite(FAMILY, "aten::_weight_norm")
-def weight_norm(aten: Aten, v: Any, g: Any, dim: int) -> Any:
+def weight_norm(aten: Aten, v: AnyTensor, g: AnyTensor, dim: int) -> AnyTensor:
     """``v`` with its norms (all dims but `dim`) replaced by ``g``. Source: Salimans, Kingma, 2016."""
     ndim = len(aten.shape(v))
     dims = list(range(ndim)) if dim == -1 else [i for i in range(ndim) if i != wrap_dim(dim, ndim)]
@@ -108,7 +126,7 @@ def weight_norm(aten: Aten, v: Any, g: Any, dim: int) -> Any:
 
 
 @composite(FAMILY, "aten::_safe_softmax")
-def safe_softmax(aten: Aten, self: Any, dim: int, dtype: int | None) -> Any:
+def safe_softmax(aten: Aten, self: AnyTensor, dim: int, dtype: int | None) -> AnyTensor:
     """`softmax`, with zeros for rows that are minus infinity throughout."""
     y = aten("softmax.int", self, dim, dtype)
     masked = aten("all.dim", aten("eq.Scalar", self, -math.inf), dim, True)
@@ -116,7 +134,7 @@ def safe_softmax(aten: Aten, self: Any, dim: int, dtype: int | None) -> Any:
 
 
 @composite(FAMILY, "aten::prelu", layout=ResultLayout.ELEMENTWISE)
-def prelu(aten: Aten, self: Any, weight: Any) -> Any:
+def prelu(aten: Aten, self: AnyTensor, weight: AnyTensor) -> AnyTensor:
     """``x`` where positive, else ``weight * x``, one weight in all or one per channel."""
     shape = aten.shape(self)
     slopes = math.prod(aten.shape(weight))
@@ -138,8 +156,15 @@ def prelu(aten: Aten, self: Any, weight: Any) -> Any:
 
 @composite(FAMILY, "aten::_convolution_mode")
 def convolution_mode(
-    aten: Aten, input: Any, weight: Any, bias: Any, stride: Any, padding: str, dilation: Any, groups: int
-) -> Any:
+    aten: Aten,
+    input: AnyTensor,
+    weight: AnyTensor,
+    bias: AnyTensor | None,
+    stride: Sequence[int],
+    padding: str,
+    dilation: Sequence[int],
+    groups: int,
+) -> AnyTensor:
     """Convolution with ``same`` or ``valid`` padding."""
     spatial = len(aten.shape(weight)) - 2
     return aten(f"conv{spatial}d.padding", input, weight, bias, stride, padding, dilation, groups)

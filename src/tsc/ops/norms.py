@@ -8,18 +8,18 @@ from typing import Any
 
 from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family
 
 FAMILY = Family()
 
 
-def _as(aten: Aten, x: Any, dtype: dtypes.DType) -> Any:
+def _as(aten: Aten, x: AnyTensor, dtype: dtypes.DType) -> AnyTensor:
     return x if aten.dtype(x) is dtype else aten("to.dtype", x, dtype.code)
 
 
-def _softmax_dtype(aten: Aten, x: Any, dtype: Any) -> dtypes.DType:
+def _softmax_dtype(aten: Aten, x: AnyTensor, dtype: Any) -> dtypes.DType:
     """The dtype of a softmax; the last argument of ``_softmax`` is a flag, not a dtype.
 
     Raises:
@@ -32,7 +32,7 @@ def _softmax_dtype(aten: Aten, x: Any, dtype: Any) -> dtypes.DType:
 
 
 @composite(FAMILY, "aten::softmax.int", "aten::_softmax")
-def softmax(aten: Aten, self: Any, dim: int, dtype: Any) -> Any:
+def softmax(aten: Aten, self: AnyTensor, dim: int, dtype: int | bool | None) -> AnyTensor:
     """``exp(x - max) / sum(exp(x - max))`` along `dim`."""
     result = _softmax_dtype(aten, self, dtype)
     x = _as(aten, self, computation_dtype(result))
@@ -43,7 +43,7 @@ def softmax(aten: Aten, self: Any, dim: int, dtype: Any) -> Any:
 
 
 @composite(FAMILY, "aten::log_softmax.int", "aten::_log_softmax")
-def log_softmax(aten: Aten, self: Any, dim: int, dtype: Any) -> Any:
+def log_softmax(aten: Aten, self: AnyTensor, dim: int, dtype: int | bool | None) -> AnyTensor:
     """``x - max - log(sum(exp(x - max)))`` along `dim`."""
     result = _softmax_dtype(aten, self, dtype)
     x = _as(aten, self, computation_dtype(result))
@@ -54,14 +54,14 @@ def log_softmax(aten: Aten, self: Any, dim: int, dtype: Any) -> Any:
     return _as(aten, aten("sub.Tensor", shifted, total), result)
 
 
-def _standardized(aten: Aten, x: Any, dims: Sequence[int], eps: float) -> Any:
+def _standardized(aten: Aten, x: AnyTensor, dims: Sequence[int], eps: float) -> AnyTensor:
     """``(x - mean) / sqrt(var + eps)`` over `dims`, the variance divided by the count."""
     deviation = aten("sub.Tensor", x, aten("mean.dim", x, list(dims), True))
     variance = aten("mean.dim", aten("mul.Tensor", deviation, deviation), list(dims), True)
     return aten("mul.Tensor", deviation, aten.rsqrt(aten("add.Scalar", variance, eps)))
 
 
-def _scaled(aten: Aten, x: Any, weight: Any, bias: Any) -> Any:
+def _scaled(aten: Aten, x: AnyTensor, weight: AnyTensor | None, bias: AnyTensor | None) -> AnyTensor:
     y = x if weight is None else aten("mul.Tensor", x, weight)
     return y if bias is None else aten("add.Tensor", y, bias)
 
@@ -83,13 +83,13 @@ def _require_dims(shape: Sequence[int], normalized_shape: Sequence[int]) -> None
 @composite(FAMILY, "aten::layer_norm")
 def layer_norm(
     aten: Aten,
-    input: Any,
+    input: AnyTensor,
     normalized_shape: Sequence[int],
-    weight: Any,
-    bias: Any,
+    weight: AnyTensor | None,
+    bias: AnyTensor | None,
     eps: float,
     cudnn_enable: bool,
-) -> Any:
+) -> AnyTensor:
     """Standardized over the last dims, then scaled and shifted. Source: Ba et al., 2016."""
     n = len(normalized_shape)
     _require_dims(aten.shape(input), normalized_shape)
@@ -101,7 +101,9 @@ def layer_norm(
 
 
 @composite(FAMILY, "aten::rms_norm")
-def rms_norm(aten: Aten, input: Any, normalized_shape: Sequence[int], weight: Any, eps: float | None) -> Any:
+def rms_norm(
+    aten: Aten, input: AnyTensor, normalized_shape: Sequence[int], weight: AnyTensor | None, eps: float | None
+) -> AnyTensor:
     """Divided by the root of the mean square over the last dims. Source: Zhang, Sennrich, 2019."""
     _require_dims(aten.shape(input), normalized_shape)
     result = aten.dtype(input)
@@ -116,8 +118,14 @@ def rms_norm(aten: Aten, input: Any, normalized_shape: Sequence[int], weight: An
 
 @composite(FAMILY, "aten::group_norm")
 def group_norm(
-    aten: Aten, input: Any, num_groups: int, weight: Any, bias: Any, eps: float, cudnn_enabled: bool
-) -> Any:
+    aten: Aten,
+    input: AnyTensor,
+    num_groups: int,
+    weight: AnyTensor | None,
+    bias: AnyTensor | None,
+    eps: float,
+    cudnn_enabled: bool,
+) -> AnyTensor:
     """Standardized over each group of channels. Source: Wu, He, 2018."""
     shape = aten.shape(input)
     if shape[1] % num_groups:
@@ -138,7 +146,7 @@ def _widened(aten: Aten, dtype: dtypes.DType, *parts: Any) -> list[Any]:
     return [None if p is None else _as(aten, p, computation_dtype(dtype)) for p in parts]
 
 
-def _column(aten: Aten, parameter: Any, ndim: int) -> Any:
+def _column(aten: Aten, parameter: AnyTensor | None, ndim: int) -> AnyTensor | None:
     """A per-channel parameter, shaped to broadcast over dim 1."""
     if parameter is None:
         return None
@@ -147,9 +155,10 @@ def _column(aten: Aten, parameter: Any, ndim: int) -> Any:
 
 @composite(FAMILY, "aten::instance_norm")
 def instance_norm(
-    aten: Aten, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any,
+    aten: Aten, input: AnyTensor, weight: AnyTensor | None, bias: AnyTensor | None,
+    running_mean: AnyTensor | None, running_var: AnyTensor | None,
     use_input_stats: bool, momentum: float, eps: float, cudnn_enabled: bool,
-) -> Any:  # fmt: skip
+) -> AnyTensor:  # fmt: skip
     """Standardized over the spatial dims of each channel of each sample."""
     result = aten.dtype(input)
     ndim = len(aten.shape(input))
@@ -160,7 +169,15 @@ def instance_norm(
     return _as(aten, _scaled(aten, y, _column(aten, scale, ndim), _column(aten, shift, ndim)), result)
 
 
-def _by_statistics(aten: Aten, input: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float) -> Any:
+def _by_statistics(
+    aten: Aten,
+    input: AnyTensor,
+    weight: AnyTensor | None,
+    bias: AnyTensor,
+    mean: AnyTensor,
+    var: AnyTensor,
+    eps: float,
+) -> AnyTensor:
     ndim = len(aten.shape(input))
     scale = aten.rsqrt(aten("add.Scalar", var, eps))
     if weight is not None:
@@ -171,9 +188,10 @@ def _by_statistics(aten: Aten, input: Any, weight: Any, bias: Any, mean: Any, va
 
 @composite(FAMILY, "aten::batch_norm")
 def batch_norm(
-    aten: Aten, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool,
+    aten: Aten, input: AnyTensor, weight: AnyTensor | None, bias: AnyTensor | None,
+    running_mean: AnyTensor | None, running_var: AnyTensor | None, training: bool,
     momentum: float, eps: float, cudnn_enabled: bool,
-) -> Any:  # fmt: skip
+) -> AnyTensor:  # fmt: skip
     """Standardized by the running statistics, or while training by the batch's. Source: Ioffe, Szegedy, 2015.
 
     While training the running statistics are updated in place.
@@ -196,7 +214,7 @@ def batch_norm(
 
 
 @composite(FAMILY, "aten::cosine_similarity")
-def cosine_similarity(aten: Aten, x1: Any, x2: Any, dim: int, eps: float) -> Any:
+def cosine_similarity(aten: Aten, x1: AnyTensor, x2: AnyTensor, dim: int, eps: float) -> AnyTensor:
     """``x1 . x2 / max(|x1| |x2|, eps)`` along `dim`, each norm at least `eps`."""
     dot = aten("sum.dim_IntList", aten("mul.Tensor", x1, x2), [dim], False)
     lengths = [aten.clamp_min(aten("linalg_vector_norm", x, 2, [dim], False), eps) for x in (x1, x2)]

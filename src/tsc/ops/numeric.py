@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array, Number
 from tsc.errors import DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import Family, ResultLayout, TensorSpec
@@ -19,10 +20,9 @@ from tsc.ops.shapes import broadcast
 from tsc.ops.variants import write_back
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
-def _heaviside_refusal(self: Any, values: Any) -> str | None:
+def _heaviside_refusal(self: TensorSpec, values: TensorSpec) -> str | None:
     is_one = self.dtype is values.dtype
     return None if is_one else "heaviside is not yet implemented for tensors with different dtypes."
 
@@ -46,14 +46,16 @@ def isneginf(self: Scalar) -> Scalar:
 
 
 @composite(FAMILY, "aten::isreal", layout=ResultLayout.ELEMENTWISE)
-def isreal(aten: Aten, self: Any) -> Any:
+def isreal(aten: Aten, self: AnyTensor) -> AnyTensor:
     """Whether the imaginary part is zero."""
     if not aten.dtype(self).is_complex:
         return aten("ones_like", self, dtype=dtypes.BOOL.code)
     return aten("eq.Scalar", aten.imag(self), 0)
 
 
-def _close(aten: Aten, self: Any, other: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
+def _close(
+    aten: Aten, self: AnyTensor, other: AnyTensor, rtol: float, atol: float, equal_nan: bool
+) -> AnyTensor:
     if aten.dtype(self) is not aten.dtype(other):
         raise DTypeError(f"{aten.dtype(self).name} did not match {aten.dtype(other).name}")
     if rtol < 0 or atol < 0:
@@ -73,7 +75,9 @@ def _close(aten: Aten, self: Any, other: Any, rtol: float, atol: float, equal_na
 
 
 @composite(FAMILY, "aten::isclose", layout=ResultLayout.ELEMENTWISE)
-def isclose(aten: Aten, self: Any, other: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
+def isclose(
+    aten: Aten, self: AnyTensor, other: AnyTensor, rtol: float, atol: float, equal_nan: bool
+) -> AnyTensor:
     """``|x - y| <= atol + rtol |y|``."""
     return _close(aten, self, other, rtol, atol, equal_nan)
 
@@ -83,7 +87,7 @@ def allclose(self: Array, other: Array, rtol: float, atol: float, equal_nan: boo
     """Whether all elements are close."""
     from tsc.ops.composite import eager_aten
 
-    return bool(_close(eager_aten(), self, other, rtol, atol, equal_nan).all())
+    return bool(eager_aten()("isclose", self, other, rtol, atol, equal_nan).all())
 
 
 @FAMILY.op("aten::equal", kind="item")
@@ -131,7 +135,7 @@ def nextafter(self: Array, other: Array) -> Array:
 
 
 @composite(FAMILY, "aten::ldexp.Tensor", layout=ResultLayout.ELEMENTWISE)
-def ldexp(aten: Aten, self: Any, other: Any) -> Any:
+def ldexp(aten: Aten, self: AnyTensor, other: AnyTensor) -> AnyTensor:
     """``x * 2 ** y``."""
     return aten("mul.Tensor", self, aten("pow.Scalar", 2.0, other))
 
@@ -150,7 +154,7 @@ def frexp(self: Array) -> tuple[Array, Array]:
     return np.asarray(mantissa).astype(self.dtype), np.asarray(exponent).astype(np.int32)
 
 
-def _float_power_infer(self: Any, exponent: Any) -> TensorSpec:
+def _float_power_infer(self: TensorSpec | Number, exponent: TensorSpec | Number) -> TensorSpec:
     specs = [s for s in (self, exponent) if isinstance(s, TensorSpec)]
     is_complex = any(
         s.dtype.is_complex if isinstance(s, TensorSpec) else isinstance(s, complex) for s in (self, exponent)
@@ -165,7 +169,7 @@ def _float_power_infer(self: Any, exponent: Any) -> TensorSpec:
     infer=_float_power_infer,
     layout=ResultLayout.ELEMENTWISE,
 )
-def float_power(self: Any, exponent: Any) -> Array:
+def float_power(self: Array | Number, exponent: Array | Number) -> Array:
     """The power, in float64 or complex128."""
     target = _float_power_infer(*specs_of([self, exponent])).dtype.numpy
     with np.errstate(all="ignore"):
@@ -173,7 +177,7 @@ def float_power(self: Any, exponent: Any) -> Array:
 
 
 @FAMILY.op("aten::float_power_.Tensor", "aten::float_power_.Scalar", kind="inplace")
-def float_power_(self: Array, exponent: Any) -> Array:
+def float_power_(self: Array, exponent: Array | Number) -> Array:
     """The power in place; unlike other in-place operators, it does not convert to the dtype of `self`."""
     computed, given = _float_power_infer(*specs_of([self, exponent])).dtype, spec_of(self).dtype
     if given is not computed:

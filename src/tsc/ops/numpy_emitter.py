@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tsc.dtypes import Category, DType
-
-Array = np.ndarray[Any, Any]
+from tsc.dtypes import Array, Category, DType, Number
 
 _UNARY: dict[str, Callable[..., Any]] = {
     "neg": np.negative, "abs": np.abs, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log,
@@ -36,7 +34,7 @@ _erf_of_each = np.vectorize(math.erf, otypes=[np.float64])
 class NumpyEmitter:
     """Computes instead of emitting; values are arrays."""
 
-    def const(self, value: Any, dtype: DType) -> Array:
+    def const(self, value: Number | Array, dtype: DType) -> Array:
         """A 0-dim array; integers wrap to the width of `dtype`."""
         if dtype.is_integral and isinstance(value, int):
             return np.asarray(value & (2**64 - 1), dtype=np.uint64).astype(dtype.numpy)

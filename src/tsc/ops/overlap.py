@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from tsc.dtypes import Array
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.registry import Operator
 from tsc.ops.strides import elementwise_order
-
-Array = np.ndarray[Any, Any]
 
 
 def guarded(operator: Operator) -> Operator:
@@ -23,7 +22,7 @@ def guarded(operator: Operator) -> Operator:
         return operator
     eager, takes_overlap = operator.eager, operator.takes_overlap
 
-    def run(*arguments: Any) -> Any:
+    def run(*arguments: object) -> Any:
         for position in positions:
             if is_array(arguments[position]):
                 require_writable(arguments, position, takes_overlap)
@@ -78,7 +77,7 @@ def distinct_pieces(target: Array, others: Sequence[Any]) -> Iterator[list[Any]]
         yield [a[(*index, ...)] if _has_dims(a) else a for a in turned]
 
 
-def _has_dims(value: Any) -> bool:
+def _has_dims(value: object) -> bool:
     return is_array(value) and value.ndim > 0
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from tsc.dims import certainly_equal, is_known
+from tsc.dtypes import Array
 from tsc.errors import CodegenError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, constant, dim
 from tsc.ops.registry import Family, ResultLayout, TensorSpec
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _places(mode: str, n: int, low: int, high: int) -> Array:
@@ -168,7 +168,7 @@ _COMPOSITES: dict[str, Callable[[int], str]] = {
 
 
 @composite(FAMILY, "aten::pad")
-def pad(aten: Aten, self: Any, pad: Sequence[int], mode: str, value: float | None) -> Any:
+def pad(aten: Aten, self: AnyTensor, pad: Sequence[int], mode: str, value: float | None) -> AnyTensor:
     """Padding by a constant, reflection, the edge or wrapping around."""
     if mode == "constant":
         return aten("constant_pad_nd", self, list(pad), 0 if value is None else value)
@@ -183,6 +183,6 @@ def pad(aten: Aten, self: Any, pad: Sequence[int], mode: str, value: float | Non
 
 
 @composite(FAMILY, "aten::_pad_enum")
-def pad_enum(aten: Aten, self: Any, pad: Sequence[int], mode: int, value: float | None) -> Any:
+def pad_enum(aten: Aten, self: AnyTensor, pad: Sequence[int], mode: int, value: float | None) -> AnyTensor:
     """As `pad`, the mode a number."""
     return aten("pad", self, pad, ("reflect", "replicate", "circular", "constant")[mode], value)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, dim
 from tsc.ops.promotion import computation_dtype
@@ -20,10 +21,15 @@ from tsc.ops.scatter_lowering import add
 from tsc.ops.shapes import pair, window_size, wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
-def _counts(extents: Sequence[int], kernel: Any, dilation: Any, padding: Any, stride: Any) -> list[int]:
+def _counts(
+    extents: Sequence[int],
+    kernel: int | Sequence[int],
+    dilation: int | Sequence[int],
+    padding: int | Sequence[int],
+    stride: int | Sequence[int],
+) -> list[int]:
     """How many patches fit in each spatial dim."""
     counts = [
         window_size(n, k, s, p, d)
@@ -40,7 +46,13 @@ def _counts(extents: Sequence[int], kernel: Any, dilation: Any, padding: Any, st
     return counts
 
 
-def _im2col_infer(self: TensorSpec, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> TensorSpec:
+def _im2col_infer(
+    self: TensorSpec,
+    kernel_size: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
+) -> TensorSpec:
     if self.ndim not in (3, 4) or 0 in self.shape[1:]:
         raise ShapeError(
             f"Expected 3D or 4D (batch mode) tensor with possibly 0 batch size; got {list(self.shape)}"
@@ -81,7 +93,13 @@ def _im2col_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValu
     kind="concat",
     layout=ResultLayout.AS_COMPUTED,
 )
-def im2col(self: Array, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Array:
+def im2col(
+    self: Array,
+    kernel_size: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
+) -> Array:
     """Every patch as a column."""
     spec = _im2col_infer(spec_of(self), kernel_size, dilation, padding, stride)
     (kh, kw), d, p, s = (pair(v) for v in (kernel_size, dilation, padding, stride))
@@ -92,7 +110,12 @@ def im2col(self: Array, kernel_size: Any, dilation: Any, padding: Any, stride: A
 
 
 def _col2im_infer(
-    self: TensorSpec, output_size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any
+    self: TensorSpec,
+    output_size: Sequence[int],
+    kernel_size: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
 ) -> TensorSpec:
     kh, kw = pair(kernel_size)
     size = pair(output_size)
@@ -137,7 +160,12 @@ def _col2im_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValu
     layout=ResultLayout.AS_COMPUTED,
 )
 def col2im(
-    self: Array, output_size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any
+    self: Array,
+    output_size: Sequence[int],
+    kernel_size: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
 ) -> Array:
     """The sum of all patches, each in its place."""
     spec = _col2im_infer(spec_of(self), output_size, kernel_size, dilation, padding, stride)
@@ -157,7 +185,7 @@ def col2im(
 
 
 @composite(FAMILY, "aten::pixel_shuffle")
-def pixel_shuffle(aten: Aten, self: Any, upscale_factor: int) -> Any:
+def pixel_shuffle(aten: Aten, self: AnyTensor, upscale_factor: int) -> AnyTensor:
     """Groups of channels laid out as squares of pixels."""
     shape, r = list(aten.shape(self)), upscale_factor
     if len(shape) < 3 or r <= 0 or shape[-3] % (r * r):
@@ -173,7 +201,7 @@ def pixel_shuffle(aten: Aten, self: Any, upscale_factor: int) -> Any:
 
 
 @composite(FAMILY, "aten::pixel_unshuffle")
-def pixel_unshuffle(aten: Aten, self: Any, downscale_factor: int) -> Any:
+def pixel_unshuffle(aten: Aten, self: AnyTensor, downscale_factor: int) -> AnyTensor:
     """Squares of pixels gathered as channels."""
     shape, r = list(aten.shape(self)), downscale_factor
     if len(shape) < 3 or r <= 0 or shape[-1] % r or shape[-2] % r:
@@ -189,7 +217,7 @@ def pixel_unshuffle(aten: Aten, self: Any, downscale_factor: int) -> Any:
 
 
 @composite(FAMILY, "aten::channel_shuffle", "aten::native_channel_shuffle")
-def channel_shuffle(aten: Aten, self: Any, groups: int) -> Any:
+def channel_shuffle(aten: Aten, self: AnyTensor, groups: int) -> AnyTensor:
     """Channels of all groups dealt out in turn."""
     shape = list(aten.shape(self))
     if len(shape) < 3 or groups <= 0 or shape[1] % groups:
@@ -201,7 +229,7 @@ def channel_shuffle(aten: Aten, self: Any, groups: int) -> Any:
 
 
 @composite(FAMILY, "aten::glu", layout=ResultLayout.ELEMENTWISE)
-def glu(aten: Aten, self: Any, dim: int) -> Any:
+def glu(aten: Aten, self: AnyTensor, dim: int) -> AnyTensor:
     """The first half times the sigmoid of the second."""
     shape = aten.shape(self)
     if not shape:
@@ -217,7 +245,7 @@ def glu(aten: Aten, self: Any, dim: int) -> Any:
 
 
 def _unpool(spatial: int) -> None:
-    def infer(self: TensorSpec, indices: TensorSpec, output_size: Sequence[int], *_: Any) -> TensorSpec:
+    def infer(self: TensorSpec, indices: TensorSpec, output_size: Sequence[int], *_: object) -> TensorSpec:
         if self.shape != indices.shape:
             raise ShapeError(
                 f"Expected shape of indices to be same as that of the input tensor ({list(self.shape)}) but "
@@ -226,7 +254,7 @@ def _unpool(spatial: int) -> None:
         return TensorSpec((*self.shape[:-spatial], *output_size), self.dtype)
 
     @FAMILY.op(f"aten::max_unpool{spatial}d", infer=infer)
-    def max_unpool(self: Array, indices: Array, output_size: Sequence[int], *_: Any) -> Array:
+    def max_unpool(self: Array, indices: Array, output_size: Sequence[int], *_: object) -> Array:
         spec = infer(spec_of(self), spec_of(indices), output_size)
         lead = self.shape[:-spatial]
         rows = math.prod(lead)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from tsc import dtypes
+from tsc.dtypes import Number
 from tsc.errors import ArgumentError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.elementwise import Promote, pointwise
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, ResultLayout
+from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import FLOAT_FUNCTIONS, Scalar
 
 FAMILY = Family()
@@ -27,7 +27,7 @@ for _name in FLOAT_FUNCTIONS:
     _function(_name)
 
 
-def _neg_refusal(self: Any) -> str | None:
+def _neg_refusal(self: TensorSpec) -> str | None:
     if self.dtype is not dtypes.BOOL:
         return None
     return (
@@ -126,7 +126,7 @@ def rsqrt(self: Scalar) -> Scalar:
 
 
 @composite(FAMILY, "aten::square", layout=ResultLayout.ELEMENTWISE)
-def square(aten: Aten, self: Any) -> Any:
+def square(aten: Aten, self: AnyTensor) -> AnyTensor:
     """``x * x``; of bools, integers."""
     x = self if aten.dtype(self) is not dtypes.BOOL else aten("to.dtype", self, dtypes.I64.code)
     return aten("mul.Tensor", x, x)
@@ -217,7 +217,9 @@ def clamp(self: Scalar, min: Scalar | None, max: Scalar | None) -> Scalar:
     return _clamped(self, min, max)
 
 
-def _clamp_refusal(self: Any, min: Any, max: Any) -> str | None:
+def _clamp_refusal(
+    self: TensorSpec, min: TensorSpec | Number | None, max: TensorSpec | Number | None
+) -> str | None:
     """Between two limits; of one limit it is a maximum or minimum, which bools have."""
     is_bool = None not in (min, max) and result_dtype((self, min, max)) is dtypes.BOOL
     return "\"clamp_cpu\" not implemented for 'Bool'" if is_bool else None

@@ -30,7 +30,7 @@ def add(self: Scalar, other: Scalar, alpha: float) -> Scalar:
     return self + _scaled(other, alpha)
 
 
-def _sub_refusal(self: Any, other: Any, alpha: float) -> str | None:
+def _sub_refusal(self: TensorSpec | Number, other: TensorSpec | Number, alpha: float) -> str | None:
     bools = sum(dtype_of(a) is dtypes.BOOL for a in (self, other))
     if not bools:
         return None
@@ -87,7 +87,7 @@ def floor_quotient(a: Scalar, b: Scalar) -> Scalar:
     return b.eq(0).where(a / b, floored)
 
 
-def divides_by_number(self: Any, other: Any, *rest: Any) -> bool:
+def divides_by_number(self: TensorSpec | Number, other: TensorSpec | Number, *rest: object) -> bool:
     """Whether integers are divided by a number with which no division fails."""
     dtype = result_dtype((self, other))
     if not isinstance(self, TensorSpec) or not dtype.is_integral or dtype is dtypes.BOOL:
@@ -97,7 +97,7 @@ def divides_by_number(self: Any, other: Any, *rest: Any) -> bool:
     return isinstance(other, int) and divides(int(other), dtype)
 
 
-def _divides_natively(self: Any, other: Any, rounding_mode: str | None) -> bool:
+def _divides_natively(self: TensorSpec, other: TensorSpec | Number, rounding_mode: str | None) -> bool:
     """Floats that are rounded down have remainders, which have no native form."""
     if rounding_mode is None:
         return True
@@ -110,7 +110,9 @@ def _rounded(arguments: Sequence[Any]) -> Promote:
     return Promote.TO_FLOAT if arguments[2] is None else Promote.DEFAULT
 
 
-def _rounded_refusal(self: Any, other: Any, rounding_mode: str | None) -> str | None:
+def _rounded_refusal(
+    self: TensorSpec | Number, other: TensorSpec | Number, rounding_mode: str | None
+) -> str | None:
     is_bool = rounding_mode is not None and result_dtype((self, other)) is dtypes.BOOL
     return f"\"div_{rounding_mode}_cpu\" not implemented for 'Bool'" if is_bool else None
 
@@ -312,11 +314,12 @@ def logical_xor(self: Scalar, other: Scalar) -> Scalar:
     return self.ne(0) ^ other.ne(0)
 
 
-def _lerp_refusal(self: Any, end: Any, weight: Any) -> str | None:
+def _lerp_refusal(self: TensorSpec, end: TensorSpec, weight: TensorSpec | Number) -> str | None:
     """Both ends have one dtype, and so has a weight with dims."""
     for name, given in (("end", end), ("weight", weight)):
-        is_bound = isinstance(given, TensorSpec) and (name == "end" or given.ndim)
-        if is_bound and given.dtype is not self.dtype:
+        if not isinstance(given, TensorSpec) or (name == "weight" and not given.ndim):
+            continue
+        if given.dtype is not self.dtype:
             return f"expected dtype {self.dtype.name} for `{name}` but got dtype {given.dtype.name}"
     is_real = self.dtype.is_floating or self.dtype.is_complex
     return None if is_real else f"lerp is not implemented for '{self.dtype.scalar_type}'"
@@ -336,7 +339,7 @@ def addcmul(self: Scalar, tensor1: Scalar, tensor2: Scalar, value: float) -> Sca
     return self + _scaled(tensor1, int(value) if is_integral else value) * tensor2
 
 
-def _addcdiv_refusal(self: Any, tensor1: Any, tensor2: Any, value: float) -> str | None:
+def _addcdiv_refusal(self: TensorSpec, tensor1: TensorSpec, tensor2: TensorSpec, value: float) -> str | None:
     if any(t.dtype.is_floating or t.dtype.is_complex for t in (tensor1, tensor2)):
         return None
     return "Integer division with addcdiv is no longer supported"

@@ -10,9 +10,9 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dims import Dim, certainly_natural, is_known
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType, Number
 from tsc.errors import CodegenError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, constant, dim
 from tsc.ops.promotion import computation_dtype
@@ -21,7 +21,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import pair, window_size
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 class Windows:
@@ -31,10 +30,10 @@ class Windows:
         self,
         shape: Sequence[int],
         spatial: int,
-        kernel: Any,
-        stride: Any,
-        padding: Any,
-        dilation: Any = 1,
+        kernel: int | Sequence[int],
+        stride: int | Sequence[int] | None,
+        padding: int | Sequence[int],
+        dilation: int | Sequence[int] = 1,
         ceil: bool = False,
     ) -> None:
         if len(shape) not in (spatial + 1, spatial + 2):
@@ -115,7 +114,7 @@ class Windows:
         counts = self.counts(include_pad, divisor)
         return float(counts.min()) if counts.min() == counts.max() else None
 
-    def views(self, x: Array, fill: Any) -> list[Array]:
+    def views(self, x: Array, fill: Number) -> list[Array]:
         """One strided view per position in the window, of the padded `x`."""
         low, high = self.widths()
         padded = np.pad(x, list(zip(low, high, strict=True)), constant_values=fill)
@@ -133,7 +132,7 @@ class Windows:
         kernel: KernelBuilder,
         x: KernelValue,
         dtype: DType,
-        fill: Any,
+        fill: Number,
         combine: Callable[[Scalar, Scalar], Scalar],
         doc: str,
     ) -> KernelValue:
@@ -162,15 +161,19 @@ class Windows:
         return kernel.generic([(padded, data), (window, extent)], [output], iterators, body, doc)[0]
 
 
-def _lowest(dtype: DType) -> Any:
+def _lowest(dtype: DType) -> float:
     return -math.inf if dtype.is_floating else int(np.iinfo(dtype.numpy).min)
 
 
 def _max_pool(spatial: int) -> None:
-    def windows(self: TensorSpec, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> Windows:
+    def windows(
+        self: TensorSpec, k: Sequence[int], s: Sequence[int], p: Sequence[int], d: Sequence[int], ceil: bool
+    ) -> Windows:
         return Windows(self.shape, spatial, k, s, p, d, ceil)
 
-    def infer(self: TensorSpec, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> TensorSpec:
+    def infer(
+        self: TensorSpec, k: Sequence[int], s: Sequence[int], p: Sequence[int], d: Sequence[int], ceil: bool
+    ) -> TensorSpec:
         return TensorSpec(windows(self, k, s, p, d, ceil).result, self.dtype)
 
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
@@ -186,7 +189,9 @@ def _max_pool(spatial: int) -> None:
         )
 
     @FAMILY.op(f"aten::max_pool{spatial}d", infer=infer, lower=lower, kind="window")
-    def max_pool(self: Array, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> Array:
+    def max_pool(
+        self: Array, k: Sequence[int], s: Sequence[int], p: Sequence[int], d: Sequence[int], ceil: bool
+    ) -> Array:
         views = windows(spec_of(self), k, s, p, d, ceil).views(self, _lowest(dtypes.by_numpy(self.dtype)))
         result = views[0].copy()
         for view in views[1:]:
@@ -201,7 +206,9 @@ def _max_pool(spatial: int) -> None:
         f"aten::max_pool{spatial}d_with_indices", infer=infer_with_indices,
         layout=ResultLayout.ELEMENTWISE if spatial == 1 else ResultLayout.ROW_MAJOR,
     )  # fmt: skip
-    def max_pool_with_indices(self: Array, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> tuple[Array, Array]:
+    def max_pool_with_indices(
+        self: Array, k: Sequence[int], s: Sequence[int], p: Sequence[int], d: Sequence[int], ceil: bool
+    ) -> tuple[Array, Array]:
         shape = windows(spec_of(self), k, s, p, d, ceil)
         extents = spec_of(self).shape[-spatial:]
         places = np.broadcast_to(np.arange(math.prod(extents)).reshape(extents), self.shape)
@@ -214,11 +221,19 @@ def _max_pool(spatial: int) -> None:
 def _avg_pool(spatial: int) -> None:
     has_divisor = spatial > 1
 
-    def windows(self: TensorSpec, k: Any, s: Any, p: Any, ceil: bool) -> Windows:
+    def windows(
+        self: TensorSpec, k: Sequence[int], s: Sequence[int], p: Sequence[int], ceil: bool
+    ) -> Windows:
         return Windows(self.shape, spatial, k, s, p, 1, ceil)
 
     def infer(
-        self: TensorSpec, k: Any, s: Any, p: Any, ceil: bool, include_pad: bool, divisor: int | None = None
+        self: TensorSpec,
+        k: Sequence[int],
+        s: Sequence[int],
+        p: Sequence[int],
+        ceil: bool,
+        include_pad: bool,
+        divisor: int | None = None,
     ) -> TensorSpec:
         return TensorSpec(windows(self, k, s, p, ceil).result, self.dtype)
 
@@ -238,7 +253,13 @@ def _avg_pool(spatial: int) -> None:
         layout=ResultLayout.ELEMENTWISE if spatial == 1 else ResultLayout.ROW_MAJOR,
     )  # fmt: skip
     def avg_pool(
-        self: Array, k: Any, s: Any, p: Any, ceil: bool, include_pad: bool, divisor: int | None = None
+        self: Array,
+        k: Sequence[int],
+        s: Sequence[int],
+        p: Sequence[int],
+        ceil: bool,
+        include_pad: bool,
+        divisor: int | None = None,
     ) -> Array:
         shape = windows(spec_of(self), k, s, p, ceil)
         wide = self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy, copy=False)
@@ -250,7 +271,7 @@ def _adaptive_bounds(n: int, outputs: int) -> list[tuple[int, int]]:
     return [(i * n // outputs, -(-(i + 1) * n // outputs)) for i in range(outputs)]
 
 
-def _adaptive_sizes(shape: Sequence[int], output_size: Any, spatial: int) -> list[int]:
+def _adaptive_sizes(shape: Sequence[int], output_size: Sequence[int | None], spatial: int) -> list[int]:
     """The sizes asked for; None keeps the size of the input."""
     wanted: list[Any] = [*pair(output_size, spatial)]
     if len(wanted) != spatial:
@@ -278,13 +299,15 @@ def _require_image(name: str, shape: Sequence[int], spatial: int) -> None:
         )
 
 
-def _adaptive_infer(name: str, self: TensorSpec, output_size: Any, spatial: int) -> TensorSpec:
+def _adaptive_infer(
+    name: str, self: TensorSpec, output_size: Sequence[int | None], spatial: int
+) -> TensorSpec:
     _require_image(name, self.shape, spatial)
     sizes = _adaptive_sizes(self.shape, output_size, spatial)
     return TensorSpec((*self.shape[:-spatial], *sizes), self.dtype)
 
 
-def _adaptive_mean(aten: Aten, x: Any, output_size: Any, spatial: int) -> Any:
+def _adaptive_mean(aten: Aten, x: AnyTensor, output_size: Sequence[int | None], spatial: int) -> AnyTensor:
     """A mean, an ordinary pooling, or windows of different sizes: the first that does it."""
     shape = aten.shape(x)
     wanted = _adaptive_sizes(shape, output_size, spatial)
@@ -302,18 +325,18 @@ def _adaptive_mean(aten: Aten, x: Any, output_size: Any, spatial: int) -> Any:
 
 def _adaptive_avg_pool(spatial: int) -> None:
     @composite(FAMILY, f"aten::adaptive_avg_pool{spatial}d")
-    def adaptive_avg_pool(aten: Aten, self: Any, output_size: Any) -> Any:
+    def adaptive_avg_pool(aten: Aten, self: AnyTensor, output_size: Sequence[int]) -> AnyTensor:
         return _adaptive_mean(aten, self, output_size, spatial)
 
 
 def _uneven_adaptive_avg_pool(spatial: int) -> None:
     name = f"adaptive_avg_pool{spatial}d"
 
-    def infer(self: TensorSpec, output_size: Any) -> TensorSpec:
+    def infer(self: TensorSpec, output_size: Sequence[int]) -> TensorSpec:
         return _adaptive_infer(name, self, output_size, spatial)
 
     @FAMILY.op(f"aten::_{name}", infer=infer)
-    def uneven_adaptive_avg_pool(self: Array, output_size: Any) -> Array:
+    def uneven_adaptive_avg_pool(self: Array, output_size: Sequence[int]) -> Array:
         wide = self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy, copy=False)
         _require_image(name, self.shape, spatial)
         sizes = _adaptive_sizes(self.shape, output_size, spatial)
@@ -329,12 +352,12 @@ def _uneven_adaptive_avg_pool(spatial: int) -> None:
 def _adaptive_max_pool(spatial: int) -> None:
     name = f"adaptive_max_pool{spatial}d"
 
-    def infer(self: TensorSpec, output_size: Any) -> tuple[TensorSpec, TensorSpec]:
+    def infer(self: TensorSpec, output_size: Sequence[int]) -> tuple[TensorSpec, TensorSpec]:
         spec = _adaptive_infer(name, self, output_size, spatial)
         return spec, TensorSpec(spec.shape, dtypes.I64)
 
     @FAMILY.op(f"aten::{name}", infer=infer)
-    def adaptive_max_pool(self: Array, output_size: Any) -> tuple[Array, Array]:
+    def adaptive_max_pool(self: Array, output_size: Sequence[int]) -> tuple[Array, Array]:
         _require_image(name, self.shape, spatial)
         wanted = _adaptive_sizes(self.shape, output_size, spatial)
         extents = spec_of(self).shape[-spatial:]

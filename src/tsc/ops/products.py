@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array, Number, Real
 from tsc.errors import DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
-from tsc.ops.elementwise import spec_of
+from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.elementwise import specs_of
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim, wrap_dims
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 # --- einsum ---
@@ -56,7 +56,7 @@ def _terms(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     return expanded, ellipsis + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
 
 
-def _aligned(aten: Aten, x: Any, term: str, order: str) -> Any:
+def _aligned(aten: Aten, x: AnyTensor, term: str, order: str) -> AnyTensor:
     """`x` with its labels in `order`, size 1 for those it lacks; repeated labels take the diagonal."""
     while len(set(term)) < len(term):
         label = next(c for c in term if term.count(c) > 1)
@@ -70,7 +70,7 @@ def _aligned(aten: Aten, x: Any, term: str, order: str) -> Any:
     return aten("reshape", x, [next(sizes) if c in term else 1 for c in order])
 
 
-def _pairwise(aten: Aten, a: Any, b: Any, order: str, summed: Sequence[int]) -> Any:
+def _pairwise(aten: Aten, a: AnyTensor, b: AnyTensor, order: str, summed: Sequence[int]) -> AnyTensor:
     """The product of two aligned tensors, summed over some dims (kept with size 1), as one batched matmul."""
     first, second = aten.shape(a), aten.shape(b)
     both = [i for i in summed if first[i] != 1 and second[i] != 1]
@@ -90,11 +90,13 @@ def _pairwise(aten: Aten, a: Any, b: Any, order: str, summed: Sequence[int]) -> 
     return aten("permute", spread, [places.index(i) for i in range(len(order))])
 
 
-def _summed_alone(aten: Aten, x: Any, dims: Sequence[int]) -> Any:
+def _summed_alone(aten: Aten, x: AnyTensor, dims: Sequence[int]) -> AnyTensor:
     return aten("sum.dim_IntList", x, list(dims), True) if dims else x
 
 
-def _grouped(aten: Aten, x: Any, batch: Sequence[int], rows: Sequence[int], columns: Sequence[int]) -> Any:
+def _grouped(
+    aten: Aten, x: AnyTensor, batch: Sequence[int], rows: Sequence[int], columns: Sequence[int]
+) -> AnyTensor:
     """`x` as a batch of matrices, groups of dims joined; dims in no group have size 1."""
     shape = aten.shape(x)
     rest = [i for i in range(len(shape)) if i not in (*batch, *rows, *columns)]
@@ -123,7 +125,7 @@ def _einsum_sizes(aten: Aten, terms: Sequence[str], operands: Sequence[Any]) -> 
 
 
 @composite(FAMILY, "aten::einsum", sharing=Sharing.SOMETIMES, layout=ResultLayout.AS_COMPUTED)
-def einsum(aten: Aten, equation: str, tensors: Sequence[Any], path: Sequence[int] | None) -> Any:
+def einsum(aten: Aten, equation: str, tensors: Sequence[Any], path: Sequence[int] | None) -> AnyTensor:
     """Products summed over the labels missing in the result, two operands at a time, from the left."""
     if not tensors:
         raise ShapeError("einsum(): must provide at least one operand")
@@ -148,7 +150,9 @@ def einsum(aten: Aten, equation: str, tensors: Sequence[Any], path: Sequence[int
 
 
 @composite(FAMILY, "aten::tensordot")
-def tensordot(aten: Aten, self: Any, other: Any, dims_self: Sequence[int], dims_other: Sequence[int]) -> Any:
+def tensordot(
+    aten: Aten, self: AnyTensor, other: AnyTensor, dims_self: Sequence[int], dims_other: Sequence[int]
+) -> AnyTensor:
     """Products summed over pairs of dims."""
     a, b = aten.shape(self), aten.shape(other)
     if len(dims_self) != len(dims_other):
@@ -177,9 +181,9 @@ def tensordot(aten: Aten, self: Any, other: Any, dims_self: Sequence[int], dims_
 # --- matrix products with extras ---
 
 
-def _scaled_sum(aten: Aten, self: Any, product: Any, beta: Any, alpha: Any) -> Any:
+def _scaled_sum(aten: Aten, self: AnyTensor, product: AnyTensor, beta: Number, alpha: Number) -> AnyTensor:
     if aten.dtype(product).is_integral:
-        alpha, beta = int(alpha), int(beta)
+        alpha, beta = (int(cast("Real", n)) for n in (alpha, beta))
     scaled = product if alpha == 1 else aten("mul.Scalar", product, alpha)
     if beta == 0:
         shape = list(broadcast(aten.shape(self), aten.shape(scaled)))
@@ -188,14 +192,18 @@ def _scaled_sum(aten: Aten, self: Any, product: Any, beta: Any, alpha: Any) -> A
 
 
 @composite(FAMILY, "aten::addbmm")
-def addbmm(aten: Aten, self: Any, batch1: Any, batch2: Any, beta: Any, alpha: Any) -> Any:
+def addbmm(
+    aten: Aten, self: AnyTensor, batch1: AnyTensor, batch2: AnyTensor, beta: Number, alpha: Number
+) -> AnyTensor:
     """``beta * self`` plus `alpha` times the sum of a batch of products."""
     product = aten("sum.dim_IntList", aten("bmm", batch1, batch2), [0], dtype=aten.dtype(batch1).code)
     return _scaled_sum(aten, self, product, beta, alpha)
 
 
 @composite(FAMILY, "aten::addr", layout=ResultLayout.ELEMENTWISE)
-def addr(aten: Aten, self: Any, vec1: Any, vec2: Any, beta: Any, alpha: Any) -> Any:
+def addr(
+    aten: Aten, self: AnyTensor, vec1: AnyTensor, vec2: AnyTensor, beta: Number, alpha: Number
+) -> AnyTensor:
     """``beta * self + alpha * outer(vec1, vec2)``."""
     product = aten("outer", vec1, vec2)
     if aten.dtype(self) is dtypes.BOOL and aten.dtype(product) is dtypes.BOOL:
@@ -204,26 +212,26 @@ def addr(aten: Aten, self: Any, vec1: Any, vec2: Any, beta: Any, alpha: Any) -> 
 
 
 @composite(FAMILY, "aten::vdot")
-def vdot(aten: Aten, self: Any, other: Any) -> Any:
+def vdot(aten: Aten, self: AnyTensor, other: AnyTensor) -> AnyTensor:
     """The product of two vectors, the first conjugated."""
     return aten("dot", aten("conj_physical", self) if aten.dtype(self).is_complex else self, other)
 
 
 @composite(FAMILY, "aten::linalg_vecdot")
-def linalg_vecdot(aten: Aten, x: Any, y: Any, dim: int) -> Any:
+def linalg_vecdot(aten: Aten, x: AnyTensor, y: AnyTensor, dim: int) -> AnyTensor:
     """Products of vectors along `dim`, the first conjugated."""
     left = aten("conj_physical", x) if aten.dtype(x).is_complex else x
     return aten("sum.dim_IntList", aten("mul.Tensor", left, y), [dim], dtype=aten.dtype(x).code)
 
 
 @composite(FAMILY, "aten::linalg_matmul")
-def linalg_matmul(aten: Aten, self: Any, other: Any) -> Any:
+def linalg_matmul(aten: Aten, self: AnyTensor, other: AnyTensor) -> AnyTensor:
     """The matrix product."""
     return aten("matmul", self, other)
 
 
 @composite(FAMILY, "aten::chain_matmul", "aten::linalg_multi_dot")
-def multi_dot(aten: Aten, tensors: Sequence[Any]) -> Any:
+def multi_dot(aten: Aten, tensors: Sequence[Any]) -> AnyTensor:
     """The product of several matrices; the first and the last may be vectors."""
     if len(tensors) < 1:
         raise ShapeError("multi_dot(): expected at least 2 tensors but got 0")
@@ -234,7 +242,9 @@ def multi_dot(aten: Aten, tensors: Sequence[Any]) -> Any:
 
 
 @composite(FAMILY, "aten::bilinear")
-def bilinear(aten: Aten, input1: Any, input2: Any, weight: Any, bias: Any) -> Any:
+def bilinear(
+    aten: Aten, input1: AnyTensor, input2: AnyTensor, weight: AnyTensor, bias: AnyTensor | None
+) -> AnyTensor:
     """``x1 @ W[k] @ x2`` for each output `k`."""
     if aten.shape(input1)[:-1] != aten.shape(input2)[:-1]:
         raise ShapeError("bilinear(): input batch dimensions do not match")
@@ -243,7 +253,11 @@ def bilinear(aten: Aten, input1: Any, input2: Any, weight: Any, bias: Any) -> An
 
 
 def _grouped_infer(
-    self: TensorSpec, mat2: TensorSpec, offs: TensorSpec | None, bias: Any, out_dtype: int | None
+    self: TensorSpec,
+    mat2: TensorSpec,
+    offs: TensorSpec | None,
+    bias: TensorSpec | None,
+    out_dtype: int | None,
 ) -> TensorSpec:
     dtype = self.dtype if out_dtype is None else dtypes.by_code(out_dtype)
     if self.ndim == 2 and mat2.ndim == 2:
@@ -257,9 +271,7 @@ def grouped_mm(
     self: Array, mat2: Array, offs: Array | None, bias: Array | None, out_dtype: int | None
 ) -> Array:
     """Products of groups of rows (or columns) that end at `offs`, each with its own matrix."""
-    spec = _grouped_infer(
-        spec_of(self), spec_of(mat2), None if offs is None else spec_of(offs), bias, out_dtype
-    )
+    spec = _grouped_infer(*specs_of([self, mat2, offs, bias, out_dtype]))
     wide = computation_dtype(spec.dtype).numpy
     a, b = self.astype(wide), mat2.astype(wide)
     if offs is None:
@@ -281,20 +293,22 @@ def grouped_mm(
 
 
 @composite(FAMILY, "aten::dist")
-def dist(aten: Aten, self: Any, other: Any, p: Any) -> Any:
+def dist(aten: Aten, self: AnyTensor, other: AnyTensor, p: Number) -> AnyTensor:
     """The norm of the difference."""
     return aten("norm.Scalar", aten("sub.Tensor", self, other), p)
 
 
 @composite(FAMILY, "aten::pairwise_distance")
-def pairwise_distance(aten: Aten, x1: Any, x2: Any, p: float, eps: float, keepdim: bool) -> Any:
+def pairwise_distance(
+    aten: Aten, x1: AnyTensor, x2: AnyTensor, p: float, eps: float, keepdim: bool
+) -> AnyTensor:
     """The norms of the differences along the last dim, `eps` added to each."""
     difference = aten("add.Scalar", aten("sub.Tensor", x1, x2), eps)
     return aten("linalg_vector_norm", difference, p, [-1], keepdim)
 
 
 @composite(FAMILY, "aten::cdist")
-def cdist(aten: Aten, x1: Any, x2: Any, p: float, compute_mode: int | None) -> Any:
+def cdist(aten: Aten, x1: AnyTensor, x2: AnyTensor, p: float, compute_mode: int | None) -> AnyTensor:
     """The distances of all pairs of rows."""
     a, b = aten.shape(x1), aten.shape(x2)
     if len(a) < 2 or len(b) < 2 or a[-1] != b[-1]:
@@ -321,7 +335,7 @@ def pdist(self: Array, p: float) -> Array:
     return eager_aten()("linalg_vector_norm", difference, p, [-1], False)
 
 
-def _trapezoids(y: Array, widths: Any, dim: int) -> Array:
+def _trapezoids(y: Array, widths: Array | Number, dim: int) -> Array:
     axis = wrap_dim(dim, y.ndim)
     lead = (slice(None),) * axis
     return (y[(*lead, slice(1, None))] + y[(*lead, slice(None, -1))]) * widths / 2
@@ -340,7 +354,7 @@ def _floating(x: Array) -> Array:
     return x if x.dtype.kind in "fcV" else x.astype(np.float32)
 
 
-def _define_trapezoid(name: str, finish: Any) -> None:
+def _define_trapezoid(name: str, finish: Callable[[Array, int], Array]) -> None:
     @FAMILY.op(f"aten::{name}.x", layout=ResultLayout.ROW_MAJOR)
     def with_places(y: Array, x: Array, dim: int) -> Array:
         common = (
@@ -349,7 +363,7 @@ def _define_trapezoid(name: str, finish: Any) -> None:
         return finish(_trapezoids(_floating(y), _steps(y, x, dim), dim), wrap_dim(dim, y.ndim)).astype(common)
 
     @FAMILY.op(f"aten::{name}.dx", layout=ResultLayout.ROW_MAJOR)
-    def with_step(y: Array, dx: Any, dim: int) -> Array:
+    def with_step(y: Array, dx: Number, dim: int) -> Array:
         return finish(_trapezoids(_floating(y), dx, dim), wrap_dim(dim, y.ndim)).astype(_floating(y).dtype)
 
 
@@ -367,7 +381,7 @@ _define_trapezoid("cumulative_trapezoid", _running_total)
 
 
 @composite(FAMILY, "aten::renorm")
-def renorm(aten: Aten, self: Any, p: Any, dim: int, maxnorm: Any) -> Any:
+def renorm(aten: Aten, self: AnyTensor, p: Number, dim: int, maxnorm: Number) -> AnyTensor:
     """Slices along `dim` scaled down to a norm of at most `maxnorm`."""
     shape = aten.shape(self)
     if len(shape) < 2:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tsc import dtypes
 from tsc.dims import Dim
-from tsc.dtypes import Category, DType
+from tsc.dtypes import Category, DType, Number
 from tsc.ops.registry import TensorSpec
 
 _FLOAT_RANK = {dtypes.F16: 0, dtypes.BF16: 0, dtypes.F32: 1, dtypes.F64: 2}
@@ -36,7 +36,7 @@ def _promote_integers(a: DType, b: DType) -> DType:
     return a if a.bits >= b.bits else b
 
 
-def of_number(value: Any) -> DType:
+def of_number(value: Number | Dim) -> DType:
     """The dtype a Python number has when nothing else decides: int64, float32, complex64, bool."""
     if isinstance(value, bool):
         return dtypes.BOOL
@@ -45,7 +45,7 @@ def of_number(value: Any) -> DType:
     return dtypes.C64 if isinstance(value, complex) else dtypes.F32
 
 
-def dtype_of(operand: TensorSpec | Any) -> DType:
+def dtype_of(operand: TensorSpec | Number | Dim) -> DType:
     """The dtype of one operand: the spec of a tensor, or a Python number."""
     return operand.dtype if isinstance(operand, TensorSpec) else of_number(operand)
 

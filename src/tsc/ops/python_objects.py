@@ -20,19 +20,19 @@ def is_off() -> bool:
 
 
 @FAMILY.op("aten::has_torch_function", kind="python")
-def has_torch_function(*_: Any) -> bool:
+def has_torch_function(*_: object) -> bool:
     """Never: operators are not overridden."""
     return False
 
 
 @FAMILY.op("prim::unchecked_cast", "prim::unchecked_unwrap_optional", kind="python")
-def identity(value: Any) -> Any:
+def identity(value: object) -> Any:
     """The value itself, under a more precise type."""
     return value
 
 
 @FAMILY.op("aten::_unwrap_optional", kind="python")
-def unwrap_optional(optional: Any) -> Any:
+def unwrap_optional(optional: object) -> Any:
     """The value itself.
 
     Raises:

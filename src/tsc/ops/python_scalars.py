@@ -12,6 +12,7 @@ from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
 from tsc.dims import Dim
+from tsc.dtypes import Array, Number, Real
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.registry import Family
@@ -21,7 +22,7 @@ _REAL = (bool, int, float)
 _NUMBERS = (tt.INT, tt.FLOAT, tt.BOOL, tt.NUMBER, tt.COMPLEX)
 
 
-def wrap64(value: Any) -> Any:
+def wrap64(value: object) -> Any:
     """An int reduced to 64 bits, two's complement; anything else as it is."""
     if type(value) is not int or -(2**63) <= value < 2**63:
         return value
@@ -29,7 +30,7 @@ def wrap64(value: Any) -> Any:
     return value - 2**64 if value >> 63 else value
 
 
-def divide(a: Any, b: Any) -> Any:
+def divide(a: Number, b: Number) -> Number:
     """True division; of real numbers by zero, an infinity or NaN.
 
     Raises:
@@ -58,7 +59,7 @@ def remainder(a: Any, b: Any) -> Any:
     return a % b
 
 
-def power(a: Any, b: Any) -> Any:
+def power(a: Number, b: Number) -> Number:
     """The power as a float (or complex); overflow gives an infinity, a negative base with a fraction NaN.
 
     Raises:
@@ -86,7 +87,7 @@ def int_power(a: int, b: int) -> int:
 def _ieee(function: Callable[..., Any], beyond: float = math.inf) -> Callable[..., Any]:
     """`function` without exceptions: outside its domain NaN, on overflow `beyond`."""
 
-    def total(*arguments: Any) -> Any:
+    def total(*arguments: object) -> Any:
         try:
             return function(*arguments)
         except OverflowError:
@@ -101,12 +102,12 @@ def _log(function: Callable[[Any], float]) -> Callable[[Any], float]:
     return lambda x: -math.inf if x == 0 else _ieee(function)(x)
 
 
-def round_half_even(x: Any) -> float:
+def round_half_even(x: Real) -> float:
     """The nearest integer as a float, halves to the even one."""
     return x if math.isinf(x) or math.isnan(x) else float(round(x))
 
 
-def to_float(x: Any) -> float:
+def to_float(x: Number) -> float:
     """A number as a float.
 
     Raises:
@@ -115,7 +116,7 @@ def to_float(x: Any) -> float:
     return float(_real(x, "double"))
 
 
-def to_int(x: Any) -> int:
+def to_int(x: Number | Dim) -> int:
     """A number as an int, rounded toward zero.
 
     Raises:
@@ -124,29 +125,29 @@ def to_int(x: Any) -> int:
     return cast("int", x) if isinstance(x, Dim) else int(_real(x, "int64_t"))
 
 
-def _real(x: Any, wanted: str) -> Any:
+def _real(x: Number, wanted: str) -> Real:
     if isinstance(x, complex) and x.imag:
         raise OperatorError(f"value cannot be converted to type {wanted} without overflow")
     return x.real if isinstance(x, complex) else x
 
 
-def _log_of_base(x: Any, base: Any) -> Any:
+def _log_of_base(x: Real, base: Real) -> Number:
     return divide(_log(math.log)(x), _log(math.log)(base))
 
 
-def _inverse_tanh(x: Any) -> float:
+def _inverse_tanh(x: Real) -> float:
     return math.copysign(math.inf, x) if abs(x) == 1 else _ieee(math.atanh)(x)
 
 
-def _log_gamma(x: Any) -> float:
+def _log_gamma(x: Real) -> float:
     return math.inf if math.isinf(x) or (x <= 0 and x == int(x)) else _ieee(math.lgamma)(x)
 
 
-def _gamma(x: Any) -> float:
+def _gamma(x: Real) -> float:
     return math.copysign(math.inf, x) if x == 0 else _ieee(math.gamma)(x)
 
 
-def _log1p(x: Any) -> float:
+def _log1p(x: Real) -> float:
     return -math.inf if x == -1 else _ieee(math.log1p)(x)
 
 
@@ -206,7 +207,7 @@ def _define_overload(schema: Schema, function: Callable[..., Any]) -> None:
     finish = convert.get(result, wrap64)
 
     @FAMILY.op(schema.full_name, kind="python")
-    def scalar(*arguments: Any) -> Any:
+    def scalar(*arguments: object) -> Any:
         return finish(function(*arguments))
 
 
@@ -233,7 +234,7 @@ for _name, _function in _FLOAT_FUNCTIONS.items():
 
 def _parsing(name: str, parse: Callable[[str], Any], parser: str) -> None:
     @FAMILY.op(name, kind="python")
-    def number(a: str) -> Any:
+    def number(a: str) -> float | int:
         """The number a string spells; messages begin with what PyTorch parses it by."""
         try:
             return parse(a)
@@ -258,7 +259,7 @@ def factorial(a: int) -> int:
     "aten::divmod.float_int",
     kind="python",
 )
-def divmod_(a: Any, b: Any) -> tuple[Any, Any]:
+def divmod_(a: int | float, b: int | float) -> tuple[Any, Any]:
     """Python's ``divmod``."""
     return divmod(a, b)
 
@@ -282,7 +283,7 @@ def frexp(a: float) -> tuple[float, int]:
     "aten::Complex.float_float",
     kind="python",
 )
-def complex_of(x: Any, y: Any) -> complex:
+def complex_of(x: int | float, y: int | float) -> complex:
     """``x + iy``."""
     return complex(x, y)
 
@@ -294,19 +295,19 @@ def complex_of(x: Any, y: Any) -> complex:
     "aten::Complex.bool_int", "aten::Complex.bool_bool", "aten::Complex.float_bool",
     "aten::Complex.bool_float", kind="python",
 )  # fmt: skip
-def complex_of_elements(x: Any, y: Any = 0) -> complex:
+def complex_of_elements(x: Number | Array, y: Number | Array = 0) -> complex:
     """``x + iy``, where each may be a bool or a tensor of one element."""
     return complex(*(part.item() if is_array(part) else part for part in (x, y)))
 
 
 @FAMILY.op("aten::hash.generic", kind="python")
-def hash_(value: Any) -> int:
+def hash_(value: object) -> int:
     """Python's ``hash``: equal within one process, not that of PyTorch."""
     return hash(value)
 
 
 @FAMILY.op("aten::__is__", kind="python")
-def is_(self: Any, obj: Any) -> bool:
+def is_(self: object, obj: object) -> bool:
     """Identity; of real numbers, which are no objects in TorchScript, equality with type."""
     if type(self) in _REAL:
         return type(self) is type(obj) and self == obj
@@ -314,6 +315,6 @@ def is_(self: Any, obj: Any) -> bool:
 
 
 @FAMILY.op("aten::__isnot__", kind="python")
-def is_not(self: Any, obj: Any) -> bool:
+def is_not(self: object, obj: object) -> bool:
     """The opposite of identity."""
     return not is_(self, obj)

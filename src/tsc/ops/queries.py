@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import Category
+from tsc.dtypes import Array, Category, Number
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.promotion import of_number
@@ -18,14 +18,13 @@ from tsc.ops.shapes import wrap_dim
 from tsc.ops.strides import element_strides
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _query(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A question answered by the spec alone: works on arrays and specs, through ``shape`` and ``dtype``."""
 
     def register(question: Callable[..., Any]) -> Callable[..., Any]:
-        def on_array(self: Array, *rest: Any) -> Any:
+        def on_array(self: Array, *rest: object) -> Any:
             return question(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)), *rest)
 
         return FAMILY.op(*names, fold=question, kind="query")(on_array)
@@ -142,7 +141,7 @@ def stride_int(self: Array, dim: int) -> int:
 @FAMILY.op("aten::storage_offset", reads_layout=True)
 def storage_offset(self: Array) -> int:
     """The distance from the start of the memory this is a view of, in elements."""
-    root: Any = self
+    root: Array = self
     while is_array(root.base):
         root = root.base
     return (self.__array_interface__["data"][0] - root.__array_interface__["data"][0]) // self.itemsize
@@ -164,7 +163,7 @@ def data(self: Array) -> Array:
 
 def _implicit(name: str, convert: Callable[[Any], Any]) -> None:
     @FAMILY.op(name, kind="item")
-    def number(a: Array) -> Any:
+    def number(a: Array) -> Number:
         """The only element of a 0-dim tensor, where a number is wanted.
 
         Raises:
@@ -185,7 +184,7 @@ _implicit("aten::ComplexImplicit", complex)
 
 
 @FAMILY.op("aten::item", kind="item")
-def item(self: Array) -> Any:
+def item(self: Array) -> Number:
     """The only element, as a Python number.
 
     Raises:
@@ -198,7 +197,7 @@ def item(self: Array) -> Any:
 
 def _conversion(name: str, convert: Callable[[Any], Any]) -> None:
     @FAMILY.op(f"aten::{name}.Tensor", kind="item")
-    def to_number(a: Array) -> Any:
+    def to_number(a: Array) -> Number:
         return convert(item(a))
 
 
@@ -216,17 +215,17 @@ def is_nonzero(self: Array) -> bool:
     return bool(self.item())
 
 
-def _number_spec(a: Any) -> TensorSpec:
+def _number_spec(a: Number) -> TensorSpec:
     return TensorSpec((), dtypes.F64 if isinstance(a, float) else of_number(a))
 
 
 @FAMILY.op("prim::NumToTensor.Scalar", "prim::NumToTensor.bool", infer=_number_spec)
-def number_to_tensor(a: Any) -> Array:
+def number_to_tensor(a: Number) -> Array:
     """A 0-dim tensor: int64, float64 or bool."""
     return np.asarray(a, dtype=_number_spec(a).dtype.numpy)
 
 
-def _scalar_tensor_infer(s: Any, dtype: int | None, *_: Any) -> TensorSpec:
+def _scalar_tensor_infer(s: Number, dtype: int | None, *_: object) -> TensorSpec:
     return TensorSpec((), dtypes.F32 if dtype is None else dtypes.by_code(dtype))
 
 
@@ -234,7 +233,9 @@ def _scalar_tensor_infer(s: Any, dtype: int | None, *_: Any) -> TensorSpec:
     "aten::scalar_tensor",
     infer=_scalar_tensor_infer,
 )
-def scalar_tensor(s: Any, dtype: int | None, layout: Any, device: Any, pin_memory: Any) -> Array:
+def scalar_tensor(
+    s: Number, dtype: int | None, layout: int | None, device: object, pin_memory: bool | None
+) -> Array:
     """A 0-dim tensor, float32 unless `dtype` says otherwise."""
     return np.asarray(s, dtype=(dtypes.F32 if dtype is None else dtypes.by_code(dtype)).numpy)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.concurrency import interned
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or, sized
 from tsc.ops.elementwise import spec_of, specs_of
@@ -17,7 +17,6 @@ from tsc.ops.registry import Effect, Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import like_self
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 _DIGITS = {dtypes.F16: 11, dtypes.BF16: 8}
 
 
@@ -111,20 +110,20 @@ Draw = Callable[[np.random.Generator, TensorSpec], Array]
 def _define(name: str, draw: Draw) -> None:
     """``rand`` or ``randn`` by size and in the likeness of a tensor."""
 
-    def infer(size: Sequence[int], dtype: int | None, *_: Any) -> TensorSpec:
+    def infer(size: Sequence[int], dtype: int | None, *_: object) -> TensorSpec:
         return sized(size, dtype_or(dtype, dtypes.F32))
 
-    def infer_like(self: TensorSpec, dtype: int | None, *_: Any) -> TensorSpec:
+    def infer_like(self: TensorSpec, dtype: int | None, *_: object) -> TensorSpec:
         return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
 
     @FAMILY.op(f"aten::{name}", infer=infer, draws=True)
     def create(*arguments: Any) -> Array:
         return draw(generator(), infer(*arguments))
 
-    def infer_from(size: Sequence[int], source: Any, *rest: Any) -> TensorSpec:
+    def infer_from(size: Sequence[int], source: object, *rest: Any) -> TensorSpec:
         return infer(size, *rest)
 
-    def infer_like_from(self: TensorSpec, source: Any, *rest: Any) -> TensorSpec:
+    def infer_like_from(self: TensorSpec, source: object, *rest: Any) -> TensorSpec:
         return infer_like(self, *rest)
 
     @FAMILY.op(f"aten::{name}.generator", infer=infer_from, draws=True)
@@ -132,7 +131,7 @@ def _define(name: str, draw: Draw) -> None:
         return draw(generator(source), infer(size, *rest))
 
     @FAMILY.op(f"aten::{name}_like", infer=infer_like, draws=True, layout=ResultLayout.ELEMENTWISE)
-    def create_like(*arguments: Any) -> Array:
+    def create_like(*arguments: object) -> Array:
         return draw(generator(), infer_like(*specs_of(arguments)))
 
     @FAMILY.op(
@@ -153,49 +152,49 @@ def _integers(size: Sequence[int], dtype: int | None) -> TensorSpec:
     return sized(size, dtype_or(dtype, dtypes.I64))
 
 
-def _randint_infer(high: int, size: Sequence[int], dtype: int | None, *_: Any) -> TensorSpec:
+def _randint_infer(high: int, size: Sequence[int], dtype: int | None, *_: object) -> TensorSpec:
     return _integers(size, dtype)
 
 
 def _randint_from_infer(
-    high: int, size: Sequence[int], source: Any, dtype: int | None, *_: Any
+    high: int, size: Sequence[int], source: object, dtype: int | None, *_: object
 ) -> TensorSpec:
     return _integers(size, dtype)
 
 
-def _randint_low_infer(low: int, high: int, size: Sequence[int], dtype: int | None, *_: Any) -> TensorSpec:
+def _randint_low_infer(low: int, high: int, size: Sequence[int], dtype: int | None, *_: object) -> TensorSpec:
     return _integers(size, dtype)
 
 
 def _randint_low_from_infer(
-    low: int, high: int, size: Sequence[int], source: Any, dtype: int | None, *_: Any
+    low: int, high: int, size: Sequence[int], source: object, dtype: int | None, *_: object
 ) -> TensorSpec:
     return _integers(size, dtype)
 
 
 @FAMILY.op("aten::randint", infer=_randint_infer, draws=True)
-def randint(high: int, size: Sequence[int], dtype: int | None, *_: Any) -> Array:
+def randint(high: int, size: Sequence[int], dtype: int | None, *_: object) -> Array:
     """Integers in ``[0, high)``."""
     return _integer_array(generator(), 0, high, _integers(size, dtype))
 
 
 @FAMILY.op("aten::randint.generator", infer=_randint_from_infer, draws=True)
 def randint_from(
-    high: int, size: Sequence[int], source: RandomSource | None, dtype: int | None, *_: Any
+    high: int, size: Sequence[int], source: RandomSource | None, dtype: int | None, *_: object
 ) -> Array:
     """Integers in ``[0, high)``."""
     return _integer_array(generator(source), 0, high, _integers(size, dtype))
 
 
 @FAMILY.op("aten::randint.low", infer=_randint_low_infer, draws=True)
-def randint_low(low: int, high: int, size: Sequence[int], dtype: int | None, *_: Any) -> Array:
+def randint_low(low: int, high: int, size: Sequence[int], dtype: int | None, *_: object) -> Array:
     """Integers in ``[low, high)``."""
     return _integer_array(generator(), low, high, _integers(size, dtype))
 
 
 @FAMILY.op("aten::randint.low_generator", infer=_randint_low_from_infer, draws=True)
 def randint_low_from(
-    low: int, high: int, size: Sequence[int], source: RandomSource | None, dtype: int | None, *_: Any
+    low: int, high: int, size: Sequence[int], source: RandomSource | None, dtype: int | None, *_: object
 ) -> Array:
     """Integers in ``[low, high)``."""
     return _integer_array(generator(source), low, high, _integers(size, dtype))
@@ -205,16 +204,18 @@ def _like(self: TensorSpec, dtype: int | None) -> TensorSpec:
     return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
 
 
-def _randint_like_infer(self: TensorSpec, high: int, dtype: int | None, *_: Any) -> TensorSpec:
+def _randint_like_infer(self: TensorSpec, high: int, dtype: int | None, *_: object) -> TensorSpec:
     return _like(self, dtype)
 
 
-def _randint_like_low_infer(self: TensorSpec, low: int, high: int, dtype: int | None, *_: Any) -> TensorSpec:
+def _randint_like_low_infer(
+    self: TensorSpec, low: int, high: int, dtype: int | None, *_: object
+) -> TensorSpec:
     return _like(self, dtype)
 
 
 @FAMILY.op("aten::randint_like", infer=_randint_like_infer, draws=True, layout=ResultLayout.ELEMENTWISE)
-def randint_like(self: Array, high: int, dtype: int | None, *_: Any) -> Array:
+def randint_like(self: Array, high: int, dtype: int | None, *_: object) -> Array:
     """Integers in ``[0, high)``, as many as `self` has elements."""
     return _integer_array(generator(), 0, high, _like(spec_of(self), dtype))
 
@@ -222,27 +223,27 @@ def randint_like(self: Array, high: int, dtype: int | None, *_: Any) -> Array:
 @FAMILY.op(
     "aten::randint_like.low_dtype", infer=_randint_like_low_infer, draws=True, layout=ResultLayout.ELEMENTWISE
 )
-def randint_like_low(self: Array, low: int, high: int, dtype: int | None, *_: Any) -> Array:
+def randint_like_low(self: Array, low: int, high: int, dtype: int | None, *_: object) -> Array:
     """Integers in ``[low, high)``, as many as `self` has elements."""
     return _integer_array(generator(), low, high, _like(spec_of(self), dtype))
 
 
-def _randperm_infer(n: int, dtype: int | None, *_: Any) -> TensorSpec:
+def _randperm_infer(n: int, dtype: int | None, *_: object) -> TensorSpec:
     return _integers([n], dtype)
 
 
-def _randperm_from_infer(n: int, source: Any, dtype: int | None, *_: Any) -> TensorSpec:
+def _randperm_from_infer(n: int, source: object, dtype: int | None, *_: object) -> TensorSpec:
     return _integers([n], dtype)
 
 
 @FAMILY.op("aten::randperm", infer=_randperm_infer, draws=True)
-def randperm(n: int, dtype: int | None, *_: Any) -> Array:
+def randperm(n: int, dtype: int | None, *_: object) -> Array:
     """The integers below `n` in random order."""
     return generator().permutation(n).astype(_integers([n], dtype).dtype.numpy)
 
 
 @FAMILY.op("aten::randperm.generator", infer=_randperm_from_infer, draws=True)
-def randperm_from(n: int, source: RandomSource | None, dtype: int | None, *_: Any) -> Array:
+def randperm_from(n: int, source: RandomSource | None, dtype: int | None, *_: object) -> Array:
     """The integers below `n` in random order."""
     return generator(source).permutation(n).astype(_integers([n], dtype).dtype.numpy)
 

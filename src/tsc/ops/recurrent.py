@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array, Number
 from tsc.errors import CodegenError, ShapeError
-from tsc.ops.composite import Aten, composite, eager_aten
+from tsc.ops.composite import AnyTensor, Aten, composite, eager_aten
 from tsc.ops.registry import Family, Operator, TensorSpec, require_schema
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 State = tuple[Any, ...]
 """Hidden state, and for an LSTM also the cell state."""
 MAX_STEPS = 16
@@ -23,12 +23,14 @@ MAX_STEPS = 16
 # --- one step ---
 
 
-def _gates(aten: Aten, values: Any, count: int) -> list[Any]:
+def _gates(aten: Aten, values: AnyTensor, count: int) -> list[AnyTensor]:
     width = aten.shape(values)[-1] // count
     return [aten("narrow", values, -1, i * width, width) for i in range(count)]
 
 
-def _lstm_step(aten: Aten, projected: Any, state: State, w_hh: Any, b_hh: Any) -> State:
+def _lstm_step(
+    aten: Aten, projected: AnyTensor, state: State, w_hh: AnyTensor, b_hh: AnyTensor | None
+) -> State:
     """``c' = f * c + i * g``, ``h' = o * tanh(c')``.
 
     Source: Hochreiter, Schmidhuber, 1997; Gers et al., 2000.
@@ -44,7 +46,9 @@ def _lstm_step(aten: Aten, projected: Any, state: State, w_hh: Any, b_hh: Any) -
     return aten("mul.Tensor", aten.sigmoid(o), aten.tanh(cell)), cell
 
 
-def _gru_step(aten: Aten, projected: Any, state: State, w_hh: Any, b_hh: Any) -> State:
+def _gru_step(
+    aten: Aten, projected: AnyTensor, state: State, w_hh: AnyTensor, b_hh: AnyTensor | None
+) -> State:
     """``h' = n + z * (h - n)``. Source: Cho et al., 2014."""
     (h,) = state
     recurrent = aten("linear", h, w_hh, b_hh)
@@ -55,7 +59,9 @@ def _gru_step(aten: Aten, projected: Any, state: State, w_hh: Any, b_hh: Any) ->
 
 
 def _plain_step(activation: str) -> Callable[..., State]:
-    def step(aten: Aten, projected: Any, state: State, w_hh: Any, b_hh: Any) -> State:
+    def step(
+        aten: Aten, projected: AnyTensor, state: State, w_hh: AnyTensor, b_hh: AnyTensor | None
+    ) -> State:
         return (aten(activation, aten("add.Tensor", projected, aten("linear", state[0], w_hh, b_hh))),)
 
     return step
@@ -77,8 +83,16 @@ _CELLS = {
 
 def _define_cell(name: str, cell: Cell) -> None:
     @composite(FAMILY, f"aten::{name}_cell")
-    def one_step(aten: Aten, input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
-        state = tuple(hx) if cell.states == 2 else (hx,)
+    def one_step(
+        aten: Aten,
+        input: AnyTensor,
+        hx: Sequence[AnyTensor] | AnyTensor,
+        w_ih: AnyTensor,
+        w_hh: AnyTensor,
+        b_ih: AnyTensor | None,
+        b_hh: AnyTensor | None,
+    ) -> State | AnyTensor:
+        state = tuple(hx) if isinstance(hx, Sequence) else (hx,)
         result = cell.step(aten, aten("linear", input, w_ih, b_ih), state, w_hh, b_hh)
         return result if cell.states == 2 else result[0]
 
@@ -93,7 +107,7 @@ class Layers:
     For each layer and direction: ``w_ih, w_hh[, b_ih, b_hh][, w_hr]``.
     """
 
-    params: Sequence[Any]
+    params: Sequence[AnyTensor]
     has_biases: bool
     count: int
     directions: int
@@ -103,7 +117,7 @@ class Layers:
         """Parameters per layer and direction."""
         return len(self.params) // (self.count * self.directions)
 
-    def of(self, layer: int, direction: int) -> list[Any]:
+    def of(self, layer: int, direction: int) -> list[AnyTensor | None]:
         """``w_ih, w_hh, b_ih, b_hh, w_hr`` with None for those that are not there."""
         at = (layer * self.directions + direction) * self.stride
         own = list(self.params[at : at + self.stride])
@@ -113,8 +127,8 @@ class Layers:
 
 
 def _one_direction(
-    aten: Aten, cell: Cell, x: Any, state: State, weights: Sequence[Any], backwards: bool
-) -> tuple[list[Any], State]:
+    aten: Aten, cell: Cell, x: AnyTensor, state: State, weights: Sequence[Any], backwards: bool
+) -> tuple[list[AnyTensor], State]:
     """The outputs of all steps (in order of time) and the last state of one layer, one way.
 
     `x` is time-first.
@@ -132,8 +146,13 @@ def _one_direction(
 
 
 def _run(
-    aten: Aten, cell: Cell, x: Any, initial: Sequence[Any], layers: Layers, drop: Callable[[Any], Any]
-) -> tuple[Any, list[Any]]:
+    aten: Aten,
+    cell: Cell,
+    x: AnyTensor,
+    initial: Sequence[AnyTensor],
+    layers: Layers,
+    drop: Callable[[AnyTensor], AnyTensor],
+) -> tuple[AnyTensor, list[AnyTensor]]:
     """All layers over time-first input: the outputs, and the states stacked over layers and directions."""
     finals: list[State] = []
     for layer in range(layers.count):
@@ -161,10 +180,11 @@ def _require_input(spec: TensorSpec, state: TensorSpec, layers: Layers) -> None:
 
 def _define_layers(name: str, cell: Cell) -> None:
     def definition(
-        aten: Aten, input: Any, hx: Any, params: Sequence[Any], has_biases: bool, num_layers: int,
+        aten: Aten, input: AnyTensor, hx: Sequence[AnyTensor] | AnyTensor, params: Sequence[AnyTensor],
+        has_biases: bool, num_layers: int,
         dropout: float, train: bool, bidirectional: bool, batch_first: bool,
     ) -> tuple[Any, ...]:  # fmt: skip
-        initial = list(hx) if cell.states == 2 else [hx]
+        initial = list(hx) if isinstance(hx, Sequence) else [hx]
         layers = Layers(params, has_biases, num_layers, 1 + int(bidirectional))
         _require_input(
             TensorSpec(aten.shape(input), aten.dtype(input)),
@@ -174,13 +194,13 @@ def _define_layers(name: str, cell: Cell) -> None:
         swap = batch_first and len(aten.shape(input)) == 3
         x = aten("transpose.int", input, 0, 1) if swap else input
 
-        def drop(value: Any) -> Any:
+        def drop(value: AnyTensor) -> AnyTensor:
             return aten("dropout", value, dropout, True) if train and dropout > 0 else value
 
         y, states = _run(aten, cell, x, initial, layers, drop)
         return (aten("transpose.int", y, 0, 1) if swap else y, *states)
 
-    def bounded(aten: Aten, input: Any, *rest: Any) -> tuple[Any, ...]:
+    def bounded(aten: Aten, input: AnyTensor, *rest: Any) -> tuple[Any, ...]:
         shape = aten.shape(input)
         steps = shape[1] if rest[-1] and len(shape) == 3 else shape[0]
         if steps * rest[3] > MAX_STEPS:
@@ -189,13 +209,13 @@ def _define_layers(name: str, cell: Cell) -> None:
 
     def infer(
         input: TensorSpec,
-        hx: Any,
+        hx: Sequence[TensorSpec] | TensorSpec,
         params: Sequence[TensorSpec],
         has_biases: bool,
         num_layers: int,
         *rest: Any,
     ) -> tuple[TensorSpec, ...]:
-        initial: list[TensorSpec] = list(hx) if cell.states == 2 else [hx]
+        initial = list(hx) if isinstance(hx, Sequence) else [hx]
         directions = 1 + int(rest[2])
         _require_input(input, initial[0], Layers(params, has_biases, num_layers, directions))
         width = initial[0].shape[-1] * directions
@@ -241,7 +261,7 @@ FAMILY.op("aten::_pack_padded_sequence")(_pack)
 
 @FAMILY.op("aten::_pad_packed_sequence")
 def pad_packed_sequence(
-    data: Array, batch_sizes: Array, batch_first: bool, padding_value: Any, total_length: int
+    data: Array, batch_sizes: Array, batch_first: bool, padding_value: Number, total_length: int
 ) -> tuple[Array, Array]:
     """The opposite of packing: a padded batch and the lengths of its sequences."""
     longest = len(batch_sizes)
@@ -260,11 +280,12 @@ def pad_packed_sequence(
 def _define_packed(name: str, cell: Cell) -> None:
     @FAMILY.op(f"aten::{name}.data")
     def packed_layers(
-        data: Array, batch_sizes: Array, hx: Any, params: Sequence[Array], has_biases: bool, num_layers: int,
+        data: Array, batch_sizes: Array, hx: Sequence[Array] | Array, params: Sequence[Array],
+        has_biases: bool, num_layers: int,
         dropout: float, train: bool, bidirectional: bool,
     ) -> tuple[Any, ...]:  # fmt: skip
         aten = eager_aten()
-        initial = list(hx) if cell.states == 2 else [hx]
+        initial = list(hx) if isinstance(hx, Sequence) else [hx]
         layers = Layers(params, has_biases, num_layers, 1 + int(bidirectional))
         x, finals = data, list[list[Any]]()
         for layer in range(num_layers):

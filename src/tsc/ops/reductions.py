@@ -10,9 +10,9 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dims import Dim
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType, Number, Real
 from tsc.errors import DTypeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.kernel_builder import BodyBuilder, Combine, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family, TensorSpec
@@ -20,7 +20,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import reduced, wrap_dims
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def lower_reduction(
@@ -29,7 +28,7 @@ def lower_reduction(
     dims: Sequence[int],
     keepdim: bool,
     dtype: DType,
-    init: Any,
+    init: Number,
     combine: Combine,
     doc: str,
 ) -> KernelValue:
@@ -55,7 +54,7 @@ def _sum_dtype(dtype: DType, requested: int | None) -> DType:
     return dtype if dtype.is_floating or dtype.is_complex else dtypes.I64
 
 
-def _sum_infer(self: TensorSpec, dim: Any, keepdim: bool, dtype: int | None) -> TensorSpec:
+def _sum_infer(self: TensorSpec, dim: Sequence[int] | None, keepdim: bool, dtype: int | None) -> TensorSpec:
     return TensorSpec(reduced(self.shape, wrap_dims(dim, self.ndim), keepdim), _sum_dtype(self.dtype, dtype))
 
 
@@ -76,7 +75,7 @@ def _sum_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
 
 
 @FAMILY.op("aten::sum.dim_IntList", infer=_sum_infer, lower=_sum_lower, kind="reduction")
-def sum_dim(self: Array, dim: Any, keepdim: bool, dtype: int | None) -> Array:
+def sum_dim(self: Array, dim: Sequence[int] | None, keepdim: bool, dtype: int | None) -> Array:
     """The sum over `dim` (all dims when None); integers are summed as int64, 16-bit floats in float32."""
     result = _sum_dtype(dtypes.by_numpy(self.dtype), dtype)
     accumulate = computation_dtype(result).numpy
@@ -85,13 +84,15 @@ def sum_dim(self: Array, dim: Any, keepdim: bool, dtype: int | None) -> Array:
 
 
 @composite(FAMILY, "aten::sum")
-def sum_all(aten: Aten, self: Any, dtype: int | None) -> Any:
+def sum_all(aten: Aten, self: AnyTensor, dtype: int | None) -> AnyTensor:
     """The sum of all elements."""
     return aten("sum.dim_IntList", self, None, False, dtype=dtype)
 
 
 @composite(FAMILY, "aten::mean.dim")
-def mean_dim(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) -> Any:
+def mean_dim(
+    aten: Aten, self: AnyTensor, dim: Sequence[int] | None, keepdim: bool, dtype: int | None
+) -> AnyTensor:
     """The mean over `dim`.
 
     Raises:
@@ -113,7 +114,7 @@ def mean_dim(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) 
 
 
 @composite(FAMILY, "aten::mean")
-def mean_all(aten: Aten, self: Any, dtype: int | None) -> Any:
+def mean_all(aten: Aten, self: AnyTensor, dtype: int | None) -> AnyTensor:
     """The mean of all elements."""
     return aten("mean.dim", self, None, False, dtype=dtype)
 
@@ -141,7 +142,7 @@ def prod_dim(self: Array, dim: int, keepdim: bool, dtype: int | None) -> Array:
 
 
 @composite(FAMILY, "aten::prod")
-def prod_all(aten: Aten, self: Any, dtype: int | None) -> Any:
+def prod_all(aten: Aten, self: AnyTensor, dtype: int | None) -> AnyTensor:
     """The product of all elements."""
     flat = aten("reshape", self, [-1])
     return aten("prod.dim_int", flat, 0, False, dtype=dtype)
@@ -154,7 +155,7 @@ def _truth(name: str) -> None:
     def result_dtype(dtype: DType) -> DType:
         return dtypes.U8 if dtype is dtypes.U8 else dtypes.BOOL
 
-    def infer(self: TensorSpec, dim: Any, keepdim: bool) -> TensorSpec:
+    def infer(self: TensorSpec, dim: int | Sequence[int] | None, keepdim: bool) -> TensorSpec:
         return TensorSpec(reduced(self.shape, wrap_dims(dim, self.ndim), keepdim), result_dtype(self.dtype))
 
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
@@ -168,12 +169,12 @@ def _truth(name: str) -> None:
         return kernel.convert(found, result_dtype(x.spec.dtype))
 
     @FAMILY.op(f"aten::{name}.dim", f"aten::{name}.dims", infer=infer, lower=lower, kind="reduction")
-    def truth(self: Array, dim: Any, keepdim: bool) -> Array:
+    def truth(self: Array, dim: int | Sequence[int] | None, keepdim: bool) -> Array:
         found = (np.all if universal else np.any)(self != 0, axis=wrap_dims(dim, self.ndim), keepdims=keepdim)
         return np.asarray(found).astype(result_dtype(dtypes.by_numpy(self.dtype)).numpy)
 
     @composite(FAMILY, f"aten::{name}")
-    def truth_of_everything(aten: Aten, self: Any) -> Any:
+    def truth_of_everything(aten: Aten, self: AnyTensor) -> AnyTensor:
         return aten(f"{name}.dims", self, None, False)
 
 
@@ -182,7 +183,9 @@ _truth("any")
 
 
 @composite(FAMILY, "aten::var.correction")
-def var_correction(aten: Aten, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+def var_correction(
+    aten: Aten, self: AnyTensor, dim: Sequence[int] | None, correction: Real | None, keepdim: bool
+) -> AnyTensor:
     """The variance over `dim`: squared deviations divided by ``count - correction`` (1 when None)."""
     shape = aten.shape(self)
     dims = list(wrap_dims(dim, len(shape)))
@@ -195,37 +198,43 @@ def var_correction(aten: Aten, self: Any, dim: Any, correction: Any, keepdim: bo
 
 
 @composite(FAMILY, "aten::var.dim")
-def var_dim(aten: Aten, self: Any, dim: Any, unbiased: bool, keepdim: bool) -> Any:
+def var_dim(
+    aten: Aten, self: AnyTensor, dim: Sequence[int] | None, unbiased: bool, keepdim: bool
+) -> AnyTensor:
     """The variance over `dim`; divided by ``count - 1`` if `unbiased`."""
     return aten("var.correction", self, dim, correction=int(unbiased), keepdim=keepdim)
 
 
 @composite(FAMILY, "aten::var")
-def var_all(aten: Aten, self: Any, unbiased: bool) -> Any:
+def var_all(aten: Aten, self: AnyTensor, unbiased: bool) -> AnyTensor:
     """The variance of all elements."""
     return aten("var.correction", self, None, correction=int(unbiased), keepdim=False)
 
 
 @composite(FAMILY, "aten::std.correction")
-def std_correction(aten: Aten, self: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+def std_correction(
+    aten: Aten, self: AnyTensor, dim: Sequence[int] | None, correction: Real | None, keepdim: bool
+) -> AnyTensor:
     """The square root of the variance."""
     return aten.sqrt(aten("var.correction", self, dim, correction=correction, keepdim=keepdim))
 
 
 @composite(FAMILY, "aten::std.dim")
-def std_dim(aten: Aten, self: Any, dim: Any, unbiased: bool, keepdim: bool) -> Any:
+def std_dim(
+    aten: Aten, self: AnyTensor, dim: Sequence[int] | None, unbiased: bool, keepdim: bool
+) -> AnyTensor:
     """The square root of the variance."""
     return aten("std.correction", self, dim, correction=int(unbiased), keepdim=keepdim)
 
 
 @composite(FAMILY, "aten::std")
-def std_all(aten: Aten, self: Any, unbiased: bool) -> Any:
+def std_all(aten: Aten, self: AnyTensor, unbiased: bool) -> AnyTensor:
     """The square root of the variance of all elements."""
     return aten("std.correction", self, None, correction=int(unbiased), keepdim=False)
 
 
 @composite(FAMILY, "aten::logsumexp")
-def logsumexp(aten: Aten, self: Any, dim: Any, keepdim: bool) -> Any:
+def logsumexp(aten: Aten, self: AnyTensor, dim: Sequence[int], keepdim: bool) -> AnyTensor:
     """``log(sum(exp(x)))``, shifted by the maximum so that it cannot overflow; of integers and bools in
     float32.
     """
@@ -241,7 +250,9 @@ def logsumexp(aten: Aten, self: Any, dim: Any, keepdim: bool) -> Any:
 
 
 @composite(FAMILY, "aten::linalg_vector_norm")
-def linalg_vector_norm(aten: Aten, self: Any, ord: Any, dim: Any, keepdim: bool, dtype: int | None) -> Any:
+def linalg_vector_norm(
+    aten: Aten, self: AnyTensor, ord: Real, dim: Sequence[int] | None, keepdim: bool, dtype: int | None
+) -> AnyTensor:
     """``sum(|x| ** ord) ** (1 / ord)`` over `dim`; extrema for infinite `ord`, a count for 0."""
     result = aten.dtype(self) if dtype is None else dtypes.by_code(dtype)
     if not (result.is_floating or result.is_complex):
@@ -259,7 +270,7 @@ def _real_of(dtype: DType) -> DType:
     return {dtypes.C64: dtypes.F32, dtypes.C128: dtypes.F64}.get(dtype, dtype)
 
 
-def _vector_norm(aten: Aten, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
+def _vector_norm(aten: Aten, x: AnyTensor, ord: Real, dim: Sequence[int] | None, keepdim: bool) -> AnyTensor:
     if ord == 2 and not aten.dtype(x).is_complex:
         return aten.sqrt(aten("sum.dim_IntList", aten("mul.Tensor", x, x), dim, keepdim))
     size = aten.abs(x)
@@ -276,12 +287,12 @@ def _vector_norm(aten: Aten, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
 
 
 @composite(FAMILY, "aten::norm.ScalarOpt_dim")
-def norm_dim(aten: Aten, self: Any, p: Any, dim: Any, keepdim: bool) -> Any:
+def norm_dim(aten: Aten, self: AnyTensor, p: Number | None, dim: Sequence[int], keepdim: bool) -> AnyTensor:
     """`linalg_vector_norm` with `p` (2 when None)."""
     return aten("linalg_vector_norm", self, 2 if p is None else p, dim, keepdim)
 
 
 @composite(FAMILY, "aten::norm.Scalar")
-def norm_all(aten: Aten, self: Any, p: Any) -> Any:
+def norm_all(aten: Aten, self: AnyTensor, p: Number) -> AnyTensor:
     """`linalg_vector_norm` of all elements."""
     return aten("linalg_vector_norm", self, p, None, False)

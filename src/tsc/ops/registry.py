@@ -184,14 +184,14 @@ class Operator:
 
 
 FAMILIES = (
-    "pointwise", "pointwise_binary", "activations", "reductions", "extrema", "views", "copies", "movement",
-    "contractions", "convolutions", "pooling", "norms", "queries", "python_scalars", "creation", "literals",
-    "indexing", "advanced_indexing", "containers", "python_objects", "strings", "random", "distributions",
-    "dropouts", "attention", "index_puts", "scattering", "index_writes", "slice_writes", "sorting",
-    "statistics", "aliases",
-    "complex_numbers", "matrices", "joining", "resampling", "grids", "patches", "padding", "recurrent",
-    "products", "losses", "class_losses", "linear_algebra", "matrix_functions", "spectral", "special",
-    "numeric", "native_norms", "fractional_pooling", "scans", "embedding_bags",
+    "pointwise", "pointwise_binary", "activations", "reductions", "extrema", "views", "copies",
+    "movement", "contractions", "convolutions", "pooling", "norms", "queries", "python_scalars",
+    "creation", "ranges", "literals", "indexing", "advanced_indexing", "containers", "python_objects",
+    "strings", "random", "distributions", "dropouts", "attention", "index_puts", "scattering",
+    "index_writes", "slice_writes", "sorting", "statistics", "aliases", "complex_numbers", "matrices",
+    "joining", "resampling", "grids", "patches", "padding", "recurrent", "products", "losses",
+    "class_losses", "linear_algebra", "matrix_functions", "spectral", "special", "numeric",
+    "native_norms", "fractional_pooling", "scans", "embedding_bags",
 )  # fmt: skip
 """The family modules of this package: each has a `Family` called ``FAMILY``, and nothing else registers."""
 

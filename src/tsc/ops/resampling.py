@@ -8,31 +8,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
-from tsc.narrowing import is_sequence
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.registry import Family
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
+T = TypeVar("T", int, float)
 Taps = tuple[Array, Array]
 """Indices and weights, each ``(taps, outputs)``."""
 
 
-def _ratio(n: int, outputs: int, align_corners: bool, scale: float | None, kind: Any) -> Any:
+def _ratio(
+    n: int, outputs: int, align_corners: bool, scale: float | None, kind: type[np.floating[Any]]
+) -> np.floating[Any]:
     """Input places per output place, in the precision PyTorch computes it in."""
     if align_corners:
         return kind(n - 1) / kind(outputs - 1) if outputs > 1 else kind(0)
     return kind(1.0 / scale) if scale is not None and scale > 0 else kind(n) / kind(outputs)
 
 
-def _centers(n: int, outputs: int, align_corners: bool, scale: float | None, kind: Any) -> Array:
+def _centers(
+    n: int, outputs: int, align_corners: bool, scale: float | None, kind: type[np.floating[Any]]
+) -> Array:
     """The input coordinate of each output place."""
     ratio = _ratio(n, outputs, align_corners, scale, kind)
     place = np.arange(outputs).astype(kind)
@@ -47,7 +51,9 @@ def nearest_taps(n: int, outputs: int, scale: float | None, exact: bool) -> Taps
     return np.minimum(found, n - 1)[None], np.ones((1, outputs))
 
 
-def linear_taps(n: int, outputs: int, align_corners: bool, scale: float | None, kind: Any) -> Taps:
+def linear_taps(
+    n: int, outputs: int, align_corners: bool, scale: float | None, kind: type[np.floating[Any]]
+) -> Taps:
     """The two neighbours of each coordinate."""
     at = np.maximum(_centers(n, outputs, align_corners, scale, kind), 0)
     low = np.minimum(at.astype(np.int64), n - 1)
@@ -64,7 +70,9 @@ def cubic_kernel(x: Array, a: float) -> Array:
     return np.where(x <= 1, near, np.where(x < 2, far, 0))
 
 
-def cubic_taps(n: int, outputs: int, align_corners: bool, scale: float | None, kind: Any) -> Taps:
+def cubic_taps(
+    n: int, outputs: int, align_corners: bool, scale: float | None, kind: type[np.floating[Any]]
+) -> Taps:
     """The four neighbours of each coordinate, the edge repeated."""
     at = _centers(n, outputs, align_corners, scale, kind)
     base = np.floor(at)
@@ -105,7 +113,7 @@ def antialiased_taps(n: int, outputs: int, align_corners: bool, scale: float | N
     return np.minimum(first + taps, n - 1), weights / np.where(total == 0, 1, total)
 
 
-def _apply(aten: Aten, x: Any, axis: int, taps: Taps) -> Any:
+def _apply(aten: Aten, x: AnyTensor, axis: int, taps: Taps) -> AnyTensor:
     """The weighted sum of the slices each output place reads along `axis`."""
     indices, weights = taps
     ndim = len(aten.shape(x))
@@ -122,6 +130,7 @@ def _apply(aten: Aten, x: Any, axis: int, taps: Taps) -> Any:
         factor = aten("reshape", column, [-1, *([1] * (ndim - 1 - axis))])
         part = aten("mul.Tensor", aten("index_select", x, axis, aten("tensor", index.tolist())), factor)
         total = part if total is None else aten("add.Tensor", total, part)
+    assert total is not None
     return total
 
 
@@ -129,7 +138,9 @@ TapsOf = Callable[[int, int, float | None, Any], Taps]
 """``taps(n, outputs, scale, kind)``, `kind` the NumPy type coordinates are computed in."""
 
 
-def _resampled(aten: Aten, x: Any, sizes: Sequence[int], scales: Sequence[float | None], taps: TapsOf) -> Any:
+def _resampled(
+    aten: Aten, x: AnyTensor, sizes: Sequence[int], scales: Sequence[float | None], taps: TapsOf
+) -> AnyTensor:
     shape = aten.shape(x)
     spatial = len(sizes)
     if len(shape) != spatial + 2:
@@ -168,15 +179,17 @@ def sizes_and_scales(
 
 
 def _define_nearest(name: str, exact: bool) -> None:
-    def taps(n: int, outputs: int, scale: float | None, _: Any) -> Taps:
+    def taps(n: int, outputs: int, scale: float | None, _: object) -> Taps:
         return nearest_taps(n, outputs, scale, exact)
 
     @composite(FAMILY, f"aten::{name}")
-    def nearest(aten: Aten, self: Any, output_size: Sequence[int], *scales: float | None) -> Any:
+    def nearest(aten: Aten, self: AnyTensor, output_size: Sequence[int], *scales: float | None) -> AnyTensor:
         return _resampled(aten, self, output_size, scales, taps)
 
     @composite(FAMILY, f"aten::{name}.vec")
-    def nearest_vec(aten: Aten, input: Any, output_size: Any, scale_factors: Any) -> Any:
+    def nearest_vec(
+        aten: Aten, input: AnyTensor, output_size: Sequence[int] | None, scale_factors: Sequence[float] | None
+    ) -> AnyTensor:
         sizes, scales = sizes_and_scales(aten.shape(input), output_size, scale_factors)
         return _resampled(aten, input, sizes, scales, taps)
 
@@ -187,12 +200,18 @@ def _define_smooth(name: str, taps_of: Callable[[int, int, bool, float | None, A
 
     @composite(FAMILY, f"aten::{name}")
     def smooth(
-        aten: Aten, self: Any, output_size: Sequence[int], align_corners: bool, *scales: float | None
-    ) -> Any:
+        aten: Aten, self: AnyTensor, output_size: Sequence[int], align_corners: bool, *scales: float | None
+    ) -> AnyTensor:
         return _resampled(aten, self, output_size, scales, taps(align_corners))
 
     @composite(FAMILY, f"aten::{name}.vec")
-    def smooth_vec(aten: Aten, input: Any, output_size: Any, align_corners: bool, scale_factors: Any) -> Any:
+    def smooth_vec(
+        aten: Aten,
+        input: AnyTensor,
+        output_size: Sequence[int] | None,
+        align_corners: bool,
+        scale_factors: Sequence[float] | None,
+    ) -> AnyTensor:
         sizes, scales = sizes_and_scales(aten.shape(input), output_size, scale_factors)
         return _resampled(aten, input, sizes, scales, taps(align_corners))
 
@@ -224,15 +243,21 @@ _BY_MODE = {
 }  # fmt: skip
 
 
-def _repeated(value: Any, spatial: int) -> list[Any] | None:
+def _repeated(value: T | Sequence[T] | None, spatial: int) -> list[T] | None:
     if value is None:
         return None
-    return list(value) if is_sequence(value) else [value] * spatial
+    return list(value) if isinstance(value, Sequence) else [value] * spatial
 
 
 def _interpolated(
-    aten: Aten, x: Any, size: Any, scale_factor: Any, mode: str, align_corners: bool | None, *rest: Any
-) -> Any:
+    aten: Aten,
+    x: AnyTensor,
+    size: int | Sequence[int] | None,
+    scale_factor: float | Sequence[float] | None,
+    mode: str,
+    align_corners: bool | None,
+    *rest: object,
+) -> AnyTensor:
     recompute, antialias = (*rest, None, False)[:2]
     shape = aten.shape(x)
     spatial = len(shape) - 2
@@ -256,13 +281,15 @@ def _interpolated(
     FAMILY, "aten::__interpolate", "aten::__interpolate.size_list", "aten::__interpolate.scale_list",
     "aten::__interpolate.size_list_scale_list", "aten::__upsample", "aten::__upsample.size_list",
 )  # fmt: skip
-def interpolate(aten: Aten, *arguments: Any) -> Any:
+def interpolate(aten: Aten, *arguments: Any) -> AnyTensor:
     """Resized to `size` or by `scale_factor`."""
     return _interpolated(aten, *arguments)
 
 
 @composite(FAMILY, "aten::__upsample_nearest", "aten::__upsample_nearest.size_list")
-def upsample_nearest(aten: Aten, input: Any, size: Any, scale_factor: Any) -> Any:
+def upsample_nearest(
+    aten: Aten, input: AnyTensor, size: int | Sequence[int] | None, scale_factor: int | None
+) -> AnyTensor:
     """Resized by copying the nearest element."""
     return _interpolated(aten, input, size, scale_factor, "nearest", None)
 
@@ -271,6 +298,8 @@ def upsample_nearest(aten: Aten, input: Any, size: Any, scale_factor: Any) -> An
     FAMILY, "aten::__upsample_bilinear", "aten::__upsample_bilinear.size_list",
     "aten::__upsample_bilinear.scale_list", "aten::__upsample_bilinear.size_list_scale_list",
 )  # fmt: skip
-def upsample_bilinear(aten: Aten, input: Any, size: Any, scale_factor: Any) -> Any:
+def upsample_bilinear(
+    aten: Aten, input: AnyTensor, size: int | Sequence[int] | None, scale_factor: int | Sequence[int] | None
+) -> AnyTensor:
     """Resized by linear interpolation, the corners aligned."""
     return _interpolated(aten, input, size, scale_factor, "bilinear", True)

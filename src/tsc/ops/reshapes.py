@@ -48,7 +48,7 @@ def reassociation(fine: Sequence[int], coarse: Sequence[int]) -> list[list[int]]
     return groups
 
 
-def group_attribute(groups: Sequence[Sequence[int]]) -> Any:
+def group_attribute(groups: Sequence[Sequence[int]]) -> ArrayAttr[Any]:
     """Groups of dims as ``tensor.collapse_shape`` and ``expand_shape`` hold them."""
     return ArrayAttr([ArrayAttr([IntegerAttr(i, i64) for i in group]) for group in groups])
 

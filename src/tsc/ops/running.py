@@ -19,7 +19,7 @@ MOST_KEPT = 4096
 """How many answers are kept for one operator."""
 
 
-def inferred_by_running(family: Family, *names: str, **parts: Any) -> Callable[..., Any]:
+def inferred_by_running(family: Family, *names: str, **parts: object) -> Callable[..., Any]:
     """The decorated function is the eager meaning of `names`; no shape or dtype of a result depends on
     elements. `parts` are fields of `Operator`.
     """
@@ -36,7 +36,7 @@ def _by_running(eager: Callable[..., Any]) -> Callable[..., Any]:
     """
     known: dict[str, Any] = {}
 
-    def infer(*arguments: Any) -> Any:
+    def infer(*arguments: object) -> Any:
         key = repr(arguments)
         if key not in known:
             if _elements(arguments) > MOST_ELEMENTS:
@@ -51,13 +51,13 @@ def _by_running(eager: Callable[..., Any]) -> Callable[..., Any]:
     return infer
 
 
-def _elements(argument: Any) -> int:
+def _elements(argument: object) -> int:
     if isinstance(argument, TensorSpec):
         return argument.size
     return sum(map(_elements, argument)) if is_list(argument) or is_tuple(argument) else 0
 
 
-def _example(argument: Any) -> Any:
+def _example(argument: object) -> Any:
     """An operand of the shape and dtype of a spec."""
     if isinstance(argument, list):
         return [_example(a) for a in cast("list[Any]", argument)]
@@ -72,7 +72,7 @@ def _example(argument: Any) -> Any:
     return made
 
 
-def _described(result: Any) -> Any:
+def _described(result: object) -> Any:
     if is_tuple(result):
         return tuple(map(_described, result))
     if is_list(result):

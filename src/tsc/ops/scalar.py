@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tsc import dtypes
-from tsc.dtypes import DType
-
-Number = bool | int | float | complex
+from tsc.dtypes import DType, Number
 
 
 class ScalarEmitter(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType, Number
 from tsc.errors import DTypeError
 from tsc.ops.elementwise import spec_of
 from tsc.ops.extrema import Extremum
@@ -20,7 +20,6 @@ from tsc.ops.shapes import wrap_dim
 from tsc.ops.sorting import comparable
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 Step = Callable[[Scalar, Scalar], Scalar]
 """The total after one more element."""
 
@@ -60,7 +59,7 @@ def lower_scan(
 
 
 def _total(
-    kernel: KernelBuilder, x: KernelValue, axis: int, dtype: DType, start: Any, step: Step, doc: str
+    kernel: KernelBuilder, x: KernelValue, axis: int, dtype: DType, start: Number, step: Step, doc: str
 ) -> KernelValue:
     """The running total of `x`, converted to `dtype`."""
     wide = scan_dtype(dtype)

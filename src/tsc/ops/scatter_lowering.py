@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf, prod
-from typing import Any
 
 from xdsl.ir.affine import AffineDimExpr
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import DType, Number
 from tsc.errors import CodegenError
 from tsc.ops.advanced_indexing import Places, wrapped
 from tsc.ops.creation import constant
@@ -89,7 +88,7 @@ class Writes:
         made = kernel.scatter(base, self.positions, one, add, "counts")
         return _in_memory(kernel, made, shape)
 
-    def fill(self, kernel: KernelBuilder, x: KernelValue, number: Any, doc: str) -> KernelValue:
+    def fill(self, kernel: KernelBuilder, x: KernelValue, number: Number, doc: str) -> KernelValue:
         """`x` with a number in the rows."""
         value = kernel.full(TensorSpec((1, 1, 1), x.spec.dtype), constant(number, x.spec.dtype).item())
         return self.apply(kernel, x, value, store, doc)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array, Number
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import constant
 from tsc.ops.elementwise import specs_of
@@ -27,7 +28,6 @@ from tsc.ops.scatter_lowering import (
 from tsc.ops.shapes import like_self, wrap_dim
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 Lower = Callable[..., KernelValue]
 """``lower(kernel, x, writes, source or number, *rest)``."""
 
@@ -92,17 +92,20 @@ def _scatter_key(name: str, self: Array, dim: int, index: Array, source: Array |
     return along(np.atleast_1d(index), axis, index.shape or (1,))
 
 
-def _scatter_bounds(self: TensorSpec, dim: int, index: TensorSpec, *_: Any) -> list[IndexBound]:
+def _scatter_bounds(self: TensorSpec, dim: int, index: TensorSpec, *_: object) -> list[IndexBound]:
     return [IndexBound(2, 0, self.shape[wrap_dim(dim, self.ndim)] if self.ndim else 1)]
 
 
-def _scatters(name: str, has_source: bool, lower: Lower, *names: str, **parts: Any) -> Any:
+def _scatters(name: str, has_source: bool, lower: Lower, *names: str, **parts: object) -> Any:
     """Register a kind of `scatter`: of which `name` errors speak, and what a kernel does."""
 
-    def infer(self: TensorSpec, dim: int, index: TensorSpec, source: Any, *_: Any) -> TensorSpec:
+    def infer(
+        self: TensorSpec, dim: int, index: TensorSpec, source: TensorSpec | Number, *_: object
+    ) -> TensorSpec:
         if has_source:
+            assert isinstance(source, TensorSpec)
             _same_dtype(name, self, source)
-        _require_scatter(name, self, dim, index, source if has_source else None)
+        _require_scatter(name, self, dim, index, source if isinstance(source, TensorSpec) else None)
         return self
 
     def lowered(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
@@ -122,7 +125,7 @@ def _source_part(source: Array, index: Array) -> Array:
     return np.atleast_1d(source)[tuple(slice(n) for n in index.shape or (1,))]
 
 
-def _same_dtype(name: str, self: Any, source: Any) -> None:
+def _same_dtype(name: str, self: TensorSpec | Array, source: TensorSpec | Array) -> None:
     """Of two arrays, or of two specs."""
     if self.dtype != source.dtype:
         raise DTypeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
@@ -146,12 +149,12 @@ def scatter(self: Array, dim: int, index: Array, src: Array) -> Array:
     return result
 
 
-def _number_lower(kernel: KernelBuilder, x: KernelValue, writes: Writes, number: Any) -> KernelValue:
+def _number_lower(kernel: KernelBuilder, x: KernelValue, writes: Writes, number: Number) -> KernelValue:
     return writes.fill(kernel, x, number, "aten::scatter")
 
 
 @_scatters("scatter", False, _number_lower, "aten::scatter.value", layout=ResultLayout.AS_COMPUTED)
-def scatter_value(self: Array, dim: int, index: Array, value: Any) -> Array:
+def scatter_value(self: Array, dim: int, index: Array, value: Number) -> Array:
     """``self[i, index[i, j], k] = value``."""
     key = _scatter_key("scatter", self, dim, index, None)
     result = self.copy()
@@ -194,7 +197,7 @@ def scatter_reduce_old(self: Array, dim: int, index: Array, src: Array, reduce: 
 
 
 @FAMILY.op("aten::scatter.value_reduce", infer=like_self, layout=ResultLayout.ROW_MAJOR)
-def scatter_value_reduce(self: Array, dim: int, index: Array, value: Any, reduce: str) -> Array:
+def scatter_value_reduce(self: Array, dim: int, index: Array, value: Number, reduce: str) -> Array:
     """`scatter` of a number that adds or multiplies."""
     key = _scatter_key("scatter", self, dim, index, None)
     values = np.broadcast_to(np.asarray(value), index.shape or (1,)) if index.size else np.zeros(0)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import TypeVar
 
 from tsc.dims import Dim, certainly_equal, is_one
 from tsc.errors import BoundsError, ShapeError
 from tsc.ops.registry import TensorSpec
 
+T = TypeVar("T")
 
-def like_self(self: TensorSpec, *_: Any) -> TensorSpec:
+
+def like_self(self: TensorSpec, *_: object) -> TensorSpec:
     """The shape rule of operators whose result has the shape and dtype of the first argument."""
     return self
 
@@ -94,10 +96,10 @@ def infer_size(shape: Sequence[int], size: int) -> tuple[int, ...]:
     return tuple(size // known if n == -1 else n for n in shape)
 
 
-def pair(values: int | Sequence[int], n: int = 2) -> tuple[int, ...]:
+def pair(values: int | Sequence[T], n: int = 2) -> tuple[int | T, ...]:
     """`values` repeated to `n` entries when there is only one."""
-    values = (values,) if isinstance(values, (int, Dim)) else tuple(values)
-    return values * n if len(values) == 1 else values
+    given: tuple[int | T, ...] = (values,) if isinstance(values, (int, Dim)) else tuple(values)
+    return given * n if len(given) == 1 else given
 
 
 def window_size(

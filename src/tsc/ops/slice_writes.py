@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
+from tsc.dtypes import Array
 from tsc.errors import NotSupportedError, ShapeError
 from tsc.ops.aliases import as_strided
-from tsc.ops.composite import Aten
+from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.index_views import cut
 from tsc.ops.registry import Family, ResultLayout
 from tsc.ops.shapes import like_self
 from tsc.ops.views import diagonal, select, slice_
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _stored(self: Array, src: Array, view: Callable[[Array], Array], name: str) -> Array:
@@ -33,7 +32,7 @@ def _stored(self: Array, src: Array, view: Callable[[Array], Array], name: str) 
     return result
 
 
-def _select_joined(aten: Aten, self: Any, src: Any, dim: int, index: int) -> Any:
+def _select_joined(aten: Aten, self: AnyTensor, src: AnyTensor, dim: int, index: int) -> AnyTensor:
     """`src` between what lies before and after it."""
     shape = list(aten.shape(self))
     extent = shape.pop(dim)
@@ -44,8 +43,8 @@ def _select_joined(aten: Aten, self: Any, src: Any, dim: int, index: int) -> Any
 
 
 def _slice_joined(
-    aten: Aten, self: Any, src: Any, dim: int, start: int | None, end: int | None, step: int
-) -> Any:
+    aten: Aten, self: AnyTensor, src: AnyTensor, dim: int, start: int | None, end: int | None, step: int
+) -> AnyTensor:
     """`src` between what lies before and after it.
 
     Raises:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array, Number
 from tsc.errors import DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.promotion import result_dtype
@@ -19,7 +20,6 @@ from tsc.ops.shapes import like_self, reduced, wrap_dim
 from tsc.ops.sort_lowering import order_statistic, sorted_lines, topk_of_lines
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 LONGEST_EXACT = 4096
 """Elements of a row up to which `topk` takes the time to choose among equal elements as PyTorch does."""
 
@@ -61,7 +61,7 @@ def _taken(x: Array, places: Array, axis: int) -> Array:
     return np.take_along_axis(x, places, axis) if x.ndim else x.copy()
 
 
-def _sort_infer(self: TensorSpec, *_: Any) -> tuple[TensorSpec, TensorSpec]:
+def _sort_infer(self: TensorSpec, *_: object) -> tuple[TensorSpec, TensorSpec]:
     return self, TensorSpec(self.shape, dtypes.I64)
 
 
@@ -88,7 +88,7 @@ def sort_stable(self: Array, stable: bool | None, dim: int, descending: bool) ->
     return sort(self, dim, descending)
 
 
-def _places_infer(self: TensorSpec, *_: Any) -> TensorSpec:
+def _places_infer(self: TensorSpec, *_: object) -> TensorSpec:
     return TensorSpec(self.shape, dtypes.I64)
 
 
@@ -118,7 +118,7 @@ def msort(self: Array) -> Array:
     return sort(self, 0, False)[0]
 
 
-def _topk_infer(self: TensorSpec, k: int, dim: int, *_: Any) -> tuple[TensorSpec, TensorSpec]:
+def _topk_infer(self: TensorSpec, k: int, dim: int, *_: object) -> tuple[TensorSpec, TensorSpec]:
     require_numbers("topk", self)
     axis = wrap_dim(dim, self.ndim)
     if not 0 <= k <= (self.shape[axis] if self.ndim else 1):
@@ -189,7 +189,7 @@ def kthvalue(self: Array, k: int, dim: int, keepdim: bool) -> tuple[Array, Array
     )
 
 
-def picked(x: Array, places: Array, k: Any, axis: int, keepdim: bool) -> tuple[Array, Array]:
+def picked(x: Array, places: Array, k: int | Array, axis: int, keepdim: bool) -> tuple[Array, Array]:
     """Value and index of the `k`-th entry of `places`; `k` is a number, or one per row with `axis` kept."""
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
@@ -277,14 +277,19 @@ def _searched(edges: Array, values: Array, right: bool, out_int32: bool) -> Arra
     return low.astype(kind)
 
 
-def _search_infer(edges: Any, values: Any, out_int32: bool, *_: Any) -> TensorSpec:
+def _search_infer(edges: TensorSpec, values: TensorSpec | Number, out_int32: bool, *_: object) -> TensorSpec:
     shape = values.shape if isinstance(values, TensorSpec) else ()
     return TensorSpec(shape, dtypes.I32 if out_int32 else dtypes.I64)
 
 
 @FAMILY.op("aten::searchsorted.Tensor", "aten::searchsorted.Scalar", infer=_search_infer)
 def searchsorted(
-    sorted_sequence: Array, self: Any, out_int32: bool, right: bool, side: str | None, sorter: Array | None
+    sorted_sequence: Array,
+    self: Array | Number,
+    out_int32: bool,
+    right: bool,
+    side: str | None,
+    sorter: Array | None,
 ) -> Array:
     """Where the values of `self` would be inserted in the (innermost) sorted sequence.
 
@@ -307,7 +312,9 @@ def searchsorted(
     return _searched(edges, values, right or side == "right", out_int32)
 
 
-def _bucketize_infer(self: Any, boundaries: TensorSpec, out_int32: bool, right: bool) -> TensorSpec:
+def _bucketize_infer(
+    self: TensorSpec | Number, boundaries: TensorSpec, out_int32: bool, right: bool
+) -> TensorSpec:
     return _search_infer(boundaries, self, out_int32)
 
 
@@ -316,28 +323,28 @@ def _bucketize_infer(self: Any, boundaries: TensorSpec, out_int32: bool, right: 
     "aten::bucketize.Scalar",
     infer=_bucketize_infer,
 )
-def bucketize(self: Any, boundaries: Array, out_int32: bool, right: bool) -> Array:
+def bucketize(self: Array | Number, boundaries: Array, out_int32: bool, right: bool) -> Array:
     """The number of the bucket each value falls in."""
     if boundaries.ndim != 1:
         raise ShapeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
     return _searched(boundaries, np.asarray(self), right, out_int32)
 
 
-def _isin_infer(elements: Any, *_: Any) -> TensorSpec:
+def _isin_infer(elements: TensorSpec | Number, *_: object) -> TensorSpec:
     return TensorSpec(elements.shape if isinstance(elements, TensorSpec) else (), dtypes.BOOL)
 
 
 @FAMILY.op(
     "aten::isin.Tensor_Tensor", "aten::isin.Tensor_Scalar", "aten::isin.Scalar_Tensor", infer=_isin_infer
 )
-def isin(elements: Any, test_elements: Any, assume_unique: bool, invert: bool) -> Array:
+def isin(elements: Array | Number, test_elements: Array | Number, assume_unique: bool, invert: bool) -> Array:
     """Whether each element occurs among `test_elements`."""
     first, second = (comparable(np.asarray(x)) for x in (elements, test_elements))
     return np.asarray(np.isin(first, second, invert=invert))
 
 
 @composite(FAMILY, "aten::aminmax")
-def aminmax(aten: Aten, self: Any, dim: int | None, keepdim: bool) -> tuple[Any, Any]:
+def aminmax(aten: Aten, self: AnyTensor, dim: int | None, keepdim: bool) -> tuple[Any, Any]:
     """The smallest and the largest element, of all or along `dim`."""
     dims = [] if dim is None else [dim]
     return aten.amin(self, dims, keepdim), aten.amax(self, dims, keepdim)

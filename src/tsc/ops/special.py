@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
 from tsc.ops.promotion import result_dtype
@@ -17,7 +18,6 @@ from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 TO_FLOAT = Promote.TO_FLOAT
 
 
@@ -94,7 +94,7 @@ def sinc(self: Scalar) -> Scalar:
 # --- functions NumPy computes in float64 ---
 
 
-def _float_infer(*arguments: Any) -> TensorSpec:
+def _float_infer(*arguments: object) -> TensorSpec:
     specs = [a for a in arguments if isinstance(a, TensorSpec)]
     dtype = result_dtype(specs)
     return TensorSpec(broadcast(*(s.shape for s in specs)), dtype if dtype.is_floating else dtypes.F32)

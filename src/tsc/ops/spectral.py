@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import DType
+from tsc.dtypes import Array, DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or
 from tsc.ops.registry import Family
@@ -16,16 +16,15 @@ from tsc.ops.running import inferred_by_running
 from tsc.ops.shapes import like_self, wrap_dim, wrap_dims
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 _COMPLEX = {dtypes.F64: dtypes.C128, dtypes.C128: dtypes.C128}
 _REAL = {dtypes.F64: dtypes.F64, dtypes.C128: dtypes.F64}
 
 
-def _complex(dtype: DType) -> Any:
+def _complex(dtype: DType) -> np.dtype[Any]:
     return _COMPLEX.get(dtype, dtypes.C64).numpy
 
 
-def _real(dtype: DType) -> Any:
+def _real(dtype: DType) -> np.dtype[Any]:
     return _REAL.get(dtype, dtypes.F32).numpy
 
 
@@ -46,7 +45,7 @@ def _wide(x: Array) -> Array:
     return x if x.dtype.kind in "fc" else x.astype(np.float32)
 
 
-def _define_one(name: str, target: Callable[[DType], Any]) -> None:
+def _define_one(name: str, target: Callable[[DType], np.dtype[Any]]) -> None:
     """A transform along one dim."""
     transform = getattr(np.fft, name)
 
@@ -85,7 +84,7 @@ def _axes(
     return s, axes
 
 
-def _define_many(name: str, target: Callable[[DType], Any]) -> None:
+def _define_many(name: str, target: Callable[[DType], np.dtype[Any]]) -> None:
     """A transform along several dims, and its form for two."""
     transform = getattr(np.fft, f"{name}n")
 
@@ -117,13 +116,13 @@ _define_shift("ifftshift")
 
 
 @inferred_by_running(FAMILY, "aten::fft_fftfreq")
-def fftfreq(n: int, d: float, dtype: int | None, *_: Any) -> Array:
+def fftfreq(n: int, d: float, dtype: int | None, *_: object) -> Array:
     """The frequencies of the bins of a transform."""
     return np.fft.fftfreq(n, d).astype(dtype_or(dtype, dtypes.F32).numpy)
 
 
 @inferred_by_running(FAMILY, "aten::fft_rfftfreq")
-def rfftfreq(n: int, d: float, dtype: int | None, *_: Any) -> Array:
+def rfftfreq(n: int, d: float, dtype: int | None, *_: object) -> Array:
     """The frequencies of the bins of a transform of real numbers."""
     return np.fft.rfftfreq(n, d).astype(dtype_or(dtype, dtypes.F32).numpy)
 
@@ -131,7 +130,7 @@ def rfftfreq(n: int, d: float, dtype: int | None, *_: Any) -> Array:
 # --- short-time transforms ---
 
 
-def _window(window: Array | None, length: int, n_fft: int, dtype: Any) -> Array:
+def _window(window: Array | None, length: int, n_fft: int, dtype: np.dtype[Any]) -> Array:
     """The window, zeros on both sides up to `n_fft`."""
     if not 0 < length <= n_fft:
         raise ShapeError(f"stft: expected 0 < win_length <= n_fft, but got win_length={length}")

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array, Number, Real
 from tsc.errors import CodegenError, DTypeError, ShapeError
 from tsc.narrowing import is_array
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.promotion import result_dtype
@@ -22,7 +23,6 @@ from tsc.ops.sort_lowering import count_nan, order_statistic
 from tsc.ops.sorting import comparable, order, picked, require_numbers
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
 def _along_infer(self: TensorSpec, dim: int, keepdim: bool) -> tuple[TensorSpec, TensorSpec]:
@@ -125,7 +125,7 @@ def mode(self: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
 # --- quantiles ---
 
 
-def _quantile_checked(self: Array, q: Any, name: str) -> Array:
+def _quantile_checked(self: Array, q: float | Array, name: str) -> Array:
     levels = np.asarray(q, self.dtype)
     if spec_of(self).dtype not in (dtypes.F32, dtypes.F64):
         raise DTypeError(f"{name}() input tensor must be either float or double dtype")
@@ -142,7 +142,7 @@ def _quantile_checked(self: Array, q: Any, name: str) -> Array:
 
 def _define_quantile(name: str, compute: Callable[..., Any]) -> None:
     @inferred_by_running(FAMILY, f"aten::{name}", f"aten::{name}.scalar")
-    def quantile(self: Array, q: Any, dim: int | None, keepdim: bool, interpolation: str) -> Array:
+    def quantile(self: Array, q: Array | float, dim: int | None, keepdim: bool, interpolation: str) -> Array:
         levels = _quantile_checked(self, q, name)
         axis = None if dim is None or not self.ndim else wrap_dim(dim, self.ndim)
         result = compute(
@@ -177,12 +177,12 @@ def bincount(self: Array, weights: Array | None, minlength: int) -> Array:
     return counts.astype(np.float32 if weights.dtype == np.float32 else np.float64)
 
 
-def _histc_infer(self: TensorSpec, bins: int, *_: Any) -> TensorSpec:
+def _histc_infer(self: TensorSpec, bins: int, *_: object) -> TensorSpec:
     return TensorSpec((bins,), self.dtype)
 
 
 @FAMILY.op("aten::histc", infer=_histc_infer)
-def histc(self: Array, bins: int, min: Any, max: Any) -> Array:
+def histc(self: Array, bins: int, min: Real, max: Real) -> Array:
     """How many elements fall in each of `bins` equal parts of ``[min, max]``.
 
     Where both are equal, of the range of `self`.
@@ -194,7 +194,7 @@ def histc(self: Array, bins: int, min: Any, max: Any) -> Array:
     return np.histogram(x[~np.isnan(x)], bins, (low, high))[0].astype(self.dtype)
 
 
-def _range_of(x: Array, low: Any, high: Any) -> tuple[float, float]:
+def _range_of(x: Array, low: Real, high: Real) -> tuple[float, float]:
     if low == high and x.size:
         low, high = float(x.min()), float(x.max())
     if low == high:
@@ -247,7 +247,9 @@ def count_nonzero_dims(self: Array, dim: Sequence[int]) -> Array:
 
 
 @composite(FAMILY, "aten::nansum")
-def nansum(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) -> Any:
+def nansum(
+    aten: Aten, self: AnyTensor, dim: Sequence[int] | None, keepdim: bool, dtype: int | None
+) -> AnyTensor:
     """`sum` without the NaNs."""
     if aten.dtype(self).is_complex:
         raise DTypeError("nansum on CPU does not support complex inputs")
@@ -256,7 +258,9 @@ def nansum(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) ->
 
 
 @composite(FAMILY, "aten::nanmean")
-def nanmean(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) -> Any:
+def nanmean(
+    aten: Aten, self: AnyTensor, dim: Sequence[int] | None, keepdim: bool, dtype: int | None
+) -> AnyTensor:
     """`mean` without the NaNs."""
     if not (aten.dtype(self).is_floating or aten.dtype(self).is_complex):
         raise DTypeError(
@@ -270,17 +274,19 @@ def nanmean(aten: Aten, self: Any, dim: Any, keepdim: bool, dtype: int | None) -
 def _define_with_mean(name: str) -> None:
     @composite(FAMILY, f"aten::{name}_mean.correction")
     def correction_and_mean(
-        aten: Aten, self: Any, dim: Any, correction: Any, keepdim: bool
+        aten: Aten, self: AnyTensor, dim: Sequence[int] | None, correction: Number | None, keepdim: bool
     ) -> tuple[Any, Any]:
         spread = aten(f"{name}.correction", self, dim, correction=correction, keepdim=keepdim)
         return spread, aten("mean.dim", self, dim, keepdim)
 
     @composite(FAMILY, f"aten::{name}_mean.dim")
-    def along_and_mean(aten: Aten, self: Any, dim: Any, unbiased: bool, keepdim: bool) -> tuple[Any, Any]:
+    def along_and_mean(
+        aten: Aten, self: AnyTensor, dim: Sequence[int] | None, unbiased: bool, keepdim: bool
+    ) -> tuple[Any, Any]:
         return aten(f"{name}_mean.correction", self, dim, correction=int(unbiased), keepdim=keepdim)
 
     @composite(FAMILY, f"aten::{name}_mean")
-    def all_and_mean(aten: Aten, self: Any, unbiased: bool) -> tuple[Any, Any]:
+    def all_and_mean(aten: Aten, self: AnyTensor, unbiased: bool) -> tuple[Any, Any]:
         return aten(f"{name}_mean.correction", self, None, correction=int(unbiased), keepdim=False)
 
 

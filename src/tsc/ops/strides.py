@@ -8,11 +8,10 @@ from typing import Any, cast
 
 import numpy as np
 
+from tsc.dtypes import Array
 from tsc.narrowing import is_array
 from tsc.ops.index_views import IndexView
 from tsc.ops.registry import Operator, ResultLayout
-
-Array = np.ndarray[Any, Any]
 
 
 def laid_out(operator: Operator) -> Operator:
@@ -22,7 +21,7 @@ def laid_out(operator: Operator) -> Operator:
         return operator
     eager = operator.eager
 
-    def run(*arguments: Any) -> Any:
+    def run(*arguments: object) -> Any:
         result = eager(*arguments)
         if is_array(result):
             return arrange(result, arguments)

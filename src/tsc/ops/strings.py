@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tsc.dtypes import Real
 from tsc.errors import BoundsError, Error
 from tsc.narrowing import is_sequence
 from tsc.ops.formatting import text_of
@@ -32,10 +33,10 @@ def _decode(data: bytes) -> str:
 def _on_bytes(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` of bytes as a function of strings."""
 
-    def of_text(value: Any) -> Any:
+    def of_text(value: object) -> Any:
         return _encode(value) if isinstance(value, str) else value
 
-    def to_text(value: Any) -> Any:
+    def to_text(value: object) -> Any:
         if isinstance(value, bytes):
             return _decode(value)
         if is_sequence(value):
@@ -64,7 +65,7 @@ def _found(find: Callable[[bytes, bytes], int]) -> Callable[..., int]:
 
 
 def _required(find: Callable[..., int]) -> Callable[..., int]:
-    def search(*arguments: Any) -> int:
+    def search(*arguments: object) -> int:
         place = find(*arguments)
         if place < 0:
             raise Error("ValueError: substring not found")
@@ -182,13 +183,13 @@ for _name, _digits in (("hex", hex), ("oct", oct), ("bin", bin)):
 
 
 @FAMILY.op("aten::str", kind="python")
-def str_(elem: Any) -> str:
+def str_(elem: object) -> str:
     """The value as TorchScript prints it."""
     return text_of(elem)
 
 
 @FAMILY.op("aten::format", kind="python")
-def format_(self: str, *values: Any) -> str:
+def format_(self: str, *values: object) -> str:
     """The string with each ``{}`` replaced by a value; values left over are ignored.
 
     Raises:
@@ -215,13 +216,13 @@ def _kind(value: object) -> str:
     return _KINDS.get(type(value), "Tensor")
 
 
-def _number(key: str, value: Any) -> Any:
+def _number(key: str, value: object) -> Real:
     if isinstance(value, (int, float)):
         return value
     raise Error(f"%{key} requires a number for formatting, but got {_kind(value)}")
 
 
-def _specified(key: str, value: Any) -> str:
+def _specified(key: str, value: object) -> str:
     """`value` under ``%<key>``; floats pass through float32, as in PyTorch."""
     if key == "s":
         return text_of(value)
@@ -237,7 +238,7 @@ def _specified(key: str, value: Any) -> str:
 
 
 @FAMILY.op("aten::percentFormat", kind="python")
-def percent_format(self: str, values: Any) -> str:
+def percent_format(self: str, values: object) -> str:
     """The string with each ``%d %i %e %f %c %s`` replaced; no widths or precisions.
 
     Raises:
@@ -264,7 +265,7 @@ def percent_format(self: str, values: Any) -> str:
 
 
 @FAMILY.op("prim::Print", kind="python", effect=Effect.ACTS)
-def print_(*values: Any) -> None:
+def print_(*values: object) -> None:
     """Print the values as TorchScript does, with spaces between them."""
     print(" ".join(text_of(v) for v in values))
 

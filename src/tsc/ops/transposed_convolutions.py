@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from xdsl.ir.affine import AffineExpr
 
 from tsc.dtypes import DType
 from tsc.errors import CodegenError
-from tsc.ops.composite import Aten
+from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.contractions import multiply_add
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.registry import TensorSpec
@@ -146,7 +145,9 @@ def transposed_convolution(
     return product.view(spec.shape, [dim(0), dim(1), *(dim(2 + i) + a.cropped for i, a in enumerate(axes))])
 
 
-def strided_kernel(aten: Aten, weight: Any, stride: Sequence[int], dilation: Sequence[int]) -> Any:
+def strided_kernel(
+    aten: Aten, weight: AnyTensor, stride: Sequence[int], dilation: Sequence[int]
+) -> AnyTensor:
     """`weight` with zeros in it, so that along dims of stride more than 1 there is no dilation, and strides
     divide the kernel.
     """

@@ -136,7 +136,7 @@ def in_place(functional: Operator) -> Any:
     is its turn: where elements share a place, that may have been written before.
     """
 
-    def run(self: np.ndarray[Any, Any], *rest: Any) -> np.ndarray[Any, Any]:
+    def run(self: np.ndarray[Any, Any], *rest: object) -> np.ndarray[Any, Any]:
         if functional.is_elementwise and not self.flags.forc and not _fills(functional, rest):
             for target, *others in distinct_pieces(self, rest):
                 write_back(target, functional.eager(target, *others))

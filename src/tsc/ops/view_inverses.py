@@ -3,54 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from tsc.ops.composite import Aten
+from tsc.ops.composite import AnyTensor, Aten
 
 
-def swapped_back(aten: Aten, base: Any, piece: Any, dim0: Any, dim1: Any) -> Any:
+def swapped_back(aten: Aten, base: AnyTensor, piece: AnyTensor, dim0: int, dim1: int) -> AnyTensor:
     return aten("transpose.int", piece, dim0, dim1)
 
 
-def turned_back(aten: Aten, base: Any, piece: Any) -> Any:
+def turned_back(aten: Aten, base: AnyTensor, piece: AnyTensor) -> AnyTensor:
     return aten("numpy_T", piece)
 
 
-def matrix_turned_back(aten: Aten, base: Any, piece: Any) -> Any:
+def matrix_turned_back(aten: Aten, base: AnyTensor, piece: AnyTensor) -> AnyTensor:
     return aten("mT", piece)
 
 
-def permuted_back(aten: Aten, base: Any, piece: Any, dims: Sequence[int]) -> Any:
+def permuted_back(aten: Aten, base: AnyTensor, piece: AnyTensor, dims: Sequence[int]) -> AnyTensor:
     order = [d % len(dims) for d in dims]
     return aten("permute", piece, [order.index(i) for i in range(len(order))]) if order else piece
 
 
-def moved_back(aten: Aten, base: Any, piece: Any, source: Any, destination: Any) -> Any:
+def moved_back(
+    aten: Aten,
+    base: AnyTensor,
+    piece: AnyTensor,
+    source: Sequence[int] | int,
+    destination: Sequence[int] | int,
+) -> AnyTensor:
     name = "movedim.int" if isinstance(source, int) else "movedim.intlist"
     return aten(name, piece, destination, source)
 
 
-def reshaped_back(aten: Aten, base: Any, piece: Any, *_: Any) -> Any:
+def reshaped_back(aten: Aten, base: AnyTensor, piece: AnyTensor, *_: object) -> AnyTensor:
     return aten("reshape_as", piece, base)
 
 
-def selected_back(aten: Aten, base: Any, piece: Any, dim: Any, index: Any) -> Any:
+def selected_back(aten: Aten, base: AnyTensor, piece: AnyTensor, dim: int, index: int) -> AnyTensor:
     return aten("select_scatter", base, piece, dim, index)
 
 
-def sliced_back(aten: Aten, base: Any, piece: Any, dim: Any, start: Any, end: Any, step: Any) -> Any:
+def sliced_back(
+    aten: Aten, base: AnyTensor, piece: AnyTensor, dim: int, start: int | None, end: int | None, step: int
+) -> AnyTensor:
     return aten("slice_scatter", base, piece, dim, start, end, step)
 
 
-def narrowed_back(aten: Aten, base: Any, piece: Any, dim: Any, start: int, length: int) -> Any:
+def narrowed_back(
+    aten: Aten, base: AnyTensor, piece: AnyTensor, dim: int, start: int, length: int
+) -> AnyTensor:
     if not length:
         return base
     return aten("slice_scatter", base, piece, dim, start, (start + length) or None, 1)
 
 
-def diagonal_back(aten: Aten, base: Any, piece: Any, offset: Any, dim1: Any, dim2: Any) -> Any:
+def diagonal_back(
+    aten: Aten, base: AnyTensor, piece: AnyTensor, offset: int, dim1: int, dim2: int
+) -> AnyTensor:
     return aten("diagonal_scatter", base, piece, offset, dim1, dim2)
 
 
-def same_back(aten: Aten, base: Any, piece: Any) -> Any:
+def same_back(aten: Aten, base: AnyTensor, piece: AnyTensor) -> AnyTensor:
     return piece

@@ -18,7 +18,7 @@ from tsc.ops.registry import TensorSpec
 def infer_by_running(view: Callable[..., Any]) -> Callable[..., Any]:
     """Infer a view by taking it of an `IndexView`."""
 
-    def infer(self: TensorSpec, *rest: Any) -> Any:
+    def infer(self: TensorSpec, *rest: object) -> TensorSpec | list[TensorSpec]:
         result = view(IndexView.of(self.shape, self.dtype.numpy), *rest)
         if is_list(result):
             return [TensorSpec(r.shape, self.dtype) for r in result]

@@ -13,8 +13,9 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dims import certainly_equal, is_one
+from tsc.dtypes import Array
 from tsc.errors import BoundsError, DTypeError, ShapeError
-from tsc.ops.composite import Aten, composite
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.shapes import infer_size, wrap_dim
@@ -35,10 +36,9 @@ from tsc.ops.view_inverses import (
 from tsc.ops.view_maps import infer_by_running, lower_by_tracing
 
 FAMILY = Family()
-Array = np.ndarray[Any, Any]
 
 
-def _view(*names: str, **parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _view(*names: str, **parts: object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A view that is an affine map of indices."""
 
     def register(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,7 +94,7 @@ def permute(self: Array, dims: Sequence[int]) -> Array:
     "aten::moveaxis.intlist",
     inverse=moved_back,
 )
-def movedim(self: Array, source: Any, destination: Any) -> Array:
+def movedim(self: Array, source: Sequence[int] | int, destination: Sequence[int] | int) -> Array:
     """Dims `source` moved to the places `destination`."""
     if not self.ndim:
         for d in (*np.atleast_1d(source), *np.atleast_1d(destination)):
@@ -160,7 +160,7 @@ def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
 
 
 @composite(FAMILY, "aten::expand_as", is_identity=True)
-def expand_as(aten: Aten, self: Any, other: Any) -> Any:
+def expand_as(aten: Aten, self: AnyTensor, other: AnyTensor) -> AnyTensor:
     """Expanded to the shape of `other`."""
     return aten("expand", self, list(aten.shape(other)))
 
@@ -329,19 +329,19 @@ def view(self: Array, size: Sequence[int]) -> Array:
 
 
 @composite(FAMILY, "aten::reshape_as", sharing=Sharing.SOMETIMES, is_identity=True)
-def reshape_as(aten: Aten, self: Any, other: Any) -> Any:
+def reshape_as(aten: Aten, self: AnyTensor, other: AnyTensor) -> AnyTensor:
     """Reshaped to the shape of `other`."""
     return aten("reshape", self, list(aten.shape(other)))
 
 
 @composite(FAMILY, "aten::view_as", inverse=reshaped_back, is_identity=True)
-def view_as(aten: Aten, self: Any, other: Any) -> Any:
+def view_as(aten: Aten, self: AnyTensor, other: AnyTensor) -> AnyTensor:
     """Viewed in the shape of `other`."""
     return aten("view", self, list(aten.shape(other)))
 
 
 @composite(FAMILY, "aten::flatten.using_ints", sharing=Sharing.SOMETIMES, is_identity=True)
-def flatten(aten: Aten, self: Any, start_dim: int, end_dim: int) -> Any:
+def flatten(aten: Aten, self: AnyTensor, start_dim: int, end_dim: int) -> AnyTensor:
     """Dims `start_dim` to `end_dim` made one."""
     shape = list(aten.shape(self))
     if not shape:
@@ -356,7 +356,7 @@ def flatten(aten: Aten, self: Any, start_dim: int, end_dim: int) -> Any:
 
 
 @composite(FAMILY, "aten::unflatten.int", inverse=reshaped_back, is_identity=True)
-def unflatten(aten: Aten, self: Any, dim: int, sizes: Sequence[int]) -> Any:
+def unflatten(aten: Aten, self: AnyTensor, dim: int, sizes: Sequence[int]) -> AnyTensor:
     """Dim `dim` split into `sizes`."""
     shape = list(aten.shape(self))
     axis = wrap_dim(dim, len(shape))

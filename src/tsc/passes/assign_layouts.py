@@ -30,7 +30,7 @@ class AssignLayouts(ModulePass):
     """Choose encodings: channels last inside convolutional regions, halos where a reader pads, weights in
     panels.
 
-    Requires: the output of `fuse-elementwise`.
+    Requires: the output of `split-kernels`.
     Leaves: every tensor type of the host and of kernel signatures says how it lies in memory; arguments and
     results
     of the host are row-major; copies stand where layouts meet; each call has a kernel of its own.

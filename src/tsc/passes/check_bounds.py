@@ -16,6 +16,7 @@ from xdsl.passes import ModulePass
 from tsc import dtypes
 from tsc.analysis.fusion import CHECKS_BOUNDS, operator_of, reads_values
 from tsc.analysis.known_values import argument_of, unwrapped
+from tsc.analysis.number_reads import is_number_read
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -26,7 +27,6 @@ from tsc.dialects.torch_ops import PrimIfOp, PrimListConstructOp, PrimLoopOp
 from tsc.dialects.tsc import RequireOp
 from tsc.ops.composite import Aten
 from tsc.passes.decompose import building_aten
-from tsc.passes.numbers_as_tensors import is_number_read
 
 FLAG = tt.ValueTensorType.of((), dtypes.BOOL)
 

@@ -117,7 +117,7 @@ def _argument(value: SSAValue) -> Any:
     return constant_of(value) if constant_of(value) is not UNKNOWN else known
 
 
-def _holds_tensors(known: Any) -> bool:
+def _holds_tensors(known: object) -> bool:
     return isinstance(known, list) and any(isinstance(k, TensorSpec) for k in cast("list[Any]", known))
 
 

@@ -16,6 +16,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated, unwrapped
+from tsc.analysis.number_reads import is_number_read
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.result_views import shared_bases, shown_argument, uncertain_results
 from tsc.dialects import torch_types as tt
@@ -31,7 +32,6 @@ from tsc.dialects.torch_ops import (
 )
 from tsc.dialects.tsc import CONTENTS, RESULT, ROW_MAJOR, WRITTEN, MemoryOp, PrefixOp
 from tsc.dims import Atom, Dim, in_words
-from tsc.passes.numbers_as_tensors import is_number_read
 
 
 @dataclass(frozen=True)

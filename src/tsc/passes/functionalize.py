@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, i64
@@ -14,28 +13,19 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import UNKNOWN_CALLS, is_within, writes_anything
 from tsc.analysis.memory_aliases import has_memory, shared_operands
-from tsc.analysis.operator_effects import definition_of, not_repeatable, reads_layout
+from tsc.analysis.operator_effects import not_repeatable, reads_layout
 from tsc.analysis.written_names import WRAPPERS, unfollowed_name
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.regions import rebuilt
-from tsc.dialects.torch_ops import (
-    NonValueTensorLiteralOp,
-    PrimListConstructOp,
-    PrimLoopOp,
-    ValueTensorLiteralOp,
-)
+from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
 from tsc.dialects.tsc import WRITTEN, MemoryOp
 from tsc.passes.functional.arguments import name_arguments
-from tsc.passes.functional.forms import (
-    CannotFunctionalizeError,
-    functional_form,
-    inverse_of,
-    put_back,
-    stored,
-)
+from tsc.passes.functional.forms import CannotFunctionalizeError, functional_form, stored
+from tsc.passes.functional.memory import MemoryState, TensorRecord
 from tsc.passes.functional.second_names import forget_second_names
+from tsc.passes.functional.value_types import to_values
 
 
 @dataclass(frozen=True)
@@ -102,127 +92,11 @@ def _call_that_may_write(function: FuncOp) -> Operation | None:
     return next((op for op in calls if any(map(has_memory, op.operands))), None)
 
 
-def to_values(function: FuncOp) -> None:
-    """Make every tensor of a function that writes nothing a value tensor."""
-    for op in list(function.walk()):
-        if isinstance(op, NonValueTensorLiteralOp):
-            made = ValueTensorLiteralOp.create(
-                result_types=[_value_type(op.results[0].type)], attributes=op.attributes, location=op.location
-            )
-            assert op.parent is not None
-            op.parent.insert_op_before(made, op)
-            made.results[0].name_hint = op.results[0].name_hint
-            op.results[0].replace_all_uses_with(made.results[0])
-            op.detach()
-            op.erase()
-            continue
-        for value in (*op.results, *(a for r in op.regions for b in r.blocks for a in b.args)):
-            value._type = _value_type(value.type)  # pyright: ignore[reportPrivateUsage]
-    function.update_function_type()
-
-
-def _value_type(kind: Any) -> Any:
-    if isinstance(kind, tt.TensorType):
-        return tt.ValueTensorType(kind.data)
-    if isinstance(kind, (tt.ListType, tt.OptionalType)):
-        return type(kind)(_value_type(kind.data))
-    if isinstance(kind, tt.TupleType):
-        return tt.TupleType(tuple(_value_type(t) for t in kind.data))
-    if isinstance(kind, tt.DictType):
-        return tt.DictType((kind.key, _value_type(kind.value)))
-    return kind
-
-
-# --- the rewriting ---
-
-
-@dataclass(eq=False)
-class _Tensor:
-    """What is known of a tensor value: its memory (`base`), how it is a view of `parent`, and its current
-    functional value.
-    """
-
-    base: _Memory
-    value: SSAValue
-    version: int
-    parent: _Tensor | None = None
-    view: AtenOp | None = None
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether it surely is a view of its parent; ``reshape`` and such decide that when they run."""
-        operator = None if self.view is None else definition_of(self.view)
-        return operator is not None and operator.is_view
-
-
-@dataclass(eq=False)
-class _Memory:
-    """Memory that views share: every write gives it a new version."""
-
-    version: int = 0
-    is_writable: bool = True
-    is_uncertain: bool = False
-    """Set when a write may or may not have reached the other names: reading one of those is an error."""
-
-
 class _Functionalizer:
     def __init__(self, function: FuncOp, in_regions: bool) -> None:
         self.function = function
         self.in_regions = in_regions
-        self.tensors: dict[SSAValue, _Tensor] = {}
-        self.held: dict[SSAValue, list[SSAValue]] = {}
-        """What wrappers hold, as the program names it."""
-        self.rebuilt: dict[SSAValue, tuple[SSAValue, list[SSAValue]]] = {}
-        """Wrappers as they were last read, and of which values they are made."""
-        self.is_returning = False
-        """While results are read: views among them are taken of the memory itself."""
-
-    def tensor(self, value: SSAValue) -> _Tensor:
-        """The record of a tensor value; memory from outside (attributes, control flow) is not writable, but
-        that of arguments is.
-        """
-        found = self.tensors.get(value)
-        if found is None:
-            own = isinstance(value.owner, AtenOp) or value.owner is self.function.body.block
-            memory = _Memory(is_writable=own)
-            found = self.tensors[value] = _Tensor(memory, value, 0)
-        return found
-
-    # --- reading ---
-
-    def current(self, value: SSAValue, builder: TorchBuilder) -> SSAValue:
-        """The functional value of a tensor as of now: views are taken again after writes."""
-        if value in self.held:
-            return self._rewrapped(value, builder)
-        if not isinstance(value.type, tt.TensorType):
-            return value
-        return self._refresh(self.tensor(value), builder)
-
-    def _refresh(self, tensor: _Tensor, builder: TorchBuilder) -> SSAValue:
-        is_current = tensor.version == tensor.base.version
-        retaken = self.is_returning and tensor.is_certain and not tensor.base.is_uncertain
-        if is_current and not (retaken and tensor.base.version):
-            return tensor.value
-        if tensor.base.is_uncertain or not tensor.is_certain or tensor.parent is None or tensor.view is None:
-            raise CannotFunctionalizeError("memory is read under another name after it may have been written")
-        parent = self._refresh(tensor.parent, builder)
-        again = tensor.view.clone()
-        again.operands = [parent, *list(tensor.view.operands)[1:]]
-        builder.insert(again)
-        tensor.value, tensor.version = again.results[0], tensor.base.version
-        return tensor.value
-
-    def _rewrapped(self, value: SSAValue, builder: TorchBuilder) -> SSAValue:
-        """A wrapper of what it holds now."""
-        elements = [self.current(e, builder) for e in self.held[value]]
-        last, of = self.rebuilt[value]
-        if len(of) == len(elements) and all(a is b for a, b in zip(elements, of, strict=True)):
-            return last
-        op = value.owner
-        assert isinstance(op, Operation)
-        made = builder.create(type(op), elements, [value.type], attributes=op.attributes)
-        self.rebuilt[value] = made.results[0], elements
-        return made.results[0]
+        self.state = MemoryState(function.body.block)
 
     # --- operations, in order ---
 
@@ -232,13 +106,13 @@ class _Functionalizer:
         self.block(block)
         end = block.last_op
         assert end is not None
-        records = [(i, self.tensors[a]) for i, a in enumerate(block.args) if a in self.tensors]
+        records = [(i, self.state.tensors[a]) for i, a in enumerate(block.args) if a in self.state.tensors]
         written = [(i, record) for i, record in records if record.base.version]
         if written:
             if (op := not_repeatable(self.function)) is not None:
                 raise CannotFunctionalizeError(f"an argument is written, and {op.name} must not be repeated")
             builder = TorchBuilder(before=end)
-            end.operands = [*end.operands, *(self._refresh(record, builder) for _, record in written)]
+            end.operands = [*end.operands, *(self.state.refresh(record, builder) for _, record in written)]
             self.function.attributes[WRITTEN] = DenseArrayBase.from_list(i64, [i for i, _ in written])
 
     def block(self, block: Block) -> None:
@@ -261,7 +135,7 @@ class _Functionalizer:
 
     def _region(self, op: Operation, builder: TorchBuilder) -> None:
         roots = self._written_by(op)
-        op.operands = [self.current(o, builder) for o in op.operands]
+        op.operands = [self.state.current(o, builder) for o in op.operands]
         if not roots:
             self._blocks(op, roots)
         elif isinstance(op, PrimLoopOp):
@@ -270,10 +144,10 @@ class _Functionalizer:
             self._blocks(op, roots)
             self._rebuilt(op, op.operands, roots)
 
-    def _written_by(self, op: Operation) -> list[_Tensor]:
+    def _written_by(self, op: Operation) -> list[TensorRecord]:
         """The tensors from outside `op` that it writes to, or to views of which it does."""
         inside = [inner for r in op.regions for b in r.blocks for inner in b.walk()]
-        roots: list[_Tensor] = []
+        roots: list[TensorRecord] = []
         for inner in inside:
             if not writes_anything(inner):
                 continue
@@ -285,7 +159,7 @@ class _Functionalizer:
                 roots.append(root)
         return roots
 
-    def _root(self, value: SSAValue, region: Operation) -> _Tensor | None:
+    def _root(self, value: SSAValue, region: Operation) -> TensorRecord | None:
         """The tensor from outside `region` that `value` is, or is a view of; None for one made inside."""
         while is_within(value, region):
             op = value.owner
@@ -297,18 +171,18 @@ class _Functionalizer:
             if shared != [op.operands[0]]:
                 raise CannotFunctionalizeError(f"a branch or loop writes to what {op.name} gives")
             value = op.operands[0]
-        record = self.tensor(value)
+        record = self.state.record(value)
         while record.parent is not None:
             record = record.parent
         return record
 
-    def _blocks(self, op: Operation, roots: Sequence[_Tensor], first: Sequence[SSAValue] = ()) -> None:
+    def _blocks(self, op: Operation, roots: Sequence[TensorRecord], first: Sequence[SSAValue] = ()) -> None:
         """Rewrite the regions of `op`; what is in the `roots` at the end of each becomes a further result.
         `first` is what is in them at the beginning, where that is something else than before.
         """
-        tensors = {k: (t.value, t.version) for k, t in self.tensors.items()}
-        bases = {t.base: t.base.version for t in self.tensors.values()}
-        rebuilt, latest = dict(self.rebuilt), dict(bases)
+        tensors = {k: (t.value, t.version) for k, t in self.state.tensors.items()}
+        bases = {t.base: t.base.version for t in self.state.tensors.values()}
+        rebuilt, latest = dict(self.state.rebuilt), dict(bases)
         for region in op.regions:
             block = region.block
             for root, value in zip(roots, first, strict=False):
@@ -318,26 +192,26 @@ class _Functionalizer:
             end = block.last_op
             assert end is not None
             builder = TorchBuilder(before=end)
-            end.operands = [*end.operands, *(self._refresh(root, builder) for root in roots)]
+            end.operands = [*end.operands, *(self.state.refresh(root, builder) for root in roots)]
             for base, version in bases.items():
                 latest[base] = max(latest[base], base.version)
                 base.version = version
             for key, (value, version) in tensors.items():
-                self.tensors[key].value, self.tensors[key].version = value, version
-            self.rebuilt = dict(rebuilt)
+                self.state.tensors[key].value, self.state.tensors[key].version = value, version
+            self.state.rebuilt = dict(rebuilt)
         for root in roots:
             root.base.version = latest[root.base]
             if root.base.is_uncertain:
                 raise CannotFunctionalizeError("a branch or loop writes, perhaps, to what has other names")
 
-    def _loop(self, op: PrimLoopOp, roots: Sequence[_Tensor], builder: TorchBuilder) -> None:
+    def _loop(self, op: PrimLoopOp, roots: Sequence[TensorRecord], builder: TorchBuilder) -> None:
         body = op.regions[0].block
-        entering = [self._refresh(root, builder) for root in roots]
+        entering = [self.state.refresh(root, builder) for root in roots]
         carried = [body.insert_arg(value.type, len(body.args)) for value in entering]
         self._blocks(op, roots, carried)
         self._rebuilt(op, [*op.operands, *entering], roots)
 
-    def _rebuilt(self, op: Operation, operands: Sequence[SSAValue], roots: Sequence[_Tensor]) -> None:
+    def _rebuilt(self, op: Operation, operands: Sequence[SSAValue], roots: Sequence[TensorRecord]) -> None:
         """`op` with a further result for each of the `roots`, which is what is in it from then on."""
         kinds = [*(r.type for r in op.results), *(root.value.type for root in roots)]
         made = rebuilt(op, operands, kinds)
@@ -348,20 +222,20 @@ class _Functionalizer:
     # --- wrappers and reads ---
 
     def _wrap(self, op: Operation, builder: TorchBuilder) -> None:
-        self.held[op.results[0]] = list(op.operands)
-        op.operands = [self.current(o, builder) for o in op.operands]
-        self.rebuilt[op.results[0]] = op.results[0], list(op.operands)
+        self.state.held[op.results[0]] = list(op.operands)
+        op.operands = [self.state.current(o, builder) for o in op.operands]
+        self.state.rebuilt[op.results[0]] = op.results[0], list(op.operands)
 
     def _read(self, op: Operation, builder: TorchBuilder) -> None:
         source = next(iter(op.operands), None)
-        self.is_returning = isinstance(op, ReturnOp)
-        op.operands = [self.current(o, builder) for o in op.operands]
+        self.state.is_returning = isinstance(op, ReturnOp)
+        op.operands = [self.state.current(o, builder) for o in op.operands]
         if not isinstance(op, AtenOp) or source is None or not isinstance(source.type, tt.TensorType):
             return
         if len(op.results) == 1 and isinstance(op.results[0].type, tt.TensorType) and shared_operands(op):
-            parent = self.tensor(source)
+            parent = self.state.record(source)
             result = op.results[0]
-            self.tensors[result] = _Tensor(parent.base, result, parent.base.version, parent, op)
+            self.state.tensors[result] = TensorRecord(parent.base, result, parent.base.version, parent, op)
 
     # --- writing ---
 
@@ -379,51 +253,23 @@ class _Functionalizer:
     def _write_tensor(self, op: AtenOp, builder: TorchBuilder) -> None:
         target = op.operands[0]
         functional = functional_form(op)
-        tensor = self.tensor(target)
+        tensor = self.state.record(target)
         if not tensor.base.is_writable:
             raise CannotFunctionalizeError("memory from outside the function is written")
         for other in op.operands[1:]:
-            if self._overlaps(other, tensor):
+            if self.state.overlaps(other, tensor):
                 raise CannotFunctionalizeError(f"{op.schema.full_name} reads memory that it writes")
-        operands = [self.current(o, builder) for o in op.operands]
-        self._store(tensor, stored(functional, operands, builder), builder)
-
-    def _overlaps(self, value: SSAValue, target: _Tensor) -> bool:
-        """Whether `value` is another view of the memory of `target`."""
-        if value in self.held:
-            return any(self._overlaps(v, target) for v in self.held[value])
-        other = self.tensors.get(value)
-        return other is not None and other is not target and other.base is target.base
-
-    def _store(self, tensor: _Tensor, value: SSAValue, builder: TorchBuilder) -> None:
-        """Make `value` the contents of `tensor`, and carry that to the memory it is a view of."""
-        chain = [tensor]
-        while chain[-1].parent is not None:
-            chain.append(chain[-1].parent)
-        for link in chain[:-1]:
-            if link.is_certain and inverse_of(link.view) is None:
-                raise CannotFunctionalizeError(f"{link.view and link.view.name}: the view is written")
-        before = [self._refresh(link, builder) for link in chain]
-        base = tensor.base
-        base.version += 1
-        for position, link in enumerate(chain):
-            link.value, link.version = value, base.version
-            if link.parent is None:
-                return
-            if not link.is_certain:
-                base.is_uncertain = True
-                return
-            assert link.view is not None
-            value = put_back(link.view, before[position + 1], value, builder)
+        operands = [self.state.current(o, builder) for o in op.operands]
+        self.state.store(tensor, stored(functional, operands, builder), builder)
 
     def _write_list(self, op: AtenOp) -> None:
-        held, name = self.held.get(op.operands[0]), op.schema.full_name
+        held, name = self.state.held.get(op.operands[0]), op.schema.full_name
         if held is None or name not in ("aten::append.t", "aten::extend.t"):
             raise CannotFunctionalizeError(f"{name} changes a list")
         if name == "aten::append.t":
             held.append(op.operands[1])
             return
         other = op.operands[1]
-        if other not in self.held or not isinstance(other.owner, PrimListConstructOp):
+        if other not in self.state.held or not isinstance(other.owner, PrimListConstructOp):
             raise CannotFunctionalizeError("a list is extended by one of unknown length")
-        held += self.held[other]
+        held += self.state.held[other]

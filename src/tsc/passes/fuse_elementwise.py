@@ -1,4 +1,4 @@
-"""Pass `fuse-elementwise`: kernels reach a canonical form; intermediate tensors inside them disappear."""
+"""Pass `fuse-elementwise`: intermediate tensors inside kernels disappear."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,6 @@ from xdsl.passes import ModulePass
 from tsc.analysis.kernel_model import body_cost, dims_of, multiplied, read_stage, reshape_map
 from tsc.analysis.module_functions import functions, is_kernel
 from tsc.dialects.loop_extents import loop_extents, tell_extents
-from tsc.dialects.sized import SizeOp
 from tsc.passes.kernels.alignment import reduced_loops
 from tsc.passes.kernels.compose import (
     compose,
@@ -26,7 +25,7 @@ from tsc.passes.kernels.compose import (
     replace_input,
 )
 from tsc.passes.kernels.isolate import isolate_weights
-from tsc.passes.kernels.outline import RESHAPES, OutlinedPiece, group_ops, outline
+from tsc.passes.kernels.outline import RESHAPES
 
 CHEAP = 2
 """Operations up to which a producer with several consumers is computed again in each of them."""
@@ -34,12 +33,11 @@ CHEAP = 2
 
 @dataclass(frozen=True)
 class FuseElementwise(ModulePass):
-    """Compose producers into consumers inside each kernel, and give every kernel one canonical form.
+    """Compose producers into consumers inside each kernel, to a fixed point.
 
     Requires: stage `linalg`, any generics in kernels.
-    Leaves: kernels in the forms of `docs/architecture.md`, named by ``tsc.kind``, loops of one iteration
-    dropped and
-    kept loops first. A kernel that has no single form becomes several, called one after the other.
+    Leaves: values with several readers that are too expensive to be computed in each of them; what reductions
+    read other than copies and casts; a copy of the weights of a product that are a part of another tensor.
 
     ```mlir
     %0 = linalg.generic {maps = [(i, j) -> (j), (i, j) -> (i, j)]} ins(%b) { yield %in }     // broadcast
@@ -53,15 +51,10 @@ class FuseElementwise(ModulePass):
     name = "fuse-elementwise"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        """Rework each kernel, then the calls of it."""
-        calls: dict[str, list[func.CallOp]] = {}
-        for call in op.walk():
-            if isinstance(call, func.CallOp):
-                calls.setdefault(call.callee.string_value(), []).append(call)
-        for function in list(functions(op)):
+        """Rework each kernel."""
+        for function in functions(op):
             if is_kernel(function):
                 fuse_kernel(function)
-                _replace(function, outline(function, group_ops(function.body.block)), calls)
 
 
 def fuse_kernel(function: func.FuncOp) -> None:
@@ -222,41 +215,3 @@ def _compose(producer: linalg.GenericOp, value: SSAValue, consumer: linalg.Gener
     consumer.detach()
     consumer.erase()
     _erase_dead(producer)
-
-
-def _replace(function: func.FuncOp, pieces: list[OutlinedPiece], calls: dict[str, list[func.CallOp]]) -> None:
-    """Put the pieces in the place of the function, and call them in turn in the place of each call."""
-    module = function.parent
-    assert module is not None
-    returned = function.body.block.last_op
-    assert returned is not None
-    for call in calls.get(function.sym_name.data, []):
-        values: dict[SSAValue, SSAValue] = dict(zip(function.body.block.args, call.arguments, strict=True))
-        block = call.parent
-        assert block is not None
-        for piece in pieces:
-            for value in piece.inputs:
-                if isinstance(value.owner, SizeOp):
-                    size = value.owner.clone()
-                    block.insert_op_before(size, call)
-                    values[value] = size.results[0]
-            step = _host_step(piece, [values[v] for v in piece.inputs])
-            block.insert_op_before(step, call)
-            values.update(zip(piece.outputs, step.results, strict=True))
-        for old, value in zip(call.res, returned.operands, strict=True):
-            old.replace_all_uses_with(values[value])
-        call.detach()
-        call.erase()
-    for piece in pieces:
-        if isinstance(piece.op, func.FuncOp):
-            module.insert_op_before(piece.op, function)
-    function.detach()
-    function.erase()
-
-
-def _host_step(piece: OutlinedPiece, inputs: list[SSAValue]) -> Operation:
-    if isinstance(piece.op, func.FuncOp):
-        return func.CallOp(piece.op.sym_name.data, inputs, list(piece.op.function_type.outputs))
-    copy = piece.op.clone()
-    copy.operands = inputs
-    return copy

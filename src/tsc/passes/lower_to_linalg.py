@@ -27,6 +27,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.fusion import operator_of, spec
 from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type, unwrapped
+from tsc.analysis.number_reads import is_number_read
 from tsc.dialects import torch_types as tt
 from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.aten import AtenOp, torch_name
@@ -48,7 +49,6 @@ from tsc.dims import Dim
 from tsc.errors import CodegenError
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import TensorSpec, require
-from tsc.passes.numbers_as_tensors import is_number_read
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TypeAlias, cast
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc import dtypes
 from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, spec_of_type, unwrapped
+from tsc.analysis.number_reads import NUMBERS, READS, is_number_read
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
@@ -42,18 +43,14 @@ from tsc.ops.shapes import wrap_dims
 from tsc.passes.decompose import building_aten
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
 
-NUMBERS: dict[Any, DType] = {tt.INT: dtypes.I64, tt.FLOAT: dtypes.F64, tt.BOOL: dtypes.BOOL}
-"""The dtypes that hold numbers of each type exactly."""
-READS: dict[str, Any] = {
-    "aten::Int.Tensor": tt.INT,
-    "aten::Float.Tensor": tt.FLOAT,
-    "aten::Bool.Tensor": tt.BOOL,
-}
-"""Operators that give the only element of a tensor as a number."""
 LOGICAL = {"__and__": "logical_and", "__or__": "logical_or", "__xor__": "logical_xor"}
 ARITHMETIC = ("add", "sub", "mul")
 COMPARISONS = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 """With what each becomes when its operands change places."""
+
+
+Number: TypeAlias = SSAValue | int | float
+"""An operand of arithmetic: the tensor that stands for a number, or a number that is known."""
 
 
 class _CannotConvertError(Exception):
@@ -89,17 +86,6 @@ class NumbersAsTensors(ModulePass):
                 _convert(function, self.in_regions, pool_of(ctx))
 
 
-def is_number_read(op: Operation) -> bool:
-    """Whether `op` gives the only element of a value, which certainly has one, and is such a number."""
-    if not isinstance(op, AtenOp) or op.schema.full_name not in READS:
-        return False
-    kind = op.operands[0].type
-    spec = spec_of_type(kind) if isinstance(kind, tt.ValueTensorType) else None
-    if spec is None or spec.size != 1 or spec.dtype.is_complex:
-        return False
-    return READS[op.schema.full_name] is not tt.INT or not spec.dtype.is_floating
-
-
 def _convert(function: FuncOp, in_regions: bool, pool: ConstantPool) -> None:
     trial = function.clone()
     try:
@@ -123,7 +109,7 @@ class _Conversion:
         """Whether the generic tier may do a call again that native code has begun."""
         self.tensors: dict[SSAValue, SSAValue] = {}
         """The tensors without dims that stand for numbers."""
-        self.kinds: dict[SSAValue, Any] = {}
+        self.kinds: dict[SSAValue, Attribute] = {}
         """The types that results of branches, and what loops carry, had as numbers."""
 
     def run(self) -> None:
@@ -251,7 +237,7 @@ class _Conversion:
     def _is_tensor(self, value: SSAValue) -> bool:
         return unwrapped(value) in self.tensors
 
-    def _kind(self, value: SSAValue) -> Any:
+    def _kind(self, value: SSAValue) -> Attribute:
         """The type of a number, also of one that has become a tensor."""
         number = unwrapped(value)
         return self.kinds.get(number, number.type)
@@ -320,12 +306,12 @@ class _Conversion:
         raise _CannotConvertError(op.schema.full_name)
 
     def _binary(
-        self, op: AtenOp, dtype: DType, aten: Aten, make: Callable[[Any, Any, str], SSAValue]
+        self, op: AtenOp, dtype: DType, aten: Aten, make: Callable[[SSAValue, Number, str], SSAValue]
     ) -> SSAValue:
         """`make` of two operands in `dtype`; one of them may be a constant number."""
         if dtype is dtypes.BOOL:
             raise _CannotConvertError(op.schema.full_name)
-        operands: list[Any] = []
+        operands: list[Number] = []
         for operand in op.operands:
             if unwrapped(operand) in self.tensors:
                 operands.append(_as(self._tensor(operand), dtype, aten))
@@ -335,9 +321,10 @@ class _Conversion:
                 raise _CannotConvertError(op.schema.full_name)
             operands.append(float(known) if dtype is dtypes.F64 else int(known))
         a, b = operands
-        if not isinstance(a, SSAValue):
-            return make(b, a, "turned")
-        return make(a, b, "Tensor" if isinstance(b, SSAValue) else "Scalar")
+        if isinstance(a, SSAValue):
+            return make(a, b, "Tensor" if isinstance(b, SSAValue) else "Scalar")
+        assert isinstance(b, SSAValue)
+        return make(b, a, "turned")
 
     def _wider(self, op: AtenOp) -> DType:
         """The dtype in which two numbers are compared."""
@@ -395,13 +382,13 @@ def _is_part_of_result(op: Operation) -> bool:
     return bool(uses) and all(map(_is_part_of_result, uses))
 
 
-def _arithmetic(stem: str, a: Any, b: Any, form: str, aten: Aten) -> SSAValue:
+def _arithmetic(stem: str, a: SSAValue, b: Number, form: str, aten: Aten) -> SSAValue:
     if form == "turned":
         return aten("rsub.Scalar", a, b, 1) if stem == "sub" else _arithmetic(stem, a, b, "Scalar", aten)
     return aten(f"mul.{form}", a, b) if stem == "mul" else aten(f"{stem}.{form}", a, b, 1)
 
 
-def _compared(stem: str, a: Any, b: Any, form: str, aten: Aten) -> SSAValue:
+def _compared(stem: str, a: SSAValue, b: Number, form: str, aten: Aten) -> SSAValue:
     if form == "turned":
         return aten(f"{COMPARISONS[stem]}.Scalar", a, b)
     return aten(f"{stem}.{form}", a, b)

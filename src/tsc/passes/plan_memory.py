@@ -20,7 +20,8 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.layouts import element_bytes
 from tsc.analysis.liveness import Interval, Liveness, live_intervals
-from tsc.dialects.loop_builder import INDEX, LoopBuilder
+from tsc.dialects.loop_builder import LoopBuilder
+from tsc.dialects.loop_index import INDEX
 from tsc.dialects.sized import SizeOp, dim_attribute, plain
 from tsc.dims import Dim, certainly_equal, certainly_natural, hint_of, is_known, symbols_in
 

@@ -25,6 +25,7 @@ from tsc.dialects.torch_ops import PrimIfOp, PrimIsInstanceOp, PrimLoopOp, PrimU
 from tsc.dialects.type_tests import is_instance
 from tsc.dims import Dim, holds_dim
 from tsc.errors import OPERATOR_FAILURES
+from tsc.narrowing import is_array, is_list
 from tsc.ops.elementwise import specs_of
 from tsc.ops.registry import Operator, TensorSpec, require
 from tsc.passes import Rewriting
@@ -238,7 +239,7 @@ def _stand_in(value: SSAValue) -> Any:
     )
 
 
-def _is_materializable(part: Any, result: SSAValue, arguments: list[Any]) -> bool:
+def _is_materializable(part: object, result: SSAValue, arguments: list[Any]) -> bool:
     kind = result.type
     if isinstance(part, np.ndarray):
         return isinstance(kind, tt.ValueTensorType) and part.size <= _largest(arguments)
@@ -256,14 +257,13 @@ def _is_materializable(part: Any, result: SSAValue, arguments: list[Any]) -> boo
 
 def materialize(builder: TorchBuilder, pool: ConstantPool, value: Any, result: SSAValue) -> SSAValue:
     """A computed value as constants in the IR."""
-    if isinstance(value, np.ndarray):
-        array = cast("np.ndarray[Any, Any]", value)
-        stored = np.ascontiguousarray(array).reshape(array.shape)
+    if is_array(value):
+        stored = np.ascontiguousarray(value).reshape(value.shape)
         return builder.insert(literal(pool, result.name_hint or "folded", stored)).results[0]
-    if isinstance(value, list):
+    if is_list(value):
         kind = result.type
         assert isinstance(kind, tt.ListType)
-        return builder.list(kind.data, [builder.constant(v) for v in value])  # pyright: ignore[reportUnknownVariableType]
+        return builder.list(kind.data, [builder.constant(v) for v in value])
     if result.type is tt.DEVICE and isinstance(value, str):
         return builder.device(value)
     return builder.constant(value)

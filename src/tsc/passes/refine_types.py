@@ -63,14 +63,14 @@ class RefineTypes(Rewriting):
         return any([refine_types(function, ctx) for function in functions(module)])
 
 
-def refine_types(function: FuncOp, ctx: Any) -> bool:
+def refine_types(function: FuncOp, ctx: Context) -> bool:
     """Refine one function; whether a query was folded or a type changed."""
     changed = _refine_block(function.body.block, ctx, 0)
     function.update_function_type()
     return changed
 
 
-def _refine_block(block: Block, ctx: Any, trials: int) -> bool:
+def _refine_block(block: Block, ctx: Context, trials: int) -> bool:
     """Refine what is in a block; `trials` says in how many copies of loops, one inside the other, it is."""
     changed = False
     for op in list(block.ops):
@@ -88,7 +88,7 @@ def _refine_block(block: Block, ctx: Any, trials: int) -> bool:
     return changed
 
 
-def set_type(value: SSAValue, kind: Any) -> bool:
+def set_type(value: SSAValue, kind: object) -> bool:
     """Narrow a tensor value's type, keeping whether it is a value; whether that changed anything."""
     current = value.type
     if (
@@ -104,7 +104,7 @@ def set_type(value: SSAValue, kind: Any) -> bool:
     return True
 
 
-def _refine_operator(op: AtenOp, ctx: Any) -> bool:
+def _refine_operator(op: AtenOp, ctx: Context) -> bool:
     operator = find(op.schema.full_name)
     if operator is None:
         return False
@@ -128,7 +128,7 @@ def _refine_in_place(op: AtenOp) -> bool:
     return set_type(op.results[0], op.operands[0].type)
 
 
-def _fold_query(op: AtenOp, operator: Operator, arguments: list[Any], ctx: Any) -> bool:
+def _fold_query(op: AtenOp, operator: Operator, arguments: list[Any], ctx: Context) -> bool:
     if any(a is UNKNOWN for a in arguments) or operator.fold is None:
         return False
     try:
@@ -142,7 +142,7 @@ def _fold_query(op: AtenOp, operator: Operator, arguments: list[Any], ctx: Any) 
     return True
 
 
-def _set_results(op: Operation, inferred: Any) -> bool:
+def _set_results(op: Operation, inferred: object) -> bool:
     changed = False
     if isinstance(inferred, list):  # one result: a list of tensors
         return _set_list_users(op.results[0], inferred)  # pyright: ignore[reportUnknownArgumentType]
@@ -201,7 +201,7 @@ def _refine_unpack(op: PrimListUnpackOp) -> bool:
     return any([set_type(r, o.type) for r, o in zip(op.results, owner.operands, strict=True)])
 
 
-def _refine_if(op: PrimIfOp, ctx: Any, trials: int) -> bool:
+def _refine_if(op: PrimIfOp, ctx: Context, trials: int) -> bool:
     changed = any([_refine_block(r.block, ctx, trials) for r in op.regions])
     ends = [r.block.last_op for r in op.regions]
     for i, result in enumerate(op.results):
@@ -220,7 +220,7 @@ def _adopt(values: Sequence[SSAValue]) -> bool:
     return any([set_type(v, kinds[0]) for v in values if isinstance(v.owner, PrimUninitializedOp)])
 
 
-def _refine_loop(op: PrimLoopOp, ctx: Any, trials: int) -> bool:
+def _refine_loop(op: PrimLoopOp, ctx: Context, trials: int) -> bool:
     """Carried tensors keep the type they enter with where every round gives it back."""
     body = op.regions[0].block
     end = body.last_op
@@ -234,7 +234,7 @@ def _refine_loop(op: PrimLoopOp, ctx: Any, trials: int) -> bool:
     return any([set_type(op.results[i], kind) for i, kind in kept.items()]) or changed
 
 
-def _kept(op: PrimLoopOp, ctx: Any, trials: int) -> dict[int, tt.TensorType]:
+def _kept(op: PrimLoopOp, ctx: Context, trials: int) -> dict[int, tt.TensorType]:
     """The carried tensors whose types a round does not change, by number.
 
     Each is taken to be one until a round shows otherwise. That round is a copy: sizes are folded in it that
@@ -255,7 +255,7 @@ def _kept(op: PrimLoopOp, ctx: Any, trials: int) -> dict[int, tt.TensorType]:
 
 
 def _changed_by_a_round(
-    op: PrimLoopOp, entering: Mapping[int, tt.TensorType], ctx: Any, trials: int
+    op: PrimLoopOp, entering: Mapping[int, tt.TensorType], ctx: Context, trials: int
 ) -> set[int]:
     """Those of the carried tensors that a round does not give back with the type they enter with."""
     trial = op.clone()

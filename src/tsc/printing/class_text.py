@@ -54,7 +54,7 @@ def _base(cls: Class) -> str:
     return cls.members["$base"] if cls.kind == "interface" else _BASES[cls.kind]
 
 
-def _enum_value(cls: Class, value: Any) -> Any:
+def _enum_value(cls: Class, value: object) -> Any:
     if not isinstance(value, (int, float, str)) or isinstance(value, bool):
         raise NotSupportedError(f"save: members of enum {cls.name} must be int, float or str; got {value!r}")
     return value

@@ -10,6 +10,7 @@ from typing import Any
 from tsc.dialects.graph_types import graph_type
 from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
+from tsc.narrowing import is_sequence
 from tsc.printing.spelling import INTEGRAL_LIMIT, code_type, quoted, scalar_text
 
 RETURN, CONSTANT = "prim::Return", "prim::Constant"
@@ -292,9 +293,9 @@ def _declared(value: Value) -> str:
 def _attribute(value: Any) -> str:
     if isinstance(value, bool):
         return str(int(value))
-    if isinstance(value, (list, tuple)):
+    if is_sequence(value):
         opening, closing = "[]" if isinstance(value, list) else "()"
-        return opening + ", ".join(_element(v) for v in value) + closing  # pyright: ignore[reportUnknownVariableType]
+        return opening + ", ".join(_element(v) for v in value) + closing
     if isinstance(value, float):
         return scalar_text(value) if abs(value) < INTEGRAL_LIMIT else f"{value:.17g}"
     if isinstance(value, (int, complex)):
@@ -302,7 +303,7 @@ def _attribute(value: Any) -> str:
     return quoted(value) if isinstance(value, str) else str(value)
 
 
-def _element(value: Any) -> str:
+def _element(value: object) -> str:
     if isinstance(value, TorchType):
         return graph_type(value)
     return (

@@ -39,7 +39,7 @@ _PLACELESS = (
 """What PyTorch prints without a source location."""
 
 
-def _key(value: Any) -> tuple[type, Any]:
+def _key(value: object) -> tuple[type, Any]:
     return cast("type[Any]", type(value)), repr(value)
 
 
@@ -53,11 +53,11 @@ class Literals:
     negated: dict[tuple[type, Any], Place] = field(default_factory=dict[tuple[type, Any], Place])
     """Numbers written with a minus, which are no literals to PyTorch, but have a place."""
 
-    def is_written(self, value: Any) -> bool:
+    def is_written(self, value: object) -> bool:
         """Whether `value` is a number that the source writes out."""
         return type(value) in (int, float, complex) and _key(value) in self.places
 
-    def place(self, value: Any) -> Place | None:
+    def place(self, value: object) -> Place | None:
         """Where `value` is written."""
         key = _key(value)
         return self.places.get(key) or self.negated.get(key)
@@ -270,7 +270,7 @@ class _Importer:
                 node.operands[i] = self.constant(key, {"value": elements}, operand.torch_type, None)
 
 
-def _is_default(operand: Value, default: Any, broadcast_size: int | None) -> bool:
+def _is_default(operand: Value, default: object, broadcast_size: int | None) -> bool:
     made = operand.definition
     if made is None or made.operator != "prim::ListConstruct":
         return False

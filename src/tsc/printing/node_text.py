@@ -8,14 +8,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import REQUIRED, Argument, Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.unit import EnumValue
 from tsc.interop import torch as torch_interop
+from tsc.narrowing import is_array
 from tsc.printing.graph import CONSTANT, Node, Value
 from tsc.printing.import_function import EnumConstant, TensorConstant
 from tsc.printing.spelling import FunctionType, code_type, quoted, scalar_text
@@ -36,7 +35,7 @@ def is_identifier(name: str) -> bool:
     return _IDENTIFIER.match(name) is not None and not keyword.iskeyword(name)
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: object) -> Any:
     """A live Python constant as code can spell it: dtypes as their numbers, devices as text."""
     known = torch_interop.constant_of(value)
     return value if known is None else known[1]
@@ -50,7 +49,7 @@ def constant_text(value: Any, constants: ConstantTable, kind: TorchType | None =
         return str(value)
     if isinstance(value, (enum.Enum, EnumValue)) and isinstance(kind, tt.EnumType):
         return f"{kind.data}.{value.name}"
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         return constants.name(value)
     if kind is tt.DEVICE and isinstance(value, str):
         return f"torch.device({quoted(value)})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
@@ -67,7 +66,7 @@ def complex_text(value: complex) -> str:
     return f"{float_text(value.real)}{sign}{imaginary}j"
 
 
-def scalar_text(value: Any) -> str:
+def scalar_text(value: object) -> str:
     """A number, string or None as code spells it."""
     if isinstance(value, bool) or value is None:
         return str(value)

@@ -25,7 +25,7 @@ class ConstantTable:
         self.values: list[Any] = []
         self._by_content: dict[Any, int] = {}
 
-    def name(self, value: Any) -> str:
+    def name(self, value: object) -> str:
         """``CONSTANTS.cN``; equal values have one name."""
         key = _content(value)
         if key not in self._by_content:
@@ -34,7 +34,7 @@ class ConstantTable:
         return f"CONSTANTS.c{self._by_content[key]}"
 
 
-def _content(value: Any) -> Any:
+def _content(value: object) -> Any:
     if not isinstance(value, np.ndarray):
         return value
     array = cast("np.ndarray[Any, Any]", value)

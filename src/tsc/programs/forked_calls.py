@@ -38,14 +38,14 @@ class ForkedCalls:
         self._interpreter = interpreter
         self._functions: dict[Function, _Forked] = {}
 
-    def fork(self, function: Function, *values: Any) -> Future:
+    def fork(self, function: Function, *values: object) -> Future:
         """A future of a call on values of the program. A trace, which records what its own thread does, makes
         the call at once.
         """
         work = partial(self.call, function, *values)
         return forked(work) if RECORDER.get() is None else Future.of(work)
 
-    def call(self, function: Function, *values: Any) -> Any:
+    def call(self, function: Function, *values: object) -> Any:
         """Make the call, in this thread."""
         receiver = values[0] if function.self_type is not None and values else None
         if receiver is None:

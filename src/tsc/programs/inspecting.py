@@ -100,7 +100,7 @@ class Inspectable:
         Inline().apply(make_context(pool), module)
         return _function(module, self.function.name), pool
 
-    def graph_for(self, *arguments: Any, **keywords: Any) -> Graph:
+    def graph_for(self, *arguments: object, **keywords: object) -> Graph:
         """The graph that runs for these arguments: frozen where that is possible, else inlined."""
         self(*arguments, **keywords)  # pyright: ignore[reportCallIssue]
         return self.optimized_graph()
@@ -146,7 +146,7 @@ class InspectableModule:
         """The graph of ``forward`` with all calls inlined."""
         return self._method("forward").inlined_graph
 
-    def graph_for(self, *arguments: Any, **keywords: Any) -> Graph:
+    def graph_for(self, *arguments: object, **keywords: object) -> Graph:
         """The graph that ``forward`` runs for these arguments."""
         return self._method("forward").graph_for(*arguments, **keywords)
 

@@ -37,14 +37,14 @@ class Interpreter:
         compiler.unit.call_python = self.call_python
         compiler.unit.call = self.call
 
-    def call(self, function: Function, *arguments: Any) -> Any:
+    def call(self, function: Function, *arguments: object) -> Any:
         """Run `function` on runtime values."""
         found = self._functions.get(function)
         if found is None:
             found = self._made(self._functions, function, self.call, Operators())
         return found(*arguments)
 
-    def call_recording(self, function: Function, *arguments: Any) -> Any:
+    def call_recording(self, function: Function, *arguments: object) -> Any:
         """Run `function` on PyTorch's tensors with PyTorch's operators, which record gradients."""
         found = self._recording.get(function)
         if found is None:
@@ -66,12 +66,12 @@ class Interpreter:
             table[function] = GenericFunction(function.op, unit.pool, unit, call, operators=operators)
         return table[function]
 
-    def call_python(self, function: Function, *arguments: Any) -> Any:
+    def call_python(self, function: Function, *arguments: object) -> Any:
         """Call the Python function behind a function that is not compiled (``@ignore``)."""
         wrap = torch_interop.from_numpy if torch_interop.uses_torch(function.python) else Tensor
         return self._call_between(Inputs(wrap), function, arguments)
 
-    def _call_python_recording(self, function: Function, *arguments: Any) -> Any:
+    def _call_python_recording(self, function: Function, *arguments: object) -> Any:
         return self._call_between(TorchInputs(), function, arguments)
 
     def _call_between(self, inputs: Inputs, function: Function, arguments: Sequence[Any]) -> Any:

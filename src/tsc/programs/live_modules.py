@@ -57,7 +57,7 @@ CONTAINERS = {
 }
 
 
-def script_object(program: Program, module: Any) -> ScriptObject:
+def script_object(program: Program, module: object) -> ScriptObject:
     """The program's object for a live module and everything below it; the tensors are shared, not copied."""
     held = _Scripter(program).object(module)
     for cls in _classes_below(held):
@@ -168,11 +168,11 @@ class _Scripter:
                 constants[name] = self._constant(getattr(module, name))
         return values, kinds, constants, functions
 
-    def _constant(self, value: Any) -> Any:
+    def _constant(self, value: object) -> Any:
         known = torch_interop.constant_of(value)
         return known[1] if known is not None else value
 
-    def _declared(self, annotation: Any) -> TorchType | None:
+    def _declared(self, annotation: object) -> TorchType | None:
         if annotation is None or _is_final(annotation):
             return None
         try:
@@ -203,7 +203,7 @@ class _Scripter:
         kinds[name] = kind
         values[name] = known[1] if known is not None else Inputs().convert(value, kind, name)
 
-    def _inferred(self, value: Any) -> TorchType | None:
+    def _inferred(self, value: object) -> TorchType | None:
         """The type of an attribute nobody annotated; None where TorchScript has none for it."""
         try:
             return self.program.infer(value)
@@ -211,7 +211,11 @@ class _Scripter:
             return None
 
     def _class(
-        self, module: Any, kinds: dict[str, TorchType], constants: dict[str, Any], functions: dict[str, Any]
+        self,
+        module: object,
+        kinds: dict[str, TorchType],
+        constants: dict[str, Any],
+        functions: dict[str, Any],
     ) -> Class:
         """The class of the module's script type: shared by modules of the same class, types and constants."""
         live = cast("type[Any]", type(module))
@@ -310,7 +314,7 @@ class _Scripter:
         elif isinstance(member, classmethod) and not _is_library(function):
             self._method(cls, name, function)
 
-    def _method(self, cls: Class, name: str, member: Any) -> None:
+    def _method(self, cls: Class, name: str, member: object) -> None:
         own = tt.ModuleType(cls.name)
         declarations = overload_declarations(member)
         if not declarations:
@@ -337,11 +341,11 @@ class _Scripter:
         cls.properties[name] = (getter, setter)
 
 
-def _is_own_method(module: Any, value: Any) -> bool:
+def _is_own_method(module: object, value: object) -> bool:
     return isinstance(value, types.MethodType) and value.__self__ is module
 
 
-def _live_hooks(module: Any) -> tuple[list[Any], list[Any]]:
+def _live_hooks(module: object) -> tuple[list[Any], list[Any]]:
     """The forward pre-hooks and forward hooks registered on a live module."""
     tables = (getattr(module, "_forward_pre_hooks", {}), getattr(module, "_forward_hooks", {}))
     return [*tables[0].values()], [*tables[1].values()]
@@ -353,7 +357,7 @@ def _is_hidden(name: str, member: Any) -> bool:
     return (special and modifier_of(member) != "export") or member.__name__ == "_forward_unimplemented"
 
 
-def _is_library(thing: Any) -> bool:
+def _is_library(thing: object) -> bool:
     return getattr(thing, "__module__", "").split(".")[0] in ("torch", "tsc")
 
 
@@ -367,5 +371,5 @@ def _annotations(cls: type) -> dict[str, Any]:
     return found
 
 
-def _is_final(annotation: Any) -> bool:
+def _is_final(annotation: object) -> bool:
     return annotation is typing.Final or typing.get_origin(annotation) is typing.Final

@@ -5,16 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-import numpy as np
-
+from tsc.dtypes import Array
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.interop.torch_watching import is_watched_tensor
 from tsc.narrowing import is_array
-
-Array = np.ndarray[Any, Any]
 
 
 def refresh_below(root: ScriptObject) -> None:

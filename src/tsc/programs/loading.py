@@ -36,7 +36,7 @@ def root_object(program: ArchiveProgram) -> ScriptObject:
     return root
 
 
-def _objects(program: ArchiveProgram, held: Any, made: dict[int, ScriptObject]) -> Any:
+def _objects(program: ArchiveProgram, held: object, made: dict[int, ScriptObject]) -> Any:
     """Archive objects as program objects."""
     if isinstance(held, ArchiveObject):
         if id(held) not in made:
@@ -74,7 +74,7 @@ def _fill(
         program.unit.call(restore, own, state)
 
 
-def _member(cls: Class, value: Any) -> EnumValue:
+def _member(cls: Class, value: object) -> EnumValue:
     """The member of an enum that has a value."""
     for name, held in cls.members.items():
         if type(held) is type(value) and held == value:
@@ -120,7 +120,7 @@ def _can_be_trained(array: np.ndarray[Any, Any]) -> bool:
 # --- script modules of other programs ---
 
 
-def object_of(compiler: Compiler, module: Any) -> ScriptObject | None:
+def object_of(compiler: Compiler, module: object) -> ScriptObject | None:
     """The object of a script module, in the program of `compiler`; None for anything else.
 
     One of another program (a loaded one, or PyTorch's) is read from the archive it would be saved as; its
@@ -161,7 +161,7 @@ def function_of(compiler: Compiler, scripted: Any) -> Function:
     return known[scripted]
 
 
-def _adopted(compiler: Compiler, module: Any, key: Any) -> ScriptObject:
+def _adopted(compiler: Compiler, module: Any, key: object) -> ScriptObject:
     known = compiler.unit.adopted_objects
     if key not in known:
         program = ArchiveProgram(Archive(io.BytesIO(module.save_to_buffer())), compiler)

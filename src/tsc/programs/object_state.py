@@ -110,7 +110,7 @@ class AttributeGuard:
         }
 
 
-def _is_same(a: Any, b: Any) -> bool:
+def _is_same(a: object, b: object) -> bool:
     if a is b:
         return True
     described = describe(a)

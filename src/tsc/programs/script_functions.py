@@ -65,7 +65,7 @@ class BoundFunction(Inspectable):
 
     # --- calling ---
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+    def __call__(self, *arguments: object, **keywords: object) -> Any:
         """Run on arguments of any supported kind of tensor; results come back in the same kind."""
         if keywords:
             return self._dispatch(*self._positional(arguments, keywords))
@@ -110,7 +110,7 @@ class BoundFunction(Inspectable):
             refresh_below(cast("ScriptObject", self.receiver))
         return inputs, values
 
-    def _dispatch(self, *arguments: Any) -> Any:
+    def _dispatch(self, *arguments: object) -> Any:
         arguments = tuple(self._complete(arguments))
         Inspectable.last_called = ref(self)
         if is_traced() and RECORDER.get() is None:
@@ -203,7 +203,7 @@ class BoundFunction(Inspectable):
         if calls.add(newest, arguments):
             version.tensor_calls[kind.tensor] = self._fast = calls
 
-    def _converted(self, inputs: Inputs, position: int, given: Any) -> Any:
+    def _converted(self, inputs: Inputs, position: int, given: object) -> Any:
         parameter = self.parameters[position]
         try:
             return inputs.convert(given, parameter.type, parameter.name)
@@ -220,7 +220,7 @@ class BoundFunction(Inspectable):
                 f"Position: {position}\nValue: {given!r:.300}\nDeclaration: {self.function.schema()}"
             ) from None
 
-    def _run_generic(self, *values: Any, call: Callable[..., Any] | None = None) -> Any:
+    def _run_generic(self, *values: object, call: Callable[..., Any] | None = None) -> Any:
         receiver = () if self.receiver is None else (self.receiver,)
         return (call or self.interpreter.call)(self.function, *receiver, *values)
 

@@ -73,7 +73,7 @@ def _kind_of(tensor: Any) -> TensorKind | None:
     return None
 
 
-def _itself(array: Any) -> Any:
+def _itself(array: object) -> Any:
     return array
 
 
@@ -122,7 +122,7 @@ class TensorCalls:
         self._known = (_Known(found, found.code, len(pattern)), *self._known)
         return True
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: object) -> Any:
         """The result, in new tensors."""
         kind = self.kind
         if kind.is_watched() or not (self._guard is None or self._is_current(self._guard)):
@@ -168,7 +168,7 @@ class TensorCalls:
         if structure[0] == "tensor":
             return self.kind.tensor_of(tensors[structure[1]])
 
-        def back(leaf: Any) -> Any:
+        def back(leaf: object) -> Any:
             if not is_array(leaf):
                 return leaf
             place = next((i for i, array in enumerate(arrays[: len(given)]) if array is leaf), None)

@@ -318,7 +318,7 @@ def run_frozen(
     """
     made: list[GenericFunction] = []
 
-    def run(*values: Any) -> Any:
+    def run(*values: object) -> Any:
         if not made:
             with COMPILING:
                 made.append(
@@ -332,7 +332,9 @@ def run_frozen(
     return run
 
 
-def _only_in_parts(in_parts: InParts, reason: str, key: Sequence[str], arrays: Any) -> Specialization | str:
+def _only_in_parts(
+    in_parts: InParts, reason: str, key: Sequence[str], arrays: object
+) -> Specialization | str:
     """A function that must not be native as a whole, in parts; or why it is not compiled at all."""
     return in_parts(key, reason) or _refuse(reason, in_parts.entry)
 

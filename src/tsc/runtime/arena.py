@@ -10,9 +10,6 @@ class ArenaPool:
     hold the next free arena and the block's own address. The memory is freed with this object.
     """
 
-    HEADER_BYTES = 128
-    """What a block is larger than its arena: 63 to align, and the header."""
-
     def __init__(self, head_address: int):
         self._head_address = head_address
 

@@ -14,6 +14,7 @@ from tsc.dialects.schema import REQUIRED, Argument, Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import ArgumentError
 from tsc.interop import torch as torch_interop
+from tsc.narrowing import is_array
 from tsc.ops.registry import require
 from tsc.runtime.recording import RECORDER, paused
 from tsc.runtime.tensor import Tensor
@@ -34,7 +35,7 @@ def operator_function(name: str) -> Callable[..., Any]:
     if not candidates:
         raise AttributeError(f"module 'tsc' has no attribute {name!r}")
 
-    def function(*arguments: Any, **keywords: Any) -> Any:
+    def function(*arguments: object, **keywords: object) -> Any:
         return call(name, candidates, arguments, keywords)
 
     function.__name__ = function.__qualname__ = name
@@ -166,7 +167,7 @@ def _single(value: Any, kind: TorchType) -> Any:
 
 def wrapped(value: Any) -> Any:
     """Arrays in a result as `Tensor`s."""
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         return Tensor(value)
     if isinstance(value, (list, tuple)):
         return type(value)(wrapped(v) for v in value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

@@ -19,7 +19,7 @@ FAILURES = (
 """What Python and NumPy raise when an operator is given what it cannot take."""
 
 
-def raise_from_script(message: Any, qualified: Any) -> NoReturn:
+def raise_from_script(message: object, qualified: object) -> NoReturn:
     """Raise what ``raise`` or ``assert`` of the program says.
 
     Raises:
@@ -44,7 +44,7 @@ def explain(error: Exception, op: Operation, function: str) -> Exception:
     return explained
 
 
-def defined(value: Any, position: int, name: str) -> Any:
+def defined(value: object, position: int, name: str) -> Any:
     """`value`, a tensor that an operator takes.
 
     Raises:

@@ -48,13 +48,13 @@ class Future:
         self._latch.acquire()
 
     @classmethod
-    def of(cls, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Future:
+    def of(cls, function: Callable[..., Any], *arguments: object, **keywords: object) -> Future:
         """Call `function` now."""
         made = cls(partial(function, *arguments, **keywords))
         made.run()
         return made
 
-    def __class_getitem__(cls, item: Any) -> Any:
+    def __class_getitem__(cls, item: object) -> Any:
         """``Future[Tensor]``, for annotations."""
         return GenericAlias(cls, (item,))
 

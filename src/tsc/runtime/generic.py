@@ -49,7 +49,7 @@ class GenericFunction:
         self._run: Callable[..., Any] = scope["run"]
         self._origins = writer.origins
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: object) -> Any:
         """Run on arrays and Python values.
 
         Raises:

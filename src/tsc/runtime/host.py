@@ -22,7 +22,6 @@ def host_target() -> Target:
         vector_bits=bits,
         vector_registers=registers,
         has_fma=features.get("fma", False) or not _is_x86(llvm.get_process_triple()),
-        l1_bytes=_cache_bytes(1, 32 << 10),
         l2_bytes=_cache_bytes(2, 512 << 10),
     )
 

@@ -11,6 +11,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.narrowing import is_dict, is_list, is_tuple
 
 _SCALARS: dict[TorchType, type] = {
     tt.FLOAT: float,
@@ -21,7 +22,7 @@ _SCALARS: dict[TorchType, type] = {
 }
 
 
-def is_instance(value: Any, wanted: tuple[tuple[TorchType, ...], tuple[str, ...]]) -> bool:
+def is_instance(value: object, wanted: tuple[tuple[TorchType, ...], tuple[str, ...]]) -> bool:
     """Whether `value` has one of the types; bare ``list``, ``tuple`` and ``dict`` are given by name."""
     kinds, names = wanted
     bare = {"list": list, "tuple": tuple, "dict": dict}
@@ -30,7 +31,7 @@ def is_instance(value: Any, wanted: tuple[tuple[TorchType, ...], tuple[str, ...]
     )
 
 
-def has_type(value: Any, kind: TorchType) -> bool:
+def has_type(value: object, kind: TorchType) -> bool:
     """Whether `value` belongs to `kind`."""
     if kind is tt.ANY:
         return True
@@ -49,7 +50,7 @@ def has_type(value: Any, kind: TorchType) -> bool:
     return _has_container_type(value, kind)
 
 
-def _is_member(value: Any, kind: tt.EnumType) -> bool:
+def _is_member(value: object, kind: tt.EnumType) -> bool:
     """Whether `value` is a member of an enum of that name; the path to it may be another in an archive."""
     if isinstance(value, EnumValue):
         return value.cls.name == kind.data
@@ -62,19 +63,15 @@ def _has_container_type(value: Any, kind: TorchType) -> bool:
     if isinstance(kind, tt.UnionType):
         return any(has_type(value, k) for k in kind.data)
     if isinstance(kind, tt.ListType):
-        return isinstance(value, list) and all(has_type(v, kind.data) for v in value)  # pyright: ignore[reportUnknownVariableType]
+        return is_list(value) and all(has_type(v, kind.data) for v in value)
     if isinstance(kind, tt.DictType):
-        return isinstance(value, dict) and all(
-            has_type(k, kind.key) and has_type(v, kind.value)
-            for k, v in value.items()  # pyright: ignore[reportUnknownVariableType]
+        return is_dict(value) and all(
+            has_type(k, kind.key) and has_type(v, kind.value) for k, v in value.items()
         )
     if isinstance(kind, tt.InterfaceType):
         return isinstance(value, ScriptObject)
     if isinstance(kind, (tt.TupleType, tt.NamedTupleType)):
         kinds = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data
-        return (
-            isinstance(value, tuple)
-            and len(value) == len(kinds)  # pyright: ignore[reportUnknownArgumentType]
-            and all(has_type(v, k) for v, k in zip(value, kinds, strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        )
+        is_alike = is_tuple(value) and len(value) == len(kinds)
+        return is_alike and all(has_type(v, k) for v, k in zip(value, kinds, strict=True))
     return False

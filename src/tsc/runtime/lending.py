@@ -32,7 +32,7 @@ class _Loan:
         return self.is_changed or not is_same
 
 
-def _is(a: Any, b: Any) -> bool:
+def _is(a: object, b: object) -> bool:
     return a is b
 
 
@@ -59,7 +59,7 @@ class Lending(threading.local):
             if self._depth == 0:
                 self._take_back()
 
-    def lend(self, container: Any) -> Any:
+    def lend(self, container: object) -> Any:
         """What the call sees for a list or dict: always the same."""
         if id(container) in self._written:
             return container
@@ -70,7 +70,7 @@ class Lending(threading.local):
             self._loans[id(copy)] = _Loan(container, copy, _items(copy), is_copied)
         return self._copies[id(container)]
 
-    def write(self, container: Any) -> Any:
+    def write(self, container: object) -> Any:
         """What an attribute holds when the call writes a list or dict to it."""
         loan = self._loans.get(id(container))
         if loan is not None:
@@ -78,7 +78,7 @@ class Lending(threading.local):
         self._written[id(container)] = container
         return container
 
-    def _lent_item(self, value: Any) -> Any:
+    def _lent_item(self, value: object) -> Any:
         return self.lend(value) if is_list(value) or is_dict(value) else to_torch(value)
 
     def _take_back(self) -> None:
@@ -92,7 +92,7 @@ class Lending(threading.local):
         self._copies.clear()
         self._written.clear()
 
-    def _returned_item(self, value: Any) -> Any:
+    def _returned_item(self, value: object) -> Any:
         if not (is_list(value) or is_dict(value)):
             return to_numpy(value)
         loan = self._loans.get(id(value))
@@ -102,13 +102,13 @@ class Lending(threading.local):
         return value
 
 
-def _items(container: Any) -> list[Any]:
+def _items(container: object) -> list[Any]:
     if is_dict(container):
         return [part for pair in container.items() for part in pair]
     return list(cast("list[Any]", container))
 
 
-def _fill(target: Any, source: Any, convert: Callable[[Any], Any]) -> bool:
+def _fill(target: Any, source: object, convert: Callable[[Any], Any]) -> bool:
     """Make the items of `target` those of `source`, converted; whether one of those is an array that PyTorch
     cannot share.
     """
@@ -124,15 +124,15 @@ def _fill(target: Any, source: Any, convert: Callable[[Any], Any]) -> bool:
     return is_copied
 
 
-def _is_read_only(value: Any) -> bool:
+def _is_read_only(value: object) -> bool:
     return is_array(value) and not value.flags.writeable
 
 
-def to_torch(value: Any) -> Any:
+def to_torch(value: object) -> Any:
     """`value` with PyTorch's tensors for arrays, entering tuples."""
     return mapped(value, lambda v: torch_interop.from_numpy(v) if is_array(v) else v)
 
 
-def to_numpy(value: Any) -> Any:
+def to_numpy(value: object) -> Any:
     """`value` with arrays for PyTorch's tensors, entering tuples."""
     return mapped(value, lambda v: torch_interop.to_numpy(v) if torch_interop.is_tensor(v) else v)

@@ -117,7 +117,7 @@ class NativeResults:
                     self._of_all_sizes[order] = None if layout is None else orders
         return self._known[sized]
 
-    def _learned(self, tensors: Sequence[Array], arrays: Sequence[Array], result: Any) -> Layout | None:
+    def _learned(self, tensors: Sequence[Array], arrays: Sequence[Array], result: object) -> Layout | None:
         assert self.form.structure is not None
         layout = Layout.of(list(placed(self.form.structure, result)))
         return None if layout == Layout.of(self._described(tensors, arrays)) else layout

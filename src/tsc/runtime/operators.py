@@ -51,7 +51,7 @@ class Operators:
         except KeyError:
             raise OperatorError(f"attribute '{name}' of {held.cls.name} has not been set") from None
 
-    def write(self, held: ScriptObject, name: str, value: Any) -> None:
+    def write(self, held: ScriptObject, name: str, value: object) -> None:
         """Set an attribute of an object."""
         held.live.pop(name, None)
         held.attributes[name] = value

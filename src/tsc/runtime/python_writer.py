@@ -104,7 +104,7 @@ class PythonWriter:
             self.names[value] = candidate
         return self.names[value]
 
-    def constant(self, hint: str, value: Any) -> str:
+    def constant(self, hint: str, value: object) -> str:
         """A global of the generated code that holds `value`."""
         stem = re.sub(r"\W", "_", hint)
         candidate, n = stem, 0
@@ -374,7 +374,7 @@ def _enters(op: Operation) -> bool:
 
 
 def _unsupported(name: str) -> Callable[..., Any]:
-    def run(*_: Any) -> Any:
+    def run(*_: object) -> Any:
         raise UnsupportedOperatorError(f"operator {name} has no definition in this version of tsc")
 
     return run

@@ -13,7 +13,7 @@ from tsc.dialects.schema import Schema
 class EagerRecorder(Protocol):
     """What `runtime.dispatch` tells of a call on live tensors, after it was made."""
 
-    def record(self, schema: Schema, given: Sequence[Any], result: Any) -> None:
+    def record(self, schema: Schema, given: Sequence[Any], result: object) -> None:
         """Note one call: a value per argument of the schema, and the result."""
         ...
 

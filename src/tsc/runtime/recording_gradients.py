@@ -18,6 +18,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.interop.torch_watching import wanting_test, watching_test
+from tsc.narrowing import is_dict, is_list
 from tsc.ops.registry import find
 from tsc.runtime.lending import Lending, to_numpy, to_torch
 from tsc.runtime.operators import Operators
@@ -28,7 +29,7 @@ from tsc.runtime.values import Inputs
 class TorchInputs(Inputs):
     """Keeps PyTorch's tensors as they are."""
 
-    def _tensor(self, value: Any, kind: TorchType, name: str) -> Any:
+    def _tensor(self, value: object, kind: TorchType, name: str) -> Any:
         if value is None or torch_interop.is_tensor(value):
             return value
         return torch_interop.from_numpy(super()._tensor(value, kind, name))
@@ -68,12 +69,12 @@ class TorchOperators(Operators):
         if name in held.live:
             return held.live[name]
         value = held.attributes[name]
-        return self.lending.lend(value) if isinstance(value, (list, dict)) else to_torch(value)
+        return self.lending.lend(value) if is_list(value) or is_dict(value) else to_torch(value)
 
     def write(self, held: ScriptObject, name: str, value: Any) -> None:
         """Set an attribute of an object."""
         held.live.pop(name, None)
-        if isinstance(value, (list, dict)):
+        if is_list(value) or is_dict(value):
             held.attributes[name] = self.lending.write(value)
             return
         held.attributes[name] = to_numpy(value)
@@ -102,7 +103,7 @@ METADATA: dict[str, Callable[..., Any]] = {
 """What PyTorch's tensors tell of themselves, asked as Python asks: transforms know no operators for it."""
 
 
-def _new_tensor(data: Any, dtype: int | None, device: str | None, requires_grad: bool) -> Any:
+def _new_tensor(data: object, dtype: int | None, device: str | None, requires_grad: bool) -> Any:
     """``torch.tensor`` of numbers: its schema has a type variable, which PyTorch's Python entry does not
     take.
     """
@@ -124,7 +125,7 @@ def _with_keywords(operator: Callable[..., Any], schema: Schema) -> Callable[...
         return operator
     count = len(schema.arguments) - len(names)
 
-    def run(*arguments: Any) -> Any:
+    def run(*arguments: object) -> Any:
         return operator(*arguments[:count], **dict(zip(names, arguments[count:], strict=True)))
 
     return run

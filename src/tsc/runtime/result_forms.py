@@ -164,7 +164,7 @@ def nest(
     return build_named_tuple(cls, parts)
 
 
-def _size(words: Any, arrays: Sequence[Array]) -> int:
+def _size(words: object, arrays: Sequence[Array]) -> int:
     """A symbolic size, in words, in this call."""
 
     def of_argument(place: list[int]) -> int:
@@ -175,7 +175,7 @@ def _size(words: Any, arrays: Sequence[Array]) -> int:
     return from_words(words, of_argument)
 
 
-def _numbers(value: Any, arrays: Sequence[Array]) -> Any:
+def _numbers(value: object, arrays: Sequence[Array]) -> Any:
     """An argument of an operator with numbers for symbolic sizes."""
     if is_list(value):
         return [_numbers(v, arrays) for v in value]

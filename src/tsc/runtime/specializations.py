@@ -112,11 +112,6 @@ class Specializations:
         """How many specializations there may be; those of DYNAMIC entries have exact shapes as well."""
         return sum(n for _, n in self.strategy)
 
-    @property
-    def is_stateless(self) -> bool:
-        """Whether calls depend on their arguments alone."""
-        return self._state is None
-
     def run(self, values: Sequence[Any], inputs: Inputs) -> Any:
         """Run on converted arguments."""
         result = self.run_values(values)
@@ -190,7 +185,7 @@ class Specializations:
         """What the generic tier gives for these arguments; those that it writes to are copied before."""
         numbers = itertools.count()
 
-        def apart(value: Any) -> Any:
+        def apart(value: object) -> Any:
             if isinstance(value, Varying):
                 next(numbers)
                 return value.number

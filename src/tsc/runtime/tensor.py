@@ -16,7 +16,7 @@ class Tensor:
 
     __slots__ = ("array",)
 
-    def __init__(self, array: Any) -> None:
+    def __init__(self, array: object) -> None:
         self.array: np.ndarray[Any, Any] = np.asarray(array)
 
     @property
@@ -57,10 +57,10 @@ class Tensor:
             raise AttributeError(f"'Tensor' object has no attribute {name!r}") from None
         return lambda *arguments, **keywords: function(self, *arguments, **keywords)
 
-    def __getitem__(self, key: Any) -> Tensor:
+    def __getitem__(self, key: object) -> Tensor:
         return Tensor(self.array[_plain(key)])
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         self.array[_plain(key)] = _plain(value)
 
     def __len__(self) -> int:

@@ -13,7 +13,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 from tsc.concurrency import once
 from tsc.errors import ArgumentError, ResourceError
@@ -159,7 +158,7 @@ class _Gate:
         self._is_open = is_open
         self._is_decided.set()
 
-    def pass_to(self, begin: Callable[..., None], *arguments: Any) -> None:
+    def pass_to(self, begin: Callable[..., None], *arguments: object) -> None:
         """Wait; then begin, or go."""
         self._is_decided.wait()
         if self._is_open:

@@ -16,7 +16,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import ArgumentError, DTypeError
 from tsc.frontend.unit import Class, EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
-from tsc.narrowing import is_array, is_dict, is_list, is_tuple
+from tsc.narrowing import is_array, is_dict, is_list, is_sequence, is_tuple
 from tsc.runtime.futures import Future
 from tsc.runtime.instances import has_type
 from tsc.runtime.named_tuples import build_named_tuple
@@ -37,7 +37,7 @@ class Inputs:
         self.class_named: Callable[[str], Class] | None = None
         """The classes of the program, where its objects may be made of live ones."""
 
-    def convert(self, value: Any, kind: TorchType, name: str) -> Any:
+    def convert(self, value: object, kind: TorchType, name: str) -> Any:
         """`value` as the runtime holds it: arrays, Python values, copies of lists and dicts.
 
         Raises:
@@ -53,10 +53,10 @@ class Inputs:
         return self._container(value, kind, name)
 
     def _tensor(self, value: Any, kind: TorchType, name: str) -> np.ndarray[Any, Any]:
-        if isinstance(value, np.ndarray):
+        if is_array(value):
             self.wrap = None
-            dtypes.by_numpy(value.dtype)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-            return value  # pyright: ignore[reportUnknownVariableType]
+            dtypes.by_numpy(value.dtype)
+            return value
         if isinstance(value, Tensor):
             self.wrap = Tensor
             self.given.append((value, value.array))
@@ -73,7 +73,7 @@ class Inputs:
             return cast("Any", None)  # an undefined tensor: operators refuse it when they meet it
         raise _mismatch(value, kind, name)
 
-    def _shown(self, tensor: Any, name: str) -> np.ndarray[Any, Any]:
+    def _shown(self, tensor: object, name: str) -> np.ndarray[Any, Any]:
         """The array that shows the memory of one of PyTorch's tensors: one, however often it is given."""
         for given, array in self.given:
             if given is tensor:
@@ -83,38 +83,28 @@ class Inputs:
         return array
 
     def _container(self, value: Any, kind: TorchType, name: str) -> Any:
-        given: Any = value
-        if isinstance(kind, tt.ListType) and isinstance(value, (list, tuple)):
-            return [self.convert(v, kind.data, name) for v in value]  # pyright: ignore[reportUnknownVariableType]
-        if (
-            isinstance(kind, tt.TupleType)
-            and isinstance(value, (tuple, list))
-            and len(value) == len(kind.data)  # pyright: ignore[reportUnknownArgumentType]
-        ):
-            return tuple(self.convert(v, k, name) for v, k in zip(value, kind.data, strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        if (
-            isinstance(kind, tt.NamedTupleType)
-            and isinstance(value, tuple)
-            and len(value) == len(kind.elements)  # pyright: ignore[reportUnknownArgumentType]
-        ):
-            parts = [self.convert(v, k, name) for v, k in zip(value, kind.elements, strict=True)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-            return build_named_tuple(type(value), parts) if hasattr(value, "_fields") else tuple(parts)  # pyright: ignore[reportUnknownArgumentType]
-        if isinstance(kind, tt.DictType) and isinstance(value, dict):
+        if isinstance(kind, tt.ListType) and is_sequence(value):
+            return [self.convert(v, kind.data, name) for v in value]
+        if isinstance(kind, tt.TupleType) and is_sequence(value) and len(value) == len(kind.data):
+            return tuple(self.convert(v, k, name) for v, k in zip(value, kind.data, strict=True))
+        if isinstance(kind, tt.NamedTupleType) and is_tuple(value) and len(value) == len(kind.elements):
+            parts = [self.convert(v, k, name) for v, k in zip(value, kind.elements, strict=True)]
+            return build_named_tuple(type(value), parts) if hasattr(value, "_fields") else tuple(parts)
+        if isinstance(kind, tt.DictType) and is_dict(value):
             return {
-                self.convert(k, kind.key, name): self.convert(v, kind.value, name)
-                for k, v in value.items()  # pyright: ignore[reportUnknownVariableType]
+                self.convert(k, kind.key, name): self.convert(v, kind.value, name) for k, v in value.items()
             }
         if isinstance(kind, tt.UnionType):
             return self._union(value, kind, name)
         if kind is tt.ANY:
             return self._anything(value)
         if isinstance(kind, (tt.ClassType, tt.ModuleType, tt.InterfaceType)):
-            return self._object(given, kind, name)
-        if isinstance(kind, tt.EnumType) and has_type(given, kind):
-            return given
+            return self._object(value, kind, name)
+        if isinstance(kind, tt.EnumType) and has_type(value, kind):
+            return value
         raise _mismatch(value, kind, name)
 
-    def _object(self, value: Any, kind: TorchType, name: str) -> ScriptObject:
+    def _object(self, value: object, kind: TorchType, name: str) -> ScriptObject:
         """An object of the program; one of a live class is copied, attribute by attribute."""
         held = getattr(value, "_object", value)
         if isinstance(held, ScriptObject):
@@ -125,7 +115,7 @@ class Inputs:
         parts = {n: self.convert(getattr(value, n), k, name) for n, k in cls.attributes.items()}
         return ScriptObject(cls, parts)
 
-    def _union(self, value: Any, kind: tt.UnionType, name: str) -> Any:
+    def _union(self, value: object, kind: tt.UnionType, name: str) -> Any:
         for member in sorted(kind.data, key=lambda member: not has_type(value, member)):
             if member in _SCALARS and not has_type(value, member):
                 continue  # what is one type of several is not converted to another
@@ -135,7 +125,7 @@ class Inputs:
                 continue
         raise _mismatch(value, kind, name)
 
-    def _anything(self, value: Any) -> Any:
+    def _anything(self, value: object) -> Any:
         return mapped(value, self._any_leaf)
 
     def _any_leaf(self, value: Any) -> Any:
@@ -143,13 +133,13 @@ class Inputs:
             return self._tensor(value, tt.TENSOR, "")
         return getattr(value, "_object", value)
 
-    def give_back(self, value: Any, kind: TorchType | None = None) -> Any:
+    def give_back(self, value: object, kind: TorchType | None = None) -> Any:
         """A result in the caller's kind of tensor; devices too, where `kind` tells which strings are some."""
         is_torch = self.wrap is torch_interop.from_numpy
         back = mapped(self._writable(value) if is_torch else value, self._leaf_back)
         return _with_devices(back, kind) if kind is not None and is_torch and holds_device(kind) else back
 
-    def _writable(self, value: Any) -> Any:
+    def _writable(self, value: object) -> Any:
         """A result with copies of the constants in it, which share memory where those do."""
         constants: dict[int, np.ndarray[Any, Any]] = {}
 
@@ -170,7 +160,7 @@ class Inputs:
             if torch_interop.is_tensor(tensor) and not torch_interop.lies_as(tensor, array):
                 torch_interop.lay_out(tensor, array)
 
-    def _leaf_back(self, value: Any) -> Any:
+    def _leaf_back(self, value: object) -> Any:
         if is_array(value):
             return value if self.wrap is None else self._tensor_back(value, self.wrap)
         if isinstance(value, Future):
@@ -215,7 +205,7 @@ def _once(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return array[(*(slice(1) if s == 0 else slice(None) for s in array.strides), ...)]
 
 
-def mapped(value: Any, convert: Callable[[Any], Any]) -> Any:
+def mapped(value: object, convert: Callable[[Any], Any]) -> Any:
     """`value` with everything in its lists, tuples and dicts (keys excepted) converted, or itself."""
     if is_list(value):
         return [mapped(v, convert) for v in value]
@@ -272,14 +262,14 @@ class ArgumentMismatchError(ArgumentError):
     """A value that is not of the type wanted."""
 
 
-def _mismatch(value: Any, kind: TorchType, name: str) -> ArgumentError:
+def _mismatch(value: object, kind: TorchType, name: str) -> ArgumentError:
     return ArgumentMismatchError(
         f"Expected a value of type '{kind.torchscript()}' for argument '{name}' but instead found type "
         f"'{type(value).__name__}'."
     )
 
 
-def _number(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
+def _number(self: Inputs, value: object, kind: TorchType, name: str) -> Any:
     if isinstance(value, np.generic):
         value = cast("Any", value.item())
     if not isinstance(value, (int, float, complex)):
@@ -287,7 +277,7 @@ def _number(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
     return value
 
 
-def _int(self: Inputs, value: Any, kind: TorchType, name: str) -> int:
+def _int(self: Inputs, value: object, kind: TorchType, name: str) -> int:
     """As PyTorch: anything but a Python float that says which int it is."""
     if isinstance(value, int):
         return int(value)
@@ -299,21 +289,21 @@ def _int(self: Inputs, value: Any, kind: TorchType, name: str) -> int:
     return _by_protocol(int, ("__index__", "__int__"), value, kind, name)
 
 
-def _float(self: Inputs, value: Any, kind: TorchType, name: str) -> float:
+def _float(self: Inputs, value: object, kind: TorchType, name: str) -> float:
     return _by_protocol(float, ("__float__", "__index__"), value, kind, name)
 
 
-def _complex(self: Inputs, value: Any, kind: TorchType, name: str) -> complex:
+def _complex(self: Inputs, value: object, kind: TorchType, name: str) -> complex:
     return _by_protocol(complex, ("__complex__", "__float__", "__index__"), value, kind, name)
 
 
-def _bool(self: Inputs, value: Any, kind: TorchType, name: str) -> bool:
+def _bool(self: Inputs, value: object, kind: TorchType, name: str) -> bool:
     """As PyTorch: whatever has a truth value of its own, and None."""
     return _by_protocol(bool, ("__bool__",), value, kind, name)
 
 
 def _by_protocol(
-    cls: Callable[[Any], Any], methods: Sequence[str], value: Any, kind: TorchType, name: str
+    cls: Callable[[Any], Any], methods: Sequence[str], value: object, kind: TorchType, name: str
 ) -> Any:
     """`value` converted by its own methods, if it has one of them."""
     if not any(hasattr(cast("type[Any]", type(value)), method) for method in methods):
@@ -325,7 +315,7 @@ def _by_protocol(
 
 
 def _exact(cls: type) -> Callable[..., Any]:
-    def convert(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
+    def convert(self: Inputs, value: object, kind: TorchType, name: str) -> Any:
         if not isinstance(value, cls):
             raise _mismatch(value, kind, name)
         return value
@@ -333,7 +323,7 @@ def _exact(cls: type) -> Callable[..., Any]:
     return convert
 
 
-def _device(self: Inputs, value: Any, kind: TorchType, name: str) -> Any:
+def _device(self: Inputs, value: object, kind: TorchType, name: str) -> Any:
     if type(value).__name__ != "device" and not isinstance(value, str):
         raise _mismatch(value, kind, name)
     return str(value)

@@ -66,7 +66,7 @@ def archive_records(
     return records
 
 
-def _extra_record(name: str, content: Any) -> Record:
+def _extra_record(name: str, content: object) -> Record:
     if not isinstance(content, (str, bytes, bytearray, memoryview)):
         raise TypeError(
             f"save: _extra_files: requires text or bytes; got {type(content).__name__} for {name!r}"
@@ -75,7 +75,7 @@ def _extra_record(name: str, content: Any) -> Record:
     return Record(f"extra/{name}", data)
 
 
-def _constant_type(value: Any) -> TorchType:
+def _constant_type(value: object) -> TorchType:
     return tt.TENSOR if isinstance(value, np.ndarray) else tt.STRING
 
 
@@ -86,7 +86,7 @@ def _pickled(root: ScriptObject) -> tuple[bytes, list[tuple[str, memoryview]]]:
     return data, storages.contents()
 
 
-def describe(value: Any, kind: TorchType) -> Instance | Member | None:
+def describe(value: object, kind: TorchType) -> Instance | Member | None:
     """An object or enum member as an archive holds it."""
     if isinstance(value, EnumValue):
         return Member(value.cls.name, value.value)

@@ -40,7 +40,7 @@ def script_if_tracing(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `fn` when it is first called inside a trace; outside traces it stays Python."""
 
     @functools.wraps(fn)
-    def wrapper(*arguments: Any, **keywords: Any) -> Any:
+    def wrapper(*arguments: object, **keywords: object) -> Any:
         run = scripted(fn) if is_tracing() else fn
         return run(*arguments, **keywords)
 
@@ -96,14 +96,14 @@ def trace(
     )
 
 
-def _refuse_private(force_outplace: bool, module_class: Any) -> None:
+def _refuse_private(force_outplace: bool, module_class: object) -> None:
     """Refuse the arguments of PyTorch's own exporters."""
     for name, given in (("_force_outplace", force_outplace), ("_module_class", module_class is not None)):
         if given:
             raise NotSupportedError(f"trace: the argument {name} is not supported")
 
 
-def _warn_of_optimize(optimize: Any) -> None:
+def _warn_of_optimize(optimize: object) -> None:
     if optimize is not None:
         warnings.warn(
             "`optimize` is deprecated and has no effect. Use `with torch.jit.optimized_execution()` instead",
@@ -112,11 +112,11 @@ def _warn_of_optimize(optimize: Any) -> None:
         )
 
 
-def _is_tensor(value: Any) -> bool:
+def _is_tensor(value: object) -> bool:
     return isinstance(value, Tensor) or torch_interop.is_tensor(value)
 
 
-def _is_module(value: Any) -> bool:
+def _is_module(value: object) -> bool:
     return torch_interop.is_module(value) or hasattr(value, "__tsc_module__")
 
 
@@ -221,7 +221,7 @@ def trace_module(
     return made
 
 
-def _example(given: Any, by_name: bool) -> Any:
+def _example(given: object, by_name: bool) -> Any:
     return given if by_name else as_tuple(given)
 
 

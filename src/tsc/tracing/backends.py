@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tsc.tracing.recorder import Recorder
 
 
 class Backend(Protocol):
     """The kind of tensor that is traced."""
 
-    def is_tensor(self, value: Any) -> bool:
+    def is_tensor(self, value: object) -> bool:
         """Whether `value` is a tensor of this kind."""
         ...
 
-    def array(self, tensor: Any) -> np.ndarray[Any, Any]:
+    def array(self, tensor: object) -> np.ndarray[Any, Any]:
         """The memory of a tensor; no copy."""
         ...
 
-    def identity(self, tensor: Any) -> Any:
+    def identity(self, tensor: object) -> Any:
         """What two tensor objects over the same elements have in common."""
         ...
 
-    def requires_grad(self, tensor: Any) -> bool:
+    def requires_grad(self, tensor: object) -> bool:
         """Whether gradients flow to a tensor."""
         ...
 
@@ -31,23 +34,23 @@ class Backend(Protocol):
         """A new 0-dim int64 tensor."""
         ...
 
-    def traced_int(self, recorder: Any, tensor: Any, value: int) -> Any:
+    def traced_int(self, recorder: Recorder, tensor: object, value: int) -> Any:
         """An int that the recorder knows as the 0-dim `tensor`."""
         ...
 
-    def tensor_of_int(self, value: Any) -> Any:
+    def tensor_of_int(self, value: object) -> Any:
         """The 0-dim tensor behind a traced int; None for anything else."""
         ...
 
-    def like(self, value: Any, tensor: Any) -> Any:
+    def like(self, value: object, tensor: object) -> Any:
         """A new 0-dim tensor with the dtype of another."""
         ...
 
-    def apply(self, name: str, overload: str, *arguments: Any) -> Any:
+    def apply(self, name: str, overload: str, *arguments: object) -> Any:
         """Call an operator on live tensors."""
         ...
 
-    def recording(self, recorder: Any) -> AbstractContextManager[None]:
+    def recording(self, recorder: Recorder) -> AbstractContextManager[None]:
         """Inside, `recorder` is told of everything that happens to tensors."""
         ...
 
@@ -55,7 +58,7 @@ class Backend(Protocol):
         """Nothing inside is differentiated."""
         ...
 
-    def alias(self, tensor: Any) -> Any:
+    def alias(self, tensor: object) -> Any:
         """Another tensor over the same memory."""
         ...
 
@@ -63,6 +66,6 @@ class Backend(Protocol):
         """A tensor over an array."""
         ...
 
-    def clone(self, tensor: Any) -> Any:
+    def clone(self, tensor: object) -> Any:
         """A copy, with its own memory."""
         ...

@@ -16,7 +16,7 @@ from tsc.tracing.diagnostics import CONTAINER, warn
 from tsc.tracing.recorder import Recorder
 
 
-def type_of(backend: Backend, value: Any) -> TorchType | None:
+def type_of(backend: Backend, value: object) -> TorchType | None:
     """The type of an example input; None for what cannot be one."""
     if backend.is_tensor(value):
         return tt.TENSOR
@@ -70,7 +70,7 @@ def input_types(backend: Backend, inputs: Sequence[Any]) -> list[TorchType]:
     return cast("list[TorchType]", found)
 
 
-def _python_type(backend: Backend, value: Any) -> str:
+def _python_type(backend: Backend, value: object) -> str:
     kind = type_of(backend, value)
     if kind is not None:
         return kind.torchscript()
@@ -79,7 +79,7 @@ def _python_type(backend: Backend, value: Any) -> str:
     return "NoneType" if value is None else type(value).__name__
 
 
-def enter(recorder: Recorder, live: Any, value: SSAValue) -> Any:
+def enter(recorder: Recorder, live: object, value: SSAValue) -> Any:
     """What the traced function gets for an input: `value` stands for it, part by part."""
     if recorder.backend.is_tensor(live):
         given = recorder.backend.alias(live) if recorder.knows(live) else live
@@ -106,7 +106,7 @@ def enter(recorder: Recorder, live: Any, value: SSAValue) -> Any:
     return build_named_tuple(type(live), entered) if hasattr(live, "_fields") else tuple(entered)
 
 
-def leave(recorder: Recorder, live: Any, strict: bool) -> SSAValue:
+def leave(recorder: Recorder, live: object, strict: bool) -> SSAValue:
     """The value of a traced function's result.
 
     Raises:
@@ -120,7 +120,7 @@ def leave(recorder: Recorder, live: Any, strict: bool) -> SSAValue:
     return _output(recorder, live, strict)
 
 
-def _output(recorder: Recorder, live: Any, strict: bool) -> SSAValue:
+def _output(recorder: Recorder, live: object, strict: bool) -> SSAValue:
     backend, builder = recorder.backend, recorder.builder
     if backend.is_tensor(live):
         return recorder.value(live)
@@ -150,7 +150,7 @@ def _dict_output(recorder: Recorder, live: Mapping[Any, Any], strict: bool) -> S
     return recorder.builder.create(ops.PrimDictConstructOp, [*keys, *values], [kind]).results[0]
 
 
-def map_values(value: Any, change: Callable[[Any], Any]) -> Any:
+def map_values(value: object, change: Callable[[Any], Any]) -> Any:
     """`value` with everything that is no container replaced by ``change(it)``."""
     if isinstance(value, tuple):
         held = cast("tuple[Any, ...]", value)

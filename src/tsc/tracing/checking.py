@@ -70,7 +70,7 @@ class Check:
         self.tolerance = tolerance
         self.by_name = by_name
 
-    def cloned(self, inputs: Any) -> Any:
+    def cloned(self, inputs: object) -> Any:
         """Copies, since the code may write to its inputs."""
         return map_values(inputs, lambda v: self.backend.clone(v) if self.backend.is_tensor(v) else v)
 
@@ -79,7 +79,7 @@ class Check:
         with self.backend.without_gradients():
             return make()
 
-    def compare(self, traced: Traced, python: Callable[..., Any], again: Traced, inputs: Any) -> None:
+    def compare(self, traced: Traced, python: Callable[..., Any], again: Traced, inputs: object) -> None:
         """Warn where results differ.
 
         Raises:
@@ -95,7 +95,7 @@ class Check:
             raise TracingCheckError(*found)
 
     def _outputs(
-        self, run: Callable[..., Any], inputs: Any, what: str, traced: Traced, again: Traced
+        self, run: Callable[..., Any], inputs: object, what: str, traced: Traced, again: Traced
     ) -> list[Any]:
         given = self.cloned(inputs)
         try:
@@ -126,7 +126,7 @@ class Check:
                 )
         return not any(found)
 
-    def _difference(self, ours: Any, theirs: Any) -> str | None:
+    def _difference(self, ours: object, theirs: object) -> str | None:
         return difference(self.backend.array(ours), self.backend.array(theirs), self.tolerance)
 
 

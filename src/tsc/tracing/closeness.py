@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from tsc import dtypes
+from tsc.dtypes import Array
 
-Array = np.ndarray[Any, Any]
 RELATIVE = {
     "float16": 1e-3,
     "bfloat16": 1.6e-2,

@@ -25,7 +25,7 @@ CONVERSIONS = {
 class EagerBackend:
     """`tsc`'s own tensors, as the recorder handles them."""
 
-    def is_tensor(self, value: Any) -> bool:
+    def is_tensor(self, value: object) -> bool:
         """Whether `value` is a `Tensor`."""
         return isinstance(value, Tensor)
 
@@ -37,7 +37,7 @@ class EagerBackend:
         """The array itself."""
         return id(tensor.array)
 
-    def requires_grad(self, tensor: Any) -> bool:
+    def requires_grad(self, tensor: object) -> bool:
         """Whether it is a parameter that asks for gradients, though none are computed here."""
         return isinstance(tensor, Parameter) and tensor.requires_grad
 
@@ -49,11 +49,11 @@ class EagerBackend:
         """A 0-dim tensor with the dtype of `tensor`."""
         return Tensor(np.asarray(value, tensor.array.dtype))
 
-    def traced_int(self, recorder: Any, tensor: Any, value: int) -> Any:
+    def traced_int(self, recorder: Recorder, tensor: object, value: int) -> Any:
         """An int that knows `tensor`."""
         return TracedInt(tensor, value, recorder)
 
-    def tensor_of_int(self, value: Any) -> Any:
+    def tensor_of_int(self, value: object) -> Any:
         """The tensor behind a traced int."""
         return value.traced_tensor if isinstance(value, TracedInt) else None
 
@@ -69,7 +69,7 @@ class EagerBackend:
         """A copy."""
         return Tensor(tensor.array.copy())
 
-    def apply(self, name: str, overload: str, *arguments: Any) -> Any:
+    def apply(self, name: str, overload: str, *arguments: object) -> Any:
         """Call an operator."""
         return operator_function(name)(*arguments)
 
@@ -139,14 +139,14 @@ def _size_members(recorder: Recorder) -> dict[str, Any]:
 def _index_members(recorder: Recorder) -> dict[str, Any]:
     plain_read, plain_write = Tensor.__getitem__, Tensor.__setitem__
 
-    def read(self: Tensor, key: Any) -> Any:
+    def read(self: Tensor, key: object) -> Any:
         found = recorder.read(self, key) if recorder.is_running() else NotImplemented
         if found is not NotImplemented:
             return found
         with paused():
             return plain_read(self, key)
 
-    def write(self: Tensor, key: Any, value: Any) -> None:
+    def write(self: Tensor, key: object, value: object) -> None:
         if not (recorder.is_running() and recorder.write(self, key, value)):
             plain_write(self, key, value)
 
@@ -156,7 +156,7 @@ def _index_members(recorder: Recorder) -> dict[str, Any]:
 def _module_call(recorder: Recorder) -> Callable[..., Any]:
     original = Module.__call__
 
-    def call(self: Module, *arguments: Any, **keywords: Any) -> Any:
+    def call(self: Module, *arguments: object, **keywords: object) -> Any:
         return recorder.call_module(self, original, *arguments, **keywords)
 
     return call

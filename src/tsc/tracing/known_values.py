@@ -37,7 +37,7 @@ class KnownValues:
         self._paths: dict[Any, Path] = {}
         """Attributes by what they hold: a module PyTorch scripted makes new objects for its parameters."""
 
-    def add_attribute(self, tensor: Any, path: Path) -> None:
+    def add_attribute(self, tensor: object, path: Path) -> None:
         """`tensor` is the attribute at `path` (the first one said counts)."""
         self._attributes.setdefault(id(tensor), (tensor, path))
         self._paths.setdefault(self.backend.identity(tensor), path)
@@ -47,15 +47,15 @@ class KnownValues:
         called = held if standing_for is None else standing_for
         self._objects.setdefault(id(called), (held, path))
 
-    def knows(self, tensor: Any) -> bool:
+    def knows(self, tensor: object) -> bool:
         """Whether a value or attribute stands for `tensor`."""
         return id(tensor) in self._values or id(tensor) in self._attributes
 
-    def set_value(self, tensor: Any, value: SSAValue) -> None:
+    def set_value(self, tensor: object, value: SSAValue) -> None:
         """From now on `value` stands for `tensor`."""
         self._values[id(tensor)] = (tensor, value)
 
-    def value(self, tensor: Any) -> SSAValue:
+    def value(self, tensor: object) -> SSAValue:
         """The value that stands for `tensor`; one never seen is a constant.
 
         Raises:
@@ -72,7 +72,7 @@ class KnownValues:
                 hint(value, name)
         return value
 
-    def _first_value(self, tensor: Any) -> SSAValue:
+    def _first_value(self, tensor: object) -> SSAValue:
         attribute = self._attributes.get(id(tensor))
         if attribute is not None:
             return self._member(attribute[1], tt.TENSOR)
@@ -82,7 +82,7 @@ class KnownValues:
         path = self._paths.get(identity)
         return self.captured(tensor) if path is None else self._member(path, tt.TENSOR)
 
-    def captured(self, tensor: Any) -> SSAValue:
+    def captured(self, tensor: object) -> SSAValue:
         """A constant that shares the memory of `tensor`."""
         with paused():
             array = self.backend.array(tensor)

@@ -24,7 +24,7 @@ TRACED = "traced"
 class TracedModule(RecursiveScriptModule):
     """A submodule of a traced module."""
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+    def __call__(self, *arguments: object, **keywords: object) -> Any:
         """Not for submodules.
 
         Raises:
@@ -52,7 +52,7 @@ class TracedModule(RecursiveScriptModule):
 class TopLevelTracedModule(TracedModule):
     """What `trace` makes of a module."""
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+    def __call__(self, *arguments: object, **keywords: object) -> Any:
         """Run ``forward``."""
         return self._method("forward")(*arguments, **keywords)
 
@@ -124,7 +124,7 @@ def forget(unit: Unit, held: ScriptObject) -> None:
             unit.functions.pop(method.name, None)
 
 
-def announce(recorder: Recorder, module: Any, held: ScriptObject, path: Path = ()) -> None:
+def announce(recorder: Recorder, module: object, held: ScriptObject, path: Path = ()) -> None:
     """Tell `recorder` which tensors, modules and objects are below `module`, whose object is `held`."""
     recorder.add_object(held, path)
     if isinstance(module, RecursiveScriptModule):

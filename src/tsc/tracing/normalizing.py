@@ -49,6 +49,6 @@ def with_number(schema: Schema, given: Sequence[Any]) -> Schema:
     return found if found is not None and [a.name for a in found.arguments] == names else schema
 
 
-def _spread(value: Any, ndim: int) -> list[Any]:
+def _spread(value: object, ndim: int) -> list[Any]:
     items = list(cast("Sequence[Any]", value)) if isinstance(value, (list, tuple)) else [value]
     return items * ndim if len(items) == 1 else items

@@ -65,18 +65,18 @@ class Recorder(KnownValues):
         if self.is_running():
             warn(f"Converting a tensor to a {kind if ' ' in kind else 'Python ' + kind}{DATA_FLOW}")
 
-    def constructed(self, name: str, tensor: Any) -> None:
+    def constructed(self, name: str, tensor: object) -> None:
         """A tensor was made from Python data: a constant, unless `tensor` is None."""
         warn(f"{name}{CONSTRUCTOR}")
         if tensor is not None and not self.backend.requires_grad(tensor):
             self.builder.location = location_of(user_place())
             self.set_value(tensor, self.captured(tensor))
 
-    def concrete(self, tensor: Any, value: int) -> None:
+    def concrete(self, tensor: object, value: int) -> None:
         """The next operator gets `value` as a plain int; it is what `tensor` holds."""
         self._concrete.append((tensor, value))
 
-    def resized(self, name: str, tensor: Any) -> None:
+    def resized(self, name: str, tensor: object) -> None:
         """A tensor was resized: no value stands for it any more."""
         warn(f"{name}{RESIZED}")
         self._values.pop(id(tensor), None)
@@ -89,7 +89,9 @@ class Recorder(KnownValues):
         """A loop runs over a tensor."""
         warn(ITERATION)
 
-    def dispatched(self, name: str, arguments: Sequence[Any], keywords: dict[str, Any], result: Any) -> None:
+    def dispatched(
+        self, name: str, arguments: Sequence[Any], keywords: dict[str, Any], result: object
+    ) -> None:
         """PyTorch ran an operator.
 
         Raises:
@@ -117,20 +119,22 @@ class Recorder(KnownValues):
                     break
         return given
 
-    def read(self, tensor: Any, key: Any) -> Any:
+    def read(self, tensor: object, key: object) -> Any:
         """``tensor[key]``, recorded."""
         return self.indexing.read(tensor, key)
 
-    def write(self, tensor: Any, key: Any, value: Any) -> bool:
+    def write(self, tensor: object, key: object, value: object) -> bool:
         """``tensor[key] = value``, recorded; False for a key of an unusual form."""
 
-        def as_tensor(number: Any, like: Any) -> Any:
+        def as_tensor(number: object, like: object) -> Any:
             with self.paused():
                 return self.backend.like(number, like)
 
         return self.indexing.write(tensor, key, value, as_tensor)
 
-    def call_module(self, module: Any, run: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+    def call_module(
+        self, module: object, run: Callable[..., Any], *arguments: object, **keywords: object
+    ) -> Any:
         """Run a module; what a submodule of the traced one does belongs to a frame of its own."""
         if self.is_running() and id(module) in self.scripted:
             return self.scripted[id(module)](*arguments, **keywords)
@@ -171,10 +175,10 @@ class Recorder(KnownValues):
             value = int(tensor)
         return self.backend.traced_int(self, tensor, value)
 
-    def _is_int(self, value: Any) -> bool:
+    def _is_int(self, value: object) -> bool:
         return isinstance(value, int) or self.backend.tensor_of_int(value) is not None
 
-    def _has_tensor(self, value: Any) -> bool:
+    def _has_tensor(self, value: object) -> bool:
         if isinstance(value, (list, tuple)):
             return any(self._has_tensor(v) for v in cast("Sequence[Any]", value))
         return self.backend.is_tensor(value)
@@ -224,7 +228,7 @@ class Recorder(KnownValues):
             return self.builder.create(ops.PrimDictConstructOp, [*keys, *values], [inner]).results[0]
         return self._scalar_operand(given, inner)
 
-    def _tensor_operand(self, given: Any) -> SSAValue:
+    def _tensor_operand(self, given: object) -> SSAValue:
         behind = self.backend.tensor_of_int(given)
         if behind is not None:
             return self.value(behind)
@@ -256,7 +260,7 @@ class Recorder(KnownValues):
             f"trace: requires tensors and numbers; got an argument of {type(given).__name__}"
         )
 
-    def int_value(self, tensor: Any) -> SSAValue:
+    def int_value(self, tensor: object) -> SSAValue:
         """The int that a 0-dim tensor holds, taken right behind where the tensor is made."""
         value = self.value(tensor)
         if value not in self._ints:
@@ -266,18 +270,18 @@ class Recorder(KnownValues):
             self._ints[value] = made.results[0]
         return self._ints[value]
 
-    def _as_float(self, tensor: Any) -> SSAValue:
+    def _as_float(self, tensor: object) -> SSAValue:
         return self.builder.aten("aten::Float.Scalar", [self.int_value(tensor)]).results[0]
 
     # --- sizes ---
 
-    def size(self, tensor: Any, dim: int, value: int) -> Any:
+    def size(self, tensor: object, dim: int, value: int) -> Any:
         """``tensor.size(dim)`` as an int whose origin is known."""
         self.builder.location = location_of(user_place())
         operands = [self.value(tensor), self.builder.constant(dim)]
         return self._number("aten::size.int", operands, value)
 
-    def element_count(self, tensor: Any, value: int) -> Any:
+    def element_count(self, tensor: object, value: int) -> Any:
         """``tensor.numel()`` as an int whose origin is known."""
         self.builder.location = location_of(user_place())
         return self._number("aten::numel", [self.value(tensor)], value)

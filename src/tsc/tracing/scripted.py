@@ -21,7 +21,7 @@ from tsc.tracing.recorder import Recorder
 def recording_call(original: Callable[..., Any]) -> Callable[..., Any]:
     """``BoundFunction.__call__`` while a trace runs: the call is made as ever, and recorded."""
 
-    def call(self: BoundFunction, *arguments: Any, **keywords: Any) -> Any:
+    def call(self: BoundFunction, *arguments: object, **keywords: object) -> Any:
         recorder = RECORDER.get()
         if not isinstance(recorder, Recorder):
             return original(self, *arguments, **keywords)
@@ -40,7 +40,7 @@ def recording_torch_call(original: Callable[..., Any]) -> Callable[..., Any]:
     recorded with its control flow.
     """
 
-    def call(self: Any, *arguments: Any, **keywords: Any) -> Any:
+    def call(self: object, *arguments: object, **keywords: object) -> Any:
         if not isinstance(RECORDER.get(), Recorder):
             return original(self, *arguments, **keywords)
         return scripted(self)(*arguments, **keywords)
@@ -49,7 +49,7 @@ def recording_torch_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @serialized
-def _record(recorder: Recorder, called: BoundFunction, given: list[Any], result: Any) -> None:
+def _record(recorder: Recorder, called: BoundFunction, given: list[Any], result: object) -> None:
     builder, function = recorder.builder, called.function
     builder.location = location_of(user_place())
     operands = [recorder.operand(_held(g), p.type) for g, p in zip(given, called.parameters, strict=True)]
@@ -66,7 +66,7 @@ def _record(recorder: Recorder, called: BoundFunction, given: list[Any], result:
     recorder.bind(result, made.results[0])
 
 
-def _held(value: Any) -> Any:
+def _held(value: object) -> Any:
     return getattr(value, "_object", value)
 
 

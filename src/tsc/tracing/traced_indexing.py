@@ -28,7 +28,7 @@ class Indexing:
         self.is_int = is_int
         self.as_int = as_int
 
-    def read(self, tensor: Any, key: Any) -> Any:
+    def read(self, tensor: object, key: object) -> Any:
         """``tensor[key]``; NotImplemented for keys of another form."""
         parts = self._parts(key)
         if parts is None:
@@ -38,7 +38,7 @@ class Indexing:
             return self.apply("index", "Tensor", view, indices)
         return self.apply("alias", "", tensor) if view is tensor else view
 
-    def write(self, tensor: Any, key: Any, value: Any, as_tensor: Callable[[Any, Any], Any]) -> bool:
+    def write(self, tensor: object, key: object, value: object, as_tensor: Callable[[Any, Any], Any]) -> bool:
         """``tensor[key] = value``; False for keys of another form."""
         parts = self._parts(key)
         if parts is None:
@@ -58,12 +58,12 @@ class Indexing:
             value = self.apply("squeeze", "dim", value, 0)
         return value
 
-    def _parts(self, key: Any) -> Sequence[Any] | None:
+    def _parts(self, key: object) -> Sequence[Any] | None:
         parts = cast("tuple[Any, ...]", key) if isinstance(key, tuple) else (key,)
         known = all(p is None or p is Ellipsis or isinstance(p, slice) or self._is_index(p) for p in parts)
         return parts if known else None
 
-    def _is_index(self, part: Any) -> bool:
+    def _is_index(self, part: object) -> bool:
         return self.is_tensor(part) or (self.is_int(part) and not isinstance(part, bool))
 
     def _views(self, tensor: Any, parts: Sequence[Any]) -> tuple[Any, list[Any]]:
@@ -87,7 +87,7 @@ class Indexing:
                 view = self.apply("select", "int", view, dim, part)
         return view, indices
 
-    def _slice(self, view: Any, dim: int, part: slice[Any, Any, Any]) -> Any:
+    def _slice(self, view: object, dim: int, part: slice[Any, Any, Any]) -> Any:
         start, stop, step = (
             self.as_int(bound) if self.is_tensor(bound) else default if bound is None else bound
             for bound, default in ((part.start, 0), (part.stop, END), (part.step, 1))

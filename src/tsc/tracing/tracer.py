@@ -37,7 +37,7 @@ def backend_for(subject: Any, inputs: Any) -> Backend:
     return TorchBackend() if is_torch else EagerBackend()
 
 
-def _holds_torch(value: Any) -> bool:
+def _holds_torch(value: object) -> bool:
     if isinstance(value, (list, tuple)):
         return any(_holds_torch(v) for v in cast("Sequence[Any]", value))
     if isinstance(value, dict):
@@ -45,7 +45,7 @@ def _holds_torch(value: Any) -> bool:
     return torch_interop.is_tensor(value)
 
 
-def _holds(value: Any, kind: type) -> bool:
+def _holds(value: object, kind: type) -> bool:
     if isinstance(value, (list, tuple)):
         return any(_holds(v, kind) for v in cast("Sequence[Any]", value))
     if isinstance(value, dict):
@@ -57,7 +57,12 @@ class Trace:
     """One trace into `unit`: of a function, or (with `module` and its object `held`) of a method."""
 
     def __init__(
-        self, unit: Unit, backend: Backend, strict: bool, module: Any = None, held: ScriptObject | None = None
+        self,
+        unit: Unit,
+        backend: Backend,
+        strict: bool,
+        module: object = None,
+        held: ScriptObject | None = None,
     ) -> None:
         self.unit = unit
         self.backend = backend

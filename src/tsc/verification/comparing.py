@@ -43,7 +43,7 @@ def difference(before: Outcome, after: Outcome) -> str | None:
     )
 
 
-def _different(where: str, before: Any, after: Any) -> str | None:
+def _different(where: str, before: object, after: object) -> str | None:
     if is_array(before) or is_array(after):
         return _different_arrays(where, np.asarray(before), np.asarray(after))
     if is_dict(before) and is_dict(after):

@@ -19,10 +19,9 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.tsc import ScatterOp
 from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp
+from tsc.dtypes import Array
 from tsc.narrowing import is_list
 from tsc.ops.selection import selected
-
-Array = np.ndarray[Any, Any]
 
 
 def _truncated(a: Any, b: Any) -> Any:

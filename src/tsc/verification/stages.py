@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region
@@ -13,11 +12,11 @@ from xdsl.ir import Block, Operation, Region
 from tsc.analysis.module_functions import is_kernel
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.tsc import GroupOp, YieldOp
+from tsc.dtypes import Array
 from tsc.frontend.unit import Unit
 from tsc.runtime.generic import GenericFunction
 from tsc.verification.linalg_interpreter import LinalgInterpreter, signless
 
-Array = np.ndarray[Any, Any]
 Call = Callable[..., Any]
 
 

@@ -14,13 +14,13 @@ from tsc.analysis.fusion import CHECKS_BOUNDS
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import PrimSetAttrOp
+from tsc.dtypes import Array
 from tsc.errors import OPERATOR_FAILURES, UnsuitedError, VerificationError
 from tsc.frontend.unit import Unit
 from tsc.runtime.result_forms import ResultForm
 from tsc.verification.comparing import Outcome, difference
-from tsc.verification.stages import run_linalg, run_torch
+from tsc.verification.stages import Call, run_linalg, run_torch
 
-Array = np.ndarray[Any, Any]
 INTERPRETED = ("frozen", "value", "fused", "linalg")
 """The stages that are run without compiling them; of stage `loop` the native code is."""
 
@@ -31,7 +31,7 @@ class Verifier:
     """
 
     def __init__(
-        self, name: str, pool: ConstantPool, unit: Unit, arguments: Sequence[Array], call: Any
+        self, name: str, pool: ConstantPool, unit: Unit, arguments: Sequence[Array], call: Call
     ) -> None:
         self.name, self.pool, self.unit = name, pool, unit
         self.given = arguments
@@ -111,7 +111,7 @@ class Verifier:
             return Outcome(error=str(error).strip().splitlines()[-1])
 
 
-def _listed(result: Any) -> list[Any]:
+def _listed(result: object) -> list[Any]:
     return list(cast("tuple[Any, ...]", result)) if isinstance(result, tuple) else [result]
 
 

@@ -88,7 +88,7 @@ def put_back(view: AtenOp, base: SSAValue, piece: SSAValue, builder: TorchBuilde
     inverse = inverse_of(view)
     assert inverse is not None
 
-    def aten(name: str, *arguments: Any) -> SSAValue:
+    def aten(name: str, *arguments: object) -> SSAValue:
         operands: list[SSAValue] = [
             cast("SSAValue", a) if isinstance(a, SSAValue) else builder.constant(a) for a in arguments
         ]

@@ -129,7 +129,7 @@ def _single(op: Operation) -> OutlinedGroup:
         return OutlinedGroup([op], "scatter")
     if isinstance(op, OrderOp):
         return OutlinedGroup([op], "sort")
-    raise CodegenError(f"fuse-elementwise: requires ops with a canonical form; got {op.name}")
+    raise CodegenError(f"split-kernels: requires ops with a canonical form; got {op.name}")
 
 
 def outline(function: func.FuncOp, steps: Sequence[OutlinedGroup | Operation]) -> list[OutlinedPiece]:

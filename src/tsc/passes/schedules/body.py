@@ -19,7 +19,8 @@ from xdsl.ir.affine import (
 from tsc.analysis.affine import Address
 from tsc.analysis.kernel_model import KernelStage
 from tsc.analysis.layouts import Layout
-from tsc.dialects.loop_builder import Index, LoopBuilder, element_of, is_vector, vector_type
+from tsc.dialects.loop_builder import LoopBuilder, element_of, is_vector, vector_type
+from tsc.dialects.loop_index import Index
 from tsc.dialects.sized import SizeOp
 from tsc.errors import CodegenError
 

@@ -7,7 +7,8 @@ from xdsl.dialects.builtin import TensorType
 from tsc.analysis.affine import linear_parts
 from tsc.analysis.kernel_model import KernelStage, Operand, constant_number
 from tsc.analysis.layouts import Layout
-from tsc.dialects.loop_builder import Index, LoopBuilder
+from tsc.dialects.loop_builder import LoopBuilder
+from tsc.dialects.loop_index import Index
 from tsc.passes.schedules.body import evaluate_index
 from tsc.passes.schedules.reduction import IDEMPOTENT, combiners_of
 

@@ -12,7 +12,7 @@ from tsc.analysis.affine import Address, merge_loops
 from tsc.analysis.kernel_model import KernelModel
 from tsc.analysis.layouts import layout_of
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index
+from tsc.dialects.loop_index import Index
 from tsc.dialects.sized import mixed
 from tsc.dims import hint_of, is_known, planned
 from tsc.errors import CodegenError

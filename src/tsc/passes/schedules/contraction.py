@@ -13,7 +13,7 @@ from xdsl.ir import SSAValue
 from tsc.analysis.kernel_model import KernelModel, Operand
 from tsc.analysis.layouts import element_bytes
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index
+from tsc.dialects.loop_index import Index
 from tsc.dims import certainly_equal, hint_of, is_known, maximum, minimum
 from tsc.passes.schedules.body import Access, Point, load, locate, uniform_value
 from tsc.passes.schedules.contraction_plan import ContractionPlan, plan_contraction, widening_casts

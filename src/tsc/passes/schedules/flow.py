@@ -7,10 +7,10 @@ from xdsl.dialects.builtin import IntegerAttr, VectorType, i1, i64
 from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.utils.hints import isa
 
-from tsc.dialects.loop_builder import INDEX, Index, LoopBuilder, vector_type
+from tsc.dialects.loop_builder import LoopBuilder, vector_type
+from tsc.dialects.loop_index import INDEX, Index
 
 Values = Sequence[SSAValue]
-Indices = Sequence[Index]
 
 
 def repeat_while(

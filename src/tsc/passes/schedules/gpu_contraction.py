@@ -9,7 +9,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from tsc.analysis.kernel_model import KernelModel
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index
+from tsc.dialects.loop_index import Index
 from tsc.passes.schedules.body import Access, Point, locate
 from tsc.passes.schedules.contraction import ContractionEmitter
 from tsc.passes.schedules.contraction_plan import ContractionPlan, plan_contraction, widening_casts

@@ -10,7 +10,8 @@ from xdsl.ir import SSAValue
 from tsc.analysis.kernel_model import KernelModel
 from tsc.analysis.layouts import Layout
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index, LoopBuilder
+from tsc.dialects.loop_builder import LoopBuilder
+from tsc.dialects.loop_index import Index
 from tsc.passes.schedules.body import Point, load, locate, store, uniform_value
 from tsc.passes.schedules.concat import Copy, Part, read_parts
 from tsc.passes.schedules.gpu_kernel import GpuKernelBuilder

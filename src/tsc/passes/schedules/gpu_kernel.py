@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from tsc.analysis.kernel_model import KernelModel
 from tsc.analysis.layouts import element_bytes
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import INDEX, Index
+from tsc.dialects.loop_index import INDEX, Index
 from tsc.passes.schedules.kernel import ScheduleBuilder
 
 THREADS = 256

@@ -7,7 +7,7 @@ from xdsl.ir import SSAValue
 
 from tsc.analysis.kernel_model import KernelModel
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index
+from tsc.dialects.loop_index import Index
 from tsc.passes.schedules.body import Point
 from tsc.passes.schedules.gpu_kernel import MOST_BLOCKS, THREADS, GpuKernelBuilder
 from tsc.passes.schedules.kernel import unflatten

@@ -9,7 +9,8 @@ from xdsl.ir import SSAValue
 from tsc.analysis.affine import row_major_strides
 from tsc.analysis.layouts import Layout, element_bytes
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import INDEX, Index, LoopBuilder, element_of
+from tsc.dialects.loop_builder import LoopBuilder, element_of
+from tsc.dialects.loop_index import INDEX, Index
 from tsc.dims import certainly_equal, symbols_in
 from tsc.passes.schedules.kernel import unflatten
 

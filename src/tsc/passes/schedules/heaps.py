@@ -3,7 +3,7 @@
 from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
-from tsc.dialects.loop_builder import Index
+from tsc.dialects.loop_index import Index
 from tsc.passes.schedules.flow import Values, below, indices, repeat_while, select_index
 from tsc.passes.schedules.order_lines import Items
 

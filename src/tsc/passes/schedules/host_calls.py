@@ -22,7 +22,8 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from tsc.analysis.layouts import Layout, layout_of
-from tsc.dialects.loop_builder import INDEX, element_of
+from tsc.dialects.loop_builder import element_of
+from tsc.dialects.loop_index import INDEX
 from tsc.dialects.sized import SizeOp, dim_attribute
 from tsc.dims import Dim, is_known
 from tsc.errors import CodegenError

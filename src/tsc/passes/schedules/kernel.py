@@ -17,7 +17,8 @@ from tsc.analysis.affine import Address, LoopOrder, address_of, merge_loops
 from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand
 from tsc.analysis.layouts import element_bytes, layout_of
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import INDEX, Index, Loop, LoopBuilder
+from tsc.dialects.loop_builder import Loop, LoopBuilder
+from tsc.dialects.loop_index import INDEX, Index
 from tsc.dialects.sized import TAKES_SIZES, SizeOp
 from tsc.dims import Dim, certainly_equal, is_known, maximum, minimum, symbols_in
 from tsc.errors import CodegenError

@@ -7,7 +7,8 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import AnyFloat, VectorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
-from tsc.dialects.loop_builder import Index, LoopBuilder, vector_type
+from tsc.dialects.loop_builder import LoopBuilder, vector_type
+from tsc.dialects.loop_index import Index
 from tsc.dims import certainly_equal, is_known, planned
 from tsc.passes.schedules.tiles import Tile
 

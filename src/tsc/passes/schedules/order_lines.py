@@ -9,8 +9,9 @@ from xdsl.dialects.builtin import IntegerType, MemRefType, VectorType, i64
 from xdsl.ir import Attribute, SSAValue
 
 from tsc.analysis.layouts import element_bytes
-from tsc.dialects.loop_builder import INDEX, Index, LoopBuilder, element_of, vector_type
+from tsc.dialects.loop_builder import LoopBuilder, element_of, vector_type
 from tsc.dialects.loop_extents import shape_of
+from tsc.dialects.loop_index import INDEX, Index
 from tsc.dialects.tsc_order import PLACE_BITS, OrderOp
 from tsc.passes.schedules.body import Access, BodyEmitter, Point, load, store
 from tsc.passes.schedules.flow import as_index

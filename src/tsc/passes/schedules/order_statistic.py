@@ -4,7 +4,8 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import i64
 from xdsl.ir import SSAValue
 
-from tsc.dialects.loop_builder import Index, vector_type
+from tsc.dialects.loop_builder import vector_type
+from tsc.dialects.loop_index import Index
 from tsc.dialects.tsc_order import BLOCK_ITEMS, OrderStatisticOp, rounded_up
 from tsc.passes.schedules.body import Access, Point, load
 from tsc.passes.schedules.flow import Values, as_index, below, compare, repeat_while, select

@@ -10,7 +10,7 @@ from xdsl.ir.affine import AffineDimExpr, AffineExpr
 from tsc.analysis.affine import Address, LoopOrder, merge_loops
 from tsc.analysis.kernel_model import KernelModel
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index
+from tsc.dialects.loop_index import Index
 from tsc.dims import certainly_equal, is_known
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, Point, load

@@ -6,7 +6,8 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import i64
 from xdsl.ir import SSAValue
 
-from tsc.dialects.loop_builder import Index, LoopBuilder
+from tsc.dialects.loop_builder import LoopBuilder
+from tsc.dialects.loop_index import Index
 from tsc.ops.selection import SHORT
 from tsc.passes.schedules.flow import (
     Values,

@@ -9,7 +9,7 @@ from xdsl.ir import SSAValue
 
 from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand, body_cost
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index
+from tsc.dialects.loop_index import Index
 from tsc.dims import hint_of, is_known, planned
 from tsc.passes.schedules.body import Access, BodyEmitter, Point, load, store, uniform_value
 from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, make_frame, rest_loops, unflatten

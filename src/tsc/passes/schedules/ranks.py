@@ -4,7 +4,8 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import i32
 from xdsl.ir import SSAValue
 
-from tsc.dialects.loop_builder import Index, LoopBuilder, vector_type
+from tsc.dialects.loop_builder import LoopBuilder, vector_type
+from tsc.dialects.loop_index import Index
 from tsc.dialects.tsc_order import BLOCK_ITEMS, rounded_up
 from tsc.passes.schedules.flow import as_index, below, compare
 from tsc.passes.schedules.order_lines import Line

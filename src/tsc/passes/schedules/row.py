@@ -11,7 +11,8 @@ from tsc.analysis.affine import Address, LoopOrder, merge_loops, row_major_strid
 from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand, body_cost
 from tsc.analysis.layouts import element_bytes
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index, element_of
+from tsc.dialects.loop_builder import element_of
+from tsc.dialects.loop_index import Index
 from tsc.dims import hint_of, is_known, is_one, planned
 from tsc.passes.schedules.body import Access, Point, indexed_loops, store
 from tsc.passes.schedules.kernel import (

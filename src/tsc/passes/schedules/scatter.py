@@ -11,8 +11,8 @@ from tsc.analysis.affine import Address
 from tsc.analysis.kernel_model import KernelModel, body_cost
 from tsc.analysis.layouts import element_bytes
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import INDEX, Index
 from tsc.dialects.loop_extents import shape_of
+from tsc.dialects.loop_index import INDEX, Index
 from tsc.dialects.tsc import ScatterOp
 from tsc.dims import is_known, is_one
 from tsc.errors import CodegenError

@@ -6,7 +6,8 @@ from xdsl.ir import SSAValue
 
 from tsc.analysis.kernel_model import KernelModel
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index, LoopBuilder
+from tsc.dialects.loop_builder import LoopBuilder
+from tsc.dialects.loop_index import Index
 from tsc.dialects.tsc_order import BLOCK_ITEMS, OrderOp, OrderStatisticOp, SortOp, TopKOp, rounded_up
 from tsc.errors import CodegenError
 from tsc.passes.schedules.flow import as_index, choose, compare

@@ -9,7 +9,8 @@ from math import prod
 from xdsl.ir import SSAValue
 
 from tsc.analysis.kernel_model import KernelStage
-from tsc.dialects.loop_builder import Index, element_of
+from tsc.dialects.loop_builder import element_of
+from tsc.dialects.loop_index import Index
 from tsc.dims import is_known, planned
 from tsc.passes.schedules.body import Access, Point, store, uniform_value
 from tsc.passes.schedules.kernel import ScheduleBuilder, pieces, rest_loops, unflatten

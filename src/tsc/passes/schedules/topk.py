@@ -3,7 +3,7 @@
 from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
-from tsc.dialects.loop_builder import Index
+from tsc.dialects.loop_index import Index
 from tsc.dialects.tsc_order import TopKOp
 from tsc.ops.selection import FEW
 from tsc.passes.schedules.flow import below

@@ -12,7 +12,7 @@ from xdsl.ir import SSAValue
 from tsc.analysis.affine import Address, LoopOrder, merge_loops
 from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand, body_cost, dims_of
 from tsc.analysis.target import Target
-from tsc.dialects.loop_builder import Index
+from tsc.dialects.loop_index import Index
 from tsc.dims import certainly_equal, hint_of, is_known, planned
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, indexed_loops

@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
 from tsc.analysis.kernel_model import KernelStage, Operand, multiplied
-from tsc.dialects.loop_builder import Index
+from tsc.dialects.loop_index import Index
 from tsc.dims import is_known
 from tsc.passes.schedules.body import Access, BodyEmitter, Point, load, locate, uniform_value
 from tsc.passes.schedules.clamped import clamped_index

@@ -9,7 +9,7 @@ from xdsl.parser import Parser
 from xdsl.utils.exceptions import VerifyException
 
 from tests.passes.kernel_runner import context
-from tsc.analysis.loop_form import is_elementwise_on_vectors, verify_loop_form
+from tests.passes.loop_form import is_elementwise_on_vectors, verify_loop_form
 
 VECTOR = "vector<4xf32>"
 

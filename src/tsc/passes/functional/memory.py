@@ -1,0 +1,139 @@
+"""What tensors hold while a function that writes to them is rewritten: who shares memory with whom, and the
+value that is in each as of now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.ir import Block, Operation, SSAValue
+
+from tsc.analysis.operator_effects import definition_of
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.passes.functional.forms import CannotFunctionalizeError, inverse_of, put_back
+
+
+@dataclass(eq=False)
+class TensorRecord:
+    """What is known of a tensor value: its memory (`base`), how it is a view of `parent`, and its current
+    functional value.
+    """
+
+    base: MemoryRecord
+    value: SSAValue
+    version: int
+    parent: TensorRecord | None = None
+    view: AtenOp | None = None
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it surely is a view of its parent; ``reshape`` and such decide that when they run."""
+        operator = None if self.view is None else definition_of(self.view)
+        return operator is not None and operator.is_view
+
+
+@dataclass(eq=False)
+class MemoryRecord:
+    """Memory that views share: every write gives it a new version."""
+
+    version: int = 0
+    is_writable: bool = True
+    is_uncertain: bool = False
+    """Set when a write may or may not have reached the other names: reading one of those is an error."""
+
+
+class MemoryState:
+    """What all tensors and wrappers of them hold, up to the operation that is rewritten.
+
+    Memory that the block `entry` has as arguments may be written.
+    """
+
+    def __init__(self, entry: Block) -> None:
+        self.entry = entry
+        self.tensors: dict[SSAValue, TensorRecord] = {}
+        self.held: dict[SSAValue, list[SSAValue]] = {}
+        """What wrappers hold, as the program names it."""
+        self.rebuilt: dict[SSAValue, tuple[SSAValue, list[SSAValue]]] = {}
+        """Wrappers as they were last read, and of which values they are made."""
+        self.is_returning = False
+        """While results are read: views among them are taken of the memory itself."""
+
+    def record(self, value: SSAValue) -> TensorRecord:
+        """The record of a tensor value; memory from outside (attributes, control flow) is not writable, but
+        that of arguments is.
+        """
+        found = self.tensors.get(value)
+        if found is None:
+            own = isinstance(value.owner, AtenOp) or value.owner is self.entry
+            memory = MemoryRecord(is_writable=own)
+            found = self.tensors[value] = TensorRecord(memory, value, 0)
+        return found
+
+    def current(self, value: SSAValue, builder: TorchBuilder) -> SSAValue:
+        """The functional value of a tensor as of now: views are taken again after writes."""
+        if value in self.held:
+            return self._rewrapped(value, builder)
+        if not isinstance(value.type, tt.TensorType):
+            return value
+        return self.refresh(self.record(value), builder)
+
+    def refresh(self, tensor: TensorRecord, builder: TorchBuilder) -> SSAValue:
+        """The functional value of a tensor as of now, taken again from what it is a view of.
+
+        Raises:
+            CannotFunctionalizeError: it may have been written under another name.
+        """
+        is_current = tensor.version == tensor.base.version
+        retaken = self.is_returning and tensor.is_certain and not tensor.base.is_uncertain
+        if is_current and not (retaken and tensor.base.version):
+            return tensor.value
+        if tensor.base.is_uncertain or not tensor.is_certain or tensor.parent is None or tensor.view is None:
+            raise CannotFunctionalizeError("memory is read under another name after it may have been written")
+        parent = self.refresh(tensor.parent, builder)
+        again = tensor.view.clone()
+        again.operands = [parent, *list(tensor.view.operands)[1:]]
+        builder.insert(again)
+        tensor.value, tensor.version = again.results[0], tensor.base.version
+        return tensor.value
+
+    def _rewrapped(self, value: SSAValue, builder: TorchBuilder) -> SSAValue:
+        """A wrapper of what it holds now."""
+        elements = [self.current(e, builder) for e in self.held[value]]
+        last, of = self.rebuilt[value]
+        if len(of) == len(elements) and all(a is b for a, b in zip(elements, of, strict=True)):
+            return last
+        op = value.owner
+        assert isinstance(op, Operation)
+        made = builder.create(type(op), elements, [value.type], attributes=op.attributes)
+        self.rebuilt[value] = made.results[0], elements
+        return made.results[0]
+
+    def overlaps(self, value: SSAValue, target: TensorRecord) -> bool:
+        """Whether `value` is another view of the memory of `target`."""
+        if value in self.held:
+            return any(self.overlaps(v, target) for v in self.held[value])
+        other = self.tensors.get(value)
+        return other is not None and other is not target and other.base is target.base
+
+    def store(self, tensor: TensorRecord, value: SSAValue, builder: TorchBuilder) -> None:
+        """Make `value` the contents of `tensor`, and carry that to the memory it is a view of."""
+        chain = [tensor]
+        while chain[-1].parent is not None:
+            chain.append(chain[-1].parent)
+        for link in chain[:-1]:
+            if link.is_certain and inverse_of(link.view) is None:
+                raise CannotFunctionalizeError(f"{link.view and link.view.name}: the view is written")
+        before = [self.refresh(link, builder) for link in chain]
+        base = tensor.base
+        base.version += 1
+        for position, link in enumerate(chain):
+            link.value, link.version = value, base.version
+            if link.parent is None:
+                return
+            if not link.is_certain:
+                base.is_uncertain = True
+                return
+            assert link.view is not None
+            value = put_back(link.view, before[position + 1], value, builder)
