@@ -1,4 +1,3 @@
-# type: ignore
 # ruff: noqa
 """Programs of which native code can do a part."""
 
