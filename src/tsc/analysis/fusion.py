@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from tsc.analysis.known_values import UNKNOWN, argument_of, spec_of_type
 from tsc.dialects import torch_types as tt
@@ -34,14 +34,9 @@ def operator_of(op: Operation) -> Operator | None:
         operator.lowers is not None and not operator.lowers(*arguments)
     ):
         return None
-    for result in op.results:
-        if (
-            not isinstance(result.type, tt.ValueTensorType)
-            or not result.type.is_static
-            or _is_complex(result.type)
-        ):
-            return None
-    return operator
+    if not all(isinstance(r.type, tt.ValueTensorType) and r.type.is_static for r in op.results):
+        return None
+    return None if has_complex(op) else operator
 
 
 def groupable(op: Operation) -> Operator | None:
@@ -72,8 +67,13 @@ def is_checked(op: Operation, operator: Operator) -> bool:
     return all(b.low < b.high for b in operator.bounds(*(argument_of(o) for o in op.operands)))
 
 
-def _is_complex(kind: tt.TensorType) -> bool:
-    return kind.dtype is not None and kind.dtype.is_complex
+def has_complex(op: Operation) -> bool:
+    """Whether `op` reads or gives complex numbers."""
+    return any(_is_complex(v.type) for v in (*tensor_operands(op), *op.results))
+
+
+def _is_complex(kind: Attribute) -> bool:
+    return isinstance(kind, tt.TensorType) and kind.dtype is not None and kind.dtype.is_complex
 
 
 def spec(value: SSAValue) -> TensorSpec:

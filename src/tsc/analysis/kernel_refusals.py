@@ -5,7 +5,7 @@ from __future__ import annotations
 from xdsl.dialects.func import CallOp
 from xdsl.ir import Operation
 
-from tsc.analysis.fusion import is_checked, reads_values
+from tsc.analysis.fusion import has_complex, is_checked, reads_values
 from tsc.analysis.known_values import UNKNOWN, argument_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -46,9 +46,7 @@ def _unsuited_result(op: AtenOp) -> str | None:
             return "its result is no tensor"
         if not result.type.is_static:
             return "the shape of its result is not known before it runs"
-        if result.type.dtype is not None and result.type.dtype.is_complex:
-            return "complex numbers have no native form"
-    return None
+    return "complex numbers have no native form" if has_complex(op) else None
 
 
 def _unsuited_memory(op: AtenOp, operator: Operator) -> str:
