@@ -26,7 +26,8 @@ from tsc.dialects.type_tests import is_instance
 from tsc.dims import Dim, holds_dim
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.elementwise import specs_of
-from tsc.ops.registry import Operator, TensorSpec, require
+from tsc.ops.registry import Operator, ResultLayout, TensorSpec, require
+from tsc.ops.strides import as_it_lay
 from tsc.passes import Rewriting
 
 LARGEST_FACTOR = 3
@@ -174,7 +175,7 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     arguments: list[Any] = []
     for i, operand in enumerate(op.operands):
         value = constant_of(operand, pool)
-        if value is UNKNOWN and i == 0 and operator.reads_shape_only:
+        if value is UNKNOWN and i == 0 and operator.reads_shape_only and not _shows_layout(op, operator):
             value = _stand_in(operand)
         if value is UNKNOWN or (value is None and not _may_be_none(op, i)):
             return False
@@ -226,6 +227,11 @@ def _may_be_none(op: AtenOp, position: int) -> bool:
     return isinstance(op.schema.arguments[position].type, TAKE_NONE)
 
 
+def _shows_layout(op: AtenOp, operator: Operator) -> bool:
+    """Whether callers see that the result lies as the operand, which each call may give other strides."""
+    return operator.result_layout is ResultLayout.ELEMENTWISE and any(is_shown(r) for r in op.results)
+
+
 def _stand_in(value: SSAValue) -> Any:
     """An array of the shape and dtype of `value`, whose elements do not matter; `UNKNOWN` if those are not
     known.
@@ -258,7 +264,7 @@ def materialize(builder: TorchBuilder, pool: ConstantPool, value: Any, result: S
     """A computed value as constants in the IR."""
     if isinstance(value, np.ndarray):
         array = cast("np.ndarray[Any, Any]", value)
-        stored = np.ascontiguousarray(array).reshape(array.shape)
+        stored = np.asarray(as_it_lay(array, array))
         return builder.insert(literal(pool, result.name_hint or "folded", stored)).results[0]
     if isinstance(value, list):
         kind = result.type

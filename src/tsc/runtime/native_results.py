@@ -31,8 +31,7 @@ class NativeResults:
     strides, and as views of one another.
 
     That depends on the order of the arguments' dims alone. Each new order runs once in the generic tier as
-    well, where results lie as PyTorch's, to see how. Expanded results stay row-major, if they show no
-    other's memory.
+    well, where results lie as PyTorch's, to see how.
     """
 
     native: Run | None
