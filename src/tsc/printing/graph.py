@@ -13,6 +13,8 @@ from tsc.dialects.torch_types import TorchType
 from tsc.printing.spelling import INTEGRAL_LIMIT, code_type, quoted, scalar_text
 
 RETURN, CONSTANT = "prim::Return", "prim::Constant"
+ENTER, EXIT = "prim::Enter", "prim::Exit"
+"""The ends of a ``with`` block, which are nodes of one block."""
 Place = tuple[str, int, int]
 """File, line (from 1) and column (from 0)."""
 
