@@ -98,8 +98,7 @@ class Marking:
 
 def _marked(x: Tensor, mark: Tensor, n: int) -> Tensor:
     with Marking(mark):
-        x = x.view(n)
-    return x
+        return x.view(n)
 
 
 def test_a_context_is_left_by_an_exception_in_pytorch_too() -> None:
