@@ -37,3 +37,11 @@ EXACT = frozenset({
     "unique2", "where", "zero_", "zeros_like",
 })  # fmt: skip
 """Operators that only choose among elements: no rounding happens in them."""
+
+CANCELLING = frozenset({
+    "addbmm", "addmm", "addmv", "baddbmm", "bmm", "convolution", "cumsum", "dot", "mean", "mm", "mv",
+    "native_batch_norm", "native_group_norm", "native_layer_norm", "sum",
+})  # fmt: skip
+"""Operators that sum: an element that is small because terms cancel is off by rounding errors of the terms.
+It may be exactly zero for one library and nearly for another.
+"""
