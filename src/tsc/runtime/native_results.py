@@ -98,8 +98,10 @@ class NativeResults:
     def _symbolic_layout(
         self, order: Order, tensors: Sequence[Array], arrays: Sequence[Array], generic: Callable[[], Any]
     ) -> Layout | DimOrders | None:
-        """The same for arguments of any sizes: of all alike, where results have memory of their own."""
-        if order in self._of_all_sizes:
+        """The same for arguments of any sizes: of all alike, where results have memory of their own, and no
+        dim of one element, which may make a view of what is a copy otherwise.
+        """
+        if order in self._of_all_sizes and not any(1 in tensor.shape for tensor in tensors):
             return self._of_all_sizes[order]
         sized = (*order, *(array.shape for array in arrays))
         if sized not in self._known:
