@@ -69,6 +69,8 @@ class Noise(TorchDispatchMode):
             self.undefined.add("cast")
         if func._schema.is_mutable and len(tensors) > 1 and any(_partly(tensors[0], t) for t in tensors[1:]):
             self.undefined.add("overlap")
+        if name == "convolution" and not bool(args[1].isfinite().all()) and any(args[4]):
+            self.undefined.add("padding")
         if name in ("sort", "topk", "argsort") and tensors and _has_ties(tensors[0]):
             self.undefined.add("ties")
 

@@ -30,3 +30,10 @@ def test_a_sum_that_is_nearly_zero_may_be_zero() -> None:
     assert _reason(torch.tensor(False), lambda: (x * 2).any()) is None
     assert _reason(torch.tensor(False), lambda: (x + 1e-9).sum().bool()) is not None
     assert _reason(torch.tensor(False), lambda: (x + 1).sum().bool()) is None
+
+
+def test_weights_that_are_not_finite_may_meet_the_padding() -> None:
+    x, weight = torch.ones(1, 1, 2, 2), torch.full((1, 1, 3, 3), torch.nan)
+    nothing = torch.zeros(1, 1, 2, 2)
+    assert "padding" in str(_reason(nothing, lambda: torch.conv2d(x, weight, padding=1)))
+    assert _reason(nothing, lambda: torch.conv2d(x, torch.ones(1, 1, 3, 3), padding=1)) is None
