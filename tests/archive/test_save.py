@@ -85,6 +85,31 @@ def test_only_what_is_exported_or_called_is_saved() -> None:
     assert hasattr(loaded, "helper")
 
 
+class Marking:
+    def __init__(self, mark: Tensor) -> None:
+        self.mark = mark
+
+    def __enter__(self) -> None:
+        self.mark.add_(1)
+
+    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
+        self.mark.mul_(10)
+
+
+def _marked(x: Tensor, mark: Tensor, n: int) -> Tensor:
+    with Marking(mark):
+        return x.view(n)
+
+
+def test_a_context_is_left_by_an_exception_in_pytorch_too() -> None:
+    scripted = tsc.script(_marked)
+    for loaded in (torch_loaded(scripted), tsc.load(io.BytesIO(scripted.save_to_buffer()))):
+        mark = torch.zeros(1)
+        with pytest.raises(RuntimeError):
+            loaded(torch.ones(3), mark, 4)
+        assert mark.item() == 10
+
+
 def test_an_object_of_a_script_class_is_saved_with_its_state() -> None:
     reference = torch.jit.script(HoldsObject())
     loaded = torch_loaded(tsc_loaded(reference))

@@ -66,9 +66,36 @@ def mixed(x: Tensor) -> tuple[Tensor, Tensor]:
     return torch.kthvalue(x * 2, 2, 1, keepdim=True)[0], torch.sigmoid(x)
 
 
+def indexed(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    i = torch.tensor([0, 0, -1])
+    return x[[0]], x.t()[:, i], x[i, :].mT
+
+
+def nonzero(x: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.nonzero(x > 2), torch.argwhere(x)
+
+
+def expanded(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    turned = torch.relu(x).t()
+    row = turned[:, 0] * 2
+    return (
+        turned.expand([2, turned.size(0), turned.size(1)]),
+        torch.meshgrid([row, row + 1])[1],
+        row.expand([3, -1]),
+    )
+
+
+def copied(x: Tensor) -> Tensor:
+    return x.t().contiguous().abs()
+
+
+def kept(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return torch.floor_divide(x, 2).t(), torch.zeros_like(x.t()), torch.heaviside(x.t(), x.t())
+
+
 PROGRAMS: list[Callable[[Tensor], Any]] = [
     shifted, pointwise, sliced, product, several, diagonal, repeated, repeated_each, squared, normalized,
-    converted, broadcast, mixed,
+    converted, broadcast, mixed, indexed, nonzero, expanded, copied, kept,
 ]  # fmt: skip
 ARGUMENTS: dict[str, Callable[[], Tensor]] = {
     "row-major": lambda: torch.arange(20.0).reshape(4, 5),
@@ -99,6 +126,24 @@ def test_results_have_pytorchs_strides(program: Callable[[Tensor], Any], argumen
         got = tensors(scripted(make()))
         assert [_strides(t) for t in got] == [_strides(t) for t in want]
         assert all(torch.allclose(a, b) for a, b in zip(got, want, strict=True))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_computed_of_constants_has_pytorchs_strides() -> None:
+    class Turned(torch.nn.Module):
+        state: Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("state", torch.arange(20.0).reshape(4, 5))
+
+        def forward(self) -> tuple[Tensor, Tensor, Tensor]:
+            turned = self.state.t() * 2
+            return turned, torch.zeros_like(self.state.mT), torch.nonzero(self.state)
+
+    frozen: Any = tsc.freeze(tsc.script(Turned().eval()))
+    for _ in range(2):
+        assert [t.stride() for t in frozen()] == [t.stride() for t in Turned()()]
 
 
 def test_one_specialization_knows_several_orders() -> None:

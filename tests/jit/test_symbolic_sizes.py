@@ -285,3 +285,31 @@ def test_divisors_that_are_zero_in_a_call_that_does_not_suit() -> None:
         else:
             require_same(f(x), x.view(n // 2, 2) * 2)
     assert made(f).symbolic.guards
+
+
+def test_a_dim_of_one_element_makes_a_view_of_what_is_a_copy_otherwise() -> None:
+    def flat(x: Tensor) -> list[Tensor]:
+        parts = torch.frac(x.unfold(0, 2, 1))
+        return [parts.reshape(-1), parts]
+
+    scripted: Any = tsc.script(flat)
+    for shape in ((3, 3), (4, 3), (5, 2), (8, 1), (4, 3)):
+        x = torch.arange(24.0)[: shape[0] * shape[1]].reshape(shape) / 7
+        for _ in range(2):
+            got, want = scripted(x), flat(x)
+            require_same(got, want)
+            shares = [
+                a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr() for a, b in (got, want)
+            ]
+            assert shares[0] == shares[1]
+
+
+def test_medians_of_all_elements_pin_their_number() -> None:
+    def median(x: Tensor) -> tuple[Tensor, Tensor]:
+        return x.median(), (x + 0.5).nanmedian()
+
+    scripted: Any = tsc.script(median)
+    for shape in ((2, 3), (4, 3), (4, 5), (0, 2)):
+        for dtype in (torch.int64, torch.float32):
+            x = torch.arange(shape[0] * shape[1]).reshape(shape).to(dtype)
+            require_same(scripted(x), median(x))

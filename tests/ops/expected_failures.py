@@ -77,7 +77,6 @@ STRICTER: dict[str, str] = {
 
 _LAPACK = "column-major, as LAPACK leaves it"
 _FFT = "the dim transformed last lies innermost"
-_INDEX = "the order follows the strides of the tensor and of the indices together"
 _FIRST = "follows the strides of the first argument in a way of its own"
 _CONJUGATE = "a view in PyTorch, lazily conjugated; tsc computes it"
 STRIDES: dict[str, str] = {
@@ -88,10 +87,6 @@ STRIDES: dict[str, str] = {
     **{f"aten::{n}": _FFT for n in (
         "fft_fft", "fft_fft2", "fft_fftn", "fft_hfft", "fft_ifft", "fft_ifft2", "fft_ifftn", "fft_ihfft",
         "fft_irfft", "fft_irfft2", "fft_irfftn", "fft_rfft", "fft_rfft2", "fft_rfftn", "stft",
-    )},
-    **{f"aten::{n}": _INDEX for n in (
-        "_unsafe_index.Tensor", "_unsafe_index.Tensor_hacked_twin", "index.Tensor",
-        "index.Tensor_hacked_twin",
     )},
     **{f"aten::{n}": _CONJUGATE for n in ("_conj", "mH", "matrix_H")},
     "aten::as_strided_scatter": _FIRST,

@@ -51,7 +51,13 @@ def _queries() -> Calls:
         "aten::stride.int": [[tensors[3], 0]],
         "aten::len.Tensor": [[tensors[0]], [tensors[2]]],
         "aten::is_contiguous.memory_format": [[numbers(1, 2, 3, 4), torch.channels_last]],
-        "aten::equal": [[tensors[0], tensors[0]], [tensors[0], tensors[0] + 1], [tensors[0], numbers(3)]],
+        "aten::equal": [
+            [tensors[0], tensors[0]],
+            [tensors[0], tensors[0] + 1],
+            [tensors[0], numbers(3)],
+            [tensors[0], tensors[0].double()],
+            [ints(2, 4), ints(2, 4).bool()],
+        ],
         "aten::allclose": [
             [tensors[0], tensors[0] + 1e-9, 1e-5, 1e-8, False],
             [tensors[0], -tensors[0], 1e-5, 1e-8, False],
@@ -104,7 +110,8 @@ def _indexing() -> Calls:
     put = [
         [x, [i], numbers(3), False], [x, [i, i], torch.tensor(1.0), True],
         [x, [mask], torch.tensor(0.5), False], [x, [torch.tensor([7])], torch.tensor(1.0), False],
-        [x, [i], numbers(7), False], [x, [None, None, torch.tensor([0, 0])], torch.tensor(1.0), True],
+        [x, [i], numbers(7), False], [x, [torch.tensor([1])], numbers(1, 1, 5, 3), False],
+        [x, [None, None, torch.tensor([0, 0])], torch.tensor(1.0), True],
     ]  # fmt: skip
     twin = [call for call in grid if None not in call[1]]
     return {

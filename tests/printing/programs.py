@@ -296,6 +296,30 @@ def dtypes(x: Tensor) -> tuple[Tensor, Tensor, bool, torch.device]:
     return y, z, x.dtype == torch.float32, x.device
 
 
+class Counting:
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __enter__(self) -> int:
+        self.n += 1
+        return self.n
+
+    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
+        self.n -= 1
+
+
+def with_blocks(x: Tensor) -> tuple[Tensor, int]:
+    outer = Counting(3)
+    with outer as n:
+        x = x * n
+    with Counting(1):
+        pass
+    with outer, Counting(2) as n:
+        if n > 2:
+            x = x + outer.n
+    return x, outer.n
+
+
 X = torch.linspace(-3, 4, 12).reshape(3, 4)
 CASES: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (script_class, (4,)),
@@ -347,5 +371,6 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (return_in_nested_loops, ([1, 2, 3], 5)),
     (order_of_pops, (X, [1, 2, 3])),
     (dtypes, (X,)),
+    (with_blocks, (X,)),
 ]
 FUNCTIONS = list(dict.fromkeys(f for f, _ in CASES))

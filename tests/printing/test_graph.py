@@ -27,6 +27,7 @@ WITHOUT_PLACES = (
     programs.optional_list,
     programs.returns_none,
     programs.unpacked_list,
+    programs.with_blocks,
 )
 
 

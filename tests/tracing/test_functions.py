@@ -78,6 +78,24 @@ def test_an_in_place_write_to_a_row_reaches_the_input() -> None:
     torch.testing.assert_close(ours, theirs)
 
 
+def _written_at(key: Any) -> Any:
+    def write(x: Any, value: Any) -> Any:
+        x[key] = value
+        return x * 1
+
+    return write
+
+
+@pytest.mark.parametrize("key", [..., 0, slice(1, 3), torch.tensor([0, 2])], ids=str)
+def test_values_that_are_written_lose_dims_of_one_element_in_front(key: Any) -> None:
+    write, x = _written_at(key), torch.zeros(3, 4)
+    value = torch.randn(1, 1, *x[key].shape)
+    traced: Any = tsc.trace(write, (x.clone(), value), check_trace=False)
+    assert torch.equal(traced(x.clone(), value), write(x.clone(), value))
+    with pytest.raises(RuntimeError):
+        tsc.trace(write, (x.clone(), torch.randn(2, 1, *x[key].shape)), check_trace=False)
+
+
 def test_in_place_operators_stay_in_place() -> None:
     traced = traced_alike(lambda x: x.clone().add_(1).mul_(2), rand(3), [rand(4)])
     assert operators(traced.graph) == ["aten::clone", "aten::add_", "aten::mul_"]

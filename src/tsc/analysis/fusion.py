@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from tsc.analysis.known_values import UNKNOWN, argument_of, spec_of_type
 from tsc.dialects import torch_types as tt
@@ -34,11 +34,9 @@ def operator_of(op: Operation) -> Operator | None:
         operator.lowers is not None and not operator.lowers(*arguments)
     ):
         return None
-    if has_complex(op):
-        return None
     if not all(isinstance(r.type, tt.ValueTensorType) and r.type.is_static for r in op.results):
         return None
-    return operator
+    return None if has_complex(op) else operator
 
 
 def groupable(op: Operation) -> Operator | None:
@@ -70,9 +68,12 @@ def is_checked(op: Operation, operator: Operator) -> bool:
 
 
 def has_complex(op: Operation) -> bool:
-    """Whether `op` reads or gives tensors of complex numbers, which native code does not know."""
-    kinds = (v.type for v in (*op.operands, *op.results))
-    return any(isinstance(k, tt.TensorType) and k.dtype is not None and k.dtype.is_complex for k in kinds)
+    """Whether `op` reads or gives complex numbers."""
+    return any(_is_complex(v.type) for v in (*tensor_operands(op), *op.results))
+
+
+def _is_complex(kind: Attribute) -> bool:
+    return isinstance(kind, tt.TensorType) and kind.dtype is not None and kind.dtype.is_complex
 
 
 def spec(value: SSAValue) -> TensorSpec:

@@ -11,6 +11,7 @@ from tsc.analysis.operator_effects import definition_of, wants_layout
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
+from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.dims import alike, hints_of
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array
@@ -40,13 +41,14 @@ def _sources(value: SSAValue, pool: ConstantPool) -> list[SSAValue] | None:
     if isinstance(owner, ValueTensorLiteralOp):
         return [] if literal_array(pool, owner).flags.c_contiguous else None
     operator = definition_of(owner)
-    if operator is None or wants_layout(owner):
+    if operator is None or wants_layout(owner) or LIES_OTHERWISE in owner.attributes:
         return None
     if operator.may_share and not operator.shares_by_layout:
         return _shown(owner, operator)
     if operator.result_layout is ResultLayout.ROW_MAJOR:
         return []
-    return tensor_operands(owner) if operator.result_layout is ResultLayout.ELEMENTWISE else None
+    follows = operator.result_layout in (ResultLayout.ELEMENTWISE, ResultLayout.INDEXED)
+    return tensor_operands(owner) if follows else None
 
 
 def _shown(op: Operation, operator: Operator) -> list[SSAValue] | None:

@@ -30,7 +30,7 @@ class View:
 
     base: SSAValue
     shape: list[int] | None
-    """None where sizes are symbolic: then the operators say which part it is."""
+    """None where sizes are symbolic, or the dtype is another: then the operators say which part it is."""
     strides: list[int]
     offset: int
     steps: list[Step]
@@ -113,7 +113,8 @@ def _view_of_base(value: SSAValue) -> View | None:
             part = whole = np.empty(part.shape, part.dtype)
     offset = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     is_symbolic = holds_dim([spec.shape, *(arguments for _, arguments in steps)])
-    return View(base, None if is_symbolic else list(part.shape), list(part.strides), offset, steps[begin:])
+    shape = None if is_symbolic or part.dtype != whole.dtype else list(part.shape)
+    return View(base, shape, list(part.strides), offset, steps[begin:])
 
 
 def _taken_of(value: SSAValue) -> tuple[SSAValue, list[AtenOp]]:

@@ -130,12 +130,12 @@ def element_attribute(dtype: DType) -> Attribute:
 def literal(
     pool: ConstantPool, hint: str, array: np.ndarray[Any, Any], *, mutable: bool = False
 ) -> ValueTensorLiteralOp | NonValueTensorLiteralOp:
-    """A literal operation for `array`, inline when it is small, otherwise through the pool."""
+    """A literal operation for `array`: inline when it is small and row-major, otherwise through the pool."""
     dtype = dtypes.by_numpy(array.dtype)
     element = element_attribute(dtype)
     shaped: TensorType[Any] = TensorType(element, array.shape)
     value: Attribute
-    inline = 0 < array.size <= INLINE_LIMIT and not mutable
+    inline = 0 < array.size <= INLINE_LIMIT and array.flags.c_contiguous and not mutable
     if inline and dtype not in dtypes.REDUCED and not dtype.is_complex:
         value = DenseIntOrFPElementsAttr(shaped, _packed(array))
     else:

@@ -21,6 +21,9 @@ RESULT = "tsc.result"
 """The attribute of functions that return their tensors one by one: how the result is made of those."""
 ROW_MAJOR = "tsc.row_major"
 """The attribute of functions whose results are row-major in PyTorch when all arguments are."""
+LIES_OTHERWISE = "tsc.lies_otherwise"
+"""The attribute of operations whose results lie in memory as those of the operators they are a part of, which
+may not be as their own definitions say."""
 WRITTEN = "tsc.written"
 """The attribute of functions over values that write to arguments: the numbers of those. What is in each
 afterwards is a further result; once results are returned one by one, `CONTENTS` says which."""

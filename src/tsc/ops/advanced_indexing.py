@@ -17,6 +17,7 @@ from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Outp
 from tsc.ops.registry import Family, IndexBound, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
+from tsc.ops.strides import indexed
 
 FAMILY = Family()
 
@@ -178,7 +179,7 @@ def _check_key(self: Array, key: Sequence[Any]) -> None:
 @FAMILY.op(
     "aten::index.Tensor", "aten::index.Tensor_hacked_twin", "aten::_unsafe_index.Tensor",
     "aten::_unsafe_index.Tensor_hacked_twin", infer=_index_infer, lower=_index_lower, kind="gather",
-    bounds=index_bounds,
+    bounds=index_bounds, layout=ResultLayout.INDEXED,
 )  # fmt: skip
 def index(self: Array, indices: Sequence[Array | None]) -> Array:
     """``self[i, :, mask]``: index tensors broadcast together; None keeps a dim; a mask stands for the places
@@ -187,7 +188,19 @@ def index(self: Array, indices: Sequence[Array | None]) -> Array:
     Raises:
         BoundsError: an index is out of range, or a mask does not fit.
     """
-    return np.array(self[numpy_key(self, indices)], copy=True)
+    key = numpy_key(self, indices)
+    result = np.array(self[key], copy=True)
+    return result if self.flags.c_contiguous and result.ndim < 2 else _laid_out(result, self, key)
+
+
+def _laid_out(result: Array, self: Array, key: Sequence[Any]) -> Array:
+    """`result` of indexing, in PyTorch's memory."""
+    if any(isinstance(k, np.bool_) for k in key):
+        return np.array(result, order="C")
+    places = Places(spec_of(self), [None if isinstance(k, slice) else spec_of(k) for k in key])
+    kept = [self.strides[axis] for axis in places.kept]
+    strides = [*kept[: places.at], *[0] * len(places.common), *kept[places.at :]]
+    return indexed(result, strides, [key[a] for a in places.axes], places.at + len(places.common))
 
 
 def _masked(self: Array, mask: Array) -> Array:
@@ -211,8 +224,8 @@ def _places(self: Array) -> Array:
 
 @FAMILY.op("aten::nonzero", "aten::argwhere")
 def nonzero(self: Array) -> Array:
-    """The indices of nonzero elements, one row each."""
-    return _places(self)
+    """The indices of nonzero elements, one row each; those along one dim are neighbours in memory."""
+    return np.asfortranarray(_places(self))
 
 
 @FAMILY.op("aten::nonzero_numpy", "aten::where")

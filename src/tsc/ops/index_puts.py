@@ -40,7 +40,7 @@ def _put_infer(self: TensorSpec, indices: Sequence[Any], values: TensorSpec, acc
         require_index_tensors(indices)
         require_mask_shapes(self, indices)
         if not has_masks(indices):
-            _fitting(values.shape, Places(self, indices).shape)
+            _require_fitting(values.shape, Places(self, indices).shape)
     return self
 
 
@@ -52,22 +52,26 @@ def _require_dtypes(self: DType, values: DType) -> None:
         )
 
 
-def _fitting(values: Sequence[int], target: Sequence[int]) -> tuple[int, ...]:
-    """The shape of values without what is too much in front.
+def _require_fitting(values: Sequence[int], target: Sequence[int]) -> None:
+    """Values broadcast to `target`; dims of size 1 in front of its dims are too many.
 
     Raises:
-        ShapeError: they do not broadcast to `target`.
+        ShapeError: they do not.
     """
-    count = max(len(values) - len(target), 0)
-    fitting = tuple(values[count:])
-    if math.prod(values[:count]) != 1 or any(
-        n not in (1, m) for n, m in zip(reversed(fitting), reversed(target), strict=False)
-    ):
+    pairs = zip(reversed(values), reversed(target), strict=False)
+    if len(values) > len(target) or any(n not in (1, m) for n, m in pairs):
         raise ShapeError(
             f"shape mismatch: value tensor of shape {list(values)} cannot be broadcast to indexing "
             f"result of shape {list(target)}"
         )
-    return fitting
+
+
+def _is_fill(indices: Sequence[Any], values: Sequence[int], accumulate: bool) -> bool:
+    """Whether one value is stored where the one mask among specs of `indices` holds: that has any number of
+    dims, as PyTorch fills with it.
+    """
+    given = [i for i in indices if i is not None]
+    return len(given) == 1 and has_masks(given) and math.prod(values) == 1 and not accumulate
 
 
 def _put_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
@@ -76,7 +80,7 @@ def _put_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     if not x.spec.ndim or has_masks(specs) or all(s is None for s in specs):
         raise CodegenError("index_put: requires indices of a tensor with dims, and no masks")
     places = Places(x.spec, specs)
-    values = kernel.reshape(values, _fitting(values.spec.shape, places.shape))
+    _require_fitting(values.spec.shape, places.shape)
     if values.spec.size != 1:
         values = values.view(places.shape, broadcast_map(values.spec.shape, places.shape).results)
     writes = at_indices(kernel, x.spec, places, [indices[i] for i in places.axes])
@@ -100,7 +104,10 @@ def _put_where(
     if shape[axis : axis + len(extents)] != extents or (accumulate and aten.dtype(self) is dtypes.BOOL):
         raise NotSupportedError("index_put: the mask has another shape")
     target = (*shape[:axis], 1, *shape[axis + len(extents) :])
-    given = _fitting(aten.shape(values), target)
+    given = aten.shape(values)
+    if math.prod(given) == 1 and not accumulate:
+        given = ()  # a fill, as `_is_fill` says
+    _require_fitting(given, target)
     aligned = [1] * (len(target) - len(given)) + list(given)
     spread = aten("reshape", values, [*aligned[:axis], *[1] * len(extents), *aligned[axis + 1 :]])
     holds = aten("reshape", mask, [*extents, *[1] * after])
@@ -116,7 +123,10 @@ def _put_into(self: Array, indices: Sequence[Array | None], values: Array, accum
         return self
     key = numpy_key(self, indices)
     target = self[key].shape
-    source = np.broadcast_to(values.reshape(_fitting(values.shape, target)), target)
+    if _is_fill(specs_of(list(indices)), values.shape, accumulate):
+        values = values.reshape(())
+    _require_fitting(values.shape, target)
+    source = np.broadcast_to(values, target)
     if accumulate:
         np.add.at(self, key, source)
     else:

@@ -92,12 +92,12 @@ def allclose(self: Array, other: Array, rtol: float, atol: float, equal_nan: boo
 
 @FAMILY.op("aten::equal", kind="item")
 def equal(self: Array, other: Array) -> bool:
-    """Whether shape and elements are the same."""
-    if self.dtype != other.dtype:
-        raise DTypeError(
-            f"Expected all tensors to have the same dtype, but got {self.dtype} and {other.dtype}"
-        )
-    return self.shape == other.shape and bool((self == other).all())
+    """Whether shape and elements are the same, those of different dtypes in what both promote to."""
+    if self.shape != other.shape:
+        return False
+    dtype = result_dtype(specs_of([self, other])).numpy
+    with np.errstate(all="ignore"):
+        return bool((self.astype(dtype) == other.astype(dtype)).all())
 
 
 # --- integers and bits ---

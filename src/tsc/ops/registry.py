@@ -71,6 +71,7 @@ class ResultLayout(Enum):
 
     ROW_MAJOR = "row-major"
     ELEMENTWISE = "the dims in the order of the operands' strides, without gaps"
+    INDEXED = "the same, of a tensor and of the indices that replace dims of it"
     AS_COMPUTED = "as `eager` gives it"
 
 

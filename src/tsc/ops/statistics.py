@@ -9,7 +9,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dtypes import Array, Number, Real
-from tsc.errors import CodegenError, DTypeError, ShapeError
+from tsc.errors import DTypeError, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.elementwise import spec_of
@@ -60,7 +60,7 @@ def _middle(kernel: KernelBuilder, x: KernelValue, axis: int, ignore_nan: bool) 
     """The rank of the median."""
     if not x.spec.ndim:
         return 0
-    n = x.spec.shape[axis]
+    n = int(x.spec.shape[axis])  # as of the lines that are put in order
     if not x.spec.dtype.is_floating:
         return (n - 1) // 2
     missing = count_nan(kernel, x, axis)
@@ -73,6 +73,10 @@ def _middle(kernel: KernelBuilder, x: KernelValue, axis: int, ignore_nan: bool) 
     return kernel.elementwise([missing], missing.spec, rank, "rank")
 
 
+def _has_elements(self: TensorSpec) -> bool:
+    return self.size != 0
+
+
 def _define_median(name: str, ignore_nan: bool) -> None:
     def lower_along(kernel: KernelBuilder, arguments: Sequence[Any]) -> tuple[KernelValue, KernelValue]:
         x, dim, keepdim = arguments
@@ -82,8 +86,6 @@ def _define_median(name: str, ignore_nan: bool) -> None:
 
     def lower_of_all(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         (x,) = arguments
-        if not x.spec.size:
-            raise CodegenError(f"{name}: requires elements")
         line = kernel.reshape(x, (x.spec.size,))
         return order_statistic(kernel, line, _middle(kernel, line, 0, ignore_nan), 0, False)[0]
 
@@ -91,7 +93,7 @@ def _define_median(name: str, ignore_nan: bool) -> None:
     def median_along(self: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
         return _median_of(self, wrap_dim(dim, self.ndim), keepdim, ignore_nan)
 
-    @FAMILY.op(f"aten::{name}", infer=_scalar_infer, lower=lower_of_all, kind="sort")
+    @FAMILY.op(f"aten::{name}", infer=_scalar_infer, lower=lower_of_all, lowers=_has_elements, kind="sort")
     def median_of_all(self: Array) -> Array:
         _scalar_infer(spec_of(self))
         if not self.size:

@@ -80,7 +80,11 @@ def as_it_lay(copy: Array, source: Array) -> Array:
 
 
 def _row_major(result: Array, arguments: Sequence[Any]) -> Array:
-    return result if result.flags.c_contiguous else np.array(result, order="C")
+    if not result.flags.c_contiguous:
+        return np.array(result, order="C")
+    if 1 not in result.shape:
+        return result
+    return restrided(result, _strides(result.shape, range(result.ndim - 1, -1, -1), result.itemsize))
 
 
 def _elementwise(result: Array, arguments: Sequence[Any]) -> Array:
@@ -88,13 +92,48 @@ def _elementwise(result: Array, arguments: Sequence[Any]) -> Array:
     if result.ndim < 2 or (all(a.flags.c_contiguous for a in arrays) and _follow_alike(result, arrays)):
         return _row_major(result, arguments)
     order = elementwise_order(result.shape, [(a.shape, a.strides) for a in arrays if a.ndim <= result.ndim])
-    fitting = _strides(result.shape, order, result.itemsize)
-    if all(n <= 1 or s == t for n, s, t in zip(result.shape, result.strides, fitting, strict=True)):
-        return result
-    stored = np.empty(result.size, result.dtype)
-    made = strided_view(stored, result.shape, fitting)
-    made[...] = result
+    return restrided(result, _strides(result.shape, order, result.itemsize))
+
+
+def restrided(array: Array, strides: Sequence[int]) -> Array:
+    """The elements of `array` in memory with these strides, without gaps: a copy, unless they lie so. The
+    strides of dims of one element say nothing about the memory, but programs can ask for them.
+    """
+    if array.strides == tuple(strides):
+        return array
+    if all(n <= 1 or s == t for n, s, t in zip(array.shape, array.strides, strides, strict=True)):
+        return strided_view(array, array.shape, strides)
+    stored = np.empty(array.size, array.dtype)
+    made = strided_view(stored, array.shape, strides)
+    made[...] = array
     return made
+
+
+def indexed(result: Array, source: Sequence[int], indices: Sequence[Array], at: int) -> Array:
+    """`result`, an indexed tensor, in the memory PyTorch gives it: as an elementwise result of the tensor,
+    whose `source` strides are 0 in the dims that the indices replaced, and of the indices, whose dims end
+    before dim `at`.
+
+    Source: ``make_info`` (aten/src/ATen/native/TensorAdvancedIndexingUtils.h).
+    """
+    shape = result.shape
+    operands: list[tuple[Sequence[int], Sequence[int]]] = [(shape, source)]
+    for index in indices:
+        own = (*(1,) * (at - index.ndim), *index.shape, *(1,) * (len(shape) - at))
+        operands.append((own, _spread_strides(index, at, len(shape))))
+    return restrided(result, _strides(shape, elementwise_order(shape, operands), result.itemsize))
+
+
+def _spread_strides(index: Array, at: int, ndim: int) -> list[int]:
+    """The strides of `index` as a view with dims of one element before and after its own, in bytes of int64:
+    those behind it step as its last dim, those before it over all of its first.
+    """
+    own = [s // index.itemsize * 8 for s in index.strides]
+    if index.flags.c_contiguous:
+        own = _strides(index.shape, range(index.ndim - 1, -1, -1), 8)
+    first = own[0] * index.shape[0] if own else 8
+    last = own[-1] if own else 8
+    return [*[first] * (at - index.ndim), *own, *[last] * (ndim - at)]
 
 
 def _follow_alike(result: Array, arrays: Sequence[Array]) -> bool:

@@ -205,6 +205,14 @@ def narrow(self: Array, dim: int, start: int, length: int) -> Array:
     return self[(slice(None),) * axis + (slice(begin, begin + length),)]
 
 
+@FAMILY.op("aten::narrow.Tensor")
+def narrow_at(self: Array, dim: int, start: Array, length: int) -> Array:
+    """`narrow` from a place that a tensor says."""
+    if start.ndim or start.dtype.kind not in "iu":
+        raise ShapeError("start must be an 0-dim integral Tensor.")
+    return narrow(self, dim, int(start), length)
+
+
 @_view("aten::split.Tensor")
 def split(self: Array, split_size: int, dim: int) -> list[Array]:
     """Pieces of `split_size` (the last may be smaller)."""

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, UnitAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from tsc.analysis.fusion import tensor_operands
 from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, unwrapped
-from tsc.analysis.operator_effects import is_layout_read
+from tsc.analysis.operator_effects import definition_of, is_layout_read
+from tsc.analysis.result_layouts import is_row_major
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import PrimListConstructOp
+from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.composite import Aten
 from tsc.ops.registry import Operator, ResultLayout, TensorSpec, find
@@ -42,7 +47,7 @@ class Decompose(ModulePass):
         pending = [o for o in op.walk() if _definition(o) is not None]
         while pending:
             candidate = pending.pop()
-            pending += decompose(candidate)
+            pending += decompose(candidate, pool_of(ctx))
 
 
 def _definition(op: Operation) -> Operator | None:
@@ -52,9 +57,9 @@ def _definition(op: Operation) -> Operator | None:
     return operator if operator is not None and operator.composite is not None else None
 
 
-def decompose(op: Operation) -> list[Operation]:
+def decompose(op: Operation, pool: ConstantPool) -> list[Operation]:
     """Expand one composite; the composites among the new operations. Nothing happens where operands are not
-    known.
+    known. `pool` has the arrays of constants.
     """
     operator = _definition(op)
     assert operator is not None
@@ -74,11 +79,16 @@ def decompose(op: Operation) -> list[Operation]:
             new.erase()
         return []  # the call is wrong: it stays, and raises when the program runs
     values = list(cast("tuple[Any, ...]", result)) if isinstance(result, tuple) else [result]
+    lies_otherwise = operator.result_layout is ResultLayout.ELEMENTWISE and not all(
+        is_row_major(operand, pool) for operand in tensor_operands(op)
+    )
     for old, value in zip(op.results, values, strict=True):
         if isinstance(value, list):
             value = _gathered(builder, old, cast("list[SSAValue]", value))
         if value.owner in made:
             value = _laid_out(aten, operator, old, value)
+            if lies_otherwise and _is_row_major_by_definition(value.owner):
+                value.owner.attributes[LIES_OTHERWISE] = UnitAttr()
         if value.name_hint is None:
             value.name_hint = old.name_hint
         old.replace_all_uses_with(value)
@@ -102,6 +112,11 @@ def _laid_out(aten: Aten, operator: Operator, old: SSAValue, value: Any) -> Any:
         value._type = tt.TensorType(value.type.data)  # the program may write to it
     is_row_major = operator.result_layout is ResultLayout.ROW_MAJOR and not operator.may_share
     return aten("contiguous", value, 0) if is_row_major and (is_mutable or is_layout_read(old)) else value
+
+
+def _is_row_major_by_definition(op: Operation) -> bool:
+    operator = definition_of(op)
+    return operator is not None and operator.result_layout is ResultLayout.ROW_MAJOR
 
 
 def _argument(value: SSAValue) -> Any:

@@ -14,6 +14,7 @@ from tsc.analysis.known_values import UNKNOWN, argument_of, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.context import pool_of
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.registry import Operator, TensorSpec, find
 from tsc.passes import Rewriting
@@ -44,7 +45,7 @@ class ExpandSplits(Rewriting):
             if not isinstance(candidate, AtenOp) or operator is None or not _gives_views(operator):
                 continue
             if operator.composite is not None:
-                decompose(candidate)
+                decompose(candidate, pool_of(ctx))
                 changed |= candidate.parent is None
             elif _cuts(operator):
                 changed |= _expand(candidate, operator)

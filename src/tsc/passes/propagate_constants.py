@@ -27,7 +27,8 @@ from tsc.dims import Dim, holds_dim
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array, is_list
 from tsc.ops.elementwise import specs_of
-from tsc.ops.registry import Operator, TensorSpec, require
+from tsc.ops.registry import Operator, ResultLayout, TensorSpec, require
+from tsc.ops.strides import as_it_lay
 from tsc.passes import Rewriting
 
 LARGEST_FACTOR = 3
@@ -175,7 +176,7 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     arguments: list[Any] = []
     for i, operand in enumerate(op.operands):
         value = constant_of(operand, pool)
-        if value is UNKNOWN and i == 0 and operator.reads_shape_only:
+        if value is UNKNOWN and i == 0 and operator.reads_shape_only and not _shows_layout(op, operator):
             value = _stand_in(operand)
         if value is UNKNOWN or (value is None and not _may_be_none(op, i)):
             return False
@@ -227,6 +228,11 @@ def _may_be_none(op: AtenOp, position: int) -> bool:
     return isinstance(op.schema.arguments[position].type, TAKE_NONE)
 
 
+def _shows_layout(op: AtenOp, operator: Operator) -> bool:
+    """Whether callers see that the result lies as the operand, which each call may give other strides."""
+    return operator.result_layout is ResultLayout.ELEMENTWISE and any(is_shown(r) for r in op.results)
+
+
 def _stand_in(value: SSAValue) -> Any:
     """An array of the shape and dtype of `value`, whose elements do not matter; `UNKNOWN` if those are not
     known.
@@ -258,7 +264,7 @@ def _is_materializable(part: object, result: SSAValue, arguments: list[Any]) -> 
 def materialize(builder: TorchBuilder, pool: ConstantPool, value: Any, result: SSAValue) -> SSAValue:
     """A computed value as constants in the IR."""
     if is_array(value):
-        stored = np.ascontiguousarray(value).reshape(value.shape)
+        stored = np.asarray(as_it_lay(value, value))
         return builder.insert(literal(pool, result.name_hint or "folded", stored)).results[0]
     if is_list(value):
         kind = result.type

@@ -14,6 +14,8 @@ from tsc.narrowing import is_sequence
 from tsc.printing.spelling import INTEGRAL_LIMIT, code_type, quoted, scalar_text
 
 RETURN, CONSTANT = "prim::Return", "prim::Constant"
+ENTER, EXIT = "prim::Enter", "prim::Exit"
+"""The ends of a ``with`` block, which are nodes of one block."""
 Place = tuple[str, int, int]
 """File, line (from 1) and column (from 0)."""
 

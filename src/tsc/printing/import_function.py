@@ -19,8 +19,9 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.schema import REQUIRED
+from tsc.dialects.torch_objects import ENTERS, LEAVES
 from tsc.dialects.torch_types import TorchType
-from tsc.printing.graph import CONSTANT, Block, Graph, Node, Place, Value
+from tsc.printing.graph import CONSTANT, ENTER, EXIT, Block, Graph, Node, Place, Value
 from tsc.printing.simplify import number_recorded_values, number_values, simplify
 from tsc.printing.spelling import FunctionType
 
@@ -225,6 +226,8 @@ class _Importer:
         node.results = [self.define(r, node) for r in op.results]
         if isinstance(op, ops.PrimTupleConstructOp) and isinstance(op.results[0].type, tt.TupleType):
             node.results[0].torch_type = tt.TupleType(tuple(o.torch_type for o in node.operands))
+        if ENTERS in op.attributes or LEAVES in op.attributes:
+            _make_end(node, ENTER if ENTERS in op.attributes else EXIT)
         return node
 
     def _specialize(self, op: Operation, node: Node) -> None:
@@ -268,6 +271,14 @@ class _Importer:
             if elements and op.operands[i].owner.location == op.location:  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
                 key = (operand.torch_type, repr(elements))
                 node.operands[i] = self.constant(key, {"value": elements}, operand.torch_type, None)
+
+
+def _make_end(node: Node, operator: str) -> None:
+    """Make a call of a context's method what PyTorch has in its place at an end of a ``with`` block."""
+    node.operator, node.operands, node.place = operator, node.operands[:1], None
+    del node.attributes["name"]
+    if operator == EXIT:
+        node.results[0].torch_type = tt.TENSOR
 
 
 def _is_default(operand: Value, default: object, broadcast_size: int | None) -> bool:

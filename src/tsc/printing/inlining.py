@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tsc.printing.graph import CONSTANT, RETURN, Block, Node, Value
+from tsc.printing.graph import CONSTANT, ENTER, EXIT, RETURN, Block, Node, Value
 
 
 def inlined_nodes(top: Block) -> set[Node]:
@@ -62,7 +62,13 @@ def _scan(node: Node, previous: dict[Node, Node | None], found: set[Node]) -> No
 def can_inline(value: Value) -> bool:
     """Whether a value may stand inside the expression that reads it, as far as the value alone tells."""
     made = value.definition
-    if made is None or len(made.results) != 1 or len(value.users) != 1 or made.regions:
+    if (
+        made is None
+        or made.operator in (ENTER, EXIT)
+        or len(made.results) != 1
+        or len(value.users) != 1
+        or made.regions
+    ):
         return False
     user, position = value.users[0]
     if value.hint is not None and user.operator != RETURN:

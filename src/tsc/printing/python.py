@@ -11,7 +11,7 @@ from typing import Any
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import REQUIRED, FunctionParameter
-from tsc.printing.graph import CONSTANT, Block, Graph, Node, Place, Value
+from tsc.printing.graph import CONSTANT, ENTER, EXIT, Block, Graph, Node, Place, Value
 from tsc.printing.inlining import inlined_nodes
 from tsc.printing.node_text import ExpressionPrinter, constant_text, is_identifier, plain_value
 from tsc.printing.simplify import is_for_loop
@@ -85,6 +85,8 @@ class _FunctionPrinter:
         self.inline_text: dict[Value, str] = {}
         self.inlined: set[Node] = set()
         self.split_from: dict[Node, int] = {}
+        self.is_entered = False
+        """Whether the line before opens a ``with`` block."""
         self.expressions = ExpressionPrinter(self.spell, out.constants)
 
     # --- names ---
@@ -156,6 +158,7 @@ class _FunctionPrinter:
         """One node: a statement, or the text of an expression for later."""
         self._depend(node)
         statement = _STATEMENTS.get(node.operator)
+        self.is_entered &= node.operator == EXIT
         if statement is not None:
             statement(self, node)
             return
@@ -244,6 +247,20 @@ class _FunctionPrinter:
         self.out.write(f"  return {call}", node.place)
         self.define(node, f"fork({name})")
 
+    def enter(self, node: Node) -> None:
+        """``with c as x:``; what follows is its body."""
+        (entered,) = node.results
+        name = f" as {self.name(entered)}" if entered.users else ""
+        self.out.write(f"with {self.spell(node.operands[0])}{name}:", node.place)
+        self.out.level += 1
+        self.is_entered = True
+
+    def leave(self, node: Node) -> None:
+        """The end of the body."""
+        if self.is_entered:
+            self.out.write("pass")
+        self.out.level -= 1
+
     def branch(self, node: Node) -> None:
         """``if`` and ``else``, each ending in assignments to the results."""
         for value in node.results:
@@ -306,6 +323,8 @@ _STATEMENTS = {
     "prim::ListUnpack": _FunctionPrinter.unpack,
     "prim::SetAttr": _FunctionPrinter.set_attribute,
     "prim::fork": _FunctionPrinter.fork,
+    ENTER: _FunctionPrinter.enter,
+    EXIT: _FunctionPrinter.leave,
 }
 
 

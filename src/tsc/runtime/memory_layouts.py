@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,18 +34,16 @@ class Layout:
 
     @classmethod
     def of(cls, arrays: Sequence[Array]) -> Layout:
-        """How `arrays` lie. One that is expanded and shares nothing counts as row-major."""
+        """How `arrays` lie."""
         roots = [id(root_of(array)) for array in arrays]
-        counts = Counter(roots)
-        shown = [a if counts[r] > 1 else _unexpanded(a) for a, r in zip(arrays, roots, strict=True)]
         alike: dict[int, list[Array]] = {}
-        for array, root in zip(shown, roots, strict=True):
+        for array, root in zip(arrays, roots, strict=True):
             alike.setdefault(root, []).append(array)
         bounds = {root: _bounds(among) for root, among in alike.items()}
         numbers = {root: number for number, root in enumerate(alike)}
         places = (
             Place(numbers[r], _address(a) - bounds[r][0] if a.size else 0, _steps(a), a.strides)
-            for a, r in zip(shown, roots, strict=True)
+            for a, r in zip(arrays, roots, strict=True)
         )
         return cls(tuple(high - low for low, high in bounds.values()), tuple(places))
 
@@ -100,11 +97,6 @@ def _dense(array: Array, order: Sequence[int]) -> tuple[int, ...]:
         strides[dim] = step
         step *= max(array.shape[dim], 1)
     return tuple(strides)
-
-
-def _unexpanded(array: Array) -> Array:
-    """Row-major memory in place of an expanded array; another array itself."""
-    return np.empty(array.shape, array.dtype) if 0 in _steps(array) else array
 
 
 def _bounds(arrays: Iterable[Array]) -> tuple[int, int]:

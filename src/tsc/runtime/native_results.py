@@ -31,8 +31,7 @@ class NativeResults:
     strides, and as views of one another.
 
     That depends on the order of the arguments' dims alone. Each new order runs once in the generic tier as
-    well, where results lie as PyTorch's, to see how. Expanded results stay row-major, if they show no
-    other's memory.
+    well, where results lie as PyTorch's, to see how.
     """
 
     native: Run | None
@@ -103,8 +102,10 @@ class NativeResults:
     def _symbolic_layout(
         self, order: Order, tensors: Sequence[Array], arrays: Sequence[Array], generic: Callable[[], Any]
     ) -> Layout | DimOrders | None:
-        """The same for arguments of any sizes: of all alike, where results have memory of their own."""
-        if order in self._of_all_sizes:
+        """The same for arguments of any sizes: of all alike, where results have memory of their own, and no
+        dim of one element, which may make a view of what is a copy otherwise.
+        """
+        if order in self._of_all_sizes and not any(1 in tensor.shape for tensor in tensors):
             return self._of_all_sizes[order]
         sized = (*order, *(array.shape for array in arrays))
         if sized not in self._known:

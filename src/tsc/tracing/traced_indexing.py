@@ -45,18 +45,29 @@ class Indexing:
             return False
         view, indices = self._views(tensor, parts)
         if indices:
-            held = value if self.is_tensor(value) else as_tensor(value, tensor)
+            ndim = self._indexed_dims(view, indices)
+            held = self._without_ones(value, ndim) if self.is_tensor(value) else as_tensor(value, tensor)
             self.apply("index_put_", "", view, indices, held, False)
         elif self.is_tensor(value):
-            self.apply("copy_", "", view, self._without_ones(value, view), False)
+            self.apply("copy_", "", view, self._without_ones(value, view.ndim), False)
         else:
             self.apply("fill_", "Scalar", view, value)
         return True
 
-    def _without_ones(self, value: Any, view: Any) -> Any:
-        while value.ndim > view.ndim:
-            value = self.apply("squeeze", "dim", value, 0)
+    def _without_ones(self, value: Any, ndim: int) -> Any:
+        """`value` without the dims of size 1 that it has in front of `ndim` others."""
+        while value.ndim > ndim:
+            fewer = self.apply("squeeze", "dim", value, 0)
+            if fewer.ndim == value.ndim:
+                break  # it does not fit: what writes it says so
+            value = fewer
         return value
+
+    def _indexed_dims(self, view: Any, indices: Sequence[Any]) -> int:
+        """How many dims ``view[indices]`` has."""
+        given = [index for index in indices if index is not None]
+        replaced = sum(map(self._dims_of, given))
+        return view.ndim - replaced + max(1 if self._is_mask(index) else index.ndim for index in given)
 
     def _parts(self, key: object) -> Sequence[Any] | None:
         parts = cast("tuple[Any, ...]", key) if isinstance(key, tuple) else (key,)
@@ -97,5 +108,7 @@ class Indexing:
     def _dims_of(self, part: Any) -> int:
         if part is None or part is Ellipsis:
             return 0
-        is_mask = self.is_tensor(part) and str(part.dtype).rpartition(".")[2] in ("bool", "uint8")
-        return part.ndim if is_mask else 1
+        return part.ndim if self._is_mask(part) else 1
+
+    def _is_mask(self, part: Any) -> bool:
+        return self.is_tensor(part) and str(part.dtype).rpartition(".")[2] in ("bool", "uint8")

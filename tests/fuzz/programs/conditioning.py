@@ -17,7 +17,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .comparing import Difference, differences, distance
-from .ill_conditioned import EXACT, UNDEFINED
+from .ill_conditioned import CANCELLING, EXACT, UNDEFINED
 from .observing import Observation
 
 RUNS = 4
@@ -31,6 +31,8 @@ class Noise(TorchDispatchMode):
     def __init__(self, seed: int) -> None:
         super().__init__()
         self.generator = np.random.default_rng(seed)
+        self.cancels_wholly = seed % 2 == 0
+        """Whether sums that are nearly zero are."""
         self.undefined: set[str] = set()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -41,15 +43,24 @@ class Noise(TorchDispatchMode):
             for value, declared in zip(_tuple(result), func._schema.returns, strict=False):
                 writes = declared.alias_info is not None and declared.alias_info.is_write
                 if isinstance(value, torch.Tensor) and (declared.alias_info is None or writes):
-                    self._disturb(value)
+                    self._disturb(value, args[0] if name in CANCELLING else None)
         return result
 
-    def _disturb(self, value: torch.Tensor) -> None:
+    def _disturb(self, value: torch.Tensor, first: torch.Tensor | None) -> None:
+        """Add noise to a result; that of a sum, of terms as large as `first`, is as large as theirs."""
         if not value.is_floating_point() or any(s == 0 for s in value.stride()):
             return
         size = torch.finfo(value.dtype).eps
         factors = 1 + size * self.generator.uniform(-2, 2, tuple(value.shape))
-        value.copy_((value.double() * torch.from_numpy(np.asarray(factors))).to(value.dtype))
+        exact = value.double()
+        noisy = exact * torch.from_numpy(np.asarray(factors))
+        if first is not None and value.numel():
+            terms = self.generator.uniform(-1, 1, tuple(value.shape))
+            largest = max(_largest(exact), _largest(first))
+            noisy += size * largest * torch.from_numpy(np.asarray(terms))
+            if self.cancels_wholly:
+                noisy[exact.abs() <= SLACK * size * largest] = 0.0
+        value.copy_(noisy.to(value.dtype))
 
     def _notice(self, func, args) -> None:
         name = func._schema.name.removeprefix("aten::")
@@ -58,6 +69,8 @@ class Noise(TorchDispatchMode):
             self.undefined.add("cast")
         if func._schema.is_mutable and len(tensors) > 1 and any(_partly(tensors[0], t) for t in tensors[1:]):
             self.undefined.add("overlap")
+        if name == "convolution" and not bool(args[1].isfinite().all()) and any(args[4]):
+            self.undefined.add("padding")
         if name in ("sort", "topk", "argsort") and tensors and _has_ties(tensors[0]):
             self.undefined.add("ties")
 
@@ -65,14 +78,16 @@ class Noise(TorchDispatchMode):
 def reason(
     difference: Difference,
     want: Observation,
-    again: Callable[[], Observation],
+    again: Callable[[], Callable[[], Observation]],
 ) -> str | None:
-    """Why a difference says nothing; None if it does say something. `again` runs the oracle once more."""
+    """Why a difference says nothing; None if it does say something. `again` makes arguments, which are exact,
+    and gives what runs the oracle with them once more.
+    """
     noisy: list[Observation] = []
     for seed in range(RUNS):
-        noise = Noise(seed)
+        noise, run = Noise(seed), again()
         with noise:
-            noisy.append(again())
+            noisy.append(run())
         if difference.aspect.endswith(("values", "shape", "structure")):
             for name in sorted(noise.undefined):
                 return UNDEFINED[name]
@@ -99,6 +114,11 @@ def _spread(path: str, want: Observation, noisy: Sequence[Observation]) -> float
     found = [leaf.value for seen in noisy for leaf in seen.results + seen.arguments if leaf.path == path]
     alike = [value for value in found if np.shape(value) == np.shape(wanted)]
     return max((distance(np.asarray(value), np.asarray(wanted)) for value in alike), default=0.0)
+
+
+def _largest(value: torch.Tensor) -> float:
+    """The largest finite element."""
+    return float(value.double().abs().nan_to_num(0.0, 0.0, 0.0).max()) if value.numel() else 0.0
 
 
 def _tuple(result: Any) -> tuple[Any, ...]:

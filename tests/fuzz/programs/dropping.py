@@ -25,8 +25,8 @@ class Missing:
 
 
 def without_what_raises(body: str) -> str:
-    """The program for Python, where a statement that raises is left out, if it writes to nothing: only what
-    needs its values fails.
+    """The program for Python, where a statement that raises is left out, if it writes to nothing, and what is
+    written to its values: only what else needs them fails.
     """
     return MISSING + _rewritten(_spelled_out(body), _tried)
 
@@ -78,7 +78,11 @@ def _each(statements: list[ast.stmt], rewrite: Rewrite) -> list[ast.stmt]:
 def _tried(statement: ast.stmt) -> list[ast.stmt]:
     is_droppable = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Expr, *COMPOUND))
     if not is_droppable or any(map(_writes, ast.walk(statement))):
-        return [statement]
+        written = _written(statement)
+        if written is None:
+            return [statement]
+        there = ast.parse(f"not isinstance({written}, Missing)", mode="eval").body
+        return [ast.If(there, [statement], [])]
     lost = [ast.parse(f"{name} = Missing()").body[0] for name in _assigned(statement)]
     handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [*lost, ast.Pass()])
     return [ast.Try([statement], [handler], [], [])]
@@ -93,6 +97,25 @@ def _writes(node: ast.AST) -> bool:
     return isinstance(node, (ast.AugAssign, ast.Return)) or (
         isinstance(node, ast.keyword) and node.arg == "out"
     )
+
+
+def _written(statement: ast.stmt) -> str | None:
+    """The variable that a statement which is one write writes to, or to a view of it: ``x`` of
+    ``x.t()[0].add_(1)``.
+    """
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        node: ast.AST = statement.targets[0]
+    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        node = statement.value.func
+    elif isinstance(statement, ast.AugAssign):
+        node = statement.target
+    else:
+        return None
+    if isinstance(node, ast.Name) and not isinstance(statement, ast.AugAssign):
+        return None
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) and node.id not in ("self", "torch", "F") else None
 
 
 def _looked_at(statement: ast.stmt) -> list[ast.stmt]:

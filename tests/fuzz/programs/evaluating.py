@@ -199,10 +199,15 @@ def _is_state(leaf: Leaf) -> bool:
     return leaf.path.startswith("state")
 
 
-def _again(variant: str, loaded: Loaded, call: int) -> Observation:
-    """PyTorch's call once more."""
-    made = variants.eager(loaded)
-    return _visible(variant, made[min(call, len(made) - 1)])
+def _again(variant: str, loaded: Loaded, call: int) -> Callable[[], Observation]:
+    """PyTorch's call once more, with new arguments."""
+    subject, calls = loaded.subject(), loaded.calls()
+
+    def run() -> Observation:
+        made = variants.seen(subject, calls)
+        return _visible(variant, made[min(call, len(made) - 1)])
+
+    return run
 
 
 def coarsest_dtype(body: str) -> str:

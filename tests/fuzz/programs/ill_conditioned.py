@@ -5,6 +5,7 @@ from __future__ import annotations
 UNDEFINED = {
     "cast": "a float that no integer of the type is near becomes an integer: PyTorch leaves the value open",
     "overlap": "an operator writes memory that it also reads, or writes twice: the order is left open",
+    "padding": "weights that are not finite meet a padding's zeros, or do not: PyTorch has both algorithms",
     "ties": "sort and topk leave the order of equal elements open",
 }
 """What `conditioning` notices while a program runs again."""
@@ -37,3 +38,11 @@ EXACT = frozenset({
     "unique2", "where", "zero_", "zeros_like",
 })  # fmt: skip
 """Operators that only choose among elements: no rounding happens in them."""
+
+CANCELLING = frozenset({
+    "addbmm", "addmm", "addmv", "baddbmm", "bmm", "convolution", "cumsum", "dot", "mean", "mm", "mv",
+    "native_batch_norm", "native_group_norm", "native_layer_norm", "sum",
+})  # fmt: skip
+"""Operators that sum: an element that is small because terms cancel is off by rounding errors of the terms.
+It may be exactly zero for one library and nearly for another.
+"""

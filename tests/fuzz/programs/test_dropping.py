@@ -21,6 +21,15 @@ def test_statements_that_raise_are_left_out_and_what_needs_them_fails() -> None:
         Program(without_what_raises(body.format("y + 1"))).load().subject()(x)
 
 
+def test_what_is_written_to_values_that_are_missing_is_left_out_too() -> None:
+    body = (
+        "def subject(x):\n    y = x[[4]]\n    y.chunk(2)[0].add_(-1)\n    y[0] = 1\n    y += 1\n"
+        "    x.add_(1)\n    return x\n"
+        "def make():\n    return subject\ndef arguments(sizes):\n    return []\nSIZES = [[1]]\n"
+    )
+    assert torch.equal(Program(without_what_raises(body)).load().subject()(torch.ones(2)), torch.ones(2) + 1)
+
+
 def test_every_value_is_looked_at_where_all_are_needed() -> None:
     body = "def subject(x):\n    y, z = x\n    for i in z:\n        i += 1\n    if y:\n        x.t()\n"
     looks = [line.strip() for line in with_all_needed(body).splitlines() if "assert" in line]

@@ -1,0 +1,39 @@
+# pyright: reportUnknownMemberType=false
+"""What rounding errors can change is told from what they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from tests.fuzz.programs.comparing import differences
+from tests.fuzz.programs.conditioning import reason
+from tests.fuzz.programs.memory import to_array
+from tests.fuzz.programs.observing import Observation, observe
+
+
+def _seen(call: Callable[[], torch.Tensor]) -> Observation:
+    return observe(call, [], lambda value: to_array(value) if isinstance(value, torch.Tensor) else None)
+
+
+def _reason(got: torch.Tensor, program: Callable[[], torch.Tensor]) -> str | None:
+    want = _seen(program)
+    (difference,) = differences(_seen(lambda: got), want)
+    return reason(difference, want, lambda: lambda: _seen(program))
+
+
+def test_a_sum_that_is_nearly_zero_may_be_zero() -> None:
+    x = torch.tensor([1.0, 0.1, -1.0, -0.1])
+    assert x.sum() != 0
+    assert _reason(torch.tensor(False), lambda: x.sum().bool()) is not None
+    assert _reason(torch.tensor(False), lambda: (x * 2).any()) is None
+    assert _reason(torch.tensor(False), lambda: (x + 1e-9).sum().bool()) is not None
+    assert _reason(torch.tensor(False), lambda: (x + 1).sum().bool()) is None
+
+
+def test_weights_that_are_not_finite_may_meet_the_padding() -> None:
+    x, weight = torch.ones(1, 1, 2, 2), torch.full((1, 1, 3, 3), torch.nan)
+    nothing = torch.zeros(1, 1, 2, 2)
+    assert "padding" in str(_reason(nothing, lambda: torch.conv2d(x, weight, padding=1)))
+    assert _reason(nothing, lambda: torch.conv2d(x, torch.ones(1, 1, 3, 3), padding=1)) is None

@@ -1,0 +1,45 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+"""Operators that read complex tensors, or give views of them, run beside native code."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import tsc
+
+
+def asked(x: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.softmax(x, 0), c.any(0)
+
+
+def magnitudes(x: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.rsqrt(c.abs() + 1), x * 2
+
+
+def compared(x: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    return c == x, torch.cat([c, c]).real + 1
+
+
+def shown(x: Tensor, c: Tensor) -> Tensor:
+    return torch.real(c)
+
+
+def shown_with_others(x: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return c.imag, torch.view_as_real(c), x + 1
+
+
+@pytest.mark.parametrize("program", [asked, magnitudes, compared, shown, shown_with_others])
+def test_complex_operands(program: Callable[[Tensor, Tensor], Any]) -> None:
+    scripted: Any = tsc.script(program)
+    x = torch.arange(4.0)
+    c = torch.complex(x - 1, x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            torch.testing.assert_close(scripted(x, c), program(x, c))
