@@ -21,14 +21,18 @@ AnyTensor: TypeAlias = Array | TensorSpec | SSAValue
 value when it builds IR. Only `Aten` looks into it.
 """
 Call = Callable[[Operator, Sequence[Any]], Any]
+Round = Callable[["Aten", Any, Sequence[Any]], Sequence[Any]]
+"""One round of a loop: what the next one is given, made of the number of this one and what it is given."""
+Repeat = Callable[["Aten", int, Sequence[Any], Round], Sequence[Any]]
 
 
 class Aten:
     """Operators as methods: ``aten("add.Tensor", x, y)`` or ``aten.exp(x)``; `call` says what they do."""
 
-    def __init__(self, call: Call, spec: Callable[[Any], TensorSpec]) -> None:
+    def __init__(self, call: Call, spec: Callable[[Any], TensorSpec], repeat: Repeat) -> None:
         self._call = call
         self._spec = spec
+        self._repeat = repeat
 
     def shape(self, value: AnyTensor) -> tuple[int, ...]:
         """The shape of a value."""
@@ -42,6 +46,12 @@ class Aten:
         """The operator ``aten::<name>`` (with overload) on `arguments`; defaults are filled in."""
         schema = require_schema(f"aten::{name}")
         return self._call(require(schema.full_name), complete(schema, arguments, keywords))
+
+    def repeat(self, count: int, given: Sequence[AnyTensor], body: Round) -> Sequence[Any]:
+        """What the last of `count` rounds of `body` makes; the first gets the tensors that are `given`. Their
+        shapes and dtypes stay.
+        """
+        return self._repeat(self, count, given, body)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return lambda *arguments, **keywords: self(_default_overload(name), *arguments, **keywords)
@@ -82,7 +92,13 @@ def eager_aten() -> Aten:
     """An `Aten` that computes with NumPy arrays."""
     from tsc.ops.elementwise import spec_of
 
-    return Aten(lambda operator, arguments: operator.eager(*arguments), spec_of)
+    return Aten(lambda operator, arguments: operator.eager(*arguments), spec_of, _in_turn)
+
+
+def _in_turn(aten: Aten, count: int, given: Sequence[Any], body: Round) -> Sequence[Any]:
+    for number in range(count):
+        given = body(aten, number, given)
+    return given
 
 
 def inferring_aten() -> Aten:
@@ -93,7 +109,7 @@ def inferring_aten() -> Aten:
             raise UnsupportedOperatorError(f"{operator.name}: its result shape is not known before it runs")
         return operator.infer(*arguments)
 
-    return Aten(call, lambda spec: spec)
+    return Aten(call, lambda spec: spec, lambda aten, _, given, body: body(aten, 0, given))
 
 
 def composite(

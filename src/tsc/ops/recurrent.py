@@ -1,4 +1,4 @@
-"""Recurrent layers and cells: LSTM, GRU, plain ones with tanh or relu; batches and packed sequences."""
+"""Recurrent layers and cells: LSTM, GRU, plain ones with tanh or relu."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from tsc import dtypes
-from tsc.dtypes import Array, Number
-from tsc.errors import CodegenError, ShapeError
+from tsc.dims import is_known
+from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite, eager_aten
 from tsc.ops.registry import Family, Operator, TensorSpec, require_schema
 
 FAMILY = Family()
 State = tuple[Any, ...]
 """Hidden state, and for an LSTM also the cell state."""
-MAX_STEPS = 16
-"""Longer sequences are not unrolled into IR: the whole layer runs as one operator."""
+UNROLLED_STEPS = 16
+"""Longer sequences go round a loop."""
 
 # --- one step ---
 
@@ -75,7 +73,7 @@ class Cell:
     states: int
 
 
-_CELLS = {
+CELLS = {
     "lstm": Cell(_lstm_step, 2), "gru": Cell(_gru_step, 1), "rnn_tanh": Cell(_plain_step("tanh"), 1),
     "rnn_relu": Cell(_plain_step("relu"), 1),
 }  # fmt: skip
@@ -128,21 +126,51 @@ class Layers:
 
 def _one_direction(
     aten: Aten, cell: Cell, x: AnyTensor, state: State, weights: Sequence[Any], backwards: bool
-) -> tuple[list[AnyTensor], State]:
+) -> tuple[AnyTensor, State]:
     """The outputs of all steps (in order of time) and the last state of one layer, one way.
 
     `x` is time-first.
     """
-    w_ih, w_hh, b_ih, b_hh, w_hr = weights
-    projected = aten("linear", x, w_ih, b_ih)
+    projected = aten("linear", x, weights[0], weights[2])
     length = aten.shape(x)[0]
+    if not is_known(length) or length > UNROLLED_STEPS:
+        return looped(aten, cell, projected, state, weights, backwards)
     outputs: list[Any] = [None] * length
     for t in reversed(range(length)) if backwards else range(length):
-        state = cell.step(aten, aten("select.int", projected, 0, t), state, w_hh, b_hh)
-        if w_hr is not None:
-            state = (aten("linear", state[0], w_hr), *state[1:])
+        state = _next_state(aten, cell, aten("select.int", projected, 0, t), state, weights)
         outputs[t] = state[0]
-    return outputs, state
+    return aten("stack", outputs, 0), state
+
+
+def _next_state(aten: Aten, cell: Cell, projected: AnyTensor, state: State, weights: Sequence[Any]) -> State:
+    _, w_hh, _, b_hh, w_hr = weights
+    new = cell.step(aten, projected, state, w_hh, b_hh)
+    return new if w_hr is None else (aten("linear", new[0], w_hr), *new[1:])
+
+
+def looped(
+    aten: Aten, cell: Cell, projected: AnyTensor, state: State, weights: Sequence[Any], backwards: bool,
+    present: AnyTensor | None = None,
+) -> tuple[AnyTensor, State]:  # fmt: skip
+    """The same as a loop. Where rows are not `present` (a bool for each step and sequence), they keep their
+    state.
+    """
+    steps = [projected] if present is None else [projected, present]
+    if backwards:
+        steps = [aten("flip", values, [0]) for values in steps]
+    length, dtype = aten.shape(projected)[0], aten.dtype(projected)
+    outputs = aten("zeros", [length, *aten.shape(state[0])], dtype.code)
+
+    def one(aten: Aten, t: Any, given: Sequence[Any]) -> Sequence[Any]:
+        outputs, *old = given
+        new = _next_state(aten, cell, aten("select.int", steps[0], 0, t), tuple(old), weights)
+        if present is not None:
+            is_there = aten("unsqueeze", aten("select.int", steps[1], 0, t), -1)
+            new = tuple(aten("where.self", is_there, a, b) for a, b in zip(new, old, strict=True))
+        return aten("select_scatter", outputs, new[0], 0, t), *new
+
+    outputs, *last = aten.repeat(length, [outputs, *state], one)
+    return aten("flip", outputs, [0]) if backwards else outputs, tuple(last)
 
 
 def _run(
@@ -161,7 +189,7 @@ def _run(
             place = layer * layers.directions + direction
             state = tuple(aten("select.int", s, 0, place) for s in initial)
             outputs, last = _one_direction(aten, cell, x, state, layers.of(layer, direction), direction == 1)
-            ways.append(aten("stack", outputs, 0))
+            ways.append(outputs)
             finals.append(last)
         x = ways[0] if len(ways) == 1 else aten("cat", ways, -1)
         if layer + 1 < layers.count:
@@ -200,13 +228,6 @@ def _define_layers(name: str, cell: Cell) -> None:
         y, states = _run(aten, cell, x, initial, layers, drop)
         return (aten("transpose.int", y, 0, 1) if swap else y, *states)
 
-    def bounded(aten: Aten, input: AnyTensor, *rest: Any) -> tuple[Any, ...]:
-        shape = aten.shape(input)
-        steps = shape[1] if rest[-1] and len(shape) == 3 else shape[0]
-        if steps * rest[3] > MAX_STEPS:
-            raise CodegenError(f"{name}: {steps} steps are too many to unroll")
-        return definition(aten, input, *rest)
-
     def infer(
         input: TensorSpec,
         hx: Sequence[TensorSpec] | TensorSpec,
@@ -225,120 +246,11 @@ def _define_layers(name: str, cell: Cell) -> None:
     FAMILY.add(
         Operator(
             require_schema(full_name), eager=lambda *arguments: definition(eager_aten(), *arguments),
-            infer=infer, kind="composite", composite=bounded,
+            infer=infer, kind="composite", composite=definition,
         )
     )  # fmt: skip
 
 
-# --- packed sequences ---
-
-
-def _pack(input: Array, lengths: Array, batch_first: bool) -> tuple[Array, Array]:
-    """The rows of all steps without padding, step by step, and how many sequences each step has."""
-    x = input.swapaxes(0, 1) if batch_first else input
-    if lengths.size != x.shape[1] or lengths.size == 0:
-        raise ShapeError(
-            f"Expected `len(lengths)` to be equal to batch_size, but got {lengths.size} "
-            f"(batch_size={x.shape[1]})"
-        )
-    if lengths[-1] <= 0:
-        raise ShapeError(
-            "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"
-        )
-    if np.any(np.diff(lengths) > 0):
-        raise ShapeError(
-            "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
-            "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this "
-            "requirement if you do not need ONNX exportability."
-        )
-    steps = np.arange(int(lengths[0]))[:, None]
-    present = steps < lengths[None, :]
-    return x[: len(steps)][present], present.sum(1).astype(np.int64)
-
-
-FAMILY.op("aten::_pack_padded_sequence")(_pack)
-
-
-@FAMILY.op("aten::_pad_packed_sequence")
-def pad_packed_sequence(
-    data: Array, batch_sizes: Array, batch_first: bool, padding_value: Number, total_length: int
-) -> tuple[Array, Array]:
-    """The opposite of packing: a padded batch and the lengths of its sequences."""
-    longest = len(batch_sizes)
-    if 0 < total_length < longest:
-        raise ShapeError(
-            "Expected total_length to be at least the length of the longest sequence in input, but got "
-            f"total_length={total_length} and max sequence length being {longest}"
-        )
-    present = np.arange(int(batch_sizes[0]))[None, :] < batch_sizes[:, None]
-    shape = (max(total_length, longest), present.shape[1], *data.shape[1:])
-    padded = np.full(shape, padding_value).astype(data.dtype)
-    padded[:longest][present] = data
-    return padded.swapaxes(0, 1) if batch_first else padded, present.sum(0).astype(np.int64)
-
-
-def _define_packed(name: str, cell: Cell) -> None:
-    @FAMILY.op(f"aten::{name}.data")
-    def packed_layers(
-        data: Array, batch_sizes: Array, hx: Sequence[Array] | Array, params: Sequence[Array],
-        has_biases: bool, num_layers: int,
-        dropout: float, train: bool, bidirectional: bool,
-    ) -> tuple[Any, ...]:  # fmt: skip
-        aten = eager_aten()
-        initial = list(hx) if isinstance(hx, Sequence) else [hx]
-        layers = Layers(params, has_biases, num_layers, 1 + int(bidirectional))
-        x, finals = data, list[list[Any]]()
-        for layer in range(num_layers):
-            ways: list[Any] = []
-            for direction in range(layers.directions):
-                place = layer * layers.directions + direction
-                outputs, last = _packed_direction(
-                    aten,
-                    cell,
-                    x,
-                    batch_sizes,
-                    [s[place] for s in initial],
-                    layers.of(layer, direction),
-                    direction == 1,
-                )
-                ways.append(outputs)
-                finals.append(last)
-            x = np.concatenate(ways, -1)
-            if train and dropout > 0 and layer + 1 < num_layers:
-                x = aten("dropout", x, dropout, True)
-        return (x, *(np.stack([f[i] for f in finals]) for i in range(cell.states)))
-
-
-def _packed_direction(
-    aten: Aten,
-    cell: Cell,
-    x: Array,
-    batch_sizes: Array,
-    state: Sequence[Array],
-    weights: Sequence[Any],
-    backwards: bool,
-) -> tuple[Array, list[Array]]:
-    """One layer, one way, over a packed sequence: step `t` has the first ``batch_sizes[t]`` sequences."""
-    w_ih, w_hh, b_ih, b_hh, w_hr = weights
-    projected = aten("linear", x, w_ih, b_ih)
-    starts = np.concatenate([[0], np.cumsum(batch_sizes)])
-    current = [s.copy() for s in state]
-    width = current[0].shape[-1]
-    outputs = np.empty((len(x), width), x.dtype)
-    steps = range(len(batch_sizes))
-    for t in reversed(steps) if backwards else steps:
-        n = int(batch_sizes[t])
-        rows = slice(int(starts[t]), int(starts[t + 1]))
-        new = cell.step(aten, projected[rows], tuple(s[:n] for s in current), w_hh, b_hh)
-        if w_hr is not None:
-            new = (aten("linear", new[0], w_hr, None), *new[1:])
-        for s, value in zip(current, new, strict=True):
-            s[:n] = value
-        outputs[rows] = new[0]
-    return outputs, current
-
-
-for _name, _cell in _CELLS.items():
+for _name, _cell in CELLS.items():
     _define_cell(_name, _cell)
     _define_layers(_name, _cell)
-    _define_packed(_name, _cell)

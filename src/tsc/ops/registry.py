@@ -190,7 +190,8 @@ FAMILIES = (
     "creation", "ranges", "literals", "indexing", "advanced_indexing", "containers", "python_objects",
     "strings", "random", "distributions", "dropouts", "attention", "index_puts", "scattering",
     "index_writes", "slice_writes", "sorting", "statistics", "aliases", "complex_numbers", "matrices",
-    "joining", "resampling", "grids", "patches", "padding", "recurrent", "products", "losses",
+    "joining", "resampling", "grids", "patches", "padding", "recurrent", "packed_sequences", "products",
+    "losses",
     "class_losses", "linear_algebra", "matrix_functions", "spectral", "special", "numeric",
     "native_norms", "fractional_pooling", "scans", "embedding_bags",
 )  # fmt: skip

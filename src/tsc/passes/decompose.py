@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, UnitAttr
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.fusion import tensor_operands
@@ -20,10 +20,10 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
-from tsc.dialects.torch_ops import PrimListConstructOp
+from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopConditionOp, PrimLoopOp
 from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.errors import OPERATOR_FAILURES
-from tsc.ops.composite import Aten
+from tsc.ops.composite import Aten, Round
 from tsc.ops.registry import Operator, ResultLayout, TensorSpec, find
 
 
@@ -142,7 +142,7 @@ def building_aten(builder: TorchBuilder, made: list[Operation]) -> Aten:
     def call(operator: Operator, arguments: Sequence[Any]) -> Any:
         if operator.infer is None:
             raise TypeError(f"{operator.name}: its result shape is not known before it runs")
-        inferred = operator.infer(*(_spec_argument(a) for a in arguments))
+        inferred = operator.infer(*(_spec_argument(operator, i, a) for i, a in enumerate(arguments)))
         formals = operator.schema.arguments
         operands = [_operand(builder, a, f.type) for a, f in zip(arguments, formals, strict=True)]
         specs = cast("tuple[Any, ...]", inferred) if isinstance(inferred, tuple) else (inferred,)
@@ -158,7 +158,20 @@ def building_aten(builder: TorchBuilder, made: list[Operation]) -> Aten:
         assert found is not None
         return found
 
-    return Aten(call, spec)
+    def repeat(aten: Aten, count: int, given: Sequence[Any], body: Round) -> Sequence[Any]:
+        kinds = [value.type for value in given]
+        block = Block(arg_types=[tt.INT, *kinds])
+        inside = TorchBuilder(block)
+        inside.location = builder.location
+        number, *carried = block.args
+        following = body(building_aten(inside, made), number, carried)
+        inside.create(PrimLoopConditionOp, [inside.constant(value=True), *following])
+        operands = [builder.constant(count), builder.constant(value=True), *given]
+        loop = builder.create(PrimLoopOp, operands, kinds, regions=[Region(block)])
+        made.append(loop)
+        return loop.results
+
+    return Aten(call, spec, repeat)
 
 
 def _shows_mutable(operator: Operator, operands: Sequence[SSAValue]) -> bool:
@@ -166,13 +179,15 @@ def _shows_mutable(operator: Operator, operands: Sequence[SSAValue]) -> bool:
     return operator.may_share and any(type(v.type) is tt.TensorType for v in operands)
 
 
-def _spec_argument(argument: Any) -> Any:
+def _spec_argument(operator: Operator, position: int, argument: Any) -> Any:
     if isinstance(argument, SSAValue):
+        if cast("SSAValue", argument).type is tt.INT and operator.decides_elements_only(position):
+            return 0
         if not isinstance(argument.type, tt.TensorType):  # pyright: ignore[reportUnknownMemberType]
             raise TypeError(f"requires a tensor; got {argument.type}")  # pyright: ignore[reportUnknownMemberType]
         return spec_of_type(argument.type)
     if isinstance(argument, list):
-        return [_spec_argument(a) for a in argument]  # pyright: ignore[reportUnknownVariableType]
+        return [_spec_argument(operator, position, a) for a in argument]  # pyright: ignore[reportUnknownVariableType]
     return argument
 
 
