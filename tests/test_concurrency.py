@@ -77,9 +77,9 @@ def test_a_key_is_compiled_once_however_many_threads_call_first(monkeypatch: pyt
     compiled: list[tuple[str, ...]] = []
     compile_for = versions.compile_for
 
-    def counted(entry: Any, key: Any, *rest: Any) -> Any:
+    def counted(entry: Any, key: Any, *rest: Any, **named: Any) -> Any:
         compiled.append(tuple(key))
-        return compile_for(entry, key, *rest)
+        return compile_for(entry, key, *rest, **named)
 
     monkeypatch.setattr(versions, "compile_for", counted)
     function = tsc.script(fresh_function())

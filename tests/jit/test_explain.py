@@ -103,7 +103,8 @@ def test_what_is_said_is_what_runs(name: str) -> None:
     said = tsc.explain(script, *arguments)
     assert script.specializations() == []
     script(*(a.copy() if isinstance(a, np.ndarray) else a for a in arguments))
-    (made,) = script.specializations()
+    made, *parts = script.specializations()
+    assert len(parts) <= made.kernels
     assert (said.tier, said.reason) == (made.tier, made.reason)
     if made.tier != "generic":
         assert said.kernels == made.kernels
@@ -128,17 +129,17 @@ def test_what_runs_in_python_says_why() -> None:
     division, branch = named(found, "aten::floor_divide.Scalar"), named(found, "prim::If")
     assert (division.runs, division.reason) == ("python", "it has no native form for these arguments")
     assert branch.runs == "python"
-    assert "aten::floor_divide.Scalar has no native form" in str(branch.reason)
+    assert branch.reason == "branches and loops are native where all in them is"
     assert named(found, "aten::mul.Scalar").runs == "native"
     assert named(found, "aten::tanh").runs == "native"
     assert "complex" in str(named(tsc.explain(tsc.script(complex_product), X), "aten::mul.Scalar").reason)
     after = named(tsc.explain(tsc.script(distinct), X), "aten::cos")
-    assert after.reason == "the shape of its argument 'self' is not known before it runs"
+    assert (after.runs, after.kernels) == ("native", ("part 0",))
 
 
 def test_the_table_begins_with_why_it_is_not_native() -> None:
     lines = str(tsc.explain(tsc.script(divides), X)).splitlines()
-    assert lines[0] == "divides(x: float32[8]) runs mixed, 5 kernels"
+    assert lines[0] == "divides(x: float32[8]) runs mixed, 3 kernels"
     assert lines[1].startswith("not native: ")
     assert lines[3].split() == ["line", "source", "operator", "runs", "kernel", "why"]
     assert f"test_explain.py:{line_of('y = x * 2')}" in lines[4]

@@ -86,11 +86,12 @@ def test_what_is_not_native_says_why() -> None:
     script = tsc.script(distinct)
     for _ in range(3):
         script(square(4))
-    (info,) = script.specializations()
+    info, part = script.specializations()
     assert (info.tier, info.hits) == ("mixed", 3)
     assert info.reason is not None
     assert "not known before it runs" in info.reason
     assert f"not native: {info.reason}" in str(script.specializations())
+    assert (part.method, part.tier, part.hits) == (f"{info.method}, part 0", "native", 3)
 
 
 def test_what_must_not_be_compiled_says_why() -> None:

@@ -7,6 +7,7 @@ from xdsl.ir import Operation
 
 from tsc.analysis.fusion import has_complex, is_checked, reads_values
 from tsc.analysis.known_values import UNKNOWN, argument_of
+from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimCallMethodOp, PrimForkOp, PrimPythonOp
@@ -20,6 +21,10 @@ CALLS: dict[type[Operation], str] = {
 }
 
 
+PYTHON_KINDS = ("query", "item", "python", "view", "inplace")
+"""Kinds of operators that other operators or Python stand for."""
+
+
 def why_no_kernel(op: Operation) -> str:
     """Why `op`, at stage `fused` and in no group, is not computed by a native kernel."""
     if not isinstance(op, AtenOp):
@@ -30,6 +35,28 @@ def why_no_kernel(op: Operation) -> str:
     if operator.lower is None and operator.composite is None:
         return "it has no native form"
     return _unknown_operand(op) or _unsuited_result(op) or _unsuited_memory(op, operator)
+
+
+def lacks_native_form(op: Operation) -> str | None:
+    """Why no native code computes an operator for these arguments, whatever is around it; None where that is
+    not so, or not known.
+    """
+    operator = definition_of(op)
+    if not isinstance(op, AtenOp) or operator is None:
+        return None
+    if operator.kind in PYTHON_KINDS:
+        return None
+    if operator.lower is None and operator.composite is None:
+        return "it has no native form"
+    if has_complex(op):
+        return "complex numbers have no native form"
+    return None if _unknown_operand(op) is not None else _unsuited_arguments(op, operator)
+
+
+def _unsuited_arguments(op: AtenOp, operator: Operator) -> str | None:
+    if operator.lowers is not None and not operator.lowers(*map(argument_of, op.operands)):
+        return "it has no native form for these arguments"
+    return None
 
 
 def _unknown_operand(op: AtenOp) -> str | None:
@@ -50,8 +77,9 @@ def _unsuited_result(op: AtenOp) -> str | None:
 
 
 def _unsuited_memory(op: AtenOp, operator: Operator) -> str:
-    if operator.lowers is not None and not operator.lowers(*map(argument_of, op.operands)):
-        return "it has no native form for these arguments"
+    unsuited = _unsuited_arguments(op, operator)
+    if unsuited is not None:
+        return unsuited
     if not reads_values(op) or not all(isinstance(r.type, tt.ValueTensorType) for r in op.results):
         return "its tensors may be written to, or be memory of others that are"
     if operator.bounds is not None and not is_checked(op, operator):

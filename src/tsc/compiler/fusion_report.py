@@ -8,7 +8,7 @@ from typing import Any
 from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.kernel_refusals import why_no_kernel
+from tsc.analysis.kernel_refusals import lacks_native_form, why_no_kernel
 from tsc.analysis.parts import is_part_call, why_beside_parts
 from tsc.compiler.descent import Descent
 from tsc.dialects import torch_types as tt
@@ -96,13 +96,25 @@ def python_beside_parts(function: FuncOp) -> Iterator[tuple[Operation, str]]:
             yield op, why_beside_parts(op)
 
 
+def python_in_parts(descent: Descent) -> Iterator[tuple[Operation, str]]:
+    """The operators of a function at stage `fused` which no part computes either, and why."""
+    for op, _ in python_operators(descent):
+        reason = lacks_native_form(op)
+        if reason is not None:
+            yield op, reason
+
+
 def require_fused(name: str, found: Iterable[tuple[Operation, str]]) -> None:
     """Refuse operators that run in Python in a ``with strict_fusion()`` block.
 
     Raises:
         StrictFusionError: there are some; each is named, with the reason and its place in the program.
     """
-    unfused = [(op, reason) for op, reason in found if is_strictly_fused(op.location)]
+    unfused = [
+        (op, reason)
+        for op, reason in found
+        if is_strictly_fused(op.location) and not isinstance(op, PrimSetAttrOp)
+    ]
     if not unfused:
         return
     texts: list[str] = []

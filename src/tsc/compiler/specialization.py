@@ -19,7 +19,7 @@ from tsc.analysis.memory_aliases import writes_arguments
 from tsc.analysis.operator_effects import is_removable, not_repeatable
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
-from tsc.compiler.fusion_report import python_operators, require_fused
+from tsc.compiler.fusion_report import python_in_parts, python_operators, require_fused
 from tsc.compiler.mixed import build_mixed
 from tsc.compiler.native_build import NativeCode, build_native
 from tsc.compiler.sizes import (
@@ -179,6 +179,9 @@ def compile_for(
     else:
         apart = None if in_parts is None else in_parts(arguments, native or NOT_REPEATABLE)
         if apart is not None:
+            require_fused(entry.name, python_in_parts(descent))
+            if watch is not None:
+                watch(descent)
             return apart
         if native is None:
             return NOT_REPEATABLE

@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import constant_of
-from tsc.analysis.operator_effects import draws
+from tsc.analysis.operator_effects import definition_of
 from tsc.dialects.aten import AtenOp
 
 
@@ -41,4 +41,6 @@ class RemoveDropout(ModulePass):
 
 def _is_dropout(op: AtenOp) -> bool:
     """Whether `op` draws only while training, and gives its first argument otherwise."""
-    return draws(op) and len(op.results) == 1 and op.positions.keys() >= {"p", "train"}
+    operator = definition_of(op)
+    may_draw = operator is not None and operator.draws
+    return may_draw and len(op.results) == 1 and op.positions.keys() >= {"p", "train"}

@@ -15,6 +15,7 @@ from tsc.compiler.fusion_report import (
     is_operator,
     operator_name,
     python_beside_parts,
+    python_in_parts,
     python_operators,
 )
 from tsc.compiler.parts import InParts
@@ -146,6 +147,8 @@ def explain_version(
     if made.outlined is not None:
         following = _Operators(program, version.entry.function, whole_origins)
         following.follow_parts(made.outlined, version.in_parts.made)
+        if seen:
+            following.refuse(python_in_parts(seen[-1]), origins)
     else:
         following = _Operators(program, version.specialized.function, origins)
         following.follow(seen[-1], is_native=made.is_native)
@@ -245,6 +248,17 @@ class _Operators:
                 if fate is not None:
                     fate.kernels[f"part {number}"] = None
         self._in_python(python_beside_parts(outlined.function))
+
+    def refuse(self, found: Iterable[tuple[Operation, str]], others: Sequence[Operation]) -> None:
+        """Let operators be in Python that were `found` to be there in another form of the function, of which
+        `others` are the operators.
+        """
+        numbers: dict[tuple[Attribute, str], int] = {_key(op): n for n, op in enumerate(self.origins)}
+        for op, reason in found:
+            tag = tag_of(op.location)
+            number = None if tag is None else numbers.get(_key(others[tag]))
+            if number is not None:
+                self.fates.setdefault(number, _Fate()).reasons[reason] = None
 
     def _in_python(self, found: Iterable[tuple[Operation, str]]) -> None:
         for op, reason in found:
