@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from xdsl.ir import Block, Operation, SSAValue
 
+from tsc.analysis.known_values import is_list_mutated
 from tsc.analysis.parts import (
     Weight,
     is_timeless,
     raises,
+    reads_attribute,
     reads_numbers,
     sizes_from,
     touching,
@@ -150,6 +152,8 @@ class PartPlan:
         """Whether a part can have `value`: given, if it is a tensor, or true or false; or made in it."""
         if isinstance(value.type, tt.TensorType) or value.type == tt.BOOL:
             return True
+        if _is_list_of_tensors(value) and (isinstance(value.owner, Block) or reads_attribute(value.owner)):
+            return value in self.own or not is_list_mutated(value)
         owner = value.owner
         if isinstance(owner, Block):
             return False
@@ -240,6 +244,10 @@ class PartPlan:
         assert block is not None
         users = [block.find_ancestor_op_in_block(use.operation) for use in result.uses]
         return any(user is None or user not in self.places or user in kept for user in users)
+
+
+def _is_list_of_tensors(value: SSAValue) -> bool:
+    return isinstance(value.type, tt.ListType) and isinstance(value.type.data, tt.TensorType)
 
 
 def _is_cloned(op: Operation) -> bool:

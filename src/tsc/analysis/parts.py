@@ -24,6 +24,7 @@ from tsc.dialects.torch_ops import (
     ConstantOp,
     DerefineOp,
     NonValueTensorLiteralOp,
+    PrimGetAttrOp,
     PrimIfOp,
     PrimListConstructOp,
     PrimListUnpackOp,
@@ -148,6 +149,11 @@ def is_timeless(op: Operation) -> bool:
     if operator is None:
         return isinstance(op, PLUMBING)
     return operator.kind in ("query", "python") and not operator.reads_layout
+
+
+def reads_attribute(op: Operation) -> bool:
+    """Whether `op` reads an attribute of an object."""
+    return isinstance(op, PrimGetAttrOp)
 
 
 def reads_mode(op: Operation) -> bool:

@@ -27,6 +27,7 @@ from tsc.compiler.sizes import Key, Naming
 from tsc.compiler.specialization import Outlined, Specialization, compile_for, compile_named, kinds_of
 from tsc.compiler.tags import tag_of, tagged
 from tsc.concurrency import COMPILING
+from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 from tsc.passes.outline import outline
 from tsc.runtime.constant_memory import ConstantMemory
@@ -184,6 +185,8 @@ class Part:
             self.run = self.generic
         elif newest.outlined is not None:
             self.run = newest.run
+        elif not all(isinstance(value.type, tt.TensorType) for value in self.entry.arguments):
+            self.run = self._dispatch
         elif newest.native is not None:
             self.run = newest.native
         elif newest.is_flat:
