@@ -11,10 +11,12 @@ from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
+from tsc.analysis.known_values import is_within
 from tsc.analysis.part_plan import Part, PartPlan
 from tsc.analysis.parts import (
     PART,
     only_reads,
+    reads_attribute,
     reads_mode,
     touching,
     unshared_lists,
@@ -93,7 +95,7 @@ class _Outlining:
             own -= divided
         others = [op for op in block.ops if op not in of_run]
         for run in runs:
-            self._outline(_with_modes_first(run), own)
+            self._outline(_with_surroundings_first(run), own)
         for op in others:
             self._inside(op)
 
@@ -148,16 +150,21 @@ def _runs(block: Block, own: Collection[SSAValue]) -> list[list[Operation]]:
     return runs[:-1]
 
 
-def _with_modes_first(run: Sequence[Operation]) -> list[Operation]:
-    """A run in which no branch or loop reads a mode: it was read before, and is the same in all the run."""
+def _with_surroundings_first(run: Sequence[Operation]) -> list[Operation]:
+    """A run in which no branch or loop reads a mode, or an attribute of an object from outside: both were
+    read before, and are the same in all the run.
+    """
     whole: list[Operation] = []
     for op in run:
-        modes = [o for o in op.walk() if o is not op and not o.operands and reads_mode(o)]
-        for mode in modes:
-            mode.detach()
-        if op.parent is not None:
-            op.parent.insert_ops_before(modes, op)
-        whole += [*modes, op]
+        reads: list[Operation] = []
+        for inner in list(op.walk()) if op.regions else ():
+            is_read = reads_mode(inner) or reads_attribute(inner)
+            if is_read and inner is not op and not any(is_within(o, op) for o in inner.operands):
+                inner.detach()
+                reads.append(inner)
+                assert op.parent is not None
+                op.parent.insert_op_before(inner, op)
+        whole += [*reads, op]
     return whole
 
 
