@@ -115,3 +115,15 @@ def steps(state: State, x: Tensor, n: int) -> List[Tensor]:
             found.append(h)
     state["h"] = h
     return found
+
+
+def resizes(state: State, x: Tensor, y: Tensor) -> Tensor:
+    n = x.size(0)
+    x.unsqueeze_(0)
+    return torch.exp(torch.tanh(y).view(n, -1))
+
+
+def holds(state: State, x: Tensor, y: Tensor) -> Tensor:
+    n = x.size(0)
+    state["x"] = x
+    return torch.exp(torch.tanh(y).view(n, -1))

@@ -108,6 +108,12 @@ def test_numbers_from_sizes_are_made_in_the_part() -> None:
     assert outlined(programs.sizes) == ["_set_item part0", "size size mul view size div"]
 
 
+def test_sizes_are_asked_again_where_they_hold() -> None:
+    """The size from before is another when something gives the tensor other sizes in place."""
+    assert outlined(programs.holds) == ["size _set_item part0", "size tanh view exp"]
+    assert outlined(programs.resizes) == ["size unsqueeze_ part0 view part1", "tanh", "exp"]
+
+
 def test_branches_are_in_parts_as_a_whole() -> None:
     """A part is given what is true or false."""
     assert outlined(programs.branches) == ["part0 _set_item", "tanh [ mul exp ] [ ]"]

@@ -101,6 +101,8 @@ class PartPlan:
     refused: Container[Operation]
     own: Collection[SSAValue]
     """Lists that are made, read and written to in the run alone."""
+    sizes_hold: bool
+    """Whether tensors have the same sizes throughout the function."""
     bundles: Mapping[Operation, _Bundle]
     places: dict[Operation, _Place] = field(default_factory=dict[Operation, _Place])
     from_data: set[SSAValue] = field(default_factory=set[SSAValue])
@@ -108,10 +110,11 @@ class PartPlan:
 
     @classmethod
     def of(
-        cls, run: Sequence[Operation], refused: Container[Operation], own: Collection[SSAValue]
-    ) -> PartPlan:
+        cls, run: Sequence[Operation], refused: Container[Operation], own: Collection[SSAValue],
+        *, sizes_hold: bool,
+    ) -> PartPlan:  # fmt: skip
         """The plan for a run, in which what is `refused` stays in Python."""
-        plan = cls(run, refused, own, _bundles(run, own))
+        plan = cls(run, refused, own, sizes_hold, _bundles(run, own))
         while not plan._is_placed():
             pass
         return plan
@@ -159,7 +162,7 @@ class PartPlan:
             return False
         if owner in self.places:
             return self.places[owner].weight is not Weight.NONE
-        return _is_cloned(owner) and all(map(self._is_at_hand, owner.operands))
+        return is_timeless(owner, self.sizes_hold) and all(map(self._is_at_hand, owner.operands))
 
     def _ready(self, value: SSAValue) -> int:
         place = self.places.get(value.owner) if isinstance(value.owner, Operation) else None
@@ -248,8 +251,3 @@ class PartPlan:
 
 def _is_list_of_tensors(value: SSAValue) -> bool:
     return isinstance(value.type, tt.ListType) and isinstance(value.type.data, tt.TensorType)
-
-
-def _is_cloned(op: Operation) -> bool:
-    """Whether a part may do again what was done before."""
-    return not op.regions and weight_of(op) is Weight.LIGHT and is_timeless(op)

@@ -17,7 +17,7 @@ from tsc.analysis.known_values import (
     writes_anything,
     writes_operand,
 )
-from tsc.analysis.operator_effects import acts, definition_of, draws
+from tsc.analysis.operator_effects import acts, changes_shapes, definition_of, draws
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import (
@@ -143,12 +143,23 @@ def _is_fresh(operator: Operator) -> bool:
     return not is_view and not operator.schema.mutates and operator.effect is Effect.NONE
 
 
-def is_timeless(op: Operation) -> bool:
-    """Whether a light operation gives the same whenever it is done: it reads no memory."""
+def sizes_hold(function: Operation) -> bool:
+    """Whether tensors surely have the same sizes from the beginning of a function to its end."""
+    return not changes_shapes(function) and not any(isinstance(op, UNKNOWN_CALLS) for op in function.walk())
+
+
+def is_timeless(op: Operation, sizes_hold: bool) -> bool:
+    """Whether `op` may be done again later in the function: it is light, and gives the same then. If not all
+    `sizes_hold`, nothing that reads a tensor does.
+    """
+    if op.regions or weight_of(op) is not Weight.LIGHT:
+        return False
     operator = definition_of(op)
     if operator is None:
         return isinstance(op, PLUMBING)
-    return operator.kind in ("query", "python") and not operator.reads_layout
+    reads_tensor = any(isinstance(o.type, tt.TensorType) for o in op.operands)
+    is_known = operator.kind in ("query", "python") and not operator.reads_layout
+    return is_known and (sizes_hold or not reads_tensor)
 
 
 def reads_attribute(op: Operation) -> bool:

@@ -18,6 +18,7 @@ from tsc.analysis.parts import (
     only_reads,
     reads_attribute,
     reads_mode,
+    sizes_hold,
     touching,
     unshared_lists,
 )
@@ -70,7 +71,7 @@ def outline(function: FuncOp, refused: Container[Operation] = ()) -> list[tuple[
     are `refused` stay in Python, though they may have a native form for other shapes; of branches and loops
     among them, what is inside may be in parts.
     """
-    outlining = _Outlining(function.sym_name.data, refused)
+    outlining = _Outlining(function.sym_name.data, refused, sizes_hold(function))
     outlining.block(function.body.block)
     return outlining.parts
 
@@ -81,6 +82,7 @@ class _Outlining:
 
     function: str
     refused: Container[Operation]
+    sizes_hold: bool
     parts: list[tuple[CallOp, FuncOp]] = field(default_factory=list[tuple[CallOp, FuncOp]])
 
     def block(self, block: Block) -> None:
@@ -105,7 +107,7 @@ class _Outlining:
                 self.block(inner)
 
     def _outline(self, run: Sequence[Operation], own: Collection[SSAValue]) -> None:
-        plan = PartPlan.of(run, self.refused, own)
+        plan = PartPlan.of(run, self.refused, own, sizes_hold=self.sizes_hold)
         if not plan.levels:
             for op in run:
                 self._inside(op)
