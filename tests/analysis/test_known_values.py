@@ -27,7 +27,7 @@ from tsc.ops.registry import TensorSpec
 
 INTS, ANY, BOX, INT = "!torch.list<int>", "!torch.any", '!torch.class<"Box">', "!torch.int"
 OPTIONAL, LISTS = "!torch.optional<list<int>>", "!torch.list<list<int>>"
-ARGUMENTS = f"%x : {V}, %m : {T}, %n : {INT}, %c : !torch.bool, %o : {BOX}, %g : {INTS}"
+ARGUMENTS = f"%x : {V}, %m : {T}, %n : {INT}, %c : !torch.bool, %o : {BOX}, %g : {INTS}, %h : {LISTS}"
 PRELUDE = f"""
   %none = torch.constant.none
   %one = torch.constant.int 1
@@ -104,6 +104,9 @@ MUTATED = {
     "in a list, where a list is written": (
         f"%k = torch.prim.ListConstruct %l : ({INTS}) -> {LISTS}\n"
         f"%e = torch.aten.__getitem__.t %k, %n : {LISTS}, {INT} -> {INTS}\n{APPEND.format('e')}"
+    ),
+    "put into a list that was given, where a list is written": (
+        f"%z = torch.aten.append.t %h, %l : {LISTS}, {INTS} -> {LISTS}\n{APPEND.format('g')}"
     ),
     "one of two": f"{branch('%l', '%g', INTS)}\n{APPEND.format('r')}",
     "carried by a loop": loop("%l", f"{APPEND.format('carried')}; %carried", INTS),

@@ -50,7 +50,7 @@ def test_long_sequences_are_one_native_loop(kind: Any, options: str) -> None:
     torch.manual_seed(3)
     module = Layers(kind(5, 7, **KINDS[options])).eval()
     compiled = tsc.optimize_for_inference(tsc.freeze(tsc.trace(module, torch.randn(STEPS, 2, 5))))
-    for length in (STEPS, STEPS + 8):
+    for length in (STEPS, STEPS + 8, STEPS + 1, 60):
         x = torch.randn(length, 2, 5)
         with torch.no_grad():
             wanted = module(x)

@@ -154,6 +154,55 @@ def test_a_live_module_is_refused_when_it_is_compiled_and_stays_as_it_was() -> N
     torch.testing.assert_close(module.total, total)
 
 
+class Cached(nn.Module):
+    """Keeps a dict, and so runs in parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cache = {"y": torch.zeros(3)}
+        self.count = 0
+
+    def forward(self, x: Tensor, strict: bool) -> Tensor:
+        if strict:
+            with torch.jit.strict_fusion():
+                y = torch.tanh(x * 2)
+        else:
+            with torch.jit.strict_fusion():
+                y = torch.tanh(torch.floor_divide(x, 3))
+        self.cache["y"] = y
+        return y
+
+
+class Writes(Cached):
+    def forward(self, x: Tensor, strict: bool) -> Tensor:
+        with torch.jit.strict_fusion():
+            y = torch.tanh(x * 2)
+            if strict:
+                self.count += 1
+            else:
+                self.cache["y"] = y
+        return y
+
+
+@torch.no_grad()
+def test_parts_are_native_code() -> None:
+    module = tsc.freeze(tsc.script(Cached().eval()))
+    for _ in range(2):
+        torch.testing.assert_close(module(X, True), torch.tanh(X * 2))
+    with pytest.raises(StrictFusionError, match=r"aten::floor_divide\.Scalar"):
+        module(X, False)
+
+
+@torch.no_grad()
+def test_what_is_beside_parts_is_none() -> None:
+    """Nor in PyTorch, which shows an assignment as an empty line."""
+    module = tsc.freeze(tsc.script(Writes().eval()), ["count"])
+    with pytest.raises(StrictFusionError) as caught:
+        module(X, True)
+    assert "prim::SetAttr: it writes to memory" in str(caught.value)
+    assert "aten::_set_item.str" in str(caught.value)
+
+
 def test_explain_says_what_would_be_refused_and_does_not_raise() -> None:
     found = tsc.explain(tsc.script(divides), X)
     assert [o.runs for o in found.operators if o.operator == "aten::floor_divide.Scalar"] == [

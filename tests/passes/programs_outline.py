@@ -127,3 +127,25 @@ def holds(state: State, x: Tensor, y: Tensor) -> Tensor:
     n = x.size(0)
     state["x"] = x
     return torch.exp(torch.tanh(y).view(n, -1))
+
+
+def writes_an_element(state: State, x: Tensor, more: bool) -> Tensor:
+    state["x"] = x
+    y = torch.tanh(x)
+    if more:
+        items = [y]
+        n = len(items)
+        items.append(x)
+        items[n].add_(1)
+    return torch.exp(y)
+
+
+def writes_its_own(state: State, x: Tensor, more: bool) -> Tensor:
+    y = x
+    if more:
+        made = torch.zeros_like(x)
+        made[0].add_(2)
+        y = made + x
+    z = torch.exp(y)
+    state["x"] = z
+    return z

@@ -114,6 +114,20 @@ def test_sizes_are_asked_again_where_they_hold() -> None:
     assert outlined(programs.resizes) == ["size unsqueeze_ part0 view part1", "tanh", "exp"]
 
 
+def test_elements_of_a_list_may_be_tensors_from_outside() -> None:
+    """Writing to one is no write to memory of the branch's own."""
+    assert outlined(programs.writes_an_element) == [
+        "_set_item part0 [ len append __getitem__ add_ ] [ ] part1",
+        "tanh",
+        "exp",
+    ]
+
+
+def test_tensors_of_its_own_are_written_in_a_branch() -> None:
+    """Views of what was made there are its own too."""
+    assert outlined(programs.writes_its_own) == ["part0 _set_item", "[ zeros_like select add_ add ] [ ] exp"]
+
+
 def test_branches_are_in_parts_as_a_whole() -> None:
     """A part is given what is true or false."""
     assert outlined(programs.branches) == ["part0 _set_item", "tanh [ mul exp ] [ ]"]

@@ -8,6 +8,7 @@ from xdsl.ir import Operation
 from tsc.analysis.fusion import has_complex, is_checked, reads_values
 from tsc.analysis.known_values import UNKNOWN, argument_of
 from tsc.analysis.operator_effects import definition_of
+from tsc.analysis.parts import LIGHT_KINDS
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimCallMethodOp, PrimForkOp, PrimPythonOp
@@ -19,10 +20,6 @@ CALLS: dict[type[Operation], str] = {
     PrimForkOp: "a call that other threads may run",
     PrimPythonOp: "a call of a Python function that is not compiled",
 }
-
-
-PYTHON_KINDS = ("query", "item", "python", "view", "inplace")
-"""Kinds of operators that other operators or Python stand for."""
 
 
 def why_no_kernel(op: Operation) -> str:
@@ -44,8 +41,8 @@ def lacks_native_form(op: Operation) -> str | None:
     operator = definition_of(op)
     if not isinstance(op, AtenOp) or operator is None:
         return None
-    if operator.kind in PYTHON_KINDS:
-        return None
+    if operator.kind in LIGHT_KINDS or operator.schema.mutates:
+        return None  # Python does it as well; a write becomes a value
     if operator.lower is None and operator.composite is None:
         return "it has no native form"
     if has_complex(op):

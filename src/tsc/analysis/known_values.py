@@ -160,8 +160,12 @@ def _keeps(use: Use) -> bool:
         return not isinstance(op, PrimListUnpackOp)
     if use.index >= len(op.schema.arguments):
         return not _gives_text(op)
-    gives_it = any(isinstance(r.type, tt.ListType) and r.uses for r in op.results)
-    return gives_it and bool(op.schema.arguments[use.index].alias)
+    formal = op.schema.arguments[use.index]
+    if not formal.alias:
+        return False
+    if op.schema.mutates and not formal.is_written:
+        return True  # it is put into what is written
+    return any(isinstance(r.type, tt.ListType) and r.uses for r in op.results)
 
 
 def _gives_text(op: Operation) -> bool:

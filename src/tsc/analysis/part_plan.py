@@ -26,7 +26,7 @@ LITERALS = (NonValueTensorLiteralOp, ValueTensorLiteralOp)
 
 
 @dataclass
-class Part:
+class PartContents:
     """What a part consists of."""
 
     inputs: list[SSAValue] = field(default_factory=list[SSAValue])
@@ -101,7 +101,7 @@ class PartPlan:
     refused: Container[Operation]
     own: Collection[SSAValue]
     """Lists that are made, read and written to in the run alone."""
-    sizes_hold: bool
+    sizes_are_kept: bool
     """Whether tensors have the same sizes throughout the function."""
     bundles: Mapping[Operation, _Bundle]
     places: dict[Operation, _Place] = field(default_factory=dict[Operation, _Place])
@@ -111,10 +111,10 @@ class PartPlan:
     @classmethod
     def of(
         cls, run: Sequence[Operation], refused: Container[Operation], own: Collection[SSAValue],
-        *, sizes_hold: bool,
+        *, sizes_are_kept: bool,
     ) -> PartPlan:  # fmt: skip
         """The plan for a run, in which what is `refused` stays in Python."""
-        plan = cls(run, refused, own, sizes_hold, _bundles(run, own))
+        plan = cls(run, refused, own, sizes_are_kept, _bundles(run, own))
         while not plan._is_placed():
             pass
         return plan
@@ -162,7 +162,9 @@ class PartPlan:
             return False
         if owner in self.places:
             return self.places[owner].weight is not Weight.NONE
-        return is_timeless(owner, self.sizes_hold) and all(map(self._is_at_hand, owner.operands))
+        return is_timeless(owner, sizes_are_kept=self.sizes_are_kept) and all(
+            map(self._is_at_hand, owner.operands)
+        )
 
     def _ready(self, value: SSAValue) -> int:
         place = self.places.get(value.owner) if isinstance(value.owner, Operation) else None
@@ -178,7 +180,7 @@ class PartPlan:
         """Whether `op` is done even where nobody needs its results."""
         return self.places[op].weight is Weight.LIGHT and raises(op)
 
-    def parts(self, kept: Container[Operation]) -> dict[int, Part]:
+    def parts(self, kept: Container[Operation]) -> dict[int, PartContents]:
         """The parts, by level, where Python does what is `kept`."""
         parts = {level: self._part(level) for level in sorted(self.levels)}
         passed = {value for part in parts.values() for value in part.inputs}
@@ -189,8 +191,8 @@ class PartPlan:
             ]
         return parts
 
-    def _part(self, level: int) -> Part:
-        part = Part()
+    def _part(self, level: int) -> PartContents:
+        part = PartContents()
         for op in self.run:
             place = self.places[op]
             if place.ready == level and (place.weight is Weight.HEAVY or self._is_required(op)):
@@ -198,7 +200,7 @@ class PartPlan:
         part.sort(self.run)
         return part
 
-    def _take(self, op: Operation, part: Part, level: int) -> None:
+    def _take(self, op: Operation, part: PartContents, level: int) -> None:
         """Put what `op` reads and then `op` itself into a part."""
         if op in part.taken:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from enum import Enum
 
 from xdsl.dialects.func import CallOp
@@ -49,7 +49,6 @@ PLUMBING = (
 LIGHT_KINDS = ("view", "reshape", "query", "item", "python")
 PART = "part"
 """What the names of parts begin with: ``part0.forward``."""
-NUMBERS: tuple[Attribute, ...] = (tt.INT, tt.FLOAT, tt.BOOL)
 
 
 class Weight(Enum):
@@ -118,39 +117,44 @@ def touching(value: SSAValue) -> list[Operation]:
 
 def own_memory(op: Operation) -> Collection[SSAValue]:
     """Lists that are made in a branch or loop, which nothing else holds, and tensors that are made there,
-    with their views: those who write to them do so for `op` alone.
+    with their views: those who write to them do so for `op` alone. An element of a list may be any tensor.
     """
     own: set[SSAValue] = set()
     for inner in _inner(op):
         if isinstance(inner, PrimListConstructOp):
             own.update(r for r in inner.results if not is_kept(r))
-        elif isinstance(inner, AtenOp) and all(v in own for v in _shown(inner)):
+        elif isinstance(inner, AtenOp) and _gives_own(inner, own):
             own.update(r for r in inner.results if isinstance(r.type, tt.TensorType))
     return own
 
 
-def _shown(op: AtenOp) -> list[SSAValue]:
-    """The operands of which the results of `op` may be memory."""
+def _gives_own(op: AtenOp, own: Container[SSAValue]) -> bool:
+    """Whether the tensors that `op` gives are memory that it makes, or `own` memory."""
     operator = definition_of(op)
-    if operator is None or not _is_fresh(operator):
-        return [o for o in op.operands if not isinstance(o.owner, ConstantOp) and o.type not in NUMBERS]
-    return []
+    if operator is None or operator.effect is not Effect.NONE or any(map(_holds_tensors, op.operands)):
+        return False
+    is_fresh = not operator.may_share and not operator.schema.mutates
+    return is_fresh or all(o in own for o in op.operands if isinstance(o.type, tt.TensorType))
 
 
-def _is_fresh(operator: Operator) -> bool:
-    """Whether results are memory of their own."""
-    is_view = operator.kind in ("view", "reshape") or operator.may_share
-    return not is_view and not operator.schema.mutates and operator.effect is Effect.NONE
+def _holds_tensors(value: SSAValue) -> bool:
+    """Whether a container, or what may be one, has tensors in it."""
+    kind = value.type
+    while isinstance(kind, tt.ListType):
+        kind = kind.data
+        if isinstance(kind, tt.TensorType):
+            return True
+    return not isinstance(kind, tt.TensorType) and not _is_plain(kind)
 
 
-def sizes_hold(function: Operation) -> bool:
+def keeps_sizes(function: Operation) -> bool:
     """Whether tensors surely have the same sizes from the beginning of a function to its end."""
     return not changes_shapes(function) and not any(isinstance(op, UNKNOWN_CALLS) for op in function.walk())
 
 
-def is_timeless(op: Operation, sizes_hold: bool) -> bool:
-    """Whether `op` may be done again later in the function: it is light, and gives the same then. If not all
-    `sizes_hold`, nothing that reads a tensor does.
+def is_timeless(op: Operation, *, sizes_are_kept: bool) -> bool:
+    """Whether `op` may be done again later in the function: it is light, and gives the same then. Unless
+    `sizes_are_kept`, nothing that reads a tensor does.
     """
     if op.regions or weight_of(op) is not Weight.LIGHT:
         return False
@@ -159,7 +163,7 @@ def is_timeless(op: Operation, sizes_hold: bool) -> bool:
         return isinstance(op, PLUMBING)
     reads_tensor = any(isinstance(o.type, tt.TensorType) for o in op.operands)
     is_known = operator.kind in ("query", "python") and not operator.reads_layout
-    return is_known and (sizes_hold or not reads_tensor)
+    return is_known and (sizes_are_kept or not reads_tensor)
 
 
 def reads_attribute(op: Operation) -> bool:
@@ -238,7 +242,7 @@ def _weight_of_regions(op: Operation, own: Collection[SSAValue]) -> Weight:
         return Weight.NONE
     if not all(map(_is_native_value, op.results)):
         return Weight.NONE
-    is_heavy = any(weight_of(o) is Weight.HEAVY for o in _inner(op) if not o.regions)
+    is_heavy = any(weight_of(o, own) is Weight.HEAVY for o in _inner(op) if not o.regions)
     return Weight.HEAVY if is_heavy else Weight.LIGHT
 
 
@@ -286,7 +290,12 @@ def _is_native_type(kind: Attribute) -> bool:
         return _is_native_type(kind.data)
     if isinstance(kind, tt.TupleType):
         return all(map(_is_native_type, kind.data))
-    return isinstance(kind, tt.TensorType) or kind in (*NUMBERS, tt.NONE, tt.STRING, tt.DEVICE, tt.NUMBER)
+    return isinstance(kind, tt.TensorType) or _is_plain(kind)
+
+
+def _is_plain(kind: Attribute) -> bool:
+    """Whether values of a type hold no others: numbers, texts, None, devices."""
+    return kind in (tt.INT, tt.FLOAT, tt.BOOL, tt.NONE, tt.STRING, tt.DEVICE, tt.NUMBER)
 
 
 def _lists(op: Operation) -> Sequence[SSAValue]:

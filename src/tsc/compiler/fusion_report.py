@@ -110,11 +110,7 @@ def require_fused(name: str, found: Iterable[tuple[Operation, str]]) -> None:
     Raises:
         StrictFusionError: there are some; each is named, with the reason and its place in the program.
     """
-    unfused = [
-        (op, reason)
-        for op, reason in found
-        if is_strictly_fused(op.location) and not isinstance(op, PrimSetAttrOp)
-    ]
+    unfused = [(op, reason) for op, reason in found if is_strictly_fused(op.location)]
     if not unfused:
         return
     texts: list[str] = []

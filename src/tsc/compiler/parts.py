@@ -179,13 +179,12 @@ class Part:
         return result
 
     def _choose(self) -> None:
-        """Let calls go to the newest code by the shortest way, or where there is none, to the operators."""
+        """Let calls go to the newest code by the shortest way."""
         newest = list(self.specializations.table.values())[-1]
-        if newest is None:
-            self.run = self.generic
-        elif newest.outlined is not None:
+        takes_tensors = all(isinstance(value.type, tt.TensorType) for value in self.entry.arguments)
+        if newest is not None and newest.outlined is not None:
             self.run = newest.run
-        elif not all(isinstance(value.type, tt.TensorType) for value in self.entry.arguments):
+        elif newest is None or not takes_tensors:
             self.run = self._dispatch
         elif newest.native is not None:
             self.run = newest.native

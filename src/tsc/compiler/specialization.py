@@ -177,9 +177,9 @@ def compile_for(
     if isinstance(native, Specialization):
         made = native
     else:
+        require_fused(entry.name, python_in_parts(descent))
         apart = None if in_parts is None else in_parts(arguments, native or NOT_REPEATABLE)
         if apart is not None:
-            require_fused(entry.name, python_in_parts(descent))
             if watch is not None:
                 watch(descent)
             return apart

@@ -21,18 +21,18 @@ AnyTensor: TypeAlias = Array | TensorSpec | SSAValue
 value when it builds IR. Only `Aten` looks into it.
 """
 Call = Callable[[Operator, Sequence[Any]], Any]
-Round = Callable[["Aten", Any, Sequence[Any]], Sequence[Any]]
-"""One round of a loop: what the next one is given, made of the number of this one and what it is given."""
-Repeat = Callable[["Aten", int, Sequence[Any], Round], Sequence[Any]]
+Round = Callable[["Aten", Any, Sequence[Any]], tuple[Sequence[Any], Any]]
+"""One round of a loop, made of its number and what it is given: what the next one is given, and an output."""
+Scan = Callable[["Aten", int, Sequence[Any], Round], tuple[Sequence[Any], Any]]
 
 
 class Aten:
     """Operators as methods: ``aten("add.Tensor", x, y)`` or ``aten.exp(x)``; `call` says what they do."""
 
-    def __init__(self, call: Call, spec: Callable[[Any], TensorSpec], repeat: Repeat) -> None:
+    def __init__(self, call: Call, spec: Callable[[Any], TensorSpec], scan: Scan) -> None:
         self._call = call
         self._spec = spec
-        self._repeat = repeat
+        self._scan = scan
 
     def shape(self, value: AnyTensor) -> tuple[int, ...]:
         """The shape of a value."""
@@ -47,11 +47,11 @@ class Aten:
         schema = require_schema(f"aten::{name}")
         return self._call(require(schema.full_name), complete(schema, arguments, keywords))
 
-    def repeat(self, count: int, given: Sequence[AnyTensor], body: Round) -> Sequence[Any]:
-        """What the last of `count` rounds of `body` makes; the first gets the tensors that are `given`. Their
-        shapes and dtypes stay.
+    def scan(self, count: int, given: Sequence[AnyTensor], body: Round) -> tuple[Sequence[Any], Any]:
+        """What the last of `count` rounds of `body` gives on, and the outputs of all, stacked. The first gets
+        the tensors that are `given`; their shapes and dtypes stay.
         """
-        return self._repeat(self, count, given, body)
+        return self._scan(self, count, given, body)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return lambda *arguments, **keywords: self(_default_overload(name), *arguments, **keywords)
@@ -95,10 +95,12 @@ def eager_aten() -> Aten:
     return Aten(lambda operator, arguments: operator.eager(*arguments), spec_of, _in_turn)
 
 
-def _in_turn(aten: Aten, count: int, given: Sequence[Any], body: Round) -> Sequence[Any]:
+def _in_turn(aten: Aten, count: int, given: Sequence[Any], body: Round) -> tuple[Sequence[Any], Any]:
+    outputs: list[Any] = []
     for number in range(count):
-        given = body(aten, number, given)
-    return given
+        given, output = body(aten, number, given)
+        outputs.append(output)
+    return given, aten("stack", outputs, 0)
 
 
 def inferring_aten() -> Aten:
@@ -109,7 +111,11 @@ def inferring_aten() -> Aten:
             raise UnsupportedOperatorError(f"{operator.name}: its result shape is not known before it runs")
         return operator.infer(*arguments)
 
-    return Aten(call, lambda spec: spec, lambda aten, _, given, body: body(aten, 0, given))
+    def scan(aten: Aten, count: int, given: Sequence[Any], body: Round) -> tuple[Sequence[Any], Any]:
+        following, output = body(aten, 0, given)
+        return following, TensorSpec((count, *output.shape), output.dtype)
+
+    return Aten(call, lambda spec: spec, scan)
 
 
 def composite(

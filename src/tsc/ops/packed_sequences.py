@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array, Number
 from tsc.errors import ShapeError
-from tsc.ops.composite import AnyTensor, Aten, composite, eager_aten
-from tsc.ops.recurrent import CELLS, Cell, Layers, State, looped
+from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.recurrent import CELLS, Cell, Layers, State, looped, run_layers
 from tsc.ops.registry import Family
 
 FAMILY = Family()
@@ -91,107 +91,31 @@ class _Padding:
         return cls(aten("reshape", source, [steps * sequences]), present, places)
 
 
-def _packed_layers(name: str, cell: Cell) -> Callable[..., tuple[Any, ...]]:
-    """The layers over a packed sequence as operators with a native form: over a padded one, in which rows
-    that are not there keep the state.
-    """
-
-    def definition(
+def _define_packed(name: str, cell: Cell) -> None:
+    @composite(FAMILY, f"aten::{name}.data")
+    def packed_layers(
         aten: Aten, data: AnyTensor, batch_sizes: AnyTensor, hx: Sequence[AnyTensor] | AnyTensor,
         params: Sequence[AnyTensor], has_biases: bool, num_layers: int, dropout: float, train: bool,
         bidirectional: bool,
     ) -> tuple[Any, ...]:  # fmt: skip
+        """The layers over a padded sequence, in which rows that are not there keep the state."""
         initial = list(hx) if isinstance(hx, Sequence) else [hx]
         layers = Layers(params, has_biases, num_layers, 1 + int(bidirectional))
         sequences, rows = aten.shape(initial[0])[1], aten.shape(data)[0]
         padding = _Padding.of(aten, batch_sizes, sequences, rows)
         steps = aten.shape(padding.present)[0]
 
-        def direction(x: AnyTensor, place: int, layer: int, backwards: bool) -> tuple[AnyTensor, State]:
-            weights = layers.of(layer, int(backwards))
+        def one_way(
+            x: AnyTensor, state: State, weights: Sequence[Any], backwards: bool
+        ) -> tuple[AnyTensor, State]:
             projected = aten("index_select", aten("linear", x, weights[0], weights[2]), 0, padding.rows)
             padded = aten("reshape", projected, [steps, sequences, aten.shape(projected)[-1]])
-            state = tuple(aten("select.int", s, 0, place) for s in initial)
             outputs, last = looped(aten, cell, padded, state, weights, backwards, padding.present)
             flat = aten("reshape", outputs, [steps * sequences, aten.shape(outputs)[-1]])
             return aten("index_select", flat, 0, padding.places), last
 
-        x, finals = data, list[State]()
-        for layer in range(num_layers):
-            ways: list[Any] = []
-            for way in range(layers.directions):
-                outputs, last = direction(x, layer * layers.directions + way, layer, way == 1)
-                ways.append(outputs)
-                finals.append(last)
-            x = ways[0] if len(ways) == 1 else aten("cat", ways, -1)
-            if train and dropout > 0 and layer + 1 < num_layers:
-                x = aten("dropout", x, dropout, True)
-        return (x, *(aten("stack", [f[i] for f in finals], 0) for i in range(cell.states)))
-
-    definition.__name__ = f"packed_{name}"
-    return definition
-
-
-def _define_packed(name: str, cell: Cell) -> None:
-    def packed_layers(
-        data: Array, batch_sizes: Array, hx: Sequence[Array] | Array, params: Sequence[Array],
-        has_biases: bool, num_layers: int,
-        dropout: float, train: bool, bidirectional: bool,
-    ) -> tuple[Any, ...]:  # fmt: skip
-        aten = eager_aten()
-        initial = list(hx) if isinstance(hx, Sequence) else [hx]
-        layers = Layers(params, has_biases, num_layers, 1 + int(bidirectional))
-        x, finals = data, list[list[Any]]()
-        for layer in range(num_layers):
-            ways: list[Any] = []
-            for direction in range(layers.directions):
-                place = layer * layers.directions + direction
-                outputs, last = _packed_direction(
-                    aten,
-                    cell,
-                    x,
-                    batch_sizes,
-                    [s[place] for s in initial],
-                    layers.of(layer, direction),
-                    direction == 1,
-                )
-                ways.append(outputs)
-                finals.append(last)
-            x = np.concatenate(ways, -1)
-            if train and dropout > 0 and layer + 1 < num_layers:
-                x = aten("dropout", x, dropout, True)
-        return (x, *(np.stack([f[i] for f in finals]) for i in range(cell.states)))
-
-    composite(FAMILY, f"aten::{name}.data", eager=packed_layers)(_packed_layers(name, cell))
-
-
-def _packed_direction(
-    aten: Aten,
-    cell: Cell,
-    x: Array,
-    batch_sizes: Array,
-    state: Sequence[Array],
-    weights: Sequence[Any],
-    backwards: bool,
-) -> tuple[Array, list[Array]]:
-    """One layer, one way, over a packed sequence: step `t` has the first ``batch_sizes[t]`` sequences."""
-    w_ih, w_hh, b_ih, b_hh, w_hr = weights
-    projected = aten("linear", x, w_ih, b_ih)
-    starts = np.concatenate([[0], np.cumsum(batch_sizes)])
-    current = [s.copy() for s in state]
-    width = current[0].shape[-1]
-    outputs = np.empty((len(x), width), x.dtype)
-    steps = range(len(batch_sizes))
-    for t in reversed(steps) if backwards else steps:
-        n = int(batch_sizes[t])
-        rows = slice(int(starts[t]), int(starts[t + 1]))
-        new = cell.step(aten, projected[rows], tuple(s[:n] for s in current), w_hh, b_hh)
-        if w_hr is not None:
-            new = (aten("linear", new[0], w_hr, None), *new[1:])
-        for s, value in zip(current, new, strict=True):
-            s[:n] = value
-        outputs[rows] = new[0]
-    return outputs, current
+        y, states = run_layers(aten, cell, data, initial, layers, dropout if train else 0.0, one_way)
+        return (y, *states)
 
 
 for _name, _cell in CELLS.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tsc import dtypes
@@ -158,42 +159,41 @@ def looped(
     steps = [projected] if present is None else [projected, present]
     if backwards:
         steps = [aten("flip", values, [0]) for values in steps]
-    length, dtype = aten.shape(projected)[0], aten.dtype(projected)
-    outputs = aten("zeros", [length, *aten.shape(state[0])], dtype.code)
 
-    def one(aten: Aten, t: Any, given: Sequence[Any]) -> Sequence[Any]:
-        outputs, *old = given
+    def one(aten: Aten, t: Any, old: Sequence[Any]) -> tuple[State, Any]:
         new = _next_state(aten, cell, aten("select.int", steps[0], 0, t), tuple(old), weights)
         if present is not None:
             is_there = aten("unsqueeze", aten("select.int", steps[1], 0, t), -1)
             new = tuple(aten("where.self", is_there, a, b) for a, b in zip(new, old, strict=True))
-        return aten("select_scatter", outputs, new[0], 0, t), *new
+        return new, new[0]
 
-    outputs, *last = aten.repeat(length, [outputs, *state], one)
+    last, outputs = aten.scan(aten.shape(projected)[0], state, one)
     return aten("flip", outputs, [0]) if backwards else outputs, tuple(last)
 
 
-def _run(
-    aten: Aten,
-    cell: Cell,
-    x: AnyTensor,
-    initial: Sequence[AnyTensor],
-    layers: Layers,
-    drop: Callable[[AnyTensor], AnyTensor],
-) -> tuple[AnyTensor, list[AnyTensor]]:
-    """All layers over time-first input: the outputs, and the states stacked over layers and directions."""
+OneWay = Callable[[AnyTensor, State, Sequence[Any], bool], tuple[AnyTensor, State]]
+"""One layer, one way, of its input, first state and weights, and whether it goes backwards: the outputs of
+all steps and the last state.
+"""
+
+
+def run_layers(
+    aten: Aten, cell: Cell, x: AnyTensor, initial: Sequence[AnyTensor], layers: Layers,
+    dropout: float, one_way: OneWay,
+) -> tuple[AnyTensor, list[AnyTensor]]:  # fmt: skip
+    """All layers: the outputs, and the states stacked over layers and directions."""
     finals: list[State] = []
     for layer in range(layers.count):
         ways: list[Any] = []
         for direction in range(layers.directions):
             place = layer * layers.directions + direction
             state = tuple(aten("select.int", s, 0, place) for s in initial)
-            outputs, last = _one_direction(aten, cell, x, state, layers.of(layer, direction), direction == 1)
+            outputs, last = one_way(x, state, layers.of(layer, direction), direction == 1)
             ways.append(outputs)
             finals.append(last)
         x = ways[0] if len(ways) == 1 else aten("cat", ways, -1)
-        if layer + 1 < layers.count:
-            x = drop(x)
+        if dropout > 0 and layer + 1 < layers.count:
+            x = aten("dropout", x, dropout, True)
     return x, [aten("stack", [f[i] for f in finals], 0) for i in range(cell.states)]
 
 
@@ -222,10 +222,8 @@ def _define_layers(name: str, cell: Cell) -> None:
         swap = batch_first and len(aten.shape(input)) == 3
         x = aten("transpose.int", input, 0, 1) if swap else input
 
-        def drop(value: AnyTensor) -> AnyTensor:
-            return aten("dropout", value, dropout, True) if train and dropout > 0 else value
-
-        y, states = _run(aten, cell, x, initial, layers, drop)
+        one_way = partial(_one_direction, aten, cell)
+        y, states = run_layers(aten, cell, x, initial, layers, dropout if train else 0.0, one_way)
         return (aten("transpose.int", y, 0, 1) if swap else y, *states)
 
     def infer(

@@ -158,20 +158,27 @@ def building_aten(builder: TorchBuilder, made: list[Operation]) -> Aten:
         assert found is not None
         return found
 
-    def repeat(aten: Aten, count: int, given: Sequence[Any], body: Round) -> Sequence[Any]:
-        kinds = [value.type for value in given]
-        block = Block(arg_types=[tt.INT, *kinds])
+    def scan(aten: Aten, count: int, given: Sequence[Any], body: Round) -> tuple[Sequence[Any], Any]:
+        given = [v if isinstance(v.type, tt.ValueTensorType) else aten("clone", v, None) for v in given]
+        block = Block(arg_types=[tt.INT, *(value.type for value in given)])
         inside = TorchBuilder(block)
         inside.location = builder.location
         number, *carried = block.args
-        following = body(building_aten(inside, made), number, carried)
-        inside.create(PrimLoopConditionOp, [inside.constant(value=True), *following])
-        operands = [builder.constant(count), builder.constant(value=True), *given]
+        within = building_aten(inside, made)
+        following, output = body(within, number, carried)
+        shape = [count, *aten.shape(output)]
+        empty = aten("zeros", shape, aten.dtype(output).code)
+        filled = block.insert_arg(empty.type, len(block.args))
+        carried = [*following, within("select_scatter", filled, output, 0, number)]
+        inside.create(PrimLoopConditionOp, [inside.constant(value=True), *carried])
+        operands = [builder.constant(count), builder.constant(value=True), *given, empty]
+        kinds = [value.type for value in (*given, empty)]
         loop = builder.create(PrimLoopOp, operands, kinds, regions=[Region(block)])
         made.append(loop)
-        return loop.results
+        *last, outputs = loop.results
+        return last, outputs
 
-    return Aten(call, spec, repeat)
+    return Aten(call, spec, scan)
 
 
 def _shows_mutable(operator: Operator, operands: Sequence[SSAValue]) -> bool:

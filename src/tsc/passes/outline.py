@@ -12,25 +12,18 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import is_within
-from tsc.analysis.part_plan import Part, PartPlan
+from tsc.analysis.part_plan import PartContents, PartPlan
 from tsc.analysis.parts import (
     PART,
+    keeps_sizes,
     only_reads,
     reads_attribute,
     reads_mode,
-    sizes_hold,
     touching,
     unshared_lists,
 )
 from tsc.dialects import torch_types as tt
-from tsc.dialects.torch_ops import (
-    NonValueTensorLiteralOp,
-    PrimTupleConstructOp,
-    PrimTupleUnpackOp,
-    ValueTensorLiteralOp,
-)
-
-LITERALS = (NonValueTensorLiteralOp, ValueTensorLiteralOp)
+from tsc.dialects.torch_ops import PrimTupleConstructOp, PrimTupleUnpackOp
 
 
 @dataclass(frozen=True)
@@ -40,10 +33,10 @@ class Outline(ModulePass):
     Operations that write nowhere and follow one another may change places. Among them, those that compute
     elements (*heavy* ones: a product, a sum) are done in as few parts as their operands allow. What computes
     nothing (*light* ones: views, sizes, numbers made of those) is done in each part that needs it, and once
-    more outside where Python needs it too. So a part takes tensors (and is made anew for what is true of
-    those that are true or false), and gives what is new. A branch or
-    loop is in a part as a whole, or stays in Python, with parts in it. What has sizes that depend on elements
-    is made in Python: a part knows all its sizes when it knows those of what it takes.
+    more outside where Python needs it too. So a part takes tensors, lists of tensors, and what is true or
+    false, and gives what is new. A branch or loop is in a part as a whole, or stays in Python, with parts in
+    it. What has sizes that depend on elements is made in Python: a part knows all its sizes when it knows
+    those of what it takes.
 
     Requires: stage `frozen`.
     Leaves: everything that writes, draws, prints, or has no native form; heavy operations that need a number
@@ -71,7 +64,7 @@ def outline(function: FuncOp, refused: Container[Operation] = ()) -> list[tuple[
     are `refused` stay in Python, though they may have a native form for other shapes; of branches and loops
     among them, what is inside may be in parts.
     """
-    outlining = _Outlining(function.sym_name.data, refused, sizes_hold(function))
+    outlining = _Outlining(function.sym_name.data, refused, keeps_sizes(function))
     outlining.block(function.body.block)
     return outlining.parts
 
@@ -82,7 +75,7 @@ class _Outlining:
 
     function: str
     refused: Container[Operation]
-    sizes_hold: bool
+    sizes_are_kept: bool
     parts: list[tuple[CallOp, FuncOp]] = field(default_factory=list[tuple[CallOp, FuncOp]])
 
     def block(self, block: Block) -> None:
@@ -107,7 +100,7 @@ class _Outlining:
                 self.block(inner)
 
     def _outline(self, run: Sequence[Operation], own: Collection[SSAValue]) -> None:
-        plan = PartPlan.of(run, self.refused, own, sizes_hold=self.sizes_hold)
+        plan = PartPlan.of(run, self.refused, own, sizes_are_kept=self.sizes_are_kept)
         if not plan.levels:
             for op in run:
                 self._inside(op)
@@ -170,7 +163,7 @@ def _with_surroundings_first(run: Sequence[Operation]) -> list[Operation]:
     return whole
 
 
-def _function(part: Part, name: str) -> FuncOp:
+def _function(part: PartContents, name: str) -> FuncOp:
     """A part as a function, of copies."""
     block = Block(arg_types=[v.type for v in part.inputs])
     values: dict[SSAValue, SSAValue] = dict(zip(part.inputs, block.args, strict=True))
@@ -192,7 +185,7 @@ def _function(part: Part, name: str) -> FuncOp:
 
 
 def _calls(
-    part: Part, function: FuncOp, now: dict[SSAValue, SSAValue]
+    part: PartContents, function: FuncOp, now: dict[SSAValue, SSAValue]
 ) -> tuple[CallOp, *tuple[Operation, ...]]:
     """A call of the part, whose results take the places of those outside: `now` says which did."""
     call = CallOp(

@@ -58,8 +58,6 @@ class _Refusal:
     """Why there is no version for an object as it is."""
 
     reason: str
-    guard: AttributeGuard | None = None
-    """While what holds."""
     is_final: bool = False
     """Whether there will never be one."""
 
@@ -104,8 +102,6 @@ class Versions:
         self._receiver = receiver
         self._slow = slow
         self._made: list[Version] = []
-        self._refused: list[AttributeGuard] = []
-        """States in which the function cannot be compiled."""
         self._is_refused = False
         """Whether it cannot be compiled at all."""
         self._varying: set[str] = set()
@@ -152,9 +148,8 @@ class Versions:
         return self._add_live() if found is None and not self._must_stay() else found
 
     def _must_stay(self) -> bool:
-        """Whether the object is in a state in which the function runs in the generic tier."""
-        is_full = len(self._made) + len(self._refused) >= MOST_VERSIONS
-        return self._is_refused or is_full or any(guard.holds() for guard in self._refused)
+        """Whether there is no version for a further state of the object."""
+        return self._is_refused or len(self._made) >= MOST_VERSIONS
 
     def _find(self) -> Version | None:
         return next((v for v in self._made if v.guard is not None and v.guard.holds()), None)
@@ -174,8 +169,6 @@ class Versions:
             require_nothing_strict(self._function.op, made.reason)
         LOG.info("%s: runs in the generic tier: %s", self._function.name, made.reason)
         self._is_refused |= made.is_final
-        if made.guard is not None:
-            self._refused.append(made.guard)
         return None
 
     @serialized
@@ -186,7 +179,7 @@ class Versions:
         found = self._find()
         if found is not None:
             return found
-        if len(self._made) + len(self._refused) >= MOST_VERSIONS:
+        if len(self._made) >= MOST_VERSIONS:
             return f"it was compiled for {MOST_VERSIONS} other states of its object, and is for no more"
         made = self._live_version(self._varying | self._changed_numbers())
         return made if isinstance(made, Version) else made.reason
