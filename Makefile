@@ -3,30 +3,36 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+comma := ,
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz bench package docs fmt clean
+.PHONY: help demo test check types fast-tests fuzz bench package docs fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(STAMP)-base: pyproject.toml
+# $(call install,what): a virtual environment with tsc, editable, and the extras of it that `what` names.
+define install
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.$(1)'
 	@touch $@
+endef
 
-$(STAMP)-test: $(STAMP)-base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
-	@touch $@
+$(STAMP)-base: pyproject.toml
+	$(call install,)
 
-$(STAMP)-dev: $(STAMP)-test
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,dev]'
-	@touch $@
+$(STAMP)-test: pyproject.toml
+	$(call install,[test])
+	@touch $(STAMP)-base
 
-$(STAMP)-bench: $(STAMP)-base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
-	@touch $@
+$(STAMP)-dev: pyproject.toml
+	$(call install,[test$(comma)dev])
+	@touch $(STAMP)-base $(STAMP)-test
+
+$(STAMP)-bench: pyproject.toml
+	$(call install,[bench])
+	@touch $(STAMP)-base
 
 demo: $(STAMP)-base ## load a real .pt without PyTorch, optimize it, run it, show what happened
 	$(BIN)/python examples/demo.py
@@ -37,8 +43,13 @@ test: $(STAMP)-test ## run all tests (installs PyTorch, the oracle)
 check: $(STAMP)-dev ## format, lint, types, layering, fast tests
 	$(BIN)/ruff format --check src tests tools examples
 	$(BIN)/ruff check src tests tools examples
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types fast-tests
+
+types: $(STAMP)-dev
 	$(BIN)/pyright
-	$(PYTEST) -n auto tests/test_layering.py tests/dialects tests/frontend tests/passes
+
+fast-tests: $(STAMP)-dev
+	$(PYTEST) -n auto tests/test_layering.py tests/dialects tests/passes
 
 SECONDS ?= 600
 SEED ?= 0

@@ -23,7 +23,7 @@ from tsc.analysis.known_values import (
 )
 from tsc.dialects import torch_types as tt
 from tsc.dtypes import by_name
-from tsc.ops.registry import TensorSpec
+from tsc.ops.definition import TensorSpec
 
 INTS, ANY, BOX, INT = "!torch.list<int>", "!torch.any", '!torch.class<"Box">', "!torch.int"
 OPTIONAL, LISTS = "!torch.optional<list<int>>", "!torch.list<list<int>>"

@@ -12,8 +12,9 @@ import torch
 from tsc.dialects.schema import Schema
 from tsc.errors import TscError, UnsupportedOperatorError
 from tsc.narrowing import is_sequence
+from tsc.ops.definition import Operator
 from tsc.ops.elementwise import spec_of, specs_of
-from tsc.ops.registry import Operator, operators
+from tsc.ops.registry import operators
 
 from .comparing import difference
 from .expected_failures import EXPECTED, FIRST_ONLY, NO_ERROR, UNDEFINED, UNSTABLE

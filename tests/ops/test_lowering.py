@@ -17,9 +17,10 @@ from tsc import dtypes
 from tsc.dialects.arith_emitter import element_type
 from tsc.errors import CodegenError, TscError
 from tsc.narrowing import is_sequence
+from tsc.ops.definition import Operator, TensorSpec
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
-from tsc.ops.registry import Operator, TensorSpec, operators
+from tsc.ops.registry import operators
 from tsc.verification.linalg_interpreter import LinalgInterpreter
 
 from .comparing import difference

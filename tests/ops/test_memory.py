@@ -14,8 +14,9 @@ import torch
 
 from tsc.narrowing import is_sequence
 from tsc.ops.composite import eager_aten
+from tsc.ops.definition import Effect, Operator, ResultLayout, Sharing
 from tsc.ops.elementwise import spec_of
-from tsc.ops.registry import Effect, Operator, ResultLayout, Sharing, operators
+from tsc.ops.registry import operators
 from tsc.ops.variants import functional_name
 
 from .expected_failures import STRICTER, STRIDES, UNSHARED

@@ -9,7 +9,8 @@ import torch
 
 from tsc.dialects import schema as schemas
 from tsc.dialects.schema import parse
-from tsc.ops.registry import FAMILIES, Operator, operators
+from tsc.ops.definition import Operator
+from tsc.ops.registry import FAMILIES, operators
 
 KINDS = {
     "pointwise", "gather", "view", "reshape", "reduction", "contraction", "window", "concat", "pad", "query",

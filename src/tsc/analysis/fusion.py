@@ -12,7 +12,8 @@ from tsc.analysis.known_values import UNKNOWN, argument_of, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimListConstructOp
-from tsc.ops.registry import Operator, TensorSpec, find
+from tsc.ops.definition import Operator, TensorSpec
+from tsc.ops.registry import find
 from tsc.ops.shapes import wrap_dims
 
 FREE_KINDS = ("view",)

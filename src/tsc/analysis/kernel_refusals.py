@@ -12,7 +12,8 @@ from tsc.analysis.parts import LIGHT_KINDS
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimCallMethodOp, PrimForkOp, PrimPythonOp
-from tsc.ops.registry import Operator, find
+from tsc.ops.definition import Operator
+from tsc.ops.registry import find
 
 CALLS: dict[type[Operation], str] = {
     CallOp: "a function that was not inlined",

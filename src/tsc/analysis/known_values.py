@@ -27,7 +27,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
     ValueTensorLiteralOp,
 )
-from tsc.ops.registry import Operator, TensorSpec
+from tsc.ops.definition import Operator, TensorSpec
 
 UNKNOWN: Any = object()
 """What `constant_of` gives when the value is not a constant."""

@@ -23,7 +23,7 @@ from tsc.dialects.torch_ops import (
     PrimLoopOp,
     PrimSetAttrOp,
 )
-from tsc.ops.registry import Sharing
+from tsc.ops.definition import Sharing
 
 RETYPED = frozenset(("torch.derefine", "torch.prim.unchecked_cast", "torch.copy.to_tensor", "tsc.memory"))
 """Operations whose result is their operand, seen differently."""

@@ -9,7 +9,8 @@ from tsc.analysis.known_values import UNKNOWN, UNKNOWN_CALLS, constant_of
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 from tsc.ops.copies import CHANNELS_LAST
-from tsc.ops.registry import Effect, Operator, find
+from tsc.ops.definition import Effect, Operator
+from tsc.ops.registry import find
 
 SURE = {"train": False, "training": False, "dropout_p": 0.0}
 """Arguments with which operators that may draw random numbers draw none."""

@@ -37,7 +37,7 @@ from tsc.dialects.torch_ops import (
     PrimUninitializedOp,
     ValueTensorLiteralOp,
 )
-from tsc.ops.registry import Effect, Operator
+from tsc.ops.definition import Effect, Operator
 
 REGIONS = (PrimIfOp, PrimLoopOp)
 PLUMBING = (

@@ -15,7 +15,7 @@ from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.dims import alike, hints_of
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array
-from tsc.ops.registry import Operator, ResultLayout, TensorSpec
+from tsc.ops.definition import Operator, ResultLayout, TensorSpec
 
 
 def is_row_major(value: SSAValue, pool: ConstantPool) -> bool:

@@ -6,8 +6,8 @@ import math
 
 from tsc import dtypes
 from tsc.errors import ArgumentError
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import pointwise
-from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 
 FAMILY = Family()

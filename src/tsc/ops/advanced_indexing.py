@@ -11,10 +11,10 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError, UnsupportedOperatorError
 from tsc.narrowing import is_array
+from tsc.ops.definition import Family, IndexBound, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.indexing import INDEX_DTYPES, MASK_DTYPES, require_within
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, broadcast_map, dim
-from tsc.ops.registry import Family, IndexBound, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
 from tsc.ops.strides import indexed

@@ -14,7 +14,7 @@ from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
 from tsc.ops.composite import AnyTensor, Aten, composite
-from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
+from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.ops.strides import root_of, strided_view
 from tsc.ops.views import (

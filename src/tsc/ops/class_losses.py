@@ -10,10 +10,10 @@ from tsc import dtypes
 from tsc.dtypes import Array, Real
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.losses import MEAN, NONE, reduced_array, reduced_loss
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, TensorSpec
 
 FAMILY = Family()
 

@@ -8,8 +8,8 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, Sharing, TensorSpec
 from tsc.ops.elementwise import spec_of
-from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.shapes import like_self
 
 FAMILY = Family()

@@ -14,7 +14,8 @@ from tsc.dialects import schema as schemas
 from tsc.dialects.schema import REQUIRED, Schema
 from tsc.dtypes import Array, DType
 from tsc.errors import UnsupportedOperatorError
-from tsc.ops.registry import Family, Operator, TensorSpec, require, require_schema
+from tsc.ops.definition import Family, Operator, TensorSpec, require_schema
+from tsc.ops.registry import require
 
 AnyTensor: TypeAlias = Array | TensorSpec | SSAValue
 """A tensor of a definition in terms of other operators: an array when that runs, a spec when it infers, a

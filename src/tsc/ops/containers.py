@@ -16,8 +16,8 @@ from tsc.dialects.torch_types import TorchType
 from tsc.dtypes import Array, Number
 from tsc.errors import BoundsError, Error, ShapeError
 from tsc.narrowing import is_array, is_list
+from tsc.ops.definition import Family
 from tsc.ops.python_scalars import wrap64
-from tsc.ops.registry import Family
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()

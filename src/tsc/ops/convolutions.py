@@ -11,10 +11,10 @@ from tsc.dtypes import Array, DType
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.contractions import computed_wide, multiply_add, require_same_dtype
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import pair
 from tsc.ops.transposed_convolutions import Axis, strided_kernel, transposed_convolution
 

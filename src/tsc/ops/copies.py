@@ -11,8 +11,8 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
-from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.strides import as_it_lay
 
 FAMILY = Family()

@@ -10,11 +10,11 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import ShapeError
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.numpy_emitter import NumpyEmitter
 from tsc.ops.promotion import of_number
-from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import broadcast, like_self
 from tsc.ops.strides import strided_view
 

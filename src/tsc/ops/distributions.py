@@ -11,9 +11,9 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.creation import dtype_or, sized
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.random import RandomSource, generator, normal_array, require_floating, uniform_array
-from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import broadcast, like_self
 
 FAMILY = Family()

@@ -11,10 +11,10 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import CodegenError, DTypeError, ShapeError
+from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.random import RandomSource, generator
-from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 
 FAMILY = Family()
 

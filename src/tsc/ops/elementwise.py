@@ -14,10 +14,10 @@ from tsc import dtypes
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import DTypeError
 from tsc.narrowing import is_array, is_list
+from tsc.ops.definition import Family, Operator, ResultLayout, TensorSpec, require_schema
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.numpy_emitter import NumpyEmitter
 from tsc.ops.promotion import computation_dtype, result_dtype
-from tsc.ops.registry import Family, Operator, ResultLayout, TensorSpec, require_schema
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
 

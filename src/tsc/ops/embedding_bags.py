@@ -11,8 +11,8 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import BoundsError, NotSupportedError
 from tsc.ops.composite import AnyTensor, Aten
+from tsc.ops.definition import Family
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family
 from tsc.ops.running import inferred_by_running
 
 FAMILY = Family()

@@ -13,10 +13,10 @@ from tsc import dtypes
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.reductions import lower_reduction
-from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import reduced, wrap_dim, wrap_dims
 

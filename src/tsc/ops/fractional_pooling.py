@@ -10,7 +10,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import ShapeError
-from tsc.ops.registry import Family, TensorSpec
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.shapes import pair
 
 FAMILY = Family()

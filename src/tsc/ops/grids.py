@@ -11,9 +11,9 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.resampling import cubic_kernel
 
 FAMILY = Family()

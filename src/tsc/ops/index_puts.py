@@ -20,10 +20,10 @@ from tsc.ops.advanced_indexing import (
     require_mask_shapes,
 )
 from tsc.ops.composite import AnyTensor, Aten
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.indexing import require_within
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, broadcast_map
-from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scatter_lowering import (
     add,
     at_indices,

@@ -12,11 +12,11 @@ from tsc import dtypes
 from tsc.dtypes import Array, Number
 from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError, TscError
 from tsc.ops.creation import constant
+from tsc.ops.definition import Family, IndexBound, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.indexing import require_index_dtype, require_within
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, IndexBound, ResultLayout, TensorSpec
 from tsc.ops.scatter_lowering import (
     Writes,
     reduced_from,

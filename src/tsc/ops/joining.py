@@ -10,8 +10,8 @@ import numpy as np
 from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.indexing import index_select
-from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()

@@ -27,7 +27,7 @@ from tsc.dialects.tsc import ScatterOp
 from tsc.dims import Dim
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import CodegenError
-from tsc.ops.registry import TensorSpec
+from tsc.ops.definition import TensorSpec
 from tsc.ops.reshapes import common_refinement, group_attribute, reassociation, unit_view
 from tsc.ops.scalar import Scalar
 

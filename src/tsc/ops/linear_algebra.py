@@ -10,7 +10,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import DTypeError, Error, ShapeError
-from tsc.ops.registry import Family
+from tsc.ops.definition import Family
 from tsc.ops.running import inferred_by_running
 
 FAMILY = Family()

@@ -12,7 +12,7 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
-from tsc.ops.registry import Family, ResultLayout
+from tsc.ops.definition import Family, ResultLayout
 
 FAMILY = Family()
 NONE, MEAN, SUM = 0, 1, 2

@@ -14,10 +14,10 @@ from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.creation import dtype_or
+from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.running import inferred_by_running
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, wrap_dim

@@ -11,9 +11,9 @@ from tsc import dtypes
 from tsc.dtypes import Array, Real
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family
 from tsc.ops.linear_algebra import attempt, hermitian_of, require_matrix
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family
 from tsc.ops.running import inferred_by_running
 from tsc.ops.shapes import wrap_dim
 

@@ -11,8 +11,8 @@ import numpy as np
 from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, ResultLayout
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, ResultLayout
 from tsc.ops.shapes import wrap_dim
 
 FAMILY = Family()

@@ -9,8 +9,8 @@ from typing import Any
 from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family
 
 FAMILY = Family()
 

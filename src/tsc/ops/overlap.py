@@ -11,7 +11,7 @@ import numpy as np
 from tsc.dtypes import Array
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
-from tsc.ops.registry import Operator
+from tsc.ops.definition import Operator
 from tsc.ops.strides import elementwise_order
 
 

@@ -12,8 +12,8 @@ from tsc import dtypes
 from tsc.dtypes import Array, Number
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family
 from tsc.ops.recurrent import CELLS, Cell, Layers, State, looped, run_layers
-from tsc.ops.registry import Family
 
 FAMILY = Family()
 

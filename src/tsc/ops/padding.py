@@ -13,8 +13,8 @@ from tsc.dims import certainly_equal, is_known
 from tsc.dtypes import Array
 from tsc.errors import CodegenError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, constant, dim
-from tsc.ops.registry import Family, ResultLayout, TensorSpec
 
 FAMILY = Family()
 

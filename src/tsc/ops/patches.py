@@ -12,10 +12,10 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, dim
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.scatter_lowering import add
 from tsc.ops.shapes import pair, window_size, wrap_dim

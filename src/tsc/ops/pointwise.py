@@ -8,9 +8,9 @@ from tsc import dtypes
 from tsc.dtypes import Number
 from tsc.errors import ArgumentError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import Promote, pointwise
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import FLOAT_FUNCTIONS, Scalar
 
 FAMILY = Family()

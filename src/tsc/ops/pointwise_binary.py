@@ -10,9 +10,9 @@ from tsc import dtypes
 from tsc.dialects.arith_emitter import divides
 from tsc.dims import Dim
 from tsc.errors import DTypeError
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import Promote, pointwise
 from tsc.ops.promotion import dtype_of, result_dtype
-from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Number, Scalar
 
 FAMILY = Family()

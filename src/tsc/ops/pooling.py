@@ -13,10 +13,10 @@ from tsc.dims import Dim, certainly_natural, is_known
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import CodegenError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, constant, dim
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import pair, window_size
 

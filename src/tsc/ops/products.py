@@ -13,9 +13,9 @@ from tsc import dtypes
 from tsc.dtypes import Array, Number, Real
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.elementwise import specs_of
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim, wrap_dims
 
 FAMILY = Family()

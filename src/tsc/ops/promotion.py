@@ -8,7 +8,7 @@ from typing import Any
 from tsc import dtypes
 from tsc.dims import Dim
 from tsc.dtypes import Category, DType, Number
-from tsc.ops.registry import TensorSpec
+from tsc.ops.definition import TensorSpec
 
 _FLOAT_RANK = {dtypes.F16: 0, dtypes.BF16: 0, dtypes.F32: 1, dtypes.F64: 2}
 

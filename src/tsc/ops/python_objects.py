@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tsc.errors import BoundsError, OperatorError
-from tsc.ops.registry import Effect, Family
+from tsc.ops.definition import Effect, Family
 
 FAMILY = Family()
 

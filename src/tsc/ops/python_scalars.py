@@ -15,7 +15,7 @@ from tsc.dims import Dim
 from tsc.dtypes import Array, Number, Real
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
-from tsc.ops.registry import Family
+from tsc.ops.definition import Family
 
 FAMILY = Family()
 _REAL = (bool, int, float)

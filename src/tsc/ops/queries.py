@@ -11,9 +11,9 @@ from tsc import dtypes
 from tsc.dtypes import Array, Category, Number
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.promotion import of_number
 from tsc.ops.python_scalars import to_float, to_int
-from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.shapes import wrap_dim
 from tsc.ops.strides import element_strides
 

@@ -12,8 +12,8 @@ from tsc.concurrency import interned
 from tsc.dtypes import Array, DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or, sized
+from tsc.ops.definition import Effect, Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of, specs_of
-from tsc.ops.registry import Effect, Family, ResultLayout, TensorSpec
 from tsc.ops.shapes import like_self
 
 FAMILY = Family()

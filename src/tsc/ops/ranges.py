@@ -13,8 +13,8 @@ from tsc.dims import Dim, holds_dim
 from tsc.dtypes import Array, DType, Number, Real
 from tsc.errors import CodegenError, DTypeError, ShapeError
 from tsc.ops.creation import dtype_or
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output
-from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
 
 FAMILY = Family()

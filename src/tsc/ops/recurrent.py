@@ -11,7 +11,7 @@ from tsc import dtypes
 from tsc.dims import is_known
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite, eager_aten
-from tsc.ops.registry import Family, Operator, TensorSpec, require_schema
+from tsc.ops.definition import Family, Operator, TensorSpec, require_schema
 
 FAMILY = Family()
 State = tuple[Any, ...]

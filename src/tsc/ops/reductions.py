@@ -13,9 +13,9 @@ from tsc.dims import Dim
 from tsc.dtypes import Array, DType, Number, Real
 from tsc.errors import DTypeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.kernel_builder import BodyBuilder, Combine, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import reduced, wrap_dims
 

@@ -16,8 +16,8 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family
 
 FAMILY = Family()
 T = TypeVar("T", int, float)

@@ -10,8 +10,8 @@ from typing import Any, cast
 import numpy as np
 
 from tsc.narrowing import is_array, is_list, is_tuple
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.elementwise import spec_of
-from tsc.ops.registry import Family, TensorSpec
 
 MOST_ELEMENTS = 1 << 16
 """What operands may have together: with larger ones it is not run, and the shape is not known."""

@@ -10,11 +10,11 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import DTypeError
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.extrema import Extremum
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import wrap_dim
 from tsc.ops.sorting import comparable

@@ -13,6 +13,7 @@ from tsc.dtypes import DType, Number
 from tsc.errors import CodegenError
 from tsc.ops.advanced_indexing import Places, wrapped
 from tsc.ops.creation import constant
+from tsc.ops.definition import TensorSpec
 from tsc.ops.kernel_builder import (
     BodyBuilder,
     Combine,
@@ -24,7 +25,6 @@ from tsc.ops.kernel_builder import (
     dim,
 )
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import TensorSpec
 from tsc.ops.scalar import Scalar
 
 

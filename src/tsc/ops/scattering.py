@@ -11,11 +11,11 @@ from tsc import dtypes
 from tsc.dtypes import Array, Number
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import constant
+from tsc.ops.definition import Family, IndexBound, ResultLayout, TensorSpec
 from tsc.ops.elementwise import specs_of
 from tsc.ops.indexing import along, require_gather_shapes, require_index_dtype, require_within
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.registry import Family, IndexBound, ResultLayout, TensorSpec
 from tsc.ops.scatter_lowering import (
     NEUTRAL,
     Writes,

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from tsc.dims import Dim, certainly_equal, is_one
 from tsc.errors import BoundsError, ShapeError
-from tsc.ops.registry import TensorSpec
+from tsc.ops.definition import TensorSpec
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from tsc.dtypes import Array
 from tsc.errors import NotSupportedError, ShapeError
 from tsc.ops.aliases import as_strided
 from tsc.ops.composite import AnyTensor, Aten
+from tsc.ops.definition import Family, ResultLayout
 from tsc.ops.index_views import cut
-from tsc.ops.registry import Family, ResultLayout
 from tsc.ops.shapes import like_self
 from tsc.ops.views import diagonal, select, slice_
 

@@ -13,8 +13,8 @@ from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp
 from tsc.dtypes import DType
+from tsc.ops.definition import TensorSpec
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
-from tsc.ops.registry import TensorSpec
 from tsc.ops.scalar import Scalar
 
 _SIGNED = {8: dtypes.I8, 16: dtypes.I16, 32: dtypes.I32, 64: dtypes.I64}

@@ -11,10 +11,10 @@ from tsc import dtypes
 from tsc.dtypes import Array, Number
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, ResultLayout, TensorSpec
 from tsc.ops.selection import selected
 from tsc.ops.shapes import like_self, reduced, wrap_dim
 from tsc.ops.sort_lowering import order_statistic, sorted_lines, topk_of_lines

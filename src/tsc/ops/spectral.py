@@ -11,7 +11,7 @@ from tsc import dtypes
 from tsc.dtypes import Array, DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or
-from tsc.ops.registry import Family
+from tsc.ops.definition import Family
 from tsc.ops.running import inferred_by_running
 from tsc.ops.shapes import like_self, wrap_dim, wrap_dims
 

@@ -12,10 +12,10 @@ from tsc.dtypes import Array, Number, Real
 from tsc.errors import DTypeError, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.promotion import result_dtype
-from tsc.ops.registry import Family, TensorSpec
 from tsc.ops.running import inferred_by_running
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import reduced, wrap_dim, wrap_dims

@@ -10,8 +10,8 @@ import numpy as np
 
 from tsc.dtypes import Array
 from tsc.narrowing import is_array
+from tsc.ops.definition import Operator, ResultLayout
 from tsc.ops.index_views import IndexView
-from tsc.ops.registry import Operator, ResultLayout
 
 
 def laid_out(operator: Operator) -> Operator:

@@ -16,8 +16,8 @@ import numpy as np
 from tsc.dtypes import Real
 from tsc.errors import BoundsError, Error
 from tsc.narrowing import is_sequence
+from tsc.ops.definition import Effect, Family
 from tsc.ops.formatting import text_of
-from tsc.ops.registry import Effect, Family
 
 FAMILY = Family()
 

@@ -16,8 +16,8 @@ from tsc.dtypes import DType
 from tsc.errors import CodegenError
 from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.contractions import multiply_add
+from tsc.ops.definition import TensorSpec
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, Output, affine, dim
-from tsc.ops.registry import TensorSpec
 
 
 @dataclass(frozen=True)

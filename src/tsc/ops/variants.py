@@ -14,8 +14,8 @@ from tsc.dialects import schema as schemas
 from tsc.dialects.schema import Schema
 from tsc.errors import DTypeError
 from tsc.narrowing import is_array, is_sequence
+from tsc.ops.definition import Operator
 from tsc.ops.overlap import distinct_pieces
-from tsc.ops.registry import Operator
 
 
 @cache

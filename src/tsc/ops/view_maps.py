@@ -9,10 +9,10 @@ from xdsl.ir.affine import AffineExpr
 
 from tsc.dims import is_one
 from tsc.narrowing import is_list
+from tsc.ops.definition import TensorSpec
 from tsc.ops.elementwise import specs_of
 from tsc.ops.index_views import IndexView
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, constant, dim
-from tsc.ops.registry import TensorSpec
 
 
 def infer_by_running(view: Callable[..., Any]) -> Callable[..., Any]:

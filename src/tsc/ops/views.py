@@ -16,8 +16,8 @@ from tsc.dims import certainly_equal, is_one
 from tsc.dtypes import Array
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.ops.definition import Family, Sharing, TensorSpec
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
-from tsc.ops.registry import Family, Sharing, TensorSpec
 from tsc.ops.shapes import infer_size, wrap_dim
 from tsc.ops.strides import strided_view
 from tsc.ops.view_inverses import (

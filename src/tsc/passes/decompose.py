@@ -24,7 +24,8 @@ from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopConditionOp, Pri
 from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.composite import Aten, Round
-from tsc.ops.registry import Operator, ResultLayout, TensorSpec, find
+from tsc.ops.definition import Operator, ResultLayout, TensorSpec
+from tsc.ops.registry import find
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import pool_of
 from tsc.errors import OPERATOR_FAILURES
-from tsc.ops.registry import Operator, TensorSpec, find
+from tsc.ops.definition import Operator, TensorSpec
+from tsc.ops.registry import find
 from tsc.passes import Rewriting
 from tsc.passes.decompose import decompose
 

@@ -47,8 +47,9 @@ from tsc.dialects.torch_ops import (
 from tsc.dialects.tsc import GroupOp, YieldOp
 from tsc.dims import Dim
 from tsc.errors import CodegenError
+from tsc.ops.definition import TensorSpec
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
-from tsc.ops.registry import TensorSpec, require
+from tsc.ops.registry import require
 
 
 @dataclass(frozen=True)

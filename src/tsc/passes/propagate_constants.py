@@ -26,8 +26,9 @@ from tsc.dialects.type_tests import is_instance
 from tsc.dims import Dim, holds_dim
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array, is_list
+from tsc.ops.definition import Operator, ResultLayout, TensorSpec
 from tsc.ops.elementwise import specs_of
-from tsc.ops.registry import Operator, ResultLayout, TensorSpec, require
+from tsc.ops.registry import require
 from tsc.ops.strides import as_it_lay
 from tsc.passes import Rewriting
 

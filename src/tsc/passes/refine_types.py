@@ -30,7 +30,8 @@ from tsc.dialects.torch_ops import (
 )
 from tsc.dims import hint_of
 from tsc.errors import OPERATOR_FAILURES
-from tsc.ops.registry import Operator, TensorSpec, find
+from tsc.ops.definition import Operator, TensorSpec
+from tsc.ops.registry import find
 from tsc.ops.variants import functional_name
 from tsc.passes import Rewriting, settle
 from tsc.passes.propagate_constants import fold, materialize, propagate_constants

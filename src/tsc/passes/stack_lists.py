@@ -18,7 +18,7 @@ from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
 from tsc.dialects.tsc import PrefixOp, RequireOp
 from tsc.ops.composite import Aten
-from tsc.ops.registry import TensorSpec
+from tsc.ops.definition import TensorSpec
 from tsc.ops.shapes import wrap_dim
 from tsc.passes.decompose import building_aten
 

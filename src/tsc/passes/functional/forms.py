@@ -13,7 +13,8 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.errors import OPERATOR_FAILURES
-from tsc.ops.registry import Operator, TensorSpec, find
+from tsc.ops.definition import Operator, TensorSpec
+from tsc.ops.registry import find
 from tsc.ops.variants import functional_name
 
 

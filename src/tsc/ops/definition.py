@@ -1,0 +1,220 @@
+"""What an operator is: one `Operator` per schema. Family modules make them, `registry` finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from tsc.dialects import schema as schemas
+from tsc.dialects.schema import Schema
+from tsc.dtypes import DType
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Shape and dtype of a tensor: what inference computes with."""
+
+    shape: tuple[int, ...]
+    dtype: DType
+
+    @property
+    def ndim(self) -> int:
+        """The number of dims."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        n = 1
+        for extent in self.shape:
+            n *= extent
+        return n
+
+
+@dataclass(frozen=True)
+class IndexBound:
+    """A promise native code relies on: every element of an index tensor lies within an extent.
+
+    The runtime checks it before the call: ``low <= element < high``.
+    """
+
+    argument: int
+    """Position of the index tensor among the schema's arguments."""
+    low: int
+    high: int
+    item: int | None = None
+    """Position within the argument when that is a list of tensors (``index.Tensor``)."""
+
+
+class Effect(Enum):
+    """What a call reads or does beside its arguments and results."""
+
+    NONE = "nothing"
+    READS = "reads a mode or a state that something else may set"
+    ACTS = "prints, warns, waits, or sets such a state"
+
+
+class Sharing(Enum):
+    """Whether the results of an operator are memory of its arguments."""
+
+    BY_SCHEMA = "as the schema says: always where it names an alias set, else never"
+    SOMETIMES = "decided at each call by layout, dtype or mode, whatever the schema says"
+
+
+class ResultLayout(Enum):
+    """How results that are new memory lie in it."""
+
+    ROW_MAJOR = "row-major"
+    ELEMENTWISE = "the dims in the order of the operands' strides, without gaps"
+    INDEXED = "the same, of a tensor and of the indices that replace dims of it"
+    AS_COMPUTED = "as `eager` gives it"
+
+
+_LAYOUTS = {
+    "pointwise": ResultLayout.ELEMENTWISE,
+    **dict.fromkeys(
+        (
+            "gather", "reduction", "contraction", "window", "concat", "pad", "scan", "scatter", "sort",
+            "composite",
+        ),
+        ResultLayout.ROW_MAJOR,
+    ),
+}  # fmt: skip
+"""What operators of a kind do if their definitions say nothing else."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What one schema means. Every function takes the schema's arguments, all of them, by position."""
+
+    schema: Schema
+    eager: Callable[..., Any]
+    """On NumPy arrays and Python values. Results of view operators alias their argument, as in PyTorch."""
+    infer: Callable[..., Any] | None = None
+    """On `TensorSpec`s and Python values: the spec (or specs) of the result, or an error."""
+    lower: Callable[..., Any] | None = None
+    """``lower(kernel, operands, arguments)``: build its `linalg` operations; None: generic tier only."""
+    lowers: Callable[..., bool] | None = None
+    """On specs: whether `lower` is for such arguments; None: for all."""
+    kind: str = "generic"
+    """How fusion sees it: pointwise, gather, view, reshape, reduction, contraction, window, concat, pad,
+    scan, scatter, sort, composite or generic; query, item and python give no tensor; inplace writes its first
+    argument."""
+    scalar: Callable[..., Any] | None = None
+    """The formula of a pointwise operator."""
+    fold: Callable[..., Any] | None = None
+    """On specs: a Python value known from shapes and dtypes alone (``size``, ``dim``, ``dtype``)."""
+    composite: Callable[..., Any] | None = None
+    """``composite(aten, *arguments)``: the operator in terms of others; `aten` runs, infers, or builds IR."""
+
+    bounds: Callable[..., list[IndexBound]] | None = None
+    """On specs, for kind ``gather``: what must be checked before native code of `lower` may run."""
+    draws: bool = False
+    """Whether a call may draw random numbers (dropouts: while training)."""
+    sharing: Sharing = Sharing.BY_SCHEMA
+    """Whether results are memory of the arguments."""
+    inverse: Callable[..., Any] | None = None
+    """Of a view: ``inverse(aten, base, piece, *rest)`` is `base` with `piece` in place of what the view
+    ``(base, *rest)`` shows. None: what is written into such a view cannot be put back."""
+    is_identity: bool = False
+    """Whether a result of the very type of the first argument has its elements too: a copy, a conversion, a
+    reshape."""
+    reads_shape_only: bool = False
+    """Whether of the first argument only shape and dtype count, never its elements."""
+    layout: ResultLayout | None = None
+    """How results lie in memory; None: as usual for the kind. Of an operator that shares sometimes: what it
+    gives lies so, a copy where the argument does not.
+    """
+    takes_overlap: bool = False
+    """Whether the in-place form writes where several elements are one place in memory, as fills do."""
+    reads_places: bool = False
+    """Whether a result's element depends on its place too, and not on elements alone: in a triangle."""
+    changes_shape: bool = False
+    """Whether the call gives its first argument, the very tensor, other sizes or strides."""
+    reads_layout: bool = False
+    """Whether the result depends on how the first argument lies in memory, and not on its value alone."""
+    elements_only: tuple[str, ...] = ()
+    """Numbers among the arguments that decide about elements, but neither about shape nor dtype; of an
+    operator with a formula (`scalar`) all are such."""
+    length: Callable[..., int] | None = None
+    """Of a result that is a list: how many elements it has, where that may be far more than were given."""
+    effect: Effect = Effect.NONE
+    """What a call has to do with the world beside its arguments and results, draws aside."""
+
+    def decides_elements_only(self, position: int) -> bool:
+        """Whether a number given for an argument says nothing about shape and dtype but by its kind."""
+        if position >= len(self.schema.arguments):
+            return False
+        return self.scalar is not None or self.schema.arguments[position].name in self.elements_only
+
+    @property
+    def name(self) -> str:
+        """``aten::add.Tensor``."""
+        return self.schema.full_name
+
+    @property
+    def result_layout(self) -> ResultLayout:
+        """How results that are new memory lie in it."""
+        return self.layout or _LAYOUTS.get(self.kind, ResultLayout.AS_COMPUTED)
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether an element of the result follows from the operands' elements at its place alone."""
+        is_pointwise = self.scalar is not None or self.kind == "pointwise"
+        return is_pointwise and not (self.reads_places or self.draws)
+
+    @property
+    def may_share(self) -> bool:
+        """Whether a result may be memory of an argument."""
+        return self.sharing is Sharing.SOMETIMES or self.schema.aliases
+
+    @property
+    def shares_by_layout(self) -> bool:
+        """Whether the result is a copy where the first argument does not lie as the operator wants it."""
+        return self.is_identity and self.sharing is Sharing.SOMETIMES and self.layout is not None
+
+    @property
+    def is_view(self) -> bool:
+        """Whether the result certainly is memory of the first argument."""
+        return self.sharing is Sharing.BY_SCHEMA and self.schema.aliases and not self.schema.mutates
+
+
+class Family:
+    """Collects the operators a family module defines."""
+
+    def __init__(self) -> None:
+        self.operators: dict[str, Operator] = {}
+
+    def add(self, operator: Operator) -> None:
+        """Take `operator` in.
+
+        Raises:
+            ValueError: it was defined before.
+        """
+        if operator.name in self.operators:
+            raise ValueError(f"{operator.name} is defined twice")
+        self.operators[operator.name] = operator
+
+    def op(self, *names: str, **parts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """The decorated function is the eager meaning of `names`; `parts` are fields of `Operator`."""
+
+        def register(eager: Callable[..., Any]) -> Callable[..., Any]:
+            for name in names:
+                self.add(Operator(require_schema(name), eager, **parts))
+            return eager
+
+        return register
+
+
+def require_schema(name: str) -> Schema:
+    """The schema called `name`.
+
+    Raises:
+        KeyError: PyTorch has no such schema: the definition is misspelt.
+    """
+    schema = schemas.lookup(name)
+    if schema is None:
+        raise KeyError(f"no schema {name}")
+    return schema
