@@ -5,9 +5,22 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
+from tsc.errors import ArgumentError
+
 
 def _flag(name: str, default: bool = False) -> bool:
     return os.environ.get(name, "1" if default else "0") not in ("", "0", "false", "no")
+
+
+def _threads() -> int:
+    """What ``TSC_NUM_THREADS`` says, else ``OMP_NUM_THREADS`` where that is a number (or begins a list)."""
+    given = os.environ.get("TSC_NUM_THREADS")
+    if given is not None:
+        if not given.isdecimal():
+            raise ArgumentError(f"TSC_NUM_THREADS: requires a number of threads, or 0; got {given!r}")
+        return int(given)
+    shared = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(shared) if shared.isdecimal() else 0
 
 
 @dataclass
@@ -37,8 +50,10 @@ class Options:
     """How many times its size an archive may expand to (and 16 MiB)."""
     dump_folder: str | None = field(default_factory=lambda: os.environ.get("TSC_DUMP") or None)
     """``TSC_DUMP=dir``: write every stage of every compilation there."""
-    num_threads: int = field(default_factory=lambda: int(os.environ.get("TSC_NUM_THREADS", "0")))
-    """``TSC_NUM_THREADS``: threads of native code; 0 means one per core."""
+    num_threads: int = field(default_factory=_threads)
+    """``TSC_NUM_THREADS``, else ``OMP_NUM_THREADS``: threads of native code before `set_num_threads`;
+    0 means one for each core the process may use.
+    """
     is_native_enabled: bool = field(default_factory=lambda: _flag("TSC_NATIVE", True))
     """``TSC_NATIVE=0``: never compile to native code; everything runs in the generic tier."""
     profiled_runs: int = field(default_factory=lambda: int(os.environ.get("TSC_PROFILED_RUNS", "1")))

@@ -130,11 +130,11 @@ def test_a_future_that_a_function_gives_back_gives_tensors() -> None:
     torch.testing.assert_close(future.wait(), forking.heavy(X))
 
 
-def test_a_trace_makes_forked_calls_in_its_thread() -> None:
+def test_a_trace_records_a_function_that_forks_as_one_call() -> None:
     script = tsc.script(forking.two_noted)
-    forking.THREADS.clear()
-    tsc.trace(lambda x: script(x) * 2, (tsc.Tensor(X.numpy()),), check_trace=False)
-    assert set(forking.THREADS) == {threading.current_thread().name}
+    traced = tsc.trace(lambda x: script(x) * 2, (tsc.Tensor(X.numpy()),))
+    assert str(traced.graph).count("prim::CallFunction") == 1
+    torch.testing.assert_close(traced(X), 4 * X)
 
 
 def test_then_is_called_when_the_work_is_done() -> None:

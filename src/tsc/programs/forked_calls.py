@@ -20,7 +20,6 @@ from tsc.options import options
 from tsc.programs.versions import MOST_PROFILED, Version, Versions
 from tsc.runtime.descriptions import describe
 from tsc.runtime.futures import Future, forked
-from tsc.runtime.recording import RECORDER
 
 if TYPE_CHECKING:
     from tsc.programs.interpreter import Interpreter
@@ -39,11 +38,10 @@ class ForkedCalls:
         self._functions: dict[Function, _Forked] = {}
 
     def fork(self, function: Function, *values: object) -> Future:
-        """A future of a call on values of the program. A trace, which records what its own thread does, makes
-        the call at once.
+        """A future of a call on values of the program. Nothing of it is recorded: a trace records the call of
+        the function that forks.
         """
-        work = partial(self.call, function, *values)
-        return forked(work) if RECORDER.get() is None else Future.of(work)
+        return forked(partial(self.call, function, *values))
 
     def call(self, function: Function, *values: object) -> Any:
         """Make the call, in this thread."""

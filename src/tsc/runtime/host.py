@@ -8,6 +8,9 @@ import llvmlite.binding as llvm
 
 from tsc.analysis.target import Target
 
+UNLIMITED_CORES = 1 << 20
+"""What `granted_cores` says where nothing is said."""
+
 
 @cache
 def host_target() -> Target:
@@ -52,7 +55,42 @@ def _cache_bytes(level: int, default: int) -> int:
 
 
 def available_cores() -> int:
-    """Cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores this process may use: those it may run on, and no more than its control group has time for."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, granted_cores(Path("/"))))
+
+
+def granted_cores(root: Path) -> int:
+    """How many cores' time Linux's control groups give this process, rounded up.
+
+    Source: the kernel's "Control Group v2", ``cpu.max``; ``cpu.cfs_quota_us`` of version 1.
+    """
+    granted = UNLIMITED_CORES
+    for folder in _control_groups(root):
+        try:
+            if (folder / "cpu.max").exists():
+                quota, period = (folder / "cpu.max").read_text().split()
+            else:
+                quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+            if quota != "max" and int(quota) > 0:
+                granted = min(granted, -(-int(quota) // int(period)))
+        except (OSError, ValueError):
+            continue
+    return granted
+
+
+def _control_groups(root: Path) -> list[Path]:
+    """The folders of this process's control groups and of those around them."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    found: list[Path] = []
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
+        inner = top / group.strip("/")
+        found += [top, *(p for p in (inner, *inner.parents) if top in p.parents)]
+    return found

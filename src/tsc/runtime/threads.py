@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from tsc.concurrency import once
 from tsc.errors import ArgumentError, ResourceError
+from tsc.options import options
 from tsc.runtime import pool_ir
 from tsc.runtime.host import available_cores, host_target
 from tsc.runtime.machine_code import CompiledObject, compile_llvm
@@ -191,8 +192,8 @@ def _spins() -> int:
 
 @once
 def thread_pool() -> ThreadPool:
-    """The pool; at first with a thread for each core this process may use, none of them started."""
-    return ThreadPool(available_cores())
+    """The pool; at first with as many threads as the options say, none of them started."""
+    return ThreadPool(options().num_threads or available_cores())
 
 
 def set_num_threads(threads: int) -> None:
