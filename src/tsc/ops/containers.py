@@ -33,11 +33,14 @@ Function = (
 """By arity, so that the parameters of lambdas have types."""
 
 
-def _define(name: str, wanted: Callable[[Schema], bool], function: Function) -> None:
+def _define(
+    name: str, wanted: Callable[[Schema], bool], function: Function, python: str | None = None
+) -> None:
     """`function` is the meaning of the overloads `wanted` accepts, dicts keyed by tensors excepted."""
     for schema in schemas.overloads(name):
         if wanted(schema) and not _keyed_by_tensor(schema):
-            FAMILY.op(schema.full_name, kind="python")(function)
+            text = None if python is None else python.format
+            FAMILY.op(schema.full_name, kind="python", python=text)(function)
 
 
 def _first(schema: Schema) -> TorchType | None:
@@ -173,8 +176,9 @@ _LIST_FUNCTIONS: dict[str, Function] = {
     "len": len, "list": list, "__contains__": lambda a, el: _place(a, el) is not None,
     "sorted": lambda a: sorted(a, key=_sort_key), "eq": same, "ne": lambda a, b: not same(a, b),
 }  # fmt: skip
+_LIST_PYTHON = {"append": "{0}.append({1}) or {0}", "__getitem__": "{}[{}]", "len": "len({})"}
 for _name, _function in _LIST_FUNCTIONS.items():
-    _define(f"aten::{_name}", _takes_list, _function)
+    _define(f"aten::{_name}", _takes_list, _function, _LIST_PYTHON.get(_name))
 
 
 def _repeated_length(a: list[Any] | int, b: list[Any] | int) -> int:
@@ -268,8 +272,11 @@ _DICT_FUNCTIONS: dict[str, Function] = {
     "pop": _pop_key, "popitem": _pop_item, "Delete": _delete_key, "clear": lambda d: d.clear(), "copy": dict,
     "dict": dict, "_set_item": _set_key,
 }  # fmt: skip
+_DICT_PYTHON = {
+    "__getitem__": "{}[{}]", "__contains__": "{1} in {0}", "len": "len({})", "_set_item": "{}[{}] = {}",
+}  # fmt: skip
 for _name, _function in _DICT_FUNCTIONS.items():
-    _define(f"aten::{_name}", _takes_dict, _function)
+    _define(f"aten::{_name}", _takes_dict, _function, _DICT_PYTHON.get(_name))
 _define("aten::dict", lambda schema: not _takes_dict(schema), _dict_of)
 
 

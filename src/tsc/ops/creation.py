@@ -10,6 +10,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import ShapeError
+from tsc.narrowing import is_array
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
@@ -17,6 +18,7 @@ from tsc.ops.numpy_emitter import NumpyEmitter
 from tsc.ops.promotion import of_number
 from tsc.ops.shapes import broadcast, like_self
 from tsc.ops.strides import strided_view
+from tsc.ops.variants import in_place
 
 FAMILY = Family()
 
@@ -80,8 +82,9 @@ def _fill(name: str, value: int) -> None:
         @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise", reads_shape_only=rule is not _infer,
             layout=_layout(rule),
         )  # fmt: skip
-        def fill(*arguments: object) -> Array:
-            return _filled(rule(*specs_of(arguments)), value)
+        def fill(first: Any, *rest: Any) -> Array:
+            spec = rule(spec_of(first) if is_array(first) else first, *rest)
+            return np.full(spec.shape, value, spec.dtype.numpy)
 
     define(f"aten::{name}", _infer)
     define(f"aten::{name}_like", _like_infer)
@@ -221,6 +224,18 @@ def _zero_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
 def zero(self: Array) -> Array:
     """Zeros of the same shape and dtype."""
     return np.zeros(self.shape, self.dtype)
+
+
+_copy_by_element = in_place(FAMILY.operators["aten::copy"])
+
+
+@FAMILY.op("aten::copy_", kind="inplace")
+def copy_(self: Array, src: Array, non_blocking: bool) -> Array:
+    """`src` stored into `self`, converted and broadcast."""
+    if src.dtype != self.dtype or src.shape != self.shape or not self.flags.forc:
+        return _copy_by_element(self, src, non_blocking)
+    self[...] = src
+    return self
 
 
 @FAMILY.op("aten::copy_.Tensor", kind="inplace")

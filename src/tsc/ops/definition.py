@@ -142,6 +142,12 @@ class Operator:
     """Of a result that is a list: how many elements it has, where that may be far more than were given."""
     effect: Effect = Effect.NONE
     """What a call has to do with the world beside its arguments and results, draws aside."""
+    python: Callable[..., str | None] | None = None
+    """Of the texts of the operands, where a number, a string or None that is known is its literal: Python
+    that gives what `eager` gives, an expression (or a statement where nothing results) which may call
+    `wrap64`. It raises where `eager` raises, and does nothing before that: what is raised, `eager` then says.
+    None for operands that need `eager`.
+    """
 
     def decides_elements_only(self, position: int) -> bool:
         """Whether a number given for an argument says nothing about shape and dtype but by its kind."""

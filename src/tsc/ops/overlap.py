@@ -21,14 +21,25 @@ def guarded(operator: Operator) -> Operator:
     if operator.kind != "inplace" or not positions:
         return operator
     eager, takes_overlap = operator.eager, operator.takes_overlap
+    first = positions[0]
 
     def run(*arguments: object) -> Any:
-        for position in positions:
-            if is_array(arguments[position]):
-                require_writable(arguments, position, takes_overlap)
+        if len(positions) > 1 or not _is_place(arguments[first], arguments):
+            for position in positions:
+                if is_array(arguments[position]):
+                    require_writable(arguments, position, takes_overlap)
         return eager(*arguments)
 
     return replace(operator, eager=run)
+
+
+def _is_place(target: Any, arguments: Sequence[Any]) -> bool:
+    """Whether `target` is one place, which may be written, and so are the other arrays: they share it or not.
+    Loops over elements write so.
+    """
+    if not isinstance(target, np.ndarray) or target.ndim or not target.flags.writeable:
+        return False
+    return not [other for other in arguments if isinstance(other, np.ndarray) and other.ndim]
 
 
 def require_writable(arguments: Sequence[Any], position: int, takes_overlap: bool) -> None:

@@ -186,6 +186,30 @@ _COMPLEX: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 
+_INFIX = {
+    "aten::add": "+", "aten::sub": "-", "aten::mul": "*", "aten::eq": "==", "aten::ne": "!=", "aten::lt": "<",
+    "aten::le": "<=", "aten::gt": ">", "aten::ge": ">=",
+}  # fmt: skip
+"""Python's operators that are the meaning of ours, but for the range of ints."""
+_INT_INFIX = {"aten::floordiv": "//", "aten::remainder": "%"}
+"""Those that are so for ints alone."""
+
+
+def _python(schema: Schema) -> Callable[..., str] | None:
+    """Python for a call of a scalar operator."""
+    kinds = {a.type for a in schema.arguments}
+    if schema.name == "aten::__not__":
+        return "not {}".format
+    if kinds == {tt.INT}:
+        infix = _INFIX.get(schema.name, _INT_INFIX.get(schema.name))
+    else:
+        infix = _INFIX.get(schema.name) if kinds <= {tt.INT, tt.FLOAT} else None
+    if infix is None:
+        return None
+    text = f"{{}} {infix} {{}}"
+    return (f"wrap64({text})" if schema.results[0].type is tt.INT else text).format
+
+
 def _is_scalar(schema: Schema, arity: int) -> bool:
     return len(schema.arguments) == arity and all(a.type in _NUMBERS for a in schema.arguments)
 
@@ -206,7 +230,7 @@ def _define_overload(schema: Schema, function: Callable[..., Any]) -> None:
     }
     finish = convert.get(result, wrap64)
 
-    @FAMILY.op(schema.full_name, kind="python")
+    @FAMILY.op(schema.full_name, kind="python", python=_python(schema))
     def scalar(*arguments: object) -> Any:
         return finish(function(*arguments))
 
@@ -306,7 +330,11 @@ def hash_(value: object) -> int:
     return hash(value)
 
 
-@FAMILY.op("aten::__is__", kind="python")
+def _compared_with_none(comparison: str) -> Callable[[str, str], str | None]:
+    return lambda a, b: f"{a} {comparison} None" if b == "None" and a.isidentifier() else None
+
+
+@FAMILY.op("aten::__is__", kind="python", python=_compared_with_none("is"))
 def is_(self: object, obj: object) -> bool:
     """Identity; of real numbers, which are no objects in TorchScript, equality with type."""
     if type(self) in _REAL:
@@ -314,7 +342,7 @@ def is_(self: object, obj: object) -> bool:
     return self is obj
 
 
-@FAMILY.op("aten::__isnot__", kind="python")
+@FAMILY.op("aten::__isnot__", kind="python", python=_compared_with_none("is not"))
 def is_not(self: object, obj: object) -> bool:
     """The opposite of identity."""
     return not is_(self, obj)

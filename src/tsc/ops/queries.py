@@ -20,31 +20,32 @@ from tsc.ops.strides import element_strides
 FAMILY = Family()
 
 
-def _query(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _query(*names: str, python: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A question answered by the spec alone: works on arrays and specs, through ``shape`` and ``dtype``."""
 
     def register(question: Callable[..., Any]) -> Callable[..., Any]:
         def on_array(self: Array, *rest: object) -> Any:
             return question(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)), *rest)
 
-        return FAMILY.op(*names, fold=question, kind="query")(on_array)
+        text = None if python is None else python.format
+        return FAMILY.op(*names, fold=question, kind="query", python=text)(on_array)
 
     return register
 
 
-@_query("aten::size.int")
+@_query("aten::size.int", python="{}.shape[{}]")
 def size_int(self: TensorSpec, dim: int) -> int:
     """The size of one dim."""
     return self.shape[wrap_dim(dim, self.ndim)]
 
 
-@_query("aten::size", "aten::sym_size")
+@_query("aten::size", "aten::sym_size", python="list({}.shape)")
 def size(self: TensorSpec) -> list[int]:
     """The sizes."""
     return list(self.shape)
 
 
-@_query("aten::dim")
+@_query("aten::dim", python="{}.ndim")
 def dim(self: TensorSpec) -> int:
     """The number of dims."""
     return self.ndim

@@ -118,6 +118,9 @@ def write_back(target: np.ndarray[Any, Any], value: np.ndarray[Any, Any]) -> np.
         DTypeError: the conversion would change the category (float to int).
         RuntimeError: the shape of `value` is not that of `target`.
     """
+    if value.dtype == target.dtype and value.shape == target.shape:
+        target[...] = value
+        return target
     have, want = dtypes.by_numpy(value.dtype), dtypes.by_numpy(target.dtype)
     if have.category > want.category:
         raise DTypeError(

@@ -165,7 +165,21 @@ def expand_as(aten: Aten, self: AnyTensor, other: AnyTensor) -> AnyTensor:
     return aten("expand", self, list(aten.shape(other)))
 
 
-@_view("aten::select.int", inverse=selected_back, elements_only=("index",))
+def _indexed(tensor: str, dim: str, index: str) -> str | None:
+    """Python for ``tensor[index]`` at a dim that is known; with an ellipsis a result without dims is an array
+    too.
+    """
+    if dim == "-1":
+        return f"{tensor}[..., {index}]"
+    return f"{tensor}[{':, ' * int(dim)}{index}, ...]" if dim in ("0", "1", "2", "3") else None
+
+
+def _sliced(tensor: str, dim: str, start: str, end: str, step: str) -> str | None:
+    is_forward = step.isdecimal() and step != "0"
+    return _indexed(tensor, dim, f"{start}:{end}:{step}") if is_forward else None
+
+
+@_view("aten::select.int", inverse=selected_back, elements_only=("index",), python=_indexed)
 def select(self: Array, dim: int, index: int) -> Array:
     """The slice `index` of dim `dim`, which is dropped.
 
@@ -183,7 +197,7 @@ def select(self: Array, dim: int, index: int) -> Array:
     return self[(slice(None),) * axis + (index % n, ...)]
 
 
-@_view("aten::slice.Tensor", inverse=sliced_back)
+@_view("aten::slice.Tensor", inverse=sliced_back, python=_sliced)
 def slice_(self: Array, dim: int, start: int | None, end: int | None, step: int) -> Array:
     """``self[..., start:end:step]`` in dim `dim`; limits beyond the ends are cut off."""
     if not self.ndim:

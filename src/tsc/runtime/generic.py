@@ -48,6 +48,7 @@ class GenericFunction:
         exec(code, scope)  # our own generated text, names only
         self._run: Callable[..., Any] = scope["run"]
         self._origins = writer.origins
+        self._eager = writer.eager
 
     def __call__(self, *arguments: object) -> Any:
         """Run on arrays and Python values.
@@ -62,10 +63,22 @@ class GenericFunction:
             if frame is None:
                 raise
             op = self._origins[frame.tb_lineno]
-            explained = explain(error, op, self.name)
+            explained = explain(self._told(error, op, frame), op, self.name)
             if explained is error:
                 raise
             raise explained from error
+
+    def _told(self, error: Exception, op: Operation, place: TracebackType) -> Exception:
+        """`error`, or where Python written for an operator has raised it, what the operator says."""
+        call = self._eager.get(op)
+        if call is None or place.tb_next is not None:
+            return error
+        frame = place.tb_frame
+        try:
+            call.function(*(eval(text, frame.f_globals, frame.f_locals) for text in call.operands))
+        except Exception as told:
+            return told
+        return error
 
     def _frame_of(self, error: BaseException) -> TracebackType | None:
         """Where in the generated text `error` was raised or passed through."""

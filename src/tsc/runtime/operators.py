@@ -36,6 +36,11 @@ class Operators:
         operator = find(schema.full_name)
         return None if operator is None else operator.eager
 
+    def python(self, schema: Schema) -> Callable[..., str | None] | None:
+        """What gives Python for a call of an operator (`Operator.python`)."""
+        operator = None if schema.name in GRAD_MODE else find(schema.full_name)
+        return None if operator is None else operator.python
+
     def literal(self, array: np.ndarray[Any, Any]) -> Any:
         """A constant."""
         return array

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -23,18 +26,32 @@ from tsc.dialects.tsc import GroupOp, PrefixOp
 from tsc.errors import UnsuitedError, UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
+from tsc.ops.python_scalars import wrap64
 from tsc.runtime.exceptions import contexts_left, defined, raise_from_script
 from tsc.runtime.named_tuples import build_named_tuple, named_tuple_class
 from tsc.runtime.operators import Operators
 from tsc.runtime.result_forms import prefix_of
 
 Kernels = dict[Operation, Callable[..., Any]]
+LITERALS = (bool, int, float, str, type(None))
+LONGEST_LITERAL = 40
+"""Characters up to which a constant is written where it is used."""
+UNBOUNDED = 2**63 - 1
+"""The trip count of a loop that a condition ends."""
 
 
 class Runs(Protocol):
     """Something whose `run` is called; it may be another one each time."""
 
     run: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function: what, and the texts of its operands."""
+
+    function: Callable[..., Any]
+    operands: Sequence[str]
 
 
 class PythonWriter:
@@ -55,14 +72,17 @@ class PythonWriter:
         self.pool = pool
         self.unit = unit
         self.kernels = kernels
-        self.scope: dict[str, Any] = {"call": call, "np": np, "raise_from_script": raise_from_script}
-        self.names: dict[SSAValue, str] = {}
-        self.used: set[str] = set(keyword.kwlist) | {
-            "call", "np", "run", "raise_from_script", "entered", "before",
+        self.scope: dict[str, Any] = {
+            "call": call, "np": np, "raise_from_script": raise_from_script, "wrap64": wrap64,
         }  # fmt: skip
+        self.names: dict[SSAValue, str] = {}
+        """The Python variables of values, and the literals of those that are known."""
+        self.used: set[str] = set(keyword.kwlist) | {*self.scope, *dir(builtins), "run", "entered", "before"}
         self.lines: list[str] = []
         self.origins: dict[int, Operation] = {}
         """The operation behind each line of the text, counted from 1."""
+        self.eager: dict[Operation, Call] = {}
+        """Calls of operators that are Python themselves."""
         self.current: Operation | None = None
         self.entry: Block | None = None
         self.indent = 1
@@ -151,10 +171,12 @@ class PythonWriter:
 
     def _constant(self, op: ops.ConstantOp) -> None:
         value = op.python_value
-        if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        if isinstance(value, float) and not isfinite(value):
             self.assign(op, f"float({str(value)!r})")
+        elif len(text := repr(value)) <= LONGEST_LITERAL and isinstance(value, LITERALS):
+            self.names[op.results[0]] = text
         else:
-            self.assign(op, repr(value))
+            self.assign(op, text)
 
     def _operator(self, op: AtenOp) -> None:
         number = constant_number(op, self.pool)
@@ -167,7 +189,11 @@ class PythonWriter:
         operands = [self._operand(op, i) for i in range(len(op.operands))]
         if number is not None:
             operands[1] = self.constant("number", number)
-        self.assign(op, f"{self.constant(hint, run)}({', '.join(operands)})")
+        python = self.operators.python(schema)
+        text = None if python is None else python(*operands)
+        if text is not None:
+            self.eager[op] = Call(run, operands)
+        self.assign(op, text or f"{self.constant(hint, run)}({', '.join(operands)})")
 
     def _operand(self, op: AtenOp, position: int) -> str:
         """An operand of an operator; parameters of the function that should be tensors are checked."""
@@ -212,19 +238,35 @@ class PythonWriter:
     def _PrimLoopOp(self, op: ops.PrimLoopOp) -> None:  # noqa: N802
         body = op.regions[0].block
         counter, *carried = body.args
+        end = body.last_op
+        assert end is not None
         if carried:
             self.write(f"{self.arguments(carried)} = {self.arguments(op.operands[2:])}")
         trips, enter = op.operands[:2]
-        go_on = self.constant_name("go_on")
-        self.write(f"{go_on}, {self.name(counter)} = {self.name(enter)}, 0")
-        self.write(f"while {go_on} and {self.name(counter)} < {self.name(trips)}:")
+        is_counted = _is_constant(enter, True) and _is_constant(end.operands[0], True)
+        is_while = _is_constant(trips, UNBOUNDED) and not counter.uses
+        go_on = ""
+        if is_counted:
+            self.write(f"for {self.name(counter)} in range({self.name(trips)}):")
+        else:
+            go_on = self.constant_name("go_on")
+            if is_while:
+                self.write(f"{go_on} = {self.name(enter)}")
+                self.write(f"while {go_on}:")
+            else:
+                self.write(f"{go_on}, {self.name(counter)} = {self.name(enter)}, 0")
+                self.write(f"while {go_on} and {self.name(counter)} < {self.name(trips)}:")
         self.indent += 1
+        before = len(self.lines)
         self.block(body)
-        end = body.last_op
-        assert end is not None
-        targets = [go_on, *(self.name(c) for c in carried)]
-        self.write(f"{', '.join(targets)} = {self.arguments(end.operands)}")
-        self.write(f"{self.name(counter)} += 1")
+        targets = [*([] if is_counted else [go_on]), *map(self.name, carried)]
+        ends = end.operands[1:] if is_counted else end.operands
+        if targets:
+            self.write(f"{', '.join(targets)} = {self.arguments(ends)}")
+        if not is_counted and not is_while:
+            self.write(f"{self.name(counter)} += 1")
+        if len(self.lines) == before:
+            self.write("pass")
         self.indent -= 1
         if op.results:
             self.write(f"{self.arguments(op.results)} = {self.arguments(carried)}")
@@ -272,7 +314,7 @@ class PythonWriter:
         self.assign(op, f"{self.name(op.operands[0])}[{self.name(op.operands[1])}]")
 
     def _cast(self, op: Operation) -> None:
-        self.assign(op, self.name(op.operands[0]))
+        self.names[op.results[0]] = self.name(op.operands[0])
 
     _DerefineOp = _cast
     _MemoryOp = _cast
@@ -365,6 +407,11 @@ class PythonWriter:
     def _OperatorOp(self, op: Operation) -> None:  # noqa: N802
         name = cast("StringAttr", op.attributes["name"]).data
         self.assign(op, f"{self.constant('unsupported', _unsupported(name))}({self.arguments(op.operands)})")
+
+
+def _is_constant(value: SSAValue, wanted: object) -> bool:
+    owner = value.owner
+    return isinstance(owner, ops.ConstantOp) and owner.python_value == wanted
 
 
 def _enters(op: Operation) -> bool:

@@ -45,6 +45,10 @@ class TorchOperators(Operators):
     def __init__(self) -> None:
         self.lending = Lending()
 
+    def python(self, schema: Schema) -> Callable[..., str | None] | None:
+        """Python is written for NumPy's arrays alone."""
+        return None
+
     def find(self, schema: Schema) -> Callable[..., Any] | None:
         """What runs an operator."""
         if schema.name == "aten::tensor":
