@@ -81,7 +81,15 @@ def meshed(x: Tensor) -> Tensor:
     return a + b
 
 
+def joined_while_a_list_grows(x: Tensor) -> Tensor:
+    items = [x * 2]
+    items.append(torch.cat(items).relu_())
+    items.append(torch.cat(items).sub(1).relu_())
+    return torch.cat(items)
+
+
 FOLLOWED = [
+    joined_while_a_list_grows,
     argument, argument_returned, through_a_row, through_views_of_views, views_read_after_a_write,
     held_in_a_tuple, flattened, converted, element_of_a_dict, meshed,
 ]  # fmt: skip

@@ -102,6 +102,11 @@ class BodyBuilder(ArithEmitter):
         value = self.emit(arith.IndexCastOp, [self.index(position)], element_type(dtype))
         return Scalar(self, value, dtype)
 
+    def size_scalar(self, size: int, dtype: DType) -> Scalar:
+        """A size, which may be symbolic, as an integer element."""
+        value = self.emit(arith.IndexCastOp, [self._index_constant(size)], element_type(dtype))
+        return Scalar(self, value, dtype)
+
     def to_index(self, x: Scalar) -> SSAValue:
         """An integer element as an ``index``."""
         return self.emit(arith.IndexCastOp, [x.value], IndexType())

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from xdsl.ir.affine import AffineMap
 
 from tsc import dtypes
 from tsc.dims import Dim, certainly_natural, is_known
 from tsc.dtypes import Array, DType, Number
-from tsc.errors import CodegenError, ShapeError
+from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of
@@ -113,6 +114,19 @@ class Windows:
             return float(divisor or math.prod(self.kernel)) if is_same else None
         counts = self.counts(include_pad, divisor)
         return float(counts.min()) if counts.min() == counts.max() else None
+
+    def counted(self, builder: BodyBuilder, include_pad: bool) -> Scalar:
+        """How many elements the mean of the window that is being computed is divided by."""
+        lead = len(self.shape) - self.spatial
+        total = builder.scalar(1, dtypes.I32)
+        for i in range(self.spatial):
+            extent = builder.size_scalar(self.shape[lead + i], dtypes.I32)
+            start = builder.index_scalar(lead + i, dtypes.I32) * self.stride[i] - self.padding[i]
+            end = (start + self.kernel[i]).minimum(extent + self.padding[i])
+            if not include_pad:
+                start, end = start.maximum(0), end.minimum(extent)
+            total = total * (end - start)
+        return total
 
     def views(self, x: Array, fill: Number) -> list[Array]:
         """One strided view per position in the window, of the padded `x`."""
@@ -241,12 +255,16 @@ def _avg_pool(spatial: int) -> None:
         x, k, s, p, ceil, include_pad, *rest = arguments
         shape = windows(x.spec, k, s, p, ceil)
         count = shape.count(include_pad, rest[0] if rest else None)
-        if count is None:
-            raise CodegenError(f"avg_pool{spatial}d: windows of different sizes have no native form yet")
         wide = computation_dtype(x.spec.dtype)
         total = shape.lower(kernel, x, wide, 0, Scalar.__add__, f"aten::avg_pool{spatial}d")
         spec = TensorSpec(shape.result, x.spec.dtype)
-        return kernel.elementwise([total], spec, lambda a: (a / count).to(x.spec.dtype), "divide")
+
+        def mean(builder: BodyBuilder, sums: list[Scalar], _: list[Scalar]) -> list[Scalar]:
+            counted = shape.counted(builder, include_pad).to(wide) if count is None else count
+            return [(sums[0] / counted).to(x.spec.dtype)]
+
+        everywhere = AffineMap.identity(spec.ndim)
+        return kernel.generic([(total, everywhere)], [Output(spec)], "p" * spec.ndim, mean, "divide")[0]
 
     @FAMILY.op(
         f"aten::avg_pool{spatial}d", infer=infer, lower=lower, kind="window",

@@ -26,6 +26,7 @@ from tsc.passes.functional.forms import CannotFunctionalizeError, functional_for
 from tsc.passes.functional.memory import MemoryState, TensorRecord
 from tsc.passes.functional.second_names import forget_second_names
 from tsc.passes.functional.value_types import to_values
+from tsc.passes.refine_types import infer_types
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,8 @@ class _Functionalizer:
         source = next(iter(op.operands), None)
         self.state.is_returning = isinstance(op, ReturnOp)
         op.operands = [self.state.current(o, builder) for o in op.operands]
+        if isinstance(op, AtenOp):
+            infer_types(op)  # what lists hold by now is known
         if not isinstance(op, AtenOp) or source is None or not isinstance(source.type, tt.TensorType):
             return
         if len(op.results) == 1 and isinstance(op.results[0].type, tt.TensorType) and shared_operands(op):

@@ -113,8 +113,18 @@ def _refine_operator(op: AtenOp, ctx: Context) -> bool:
         return _refine_in_place(op)
     if operator.fold is not None:
         return _fold_query(op, operator, [argument_of(o) for o in op.operands], ctx)
+    return infer_types(op)
+
+
+def infer_types(op: AtenOp) -> bool:
+    """Narrow the types of an operator's results to what it gives for its operands; whether that changed
+    anything.
+    """
+    operator = find(op.schema.full_name)
+    if operator is None or operator.infer is None:
+        return False
     arguments = inference_arguments(operator, op.operands)
-    if operator.infer is None or any(a is UNKNOWN for a in arguments):
+    if any(a is UNKNOWN for a in arguments):
         return False
     try:
         inferred = operator.infer(*arguments)

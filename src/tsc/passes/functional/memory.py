@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from xdsl.ir import Block, Operation, SSAValue
 
+from tsc.analysis.known_values import is_list_mutated
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -102,7 +103,8 @@ class MemoryState:
         """A wrapper of what it holds now."""
         elements = [self.current(e, builder) for e in self.held[value]]
         last, of = self.rebuilt[value]
-        if len(of) == len(elements) and all(a is b for a, b in zip(elements, of, strict=True)):
+        is_same = len(of) == len(elements) and all(a is b for a, b in zip(elements, of, strict=True))
+        if is_same and not is_list_mutated(last):  # of a list that changes, one of now
             return last
         op = value.owner
         assert isinstance(op, Operation)
