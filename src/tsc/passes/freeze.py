@@ -97,6 +97,10 @@ class _Freezer:
         self.folded: defaultdict[FuncOp, list[str]] = defaultdict(list)
         """The paths of the attributes that have become constants."""
         self.objects = [o for o in module.ops if isinstance(o, NnModuleOp)]
+        self.instances: defaultdict[Attribute, list[NnModuleOp]] = defaultdict(list)
+        """The objects of each class."""
+        for made in self.objects:
+            self.instances[made.results[0].type].append(made)
         self.written: set[tuple[Operation, str]] = set()
         self.scalars_only = True
 
@@ -119,7 +123,7 @@ class _Freezer:
 
     def self_object(self, value: SSAValue) -> NnModuleOp | None:
         """The object a function's ``self`` is: the only one of its class that no slot holds."""
-        candidates = [o for o in self.objects if o.results[0].type is value.type]
+        candidates = self.instances[value.type]
         free = [o for o in candidates if not any(u.operation.name == "torch.slot" for u in o.results[0].uses)]
         return free[0] if len(free) == 1 else (candidates[0] if len(candidates) == 1 else None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -87,6 +88,8 @@ class _Inliner:
         self.left: set[FuncOp] = set()
         """Functions that are still called somewhere."""
         self.functions = {f.sym_name.data: f for f in module.ops if isinstance(f, FuncOp)}
+        self.calls: Counter[FuncOp] = Counter()
+        """How many calls of each function there are still."""
         self.methods = {
             (cls.symbol, method.method): method.function
             for cls in module.ops
@@ -94,6 +97,9 @@ class _Inliner:
             for method in cls.regions[0].block.ops
             if isinstance(method, MethodOp)
         }
+        for operation in module.walk():
+            if (callee := self.callee(operation)) is not None:
+                self.calls[callee] += 1
         self.done: set[FuncOp] = set()
         self.active: list[FuncOp] = []
         self.called: dict[FuncOp, None] = {}
@@ -128,7 +134,8 @@ class _Inliner:
                 continue
             size = grown
             self.called[callee] = None
-            splice(op, callee)
+            self.calls[callee] -= 1
+            splice(op, callee, is_last=not self.calls[callee] and callee not in self.left)
         self.sizes[function] = size
         self.active.pop()
         self.done.add(function)
@@ -172,28 +179,40 @@ def _drop_mark(op: Operation) -> None:
     op.erase()
 
 
-def splice(call: Operation, callee: FuncOp) -> None:
-    """Replace `call` by a copy of the body of `callee`."""
+def splice(call: Operation, callee: FuncOp, *, is_last: bool = False) -> None:
+    """Replace `call` by a copy of the body of `callee`; the last of its calls, by the body itself."""
     body = callee.body.block
     values: dict[SSAValue, SSAValue] = dict(zip(body.args, call.operands, strict=True))
     blocks: dict[Block, Block] = {}
     returned: list[SSAValue] = []
     parent = call.parent
     assert parent is not None
-    for op in body.ops:
+    if is_last:
+        _pass_operands(call, body)
+    for op in list(body.ops):
         if isinstance(op, ReturnOp):
             returned = [values.get(v, v) for v in op.operands]
             continue
-        copy = op.clone(values, blocks)
-        for inner in copy.walk():
+        if is_last:
+            op.detach()
+        inlined = op if is_last else op.clone(values, blocks)
+        for inner in inlined.walk():
             inner.location = _called_from(inner.location, call.location)
-        parent.insert_op_before(copy, call)
+        parent.insert_op_before(inlined, call)
     for result, value in zip(call.results, returned, strict=True):
         if value.name_hint is None:
             value.name_hint = result.name_hint
         result.replace_all_uses_with(value)
     call.detach()
     call.erase()
+
+
+def _pass_operands(call: Operation, body: Block) -> None:
+    """Let a function's body read the operands of `call` for its parameters; they keep their names."""
+    for parameter, operand in zip(body.args, call.operands, strict=True):
+        name = operand.name_hint
+        parameter.replace_all_uses_with(operand)
+        operand.name_hint = name
 
 
 def _called_from(callee: LocationAttr, caller: LocationAttr) -> LocationAttr:

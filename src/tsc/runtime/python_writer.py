@@ -190,7 +190,7 @@ class PythonWriter:
         if number is not None:
             operands[1] = self.constant("number", number)
         python = self.operators.python(schema)
-        text = None if python is None else python(*operands)
+        text = None if python is None or operands[0] == "None" else python(*operands)
         if text is not None:
             self.eager[op] = Call(run, operands)
         self.assign(op, text or f"{self.constant(hint, run)}({', '.join(operands)})")
