@@ -185,6 +185,7 @@ def splice(call: Operation, callee: FuncOp, *, is_last: bool = False) -> None:
     values: dict[SSAValue, SSAValue] = dict(zip(body.args, call.operands, strict=True))
     blocks: dict[Block, Block] = {}
     returned: list[SSAValue] = []
+    places = _Places(call.location)
     parent = call.parent
     assert parent is not None
     if is_last:
@@ -197,7 +198,7 @@ def splice(call: Operation, callee: FuncOp, *, is_last: bool = False) -> None:
             op.detach()
         inlined = op if is_last else op.clone(values, blocks)
         for inner in inlined.walk():
-            inner.location = _called_from(inner.location, call.location)
+            inner.location = places.called_from(inner.location)
         parent.insert_op_before(inlined, call)
     for result, value in zip(call.results, returned, strict=True):
         if value.name_hint is None:
@@ -215,10 +216,26 @@ def _pass_operands(call: Operation, body: Block) -> None:
         operand.name_hint = name
 
 
-def _called_from(callee: LocationAttr, caller: LocationAttr) -> LocationAttr:
-    if isinstance(caller, UnknownLoc):
-        return callee
-    return caller if isinstance(callee, UnknownLoc) else CallSiteLoc(callee, caller)
+class _Places:
+    """The locations of what a call runs. Operations of one place share one."""
+
+    def __init__(self, caller: LocationAttr) -> None:
+        self.caller = caller
+        self.known: dict[int, tuple[LocationAttr, LocationAttr]] = {}
+        """By the identity of the place in the callee, which is kept alive here: equality goes through whole
+        stacks."""
+
+    def called_from(self, callee: LocationAttr) -> LocationAttr:
+        """Where `callee` is once the call is gone."""
+        found = self.known.get(id(callee))
+        if found is None:
+            found = self.known[id(callee)] = callee, self._stack(callee)
+        return found[1]
+
+    def _stack(self, callee: LocationAttr) -> LocationAttr:
+        if isinstance(self.caller, UnknownLoc):
+            return callee
+        return self.caller if isinstance(callee, UnknownLoc) else CallSiteLoc(callee, self.caller)
 
 
 def _drop_methods(module: ModuleOp, erased: set[str]) -> None:
