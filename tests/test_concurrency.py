@@ -1,9 +1,11 @@
 # pyright: reportUnknownMemberType=false
 """The locks: one object for all threads, one compilation for a key, hits that never wait, forks that do."""
 
+import gc
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -15,6 +17,7 @@ import torch
 
 import tsc
 from tests.fuzz.subjects import argument, expected, fresh_function, result
+from tsc import concurrency
 from tsc.concurrency import COMPILING, TRACING, interned, once
 from tsc.programs import versions
 
@@ -143,7 +146,7 @@ def test_a_fork_waits_for_a_compilation_and_the_child_can_compile(lock: Abstract
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_fork_under_the_lock_keeps_it_in_both_processes() -> None:
     def is_held() -> bool:
-        COMPILING.release()  # raises where this thread does not hold it
+        COMPILING.__exit__(None, None, None)  # raises where this thread does not hold it
         return True
 
     with COMPILING:
@@ -176,3 +179,36 @@ def test_a_fork_during_a_trace_of_another_thread_waits_for_nothing() -> None:
     assert status_of_child(traced_alone) == 0
     stop.set()
     thread.join()
+
+
+def test_the_garbage_collector_rests_while_the_lock_is_held() -> None:
+    assert gc.isenabled()
+    with COMPILING:
+        with COMPILING:
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_a_collector_that_is_off_stays_off() -> None:
+    gc.disable()
+    try:
+        with COMPILING:
+            COMPILING.collect_between_steps()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_garbage_of_a_long_compilation_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Circle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    monkeypatch.setattr(concurrency, "YOUNG_OBJECTS", 100)
+    with COMPILING:
+        gone = weakref.ref(Circle())
+        kept = [[] for _ in range(200)]
+        COMPILING.collect_between_steps()
+        assert gone() is None
+    assert len(kept) == 200

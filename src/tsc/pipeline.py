@@ -14,6 +14,7 @@ from tsc.analysis.contracts import verify_values
 from tsc.analysis.module_functions import hosts
 from tsc.analysis.target import Target
 from tsc.analysis.verify import verify_dominance
+from tsc.concurrency import COMPILING
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimCallMethodOp
@@ -216,6 +217,7 @@ def lower(
                 _apply(compiler_pass, ctx, module, stage.name, check)
             except RecursionError:
                 raise NestingError(f"{compiler_pass.name}: the program nests too deep") from None
+            COMPILING.collect_between_steps()
             report.timings.append(PassTiming(stage.name, compiler_pass.name, time.perf_counter() - begin))
             if watch is not None:
                 watch(stage.name, compiler_pass, module)
