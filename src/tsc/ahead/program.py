@@ -16,6 +16,7 @@ from tsc.ahead.levels import Level
 from tsc.ahead.moves import Moves, share_memory
 from tsc.ahead.plan import Cell, MethodPlan, TensorSpec
 from tsc.analysis.fusion import CHECKS_BOUNDS
+from tsc.analysis.kernel_refusals import lacks_native_form
 from tsc.analysis.operator_effects import changes_shapes
 from tsc.codegen import Linkage
 from tsc.compiler.descent import Compilation, Descent
@@ -37,6 +38,7 @@ from tsc.runtime.result_forms import ResultForm
 
 MOST_CAUSES = 8
 """Operators that a refusal names."""
+UNKNOWN = "an operator that cannot take arguments of these shapes and dtypes has a result of unknown shape as well"
 
 
 @dataclass(frozen=True)
@@ -268,10 +270,16 @@ def _refusal(name: str, descent: Descent, reason: str) -> RefusedError:
     descent.compilation.whole_refusal = reason
     found = dict(python_operators(descent))
     causes = list(causes_of(descent.function, found.items())) or list(found)
+    without_form = [op for op in causes if lacks_native_form(op) is not None]
     lines = [f"{name} cannot run without Python: {reason}"]
-    for op in causes[:MOST_CAUSES]:
-        lines.append(f"  {operator_name(op)}: {found[op]}")
-        lines += [place.highlight() for place in places_of(op.location, name)]
-    if len(causes) > MOST_CAUSES:
-        lines.append(f"  and {len(causes) - MOST_CAUSES} more")
-    return RefusedError("\n".join(lines))
+    for op in without_form or causes:
+        places = (place.highlight() for place in places_of(op.location, name))
+        entry = "\n".join([f"  {operator_name(op)}: {found[op]}", *places])
+        if entry not in lines:
+            lines.append(entry)
+    if not without_form:
+        lines.append(f"  ({UNKNOWN})")
+    shown = lines[: 1 + MOST_CAUSES]
+    if len(lines) > len(shown):
+        shown.append(f"  and {len(lines) - len(shown)} more")
+    return RefusedError("\n".join(shown))
