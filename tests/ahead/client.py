@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """Libraries made in a test, and the C program that calls them."""
 
 from __future__ import annotations
@@ -6,7 +7,7 @@ import os
 import shutil
 import struct
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,10 @@ class Client:
         """What the creation of an instance and each call gave."""
         given = b"".join(_packed(call) for call in (*calls, END))
         made = subprocess.run(
-            [*under, str(self.program), str(threads), *arguments], input=given, capture_output=True, check=False
+            [*under, str(self.program), str(threads), *arguments],
+            input=given,
+            capture_output=True,
+            check=False,
         )
         assert made.returncode == 0, (made.returncode, made.stderr.decode()[-2000:])
         return list(_answers(made.stdout, calls))
@@ -89,7 +93,7 @@ def compile_c(source: Path, program: Path, folder: Path, options: Sequence[str] 
 
 
 def library(
-    folder: Path, module: torch.nn.Module, methods: dict[str, Sequence[str]], *,
+    folder: Path, module: torch.nn.Module, methods: Mapping[str, Sequence[str]], *,
     levels: Sequence[str | Level] = ("native",), weights: str | None = None,
 ) -> Client:  # fmt: skip
     """A library of a module of PyTorch, with these methods and inputs."""
@@ -98,7 +102,9 @@ def library(
     requests = [MethodRequest(name, inputs) for name, inputs in methods.items()]
     made = [n if isinstance(n, Level) else level(n) for n in levels]
     file = None if weights is None else folder / weights
-    build_library(tsc.load(str(archive)), LibraryRequest(requests, made, folder / "libmodel.so", "model", file))
+    build_library(
+        tsc.load(str(archive)), LibraryRequest(requests, made, folder / "libmodel.so", "model", file)
+    )
     return Client(folder, list(methods), archive)
 
 

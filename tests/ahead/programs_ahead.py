@@ -1,8 +1,10 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportCallIssue=false, reportOperatorIssue=false
 """Modules that libraries are made of in the tests."""
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
+from typing import Dict, List, Tuple  # noqa: UP035
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +45,7 @@ class Counter(nn.Module):
         self.calls = 0
         self.cell = nn.Linear(8, 8)
 
-    def forward(self, x: Tensor) -> Tuple[Tensor, int]:
+    def forward(self, x: Tensor) -> Tuple[Tensor, int]:  # noqa: UP006
         h = self.hidden
         steps = 0
         while bool(h.abs().sum() < 20.0) and steps < 50:
@@ -89,7 +91,7 @@ class Shapes(nn.Module):
         super().__init__()
         self.layer = nn.Linear(16, 8)
 
-    def forward(self, x: Tensor, y: Tensor) -> List[Tensor]:
+    def forward(self, x: Tensor, y: Tensor) -> List[Tensor]:  # noqa: UP006
         h = torch.relu(self.layer(x))
         return [torch.softmax(h @ y, -1), h.transpose(1, 2).contiguous(), torch.cat([h, h], 1)]
 
@@ -97,13 +99,13 @@ class Shapes(nn.Module):
 class Results(nn.Module):
     """Results that are arguments, views, constants, numbers, and the same tensor twice."""
 
-    def forward(self, x: Tensor, y: Tensor) -> Dict[str, Tensor]:
+    def forward(self, x: Tensor, y: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
         z = x * 2.0 + y
         return {"argument": y, "sum": z, "again": z, "view": z[1:, ::2], "rows": z[1:3], "turned": z.t()}
 
 
 class Numbers(nn.Module):
-    def forward(self, x: Tensor, k: int, flag: bool, scale: float) -> Tuple[Tensor, int, float, bool, int]:
+    def forward(self, x: Tensor, k: int, flag: bool, scale: float) -> Tuple[Tensor, int, float, bool, int]:  # noqa: UP006
         y = x * scale + k
         return y, int(y.argmax()), float(y.sum()), bool((y > 0).all()), 7
 

@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 """What a C program gets from a library is, to the bit, what Python gets from the same kernels."""
 
 from __future__ import annotations
@@ -42,7 +43,16 @@ def test_a_perceptron(tmp_path: Path, weights: str | None) -> None:
     require_equal(found, [client.python()(floats(4, 64))])
     assert exported(tmp_path / "libmodel.so") == {
         f"model_{name}"
-        for name in ("create", "destroy", "error", "level", "reset", "run_forward", "shapes_forward", "threads")
+        for name in (
+            "create",
+            "destroy",
+            "error",
+            "level",
+            "reset",
+            "run_forward",
+            "shapes_forward",
+            "threads",
+        )
     }
     if weights is not None:
         require_own_weights(client, tmp_path / weights)
@@ -57,7 +67,11 @@ def require_own_weights(client: Client, file: Path) -> None:
     assert "model.weights: No such file" in created.text
     assert client.run(arguments=[str(moved)])[0].status == 0
     data = bytearray(moved.read_bytes())
-    for changed in (data[:-1], bytes([data[0] ^ 1]) + data[1:], data[:32] + bytes([data[32] ^ 1]) + data[33:]):
+    for changed in (
+        data[:-1],
+        bytes([data[0] ^ 1]) + data[1:],
+        data[:32] + bytes([data[32] ^ 1]) + data[33:],
+    ):
         file.write_bytes(changed)
         (created,) = client.run()
         assert created.status == Status.WEIGHTS
@@ -162,7 +176,10 @@ def test_calls_that_do_not_fit_are_refused_with_a_code_and_a_text(tmp_path: Path
         "requires 1 inputs; got 2": (Status.ARGUMENT, Call([x, x])),
         "requires 1 outputs; got 2": (Status.ARGUMENT, Call([x], output_count=2)),
         "result: requires size 10 in dim 1; got 9": (Status.SHAPE, Call([x], outputs=[("float32", (4, 9))])),
-        "result: requires dtype float32; got int32 (3)": (Status.DTYPE, Call([x], outputs=[("int32", (4, 10))])),
+        "result: requires dtype float32; got int32 (3)": (
+            Status.DTYPE,
+            Call([x], outputs=[("int32", (4, 10))]),
+        ),
     }
     answers = client.run(*(call for _, call in calls.values()), Call([x]))
     for (text, (status, _)), answer in zip(calls.items(), answers[1:], strict=False):

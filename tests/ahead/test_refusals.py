@@ -1,3 +1,5 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportCallIssue=false, reportOperatorIssue=false
 """What cannot run without Python is refused, and named."""
 
 from __future__ import annotations
@@ -112,7 +114,9 @@ def test_axes_of_one_name_are_one_size() -> None:
     assert axes.in_words("s1*s3 + 2") == "batch*s3 + 2"
 
 
-@pytest.mark.parametrize(("platform", "machine"), [("darwin", "arm64"), ("win32", "AMD64"), ("linux", "aarch64")])
+@pytest.mark.parametrize(
+    ("platform", "machine"), [("darwin", "arm64"), ("win32", "AMD64"), ("linux", "aarch64")]
+)
 def test_other_systems_are_named(monkeypatch: pytest.MonkeyPatch, platform: str, machine: str) -> None:
     monkeypatch.setattr(linker.sys, "platform", platform)
     monkeypatch.setattr("platform.machine", lambda: machine)
@@ -124,5 +128,3 @@ def test_without_a_linker_the_error_says_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ResourceError, match="Install gcc or binutils"):
         linker.linker()
-
-

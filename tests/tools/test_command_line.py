@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 """``python -m tsc``: verbs, exit codes, and errors of one line."""
 
 from __future__ import annotations
@@ -59,7 +60,12 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
     ],
 )
 def test_compile_says_what_it_wrote_or_what_is_wrong(
-    options: list[str], code: int, words: str, archive: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    options: list[str],
+    code: int,
+    words: str,
+    archive: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     output = tmp_path / "libscale-2.so"
     assert main(["compile", archive, *options, "-o", str(output)]) == code

@@ -13,8 +13,8 @@ from tsc.passes.specialize import CONSTANTS, NUMBERS, split_entries
 _AXIS = re.compile(r"(?:(?<=^)|(?<=[\[{;=x]))\?([a-wyz_][a-wyz0-9_]*)?(?:=(\d+))?(?=x)")
 _LABEL = re.compile(r"\bs(\d+)\b")
 FIRST_SIZE, STEP = 40, 8
-"""What sizes that nobody gives an example of are taken for: 40, 48, 56, ... Distinct ones, since what is equal
-in the example may be taken to be equal in every call.
+"""What sizes without an example are taken for: 40, 48, 56, ... What is equal in the example may be
+taken to be equal in every call, so they are distinct.
 """
 
 
@@ -64,7 +64,7 @@ class Axes:
 
 
 def tensor_names(name: str, text: str) -> list[str]:
-    """The names of the tensors in an argument as `specialize` takes it: ``x``, ``xs[0]``; none in a constant."""
+    """The names of the tensors in an argument as `specialize` takes it: ``x``, ``xs[0]``."""
     if text.startswith("["):
         entries = split_entries(text[1:-1])
         return [n for i, entry in enumerate(entries) for n in tensor_names(f"{name}[{i}]", entry)]

@@ -22,8 +22,8 @@ def main_symbol(method: str, level: int) -> str:
 
 
 def add_calls(library: Library, method: MethodPlan, arenas: Sequence[int]) -> None:
-    """The functions ``run_{method}`` and ``shapes_{method}``; `arenas` are the bytes of scratch memory for each
-    level, where sizes are known.
+    """The functions ``run_{method}`` and ``shapes_{method}``; `arenas` are the bytes of scratch memory for
+    each level, where sizes are known.
     """
     for number in range(len(library.levels)):
         symbol = main_symbol(method.name, number)
@@ -79,7 +79,10 @@ class _Call:
 
     def _check_counts(self) -> None:
         method = self.method
-        for what, table, wanted in (("input", "%inputs", len(method.inputs)), ("output", "%outputs", len(method.results))):
+        for what, table, wanted in (
+            ("input", "%inputs", len(method.inputs)),
+            ("output", "%outputs", len(method.results)),
+        ):
             count = f"%{what}_count"
             with self.f.when(self.f.compare("ne", count, wanted)):
                 text = f"{self.what}: requires {wanted} {what}s; got %lld"
@@ -92,8 +95,8 @@ class _Call:
         code, item = spec.dtype.code, spec.dtype.numpy.alignment
         name = self.library.text(f"{self.what}: {spec.name}")
         status = self.f.call(
-            "i32", "check.tensor", f"ptr {tensor}", name, f"i32 {code}", f"i64 {item}", f"i64 {len(spec.shape)}",
-            f"ptr {dims}", f"i1 {str(has_data).lower()}",
+            "i32", "check.tensor", f"ptr {tensor}", name, f"i32 {code}", f"i64 {item}",
+            f"i64 {len(spec.shape)}", f"ptr {dims}", f"i1 {str(has_data).lower()}",
         )  # fmt: skip
         pass_on(self.f, status)
 
@@ -135,7 +138,10 @@ class _Call:
         shape = self.method.computed[number].shape
         first = SIZES_WORDS + self.method.symbols
         first += sum(len(spec.shape) for spec in self.method.computed[:number])
-        return [str(n) if isinstance(n, int) else self.f.word(self.found, 8 * (first + i)) for i, n in enumerate(shape)]
+        return [
+            str(n) if isinstance(n, int) else self.f.word(self.found, 8 * (first + i))
+            for i, n in enumerate(shape)
+        ]
 
     def _sizes(self, move: Move) -> list[str]:
         """The sizes of a result in this call."""
@@ -246,9 +252,7 @@ class _Call:
         flags = self.library.module.table(f"{self.what}.writes", "i8", writes)
         texts = [self.library.module.string(name) for name in names]
         table = self.library.module.table(f"{self.what}.names", "ptr", texts)
-        met = f.call(
-            "i64", "check.overlap", f"ptr {starts}", f"ptr {sizes}", f"ptr {flags}", f"i64 {count}"
-        )
+        met = f.call("i64", "check.overlap", f"ptr {starts}", f"ptr {sizes}", f"ptr {flags}", f"i64 {count}")
         with f.when(f.compare("sge", met, 0)):
             name = f.word(table, f.binary("mul", met, 8), "ptr")
             text = f"{self.what}: %s: requires memory of its own; got some that another tensor lies in"
@@ -257,7 +261,9 @@ class _Call:
     def _given(self) -> list[str]:
         """Where what the code takes lies."""
         f = self.f
-        inputs = [f.word(self._tensor("%inputs", n), layout.DATA, "ptr") for n in range(len(self.method.inputs))]
+        inputs = [
+            f.word(self._tensor("%inputs", n), layout.DATA, "ptr") for n in range(len(self.method.inputs))
+        ]
         return inputs + [f.word("%instance", layout.current(number), "ptr") for number in self.method.cells]
 
     def _places(self, memory: str, scratch: Sequence[str]) -> list[str]:

@@ -12,8 +12,8 @@ _CPUID = (
     '"={ax},={bx},={cx},={dx},{ax},{cx},~{dirflag},~{fpsr},~{flags}"'
 )
 _XGETBV = (
-    'call { i32, i32 } asm sideeffect ".byte 0x0f, 0x01, 0xd0", "={ax},={dx},{cx},~{dirflag},~{fpsr},~{flags}"'
-    "(i32 0)"
+    'call { i32, i32 } asm sideeffect ".byte 0x0f, 0x01, 0xd0", '
+    '"={ax},={dx},{cx},~{dirflag},~{fpsr},~{flags}"(i32 0)'
 )
 _OSXSAVE = 1 << 27
 
@@ -72,6 +72,7 @@ def _missing() -> FunctionText:
 def _level(library: Library) -> FunctionText:
     """The first level that the processor has; -1, and why, where it has none."""
     f = FunctionText("internal i64 @cpu.level")
+    absent = "null"
     for number, level in enumerate(library.levels):
         table = _features(library, number, level)
         absent = f.call("ptr", "cpu.missing", f"ptr {table}", f"i64 {len(level.needs)}")

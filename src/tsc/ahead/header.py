@@ -30,15 +30,17 @@ def header(
     weights_file: str | None, most_dims: int,
 ) -> str:  # fmt: skip
     """The text of ``{name}.h``."""
-    parts = [_about(name, levels, weights_file), _types(name, most_dims), _instances(name, weights_file, cells)]
-    parts += [_method(name, method) for method in methods]
     guard = f"{name.upper()}_H"
-    body = "\n".join(parts)
-    return (
-        f"{body.partition('@')[0]}#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
-        f'#ifdef __cplusplus\nextern "C" {{\n#endif\n\n{body.partition("@")[2].lstrip()}\n'
-        "#ifdef __cplusplus\n}\n#endif\n\n#endif\n"
-    )
+    parts = [
+        _about(name, levels, weights_file),
+        f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>\n",
+        '#ifdef __cplusplus\nextern "C" {\n#endif\n',
+        _types(name, most_dims),
+        _instances(name, weights_file, cells),
+        *(_method(name, method) for method in methods),
+        "#ifdef __cplusplus\n}\n#endif\n\n#endif\n",
+    ]
+    return "\n".join(parts)
 
 
 def _about(name: str, levels: Sequence[Level], weights_file: str | None) -> str:
@@ -49,24 +51,30 @@ def _about(name: str, levels: Sequence[Level], weights_file: str | None) -> str:
  * Link with the library, or load it. Machine code for: {listed} (x86-64 Linux);
  * {name}_create takes the first of them that the processor has. Weights: {where}.
  */
-@"""
+"""
+
+
+def _enumeration(entries: Sequence[tuple[str, int, str]]) -> str:
+    """The lines of an ``enum``: names, values, and what they mean."""
+    lines: list[str] = []
+    for number, (name, value, meaning) in enumerate(entries):
+        comma = "," if number + 1 < len(entries) else ""
+        lines.append(f"  {name} = {value}{comma}" + (f" /* {meaning} */" if meaning else ""))
+    return "\n".join(lines)
 
 
 def _types(name: str, most_dims: int) -> str:
     upper = name.upper()
-    codes = ",\n".join(
-        f"  {upper}_{'OK' if s is Status.OK else 'ERROR_' + s.name} = {int(s)} /* {_MEANINGS[s]} */" for s in Status
-    )
-    elements = ",\n".join(f"  {upper}_{d.name.upper()} = {d.code}" for d in dtypes.ALL)
-    return f"""
-/* What the functions return. {name}_error() says more. */
+    codes = [(f"{upper}_{_error_name(status)}", int(status), _MEANINGS[status]) for status in Status]
+    elements = [(f"{upper}_{dtype.name.upper()}", dtype.code, "") for dtype in dtypes.ALL]
+    return f"""/* What the functions return. {name}_error() says more. */
 enum {{
-{_commas_first(codes)}
+{_enumeration(codes)}
 }};
 
 /* Element types. A bool is a byte, 0 or 1; a float16 or bfloat16 two bytes; a complex number two floats. */
 enum {{
-{elements}
+{_enumeration(elements)}
 }};
 
 /* A tensor in the caller's memory: row-major, without gaps, aligned to its elements. */
@@ -85,9 +93,8 @@ typedef struct {name}_instance {name}_instance;
 """
 
 
-def _commas_first(lines: str) -> str:
-    """``A = 0, /* text */``: the comma before the comment."""
-    return lines.replace(" */,", " */").replace(" /*", ", /*")
+def _error_name(status: Status) -> str:
+    return "OK" if status is Status.OK else f"ERROR_{status.name}"
 
 
 def _instances(name: str, weights_file: str | None, cells: Sequence[Cell]) -> str:
@@ -96,9 +103,8 @@ def _instances(name: str, weights_file: str | None, cells: Sequence[Cell]) -> st
     else:
         weights = f"path of the weights; NULL: {weights_file}, beside the library"
     state = "\n".join(f" *   {_cell(cell)}" for cell in cells)
-    kept = f". An instance keeps:\n{state}\n " if cells else " (this model keeps nothing) "
-    return f"""
-typedef struct {{
+    kept = f". An instance keeps:\n{state}\n " if cells else ": this model keeps nothing. "
+    return f"""typedef struct {{
   int32_t threads;         /* threads of a call, the caller's included; 0: one for each core */
   const char *weights;     /* {weights} */
 }} {name}_options;
@@ -141,13 +147,13 @@ def _method(name: str, method: MethodPlan) -> str:
         lines.append(" *   It refuses some data; then outputs hold anything, and the state is as it was.")
     lines += [
         " *",
-        f" * {name}_shapes_{method.name} sets dtype, ndim and sizes of the outputs from those of the inputs (data is",
-        " * not looked at), and `*bytes` to the scratch memory that such a call takes; `bytes` may be NULL.",
-        " */",
+        f" * {name}_shapes_{method.name} sets dtype, ndim and sizes of outputs from those of the inputs",
+        " * (data is not looked at), and `*bytes` to the scratch memory that such a call takes;",
+        " * `bytes` may be NULL.",
     ]
-    comment = "\n".join(line.replace("*/", "* /") if line != " */" else line for line in lines)
-    return f"""
-{comment}
+    comment = "\n".join(line.replace("*/", "* /") for line in lines)
+    return f"""{comment}
+ */
 int32_t {name}_run_{method.name}({name}_instance *instance, const {name}_tensor *inputs, size_t input_count,
     const {name}_tensor *outputs, size_t output_count);
 int32_t {name}_shapes_{method.name}(const {name}_instance *instance, const {name}_tensor *inputs,

@@ -158,7 +158,9 @@ def _level(library: Library) -> FunctionText:
     f = library.exported("ptr", "level", "ptr %instance")
     with f.when(f.is_null("%instance")):
         f.leave(f"ret {library.text('')}")
-    names = library.module.table("level.names", "ptr", [library.module.string(n.name) for n in library.levels])
+    names = library.module.table(
+        "level.names", "ptr", [library.module.string(n.name) for n in library.levels]
+    )
     place = f.binary("mul", f.word("%instance", layout.LEVEL), 8)
     f.leave(f"ret ptr {f.word(names, place, 'ptr')}")
     return f

@@ -182,4 +182,3 @@ class FunctionText:
         self.do(f"br i1 {condition}, label %{self._after}, label %{on}")
         self._has_ended = True
         self._begin(on)
-

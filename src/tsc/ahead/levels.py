@@ -72,7 +72,7 @@ class Level:
 
 
 def _native() -> Level:
-    """This machine, as far as a library can recognize it."""
+    """The machine that runs the compiler, as far as a library can recognize it."""
     target = host_target()
     entries = target.features.split(",")
     known = sorted(e[1:] for e in entries if e[0] == "+" and e[1:] in FEATURES)

@@ -80,7 +80,7 @@ def build_library(module: RecursiveScriptModule, request: LibraryRequest) -> Bui
     file = None if request.weights is None else request.weights.name
     module_text = ModuleText(GENERIC_X86.triple, [*_INTRINSICS])
     library = Library(
-        request.name, module_text, levels, plans, program.cells, initial, tables, weights.size_bytes or 64, file,
+        request.name, module_text, levels, plans, program.cells, initial, tables, len(weights.block()), file,
         weights.header(), most,
     )  # fmt: skip
     objects = [assemble(text, level.target)[0] for text, level in _codes(methods, levels)]
@@ -105,7 +105,9 @@ def _require_names(request: LibraryRequest) -> None:
         raise ArgumentError(f"name: requires a name of C; got {request.name!r}")
     folder = request.output.resolve().parent
     if request.weights is not None and request.weights.resolve().parent != folder:
-        raise ArgumentError(f"weights: requires a file in the folder of the library, {folder}; got {request.weights}")
+        raise ArgumentError(
+            f"weights: requires a file in the folder of the library, {folder}; got {request.weights}"
+        )
     if not request.methods or not request.levels:
         raise ArgumentError("compile: requires at least one method and one level of processor; got none")
 

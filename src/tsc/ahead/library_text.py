@@ -14,7 +14,8 @@ ERROR_BYTES = 1024
 """The longest error text."""
 _C_FUNCTIONS = (
     ("ptr", "aligned_alloc", "i64, i64"), ("void", "free", "ptr"), ("ptr", "calloc", "i64, i64"),
-    ("ptr", "memcpy", "ptr, ptr, i64"), ("ptr", "memset", "ptr, i32, i64"), ("i32", "memcmp", "ptr, ptr, i64"),
+    ("ptr", "memcpy", "ptr, ptr, i64"), ("ptr", "memset", "ptr, i32, i64"),
+    ("i32", "memcmp", "ptr, ptr, i64"),
     ("i32", "snprintf", "ptr, i64, ptr, ..."), ("i32", "getpid", ""), ("ptr", "strerror", "i32"),
     ("ptr", "__errno_location", ""), ("ptr", "strrchr", "ptr, i32"), ("i32", "dladdr", "ptr, ptr"),
     ("i32", "open", "ptr, i32, ..."), ("i32", "close", "i32"), ("i64", "lseek", "i32, i64, i32"),
@@ -73,9 +74,7 @@ class Library:
 
     def explain(self, function: FunctionText, pattern: str, *arguments: str) -> None:
         """Set the text of the last error, as `printf` does."""
-        listed = ", ".join(
-            ["ptr @error.text", f"i64 {ERROR_BYTES}", self.text(pattern), *arguments]
-        )
+        listed = ", ".join(["ptr @error.text", f"i64 {ERROR_BYTES}", self.text(pattern), *arguments])
         function.value(f"call i32 (ptr, i64, ptr, ...) @snprintf({listed})")
 
     def fail(self, function: FunctionText, status: Status, pattern: str, *arguments: str) -> None:

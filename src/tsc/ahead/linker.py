@@ -11,7 +11,9 @@ from pathlib import Path
 from tsc.errors import ResourceError
 
 _LIBRARIES = ("-lm", "-lpthread", "-ldl")
-_PLAIN_LIBRARIES = ("-l:libm.so.6", "-l:libpthread.so.0", "-l:libdl.so.2", "-l:libc.so.6")
+_PLAIN_LIBRARIES = (
+    "-l:libm.so.6", "-l:libpthread.so.0", "-l:libdl.so.2", "-l:libc.so.6", "-l:ld-linux-x86-64.so.2",
+)  # fmt: skip
 """For the linker alone, which finds no libraries of development files."""
 _OPTIONS = ("--gc-sections", "-z,now", "-z,relro", "-z,noexecstack", "--no-undefined", "--as-needed")
 
@@ -62,7 +64,9 @@ def link(objects: Sequence[Path], script: Path, output: Path) -> None:
     is_driver = not Path(command[0]).name.startswith("ld")
     options = [*_OPTIONS, f"--version-script={script}", f"-soname={output.name}"]
     if is_driver:
-        given = [f"-Wl,{option.replace('=', ',', 1) if option[:7] == '-soname' else option}" for option in options]
+        given = [
+            f"-Wl,{option.replace('=', ',', 1) if option[:7] == '-soname' else option}" for option in options
+        ]
         libraries = _LIBRARIES
     else:
         given = [part for option in options for part in option.split(",")]
@@ -72,5 +76,11 @@ def link(objects: Sequence[Path], script: Path, output: Path) -> None:
         [*command, "-o", str(output), *files, *given, *libraries], capture_output=True, text=True, check=False
     )
     if made.returncode:
-        said = made.stderr.strip().splitlines() or ["nothing"]
-        raise ResourceError(f"compile: {Path(command[0]).name} failed: {said[-1]}")
+        raise ResourceError(f"compile: {Path(command[0]).name} failed: {_said(made.stderr)}")
+
+
+def _said(text: str) -> str:
+    """The line of a linker's messages that says most."""
+    lines = text.strip().splitlines() or ["it says nothing"]
+    telling = [line for line in lines if "undefined reference" in line or "error" in line.lower()]
+    return (telling or lines)[0]

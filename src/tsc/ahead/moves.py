@@ -133,9 +133,12 @@ class Moves:
         if kind == "tensor":
             return Source(Computed(leaf[1]))
         if kind == "number":
-            dtype = self.computed[leaf[1]].dtype
+            which: int = leaf[1]
+            dtype = self.computed[which].dtype
             if KINDS[leaf[2]] is not dtype.category:
-                raise self._refuse(f"{name}: requires a number of its tensor's kind; got {leaf[2]} of {dtype.name}")
+                raise self._refuse(
+                    f"{name}: requires a number of its tensor's kind; got {leaf[2]} of {dtype.name}"
+                )
             return Source(Computed(leaf[1]))
         if kind == "view":
             return self._view(name, leaf, within)
@@ -155,7 +158,8 @@ class Moves:
         """The dtype and shape of a part."""
         kind: str = leaf[0]
         if kind in ("tensor", "number"):
-            made = self.computed[leaf[1]]
+            number: int = leaf[1]
+            made = self.computed[number]
             return TensorSpec(name, made.dtype, made.shape)
         if kind in ("argument", "alias"):
             made = self._given(leaf[1])
@@ -212,5 +216,3 @@ def share_memory(moves: Sequence[Move]) -> bool:
     return any(m.source.view is not None for m in to_cells) or any(
         isinstance(base, Given) or (isinstance(base, Computed) and bases.count(base) > 1) for base in kept
     )
-
-

@@ -151,6 +151,10 @@ class MethodPlan:
         found: dict[int, Move] = {}
         for move in self.moves:
             base = move.source.base
-            if isinstance(base, Computed) and move.source.view is None and not isinstance(move.place, ToInput):
+            if (
+                isinstance(base, Computed)
+                and move.source.view is None
+                and not isinstance(move.place, ToInput)
+            ):
                 found.setdefault(base.number, move)
         return found

@@ -1,4 +1,4 @@
-"""Methods of a module, for particular arguments, into LLVM IR for each level of processor and a `MethodPlan`."""
+"""Methods of a module, for particular arguments, into LLVM IR for each level of processor, and a plan."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ from tsc.runtime.result_forms import ResultForm
 
 MOST_CAUSES = 8
 """Operators that a refusal names."""
-UNKNOWN = "an operator that cannot take arguments of these shapes and dtypes has a result of unknown shape as well"
+UNKNOWN = (
+    "an operator that cannot take arguments of these shapes and dtypes has a result of unknown shape as well"
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class MethodRequest:
 
     name: str
     inputs: Sequence[str]
-    """An entry for each argument, as the pass `specialize` takes them, with ``?`` for sizes that may be any."""
+    """An entry for each argument, as the pass `specialize` takes them; ``?`` is a size that may be any."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,9 @@ class Program:
                 taken += self._cells(slot, path, value)
             for path, slot in zip(method.assigned, method.state.assigned, strict=True):
                 assigned.append((path, self._cells_of.get(slot)))
-        names = [n for name, text in zip(method.parameters, inputs, strict=True) for n in tensor_names(name, text)]
+        names = [
+            n for name, text in zip(method.parameters, inputs, strict=True) for n in tensor_names(name, text)
+        ]
         sizes = axes.sizes()
         for _ in range(MOST_RESTARTS):
             try:

@@ -1,5 +1,5 @@
-"""The thread pool of an instance, as functions of a library: the pool of `tsc.runtime.pool_ir`, whose workers are
-threads of the C library.
+"""The thread pool of an instance, as functions of a library: that of `tsc.runtime.pool_ir`, with threads of
+the C library.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ _MASK_BYTES = 128
 def add_threads(library: Library) -> None:
     """The pool, and the functions ``threads.start``, ``threads.stop`` and ``threads.cores``."""
     text = pool_ir.pool_ir(library.module.triple).partition("\n")[2]
-    library.module.functions.append(re.sub(r"^define (?!internal)", "define internal ", text, flags=re.MULTILINE))
+    library.module.functions.append(
+        re.sub(r"^define (?!internal)", "define internal ", text, flags=re.MULTILINE)
+    )
     for made in (_worker(), _spins(), _cores(), _stop(), _make(), _start(library)):
         library.module.add(made)
 
@@ -141,5 +143,3 @@ def _start(library: Library) -> FunctionText:
     f.put("i64 %threads", "%instance", _word(pool_ir.THREADS))
     f.leave("ret i32 0")
     return f
-
-

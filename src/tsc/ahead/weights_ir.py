@@ -56,7 +56,11 @@ def _map(library: Library) -> FunctionText:
     reach = f.binary("add", f.binary("sub", end, start), 1)
     length = f.value(f"select i1 {f.is_null(slash)}, i64 0, i64 {reach}")
     listed = [f"ptr {beside}", f"i64 {_PATH_BYTES}", library.text("%.*s%s")]
-    listed += [f"i32 {f.value(f'trunc i64 {length} to i32')}", f"ptr {named}", library.text(library.weights_file)]
+    listed += [
+        f"i32 {f.value(f'trunc i64 {length} to i32')}",
+        f"ptr {named}",
+        library.text(library.weights_file),
+    ]
     f.value(f"call i32 (ptr, i64, ptr, ...) @snprintf({', '.join(listed)})")
     path = f.value(f"select i1 {f.is_null('%path')}, ptr {beside}, ptr %path")
     file = f.value(f"call i32 (ptr, i32, ...) @open(ptr {path}, i32 {_READ_CLOEXEC})")
@@ -64,12 +68,21 @@ def _map(library: Library) -> FunctionText:
         why = _why(f)
         library.fail(f, Status.WEIGHTS, f"{library.name}_create: %s: %s", f"ptr {path}", f"ptr {why}")
     length = f.call("i64", "lseek", f"i32 {file}", "i64 0", f"i32 {_SEEK_END}")
-    other = f"{library.name}_create: %s: requires the weights that the library was made with; got another file"
+    other = (
+        f"{library.name}_create: %s: requires the weights that the library was made with; got another file"
+    )
     with f.when(f.value(f"icmp ne i64 {length}, {size}")):
         f.call("i32", "close", f"i32 {file}")
         library.fail(f, Status.WEIGHTS, other, f"ptr {path}")
     found = f.call(
-        "ptr", "mmap", "ptr null", f"i64 {size}", f"i32 {_PROT_READ}", f"i32 {_MAP_PRIVATE}", f"i32 {file}", "i64 0"
+        "ptr",
+        "mmap",
+        "ptr null",
+        f"i64 {size}",
+        f"i32 {_PROT_READ}",
+        f"i32 {_MAP_PRIVATE}",
+        f"i32 {file}",
+        "i64 0",
     )
     f.call("i32", "close", f"i32 {file}")
     with f.when(f.compare("eq", f.value(f"ptrtoint ptr {found} to i64"), -1)):

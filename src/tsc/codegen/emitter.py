@@ -40,6 +40,10 @@ class Linkage:
     """
 
 
+ALONE = Linkage()
+"""Of a module that is loaded by itself."""
+
+
 @dataclass(frozen=True)
 class EmittedModule:
     """LLVM IR text, and what the runtime needs to know to load and call it."""
@@ -81,7 +85,7 @@ class ModuleEmitter:
     entries: list[str] = field(default_factory=list[str])
     metadata: list[str] = field(default_factory=list[str])
     symbols: dict[str, func.FuncOp] = field(default_factory=dict[str, func.FuncOp])
-    linkage: Linkage = Linkage()
+    linkage: Linkage = ALONE
     math: MathLibrary = field(init=False)
 
     def __post_init__(self) -> None:
@@ -226,7 +230,7 @@ def emit_module(module: ModuleOp, emitter: ModuleEmitter) -> EmittedModule:
     )
 
 
-def emit_cpu(module: ModuleOp, target: Target, linkage: Linkage = Linkage()) -> EmittedModule:
+def emit_cpu(module: ModuleOp, target: Target, linkage: Linkage = ALONE) -> EmittedModule:
     """LLVM IR for the CPU described by `target`, to be linked as `linkage` says.
 
     Raises:

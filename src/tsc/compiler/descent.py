@@ -13,7 +13,7 @@ from xdsl.dialects.func import FuncOp
 from tsc import pipeline
 from tsc.analysis.module_functions import functions, hosts
 from tsc.analysis.target import Target
-from tsc.codegen import EmittedModule, Linkage, emit_cpu
+from tsc.codegen import ALONE, EmittedModule, Linkage, emit_cpu
 from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
 from tsc.compiler.sizes import Sizes
@@ -128,7 +128,7 @@ class Descent:
             )
         self.stage = stage
 
-    def emit(self, linkage: Linkage = Linkage()) -> EmittedModule:
+    def emit(self, linkage: Linkage = ALONE) -> EmittedModule:
         """LLVM IR of stage `loop`."""
         with self.compilation.timed("emit"):
             emitted = emit_cpu(self.module, self.target, linkage)

@@ -15,7 +15,7 @@ from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.fusion import spec
 from tsc.analysis.module_functions import kernels
-from tsc.codegen import EmittedModule, Linkage
+from tsc.codegen import ALONE, EmittedModule, Linkage
 from tsc.compiler.descent import Descent
 from tsc.compiler.sizes_function import NAME, sizes_function
 from tsc.dialects import torch_types as tt
@@ -65,7 +65,7 @@ class HostProgram:
     """Of symbolic sizes: what says them."""
 
 
-def emit_native(descent: Descent, name: str = "main", linkage: Linkage = Linkage()) -> HostProgram:
+def emit_native(descent: Descent, name: str = "main", linkage: Linkage = ALONE) -> HostProgram:
     """LLVM IR for a function at stage `fused`, which exports `name`, and where sizes are symbolic also
     ``{name}.sizes``.
 

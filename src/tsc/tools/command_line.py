@@ -76,4 +76,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{options.verb}: error: {file}{error.strerror or error}", file=sys.stderr)
         return REFUSED
     return 0
-

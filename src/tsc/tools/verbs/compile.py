@@ -1,14 +1,14 @@
-"""Compile an archive's module ahead of time: a shared library and a C header, which need no Python.
+r"""Compile an archive's module ahead of time: a shared library and a C header, which need no Python.
 
-examples:
   python -m tsc compile model.pt --input 1x3x224x224xf32 -o libmodel.so
-  python -m tsc compile model.pt --input '?batchx3x224x224xf32' --cpu x86-64-v3 --cpu x86-64-v4 -o libmodel.so
-  python -m tsc compile model.pt --method encode --input '1x?xi64' --method decode --input 1x64xf32 -o libmodel.so
+  python -m tsc compile model.pt --input '?batchx3x32x32xf32' --cpu x86-64-v3 --cpu x86-64-v4 -o libmodel.so
+  python -m tsc compile model.pt --method encode --input '1x?xi64' --method decode --input 1x64xf32 \
+      -o libmodel.so
 
-An input is a tensor (1x3xf32, '?x4xi64'), a constant (int:3, float:0.5, true, none, str:gelu), a number that the
-caller gives (int, float, bool: a tensor without dims), or several: '[2x3xf32;4xf32]' for a list or tuple. A size that
-may be any is '?', or has a name ('?batch'), which stands for one size wherever it is used; '?batch=8' gives an
-example, which the code is made fast for.
+An input is a tensor (1x3xf32, '?x4xi64'), a constant (int:3, float:0.5, true, none, str:gelu), a number that
+the caller gives (int, float, bool: a tensor without dims), or several: '[2x3xf32;4xf32]' for a list or tuple.
+A size that may be any is '?', or has a name ('?batch'), which stands for one size wherever it is used;
+'?batch=8' gives an example, which the code is made fast for.
 """
 
 from __future__ import annotations
@@ -41,14 +41,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(signature=[])
     parser.add_argument("archive", help="a .pt file written by torch.jit.save or tsc.save")
     parser.add_argument(
-        "--input", action=_Signature, metavar="SPEC", help="an argument of the method before it; in their order"
+        "--input",
+        action=_Signature,
+        metavar="SPEC",
+        help="an argument of the method before it; in their order",
     )
     parser.add_argument(
         "--method", action=_Signature, metavar="NAME", help="a method, whose inputs follow (default: forward)"
     )
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the library: libmodel.so")
     parser.add_argument(
-        "--name", help="what its functions begin with, and the header is called (default: that of the library)"
+        "--name",
+        help="what its functions begin with, and the header is called (default: that of the library)",
     )
     parser.add_argument(
         "--cpu",
