@@ -204,15 +204,3 @@ def named_leaves(name: str, structure: list[Any]) -> Iterator[tuple[str, list[An
         names = [f"{name}[{number}]" for number in range(len(parts))]
     for inner, part in zip(names, parts, strict=True):
         yield from named_leaves(inner, part)
-
-
-def share_memory(moves: Sequence[Move]) -> bool:
-    """Whether what moves bring into cells is memory of something else in Python: an argument, another result,
-    or part of one.
-    """
-    to_cells = [m for m in moves if isinstance(m.place, ToCell)]
-    kept = [m.source.base for m in to_cells]
-    bases = [m.source.base for m in moves]
-    return any(m.source.view is not None for m in to_cells) or any(
-        isinstance(base, Given) or (isinstance(base, Computed) and bases.count(base) > 1) for base in kept
-    )

@@ -36,7 +36,13 @@ class Cell:
     path: str
     """The attribute, from the module."""
     number: int
-    initial: Array
+    memory: Array
+    """The attribute's own array, which other attributes may be memory of."""
+
+    @property
+    def initial(self) -> Array:
+        """What it is at first, row-major."""
+        return np.ascontiguousarray(self.memory).reshape(self.memory.shape)
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 from xdsl.dialects.func import FuncOp
 
 from tsc import dtypes
 from tsc.ahead.arguments import Axes, require_count, tensor_names
 from tsc.ahead.levels import Level
-from tsc.ahead.moves import Moves, share_memory
-from tsc.ahead.plan import Cell, MethodPlan, TensorSpec
+from tsc.ahead.moves import Moves
+from tsc.ahead.own_memory import require_own_memory
+from tsc.ahead.plan import Array, Cell, MethodPlan, TensorSpec
 from tsc.analysis.fusion import CHECKS_BOUNDS
 from tsc.analysis.kernel_refusals import lacks_native_form
 from tsc.analysis.operator_effects import changes_shapes
@@ -26,6 +26,8 @@ from tsc.compiler.native_build import HostProgram, emit_native
 from tsc.compiler.sizes import MOST_RESTARTS, Sizes, SizesFoundError
 from tsc.compiler.specialization import NOT_REPEATABLE, must_not_be_repeated, why_not_native
 from tsc.concurrency import COMPILING
+from tsc.dialects.constants import literal_array
+from tsc.dialects.torch_ops import ValueTensorLiteralOp
 from tsc.errors import ArgumentError, CodegenError, RefusedError
 from tsc.modules.script_modules import RecursiveScriptModule, freeze_module
 from tsc.passes.lift_state import lift_state
@@ -115,7 +117,8 @@ class Program:
                 for path, slot, value in method.state.entries() if method.state else ():
                     self._cells(slot, path, value)
             made = [self._compiled(method) for method in methods]
-        self._require_own_memory(made)
+        plans = [method.plan for method in made]
+        require_own_memory(plans, self.cells, _written(made), _constants(made))
         return made
 
     def _frozen(self) -> RecursiveScriptModule:
@@ -123,7 +126,8 @@ class Program:
         known = self.module._object.cls.methods  # pyright: ignore[reportPrivateUsage]
         for name in names:
             if name not in known:
-                raise ArgumentError(f"method: requires one of {', '.join(known)}; got {name}")
+                listed = f"one of {', '.join(known)}" if known else "a module that has methods"
+                raise ArgumentError(f"method: requires {listed}; got {name}")
         if len(set(names)) < len(names):
             raise ArgumentError(f"method: requires each method once; got {', '.join(names)}")
         return freeze_module(self.module.eval(), [name for name in names if name != "forward"])
@@ -154,23 +158,10 @@ class Program:
     def _cells(self, slot: Slot, path: str, value: Any) -> list[Cell]:
         """The cells of an attribute."""
         if slot not in self._cells_of:
-            arrays = [np.ascontiguousarray(array).reshape(array.shape) for array in flatten([value])]
-            made = [Cell(path, len(self.cells) + i, array.copy()) for i, array in enumerate(arrays)]
+            made = [Cell(path, len(self.cells) + i, array) for i, array in enumerate(flatten([value]))]
             self.cells += made
             self._cells_of[slot] = made
         return self._cells_of[slot]
-
-    def _require_own_memory(self, methods: Sequence[CompiledMethod]) -> None:
-        """Refuse state that is written in place, and perhaps is memory of something else: each cell has
-        memory of its own.
-        """
-        for made in methods:
-            numbers = [n - len(made.plan.inputs) for n in ResultForm.of(made.function).written]
-            if any(n >= 0 for n in numbers) and any(share_memory(m.plan.moves) for m in methods):
-                raise RefusedError(
-                    f"{made.plan.name}: it writes to a tensor of an attribute in place, and an attribute is "
-                    "assigned that is memory of something else, which would see that"
-                )
 
     # --- code ---
 
@@ -232,6 +223,26 @@ class Program:
             raise _refusal(name, descent, error.message) from error
         plan = _plan(method, function, codes[0].host, names, taken, assigned, sizes, axes)
         return CompiledMethod(plan, codes, method.entry, function)
+
+
+def _written(methods: Sequence[CompiledMethod]) -> set[int]:
+    """The cells that methods write to in place."""
+    found: set[int] = set()
+    for method in methods:
+        first = len(method.plan.inputs)
+        numbers = [number - first for number in ResultForm.of(method.function).written]
+        found.update(method.plan.cells[number] for number in numbers if number >= 0)
+    return found
+
+
+def _constants(methods: Sequence[CompiledMethod]) -> list[Array]:
+    """The arrays that methods read as constants."""
+    return [
+        literal_array(method.entry.pool, op)
+        for method in methods
+        for op in method.function.walk()
+        if isinstance(op, ValueTensorLiteralOp)
+    ]
 
 
 def _with_sizes(text: str, sizes: Sizes) -> str:
