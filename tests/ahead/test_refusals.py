@@ -63,6 +63,20 @@ class Sharer(nn.Module):
         return y
 
 
+class Tied(nn.Module):
+    """A part of a constant is written in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        whole = torch.zeros(8)
+        self.register_buffer("whole", whole)
+        self.register_buffer("part", whole[:4])
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.part.add_(x)
+        return self.whole + 1
+
+
 class Dropper(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.nn.functional.dropout(x, 0.5, training=True)
@@ -73,11 +87,12 @@ class Dropper(nn.Module):
     [
         (Printer(), ["4xf32"], ("prim::Print",)),
         (Grower(), ["2x4xf32"], ("seen", "float32[0, 4] first, and float32[2, 4] later")),
-        (Sharer(), ["4xf32"], ("memory of something else",)),
+        (Sharer(), ["4xf32"], ("attribute 'a' is written in place", "become the same memory")),
+        (Tied(), ["4xf32"], ("attribute 'part' is written in place, and another one shows its memory",)),
         (Dropper(), ["4xf32"], ("aten::dropout",)),
         (programs.Perceptron(), ["4x63xf32"], ("aten::linear", "cannot take arguments of these shapes")),
     ],
-    ids=["prints", "grows", "shares", "draws", "other-shape"],
+    ids=["prints", "grows", "shares", "tied", "draws", "other-shape"],
 )
 def test_what_cannot_run_without_python_is_refused(
     tmp_path: Path, module: nn.Module, inputs: Sequence[str], words: Sequence[str]

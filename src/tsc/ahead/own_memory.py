@@ -35,8 +35,8 @@ def require_own_memory(
     for plan in plans:
         if _shares(plan, cells):
             raise RefusedError(
-                f"{plan.name}: attribute '{path}' is written in place, and attributes become the same memory, in "
-                "which that would be seen"
+                f"{plan.name}: attribute '{path}' is written in place, and attributes become the same memory, "
+                "in which that would be seen"
             )
 
 
