@@ -138,6 +138,17 @@ def test_sizes_that_may_be_any(tmp_path: Path) -> None:
     assert "x: [batch, s1, 16], y: [batch, 8, width]" in refused.text
 
 
+def test_numbers_computed_from_sizes(tmp_path: Path) -> None:
+    client = library(tmp_path, programs.Sizes(), {"forward": ["?x?xf32"]})
+    shapes = [(5, 8), (1, 1), (7, 3)]
+    model = torch.jit.load(str(client.archive))
+    found = client.results(*(Call([floats(*shape)], output_count=4) for shape in shapes))
+    for shape, outputs in zip(shapes, found, strict=True):
+        wanted = model(torch.tensor(floats(*shape)))
+        assert [part.item() for part in outputs[1:]] == list(wanted[1:])
+        np.testing.assert_array_equal(outputs[0], wanted[0].numpy())
+
+
 def test_results_that_are_arguments_and_views(tmp_path: Path) -> None:
     client = library(tmp_path, programs.Results(), {"forward": ["4x6xf32", "4x6xf32"]})
     x, y = floats(4, 6), floats(4, 6, seed=1)

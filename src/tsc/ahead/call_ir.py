@@ -9,8 +9,8 @@ from tsc.ahead.instance_ir import enter, leave, require_instance
 from tsc.ahead.ir_text import FunctionText
 from tsc.ahead.layout import Status
 from tsc.ahead.library_text import Library, pass_on
-from tsc.ahead.plan import Computed, Given, MethodPlan, Move, TensorSpec, ToCell, ToInput, ToResult
-from tsc.ahead.results_ir import copy_result
+from tsc.ahead.plan import Computed, Given, MethodPlan, Move, Size, TensorSpec, ToCell, ToInput, ToResult
+from tsc.ahead.results_ir import copy_result, size_value
 from tsc.runtime.entry_ir import SIZES_WORDS
 
 _PARAMETERS = ("ptr %instance", "ptr %inputs", "i64 %input_count", "ptr %outputs", "i64 %output_count")
@@ -304,14 +304,23 @@ class _Call:
         moves = sorted(self.method.moves, key=lambda move: isinstance(move.place, ToInput))
         for move in moves:
             if move not in direct:
-                size = self._bytes(move.spec, self._sizes(move))
-                copy_result(self.library, self.f, move, self._place(move), size, given, computed)
+                self._bring(move, given, computed)
         for move in moves:
             if isinstance(move.place, ToCell):
                 places = layout.current(move.place.cell), layout.following(move.place.cell)
                 old, new = (self.f.word("%instance", place, "ptr") for place in places)
                 self.f.put(f"ptr {new}", "%instance", places[0])
                 self.f.put(f"ptr {old}", "%instance", places[1])
+
+    def _bring(self, move: Move, given: Sequence[str], computed: Sequence[str]) -> None:
+        """Bring one result where it goes."""
+        base, to = move.source.base, self._place(move)
+        if isinstance(base, Size):
+            number = size_value(self.f, base.words, lambda place: self._input_sizes(place[0])[place[1]])
+            self.f.put(f"i64 {number}", to)
+            return
+        size = self._bytes(move.spec, self._sizes(move))
+        copy_result(self.library, self.f, move, to, size, given, computed)
 
 
 def required_sizes(method: MethodPlan) -> str:

@@ -32,6 +32,7 @@ FEWEST_DIMS = 4
 """Sizes that the header's tensor structure has room for, at least."""
 _INTRINSICS = (
     "declare i64 @llvm.smax.i64(i64, i64)",
+    "declare i64 @llvm.smin.i64(i64, i64)",
     "declare i64 @llvm.ctpop.i64(i64)",
 )
 

@@ -15,6 +15,7 @@ from tsc.ahead.plan import (
     Constant,
     Given,
     Move,
+    Size,
     Source,
     TensorSpec,
     ToCell,
@@ -140,6 +141,8 @@ class Moves:
                     f"{name}: requires a number of its tensor's kind; got {leaf[2]} of {dtype.name}"
                 )
             return Source(Computed(leaf[1]))
+        if kind == "size":
+            return Source(Size(leaf[1]))
         if kind == "view":
             return self._view(name, leaf, within)
         raise self._refuse(f"{name}: {_NOT_IN_MEMORY[kind]}")
@@ -164,6 +167,8 @@ class Moves:
         if kind in ("argument", "alias"):
             made = self._given(leaf[1])
             return TensorSpec(name, made.dtype, made.shape)
+        if kind == "size":
+            return TensorSpec(name, dtypes.I64, ())
         if kind == "view":
             return TensorSpec(name, self._spec(name, leaf[1]).dtype, tuple(leaf[2]))
         raise self._refuse(f"{name}: {_NOT_IN_MEMORY[kind]}")
@@ -171,7 +176,6 @@ class Moves:
 
 _NOT_IN_MEMORY = {
     "prefix": "how long it is depends on data",
-    "size": "it is a number that is computed from sizes",
     "constant": "it is written to an argument, and the same in every call",
 }
 """Why parts of a result are none that a caller has memory for."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tsc.ahead.plan import Cell, Computed, Constant, Given, MethodPlan, ToCell
+from tsc.ahead.plan import Base, Cell, Computed, Given, MethodPlan, ToCell
 from tsc.errors import RefusedError
 
 
@@ -15,7 +15,7 @@ def require_own_memory(
     plans: Sequence[MethodPlan],
     cells: Sequence[Cell],
     written: set[int],
-    constants: Iterable[np.ndarray[Any, Any]],
+    constants: Sequence[np.ndarray[Any, Any]],
 ) -> None:
     """Check that no write in place is seen in another attribute: no memory of the cells `written` in place is
     in two of them, now or after a call, or in a constant.
@@ -35,8 +35,8 @@ def require_own_memory(
     for plan in plans:
         if _shares(plan, cells):
             raise RefusedError(
-                f"{plan.name}: attribute '{path}' is written in place, and attributes become the same memory, "
-                "in which that would be seen"
+                f"{plan.name}: attribute '{path}' is written in place, and attributes become the same "
+                "memory, in which that would be seen"
             )
 
 
@@ -49,11 +49,11 @@ def _shares(plan: MethodPlan, cells: Sequence[Cell]) -> bool:
     return len(set(held.values())) < len(held)
 
 
-def _memory(plan: MethodPlan, base: Computed | Given | Constant, cell: int) -> object:
+def _memory(plan: MethodPlan, base: Base, cell: int) -> object:
     """Which memory a cell has after a call, in Python."""
     if isinstance(base, Computed):
         return "computed", base.number
     if isinstance(base, Given):
         count = len(plan.inputs)
         return ("input", base.number) if base.number < count else ("cell", plan.cells[base.number - count])
-    return "constant", cell
+    return "own", cell

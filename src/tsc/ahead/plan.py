@@ -75,7 +75,15 @@ class Constant:
     data: bytes
 
 
-Base = Computed | Given | Constant
+@dataclass(frozen=True)
+class Size:
+    """A number that is computed from sizes of the inputs."""
+
+    words: Any
+    """As `tsc.dims.from_words` reads it; symbols are the number of an input, and a dim."""
+
+
+Base = Computed | Given | Constant | Size
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from tsc.ahead.ir_text import FunctionText, escaped
 from tsc.ahead.library_text import Library
-from tsc.ahead.plan import Computed, Given, Move, View
+from tsc.ahead.plan import Computed, Constant, Given, Move, View
 
 
 def copy_result(
@@ -20,6 +21,7 @@ def copy_result(
     elif isinstance(base, Computed):
         start = computed[base.number]
     else:
+        assert isinstance(base, Constant)
         start = f"@constant.{len(library.module.parts)}"
         text = f'[{len(base.data)} x i8] c"{escaped(base.data)}"'
         library.module.parts.append(f"{start} = private constant {text}, align 16")
@@ -51,3 +53,37 @@ def _copy_view(f: FunctionText, to: str, start: str, dims: Sequence[tuple[int, i
     with f.rounds(str(size)) as number:
         source = f.at(start, f.binary("mul", number, stride))
         _copy_view(f, f.at(to, f.binary("mul", number, step)), source, inner, run)
+
+
+def size_value(f: FunctionText, words: Any, size_of: Callable[[list[int]], str]) -> str:
+    """A number that is computed from sizes: see `tsc.dims.from_words`."""
+    if isinstance(words, int):
+        return str(words)
+    kind, *parts = words
+    if kind == "size":
+        return size_of(parts[0])
+    values = [size_value(f, part, size_of) for part in parts]
+    operation = _OPERATIONS.get(kind)
+    if operation is None:
+        return _floored(f, kind, *values)
+    result, *rest = values or ["0" if kind == "sum" else "1"]
+    for value in rest:
+        if operation.startswith("llvm."):
+            result = f.call("i64", operation, f"i64 {result}", f"i64 {value}")
+        else:
+            result = f.binary(operation, result, value)
+    return result
+
+
+_OPERATIONS = {"sum": "add", "product": "mul", "min": "llvm.smin.i64", "max": "llvm.smax.i64"}
+
+
+def _floored(f: FunctionText, kind: str, a: str, b: str) -> str:
+    """``floordiv`` or ``mod``, rounded as Python rounds."""
+    quotient, rest = f.binary("sdiv", a, b), f.binary("srem", a, b)
+    is_other_sign = f.compare("slt", f.binary("xor", rest, b), 0)
+    is_lower = f.binary("and", f.compare("ne", rest, 0), is_other_sign, "i1")
+    if kind == "floordiv":
+        return f.binary("sub", quotient, f.value(f"zext i1 {is_lower} to i64"))
+    assert kind == "mod"
+    return f.binary("add", rest, f.value(f"select i1 {is_lower}, i64 {b}, i64 0"))
