@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """The example of the documentation, compiled and run; and that what runs has no fault that valgrind sees."""
 
 from __future__ import annotations

@@ -61,9 +61,8 @@ def test_the_first_level_that_the_processor_has_is_taken(tmp_path: Path) -> None
     module, methods = programs.Perceptron(), {"forward": ["4x64xf32"]}
     client = library(tmp_path, module, methods, levels=["x86-64", lacking(), "x86-64-v3"])
     (mixed,) = client.results(Call([INPUT]))
-    for name in ("x86-64-v3", "x86-64"):
-        folder = tmp_path / name
-        folder.mkdir()
-        (alone,) = library(folder, module, methods, levels=[name]).results(Call([INPUT]))
-        np.testing.assert_allclose(alone[0], client.python()(INPUT), rtol=1e-5, atol=1e-6)
-        assert name == "x86-64" or np.array_equal(alone[0], mixed[0])
+    np.testing.assert_allclose(mixed[0], client.python()(INPUT), rtol=1e-5, atol=1e-6)
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    (alone,) = library(folder, module, methods, levels=["x86-64-v3"]).results(Call([INPUT]))
+    np.testing.assert_array_equal(mixed[0], alone[0])

@@ -77,6 +77,11 @@ class Tied(nn.Module):
         return self.whole + 1
 
 
+class Resizer(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
 class Dropper(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.nn.functional.dropout(x, 0.5, training=True)
@@ -89,10 +94,11 @@ class Dropper(nn.Module):
         (Grower(), ["2x4xf32"], ("seen", "float32[0, 4] first, and float32[2, 4] later")),
         (Sharer(), ["4xf32"], ("attribute 'a' is written in place", "become the same memory")),
         (Tied(), ["4xf32"], ("attribute 'part' is written in place, and another one shows its memory",)),
+        (Resizer(), ["1x2x?x?widthxf32"], ("the size ?s0: requires a number", "the example")),
         (Dropper(), ["4xf32"], ("aten::dropout",)),
         (programs.Perceptron(), ["4x63xf32"], ("aten::linear", "cannot take arguments of these shapes")),
     ],
-    ids=["prints", "grows", "shares", "tied", "draws", "other-shape"],
+    ids=["prints", "grows", "shares", "tied", "resizes", "draws", "other-shape"],
 )
 def test_what_cannot_run_without_python_is_refused(
     tmp_path: Path, module: nn.Module, inputs: Sequence[str], words: Sequence[str]

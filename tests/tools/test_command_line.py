@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,9 +84,25 @@ def test_compile_says_what_it_wrote_or_what_is_wrong(
         assert words in told.err
 
 
+def test_pytorch_is_not_needed(archive: str, tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['torch'] = None; from tsc.tools.command_line import main; sys.exit(main())"
+    )
+    options = ["compile", archive, "--input", "4xf32", "-o", str(tmp_path / "libm.so")]
+    made = subprocess.run(
+        [sys.executable, "-c", program, *options], capture_output=True, text=True, check=False
+    )
+    assert (made.returncode, made.stderr) == (0, "")
+
+
 def test_files_that_are_not_there(tmp_path: Path, archive: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", str(tmp_path / "none.pt"), "-o", str(tmp_path / "libm.so")]) == REFUSED
     assert main(["compile", archive, "--input", "4xf32", "-o", str(tmp_path / "no" / "libm.so")]) == MISUSED
-    first, second = capsys.readouterr().err.splitlines()
+    (tmp_path / "text.pt").write_text("no archive")
+    assert main(["compile", str(tmp_path / "text.pt"), "-o", str(tmp_path / "libm.so")]) == REFUSED
+    assert main(["compile", str(tmp_path), "-o", str(tmp_path / "libm.so")]) == REFUSED
+    first, second, third, fourth = capsys.readouterr().err.splitlines()
     assert "none.pt" in first
     assert "requires a folder that is there" in second
+    assert "text.pt" in third
+    assert str(tmp_path) in fourth

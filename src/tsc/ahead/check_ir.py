@@ -85,8 +85,9 @@ def _overlap() -> FunctionText:
                 b, b_end = _extent(f, other)
                 before, after = f.value(f"icmp ult i64 {a}, {b_end}"), f.value(f"icmp ult i64 {b}, {a_end}")
                 meets = f.value(f"and i1 {before}, {after}")
-                is_other = f.value(f"icmp ne i64 {one}, {other}")
-                with f.when(f.value(f"and i1 {meets}, {is_other}")):
+                is_other = f.compare("ne", one, other)
+                is_there = f.binary("and", f.compare("ne", a, a_end), f.compare("ne", b, b_end), "i1")
+                with f.when(f.binary("and", meets, f.binary("and", is_other, is_there, "i1"), "i1")):
                     f.leave(f"ret i64 {one}")
     f.leave("ret i64 -1")
     return f

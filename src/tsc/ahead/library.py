@@ -30,6 +30,8 @@ from tsc.runtime.machine_code import assemble, prepare_inline_assembly
 
 FEWEST_DIMS = 4
 """Sizes that the header's tensor structure has room for, at least."""
+MOST_INSIDE = 1 << 30
+"""Bytes of weights that code reaches in the library itself (it adds 32-bit distances)."""
 _INTRINSICS = (
     "declare i64 @llvm.smax.i64(i64, i64)",
     "declare i64 @llvm.smin.i64(i64, i64)",
@@ -76,14 +78,23 @@ def build_library(module: RecursiveScriptModule, request: LibraryRequest) -> Bui
     weights = Weights()
     initial = [weights.add(cell.initial) for cell in program.cells]
     tables = _tables(methods, weights)
+    _require_room(request, weights)
     plans = [method.plan for method in methods]
     most = max(FEWEST_DIMS, *(len(s.shape) for p in plans for s in (*p.inputs, *p.results)))
     file = None if request.weights is None else request.weights.name
-    module_text = ModuleText(GENERIC_X86.triple, [*_INTRINSICS])
     library = Library(
-        request.name, module_text, levels, plans, program.cells, initial, tables, len(weights.block()), file,
-        weights.header(), most,
-    )  # fmt: skip
+        name=request.name,
+        module=ModuleText(GENERIC_X86.triple, [*_INTRINSICS]),
+        levels=levels,
+        methods=plans,
+        cells=program.cells,
+        initial=initial,
+        tables=tables,
+        weights_bytes=len(weights.block()),
+        weights_file=file,
+        weights_header=weights.header(),
+        most_dims=most,
+    )
     objects = [assemble(text, level.target)[0] for text, level in _codes(methods, levels)]
     objects.append(_own_code(library, methods))
     if file is None:
@@ -111,6 +122,14 @@ def _require_names(request: LibraryRequest) -> None:
         )
     if not request.methods or not request.levels:
         raise ArgumentError("compile: requires at least one method and one level of processor; got none")
+
+
+def _require_room(request: LibraryRequest, weights: Weights) -> None:
+    size = weights.size_bytes
+    if request.weights is None and size > MOST_INSIDE:
+        raise ArgumentError(
+            f"weights: requires a file for more than {MOST_INSIDE} bytes of weights; got {size}"
+        )
 
 
 def _tables(methods: Sequence[CompiledMethod], weights: Weights) -> list[TableOfConstants]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -188,9 +187,7 @@ class Program:
             except SizesFoundError as found:
                 assert sizes is not None
                 sizes = sizes.narrowed(found.solved)
-                if sizes.is_fixed:
-                    key = [_with_sizes(text, sizes) for text in key]
-                    sizes = None
+                _require_free(method.request.name, sizes, axes)
         raise RefusedError(f"{method.request.name}: its sizes turn out to be equal again and again")
 
     def _attempt(
@@ -245,11 +242,14 @@ def _constants(methods: Sequence[CompiledMethod]) -> list[Array]:
     ]
 
 
-def _with_sizes(text: str, sizes: Sizes) -> str:
-    """An argument with what its sizes were found to be."""
-    for name, value in sizes.values.items():
-        text = re.sub(rf"(?<![0-9a-wyz_]){name}x", f"{value}x", text)
-    return text
+def _require_free(name: str, sizes: Sizes, axes: Axes) -> None:
+    """Refuse a size that was to be any, and is a number now."""
+    for symbol, value in sizes.values.items():
+        if isinstance(value, int):
+            raise RefusedError(
+                f"{name}: the size ?{axes.in_words(symbol)}: requires a number: something in the program is "
+                f"compiled for known sizes alone (this was found with {value}, the example)"
+            )
 
 
 def _plan(

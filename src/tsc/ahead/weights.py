@@ -45,5 +45,7 @@ class Weights:
         return MAGIC + len(block).to_bytes(8, "little") + digest + bytes(8)
 
     def write(self, path: Path) -> None:
-        """Write the file that a library maps."""
-        path.write_bytes(self.header() + self.block())
+        """Write the file that a library maps; one that is mapped now stays as it is, under no name."""
+        whole = path.with_name(f"{path.name}.part")
+        whole.write_bytes(self.header() + self.block())
+        whole.replace(path)
