@@ -196,6 +196,14 @@ def test_calls_that_do_not_fit_are_refused_with_a_code_and_a_text(tmp_path: Path
     for (text, (status, _)), answer in zip(calls.items(), answers[1:], strict=False):
         assert (answer.status, text in answer.text) == (status, True), answer.text
     require_equal(answers[-1].outputs, [client.python()(x)])
-    _, many = client.run(threads=5000), client.run(threads=5000)
-    assert many[0].status == Status.ARGUMENT
-    assert "got 5000" in many[0].text
+    (created,) = client.run(threads=5000)
+    assert created.status == Status.ARGUMENT
+    assert "got 5000" in created.text
+    limited = [
+        "sh",
+        "-c",
+        'ulimit -v 1000000; exec "$0" "$@"',
+    ]  # KiB: room for the stacks of a hundred threads
+    (created,) = client.run(threads=1000, under=limited)
+    assert created.status == Status.THREADS
+    assert "requires 999 more threads of the system; got" in created.text

@@ -115,6 +115,9 @@ def _linkage(symbol: str) -> Linkage:
 def _require_names(request: LibraryRequest) -> None:
     if not request.name.isidentifier() or not request.name.isascii():
         raise ArgumentError(f"name: requires a name of C; got {request.name!r}")
+    for method in request.methods:
+        if not method.name.isascii():
+            raise ArgumentError(f"method: requires a name of C; got {method.name!r}")
     folder = request.output.resolve().parent
     if request.weights is not None and request.weights.resolve().parent != folder:
         raise ArgumentError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -24,8 +25,6 @@ def require_system() -> None:
     Raises:
         ResourceError: they cannot.
     """
-    import platform
-
     if not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "AMD64"):
         raise ResourceError(
             "compile: requires Linux on x86-64, the only system that libraries are made for; got "
