@@ -18,7 +18,7 @@ import torch
 
 import tsc
 from tsc import dtypes
-from tsc.ahead import LibraryRequest, MethodRequest, build_library
+from tsc.ahead import LibraryRequest, MethodRequest, build_library, linker
 from tsc.ahead.levels import Level, level
 
 Array = np.ndarray[Any, Any]
@@ -90,6 +90,18 @@ def compile_c(source: Path, program: Path, folder: Path, options: Sequence[str] 
     warnings = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O1", "-g"]
     files = [f"-I{folder}", str(source), str(folder / "libmodel.so"), f"-Wl,-rpath,{folder}", "-lm"]
     subprocess.run([COMPILER, *warnings, *options, *files, "-o", str(program)], check=True)
+
+
+LINKERS = ("cc", "ld", None)
+"""Those of the system that are tried, and none, for which there is our own."""
+
+
+def use_linker(monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
+    """Let libraries be linked by this one."""
+    path = None if name is None else shutil.which(name)
+    if name is not None and path is None:
+        pytest.skip(f"requires {name}")
+    monkeypatch.setattr(linker, "system_linker", lambda: path)
 
 
 def library(

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tests.ahead import programs_ahead as programs
-from tests.ahead.client import RESET, Call, Client, exported, library, needs_compiler
+from tests.ahead.client import LINKERS, RESET, Call, Client, exported, library, needs_compiler, use_linker
 from tsc.ahead.layout import Status
 
 pytestmark = needs_compiler
@@ -36,8 +36,12 @@ def _seeded() -> None:
     torch.manual_seed(0)
 
 
+@pytest.mark.parametrize("linker", LINKERS, ids=["cc", "ld", "own"])
 @pytest.mark.parametrize("weights", [None, "model.weights"], ids=["inside", "beside"])
-def test_a_perceptron(tmp_path: Path, weights: str | None) -> None:
+def test_a_perceptron(
+    tmp_path: Path, weights: str | None, linker: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_linker(monkeypatch, linker)
     client = library(tmp_path, programs.Perceptron(), {"forward": ["4x64xf32"]}, weights=weights)
     (found,) = client.results(Call([floats(4, 64)]))
     require_equal(found, [client.python()(floats(4, 64))])

@@ -145,7 +145,14 @@ def test_other_systems_are_named(monkeypatch: pytest.MonkeyPatch, platform: str,
         linker.require_system()
 
 
-def test_without_a_linker_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(ResourceError, match="Install gcc or binutils"):
-        linker.linker()
+class Halves(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.half() * 2).float()
+
+
+def test_what_needs_a_real_linker_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linker, "system_linker", lambda: None)
+    with pytest.raises(ResourceError, match=r"'__\w+' .*Install gcc or binutils"):
+        library(tmp_path, Halves(), {"forward": ["8xf32"]}, levels=["x86-64"])

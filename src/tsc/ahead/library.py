@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,13 +173,7 @@ def _own_code(library: Library, methods: Sequence[CompiledMethod]) -> bytes:
 
 def _write(request: LibraryRequest, objects: Sequence[bytes], text: str) -> list[Path]:
     """The library and its header."""
-    with tempfile.TemporaryDirectory(prefix="tsc-") as folder:
-        paths = [Path(folder) / f"{number}.o" for number in range(len(objects))]
-        for path, data in zip(paths, objects, strict=True):
-            path.write_bytes(data)
-        script = Path(folder) / "exported"
-        script.write_text(f"{{ global: {request.name}_*; local: *; }};\n", encoding="utf-8")
-        link(paths, script, request.output)
+    link(objects, f"{request.name}_", request.output)
     header_path = request.output.with_name(f"{request.name}.h")
     header_path.write_text(text, encoding="utf-8")
     return [request.output, header_path]

@@ -1,4 +1,4 @@
-"""Objects into a shared library, by the system's linker."""
+"""Objects into a shared library: by the system's linker, where there is one."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tsc.ahead.elf_linker import link_objects
 from tsc.errors import ResourceError
 
 _LIBRARIES = ("-lm", "-lpthread", "-ldl")
@@ -30,52 +32,53 @@ def require_system() -> None:
             "compile: requires Linux on x86-64, the only system that libraries are made for; got "
             f"{sys.platform} on {platform.machine()}"
         )
-    linker()
 
 
-def linker() -> list[str]:
-    """The command that links, as far as the options.
-
-    Raises:
-        ResourceError: there is none.
-    """
-    for name in ("cc", "gcc", "clang"):
-        found = shutil.which(name)
-        if found is not None:
-            return [found, "-shared"]
-    for name in ("ld", "ld.lld", "ld.bfd"):
-        found = shutil.which(name)
-        if found is not None:
-            return [found, "-shared"]
-    raise ResourceError(
-        "compile: requires a linker: cc, gcc, clang or ld; got none in PATH. Install gcc or binutils "
-        "(apt-get install binutils, dnf install binutils)"
-    )
+def system_linker() -> str | None:
+    """The command that links on this system; None: there is none."""
+    found = (shutil.which(name) for name in ("cc", "gcc", "clang", "ld", "ld.lld", "ld.bfd"))
+    return next((path for path in found if path is not None), None)
 
 
-def link(objects: Sequence[Path], script: Path, output: Path) -> None:
-    """Link `objects`; `script` says what is exported.
+def link(objects: Sequence[bytes], prefix: str, output: Path) -> None:
+    """Link objects into the library `output`, which exports the names that begin with `prefix`.
 
     Raises:
-        ResourceError: there is no linker, or it fails; what it says is in the message.
+        ResourceError: the linker fails; what it says is in the message.
     """
-    command = linker()
-    is_driver = not Path(command[0]).name.startswith("ld")
+    command = system_linker()
+    if command is None:
+        whole = output.with_name(f"{output.name}.part")
+        whole.write_bytes(link_objects(objects, output.name, prefix))
+        whole.chmod(0o755)
+        whole.replace(output)
+        return
+    with tempfile.TemporaryDirectory(prefix="tsc-") as folder:
+        paths = [Path(folder) / f"{number}.o" for number in range(len(objects))]
+        for path, data in zip(paths, objects, strict=True):
+            path.write_bytes(data)
+        script = Path(folder) / "exported"
+        script.write_text(f"{{ global: {prefix}*; local: *; }};\n", encoding="utf-8")
+        _run(command, paths, script, output)
+
+
+def _run(command: str, objects: Sequence[Path], script: Path, output: Path) -> None:
     options = [*_OPTIONS, f"--version-script={script}", f"-soname={output.name}"]
-    if is_driver:
-        given = [
-            f"-Wl,{option.replace('=', ',', 1) if option[:7] == '-soname' else option}" for option in options
-        ]
-        libraries = _LIBRARIES
-    else:
+    if Path(command).name.startswith("ld"):
         given = [part for option in options for part in option.split(",")]
         libraries = _PLAIN_LIBRARIES
+    else:
+        given = [f"-Wl,{option.replace('-soname=', '-soname,')}" for option in options]
+        libraries = _LIBRARIES
     files = [str(path) for path in objects]
     made = subprocess.run(
-        [*command, "-o", str(output), *files, *given, *libraries], capture_output=True, text=True, check=False
+        [command, "-shared", "-o", str(output), *files, *given, *libraries],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if made.returncode:
-        raise ResourceError(f"compile: {Path(command[0]).name} failed: {_said(made.stderr)}")
+        raise ResourceError(f"compile: {Path(command).name} failed: {_said(made.stderr)}")
 
 
 def _said(text: str) -> str:
