@@ -13,7 +13,7 @@ import torch
 
 import tsc
 from tests.ahead import programs_ahead as programs
-from tests.ahead.client import RESET, Call, compile_c, library, needs_compiler
+from tests.ahead.client import RESET, Call, compile_c, library, needs_compiler, use_linker
 from tsc.ahead.levels import level
 from tsc.runtime.host import host_target
 from tsc.tools.command_line import main
@@ -44,7 +44,11 @@ VALGRIND = shutil.which("valgrind")
 @pytest.mark.skipif(
     not all(host_target().has(name) for name in level("x86-64-v3").needs), reason="requires AVX2"
 )
-def test_valgrind_sees_no_fault_and_no_leak(tmp_path: Path) -> None:
+@pytest.mark.parametrize("linker", ["cc", None], ids=["cc", "own"])
+def test_valgrind_sees_no_fault_and_no_leak(
+    tmp_path: Path, linker: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_linker(monkeypatch, linker)
     torch.manual_seed(0)
     methods = {"forward": ["1x8xf32"]}
     client = library(tmp_path, programs.Counter(), methods, levels=["x86-64-v3"], weights="w")

@@ -17,7 +17,8 @@ from tsc.ahead.elf_objects import (
 from tsc.errors import ResourceError
 
 NEEDED = ("libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2")
-_PAGE = 0x1000
+Extent = tuple[int, int]
+_PAGE, _SEGMENTS = 0x1000, 6
 _ABSOLUTE, _PC, _PLT, _TLS_GLOBAL, _TLS_LOCAL, _TLS_OFFSET = 1, 2, 4, 19, 20, 21
 _GOT = (9, 41, 42)
 _KNOWN = (_ABSOLUTE, _PC, _PLT, _TLS_GLOBAL, _TLS_LOCAL, _TLS_OFFSET, *_GOT)
@@ -42,6 +43,44 @@ def link_objects(objects: Sequence[bytes], soname: str, prefix: str) -> bytes:
     return _Linking(sections, exported, soname).run()
 
 
+class _Layout:
+    """Where the parts of a library lie: from and to, in the file as in memory."""
+
+    def __init__(self, symbols: int, string_bytes: int, relocations: int) -> None:
+        head = 64 + 56 * _SEGMENTS
+        self.symbols = _extent(head, 24 * (1 + symbols))
+        self.hash = _extent(self.symbols[1], 4 * (4 + symbols))
+        self.strings = _extent(self.hash[1], string_bytes)
+        self.relocations = _extent(_rounded(self.strings[1], 8), 24 * relocations)
+        self.read_only = self.code = self.data = self.thread_local = (0, 0)
+
+    def place(self, groups: Sequence[list[Section]], stubs: Section, tables: Sequence[Section]) -> None:
+        """Give all sections their addresses."""
+        read, run, local, written = groups
+        self.read_only = 0, _placed(read, self.relocations[1])
+        start = _rounded(self.read_only[1], _PAGE)
+        self.code = start, _placed([*run, stubs], start)
+        start = _rounded(self.code[1], _PAGE)
+        self.thread_local = start, _placed(local, start)
+        self.data = start, _placed([*tables, *written], self.thread_local[1])
+
+    def segments(self, dynamic: Extent) -> list[tuple[int, int, Extent, int]]:
+        """What is loaded: kinds, rights, extents and alignments."""
+        return [
+            (1, 4, self.read_only, _PAGE), (1, 5, self.code, _PAGE), (1, 6, self.data, _PAGE),
+            (2, 6, dynamic, 8), (7, 4, self.thread_local, 64), (0x6474E551, 6, (0, 0), 16),
+        ]  # fmt: skip
+
+    def parts(self, dynamic: Extent) -> list[tuple[str, int, int, Extent, int, int]]:
+        """The section table: names, kinds, flags, extents, links, and bytes of an entry."""
+        return [
+            ("", 0, 0, (0, 0), 0, 0), (".dynsym", 11, 2, self.symbols, 2, 24),
+            (".dynstr", 3, 2, self.strings, 0, 0), (".hash", 5, 2, self.hash, 1, 4),
+            (".rela.dyn", 4, 2, self.relocations, 1, 24), (".text", 1, 6, self.code, 0, 0),
+            (".data", 1, 3, self.data, 0, 0), (".dynamic", 6, 3, dynamic, 2, 16),
+        ]  # fmt: skip
+
+
 class _Linking:
     def __init__(self, sections: Sequence[Section], exported: Sequence[Symbol], soname: str) -> None:
         self.sections = sections
@@ -59,56 +98,30 @@ class _Linking:
 
     def run(self) -> bytes:
         """Link."""
-        relatives = self._plan()
-        undefined = [symbol for symbol in (*self.slots,) if symbol.section is None]
-        dynamic_symbols = [*undefined, *self.exported]
+        absolutes = self._plan()
+        symbols = [*(symbol for symbol in self.slots if symbol.section is None), *self.exported]
         names = _Names()
-        entries = [names.place(text) for text in (*NEEDED, self.soname)]
-        name_places = [names.place(symbol.name) for symbol in dynamic_symbols]
-        relocations = relatives + len(self.slots) + (self.module_slot is not None)
+        needed = [names.place(text) for text in (*NEEDED, self.soname)]
+        name_places = [names.place(symbol.name) for symbol in symbols]
+        count = absolutes + len(self.slots) + (self.module_slot is not None)
+        at = _Layout(len(symbols), len(names.data), count)
         table = Section("got", WRITABLE, 64, bytearray(8 * self.table_words))
         code = Section("stubs", EXECUTABLE, 16, bytearray(_STUB * len(self.stubs)))
-        head = 64 + 56 * 6
-        symbol_bytes, hash_bytes = 24 * (1 + len(dynamic_symbols)), 4 * (4 + len(dynamic_symbols))
-        at_symbols = _rounded(head, 8)
-        at_hash = at_symbols + symbol_bytes
-        at_strings = at_hash + hash_bytes
-        at_relocations = _rounded(at_strings + len(names.data), 8)
-        end = at_relocations + 24 * relocations
-        read_only, executable, thread_local, writable = self._groups()
-        end = _placed(read_only, end)
-        code_start = _rounded(end, _PAGE)
-        code_end = _placed([*executable, code], code_start)
-        data_start = _rounded(code_end, _PAGE)
-        tls_start = _rounded(data_start, 64)
-        tls_end = _placed(thread_local, tls_start)
-        dynamic = Section("dynamic", WRITABLE, 16, bytearray(16 * (len(NEEDED) + 11)))
-        data_end = _placed([table, dynamic, *writable], tls_end)
-        self._relocate(table, code, tls_start)
-        dynamic.data[:] = _dynamic(
-            entries, at_hash, at_strings, at_symbols, len(names.data), at_relocations, relocations
-        )
-        image = bytearray(data_end)
+        dynamic = Section("dynamic", WRITABLE, 16, bytearray(_dynamic(needed, at)))
+        at.place(self._groups(), code, [table, dynamic])
+        self._relocate(table, code, at.thread_local[0])
+        image = bytearray(at.data[1])
         for section in (*self.sections, table, code, dynamic):
             image[section.address : section.address + len(section.data)] = section.data
-        image[at_symbols:at_hash] = self._symbol_table(dynamic_symbols, name_places)
-        image[at_hash:at_strings] = _hash_table(len(dynamic_symbols))
-        image[at_strings : at_strings + len(names.data)] = names.data
-        image[at_relocations : at_relocations + 24 * relocations] = self._relocations(table, dynamic_symbols)
-        segments = [
-            (1, 4, 0, end, _PAGE), (1, 5, code_start, code_end, _PAGE), (1, 6, data_start, data_end, _PAGE),
-            (2, 6, dynamic.address, dynamic.address + len(dynamic.data), 8), (7, 4, tls_start, tls_end, 64),
-            (0x6474E551, 6, 0, 0, 16),
-        ]  # fmt: skip
-        parts = [
-            ("", 0, 0, 0, 0, 0, 0), (".dynsym", 11, 2, at_symbols, at_hash, 2, 24),
-            (".dynstr", 3, 2, at_strings, at_strings + len(names.data), 0, 0),
-            (".hash", 5, 2, at_hash, at_strings, 1, 4),
-            (".rela.dyn", 4, 2, at_relocations, at_relocations + 24 * relocations, 1, 24),
-            (".text", 1, 6, code_start, code_end, 0, 0), (".data", 1, 3, data_start, data_end, 0, 0),
-            (".dynamic", 6, 3, dynamic.address, dynamic.address + len(dynamic.data), 2, 16),
-        ]  # fmt: skip
-        return _file(image, segments, parts)
+        parts = (
+            (at.symbols, self._symbol_table(symbols, name_places)), (at.hash, _hash_table(len(symbols))),
+            (at.strings, names.data), (at.relocations, self._relocations(table, symbols)),
+        )  # fmt: skip
+        for (start, end), data in parts:
+            assert len(data) == end - start
+            image[start:end] = data
+        extent = dynamic.address, dynamic.address + len(dynamic.data)
+        return _file(image, at.segments(extent), at.parts(extent))
 
     # --- what is needed ---
 
@@ -232,6 +245,10 @@ class _Names:
         return at
 
 
+def _extent(start: int, size: int) -> Extent:
+    return start, start + size
+
+
 def _rounded(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment
 
@@ -250,38 +267,37 @@ def _hash_table(count: int) -> bytes:
     return struct.pack(f"<{4 + count}I", 1, 1 + count, min(1, count), *chain)
 
 
-def _dynamic(
-    names: Sequence[int], at_hash: int, at_strings: int, at_symbols: int, string_bytes: int,
-    at_relocations: int, relocations: int,
-) -> bytes:  # fmt: skip
+def _dynamic(names: Sequence[int], at: _Layout) -> bytes:
     *needed, soname = names
+    strings, relocations = at.strings, at.relocations
     entries = [(1, name) for name in needed]
-    entries += [(14, soname), (4, at_hash), (5, at_strings), (6, at_symbols), (10, string_bytes), (11, 24)]
-    entries += [(7, at_relocations), (8, 24 * relocations), (9, 24), (30, 8), (0, 0)]  # 30: bind at once
+    entries += [(14, soname), (4, at.hash[0]), (5, strings[0]), (6, at.symbols[0])]
+    entries += [(10, strings[1] - strings[0]), (11, 24), (7, relocations[0])]
+    entries += [(8, relocations[1] - relocations[0]), (9, 24), (30, 8), (0, 0)]  # 30: bind at once
     return b"".join(struct.pack("<QQ", *entry) for entry in entries)
 
 
 def _file(
-    image: bytearray,
-    segments: Sequence[tuple[int, ...]],
-    parts: Sequence[tuple[str, int, int, int, int, int, int]],
-) -> bytes:
+    image: bytearray, segments: Sequence[tuple[int, int, Extent, int]],
+    parts: Sequence[tuple[str, int, int, Extent, int, int]],
+) -> bytes:  # fmt: skip
     """The image with its header, program headers and section table."""
     names = _Names()
-    places = [names.place(part[0]) for part in (*parts, (".shstrtab",))]
+    places = [names.place(part[0]) for part in parts]
+    own = names.place(".shstrtab")
     at_names = len(image)
     at_table = _rounded(at_names + len(names.data), 8)
     image += names.data + bytes(at_table - at_names - len(names.data))
-    for (_, kind, flags, start, end, link, entry), name in zip(parts, places, strict=False):
+    for (_, kind, flags, (start, end), link, entry), name in zip(parts, places, strict=True):
         info = 1 if kind == 11 else 0  # the first symbol that is not local
         image += struct.pack(
             "<IIQQQQIIQQ", name, kind, flags, start, start, end - start, link, info, 8, entry
         )
-    image += struct.pack("<IIQQQQIIQQ", places[-1], 3, 0, 0, at_names, len(names.data), 0, 0, 1, 0)
+    image += struct.pack("<IIQQQQIIQQ", own, 3, 0, 0, at_names, len(names.data), 0, 0, 1, 0)
     identity = b"\x7fELF\x02\x01\x01" + bytes(9)
     numbers = (3, 62, 1, 0, 64, at_table, 0, 64, 56, len(segments), 64, len(parts) + 1, len(parts))
     image[:64] = identity + struct.pack("<HHIQQQIHHHHHH", *numbers)
-    for number, (kind, flags, start, end, alignment) in enumerate(segments):
+    for number, (kind, flags, (start, end), alignment) in enumerate(segments):
         size = end - start
         header = struct.pack("<IIQQQQQQ", kind, flags, start, start, start, size, size, alignment)
         image[64 + 56 * number : 120 + 56 * number] = header
