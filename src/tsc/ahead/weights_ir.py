@@ -45,23 +45,7 @@ def _map(library: Library) -> FunctionText:
     header = library.module.string(library.weights_header)
     size = HEADER_BYTES + library.weights_bytes
     f = FunctionText("internal i32 @weights.find", "ptr %path")
-    beside = f.memory(f"[{_PATH_BYTES} x i8]")
-    told = f.memory("[4 x ptr]")
-    f.call("ptr", "memset", f"ptr {told}", "i32 0", "i64 32")
-    f.call("i32", "dladdr", f"ptr @{library.name}_create", f"ptr {told}")
-    own = f.word(told, 0, "ptr")
-    named = f.value(f"select i1 {f.is_null(own)}, {library.text('')}, ptr {own}")
-    slash = f.call("ptr", "strrchr", f"ptr {named}", f"i32 {_SLASH}")
-    end, start = (f.value(f"ptrtoint ptr {pointer} to i64") for pointer in (slash, named))
-    reach = f.binary("add", f.binary("sub", end, start), 1)
-    length = f.value(f"select i1 {f.is_null(slash)}, i64 0, i64 {reach}")
-    listed = [f"ptr {beside}", f"i64 {_PATH_BYTES}", library.text("%.*s%s")]
-    listed += [
-        f"i32 {f.value(f'trunc i64 {length} to i32')}",
-        f"ptr {named}",
-        library.text(library.weights_file),
-    ]
-    f.value(f"call i32 (ptr, i64, ptr, ...) @snprintf({', '.join(listed)})")
+    beside = _beside(library, library.weights_file, f)
     path = f.value(f"select i1 {f.is_null('%path')}, ptr {beside}, ptr %path")
     file = f.value(f"call i32 (ptr, i32, ...) @open(ptr {path}, i32 {_READ_CLOEXEC})")
     with f.when(f.value(f"icmp slt i32 {file}, 0")):
@@ -96,6 +80,28 @@ def _map(library: Library) -> FunctionText:
     f.do(f"store ptr {f.at(found, HEADER_BYTES)}, ptr @weights.base")
     f.leave("ret i32 0")
     return f
+
+
+def _beside(library: Library, file: str, f: FunctionText) -> str:
+    """The path of a file in the folder of the library."""
+    beside = f.memory(f"[{_PATH_BYTES} x i8]")
+    told = f.memory("[4 x ptr]")
+    f.call("ptr", "memset", f"ptr {told}", "i32 0", "i64 32")
+    f.call("i32", "dladdr", f"ptr @{library.name}_create", f"ptr {told}")
+    own = f.word(told, 0, "ptr")
+    named = f.value(f"select i1 {f.is_null(own)}, {library.text('')}, ptr {own}")
+    slash = f.call("ptr", "strrchr", f"ptr {named}", f"i32 {_SLASH}")
+    end, start = (f.value(f"ptrtoint ptr {pointer} to i64") for pointer in (slash, named))
+    reach = f.binary("add", f.binary("sub", end, start), 1)
+    length = f.value(f"select i1 {f.is_null(slash)}, i64 0, i64 {reach}")
+    listed = [f"ptr {beside}", f"i64 {_PATH_BYTES}", library.text("%.*s%s")]
+    listed += [
+        f"i32 {f.value(f'trunc i64 {length} to i32')}",
+        f"ptr {named}",
+        library.text(file),
+    ]
+    f.value(f"call i32 (ptr, i64, ptr, ...) @snprintf({', '.join(listed)})")
+    return beside
 
 
 def _why(f: FunctionText) -> str:
