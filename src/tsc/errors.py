@@ -161,6 +161,10 @@ class CodegenError(TscError, RuntimeError):
     """A kernel that cannot be scheduled or emitted; the generic tier takes over unless ``TSC_STRICT=1``."""
 
 
+class RefusedError(TscError, NotImplementedError):
+    """A function that cannot run without Python: what of it is the cause is named."""
+
+
 class StrictFusionError(CompileError):
     """An operator in a ``with strict_fusion()`` block is in no native kernel."""
 

@@ -8,6 +8,6 @@ functions come from `math`, one always-inlined LLVM function per (function, type
 optimizes and loads the text.
 """
 
-from tsc.codegen.emitter import EmittedModule, emit_cpu
+from tsc.codegen.emitter import ALONE, EmittedModule, Linkage, emit_cpu
 
-__all__ = ["EmittedModule", "emit_cpu"]
+__all__ = ["ALONE", "EmittedModule", "Linkage", "emit_cpu"]

@@ -213,7 +213,7 @@ def _launch(function: FunctionEmitter, name: str, count: str, captures: Sequence
     """Through the pool when it runs more than one thread and there is more than one chunk; else a plain
     loop.
     """
-    function.module.globals.setdefault("tsc_pool", "@tsc_pool = dso_local global ptr null")
+    function.module.globals.setdefault("tsc_pool", function.module.linkage.pool)
     serial, ask, pooled, done = (function.label() for _ in range(4))
     pool = function.emit("load ptr, ptr @tsc_pool")
     is_absent = function.emit(f"icmp eq ptr {pool}, null")

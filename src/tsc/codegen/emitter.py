@@ -27,6 +27,24 @@ POOL = "tsc_pool"
 
 
 @dataclass(frozen=True)
+class Linkage:
+    """The names that a module shares with what fills its tables and calls it."""
+
+    constants: str = CONSTANTS
+    """Its table of constants."""
+    pool: str = f"@{POOL} = dso_local global ptr null"
+    """The slot for the thread pool, as it is defined or declared."""
+    visibility: str = ""
+    """Who sees the functions that it exports, and that table: ``hidden `` from all but what it is linked
+    with.
+    """
+
+
+ALONE = Linkage()
+"""Of a module that is loaded by itself."""
+
+
+@dataclass(frozen=True)
 class EmittedModule:
     """LLVM IR text, and what the runtime needs to know to load and call it."""
 
@@ -67,6 +85,7 @@ class ModuleEmitter:
     entries: list[str] = field(default_factory=list[str])
     metadata: list[str] = field(default_factory=list[str])
     symbols: dict[str, func.FuncOp] = field(default_factory=dict[str, func.FuncOp])
+    linkage: Linkage = ALONE
     math: MathLibrary = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +123,7 @@ class ModuleEmitter:
         """The buffer of a constant: its address lies in the table."""
         type_ = memory.type_of(op.memref)
         slot = self.constant_slot(op.name_.root_reference.data)
-        cell = f"getelementptr (ptr, ptr @{CONSTANTS}, i64 {slot})"
+        cell = f"getelementptr (ptr, ptr @{self.linkage.constants}, i64 {slot})"
         pointer = function.emit(f"load ptr, ptr {cell}, !invariant.load !{self._empty()}")
         offset = function.argument_buffer(type_, pointer).offset
         return Buffer(
@@ -170,7 +189,8 @@ class ModuleEmitter:
         self._host_argument(function, arena, function.emit("getelementptr i8, ptr %arena, i64 0"))
         self.ops(function, op.body.block)
         self.entries.append(op.sym_name.data)
-        self.write(f'void @"{op.sym_name.data}"', ["ptr %in", "ptr %out", "ptr %arena"], "nounwind", function)
+        head = f'{self.linkage.visibility}void @"{op.sym_name.data}"'
+        self.write(head, ["ptr %in", "ptr %out", "ptr %arena"], "nounwind", function)
 
     def _host_argument(self, function: FunctionEmitter, value: SSAValue, pointer: str) -> None:
         if not isa(value.type, MemRefType[Attribute]):
@@ -188,7 +208,8 @@ class ModuleEmitter:
         math = self.math.text()
         parts = [f'target triple = "{self.target.triple}"', *self.globals.values()]
         if self.constants:
-            parts.append(f"@{CONSTANTS} = dso_local global [{len(self.constants)} x ptr] zeroinitializer")
+            head = f"@{self.linkage.constants} = dso_local {self.linkage.visibility}global"
+            parts.append(f"{head} [{len(self.constants)} x ptr] zeroinitializer")
         declared = {**self.math.declarations, **self.declarations}
         return "\n".join([*parts, *declared.values(), *math, *self.functions, *self.metadata, ""])
 
@@ -209,10 +230,10 @@ def emit_module(module: ModuleOp, emitter: ModuleEmitter) -> EmittedModule:
     )
 
 
-def emit_cpu(module: ModuleOp, target: Target) -> EmittedModule:
-    """LLVM IR for the CPU described by `target`.
+def emit_cpu(module: ModuleOp, target: Target, linkage: Linkage = ALONE) -> EmittedModule:
+    """LLVM IR for the CPU described by `target`, to be linked as `linkage` says.
 
     Raises:
         CodegenError: the module holds something outside the loop stage.
     """
-    return emit_module(module, ModuleEmitter(target))
+    return emit_module(module, ModuleEmitter(target, linkage=linkage))

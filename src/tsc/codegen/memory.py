@@ -73,6 +73,9 @@ def allocate_on_stack(function: FunctionEmitter, type_: MemRefType[Attribute], o
 
 
 def _get_global(function: FunctionEmitter, op: memref.GetGlobalOp) -> None:
+    """A constant that something reads; of a packed one the original is there too, and in no table."""
+    if op.memref.first_use is None:
+        return
     function.define_buffer(op.memref, function.module.get_global(function, op))
 
 

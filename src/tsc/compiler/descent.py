@@ -12,7 +12,8 @@ from xdsl.dialects.func import FuncOp
 
 from tsc import pipeline
 from tsc.analysis.module_functions import functions, hosts
-from tsc.codegen import EmittedModule, emit_cpu
+from tsc.analysis.target import Target
+from tsc.codegen import ALONE, EmittedModule, Linkage, emit_cpu
 from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
 from tsc.compiler.sizes import Sizes
@@ -69,6 +70,8 @@ class Descent:
     """Whether branches and loops are to become native code too."""
     sizes: Sizes | None = None
     """What names of sizes among the arguments stand for."""
+    target: Target = field(default_factory=host_target)
+    """The machine that the code is for."""
 
     @classmethod
     def specialize(
@@ -116,7 +119,7 @@ class Descent:
                 self.module,
                 start=self.stage,
                 stop_after=stage,
-                target=host_target(),
+                target=self.target,
                 fuse_contractions=self.fuses_contractions,
                 is_whole=self.is_whole,
                 watch=self.dump,
@@ -125,10 +128,10 @@ class Descent:
             )
         self.stage = stage
 
-    def emit(self) -> EmittedModule:
+    def emit(self, linkage: Linkage = ALONE) -> EmittedModule:
         """LLVM IR of stage `loop`."""
         with self.compilation.timed("emit"):
-            emitted = emit_cpu(self.module, host_target())
+            emitted = emit_cpu(self.module, self.target, linkage)
         self.compilation.llvm = emitted.text
         if self.dump is not None:
             self.dump.write("llvm.ll", emitted.text)
@@ -137,6 +140,6 @@ class Descent:
     def load(self, emitted: EmittedModule) -> CompiledObject:
         """Machine code, in memory."""
         with self.compilation.timed("llvm"):
-            compiled = compile_llvm(emitted.text, host_target())
+            compiled = compile_llvm(emitted.text, self.target)
         self.compilation.assembly = compiled.assembly
         return compiled

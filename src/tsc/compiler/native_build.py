@@ -9,13 +9,13 @@ from math import prod
 from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import IntAttr, MemRefType
+from xdsl.dialects.builtin import IntAttr, MemRefType, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.fusion import spec
 from tsc.analysis.module_functions import kernels
-from tsc.codegen import EmittedModule
+from tsc.codegen import ALONE, EmittedModule, Linkage
 from tsc.compiler.descent import Descent
 from tsc.compiler.sizes_function import NAME, sizes_function
 from tsc.dialects import torch_types as tt
@@ -51,6 +51,42 @@ class NativeCode:
         return calls_of(self.entry) + calls_of(self.strict)
 
 
+@dataclass(frozen=True)
+class HostProgram:
+    """A function as LLVM IR, and what its caller needs to know."""
+
+    emitted: EmittedModule
+    inputs: Sequence[ArraySpec]
+    """Its arguments; sizes may be expressions."""
+    outputs: Sequence[ArraySpec]
+    arena: int
+    """Bytes of scratch memory of one call; an expression, where sizes are."""
+    sizes: SizesFunction | None
+    """Of symbolic sizes: what says them."""
+
+
+def emit_native(descent: Descent, name: str = "main", linkage: Linkage = ALONE) -> HostProgram:
+    """LLVM IR for a function at stage `fused`, which exports `name`, and where sizes are symbolic also
+    ``{name}.sizes``.
+
+    Raises:
+        CodegenError: something has no native form.
+        SizesFoundError: sizes turned out to be equal, or fixed.
+    """
+    function = descent.function
+    inputs = _array_specs(function.body.block.args)
+    end = function.body.block.last_op
+    assert end is not None
+    outputs = _array_specs(end.operands)
+    host = descent.lower("loop")
+    host.sym_name = StringAttr(name)
+    arena = _arena_bytes(host)
+    sizes = _add_sizes(descent, f"{name}.{NAME}", inputs, outputs, arena)
+    emitted = descent.emit(linkage)
+    descent.compilation.kernels += [f.sym_name.data for f in kernels(descent.module)]
+    return HostProgram(emitted, inputs, outputs, arena, sizes)
+
+
 def build_native(descent: Descent, slow: Run) -> NativeCode:
     """Native code for a function at stage `fused`. Calls of its entry whose arguments are others go to
     `slow`.
@@ -59,21 +95,13 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
         CodegenError: something has no native form.
     """
     function = descent.function
-    inputs = _array_specs(function.body.block.args)
-    end = function.body.block.last_op
-    assert end is not None
-    outputs = _array_specs(end.operands)
     is_long = any(isinstance(o, PrimLoopOp) for o in function.walk())
     is_long |= sum(_elements(o) for o in function.walk()) > GIL_ELEMENTS
-    host = descent.lower("loop")
-    arena = _arena_bytes(host)
-    sizes = _add_sizes(descent, inputs, outputs, arena)
-    emitted = descent.emit()
-    compiled = descent.load(emitted)
-    descent.compilation.kernels += [f.sym_name.data for f in kernels(descent.module)]
-    constants = _fill_constants(compiled, emitted, descent.context.pool)
-
-    given, made = _without_symbols(inputs), _without_symbols(outputs)
+    program = emit_native(descent)
+    compiled = descent.load(program.emitted)
+    constants = _fill_constants(compiled, program.emitted, descent.context.pool)
+    given, made = _without_symbols(program.inputs), _without_symbols(program.outputs)
+    arena, sizes = program.arena, program.sizes
 
     def builtin(otherwise: Run) -> Run:
         held = _Slow(otherwise, constants)
@@ -115,9 +143,9 @@ def _without_symbols(specs: Sequence[ArraySpec]) -> list[ArraySpec]:
 
 
 def _add_sizes(
-    descent: Descent, inputs: Sequence[ArraySpec], outputs: Sequence[ArraySpec], arena: int
+    descent: Descent, name: str, inputs: Sequence[ArraySpec], outputs: Sequence[ArraySpec], arena: int
 ) -> SizesFunction | None:
-    """Where sizes are symbolic, add the function that says what they are in a call to the module.
+    """Where sizes are symbolic, add the function `name` that says what they are in a call to the module.
 
     Raises:
         SizesFoundError: sizes turned out to be equal, or fixed.
@@ -127,8 +155,10 @@ def _add_sizes(
     environment = descent.sizes.environment
     descent.sizes.require_free()
     given, made = ([s.shape for s in specs] for specs in (inputs, outputs))
-    descent.module.body.block.add_op(sizes_function(environment, given, made, arena))
-    return SizesFunction(NAME, len(environment.symbols))
+    function = sizes_function(environment, given, made, arena)
+    function.sym_name = StringAttr(name)
+    descent.module.body.block.add_op(function)
+    return SizesFunction(name, len(environment.symbols))
 
 
 def _fill_constants(compiled: CompiledObject, emitted: EmittedModule, pool: ConstantPool) -> list[Any]:

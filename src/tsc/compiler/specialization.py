@@ -288,10 +288,10 @@ def _native(
     must not be compiled at all.
     """
     function = descent.function
-    if TAKEN in function.attributes and (writes_arguments(function) or not_repeatable(function)):
+    if must_not_be_repeated(function):
         return None
     form = ResultForm.of(function)
-    reason = _why_not_native(function, entry.pool)
+    reason = why_not_native(function, entry.pool)
     if reason is not None:
         return reason
     try:
@@ -328,7 +328,15 @@ def _computes(function: FuncOp) -> bool:
     return end is not None and bool(end.operands)
 
 
-def _why_not_native(function: FuncOp, pool: ConstantPool) -> str | None:
+def must_not_be_repeated(function: FuncOp) -> bool:
+    """Whether a function that keeps state, at stage `fused`, does what no second call may do again."""
+    return TAKEN in function.attributes and (writes_arguments(function) or bool(not_repeatable(function)))
+
+
+def why_not_native(function: FuncOp, pool: ConstantPool) -> str | None:
+    """Why a function at stage `fused` cannot be native code as a whole, so far as that is known before its
+    kernels are made.
+    """
     if RESULT not in function.attributes:
         return "its result is not made of tensors and constants alone, or may share memory with an argument"
     end = function.body.block.last_op

@@ -27,6 +27,7 @@ class ObjectState:
         assigned, taken = _paths(function, ASSIGNED), _paths(function, TAKEN)
         self.assigned = [_slot(receiver, path) for path in assigned]
         self.taken = [_slot(receiver, path) for path in taken]
+        self.taken_paths = taken
         pairs = zip([*assigned, *taken], [*self.assigned, *self.taken], strict=True)
         changing = set(self.assigned)
         self.is_distinct = _are_distinct((path, slot) for path, slot in pairs if slot in changing)
@@ -45,6 +46,10 @@ class ObjectState:
             if isinstance(values[number], (bool, int, float)):
                 values[number] = Varying(values[number])
         return values
+
+    def entries(self) -> list[tuple[str, Slot, Any]]:
+        """The attributes that the function takes: path, place, and value as `read` gives it."""
+        return list(zip(self.taken_paths, self.taken, self.read(), strict=True))
 
     def assign(self, values: Sequence[Any]) -> None:
         """Set the attributes that the function assigns."""
@@ -120,6 +125,11 @@ def _is_same(a: object, b: object) -> bool:
 def taken_paths(function: FuncOp) -> list[str]:
     """The attributes of its object that are a function's last arguments, by their paths."""
     return _paths(function, TAKEN)
+
+
+def assigned_paths(function: FuncOp) -> list[str]:
+    """The attributes that are the last parts of a function's result, by their paths."""
+    return _paths(function, ASSIGNED)
 
 
 def _paths(function: FuncOp, attribute: str) -> list[str]:

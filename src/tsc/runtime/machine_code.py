@@ -9,7 +9,7 @@ from functools import cache
 import llvmlite.binding as llvm
 
 from tsc.analysis.target import Target
-from tsc.concurrency import hold_for_fork, serialized
+from tsc.concurrency import hold_for_fork, once, serialized
 from tsc.errors import CodegenError
 from tsc.runtime.elf import symbols_of
 
@@ -49,6 +49,13 @@ def _initialize() -> None:
         # Some Python executables hold the C library's mathematics without exporting it.
         with contextlib.suppress(RuntimeError):
             llvm.load_library_permanently(name)
+
+
+@once
+def prepare_inline_assembly() -> None:
+    """Let code for this kind of processor hold assembly text."""
+    _initialize()
+    llvm.initialize_native_asmparser()
 
 
 @cache

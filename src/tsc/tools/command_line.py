@@ -1,0 +1,78 @@
+"""``python -m tsc VERB ...``: each verb is a file of `tsc.tools.verbs`."""
+
+from __future__ import annotations
+
+import argparse
+import pkgutil
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol, cast
+
+import tsc
+from tsc.errors import ArgumentError, TscError
+from tsc.tools import verbs
+
+REFUSED, MISUSED = 1, 2
+"""Exit codes: what was asked cannot be done; what was asked makes no sense."""
+
+
+class Verb(Protocol):
+    """What the module of a verb has; its name is the verb, its docstring the help."""
+
+    __doc__: str | None
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options."""
+        ...
+
+    def run(self, options: argparse.Namespace) -> str:
+        """Do it; the text to print.
+
+        Raises:
+            ArgumentError: what was asked makes no sense.
+            TscError: it cannot be done.
+            OSError: a file cannot be read or written.
+        """
+        ...
+
+
+def found_verbs() -> dict[str, Verb]:
+    """All verbs, by name."""
+    names = sorted(module.name for module in pkgutil.iter_modules(verbs.__path__))
+    return {name: cast("Verb", import_module(f"{verbs.__name__}.{name}")) for name in names}
+
+
+def parser(known: dict[str, Verb]) -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m tsc", description=tsc.__doc__)
+    made.add_argument("--version", action="version", version=f"tsc {tsc.__version__}")
+    listed = made.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, verb in known.items():
+        text = (verb.__doc__ or "").strip()
+        summary, _, rest = text.partition("\n\n")
+        own = listed.add_parser(
+            name,
+            help=summary.replace("\n", " "),
+            description=summary,
+            epilog=rest,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        verb.add_arguments(own)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The entry point; the exit code."""
+    known = found_verbs()
+    options = parser(known).parse_args(arguments)
+    try:
+        sys.stdout.write(known[options.verb].run(options))
+    except TscError as error:
+        print(f"{options.verb}: error: {str(error).removeprefix(f'{options.verb}: ')}", file=sys.stderr)
+        return MISUSED if isinstance(error, ArgumentError) else REFUSED
+    except OSError as error:
+        file = "" if error.filename is None else f"{error.filename}: "
+        print(f"{options.verb}: error: {file}{error.strerror or error}", file=sys.stderr)
+        return REFUSED
+    return 0
