@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import Counter
@@ -24,12 +25,22 @@ REDUCED_OF_A_MESSAGE = 2
 """How many programs with one message are reduced; the others are counted only."""
 
 
+SECONDS_OF_SILENCE = 60.0
+"""After which the run says how far it has come."""
+
+
+def say(line: str) -> None:
+    """A line about the run itself: reports go to the other stream."""
+    print(line, file=sys.stderr, flush=True)
+
+
 class _Run:
     """Workers that share a counter of seeds, what they found, and what is left to reduce."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.trying = replace(task, seconds=task.seconds * SHARE_OF_TRYING)
+        share = SHARE_OF_TRYING if task.count is None else 1.0
+        self.trying = replace(task, seconds=task.seconds * share)
         self.variants = task.variants or VARIANTS
         self.seeds = count(task.seed * 1_000_000)
         self.tried = 0
@@ -39,6 +50,7 @@ class _Run:
         self.reduced: list[Example] = []
         self.kinds: Counter[tuple[str, ...]] = Counter()
         self.lock = threading.Lock()
+        self.told = time.monotonic()
 
     def in_threads(self, work: Callable[[Worker], None]) -> None:
         """Run `work` with each worker, and wait."""
@@ -56,7 +68,18 @@ class _Run:
             with self.lock:
                 self.statuses[answer.outcome.status] += 1
                 self.ill_conditioned.update(f.detail for f in answer.outcome.ill_conditioned)
-                self.found += one_of_each_fault(seed, answer)
+                faults = one_of_each_fault(seed, answer)
+                self.found += faults
+                self.tell(faults)
+
+    def tell(self, faults: list[Example]) -> None:
+        """Say what is found when it is found, and now and then how far the run has come."""
+        for fault in faults:
+            finding = fault.finding
+            say(f"seed {fault.seed}: {', '.join(fault.variants)}: {finding.aspect}: {finding.detail[:200]}")
+        if time.monotonic() - self.told > SECONDS_OF_SILENCE:
+            self.told = time.monotonic()
+            say(f"{self.tried} tried, {len(self.found)} findings")
 
     def reduce_programs(self, worker: Worker) -> None:
         """Reduce what was found, the shortest first, until the time is over."""
@@ -119,7 +142,11 @@ def _urgency(example: Example) -> tuple[bool, bool, bool, int]:
 def run(task: Task) -> Report:
     """Try random programs until the task is over."""
     state = _Run(task)
-    state.in_threads(state.try_programs)
+    try:
+        state.in_threads(state.try_programs)
+    except KeyboardInterrupt:
+        say(f"interrupted after {state.tried} programs; the report follows")
+        state.trying.seconds = 0.0
     rate = state.tried / max(time.monotonic() - task.begin, 1e-9)
     state.found.sort(key=_urgency)
     state.in_threads(state.reduce_programs)
