@@ -56,11 +56,7 @@ def read(kind: str, key: str) -> memoryview | None:
     name = name_of(kind, key)
     try:
         with opened_folder() as folder:
-            data = mapped(folder, name)
-            own, payload = decoded(data)
-            if own != key.encode():
-                raise DamagedError("it is for another key")
-            _touch(folder, name)
+            payload = _checked(folder, name, key)
     except RefusedError as error:
         warn_once(str(error))
     except FileNotFoundError:
@@ -71,6 +67,24 @@ def read(kind: str, key: str) -> memoryview | None:
         LOG.debug("hit: %s %s", kind, name)
         return payload
     return None
+
+
+def _checked(folder: int, name: str, key: str) -> memoryview:
+    """The payload of a file, which is deleted if it is damaged, so that it is written anew.
+
+    Raises:
+        DamagedError: it is damaged, or for another key.
+    """
+    try:
+        own, payload = decoded(mapped(folder, name))
+        if own != key.encode():
+            raise DamagedError("it is for another key")
+    except DamagedError:
+        delete(folder, name)
+        raise
+    with suppress(OSError):  # another process has deleted it
+        os.utime(name, dir_fd=folder)
+    return payload
 
 
 def mapped(folder: int, name: str) -> memoryview:
@@ -87,12 +101,6 @@ def mapped(folder: int, name: str) -> memoryview:
         return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
     finally:
         os.close(descriptor)
-
-
-def _touch(folder: int, name: str) -> None:
-    """Note that a file was used."""
-    with suppress(OSError):  # another process has deleted it
-        os.utime(name, dir_fd=folder)
 
 
 def write(kind: str, key: str, payload: Buffer) -> bool:

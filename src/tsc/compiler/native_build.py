@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any, cast
 
@@ -15,40 +13,19 @@ from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.fusion import spec
 from tsc.analysis.module_functions import kernels
-from tsc.codegen import EmittedModule
 from tsc.compiler.descent import Descent
 from tsc.compiler.sizes_function import NAME, sizes_function
 from tsc.dialects import torch_types as tt
-from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import PrimLoopOp
 from tsc.dims import hint_of, is_known
 from tsc.passes.plan_memory import ARENA
-from tsc.runtime.machine_code import CompiledObject
-from tsc.runtime.native import ANY, MISS, ArraySpec, SizesFunction, calls_of, native_function
+from tsc.runtime.native import ANY, ArraySpec, SizesFunction
+from tsc.runtime.native_code import CallPlan, NativeCode, native_code
 
 GIL_ELEMENTS = 1 << 15
 """Elements computed by a call beyond which the GIL is released: a few microseconds of work."""
 
 Run = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class NativeCode:
-    """Native code as two builtins; arrays in, array or tuple of arrays out."""
-
-    entry: Run
-    """Calls whose arguments are others go the slow way."""
-    strict: Run
-    """Gives `MISS` for those."""
-    arena_bytes: int = 0
-    """Scratch memory of one call."""
-    code_bytes: int = 0
-    """The object file: machine code with its tables."""
-
-    @property
-    def calls(self) -> int:
-        """How many calls have computed."""
-        return calls_of(self.entry) + calls_of(self.strict)
 
 
 def build_native(descent: Descent, slow: Run) -> NativeCode:
@@ -71,32 +48,10 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
     emitted = descent.emit()
     compiled = descent.load(emitted)
     descent.compilation.kernels += [f.sym_name.data for f in kernels(descent.module)]
-    constants = _fill_constants(compiled, emitted, descent.context.pool)
-
+    constants = [np.ascontiguousarray(descent.context.pool[key]) for key in emitted.constant_keys]
     given, made = _without_symbols(inputs), _without_symbols(outputs)
-
-    def builtin(otherwise: Run) -> Run:
-        held = _Slow(otherwise, constants)
-        return native_function(
-            compiled, "main", given, made, hint_of(arena), held, release_gil=is_long, sizes=sizes
-        )
-
-    return NativeCode(builtin(slow), builtin(_missed), arena, len(compiled.object_bytes))
-
-
-def _missed(*arguments: object) -> Any:
-    return MISS
-
-
-class _Slow:
-    """The Python path of a native entry; also what keeps the arrays of the constants alive."""
-
-    def __init__(self, run: Run, constants: object) -> None:
-        self.run = run
-        self.constants = constants
-
-    def __call__(self, *arguments: object) -> Any:
-        return self.run(*arguments)
+    plan = CallPlan(given, made, hint_of(arena), is_long, sizes)
+    return native_code(compiled, plan, constants, slow, arena)
 
 
 def _elements(op: Operation) -> int:
@@ -129,17 +84,6 @@ def _add_sizes(
     given, made = ([s.shape for s in specs] for specs in (inputs, outputs))
     descent.module.body.block.add_op(sizes_function(environment, given, made, arena))
     return SizesFunction(NAME, len(environment.symbols))
-
-
-def _fill_constants(compiled: CompiledObject, emitted: EmittedModule, pool: ConstantPool) -> list[Any]:
-    """Write the addresses of the constants' arrays into the object's table; the arrays, to be kept alive."""
-    if not emitted.constant_keys:
-        return []
-    arrays = [np.ascontiguousarray(pool[key]) for key in emitted.constant_keys]
-    table = (ctypes.c_void_p * len(arrays)).from_address(compiled.address("tsc_constants"))
-    for i, array in enumerate(arrays):
-        table[i] = array.__array_interface__["data"][0]
-    return arrays
 
 
 def _arena_bytes(host: FuncOp) -> int:
