@@ -86,11 +86,11 @@ def _own_version() -> str:
     """The version; of one that is being developed, also when which of its files was changed."""
     if ".dev" not in tsc.__version__:
         return tsc.__version__
-    files = sorted(_stamps(Path(__file__).parents[1]))
+    files = sorted(stamps(Path(__file__).parents[1]))
     return f"{tsc.__version__} {digest(repr(files))[:16]}"
 
 
-def _stamps(folder: Path | str) -> list[tuple[str, int, int]]:
+def stamps(folder: Path | str) -> list[tuple[str, int, int]]:
     """Name, size and time of each source file."""
     found: list[tuple[str, int, int]] = []
     with os.scandir(folder) as entries:
@@ -99,7 +99,7 @@ def _stamps(folder: Path | str) -> list[tuple[str, int, int]]:
                 state = entry.stat()
                 found.append((entry.name, state.st_size, state.st_mtime_ns))
             elif entry.name != "__pycache__" and entry.is_dir():
-                found += [(f"{entry.name}/{name}", size, time) for name, size, time in _stamps(entry.path)]
+                found += [(f"{entry.name}/{name}", size, time) for name, size, time in stamps(entry.path)]
     return found
 
 
@@ -110,7 +110,7 @@ def processor() -> str | None:
     """
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            block = _first_block(file.read(1 << 16))
+            block = first_block(file.read(1 << 16))
     except OSError:
         return None
     known = {name: value for name, value in block.items() if name in _CPU_FIELDS}
@@ -119,7 +119,8 @@ def processor() -> str | None:
     return digest(repr([sys.platform, platform.machine(), sys.byteorder, sorted(known.items())]))
 
 
-def _first_block(text: str) -> dict[str, str]:
+def first_block(text: str) -> dict[str, str]:
+    """The fields up to the first empty line."""
     block: dict[str, str] = {}
     for line in text.splitlines():
         name, _, value = line.partition(":")

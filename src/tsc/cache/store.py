@@ -38,7 +38,7 @@ class StoredFile:
     @property
     def kind(self) -> str:
         """What it holds."""
-        return self.name.partition("-")[0]
+        return "unfinished" if self.name.endswith(UNFINISHED) else self.name.partition("-")[0]
 
 
 def name_of(kind: str, key: str) -> str:

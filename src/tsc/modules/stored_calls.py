@@ -64,7 +64,7 @@ class StoredCalls:
     def _dispatch(self, *arguments: object) -> Any:
         LastCalled.note(self)
         key = self._key(arguments)
-        if self._module is None and key is not None:
+        if key is not None:
             result = self._by_stored_code(key, arguments)
             if result is not MISS:
                 return result
@@ -107,6 +107,8 @@ class StoredCalls:
         code, notes = loaded
         self._made.append((_arrays_of(key), code, notes))
         self._found[key] = code
+        if self._module is not None:
+            self._hand_over(self._module, *self._made[-1])
         return code
 
     def _code_key(self, key: Key, strategy: Strategy, made: int, seen: Iterable[Key]) -> str | None:
@@ -142,14 +144,21 @@ class StoredCalls:
         """The module itself, which takes over the code that was loaded."""
         if self._module is None:
             from tsc.modules.script_modules import freeze_module
-            from tsc.programs.stored_specializations import adopt
 
             made = freeze_module(self.origin.module(), ())
-            for arrays, code, notes in self._made:
-                adopt(made.forward, arrays, code, notes, self._strategy)
+            for loaded in self._made:
+                self._hand_over(made, *loaded)
             made.forward.on_specialized = self._store
             self._module = made
         return self._module
+
+    def _hand_over(
+        self, module: RecursiveScriptModule, arrays: Sequence[Array], code: NativeCode, notes: Notes
+    ) -> None:
+        """Let code that was loaded be a specialization of the module."""
+        from tsc.programs.stored_specializations import adopt
+
+        adopt(module.forward, arrays, code, notes, self._strategy)
 
     def optimized_graph(self) -> Any:
         """The graph that runs."""
