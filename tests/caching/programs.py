@@ -17,7 +17,7 @@ class Perceptron(nn.Module):
         self.first = nn.Linear(64, 96)
         self.second = nn.Linear(96, 10)
 
-    def forward(self, x: Tensor):
+    def forward(self, x: Tensor) -> Tensor:
         return tsc.softmax(self.second(tsc.relu(self.first(x))), -1)
 
 
@@ -28,7 +28,7 @@ class Convolutions(nn.Module):
         self.norm = nn.BatchNorm2d(16)
         self.second = nn.Conv2d(16, 32, 3, stride=2)
 
-    def forward(self, x: Tensor):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         y = tsc.relu(self.norm(self.first(x)))
         return self.second(y), y.mean()
 
@@ -40,8 +40,8 @@ class Shifted(nn.Module):
         super().__init__()
         self.register_buffer("shift", tsc.arange(3000) * 0.5)
 
-    def forward(self, x: Tensor):
-        return x * 2.0 + self.shift
+    def forward(self, x: Tensor) -> Tensor:
+        return tsc.mul(x, 2.0) + self.shift
 
 
 class Counting(nn.Module):
@@ -51,15 +51,15 @@ class Counting(nn.Module):
         super().__init__()
         self.calls = tsc.jit.Attribute(0, int)
 
-    def forward(self, x: Tensor):
+    def forward(self, x: Tensor) -> Tensor:
         self.calls += 1
-        return x * 2.0 + self.calls
+        return tsc.mul(x, 2.0) + self.calls
 
 
 class Told(nn.Module):
     """It prints: Python has a part in it."""
 
-    def forward(self, x: Tensor):
+    def forward(self, x: Tensor) -> Tensor:
         print("told")
         return tsc.relu(x) + 1.0
 
@@ -67,8 +67,8 @@ class Told(nn.Module):
 class Named(nn.Module):
     """Its result is a dict."""
 
-    def forward(self, x: Tensor):
-        return {"twice": x * 2.0, "sine": tsc.sin(x)}
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"twice": tsc.mul(x, 2.0), "sine": tsc.sin(x)}
 
 
 KINDS: dict[str, Callable[[], Any]] = {

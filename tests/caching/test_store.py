@@ -211,7 +211,7 @@ def test_the_cache_tells_of_itself_and_is_cleared(folder: Path) -> None:
     file = write()
     (folder / "mine.txt").write_text("no file of the cache")
     info = tsc.cache.info()
-    assert (info.folder, info.files, info.size_bytes) == (folder, {"test": 1}, file.stat().st_size)
+    assert (info.folder, info.files, info.size_bytes) == (str(folder), {"test": 1}, file.stat().st_size)
     assert tsc.cache.verify() == {}
     file.write_bytes(file.read_bytes()[:-1])
     assert tsc.cache.verify() == {file.name: "its lengths are wrong"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 from tsc.cache.entry_file import DamagedError, decoded
 from tsc.cache.folder import RefusedError, folder_path, is_enabled, opened_folder, warn_once
@@ -19,7 +18,7 @@ LOG = logging.getLogger("tsc.cache")
 class CacheInfo:
     """What `info` says."""
 
-    folder: Path
+    folder: str
     is_enabled: bool
     size_bytes: int
     limit_bytes: int

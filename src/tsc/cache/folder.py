@@ -9,8 +9,7 @@ import logging
 import os
 import stat
 from collections.abc import Generator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 
 from tsc.options import options
 
@@ -30,13 +29,13 @@ def is_enabled() -> bool:
     return state.is_cache_enabled and state.is_native_enabled and not is_watched and hasattr(os, "geteuid")
 
 
-def folder_path() -> Path:
+def folder_path() -> str:
     """Where the cache is, or would be."""
     given = options().cache_folder
     if given is not None:
-        return Path(given)
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path("~/.cache").expanduser()) / "tsc"
+        return given
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return os.path.join(base if os.path.isabs(base) else os.path.expanduser("~/.cache"), "tsc")
 
 
 @contextmanager
@@ -49,9 +48,10 @@ def opened_folder(*, creates: bool = False) -> Generator[int]:
         OSError: it is not there, or cannot be made or read.
     """
     path = folder_path()
-    if creates and not path.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(mode=0o700, exist_ok=True)
+    if creates and not os.path.isdir(path):
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        with suppress(FileExistsError):  # another process was first
+            os.mkdir(path, 0o700)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         reason = _why_refused(os.fstat(descriptor))

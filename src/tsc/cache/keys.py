@@ -11,7 +11,6 @@ import platform
 import sys
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 
@@ -72,7 +71,7 @@ def _installed(name: str) -> str:
     spec = find_spec(name)
     if spec is None or spec.origin is None:
         return "none"
-    beside = Path(spec.origin).parents[1]
+    beside = os.path.dirname(os.path.dirname(spec.origin))
     names = sorted(entry for entry in os.listdir(beside) if entry.lower().startswith(f"{name}-"))
     found = [entry for entry in names if entry.endswith((".dist-info", ".egg-info"))]
     if found:
@@ -86,11 +85,11 @@ def _own_version() -> str:
     """The version; of one that is being developed, also when which of its files was changed."""
     if ".dev" not in tsc.__version__:
         return tsc.__version__
-    files = sorted(stamps(Path(__file__).parents[1]))
+    files = sorted(stamps(os.path.dirname(os.path.dirname(__file__))))
     return f"{tsc.__version__} {digest(repr(files))[:16]}"
 
 
-def stamps(folder: Path | str) -> list[tuple[str, int, int]]:
+def stamps(folder: str | os.PathLike[str]) -> list[tuple[str, int, int]]:
     """Name, size and time of each source file."""
     found: list[tuple[str, int, int]] = []
     with os.scandir(folder) as entries:

@@ -4,8 +4,8 @@ Symbols are read before loading, because an undefined one aborts the process in 
 """
 
 import struct
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 X86_64 = 62
 NULL_SECTION, ABSOLUTE = 0, 0xFFF1
@@ -19,16 +19,14 @@ class UnsupportedObjectError(Exception):
     """An object is of another format, or needs what is not known here."""
 
 
-@dataclass(frozen=True)
-class Symbols:
+class Symbols(NamedTuple):
     """Exported names, and names the object needs from elsewhere."""
 
     defined: frozenset[str] = frozenset()
     undefined: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A section: where its bytes are in the file, and what memory it wants."""
 
     kind: int
@@ -40,8 +38,7 @@ class Section:
     alignment: int
 
 
-@dataclass(frozen=True)
-class Symbol:
+class Symbol(NamedTuple):
     """A symbol: `value` is an offset in its section."""
 
     name: str
@@ -55,8 +52,7 @@ class Symbol:
         return self.binding == _WEAK
 
 
-@dataclass(frozen=True)
-class Relocation:
+class Relocation(NamedTuple):
     """A place in a section, which gets the address of a symbol in some way."""
 
     section: int

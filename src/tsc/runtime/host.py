@@ -2,7 +2,6 @@
 
 import os
 from functools import cache
-from pathlib import Path
 
 from tsc.analysis.target import Target
 from tsc.cache import is_enabled, store
@@ -65,14 +64,19 @@ def _vectors(enabled: set[str], triple: str) -> tuple[int, int]:
 def _cache_bytes(level: int, default: int) -> int:
     """The data cache of `level`, from sysfs; `default` where that says nothing."""
     for index in range(4):
-        folder = Path(f"/sys/devices/system/cpu/cpu0/cache/index{index}")
+        folder = f"/sys/devices/system/cpu/cpu0/cache/index{index}"
         try:
-            found, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+            found, kind, size = (_text_of(f"{folder}/{name}") for name in ("level", "type", "size"))
         except OSError:
             continue
         if found == str(level) and kind != "Instruction" and size.endswith("K"):
             return int(size[:-1]) << 10
     return default
+
+
+def _text_of(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read().strip()
 
 
 def available_cores() -> int:
