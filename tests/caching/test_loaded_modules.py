@@ -92,6 +92,18 @@ def test_what_was_frozen_before_a_change_is_as_it_was(archive: str) -> None:
     assert np.abs(tsc.optimize_for_inference(module)(X) - expected).max() > 0.001
 
 
+def test_what_is_frozen_after_somebody_has_looked_is_frozen_at_once(archive: str) -> None:
+    module = tsc.load(archive)
+    first = tsc.optimize_for_inference(module)
+    expected = first(X)
+    assert first.graph is not None
+    assert is_itself(first)
+    assert not is_itself(module)
+    frozen = tsc.optimize_for_inference(module)
+    module.second.bias = np.zeros(10, np.float32)
+    np.testing.assert_array_equal(frozen(X), expected)
+
+
 def test_copies_and_pickles_compute_the_same(archive: str) -> None:
     module = tsc.optimize_for_inference(tsc.load(archive))
     expected = module(X)

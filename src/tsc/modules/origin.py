@@ -141,6 +141,6 @@ def opened_origin(path: object) -> Origin | None:
         return None
     try:
         name: str | bytes = os.fspath(path)
-        return Origin.of_file(os.fsdecode(name))
+        return Origin.of_file(os.fsdecode(name)) if os.path.isfile(name) else None
     except (OSError, ValueError):
         return None

@@ -55,7 +55,7 @@ class StoredCalls:
         """The code that was loaded, in that order, with arguments like those it was loaded for."""
         self._module: RecursiveScriptModule | None = None
         origin.followers.add(self)
-        if origin.known(FROZEN) is None:
+        if origin.is_touched or origin.known(FROZEN) is None:
             self.module()
             origin.note(FROZEN, {})
 
