@@ -44,6 +44,17 @@ class Shifted(nn.Module):
         return tsc.mul(x, 2.0) + self.shift
 
 
+class Looked(nn.Module):
+    """An index may be out of range: the code says so, and the program raises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(50, 32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tsc.relu(self.table(tsc.add(x, 6.0).long()))
+
+
 class Counting(nn.Module):
     """It keeps state: what a call gives is not a function of its arguments."""
 
@@ -75,6 +86,7 @@ KINDS: dict[str, Callable[[], Any]] = {
     "perceptron": Perceptron,
     "convolutions": Convolutions,
     "shifted": Shifted,
+    "looked": Looked,
     "counting": Counting,
     "told": Told,
     "named": Named,

@@ -133,6 +133,18 @@ def test_code_that_was_loaded_counts_its_calls(archive: str) -> None:
     assert str(tsc.jit.last_executed_optimized_graph()).startswith("graph(%x")
 
 
+def test_an_index_out_of_range_raises_what_the_program_raises(archive: str, tmp_path: Path) -> None:
+    path = saved("looked", tmp_path)
+    x = np.arange(12, dtype=np.float32).reshape(3, 4)
+    expected = tsc.optimize_for_inference(tsc.load(path))(x)
+    module = tsc.optimize_for_inference(tsc.load(path))
+    for _ in range(2):
+        np.testing.assert_array_equal(module(x), expected)
+        with pytest.raises(IndexError, match="out of range"):
+            module(x + 100)
+    assert not is_itself(module)
+
+
 def test_training_modules_are_not_frozen(archive: str) -> None:
     with pytest.raises(CompileError, match="eval mode"):
         tsc.freeze(tsc.load(archive).train())

@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import IntAttr, MemRefType
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.fusion import spec
+from tsc.analysis.fusion import CHECKS_BOUNDS, spec
 from tsc.analysis.module_functions import kernels
 from tsc.compiler.descent import Descent
 from tsc.compiler.sizes_function import NAME, sizes_function
@@ -50,7 +50,7 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
     descent.compilation.kernels += [f.sym_name.data for f in kernels(descent.module)]
     constants = [np.ascontiguousarray(descent.context.pool[key]) for key in emitted.constant_keys]
     given, made = _without_symbols(inputs), _without_symbols(outputs)
-    plan = CallPlan(given, made, hint_of(arena), is_long, sizes)
+    plan = CallPlan(given, made, hint_of(arena), is_long, sizes, CHECKS_BOUNDS in function.attributes)
     return native_code(compiled, plan, constants, slow, arena)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,14 +79,21 @@ class StoredCalls:
 
     def _by_stored_code(self, key: Key, arguments: Sequence[object]) -> Any:
         """The result of a call; `MISS` where there is no code for it."""
-        code = self._found.get(key)
-        for candidate in self._candidates(key) if code is None else (code,):
-            result = candidate.strict(*arguments)
+        known = self._found.get(key)
+        for code in self._candidates(key) if known is None else (known,):
+            result = code.strict(*arguments)
+            result = _unflagged(result) if code.is_flagged and result is not MISS else result
             if result is not MISS:
-                self._found[key] = candidate
-                self.run = candidate.entry
+                self._found[key] = code
+                self.run = partial(self._by_flagged_code, code) if code.is_flagged else code.entry
                 return result
         return MISS
+
+    def _by_flagged_code(self, code: NativeCode, *arguments: object) -> Any:
+        """The result of a call of code that may say that it could not do it."""
+        result = code.strict(*arguments)
+        result = result if result is MISS else _unflagged(result)
+        return self._dispatch(*arguments) if result is MISS else result
 
     def _candidates(self, key: Key) -> Iterable[NativeCode]:
         """Code that may be for calls of a key: of symbolic sizes, then what is stored for it."""
@@ -186,6 +194,14 @@ class StoredCalls:
         name = self._code_key(key, table.strategy, table.made - 1, [other for other in seen if other != key])
         if name is not None:
             store_code(name, code, self.origin.memory, notes)
+
+
+def _unflagged(results: tuple[Array, ...]) -> Any:
+    """What code gives, without its flag; `MISS` where that says that it could not do the call."""
+    *tensors, flag = results
+    if flag:
+        return MISS
+    return tensors[0] if len(tensors) == 1 else tuple(tensors)
 
 
 def _is_pristine(method: ScriptMethod) -> bool:

@@ -39,7 +39,7 @@ def newest(method: BoundFunction) -> tuple[NativeCode, Notes, TableState] | None
     version, found = method.frozen_version(), method.last
     if found is None or not version.depends_on_arguments_alone or version.refusal is not None:
         return None
-    code = None if found.native is None else found.code
+    code = found.code if found.is_flat else None
     if code is None or found.form.written:
         return None
     notes: Notes = {
@@ -72,8 +72,11 @@ def adopt(
         return
     form = ResultForm(notes["structure"])
     compilation = Compilation(kernels=list(notes["kernels"]), is_whole=notes["is_whole"])
-    results = NativeResults(code.entry, form, method.unit)
+    results = NativeResults(code.entry, form, method.unit, code.is_flagged)
     key = tuple(str(describe(value)) for value in values)
-    made = Specialization(results, True, None, compilation, form, ConstantMemory([]), code=code)
+    constants = ConstantMemory([])  # of a function that writes to no argument
+    made = Specialization(
+        results, True, None, compilation, form, constants, code=code, checks_bounds=code.is_flagged
+    )
     table.adopt(key, values, made)
     method.choose_fast_path(version, arrays)

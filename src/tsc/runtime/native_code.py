@@ -28,6 +28,8 @@ class CallPlan:
     releases_gil: bool
     sizes: SizesFunction | None = None
     """Where sizes are symbolic: the function that says what they are in a call."""
+    is_flagged: bool = False
+    """Whether the last output says that the code could not do the call: an index was out of range, say."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class NativeCode:
     object_bytes: bytes = field(default=b"", repr=False)
     constants: Sequence[np.ndarray[Any, Any]] = field(default=(), repr=False)
     """The arrays that the code reads, in the order of its table."""
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether the last of what it gives says that it could not do the call."""
+        return self.plan is not None and self.plan.is_flagged
 
     @property
     def calls(self) -> int:

@@ -113,6 +113,7 @@ def _plan_words(plan: CallPlan) -> Notes:
         "outputs": _spec_words(plan.outputs),
         "arena_bytes": plan.arena_bytes,
         "releases_gil": plan.releases_gil,
+        "is_flagged": plan.is_flagged,
         "sizes": None if plan.sizes is None else [plan.sizes.name, plan.sizes.symbols],
     }
 
@@ -175,7 +176,7 @@ def _part(region: Bytes, place: int, count: int) -> Bytes:
 def _plan(words: Notes) -> CallPlan:
     sizes = None if words["sizes"] is None else SizesFunction(*words["sizes"])
     inputs, outputs = _specs(words["inputs"]), _specs(words["outputs"])
-    return CallPlan(inputs, outputs, words["arena_bytes"], words["releases_gil"], sizes)
+    return CallPlan(inputs, outputs, words["arena_bytes"], words["releases_gil"], sizes, words["is_flagged"])
 
 
 def _specs(words: list[Any]) -> list[ArraySpec]:
