@@ -45,7 +45,7 @@ def __getattr__(name: str) -> Any:
     """Public names are loaded when first used (``import tsc`` stays cheap); other names are operators."""
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
-    if name in ("jit", "nn", "testing"):
+    if name in ("cache", "jit", "nn", "testing"):
         return import_module(f"tsc.{name}")
     if name in _DTYPES:
         return import_module("tsc.dtypes").by_name(_DTYPES[name])

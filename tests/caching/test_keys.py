@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tsc.cache import keys
+from tsc.cache import keys, store
 from tsc.options import Options, options
 
 
@@ -51,6 +51,15 @@ def test_a_changed_source_file_is_another_version(tmp_path: Path) -> None:
     assert [name for name, _, _ in before] == ["package/module.py"]
     file.write_text("ab")
     assert sorted(keys.stamps(tmp_path)) != before
+
+
+def test_nothing_is_stored_by_a_process_whose_own_files_have_changed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.write("test", "key", b"x")
+    monkeypatch.setattr(keys, "_own_version", lambda: "another")
+    assert not store.write("test", "other", b"x")
+    assert len(list(folder.iterdir())) == 1
 
 
 def test_keys_name_no_paths() -> None:

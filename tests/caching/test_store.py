@@ -6,6 +6,8 @@ import logging
 import os
 import random
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -230,3 +232,13 @@ def test_pruning_deletes_what_nobody_will_finish(folder: Path) -> None:
     assert young.exists()
     assert tsc.cache.prune(0) > len(PAYLOAD)
     assert tsc.cache.info().files == {"unfinished": 1}
+
+
+def test_the_cache_is_there_without_an_import_of_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import tsc; print(tsc.cache.info().is_enabled)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"  # as all tests are run

@@ -63,7 +63,7 @@ def versions() -> str:
     """What compiles: this package and those below it. None of them is imported for this."""
     found = [f"{name} {_installed(name)}" for name in ("llvmlite", "xdsl", "ml_dtypes")]
     python = f"{sys.implementation.name} {platform.python_version()}"
-    return ", ".join([f"tsc {_own_version()}", python, f"numpy {np.__version__}", *found])
+    return ", ".join([f"tsc {_first_version()}", python, f"numpy {np.__version__}", *found])
 
 
 def _installed(name: str) -> str:
@@ -79,6 +79,19 @@ def _installed(name: str) -> str:
     from importlib.metadata import version
 
     return version(name)
+
+
+@cache
+def _first_version() -> str:
+    """The version as it was when this process first asked."""
+    return _own_version()
+
+
+def is_current() -> bool:
+    """Whether no source file was changed since this process first asked for versions: what it compiles now is
+    what the versions in its keys say.
+    """
+    return _own_version() == _first_version()
 
 
 def _own_version() -> str:

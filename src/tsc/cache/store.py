@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from tsc.cache.entry_file import Buffer, DamagedError, decoded, encoded
 from tsc.cache.folder import RefusedError, is_enabled, opened_folder, warn_once
+from tsc.cache.keys import is_current
 from tsc.options import options
 
 LOG = logging.getLogger("tsc.cache")
@@ -109,6 +110,9 @@ def write(kind: str, key: str, payload: Buffer) -> bool:
         return False
     name = name_of(kind, key)
     size = memoryview(payload).nbytes
+    if not is_current():
+        LOG.info("not stored: %s %s: tsc's own files have changed", kind, name)
+        return False
     if size > options().cache_bytes * _ROOM:
         LOG.info("not stored: %s %s: %d bytes are too many (TSC_CACHE_SIZE)", kind, name, size)
         return False
