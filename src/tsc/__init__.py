@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 __version__ = "0.2.0.dev0"
@@ -45,7 +45,7 @@ def __getattr__(name: str) -> Any:
     """Public names are loaded when first used (``import tsc`` stays cheap); other names are operators."""
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
-    if name in ("jit", "nn", "testing"):
+    if name in ("cache", "jit", "nn", "testing"):
         return import_module(f"tsc.{name}")
     if name in _DTYPES:
         return import_module("tsc.dtypes").by_name(_DTYPES[name])
@@ -56,5 +56,5 @@ def __getattr__(name: str) -> Any:
 
 def _is_submodule(name: str) -> bool:
     """Whether ``tsc.<name>`` is a file or folder of the package: those are found by importing them."""
-    folder = Path(__file__).parent
-    return (folder / f"{name}.py").exists() or (folder / name).is_dir()
+    path = os.path.join(os.path.dirname(__file__), name)
+    return os.path.exists(f"{path}.py") or os.path.isdir(path)

@@ -8,25 +8,22 @@ import os
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
-from tsc.archive.reader import Archive
-from tsc.dialects import torch_types as tt
 from tsc.errors import ArgumentError, CompileError
-from tsc.frontend.archived import ArchiveProgram
 from tsc.interop import torch as torch_interop
 from tsc.markers import annotate
-from tsc.modules.script_modules import RecursiveScriptModule, freeze_module, loaded
-from tsc.modules.scripting import live_program, run_examples, scripted
+from tsc.modules.loaded_module import IN_TRAINING, frozen_of, itself, load_remembered, optimized_of
 from tsc.options import options
-from tsc.printing.graph import Graph
-from tsc.programs.explaining import Explanation
-from tsc.programs.inspecting import Inspectable
-from tsc.programs.script_functions import ScriptFunction, ScriptMethod
-from tsc.runtime.futures import Future
-from tsc.runtime.instances import has_type
-from tsc.runtime.specializations import FusionStrategy
-from tsc.runtime.values import Inputs
+from tsc.runtime.fusion_strategy import FusionStrategy
+from tsc.runtime.last_called import LastCalled
+
+if TYPE_CHECKING:
+    from tsc.modules.script_modules import RecursiveScriptModule
+    from tsc.printing.graph import Graph
+    from tsc.programs.explaining import Explanation
+    from tsc.programs.script_functions import ScriptFunction, ScriptMethod
+    from tsc.runtime.futures import Future
 
 
 def script(
@@ -56,6 +53,8 @@ def script(
             FutureWarning,
             stacklevel=2,
         )
+    from tsc.modules.scripting import run_examples, scripted
+
     if example_inputs is not None:
         run_examples(obj, example_inputs)
     return scripted(obj)
@@ -87,6 +86,14 @@ def load(
         )
     if map_location is not None and not torch_interop.is_cpu(map_location):
         raise ArgumentError(f"load: map_location: requires None or a CPU device; got {map_location!r}")
+    if not _extra_files:
+        remembered = load_remembered(f)
+        if remembered is not None:
+            return remembered
+    from tsc.archive.reader import Archive
+    from tsc.frontend.archived import ArchiveProgram
+    from tsc.modules.script_modules import loaded
+
     archive = Archive(f)
     program = ArchiveProgram(archive)
     if _extra_files is not None:
@@ -106,6 +113,9 @@ def save(
         NotSupportedError: an archive cannot hold an attribute; its path is named.
         ArchiveError: the file cannot be written; what was there before is untouched.
     """
+    from tsc.modules.script_modules import RecursiveScriptModule
+    from tsc.programs.script_functions import ScriptFunction
+
     if not isinstance(m, (RecursiveScriptModule, ScriptFunction)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ArgumentError(f"save: requires a script module or script function; got {type(m).__name__}")
     m.save(f, _extra_files)
@@ -122,19 +132,21 @@ def freeze(
     Raises:
         CompileError: the module is in training mode.
     """
+    if isinstance(preserved_attrs, str):
+        raise ArgumentError(f"freeze: preserved_attrs: requires a list of names; got {preserved_attrs!r}")
+    remembered = None if preserved_attrs else frozen_of(mod)
+    if remembered is not None:
+        return remembered
+    from tsc.modules.script_modules import RecursiveScriptModule, freeze_module
+
     if not isinstance(mod, RecursiveScriptModule):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise CompileError(
             "Freezing expects a ScriptModule as input. Please use torch.jit.script or torch.jit.trace to "
             "script your 'nn.Module'."
         )
-    if isinstance(preserved_attrs, str):
-        raise ArgumentError(f"freeze: preserved_attrs: requires a list of names; got {preserved_attrs!r}")
-    is_frozen = object.__getattribute__(mod, "_frozen") is not None
+    is_frozen = object.__getattribute__(itself(mod), "_frozen") is not None
     if not is_frozen and getattr(mod, "training", False):
-        raise CompileError(
-            "Freezing is currently only implemented for modules in eval mode. Please call .eval() on your "
-            "module before freezing."
-        )
+        raise CompileError(IN_TRAINING)
     return freeze_module(mod, tuple(preserved_attrs or ()))
 
 
@@ -144,16 +156,24 @@ def optimize_for_inference(
     example_inputs: Sequence[Any] | None = None,
 ) -> RecursiveScriptModule:
     """Freeze a module unless it is frozen, and compile it: at its first call, or now for `example_inputs`."""
+    remembered = None if other_methods else optimized_of(mod)
+    made = _optimized(mod, other_methods) if remembered is None else remembered
+    if example_inputs is not None:
+        made(*example_inputs)
+    return made
+
+
+def _optimized(mod: RecursiveScriptModule, other_methods: Sequence[str] | None) -> RecursiveScriptModule:
+    """A module frozen, if it is not."""
+    from tsc.modules.script_modules import RecursiveScriptModule
+
     if not isinstance(mod, RecursiveScriptModule):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise CompileError(
             "optimize_for_inference expects a ScriptModule as input. Please use torch.jit.script or "
             "torch.jit.trace."
         )
-    frozen = object.__getattribute__(mod, "_frozen")
-    made = mod if frozen is not None else freeze(mod.eval(), other_methods)
-    if example_inputs is not None:
-        made(*example_inputs)
-    return made
+    frozen = object.__getattribute__(itself(mod), "_frozen")
+    return mod if frozen is not None else freeze(mod.eval(), other_methods)
 
 
 def explain(
@@ -170,6 +190,9 @@ def explain(
     Raises:
         ArgumentError: `m` is nothing of the kind, or cannot be called with these arguments.
     """
+    from tsc.modules.script_modules import RecursiveScriptModule
+    from tsc.programs.script_functions import ScriptFunction, ScriptMethod
+
     if isinstance(m, RecursiveScriptModule):
         return m.forward.explain(inputs, kwargs)
     if isinstance(m, (ScriptFunction, ScriptMethod)):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -196,6 +219,8 @@ def fork(func: Any, *args: Any, **kwargs: Any) -> Future:
     In a program other threads make the call, or who waits for it first (``docs/threads.md``). In Python it is
     made at once, as in PyTorch.
     """
+    from tsc.runtime.futures import Future
+
     return Future.of(func, *args, **kwargs)
 
 
@@ -206,6 +231,11 @@ def wait(future: Future) -> Any:
 
 def isinstance_of(obj: object, target_type: object) -> bool:
     """Whether `obj` has a TorchScript type, containers with their elements: ``isinstance(x, List[int])``."""
+    from tsc.dialects import torch_types as tt
+    from tsc.modules.scripting import live_program
+    from tsc.runtime.instances import has_type
+    from tsc.runtime.values import Inputs
+
     kinds = cast("tuple[Any, ...]", target_type) if type(target_type) is tuple else (target_type,)
     program, _ = live_program()
     held = Inputs().convert(obj, tt.ANY, "obj")
@@ -225,7 +255,7 @@ def run_frozen_optimizations(
     Raises:
         CompileError: the module is not frozen.
     """
-    if object.__getattribute__(mod, "_frozen") is None:
+    if object.__getattribute__(itself(mod), "_frozen") is None:
         raise CompileError("run_frozen_optimizations requires a frozen module; call freeze first")
 
 
@@ -235,7 +265,7 @@ def last_executed_optimized_graph() -> Graph:
     Raises:
         CompileError: nothing has been called yet, or what was is gone.
     """
-    called = None if Inspectable.last_called is None else Inspectable.last_called()
+    called = LastCalled.get()
     if called is None:
         raise CompileError("last_executed_optimized_graph requires a call of a function that still exists")
     return called.optimized_graph()
@@ -254,6 +284,8 @@ _ELSEWHERE = {
     "export": "tsc.markers", "fuser": "tsc.contexts", "ignore": "tsc.markers", "interface": "tsc.markers",
     "onednn_fusion_enabled": "tsc.contexts", "optimized_execution": "tsc.contexts",
     "script_method": "tsc.markers", "strict_fusion": "tsc.contexts", "unused": "tsc.markers",
+    "Future": "tsc.runtime.futures", "RecursiveScriptModule": "tsc.modules.script_modules",
+    "ScriptFunction": "tsc.programs.script_functions", "ScriptMethod": "tsc.programs.script_functions",
     "TopLevelTracedModule": "tsc.tracing.api", "TracedModule": "tsc.tracing.api",
     "TracerWarning": "tsc.tracing.api", "TracingCheckError": "tsc.tracing.api",
     "is_tracing": "tsc.tracing.api", "script_if_tracing": "tsc.tracing.api", "trace": "tsc.tracing.api",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 
 from tsc.errors import ArgumentError
@@ -21,6 +22,18 @@ def _threads() -> int:
         return int(given)
     shared = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return int(shared) if shared.isdecimal() else 0
+
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def _size(name: str, default: str) -> int:
+    """Bytes: a number, or one with a unit (``512M``); the default where it is neither."""
+    found = re.fullmatch(r"(\d+)\s*([kmg]?)i?b?", os.environ.get(name, default).strip().lower())
+    if found is None:
+        found = re.fullmatch(r"(\d+)([kmg]?)", default.lower())
+    assert found is not None
+    return int(found[1]) * _UNITS[found[2]]
 
 
 @dataclass
@@ -64,6 +77,12 @@ class Options:
     """``enable_onednn_fusion(True)``: contractions are fused with what follows them in graphs that are not
     frozen as well.
     """
+    is_cache_enabled: bool = field(default_factory=lambda: _flag("TSC_CACHE", True))
+    """``TSC_CACHE=0``: nothing compiled is kept on disk, nor read from there (``docs/caching.md``)."""
+    cache_folder: str | None = field(default_factory=lambda: os.environ.get("TSC_CACHE_DIR") or None)
+    """``TSC_CACHE_DIR``: where it is kept; else ``$XDG_CACHE_HOME/tsc``, else ``~/.cache/tsc``."""
+    cache_bytes: int = field(default_factory=lambda: _size("TSC_CACHE_SIZE", "1G"))
+    """``TSC_CACHE_SIZE``: bytes it may take (``512M``, ``2G``); what was not used longest goes first."""
 
 
 _STATE = Options()

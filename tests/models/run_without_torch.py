@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 import tsc
-from tsc.compiler import native_build as building
+from tsc.runtime import native_code as building
 
 
 def main() -> None:

@@ -25,7 +25,8 @@ from tsc.codegen import Linkage
 from tsc.dims import hint_of
 from tsc.errors import ArgumentError
 from tsc.modules.script_modules import RecursiveScriptModule
-from tsc.runtime.machine_code import assemble, prepare_inline_assembly
+from tsc.runtime.llvm import prepare_inline_assembly
+from tsc.runtime.machine_code import assemble
 
 FEWEST_DIMS = 4
 """Sizes that the header's tensor structure has room for, at least."""

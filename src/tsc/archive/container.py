@@ -24,10 +24,10 @@ DEFLATE_RATIO = 1032
 
 
 class Container:
-    """A read-only archive. `name` is what messages call it."""
+    """A read-only archive. `name` is what messages call it; of a mapped file, it is to be given."""
 
-    def __init__(self, source: str | os.PathLike[str] | IO[bytes]) -> None:
-        self.name = (
+    def __init__(self, source: str | os.PathLike[str] | IO[bytes] | mmap.mmap, name: str = "") -> None:
+        self.name = name or (
             str(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "<stream>")
         )
         self._data = _map(source, self.name)
@@ -142,7 +142,9 @@ class Container:
             raise ArchiveError(f"{self.name}: member {name} is not UTF-8 text: {error}") from None
 
 
-def _map(source: str | os.PathLike[str] | IO[bytes], name: str) -> Any:
+def _map(source: str | os.PathLike[str] | IO[bytes] | mmap.mmap, name: str) -> Any:
+    if isinstance(source, mmap.mmap):
+        return source
     if not isinstance(source, (str, os.PathLike)):
         data = source.read()
         if not data:

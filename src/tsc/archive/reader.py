@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import bisect
+import mmap
 import os
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
@@ -54,8 +55,8 @@ class Archive:
         ArchiveError: damaged, hostile, or not a TorchScript archive.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | IO[bytes]) -> None:
-        self.container = Container(source)
+    def __init__(self, source: str | os.PathLike[str] | IO[bytes] | mmap.mmap, name: str = "") -> None:
+        self.container = Container(source, name)
         self.version = self._version()
         if "constants.pkl" not in self.container:
             kind = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -13,42 +12,22 @@ from xdsl.dialects.builtin import IntAttr, MemRefType, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.fusion import spec
+from tsc.analysis.fusion import CHECKS_BOUNDS, spec
 from tsc.analysis.module_functions import kernels
 from tsc.codegen import ALONE, EmittedModule, Linkage
 from tsc.compiler.descent import Descent
 from tsc.compiler.sizes_function import NAME, sizes_function
 from tsc.dialects import torch_types as tt
-from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import PrimLoopOp
 from tsc.dims import hint_of, is_known
 from tsc.passes.plan_memory import ARENA
-from tsc.runtime.machine_code import CompiledObject
-from tsc.runtime.native import ANY, MISS, ArraySpec, SizesFunction, calls_of, native_function
+from tsc.runtime.native import ANY, ArraySpec, SizesFunction
+from tsc.runtime.native_code import CallPlan, NativeCode, native_code
 
 GIL_ELEMENTS = 1 << 15
 """Elements computed by a call beyond which the GIL is released: a few microseconds of work."""
 
 Run = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class NativeCode:
-    """Native code as two builtins; arrays in, array or tuple of arrays out."""
-
-    entry: Run
-    """Calls whose arguments are others go the slow way."""
-    strict: Run
-    """Gives `MISS` for those."""
-    arena_bytes: int = 0
-    """Scratch memory of one call."""
-    code_bytes: int = 0
-    """The object file: machine code with its tables."""
-
-    @property
-    def calls(self) -> int:
-        """How many calls have computed."""
-        return calls_of(self.entry) + calls_of(self.strict)
 
 
 @dataclass(frozen=True)
@@ -99,32 +78,12 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
     is_long |= sum(_elements(o) for o in function.walk()) > GIL_ELEMENTS
     program = emit_native(descent)
     compiled = descent.load(program.emitted)
-    constants = _fill_constants(compiled, program.emitted, descent.context.pool)
+    keys = program.emitted.constant_keys
+    constants = [np.ascontiguousarray(descent.context.pool[key]) for key in keys]
     given, made = _without_symbols(program.inputs), _without_symbols(program.outputs)
-    arena, sizes = program.arena, program.sizes
-
-    def builtin(otherwise: Run) -> Run:
-        held = _Slow(otherwise, constants)
-        return native_function(
-            compiled, "main", given, made, hint_of(arena), held, release_gil=is_long, sizes=sizes
-        )
-
-    return NativeCode(builtin(slow), builtin(_missed), arena, len(compiled.object_bytes))
-
-
-def _missed(*arguments: object) -> Any:
-    return MISS
-
-
-class _Slow:
-    """The Python path of a native entry; also what keeps the arrays of the constants alive."""
-
-    def __init__(self, run: Run, constants: object) -> None:
-        self.run = run
-        self.constants = constants
-
-    def __call__(self, *arguments: object) -> Any:
-        return self.run(*arguments)
+    is_flagged = CHECKS_BOUNDS in function.attributes
+    plan = CallPlan(given, made, hint_of(program.arena), is_long, program.sizes, is_flagged)
+    return native_code(compiled, plan, constants, slow, program.arena)
 
 
 def _elements(op: Operation) -> int:
@@ -159,17 +118,6 @@ def _add_sizes(
     function.sym_name = StringAttr(name)
     descent.module.body.block.add_op(function)
     return SizesFunction(name, len(environment.symbols))
-
-
-def _fill_constants(compiled: CompiledObject, emitted: EmittedModule, pool: ConstantPool) -> list[Any]:
-    """Write the addresses of the constants' arrays into the object's table; the arrays, to be kept alive."""
-    if not emitted.constant_keys:
-        return []
-    arrays = [np.ascontiguousarray(pool[key]) for key in emitted.constant_keys]
-    table = (ctypes.c_void_p * len(arrays)).from_address(compiled.address("tsc_constants"))
-    for i, array in enumerate(arrays):
-        table[i] = array.__array_interface__["data"][0]
-    return arrays
 
 
 def _arena_bytes(host: FuncOp) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Protocol
-from weakref import ref
+from typing import Any, Protocol
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
@@ -49,11 +48,6 @@ class StageTexts:
 
 class Inspectable:
     """A function or method that shows its graph and its code."""
-
-    last_called: ClassVar[ref[Inspectable] | None] = None
-    """The function whose arguments were last checked in Python (calls that go straight to native code are not
-    seen), as long as it is there.
-    """
 
     function: Function
     receiver: ScriptObject | None

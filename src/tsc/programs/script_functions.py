@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
-from weakref import ref
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
@@ -31,6 +30,7 @@ from tsc.programs.live_tensors import refresh_below
 from tsc.programs.specialization_table import SpecializationTable, specialization_table
 from tsc.programs.tensor_calls import TensorCalls, TensorKind
 from tsc.programs.versions import Version, Versions, run_frozen
+from tsc.runtime.last_called import LastCalled
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.recording_gradients import TorchInputs, are_recorded
 from tsc.runtime.specializations import Specializations
@@ -61,6 +61,8 @@ class BoundFunction(Inspectable):
         self._is_dynamic = _is_dynamic(function)
         self._frozen_recording: Callable[..., Any] | None = None
         self._fast: Callable[..., Any] = self._dispatch
+        self.on_specialized: Callable[[Sequence[Any]], None] | None = None
+        """Is told the arguments for which a specialization was added."""
         self._versions = Versions(interpreter, function, receiver, self._dispatch)
 
     # --- calling ---
@@ -70,6 +72,10 @@ class BoundFunction(Inspectable):
         if keywords:
             return self._dispatch(*self._positional(arguments, keywords))
         return self._fast(*arguments)
+
+    def call_slowly(self, *arguments: object) -> Any:
+        """Run with all checks in Python: where native code sends calls that it is not for."""
+        return self._dispatch(*arguments)
 
     def _positional(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> list[Any]:
         bound = list(arguments)
@@ -112,7 +118,7 @@ class BoundFunction(Inspectable):
 
     def _dispatch(self, *arguments: object) -> Any:
         arguments = tuple(self._complete(arguments))
-        Inspectable.last_called = ref(self)
+        LastCalled.note(self)
         if is_traced() and RECORDER.get() is None:
             return self._for_torch_trace()(*arguments)
         inputs, values = self._values(arguments)
@@ -126,7 +132,9 @@ class BoundFunction(Inspectable):
         before = len(version.specializations.table)
         result = version.specializations.run(values, inputs)
         if len(version.specializations.table) != before:
-            self._choose_fast_path(version, arguments)
+            self.choose_fast_path(version, arguments)
+            if self.on_specialized is not None:
+                self.on_specialized(arguments)
         elif version.tensor_calls:
             self._fast = version.tensor_calls.get(cast("type[Any]", type(arguments[0])), self._fast)
         return result
@@ -188,7 +196,7 @@ class BoundFunction(Inspectable):
             )
         return self._frozen_recording
 
-    def _choose_fast_path(self, version: Version, arguments: Sequence[Any]) -> None:
+    def choose_fast_path(self, version: Version, arguments: Sequence[Any]) -> None:
         """Calls go straight to native code, with tensors as with arrays; what that does not take comes to
         `_dispatch`.
         """
@@ -247,6 +255,14 @@ class BoundFunction(Inspectable):
             fuses = options().is_contraction_fusion_enabled
             self.entry = Entry(module, self.function.name, pool, self.unit, fuses_contractions=fuses)
         return self.entry
+
+    def frozen_version(self) -> Version:
+        """The one version of a function or frozen method."""
+        return self._versions.only(self._entry())
+
+    def values_of(self, arguments: Sequence[Any]) -> list[Any]:
+        """Arguments as the program has them, defaults included."""
+        return self._values(self._complete(arguments))[1]
 
     # --- looking ---
 

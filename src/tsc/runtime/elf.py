@@ -1,46 +1,132 @@
-"""The symbols of a relocatable ELF object: read before loading, because an undefined symbol aborts the
-process.
+"""A relocatable ELF object, read: its sections, symbols and relocations.
+
+Symbols are read before loading, because an undefined one aborts the process in LLVM's own loader.
 """
 
 import struct
-from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
-_SECTION_SYMTAB = 2
-_LOCAL = 0
+X86_64 = 62
+NULL_SECTION, ABSOLUTE = 0, 0xFFF1
+NO_BITS = 8
+WRITABLE, ALLOCATED, EXECUTABLE = 1, 2, 4
+_SYMBOL_TABLE, _RELOCATIONS, _INITIALIZERS = 2, 4, (14, 15, 16)
+_LOCAL, _WEAK = 0, 2
 
 
-@dataclass(frozen=True)
-class Symbols:
+class UnsupportedObjectError(Exception):
+    """An object is of another format, or needs what is not known here."""
+
+
+class Symbols(NamedTuple):
     """Exported names, and names the object needs from elsewhere."""
 
     defined: frozenset[str] = frozenset()
     undefined: frozenset[str] = frozenset()
 
 
-def symbols_of(data: bytes) -> Symbols:
-    """The symbols of a 64-bit little-endian ELF file; nothing for any other format.
+class Section(NamedTuple):
+    """A section: where its bytes are in the file, and what memory it wants."""
+
+    kind: int
+    flags: int
+    offset: int
+    size: int
+    link: int
+    info: int
+    alignment: int
+
+
+class Symbol(NamedTuple):
+    """A symbol: `value` is an offset in its section."""
+
+    name: str
+    binding: int
+    section: int
+    value: int
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether it may be missing."""
+        return self.binding == _WEAK
+
+
+class Relocation(NamedTuple):
+    """A place in a section, which gets the address of a symbol in some way."""
+
+    section: int
+    offset: int
+    kind: int
+    symbol: int
+    addend: int
+
+
+class ElfObject:
+    """A 64-bit little-endian relocatable object.
+
+    Raises:
+        UnsupportedObjectError: it is none.
 
     Source: System V ABI, "Object Files".
     """
-    if data[:6] != b"\x7fELF\x02\x01":
+
+    def __init__(self, data: bytes) -> None:
+        if data[:6] != b"\x7fELF\x02\x01":
+            raise UnsupportedObjectError("it is no 64-bit little-endian ELF file")
+        self.data = data
+        self.kind, self.machine = struct.unpack_from("<HH", data, 0x10)
+        (table,) = struct.unpack_from("<Q", data, 0x28)
+        size, count = struct.unpack_from("<HH", data, 0x3A)
+        self.sections = [self._section(table + size * i) for i in range(count)]
+        if any(section.kind in _INITIALIZERS for section in self.sections):
+            raise UnsupportedObjectError("it has initializers")
+
+    def _section(self, offset: int) -> Section:
+        _, kind, flags, _, at, size, link, info, alignment, _ = struct.unpack_from(
+            "<IIQQQQIIQQ", self.data, offset
+        )
+        return Section(kind, flags, at, size, link, info, max(1, alignment))
+
+    @cached_property
+    def symbols(self) -> list[Symbol]:
+        """All symbols, in the order in which relocations number them."""
+        tables = [section for section in self.sections if section.kind == _SYMBOL_TABLE]
+        return [symbol for table in tables[:1] for symbol in self._symbols(table)]
+
+    def _symbols(self, table: Section) -> list[Symbol]:
+        names, data = self.sections[table.link].offset, self.data
+        found: list[Symbol] = []
+        for offset in range(table.offset, table.offset + table.size, 24):
+            name, info, _, section, value = struct.unpack_from("<IBBHQ", data, offset)
+            text = data[names + name : data.index(b"\0", names + name)].decode()
+            found.append(Symbol(text, info >> 4, section, value))
+        return found
+
+    @property
+    def relocations(self) -> list[Relocation]:
+        """All relocations of sections that lie in memory."""
+        found: list[Relocation] = []
+        for table in self.sections:
+            if table.kind == _RELOCATIONS and self.sections[table.info].flags & ALLOCATED:
+                for offset in range(table.offset, table.offset + table.size, 24):
+                    place, info, addend = struct.unpack_from("<QQq", self.data, offset)
+                    found.append(Relocation(table.info, place, info & 0xFFFFFFFF, info >> 32, addend))
+        return found
+
+    @property
+    def names(self) -> Symbols:
+        """Exported and needed names."""
+        shared = [s for s in self.symbols if s.binding != _LOCAL and s.name]
+        return Symbols(
+            frozenset(s.name for s in shared if s.section != NULL_SECTION),
+            frozenset(s.name for s in shared if s.section == NULL_SECTION),
+        )
+
+
+def symbols_of(data: bytes) -> Symbols:
+    """The symbols of a 64-bit little-endian ELF file; nothing for any other format."""
+    try:
+        return ElfObject(data).names
+    except UnsupportedObjectError:
         return Symbols()
-    (table,) = struct.unpack_from("<Q", data, 0x28)
-    size, count = struct.unpack_from("<HH", data, 0x3A)
-    sections = [struct.unpack_from("<IIQQQQIIQQ", data, table + size * i) for i in range(count)]
-    defined: set[str] = set()
-    undefined: set[str] = set()
-    for section in sections:
-        if section[1] == _SECTION_SYMTAB:
-            _read_table(data, section, sections[section[6]][4], defined, undefined)
-    return Symbols(frozenset(defined), frozenset(undefined))
-
-
-def _read_table(
-    data: bytes, section: tuple[int, ...], names: int, defined: set[str], undefined: set[str]
-) -> None:
-    for offset in range(section[4], section[4] + section[5], 24):
-        name, info, _, index = struct.unpack_from("<IBBH", data, offset)
-        if info >> 4 == _LOCAL or not name:
-            continue
-        text = data[names + name : data.index(b"\0", names + name)].decode()
-        (undefined if index == 0 else defined).add(text)

@@ -19,6 +19,8 @@ Its `self` is a record of 64-bit words (a ctypes structure, whose object holds t
 | 15... | for each input, then each output: the dtype object, ndim, the dims (-1 where they are symbolic) |
 """
 
+import re
+
 from tsc.runtime.entry_memory_ir import ALLOCATE, ARENA, DATA
 
 HEADER_WORDS = 15
@@ -31,14 +33,41 @@ _TYPE, _NDIM, _DIMS, _DESCR, _FLAGS, _ITEMS, _RECORD = 8, 24, 32, 56, 64, 24, 16
 _WANTED_FLAGS = 0x101
 
 
-def entry_ir(triple: str, addresses: dict[str, int]) -> str:
-    """The module with the function `entry`; `addresses` are those of the C functions and of NumPy's array
-    type.
-    """
-    text = f'target triple = "{triple}"\n' + _CHECK + _GATHER + ALLOCATE + ARENA + _ENTRY
-    for name, address in addresses.items():
-        text = text.replace(f"@{name}@", f"inttoptr (i64 {address} to ptr)")
-    return text
+ADDRESSES = "tsc_addresses"
+"""The table with the addresses of `C_NAMES`, in that order, which whoever loads the code fills: code that
+holds none is the same in every process.
+"""
+C_NAMES = (
+    "Py_IncRef",
+    "Py_DecRef",
+    "PyObject_Vectorcall",
+    "PyEval_SaveThread",
+    "PyEval_RestoreThread",
+    "PyMem_RawMalloc",
+    "PyMem_RawFree",
+    "PyTuple_New",
+    "PyErr_NoMemory",
+    "PyArray_Type",
+    "PyArray_NewFromDescr",
+)
+"""The C functions that the entry calls, and NumPy's array type."""
+_NAME = re.compile(r"@(\w+)@")
+
+
+def entry_ir(triple: str) -> str:
+    """The module with the function `entry`."""
+    lines = [
+        f'target triple = "{triple}"',
+        f"@{ADDRESSES} = dso_local global [{len(C_NAMES)} x ptr] zeroinitializer",
+    ]
+    for line in (_CHECK + _GATHER + ALLOCATE + ARENA + _ENTRY).splitlines():
+        found = _NAME.findall(line)
+        for name in found:
+            at = f"getelementptr (ptr, ptr @{ADDRESSES}, i64 {C_NAMES.index(name)})"
+            lines.append(f"  %{name}.{len(lines)} = load ptr, ptr {at}")
+            line = line.replace(f"@{name}@", f"%{name}.{len(lines) - 1}")
+        lines.append(line)
+    return "\n".join(lines)
 
 
 # Whether one argument is what the record wants. Returns its data, or null.

@@ -4,9 +4,12 @@ import os
 from functools import cache
 from pathlib import Path
 
-import llvmlite.binding as llvm
-
 from tsc.analysis.target import Target
+from tsc.cache import is_enabled, store
+from tsc.cache.keys import digest, key_of, processor
+
+HOST = "host"
+"""The kind of cache entry that holds what LLVM says of a processor."""
 
 UNLIMITED_CORES = 1 << 20
 """What `granted_cores` says where nothing is said."""
@@ -15,43 +18,69 @@ UNLIMITED_CORES = 1 << 20
 @cache
 def host_target() -> Target:
     """The host. Decisions follow the feature list: the CPU name can be wrong in a virtual machine."""
-    features = llvm.get_host_cpu_features()
-    bits, registers = _vectors(features, llvm.get_process_triple())
+    triple, cpu, features = _described()
+    enabled = {name[1:] for name in features.split(",") if name.startswith("+")}
+    bits, registers = _vectors(enabled, triple)
     return Target(
         name="cpu",
-        triple=llvm.get_process_triple(),
-        cpu=llvm.get_host_cpu_name(),
-        features=features.flatten(),
+        triple=triple,
+        cpu=cpu,
+        features=features,
         vector_bits=bits,
         vector_registers=registers,
-        has_fma=features.get("fma", False) or not _is_x86(llvm.get_process_triple()),
+        has_fma="fma" in enabled or not _is_x86(triple),
         l2_bytes=_cache_bytes(2, 512 << 10),
     )
+
+
+def _described() -> list[str]:
+    """Triple, name and features, as LLVM says them; from the cache, where it has said so before."""
+    described = processor() if is_enabled() else None
+    key = "" if described is None else key_of(processor=described)
+    stored = store.read(HOST, key) if key else None
+    if stored is not None:
+        return bytes(stored).decode().split("\n")
+    from tsc.runtime.llvm import host_description
+
+    found = host_description()
+    if key:
+        store.write(HOST, key, "\n".join(found).encode())
+    return found
+
+
+def host_key() -> str:
+    """The machine, for keys of the cache: all that schedules and code generation know of it."""
+    return digest(repr(host_target()))
 
 
 def _is_x86(triple: str) -> bool:
     return triple.startswith(("x86_64", "i686"))
 
 
-def _vectors(features: dict[str, bool], triple: str) -> tuple[int, int]:
+def _vectors(enabled: set[str], triple: str) -> tuple[int, int]:
     if not _is_x86(triple):
         return 128, 32
-    if all(features.get(name, False) for name in ("avx512f", "avx512vl", "avx512bw", "avx512dq")):
+    if {"avx512f", "avx512vl", "avx512bw", "avx512dq"} <= enabled:
         return 512, 32
-    return (256, 16) if features.get("avx2", False) else (128, 16)
+    return (256, 16) if "avx2" in enabled else (128, 16)
 
 
 def _cache_bytes(level: int, default: int) -> int:
     """The data cache of `level`, from sysfs; `default` where that says nothing."""
     for index in range(4):
-        folder = Path(f"/sys/devices/system/cpu/cpu0/cache/index{index}")
+        folder = f"/sys/devices/system/cpu/cpu0/cache/index{index}"
         try:
-            found, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+            found, kind, size = (_text_of(f"{folder}/{name}") for name in ("level", "type", "size"))
         except OSError:
             continue
         if found == str(level) and kind != "Instruction" and size.endswith("K"):
             return int(size[:-1]) << 10
     return default
+
+
+def _text_of(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read().strip()
 
 
 def available_cores() -> int:

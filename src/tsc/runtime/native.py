@@ -11,7 +11,7 @@ import numpy as np
 from tsc.concurrency import interned, once
 from tsc.errors import CodegenError
 from tsc.runtime.arena import ArenaPool
-from tsc.runtime.entry_ir import HEADER_WORDS, SIZES_WORDS, entry_ir
+from tsc.runtime.entry_ir import ADDRESSES, C_NAMES, HEADER_WORDS, SIZES_WORDS, entry_ir
 from tsc.runtime.host import host_target
 from tsc.runtime.machine_code import CompiledObject, compile_llvm
 from tsc.runtime.threads import thread_pool
@@ -19,17 +19,6 @@ from tsc.runtime.threads import thread_pool
 _METH_FASTCALL = 0x80
 _ARRAY_TYPE, _NEW_FROM_DESCR = 2, 94  # places in NumPy's C table
 _FREE_ARENAS, _CALLS = 5, 10
-_C_FUNCTIONS = (
-    "Py_IncRef",
-    "Py_DecRef",
-    "PyObject_Vectorcall",
-    "PyEval_SaveThread",
-    "PyEval_RestoreThread",
-    "PyMem_RawMalloc",
-    "PyMem_RawFree",
-    "PyTuple_New",
-    "PyErr_NoMemory",
-)
 
 
 @dataclass(frozen=True)
@@ -87,16 +76,15 @@ class _Owner:
         self.arenas.close()
 
 
-@once
-def _addresses() -> dict[str, int]:
-    """Addresses of the C functions the entry calls. They are constants of this process."""
-    found = {name: _address(getattr(ctypes.pythonapi, name)) for name in _C_FUNCTIONS}
+def _addresses() -> list[int]:
+    """The addresses of what the entry calls. They are constants of this process."""
     capsule = importlib.import_module("numpy._core._multiarray_umath")._ARRAY_API
     pointer = ctypes.pythonapi.PyCapsule_GetPointer
     pointer.restype = ctypes.c_void_p
     pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
     table = (ctypes.c_int64 * (_NEW_FROM_DESCR + 1)).from_address(pointer(capsule, None))
-    return {**found, "PyArray_Type": table[_ARRAY_TYPE], "PyArray_NewFromDescr": table[_NEW_FROM_DESCR]}
+    numpys = {"PyArray_Type": table[_ARRAY_TYPE], "PyArray_NewFromDescr": table[_NEW_FROM_DESCR]}
+    return [numpys.get(name) or _address(getattr(ctypes.pythonapi, name)) for name in C_NAMES]
 
 
 def _address(function: Any) -> int:
@@ -106,7 +94,10 @@ def _address(function: Any) -> int:
 @once
 def _entry() -> CompiledObject:
     target = host_target()
-    return compile_llvm(entry_ir(target.triple, _addresses()), target)
+    compiled = compile_llvm(entry_ir(target.triple), target)
+    table = (ctypes.c_int64 * len(C_NAMES)).from_address(compiled.address(ADDRESSES))
+    table[:] = _addresses()
+    return compiled
 
 
 @interned

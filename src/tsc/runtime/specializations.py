@@ -13,44 +13,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from tsc.concurrency import serialized
-from tsc.errors import ArgumentError, StrictFusionError, TscError, UnsuitedError, VerificationError
+from tsc.errors import StrictFusionError, TscError, UnsuitedError, VerificationError
 from tsc.narrowing import is_array
 from tsc.options import options
 from tsc.runtime.descriptions import UnusualValueError, Varying, describe, flatten, pattern_of
+from tsc.runtime.fusion_strategy import FusionStrategy, kinds_of
 from tsc.runtime.values import Inputs, mapped
 
-Strategy = list[tuple[str, int]]
 MOST_FOUND = 4_096
 """Calls of which it is remembered what they get."""
 LOG = logging.getLogger("tsc")
-
-
-class FusionStrategy:
-    """How many specializations, and of which kind: PyTorch's ``set_fusion_strategy``."""
-
-    current: Strategy = [("STATIC", 2), ("DYNAMIC", 10)]  # noqa: RUF012 - replaced as a whole, never changed
-
-    @classmethod
-    def set(cls, strategy: Sequence[tuple[str, int]]) -> Strategy:
-        """Set the strategy of functions from now on; the previous one.
-
-        Raises:
-            ValueError: an entry is neither STATIC nor DYNAMIC.
-            ArgumentError: an entry is no pair with a count.
-        """
-        for entry in strategy:
-            if len(entry) == 2 and entry[0] not in ("STATIC", "DYNAMIC"):
-                raise ValueError(f"FusionBehavior only supported 'STATIC' or 'DYNAMIC', got: {entry[0]}")
-            if (
-                len(entry) != 2
-                or not isinstance(entry[1], int)  # pyright: ignore[reportUnnecessaryIsInstance]
-                or entry[1] < 0
-            ):
-                raise ArgumentError(
-                    f"set_fusion_strategy: requires ('STATIC' or 'DYNAMIC', count >= 0); got {entry!r}"
-                )
-        previous, cls.current = cls.current, [(k, n) for k, n in strategy]
-        return previous
 
 
 class State(Protocol):
@@ -229,7 +201,7 @@ class Specializations:
 
     def _made(self, key: tuple[str, ...], values: Sequence[Any]) -> tuple[str, ...]:
         """The key of a new specialization: of the kind that is next in the strategy."""
-        kinds = [kind for kind, count in self.strategy for _ in range(count)]
+        kinds = kinds_of(self.strategy)
         made = None
         if kinds[len(self.table)] == "DYNAMIC":
             # With STATIC entries the first call of a kind gets code of its own; the last one must do for all.
@@ -246,6 +218,18 @@ class Specializations:
             self.refused.pop(key, None)
         self.table[name] = made
         return name
+
+    @property
+    def seen(self) -> list[tuple[str, ...]]:
+        """The calls that were seen, in words."""
+        return list(self._found)
+
+    @serialized
+    def adopt(self, key: tuple[str, ...], values: Sequence[Any], made: Any) -> None:
+        """Take a specialization for calls of a key, which was made elsewhere for such values."""
+        made.pattern = _pattern(values)
+        self.table[key] = made
+        self._found[key] = key
 
     def _specialize(self, key: tuple[str, ...], compile_: Callable[[], Any]) -> Any:
         try:
