@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -23,13 +20,15 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_objects import ENTERS, LEAVES
 from tsc.dialects.tsc import GroupOp, PrefixOp
-from tsc.errors import UnsuitedError, UnsupportedOperatorError
+from tsc.errors import UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.ops.python_scalars import wrap64
 from tsc.runtime.exceptions import contexts_left, defined, raise_from_script
+from tsc.runtime.generated_calls import require, unpack, unsupported
 from tsc.runtime.named_tuples import build_named_tuple, named_tuple_class
 from tsc.runtime.operators import Operators
+from tsc.runtime.python_text import PythonText
 from tsc.runtime.result_forms import prefix_of
 
 Kernels = dict[Operation, Callable[..., Any]]
@@ -54,7 +53,7 @@ class Call:
     operands: Sequence[str]
 
 
-class PythonWriter:
+class PythonWriter(PythonText):
     """Writes the Python text of a function, and holds what its names stand for."""
 
     def __init__(
@@ -67,25 +66,16 @@ class PythonWriter:
         parts: Mapping[Operation, Runs] | None = None,
     ) -> None:
         """`parts` are what runs calls of functions that were outlined."""
+        known = {"call": call, "np": np, "raise_from_script": raise_from_script, "wrap64": wrap64}
+        super().__init__(known, {"run", "entered", "before"})
         self.parts = parts or {}
         self.operators = operators
         self.pool = pool
         self.unit = unit
         self.kernels = kernels
-        self.scope: dict[str, Any] = {
-            "call": call, "np": np, "raise_from_script": raise_from_script, "wrap64": wrap64,
-        }  # fmt: skip
-        self.names: dict[SSAValue, str] = {}
-        """The Python variables of values, and the literals of those that are known."""
-        self.used: set[str] = set(keyword.kwlist) | {*self.scope, *dir(builtins), "run", "entered", "before"}
-        self.lines: list[str] = []
-        self.origins: dict[int, Operation] = {}
-        """The operation behind each line of the text, counted from 1."""
         self.eager: dict[Operation, Call] = {}
         """Calls of operators that are Python themselves."""
-        self.current: Operation | None = None
         self.entry: Block | None = None
-        self.indent = 1
 
     def function(self, function: FuncOp) -> str:
         """The text of ``def run(...)``."""
@@ -111,42 +101,6 @@ class PythonWriter:
         self.write(f"    {leave}(entered, before, call)")
         self.write("    raise")
 
-    def name(self, value: SSAValue) -> str:
-        """The Python variable of a value."""
-        if value not in self.names:
-            stem = re.sub(r"\W", "_", value.name_hint or "v")
-            stem = stem if not stem[0].isdigit() else f"v{stem}"
-            candidate, n = stem, 0
-            while candidate in self.used or candidate in self.scope:
-                n += 1
-                candidate = f"{stem}_{n}"
-            self.used.add(candidate)
-            self.names[value] = candidate
-        return self.names[value]
-
-    def constant(self, hint: str, value: object) -> str:
-        """A global of the generated code that holds `value`."""
-        stem = re.sub(r"\W", "_", hint)
-        candidate, n = stem, 0
-        while (candidate in self.scope and self.scope[candidate] is not value) or candidate in self.used:
-            n += 1
-            candidate = f"{stem}_{n}"
-        self.scope[candidate] = value
-        return candidate
-
-    def write(self, line: str) -> None:
-        """One line of code."""
-        self.lines.append("    " * self.indent + line)
-        if self.current is not None:
-            self.origins[len(self.lines) + 1] = self.current
-
-    def assign(self, op: Operation, expression: str) -> None:
-        """``a, b = expression``."""
-        if not op.results:
-            self.write(expression)
-            return
-        self.write(f"{', '.join(self.name(r) for r in op.results)} = {expression}")
-
     def block(self, block: Block) -> None:
         """All operations of a block."""
         for op in block.ops:
@@ -165,10 +119,6 @@ class PythonWriter:
                 raise UnsupportedOperatorError(f"generic tier: {op.name} cannot be run")
             handler(op)
 
-    def arguments(self, values: Any) -> str:
-        """Names separated by commas."""
-        return ", ".join(self.name(v) for v in values)
-
     def _constant(self, op: ops.ConstantOp) -> None:
         value = op.python_value
         if isinstance(value, float) and not isfinite(value):
@@ -185,7 +135,7 @@ class PythonWriter:
         full_name = schema.full_name
         found = self.operators.find(schema)
         hint = full_name.removeprefix("aten::").replace("::", "_").replace(".", "_")
-        run: Callable[..., Any] = _unsupported(full_name) if found is None else found
+        run: Callable[..., Any] = unsupported(full_name) if found is None else found
         operands = [self._operand(op, i) for i in range(len(op.operands))]
         if number is not None:
             operands[1] = self.constant("number", number)
@@ -271,15 +221,6 @@ class PythonWriter:
         if op.results:
             self.write(f"{self.arguments(op.results)} = {self.arguments(carried)}")
 
-    def constant_name(self, stem: str) -> str:
-        """A fresh variable name."""
-        candidate, n = stem, 0
-        while candidate in self.used:
-            n += 1
-            candidate = f"{stem}_{n}"
-        self.used.add(candidate)
-        return candidate
-
     def _PrimLoopConditionOp(self, op: Operation) -> None:  # noqa: N802
         """Written by the loop's `_PrimLoopOp`."""
 
@@ -302,9 +243,9 @@ class PythonWriter:
         self.assign(op, "{" + ", ".join(f"{self.name(k)}: {self.name(v)}" for k, v in pairs) + "}")
 
     def _PrimListUnpackOp(self, op: Operation) -> None:  # noqa: N802
-        unpack = self.constant("unpack", _unpack)
+        run = self.constant("unpack", unpack)
         names = self.arguments(op.results) + ("," if len(op.results) == 1 else "")
-        self.write(f"{names} = {unpack}({self.name(op.operands[0])}, {len(op.results)})")
+        self.write(f"{names} = {run}({self.name(op.operands[0])}, {len(op.results)})")
 
     def _PrimTupleUnpackOp(self, op: Operation) -> None:  # noqa: N802
         names = self.arguments(op.results) + ("," if len(op.results) == 1 else "")
@@ -325,8 +266,8 @@ class PythonWriter:
         self.assign(op, f"{prefix}({self.arguments(op.operands)}, {op.dim})")
 
     def _RequireOp(self, op: Operation) -> None:  # noqa: N802
-        require = self.constant("require", _require)
-        self.write(f"{require}({self.name(op.operands[0])})")
+        run = self.constant("require", require)
+        self.write(f"{run}({self.name(op.operands[0])})")
 
     def _PrimUninitializedOp(self, op: Operation) -> None:  # noqa: N802
         self.assign(op, "None")
@@ -406,7 +347,7 @@ class PythonWriter:
 
     def _OperatorOp(self, op: Operation) -> None:  # noqa: N802
         name = cast("StringAttr", op.attributes["name"]).data
-        self.assign(op, f"{self.constant('unsupported', _unsupported(name))}({self.arguments(op.operands)})")
+        self.assign(op, f"{self.constant('unsupported', unsupported(name))}({self.arguments(op.operands)})")
 
 
 def _is_constant(value: SSAValue, wanted: object) -> bool:
@@ -418,21 +359,3 @@ def _enters(op: Operation) -> bool:
     if isinstance(op, AtenOp):
         return op.schema.name == "aten::set_grad_enabled"
     return ENTERS in op.attributes
-
-
-def _unsupported(name: str) -> Callable[..., Any]:
-    def run(*_: object) -> Any:
-        raise UnsupportedOperatorError(f"operator {name} has no definition in this version of tsc")
-
-    return run
-
-
-def _require(condition: bool) -> None:
-    if not condition:
-        raise UnsuitedError("the generic tier is needed")
-
-
-def _unpack(values: Any, count: int) -> Any:
-    if len(values) != count:
-        raise RuntimeError(f"Expected {count} elements in a list but found {len(values)}")
-    return values
