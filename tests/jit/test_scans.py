@@ -116,3 +116,12 @@ def test_totals_of_bools_are_integers_and_never_bools() -> None:
     for function in (of, tsc.script(of)):
         with pytest.raises(RuntimeError, match="not implemented for 'Bool'"):
             function(torch.ones(3, dtype=torch.bool))
+
+
+def sorted_without_elements(x: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.sort(torch.softmax(x, -2), 0, descending=True)
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (2, 0, 3), (2, 3, 0)], ids=str)
+def test_nothing_to_sort(shape: tuple[int, ...]) -> None:
+    assert_native(sorted_without_elements, torch.zeros(shape))

@@ -24,7 +24,7 @@ from tsc.dialects.arith_emitter import ArithEmitter, element_type
 from tsc.dialects.loop_extents import tell_extents
 from tsc.dialects.sized import SizeOp, plain, sized
 from tsc.dialects.tsc import ScatterOp
-from tsc.dims import Dim
+from tsc.dims import Dim, is_known
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import CodegenError
 from tsc.ops.definition import TensorSpec
@@ -267,6 +267,8 @@ class KernelBuilder:
         if x.spec.shape == shape:
             return x
         spec = TensorSpec(shape, x.spec.dtype)
+        if any(is_known(n) and n == 0 for n in shape):  # there is nothing to be put in order
+            return self.full(spec, 0)
         common = common_refinement(x.spec.shape, shape)
         if common is None:
             raise CodegenError(f"reshape: requires matching sizes; got {x.spec.shape} to {shape}")
