@@ -59,8 +59,12 @@ class AliasSets:
         return {self.own(value), self.held(value)}
 
     def _find(self, place: Place) -> Place:
-        while place in self._parent:
-            place = self._parent[place]
+        while (parent := self._parent.get(place)) is not None:
+            further = self._parent.get(parent)
+            if further is None:
+                return parent
+            self._parent[place] = further  # the way gets shorter each time
+            place = further
         return place
 
     def _union(self, a: Place, b: Place) -> None:

@@ -294,6 +294,13 @@ class NnModuleOp(TorchOp):
         """The values of the attributes."""
         return {op.attribute: op.operands[0] for op in self.regions[0].block.ops if isinstance(op, SlotOp)}
 
+    def slot(self, name: str) -> SSAValue | None:
+        """The value of an attribute; None where there is none of that name."""
+        for op in self.regions[0].block.ops:
+            if isinstance(op, SlotOp) and op.attribute == name:
+                return op.operands[0]
+        return None
+
     def print(self, printer: Printer) -> None:
         """Print the slots."""
         printer.print_string(" ")

@@ -115,7 +115,7 @@ class _Freezer:
             return owner
         if isinstance(owner, PrimGetAttrOp):
             outer = self.object_of(owner.operands[0])
-            held = outer.slots.get(owner.attribute) if outer is not None else None
+            held = outer.slot(owner.attribute) if outer is not None else None
             return _object_behind(held) if held is not None else None
         if owner.name if isinstance(owner, Operation) else None:
             return None
@@ -141,7 +141,7 @@ class _Freezer:
                 or attribute_path(op) in self.varying
             ):
                 continue
-            held = owner.slots.get(op.attribute)
+            held = owner.slot(op.attribute)
             if (
                 held is None
                 or _object_behind(held) is not None
@@ -209,7 +209,7 @@ class _Freezer:
 
     def _mark(self, owner: NnModuleOp, attribute: str) -> None:
         """`attribute` is written: so is every attribute that holds the same tensor, or shows its memory."""
-        held = owner.slots.get(attribute)
+        held = owner.slot(attribute)
         for other in self.objects:
             for name, value in other.slots.items():
                 is_it = other is owner and name == attribute
