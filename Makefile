@@ -65,7 +65,8 @@ package: $(STAMP)-base ## build the sdist and the wheel, and check them
 	$(BIN)/python -m build
 	$(BIN)/python -m twine check --strict dist/*
 
-docs: $(STAMP)-test ## run the language tests and write what works into docs/language.md
+docs: $(STAMP)-test ## write docs/cli.md from the verbs' help, and what works into docs/language.md
+	$(BIN)/python -m tools.cli_page
 	$(BIN)/python -m tools.language_table
 
 fmt: $(STAMP)-dev ## format the code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from tsc.errors import ArgumentError
 
@@ -24,6 +24,18 @@ def _threads() -> int:
     return int(shared) if shared.isdecimal() else 0
 
 
+def _profiled_runs() -> int:
+    given = os.environ.get("TSC_PROFILED_RUNS", "1")
+    if not given.isdecimal():
+        raise ArgumentError(f"TSC_PROFILED_RUNS: requires a number of calls; got {given!r}")
+    return int(given)
+
+
+def _variables(*names: str) -> dict[str, tuple[str, ...]]:
+    """What the metadata of an option says: the environment variables that set it."""
+    return {"variables": names}
+
+
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -41,15 +53,16 @@ class Options:
     """The state of all options; `options()` gives the process's own."""
 
     is_jit_enabled: bool = field(
-        default_factory=lambda: _flag("PYTORCH_JIT", True) and _flag("TSC_JIT", True)
+        default_factory=lambda: _flag("PYTORCH_JIT", True) and _flag("TSC_JIT", True),
+        metadata=_variables("TSC_JIT", "PYTORCH_JIT"),
     )
     """``PYTORCH_JIT=0`` or ``TSC_JIT=0``: `script` and `trace` return what they are given, and it runs as
     plain Python.
     """
-    is_strict: bool = field(default_factory=lambda: _flag("TSC_STRICT"))
+    is_strict: bool = field(default_factory=lambda: _flag("TSC_STRICT"), metadata=_variables("TSC_STRICT"))
     """``TSC_STRICT=1``: where a specialization cannot be compiled, raise instead of running the generic tier.
     """
-    is_verified: bool = field(default_factory=lambda: _flag("TSC_VERIFY"))
+    is_verified: bool = field(default_factory=lambda: _flag("TSC_VERIFY"), metadata=_variables("TSC_VERIFY"))
     """``TSC_VERIFY=1``: after every pass the function runs again on the arguments it is compiled for, and the
     first pass that changes what it does raises `VerificationError`. Slow.
     """
@@ -61,15 +74,21 @@ class Options:
     """
     archive_expansion: int = 16
     """How many times its size an archive may expand to (and 16 MiB)."""
-    dump_folder: str | None = field(default_factory=lambda: os.environ.get("TSC_DUMP") or None)
+    dump_folder: str | None = field(
+        default_factory=lambda: os.environ.get("TSC_DUMP") or None, metadata=_variables("TSC_DUMP")
+    )
     """``TSC_DUMP=dir``: write every stage of every compilation there."""
-    num_threads: int = field(default_factory=_threads)
+    num_threads: int = field(
+        default_factory=_threads, metadata=_variables("TSC_NUM_THREADS", "OMP_NUM_THREADS")
+    )
     """``TSC_NUM_THREADS``, else ``OMP_NUM_THREADS``: threads of native code before `set_num_threads`;
     0 means one for each core the process may use.
     """
-    is_native_enabled: bool = field(default_factory=lambda: _flag("TSC_NATIVE", True))
+    is_native_enabled: bool = field(
+        default_factory=lambda: _flag("TSC_NATIVE", True), metadata=_variables("TSC_NATIVE")
+    )
     """``TSC_NATIVE=0``: never compile to native code; everything runs in the generic tier."""
-    profiled_runs: int = field(default_factory=lambda: int(os.environ.get("TSC_PROFILED_RUNS", "1")))
+    profiled_runs: int = field(default_factory=_profiled_runs, metadata=_variables("TSC_PROFILED_RUNS"))
     """``TSC_PROFILED_RUNS``: how many calls with arguments of new shapes a module that is not frozen runs in
     the generic tier before it is compiled for them.
     """
@@ -77,12 +96,23 @@ class Options:
     """``enable_onednn_fusion(True)``: contractions are fused with what follows them in graphs that are not
     frozen as well.
     """
-    is_cache_enabled: bool = field(default_factory=lambda: _flag("TSC_CACHE", True))
+    is_cache_enabled: bool = field(
+        default_factory=lambda: _flag("TSC_CACHE", True), metadata=_variables("TSC_CACHE")
+    )
     """``TSC_CACHE=0``: nothing compiled is kept on disk, nor read from there (``docs/caching.md``)."""
-    cache_folder: str | None = field(default_factory=lambda: os.environ.get("TSC_CACHE_DIR") or None)
+    cache_folder: str | None = field(
+        default_factory=lambda: os.environ.get("TSC_CACHE_DIR") or None, metadata=_variables("TSC_CACHE_DIR")
+    )
     """``TSC_CACHE_DIR``: where it is kept; else ``$XDG_CACHE_HOME/tsc``, else ``~/.cache/tsc``."""
-    cache_bytes: int = field(default_factory=lambda: _size("TSC_CACHE_SIZE", "1G"))
+    cache_bytes: int = field(
+        default_factory=lambda: _size("TSC_CACHE_SIZE", "1G"), metadata=_variables("TSC_CACHE_SIZE")
+    )
     """``TSC_CACHE_SIZE``: bytes it may take (``512M``, ``2G``); what was not used longest goes first."""
+
+
+def environment_variables() -> dict[str, str]:
+    """Each environment variable that sets an option, and the name of that."""
+    return {name: option.name for option in fields(Options) for name in option.metadata.get("variables", ())}
 
 
 _STATE = Options()

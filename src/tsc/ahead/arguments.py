@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from tsc.compiler.sizes import Sizes
@@ -84,3 +84,14 @@ def require_count(method: str, names: Sequence[str], given: Sequence[str]) -> No
     if len(names) != len(given):
         wanted = f"{len(names)} ({', '.join(names)})" if names else "none"
         raise ArgumentError(f"{method}: requires one --input for each argument: {wanted}; got {len(given)}")
+
+
+def require_method(known: Collection[str], name: str) -> None:
+    """Check that a module has a method.
+
+    Raises:
+        ArgumentError: it has others.
+    """
+    if name not in known:
+        listed = f"one of {', '.join(known)}" if known else "a module that has methods"
+        raise ArgumentError(f"method: requires {listed}; got {name}")

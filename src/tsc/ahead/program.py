@@ -9,7 +9,7 @@ from typing import Any
 from xdsl.dialects.func import FuncOp
 
 from tsc import dtypes
-from tsc.ahead.arguments import Axes, require_count, tensor_names
+from tsc.ahead.arguments import Axes, require_count, require_method, tensor_names
 from tsc.ahead.levels import Level
 from tsc.ahead.moves import Moves
 from tsc.ahead.own_memory import require_own_memory
@@ -124,9 +124,7 @@ class Program:
         names = [request.name for request in self.requests]
         known = self.module._object.cls.methods  # pyright: ignore[reportPrivateUsage]
         for name in names:
-            if name not in known:
-                listed = f"one of {', '.join(known)}" if known else "a module that has methods"
-                raise ArgumentError(f"method: requires {listed}; got {name}")
+            require_method(known, name)
         if len(set(names)) < len(names):
             raise ArgumentError(f"method: requires each method once; got {', '.join(names)}")
         return freeze_module(self.module.eval(), [name for name in names if name != "forward"])

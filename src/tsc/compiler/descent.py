@@ -41,6 +41,8 @@ class Compilation:
     """Why branches and loops did not become native code, where that was tried."""
     python_groups: dict[int, str] = field(default_factory=dict[int, str])
     """Groups of a mixed program, by their number, that run in Python, and why."""
+    checked: list[str] = field(default_factory=list[str])
+    """With ``TSC_VERIFY=1``: after which passes the function was run and did what it did before."""
 
     @contextmanager
     def timed(self, phase: str) -> Generator[None]:

@@ -168,6 +168,7 @@ def compile_for(
     verifier = None
     if options().is_verified:
         verifier = Verifier(entry.name, entry.pool, entry.unit, arrays, call)
+        compilation.checked = verifier.checked
     descent = _descent(entry, arguments, compilation, verifier, is_whole=True)
     native = _native(descent, entry, slow, verifier)
     if isinstance(native, str) and _branches(descent.function):
@@ -180,6 +181,7 @@ def compile_for(
         require_fused(entry.name, python_in_parts(descent))
         apart = None if in_parts is None else in_parts(arguments, native or NOT_REPEATABLE)
         if apart is not None:
+            apart.compilation.checked += compilation.checked
             if watch is not None:
                 watch(descent)
             return apart

@@ -12,9 +12,10 @@ from typing import Protocol, cast
 import tsc
 from tsc.errors import ArgumentError, TscError
 from tsc.tools import verbs
+from tsc.tools.reports import Finding
 
 REFUSED, MISUSED = 1, 2
-"""Exit codes: what was asked cannot be done; what was asked makes no sense."""
+"""Exit codes: what was asked cannot be done, or is found wrong; what was asked makes no sense."""
 
 
 class Verb(Protocol):
@@ -26,8 +27,8 @@ class Verb(Protocol):
         """Declare the options."""
         ...
 
-    def run(self, options: argparse.Namespace) -> str:
-        """Do it; the text to print.
+    def run(self, options: argparse.Namespace) -> str | Finding:
+        """Do it; the text to print, and whether all is well where that is the question.
 
         Raises:
             ArgumentError: what was asked makes no sense.
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = found_verbs()
     options = parser(known).parse_args(arguments)
     try:
-        sys.stdout.write(known[options.verb].run(options))
+        said = known[options.verb].run(options)
     except TscError as error:
         print(f"{options.verb}: error: {str(error).removeprefix(f'{options.verb}: ')}", file=sys.stderr)
         return MISUSED if isinstance(error, ArgumentError) else REFUSED
@@ -75,4 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         file = "" if error.filename is None else f"{error.filename}: "
         print(f"{options.verb}: error: {file}{error.strerror or error}", file=sys.stderr)
         return REFUSED
-    return 0
+    text, is_well = (said.text, said.is_well) if isinstance(said, Finding) else (said, True)
+    sys.stdout.write(text)
+    return 0 if is_well else REFUSED

@@ -41,6 +41,8 @@ class Verifier:
         self.has_flag = False
         self.dtypes: tuple[np.dtype[Any], ...] = ()
         """Those of the arrays that the function returns."""
+        self.checked: list[str] = []
+        """What the function was run after."""
 
     def check(self, stage: str, compiler_pass: ModulePass, module: ModuleOp) -> None:
         """Run `module`, which `compiler_pass` has just changed.
@@ -71,6 +73,7 @@ class Verifier:
         if wrong is not None:
             raise VerificationError(f"{self.name}: {who} changes what the function does: {wrong}")
         self.last = outcome
+        self.checked.append(who)
 
     def _run(self, stage: str, module: ModuleOp) -> Outcome:
         if stage == "linalg":

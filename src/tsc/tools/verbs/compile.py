@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tsc.errors import ArgumentError
+from tsc.tools.shared_options import add_archive
 
 
 class _Signature(argparse.Action):
@@ -39,7 +40,7 @@ class _Signature(argparse.Action):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.set_defaults(signature=[])
-    parser.add_argument("archive", help="a .pt file written by torch.jit.save or tsc.save")
+    add_archive(parser)
     parser.add_argument(
         "--input",
         action=_Signature,
