@@ -208,7 +208,7 @@ def test_garbage_of_a_long_compilation_is_collected(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(concurrency, "YOUNG_OBJECTS", 100)
     with COMPILING:
         gone = weakref.ref(Circle())
-        kept = [[] for _ in range(200)]
+        kept = [list[int]() for _ in range(200)]
         COMPILING.collect_between_steps()
         assert gone() is None
     assert len(kept) == 200

@@ -12,6 +12,7 @@ import pytest
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
+from tsc.narrowing import is_array, is_dict, is_list
 from tsc.ops.definition import Operator
 from tsc.ops.python_scalars import wrap64
 from tsc.ops.registry import operators
@@ -106,9 +107,9 @@ def _outcome(call: Any) -> tuple[Any, Exception | None]:
 
 
 def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, np.ndarray):
+    if is_array(a):
         places = (x.__array_interface__["data"][0] for x in (a, b))
         return a.shape == b.shape and a.strides == b.strides and (not a.size or len(set(places)) == 1)
-    if isinstance(a, (list, dict)):
+    if is_list(a) or is_dict(a):
         return type(a) is type(b) and len(a) == len(b) and repr(a) == repr(b)
     return type(a) is type(b) and (a == b or (a != a and b != b)) and repr(a) == repr(b)
