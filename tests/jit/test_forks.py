@@ -186,13 +186,13 @@ def _child(script: Any, expected: Tensor, running: Future, waiting: Future) -> i
         running.wait()
     except ResourceError:
         is_right = waiting.wait() == 2 and FORKS._idle == 0
-        return 0 if is_right and bool((script(X) == expected).all()) else 1
+        return 0 if is_right and torch.allclose(script(X), expected) else 1
     return 2
 
 
 def _status_of(child: int) -> int:
-    """The status of a child, which has 20 seconds to end."""
-    for _ in range(2000):
+    """The status of a child, which has two minutes to end: it compiles beside other tests."""
+    for _ in range(12000):
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return status
