@@ -66,10 +66,13 @@ def main() -> int:
         f"{np.abs(result - expected).max():.1e}"
     )
     print(f"             (generic tier: {np.abs(plain - expected).max():.1e}; the outputs are probabilities)")
-    native_ms, generic_ms = milliseconds(lambda: fast(image), 50), milliseconds(lambda: model(image), 5)
+    begin = time.perf_counter()
+    tsc.load(archive)(image)
+    generic_ms = 1e3 * (time.perf_counter() - begin)
+    frozen_ms, live_ms = milliseconds(lambda: fast(image), 50), milliseconds(lambda: model(image), 50)
     print(
-        f"4. time      compiled {native_ms:.2f} ms, generic tier {generic_ms:.0f} ms: "
-        f"{generic_ms / native_ms:.0f} times faster"
+        f"4. time      frozen {frozen_ms:.2f} ms; not frozen {live_ms:.2f} ms, compiled when called again\n"
+        f"             (its first call, in the generic tier: {generic_ms:.0f} ms)"
     )
     print(f"5. look      the IR after every pass: {DUMP}/  (tsc-opt reads those files too)")
     return 0 if np.allclose(result, expected, rtol=1e-4, atol=1e-5) else 1
