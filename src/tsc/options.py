@@ -40,11 +40,11 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 def _size(name: str, default: str) -> int:
-    """Bytes: a number, or one with a unit (``512M``); the default where it is neither."""
-    found = re.fullmatch(r"(\d+)\s*([kmg]?)i?b?", os.environ.get(name, default).strip().lower())
+    """Bytes: a number, or one with a unit (``512M``)."""
+    given = os.environ.get(name, default)
+    found = re.fullmatch(r"(\d+)\s*([kmg]?)i?b?", given.strip().lower())
     if found is None:
-        found = re.fullmatch(r"(\d+)([kmg]?)", default.lower())
-    assert found is not None
+        raise ArgumentError(f"{name}: requires bytes, as 1000000, 512M or 2G; got {given!r}")
     return int(found[1]) * _UNITS[found[2]]
 
 

@@ -51,13 +51,20 @@ def test_the_environment_sets_the_threads(tsc: str | None, omp: str, threads: in
     assert int(printed) == (threads or available_cores())
 
 
-def test_a_number_of_threads_that_is_none_is_told() -> None:
-    environment = {**os.environ, "TSC_NUM_THREADS": "many"}
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("TSC_NUM_THREADS", "requires a number of threads, or 0; got 'many'"),
+        ("TSC_CACHE_SIZE", "requires bytes, as 1000000, 512M or 2G; got 'many'"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_told(name: str, told: str) -> None:
+    environment = {**os.environ, name: "many"}
     run = subprocess.run(
         [sys.executable, "-c", "import tsc; tsc.get_num_threads()"],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert "TSC_NUM_THREADS: requires a number of threads, or 0; got 'many'" in run.stderr
+    assert f"{name}: {told}" in run.stderr
 
 
 def _output(code: str, environment: dict[str, str]) -> str:

@@ -5,16 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 
-from tsc.ahead.elf_objects import (
-    EXECUTABLE,
-    THREAD_LOCAL,
-    WRITABLE,
-    Relocation,
-    Section,
-    Symbol,
-    read_objects,
-)
+from tsc.ahead.elf_objects import Relocation, Section, Symbol, read_objects
 from tsc.errors import ResourceError
+from tsc.runtime.elf import EXECUTABLE, THREAD_LOCAL, WRITABLE
 
 NEEDED = ("libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2")
 Extent = tuple[int, int]

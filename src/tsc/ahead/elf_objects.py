@@ -1,15 +1,13 @@
-"""Relocatable ELF objects, read for linking: sections, symbols and relocations."""
+"""Relocatable ELF objects, joined for linking: the sections, symbols and relocations of several."""
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, field
 
 from tsc.errors import ResourceError
+from tsc.runtime import elf
+from tsc.runtime.elf import ALLOCATED, NO_BITS, ElfObject
 
-WRITABLE, ALLOCATED, EXECUTABLE, THREAD_LOCAL = 0x1, 0x2, 0x4, 0x400
-_SYMTAB, _RELA, _NOBITS = 2, 4, 8
-_LOCAL, _HIDDEN, _INTERNAL = 0, 2, 1
 _SLACK = ".tsc.slack."
 """Sections that only llvmlite's memory manager needs."""
 
@@ -68,41 +66,30 @@ def read_objects(objects: list[bytes]) -> tuple[list[Section], list[Symbol]]:
 
 
 def _read(data: bytes, sections: list[Section], names: dict[str, Symbol]) -> None:
-    """Source: System V ABI, "Object Files"."""
-    (table,) = struct.unpack_from("<Q", data, 0x28)
-    size, count, strings = struct.unpack_from("<HHH", data, 0x3A)
-    headers = [struct.unpack_from("<IIQQQQIIQQ", data, table + size * i) for i in range(count)]
-    own: dict[int, Section] = {}
-    for number, header in enumerate(headers):
-        name = _text(data, headers[strings][4] + header[0])
-        if header[2] & ALLOCATED and not name.startswith((_SLACK, ".eh_frame")):
-            extent = slice(header[4], header[4] + header[5])
-            bytes_ = bytearray(header[5]) if header[1] == _NOBITS else bytearray(data[extent])
-            own[number] = Section(name, header[2], max(1, header[8]), bytes_)
-    symbols: list[Symbol] = []
-    for header in headers:
-        if header[1] == _SYMTAB:
-            symbols = _symbols(data, header, headers[header[6]][4], own, names)
-    for header in headers:
-        if header[1] == _RELA and header[7] in own:
-            for place in range(header[4], header[4] + header[5], 24):
-                offset, info, addend = struct.unpack_from("<QQq", data, place)
-                relocation = Relocation(offset, info & 0xFFFFFFFF, symbols[info >> 32], addend)
-                own[header[7]].relocations.append(relocation)
+    read = ElfObject(data)
+    own = {
+        number: Section(section.name, section.flags, section.alignment, _contents(data, section))
+        for number, section in enumerate(read.sections)
+        if section.flags & ALLOCATED and not section.name.startswith((_SLACK, ".eh_frame"))
+    }
+    symbols = [_symbol(symbol, own, names) for symbol in read.symbols]
+    for place in read.relocations:
+        if place.section in own:
+            relocation = Relocation(place.offset, place.kind, symbols[place.symbol], place.addend)
+            own[place.section].relocations.append(relocation)
     sections += own.values()
 
 
-def _symbols(
-    data: bytes, header: tuple[int, ...], strings: int, own: dict[int, Section], names: dict[str, Symbol]
-) -> list[Symbol]:
-    found: list[Symbol] = []
-    for place in range(header[4], header[4] + header[5], 24):
-        at, info, other, index, value, _ = struct.unpack_from("<IBBHQQ", data, place)
-        name, is_local = _text(data, strings + at), info >> 4 == _LOCAL
-        is_exported = not is_local and other & 3 not in (_HIDDEN, _INTERNAL)
-        made = Symbol(name, own.get(index), value, is_local, is_exported and index in own)
-        found.append(made if is_local else _joined(made, names))
-    return found
+def _contents(data: bytes, section: elf.Section) -> bytearray:
+    if section.kind == NO_BITS:
+        return bytearray(section.size)
+    return bytearray(data[section.offset : section.offset + section.size])
+
+
+def _symbol(read: elf.Symbol, own: dict[int, Section], names: dict[str, Symbol]) -> Symbol:
+    is_exported = read.is_exported and read.section in own
+    made = Symbol(read.name, own.get(read.section), read.value, read.is_local, is_exported)
+    return made if read.is_local else _joined(made, names)
 
 
 def _joined(made: Symbol, names: dict[str, Symbol]) -> Symbol:
@@ -114,7 +101,3 @@ def _joined(made: Symbol, names: dict[str, Symbol]) -> Symbol:
         raise ResourceError(f"compile: requires one definition of each name; got two of {made.name}")
     known.section, known.value, known.is_exported = made.section, made.value, made.is_exported
     return known
-
-
-def _text(data: bytes, start: int) -> str:
-    return data[start : data.index(b"\0", start)].decode()

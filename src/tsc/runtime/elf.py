@@ -10,9 +10,10 @@ from typing import NamedTuple
 X86_64 = 62
 NULL_SECTION, ABSOLUTE = 0, 0xFFF1
 NO_BITS = 8
-WRITABLE, ALLOCATED, EXECUTABLE = 1, 2, 4
+WRITABLE, ALLOCATED, EXECUTABLE, THREAD_LOCAL = 0x1, 0x2, 0x4, 0x400
 _SYMBOL_TABLE, _RELOCATIONS, _INITIALIZERS = 2, 4, (14, 15, 16)
 _LOCAL, _WEAK = 0, 2
+_INTERNAL, _HIDDEN = 1, 2
 
 
 class UnsupportedObjectError(Exception):
@@ -29,6 +30,7 @@ class Symbols(NamedTuple):
 class Section(NamedTuple):
     """A section: where its bytes are in the file, and what memory it wants."""
 
+    name: str
     kind: int
     flags: int
     offset: int
@@ -43,8 +45,19 @@ class Symbol(NamedTuple):
 
     name: str
     binding: int
+    visibility: int
     section: int
     value: int
+
+    @property
+    def is_local(self) -> bool:
+        """Whether other objects do not see it."""
+        return self.binding == _LOCAL
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether a library that it is linked into shows it."""
+        return not self.is_local and self.visibility not in (_INTERNAL, _HIDDEN)
 
     @property
     def is_weak(self) -> bool:
@@ -77,16 +90,18 @@ class ElfObject:
         self.data = data
         self.kind, self.machine = struct.unpack_from("<HH", data, 0x10)
         (table,) = struct.unpack_from("<Q", data, 0x28)
-        size, count = struct.unpack_from("<HH", data, 0x3A)
-        self.sections = [self._section(table + size * i) for i in range(count)]
+        size, count, names = struct.unpack_from("<HHH", data, 0x3A)
+        headers = [struct.unpack_from("<IIQQQQIIQQ", data, table + size * i) for i in range(count)]
+        self.sections = [self._section(header, headers[names][4]) for header in headers]
         if any(section.kind in _INITIALIZERS for section in self.sections):
             raise UnsupportedObjectError("it has initializers")
 
-    def _section(self, offset: int) -> Section:
-        _, kind, flags, _, at, size, link, info, alignment, _ = struct.unpack_from(
-            "<IIQQQQIIQQ", self.data, offset
-        )
-        return Section(kind, flags, at, size, link, info, max(1, alignment))
+    def _section(self, header: tuple[int, ...], names: int) -> Section:
+        name, kind, flags, _, at, size, link, info, alignment, _ = header
+        return Section(self._text(names + name), kind, flags, at, size, link, info, max(1, alignment))
+
+    def _text(self, start: int) -> str:
+        return self.data[start : self.data.index(b"\0", start)].decode()
 
     @cached_property
     def symbols(self) -> list[Symbol]:
@@ -95,12 +110,11 @@ class ElfObject:
         return [symbol for table in tables[:1] for symbol in self._symbols(table)]
 
     def _symbols(self, table: Section) -> list[Symbol]:
-        names, data = self.sections[table.link].offset, self.data
+        names = self.sections[table.link].offset
         found: list[Symbol] = []
         for offset in range(table.offset, table.offset + table.size, 24):
-            name, info, _, section, value = struct.unpack_from("<IBBHQ", data, offset)
-            text = data[names + name : data.index(b"\0", names + name)].decode()
-            found.append(Symbol(text, info >> 4, section, value))
+            name, info, other, section, value = struct.unpack_from("<IBBHQ", self.data, offset)
+            found.append(Symbol(self._text(names + name), info >> 4, other & 3, section, value))
         return found
 
     @property
@@ -117,7 +131,7 @@ class ElfObject:
     @property
     def names(self) -> Symbols:
         """Exported and needed names."""
-        shared = [s for s in self.symbols if s.binding != _LOCAL and s.name]
+        shared = [s for s in self.symbols if not s.is_local and s.name]
         return Symbols(
             frozenset(s.name for s in shared if s.section != NULL_SECTION),
             frozenset(s.name for s in shared if s.section == NULL_SECTION),
