@@ -161,7 +161,7 @@ def test_there_are_no_more_threads_than_the_pool_may_have() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_process_can_fork_calls_and_knows_which_are_lost() -> None:
     script = tsc.script(forking.pair)
-    expected = script(X)
+    expected = [script(X) for _ in range(3)][-1]  # of compiled code, whose last bits are other ones
     begun, release = threading.Event(), threading.Event()
 
     def blocks() -> int:
@@ -186,13 +186,13 @@ def _child(script: Any, expected: Tensor, running: Future, waiting: Future) -> i
         running.wait()
     except ResourceError:
         is_right = waiting.wait() == 2 and FORKS._idle == 0
-        return 0 if is_right and torch.allclose(script(X), expected) else 1
+        return 0 if is_right and bool((script(X) == expected).all()) else 1
     return 2
 
 
 def _status_of(child: int) -> int:
-    """The status of a child, which has two minutes to end: it compiles beside other tests."""
-    for _ in range(12000):
+    """The status of a child, which has 20 seconds to end."""
+    for _ in range(2000):
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return status
