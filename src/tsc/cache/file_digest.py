@@ -10,7 +10,7 @@ from tsc.cache import store
 
 FILE = "file"
 """The kind of cache entry that holds the digest of a file."""
-_SETTLED_SECONDS = 2.0
+SETTLED_SECONDS = 2.0
 """The age from which a change of a file surely changes its times."""
 
 
@@ -28,7 +28,7 @@ def file_digest(descriptor: int) -> str:
         return bytes(stored).decode()
     found = _computed(descriptor)
     age = time.time() - max(before.st_mtime, before.st_ctime)
-    if age > _SETTLED_SECONDS and state_of(os.fstat(descriptor)) == state_of(before):
+    if age > SETTLED_SECONDS and state_of(os.fstat(descriptor)) == state_of(before):
         store.write(FILE, key, found.encode())
     return found
 
