@@ -6,8 +6,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from loop_kernels import Array, apply, call, compile_loop
 
+from tests.codegen.loop_kernels import Array, apply, call, compile_loop
 from tsc.codegen.arith import FLOAT_PREDICATES, INTEGER_PREDICATES
 
 LANES = (0, 4, 8, 16)

@@ -8,8 +8,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from loop_kernels import Array, apply, call, call_main, compile_loop, parse_loop
 
+from tests.codegen.loop_kernels import Array, apply, call, call_main, compile_loop, parse_loop
 from tsc.analysis.target import AVX2, AVX512, GENERIC_X86
 from tsc.codegen import emit_cpu
 from tsc.errors import CodegenError

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from loop_kernels import Array, apply
+
+from tests.codegen.loop_kernels import Array, apply
 
 COUNT = 1 << 15
 

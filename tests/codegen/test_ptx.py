@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from loop_kernels import parse_loop
 
+from tests.codegen.loop_kernels import parse_loop
 from tsc.codegen.ptx import emit_ptx
 from tsc.errors import CodegenError
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from loop_kernels import Array, call, compile_loop
+
+from tests.codegen.loop_kernels import Array, call, compile_loop
 
 REDUCTIONS: dict[str, Callable[[Array], Any]] = {
     "add": np.sum,

@@ -7,12 +7,12 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-import programs_archives as archives
 import pytest
 import torch
 from torch import Tensor
 
 import tsc
+from tests.frontend import programs_archives as archives
 
 FILES = (
     "strings", "loops", "numbers", "containers", "unions", "enums", "classes", "refinement", "statements",
@@ -34,7 +34,9 @@ Outcome = tuple[str, Any]
 def _cases() -> list[Any]:
     found: list[Any] = []
     for file in FILES:
-        for i, (program, *arguments) in enumerate(importlib.import_module(f"programs_{file}").CASES):
+        for i, (program, *arguments) in enumerate(
+            importlib.import_module(f"tests.frontend.programs_{file}").CASES
+        ):
             name = program.__name__
             marks = [pytest.mark.xfail(reason=DIFFERENT[name], strict=True)] if name in DIFFERENT else []
             found.append(pytest.param(program, arguments, id=f"{file}-{i}-{name}", marks=marks))
@@ -93,7 +95,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("file", ARCHIVED)
 def test_archives_of_the_programs_run_in_both_libraries(file: str) -> None:
     different: list[str] = []
-    for program, *arguments in importlib.import_module(f"programs_{file}").CASES:
+    for program, *arguments in importlib.import_module(f"tests.frontend.programs_{file}").CASES:
         wanted = outcome(torch.jit.script, program, arguments)
         is_known = program.__name__ in UNREADABLE or program.__name__ in DIFFERENT
         if wanted[0] == "failed" or isinstance(program, type) or is_known:
