@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from tsc.analysis.contracts import verify_values
@@ -50,6 +52,7 @@ from tsc.passes.split_kernels import SplitKernels
 from tsc.passes.stack_lists import StackLists
 from tsc.passes.unroll_loops import UnrollLoops
 
+KernelReady = Callable[[FuncOp], None]
 Watcher = Callable[[str, ModulePass, ModuleOp], None]
 """Called after each pass with the stage it belongs to."""
 
@@ -74,8 +77,11 @@ def stages(
     freeze: Freeze | None = None,
     fuse_contractions: bool = True,
     is_whole: bool = False,
+    kernel_ready: KernelReady | None = None,
 ) -> tuple[Stage, ...]:
-    """All stages, scheduling for `target` (a plain AVX2 machine when None)."""
+    """All stages, scheduling for `target` (a plain AVX2 machine when None); `kernel_ready` is told of each
+    kernel that is at stage `loop`.
+    """
     return (
         Stage("torch", "one operation per TorchScript node, as written", (), verify_nothing_more),
         Stage(
@@ -129,8 +135,13 @@ def stages(
         Stage(
             "loop",
             "loops over buffers; every buffer has its place in the arena",
-            (AssignLayouts(target), PackConstants(), Schedule(machine=target), PlanMemory()),
-            verify_host,
+            (
+                AssignLayouts(target),
+                PackConstants(),
+                Schedule(machine=target, kernel_ready=kernel_ready),
+                PlanMemory(),
+            ),
+            verify_loops,
         ),
     )
 
@@ -161,11 +172,27 @@ def verify_groups(module: ModuleOp) -> None:
 
 
 def verify_host(module: ModuleOp) -> None:
-    """Contract of `linalg` and `loop`: one public function; no `torch` operation is left."""
+    """Contract of `linalg`: one public function; no `torch` operation is left."""
+    _only_host(module)
+    _verify_no_aten(module)
+
+
+def verify_loops(module: ModuleOp) -> None:
+    """Contract of `loop`: one public function, in which no `torch` operation is left. (Writing LLVM IR looks
+    at each operation of a kernel anyhow, and refuses those that are of no loop.)
+    """
+    _verify_no_aten(_only_host(module))
+
+
+def _only_host(module: ModuleOp) -> FuncOp:
     public = hosts(module)
     if len(public) != 1:
         raise IRError(f"stages 'linalg' and 'loop' require one public function; got {len(public)}")
-    for op in module.walk():
+    return public[0]
+
+
+def _verify_no_aten(parent: Operation) -> None:
+    for op in parent.walk():
         if isinstance(op, AtenOp):
             raise IRError(f"stages 'linalg' and 'loop': {op.name} is left")
 
@@ -195,10 +222,12 @@ def lower(
     target: Target | None = None, freeze: Freeze | None = None, fuse_contractions: bool = True,
     is_whole: bool = False,
     watch: Watcher | None = None, report: Report | None = None, check: Watcher | None = None,
+    kernel_ready: KernelReady | None = None,
 ) -> None:  # fmt: skip
     """Lower `module` in place from stage `start` (already reached) to `stop_after`, checking each contract.
 
-    `watch` is called after each pass of a stage, `check` also after those of a round inside a fixed point.
+    `watch` is called after each pass of a stage, `check` also after those of a round inside a fixed point,
+    and `kernel_ready` with each kernel that is at stage `loop`.
 
     Raises:
         IRError: a stage's contract does not hold, or there is no such stage.
@@ -210,7 +239,7 @@ def lower(
             raise IRError(f"no stage {name!r}; stages are {', '.join(STAGE_NAMES)}")
     report = report if report is not None else Report()
     first, last = STAGE_NAMES.index(start), STAGE_NAMES.index(stop_after)
-    for stage in stages(target, freeze, fuse_contractions, is_whole)[first + 1 : last + 1]:
+    for stage in stages(target, freeze, fuse_contractions, is_whole, kernel_ready)[first + 1 : last + 1]:
         for compiler_pass in stage.passes:
             begin = time.perf_counter()
             try:
@@ -221,9 +250,8 @@ def lower(
             report.timings.append(PassTiming(stage.name, compiler_pass.name, time.perf_counter() - begin))
             if watch is not None:
                 watch(stage.name, compiler_pass, module)
-        verify_dominance(module)
+        report.op_counts[stage.name] = verify_dominance(module)
         stage.verify(module)
-        report.op_counts[stage.name] = sum(1 for _ in module.walk())
 
 
 def _apply(

@@ -14,7 +14,7 @@ from tsc.runtime.elf import UnsupportedObjectError
 from tsc.runtime.elf_loader import ElfImage
 from tsc.runtime.host import host_target
 from tsc.runtime.llvm import EngineImage
-from tsc.runtime.machine_code import assemble, compile_llvm, load_object
+from tsc.runtime.machine_code import Assembled, assemble, compile_llvm, load_objects
 
 pytestmark = pytest.mark.skipif(
     not host_target().triple.startswith("x86_64") or "linux" not in host_target().triple,
@@ -58,7 +58,7 @@ def call_by_table(image: ElfImage | EngineImage, number: int) -> float:
 
 def test_calls_tables_and_data_elsewhere_are_found() -> None:
     data, _ = assemble(CALLS, host_target())
-    image = ElfImage(data)
+    image = ElfImage([data])
     assert call_by_table(image, 0) == 10.0
     assert call_by_table(image, 1) == 125.1
     there = ctypes.CFUNCTYPE(ctypes.c_void_p)(image.address("environment"))()
@@ -68,7 +68,7 @@ def test_calls_tables_and_data_elsewhere_are_found() -> None:
 
 def test_llvms_engine_gives_the_same() -> None:
     data, _ = assemble(CALLS, host_target())
-    engine, image = EngineImage(data, ["pow"], host_target()), ElfImage(data)
+    engine, image = EngineImage([data], ["pow"], host_target()), ElfImage([data])
     assert [call_by_table(engine, n) for n in (0, 1)] == [call_by_table(image, n) for n in (0, 1)]
 
 
@@ -82,7 +82,7 @@ def mapping_of(address: int) -> str:
 
 
 def test_code_is_never_writable_and_data_never_runs() -> None:
-    image = ElfImage(assemble(CALLS, host_target())[0])
+    image = ElfImage([assemble(CALLS, host_target()).data])
     assert mapping_of(image.address("twice")) == "r-xp"
     assert mapping_of(image.address("three")) == "rw-p"
 
@@ -99,14 +99,14 @@ def test_the_memory_goes_with_the_object() -> None:
 @pytest.mark.parametrize("data", [b"", b"MZ", b"\x7fELF\x01\x01" + bytes(100)])
 def test_other_formats_are_refused(data: bytes) -> None:
     with pytest.raises(UnsupportedObjectError):
-        ElfImage(data)
+        ElfImage([data])
 
 
 def test_an_object_of_another_machine_is_refused() -> None:
     data = bytearray(assemble(CALLS, host_target())[0])
     struct.pack_into("<H", data, 0x12, 183)  # AArch64
     with pytest.raises(UnsupportedObjectError, match="x86-64"):
-        ElfImage(bytes(data))
+        ElfImage([bytes(data)])
 
 
 def test_a_name_that_is_nowhere_is_told() -> None:
@@ -114,12 +114,42 @@ def test_a_name_that_is_nowhere_is_told() -> None:
         "declare void @no_such_name() define void @f() { call void @no_such_name() ret void }", host_target()
     )
     with pytest.raises(LookupError, match="no_such_name"):
-        ElfImage(data)
+        ElfImage([data])
     with pytest.raises(CodegenError, match="no_such_name"):
-        load_object(data, host_target())
+        load_objects([Assembled(data)], host_target())
 
 
 def test_a_weak_name_that_is_nowhere_is_null() -> None:
     text = "declare extern_weak void @perhaps() define i1 @f() { %r = icmp eq ptr @perhaps, null ret i1 %r }"
-    image = ElfImage(assemble(text, host_target())[0])
+    image = ElfImage([assemble(text, host_target()).data])
     assert ctypes.CFUNCTYPE(ctypes.c_bool)(image.address("f"))()
+
+
+UNIT = """
+@shared = external global i64
+define internal i64 @chunk() { %v = load i64, ptr @shared ret i64 %v }
+define hidden i64 @kernel(i64 %x) { %v = call i64 @chunk() %r = mul i64 %x, %v ret i64 %r }
+"""
+HOST = """
+@shared = global i64 7
+declare hidden i64 @kernel(i64)
+define internal i64 @chunk() { ret i64 1 }
+define i64 @main(i64 %x) {
+  %a = call i64 @kernel(i64 %x)
+  %b = call i64 @chunk()
+  %r = add i64 %a, %b
+  ret i64 %r
+}
+"""
+
+
+@pytest.mark.parametrize("order", [(HOST, UNIT), (UNIT, HOST)])
+def test_objects_find_each_others_names_and_keep_their_own(order: tuple[str, str]) -> None:
+    objects = [assemble(text, host_target()).data for text in order]
+    for image in (ElfImage(objects), EngineImage(objects, [], host_target())):
+        assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(image.address("main"))(6) == 43
+
+
+def test_what_no_object_has_is_told() -> None:
+    with pytest.raises(CodegenError, match="kernel"):
+        load_objects([assemble(HOST, host_target())], host_target())

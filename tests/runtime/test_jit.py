@@ -7,7 +7,7 @@ import pytest
 
 from tsc.errors import CodegenError
 from tsc.runtime.host import host_target
-from tsc.runtime.machine_code import CompiledObject, assemble, compile_llvm, load_object
+from tsc.runtime.machine_code import CompiledObject, assemble, compile_llvm, load_objects
 
 ADD = "define i64 @add(i64 %a, i64 %b) { %c = add i64 %a, %b ret i64 %c }"
 
@@ -25,8 +25,8 @@ def test_compiles_and_runs() -> None:
 
 
 def test_an_object_can_be_loaded_again() -> None:
-    data, _ = assemble(ADD, host_target())
-    assert add_of(load_object(data, host_target())) == 42
+    made = assemble(ADD, host_target())
+    assert add_of(load_objects([made], host_target())) == 42
 
 
 @pytest.mark.parametrize(

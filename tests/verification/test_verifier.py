@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 import tsc
-from tsc.codegen import emitter
+from tsc.analysis.target import Target
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.errors import VerificationError
@@ -25,6 +24,8 @@ from tsc.passes.decompose import Decompose
 from tsc.passes.functionalize import Functionalize
 from tsc.passes.fuse import Fuse
 from tsc.passes.fuse_elementwise import FuseElementwise
+from tsc.runtime import assembling
+from tsc.runtime.machine_code import Assembled
 
 
 @pytest.fixture(autouse=True)
@@ -140,12 +141,11 @@ def test_the_first_pass_that_is_wrong_is_named(
 
 
 def test_wrong_code_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    emit = emitter.emit_cpu
+    right = assembling.assembled
 
-    def wrong(*arguments: Any) -> Any:
-        made = emit(*arguments)
-        return dataclasses.replace(made, text=made.text.replace("fadd", "fsub"))
+    def wrong(text: str, target: Target) -> Assembled:
+        return right(text.replace("fadd", "fsub"), target)
 
-    monkeypatch.setattr("tsc.compiler.descent.emit_cpu", wrong)
+    monkeypatch.setattr(assembling, "assembled", wrong)
     with pytest.raises(VerificationError, match="stage 'loop' or code generation"):
         tsc.script(written)(torch.arange(6.0).reshape(2, 3))

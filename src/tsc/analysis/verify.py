@@ -5,37 +5,38 @@ reaches it.
 from __future__ import annotations
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, Operation
 from xdsl.traits import IsolatedFromAbove
 
 from tsc.errors import IRError
 
 
-def verify_dominance(module: ModuleOp) -> None:
-    """Check a module whose regions have one block each.
+def verify_dominance(module: ModuleOp) -> int:
+    """Check a module whose regions have one block each; how many operations it has.
 
     Raises:
         IRError: an operand is used where its definition does not reach.
     """
-    for region in module.regions:
-        for block in region.blocks:
-            _block(block, set())
+    return 1 + sum(_block(block, set()) for region in module.regions for block in region.blocks)
 
 
-def _block(block: Block, visible: set[SSAValue]) -> None:
-    scope = visible | set(block.args)
+def _block(block: Block, visible: set[int]) -> int:
+    """Check a block in which the values with these identities are to be seen."""
+    scope = visible | set(map(id, block.args))
+    count = 0
     for op in block.ops:
-        _operation(op, scope)
-        scope.update(op.results)
+        count += _operation(op, scope)
+        scope.update(map(id, op.results))
+    return count
 
 
-def _operation(op: Operation, scope: set[SSAValue]) -> None:
+def _operation(op: Operation, scope: set[int]) -> int:
     for i, operand in enumerate(op.operands):
-        if operand not in scope:
+        if id(operand) not in scope:
             raise IRError(
                 f"{op.name}: operand {i} requires a definition that reaches it; got one that does not"
             )
-    inner = set[SSAValue]() if op.has_trait(IsolatedFromAbove) or op.name == "func.func" else scope
-    for region in op.regions:
-        for block in region.blocks:
-            _block(block, inner)
+    if not op.regions:
+        return 1
+    inner = set[int]() if op.has_trait(IsolatedFromAbove) or op.name == "func.func" else scope
+    return 1 + sum(_block(block, inner) for region in op.regions for block in region.blocks)

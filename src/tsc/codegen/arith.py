@@ -47,11 +47,11 @@ def constant_text(value: float, element: Attribute, lanes: int = 0) -> str:
 def constant(function: FunctionEmitter, op: arith.ConstantOp) -> None:
     """``arith.constant``: an operand, not an instruction."""
     value = op.value
-    if isinstance(op.result.type, IndexType) and isa(value, IntegerAttr):
+    if isinstance(op.result.type, IndexType) and isinstance(value, IntegerAttr):
         function.define_index(op.result, AffineSum((), value.value.data))
-    elif isa(value, IntegerAttr) or isa(value, FloatAttr):
+    elif isinstance(value, IntegerAttr | FloatAttr):
         function.define(op.result, constant_text(value.value.data, op.result.type))
-    elif isa(value, DenseIntOrFPElementsAttr) and isa(op.result.type, VectorType[Attribute]):
+    elif isinstance(value, DenseIntOrFPElementsAttr) and isa(op.result.type, VectorType[Attribute]):
         function.define(op.result, _dense(value, op.result.type))
     else:
         raise CodegenError(
@@ -205,6 +205,9 @@ def float_operation(
     emit: Callable[[str, list[str]], str],
 ) -> None:
     """Emit on the computation type: 16-bit operands are widened, and the result is rounded once."""
+    if not is_reduced(result.type) and all(v.type is result.type for v in operands):
+        function.define(result, emit(llvm_type(result.type), [function.use(v) for v in operands]))
+        return
     compute = computed_in(result.type)
     values = [widen(function, function.use(v), v.type, compute) for v in operands]
     function.define(result, narrow(function, emit(llvm_type(compute), values), compute, result.type))

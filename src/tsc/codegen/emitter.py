@@ -1,6 +1,6 @@
 """A module of the `loop` stage to LLVM IR text: one walk, one method per op."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -38,6 +38,8 @@ class Linkage:
     """Who sees the functions that it exports, and that table: ``hidden `` from all but what it is linked
     with.
     """
+    kernels: str = "internal "
+    """Who sees its kernels."""
 
 
 ALONE = Linkage()
@@ -148,12 +150,20 @@ class ModuleEmitter:
         if op.is_declaration:
             raise CodegenError(f"func.func: requires a body; got the declaration of {op.sym_name.data}")
         if is_kernel(op):
-            self._kernel(op, "internal ", "noinline nounwind")
+            self._kernel(op, self.linkage.kernels, "noinline nounwind")
         elif "tsc.num_inputs" in op.attributes:
             self._host(op)
         else:
             self.entries.append(op.sym_name.data)
             self._kernel(op, "", "nounwind")
+
+    def declare_kernel(self, op: func.FuncOp) -> None:
+        """Declare a kernel that another module defines."""
+        kinds = [
+            "ptr" if isinstance(kind, MemRefType) else llvm_type(kind) for kind in op.function_type.inputs
+        ]
+        name = op.sym_name.data
+        self.declarations[name] = f'declare hidden {self.result_type(op)} @"{name}"({", ".join(kinds)})'
 
     def _kernel(self, op: func.FuncOp, linkage: str, attributes: str) -> None:
         function = FunctionEmitter(self, may_alias="tsc.may_alias" in op.attributes)
@@ -214,12 +224,15 @@ class ModuleEmitter:
         return "\n".join([*parts, *declared.values(), *math, *self.functions, *self.metadata, ""])
 
 
-def emit_module(module: ModuleOp, emitter: ModuleEmitter) -> EmittedModule:
-    """Walk `module` with `emitter`."""
+def emit_module(module: ModuleOp, emitter: ModuleEmitter, elsewhere: Collection[str] = ()) -> EmittedModule:
+    """Walk `module` with `emitter`; the kernels `elsewhere` are only declared."""
     functions = [op for op in module.ops if isinstance(op, func.FuncOp)]
     emitter.symbols.update({op.sym_name.data: op for op in functions})
     for op in functions:
-        emitter.function(op)
+        if op.sym_name.data in elsewhere:
+            emitter.declare_kernel(op)
+        else:
+            emitter.function(op)
     unknown = [op.name for op in module.ops if not isinstance(op, func.FuncOp | memref.GlobalOp)]
     if unknown:
         raise CodegenError(

@@ -14,11 +14,11 @@ from xdsl.dialects.builtin import (
     VectorType,
 )
 from xdsl.ir import Attribute
-from xdsl.utils.hints import isa
 
 from tsc.errors import CodegenError
 
 FLOAT_BITS = {Float64Type: 64, Float32Type: 32, Float16Type: 16, BFloat16Type: 16}
+_I1 = IntegerType(1)
 _FLOAT_NAMES = {Float64Type: "double", Float32Type: "float", Float16Type: "half"}
 
 
@@ -39,8 +39,8 @@ def lanes_of(type_: Attribute) -> int:
 
 def bits_of(element: Attribute) -> int:
     """Width of a scalar type in registers."""
-    if isa(element, IntegerType):
-        return int(element.width.data)
+    if isinstance(element, IntegerType):
+        return element.bitwidth
     if isinstance(element, IndexType):
         return 64
     bits = FLOAT_BITS.get(type(element))  # pyright: ignore[reportArgumentType]
@@ -92,7 +92,7 @@ def memory_type(type_: Attribute) -> str:
 
 def storage(element: Attribute) -> str:
     """The LLVM type of one element in memory."""
-    return "i8" if element == IntegerType(1) else scalar_type(element)
+    return "i8" if element == _I1 else scalar_type(element)
 
 
 def size_bytes(element: Attribute) -> int:

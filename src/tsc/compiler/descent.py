@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -13,14 +13,15 @@ from xdsl.dialects.func import FuncOp
 from tsc import pipeline
 from tsc.analysis.module_functions import functions, hosts
 from tsc.analysis.target import Target
-from tsc.codegen import ALONE, EmittedModule, Linkage, emit_cpu
+from tsc.codegen import ALONE, EmittedModule, KernelUnits, Linkage, emit_cpu, emit_host
 from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
 from tsc.compiler.sizes import Sizes
 from tsc.dialects.context import TorchContext, make_context
 from tsc.passes.specialize import Specialize
+from tsc.runtime.assembling import Assembly
 from tsc.runtime.host import host_target
-from tsc.runtime.machine_code import CompiledObject, compile_llvm
+from tsc.runtime.machine_code import CompiledObject
 
 VALUE = pipeline.STAGE_NAMES.index("value")
 """The stage below which nothing is asked of symbolic sizes but what is certain."""
@@ -33,8 +34,6 @@ class Compilation:
     report: pipeline.Report = field(default_factory=pipeline.Report)
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     kernels: list[str] = field(default_factory=list[str])
-    assembly: Callable[[], str] | None = None
-    llvm: str = ""
     is_whole: bool = False
     """Whether branches and loops were to become native code too."""
     whole_refusal: str | None = None
@@ -46,12 +45,13 @@ class Compilation:
 
     @contextmanager
     def timed(self, phase: str) -> Generator[None]:
-        """Add the time of the ``with`` block to a phase."""
-        begin = time.perf_counter()
+        """Add the time of the ``with`` block to a phase, but for that of phases inside it."""
+        begin, before = time.perf_counter(), sum(self.seconds.values())
         try:
             yield
         finally:
-            self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - begin
+            own = time.perf_counter() - begin - (sum(self.seconds.values()) - before)
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + own
 
 
 @dataclass(eq=False)
@@ -101,8 +101,8 @@ class Descent:
         """Another way down from here."""
         return replace(self, module=self.module.clone())
 
-    def lower(self, stage: str) -> FuncOp:
-        """Run the passes down to `stage`.
+    def lower(self, stage: str, units: KernelUnits | None = None) -> FuncOp:
+        """Run the passes down to `stage`; kernels that are at stage `loop` go to `units`, where given.
 
         Raises:
             CodegenError: something has no native form.
@@ -111,10 +111,15 @@ class Descent:
             if self.stage != "value" and pipeline.STAGE_NAMES.index(self.stage) < VALUE:
                 self._run("value")
             self.sizes.environment.decides_equality = False
-        self._run(stage)
+        self._run(stage, units)
         return self.function
 
-    def _run(self, stage: str) -> None:
+    def _run(self, stage: str, units: KernelUnits | None = None) -> None:
+        def write(kernel: FuncOp) -> None:
+            assert units is not None
+            with self.compilation.timed("emit"):
+                units.add(kernel)
+
         with self.compilation.timed("passes"):
             pipeline.lower(
                 self.context,
@@ -127,21 +132,22 @@ class Descent:
                 watch=self.dump,
                 report=self.compilation.report,
                 check=self.check,
+                kernel_ready=None if units is None else write,
             )
         self.stage = stage
 
-    def emit(self, linkage: Linkage = ALONE) -> EmittedModule:
-        """LLVM IR of stage `loop`."""
+    def emit(self, linkage: Linkage = ALONE, units: KernelUnits | None = None) -> EmittedModule:
+        """LLVM IR of stage `loop`, but for what `units` has written."""
         with self.compilation.timed("emit"):
+            if units is not None:
+                units.finish()
+                return emit_host(self.module, units)
             emitted = emit_cpu(self.module, self.target, linkage)
-        self.compilation.llvm = emitted.text
         if self.dump is not None:
             self.dump.write("llvm.ll", emitted.text)
         return emitted
 
-    def load(self, emitted: EmittedModule) -> CompiledObject:
-        """Machine code, in memory."""
+    def load(self, emitted: EmittedModule, assembly: Assembly) -> CompiledObject:
+        """Machine code of a module and of those of `assembly`, in memory."""
         with self.compilation.timed("llvm"):
-            compiled = compile_llvm(emitted.text, self.target)
-        self.compilation.assembly = compiled.assembly
-        return compiled
+            return assembly.loaded(emitted.text)

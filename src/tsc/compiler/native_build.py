@@ -14,13 +14,14 @@ from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.fusion import CHECKS_BOUNDS, spec
 from tsc.analysis.module_functions import kernels
-from tsc.codegen import ALONE, EmittedModule, Linkage
+from tsc.codegen import ALONE, EmittedModule, KernelUnits, Linkage
 from tsc.compiler.descent import Descent
 from tsc.compiler.sizes_function import NAME, sizes_function
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import PrimLoopOp
 from tsc.dims import hint_of, is_known
 from tsc.passes.plan_memory import ARENA
+from tsc.runtime.assembling import Assembly
 from tsc.runtime.native import ANY, ArraySpec, SizesFunction
 from tsc.runtime.native_code import CallPlan, NativeCode, native_code
 
@@ -44,9 +45,11 @@ class HostProgram:
     """Of symbolic sizes: what says them."""
 
 
-def emit_native(descent: Descent, name: str = "main", linkage: Linkage = ALONE) -> HostProgram:
+def emit_native(
+    descent: Descent, name: str = "main", linkage: Linkage = ALONE, assembly: Assembly | None = None
+) -> HostProgram:
     """LLVM IR for a function at stage `fused`, which exports `name`, and where sizes are symbolic also
-    ``{name}.sizes``.
+    ``{name}.sizes``. Kernels go to `assembly` as they are done, where there is one.
 
     Raises:
         CodegenError: something has no native form.
@@ -57,11 +60,14 @@ def emit_native(descent: Descent, name: str = "main", linkage: Linkage = ALONE) 
     end = function.body.block.last_op
     assert end is not None
     outputs = _array_specs(end.operands)
-    host = descent.lower("loop")
+    units = None
+    if assembly is not None and descent.dump is None:  # a dump shows one module
+        units = KernelUnits(descent.target, assembly.add)
+    host = descent.lower("loop", units)
     host.sym_name = StringAttr(name)
     arena = _arena_bytes(host)
     sizes = _add_sizes(descent, f"{name}.{NAME}", inputs, outputs, arena)
-    emitted = descent.emit(linkage)
+    emitted = descent.emit(linkage, units)
     descent.compilation.kernels += [f.sym_name.data for f in kernels(descent.module)]
     return HostProgram(emitted, inputs, outputs, arena, sizes)
 
@@ -76,8 +82,9 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
     function = descent.function
     is_long = any(isinstance(o, PrimLoopOp) for o in function.walk())
     is_long |= sum(_elements(o) for o in function.walk()) > GIL_ELEMENTS
-    program = emit_native(descent)
-    compiled = descent.load(program.emitted)
+    with Assembly(descent.target) as assembly:
+        program = emit_native(descent, assembly=assembly)
+        compiled = descent.load(program.emitted, assembly)
     keys = program.emitted.constant_keys
     constants = [np.ascontiguousarray(descent.context.pool[key]) for key in keys]
     given, made = _without_symbols(program.inputs), _without_symbols(program.outputs)

@@ -67,6 +67,7 @@ class LoopBuilder:
     constants: dict[tuple[Attribute, object], SSAValue] = field(
         default_factory=dict[tuple[Attribute, object], SSAValue]
     )
+    index_constants: dict[int, SSAValue] = field(default_factory=dict[int, SSAValue])
     holds_guards: bool = True
     """Whether the code runs only in calls in which all guards of symbolic sizes hold."""
     sizes: SizeValues = field(init=False)
@@ -100,7 +101,10 @@ class LoopBuilder:
 
     def index_constant(self, value: int) -> SSAValue:
         """An index constant."""
-        return self.constant(IntegerAttr(value, INDEX), INDEX)
+        found = self.index_constants.get(value)
+        if found is None:
+            found = self.index_constants[value] = self.constant(IntegerAttr(value, INDEX), INDEX)
+        return found
 
     def index(self, value: Index | int | Dim) -> Index:
         """`value` as an expression."""

@@ -92,12 +92,14 @@ class Schedule(ModulePass):
 
     target: str = "avx2"
     machine: Target | None = None
+    kernel_ready: Callable[[func.FuncOp], None] | None = None
+    """Told of each kernel that has its loop form, which it keeps."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Schedule all kernels and lower the host functions."""
         target = self.machine or TARGETS[self.target]
         functions = [f for f in op.ops if isinstance(f, func.FuncOp)]
-        work = _ModuleSchedule(target)
+        work = _ModuleSchedule(target, self.kernel_ready)
         for function in functions:
             if is_kernel(function):
                 work.add(function)
@@ -155,6 +157,7 @@ class _ModuleSchedule:
     """The kernels of a module: which stands for which, their loop forms, and those that zero halos."""
 
     target: Target
+    kernel_ready: Callable[[func.FuncOp], None] | None
     names: dict[str, str] = field(default_factory=dict[str, str])
     seen: dict[tuple[object, ...], str] = field(default_factory=dict[tuple[object, ...], str])
     kernels: dict[str, func.FuncOp] = field(default_factory=dict[str, func.FuncOp])
@@ -168,7 +171,7 @@ class _ModuleSchedule:
         self.names[name] = first
         self.symbols[name] = symbols_of(function)
         if first == name:
-            self.kernels[name] = schedule_kernel(function, self.target)
+            self._has(schedule_kernel(function, self.target))
 
     def halo(self, layout: Layout) -> str | None:
         """The kernel that zeroes the halo of a buffer of this layout."""
@@ -176,8 +179,16 @@ class _ModuleSchedule:
             return None
         make = gpu_halo_kernel if self.target.is_gpu else halo_kernel
         kernel = make(layout, self.target)
-        self.symbols[kernel.sym_name.data] = symbols_in(layout.shape)
-        return self.kernels.setdefault(kernel.sym_name.data, kernel).sym_name.data
+        name = kernel.sym_name.data
+        self.symbols[name] = symbols_in(layout.shape)
+        if name not in self.kernels:
+            self._has(kernel)
+        return name
+
+    def _has(self, kernel: func.FuncOp) -> None:
+        self.kernels[kernel.sym_name.data] = kernel
+        if self.kernel_ready is not None:
+            self.kernel_ready(kernel)
 
     def copy(self, layout: Layout) -> str:
         """The kernel that copies a tensor of this layout."""

@@ -117,7 +117,7 @@ class ElfObject:
             found.append(Symbol(self._text(names + name), info >> 4, other & 3, section, value))
         return found
 
-    @property
+    @cached_property
     def relocations(self) -> list[Relocation]:
         """All relocations of sections that lie in memory."""
         found: list[Relocation] = []

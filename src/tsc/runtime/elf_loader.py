@@ -1,4 +1,4 @@
-"""Loads an ELF object of an x86-64 Linux into memory: what running machine code needs when nothing compiles.
+"""Loads ELF objects of an x86-64 Linux into memory: what running machine code needs when nothing compiles.
 
 The sections lie side by side: code, then constants and the table of addresses (GOT), then what is written.
 Calls of functions elsewhere go through stubs, since those may lie anywhere. Code is never writable while it
@@ -11,6 +11,7 @@ import ctypes
 import mmap
 import struct
 import sys
+from collections.abc import Sequence
 from functools import cache
 
 from tsc.runtime.elf import (
@@ -22,6 +23,7 @@ from tsc.runtime.elf import (
     WRITABLE,
     X86_64,
     ElfObject,
+    Relocation,
     Section,
     Symbol,
     UnsupportedObjectError,
@@ -38,40 +40,55 @@ _ABSOLUTE_64, _RELATIVE_32, _CALL_32, _RELATIVE_64 = 1, 2, 4, 24
 _BY_TABLE = (9, 41, 42)
 
 
+class _Part:
+    """One of the objects that are loaded together."""
+
+    def __init__(self, data: bytes) -> None:
+        self.object = ElfObject(data)
+        if self.object.machine != X86_64 or self.object.kind != _RELOCATABLE:
+            raise UnsupportedObjectError("it is no relocatable object for x86-64")
+        self.places: dict[int, int] = {}
+        """Where each section lies, from the beginning of the memory."""
+        self.table: dict[int, int] = {}
+        """The places of addresses in the table, by symbol."""
+        self.addresses: list[int] = []
+        """Of each symbol."""
+
+
 class ElfImage:
-    """An object in memory, which is freed with this.
+    """Objects in memory, which are freed with this. They may call each other, by names that are unique.
 
     Raises:
-        UnsupportedObjectError: it is for another machine, or something in it is not known here.
-        LookupError: it needs a name that this process does not have.
+        UnsupportedObjectError: one is for another machine, or something in it is not known here.
+        LookupError: one needs a name that no other and not this process has.
         OSError: the system does not give memory that can be run.
     """
 
-    def __init__(self, data: bytes) -> None:
-        self._object = ElfObject(data)
+    def __init__(self, objects: Sequence[bytes]) -> None:
         if not sys.platform.startswith("linux") or _PAGE != 4096:
             raise UnsupportedObjectError("objects are loaded on Linux alone")
-        if self._object.machine != X86_64 or self._object.kind != _RELOCATABLE:
-            raise UnsupportedObjectError("it is no relocatable object for x86-64")
-        self._places: dict[int, int] = {}
-        """Where each section lies, from the beginning."""
+        self._parts = [_Part(data) for data in objects]
         self._stubs: dict[str, int] = {}
-        self._table: dict[int, int] = {}
-        """The places of addresses in the table, by symbol."""
+        """Where the jumps to functions of the process lie."""
         ends = self._lay_out()
         self._memory = mmap.mmap(-1, ends[-1], mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._base = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
-        self._addresses = [self._address_of(symbol) for symbol in self._object.symbols]
-        self._fill()
+        self._shared = {
+            symbol.name: self._base + part.places[symbol.section] + symbol.value
+            for part in self._parts
+            for symbol in part.object.symbols
+            if not symbol.is_local and symbol.section in part.places
+        }
+        for part in self._parts:
+            part.addresses = [self._address_of(part, symbol) for symbol in part.object.symbols]
+        self._fill_stubs()
+        for part in self._parts:
+            self._fill(part)
         self._protect(ends)
 
     def address(self, name: str) -> int:
         """Where an exported name lies."""
-        return next(
-            address
-            for symbol, address in zip(self._object.symbols, self._addresses, strict=True)
-            if symbol.name == name and symbol.section != NULL_SECTION
-        )
+        return self._shared[name]
 
     # --- places ---
 
@@ -79,67 +96,82 @@ class ElfImage:
         """Give everything its place; where code, constants and the rest end."""
         at, ends = 0, list[int]()
         for wanted in (EXECUTABLE, 0, WRITABLE):
-            for number, section in enumerate(self._object.sections):
-                if section.flags & ALLOCATED and _access(section) == wanted:
-                    at = _up(at, section.alignment)
-                    self._places[number] = at
-                    at += section.size
-            at = _up(at, _STUB)
+            for part in self._parts:
+                for number, section in enumerate(part.object.sections):
+                    if section.flags & ALLOCATED and _access(section) == wanted:
+                        at = _up(at, section.alignment)
+                        part.places[number] = at
+                        at += section.size
             if wanted == EXECUTABLE:
-                for symbol in self._object.symbols:
-                    if symbol.section == NULL_SECTION and symbol.name:
-                        self._stubs[symbol.name] = at
-                        at += _STUB
+                at = self._lay_out_stubs(_up(at, _STUB))
             elif wanted == 0:
-                for relocation in self._object.relocations:
-                    if relocation.kind in _BY_TABLE and relocation.symbol not in self._table:
-                        self._table[relocation.symbol] = at
-                        at += _ADDRESS
+                at = self._lay_out_table(_up(at, _ADDRESS))
             at = _up(at, _PAGE)
             ends.append(at)
         return ends
 
-    def _address_of(self, symbol: Symbol) -> int:
+    def _lay_out_stubs(self, at: int) -> int:
+        for name in self._foreign_names():
+            self._stubs[name] = at
+            at += _STUB
+        return at
+
+    def _lay_out_table(self, at: int) -> int:
+        for part in self._parts:
+            for relocation in part.object.relocations:
+                if relocation.kind in _BY_TABLE and relocation.symbol not in part.table:
+                    part.table[relocation.symbol] = at
+                    at += _ADDRESS
+        return at
+
+    def _foreign_names(self) -> list[str]:
+        """Names that an object needs and none defines."""
+        symbols = [symbol for part in self._parts for symbol in part.object.symbols if symbol.name]
+        defined = {s.name for s in symbols if s.section != NULL_SECTION and not s.is_local}
+        return sorted({s.name for s in symbols if s.section == NULL_SECTION} - defined)
+
+    def _address_of(self, part: _Part, symbol: Symbol) -> int:
         if symbol.section == ABSOLUTE:
             return symbol.value
-        if symbol.section in self._places:
-            return self._base + self._places[symbol.section] + symbol.value
+        if symbol.section in part.places:
+            return self._base + part.places[symbol.section] + symbol.value
         if symbol.section != NULL_SECTION or not symbol.name:
             return 0  # of a section that is not in memory, or none: nothing refers to it
-        found = symbol_address(symbol.name)
+        found = self._shared.get(symbol.name) or symbol_address(symbol.name)
         if not found and not symbol.is_weak:
             raise LookupError(symbol.name)
         return found
 
     # --- contents ---
 
-    def _fill(self) -> None:
-        for number, at in self._places.items():
-            section = self._object.sections[number]
+    def _fill_stubs(self) -> None:
+        for name, at in self._stubs.items():
+            self._memory[at : at + _STUB] = _JUMP + struct.pack("<Q", symbol_address(name))
+
+    def _fill(self, part: _Part) -> None:
+        for number, at in part.places.items():
+            section = part.object.sections[number]
             if section.kind != NO_BITS:
-                self._memory[at : at + section.size] = self._object.data[
+                self._memory[at : at + section.size] = part.object.data[
                     section.offset : section.offset + section.size
                 ]
-        for symbol, address in zip(self._object.symbols, self._addresses, strict=True):
-            if symbol.name in self._stubs:
-                at = self._stubs[symbol.name]
-                self._memory[at : at + _STUB] = _JUMP + struct.pack("<Q", address)
-        for number, at in self._table.items():
-            struct.pack_into("<Q", self._memory, at, self._addresses[number])
-        for relocation in self._object.relocations:
-            at = self._places[relocation.section] + relocation.offset
-            self._relocate(at, relocation.kind, relocation.symbol, relocation.addend)
+        for number, at in part.table.items():
+            struct.pack_into("<Q", self._memory, at, part.addresses[number])
+        for relocation in part.object.relocations:
+            at = part.places[relocation.section] + relocation.offset
+            self._relocate(part, at, relocation)
 
-    def _relocate(self, at: int, kind: int, symbol: int, addend: int) -> None:
+    def _relocate(self, part: _Part, at: int, relocation: Relocation) -> None:
         """Write what a relocation wants at a place."""
-        target = self._addresses[symbol]
+        kind, addend = relocation.kind, relocation.addend
+        target, name = part.addresses[relocation.symbol], part.object.symbols[relocation.symbol].name
         if kind == _ABSOLUTE_64:
             struct.pack_into("<Q", self._memory, at, (target + addend) % (1 << 64))
             return
         if kind in _BY_TABLE:
-            target = self._base + self._table[symbol]
-        elif kind == _CALL_32 and self._object.symbols[symbol].name in self._stubs:
-            target = self._base + self._stubs[self._object.symbols[symbol].name]
+            target = self._base + part.table[relocation.symbol]
+        elif kind == _CALL_32 and name in self._stubs:
+            target = self._base + self._stubs[name]
         elif kind not in (_RELATIVE_32, _CALL_32, _RELATIVE_64):
             raise UnsupportedObjectError(f"it has a relocation of type {kind}")
         distance = target + addend - (self._base + at)

@@ -1,12 +1,18 @@
 """LLVM through llvmlite: text to object files (parse, verify, optimize, assemble), and objects loaded by its
 engine. Only what compiles imports this.
+
+A module is worked on in a context and with a code generator of its own, so that several threads can work on
+one each. llvmlite holds a lock during each of its calls; the two that take long are called without it.
 """
 
 import contextlib
+import ctypes
 import sys
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from typing import Any
 
 import llvmlite.binding as llvm
 
@@ -30,11 +36,22 @@ _SLACK = """
 # other threads out of LLVM.
 hold_for_fork(llvm.ffi.lib._lock)
 
+_INITIALIZING = threading.Lock()
 _MATH_LIBRARIES = {"linux": ("libm.so.6",)}
 
 
 @cache
 def _initialize() -> None:
+    with _INITIALIZING:
+        _initialize_once()
+
+
+@cache
+def _initialize_once() -> None:
+    if "numba" not in sys.modules:
+        # Half of the code generator's time, and no code of ours is faster for it: its addresses are sums
+        # already. The option is the process's, and Numba's code may be of another kind.
+        llvm.set_option("tsc", "-disable-lsr")
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     for name in _MATH_LIBRARIES.get(sys.platform, ()):
@@ -50,18 +67,12 @@ def prepare_inline_assembly() -> None:
     llvm.initialize_native_asmparser()
 
 
-@cache
-def target_machine(target: Target) -> llvm.TargetMachine:
+def _create_machine(target: Target) -> llvm.TargetMachine:
     """LLVM's code generator for `target`.
 
-    The small code model with position-independent code is safe at any address: an object's sections are
-    loaded side by side (llvmlite's memory manager), and calls out of it go through stubs.
+    The small code model with position-independent code is safe at any address: objects are loaded side by
+    side, and calls out of them go through stubs.
     """
-    return _create_machine(target)
-
-
-def _create_machine(target: Target) -> llvm.TargetMachine:
-    """A machine of its own, as each engine needs: it becomes the engine's."""
     _initialize()
     machine = llvm.Target.from_triple(target.triple)
     return machine.create_target_machine(
@@ -69,7 +80,7 @@ def _create_machine(target: Target) -> llvm.TargetMachine:
     )
 
 
-def optimized(text: str, target: Target) -> tuple[llvm.ModuleRef, Timings]:
+def optimized(text: str, machine: llvm.TargetMachine) -> tuple[llvm.ModuleRef, Timings]:
     """Parse, verify and optimize `text`.
 
     LLVM's own vectorizers are off: the schedule has chosen the vectors, and reordering would change results.
@@ -81,7 +92,6 @@ def optimized(text: str, target: Target) -> tuple[llvm.ModuleRef, Timings]:
         CodegenError: `text` is not valid LLVM IR.
     """
     start = time.perf_counter_ns()
-    machine = target_machine(target)
     try:
         module = llvm.parse_assembly(text + _SLACK, llvm.create_context())
         module.verify()
@@ -100,7 +110,7 @@ def optimized(text: str, target: Target) -> tuple[llvm.ModuleRef, Timings]:
 def _run_passes(module: llvm.ModuleRef, builder: llvm.PassBuilder) -> None:
     manager = builder.getModulePassManager()
     try:
-        manager.run(module, builder)
+        _unlocked("LLVMPY_RunNewModulePassManager")(manager, module, builder)
     finally:
         # llvmlite 0.50 never frees one: its class finds the empty `_dispose` of another base first.
         llvm.ffi.lib.LLVMPY_DisposeNewModulePassManger(manager)
@@ -108,22 +118,41 @@ def _run_passes(module: llvm.ModuleRef, builder: llvm.PassBuilder) -> None:
 
 
 def assemble(text: str, target: Target) -> tuple[bytes, Timings]:
-    """The relocatable object file of `text`: what the cache stores and `load_object` takes."""
-    module, timings = optimized(text, target)
+    """The relocatable object file of `text`: what the cache stores and `load_objects` takes."""
+    machine = _create_machine(target)
+    module, timings = optimized(text, machine)
     start = time.perf_counter_ns()
-    data = target_machine(target).emit_object(module)
+    data = _emitted(machine, module)
     elapsed = time.perf_counter_ns() - start
     return data, Timings(timings.parse_ns, timings.optimize_ns, elapsed)
 
 
+def _emitted(machine: llvm.TargetMachine, module: llvm.ModuleRef) -> bytes:
+    """The object file of an optimized module."""
+    library = llvm.ffi.lib
+    with llvm.ffi.OutputString() as message:
+        buffer = _unlocked("LLVMPY_TargetMachineEmitToMemory")(machine, module, 1, message)
+        if not buffer:
+            raise CodegenError(f"jit: LLVM makes no object: {message}")
+    try:
+        return ctypes.string_at(library.LLVMPY_GetBufferStart(buffer), library.LLVMPY_GetBufferSize(buffer))
+    finally:
+        library.LLVMPY_DisposeMemoryBuffer(buffer)
+
+
+def _unlocked(name: str) -> Callable[..., Any]:
+    """A function of llvmlite's library that other threads need not wait for."""
+    return getattr(llvm.ffi.lib, name)._cfn
+
+
 class EngineImage:
-    """An object in memory, which LLVM's engine has loaded.
+    """Objects in memory, which LLVM's engine has loaded.
 
     Raises:
-        LookupError: it needs a name that this process does not have (loading it would abort).
+        LookupError: they need a name that this process does not have (loading them would abort).
     """
 
-    def __init__(self, data: bytes, undefined: Iterable[str], target: Target) -> None:
+    def __init__(self, objects: Sequence[bytes], undefined: Iterable[str], target: Target) -> None:
         _initialize()
         missing = [name for name in undefined if not llvm.address_of_symbol(name)]
         if missing:
@@ -131,7 +160,8 @@ class EngineImage:
         self._engine = llvm.create_mcjit_compiler(
             llvm.parse_assembly(""), _create_machine(target), use_lmm=True
         )
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(data))
+        for data in objects:
+            self._engine.add_object_file(llvm.ObjectFileRef.from_data(data))
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:
@@ -141,12 +171,13 @@ class EngineImage:
 
 def optimized_text(text: str, target: Target) -> str:
     """The optimized LLVM IR."""
-    return str(optimized(text, target)[0])
+    return str(optimized(text, _create_machine(target))[0])
 
 
 def assembly_text(text: str, target: Target) -> str:
     """The assembly text."""
-    return target_machine(target).emit_assembly(optimized(text, target)[0])
+    machine = _create_machine(target)
+    return machine.emit_assembly(optimized(text, machine)[0])
 
 
 def host_description() -> list[str]:

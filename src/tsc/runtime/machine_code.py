@@ -4,8 +4,9 @@ loaded. LLVM is imported when something is compiled.
 
 import logging
 import time
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import astuple, replace
+from typing import NamedTuple, Protocol
 
 from tsc.analysis.target import Target
 from tsc.cache import is_enabled, store
@@ -29,30 +30,55 @@ class Image(Protocol):
         ...
 
 
+class Assembled(NamedTuple):
+    """A relocatable object file, and what making it took."""
+
+    data: bytes
+    timings: Timings = Timings()
+
+
 @serialized
-def assemble(text: str, target: Target) -> tuple[bytes, Timings]:
-    """The relocatable object file of `text`: what the cache stores and `load_object` takes.
+def assemble(text: str, target: Target) -> Assembled:
+    """The relocatable object file of `text`: what the cache stores and `load_objects` takes.
 
     Raises:
         CodegenError: `text` is not valid LLVM IR.
     """
     from tsc.runtime import llvm
 
-    return llvm.assemble(text, target)
+    return Assembled(*llvm.assemble(text, target))
+
+
+def assembled(text: str, target: Target) -> Assembled:
+    """The same, from the cache if it is there, and stored in it if not. It takes no lock: whoever calls it
+    holds the compile lock, or works for a thread that does.
+    """
+    key = key_of(llvm=digest(text), target=target) if is_enabled() else ""
+    stored = store.read(OBJECT, key) if key else None
+    if stored is not None:
+        return Assembled(bytes(stored))
+    from tsc.runtime import llvm
+
+    made = Assembled(*llvm.assemble(text, target))
+    if key:
+        store.write(OBJECT, key, made.data)
+    return made
 
 
 class CompiledObject:
-    """Machine code in memory. Its memory is freed with this object, so whoever holds an address holds this
-    too.
+    """Machine code in memory, of one object or several that call each other. Its memory is freed with this,
+    so whoever holds an address holds this too.
     """
 
-    def __init__(self, image: Image, object_bytes: bytes, text: str, target: Target, timings: Timings):
+    def __init__(
+        self, image: Image, objects: Sequence[bytes], texts: Sequence[str], target: Target, timings: Timings
+    ):
         self._image = image
-        self._text = text
+        self._texts = texts
         self._target = target
-        self.object_bytes = object_bytes
+        self.objects = objects
         self.timings = timings
-        self.symbols = symbols_of(object_bytes).defined
+        self.symbols = frozenset(name for data in objects for name in symbols_of(data).defined)
 
     def address(self, name: str) -> int:
         """Where the exported function or table `name` lies.
@@ -69,56 +95,52 @@ class CompiledObject:
         """The optimized LLVM IR (computed again when asked)."""
         from tsc.runtime import llvm
 
-        return llvm.optimized_text(self._text, self._target)
+        return "\n".join(llvm.optimized_text(text, self._target) for text in self._texts)
 
     @serialized
     def assembly(self) -> str:
         """The assembly text (computed again when asked)."""
         from tsc.runtime import llvm
 
-        return llvm.assembly_text(self._text, self._target)
+        return "\n".join(llvm.assembly_text(text, self._target) for text in self._texts)
 
 
 @serialized
-def load_object(
-    data: bytes, target: Target, text: str = "", timings: Timings | None = None
-) -> CompiledObject:
-    """Load an object file made by `assemble`.
+def load_objects(parts: Sequence[Assembled], target: Target, texts: Sequence[str] = ()) -> CompiledObject:
+    """Load object files made by `assemble`, which may call each other.
 
     Raises:
-        CodegenError: the object needs a symbol this process does not have.
+        CodegenError: one needs a symbol that neither another nor this process has.
     """
     start = time.perf_counter_ns()
+    objects = [part.data for part in parts]
     try:
-        image = _image(data, target)
+        image = _image(objects, target)
     except LookupError as error:
         raise CodegenError(f"jit: requires symbols of this process; got {error.args[0]}") from None
+    total = Timings(*(sum(phase) for phase in zip(*(astuple(part.timings) for part in parts), strict=True)))
     elapsed = time.perf_counter_ns() - start
-    return CompiledObject(image, data, text, target, replace(timings or Timings(), load_ns=elapsed))
+    return CompiledObject(image, objects, texts, target, replace(total, load_ns=elapsed))
 
 
-def _image(data: bytes, target: Target) -> Image:
-    """The object in memory: by the loader of this package where it knows the format, else by LLVM's."""
+def _image(objects: Sequence[bytes], target: Target) -> Image:
+    """The objects in memory: by the loader of this package where it knows the format, else by LLVM's."""
     try:
-        return ElfImage(data)
+        return ElfImage(objects)
     except (UnsupportedObjectError, OSError) as error:
         LOG.debug("LLVM's engine loads an object: %s", error)
     from tsc.runtime.llvm import EngineImage
 
-    return EngineImage(data, symbols_of(data).undefined, target)
+    names = [symbols_of(data) for data in objects]
+    defined = frozenset[str]().union(*(n.defined for n in names))
+    return EngineImage(objects, frozenset[str]().union(*(n.undefined for n in names)) - defined, target)
 
 
+@serialized
 def compile_llvm(text: str, target: Target) -> CompiledObject:
     """Machine code of `text`, loaded.
 
     Raises:
         CodegenError: `text` is not valid LLVM IR, or calls what this process does not have.
     """
-    key = key_of(llvm=digest(text), target=target) if is_enabled() else ""
-    stored = store.read(OBJECT, key) if key else None
-    if stored is not None:
-        return load_object(bytes(stored), target, text)
-    data, timings = assemble(text, target)
-    if key:
-        store.write(OBJECT, key, data)
-    return load_object(data, target, text, timings)
+    return load_objects([assembled(text, target)], target, [text])

@@ -43,9 +43,9 @@ class NativeCode:
     arena_bytes: int = 0
     """Scratch memory of one call."""
     code_bytes: int = 0
-    """The object file: machine code with its tables."""
+    """The object files: machine code with its tables."""
     plan: CallPlan | None = field(default=None, repr=False)
-    object_bytes: bytes = field(default=b"", repr=False)
+    objects: Sequence[bytes] = field(default=(), repr=False)
     constants: Sequence[np.ndarray[Any, Any]] = field(default=(), repr=False)
     """The arrays that the code reads, in the order of its table."""
 
@@ -81,8 +81,9 @@ def native_code(
         )  # fmt: skip
 
     told = plan.arena_bytes if arena_bytes is None else arena_bytes
-    data = compiled.object_bytes
-    return NativeCode(builtin(slow), builtin(_missed), told, len(data), plan, data, constants)
+    objects = compiled.objects
+    size = sum(map(len, objects))
+    return NativeCode(builtin(slow), builtin(_missed), told, size, plan, objects, constants)
 
 
 def fill_constants(compiled: CompiledObject, constants: Sequence[np.ndarray[Any, Any]]) -> None:

@@ -20,7 +20,7 @@ from tsc import dtypes
 from tsc.cache import store
 from tsc.errors import CodegenError
 from tsc.runtime.host import host_target
-from tsc.runtime.machine_code import load_object
+from tsc.runtime.machine_code import Assembled, load_objects
 from tsc.runtime.native import ArraySpec, SizesFunction
 from tsc.runtime.native_code import CallPlan, NativeCode, native_code
 
@@ -98,11 +98,11 @@ def store_code(key: str, code: NativeCode, memory: ProgramMemory, notes: Notes) 
         return False
     head = {
         "plan": _plan_words(plan), "constants": places, "weights": weights_key,
-        "object": len(code.object_bytes), "notes": notes,
+        "objects": [len(data) for data in code.objects], "notes": notes,
     }  # fmt: skip
     text = json.dumps(head).encode()
     data = _Gathered()
-    for part in (len(text).to_bytes(8, "little"), text, code.object_bytes, small.joined()):
+    for part in (len(text).to_bytes(8, "little"), text, *code.objects, small.joined()):
         data.add(part)
     return store.write(CODE, key, data.joined())
 
@@ -142,12 +142,14 @@ def load_code(key: str, memory: ProgramMemory, slow: Callable[..., Any]) -> tupl
 def _loaded(stored: memoryview, memory: ProgramMemory, slow: Callable[..., Any]) -> tuple[NativeCode, Notes]:
     size = int.from_bytes(stored[:8], "little")
     head: Notes = json.loads(bytes(stored[_ALIGNMENT : _ALIGNMENT + size]))
-    begin = _up(_ALIGNMENT + size)
-    end = begin + head["object"]
-    beside = np.frombuffer(stored[_up(end) :], np.uint8)
+    begin, objects = _up(_ALIGNMENT + size), list[Assembled]()
+    for length in head["objects"]:
+        objects.append(Assembled(bytes(stored[begin : begin + length])))
+        begin = _up(begin + length)
+    beside = np.frombuffer(stored[begin:], np.uint8)
     regions = {"file": memory.file, "beside": beside, "weights": _weights(head["weights"], memory)}
     constants = [_part(regions[where], place, count) for where, place, count in head["constants"]]
-    compiled = load_object(bytes(stored[begin:end]), host_target())
+    compiled = load_objects(objects, host_target())
     return native_code(compiled, _plan(head["plan"]), constants, slow), head["notes"]
 
 

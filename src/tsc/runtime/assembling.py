@@ -1,0 +1,57 @@
+"""LLVM modules on their way to objects, in threads beside the one that writes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from tsc.analysis.target import Target
+from tsc.runtime.machine_code import Assembled, CompiledObject, assembled, load_objects
+
+
+@dataclass
+class Assembly:
+    """The modules of one program. It is made, added to and ended by a thread that holds the compile lock, and
+    its own threads end with it: while there are any, nobody forks.
+    """
+
+    target: Target
+    texts: list[str] = field(default_factory=list[str])
+    _objects: list[Future[Assembled]] = field(default_factory=list[Future[Assembled]])
+    _threads: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Assembly:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+
+    def add(self, text: str) -> None:
+        """Have a module optimized and assembled, or taken from the cache."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_processors(), "tsc-llvm")
+        self.texts.append(text)
+        self._objects.append(self._threads.submit(assembled, text, self.target))
+
+    def loaded(self, last: str) -> CompiledObject:
+        """Machine code of all modules and of `last`, the one that calls the others.
+
+        Raises:
+            CodegenError: one is not valid LLVM IR, or calls what this process does not have.
+        """
+        if not self._objects:
+            return load_objects([assembled(last, self.target)], self.target, [last])
+        self.add(last)
+        objects: Sequence[Assembled] = [pending.result() for pending in reversed(self._objects)]
+        return load_objects(objects, self.target, self.texts[::-1])
+
+
+def _processors() -> int:
+    """How many of the machine's processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
