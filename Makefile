@@ -12,10 +12,14 @@ PYTEST := $(BIN)/python -m pytest
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Hundreds of processes are started: none shall compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # $(call install,what): a virtual environment with tsc, editable, and the extras of it that `what` names.
+# (Python compiles what is imported; compiling all of PyTorch takes half of an installation.)
 define install
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.$(1)'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.$(1)'
 	@touch $@
 endef
 
