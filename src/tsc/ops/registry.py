@@ -22,6 +22,7 @@ FAMILIES = (
     "joining", "resampling", "grids", "patches", "padding", "recurrent", "packed_sequences", "products",
     "losses",
     "class_losses", "linear_algebra", "matrix_functions", "spectral", "special", "numeric",
+    "gamma_functions", "bessel_functions", "orthogonal_polynomials",
     "native_norms", "fractional_pooling", "scans", "embedding_bags",
 )  # fmt: skip
 """The family modules of this package: each has a `Family` called ``FAMILY``, and nothing else registers."""
