@@ -20,9 +20,9 @@ FAMILIES = (
     "index_puts", "scattering",
     "index_writes", "slice_writes", "sorting", "statistics", "aliases", "complex_numbers", "matrices",
     "joining", "resampling", "grids", "patches", "padding", "recurrent", "packed_sequences", "products",
-    "losses",
-    "class_losses", "linear_algebra", "matrix_functions", "spectral", "special", "numeric",
-    "gamma_functions", "bessel_functions", "orthogonal_polynomials",
+    "losses", "class_losses", "linear_algebra", "factorizations", "tensor_equations", "matrix_functions",
+    "spectral", "special", "numeric", "gamma_functions", "bessel_functions", "orthogonal_polynomials",
+    "type_questions", "gradients_by_difference", "segments", "resizing",
     "native_norms", "fractional_pooling", "scans", "embedding_bags",
 )  # fmt: skip
 """The family modules of this package: each has a `Family` called ``FAMILY``, and nothing else registers."""
