@@ -61,7 +61,8 @@ def resize(self: Array, size: Sequence[int], memory_format: int | None) -> Array
         lay_out(self, seen.shape, seen.strides)
     except ValueError:
         raise OperatorError(
-            "resize_: requires memory for all elements; got a tensor expanded over less"
+            "resize_: requires memory for all elements; got a tensor of which several refer to a single "
+            "memory location"
         ) from None
     return self
 
