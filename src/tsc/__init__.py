@@ -29,9 +29,13 @@ _TRACING = (
     "TopLevelTracedModule", "TracedModule", "TracerWarning", "TracingCheckError", "is_tracing",
     "script_if_tracing", "trace", "trace_module",
 )  # fmt: skip
+_RANDOM = (
+    "Generator", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state",
+)  # fmt: skip
 _LAZY = (
     {name: "tsc.jit" for name in _JIT}
     | {name: "tsc.tracing.api" for name in _TRACING}
+    | {name: "tsc.runtime.generators" for name in _RANDOM}
     | {
         "Tensor": "tsc.runtime.tensor",
         "set_num_threads": "tsc.runtime.threads",

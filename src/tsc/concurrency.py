@@ -86,7 +86,12 @@ TRACING = ForkSafeLock()
 before `COMPILING`, never under it.
 """
 
-_HELD_FOR_FORK: list[AbstractContextManager[Any]] = [COMPILING]
+DRAWING = threading.RLock()
+"""Held for one draw of random numbers, from whatever generator: they follow one another, whoever else draws.
+Only llvmlite's lock may be taken under it, by the garbage collector.
+"""
+
+_HELD_FOR_FORK: list[AbstractContextManager[Any]] = [COMPILING, DRAWING]
 _FORKING: dict[int, ExitStack] = {}
 """The locks that a thread holds while it forks."""
 _AFTER_FORK: list[Callable[[], None]] = [TRACING.remake]

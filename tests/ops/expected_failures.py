@@ -51,7 +51,9 @@ NO_ERROR: dict[str, str] = {
 }  # fmt: skip
 """Operators that accept calls PyTorch refuses."""
 
-UNDEFINED = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
+UNDEFINED = frozenset(
+    {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
+)
 """Base names of operators whose values are undefined: only shapes and dtypes are compared."""
 
 FIRST_ONLY = frozenset({"linalg_eigh", "linalg_eig", "embedding_bag"})
@@ -65,6 +67,7 @@ UNSHARED = dict.fromkeys(("aten::_conj", "aten::mH", "aten::matrix_H"), _CONJUGA
 """Operators whose result is a copy where PyTorch's is memory of the argument."""
 
 STRICTER: dict[str, str] = {
+    "aten::resize_": "PyTorch gives the tensor more memory; that of an array cannot grow",
     **{f"aten::{n}_": "PyTorch writes one place several times, in no certain order" for n in (
         "addmv", "baddbmm", "embedding_renorm", "tril", "triu",
     )},
@@ -82,17 +85,19 @@ _CONJUGATE = "a view in PyTorch, lazily conjugated; tsc computes it"
 STRIDES: dict[str, str] = {
     **{f"aten::{n}": _LAPACK for n in (
         "cholesky", "linalg_cholesky", "linalg_cholesky_ex", "linalg_eig", "linalg_eigh", "linalg_inv",
-        "linalg_inv_ex", "linalg_lstsq", "linalg_qr", "linalg_solve", "linalg_solve_ex", "qr",
+        "linalg_inv_ex", "linalg_lstsq", "linalg_qr", "linalg_solve", "linalg_solve_ex", "linalg_tensorinv",
+        "qr",
     )},
     **{f"aten::{n}": _FFT for n in (
-        "fft_fft", "fft_fft2", "fft_fftn", "fft_hfft", "fft_ifft", "fft_ifft2", "fft_ifftn", "fft_ihfft",
-        "fft_irfft", "fft_irfft2", "fft_irfftn", "fft_rfft", "fft_rfft2", "fft_rfftn", "stft",
+        "fft_fft", "fft_fft2", "fft_fftn", "fft_hfft", "fft_hfft2", "fft_hfftn", "fft_ifft", "fft_ifft2",
+        "fft_ifftn", "fft_ihfft", "fft_ihfft2", "fft_ihfftn", "fft_irfft", "fft_irfft2", "fft_irfftn",
+        "fft_rfft", "fft_rfft2", "fft_rfftn", "stft",
     )},
     **{f"aten::{n}": _CONJUGATE for n in ("_conj", "mH", "matrix_H")},
     "aten::as_strided_scatter": _FIRST,
     **{f"aten::{n}": _FIRST for n in (
-        "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "angle", "avg_pool1d", "conv1d",
-        "conv1d.padding", "conv_transpose1d", "dropout", "feature_alpha_dropout", "feature_dropout",
+        "adaptive_avg_pool1d", "adaptive_max_pool1d", "angle", "avg_pool1d", "conv1d",
+        "conv1d.padding", "conv_transpose1d", "feature_alpha_dropout", "feature_dropout",
         "max_pool1d_with_indices", "gru.input", "gru_cell", "lstm.input", "quantile", "rnn_relu.input",
         "rnn_tanh.input", "rot90",
     )},

@@ -64,8 +64,24 @@ def is_removable(op: Operation) -> bool:
         )
     if acts(op):
         return False
-    effects = get_effects(op)  # draws may go: the numbers drawn later are others, but no less random
+    effects = get_effects(op)  # draws may go, as in PyTorch
     return effects is not None and all(e.kind is not MemoryEffectKind.WRITE for e in effects)
+
+
+def unread_draws(root: Operation) -> frozenset[Operation]:
+    """Draws below `root` whose numbers nobody needs, with what only computes with those: PyTorch's compiler
+    drops them, and what is drawn later depends on that.
+    """
+    body = list(root.walk())
+    dead: set[Operation] = set()
+    for op in reversed(body):
+        if all(use.operation in dead for result in op.results for use in result.uses) and is_removable(op):
+            dead.add(op)
+    found: set[Operation] = set()
+    for op in body:
+        if op in dead and (draws(op) or any(operand.owner in found for operand in op.operands)):
+            found.add(op)
+    return frozenset(found)
 
 
 def is_pure(op: Operation) -> bool:

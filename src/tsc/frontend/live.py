@@ -319,6 +319,8 @@ def _torch_object(python: object) -> Sugared | None:
         return TypeRef(tt.TENSOR)
     if torch_interop.is_device_type(python):
         return TypeRef(tt.DEVICE)
+    if torch_interop.is_generator_type(python):
+        return TypeRef(tt.GENERATOR)
     name = torch_interop.operator_of(python)
     if name is not None:
         return Special(OPERATOR_FORMS[name]) if name in OPERATOR_FORMS else Builtin((name,))

@@ -79,7 +79,7 @@ def member_of_value(reader: CallReader, value: SugaredValue, name: str, node: as
     if isinstance(kind, tt.EnumType) and name in ("name", "value"):
         return _enum_property(reader, value, name, node)
     if isinstance(kind, tt.TensorType) or not isinstance(kind, (tt.OptionalType, tt.TupleType)):
-        if kind in (tt.STRING, tt.NUMBER) or isinstance(
+        if kind in (tt.STRING, tt.NUMBER, tt.GENERATOR) or isinstance(
             kind, (tt.ListType, tt.DictType, tt.FutureType, tt.TensorType)
         ):
             return _method(reader, value, name, node)

@@ -341,6 +341,8 @@ def construct_container(reader: CallReader, kind: TorchType, arguments: Argument
     """A type called: ``torch.device("cpu")``, ``int(x)``."""
     if kind is tt.DEVICE:
         return reader.call_builtin(("aten::device",), arguments, node)
+    if kind is tt.GENERATOR:
+        return reader.call_builtin(("aten::Generator",), arguments, node)
     names: dict[TorchType, str] = {
         tt.INT: "int",
         tt.FLOAT: "float",

@@ -95,6 +95,30 @@ def is_device_type(value: Any) -> bool:
     return module is not None and value is module.device
 
 
+def is_generator(value: Any) -> bool:
+    """Whether `value` is one of PyTorch's random generators."""
+    module = torch()
+    return module is not None and isinstance(value, module.Generator)
+
+
+def is_generator_type(value: Any) -> bool:
+    """Whether `value` is the class ``torch.Generator``."""
+    module = torch()
+    return module is not None and value is module.Generator
+
+
+def new_generator() -> Any:
+    """A random generator of PyTorch."""
+    return torch().Generator()
+
+
+def seed_default_generator(seed: int) -> None:
+    """Begin PyTorch's default generator again, if there is one."""
+    module = torch()
+    if module is not None:
+        module.default_generator.manual_seed(seed)
+
+
 def is_cpu(device: object) -> bool:
     """Whether a device, or the name of one, is the CPU."""
     return str(device).startswith("cpu")

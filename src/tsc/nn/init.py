@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import numpy as np
-
+import tsc
 from tsc.errors import ShapeError
 from tsc.runtime.tensor import Tensor
 
@@ -35,12 +33,12 @@ def ones_(tensor: Tensor) -> Tensor:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Fill with values drawn uniformly between `a` and `b`."""
-    return _filled(tensor, a + (b - a) * _random("rand", tensor))
+    return tsc.uniform_(tensor, a, b)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Fill with values of a normal distribution."""
-    return _filled(tensor, mean + std * _random("randn", tensor))
+    return tsc.normal_(tensor, mean, std)
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
@@ -83,14 +81,3 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
         raise ShapeError(f"init: requires a tensor of at least 2 dims; got shape {tensor.shape}")
     window = math.prod(tensor.shape[2:])
     return tensor.shape[1] * window, tensor.shape[0] * window
-
-
-def _random(name: str, tensor: Tensor) -> np.ndarray[Any, Any]:
-    import tsc
-
-    return getattr(tsc, name)(list(tensor.shape)).array
-
-
-def _filled(tensor: Tensor, values: np.ndarray[Any, Any]) -> Tensor:
-    tensor.array[...] = values
-    return tensor

@@ -9,6 +9,7 @@ import numpy as np
 
 import tsc
 from tsc.nn import functional as F  # noqa: N812 - as everyone writes it
+from tsc.nn import init
 from tsc.nn.module import Module, Parameter
 from tsc.runtime.tensor import Tensor
 
@@ -17,10 +18,14 @@ Pair = int | Sequence[int]
 
 
 def _uniform(shape: tuple[int, ...], bound: float) -> Parameter:
-    """Uniform in ``[-bound, bound]``, from the library's generator."""
-    from tsc.ops.random import generator
+    """Uniform in ``[-bound, bound]``."""
+    return Parameter(init.uniform_(Tensor(np.empty(shape, np.float32)), -bound, bound).array)
 
-    return Parameter(generator().uniform(-bound, bound, shape).astype(np.float32))
+
+def _weight(shape: tuple[int, ...]) -> Parameter:
+    """The initial weight of a linear layer or a convolution, as PyTorch draws it."""
+    values = Tensor(np.empty(shape, np.float32))
+    return Parameter((init.kaiming_uniform_(values, math.sqrt(5)) if values.array.size else values).array)
 
 
 class Linear(Module):
@@ -29,7 +34,7 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
         bound = 1 / math.sqrt(in_features) if in_features else 0.0
-        self.weight = _uniform((out_features, in_features), bound)
+        self.weight = _weight((out_features, in_features))
         self.register_parameter("bias", _uniform((out_features,), bound) if bias else None)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: D102
@@ -49,7 +54,7 @@ class Conv2d(Module):
         self.stride, self.padding, self.dilation = _pair(stride), _pair(padding), _pair(dilation)
         self.groups = groups
         bound = 1 / math.sqrt(in_channels // groups * kernel[0] * kernel[1])
-        self.weight = _uniform((out_channels, in_channels // groups, *kernel), bound)
+        self.weight = _weight((out_channels, in_channels // groups, *kernel))
         self.register_parameter("bias", _uniform((out_channels,), bound) if bias else None)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: D102
@@ -108,11 +113,8 @@ class Embedding(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
         super().__init__()
-        from tsc.ops.random import generator
-
-        self.weight = Parameter(
-            generator().standard_normal((num_embeddings, embedding_dim)).astype(np.float32)
-        )
+        shape = (num_embeddings, embedding_dim)
+        self.weight = Parameter(init.normal_(Tensor(np.empty(shape, np.float32))).array)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: D102
         return F.embedding(input, self.weight)

@@ -305,7 +305,7 @@ _RELAYING: dict[str, Callable[..., Array]] = {
 }  # fmt: skip
 
 
-def _lay_out(array: Array, shape: Sequence[int], strides: Sequence[int]) -> None:
+def lay_out(array: Array, shape: Sequence[int], strides: Sequence[int]) -> None:
     """Give this very array other sizes and strides over the same elements. NumPy looks at the memory that it
     knows of: that of the base, or all that an array of its own is laid out over just now.
     """
@@ -325,7 +325,7 @@ def _relaying(name: str, view: Callable[..., Array]) -> None:
     @FAMILY.op(name, kind="inplace", takes_overlap=True, changes_shape=True)
     def relay(self: Array, *arguments: object) -> Array:
         seen = view(self, *arguments)
-        _lay_out(self, seen.shape, seen.strides)
+        lay_out(self, seen.shape, seen.strides)
         return self
 
 

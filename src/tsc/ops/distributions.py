@@ -1,7 +1,8 @@
-"""Random numbers from distributions: Bernoulli, multinomial, normal, uniform, exponential and others."""
+"""Random numbers from distributions: Bernoulli, normal, uniform, exponential and others."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,96 +10,76 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dtypes import Array
-from tsc.errors import ShapeError
+from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import dtype_or, sized
-from tsc.ops.definition import Family, TensorSpec
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
+from tsc.ops.draws import bernoulli, fill, in_order, normal_doubles, require_floating, rounded, unit_doubles
 from tsc.ops.elementwise import spec_of, specs_of
-from tsc.ops.random import RandomSource, generator, normal_array, require_floating, uniform_array
+from tsc.ops.fused_arithmetic import by_element, fused, scaled
+from tsc.ops.random import Fill, empty_like, fill_normal, fill_uniform
+from tsc.ops.random_source import RandomSource, drawing
 from tsc.ops.shapes import broadcast, like_self
 
 FAMILY = Family()
 
 
-def _probabilities(p: float | Array) -> float | Array:
-    if np.any((np.asarray(p) < 0) | (np.asarray(p) > 1)):
+# --- Bernoulli ---
+
+
+def fill_coins(target: Array, source: RandomSource | None, p: float | Array = 0.5) -> Array:
+    """1 with probability `p`, else 0; `p` may be a tensor that broadcasts to `target`.
+
+    Raises:
+        ShapeError: `p` is not in ``[0, 1]``.
+        DTypeError: `target` is complex, or the tensor `p` not floating.
+    """
+    dtype = dtypes.by_numpy(target.dtype)
+    if dtype.is_complex and target.size:
+        raise DTypeError(f"bernoulli_: requires a real dtype; got {dtype.name}")
+    chances: float | Array = p
+    if isinstance(p, np.ndarray):
+        if target.size and not dtypes.by_numpy(p.dtype).is_floating:
+            raise DTypeError(f"bernoulli_: requires probabilities of a floating dtype; got {p.dtype}")
+        chances = in_order(np.broadcast_to(p, target.shape), target)
+    if not np.all((np.asarray(chances) >= 0) & (np.asarray(chances) <= 1)):
         raise ShapeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-    return p
-
-
-def _coin(numbers: np.random.Generator, p: float | Array, spec: TensorSpec) -> Array:
-    return np.asarray(numbers.random(spec.shape) < _probabilities(p)).astype(spec.dtype.numpy)
+    with drawing(source) as numbers:
+        return fill(target, bernoulli(numbers, chances, target.size))
 
 
 @FAMILY.op("aten::bernoulli", infer=like_self, draws=True)
-def bernoulli(self: Array, source: RandomSource | None) -> Array:
+def bernoulli_of(self: Array, source: RandomSource | None) -> Array:
     """1 with the probability each element says, else 0."""
-    require_floating("bernoulli", spec_of(self).dtype)
-    return _coin(generator(source), self.astype(np.float64), spec_of(self))
+    if self.size:
+        require_floating("bernoulli", spec_of(self).dtype)
+    return fill_coins(np.empty(self.shape, self.dtype), source, self)
 
 
 @FAMILY.op("aten::bernoulli.p", infer=like_self, draws=True)
 def bernoulli_p(self: Array, p: float, source: RandomSource | None) -> Array:
     """1 with probability `p`, else 0."""
-    return _coin(generator(source), p, spec_of(self))
+    return fill_coins(np.empty(self.shape, self.dtype), source, p)
 
 
-@FAMILY.op("aten::bernoulli.Tensor", infer=like_self, draws=True)
+@FAMILY.op("aten::bernoulli.Tensor", infer=like_self, draws=True, layout=ResultLayout.ELEMENTWISE)
 def bernoulli_tensor(self: Array, p: Array, source: RandomSource | None) -> Array:
     """1 with the probability each element of `p` says, else 0."""
-    return _coin(generator(source), p.astype(np.float64), spec_of(self))
+    return fill_coins(empty_like(self), source, p)
 
 
-@FAMILY.op("aten::bernoulli_.float", kind="inplace", draws=True)
-def bernoulli_in_place(self: Array, p: float, source: RandomSource | None) -> Array:
+@FAMILY.op("aten::bernoulli_.float", "aten::bernoulli_.Tensor", kind="inplace", draws=True)
+def bernoulli_in_place(self: Array, p: float | Array, source: RandomSource | None) -> Array:
     """1 with probability `p`, else 0, stored in `self`."""
-    self[...] = bernoulli_p(self, p, source)
-    return self
+    return fill_coins(self, source, p)
 
 
-def _multinomial_infer(self: TensorSpec, num_samples: int, *_: object) -> TensorSpec:
-    if self.ndim not in (1, 2):
-        raise ShapeError(f"prob_dist must be 1 or 2 dim; got {self.ndim}")
-    return TensorSpec((*self.shape[:-1], num_samples), dtypes.I64)
+# --- normal ---
 
 
-@FAMILY.op("aten::multinomial", infer=_multinomial_infer, draws=True)
-def multinomial(self: Array, num_samples: int, replacement: bool, source: RandomSource | None) -> Array:
-    """Places drawn with probabilities proportional to the elements of each row.
-
-    Raises:
-        ShapeError: weights are negative or all zero, or too many samples are wanted without replacement.
-    """
-    spec = _multinomial_infer(spec_of(self), num_samples)
-    require_floating("multinomial", spec_of(self).dtype)
-    weights = np.atleast_2d(self.astype(np.float64))
-    if num_samples <= 0:
-        raise ShapeError("cannot sample n_sample <= 0 samples")
-    if np.any(~(weights >= 0)) or np.any(np.isinf(weights)) or np.any(weights.sum(-1) <= 0):
-        raise ShapeError(
-            "probability tensor contains either `inf`, `nan` or element < 0, or a row that sums to 0"
-        )
-    numbers = generator(source)
-    if not replacement:
-        if num_samples > weights.shape[-1]:
-            raise ShapeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
-        with np.errstate(divide="ignore"):
-            arrival = numbers.exponential(size=weights.shape) / weights
-        return np.argsort(arrival, axis=-1)[:, :num_samples].reshape(spec.shape).astype(np.int64)
-    edges = np.cumsum(weights, -1) / weights.sum(-1, keepdims=True)
-    drawn = numbers.random((weights.shape[0], num_samples))
-    places = (drawn[:, :, None] >= edges[:, None, :]).sum(-1)
-    return np.minimum(places, weights.shape[-1] - 1).reshape(spec.shape).astype(np.int64)
-
-
-def _scaled_normal(
-    numbers: np.random.Generator, mean: float | Array, std: float | Array, spec: TensorSpec
-) -> Array:
-    if np.any(np.asarray(std) < 0):
+def _checked_normal(target: Array, source: RandomSource | None, mean: float, std: float) -> Array:
+    if not std >= 0:
         raise ShapeError(f"normal expects std >= 0.0, but found std {std}")
-    wide = dtypes.C128 if spec.dtype.is_complex else dtypes.F64
-    return np.asarray(normal_array(numbers, TensorSpec(spec.shape, wide)) * std + mean).astype(
-        spec.dtype.numpy
-    )
+    return fill_normal(target, source, mean, std)
 
 
 def _normal_infer(mean: TensorSpec | float, std: float | TensorSpec, *_: object) -> TensorSpec:
@@ -114,8 +95,22 @@ def _normal_infer(mean: TensorSpec | float, std: float | TensorSpec, *_: object)
     draws=True,
 )
 def normal(mean: Array | float, std: float | Array, source: RandomSource | None) -> Array:
-    """Normally distributed numbers with the given means and deviations."""
-    return _scaled_normal(generator(source), mean, std, _normal_infer(*specs_of([mean, std])))
+    """Normally distributed numbers with the given means and deviations: standard ones, of which each step is
+    rounded.
+    """
+    spec = _normal_infer(*specs_of([mean, std]))
+    deviations = np.asarray(std)
+    if deviations.dtype.kind == "c":
+        raise DTypeError("normal expects standard deviation to be non-complex")
+    if not np.all(deviations >= 0):
+        raise ShapeError("normal expects all elements of std >= 0.0")
+    target = np.empty(spec.shape, spec.dtype.numpy)
+    if isinstance(std, np.ndarray):
+        target = fill_normal(target, source)
+        np.multiply(target, std, out=target, casting="same_kind")
+    else:
+        target = fill_normal(target, source, 0.0, std)
+    return np.add(target, np.asarray(mean, target.dtype), out=target)
 
 
 def _normal_sized_infer(
@@ -124,72 +119,111 @@ def _normal_sized_infer(
     return sized(size, dtype_or(dtype, dtypes.F32))
 
 
-@FAMILY.op(
-    "aten::normal.float_float",
-    infer=_normal_sized_infer,
-    draws=True,
-)
+@FAMILY.op("aten::normal.float_float", infer=_normal_sized_infer, draws=True)
 def normal_sized(
     mean: float, std: float, size: Sequence[int], source: RandomSource | None, dtype: int | None, *_: object
 ) -> Array:
     """Normally distributed numbers of one mean and deviation."""
-    return _scaled_normal(generator(source), mean, std, sized(size, dtype_or(dtype, dtypes.F32)))
+    spec = sized(size, dtype_or(dtype, dtypes.F32))
+    return _checked_normal(np.empty(spec.shape, spec.dtype.numpy), source, mean, std)
 
 
-@FAMILY.op("aten::normal_", kind="inplace", draws=True)
-def normal_in_place(self: Array, mean: float, std: float, source: RandomSource | None) -> Array:
-    """Normally distributed numbers stored in `self`."""
-    self[...] = _scaled_normal(generator(source), mean, std, spec_of(self))
-    return self
+@FAMILY.op("aten::normal_functional", infer=like_self, draws=True, layout=ResultLayout.ELEMENTWISE)
+def normal_functional(self: Array, mean: float, std: float, source: RandomSource | None) -> Array:
+    """Normally distributed numbers, as many as `self` has elements."""
+    return _checked_normal(empty_like(self), source, mean, std)
 
 
-@FAMILY.op("aten::uniform", infer=like_self, draws=True)
-def uniform(self: Array, low: float, high: float, source: RandomSource | None) -> Array:
-    """Numbers in ``[low, high)``."""
+# --- continuous distributions, of which a formula makes each number ---
+
+
+def _uniform(target: Array, source: RandomSource | None, low: float, high: float) -> Array:
     if low > high:
         raise ShapeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
-    return (uniform_array(generator(source), spec_of(self)) * (high - low) + low).astype(self.dtype)
+    return fill_uniform(target, source, low, high)
 
 
-def _define_distribution(name: str, draw: Callable[..., Array]) -> None:
-    """``draw(numbers, shape, *parameters)`` is the meaning of ``name`` and, in place, of ``name_``."""
+def _fill_with(
+    draw: Callable[..., Array], name: str, *, takes_integers: bool = False, takes_empty: bool = True
+) -> Fill:
+    """A fill with the float64 numbers that ``draw(source, count, *parameters)`` makes; `takes_empty`: tensors
+    without elements may have any dtype.
+    """
+
+    def fill_with(target: Array, source: RandomSource | None, *parameters: float) -> Array:
+        dtype = dtypes.by_numpy(target.dtype)
+        if not (takes_empty and not target.size) and not (
+            dtype.is_floating or (takes_integers and dtype.is_integral)
+        ):
+            raise DTypeError(f"{name}: not implemented for '{dtype.scalar_type}'")
+        with drawing(source) as numbers, np.errstate(all="ignore"):
+            values = draw(numbers, target.size, *parameters)
+            return fill(target, rounded(values, dtype) if dtype.is_floating else values.astype(target.dtype))
+
+    return fill_with
+
+
+def _exponential(source: RandomSource, count: int, rate: float) -> Array:
+    if not rate > 0:
+        raise ShapeError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
+    return -1.0 / rate * by_element(math.log1p, -unit_doubles(source, count))
+
+
+fill_exponential = _fill_with(_exponential, "exponential_")
+"""``fill_exponential(target, source, rate)``."""
+
+
+def _geometric(source: RandomSource, count: int, p: float) -> Array:
+    if not 0 < p < 1:
+        raise ShapeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    units = unit_doubles(source, count)
+    logs = np.where(units > 0, by_element(math.log, np.where(units > 0, units, 1.0)), -np.inf)
+    return np.ceil(logs / math.log1p(-p))
+
+
+def _cauchy(source: RandomSource, count: int, median: float, sigma: float) -> Array:
+    if not sigma > 0:
+        raise ShapeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+    slopes = by_element(math.tan, math.pi * (unit_doubles(source, count) - 0.5))
+    return fused(np.full(count, sigma), slopes, np.full(count, median))
+
+
+def _log_normal(source: RandomSource, count: int, mean: float, std: float) -> Array:
+    if not std > 0:
+        raise ShapeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    return by_element(math.exp, scaled(normal_doubles(source, count), std, mean))
+
+
+def _define(name: str, fill_with: Fill) -> None:
+    """``aten::<name>`` in the likeness of a tensor and ``aten::<name>_`` in its place."""
 
     @FAMILY.op(f"aten::{name}_", kind="inplace", draws=True)
     def in_place(self: Array, *arguments: Any) -> Array:
         *parameters, source = arguments
-        self[...] = draw(generator(source), spec_of(self).shape, *parameters).astype(self.dtype)
-        return self
+        return fill_with(self, source, *parameters)
+
+    if name != "normal":
+
+        @FAMILY.op(f"aten::{name}", infer=like_self, draws=True, layout=ResultLayout.ELEMENTWISE)
+        def create(self: Array, *arguments: Any) -> Array:
+            return in_place(empty_like(self), *arguments)
 
 
-def _positive(name: str, value: float) -> float:
-    if value <= 0:
-        raise ShapeError(f"{name} expects a positive parameter; got {value}")
-    return value
+_define("normal", _checked_normal)
+_define("uniform", _uniform)
+_define("exponential", fill_exponential)
+_define("geometric", _fill_with(_geometric, "geometric_", takes_integers=True))
+_define("cauchy", _fill_with(_cauchy, "cauchy_", takes_empty=False))
+_define("log_normal", _fill_with(_log_normal, "log_normal_"))
 
 
-def _exponential(numbers: np.random.Generator, shape: tuple[int, ...], rate: float) -> Array:
-    return numbers.exponential(1 / _positive("exponential_", rate), shape)
+@FAMILY.op("aten::_no_grad_uniform_", kind="inplace", draws=True)
+def initialize_uniform(self: Array, low: float, high: float, source: RandomSource | None) -> Array:
+    """``uniform_`` of which no gradient is recorded."""
+    return _uniform(self, source, low, high)
 
 
-def _geometric(numbers: np.random.Generator, shape: tuple[int, ...], p: float) -> Array:
-    return numbers.geometric(_positive("geometric_", p), shape)
-
-
-def _cauchy(numbers: np.random.Generator, shape: tuple[int, ...], median: float, sigma: float) -> Array:
-    return np.asarray(numbers.standard_cauchy(shape) * _positive("cauchy_", sigma) + median)
-
-
-def _log_normal(numbers: np.random.Generator, shape: tuple[int, ...], mean: float, std: float) -> Array:
-    return np.asarray(numbers.lognormal(mean, _positive("log_normal_", std), shape))
-
-
-_define_distribution("exponential", _exponential)
-_define_distribution("geometric", _geometric)
-_define_distribution("cauchy", _cauchy)
-_define_distribution("log_normal", _log_normal)
-
-
-@FAMILY.op("aten::poisson", infer=like_self, draws=True)
-def poisson(self: Array, source: RandomSource | None) -> Array:
-    """Counts with the rates the elements say."""
-    return np.asarray(generator(source).poisson(self.astype(np.float64))).astype(self.dtype)
+@FAMILY.op("aten::_no_grad_normal_", kind="inplace", draws=True)
+def initialize_normal(self: Array, mean: float, std: float, source: RandomSource | None) -> Array:
+    """``normal_`` of which no gradient is recorded."""
+    return _checked_normal(self, source, mean, std)

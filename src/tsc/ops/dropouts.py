@@ -12,22 +12,73 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import CodegenError, DTypeError, ShapeError
 from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
+from tsc.ops.distributions import fill_coins
+from tsc.ops.draws import require_floating
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
-from tsc.ops.random import RandomSource, generator
+from tsc.ops.random import empty_like
+from tsc.ops.random_source import RandomSource
+from tsc.ops.single_draws import drawing_singly
 
 FAMILY = Family()
+_ALPHA = 1.7580993408473766
+"""Minus SELU's lower limit. Source: Klambauer et al., 2017."""
 
 
-def _kept(shape: Sequence[int], p: float) -> Array:
-    if not 0 <= p <= 1:
-        raise ShapeError(f"dropout probability has to be between 0 and 1, but got {p}")
-    return generator().random(tuple(shape)) >= p
+def _noise(like: Array, p: float) -> Array:
+    """1 where an element is kept and 0 where it is dropped, in the dtype of `like`."""
+    return fill_coins(empty_like(like), None, 1 - p)
 
 
-def _dropped(x: Array, kept: Array, p: float) -> Array:
-    scale = 0.0 if p == 1 else 1 / (1 - p)
-    return (x * kept * np.asarray(scale, x.dtype)).astype(x.dtype)
+def _feature_noise(like: Array, p: float) -> Array:
+    """The same for whole channels."""
+    if like.ndim < 2:
+        raise ShapeError("Feature dropout requires at least 2 dimensions in the input")
+    return _noise(np.empty((*like.shape[:2], *([1] * (like.ndim - 2))), like.dtype), p)
+
+
+def _stepwise(x: Array, step: Callable[[Array, Any], Array], number: float) -> Array:
+    """``step(x, number)`` rounded once; what has 16 bits is computed in float32."""
+    wide = np.dtype(np.float32) if x.dtype.itemsize == 2 else x.dtype
+    return step(x.astype(wide, copy=False), wide.type(number)).astype(x.dtype, copy=False)
+
+
+def _scaled(x: Array, noise: Array, p: float) -> Array:
+    return x * _stepwise(noise, np.divide, 1 - p)
+
+
+def _alpha_scaled(x: Array, noise: Array, p: float) -> Array:
+    """Dropped elements get SELU's lower limit; then mean and variance are restored."""
+    a = 1 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
+    shift = noise - noise.dtype.type(1)
+    for step, number in ((np.multiply, _ALPHA * a), (np.add, _ALPHA * a * p)):
+        shift = _stepwise(shift, step, number)
+    return x * _stepwise(noise, np.multiply, a) + shift
+
+
+def _define(
+    name: str, noise_of: Callable[[Array, float], Array], scale: Callable[[Array, Array, float], Array]
+) -> None:
+    """A dropout that draws its noise with `noise_of` and applies it with `scale`."""
+
+    @FAMILY.op(
+        f"aten::{name}",
+        infer=_same,
+        lower=_identity_lower,
+        kind="pointwise",
+        draws=True,
+        sharing=Sharing.SOMETIMES,
+    )
+    def drop(input: Array, p: float, train: bool) -> Array:
+        """The tensor itself, unless training: random elements dropped, the others scaled."""
+        if not 0 <= p <= 1:
+            raise ShapeError(f"dropout probability has to be between 0 and 1, but got {p}")
+        if p == 0 or not train or not input.size:
+            return input
+        if p == 1:
+            return np.asarray(input * input.dtype.type(0))
+        require_floating(name, dtypes.by_numpy(input.dtype))
+        return np.asarray(scale(input, noise_of(input, p), p))
 
 
 def _identity_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
@@ -41,51 +92,10 @@ def _same(input: TensorSpec, *_: object) -> TensorSpec:
     return input
 
 
-def _dropout(name: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
-    return FAMILY.op(
-        name, infer=_same, lower=_identity_lower, kind="pointwise", draws=True, sharing=Sharing.SOMETIMES
-    )
-
-
-@_dropout("aten::dropout")
-def dropout(input: Array, p: float, train: bool) -> Array:
-    """The tensor itself, unless training: elements zeroed with probability `p`, the others scaled."""
-    return _dropped(input, _kept(input.shape, p), p) if train and p > 0 else input
-
-
-@_dropout("aten::feature_dropout")
-def feature_dropout(input: Array, p: float, train: bool) -> Array:
-    """As `dropout`, whole channels at a time."""
-    if not train or p == 0:
-        return input
-    shape = (*input.shape[:2], *([1] * (input.ndim - 2)))
-    return _dropped(input, _kept(shape, p), p)
-
-
-def _alpha_dropped(x: Array, kept: Array, p: float) -> Array:
-    """Dropped elements get SELU's lower limit; then mean and variance are restored.
-
-    Source: Klambauer et al., 2017.
-    """
-    if p == 1:
-        return np.zeros_like(x)
-    alpha = 1.7580993408473766
-    a = 1 / math.sqrt((alpha * alpha * p + 1) * (1 - p))
-    return np.where(kept, x * a + alpha * a * p, alpha * a * (p - 1)).astype(x.dtype)
-
-
-@_dropout("aten::alpha_dropout")
-def alpha_dropout(input: Array, p: float, train: bool) -> Array:
-    """`dropout` for SELU networks: mean and variance stay."""
-    return _alpha_dropped(input, _kept(input.shape, p), p) if train and p > 0 else input
-
-
-@_dropout("aten::feature_alpha_dropout")
-def feature_alpha_dropout(input: Array, p: float, train: bool) -> Array:
-    """As `alpha_dropout`, whole channels at a time."""
-    if not train or p == 0:
-        return input
-    return _alpha_dropped(input, _kept((*input.shape[:2], *([1] * (input.ndim - 2))), p), p)
+_define("dropout", _noise, _scaled)
+_define("feature_dropout", _feature_noise, _scaled)
+_define("alpha_dropout", _noise, _alpha_scaled)
+_define("feature_alpha_dropout", _feature_noise, _alpha_scaled)
 
 
 def _native_infer(input: TensorSpec, p: float, train: bool | None) -> tuple[TensorSpec, TensorSpec]:
@@ -95,10 +105,14 @@ def _native_infer(input: TensorSpec, p: float, train: bool | None) -> tuple[Tens
 @FAMILY.op("aten::native_dropout", infer=_native_infer, draws=True, layout=ResultLayout.ELEMENTWISE)
 def native_dropout(input: Array, p: float, train: bool | None) -> tuple[Array, Array]:
     """The result of `dropout`, and where elements were kept."""
-    if train is False or p == 0:
+    if not input.size:
+        return input, np.empty_like(input)
+    if train is not False:
+        require_floating("native_dropout", dtypes.by_numpy(input.dtype))
+    if train is False:
         return input.copy(), np.ones(input.shape, np.bool_)
-    kept = np.asarray(_kept(input.shape, p))
-    return _dropped(input, kept, p), kept
+    kept = fill_coins(empty_like(input, np.dtype(np.bool_)), None, 1 - p)
+    return np.asarray(_stepwise(input * kept, np.multiply, 0.0 if p == 1 else 1 / (1 - p))), kept
 
 
 def _rrelu_infer(self: TensorSpec, *_: object) -> TensorSpec:
@@ -109,12 +123,21 @@ def _rrelu_infer(self: TensorSpec, *_: object) -> TensorSpec:
 
 @FAMILY.op("aten::rrelu", infer=_rrelu_infer, draws=True)
 def rrelu(self: Array, lower: float, upper: float, training: bool, source: RandomSource | None) -> Array:
-    """`leaky_relu` with a slope that is random in training and the middle one otherwise."""
+    """`leaky_relu` with a slope that is the middle one, or in training drawn for each element up to 0."""
     if lower > upper:
         raise ShapeError(
             f"Lower bound should be less than or equal to the upper bound; got {lower} and {upper}"
         )
     _rrelu_infer(spec_of(self))
-    middle = (lower + upper) / 2
-    slope: Any = generator(source).uniform(lower, upper, spec_of(self).shape) if training else middle
-    return np.where(self > 0, self, self * np.asarray(slope, self.dtype)).astype(self.dtype)
+    if not training:
+        return np.where(self > 0, self, self * np.asarray((lower + upper) / 2, self.dtype)).astype(self.dtype)
+    if self.dtype == np.float16:
+        raise DTypeError("aten::rrelu: not implemented for 'Half'")
+    wide = np.dtype(np.float32) if self.dtype.itemsize == 2 else self.dtype
+    low, high = (float(np.asarray(bound, wide)) for bound in (lower, upper))
+    made = self.copy(order="C")
+    with drawing_singly(source) as numbers:
+        places = made <= 0
+        slopes = [numbers.uniform() * (high - low) + low for _ in range(np.count_nonzero(places))]
+    made[places] = made[places].astype(wide) * np.array(slopes, np.float64).astype(wide)
+    return made

@@ -16,11 +16,13 @@ FAMILIES = (
     "pointwise", "pointwise_binary", "activations", "reductions", "extrema", "views", "copies",
     "movement", "contractions", "convolutions", "pooling", "norms", "queries", "python_scalars",
     "creation", "ranges", "literals", "indexing", "advanced_indexing", "containers", "python_objects",
-    "strings", "random", "distributions", "dropouts", "attention", "index_puts", "scattering",
+    "strings", "random", "random_integers", "distributions", "sampling", "dropouts", "attention",
+    "index_puts", "scattering",
     "index_writes", "slice_writes", "sorting", "statistics", "aliases", "complex_numbers", "matrices",
     "joining", "resampling", "grids", "patches", "padding", "recurrent", "packed_sequences", "products",
-    "losses",
-    "class_losses", "linear_algebra", "matrix_functions", "spectral", "special", "numeric",
+    "losses", "class_losses", "linear_algebra", "factorizations", "tensor_equations", "matrix_functions",
+    "spectral", "special", "numeric", "gamma_functions", "bessel_functions", "orthogonal_polynomials",
+    "type_questions", "gradients_by_difference", "segments", "resizing",
     "native_norms", "fractional_pooling", "scans", "embedding_bags",
 )  # fmt: skip
 """The family modules of this package: each has a `Family` called ``FAMILY``, and nothing else registers."""

@@ -258,6 +258,14 @@ def unique_consecutive(
     return values.copy(), inverse if return_inverse else _empty(), counts if return_counts else _empty()
 
 
+@FAMILY.op("aten::unique_dim_consecutive")
+def unique_dim_consecutive(
+    self: Array, dim: int, return_inverse: bool, return_counts: bool
+) -> tuple[Array, Array, Array]:
+    """The slices along `dim` unlike the one before, where each went, and the counts."""
+    return unique_consecutive(self, return_inverse, return_counts, dim)
+
+
 # --- binary search ---
 
 

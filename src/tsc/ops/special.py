@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -12,10 +11,9 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
-from tsc.ops.elementwise import Promote, pointwise, spec_of, specs_of
-from tsc.ops.promotion import result_dtype
+from tsc.ops.elementwise import Promote, pointwise, spec_of
+from tsc.ops.float_functions import Register, float_function, float_infer
 from tsc.ops.scalar import Scalar
-from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
 TO_FLOAT = Promote.TO_FLOAT
@@ -94,25 +92,8 @@ def sinc(self: Scalar) -> Scalar:
 # --- functions NumPy computes in float64 ---
 
 
-def _float_infer(*arguments: object) -> TensorSpec:
-    specs = [a for a in arguments if isinstance(a, TensorSpec)]
-    dtype = result_dtype(specs)
-    return TensorSpec(broadcast(*(s.shape for s in specs)), dtype if dtype.is_floating else dtypes.F32)
-
-
-def _function(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A function on float64 arrays as an operator; integers become float32."""
-
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        def on_arrays(*arguments: Array) -> Array:
-            target = _float_infer(*specs_of(arguments)).dtype.numpy
-            with np.errstate(all="ignore"):
-                return np.asarray(function(*(a.astype(np.float64) for a in arguments))).astype(target)
-
-        FAMILY.op(*names, infer=_float_infer, layout=ResultLayout.ELEMENTWISE)(on_arrays)
-        return function
-
-    return register
+def _function(*names: str) -> Register:
+    return float_function(FAMILY, *names)
 
 
 def _safe(function: Callable[[float], float], pole: float) -> Callable[[Array], Array]:
@@ -127,7 +108,7 @@ def _safe(function: Callable[[float], float], pole: float) -> Callable[[Array], 
     return np.vectorize(one, otypes=[np.float64])
 
 
-_lgamma = _safe(math.lgamma, math.inf)
+log_gamma = _safe(math.lgamma, math.inf)
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
@@ -135,7 +116,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 @_function("aten::lgamma")
 def lgamma(x: Array) -> Array:
     """The logarithm of the absolute value of the gamma function."""
-    return _lgamma(x)
+    return log_gamma(x)
 
 
 @_function("aten::erfc")
@@ -202,6 +183,17 @@ def ndtr(x: Array) -> Array:
     return 0.5 * _erfc(-x * math.sqrt(0.5))
 
 
+def scaled_complement(x: Array) -> Array:
+    """``exp(x^2) erfc(x)``, by the asymptotic series where that is exact. Source: DLMF 7.12.1."""
+    near, far = np.clip(x, -27.0, 10.0), np.maximum(x, 10.0)
+    term, total = np.ones_like(x), np.ones_like(x)
+    for k in range(1, 30):
+        term = -term * (2 * k - 1) / (2 * far * far)
+        total = total + term
+    value = np.where(x > 10, total / (far * math.sqrt(math.pi)), np.exp(near * near) * _erfc(near))
+    return np.where(x < -27, np.inf, np.where(np.isnan(x), x, value))
+
+
 @_function("aten::special_ndtri")
 def ndtri(x: Array) -> Array:
     """The inverse of the normal distribution function."""
@@ -219,7 +211,7 @@ def log_ndtr(x: Array) -> Array:
 
 
 def _mvlgamma_infer(self: TensorSpec, p: int) -> TensorSpec:
-    return _float_infer(self)
+    return float_infer(self)
 
 
 @FAMILY.op("aten::mvlgamma", infer=_mvlgamma_infer, layout=ResultLayout.ROW_MAJOR)
@@ -228,9 +220,9 @@ def mvlgamma(self: Array, p: int) -> Array:
     x = self.astype(np.float64)
     if p < 1:
         raise ShapeError("p has to be greater than or equal to 1")
-    terms = _lgamma(x[..., None] - np.arange(p) / 2)
+    terms = log_gamma(x[..., None] - np.arange(p) / 2)
     value = terms.sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
-    return np.asarray(value).astype(_float_infer(spec_of(self)).dtype.numpy)
+    return np.asarray(value).astype(float_infer(spec_of(self)).dtype.numpy)
 
 
 def _hurwitz(s: float, x: Array) -> Array:
@@ -249,13 +241,13 @@ def _hurwitz(s: float, x: Array) -> Array:
 
 
 def _polygamma_infer(n: int, self: TensorSpec) -> TensorSpec:
-    return _float_infer(self)
+    return float_infer(self)
 
 
 @FAMILY.op("aten::polygamma", infer=_polygamma_infer, layout=ResultLayout.ELEMENTWISE)
 def polygamma(n: int, self: Array) -> Array:
     """The `n`-th derivative of `digamma`."""
-    target = _float_infer(spec_of(self)).dtype.numpy
+    target = float_infer(spec_of(self)).dtype.numpy
     if n < 0:
         raise ShapeError("polygamma(n, x) does not support negative n.")
     with np.errstate(all="ignore"):

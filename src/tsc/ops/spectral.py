@@ -103,6 +103,31 @@ for _name in ("fft", "ifft", "rfft"):
 _define_many("irfft", _real)
 
 
+def _define_hermitian(name: str, one: str, others: str, target: Callable[[DType], np.dtype[Any]]) -> None:
+    """A transform of (or into) numbers that are Hermitian along the last of several dims: `one` along that,
+    `others` along the others, which come first where the result is real.
+    """
+    along_one, along_others = getattr(np.fft, one), getattr(np.fft, others)
+
+    def fft(self: Array, s: Sequence[int] | None, dim: Sequence[int] | None, norm: str | None) -> Array:
+        dtype = _require(one, self, None, norm)
+        sizes, axes = _axes(self, s, dim)
+        if not axes:
+            raise ShapeError(f"{name} must transform at least one axis")
+        first, last = (None, None) if sizes is None else (sizes[:-1], sizes[-1])
+        if one == "hfft":
+            made = along_one(along_others(_wide(self), first, axes[:-1], norm), last, axes[-1], norm)
+        else:
+            made = along_others(along_one(_wide(self), last, axes[-1], norm), first, axes[:-1], norm)
+        return np.asarray(made).astype(target(dtype))
+
+    inferred_by_running(FAMILY, f"aten::fft_{name}n", f"aten::fft_{name}2")(fft)
+
+
+_define_hermitian("hfft", "hfft", "fftn", _real)
+_define_hermitian("ihfft", "ihfft", "ifftn", _complex)
+
+
 def _define_shift(name: str) -> None:
     shift = getattr(np.fft, name)
 

@@ -47,6 +47,7 @@ _SYNONYMS = {
     "special_sinc": "sinc", "special_i0": "i0", "special_log1p": "log1p", "special_logit": "logit",
     "special_round": "round", "special_logsumexp": "logsumexp", "special_polygamma": "polygamma",
     "special_multigammaln": "mvlgamma", "special_xlogy": "xlogy", "row_stack": "vstack",
+    "special_softmax": "softmax", "special_log_softmax": "log_softmax",
     "swapaxes": "transpose", "clip": "clamp", "fix": "trunc", "concat": "cat", "concatenate": "cat",
 }  # fmt: skip
 """PyTorch's second names: each overload means that of the other name with the same arguments."""

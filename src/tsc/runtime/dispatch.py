@@ -16,6 +16,7 @@ from tsc.errors import ArgumentError
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array
 from tsc.ops.registry import require
+from tsc.runtime.generators import source_of
 from tsc.runtime.recording import RECORDER, paused
 from tsc.runtime.tensor import Tensor
 
@@ -151,6 +152,11 @@ def _single(value: Any, kind: TorchType) -> Any:
         if isinstance(value, np.ndarray):
             return value  # pyright: ignore[reportUnknownVariableType]
         raise Mismatch
+    if kind is tt.GENERATOR:
+        source = source_of(value)
+        if source is None:
+            raise Mismatch
+        return source
     known = torch_interop.constant_of(value)
     if known is not None:
         value = known[1]

@@ -12,6 +12,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_dict, is_list, is_tuple
+from tsc.ops.random_source import RandomSource
 
 _SCALARS: dict[TorchType, type] = {
     tt.FLOAT: float,
@@ -19,6 +20,7 @@ _SCALARS: dict[TorchType, type] = {
     tt.BOOL: bool,
     tt.COMPLEX: complex,
     tt.DEVICE: str,
+    tt.GENERATOR: RandomSource,
 }
 
 

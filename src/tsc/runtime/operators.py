@@ -12,12 +12,16 @@ from tsc.errors import OperatorError
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.ops.registry import find
+from tsc.runtime.generators import seed_defaults
 
-GRAD_MODE: dict[str, Callable[..., Any]] = {
+MODES: dict[str, Callable[..., Any]] = {
     "aten::is_grad_enabled": torch_interop.is_grad_enabled,
     "aten::set_grad_enabled": torch_interop.set_grad_enabled,
+    "aten::manual_seed": seed_defaults,
 }
-"""Nothing here records gradients, but programs may ask, and calls of Python run in the mode they set."""
+"""What is of the whole process. Nothing here records gradients, but programs may ask, and calls of Python run
+in the mode they set; of random numbers PyTorch draws its own there.
+"""
 
 
 class Operators:
@@ -31,14 +35,14 @@ class Operators:
 
     def find(self, schema: Schema) -> Callable[..., Any] | None:
         """What runs an operator; None where it has no definition."""
-        if schema.name in GRAD_MODE:
-            return GRAD_MODE[schema.name]
+        if schema.full_name in MODES:
+            return MODES[schema.full_name]
         operator = find(schema.full_name)
         return None if operator is None else operator.eager
 
     def python(self, schema: Schema) -> Callable[..., str | None] | None:
         """What gives Python for a call of an operator (`Operator.python`)."""
-        operator = None if schema.name in GRAD_MODE else find(schema.full_name)
+        operator = None if schema.full_name in MODES else find(schema.full_name)
         return None if operator is None else operator.python
 
     def literal(self, array: np.ndarray[Any, Any]) -> Any:

@@ -13,6 +13,7 @@ from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
+from tsc.analysis.operator_effects import unread_draws
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
@@ -76,10 +77,12 @@ class PythonWriter(PythonText):
         self.eager: dict[Operation, Call] = {}
         """Calls of operators that are Python themselves."""
         self.entry: Block | None = None
+        self._unread: frozenset[Operation] = frozenset()
 
     def function(self, function: FuncOp) -> str:
         """The text of ``def run(...)``."""
         block = self.entry = function.body.block
+        self._unread = unread_draws(function)
         parameters = ", ".join(self.name(a) for a in block.args)
         if any(_enters(op) for op in block.walk()):
             self._leaving(block)
@@ -104,7 +107,8 @@ class PythonWriter(PythonText):
     def block(self, block: Block) -> None:
         """All operations of a block."""
         for op in block.ops:
-            self.operation(op)
+            if op not in self._unread:
+                self.operation(op)
 
     def operation(self, op: Operation) -> None:
         """One operation."""

@@ -20,6 +20,7 @@ from tsc.interop import torch as torch_interop
 from tsc.interop.torch_watching import wanting_test, watching_test
 from tsc.narrowing import is_dict, is_list
 from tsc.ops.registry import find
+from tsc.runtime.generators import with_torch_generators
 from tsc.runtime.lending import Lending, to_numpy, to_torch
 from tsc.runtime.operators import Operators
 from tsc.runtime.tensor import Tensor
@@ -58,11 +59,10 @@ class TorchOperators(Operators):
         kinds = [a.type for a in (*schema.arguments, *schema.results)]
         if any(_has_tensor(k) for k in kinds):
             operator = torch_interop.overload(schema.full_name)
-            return None if operator is None else _with_keywords(operator, schema)
+            return None if operator is None else _with_generators(_with_keywords(operator, schema), schema)
         if schema.name in ("aten::is_grad_enabled", "aten::set_grad_enabled"):
             return torch_interop.overload(schema.full_name)
-        own = find(schema.full_name)
-        return None if own is None else own.eager
+        return super().find(schema)
 
     def literal(self, array: np.ndarray[Any, Any]) -> Any:
         """A constant."""
@@ -133,6 +133,12 @@ def _with_keywords(operator: Callable[..., Any], schema: Schema) -> Callable[...
         return operator(*arguments[:count], **dict(zip(names, arguments[count:], strict=True)))
 
     return run
+
+
+def _with_generators(operator: Callable[..., Any], schema: Schema) -> Callable[..., Any]:
+    wanted = (tt.GENERATOR, tt.OptionalType(tt.GENERATOR))
+    positions = [i for i, a in enumerate(schema.arguments) if a.type in wanted]
+    return with_torch_generators(operator, positions) if positions else operator
 
 
 def are_recorded(arguments: Sequence[Any], receiver: ScriptObject | None) -> bool:

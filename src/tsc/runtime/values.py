@@ -17,7 +17,9 @@ from tsc.errors import ArgumentError, DTypeError
 from tsc.frontend.unit import Class, EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array, is_dict, is_list, is_sequence, is_tuple
+from tsc.ops.random_source import RandomSource
 from tsc.runtime.futures import Future
+from tsc.runtime.generators import generator_of, source_of
 from tsc.runtime.instances import has_type
 from tsc.runtime.named_tuples import build_named_tuple
 from tsc.runtime.tensor import Tensor
@@ -131,7 +133,7 @@ class Inputs:
     def _any_leaf(self, value: Any) -> Any:
         if isinstance(value, (Tensor, np.ndarray)) or torch_interop.is_tensor(value):
             return self._tensor(value, tt.TENSOR, "")
-        return getattr(value, "_object", value)
+        return source_of(value) or getattr(value, "_object", value)
 
     def give_back(self, value: object, kind: TorchType | None = None) -> Any:
         """A result in the caller's kind of tensor; devices too, where `kind` tells which strings are some."""
@@ -163,6 +165,8 @@ class Inputs:
     def _leaf_back(self, value: object) -> Any:
         if is_array(value):
             return value if self.wrap is None else self._tensor_back(value, self.wrap)
+        if isinstance(value, RandomSource):
+            return generator_of(value, is_torch=self.wrap is torch_interop.from_numpy)
         if isinstance(value, Future):
             return value.seen_as(self.give_back)
         if isinstance(value, ScriptObject) and self.wrap_object is not None:
@@ -329,8 +333,15 @@ def _device(self: Inputs, value: object, kind: TorchType, name: str) -> Any:
     return str(value)
 
 
+def _generator(self: Inputs, value: object, kind: TorchType, name: str) -> RandomSource:
+    source = source_of(value)
+    if source is None:
+        raise _mismatch(value, kind, name)
+    return source
+
+
 _SCALARS: dict[Any, Callable[..., Any]] = {
     tt.INT: _int, tt.FLOAT: _float, tt.COMPLEX: _complex, tt.NUMBER: _number, tt.BOOL: _bool,
     tt.STRING: _exact(str),
-    tt.NONE: _exact(type(None)), tt.DEVICE: _device,
+    tt.NONE: _exact(type(None)), tt.DEVICE: _device, tt.GENERATOR: _generator,
 }  # fmt: skip
