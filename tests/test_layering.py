@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/tsc"
-BASE = {"errors", "dtypes", "narrowing", "concurrency", "options", "markers", "dims"}
+BASE = {"errors", "dtypes", "narrowing", "concurrency", "options", "markers", "dims", "progress"}
 BESIDE = {"__init__", "contexts", "testing"}
 """Files of the face; they may import anything."""
 LARGEST_TOP = 12

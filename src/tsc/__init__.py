@@ -37,7 +37,9 @@ _LAZY = (
     | {name: "tsc.tracing.api" for name in _TRACING}
     | {name: "tsc.runtime.generators" for name in _RANDOM}
     | {
+        "Progress": "tsc.progress",
         "Tensor": "tsc.runtime.tensor",
+        "on_progress": "tsc.progress",
         "set_num_threads": "tsc.runtime.threads",
         "get_num_threads": "tsc.runtime.threads",
         "dump_ir": "tsc.compiler.dumps",

@@ -96,6 +96,12 @@ class Options:
     """``enable_onednn_fusion(True)``: contractions are fused with what follows them in graphs that are not
     frozen as well.
     """
+    shows_progress: bool = field(
+        default_factory=lambda: _flag("TSC_PROGRESS", True), metadata=_variables("TSC_PROGRESS")
+    )
+    """``TSC_PROGRESS=0``: compiling shows no line of what takes over a second, and logs none; `on_progress`
+    works all the same.
+    """
     is_cache_enabled: bool = field(
         default_factory=lambda: _flag("TSC_CACHE", True), metadata=_variables("TSC_CACHE")
     )

@@ -51,6 +51,7 @@ from tsc.passes.schedule import Schedule
 from tsc.passes.split_kernels import SplitKernels
 from tsc.passes.stack_lists import StackLists
 from tsc.passes.unroll_loops import UnrollLoops
+from tsc.progress import step
 
 KernelReady = Callable[[FuncOp], None]
 Watcher = Callable[[str, ModulePass, ModuleOp], None]
@@ -242,6 +243,7 @@ def lower(
     for stage in stages(target, freeze, fuse_contractions, is_whole, kernel_ready)[first + 1 : last + 1]:
         for compiler_pass in stage.passes:
             begin = time.perf_counter()
+            step(f"{stage.name}: {compiler_pass.name}")
             try:
                 _apply(compiler_pass, ctx, module, stage.name, check)
             except RecursionError:

@@ -38,6 +38,7 @@ from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import RESULT, ROW_MAJOR, TAKEN
 from tsc.errors import CodegenError
 from tsc.options import options
+from tsc.progress import working
 from tsc.runtime.constant_memory import ConstantMemory
 from tsc.runtime.native_results import NativeResults
 from tsc.runtime.result_forms import ResultForm
@@ -164,6 +165,14 @@ def compile_for(
         StrictFusionError: something in a ``with strict_fusion()`` block is in no kernel.
         TscError: the compiler failed in a way the generic tier could not do better at.
     """
+    with working(f"compiling {'.'.join(entry.name.split('.')[-2:])}"):
+        return _compile_for(entry, arguments, slow, call, arrays, watch, in_parts)
+
+
+def _compile_for(
+    entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays,
+    watch: Callable[[Descent], None] | None, in_parts: InParts | None,
+) -> Specialization | str:  # fmt: skip
     compilation = Compilation()
     verifier = None
     if options().is_verified:

@@ -39,6 +39,7 @@ from tsc.programs.live_tensors import refresh_below
 from tsc.programs.loading import root_object
 from tsc.programs.script_functions import ScriptMethod
 from tsc.programs.specialization_table import SpecializationTable
+from tsc.progress import step, working
 from tsc.runtime.values import Inputs, Wrap
 from tsc.serialization.saving import is_entry, module_records
 
@@ -311,11 +312,13 @@ def freeze_module(module: RecursiveScriptModule, preserved: Sequence[str]) -> Re
         else [p for p in preserved if p in cls.methods]
     )
     entries = [cls.methods[name] for name in methods]
-    for function in entries:
-        interpreter.compiler.compile(function)
     pool = ConstantPool()
-    assembled = assemble(interpreter.compiler.unit, pool, entries, held)
-    pipeline.lower(make_context(pool), assembled, stop_after="frozen", freeze=Freeze(tuple(preserved)))
+    with working("freezing"):
+        for function in entries:
+            step(f"reading {function.name}")
+            interpreter.compiler.compile(function)
+        assembled = assemble(interpreter.compiler.unit, pool, entries, held)
+        pipeline.lower(make_context(pool), assembled, stop_after="frozen", freeze=Freeze(tuple(preserved)))
     made = RecursiveScriptModule(held, interpreter, object.__getattribute__(module, "_default"))
     object.__setattr__(made, "_frozen", Frozen(assembled, pool, preserved))
     return made

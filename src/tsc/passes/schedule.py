@@ -43,6 +43,7 @@ from tsc.passes.schedules.scatter import gpu_scatter, schedule_scatter
 from tsc.passes.schedules.sort import schedule_sort
 from tsc.passes.schedules.sweeps import is_narrow
 from tsc.passes.schedules.window import schedule_window
+from tsc.progress import step
 
 Scheduler = Callable[[KernelModel, Target], func.FuncOp]
 
@@ -100,9 +101,10 @@ class Schedule(ModulePass):
         target = self.machine or TARGETS[self.target]
         functions = [f for f in op.ops if isinstance(f, func.FuncOp)]
         work = _ModuleSchedule(target, self.kernel_ready)
-        for function in functions:
-            if is_kernel(function):
-                work.add(function)
+        kernels = [f for f in functions if is_kernel(f)]
+        for done, function in enumerate(kernels):
+            step(f"loop: {self.name}", done, len(kernels))
+            work.add(function)
         host = HostLowering(work.names.__getitem__, work.halo, work.copy, work.call)
         hosts = [host.run(f) for f in functions if not is_kernel(f)]
         for old in functions:

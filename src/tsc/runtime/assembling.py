@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from tsc.analysis.target import Target
+from tsc.progress import step
 from tsc.runtime.machine_code import Assembled, CompiledObject, assembled, load_objects
 
 
@@ -48,7 +48,10 @@ class Assembly:
         if not self._objects:
             return load_objects([assembled(last, self.target)], self.target, [last])
         self.add(last)
-        objects: Sequence[Assembled] = [pending.result() for pending in reversed(self._objects)]
+        objects: list[Assembled] = []
+        for done, pending in enumerate(reversed(self._objects)):
+            step("LLVM", done, len(self._objects))
+            objects.append(pending.result())
         return load_objects(objects, self.target, self.texts[::-1])
 
 
