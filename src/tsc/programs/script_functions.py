@@ -136,7 +136,7 @@ class BoundFunction(Inspectable):
             if self.on_specialized is not None:
                 self.on_specialized(arguments)
         elif version.tensor_calls:
-            self._fast = version.tensor_calls.get(cast("type[Any]", type(arguments[0])), self._fast)
+            self._take_way_for(version, arguments)
         return result
 
     def _why_special(self, values: Sequence[Any]) -> str | None:
@@ -209,7 +209,14 @@ class BoundFunction(Inspectable):
             return
         calls = version.tensor_calls.get(kind.tensor) or TensorCalls(kind, self._dispatch, version)
         if calls.add(newest, arguments):
-            version.tensor_calls[kind.tensor] = self._fast = calls
+            version.tensor_calls[kind.tensor] = calls
+            self._fast = calls.run
+
+    def _take_way_for(self, version: Version, arguments: Sequence[Any]) -> None:
+        """Let calls go the short way for such tensors, if there is one."""
+        kind = TensorKind.of(arguments)
+        if kind is not None and kind.tensor in version.tensor_calls:
+            self._fast = version.tensor_calls[kind.tensor].run
 
     def _converted(self, inputs: Inputs, position: int, given: object) -> Any:
         parameter = self.parameters[position]
