@@ -181,7 +181,7 @@ class Part:
     def _choose(self) -> None:
         """Let calls go to the newest code by the shortest way."""
         newest = list(self.specializations.table.values())[-1]
-        takes_tensors = all(isinstance(value.type, tt.TensorType) for value in self.entry.arguments)
+        takes_tensors = all(_is_tensor_type(value.type) for value in self.entry.arguments)
         if newest is not None and newest.outlined is not None:
             self.run = newest.run
         elif newest is None or not takes_tensors:
@@ -190,6 +190,11 @@ class Part:
             self.run = newest.native
         elif newest.is_flat:
             self.run = _checked(newest.code.strict, self._dispatch, newest.checks_bounds)
+
+
+def _is_tensor_type(kind: object) -> bool:
+    """Whether values of a type are tensors, or None: of that native code knows that it is no array."""
+    return isinstance(kind.data if isinstance(kind, tt.OptionalType) else kind, tt.TensorType)
 
 
 def _checked(code: Run, slow: Run, checks_bounds: bool) -> Run:

@@ -88,6 +88,11 @@ class Matching:
             return self._match_sequence(pattern, name)
         return self._match_constant(kind, pattern[1], name)
 
+    def match_all(self, patterns: Sequence[Any], name: str) -> list[str]:
+        """Match the values in a tuple; the expressions that make each again."""
+        self.require(f"len({name}) != {len(patterns)}")
+        return self._match_parts(patterns, name)
+
     def _match_dict(self, pattern: Any, name: str) -> str:
         keys = self.text.hold(pattern[1])
         self._tests.append(f"type({name}) is not dict or tuple({name}) != {keys}")

@@ -28,7 +28,8 @@ from tsc.programs.inspecting import Inspectable, Saveable, StageTexts
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
 from tsc.programs.specialization_table import SpecializationTable, specialization_table
-from tsc.programs.tensor_calls import TensorCalls, TensorKind
+from tsc.programs.tensor_calls import TensorCalls
+from tsc.programs.tensor_kinds import TensorKind
 from tsc.programs.versions import Version, Versions, run_frozen
 from tsc.runtime.last_called import LastCalled
 from tsc.runtime.recording import RECORDER
@@ -202,12 +203,14 @@ class BoundFunction(Inspectable):
         """
         newest: Specialization | None = list(version.specializations.table.values())[-1]
         kind = TensorKind.of(arguments)
-        if newest is None or newest.code is None or kind is None:
+        if newest is None or kind is None:
             return
         if kind.tensor is np.ndarray and version.depends_on_arguments_alone and newest.native is not None:
             self._fast = newest.native
             return
-        calls = version.tensor_calls.get(kind.tensor) or TensorCalls(kind, self._dispatch, version)
+        calls = version.tensor_calls.get(kind.tensor)
+        if calls is None:
+            calls = TensorCalls(kind, self._dispatch, version, self.interpreter.instance)
         if calls.add(newest, arguments):
             version.tensor_calls[kind.tensor] = calls
             self._fast = calls.run
