@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false
 """The short way of functions in parts gives what the long way gives."""
 
 from __future__ import annotations
@@ -114,3 +115,48 @@ def test_arrays_come_back_as_arrays() -> None:
     compiled: Any = tsc.script(program)
     x = np.ones(3, np.float32)
     assert all(isinstance(compiled(x, ["a"])["a"], np.ndarray) for _ in range(4))
+
+
+def thinned(boxes: Tensor, scores: Tensor, threshold: float) -> list[int]:
+    """Non-maximum suppression: parts are called with columns of a matrix, and with fewer rows each round."""
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    order = torch.argsort(scores, descending=True)
+    keep: list[int] = []
+    while order.numel() > 0:
+        i = int(order[0])
+        keep.append(i)
+        rest = order[1:]
+        low = torch.maximum(boxes[i, :2], boxes[rest, :2])
+        high = torch.minimum(boxes[i, 2:], boxes[rest, 2:])
+        both = (high - low).clamp(min=0).prod(1)
+        order = rest[both / (area[i] + area[rest] - both) <= threshold]
+    return keep
+
+
+def test_parts_find_the_code_for_the_sizes_of_each_round() -> None:
+    compiled: Any = tsc.script(thinned)
+    generator = np.random.default_rng(0)
+    for count in (12, 12, 30, 7, 12, 1, 0, 30):
+        corners = generator.random((count, 2), np.float32) * 8
+        sizes = generator.random((count, 2), np.float32) * 4
+        boxes = torch.from_numpy(np.concatenate([corners, corners + sizes], 1))
+        scores = torch.from_numpy(generator.random(count, np.float32))
+        assert compiled(boxes, scores, 0.3) == thinned(boxes, scores, 0.3)
+        turned = boxes.t().contiguous().t()
+        assert compiled(turned, scores, 0.3) == thinned(boxes, scores, 0.3)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_a_mask_takes_lies_as_in_pytorch(order: tuple[int, int]) -> None:
+    def program(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        return x[mask], x[mask[:, 0]]
+
+    compiled: Any = tsc.script(program)
+    x = torch.arange(6.0).reshape(3, 2).permute(order).contiguous().permute(order)
+    mask = x > 1
+    for _ in range(3):
+        for got, wanted in zip(compiled(x, mask), program(x, mask), strict=True):
+            torch.testing.assert_close(got, wanted)
+            assert got.stride() == wanted.stride()
+    empty: Any = compiled(x[:0], mask[:0])
+    assert [tuple(part.shape) for part in empty] == [(0,), (0, 2)]
