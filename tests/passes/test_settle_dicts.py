@@ -96,3 +96,58 @@ def test_what_shares_memory_in_a_dict_still_does() -> None:
         out = compiled(torch.ones(4), torch.ones(4))
         out.value.zero_()
         assert torch.equal(out.parts["second"], torch.zeros(2))
+
+
+class Cached(nn.Module):
+    """Looks into a dict that it is given before it writes into it, and counts its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: int = 0
+
+    def forward(self, x: Tensor, cache: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        if "x" in cache:
+            x = torch.cat([cache["x"], x], 1)
+        cache["x"] = x
+        self.calls += 1
+        cache["calls"] = torch.tensor(self.calls)
+        return x.sum(1), cache
+
+
+def test_what_a_dict_is_asked_before_it_is_written_decides_branches() -> None:
+    compiled: Any = tsc.freeze(tsc.script(Cached().eval()))
+    wanted = Cached().eval()
+    cache: dict[str, Tensor] = {}
+    other: dict[str, Tensor] = {}
+    for step in range(6):
+        x = torch.full((2, 1), float(step))
+        result, cache = compiled(x, cache)
+        expected, other = wanted(x, other)
+        torch.testing.assert_close((result, cache), (expected, other))
+        assert list(cache) == list(other)
+    assert "mixed" not in str(compiled.specializations())
+
+
+@pytest.mark.parametrize("kind", [int, float, bool])
+def test_a_tensor_of_a_number_from_a_tensor_is_another_tensor(kind: type) -> None:
+    def of_int(x: Tensor) -> Tensor:
+        return torch.tensor(int(x))
+
+    def of_float(x: Tensor) -> Tensor:
+        return torch.tensor(float(x))
+
+    def of_bool(x: Tensor) -> Tensor:
+        return torch.tensor(bool(x))
+
+    function: Any = {int: of_int, float: of_float, bool: of_bool}[kind]
+    compiled: Any = tsc.script(function)
+    for value in (
+        torch.tensor(3),
+        torch.tensor(2.75),
+        torch.tensor(True),
+        torch.tensor(2.5, dtype=torch.float64),
+    ):
+        for _ in range(3):
+            got, wanted = compiled(value), function(value)
+            assert (got.dtype, got.item()) == (wanted.dtype, wanted.item())
+            assert got.data_ptr() != value.data_ptr()

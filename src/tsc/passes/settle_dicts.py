@@ -12,6 +12,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, writes_anything
+from tsc.analysis.parts import touching
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import DerefineOp, PrimDictConstructOp
@@ -55,10 +56,59 @@ def settle_dicts(function: FuncOp) -> bool:
     for op in list(function.body.block.ops):
         if isinstance(op, PrimDictConstructOp):
             dict_ = _Dict.followed(op)
-            if dict_ is not None and dict_.is_written:
+            if dict_ is None:
+                changed |= _read_ahead(op)
+            elif dict_.is_written:
                 dict_.settle()
                 changed = True
     return changed
+
+
+def _read_ahead(made: PrimDictConstructOp) -> bool:
+    """Replace what is read of a dict before anything unknown happens to it: that may decide the branch in
+    which it does. Whether anything was.
+    """
+    held, changed = _held_at_first(made), False
+    for op in touching(made.results[0])[1:] if held is not None else ():
+        if held is None or not isinstance(op, AtenOp) or not _is_access(op, made):
+            break
+        key = constant_of(op.operands[1])
+        if writes_anything(op):
+            held[key] = op.operands[2]
+        elif op.schema.name == "aten::__getitem__" and key not in held:
+            break
+        else:
+            _replace_read(op, held)
+            changed = True
+    return changed
+
+
+def _is_access(op: Operation, made: PrimDictConstructOp) -> bool:
+    """Whether `op`, beside what makes a dict, reads or writes it under a constant key."""
+    if not isinstance(op, AtenOp) or op.parent is not made.parent:
+        return False
+    is_of_it = op.schema.name in (*READS, WRITE) and op.operands[0] is made.results[0]
+    return is_of_it and made.results[0] not in op.operands[1:] and _is_key(constant_of(op.operands[1]))
+
+
+def _held_at_first(made: PrimDictConstructOp) -> dict[Any, SSAValue] | None:
+    """What is in a dict at first; None where keys are not known."""
+    count = len(made.operands) // 2
+    keys = [constant_of(key) for key in made.operands[:count]]
+    if not all(map(_is_key, keys)) or len(set(keys)) != count:
+        return None
+    return dict(zip(keys, made.operands[count:], strict=True))
+
+
+def _replace_read(op: AtenOp, held: dict[Any, SSAValue]) -> None:
+    """Read of what a dict holds when compiled."""
+    key = constant_of(op.operands[1])
+    if op.schema.name == "aten::__contains__":
+        op.results[0].replace_all_uses_with(TorchBuilder(before=op).constant(key in held))
+    else:
+        op.results[0].replace_all_uses_with(held[key])
+    op.detach()
+    op.erase()
 
 
 @dataclass
@@ -75,7 +125,7 @@ class _Dict:
     def followed(cls, made: PrimDictConstructOp) -> _Dict | None:
         """The dict, if all that happens to it is known."""
         found = cls(made)
-        known = found._follow() and found._keys_of(made) is not None
+        known = found._follow() and _held_at_first(made) is not None
         return found if known and found._is_readable() else None
 
     @property
@@ -86,12 +136,10 @@ class _Dict:
     def _follow(self) -> bool:
         """Whether every use is an access with a constant key, or a container that is returned at the end."""
         dict_ = self.made.results[0]
-        block = self.made.parent
         for use in dict_.uses:
             op = use.operation
             if isinstance(op, AtenOp):
-                is_access = op.schema.name in (*READS, WRITE) and use.index == 0 and op.parent is block
-                if not is_access or not _is_key(constant_of(op.operands[1])):
+                if not _is_access(op, self.made):
                     return False
                 self.accesses.append(op)
         return self._follow_holders(dict_)
@@ -111,17 +159,9 @@ class _Dict:
                 return False
         return True
 
-    def _keys_of(self, made: PrimDictConstructOp) -> dict[Any, SSAValue] | None:
-        """What is in it at first; None where keys are not known."""
-        count = len(made.operands) // 2
-        keys = [constant_of(key) for key in made.operands[:count]]
-        if not all(map(_is_key, keys)) or len(set(keys)) != count:
-            return None
-        return dict(zip(keys, made.operands[count:], strict=True))
-
     def _is_readable(self) -> bool:
         """Whether all that is read was written before: nothing raises."""
-        present = set(self._keys_of(self.made) or {})
+        present = set(_held_at_first(self.made) or {})
         for op in self._in_order(self.accesses):
             key = constant_of(op.operands[1])
             if writes_anything(op):
@@ -138,7 +178,7 @@ class _Dict:
 
     def settle(self) -> None:
         """Make it, and what holds it, at the end of the block."""
-        held = self._keys_of(self.made)
+        held = _held_at_first(self.made)
         block = self.made.parent
         assert held is not None
         assert block is not None
@@ -162,15 +202,12 @@ class _Dict:
 
     def _replace(self, op: AtenOp, held: dict[Any, SSAValue], names: dict[Any, SSAValue]) -> None:
         """Do one access when compiled."""
+        if not writes_anything(op):
+            _replace_read(op, held)
+            return
         key = constant_of(op.operands[1])
-        if op.schema.name == "aten::__contains__":
-            builder = TorchBuilder(before=op)
-            op.results[0].replace_all_uses_with(builder.constant(key in held))
-        elif writes_anything(op):
-            names.setdefault(key, op.operands[1])
-            held[key] = op.operands[2]
-        else:
-            op.results[0].replace_all_uses_with(held[key])
+        names.setdefault(key, op.operands[1])
+        held[key] = op.operands[2]
         op.detach()
         op.erase()
 
