@@ -48,6 +48,7 @@ from tsc.passes.refine_types import RefineTypes
 from tsc.passes.remove_dropout import RemoveDropout
 from tsc.passes.require_no_raise import RequireNoRaise
 from tsc.passes.schedule import Schedule
+from tsc.passes.settle_dicts import SettleDicts
 from tsc.passes.split_kernels import SplitKernels
 from tsc.passes.stack_lists import StackLists
 from tsc.passes.unroll_loops import UnrollLoops
@@ -105,7 +106,11 @@ def stages(
             "and dtypes are known wherever they can be; composites are expanded",
             (
                 fixed_point(
-                    RefineTypes(), ExpandSplits(), *SIMPLIFY, UnrollLoops(ROLLED if is_whole else UNROLLED)
+                    RefineTypes(),
+                    ExpandSplits(),
+                    SettleDicts(),
+                    *SIMPLIFY,
+                    UnrollLoops(ROLLED if is_whole else UNROLLED),
                 ),  # shapes decide branches, branches decide shapes
                 *((RequireNoRaise(), StackLists()) if is_whole else ()),
                 Functionalize(is_whole),

@@ -52,7 +52,7 @@ A, B = tensors(1.0, 2.0)
 CASES: list[tuple[Any, dict[Any, Any], bool]] = [
     (by_name, {"a": A, "b": B}, True), (all_of_them, {"b": B, "a": A}, True),
     (by_number, {1: A, 2: B}, True), (nested, {"a": [A, B]}, True), (written, {"a": A, "b": B}, True),
-    (grown, {"a": A}, False),
+    (grown, {"a": A}, True),
 ]  # fmt: skip
 
 

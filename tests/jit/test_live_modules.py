@@ -330,3 +330,28 @@ def test_arrays_of_numpy_go_the_same_way() -> None:
     both.do(CHANGES["other data"])
     with torch.no_grad():
         np.testing.assert_allclose(both.own(given), both.jit(image()).numpy(), rtol=1e-5)
+
+
+class Described(nn.Module):
+    """A convolution, whose bias may be None, in a program that Python runs with native parts."""
+
+    def __init__(self, bias: bool) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(2, 3, 3, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.conv(x) * 2
+        return found[found > 0]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_attributes_that_may_be_none_are_given_to_parts(bias: bool) -> None:
+    module = Described(bias).eval()
+    compiled: Any = tsc.script(module)
+    x = torch.linspace(-1, 1, 10).reshape(1, 2, 5)
+    with torch.no_grad():
+        for _ in range(4):
+            torch.testing.assert_close(compiled(x), module(x))
+        rows = tsc.explain(compiled, x).operators
+    runs = {row.runs for row in rows if row.operator == "aten::conv1d"}
+    assert runs == {"native", "folded"}  # the one for other modes of padding is not reached

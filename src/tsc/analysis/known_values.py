@@ -184,6 +184,16 @@ def is_returned(value: SSAValue) -> bool:
     return False
 
 
+def is_part_of_result(op: Operation) -> bool:
+    """Whether what `op` makes is, or is in, nothing but the result."""
+    if isinstance(op, ReturnOp):
+        return True
+    if not isinstance(op, CONSTRUCTIONS):
+        return False
+    uses = [use.operation for use in op.results[0].uses]
+    return bool(uses) and all(map(is_part_of_result, uses))
+
+
 def _function_of(value: SSAValue) -> Operation | None:
     owner = value.owner
     node: Any = owner if isinstance(owner, Operation) else owner.parent_op()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from xdsl.ir import Block, Operation, SSAValue
 
-from tsc.analysis.known_values import is_list_mutated
+from tsc.analysis.known_values import constant_of, is_list_mutated
 from tsc.analysis.parts import (
     Weight,
     is_timeless,
@@ -20,7 +20,7 @@ from tsc.analysis.parts import (
     weight_of,
 )
 from tsc.dialects import torch_types as tt
-from tsc.dialects.torch_ops import NonValueTensorLiteralOp, ValueTensorLiteralOp
+from tsc.dialects.torch_ops import DerefineOp, NonValueTensorLiteralOp, ValueTensorLiteralOp
 
 LITERALS = (NonValueTensorLiteralOp, ValueTensorLiteralOp)
 
@@ -152,8 +152,10 @@ class PartPlan:
         return _Place(weight, ready, after)
 
     def _is_at_hand(self, value: SSAValue) -> bool:
-        """Whether a part can have `value`: given, if it is a tensor, or true or false; or made in it."""
-        if isinstance(value.type, tt.TensorType) or value.type == tt.BOOL:
+        """Whether a part can have `value`: given, if it is a tensor (or perhaps None), or true or false; or
+        made in it.
+        """
+        if isinstance(value.type, tt.TensorType) or value.type == tt.BOOL or _is_optional_tensor(value):
             return True
         if _is_list_of_tensors(value) and (isinstance(value.owner, Block) or reads_attribute(value.owner)):
             return value in self.own or not is_list_mutated(value)
@@ -217,6 +219,8 @@ class PartPlan:
     def _is_member(self, value: SSAValue, owner: Operation, level: int) -> bool:
         """Whether what makes `value` is done in part `level`."""
         place = self.places.get(owner)
+        if place is None and _is_optional_tensor(value):
+            return isinstance(owner, DerefineOp) and constant_of(value) is None
         if place is None:
             return isinstance(owner, LITERALS) or not isinstance(value.type, tt.TensorType)
         return place.weight is Weight.LIGHT or (place.weight is Weight.HEAVY and place.ready == level)
@@ -249,6 +253,10 @@ class PartPlan:
         assert block is not None
         users = [block.find_ancestor_op_in_block(use.operation) for use in result.uses]
         return any(user is None or user not in self.places or user in kept for user in users)
+
+
+def _is_optional_tensor(value: SSAValue) -> bool:
+    return isinstance(value.type, tt.OptionalType) and isinstance(value.type.data, tt.TensorType)
 
 
 def _is_list_of_tensors(value: SSAValue) -> bool:

@@ -36,7 +36,8 @@ def is_row_major(value: SSAValue, pool: ConstantPool) -> bool:
 def _sources(value: SSAValue, pool: ConstantPool) -> list[SSAValue] | None:
     """The tensors that must be row-major for `value` to be; None where that is not enough."""
     owner = value.owner
-    if isinstance(owner, Block):
+    spec = _spec(value)
+    if isinstance(owner, Block) or (spec is not None and not spec.shape):  # a number has one place
         return []
     if isinstance(owner, ValueTensorLiteralOp):
         return [] if literal_array(pool, owner).flags.c_contiguous else None

@@ -23,6 +23,7 @@ from tsc.compiler.fusion_report import (
     python_operators,
     require_fused,
 )
+from tsc.compiler.part_codes import PartCodes
 from tsc.compiler.sizes import Key, Naming
 from tsc.compiler.specialization import Outlined, Specialization, compile_for, compile_named, kinds_of
 from tsc.compiler.tags import tag_of, tagged
@@ -32,7 +33,6 @@ from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 from tsc.passes.outline import outline
 from tsc.runtime.constant_memory import ConstantMemory
 from tsc.runtime.generic import GenericFunction
-from tsc.runtime.native import MISS
 from tsc.runtime.result_forms import ResultForm
 from tsc.runtime.specializations import Specializations
 
@@ -151,6 +151,7 @@ class Part:
         self._in_parts = InParts(entry, call, is_part=True)
         self._generic: GenericFunction | None = None
         self.specializations = Specializations(self._exact, self._symbolic, self.generic, entry.name)
+        self._codes = PartCodes(self._dispatch)
         self.run: Run = self._dispatch
 
     def generic(self, *values: Any) -> Any:
@@ -181,28 +182,17 @@ class Part:
     def _choose(self) -> None:
         """Let calls go to the newest code by the shortest way."""
         newest = list(self.specializations.table.values())[-1]
-        takes_tensors = all(isinstance(value.type, tt.TensorType) for value in self.entry.arguments)
+        takes_tensors = all(_is_tensor_type(value.type) for value in self.entry.arguments)
         if newest is not None and newest.outlined is not None:
             self.run = newest.run
         elif newest is None or not takes_tensors:
             self.run = self._dispatch
-        elif newest.native is not None:
-            self.run = newest.native
-        elif newest.is_flat:
-            self.run = _checked(newest.code.strict, self._dispatch, newest.checks_bounds)
+        elif newest.is_flat and newest.code is not None:
+            self._codes.add(newest.code.strict, newest.checks_bounds)
+            is_only = len(self.specializations.table) == 1
+            self.run = (newest.native if is_only else None) or self._codes
 
 
-def _checked(code: Run, slow: Run, checks_bounds: bool) -> Run:
-    """Calls of native code whose last result may say that `slow` is to do the call."""
-
-    def run(*arrays: Any) -> Any:
-        flat = code(*arrays)
-        if flat is MISS:
-            return slow(*arrays)
-        if not checks_bounds:
-            return flat
-        if flat[-1]:
-            return slow(*arrays)
-        return flat[0] if len(flat) == 2 else flat[:-1]
-
-    return run
+def _is_tensor_type(kind: object) -> bool:
+    """Whether values of a type are tensors, or None: of that native code knows that it is no array."""
+    return isinstance(kind.data if isinstance(kind, tt.OptionalType) else kind, tt.TensorType)

@@ -299,3 +299,10 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Any:
     if not array.size:  # of which NumPy keeps no strides
         tensor = tensor.new_empty(array.shape)
     return tensor.view(module.bfloat16) if is_bf16 else tensor
+
+
+def plain_from_numpy() -> Any:
+    """PyTorch's own ``from_numpy``, which a trace does not replace: for arrays that can be written, and have
+    elements, of a dtype that NumPy has too.
+    """
+    return torch()._C._VariableFunctions.from_numpy

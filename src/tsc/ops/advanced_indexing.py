@@ -188,9 +188,19 @@ def index(self: Array, indices: Sequence[Array | None]) -> Array:
     Raises:
         BoundsError: an index is out of range, or a mask does not fit.
     """
+    if _is_one_mask(self, indices):
+        return self[indices[0]]
     key = numpy_key(self, indices)
     result = np.array(self[key], copy=True)
     return result if self.flags.c_contiguous and result.ndim < 2 else _laid_out(result, self, key)
+
+
+def _is_one_mask(self: Array, indices: Sequence[Array | None]) -> bool:
+    """Whether a row-major tensor has one index: a mask that fits its first dims. NumPy does the same then."""
+    mask = indices[0] if len(indices) == 1 else None
+    if mask is None or mask.dtype != np.bool_ or not mask.ndim or not self.flags.c_contiguous:
+        return False
+    return self.shape[: mask.ndim] == mask.shape
 
 
 def _laid_out(result: Array, self: Array, key: Sequence[Any]) -> Array:

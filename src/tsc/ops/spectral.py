@@ -165,6 +165,8 @@ def _window(window: Array | None, length: int, n_fft: int, dtype: np.dtype[Any])
             f"stft: expected a 1D window tensor of size equal to win_length={length}, but got window with "
             f"size {list(values.shape)}"
         )
+    if length == n_fft:
+        return values
     left = (n_fft - length) // 2
     return np.pad(values, (left, n_fft - length - left))
 
@@ -229,6 +231,19 @@ def stft_center(
     return _stft(x, n_fft, hop_length, win_length, window, normalized, onesided, return_complex)
 
 
+def _overlap_added(frames: Array, step: int) -> Array:
+    """The sum of frames that begin `step` after one another, the first frames first: stretches of `step`
+    elements of all frames at once.
+    """
+    *outer, count, length = frames.shape
+    stretches = -(-length // step)
+    signal = np.zeros((*outer, count + stretches - 1, step), frames.dtype)
+    for i in reversed(range(stretches)):
+        part = frames[..., i * step : (i + 1) * step]
+        signal[..., i : i + count, : part.shape[-1]] += part
+    return signal.reshape(*outer, -1)[..., : length + step * (count - 1)]
+
+
 @inferred_by_running(FAMILY, "aten::istft")
 def istft(
     self: Array, n_fft: int, hop_length: int | None, win_length: int | None, window: Array | None,
@@ -246,11 +261,9 @@ def istft(
     frames = frames * values
     count = frames.shape[-2]
     total = n_fft + step * (count - 1)
-    signal = np.zeros((*frames.shape[:-2], total), frames.dtype)
-    energy = np.zeros(total, np.result_type(values.dtype, np.float64))
-    for i in range(count):
-        signal[..., i * step : i * step + n_fft] += frames[..., i, :]
-        energy[i * step : i * step + n_fft] += np.abs(values) ** 2
+    signal = _overlap_added(frames, step)
+    squares = (np.abs(values) ** 2).astype(np.result_type(values.dtype, np.float64))
+    energy = _overlap_added(np.broadcast_to(squares, (count, n_fft)), step)
     start = n_fft // 2 if center else 0
     end = start + length if length is not None else total - (n_fft // 2 if center else 0)
     kept, weights = signal[..., start:end], energy[start:end]

@@ -9,12 +9,12 @@ from typing import TypeAlias, cast
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc import dtypes
-from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, spec_of_type, unwrapped
+from tsc.analysis.known_values import UNKNOWN, constant_of, is_part_of_result, spec_of_type, unwrapped
 from tsc.analysis.number_reads import NUMBERS, READS, is_number_read
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import schema as schemas
@@ -44,6 +44,7 @@ from tsc.passes.decompose import building_aten
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
 
 LOGICAL = {"__and__": "logical_and", "__or__": "logical_or", "__xor__": "logical_xor"}
+TENSORS_OF_NUMBERS = ("aten::tensor.int", "aten::tensor.float", "aten::tensor.bool")
 ARITHMETIC = ("add", "sub", "mul")
 COMPARISONS = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 """With what each becomes when its operands change places."""
@@ -252,7 +253,7 @@ class _Conversion:
         return _as(flat, NUMBERS[READS[op.schema.full_name]], aten)
 
     def _use(self, op: Operation, aten: Aten) -> None:
-        if _is_part_of_result(op):
+        if is_part_of_result(op):
             for i, operand in enumerate(op.operands):
                 if self._is_tensor(operand):
                     op.operands[i] = self._number_of(operand, op)
@@ -340,6 +341,11 @@ class _Conversion:
         name = op.schema.full_name
         if name in ("aten::select.int", "aten::select_scatter"):
             return self._at_index(op, aten)
+        if name in TENSORS_OF_NUMBERS and isinstance(op.results[0].type, tt.TensorType):
+            dtype = op.results[0].type.dtype
+            if dtype is None:
+                raise _CannotConvertError(name)
+            return aten("clone", _as(self._tensor(op.operands[0]), dtype, aten), None)
         other = schemas.lookup(f"aten::{stem}.Tensor")
         if not name.endswith(".Scalar") or other is None or find(other.full_name) is None:
             raise _CannotConvertError(name)
@@ -370,16 +376,6 @@ class _Conversion:
             return aten("squeeze.dim", aten("index_select", source, number, places), number)
         part = aten("to.dtype", aten("unsqueeze", parts[0], number), spec.dtype.code, False, False, None)
         return aten("index_copy", source, number, places, part)
-
-
-def _is_part_of_result(op: Operation) -> bool:
-    """Whether what `op` makes is, or is in, nothing but the result."""
-    if isinstance(op, ReturnOp):
-        return True
-    if not isinstance(op, CONSTRUCTIONS):
-        return False
-    uses = [use.operation for use in op.results[0].uses]
-    return bool(uses) and all(map(_is_part_of_result, uses))
 
 
 def _arithmetic(stem: str, a: SSAValue, b: Number, form: str, aten: Aten) -> SSAValue:

@@ -33,16 +33,17 @@ class ObjectState:
         self.is_distinct = _are_distinct((path, slot) for path, slot in pairs if slot in changing)
         """Whether no attribute that is assigned goes by two paths: those of an object that is held twice do.
         """
-        self._holders = list(dict.fromkeys(held for held, _ in self.taken))
+        self.holders = list(dict.fromkeys(held for held, _ in self.taken))
         changing |= {_slot(receiver, path) for path in varying}
-        self._varying = [number for number, slot in enumerate(self.taken) if slot in changing]
-        self._slots = [(held.attributes, name) for held, name in self.taken]
+        self.varying = [number for number, slot in enumerate(self.taken) if slot in changing]
+        """Those that are `Varying` where they are numbers."""
+        self.slots = [(held.attributes, name) for held, name in self.taken]
 
     def read(self) -> list[Any]:
         """The attributes; numbers that calls change are `Varying`."""
-        refresh(self._holders)
-        values = [attributes[name] for attributes, name in self._slots]
-        for number in self._varying:
+        refresh(self.holders)
+        values = [attributes[name] for attributes, name in self.slots]
+        for number in self.varying:
             if isinstance(values[number], (bool, int, float)):
                 values[number] = Varying(values[number])
         return values
@@ -60,7 +61,7 @@ class ObjectState:
     @property
     def is_trained(self) -> bool:
         """Whether PyTorch's own tensors are behind some of the attributes, which may ask for gradients."""
-        return any(held.live for held in self._holders)
+        return any(held.live for held in self.holders)
 
 
 class AttributeGuard:
@@ -87,6 +88,11 @@ class AttributeGuard:
                 return False
             self._values = values
         return True
+
+    @property
+    def held(self) -> list[tuple[dict[str, Any], str, Any]]:
+        """The attributes: of which object, which, and what they were."""
+        return [(*slot, value) for slot, value in zip(self._slots, self._values, strict=True)]
 
     def texts(self) -> list[str]:
         """What must hold, in words: ``self.training == False``."""

@@ -28,7 +28,8 @@ from tsc.programs.inspecting import Inspectable, Saveable, StageTexts
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
 from tsc.programs.specialization_table import SpecializationTable, specialization_table
-from tsc.programs.tensor_calls import TensorCalls, TensorKind
+from tsc.programs.tensor_calls import TensorCalls
+from tsc.programs.tensor_kinds import TensorKind
 from tsc.programs.versions import Version, Versions, run_frozen
 from tsc.runtime.last_called import LastCalled
 from tsc.runtime.recording import RECORDER
@@ -136,7 +137,7 @@ class BoundFunction(Inspectable):
             if self.on_specialized is not None:
                 self.on_specialized(arguments)
         elif version.tensor_calls:
-            self._fast = version.tensor_calls.get(cast("type[Any]", type(arguments[0])), self._fast)
+            self._take_way_for(version, arguments)
         return result
 
     def _why_special(self, values: Sequence[Any]) -> str | None:
@@ -202,14 +203,23 @@ class BoundFunction(Inspectable):
         """
         newest: Specialization | None = list(version.specializations.table.values())[-1]
         kind = TensorKind.of(arguments)
-        if newest is None or newest.code is None or kind is None:
+        if newest is None or kind is None:
             return
         if kind.tensor is np.ndarray and version.depends_on_arguments_alone and newest.native is not None:
             self._fast = newest.native
             return
-        calls = version.tensor_calls.get(kind.tensor) or TensorCalls(kind, self._dispatch, version)
+        calls = version.tensor_calls.get(kind.tensor)
+        if calls is None:
+            calls = TensorCalls(kind, self._dispatch, version, self.interpreter.instance)
         if calls.add(newest, arguments):
-            version.tensor_calls[kind.tensor] = self._fast = calls
+            version.tensor_calls[kind.tensor] = calls
+            self._fast = calls.run
+
+    def _take_way_for(self, version: Version, arguments: Sequence[Any]) -> None:
+        """Let calls go the short way for such tensors, if there is one."""
+        kind = TensorKind.of(arguments)
+        if kind is not None and kind.tensor in version.tensor_calls:
+            self._fast = version.tensor_calls[kind.tensor].run
 
     def _converted(self, inputs: Inputs, position: int, given: object) -> Any:
         parameter = self.parameters[position]

@@ -51,6 +51,11 @@ class UnusualValueError(Exception):
     """A value that a pattern has no word for."""
 
 
+def is_sequence_class(kind: Any) -> bool:
+    """Whether values of a class are lists, tuples or named tuples."""
+    return kind is tuple or kind is list or (tuple in kind.__mro__ and hasattr(kind, "_fields"))
+
+
 def pattern_of(value: Any, tensor: type, given: list[Any]) -> Any:
     """What a specialization wants for `value`: `TENSOR` where it is of the class `tensor` (it is appended to
     `given`) or a varying number, constants as they are.
@@ -62,7 +67,7 @@ def pattern_of(value: Any, tensor: type, given: list[Any]) -> Any:
     if kind is tensor:
         given.append(value)
         return TENSOR
-    if kind is tuple or kind is list:
+    if is_sequence_class(kind):
         return (kind, *[pattern_of(v, tensor, given) for v in value])
     if kind is dict:
         return (dict, tuple(value), *[pattern_of(v, tensor, given) for v in value.values()])

@@ -31,6 +31,9 @@ SIZES_WORDS = 2
 # C_CONTIGUOUS | ALIGNED.
 _TYPE, _NDIM, _DIMS, _DESCR, _FLAGS, _ITEMS, _RECORD = 8, 24, 32, 56, 64, 24, 16
 _WANTED_FLAGS = 0x101
+# `PyArray_Descr`: the byte order, and the number of the type; numbers up to `NPY_CLONGDOUBLE` are of types
+# that these two say all about.
+_BYTE_ORDER, _TYPE_NUMBER, _LAST_PLAIN = 26, 28, 16
 
 
 ADDRESSES = "tsc_addresses"
@@ -60,7 +63,7 @@ def entry_ir(triple: str) -> str:
         f'target triple = "{triple}"',
         f"@{ADDRESSES} = dso_local global [{len(C_NAMES)} x ptr] zeroinitializer",
     ]
-    for line in (_CHECK + _GATHER + ALLOCATE + ARENA + _ENTRY).splitlines():
+    for line in (_SAME_DTYPE + _CHECK + _GATHER + ALLOCATE + ARENA + _ENTRY).splitlines():
         found = _NAME.findall(line)
         for name in found:
             at = f"getelementptr (ptr, ptr @{ADDRESSES}, i64 {C_NAMES.index(name)})"
@@ -69,6 +72,32 @@ def entry_ir(triple: str) -> str:
         lines.append(line)
     return "\n".join(lines)
 
+
+# Whether a dtype is the one wanted: that object, or another that says the same (unpickled arrays have one of
+# their own).
+_SAME_DTYPE = f"""
+define internal i1 @same_dtype(ptr %descr, ptr %wanted) alwaysinline nounwind {{
+  %is_it = icmp eq ptr %descr, %wanted
+  br i1 %is_it, label %good, label %compare
+compare:
+  %number_p = getelementptr i8, ptr %descr, i64 {_TYPE_NUMBER}
+  %number = load i32, ptr %number_p
+  %wanted_p = getelementptr i8, ptr %wanted, i64 {_TYPE_NUMBER}
+  %wanted_number = load i32, ptr %wanted_p
+  %same_number = icmp eq i32 %number, %wanted_number
+  %plain = icmp ule i32 %number, {_LAST_PLAIN}
+  %order_p = getelementptr i8, ptr %descr, i64 {_BYTE_ORDER}
+  %order = load i8, ptr %order_p
+  %wanted_order_p = getelementptr i8, ptr %wanted, i64 {_BYTE_ORDER}
+  %wanted_order = load i8, ptr %wanted_order_p
+  %same_order = icmp eq i8 %order, %wanted_order
+  %known = and i1 %same_number, %plain
+  %same = and i1 %known, %same_order
+  ret i1 %same
+good:
+  ret i1 true
+}}
+"""
 
 # Whether one argument is what the record wants. Returns its data, or null.
 _CHECK = f"""
@@ -81,7 +110,7 @@ fields:
   %descr_p = getelementptr i8, ptr %a, i64 {_DESCR}
   %descr = load ptr, ptr %descr_p
   %want_descr = load ptr, ptr %spec
-  %same_descr = icmp eq ptr %descr, %want_descr
+  %same_descr = call i1 @same_dtype(ptr %descr, ptr %want_descr)
   %ndim_p = getelementptr i8, ptr %a, i64 {_NDIM}
   %ndim32 = load i32, ptr %ndim_p
   %ndim = sext i32 %ndim32 to i64

@@ -88,7 +88,7 @@ class NativeResults:
         self, tensors: Sequence[Array], arrays: Sequence[Array], generic: Callable[[], Any]
     ) -> Layout | DimOrders | None:
         """How results lie in memory; None where as `form` says."""
-        if self.is_row_major and all(map(_descends, arrays)):
+        if self.is_row_major and all(map(descends, arrays)):
             return None
         order = tuple(map(_order, arrays))
         if self.is_symbolic:
@@ -96,7 +96,7 @@ class NativeResults:
         if order not in self._known:
             is_room = len(self._known) < MOST_ORDERS
             self._known[order] = self._learned(tensors, arrays, generic()) if is_room else None
-            self.is_row_major |= self._known[order] is None and all(map(_descends, arrays))
+            self.is_row_major |= self._known[order] is None and all(map(descends, arrays))
         return self._known[order]
 
     def _symbolic_layout(
@@ -130,7 +130,7 @@ class NativeResults:
         return [nest(part, tensors, arrays, self.unit) for part in parts]
 
 
-def _descends(array: Array) -> bool:
+def descends(array: Array) -> bool:
     """Whether each dim is slower than the next, as in row-major memory, gaps aside."""
     if array.flags.c_contiguous:
         return True

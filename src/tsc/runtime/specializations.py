@@ -271,6 +271,8 @@ def regular(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if type(array) is not np.ndarray:
         array = np.asarray(array)
     own = np.dtype(array.dtype.type)
+    if array.dtype is not own and array.dtype == own:  # it was unpickled, say
+        array = array.view(own)
     if array.dtype is not own or not (array.flags.c_contiguous and array.flags.aligned):
         fresh = np.empty(array.shape, own)
         fresh[...] = array

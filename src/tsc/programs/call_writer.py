@@ -1,0 +1,74 @@
+"""What all texts of calls have in common: who is called otherwise, and which calls are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tsc.frontend.unit import Unit
+from tsc.interop import torch as torch_interop
+from tsc.programs.call_text import CallText, array_name
+from tsc.programs.object_state import ObjectState
+from tsc.programs.tensor_kinds import TensorKind
+from tsc.programs.versions import Version
+
+Run = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class CallWriter:
+    """Writes functions that are called with tensors of a kind, in the place of `dispatch`."""
+
+    kind: TensorKind
+    dispatch: Run
+    version: Version
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of the function that is called."""
+        return self.version.entry.unit
+
+    def refuse(self, text: CallText, dispatch: str) -> None:
+        """Let calls go the long way that do whatever their arguments are: something watches, or a live module
+        is not as it was compiled, or gradients are wanted of it.
+        """
+        for test in self._refusals(text):
+            text.write(f"if {test}:")
+            text.write(dispatch, 2)
+
+    def _refusals(self, text: CallText) -> list[str]:
+        """The tests for calls that go the long way whatever their arguments are."""
+        state, guard = self.version.state, self.version.guard
+        tests: list[str] = []
+        if self.kind.is_watched is not None:
+            tests.append(f"{text.hold(self.kind.is_watched)}()")
+        if guard is None:
+            return tests
+        if state is not None and state.holders:  # parameters of PyTorch may ask for gradients
+            wanted = text.hold(torch_interop.is_grad_enabled)
+            tests.append(f"({any_live(text, state)}) and {wanted}()")
+        held = [
+            f"{text.hold(attributes)}.get({name!r}) is not {text.hold(value)}"
+            for attributes, name, value in guard.held
+        ]
+        if held:
+            tests.append(f"({' or '.join(held)}) and not {text.hold(guard.holds)}()")
+        return tests
+
+    def convert(self, text: CallText, given: Sequence[str], array_of: Run | None, dispatch: str) -> None:
+        """Make arrays of the tensors that were given."""
+        if array_of is None:
+            for name in given:
+                text.write(f"{array_name(name)} = {name}")
+            return
+        text.write("try:")
+        for name in given:
+            text.write(f"{array_name(name)} = {text.hold(array_of)}({name})", 2)
+        text.write("except (RuntimeError, TypeError):")  # PyTorch: no array, or it asks for gradients
+        text.write(dispatch, 2)
+
+
+def any_live(text: CallText, state: ObjectState) -> str:
+    """The test whether tensors of PyTorch are behind attributes that a function takes."""
+    return " or ".join(f"{text.hold(holder)}.live" for holder in state.holders)
