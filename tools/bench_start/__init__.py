@@ -1,0 +1,1 @@
+"""Times from process start to first answer."""
