@@ -25,6 +25,7 @@ import torch
 from tests.models import example_inputs, make
 from tools.bench_start.layers import Chain
 
+_TORCH: Any = torch
 MODELS = ("mlp", "resnet18", "resnet50", "mobilenet_v3_large", "bert_base")
 GROWTH = (100, 200, 400, 800)
 """Layers."""
@@ -69,15 +70,15 @@ class Files:
         """Write the archive and the inputs."""
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            traced = torch.jit.trace(self.module, self.inputs, check_trace=False)
-            torch.jit.save(traced, str(self.archive))
+            traced = _TORCH.jit.trace(self.module, self.inputs, check_trace=False)
+            _TORCH.jit.save(traced, str(self.archive))
         np.savez(self.arrays, *(tensor.numpy() for tensor in self.inputs))
 
     def write_onnx(self) -> None:
         """Write the model for the runtimes that read ONNX."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.onnx.export(self.module, self.inputs, str(self.onnx), dynamo=True, verbose=False)
+            _TORCH.onnx.export(self.module, self.inputs, str(self.onnx), dynamo=True, verbose=False)
 
     @property
     def archive(self) -> Path:

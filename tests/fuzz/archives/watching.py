@@ -26,7 +26,7 @@ FORBIDDEN = (
     "ctypes.dlopen", "code.__new__", "function.__new__", "sys.addaudithook", "sys.setprofile", "sys.settrace",
     "urllib.", "webbrowser.", "signal.pthread_kill",
 )  # fmt: skip
-GENERATED = "<tsc generic tier:"
+GENERATED = ("<tsc generic tier:", "<tsc call:")
 """How the name of Python text begins that is written from the IR: it names operators and variables alone."""
 LIBRARIES = ("tsc", "xdsl", "numpy", "llvmlite", "ml_dtypes")
 """What may be imported later than at the start."""
