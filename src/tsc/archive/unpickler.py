@@ -22,6 +22,8 @@ MARK = object()
 CONTAINERS = (list, dict, tuple)
 KEYS = (str, int, float, complex)
 """What the keys of dicts may be (bools are ints)."""
+_STOP = ord(".")
+_NUMBERS = {form: struct.Struct(form) for form in ("<B", "<H", "<I", "<Q", "<i", ">d")}
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,13 @@ class Unpickler:
         Raises:
             ArchiveError: it does something a TorchScript pickle has no use for, or is damaged.
         """
+        data = self.data
         while True:
-            code = self.take(1)[0]
-            if code == ord("."):
+            if self.at >= len(data):
+                raise ArchiveError("it ends in the middle of an opcode")
+            code = data[self.at]
+            self.at += 1
+            if code == _STOP:
                 value = self.pop()
                 if self.stack:
                     raise ArchiveError("values are left on the stack")
@@ -96,7 +102,12 @@ class Unpickler:
 
     def number(self, form: str) -> Any:
         """The next number, as `struct` spells its form."""
-        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
+        number = _NUMBERS[form]
+        at = self.at
+        self.at = at + number.size
+        if self.at > len(self.data):
+            raise ArchiveError("it ends in the middle of an opcode")
+        return number.unpack_from(self.data, at)[0]
 
     def line(self) -> str:
         """The text up to the next end of a line."""
@@ -128,21 +139,26 @@ class Unpickler:
         """Put a new container, or what was made of `parts`, on top."""
         self.alive.append(value)
         self.sizes[id(value)], self.depths[id(value)] = 1, 0
-        self.hold(value, parts)
-        self.push(value)
+        if parts:
+            self.hold(value, parts)
+        self.stack.append(value)
 
     def hold(self, container: object, parts: Sequence[Any]) -> None:
         """Note that `container` holds `parts`, which nothing may change any more."""
         if id(container) in self.held and parts:
             raise ArchiveError("a value is changed after another holds it: values may not be cyclic")
         size, depth = self.sizes[id(container)], self.depths[id(container)]
+        depth = max(depth, 1) if parts else depth
         for part in parts:
             if part is container:
                 raise ArchiveError("a value holds itself")
-            if id(part) in self.sizes:
-                self.held.add(id(part))
-            size += self.sizes.get(id(part), 1)
-            depth = max(depth, self.depths.get(id(part), 0) + 1)
+            inner = self.sizes.get(id(part))
+            if inner is None:
+                size += 1
+                continue
+            self.held.add(id(part))
+            size += inner
+            depth = max(depth, self.depths[id(part)] + 1)
         if depth > options().archive_depth:
             raise ArchiveError(
                 f"values nest deeper than {options().archive_depth} levels (option archive_depth)"
