@@ -66,6 +66,8 @@ class Options:
     """``TSC_VERIFY=1``: after every pass the function runs again on the arguments it is compiled for, and the
     first pass that changes what it does raises `VerificationError`. Slow.
     """
+    is_profiled: bool = False
+    """Native code that is compiled has clocks around its kernels: `tsc.profile`."""
     archive_depth: int = 200
     """How deep the values of an archive's pickles may nest."""
     archive_sharing: int = 16

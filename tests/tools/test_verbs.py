@@ -24,7 +24,7 @@ from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.tools.command_line import REFUSED, main
 from tsc.tools.measuring import PEERS
 
-CALLED = ("run", "bench", "explain", "verify")
+CALLED = ("run", "bench", "explain", "verify", "profile")
 NAMES = ("inspect", *CALLED, "doctor")
 BY_NAME: dict[str, set[str]] = defaultdict(
     set, inspect={"operators"}, bench={"missing"}, doctor={"versions", "optional"}
@@ -73,7 +73,7 @@ def command(name: str, archive: str, *options: str) -> list[str]:
     """A verb with what it needs at least."""
     given = [] if name == "doctor" else [archive]
     inputs = ["--input", "2x4xf32"] if name in CALLED else []
-    few = ["--times", "2", "--warmup", "1"] if name == "bench" else []
+    few = ["--times", "2", "--warmup", "1"] if name in ("bench", "profile") else []
     return [name, *given, *inputs, *few, *options]
 
 
