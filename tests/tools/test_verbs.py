@@ -25,9 +25,9 @@ from tsc.tools.command_line import REFUSED, main
 from tsc.tools.measuring import PEERS
 
 CALLED = ("run", "bench", "explain", "verify", "profile")
-NAMES = ("inspect", *CALLED, "doctor")
+NAMES = ("inspect", *CALLED, "doctor", "cache")
 BY_NAME: dict[str, set[str]] = defaultdict(
-    set, inspect={"operators"}, bench={"missing"}, doctor={"versions", "optional"}
+    set, inspect={"operators"}, bench={"missing"}, doctor={"versions", "optional"}, cache={"kinds"}
 )
 """Keys of JSON below which are names of operators or libraries."""
 
@@ -71,7 +71,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def command(name: str, archive: str, *options: str) -> list[str]:
     """A verb with what it needs at least."""
-    given = [] if name == "doctor" else [archive]
+    given = {"doctor": [], "cache": ["list"]}.get(name, [archive])
     inputs = ["--input", "2x4xf32"] if name in CALLED else []
     few = ["--times", "2", "--warmup", "1"] if name in ("bench", "profile") else []
     return [name, *given, *inputs, *few, *options]
