@@ -24,7 +24,7 @@ from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.tools.command_line import REFUSED, main
 from tsc.tools.measuring import PEERS
 
-CALLED = ("run", "bench", "explain", "verify", "profile")
+CALLED = ("run", "bench", "explain", "verify", "profile", "diff")
 NAMES = ("inspect", *CALLED, "doctor", "cache")
 BY_NAME: dict[str, set[str]] = defaultdict(
     set, inspect={"operators"}, bench={"missing"}, doctor={"versions", "optional"}, cache={"kinds"}
@@ -71,7 +71,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def command(name: str, archive: str, *options: str) -> list[str]:
     """A verb with what it needs at least."""
-    given = {"doctor": [], "cache": ["list"]}.get(name, [archive])
+    given = {"doctor": [], "cache": ["list"], "diff": [archive, archive]}.get(name, [archive])
     inputs = ["--input", "2x4xf32"] if name in CALLED else []
     few = ["--times", "2", "--warmup", "1"] if name in ("bench", "profile") else []
     return [name, *given, *inputs, *few, *options]
