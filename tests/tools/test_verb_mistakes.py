@@ -15,7 +15,7 @@ import torch
 from tsc.ops.registry import operators
 from tsc.tools.command_line import MISUSED, REFUSED, main
 
-CALLED = ("run", "bench", "explain", "verify", "profile")
+CALLED = ("run", "bench", "explain", "verify", "profile", "bisect")
 
 
 class Scale(torch.nn.Module):

@@ -24,7 +24,7 @@ from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.tools.command_line import REFUSED, main
 from tsc.tools.measuring import PEERS
 
-CALLED = ("run", "bench", "explain", "verify", "profile", "diff")
+CALLED = ("run", "bench", "explain", "verify", "profile", "diff", "bisect")
 NAMES = ("inspect", *CALLED, "doctor", "cache")
 BY_NAME: dict[str, set[str]] = defaultdict(
     set, inspect={"operators"}, bench={"missing"}, doctor={"versions", "optional"}, cache={"kinds"}
