@@ -12,8 +12,9 @@ _JIT = (
     "Attribute", "CompilationUnit", "Error", "Final", "Future", "RecursiveScriptModule", "ScriptFunction",
     "ScriptModule", "annotate", "enable_onednn_fusion", "explain", "export", "fork", "freeze", "fuser",
     "ignore", "interface", "is_scripting", "isinstance", "last_executed_optimized_graph", "load",
-    "onednn_fusion_enabled", "optimize_for_inference", "optimized_execution", "run_frozen_optimizations",
-    "save", "script", "script_method", "set_fusion_strategy", "strict_fusion", "unused", "wait",
+    "onednn_fusion_enabled", "optimize_for_inference", "optimized_execution", "profile",
+    "run_frozen_optimizations", "save", "script", "script_method", "set_fusion_strategy", "strict_fusion",
+    "unused", "wait",
 )  # fmt: skip
 _DTYPES = {
     name: name

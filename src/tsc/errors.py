@@ -156,6 +156,12 @@ class IRError(TscError, ValueError):
 class VerificationError(TscError, RuntimeError):
     """A pass has changed what a function does: a fault of the compiler, found because ``TSC_VERIFY=1``."""
 
+    stage: str = ""
+    culprit: str = ""
+    """The pass, or ``native`` where the native code is not what stage `linalg` says."""
+    origin: object = None
+    """What was being compiled, for who wants to see it again."""
+
 
 class CodegenError(TscError, RuntimeError):
     """A kernel that cannot be scheduled or emitted; the generic tier takes over unless ``TSC_STRICT=1``."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tsc.modules.script_modules import RecursiveScriptModule
     from tsc.printing.graph import Graph
     from tsc.programs.explaining import Explanation
+    from tsc.programs.profiling import Profile
     from tsc.programs.script_functions import ScriptFunction, ScriptMethod
     from tsc.runtime.futures import Future
 
@@ -199,6 +200,31 @@ def explain(
         return m.explain(inputs, kwargs)
     raise ArgumentError(
         f"explain: requires a script module, a script function or a method of one; got {type(m).__name__}"
+    )
+
+
+def profile(
+    m: RecursiveScriptModule | ScriptFunction | ScriptMethod, *inputs: object, **kwargs: object
+) -> Profile:
+    """What calls ``m(*inputs, **kwargs)`` spend their time on: each kernel with its source lines, native code
+    outside kernels, and Python.
+
+    The function is compiled once more, with clocks around its kernels, and is called some twenty times; what
+    `m` was compiled to stays as it is. What calls do to the state of `m` or to the arguments, these do too.
+
+    Raises:
+        ArgumentError: `m` is nothing of the kind, or cannot be called with these arguments.
+    """
+    from tsc.modules.script_modules import RecursiveScriptModule
+    from tsc.programs.profiling import profile as profiled
+    from tsc.programs.script_functions import ScriptFunction, ScriptMethod
+
+    if isinstance(m, RecursiveScriptModule):
+        return profiled(m.forward, inputs, kwargs)
+    if isinstance(m, (ScriptFunction, ScriptMethod)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return profiled(m, inputs, kwargs)
+    raise ArgumentError(
+        f"profile: requires a script module, a script function or a method of one; got {type(m).__name__}"
     )
 
 

@@ -40,8 +40,16 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 def _size(name: str, default: str) -> int:
-    """Bytes: a number, or one with a unit (``512M``)."""
-    given = os.environ.get(name, default)
+    """The bytes that an environment variable says."""
+    return size_of(name, os.environ.get(name, default))
+
+
+def size_of(name: str, given: str) -> int:
+    """Bytes: a number, or one with a unit (``512M``); `name` is what gives it.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
     found = re.fullmatch(r"(\d+)\s*([kmg]?)i?b?", given.strip().lower())
     if found is None:
         raise ArgumentError(f"{name}: requires bytes, as 1000000, 512M or 2G; got {given!r}")
@@ -66,6 +74,8 @@ class Options:
     """``TSC_VERIFY=1``: after every pass the function runs again on the arguments it is compiled for, and the
     first pass that changes what it does raises `VerificationError`. Slow.
     """
+    is_profiled: bool = False
+    """Native code that is compiled has clocks around its kernels: `tsc.profile`."""
     archive_depth: int = 200
     """How deep the values of an archive's pickles may nest."""
     archive_sharing: int = 16

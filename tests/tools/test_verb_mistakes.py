@@ -15,7 +15,7 @@ import torch
 from tsc.ops.registry import operators
 from tsc.tools.command_line import MISUSED, REFUSED, main
 
-CALLED = ("run", "bench", "explain", "verify")
+CALLED = ("run", "bench", "explain", "verify", "profile", "bisect")
 
 
 class Scale(torch.nn.Module):
@@ -119,6 +119,8 @@ def test_files_that_hold_no_arrays(archive: str, tmp_path: Path, refused: Callab
         (["run", "--threads", "0"], MISUSED, "requires at least 1 thread; got 0"),
         (["run", "--save", "no/folder/out.npz"], REFUSED, "no/folder/out.npz: No such file"),
         (["bench", "--warmup", "-1"], MISUSED, "--warmup: requires a number of at least 0; got -1"),
+        (["profile", "--times", "0"], MISUSED, "--times: requires a number of at least 1; got 0"),
+        (["profile", "--trace", "no/folder/t.json"], REFUSED, "no/folder/t.json: No such file"),
         (["bench", "--onnx", "model.onnx"], MISUSED, "--onnx: requires --peers"),
     ],
 )

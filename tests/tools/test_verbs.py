@@ -24,10 +24,10 @@ from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.tools.command_line import REFUSED, main
 from tsc.tools.measuring import PEERS
 
-CALLED = ("run", "bench", "explain", "verify")
-NAMES = ("inspect", *CALLED, "doctor")
+CALLED = ("run", "bench", "explain", "verify", "profile", "diff", "bisect")
+NAMES = ("inspect", *CALLED, "doctor", "cache")
 BY_NAME: dict[str, set[str]] = defaultdict(
-    set, inspect={"operators"}, bench={"missing"}, doctor={"versions", "optional"}
+    set, inspect={"operators"}, bench={"missing"}, doctor={"versions", "optional"}, cache={"kinds"}
 )
 """Keys of JSON below which are names of operators or libraries."""
 
@@ -71,9 +71,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def command(name: str, archive: str, *options: str) -> list[str]:
     """A verb with what it needs at least."""
-    given = [] if name == "doctor" else [archive]
+    given = {"doctor": [], "cache": ["list"], "diff": [archive, archive]}.get(name, [archive])
     inputs = ["--input", "2x4xf32"] if name in CALLED else []
-    few = ["--times", "2", "--warmup", "1"] if name == "bench" else []
+    few = ["--times", "2", "--warmup", "1"] if name in ("bench", "profile") else []
     return [name, *given, *inputs, *few, *options]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tsc.cache.entry_file import DamagedError, decoded
 from tsc.cache.folder import RefusedError, folder_path, is_enabled, opened_folder, warn_once
-from tsc.cache.store import SUFFIX, delete, files, mapped, prune_to
+from tsc.cache.store import SUFFIX, StoredFile, delete, files, mapped, prune_to
 from tsc.options import options
 
 LOG = logging.getLogger("tsc.cache")
@@ -36,6 +36,13 @@ def info() -> CacheInfo:
             counts[file.kind] = counts.get(file.kind, 0) + 1
             size += file.size_bytes
     return CacheInfo(folder_path(), is_enabled(), size, options().cache_bytes, counts)
+
+
+def entries() -> list[StoredFile]:
+    """The files of the cache, those used last first."""
+    with _folder() as folder:
+        found = [] if folder is None else list(files(folder))
+    return sorted(found, key=lambda file: (-file.used, file.name))
 
 
 def verify() -> dict[str, str]:

@@ -19,6 +19,7 @@ from tsc.options import options
 
 CODE_OPTIONS = (
     "is_strict",
+    "is_profiled",
     "is_contraction_fusion_enabled",
     "archive_depth",
     "archive_sharing",

@@ -8,6 +8,7 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.hints import isa
 
+from tsc.analysis.module_functions import is_kernel
 from tsc.codegen.affine_indices import AffineSum, variable
 from tsc.codegen.function_emitter import FunctionEmitter
 from tsc.codegen.types import llvm_type
@@ -140,7 +141,11 @@ def _call(function: FunctionEmitter, op: func.CallOp) -> None:
     )
     result = function.module.result_type(callee)
     if result == "void":
+        timing = function.module.timing if is_kernel(callee) else None
+        begin = "" if timing is None else timing.begin(function)
         function.statement(f'call void @"{name}"({operands})')
+        if timing is not None:
+            timing.end(function, op, begin)
     else:
         function.define(op.res[0], function.emit(f'call {result} @"{name}"({operands})'))
 

@@ -13,6 +13,7 @@ from xdsl.utils.hints import isa
 from tsc.analysis.module_functions import is_kernel
 from tsc.analysis.target import Target
 from tsc.codegen import arith, control, conversions, math_ops, memory, vectors
+from tsc.codegen.call_timing import CallTiming
 from tsc.codegen.function_emitter import Buffer, FunctionEmitter, strides_of
 from tsc.codegen.math.library import MathLibrary
 from tsc.codegen.types import llvm_type, size_bytes
@@ -88,6 +89,8 @@ class ModuleEmitter:
     metadata: list[str] = field(default_factory=list[str])
     symbols: dict[str, func.FuncOp] = field(default_factory=dict[str, func.FuncOp])
     linkage: Linkage = ALONE
+    timing: CallTiming | None = None
+    """Measures the calls of kernels, in code that is made to be profiled."""
     math: MathLibrary = field(init=False)
 
     def __post_init__(self) -> None:
@@ -200,6 +203,8 @@ class ModuleEmitter:
         self.ops(function, op.body.block)
         self.entries.append(op.sym_name.data)
         head = f'{self.linkage.visibility}void @"{op.sym_name.data}"'
+        if self.timing is not None:
+            head = self.timing.host(op.sym_name.data)
         self.write(head, ["ptr %in", "ptr %out", "ptr %arena"], "nounwind", function)
 
     def _host_argument(self, function: FunctionEmitter, value: SSAValue, pointer: str) -> None:
@@ -221,7 +226,8 @@ class ModuleEmitter:
             head = f"@{self.linkage.constants} = dso_local {self.linkage.visibility}global"
             parts.append(f"{head} [{len(self.constants)} x ptr] zeroinitializer")
         declared = {**self.math.declarations, **self.declarations}
-        return "\n".join([*parts, *declared.values(), *math, *self.functions, *self.metadata, ""])
+        timing = () if self.timing is None else (self.timing.text(),)
+        return "\n".join([*parts, *declared.values(), *math, *timing, *self.functions, *self.metadata, ""])
 
 
 def emit_module(module: ModuleOp, emitter: ModuleEmitter, elsewhere: Collection[str] = ()) -> EmittedModule:
@@ -243,10 +249,13 @@ def emit_module(module: ModuleOp, emitter: ModuleEmitter, elsewhere: Collection[
     )
 
 
-def emit_cpu(module: ModuleOp, target: Target, linkage: Linkage = ALONE) -> EmittedModule:
-    """LLVM IR for the CPU described by `target`, to be linked as `linkage` says.
+def emit_cpu(
+    module: ModuleOp, target: Target, linkage: Linkage = ALONE, timing: CallTiming | None = None
+) -> EmittedModule:
+    """LLVM IR for the CPU described by `target`, to be linked as `linkage` says; with `timing`, calls of
+    kernels are measured.
 
     Raises:
         CodegenError: the module holds something outside the loop stage.
     """
-    return emit_module(module, ModuleEmitter(target, linkage=linkage))
+    return emit_module(module, ModuleEmitter(target, linkage=linkage, timing=timing))

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field, replace
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
+from xdsl.passes import ModulePass
 
 from tsc import pipeline
 from tsc.analysis.module_functions import functions, hosts
 from tsc.analysis.target import Target
-from tsc.codegen import ALONE, EmittedModule, KernelUnits, Linkage, emit_cpu, emit_host
+from tsc.codegen import ALONE, CallTiming, EmittedModule, KernelUnits, Linkage, emit_cpu, emit_host
 from tsc.compiler.dumps import Dump
 from tsc.compiler.entry import Entry
+from tsc.compiler.kernel_timing import KernelTiming
 from tsc.compiler.sizes import Sizes
 from tsc.dialects.context import TorchContext, make_context
 from tsc.passes.specialize import Specialize
@@ -40,6 +42,8 @@ class Compilation:
     """Why branches and loops did not become native code, where that was tried."""
     python_groups: dict[int, str] = field(default_factory=dict[int, str])
     """Groups of a mixed program, by their number, that run in Python, and why."""
+    timings: list[KernelTiming] = field(default_factory=list[KernelTiming])
+    """Of code that is profiled: the clocks around its kernels, for each native function."""
     checked: list[str] = field(default_factory=list[str])
     """With ``TSC_VERIFY=1``: after which passes the function was run and did what it did before."""
 
@@ -74,6 +78,8 @@ class Descent:
     """What names of sizes among the arguments stand for."""
     target: Target = field(default_factory=host_target)
     """The machine that the code is for."""
+    timing: KernelTiming | None = None
+    """Of code that is profiled: what is to be known of its kernels."""
 
     @classmethod
     def specialize(
@@ -129,12 +135,16 @@ class Descent:
                 target=self.target,
                 fuse_contractions=self.fuses_contractions,
                 is_whole=self.is_whole,
-                watch=self.dump,
+                watch=self._watch if self.timing is not None else self.dump,
                 report=self.compilation.report,
                 check=self.check,
                 kernel_ready=None if units is None else write,
             )
         self.stage = stage
+
+    def _watch(self, stage: str, compiler_pass: ModulePass, module: ModuleOp) -> None:
+        for watcher in filter(None, (self.dump, self.timing)):
+            watcher(stage, compiler_pass, module)
 
     def emit(self, linkage: Linkage = ALONE, units: KernelUnits | None = None) -> EmittedModule:
         """LLVM IR of stage `loop`, but for what `units` has written."""
@@ -142,7 +152,10 @@ class Descent:
             if units is not None:
                 units.finish()
                 return emit_host(self.module, units)
-            emitted = emit_cpu(self.module, self.target, linkage)
+            clocks = None if self.timing is None else CallTiming(self.target.triple)
+            emitted = emit_cpu(self.module, self.target, linkage, clocks)
+            if self.timing is not None and clocks is not None:
+                self.timing.note_calls(self.module, clocks.calls)
         if self.dump is not None:
             self.dump.write("llvm.ll", emitted.text)
         return emitted

@@ -16,10 +16,12 @@ from tsc.analysis.fusion import CHECKS_BOUNDS, spec
 from tsc.analysis.module_functions import kernels
 from tsc.codegen import ALONE, EmittedModule, KernelUnits, Linkage
 from tsc.compiler.descent import Descent
+from tsc.compiler.kernel_timing import KernelTiming
 from tsc.compiler.sizes_function import NAME, sizes_function
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import PrimLoopOp
 from tsc.dims import hint_of, is_known
+from tsc.options import options
 from tsc.passes.plan_memory import ARENA
 from tsc.runtime.assembling import Assembly
 from tsc.runtime.native import ANY, ArraySpec, SizesFunction
@@ -61,7 +63,8 @@ def emit_native(
     assert end is not None
     outputs = _array_specs(end.operands)
     units = None
-    if assembly is not None and descent.dump is None:  # a dump shows one module
+    is_watched = descent.dump is not None or descent.timing is not None
+    if assembly is not None and not is_watched:  # a dump shows one module, clocks are in one
         units = KernelUnits(descent.target, assembly.add)
     host = descent.lower("loop", units)
     host.sym_name = StringAttr(name)
@@ -82,9 +85,14 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
     function = descent.function
     is_long = any(isinstance(o, PrimLoopOp) for o in function.walk())
     is_long |= sum(_elements(o) for o in function.walk()) > GIL_ELEMENTS
+    if options().is_profiled:
+        descent.timing = KernelTiming.begin(function)
     with Assembly(descent.target) as assembly:
         program = emit_native(descent, assembly=assembly)
         compiled = descent.load(program.emitted, assembly)
+    if descent.timing is not None:
+        descent.timing.attach(compiled)
+        descent.compilation.timings.append(descent.timing)
     keys = program.emitted.constant_keys
     constants = [np.ascontiguousarray(descent.context.pool[key]) for key in keys]
     given, made = _without_symbols(program.inputs), _without_symbols(program.outputs)

@@ -139,6 +139,16 @@ class Specialization:
         )
 
 
+@dataclass(frozen=True)
+class Compiled:
+    """What is compiled under verification: the origin of its errors."""
+
+    entry: Entry
+    key: Sequence[str]
+    arrays: Arrays
+    compilation: Compilation
+
+
 def lowered(
     entry: Entry, arguments: Sequence[str], stage: str, *, is_whole: bool = False, sizes: Sizes | None = None
 ) -> ModuleOp:
@@ -176,7 +186,8 @@ def _compile_for(
     compilation = Compilation()
     verifier = None
     if options().is_verified:
-        verifier = Verifier(entry.name, entry.pool, entry.unit, arrays, call)
+        origin = Compiled(entry, arguments, arrays, compilation)
+        verifier = Verifier(entry.name, entry.pool, entry.unit, arrays, call, origin)
         compilation.checked = verifier.checked
     descent = _descent(entry, arguments, compilation, verifier, is_whole=True)
     native = _native(descent, entry, slow, verifier)
@@ -306,7 +317,7 @@ def _native(
     if reason is not None:
         return reason
     try:
-        native = build_native(descent.copy(), slow) if _computes(function) else None
+        native = build_native(descent.copy(), slow) if computes(function) else None
     except CodegenError as error:
         return error.message
     if verifier is not None and native is not None:
@@ -333,7 +344,7 @@ def _constants(function: FuncOp, entry: Entry, form: ResultForm) -> ConstantMemo
     return ConstantMemory(literal_array(entry.pool, op) for op in literals)
 
 
-def _computes(function: FuncOp) -> bool:
+def computes(function: FuncOp) -> bool:
     """Whether a function returns tensors: the result of others is made of arguments and constants."""
     end = function.body.block.last_op
     return end is not None and bool(end.operands)

@@ -217,6 +217,7 @@ class _Assigner:
         self.kernels[kernel.sym_name.data] = kernel
         self.used.add(kernel.sym_name.data)
         call = func.CallOp(kernel.sym_name.data, [value], [tensor_type(layout)])
+        call.location = user.location
         _insert_before(call, user)
         self.copies[value, layout] = call.res[0]
         return call.res[0]

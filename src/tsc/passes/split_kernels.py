@@ -59,6 +59,7 @@ def _replace(function: func.FuncOp, pieces: list[OutlinedPiece], calls: dict[str
                     block.insert_op_before(size, call)
                     values[value] = size.results[0]
             step = _host_step(piece, [values[v] for v in piece.inputs])
+            step.location = call.location
             block.insert_op_before(step, call)
             values.update(zip(piece.outputs, step.results, strict=True))
         for old, value in zip(call.res, returned.operands, strict=True):

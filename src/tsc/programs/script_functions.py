@@ -344,6 +344,11 @@ class BoundFunction(Inspectable):
         return explain_version(self.name, names, program, self._versions, found, values)
 
     @property
+    def versions(self) -> Versions:
+        """What the function is compiled as."""
+        return self._versions
+
+    @property
     def compiled(self) -> Specializations | None:
         """The specializations of what was compiled last."""
         version = self._versions.newest

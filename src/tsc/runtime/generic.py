@@ -47,7 +47,8 @@ class GenericFunction:
         scope: dict[str, Any] = dict(writer.scope)
         exec(code, scope)  # our own generated text, names only
         self._run: Callable[..., Any] = scope["run"]
-        self._origins = writer.origins
+        self.origins = writer.origins
+        """Operations by the lines of `source`."""
         self._eager = writer.eager
 
     def __call__(self, *arguments: object) -> Any:
@@ -62,7 +63,7 @@ class GenericFunction:
             frame = self._frame_of(error)
             if frame is None:
                 raise
-            op = self._origins[frame.tb_lineno]
+            op = self.origins[frame.tb_lineno]
             explained = explain(self._told(error, op, frame), op, self.name)
             if explained is error:
                 raise
@@ -84,7 +85,7 @@ class GenericFunction:
         """Where in the generated text `error` was raised or passed through."""
         entry = error.__traceback__
         while entry is not None:
-            if entry.tb_frame.f_code is self._run.__code__ and entry.tb_lineno in self._origins:
+            if entry.tb_frame.f_code is self._run.__code__ and entry.tb_lineno in self.origins:
                 return entry
             entry = entry.tb_next
         return None

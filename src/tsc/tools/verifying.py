@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tsc import pipeline
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.compiler.fusion_report import operator_name
 from tsc.compiler.specialization import Specialization
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import make_context
 from tsc.errors import OPERATOR_FAILURES, VerificationError
+from tsc.frontend.object_graph import assemble
 from tsc.narrowing import is_array
 from tsc.options import options as settings
 from tsc.tools.results import leaves
 from tsc.tools.shared_options import Subject, subject
 from tsc.verification.comparing import Outcome, difference
+from tsc.verification.freezing import FreezingVerifier
 
 AS_LOADED = "freezing and compiling, against the module as it was loaded"
 
@@ -50,8 +55,9 @@ class VerifyReport:
         return f"equal in all {len(self.checked)} checks" if self.checked else "NOTHING WAS CHECKED"
 
 
-def verified(options: argparse.Namespace) -> VerifyReport:
-    """Compile the method that the options name under verification, and compare with it as it was loaded.
+def verified(options: argparse.Namespace) -> tuple[VerifyReport, VerificationError | None]:
+    """Compile the method that the options name under verification, and compare with it as it was loaded; also
+    the error that names a pass, where one is at fault.
 
     Raises:
         TscError: the archive or the inputs are the cause, or the method fails on them as it was loaded.
@@ -61,17 +67,38 @@ def verified(options: argparse.Namespace) -> VerifyReport:
     with _setting("is_native_enabled", False):
         reference, arguments = _called(loaded)
     expected = Outcome(reference, arguments)
-    own = subject(options, is_frozen=True)
-    effect = not_repeatable(own.method.entry.function)
+    try:
+        freezing = _freezing(subject(options, is_frozen=False))
+        own = subject(options, is_frozen=True)
+        outcome = _outcome(own)
+    except VerificationError as error:
+        report = VerifyReport(options.archive, options.method, None, None, [], [], error.message, False)
+        return report, error
+    return _compared(options, own, freezing, expected, outcome), None
+
+
+def _outcome(own: Subject) -> Outcome:
+    """What the method gives that is compiled under verification.
+
+    Raises:
+        VerificationError: a pass changes what it does.
+    """
     try:
         with _setting("is_verified", True):
-            outcome = Outcome(*_called(own))
-    except VerificationError as error:
-        return VerifyReport(options.archive, options.method, None, None, [], [], error.message, False)
+            return Outcome(*_called(own))
+    except VerificationError:
+        raise
     except OPERATOR_FAILURES as error:
-        outcome = Outcome(error=str(error).strip().splitlines()[-1])
+        return Outcome(error=str(error).strip().splitlines()[-1])
+
+
+def _compared(
+    options: argparse.Namespace, own: Subject, freezing: Sequence[str], expected: Outcome, outcome: Outcome
+) -> VerifyReport:
+    """What compiled code gives, against the module as it was loaded."""
+    effect = not_repeatable(own.method.entry.function)
     tier, reason = own.tier()
-    checked, not_checked = list(dict.fromkeys(_checked(own))), list[str]()
+    checked, not_checked = list(dict.fromkeys([*freezing, *_checked(own)])), list[str]()
     found = None
     if effect is not None:
         not_checked.append(
@@ -85,6 +112,25 @@ def verified(options: argparse.Namespace) -> VerifyReport:
     told = None if found is None else f"{AS_LOADED}: {found}"
     is_equal = found is None and bool(checked)
     return VerifyReport(options.archive, options.method, tier, reason, checked, not_checked, told, is_equal)
+
+
+def _freezing(called: Subject) -> Sequence[str]:
+    """The passes down to stage `frozen` after which the method does what it did before; none, where running
+    it once more is something else.
+
+    Raises:
+        VerificationError: a pass changes what it does.
+    """
+    called.module.eval()
+    method, pool = called.method, ConstantPool()
+    module = assemble(method.unit, pool, [method.function], method.receiver)
+    verifier = FreezingVerifier(
+        method.function.name, pool, method.unit, method.values_of(called.arguments), method.interpreter.call,
+        method.receiver,
+    )  # fmt: skip
+    if verifier.begin(module, method.inlined()[0]):
+        pipeline.lower(make_context(pool), module, stop_after="frozen", check=verifier.check)
+    return verifier.checked
 
 
 @contextmanager

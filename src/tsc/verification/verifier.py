@@ -25,14 +25,35 @@ INTERPRETED = ("frozen", "value", "fused", "linalg")
 """The stages that are run without compiling them; of stage `loop` the native code is."""
 
 
+NATIVE = "native"
+"""What is at fault where no pass is: stage `loop`, or the code made of it."""
+
+
+def words_of(stage: str, culprit: str) -> str:
+    """After what a function was run."""
+    return "stage 'loop' or code generation" if culprit == NATIVE else f"pass '{culprit}' of stage '{stage}'"
+
+
+def verification_error(
+    name: str, stage: str, culprit: str, wrong: str, origin: object = None
+) -> VerificationError:
+    """What says that a function does something else after a pass."""
+    error = VerificationError(f"{name}: {words_of(stage, culprit)} changes what the function does: {wrong}")
+    error.stage, error.culprit, error.origin = stage, culprit, origin
+    return error
+
+
 class Verifier:
     """Runs one function after every pass, and compares with the run before. `call` runs other functions of
     the program.
     """
 
     def __init__(
-        self, name: str, pool: ConstantPool, unit: Unit, arguments: Sequence[Array], call: Call
-    ) -> None:
+        self, name: str, pool: ConstantPool, unit: Unit, arguments: Sequence[Array], call: Call,
+        origin: object = None,
+    ) -> None:  # fmt: skip
+        """`origin` is handed on in the error."""
+        self.origin = origin
         self.name, self.pool, self.unit = name, pool, unit
         self.given = arguments
         self.call = call
@@ -52,7 +73,7 @@ class Verifier:
         """
         if stage not in INTERPRETED or not (stage == "linalg" or _can_repeat(module)):
             return
-        self._compare(self._run(stage, module), f"pass '{compiler_pass.name}' of stage '{stage}'")
+        self._compare(self._run(stage, module), stage, compiler_pass.name)
 
     def check_native(self, native: Callable[..., Any]) -> None:
         """Run the native code made of what was checked last.
@@ -63,17 +84,18 @@ class Verifier:
         if self.last is not None:
             self._compare(
                 self._outcome(lambda arrays: self._put_together(_listed(native(*arrays)), arrays)),
-                "stage 'loop' or code generation",
+                "loop",
+                NATIVE,
             )
 
-    def _compare(self, outcome: Outcome, who: str) -> None:
+    def _compare(self, outcome: Outcome, stage: str, culprit: str) -> None:
         if outcome.is_unsuited:
             return  # from here on the generic tier would do this call
         wrong = None if self.last is None else difference(self.last, outcome)
         if wrong is not None:
-            raise VerificationError(f"{self.name}: {who} changes what the function does: {wrong}")
+            raise verification_error(self.name, stage, culprit, wrong, self.origin)
         self.last = outcome
-        self.checked.append(who)
+        self.checked.append(words_of(stage, culprit))
 
     def _run(self, stage: str, module: ModuleOp) -> Outcome:
         if stage == "linalg":

@@ -90,7 +90,10 @@ class HostLowering:
         self.block.add_op(op)
         return op.results[0]
 
-    def _effect(self, op: Operation) -> None:
+    def _effect(self, op: Operation, origin: Operation | None = None) -> None:
+        """Add `op`; `origin` is what it stands for."""
+        if origin is not None:
+            op.location = origin.location
         self.block.add_op(op)
 
     def _aim(self, values: Sequence[SSAValue], targets: Sequence[SSAValue]) -> None:
@@ -128,7 +131,9 @@ class HostLowering:
             target.name_hint = value.name_hint
             kernel = self.halo_kernel(layout)
             if kernel is not None:
-                self._effect(self.call(self.block, kernel, [target]))
+                maker = value.owner
+                zeroes = self.call(self.block, kernel, [target])
+                self._effect(zeroes, maker if isinstance(maker, Operation) else None)
         self.buffers[value] = target
         return target
 
@@ -174,7 +179,7 @@ class HostLowering:
         arguments = [self.buffers[v] for v in op.arguments]
         results = [self._destination(r) for r in op.res]
         name = self.callee(op.callee.string_value())
-        self._effect(self.call(self.block, name, [*arguments, *results]))
+        self._effect(self.call(self.block, name, [*arguments, *results]), op)
 
     def _scalar(self, op: Operation) -> None:
         """Host scalars (conditions, loop bounds): kept as they are; a tensor's element is a load."""

@@ -1,0 +1,55 @@
+"""How much a kernel of stage `linalg` computes: operations on elements, counted in its loops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.dialects.func import FuncOp
+from xdsl.dialects.linalg.ops import GenericOp
+from xdsl.ir import Block
+
+from tsc.dialects.loop_extents import loop_extents
+from tsc.dialects.tsc import ScatterOp
+from tsc.dialects.tsc_order import OrderOp
+from tsc.dims import is_known
+
+COUNTED = frozenset(
+    f"arith.{name}"
+    for name in ("addf", "subf", "mulf", "divf", "negf", "minimumf", "maximumf", "minnumf", "maxnumf")
+)
+"""Operations that are one floating-point operation; so is each function of the dialect `math`."""
+
+
+@dataclass(frozen=True)
+class KernelWork:
+    """What a kernel does."""
+
+    kind: str
+    """Its form: ``contraction``, ``row``."""
+    operations: int | None
+    """Floating-point operations of one call; None where they are not known when it is compiled."""
+    reads_all: bool
+    """Whether it goes through its buffers as a whole, so that their bytes say what it moves."""
+
+
+def kernel_work(kernel: FuncOp) -> KernelWork:
+    """What `kernel`, at stage `linalg`, does."""
+    kind = kernel.attributes.get("tsc.kind")
+    generics = [op for op in kernel.walk() if isinstance(op, GenericOp)]
+    counts = [_operations(op) for op in generics]
+    depends_on_data = any(isinstance(op, (ScatterOp, OrderOp)) for op in kernel.walk())
+    gathers = any(op.name == "tensor.extract" for op in kernel.walk())
+    known = [count for count in counts if count is not None]
+    is_complete = len(known) == len(counts) and not depends_on_data
+    operations = sum(known) if is_complete else None
+    return KernelWork(str(getattr(kind, "data", "")), operations, not depends_on_data and not gathers)
+
+
+def _operations(op: GenericOp) -> int | None:
+    extents = loop_extents(op)
+    return prod(extents) * _in_body(op.body.block) if all(map(is_known, extents)) else None
+
+
+def _in_body(body: Block) -> int:
+    return sum(op.name in COUNTED or op.name.startswith("math.") for op in body.ops)

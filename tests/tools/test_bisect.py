@@ -1,0 +1,390 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+"""Passes and code that are broken on purpose: `verify` and `bisect` name the right one, and the program that
+is left is small, still shows it, and is right once the pass is.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from xdsl.context import Context
+from xdsl.dialects import arith, math, memref
+from xdsl.dialects.builtin import IndexType, IntegerAttr, ModuleOp
+from xdsl.dialects.func import ReturnOp
+from xdsl.ir import Operation
+
+from tsc.analysis.target import Target
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.constants import ConstantPool
+from tsc.passes import Rewriting, schedule
+from tsc.passes.canonicalize import Canonicalize
+from tsc.passes.check_bounds import CheckBounds
+from tsc.passes.decompose import Decompose
+from tsc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
+from tsc.passes.eliminate_dead_code import EliminateDeadCode
+from tsc.passes.expand_splits import ExpandSplits
+from tsc.passes.flatten_results import FlattenResults
+from tsc.passes.fold_conv_arithmetic import FoldConvArithmetic
+from tsc.passes.fold_conv_batchnorm import FoldConvBatchnorm
+from tsc.passes.fold_linear_batchnorm import FoldLinearBatchnorm
+from tsc.passes.freeze import Freeze
+from tsc.passes.functionalize import Functionalize
+from tsc.passes.fuse import Fuse
+from tsc.passes.fuse_elementwise import FuseElementwise
+from tsc.passes.inline import Inline
+from tsc.passes.lower_to_linalg import LowerToLinalg
+from tsc.passes.numbers_as_tensors import NumbersAsTensors
+from tsc.passes.plan_memory import PlanMemory
+from tsc.passes.propagate_constants import PropagateConstants
+from tsc.passes.refine_types import RefineTypes
+from tsc.passes.remove_dropout import RemoveDropout
+from tsc.passes.split_kernels import SplitKernels
+from tsc.passes.stack_lists import StackLists
+from tsc.passes.unroll_loops import UnrollLoops
+from tsc.runtime import assembling
+from tsc.runtime.machine_code import Assembled
+from tsc.tools.command_line import MISUSED, REFUSED, main
+
+Spoil = Callable[[ModuleOp, ConstantPool], None]
+
+
+class Sample(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(2, 4, 3, padding=1)
+        self.bn = torch.nn.BatchNorm2d(4)
+        self.linear = torch.nn.Linear(4, 3)
+        self.after = torch.nn.BatchNorm1d(3)
+        self.drop = torch.nn.Dropout()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.relu(self.bn(self.conv(x)))
+        y = self.drop(y).mean(dim=[2, 3])
+        return torch.softmax(self.after(self.linear(y)), 1)
+
+    @torch.jit.export
+    def scaled(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.conv(x) * 2.0 + 0.5)
+
+    @torch.jit.export
+    def written(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.sin(x) * 2
+        y.mul_(3)
+        y.t().relu_()
+        return y - torch.tanh(x)
+
+    @torch.jit.export
+    def looped(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        for i in range(3):
+            x = torch.tanh(x) - i * 0.5
+        a, b = torch.chunk(x, 2, 1)
+        return torch.sin(a) - torch.sin(b), a * 4
+
+    @torch.jit.export
+    def stacked(self, x: torch.Tensor) -> torch.Tensor:
+        found: list[torch.Tensor] = []
+        for i in range(700):
+            found.append(torch.tanh(x[i % 4]) - x[0])  # noqa: PERF401 - a program that appends
+        return torch.stack(found)
+
+    @torch.jit.export
+    def chosen(self, x: torch.Tensor, i: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.embedding(i, torch.exp(x)) - x.sum() / 7
+
+    @torch.jit.export
+    def crossed(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.matmul(torch.softmax(x, 1), torch.softmax(x * 2, 0).t())
+
+
+INPUTS = {
+    "forward": ["2x2x4x4xf32"], "scaled": ["1x2x4x4xf32"], "written": ["4x6xf32"], "looped": ["2x6xf32"],
+    "stacked": ["4x3xf32"], "chosen": ["5x6xf32", "3xi64"], "crossed": ["5x6xf32"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> str:
+    torch.manual_seed(0)
+    model = Sample().eval()
+    for norm in (model.bn, model.after):
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.uniform_(-1, 1)
+        norm.running_var.uniform_(0.5, 2)
+    path = str(tmp_path_factory.mktemp("archive") / "sample.pt")
+    torch.jit.save(torch.jit.script(model), path)
+    return path
+
+
+# --- faults ---
+
+
+def schema_ops(module: ModuleOp, name: str) -> list[AtenOp]:
+    return [op for op in module.walk() if isinstance(op, AtenOp) and op.schema.name == name]
+
+
+def becomes(name: str, other: str) -> Spoil:
+    """Another operator with the same arguments."""
+
+    def spoil(module: ModuleOp, pool: ConstantPool) -> None:
+        for op in schema_ops(module, name):
+            made = TorchBuilder(before=op).aten(other, list(op.operands), [r.type for r in op.results])
+            replace(op, made)
+
+    return spoil
+
+
+def dropped(name: str) -> Spoil:
+    """The first operand instead of the result."""
+
+    def spoil(module: ModuleOp, pool: ConstantPool) -> None:
+        for op in schema_ops(module, name):
+            op.results[0].replace_all_uses_with(op.operands[0])
+            op.detach()
+            op.erase()
+
+    return spoil
+
+
+def swapped(name: str) -> Spoil:
+    """The first two operands in the wrong order."""
+
+    def spoil(module: ModuleOp, pool: ConstantPool) -> None:
+        for op in schema_ops(module, name):
+            first, second, *rest = op.operands
+            op.operands = [second, first, *rest]
+
+    return spoil
+
+
+def merged(name: str) -> Spoil:
+    """The first such operator's result for all of them that have its type."""
+
+    def spoil(module: ModuleOp, pool: ConstantPool) -> None:
+        first, *others = schema_ops(module, name) or [None]
+        for op in others:
+            if first is not None and op is not None and op.results[0].type == first.results[0].type:
+                op.results[0].replace_all_uses_with(first.results[0])
+
+    return spoil
+
+
+def weighed(module: ModuleOp, pool: ConstantPool) -> None:
+    """Constants that were folded, half as large."""
+    for op in module.walk():
+        key = getattr(op, "resource_key", None)
+        if key is not None and "folded" in key:
+            pool[key][...] *= 0.5
+
+
+def returned(module: ModuleOp, pool: ConstantPool) -> None:
+    """The results in the wrong order."""
+    for op in list(module.walk()):
+        if isinstance(op, ReturnOp) and len(op.operands) > 1:
+            op.operands = list(reversed(op.operands))
+            op.operands = [op.operands[0]] * len(op.operands)
+
+
+def scalar(kind: type[Operation], other: Any) -> Callable[[Operation, ConstantPool], None]:
+    """Another operation on elements."""
+
+    def spoil(module: Operation, pool: ConstantPool) -> None:
+        for op in [op for op in module.walk() if isinstance(op, kind)]:
+            made = other(*op.operands)
+            assert op.parent is not None
+            op.parent.insert_op_before(made, op)
+            replace(op, made)
+
+    return spoil
+
+
+def overlapped(module: ModuleOp, pool: ConstantPool) -> None:
+    """All buffers at the beginning of the arena."""
+    views = [op for op in module.walk() if isinstance(op, memref.ViewOp)]
+    for view in views:
+        assert view.parent is not None
+        start = arith.ConstantOp(IntegerAttr(0, IndexType()))
+        view.parent.insert_op_before(start, view)
+        view.operands[1] = start.result
+
+
+def replace(op: Operation, made: Operation) -> None:
+    for old, new in zip(op.results, made.results, strict=True):
+        old.replace_all_uses_with(new)
+    op.detach()
+    op.erase()
+
+
+def square(x: Any, y: Any) -> arith.MulfOp:
+    return arith.MulfOp(x, x)
+
+
+FAULTS: dict[str, tuple[Any, Spoil, str, str]] = {
+    "inline": (Inline, becomes("aten::relu", "aten::neg"), "forward", "frozen"),
+    "freeze": (Freeze, becomes("aten::relu", "aten::sin"), "forward", "frozen"),
+    "remove-dropout": (RemoveDropout, dropped("aten::relu"), "forward", "frozen"),
+    "fold-conv-batchnorm": (FoldConvBatchnorm, weighed, "forward", "frozen"),
+    "fold-conv-arithmetic": (FoldConvArithmetic, weighed, "scaled", "frozen"),
+    "fold-linear-batchnorm": (FoldLinearBatchnorm, weighed, "forward", "frozen"),
+    "propagate-constants": (PropagateConstants, swapped("aten::sub"), "written", "frozen"),
+    "canonicalize": (Canonicalize, merged("aten::sin"), "looped", "frozen"),
+    "eliminate-dead-code": (EliminateDeadCode, dropped("aten::mul_"), "written", "frozen"),
+    "refine-types": (RefineTypes, becomes("aten::tanh", "aten::sinh"), "written", "value"),
+    "expand-splits": (ExpandSplits, merged("aten::sin"), "looped", "value"),
+    "unroll-loops": (UnrollLoops, dropped("aten::tanh"), "looped", "value"),
+    "stack-lists": (StackLists, dropped("aten::tanh"), "stacked", "value"),
+    "functionalize": (Functionalize, dropped("aten::relu"), "written", "value"),
+    "decompose": (Decompose, becomes("aten::exp", "aten::expm1"), "forward", "value"),
+    "numbers-as-tensors": (NumbersAsTensors, swapped("aten::sub"), "written", "value"),
+    "eliminate-common-subexpressions": (
+        EliminateCommonSubexpressions, merged("aten::sin"), "looped", "value",
+    ),
+    "flatten-results": (FlattenResults, returned, "looped", "value"),
+    "check-bounds": (CheckBounds, dropped("aten::exp"), "chosen", "value"),
+    "fuse": (Fuse, becomes("aten::relu", "aten::neg"), "forward", "fused"),
+    "lower-to-linalg": (
+        LowerToLinalg, scalar(arith.MaximumfOp, arith.MinimumfOp), "forward", "linalg",
+    ),
+    "fuse-elementwise": (FuseElementwise, scalar(arith.DivfOp, square), "forward", "linalg"),
+    "split-kernels": (SplitKernels, scalar(math.ExpOp, math.AbsFOp), "chosen", "linalg"),
+    "plan-memory": (PlanMemory, overlapped, "crossed", "loop"),
+}  # fmt: skip
+"""By the pass: what it does wrong, the method that shows it, and the stage in which it does so first."""
+AS_A_WHOLE = ("inline", "freeze")
+"""Faults of these are named, and not reduced."""
+NATIVE = ("plan-memory",)
+"""Passes of stage `loop`, of which the code made of them is run."""
+MOST_LEFT = 8
+"""Operators that are left at most."""
+
+
+def break_pass(monkeypatch: pytest.MonkeyPatch, compiler_pass: Any, spoil: Spoil) -> None:
+    """Let a pass do what it does, and then what it must not."""
+    method = "rewrite" if issubclass(compiler_pass, Rewriting) else "apply"
+    run = getattr(compiler_pass, method)
+
+    def spoilt(self: Any, ctx: Context, module: ModuleOp) -> Any:
+        changed = run(self, ctx, module)
+        spoil(module, getattr(ctx, "pool", ConstantPool()))
+        return changed
+
+    monkeypatch.setattr(compiler_pass, method, spoilt)
+
+
+def command(archive: str, method: str) -> list[str]:
+    inputs = [word for text in INPUTS[method] for word in ("--input", text)]
+    return [archive, "--method", method, *inputs]
+
+
+def bisected(
+    archive: str, method: str, output: Path, capsys: pytest.CaptureFixture[str], code: int = REFUSED
+) -> dict[str, Any]:
+    words = ["bisect", *command(archive, method), "--output", str(output), "--json"]
+    ended = main(words)
+    told = capsys.readouterr()
+    assert ended == code, told.err
+    return json.loads(told.out)
+
+
+def written_test(output: Path) -> Callable[[], None]:
+    """The test that was written."""
+    path = output.parent / f"test_{output.name}.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.test_no_pass_changes_what_the_program_does
+
+
+def check_reduced(report: dict[str, Any], output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert report["not_reduced"] is None
+    assert report["after"]["operators"] <= min(MOST_LEFT, report["before"]["operators"])
+    assert report["after"]["elements"] <= report["before"]["elements"]
+    test = written_test(output)
+    with pytest.raises(AssertionError):
+        test()
+    monkeypatch.undo()
+    test()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_pass_that_is_wrong_is_named_and_its_program_is_small(
+    name: str, archive: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    compiler_pass, spoil, method, stage = FAULTS[name]
+    break_pass(monkeypatch, compiler_pass, spoil)
+    report = bisected(archive, method, tmp_path / "fault", capsys)
+    culprit = "native" if name in NATIVE else name
+    assert (report["culprit"]["name"], report["culprit"]["stage"]) == (culprit, stage)
+    if name in AS_A_WHOLE:
+        assert "works on the module as a whole" in report["not_reduced"]
+        return
+    check_reduced(report, tmp_path / "fault", monkeypatch)
+
+
+@pytest.mark.parametrize("method", ["forward", "written"])
+def test_wrong_code_is_named(
+    method: str, archive: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    right = assembling.assembled
+
+    def wrong(text: str, target: Target) -> Assembled:
+        return right(text.replace("fadd", "fsub"), target)
+
+    monkeypatch.setattr(assembling, "assembled", wrong)
+    report = bisected(archive, method, tmp_path / "fault", capsys)
+    assert report["culprit"]["name"] == "native"
+    check_reduced(report, tmp_path / "fault", monkeypatch)
+
+
+def test_a_wrong_schedule_is_named(
+    archive: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = schedule.schedule_kernel
+
+    def wrong(function: Any, target: Target) -> Any:
+        made = right(function, target)
+        scalar(arith.SubfOp, arith.AddfOp)(made, ConstantPool())
+        return made
+
+    monkeypatch.setattr(schedule, "schedule_kernel", wrong)
+    report = bisected(archive, "written", tmp_path / "fault", capsys)
+    assert report["culprit"]["name"] == "native"
+    check_reduced(report, tmp_path / "fault", monkeypatch)
+
+
+def test_verify_names_the_same_pass(
+    archive: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("fold-linear-batchnorm", "functionalize", "fuse"):
+        compiler_pass, spoil, method, stage = FAULTS[name]
+        with monkeypatch.context() as patch:
+            break_pass(patch, compiler_pass, spoil)
+            assert main(["verify", *command(archive, method)]) == REFUSED
+        assert f"pass '{name}' of stage '{stage}' changes what" in capsys.readouterr().out
+
+
+def test_nothing_is_named_where_all_is_right(
+    archive: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for method in INPUTS:
+        report = bisected(archive, method, tmp_path / "fault", capsys, code=0)
+        assert (report["culprit"], report["other_difference"], report["files"]) == (None, None, [])
+    assert main(["bisect", *command(archive, "written")]) == 0
+    assert "no pass changes what it does" in capsys.readouterr().out
+
+
+def test_mistakes(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for output, words in (("no/folder/fault", "requires a folder"), ("3d", "requires a name of Python")):
+        assert main(["bisect", *command(archive, "written"), "--output", output]) == MISUSED
+        assert words in capsys.readouterr().err
