@@ -186,6 +186,14 @@ class Methods(Kept):
         return self.s["h"] - x
 
 
+class Scales(Counts):
+    """A method reads a number that another one changes."""
+
+    @torch.jit.export
+    def scaled(self, x: Tensor) -> Tensor:
+        return x * self.s[2]
+
+
 class OneDictTwice(nn.Module):
     """Two attributes that a method may make one dict."""
 

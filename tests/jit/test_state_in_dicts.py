@@ -169,6 +169,24 @@ def test_one_dict_in_two_attributes_is_one(form: str) -> None:
         sides.call(rows(i))
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_numbers_that_other_methods_put_there_are_compiled_once(form: str) -> None:
+    sides = Sides(dicts.Scales, form, "scaled")
+    for i in range(12):
+        sides.call(rows(i))
+        sides.call(rows(i), method="scaled")
+    assert len(sides.ours.scaled.specializations()) == 2
+    assert sides.ours.scaled.last.is_native
+
+
+def test_a_frozen_module_has_its_dict_in_common_with_the_module() -> None:
+    for library in (torch.jit, tsc):
+        module = library.script(dicts.Adds().eval())
+        frozen = library.freeze(module)
+        frozen(rows(0))
+        assert list(held(module)) == list(held(frozen)) == ["z", "n", "b.c[0]'\"", "a"]
+
+
 def test_users_exchange_the_dict_between_calls() -> None:
     sides = Sides(dicts.Methods, "live")
     for i in range(3):

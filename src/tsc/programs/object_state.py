@@ -59,6 +59,8 @@ class ObjectState:
         self.varying = [number for number, slot in enumerate(self.taken) if slot in changing]
         """Those that are `Varying` where they are numbers."""
         self.parts = [_part(slot) for slot in self.taken]
+        self._numbers: dict[int, int | float] = {}
+        """Numbers in dicts, as they were first seen."""
         self.given = [_part(slot) for slot in self.assigned]
         """The parts that the function assigns."""
         is_filled = any(part.key is not None for part in self.given)
@@ -79,10 +81,19 @@ class ObjectState:
         """The attributes; numbers that calls change are `Varying`."""
         refresh(self.holders)
         values = [part.read() for part in self.parts]
+        self._see(values)
         for number in self.varying:
             if isinstance(values[number], (bool, int, float)):
                 values[number] = Varying(values[number])
         return values
+
+    def _see(self, values: Sequence[Any]) -> None:
+        """Take numbers in dicts for varying that were others before: nothing else watches over those."""
+        for number, value in enumerate(values):
+            if self.parts[number].key is not None and type(value) in (int, float):
+                known = self._numbers.setdefault(number, value)
+                if number not in self.varying and not _is_same(known, value):
+                    self.varying.append(number)
 
     def entries(self) -> list[tuple[str, Slot, Any]]:
         """The attributes that the function takes: path, place, and value as `read` gives it."""
