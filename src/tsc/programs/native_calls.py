@@ -34,6 +34,7 @@ class Known:
         self.form = found.form
         self.checks_bounds = found.checks_bounds
         self.suits = found.suits if found.form.written or found.form.shown else None
+        self.has_constants = not found.constants.is_empty
         self.signature = signature(self.arguments), signature(self.attributes)
 
 
@@ -102,7 +103,8 @@ class _WrittenCall:
         all_arrays = f"({''.join(f'{name}, ' for name in self.arrays)})"
         call = f"{text.hold(known.code)}({', '.join(self.arrays)})"
         if known.suits is not None:
-            call += f" if {text.hold(known.suits)}({all_arrays}) else {text.hold(MISS)}"
+            suits = f"{self._are_usual()}{text.hold(known.suits)}({all_arrays})"
+            call += f" if {suits} else {text.hold(MISS)}"
         text.write(f"flat = {call}")
         text.write(f"if flat is not {text.hold(MISS)}:")
         results = [f"r{number}" for number in range(len(known.outputs))]
@@ -112,9 +114,7 @@ class _WrittenCall:
             text.write(self.dispatch, 3)
         self._require_apart()
         all_results = f"({''.join(f'{name}, ' for name in results)})"
-        if known.form.written:
-            unit = text.hold(self.writer.unit)
-            text.write(f"{text.hold(known.form.write)}({all_results}, {all_arrays}, {unit})", 2)
+        self._write_arguments(all_results, all_arrays)
         structure: Any = known.form.structure
         assert structure is not None
         if ResultText.is_direct(structure):
@@ -123,6 +123,30 @@ class _WrittenCall:
             all_given = f"({''.join(f'{name}, ' for name in self.given)})"
             completed = self._completed_by(structure)
             text.write(f"return {text.hold(completed)}({all_results}, {all_arrays}, {all_given})", 2)
+
+    def _are_usual(self) -> str:
+        """A test, with an ``or``, that suffices where it is true: what is written is row-major, and far from
+        all else.
+        """
+        known, text = self.known, self.text
+        if known.form.shown or known.has_constants:
+            return ""
+        tests = [f"{self.arrays[number]}.flags.carray" for number in known.form.written]
+        others = range(len(self.arrays))
+        pairs = dict.fromkeys(tuple(sorted((i, j))) for i in known.form.written for j in others if i != j)
+        shares = text.hold(np.may_share_memory)
+        tests += [f"not {shares}({self.arrays[i]}, {self.arrays[j]})" for i, j in pairs]
+        return f"{' and '.join(tests)} or "
+
+    def _write_arguments(self, all_results: str, all_arrays: str) -> None:
+        """Put into the memory of arguments what the program writes there."""
+        form, text = self.known.form, self.text
+        if all(content[0] == "tensor" for content in form.contents):  # none is another argument's memory
+            for number, content in zip(form.written, form.contents, strict=True):
+                text.write(f"{self.arrays[number]}[...] = r{content[1]}", 2)
+        elif form.written:
+            unit = text.hold(self.writer.unit)
+            text.write(f"{text.hold(form.write)}({all_results}, {all_arrays}, {unit})", 2)
 
     @property
     def _result(self) -> ResultText:
