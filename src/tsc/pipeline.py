@@ -40,6 +40,7 @@ from tsc.passes.fuse import Fuse
 from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.inline import Inline
 from tsc.passes.lower_to_linalg import LowerToLinalg
+from tsc.passes.narrow_optionals import NarrowOptionals
 from tsc.passes.numbers_as_tensors import NumbersAsTensors
 from tsc.passes.pack_constants import PackConstants
 from tsc.passes.plan_memory import PlanMemory
@@ -109,6 +110,7 @@ def stages(
                     RefineTypes(),
                     ExpandSplits(),
                     SettleDicts(),
+                    NarrowOptionals(),
                     *SIMPLIFY,
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
                 ),  # shapes decide branches, branches decide shapes

@@ -28,7 +28,7 @@ STATE = ("h", "g", "n", "t", "odd", "s", "r", "mode", "first.h", "first.n", "res
 """The names of the attributes that calls change."""
 NATIVE: list[type[nn.Module]] = [
     kept.BeginsAsNone, counting.Mode, containers.PairOfTensors, containers.MaybePair,
-    containers.LongShortTerm, containers.Fibonacci,
+    containers.LongShortTerm, containers.Fibonacci, containers.InDict,
     kept.Keeps, kept.KeepsView, kept.KeepsCopies, kept.WritesAndKeeps, kept.Swaps,
     kept.OneTensorTwice, kept.ViewsOfOne, kept.GivesViews, kept.Averages, kept.Rolls, kept.Grows,
     kept.Promotes,
@@ -37,7 +37,7 @@ NATIVE: list[type[nn.Module]] = [
 OTHERS: list[type[nn.Module]] = [
     containers.ListOfTensors,
     kept.IsNoneAtTimes, counting.Counters, counting.MaybeCounter, counting.Trips, containers.Appends,
-    containers.WritesElements, containers.InDict, kept.Tied, counting.TiedInTime, kept.WritesViews,
+    containers.WritesElements, kept.Tied, counting.TiedInTime, kept.WritesViews,
     kept.ColumnMajor, counting.Ring, kept.Shifts, counting.Cache, counting.InLoop, counting.WhileSmall,
     counting.InBranches, counting.Nested, counting.NoResult, counting.SeveralResults, counting.Prints,
 ]  # fmt: skip

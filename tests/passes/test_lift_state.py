@@ -288,7 +288,7 @@ CALL = f'%y = torch.prim.CallMethod %self["g"] (%x) : {M}, ({T}) -> {T}'
     [
         ([CALL], "used as a value"),
         ([read("h", "h", LIST), APPEND], "the list 'h' is assigned, or changed in place"),
-        ([read("h", "h", DICT)], "attribute 'h' is no tensor"),
+        ([read("h", "h", DICT)], "the dict 'h' is used otherwise"),
         ([read("h", "h", '!torch.class<"C">')], "attribute 'h' is no tensor"),
         ([read("h", "h", "!torch.list<optional<any>>")], "attribute 'h' is no tensor"),
     ],

@@ -47,6 +47,29 @@ def test_a_counter_is_counted_in_its_tensor() -> None:
     assert_rewrites(before, after, NumbersAsTensors())
 
 
+@pytest.mark.parametrize(
+    ("operator", "made", "rest"),
+    [
+        ("remainder.int", "remainder.Scalar", ""),
+        ("floordiv.int", "div.Scalar_mode", "floor"),
+    ],
+)
+def test_a_counter_is_divided_in_its_tensor(operator: str, made: str, rest: str) -> None:
+    seven = "  %one = torch.constant.int 7"
+    use = f"  %j = torch.aten.{operator} %i, %one : {INT}, {INT} -> {INT}"
+    mode = f'  %m = torch.constant.str "{rest}"\n' if rest else ""
+    operands, kinds = ("%n, %a, %m", f"{I64}, {INT}, !torch.str") if rest else ("%n, %a", f"{I64}, {INT}")
+    after = f"""{READ_INT}
+{seven}
+  %a = torch.constant.int 7
+{mode}  %t = torch.aten.{made} {operands} : {kinds} -> {I64}
+{use}
+  %r = torch.aten.Int.Tensor %t : {I64} -> {INT}"""
+    assert_rewrites(
+        function(f"{READ_INT}\n{seven}\n{use}", "%j", INT), function(after, "%r", INT), NumbersAsTensors()
+    )
+
+
 def test_a_number_multiplies_in_the_dtype_of_the_tensor() -> None:
     before = function(f"{READ_FLOAT}\n  %y = torch.aten.mul.Scalar %x, %f : {X}, {FLOAT} -> {X}", "%y", X)
     after = function(

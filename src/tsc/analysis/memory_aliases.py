@@ -157,6 +157,13 @@ def shared_operands(op: AtenOp) -> list[SSAValue]:
     return [o for o, f in with_memory if operator.schema.aliases and f.alias]
 
 
+def is_argument(value: SSAValue) -> bool:
+    """Whether `value` is, or is a view of, an argument of its function."""
+    while isinstance(op := value.owner, AtenOp) and shared_operands(op)[:1] == list(op.operands[:1]) != []:
+        value = op.operands[0]
+    return isinstance(value.owner, Block) and isinstance(value.owner.parent_op(), FuncOp)
+
+
 def memory_sources(value: SSAValue) -> list[SSAValue]:
     """The values that `value` may be memory of, was taken out of, or holds; none where it is its own."""
     owner = value.owner

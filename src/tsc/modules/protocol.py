@@ -30,6 +30,18 @@ def copied(held: ScriptObject, memo: dict[int, Any], tensors: Callable[[Array], 
     return memo[id(held)]
 
 
+def beside(held: ScriptObject, memo: dict[int, ScriptObject]) -> ScriptObject:
+    """A copy of a module and of the modules below it, which has all else in common with them."""
+    if id(held) not in memo:
+        memo[id(held)] = made = ScriptObject(held.cls)
+        made.attributes = {
+            name: beside(v, memo) if isinstance(v, ScriptObject) and v.cls.kind == "module" else v
+            for name, v in held.attributes.items()
+        }
+        made.live, made.untrained = dict(held.live), held.untrained
+    return memo[id(held)]
+
+
 def _copied(value: object, memo: dict[int, Any], tensors: Callable[[Array], Array]) -> Any:
     def leaf(held: object) -> Any:
         if isinstance(held, ScriptObject):

@@ -30,7 +30,7 @@ from tsc.interop import torch as torch_interop
 from tsc.interop import torch_modules
 from tsc.markers import modifier_of
 from tsc.modules.module_containers import ModuleContainers
-from tsc.modules.protocol import ModuleProtocol, copied, run_between_hooks
+from tsc.modules.protocol import ModuleProtocol, beside, run_between_hooks
 from tsc.passes.freeze import Freeze
 from tsc.programs.definitions import define_methods
 from tsc.programs.inspecting import InspectableModule, Saveable, StageTexts
@@ -301,7 +301,7 @@ def freeze_module(module: RecursiveScriptModule, preserved: Sequence[str]) -> Re
     """A copy of `module` whose attributes are constants of its methods."""
     held, interpreter = module._object, module._interpreter  # pyright: ignore[reportPrivateUsage]
     refresh_below(held)
-    held = copied(held, {}, lambda array: array)
+    held = beside(held, {})
     cls = held.cls
     for name in preserved:
         if name not in cls.methods and name not in cls.attributes and "." not in name:

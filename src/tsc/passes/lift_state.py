@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -82,7 +83,7 @@ class _Lifting:
         self._require_plain(kinds)
         taken = {path: self.block.insert_arg(kind, len(self.block.args)) for path, kind in kinds.items()}
         for path, value in taken.items():
-            hint(value, path.replace(".", "_"))
+            hint(value, re.sub(r"\W+", "_", path).strip("_"))
         values: dict[str, SSAValue] = dict(taken)
         assigned = self._assigned_in(self.block)
         self._lift(self.block, values)
@@ -114,6 +115,11 @@ class _Lifting:
 
     def _require_plain(self, kinds: dict[str, Attribute]) -> None:
         for path, kind in kinds.items():
+            if isinstance(kind, tt.DictType):
+                raise CannotLiftError(
+                    f"the dict '{path}' is used otherwise than by keys that are known, for values that are"
+                    " tensors, numbers or strings"
+                )
             if not _is_plain(kind):
                 raise CannotLiftError(f"attribute '{path}' is no tensor, number or string, nor made of such")
         written = written_values(self.function)

@@ -15,6 +15,7 @@ from xdsl.passes import ModulePass
 
 from tsc import dtypes
 from tsc.analysis.known_values import UNKNOWN, constant_of, is_part_of_result, spec_of_type, unwrapped
+from tsc.analysis.memory_aliases import is_argument
 from tsc.analysis.number_reads import NUMBERS, READS, is_number_read
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import schema as schemas
@@ -34,22 +35,34 @@ from tsc.dialects.torch_ops import (
     PrimUninitializedOp,
 )
 from tsc.dialects.tsc import PrefixOp, RequireOp
+from tsc.dims import hint_of
 from tsc.dtypes import DType
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.composite import Aten
+from tsc.ops.numbers_on_tensors import (
+    ARITHMETIC,
+    COMPARISONS,
+    DIVISIONS,
+    EXTREMES,
+    LOGICAL,
+    arithmetic,
+    at_index,
+    compared,
+    divided,
+    divides,
+    in_dtype,
+)
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import find
 from tsc.ops.shapes import wrap_dims
 from tsc.passes.decompose import building_aten
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
 
-LOGICAL = {"__and__": "logical_and", "__or__": "logical_or", "__xor__": "logical_xor"}
 TENSORS_OF_NUMBERS = ("aten::tensor.int", "aten::tensor.float", "aten::tensor.bool")
-ARITHMETIC = ("add", "sub", "mul")
-COMPARISONS = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
-"""With what each becomes when its operands change places."""
 
-
+LARGEST_COPY = 1 << 15
+"""Elements up to which an argument is copied where a part of it is written: Python writes into the very
+memory, but takes as long for that as copying these."""
 Number: TypeAlias = SSAValue | int | float
 """An operand of arithmetic: the tensor that stands for a number, or a number that is known."""
 
@@ -250,7 +263,7 @@ class _Conversion:
         spec = spec_of_type(cast("tt.TensorType", source.type))
         assert spec is not None
         flat = source if spec.shape == () else aten("reshape", source, [])
-        return _as(flat, NUMBERS[READS[op.schema.full_name]], aten)
+        return in_dtype(flat, NUMBERS[READS[op.schema.full_name]], aten)
 
     def _use(self, op: Operation, aten: Aten) -> None:
         if is_part_of_result(op):
@@ -290,7 +303,7 @@ class _Conversion:
         if stem == "neg":
             return aten("neg", self._tensor(op.operands[0]))
         if stem == "Float" or (stem == "Int" and self._kind(op.operands[0]) is not tt.FLOAT):
-            return _as(self._tensor(op.operands[0]), dtype, aten)
+            return in_dtype(self._tensor(op.operands[0]), dtype, aten)
         if stem == "Bool":
             return aten("ne.Scalar", self._tensor(op.operands[0]), 0)
         if stem == "__not__":
@@ -298,11 +311,23 @@ class _Conversion:
         if stem in LOGICAL and dtype is dtypes.BOOL:
             a, b = (self._converted(o, op) for o in op.operands)
             return aten(LOGICAL[stem], a, b)
-        if stem in ARITHMETIC and len(op.operands) == 2:
-            return self._binary(op, dtype, aten, lambda a, b, form: _arithmetic(stem, a, b, form, aten))
-        if stem in COMPARISONS and len(op.operands) == 2 and dtype is dtypes.BOOL:
+        if len(op.operands) == 2:
+            return self._number_of_two(op, stem, dtype, aten)
+        raise _CannotConvertError(op.schema.full_name)
+
+    def _number_of_two(self, op: AtenOp, stem: str, dtype: DType, aten: Aten) -> SSAValue:
+        if stem in ARITHMETIC:
+            return self._binary(op, dtype, aten, lambda a, b, form: arithmetic(stem, a, b, form, aten))
+        if stem in DIVISIONS and self._kind(op.operands[0]) is tt.INT:
+            divisor = constant_of(op.operands[1])
+            if not self._is_tensor(op.operands[0]) or not divides(divisor):
+                raise _CannotConvertError(op.schema.full_name)
+            return divided(stem, self._tensor(op.operands[0]), divisor, aten)
+        if stem in EXTREMES and dtype is dtypes.I64:
+            return aten(EXTREMES[stem], *(self._converted(o, op) for o in op.operands))
+        if stem in COMPARISONS and dtype is dtypes.BOOL:
             return self._binary(
-                op, self._wider(op), aten, lambda a, b, form: _compared(stem, a, b, form, aten)
+                op, self._wider(op), aten, lambda a, b, form: compared(stem, a, b, form, aten)
             )
         raise _CannotConvertError(op.schema.full_name)
 
@@ -315,7 +340,7 @@ class _Conversion:
         operands: list[Number] = []
         for operand in op.operands:
             if unwrapped(operand) in self.tensors:
-                operands.append(_as(self._tensor(operand), dtype, aten))
+                operands.append(in_dtype(self._tensor(operand), dtype, aten))
                 continue
             known = constant_of(operand)
             if known is UNKNOWN:
@@ -345,7 +370,7 @@ class _Conversion:
             dtype = op.results[0].type.dtype
             if dtype is None:
                 raise _CannotConvertError(name)
-            return aten("clone", _as(self._tensor(op.operands[0]), dtype, aten), None)
+            return aten("clone", in_dtype(self._tensor(op.operands[0]), dtype, aten), None)
         other = schemas.lookup(f"aten::{stem}.Tensor")
         if not name.endswith(".Scalar") or other is None or find(other.full_name) is None:
             raise _CannotConvertError(name)
@@ -358,7 +383,7 @@ class _Conversion:
         rest = [constant_of(o) for o in list(op.operands)[2:]]
         if any(r is UNKNOWN for r in rest) or len(other.arguments) != len(op.operands):
             raise _CannotConvertError(name)
-        return aten(f"{stem}.Tensor", source, _as(self._tensor(number), dtype, aten), *rest)
+        return aten(f"{stem}.Tensor", source, in_dtype(self._tensor(number), dtype, aten), *rest)
 
     def _at_index(self, op: AtenOp, aten: Aten) -> SSAValue:
         """The part of a tensor at an index that is a tensor, or the tensor with another one there."""
@@ -367,30 +392,7 @@ class _Conversion:
         known = constant_of(dim)
         if spec is None or known is UNKNOWN or not self._is_tensor(index) or not self.may_repeat:
             raise _CannotConvertError(op.schema.full_name)
+        if parts and is_argument(source) and hint_of(spec.size) > LARGEST_COPY:
+            raise _CannotConvertError("a part of a large tensor from outside, which would be copied")
         (number,) = wrap_dims([known], spec.ndim)
-        size = spec.shape[number]
-        given = self._tensor(index)
-        at = aten("where.self", aten("lt.Scalar", given, 0), aten("add.Scalar", given, size, 1), given)
-        places = aten("reshape", at, [1])
-        if not parts:
-            return aten("squeeze.dim", aten("index_select", source, number, places), number)
-        part = aten("to.dtype", aten("unsqueeze", parts[0], number), spec.dtype.code, False, False, None)
-        return aten("index_copy", source, number, places, part)
-
-
-def _arithmetic(stem: str, a: SSAValue, b: Number, form: str, aten: Aten) -> SSAValue:
-    if form == "turned":
-        return aten("rsub.Scalar", a, b, 1) if stem == "sub" else _arithmetic(stem, a, b, "Scalar", aten)
-    return aten(f"mul.{form}", a, b) if stem == "mul" else aten(f"{stem}.{form}", a, b, 1)
-
-
-def _compared(stem: str, a: SSAValue, b: Number, form: str, aten: Aten) -> SSAValue:
-    if form == "turned":
-        return aten(f"{COMPARISONS[stem]}.Scalar", a, b)
-    return aten(f"{stem}.{form}", a, b)
-
-
-def _as(tensor: SSAValue, dtype: DType, aten: Aten) -> SSAValue:
-    """`tensor` in another dtype."""
-    kind = cast("tt.TensorType", tensor.type)
-    return tensor if kind.dtype is dtype else aten("to.dtype", tensor, dtype.code, False, False, None)
+        return at_index(source, number, self._tensor(index), parts[0] if parts else None, aten)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from tsc.narrowing import is_array
 from tsc.programs.call_text import CallText, Matching, ResultText, array_name, signature
 from tsc.programs.call_writer import CallWriter, Run, any_live
 from tsc.programs.live_tensors import refresh
+from tsc.programs.object_state import Slot, StatePart
 from tsc.runtime.descriptions import TENSOR
 from tsc.runtime.native import MISS
 from tsc.runtime.result_forms import nest
@@ -33,6 +34,7 @@ class Known:
         self.form = found.form
         self.checks_bounds = found.checks_bounds
         self.suits = found.suits if found.form.written or found.form.shown else None
+        self.has_constants = not found.constants.is_empty
         self.signature = signature(self.arguments), signature(self.attributes)
 
 
@@ -49,93 +51,166 @@ class NativeCalls(CallWriter):
         matching.match((tuple, *group[0].arguments), "arguments")
         matching.flush()
         given = list(matching.tensors)
-        held = self._match_attributes(text, matching.miss, group[0].attributes)
+        held, names = self._match_attributes(text, matching.miss, group[0].attributes)
         self.convert(text, given, self.kind.array_of, dispatch)
         arrays = [*(array_name(name) for name in given), *held]
         for known in group:
-            self._call(text, known, given, arrays, dispatch)
+            _WrittenCall(self, text, known, given, arrays, names, dispatch).write()
         text.write(matching.miss)
         return text.function("call")
 
-    def _match_attributes(self, text: CallText, miss: str, patterns: Sequence[Any]) -> list[str]:
-        """Read the attributes; the variables of their arrays."""
+    def _match_attributes(
+        self, text: CallText, miss: str, patterns: Sequence[Any]
+    ) -> tuple[list[str], dict[Slot, str]]:
+        """Read the attributes; the variables of their arrays, and those of all."""
         state = self.version.state
         if state is None or not patterns:
-            return []
+            return [], {}
         text.write(f"if {any_live(text, state)}:")
         text.write(f"{text.hold(refresh)}({text.hold(state.holders)})", 2)
         matching = Matching(text, miss, np.ndarray)
-        for number, ((attributes, name), pattern) in enumerate(zip(state.slots, patterns, strict=True)):
-            variable = text.variable()
-            text.write(f"{variable} = {text.hold(attributes)}[{name!r}]")
+        names: dict[Slot, str] = {}
+        for number, (part, pattern) in enumerate(zip(state.parts, patterns, strict=True)):
+            names[state.taken[number]] = variable = text.variable()
+            text.write(f"{variable} = {part.text(text.hold(part.attributes))}")
             if number in state.varying and pattern is TENSOR:
                 numbers = text.hold((int, float, bool))
                 text.write(f"if type({variable}) in {numbers}:")
                 text.write(f"{variable} = {text.hold(np.asarray)}({variable})", 2)
             matching.match(pattern, variable)
         matching.flush()
-        return matching.tensors
+        return matching.tensors, names
 
-    def _call(
-        self, text: CallText, known: Known, given: Sequence[str], arrays: Sequence[str], dispatch: str
-    ) -> None:
-        """Call the code of a specialization, and return what it gives, if it is for these arrays."""
-        all_arrays = f"({''.join(f'{name}, ' for name in arrays)})"
-        call = f"{text.hold(known.code)}({', '.join(arrays)})"
+
+@dataclass(frozen=True)
+class _WrittenCall:
+    """Writes the call of the code of one specialization."""
+
+    writer: NativeCalls
+    text: CallText
+    known: Known
+    given: Sequence[str]
+    """The variables of the tensors that are arguments."""
+    arrays: Sequence[str]
+    """The variables of all arrays."""
+    names: Mapping[Slot, str]
+    """The variables of the attributes."""
+    dispatch: str
+
+    def write(self) -> None:
+        """Call the code, and return what it gives, if it is for these arrays."""
+        text, known = self.text, self.known
+        all_arrays = f"({''.join(f'{name}, ' for name in self.arrays)})"
+        call = f"{text.hold(known.code)}({', '.join(self.arrays)})"
         if known.suits is not None:
-            call += f" if {text.hold(known.suits)}({all_arrays}) else {text.hold(MISS)}"
+            suits = f"{self._are_usual()}{text.hold(known.suits)}({all_arrays})"
+            call += f" if {suits} else {text.hold(MISS)}"
         text.write(f"flat = {call}")
         text.write(f"if flat is not {text.hold(MISS)}:")
         results = [f"r{number}" for number in range(len(known.outputs))]
         text.write(f"{', '.join(results)} = flat", 2)
         if known.checks_bounds:
             text.write(f"if {results[-1]}:", 2)
-            text.write(dispatch, 3)
+            text.write(self.dispatch, 3)
+        self._require_apart()
         all_results = f"({''.join(f'{name}, ' for name in results)})"
-        if known.form.written:
-            unit = text.hold(self.unit)
-            text.write(f"{text.hold(known.form.write)}({all_results}, {all_arrays}, {unit})", 2)
+        self._write_arguments(all_results, all_arrays)
         structure: Any = known.form.structure
         assert structure is not None
         if ResultText.is_direct(structure):
-            self._return_directly(text, known, given, arrays)
+            self._return_directly(structure)
         else:
-            all_given = f"({''.join(f'{name}, ' for name in given)})"
+            all_given = f"({''.join(f'{name}, ' for name in self.given)})"
             completed = self._completed_by(structure)
             text.write(f"return {text.hold(completed)}({all_results}, {all_arrays}, {all_given})", 2)
 
-    def _return_directly(
-        self, text: CallText, known: Known, given: Sequence[str], arrays: Sequence[str]
-    ) -> None:
+    def _are_usual(self) -> str:
+        """A test, with an ``or``, that suffices where it is true: what is written is row-major, and far from
+        all else.
+        """
+        known, text = self.known, self.text
+        if known.form.shown or known.has_constants:
+            return ""
+        tests = [f"{self.arrays[number]}.flags.carray" for number in known.form.written]
+        others = range(len(self.arrays))
+        pairs = dict.fromkeys(tuple(sorted((i, j))) for i in known.form.written for j in others if i != j)
+        shares = text.hold(np.may_share_memory)
+        tests += [f"not {shares}({self.arrays[i]}, {self.arrays[j]})" for i, j in pairs]
+        return f"{' and '.join(tests)} or "
+
+    def _write_arguments(self, all_results: str, all_arrays: str) -> None:
+        """Put into the memory of arguments what the program writes there."""
+        form, text = self.known.form, self.text
+        if all(content[0] == "tensor" for content in form.contents):  # none is another argument's memory
+            for number, content in zip(form.written, form.contents, strict=True):
+                text.write(f"{self.arrays[number]}[...] = r{content[1]}", 2)
+        elif form.written:
+            unit = text.hold(self.writer.unit)
+            text.write(f"{text.hold(form.write)}({all_results}, {all_arrays}, {unit})", 2)
+
+    @property
+    def _result(self) -> ResultText:
+        return ResultText(self.text, self.writer.unit, self.known.outputs, self.arrays, self.given)
+
+    def _assignments(self) -> list[tuple[Slot, StatePart, Any]]:
+        """What is assigned: where, and what, as the form describes it. Entries of dicts that are as they
+        were are not.
+        """
+        state, structure = self.writer.version.state, cast("list[Any]", self.known.form.structure)
+        if state is None:
+            return []
+        every = zip(state.assigned, state.given, structure[1][1:], strict=True)
+        return [(s, part, value) for s, part, value in every if part.key is None or not self._stays(s, value)]
+
+    def _stays(self, slot: Slot, value: list[Any]) -> bool:
+        """Whether an attribute is what it was: a tensor that was read there, or None for no entry."""
+        if value[0] == "argument":
+            return self.arrays[value[1]] == self.names.get(slot)
+        return value == ["constant", None]
+
+    def _require_apart(self) -> None:
+        """Nothing is assigned to dicts of which one is another one as well."""
+        state = self.writer.version.state
+        if state is None or not any(part.key is not None for _, part, _ in self._assignments()):
+            return
+        self.text.write(f"if not {self.text.hold(state.is_apart)}():", 2)
+        self.text.write(self.dispatch, 3)
+
+    def _return_directly(self, structure: list[Any]) -> None:
         """Assign attributes and return the result, as text."""
-        written = ResultText(text, self.unit, known.outputs, arrays, given)
-        structure: Any = known.form.structure
-        if self.version.state is not None:
-            structure, *assigned = structure[1]
-            for (holder, name), part in zip(self.version.state.assigned, assigned, strict=True):
-                variable = text.hold(holder)
-                text.write(f"if {variable}.live:", 2)
-                text.write(f"{variable}.live.pop({name!r}, None)", 3)
-                text.write(f"{variable}.attributes[{name!r}] = {written.array(part)}", 2)
-        kind = self.kind
-        text.write(f"return {written.tensor(structure, kind.tensor_of, kind.plain_tensor_of)}", 2)
+        version, kind, result = self.writer.version, self.writer.kind, self._result
+        for slot, part, value in self._assignments():
+            self._assign(slot, part, result.array(value))
+        given = structure if version.state is None else structure[1][0]
+        self.text.write(f"return {result.tensor(given, kind.tensor_of, kind.plain_tensor_of)}", 2)
+
+    def _assign(self, slot: Slot, part: StatePart, value: str) -> None:
+        text = self.text
+        holder = text.hold(slot[0])
+        if part.key is not None:
+            text.write(f"{holder}.attributes[{part.name!r}][{part.key!r}] = {value}", 2)
+            return
+        text.write(f"if {holder}.live:", 2)
+        text.write(f"{holder}.live.pop({part.name!r}, None)", 3)
+        text.write(f"{holder}.attributes[{part.name!r}] = {value}", 2)
 
     def _completed_by(self, structure: Any) -> Run:
         """What assigns attributes and gives the result of any structure."""
+        version, unit, tensor_of = self.writer.version, self.writer.unit, self.writer.kind.tensor_of
 
         def completed(tensors: Sequence[Any], arrays: Sequence[Any], given: Sequence[Any]) -> Any:
             result: Any = structure
-            if self.version.state is not None:
+            if version.state is not None:
                 result, *assigned = structure[1]
                 if assigned:
-                    self.version.state.assign([nest(part, tensors, arrays, self.unit) for part in assigned])
+                    version.state.assign([nest(part, tensors, arrays, unit) for part in assigned])
 
             def back(leaf: object) -> Any:
                 if not is_array(leaf):
                     return leaf
                 place = next((i for i, array in enumerate(arrays[: len(given)]) if array is leaf), None)
-                return self.kind.tensor_of(leaf) if place is None else given[place]
+                return tensor_of(leaf) if place is None else given[place]
 
-            return mapped(nest(result, tensors, arrays, self.unit), back)
+            return mapped(nest(result, tensors, arrays, unit), back)
 
         return completed

@@ -6,17 +6,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import is_
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.dialects.func import FuncOp
 
 from tsc.dialects.tsc import ASSIGNED, FOLDED, TAKEN
 from tsc.frontend.unit import ScriptObject
+from tsc.programs.attribute_paths import AttributePath, Key
 from tsc.programs.live_tensors import refresh
 from tsc.runtime.descriptions import Varying, describe
 
 Slot = tuple[ScriptObject, str]
+"""An object, and one of its attributes, or an entry of one that is a dict: ``cache['cpu']``."""
+
+
+class StatePart(NamedTuple):
+    """One attribute, or one entry of a dict."""
+
+    attributes: dict[str, Any]
+    """Those of the object."""
+    name: str
+    key: Key | None
+
+    def read(self) -> Any:
+        """The value; None for an entry that is not there."""
+        value = self.attributes[self.name]
+        return value if self.key is None else value.get(self.key)
+
+    def text(self, attributes: str) -> str:
+        """The expression that reads it, with the name of the variable that holds the attributes."""
+        found = f"{attributes}[{self.name!r}]"
+        return found if self.key is None else f"{found}.get({self.key!r})"
 
 
 class ObjectState:
@@ -37,26 +58,57 @@ class ObjectState:
         changing |= {_slot(receiver, path) for path in varying}
         self.varying = [number for number, slot in enumerate(self.taken) if slot in changing]
         """Those that are `Varying` where they are numbers."""
-        self.slots = [(held.attributes, name) for held, name in self.taken]
+        self.parts = [_part(slot) for slot in self.taken]
+        self._numbers: dict[int, int | float] = {}
+        """Numbers in dicts, as they were first seen."""
+        self.given = [_part(slot) for slot in self.assigned]
+        """The parts that the function assigns."""
+        is_filled = any(part.key is not None for part in self.given)
+        entries = [p for p in (*self.given, *self.parts) if p.key is not None] if is_filled else []
+        self._dicts = list({(id(p.attributes), p.name): p for p in entries}.values())
+        """One part of each dict, where any is written to."""
+
+    def is_apart(self) -> bool:
+        """Whether no dict that is written to is another one as well."""
+        held = self._dicts
+        return len(held) < 2 or len({id(p.attributes[p.name]) for p in held}) == len(held)
+
+    def is_filling(self) -> bool:
+        """Whether a call may put something into a dict that is not in it yet: then the next call differs."""
+        return any(part.key is not None and part.read() is None for part in self.given)
 
     def read(self) -> list[Any]:
         """The attributes; numbers that calls change are `Varying`."""
         refresh(self.holders)
-        values = [attributes[name] for attributes, name in self.slots]
+        values = [part.read() for part in self.parts]
+        self._see(values)
         for number in self.varying:
             if isinstance(values[number], (bool, int, float)):
                 values[number] = Varying(values[number])
         return values
+
+    def _see(self, values: Sequence[Any]) -> None:
+        """Take numbers in dicts for varying that were others before: nothing else watches over those."""
+        for number, value in enumerate(values):
+            if self.parts[number].key is not None and type(value) in (int, float):
+                known = self._numbers.setdefault(number, value)
+                if number not in self.varying and not _is_same(known, value):
+                    self.varying.append(number)
 
     def entries(self) -> list[tuple[str, Slot, Any]]:
         """The attributes that the function takes: path, place, and value as `read` gives it."""
         return list(zip(self.taken_paths, self.taken, self.read(), strict=True))
 
     def assign(self, values: Sequence[Any]) -> None:
-        """Set the attributes that the function assigns."""
-        for (held, name), value in zip(self.assigned, values, strict=True):
-            held.live.pop(name, None)
-            held.attributes[name] = value
+        """Set the attributes that the function assigns; an entry that is None stays as it is, as nothing
+        takes entries out.
+        """
+        for (held, _), part, value in zip(self.assigned, self.given, values, strict=True):
+            if part.key is None:
+                held.live.pop(part.name, None)
+                part.attributes[part.name] = value
+            elif value is not None:
+                part.attributes[part.name][part.key] = value
 
     @property
     def is_trained(self) -> bool:
@@ -73,8 +125,7 @@ class AttributeGuard:
         constants = _paths(function, FOLDED)
         paths = {path: _slot(receiver, path) for path in dict.fromkeys(constants)}
         for path in (*constants, *_paths(function, TAKEN), *_paths(function, ASSIGNED)):
-            names = path.split(".")
-            prefixes = (".".join(names[:count]) for count in range(1, len(names)))
+            prefixes = AttributePath.parse(path).prefixes()
             paths.update((prefix, _slot(receiver, prefix)) for prefix in prefixes)
         self._paths = list(paths)
         self._slots = [(held.attributes, name) for held, name in paths.values()]
@@ -150,9 +201,17 @@ def _are_distinct(slots: Iterable[tuple[str, Slot]]) -> bool:
     return all(known.setdefault(slot, path) == path for path, slot in slots)
 
 
-def _slot(receiver: ScriptObject, path: str) -> Slot:
-    *objects, name = path.split(".")
+def _slot(receiver: ScriptObject, text: str) -> Slot:
+    path = AttributePath.parse(text)
     held = receiver
-    for inner in objects:
+    for inner in path.objects:
         held = held.attributes[inner]
-    return held, name
+    return held, path.last
+
+
+def _part(slot: Slot) -> StatePart:
+    held, text = slot
+    path = AttributePath.parse(text)
+    if text in held.attributes:  # it looks like an entry, and is none
+        return StatePart(held.attributes, text, None)
+    return StatePart(held.attributes, path.name, path.key)

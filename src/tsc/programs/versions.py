@@ -31,6 +31,7 @@ from tsc.frontend.unit import Function, ScriptObject
 from tsc.options import options
 from tsc.passes.freeze import Freeze
 from tsc.passes.lift_state import lift_state
+from tsc.passes.split_dicts import split_dicts
 from tsc.programs.live_tensors import objects_below
 from tsc.programs.object_state import AttributeGuard, ObjectState
 from tsc.runtime.descriptions import describe
@@ -238,6 +239,7 @@ class Versions:
         if self._receiver is None or len(entry.function.body.block.args) == len(self._function.parameters):
             return None
         lifted = replace(entry, module=entry.alone())
+        split_dicts(lifted.function, lifted.pool)
         reason = lift_state(lifted.function)
         if reason is not None:
             LOG.info("%s: keeps its object: %s", self._function.name, reason)

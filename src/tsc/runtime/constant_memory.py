@@ -18,6 +18,11 @@ class ConstantMemory:
         self._ranges = _joined(sorted(byte_bounds(array) for array in arrays))
         self._begins = [begin for begin, _ in self._ranges]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are none."""
+        return not self._ranges
+
     def holds(self, array: np.ndarray[Any, Any]) -> bool:
         """Whether a part of `array` may be a constant."""
         if not self._ranges or not array.size:

@@ -36,6 +36,14 @@ class State(Protocol):
         """Set those that the function assigns."""
         ...
 
+    def is_apart(self) -> bool:
+        """Whether what is assigned under one name cannot be read under another."""
+        ...
+
+    def is_filling(self) -> bool:
+        """Whether a call may assign what was not there, so that the next call finds other attributes."""
+        ...
+
 
 class Specializations:
     """Dispatches calls: to the specialization for the arguments' shapes, to a new one, or to the generic
@@ -76,6 +84,8 @@ class Specializations:
         """How many calls of a key in the table came here (those that go straight to native code do not);
         several threads at once may lose some.
         """
+        self._filling: set[tuple[str, ...]] = set()
+        """The keys of calls that put into dicts what was not in them."""
         self.strategy = FusionStrategy.current
         self._is_warned = False
 
@@ -97,7 +107,7 @@ class Specializations:
         if found is not None and found.outlined is not None:
             return found.run(*values)
         arrays = flatten(given)
-        if found is None or not found.suits(arrays):
+        if found is None or not found.suits(arrays) or not self._is_apart:
             return self._generic(*values)
         try:
             return self._run_found(found, arrays, given, values)
@@ -113,12 +123,16 @@ class Specializations:
         if found is not None and found.outlined is not None:
             return found.run(*values)
         arrays = flatten(given)
-        if found is None or found.form.written or not found.suits(arrays):
+        if found is None or found.form.written or not found.suits(arrays) or not self._is_apart:
             return self._generic(*values)
         try:
             return self._run_found(found, arrays, given, values)
         except UnsuitedError:
             return self._generic(*values)
+
+    @property
+    def _is_apart(self) -> bool:
+        return self._state is None or self._state.is_apart()
 
     def _run_found(
         self, found: Any, arrays: Sequence[Any], given: Sequence[Any], values: Sequence[Any]
@@ -173,11 +187,24 @@ class Specializations:
         if any(d is None for d in described):
             return None
         key = tuple(d for d in described if d is not None)
+        if self._is_passing(key):
+            return None
         name = self._found.get(key) or self._added(key, values)
         if name is None:
             return None
         self.calls[name] += 1
         return self.table[name]
+
+    def _is_passing(self, key: tuple[str, ...]) -> bool:
+        """Whether calls of a key perhaps come no second time: one fills what the attributes lack, and nothing
+        is compiled for it until there is another.
+        """
+        if self._state is None or key in self._filling or not options().profiled_runs:
+            return False
+        if not self._state.is_filling():
+            return False
+        self._filling.add(key)
+        return True
 
     @serialized
     def _added(self, key: tuple[str, ...], values: Sequence[Any]) -> tuple[str, ...] | None:

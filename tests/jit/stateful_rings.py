@@ -1,0 +1,76 @@
+# pyright: reportUnknownMemberType=false, reportUninitializedInstanceVariable=false
+"""Modules that write into the memory of their buffers, for `test_state_in_place`; their arguments have 3
+elements.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class Buffered(nn.Module):
+    """Has a buffer, and a place in it."""
+
+    h: Tensor
+    n: int
+
+    def __init__(self, rows: int = 4, columns: int = 3) -> None:
+        super().__init__()
+        self.register_buffer("h", torch.arange(float(rows * columns)).reshape(rows, columns))
+        self.n = 0
+
+
+class Ring(Buffered):
+    def forward(self, x: Tensor) -> Tensor:
+        self.h[self.n % 4] = x
+        self.n += 1
+        return self.h.sum(0)
+
+
+class FromTheEnd(Buffered):
+    def forward(self, x: Tensor) -> Tensor:
+        self.n = (self.n + 1) % 4
+        self.h[-self.n] = x * 2
+        return self.h[self.n // 2] + self.h[-1]
+
+
+class Columns(Buffered):
+    def forward(self, x: Tensor) -> Tensor:
+        self.h[:3, self.n].copy_(x)
+        self.n = min(self.n + 1, 2)
+        return self.h[:, max(self.n, 1)] * 2
+
+
+class Ends(Buffered):
+    """The place is out of range in the fifth call, when something was written."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.h += 1
+        self.h[self.n] = x
+        self.n += 1
+        return self.h * (self.n / 2)
+
+
+class Adds(Buffered):
+    def forward(self, x: Tensor) -> Tensor:
+        self.h[self.n % 4] += x
+        self.n += 3
+        return self.h[self.n % 4] * 2
+
+
+class Totals(Buffered):
+    def forward(self, x: Tensor) -> Tensor:
+        self.h += x
+        self.h.mul_(0.5)
+        return self.h.mean()
+
+
+class LargeRing(Buffered):
+    """More than what is copied in order to write a part of it."""
+
+    def __init__(self) -> None:
+        super().__init__(20_000, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.h[self.n % 20_000] = x
+        self.n += 1
+        return self.h[0] + self.h[1]
