@@ -24,7 +24,7 @@ from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.tools.command_line import REFUSED, main
 from tsc.tools.measuring import PEERS
 
-CALLED = ("run", "bench", "explain", "verify", "profile", "diff", "bisect")
+CALLED = ("run", "bench", "explain", "verify", "profile", "diff", "bisect", "view")
 NAMES = ("inspect", *CALLED, "doctor", "cache")
 BY_NAME: dict[str, set[str]] = defaultdict(
     set, inspect={"operators"}, bench={"missing"}, doctor={"versions", "optional"}, cache={"kinds"}
@@ -74,6 +74,7 @@ def command(name: str, archive: str, *options: str) -> list[str]:
     given = {"doctor": [], "cache": ["list"], "diff": [archive, archive]}.get(name, [archive])
     inputs = ["--input", "2x4xf32"] if name in CALLED else []
     few = ["--times", "2", "--warmup", "1"] if name in ("bench", "profile") else []
+    few += ["--output", str(Path(archive).with_suffix(".html"))] if name == "view" else []
     return [name, *given, *inputs, *few, *options]
 
 
