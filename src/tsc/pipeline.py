@@ -53,6 +53,7 @@ from tsc.passes.settle_dicts import SettleDicts
 from tsc.passes.split_kernels import SplitKernels
 from tsc.passes.stack_lists import StackLists
 from tsc.passes.unroll_loops import UnrollLoops
+from tsc.passes.widen_windows import WidenWindows
 from tsc.progress import step
 
 KernelReady = Callable[[FuncOp], None]
@@ -114,7 +115,7 @@ def stages(
                     *SIMPLIFY,
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
                 ),  # shapes decide branches, branches decide shapes
-                *((RequireNoRaise(), StackLists()) if is_whole else ()),
+                *((RequireNoRaise(), StackLists(), WidenWindows()) if is_whole else ()),
                 Functionalize(is_whole),
                 fixed_point(RefineTypes(), *SIMPLIFY),  # writes replaced by values have types of their own
                 ExpandSplits(),
