@@ -14,10 +14,8 @@ from tsc.archive.writer import Record, archive_bytes
 from tsc.compiler.entry import Entry
 from tsc.compiler.specialization import Specialization, lowered
 from tsc.concurrency import serialized
-from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
-from tsc.dialects.torch_types import TensorType
 from tsc.errors import ArgumentError, IRError, NotSupportedError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObject, Unit
@@ -30,12 +28,13 @@ from tsc.programs.live_tensors import refresh_below
 from tsc.programs.specialization_table import SpecializationTable, specialization_table
 from tsc.programs.tensor_calls import TensorCalls
 from tsc.programs.tensor_kinds import TensorKind
+from tsc.programs.unspecialized import has_undefined_tensor, is_dynamic
 from tsc.programs.versions import Version, Versions, run_frozen
 from tsc.runtime.last_called import LastCalled
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.recording_gradients import TorchInputs, are_recorded
 from tsc.runtime.specializations import Specializations
-from tsc.runtime.values import ArgumentMismatchError, Inputs, Wrap, holds_device
+from tsc.runtime.values import ArgumentMismatchError, Inputs, Wrap
 from tsc.serialization.saving import function_records, module_records
 
 RECORDED = "PyTorch's operators run: gradients are wanted, or something of PyTorch watches operators"
@@ -59,7 +58,7 @@ class BoundFunction(Inspectable):
         self.default = default
         self.entry: Entry | None = None
         self.parameters: Sequence[FunctionParameter] = function.parameters
-        self._is_dynamic = _is_dynamic(function)
+        self._is_dynamic = is_dynamic(function)
         self._frozen_recording: Callable[..., Any] | None = None
         self._fast: Callable[..., Any] = self._dispatch
         self.on_specialized: Callable[[Sequence[Any]], None] | None = None
@@ -144,7 +143,7 @@ class BoundFunction(Inspectable):
         """Why nothing is ever compiled for these values."""
         if self._is_dynamic:
             return "a parameter takes values of several types, or the result has devices"
-        if _has_undefined_tensor(values, self.parameters):
+        if has_undefined_tensor(values, self.parameters):
             return "an argument that should be a tensor is None"
         return None
 
@@ -359,18 +358,6 @@ class BoundFunction(Inspectable):
         """The specialization compiled last."""
         table = self.compiled.table if self.compiled is not None else {}
         return list(table.values())[-1] if table else None
-
-
-def _is_dynamic(function: Function) -> bool:
-    """Whether a parameter may hold values of several types, or the result devices: no specialization
-    describes those.
-    """
-    varies = any(p.type is tt.ANY or isinstance(p.type, tt.UnionType) for p in function.parameters)
-    return varies or (function.result is not None and holds_device(function.result))
-
-
-def _has_undefined_tensor(values: Sequence[Any], parameters: Sequence[FunctionParameter]) -> bool:
-    return any(v is None and isinstance(p.type, TensorType) for v, p in zip(values, parameters, strict=True))
 
 
 class ScriptFunction(BoundFunction, Saveable):
