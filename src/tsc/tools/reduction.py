@@ -205,7 +205,9 @@ def _begun(case: Case, cut: Collection[int]) -> Case | None:
     for number in cut:
         op = ops[number]
         for result, value in zip(op.results, found[number], strict=True):
-            argument = block.insert_arg(result.type, len(block.args))
+            # of any shape: arguments get smaller, and are typed by what is given
+            kind = tt.ValueTensorType if isinstance(result.type, tt.ValueTensorType) else tt.TensorType
+            argument = block.insert_arg(kind(), len(block.args))
             argument.name_hint = result.name_hint
             result.replace_all_uses_with(argument)
             values.append(value)
