@@ -91,7 +91,7 @@ def default_display() -> Display:
     if not options().shows_progress:
         return _Silence()
     stream = sys.stderr
-    if stream is None or os.environ.get("TERM") == "dumb" or not stream.isatty():  # pyright: ignore[reportUnnecessaryComparison]
+    if stream is None or os.environ.get("TERM") == "dumb" or not stream.isatty():
         return _LOG_LINES
     line = _LINES.get(stream.fileno())
     if line is None or line.stream is not stream:
