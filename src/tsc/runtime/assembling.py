@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from tsc.analysis.target import Target
 from tsc.progress import step
+from tsc.runtime.host import available_cores
 from tsc.runtime.machine_code import Assembled, CompiledObject, assembled, load_objects
 
 
@@ -35,7 +35,7 @@ class Assembly:
     def add(self, text: str) -> None:
         """Have a module optimized and assembled, or taken from the cache."""
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(_processors(), "tsc-llvm")
+            self._threads = ThreadPoolExecutor(available_cores(), "tsc-llvm")
         self.texts.append(text)
         self._objects.append(self._threads.submit(assembled, text, self.target))
 
@@ -53,8 +53,3 @@ class Assembly:
             step("LLVM", done, len(self._objects))
             objects.append(pending.result())
         return load_objects(objects, self.target, self.texts[::-1])
-
-
-def _processors() -> int:
-    """How many of the machine's processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
