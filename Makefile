@@ -52,8 +52,10 @@ check: $(STAMP)-dev ## format, lint, types, layering, fast tests
 types: $(STAMP)-dev ## types alone
 	$(BIN)/pyright
 
+# What compiles machine code by the dozen, or reads all dialects of MLIR.
+SLOW := */test_schedule_* */test_widen_windows.py */test_torch_text.py
 fast-tests: $(STAMP)-dev ## the tests of `check`
-	$(PYTEST) -n auto tests/test_layering.py tests/dialects tests/passes --ignore-glob='*/test_schedule_*'
+	$(PYTEST) -n auto tests/test_layering.py tests/dialects tests/passes $(foreach slow,$(SLOW),--ignore-glob='$(slow)')
 
 SECONDS ?= 600
 SEED ?= 0
