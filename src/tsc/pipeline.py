@@ -209,9 +209,9 @@ def _verify_no_aten(parent: Operation) -> None:
 STAGE_NAMES = tuple(stage.name for stage in stages())
 
 
-@dataclass
+@dataclass(frozen=True)
 class PassTiming:
-    """How long one pass took."""
+    """How long one pass took, with what was told of its kernels."""
 
     stage: str
     name: str

@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import ModuleOp
 from tests.analysis.named_values import V
 from tests.passes.rewriting import parse
 from tsc.errors import IRError
-from tsc.pipeline import verify_groups, verify_host, verify_inlined
+from tsc.pipeline import verify_groups, verify_host, verify_inlined, verify_loops
 
 M, MODULE, BOX = "!torch.tensor<[2,3],f32>", '!torch.nn.Module<"M">', '!torch.class<"Box">'
 NEG = f"torch.aten.neg %{{}} : {V} -> {V}"
@@ -128,7 +128,22 @@ def test_a_native_module_has_one_host_function(text: str, count: int) -> None:
 
 
 def test_a_kernel_holds_no_operator_of_torch() -> None:
-    left = f"%v = torch.vtensor.literal(dense<1.0> : tensor<2x3xf32>) : {V}\n%w = {NEG.format('v')}\n"
-    text = KERNEL.replace("    func.return", f"{left}    func.return")
+    text = KERNEL.replace("    func.return", f"{LEFT}    func.return")
     with pytest.raises(IRError, match=r"torch\.aten\.neg is left"):
         verify_host(module(HOST + text))
+
+
+LEFT = f"%v = torch.vtensor.literal(dense<1.0> : tensor<2x3xf32>) : {V}\n%w = {NEG.format('v')}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (KERNEL, "one public function; got 0"),
+        (KERNEL + HOST.replace("    func.return", f"{LEFT}    func.return"), r"torch\.aten\.neg is left"),
+    ],
+)
+def test_loops_are_called_by_one_host_function_without_operators_of_torch(text: str, wrong: str) -> None:
+    verify_loops(module(HOST + KERNEL))
+    with pytest.raises(IRError, match=wrong):
+        verify_loops(module(f"builtin.module {{{text}}}"))

@@ -5,6 +5,7 @@ is left is small, still shows it, and is right once the pass is.
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 from collections.abc import Callable
@@ -20,9 +21,11 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation
 
 from tsc.analysis.target import Target
+from tsc.compiler.cases import Case, Fault
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool
+from tsc.frontend.unit import Unit
 from tsc.passes import Rewriting, schedule
 from tsc.passes.canonicalize import Canonicalize
 from tsc.passes.check_bounds import CheckBounds
@@ -50,6 +53,7 @@ from tsc.passes.stack_lists import StackLists
 from tsc.passes.unroll_loops import UnrollLoops
 from tsc.runtime import assembling
 from tsc.runtime.machine_code import Assembled
+from tsc.tools.case_files import write_case
 from tsc.tools.command_line import MISUSED, REFUSED, main
 
 Spoil = Callable[[ModuleOp, ConstantPool], None]
@@ -388,3 +392,12 @@ def test_mistakes(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
     for output, words in (("no/folder/fault", "requires a folder"), ("3d", "requires a name of Python")):
         assert main(["bisect", *command(archive, "written"), "--output", output]) == MISUSED
         assert words in capsys.readouterr().err
+
+
+def test_what_a_program_says_stays_a_comment_in_the_test_that_is_written(tmp_path: Path) -> None:
+    """The texts of an archive are data: none of them becomes code."""
+    said = 'differs: \'a\'\n""" + ran() + """\rran()\x0cran() \\'
+    case = Case(ModuleOp([]), "f", ConstantPool(), [], Unit(), print)
+    _, _, test = write_case(case, Fault("value", "fuse", said), str(tmp_path / "odd'name"))
+    names = {node.id for node in ast.walk(ast.parse(Path(test).read_bytes())) if isinstance(node, ast.Name)}
+    assert "ran" not in names

@@ -33,7 +33,7 @@ class Fault:
     """What changes a result."""
 
     stage: str
-    culprit: str
+    name: str
     """The pass, or ``native``."""
     text: str
     """All that is to be said of it."""
@@ -45,7 +45,7 @@ class Fault:
 
     def is_same(self, other: Fault | None) -> bool:
         """Whether the same pass is at fault."""
-        return other is not None and (self.stage, self.culprit) == (other.stage, other.culprit)
+        return other is not None and (self.stage, self.name) == (other.stage, other.name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -144,7 +144,7 @@ class _Kept:
 
 def _is_access(op: AtenOp) -> bool:
     """Whether `op` reads or writes a dict under a constant key."""
-    wanted = {WRITE: 3}.get(op.schema.name, 2)
+    wanted = 3 if op.schema.name == WRITE else 2
     is_known = op.schema.name in (*READS, WRITE) and len(op.operands) == wanted
     return is_known and type(constant_of(op.operands[1])) in (str, int)
 

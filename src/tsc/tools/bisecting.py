@@ -16,16 +16,6 @@ from tsc.tools.verifying import verified
 
 
 @dataclass(frozen=True)
-class Culprit:
-    """What changes what the method does."""
-
-    stage: str
-    name: str
-    """The pass; ``native`` where the code itself is at fault."""
-    text: str
-
-
-@dataclass(frozen=True)
 class CaseSize:
     """How large a program is."""
 
@@ -48,7 +38,7 @@ class BisectReport:
 
     archive: str
     method: str
-    culprit: Culprit | None
+    culprit: Fault | None
     other_difference: str | None
     """What differs, though no pass alone does that."""
     before: CaseSize | None
@@ -129,7 +119,7 @@ def _report(
     return BisectReport(
         options.archive,
         options.method,
-        None if fault is None else Culprit(fault.stage, fault.culprit, fault.text),
+        fault,
         other_difference,
         None if before is None else CaseSize(*before),
         None if least is None else CaseSize(*size_of(least)),

@@ -22,18 +22,16 @@ WEIGHT, ARGUMENT = "weight.", "argument."
 """What the names of arrays begin with."""
 
 TEST = '''\
-"""Holds the compiler to a program that it once got wrong.
+"""Holds the compiler to a program that it once got wrong."""
 
-{text}
-"""
-
+{comments}
 from pathlib import Path
 
 from tsc.tools.case_files import read_case
 
 
 def test_no_pass_changes_what_the_program_does() -> None:
-    assert read_case(Path(__file__).with_name("{name}.mlir")).first_fault() is None
+    assert read_case(Path(__file__).with_name({file!r})).first_fault() is None
 '''
 
 
@@ -51,16 +49,17 @@ def write_case(case: Case, fault: Fault, output: str) -> list[str]:
         )
     folder, name = Path(output).parent, Path(output).name
     text = str(case.module)
-    comments = "".join(f"// {line}\n" for line in fault.text.splitlines())
+    said = fault.text.splitlines()  # it may hold texts of the program: they are to stay comments
     arrays: dict[str, Any] = {
         f"{WEIGHT}{key}": array for key, array in case.pool.items() if f"dense_resource<{key}>" in text
     }
     arrays |= {f"{ARGUMENT}{number}": array for number, array in enumerate(flatten(case.values))}
     facts = {"key": np.array(key, str), "whole": case.is_whole, "fuses": case.fuses_contractions}
     program, data, test = folder / f"{name}.mlir", folder / f"{name}.npz", folder / f"test_{name}.py"
-    program.write_text(f"{comments}{text}\n", encoding="utf-8")
+    program.write_text("".join([*(f"// {line}\n" for line in said), text, "\n"]), encoding="utf-8")
     np.savez(data, **facts, **arrays)
-    test.write_text(TEST.format(text=fault.text.replace("\\", "\\\\"), name=name), encoding="utf-8")
+    comments = "\n".join(f"# {line}" for line in said)
+    test.write_text(TEST.format(comments=comments, file=program.name), encoding="utf-8")
     return [str(program), str(data), str(test)]
 
 

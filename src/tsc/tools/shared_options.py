@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from tsc.errors import ArgumentError
+
 Made = TypeVar("Made")
 
 
@@ -39,6 +41,29 @@ def add_call(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=int, metavar="N", help="threads of native code (default: see doctor)"
     )
+
+
+def add_repeats(parser: argparse.ArgumentParser, times: int, warmup: int) -> None:
+    """How often the method is called; `require_repeats` looks at it."""
+    parser.add_argument(
+        "--times", type=int, default=times, metavar="N", help=f"measured calls (default: {times})"
+    )
+    parser.add_argument(
+        "--warmup", type=int, default=warmup, metavar="N", help=f"calls before (default: {warmup})"
+    )
+
+
+def require_repeats(options: argparse.Namespace) -> None:
+    """Refuse numbers of calls that nothing can be measured by.
+
+    Raises:
+        ArgumentError: one is too small.
+    """
+    for name, least in (("times", 1), ("warmup", 0)):
+        if getattr(options, name) < least:
+            raise ArgumentError(
+                f"--{name}: requires a number of at least {least}; got {getattr(options, name)}"
+            )
 
 
 def add_unfrozen(parser: argparse.ArgumentParser) -> None:

@@ -91,15 +91,6 @@ class KernelView:
 
 
 @dataclass(frozen=True)
-class PassTime:
-    """How long a pass took."""
-
-    stage: str
-    name: str
-    seconds: float
-
-
-@dataclass(frozen=True)
 class MethodView:
     """All that the page shows."""
 
@@ -115,7 +106,7 @@ class MethodView:
     sources: list[SourceLine]
     """The lines of the program that places name, by file."""
     kernels: list[KernelView]
-    passes: list[PassTime]
+    passes: list[pipeline.PassTiming]
     phases: dict[str, float]
     """Seconds of passes, of writing LLVM IR, and of LLVM."""
     llvm: str
@@ -267,7 +258,7 @@ def _view(
         llvm = descent.emit().text
         with compilation.timed("llvm"):
             assembly = compile_llvm(llvm, descent.target).assembly()
-    passes = [PassTime(timing.stage, timing.name, timing.seconds) for timing in compilation.report.timings]
+    passes = list(compilation.report.timings)
     return MethodView(
         options.archive, options.method, list(key), reason is None, reason, shown, places.places,
         _sources(places.places), found, passes, compilation.seconds, llvm, assembly,

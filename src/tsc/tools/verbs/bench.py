@@ -19,14 +19,13 @@ from __future__ import annotations
 import argparse
 
 from tsc.errors import ArgumentError
-from tsc.tools.shared_options import add_call, add_json, add_unfrozen
+from tsc.tools.shared_options import add_call, add_json, add_repeats, add_unfrozen, require_repeats
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_call(parser)
-    parser.add_argument("--times", type=int, default=50, metavar="N", help="measured calls (default: 50)")
-    parser.add_argument("--warmup", type=int, default=5, metavar="N", help="calls before (default: 5)")
+    add_repeats(parser, times=50, warmup=5)
     parser.add_argument("--peers", action="store_true", help="measure torch.jit and ONNX Runtime as well")
     parser.add_argument("--onnx", metavar="FILE", help="with --peers: the same model for ONNX Runtime")
     add_unfrozen(parser)
@@ -42,11 +41,7 @@ def run(options: argparse.Namespace) -> str:
     from tsc.tools.measuring import measured
     from tsc.tools.reports import as_json
 
-    for name, least in (("times", 1), ("warmup", 0)):
-        if getattr(options, name) < least:
-            raise ArgumentError(
-                f"--{name}: requires a number of at least {least}; got {getattr(options, name)}"
-            )
+    require_repeats(options)
     if options.onnx is not None and not options.peers:
         raise ArgumentError("--onnx: requires --peers")
     report = measured(options)

@@ -21,8 +21,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tsc.errors import ArgumentError
-from tsc.tools.shared_options import add_call, add_json, add_unfrozen, subject
+from tsc.tools.shared_options import add_call, add_json, add_repeats, add_unfrozen, require_repeats, subject
 
 if TYPE_CHECKING:
     from tsc.programs.profiling import Profile
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_call(parser)
-    parser.add_argument("--times", type=int, default=20, metavar="N", help="measured calls (default: 20)")
-    parser.add_argument("--warmup", type=int, default=3, metavar="N", help="calls before (default: 3)")
+    add_repeats(parser, times=20, warmup=3)
     parser.add_argument("--trace", metavar="FILE", help="write all runs in the Trace Event format")
     add_unfrozen(parser)
     add_json(parser)
@@ -47,11 +45,7 @@ def run(options: argparse.Namespace) -> str:
     from tsc.programs.profiling import profile
     from tsc.tools.reports import as_json
 
-    for name, least in (("times", 1), ("warmup", 0)):
-        if getattr(options, name) < least:
-            raise ArgumentError(
-                f"--{name}: requires a number of at least {least}; got {getattr(options, name)}"
-            )
+    require_repeats(options)
     called = subject(options, is_frozen=not options.unfrozen)
     found = profile(called.method, called.arguments, {}, options.times, options.warmup)
     if options.trace is not None:
