@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,8 +33,6 @@ class Reduction:
     case: Case
     fault: Fault
     tries: int = 0
-    steps: list[str] = field(default_factory=list[str])
-    """What was made smaller."""
 
     def run(self) -> Case:
         """The smallest case that was found.
@@ -43,11 +41,7 @@ class Reduction:
         "Simplifying and Isolating Failure-Inducing Input", 2002).
         """
         for step in (self._end_early, self._begin_late, self._drop_statements, self._shrink, self._round):
-            before = size_of(self.case)
             step()
-            after = size_of(self.case)
-            if after != before:
-                self.steps.append(f"{after[0]} operators, {after[1]} elements of arguments")
         return self.case
 
     def _keep(self, candidate: Case | None) -> bool:
