@@ -21,6 +21,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.dialects.tsc import GroupOp
+from tsc.dialects.walking import walk
 from tsc.errors import IRError, NestingError
 from tsc.passes import FixedPoint, fixed_point
 from tsc.passes.assign_layouts import AssignLayouts
@@ -161,7 +162,7 @@ def verify_nothing_more(module: ModuleOp) -> None:
 
 def verify_inlined(module: ModuleOp) -> None:
     """Contract of `frozen`: no call of a known method is left."""
-    for op in module.walk():
+    for op in walk(module):
         if isinstance(op, PrimCallMethodOp) and isinstance(op.operands[0].type, tt.ModuleType):
             raise IRError(f"stage 'frozen': the call of {op.method} is left")
 
@@ -169,7 +170,7 @@ def verify_inlined(module: ModuleOp) -> None:
 def verify_groups(module: ModuleOp) -> None:
     """Contract of `fused`: a group reads values, and its operators read its arguments alone."""
     verify_values(module)
-    for op in module.walk():
+    for op in walk(module):
         if isinstance(op, GroupOp):
             for operand in op.operands:
                 if not isinstance(operand.type, tt.ValueTensorType):
@@ -201,7 +202,7 @@ def _only_host(module: ModuleOp) -> FuncOp:
 
 
 def _verify_no_aten(parent: Operation) -> None:
-    for op in parent.walk():
+    for op in walk(parent):
         if isinstance(op, AtenOp):
             raise IRError(f"stages 'linalg' and 'loop': {op.name} is left")
 

@@ -27,6 +27,7 @@ from tsc.compiler.specialization import NOT_REPEATABLE, must_not_be_repeated, wh
 from tsc.concurrency import COMPILING
 from tsc.dialects.constants import literal_array
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
+from tsc.dialects.walking import walk
 from tsc.errors import ArgumentError, CodegenError, RefusedError
 from tsc.modules.script_modules import RecursiveScriptModule, freeze_module
 from tsc.passes.lift_state import lift_state
@@ -235,7 +236,7 @@ def _constants(methods: Sequence[CompiledMethod]) -> list[Array]:
     return [
         literal_array(method.entry.pool, op)
         for method in methods
-        for op in method.function.walk()
+        for op in walk(method.function)
         if isinstance(op, ValueTensorLiteralOp)
     ]
 

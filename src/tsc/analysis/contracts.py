@@ -10,6 +10,7 @@ from tsc.analysis.memory_aliases import RETYPED, shared_operands
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
+from tsc.dialects.walking import walk
 from tsc.errors import IRError
 
 
@@ -20,7 +21,7 @@ def verify_values(module: ModuleOp) -> None:
     Raises:
         IRError: a value may change.
     """
-    for op in module.walk():
+    for op in walk(module):
         for i, operand in enumerate(op.operands):
             if writes_operand(op, i) and isinstance(operand.type, tt.ValueTensorType):
                 raise IRError(f"stage 'value': {_name(op)} writes to a value, its operand {i}")

@@ -12,6 +12,7 @@ from tsc.analysis.known_values import UNKNOWN, argument_of, spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimListConstructOp
+from tsc.dialects.walking import walk
 from tsc.ops.definition import Operator, TensorSpec
 from tsc.ops.registry import find
 from tsc.ops.shapes import wrap_dims
@@ -190,7 +191,7 @@ class FusionGraph:
 
 def operations_read(op: Operation, block: Block) -> tuple[Operation, ...]:
     """The operations of `block` that `op`, which is one of them, or anything in its regions reads."""
-    owners = dict.fromkeys(operand.owner for inner in op.walk() for operand in inner.operands)
+    owners = dict.fromkeys(operand.owner for inner in walk(op) for operand in inner.operands)
     return tuple(o for o in owners if isinstance(o, Operation) and o.parent is block and o is not op)
 
 

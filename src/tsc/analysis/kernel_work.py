@@ -12,6 +12,7 @@ from xdsl.ir import Block
 from tsc.dialects.loop_extents import loop_extents
 from tsc.dialects.tsc import ScatterOp
 from tsc.dialects.tsc_order import OrderOp
+from tsc.dialects.walking import walk
 from tsc.dims import is_known
 
 COUNTED = frozenset(
@@ -36,10 +37,10 @@ class KernelWork:
 def kernel_work(kernel: FuncOp) -> KernelWork:
     """What `kernel`, at stage `linalg`, does."""
     kind = kernel.attributes.get("tsc.kind")
-    generics = [op for op in kernel.walk() if isinstance(op, GenericOp)]
+    generics = [op for op in walk(kernel) if isinstance(op, GenericOp)]
     counts = [_operations(op) for op in generics]
-    depends_on_data = any(isinstance(op, (ScatterOp, OrderOp)) for op in kernel.walk())
-    gathers = any(op.name == "tensor.extract" for op in kernel.walk())
+    depends_on_data = any(isinstance(op, (ScatterOp, OrderOp)) for op in walk(kernel))
+    gathers = any(op.name == "tensor.extract" for op in walk(kernel))
     known = [count for count in counts if count is not None]
     is_complete = len(known) == len(counts) and not depends_on_data
     operations = sum(known) if is_complete else None

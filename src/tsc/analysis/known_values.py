@@ -27,6 +27,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
     ValueTensorLiteralOp,
 )
+from tsc.dialects.walking import walk
 from tsc.ops.definition import Operator, TensorSpec
 
 UNKNOWN: Any = object()
@@ -205,7 +206,7 @@ def _function_of(value: SSAValue) -> Operation | None:
 def _writes_lists(function: Operation | None) -> bool:
     if function is None:
         return True
-    for op in function.walk():
+    for op in walk(function):
         if isinstance(op, UNKNOWN_CALLS):
             return True
         if writes_anything(op) and any(

@@ -23,6 +23,7 @@ from tsc.dialects.torch_ops import (
     PrimLoopOp,
     PrimSetAttrOp,
 )
+from tsc.dialects.walking import walk
 from tsc.ops.definition import Sharing
 
 RETYPED = frozenset(("torch.derefine", "torch.prim.unchecked_cast", "torch.copy.to_tensor", "tsc.memory"))
@@ -43,7 +44,7 @@ class AliasSets:
     def __init__(self, root: Operation) -> None:
         self._parent: dict[Place, Place] = {}
         self._attributes: dict[str, SSAValue] = {}
-        for op in root.walk():
+        for op in walk(root):
             self._visit(op)
 
     def own(self, value: SSAValue) -> Place:
@@ -238,7 +239,7 @@ def writes_arguments(function: FuncOp) -> bool:
     outside = {place for a in function.body.block.args if has_memory(a) for place in sets.places(a)}
     return any(
         sets.own(operand) in outside
-        for op in function.walk()
+        for op in walk(function)
         for i, operand in enumerate(op.operands)
         if writes_operand(op, i)
     )
@@ -248,7 +249,7 @@ def written_values(root: Operation) -> frozenset[SSAValue]:
     """The values whose memory, or what they hold, some operation below `root` may write to."""
     sets = AliasSets(root)
     dirty: set[Place] = set()
-    for op in root.walk():
+    for op in walk(root):
         if isinstance(op, AtenOp) and op.schema.mutates:
             dirty |= {sets.own(o) for i, o in enumerate(op.operands) if writes_operand(op, i)}
         elif isinstance(op, UNKNOWN_CALLS):
@@ -256,7 +257,7 @@ def written_values(root: Operation) -> frozenset[SSAValue]:
                 dirty |= sets.places(operand)
     return frozenset(
         value
-        for op in root.walk()
+        for op in walk(root)
         for value in (*op.results, *(a for r in op.regions for b in r.blocks for a in b.args))
         if sets.own(value) in dirty or (holds_memory(value) and sets.held(value) in dirty)
     )

@@ -8,6 +8,7 @@ from xdsl.traits import IsTerminator, MemoryEffectKind, get_effects
 from tsc.analysis.known_values import UNKNOWN, UNKNOWN_CALLS, constant_of
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
+from tsc.dialects.walking import walk
 from tsc.ops.copies import CHANNELS_LAST
 from tsc.ops.definition import Effect, Operator
 from tsc.ops.registry import find
@@ -41,12 +42,12 @@ def acts(op: Operation) -> bool:
 
 def not_repeatable(root: Operation) -> Operation | None:
     """Something below `root` that is not the same, or must not be done, when it is run once more."""
-    return next((op for op in root.walk() if isinstance(op, UNKNOWN_CALLS) or draws(op) or acts(op)), None)
+    return next((op for op in walk(root) if isinstance(op, UNKNOWN_CALLS) or draws(op) or acts(op)), None)
 
 
 def changes_shapes(root: Operation) -> bool:
     """Whether something below `root` gives a tensor other sizes in place: no type tells them then."""
-    operators = (definition_of(op) for op in root.walk())
+    operators = (definition_of(op) for op in walk(root))
     return any(operator is not None and operator.changes_shape for operator in operators)
 
 
@@ -72,7 +73,7 @@ def unread_draws(root: Operation) -> frozenset[Operation]:
     """Draws below `root` whose numbers nobody needs, with what only computes with those: PyTorch's compiler
     drops them, and what is drawn later depends on that.
     """
-    body = list(root.walk())
+    body = list(walk(root))
     dead: set[Operation] = set()
     for op in reversed(body):
         if all(use.operation in dead for result in op.results for use in result.uses) and is_removable(op):

@@ -21,6 +21,7 @@ from tsc.analysis.parts import (
 )
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import DerefineOp, NonValueTensorLiteralOp, ValueTensorLiteralOp
+from tsc.dialects.walking import walk
 
 LITERALS = (NonValueTensorLiteralOp, ValueTensorLiteralOp)
 
@@ -144,7 +145,7 @@ class PartPlan:
         read = values_read(op)
         if reads_numbers(op) or any(value in self.from_data for value in read):
             self.from_data.update(r for r in op.results if not isinstance(r.type, tt.TensorType))
-        is_refused = any(o in self.refused for o in op.walk()) or sizes_from(op, self.from_data)
+        is_refused = any(o in self.refused for o in walk(op)) or sizes_from(op, self.from_data)
         is_native = not is_refused and all(map(self._is_at_hand, read))
         weight = weight_of(op, self.own) if is_native else Weight.NONE
         ready = max(map(self._ready, read), default=1)

@@ -37,6 +37,7 @@ from tsc.dialects.torch_ops import (
     PrimUninitializedOp,
     ValueTensorLiteralOp,
 )
+from tsc.dialects.walking import walk
 from tsc.ops.definition import Effect, Operator
 
 REGIONS = (PrimIfOp, PrimLoopOp)
@@ -149,7 +150,7 @@ def _holds_tensors(value: SSAValue) -> bool:
 
 def keeps_sizes(function: Operation) -> bool:
     """Whether tensors surely have the same sizes from the beginning of a function to its end."""
-    return not changes_shapes(function) and not any(isinstance(op, UNKNOWN_CALLS) for op in function.walk())
+    return not changes_shapes(function) and not any(isinstance(op, UNKNOWN_CALLS) for op in walk(function))
 
 
 def is_timeless(op: Operation, *, sizes_are_kept: bool) -> bool:
@@ -199,7 +200,7 @@ def is_part_call(op: Operation) -> bool:
 
 def raises(op: Operation) -> bool:
     """Whether `op` is a branch or loop in which the program may raise."""
-    return isinstance(op, REGIONS) and any(isinstance(o, PrimRaiseExceptionOp) for o in op.walk())
+    return isinstance(op, REGIONS) and any(isinstance(o, PrimRaiseExceptionOp) for o in walk(op))
 
 
 def why_beside_parts(op: Operation) -> str:
@@ -227,8 +228,8 @@ def why_beside_parts(op: Operation) -> str:
 def values_read(op: Operation) -> list[SSAValue]:
     """The values from outside that `op`, and what is in it, read: each once."""
     found: dict[SSAValue, None] = {}
-    own: set[Block] = {b for o in op.walk() for r in o.regions for b in r.blocks}
-    for inner in op.walk():
+    own: set[Block] = {b for o in walk(op) for r in o.regions for b in r.blocks}
+    for inner in walk(op):
         for value in inner.operands:
             block = value.owner if isinstance(value.owner, Block) else value.owner.parent
             if block not in own:
@@ -265,7 +266,7 @@ def _only_for_raise(op: Operation) -> bool:
 
 
 def _inner(op: Operation) -> Iterator[Operation]:
-    return (o for o in op.walk() if o is not op)
+    return (o for o in walk(op) if o is not op)
 
 
 def _creates(op: Operation) -> bool:

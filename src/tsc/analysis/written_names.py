@@ -19,6 +19,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
     ValueTensorLiteralOp,
 )
+from tsc.dialects.walking import walk
 
 WRAPPERS = (*CONSTRUCTIONS, DerefineOp, PrimUncheckedCastOp)
 """Operations whose result holds, or is, their operands: made again of what those are now when it is read."""
@@ -34,11 +35,11 @@ def unfollowed_name(function: FuncOp) -> str | None:
     sets = AliasSets(function)
     written = {
         sets.own(operand)
-        for op in function.walk()
+        for op in walk(function)
         for i, operand in enumerate(op.operands)
         if writes_operand(op, i)
     }
-    for op in function.walk():
+    for op in walk(function):
         if any(_touches(value, sets, written) for value in _unfollowed(op, function, sets, written)):
             return op.name
     return None

@@ -24,6 +24,7 @@ from tsc.dialects.torch_ops import (
     PrimSetAttrOp,
 )
 from tsc.dialects.tsc import GroupOp
+from tsc.dialects.walking import walk
 from tsc.errors import StrictFusionError
 from tsc.runtime.exceptions import places_of
 
@@ -51,7 +52,7 @@ def operator_name(op: Operation) -> str:
 
 def groups_of(descent: Descent) -> Iterator[tuple[int, GroupOp, str | None]]:
     """The groups of a function at stage `fused`, by number, and why one runs in Python."""
-    groups = (op for op in descent.function.walk() if isinstance(op, GroupOp))
+    groups = (op for op in walk(descent.function) if isinstance(op, GroupOp))
     for number, group in enumerate(groups):
         yield number, group, descent.compilation.python_groups.get(number)
 
@@ -60,8 +61,8 @@ def python_operators(descent: Descent) -> Iterator[tuple[Operation, str]]:
     """The operators of a function at stage `fused` that is not native which run in Python, and why."""
     for _, group, reason in groups_of(descent):
         if reason is not None:
-            yield from ((op, reason) for op in group.body.walk() if is_operator(op))
-    for op in descent.function.walk():
+            yield from ((op, reason) for op in walk(group.body) if is_operator(op))
+    for op in walk(descent.function):
         if not is_operator(op) or isinstance(op.parent_op(), GroupOp):
             continue
         refusal = descent.compilation.whole_refusal
@@ -77,7 +78,7 @@ def causes_of(function: FuncOp, found: Iterable[tuple[Operation, str]]) -> Itera
     """
     refused = {op for op, _ in found}
     unknown: set[SSAValue] = set()
-    for op in function.walk():
+    for op in walk(function):
         reads_unknown = any(operand in unknown for operand in op.operands)
         if op in refused and not op.regions and not reads_unknown:
             yield op
@@ -91,7 +92,7 @@ def _is_static(value: SSAValue) -> bool:
 
 def python_beside_parts(function: FuncOp) -> Iterator[tuple[Operation, str]]:
     """The operators of a function with native parts that run in Python, and why."""
-    for op in function.walk():
+    for op in walk(function):
         if is_operator(op) and not is_part_call(op):
             yield op, why_beside_parts(op)
 
@@ -126,7 +127,7 @@ def require_nothing_strict(function: FuncOp, reason: str) -> None:
     Raises:
         StrictFusionError: it has.
     """
-    require_fused(function.sym_name.data, ((op, reason) for op in function.walk() if is_operator(op)))
+    require_fused(function.sym_name.data, ((op, reason) for op in walk(function) if is_operator(op)))
 
 
 def _declaration(op: Operation) -> str:

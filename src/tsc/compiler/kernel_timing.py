@@ -24,6 +24,7 @@ from tsc.codegen.types import size_bytes
 from tsc.compiler.tags import TAG, tag_of
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.tsc import GroupOp
+from tsc.dialects.walking import walk
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.runtime.machine_code import CompiledObject
 
@@ -76,10 +77,10 @@ class KernelTiming:
     def begin(cls, function: FuncOp) -> KernelTiming:
         """For a function at stage `fused`, whose groups get numbers for locations."""
         groups: list[Sequence[Operation]] = []
-        for op in function.walk():
+        for op in walk(function):
             if isinstance(op, GroupOp):
                 op.location = FileLineColLoc(StringAttr(TAG), IntAttr(len(groups)), IntAttr(0))
-                groups.append([inner for inner in op.body.walk() if isinstance(inner, AtenOp)])
+                groups.append([inner for inner in walk(op.body) if isinstance(inner, AtenOp)])
         return cls(groups)
 
     def __call__(self, stage: str, compiler_pass: ModulePass, module: ModuleOp) -> None:

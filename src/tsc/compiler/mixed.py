@@ -20,6 +20,7 @@ from tsc.compiler.entry import Entry
 from tsc.compiler.native_build import build_native
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.tsc import GroupOp
+from tsc.dialects.walking import walk
 from tsc.dtypes import Array
 from tsc.errors import CodegenError, UnsuitedError
 from tsc.options import options
@@ -40,7 +41,7 @@ def build_mixed(descent: Descent, entry: Entry, call: Run) -> tuple[Run, str]:
     function = descent.function
     kernels: dict[Operation, Run] = {}
     in_python = descent.compilation.python_groups
-    for number, op in enumerate(op for op in function.walk() if isinstance(op, GroupOp)):
+    for number, op in enumerate(op for op in walk(function) if isinstance(op, GroupOp)):
         if all(map(_shows, op.body.ops)):
             kernels[op] = _operators_of(op, entry, call)
             in_python[number] = "it may give memory of its operand, which Python need not copy"

@@ -20,6 +20,7 @@ from tsc.compiler.kernel_timing import KernelTiming
 from tsc.compiler.sizes_function import NAME, sizes_function
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import PrimLoopOp
+from tsc.dialects.walking import walk
 from tsc.dims import hint_of, is_known
 from tsc.options import options
 from tsc.passes.plan_memory import ARENA
@@ -83,8 +84,8 @@ def build_native(descent: Descent, slow: Run) -> NativeCode:
         CodegenError: something has no native form.
     """
     function = descent.function
-    is_long = any(isinstance(o, PrimLoopOp) for o in function.walk())
-    is_long |= sum(_elements(o) for o in function.walk()) > GIL_ELEMENTS
+    is_long = any(isinstance(o, PrimLoopOp) for o in walk(function))
+    is_long |= sum(_elements(o) for o in walk(function)) > GIL_ELEMENTS
     if options().is_profiled:
         descent.timing = KernelTiming.begin(function)
     with Assembly(descent.target) as assembly:

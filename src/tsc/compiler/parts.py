@@ -30,6 +30,7 @@ from tsc.compiler.tags import tag_of, tagged
 from tsc.concurrency import COMPILING
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
+from tsc.dialects.walking import walk
 from tsc.passes.outline import outline
 from tsc.runtime.constant_memory import ConstantMemory
 from tsc.runtime.generic import GenericFunction
@@ -110,7 +111,7 @@ class InParts:
         """The function in parts, in which the operations with these numbers are not."""
         entry, module = self.entry, self.entry.alone()
         function = next(f for f in module.ops if isinstance(f, FuncOp))
-        found = outline(function, {op for number, op in enumerate(function.walk()) if number in refused})
+        found = outline(function, {op for number, op in enumerate(walk(function)) if number in refused})
         if not found or (len(found) == 1 and self._is_all(function, found[0][1])):
             return None
         parts: dict[Operation, Part] = {}
@@ -133,12 +134,12 @@ class InParts:
 
 
 def _numbers(function: FuncOp, kinds: tuple[type[Operation], ...]) -> Collection[int]:
-    return {number for number, op in enumerate(function.walk()) if isinstance(op, kinds)}
+    return {number for number, op in enumerate(walk(function)) if isinstance(op, kinds)}
 
 
 def _work_of(function: FuncOp) -> int:
     """How many operations of a function compute elements."""
-    return sum(weight_of(op) is Weight.HEAVY for op in function.walk() if not op.regions)
+    return sum(weight_of(op) is Weight.HEAVY for op in walk(function) if not op.regions)
 
 
 class Part:

@@ -36,6 +36,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import RESULT, ROW_MAJOR, TAKEN
+from tsc.dialects.walking import walk
 from tsc.errors import CodegenError
 from tsc.options import options
 from tsc.progress import working
@@ -284,7 +285,7 @@ def _symbolic(entry: Entry, key: Sequence[str], sizes: Sizes, slow: Run) -> Spec
 
 
 def _branches(function: FuncOp) -> bool:
-    return any(isinstance(op, (PrimIfOp, PrimLoopOp)) for op in function.walk())
+    return any(isinstance(op, (PrimIfOp, PrimLoopOp)) for op in walk(function))
 
 
 def _descent(
@@ -340,7 +341,7 @@ def _entry_of(native: NativeCode | None, descent: Descent) -> Run | None:
 
 def _constants(function: FuncOp, entry: Entry, form: ResultForm) -> ConstantMemory:
     """The constants of a function that writes to arguments: those may be the same memory."""
-    literals = [op for op in function.walk() if isinstance(op, ValueTensorLiteralOp)] if form.written else []
+    literals = [op for op in walk(function) if isinstance(op, ValueTensorLiteralOp)] if form.written else []
     return ConstantMemory(literal_array(entry.pool, op) for op in literals)
 
 

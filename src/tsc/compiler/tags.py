@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, IntAttr, StringAt
 from xdsl.ir import Attribute, Operation
 
 from tsc.compiler.entry import Entry
+from tsc.dialects.walking import walk
 
 TAG = "tsc.tag"
 
@@ -18,9 +19,9 @@ def tagged(entry: Entry) -> tuple[Entry, Sequence[Operation]]:
     they make of it; and the operations of `entry` by number.
     """
     copy = replace(entry, module=entry.alone())
-    for number, op in enumerate(copy.function.walk()):
+    for number, op in enumerate(walk(copy.function)):
         op.location = FileLineColLoc(StringAttr(TAG), IntAttr(number), IntAttr(0))
-    return copy, list(entry.function.walk())
+    return copy, list(walk(entry.function))
 
 
 def tag_of(location: Attribute) -> int | None:

@@ -17,6 +17,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder, hint
 from tsc.dialects.constants import ConstantPool, literal, literal_array
 from tsc.dialects.torch_types import TorchType
+from tsc.dialects.walking import walk
 from tsc.errors import NotSupportedError
 from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject, Unit
 from tsc.narrowing import is_dict
@@ -53,7 +54,7 @@ def reachable(unit: Unit, entries: Iterable[Function]) -> list[Function]:
         if function.name in found or function.op is None:
             continue
         found[function.name] = function
-        for op in function.op.walk():
+        for op in walk(function.op):
             callee = callee_of(unit, op)
             if callee is not None:
                 pending.append(callee)
@@ -74,7 +75,7 @@ def callee_of(unit: Unit, op: Operation) -> Function | None:
 
 def _adopt_literals(unit: Unit, pool: ConstantPool, function: Any) -> None:
     """Tensor constants of the code, moved from the unit's pool into the module's."""
-    for op in function.walk():
+    for op in walk(function):
         if (
             isinstance(op, (ops.NonValueTensorLiteralOp, ops.ValueTensorLiteralOp))
             and op.resource_key is not None

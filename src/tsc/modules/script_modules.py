@@ -20,6 +20,7 @@ from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
+from tsc.dialects.walking import walk
 from tsc.errors import ArchiveError, CompileError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.compile import Compiler
@@ -286,7 +287,7 @@ class Frozen:
         self.kept = {
             op.attribute
             for function in self.functions.values()
-            for op in function.walk()
+            for op in walk(function)
             if isinstance(op, (PrimGetAttrOp, PrimSetAttrOp))
         } | {name.partition(".")[0] for name in preserved}
 

@@ -27,6 +27,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
 )
 from tsc.dialects.type_tests import BARE, is_instance
+from tsc.dialects.walking import walk
 from tsc.dims import is_known
 from tsc.passes import Rewriting
 
@@ -61,7 +62,7 @@ class Canonicalize(Rewriting):
 def canonicalize(root: Operation) -> bool:
     """Rewrite below `root`; whether anything changed."""
     changed = False
-    for op in list(root.walk()):
+    for op in list(walk(root)):
         values = RULES.get(torch_name(op), _same_value)(op)
         if values is None:
             continue
@@ -85,7 +86,7 @@ def _append(op: Operation) -> list[SSAValue] | None:
         return None
     between = made.next_op
     while between is not None and between is not op:
-        if any(held in o.operands for o in between.walk()):
+        if any(held in o.operands for o in walk(between)):
             return None
         between = between.next_op
     grown = PrimListConstructOp.create(
@@ -225,7 +226,7 @@ def _grad_mode(op: Operation) -> list[SSAValue] | None:
     function = op
     while (outer := function.parent_op()) is not None and not isinstance(function, FuncOp):
         function = outer
-    return None if any(isinstance(inner, UNKNOWN_CALLS) for inner in function.walk()) else []
+    return None if any(isinstance(inner, UNKNOWN_CALLS) for inner in walk(function)) else []
 
 
 def _same_member(negated: bool) -> Rule:

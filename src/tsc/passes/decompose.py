@@ -22,6 +22,7 @@ from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopConditionOp, PrimLoopOp
 from tsc.dialects.tsc import LIES_OTHERWISE
+from tsc.dialects.walking import walk
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.composite import Aten, Round
 from tsc.ops.definition import Operator, ResultLayout, TensorSpec
@@ -45,7 +46,7 @@ class Decompose(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Decompose until no composite with known operands is left."""
-        pending = [o for o in op.walk() if _definition(o) is not None]
+        pending = [o for o in walk(op) if _definition(o) is not None]
         while pending:
             candidate = pending.pop()
             pending += decompose(candidate, pool_of(ctx))

@@ -15,6 +15,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import pool_of
+from tsc.dialects.walking import walk
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.definition import Operator, TensorSpec
 from tsc.ops.registry import find
@@ -41,7 +42,7 @@ class ExpandSplits(Rewriting):
     def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Expand every split in the module."""
         changed = False
-        for candidate in list(module.walk()):
+        for candidate in list(walk(module)):
             operator = find(candidate.schema.full_name) if isinstance(candidate, AtenOp) else None
             if not isinstance(candidate, AtenOp) or operator is None or not _gives_views(operator):
                 continue

@@ -15,6 +15,7 @@ from tsc.analysis.weights import constant_array, convolution_of, only_user
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
+from tsc.dialects.walking import walk
 from tsc.passes.fold_conv_batchnorm import Array, apply_scale_and_shift
 
 OPERATORS = {
@@ -42,7 +43,7 @@ class FoldConvArithmetic(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Fold everywhere in the module."""
-        for candidate in list(op.walk()):
+        for candidate in list(walk(op)):
             if isinstance(candidate, AtenOp) and candidate.schema.full_name in OPERATORS:
                 _fold(candidate, pool_of(ctx))
 

@@ -18,6 +18,7 @@ from tsc.analysis.weights import Layer, constant_array, convolution_of, only_use
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
+from tsc.dialects.walking import walk
 
 Array = np.ndarray[Any, Any]
 
@@ -41,7 +42,7 @@ class FoldConvBatchnorm(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Fold everywhere in the module."""
-        for candidate in list(op.walk()):
+        for candidate in list(walk(op)):
             if candidate.name == "torch.aten.batch_norm":
                 fold_batch_norm(candidate, pool_of(ctx), convolution_of)
 

@@ -10,6 +10,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.weights import linear_of
 from tsc.dialects.context import pool_of
+from tsc.dialects.walking import walk
 from tsc.passes.fold_conv_batchnorm import fold_batch_norm
 
 
@@ -32,6 +33,6 @@ class FoldLinearBatchnorm(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Fold everywhere in the module."""
-        for candidate in list(op.walk()):
+        for candidate in list(walk(op)):
             if candidate.name == "torch.aten.batch_norm":
                 fold_batch_norm(candidate, pool_of(ctx), linear_of)

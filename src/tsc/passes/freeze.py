@@ -25,6 +25,7 @@ from tsc.dialects.torch_ops import (
     PrimSetAttrOp,
 )
 from tsc.dialects.tsc import FOLDED
+from tsc.dialects.walking import walk
 from tsc.passes import settle
 from tsc.passes.canonicalize import canonicalize
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
@@ -130,7 +131,7 @@ class _Freezer:
     def fold_attributes(self, function: FuncOp) -> None:
         """Replace attribute reads in `function`."""
         copies: dict[SSAValue, SSAValue] = {}
-        for op in list(function.walk()):
+        for op in list(walk(function)):
             if not isinstance(op, PrimGetAttrOp):
                 continue
             owner = self.object_of(op.operands[0])
@@ -191,7 +192,7 @@ class _Freezer:
     def find_assigned(self, functions: list[FuncOp]) -> None:
         """Attributes that are assigned."""
         for function in functions:
-            for op in function.walk():
+            for op in walk(function):
                 if isinstance(op, PrimSetAttrOp):
                     owner = self.object_of(op.operands[0])
                     if owner is not None:
@@ -201,7 +202,7 @@ class _Freezer:
         """Attributes whose tensor (or list) is written in place."""
         for function in functions:
             changed = written_values(function)
-            for op in function.walk():
+            for op in walk(function):
                 if isinstance(op, PrimGetAttrOp) and op.results[0] in changed:
                     owner = self.object_of(op.operands[0])
                     if owner is not None:
@@ -234,7 +235,7 @@ class _Freezer:
         if any(
             isinstance(o, (PrimGetAttrOp, PrimSetAttrOp, PrimCallMethodOp))
             for f in functions
-            for o in f.walk()
+            for o in walk(f)
         ):
             return
         for op in reversed(list(self.module.ops)):

@@ -21,6 +21,7 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
 from tsc.dialects.tsc import WRITTEN, MemoryOp
+from tsc.dialects.walking import walk
 from tsc.passes.functional.arguments import name_arguments
 from tsc.passes.functional.forms import CannotFunctionalizeError, functional_form, stored
 from tsc.passes.functional.memory import MemoryState, TensorRecord
@@ -68,8 +69,8 @@ def functionalize(function: FuncOp, *, in_regions: bool = False) -> str | None:
     try:
         if called := _call_that_may_write(trial):
             raise CannotFunctionalizeError(f"{called.name} may write to what it is given")
-        writes = any(writes_anything(op) for op in trial.walk())
-        if writes and any(reads_layout(op) for op in trial.walk()):
+        writes = any(writes_anything(op) for op in walk(trial))
+        if writes and any(reads_layout(op) for op in walk(trial)):
             raise CannotFunctionalizeError("it asks how memory that is written lies")
         if writes and (name := unfollowed_name(trial)):
             raise CannotFunctionalizeError(f"memory that is written is also known through {name}")
@@ -89,7 +90,7 @@ def functionalize(function: FuncOp, *, in_regions: bool = False) -> str | None:
 
 def _call_that_may_write(function: FuncOp) -> Operation | None:
     """A call of unknown code that is handed memory, or an object that may hold some."""
-    calls = (op for op in function.walk() if isinstance(op, UNKNOWN_CALLS))
+    calls = (op for op in walk(function) if isinstance(op, UNKNOWN_CALLS))
     return next((op for op in calls if any(map(has_memory, op.operands))), None)
 
 
@@ -147,7 +148,7 @@ class _Functionalizer:
 
     def _written_by(self, op: Operation) -> list[TensorRecord]:
         """The tensors from outside `op` that it writes to, or to views of which it does."""
-        inside = [inner for r in op.regions for b in r.blocks for inner in b.walk()]
+        inside = [inner for r in op.regions for b in r.blocks for inner in walk(b)]
         roots: list[TensorRecord] = []
         for inner in inside:
             if not writes_anything(inner):

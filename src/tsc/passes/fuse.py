@@ -27,6 +27,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimListConstructOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import RESULT, GroupOp, YieldOp
+from tsc.dialects.walking import walk
 from tsc.errors import IRError
 
 NO_VIEW_KINDS = ("concat",)
@@ -62,7 +63,7 @@ class Fuse(ModulePass):
         """Fuse in every block of every function."""
         for function in op.ops:
             if isinstance(function, FuncOp):
-                for block in [b for o in [function, *function.walk()] for r in o.regions for b in r.blocks]:
+                for block in [b for o in [function, *walk(function)] for r in o.regions for b in r.blocks]:
                     if not isinstance(block.parent_op(), GroupOp):
                         fuse_block(block, self, RESULT in function.attributes)
 

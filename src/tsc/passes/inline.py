@@ -16,6 +16,7 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.locations import STRICT_CLASS
 from tsc.dialects.torch_objects import ENTERS, LEAVES
 from tsc.dialects.torch_ops import ClassTypeOp, MethodOp, PrimCallMethodOp
+from tsc.dialects.walking import walk
 from tsc.errors import CompileError
 
 
@@ -97,7 +98,7 @@ class _Inliner:
             for method in cls.regions[0].block.ops
             if isinstance(method, MethodOp)
         }
-        for operation in module.walk():
+        for operation in walk(module):
             if (callee := self.callee(operation)) is not None:
                 self.calls[callee] += 1
         self.done: set[FuncOp] = set()
@@ -118,7 +119,7 @@ class _Inliner:
                 "supported"
             )
         self.active.append(function)
-        operations = list(function.walk())
+        operations = list(walk(function))
         size = _Size(len(operations), len(operations))
         for op in operations:
             if _marks_strict_block(op):
@@ -197,7 +198,7 @@ def splice(call: Operation, callee: FuncOp, *, is_last: bool = False) -> None:
         if is_last:
             op.detach()
         inlined = op if is_last else op.clone(values, blocks)
-        for inner in inlined.walk():
+        for inner in walk(inlined):
             inner.location = places.called_from(inner.location)
         parent.insert_op_before(inlined, call)
     for result, value in zip(call.results, returned, strict=True):

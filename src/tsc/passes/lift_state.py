@@ -18,6 +18,7 @@ from tsc.dialects.builder import TorchBuilder, hint
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import DerefineOp, PrimGetAttrOp, PrimIfOp, PrimLoopOp, PrimSetAttrOp
 from tsc.dialects.tsc import ASSIGNED, TAKEN
+from tsc.dialects.walking import walk
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class _Lifting:
         self.function.update_function_type()
 
     def _find(self) -> None:
-        for op in self.function.walk():
+        for op in walk(self.function):
             if not isinstance(op, (PrimGetAttrOp, PrimSetAttrOp)) or op.operands[0] not in self.paths:
                 continue
             outer = self.paths[op.operands[0]]
@@ -130,7 +131,7 @@ class _Lifting:
 
     def _assigned_in(self, *blocks: Block) -> list[str]:
         """The paths assigned anywhere in blocks, in order."""
-        inside = (op for block in blocks for op in block.walk())
+        inside = (op for block in blocks for op in walk(block))
         return list(dict.fromkeys(self.accesses[op] for op in inside if op in self.accesses and _assigns(op)))
 
     def _lift(self, block: Block, values: dict[str, SSAValue]) -> None:

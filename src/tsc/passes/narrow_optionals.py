@@ -12,6 +12,7 @@ from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import DerefineOp, PrimIfOp, PrimLoopOp
+from tsc.dialects.walking import walk
 from tsc.passes import Rewriting
 
 
@@ -36,7 +37,7 @@ class NarrowOptionals(Rewriting):
     def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Rewrite everywhere in the module."""
         changed = False
-        for op in module.walk():
+        for op in walk(module):
             if isinstance(op, PrimIfOp):
                 changed |= _branch(op)
             elif isinstance(op, PrimLoopOp):

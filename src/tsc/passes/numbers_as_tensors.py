@@ -35,6 +35,7 @@ from tsc.dialects.torch_ops import (
     PrimUninitializedOp,
 )
 from tsc.dialects.tsc import PrefixOp, RequireOp
+from tsc.dialects.walking import walk
 from tsc.dims import hint_of
 from tsc.dtypes import DType
 from tsc.errors import OPERATOR_FAILURES
@@ -152,7 +153,7 @@ class _Conversion:
             self._condition(op, len(op.operands) - 1)
         elif any(map(self._is_tensor, op.operands)):
             self._use(op, aten)
-        for inner in (i for r in op.regions for b in r.blocks for i in b.walk()):
+        for inner in (i for r in op.regions for b in r.blocks for i in walk(b)):
             if not self.in_regions and any(map(self._is_tensor, inner.operands)):
                 raise _CannotConvertError(inner.name)
 

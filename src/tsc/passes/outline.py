@@ -24,6 +24,7 @@ from tsc.analysis.parts import (
 )
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import PrimTupleConstructOp, PrimTupleUnpackOp
+from tsc.dialects.walking import walk
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def _with_surroundings_first(run: Sequence[Operation]) -> list[Operation]:
     whole: list[Operation] = []
     for op in run:
         reads: list[Operation] = []
-        for inner in list(op.walk()) if op.regions else ():
+        for inner in list(walk(op)) if op.regions else ():
             is_read = reads_mode(inner) or reads_attribute(inner)
             if is_read and inner is not op and not any(is_within(o, op) for o in inner.operands):
                 inner.detach()

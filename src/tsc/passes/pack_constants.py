@@ -15,6 +15,7 @@ from xdsl.passes import ModulePass
 from tsc.analysis.layouts import Layout, layout_of, pack, tensor_type
 from tsc.analysis.module_functions import hosts
 from tsc.dialects.constants import ConstantPool
+from tsc.dialects.walking import walk
 from tsc.dtypes import by_mlir
 
 
@@ -55,7 +56,7 @@ class PackConstants(ModulePass):
 
 def encoded_constants(module: ModuleOp) -> Iterator[tuple[arith.ConstantOp, str]]:
     """The resource constants that do not lie as plain arrays, with their keys."""
-    for op in module.walk():
+    for op in walk(module):
         if not isinstance(op, arith.ConstantOp) or not isinstance(op.value, DenseResourceAttr):
             continue
         if not layout_of(op.result.type).is_row_major:
@@ -65,7 +66,7 @@ def encoded_constants(module: ModuleOp) -> Iterator[tuple[arith.ConstantOp, str]
 def inline_constants(module: ModuleOp) -> Iterator[tuple[arith.ConstantOp, np.ndarray[Any, Any]]]:
     """The tensor constants of host functions whose elements stand in the text, with their arrays."""
     for function in hosts(module):
-        for op in function.walk():
+        for op in walk(function):
             if isinstance(op, arith.ConstantOp) and isinstance(op.value, DenseIntOrFPElementsAttr):
                 yield op, dense_array(op.value, layout_of(op.result.type))
 

@@ -23,6 +23,7 @@ from tsc.analysis.liveness import Interval, Liveness, live_intervals
 from tsc.dialects.loop_builder import LoopBuilder
 from tsc.dialects.loop_index import INDEX
 from tsc.dialects.sized import SizeOp, dim_attribute, plain
+from tsc.dialects.walking import walk
 from tsc.dims import Dim, certainly_equal, certainly_natural, hint_of, is_known, symbols_in
 
 ARENA = "tsc.arena"
@@ -87,7 +88,7 @@ def _take_sizes(function: func.FuncOp) -> None:
     """Symbolic sizes become numbers that are computed from one more input, which holds those of the
     arguments.
     """
-    asked = [op for op in function.walk() if isinstance(op, SizeOp)]
+    asked = [op for op in walk(function) if isinstance(op, SizeOp)]
     symbols = symbols_in(op.size for op in asked)
     if not symbols:
         return

@@ -11,6 +11,7 @@ from xdsl.passes import ModulePass
 from tsc.analysis.known_values import constant_of
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects.aten import AtenOp
+from tsc.dialects.walking import walk
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class RemoveDropout(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Remove dropout everywhere in the module."""
-        for candidate in list(op.walk()):
+        for candidate in list(walk(op)):
             if not isinstance(candidate, AtenOp) or not _is_dropout(candidate):
                 continue
             train, p = constant_of(candidate.argument("train")), constant_of(candidate.argument("p"))

@@ -17,6 +17,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimIfOp, PrimRaiseExceptionOp
 from tsc.dialects.tsc import RequireOp
+from tsc.dialects.walking import walk
 from tsc.passes.propagate_constants import inline_region
 
 
@@ -44,7 +45,7 @@ class RequireNoRaise(ModulePass):
 
 
 def _rewrite(function: FuncOp) -> None:
-    for op in [o for o in function.walk() if isinstance(o, PrimIfOp)]:
+    for op in [o for o in walk(function) if isinstance(o, PrimIfOp)]:
         raising = [_raises(region.block) for region in op.regions]
         if raising.count(True) != 1 or not is_inside(op, function.body):
             continue  # or it went with a branch that raises

@@ -16,6 +16,7 @@ from tsc.analysis.parts import touching
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import DerefineOp, PrimDictConstructOp
+from tsc.dialects.walking import walk
 from tsc.passes import Rewriting
 
 HOLDERS = (*CONSTRUCTIONS, DerefineOp)
@@ -46,7 +47,7 @@ class SettleDicts(Rewriting):
 
     def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Rewrite every function of the module."""
-        functions = [f for f in module.walk() if isinstance(f, FuncOp) and not f.is_declaration]
+        functions = [f for f in walk(module) if isinstance(f, FuncOp) and not f.is_declaration]
         return any([settle_dicts(function) for function in functions])  # each of them
 
 

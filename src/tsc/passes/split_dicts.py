@@ -19,6 +19,7 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import DerefineOp, PrimGetAttrOp, PrimLoopOp, PrimSetAttrOp
+from tsc.dialects.walking import walk
 from tsc.passes import Rewriting
 from tsc.passes.freeze import attribute_path
 from tsc.passes.propagate_constants import propagate_constants
@@ -55,7 +56,7 @@ class SplitDicts(Rewriting):
 
     def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Split the dicts that the functions of the module are given by their objects."""
-        functions = [f for f in module.walk() if isinstance(f, FuncOp) and not f.is_declaration]
+        functions = [f for f in walk(module) if isinstance(f, FuncOp) and not f.is_declaration]
         return any([split_dicts(function, pool_of(ctx)) for function in functions])  # each of them
 
 
@@ -67,7 +68,7 @@ def split_dicts(function: FuncOp, pool: ConstantPool) -> bool:
     found: defaultdict[str, _Kept] = defaultdict(_Kept)
     for op in _reads(function):
         found[attribute_path(op)].reads.append(op)
-    order = {op: number for number, op in enumerate(function.walk())}
+    order = {op: number for number, op in enumerate(walk(function))}
     for kept in found.values():
         kept.follow(order)
         if kept.is_splittable(order):
@@ -78,13 +79,13 @@ def split_dicts(function: FuncOp, pool: ConstantPool) -> bool:
 
 def _reads(function: FuncOp) -> list[PrimGetAttrOp]:
     """What reads attributes that are dicts."""
-    ops = (op for op in function.walk() if isinstance(op, PrimGetAttrOp))
+    ops = (op for op in walk(function) if isinstance(op, PrimGetAttrOp))
     return [op for op in ops if isinstance(op.results[0].type, tt.DictType)]
 
 
 def _name_devices(function: FuncOp) -> bool:
     """Say which device tensors are on: keys are made of that. There is one."""
-    asked = [op for op in function.walk() if isinstance(op, AtenOp) and op.schema.name == "prim::device"]
+    asked = [op for op in walk(function) if isinstance(op, AtenOp) and op.schema.name == "prim::device"]
     for op in asked:
         op.results[0].replace_all_uses_with(TorchBuilder(before=op).device("cpu"))
         op.detach()

@@ -10,6 +10,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.module_functions import functions, is_kernel
 from tsc.dialects.sized import SizeOp
+from tsc.dialects.walking import walk
 from tsc.passes.kernels.outline import OutlinedPiece, group_ops, outline
 
 
@@ -34,7 +35,7 @@ class SplitKernels(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Put the pieces of each kernel in its place, and calls of them in that of its calls."""
         calls: dict[str, list[func.CallOp]] = {}
-        for call in op.walk():
+        for call in walk(op):
             if isinstance(call, func.CallOp):
                 calls.setdefault(call.callee.string_value(), []).append(call)
         for function in list(functions(op)):

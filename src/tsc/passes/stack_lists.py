@@ -17,6 +17,7 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
 from tsc.dialects.tsc import PrefixOp, RequireOp
+from tsc.dialects.walking import walk
 from tsc.ops.composite import Aten
 from tsc.ops.definition import TensorSpec
 from tsc.ops.shapes import wrap_dim
@@ -53,7 +54,7 @@ class StackLists(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Rewrite every loop of every function."""
         for function in functions(op):
-            for loop in [o for o in function.walk() if isinstance(o, PrimLoopOp)]:
+            for loop in [o for o in walk(function) if isinstance(o, PrimLoopOp)]:
                 _loop(loop)
             function.update_function_type()
 
@@ -117,10 +118,10 @@ def _joins(op: Operation, held: SSAValue) -> bool:
 
 def _writes_from(loop: PrimLoopOp, append: Operation) -> bool:
     """Whether a tensor is written in a loop, or later in its block: perhaps one that the list holds."""
-    later: list[Operation] = list(loop.walk())
+    later: list[Operation] = list(walk(loop))
     following = loop.next_op
     while following is not None:
-        later += list(following.walk())
+        later += list(walk(following))
         following = following.next_op
     return any(
         writes_anything(op) and op is not append and isinstance(op.operands[0].type, tt.TensorType)

@@ -12,6 +12,7 @@ from tsc.analysis.known_values import UNKNOWN, constant_of
 from tsc.analysis.module_functions import functions
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimLoopOp
+from tsc.dialects.walking import walk
 from tsc.dims import holds_dim
 from tsc.passes import Rewriting
 
@@ -46,9 +47,9 @@ def unroll_loops(root: Operation, limit: int) -> bool:
     changed = False
     unrolled = root.attributes.get(UNROLLED)
     left = limit - (int(unrolled.value.data) if isinstance(unrolled, IntegerAttr) else 0)
-    for op in reversed([op for op in root.walk() if isinstance(op, PrimLoopOp)]):
+    for op in reversed([op for op in walk(root) if isinstance(op, PrimLoopOp)]):
         rounds = _rounds(op)
-        size = (rounds or 0) * sum(1 for _ in op.walk())
+        size = (rounds or 0) * sum(1 for _ in walk(op))
         if rounds is not None and size <= left:
             _unroll(op, rounds)
             left -= size

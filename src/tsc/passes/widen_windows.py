@@ -16,6 +16,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimLoopOp
+from tsc.dialects.walking import walk
 from tsc.dims import hint_of, is_known
 from tsc.ops.composite import Aten
 from tsc.ops.definition import TensorSpec
@@ -57,8 +58,8 @@ class WidenWindows(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Widen the writes in the loops of every function of the module."""
         for function in functions(op):
-            for loop in [inner for inner in function.walk() if isinstance(inner, PrimLoopOp)]:
-                for inner in [i for i in loop.walk() if isinstance(i, AtenOp) and writes_anything(i)]:
+            for loop in [inner for inner in walk(function) if isinstance(inner, PrimLoopOp)]:
+                for inner in [i for i in walk(loop) if isinstance(i, AtenOp) and writes_anything(i)]:
                     _widen(inner)
 
 

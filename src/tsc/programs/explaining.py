@@ -21,6 +21,7 @@ from tsc.compiler.fusion_report import (
 from tsc.compiler.parts import InParts
 from tsc.compiler.specialization import Outlined
 from tsc.compiler.tags import tag_of, tagged
+from tsc.dialects.walking import walk
 from tsc.errors import SourceRange, TscError, VerificationError
 from tsc.options import options
 from tsc.printing.columns import columns
@@ -108,7 +109,7 @@ def explain_generic(name: str, program: FuncOp, reason: str) -> Explanation:
     """A call that the generic tier runs: all of it in Python."""
     operators = tuple(
         OperatorExplanation(operator_name(op), "python", (), None, stack_of(op, program))
-        for op in program.walk()
+        for op in walk(program)
         if is_operator(op)
     )
     return Explanation(name, (), "generic", reason, 0, operators)
@@ -211,7 +212,7 @@ class _Operators:
         left = {_key(op) for op in self.origins if is_operator(op)}
         ordered: list[OperatorExplanation] = []
         pending = iter([op for op in self.origins if is_operator(op)])
-        for op in filter(is_operator, self.program.walk()):
+        for op in filter(is_operator, walk(self.program)):
             if _key(op) not in left:
                 stack = stack_of(op, self.program)
                 ordered.append(OperatorExplanation(operator_name(op), "folded", (), FROZEN, stack))
@@ -222,11 +223,11 @@ class _Operators:
     def follow(self, descent: Descent, *, is_native: bool) -> None:
         """Follow them to the groups and operators of a function at stage `fused`."""
         for number, group, reason in groups_of(descent):
-            for op in filter(is_operator, group.body.walk()):
+            for op in filter(is_operator, walk(group.body)):
                 fate = self._fate(op)
                 if fate is not None and reason is None:
                     fate.kernels[f"{number + 1} {group.kind}"] = None
-        for op in filter(is_operator, descent.function.walk()):
+        for op in filter(is_operator, walk(descent.function)):
             self._fate(op)
         if not is_native:
             self._in_python(python_operators(descent))
@@ -237,7 +238,7 @@ class _Operators:
         """
         for number, part in enumerate(outlined.parts):
             found = [] if used is None else list(used.parts[number].specializations.table.values())
-            operators = filter(is_operator, part.entry.function.walk())
+            operators = filter(is_operator, walk(part.entry.function))
             if found and found[-1] is None:
                 reasons = used.parts[number].specializations.refused if used is not None else {}
                 reason = next(reversed(reasons.values()), "it is not compiled")

@@ -21,6 +21,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_objects import ENTERS, LEAVES
 from tsc.dialects.tsc import GroupOp, PrefixOp
+from tsc.dialects.walking import walk
 from tsc.errors import UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
@@ -84,7 +85,7 @@ class PythonWriter(PythonText):
         block = self.entry = function.body.block
         self._unread = unread_draws(function)
         parameters = ", ".join(self.name(a) for a in block.args)
-        if any(_enters(op) for op in block.walk()):
+        if any(_enters(op) for op in walk(block)):
             self._leaving(block)
         else:
             self.block(block)

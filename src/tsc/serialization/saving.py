@@ -17,6 +17,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
 from tsc.dialects.torch_types import TorchType
+from tsc.dialects.walking import walk
 from tsc.errors import NotSupportedError
 from tsc.frontend.compile import Compiler
 from tsc.frontend.hooks import hooks_of
@@ -268,12 +269,12 @@ def _frozen_records(
 
 def _called(frozen: Entries, compiler: Compiler) -> set[Function]:
     """What frozen functions still call: forks are not inlined."""
-    callees = (callee_of(compiler.unit, op) for function, _ in frozen.values() for op in function.walk())
+    callees = (callee_of(compiler.unit, op) for function, _ in frozen.values() for op in walk(function))
     return set(reachable(compiler.unit, [c for c in callees if c is not None]))
 
 
 def _attributes_read(function: FuncOp) -> Iterator[str]:
     """The attributes of ``self`` that a frozen function still reads or writes."""
-    for op in function.walk():
+    for op in walk(function):
         if isinstance(op, (PrimGetAttrOp, PrimSetAttrOp)) and op.operands[0] in function.body.block.args:
             yield op.attribute

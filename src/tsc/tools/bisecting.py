@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tsc.compiler.cases import Case, Fault, case_of
 from tsc.compiler.fusion_report import is_operator, operator_name
+from tsc.dialects.walking import walk
 from tsc.errors import SourceRange, VerificationError
 from tsc.runtime.exceptions import places_of
 from tsc.tools.case_files import write_case
@@ -132,6 +133,6 @@ def _report(
 
 
 def _places(case: Case) -> Iterator[OperatorPlace]:
-    for op in case.function.walk():
+    for op in walk(case.function):
         if is_operator(op):
             yield OperatorPlace(operator_name(op), places_of(op.location, case.name))

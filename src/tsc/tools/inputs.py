@@ -16,6 +16,7 @@ from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import TorchContext, make_context
 from tsc.dialects.torch_ops import ClassTypeOp, NnModuleOp
 from tsc.dialects.tsc import GroupOp
+from tsc.dialects.walking import walk
 from tsc.errors import ArgumentError
 from tsc.frontend.object_graph import assemble
 
@@ -52,17 +53,17 @@ def _mlir(source: str) -> Input:
 
 def stage_of(module: ModuleOp) -> str:
     """The latest stage whose operations a module has."""
-    names = {op.name for op in module.walk()}
+    names = {op.name for op in walk(module)}
     dialects = {name.partition(".")[0] for name in names}
     if "memref" in dialects or "scf" in dialects:
         return "loop"
     if "linalg" in dialects:
         return "linalg"
-    if any(isinstance(op, GroupOp) for op in module.walk()):
+    if any(isinstance(op, GroupOp) for op in walk(module)):
         return "fused"
     if any(isinstance(op, (ClassTypeOp, NnModuleOp)) for op in module.ops) or "func.call" in names:
         return "torch"
-    mutable = any(isinstance(op, AtenOp) and op.schema.mutates for op in module.walk())
+    mutable = any(isinstance(op, AtenOp) and op.schema.mutates for op in walk(module))
     return "torch" if mutable else "frozen"
 
 

@@ -18,6 +18,7 @@ from tsc.archive.reader import Archive
 from tsc.compiler.fusion_report import is_operator, operator_name
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
+from tsc.dialects.walking import walk
 from tsc.dtypes import Array
 from tsc.errors import ArgumentError, TscError
 from tsc.frontend.archived import ArchiveProgram
@@ -157,7 +158,7 @@ def inspected(path: str, method: str | None, depth: int) -> Inspection:
         require_method(root.cls.methods, method)
     names = [name for name, _ in root.cls.methods.items() if method in (None, name)]
     methods, functions = _compiled(module, names)
-    operators = [op for function in functions for op in function.walk() if is_operator(op)]
+    operators = [op for function in functions for op in walk(function) if is_operator(op)]
     counts = Counter(map(operator_name, operators))
     members = archive.container.names()
     code = [n for n in members if n.startswith("code/") and n.endswith(".py")]
@@ -172,7 +173,7 @@ def inspected(path: str, method: str | None, depth: int) -> Inspection:
         methods=methods,
         parameters=TensorFacts.of(dict(_tensors(root, "parameters"))),
         buffers=TensorFacts.of(dict(_tensors(root, "buffers"))),
-        assigned=sorted({_path(op) for f in functions for op in f.walk() if isinstance(op, PrimSetAttrOp)}),
+        assigned=sorted({_path(op) for f in functions for op in walk(f) if isinstance(op, PrimSetAttrOp)}),
         modules=list(_modules(root, depth)),
         operators=dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
         undefined=missing(op.schema.full_name for op in operators if isinstance(op, AtenOp)),

@@ -15,6 +15,7 @@ from tsc.compiler.cases import Case, Fault
 from tsc.compiler.fusion_report import is_operator
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
+from tsc.dialects.walking import walk
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array
 from tsc.runtime.descriptions import Varying
@@ -119,7 +120,7 @@ class Reduction:
 
 def size_of(case: Case) -> tuple[int, int]:
     """How many operators there are, and how many elements of arguments."""
-    return sum(map(is_operator, case.function.walk())), sum(
+    return sum(map(is_operator, walk(case.function))), sum(
         value.size for value in case.values if is_array(value)
     )
 

@@ -27,6 +27,7 @@ from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.dialects.loop_extents import loop_extents
 from tsc.dialects.tsc import GroupOp
+from tsc.dialects.walking import walk
 from tsc.errors import ArgumentError, CodegenError
 from tsc.frontend.object_graph import assemble
 from tsc.runtime.descriptions import describe
@@ -191,7 +192,7 @@ def _holds(stage: str) -> str:
 
 def _own(op: Operation) -> Iterable[Attribute]:
     """The location of an operation; of a group, those of its operators."""
-    return (inner.location for inner in op.body.walk()) if isinstance(op, GroupOp) else (op.location,)
+    return (inner.location for inner in walk(op.body)) if isinstance(op, GroupOp) else (op.location,)
 
 
 def viewed(options: argparse.Namespace) -> MethodView:
@@ -270,14 +271,14 @@ def _kernel_origins(module: ModuleOp, groups: KernelTiming) -> Origins:
     the groups that it is called for.
     """
     called: dict[str, list[Attribute]] = {}
-    for call in module.walk():
+    for call in walk(module):
         if isinstance(call, CallOp):
             called.setdefault(call.callee.string_value(), []).extend(_of_group(call, groups))
     owners: Mapping[Operation, list[Attribute]] = {
         op: called.get(kernel.sym_name.data, [])
         for kernel in functions(module)
         if is_kernel(kernel)
-        for op in kernel.walk()
+        for op in walk(kernel)
     }
 
     def origins(op: Operation) -> Iterable[Attribute]:
@@ -292,7 +293,7 @@ def _of_group(op: Operation, groups: KernelTiming) -> Iterable[Attribute]:
 
 
 def _loops(kernel: FuncOp) -> list[str]:
-    return [_nest(op) for op in kernel.walk() if isinstance(op, GenericOp)]
+    return [_nest(op) for op in walk(kernel) if isinstance(op, GenericOp)]
 
 
 def _nest(op: GenericOp) -> str:

@@ -13,6 +13,7 @@ from xdsl.dialects.func import FuncOp
 from tsc.dialects import torch_ops as ops
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import literal_array
+from tsc.dialects.walking import walk
 from tsc.frontend.unit import MANGLED, ScriptObject
 from tsc.modules.script_modules import RecursiveScriptModule
 from tsc.ops.registry import find
@@ -53,7 +54,7 @@ class Traced:
     def literals(self) -> list[tuple[str, np.ndarray[Any, Any]]]:
         """The tensors among the constants, with their text."""
         pool = self.callable.interpreter.compiler.unit.pool
-        found = [o for o in self.op.walk() if isinstance(o, ops.NonValueTensorLiteralOp)]
+        found = [o for o in walk(self.op) if isinstance(o, ops.NonValueTensorLiteralOp)]
         return [(str(o), literal_array(pool, o)) for o in found]
 
 
@@ -131,7 +132,7 @@ class Check:
 
 
 def _warn_of_random_operators(traced: Traced) -> None:
-    drawn = {o.schema.name for o in traced.op.walk() if isinstance(o, AtenOp) and _draws(o)}
+    drawn = {o.schema.name for o in walk(traced.op) if isinstance(o, AtenOp) and _draws(o)}
     lines = [line for line in traced.nodes() if any(f"= {name}(" in line for name in drawn)]
     if lines:
         listed = "\n".join(indent(line.rstrip()) for line in lines[:20])

@@ -12,6 +12,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.operator_effects import UNKNOWN_CALLS, acts
 from tsc.dialects.constants import ConstantPool
+from tsc.dialects.walking import walk
 from tsc.errors import OPERATOR_FAILURES
 from tsc.frontend.unit import ScriptObject, Unit
 from tsc.narrowing import is_array
@@ -45,7 +46,7 @@ class FreezingVerifier:
         object, so that passes can be held to it. `inlined` is the function with all calls inlined: what acts
         or calls unknown code is not run at all.
         """
-        if any(isinstance(op, UNKNOWN_CALLS) or acts(op) for op in inlined.walk()):
+        if any(isinstance(op, UNKNOWN_CALLS) or acts(op) for op in walk(inlined)):
             return False
         function, before = self._function(module), self._state()
         outcome = self._run(function)

@@ -12,6 +12,7 @@ from xdsl.ir import Block, Operation, Region
 from tsc.analysis.module_functions import is_kernel
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.tsc import GroupOp, YieldOp
+from tsc.dialects.walking import walk
 from tsc.dtypes import Array
 from tsc.frontend.unit import Unit
 from tsc.runtime.generic import GenericFunction
@@ -26,7 +27,7 @@ def run_torch(module: ModuleOp, arguments: Sequence[Any], pool: ConstantPool, un
     """
     function = next(f for f in module.ops if isinstance(f, FuncOp))
     groups: dict[Operation, Call] = {
-        op: _group(op, pool, unit, call) for op in function.walk() if isinstance(op, GroupOp)
+        op: _group(op, pool, unit, call) for op in walk(function) if isinstance(op, GroupOp)
     }
     return GenericFunction(function, pool, unit, call, groups)(*arguments)
 

@@ -14,6 +14,7 @@ from tsc.analysis.fusion import CHECKS_BOUNDS
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.torch_ops import PrimSetAttrOp
+from tsc.dialects.walking import walk
 from tsc.dtypes import Array
 from tsc.errors import OPERATOR_FAILURES, UnsuitedError, VerificationError
 from tsc.frontend.unit import Unit
@@ -144,4 +145,4 @@ def _can_repeat(module: ModuleOp) -> bool:
     """Whether running the function again does nothing that lasts, and is the same each time; before stage
     `linalg`, where calls are of kernels.
     """
-    return not_repeatable(module) is None and not any(isinstance(op, PrimSetAttrOp) for op in module.walk())
+    return not_repeatable(module) is None and not any(isinstance(op, PrimSetAttrOp) for op in walk(module))

@@ -7,6 +7,7 @@ from xdsl.dialects.func import FuncOp
 from tsc.analysis.known_values import is_within, writes_anything
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
+from tsc.dialects.walking import walk
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
 
 
@@ -14,7 +15,7 @@ def forget_second_names(function: FuncOp) -> None:
     """Let what an in-place operator gives back be what it wrote to, and what branches and loops only pass on
     be what it was before: ``if c: y += 1`` leaves one `y`.
     """
-    operations = list(function.walk())
+    operations = list(walk(function))
     for op in operations:
         if isinstance(op, AtenOp) and writes_anything(op) and len(op.results) == 1:
             target, result = op.operands[0], op.results[0]

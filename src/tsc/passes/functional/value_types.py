@@ -7,11 +7,12 @@ from xdsl.ir import Attribute
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import NonValueTensorLiteralOp, ValueTensorLiteralOp
+from tsc.dialects.walking import walk
 
 
 def to_values(function: FuncOp) -> None:
     """Make every tensor of a function that writes nothing a value tensor."""
-    for op in list(function.walk()):
+    for op in list(walk(function)):
         if isinstance(op, NonValueTensorLiteralOp):
             made = ValueTensorLiteralOp.create(
                 result_types=[_value_type(op.results[0].type)], attributes=op.attributes, location=op.location

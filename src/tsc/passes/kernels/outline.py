@@ -13,6 +13,7 @@ from tsc.dialects.loop_extents import tell_extents
 from tsc.dialects.sized import SizeOp
 from tsc.dialects.tsc import ScatterOp
 from tsc.dialects.tsc_order import OrderOp
+from tsc.dialects.walking import walk
 from tsc.errors import CodegenError
 from tsc.passes.kernels.alignment import reduced_loops
 from tsc.passes.kernels.classify import Form, classify
@@ -108,7 +109,7 @@ def _extended(group: OutlinedGroup, op: Operation) -> OutlinedGroup | None:
 
 def _reads_through(op: linalg.GenericOp, generics: Sequence[linalg.GenericOp]) -> bool:
     """Whether `op` reads a result of the group through padding, a reshape, or by computed indices."""
-    for inner in op.walk():
+    for inner in walk(op):
         for value in inner.operands:
             owner = value.owner
             if isinstance(owner, (tensor.PadOp, *RESHAPES)) and owner.operands[0].owner in generics:

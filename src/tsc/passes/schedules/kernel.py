@@ -20,6 +20,7 @@ from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import Loop, LoopBuilder
 from tsc.dialects.loop_index import INDEX, Index
 from tsc.dialects.sized import TAKES_SIZES, SizeOp
+from tsc.dialects.walking import walk
 from tsc.dims import Dim, certainly_equal, is_known, maximum, minimum, symbols_in
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, Memory, computed_bits, indexed_loops
@@ -128,7 +129,7 @@ def symbols_of(function: func.FuncOp) -> list[Dim]:
     """The sizes of the program's arguments, if anything in a kernel depends on any of them."""
     types: list[Attribute] = [*function.function_type.inputs]
     sizes: list[int | Dim] = []
-    for op in function.walk():
+    for op in walk(function):
         types += [result.type for result in op.results]
         if isinstance(op, SizeOp):
             sizes.append(op.size)
