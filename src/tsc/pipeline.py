@@ -35,6 +35,7 @@ from tsc.passes.flatten_results import FlattenResults
 from tsc.passes.fold_conv_arithmetic import FoldConvArithmetic
 from tsc.passes.fold_conv_batchnorm import FoldConvBatchnorm
 from tsc.passes.fold_linear_batchnorm import FoldLinearBatchnorm
+from tsc.passes.fold_shared_attributes import FoldSharedAttributes
 from tsc.passes.freeze import Freeze
 from tsc.passes.functionalize import Functionalize
 from tsc.passes.fuse import Fuse
@@ -74,12 +75,13 @@ class Stage:
 
 ROLLED, UNROLLED = 500, 8_000
 """How many operations unrolled loops may come to, where loops may be native, and where they run in Python."""
+PLAIN_FREEZE = Freeze()
 SIMPLIFY = (PropagateConstants(), Canonicalize(), EliminateDeadCode())
 
 
 def stages(
     target: Target | None = None,
-    freeze: Freeze | None = None,
+    freeze: Freeze = PLAIN_FREEZE,
     fuse_contractions: bool = True,
     is_whole: bool = False,
     kernel_ready: KernelReady | None = None,
@@ -93,8 +95,9 @@ def stages(
             "frozen",
             "no calls; attributes are constants but for those that are written or preserved",
             (
+                *(() if freeze.keep_tensors else (FoldSharedAttributes(freeze.preserved_attrs),)),
                 Inline(),
-                freeze or Freeze(),
+                freeze,
                 RemoveDropout(),
                 FoldConvBatchnorm(),
                 FoldConvArithmetic(),  # after batch norms are gone: what they stood between can fold too
@@ -229,7 +232,7 @@ class Report:
 
 def lower(
     ctx: Context, module: ModuleOp, *, start: str = "torch", stop_after: str = "loop",
-    target: Target | None = None, freeze: Freeze | None = None, fuse_contractions: bool = True,
+    target: Target | None = None, freeze: Freeze = PLAIN_FREEZE, fuse_contractions: bool = True,
     is_whole: bool = False,
     watch: Watcher | None = None, report: Report | None = None, check: Watcher | None = None,
     kernel_ready: KernelReady | None = None,

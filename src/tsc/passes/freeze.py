@@ -9,7 +9,7 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.memory_aliases import written_values
@@ -30,6 +30,7 @@ from tsc.passes import settle
 from tsc.passes.canonicalize import canonicalize
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
 from tsc.passes.propagate_constants import propagate_constants
+from tsc.passes.slots import Slots, copied, is_held, is_memory, object_behind
 
 
 @dataclass(frozen=True)
@@ -97,35 +98,32 @@ class _Freezer:
         self.varying = varying
         self.folded: defaultdict[FuncOp, list[str]] = defaultdict(list)
         """The paths of the attributes that have become constants."""
-        self.objects = [o for o in module.ops if isinstance(o, NnModuleOp)]
-        self.instances: defaultdict[Attribute, list[NnModuleOp]] = defaultdict(list)
-        """The objects of each class."""
-        for made in self.objects:
-            self.instances[made.results[0].type].append(made)
+        self.slots = Slots(module)
+        self.root = self.slots.root()
         self.written: set[tuple[Operation, str]] = set()
         self.scalars_only = True
-
-    def roots(self) -> dict[str, NnModuleOp]:
-        """The last object made of each class: of the root's class there is one, the root itself."""
-        return {o.results[0].type.data: o for o in self.objects}  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        self._objects: dict[SSAValue, NnModuleOp | None] = {}
 
     def object_of(self, value: SSAValue) -> NnModuleOp | None:
         """The object an SSA value of a module type is."""
+        if value not in self._objects:
+            self._objects[value] = self._find_object(value)
+        return self._objects[value]
+
+    def _find_object(self, value: SSAValue) -> NnModuleOp | None:
         owner = value.owner
         if isinstance(owner, NnModuleOp):
             return owner
         if isinstance(owner, PrimGetAttrOp):
             outer = self.object_of(owner.operands[0])
-            held = outer.slot(owner.attribute) if outer is not None else None
-            return _object_behind(held) if held is not None else None
-        if owner.name if isinstance(owner, Operation) else None:
-            return None
-        return self.self_object(value)
+            held = self.slots.of(outer).get(owner.attribute) if outer is not None else None
+            return object_behind(held) if held is not None else None
+        return None if isinstance(owner, Operation) else self.self_object(value)
 
     def self_object(self, value: SSAValue) -> NnModuleOp | None:
         """The object a function's ``self`` is: the only one of its class that no slot holds."""
-        candidates = self.instances[value.type]
-        free = [o for o in candidates if not any(u.operation.name == "torch.slot" for u in o.results[0].uses)]
+        candidates = self.slots.instances[value.type]
+        free = [o for o in candidates if not is_held(o)]
         return free[0] if len(free) == 1 else (candidates[0] if len(candidates) == 1 else None)
 
     def fold_attributes(self, function: FuncOp) -> None:
@@ -142,52 +140,21 @@ class _Freezer:
                 or attribute_path(op) in self.varying
             ):
                 continue
-            held = owner.slot(op.attribute)
+            held = self.slots.of(owner).get(op.attribute)
             if (
                 held is None
-                or _object_behind(held) is not None
-                or (self.scalars_only and self._holds_memory(held))
+                or object_behind(held) is not None
+                or (self.scalars_only and is_memory(held.type))
             ):
                 continue
-            value = self._copy(held, function, copies)
+            value = copied(held, function, copies)
             self.folded[function].append(attribute_path(op))
             op.results[0].replace_all_uses_with(value)
             op.detach()
             op.erase()
 
     def _is_preserved(self, owner: NnModuleOp, attribute: str) -> bool:
-        return attribute in self.preserved and owner is self.self_object_of_root()
-
-    def self_object_of_root(self) -> NnModuleOp | None:
-        """The object no slot holds."""
-        return next(
-            (o for o in self.objects if not any(u.operation.name == "torch.slot" for u in o.results[0].uses)),
-            None,
-        )
-
-    def _holds_memory(self, held: SSAValue) -> bool:
-        """Whether a slot's value is a tensor or a container, which a program can change without writing the
-        attribute.
-        """
-        return _is_memory(held.type)
-
-    def _copy(self, held: SSAValue, function: FuncOp, copies: dict[SSAValue, SSAValue]) -> SSAValue:
-        """The operations that make a slot's value, copied to the front of `function` once."""
-        if held in copies:
-            return copies[held]
-        owner = held.owner
-        assert isinstance(owner, Operation)
-        operands = {o: self._copy(o, function, copies) for o in owner.operands}
-        copy = owner.clone(dict(operands))
-        block = function.body.block
-        anchor = next((c.owner for c in reversed(copies.values())), None)
-        if isinstance(anchor, Operation) and anchor.parent is block:
-            block.insert_op_after(copy, anchor)
-        elif block.first_op is not None:
-            block.insert_op_before(copy, block.first_op)
-        copies[held] = copy.results[0]
-        copy.results[0].name_hint = held.name_hint
-        return copy.results[0]
+        return attribute in self.preserved and owner is self.root
 
     def find_assigned(self, functions: list[FuncOp]) -> None:
         """Attributes that are assigned."""
@@ -210,9 +177,9 @@ class _Freezer:
 
     def _mark(self, owner: NnModuleOp, attribute: str) -> None:
         """`attribute` is written: so is every attribute that holds the same tensor, or shows its memory."""
-        held = owner.slot(attribute)
-        for other in self.objects:
-            for name, value in other.slots.items():
+        held = self.slots.of(owner).get(attribute)
+        for other in self.slots.objects:
+            for name, value in self.slots.of(other).items():
                 is_it = other is owner and name == attribute
                 if is_it or (held is not None and (value is held or self._overlap(value, held))):
                     self.written.add((other, name))
@@ -246,16 +213,6 @@ class _Freezer:
                 op.erase()
 
 
-def _is_memory(kind: Attribute) -> bool:
-    if isinstance(kind, tt.OptionalType):
-        return _is_memory(kind.data)
-    if isinstance(kind, tt.TupleType):
-        return any(map(_is_memory, kind.data))
-    if isinstance(kind, tt.NamedTupleType):
-        return any(map(_is_memory, kind.elements))
-    return isinstance(kind, (tt.TensorType, tt.ListType, tt.DictType))
-
-
 def attribute_path(op: PrimGetAttrOp) -> str:
     """The dotted path of what is read, from the first object on."""
     names = [op.attribute]
@@ -264,11 +221,3 @@ def attribute_path(op: PrimGetAttrOp) -> str:
         names.append(outer.attribute)
         outer = outer.operands[0].owner
     return ".".join(reversed(names))
-
-
-def _object_behind(held: SSAValue) -> NnModuleOp | None:
-    """The object that a slot holds, perhaps as an interface or an optional."""
-    owner = held.owner
-    while isinstance(owner, Operation) and owner.name in ("torch.derefine", "torch.prim.unchecked_cast"):
-        owner = owner.operands[0].owner
-    return owner if isinstance(owner, NnModuleOp) else None

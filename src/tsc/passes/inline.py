@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import CallSiteLoc, LocationAttr, ModuleOp, UnknownLoc
-from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.locations import STRICT_CLASS
-from tsc.dialects.torch_objects import ENTERS, LEAVES
-from tsc.dialects.torch_ops import ClassTypeOp, MethodOp, PrimCallMethodOp
+from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.dialects.walking import walk
 from tsc.errors import CompileError
+from tsc.passes.methods import Methods
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,11 @@ class Inline(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Inline in every function of the module."""
         inliner = _Inliner(op, self)
-        for function in list(inliner.functions.values()):
-            inliner.inline(function)
-        gone = [f for f in inliner.called if f not in inliner.left]
-        for function in gone:
-            function.detach()
-            function.erase()
-        _drop_methods(op, {f.sym_name.data for f in gone})
+        for function in inliner.methods.functions.values():
+            inliner.decide(function)
+        gone = inliner.inlined - inliner.left
+        inliner.expand(gone)
+        inliner.methods.drop(gone)
 
 
 @dataclass(frozen=True)
@@ -82,36 +80,31 @@ class _Size:
 
 
 class _Inliner:
+    """First it decides about all calls, callees first. Then it puts bodies where they were called, callers
+    first: so what is called from within a body is put where that goes, once, and not into the body before.
+    """
+
     def __init__(self, module: ModuleOp, options: Inline) -> None:
         self.options = options
         self.sizes: dict[FuncOp, _Size] = {}
-        """Of the functions whose calls are inlined."""
+        """Of the functions whose calls are decided about, callees first."""
+        self.taken: dict[Operation, FuncOp] = {}
+        """The calls that are inlined."""
         self.left: set[FuncOp] = set()
         """Functions that are still called somewhere."""
-        self.functions = {f.sym_name.data: f for f in module.ops if isinstance(f, FuncOp)}
-        self.calls: Counter[FuncOp] = Counter()
-        """How many calls of each function there are still."""
-        self.methods = {
-            (cls.symbol, method.method): method.function
-            for cls in module.ops
-            if isinstance(cls, ClassTypeOp)
-            for method in cls.regions[0].block.ops
-            if isinstance(method, MethodOp)
-        }
-        for operation in walk(module):
-            if (callee := self.callee(operation)) is not None:
-                self.calls[callee] += 1
-        self.done: set[FuncOp] = set()
+        self.inlined: set[FuncOp] = set()
+        self.methods = Methods(module)
         self.active: list[FuncOp] = []
-        self.called: dict[FuncOp, None] = {}
+        self.copies: Counter[FuncOp] = Counter()
+        """How many more times a body is needed."""
 
-    def inline(self, function: FuncOp) -> None:
-        """Inline all calls in `function`, its callees first.
+    def decide(self, function: FuncOp) -> None:
+        """Decide about the calls in `function`, its callees first.
 
         Raises:
             CompileError: functions call each other in a circle.
         """
-        if function in self.done:
+        if function in self.sizes:
             return
         if function in self.active:
             raise CompileError(
@@ -122,24 +115,44 @@ class _Inliner:
         operations = list(walk(function))
         size = _Size(len(operations), len(operations))
         for op in operations:
-            if _marks_strict_block(op):
-                _drop_mark(op)
-                continue
-            callee = self.callee(op)
+            callee = None if _marks_strict_block(op) else self.methods.callee(op)
             if callee is None:
                 continue
-            self.inline(callee)
+            self.decide(callee)
             grown = size.with_call(callee, self.sizes)
             if not self._fits(grown, op):
                 self.left.add(callee)
                 continue
             size = grown
-            self.called[callee] = None
-            self.calls[callee] -= 1
-            splice(op, callee, is_last=not self.calls[callee] and callee not in self.left)
+            self.taken[op] = callee
+            self.inlined.add(callee)
         self.sizes[function] = size
         self.active.pop()
-        self.done.add(function)
+
+    def expand(self, gone: Set[FuncOp]) -> None:
+        """Put bodies in the place of the calls that are taken; functions in `gone` are not needed beside."""
+        callers_first = list(reversed(self.sizes))
+        calls = {function: [op for op in walk(function) if op in self.taken] for function in callers_first}
+        for function in callers_first:
+            times = self.copies[function] + (function not in gone)
+            for call in calls[function]:
+                self.copies[self.taken[call]] += times
+        for function in callers_first:
+            for op in [op for op in walk(function) if _marks_strict_block(op)]:
+                _drop_mark(op)
+        for function in callers_first:
+            if function not in gone:
+                for call in calls[function]:
+                    self._splice(call, self.taken[call], gone)
+
+    def _splice(self, call: Operation, callee: FuncOp, gone: Set[FuncOp]) -> None:
+        """Replace `call` by the body of `callee`, and what that calls likewise."""
+        self.copies[callee] -= 1
+        is_last = callee in gone and not self.copies[callee]
+        for original, inlined in splice(call, callee, is_last=is_last):
+            inner = self.taken.get(original)
+            if inner is not None:
+                self._splice(inlined, inner, gone)
 
     def _fits(self, size: _Size, call: Operation) -> bool:
         """Whether a function may become that large by inlining `call`.
@@ -156,16 +169,6 @@ class _Inliner:
             "with all that they call; got more"
         )
 
-    def callee(self, op: Operation) -> FuncOp | None:
-        """The function a call names, when it is known."""
-        if isinstance(op, CallOp):
-            return self.functions.get(op.callee.root_reference.data)
-        if isinstance(op, PrimCallMethodOp) and not {ENTERS, LEAVES} & op.attributes.keys():
-            kind = op.operands[0].type
-            name = self.methods.get((getattr(kind, "data", ""), op.method))
-            return self.functions.get(name) if name is not None else None
-        return None
-
 
 def _marks_strict_block(op: Operation) -> bool:
     """Whether `op` calls a method of ``strict_fusion``, which does nothing: locations say what is in it."""
@@ -180,12 +183,17 @@ def _drop_mark(op: Operation) -> None:
     op.erase()
 
 
-def splice(call: Operation, callee: FuncOp, *, is_last: bool = False) -> None:
-    """Replace `call` by a copy of the body of `callee`; the last of its calls, by the body itself."""
+def splice(
+    call: Operation, callee: FuncOp, *, is_last: bool = False
+) -> Sequence[tuple[Operation, Operation]]:
+    """Replace `call` by a copy of the body of `callee`; the last of its calls, by the body itself. Gives each
+    operation of the body with what stands for it.
+    """
     body = callee.body.block
     values: dict[SSAValue, SSAValue] = dict(zip(body.args, call.operands, strict=True))
     blocks: dict[Block, Block] = {}
     returned: list[SSAValue] = []
+    placed: list[tuple[Operation, Operation]] = []
     places = _Places(call.location)
     parent = call.parent
     assert parent is not None
@@ -197,9 +205,10 @@ def splice(call: Operation, callee: FuncOp, *, is_last: bool = False) -> None:
             continue
         if is_last:
             op.detach()
-        inlined = op if is_last else op.clone(values, blocks)
-        for inner in walk(inlined):
-            inner.location = places.called_from(inner.location)
+        inlined = op if is_last else _copied(op, values, blocks)
+        for original, inner in zip(walk(op), walk(inlined), strict=True):
+            inner.location = places.called_from(original.location)
+            placed.append((original, inner))
         parent.insert_op_before(inlined, call)
     for result, value in zip(call.results, returned, strict=True):
         if value.name_hint is None:
@@ -207,6 +216,12 @@ def splice(call: Operation, callee: FuncOp, *, is_last: bool = False) -> None:
         result.replace_all_uses_with(value)
     call.detach()
     call.erase()
+    return placed
+
+
+def _copied(op: Operation, values: dict[SSAValue, SSAValue], blocks: dict[Block, Block]) -> Operation:
+    """A copy of `op`, whose operands were copied before."""
+    return op.clone(values, blocks) if op.regions else op.clone_without_regions(values, blocks)
 
 
 def _pass_operands(call: Operation, body: Block) -> None:
@@ -237,12 +252,3 @@ class _Places:
         if isinstance(self.caller, UnknownLoc):
             return callee
         return self.caller if isinstance(callee, UnknownLoc) else CallSiteLoc(callee, self.caller)
-
-
-def _drop_methods(module: ModuleOp, erased: set[str]) -> None:
-    for cls in module.ops:
-        if isinstance(cls, ClassTypeOp):
-            for method in list(cls.regions[0].block.ops):
-                if isinstance(method, MethodOp) and method.function in erased:
-                    method.detach()
-                    method.erase()
