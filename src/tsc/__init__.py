@@ -41,9 +41,11 @@ _LAZY = (
         "Progress": "tsc.progress",
         "Tensor": "tsc.runtime.tensor",
         "on_progress": "tsc.progress",
+        "set_background_compilation": "tsc.runtime.background",
         "set_num_threads": "tsc.runtime.threads",
         "get_num_threads": "tsc.runtime.threads",
         "dump_ir": "tsc.compiler.dumps",
+        "wait_for_compilation": "tsc.runtime.background",
     }
 )
 

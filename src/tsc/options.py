@@ -98,6 +98,12 @@ class Options:
         default_factory=lambda: _flag("TSC_NATIVE", True), metadata=_variables("TSC_NATIVE")
     )
     """``TSC_NATIVE=0``: never compile to native code; everything runs in the generic tier."""
+    is_background: bool = field(
+        default_factory=lambda: _flag("TSC_BACKGROUND"), metadata=_variables("TSC_BACKGROUND")
+    )
+    """``TSC_BACKGROUND=1``: calls for which there is no code yet run in the generic tier while a thread
+    compiles for them: `set_background_compilation`.
+    """
     profiled_runs: int = field(default_factory=_profiled_runs, metadata=_variables("TSC_PROFILED_RUNS"))
     """``TSC_PROFILED_RUNS``: how many calls with arguments of new shapes a module that is not frozen runs in
     the generic tier before it is compiled for them.

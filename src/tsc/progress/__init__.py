@@ -43,8 +43,13 @@ class Progress:
 Callback = Callable[[Progress], object]
 
 
+class WorkEndedError(BaseException):
+    """Work ends before it is done, since `end_work` asked for that. (No `Exception`: nobody shall go on.)"""
+
+
 class _State:
     callback: Callback | None = None
+    is_ending = False
     now: Progress | None = None
     begun = 0.0
 
@@ -66,6 +71,11 @@ def on_progress(callback: Callback | None) -> Callback | None:
     return before
 
 
+def end_work() -> None:
+    """Have the work that is being done raise `WorkEndedError` at its next step."""
+    _State.is_ending = _State.now is not None
+
+
 @contextmanager
 def working(work: str) -> Generator[None]:
     """`work` is being done in the ``with`` block."""
@@ -77,7 +87,7 @@ def working(work: str) -> Generator[None]:
         yield
         step("", is_finished=True)
     finally:
-        _State.now = None
+        _State.now, _State.is_ending = None, False
         default_display().clear()
 
 
@@ -85,6 +95,8 @@ def step(stage: str, done: int = 0, total: int = 0, *, is_finished: bool = False
     """The work is at `stage`, of which so much is done."""
     if _State.now is None:
         return
+    if _State.is_ending:
+        raise WorkEndedError
     seconds = time.perf_counter() - _State.begun
     now = _State.now = replace(
         _State.now,

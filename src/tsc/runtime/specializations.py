@@ -6,7 +6,8 @@ import itertools
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -16,10 +17,13 @@ from tsc.concurrency import serialized
 from tsc.errors import StrictFusionError, TscError, UnsuitedError, VerificationError
 from tsc.narrowing import is_array
 from tsc.options import options
+from tsc.runtime.background import background
 from tsc.runtime.descriptions import UnusualValueError, Varying, describe, flatten, pattern_of
 from tsc.runtime.fusion_strategy import FusionStrategy, kinds_of
 from tsc.runtime.values import Inputs, mapped
 
+Key = tuple[str, ...]
+"""Arguments in words."""
 MOST_FOUND = 4_096
 """Calls of which it is remembered what they get."""
 LOG = logging.getLogger("tsc")
@@ -43,6 +47,17 @@ class State(Protocol):
     def is_filling(self) -> bool:
         """Whether a call may assign what was not there, so that the next call finds other attributes."""
         ...
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What there is for calls of a key: a specialization under its name in the table (None runs them in the
+    generic tier); no name where there is no room.
+    """
+
+    name: Key | None = None
+    made: Any = None
+    error: Exception | None = None
 
 
 class Specializations:
@@ -74,17 +89,21 @@ class Specializations:
         self._lifted = generic if lifted is None else lifted
         self._state = state
         self.name = name
-        self.table: dict[tuple[str, ...], Any] = {}
+        self.table: dict[Key, Any] = {}
         """By arguments in words; of symbolic ones, with names for sizes."""
-        self._found: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._found: dict[Key, Key] = {}
         """The key in the table by that of a call."""
-        self.refused: dict[tuple[str, ...], str] = {}
+        self.refused: dict[Key, str] = {}
         """Why the generic tier runs calls of a key."""
-        self.calls: Counter[tuple[str, ...]] = Counter()
+        self.calls: Counter[Key] = Counter()
         """How many calls of a key in the table came here (those that go straight to native code do not);
         several threads at once may lose some.
         """
-        self._filling: set[tuple[str, ...]] = set()
+        self._wanted: dict[Key, Sequence[Any]] = {}
+        """The keys of calls that are running in the generic tier, for which the background is to compile."""
+        self._ready: dict[Key, _Ready] = {}
+        """What was made there, for the next call of a key."""
+        self._filling: set[Key] = set()
         """The keys of calls that put into dicts what was not in them."""
         self.strategy = FusionStrategy.current
         self._is_warned = False
@@ -108,7 +127,7 @@ class Specializations:
             return found.run(*values)
         arrays = flatten(given)
         if found is None or not found.suits(arrays) or not self._is_apart:
-            return self._generic(*values)
+            return self._run_generic(values)
         try:
             return self._run_found(found, arrays, given, values)
         except UnsuitedError:
@@ -124,11 +143,18 @@ class Specializations:
             return found.run(*values)
         arrays = flatten(given)
         if found is None or found.form.written or not found.suits(arrays) or not self._is_apart:
-            return self._generic(*values)
+            return self._run_generic(values)
         try:
             return self._run_found(found, arrays, given, values)
         except UnsuitedError:
             return self._generic(*values)
+
+    def _run_generic(self, values: Sequence[Any]) -> Any:
+        result = self._generic(*values)
+        while self._wanted:  # from now on: compiling beside this call would have slowed it down
+            key, wanted = self._wanted.popitem()
+            background().begin((self, key), partial(self._compile_beside, key, wanted))
+        return result
 
     @property
     def _is_apart(self) -> bool:
@@ -189,13 +215,48 @@ class Specializations:
         key = tuple(d for d in described if d is not None)
         if self._is_passing(key):
             return None
-        name = self._found.get(key) or self._added(key, values)
+        name = self._found.get(key) or self._found_anew(key, values)
         if name is None:
             return None
         self.calls[name] += 1
         return self.table[name]
 
-    def _is_passing(self, key: tuple[str, ...]) -> bool:
+    def _found_anew(self, key: Key, values: Sequence[Any]) -> Key | None:
+        """The key in the table of the specialization for `key`, if there is one by now."""
+        ready = self._ready.pop(key, None)
+        if ready is not None:
+            return self._take(key, ready)
+        if not options().is_background:
+            return self._added(key, values)
+        if len(self.table) >= self.depth:
+            name = _fitting(self.table, key)
+            if name is None:
+                self._say_exhausted()
+            return self._take(key, _Ready() if name is None else _Ready(name, self.table[name]))
+        if not background().holds((self, key)):
+            self._wanted[key] = values
+        return None
+
+    def _take(self, key: Key, ready: _Ready) -> Key | None:
+        """Have calls of `key` use what is ready for them."""
+        if ready.error is not None:
+            raise ready.error
+        if ready.name is not None:
+            if len(self._found) >= MOST_FOUND:
+                self._found.clear()
+            self.table.setdefault(ready.name, ready.made)
+            self._found[key] = ready.name
+        return ready.name
+
+    @serialized
+    def _compile_beside(self, key: Key, values: Sequence[Any]) -> None:
+        """Make what calls of `key` need, and have it ready for the next."""
+        try:
+            self._ready[key] = self._make_ready(key, values)
+        except Exception as error:  # that call raises it
+            self._ready[key] = _Ready(error=error)
+
+    def _is_passing(self, key: Key) -> bool:
         """Whether calls of a key perhaps come no second time: one fills what the attributes lack, and nothing
         is compiled for it until there is another.
         """
@@ -207,32 +268,29 @@ class Specializations:
         return True
 
     @serialized
-    def _added(self, key: tuple[str, ...], values: Sequence[Any]) -> tuple[str, ...] | None:
+    def _added(self, key: Key, values: Sequence[Any]) -> Key | None:
         """The key in the table of the specialization for `key`, which another thread may have made by now."""
-        if key in self._found:
-            return self._found[key]
-        name = self._fitting(key)
-        if name is None:
-            if len(self.table) >= self.depth:
-                self._say_exhausted()
-                return None
-            name = self._made(key, values)
-        if len(self._found) >= MOST_FOUND:
-            self._found.clear()
-        self._found[key] = name
-        return name
+        return self._found.get(key) or self._take(key, self._make_ready(key, values))
 
-    def _fitting(self, key: tuple[str, ...]) -> tuple[str, ...] | None:
-        """The key of a specialization for calls of several sizes that is for such a one."""
-        return next((k for k, made in self.table.items() if made is not None and made.fits(key)), None)
+    def _make_ready(self, key: Key, values: Sequence[Any]) -> _Ready:
+        """The specialization for calls of `key`: one there is, or if there is room a new one."""
+        ready = {r.name: r.made for r in list(self._ready.values()) if r.name is not None}
+        there = {**self.table, **ready}
+        name = _fitting(there, key)
+        if name is not None:
+            return _Ready(name, there[name])
+        if len(there) >= self.depth:
+            self._say_exhausted()
+            return _Ready()
+        return self._made(key, values, len(there))
 
-    def _made(self, key: tuple[str, ...], values: Sequence[Any]) -> tuple[str, ...]:
-        """The key of a new specialization: of the kind that is next in the strategy."""
+    def _made(self, key: Key, values: Sequence[Any], number: int) -> _Ready:
+        """A new specialization, of the kind that the strategy has for the one with this number."""
         kinds = kinds_of(self.strategy)
         made = None
-        if kinds[len(self.table)] == "DYNAMIC":
+        if kinds[number] == "DYNAMIC":
             # With STATIC entries the first call of a kind gets code of its own; the last one must do for all.
-            is_last = len(self.table) + 1 == len(kinds)
+            is_last = number + 1 == len(kinds)
             compile_ = partial(self._compile_symbolic, key, self._found, "STATIC" not in kinds, is_last)
             made = self._specialize(key, compile_)
         if made is not None and made.symbolic.fits(key):
@@ -243,22 +301,21 @@ class Specializations:
         if made is not None:
             made.pattern = _pattern(values)
             self.refused.pop(key, None)
-        self.table[name] = made
-        return name
+        return _Ready(name, made)
 
     @property
-    def seen(self) -> list[tuple[str, ...]]:
+    def seen(self) -> list[Key]:
         """The calls that were seen, in words."""
         return list(self._found)
 
     @serialized
-    def adopt(self, key: tuple[str, ...], values: Sequence[Any], made: Any) -> None:
+    def adopt(self, key: Key, values: Sequence[Any], made: Any) -> None:
         """Take a specialization for calls of a key, which was made elsewhere for such values."""
         made.pattern = _pattern(values)
         self.table[key] = made
         self._found[key] = key
 
-    def _specialize(self, key: tuple[str, ...], compile_: Callable[[], Any]) -> Any:
+    def _specialize(self, key: Key, compile_: Callable[[], Any]) -> Any:
         try:
             made = compile_()
         except (VerificationError, StrictFusionError):
@@ -282,6 +339,11 @@ class Specializations:
                 self.name,
                 kinds,
             )
+
+
+def _fitting(table: Mapping[Key, Any], key: Key) -> Key | None:
+    """The key of a specialization for calls of several sizes that is for such a one."""
+    return next((k for k, made in list(table.items()) if made is not None and made.fits(key)), None)
 
 
 def _pattern(values: Sequence[Any]) -> list[Any] | None:
