@@ -49,3 +49,16 @@ def test_frozen_modules_always_fuse() -> None:
     with torch.no_grad():
         frozen(ARGUMENTS[0])
     assert groups(frozen.ir["fused"]) == 1
+
+
+def weights_as_bias(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    linear = torch.nn.functional.linear
+    return linear(x, weight, weight), linear(weight, weight, weight)
+
+
+@pytest.mark.parametrize("size", [4, 40])
+def test_weights_may_be_read_by_what_follows_too(size: int) -> None:
+    x, weight = torch.randn(size, size), torch.randn(size, size)
+    scripted = tsc.script(weights_as_bias)
+    torch.testing.assert_close(scripted(x, weight), weights_as_bias(x, weight), rtol=1e-4, atol=1e-5)
+    assert scripted.last.is_native

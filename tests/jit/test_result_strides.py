@@ -162,3 +162,20 @@ def test_row_major_functions_keep_the_direct_entry() -> None:
         (made,) = scripted.compiled.table.values()
         assert made.is_native
         assert (made.native is not None) == (program is not product)
+
+
+def composed_in_a_loop(x: Tensor, start: Tensor) -> Tensor:
+    result = start
+    rounds = 0
+    while rounds < 2:
+        rounds += 1
+        result = torch.log_softmax(x, 1)
+    return result.zero_()
+
+
+def test_what_is_composed_lies_as_its_operator_says_in_python_too() -> None:
+    """The loop carries tensors of several shapes, so it runs in Python, around kernels of the parts."""
+    x, start = torch.randn(2, 7, 7, 2).transpose(-1, -2), torch.ones(3)
+    function = tsc.script(composed_in_a_loop)
+    for _ in range(2):
+        assert function(x, start).stride() == composed_in_a_loop(x, start).stride()

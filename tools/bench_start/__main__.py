@@ -100,6 +100,7 @@ def runtimes(cache: Path) -> dict[str, tuple[str, dict[str, str]]]:
     """What is compared: the runtime, and the environment of its processes."""
     found: dict[str, tuple[str, dict[str, str]]] = {
         "tsc, nothing cached": ("tsc", {"TSC_CACHE": "0"}),
+        "tsc, in the background": ("tsc", {"TSC_CACHE": "0", "TSC_BACKGROUND": "1"}),
         "tsc, from its cache": ("tsc", {"TSC_CACHE": "1", "TSC_CACHE_DIR": str(cache)}),
         "torch.jit": ("torch.jit", {}),
     }

@@ -20,7 +20,7 @@ from tsc.analysis.layouts import Layout, is_tensor, layout_of, tensor_type
 from tsc.analysis.module_functions import is_kernel
 from tsc.analysis.target import AVX2, Target
 from tsc.passes.kernels.compose import is_copy
-from tsc.passes.kernels.preferences import Origin, preferences
+from tsc.passes.kernels.preferences import Origin, choose_weights, preferences
 from tsc.passes.kernels.retype import make_copy, retype_kernel, set_layout
 from tsc.passes.kernels.view_maps import halo_through, view_layout
 
@@ -131,6 +131,7 @@ class _Assigner:
 
     def _call(self, call: func.CallOp) -> None:
         kernel = self._own_kernel(call)
+        call = _with_weights_apart(call, kernel)
         given = [layout_of(v.type) for v in call.arguments]
         wanted = preferences(kernel, given, list(map(_origin, call.arguments)), self.target)
         arguments: list[Layout] = []
@@ -235,6 +236,39 @@ class _Assigner:
         retype_kernel(kernel, [layout_of(a.type) for a in kernel.body.block.args], [layout])
         set_layout(value, layout)
         return True
+
+
+def _with_weights_apart(call: func.CallOp, kernel: func.FuncOp) -> func.CallOp:
+    """`call`, where the weights of a contraction are an argument of their own: what else reads the same
+    tensor (``linear(x, w, w)``) reads another argument, which is not packed.
+    """
+    block = kernel.body.block
+    if all(argument.uses.get_length() == 1 for argument in block.args):
+        return call
+    model = read_kernel(kernel)
+    if model.kind != "contraction":
+        return call
+    origins = dict(zip(model.arguments, map(_origin, call.arguments), strict=True))
+    contraction = choose_weights(model, origins)
+    weights = contraction.weights.value
+    others = [use for use in weights.uses if use.operation is not contraction.stage.op]
+    if not others or len(others) == weights.uses.get_length():
+        return call
+    again = block.insert_arg(weights.type, len(block.args))
+    again.name_hint = weights.name_hint
+    for use in others:
+        use.operation.operands[use.index] = again
+    kernel.update_function_type()
+    operand = call.arguments[model.arguments.index(weights)]
+    repeated = func.CallOp(call.callee, [*call.arguments, operand], call.result_types)
+    repeated.location = call.location
+    _insert_before(repeated, call)
+    for old, new in zip(call.res, repeated.res, strict=True):
+        new.name_hint = old.name_hint
+        old.replace_all_uses_with(new)
+    call.detach()
+    call.erase()
+    return repeated
 
 
 def padding_of(kernel: func.FuncOp, argument: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
