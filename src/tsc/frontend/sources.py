@@ -58,7 +58,33 @@ class Source:
     def location(self, node: ast.AST) -> LocationAttr:
         """The range as an MLIR location."""
         where = self.range(node)
+        if self.original is not None:
+            _remember(where)
         return location_of(where)
+
+
+_LINES: dict[tuple[str, int], str] = {}
+"""Lines of source that archives tell, by file and number; empty where two archives differ."""
+MOST_LINES = 1 << 17
+
+
+def _remember(where: SourceRange) -> None:
+    if len(_LINES) >= MOST_LINES:
+        _LINES.clear()
+    if _LINES.setdefault((where.file, where.line), where.text) != where.text:
+        _LINES[where.file, where.line] = ""
+
+
+def line_of(file: str, line: int) -> str:
+    """The text of a line that was compiled; empty where it is not known. No file is opened: an archive may
+    name any.
+    """
+    told = _LINES.get((file, line))
+    if told is not None:
+        return told
+    held = linecache.cache.get(file)
+    lines = held[2] if held is not None and len(held) == 4 else []
+    return lines[line - 1] if 0 < line <= len(lines) else ""
 
 
 def parsed(text: str, what: str = "TorchScript source", file: str = "<string>") -> ast.Module:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -11,6 +10,7 @@ from xdsl.ir import Attribute, Operation
 
 from tsc.dialects.aten import AtenOp
 from tsc.errors import BoundsError, Error, OperatorError, SourceRange, TscError
+from tsc.frontend.sources import line_of
 from tsc.interop import torch as torch_interop
 
 FAILURES = (
@@ -78,7 +78,5 @@ def places_of(location: Attribute, function: str) -> list[SourceRange]:
 
 def _place(location: FileLineColLoc, function: str) -> SourceRange:
     file, line, column = location.filename.data, location.line.data, location.column.data
-    held = linecache.cache.get(file)  # never opened here: an archive may name any file
-    lines = held[2] if held is not None and len(held) == 4 else []
-    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    text = line_of(file, line)
     return SourceRange(file, line, column, len(text.rstrip()), text, function.rpartition(".")[2])
