@@ -179,3 +179,37 @@ def test_what_is_composed_lies_as_its_operator_says_in_python_too() -> None:
     function = tsc.script(composed_in_a_loop)
     for _ in range(2):
         assert function(x, start).stride() == composed_in_a_loop(x, start).stride()
+
+
+def copied_in_a_loop(x: Tensor, start: Tensor) -> Tensor:
+    result = start
+    rounds = 0
+    while rounds < 2:
+        rounds += 1
+        result = x.t().contiguous() * 2
+    return result.zero_()
+
+
+def made_in_a_loop(x: Tensor, start: Tensor) -> Tensor:
+    result = start
+    rounds = 0
+    while rounds < 2:
+        rounds += 1
+        result = torch.ones_like(x.t()) * 2
+    return result.zero_()
+
+
+def made_of_padding(x: Tensor, start: Tensor) -> Tensor:
+    return torch.ones_like(torch.nn.functional.pad(x, [0, 1]).t()) * 2
+
+
+@pytest.mark.parametrize("program", [copied_in_a_loop, made_in_a_loop, made_of_padding])
+@pytest.mark.parametrize("x", [torch.randn(4, 6), torch.randn(6, 4).t()], ids=["rows", "columns"])
+def test_what_is_computed_of_what_lies_otherwise_lies_as_that(
+    program: Callable[[Tensor, Tensor], Tensor], x: Tensor
+) -> None:
+    """Copies and tensors of ones are not left out, nor folded, where results lie as they do."""
+    start = torch.ones(3)
+    function = tsc.script(program)
+    for _ in range(2):
+        assert function(x, start).stride() == program(x, start).stride()

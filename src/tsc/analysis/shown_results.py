@@ -7,8 +7,13 @@ from xdsl.traits import IsTerminator
 
 from tsc.analysis.known_values import UNKNOWN_CALLS, is_returned, writes_operand
 from tsc.analysis.memory_aliases import has_memory, holds_memory, is_container, shared_operands
+from tsc.analysis.operator_effects import definition_of
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, PrimSetAttrOp
+from tsc.ops.definition import ResultLayout
+
+FOLLOWING = (ResultLayout.ELEMENTWISE, ResultLayout.INDEXED)
+"""How results lie that have the order of their operands' strides."""
 
 
 def is_shown(value: SSAValue) -> bool:
@@ -23,6 +28,31 @@ def is_shown(value: SSAValue) -> bool:
         seen.add(at)
         pending += [shown for use in at.uses for shown in _shown_by(use)]
     return False
+
+
+def is_layout_shown(value: SSAValue) -> bool:
+    """Whether callers see how `value` lies in memory: it is shown, or something that lies as it does."""
+    pending, seen = [value], set[SSAValue]()
+    while pending:
+        at = pending.pop()
+        if at in seen:
+            continue
+        if is_shown(at):
+            return True
+        seen.add(at)
+        pending += [follower for use in at.uses for follower in _lying_as(use)]
+    return False
+
+
+def _lying_as(use: Use) -> list[SSAValue]:
+    """The values that lie as the value used, or are it."""
+    reader = use.operation
+    if not isinstance(reader, AtenOp):
+        return _shown_by(use)
+    operator = definition_of(reader)
+    if operator is None or not (operator.may_share or operator.result_layout in FOLLOWING):
+        return []
+    return [result for result in reader.results if has_memory(result)]
 
 
 def is_in_loop(op: Operation) -> bool:

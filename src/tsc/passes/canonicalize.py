@@ -14,7 +14,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from tsc.analysis.known_values import UNKNOWN, UNKNOWN_CALLS, constant_of, is_list_mutated, unwrapped
 from tsc.analysis.module_functions import functions
 from tsc.analysis.operator_effects import definition_of, is_layout_read, wants_layout
-from tsc.analysis.shown_results import is_shown
+from tsc.analysis.shown_results import is_layout_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import torch_name
 from tsc.dialects.builder import TorchBuilder
@@ -322,8 +322,8 @@ def _same_value(op: Operation) -> list[SSAValue] | None:
     value, result = op.operands[0], op.results[0]
     if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
         return None
-    if (operator.shares_by_layout or not operator.may_share) and is_shown(result):
-        return None  # the caller may write to it
+    if (operator.shares_by_layout or not operator.may_share) and is_layout_shown(result):
+        return None  # the caller may write to it, and sees how it lies
     if is_layout_read(result) or wants_layout(op):
         return None
     return [value] if result.type is value.type else None

@@ -15,7 +15,7 @@ from tsc.analysis.fusion import tensor_operands
 from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, unwrapped
 from tsc.analysis.operator_effects import definition_of, is_layout_read
 from tsc.analysis.result_layouts import is_row_major
-from tsc.analysis.shown_results import is_shown
+from tsc.analysis.shown_results import is_layout_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -114,7 +114,7 @@ def _laid_out(aten: Aten, operator: Operator, old: SSAValue, value: Any) -> Any:
     if is_mutable:
         value._type = tt.TensorType(value.type.data)  # the program may write to it
     is_row_major = operator.result_layout is ResultLayout.ROW_MAJOR and not operator.may_share
-    is_seen = is_mutable or is_layout_read(old) or is_shown(old)
+    is_seen = is_mutable or is_layout_read(old) or is_layout_shown(old)
     return aten("contiguous", value, 0) if is_row_major and is_seen else value
 
 

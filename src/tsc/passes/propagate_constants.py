@@ -15,7 +15,7 @@ from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
 from tsc.analysis.known_values import UNKNOWN, constant_of, is_within, spec_of_type
 from tsc.analysis.module_functions import functions
 from tsc.analysis.operator_effects import is_foldable
-from tsc.analysis.shown_results import is_in_loop, is_shown
+from tsc.analysis.shown_results import is_in_loop, is_layout_shown, is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -231,7 +231,7 @@ def _may_be_none(op: AtenOp, position: int) -> bool:
 
 def _shows_layout(op: AtenOp, operator: Operator) -> bool:
     """Whether callers see that the result lies as the operand, which each call may give other strides."""
-    return operator.result_layout is ResultLayout.ELEMENTWISE and any(is_shown(r) for r in op.results)
+    return operator.result_layout is ResultLayout.ELEMENTWISE and any(map(is_layout_shown, op.results))
 
 
 def _stand_in(value: SSAValue) -> Any:
