@@ -123,7 +123,7 @@ def stages(
                 Functionalize(is_whole),
                 fixed_point(RefineTypes(), *SIMPLIFY),  # writes replaced by values have types of their own
                 ExpandSplits(),
-                Decompose(),
+                Decompose(is_whole),
                 fixed_point(RefineTypes(), *SIMPLIFY),
                 NumbersAsTensors(is_whole),
                 EliminateCommonSubexpressions(),

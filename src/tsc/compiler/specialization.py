@@ -208,6 +208,8 @@ def _compile_for(
             return apart
         if native is None:
             return NOT_REPEATABLE
+        if compilation.is_whole:
+            descent = _descent(entry, arguments, compilation, verifier, is_whole=False)
         made = _mixed(descent, entry, call, native)
     if watch is not None:
         watch(descent)

@@ -44,13 +44,17 @@ class Decompose(ModulePass):
     """
 
     name = "decompose"
+    is_whole: bool = True
+    """Whether the function is to be native as a whole: its results are brought into the form that callers
+    see. Where Python runs it, each operator gives what it shows.
+    """
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Decompose until no composite with known operands is left."""
         pending = [o for o in walk(op) if _definition(o) is not None]
         while pending:
             candidate = pending.pop()
-            pending += decompose(candidate, pool_of(ctx))
+            pending += decompose(candidate, pool_of(ctx), is_whole=self.is_whole)
 
 
 def _definition(op: Operation) -> Operator | None:
@@ -60,9 +64,9 @@ def _definition(op: Operation) -> Operator | None:
     return operator if operator is not None and operator.composite is not None else None
 
 
-def decompose(op: Operation, pool: ConstantPool) -> list[Operation]:
+def decompose(op: Operation, pool: ConstantPool, *, is_whole: bool = True) -> list[Operation]:
     """Expand one composite; the composites among the new operations. Nothing happens where operands are not
-    known. `pool` has the arrays of constants.
+    known. `pool` has the arrays of constants; of `is_whole` see `Decompose`.
     """
     operator = _definition(op)
     assert operator is not None
@@ -89,7 +93,7 @@ def decompose(op: Operation, pool: ConstantPool) -> list[Operation]:
         if isinstance(value, list):
             value = _gathered(builder, old, cast("list[SSAValue]", value))
         if value.owner in made:
-            value = _laid_out(aten, operator, old, value)
+            value = _laid_out(aten, operator, old, value, is_whole=is_whole)
             if lies_otherwise and _is_row_major_by_definition(value.owner):
                 value.owner.attributes[LIES_OTHERWISE] = UnitAttr()
         if value.name_hint is None:
@@ -106,7 +110,7 @@ def _gathered(builder: TorchBuilder, old: SSAValue, values: Sequence[SSAValue]) 
     return builder.list(old.type.data, values)
 
 
-def _laid_out(aten: Aten, operator: Operator, old: SSAValue, value: Any) -> Any:
+def _laid_out(aten: Aten, operator: Operator, old: SSAValue, value: Any, *, is_whole: bool) -> Any:
     """The new `value` in place of `old`: mutable if that was, and where its memory is seen, laid out as the
     operator as a whole lays it out.
     """
@@ -114,7 +118,7 @@ def _laid_out(aten: Aten, operator: Operator, old: SSAValue, value: Any) -> Any:
     if is_mutable:
         value._type = tt.TensorType(value.type.data)  # the program may write to it
     is_row_major = operator.result_layout is ResultLayout.ROW_MAJOR and not operator.may_share
-    is_seen = is_mutable or is_layout_read(old) or is_layout_shown(old)
+    is_seen = is_mutable or is_layout_read(old) or (not is_whole and is_layout_shown(old))
     return aten("contiguous", value, 0) if is_row_major and is_seen else value
 
 
