@@ -14,9 +14,10 @@ from xdsl.printer import Printer
 from xdsl.traits import IsTerminator, Pure
 
 from tsc.dialects.effects import TorchEffects
+from tsc.dialects.plain_classes import PlainClass
 
 
-class TorchOp(Operation):
+class TorchOp(Operation, metaclass=PlainClass):
     """A plain operation of the `torch` dialect: built with `create`, parsed and printed by hand (which is
     fast).
     """

@@ -8,8 +8,10 @@ from xdsl.ir import Data, TypeAttribute
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 
+from tsc.dialects.plain_classes import PlainClass
 
-class TorchType(Data[Any], TypeAttribute):
+
+class TorchType(Data[Any], TypeAttribute, metaclass=PlainClass):
     """A type `!torch.<keyword>`, parameterized by `data` (a hashable Python value)."""
 
     keyword: ClassVar[str]
