@@ -1,10 +1,11 @@
 """`vector` to LLVM: memory, lanes, fused multiply-add and reductions."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from xdsl.dialects import vector
-from xdsl.dialects.builtin import DYNAMIC_INDEX
+from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseArrayBase, IntegerType
 from xdsl.dialects.vector import CombiningKindFlag as Kind
 from xdsl.ir import Operation, SSAValue
 
@@ -128,14 +129,20 @@ def _insert(function: FunctionEmitter, op: vector.InsertOp) -> None:
 
 
 def _shuffle(function: FunctionEmitter, op: vector.ShuffleOp) -> None:
-    mask = op.mask.get_values()
-    lanes = ", ".join("i32 poison" if lane < 0 else f"i32 {lane}" for lane in mask)
-    operands = f"{function.typed(op.v1)}, {function.typed(op.v2)}, <{len(mask)} x i32> <{lanes}>"
+    operands = f"{function.typed(op.v1)}, {function.typed(op.v2)}, {_mask(op.mask)}"
     if lanes_of(op.v1.type) != lanes_of(op.v2.type):
         raise CodegenError(
             f"vector.shuffle: requires two vectors of one type; got {op.v1.type} and {op.v2.type}"
         )
     function.define(op.result, function.emit(f"shufflevector {operands}"))
+
+
+@cache
+def _mask(mask: DenseArrayBase[IntegerType]) -> str:
+    """The lanes of a shuffle as a constant. (There are few masks, and many shuffles.)"""
+    lanes = mask.get_values()
+    named = ", ".join("i32 poison" if lane < 0 else f"i32 {lane}" for lane in lanes)
+    return f"<{len(lanes)} x i32> <{named}>"
 
 
 def _create_mask(function: FunctionEmitter, op: vector.CreateMaskOp) -> None:

@@ -188,7 +188,7 @@ class LoopBuilder:
     def shuffle(self, a: SSAValue, b: SSAValue, mask: Sequence[int]) -> SSAValue:
         """The lanes of ``a ++ b`` that `mask` names."""
         type_ = vector_type(element_of(a.type), len(mask))
-        properties = {"mask": DenseArrayBase.from_list(i64, mask)}
+        properties = {"mask": _mask(tuple(mask))}
         return self.add(
             vector.ShuffleOp.create(operands=(a, b), result_types=(type_,), properties=properties)
         )
@@ -296,6 +296,12 @@ class LoopBuilder:
     def compare(self, predicate: str, a: Index, b: Index | int) -> SSAValue:
         """``a < b`` (``"slt"``), ``a == b`` (``"eq"``), ..."""
         return self.add(arith.CmpiOp(a.ssa, self.index(b).ssa, predicate))
+
+
+@cache
+def _mask(lanes: tuple[int, ...]) -> DenseArrayBase[IntegerType]:
+    """The attribute that names lanes: transposing a tile shuffles by a few masks, hundreds of times."""
+    return DenseArrayBase.from_list(i64, lanes)
 
 
 def _created(op: type[Operation], operands: Sequence[SSAValue], result: Attribute | None = None) -> Operation:
