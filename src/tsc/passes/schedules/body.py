@@ -22,7 +22,13 @@ from tsc.analysis.layouts import Layout
 from tsc.dialects.loop_builder import LoopBuilder, element_of, is_vector, vector_type
 from tsc.dialects.loop_index import Index
 from tsc.dialects.sized import SizeOp
+from tsc.dims import is_known
 from tsc.errors import CodegenError
+
+FEW_VECTORS = 8
+"""Up to here, elements at equal distances are loaded as vectors with what is between them."""
+LATER = -1
+"""A lane of a shuffle that may be anything."""
 
 
 @dataclass(frozen=True)
@@ -124,22 +130,46 @@ def load(builder: LoopBuilder, access: Access, point: Point) -> SSAValue:
         return builder.load(access.buffer, at)
     if access.address.strides[point.vector_loop] == 1 and point.vector_loop not in access.address.pinned():
         return builder.load(access.buffer, at, point.lanes)
-    lanes = [load(builder, access, point.scalar(lane)) for lane in range(point.lanes)]
-    return builder.gather(lanes)
+    step = access.address.strides[point.vector_loop]
+    if is_known(step) and 1 < step <= FEW_VECTORS and point.vector_loop not in access.address.pinned():
+        return _every(builder, access.buffer, at, step, point.lanes)
+    return builder.gather([builder.load(access.buffer, i) for i in _lanes(builder, access, point, at)])
+
+
+def _every(builder: LoopBuilder, buffer: SSAValue, at: Index, step: int, lanes: int) -> SSAValue:
+    """The elements at ``at``, ``at + step``, and so on: the lanes wanted of `step` vectors side by side, the
+    last of which ends with the last element.
+    """
+    found = builder.load(buffer, at, lanes)
+    places = [step * lane for lane in range(lanes)]
+    """Of each lane of the result, where it is in `found`."""
+    for number in range(1, step):
+        start = min(number * lanes, (step - 1) * (lanes - 1))
+        part = builder.load(buffer, at + start, lanes)
+        mask = [p if step * lane < start else lanes + step * lane - start for lane, p in enumerate(places)]
+        found = builder.shuffle(found, part, [place if place < 2 * lanes else LATER for place in mask])
+        places = list(range(lanes))
+    return found
+
+
+def _lanes(builder: LoopBuilder, access: Access, point: Point, first: Index) -> list[Index]:
+    """Where each lane is, the first of them at `first`."""
+    if point.vector_loop in access.address.pinned():
+        rest = [point.scalar(lane).dims for lane in range(1, point.lanes)]
+        return [first, *(locate(builder, access.address, dims) for dims in rest)]
+    step = access.address.strides[point.vector_loop]
+    return [first + step * lane for lane in range(point.lanes)]
 
 
 def store(builder: LoopBuilder, value: SSAValue, access: Access, point: Point) -> None:
     """Write `value` (broadcast where it is a scalar) at `point`."""
+    at = locate(builder, access.address, point.dims)
     if point.lanes == 1 or access.address.strides[point.vector_loop] == 1:
-        builder.store(
-            builder.broadcast_to(value, point.lanes),
-            access.buffer,
-            locate(builder, access.address, point.dims),
-        )
+        builder.store(builder.broadcast_to(value, point.lanes), access.buffer, at)
         return
-    for lane in range(point.lanes):
+    for lane, place in enumerate(_lanes(builder, access, point, at)):
         element = builder.extract(value, lane) if is_vector(value) else value
-        builder.store(element, access.buffer, locate(builder, access.address, point.scalar(lane).dims))
+        builder.store(element, access.buffer, place)
 
 
 def uniform_value(builder: LoopBuilder, value: SSAValue) -> SSAValue:
