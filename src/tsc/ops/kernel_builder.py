@@ -20,6 +20,7 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
+from tsc import dtypes
 from tsc.dialects.arith_emitter import ArithEmitter, element_type
 from tsc.dialects.loop_extents import tell_extents
 from tsc.dialects.sized import SizeOp, plain, sized
@@ -28,6 +29,7 @@ from tsc.dims import Dim, is_known
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import CodegenError
 from tsc.ops.definition import TensorSpec
+from tsc.ops.parts_emitter import PART_DTYPES
 from tsc.ops.reshapes import common_refinement, group_attribute, reassociation, unit_view
 from tsc.ops.scalar import Scalar
 
@@ -62,6 +64,20 @@ class KernelValue:
         mapping = affine(len(shape), results)
         access = mapping if self.access is None else self.access.compose(mapping)
         return KernelValue(self.ssa, TensorSpec(tuple(shape), self.spec.dtype), access)
+
+
+@dataclass(frozen=True)
+class KernelPair:
+    """A complex tensor inside a kernel: its parts."""
+
+    real: KernelValue
+    imag: KernelValue
+
+    @property
+    def spec(self) -> TensorSpec:
+        """Its shape, and the complex dtype."""
+        dtype = next(c for c, part in PART_DTYPES.items() if part is self.real.spec.dtype)
+        return TensorSpec(self.real.spec.shape, dtype)
 
 
 @dataclass(frozen=True)
@@ -146,6 +162,14 @@ class KernelBuilder:
 
     def __init__(self, block: Block) -> None:
         self.block = block
+        self.tables: list[tuple[str, Array]] = []
+        """Constants that the kernel takes as its last arguments: what they are called, and their elements."""
+
+    def table(self, name: str, array: Array) -> KernelValue:
+        """An array that is known now, as a tensor of the kernel."""
+        spec = TensorSpec(array.shape, dtypes.by_numpy(array.dtype))
+        self.tables.append((name, array))
+        return KernelValue(self.block.insert_arg(self.tensor_type(spec), len(self.block.args)), spec)
 
     def add(self, op: Operation) -> SSAValue:
         """Append `op`; its first result."""
@@ -244,6 +268,20 @@ class KernelBuilder:
         ):
             return KernelValue(x.ssa, x.spec)
         return self.elementwise([x], x.spec, lambda element: element, doc)
+
+    def interleave(self, pair: KernelPair) -> KernelValue:
+        """A complex tensor in memory of its own: each real part, and its imaginary part."""
+        shape = pair.spec.shape
+        spec = TensorSpec((*shape, 2), pair.real.spec.dtype)
+        own = affine(len(shape) + 1, [dim(i) for i in range(len(shape))])
+
+        def body(builder: BodyBuilder, inputs: list[Scalar], _: list[Scalar]) -> list[Scalar]:
+            is_real = builder.index_scalar(len(shape), dtypes.I64).eq(0)
+            return [is_real.where(inputs[0], inputs[1])]
+
+        pairs = [(pair.real, own), (pair.imag, own)]
+        made = self.generic(pairs, [Output(spec)], "p" * spec.ndim, body, "aten::complex")[0]
+        return KernelValue(made.ssa, pair.spec)
 
     def convert(self, x: KernelValue, dtype: DType) -> KernelValue:
         """`x` with elements of `dtype`; `x` itself where it has them already."""

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
 
 from tsc import dtypes
+from tsc.dialects.tsc_fourier import FourierPlan, Transform, has_radices
+from tsc.dims import is_known
 from tsc.dtypes import Array, DType
 from tsc.errors import DTypeError, ShapeError
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.creation import dtype_or
-from tsc.ops.definition import Family
+from tsc.ops.definition import Family, TensorSpec
+from tsc.ops.elementwise import spec_of
+from tsc.ops.fourier_lowering import transformed_lines
+from tsc.ops.kernel_builder import KernelBuilder, KernelPair, KernelValue, dim
+from tsc.ops.parts_emitter import PART_DTYPES
 from tsc.ops.running import inferred_by_running
 from tsc.ops.shapes import like_self, wrap_dim, wrap_dims
 
@@ -20,16 +28,15 @@ _COMPLEX = {dtypes.F64: dtypes.C128, dtypes.C128: dtypes.C128}
 _REAL = {dtypes.F64: dtypes.F64, dtypes.C128: dtypes.F64}
 
 
-def _complex(dtype: DType) -> np.dtype[Any]:
-    return _COMPLEX.get(dtype, dtypes.C64).numpy
+def _complex(dtype: DType) -> DType:
+    return _COMPLEX.get(dtype, dtypes.C64)
 
 
-def _real(dtype: DType) -> np.dtype[Any]:
-    return _REAL.get(dtype, dtypes.F32).numpy
+def _real(dtype: DType) -> DType:
+    return _REAL.get(dtype, dtypes.F32)
 
 
-def _require(name: str, x: Array, n: int | None, norm: str | None) -> DType:
-    dtype = dtypes.by_numpy(x.dtype)
+def _require(name: str, dtype: DType, n: int | None, norm: str | None) -> None:
     if dtype in dtypes.REDUCED:
         raise DTypeError(f"Unsupported dtype {dtype.name}")
     if norm not in (None, "forward", "backward", "ortho"):
@@ -38,64 +45,153 @@ def _require(name: str, x: Array, n: int | None, norm: str | None) -> DType:
         raise ShapeError(f"Invalid number of data points ({n}) specified")
     if name in ("rfft", "ihfft") and dtype.is_complex:
         raise DTypeError(f"{name} expects a real input tensor, but got {dtype.name}")
-    return dtype
 
 
 def _wide(x: Array) -> Array:
     return x if x.dtype.kind in "fc" else x.astype(np.float32)
 
 
-def _define_one(name: str, target: Callable[[DType], np.dtype[Any]]) -> None:
-    """A transform along one dim."""
-    transform = getattr(np.fft, name)
+def _define_one(name: str, target: Callable[[DType], DType], transform: Transform | None = None) -> None:
+    """A transform along one dim; native where it is a `transform` of lines."""
+    eagerly = getattr(np.fft, name)
 
-    @inferred_by_running(FAMILY, f"aten::fft_{name}")
-    def fft(self: Array, n: int | None, dim: int, norm: str | None) -> Array:
-        dtype = _require(name, self, n, norm)
+    def infer(self: TensorSpec, n: int | None, dim: int, norm: str | None) -> TensorSpec:
+        _require(name, self.dtype, n, norm)
         axis = wrap_dim(dim, self.ndim)
         if not self.ndim:
             raise ShapeError("Dimension specified as -1 but tensor has no dimensions")
-        return np.asarray(transform(_wide(self), n, axis, norm)).astype(target(dtype))
+        extent = _extent(name, self, n, axis)
+        if is_known(extent) and extent < 1:
+            raise ShapeError(f"Invalid number of data points ({extent}) specified")
+        made = extent // 2 + 1 if name in ("rfft", "ihfft") else extent
+        shape = (*self.shape[:axis], made, *self.shape[axis + 1 :])
+        return TensorSpec(shape, target(self.dtype))
+
+    def fft(self: Array, n: int | None, dim: int, norm: str | None) -> Array:
+        infer(spec_of(self), n, dim, norm)
+        axis = wrap_dim(dim, self.ndim)
+        return np.asarray(eagerly(_wide(self), n, axis, norm)).astype(
+            target(dtypes.by_numpy(self.dtype)).numpy
+        )
+
+    native = {} if transform is None else _native_parts(name, transform)
+    FAMILY.op(f"aten::fft_{name}", infer=infer, **native)(fft)
 
 
-for _name in ("fft", "ifft", "rfft", "ihfft"):
-    _define_one(_name, _complex)
-_define_one("irfft", _real)
+def _extent(name: str, x: TensorSpec, n: int | None, axis: int) -> int:
+    """Elements of a whole line."""
+    if n is not None:
+        return n
+    return 2 * (x.shape[axis] - 1) if name in ("irfft", "hfft") else x.shape[axis]
+
+
+def _native_parts(name: str, transform: Transform) -> dict[str, Any]:
+    """How a transform is done in kernels: fields of `Operator`."""
+
+    def lowers(self: TensorSpec, n: int | None, dim: int, norm: str | None) -> bool:
+        axis = wrap_dim(dim, self.ndim)
+        extent, size = _extent(name, self, n, axis), prod(self.shape[axis + 1 :])
+        if not is_known(extent) or not is_known(size) or not is_known(self.shape[axis]):
+            return False
+        elements = self.size
+        return not (is_known(elements) and elements == 0) and has_radices(extent)
+
+    def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> Any:
+        x, n, dim, norm = arguments
+        axis = wrap_dim(dim, x.spec.ndim)
+        extent = _extent(name, x.spec, n, axis)
+        plan = FourierPlan(transform, extent)
+        part = PART_DTYPES[_complex(x.spec.dtype)]
+        planes = [x.real, x.imag] if isinstance(x, KernelPair) else [kernel.convert(x, part)]
+        if transform is Transform.FROM_HALF and len(planes) == 1:
+            planes.append(kernel.full(planes[0].spec, 0))
+        planes = [_fitted(kernel, p, axis, plan.given) for p in planes]
+        is_inverse = name in ("ifft", "irfft")
+        scale = _scale(norm, extent, is_inverse)
+        made = transformed_lines(kernel, planes, axis, transform, extent, is_inverse, scale)
+        return made[0] if len(made) == 1 else KernelPair(made[0], made[1])
+
+    return {"lower": lower, "lowers": lowers, "kind": "fourier", "takes_complex": True}
+
+
+def _fitted(kernel: KernelBuilder, x: KernelValue, axis: int, extent: int) -> KernelValue:
+    """The first elements of lines, or lines with zeros behind them."""
+    given = x.spec.shape[axis]
+    if given >= extent:
+        shape = (*x.spec.shape[:axis], extent, *x.spec.shape[axis + 1 :])
+        return x if given == extent else x.view(shape, [dim(i) for i in range(len(shape))])
+    rank = x.spec.ndim
+    padded = kernel.pad(x, [0] * rank, [extent - given if i == axis else 0 for i in range(rank)])
+    return kernel.elementwise([padded], padded.spec, lambda element: element, "aten::constant_pad_nd")
+
+
+def _scale(norm: str | None, extent: int, is_inverse: bool) -> float:
+    """What a sum is multiplied by."""
+    if norm == "ortho":
+        return 1 / sqrt(extent)
+    return 1 / extent if (norm == "forward") != is_inverse else 1.0
+
+
+_define_one("fft", _complex, Transform.COMPLEX)
+_define_one("ifft", _complex, Transform.COMPLEX)
+_define_one("rfft", _complex, Transform.TO_HALF)
+_define_one("irfft", _real, Transform.FROM_HALF)
+_define_one("ihfft", _complex)
 _define_one("hfft", _real)
 
 
 def _axes(
-    x: Array, s: Sequence[int] | None, dim: Sequence[int] | None
+    shape: Sequence[int], s: Sequence[int] | None, dim: Sequence[int] | None
 ) -> tuple[Sequence[int] | None, list[int]]:
     """Sizes and dims of a transform along several dims; -1 keeps a size."""
+    ndim = len(shape)
     if dim is None:
-        count = x.ndim if s is None else len(s)
-        axes = list(range(x.ndim - count, x.ndim))
+        count = ndim if s is None else len(s)
+        axes = list(range(ndim - count, ndim))
     else:
-        axes = [wrap_dim(d, x.ndim) for d in dim]
+        axes = [wrap_dim(d, ndim) for d in dim]
     if len(set(axes)) != len(axes):
         raise ShapeError("FFT dims must be unique")
     if s is not None:
         if len(s) != len(axes):
             raise ShapeError("When given, dim and shape arguments must have the same length")
-        s = [x.shape[a] if n == -1 else n for n, a in zip(s, axes, strict=True)]
+        s = [shape[a] if n == -1 else n for n, a in zip(s, axes, strict=True)]
         if any(n < 1 for n in s):
             raise ShapeError(f"Invalid number of data points ({min(s)}) specified")
     return s, axes
 
 
-def _define_many(name: str, target: Callable[[DType], np.dtype[Any]]) -> None:
-    """A transform along several dims, and its form for two."""
-    transform = getattr(np.fft, f"{name}n")
+def _define_many(name: str, target: Callable[[DType], DType]) -> None:
+    """A transform along several dims, and its form for two: along one after the other, the last dim where the
+    numbers are real.
+    """
+    eagerly = getattr(np.fft, f"{name}n")
 
     def fft(self: Array, s: Sequence[int] | None, dim: Sequence[int] | None, norm: str | None) -> Array:
-        dtype = _require(name, self, None, norm)
-        sizes, axes = _axes(self, s, dim)
+        dtype = dtypes.by_numpy(self.dtype)
+        _require(name, dtype, None, norm)
+        sizes, axes = _axes(self.shape, s, dim)
         if not axes:
-            return self.astype(target(dtype))
-        return np.asarray(transform(_wide(self), sizes, axes, norm)).astype(target(dtype))
+            return self.astype(target(dtype).numpy)
+        return np.asarray(eagerly(_wide(self), sizes, axes, norm)).astype(target(dtype).numpy)
 
-    inferred_by_running(FAMILY, f"aten::fft_{name}n", f"aten::fft_{name}2")(fft)
+    def in_turn(
+        aten: Aten, self: AnyTensor, s: Sequence[int] | None, dim: Sequence[int] | None, norm: str | None
+    ) -> AnyTensor:
+        _require(name, aten.dtype(self), None, norm)
+        sizes, axes = _axes(aten.shape(self), s, dim)
+        if not axes:
+            return aten("to.dtype", self, target(aten.dtype(self)).code)
+        steps = list(zip(sizes or [None] * len(axes), axes, strict=True))
+        others = {"rfft": "fft_fft", "irfft": "fft_ifft"}.get(name, f"fft_{name}")
+        if name == "rfft":
+            self = aten("fft_rfft", self, *steps.pop(), norm)
+        last = steps.pop() if name == "irfft" else None
+        for n, axis in reversed(steps):
+            self = aten(others, self, n, axis, norm)
+        return self if last is None else aten("fft_irfft", self, *last, norm)
+
+    composite(FAMILY, f"aten::fft_{name}n", f"aten::fft_{name}2", eager=fft)(in_turn)
 
 
 for _name in ("fft", "ifft", "rfft"):
@@ -103,15 +199,16 @@ for _name in ("fft", "ifft", "rfft"):
 _define_many("irfft", _real)
 
 
-def _define_hermitian(name: str, one: str, others: str, target: Callable[[DType], np.dtype[Any]]) -> None:
+def _define_hermitian(name: str, one: str, others: str, target: Callable[[DType], DType]) -> None:
     """A transform of (or into) numbers that are Hermitian along the last of several dims: `one` along that,
     `others` along the others, which come first where the result is real.
     """
     along_one, along_others = getattr(np.fft, one), getattr(np.fft, others)
 
     def fft(self: Array, s: Sequence[int] | None, dim: Sequence[int] | None, norm: str | None) -> Array:
-        dtype = _require(one, self, None, norm)
-        sizes, axes = _axes(self, s, dim)
+        dtype = dtypes.by_numpy(self.dtype)
+        _require(one, dtype, None, norm)
+        sizes, axes = _axes(self.shape, s, dim)
         if not axes:
             raise ShapeError(f"{name} must transform at least one axis")
         first, last = (None, None) if sizes is None else (sizes[:-1], sizes[-1])
@@ -119,7 +216,7 @@ def _define_hermitian(name: str, one: str, others: str, target: Callable[[DType]
             made = along_one(along_others(_wide(self), first, axes[:-1], norm), last, axes[-1], norm)
         else:
             made = along_others(along_one(_wide(self), last, axes[-1], norm), first, axes[:-1], norm)
-        return np.asarray(made).astype(target(dtype))
+        return np.asarray(made).astype(target(dtype).numpy)
 
     inferred_by_running(FAMILY, f"aten::fft_{name}n", f"aten::fft_{name}2")(fft)
 
@@ -194,7 +291,7 @@ def _stft(
     weighted = frames * _window(window, n_fft if length is None else length, n_fft, x.real.dtype)
     transform = np.fft.fft if is_complex or onesided is False else np.fft.rfft
     bins = transform(weighted, axis=-1, norm="ortho" if normalized else "backward")
-    result = bins.swapaxes(-1, -2).astype(_complex(dtypes.by_numpy(x.dtype)))
+    result = bins.swapaxes(-1, -2).astype(_complex(dtypes.by_numpy(x.dtype)).numpy)
     if return_complex or return_complex is None:
         return result
     return np.stack([np.real(result), np.imag(result)], -1)

@@ -76,6 +76,11 @@ def fuse_block(block: Block, options: Fuse, is_flat: bool = True) -> None:
     graph = FusionGraph(block)
     groups: list[FusionGroup] = []
     for op in block.ops:
+        home = graph.home(op)
+        if home is not None:
+            home.ops.append(op)
+            graph.group_of[op] = home
+            continue
         if op not in graph.operators or graph.is_free(op) or graph.operators[op].kind == "reshape":
             continue
         if not is_flat and _is_seen_memory(op):
@@ -196,7 +201,8 @@ def _copy_escaping_views(graph: FusionGraph, groups: list[FusionGroup], is_flat:
     that something outside all kernels reads.
     """
     for op in list(graph.block.ops):
-        if not graph.is_free(op) or isinstance(op.results[0].type, tt.ListType):
+        is_free = graph.is_free(op) and op not in graph.group_of
+        if not is_free or isinstance(op.results[0].type, tt.ListType):
             continue
         readers = [u.operation for r in op.results for u in r.uses]
         if any(_needs_copy(graph, u, is_flat) for u in readers):

@@ -132,9 +132,7 @@ class Block:
             for row, column, lanes in self._inner(stage, source, target):
                 self._butterfly(stage, source, target, (loop.index, row, column), roots, lanes)
 
-    def _inner(
-        self, stage: Stage, source: Planes, target: Planes
-    ) -> Generator[tuple[Index, Index, int]]:
+    def _inner(self, stage: Stage, source: Planes, target: Planes) -> Generator[tuple[Index, Index, int]]:
         """Loops over rows and columns of what has the same roots: all as one, where memory goes on so."""
         builder, columns = self.lines.kernel.builder, self.lines.columns
         if source.is_dense and target.is_dense:
@@ -259,7 +257,13 @@ class Block:
         if self.lines.columns == 1:
             for start, lanes in self._vectors(core // 2):
                 at = start + 1
-                yield at, builder.index(core) - at, self._table(at + roots, plan.root_count, lanes), builder.index(0), lanes
+                yield (
+                    at,
+                    builder.index(core) - at,
+                    self._table(at + roots, plan.root_count, lanes),
+                    builder.index(0),
+                    lanes,
+                )
             return
         with builder.loop(1, core // 2 + 1) as loop:
             root = self._table(loop.index + roots, plan.root_count, 1)
