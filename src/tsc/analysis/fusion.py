@@ -139,7 +139,8 @@ class FusionGraph:
         if not self.is_free(op) or not isinstance(source, Operation):
             return None
         group = self.group_of.get(source)
-        return group if group is not None and group.kind == "fourier" and has_complex(op) else None
+        takes = group is not None and group.kind == "fourier" and _is_complex(op.operands[0].type)
+        return group if takes else None
 
     def sources(self, op: Operation) -> Iterable[Operation]:
         """The operations in this block whose results `op` reads, looking through free views and lists."""

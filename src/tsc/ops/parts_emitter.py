@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import cmath
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -72,10 +72,11 @@ class PartsEmitter:
     def select(self, condition: Any, a: Any, b: Any, dtype: DType) -> Any:
         """A choice for each part."""
         if dtype.is_complex:
-            return Parts(self._chosen(condition, a.real, b.real), self._chosen(condition, a.imag, b.imag))
-        return self._chosen(condition, a, b)
+            return Parts(self.choose(condition, a.real, b.real), self.choose(condition, a.imag, b.imag))
+        return self.choose(condition, a, b)
 
-    def _chosen(self, condition: Any, a: Part, b: Part) -> Any:
+    def choose(self, condition: Any, a: Part, b: Part) -> Any:
+        """`a` where a condition holds, else `b`."""
         names = {(False, False): "self", (True, False): "ScalarSelf", (False, True): "ScalarOther"}
         return self.aten(f"where.{names.get((_is_number(a), _is_number(b)), 'Scalar')}", condition, a, b)
 
@@ -127,18 +128,13 @@ class PartsEmitter:
 
     def together(self, name: str, a: Part, b: Part) -> Part:
         """A function of two tensors, of which one may be a number."""
-        shape_of = b if _is_number(a) else a
-        a, b = (self.aten("full_like", shape_of, v) if _is_number(v) else v for v in (a, b))
-        return self.aten(name, a, b)
+        return self.aten(name, *(self.tensor(part, like=(a, b)) for part in (a, b)))
 
-    def larger(self, a: Part, b: Part) -> Part:
-        """The greater of two magnitudes."""
-        if _is_number(a):
-            a, b = b, a
-        magnitude = self.aten("abs", a)
-        if _is_number(b):
-            return self.aten("clamp_min", magnitude, abs(b))
-        return self.aten("maximum", magnitude, self.aten("abs", b))
+    def tensor(self, x: Part, like: Sequence[Part]) -> Part:
+        """`x` as a tensor like the first one among some parts."""
+        if not _is_number(x):
+            return x
+        return self.aten("full_like", next(part for part in like if not _is_number(part)), x)
 
 
 def _is_number(x: Part) -> bool:
@@ -151,16 +147,55 @@ def _multiplied(e: PartsEmitter, a: Parts, b: Parts) -> Parts:
 
 
 def _divided(e: PartsEmitter, a: Parts, b: Parts) -> Parts:
-    """Both are scaled, so that no square overflows."""
+    """Smith's division: nothing is squared. Dividing by zero gives what the parts divided by zero are.
+
+    Source: PyTorch c10/util/complex.h.
+    """
     if _is_number(b.real) and _is_number(b.imag):
-        inverse = 1 / complex(b.real, b.imag) if b.real or b.imag else complex(float("nan"), float("nan"))
-        return _multiplied(e, a, Parts(inverse.real, inverse.imag))
-    scale = e.of_one("reciprocal", e.larger(b.real, b.imag))
-    above = Parts(e.multiply(a.real, scale), e.multiply(a.imag, scale))
-    below = Parts(e.multiply(b.real, scale), e.multiply(b.imag, scale))
-    square = e.add(e.multiply(below.real, below.real), e.multiply(below.imag, below.imag))
-    made = _multiplied(e, above, Parts(below.real, e.negative(below.imag)))
-    return Parts(e.aten("div.Tensor", made.real, square), e.aten("div.Tensor", made.imag, square))
+        return _divided_by_number(e, a, complex(b.real, b.imag))
+    if _is_number(b.imag) and b.imag == 0:  # of a real number
+        scale = e.of_one("reciprocal", b.real)
+        ratio: Part = 0.0
+        made = Parts(
+            e.multiply(e.add(a.real, e.multiply(a.imag, ratio)), scale),
+            e.multiply(e.subtract(a.imag, e.multiply(a.real, ratio)), scale),
+        )
+        size = e.aten("abs", b.real)
+        return _unless_zero(e, a, size, size, made)
+    c, d = (e.tensor(part, like=(b.real, b.imag)) for part in (b.real, b.imag))
+    sizes = e.aten("abs", c), e.aten("abs", d)
+    is_wide = e.aten("ge.Tensor", *sizes)
+    large, small = e.choose(is_wide, c, d), e.choose(is_wide, d, c)
+    ratio = e.aten("div.Tensor", small, large)
+    scale = e.of_one("reciprocal", e.add(large, e.multiply(small, ratio)))
+    real = e.choose(
+        is_wide, e.add(a.real, e.multiply(a.imag, ratio)), e.add(e.multiply(a.real, ratio), a.imag)
+    )
+    imag = e.choose(
+        is_wide, e.subtract(a.imag, e.multiply(a.real, ratio)), e.subtract(e.multiply(a.imag, ratio), a.real)
+    )
+    return _unless_zero(e, a, *sizes, Parts(e.multiply(real, scale), e.multiply(imag, scale)))
+
+
+def _unless_zero(e: PartsEmitter, a: Parts, c: Part, d: Part, made: Parts) -> Parts:
+    """`made`, but for where both `c` and `d` are zero."""
+    is_zero = e.aten("eq.Scalar", e.add(c, d), 0)
+    parts = [e.multiply(part, e.of_one("reciprocal", size)) for part, size in ((a.real, c), (a.imag, d))]
+    return Parts(e.choose(is_zero, parts[0], made.real), e.choose(is_zero, parts[1], made.imag))
+
+
+def _divided_by_number(e: PartsEmitter, a: Parts, b: complex) -> Parts:
+    if b == 0:
+        return Parts(e.multiply(a.real, float("inf")), e.multiply(a.imag, float("inf")))
+    if abs(b.real) >= abs(b.imag):
+        ratio = b.imag / b.real
+        scale = 1 / (b.real + b.imag * ratio)
+        real, imag = e.add(a.real, e.multiply(a.imag, ratio)), e.subtract(a.imag, e.multiply(a.real, ratio))
+    else:
+        ratio = b.real / b.imag
+        scale = 1 / (b.real * ratio + b.imag)
+        real, imag = e.add(e.multiply(a.real, ratio), a.imag), e.subtract(e.multiply(a.imag, ratio), a.real)
+    return Parts(e.multiply(real, scale), e.multiply(imag, scale))
 
 
 def _magnitude(e: PartsEmitter, x: Parts) -> Parts:

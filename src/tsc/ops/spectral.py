@@ -15,7 +15,7 @@ from tsc.dtypes import Array, DType
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.creation import dtype_or
-from tsc.ops.definition import Family, TensorSpec
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.fourier_lowering import transformed_lines
 from tsc.ops.kernel_builder import KernelBuilder, KernelPair, KernelValue, dim
@@ -76,6 +76,22 @@ def _define_one(name: str, target: Callable[[DType], DType], transform: Transfor
 
     native = {} if transform is None else _native_parts(name, transform)
     FAMILY.op(f"aten::fft_{name}", infer=infer, **native)(fft)
+
+
+def _by_stride(x: Array, dims: Sequence[int]) -> list[int]:
+    """Dims in the order of their strides, the largest first."""
+    return sorted(dims, key=lambda d: -x.strides[d])
+
+
+def _laid_out(made: Array, given: Array, last: Sequence[int], dtype: DType) -> Array:
+    """`made` as `dtype` in new memory: other dims lie in the order in which they were `given`, and `last` ones
+    along which it was transformed innermost.
+
+    Source: PyTorch aten/src/ATen/native/mkl/SpectralOps.cpp, ``_exec_fft``.
+    """
+    order = [*_by_stride(given, [d for d in range(given.ndim) if d not in last]), *last]
+    inverse = [order.index(d) for d in range(given.ndim)]
+    return np.array(made.transpose(order), dtype.numpy, order="C").transpose(inverse)
 
 
 def _extent(name: str, x: TensorSpec, n: int | None, axis: int) -> int:
@@ -173,7 +189,10 @@ def _define_many(name: str, target: Callable[[DType], DType]) -> None:
         sizes, axes = _axes(self.shape, s, dim)
         if not axes:
             return self.astype(target(dtype).numpy)
-        return np.asarray(eagerly(_wide(self), sizes, axes, norm)).astype(target(dtype).numpy)
+        made = np.asarray(eagerly(_wide(self), sizes, axes, norm))
+        is_real = name in ("rfft", "irfft")
+        order = [*_by_stride(self, axes[:-1]), axes[-1]] if is_real else _by_stride(self, axes)
+        return _laid_out(made, self, order, target(dtype))
 
     def in_turn(
         aten: Aten, self: AnyTensor, s: Sequence[int] | None, dim: Sequence[int] | None, norm: str | None
@@ -191,7 +210,8 @@ def _define_many(name: str, target: Callable[[DType], DType]) -> None:
             self = aten(others, self, n, axis, norm)
         return self if last is None else aten("fft_irfft", self, *last, norm)
 
-    composite(FAMILY, f"aten::fft_{name}n", f"aten::fft_{name}2", eager=fft)(in_turn)
+    names = (f"aten::fft_{name}n", f"aten::fft_{name}2")
+    composite(FAMILY, *names, eager=fft, layout=ResultLayout.AS_COMPUTED)(in_turn)
 
 
 for _name in ("fft", "ifft", "rfft"):
@@ -225,16 +245,22 @@ _define_hermitian("hfft", "hfft", "fftn", _real)
 _define_hermitian("ihfft", "ihfft", "ifftn", _complex)
 
 
-def _define_shift(name: str) -> None:
+def _define_shift(name: str, *, is_forward: bool) -> None:
     shift = getattr(np.fft, name)
 
-    @FAMILY.op(f"aten::fft_{name}", infer=like_self)
-    def shifted(self: Array, dim: Sequence[int] | None) -> Array:
+    def eager(self: Array, dim: Sequence[int] | None) -> Array:
         return shift(self, wrap_dims(dim, self.ndim)).copy()
 
+    @composite(FAMILY, f"aten::fft_{name}", eager=eager)
+    def shifted(aten: Aten, self: AnyTensor, dim: Sequence[int] | None) -> AnyTensor:
+        shape = aten.shape(self)
+        dims = wrap_dims(dim, len(shape))
+        distances = [shape[d] // 2 if is_forward else (shape[d] + 1) // 2 for d in dims]
+        return aten("roll", self, distances, list(dims))
 
-_define_shift("fftshift")
-_define_shift("ifftshift")
+
+_define_shift("fftshift", is_forward=True)
+_define_shift("ifftshift", is_forward=False)
 
 
 @inferred_by_running(FAMILY, "aten::fft_fftfreq")
