@@ -11,7 +11,6 @@ from xdsl.ir import Block
 
 from tsc.dialects.loop_extents import loop_extents
 from tsc.dialects.tsc import ScatterOp
-from tsc.dialects.tsc_fourier import FourierOp
 from tsc.dialects.tsc_order import OrderOp
 from tsc.dims import is_known
 

@@ -1,4 +1,4 @@
-"""The operation of the `tsc` dialect that transforms lines: discrete Fourier transforms of reals in planes."""
+"""The discrete Fourier transform of lines, as an operation of the `tsc` dialect."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def radices_of(extent: int, columns: int = 1) -> tuple[int, ...]:
 
 @cache
 def _cheapest(extent: int, inner: int) -> tuple[float, tuple[int, ...]]:
-    """What stages cost that make up `extent`, after others for each of `inner` elements, and which they are."""
+    """What stages cost that make up `extent`, where others made up `inner`, and which they are."""
     if extent == 1:
         return 0.0, ()
     found: list[tuple[float, tuple[int, ...]]] = []
@@ -185,8 +185,9 @@ class FourierOp(TorchOp):
 
     The first operands are the planes of real and imaginary parts, ``tensor<BxNxSxE>``; without the second the
     numbers are real. The lines are those along the dim in the middle. `inverse` is the sign of the exponent,
-    and `scale` a factor. A transform to real numbers has one plane as its result, others two; the last result,
-    ``tensor<SLOTSxELEMENTSxE>``, is memory to work in, and means nothing. The `table` is as `FourierPlan` says.
+    and `scale` a factor. A transform to real numbers has one plane as its result, others two; the last
+    result, ``tensor<SLOTSxELEMENTSxE>``, is memory to work in, and means nothing. The `table` is as
+    `FourierPlan` says.
     """
 
     name = "tsc.fourier"

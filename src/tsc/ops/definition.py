@@ -77,7 +77,7 @@ _LAYOUTS = {
     **dict.fromkeys(
         (
             "gather", "reduction", "contraction", "window", "concat", "pad", "scan", "scatter", "sort",
-            "composite", "fourier",
+            "composite",
         ),
         ResultLayout.ROW_MAJOR,
     ),
@@ -101,9 +101,9 @@ class Operator:
     lowers: Callable[..., bool] | None = None
     """On specs: whether `lower` is for such arguments; None: for all."""
     kind: str = "generic"
-    """How fusion sees it: pointwise, gather, view, join, reshape, reduction, contraction, window, concat, pad,
-    scan, scatter, sort, fourier, composite or generic; query, item and python give no tensor; inplace writes its first
-    argument."""
+    """How fusion sees it: pointwise, gather, view, join, reshape, reduction, contraction, window, concat,
+    pad, scan, scatter, sort, fourier, composite or generic; query, item and python give no tensor; inplace
+    writes its first argument."""
     scalar: Callable[..., Any] | None = None
     """The formula of a pointwise operator."""
     fold: Callable[..., Any] | None = None
@@ -112,8 +112,8 @@ class Operator:
     """``composite(aten, *arguments)``: the operator in terms of others; `aten` runs, infers, or builds IR."""
 
     in_parts: Callable[..., Any] | None = None
-    """``in_parts(aten, *arguments)``: of complex tensors as `Parts` the result, `Parts` where it is complex, in
-    operators on reals; `UnsupportedOperatorError` where there is no such form.
+    """``in_parts(aten, *arguments)``: the result in operators on reals, where complex tensors are `Parts`;
+    `UnsupportedOperatorError` where there is no such form.
     """
     takes_complex: bool = False
     """Whether `lower` is for complex tensors too."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from xdsl.dialects import arith, tensor
@@ -18,7 +17,7 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
+from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from tsc import dtypes
 from tsc.dialects.arith_emitter import ArithEmitter, element_type
@@ -29,7 +28,7 @@ from tsc.dims import Dim, is_known
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import CodegenError
 from tsc.ops.definition import TensorSpec
-from tsc.ops.parts_emitter import PART_DTYPES
+from tsc.ops.kernel_values import KernelPair, KernelValue, Output, affine, dim
 from tsc.ops.reshapes import common_refinement, group_attribute, reassociation, unit_view
 from tsc.ops.scalar import Scalar
 
@@ -43,65 +42,6 @@ ElementFormula = (
 """The element of the result from the elements of the inputs."""
 Combine = Callable[[Scalar, Scalar], Scalar]
 """What an element becomes, of itself and a value for it."""
-
-
-@dataclass(frozen=True, eq=False)
-class KernelValue:
-    """A tensor inside a kernel: the SSA value (signless elements) and the spec with PyTorch's dtype.
-
-    A view (transpose, slice, broadcast) is the same SSA value with an `access` map from its own indices to
-    the stored ones; it costs nothing until a consumer composes the map into its own.
-    """
-
-    ssa: SSAValue
-    spec: TensorSpec
-    access: AffineMap | None = None
-    constant: Number | None = None
-    """The only element of a 0-dim tensor that is known now: formulas use it instead of the tensor."""
-
-    def view(self, shape: Sequence[int], results: Sequence[AffineExpr | int]) -> KernelValue:
-        """The view whose element ``i...`` is this tensor's element ``results(i...)``."""
-        mapping = affine(len(shape), results)
-        access = mapping if self.access is None else self.access.compose(mapping)
-        return KernelValue(self.ssa, TensorSpec(tuple(shape), self.spec.dtype), access)
-
-
-@dataclass(frozen=True)
-class KernelPair:
-    """A complex tensor inside a kernel: its parts."""
-
-    real: KernelValue
-    imag: KernelValue
-
-    @property
-    def spec(self) -> TensorSpec:
-        """Its shape, and the complex dtype."""
-        dtype = next(c for c, part in PART_DTYPES.items() if part is self.real.spec.dtype)
-        return TensorSpec(self.real.spec.shape, dtype)
-
-
-@dataclass(frozen=True)
-class Output:
-    """What a generic writes: its spec, its map (identity when None), and where an accumulation starts."""
-
-    spec: TensorSpec
-    map: AffineMap | None = None
-    init: Number | None = None
-
-
-def dim(position: int) -> AffineExpr:
-    """The iteration variable `position`, for building maps."""
-    return AffineExpr.dimension(position)
-
-
-def affine(rank: int, results: Sequence[AffineExpr | int]) -> AffineMap:
-    """The map from `rank` iteration variables to `results`."""
-    return AffineMap(rank, 0, tuple(map(constant, results)))
-
-
-def constant(value: AffineExpr | int) -> AffineExpr:
-    """A number in a map; an expression as it is."""
-    return value if isinstance(value, AffineExpr) else AffineExpr.constant(value)
 
 
 class BodyBuilder(ArithEmitter):

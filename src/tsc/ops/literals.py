@@ -12,10 +12,8 @@ from tsc.dtypes import Array, DType, Number
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.copies import converted
 from tsc.ops.creation import constant, dtype_or
-from tsc.ops.definition import Family, ResultLayout, TensorSpec
-from tsc.ops.elementwise import spec_of
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.promotion import of_number, promote
-from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
 Data: TypeAlias = "Number | Sequence[Data] | None"

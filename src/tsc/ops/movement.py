@@ -15,7 +15,8 @@ from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.copies import lower_convert
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of, spec_of_parts, specs_of
-from tsc.ops.kernel_builder import KernelBuilder, KernelValue, constant, dim
+from tsc.ops.kernel_builder import KernelBuilder
+from tsc.ops.kernel_values import KernelValue, constant, dim
 from tsc.ops.parts_emitter import Parts, PartsEmitter
 from tsc.ops.promotion import result_dtype
 from tsc.ops.scalar import Scalar
@@ -249,8 +250,8 @@ def _flip_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
 
 
 @FAMILY.op(
-    "aten::flip", infer=like_self, lower=_flip_lower, kind="pointwise", reads_places=True, moves_elements=True,
-    layout=ResultLayout.ELEMENTWISE,
+    "aten::flip", infer=like_self, lower=_flip_lower, kind="pointwise", reads_places=True,
+    moves_elements=True, layout=ResultLayout.ELEMENTWISE,
 )  # fmt: skip
 def flip(self: Array, dims: Sequence[int]) -> Array:
     """Dims reversed, in new memory."""

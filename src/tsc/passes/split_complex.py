@@ -146,7 +146,7 @@ class _Split:
 
     def _coerced(self, builder: TorchBuilder, aten: Aten, value: Any, spec: TensorSpec) -> SSAValue:
         """A tensor of a shape and dtype, of one that broadcasts to it, or of a number."""
-        if not isinstance(value, SSAValue):
+        if isinstance(value, (int, float)):
             array = np.asarray(value, spec.dtype.numpy)
             value = builder.insert(literal(self.pool, "number", array)).results[0]
         if aten.dtype(value) is not spec.dtype:

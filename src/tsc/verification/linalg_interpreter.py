@@ -235,8 +235,8 @@ class LinalgInterpreter:
         else:
             made = (np.fft.ifft if op.is_inverse else np.fft.fft)(x, plan.extent, 1, norm) * op.scale
         kinds: list[Any] = [r.type for r in op.results]
-        parts = [made] if len(op.made) == 1 else [made.real, made.imag]
-        parts.append(np.zeros(kinds[-1].get_shape()))
+        work: Array = np.zeros(kinds[-1].get_shape())
+        parts: list[Array] = [made, work] if len(op.made) == 1 else [made.real, made.imag, work]
         return [p.astype(numpy_type(k.element_type)) for p, k in zip(parts, kinds, strict=True)]
 
     def keys(self, op: OrderOp) -> Array:

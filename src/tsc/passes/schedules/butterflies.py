@@ -1,4 +1,4 @@
-"""Short discrete Fourier transforms as straight-line code on scalars or vectors: the butterflies of longer ones."""
+"""Short Fourier transforms as straight-line code on scalars or vectors: the butterflies of longer ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +71,8 @@ class Butterflies:
         even, odd = self.add(x[0], x[2]), self.subtract(x[0], x[2])
         other, turned = self.add(x[1], x[3]), self._turned(self.subtract(x[1], x[3]))
         return [
-            self.add(even, other), self.add(odd, turned), self.subtract(even, other), self.subtract(odd, turned)
+            self.add(even, other), self.add(odd, turned),
+            self.subtract(even, other), self.subtract(odd, turned),
         ]  # fmt: skip
 
     def _turned(self, a: Complex) -> Complex:

@@ -1,7 +1,7 @@
 """Schedule of `fourier` kernels: Stockham's transform, stage by stage, along the lanes of vectors.
 
-Source: Van Loan, "Computational frameworks for the fast Fourier transform", 1992, section 1.7; of real numbers,
-section 4.4.
+Source: Van Loan, "Computational frameworks for the fast Fourier transform", 1992, section 1.7; of real
+numbers, section 4.4.
 """
 
 from collections.abc import Generator, Sequence
@@ -227,7 +227,7 @@ class Block:
             target.store((builder.binary(arith.SubfOp, *a), zero), builder.index(core), column, lanes)
 
     def _whole(self, source: Planes, target: Planes) -> None:
-        """Of a half line the numbers to be transformed, whose planes are exchanged: the transform is inverse."""
+        """Of a half line the numbers to be transformed; their planes are exchanged, as it is inverse."""
         plan = self.lines.plan
         if not plan.is_packed:
             self._unfold(source, target.turned(True))
@@ -249,8 +249,8 @@ class Block:
             target.turned(True).store_back((other[0], butterflies.negative(other[1])), back, column, lanes)
 
     def _mirrored(self) -> Generator[tuple[Index, Index, Complex, Index, int]]:
-        """Loops over the places ``k`` of half a packed line but the first, with ``core - k`` and the root that
-        belongs to them.
+        """Loops over the places ``k`` of half a packed line but the first, with ``core - k`` and the root
+        that belongs to them.
         """
         builder, plan = self.lines.kernel.builder, self.lines.plan
         core, roots = plan.core, plan.roots

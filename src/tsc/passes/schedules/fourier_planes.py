@@ -8,6 +8,7 @@ from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
 from tsc.dialects.loop_builder import LoopBuilder, element_of, is_vector
+from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.loop_index import Index
 
 Complex = tuple[SSAValue, SSAValue]
@@ -171,5 +172,5 @@ def _reversed(builder: LoopBuilder, value: SSAValue, lanes: int) -> SSAValue:
 
 def _scaled(builder: LoopBuilder, value: SSAValue, scale: float) -> SSAValue:
     factor = builder.number(scale, element_of(value.type))
-    lanes = value.type.get_shape()[0] if is_vector(value) else 1  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType, reportUnknownArgumentType]
-    return builder.binary(arith.MulfOp, value, builder.broadcast(factor, lanes))  # pyright: ignore[reportUnknownArgumentType]
+    lanes = shape_of(value)[0] if is_vector(value) else 1
+    return builder.binary(arith.MulfOp, value, builder.broadcast(factor, lanes))
