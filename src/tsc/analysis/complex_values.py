@@ -75,5 +75,6 @@ def lacks_form(op: Operation, arguments: Sequence[Any]) -> bool:
     if operator is None or not has_complex(op):
         return False
     if operator.takes_complex and operator.kind == "fourier":
-        return operator.lowers is not None and not operator.lowers(*arguments)
+        is_known = not any(a is UNKNOWN for a in arguments)
+        return operator.lowers is not None and not (is_known and operator.lowers(*arguments))
     return not has_form_in_parts(op)

@@ -48,7 +48,8 @@ def lacks_native_form(op: Operation) -> str | None:
     if has_complex(op):
         return "it has no native form for complex numbers" if _lacks_complex_form(op) else None
     if operator.lower is None and operator.composite is None:
-        return "it has no native form"
+        may_be_complex = operator.in_parts is not None and _unknown_operand(op) is not None
+        return None if may_be_complex else "it has no native form"
     return None if _unknown_operand(op) is not None else _unsuited_arguments(op, operator)
 
 

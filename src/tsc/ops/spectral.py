@@ -118,9 +118,9 @@ def _native_parts(name: str, transform: Transform) -> dict[str, Any]:
         plan = FourierPlan(transform, extent)
         part = PART_DTYPES[_complex(x.spec.dtype)]
         planes = [x.real, x.imag] if isinstance(x, KernelPair) else [kernel.convert(x, part)]
+        planes = [_fitted(kernel, p, axis, plan.given) for p in planes]
         if transform is Transform.FROM_HALF and len(planes) == 1:
             planes.append(kernel.full(planes[0].spec, 0))
-        planes = [_fitted(kernel, p, axis, plan.given) for p in planes]
         is_inverse = name in ("ifft", "irfft")
         scale = _scale(norm, extent, is_inverse)
         made = transformed_lines(kernel, planes, axis, transform, extent, is_inverse, scale)
@@ -235,7 +235,8 @@ def _define_hermitian(name: str, one: str, others: str, target: Callable[[DType]
             made = along_one(along_others(_wide(self), first, axes[:-1], norm), last, axes[-1], norm)
         else:
             made = along_others(along_one(_wide(self), last, axes[-1], norm), first, axes[:-1], norm)
-        return np.asarray(made).astype(target(dtype).numpy)
+        order = [*_by_stride(self, axes[:-1]), axes[-1]]
+        return _laid_out(np.asarray(made), self, order, target(dtype))
 
     inferred_by_running(FAMILY, f"aten::fft_{name}n", f"aten::fft_{name}2")(fft)
 

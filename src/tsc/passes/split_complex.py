@@ -13,7 +13,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.complex_values import form_in_parts
+from tsc.analysis.complex_values import form_in_parts, lacks_form
 from tsc.analysis.fusion import has_complex, reads_values
 from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, unwrapped
 from tsc.analysis.operator_effects import definition_of
@@ -74,12 +74,13 @@ class _Split:
 
     def operation(self, op: AtenOp, operator: Operator) -> None:
         """Replace an operator by its form in parts, if it has one."""
+        if operator.kind == "fourier":
+            if not lacks_form(op, [argument_of(o) for o in op.operands]):
+                self._transform(op)
+            return
         before, builder = op.prev_op, TorchBuilder(before=op)
         arguments = [self._argument(o) for o in op.operands]
         form, specs = form_in_parts(operator), [_spec_of(r) for r in op.results]
-        if operator.kind == "fourier":
-            self._transform(op)
-            return
         if form is None or any(a is UNKNOWN for a in arguments) or any(s is None for s in specs):
             return
         aten = building_aten(builder, []).expanded()

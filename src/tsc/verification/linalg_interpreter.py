@@ -92,7 +92,9 @@ def unsigned(x: Array) -> Array:
 
 
 def signless(x: Array) -> Array:
-    """The same bits as the stage's integers have them: signed."""
+    """The same bits as the stage has them: integers are signed, complex numbers pairs of parts."""
+    if x.dtype.kind == "c":
+        return np.stack([x.real, x.imag], -1)
     return x.view(np.int8) if x.dtype == np.uint8 else np.asarray(x)
 
 
