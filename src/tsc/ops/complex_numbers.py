@@ -13,7 +13,7 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.elementwise import spec_of
-from tsc.ops.kernel_builder import KernelBuilder, KernelPair, KernelValue, affine, broadcast_map, dim
+from tsc.ops.kernel_builder import KernelBuilder, KernelPair, KernelValue, broadcast_map
 from tsc.ops.parts_emitter import PART_DTYPES, Part, Parts, PartsEmitter
 from tsc.ops.shapes import broadcast, like_self
 
@@ -75,13 +75,10 @@ def _lower_part(number: int) -> Callable[..., KernelValue]:
 
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         x = arguments[0]
-        if isinstance(x, KernelPair):
-            return (x.real, x.imag)[number]
         if not x.spec.dtype.is_complex:
             return x
-        rank = x.spec.ndim
-        places = affine(rank, [*(dim(i) for i in range(rank)), number])
-        return KernelValue(x.ssa, TensorSpec(x.spec.shape, _parts_dtype(x.spec.dtype)), places)
+        pair = KernelPair.of(x)
+        return (pair.real, pair.imag)[number]
 
     return lower
 

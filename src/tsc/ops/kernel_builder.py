@@ -29,6 +29,7 @@ from tsc.dtypes import Array, DType, Number
 from tsc.errors import CodegenError
 from tsc.ops.definition import TensorSpec
 from tsc.ops.kernel_values import KernelPair, KernelValue, Output, affine, dim
+from tsc.ops.parts_emitter import PART_DTYPES
 from tsc.ops.reshapes import common_refinement, group_attribute, reassociation, unit_view
 from tsc.ops.scalar import Scalar
 
@@ -117,7 +118,10 @@ class KernelBuilder:
         return op.results[0]
 
     def tensor_type(self, spec: TensorSpec) -> Any:
-        """The builtin tensor type of `spec`."""
+        """The builtin type of a tensor: signless elements; of complex numbers pairs of parts."""
+        part = PART_DTYPES.get(spec.dtype)
+        if part is not None:
+            return TensorType(element_type(part), sized((*spec.shape, 2)))
         return TensorType(element_type(spec.dtype), sized(spec.shape))
 
     def sizes(self, numbers: Sequence[int]) -> list[SSAValue]:
@@ -201,15 +205,17 @@ class KernelBuilder:
 
         return self.generic(pairs, [Output(spec)], "p" * spec.ndim, element, doc)[0]
 
-    def materialize(self, x: KernelValue, doc: str = "copy") -> KernelValue:
-        """`x` in memory of its own where it is a view; otherwise `x` itself."""
+    def materialize(self, x: KernelValue | KernelPair, doc: str = "copy") -> KernelValue:
+        """`x` in memory of its own where it is a view, or in parts; otherwise `x` itself."""
+        if isinstance(x, KernelPair):
+            return self._interleaved(x)
         if x.access is None or (
             x.access == AffineMap.identity(x.spec.ndim) and _stored_shape(x) == x.spec.shape
         ):
             return KernelValue(x.ssa, x.spec)
         return self.elementwise([x], x.spec, lambda element: element, doc)
 
-    def interleave(self, pair: KernelPair) -> KernelValue:
+    def _interleaved(self, pair: KernelPair) -> KernelValue:
         """A complex tensor in memory of its own: each real part, and its imaginary part."""
         shape = pair.spec.shape
         spec = TensorSpec((*shape, 2), pair.real.spec.dtype)

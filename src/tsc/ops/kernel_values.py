@@ -41,6 +41,15 @@ class KernelPair:
     real: KernelValue
     imag: KernelValue
 
+    @classmethod
+    def of(cls, x: KernelValue | KernelPair) -> KernelPair:
+        """A complex tensor as its parts: in memory they are every other element."""
+        if isinstance(x, KernelPair):
+            return x
+        rank, spec = x.spec.ndim, TensorSpec(x.spec.shape, PART_DTYPES[x.spec.dtype])
+        places = (affine(rank, [*(dim(i) for i in range(rank)), part]) for part in (0, 1))
+        return cls(*(KernelValue(x.ssa, spec, p) for p in places))
+
     @property
     def spec(self) -> TensorSpec:
         """Its shape, and the complex dtype."""

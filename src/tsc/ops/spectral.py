@@ -117,7 +117,8 @@ def _native_parts(name: str, transform: Transform) -> dict[str, Any]:
         extent = _extent(name, x.spec, n, axis)
         plan = FourierPlan(transform, extent)
         part = PART_DTYPES[_complex(x.spec.dtype)]
-        planes = [x.real, x.imag] if isinstance(x, KernelPair) else [kernel.convert(x, part)]
+        pair = KernelPair.of(x) if x.spec.dtype.is_complex else None
+        planes = [kernel.convert(x, part)] if pair is None else [pair.real, pair.imag]
         planes = [_fitted(kernel, p, axis, plan.given) for p in planes]
         if transform is Transform.FROM_HALF and len(planes) == 1:
             planes.append(kernel.full(planes[0].spec, 0))

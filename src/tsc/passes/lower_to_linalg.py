@@ -33,7 +33,7 @@ from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.context import pool_of
-from tsc.dialects.sized import SizeOp, sized
+from tsc.dialects.sized import SizeOp
 from tsc.dialects.torch_ops import (
     ConstantOp,
     DerefineOp,
@@ -49,8 +49,7 @@ from tsc.dims import Dim
 from tsc.dtypes import Array, by_numpy
 from tsc.errors import CodegenError
 from tsc.ops.definition import TensorSpec
-from tsc.ops.kernel_builder import KernelBuilder, KernelPair, KernelValue
-from tsc.ops.parts_emitter import PART_DTYPES
+from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import require
 
 
@@ -88,11 +87,8 @@ class LowerToLinalg(ModulePass):
 
 
 def tensor_type(found: TensorSpec) -> TensorType[Any]:
-    """The builtin type of a tensor: signless elements; of complex numbers pairs of parts, in a last dim."""
-    part = PART_DTYPES.get(found.dtype)
-    if part is not None:
-        return TensorType(element_type(part), sized((*found.shape, 2)))
-    return TensorType(element_type(found.dtype), sized(found.shape))
+    """The builtin type of a tensor."""
+    return KernelBuilder(Block()).tensor_type(found)
 
 
 class _Lowering:
@@ -342,7 +338,7 @@ def lower_group(group: GroupOp, name: str, pool: ConstantPool) -> tuple[FuncOp, 
     results: list[SSAValue] = []
     for op in body.ops:
         if isinstance(op, YieldOp):
-            results = [_in_memory(kernel, values[o]).ssa for o in op.operands]
+            results = [kernel.materialize(values[o]).ssa for o in op.operands]
             block.add_op(func.ReturnOp(*results))
             kernel.drop_unused()
         elif isinstance(op, ValueTensorLiteralOp):
@@ -353,10 +349,6 @@ def lower_group(group: GroupOp, name: str, pool: ConstantPool) -> tuple[FuncOp, 
     function = FuncOp(name, kind, Region(block), "private")
     function.location = group.location
     return function, kernel.tables
-
-
-def _in_memory(kernel: KernelBuilder, value: KernelValue | KernelPair) -> KernelValue:
-    return kernel.interleave(value) if isinstance(value, KernelPair) else kernel.materialize(value)
 
 
 def _lower_operator(kernel: KernelBuilder, op: AtenOp, values: dict[SSAValue, Any]) -> None:
