@@ -71,10 +71,21 @@ def _define_one(name: str, target: Callable[[DType], DType], transform: Transfor
         infer(spec_of(self), n, dim, norm)
         axis = wrap_dim(dim, self.ndim)
         made = np.asarray(eagerly(_wide(self), n, axis, norm))
-        return _laid_out(made, self, [axis], target(dtypes.by_numpy(self.dtype)))
+        return _laid_out(
+            made, _lengthened(self, name, [n], [axis]), [axis], target(dtypes.by_numpy(self.dtype))
+        )
 
     native = {} if transform is None else _native_parts(name, transform)
     FAMILY.op(f"aten::fft_{name}", infer=infer, **native)(fft)
+
+
+def _lengthened(x: Array, name: str, sizes: Sequence[int | None], axes: Sequence[int]) -> Array:
+    """`x`, or where it gets zeros behind its elements a row-major array of its shape."""
+    wanted = [x.shape[a] if n is None else n for n, a in zip(sizes, axes, strict=True)]
+    if name in ("irfft", "hfft") and sizes[-1] is not None:
+        wanted[-1] = sizes[-1] // 2 + 1
+    gets_zeros = any(n > x.shape[a] for n, a in zip(wanted, axes, strict=True))
+    return np.empty(x.shape, x.dtype) if gets_zeros else x
 
 
 def _by_stride(x: Array, dims: Sequence[int]) -> list[int]:
@@ -191,8 +202,9 @@ def _define_many(name: str, target: Callable[[DType], DType]) -> None:
             return self.astype(target(dtype).numpy)
         made = np.asarray(eagerly(_wide(self), sizes, axes, norm))
         is_real = name in ("rfft", "irfft")
-        order = [*_by_stride(self, axes[:-1]), axes[-1]] if is_real else _by_stride(self, axes)
-        return _laid_out(made, self, order, target(dtype))
+        given = _lengthened(self, name, sizes or [None] * len(axes), axes)
+        order = [*_by_stride(given, axes[:-1]), axes[-1]] if is_real else _by_stride(given, axes)
+        return _laid_out(made, given, order, target(dtype))
 
     def in_turn(
         aten: Aten, self: AnyTensor, s: Sequence[int] | None, dim: Sequence[int] | None, norm: str | None
@@ -236,8 +248,9 @@ def _define_hermitian(name: str, one: str, others: str, target: Callable[[DType]
             made = along_one(along_others(_wide(self), first, axes[:-1], norm), last, axes[-1], norm)
         else:
             made = along_others(along_one(_wide(self), last, axes[-1], norm), first, axes[:-1], norm)
-        order = [*_by_stride(self, axes[:-1]), axes[-1]]
-        return _laid_out(np.asarray(made), self, order, target(dtype))
+        given = _lengthened(self, one, sizes or [None] * len(axes), axes)
+        order = [*_by_stride(given, axes[:-1]), axes[-1]]
+        return _laid_out(np.asarray(made), given, order, target(dtype))
 
     inferred_by_running(FAMILY, f"aten::fft_{name}n", f"aten::fft_{name}2")(fft)
 
