@@ -1,4 +1,5 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false
 """Fourier transforms and complex numbers in native code: values, dtypes and strides are PyTorch's."""
 
 from __future__ import annotations

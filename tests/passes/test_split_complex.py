@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 """`split-complex`: what is computed of complex tensors becomes real operators between joined parts."""
 
 from __future__ import annotations
