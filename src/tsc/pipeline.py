@@ -52,6 +52,7 @@ from tsc.passes.remove_dropout import RemoveDropout
 from tsc.passes.require_no_raise import RequireNoRaise
 from tsc.passes.schedule import Schedule
 from tsc.passes.settle_dicts import SettleDicts
+from tsc.passes.split_complex import SplitComplex
 from tsc.passes.split_kernels import SplitKernels
 from tsc.passes.stack_lists import StackLists
 from tsc.passes.unroll_loops import UnrollLoops
@@ -128,6 +129,7 @@ def stages(
                 NumbersAsTensors(is_whole),
                 EliminateCommonSubexpressions(),
                 FlattenResults(),
+                SplitComplex(),  # what callers see of results was noted before
                 CheckBounds(),
                 EliminateDeadCode(),
             ),

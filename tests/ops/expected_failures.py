@@ -79,7 +79,7 @@ STRICTER: dict[str, str] = {
 """In-place operators that refuse expanded memory where PyTorch writes to it."""
 
 _LAPACK = "column-major, as LAPACK leaves it"
-_FFT = "the dim transformed last lies innermost"
+_FFT = "of expanded tensors, dims lie in another order (of those of `stft` and `ihfft2`, of others too)"
 _FIRST = "follows the strides of the first argument in a way of its own"
 _CONJUGATE = "a view in PyTorch, lazily conjugated; tsc computes it"
 STRIDES: dict[str, str] = {

@@ -21,7 +21,8 @@ from tsc.ops.definition import Operator, TensorSpec
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import operators
-from tsc.verification.linalg_interpreter import LinalgInterpreter
+from tsc.verification.linalg_interpreter import LinalgInterpreter, signless
+from tsc.verification.verifier import typed
 
 from .comparing import difference
 from .matching import cloned, ours
@@ -55,18 +56,19 @@ def with_kernel_values(value: Any, given: Any) -> Any:
     return [with_kernel_values(v, given) for v in value] if is_sequence(value) else value
 
 
-def build(operator: Operator, call: list[Any]) -> tuple[ModuleOp, Block, list[TensorSpec]]:
-    """A module with one kernel that computes the operator; the kernel's block, and the specs of its
-    results.
+def build(operator: Operator, call: list[Any]) -> tuple[Block, list[TensorSpec], list[np.ndarray[Any, Any]]]:
+    """The block of a kernel that computes the operator, the specs of its results, and the constants that it
+    takes behind its arguments.
     """
     specs = [spec_of(a) for a in arrays_in(call)]
     block = Block(arg_types=[KernelBuilder(Block()).tensor_type(s) for s in specs])
     kernel = KernelBuilder(block)
-    arguments = iter([KernelValue(a, s) for a, s in zip(block.args, specs, strict=True)])
+    arguments = iter([KernelValue(a, s) for a, s in zip(list(block.args), specs, strict=True)])
     assert operator.lower is not None
     result = operator.lower(kernel, with_kernel_values(call, arguments))
     values = [kernel.materialize(v) for v in (result if is_sequence(result) else [result])]
     block.add_op(func.ReturnOp(*(v.ssa for v in values)))
+    kernel.drop_unused()
     signature = ([a.type for a in block.args], [v.ssa.type for v in values])
     module = ModuleOp([func.FuncOp("kernel", signature, Region(block), "private")])
     try:
@@ -76,17 +78,14 @@ def build(operator: Operator, call: list[Any]) -> tuple[ModuleOp, Block, list[Te
         # iterates.
         if "inferred input/output operand" not in str(error):
             raise AssertionError(str(error).splitlines()[0]) from None
-    return module, block, [v.spec for v in values]
-
-
-def signless(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return x.view(np.int8) if x.dtype == np.uint8 else np.asarray(x)
+    return block, [v.spec for v in values], [array for _, array in kernel.tables]
 
 
 def interpreted(block: Block, specs: Sequence[TensorSpec], arrays: list[np.ndarray[Any, Any]]) -> list[Any]:
     results = LinalgInterpreter().run(block, [signless(a) for a in arrays])
-    assert all(r.shape == s.shape for r, s in zip(results, specs, strict=True))
-    return [r.view(np.uint8) if s.dtype is dtypes.U8 else r for r, s in zip(results, specs, strict=True)]
+    made = [typed(r, s.dtype.numpy) for r, s in zip(results, specs, strict=True)]
+    assert all(r.shape == s.shape for r, s in zip(made, specs, strict=True))
+    return made
 
 
 def as_torch(x: np.ndarray[Any, Any]) -> torch.Tensor:
@@ -116,13 +115,13 @@ def test_lowering_computes_the_operator(name: str) -> None:
         except ERRORS:
             continue
         try:
-            _, block, specs = build(operator, mine)
+            block, specs, tables = build(operator, mine)
         except CodegenError:
             continue
         except TscError as error:
             raise AssertionError(f"{error!r} for {mine!r:.300}") from error
         native += 1
-        got = interpreted(block, specs, arrays_in(mine))
+        got = interpreted(block, specs, [*arrays_in(mine), *tables])
         expected = want if is_sequence(want) else [want]
         wrong = difference(got, [as_torch(np.asarray(w)) for w in expected])
         assert wrong is None, f"{wrong}; arguments {mine!r:.400}\n{block}"

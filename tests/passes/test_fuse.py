@@ -15,6 +15,10 @@ def chain(x: Tensor, y: Tensor) -> Tensor:
     return torch.relu(x * y + x).sigmoid() * 2
 
 
+def two_products(x: Tensor, y: Tensor) -> Tensor:
+    return x * y.exp() - y * x.exp()
+
+
 def softmax(x: Tensor) -> Tensor:
     return torch.softmax(x, -1)
 
@@ -42,6 +46,10 @@ def projected(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
 
 def test_a_pointwise_chain_is_one_kernel() -> None:
     assert group_kinds(chain, "4x8xf32,4x8xf32") == ["pointwise"]
+
+
+def test_chains_that_meet_are_one_kernel() -> None:
+    assert group_kinds(two_products, "4x8xf32,4x8xf32") == ["pointwise"]
 
 
 def test_softmax_is_one_kernel() -> None:

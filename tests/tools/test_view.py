@@ -32,7 +32,7 @@ class Layers(torch.nn.Module):
     def spectrum(self, x: torch.Tensor) -> torch.Tensor:
         if x.dim() > 7:
             raise ValueError("</script><b>&")
-        return torch.fft.rfft(x * 2)
+        return torch.fft.hfft(x * 2)
 
 
 class Tags(HTMLParser):
@@ -122,7 +122,7 @@ def test_what_is_not_native_is_shown_down_to_its_groups(
     assert text.count("</script>") == 2
     view = data(text)
     assert not view["is_native"]
-    assert "fft_rfft" in view["reason"]
+    assert "fft_hfft" in view["reason"]
     assert [stage["name"] for stage in view["stages"]] == ["torch", "frozen", "value", "fused"]
     capsys.readouterr()
     assert main(["view", archive, *options, "-o", str(tmp_path / "page.html"), "--json"]) == 0

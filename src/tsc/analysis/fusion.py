@@ -17,7 +17,7 @@ from tsc.ops.definition import Operator, TensorSpec
 from tsc.ops.registry import find
 from tsc.ops.shapes import wrap_dims
 
-FREE_KINDS = ("view",)
+FREE_KINDS = ("view", "join")
 """Kinds whose operators are copied into every kernel that reads them."""
 POINTWISE_KINDS = ("pointwise", "gather")
 CHECKS_BOUNDS = "tsc.checks_bounds"
@@ -38,7 +38,7 @@ def operator_of(op: Operation) -> Operator | None:
         return None
     if not all(isinstance(r.type, tt.ValueTensorType) and r.type.is_static for r in op.results):
         return None
-    return None if has_complex(op) else operator
+    return operator if operator.takes_complex or not has_complex(op) else None
 
 
 def groupable(op: Operation) -> Operator | None:
@@ -133,6 +133,15 @@ class FusionGraph:
         """Whether `op` is a view that costs nothing inside a kernel."""
         operator = self.operators.get(op)
         return operator is not None and operator.kind in FREE_KINDS
+
+    def home(self, op: Operation) -> FusionGroup | None:
+        """The group whose kernel gives a part of a complex tensor that it makes: where that is `op`."""
+        source = op.operands[0].owner if op.operands else None
+        if not self.is_free(op) or not isinstance(source, Operation):
+            return None
+        group = self.group_of.get(source)
+        takes = group is not None and group.kind == "fourier" and _is_complex(op.operands[0].type)
+        return group if takes else None
 
     def sources(self, op: Operation) -> Iterable[Operation]:
         """The operations in this block whose results `op` reads, looking through free views and lists."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xdsl.dialects.func import CallOp
 from xdsl.ir import Operation
 
+from tsc.analysis.complex_values import lacks_form
 from tsc.analysis.fusion import has_complex, is_checked, reads_values
 from tsc.analysis.known_values import UNKNOWN, argument_of
 from tsc.analysis.operator_effects import definition_of
@@ -30,7 +31,7 @@ def why_no_kernel(op: Operation) -> str:
     operator = find(op.schema.full_name)
     if operator is None:
         return "it has no definition"
-    if operator.lower is None and operator.composite is None:
+    if operator.lower is None and operator.composite is None and operator.in_parts is None:
         return "it has no native form"
     return _unknown_operand(op) or _unsuited_result(op) or _unsuited_memory(op, operator)
 
@@ -44,11 +45,17 @@ def lacks_native_form(op: Operation) -> str | None:
         return None
     if operator.kind in LIGHT_KINDS or operator.schema.mutates:
         return None  # Python does it as well; a write becomes a value
-    if operator.lower is None and operator.composite is None:
-        return "it has no native form"
     if has_complex(op):
-        return "complex numbers have no native form"
+        return "it has no native form for complex numbers" if _lacks_complex_form(op) else None
+    if operator.lower is None and operator.composite is None:
+        may_be_complex = operator.in_parts is not None and _unknown_operand(op) is not None
+        return None if may_be_complex else "it has no native form"
     return None if _unknown_operand(op) is not None else _unsuited_arguments(op, operator)
+
+
+def _lacks_complex_form(op: AtenOp) -> bool:
+    """Whether no kernels compute `op` in parts, so far as that is known."""
+    return _unknown_operand(op) is None and lacks_form(op, [argument_of(o) for o in op.operands])
 
 
 def _unsuited_arguments(op: AtenOp, operator: Operator) -> str | None:
@@ -71,7 +78,7 @@ def _unsuited_result(op: AtenOp) -> str | None:
             return "its result is no tensor"
         if not result.type.is_static:
             return "the shape of its result is not known before it runs"
-    return "complex numbers have no native form" if has_complex(op) else None
+    return "it has no native form for complex numbers" if has_complex(op) else None
 
 
 def _unsuited_memory(op: AtenOp, operator: Operator) -> str:

@@ -277,7 +277,8 @@ def _creates(op: Operation) -> bool:
 
 
 def _has_native_form(operator: Operator) -> bool:
-    is_known = operator.lower is not None or operator.composite is not None
+    forms = (operator.lower, operator.composite, operator.in_parts)
+    is_known = any(form is not None for form in forms)
     return is_known and operator.effect is Effect.NONE and not operator.schema.mutates
 
 

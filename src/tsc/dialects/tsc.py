@@ -15,6 +15,7 @@ from xdsl.traits import Pure
 
 from tsc.dialects.torch_base import DefaultFormatOp, YieldingOp, parse_function_type
 from tsc.dialects.torch_ops import TorchOp, parse_operand_list
+from tsc.dialects.tsc_fourier import FourierOp
 from tsc.dialects.tsc_order import OrderStatisticOp, SortOp, TopKOp
 
 RESULT = "tsc.result"
@@ -198,5 +199,5 @@ class ScatterOp(TorchOp):
 
 Tsc = Dialect(
     "tsc",
-    [GroupOp, MemoryOp, OrderStatisticOp, PrefixOp, RequireOp, ScatterOp, SortOp, TopKOp, YieldOp],
+    [FourierOp, GroupOp, MemoryOp, OrderStatisticOp, PrefixOp, RequireOp, ScatterOp, SortOp, TopKOp, YieldOp],
 )

@@ -31,7 +31,8 @@ class Aten:
     """Operators as methods: ``aten("add.Tensor", x, y)`` or ``aten.exp(x)``; `call` says what they do."""
 
     def __init__(self, call: Call, spec: Callable[[Any], TensorSpec], scan: Scan) -> None:
-        self._call = call
+        self.call = call
+        """What a call of an operator with all its arguments does."""
         self._spec = spec
         self._scan = scan
 
@@ -46,7 +47,18 @@ class Aten:
     def __call__(self, name: str, *arguments: object, **keywords: object) -> Any:
         """The operator ``aten::<name>`` (with overload) on `arguments`; defaults are filled in."""
         schema = require_schema(f"aten::{name}")
-        return self._call(require(schema.full_name), complete(schema, arguments, keywords))
+        return self.call(require(schema.full_name), complete(schema, arguments, keywords))
+
+    def expanded(self) -> Aten:
+        """The same, in which composites are what they are defined by."""
+
+        def call(operator: Operator, arguments: Sequence[Any]) -> Any:
+            if operator.composite is None:
+                return self.call(operator, arguments)
+            return operator.composite(within, *arguments)
+
+        within = Aten(call, self._spec, self._scan)
+        return within
 
     def scan(self, count: int, given: Sequence[AnyTensor], body: Round) -> tuple[Sequence[Any], Any]:
         """What the last of `count` rounds of `body` gives on, and the outputs of all, stacked. The first gets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import Body, BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
+from tsc.ops.parts_emitter import Part, Parts, PartsEmitter
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
@@ -88,7 +89,26 @@ def computed_wide(x: Array) -> Array:
     return x.astype(computation_dtype(dtypes.by_numpy(x.dtype)).numpy, copy=False)
 
 
-@FAMILY.op("aten::matmul", infer=_matmul_infer, lower=_matmul_lower, kind="contraction")
+def _product_in_parts(name: str) -> Callable[..., Parts]:
+    """Four real products, of complex matrices."""
+
+    def in_parts(aten: Aten, self: Any, other: Any) -> Parts:
+        emitter = PartsEmitter(aten)
+        a, b = (x if isinstance(x, Parts) else Parts(x, 0.0) for x in (self, other))
+
+        def product(x: Part, y: Part) -> Part:
+            return 0.0 if isinstance(x, float) or isinstance(y, float) else aten(name, x, y)
+
+        real = emitter.subtract(product(a.real, b.real), product(a.imag, b.imag))
+        return Parts(real, emitter.add(product(a.real, b.imag), product(a.imag, b.real)))
+
+    return in_parts
+
+
+@FAMILY.op(
+    "aten::matmul", infer=_matmul_infer, lower=_matmul_lower, kind="contraction",
+    in_parts=_product_in_parts("matmul"),
+)  # fmt: skip
 def matmul(self: Array, other: Array) -> Array:
     """The matrix product; leading dims broadcast; 1-dim arguments are a row or a column."""
     _matmul_infer(spec_of(self), spec_of(other))
@@ -105,7 +125,13 @@ def _fixed_rank(name: str, rank: int) -> None:
             )
         return _matmul_infer(self, mat2)
 
-    @FAMILY.op(f"aten::{name}", infer=infer, lower=_matmul_lower, kind="contraction")
+    @FAMILY.op(
+        f"aten::{name}",
+        infer=infer,
+        lower=_matmul_lower,
+        kind="contraction",
+        in_parts=_product_in_parts(name),
+    )
     def product(self: Array, mat2: Array) -> Array:
         infer(spec_of(self), spec_of(mat2))
         return matmul(self, mat2)

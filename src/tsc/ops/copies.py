@@ -9,10 +9,12 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dtypes import Array
-from tsc.errors import ShapeError
+from tsc.errors import ShapeError, UnsupportedOperatorError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
+from tsc.ops.elementwise import spec_of_parts
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
+from tsc.ops.parts_emitter import PartsEmitter
 from tsc.ops.strides import as_it_lay
 
 FAMILY = Family()
@@ -80,7 +82,17 @@ def _conversion(name: str, position: int | None) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         return lower_convert(kernel, arguments[0], dtype_of(arguments))
 
-    @FAMILY.op(name, infer=infer, lower=lower, kind="pointwise", sharing=Sharing.SOMETIMES, is_identity=True)
+    def in_parts(aten: Aten, self: Any, *rest: Any) -> Any:
+        source = spec_of_parts(aten, self).dtype
+        target = _converted_spec(TensorSpec((), source), dtype_of((self, *rest))).dtype
+        if source.is_complex and not target.is_complex:
+            raise UnsupportedOperatorError(f"{name}: PyTorch warns of imaginary parts that are dropped")
+        return PartsEmitter(aten).cast(self, source, target)
+
+    @FAMILY.op(
+        name, infer=infer, lower=lower, kind="pointwise", sharing=Sharing.SOMETIMES, is_identity=True,
+        in_parts=in_parts,
+    )  # fmt: skip
     def to(*arguments: Any) -> Array:
         result = converted(arguments[0], dtype_of(arguments), copy=_named(name, arguments, "copy"))
         wanted = _named(name, arguments, "memory_format")

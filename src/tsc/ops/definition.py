@@ -83,6 +83,8 @@ _LAYOUTS = {
     ),
 }  # fmt: skip
 """What operators of a kind do if their definitions say nothing else."""
+_MOVING = ("view", "reshape", "gather", "concat")
+"""Kinds of operators that compute nothing of elements, if their definitions say nothing else."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,9 @@ class Operator:
     lowers: Callable[..., bool] | None = None
     """On specs: whether `lower` is for such arguments; None: for all."""
     kind: str = "generic"
-    """How fusion sees it: pointwise, gather, view, reshape, reduction, contraction, window, concat, pad,
-    scan, scatter, sort, composite or generic; query, item and python give no tensor; inplace writes its first
-    argument."""
+    """How fusion sees it: pointwise, gather, view, join, reshape, reduction, contraction, window, concat,
+    pad, scan, scatter, sort, fourier, composite or generic; query, item and python give no tensor; inplace
+    writes its first argument."""
     scalar: Callable[..., Any] | None = None
     """The formula of a pointwise operator."""
     fold: Callable[..., Any] | None = None
@@ -109,6 +111,12 @@ class Operator:
     composite: Callable[..., Any] | None = None
     """``composite(aten, *arguments)``: the operator in terms of others; `aten` runs, infers, or builds IR."""
 
+    in_parts: Callable[..., Any] | None = None
+    """``in_parts(aten, *arguments)``: the result in operators on reals, where complex tensors are `Parts`;
+    `UnsupportedOperatorError` where there is no such form.
+    """
+    takes_complex: bool = False
+    """Whether `lower` is for complex tensors too."""
     bounds: Callable[..., list[IndexBound]] | None = None
     """On specs, for kind ``gather``: what must be checked before native code of `lower` may run."""
     draws: bool = False
@@ -121,6 +129,10 @@ class Operator:
     is_identity: bool = False
     """Whether a result of the very type of the first argument has its elements too: a copy, a conversion, a
     reshape."""
+    moves_elements: bool | None = None
+    """Whether elements of the result are elements of the tensors, and nothing is computed of them; None: as
+    usual for the kind. Of complex tensors the parts are moved alike.
+    """
     reads_shape_only: bool = False
     """Whether of the first argument only shape and dtype count, never its elements."""
     layout: ResultLayout | None = None
@@ -164,6 +176,13 @@ class Operator:
     def result_layout(self) -> ResultLayout:
         """How results that are new memory lie in it."""
         return self.layout or _LAYOUTS.get(self.kind, ResultLayout.AS_COMPUTED)
+
+    @property
+    def only_moves(self) -> bool:
+        """Whether it computes nothing of elements."""
+        return (
+            self.kind in _MOVING or self.is_identity if self.moves_elements is None else self.moves_elements
+        )
 
     @property
     def is_elementwise(self) -> bool:

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import Dim
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import DTypeError
 from tsc.narrowing import is_array, is_list
 from tsc.ops.definition import Family, Operator, ResultLayout, TensorSpec, require_schema
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.numpy_emitter import NumpyEmitter
+from tsc.ops.parts_emitter import PART_DTYPES, Parts, PartsEmitter
 from tsc.ops.promotion import computation_dtype, result_dtype
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast
@@ -92,6 +94,20 @@ class Formula:
             value = self._apply(arguments, element).to(result).value
         return value.copy() if any(value is a for a in arguments) else np.asarray(value)
 
+    def in_parts(self, name: str, aten: Any, arguments: Sequence[Any]) -> Any:
+        """The result of complex tensors in operators on their parts."""
+        specs = [spec_of_parts(aten, a) for a in arguments]
+        compute, result = self.dtypes(name, specs)
+        emitter = PartsEmitter(aten)
+
+        def element(value: Any) -> Scalar:
+            spec = spec_of_parts(aten, value)
+            if isinstance(spec, TensorSpec):
+                return Scalar(emitter, value, spec.dtype).to(compute)
+            return Scalar(emitter, emitter.const(value, compute), compute)
+
+        return self._apply(arguments, element).to(result).value
+
     def lower(self, name: str, kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         """The result as a parallel ``linalg.generic``."""
         specs = [a.spec if isinstance(a, KernelValue) else a for a in arguments]
@@ -115,6 +131,19 @@ class Formula:
     def _apply(self, arguments: Sequence[Any], element: Callable[[Any], Scalar]) -> Scalar:
         pairs = zip(arguments, self.elements, strict=True)
         return self.function(*(element(a) if e and a is not None else a for a, e in pairs))
+
+
+def spec_of_parts(aten: Any, value: Any) -> Any:
+    """The spec of a tensor, which may be in parts; another argument as it is."""
+    if isinstance(value, Parts):
+        dtype = next(c for c, part in PART_DTYPES.items() if part is aten.dtype(value.real))
+        return TensorSpec(aten.shape(value.real), dtype)
+    return TensorSpec(aten.shape(value), aten.dtype(value)) if is_tensor(value) else value
+
+
+def is_tensor(value: object) -> bool:
+    """Whether an argument of a definition is a tensor: no number, text, list or None."""
+    return value is not None and not isinstance(value, (bool, int, float, complex, str, list, tuple, Dim))
 
 
 def spec_of(array: np.ndarray[Any, Any]) -> TensorSpec:
@@ -180,7 +209,10 @@ def _operator(
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         return formula.lower(name, kernel, arguments)
 
-    options: dict[str, Any] = {"layout": ResultLayout.ELEMENTWISE, **parts}
+    def in_parts(aten: Any, *arguments: Any) -> Any:
+        return formula.in_parts(name, aten, arguments)
+
+    options: dict[str, Any] = {"layout": ResultLayout.ELEMENTWISE, "in_parts": in_parts, **parts}
     return Operator(
         schema,
         eager=lambda *arguments: formula.evaluate(name, arguments),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from xdsl.dialects import arith, tensor
@@ -18,8 +17,9 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
+from xdsl.ir.affine import AffineDimExpr, AffineMap
 
+from tsc import dtypes
 from tsc.dialects.arith_emitter import ArithEmitter, element_type
 from tsc.dialects.loop_extents import tell_extents
 from tsc.dialects.sized import SizeOp, plain, sized
@@ -28,6 +28,8 @@ from tsc.dims import Dim, is_known
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import CodegenError
 from tsc.ops.definition import TensorSpec
+from tsc.ops.kernel_values import KernelPair, KernelValue, Output, affine, dim
+from tsc.ops.parts_emitter import PART_DTYPES
 from tsc.ops.reshapes import common_refinement, group_attribute, reassociation, unit_view
 from tsc.ops.scalar import Scalar
 
@@ -41,51 +43,6 @@ ElementFormula = (
 """The element of the result from the elements of the inputs."""
 Combine = Callable[[Scalar, Scalar], Scalar]
 """What an element becomes, of itself and a value for it."""
-
-
-@dataclass(frozen=True, eq=False)
-class KernelValue:
-    """A tensor inside a kernel: the SSA value (signless elements) and the spec with PyTorch's dtype.
-
-    A view (transpose, slice, broadcast) is the same SSA value with an `access` map from its own indices to
-    the stored ones; it costs nothing until a consumer composes the map into its own.
-    """
-
-    ssa: SSAValue
-    spec: TensorSpec
-    access: AffineMap | None = None
-    constant: Number | None = None
-    """The only element of a 0-dim tensor that is known now: formulas use it instead of the tensor."""
-
-    def view(self, shape: Sequence[int], results: Sequence[AffineExpr | int]) -> KernelValue:
-        """The view whose element ``i...`` is this tensor's element ``results(i...)``."""
-        mapping = affine(len(shape), results)
-        access = mapping if self.access is None else self.access.compose(mapping)
-        return KernelValue(self.ssa, TensorSpec(tuple(shape), self.spec.dtype), access)
-
-
-@dataclass(frozen=True)
-class Output:
-    """What a generic writes: its spec, its map (identity when None), and where an accumulation starts."""
-
-    spec: TensorSpec
-    map: AffineMap | None = None
-    init: Number | None = None
-
-
-def dim(position: int) -> AffineExpr:
-    """The iteration variable `position`, for building maps."""
-    return AffineExpr.dimension(position)
-
-
-def affine(rank: int, results: Sequence[AffineExpr | int]) -> AffineMap:
-    """The map from `rank` iteration variables to `results`."""
-    return AffineMap(rank, 0, tuple(map(constant, results)))
-
-
-def constant(value: AffineExpr | int) -> AffineExpr:
-    """A number in a map; an expression as it is."""
-    return value if isinstance(value, AffineExpr) else AffineExpr.constant(value)
 
 
 class BodyBuilder(ArithEmitter):
@@ -146,6 +103,14 @@ class KernelBuilder:
 
     def __init__(self, block: Block) -> None:
         self.block = block
+        self.tables: list[tuple[str, Array]] = []
+        """Constants that the kernel takes as its last arguments: what they are called, and their elements."""
+
+    def table(self, name: str, array: Array) -> KernelValue:
+        """An array that is known now, as a tensor of the kernel."""
+        spec = TensorSpec(array.shape, dtypes.by_numpy(array.dtype))
+        self.tables.append((name, array))
+        return KernelValue(self.block.insert_arg(self.tensor_type(spec), len(self.block.args)), spec)
 
     def add(self, op: Operation) -> SSAValue:
         """Append `op`; its first result."""
@@ -153,7 +118,10 @@ class KernelBuilder:
         return op.results[0]
 
     def tensor_type(self, spec: TensorSpec) -> Any:
-        """The builtin tensor type of `spec`."""
+        """The builtin type of a tensor: signless elements; of complex numbers pairs of parts."""
+        part = PART_DTYPES.get(spec.dtype)
+        if part is not None:
+            return TensorType(element_type(part), sized((*spec.shape, 2)))
         return TensorType(element_type(spec.dtype), sized(spec.shape))
 
     def sizes(self, numbers: Sequence[int]) -> list[SSAValue]:
@@ -237,13 +205,29 @@ class KernelBuilder:
 
         return self.generic(pairs, [Output(spec)], "p" * spec.ndim, element, doc)[0]
 
-    def materialize(self, x: KernelValue, doc: str = "copy") -> KernelValue:
-        """`x` in memory of its own where it is a view; otherwise `x` itself."""
+    def materialize(self, x: KernelValue | KernelPair, doc: str = "copy") -> KernelValue:
+        """`x` in memory of its own where it is a view, or in parts; otherwise `x` itself."""
+        if isinstance(x, KernelPair):
+            return self._interleaved(x)
         if x.access is None or (
             x.access == AffineMap.identity(x.spec.ndim) and _stored_shape(x) == x.spec.shape
         ):
             return KernelValue(x.ssa, x.spec)
         return self.elementwise([x], x.spec, lambda element: element, doc)
+
+    def _interleaved(self, pair: KernelPair) -> KernelValue:
+        """A complex tensor in memory of its own: each real part, and its imaginary part."""
+        shape = pair.spec.shape
+        spec = TensorSpec((*shape, 2), pair.real.spec.dtype)
+        own = affine(len(shape) + 1, [dim(i) for i in range(len(shape))])
+
+        def body(builder: BodyBuilder, inputs: list[Scalar], _: list[Scalar]) -> list[Scalar]:
+            is_real = builder.index_scalar(len(shape), dtypes.I64).eq(0)
+            return [is_real.where(inputs[0], inputs[1])]
+
+        pairs = [(pair.real, own), (pair.imag, own)]
+        made = self.generic(pairs, [Output(spec)], "p" * spec.ndim, body, "aten::complex")[0]
+        return KernelValue(made.ssa, pair.spec)
 
     def convert(self, x: KernelValue, dtype: DType) -> KernelValue:
         """`x` with elements of `dtype`; `x` itself where it has them already."""

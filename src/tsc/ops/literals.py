@@ -1,4 +1,4 @@
-"""``torch.tensor`` and relatives: tensors from Python numbers and lists; windows; complex numbers."""
+"""``torch.tensor`` and relatives: tensors from Python numbers and lists; windows."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from tsc.dtypes import Array, DType, Number
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.copies import converted
 from tsc.ops.creation import constant, dtype_or
-from tsc.ops.definition import Family, ResultLayout, TensorSpec
-from tsc.ops.elementwise import spec_of
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.promotion import of_number, promote
-from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
 Data: TypeAlias = "Number | Sequence[Data] | None"
@@ -161,35 +159,3 @@ def kaiser_periodic(window_length: int, periodic: bool, dtype: int | None, *_: o
 def kaiser(window_length: int, dtype: int | None, *_: object) -> Array:
     """The periodic Kaiser window with ``beta`` 12."""
     return kaiser_beta(window_length, True, 12.0, dtype)
-
-
-# --- complex numbers ---
-
-
-def _complex_infer(real: TensorSpec, imag: TensorSpec) -> TensorSpec:
-    if real.dtype is not imag.dtype:
-        raise DTypeError(
-            f"Expected object of scalar type {real.dtype.scalar_type} but got scalar type "
-            f"{imag.dtype.scalar_type}"
-        )
-    if real.dtype not in (dtypes.F32, dtypes.F64):
-        raise DTypeError(
-            f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype.scalar_type}"
-        )
-    dtype = dtypes.C64 if real.dtype is dtypes.F32 else dtypes.C128
-    return TensorSpec(broadcast(real.shape, imag.shape), dtype)
-
-
-@FAMILY.op("aten::complex", infer=_complex_infer, layout=ResultLayout.ELEMENTWISE)
-def complex_(real: Array, imag: Array) -> Array:
-    """``real + i * imag``."""
-    spec = _complex_infer(spec_of(real), spec_of(imag))
-    result = np.empty(spec.shape, spec.dtype.numpy)
-    result.real, result.imag = real, imag
-    return result
-
-
-@FAMILY.op("aten::polar", infer=_complex_infer, layout=ResultLayout.ELEMENTWISE)
-def polar(abs: Array, angle: Array) -> Array:
-    """``abs * (cos(angle) + i * sin(angle))``."""
-    return complex_(np.asarray(abs * np.cos(angle)), np.asarray(abs * np.sin(angle)))

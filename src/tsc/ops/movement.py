@@ -14,8 +14,10 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.copies import lower_convert
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
-from tsc.ops.elementwise import spec_of, specs_of
-from tsc.ops.kernel_builder import KernelBuilder, KernelValue, constant, dim
+from tsc.ops.elementwise import spec_of, spec_of_parts, specs_of
+from tsc.ops.kernel_builder import KernelBuilder
+from tsc.ops.kernel_values import KernelValue, constant, dim
+from tsc.ops.parts_emitter import Parts, PartsEmitter
 from tsc.ops.promotion import result_dtype
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import like_self, wrap_dim
@@ -55,9 +57,19 @@ def _where_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue
     return kernel.elementwise(tensors, spec, body, "aten::where")
 
 
+def _where_parts(aten: Aten, condition: AnyTensor, self: Any, other: Any) -> Parts:
+    given = [spec_of_parts(aten, v) for v in (self, other)]
+    emitter, target = PartsEmitter(aten), result_dtype(given)
+    parts = [
+        emitter.cast(v, s.dtype, target) if isinstance(s, TensorSpec) else emitter.const(v, target)
+        for v, s in zip((self, other), given, strict=True)
+    ]
+    return emitter.select(condition, parts[0], parts[1], target)
+
+
 FAMILY.op(
     "aten::where.self", "aten::where.ScalarOther", "aten::where.ScalarSelf", "aten::where.Scalar",
-    infer=_where_infer, lower=_where_lower, kind="pointwise",
+    infer=_where_infer, lower=_where_lower, kind="pointwise", in_parts=_where_parts,
 )(_where_eager)  # fmt: skip
 
 
@@ -196,7 +208,15 @@ def _cropped(shape: Sequence[int], low: Sequence[int], high: Sequence[int]) -> t
     return sizes, [dim(i) - a if a < 0 else dim(i) for i, a in enumerate(low)]
 
 
-@FAMILY.op("aten::constant_pad_nd", infer=_pad_infer, lower=_pad_lower, kind="pad")
+def _pad_parts(aten: Aten, self: Parts, pad: Sequence[int], value: Number) -> Parts:
+    filler = complex(value)
+    return Parts(
+        aten("constant_pad_nd", self.real, pad, filler.real),
+        aten("constant_pad_nd", self.imag, pad, filler.imag),
+    )
+
+
+@FAMILY.op("aten::constant_pad_nd", infer=_pad_infer, lower=_pad_lower, kind="pad", in_parts=_pad_parts)
 def constant_pad_nd(self: Array, pad: Sequence[int], value: Number | None) -> Array:
     """`value` around the tensor, last dim first in `pad`; negative widths crop."""
     low, high = _pad_widths(self.ndim, pad)
@@ -231,7 +251,7 @@ def _flip_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
 
 @FAMILY.op(
     "aten::flip", infer=like_self, lower=_flip_lower, kind="pointwise", reads_places=True,
-    layout=ResultLayout.ELEMENTWISE,
+    moves_elements=True, layout=ResultLayout.ELEMENTWISE,
 )  # fmt: skip
 def flip(self: Array, dims: Sequence[int]) -> Array:
     """Dims reversed, in new memory."""

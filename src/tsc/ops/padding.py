@@ -14,7 +14,8 @@ from tsc.dtypes import Array
 from tsc.errors import CodegenError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
-from tsc.ops.kernel_builder import KernelBuilder, KernelValue, constant, dim
+from tsc.ops.kernel_builder import KernelBuilder
+from tsc.ops.kernel_values import KernelValue, constant, dim
 
 FAMILY = Family()
 

@@ -12,7 +12,8 @@ from tsc.dims import Dim, certainly_natural, is_known
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import ShapeError
 from tsc.ops.definition import TensorSpec
-from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, constant, dim
+from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder
+from tsc.ops.kernel_values import KernelValue, Output, affine, constant, dim
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import pair, window_size
 

@@ -15,6 +15,7 @@ from tsc.errors import DTypeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.kernel_builder import BodyBuilder, Combine, KernelBuilder, KernelValue, Output, affine, dim
+from tsc.ops.parts_emitter import PART_DTYPES, Parts
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import reduced, wrap_dims
@@ -74,7 +75,12 @@ def _sum_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     return kernel.convert(total, result)
 
 
-@FAMILY.op("aten::sum.dim_IntList", infer=_sum_infer, lower=_sum_lower, kind="reduction")
+def _sum_parts(aten: Aten, self: Parts, dim: Sequence[int] | None, keepdim: bool, dtype: int | None) -> Parts:
+    part = None if dtype is None else PART_DTYPES[dtypes.by_code(dtype)].code
+    return Parts(*(aten("sum.dim_IntList", p, dim, keepdim, dtype=part) for p in (self.real, self.imag)))
+
+
+@FAMILY.op("aten::sum.dim_IntList", infer=_sum_infer, lower=_sum_lower, kind="reduction", in_parts=_sum_parts)
 def sum_dim(self: Array, dim: Sequence[int] | None, keepdim: bool, dtype: int | None) -> Array:
     """The sum over `dim` (all dims when None); integers are summed as int64, 16-bit floats in float32."""
     result = _sum_dtype(dtypes.by_numpy(self.dtype), dtype)

@@ -21,7 +21,8 @@ FAMILIES = (
     "index_writes", "slice_writes", "sorting", "statistics", "aliases", "complex_numbers", "matrices",
     "joining", "resampling", "grids", "patches", "padding", "recurrent", "packed_sequences", "products",
     "losses", "class_losses", "linear_algebra", "factorizations", "tensor_equations", "matrix_functions",
-    "spectral", "special", "numeric", "gamma_functions", "bessel_functions", "orthogonal_polynomials",
+    "short_time", "spectral", "special", "numeric", "gamma_functions", "bessel_functions",
+    "orthogonal_polynomials",
     "type_questions", "gradients_by_difference", "segments", "resizing",
     "native_norms", "fractional_pooling", "scans", "embedding_bags",
 )  # fmt: skip

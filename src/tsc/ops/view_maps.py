@@ -12,7 +12,8 @@ from tsc.narrowing import is_list
 from tsc.ops.definition import TensorSpec
 from tsc.ops.elementwise import specs_of
 from tsc.ops.index_views import IndexView
-from tsc.ops.kernel_builder import KernelBuilder, KernelValue, constant, dim
+from tsc.ops.kernel_builder import KernelBuilder
+from tsc.ops.kernel_values import KernelValue, constant, dim
 
 
 def infer_by_running(view: Callable[..., Any]) -> Callable[..., Any]:

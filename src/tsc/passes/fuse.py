@@ -15,6 +15,7 @@ from tsc.analysis.fusion import (
     POINTWISE_KINDS,
     FusionGraph,
     FusionGroup,
+    has_complex,
     operations_read,
     reduction_dims,
     spec,
@@ -77,10 +78,14 @@ def fuse_block(block: Block, options: Fuse, is_flat: bool = True) -> None:
     graph = FusionGraph(block)
     groups: list[FusionGroup] = []
     for op in block.ops:
+        if has_complex(op) and _placed(graph, op, groups, options.max_operators):
+            continue
         if op not in graph.operators or graph.is_free(op) or graph.operators[op].kind == "reshape":
             continue
         if not is_flat and _is_seen_memory(op):
             continue
+        if graph.operators[op].kind == "pointwise":
+            _bring_together(graph, op, groups, options.max_operators)
         group = _join(graph, op, open_kinds, options.max_operators)
         if group is None:
             group = _start(graph, op)
@@ -89,6 +94,52 @@ def fuse_block(block: Block, options: Fuse, is_flat: bool = True) -> None:
         graph.group_of[op] = group
     _copy_escaping_views(graph, groups, is_flat)
     _emit(graph, groups)
+
+
+def _placed(graph: FusionGraph, op: Operation, groups: list[FusionGroup], limit: int) -> bool:
+    """Whether a part of a complex tensor is given by the kernel that makes the tensor. Parts that are joined
+    are made by one kernel where they can be.
+    """
+    home = graph.home(op)
+    if home is not None:
+        home.ops.append(op)
+        graph.group_of[op] = home
+        return True
+    sources = [graph.group_of[s] for s in _direct_sources(graph, op) if s in graph.group_of]
+    if len(sources) == 2 and sources[0] is not sources[1]:
+        _merge(graph, sources[0], sources[1], groups, limit)
+    return False
+
+
+def _bring_together(graph: FusionGraph, op: Operation, groups: list[FusionGroup], limit: int) -> None:
+    """Make one group of those that `op` reads, where it can be."""
+    first, *others = dict.fromkeys(
+        graph.group_of[s] for s in _direct_sources(graph, op) if s in graph.group_of
+    ) or [None]
+    for other in others:
+        if first is not None and other is not None and first.domain == spec(op.results[0]).shape:
+            _merge(graph, first, other, groups, limit)
+
+
+def _merge(
+    graph: FusionGraph, group: FusionGroup, other: FusionGroup, groups: list[FusionGroup], limit: int
+) -> None:
+    """Make one of two groups of pointwise operators over one domain, where nothing between them waits."""
+    if group.kind != "pointwise" or other.kind != "pointwise" or group.domain != other.domain:
+        return
+    ops = [*group.ops, *other.ops]
+    if len(ops) > limit or any(_reads_through_view(graph, op, g) for op in ops for g in (group, other)):
+        return
+    outside = {graph.group_of.get(source, source) for op in ops for source in graph.reads(op)} - {
+        group,
+        other,
+    }
+    if any(graph.depends(source, g) for source in outside for g in (group, other)):
+        return
+    order = {op: number for number, op in enumerate(graph.block.ops)}
+    group.ops = sorted(ops, key=order.__getitem__)
+    groups.remove(other)
+    graph.group_of |= dict.fromkeys(other.ops, group)
 
 
 def _is_seen_memory(op: Operation) -> bool:
@@ -197,7 +248,8 @@ def _copy_escaping_views(graph: FusionGraph, groups: list[FusionGroup], is_flat:
     that something outside all kernels reads.
     """
     for op in list(graph.block.ops):
-        if not graph.is_free(op) or isinstance(op.results[0].type, tt.ListType):
+        is_free = graph.is_free(op) and op not in graph.group_of
+        if not is_free or isinstance(op.results[0].type, tt.ListType):
             continue
         readers = [u.operation for r in op.results for u in r.uses]
         if any(_needs_copy(graph, u, is_flat) for u in readers):

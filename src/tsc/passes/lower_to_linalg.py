@@ -33,7 +33,7 @@ from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.context import pool_of
-from tsc.dialects.sized import SizeOp, sized
+from tsc.dialects.sized import SizeOp
 from tsc.dialects.torch_ops import (
     ConstantOp,
     DerefineOp,
@@ -46,6 +46,7 @@ from tsc.dialects.torch_ops import (
 )
 from tsc.dialects.tsc import GroupOp, YieldOp
 from tsc.dims import Dim
+from tsc.dtypes import Array, by_numpy
 from tsc.errors import CodegenError
 from tsc.ops.definition import TensorSpec
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
@@ -86,8 +87,8 @@ class LowerToLinalg(ModulePass):
 
 
 def tensor_type(found: TensorSpec) -> TensorType[Any]:
-    """The builtin type of a tensor: signless elements."""
-    return TensorType(element_type(found.dtype), sized(found.shape))
+    """The builtin type of a tensor."""
+    return KernelBuilder(Block()).tensor_type(found)
 
 
 class _Lowering:
@@ -166,6 +167,13 @@ class _Lowering:
         self.block.add_op(constant)
         self._define([value], constant.results)
 
+    def _table(self, name: str, array: Array) -> SSAValue:
+        key = self.pool.add(name, array)
+        kind = tensor_type(TensorSpec(array.shape, by_numpy(array.dtype)))
+        constant = DenseResourceAttr.from_params(key, kind)
+        made = arith.ConstantOp.create(result_types=[kind], properties={"value": constant})
+        return self._emit(made).results[0]
+
     def _reshape(self, op: AtenOp) -> None:
         source = self.values[op.operands[0]]
         self.values[op.results[0]] = KernelBuilder(self.block).reshape_in_memory(
@@ -173,9 +181,9 @@ class _Lowering:
         )
 
     def _group(self, group: GroupOp) -> None:
-        kernel = lower_group(group, self._kernel_name(group), self.pool)
+        kernel, tables = lower_group(group, self._kernel_name(group), self.pool)
         self.kernels.append(kernel)
-        operands = [self.values[o].ssa for o in group.operands]
+        operands = [*(self.values[o].ssa for o in group.operands), *(self._table(*t) for t in tables)]
         call = func.CallOp(kernel.sym_name.data, operands, kernel.function_type.outputs.data)
         call.location = group.location
         self.block.add_op(call)
@@ -314,8 +322,8 @@ def _describe(op: Operation) -> str:
     return op.schema.full_name if isinstance(op, AtenOp) else op.name
 
 
-def lower_group(group: GroupOp, name: str, pool: ConstantPool) -> FuncOp:
-    """The kernel function of a group.
+def lower_group(group: GroupOp, name: str, pool: ConstantPool) -> tuple[FuncOp, Sequence[tuple[str, Array]]]:
+    """The kernel function of a group, and the constants that are its last arguments: names and arrays.
 
     Raises:
         CodegenError: an operator has no native form for these dtypes.
@@ -340,7 +348,7 @@ def lower_group(group: GroupOp, name: str, pool: ConstantPool) -> FuncOp:
     kind = FunctionType.from_lists([a.type for a in block.args], [r.type for r in results])
     function = FuncOp(name, kind, Region(block), "private")
     function.location = group.location
-    return function
+    return function, kernel.tables
 
 
 def _lower_operator(kernel: KernelBuilder, op: AtenOp, values: dict[SSAValue, Any]) -> None:

@@ -22,6 +22,7 @@ from tsc.errors import CodegenError
 from tsc.passes.kernels.retype import make_copy
 from tsc.passes.schedules.concat import schedule_concat
 from tsc.passes.schedules.contraction import schedule_contraction
+from tsc.passes.schedules.fourier import schedule_fourier
 from tsc.passes.schedules.gpu_contraction import gpu_contraction
 from tsc.passes.schedules.gpu_elementwise import (
     gpu_concat,
@@ -52,6 +53,7 @@ TARGETS: Mapping[str, Target] = {"generic": GENERIC_X86, "avx2": AVX2, "avx512":
 SCHEDULERS: Mapping[str, Scheduler] = {
     "concat": schedule_concat,
     "contraction": schedule_contraction,
+    "fourier": schedule_fourier,
     "pack": schedule_pack,
     "pointwise": schedule_pointwise,
     "row": schedule_row,

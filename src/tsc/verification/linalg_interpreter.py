@@ -18,6 +18,7 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.tsc import ScatterOp
+from tsc.dialects.tsc_fourier import FourierOp, Transform
 from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp
 from tsc.dtypes import Array
 from tsc.narrowing import is_list
@@ -91,7 +92,9 @@ def unsigned(x: Array) -> Array:
 
 
 def signless(x: Array) -> Array:
-    """The same bits as the stage's integers have them: signed."""
+    """The same bits as the stage has them: integers are signed, complex numbers pairs of parts."""
+    if x.dtype.kind == "c":
+        return np.stack([x.real, x.imag], -1)
     return x.view(np.int8) if x.dtype == np.uint8 else np.asarray(x)
 
 
@@ -222,6 +225,21 @@ class LinalgInterpreter:
         places = np.argsort(self.keys(op), axis=1, kind="stable")
         ranks = np.clip(self.values[op.ranks], 0, places.shape[1] - 1)[:, None]
         return self.ordered(op, np.take_along_axis(places, ranks, 1))
+
+    def tsc_fourier(self, op: FourierOp) -> list[Array]:
+        planes = [self.values[p] for p in op.planes]
+        x = planes[0] + 1j * planes[1] if len(planes) > 1 else planes[0]
+        plan, norm = op.plan, "forward" if op.is_inverse else "backward"
+        if plan.transform is Transform.FROM_HALF:
+            made = np.fft.irfft(x, plan.extent, 1, "forward") * op.scale
+        elif plan.transform is Transform.TO_HALF:
+            made = np.fft.rfft(x, plan.extent, 1) * op.scale
+        else:
+            made = (np.fft.ifft if op.is_inverse else np.fft.fft)(x, plan.extent, 1, norm) * op.scale
+        kinds: list[Any] = [r.type for r in op.results]
+        work: Array = np.zeros(kinds[-1].get_shape())
+        parts: list[Array] = [made, work] if len(op.made) == 1 else [made.real, made.imag, work]
+        return [p.astype(numpy_type(k.element_type)) for p, k in zip(parts, kinds, strict=True)]
 
     def keys(self, op: OrderOp) -> Array:
         """The keys of all elements."""

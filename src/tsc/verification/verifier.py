@@ -124,8 +124,10 @@ class Verifier:
         return self.form.complete(results, arrays, self.unit)
 
     def _signed(self, results: Sequence[Array]) -> list[Array]:
-        """Results of `linalg`, whose integers have no sign of their own, as the function returns them."""
-        return [r.view(t) if t == np.uint8 else r for r, t in zip(results, self.dtypes, strict=True)]
+        """Results of `linalg`, whose integers have no sign of their own and whose complex numbers are pairs,
+        as the function returns them.
+        """
+        return [typed(r, t) for r, t in zip(results, self.dtypes, strict=True)]
 
     def _outcome(self, run: Callable[[Sequence[Array]], Any]) -> Outcome:
         arrays = [np.array(a, order="K") for a in self.given]
@@ -135,6 +137,13 @@ class Verifier:
             return Outcome(is_unsuited=True)
         except OPERATOR_FAILURES as error:
             return Outcome(error=str(error).strip().splitlines()[-1])
+
+
+def typed(result: Array, dtype: np.dtype[Any]) -> Array:
+    """What stage `linalg` gives as an array of a dtype: unsigned, or complex."""
+    if dtype.kind == "c":
+        return np.ascontiguousarray(result).view(dtype)[..., 0]
+    return result.view(dtype) if dtype == np.uint8 else result
 
 
 def _listed(result: object) -> list[Any]:

@@ -12,6 +12,7 @@ from tsc.analysis.kernel_model import read_stage
 from tsc.dialects.loop_extents import tell_extents
 from tsc.dialects.sized import SizeOp
 from tsc.dialects.tsc import ScatterOp
+from tsc.dialects.tsc_fourier import FourierOp
 from tsc.dialects.tsc_order import OrderOp
 from tsc.dialects.walking import walk
 from tsc.errors import CodegenError
@@ -130,6 +131,8 @@ def _single(op: Operation) -> OutlinedGroup:
         return OutlinedGroup([op], "scatter")
     if isinstance(op, OrderOp):
         return OutlinedGroup([op], "sort")
+    if isinstance(op, FourierOp):
+        return OutlinedGroup([op], "fourier")
     raise CodegenError(f"split-kernels: requires ops with a canonical form; got {op.name}")
 
 
@@ -228,7 +231,7 @@ def _is_used_outside(value: SSAValue, members: Set[Operation]) -> bool:
 
 def _is_workspace(value: SSAValue) -> bool:
     """Whether it is memory that a kernel works in: the host lends it as it does results."""
-    return isinstance(value.owner, OrderOp) and value is value.owner.memory
+    return isinstance(value.owner, (FourierOp, OrderOp)) and value is value.owner.memory
 
 
 def _enclosing(op: Operation, value: SSAValue) -> Operation:

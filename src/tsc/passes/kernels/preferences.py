@@ -65,7 +65,7 @@ def preferences(
     if model.kind == "contraction":
         contraction = choose_weights(model, dict(zip(model.arguments, origins, strict=True)))
         return _contraction(model, contraction, known, fixed, target)
-    if model.kind in ("scatter", "sort"):
+    if model.kind in ("fourier", "scatter", "sort"):
         return Preferences(tuple(map(_plain, model.arguments)), tuple(map(_plain, model.results)), model.kind)
     results = tuple(_like_arguments(model, r, known) for r in model.results)
     if model.kind == "window":
