@@ -14,11 +14,11 @@ from pathlib import Path
 
 os.environ.setdefault("TSC_CACHE", "0")  # what compiling takes is measured
 
-import torch  # noqa: E402
+import torch
 
-import tsc  # noqa: E402
-from tools.bench_programs import caches, decoding, live_modules, streams  # noqa: E402
-from tools.bench_programs.measuring import Finding, table  # noqa: E402
+import tsc
+from tools.bench_programs import caches, decoding, live_modules, streams
+from tools.bench_programs.measuring import Finding, table
 
 
 def main() -> int:
@@ -47,7 +47,9 @@ def main() -> int:
         for goal in given.goals or kinds:
             results[goal] = []
             for found in kinds[goal]():
-                print(f"  {goal}: {found.program}: {found.what} {found.value:.3g}", file=sys.stderr, flush=True)
+                print(
+                    f"  {goal}: {found.program}: {found.what} {found.value:.3g}", file=sys.stderr, flush=True
+                )
                 results[goal].append(found)
             print(f"\n{table(results[goal])}\n", flush=True)
     given.output.mkdir(parents=True, exist_ok=True)

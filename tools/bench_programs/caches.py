@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 import tsc
-from tools.bench_programs.measuring import TORCH, Finding, assert_same, in_turn, own, told, tiers
+from tools.bench_programs.measuring import TORCH, Finding, assert_same, in_turn, own, tiers, told
 from tools.bench_programs.programs import caches
 
 LENGTHS = (256, 262_144)

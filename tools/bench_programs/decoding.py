@@ -19,8 +19,8 @@ from tools.bench_programs.measuring import (
     frozen_by_torch,
     in_turn,
     repeated,
-    told,
     tiers,
+    told,
 )
 from tools.bench_programs.programs import decoders
 

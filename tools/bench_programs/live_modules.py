@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 import tsc
-from tools.bench_programs.measuring import TORCH, Finding, assert_same, frozen, in_turn, own, told, tiers
+from tools.bench_programs.measuring import TORCH, Finding, assert_same, frozen, in_turn, own, tiers, told
 from tools.bench_programs.programs import live
 
 MOST_SLOWER = 1.15

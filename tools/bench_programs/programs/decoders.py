@@ -2,7 +2,6 @@
 """Programs that decode: loops whose end data decides, beams, lists and dicts."""
 
 import math
-from typing import Dict, List, Tuple  # noqa: UP035 - what TorchScript reads
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +17,11 @@ class GreedyDecoder(nn.Module):
         self.output = nn.Linear(width, words)
         self.end = words  # no word: the search runs all its steps
 
-    def forward(self, hidden: Tensor, steps: int) -> Tuple[Tensor, Tensor]:
+    def forward(self, hidden: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """Words of at most `steps` steps, and the sum of their log-probabilities."""
         word = torch.zeros(hidden.size(0), dtype=torch.long)
         score = torch.zeros(hidden.size(0))
-        said: List[Tensor] = []
+        said: list[Tensor] = []
         for _ in range(steps):
             hidden = self.cell(self.embedding(word), hidden)
             best, word = torch.log_softmax(self.output(hidden), -1).max(-1)
@@ -40,7 +39,7 @@ class Recurrent(nn.Module):
         super().__init__()
         self.inner, self.outer = nn.Linear(width, width), nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tuple[Tensor, int]:
+    def forward(self, x: Tensor) -> tuple[Tensor, int]:
         """``(steps, batch, width)`` to the last state, and how many steps it took."""
         hidden = torch.zeros_like(x[0])
         t = 0
@@ -63,7 +62,7 @@ class Scan(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(steps, batch, width)`` to the states of all steps."""
         hidden = torch.zeros(x.size(1), x.size(2))
-        states: List[Tensor] = []
+        states: list[Tensor] = []
         for t in range(x.size(0)):
             hidden = self.cell(x[t], hidden)
             states.append(hidden)
@@ -80,7 +79,7 @@ class BeamSearch(nn.Module):
         self.output = nn.Linear(width, words)
         self.words, self.beam, self.end = words, beam, 1
 
-    def forward(self, hidden: Tensor, steps: int) -> Tuple[Tensor, Tensor]:
+    def forward(self, hidden: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """From a state ``(1, width)``: sentences ``(beam, length)``, and their scores."""
         hidden = hidden.repeat(self.beam, 1)
         said = torch.zeros(self.beam, 1, dtype=torch.long)
@@ -113,7 +112,7 @@ class FilledBeamSearch(nn.Module):
         self.output = nn.Linear(width, words)
         self.words, self.beam, self.end = words, beam, 1
 
-    def forward(self, hidden: Tensor, steps: int) -> Tuple[Tensor, Tensor, int]:
+    def forward(self, hidden: Tensor, steps: int) -> tuple[Tensor, Tensor, int]:
         """From a state ``(1, width)``: sentences ``(beam, steps + 1)``, scores, and the length."""
         hidden = hidden.repeat(self.beam, 1)
         said = torch.zeros(self.beam, steps + 1, dtype=torch.long)
@@ -146,12 +145,12 @@ def log_add(a: float, b: float) -> float:
     return high + math.log(math.exp(a - high) + math.exp(b - high))
 
 
-def prefix_beam_search(logs: Tensor, beam: int) -> List[Tuple[str, float]]:
+def prefix_beam_search(logs: Tensor, beam: int) -> list[tuple[str, float]]:
     """CTC prefix beam search over ``(steps, symbols)``; symbol 0 is blank, the others are letters."""
-    steps: List[List[float]] = logs.tolist()
-    beams: List[Tuple[str, Tuple[float, float]]] = [("", (0.0, -math.inf))]
+    steps: list[list[float]] = logs.tolist()
+    beams: list[tuple[str, tuple[float, float]]] = [("", (0.0, -math.inf))]
     for step in steps:
-        found: Dict[str, Tuple[float, float]] = {}
+        found: dict[str, tuple[float, float]] = {}
         for prefix, (blank, other) in beams:
             for symbol, log in enumerate(step):
                 if symbol == 0:
@@ -167,7 +166,7 @@ def prefix_beam_search(logs: Tensor, beam: int) -> List[Tuple[str, float]]:
                     found[prefix] = (b, log_add(o, other + log))
                 else:
                     found[extended] = (b, log_add(o, log_add(blank, other) + log))
-        ranked: List[Tuple[float, str]] = []
+        ranked: list[tuple[float, str]] = []
         for prefix, (b, o) in found.items():
             ranked.append((-log_add(b, o), prefix))
         ranked.sort()
@@ -175,10 +174,10 @@ def prefix_beam_search(logs: Tensor, beam: int) -> List[Tuple[str, float]]:
     return [(prefix, log_add(b, o)) for prefix, (b, o) in beams]
 
 
-def greedy_letters(logs: Tensor) -> Tuple[List[int], Dict[int, float]]:
+def greedy_letters(logs: Tensor) -> tuple[list[int], dict[int, float]]:
     """CTC's best path without repeats and blanks, and the best score that each symbol had."""
-    letters: List[int] = []
-    scores: Dict[int, float] = {}
+    letters: list[int] = []
+    scores: dict[int, float] = {}
     last = 0
     for t in range(logs.size(0)):
         best = int(logs[t].argmax())

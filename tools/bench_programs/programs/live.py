@@ -1,10 +1,8 @@
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUninitializedInstanceVariable=false
 """Modules that are not frozen: without state, and with it."""
 
-from typing import List  # noqa: UP035 - what TorchScript reads
-
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 
@@ -62,7 +60,7 @@ class GruLoop(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(steps, batch, width)`` to ``(steps, batch, 8)``."""
         hidden = torch.zeros(x.size(1), x.size(2))
-        given: List[Tensor] = []
+        given: list[Tensor] = []
         for t in range(x.size(0)):
             hidden = self.cell(x[t], hidden)
             given.append(self.output(hidden))
