@@ -45,6 +45,7 @@ from tsc.passes.numbers_as_tensors import NumbersAsTensors
 from tsc.passes.pack_constants import PackConstants
 from tsc.passes.plan_memory import PlanMemory
 from tsc.passes.propagate_constants import PropagateConstants
+from tsc.passes.read_around_writes import ReadAroundWrites
 from tsc.passes.refine_types import RefineTypes
 from tsc.passes.remove_dropout import RemoveDropout
 from tsc.passes.require_no_raise import RequireNoRaise
@@ -82,10 +83,13 @@ def stages(
     fuse_contractions: bool = True,
     is_whole: bool = False,
     kernel_ready: KernelReady | None = None,
+    writes_parts: bool = True,
 ) -> tuple[Stage, ...]:
     """All stages, scheduling for `target` (a plain AVX2 machine when None); `kernel_ready` is told of each
-    kernel that is at stage `loop`.
+    kernel that is at stage `loop`. Functions that are native as a whole (`is_whole`) give back the parts of
+    their arguments that they write, and not all of each, if who calls them `writes_parts`.
     """
+    in_parts = is_whole and writes_parts
     return (
         Stage("torch", "one operation per TorchScript node, as written", (), verify_nothing_more),
         Stage(
@@ -121,9 +125,10 @@ def stages(
                 ExpandSplits(),
                 Decompose(),
                 fixed_point(RefineTypes(), *SIMPLIFY),
-                NumbersAsTensors(is_whole),
+                NumbersAsTensors(is_whole, in_parts),
+                *((ReadAroundWrites(),) if in_parts else ()),
                 EliminateCommonSubexpressions(),
-                FlattenResults(),
+                FlattenResults(in_parts),
                 CheckBounds(),
                 EliminateDeadCode(),
             ),
@@ -231,7 +236,7 @@ def lower(
     target: Target | None = None, freeze: Freeze | None = None, fuse_contractions: bool = True,
     is_whole: bool = False,
     watch: Watcher | None = None, report: Report | None = None, check: Watcher | None = None,
-    kernel_ready: KernelReady | None = None,
+    kernel_ready: KernelReady | None = None, writes_parts: bool = True,
 ) -> None:  # fmt: skip
     """Lower `module` in place from stage `start` (already reached) to `stop_after`, checking each contract.
 
@@ -248,7 +253,8 @@ def lower(
             raise IRError(f"no stage {name!r}; stages are {', '.join(STAGE_NAMES)}")
     report = report if report is not None else Report()
     first, last = STAGE_NAMES.index(start), STAGE_NAMES.index(stop_after)
-    for stage in stages(target, freeze, fuse_contractions, is_whole, kernel_ready)[first + 1 : last + 1]:
+    every = stages(target, freeze, fuse_contractions, is_whole, kernel_ready, writes_parts)
+    for stage in every[first + 1 : last + 1]:
         for compiler_pass in stage.passes:
             begin = time.perf_counter()
             step(f"{stage.name}: {compiler_pass.name}")

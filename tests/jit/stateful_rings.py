@@ -74,3 +74,52 @@ class LargeRing(Buffered):
         self.h[self.n % 20_000] = x
         self.n += 1
         return self.h[0] + self.h[1]
+
+
+class ReadsLargeRing(LargeRing):
+    """All of it is read: it would be copied for that."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.h[self.n % 20_000] = x
+        self.n += 1
+        return self.h.amax(0)
+
+
+class LargePlaces(Buffered):
+    """Writes to places that it is given, which may count from the end, and reads some."""
+
+    def __init__(self) -> None:
+        super().__init__(20_000, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = (x * 2).to(torch.int64)
+        self.h[places] = torch.stack([x, x + 1, x + 2])
+        self.h.index_copy_(0, places.abs() + 1, torch.stack([x * 2, x * 3, x * 4]))
+        return self.h[:5] + self.h[-1] + self.h[1:3, 1:].sum()
+
+
+class LargeColumns(Buffered):
+    """Writes known columns, over one another, and reads what was written, beside it, and both."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 20_000)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.h[:, 2:4] = x.unsqueeze(1)
+        self.h[:, 3] = x * 2
+        self.h[:, -1] += x
+        self.n += 1
+        return self.h[:, :6] + self.h[1:2, 3:9] + self.h[:, 3:4] * self.h[:, -1:]
+
+
+class LargeAtCounter(Buffered):
+    """Writes a column at a counter, and reads that one, those before it, and rows of it."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 20_000)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.h[:, self.n] = x
+        y = self.h[:, self.n] * 2 + self.h[:, max(self.n - 1, 0)]
+        self.n += 1
+        return y + self.h[:, 1:4].sum(1) + self.h[1, 2]

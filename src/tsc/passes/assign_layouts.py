@@ -206,8 +206,8 @@ class _Assigner:
     # Conversions
 
     def _converted(self, value: SSAValue, layout: Layout, user: Operation) -> SSAValue:
-        """`value` under another layout: a constant is encoded so, anything else is copied, once and before the
-        loops that do not make it).
+        """`value` under another layout: a constant is encoded so, anything else is copied, once, and before
+        the loops that do not make it.
         """
         owner = value.owner
         if isinstance(owner, arith.ConstantOp):

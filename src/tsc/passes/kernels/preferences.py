@@ -146,13 +146,16 @@ def _ordered(layout: Layout, map_: AffineMap, strides: dict[int, int]) -> Layout
 def _window(
     model: KernelModel, known: dict[SSAValue, Layout], fixed: dict[SSAValue, bool], results: Sequence[Layout]
 ) -> Preferences:
-    """Channels last: the dim that no window moves over is vectorised."""
+    """Channels last: the dim that no window moves over is vectorised. Data of which little is read stays as
+    it is.
+    """
     (stage,) = model.reductions
     data = max(
         (i for i in stage.inputs if i.value in known), key=lambda i: hint_of(prod(known[i.value].shape))
     )
     order = known[data.value].order
-    if known[data.value].is_row_major:
+    reads = hint_of(prod(stage.sizes))
+    if known[data.value].is_row_major and hint_of(prod(known[data.value].shape)) <= reads:
         order = channels_last(stage, data)
     layout = with_padding(_plain(data.value).with_order(order), data)
     same_rank = [len(r.shape) == len(order) for r in results]
