@@ -26,6 +26,7 @@ from tsc.passes import FixedPoint, fixed_point
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.canonicalize import Canonicalize
 from tsc.passes.check_bounds import CheckBounds
+from tsc.passes.count_windows import CountWindows
 from tsc.passes.decompose import Decompose
 from tsc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from tsc.passes.eliminate_dead_code import EliminateDeadCode
@@ -116,6 +117,7 @@ def stages(
                     ExpandSplits(),
                     SettleDicts(),
                     NarrowOptionals(),
+                    *((CountWindows(),) if is_whole else ()),
                     *SIMPLIFY,
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
                 ),  # shapes decide branches, branches decide shapes

@@ -19,7 +19,8 @@ from tsc.options import options
 
 NATIVE: list[type[rings.Buffered]] = [
     rings.Ring, rings.FromTheEnd, rings.Columns, rings.Ends, rings.Adds, rings.Totals, rings.LargeRing,
-    rings.LargePlaces, rings.LargeColumns, rings.LargeAtCounter,
+    rings.LargePlaces, rings.LargeColumns, rings.LargeAtCounter, rings.SlicesAtCounter, rings.LargeSlices,
+    rings.BeyondTheEnd,
 ]  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def test_buffers_hold_what_was_written_and_stay_where_they_are(kind: type[rings.
         assert len(module.specializations()) <= 2
 
 
-LARGE = [rings.LargeRing, rings.LargePlaces, rings.LargeColumns, rings.LargeAtCounter]
+LARGE = [rings.LargeRing, rings.LargePlaces, rings.LargeColumns, rings.LargeAtCounter, rings.LargeSlices]
 
 
 @pytest.mark.parametrize("kind", LARGE, ids=lambda k: k.__name__)

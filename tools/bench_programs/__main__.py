@@ -29,12 +29,10 @@ def main() -> int:
     parser.add_argument("--compared", type=int, default=20, help="shapes that get code of their own too")
     parser.add_argument("--calls", type=int, default=10_000, help="of modules with state")
     parser.add_argument("--only", default="", help="decoders and caches whose name has this in it")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="of streams; all else has one")
     parser.add_argument("--no-peers", action="store_true", help="streams without torch.jit")
     parser.add_argument("--output", type=Path, default=Path("bench-results"))
     given = parser.parse_args()
-    tsc.set_num_threads(given.threads)
-    torch.set_num_threads(given.threads)
     kinds: dict[str, Callable[[], Iterator[Finding]]] = {
         "streams": lambda: streams.findings(given.shapes, given.compared, not given.no_peers),
         "decoding": lambda: decoding.findings(given.only),
@@ -46,6 +44,11 @@ def main() -> int:
         warnings.simplefilter("ignore")
         for goal in given.goals or kinds:
             results[goal] = []
+            threads = (
+                given.threads if goal == "streams" else 1
+            )  # small tensors: threads would wait for others
+            tsc.set_num_threads(threads)
+            torch.set_num_threads(threads)
             for found in kinds[goal]():
                 print(
                     f"  {goal}: {found.program}: {found.what} {found.value:.3g}", file=sys.stderr, flush=True

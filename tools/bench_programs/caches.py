@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -50,7 +51,7 @@ def _lengths(
     calls: list[Callable[[], object]] = []
     modules: list[Any] = []
     for length in LENGTHS:
-        torch.manual_seed(0)
+        TORCH.manual_seed(0)
         module = make(length).eval().requires_grad_(False)
         given = arguments(length)
         mine, peer = tsc.jit.script(own(module)), TORCH.jit.script(own(module))
@@ -59,7 +60,7 @@ def _lengths(
         for held, wanted in zip(mine.state_dict().values(), peer.state_dict().values(), strict=True):
             assert_same(torch.as_tensor(held), wanted)
         modules.append(mine)
-        calls += [lambda f=mine, held=given: f(*held), lambda f=peer, held=given: f(*held)]
+        calls += [partial(mine, *given), partial(peer, *given)]
     short, short_peer, long, long_peer = in_turn(calls)
     both = f"{told(short)} and {told(long)}, torch.jit {told(short_peer)} and {told(long_peer)}"
     yield Finding(name, "long / short", long / short, MOST_SLOWER, note=f"{both}; {tiers(modules[1])}")

@@ -41,7 +41,7 @@ class Decoding:
 
     def prepared(self) -> tuple[Any, Any]:
         """The program under tsc and under torch.jit."""
-        torch.manual_seed(0)
+        TORCH.manual_seed(0)
         made = self.make()
         if isinstance(made, torch.nn.Module):
             return frozen(made), frozen_by_torch(made)
@@ -75,7 +75,7 @@ def findings(names: str) -> Iterator[Finding]:
 
 def _speed(decoding: Decoding) -> Finding:
     mine, theirs = decoding.prepared()
-    torch.manual_seed(1)
+    TORCH.manual_seed(1)
     arguments = decoding.arguments()
     compiling = repeated(lambda: mine(*arguments), 2)
     assert_same(mine(*arguments), theirs(*arguments))
@@ -85,7 +85,7 @@ def _speed(decoding: Decoding) -> Finding:
 
 
 def _compiling() -> Iterator[Finding]:
-    torch.manual_seed(0)
+    TORCH.manual_seed(0)
     previous = tsc.jit.set_fusion_strategy([("DYNAMIC", 1)])
     try:
         module = frozen(decoders.Scan())

@@ -34,7 +34,7 @@ def findings(calls: int) -> Iterator[Finding]:
     for name, (make, inputs) in KINDS.items():
         yield _speed(name, make, inputs)
     for name, make in STATEFUL.items():
-        torch.manual_seed(0)
+        TORCH.manual_seed(0)
         module = make().requires_grad_(False)
         stream = [torch.randn(2, 16) * (200 if i % 97 == 96 else 1) for i in range(calls)]
         want = _ends([TORCH.jit.script(own(module))], [stream])
@@ -44,7 +44,7 @@ def findings(calls: int) -> Iterator[Finding]:
 
 
 def _speed(name: str, make: Callable[[], torch.nn.Module], inputs: Callable[[], torch.Tensor]) -> Finding:
-    torch.manual_seed(0)
+    TORCH.manual_seed(0)
     module = make().eval().requires_grad_(False)
     given = inputs()
     loose, fixed = tsc.jit.script(own(module)), frozen(module)

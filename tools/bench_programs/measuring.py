@@ -124,7 +124,7 @@ def assert_same(got: Any, want: Any) -> None:
         for one, other in zip(given, wanted, strict=True):
             assert_same(one, other)
     elif isinstance(want, dict):
-        assert_same(list(got.items()), list(cast("Any", want).items()))
+        assert_same(list(got.items()), list(want.items()))
     elif isinstance(want, str):
         assert got == want, f"{got!r}; {want!r} is wanted"
     else:

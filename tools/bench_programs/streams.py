@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 
 import tsc
 from tools.bench_programs.measuring import (
+    TORCH,
     Finding,
     assert_same,
     frozen,
@@ -75,7 +77,7 @@ STREAMS = (
 def findings(count: int, compared: int, is_beside: bool) -> Iterator[Finding]:
     """What streams of `count` shapes show, and `compared` shapes that have code of their own as well."""
     for stream in STREAMS:
-        torch.manual_seed(0)
+        TORCH.manual_seed(0)
         module = stream.make().eval()
         previous = tsc.jit.set_fusion_strategy(BOTH)
         try:
@@ -96,7 +98,7 @@ def _of_stream(stream: Stream, dynamic: Any, peer: Any, count: int) -> Iterator[
     settled = 0
     for number in range(count - 2):
         inputs = stream.inputs(*(stream.largest if number == 0 else next(shapes)))
-        taken = repeated(lambda held=inputs: dynamic(*held), 1)
+        taken = repeated(partial(dynamic, *inputs), 1)
         if number == settling:
             settled = resident_bytes()
         own += taken if number >= settling else 0
@@ -105,7 +107,7 @@ def _of_stream(stream: Stream, dynamic: Any, peer: Any, count: int) -> Iterator[
         again = stream.shapes(1)
         for number in range(min(count, 100)):
             inputs = stream.inputs(*next(again))
-            taken = repeated(lambda held=inputs: peer(*held), 1)
+            taken = repeated(partial(peer, *inputs), 1)
             others += taken if number >= 20 else 0
     mean = own / max(1, count - 2 - settling)
     beside = f"; torch.jit {told(others / max(1, min(count, 100) - 20))}" if peer is not None else ""
@@ -122,7 +124,7 @@ def _against_static(stream: Stream, dynamic: Any, static: Any, peer: Any, count:
     for _ in range(count):
         inputs = stream.inputs(*next(shapes))
         assert_same(dynamic(*inputs), static(*inputs))
-        calls = [lambda held=inputs, f=f: f(*held) for f in (dynamic, static, peer) if f is not None]
+        calls = [partial(f, *inputs) for f in (dynamic, static, peer) if f is not None]
         times = in_turn(calls, rounds=7)
         ratios.append(times[0] / times[1])
         beside += [times[2] / times[0]] if peer is not None else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from tsc import dtypes
 from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type, unwrapped
@@ -54,13 +54,17 @@ def same_elements(value: SSAValue) -> SSAValue:
     return value
 
 
-def is_everything(op: Operation) -> bool:
+def is_everything(op: Operation | Block) -> bool:
     """Whether `op` is a slice that leaves nothing out."""
     found = sliced_range(op)
-    return found is not None and found[1] == (0, _spec(op.operands[0]).shape[found[0]])
+    return (
+        isinstance(op, AtenOp)
+        and found is not None
+        and found[1] == (0, _spec(op.operands[0]).shape[found[0]])
+    )
 
 
-def sliced_range(op: Operation | object) -> tuple[int, Range] | None:
+def sliced_range(op: Operation | Block) -> tuple[int, Range] | None:
     """The dim and the places that a slice of step 1 shows; None for others, and where that is not known."""
     if not isinstance(op, AtenOp) or op.schema.full_name != "aten::slice.Tensor":
         return None

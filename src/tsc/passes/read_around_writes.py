@@ -13,7 +13,7 @@ from xdsl.passes import ModulePass
 
 from tsc import dtypes
 from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type
-from tsc.analysis.memory_aliases import is_argument
+from tsc.analysis.memory_aliases import is_argument, shared_operands
 from tsc.analysis.module_functions import functions
 from tsc.analysis.written_parts import (
     WrittenPart,
@@ -79,6 +79,18 @@ def read_around_writes(function: FuncOp) -> None:
         beside = pieces_beside(writes or [])
         for write in reversed(writes or []):
             _rewrite_readers(write.result, write, beside)
+    if WRITTEN in function.attributes:
+        _read_directly(function)
+
+
+def _read_directly(function: FuncOp) -> None:
+    """Who computes from a slice that leaves nothing out reads what it is a slice of."""
+    for user in [op for op in function.walk() if isinstance(op, AtenOp) and not shared_operands(op)]:
+        for number, operand in enumerate(user.operands):
+            while is_everything(operand.owner):
+                assert isinstance(operand.owner, AtenOp)
+                operand = operand.owner.operands[0]
+            user.operands[number] = operand
 
 
 def pieces_beside(writes: Sequence[WrittenPart]) -> set[Operation]:
@@ -123,7 +135,13 @@ def copies_large_arguments(function: FuncOp, *, in_parts: bool) -> bool:
     copies = [
         o for o in function.walk() if isinstance(o, AtenOp) and o.schema.full_name == "aten::index_copy"
     ]
-    return any(o.results[0] not in apart and _is_large_argument(o.operands[0]) for o in copies)
+    large = [o for o in copies if o.results[0] not in apart and _is_large_argument(o.operands[0])]
+    return any(map(_is_used, large))
+
+
+def _is_used(op: Operation) -> bool:
+    """Whether anything that counts comes of an operation."""
+    return not op.results or any(_is_used(use.operation) for result in op.results for use in result.uses)
 
 
 def _is_large_argument(value: SSAValue) -> bool:
@@ -141,7 +159,7 @@ def is_made_whole(write: WrittenPart, beside: Collection[Operation]) -> bool:
 def _reads_all(user: Operation, beside: Collection[Operation]) -> bool:
     if isinstance(user, ReturnOp) or user in beside:
         return False
-    if user.results and all(result.first_use is None for result in user.results):
+    if not _is_used(user):
         return False
     if isinstance(user, AtenOp) and (user.schema.full_name == "aten::clone" or is_everything(user)):
         return any(_reads_all(use.operation, beside) for use in user.results[0].uses)
