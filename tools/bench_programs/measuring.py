@@ -118,13 +118,12 @@ def assert_same(got: Any, want: Any) -> None:
         AssertionError: they differ.
     """
     if isinstance(want, (list, tuple)):
-        given: Sequence[Any] = cast("Any", got)
-        wanted: Sequence[Any] = cast("Any", want)
+        given, wanted = cast("Sequence[Any]", got), cast("Sequence[Any]", want)
         assert len(given) == len(wanted), f"{len(given)} results; {len(wanted)} are wanted"
         for one, other in zip(given, wanted, strict=True):
             assert_same(one, other)
     elif isinstance(want, dict):
-        assert_same(list(got.items()), list(want.items()))
+        assert_same(list(got.items()), list(cast("dict[Any, Any]", want).items()))
     elif isinstance(want, str):
         assert got == want, f"{got!r}; {want!r} is wanted"
     else:

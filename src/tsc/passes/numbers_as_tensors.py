@@ -367,9 +367,9 @@ class _Conversion:
         name = op.schema.full_name
         if name in ("aten::select.int", "aten::select_scatter"):
             return self._at_index(op, aten)
-        if name == "aten::narrow" and self._is_tensor(op.operands[2]) and self.may_repeat:
-            if UNKNOWN not in (known := [constant_of(o) for o in op.operands[1::2]]):
-                return window(op.operands[0], known[0], self._tensor(op.operands[2]), known[1], aten)
+        known = [constant_of(o) for o in op.operands[1::2]]
+        if name == "aten::narrow" and UNKNOWN not in known and self.may_repeat:
+            return window(op.operands[0], known[0], self._tensor(op.operands[2]), known[1], aten)
         if name in TENSORS_OF_NUMBERS and isinstance(op.results[0].type, tt.TensorType):
             dtype = op.results[0].type.dtype
             if dtype is None:
