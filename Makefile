@@ -7,10 +7,10 @@ comma := ,
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check types fast-tests fuzz bench bench-start package docs fmt clean
+.PHONY: help demo test check types fast-tests fuzz bench bench-start bench-programs package docs fmt clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Hundreds of processes are started: none shall compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -69,6 +69,9 @@ bench: $(STAMP)-bench ## compare with PyTorch, ONNX Runtime and OpenVINO; writes
 
 bench-start: $(STAMP)-bench ## from process start to first answer, beside PyTorch, ONNX Runtime and OpenVINO
 	$(BIN)/python -m tools.bench_start --growth
+
+bench-programs: $(STAMP)-bench ## programs whose sizes, loops and state change, held to their goals, beside torch.jit
+	$(BIN)/python -m tools.bench_programs
 
 package: $(STAMP)-base ## build the sdist and the wheel, and check them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[package]'

@@ -27,6 +27,7 @@ from tsc.passes import FixedPoint, fixed_point
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.canonicalize import Canonicalize
 from tsc.passes.check_bounds import CheckBounds
+from tsc.passes.count_windows import CountWindows
 from tsc.passes.decompose import Decompose
 from tsc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from tsc.passes.eliminate_dead_code import EliminateDeadCode
@@ -47,6 +48,7 @@ from tsc.passes.numbers_as_tensors import NumbersAsTensors
 from tsc.passes.pack_constants import PackConstants
 from tsc.passes.plan_memory import PlanMemory
 from tsc.passes.propagate_constants import PropagateConstants
+from tsc.passes.read_around_writes import ReadAroundWrites
 from tsc.passes.refine_types import RefineTypes
 from tsc.passes.remove_dropout import RemoveDropout
 from tsc.passes.require_no_raise import RequireNoRaise
@@ -86,10 +88,13 @@ def stages(
     fuse_contractions: bool = True,
     is_whole: bool = False,
     kernel_ready: KernelReady | None = None,
+    writes_parts: bool = True,
 ) -> tuple[Stage, ...]:
     """All stages, scheduling for `target` (a plain AVX2 machine when None); `kernel_ready` is told of each
-    kernel that is at stage `loop`.
+    kernel that is at stage `loop`. Functions that are native as a whole (`is_whole`) give back the parts of
+    their arguments that they write, and not all of each, if who calls them `writes_parts`.
     """
+    in_parts = is_whole and writes_parts
     return (
         Stage("torch", "one operation per TorchScript node, as written", (), verify_nothing_more),
         Stage(
@@ -117,6 +122,7 @@ def stages(
                     ExpandSplits(),
                     SettleDicts(),
                     NarrowOptionals(),
+                    *((CountWindows(),) if is_whole else ()),
                     *SIMPLIFY,
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
                 ),  # shapes decide branches, branches decide shapes
@@ -126,9 +132,10 @@ def stages(
                 ExpandSplits(),
                 Decompose(is_whole),
                 fixed_point(RefineTypes(), *SIMPLIFY),
-                NumbersAsTensors(is_whole),
+                NumbersAsTensors(is_whole, in_parts),
+                *((ReadAroundWrites(),) if in_parts else ()),
                 EliminateCommonSubexpressions(),
-                FlattenResults(),
+                FlattenResults(in_parts),
                 SplitComplex(),  # what callers see of results was noted before
                 CheckBounds(),
                 EliminateDeadCode(),
@@ -237,7 +244,7 @@ def lower(
     target: Target | None = None, freeze: Freeze = PLAIN_FREEZE, fuse_contractions: bool = True,
     is_whole: bool = False,
     watch: Watcher | None = None, report: Report | None = None, check: Watcher | None = None,
-    kernel_ready: KernelReady | None = None,
+    kernel_ready: KernelReady | None = None, writes_parts: bool = True,
 ) -> None:  # fmt: skip
     """Lower `module` in place from stage `start` (already reached) to `stop_after`, checking each contract.
 
@@ -254,7 +261,8 @@ def lower(
             raise IRError(f"no stage {name!r}; stages are {', '.join(STAGE_NAMES)}")
     report = report if report is not None else Report()
     first, last = STAGE_NAMES.index(start), STAGE_NAMES.index(stop_after)
-    for stage in stages(target, freeze, fuse_contractions, is_whole, kernel_ready)[first + 1 : last + 1]:
+    every = stages(target, freeze, fuse_contractions, is_whole, kernel_ready, writes_parts)
+    for stage in every[first + 1 : last + 1]:
         for compiler_pass in stage.passes:
             begin = time.perf_counter()
             step(f"{stage.name}: {compiler_pass.name}")

@@ -18,7 +18,9 @@ from tests.jit.side_by_side import assert_same, outcome
 from tsc.options import options
 
 NATIVE: list[type[rings.Buffered]] = [
-    rings.Ring, rings.FromTheEnd, rings.Columns, rings.Ends, rings.Adds, rings.Totals,
+    rings.Ring, rings.FromTheEnd, rings.Columns, rings.Ends, rings.Adds, rings.Totals, rings.LargeRing,
+    rings.LargePlaces, rings.LargeColumns, rings.LargeAtCounter, rings.SlicesAtCounter, rings.LargeSlices,
+    rings.BeyondTheEnd,
 ]  # fmt: skip
 
 
@@ -38,7 +40,7 @@ def row(i: int) -> Tensor:
     return torch.tensor([1.0, -2.0, 0.5]) * (i + 1)
 
 
-@pytest.mark.parametrize("kind", [*NATIVE, rings.LargeRing], ids=lambda k: k.__name__)
+@pytest.mark.parametrize("kind", [*NATIVE, rings.ReadsLargeRing], ids=lambda k: k.__name__)
 def test_buffers_hold_what_was_written_and_stay_where_they_are(kind: type[rings.Buffered], form: str) -> None:
     eager, module = kind().eval(), made(kind, form)
     theirs, ours = eager.h[1:3], module.h[1:3]
@@ -51,6 +53,17 @@ def test_buffers_hold_what_was_written_and_stay_where_they_are(kind: type[rings.
     assert module.forward.last.is_native == (kind in NATIVE)
     if kind in NATIVE:
         assert len(module.specializations()) <= 2
+
+
+LARGE = [rings.LargeRing, rings.LargePlaces, rings.LargeColumns, rings.LargeAtCounter, rings.LargeSlices]
+
+
+@pytest.mark.parametrize("kind", LARGE, ids=lambda k: k.__name__)
+def test_a_large_buffer_is_not_copied_in_order_to_write_a_part(kind: type[rings.Buffered], form: str) -> None:
+    module = made(kind, form)
+    for i in range(3):
+        module(row(i))
+    assert module.specializations()[-1].arena_bytes < module.h.numel()
 
 
 @pytest.mark.parametrize("kind", [rings.Ring, rings.Adds], ids=lambda k: k.__name__)

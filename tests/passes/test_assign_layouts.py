@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from xdsl.dialects import func
+from xdsl.dialects import func, scf
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 
 from tests.passes.kernel_runner import context, parse, random
@@ -92,6 +92,44 @@ def test_a_returned_convolution_is_brought_into_row_major_order() -> None:
     result = assigned(module(kernel, [kernel.conv(x, w)], [None, "w"]))
     assert names(result) == ["k", "copy"]
     assert layout_of(calls(result)[-1].res[0].type).is_row_major
+
+
+def stepping(is_loop: bool, steps: int) -> ModuleOp:
+    """Two rows times weights that are an argument, in `steps` calls or in a loop."""
+    kernel = Kernel("product")
+    x, w = kernel.argument((2, 32)), kernel.argument((32, 32))
+    text = kernel.text(kernel.matmul(x, w))
+    call = "func.call @product(%{}, %w) : (tensor<2x32xf32>, tensor<32x32xf32>) -> tensor<2x32xf32>"
+    if is_loop:
+        body = f"""
+          %c0 = arith.constant 0 : index
+          %c1 = arith.constant 1 : index
+          %r = scf.for %i = %c0 to %c1 step %c1 iter_args(%v = %x) -> (tensor<2x32xf32>) {{
+            %y = {call.format("v")}
+            scf.yield %y : tensor<2x32xf32>
+          }}
+          func.return %r : tensor<2x32xf32>"""
+    else:
+        lines = [f"%{n + 1} = {call.format(n)}" for n in range(steps)]
+        body = "\n".join([*lines, f"func.return %{steps} : tensor<2x32xf32>"]).replace("%0,", "%x,")
+    host = f"func.func @main(%x: tensor<2x32xf32>, %w: tensor<32x32xf32>) -> tensor<2x32xf32> {{{body}}}"
+    return assigned(f"{text}\n{host}")
+
+
+def test_weights_that_few_rows_of_one_call_read_are_read_as_they_lie() -> None:
+    assert names(stepping(False, 1)) == ["product"]
+
+
+def test_weights_that_several_calls_read_are_packed_once() -> None:
+    assert names(stepping(False, 3)) == ["copy", "product", "product", "product"]
+
+
+def test_weights_that_a_loop_reads_are_packed_before_it() -> None:
+    packing, product = calls(stepping(True, 1))
+    assert packing.callee.string_value().startswith("copy")
+    assert isinstance(packing.parent_op(), func.FuncOp)
+    assert isinstance(product.parent_op(), scf.ForOp)
+    assert product.operands[1] is packing.res[0]
 
 
 def test_each_call_has_its_own_kernel_but_equal_layouts_are_not_decided_twice() -> None:

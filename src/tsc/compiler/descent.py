@@ -74,6 +74,8 @@ class Descent:
     fuses_contractions: bool = True
     is_whole: bool = False
     """Whether branches and loops are to become native code too."""
+    writes_parts: bool = True
+    """Whether the caller puts what is written into arguments part by part; else it is given all of each."""
     sizes: Sizes | None = None
     """What names of sizes among the arguments stand for."""
     target: Target = field(default_factory=host_target)
@@ -95,7 +97,7 @@ class Descent:
         for watcher in filter(None, (dump, check)):
             watcher("frozen", specialize, module)
         fuses = entry.fuses_contractions
-        return cls(context, module, "frozen", compilation, dump, check, fuses, is_whole, sizes)
+        return cls(context, module, "frozen", compilation, dump, check, fuses, is_whole, sizes=sizes)
 
     @property
     def function(self) -> FuncOp:
@@ -135,6 +137,7 @@ class Descent:
                 target=self.target,
                 fuse_contractions=self.fuses_contractions,
                 is_whole=self.is_whole,
+                writes_parts=self.writes_parts,
                 watch=self._watch if self.timing is not None else self.dump,
                 report=self.compilation.report,
                 check=self.check,

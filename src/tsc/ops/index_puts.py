@@ -154,6 +154,14 @@ def index_put(self: Array, indices: Sequence[Array | None], values: Array, accum
     return _put_into(self.copy(), indices, values, accumulate)
 
 
+@FAMILY.op("aten::index_put_", "aten::index_put_.hacked_twin", kind="inplace", takes_overlap=True)
+def index_put_(self: Array, indices: Sequence[Array | None], values: Array, accumulate: bool) -> Array:
+    """Store `values` at ``self[indices]``, or add them there, and write nowhere else."""
+    return _put_into(
+        self, indices, values.copy() if np.may_share_memory(self, values) else values, accumulate
+    )
+
+
 @FAMILY.op("aten::_index_put_impl_", "aten::_index_put_impl_.hacked_twin", kind="inplace", takes_overlap=True)
 def index_put_impl(
     self: Array, indices: Sequence[Array | None], values: Array, accumulate: bool, unsafe: bool

@@ -146,11 +146,16 @@ def _index_copy_lower(
 @_slices("index_copy_", True, _index_copy_lower, "aten::index_copy", layout=ResultLayout.AS_COMPUTED)
 def index_copy(self: Array, dim: int, index: Array, source: Array) -> Array:
     """``self[:, index[j]] = source[:, j]``."""
+    return index_copy_(self.copy(), dim, index, source)
+
+
+@FAMILY.op("aten::index_copy_", kind="inplace")
+def index_copy_(self: Array, dim: int, index: Array, source: Array) -> Array:
+    """``self[:, index[j]] = source[:, j]``, written there and nowhere else."""
     key = _slice_key("index_copy_", self, dim, index)
     source = _checked_source("index_copy_", self, dim, index, source)
-    result = self.copy()
-    np.atleast_1d(result)[key] = source
-    return result
+    np.atleast_1d(self)[key] = source.copy() if np.may_share_memory(self, source) else source
+    return self
 
 
 @_slices("index_reduce", True, reduced_from, "aten::index_reduce", layout=ResultLayout.AS_COMPUTED)

@@ -47,6 +47,12 @@ def divided(stem: str, a: SSAValue, divisor: int, aten: Aten) -> SSAValue:
     return aten("div.Scalar_mode", whole, divisor, "floor")
 
 
+def window(source: SSAValue, dim: int, start: SSAValue, count: int, aten: Aten) -> SSAValue:
+    """`count` places of a tensor from `start` on."""
+    places = aten("add.Tensor", aten("arange", count, I64.code, None, None, None), start, 1)
+    return aten("index_select", source, dim, places)
+
+
 def at_index(source: SSAValue, dim: int, index: SSAValue, part: SSAValue | None, aten: Aten) -> SSAValue:
     """The part of a tensor at an index, which may count from the end, or the tensor with another `part`
     there.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tsc.dtypes import I64
 from tsc.ops.composite import AnyTensor, Aten
 
 
@@ -50,10 +51,13 @@ def sliced_back(
 
 
 def narrowed_back(
-    aten: Aten, base: AnyTensor, piece: AnyTensor, dim: int, start: int, length: int
+    aten: Aten, base: AnyTensor, piece: AnyTensor, dim: int, start: int | AnyTensor, length: int
 ) -> AnyTensor:
     if not length:
         return base
+    if not isinstance(start, int):  # it is not known
+        places = aten("arange", length, I64.code, None, None, None)
+        return aten("index_copy", base, dim, aten("add.Scalar", places, start, 1), piece)
     return aten("slice_scatter", base, piece, dim, start, (start + length) or None, 1)
 
 

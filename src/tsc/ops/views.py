@@ -208,7 +208,7 @@ def slice_(self: Array, dim: int, start: int | None, end: int | None, step: int)
     return self[(slice(None),) * axis + (slice(start, end, step),)]
 
 
-@_view("aten::narrow", inverse=narrowed_back)
+@_view("aten::narrow", inverse=narrowed_back, elements_only=("start",))
 def narrow(self: Array, dim: int, start: int, length: int) -> Array:
     """`length` elements of dim `dim` from `start`."""
     axis = wrap_dim(dim, self.ndim)

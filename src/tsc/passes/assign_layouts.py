@@ -16,6 +16,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.kernel_model import read_kernel
+from tsc.analysis.known_values import is_within
 from tsc.analysis.layouts import Layout, is_tensor, layout_of, tensor_type
 from tsc.analysis.module_functions import is_kernel
 from tsc.analysis.target import AVX2, Target
@@ -23,6 +24,9 @@ from tsc.passes.kernels.compose import is_copy
 from tsc.passes.kernels.preferences import Origin, choose_weights, preferences
 from tsc.passes.kernels.retype import make_copy, retype_kernel, set_layout
 from tsc.passes.kernels.view_maps import halo_through, view_layout
+
+ROUNDS = 16
+"""How often a loop is taken to run: what it reads is worth being copied before."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,8 @@ class _Assigner:
         kernel = self._own_kernel(call)
         call = _with_weights_apart(call, kernel)
         given = [layout_of(v.type) for v in call.arguments]
-        wanted = preferences(kernel, given, list(map(_origin, call.arguments)), self.target)
+        origins, readers = list(map(_origin, call.arguments)), list(map(_readers, call.arguments))
+        wanted = preferences(kernel, given, origins, self.target, readers)
         arguments: list[Layout] = []
         for number, (value, layout) in enumerate(zip(call.arguments, wanted.arguments, strict=True)):
             if layout is not None and not _satisfies(given[number], layout):
@@ -202,7 +207,9 @@ class _Assigner:
     # Conversions
 
     def _converted(self, value: SSAValue, layout: Layout, user: Operation) -> SSAValue:
-        """`value` under another layout: a constant is encoded so, anything else is copied (once)."""
+        """`value` under another layout: a constant is encoded so, anything else is copied, once, and before
+        the loops that do not make it.
+        """
         owner = value.owner
         if isinstance(owner, arith.ConstantOp):
             constant = _constant_of(owner, layout)
@@ -211,7 +218,7 @@ class _Assigner:
         if layout.panels is not None and self._pack_in_place(value, layout):
             return value
         known = self.copies.get((value, layout))
-        if known is not None and _same_block(known, user):
+        if known is not None and _is_seen(known, user):
             return known
         kernel = make_copy(self._fresh("copy"), layout_of(value.type), layout)
         self.module.body.block.add_op(kernel)
@@ -219,7 +226,7 @@ class _Assigner:
         self.used.add(kernel.sym_name.data)
         call = func.CallOp(kernel.sym_name.data, [value], [tensor_type(layout)])
         call.location = user.location
-        _insert_before(call, user)
+        _insert_before(call, _outside_loops(user, value))
         self.copies[value, layout] = call.res[0]
         return call.res[0]
 
@@ -332,5 +339,27 @@ def _insert_before(op: Operation, user: Operation) -> None:
     block.insert_op_before(op, user)
 
 
-def _same_block(value: SSAValue, user: Operation) -> bool:
-    return isinstance(value.owner, Operation) and value.owner.parent is user.parent
+def _is_seen(value: SSAValue, user: Operation) -> bool:
+    """Whether a value that was made before `user`, in this block or another, is one that it may read."""
+    owner = value.owner
+    block = owner if isinstance(owner, Block) else owner.parent
+    return block is not None and block.find_ancestor_op_in_block(user) is not None
+
+
+def _loops_around(op: Operation, value: SSAValue) -> list[Operation]:
+    """The loops that `op` is in and `value` is not, the innermost first."""
+    around = [op]
+    while (outer := around[-1].parent_op()) is not None and not is_within(value, outer):
+        around.append(outer)
+    return [loop for loop in around[1:] if isinstance(loop, scf.ForOp | scf.WhileOp)]
+
+
+def _readers(value: SSAValue) -> int:
+    """How many calls read `value`, those in a loop that it is made outside of `ROUNDS` times."""
+    users = [use.operation for use in value.uses]
+    return sum(ROUNDS ** len(_loops_around(u, value)) for u in users if isinstance(u, func.CallOp))
+
+
+def _outside_loops(user: Operation, value: SSAValue) -> Operation:
+    """Where to copy `value` for `user`: before the outermost loop that does not make it."""
+    return (_loops_around(user, value) or [user])[-1]

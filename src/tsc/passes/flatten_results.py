@@ -5,12 +5,12 @@ attribute.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, StringAttr, UnitAttr
+from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, StringAttr, UnitAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
@@ -19,6 +19,7 @@ from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, is_li
 from tsc.analysis.number_reads import is_number_read
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.result_views import shared_bases, shown_argument, uncertain_results
+from tsc.analysis.written_parts import WrittenPart, written_parts
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
@@ -53,30 +54,42 @@ class FlattenResults(ModulePass):
     """
 
     name = "flatten-results"
+    in_parts: bool = False
+    """Whether of an argument that is written to in parts those are returned, and not all of it."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Flatten the results of every function."""
         for function in op.ops:
             if isinstance(function, FuncOp) and RESULT not in function.attributes:
-                _flatten(function, pool_of(ctx))
+                _flatten(function, pool_of(ctx), self.in_parts)
 
 
-def _flatten(function: FuncOp, pool: ConstantPool) -> None:
+def _flatten(function: FuncOp, pool: ConstantPool, in_parts: bool) -> None:
     end = function.body.block.last_op
     assert end is not None
     if not end.operands or (len(end.operands) > 1 and WRITTEN not in function.attributes):
         return
     parts = _Parts(function)
-    structures = [parts.structure(o) for o in end.operands]
-    if any(s is None for s in structures):
+    structure = parts.structure(end.operands[0])
+    contents = [parts.content(*each, in_parts) for each in _written(function)]
+    if structure is None or any(content is None for content in contents):
         return
-    function.attributes[RESULT] = StringAttr(json.dumps(structures[0]))
+    function.attributes[RESULT] = StringAttr(json.dumps(structure))
     if WRITTEN in function.attributes:
-        function.attributes[CONTENTS] = StringAttr(json.dumps(structures[1:]))
+        function.attributes[CONTENTS] = StringAttr(json.dumps(contents))
     if all(is_row_major(t, pool) for t in parts.tensors):
         function.attributes[ROW_MAJOR] = UnitAttr()
     end.operands = parts.tensors
     function.update_function_type()
+
+
+def _written(function: FuncOp) -> list[tuple[SSAValue, SSAValue]]:
+    """The arguments that are written to, and what is in each afterwards."""
+    numbers, block = function.attributes.get(WRITTEN), function.body.block
+    if not isinstance(numbers, DenseArrayBase) or block.last_op is None:
+        return []
+    arguments = [block.args[int(number)] for number in numbers.iter_values()]
+    return list(zip(arguments, block.last_op.operands[1:], strict=True))
 
 
 def _returned(value: SSAValue) -> list[SSAValue]:
@@ -132,6 +145,25 @@ class _Parts:
         if known is UNKNOWN or isinstance(known, complex):
             return None
         return ["constant", known]
+
+    def content(self, argument: SSAValue, value: SSAValue, in_parts: bool) -> list[Any] | None:
+        """The same of what is in an argument that is written to."""
+        writes = written_parts(value, argument) if in_parts else None
+        made = None if writes is None else self._parts_of(writes)
+        return self.structure(value) if made is None else made
+
+    def _parts_of(self, writes: Sequence[WrittenPart]) -> list[Any] | None:
+        """What is put into an argument, and where."""
+        known = list(self.tensors)
+        made: list[Any] = []
+        for write in writes:
+            part = self._tensor(write.part)
+            if part is None or part[0] != "tensor":
+                self.tensors = known
+                return None
+            at = self._index(write.at) if isinstance(write.at, SSAValue) else list(write.at)
+            made.append([write.dim, at, part[1]])
+        return ["parts", made]
 
     def _in_words(self, value: Any) -> Any:
         """Arguments of an operator, with symbolic sizes in words."""

@@ -15,7 +15,6 @@ from xdsl.passes import ModulePass
 
 from tsc import dtypes
 from tsc.analysis.known_values import UNKNOWN, constant_of, is_part_of_result, spec_of_type, unwrapped
-from tsc.analysis.memory_aliases import is_argument
 from tsc.analysis.number_reads import NUMBERS, READS, is_number_read
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import schema as schemas
@@ -36,7 +35,6 @@ from tsc.dialects.torch_ops import (
 )
 from tsc.dialects.tsc import PrefixOp, RequireOp
 from tsc.dialects.walking import walk
-from tsc.dims import hint_of
 from tsc.dtypes import DType
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.composite import Aten
@@ -52,18 +50,17 @@ from tsc.ops.numbers_on_tensors import (
     divided,
     divides,
     in_dtype,
+    window,
 )
 from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import find
 from tsc.ops.shapes import wrap_dims
 from tsc.passes.decompose import building_aten
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
+from tsc.passes.read_around_writes import copies_large_arguments
 
 TENSORS_OF_NUMBERS = ("aten::tensor.int", "aten::tensor.float", "aten::tensor.bool")
 
-LARGEST_COPY = 1 << 15
-"""Elements up to which an argument is copied where a part of it is written: Python writes into the very
-memory, but takes as long for that as copying these."""
 Number: TypeAlias = SSAValue | int | float
 """An operand of arithmetic: the tensor that stands for a number, or a number that is known."""
 
@@ -90,6 +87,8 @@ class NumbersAsTensors(ModulePass):
     name = "numbers-as-tensors"
     in_regions: bool = False
     """Also those of branches and loops, which native code keeps in memory; in Python they stay numbers."""
+    in_parts: bool = False
+    """Whether who calls puts what is written into arguments part by part."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Rewrite every function of the module that allows it."""
@@ -98,13 +97,15 @@ class NumbersAsTensors(ModulePass):
                 continue
             has_regions = any(isinstance(op, (PrimIfOp, PrimLoopOp)) for op in function.body.block.ops)
             if (has_regions and self.in_regions) or any(map(is_number_read, function.body.block.ops)):
-                _convert(function, self.in_regions, pool_of(ctx))
+                _convert(function, self.in_regions, self.in_parts, pool_of(ctx))
 
 
-def _convert(function: FuncOp, in_regions: bool, pool: ConstantPool) -> None:
+def _convert(function: FuncOp, in_regions: bool, in_parts: bool, pool: ConstantPool) -> None:
     trial = function.clone()
     try:
         _Conversion(trial, in_regions, pool).run()
+        if copies_large_arguments(trial, in_parts=in_parts):
+            return
     except (_CannotConvertError, *OPERATOR_FAILURES):
         return  # an operator that is given what it cannot take stays, and raises when the program runs
     if in_regions:
@@ -367,6 +368,9 @@ class _Conversion:
         name = op.schema.full_name
         if name in ("aten::select.int", "aten::select_scatter"):
             return self._at_index(op, aten)
+        known = [constant_of(o) for o in op.operands[1::2]]
+        if name == "aten::narrow" and UNKNOWN not in known and self.may_repeat:
+            return window(op.operands[0], known[0], self._tensor(op.operands[2]), known[1], aten)
         if name in TENSORS_OF_NUMBERS and isinstance(op.results[0].type, tt.TensorType):
             dtype = op.results[0].type.dtype
             if dtype is None:
@@ -393,7 +397,5 @@ class _Conversion:
         known = constant_of(dim)
         if spec is None or known is UNKNOWN or not self._is_tensor(index) or not self.may_repeat:
             raise _CannotConvertError(op.schema.full_name)
-        if parts and is_argument(source) and hint_of(spec.size) > LARGEST_COPY:
-            raise _CannotConvertError("a part of a large tensor from outside, which would be copied")
         (number,) = wrap_dims([known], spec.ndim)
         return at_index(source, number, self._tensor(index), parts[0] if parts else None, aten)

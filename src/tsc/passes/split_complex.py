@@ -23,6 +23,7 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal, literal_array
 from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import PrimListConstructOp, ValueTensorLiteralOp
+from tsc.dialects.walking import walk
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_list
 from tsc.ops.composite import Aten
@@ -51,9 +52,9 @@ class SplitComplex(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Split in every block of every function."""
         for function in op.ops:
-            if isinstance(function, FuncOp) and any(map(has_complex, function.walk())):
+            if isinstance(function, FuncOp) and any(map(has_complex, walk(function))):
                 split = _Split(pool_of(ctx))
-                for block in [b for o in function.walk() for r in o.regions for b in r.blocks]:
+                for block in [b for o in walk(function) for r in o.regions for b in r.blocks]:
                     split.block(block)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsc.compiler.native_build import NativeCode
 from tsc.compiler.specialization import Specialization
-from tsc.narrowing import is_array
+from tsc.narrowing import is_array, is_list
 from tsc.programs.call_text import CallText, Matching, ResultText, array_name, signature
 from tsc.programs.call_writer import CallWriter, Run, any_live
 from tsc.programs.live_tensors import refresh
@@ -141,9 +141,11 @@ class _WrittenCall:
     def _write_arguments(self, all_results: str, all_arrays: str) -> None:
         """Put into the memory of arguments what the program writes there."""
         form, text = self.known.form, self.text
-        if all(content[0] == "tensor" for content in form.contents):  # none is another argument's memory
-            for number, content in zip(form.written, form.contents, strict=True):
-                text.write(f"{self.arrays[number]}[...] = r{content[1]}", 2)
+        if all(content[0] in ("tensor", "parts") for content in form.contents):
+            for number, content in zip(form.written, form.contents, strict=True):  # memory of no argument
+                parts = [("...", content[1])] if content[0] == "tensor" else map(_placed, content[1])
+                for place, part in parts:
+                    text.write(f"{self.arrays[number]}[{place}] = r{part}", 2)
         elif form.written:
             unit = text.hold(self.writer.unit)
             text.write(f"{text.hold(form.write)}({all_results}, {all_arrays}, {unit})", 2)
@@ -214,3 +216,9 @@ class _WrittenCall:
             return mapped(nest(result, tensors, arrays, unit), back)
 
         return completed
+
+
+def _placed(described: list[Any]) -> tuple[str, int]:
+    """Where a part goes, as an index in Python, and the number of the result that it is."""
+    dim, at, part = described
+    return f"{':, ' * dim}{f'{at[0]}:{at[1]}' if is_list(at) else f'r{at}'}", part

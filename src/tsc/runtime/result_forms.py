@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from xdsl.dialects.builtin import DenseArrayBase, StringAttr
@@ -81,19 +81,40 @@ class ResultForm:
         if not self.written:
             return
         if self.structure is None:
-            contents = results[1 : 1 + len(self.written)]
+            contents = [[(..., result)] for result in results[1 : 1 + len(self.written)]]
         else:
-            contents = [nest(c, results, arrays, unit) for c in self.contents]
+            contents = [_content(c, results, arrays, unit) for c in self.contents]
         targets = [arrays[number] for number in self.written]
         if len(targets) > 1:  # Python gives some as they lie: where another is written first, perhaps
-            contents = [c.copy() if _is_in(c, targets) else c for c in contents]
+            contents = [_apart(c, targets) for c in contents]
         for target, content in zip(targets, contents, strict=True):
-            target[...] = content
+            for place, part in content:
+                target[place] = part
 
 
 def _described(function: FuncOp, name: str) -> Any:
     attribute = function.attributes.get(name)
     return json.loads(attribute.data) if isinstance(attribute, StringAttr) else None
+
+
+Content: TypeAlias = list[tuple[Any, Any]]
+"""What is put into an array: where, and what."""
+
+
+def _content(described: list[Any], results: Sequence[Any], arrays: Sequence[Array], unit: Unit) -> Content:
+    if described[0] != "parts":
+        return [(..., nest(described, results, arrays, unit))]
+    return [(place_of(dim, at, results), results[part]) for dim, at, part in described[1]]
+
+
+def place_of(dim: int, at: int | list[int], results: Sequence[Any]) -> tuple[Any, ...]:
+    """The places of a dim, as an index: a range, or what a result says."""
+    place = results[at] if isinstance(at, int) else slice(*at)
+    return (*[slice(None)] * dim, place)
+
+
+def _apart(content: Content, others: Sequence[Array]) -> Content:
+    return [(place, part.copy() if _is_in(part, others) else part) for place, part in content]
 
 
 def _is_in(array: Array, others: Sequence[Array]) -> bool:

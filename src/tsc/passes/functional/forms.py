@@ -16,6 +16,7 @@ from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.definition import Operator, TensorSpec
 from tsc.ops.registry import find
 from tsc.ops.variants import functional_name
+from tsc.passes.decompose import building_aten
 
 
 class CannotFunctionalizeError(Exception):
@@ -88,8 +89,14 @@ def put_back(view: AtenOp, base: SSAValue, piece: SSAValue, builder: TorchBuilde
     """
     inverse = inverse_of(view)
     assert inverse is not None
+    places: list[SSAValue] = []
+    """What is computed of numbers alone."""
 
     def aten(name: str, *arguments: object) -> SSAValue:
+        values = [cast("SSAValue", a) for a in arguments if isinstance(a, SSAValue)]
+        if all(v in places for v in values if isinstance(v.type, tt.TensorType)):  # they have own types
+            places.append(building_aten(builder, [])(name, *arguments))
+            return places[-1]
         operands: list[SSAValue] = [
             cast("SSAValue", a) if isinstance(a, SSAValue) else builder.constant(a) for a in arguments
         ]

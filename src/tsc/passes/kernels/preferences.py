@@ -33,7 +33,7 @@ GPU_WIDTH = 64
 SMALL_PART = 4
 """A computed operand of a window is brought into the order of a result that is that many times larger."""
 FEW_ROWS = 4
-"""Packing a computed operand pays when this many rows use it."""
+"""Packing an operand that is no constant pays when this many rows use it, over all calls that read it."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,22 @@ class Origin(Enum):
 
 
 def preferences(
-    function: func.FuncOp, given: Sequence[Layout], origins: Sequence[Origin], target: Target
+    function: func.FuncOp,
+    given: Sequence[Layout],
+    origins: Sequence[Origin],
+    target: Target,
+    readers: Sequence[int] | None = None,
 ) -> Preferences:
-    """What `function` prefers; `given` are the layouts of its arguments, `origins` where they come from."""
+    """What `function` prefers; `given` are the layouts of its arguments, `origins` where they come from, and
+    `readers` how many calls read each (rounds of loops included; one, where it is not said).
+    """
     model = read_kernel(function)
     known = dict(zip(model.arguments, given, strict=True))
     fixed = {a: o is Origin.CONSTANT for a, o in zip(model.arguments, origins, strict=True)}
     if model.kind == "contraction":
         contraction = choose_weights(model, dict(zip(model.arguments, origins, strict=True)))
-        return _contraction(model, contraction, known, fixed, target)
+        calls = dict(zip(model.arguments, readers or [1] * len(given), strict=True))
+        return _contraction(model, contraction, known, fixed, target, calls[contraction.weights.value])
     if model.kind in ("fourier", "scatter", "sort"):
         return Preferences(tuple(map(_plain, model.arguments)), tuple(map(_plain, model.results)), model.kind)
     results = tuple(_like_arguments(model, r, known) for r in model.results)
@@ -139,13 +146,16 @@ def _ordered(layout: Layout, map_: AffineMap, strides: dict[int, int]) -> Layout
 def _window(
     model: KernelModel, known: dict[SSAValue, Layout], fixed: dict[SSAValue, bool], results: Sequence[Layout]
 ) -> Preferences:
-    """Channels last: the dim that no window moves over is vectorised."""
+    """Channels last: the dim that no window moves over is vectorised. Data of which little is read stays as
+    it is.
+    """
     (stage,) = model.reductions
     data = max(
         (i for i in stage.inputs if i.value in known), key=lambda i: hint_of(prod(known[i.value].shape))
     )
     order = known[data.value].order
-    if known[data.value].is_row_major:
+    reads = hint_of(prod(stage.sizes))
+    if known[data.value].is_row_major and hint_of(prod(known[data.value].shape)) <= reads:
         order = channels_last(stage, data)
     layout = with_padding(_plain(data.value).with_order(order), data)
     same_rank = [len(r.shape) == len(order) for r in results]
@@ -202,11 +212,13 @@ def _contraction(
     known: dict[SSAValue, Layout],
     fixed: dict[SSAValue, bool],
     target: Target,
+    readers: int,
 ) -> Preferences:
     """Weights in panels, data with its halo and channels last, results with the columns last."""
     stage = contraction.stage
     results = tuple(_columns_last(model, r, contraction) for r in model.results)
-    if not fixed[contraction.weights.value] and planned(contraction.count(contraction.rows)) < FEW_ROWS:
+    rows = planned(contraction.count(contraction.rows)) * readers
+    if not fixed[contraction.weights.value] and rows < FEW_ROWS:
         plain = tuple(_plain(r) for r in model.results)
         return Preferences(
             (None,) * len(known), plain, "row" if contraction.data.padding is None else "contraction"

@@ -1,0 +1,1 @@
+"""Programs as users write them: what is measured, scripted from source."""
