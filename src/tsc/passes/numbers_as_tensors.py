@@ -60,7 +60,6 @@ from tsc.passes.eliminate_dead_code import eliminate_dead_code
 from tsc.passes.read_around_writes import copies_large_arguments
 
 TENSORS_OF_NUMBERS = ("aten::tensor.int", "aten::tensor.float", "aten::tensor.bool")
-
 Number: TypeAlias = SSAValue | int | float
 """An operand of arithmetic: the tensor that stands for a number, or a number that is known."""
 
