@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import tsc
 from tsc.errors import TscError
+from tsc.frontend import sources
 
 PROGRAM = """
 def product(x: Tensor, y: Tensor) -> Tensor:
@@ -27,6 +28,12 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.linear(x)) + 1
+
+
+@pytest.fixture(autouse=True)
+def no_other_archives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of other versions of PyTorch there are, in this process."""
+    monkeypatch.setattr(sources, "ARCHIVED_LINES", {})
 
 
 def saved(folder: Path, module: nn.Module) -> str:

@@ -108,6 +108,8 @@ def test_lowering_computes_the_operator(name: str) -> None:
     native = 0
     for call in small_calls(operator):
         mine = ours(cloned(call))
+        if not operator.takes_complex and any(spec_of(a).dtype.is_complex for a in arrays_in(mine)):
+            continue  # it never comes to a kernel
         if operator.lowers is not None and not operator.lowers(*specs_of(mine)):
             continue
         try:

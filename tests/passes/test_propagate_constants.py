@@ -132,11 +132,14 @@ def test_a_tensor_is_made_up_to_a_size(call: str, largest: int, beyond: int) -> 
 
 @pytest.mark.parametrize(("sizes", "wanted"), [("1,3", [[[0.0] * 3]]), ("?,3", [])])
 def test_zeros_like_a_tensor_of_known_shape_are_made(sizes: str, wanted: list[Any]) -> None:
-    """Unless the caller gets them, and sees that they lie as the tensor of each call."""
+    """Unless the caller gets them, or what lies as they do, and sees how the tensor of each call lies."""
     kind = f"!torch.vtensor<[{sizes}],f32>"
     body = f"%r = torch.aten.zeros_like %x{', %none' * 5} : {kind}{', !torch.none' * 5} -> {kind}"
+    flat, number = f"{body}\n%n = torch.constant.none", "!torch.vtensor<[],f32>"
+    read = f"{flat}\n%s = torch.aten.sum %r, %n : {kind}, !torch.none -> {number}"
+    assert [m.tolist() for m in folded(read, "%s", number, f"%x : {kind}")] == [*wanted, *[0.0] * len(wanted)]
     read = f"{body}\n%s = torch.aten.mul.Tensor %r, %x : {kind}, {kind} -> {kind}"
-    assert [m.tolist() for m in folded(read, "%s", kind, f"%x : {kind}")] == wanted
+    assert folded(read, "%s", kind, f"%x : {kind}") == []
     assert folded(body, "%r", kind, f"%x : {kind}") == []
 
 

@@ -33,6 +33,7 @@ OTHER_OPTIONS = {
     "dump_folder": "the cache is off where each stage is written",
     "num_threads": "results and code do not depend on threads",
     "shows_progress": "it changes what is shown",
+    "is_background": "it says when something is compiled, not to what",
     "profiled_runs": "it says when a module is compiled, not to what",
     "is_cache_enabled": "it is about the cache itself",
     "cache_folder": "it is about the cache itself",

@@ -63,23 +63,23 @@ class Source:
         return location_of(where)
 
 
-_LINES: dict[tuple[str, int], str] = {}
+ARCHIVED_LINES: dict[tuple[str, int], str] = {}
 """Lines of source that archives tell, by file and number; empty where two archives differ."""
 MOST_LINES = 1 << 17
 
 
 def _remember(where: SourceRange) -> None:
-    if len(_LINES) >= MOST_LINES:
-        _LINES.clear()
-    if _LINES.setdefault((where.file, where.line), where.text) != where.text:
-        _LINES[where.file, where.line] = ""
+    if len(ARCHIVED_LINES) >= MOST_LINES:
+        ARCHIVED_LINES.clear()
+    if ARCHIVED_LINES.setdefault((where.file, where.line), where.text) != where.text:
+        ARCHIVED_LINES[where.file, where.line] = ""
 
 
 def line_of(file: str, line: int) -> str:
     """The text of a line that was compiled; empty where it is not known. No file is opened: an archive may
     name any.
     """
-    told = _LINES.get((file, line))
+    told = ARCHIVED_LINES.get((file, line))
     if told is not None:
         return told
     held = linecache.cache.get(file)

@@ -14,7 +14,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from tsc.analysis.known_values import UNKNOWN, UNKNOWN_CALLS, constant_of, is_list_mutated, unwrapped
 from tsc.analysis.module_functions import functions
 from tsc.analysis.operator_effects import definition_of, is_layout_read, wants_layout
-from tsc.analysis.shown_results import is_layout_shown
+from tsc.analysis.shown_results import is_layout_shown, is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import torch_name
 from tsc.dialects.builder import TorchBuilder
@@ -29,6 +29,7 @@ from tsc.dialects.torch_ops import (
 from tsc.dialects.type_tests import BARE, is_instance
 from tsc.dialects.walking import walk
 from tsc.dims import is_known
+from tsc.ops.definition import ResultLayout
 from tsc.passes import Rewriting
 
 Rule = Callable[[Operation], list[SSAValue] | None]
@@ -322,7 +323,9 @@ def _same_value(op: Operation) -> list[SSAValue] | None:
     value, result = op.operands[0], op.results[0]
     if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
         return None
-    if (operator.shares_by_layout or not operator.may_share) and is_layout_shown(result):
+    is_copy = operator.shares_by_layout or not operator.may_share
+    lies_as_value = operator.result_layout is not ResultLayout.ROW_MAJOR
+    if is_copy and (is_shown if lies_as_value else is_layout_shown)(result):
         return None  # the caller may write to it, and sees how it lies
     if is_layout_read(result) or wants_layout(op):
         return None

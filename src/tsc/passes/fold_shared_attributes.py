@@ -18,8 +18,8 @@ from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import NnModuleOp, PrimGetAttrOp, PrimSetAttrOp
 from tsc.dialects.walking import walk
 from tsc.passes.freeze import simplify
-from tsc.passes.methods import Methods
-from tsc.passes.slots import Slots, copied, is_memory
+from tsc.passes.objects.methods import Methods
+from tsc.passes.objects.slots import Slots, copied, is_memory
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from tsc.dialects.walking import walk
 from tsc.passes import settle
 from tsc.passes.canonicalize import canonicalize
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
+from tsc.passes.objects.slots import Slots, copied, is_held, is_memory, object_behind
 from tsc.passes.propagate_constants import propagate_constants
-from tsc.passes.slots import Slots, copied, is_held, is_memory, object_behind
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tsc.dialects.locations import STRICT_CLASS
 from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.dialects.walking import walk
 from tsc.errors import CompileError
-from tsc.passes.methods import Methods
+from tsc.passes.objects.methods import Methods
 
 
 @dataclass(frozen=True)
