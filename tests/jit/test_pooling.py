@@ -24,7 +24,10 @@ GEOMETRIES: list[dict[str, Any]] = [
 def test_windows_at_the_edge_are_smaller(geometry: dict[str, Any], dtype: torch.dtype) -> None:
     pool = nn.AvgPool2d(**geometry)
     native = tsc.optimize_for_inference(tsc.script(pool.eval()))
-    for shape in [(2, 3, 9, 12), (2, 3, 10, 13), (1, 3, 7, 20), (3, 8, 8)]:
+    shapes = [(2, 3, 9, 12), (3, 8, 8)]
+    if dtype is torch.float32:  # the third shape of a kind is for all sizes, which compiles longer
+        shapes += [(2, 3, 10, 13), (1, 3, 7, 20)]
+    for shape in shapes:
         x = torch.randn(shape).to(dtype)
         torch.testing.assert_close(native(x), pool(x))
     assert {s.tier for s in native.specializations()} == {"native"}
