@@ -121,8 +121,16 @@ def _by(field: str) -> dict[Any, DType]:
 
 
 def by_name(name: str) -> DType:
-    """The dtype PyTorch calls ``torch.<name>``."""
-    return _by("name")[name]
+    """The dtype PyTorch calls ``torch.<name>``.
+
+    Raises:
+        DTypeError: there is none, as of quantized numbers.
+    """
+    found = _by("name").get(name)
+    if found is None:
+        known = ", ".join(dtype.name for dtype in ALL)
+        raise DTypeError(f"torch.{name} is no dtype of tsc; those are {known}")
+    return found
 
 
 def by_mlir(text: str) -> DType:
