@@ -74,6 +74,18 @@ def test_many_threads_want_one_thing() -> None:
     assert tiers(function) == ["native"]
 
 
+def test_what_is_ready_is_not_made_again() -> None:
+    """A call may look for what is being made just before it is ready, and ask for it just after."""
+    function = tsc.script(scaled)
+    function(X)
+    assert tsc.wait_for_compilation(SECONDS)
+    table = function.frozen_version().specializations
+    values = function.values_of((X,))
+    (key,) = table._ready
+    made = table._ready[key].made
+    assert table._make_ready(key, values).made is made
+
+
 def test_sizes_become_symbolic_as_the_strategy_says() -> None:
     function = tsc.script(scaled)
     for rows in (3, 2, 1, 3, 2):

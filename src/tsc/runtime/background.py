@@ -37,7 +37,7 @@ class Background:
             if name in self._jobs or self._is_ending:
                 return
             self._jobs[name] = partial(contextvars.copy_context().run, job)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="tsc compiler", daemon=True)
                 self._thread.start()
 
@@ -54,13 +54,10 @@ class Background:
         """Do nothing more; what is being done stops at its next step."""
         with self._changed:
             self._is_ending = True
-            self._keep_first()
+            self._jobs = dict(list(self._jobs.items())[:1])
         deadline = time.monotonic() + SECONDS_TO_END
         while not self.wait(0.01) and time.monotonic() < deadline:
             end_work()
-
-    def _keep_first(self) -> None:
-        self._jobs = dict(list(self._jobs.items())[:1])
 
     def _work(self) -> None:
         while True:

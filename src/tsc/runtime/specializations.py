@@ -151,9 +151,9 @@ class Specializations:
 
     def _run_generic(self, values: Sequence[Any]) -> Any:
         result = self._generic(*values)
-        while self._wanted:  # from now on: compiling beside this call would have slowed it down
-            key, wanted = self._wanted.popitem()
-            background().begin((self, key), partial(self._compile_beside, key, wanted))
+        wanted, self._wanted = self._wanted, {}  # another thread may take the same: jobs are there once
+        for key, given in wanted.items():  # from now on: compiling beside this call would have slowed it down
+            background().begin((self, key), partial(self._compile_beside, key, given))
         return result
 
     @property
@@ -276,7 +276,7 @@ class Specializations:
         """The specialization for calls of `key`: one there is, or if there is room a new one."""
         ready = {r.name: r.made for r in list(self._ready.values()) if r.name is not None}
         there = {**self.table, **ready}
-        name = _fitting(there, key)
+        name = key if key in there else _fitting(there, key)
         if name is not None:
             return _Ready(name, there[name])
         if len(there) >= self.depth:
