@@ -109,6 +109,18 @@ def spec_of_type(kind: tt.TensorType) -> TensorSpec | None:
     return TensorSpec(kind.sizes, kind.dtype)
 
 
+def spec_of_value(value: SSAValue) -> TensorSpec | None:
+    """The spec of a tensor of fully known type; None for others, and for what is no tensor."""
+    return spec_of_type(value.type) if isinstance(value.type, tt.TensorType) else None
+
+
+def known_spec(value: SSAValue) -> TensorSpec:
+    """The same of a tensor that has one."""
+    found = spec_of_value(value)
+    assert found is not None
+    return found
+
+
 def type_of_spec(spec: TensorSpec) -> tt.ValueTensorType:
     """The value type of a spec."""
     return tt.ValueTensorType.of(spec.shape, spec.dtype)

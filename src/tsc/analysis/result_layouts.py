@@ -6,16 +6,15 @@ import numpy as np
 from xdsl.ir import Block, Operation, SSAValue
 
 from tsc.analysis.fusion import tensor_operands
-from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type
+from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_value
 from tsc.analysis.operator_effects import definition_of, wants_layout
-from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
 from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.dims import alike, hints_of
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array
-from tsc.ops.definition import Operator, ResultLayout, TensorSpec
+from tsc.ops.definition import Operator, ResultLayout
 
 
 def is_row_major(value: SSAValue, pool: ConstantPool) -> bool:
@@ -36,7 +35,7 @@ def is_row_major(value: SSAValue, pool: ConstantPool) -> bool:
 def _sources(value: SSAValue, pool: ConstantPool) -> list[SSAValue] | None:
     """The tensors that must be row-major for `value` to be; None where that is not enough."""
     owner = value.owner
-    spec = _spec(value)
+    spec = spec_of_value(value)
     if isinstance(owner, Block) or (spec is not None and not spec.shape):  # a number has one place
         return []
     if isinstance(owner, ValueTensorLiteralOp):
@@ -55,7 +54,7 @@ def _sources(value: SSAValue, pool: ConstantPool) -> list[SSAValue] | None:
 def _shown(op: Operation, operator: Operator) -> list[SSAValue] | None:
     """The operand of a view, where what it shows of row-major memory is row-major."""
     source = op.operands[0]
-    before, after = _spec(source), _spec(op.results[0])
+    before, after = spec_of_value(source), spec_of_value(op.results[0])
     if before is None or after is None:
         return None
     if operator.is_identity and alike(before.shape, after.shape):
@@ -68,7 +67,3 @@ def _shown(op: Operation, operator: Operator) -> list[SSAValue] | None:
     except OPERATOR_FAILURES:
         return None
     return [source] if is_array(part) and part.flags.c_contiguous else None
-
-
-def _spec(value: SSAValue) -> TensorSpec | None:
-    return spec_of_type(value.type) if isinstance(value.type, tt.TensorType) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xdsl.ir import Block, Operation, SSAValue
 
 from tsc import dtypes
-from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type, unwrapped
+from tsc.analysis.known_values import UNKNOWN, constant_of, known_spec, spec_of_value, unwrapped
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimListConstructOp
@@ -60,7 +60,7 @@ def is_everything(op: Operation | Block) -> bool:
     return (
         isinstance(op, AtenOp)
         and found is not None
-        and found[1] == (0, _spec(op.operands[0]).shape[found[0]])
+        and found[1] == (0, known_spec(op.operands[0]).shape[found[0]])
     )
 
 
@@ -68,7 +68,7 @@ def sliced_range(op: Operation | Block) -> tuple[int, Range] | None:
     """The dim and the places that a slice of step 1 shows; None for others, and where that is not known."""
     if not isinstance(op, AtenOp) or op.schema.full_name != "aten::slice.Tensor":
         return None
-    spec = _spec_or_none(op.operands[0])
+    spec = spec_of_value(op.operands[0])
     dim, start, end, step = (constant_of(o) for o in list(op.operands)[1:])
     if spec is None or not spec.ndim or dim is UNKNOWN or step != 1:
         return None
@@ -85,7 +85,7 @@ def sliced_range(op: Operation | Block) -> tuple[int, Range] | None:
 def written_part(value: SSAValue) -> WrittenPart | None:
     """The last write that made `value`, if it wrote a part and nothing else."""
     op = value.owner
-    if not isinstance(op, AtenOp) or _spec_or_none(value) is None:
+    if not isinstance(op, AtenOp) or spec_of_value(value) is None:
         return None
     readers = {"aten::index_copy": _copied, "aten::index_put": _put, "aten::cat": _joined}
     reader = readers.get(op.schema.full_name)
@@ -97,7 +97,7 @@ def written_part(value: SSAValue) -> WrittenPart | None:
 
 def _fits(write: WrittenPart) -> bool:
     """Whether the part has the dtype of the whole, and its shape but for the dim that is written."""
-    base, part = _spec_or_none(write.base), _spec_or_none(write.part)
+    base, part = spec_of_value(write.base), spec_of_value(write.part)
     if base is None or part is None or base.dtype is not part.dtype or base.ndim != part.ndim:
         return False
     count = _count(write.at)
@@ -107,7 +107,7 @@ def _fits(write: WrittenPart) -> bool:
 
 def _count(at: Range | SSAValue) -> int:
     if isinstance(at, SSAValue):
-        return _spec(at).shape[0]
+        return known_spec(at).shape[0]
     return at[1] - at[0]
 
 
@@ -131,7 +131,7 @@ def _put(op: AtenOp) -> WrittenPart | None:
 def _at_places(
     op: AtenOp, base: SSAValue, part: SSAValue, dim: object, places: SSAValue
 ) -> WrittenPart | None:
-    spec, whole = _spec_or_none(places), _spec_or_none(base)
+    spec, whole = spec_of_value(places), spec_of_value(base)
     if spec is None or whole is None or not isinstance(dim, int) or not whole.ndim:
         return None
     if spec.ndim != 1 or spec.dtype is not dtypes.I64:
@@ -142,7 +142,7 @@ def _at_places(
 def _joined(op: AtenOp) -> WrittenPart | None:
     """One piece between what comes before and after it in a tensor, which other pieces show."""
     made, dim = op.operands[0].owner, constant_of(op.operands[1])
-    whole = _spec_or_none(op.results[0])
+    whole = spec_of_value(op.results[0])
     if not isinstance(made, PrimListConstructOp) or not isinstance(dim, int) or whole is None:
         return None
     (number,) = wrap_dims([dim], whole.ndim)
@@ -150,7 +150,7 @@ def _joined(op: AtenOp) -> WrittenPart | None:
     bases: set[SSAValue] = set()
     place = 0
     for piece in made.operands:
-        size = _spec(piece).shape[number] if _spec_or_none(piece) is not None else UNKNOWN
+        size = known_spec(piece).shape[number] if spec_of_value(piece) is not None else UNKNOWN
         if not isinstance(size, int):
             return None
         base = _shown_at(piece, number, (place, place + size), whole)
@@ -172,14 +172,4 @@ def _shown_at(piece: SSAValue, dim: int, places: Range, whole: TensorSpec) -> SS
     if sliced_range(op) != (dim, places):
         return None
     assert isinstance(op, AtenOp)
-    return same_elements(op.operands[0]) if _spec_or_none(op.operands[0]) == whole else None
-
-
-def _spec_or_none(value: SSAValue) -> TensorSpec | None:
-    return spec_of_type(value.type) if isinstance(value.type, tt.TensorType) else None
-
-
-def _spec(value: SSAValue) -> TensorSpec:
-    found = _spec_or_none(value)
-    assert found is not None
-    return found
+    return same_elements(op.operands[0]) if spec_of_value(op.operands[0]) == whole else None

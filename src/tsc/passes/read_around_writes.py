@@ -12,7 +12,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc import dtypes
-from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type
+from tsc.analysis.known_values import UNKNOWN, constant_of, known_spec, spec_of_value
 from tsc.analysis.memory_aliases import is_argument, shared_operands
 from tsc.analysis.module_functions import functions
 from tsc.analysis.written_parts import (
@@ -22,14 +22,12 @@ from tsc.analysis.written_parts import (
     written_part,
     written_parts,
 )
-from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.tsc import WRITTEN
 from tsc.dialects.walking import walk
 from tsc.dims import hint_of, is_known
 from tsc.ops.composite import Aten
-from tsc.ops.definition import TensorSpec
 from tsc.ops.shapes import wrap_dims
 from tsc.passes.decompose import building_aten
 
@@ -144,7 +142,7 @@ def _is_used(op: Operation) -> bool:
 
 
 def _is_large_argument(value: SSAValue) -> bool:
-    spec = _spec(value)
+    spec = spec_of_value(value)
     return spec is not None and hint_of(spec.size) > LARGEST_COPY and is_argument(value)
 
 
@@ -183,7 +181,7 @@ class _Reader:
         if op.schema.full_name == "aten::select.int":
             return self._select(op)
         if op.schema.full_name == "aten::index_select":
-            spec = _spec(op.operands[0])
+            spec = spec_of_value(op.operands[0])
             dim = constant_of(op.operands[1])
             if spec is not None and dim is not UNKNOWN and wrap_dims([dim], spec.ndim)[0] == self.write.dim:
                 return self._gather(op.operands[2])
@@ -191,7 +189,7 @@ class _Reader:
 
     def _select(self, op: AtenOp) -> SSAValue | None:
         """A place of a dim that is known."""
-        spec = _spec(op.operands[0])
+        spec = spec_of_value(op.operands[0])
         dim, index = constant_of(op.operands[1]), constant_of(op.operands[2])
         if spec is None or not isinstance(dim, int) or not isinstance(index, int):
             return None
@@ -215,7 +213,7 @@ class _Reader:
         if isinstance(write.at, SSAValue):
             return self.aten("index_copy", base, dim, self._natural(write.at), part)
         low, high = write.at
-        pieces = [(base, (0, low)), (part, (0, high - low)), (base, (high, _spec_of(base).shape[dim]))]
+        pieces = [(base, (0, low)), (part, (0, high - low)), (base, (high, known_spec(base).shape[dim]))]
         return self._joined(pieces, dim)
 
     def _joined(self, pieces: list[tuple[SSAValue, tuple[int, int]]], dim: int) -> SSAValue:
@@ -249,10 +247,10 @@ class _Reader:
         """`base` has what was at the places `read`: with what was written there, if anything was."""
         write, aten = self.write, self.aten
         assert isinstance(write.at, SSAValue)
-        count = _spec_of(write.at).shape[0]
+        count = known_spec(write.at).shape[0]
         if count > MOST_PLACES:
             return None
-        spec = _spec_of(base)
+        spec = known_spec(base)
         written = self._natural(write.at)
         along = [1] * spec.ndim
         along[write.dim] = -1
@@ -267,18 +265,8 @@ class _Reader:
         """Places, counted from the beginning."""
         owner = places.owner
         name = owner.schema.full_name if isinstance(owner, AtenOp) else ""
-        size = _spec_of(self.write.base).shape[self.write.dim]
+        size = known_spec(self.write.base).shape[self.write.dim]
         if name == "aten::arange.start":
             return places
         below = self.aten("lt.Scalar", places, 0)
         return self.aten("where.self", below, self.aten("add.Scalar", places, size, 1), places)
-
-
-def _spec(value: SSAValue) -> TensorSpec | None:
-    return spec_of_type(value.type) if isinstance(value.type, tt.TensorType) else None
-
-
-def _spec_of(value: SSAValue) -> TensorSpec:
-    found = _spec(value)
-    assert found is not None
-    return found

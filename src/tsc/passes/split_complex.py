@@ -15,7 +15,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.complex_values import form_in_parts, lacks_form
 from tsc.analysis.fusion import has_complex, reads_values
-from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, unwrapped
+from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_value, unwrapped
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -81,8 +81,9 @@ class _Split:
             return
         before, builder = op.prev_op, TorchBuilder(before=op)
         arguments = [self._argument(o) for o in op.operands]
-        form, specs = form_in_parts(operator), [_spec_of(r) for r in op.results]
-        if form is None or any(a is UNKNOWN for a in arguments) or any(s is None for s in specs):
+        form = form_in_parts(operator)
+        specs = [spec for result in op.results if (spec := spec_of_value(result)) is not None]
+        if form is None or any(a is UNKNOWN for a in arguments) or len(specs) < len(op.results):
             return
         aten = building_aten(builder, []).expanded()
         try:
@@ -176,7 +177,3 @@ def _is_joined(value: SSAValue) -> bool:
 
 def _holds_tensors(known: Sequence[object]) -> bool:
     return any(isinstance(k, TensorSpec) for k in known)
-
-
-def _spec_of(value: SSAValue) -> Any:
-    return spec_of_type(value.type) if isinstance(value.type, tt.TensorType) else None
