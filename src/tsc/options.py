@@ -108,6 +108,12 @@ class Options:
     """``TSC_PROFILED_RUNS``: how many calls with arguments of new shapes a module that is not frozen runs in
     the generic tier before it is compiled for them.
     """
+    is_winograd_enabled: bool = field(
+        default_factory=lambda: _flag("TSC_WINOGRAD", True), metadata=_variables("TSC_WINOGRAD")
+    )
+    """``TSC_WINOGRAD=0``: convolutions are summed directly, never by products of transformed tiles, whose
+    rounding errors are about twice as large.
+    """
     is_contraction_fusion_enabled: bool = False
     """``enable_onednn_fusion(True)``: contractions are fused with what follows them in graphs that are not
     frozen as well.

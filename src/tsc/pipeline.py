@@ -23,6 +23,7 @@ from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.dialects.tsc import GroupOp
 from tsc.dialects.walking import walk
 from tsc.errors import IRError, NestingError
+from tsc.options import options
 from tsc.passes import FixedPoint, fixed_point
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.canonicalize import Canonicalize
@@ -59,6 +60,7 @@ from tsc.passes.split_kernels import SplitKernels
 from tsc.passes.stack_lists import StackLists
 from tsc.passes.unroll_loops import UnrollLoops
 from tsc.passes.widen_windows import WidenWindows
+from tsc.passes.winograd import Winograd
 from tsc.progress import step
 
 KernelReady = Callable[[FuncOp], None]
@@ -151,7 +153,12 @@ def stages(
         Stage(
             "linalg",
             "kernels over tensors, and a host function that calls them",
-            (LowerToLinalg(), FuseElementwise(), SplitKernels()),
+            (
+                LowerToLinalg(),
+                FuseElementwise(),
+                SplitKernels(),
+                *((Winograd(target),) if options().is_winograd_enabled else ()),
+            ),
             verify_host,
         ),
         Stage(

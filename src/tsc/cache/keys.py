@@ -20,6 +20,7 @@ from tsc.options import options
 CODE_OPTIONS = (
     "is_strict",
     "is_profiled",
+    "is_winograd_enabled",
     "is_contraction_fusion_enabled",
     "archive_depth",
     "archive_sharing",

@@ -44,6 +44,7 @@ from tsc.passes.schedules.scatter import gpu_scatter, schedule_scatter
 from tsc.passes.schedules.sort import schedule_sort
 from tsc.passes.schedules.sweeps import is_narrow
 from tsc.passes.schedules.window import schedule_window
+from tsc.passes.schedules.winograd import schedule_winograd_input, schedule_winograd_output
 from tsc.progress import step
 
 Scheduler = Callable[[KernelModel, Target], func.FuncOp]
@@ -60,6 +61,8 @@ SCHEDULERS: Mapping[str, Scheduler] = {
     "scatter": schedule_scatter,
     "sort": schedule_sort,
     "window": schedule_window,
+    "winograd-input": schedule_winograd_input,
+    "winograd-output": schedule_winograd_output,
 }
 
 GPU_SCHEDULERS: Mapping[str, Scheduler] = {

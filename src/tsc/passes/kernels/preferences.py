@@ -74,6 +74,8 @@ def preferences(
         return _contraction(model, contraction, known, fixed, target, calls[contraction.weights.value])
     if model.kind in ("fourier", "scatter", "sort"):
         return Preferences(tuple(map(_plain, model.arguments)), tuple(map(_plain, model.results)), model.kind)
+    if model.kind in ("winograd-input", "winograd-output"):
+        return _winograd(model, fixed)
     results = tuple(_like_arguments(model, r, known) for r in model.results)
     if model.kind == "window":
         return _window(model, known, fixed, results)
@@ -201,6 +203,21 @@ def with_padding(layout: Layout, operand: Operand) -> Layout:
     if padding is None or not padding.is_zero:
         return layout
     return layout.with_halo(padding.low, padding.high)
+
+
+def _winograd(model: KernelModel, fixed: dict[SSAValue, bool]) -> Preferences:
+    """Images ``(n, c, h, w)`` lie channels last, with their halo, and transformed tiles row-major."""
+    data = model.reductions[0].inputs[0]
+    images = (0, 2, 3, 1)
+    results = tuple(r.with_order(images) if len(r.shape) == 4 else r for r in map(_plain, model.results))
+    arguments: list[Layout | None] = []
+    for argument in model.arguments:
+        layout = _plain(argument)
+        if argument is data.value:
+            arguments.append(with_padding(layout.with_order(images) if len(layout.shape) == 4 else layout, data))
+        else:
+            arguments.append(_constant_order(model, argument, results) if fixed[argument] else None)
+    return Preferences(tuple(arguments), results, model.kind)
 
 
 # Contractions
