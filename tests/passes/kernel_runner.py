@@ -17,6 +17,8 @@ from tests.passes.loop_form import verify_loop_form
 from tsc.analysis.layouts import layout_of, pack
 from tsc.analysis.target import Target
 from tsc.codegen.emitter import emit_cpu
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import make_context
 from tsc.dialects.loop_builder import element_of
 from tsc.dialects.tsc import Tsc
 from tsc.passes.assign_layouts import AssignLayouts
@@ -24,6 +26,7 @@ from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.plan_memory import PlanMemory
 from tsc.passes.schedule import Schedule
 from tsc.passes.split_kernels import SplitKernels
+from tsc.passes.winograd import Winograd
 from tsc.runtime.host import host_target
 from tsc.runtime.machine_code import CompiledObject, compile_llvm
 
@@ -54,12 +57,17 @@ def parse(text: str) -> ModuleOp:
     return module
 
 
-def lower(text: str, target: Target, show: bool = False) -> ModuleOp:
-    """All passes from stage `linalg` to stage `loop`, each verified."""
-    module, ctx = parse(text), context()
+def lower(
+    text: str, target: Target, show: bool = False, pool: ConstantPool | None = None, side: int | None = None
+) -> ModuleOp:
+    """All passes from stage `linalg` to stage `loop`, each verified. With a `pool` of constants also
+    `winograd`, for tiles of this `side`.
+    """
+    module, ctx = parse(text), context() if pool is None else make_context(pool)
     for compiler_pass in (
         FuseElementwise(),
         SplitKernels(),
+        *(() if pool is None else (Winograd(target, side),)),
         AssignLayouts(machine=target),
         Schedule(machine=target),
         PlanMemory(),
@@ -123,13 +131,19 @@ class Program:
 
 
 def build(
-    text: str, constants: Mapping[str, Array] | None = None, target: Target | None = None, show: bool = False
+    text: str,
+    constants: Mapping[str, Array] | None = None,
+    target: Target | None = None,
+    show: bool = False,
+    pool: ConstantPool | None = None,
+    side: int | None = None,
 ) -> Program:
     target = target or host_target()
-    module = lower(text, target, show)
+    module = lower(text, target, show, pool, side)
+    constants = {**(constants or {}), **dict(() if pool is None else pool.items())}
     emitted = emit_cpu(module, target)
     code = compile_llvm(emitted.text, target)
-    arrays = _constants(module, emitted.constant_keys, constants or {})
+    arrays = _constants(module, emitted.constant_keys, constants)
     if arrays:
         table = (ctypes.c_void_p * len(arrays)).from_address(code.address("tsc_constants"))
         for slot, array in enumerate(arrays):

@@ -60,6 +60,15 @@ def test_a_second_specialization_uses_what_the_first_has_packed() -> None:
     assert list(pool) == ["packing_c", "packing_c.packed"]
 
 
+def test_what_was_made_to_be_packed_is_not_kept_beside_it() -> None:
+    pool = pool_of(packing_g=random(40, 64))
+    made = [pool.derived("packing_g", "twice", lambda w: 2 * w, "packing_h") for _ in range(2)]
+    assert packed(linear().replace("weight.packing", "packing_h"), pool) == ["packing_h.packed"]
+    assert list(pool) == ["packing_g", "packing_h.packed"]
+    made.append(pool.derived("packing_g", "twice", lambda w: 2 * w, "packing_h"))
+    assert made == ["packing_h"] * 3
+
+
 def test_without_a_pool_the_runtime_packs() -> None:
     assert packed(linear().replace("weight.packing", "packing_b"), None) == ["packing_b"]
 

@@ -15,6 +15,8 @@ from tsc.dialects.tsc_order import OrderOp
 from tsc.dialects.walking import walk
 from tsc.dims import is_known
 
+FACTORED = ("winograd-input", "winograd-output")
+"""Kinds of kernels that compute less than their loops say: products of matrices, with the zeros left out."""
 COUNTED = frozenset(
     f"arith.{name}"
     for name in ("addf", "subf", "mulf", "divf", "negf", "minimumf", "maximumf", "minnumf", "maxnumf")
@@ -36,15 +38,15 @@ class KernelWork:
 
 def kernel_work(kernel: FuncOp) -> KernelWork:
     """What `kernel`, at stage `linalg`, does."""
-    kind = kernel.attributes.get("tsc.kind")
+    kind = str(getattr(kernel.attributes.get("tsc.kind"), "data", ""))
     generics = [op for op in walk(kernel) if isinstance(op, GenericOp)]
     counts = [_operations(op) for op in generics]
     depends_on_data = any(isinstance(op, (ScatterOp, OrderOp)) for op in walk(kernel))
     gathers = any(op.name == "tensor.extract" for op in walk(kernel))
     known = [count for count in counts if count is not None]
-    is_complete = len(known) == len(counts) and not depends_on_data
+    is_complete = len(known) == len(counts) and not depends_on_data and kind not in FACTORED
     operations = sum(known) if is_complete else None
-    return KernelWork(str(getattr(kind, "data", "")), operations, not depends_on_data and not gathers)
+    return KernelWork(kind, operations, not depends_on_data and not gathers)
 
 
 def _operations(op: GenericOp) -> int | None:

@@ -28,8 +28,8 @@ LEAST_GAIN = 1.25
 """How many times faster it must look than the direct sum."""
 TRANSFORM_CYCLES = {2: 90, 4: 250}
 """About the cycles of bringing a tile of one vector of channels into the form that is multiplied, or back."""
-CACHED_BYTES, STREAMED_BYTES = 16, 8
-"""Bytes that come from caches, and from memory, in the time of one multiply-add of vectors."""
+CACHED, STREAMED = 0.25, 0.125
+"""Numbers that come from caches, and from memory, in the time of one multiply-add of numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,9 @@ class ConvolutionSize:
 
 
 def best_tile(size: ConvolutionSize, target: Target) -> int | None:
-    """The side of the tiles that look fastest, or None where the direct sum does."""
+    """The side of the tiles that look fastest, or None where the direct sum does. Times are in those of a
+    multiply-add of vectors.
+    """
     lanes = target.lanes(32)
     if min(size.inputs, size.outputs) < lanes or not target.has_fma:
         return None
@@ -97,7 +99,7 @@ def best_tile(size: ConvolutionSize, target: Target) -> int | None:
 
 def _direct_cycles(size: ConvolutionSize, lanes: int) -> float:
     filters = size.inputs * size.outputs * TAPS**2
-    return size.images * size.height * size.width * filters / lanes + 4 * filters / STREAMED_BYTES
+    return size.images * size.height * size.width * filters / lanes + filters / STREAMED / lanes
 
 
 def _cycles(size: ConvolutionSize, side: int, lanes: int, target: Target) -> float:
@@ -105,12 +107,12 @@ def _cycles(size: ConvolutionSize, side: int, lanes: int, target: Target) -> flo
     points = (side + TAPS - 1) ** 2
     tiles = size.images * prod(size.tiles(side))
     channels = size.inputs + size.outputs
-    between = 4 * points * tiles * channels
+    between = points * tiles * channels
     filters = points * size.inputs * size.outputs
-    per_byte = CACHED_BYTES if between <= 16 * target.l2_bytes else STREAMED_BYTES
+    rate = CACHED if 4 * between <= 16 * target.l2_bytes else STREAMED
     return (
         tiles * filters / lanes
         + tiles * channels / lanes * TRANSFORM_CYCLES[side]
-        + 2 * between / per_byte
-        + 4 * filters / STREAMED_BYTES
+        + 2 * between / rate / lanes
+        + filters / STREAMED / lanes
     )

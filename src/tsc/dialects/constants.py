@@ -79,6 +79,15 @@ class ConstantPool:
             self._derived[key, form] = self.add(hint, make(self[key]))
         return self._derived[key, form]
 
+    @serialized
+    def forget_derived(self, key: str) -> None:
+        """Drop an array if it was made of another one: it is made again where it is wanted again."""
+        if key not in self._derived.values():
+            return
+        del self._arrays[key]
+        self._derived = {source: made for source, made in self._derived.items() if made != key}
+        self._keys = {identity: made for identity, made in self._keys.items() if made != key}
+
     def __getitem__(self, key: str) -> np.ndarray[Any, Any]:
         if key not in self._arrays:
             raise IRError(
@@ -169,3 +178,12 @@ def literal_array(
         return np.array([bool(v) for v in value.get_values()], dtype=np.bool_).reshape(sizes)
     elements = np.frombuffer(value.data.data, dtype=dtype.numpy)
     return np.full(sizes, elements[0]) if elements.size == 1 else elements.reshape(sizes)
+
+
+def dense_array(attribute: DenseIntOrFPElementsAttr[Any]) -> np.ndarray[Any, Any]:
+    """The elements of a dense attribute of a builtin type as an array."""
+    shape = attribute.type.get_shape()
+    dtype = dtypes.by_mlir(str(attribute.type.element_type)).numpy
+    if attribute.is_splat():
+        return np.full(shape, next(iter(attribute.get_values())), dtype)
+    return np.array(list(attribute.get_values()), dtype).reshape(shape)

@@ -44,6 +44,11 @@ def is_vector(value: SSAValue) -> bool:
     return isinstance(value.type, VectorType)
 
 
+def width_of(type_: Attribute) -> int:
+    """The elements of a vector type; 1 of a scalar."""
+    return cast("VectorType[Attribute]", type_).get_shape()[0] if isinstance(type_, VectorType) else 1
+
+
 @dataclass
 class Loop:
     """A loop being built: its index, and the values carried from one iteration to the next."""

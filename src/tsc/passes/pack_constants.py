@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -12,11 +11,10 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr, ModuleOp
 from xdsl.passes import ModulePass
 
-from tsc.analysis.layouts import Layout, layout_of, pack, tensor_type
+from tsc.analysis.layouts import layout_of, pack, tensor_type
 from tsc.analysis.module_functions import hosts
-from tsc.dialects.constants import ConstantPool
+from tsc.dialects.constants import ConstantPool, dense_array
 from tsc.dialects.walking import walk
-from tsc.dtypes import by_mlir
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,8 @@ class PackConstants(ModulePass):
     Requires: the output of `assign-layouts`, and the pool that holds the constants' arrays.
     Leaves: the same program; an encoded constant names an array that is flat and packed. The pool is the
     context's, where none is given; without any nothing is done, and the runtime packs
-    (`tsc.analysis.layouts.pack`) when it loads the constants.
+    (`tsc.analysis.layouts.pack`) when it loads the constants. What was made for a kernel and then packed is
+    not kept beside it.
 
     ```mlir
     %w = arith.constant dense_resource<w> : tensor<64x3x7x7xf32, {pack = ...}>
@@ -47,19 +46,26 @@ class PackConstants(ModulePass):
         for constant, array in inline_constants(op):
             handle = pool.add("constant", array)
             constant.value = DenseResourceAttr.from_params(handle, cast(Any, constant.result.type))
-        for constant, key in encoded_constants(op):
+        packed = list(encoded_constants(op))
+        for constant, key in packed:
             layout = layout_of(constant.result.type)
             handle = pool.derived(key, layout, partial(pack, layout=layout), f"{key}.packed")
             constant.value = DenseResourceAttr.from_params(handle, tensor_type(layout))
             constant.attributes["tsc.packed"] = constant.value
+        read = {key for constant, key in resource_constants(op) if constant.result.first_use is not None}
+        for key in {key for _, key in packed} - read:
+            pool.forget_derived(key)
 
 
 def encoded_constants(module: ModuleOp) -> Iterator[tuple[arith.ConstantOp, str]]:
     """The resource constants that do not lie as plain arrays, with their keys."""
+    return ((op, key) for op, key in resource_constants(module) if not layout_of(op.result.type).is_row_major)
+
+
+def resource_constants(module: ModuleOp) -> Iterator[tuple[arith.ConstantOp, str]]:
+    """The constants whose arrays are in the pool, with their keys."""
     for op in walk(module):
-        if not isinstance(op, arith.ConstantOp) or not isinstance(op.value, DenseResourceAttr):
-            continue
-        if not layout_of(op.result.type).is_row_major:
+        if isinstance(op, arith.ConstantOp) and isinstance(op.value, DenseResourceAttr):
             yield op, op.value.resource_handle.data
 
 
@@ -68,12 +74,4 @@ def inline_constants(module: ModuleOp) -> Iterator[tuple[arith.ConstantOp, np.nd
     for function in hosts(module):
         for op in walk(function):
             if isinstance(op, arith.ConstantOp) and isinstance(op.value, DenseIntOrFPElementsAttr):
-                yield op, dense_array(op.value, layout_of(op.result.type))
-
-
-def dense_array(attribute: DenseIntOrFPElementsAttr[Any], layout: Layout) -> np.ndarray[Any, Any]:
-    """The elements of a dense attribute as an array."""
-    dtype = by_mlir(str(layout.element)).numpy
-    values = list(attribute.get_values())
-    repeat = prod(layout.shape) if attribute.is_splat() else 1
-    return np.array(values[:1] * repeat if attribute.is_splat() else values, dtype).reshape(layout.shape)
+                yield op, dense_array(op.value)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects import arith, func, tensor
+from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
     DenseResourceAttr,
@@ -19,25 +19,26 @@ from xdsl.dialects.builtin import (
     f32,
 )
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
+from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.passes import ModulePass
 
 from tsc import dtypes
-from tsc.analysis.kernel_model import constant_number, read_stage
+from tsc.analysis.kernel_model import read_stage
 from tsc.analysis.module_functions import functions, is_kernel
 from tsc.analysis.target import AVX2, Target
-from tsc.analysis.winograd import TAPS, ConvolutionSize, best_tile, matrices, transformed_filters
+from tsc.analysis.winograd import POINTS, TAPS, ConvolutionSize, best_tile, matrices, transformed_filters
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
 from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.walking import walk
-from tsc.dims import is_known
+from tsc.errors import IRError
 from tsc.ops.contractions import multiply_add
 from tsc.ops.definition import TensorSpec
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder
 from tsc.ops.kernel_values import KernelValue, Output
 from tsc.ops.scalar import Scalar
+from tsc.passes.kernels.convolutions import Convolution, convolution_in
 
 INPUT, OUTPUT = "winograd-input", "winograd-output"
 """The forms of kernels that transform tiles of images, and tiles of sums back into images."""
@@ -61,41 +62,38 @@ class Winograd(ModulePass):
     %y = func.call @conv_relu_4x4(%p)
     ```
 
-    `machine` decides where it pays.
+    `machine` decides where it pays; with `side` all tiles have so many rows and columns (2 or 4), whether it
+    pays or not.
     """
 
     name = "winograd"
 
     machine: Target | None = None
+    side: int | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        """Look at each call of a kernel."""
+        """Look at each call of a kernel.
+
+        Raises:
+            IRError: there are no tiles of the side that is asked for.
+        """
+        if self.side is not None and self.side not in POINTS:
+            raise IRError(f"winograd: requires side in {sorted(POINTS)}; got {self.side}")
         target = self.machine or AVX2
         if target.is_gpu:
             return
-        rewriting = _Rewriting(op, pool_of(ctx), target)
+        known = {f.sym_name.data: f for f in functions(op) if is_kernel(f)}
+        rewriting = _Rewriting(op, pool_of(ctx), target, self.side, known)
         for call in [o for o in walk(op) if isinstance(o, func.CallOp)]:
             rewriting.call(call)
         rewriting.drop_unused()
-
-
-@dataclass(frozen=True, eq=False)
-class _Convolution:
-    """The convolution in a kernel: its generic, the tensors it reads, and its zeros around the image."""
-
-    op: linalg.GenericOp
-    image: SSAValue
-    filters: SSAValue
-    low: tuple[int, ...]
-    high: tuple[int, ...]
-    size: ConvolutionSize
 
 
 @dataclass(eq=False)
 class _Kernels:
     """What a kernel becomes."""
 
-    convolution: _Convolution
+    convolution: Convolution
     side: int
     tiles: func.FuncOp
     products: func.FuncOp
@@ -111,30 +109,32 @@ class _Rewriting:
     module: ModuleOp
     pool: ConstantPool
     target: Target
+    side: int | None
+    kernels: dict[str, func.FuncOp]
     made: dict[str, _Kernels | None] = field(default_factory=dict[str, "_Kernels | None"])
 
     def call(self, call: func.CallOp) -> None:
         """Put three calls in the place of `call`, if its kernel is such a convolution."""
         name = call.callee.string_value()
-        kernel = next(f for f in functions(self.module) if f.sym_name.data == name)
+        kernel = self.kernels[name]
         if name not in self.made:
             self.made[name] = self._kernels(kernel)
         kernels = self.made[name]
         if kernels is None:
             return
-        position = list(kernel.body.block.args).index(kernels.convolution.filters)
-        filters = call.arguments[position].owner
+        given = dict[SSAValue, SSAValue](zip(kernel.body.block.args, call.arguments, strict=True))
+        filters = given[kernels.convolution.filters].owner
         if not isinstance(filters, arith.ConstantOp) or not isinstance(filters.value, DenseResourceAttr):
             return
-        image = list(kernel.body.block.args).index(kernels.convolution.image)
-        self._insert(call, kernels, call.arguments[image], self._transformed(filters, kernels.side))
+        image = given[kernels.convolution.image]
+        self._insert(call, kernels, image, self._transformed(filters, kernels.side))
 
     def _kernels(self, kernel: func.FuncOp) -> _Kernels | None:
-        if not is_kernel(kernel):
+        found = convolution_in(kernel)
+        if found is None:
             return None
-        found = _convolution_in(kernel)
-        side = None if found is None else best_tile(found.size, self.target)
-        if found is None or side is None:
+        side = self.side or best_tile(found.size, self.target)
+        if side is None:
             return None
         name = kernel.sym_name.data
         tiles, products = _tiles(f"{name}_tiles", found, side), _products(f"{name}_products", found, side)
@@ -149,7 +149,7 @@ class _Rewriting:
         assert isinstance(value, DenseResourceAttr)
         key = value.resource_handle.data
         make = partial(transformed_filters, outputs=side)
-        handle = self.pool.derived(key, f"winograd {side}", make, f"{key}.winograd")
+        handle = self.pool.derived(key, f"winograd {side}", make, f"{key}.winograd{side}")
         type_ = TensorType(f32, self.pool[handle].shape)
         constant = arith.ConstantOp.create(
             result_types=[type_], properties={"value": DenseResourceAttr.from_params(handle, type_)}
@@ -186,88 +186,6 @@ class _Rewriting:
 
 def _call(kernel: func.FuncOp, operands: Sequence[SSAValue]) -> func.CallOp:
     return func.CallOp(kernel.sym_name.data, operands, list(kernel.function_type.outputs))
-
-
-# What is rewritten
-
-
-def _convolution_in(kernel: func.FuncOp) -> _Convolution | None:
-    """The convolution that a kernel begins with, if it is of the kind that is rewritten."""
-    if kernel.attributes.get("tsc.kind") != StringAttr("contraction"):
-        return None
-    op = next(o for o in kernel.body.block.ops if isinstance(o, linalg.GenericOp))
-    stage = read_stage(op)
-    kept, reduced = stage.kept, stage.reduced
-    if len(op.inputs) != 2 or len(reduced) != 3 or stage.inits != (None,) and not _starts_at_zero(op):
-        return None
-    maps = [m.data.results for m in op.indexing_maps.data]
-    filters = next((n for n in (0, 1) if _are_filters(maps[n], op, reduced)), None)
-    if filters is None or any(a.type != f32 for a in op.body.block.args):
-        return None
-    image, output = maps[1 - filters], maps[2]
-    channel, *taps = reduced
-    if not _is_image(image, output, channel, taps) or not _multiplies(op):
-        return None
-    source, low, high = _without_padding(op.inputs[1 - filters])
-    shape, result = shape_of(source), shape_of(op.results[0])
-    are_arguments = all(isinstance(v.owner, Block) for v in (source, op.inputs[filters]))
-    if not are_arguments or source is op.inputs[filters] or not all(map(is_known, (*shape, *result))):
-        return None
-    if len(kept) not in (3, 4):
-        return None
-    size = ConvolutionSize(result[0], shape[1], result[1], result[2], result[3])
-    return _Convolution(op, source, op.inputs[filters], low, high, size)
-
-
-def _starts_at_zero(op: linalg.GenericOp) -> bool:
-    fill = op.outputs[0].owner
-    return isinstance(fill, linalg.FillOp) and constant_number(fill.inputs[0]) == 0
-
-
-def _are_filters(
-    results: Sequence[AffineExpr], op: linalg.GenericOp, reduced: Sequence[int]
-) -> bool:
-    """Whether an operand is read as ``(out, in, kh, kw)``, 3 x 3 of them."""
-    positions = [e.position for e in results if isinstance(e, AffineDimExpr)]
-    sizes = read_stage(op).sizes
-    return (
-        len(positions) == len(results) == 4
-        and positions[1:] == list(reduced)
-        and all(sizes[d] == TAPS for d in reduced[1:])
-    )
-
-
-def _is_image(
-    image: Sequence[AffineExpr], output: Sequence[AffineExpr], channel: int, taps: Sequence[int]
-) -> bool:
-    """Whether it is read as ``(n, in, h + kh, w + kw)`` where the result is written at ``(n, out, h, w)``."""
-    if len(image) != 4 or len(output) != 4 or not isinstance(output[1], AffineDimExpr):
-        return False
-    dims = [AffineExpr.dimension(d) for d in taps]
-    wanted = [output[0], AffineExpr.dimension(channel), output[2] + dims[0], output[3] + dims[1]]
-    is_batch = isinstance(output[0], AffineDimExpr) or output[0] == AffineConstantExpr(0)
-    spatial = all(isinstance(e, AffineDimExpr) for e in output[2:])
-    return is_batch and spatial and list(image) == wanted
-
-
-def _multiplies(op: linalg.GenericOp) -> bool:
-    """Whether the body adds the product of its inputs."""
-    names = [o.name for o in op.body.block.ops]
-    return names == ["arith.mulf", "arith.addf", "linalg.yield"]
-
-
-def _without_padding(value: SSAValue) -> tuple[SSAValue, tuple[int, ...], tuple[int, ...]]:
-    """The tensor that is padded with zeros, and how far; a value that is not is its own."""
-    owner = value.owner
-    if not isinstance(owner, tensor.PadOp):
-        return value, (0,) * 4, (0,) * 4
-    last = owner.region.block.last_op
-    assert last is not None
-    low, high = tuple(owner.static_low.get_values()), tuple(owner.static_high.get_values())
-    is_zero = constant_number(last.operands[0]) == 0
-    if not is_zero or any(n < 0 for n in (*low, *high)) or any((*low[:2], *high[:2])):
-        return value, (0,) * 4, (0,) * 4
-    return owner.source, low, high
 
 
 # The kernels
@@ -319,7 +237,7 @@ def _grid(size: ConvolutionSize, side: int, channels: int) -> TensorSpec:
     return TensorSpec((count, count, size.images, *size.tiles(side), channels), dtypes.F32)
 
 
-def _tiles(name: str, found: _Convolution, side: int) -> func.FuncOp:
+def _tiles(name: str, found: Convolution, side: int) -> func.FuncOp:
     """``v[i, j, n, y, x, c] = sum(B[i, a] * B[j, b] * image[n, c, y * m + a, x * m + b])``."""
     size, count = found.size, side + TAPS - 1
     block = Block()
@@ -343,7 +261,7 @@ def _tiles(name: str, found: _Convolution, side: int) -> func.FuncOp:
     return _function(name, INPUT, block, result.ssa)
 
 
-def _products(name: str, found: _Convolution, side: int) -> func.FuncOp:
+def _products(name: str, found: Convolution, side: int) -> func.FuncOp:
     """``p[i, j, n, y, x, k] = sum(v[i, j, n, y, x, c] * u[i, j, c, k])``."""
     size, count = found.size, side + TAPS - 1
     block = Block()
@@ -365,7 +283,7 @@ def _products(name: str, found: _Convolution, side: int) -> func.FuncOp:
     return _function(name, "contraction", block, result.ssa)
 
 
-def _back(kernel: func.FuncOp, found: _Convolution, side: int) -> tuple[func.FuncOp, list[int]]:
+def _back(kernel: func.FuncOp, found: Convolution, side: int) -> tuple[func.FuncOp, list[int]]:
     """The kernel, reading products in place of an image and filters:
     ``y[n, k, h, w] = sum(A[h % m, a] * A[w % m, b] * p[a, b, n, h / m, w / m, k])``; and which of its
     arguments it has still.

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import ml_dtypes
 import numpy as np
-from xdsl.dialects.builtin import DenseResourceAttr
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr
 from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import GenericOp, IndexOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
-from tsc.dialects.constants import ConstantPool
+from tsc.dialects.constants import ConstantPool, dense_array
 from tsc.dialects.tsc import ScatterOp
 from tsc.dialects.tsc_fourier import FourierOp, Transform
 from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp
@@ -158,6 +158,8 @@ class LinalgInterpreter:
 
     def arith_constant(self, op: Operation) -> Array:
         value = op.properties["value"]
+        if isinstance(value, DenseIntOrFPElementsAttr):
+            return signless(dense_array(cast("DenseIntOrFPElementsAttr[Any]", value)))
         if not isinstance(value, DenseResourceAttr):
             return scalar_operation(op, [])
         assert self.constants is not None

@@ -214,7 +214,9 @@ def _winograd(model: KernelModel, fixed: dict[SSAValue, bool]) -> Preferences:
     for argument in model.arguments:
         layout = _plain(argument)
         if argument is data.value:
-            arguments.append(with_padding(layout.with_order(images) if len(layout.shape) == 4 else layout, data))
+            arguments.append(
+                with_padding(layout.with_order(images) if len(layout.shape) == 4 else layout, data)
+            )
         else:
             arguments.append(_constant_order(model, argument, results) if fixed[argument] else None)
     return Preferences(tuple(arguments), results, model.kind)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
-from tsc.dialects.loop_builder import LoopBuilder, element_of, is_vector
+from tsc.dialects.loop_builder import LoopBuilder, element_of, is_vector, width_of
 from tsc.dtypes import Array
 
 Term = tuple[float, SSAValue]
@@ -71,7 +71,9 @@ class SmallMatrix:
         """What terms come to; one whose factor is 1 comes first."""
         ordered = sorted(terms, key=lambda term: term[0] != 1.0)
         factor, value = ordered[0]
-        total = value if factor == 1.0 else self.builder.binary(arith.MulfOp, value, self._factor(factor, value))
+        total = (
+            value if factor == 1.0 else self.builder.binary(arith.MulfOp, value, self._factor(factor, value))
+        )
         for factor, value in ordered[1:]:
             if abs(factor) == 1.0:
                 op = arith.AddfOp if factor > 0 else arith.SubfOp
@@ -89,8 +91,7 @@ class SmallMatrix:
 
     def _factor(self, factor: float, like: SSAValue) -> SSAValue:
         number = self.builder.number(factor, element_of(like.type))
-        lanes = like.type.get_shape()[0] if is_vector(like) else 1  # pyright: ignore[reportAttributeAccessIssue]
-        return self.builder.broadcast(number, lanes)
+        return self.builder.broadcast(number, width_of(like.type))
 
 
 def _mirrors(a: Sequence[Term], b: Sequence[Term]) -> bool:

@@ -15,6 +15,7 @@ from xdsl.ir import SSAValue
 from tsc.analysis.affine import LoopOrder
 from tsc.analysis.kernel_model import KernelModel, KernelStage, Operand
 from tsc.analysis.target import Target
+from tsc.dialects.constants import dense_array
 from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.loop_index import Index
 from tsc.dtypes import Array
@@ -43,7 +44,9 @@ def schedule_winograd_input(model: KernelModel, target: Target) -> func.FuncOp:
         n, y, x = at
 
         def element(a: int, b: int) -> SSAValue:
-            place = _place(kernel, image.value, (n, channel, y * side + (a - low[0]), x * side + (b - low[1])))
+            place = _place(
+                kernel, image.value, (n, channel, y * side + (a - low[0]), x * side + (b - low[1]))
+            )
             return kernel.builder.load(kernel.memory[image.value].buffer, place, lanes)
 
         for i, row in enumerate(transform.apply(element)):
@@ -151,10 +154,8 @@ class _Transform:
         """That of a stage, whose second input it is."""
         constant = stage.inputs[1].value.owner
         assert isinstance(constant, arith.ConstantOp)
-        value = constant.value
-        assert isinstance(value, DenseIntOrFPElementsAttr)
-        shape = shape_of(constant.result)
-        return _Transform(kernel, np.array(list(value.get_values()), np.float64).reshape(shape))
+        assert isinstance(constant.value, DenseIntOrFPElementsAttr)
+        return _Transform(kernel, dense_array(constant.value))
 
     def apply(self, element: Callable[[int, int], SSAValue]) -> Tile:
         """``matrix @ tile @ matrix.T``, column by column and then row by row."""
