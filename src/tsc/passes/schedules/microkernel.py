@@ -75,7 +75,7 @@ class MicroKernel:
         """The loops from `level` inwards."""
         loop_ = self.depth[level]
         if level == len(self.depth) - 1:
-            return self._innermost(rows, weights, sums, ways)
+            return self.innermost(rows, weights, sums, ways)
         inner = self._width()
         for loop in self.depth[level + 1 :]:
             inner *= loop.size
@@ -85,10 +85,12 @@ class MicroKernel:
             loop.carry(self._loops(level + 1, moved, weights + loop.index * inner, loop.carried, ways))
         return loop.results
 
-    def _innermost(
-        self, rows: list[Index], weights: Index, sums: list[SSAValue], ways: int
+    def innermost(
+        self, rows: Sequence[Index], weights: Index, sums: Sequence[SSAValue], ways: int
     ) -> list[SSAValue]:
-        """Unrolled steps; a short loop is unrolled whole."""
+        """The accumulators after the innermost loop along the depth: unrolled steps; a short loop is unrolled
+        whole.
+        """
         size, stride = self.depth[-1].size, self.depth[-1].stride
         is_short = is_known(size) and size <= 2 * UNROLL and ways == 1
         unroll = max(1, size) if is_short else max(UNROLL, ways)
@@ -110,7 +112,7 @@ class MicroKernel:
         return sums
 
     def _rest(
-        self, rows: list[Index], weights: Index, steps: tuple[int, int], stride: int, sums: list[SSAValue]
+        self, rows: Sequence[Index], weights: Index, steps: tuple[int, int], stride: int, sums: list[SSAValue]
     ) -> list[SSAValue]:
         """The last steps of a loop of unknown length, one by one."""
         with self.builder.loop(*steps, 1, sums) as loop:
