@@ -180,3 +180,19 @@ def test_values_of_a_scalar_kernel() -> None:
     kernel = Kernel("k")
     x: Value = kernel.argument(())
     assert names(assigned(module(kernel, [kernel.relu(x)]))) == ["k"]
+
+
+@pytest.mark.parametrize(
+    ("width", "target", "apart"), [(1024, AVX512, 16), (1000, AVX512, 0), (1024, AVX2, 0)]
+)
+def test_rows_that_would_meet_in_the_cache_lie_apart(width: int, target: Target, apart: int) -> None:
+    host, first, second = Host(), Kernel("first"), Kernel("second")
+    x, w = first.argument((20, 8)), first.argument((width, 8))
+    middle = first.relu(first.matmul(x, w))
+    y, v = second.argument(middle.shape), second.argument((16, width))
+    (value,) = host.call(first, [middle], host.argument(x.shape), host.constant("w", w.shape))
+    (value,) = host.call(second, [second.matmul(y, v)], value, host.constant("v", v.shape))
+    result = assigned(host.text(value), target)
+    middles = next(c for c in calls(result) if c.callee.string_value() == "first").res[0]
+    assert layout_of(middles.type).high == (0, apart)
+    assert "copy" not in names(result)

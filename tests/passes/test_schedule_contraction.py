@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from torch.nn import functional
 
-from tests.passes.kernel_runner import Array, assert_computes, build, random, tensor_of
+from tests.passes.kernel_runner import Array, assert_computes, build, lower, random, tensor_of
 from tests.passes.linalg_text import Host, Kernel, Value, module, multiply_add
 from tsc.analysis.target import AVX2, AVX512, GENERIC_X86
 from tsc.passes.schedules.tiles import choose_tile, cut_rows
@@ -97,6 +97,29 @@ def test_convolution_with_bias_residual_and_relu(
         wanted = wanted + inputs[1]
     text = module(kernel, [kernel.relu(result)], [None, "w", "b"])
     assert_computes(text, inputs, np.maximum(wanted, 0), {"w": w, "b": b})
+
+
+@pytest.mark.parametrize("rows", [14, 20, 41])
+def test_rows_that_meet_in_the_cache_are_copied_together(rows: int) -> None:
+    kernel = Kernel("k")
+    x, w = kernel.argument((rows, 1024)), kernel.argument((64, 1024))
+    text = module(kernel, [kernel.matmul(x, w)], [None, "w"])
+    a, b = random(*x.shape), random(*w.shape, seed=1)
+    assert "memref.alloca" in str(lower(text, AVX512))
+    assert "memref.alloca" not in str(lower(text, AVX2))
+    assert_computes(text, [a], a @ b.T, {"w": b}, tolerance=1e-4)
+
+
+@pytest.mark.parametrize(("channels", "stride", "width"), [(512, 2, 20), (128, 8, 130)])
+def test_rows_of_images_that_meet_in_the_cache_are_copied_together(
+    channels: int, stride: int, width: int
+) -> None:
+    kernel = Kernel("k")
+    x, w = kernel.argument((1, channels, 12, width)), kernel.argument((32, channels, 3, 3))
+    text = module(kernel, [kernel.conv(x, w, stride, 1)], [None, "w"])
+    a, b = random(*x.shape), random(*w.shape, seed=1)
+    assert "memref.alloca" in str(lower(text, AVX512))
+    assert_computes(text, [a], reference(a, b, None, stride, 1, 1), {"w": b}, tolerance=1e-4)
 
 
 @pytest.mark.parametrize("outputs", [32, 12, 5, 1])

@@ -15,9 +15,10 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from tsc.analysis.cache_lines import LINE_BYTES, rows_collide
 from tsc.analysis.kernel_model import read_kernel
 from tsc.analysis.known_values import is_within
-from tsc.analysis.layouts import Layout, is_tensor, layout_of, tensor_type
+from tsc.analysis.layouts import Layout, element_bytes, is_tensor, layout_of, tensor_type
 from tsc.analysis.module_functions import is_kernel
 from tsc.analysis.target import AVX2, Target
 from tsc.passes.kernels.compose import is_copy
@@ -186,7 +187,31 @@ class _Assigner:
         if any(not isinstance(u, func.CallOp | tensor.ExpandShapeOp) for u in users):
             return layout
         low, high = self._halo(value)
-        return layout.with_halo(low, high)
+        return self._rows_apart(value, layout.with_halo(low, high))
+
+    def _rows_apart(self, value: SSAValue, layout: Layout) -> Layout:
+        """With a line of the cache behind each row, where rows that a product takes together would meet in
+        the same lines.
+        """
+        users = [use.operation for use in value.uses]
+        calls = [u for u in users if isinstance(u, func.CallOp)]
+        if len(calls) < len(users) or not any(self._is_data(c, value) for c in calls):
+            return layout
+        inner = layout.order[-1]
+        size, bytes_ = layout.extents[inner], element_bytes(layout.element)
+        if not rows_collide(self.target, size * bytes_):
+            return layout
+        margin = [LINE_BYTES // bytes_ if d == inner else 0 for d in range(len(layout.shape))]
+        return layout.with_halo((0,) * len(margin), [a + b for a, b in zip(layout.high, margin, strict=True)])
+
+    def _is_data(self, call: func.CallOp, value: SSAValue) -> bool:
+        """Whether a call multiplies the rows of a tensor with packed weights."""
+        model = read_kernel(self.kernels[call.callee.string_value()])
+        if model.kind != "contraction":
+            return False
+        origins = dict(zip(model.arguments, map(_origin, call.arguments), strict=True))
+        data = choose_weights(model, origins).data.value
+        return data in model.arguments and call.arguments[model.arguments.index(data)] is value
 
     def _halo(self, value: SSAValue) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The zeros that the readers of `value` want around it."""

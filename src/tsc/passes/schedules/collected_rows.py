@@ -6,33 +6,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import gcd
 
 from xdsl.ir import SSAValue
 
+from tsc.analysis.cache_lines import LINE_BYTES
 from tsc.analysis.layouts import element_bytes
 from tsc.dialects.loop_builder import element_of
 from tsc.dialects.loop_index import Index
 from tsc.dims import is_known
 from tsc.passes.schedules.microkernel import DepthLoop, MicroKernel
 
-CACHE_SPAN = 4096
-"""Bytes after which addresses meet in the same set of the first cache: 64 sets of lines of 64 bytes."""
-WAYS = 8
-"""Lines that a set holds at least."""
 BLOCK = 256
 """Elements of each row that are copied at a time: a tile's fit into half of the first cache."""
-LINE = 64
-"""Bytes of a line, by which the copies of rows are moved apart."""
+LEAST = 16
+"""Fewer elements of a row are read where they are."""
 
 
-def rows_collide(rows: int, distance: int, depth: Sequence[DepthLoop], bytes_: int) -> bool:
-    """Whether so many rows, `distance` elements of `bytes_` apart, are more than a set of the cache holds."""
+def can_be_collected(depth: Sequence[DepthLoop]) -> bool:
+    """Whether rows are parts of memory as they are."""
     size = depth[-1].size
-    if depth[-1].stride != 1 or not is_known(size) or not is_known(distance):
-        return False
-    places = CACHE_SPAN // gcd(distance * bytes_, CACHE_SPAN)
-    return size * bytes_ > LINE and -(-rows // places) > WAYS
+    return depth[-1].stride == 1 and is_known(size) and size > LEAST
 
 
 @dataclass(frozen=True)
@@ -45,7 +38,7 @@ class CollectedRows(MicroKernel):
         """As a `MicroKernel` does it for each block."""
         builder, depth = self.builder, self.depth[-1].size
         element = element_of(self.data.type)
-        step = BLOCK + LINE // element_bytes(element)
+        step = BLOCK + LINE_BYTES // element_bytes(element)
         copies = builder.scratch(element, len(rows) * step)
         starts = [builder.index(number * step) for number in range(len(rows))]
         width = self.tile.vectors * self.lanes

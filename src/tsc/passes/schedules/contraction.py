@@ -10,6 +10,7 @@ from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
+from tsc.analysis.cache_lines import rows_collide
 from tsc.analysis.kernel_model import KernelModel, Operand
 from tsc.analysis.layouts import element_bytes
 from tsc.analysis.target import Target
@@ -17,7 +18,7 @@ from tsc.dialects.loop_builder import element_of
 from tsc.dialects.loop_index import Index
 from tsc.dims import certainly_equal, hint_of, is_known, maximum, minimum
 from tsc.passes.schedules.body import Access, Point, load, locate, uniform_value
-from tsc.passes.schedules.collected_rows import CollectedRows, rows_collide
+from tsc.passes.schedules.collected_rows import CollectedRows, can_be_collected
 from tsc.passes.schedules.contraction_plan import ContractionPlan, plan_contraction, widening_casts
 from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, pieces, rest_loops, unflatten, widened
 from tsc.passes.schedules.microkernel import MicroKernel
@@ -206,8 +207,11 @@ class ContractionEmitter:
         tile = Tile(len(points), plan.tile.vectors, accumulator_ways(len(points), plan.tile.vectors))
         casts = widening_casts(plan.contraction)
         distance = plan.data.address.strides[len(plan.batch) + len(plan.rows) - 1]
-        bytes_ = element_bytes(element_of(plan.data.buffer.type))
-        kind = CollectedRows if rows_collide(len(points), distance, plan.depth, bytes_) else MicroKernel
+        distance *= element_bytes(element_of(plan.data.buffer.type))
+        is_collected = can_be_collected(plan.depth) and rows_collide(
+            self.kernel.target, distance, len(points)
+        )
+        kind = CollectedRows if is_collected else MicroKernel
         micro = kind(builder, plan.data.buffer, weights, plan.depth, tile, plan.lanes, plan.element, casts)
         zero = self.zero(plan.lanes)
         sums = micro.run(starts, self._panel_start(points[0], panel), [zero] * (len(points) * tile.vectors))
