@@ -67,7 +67,9 @@ def matrices(outputs: int) -> Matrices:
 def transformed_filters(weight: Array, outputs: int) -> Array:
     """``G g G^T`` of every filter of ``(out, in, 3, 3)``, as ``(t, t, in, out)``."""
     g = matrices(outputs).filters
-    return np.einsum("ia,ocab,jb->ijco", g, weight.astype(np.float64), g, optimize=True).astype(weight.dtype)
+    taps = weight.transpose(2, 3, 1, 0).reshape(TAPS * TAPS, -1)
+    made = (np.kron(g, g) @ taps.astype(np.float64)).astype(weight.dtype)
+    return made.reshape(len(g), len(g), weight.shape[1], weight.shape[0])
 
 
 @dataclass(frozen=True)
