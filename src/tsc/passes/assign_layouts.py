@@ -139,7 +139,8 @@ class _Assigner:
         call = _with_weights_apart(call, kernel)
         given = [layout_of(v.type) for v in call.arguments]
         origins, readers = list(map(_origin, call.arguments)), list(map(_readers, call.arguments))
-        wanted = preferences(kernel, given, origins, self.target, readers)
+        leaves = all(_only_leaves(value) for value in call.res)
+        wanted = preferences(kernel, given, origins, self.target, readers, leaves=leaves)
         arguments: list[Layout] = []
         for number, (value, layout) in enumerate(zip(call.arguments, wanted.arguments, strict=True)):
             if layout is not None and not _satisfies(given[number], layout):
@@ -182,8 +183,8 @@ class _Assigner:
         nothing.
         """
         users = [use.operation for use in value.uses]
-        if users and all(isinstance(u, func.ReturnOp | scf.YieldOp) for u in users):
-            return layout if kind == "contraction" else _plain(value)
+        if _only_leaves(value):
+            return layout if kind in ("contraction", "window") else _plain(value)
         if any(not isinstance(u, func.CallOp | tensor.ExpandShapeOp) for u in users):
             return layout
         low, high = self._halo(value)
@@ -319,6 +320,12 @@ def _origin(value: SSAValue) -> Origin:
         return Origin.CONSTANT
     is_argument = isinstance(owner, Block) and isinstance(owner.parent_op(), func.FuncOp)
     return Origin.ARGUMENT if is_argument else Origin.COMPUTED
+
+
+def _only_leaves(value: SSAValue) -> bool:
+    """Whether a value is given on, by the function or by a branch or loop, and nothing else reads it."""
+    users = [use.operation for use in value.uses]
+    return bool(users) and all(isinstance(u, func.ReturnOp | scf.YieldOp) for u in users)
 
 
 def _plain(value: SSAValue) -> Layout:

@@ -23,6 +23,8 @@ from tsc.analysis.kernel_model import (
 )
 from tsc.analysis.layouts import Layout, Panels, element_bytes, layout_of
 from tsc.analysis.target import Target
+from tsc.dialects.loop_builder import element_of
+from tsc.dialects.loop_extents import shape_of
 from tsc.dims import hint_of, planned
 from tsc.passes.schedules.tiles import choose_tile
 
@@ -61,9 +63,12 @@ def preferences(
     origins: Sequence[Origin],
     target: Target,
     readers: Sequence[int] | None = None,
+    *,
+    leaves: bool = False,
 ) -> Preferences:
     """What `function` prefers; `given` are the layouts of its arguments, `origins` where they come from, and
-    `readers` how many calls read each (rounds of loops included; one, where it is not said).
+    `readers` how many calls read each (rounds of loops included; one, where it is not said). Results that
+    only leave the function (`leaves`) are row-major in the end.
     """
     model = read_kernel(function)
     known = dict(zip(model.arguments, given, strict=True))
@@ -78,7 +83,7 @@ def preferences(
         return _winograd(model, fixed)
     results = tuple(_like_arguments(model, r, known) for r in model.results)
     if model.kind == "window":
-        return _window(model, known, fixed, results)
+        return _window(model, known, fixed, results, _wide_rows(model, target) if leaves else False)
     orders = [_constant_order(model, a, results) if fixed[a] else None for a in model.arguments]
     return Preferences(tuple(orders), results, model.kind)
 
@@ -146,10 +151,14 @@ def _ordered(layout: Layout, map_: AffineMap, strides: dict[int, int]) -> Layout
 
 
 def _window(
-    model: KernelModel, known: dict[SSAValue, Layout], fixed: dict[SSAValue, bool], results: Sequence[Layout]
+    model: KernelModel,
+    known: dict[SSAValue, Layout],
+    fixed: dict[SSAValue, bool],
+    results: Sequence[Layout],
+    stays: bool,
 ) -> Preferences:
-    """Channels last: the dim that no window moves over is vectorised. Data of which little is read stays as
-    it is.
+    """Channels last: the dim that no window moves over is vectorised. Data of which little is read, or that
+    `stays`, stays as it is.
     """
     (stage,) = model.reductions
     data = max(
@@ -157,7 +166,7 @@ def _window(
     )
     order = known[data.value].order
     reads = hint_of(prod(stage.sizes))
-    if known[data.value].is_row_major and hint_of(prod(known[data.value].shape)) <= reads:
+    if known[data.value].is_row_major and not stays and hint_of(prod(known[data.value].shape)) <= reads:
         order = channels_last(stage, data)
     layout = with_padding(_plain(data.value).with_order(order), data)
     same_rank = [len(r.shape) == len(order) for r in results]
@@ -170,6 +179,14 @@ def _window(
             is_free = fixed[argument] or _is_small(argument, wanted)
             arguments.append(_window_constant(model, stage, argument, wanted) if is_free else None)
     return Preferences(tuple(arguments), wanted, model.kind)
+
+
+def _wide_rows(model: KernelModel, target: Target) -> bool:
+    """Whether the rows of what a window gives fill vectors, so that they can be written as they are."""
+    shape = shape_of(model.results[0])
+    return bool(shape) and hint_of(shape[-1]) >= target.lanes(
+        8 * element_bytes(element_of(model.results[0].type))
+    )
 
 
 def _is_small(argument: SSAValue, results: Sequence[Layout]) -> bool:
