@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import is_known
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
@@ -145,37 +146,55 @@ def _define_places(extremum: Extremum) -> None:
 def _lower_with_index(
     kernel: KernelBuilder, x: KernelValue, axis: int, keepdim: bool, extremum: Extremum
 ) -> tuple[KernelValue, KernelValue]:
-    """Value and first index of the extremum along `axis`; the first NaN wins over everything."""
+    """Value and first index of the extremum along `axis`; the first NaN wins over everything.
+
+    Two reductions, each of which vectors can do: the extremum, then the least place where it is. Places are
+    doubled, and odd where the element's sign is negative: of zeros the first one's sign is the value's.
+    """
     rank = x.spec.ndim
     if rank == 0:
         place = kernel.full(TensorSpec((), dtypes.I64), 0)
         return kernel.elementwise([x], x.spec, lambda s: s, "copy"), place
     kept = [i for i in range(rank) if i != axis]
-    shape = tuple(x.spec.shape[i] for i in kept)
-    wide = computation_dtype(x.spec.dtype)
-    mapping = affine(rank, [dim(i) for i in kept])
-    outputs = [
-        Output(TensorSpec(shape, wide), mapping, extremum.worst(wide)),
-        Output(TensorSpec(shape, dtypes.I64), mapping, -1),
-    ]
+    wide, doc = computation_dtype(x.spec.dtype), "arg_gt" if extremum.is_upward else "arg_lt"
+    best = lower_reduction(kernel, x, (axis,), False, wide, extremum.worst(wide), extremum.combine, doc)
+    number = _place_dtype(x.spec.shape[axis])
 
     def body(builder: BodyBuilder, inputs: list[Scalar], accumulators: list[Scalar]) -> list[Scalar]:
-        element, (best, place) = inputs[0].to(wide), accumulators
-        wins = extremum.beats(element, best) | (place < 0)
+        element, found = inputs[0].to(wide), inputs[1]
+        is_it, here = element.eq(found), builder.index_scalar(axis, number) * 2
         if wide.is_floating:
-            wins = (wins | element.is_nan()) & ~(best.is_nan() & (place >= 0))
-        here = builder.index_scalar(axis, dtypes.I64)
-        return [wins.where(element, best), wins.where(here, place)]
+            is_it = is_it | element.is_nan()
+            here = here + (element.lift(1.0).copysign(element) < 0).to(number)
+        return [accumulators[0].minimum(is_it.where(here, here.lift(int(np.iinfo(number.numpy).max))))]
 
     iterators = "".join("r" if i == axis else "p" for i in range(rank))
-    pair = (x, affine(rank, [dim(i) for i in range(rank)]))
-    doc = "arg_gt" if extremum.is_upward else "arg_lt"
-    value, place = kernel.generic([pair], outputs, iterators, body, doc)
+    mapping = affine(rank, [dim(i) for i in kept])
+    pairs = [(x, affine(rank, [dim(i) for i in range(rank)])), (best, mapping)]
+    output = Output(TensorSpec(best.spec.shape, number), mapping, int(np.iinfo(number.numpy).max))
+    (key,) = kernel.generic(pairs, [output], iterators, body, doc)
+    place = kernel.elementwise(
+        [key], TensorSpec(key.spec.shape, dtypes.I64), lambda k: (k >> 1).to(dtypes.I64), doc
+    )
+    value = best
+    if wide.is_floating:
+        value = kernel.elementwise([best, key], best.spec, _with_sign, doc)
     value = kernel.convert(value, x.spec.dtype)
     if keepdim:
         target = reduced(x.spec.shape, [axis], True)
         return value.view(target, [dim(i) for i in kept]), place.view(target, [dim(i) for i in kept])
     return value, place
+
+
+def _place_dtype(extent: int) -> DType:
+    """The smallest dtype of places that are doubled."""
+    return dtypes.I32 if is_known(extent) and 2 * extent < 1 << 31 else dtypes.I64
+
+
+def _with_sign(best: Scalar, key: Scalar) -> Scalar:
+    """The extremum; of zeros the one whose sign the key tells."""
+    zero = (key & 1).ne(0).where(best.lift(-0.0), best.lift(0.0))
+    return best.eq(0.0).where(zero, best)
 
 
 for _extremum in (Extremum("max"), Extremum("min")):
