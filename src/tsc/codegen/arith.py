@@ -226,7 +226,8 @@ def _float(instruction: str) -> Callable[[FunctionEmitter, Any], None]:
 def _float_intrinsic(name: str) -> Callable[[FunctionEmitter, Any], None]:
     def emit(function: FunctionEmitter, op: Any) -> None:
         def write(type_: str, values: list[str]) -> str:
-            return function.call(f"llvm.{name}.{suffix(type_)}", type_, *((type_, v) for v in values))
+            operands = [(type_, v) for v in values]
+            return function.call(f"llvm.{name}.{suffix(type_)}", type_, *operands, flags=flags_of(op))
 
         float_operation(function, op.result, list(op.operands), write)
 

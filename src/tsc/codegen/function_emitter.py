@@ -81,13 +81,13 @@ class FunctionEmitter:
         """Write an instruction without a result."""
         self.lines.append("  " + instruction)
 
-    def call(self, intrinsic: str, result: str, *arguments: tuple[str, str]) -> str:
+    def call(self, intrinsic: str, result: str, *arguments: tuple[str, str], flags: str = "") -> str:
         """Call an LLVM intrinsic or a helper function, given (type, operand) pairs; declares it on first
-        use.
+        use. `flags` are fast-math flags, with a space behind.
         """
         self.module.declare(intrinsic, result, [type_ for type_, _ in arguments])
         operands = ", ".join(f"{type_} {operand}" for type_, operand in arguments)
-        return self.emit(f"call {result} @{intrinsic}({operands})")
+        return self.emit(f"call {flags}{result} @{intrinsic}({operands})")
 
     def label(self) -> str:
         """A new block name."""

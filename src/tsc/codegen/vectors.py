@@ -168,9 +168,10 @@ def _bitcast(function: FunctionEmitter, op: vector.BitcastOp) -> None:
 
 def combine(function: FunctionEmitter, kind: Kind, type_: str, lhs: str, rhs: str, flags: str = "") -> str:
     """One step of a reduction."""
-    if kind in _INTRINSICS:
-        return function.call(f"llvm.{_INTRINSICS[kind]}.{suffix(type_)}", type_, (type_, lhs), (type_, rhs))
     is_float = "float" in type_ or "double" in type_
+    if kind in _INTRINSICS:
+        name, operands = f"llvm.{_INTRINSICS[kind]}.{suffix(type_)}", ((type_, lhs), (type_, rhs))
+        return function.call(name, type_, *operands, flags=flags if is_float else "")
     instruction = _INSTRUCTIONS.get(kind) or ("f" if is_float else "") + kind.value
     return function.emit(f"{instruction} {flags}{type_} {lhs}, {rhs}")
 

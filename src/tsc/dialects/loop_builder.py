@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     VectorType,
     i64,
 )
+from xdsl.dialects.utils.fast_math import FastMathFlag
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from tsc.dialects.loop_index import INDEX, Index
@@ -26,6 +27,8 @@ from tsc.dims import Dim, is_one
 
 EXACT = arith.FastMathFlagsAttr("none")
 """Float arithmetic as written: neither contracted nor reordered."""
+ANY_ZERO = arith.FastMathFlagsAttr([FastMathFlag.NO_SIGNED_ZEROS])
+"""As written, but that the sign of a zero does not matter."""
 
 
 def element_of(type_: Attribute) -> Attribute:
@@ -94,6 +97,15 @@ class LoopBuilder:
     def binary(self, op: type[Operation], a: SSAValue, b: SSAValue) -> SSAValue:
         """``op(a, b)``, of the type of `a`."""
         return self.add(_created(op, (a, b), a.type))
+
+    def combined(self, op: type[Operation], a: SSAValue, b: SSAValue) -> SSAValue:
+        """One step of a reduction. Of zeros any may be the extremum, whatever its sign: which one PyTorch
+        takes depends on its vectors too, and to tell them apart doubles the time.
+        """
+        made = _created(op, (a, b), a.type)
+        if isinstance(made, arith.MaximumfOp | arith.MinimumfOp):
+            made.properties["fastmath"] = ANY_ZERO
+        return self.add(made)
 
     def constant(self, attribute: Attribute, type_: Attribute) -> SSAValue:
         """A constant, made once per function."""
@@ -207,7 +219,7 @@ class LoopBuilder:
         if not is_vector(value):
             return value
         attribute = vector.CombiningKindAttr(vector.CombiningKindFlag(kind))
-        properties = {"kind": attribute, "fastmath": EXACT}
+        properties = {"kind": attribute, "fastmath": ANY_ZERO if kind in ("maximumf", "minimumf") else EXACT}
         op = vector.ReductionOp.create(
             operands=(value,), result_types=(element_of(value.type),), properties=properties
         )

@@ -45,7 +45,7 @@ class Combiner:
 
     def combine(self, builder: LoopBuilder, a: SSAValue, b: SSAValue) -> SSAValue:
         """Two partial results as one."""
-        return builder.binary(self.op, a, b)
+        return builder.combined(self.op, a, b)
 
     def neutral(self, builder: LoopBuilder, element: Attribute) -> SSAValue:
         """The scalar that leaves the other operand as it is."""
