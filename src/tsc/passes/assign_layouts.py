@@ -184,7 +184,8 @@ class _Assigner:
         """
         users = [use.operation for use in value.uses]
         if _only_leaves(value):
-            return layout if kind in ("contraction", "window") else _plain(value)
+            follows = kind in ("contraction", "window") and not layout.is_row_major
+            return layout if follows else _plain(value)
         if any(not isinstance(u, func.CallOp | tensor.ExpandShapeOp) for u in users):
             return layout
         low, high = self._halo(value)
