@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from torch.nn import functional
+from xdsl.dialects.builtin import StringAttr
 
 from tests.passes.kernel_runner import Array, assert_computes, build, lower, random, tensor_of
 from tests.passes.linalg_text import Host, Kernel, Value, module, multiply_add
-from tsc.analysis.target import AVX2, AVX512, GENERIC_X86
+from tsc.analysis.target import AVX2, AVX512, GENERIC_X86, Target
 from tsc.passes.schedules.tiles import choose_tile, cut_rows
 
 
@@ -97,6 +98,23 @@ def test_convolution_with_bias_residual_and_relu(
         wanted = wanted + inputs[1]
     text = module(kernel, [kernel.relu(result)], [None, "w", "b"])
     assert_computes(text, inputs, np.maximum(wanted, 0), {"w": w, "b": b})
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(20, 64), (14, 40), (3, 9), (1, 100)])
+@pytest.mark.parametrize("target", [None, AVX2], ids=["host", "avx2"])
+def test_a_dear_epilogue_leaves_the_sums_their_registers(
+    rows: int, columns: int, target: Target | None
+) -> None:
+    kernel = Kernel("k")
+    x, w, b = (kernel.argument(s) for s in ((rows, 24), (columns, 24), (columns,)))
+    total = kernel.bias(kernel.matmul(x, w), b, 1)
+    result = kernel.map("%r = math.tanh %x0 : f32", total, shape=total.shape)
+    text = module(kernel, [result], [None, "w", "b"])
+    a, weight, bias = random(rows, 24), random(columns, 24, seed=1), random(columns, seed=2)
+    program = build(text, {"w": weight, "b": bias}, target)
+    np.testing.assert_allclose(program(a)[0], np.tanh(a @ weight.T + bias), rtol=0, atol=2e-6)
+    (contraction,) = [k for k in program.kernels() if k.attributes["tsc.kind"] == StringAttr("contraction")]
+    assert str(contraction).count("math.tanh") <= 2 * 4 * 2  # a row of the tile, of both sizes, and its tail
 
 
 @pytest.mark.parametrize("rows", [14, 20, 41])

@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
 from tsc.analysis.cache_lines import rows_collide
-from tsc.analysis.kernel_model import KernelModel, Operand
+from tsc.analysis.kernel_model import KernelModel, Operand, body_cost
 from tsc.analysis.layouts import element_bytes
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import element_of
@@ -32,8 +32,21 @@ CHUNK_FLOPS = 400_000
 FLOPS_PER_OPERATION = 8
 """Multiply-adds that take as long as one simple operation on an element (which is bound by memory)."""
 
-Points = list[tuple[Index, ...]]
-"""The batch and row indices of each row of a tile."""
+DEAR = 12
+"""Operations on an element from which an epilogue is dear: an exponential, say."""
+
+
+@dataclass(frozen=True)
+class TileRows:
+    """The rows of a tile: `count` of them, and the batch and row indices of each."""
+
+    count: int
+    place: Callable[[Index | int], tuple[Index, ...]]
+
+    @property
+    def points(self) -> list[tuple[Index, ...]]:
+        """The indices of all rows."""
+        return [self.place(row) for row in range(self.count)]
 
 
 def schedule_contraction(model: KernelModel, target: Target) -> func.FuncOp:
@@ -128,21 +141,21 @@ class ContractionEmitter:
         weights = hint_of(plan.panel_count * plan.width * plan.depth_size) * element_bytes(plan.element)
         if 2 * weights <= self.kernel.target.l2_bytes:
 
-            def all_panels(points: Points) -> None:
+            def all_panels(rows: TileRows) -> None:
                 with builder.loop(*panels) as inner:
-                    self._tile(points, inner.index)
+                    self._tile(rows, inner.index)
 
             self._tiles(batch, rows, cut, all_panels)
             return
         with builder.loop(*panels) as outer:
-            self._tiles(batch, rows, cut, lambda points: self._tile(points, outer.index))
+            self._tiles(batch, rows, cut, lambda tile: self._tile(tile, outer.index))
 
     def _tiles(
         self,
         batch: tuple[Index, ...],
         rows: tuple[Index, Index],
         cut: RowTiles,
-        body: Callable[[Points], None],
+        body: Callable[[TileRows], None],
     ) -> None:
         """`body` for every row tile of a cell: the tall ones first, then those with a row less."""
         builder, outer_rows = self.kernel.builder, self.plan.outer_rows
@@ -158,7 +171,7 @@ class ContractionEmitter:
         outer: tuple[Index, ...],
         tiles: tuple[Index, Index],
         cut: RowTiles,
-        body: Callable[[Points], None],
+        body: Callable[[TileRows], None],
     ) -> None:
         builder, (first, last) = self.kernel.builder, tiles
         if not is_known(cut.total):
@@ -166,41 +179,41 @@ class ContractionEmitter:
             return
         if cut.tall:
             with builder.loop(first, last.minimum(cut.tall)) as loop:
-                body(self._points(outer, loop.index * (cut.rows + 1), cut.rows + 1))
+                body(self._rows(outer, loop.index * (cut.rows + 1), cut.rows + 1))
         if cut.tall < cut.count:
             with builder.loop(first.maximum(cut.tall), last) as loop:
-                body(self._points(outer, loop.index * cut.rows + cut.tall, cut.rows))
+                body(self._rows(outer, loop.index * cut.rows + cut.tall, cut.rows))
 
     def _symbolic_range(
         self,
         outer: tuple[Index, ...],
         tiles: tuple[Index, Index],
         cut: RowTiles,
-        body: Callable[[Points], None],
+        body: Callable[[TileRows], None],
     ) -> None:
         """Whole tiles, and of the last one, if it is not whole, ever smaller parts."""
         builder, (first, last), rows = self.kernel.builder, tiles, cut.rows
         whole = builder.index(cut.total // rows)
         with builder.loop(first, last.minimum(whole)) as loop:
-            body(self._points(outer, loop.index * rows, rows))
+            body(self._rows(outer, loop.index * rows, rows))
         at = whole * rows
         left = (last - whole).maximum(0) * (cut.total - cut.total // rows * rows)
         for part in rest_tiles(rows, is_frequent=bool(self.plan.outer_rows)):
             end = at + (left // part) * part
             with builder.loop(at, end, part) as loop:
-                body(self._points(outer, loop.index, part))
+                body(self._rows(outer, loop.index, part))
             at, left = end, left % part
 
-    def _points(self, outer: tuple[Index, ...], start: Index, count: int) -> Points:
-        """The batch and row indices of each row of a tile that starts at tiled row `start`."""
+    def _rows(self, outer: tuple[Index, ...], start: Index, count: int) -> TileRows:
+        """The rows of a tile that starts at tiled row `start`."""
         if not self.plan.flat_rows:
-            return [(*outer, start + i) for i in range(count)]
+            return TileRows(count, lambda row: (*outer, start + row))
         builder, rows = self.kernel.builder, self.plan.rows
-        return [(*outer, *unflatten(builder, start + i, rows)) for i in range(count)]
+        return TileRows(count, lambda row: (*outer, *unflatten(builder, start + row, rows)))
 
-    def _tile(self, points: Points, panel: Index) -> None:
-        """One register tile: the rows at `points`, all columns of `panel`."""
-        plan, builder = self.plan, self.kernel.builder
+    def _tile(self, rows: TileRows, panel: Index) -> None:
+        """One register tile: some rows, all columns of `panel`."""
+        plan, builder, points = self.plan, self.kernel.builder, rows.points
         zeros = tuple(builder.index(0) for _ in plan.columns)
         starts = [locate(builder, plan.data.address, (*point, *zeros)) for point in points]
         weights = self.kernel.memory[plan.contraction.weights.value].buffer
@@ -215,7 +228,7 @@ class ContractionEmitter:
         micro = kind(builder, plan.data.buffer, weights, plan.depth, tile, plan.lanes, plan.element, casts)
         zero = self.zero(plan.lanes)
         sums = micro.run(starts, self._panel_start(points[0], panel), [zero] * (len(points) * tile.vectors))
-        self._finish(points, panel, sums)
+        self._finish(rows, panel, sums)
 
     def zero(self, lanes: int) -> SSAValue:
         """What accumulators start from: the number that fills the output tensor (a tensor is added at the
@@ -235,38 +248,78 @@ class ContractionEmitter:
             batch = batch * size + index
         return (batch * plan.panel_count + panel) * (plan.depth_size * plan.width)
 
-    def _finish(self, points: Points, panel: Index, sums: Sequence[SSAValue]) -> None:
+    def _is_dear(self) -> bool:
+        """Whether what follows a sum would take registers from the sums, and be long code for each vector of
+        them.
+        """
+        return sum(body_cost(stage.body) for stage in self.epilogue.stages) >= DEAR
+
+    def _finish(self, rows: TileRows, panel: Index, sums: Sequence[SSAValue]) -> None:
         """Apply the epilogue and store; the last panel may hold fewer columns than it is wide."""
         plan, builder = self.plan, self.kernel.builder
-        tail = prod(plan.columns) % plan.width
-        last = plan.panel_count - 1
+        buffer = self._in_memory(sums) if self._is_dear() else None
+
+        def store(at: Index, columns: int) -> None:
+            if buffer is None:
+                self._store(rows.points, at, sums, columns)
+            else:
+                self._store_by_row(rows, at, buffer, columns)
+
+        tail, last = prod(plan.columns) % plan.width, plan.panel_count - 1
         if not is_known(tail):
             with builder.branch(builder.compare("slt", panel, prod(plan.columns) // plan.width)) as branch:
-                self._store(points, panel, sums, plan.width)
+                store(panel, plan.width)
             with builder.otherwise(branch):
-                self._symbolic_store(points, panel, sums, tail)
-            return
-        if not tail or last == 0:
-            self._store(points, panel, sums, tail or plan.width)
-            return
-        with builder.branch(builder.compare("slt", panel, last)) as branch:
-            self._store(points, panel, sums, plan.width)
-        with builder.otherwise(branch):
-            self._store(points, builder.index(last), sums, tail)
+                self._symbolic_store(rows.points, panel, buffer or self._in_memory(sums), tail)
+        elif not tail or last == 0:
+            store(panel, tail or plan.width)
+        else:
+            with builder.branch(builder.compare("slt", panel, last)) as branch:
+                store(panel, plan.width)
+            with builder.otherwise(branch):
+                store(builder.index(last), tail)
 
-    def _store(self, points: Points, panel: Index, sums: Sequence[SSAValue], columns: int) -> None:
+    def _in_memory(self, sums: Sequence[SSAValue]) -> SSAValue:
+        """The sums of a tile in a buffer of their own, row by row."""
+        builder, lanes = self.kernel.builder, self.plan.lanes
+        buffer = builder.scratch(self.plan.element, len(sums) * lanes)
+        for number, value in enumerate(sums):
+            builder.store(value, buffer, builder.index(number * lanes))
+        return buffer
+
+    def _parts(self, columns: int) -> list[tuple[int, int]]:
+        """Columns of a tile as (parts of) vectors: where each begins, and its lanes."""
+        lanes, most = self.plan.lanes, self._most_lanes()
+        return [
+            (first + start, part)
+            for first in range(0, columns, lanes)
+            for start, part in pieces(min(lanes, columns - first), most)
+        ]
+
+    def _store_by_row(self, rows: TileRows, panel: Index, buffer: SSAValue, columns: int) -> None:
+        """A tile that lies in the nearest cache, in a loop over its rows."""
+        plan, builder = self.plan, self.kernel.builder
+        with builder.loop(0, rows.count) as loop:
+            point = rows.place(loop.index)
+            for start, lanes in self._parts(columns):
+                column = tuple(unflatten(builder, panel * plan.width + start, plan.columns))
+                value = builder.load(buffer, loop.index * plan.width + start, lanes)
+                self.store_row(Point((*point, *column), len(plan.order.sizes) - 1, lanes), value, {})
+
+    def _store(
+        self, points: Sequence[tuple[Index, ...]], panel: Index, sums: Sequence[SSAValue], columns: int
+    ) -> None:
         """The tile, one (part of a) vector of columns after the other; what all rows share is loaded once."""
         plan, builder = self.plan, self.kernel.builder
-        most = self._most_lanes()
-        for j in range(-(-columns // plan.lanes)):
-            for start, lanes in pieces(min(plan.lanes, columns - j * plan.lanes), most):
-                number = panel * plan.width + (j * plan.lanes + start)
-                column = tuple(unflatten(builder, number, plan.columns))
-                loaded: dict[Access, SSAValue] = {}
-                for i, point in enumerate(points):
-                    value = self._part(sums[i * plan.tile.vectors + j], start, lanes)
-                    loaded = {a: v for a, v in loaded.items() if self._is_same_for_all_rows(a)}
-                    self.store_row(Point((*point, *column), len(plan.order.sizes) - 1, lanes), value, loaded)
+        for start, lanes in self._parts(columns):
+            column = tuple(unflatten(builder, panel * plan.width + start, plan.columns))
+            loaded: dict[Access, SSAValue] = {}
+            for i, point in enumerate(points):
+                value = self._part(
+                    sums[i * plan.tile.vectors + start // plan.lanes], start % plan.lanes, lanes
+                )
+                loaded = {a: v for a, v in loaded.items() if self._is_same_for_all_rows(a)}
+                self.store_row(Point((*point, *column), len(plan.order.sizes) - 1, lanes), value, loaded)
 
     def _most_lanes(self) -> int:
         """How long vectors of columns may be: one ends before the innermost column loop does."""
@@ -276,12 +329,11 @@ class ContractionEmitter:
         inner = plan.columns[-1] if len(plan.columns) > 1 else plan.lanes
         return inner & -inner
 
-    def _symbolic_store(self, points: Points, panel: Index, sums: Sequence[SSAValue], columns: int) -> None:
-        """The first `columns` of a tile, an unknown number of them: from memory."""
+    def _symbolic_store(
+        self, points: Sequence[tuple[Index, ...]], panel: Index, buffer: SSAValue, columns: int
+    ) -> None:
+        """The first `columns` of a tile in a buffer, an unknown number of them."""
         plan, builder = self.plan, self.kernel.builder
-        buffer = builder.scratch(plan.element, len(points) * plan.width)
-        for number, value in enumerate(sums):
-            builder.store(value, buffer, builder.index(number * plan.lanes))
         most = min(plan.lanes, self._most_lanes())
         for loop, lanes in rest_loops(builder, 0, columns, most):
             column = tuple(unflatten(builder, panel * plan.width + loop.index, plan.columns))
