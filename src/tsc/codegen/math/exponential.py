@@ -35,10 +35,13 @@ def scale(b: FormulaBuilder, x: MathValue, n: MathValue) -> MathValue:
 
 
 def exp(b: FormulaBuilder, x: MathValue) -> MathValue:
-    """``e**x``; beyond the range inf and 0."""
-    x = b.at_least(b.at_most(x, b.pick(89.0, 710.0)), b.pick(-104.0, -746.0))
+    """``e**x``; beyond the range inf and 0. What is 0 is not computed: underflow takes processors long, and
+    masked scores are full of it.
+    """
+    is_zero = x < b.pick(-104.0, -746.0)
+    x = b.select(is_zero, 0.0, b.at_most(x, b.pick(89.0, 710.0)))
     n, _, tail = reduce(b, x)
-    return scale(b, tail + 1.0, n)
+    return b.select(is_zero, 0.0, scale(b, tail + 1.0, n))
 
 
 def exp2(b: FormulaBuilder, x: MathValue) -> MathValue:
