@@ -6,12 +6,14 @@ from itertools import count
 
 import numpy as np
 import pytest
+import torch
 from torch.nn import functional
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
+import tsc
 from tests.passes.kernel_runner import Array, build, random, tensor_of
 from tests.passes.linalg_text import Kernel, module
 from tests.passes.rewriting import rewritten
@@ -115,6 +117,20 @@ def test_what_follows_may_read_the_image_and_the_filters() -> None:
     assert kinds(result) == TRANSFORMED
     wanted = functional.conv2d(tensor_of(image), tensor_of(weight), padding=1).numpy() + image
     np.testing.assert_allclose(run_linalg(result, [image], pool)[0], wanted, rtol=0, atol=2e-4)
+
+
+def test_one_code_serves_images_of_all_sizes() -> None:
+    layer = torch.nn.Sequential(torch.nn.Conv2d(32, 32, 3, padding=1), torch.nn.ReLU()).eval()
+    frozen = tsc.optimize_for_inference(tsc.freeze(tsc.script(layer)))
+    before = tsc.set_fusion_strategy([("DYNAMIC", 1)])
+    try:
+        for sizes in [(2, 40, 44), (1, 13, 19), (3, 4, 4), (1, 1, 2), (2, 7, 60)]:
+            x = tensor_of(random(sizes[0], 32, *sizes[1:]))
+            np.testing.assert_allclose(frozen(x), layer(x).detach(), rtol=0, atol=2e-5)
+    finally:
+        tsc.set_fusion_strategy(before)
+    assert len(frozen.specializations()) == 1
+    assert any(kernel.kernel.endswith("_4x4") for kernel in tsc.profile(frozen, x).kernels)
 
 
 LEFT = {

@@ -16,6 +16,7 @@ from math import prod
 import numpy as np
 
 from tsc.analysis.target import Target
+from tsc.dims import hint_of
 from tsc.dtypes import Array
 
 POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 0.625, -0.625, 1.5, -1.5)}
@@ -88,10 +89,11 @@ class ConvolutionSize:
 
 
 def best_tile(size: ConvolutionSize, target: Target) -> int | None:
-    """The side of the tiles that look fastest, or None where the direct sum does. Times are in those of a
-    multiply-add of vectors.
+    """The side of the tiles that look fastest, or None where the direct sum does; symbolic sizes count as
+    those of the first call. Times are in those of a multiply-add of vectors.
     """
     lanes = target.lanes(32)
+    size = ConvolutionSize(*map(hint_of, (size.images, size.inputs, size.outputs, size.height, size.width)))
     if min(size.inputs, size.outputs) < lanes or not target.has_fma:
         return None
     costs = {side: _cycles(size, side, lanes, target) for side in POINTS}

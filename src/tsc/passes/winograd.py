@@ -32,6 +32,7 @@ from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
 from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.walking import walk
+from tsc.dims import is_known, is_one
 from tsc.errors import IRError
 from tsc.ops.contractions import multiply_add
 from tsc.ops.definition import TensorSpec
@@ -51,8 +52,8 @@ class Winograd(ModulePass):
     tiles of the image, products of matrices, and one that transforms back and goes on as the kernel did.
 
     Requires: the output of `split-kernels`.
-    Leaves: kernels of the forms ``winograd-input``, ``contraction`` and ``winograd-output``; convolutions of
-    symbolic sizes, and those for which it does not pay.
+    Leaves: kernels of the forms ``winograd-input``, ``contraction`` and ``winograd-output``; convolutions
+    for which it does not pay.
 
     ```mlir
     %y = func.call @conv_relu(%x, %w) : (tensor<1x64x56x56xf32>, tensor<64x64x3x3xf32>) -> ...
@@ -196,8 +197,8 @@ def _loops(sizes: Sequence[int]) -> tuple[list[AffineExpr], int]:
     expressions: list[AffineExpr] = []
     count = 0
     for size in sizes:
-        expressions.append(AffineExpr.dimension(count) if size != 1 else AffineExpr.constant(0))
-        count += size != 1
+        expressions.append(AffineExpr.constant(0) if is_one(size) else AffineExpr.dimension(count))
+        count += not is_one(size)
     return expressions, count
 
 
@@ -243,8 +244,8 @@ def _tiles(name: str, found: Convolution, side: int) -> func.FuncOp:
     block = Block()
     kernel = KernelBuilder(block)
     image = _value(block, found.image)
-    rows, columns = size.tiles(side)
-    beyond = (0, 0, rows * side - size.height, columns * side - size.width)
+    spatial = zip(size.tiles(side), (size.height, size.width), strict=True)
+    beyond = (0, 0, *(count * side - n if is_known(n) else side - 1 for count, n in spatial))
     high = [a + b for a, b in zip(found.high, beyond, strict=True)]
     padded = kernel.pad(image, found.low, high)
     matrix = _matrix(block, matrices(side).data)

@@ -49,7 +49,7 @@ def convolution_in(kernel: func.FuncOp) -> Convolution | None:
     source, low, high = _without_padding(op.inputs[1 - filters])
     shape, result = shape_of(source), shape_of(op.results[0])
     are_arguments = all(isinstance(v.owner, Block) for v in (source, op.inputs[filters]))
-    if not are_arguments or source is op.inputs[filters] or not all(map(is_known, (*shape, *result))):
+    if not are_arguments or source is op.inputs[filters] or not all(map(is_known, (shape[1], result[1]))):
         return None
     if len(kept) not in (3, 4):
         return None

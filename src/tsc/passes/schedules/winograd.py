@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
-import numpy as np
 from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr
 from xdsl.ir import SSAValue
@@ -18,6 +18,7 @@ from tsc.analysis.target import Target
 from tsc.dialects.constants import dense_array
 from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.loop_index import Index
+from tsc.dims import certainly_equal, is_one
 from tsc.dtypes import Array
 from tsc.passes.schedules.body import Access, Point
 from tsc.passes.schedules.kernel import LoopFrame, ScheduleBuilder, pieces, unflatten, widened
@@ -100,35 +101,29 @@ class _Output:
         self._store_tile(at, channel, lanes, self.transform.apply(element))
 
     def _store_tile(self, at: Sequence[Index], channel: Index, lanes: int, tile: Tile) -> None:
-        """The rows, then in each the columns, that lie in the image: those of a whole tile, or fewer at its
-        lower and right ends.
-        """
+        """A whole tile; at the lower and right ends what of it lies in the image."""
         builder = self.kernel.builder
         _, y, x = at
         height, width = shape_of(self.result)[2:]
-        rows, columns = height % self.side, width % self.side
+        places = [(i, j) for i in range(self.side) for j in range(self.side)]
 
-        def part(row_count: int, column_count: int) -> None:
-            for i in range(row_count):
-                for j in range(column_count):
-                    self._store(at, channel, lanes, (i, j), tile[i][j])
+        def store(i: int, j: int) -> None:
+            self._store(at, channel, lanes, (i, j), tile[i][j])
 
-        def along(row_count: int) -> None:
-            if not columns:
-                part(row_count, self.side)
-                return
-            with builder.branch(builder.compare("slt", x, width // self.side)) as branch:
-                part(row_count, self.side)
-            with builder.otherwise(branch):
-                part(row_count, columns)
-
-        if not rows:
-            along(self.side)
+        if all(certainly_equal(n % self.side, 0) for n in (height, width)):
+            for i, j in places:
+                store(i, j)
             return
-        with builder.branch(builder.compare("slt", y, height // self.side)) as branch:
-            along(self.side)
+        inside = [builder.compare("slt", n, size // self.side) for n, size in ((y, height), (x, width))]
+        with builder.branch(builder.binary(arith.AndIOp, *inside)) as branch:
+            for i, j in places:
+                store(i, j)
         with builder.otherwise(branch):
-            along(rows)
+            for i in range(self.side):
+                with builder.branch(builder.compare("slt", y * self.side + i, height)):
+                    for j in range(self.side):
+                        with builder.branch(builder.compare("slt", x * self.side + j, width)):
+                            store(i, j)
 
     def _store(
         self, at: Sequence[Index], channel: Index, lanes: int, offset: tuple[int, int], value: SSAValue
@@ -136,8 +131,8 @@ class _Output:
         n, y, x = at
         indices = (n, channel, y * self.side + offset[0], x * self.side + offset[1])
         sizes = shape_of(self.result)
-        loops = [index for index, size in zip(indices, sizes, strict=True) if size != 1]
-        along = sum(size != 1 for size in sizes[:1])
+        loops = [index for index, size in zip(indices, sizes, strict=True) if not is_one(size)]
+        along = 0 if is_one(sizes[0]) else 1
         zeros = [self.kernel.builder.index(0)] * len(self.stage.reduced)
         self.epilogue.emit(Point((*loops, *zeros), along, lanes), None, {self.result: value})
 
@@ -178,8 +173,7 @@ def _for_tiles(
     whole = channels // lanes * lanes
     kernel.notes.append(f"{lanes} lanes")
     cost = CYCLES_PER_ELEMENT * transform.matrix.size * channels / lanes
-    count = int(np.prod(outer))
-    with kernel.chunks(count, cost) as (first, last), builder.loop(first, last) as loop:
+    with kernel.chunks(prod(outer), cost) as (first, last), builder.loop(first, last) as loop:
         at = unflatten(builder, loop.index, outer)
         if whole:
             with builder.loop(0, whole, lanes) as inner:
