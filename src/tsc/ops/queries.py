@@ -12,8 +12,9 @@ from tsc.dtypes import Array, Category, Number
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.definition import Family, TensorSpec
+from tsc.ops.number_functions import to_float, to_int
 from tsc.ops.promotion import of_number
-from tsc.ops.python_scalars import to_float, to_int
+from tsc.ops.python_forms import python_form
 from tsc.ops.shapes import wrap_dim
 from tsc.ops.strides import element_strides
 
@@ -27,8 +28,8 @@ def _query(*names: str, python: str | None = None) -> Callable[[Callable[..., An
         def on_array(self: Array, *rest: object) -> Any:
             return question(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)), *rest)
 
-        text = None if python is None else python.format
-        return FAMILY.op(*names, fold=question, kind="query", python=text)(on_array)
+        form = None if python is None else python_form(python)
+        return FAMILY.op(*names, fold=question, kind="query", python=form)(on_array)
 
     return register
 
@@ -184,7 +185,7 @@ _implicit("aten::FloatImplicit", float)
 _implicit("aten::ComplexImplicit", complex)
 
 
-@FAMILY.op("aten::item", kind="item")
+@FAMILY.op("aten::item", kind="item", python=python_form("{0}.item()"))
 def item(self: Array) -> Number:
     """The only element, as a Python number.
 
@@ -196,18 +197,19 @@ def item(self: Array) -> Number:
     return self.item()
 
 
-def _conversion(name: str, convert: Callable[[Any], Any]) -> None:
+def _conversion(name: str, convert: Callable[[Any], Any], kind: type) -> None:
     @FAMILY.op(f"aten::{name}.Tensor", kind="item")
     def to_number(a: Array) -> Number:
-        return convert(item(a))
+        number = item(a)
+        return number if type(number) is kind else convert(number)
 
 
-_conversion("Int", to_int)
-_conversion("Float", to_float)
-_conversion("Bool", bool)
+_conversion("Int", to_int, int)
+_conversion("Float", to_float, float)
+_conversion("Bool", bool, bool)
 
 
-@FAMILY.op("aten::is_nonzero", kind="item")
+@FAMILY.op("aten::is_nonzero", kind="item", python=python_form("bool({0}.item())"))
 def is_nonzero(self: Array) -> bool:
     """Whether the only element is nonzero."""
     if self.size != 1:

@@ -25,7 +25,8 @@ from tsc.dialects.walking import walk
 from tsc.errors import UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
-from tsc.ops.python_scalars import wrap64
+from tsc.ops.number_functions import wrap64
+from tsc.ops.python_forms import EAGER, PythonForm
 from tsc.runtime.exceptions import contexts_left, defined, raise_from_script
 from tsc.runtime.generated_calls import require, unpack, unsupported
 from tsc.runtime.named_tuples import build_named_tuple, named_tuple_class
@@ -142,13 +143,33 @@ class PythonWriter(PythonText):
         hint = full_name.removeprefix("aten::").replace("::", "_").replace(".", "_")
         run: Callable[..., Any] = unsupported(full_name) if found is None else found
         operands = [self._operand(op, i) for i in range(len(op.operands))]
+        plain = [self.name(o) for o in op.operands]
         if number is not None:
-            operands[1] = self.constant("number", number)
-        python = self.operators.python(schema)
-        text = None if python is None or operands[0] == "None" else python(*operands)
-        if text is not None:
-            self.eager[op] = Call(run, operands)
-        self.assign(op, text or f"{self.constant(hint, run)}({', '.join(operands)})")
+            operands[1] = plain[1] = self.constant("number", number)
+        form = None if plain[0:1] == ["None"] else self.operators.python(schema)
+        text = None if form is None else self._said(form, plain, lambda: self.constant(hint, run))
+        if form is None or text is None:
+            self.assign(op, f"{self.constant(hint, run)}({', '.join(operands)})")
+            return
+        self.eager[op] = Call(run, operands)
+        if form.gives_first:
+            self.write(text)
+            self.names[op.results[0]] = plain[0]
+            return
+        self.assign(op, text)
+        if form.wraps:
+            self._wrap(self.name(op.results[0]))
+
+    def _said(self, form: PythonForm, operands: Sequence[str], eager: Callable[[], str]) -> str | None:
+        """The text of a call that Python says itself; `eager` names the operator's function."""
+        names = {name: self.constant(name, value) for name, value in form.names.items()}
+        if form.calls_eager:
+            names[EAGER] = eager()
+        return form.write(*operands, **names)
+
+    def _wrap(self, name: str) -> None:
+        """Have an int of 64 bits, where the variable holds one that has more."""
+        self.write(f"if not {-(2**63)} <= {name} < {2**63}: {name} = wrap64({name})")
 
     def _operand(self, op: AtenOp, position: int) -> str:
         """An operand of an operator; parameters of the function that should be tensors are checked."""
