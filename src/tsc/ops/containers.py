@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tsc.dtypes import Array, Number
 from tsc.errors import BoundsError, Error, ShapeError
 from tsc.narrowing import is_array, is_list
 from tsc.ops.definition import Family, Meaning
+from tsc.ops.int_ranges import ANY_INT, COUNT, Range, add, always, multiply
 from tsc.ops.number_functions import wrap64
 from tsc.ops.python_forms import PythonForm, python_form
 from tsc.ops.shapes import broadcast
@@ -155,13 +157,15 @@ _LIST_PYTHON = {
     "__getitem__": python_form("{0}[{1}]"),
     "_set_item": python_form("{0}[{1}] = {2}", gives_first=True), "Delete": python_form("del {0}[{1}]"),
     "add": python_form("{0} + {1}"), "add_": python_form("{0}.extend({1})", gives_first=True),
-    "len": python_form("len({0})"), "list": python_form("list({0})"),
+    "len": python_form("len({0})", is_sure=True, reads=True), "list": python_form("list({0})"),
 }  # fmt: skip
 """What lists do as Python's."""
 _COMPARING_PYTHON = {
-    "__contains__": python_form("{1} in {0}"), "index": python_form("{0}.index({1})"),
+    "__contains__": python_form("{1} in {0}", is_sure=True, reads=True),
+    "index": python_form("{0}.index({1})"),
     "count": python_form("{0}.count({1})"), "remove": python_form("{0}.remove({1})"),
-    "eq": python_form("{0} == {1}"), "ne": python_form("{0} != {1}"),
+    "eq": python_form("{0} == {1}", is_sure=True, reads=True),
+    "ne": python_form("{0} != {1}", is_sure=True, reads=True),
 }  # fmt: skip
 """What they do as Python's if equality of elements is Python's, of which each is equal to itself."""
 _SORTING_PYTHON = {
@@ -185,11 +189,15 @@ def _is_ordered(schema: Schema) -> bool:
 
 for _name, _function in _LIST_FUNCTIONS.items():
     if _name in _COMPARING_PYTHON:
-        FAMILY.overloads(f"aten::{_name}", _takes_list, _function, _COMPARING_PYTHON[_name], _equals_itself)
+        FAMILY.overloads(
+            f"aten::{_name}", _takes_list, _function, _COMPARING_PYTHON[_name], _equals_itself,
+            always(COUNT) if _name in ("index", "count") else None,
+        )  # fmt: skip
     elif _name in _SORTING_PYTHON:
         FAMILY.overloads(f"aten::{_name}", _takes_list, _function, _SORTING_PYTHON[_name], _is_ordered)
     else:
-        FAMILY.overloads(f"aten::{_name}", _takes_list, _function, _LIST_PYTHON.get(_name))
+        ranging = always(COUNT) if _name == "len" else None
+        FAMILY.overloads(f"aten::{_name}", _takes_list, _function, _LIST_PYTHON.get(_name), ranging=ranging)
 
 
 def _repeated_length(a: list[Any] | int, b: list[Any] | int) -> int:
@@ -222,13 +230,27 @@ def _gives_number(schema: Schema) -> bool:
     return _takes_list(schema) and schema.results[0].type is not tt.TENSOR
 
 
+def _gives(kind: TorchType, schema: Schema) -> bool:
+    return _takes_list(schema) and schema.results[0].type is kind
+
+
+def _sum_from(start: Number, numbers: list[Any]) -> Any:
+    return wrap64(sum(numbers, start))
+
+
 FAMILY.overloads(
     "aten::any", _gives_number, lambda a: any(_is_nonzero(x) for x in a), python_form("any({0})")
 )
 FAMILY.overloads(
     "aten::all", _gives_number, lambda a: all(_is_nonzero(x) for x in a), python_form("all({0})")
 )
-FAMILY.overloads("aten::sum", _gives_number, lambda a: wrap64(sum(a)), python_form("sum({0})", wraps=True))
+for _kind, _start in ((tt.INT, 0), (tt.FLOAT, 0.0), (tt.COMPLEX, 0j)):
+    FAMILY.overloads(
+        "aten::sum",
+        partial(_gives, _kind),
+        partial(_sum_from, _start),
+        python_form(f"sum({{0}}, {_start})", wraps=_kind is tt.INT),
+    )
 
 
 def _extremum(name: str, pick: Callable[..., Any]) -> Callable[..., Any]:
@@ -260,8 +282,8 @@ def _compares_opaque(schema: Schema) -> bool:
     )
 
 
-FAMILY.overloads("aten::eq", _compares_opaque, operator.eq, python_form("{0} == {1}"))
-FAMILY.overloads("aten::ne", _compares_opaque, operator.ne, python_form("{0} != {1}"))
+FAMILY.overloads("aten::eq", _compares_opaque, operator.eq, python_form("{0} == {1}", is_sure=True))
+FAMILY.overloads("aten::ne", _compares_opaque, operator.ne, python_form("{0} != {1}", is_sure=True))
 for _name, _sign, _function in (
     ("lt", "<", operator.lt), ("le", "<=", operator.le), ("gt", ">", operator.gt), ("ge", ">=", operator.ge),
 ):  # fmt: skip
@@ -269,11 +291,14 @@ for _name, _sign, _function in (
         f"aten::{_name}",
         lambda schema: _first(schema) is tt.STRING,
         _function,
-        python_form(f"{{0}} {_sign} {{1}}"),
+        python_form(f"{{0}} {_sign} {{1}}", is_sure=True),
     )
 
 
-@FAMILY.op("aten::__range_length", kind="python", python=python_form("len(range({0}, {1}, {2}))"))
+@FAMILY.op(
+    "aten::__range_length", kind="python", python=python_form("len(range({0}, {1}, {2}))"),
+    ranging=always((0, 2 * ANY_INT[1])),
+)  # fmt: skip
 def range_length(lo: int, hi: int, step: int) -> int:
     """``len(range(lo, hi, step))``.
 
@@ -285,11 +310,20 @@ def range_length(lo: int, hi: int, step: int) -> int:
     return len(range(lo, hi, step))
 
 
+def _derived_range(index: Range, start: Range, step: Range) -> Range:
+    return add(start, multiply(index, step))
+
+
 def _derived(index: str, start: str, step: str) -> str:
     return f"{start} + {index}" if step == "1" else f"{start} + {index} * {step}"
 
 
-@FAMILY.op("aten::__derive_index", kind="python", python=PythonForm(_derived, wraps=True))
+@FAMILY.op(
+    "aten::__derive_index",
+    kind="python",
+    python=PythonForm(_derived, wraps=True, is_sure=True),
+    ranging=_derived_range,
+)
 def derive_index(index: int, start: int, step: int) -> int:
     """``range(start, ..., step)[index]``."""
     return wrap64(start + index * step)

@@ -11,6 +11,7 @@ from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
 from tsc.dtypes import DType
+from tsc.ops.int_ranges import Ranging
 from tsc.ops.python_forms import PythonForm
 
 
@@ -158,6 +159,8 @@ class Operator:
     """What a call has to do with the world beside its arguments and results, draws aside."""
     python: PythonForm | None = None
     """How generated Python does without a call of `eager`."""
+    ranging: Ranging | None = None
+    """Of an int: its range by those of operands; None: unknown."""
 
     def decides_elements_only(self, position: int) -> bool:
         """Whether a number given for an argument says nothing about shape and dtype but by its kind."""
@@ -247,13 +250,15 @@ class Family:
         meaning: Meaning,
         python: PythonForm | None = None,
         suits: Callable[[Schema], bool] = bool,
+        ranging: Ranging | None = None,
     ) -> None:
         """`meaning` is that of the overloads `wanted` accepts, dicts keyed by tensors excepted; of those that
         `python` suits, that is it too.
         """
         for schema in schemas.overloads(name):
             if wanted(schema) and not _keyed_by_tensor(schema):
-                self.op(schema.full_name, kind="python", python=python if suits(schema) else None)(meaning)
+                form = python if suits(schema) else None
+                self.op(schema.full_name, kind="python", python=form, ranging=ranging)(meaning)
 
 
 def _keyed_by_tensor(schema: Schema) -> bool:

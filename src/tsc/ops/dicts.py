@@ -10,6 +10,7 @@ from tsc.dialects.schema import Schema
 from tsc.dtypes import Number
 from tsc.errors import Error
 from tsc.ops.definition import Family, Meaning
+from tsc.ops.int_ranges import COUNT, always
 from tsc.ops.python_forms import PythonForm, python_form
 
 FAMILY = Family()
@@ -77,8 +78,9 @@ def _method_text(name: str) -> Callable[..., str]:
 
 
 _DICT_PYTHON = {
-    "__getitem__": python_form("{0}[{1}]"), "__contains__": python_form("{1} in {0}"),
-    "len": python_form("len({0})"), "keys": python_form("list({0})"),
+    "__getitem__": python_form("{0}[{1}]"),
+    "__contains__": python_form("{1} in {0}", is_sure=True, reads=True),
+    "len": python_form("len({0})", is_sure=True, reads=True), "keys": python_form("list({0})"),
     "values": python_form("list({0}.values())"), "items": python_form("list({0}.items())"),
     "get": PythonForm(_method_text("get")),
     "setdefault": python_form("{0}.setdefault({1}, {2})"), "update": python_form("{0}.update({1})"),
@@ -87,5 +89,8 @@ _DICT_PYTHON = {
     "_set_item": python_form("{0}[{1}] = {2}"),
 }  # fmt: skip
 for _name, _function in _DICT_FUNCTIONS.items():
-    FAMILY.overloads(f"aten::{_name}", _takes_dict, _function, _DICT_PYTHON.get(_name))
+    FAMILY.overloads(
+        f"aten::{_name}", _takes_dict, _function, _DICT_PYTHON.get(_name),
+        ranging=always(COUNT) if _name == "len" else None,
+    )  # fmt: skip
 FAMILY.overloads("aten::dict", lambda schema: not _takes_dict(schema), _dict_of)

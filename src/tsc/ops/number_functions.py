@@ -35,17 +35,34 @@ def divide(a: Number, b: Number) -> Number:
 
 
 def floor_divide(a: Any, b: Any) -> Any:
-    """Python's ``//``; of floats by zero, as `divide`."""
-    if b == 0 and (isinstance(a, float) or isinstance(b, float)):
-        return divide(float(a), b)
-    return a // b
+    """Python's ``//`` of ints; of floats the quotient, rounded, and then down to a whole number."""
+    if not isinstance(a, float) and not isinstance(b, float):
+        return a // b
+    quotient = cast("float", divide(a, b))
+    is_whole = quotient == 0 or not math.isfinite(quotient)  # zeros keep their sign
+    return quotient if is_whole else float(math.floor(quotient))
 
 
 def remainder(a: Any, b: Any) -> Any:
-    """Python's ``%``; NaN for floats by zero."""
-    if b == 0 and (isinstance(a, float) or isinstance(b, float)):
+    """Python's ``%`` of ints; of floats as PyTorch computes it, which loses bits of `a` to a greater `b`; by
+    zero NaN.
+    """
+    if not isinstance(a, float) and not isinstance(b, float):
+        return a % b
+    try:
+        return math.fmod(b + math.fmod(a, b), b)
+    except ValueError:
         return math.nan
-    return a % b
+
+
+def greater(a: Any, b: Any) -> Any:
+    """The greater number, or the second where none is."""
+    return a if a > b else b
+
+
+def lesser(a: Any, b: Any) -> Any:
+    """The lesser number, or the second where none is."""
+    return a if a < b else b
 
 
 def power(a: Number, b: Number) -> Number:

@@ -28,11 +28,16 @@ class PythonForm:
     """Whether the text gives an int that may be beyond 64 bits, which is still to be wrapped."""
     gives_first: bool = False
     """Whether the text is a statement, and the result is the very first operand."""
+    is_sure: bool = False
+    """Whether it never raises and changes nothing, so that it may be done later, where its result is read."""
+    reads: bool = False
+    """Whether its result depends on what is in lists or dicts by then."""
 
 
 def python_form(
-    template: str, names: Mapping[str, object] = NO_NAMES, *, wraps: bool = False, gives_first: bool = False
-) -> PythonForm:
+    template: str, names: Mapping[str, object] = NO_NAMES, *, wraps: bool = False, gives_first: bool = False,
+    is_sure: bool = False, reads: bool = False,
+) -> PythonForm:  # fmt: skip
     """A form of the same text for all operands: ``{0}`` is the first, ``{eager}`` the operator itself."""
     calls_eager = f"{{{EAGER}}}" in template
-    return PythonForm(template.format, names, calls_eager, wraps, gives_first)
+    return PythonForm(template.format, names, calls_eager, wraps, gives_first, is_sure, reads)

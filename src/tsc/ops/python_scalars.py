@@ -6,6 +6,7 @@ import cmath
 import math
 import operator
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from tsc.dialects import schema as schemas
@@ -16,14 +17,18 @@ from tsc.dims import Dim
 from tsc.dtypes import Array, Number
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
+from tsc.ops import int_ranges
 from tsc.ops.definition import Family
+from tsc.ops.int_ranges import Ranging
 from tsc.ops.number_functions import (
     divide,
     floor_divide,
     gamma,
+    greater,
     ieee,
     int_power,
     inverse_tanh,
+    lesser,
     log,
     log1p,
     log_gamma,
@@ -50,7 +55,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "aten::__or__": lambda a, b: a | b, "aten::__xor__": lambda a, b: a ^ b,
     "aten::__lshift__": lambda a, b: a << (b & 63), "aten::__rshift__": lambda a, b: a >> (b & 63),
     "aten::fmod": ieee(math.fmod), "aten::mathremainder": ieee(math.remainder), "aten::atan2": math.atan2,
-    "aten::copysign": math.copysign, "aten::gcd": math.gcd, "prim::min": min, "prim::max": max,
+    "aten::copysign": math.copysign, "aten::gcd": math.gcd, "prim::min": lesser, "prim::max": greater,
     "aten::floor_divide": floor_divide, "aten::ldexp": ieee(math.ldexp), "aten::log": log_of_base,
 }  # fmt: skip
 _UNARY: dict[str, Callable[..., Any]] = {
@@ -81,51 +86,51 @@ _INT, _BOOL = frozenset((tt.INT,)), frozenset((tt.BOOL,))
 _FLOAT = frozenset((tt.FLOAT,))
 _REALS = frozenset((tt.INT, tt.FLOAT))
 _ORDERED = _REALS | _BOOL
-_BOUND = "{{function}}({{0}}) if {} else {{eager}}({{0}})"
-"""A function where it has a value and does not overflow."""
 
 
+_sure = partial(python_form, is_sure=True)
 Forms = Iterator[tuple[str, frozenset[TorchType], PythonForm]]
 """What scalar operators are in Python if their arguments are of some of the types given."""
 
 
 def _binary_forms() -> Forms:
     for name, sign in (("add", "+"), ("sub", "-"), ("mul", "*")):
-        yield f"aten::{name}", _INT, python_form(f"{{0}} {sign} {{1}}", wraps=True)
-        yield f"aten::{name}", _REALS, python_form(f"{{0}} {sign} {{1}}")
+        yield f"aten::{name}", _INT, _sure(f"{{0}} {sign} {{1}}", wraps=True)
+        yield f"aten::{name}", _REALS, _sure(f"{{0}} {sign} {{1}}")
     for name, sign in (("eq", "=="), ("ne", "!="), ("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">=")):
-        yield f"aten::{name}", _ORDERED, python_form(f"{{0}} {sign} {{1}}")
+        yield f"aten::{name}", _ORDERED, _sure(f"{{0}} {sign} {{1}}")
     for name, sign in (("__and__", "&"), ("__or__", "|"), ("__xor__", "^")):
         for kinds in (_INT, _BOOL):
-            yield f"aten::{name}", kinds, python_form(f"{{0}} {sign} {{1}}")
+            yield f"aten::{name}", kinds, _sure(f"{{0}} {sign} {{1}}")
     for name, sign in (("prim::max", ">"), ("prim::min", "<")):
         for kinds in (_INT, _FLOAT):
-            yield name, kinds, python_form(f"{{1}} if {{1}} {sign} {{0}} else {{0}}")
-    yield "aten::div", _REALS, python_form("{0} / {1} if {1} else {eager}({0}, {1})")
+            yield name, kinds, _sure(f"{{0}} if {{0}} {sign} {{1}} else {{1}}")
+    yield "aten::div", _REALS, _sure("{0} / {1} if {1} else {eager}({0}, {1})")
     yield "aten::floordiv", _INT, python_form("{0} // {1}", wraps=True)
-    yield "aten::floordiv", _REALS, python_form("{0} // {1} if {1} else {eager}({0}, {1})")
+    yield "aten::floordiv", _REALS, _sure("{floor_divide}({0}, {1})", {"floor_divide": floor_divide})
     yield "aten::remainder", _INT, python_form("{0} % {1}")
-    yield "aten::remainder", _REALS, python_form("{0} % {1} if {1} else {eager}({0}, {1})")
-    yield "aten::__lshift__", _INT, python_form("{0} << ({1} & 63)", wraps=True)
-    yield "aten::__rshift__", _INT, python_form("{0} >> ({1} & 63)")
+    yield "aten::remainder", _REALS, _sure("{remainder}({0}, {1})", {"remainder": remainder})
+    yield "aten::__lshift__", _INT, _sure("{0} << ({1} & 63)", wraps=True)
+    yield "aten::__rshift__", _INT, _sure("{0} >> ({1} & 63)")
 
 
 def _unary_forms() -> Forms:
-    yield "aten::__not__", _BOOL, python_form("not {0}")
-    yield "aten::bitwise_not", _INT, python_form("~{0}")
+    yield "aten::__not__", _BOOL, _sure("not {0}")
+    yield "aten::bitwise_not", _INT, _sure("~{0}")
     for name, text in (("aten::neg", "-{0}"), ("aten::abs", "abs({0})"), ("prim::abs", "abs({0})")):
-        yield name, _INT, python_form(text, wraps=True)
-        yield name, _FLOAT, python_form(text)
+        yield name, _INT, _sure(text, wraps=True)
+        yield name, _FLOAT, _sure(text)
     for name, rounded in (("ceil", math.ceil), ("floor", math.floor)):
-        yield f"aten::{name}", _INT, python_form("{0}")
-        yield f"aten::{name}", _FLOAT, python_form("{function}({0})", {"function": rounded}, wraps=True)
+        yield f"aten::{name}", _INT, _sure("{0}")
+        yield f"aten::{name}", _FLOAT, python_form(f"{{{name}}}({{0}})", {name: rounded}, wraps=True)
     yield "aten::Int", _FLOAT, python_form("int({0})", wraps=True)
-    yield "aten::Int", _BOOL, python_form("int({0})")
-    yield "aten::Float", _INT | _BOOL, python_form("float({0})")
-    yield "aten::Bool", _REALS, python_form("{0} != 0")
+    yield "aten::Int", _BOOL, _sure("int({0})")
+    yield "aten::Float", _INT | _BOOL, _sure("float({0})")
+    yield "aten::Bool", _REALS, _sure("{0} != 0")
     for name, is_defined in _DEFINED.items():
-        text = "{function}({0})" if is_defined is None else _BOUND.format(is_defined)
-        yield f"aten::{name}", _REALS, python_form(text, {"function": getattr(math, name)})
+        called = f"{{{name}}}({{0}})"
+        text = called if is_defined is None else f"{called} if {is_defined} else {{eager}}({{0}})"
+        yield f"aten::{name}", _REALS, _sure(text, {name: getattr(math, name)})
 
 
 _DEFINED: dict[str, str | None] = {
@@ -152,6 +157,16 @@ def _python(schema: Schema) -> PythonForm | None:
     return next((form for name, taken, form in forms if name == schema.name and kinds <= taken), None)
 
 
+_RANGES: dict[str, Ranging] = {
+    "aten::add": int_ranges.add, "aten::sub": int_ranges.subtract, "aten::mul": int_ranges.multiply,
+    "aten::neg": int_ranges.negate, "aten::abs": int_ranges.magnitude, "prim::abs": int_ranges.magnitude,
+    "prim::min": int_ranges.lesser, "prim::max": int_ranges.greater, "aten::floordiv": int_ranges.quotient,
+    "aten::remainder": int_ranges.remainder, "aten::__and__": int_ranges.common_bits,
+    "aten::__rshift__": int_ranges.shifted_down,
+}  # fmt: skip
+"""Of ints; of others nothing is known."""
+
+
 def _is_scalar(schema: Schema, arity: int) -> bool:
     return len(schema.arguments) == arity and all(a.type in _NUMBERS for a in schema.arguments)
 
@@ -172,7 +187,9 @@ def _define_overload(schema: Schema, function: Callable[..., Any]) -> None:
     }
     finish = convert.get(result, wrap64)
 
-    @FAMILY.op(schema.full_name, kind="python", python=_python(schema))
+    ranging = _RANGES.get(schema.name) if result is tt.INT else None
+
+    @FAMILY.op(schema.full_name, kind="python", python=_python(schema), ranging=ranging)
     def scalar(*arguments: object) -> Any:
         return finish(function(*arguments))
 
@@ -276,7 +293,7 @@ def _compared_with_none(comparison: str) -> PythonForm:
     def write(a: str, b: str) -> str | None:
         return f"{a} {comparison} None" if b == "None" and a.isidentifier() else None
 
-    return PythonForm(write)
+    return PythonForm(write, is_sure=True)
 
 
 @FAMILY.op("aten::__is__", kind="python", python=_compared_with_none("is"))

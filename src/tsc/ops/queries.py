@@ -12,6 +12,7 @@ from tsc.dtypes import Array, Category, Number
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.definition import Family, TensorSpec
+from tsc.ops.int_ranges import COUNT, Ranging, always
 from tsc.ops.number_functions import to_float, to_int
 from tsc.ops.promotion import of_number
 from tsc.ops.python_forms import python_form
@@ -21,7 +22,9 @@ from tsc.ops.strides import element_strides
 FAMILY = Family()
 
 
-def _query(*names: str, python: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _query(
+    *names: str, python: str | None = None, ranging: Ranging | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A question answered by the spec alone: works on arrays and specs, through ``shape`` and ``dtype``."""
 
     def register(question: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,12 +32,12 @@ def _query(*names: str, python: str | None = None) -> Callable[[Callable[..., An
             return question(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)), *rest)
 
         form = None if python is None else python_form(python)
-        return FAMILY.op(*names, fold=question, kind="query", python=form)(on_array)
+        return FAMILY.op(*names, fold=question, kind="query", python=form, ranging=ranging)(on_array)
 
     return register
 
 
-@_query("aten::size.int", python="{}.shape[{}]")
+@_query("aten::size.int", python="{}.shape[{}]", ranging=always(COUNT))
 def size_int(self: TensorSpec, dim: int) -> int:
     """The size of one dim."""
     return self.shape[wrap_dim(dim, self.ndim)]
@@ -46,13 +49,13 @@ def size(self: TensorSpec) -> list[int]:
     return list(self.shape)
 
 
-@_query("aten::dim", python="{}.ndim")
+@_query("aten::dim", python="{}.ndim", ranging=always(COUNT))
 def dim(self: TensorSpec) -> int:
     """The number of dims."""
     return self.ndim
 
 
-@_query("aten::len.Tensor")
+@_query("aten::len.Tensor", ranging=always(COUNT))
 def length(self: TensorSpec) -> int:
     """The size of the first dim.
 
@@ -64,7 +67,7 @@ def length(self: TensorSpec) -> int:
     return self.shape[0]
 
 
-@_query("aten::numel")
+@_query("aten::numel", ranging=always(COUNT))
 def numel(self: TensorSpec) -> int:
     """The number of elements."""
     return self.size

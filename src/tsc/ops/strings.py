@@ -19,6 +19,7 @@ from tsc.errors import BoundsError, Error
 from tsc.narrowing import is_sequence
 from tsc.ops.definition import Effect, Family
 from tsc.ops.formatting import text_of
+from tsc.ops.int_ranges import COUNT, PLACE, always
 from tsc.ops.python_forms import PythonForm, python_form
 
 FAMILY = Family()
@@ -129,10 +130,11 @@ _METHODS: dict[str, Callable[..., Any]] = {
 _ASCII = "{} if {} else {{eager}}({})"
 
 
-def _of_ascii(text: str, *ascii_operands: int, count: int = 1) -> PythonForm:
+def _of_ascii(text: str, *ascii_operands: int, count: int = 1, is_sure: bool = False) -> PythonForm:
     """`text` of `count` operands where those given, strings, are ASCII: bytes and characters are the same."""
     tests = " and ".join(f"{{{i}}}.isascii()" for i in ascii_operands)
-    return python_form(_ASCII.format(text, tests, ", ".join(f"{{{i}}}" for i in range(count))))
+    operands = ", ".join(f"{{{i}}}" for i in range(count))
+    return python_form(_ASCII.format(text, tests, operands), is_sure=is_sure)
 
 
 def _within_all(name: str, tested: int) -> PythonForm:
@@ -171,7 +173,7 @@ def _split_at(text: str, separator: str, limit: str, eager: str) -> str | None:
 
 _PYTHON: dict[str, PythonForm] = {
     **{
-        name: _of_ascii(f"{{0}}.{name}()", 0)
+        name: _of_ascii(f"{{0}}.{name}()", 0, is_sure=True)
         for name in (
             "upper", "lower", "capitalize", "title", "swapcase", "isdigit", "isalpha", "isalnum", "isupper",
             "islower", "istitle", "isdecimal", "isnumeric",
@@ -183,12 +185,19 @@ _PYTHON: dict[str, PythonForm] = {
     **{n: _within_all(n, 1) for n in ("startswith", "endswith")},
     "split.str": PythonForm(_split_at, calls_eager=True),
     "replace": _of_ascii("{0}.replace({1}, {2}, {3})", 0, 2, count=4),
-    "len.str": _of_ascii("len({0})", 0), "add.str": PythonForm(_added, calls_eager=True),
+    "len.str": _of_ascii("len({0})", 0, is_sure=True),
+    "add.str": PythonForm(_added, calls_eager=True, is_sure=True),
     "__getitem__.str": _of_ascii("{0}[{1}]", 0, count=2),
     "slice.str": _of_ascii("{0}[{1}:{2}:{3}]", 0, count=4),
 }  # fmt: skip
+_RANGES = {
+    "len.str": COUNT, "count": COUNT, "index.str": COUNT, "rindex": COUNT, "find": PLACE, "rfind": PLACE,
+}  # fmt: skip
 for _name, _method in _METHODS.items():
-    FAMILY.op(f"aten::{_name}", kind="python", python=_PYTHON.get(_name))(_on_bytes(_method))
+    _ranging = always(_RANGES[_name]) if _name in _RANGES else None
+    FAMILY.op(f"aten::{_name}", kind="python", python=_PYTHON.get(_name), ranging=_ranging)(
+        _on_bytes(_method)
+    )
 FAMILY.op("prim::StringIndex", kind="python", python=_of_ascii("{0}[{1}]", 0, count=2))(_on_bytes(_character))
 
 
@@ -216,7 +225,7 @@ def join(self: str, values: Sequence[str]) -> str:
     return self.join(values)
 
 
-@FAMILY.op("aten::ord", kind="python", python=_of_ascii("ord({0})", 0))
+@FAMILY.op("aten::ord", kind="python", python=_of_ascii("ord({0})", 0), ranging=always((0, 255)))
 def ord_(string: str) -> int:
     """The number of the only character.
 

@@ -168,6 +168,8 @@ def _refusal(
     if unknown:
         return f"nothing is compiled for values such as {', '.join(unknown)}"
     table = version.specializations
+    if table.is_for_all:
+        return next(iter(table.refused.values()))
     if key not in table.table and len(table.table) >= table.depth:
         kinds = ", ".join(f"{kind} {count}" for kind, count in table.strategy)
         return f"all specializations are used ({kinds}): see set_fusion_strategy"

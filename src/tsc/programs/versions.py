@@ -16,6 +16,7 @@ import numpy as np
 
 from tsc import pipeline
 from tsc.analysis.operator_effects import changes_shapes
+from tsc.analysis.python_values import only_asks_tensors, takes_no_tensors
 from tsc.compiler.descent import Descent
 from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import require_nothing_strict
@@ -37,7 +38,7 @@ from tsc.programs.object_state import AttributeGuard, ObjectState
 from tsc.runtime.descriptions import describe
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.operators import Operators
-from tsc.runtime.specializations import Specializations
+from tsc.runtime.specializations import ForAll, Specializations
 
 if TYPE_CHECKING:
     from tsc.programs.interpreter import Interpreter
@@ -51,6 +52,7 @@ MOST_PROFILED = 1000
 
 
 RESIZES = "it gives a tensor other sizes in place: those it is called with do not hold throughout"
+PYTHON_ALONE = "it computes no tensors"
 HELD_TWICE = "an attribute that it assigns goes by two paths: an object is held twice"
 
 
@@ -137,6 +139,8 @@ class Versions:
         """
         if self._receiver is None or self._receiver.cls.kind != "module" or not options().is_native_enabled:
             return None
+        if self._is_refused:
+            return None
         wanted = options().profiled_runs
         if wanted:
             key = tuple(describe(value) for value in values)
@@ -196,6 +200,8 @@ class Versions:
             entry = self._live_entry(varying)
         except TscError as error:
             return _Refusal(error.message, is_final=True)
+        if takes_no_tensors(entry.function):
+            return _Refusal(PYTHON_ALONE, is_final=True)
         lifted = self._lifted(entry)
         is_lifted = isinstance(lifted, Entry)
         guard = AttributeGuard(self._object, (lifted if is_lifted else entry).function)
@@ -255,7 +261,11 @@ class Versions:
         in_parts = InParts(entry, self._interpreter.call, self._receiver if takes_object else None)
         if not isinstance(lifted, Entry):
             refusal = lifted or resizes
-            table = Specializations(*self._makers(entry, refusal, in_parts), generic, name)
+            words = tuple(parameter.type.torchscript() for parameter in self._function.parameters)
+            table = Specializations(*self._makers(entry, refusal, in_parts), generic, name, words=words)
+            if takes_no_tensors(entry.function):
+                refusal = PYTHON_ALONE
+                table.refuse_all(_refuse(refusal, entry))
             return Version(entry, entry, table, in_parts, guard=guard, refusal=refusal)
         state = ObjectState(self._object, lifted.function, varying or ())
         refusal = resizes if state.is_distinct else HELD_TWICE
@@ -282,7 +292,10 @@ class Versions:
         except CodegenError as error:
             require_nothing_strict(entry.function, error.message)
             raise
-        return _refuse(made, entry) if isinstance(made, str) else made
+        if isinstance(made, str):
+            return _refuse(made, entry)
+        is_python = not made.is_native and not made.compilation.kernels
+        return ForAll(made.reason) if is_python and only_asks_tensors(entry.function) else made
 
     def compile_apart(
         self, version: Version, entry: Entry, in_parts: InParts, key: Sequence[str],
@@ -311,18 +324,17 @@ def run_frozen(
     """What runs a function at stage `frozen` in the generic tier; `receiver` is its ``self``, where it has
     one.
     """
-    made: list[GenericFunction] = []
+    made: list[Run] = []
 
     def run(*values: object) -> Any:
         if not made:
             with COMPILING:
-                made.append(
-                    GenericFunction(
-                        entry.function, entry.pool, entry.unit, call, operators=operators or Operators()
-                    )
+                function = GenericFunction(
+                    entry.function, entry.pool, entry.unit, call, operators=operators or Operators()
                 )
-        takes_self = len(entry.function.body.block.args) > len(values)
-        return made[0](receiver, *values) if takes_self else made[0](*values)
+                takes_self = len(entry.function.body.block.args) > len(values)
+                made.append(partial(function, receiver) if takes_self else function)
+        return made[0](*values)
 
     return run
 
