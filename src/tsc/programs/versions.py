@@ -30,6 +30,7 @@ from tsc.errors import CodegenError, TscError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.options import options
+from tsc.passes.eliminate_common_subexpressions import merge_equal
 from tsc.passes.freeze import Freeze
 from tsc.passes.lift_state import lift_state
 from tsc.passes.split_dicts import split_dicts
@@ -329,10 +330,12 @@ def run_frozen(
     def run(*values: object) -> Any:
         if not made:
             with COMPILING:
+                copy = replace(entry, module=entry.alone())
+                merge_equal(copy.function, [])
                 function = GenericFunction(
-                    entry.function, entry.pool, entry.unit, call, operators=operators or Operators()
+                    copy.function, entry.pool, entry.unit, call, operators=operators or Operators()
                 )
-                takes_self = len(entry.function.body.block.args) > len(values)
+                takes_self = len(entry.arguments) > len(values)
                 made.append(partial(function, receiver) if takes_self else function)
         return made[0](*values)
 

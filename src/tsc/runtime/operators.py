@@ -50,6 +50,10 @@ class Operators:
         """A constant."""
         return array
 
+    def attribute(self, held: str, name: str) -> str | None:
+        """Python that does what `read` does, and raises where that raises; None: it must be called."""
+        return f"{held}.attributes[{name!r}]"
+
     def read(self, held: ScriptObject, name: str) -> Any:
         """An attribute of an object.
 

@@ -250,8 +250,13 @@ class PythonWriter(PythonControl):
         self.write(f"raise_from_script({self.arguments(op.operands)})")
 
     def _PrimGetAttrOp(self, op: ops.PrimGetAttrOp) -> None:  # noqa: N802
-        read = self.constant("read_attribute", self.operators.read)
-        self.assign(op, f"{read}({self.name(op.operands[0])}, {op.attribute!r})")
+        held, attribute = self.name(op.operands[0]), repr(op.attribute)
+        text = self.operators.attribute(held, op.attribute)
+        if text is None:
+            text = f"{self.constant('read_attribute', self.operators.read)}({held}, {attribute})"
+        else:
+            self.eager[op] = Call(self.operators.read, [held, attribute])
+        self.assign(op, text)
 
     def _PrimSetAttrOp(self, op: ops.PrimSetAttrOp) -> None:  # noqa: N802
         target, value = op.operands

@@ -69,6 +69,10 @@ class TorchOperators(Operators):
         """A constant."""
         return torch_interop.from_numpy(array)
 
+    def attribute(self, held: str, name: str) -> str | None:
+        """Attributes are lent, or the user's own."""
+        return None
+
     def read(self, held: ScriptObject, name: str) -> Any:
         """An attribute of an object: the user's own parameter where there is one."""
         if name in held.live:
