@@ -21,6 +21,13 @@ def read_in_conditions(words: dict[str, int], text: str) -> int:
     return -len(words)
 
 
+def read_by_choice(xs: list[int], a: int, b: int) -> tuple[int, list[int]]:
+    """A choice by what a list holds before it changes."""
+    chosen = a if len(xs) == 1 else b
+    xs.append(chosen)
+    return chosen, xs
+
+
 def fibonacci(n: int) -> tuple[int, int]:
     """Values that are next while others still read what was before: beyond 64 bits they wrap."""
     a, b = 0, 1

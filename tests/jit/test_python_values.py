@@ -16,6 +16,7 @@ import torch
 
 import tsc
 from tests.jit import python_values as programs
+from tsc.options import options
 from tsc.runtime.generic import GenericFunction
 
 BIG = 2**63 - 1
@@ -23,6 +24,7 @@ INF, NAN = math.inf, math.nan
 CALLS: list[tuple[Callable[..., Any], list[tuple[Any, ...]]]] = [
     (programs.read_before_written, [([],), ([7],), ([1, 2],)]),
     (programs.read_in_conditions, [({}, "a"), ({"a": 3}, "a"), ({"a": 3, "b": 2}, "a")]),
+    (programs.read_by_choice, [([], 1, 2), ([7], 1, 2)]),
     (programs.fibonacci, [(0,), (1,), (10,), (200,)]),
     (programs.chained, [(0,), (1,), (7,), (90,)]),
     (programs.kept_name, [(None, 3), (3, 4)]),
@@ -95,6 +97,15 @@ def test_what_is_next_has_the_name_of_what_is() -> None:
     source = _source(tsc.jit.script(programs.best_of))
     assert "            place, best = i, x\n" in source
     assert "else" not in source
+
+
+@pytest.mark.parametrize(("program", "calls"), CALLS, ids=lambda c: getattr(c, "__name__", ""))
+def test_so_they_do_in_python(program: Callable[..., Any], calls: list[tuple[Any, ...]]) -> None:
+    ours, theirs = tsc.jit.script(program), torch.jit.script(program)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(options(), "is_native_enabled", False)
+        for arguments in calls:
+            assert repr(ours(*copy.deepcopy(arguments))) == repr(theirs(*copy.deepcopy(arguments)))
 
 
 def test_what_a_list_holds_is_read_before_it_changes() -> None:

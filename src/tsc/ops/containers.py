@@ -18,6 +18,8 @@ from tsc.errors import BoundsError, Error, ShapeError
 from tsc.narrowing import is_array, is_list
 from tsc.ops.definition import Family, Meaning
 from tsc.ops.int_ranges import ANY_INT, COUNT, Range, add, always, multiply
+from tsc.ops.machine_forms import Machine
+from tsc.ops.machine_lists import LIST_FORMS, repeated
 from tsc.ops.number_functions import wrap64
 from tsc.ops.python_forms import PythonForm, python_form
 from tsc.ops.shapes import broadcast
@@ -197,7 +199,10 @@ for _name, _function in _LIST_FUNCTIONS.items():
         FAMILY.overloads(f"aten::{_name}", _takes_list, _function, _SORTING_PYTHON[_name], _is_ordered)
     else:
         ranging = always(COUNT) if _name == "len" else None
-        FAMILY.overloads(f"aten::{_name}", _takes_list, _function, _LIST_PYTHON.get(_name), ranging=ranging)
+        FAMILY.overloads(
+            f"aten::{_name}", _takes_list, _function, _LIST_PYTHON.get(_name), ranging=ranging,
+            machine=LIST_FORMS.get(_name),
+        )  # fmt: skip
 
 
 def _repeated_length(a: list[Any] | int, b: list[Any] | int) -> int:
@@ -206,7 +211,7 @@ def _repeated_length(a: list[Any] | int, b: list[Any] | int) -> int:
 
 @FAMILY.op(
     "aten::mul.left_t", kind="python", length=_repeated_length,
-    python=python_form("{0} * {1} if {1} >= 0 else {eager}({0}, {1})"),
+    python=python_form("{0} * {1} if {1} >= 0 else {eager}({0}, {1})"), machine=repeated,
 )  # fmt: skip
 def repeat(items: list[Any], count: int) -> list[Any]:
     """``items * count``."""
@@ -295,9 +300,25 @@ for _name, _sign, _function in (
     )
 
 
+def _range_length(machine: Machine, low: str, high: str, step: str) -> str:
+    """Downwards as upwards from the other end."""
+    machine.trap_if(machine.op(f"icmp eq i64 {step}, 0"))
+    is_down = machine.op(f"icmp slt i64 {step}, 0")
+    first = machine.op(f"select i1 {is_down}, i64 {high}, i64 {low}")
+    last = machine.op(f"select i1 {is_down}, i64 {low}, i64 {high}")
+    opposite = machine.op(f"sub i64 0, {step}")
+    size = machine.op(f"select i1 {is_down}, i64 {opposite}, i64 {step}")
+    distance = machine.helper("distance", first, last)
+    is_empty = machine.op(f"icmp eq i64 {distance}, 0")
+    before = machine.op(f"sub i64 {distance}, 1")
+    steps = machine.op(f"udiv i64 {before}, {size}")
+    count = machine.op(f"add i64 {steps}, 1")
+    return machine.op(f"select i1 {is_empty}, i64 0, i64 {count}")
+
+
 @FAMILY.op(
     "aten::__range_length", kind="python", python=python_form("len(range({0}, {1}, {2}))"),
-    ranging=always((0, 2 * ANY_INT[1])),
+    ranging=always((0, 2 * ANY_INT[1])), machine=_range_length,
 )  # fmt: skip
 def range_length(lo: int, hi: int, step: int) -> int:
     """``len(range(lo, hi, step))``.
@@ -308,6 +329,11 @@ def range_length(lo: int, hi: int, step: int) -> int:
     if step == 0:
         raise Error("range() arg 3 must not be zero")
     return len(range(lo, hi, step))
+
+
+def _derived_index(machine: Machine, index: str, start: str, step: str) -> str:
+    distance = machine.op(f"mul i64 {index}, {step}")
+    return machine.op(f"add i64 {start}, {distance}")
 
 
 def _derived_range(index: Range, start: Range, step: Range) -> Range:
@@ -323,6 +349,7 @@ def _derived(index: str, start: str, step: str) -> str:
     kind="python",
     python=PythonForm(_derived, wraps=True, is_sure=True),
     ranging=_derived_range,
+    machine=_derived_index,
 )
 def derive_index(index: int, start: int, step: int) -> int:
     """``range(start, ..., step)[index]``."""

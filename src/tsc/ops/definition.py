@@ -12,6 +12,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
 from tsc.dtypes import DType
 from tsc.ops.int_ranges import Ranging
+from tsc.ops.machine_forms import MachineForm
 from tsc.ops.python_forms import PythonForm
 
 
@@ -159,6 +160,8 @@ class Operator:
     """What a call has to do with the world beside its arguments and results, draws aside."""
     python: PythonForm | None = None
     """How generated Python does without a call of `eager`."""
+    machine: MachineForm | None = None
+    """How LLVM does a call on numbers and lists of them; of lists given the type of elements, as `kind`."""
     ranging: Ranging | None = None
     """Of an int: its range by those of operands; None: unknown."""
 
@@ -251,6 +254,7 @@ class Family:
         python: PythonForm | None = None,
         suits: Callable[[Schema], bool] = bool,
         ranging: Ranging | None = None,
+        machine: MachineForm | None = None,
     ) -> None:
         """`meaning` is that of the overloads `wanted` accepts, dicts keyed by tensors excepted; of those that
         `python` suits, that is it too.
@@ -258,7 +262,8 @@ class Family:
         for schema in schemas.overloads(name):
             if wanted(schema) and not _keyed_by_tensor(schema):
                 form = python if suits(schema) else None
-                self.op(schema.full_name, kind="python", python=form, ranging=ranging)(meaning)
+                parts: dict[str, Any] = {"python": form, "ranging": ranging, "machine": machine}
+                self.op(schema.full_name, kind="python", **parts)(meaning)
 
 
 def _keyed_by_tensor(schema: Schema) -> bool:

@@ -20,6 +20,7 @@ from tsc.narrowing import is_array
 from tsc.ops import int_ranges
 from tsc.ops.definition import Family
 from tsc.ops.int_ranges import Ranging
+from tsc.ops.machine_forms import scalar_form
 from tsc.ops.number_functions import (
     divide,
     floor_divide,
@@ -83,7 +84,7 @@ _COMPLEX: dict[str, Callable[[Any], Any]] = {
 
 
 _INT, _BOOL = frozenset((tt.INT,)), frozenset((tt.BOOL,))
-_FLOAT = frozenset((tt.FLOAT,))
+_FLOAT, _NUMBER = frozenset((tt.FLOAT,)), frozenset((tt.NUMBER,))
 _REALS = frozenset((tt.INT, tt.FLOAT))
 _ORDERED = _REALS | _BOOL
 
@@ -126,6 +127,9 @@ def _unary_forms() -> Forms:
     yield "aten::Int", _FLOAT, python_form("int({0})", wraps=True)
     yield "aten::Int", _BOOL, _sure("int({0})")
     yield "aten::Float", _INT | _BOOL, _sure("float({0})")
+    for name, text in (("Int", "int"), ("Float", "float")):
+        tested = f"{text}({{0}}) if type({{0}}) is not complex else {{eager}}({{0}})"
+        yield f"aten::{name}", _NUMBER, python_form(tested, wraps=name == "Int")
     yield "aten::Bool", _REALS, _sure("{0} != 0")
     for name, is_defined in _DEFINED.items():
         called = f"{{{name}}}({{0}})"
@@ -189,7 +193,9 @@ def _define_overload(schema: Schema, function: Callable[..., Any]) -> None:
 
     ranging = _RANGES.get(schema.name) if result is tt.INT else None
 
-    @FAMILY.op(schema.full_name, kind="python", python=_python(schema), ranging=ranging)
+    machine = scalar_form(schema.name, [a.type for a in schema.arguments])
+
+    @FAMILY.op(schema.full_name, kind="python", python=_python(schema), ranging=ranging, machine=machine)
     def scalar(*arguments: object) -> Any:
         return finish(function(*arguments))
 

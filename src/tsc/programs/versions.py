@@ -5,6 +5,7 @@ live module has one for each state of the numbers and objects that it was compil
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import require_nothing_strict
 from tsc.compiler.parts import InParts
 from tsc.compiler.sizes import Naming
-from tsc.compiler.specialization import Specialization, compile_for, compile_named
+from tsc.compiler.specialization import Specialization, compile_for, compile_named, native_numbers
 from tsc.concurrency import COMPILING, serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
@@ -36,8 +37,10 @@ from tsc.passes.lift_state import lift_state
 from tsc.passes.split_dicts import split_dicts
 from tsc.programs.live_tensors import objects_below
 from tsc.programs.object_state import AttributeGuard, ObjectState
+from tsc.runtime.background import background
 from tsc.runtime.descriptions import describe
 from tsc.runtime.generic import GenericFunction
+from tsc.runtime.number_code import NumberCalls
 from tsc.runtime.operators import Operators
 from tsc.runtime.specializations import ForAll, Specializations
 
@@ -263,16 +266,41 @@ class Versions:
         if not isinstance(lifted, Entry):
             refusal = lifted or resizes
             words = tuple(parameter.type.torchscript() for parameter in self._function.parameters)
-            table = Specializations(*self._makers(entry, refusal, in_parts), generic, name, words=words)
-            if takes_no_tensors(entry.function):
+            is_python = takes_no_tensors(entry.function)
+            run = NumberCalls(entry.function, generic) if is_python else generic
+            table = Specializations(*self._makers(entry, refusal, in_parts), run, name, words=words)
+            if isinstance(run, NumberCalls):
                 refusal = PYTHON_ALONE
-                table.refuse_all(_refuse(refusal, entry))
+                self._compile_numbers(run, table, entry)
             return Version(entry, entry, table, in_parts, guard=guard, refusal=refusal)
         state = ObjectState(self._object, lifted.function, varying or ())
         refusal = resizes if state.is_distinct else HELD_TWICE
         run_lifted = run_frozen(lifted, None, self._interpreter.call)
         table = Specializations(*self._makers(lifted, refusal, in_parts), generic, name, state, run_lifted)
         return Version(entry, lifted, table, in_parts, state, guard, refusal)
+
+    def _compile_numbers(self, run: NumberCalls, table: Specializations, entry: Entry) -> None:
+        """Make what computes with numbers alone native, now or beside calls."""
+
+        def compile_() -> None:
+            try:
+                if run.compile():
+                    table.run_all(native_numbers(run))
+            except CodegenError as error:
+                if options().is_strict:
+                    raise
+                text = f"{entry.name}: not compiled, the generic tier runs: {error}"
+                warnings.warn(text, stacklevel=2)
+
+        if not options().is_native_enabled:
+            table.refuse_all(PYTHON_ALONE)
+        elif options().is_background:
+            table.refuse_all(PYTHON_ALONE)
+            background().begin((table, PYTHON_ALONE), compile_)
+        else:
+            compile_()
+            if not table.is_for_all:
+                table.refuse_all(_refuse(PYTHON_ALONE, entry))
 
     def _makers(self, entry: Entry, refusal: str | None, in_parts: InParts) -> tuple[Run, Run]:
         """What compiles `entry` for exact sizes and for symbolic ones, or says why it is not compiled. Where

@@ -33,6 +33,8 @@ class PythonControl(PythonText):
                 self.operation(op)
 
     def _PrimIfOp(self, op: ops.PrimIfOp) -> None:  # noqa: N802 - named after the operation
+        waiting = self.waiting.get(self.name(op.operands[0]))
+        reads = waiting is not None and waiting.reads
         condition = self.taken(op.operands[0])
         self.settle_reads()
         self.settle_readers(op)
@@ -52,7 +54,7 @@ class PythonControl(PythonText):
         self.current = op
         if first is not None and second is not None:
             self.drop_lines(start)
-            self.assign_later(op, _chosen(condition, first, second))
+            self.assign_later(op, _chosen(condition, first, second), reads=reads)
         elif self.lines[-1].strip() == "pass" and self.lines[-2].strip() == "else:":
             self.drop_lines(len(self.lines) - 2)
 

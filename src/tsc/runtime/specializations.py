@@ -319,10 +319,14 @@ class Specializations:
 
     def refuse_all(self, reason: str) -> Key:
         """Have the generic tier run all calls from now on, and say why; their key in the table."""
-        self.table, self._found = {self._words: None}, {}
+        self.run_all(None)
         self.refused = {self._words: reason}
-        self.is_for_all = True
         return self._words
+
+    def run_all(self, made: Any) -> None:
+        """Have `generic` run all calls from now on, which is `made` now."""
+        self.table, self._found, self.refused = {self._words: made}, {}, {}
+        self.is_for_all = True
 
     @property
     def seen(self) -> list[Key]:
