@@ -44,6 +44,17 @@ def divided(a: int, b: int) -> tuple[int, int, float]:
     return a // b, a % b, a / b
 
 
+def asked(
+    xs: list[int], fs: list[float], ps: list[bool], x: int
+) -> tuple[int, float, int, bool, list[float]]:
+    """What lists are asked as wholes."""
+    found: list[float] = []
+    if len(fs) > 0:
+        found = [min(fs), max(fs), float(min(ps)), float(max(ps))]
+        found.append(float(max(xs) - min(xs)))
+    return sum(xs), sum(fs), sum(ps), x in xs, found
+
+
 def held(xs: list[int], at: int, least: int) -> int:
     """What an assertion, or a place, may refuse."""
     assert least >= 0, "least is negative"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from tsc.narrowing import is_array, is_list
 from tsc.ops.definition import Family, Meaning
 from tsc.ops.int_ranges import ANY_INT, COUNT, Range, add, always, multiply
 from tsc.ops.machine_forms import Machine
-from tsc.ops.machine_lists import LIST_FORMS, repeated
+from tsc.ops.machine_lists import LIST_FORMS, extreme, repeated, total
 from tsc.ops.number_functions import wrap64
 from tsc.ops.python_forms import PythonForm, python_form
 from tsc.ops.shapes import broadcast
@@ -193,7 +193,7 @@ for _name, _function in _LIST_FUNCTIONS.items():
     if _name in _COMPARING_PYTHON:
         FAMILY.overloads(
             f"aten::{_name}", _takes_list, _function, _COMPARING_PYTHON[_name], _equals_itself,
-            always(COUNT) if _name in ("index", "count") else None,
+            always(COUNT) if _name in ("index", "count") else None, LIST_FORMS.get(_name),
         )  # fmt: skip
     elif _name in _SORTING_PYTHON:
         FAMILY.overloads(f"aten::{_name}", _takes_list, _function, _SORTING_PYTHON[_name], _is_ordered)
@@ -240,7 +240,8 @@ def _gives(kind: TorchType, schema: Schema) -> bool:
 
 
 def _sum_from(start: Number, numbers: list[Any]) -> Any:
-    return wrap64(sum(numbers, start))
+    """From left to right: Python's own may make up for rounding."""
+    return reduce(operator.add, numbers, start)
 
 
 FAMILY.overloads(
@@ -249,12 +250,17 @@ FAMILY.overloads(
 FAMILY.overloads(
     "aten::all", _gives_number, lambda a: all(_is_nonzero(x) for x in a), python_form("all({0})")
 )
-for _kind, _start in ((tt.INT, 0), (tt.FLOAT, 0.0), (tt.COMPLEX, 0j)):
+FAMILY.overloads(
+    "aten::sum", partial(_gives, tt.INT), lambda a: wrap64(sum(a)), python_form("sum({0})", wraps=True),
+    machine=total,
+)  # fmt: skip
+for _kind, _start in ((tt.FLOAT, 0.0), (tt.COMPLEX, 0j)):
     FAMILY.overloads(
         "aten::sum",
         partial(_gives, _kind),
         partial(_sum_from, _start),
-        python_form(f"sum({{0}}, {_start})", wraps=_kind is tt.INT),
+        python_form(f"{{reduce}}({{add}}, {{0}}, {_start})", {"reduce": reduce, "add": operator.add}),
+        machine=total if _kind is tt.FLOAT else None,
     )
 
 
@@ -270,12 +276,18 @@ def _extremum(name: str, pick: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _takes_one(schema: Schema) -> bool:
-    return len(schema.arguments) == 1
+    return _takes_list(schema) and len(schema.arguments) == 1
+
+
+def _takes_two(schema: Schema) -> bool:
+    return _takes_list(schema) and len(schema.arguments) == 2
 
 
 for _name, _pick in (("min", min), ("max", max)):
     _form = python_form(f"{_name}({{0}}) if {{0}} else {{eager}}({{0}})")
-    FAMILY.overloads(f"prim::{_name}", _takes_list, _extremum(_name, _pick), _form, _takes_one)
+    _function = _extremum(_name, _pick)
+    FAMILY.overloads(f"prim::{_name}", _takes_one, _function, _form, machine=extreme(_name == "max"))
+    FAMILY.overloads(f"prim::{_name}", _takes_two, _function)
 
 
 # --- comparisons of opaque values, ranges, and questions about the run ---

@@ -30,6 +30,10 @@ class Machine(Protocol):
         """A call of a function on lists, which leaves where it cannot do it."""
         ...
 
+    def ask(self, name: str, *operands: str) -> str:
+        """A call of a function that only reads lists, and never leaves."""
+        ...
+
     def load(self, items: str, place: str, kind: TorchType) -> Any:
         """The element of a list at a place that there is."""
         ...
@@ -241,7 +245,30 @@ def _forms() -> Iterator[tuple[str, int, frozenset[TorchType], MachineForm]]:
     yield "aten::Float", 1, _BOOL, _conversion("uitofp i1 {} to double")
     yield "aten::Bool", 1, _INT, _conversion("icmp ne i64 {}, 0")
     yield "aten::Bool", 1, _FLOAT, _conversion("fcmp une double {}, 0.0")
-    for name in ("exp", "log", "log2", "log10", "sqrt", "sin", "cos", "tan", "tanh", "atan", "asin", "acos"):
+    for name in (
+        "exp",
+        "log",
+        "log2",
+        "log10",
+        "sqrt",
+        "sin",
+        "cos",
+        "tan",
+        "tanh",
+        "atan",
+        "asin",
+        "acos",
+        "sinh",
+        "cosh",
+        "asinh",
+        "acosh",
+        "exp2",
+        "expm1",
+        "log1p",
+        "erf",
+        "erfc",
+        "fabs",
+    ):
         yield f"aten::{name}", 1, _FLOAT, _c_function(name)
 
 

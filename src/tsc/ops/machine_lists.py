@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
+from tsc.errors import UnsupportedOperatorError
 from tsc.ops.machine_forms import Machine, MachineForm
 
 END = str(2**63 - 1)
@@ -93,8 +95,39 @@ def length(machine: Machine, items: str, *, kind: TorchType) -> str:
     return size(machine, items)
 
 
+def total(machine: Machine, items: str, *, kind: TorchType) -> str:
+    """``sum(items)``, of ints and bools modulo 2^64."""
+    return machine.ask("float_sum" if kind is tt.FLOAT else "int_sum", items)
+
+
+def contains(machine: Machine, items: str, wanted: str, *, kind: TorchType) -> str:
+    """``wanted in items``, of ints.
+
+    Raises:
+        UnsupportedOperatorError: of others.
+    """
+    if kind is not tt.INT:
+        raise UnsupportedOperatorError(f"native code does not look for values of type {kind}")
+    place = machine.ask("int_place", items, wanted)
+    return machine.op(f"icmp sge i64 {place}, 0")
+
+
+def extreme(is_greatest: bool) -> MachineForm:
+    """``max(items)`` or ``min(items)``; of bools as ints."""
+
+    def write(machine: Machine, items: str, *, kind: TorchType) -> str:
+        machine.trap_if(machine.op(f"icmp eq i64 {size(machine, items)}, 0"))
+        found = machine.ask(
+            "float_extreme" if kind is tt.FLOAT else "int_extreme", items, str(is_greatest).lower()
+        )
+        return machine.op(f"trunc i64 {found} to i1") if kind is tt.BOOL else found
+
+    return write
+
+
 LIST_FORMS: dict[str, MachineForm] = {
     "append": append, "__getitem__": item, "_set_item": set_item, "len": length, "pop": pop, "add": added,
     "extend": extend, "add_": extend, "copy": copied, "list": copied, "slice": sliced, "clear": clear,
+    "__contains__": contains,
 }  # fmt: skip
 """By the names of lists' operators; each takes the type of the elements as well."""

@@ -9,14 +9,10 @@ from __future__ import annotations
 MOST_BYTES = 2**28
 """Of lists in one call; Python, which frees what nobody holds, does calls that need more."""
 
-LIST_HELPERS = f"""
-declare ptr @malloc(i64)
+RELEASE = """
 declare void @free(ptr)
-declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
-declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)
-declare {{i64, i1}} @llvm.ssub.with.overflow.i64(i64, i64)
 
-define void @release(ptr %arena) nounwind {{
+define void @release(ptr %arena) nounwind {
   %chunks = getelementptr i64, ptr %arena, i64 2
   %first = load ptr, ptr %chunks
   br label %next
@@ -30,7 +26,14 @@ one:
   br label %next
 done:
   ret void
-}}
+}
+"""
+"""What frees the memory of a call."""
+LIST_HELPERS = f"""
+declare ptr @malloc(i64)
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)
+declare {{i64, i1}} @llvm.ssub.with.overflow.i64(i64, i64)
 
 define internal ptr @chunk(ptr %arena, i64 %bytes) nounwind noinline {{
   %total_at = getelementptr i64, ptr %arena, i64 3

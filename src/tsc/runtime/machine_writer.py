@@ -16,7 +16,8 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import UnsupportedOperatorError
 from tsc.ops.machine_forms import MachineForm, scalar_form
-from tsc.runtime.list_ir import LIST_HELPERS, SIGNATURES
+from tsc.runtime.list_ir import LIST_HELPERS, RELEASE, SIGNATURES
+from tsc.runtime.list_questions_ir import LIST_QUESTIONS, QUESTIONS
 
 WORDS: dict[Any, str] = {tt.INT: "i64", tt.FLOAT: "double", tt.BOOL: "i1"}
 LEAVE = "leave"
@@ -49,6 +50,7 @@ class MachineWriter:
         self.values: dict[SSAValue, Any] = {}
         self._count = 0
         self._functions: set[str] = set()
+        self._uses_lists = False
 
     def function(self, function: FuncOp) -> str:
         """The text of a module with the function in it.
@@ -70,7 +72,8 @@ class MachineWriter:
             f"  {line}" if not line.endswith(":") else line for line in [*self.slots, *self.lines]
         )
         head = "define i32 @run(ptr %arena, ptr %given, ptr %found) nounwind {\nentry:"
-        return f"{LIST_HELPERS}\n{declared}\n{head}\n{body}\n{LEAVE}:\n  ret i32 1\n}}\n"
+        helpers = LIST_HELPERS + LIST_QUESTIONS if self._uses_lists else ""
+        return f"{RELEASE}\n{helpers}\n{declared}\n{head}\n{body}\n{LEAVE}:\n  ret i32 1\n}}\n"
 
     def _taken(self, kind: str, number: int) -> str:
         place = self.op(f"getelementptr i64, ptr %given, i64 {number}")
@@ -100,11 +103,19 @@ class MachineWriter:
 
     def helper(self, name: str, *operands: str) -> str:
         """A call of a function on lists, which leaves where it cannot do it."""
+        self._uses_lists = True
         result, kinds = SIGNATURES[name]
         given = ", ".join(f"{kind} {operand}" for kind, operand in zip(kinds, operands, strict=True))
         found = self.op(f"call {result} @{name}(ptr %arena, {given})")
         self.trap_if(self.op(f"icmp eq {result} {found}, {'null' if result == 'ptr' else '-1'}"))
         return found
+
+    def ask(self, name: str, *operands: str) -> str:
+        """A call of a function that only reads lists, and never leaves."""
+        self._uses_lists = True
+        result, kinds = QUESTIONS[name]
+        given = ", ".join(f"{kind} {operand}" for kind, operand in zip(kinds, operands, strict=True))
+        return self.op(f"call {result} @{name}({given})")
 
     def words(self, kind: TorchType) -> int:
         """How many words of 8 bytes an element takes."""
