@@ -203,7 +203,9 @@ def item(self: Array) -> Number:
 def _conversion(name: str, convert: Callable[[Any], Any], kind: type) -> None:
     @FAMILY.op(f"aten::{name}.Tensor", kind="item")
     def to_number(a: Array) -> Number:
-        number = item(a)
+        if a.size != 1:
+            item(a)  # raises
+        number = a.item()
         return number if type(number) is kind else convert(number)
 
 
