@@ -1,5 +1,7 @@
 """Functions of numbers and lists, with all that native code has of lists."""
 
+import math
+
 
 def moved(
     rows: list[list[float]], flags: list[bool], pair: tuple[int, list[int]], deep: list[list[list[int]]]
@@ -53,6 +55,20 @@ def asked(
         found = [min(fs), max(fs), float(min(ps)), float(max(ps))]
         found.append(float(max(xs) - min(xs)))
     return sum(xs), sum(fs), sum(ps), x in xs, found
+
+
+def functions(x: float, n: int) -> list[float]:
+    """Functions of numbers, at the ends of where they have values as well."""
+    found = [math.exp(x), math.log(x), math.log10(x), math.sqrt(x), math.sin(x), math.cos(x)]
+    found += [math.tan(x), math.tanh(x), math.atan(x), math.asin(x), math.acos(x), math.sinh(x), math.cosh(x)]
+    found += [math.asinh(x), math.acosh(x), math.expm1(x), math.log1p(x), math.erf(x), math.erfc(x)]
+    found += [math.fabs(x), math.exp(n), math.log(n), x / n, n / x, x // n, n // x, x % n, n % x, n / 7]
+    return found
+
+
+def converted(x: float, n: int, p: bool) -> tuple[int, int, int, float, float, bool, bool]:
+    """Numbers as others."""
+    return int(x), math.floor(x), math.ceil(x) + int(p), float(n), float(p), bool(n), bool(x)
 
 
 def held(xs: list[int], at: int, least: int) -> int:

@@ -19,6 +19,7 @@ from tsc.options import options
 from tsc.runtime.number_code import UNSUITED, NumberCode
 
 LEAST, NAN = -(2**63), float("nan")
+FLOATS = [0.0, -0.0, 0.5, -0.25, 1.0, -1.0, 2.75, -40.0, 800.0, float("inf"), float("-inf"), NAN, 1e-310]
 LISTS: list[list[int]] = [[], [1], [4, 5, 6]]
 CALLS: list[tuple[Callable[..., Any], list[tuple[Any, ...]]]] = [
     (
@@ -45,6 +46,8 @@ CALLS: list[tuple[Callable[..., Any], list[tuple[Any, ...]]]] = [
             ([5, 4], [1.0, NAN], [False, True], 4),
         ],
     ),
+    (programs.functions, [(x, n) for x in FLOATS for n in (1, -3)]),
+    (programs.converted, [(1.5, 2, True), (-2.5, 0, False), (0.0, -1, True), (2.0**62, 3, False)]),
     (programs.rows_of, [(0,), (5000,)]),
 ]
 
