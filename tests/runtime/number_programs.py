@@ -57,6 +57,11 @@ def asked(
     return sum(xs), sum(fs), sum(ps), x in xs, found
 
 
+def chosen(pair: tuple[int, int], i: int) -> int:
+    """An element of a tuple that is not known before."""
+    return pair[i]
+
+
 def functions(x: float, n: int) -> list[float]:
     """Functions of numbers, at the ends of where they have values as well."""
     found = [math.exp(x), math.log(x), math.log10(x), math.sqrt(x), math.sin(x), math.cos(x)]

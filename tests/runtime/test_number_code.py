@@ -116,6 +116,12 @@ def test_the_least_int_by_minus_one_is_python_s() -> None:
     assert tsc.jit.script(programs.divided)(LEAST, -1) == (LEAST, 0, 2.0**63)
 
 
+def test_one_operation_without_a_native_form_leaves_all_to_python() -> None:
+    ours = tsc.jit.script(programs.chosen)
+    assert (ours((3, 4), 1), ours((3, 4), 0)) == (4, 3)
+    assert ours.specializations()[0].tier == "generic"
+
+
 def test_calls_that_need_much_memory_are_python_s() -> None:
     code = _native(programs.filled)
     assert code(2**26) is UNSUITED

@@ -199,7 +199,10 @@ class MachineWriter:
         self.values[op.results[0]] = tuple(self.values[o] for o in op.operands)
 
     def _PrimTupleIndexOp(self, op: Operation) -> None:  # noqa: N802
-        self.values[op.results[0]] = self.values[op.operands[0]][int(self.values[op.operands[1]])]
+        items, index = op.operands
+        if not isinstance(index.owner, ops.ConstantOp):
+            raise UnsupportedOperatorError("native code has tuples in parts, of which it must know which")
+        self.values[op.results[0]] = self.values[items][index.owner.python_value]
 
     def _PrimTupleUnpackOp(self, op: Operation) -> None:  # noqa: N802
         for result, part in zip(op.results, self.values[op.operands[0]], strict=True):
