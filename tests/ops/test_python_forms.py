@@ -14,7 +14,8 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.narrowing import is_array, is_dict, is_list
 from tsc.ops.definition import Operator
-from tsc.ops.python_scalars import wrap64
+from tsc.ops.number_functions import wrap64
+from tsc.ops.python_forms import EAGER
 from tsc.ops.registry import operators
 
 MATRIX = np.arange(12.0).reshape(3, 4)
@@ -29,6 +30,8 @@ TENSORS = [
 ]
 INTS = [0, 1, -1, 2, 3, 7, -4, 2**62, 2**63 - 1, -(2**63)]
 FLOATS = [0.0, -0.0, 1.5, -2.0, float("inf"), float("nan"), 1e308]
+STRINGS = ["", "a", "b", "a1 B,", "aa", " \n\x1f", "\u00e9a", "\u20ac", "\udcc3", "\udca9", "\x80", "{}"]
+"""The lone surrogates are bytes that make no character alone, but the two do together."""
 TRIES = 1500
 """Calls of each operator."""
 
@@ -44,13 +47,16 @@ def values_of(kind: TorchType) -> list[Any]:
     if isinstance(kind, tt.TensorType):
         return TENSORS
     known: dict[Any, list[Any]] = {
-        tt.INT: INTS, tt.FLOAT: FLOATS, tt.BOOL: [True, False], tt.STRING: ["a", "b", ""],
+        tt.INT: INTS, tt.FLOAT: FLOATS, tt.BOOL: [True, False], tt.STRING: STRINGS,
         tt.COMPLEX: [1j, 2.0 + 0j], tt.ANY: [None, 3, "a"], tt.NUMBER: [1, 2.5],
     }  # fmt: skip
     return known.get(kind, ["x", 1, None])
 
 
-FORMS = sorted((o for o in operators().values() if o.python is not None), key=lambda o: o.name)
+FORMS = sorted(
+    (o for o in operators().values() if o.python is not None and not o.schema.is_variadic),
+    key=lambda o: o.name,
+)
 
 
 def test_there_are_such_operators() -> None:
@@ -69,6 +75,24 @@ def test_the_text_is_the_operator(operator: Operator) -> None:
     assert written, "no call was Python"
 
 
+FORMATS = ["{} of {}", "{}{}", "a", "", "{}", "{} \u20ac {}}", "'{}\n{}"]
+
+
+@pytest.mark.parametrize("text", FORMATS)
+def test_a_known_format_is_the_operator(text: str) -> None:
+    operator = operators()["aten::format"]
+    form = operator.python
+    assert form is not None
+    values: list[Any] = [3, "a", 2.0, None, (1, [True]), {"k": -0.5}, "\udcc3"]
+    for count in range(4):
+        for given in product(values, repeat=count):
+            names = {f"v{i}": v for i, v in enumerate(given)}
+            written = form.write(repr(text), *names, **{n: n for n in form.names})
+            assert (written is not None) == (count == text.count("{}") > 0)
+            if written is not None:
+                assert eval(written, {**form.names, **names}) == operator.eager(text, *given)
+
+
 def _agrees(operator: Operator, values: tuple[Any, ...], are_known: bool) -> bool:
     """Hold one call to `eager`; whether it has a text."""
     assert operator.python is not None
@@ -77,16 +101,20 @@ def _agrees(operator: Operator, values: tuple[Any, ...], are_known: bool) -> boo
         if isinstance(value, np.ndarray):  # copies have other strides
             ours[position] = theirs[position] = value
     names = {f"v{i}": v for i, v in enumerate(ours)}
-    text = operator.python(*(_text(n, v, are_known) for n, v in names.items()))
+    form = operator.python
+    extra = {**form.names, **({EAGER: operator.eager} if form.calls_eager else {})}
+    text = form.write(*(_text(n, v, are_known) for n, v in names.items()), **{n: n for n in extra})
     if text is None:
         return False
     with np.errstate(all="ignore"):
         expected, refusal = _outcome(lambda: operator.eager(*theirs))
-        scope: dict[str, Any] = {"wrap64": wrap64, **names}
-        if operator.schema.results:
+        scope: dict[str, Any] = {**extra, **names}
+        if operator.schema.results and not form.gives_first:
             result, error = _outcome(lambda: eval(text, scope))
+            result = wrap64(result) if form.wraps else result
         else:
             result, error = _outcome(lambda: exec(text, scope))
+            result = ours[0] if form.gives_first and error is None else result
     assert (refusal is None) == (error is None), f"{text} of {values}: {error!r}, not {refusal!r}"
     if error is None:
         assert _same(result, expected), f"{text} of {values}: {result!r}, not {expected!r}"

@@ -17,18 +17,20 @@ os.environ.setdefault("TSC_CACHE", "0")  # what compiling takes is measured
 import torch
 
 import tsc
-from tools.bench_programs import caches, decoding, live_modules, streams
+from tools.bench_programs import caches, decoding, live_modules, streams, values
 from tools.bench_programs.measuring import Finding, table
 
 
 def main() -> int:
     """Parse the command line, run, write the results; 1 where a goal is missed."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench_programs", description=__doc__)
-    parser.add_argument("goals", nargs="*", help="streams, decoding, live, caches (default: all)")
+    parser.add_argument("goals", nargs="*", help="streams, decoding, live, caches, values (default: all)")
     parser.add_argument("--shapes", type=int, default=1000, help="of a stream")
     parser.add_argument("--compared", type=int, default=20, help="shapes that get code of their own too")
     parser.add_argument("--calls", type=int, default=10_000, help="of modules with state")
-    parser.add_argument("--only", default="", help="decoders and caches whose name has this in it")
+    parser.add_argument(
+        "--only", default="", help="decoders, caches and functions of values whose name has this in it"
+    )
     parser.add_argument("--threads", type=int, default=2, help="of streams; all else has one")
     parser.add_argument("--no-peers", action="store_true", help="streams without torch.jit")
     parser.add_argument("--output", type=Path, default=Path("bench-results"))
@@ -38,6 +40,7 @@ def main() -> int:
         "decoding": lambda: decoding.findings(given.only),
         "live": lambda: live_modules.findings(given.calls),
         "caches": lambda: caches.findings(given.only),
+        "values": lambda: values.findings(given.only),
     }
     results: dict[str, list[Finding]] = {}
     with torch.no_grad(), warnings.catch_warnings():

@@ -228,6 +228,11 @@ def _mixed(descent: Descent, entry: Entry, call: Run, reason: str) -> Specializa
     return Specialization(run, False, reason, descent.compilation, form, constants, source)
 
 
+def native_numbers(run: Run) -> Specialization:
+    """What shows a function of numbers that is native for all values."""
+    return Specialization(run, True, None, Compilation(), ResultForm(None), ConstantMemory(()))
+
+
 def kinds_of(key: Sequence[str]) -> Kinds:
     """The kinds of arguments in words."""
     frame, sizes = skeleton(tuple(key))

@@ -1,46 +1,30 @@
-"""Lists, dicts and ranges: TorchScript's container operators on Python's own, mutated in place."""
+"""Lists and ranges: TorchScript's operators on Python's own, mutated in place."""
 
 from __future__ import annotations
 
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from functools import partial, reduce
+from typing import Any
 
 import numpy as np
 
-from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.dtypes import Array, Number
 from tsc.errors import BoundsError, Error, ShapeError
 from tsc.narrowing import is_array, is_list
-from tsc.ops.definition import Family
-from tsc.ops.python_scalars import wrap64
+from tsc.ops.definition import Family, Meaning
+from tsc.ops.int_ranges import ANY_INT, COUNT, Range, add, always, multiply
+from tsc.ops.machine_forms import Machine
+from tsc.ops.machine_lists import LIST_FORMS, extreme, repeated, total
+from tsc.ops.number_functions import wrap64
+from tsc.ops.python_forms import PythonForm, python_form
 from tsc.ops.shapes import broadcast
 
 FAMILY = Family()
-Key: TypeAlias = str | Number
-"""What keys of dicts are."""
-Function = (
-    Callable[[], Any]
-    | Callable[[Any], Any]
-    | Callable[[Any, Any], Any]
-    | Callable[[Any, Any, Any], Any]
-    | Callable[[Any, Any, Any, Any], Any]
-)
-"""By arity, so that the parameters of lambdas have types."""
-
-
-def _define(
-    name: str, wanted: Callable[[Schema], bool], function: Function, python: str | None = None
-) -> None:
-    """`function` is the meaning of the overloads `wanted` accepts, dicts keyed by tensors excepted."""
-    for schema in schemas.overloads(name):
-        if wanted(schema) and not _keyed_by_tensor(schema):
-            text = None if python is None else python.format
-            FAMILY.op(schema.full_name, kind="python", python=text)(function)
 
 
 def _first(schema: Schema) -> TorchType | None:
@@ -49,15 +33,6 @@ def _first(schema: Schema) -> TorchType | None:
 
 def _takes_list(schema: Schema) -> bool:
     return isinstance(_first(schema), tt.ListType)
-
-
-def _takes_dict(schema: Schema) -> bool:
-    return isinstance(_first(schema), tt.DictType)
-
-
-def _keyed_by_tensor(schema: Schema) -> bool:
-    kinds = [a.type for a in (*schema.arguments, *schema.results) if isinstance(a.type, tt.DictType)]
-    return any(kind.data[0] is tt.TENSOR for kind in kinds)
 
 
 def same(a: object, b: object) -> bool:
@@ -166,7 +141,7 @@ def _repeat_in_place(items: list[Any], count: int) -> list[Any]:
     return items
 
 
-_LIST_FUNCTIONS: dict[str, Function] = {
+_LIST_FUNCTIONS: dict[str, Meaning] = {
     "append": append, "extend": lambda a, b: a.extend(list(b)), "insert": lambda a, i, el: a.insert(i, el),
     "pop": pop, "remove": remove, "clear": lambda a: a.clear(), "index": index,
     "count": lambda a, el: sum(same(x, el) for x in a), "sort": _sort, "reverse": lambda a: a.reverse(),
@@ -176,22 +151,77 @@ _LIST_FUNCTIONS: dict[str, Function] = {
     "len": len, "list": list, "__contains__": lambda a, el: _place(a, el) is not None,
     "sorted": lambda a: sorted(a, key=_sort_key), "eq": same, "ne": lambda a, b: not same(a, b),
 }  # fmt: skip
-_LIST_PYTHON = {"append": "{0}.append({1}) or {0}", "__getitem__": "{}[{}]", "len": "len({})"}
+_LIST_PYTHON = {
+    "append": python_form("{0}.append({1})", gives_first=True), "extend": python_form("{0}.extend({1})"),
+    "insert": python_form("{0}.insert({1}, {2})"), "pop": python_form("{0}.pop({1})"),
+    "clear": python_form("{0}.clear()"), "reverse": python_form("{0}.reverse()"),
+    "copy": python_form("list({0})"), "slice": python_form("{0}[{1}:{2}:{3}]"),
+    "__getitem__": python_form("{0}[{1}]"),
+    "_set_item": python_form("{0}[{1}] = {2}", gives_first=True), "Delete": python_form("del {0}[{1}]"),
+    "add": python_form("{0} + {1}"), "add_": python_form("{0}.extend({1})", gives_first=True),
+    "len": python_form("len({0})", is_sure=True, reads=True), "list": python_form("list({0})"),
+}  # fmt: skip
+"""What lists do as Python's."""
+_COMPARING_PYTHON = {
+    "__contains__": python_form("{1} in {0}", is_sure=True, reads=True),
+    "index": python_form("{0}.index({1})"),
+    "count": python_form("{0}.count({1})"), "remove": python_form("{0}.remove({1})"),
+    "eq": python_form("{0} == {1}", is_sure=True, reads=True),
+    "ne": python_form("{0} != {1}", is_sure=True, reads=True),
+}  # fmt: skip
+"""What they do as Python's if equality of elements is Python's, of which each is equal to itself."""
+_SORTING_PYTHON = {
+    "sort": python_form("{0}.sort(reverse={1})"), "sorted": python_form("sorted({0})"),
+}  # fmt: skip
+"""What they do as Python's if elements are no tensors."""
+
+
+def _element(schema: Schema) -> TorchType | None:
+    kind = _first(schema)
+    return kind.data if isinstance(kind, tt.ListType) else None
+
+
+def _equals_itself(schema: Schema) -> bool:
+    return _element(schema) in (tt.INT, tt.BOOL, tt.STRING)
+
+
+def _is_ordered(schema: Schema) -> bool:
+    return _element(schema) is not tt.TENSOR
+
+
 for _name, _function in _LIST_FUNCTIONS.items():
-    _define(f"aten::{_name}", _takes_list, _function, _LIST_PYTHON.get(_name))
+    if _name in _COMPARING_PYTHON:
+        FAMILY.overloads(
+            f"aten::{_name}", _takes_list, _function, _COMPARING_PYTHON[_name], _equals_itself,
+            always(COUNT) if _name in ("index", "count") else None, LIST_FORMS.get(_name),
+        )  # fmt: skip
+    elif _name in _SORTING_PYTHON:
+        FAMILY.overloads(f"aten::{_name}", _takes_list, _function, _SORTING_PYTHON[_name], _is_ordered)
+    else:
+        ranging = always(COUNT) if _name == "len" else None
+        FAMILY.overloads(
+            f"aten::{_name}", _takes_list, _function, _LIST_PYTHON.get(_name), ranging=ranging,
+            machine=LIST_FORMS.get(_name),
+        )  # fmt: skip
 
 
 def _repeated_length(a: list[Any] | int, b: list[Any] | int) -> int:
     return math.prod(len(x) if isinstance(x, list) else x for x in (a, b))
 
 
-@FAMILY.op("aten::mul.left_t", kind="python", length=_repeated_length)
+@FAMILY.op(
+    "aten::mul.left_t", kind="python", length=_repeated_length,
+    python=python_form("{0} * {1} if {1} >= 0 else {eager}({0}, {1})"), machine=repeated,
+)  # fmt: skip
 def repeat(items: list[Any], count: int) -> list[Any]:
     """``items * count``."""
     return _repeated(items, count)
 
 
-@FAMILY.op("aten::mul.right_", kind="python", length=_repeated_length)
+@FAMILY.op(
+    "aten::mul.right_", kind="python", length=_repeated_length,
+    python=python_form("{0} * {1} if {0} >= 0 else {eager}({0}, {1})"),
+)  # fmt: skip
 def repeat_reversed(count: int, items: list[Any]) -> list[Any]:
     """``count * items``."""
     return _repeated(items, count)
@@ -201,13 +231,37 @@ def _is_nonzero(value: object) -> bool:
     return bool(value)
 
 
-_REDUCTIONS: dict[str, Function] = {
-    "aten::any": lambda a: any(_is_nonzero(x) for x in a),
-    "aten::all": lambda a: all(_is_nonzero(x) for x in a),
-    "aten::sum": lambda a: wrap64(sum(a)),
-}
-for _name, _function in _REDUCTIONS.items():
-    _define(_name, lambda schema: _takes_list(schema) and schema.results[0].type is not tt.TENSOR, _function)
+def _gives_number(schema: Schema) -> bool:
+    return _takes_list(schema) and schema.results[0].type is not tt.TENSOR
+
+
+def _gives(kind: TorchType, schema: Schema) -> bool:
+    return _takes_list(schema) and schema.results[0].type is kind
+
+
+def _sum_from(start: Number, numbers: list[Any]) -> Any:
+    """From left to right: Python's own may make up for rounding."""
+    return reduce(operator.add, numbers, start)
+
+
+FAMILY.overloads(
+    "aten::any", _gives_number, lambda a: any(_is_nonzero(x) for x in a), python_form("any({0})")
+)
+FAMILY.overloads(
+    "aten::all", _gives_number, lambda a: all(_is_nonzero(x) for x in a), python_form("all({0})")
+)
+FAMILY.overloads(
+    "aten::sum", partial(_gives, tt.INT), lambda a: wrap64(sum(a)), python_form("sum({0})", wraps=True),
+    machine=total,
+)  # fmt: skip
+for _kind, _start in ((tt.FLOAT, 0.0), (tt.COMPLEX, 0j)):
+    FAMILY.overloads(
+        "aten::sum",
+        partial(_gives, _kind),
+        partial(_sum_from, _start),
+        python_form(f"{{reduce}}({{add}}, {{0}}, {_start})", {"reduce": reduce, "add": operator.add}),
+        machine=total if _kind is tt.FLOAT else None,
+    )
 
 
 def _extremum(name: str, pick: Callable[..., Any]) -> Callable[..., Any]:
@@ -221,63 +275,19 @@ def _extremum(name: str, pick: Callable[..., Any]) -> Callable[..., Any]:
     return extremum
 
 
-_define("prim::min", _takes_list, _extremum("min", min))
-_define("prim::max", _takes_list, _extremum("max", max))
+def _takes_one(schema: Schema) -> bool:
+    return _takes_list(schema) and len(schema.arguments) == 1
 
 
-# --- dicts ---
+def _takes_two(schema: Schema) -> bool:
+    return _takes_list(schema) and len(schema.arguments) == 2
 
 
-def _required(self: dict[Any, Any], key: Key) -> Any:
-    if key not in self:
-        raise Error(f"KeyError: {key}")
-    return self[key]
-
-
-def _pop_key(self: dict[Any, Any], key: Key, *default: object) -> Any:
-    if default:
-        return self.pop(key, default[0])
-    _required(self, key)
-    return self.pop(key)
-
-
-def _pop_item(self: dict[Any, Any]) -> tuple[Any, Any]:
-    if not self:
-        raise Error("popitem(): dictionary is empty")
-    first = next(iter(self))
-    return first, self.pop(first)
-
-
-def _delete_key(self: dict[Any, Any], key: Key) -> None:
-    _required(self, key)
-    del self[key]
-
-
-def _set_key(self: dict[Any, Any], key: Key, value: object) -> None:
-    self[key] = value
-
-
-def _get(self: dict[Any, Any], key: Key, *default: object) -> Any:
-    return self.get(key, *default)
-
-
-def _dict_of(*pairs: object) -> dict[Any, Any]:
-    return dict(*pairs)
-
-
-_DICT_FUNCTIONS: dict[str, Function] = {
-    "__getitem__": _required, "__contains__": lambda d, key: key in d, "len": len, "keys": list,
-    "values": lambda d: list(d.values()), "items": lambda d: list(d.items()), "get": _get,
-    "setdefault": lambda d, key, value: d.setdefault(key, value), "update": lambda d, more: d.update(more),
-    "pop": _pop_key, "popitem": _pop_item, "Delete": _delete_key, "clear": lambda d: d.clear(), "copy": dict,
-    "dict": dict, "_set_item": _set_key,
-}  # fmt: skip
-_DICT_PYTHON = {
-    "__getitem__": "{}[{}]", "__contains__": "{1} in {0}", "len": "len({})", "_set_item": "{}[{}] = {}",
-}  # fmt: skip
-for _name, _function in _DICT_FUNCTIONS.items():
-    _define(f"aten::{_name}", _takes_dict, _function, _DICT_PYTHON.get(_name))
-_define("aten::dict", lambda schema: not _takes_dict(schema), _dict_of)
+for _name, _pick in (("min", min), ("max", max)):
+    _form = python_form(f"{_name}({{0}}) if {{0}} else {{eager}}({{0}})")
+    _function = _extremum(_name, _pick)
+    FAMILY.overloads(f"prim::{_name}", _takes_one, _function, _form, machine=extreme(_name == "max"))
+    FAMILY.overloads(f"prim::{_name}", _takes_two, _function)
 
 
 # --- comparisons of opaque values, ranges, and questions about the run ---
@@ -289,15 +299,39 @@ def _compares_opaque(schema: Schema) -> bool:
     )
 
 
-_define("aten::eq", _compares_opaque, operator.eq)
-_define("aten::ne", _compares_opaque, operator.ne)
-for _name, _function in (
-    ("lt", operator.lt), ("le", operator.le), ("gt", operator.gt), ("ge", operator.ge),
+FAMILY.overloads("aten::eq", _compares_opaque, operator.eq, python_form("{0} == {1}", is_sure=True))
+FAMILY.overloads("aten::ne", _compares_opaque, operator.ne, python_form("{0} != {1}", is_sure=True))
+for _name, _sign, _function in (
+    ("lt", "<", operator.lt), ("le", "<=", operator.le), ("gt", ">", operator.gt), ("ge", ">=", operator.ge),
 ):  # fmt: skip
-    _define(f"aten::{_name}", lambda schema: _first(schema) is tt.STRING, _function)
+    FAMILY.overloads(
+        f"aten::{_name}",
+        lambda schema: _first(schema) is tt.STRING,
+        _function,
+        python_form(f"{{0}} {_sign} {{1}}", is_sure=True),
+    )
 
 
-@FAMILY.op("aten::__range_length", kind="python")
+def _range_length(machine: Machine, low: str, high: str, step: str) -> str:
+    """Downwards as upwards from the other end."""
+    machine.trap_if(machine.op(f"icmp eq i64 {step}, 0"))
+    is_down = machine.op(f"icmp slt i64 {step}, 0")
+    first = machine.op(f"select i1 {is_down}, i64 {high}, i64 {low}")
+    last = machine.op(f"select i1 {is_down}, i64 {low}, i64 {high}")
+    opposite = machine.op(f"sub i64 0, {step}")
+    size = machine.op(f"select i1 {is_down}, i64 {opposite}, i64 {step}")
+    distance = machine.helper("distance", first, last)
+    is_empty = machine.op(f"icmp eq i64 {distance}, 0")
+    before = machine.op(f"sub i64 {distance}, 1")
+    steps = machine.op(f"udiv i64 {before}, {size}")
+    count = machine.op(f"add i64 {steps}, 1")
+    return machine.op(f"select i1 {is_empty}, i64 0, i64 {count}")
+
+
+@FAMILY.op(
+    "aten::__range_length", kind="python", python=python_form("len(range({0}, {1}, {2}))"),
+    ranging=always((0, 2 * ANY_INT[1])), machine=_range_length,
+)  # fmt: skip
 def range_length(lo: int, hi: int, step: int) -> int:
     """``len(range(lo, hi, step))``.
 
@@ -309,13 +343,32 @@ def range_length(lo: int, hi: int, step: int) -> int:
     return len(range(lo, hi, step))
 
 
-@FAMILY.op("aten::__derive_index", kind="python")
+def _derived_index(machine: Machine, index: str, start: str, step: str) -> str:
+    distance = machine.op(f"mul i64 {index}, {step}")
+    return machine.op(f"add i64 {start}, {distance}")
+
+
+def _derived_range(index: Range, start: Range, step: Range) -> Range:
+    return add(start, multiply(index, step))
+
+
+def _derived(index: str, start: str, step: str) -> str:
+    return f"{start} + {index}" if step == "1" else f"{start} + {index} * {step}"
+
+
+@FAMILY.op(
+    "aten::__derive_index",
+    kind="python",
+    python=PythonForm(_derived, wraps=True, is_sure=True),
+    ranging=_derived_range,
+    machine=_derived_index,
+)
 def derive_index(index: int, start: int, step: int) -> int:
     """``range(start, ..., step)[index]``."""
     return wrap64(start + index * step)
 
 
-@FAMILY.op("prim::rangelist", kind="python")
+@FAMILY.op("prim::rangelist", kind="python", python=python_form("list(range({0}))"))
 def range_list(n: int) -> list[int]:
     """``list(range(n))``."""
     return list(range(n))

@@ -8,8 +8,12 @@ from enum import Enum
 from typing import Any
 
 from tsc.dialects import schema as schemas
+from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
 from tsc.dtypes import DType
+from tsc.ops.int_ranges import Ranging
+from tsc.ops.machine_forms import MachineForm
+from tsc.ops.python_forms import PythonForm
 
 
 @dataclass(frozen=True)
@@ -154,12 +158,12 @@ class Operator:
     """Of a result that is a list: how many elements it has, where that may be far more than were given."""
     effect: Effect = Effect.NONE
     """What a call has to do with the world beside its arguments and results, draws aside."""
-    python: Callable[..., str | None] | None = None
-    """Of the texts of the operands, where a number, a string or None that is known is its literal: Python
-    that gives what `eager` gives, an expression (or a statement where nothing results) which may call
-    `wrap64`. It raises where `eager` raises, and does nothing before that: what is raised, `eager` then says.
-    None for operands that need `eager`.
-    """
+    python: PythonForm | None = None
+    """How generated Python does without a call of `eager`."""
+    machine: MachineForm | None = None
+    """How LLVM does a call on numbers and lists of them; of lists given the type of elements, as `kind`."""
+    ranging: Ranging | None = None
+    """Of an int: its range by those of operands; None: unknown."""
 
     def decides_elements_only(self, position: int) -> bool:
         """Whether a number given for an argument says nothing about shape and dtype but by its kind."""
@@ -206,6 +210,16 @@ class Operator:
         return self.sharing is Sharing.BY_SCHEMA and self.schema.aliases and not self.schema.mutates
 
 
+Meaning = (
+    Callable[[], Any]
+    | Callable[[Any], Any]
+    | Callable[[Any, Any], Any]
+    | Callable[[Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any], Any]
+)
+"""What an operator does, by arity, so that the parameters of lambdas have types."""
+
+
 class Family:
     """Collects the operators a family module defines."""
 
@@ -231,6 +245,30 @@ class Family:
             return eager
 
         return register
+
+    def overloads(
+        self,
+        name: str,
+        wanted: Callable[[Schema], bool],
+        meaning: Meaning,
+        python: PythonForm | None = None,
+        suits: Callable[[Schema], bool] = bool,
+        ranging: Ranging | None = None,
+        machine: MachineForm | None = None,
+    ) -> None:
+        """`meaning` is that of the overloads `wanted` accepts, dicts keyed by tensors excepted; of those that
+        `python` suits, that is it too.
+        """
+        for schema in schemas.overloads(name):
+            if wanted(schema) and not _keyed_by_tensor(schema):
+                form = python if suits(schema) else None
+                parts: dict[str, Any] = {"python": form, "ranging": ranging, "machine": machine}
+                self.op(schema.full_name, kind="python", **parts)(meaning)
+
+
+def _keyed_by_tensor(schema: Schema) -> bool:
+    kinds = [a.type for a in (*schema.arguments, *schema.results) if isinstance(a.type, tt.DictType)]
+    return any(kind.data[0] is tt.TENSOR for kind in kinds)
 
 
 def require_schema(name: str) -> Schema:

@@ -32,6 +32,8 @@ def float_text(value: float) -> str:
 
 def text_of(value: object) -> str:
     """The value as TorchScript prints it."""
+    if type(value) is str or type(value) is int:
+        return str(value)
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, float):

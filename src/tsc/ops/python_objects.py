@@ -6,6 +6,7 @@ from typing import Any
 
 from tsc.errors import BoundsError, OperatorError
 from tsc.ops.definition import Effect, Family
+from tsc.ops.python_forms import python_form
 
 FAMILY = Family()
 
@@ -25,13 +26,18 @@ def has_torch_function(*_: object) -> bool:
     return False
 
 
-@FAMILY.op("prim::unchecked_cast", "prim::unchecked_unwrap_optional", kind="python")
+@FAMILY.op(
+    "prim::unchecked_cast", "prim::unchecked_unwrap_optional", kind="python", python=python_form("{0}")
+)
 def identity(value: object) -> Any:
     """The value itself, under a more precise type."""
     return value
 
 
-@FAMILY.op("aten::_unwrap_optional", kind="python")
+@FAMILY.op(
+    "aten::_unwrap_optional", kind="python",
+    python=python_form("{0} if {0} is not None else {eager}({0})"),
+)  # fmt: skip
 def unwrap_optional(optional: object) -> Any:
     """The value itself.
 
@@ -55,7 +61,13 @@ def enum_name(enum: Any) -> str:
     return enum.name
 
 
-@FAMILY.op("prim::EnumValue.int", "prim::EnumValue.float", "prim::EnumValue.str", kind="python")
+@FAMILY.op(
+    "prim::EnumValue.int",
+    "prim::EnumValue.float",
+    "prim::EnumValue.str",
+    kind="python",
+    python=python_form("{0}.value"),
+)
 def enum_value(enum: Any) -> Any:
     """The value of an enum's member."""
     return enum.value
@@ -68,7 +80,7 @@ def device_index(self: str) -> int | None:
     return int(number) if number else None
 
 
-@FAMILY.op("prim::TupleIndex", kind="python")
+@FAMILY.op("prim::TupleIndex", kind="python", python=python_form("{0}[{1}]"))
 def tuple_index(tup: tuple[Any, ...], i: int) -> Any:
     """Element `i`.
 

@@ -1,154 +1,51 @@
-"""Arithmetic on Python numbers, as TorchScript does it: 64-bit ints wrap, IEEE floats never raise."""
+"""The operators on Python numbers."""
 
 from __future__ import annotations
 
 import cmath
 import math
 import operator
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
+from tsc.dialects.torch_types import TorchType
 from tsc.dims import Dim
-from tsc.dtypes import Array, Number, Real
+from tsc.dtypes import Array, Number
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
+from tsc.ops import int_ranges
 from tsc.ops.definition import Family
+from tsc.ops.int_ranges import Ranging
+from tsc.ops.machine_forms import scalar_form
+from tsc.ops.number_functions import (
+    divide,
+    floor_divide,
+    gamma,
+    greater,
+    ieee,
+    int_power,
+    inverse_tanh,
+    lesser,
+    log,
+    log1p,
+    log_gamma,
+    log_of_base,
+    power,
+    remainder,
+    round_half_even,
+    to_float,
+    to_int,
+    wrap64,
+)
+from tsc.ops.python_forms import PythonForm, python_form
 
 FAMILY = Family()
 _REAL = (bool, int, float)
 _NUMBERS = (tt.INT, tt.FLOAT, tt.BOOL, tt.NUMBER, tt.COMPLEX)
-
-
-def wrap64(value: object) -> Any:
-    """An int reduced to 64 bits, two's complement; anything else as it is."""
-    if type(value) is not int or -(2**63) <= value < 2**63:
-        return value
-    value &= 2**64 - 1
-    return value - 2**64 if value >> 63 else value
-
-
-def divide(a: Number, b: Number) -> Number:
-    """True division; of real numbers by zero, an infinity or NaN.
-
-    Raises:
-        ZeroDivisionError: a complex division by zero.
-    """
-    if b == 0 and not isinstance(a, complex) and not isinstance(b, complex):
-        return (
-            math.nan
-            if a == 0 or math.isnan(a)
-            else math.copysign(math.inf, math.copysign(1, a) * math.copysign(1, b))
-        )
-    return a / b
-
-
-def floor_divide(a: Any, b: Any) -> Any:
-    """Python's ``//``; of floats by zero, as `divide`."""
-    if b == 0 and (isinstance(a, float) or isinstance(b, float)):
-        return divide(float(a), b)
-    return a // b
-
-
-def remainder(a: Any, b: Any) -> Any:
-    """Python's ``%``; NaN for floats by zero."""
-    if b == 0 and (isinstance(a, float) or isinstance(b, float)):
-        return math.nan
-    return a % b
-
-
-def power(a: Number, b: Number) -> Number:
-    """The power as a float (or complex); overflow gives an infinity, a negative base with a fraction NaN.
-
-    Raises:
-        ZeroDivisionError: zero to a negative power.
-    """
-    if isinstance(a, complex) or isinstance(b, complex):
-        return complex(a) ** complex(b)
-    if a == 0 and b < 0:
-        raise ZeroDivisionError("0.0 cannot be raised to a negative power")
-    try:
-        return math.pow(a, b)
-    except OverflowError:
-        return math.inf if a > 0 or b % 2 == 0 else -math.inf
-    except ValueError:
-        return math.nan
-
-
-def int_power(a: int, b: int) -> int:
-    """The power of ints as an int; negative exponents give 0, 1 or -1."""
-    if b >= 0:
-        return wrap64(pow(a, b, 2**64)) if a >= 0 else wrap64(a**b)
-    return {1: 1, -1: -1 if b % 2 else 1}.get(a, 0)
-
-
-def _ieee(function: Callable[..., Any], beyond: float = math.inf) -> Callable[..., Any]:
-    """`function` without exceptions: outside its domain NaN, on overflow `beyond`."""
-
-    def total(*arguments: object) -> Any:
-        try:
-            return function(*arguments)
-        except OverflowError:
-            return beyond
-        except ValueError:
-            return math.nan
-
-    return total
-
-
-def _log(function: Callable[[Any], float]) -> Callable[[Any], float]:
-    return lambda x: -math.inf if x == 0 else _ieee(function)(x)
-
-
-def round_half_even(x: Real) -> float:
-    """The nearest integer as a float, halves to the even one."""
-    return x if math.isinf(x) or math.isnan(x) else float(round(x))
-
-
-def to_float(x: Number) -> float:
-    """A number as a float.
-
-    Raises:
-        OperatorError: it is complex, and not real.
-    """
-    return float(_real(x, "double"))
-
-
-def to_int(x: Number | Dim) -> int:
-    """A number as an int, rounded toward zero.
-
-    Raises:
-        OperatorError: it is complex, and not real.
-    """
-    return cast("int", x) if isinstance(x, Dim) else int(_real(x, "int64_t"))
-
-
-def _real(x: Number, wanted: str) -> Real:
-    if isinstance(x, complex) and x.imag:
-        raise OperatorError(f"value cannot be converted to type {wanted} without overflow")
-    return x.real if isinstance(x, complex) else x
-
-
-def _log_of_base(x: Real, base: Real) -> Number:
-    return divide(_log(math.log)(x), _log(math.log)(base))
-
-
-def _inverse_tanh(x: Real) -> float:
-    return math.copysign(math.inf, x) if abs(x) == 1 else _ieee(math.atanh)(x)
-
-
-def _log_gamma(x: Real) -> float:
-    return math.inf if math.isinf(x) or (x <= 0 and x == int(x)) else _ieee(math.lgamma)(x)
-
-
-def _gamma(x: Real) -> float:
-    return math.copysign(math.inf, x) if x == 0 else _ieee(math.gamma)(x)
-
-
-def _log1p(x: Real) -> float:
-    return -math.inf if x == -1 else _ieee(math.log1p)(x)
 
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
@@ -158,9 +55,9 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "aten::gt": operator.gt, "aten::ge": operator.ge, "aten::__and__": lambda a, b: a & b,
     "aten::__or__": lambda a, b: a | b, "aten::__xor__": lambda a, b: a ^ b,
     "aten::__lshift__": lambda a, b: a << (b & 63), "aten::__rshift__": lambda a, b: a >> (b & 63),
-    "aten::fmod": _ieee(math.fmod), "aten::mathremainder": _ieee(math.remainder), "aten::atan2": math.atan2,
-    "aten::copysign": math.copysign, "aten::gcd": math.gcd, "prim::min": min, "prim::max": max,
-    "aten::floor_divide": floor_divide, "aten::ldexp": _ieee(math.ldexp), "aten::log": _log_of_base,
+    "aten::fmod": ieee(math.fmod), "aten::mathremainder": ieee(math.remainder), "aten::atan2": math.atan2,
+    "aten::copysign": math.copysign, "aten::gcd": math.gcd, "prim::min": lesser, "prim::max": greater,
+    "aten::floor_divide": floor_divide, "aten::ldexp": ieee(math.ldexp), "aten::log": log_of_base,
 }  # fmt: skip
 _UNARY: dict[str, Callable[..., Any]] = {
     "aten::neg": operator.neg, "aten::__not__": operator.not_, "aten::abs": abs, "prim::abs": abs,
@@ -168,12 +65,12 @@ _UNARY: dict[str, Callable[..., Any]] = {
     "aten::Float": to_float, "aten::Bool": bool, "aten::bitwise_not": operator.invert,
 }  # fmt: skip
 _FLOAT_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "sqrt": _ieee(math.sqrt), "exp": _ieee(math.exp), "expm1": _ieee(math.expm1), "log": _log(math.log),
-    "log2": _log(math.log2), "log10": _log(math.log10), "log1p": _log1p,
-    "sin": _ieee(math.sin), "cos": _ieee(math.cos), "tan": _ieee(math.tan), "asin": _ieee(math.asin),
-    "acos": _ieee(math.acos), "atan": math.atan, "sinh": _ieee(math.sinh), "cosh": _ieee(math.cosh),
-    "tanh": math.tanh, "asinh": math.asinh, "acosh": _ieee(math.acosh), "atanh": _inverse_tanh,
-    "erf": math.erf, "erfc": math.erfc, "gamma": _gamma, "lgamma": _log_gamma,
+    "sqrt": ieee(math.sqrt), "exp": ieee(math.exp), "expm1": ieee(math.expm1), "log": log(math.log),
+    "log2": log(math.log2), "log10": log(math.log10), "log1p": log1p,
+    "sin": ieee(math.sin), "cos": ieee(math.cos), "tan": ieee(math.tan), "asin": ieee(math.asin),
+    "acos": ieee(math.acos), "atan": math.atan, "sinh": ieee(math.sinh), "cosh": ieee(math.cosh),
+    "tanh": math.tanh, "asinh": math.asinh, "acosh": ieee(math.acosh), "atanh": inverse_tanh,
+    "erf": math.erf, "erfc": math.erfc, "gamma": gamma, "lgamma": log_gamma,
     "fabs": math.fabs, "degrees": math.degrees, "radians": math.radians, "isnan": math.isnan,
     "isinf": math.isinf, "isfinite": math.isfinite,
 }  # fmt: skip
@@ -186,28 +83,92 @@ _COMPLEX: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 
-_INFIX = {
-    "aten::add": "+", "aten::sub": "-", "aten::mul": "*", "aten::eq": "==", "aten::ne": "!=", "aten::lt": "<",
-    "aten::le": "<=", "aten::gt": ">", "aten::ge": ">=",
+_INT, _BOOL = frozenset((tt.INT,)), frozenset((tt.BOOL,))
+_FLOAT, _NUMBER = frozenset((tt.FLOAT,)), frozenset((tt.NUMBER,))
+_REALS = frozenset((tt.INT, tt.FLOAT))
+_ORDERED = _REALS | _BOOL
+
+
+_sure = partial(python_form, is_sure=True)
+Forms = Iterator[tuple[str, frozenset[TorchType], PythonForm]]
+"""What scalar operators are in Python if their arguments are of some of the types given."""
+
+
+def _binary_forms() -> Forms:
+    for name, sign in (("add", "+"), ("sub", "-"), ("mul", "*")):
+        yield f"aten::{name}", _INT, _sure(f"{{0}} {sign} {{1}}", wraps=True)
+        yield f"aten::{name}", _REALS, _sure(f"{{0}} {sign} {{1}}")
+    for name, sign in (("eq", "=="), ("ne", "!="), ("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">=")):
+        yield f"aten::{name}", _ORDERED, _sure(f"{{0}} {sign} {{1}}")
+    for name, sign in (("__and__", "&"), ("__or__", "|"), ("__xor__", "^")):
+        for kinds in (_INT, _BOOL):
+            yield f"aten::{name}", kinds, _sure(f"{{0}} {sign} {{1}}")
+    for name, sign in (("prim::max", ">"), ("prim::min", "<")):
+        for kinds in (_INT, _FLOAT):
+            yield name, kinds, _sure(f"{{0}} if {{0}} {sign} {{1}} else {{1}}")
+    yield "aten::div", _REALS, _sure("{0} / {1} if {1} else {eager}({0}, {1})")
+    yield "aten::floordiv", _INT, python_form("{0} // {1}", wraps=True)
+    yield "aten::floordiv", _REALS, _sure("{floor_divide}({0}, {1})", {"floor_divide": floor_divide})
+    yield "aten::remainder", _INT, python_form("{0} % {1}")
+    yield "aten::remainder", _REALS, _sure("{remainder}({0}, {1})", {"remainder": remainder})
+    yield "aten::__lshift__", _INT, _sure("{0} << ({1} & 63)", wraps=True)
+    yield "aten::__rshift__", _INT, _sure("{0} >> ({1} & 63)")
+
+
+def _unary_forms() -> Forms:
+    yield "aten::__not__", _BOOL, _sure("not {0}")
+    yield "aten::bitwise_not", _INT, _sure("~{0}")
+    for name, text in (("aten::neg", "-{0}"), ("aten::abs", "abs({0})"), ("prim::abs", "abs({0})")):
+        yield name, _INT, _sure(text, wraps=True)
+        yield name, _FLOAT, _sure(text)
+    for name, rounded in (("ceil", math.ceil), ("floor", math.floor)):
+        yield f"aten::{name}", _INT, _sure("{0}")
+        yield f"aten::{name}", _FLOAT, python_form(f"{{{name}}}({{0}})", {name: rounded}, wraps=True)
+    yield "aten::Int", _FLOAT, python_form("int({0})", wraps=True)
+    yield "aten::Int", _BOOL, _sure("int({0})")
+    yield "aten::Float", _INT | _BOOL, _sure("float({0})")
+    for name, text in (("Int", "int"), ("Float", "float")):
+        tested = f"{text}({{0}}) if type({{0}}) is not complex else {{eager}}({{0}})"
+        yield f"aten::{name}", _NUMBER, python_form(tested, wraps=name == "Int")
+    yield "aten::Bool", _REALS, _sure("{0} != 0")
+    for name, is_defined in _DEFINED.items():
+        called = f"{{{name}}}({{0}})"
+        text = called if is_defined is None else f"{called} if {is_defined} else {{eager}}({{0}})"
+        yield f"aten::{name}", _REALS, _sure(text, {name: getattr(math, name)})
+
+
+_DEFINED: dict[str, str | None] = {
+    **dict.fromkeys(("exp", "expm1"), "{0} < 709.0"), **dict.fromkeys(("log", "log2", "log10"), "{0} > 0"),
+    "log1p": "{0} > -1", "sqrt": "{0} >= 0", **dict.fromkeys(("sin", "cos", "tan"), "-1e300 < {0} < 1e300"),
+    **dict.fromkeys(("asin", "acos"), "-1 <= {0} <= 1"),
+    **dict.fromkeys(("sinh", "cosh"), "-709.0 < {0} < 709.0"),
+    "acosh": "{0} >= 1", "atanh": "-1 < {0} < 1",
+    **dict.fromkeys(
+        ("atan", "asinh", "tanh", "erf", "erfc", "fabs", "degrees", "radians", "isnan", "isinf", "isfinite")
+    ),
 }  # fmt: skip
-"""Python's operators that are the meaning of ours, but for the range of ints."""
-_INT_INFIX = {"aten::floordiv": "//", "aten::remainder": "%"}
-"""Those that are so for ints alone."""
+"""Where Python's functions of a float are ours: they raise elsewhere. None: everywhere."""
 
 
-def _python(schema: Schema) -> Callable[..., str] | None:
-    """Python for a call of a scalar operator."""
+_FORMS = {1: tuple(_unary_forms()), 2: tuple(_binary_forms())}
+"""By the number of arguments; of several the first that fits."""
+
+
+def _python(schema: Schema) -> PythonForm | None:
+    """What a call of a scalar operator is in Python."""
     kinds = {a.type for a in schema.arguments}
-    if schema.name == "aten::__not__":
-        return "not {}".format
-    if kinds == {tt.INT}:
-        infix = _INFIX.get(schema.name, _INT_INFIX.get(schema.name))
-    else:
-        infix = _INFIX.get(schema.name) if kinds <= {tt.INT, tt.FLOAT} else None
-    if infix is None:
-        return None
-    text = f"{{}} {infix} {{}}"
-    return (f"wrap64({text})" if schema.results[0].type is tt.INT else text).format
+    forms = _FORMS[len(schema.arguments)]
+    return next((form for name, taken, form in forms if name == schema.name and kinds <= taken), None)
+
+
+_RANGES: dict[str, Ranging] = {
+    "aten::add": int_ranges.add, "aten::sub": int_ranges.subtract, "aten::mul": int_ranges.multiply,
+    "aten::neg": int_ranges.negate, "aten::abs": int_ranges.magnitude, "prim::abs": int_ranges.magnitude,
+    "prim::min": int_ranges.lesser, "prim::max": int_ranges.greater, "aten::floordiv": int_ranges.quotient,
+    "aten::remainder": int_ranges.remainder, "aten::__and__": int_ranges.common_bits,
+    "aten::__rshift__": int_ranges.shifted_down,
+}  # fmt: skip
+"""Of ints; of others nothing is known."""
 
 
 def _is_scalar(schema: Schema, arity: int) -> bool:
@@ -230,7 +191,11 @@ def _define_overload(schema: Schema, function: Callable[..., Any]) -> None:
     }
     finish = convert.get(result, wrap64)
 
-    @FAMILY.op(schema.full_name, kind="python", python=_python(schema))
+    ranging = _RANGES.get(schema.name) if result is tt.INT else None
+
+    machine = scalar_form(schema.name, [a.type for a in schema.arguments])
+
+    @FAMILY.op(schema.full_name, kind="python", python=_python(schema), ranging=ranging, machine=machine)
     def scalar(*arguments: object) -> Any:
         return finish(function(*arguments))
 
@@ -330,8 +295,11 @@ def hash_(value: object) -> int:
     return hash(value)
 
 
-def _compared_with_none(comparison: str) -> Callable[[str, str], str | None]:
-    return lambda a, b: f"{a} {comparison} None" if b == "None" and a.isidentifier() else None
+def _compared_with_none(comparison: str) -> PythonForm:
+    def write(a: str, b: str) -> str | None:
+        return f"{a} {comparison} None" if b == "None" and a.isidentifier() else None
+
+    return PythonForm(write, is_sure=True)
 
 
 @FAMILY.op("aten::__is__", kind="python", python=_compared_with_none("is"))

@@ -12,28 +12,32 @@ from tsc.dtypes import Array, Category, Number
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.definition import Family, TensorSpec
+from tsc.ops.int_ranges import COUNT, Ranging, always
+from tsc.ops.number_functions import to_float, to_int
 from tsc.ops.promotion import of_number
-from tsc.ops.python_scalars import to_float, to_int
+from tsc.ops.python_forms import python_form
 from tsc.ops.shapes import wrap_dim
 from tsc.ops.strides import element_strides
 
 FAMILY = Family()
 
 
-def _query(*names: str, python: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _query(
+    *names: str, python: str | None = None, ranging: Ranging | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A question answered by the spec alone: works on arrays and specs, through ``shape`` and ``dtype``."""
 
     def register(question: Callable[..., Any]) -> Callable[..., Any]:
         def on_array(self: Array, *rest: object) -> Any:
             return question(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)), *rest)
 
-        text = None if python is None else python.format
-        return FAMILY.op(*names, fold=question, kind="query", python=text)(on_array)
+        form = None if python is None else python_form(python)
+        return FAMILY.op(*names, fold=question, kind="query", python=form, ranging=ranging)(on_array)
 
     return register
 
 
-@_query("aten::size.int", python="{}.shape[{}]")
+@_query("aten::size.int", python="{}.shape[{}]", ranging=always(COUNT))
 def size_int(self: TensorSpec, dim: int) -> int:
     """The size of one dim."""
     return self.shape[wrap_dim(dim, self.ndim)]
@@ -45,13 +49,13 @@ def size(self: TensorSpec) -> list[int]:
     return list(self.shape)
 
 
-@_query("aten::dim", python="{}.ndim")
+@_query("aten::dim", python="{}.ndim", ranging=always(COUNT))
 def dim(self: TensorSpec) -> int:
     """The number of dims."""
     return self.ndim
 
 
-@_query("aten::len.Tensor")
+@_query("aten::len.Tensor", ranging=always(COUNT))
 def length(self: TensorSpec) -> int:
     """The size of the first dim.
 
@@ -63,7 +67,7 @@ def length(self: TensorSpec) -> int:
     return self.shape[0]
 
 
-@_query("aten::numel")
+@_query("aten::numel", ranging=always(COUNT))
 def numel(self: TensorSpec) -> int:
     """The number of elements."""
     return self.size
@@ -184,7 +188,7 @@ _implicit("aten::FloatImplicit", float)
 _implicit("aten::ComplexImplicit", complex)
 
 
-@FAMILY.op("aten::item", kind="item")
+@FAMILY.op("aten::item", kind="item", python=python_form("{0}.item()"))
 def item(self: Array) -> Number:
     """The only element, as a Python number.
 
@@ -196,18 +200,21 @@ def item(self: Array) -> Number:
     return self.item()
 
 
-def _conversion(name: str, convert: Callable[[Any], Any]) -> None:
+def _conversion(name: str, convert: Callable[[Any], Any], kind: type) -> None:
     @FAMILY.op(f"aten::{name}.Tensor", kind="item")
     def to_number(a: Array) -> Number:
-        return convert(item(a))
+        if a.size != 1:
+            item(a)  # raises
+        number = a.item()
+        return number if type(number) is kind else convert(number)
 
 
-_conversion("Int", to_int)
-_conversion("Float", to_float)
-_conversion("Bool", bool)
+_conversion("Int", to_int, int)
+_conversion("Float", to_float, float)
+_conversion("Bool", bool, bool)
 
 
-@FAMILY.op("aten::is_nonzero", kind="item")
+@FAMILY.op("aten::is_nonzero", kind="item", python=python_form("bool({0}.item())"))
 def is_nonzero(self: Array) -> bool:
     """Whether the only element is nonzero."""
     if self.size != 1:

@@ -5,6 +5,7 @@ TorchScript's strings are bytes in UTF-8, and so are lengths and indices here.
 
 from __future__ import annotations
 
+import ast
 import operator
 import re
 import warnings
@@ -18,6 +19,8 @@ from tsc.errors import BoundsError, Error
 from tsc.narrowing import is_sequence
 from tsc.ops.definition import Effect, Family
 from tsc.ops.formatting import text_of
+from tsc.ops.int_ranges import COUNT, PLACE, always
+from tsc.ops.python_forms import PythonForm, python_form
 
 FAMILY = Family()
 
@@ -124,9 +127,78 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "endswith": _prefixed(bytes.endswith), "len.str": len, "add.str": operator.add,
     "__getitem__.str": _character, "slice.str": _slice,
 }  # fmt: skip
+_ASCII = "{} if {} else {{eager}}({})"
+
+
+def _of_ascii(text: str, *ascii_operands: int, count: int = 1, is_sure: bool = False) -> PythonForm:
+    """`text` of `count` operands where those given, strings, are ASCII: bytes and characters are the same."""
+    tests = " and ".join(f"{{{i}}}.isascii()" for i in ascii_operands)
+    operands = ", ".join(f"{{{i}}}" for i in range(count))
+    return python_form(_ASCII.format(text, tests, operands), is_sure=is_sure)
+
+
+def _within_all(name: str, tested: int) -> PythonForm:
+    """A method of a string and a part, both ASCII, where the whole string is meant."""
+
+    def write(text: str, part: str, start: str, end: str, eager: str) -> str | None:
+        if (start, end) != ("0", "-1"):
+            return None
+        return (
+            f"{text}.{name}({part}) if {(text, part)[tested]}.isascii() else {eager}({text}, {part}, 0, -1)"
+        )
+
+    return PythonForm(write, calls_eager=True)
+
+
+def _literal(text: str) -> str | None:
+    """The string that an operand is known to be."""
+    return ast.literal_eval(text) if text.startswith(("'", '"')) else None
+
+
+def _added(a: str, b: str, eager: str) -> str:
+    """Where one of both is ASCII, no bytes of one make a character with bytes of the other."""
+    known = _literal(b)
+    if known is not None and known.isascii():
+        return f"{a} + {b}"
+    return f"{a} + {b} if {b}.isascii() else {eager}({a}, {b})"
+
+
+def _split_at(text: str, separator: str, limit: str, eager: str) -> str | None:
+    """White space is not the same among characters and among bytes: a separator must be given."""
+    if separator == "None":
+        return None
+    called = f"{eager}({text}, {separator}, {limit})"
+    return f"{text}.split({separator}, {limit}) if {separator} and {text}.isascii() else {called}"
+
+
+_PYTHON: dict[str, PythonForm] = {
+    **{
+        name: _of_ascii(f"{{0}}.{name}()", 0, is_sure=True)
+        for name in (
+            "upper", "lower", "capitalize", "title", "swapcase", "isdigit", "isalpha", "isalnum", "isupper",
+            "islower", "istitle", "isdecimal", "isnumeric",
+        )
+    },
+    **{n: _of_ascii(f"{{0}}.{n}({{1}})", 0, count=2) for n in ("strip", "lstrip", "rstrip")},
+    **{n: _of_ascii(f"{{0}}.{n}({{1}})", 0, count=2) for n in ("partition", "rpartition")},
+    **{n: _within_all(n, 0) for n in ("find", "rfind", "count")},
+    **{n: _within_all(n, 1) for n in ("startswith", "endswith")},
+    "split.str": PythonForm(_split_at, calls_eager=True),
+    "replace": _of_ascii("{0}.replace({1}, {2}, {3})", 0, 2, count=4),
+    "len.str": _of_ascii("len({0})", 0, is_sure=True),
+    "add.str": PythonForm(_added, calls_eager=True, is_sure=True),
+    "__getitem__.str": _of_ascii("{0}[{1}]", 0, count=2),
+    "slice.str": _of_ascii("{0}[{1}:{2}:{3}]", 0, count=4),
+}  # fmt: skip
+_RANGES = {
+    "len.str": COUNT, "count": COUNT, "index.str": COUNT, "rindex": COUNT, "find": PLACE, "rfind": PLACE,
+}  # fmt: skip
 for _name, _method in _METHODS.items():
-    FAMILY.op(f"aten::{_name}", kind="python")(_on_bytes(_method))
-FAMILY.op("prim::StringIndex", kind="python")(_on_bytes(_character))
+    _ranging = always(_RANGES[_name]) if _name in _RANGES else None
+    FAMILY.op(f"aten::{_name}", kind="python", python=_PYTHON.get(_name), ranging=_ranging)(
+        _on_bytes(_method)
+    )
+FAMILY.op("prim::StringIndex", kind="python", python=_of_ascii("{0}[{1}]", 0, count=2))(_on_bytes(_character))
 
 
 @FAMILY.op("aten::isidentifier", kind="python")
@@ -141,19 +213,19 @@ def is_printable(self: str) -> bool:
     return self.isascii() and self.isprintable()
 
 
-@FAMILY.op("aten::list", kind="python")
+@FAMILY.op("aten::list", kind="python", python=_of_ascii("list({0})", 0))
 def characters(t: str) -> list[str]:
     """The characters, one string each."""
     return [_decode(_encode(t)[i : i + 1]) for i in range(len(_encode(t)))]
 
 
-@FAMILY.op("aten::join", kind="python")
+@FAMILY.op("aten::join", kind="python", python=python_form("{0}.join({1})"))
 def join(self: str, values: Sequence[str]) -> str:
     """`values` with this string between them."""
     return self.join(values)
 
 
-@FAMILY.op("aten::ord", kind="python")
+@FAMILY.op("aten::ord", kind="python", python=_of_ascii("ord({0})", 0), ranging=always((0, 255)))
 def ord_(string: str) -> int:
     """The number of the only character.
 
@@ -166,7 +238,7 @@ def ord_(string: str) -> int:
     return data[0]
 
 
-@FAMILY.op("aten::chr", kind="python")
+@FAMILY.op("aten::chr", kind="python", python=python_form("chr({0}) if 0 <= {0} < 128 else {eager}({0})"))
 def chr_(i: int) -> str:
     """The character that is one byte: the lowest of `i`.
 
@@ -182,13 +254,24 @@ for _name, _digits in (("hex", hex), ("oct", oct), ("bin", bin)):
     FAMILY.op(f"aten::{_name}", kind="python")(_digits)
 
 
-@FAMILY.op("aten::str", kind="python")
+@FAMILY.op("aten::str", kind="python", python=python_form("str({0}) if type({0}) is int else {eager}({0})"))
 def str_(elem: object) -> str:
     """The value as TorchScript prints it."""
     return text_of(elem)
 
 
-@FAMILY.op("aten::format", kind="python")
+def _formatted(text: str, *values: str, text_of: str) -> str | None:
+    """Where the string is known, its pieces are."""
+    known = _literal(text)
+    pieces = [] if known is None else known.split("{}")
+    if len(pieces) - 1 != len(values) or not values:
+        return None
+    shown = [f"{text_of}({value})" for value in values]
+    parts = [part for pair in zip(map(repr, pieces), [*shown, "''"], strict=True) for part in pair]
+    return f"''.join(({', '.join(part for part in parts if part != repr(''))},))"
+
+
+@FAMILY.op("aten::format", kind="python", python=PythonForm(_formatted, {"text_of": text_of}))
 def format_(self: str, *values: object) -> str:
     """The string with each ``{}`` replaced by a value; values left over are ignored.
 

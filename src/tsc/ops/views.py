@@ -18,6 +18,7 @@ from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, Sharing, TensorSpec
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
+from tsc.ops.python_forms import PythonForm
 from tsc.ops.shapes import infer_size, wrap_dim
 from tsc.ops.strides import strided_view
 from tsc.ops.view_inverses import (
@@ -179,7 +180,7 @@ def _sliced(tensor: str, dim: str, start: str, end: str, step: str) -> str | Non
     return _indexed(tensor, dim, f"{start}:{end}:{step}") if is_forward else None
 
 
-@_view("aten::select.int", inverse=selected_back, elements_only=("index",), python=_indexed)
+@_view("aten::select.int", inverse=selected_back, elements_only=("index",), python=PythonForm(_indexed))
 def select(self: Array, dim: int, index: int) -> Array:
     """The slice `index` of dim `dim`, which is dropped.
 
@@ -197,7 +198,7 @@ def select(self: Array, dim: int, index: int) -> Array:
     return self[(slice(None),) * axis + (index % n, ...)]
 
 
-@_view("aten::slice.Tensor", inverse=sliced_back, python=_sliced)
+@_view("aten::slice.Tensor", inverse=sliced_back, python=PythonForm(_sliced))
 def slice_(self: Array, dim: int, start: int | None, end: int | None, step: int) -> Array:
     """``self[..., start:end:step]`` in dim `dim`; limits beyond the ends are cut off."""
     if not self.ndim:

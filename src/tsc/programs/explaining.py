@@ -107,12 +107,15 @@ def _row(found: OperatorExplanation) -> tuple[str, ...]:
 
 def explain_generic(name: str, program: FuncOp, reason: str) -> Explanation:
     """A call that the generic tier runs: all of it in Python."""
-    operators = tuple(
-        OperatorExplanation(operator_name(op), "python", (), None, stack_of(op, program))
+    return Explanation(name, (), "generic", reason, 0, _all_operators(program, "python"))
+
+
+def _all_operators(program: FuncOp, runs: str) -> tuple[OperatorExplanation, ...]:
+    return tuple(
+        OperatorExplanation(operator_name(op), runs, (), None, stack_of(op, program))
         for op in walk(program)
         if is_operator(op)
     )
-    return Explanation(name, (), "generic", reason, 0, operators)
 
 
 def explain_version(
@@ -122,6 +125,8 @@ def explain_version(
     """A call of `version` with these values. What it would run is compiled, and then dropped; `program` is
     the function before anything was frozen, with all calls inlined.
     """
+    if version.specializations.is_for_all and all(version.specializations.table.values()):
+        return Explanation(name, (), "native", None, 0, _all_operators(program, "native"))
     names = argument_names(parameters, version)
     given = [*values, *version.state.read()] if version.state is not None else list(values)
     described = [describe(value) for value in given]
@@ -168,6 +173,8 @@ def _refusal(
     if unknown:
         return f"nothing is compiled for values such as {', '.join(unknown)}"
     table = version.specializations
+    if table.is_for_all:
+        return next(iter(table.refused.values()))
     if key not in table.table and len(table.table) >= table.depth:
         kinds = ", ".join(f"{kind} {count}" for kind, count in table.strategy)
         return f"all specializations are used ({kinds}): see set_fusion_strategy"

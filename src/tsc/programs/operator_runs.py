@@ -133,6 +133,9 @@ class _Recorder(Operators):
     def python(self, schema: Schema) -> None:
         """All operators are called."""
 
+    def attribute(self, held: str, name: str) -> None:
+        """Attributes are read by a call, as `inner` reads them."""
+
     def literal(self, array: np.ndarray[Any, Any]) -> Any:
         """A constant."""
         return self.inner.literal(array)

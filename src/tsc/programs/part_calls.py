@@ -12,6 +12,7 @@ from tsc.interop import torch as torch_interop
 from tsc.programs.call_text import CallText, Matching, array_name, signature
 from tsc.programs.call_writer import CallWriter, Run
 from tsc.programs.live_tensors import refresh_below
+from tsc.runtime.plain_values import copier_of
 from tsc.runtime.values import Inputs
 
 
@@ -73,7 +74,7 @@ class PartCalls(CallWriter):
         text.write(f"{text.hold(self._counted(known))}()")
         text.write(f"result = {text.hold(known.run)}({', '.join(values)})")
         pairs = "".join(f"({name}, {array_name(name)}), " for name in given if self.kind.array_of is not None)
-        text.write(f"return {text.hold(self._given_back)}(result, [{pairs}])")
+        text.write(f"return {text.hold(self._giver())}(result, [{pairs}])")
 
     def _counted(self, known: KnownParts) -> Run:
         """What counts a call."""
@@ -86,9 +87,17 @@ class PartCalls(CallWriter):
 
         return count
 
-    def _given_back(self, result: Any, given: list[tuple[Any, Any]]) -> Any:
-        inputs = Inputs(None if self.kind.array_of is None else self.kind.tensor_of)
-        inputs.wrap_object = self.wrap_object
-        inputs.given = given
-        inputs.settle()
-        return inputs.give_back(result)
+    def _giver(self) -> Run:
+        """What makes results what they are outside."""
+        results = self.version.entry.function.function_type.outputs.data
+        copier = copier_of(results[0]) if len(results) == 1 else None
+
+        def given_back(result: Any, given: list[tuple[Any, Any]]) -> Any:
+            inputs = Inputs(None if self.kind.array_of is None else self.kind.tensor_of)
+            inputs.plain_result = copier
+            inputs.wrap_object = self.wrap_object
+            inputs.given = given
+            inputs.settle()
+            return inputs.give_back(result)
+
+        return given_back

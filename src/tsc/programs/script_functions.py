@@ -29,8 +29,9 @@ from tsc.programs.specialization_table import SpecializationTable, specializatio
 from tsc.programs.tensor_calls import TensorCalls
 from tsc.programs.tensor_kinds import TensorKind
 from tsc.programs.unspecialized import has_undefined_tensor, is_dynamic
-from tsc.programs.versions import Version, Versions, run_frozen
+from tsc.programs.versions import PYTHON_ALONE, Version, Versions, run_frozen
 from tsc.runtime.last_called import LastCalled
+from tsc.runtime.plain_values import UNLIKE, copier_of, copies_of, plain_call
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.recording_gradients import TorchInputs, are_recorded
 from tsc.runtime.specializations import Specializations
@@ -59,6 +60,7 @@ class BoundFunction(Inspectable):
         self.entry: Entry | None = None
         self.parameters: Sequence[FunctionParameter] = function.parameters
         self._is_dynamic = is_dynamic(function)
+        self._copiers = [copier_of(parameter.type) for parameter in function.parameters]
         self._frozen_recording: Callable[..., Any] | None = None
         self._fast: Callable[..., Any] = self._dispatch
         self.on_specialized: Callable[[Sequence[Any]], None] | None = None
@@ -107,11 +109,16 @@ class BoundFunction(Inspectable):
 
     def _values(self, arguments: Sequence[Any]) -> tuple[Inputs, list[Any]]:
         """What was converted, and the values; by `TorchInputs` where PyTorch's operators are to run."""
-        recorded = are_recorded(arguments, None if self._is_frozen else self.receiver)
+        values = copies_of(arguments, self._copiers)
+        others = [a for a, value in zip(arguments, values, strict=True) if value is UNLIKE]
+        recorded = are_recorded(others, None if self._is_frozen else self.receiver)
         inputs = TorchInputs() if recorded else Inputs(self.default)
+        inputs.plain_result = copier_of(self.function.result)
         inputs.wrap_object = self.interpreter.instance
         inputs.class_named = self.interpreter.compiler.unit.class_named
-        values = [self._converted(inputs, i, a) for i, a in enumerate(arguments)]
+        for position, value in enumerate(values):
+            if value is UNLIKE:
+                values[position] = self._converted(inputs, position, arguments[position])
         if self._is_live and not recorded:
             refresh_below(cast("ScriptObject", self.receiver))
         return inputs, values
@@ -129,6 +136,9 @@ class BoundFunction(Inspectable):
             result = self._run_generic(*values)
             inputs.settle()
             return inputs.give_back(result, self.function.result)
+        if version.refusal is PYTHON_ALONE:
+            run = version.specializations.run_values
+            self._fast = plain_call(run, self._copiers, inputs.give_back, self._dispatch)
         before = len(version.specializations.table)
         result = version.specializations.run(values, inputs)
         if len(version.specializations.table) != before:

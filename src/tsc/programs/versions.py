@@ -5,6 +5,7 @@ live module has one for each state of the numbers and objects that it was compil
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,12 +17,13 @@ import numpy as np
 
 from tsc import pipeline
 from tsc.analysis.operator_effects import changes_shapes
+from tsc.analysis.python_values import only_asks_tensors, takes_no_tensors
 from tsc.compiler.descent import Descent
 from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import require_nothing_strict
 from tsc.compiler.parts import InParts
 from tsc.compiler.sizes import Naming
-from tsc.compiler.specialization import Specialization, compile_for, compile_named
+from tsc.compiler.specialization import Specialization, compile_for, compile_named, native_numbers
 from tsc.concurrency import COMPILING, serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
@@ -29,15 +31,18 @@ from tsc.errors import CodegenError, TscError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.options import options
+from tsc.passes.eliminate_common_subexpressions import merge_equal
 from tsc.passes.freeze import Freeze
 from tsc.passes.lift_state import lift_state
 from tsc.passes.split_dicts import split_dicts
 from tsc.programs.live_tensors import objects_below
 from tsc.programs.object_state import AttributeGuard, ObjectState
+from tsc.runtime.background import background
 from tsc.runtime.descriptions import describe
 from tsc.runtime.generic import GenericFunction
+from tsc.runtime.number_code import NumberCalls
 from tsc.runtime.operators import Operators
-from tsc.runtime.specializations import Specializations
+from tsc.runtime.specializations import ForAll, Specializations
 
 if TYPE_CHECKING:
     from tsc.programs.interpreter import Interpreter
@@ -51,6 +56,7 @@ MOST_PROFILED = 1000
 
 
 RESIZES = "it gives a tensor other sizes in place: those it is called with do not hold throughout"
+PYTHON_ALONE = "it computes no tensors"
 HELD_TWICE = "an attribute that it assigns goes by two paths: an object is held twice"
 
 
@@ -137,6 +143,8 @@ class Versions:
         """
         if self._receiver is None or self._receiver.cls.kind != "module" or not options().is_native_enabled:
             return None
+        if self._is_refused:
+            return None
         wanted = options().profiled_runs
         if wanted:
             key = tuple(describe(value) for value in values)
@@ -196,6 +204,8 @@ class Versions:
             entry = self._live_entry(varying)
         except TscError as error:
             return _Refusal(error.message, is_final=True)
+        if takes_no_tensors(entry.function):
+            return _Refusal(PYTHON_ALONE, is_final=True)
         lifted = self._lifted(entry)
         is_lifted = isinstance(lifted, Entry)
         guard = AttributeGuard(self._object, (lifted if is_lifted else entry).function)
@@ -255,13 +265,42 @@ class Versions:
         in_parts = InParts(entry, self._interpreter.call, self._receiver if takes_object else None)
         if not isinstance(lifted, Entry):
             refusal = lifted or resizes
-            table = Specializations(*self._makers(entry, refusal, in_parts), generic, name)
+            words = tuple(parameter.type.torchscript() for parameter in self._function.parameters)
+            is_python = takes_no_tensors(entry.function)
+            run = NumberCalls(entry.function, generic) if is_python else generic
+            table = Specializations(*self._makers(entry, refusal, in_parts), run, name, words=words)
+            if isinstance(run, NumberCalls):
+                refusal = PYTHON_ALONE
+                self._compile_numbers(run, table, entry)
             return Version(entry, entry, table, in_parts, guard=guard, refusal=refusal)
         state = ObjectState(self._object, lifted.function, varying or ())
         refusal = resizes if state.is_distinct else HELD_TWICE
         run_lifted = run_frozen(lifted, None, self._interpreter.call)
         table = Specializations(*self._makers(lifted, refusal, in_parts), generic, name, state, run_lifted)
         return Version(entry, lifted, table, in_parts, state, guard, refusal)
+
+    def _compile_numbers(self, run: NumberCalls, table: Specializations, entry: Entry) -> None:
+        """Make what computes with numbers alone native, now or beside calls."""
+
+        def compile_() -> None:
+            try:
+                if run.compile():
+                    table.run_all(native_numbers(run))
+            except CodegenError as error:
+                if options().is_strict:
+                    raise
+                text = f"{entry.name}: not compiled, the generic tier runs: {error}"
+                warnings.warn(text, stacklevel=2)
+
+        if not options().is_native_enabled:
+            table.refuse_all(PYTHON_ALONE)
+        elif options().is_background:
+            table.refuse_all(PYTHON_ALONE)
+            background().begin((table, PYTHON_ALONE), compile_)
+        else:
+            compile_()
+            if not table.is_for_all:
+                table.refuse_all(_refuse(PYTHON_ALONE, entry))
 
     def _makers(self, entry: Entry, refusal: str | None, in_parts: InParts) -> tuple[Run, Run]:
         """What compiles `entry` for exact sizes and for symbolic ones, or says why it is not compiled. Where
@@ -282,7 +321,10 @@ class Versions:
         except CodegenError as error:
             require_nothing_strict(entry.function, error.message)
             raise
-        return _refuse(made, entry) if isinstance(made, str) else made
+        if isinstance(made, str):
+            return _refuse(made, entry)
+        is_python = not made.is_native and not made.compilation.kernels
+        return ForAll(made.reason) if is_python and only_asks_tensors(entry.function) else made
 
     def compile_apart(
         self, version: Version, entry: Entry, in_parts: InParts, key: Sequence[str],
@@ -311,18 +353,19 @@ def run_frozen(
     """What runs a function at stage `frozen` in the generic tier; `receiver` is its ``self``, where it has
     one.
     """
-    made: list[GenericFunction] = []
+    made: list[Run] = []
 
     def run(*values: object) -> Any:
         if not made:
             with COMPILING:
-                made.append(
-                    GenericFunction(
-                        entry.function, entry.pool, entry.unit, call, operators=operators or Operators()
-                    )
+                copy = replace(entry, module=entry.alone())
+                merge_equal(copy.function, [])
+                function = GenericFunction(
+                    copy.function, entry.pool, entry.unit, call, operators=operators or Operators()
                 )
-        takes_self = len(entry.function.body.block.args) > len(values)
-        return made[0](receiver, *values) if takes_self else made[0](*values)
+                takes_self = len(entry.arguments) > len(values)
+                made.append(partial(function, receiver) if takes_self else function)
+        return made[0](*values)
 
     return run
 

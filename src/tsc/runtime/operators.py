@@ -11,6 +11,7 @@ from tsc.dialects.schema import Schema
 from tsc.errors import OperatorError
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.ops.python_forms import PythonForm
 from tsc.ops.registry import find
 from tsc.runtime.generators import seed_defaults
 
@@ -40,14 +41,18 @@ class Operators:
         operator = find(schema.full_name)
         return None if operator is None else operator.eager
 
-    def python(self, schema: Schema) -> Callable[..., str | None] | None:
-        """What gives Python for a call of an operator (`Operator.python`)."""
+    def python(self, schema: Schema) -> PythonForm | None:
+        """How a call of an operator is said in Python."""
         operator = None if schema.full_name in MODES else find(schema.full_name)
         return None if operator is None else operator.python
 
     def literal(self, array: np.ndarray[Any, Any]) -> Any:
         """A constant."""
         return array
+
+    def attribute(self, held: str, name: str) -> str | None:
+        """Python that does what `read` does, and raises where that raises; None: it must be called."""
+        return f"{held}.attributes[{name!r}]"
 
     def read(self, held: ScriptObject, name: str) -> Any:
         """An attribute of an object.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite, isnan, nan
 from typing import Any, Protocol, cast
 
 import numpy as np
 from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, Operation
 
 from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
+from tsc.analysis.int_values import IntValues
 from tsc.analysis.operator_effects import unread_draws
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_ops as ops
@@ -25,20 +26,21 @@ from tsc.dialects.walking import walk
 from tsc.errors import UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
-from tsc.ops.python_scalars import wrap64
+from tsc.ops.number_functions import wrap64
+from tsc.ops.python_forms import EAGER, PythonForm
 from tsc.runtime.exceptions import contexts_left, defined, raise_from_script
 from tsc.runtime.generated_calls import require, unpack, unsupported
 from tsc.runtime.named_tuples import build_named_tuple, named_tuple_class
 from tsc.runtime.operators import Operators
-from tsc.runtime.python_text import PythonText
+from tsc.runtime.python_control import PythonControl
 from tsc.runtime.result_forms import prefix_of
 
 Kernels = dict[Operation, Callable[..., Any]]
 LITERALS = (bool, int, float, str, type(None))
+UNBOUNDED_FLOATS = {"inf": inf, "minus_inf": -inf, "nan": nan}
+"""Those that have no literal."""
 LONGEST_LITERAL = 40
 """Characters up to which a constant is written where it is used."""
-UNBOUNDED = 2**63 - 1
-"""The trip count of a loop that a condition ends."""
 
 
 class Runs(Protocol):
@@ -55,7 +57,7 @@ class Call:
     operands: Sequence[str]
 
 
-class PythonWriter(PythonText):
+class PythonWriter(PythonControl):
     """Writes the Python text of a function, and holds what its names stand for."""
 
     def __init__(
@@ -78,7 +80,7 @@ class PythonWriter(PythonText):
         self.eager: dict[Operation, Call] = {}
         """Calls of operators that are Python themselves."""
         self.entry: Block | None = None
-        self._unread: frozenset[Operation] = frozenset()
+        self._ints = IntValues()
 
     def function(self, function: FuncOp) -> str:
         """The text of ``def run(...)``."""
@@ -105,12 +107,6 @@ class PythonWriter(PythonText):
         self.write(f"    {leave}(entered, before, call)")
         self.write("    raise")
 
-    def block(self, block: Block) -> None:
-        """All operations of a block."""
-        for op in block.ops:
-            if op not in self._unread:
-                self.operation(op)
-
     def operation(self, op: Operation) -> None:
         """One operation."""
         self.current = op
@@ -127,7 +123,8 @@ class PythonWriter(PythonText):
     def _constant(self, op: ops.ConstantOp) -> None:
         value = op.python_value
         if isinstance(value, float) and not isfinite(value):
-            self.assign(op, f"float({str(value)!r})")
+            hint = "nan" if isnan(value) else "inf" if value > 0 else "minus_inf"
+            self.names[op.results[0]] = self.constant(hint, UNBOUNDED_FLOATS[hint])
         elif len(text := repr(value)) <= LONGEST_LITERAL and isinstance(value, LITERALS):
             self.names[op.results[0]] = text
         else:
@@ -142,13 +139,36 @@ class PythonWriter(PythonText):
         hint = full_name.removeprefix("aten::").replace("::", "_").replace(".", "_")
         run: Callable[..., Any] = unsupported(full_name) if found is None else found
         operands = [self._operand(op, i) for i in range(len(op.operands))]
+        plain = [self.name(o) for o in op.operands]
         if number is not None:
-            operands[1] = self.constant("number", number)
-        python = self.operators.python(schema)
-        text = None if python is None or operands[0] == "None" else python(*operands)
-        if text is not None:
-            self.eager[op] = Call(run, operands)
-        self.assign(op, text or f"{self.constant(hint, run)}({', '.join(operands)})")
+            operands[1] = plain[1] = self.constant("number", number)
+        form = None if plain[0:1] == ["None"] else self.operators.python(schema)
+        text = None if form is None else self._said(form, plain, lambda: self.constant(hint, run))
+        if form is None or text is None:
+            self.assign(op, f"{self.constant(hint, run)}({', '.join(operands)})")
+            return
+        self.eager[op] = Call(run, [self.complete(operand) for operand in operands])
+        if form.gives_first:
+            self.write(text)
+            self.names[op.results[0]] = plain[0]
+        elif form.wraps and self._ints.may_wrap(op):
+            self.assign(op, text)
+            self._wrap(self.name(op.results[0]))
+        elif form.is_sure:
+            self.assign_later(op, text, reads=form.reads)
+        else:
+            self.assign(op, text)
+
+    def _said(self, form: PythonForm, operands: Sequence[str], eager: Callable[[], str]) -> str | None:
+        """The text of a call that Python says itself; `eager` names the operator's function."""
+        names = {name: self.constant(name, value) for name, value in form.names.items()}
+        if form.calls_eager:
+            names[EAGER] = eager()
+        return form.write(*operands, **names)
+
+    def _wrap(self, name: str) -> None:
+        """Have an int of 64 bits, where the variable holds one that has more."""
+        self.write(f"if {name} > {2**63 - 1} or {name} < {-(2**63)}: {name} = wrap64({name})")
 
     def _operand(self, op: AtenOp, position: int) -> str:
         """An operand of an operator; parameters of the function that should be tensors are checked."""
@@ -170,65 +190,6 @@ class PythonWriter(PythonText):
     _NonValueTensorLiteralOp = _literal
     _ValueTensorLiteralOp = _literal
 
-    def _PrimIfOp(self, op: ops.PrimIfOp) -> None:  # noqa: N802 - named after the operation
-        self.write(f"if {self.name(op.operands[0])}:")
-        for i, region in enumerate(op.regions):
-            if i == 1:
-                if not op.results and len(list(region.block.ops)) <= 1:
-                    return
-                self.write("else:")
-            self.indent += 1
-            before = len(self.lines)
-            self.block(region.block)
-            end = region.block.last_op
-            if op.results and end is not None:
-                self.write(f"{self.arguments(op.results)} = {self.arguments(end.operands)}")
-            if len(self.lines) == before:
-                self.write("pass")
-            self.indent -= 1
-
-    def _PrimIfYieldOp(self, op: Operation) -> None:  # noqa: N802
-        """Written by the branch's `_PrimIfOp`."""
-
-    def _PrimLoopOp(self, op: ops.PrimLoopOp) -> None:  # noqa: N802
-        body = op.regions[0].block
-        counter, *carried = body.args
-        end = body.last_op
-        assert end is not None
-        if carried:
-            self.write(f"{self.arguments(carried)} = {self.arguments(op.operands[2:])}")
-        trips, enter = op.operands[:2]
-        is_counted = _is_constant(enter, True) and _is_constant(end.operands[0], True)
-        is_while = _is_constant(trips, UNBOUNDED) and not counter.uses
-        go_on = ""
-        if is_counted:
-            self.write(f"for {self.name(counter)} in range({self.name(trips)}):")
-        else:
-            go_on = self.constant_name("go_on")
-            if is_while:
-                self.write(f"{go_on} = {self.name(enter)}")
-                self.write(f"while {go_on}:")
-            else:
-                self.write(f"{go_on}, {self.name(counter)} = {self.name(enter)}, 0")
-                self.write(f"while {go_on} and {self.name(counter)} < {self.name(trips)}:")
-        self.indent += 1
-        before = len(self.lines)
-        self.block(body)
-        targets = [*([] if is_counted else [go_on]), *map(self.name, carried)]
-        ends = end.operands[1:] if is_counted else end.operands
-        if targets:
-            self.write(f"{', '.join(targets)} = {self.arguments(ends)}")
-        if not is_counted and not is_while:
-            self.write(f"{self.name(counter)} += 1")
-        if len(self.lines) == before:
-            self.write("pass")
-        self.indent -= 1
-        if op.results:
-            self.write(f"{self.arguments(op.results)} = {self.arguments(carried)}")
-
-    def _PrimLoopConditionOp(self, op: Operation) -> None:  # noqa: N802
-        """Written by the loop's `_PrimLoopOp`."""
-
     def _PrimListConstructOp(self, op: Operation) -> None:  # noqa: N802
         self.assign(op, f"[{self.arguments(op.operands)}]")
 
@@ -240,7 +201,7 @@ class PythonWriter(PythonText):
             build = self.constant("build_named_tuple", build_named_tuple)
             self.assign(op, f"{build}({made}, ({inner}))")
         else:
-            self.assign(op, f"({inner})")
+            self.assign_later(op, f"({inner})")
 
     def _PrimDictConstructOp(self, op: Operation) -> None:  # noqa: N802
         n = len(op.operands) // 2
@@ -257,7 +218,7 @@ class PythonWriter(PythonText):
         self.write(f"{names} = {self.name(op.operands[0])}")
 
     def _PrimTupleIndexOp(self, op: Operation) -> None:  # noqa: N802
-        self.assign(op, f"{self.name(op.operands[0])}[{self.name(op.operands[1])}]")
+        self.assign_later(op, f"{self.name(op.operands[0])}[{self.name(op.operands[1])}]")
 
     def _cast(self, op: Operation) -> None:
         self.names[op.results[0]] = self.name(op.operands[0])
@@ -289,8 +250,13 @@ class PythonWriter(PythonText):
         self.write(f"raise_from_script({self.arguments(op.operands)})")
 
     def _PrimGetAttrOp(self, op: ops.PrimGetAttrOp) -> None:  # noqa: N802
-        read = self.constant("read_attribute", self.operators.read)
-        self.assign(op, f"{read}({self.name(op.operands[0])}, {op.attribute!r})")
+        held, attribute = self.name(op.operands[0]), repr(op.attribute)
+        text = self.operators.attribute(held, op.attribute)
+        if text is None:
+            text = f"{self.constant('read_attribute', self.operators.read)}({held}, {attribute})"
+        else:
+            self.eager[op] = Call(self.operators.read, [held, attribute])
+        self.assign(op, text)
 
     def _PrimSetAttrOp(self, op: ops.PrimSetAttrOp) -> None:  # noqa: N802
         target, value = op.operands
@@ -353,11 +319,6 @@ class PythonWriter(PythonText):
     def _OperatorOp(self, op: Operation) -> None:  # noqa: N802
         name = cast("StringAttr", op.attributes["name"]).data
         self.assign(op, f"{self.constant('unsupported', unsupported(name))}({self.arguments(op.operands)})")
-
-
-def _is_constant(value: SSAValue, wanted: object) -> bool:
-    owner = value.owner
-    return isinstance(owner, ops.ConstantOp) and owner.python_value == wanted
 
 
 def _enters(op: Operation) -> bool:

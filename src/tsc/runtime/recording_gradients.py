@@ -19,6 +19,7 @@ from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.interop.torch_watching import wanting_test, watching_test
 from tsc.narrowing import is_dict, is_list
+from tsc.ops.python_forms import PythonForm
 from tsc.ops.registry import find
 from tsc.runtime.generators import with_torch_generators
 from tsc.runtime.lending import Lending, to_numpy, to_torch
@@ -46,7 +47,7 @@ class TorchOperators(Operators):
     def __init__(self) -> None:
         self.lending = Lending()
 
-    def python(self, schema: Schema) -> Callable[..., str | None] | None:
+    def python(self, schema: Schema) -> PythonForm | None:
         """Python is written for NumPy's arrays alone."""
         return None
 
@@ -67,6 +68,10 @@ class TorchOperators(Operators):
     def literal(self, array: np.ndarray[Any, Any]) -> Any:
         """A constant."""
         return torch_interop.from_numpy(array)
+
+    def attribute(self, held: str, name: str) -> str | None:
+        """Attributes are lent, or the user's own."""
+        return None
 
     def read(self, held: ScriptObject, name: str) -> Any:
         """An attribute of an object: the user's own parameter where there is one."""

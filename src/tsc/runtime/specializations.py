@@ -29,6 +29,10 @@ MOST_FOUND = 4_096
 LOG = logging.getLogger("tsc")
 
 
+class ForAll(str):
+    """Why there is no specialization, of a function for which there will be none for any arguments."""
+
+
 class State(Protocol):
     """Attributes of an object, which a lifted function takes as its last arguments, and gives back."""
 
@@ -78,10 +82,11 @@ class Specializations:
         name: str,
         state: State | None = None,
         lifted: Callable[..., Any] | None = None,
+        words: Key = (),
     ) -> None:
         """`compile_for` gives a specialization for a key and arrays, or says why there is none. `generic`
         runs a call in the generic tier; `lifted` does the same for the function that is specialized, where
-        that is another.
+        that is another. `words` are the types of its arguments.
         """
         self._compile = compile_for
         self._compile_symbolic = compile_symbolic
@@ -107,6 +112,9 @@ class Specializations:
         """The keys of calls that put into dicts what was not in them."""
         self.strategy = FusionStrategy.current
         self._is_warned = False
+        self._words = words
+        self.is_for_all = False
+        """Whether no call is compiled for, and `table` has one entry for them, of the types of arguments."""
 
     @property
     def depth(self) -> int:
@@ -125,8 +133,10 @@ class Specializations:
         found = self.find(given)
         if found is not None and found.outlined is not None:
             return found.run(*values)
+        if found is None:
+            return self._run_generic(values)
         arrays = flatten(given)
-        if found is None or not found.suits(arrays) or not self._is_apart:
+        if not found.suits(arrays) or not self._is_apart:
             return self._run_generic(values)
         try:
             return self._run_found(found, arrays, given, values)
@@ -208,6 +218,9 @@ class Specializations:
     def find(self, values: Sequence[Any]) -> Any:
         """The specialization for these arguments, compiled if there is room; None means the generic tier."""
         if not options().is_native_enabled:
+            return None
+        if self.is_for_all:
+            self.calls[self._words] += 1
             return None
         described = [describe(v) for v in values]
         if any(d is None for d in described):
@@ -301,7 +314,19 @@ class Specializations:
         if made is not None:
             made.pattern = _pattern(values)
             self.refused.pop(key, None)
-        return _Ready(name, made)
+        reason = self.refused.get(key)
+        return _Ready(self.refuse_all(reason) if isinstance(reason, ForAll) else name, made)
+
+    def refuse_all(self, reason: str) -> Key:
+        """Have the generic tier run all calls from now on, and say why; their key in the table."""
+        self.run_all(None)
+        self.refused = {self._words: reason}
+        return self._words
+
+    def run_all(self, made: Any) -> None:
+        """Have `generic` run all calls from now on, which is `made` now."""
+        self.table, self._found, self.refused = {self._words: made}, {}, {}
+        self.is_for_all = True
 
     @property
     def seen(self) -> list[Key]:

@@ -22,6 +22,7 @@ from tsc.runtime.futures import Future
 from tsc.runtime.generators import generator_of, source_of
 from tsc.runtime.instances import has_type
 from tsc.runtime.named_tuples import build_named_tuple
+from tsc.runtime.plain_values import UNLIKE, Copier
 from tsc.runtime.tensor import Tensor
 
 Wrap = Callable[[np.ndarray[Any, Any]], Any]
@@ -36,6 +37,8 @@ class Inputs:
         """What objects of the program are given back as; None: as they are."""
         self.given: list[tuple[Any, np.ndarray[Any, Any]]] = []
         """The tensors among the arguments, each once, with the array that shows its memory."""
+        self.plain_result: Copier | None = None
+        """What copies results that hold nothing to convert; None where they may."""
         self.class_named: Callable[[str], Class] | None = None
         """The classes of the program, where its objects may be made of live ones."""
 
@@ -137,6 +140,9 @@ class Inputs:
 
     def give_back(self, value: object, kind: TorchType | None = None) -> Any:
         """A result in the caller's kind of tensor; devices too, where `kind` tells which strings are some."""
+        copied = UNLIKE if self.plain_result is None else self.plain_result(value)
+        if copied is not UNLIKE:
+            return copied
         is_torch = self.wrap is torch_interop.from_numpy
         back = mapped(self._writable(value) if is_torch else value, self._leaf_back)
         return _with_devices(back, kind) if kind is not None and is_torch and holds_device(kind) else back
