@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from importlib import import_module
 from typing import Any
@@ -33,10 +34,17 @@ _TRACING = (
 _RANDOM = (
     "Generator", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state",
 )  # fmt: skip
+_CREATION = (
+    "as_tensor", "from_dlpack", "from_numpy", "get_default_dtype", "is_tensor", "set_default_dtype", "tensor",
+)  # fmt: skip
+_NUMBERS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
 _LAZY = (
     {name: "tsc.jit" for name in _JIT}
     | {name: "tsc.tracing.api" for name in _TRACING}
     | {name: "tsc.runtime.generators" for name in _RANDOM}
+    | {name: "tsc.runtime.creation" for name in _CREATION}
+    | {name: "tsc.runtime.number_limits" for name in ("finfo", "iinfo")}
+    | {name: "tsc.runtime.grad_modes" for name in ("enable_grad", "inference_mode", "no_grad")}
     | {
         "Progress": "tsc.progress",
         "Tensor": "tsc.runtime.tensor",
@@ -58,8 +66,15 @@ def __getattr__(name: str) -> Any:
         return import_module(f"tsc.{name}")
     if name in _DTYPES:
         return import_module("tsc.dtypes").by_name(_DTYPES[name])
+    if name in _NUMBERS:
+        return _NUMBERS[name]
     if name.startswith("__") or _is_submodule(name):
         raise AttributeError(f"module 'tsc' has no attribute {name!r}")
+    if name in ("cuda", "fft", "linalg", "special"):
+        return import_module("tsc.runtime.namespaces").namespace(name)
+    absent = import_module("tsc.runtime.namespaces").ABSENT.get(name)
+    if absent is not None:
+        raise AttributeError(f"tsc has no {name!r}: {absent}")
     return import_module("tsc.runtime.dispatch").operator_function(name)
 
 

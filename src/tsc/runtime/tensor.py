@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dtypes import DType
+from tsc.errors import ArgumentError, DTypeError, ShapeError
 
 
 class Tensor:
@@ -33,6 +35,94 @@ class Tensor:
     def ndim(self) -> int:
         """The number of dims."""
         return self.array.ndim
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 - as PyTorch calls it
+        """The same elements, the dims in reversed order."""
+        return Tensor(self.array.T)
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        """The matrices of the last two dims, each transposed.
+
+        Raises:
+            ShapeError: there are fewer dims.
+        """
+        if self.ndim < 2:
+            raise ShapeError(f"tensor.mT: requires matrices or batches of them; got {self.ndim} dims")
+        return Tensor(self.array.swapaxes(-1, -2))
+
+    @property
+    def H(self) -> Tensor:  # noqa: N802
+        """The conjugate transpose of a matrix.
+
+        Raises:
+            ShapeError: it is none.
+        """
+        if self.ndim not in (0, 2):
+            raise ShapeError(f"tensor.H: requires a matrix; got {self.ndim} dims")
+        return Tensor(self.array.conj().T)
+
+    @property
+    def mH(self) -> Tensor:  # noqa: N802
+        """The conjugate transposes of the matrices of the last two dims."""
+        return Tensor(self.mT.array.conj())
+
+    @property
+    def real(self) -> Tensor:
+        """The real parts, in the memory of the tensor."""
+        return Tensor(self.array.real)
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary parts, in the memory of the tensor.
+
+        Raises:
+            DTypeError: the numbers are real.
+        """
+        if not self.dtype.is_complex:
+            raise DTypeError(f"imag: requires complex numbers; got {self.dtype!r}")
+        return Tensor(self.array.imag)
+
+    @property
+    def data(self) -> Tensor:
+        """The tensor: there is nothing else to it."""
+        return self
+
+    @property
+    def grad(self) -> None:
+        """None: gradients are not recorded."""
+        return None
+
+    @property
+    def requires_grad(self) -> bool:
+        """False: gradients are not recorded."""
+        return False
+
+    @property
+    def is_leaf(self) -> bool:
+        """True: nothing is recorded of how tensors are made."""
+        return True
+
+    @property
+    def is_cuda(self) -> bool:
+        """False: the memory is the CPU's."""
+        return False
+
+    @property
+    def device(self) -> str:
+        """Where the memory is."""
+        return "cpu"
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return self.array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.array.nbytes
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The array itself; no copy."""
@@ -70,6 +160,9 @@ class Tensor:
         return (Tensor(row) for row in self.array)
 
     def __bool__(self) -> bool:
+        if self.array.size != 1:
+            many = "more than one value" if self.array.size else "no values"
+            raise ArgumentError(f"Boolean value of Tensor with {many} is ambiguous")
         return bool(self.array)
 
     def __float__(self) -> float:
@@ -78,13 +171,31 @@ class Tensor:
     def __int__(self) -> int:
         return int(self.array)
 
+    def __complex__(self) -> complex:
+        return complex(self.array)
+
+    def __index__(self) -> int:
+        return operator.index(self.array)
+
+    def __contains__(self, value: object) -> bool:
+        return bool((self.array == _plain(value)).any())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.array.item(), spec) if not self.ndim else format(repr(self), spec)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.array(self.array, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
-        body = np.array2string(self.array, separator=", ", prefix="tensor(")
-        suffix = "" if self.dtype in (dtypes.F32, dtypes.I64, dtypes.BOOL) else f", dtype={self.dtype!r}"
-        return f"tensor({body}{suffix})"
+        from tsc.runtime.tensor_text import tensor_repr
+
+        return tensor_repr(self.array)
 
     __hash__ = object.__hash__
 

@@ -166,7 +166,7 @@ class _Outliner:
             self._copy(op)
         members = set(self.group.ops)
         made = [r for op in self.group.ops for r in op.results]
-        outputs = [r for r in made if _is_used_outside(r, members) or _is_workspace(r)]
+        outputs = [r for r in made if _is_used_outside(r, members) or _is_written(r)]
         returned = [self.values[v] for v in outputs]
         self.block.add_op(func.ReturnOp(*returned))
         types = ([v.type for v in self.inputs], [v.type for v in returned])
@@ -229,9 +229,12 @@ def _is_used_outside(value: SSAValue, members: Set[Operation]) -> bool:
     return any(_enclosing(use.operation, value) not in members for use in value.uses)
 
 
-def _is_workspace(value: SSAValue) -> bool:
-    """Whether it is memory that a kernel works in: the host lends it as it does results."""
-    return isinstance(value.owner, (FourierOp, OrderOp)) and value is value.owner.memory
+def _is_written(value: SSAValue) -> bool:
+    """Whether a kernel writes it, read or not: memory that it works in, which the host lends as it does
+    results, and both planes of a transform.
+    """
+    owner = value.owner
+    return isinstance(owner, FourierOp) or (isinstance(owner, OrderOp) and value is owner.memory)
 
 
 def _enclosing(op: Operation, value: SSAValue) -> Operation:
