@@ -15,7 +15,22 @@ def edges() -> Calls:
     image, weight = torch.zeros(0, 3, 8, 8), numbers(4, 3, 3, 3)
     pair = [[1, 1], [0, 0], [1, 1], 1]
     padded, grouped = [[1], [1], [1], 1], [[1], [0], [1], 2]
+    infinite = torch.tensor(
+        [complex(math.inf, 0), complex(1, math.inf), complex(-math.inf, math.nan), 2 + 1j]
+    )
+    truths = torch.tensor([True, False])
     return {
+        **{
+            f"aten::{name}": [[infinite, infinite.flip(0), 1], [infinite, torch.ones(4), 1]]
+            for name in ("add.Tensor", "sub.Tensor", "rsub.Tensor")
+        },
+        "aten::addcmul": [[infinite, infinite.flip(0), infinite, 1]],
+        "aten::addr": [[truths, truths, truths, beta, alpha] for beta in (0, 1) for alpha in (0, 1)],
+        "aten::expand": [[numbers(2, 3), size, False] for size in ([-1, 2, 3], [4, -1, 3], [2, -1])],
+        "aten::linear": [
+            [numbers(2, 4, 3), numbers(5, 3), numbers(8, 1)],
+            [numbers(3), numbers(5, 3), numbers(1, 5)],
+        ],
         "aten::heaviside": [[nan, torch.ones(3)], [torch.zeros(3), nan]],
         "aten::hstack": [[[none, none]], [[scalar, scalar]], [[none, numbers(2)]]],
         "aten::conv2d": [[image, weight, None, *pair], [image, weight, numbers(4), *pair]],
