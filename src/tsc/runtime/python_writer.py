@@ -126,8 +126,9 @@ class PythonWriter(PythonText):
 
     def _constant(self, op: ops.ConstantOp) -> None:
         value = op.python_value
-        if isinstance(value, float) and not isfinite(value):
-            self.assign(op, f"float({str(value)!r})")
+        if isinstance(value, complex) or (isinstance(value, float) and not isfinite(value)):
+            # A sum of literals is not every complex number: it loses the sign of a zero.
+            self.assign(op, f"{type(value).__name__}({str(value)!r})")
         elif len(text := repr(value)) <= LONGEST_LITERAL and isinstance(value, LITERALS):
             self.names[op.results[0]] = text
         else:
