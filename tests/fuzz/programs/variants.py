@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import signal
+import traceback
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -63,8 +66,8 @@ def run(variant: str, loaded: Loaded, bare: BareProcess) -> list[Observation]:
     try:
         with limited():
             return _RUNS[variant](loaded, bare)
-    except HangError:
-        return [Observation(error=f"hang: more than {SECONDS} s")]
+    except HangError as error:
+        return [Observation(error=f"hang: more than {SECONDS} s, in {error}")]
 
 
 def seen(subject: Any, calls: Sequence[list[Any]]) -> list[Observation]:
@@ -156,10 +159,12 @@ def native(is_enabled: bool) -> Generator[None]:
 
 @contextmanager
 def limited() -> Generator[None]:
-    """Raise `HangError` after `SECONDS`."""
+    """Raise `HangError`, which says where, after `SECONDS`; where the other threads are goes to the log."""
 
     def interrupt(number: int, frame: Any) -> None:
-        raise HangError
+        faulthandler.dump_traceback()
+        places = [f"{Path(f.f_code.co_filename).stem}:{n}" for f, n in traceback.walk_stack(frame)]
+        raise HangError(" < ".join(places[:6]))
 
     before = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
