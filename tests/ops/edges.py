@@ -27,13 +27,31 @@ def edges() -> Calls:
         "aten::addcmul": [[infinite, infinite.flip(0), infinite, 1]],
         "aten::addr": [[truths, truths, truths, beta, alpha] for beta in (0, 1) for alpha in (0, 1)],
         "aten::expand": [[numbers(2, 3), size, False] for size in ([-1, 2, 3], [4, -1, 3], [2, -1])],
+        "aten::matmul": [
+            [torch.ones(a, dtype=torch.bool), torch.ones(b, dtype=torch.bool)]
+            for a, b in (
+                ([2, 3], [3, 2]),
+                ([3], [3]),
+                ([2, 3, 4], [4]),
+                ([2, 0], [0, 3]),
+                ([0, 3], [3, 2]),
+                ([0], [0]),
+                ([2, 2, 0], [2, 0, 3]),
+                ([2, 0], [0]),
+            )
+        ],
         "aten::linear": [
+            [torch.ones(2, 3, dtype=torch.bool), torch.ones(4, 3, dtype=torch.bool), None],
             [numbers(2, 4, 3), numbers(5, 3), numbers(8, 1)],
             [numbers(3), numbers(5, 3), numbers(1, 5)],
         ],
         "aten::heaviside": [[nan, torch.ones(3)], [torch.zeros(3), nan]],
         "aten::hstack": [[[none, none]], [[scalar, scalar]], [[none, numbers(2)]]],
-        "aten::conv2d": [[image, weight, None, *pair], [image, weight, numbers(4), *pair]],
+        "aten::conv2d": [
+            [torch.ones(1, 3, 4, 4, dtype=torch.bool), torch.ones(2, 3, 2, 2, dtype=torch.bool), None, *pair],
+            [image, weight, None, *pair],
+            [image, weight, numbers(4), *pair],
+        ],
         "aten::conv1d": [
             [torch.zeros(2, 0, 3), torch.zeros(4, 0, 2), numbers(4), *padded],
             [torch.zeros(0, 0), torch.zeros(2, 0, 2), None, *padded],

@@ -61,7 +61,20 @@ def _matmul_infer(self: TensorSpec, other: TensorSpec) -> TensorSpec:
         )
     rows = a[-2:-1] if self.ndim > 1 else ()
     columns = b[-1:] if other.ndim > 1 else ()
-    return TensorSpec((*broadcast(a[:-2], b[:-2]), *rows, *columns), dtype)
+    spec = TensorSpec((*broadcast(a[:-2], b[:-2]), *rows, *columns), dtype)
+    if spec.ndim == 0 or (spec.size and a[-1] != 0):
+        refuse_bools("matmul", dtype)
+    return spec
+
+
+def refuse_bools(name: str, dtype: DType) -> None:
+    """Sums of products, where there are any, are of numbers.
+
+    Raises:
+        DTypeError: they are of bools.
+    """
+    if dtype is dtypes.BOOL:
+        raise DTypeError(f"\"{name}\" not implemented for 'Bool'")
 
 
 def _matmul_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:

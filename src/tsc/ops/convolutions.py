@@ -10,7 +10,7 @@ import numpy as np
 from tsc.dtypes import Array, DType
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
-from tsc.ops.contractions import computed_wide, multiply_add, require_same_dtype
+from tsc.ops.contractions import computed_wide, multiply_add, refuse_bools, require_same_dtype
 from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, Output, affine, dim
@@ -59,7 +59,10 @@ def _convolution_infer(
                 "size can't be greater than actual input size"
             )
         sizes.append(size)
-    return TensorSpec((input.shape[0], out_channels if channels else 0, *sizes), input.dtype)
+    spec = TensorSpec((input.shape[0], out_channels if channels else 0, *sizes), input.dtype)
+    if spec.size:
+        refuse_bools("convolution", input.dtype)
+    return spec
 
 
 def _require_sizes(input: TensorSpec, weight: TensorSpec, groups: int) -> None:
