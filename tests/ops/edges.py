@@ -27,6 +27,19 @@ def edges() -> Calls:
         "aten::addcmul": [[infinite, infinite.flip(0), infinite, 1]],
         "aten::addr": [[truths, truths, truths, beta, alpha] for beta in (0, 1) for alpha in (0, 1)],
         "aten::expand": [[numbers(2, 3), size, False] for size in ([-1, 2, 3], [4, -1, 3], [2, -1])],
+        "aten::scaled_dot_product_attention": [
+            [
+                torch.tensor([[-math.inf, 1.0], [0.5, -1.0]]),
+                numbers(3, 2).abs() + 0.1,
+                numbers(3, 2),
+                None,
+                0.0,
+                is_causal,
+                None,
+                False,
+            ]
+            for is_causal in (False, True)
+        ],
         "aten::matmul": [
             [torch.ones(a, dtype=torch.bool), torch.ones(b, dtype=torch.bool)]
             for a, b in (
