@@ -90,13 +90,14 @@ def stages(
     fuse_contractions: bool = True,
     is_whole: bool = False,
     kernel_ready: KernelReady | None = None,
-    writes_parts: bool = True,
+    called_from_python: bool = True,
 ) -> tuple[Stage, ...]:
     """All stages, scheduling for `target` (a plain AVX2 machine when None); `kernel_ready` is told of each
-    kernel that is at stage `loop`. Functions that are native as a whole (`is_whole`) give back the parts of
-    their arguments that they write, and not all of each, if who calls them `writes_parts`.
+    kernel that is at stage `loop`. Where functions are `called_from_python`, that takes views of what they
+    give; those that are native as a whole (`is_whole`) give back the parts of their arguments that they
+    write, and not all of each.
     """
-    in_parts = is_whole and writes_parts
+    in_parts = is_whole and called_from_python
     return (
         Stage("torch", "one operation per TorchScript node, as written", (), verify_nothing_more),
         Stage(
@@ -137,7 +138,7 @@ def stages(
                 NumbersAsTensors(is_whole, in_parts),
                 *((ReadAroundWrites(),) if in_parts else ()),
                 EliminateCommonSubexpressions(),
-                FlattenResults(in_parts),
+                FlattenResults(in_parts, takes_views=called_from_python),
                 SplitComplex(),  # what callers see of results was noted before
                 CheckBounds(),
                 EliminateDeadCode(),
@@ -251,7 +252,7 @@ def lower(
     target: Target | None = None, freeze: Freeze = PLAIN_FREEZE, fuse_contractions: bool = True,
     is_whole: bool = False,
     watch: Watcher | None = None, report: Report | None = None, check: Watcher | None = None,
-    kernel_ready: KernelReady | None = None, writes_parts: bool = True,
+    kernel_ready: KernelReady | None = None, called_from_python: bool = True,
 ) -> None:  # fmt: skip
     """Lower `module` in place from stage `start` (already reached) to `stop_after`, checking each contract.
 
@@ -268,7 +269,7 @@ def lower(
             raise IRError(f"no stage {name!r}; stages are {', '.join(STAGE_NAMES)}")
     report = report if report is not None else Report()
     first, last = STAGE_NAMES.index(start), STAGE_NAMES.index(stop_after)
-    every = stages(target, freeze, fuse_contractions, is_whole, kernel_ready, writes_parts)
+    every = stages(target, freeze, fuse_contractions, is_whole, kernel_ready, called_from_python)
     for stage in every[first + 1 : last + 1]:
         for compiler_pass in stage.passes:
             begin = time.perf_counter()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 import tsc
+from tsc.options import options
 
 
 def asked(x: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,3 +44,21 @@ def test_complex_operands(program: Callable[[Tensor, Tensor], Any]) -> None:
         warnings.simplefilter("error")
         for _ in range(3):
             torch.testing.assert_close(scripted(x, c), program(x, c))
+
+
+def constants(c: Tensor) -> tuple[Tensor, complex, complex]:
+    return c + complex(float("inf"), 0.0), complex(1.0, -0.0), complex(-0.0, float("nan"))
+
+
+@pytest.mark.parametrize("is_native", [False, True])
+def test_complex_constants_are_infinite_or_have_negative_zeros(
+    is_native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options(), "is_native_enabled", is_native)
+    c = torch.complex(torch.arange(4.0), torch.ones(4))
+    scripted: Any = tsc.script(constants)
+    want = constants(c)
+    for _ in range(2):
+        got = scripted(c)
+        torch.testing.assert_close(got[0], want[0], equal_nan=True)
+        assert [repr(n) for n in got[1:]] == [repr(n) for n in want[1:]]

@@ -313,3 +313,16 @@ def test_slices_are_stored_in_tensors_of_their_own() -> None:
             result.mul_(7)
         assert x.tolist() == [1, 2]
         assert y.tolist() == [3, 4]
+
+
+def test_memory_that_a_branch_in_a_part_gives_on_is_that_of_other_results() -> None:
+    def gives_on(state: dict[str, Tensor], x: Tensor, more: bool) -> tuple[Tensor, Tensor]:
+        made = x.t().contiguous()
+        y = made if more else torch.exp(x)
+        state["y"] = y
+        return made, y
+
+    scripted = tsc.script(gives_on)
+    for more in (True, True, False, False):
+        made, y = scripted({"y": torch.ones(2)}, torch.ones(2, 2), more)
+        assert np.shares_memory(made.numpy(), y.numpy()) == more

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import tsc
+from tsc.options import options
 
 
 def adds(x: Tensor, y: Tensor) -> None:
@@ -68,3 +69,42 @@ def test_each_element_reads_what_was_written_before(
         scripted(VIEWS[view](got), other)
         program(VIEWS[view](want), other)
         torch.testing.assert_close(got, want)
+
+
+def crossed(x: Tensor, n: int) -> Tensor:
+    x[:3, n].copy_(x[n])
+    return x
+
+
+def crossed_elsewhere(x: Tensor, n: int) -> Tensor:
+    x[:3, n].copy_(x[n + 1])
+    return x
+
+
+def crossed_where_a_tensor_says(x: Tensor, n: int) -> Tensor:
+    at = int((x[0, 0] * 0).item()) + n
+    y = x * 1
+    y[:3, at].copy_(y[at])
+    return y
+
+
+LAYOUTS: dict[str, Callable[[], Tensor]] = {
+    "row-major": lambda: torch.arange(15.0).reshape(5, 3),
+    "turned": lambda: torch.arange(15.0).reshape(3, 5).t(),
+    "with gaps": lambda: torch.arange(60.0).reshape(10, 6)[::2, ::2],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("is_native", [False, True])
+@pytest.mark.parametrize("program", [crossed, crossed_elsewhere, crossed_where_a_tensor_says])
+def test_a_row_is_copied_into_a_column_that_it_crosses(
+    program: Callable[[Tensor, int], Tensor], is_native: bool, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The place that they share is read before it is written, in whatever order."""
+    monkeypatch.setattr(options(), "is_native_enabled", is_native)
+    scripted: Any = tsc.script(program)
+    for n in (0, 1, 2, 1):
+        x, y = LAYOUTS[layout](), LAYOUTS[layout]()
+        torch.testing.assert_close(scripted(x, n), program(y, n), rtol=0, atol=0)
+        torch.testing.assert_close(x, y, rtol=0, atol=0)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -213,3 +213,63 @@ def test_what_is_computed_of_what_lies_otherwise_lies_as_that(
     function = tsc.script(program)
     for _ in range(2):
         assert function(x, start).stride() == program(x, start).stride()
+
+
+def odd_rows(x: Tensor) -> Tensor:
+    return torch.zeros_like(x)[1::2]
+
+
+def five_columns(x: Tensor) -> Tensor:
+    return (x * 2)[:, :5]
+
+
+def first_rows(x: Tensor) -> Tensor:
+    return (x * 2)[:2]
+
+
+def first_column(x: Tensor) -> Tensor:
+    return (x + 1)[:, 0]
+
+
+def expanded_rows(x: Tensor) -> Tensor:
+    return (x + 1).unsqueeze(1).expand(x.size(0), 3, x.size(1))
+
+
+def of_a_branch(x: Tensor) -> Tensor:
+    y = x + 1 if bool(x.sum() > 0) else x * 2
+    return y[:, 0]
+
+
+def real_part(x: Tensor) -> Tensor:
+    return torch.complex(x, x).real
+
+
+def columns_turned(x: Tensor) -> Tensor:
+    return (x + 1).flatten().view(x.size(1), x.size(0))[:, ::2].t()
+
+
+OF_SIZES = [
+    odd_rows, five_columns, first_rows, first_column, expanded_rows, of_a_branch, real_part, columns_turned,
+]  # fmt: skip
+
+
+@pytest.fixture
+def for_all_sizes() -> Generator[None]:
+    """Functions are compiled for symbolic sizes from the first call on."""
+    before = tsc.set_fusion_strategy([("DYNAMIC", 10)])
+    yield
+    tsc.set_fusion_strategy(before)
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+@pytest.mark.parametrize("program", OF_SIZES)
+@pytest.mark.usefixtures("for_all_sizes")
+def test_what_is_compiled_for_all_sizes_has_the_strides_of_each(
+    program: Callable[[Tensor], Tensor], is_turned: bool
+) -> None:
+    """Also where the first sizes hide them: a dim has one element, or nothing is left out."""
+    scripted: Any = tsc.script(program)
+    for rows, columns in ((3, 5), (2, 5), (4, 5), (5, 1), (6, 1), (9, 5), (4, 9), (8, 8)):
+        x = torch.randn(columns, rows).t() if is_turned else torch.randn(rows, columns)
+        for _ in range(2):
+            assert _strides(scripted(x)) == _strides(program(x))

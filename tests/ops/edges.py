@@ -15,10 +15,56 @@ def edges() -> Calls:
     image, weight = torch.zeros(0, 3, 8, 8), numbers(4, 3, 3, 3)
     pair = [[1, 1], [0, 0], [1, 1], 1]
     padded, grouped = [[1], [1], [1], 1], [[1], [0], [1], 2]
+    infinite = torch.tensor(
+        [complex(math.inf, 0), complex(1, math.inf), complex(-math.inf, math.nan), 2 + 1j]
+    )
+    truths = torch.tensor([True, False])
     return {
+        **{
+            f"aten::{name}": [[infinite, infinite.flip(0), 1], [infinite, torch.ones(4), 1]]
+            for name in ("add.Tensor", "sub.Tensor", "rsub.Tensor")
+        },
+        "aten::addcmul": [[infinite, infinite.flip(0), infinite, 1]],
+        "aten::addr": [[truths, truths, truths, beta, alpha] for beta in (0, 1) for alpha in (0, 1)],
+        "aten::expand": [[numbers(2, 3), size, False] for size in ([-1, 2, 3], [4, -1, 3], [2, -1])],
+        "aten::scaled_dot_product_attention": [
+            [
+                torch.tensor([[-math.inf, 1.0], [0.5, -1.0]]),
+                numbers(3, 2).abs() + 0.1,
+                numbers(3, 2),
+                None,
+                0.0,
+                is_causal,
+                None,
+                False,
+            ]
+            for is_causal in (False, True)
+        ],
+        "aten::matmul": [
+            [torch.ones(a, dtype=torch.bool), torch.ones(b, dtype=torch.bool)]
+            for a, b in (
+                ([2, 3], [3, 2]),
+                ([3], [3]),
+                ([2, 3, 4], [4]),
+                ([2, 0], [0, 3]),
+                ([0, 3], [3, 2]),
+                ([0], [0]),
+                ([2, 2, 0], [2, 0, 3]),
+                ([2, 0], [0]),
+            )
+        ],
+        "aten::linear": [
+            [torch.ones(2, 3, dtype=torch.bool), torch.ones(4, 3, dtype=torch.bool), None],
+            [numbers(2, 4, 3), numbers(5, 3), numbers(8, 1)],
+            [numbers(3), numbers(5, 3), numbers(1, 5)],
+        ],
         "aten::heaviside": [[nan, torch.ones(3)], [torch.zeros(3), nan]],
         "aten::hstack": [[[none, none]], [[scalar, scalar]], [[none, numbers(2)]]],
-        "aten::conv2d": [[image, weight, None, *pair], [image, weight, numbers(4), *pair]],
+        "aten::conv2d": [
+            [torch.ones(1, 3, 4, 4, dtype=torch.bool), torch.ones(2, 3, 2, 2, dtype=torch.bool), None, *pair],
+            [image, weight, None, *pair],
+            [image, weight, numbers(4), *pair],
+        ],
         "aten::conv1d": [
             [torch.zeros(2, 0, 3), torch.zeros(4, 0, 2), numbers(4), *padded],
             [torch.zeros(0, 0), torch.zeros(2, 0, 2), None, *padded],

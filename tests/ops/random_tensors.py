@@ -11,7 +11,7 @@ Calls = dict[str, list[list[Any]]]
 
 
 def numbers(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed + sum(shape)))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed + sum(shape)))
 
 
 def ints(high: int, *shape: int) -> torch.Tensor:

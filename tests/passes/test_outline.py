@@ -133,6 +133,12 @@ def test_branches_are_in_parts_as_a_whole() -> None:
     assert outlined(programs.branches) == ["part0 _set_item", "tanh [ mul exp ] [ ]"]
 
 
+def test_memory_that_a_branch_may_give_on_is_made_once() -> None:
+    """Python makes what it reads too; what only computes with it may make it again."""
+    assert outlined(programs.gives_on) == ["ones_like part0 _set_item", "[ ] [ exp ]"]
+    assert outlined(programs.reads) == ["ones_like part0 _set_item", "ones_like exp add"]
+
+
 def test_branches_that_need_a_number_have_parts_in_them() -> None:
     """A number that is given may be another in each call: what needs it is done in Python."""
     assert outlined(programs.counts) == ["gt part0 [ mul part1 ] [ ] _set_item", "tanh", "exp"]

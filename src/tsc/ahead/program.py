@@ -196,7 +196,7 @@ class Program:
         name = method.request.name
         compilation = Compilation(is_whole=True)
         descent = Descent.specialize(method.entry, key, compilation, is_whole=True, sizes=sizes)
-        descent.writes_parts = False  # a library moves tensors as wholes
+        descent.called_from_python = False  # a library moves tensors as wholes
         function = descent.lower("fused")
         if sizes is not None:
             sizes.require_free()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from tsc.analysis.known_values import constant_of, is_list_mutated
+from tsc.analysis.memory_aliases import AliasSets
 from tsc.analysis.parts import (
+    REGIONS,
     Weight,
     is_timeless,
+    makes_memory,
     raises,
     reads_attribute,
     reads_numbers,
@@ -114,11 +119,16 @@ class PartPlan:
         cls, run: Sequence[Operation], refused: Container[Operation], own: Collection[SSAValue],
         *, sizes_are_kept: bool,
     ) -> PartPlan:  # fmt: skip
-        """The plan for a run, in which what is `refused` stays in Python."""
-        plan = cls(run, refused, own, sizes_are_kept, _bundles(run, own))
-        while not plan._is_placed():
-            pass
-        return plan
+        """The plan for a run, in which what is `refused` stays in Python, and what would be torn."""
+        stays = {o for op in run for o in walk(op) if o in refused}
+        while True:
+            plan = cls(run, stays, own, sizes_are_kept, _bundles(run, own))
+            while not plan._is_placed():
+                pass
+            torn = plan._torn()
+            if not torn:
+                return plan
+            stays |= torn
 
     def _is_placed(self) -> bool:
         """Place all operations, as far as bundles stay where they are."""
@@ -135,6 +145,21 @@ class PartPlan:
             after = bundle.ready if bundle.weight is Weight.HEAVY else max([place.after, *earlier])
             self.places[op] = _Place(bundle.weight, bundle.ready, after)
         return True
+
+    def _torn(self) -> set[Operation]:
+        """Operations that make memory which a branch or loop in a part may give on, and that would be done in
+        several places: then two of the results are not the one memory that they are in the program.
+        """
+        kept = self.kept()
+        parts = self.parts(kept).values()
+        given = [r for part in parts for r in part.results if isinstance(r.owner, REGIONS)]
+        count = Counter(op for part in parts for op in part.members)
+        twice = [op for op, n in count.items() if n + (op in kept) > 1 and makes_memory(op)]
+        if not given or not twice:
+            return set()
+        aliases = AliasSets(_function_of(self.run[0]))
+        shown = {place for r in given for place in aliases.places(r)}
+        return {op for op in twice if any(aliases.own(r) in shown for r in op.results)}
 
     @property
     def levels(self) -> set[int]:
@@ -254,6 +279,15 @@ class PartPlan:
         assert block is not None
         users = [block.find_ancestor_op_in_block(use.operation) for use in result.uses]
         return any(user is None or user not in self.places or user in kept for user in users)
+
+
+def _function_of(op: Operation) -> Operation:
+    """The function that an operation is in."""
+    parent = op.parent_op()
+    while parent is not None and not isinstance(parent, FuncOp):
+        parent = parent.parent_op()
+    assert parent is not None
+    return parent
 
 
 def _is_optional_tensor(value: SSAValue) -> bool:

@@ -38,7 +38,7 @@ from tsc.dialects.torch_ops import (
     ValueTensorLiteralOp,
 )
 from tsc.dialects.walking import walk
-from tsc.ops.definition import Effect, Operator
+from tsc.ops.definition import Effect, Operator, Sharing
 
 REGIONS = (PrimIfOp, PrimLoopOp)
 PLUMBING = (
@@ -151,6 +151,16 @@ def _holds_tensors(value: SSAValue) -> bool:
 def keeps_sizes(function: Operation) -> bool:
     """Whether tensors surely have the same sizes from the beginning of a function to its end."""
     return not changes_shapes(function) and not any(isinstance(op, UNKNOWN_CALLS) for op in walk(function))
+
+
+def makes_memory(op: Operation) -> bool:
+    """Whether a light operation gives a tensor that is, or may be, memory of its own: one that is done twice
+    gives two.
+    """
+    operator = definition_of(op)
+    if operator is None or not any(isinstance(r.type, tt.TensorType) for r in op.results):
+        return False
+    return _creates(op) or operator.sharing is Sharing.SOMETIMES
 
 
 def is_timeless(op: Operation, *, sizes_are_kept: bool) -> bool:

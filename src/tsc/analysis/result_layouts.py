@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
 import numpy as np
 from xdsl.ir import Block, Operation, SSAValue
 
@@ -11,10 +15,12 @@ from tsc.analysis.operator_effects import definition_of, wants_layout
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import ValueTensorLiteralOp
 from tsc.dialects.tsc import LIES_OTHERWISE
-from tsc.dims import alike, hints_of
+from tsc.dims import alike, certainly_equal, hints_of, holds_dim, is_one
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array
-from tsc.ops.definition import Operator, ResultLayout
+from tsc.ops.definition import Operator, ResultLayout, TensorSpec
+from tsc.ops.index_views import IndexView
+from tsc.ops.strides import element_strides
 
 
 def is_row_major(value: SSAValue, pool: ConstantPool) -> bool:
@@ -63,7 +69,36 @@ def _shown(op: Operation, operator: Operator) -> list[SSAValue] | None:
     if any(r is UNKNOWN for r in rest):
         return None
     try:
-        part = operator.eager(np.empty(hints_of(before.shape), before.dtype.numpy), *hints_of(rest))
+        is_whole = _shows_whole_memory(operator, before, after, rest)
     except OPERATOR_FAILURES:
         return None
-    return [source] if is_array(part) and part.flags.c_contiguous else None
+    return [source] if is_whole else None
+
+
+def _shows_whole_memory(
+    operator: Operator, before: TensorSpec, after: TensorSpec, rest: Sequence[Any]
+) -> bool:
+    """Whether a view of row-major memory is row-major; where sizes are symbolic: whatever they are. A dim of
+    one element in the present call, where its stride says nothing, may have more in others.
+    """
+    if not holds_dim([before.shape, after.shape, rest]):
+        part = operator.eager(np.empty(before.shape, before.dtype.numpy), *rest)
+        return is_array(part) and part.flags.c_contiguous
+    if operator.kind == "reshape":
+        return True
+    if operator.kind == "view" and before.dtype is after.dtype:
+        view = operator.eager(IndexView.of(before.shape, before.dtype.numpy), *rest)
+        return isinstance(view, IndexView) and _is_dense(view.shape, _strides(view, before.shape))
+    part = operator.eager(np.empty(hints_of(before.shape), before.dtype.numpy), *hints_of(rest))
+    return is_array(part) and _is_dense(after.shape, element_strides(part))
+
+
+def _strides(view: IndexView, source: Sequence[int]) -> list[int]:
+    """The steps between neighbours of each dim, in elements, of a view of row-major memory."""
+    return [sum(n * prod(source[d + 1 :]) for d, n in step.along) for step in view.strides]
+
+
+def _is_dense(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Whether these are certainly the strides of row-major memory."""
+    dense = [prod(shape[i + 1 :]) for i in range(len(shape))]
+    return all(is_one(n) or certainly_equal(s, d) for n, s, d in zip(shape, strides, dense, strict=True))

@@ -14,7 +14,7 @@ from tsc.analysis.memory_aliases import memory_sources
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
-from tsc.dialects.torch_ops import ValueTensorLiteralOp
+from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import MemoryOp
 from tsc.dims import hints_of, holds_dim
 from tsc.errors import OPERATOR_FAILURES
@@ -37,17 +37,33 @@ class View:
     """The operators that take it: what they show of a base that lies otherwise is another part of it, or a
     copy.
     """
+    is_symbolic: bool
+    """Whether symbolic sizes say which part it is."""
+
+    @property
+    def lies_as_taken(self) -> bool:
+        """Whether its strides may be others for other sizes than those of the present call: elements of the
+        base are left out, or put in another order.
+        """
+        moving = (definition_of(op) for op, _ in self.steps)
+        return self.is_symbolic and any(operator is None or operator.kind == "view" for operator in moving)
 
 
-def shared_bases(results: Iterable[SSAValue]) -> dict[SSAValue, View]:
-    """Those of `results` that are views of an argument, or of what another result is, or is a view of too."""
+def shared_bases(results: Iterable[SSAValue], *, takes_views: bool = False) -> dict[SSAValue, View]:
+    """Those of `results` that are views of an argument, or of what another result is, or is a view of too. A
+    caller that `takes_views` is given others as well, where only the sizes of a call say how they lie.
+    """
     views = {value: _view_of_base(value) for value in results}
     found = {value: view for value, view in views.items() if view is not None}
     names: dict[SSAValue, set[SSAValue]] = {}
     for value, view in found.items():
         names.setdefault(view.base, set()).add(value)
     computed = (base for base in names if not isinstance(base.owner, MemoryOp))
-    alone = {base for base in computed if len(names[base]) == 1}
+    alone = {
+        base
+        for base in computed
+        if len(names[base]) == 1 and not (takes_views and any(found[v].lies_as_taken for v in names[base]))
+    }
     return {value: view for value, view in found.items() if view.base not in alone and value is not view.base}
 
 
@@ -99,7 +115,7 @@ def _view_of_base(value: SSAValue) -> View | None:
     base, chain = _taken_of(value)
     spec = spec_of_type(base.type) if isinstance(base.type, tt.ValueTensorType) else None
     steps = _steps(chain)
-    if spec is None or steps is None or not isinstance(base.owner, (AtenOp, ValueTensorLiteralOp, MemoryOp)):
+    if spec is None or steps is None or not _is_base(base):
         return None
     part = whole = np.empty(hints_of(spec.shape), spec.dtype.numpy)
     begin = 0
@@ -114,7 +130,16 @@ def _view_of_base(value: SSAValue) -> View | None:
     offset = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     is_symbolic = holds_dim([spec.shape, *(arguments for _, arguments in steps)])
     shape = None if is_symbolic or part.dtype != whole.dtype else list(part.shape)
-    return View(base, shape, list(part.strides), offset, steps[begin:])
+    return View(base, shape, list(part.strides), offset, steps[begin:], is_symbolic)
+
+
+def _is_base(value: SSAValue) -> bool:
+    """Whether a tensor that is no view may be one that others are views of: of a branch or loop only one of
+    which it is known that it made it.
+    """
+    if isinstance(value.owner, (PrimIfOp, PrimLoopOp)):
+        return all(isinstance(memory.owner, AtenOp) for memory in _memories(value))
+    return isinstance(value.owner, (AtenOp, ValueTensorLiteralOp, MemoryOp))
 
 
 def _taken_of(value: SSAValue) -> tuple[SSAValue, list[AtenOp]]:

@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 
 from tsc.archive.container import Container
 from tsc.archive.pickles import ArchiveObject, load_pickle
+from tsc.archive.quiet_parsing import parsed_quietly
 from tsc.archive.text import encoded
 from tsc.errors import ArchiveError, SourceRange
 
@@ -112,7 +113,7 @@ class Archive:
     def _parse(self, member: str) -> CodeFile:
         text = self.container.text(member)
         try:
-            tree = ast.parse(text)
+            tree = cast("ast.Module", parsed_quietly(text))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise ArchiveError(f"{self.container.name}: {member} is not TorchScript: {error}") from None
         definitions = {s.name: s for s in tree.body if isinstance(s, (ast.ClassDef, ast.FunctionDef))}

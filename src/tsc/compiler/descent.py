@@ -74,8 +74,10 @@ class Descent:
     fuses_contractions: bool = True
     is_whole: bool = False
     """Whether branches and loops are to become native code too."""
-    writes_parts: bool = True
-    """Whether the caller puts what is written into arguments part by part; else it is given all of each."""
+    called_from_python: bool = True
+    """Whether the caller takes views of results, and puts what is written into arguments part by part; else
+    it is given tensors as wholes.
+    """
     sizes: Sizes | None = None
     """What names of sizes among the arguments stand for."""
     target: Target = field(default_factory=host_target)
@@ -137,7 +139,7 @@ class Descent:
                 target=self.target,
                 fuse_contractions=self.fuses_contractions,
                 is_whole=self.is_whole,
-                writes_parts=self.writes_parts,
+                called_from_python=self.called_from_python,
                 watch=self._watch if self.timing is not None else self.dump,
                 report=self.compilation.report,
                 check=self.check,

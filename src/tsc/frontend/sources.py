@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, StringAttr, UnknownLoc
 
+from tsc.archive.quiet_parsing import parsed_quietly
 from tsc.errors import FrontendError, NestingError, NotSupportedError, SourceRange
 
 TRACED = "<traced>"
@@ -119,7 +120,7 @@ def parsed_signature(text: str) -> ast.FunctionType:
 
 def _parsed(text: str, mode: str, what: str, file: str) -> ast.AST:
     try:
-        return ast.parse(text, mode=mode, type_comments=mode == "exec")
+        return ast.parse(text, type_comments=True) if mode == "exec" else parsed_quietly(text, mode)
     except SyntaxError as error:
         where = SourceRange(file, error.lineno or 1, (error.offset or 1) - 1, text=error.text or "")
         raise FrontendError(f"expected {what}: {error.msg}", where) from None

@@ -72,8 +72,8 @@ def scaled_dot_product_attention(
 ) -> AnyTensor:  # fmt: skip
     """``softmax(query @ key.T * scale + mask) @ value``. Source: Vaswani et al., 2017.
 
-    A bool mask says which keys take part; queries without any give zeros. The softmax is computed in float32
-    for 16-bit floats.
+    A bool mask says which keys take part; queries whose scores are all minus infinity give zeros. The softmax
+    is computed in float32 for 16-bit floats.
     """
     _require_attention(aten, query, key, value, attn_mask)
     result = aten.dtype(query)
@@ -89,7 +89,7 @@ def scaled_dot_product_attention(
         scores = _causal_scores(aten, scores)
     if attn_mask is not None:
         scores = _masked_scores(aten, scores, attn_mask)
-    weights = _safe_softmax(aten, scores) if attn_mask is not None else aten("softmax.int", scores, -1)
+    weights = _safe_softmax(aten, scores)
     if dropout_p > 0:
         weights = aten("dropout", weights, dropout_p, True)
     attended = aten("matmul", weights, v)

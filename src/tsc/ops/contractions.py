@@ -18,7 +18,7 @@ from tsc.ops.kernel_builder import Body, BodyBuilder, KernelBuilder, KernelValue
 from tsc.ops.parts_emitter import Part, Parts, PartsEmitter
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.scalar import Scalar
-from tsc.ops.shapes import broadcast
+from tsc.ops.shapes import broadcast, require_expandable
 
 FAMILY = Family()
 
@@ -61,7 +61,20 @@ def _matmul_infer(self: TensorSpec, other: TensorSpec) -> TensorSpec:
         )
     rows = a[-2:-1] if self.ndim > 1 else ()
     columns = b[-1:] if other.ndim > 1 else ()
-    return TensorSpec((*broadcast(a[:-2], b[:-2]), *rows, *columns), dtype)
+    spec = TensorSpec((*broadcast(a[:-2], b[:-2]), *rows, *columns), dtype)
+    if spec.ndim == 0 or (spec.size and a[-1] != 0):
+        refuse_bools("matmul", dtype)
+    return spec
+
+
+def refuse_bools(name: str, dtype: DType) -> None:
+    """Sums of products, where there are any, are of numbers.
+
+    Raises:
+        DTypeError: they are of bools.
+    """
+    if dtype is dtypes.BOOL:
+        raise DTypeError(f"\"{name}\" not implemented for 'Bool'")
 
 
 def _matmul_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
@@ -177,10 +190,8 @@ def _require_ranks(aten: Aten, name: str, *pairs: tuple[Any, int]) -> None:
         )
 
 
-def _plus_product(
-    aten: Aten, self: AnyTensor, a: AnyTensor, b: AnyTensor, beta: Number, alpha: Number
-) -> AnyTensor:
-    product = aten("matmul", a, b)
+def _plus_product(aten: Aten, self: AnyTensor, product: AnyTensor, beta: Number, alpha: Number) -> AnyTensor:
+    require_expandable(aten.shape(self), aten.shape(product))
     if aten.dtype(product).is_integral:
         alpha, beta = (int(cast("Real", n)) for n in (alpha, beta))
     scaled = product if alpha == 1 else aten("mul.Scalar", product, alpha)
@@ -189,12 +200,18 @@ def _plus_product(
     return aten("add.Tensor", scaled, self if beta == 1 else aten("mul.Scalar", self, beta))
 
 
-@composite(FAMILY, "aten::addmm", "aten::baddbmm", "aten::addmv")
-def addmm(
-    aten: Aten, self: AnyTensor, mat1: AnyTensor, mat2: AnyTensor, beta: Number, alpha: Number
-) -> AnyTensor:
-    """``beta * self + alpha * (mat1 @ mat2)``."""
-    return _plus_product(aten, self, mat1, mat2, beta, alpha)
+def _fixed_rank_sum(name: str, product: str) -> None:
+    @composite(FAMILY, f"aten::{name}")
+    def sum_with_product(
+        aten: Aten, self: AnyTensor, a: AnyTensor, b: AnyTensor, beta: Number, alpha: Number
+    ) -> AnyTensor:
+        """``beta * self + alpha * (a @ b)``, of the product's shape."""
+        return _plus_product(aten, self, aten(product, a, b), beta, alpha)
+
+
+_fixed_rank_sum("addmm", "mm")
+_fixed_rank_sum("baddbmm", "bmm")
+_fixed_rank_sum("addmv", "mv")
 
 
 def _linear_infer(input: TensorSpec, weight: TensorSpec, bias: TensorSpec | None) -> TensorSpec:
@@ -203,9 +220,40 @@ def _linear_infer(input: TensorSpec, weight: TensorSpec, bias: TensorSpec | None
     transposed = TensorSpec(weight.shape[::-1], weight.dtype)
     spec = _matmul_infer(input, transposed)
     if bias is not None:
-        require_same_dtype("linear", input, bias)
-        return TensorSpec(broadcast(spec.shape, bias.shape), spec.dtype)
+        _bias_shape(input, weight, spec, bias)
     return spec
+
+
+def _bias_shape(
+    input: TensorSpec, weight: TensorSpec, product: TensorSpec, bias: TensorSpec
+) -> tuple[int, ...]:
+    """The shape in which a bias is added to the product. One that is a line (other dims are 1) is added to
+    the product of two matrices, the rows of all batches as one, which is how PyTorch does it for contiguous
+    tensors: a column has an element for each row. Others are added in place, so they may have another dtype.
+
+    Raises:
+        ShapeError: the bias is none of such a product.
+        DTypeError: it has a dtype that is not added there.
+
+    Source: PyTorch aten/src/ATen/native/Linear.cpp, ``linear``.
+    """
+    shape = bias.shape
+    is_line = bias.ndim == 1 or (bias.ndim > 1 and sum(n != 1 for n in shape) == 1)
+    if input.ndim != 2 and not is_line:
+        if bias.dtype.category > product.dtype.category:
+            raise DTypeError(
+                f"result type {bias.dtype.scalar_type} can't be cast to the desired output type "
+                f"{product.dtype.scalar_type}"
+            )
+        require_expandable(shape, product.shape)
+        return shape
+    require_same_dtype("linear", input, bias)
+    if weight.ndim != 2:
+        raise ShapeError(f"linear: requires a weight of 2 dims; got {weight.ndim}")
+    require_expandable(shape, (prod(input.shape[:-1]), weight.shape[0]))
+    if bias.ndim < 2 or input.ndim == 2:
+        return shape
+    return shape[1:] if shape[0] == 1 else (*input.shape[:-1], shape[1])
 
 
 def _linear_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
@@ -217,14 +265,16 @@ def _linear_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValu
     if bias is None:
         return product
     spec = _linear_infer(x.spec, weight.spec, bias.spec)
-    return kernel.elementwise([product, bias], spec, lambda a, b: a + b, "bias")
+    shaped = kernel.reshape(bias, _bias_shape(x.spec, weight.spec, spec, bias.spec))
+    return kernel.elementwise([product, kernel.convert(shaped, spec.dtype)], spec, lambda a, b: a + b, "bias")
 
 
 @FAMILY.op("aten::linear", infer=_linear_infer, lower=_linear_lower, kind="contraction")
 def linear(input: Array, weight: Array, bias: Array | None) -> Array:
     """``input @ weight.T + bias``."""
-    _linear_infer(spec_of(input), spec_of(weight), None if bias is None else spec_of(bias))
+    spec = _linear_infer(spec_of(input), spec_of(weight), None if bias is None else spec_of(bias))
     product = np.matmul(computed_wide(input), computed_wide(weight.T))
-    return np.asarray(product if bias is None else product + computed_wide(bias)).astype(
-        input.dtype, copy=False
-    )
+    if bias is not None:
+        shape = _bias_shape(spec_of(input), spec_of(weight), spec, spec_of(bias))
+        product = product + computed_wide(bias).reshape(shape)
+    return np.asarray(product).astype(input.dtype, copy=False)

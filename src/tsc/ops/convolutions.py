@@ -10,12 +10,12 @@ import numpy as np
 from tsc.dtypes import Array, DType
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
-from tsc.ops.contractions import computed_wide, multiply_add, require_same_dtype
+from tsc.ops.contractions import computed_wide, multiply_add, refuse_bools, require_same_dtype
 from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.shapes import pair
+from tsc.ops.shapes import pair, require_shape
 from tsc.ops.transposed_convolutions import Axis, strided_kernel, transposed_convolution
 
 FAMILY = Family()
@@ -33,8 +33,10 @@ def _convolution_infer(
             f"got input of size: {list(input.shape)}"
         )
     require_same_dtype("convolution", input, weight)
+    out_channels = weight.shape[1] * groups if transposed else weight.shape[0]
     if isinstance(bias, TensorSpec):
         require_same_dtype("convolution", input, bias)
+        require_shape("convolution: the bias", bias.shape, (out_channels,))
     channels = weight.shape[0] if transposed else weight.shape[1] * groups
     if input.shape[1] != channels:
         raise ShapeError(
@@ -57,8 +59,10 @@ def _convolution_infer(
                 "size can't be greater than actual input size"
             )
         sizes.append(size)
-    out_channels = weight.shape[1] * groups if transposed else weight.shape[0]
-    return TensorSpec((input.shape[0], out_channels if channels else 0, *sizes), input.dtype)
+    spec = TensorSpec((input.shape[0], out_channels if channels else 0, *sizes), input.dtype)
+    if spec.size:
+        refuse_bools("convolution", input.dtype)
+    return spec
 
 
 def _require_sizes(input: TensorSpec, weight: TensorSpec, groups: int) -> None:

@@ -231,11 +231,20 @@ _copy_by_element = in_place(FAMILY.operators["aten::copy"])
 
 @FAMILY.op("aten::copy_", kind="inplace")
 def copy_(self: Array, src: Array, non_blocking: bool) -> Array:
-    """`src` stored into `self`, converted and broadcast."""
+    """`src` stored into `self`, converted and broadcast. Where they share places, all of `src` is read first:
+    PyTorch leaves the order of its reads and writes open.
+    """
     if src.dtype != self.dtype or src.shape != self.shape or not self.flags.forc:
         return _copy_by_element(self, src, non_blocking)
-    self[...] = src
+    self[...] = src.copy() if _is_torn_by_numpy(self, src) else src
     return self
+
+
+def _is_torn_by_numpy(target: Array, source: Array) -> bool:
+    """Whether NumPy reads elements of `source` after it has written them: it takes a copy of what overlaps,
+    or goes through lines of one dim from the end that is safe, which for other strides is none.
+    """
+    return target.ndim == 1 and target.strides != source.strides and np.may_share_memory(target, source)
 
 
 @FAMILY.op("aten::copy_.Tensor", kind="inplace")

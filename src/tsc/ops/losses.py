@@ -13,6 +13,7 @@ from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout
+from tsc.ops.shapes import require_expandable
 
 FAMILY = Family()
 NONE, MEAN, SUM = 0, 1, 2
@@ -89,6 +90,14 @@ def kl_div(aten: Aten, self: AnyTensor, target: AnyTensor, reduction: int, log_t
     return reduced_loss(aten, loss, reduction)
 
 
+def _weighted(aten: Aten, loss: AnyTensor, weight: AnyTensor | None) -> AnyTensor:
+    """Each loss times its weight, which makes no more losses of them."""
+    if weight is None:
+        return loss
+    require_expandable(aten.shape(weight), aten.shape(loss))
+    return aten("mul.Tensor", loss, weight)
+
+
 @composite(FAMILY, "aten::binary_cross_entropy")
 def binary_cross_entropy(
     aten: Aten, self: AnyTensor, target: AnyTensor, weight: AnyTensor | None, reduction: int
@@ -104,7 +113,7 @@ def binary_cross_entropy(
     loss = aten(
         "sub.Tensor", aten("mul.Tensor", aten("sub.Scalar", target, 1), no), aten("mul.Tensor", target, yes)
     )
-    return reduced_loss(aten, loss if weight is None else aten("mul.Tensor", loss, weight), reduction)
+    return reduced_loss(aten, _weighted(aten, loss, weight), reduction)
 
 
 @composite(FAMILY, "aten::binary_cross_entropy_with_logits")
@@ -120,9 +129,9 @@ def bce_with_logits(
     log_sigmoid = aten.log_sigmoid(self)
     if pos_weight is not None:
         factor = aten("add.Scalar", aten("mul.Tensor", aten("sub.Scalar", pos_weight, 1), target), 1)
-        log_sigmoid = aten("mul.Tensor", log_sigmoid, factor)
+        log_sigmoid = _weighted(aten, log_sigmoid, factor)
     loss = aten("sub.Tensor", aten("mul.Tensor", aten("rsub.Scalar", target, 1), self), log_sigmoid)
-    return reduced_loss(aten, loss if weight is None else aten("mul.Tensor", loss, weight), reduction)
+    return reduced_loss(aten, _weighted(aten, loss, weight), reduction)
 
 
 @composite(FAMILY, "aten::soft_margin_loss")

@@ -11,6 +11,7 @@ from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family
 from tsc.ops.promotion import computation_dtype
+from tsc.ops.shapes import require_shape
 
 FAMILY = Family()
 
@@ -66,8 +67,11 @@ def _scaled(aten: Aten, x: AnyTensor, weight: AnyTensor | None, bias: AnyTensor 
     return y if bias is None else aten("add.Tensor", y, bias)
 
 
-def _require_dims(shape: Sequence[int], normalized_shape: Sequence[int]) -> None:
-    """The last dims of `shape` are `normalized_shape`, which is not empty."""
+def _require_dims(
+    aten: Aten, input: AnyTensor, normalized_shape: Sequence[int], *parameters: AnyTensor | None
+) -> None:
+    """The last dims of the input are `normalized_shape`, which is not empty; so are all of a parameter."""
+    shape = aten.shape(input)
     if not normalized_shape:
         raise ShapeError(
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
@@ -78,6 +82,9 @@ def _require_dims(shape: Sequence[int], normalized_shape: Sequence[int]) -> None
             f"Given normalized_shape={list(normalized_shape)}, expected input with shape [*, "
             f"{', '.join(map(str, normalized_shape))}], but got input of size{list(shape)}"
         )
+    for parameter in parameters:
+        if parameter is not None:
+            require_shape("the weight or bias of a norm", aten.shape(parameter), normalized_shape)
 
 
 @composite(FAMILY, "aten::layer_norm")
@@ -92,7 +99,7 @@ def layer_norm(
 ) -> AnyTensor:
     """Standardized over the last dims, then scaled and shifted. Source: Ba et al., 2016."""
     n = len(normalized_shape)
-    _require_dims(aten.shape(input), normalized_shape)
+    _require_dims(aten, input, normalized_shape, weight, bias)
     result = aten.dtype(input)
     x = _as(aten, input, computation_dtype(result))
     y = _standardized(aten, x, range(-n, 0), eps)
@@ -105,7 +112,7 @@ def rms_norm(
     aten: Aten, input: AnyTensor, normalized_shape: Sequence[int], weight: AnyTensor | None, eps: float | None
 ) -> AnyTensor:
     """Divided by the root of the mean square over the last dims. Source: Zhang, Sennrich, 2019."""
-    _require_dims(aten.shape(input), normalized_shape)
+    _require_dims(aten, input, normalized_shape, weight)
     result = aten.dtype(input)
     wide = computation_dtype(result)
     x = _as(aten, input, wide)
@@ -133,6 +140,9 @@ def group_norm(
             "Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(shape)} and num_groups={num_groups}"
         )
+    for parameter in (weight, bias):
+        if parameter is not None:
+            require_shape("group_norm: the weight or bias", aten.shape(parameter), shape[1:2])
     result = aten.dtype(input)
     x, scale, shift = _widened(aten, result, input, weight, bias)
     grouped = aten("reshape", x, [shape[0], num_groups, math.prod(shape[1:]) // num_groups])
@@ -144,6 +154,14 @@ def group_norm(
 def _widened(aten: Aten, dtype: dtypes.DType, *parts: Any) -> list[Any]:
     """Tensors in the dtype arithmetic on `dtype` is done in; None stays."""
     return [None if p is None else _as(aten, p, computation_dtype(dtype)) for p in parts]
+
+
+def _require_per_channel(aten: Aten, input: AnyTensor, *parameters: AnyTensor | None) -> None:
+    """Parameters have an element for each channel, under whatever shape."""
+    channels = aten.shape(input)[1:2]
+    for parameter in parameters:
+        if parameter is not None:
+            require_shape("the elements of a parameter", [math.prod(aten.shape(parameter))], channels)
 
 
 def _column(aten: Aten, parameter: AnyTensor | None, ndim: int) -> AnyTensor | None:
@@ -160,6 +178,10 @@ def instance_norm(
     use_input_stats: bool, momentum: float, eps: float, cudnn_enabled: bool,
 ) -> AnyTensor:  # fmt: skip
     """Standardized over the spatial dims of each channel of each sample."""
+    parameters = (weight, bias, running_mean, running_var)
+    if any(p is not None and len(aten.shape(p)) > 1 for p in parameters):
+        raise ShapeError("instance_norm: requires weights, biases and statistics of one dim")
+    _require_per_channel(aten, input, *parameters)
     result = aten.dtype(input)
     ndim = len(aten.shape(input))
     x, scale, shift, mean, var = _widened(aten, result, input, weight, bias, running_mean, running_var)
@@ -181,7 +203,7 @@ def _by_statistics(
     ndim = len(aten.shape(input))
     scale = aten.rsqrt(aten("add.Scalar", var, eps))
     if weight is not None:
-        scale = aten("mul.Tensor", scale, weight)
+        scale = aten("mul.Tensor", scale, aten("reshape", weight, list(aten.shape(scale))))
     centered = aten("sub.Tensor", input, _column(aten, mean, ndim))
     return _scaled(aten, centered, _column(aten, scale, ndim), _column(aten, bias, ndim))
 
@@ -194,8 +216,11 @@ def batch_norm(
 ) -> AnyTensor:  # fmt: skip
     """Standardized by the running statistics, or while training by the batch's. Source: Ioffe, Szegedy, 2015.
 
-    While training the running statistics are updated in place.
+    While training the running statistics are updated in place, unless there is nothing in the batch.
     """
+    if 0 in aten.shape(input):
+        return aten("clone", input)
+    _require_per_channel(aten, input, weight, bias, running_mean, running_var)
     result = aten.dtype(input)
     x, scale, shift, mean, var = _widened(aten, result, input, weight, bias, running_mean, running_var)
     if not training:

@@ -19,9 +19,10 @@ FAMILY = Family()
 
 
 def _scaled(x: Scalar, alpha: float) -> Scalar:
+    """``alpha * x``. PyTorch multiplies complex numbers by 1 too, which makes NaN of infinite ones."""
     if isinstance(alpha, float) and not (x.dtype.is_floating or x.dtype.is_complex):
         raise DTypeError("For integral input tensors, argument alpha must not be a floating point number.")
-    return x if alpha == 1 else x * alpha
+    return x if alpha == 1 and not x.dtype.is_complex else x * alpha
 
 
 @pointwise(FAMILY, "aten::add.Tensor", "aten::add.Scalar")

@@ -16,7 +16,7 @@ from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.elementwise import specs_of
 from tsc.ops.promotion import computation_dtype
-from tsc.ops.shapes import broadcast, wrap_dim, wrap_dims
+from tsc.ops.shapes import broadcast, require_expandable, require_shape, wrap_dim, wrap_dims
 
 FAMILY = Family()
 
@@ -186,8 +186,7 @@ def _scaled_sum(aten: Aten, self: AnyTensor, product: AnyTensor, beta: Number, a
         alpha, beta = (int(cast("Real", n)) for n in (alpha, beta))
     scaled = product if alpha == 1 else aten("mul.Scalar", product, alpha)
     if beta == 0:
-        shape = list(broadcast(aten.shape(self), aten.shape(scaled)))
-        return scaled if shape == list(aten.shape(scaled)) else aten("expand", scaled, shape)
+        return scaled
     return aten("add.Tensor", self if beta == 1 else aten("mul.Scalar", self, beta), scaled)
 
 
@@ -197,6 +196,7 @@ def addbmm(
 ) -> AnyTensor:
     """``beta * self`` plus `alpha` times the sum of a batch of products."""
     product = aten("sum.dim_IntList", aten("bmm", batch1, batch2), [0], dtype=aten.dtype(batch1).code)
+    require_expandable(aten.shape(self), aten.shape(product))
     return _scaled_sum(aten, self, product, beta, alpha)
 
 
@@ -206,8 +206,10 @@ def addr(
 ) -> AnyTensor:
     """``beta * self + alpha * outer(vec1, vec2)``."""
     product = aten("outer", vec1, vec2)
+    require_expandable(aten.shape(self), aten.shape(product))
     if aten.dtype(self) is dtypes.BOOL and aten.dtype(product) is dtypes.BOOL:
-        return aten("logical_or", self, product) if beta and alpha else (product if alpha else self)
+        added = product if alpha else aten("zeros_like", product)
+        return aten("logical_or", self, added) if beta else added
     return _scaled_sum(aten, self, product, beta, alpha)
 
 
@@ -249,7 +251,10 @@ def bilinear(
     if aten.shape(input1)[:-1] != aten.shape(input2)[:-1]:
         raise ShapeError("bilinear(): input batch dimensions do not match")
     y = aten("einsum", "...i,kij,...j->...k", [input1, weight, input2])
-    return y if bias is None else aten("add.Tensor", y, bias)
+    if bias is None:
+        return y
+    require_shape("bilinear: the first dim of the bias", aten.shape(bias)[:1], aten.shape(weight)[:1])
+    return aten("add.Tensor", y, bias)
 
 
 def _grouped_infer(

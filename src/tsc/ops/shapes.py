@@ -44,6 +44,37 @@ def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
     return tuple(result)
 
 
+def require_expandable(shape: Sequence[int], target: Sequence[int]) -> None:
+    """`shape` broadcasts to `target` without changing that: what is added to a result never makes it larger.
+
+    Raises:
+        ShapeError: there are more dims, or a size other than 1 would have to change.
+    """
+    lead = len(target) - len(shape)
+    if lead < 0:
+        raise ShapeError(
+            f"expand: the number of sizes provided ({len(target)}) must be greater or equal to the number of "
+            f"dimensions in the tensor ({len(shape)})"
+        )
+    for i, n in enumerate(shape):
+        if not is_one(n) and n not in (target[lead + i], 1):
+            raise ShapeError(
+                f"The expanded size of the tensor ({target[lead + i]}) must match the existing size ({n}) at "
+                f"non-singleton dimension {lead + i}.  Target sizes: {list(target)}.  Tensor sizes: "
+                f"{list(shape)}"
+            )
+
+
+def require_shape(what: str, shape: Sequence[int], wanted: Sequence[int]) -> None:
+    """A parameter has the one shape that an operator takes, and is not broadcast.
+
+    Raises:
+        ShapeError: it has another.
+    """
+    if len(shape) != len(wanted) or any(n != m for n, m in zip(shape, wanted, strict=True)):
+        raise ShapeError(f"{what}: requires the shape {list(wanted)}; got {list(shape)}")
+
+
 def wrap_dim(dim: int, ndim: int) -> int:
     """`dim` counted from the front.
 

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dims import certainly_equal, is_one
+from tsc.dims import certainly_equal
 from tsc.dtypes import Array
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, Sharing, TensorSpec
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.python_forms import PythonForm
-from tsc.ops.shapes import infer_size, wrap_dim
+from tsc.ops.shapes import infer_size, require_expandable, wrap_dim
 from tsc.ops.strides import strided_view
 from tsc.ops.view_inverses import (
     diagonal_back,
@@ -142,19 +142,13 @@ def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
         ShapeError: a size other than 1 would have to change.
     """
     lead = len(size) - self.ndim
-    if lead < 0:
+    if any(n == -1 for n in size[: max(lead, 0)]):
         raise ShapeError(
-            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number of "
-            f"dimensions in the tensor ({self.ndim})"
+            "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension "
+            f"{list(size).index(-1)}"
         )
     target = [n if n != -1 else self.shape[i - lead] for i, n in enumerate(size)]
-    for i, n in enumerate(self.shape):
-        if not is_one(n) and n not in (target[lead + i], 1):
-            raise ShapeError(
-                f"The expanded size of the tensor ({target[lead + i]}) must match the existing size ({n}) at "
-                f"non-singleton dimension {lead + i}.  Target sizes: {list(size)}.  Tensor sizes: "
-                f"{list(self.shape)}"
-            )
+    require_expandable(self.shape, target)
     steps = zip(self.shape, target[lead:], self.strides, strict=True)
     strides = [0] * lead + [s if certainly_equal(m, n) else 0 for m, n, s in steps]
     return strided_view(self, target, strides)

@@ -56,20 +56,22 @@ class FlattenResults(ModulePass):
     name = "flatten-results"
     in_parts: bool = False
     """Whether of an argument that is written to in parts those are returned, and not all of it."""
+    takes_views: bool = False
+    """Whether the caller takes views of what is returned, where only the sizes of a call say how they lie."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Flatten the results of every function."""
         for function in op.ops:
             if isinstance(function, FuncOp) and RESULT not in function.attributes:
-                _flatten(function, pool_of(ctx), self.in_parts)
+                _flatten(function, pool_of(ctx), self.in_parts, self.takes_views)
 
 
-def _flatten(function: FuncOp, pool: ConstantPool, in_parts: bool) -> None:
+def _flatten(function: FuncOp, pool: ConstantPool, in_parts: bool, takes_views: bool) -> None:
     end = function.body.block.last_op
     assert end is not None
     if not end.operands or (len(end.operands) > 1 and WRITTEN not in function.attributes):
         return
-    parts = _Parts(function)
+    parts = _Parts(function, takes_views)
     structure = parts.structure(end.operands[0])
     contents = [parts.content(*each, in_parts) for each in _written(function)]
     if structure is None or any(content is None for content in contents):
@@ -104,13 +106,13 @@ def _returned(value: SSAValue) -> list[SSAValue]:
 class _Parts:
     """The tensors of a result, and how it is made of them."""
 
-    def __init__(self, function: FuncOp) -> None:
+    def __init__(self, function: FuncOp, takes_views: bool) -> None:
         block = function.body.block
         end = block.last_op
         assert end is not None
         self.arguments: list[SSAValue] = list(block.args)
         returned = _returned(end.operands[0])
-        self.shared = shared_bases(returned)
+        self.shared = shared_bases(returned, takes_views=takes_views)
         self.uncertain = uncertain_results(returned)
         self.tensors: list[SSAValue] = []
         """Each once, in the order of first mention."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -22,7 +24,9 @@ Order = tuple[tuple[int, ...], ...]
 
 SINGLE = ResultForm(["tensor", 0])
 MOST_ORDERS = 16
-"""Orders of dims that are learned for one specialization; results of further ones are row-major."""
+"""Orders of dims (of symbolic sizes, perhaps each with its sizes) that one specialization remembers: a new
+one takes the place of the oldest.
+"""
 
 
 @dataclass(eq=False)
@@ -93,35 +97,47 @@ class NativeResults:
         order = tuple(map(_order, arrays))
         if self.is_symbolic:
             return self._symbolic_layout(order, tensors, arrays, generic)
-        if order not in self._known:
-            is_room = len(self._known) < MOST_ORDERS
-            self._known[order] = self._learned(tensors, arrays, generic()) if is_room else None
-            self.is_row_major |= self._known[order] is None and all(map(descends, arrays))
-        return self._known[order]
+        with suppress(KeyError):
+            return self._known[order]
+        layout = self._learned(order, tensors, arrays, generic())
+        self.is_row_major |= layout is None and all(map(descends, arrays))
+        return layout
 
     def _symbolic_layout(
         self, order: Order, tensors: Sequence[Array], arrays: Sequence[Array], generic: Callable[[], Any]
     ) -> Layout | DimOrders | None:
-        """The same for arguments of any sizes: of all alike, where results have memory of their own, and no
-        dim of one element, which may make a view of what is a copy otherwise.
+        """The same for arguments of any sizes: of all alike, where results have memory of their own, all of
+        it, and no dim of one element, which may make a view of what is a copy otherwise.
         """
         if order in self._of_all_sizes and not any(1 in tensor.shape for tensor in tensors):
             return self._of_all_sizes[order]
         sized = (*order, *(array.shape for array in arrays))
-        if sized not in self._known:
-            is_room = len(self._known) < MOST_ORDERS
-            layout = self._known[sized] = self._learned(tensors, arrays, generic()) if is_room else None
-            if is_room:
-                described = self._described(tensors, arrays)
-                orders = DimOrders.of(layout or Layout.of(described), described)
-                if orders is not None:
-                    self._of_all_sizes[order] = None if layout is None else orders
-        return self._known[sized]
+        with suppress(KeyError):
+            return self._known[sized]
+        layout = self._learned(sized, tensors, arrays, generic())
+        described = self._described(tensors, arrays)
+        orders = DimOrders.of(layout or Layout.of(described), described)
+        if orders is not None and self._has_no_views:
+            self._of_all_sizes[order] = None if layout is None else orders
+        return layout
 
-    def _learned(self, tensors: Sequence[Array], arrays: Sequence[Array], result: object) -> Layout | None:
+    @cached_property
+    def _has_no_views(self) -> bool:
+        """Whether all that is computed is given as it is; a view has gaps for some sizes, perhaps."""
+        return not any(leaf[0] == "view" and is_computed(leaf) for leaf in self.form.leaves)
+
+    def _learned(
+        self, key: Order, tensors: Sequence[Array], arrays: Sequence[Array], result: object
+    ) -> Layout | None:
+        """How the result of the generic tier lies, which is remembered; None where as `form` says."""
         assert self.form.structure is not None
-        layout = Layout.of(list(placed(self.form.structure, result)))
-        return None if layout == Layout.of(self._described(tensors, arrays)) else layout
+        found = Layout.of(list(placed(self.form.structure, result)))
+        layout = None if found == Layout.of(self._described(tensors, arrays)) else found
+        self._known[key] = layout
+        if len(self._known) > MOST_ORDERS:
+            oldest, *_ = list(self._known)  # at once: other threads may do the same
+            self._known.pop(oldest, None)
+        return layout
 
     def _described(self, tensors: Sequence[Array], arrays: Sequence[Array]) -> list[Array]:
         """The computed parts of the result as `form` says that they lie."""

@@ -125,6 +125,9 @@ class PythonWriter(PythonControl):
         if isinstance(value, float) and not isfinite(value):
             hint = "nan" if isnan(value) else "inf" if value > 0 else "minus_inf"
             self.names[op.results[0]] = self.constant(hint, UNBOUNDED_FLOATS[hint])
+        elif isinstance(value, complex):
+            # A sum of literals is not every complex number: it loses the sign of a zero.
+            self.names[op.results[0]] = self.constant("complex_number", value)
         elif len(text := repr(value)) <= LONGEST_LITERAL and isinstance(value, LITERALS):
             self.names[op.results[0]] = text
         else:

@@ -14,7 +14,8 @@ from .memory import to_array
 from .observing import Observation
 from .transport import Packed, Request, receive, send
 
-SECONDS = 20
+SECONDS = 150
+"""By the clock, and before the whole program is taken to hang."""
 
 
 class BareProcess:

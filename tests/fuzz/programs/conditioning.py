@@ -71,6 +71,8 @@ class Noise(TorchDispatchMode):
             self.undefined.add("overlap")
         if name == "convolution" and not bool(args[1].isfinite().all()) and any(args[4]):
             self.undefined.add("padding")
+        if name == "gelu" and bool(args[0].isinf().any()):
+            self.undefined.add("gelu")
         if name in ("sort", "topk", "argsort") and tensors and _has_ties(tensors[0]):
             self.undefined.add("ties")
 

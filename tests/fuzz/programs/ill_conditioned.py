@@ -4,6 +4,7 @@ from __future__ import annotations
 
 UNDEFINED = {
     "cast": "a float that no integer of the type is near becomes an integer: PyTorch leaves the value open",
+    "gelu": "of what is infinite PyTorch makes NaN in float32 and bfloat16, and infinity in float64",
     "overlap": "an operator writes memory that it also reads, or writes twice: the order is left open",
     "padding": "weights that are not finite meet a padding's zeros, or do not: PyTorch has both algorithms",
     "ties": "sort and topk leave the order of equal elements open",

@@ -13,7 +13,7 @@ from typing import Any
 from .evaluating import Finding, Outcome
 from .jobs import READY, Answer, Job
 from .transport import receive, send
-from .variants import SECONDS
+from .variants import PATIENCE, SECONDS
 
 JOBS_PER_PROCESS = 400
 """A process compiles many programs and frees few of them."""
@@ -33,7 +33,7 @@ class Worker:
         assert process.stdout is not None
         try:
             send(process.stdin, job)
-            limit = SECONDS * (len(job.variants) + 1)
+            limit = SECONDS * PATIENCE * (len(job.variants) + 1)
             if not select.select([process.stdout], [], [], limit)[0]:
                 return self._ended(job, "hang", f"no answer in {limit} s")
             return receive(process.stdout)

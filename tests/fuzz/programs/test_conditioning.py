@@ -37,3 +37,9 @@ def test_weights_that_are_not_finite_may_meet_the_padding() -> None:
     nothing = torch.zeros(1, 1, 2, 2)
     assert "padding" in str(_reason(nothing, lambda: torch.conv2d(x, weight, padding=1)))
     assert _reason(nothing, lambda: torch.conv2d(x, torch.ones(1, 1, 3, 3), padding=1)) is None
+
+
+def test_gelu_of_what_is_infinite_may_be_nan() -> None:
+    x = torch.tensor([torch.inf, 1.0])
+    assert "infinite" in str(_reason(x, lambda: torch.nn.functional.gelu(x)))
+    assert _reason(x, lambda: torch.nn.functional.gelu(x.nan_to_num())) is None

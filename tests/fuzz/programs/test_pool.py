@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 
@@ -43,15 +44,18 @@ def test_a_process_that_dies_is_a_crash_of_its_program(worker: Worker) -> None:
 
 def test_a_process_that_does_not_answer_is_a_hang(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker.ask(Job(("scripted",), body=FINE)).outcome.status == "runs"
-    monkeypatch.setattr(pool, "SECONDS", 0.5)
+    monkeypatch.setattr(pool, "SECONDS", 0.05)
     hung = worker.ask(Job(("scripted",), body=HANGS))
     assert [(f.variant, f.aspect) for f in hung.outcome.findings] == [("scripted", "hang")]
 
 
 def test_python_that_takes_too_long_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(variants, "SECONDS", 0.1)
-    with pytest.raises(variants.HangError), variants.limited():
+    with pytest.raises(variants.HangError, match="test_pool"), variants.limited():
         time.sleep(30)
+    monkeypatch.setattr(variants, "PATIENCE", 1000)
+    with pytest.raises(variants.HangError, match="test_pool"), variants.limited():
+        sum(1 for _ in itertools.count())
 
 
 def test_the_text_of_a_seed_is_the_same_in_every_process(worker: Worker) -> None:

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import signal
+import traceback
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +25,9 @@ from .program import Loaded
 
 VARIANTS = ("scripted", "optimized", "frozen", "symbolic", "loaded", "saved")
 SECONDS = 20
+"""Of the CPU's time, after which a program hangs."""
+PATIENCE = 10
+"""How many times as long it may take by the clock: others may keep the machine busy."""
 STATE = ("weight", "state")
 
 
@@ -63,8 +69,10 @@ def run(variant: str, loaded: Loaded, bare: BareProcess) -> list[Observation]:
     try:
         with limited():
             return _RUNS[variant](loaded, bare)
-    except HangError:
-        return [Observation(error=f"hang: more than {SECONDS} s")]
+    except HangError as error:
+        return [
+            Observation(error=f"hang: more than {SECONDS} s of the CPU, or {PATIENCE} times that, in {error}")
+        ]
 
 
 def seen(subject: Any, calls: Sequence[list[Any]]) -> list[Observation]:
@@ -156,15 +164,24 @@ def native(is_enabled: bool) -> Generator[None]:
 
 @contextmanager
 def limited() -> Generator[None]:
-    """Raise `HangError` after `SECONDS`."""
+    """Raise `HangError`, which says where, after `SECONDS`; where the other threads are goes to the log."""
 
     def interrupt(number: int, frame: Any) -> None:
-        raise HangError
+        faulthandler.dump_traceback()
+        places = [f"{Path(f.f_code.co_filename).stem}:{n}" for f, n in traceback.walk_stack(frame)]
+        raise HangError(" < ".join(places[:6]))
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    timers = {
+        signal.ITIMER_PROF: (signal.SIGPROF, SECONDS),
+        signal.ITIMER_REAL: (signal.SIGALRM, SECONDS * PATIENCE),
+    }
+    before = {number: signal.signal(number, interrupt) for number, _ in timers.values()}
+    for timer, (_, seconds) in timers.items():
+        signal.setitimer(timer, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for timer in timers:
+            signal.setitimer(timer, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -158,11 +158,13 @@ def _window(
     stays: bool,
 ) -> Preferences:
     """Channels last: the dim that no window moves over is vectorised. Data of which little is read, or that
-    `stays`, stays as it is.
+    `stays`, stays as it is. Whatever is padded has its halo.
     """
     (stage,) = model.reductions
+    padded = {i.value: i for i in stage.inputs if i.padding is not None and i.padding.is_zero}
     data = max(
-        (i for i in stage.inputs if i.value in known), key=lambda i: hint_of(prod(known[i.value].shape))
+        (i for i in stage.inputs if i.value in known),
+        key=lambda i: (hint_of(prod(known[i.value].shape)), i.value in padded),
     )
     order = known[data.value].order
     reads = hint_of(prod(stage.sizes))
@@ -175,6 +177,8 @@ def _window(
     for argument in model.arguments:
         if argument is data.value:
             arguments.append(layout)
+        elif argument in padded:
+            arguments.append(with_padding(_plain(argument), padded[argument]))
         else:
             is_free = fixed[argument] or _is_small(argument, wanted)
             arguments.append(_window_constant(model, stage, argument, wanted) if is_free else None)
