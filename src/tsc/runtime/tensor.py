@@ -17,6 +17,8 @@ class Tensor:
     """A tensor over a NumPy array, which it shares; its methods are the operators: ``x.relu()``."""
 
     __slots__ = ("array",)
+    requires_grad: bool = False
+    """Gradients are not recorded."""
 
     def __init__(self, array: object) -> None:
         self.array: np.ndarray[Any, Any] = np.asarray(array)
@@ -93,11 +95,6 @@ class Tensor:
     def grad(self) -> None:
         """None: gradients are not recorded."""
         return None
-
-    @property
-    def requires_grad(self) -> bool:
-        """False: gradients are not recorded."""
-        return False
 
     @property
     def is_leaf(self) -> bool:
