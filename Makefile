@@ -7,7 +7,7 @@ comma := ,
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check types fast-tests fuzz bench bench-start bench-programs package docs fmt clean
+.PHONY: help demo test check types fast-tests fuzz bench bench-ops bench-start bench-programs package docs fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ fuzz: $(STAMP)-test ## random programs against PyTorch: make fuzz SECONDS=600 SE
 
 bench: $(STAMP)-bench ## compare with PyTorch, ONNX Runtime and OpenVINO; writes bench-results/
 	$(BIN)/python -m tools.bench
+
+bench-ops: $(STAMP)-bench ## operators, and the usual pairs of them, beside PyTorch
+	$(BIN)/python -m tools.bench_ops
 
 bench-start: $(STAMP)-bench ## from process start to first answer, beside PyTorch, ONNX Runtime and OpenVINO
 	$(BIN)/python -m tools.bench_start --growth
