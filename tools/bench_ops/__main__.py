@@ -1,4 +1,4 @@
-"""Times operators, and the usual pairs of them, beside PyTorch's eager ones: at three sizes and two dtypes, in
+"""Times operators, and the usual pairs of them, beside PyTorch's eager ones: three sizes and two dtypes, in
 turn. Prints a table, the slowest by ratio first, and writes ``bench-results/ops.json``.
 """
 
