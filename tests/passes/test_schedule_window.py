@@ -76,3 +76,22 @@ def test_max_pool_propagates_nan_from_the_edge() -> None:
     a[0, 3, 0, 0] = np.nan
     wanted = functional.max_pool2d(tensor_of(a), 3, 2, 1).numpy()
     assert_computes(module(kernel, [result]), [a], wanted, tolerance=0)
+
+
+@pytest.mark.parametrize("width", [7, 40, 41])
+@pytest.mark.parametrize("stride", [2, 3])
+def test_max_pool_steps_along_rows_that_have_padding_above_and_below(width: int, stride: int) -> None:
+    kernel = Kernel("k")
+    x = kernel.argument((2, 3, 8, width))
+    padded = kernel.pad(x, (0, 0, 1, 0), (0, 0, 1, 0), "0xFF800000")
+    shape = (2, 3, 9, (width - 3) // stride + 1)
+    result = kernel.generic(
+        [(padded, f"n, c, oh + kh, ow * {stride} + kw"), (kernel.empty((2, 3), "f32"), "kh, kw")],
+        (kernel.fill("0xFF800000", shape, "f32"), "n, c, oh, ow"),
+        "n c oh ow | kh kw",
+        "%r = arith.maximumf %x0, %acc : f32",
+        "aten::max_pool2d",
+    )
+    a = random(*x.shape) - 3
+    wanted = functional.max_pool2d(tensor_of(a), (2, 3), (1, stride), (1, 0)).numpy()
+    assert_computes(module(kernel, [result]), [a], wanted, tolerance=0)
