@@ -5,7 +5,7 @@ import pytest
 from torch.nn import functional
 
 from tests.passes.kernel_runner import assert_computes, random, tensor_of
-from tests.passes.linalg_text import Kernel, module
+from tests.passes.linalg_text import Kernel, module, multiply_add
 
 DEPTHWISE = [
     (1, 16, 14, 3, 1, 1),
@@ -32,6 +32,31 @@ def test_depthwise_convolution(
         module(kernel, [result], [None, "w", "b"]), [a], wanted, {"w": weight, "b": bias}
     )
     assert "window" in program.kinds()
+
+
+@pytest.mark.parametrize("is_constant", [True, False], ids=["constant", "argument"])
+def test_convolution_of_groups_with_one_result_each(is_constant: bool) -> None:
+    kernel = Kernel("k")
+    x, w = kernel.argument((2, 8, 2, 5, 31)), kernel.argument((8, 2, 3, 2))
+    total = kernel.generic(
+        [(x, "n, g, c, oh + kh, ow + kw"), (w, "g, c, kh, kw")],
+        (kernel.fill("0.0", (2, 8, 1, 3, 30), "f32"), "n, g, 0, oh, ow"),
+        "n g oh ow | c kh kw",
+        multiply_add("f32"),
+        "aten::convolution",
+    )
+    result = kernel.generic(
+        [(total, "n, g, 0, oh, ow")],
+        (kernel.empty((2, 8, 3, 30), "f32"), "n, g, oh, ow"),
+        "n g oh ow",
+        "%r = arith.negf %x0 : f32",
+    )
+    a, weight = random(*x.shape), random(*w.shape, seed=1)
+    wanted = -functional.conv2d(tensor_of(a).reshape(2, 16, 5, 31), tensor_of(weight), groups=8).numpy()
+    text = module(kernel, [result], [None, "w" if is_constant else None])
+    given, weights = ([a], {"w": weight}) if is_constant else ([a, weight], {})
+    program = assert_computes(text, given, wanted, weights)
+    assert program.kinds()[0] == "window"
 
 
 POOLS = [
