@@ -76,3 +76,11 @@ def _raises(call: Callable[[], Any]) -> bool:
     except ERRORS:
         return True
     return False
+
+
+@pytest.mark.parametrize("name", ["aten::argmax", "aten::argmin"])
+@pytest.mark.parametrize("dim", [None, 0])
+def test_places_of_extrema_are_not_those_of_bools(name: str, dim: int | None) -> None:
+    operator, call = operators()[name], [torch.tensor([True, False]), dim, False]
+    assert _raises(lambda: call_torch(operator.schema, cloned(call)))
+    assert _raises(lambda: operator.eager(*ours(cloned(call))))

@@ -5,7 +5,7 @@ import pytest
 from torch.nn import functional
 
 from tests.passes.kernel_runner import assert_computes, random, tensor_of
-from tests.passes.linalg_text import Kernel, module
+from tests.passes.linalg_text import Kernel, module, multiply_add
 
 DEPTHWISE = [
     (1, 16, 14, 3, 1, 1),
@@ -32,6 +32,31 @@ def test_depthwise_convolution(
         module(kernel, [result], [None, "w", "b"]), [a], wanted, {"w": weight, "b": bias}
     )
     assert "window" in program.kinds()
+
+
+@pytest.mark.parametrize("is_constant", [True, False], ids=["constant", "argument"])
+def test_convolution_of_groups_with_one_result_each(is_constant: bool) -> None:
+    kernel = Kernel("k")
+    x, w = kernel.argument((2, 8, 2, 5, 31)), kernel.argument((8, 2, 3, 2))
+    total = kernel.generic(
+        [(x, "n, g, c, oh + kh, ow + kw"), (w, "g, c, kh, kw")],
+        (kernel.fill("0.0", (2, 8, 1, 3, 30), "f32"), "n, g, 0, oh, ow"),
+        "n g oh ow | c kh kw",
+        multiply_add("f32"),
+        "aten::convolution",
+    )
+    result = kernel.generic(
+        [(total, "n, g, 0, oh, ow")],
+        (kernel.empty((2, 8, 3, 30), "f32"), "n, g, oh, ow"),
+        "n g oh ow",
+        "%r = arith.negf %x0 : f32",
+    )
+    a, weight = random(*x.shape), random(*w.shape, seed=1)
+    wanted = -functional.conv2d(tensor_of(a).reshape(2, 16, 5, 31), tensor_of(weight), groups=8).numpy()
+    text = module(kernel, [result], [None, "w" if is_constant else None])
+    given, weights = ([a], {"w": weight}) if is_constant else ([a, weight], {})
+    program = assert_computes(text, given, wanted, weights)
+    assert program.kinds()[0] == "window"
 
 
 POOLS = [
@@ -75,4 +100,23 @@ def test_max_pool_propagates_nan_from_the_edge() -> None:
     a = random(1, 8, 6, 6)
     a[0, 3, 0, 0] = np.nan
     wanted = functional.max_pool2d(tensor_of(a), 3, 2, 1).numpy()
+    assert_computes(module(kernel, [result]), [a], wanted, tolerance=0)
+
+
+@pytest.mark.parametrize("width", [7, 40, 41])
+@pytest.mark.parametrize("stride", [2, 3])
+def test_max_pool_steps_along_rows_that_have_padding_above_and_below(width: int, stride: int) -> None:
+    kernel = Kernel("k")
+    x = kernel.argument((2, 3, 8, width))
+    padded = kernel.pad(x, (0, 0, 1, 0), (0, 0, 1, 0), "0xFF800000")
+    shape = (2, 3, 9, (width - 3) // stride + 1)
+    result = kernel.generic(
+        [(padded, f"n, c, oh + kh, ow * {stride} + kw"), (kernel.empty((2, 3), "f32"), "kh, kw")],
+        (kernel.fill("0xFF800000", shape, "f32"), "n, c, oh, ow"),
+        "n c oh ow | kh kw",
+        "%r = arith.maximumf %x0, %acc : f32",
+        "aten::max_pool2d",
+    )
+    a = random(*x.shape) - 3
+    wanted = functional.max_pool2d(tensor_of(a), (2, 3), (1, stride), (1, 0)).numpy()
     assert_computes(module(kernel, [result]), [a], wanted, tolerance=0)

@@ -12,7 +12,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.dims import is_known
 from tsc.dtypes import Array, DType, Number
-from tsc.errors import ShapeError
+from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
@@ -122,7 +122,12 @@ def _define_along(extremum: Extremum) -> None:
 def _define_places(extremum: Extremum) -> None:
     """``argmax``."""
 
+    def require_numbers(dtype: DType) -> None:
+        if dtype is dtypes.BOOL:
+            raise DTypeError(f"arg{extremum.name}(): does not support bool input")
+
     def infer(self: TensorSpec, dim: int | None, keepdim: bool) -> TensorSpec:
+        require_numbers(self.dtype)
         dims = tuple(range(self.ndim)) if dim is None else (wrap_dim(dim, self.ndim),)
         extremum.require_elements(self.shape, dims if self.ndim else ())
         return TensorSpec(reduced(self.shape, dims, keepdim), dtypes.I64)
@@ -137,6 +142,7 @@ def _define_places(extremum: Extremum) -> None:
 
     @FAMILY.op(f"aten::arg{extremum.name}", infer=infer, lower=lower, kind="reduction")
     def places(self: Array, dim: int | None, keepdim: bool) -> Array:
+        require_numbers(dtypes.by_numpy(self.dtype))
         if dim is None:
             place = extremum.places(self.reshape(-1), 0, False)
             return place.reshape((1,) * self.ndim) if keepdim else place

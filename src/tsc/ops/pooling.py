@@ -28,6 +28,17 @@ def _lowest(dtype: DType) -> float:
     return -math.inf if dtype.is_floating else int(np.iinfo(dtype.numpy).min)
 
 
+def _place_in_windows(values: Array, is_inside: Array | np.bool_) -> Array:
+    """Which of the elements along the first dim is the maximum: the last NaN, or the first of equal ones that
+    is no padding, whose value data may have as well.
+    """
+    greatest: Array = values.max(axis=0)
+    last_nan = len(values) - 1 - np.argmax(np.isnan(values)[::-1], axis=0)
+    places: Array = np.argmax(is_inside & (values == greatest), axis=0)
+    np.copyto(places, last_nan, where=np.isnan(greatest))
+    return places
+
+
 def _max_pool(spatial: int) -> None:
     def windows(
         self: TensorSpec, k: Sequence[int], s: Sequence[int], p: Sequence[int], d: Sequence[int], ceil: bool
@@ -74,11 +85,11 @@ def _max_pool(spatial: int) -> None:
     ) -> tuple[Array, Array]:
         shape = windows(spec_of(self), k, s, p, d, ceil)
         extents = spec_of(self).shape[-spatial:]
-        places = np.broadcast_to(np.arange(math.prod(extents)).reshape(extents), self.shape)
+        numbers = np.broadcast_to(np.arange(math.prod(extents)).reshape(extents), self.shape)
+        places = np.stack(shape.views(numbers, -1))
         values = np.stack(shape.views(self, _lowest(dtypes.by_numpy(self.dtype))))
-        best = np.argmax(values, axis=0)[None]
-        indices = np.take_along_axis(np.stack(shape.views(places, -1)), best, 0)[0]
-        return np.take_along_axis(values, best, 0)[0], indices
+        best = _place_in_windows(values, places >= 0)[None]
+        return np.take_along_axis(values, best, 0)[0], np.take_along_axis(places, best, 0)[0]
 
 
 def _avg_pool(spatial: int) -> None:
@@ -236,7 +247,7 @@ def _adaptive_max_pool(spatial: int) -> None:
             cut = tuple(slice(*bounds[i][int(j)]) for i, j in enumerate(at))
             window = self[(..., *cut)]
             window = window.reshape(*self.shape[:-spatial], math.prod(window.shape[-spatial:]))
-            best = window.argmax(-1)
+            best = _place_in_windows(np.moveaxis(window, -1, 0), np.True_)
             values[(..., *at)] = np.take_along_axis(window, best[..., None], -1)[..., 0]
             places[(..., *at)] = numbers[cut].reshape(-1)[best]
         return values, places

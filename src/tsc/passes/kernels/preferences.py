@@ -201,11 +201,14 @@ def _is_small(argument: SSAValue, results: Sequence[Layout]) -> bool:
 def _window_constant(
     model: KernelModel, stage: KernelStage, argument: SSAValue, results: Sequence[Layout]
 ) -> Layout | None:
+    """In the order of the loops over the sums; what follows may give these another rank."""
     operand = next((i for i in stage.inputs if i.value is argument), None)
     if operand is None or not is_permutation(operand.map):
         return _constant_order(model, argument, results)
-    strides = _ranks(stage.outputs[0].map, results[0].strides)
-    return _ordered(_plain(argument), operand.map, strides)
+    output = stage.outputs[0]
+    is_same_rank = len(results[0].shape) == len(output.map.results)
+    layout = results[0] if is_same_rank else _plain(output.value)
+    return _ordered(_plain(argument), operand.map, _ranks(output.map, layout.strides))
 
 
 def channels_last(stage: KernelStage, data: Operand) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from math import prod
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
+from tsc.analysis.affine import linear_parts
 from tsc.analysis.kernel_model import KernelStage, Operand, multiplied
 from tsc.dialects.loop_index import Index
 from tsc.dims import is_known
@@ -249,6 +250,7 @@ def _is_contiguous(operand: Operand, strides: Sequence[int], loop: int) -> bool:
     padding = operand.padding
     for row, expression in enumerate(operand.map.results):
         if any(getattr(e, "position", None) == loop for e in expression.dfs()):
+            _, coefficients, terms = linear_parts(expression, operand.map.num_dims)
             padded = padding is not None and (padding.low[row] or padding.high[row])
-            return strides[row] == 1 and not padded
+            return not terms and coefficients[loop] == 1 and strides[row] == 1 and not padded
     return False
