@@ -17,6 +17,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from tsc.analysis.fusion import CHECKS_BOUNDS
 from tsc.analysis.memory_aliases import writes_arguments
 from tsc.analysis.operator_effects import is_removable, not_repeatable
+from tsc.analysis.target import Target
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import python_in_parts, python_operators, require_fused
@@ -151,10 +152,14 @@ class Compiled:
 
 
 def lowered(
-    entry: Entry, arguments: Sequence[str], stage: str, *, is_whole: bool = False, sizes: Sizes | None = None
-) -> ModuleOp:
-    """`entry` at a stage, for arguments as the pass `specialize` spells them, with `sizes` by name."""
+    entry: Entry, arguments: Sequence[str], stage: str, *, is_whole: bool = False,
+    sizes: Sizes | None = None, target: Target | None = None,
+) -> ModuleOp:  # fmt: skip
+    """`entry` at a stage, for arguments as the pass `specialize` spells them, with `sizes` by name; for the
+    machine `target`, or this one.
+    """
     descent = Descent.specialize(entry, arguments, Compilation(), is_whole=is_whole, sizes=sizes)
+    descent.target = target or descent.target
     descent.lower(stage)
     return descent.module
 

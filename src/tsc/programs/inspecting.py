@@ -9,8 +9,10 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 
 from tsc import pipeline
+from tsc.analysis.target import Target as Machine
 from tsc.archive.writer import Record, Target, archive_bytes, write_archive
 from tsc.compiler.entry import Entry
+from tsc.compiler.native_text import DEFAULT_ARCH, NATIVE_TEXTS, machine_of
 from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
@@ -25,18 +27,22 @@ from tsc.printing.graph import Graph
 class HasStages(Protocol):
     """What `StageTexts` asks."""
 
-    def module_at(self, stage: str) -> ModuleOp:
-        """The module at a stage."""
+    def module_at(self, stage: str, target: Machine | None = None) -> ModuleOp:
+        """The module at a stage, scheduled for a machine."""
         ...
 
 
 class StageTexts:
-    """``f.ir["fused"]``: the IR of a function at each stage, made when asked for."""
+    """``f.ir["fused"]``: the IR of a function at each stage, made when asked for; ``f.ir["llvm"]``,
+    ``f.ir["asm"]`` and ``f.ir["ptx"]`` are what stage `loop` becomes.
+    """
 
     def __init__(self, owner: HasStages) -> None:
         self._owner = owner
 
     def __getitem__(self, stage: str) -> str:
+        if stage in NATIVE_TEXTS:
+            return NATIVE_TEXTS[stage](self._owner.module_at("loop", machine_of(stage)), DEFAULT_ARCH)
         return str(self._owner.module_at(stage))
 
     def keys(self) -> Iterator[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from tsc import pipeline
+from tsc.analysis.target import Target
 from tsc.archive.writer import Record, archive_bytes
 from tsc.compiler.entry import Entry
 from tsc.compiler.specialization import Specialization, lowered
@@ -301,8 +302,8 @@ class BoundFunction(Inspectable):
         return StageTexts(self)
 
     @serialized
-    def module_at(self, stage: str) -> ModuleOp:
-        """The module at a stage.
+    def module_at(self, stage: str, target: Target | None = None) -> ModuleOp:
+        """The module at a stage, scheduled for a machine: this one, where none is given.
 
         Raises:
             IRError: the stage does not exist, or needs shapes and nothing was compiled yet.
@@ -323,12 +324,10 @@ class BoundFunction(Inspectable):
             raise IRError(f"stage {stage!r} requires shapes: call it first")
         key, found = list(version.specializations.table.items())[-1]
         is_whole = found is not None and found.compilation.is_whole
-        symbolic = None if found is None else found.symbolic
+        sizes, symbolic = None, None if found is None else found.symbolic
         if symbolic is not None:
-            return lowered(
-                version.specialized, symbolic.key, stage, sizes=symbolic.sizes.again(), is_whole=True
-            )
-        return lowered(version.specialized, key, stage, is_whole=is_whole)
+            key, is_whole, sizes = symbolic.key, True, symbolic.sizes.again()
+        return lowered(version.specialized, key, stage, is_whole=is_whole, sizes=sizes, target=target)
 
     @serialized
     def specializations(self) -> SpecializationTable:

@@ -17,7 +17,7 @@ from tsc import pipeline
 from tsc.dialects.context import TorchContext
 from tsc.errors import ArgumentError, IRError, TscError
 from tsc.tools.inputs import read_input
-from tsc.tools.outputs import EMITTERS, emit
+from tsc.tools.outputs import KINDS, emit
 from tsc.tools.passes import available_passes, parse_pipeline
 
 EPILOG = """\
@@ -60,9 +60,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="SHAPES",
         help="specialize for arguments such as 1x3x224x224xf32,int:3,none",
     )
-    made.add_argument(
-        "--emit", choices=sorted(EMITTERS), default="mlir", help="what to print (default: mlir)"
-    )
+    made.add_argument("--emit", choices=sorted(KINDS), default="mlir", help="what to print (default: mlir)")
     made.add_argument("--arch", default="sm_90", help="GPU architecture for --emit ptx (default: sm_90)")
     made.add_argument(
         "--method", default="forward", help="the method of an archive's module (default: forward)"
@@ -166,7 +164,7 @@ def _specialize(options: argparse.Namespace) -> list[ModulePass]:
 
 def _stage_passes(options: argparse.Namespace, start: str, stop: str) -> list[ModulePass]:
     """The passes from stage `start` to `stop`, with `specialize` after `frozen` when shapes are given."""
-    from tsc.tools.outputs import schedule_target
+    from tsc.compiler.native_text import machine_of
 
     names = pipeline.STAGE_NAMES
     if stop not in names:
@@ -174,7 +172,7 @@ def _stage_passes(options: argparse.Namespace, start: str, stop: str) -> list[Mo
     if names.index(start) > names.index(stop):
         raise ArgumentError(f"--stop-after {stop}: the input is at stage {start} already")
     chosen: list[ModulePass] = []
-    for stage in pipeline.stages(schedule_target(options.emit, options.arch))[
+    for stage in pipeline.stages(machine_of(options.emit, options.arch))[
         names.index(start) + 1 : names.index(stop) + 1
     ]:
         if stage.name == "value" and options.example_shapes:
