@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from tests.passes.kernel_runner import context, parse, random
 from tests.passes.linalg_text import Host, Kernel, Value, module
 from tsc.analysis.layouts import Layout, Panels, layout_of, pack, tensor_type
-from tsc.analysis.target import AVX2, AVX512, Target
+from tsc.analysis.target import AVX2, AVX512, Target, ptx
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.split_kernels import SplitKernels
@@ -183,7 +183,7 @@ def test_values_of_a_scalar_kernel() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "target", "apart"), [(1024, AVX512, 16), (1000, AVX512, 0), (1024, AVX2, 0)]
+    ("width", "target", "apart"), [(1024, AVX512, 16), (1000, AVX512, 0), (1024, AVX2, 0), (1024, ptx(), 0)]
 )
 def test_rows_that_would_meet_in_the_cache_lie_apart(width: int, target: Target, apart: int) -> None:
     host, first, second = Host(), Kernel("first"), Kernel("second")

@@ -65,7 +65,7 @@ class IntValues:
         loop = block.parent_op()
         if not isinstance(loop, PrimLoopOp):
             return ANY_INT
-        number = list(block.args).index(value)  # type: ignore[arg-type]
+        number = next(n for n, argument in enumerate(block.args) if argument is value)
         if number == 0:
             return (0, min(MOST, max(self.range_of(loop.operands[0])[1] - 1, 0)))
         end = block.last_op
@@ -97,7 +97,7 @@ class IntValues:
 
 def _yielded(op: PrimIfOp, value: SSAValue) -> tuple[SSAValue, SSAValue]:
     """What both branches give for a result."""
-    number = list(op.results).index(value)  # type: ignore[arg-type]
+    number = next(n for n, result in enumerate(op.results) if result is value)
     first, second = (region.block.last_op for region in op.regions)
     assert first is not None
     assert second is not None

@@ -9,13 +9,14 @@ from xdsl.dialects.func import FuncOp
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block
 
+from tsc.analysis import winograd
 from tsc.dialects.loop_extents import loop_extents
 from tsc.dialects.tsc import ScatterOp
 from tsc.dialects.tsc_order import OrderOp
 from tsc.dialects.walking import walk
 from tsc.dims import is_known
 
-FACTORED = ("winograd-input", "winograd-output")
+FACTORED = (winograd.INPUT, winograd.OUTPUT)
 """Kinds of kernels that compute less than their loops say: products of matrices, with the zeros left out."""
 COUNTED = frozenset(
     f"arith.{name}"

@@ -19,6 +19,8 @@ from tsc.analysis.target import Target
 from tsc.dims import hint_of
 from tsc.dtypes import Array
 
+INPUT, OUTPUT = "winograd-input", "winograd-output"
+"""The forms of kernels that transform tiles of images, and tiles of sums back into images."""
 POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 0.625, -0.625, 1.5, -1.5)}
 """For tiles of so many outputs: the points of interpolation (and infinity). Those of 4 were chosen by the
 error of float32 sums over random data: half of that with 1, -1, 2, -2; twice that of the sums themselves.

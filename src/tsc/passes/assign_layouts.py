@@ -25,6 +25,7 @@ from tsc.passes.kernels.compose import is_copy
 from tsc.passes.kernels.preferences import Origin, choose_weights, preferences
 from tsc.passes.kernels.retype import make_copy, retype_kernel, set_layout
 from tsc.passes.kernels.view_maps import halo_through, view_layout
+from tsc.passes.schedules.tiles import most_rows
 
 ROUNDS = 16
 """How often a loop is taken to run: what it reads is worth being copied before."""
@@ -201,7 +202,7 @@ class _Assigner:
             return layout
         inner = layout.order[-1]
         size, bytes_ = layout.extents[inner], element_bytes(layout.element)
-        if not rows_collide(self.target, size * bytes_):
+        if self.target.is_gpu or not rows_collide(most_rows(self.target), size * bytes_):
             return layout
         margin = [LINE_BYTES // bytes_ if d == inner else 0 for d in range(len(layout.shape))]
         return layout.with_halo((0,) * len(margin), [a + b for a, b in zip(layout.high, margin, strict=True)])

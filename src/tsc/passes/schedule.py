@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from tsc.analysis import winograd
 from tsc.analysis.affine import address_of
 from tsc.analysis.kernel_model import KernelModel, KernelStage, read_kernel
 from tsc.analysis.layouts import Layout, layout_of
@@ -61,8 +62,8 @@ SCHEDULERS: Mapping[str, Scheduler] = {
     "scatter": schedule_scatter,
     "sort": schedule_sort,
     "window": schedule_window,
-    "winograd-input": schedule_winograd_input,
-    "winograd-output": schedule_winograd_output,
+    winograd.INPUT: schedule_winograd_input,
+    winograd.OUTPUT: schedule_winograd_output,
 }
 
 GPU_SCHEDULERS: Mapping[str, Scheduler] = {

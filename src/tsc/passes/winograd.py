@@ -27,7 +27,16 @@ from tsc import dtypes
 from tsc.analysis.kernel_model import read_stage
 from tsc.analysis.module_functions import functions, is_kernel
 from tsc.analysis.target import AVX2, Target
-from tsc.analysis.winograd import POINTS, TAPS, ConvolutionSize, best_tile, matrices, transformed_filters
+from tsc.analysis.winograd import (
+    INPUT,
+    OUTPUT,
+    POINTS,
+    TAPS,
+    ConvolutionSize,
+    best_tile,
+    matrices,
+    transformed_filters,
+)
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
 from tsc.dialects.loop_extents import shape_of
@@ -40,9 +49,6 @@ from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder
 from tsc.ops.kernel_values import KernelValue, Output
 from tsc.ops.scalar import Scalar
 from tsc.passes.kernels.convolutions import Convolution, convolution_in
-
-INPUT, OUTPUT = "winograd-input", "winograd-output"
-"""The forms of kernels that transform tiles of images, and tiles of sums back into images."""
 
 
 @dataclass(frozen=True)

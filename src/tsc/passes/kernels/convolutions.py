@@ -11,7 +11,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr
 
-from tsc.analysis.kernel_model import constant_number, read_stage
+from tsc.analysis.kernel_model import KernelStage, constant_number, read_stage
 from tsc.analysis.winograd import TAPS, ConvolutionSize
 from tsc.dialects.loop_extents import shape_of
 from tsc.dims import is_known
@@ -39,7 +39,7 @@ def convolution_in(kernel: func.FuncOp) -> Convolution | None:
     if len(op.inputs) != 2 or len(reduced) != 3 or not _starts_at_zero(op):
         return None
     maps = [m.data.results for m in op.indexing_maps.data]
-    filters = next((n for n in (0, 1) if _are_filters(maps[n], op, reduced)), None)
+    filters = next((n for n in (0, 1) if _are_filters(maps[n], stage)), None)
     if filters is None or any(a.type != f32 for a in op.body.block.args):
         return None
     image, output = maps[1 - filters], maps[2]
@@ -62,14 +62,13 @@ def _starts_at_zero(op: linalg.GenericOp) -> bool:
     return isinstance(fill, linalg.FillOp) and constant_number(fill.inputs[0]) == 0
 
 
-def _are_filters(results: Sequence[AffineExpr], op: linalg.GenericOp, reduced: Sequence[int]) -> bool:
+def _are_filters(results: Sequence[AffineExpr], stage: KernelStage) -> bool:
     """Whether an operand is read as ``(out, in, kh, kw)``, 3 x 3 of them."""
     positions = [e.position for e in results if isinstance(e, AffineDimExpr)]
-    sizes = read_stage(op).sizes
     return (
         len(positions) == len(results) == 4
-        and positions[1:] == list(reduced)
-        and all(sizes[d] == TAPS for d in reduced[1:])
+        and positions[1:] == list(stage.reduced)
+        and all(stage.sizes[d] == TAPS for d in stage.reduced[1:])
     )
 
 

@@ -11,6 +11,7 @@ from xdsl.dialects import func
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
+from tsc.analysis import winograd
 from tsc.analysis.affine import address_of, used_dims
 from tsc.analysis.kernel_model import (
     Contraction,
@@ -79,7 +80,7 @@ def preferences(
         return _contraction(model, contraction, known, fixed, target, calls[contraction.weights.value])
     if model.kind in ("fourier", "scatter", "sort"):
         return Preferences(tuple(map(_plain, model.arguments)), tuple(map(_plain, model.results)), model.kind)
-    if model.kind in ("winograd-input", "winograd-output"):
+    if model.kind in (winograd.INPUT, winograd.OUTPUT):
         return _winograd(model, fixed)
     results = tuple(_like_arguments(model, r, known) for r in model.results)
     if model.kind == "window":

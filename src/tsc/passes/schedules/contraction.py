@@ -221,9 +221,7 @@ class ContractionEmitter:
         casts = widening_casts(plan.contraction)
         distance = plan.data.address.strides[len(plan.batch) + len(plan.rows) - 1]
         distance *= element_bytes(element_of(plan.data.buffer.type))
-        is_collected = can_be_collected(plan.depth) and rows_collide(
-            self.kernel.target, distance, len(points)
-        )
+        is_collected = can_be_collected(plan.depth) and rows_collide(len(points), distance)
         kind = CollectedRows if is_collected else MicroKernel
         micro = kind(builder, plan.data.buffer, weights, plan.depth, tile, plan.lanes, plan.element, casts)
         zero = self.zero(plan.lanes)

@@ -75,6 +75,11 @@ def fits(rows: int, vectors: int, registers: int) -> bool:
     return rows * vectors + vectors + 1 <= registers
 
 
+def most_rows(target: Target) -> int:
+    """The rows that a product of many rows and columns takes together, two vectors of columns wide."""
+    return max(r for r in range(1, target.vector_registers) if fits(r, 2, target.vector_registers) or r == 1)
+
+
 def choose_tile(rows: int, columns: int, depth: int, lanes: int, target: Target) -> Tile:
     """The tile that takes the fewest cycles for a matrix product of these sizes."""
     candidates = [
