@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from typing import Any
 
@@ -107,3 +108,15 @@ def test_operators_of_pytorch_by_their_registered_names() -> None:
     for _ in range(2):
         assert torch.equal(script(x), registered(x))
     assert script.last.is_native
+
+
+def test_operators_of_a_library_that_is_gone_keep_their_address(
+    library: Any, operators_alive: list[Any]
+) -> None:
+    """The oracle's table goes by addresses (see conftest.py): another object there would be an operator."""
+    function = vars(torch.ops.tsctests.twice)["_op"]
+    address = id(function)
+    library._destroy()
+    del function
+    gc.collect()
+    assert any(id(kept) == address for kept in operators_alive)
