@@ -203,7 +203,13 @@ def made_of_padding(x: Tensor, start: Tensor) -> Tensor:
     return torch.ones_like(torch.nn.functional.pad(x, [0, 1]).t()) * 2
 
 
-@pytest.mark.parametrize("program", [copied_in_a_loop, made_in_a_loop, made_of_padding])
+def zeros_with_a_column(x: Tensor, start: Tensor) -> Tensor:
+    made = torch.zeros_like(x.t())
+    made[:, -1] = made[:, 0].clone()
+    return made
+
+
+@pytest.mark.parametrize("program", [copied_in_a_loop, made_in_a_loop, made_of_padding, zeros_with_a_column])
 @pytest.mark.parametrize("x", [torch.randn(4, 6), torch.randn(6, 4).t()], ids=["rows", "columns"])
 def test_what_is_computed_of_what_lies_otherwise_lies_as_that(
     program: Callable[[Tensor, Tensor], Tensor], x: Tensor

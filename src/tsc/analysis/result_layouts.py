@@ -44,10 +44,12 @@ def _sources(value: SSAValue, pool: ConstantPool) -> list[SSAValue] | None:
     spec = spec_of_value(value)
     if isinstance(owner, Block) or (spec is not None and not spec.shape):  # a number has one place
         return []
+    if LIES_OTHERWISE in owner.attributes:
+        return None
     if isinstance(owner, ValueTensorLiteralOp):
         return [] if literal_array(pool, owner).flags.c_contiguous else None
     operator = definition_of(owner)
-    if operator is None or wants_layout(owner) or LIES_OTHERWISE in owner.attributes:
+    if operator is None or wants_layout(owner):
         return None
     if operator.may_share and not operator.shares_by_layout:
         return _shown(owner, operator)

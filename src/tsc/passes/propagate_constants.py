@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, UnitAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
@@ -22,6 +22,7 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal
 from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import PrimIfOp, PrimIsInstanceOp, PrimLoopOp, PrimUninitializedOp
+from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.dialects.type_tests import is_instance
 from tsc.dims import Dim, holds_dim
 from tsc.errors import OPERATOR_FAILURES
@@ -194,8 +195,24 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     if not all(_is_materializable(p, r, arguments) for p, r in zip(parts, op.results, strict=True)):
         return False
     builder = TorchBuilder(before=op)
-    _replace(op, [materialize(builder, pool, p, r) for p, r in zip(parts, op.results, strict=True)])
+    made = [materialize(builder, pool, p, r) for p, r in zip(parts, op.results, strict=True)]
+    if _lies_otherwise(op, operator):
+        for value in made:
+            assert isinstance(value.owner, Operation)
+            value.owner.attributes[LIES_OTHERWISE] = UnitAttr()
+    _replace(op, made)
     return True
+
+
+def _lies_otherwise(op: AtenOp, operator: Operator) -> bool:
+    """Whether the arrays that `op` computes do not show how its results lie in PyTorch."""
+    if LIES_OTHERWISE in op.attributes:
+        return True
+    return operator.result_layout is not ResultLayout.ROW_MAJOR and any(
+        LIES_OTHERWISE in operand.owner.attributes
+        for operand in op.operands
+        if isinstance(operand.owner, Operation)
+    )
 
 
 def _is_large(operator: Operator, arguments: list[Any]) -> bool:

@@ -76,8 +76,10 @@ def _each(statements: list[ast.stmt], rewrite: Rewrite) -> list[ast.stmt]:
 
 
 def _tried(statement: ast.stmt) -> list[ast.stmt]:
-    is_droppable = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Expr, *COMPOUND))
-    if not is_droppable or any(map(_writes, ast.walk(statement))):
+    is_writing = any(map(_writes, ast.walk(statement)))
+    if is_writing and isinstance(statement, COMPOUND):
+        return _tried_as_far_as_its_head(statement)
+    if is_writing or not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Expr, *COMPOUND)):
         written = _written(statement)
         if written is None:
             return [statement]
@@ -86,6 +88,23 @@ def _tried(statement: ast.stmt) -> list[ast.stmt]:
     lost = [ast.parse(f"{name} = Missing()").body[0] for name in _assigned(statement)]
     handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [*lost, ast.Pass()])
     return [ast.Try([statement], [handler], [], [])]
+
+
+def _tried_as_far_as_its_head(statement: ast.If | ast.For | ast.While) -> list[ast.stmt]:
+    """A compound statement that writes: where what it goes by (a condition, what is iterated over) cannot be
+    computed, everything that it assigns or writes to is missing.
+    """
+    if any(isinstance(node, ast.Return) for node in ast.walk(statement)):
+        return [statement]
+    head = statement.iter if isinstance(statement, ast.For) else statement.test
+    changed = [statement, *(node for node in ast.walk(statement) if isinstance(node, ast.stmt))]
+    lost = {name for node in changed for name in (*_assigned(node), _written(node)) if name is not None}
+    look = ast.Expr(ast.parse(f"bool({ast.unparse(head)})", mode="eval").body)
+    if isinstance(statement, ast.For):
+        look = ast.Expr(head)
+    missing = [ast.parse(f"{name} = Missing()").body[0] for name in sorted(lost)]
+    handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [*missing, ast.Pass()])
+    return [ast.Try([look], [handler], [statement], [])]
 
 
 def _writes(node: ast.AST) -> bool:

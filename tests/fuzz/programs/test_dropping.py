@@ -34,3 +34,16 @@ def test_every_value_is_looked_at_where_all_are_needed() -> None:
     body = "def subject(x):\n    y, z = x\n    for i in z:\n        i += 1\n    if y:\n        x.t()\n"
     looks = [line.strip() for line in with_all_needed(body).splitlines() if "assert" in line]
     assert looks == [f"assert str({v}) != ''" for v in ("y", "z", "i", "i", "y", "x.t()")]
+
+
+def test_what_a_statement_writes_is_missing_where_what_it_goes_by_is() -> None:
+    body = (
+        "def subject(x):\n    y, z = x + 1, x * 2\n    if x[7] > 0:\n        y.zero_()\n"
+        "    for i in range(x.size(3)):\n        z[i] += 1\n    return {}\n"
+        "def make():\n    return subject\ndef arguments(sizes):\n    return []\nSIZES = [[1]]\n"
+    )
+    x = torch.ones(2)
+    assert Program(without_what_raises(body.format("x"))).load().subject()(x) is x
+    for needed in ("y + 0", "z + 0"):
+        with pytest.raises(TypeError):
+            Program(without_what_raises(body.format(needed))).load().subject()(x)
