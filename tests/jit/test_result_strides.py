@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 import tsc
 
@@ -279,3 +280,53 @@ def test_what_is_compiled_for_all_sizes_has_the_strides_of_each(
         x = torch.randn(columns, rows).t() if is_turned else torch.randn(rows, columns)
         for _ in range(2):
             assert _strides(scripted(x)) == _strides(program(x))
+
+
+WEIGHT = torch.randn(6, 5, 3, 3)
+IMAGES: dict[str, Callable[[Tensor], Tensor]] = {
+    "a convolution": lambda x: F.conv2d(x, WEIGHT, padding=1),
+    "a transposed convolution": lambda x: F.conv_transpose2d(x, WEIGHT.transpose(0, 1).contiguous()),
+    "maxima": lambda x: F.max_pool2d(x, 2),
+    "means": lambda x: F.avg_pool2d(x, 3, 2, 1),
+    "one mean": lambda x: F.adaptive_avg_pool2d(x, 1),
+    "means of uneven windows": lambda x: F.adaptive_avg_pool2d(x, [3, 3]),
+    "copies": lambda x: F.interpolate(x, scale_factor=2.0),
+    "interpolation": lambda x: F.interpolate(x, scale_factor=2.0, mode="bilinear"),
+    "a norm": lambda x: F.batch_norm(x, torch.zeros(5), torch.ones(5)),
+    "groups": lambda x: F.group_norm(x, 5),
+    "zeros": lambda x: F.pad(x, [1, 2, 3, 0]),
+    "mirrors": lambda x: F.pad(x, [1, 2, 3, 0], mode="reflect"),
+    "shuffles": lambda x: F.channel_shuffle(x, 5),
+    "joined": lambda x: torch.cat([x, x + 1], 1),
+    "joined with another": lambda x: torch.cat([x, x.contiguous()], 1),
+    "stacked": lambda x: torch.stack([x, x + 1], 1),
+    "rolled": lambda x: x.roll(1, 2),
+    "a block": lambda x: F.max_pool2d(F.relu(F.conv2d(x, WEIGHT)), 2) * 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", IMAGES)
+@pytest.mark.parametrize("batch", [1, 2])
+def test_images_with_channels_last_stay_so(what: str, batch: int) -> None:
+    program = IMAGES[what]
+    x = torch.randn(batch, 5, 6, 4)
+    last = x.contiguous(memory_format=torch.channels_last)
+    function: Any = tsc.trace(program, (x,), check_trace=False)
+    for given in (x, last, last, x.permute(0, 1, 3, 2), last):
+        got, want = function(given), program(given)
+        assert got.stride() == want.stride()
+        torch.testing.assert_close(got, want)
+    assert function.last.is_native or what == "means of uneven windows"
+
+
+def test_the_layout_of_images_can_be_asked_for() -> None:
+    def program(x: Tensor) -> tuple[bool, Tensor]:
+        y = F.interpolate(x, scale_factor=2.0, mode="bilinear")
+        return y.is_contiguous(), y
+
+    function: Any = tsc.script(program)
+    x = torch.randn(2, 5, 6, 4)
+    for given in (x, x.contiguous(memory_format=torch.channels_last), x):
+        for _ in range(2):
+            (is_contiguous, y), want = function(given), program(given)
+            assert (is_contiguous, y.stride()) == (want[0], want[1].stride())

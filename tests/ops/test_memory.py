@@ -46,6 +46,14 @@ def turned(value: Any) -> Any:
     return [turned(v) for v in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
 
 
+def channels_last(value: Any) -> Any:
+    """The value with the tensors that may be images or volumes as PyTorch stores those with channels last."""
+    if isinstance(value, torch.Tensor) and value.ndim in (4, 5):
+        formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+        return value.clone(memory_format=formats[value.ndim])
+    return [channels_last(v) for v in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+
+
 def expanded(value: Any) -> Any:
     """The value with tensors that repeat their first row, in memory that holds it once."""
     if isinstance(value, torch.Tensor) and value.ndim >= 2 and value.numel():
@@ -82,7 +90,7 @@ class Call:
                     yield same, bool(np.shares_memory(mine, here))
 
 
-LIES: tuple[Callable[[Any], Any], ...] = (lambda value: value, permuted, turned, expanded)
+LIES: tuple[Callable[[Any], Any], ...] = (lambda value: value, permuted, turned, channels_last, expanded)
 """Other strides for the tensors of a call."""
 
 

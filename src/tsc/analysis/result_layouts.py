@@ -55,8 +55,7 @@ def _sources(value: SSAValue, pool: ConstantPool) -> list[SSAValue] | None:
         return _shown(owner, operator)
     if operator.result_layout is ResultLayout.ROW_MAJOR:
         return []
-    follows = operator.result_layout in (ResultLayout.ELEMENTWISE, ResultLayout.INDEXED)
-    return tensor_operands(owner) if follows else None
+    return tensor_operands(owner) if operator.result_layout.follows_operands else None
 
 
 def _shown(op: Operation, operator: Operator) -> list[SSAValue] | None:

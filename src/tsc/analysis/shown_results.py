@@ -10,10 +10,6 @@ from tsc.analysis.memory_aliases import has_memory, holds_memory, is_container, 
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, PrimSetAttrOp
-from tsc.ops.definition import ResultLayout
-
-FOLLOWING = (ResultLayout.ELEMENTWISE, ResultLayout.INDEXED)
-"""How results lie that have the order of their operands' strides."""
 
 
 def is_shown(value: SSAValue) -> bool:
@@ -50,7 +46,7 @@ def _lying_as(use: Use) -> list[SSAValue]:
     if not isinstance(reader, AtenOp):
         return _shown_by(use)
     operator = definition_of(reader)
-    if operator is None or not (operator.may_share or operator.result_layout in FOLLOWING):
+    if operator is None or not (operator.may_share or operator.result_layout.follows_operands):
         return []
     return [result for result in reader.results if has_memory(result)]
 

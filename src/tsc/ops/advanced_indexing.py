@@ -179,7 +179,7 @@ def _check_key(self: Array, key: Sequence[Any]) -> None:
 @FAMILY.op(
     "aten::index.Tensor", "aten::index.Tensor_hacked_twin", "aten::_unsafe_index.Tensor",
     "aten::_unsafe_index.Tensor_hacked_twin", infer=_index_infer, lower=_index_lower, kind="gather",
-    bounds=index_bounds, layout=ResultLayout.INDEXED,
+    bounds=index_bounds, layout=ResultLayout.FOLLOWING,
 )  # fmt: skip
 def index(self: Array, indices: Sequence[Array | None]) -> Array:
     """``self[i, :, mask]``: index tensors broadcast together; None keeps a dim; a mask stands for the places

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from tsc import dtypes
 from tsc.dtypes import Array, DType
 from tsc.errors import ShapeError
+from tsc.narrowing import is_array
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.contractions import computed_wide, multiply_add, refuse_bools, require_same_dtype
-from tsc.ops.definition import Family, TensorSpec
+from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.shapes import pair, require_shape
+from tsc.ops.strides import suggested
 from tsc.ops.transposed_convolutions import Axis, strided_kernel, transposed_convolution
 
 FAMILY = Family()
@@ -189,7 +193,10 @@ def _grouped_convolution(
     return kernel.reshape(product, spec.shape)
 
 
-@FAMILY.op("aten::convolution", infer=_convolution_infer, lower=_convolution_lower, kind="contraction")
+@FAMILY.op(
+    "aten::convolution", infer=_convolution_infer, lower=_convolution_lower, kind="contraction",
+    layout=ResultLayout.FOLLOWING,
+)  # fmt: skip
 def convolution(
     input: Array, weight: Array, bias: Array | None, stride: Sequence[int], padding: Sequence[int],
     dilation: Sequence[int],
@@ -209,6 +216,8 @@ def convolution(
     )
     if not spec.size:
         return np.empty(spec.shape, input.dtype)
+    is_lengthened = transposed and any(n >= step for n, step in zip(output_padding, stride, strict=False))
+    takes_last = _takes_channels_last(input, weight, groups, is_lengthened=is_lengthened)
     spatial = weight.ndim - 2
     s, p, d = (pair(v, spatial) for v in (stride, padding, dilation))
     x, w = computed_wide(input), computed_wide(weight)
@@ -218,7 +227,24 @@ def convolution(
     result = _direct(np.pad(x, widths), w, spec, s, d, groups)
     if bias is not None:
         result = result + computed_wide(bias).reshape(-1, *([1] * spatial))
-    return result.astype(input.dtype, copy=False)
+    return suggested(
+        result.astype(input.dtype, copy=False), [input, weight] if takes_last else [], of_any=True
+    )
+
+
+def _takes_channels_last(input: Array, weight: Array, groups: int, *, is_lengthened: bool) -> bool:
+    """Whether PyTorch's kernel for a convolution knows channels last: all of images, and oneDNN's of volumes,
+    which it takes on several threads for all but the smallest; `is_lengthened`: by an output padding of a
+    stride or more.
+
+    Source: ``ConvParams::use_mkldnn`` (aten/src/ATen/native/Convolution.cpp).
+    """
+    if weight.ndim == 4:
+        return True
+    if is_lengthened or input.dtype == dtypes.BF16.numpy:
+        return not is_lengthened
+    is_large = len(input) > 1 or math.prod(input.shape[:4]) > 20480 or min(weight.shape[-2:]) > 3
+    return input.dtype == np.float32 and (groups > 1 or is_large)
 
 
 def _direct(x: Array, w: Array, spec: TensorSpec, s: Sequence[int], d: Sequence[int], groups: int) -> Array:
@@ -274,6 +300,11 @@ def _transposed(
     _convolution_infer(
         spec(input), spec(weight), added, stride, padding, dilation, True, output_padding, groups
     )
+    if is_array(weight):  # NumPy needs no other kernel, and how the result lies goes by this one
+        return convolution(
+            cast("Array", input), weight, cast("Array | None", bias), stride, padding, dilation, True,
+            output_padding, groups,
+        )  # fmt: skip
     spatial = len(aten.shape(weight)) - 2
     s, d, extra = (pair(v, spatial) for v in (stride, dilation, output_padding))
     divided = strided_kernel(aten, weight, s, d)
@@ -293,7 +324,7 @@ def _conv(spatial: int) -> None:
         batched = len(aten.shape(x)) == spatial + 2
         return (x, True) if batched else (aten("unsqueeze", x, 0), False)
 
-    @composite(FAMILY, f"aten::conv{spatial}d")
+    @composite(FAMILY, f"aten::conv{spatial}d", layout=ResultLayout.FOLLOWING)
     def conv(
         aten: Aten,
         input: AnyTensor,
@@ -308,7 +339,7 @@ def _conv(spatial: int) -> None:
         result = aten("convolution", x, weight, bias, stride, padding, dilation, False, [0] * spatial, groups)
         return result if batched else aten("squeeze.dim", result, 0)
 
-    @composite(FAMILY, f"aten::conv{spatial}d.padding")
+    @composite(FAMILY, f"aten::conv{spatial}d.padding", layout=ResultLayout.FOLLOWING)
     def conv_padding(
         aten: Aten,
         input: AnyTensor,
@@ -336,7 +367,7 @@ def _conv(spatial: int) -> None:
 
     overload = "" if spatial == 1 else ".input"
 
-    @composite(FAMILY, f"aten::conv_transpose{spatial}d{overload}")
+    @composite(FAMILY, f"aten::conv_transpose{spatial}d{overload}", layout=ResultLayout.FOLLOWING)
     def conv_transpose(
         aten: Aten, input: AnyTensor, weight: AnyTensor, bias: AnyTensor | None, stride: Sequence[int],
         padding: Sequence[int], output_padding: Sequence[int],
@@ -351,7 +382,7 @@ for _spatial in (1, 2, 3):
     _conv(_spatial)
 
 
-@composite(FAMILY, "aten::_convolution", "aten::_convolution.deprecated")
+@composite(FAMILY, "aten::_convolution", "aten::_convolution.deprecated", layout=ResultLayout.FOLLOWING)
 def underscore_convolution(aten: Aten, *arguments: Any) -> AnyTensor:
     """`convolution` with flags for vendor libraries, which mean nothing here."""
     input, weight, bias, stride, padding, dilation, transposed, output_padding, groups = arguments[:9]

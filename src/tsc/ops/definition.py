@@ -72,8 +72,19 @@ class ResultLayout(Enum):
 
     ROW_MAJOR = "row-major"
     ELEMENTWISE = "the dims in the order of the operands' strides, without gaps"
-    INDEXED = "the same, of a tensor and of the indices that replace dims of it"
+    SUGGESTED = "channels last where the first argument is an image, or images, that lie so, else row-major"
+    FOLLOWING = "as `eager` gives it: row-major where the operands are"
     AS_COMPUTED = "as `eager` gives it"
+
+    @classmethod
+    def of_images(cls, spatial: int) -> ResultLayout | None:
+        """Of operators of which only the form with two spatial dims knows channels last."""
+        return cls.SUGGESTED if spatial == 2 else None
+
+    @property
+    def follows_operands(self) -> bool:
+        """Whether results are row-major where all operands are, and may not be where one is not."""
+        return self in (ResultLayout.ELEMENTWISE, ResultLayout.SUGGESTED, ResultLayout.FOLLOWING)
 
 
 _LAYOUTS = {

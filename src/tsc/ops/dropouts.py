@@ -121,7 +121,7 @@ def _rrelu_infer(self: TensorSpec, *_: object) -> TensorSpec:
     return self
 
 
-@FAMILY.op("aten::rrelu", infer=_rrelu_infer, draws=True)
+@FAMILY.op("aten::rrelu", infer=_rrelu_infer, draws=True, layout=ResultLayout.ROW_MAJOR)
 def rrelu(self: Array, lower: float, upper: float, training: bool, source: RandomSource | None) -> Array:
     """`leaky_relu` with a slope that is the middle one, or in training drawn for each element up to 0."""
     if lower > upper:

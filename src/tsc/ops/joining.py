@@ -17,7 +17,7 @@ from tsc.ops.shapes import wrap_dim
 FAMILY = Family()
 
 
-@composite(FAMILY, "aten::hstack")
+@composite(FAMILY, "aten::hstack", layout=ResultLayout.FOLLOWING)
 def hstack(aten: Aten, tensors: Sequence[Any]) -> AnyTensor:
     """Side by side: along the second dim, or the only one."""
     if not tensors:
@@ -26,7 +26,7 @@ def hstack(aten: Aten, tensors: Sequence[Any]) -> AnyTensor:
     return aten("cat", parts, 0 if len(aten.shape(parts[0])) == 1 else 1)
 
 
-@composite(FAMILY, "aten::vstack")
+@composite(FAMILY, "aten::vstack", layout=ResultLayout.FOLLOWING)
 def vstack(aten: Aten, tensors: Sequence[Any]) -> AnyTensor:
     """One below the other, vectors as rows."""
     if not tensors:
@@ -34,7 +34,7 @@ def vstack(aten: Aten, tensors: Sequence[Any]) -> AnyTensor:
     return aten("cat", [aten.atleast_2d(t) for t in tensors], 0)
 
 
-@composite(FAMILY, "aten::dstack")
+@composite(FAMILY, "aten::dstack", layout=ResultLayout.FOLLOWING)
 def dstack(aten: Aten, tensors: Sequence[Any]) -> AnyTensor:
     """One behind the other, along the third dim."""
     if not tensors:
@@ -42,7 +42,7 @@ def dstack(aten: Aten, tensors: Sequence[Any]) -> AnyTensor:
     return aten("cat", [aten.atleast_3d(t) for t in tensors], 2)
 
 
-@composite(FAMILY, "aten::column_stack")
+@composite(FAMILY, "aten::column_stack", layout=ResultLayout.FOLLOWING)
 def column_stack(aten: Aten, tensors: Sequence[Any]) -> AnyTensor:
     """Side by side, vectors as columns."""
     if not tensors:

@@ -21,6 +21,7 @@ from tsc.ops.parts_emitter import Parts, PartsEmitter
 from tsc.ops.promotion import result_dtype
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import like_self, wrap_dim
+from tsc.ops.strides import suggested
 
 FAMILY = Family()
 
@@ -146,8 +147,9 @@ def _cat_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
 
 
 @FAMILY.op(
-    "aten::cat", "aten::concat", "aten::concatenate", infer=_cat_infer, lower=_cat_lower, kind="concat"
-)
+    "aten::cat", "aten::concat", "aten::concatenate", infer=_cat_infer, lower=_cat_lower, kind="concat",
+    layout=ResultLayout.SUGGESTED,
+)  # fmt: skip
 def cat(tensors: Sequence[Array], dim: int) -> Array:
     """The tensors one after the other along `dim`; empty 1-dim tensors are skipped."""
     spec = _cat_infer([spec_of(t) for t in tensors], dim)
@@ -157,20 +159,33 @@ def cat(tensors: Sequence[Array], dim: int) -> Array:
     )
 
 
-@composite(FAMILY, "aten::stack")
+def _stacked(tensors: Sequence[Array], dim: int) -> Array:
+    """Where the new dim comes before an old one, PyTorch joins the tensors along that, which is split."""
+    axis = _stack_axis([t.shape for t in tensors], dim)
+    first = tensors[0]
+    if axis == first.ndim:
+        return np.ascontiguousarray(cat([np.expand_dims(t, axis) for t in tensors], axis))
+    shape = (*first.shape[:axis], len(tensors), *first.shape[axis:])
+    return suggested(cat(tensors, axis), tensors).reshape(shape)
+
+
+@composite(FAMILY, "aten::stack", eager=_stacked, layout=ResultLayout.FOLLOWING)
 def stack(aten: Aten, tensors: Sequence[Any], dim: int) -> AnyTensor:
     """The tensors along a new dim `dim`."""
-    if not tensors:
+    axis = _stack_axis([aten.shape(t) for t in tensors], dim)
+    return aten("cat", [aten("unsqueeze", t, axis) for t in tensors], axis)
+
+
+def _stack_axis(shapes: Sequence[Sequence[int]], dim: int) -> int:
+    if not shapes:
         raise ShapeError("stack expects a non-empty TensorList")
-    shapes = [aten.shape(t) for t in tensors]
     for i, shape in enumerate(shapes):
         if shape != shapes[0]:
             raise ShapeError(
                 f"stack expects each tensor to be equal size, but got {list(shapes[0])} at entry 0 and "
                 f"{list(shape)} at entry {i}"
             )
-    axis = wrap_dim(dim, len(shapes[0]) + 1)
-    return aten("cat", [aten("unsqueeze", t, axis) for t in tensors], axis)
+    return wrap_dim(dim, len(shapes[0]) + 1)
 
 
 def _pad_widths(ndim: int, pad: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -216,7 +231,10 @@ def _pad_parts(aten: Aten, self: Parts, pad: Sequence[int], value: Number) -> Pa
     )
 
 
-@FAMILY.op("aten::constant_pad_nd", infer=_pad_infer, lower=_pad_lower, kind="pad", in_parts=_pad_parts)
+@FAMILY.op(
+    "aten::constant_pad_nd", infer=_pad_infer, lower=_pad_lower, kind="pad", in_parts=_pad_parts,
+    layout=ResultLayout.SUGGESTED,
+)  # fmt: skip
 def constant_pad_nd(self: Array, pad: Sequence[int], value: Number | None) -> Array:
     """`value` around the tensor, last dim first in `pad`; negative widths crop."""
     low, high = _pad_widths(self.ndim, pad)
@@ -266,10 +284,10 @@ def _check_roll(shifts: Sequence[int], dims: Sequence[int]) -> None:
 
 def _roll(self: Array, shifts: Sequence[int], dims: Sequence[int]) -> Array:
     _check_roll(shifts, dims)
-    return np.roll(self, shifts, dims) if dims else np.roll(self, shifts[0])
+    return suggested(np.roll(self, shifts, dims), [self]) if dims else np.roll(self, shifts[0])
 
 
-@composite(FAMILY, "aten::roll", eager=_roll)
+@composite(FAMILY, "aten::roll", eager=_roll, layout=ResultLayout.FOLLOWING)
 def roll(aten: Aten, self: AnyTensor, shifts: Sequence[int], dims: Sequence[int]) -> AnyTensor:
     """Elements moved around cyclically: along `dims`, or as one long row."""
     _check_roll(shifts, dims)

@@ -55,7 +55,7 @@ def native_layer_norm(
     return y, *_statistics(aten, input, weight, _wide(aten, input), dims, eps, True)
 
 
-@composite(FAMILY, "aten::native_group_norm")
+@composite(FAMILY, "aten::native_group_norm", layout=ResultLayout.SUGGESTED)
 def native_group_norm(
     aten: Aten,
     input: AnyTensor,
@@ -92,7 +92,7 @@ def _batch_norm(
     return aten("batch_norm", input, weight, bias, *running, training, momentum, eps, False), mean, rstd
 
 
-@composite(FAMILY, "aten::native_batch_norm", "aten::_native_batch_norm_legit")
+@composite(FAMILY, "aten::native_batch_norm", "aten::_native_batch_norm_legit", layout=ResultLayout.SUGGESTED)
 def native_batch_norm(
     aten: Aten, input: AnyTensor, weight: AnyTensor | None, bias: AnyTensor | None,
     running_mean: AnyTensor | None, running_var: AnyTensor | None, training: bool,
@@ -102,7 +102,7 @@ def native_batch_norm(
     return _batch_norm(aten, input, weight, bias, (running_mean, running_var), training, momentum, eps)
 
 
-@composite(FAMILY, "aten::_native_batch_norm_legit.no_stats")
+@composite(FAMILY, "aten::_native_batch_norm_legit.no_stats", layout=ResultLayout.SUGGESTED)
 def native_batch_norm_no_stats(
     aten: Aten,
     input: AnyTensor,
@@ -154,7 +154,7 @@ def prelu(aten: Aten, self: AnyTensor, weight: AnyTensor) -> AnyTensor:
     return aten("_prelu_kernel", self, weight)
 
 
-@composite(FAMILY, "aten::_convolution_mode")
+@composite(FAMILY, "aten::_convolution_mode", layout=ResultLayout.FOLLOWING)
 def convolution_mode(
     aten: Aten,
     input: AnyTensor,

@@ -9,7 +9,7 @@ from typing import Any
 from tsc import dtypes
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
-from tsc.ops.definition import Family
+from tsc.ops.definition import Family, ResultLayout
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.shapes import require_shape
 
@@ -107,7 +107,7 @@ def layer_norm(
     return _as(aten, _scaled(aten, y, *wide), result)
 
 
-@composite(FAMILY, "aten::rms_norm")
+@composite(FAMILY, "aten::rms_norm", layout=ResultLayout.SUGGESTED)
 def rms_norm(
     aten: Aten, input: AnyTensor, normalized_shape: Sequence[int], weight: AnyTensor | None, eps: float | None
 ) -> AnyTensor:
@@ -123,7 +123,7 @@ def rms_norm(
     return _as(aten, y if weight is None else aten("mul.Tensor", y, _as(aten, weight, wide)), result)
 
 
-@composite(FAMILY, "aten::group_norm")
+@composite(FAMILY, "aten::group_norm", layout=ResultLayout.SUGGESTED)
 def group_norm(
     aten: Aten,
     input: AnyTensor,
@@ -208,7 +208,7 @@ def _by_statistics(
     return _scaled(aten, centered, _column(aten, scale, ndim), _column(aten, bias, ndim))
 
 
-@composite(FAMILY, "aten::batch_norm")
+@composite(FAMILY, "aten::batch_norm", layout=ResultLayout.SUGGESTED)
 def batch_norm(
     aten: Aten, input: AnyTensor, weight: AnyTensor | None, bias: AnyTensor | None,
     running_mean: AnyTensor | None, running_var: AnyTensor | None, training: bool,

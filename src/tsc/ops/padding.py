@@ -152,7 +152,9 @@ def _define(mode: str, name: str) -> None:
                 x = _lower_axis(kernel, mode, x, axis, low, high)
         return kernel.materialize(x)
 
-    @FAMILY.op(name, infer=infer, lower=lower, kind="concat", layout=ResultLayout.AS_COMPUTED)
+    layout = ResultLayout.AS_COMPUTED if mode == "circular" else ResultLayout.SUGGESTED
+
+    @FAMILY.op(name, infer=infer, lower=lower, kind="concat", layout=layout)
     def pad_by_mode(self: Array, pad: Sequence[int]) -> Array:
         return padded(mode, self, pad)
 
@@ -168,7 +170,7 @@ _COMPOSITES: dict[str, Callable[[int], str]] = {
 }  # fmt: skip
 
 
-@composite(FAMILY, "aten::pad")
+@composite(FAMILY, "aten::pad", layout=ResultLayout.FOLLOWING)
 def pad(aten: Aten, self: AnyTensor, pad: Sequence[int], mode: str, value: float | None) -> AnyTensor:
     """Padding by a constant, reflection, the edge or wrapping around."""
     if mode == "constant":
@@ -183,7 +185,7 @@ def pad(aten: Aten, self: AnyTensor, pad: Sequence[int], mode: str, value: float
     return aten(_COMPOSITES[mode](len(pad) // 2), self, list(pad))
 
 
-@composite(FAMILY, "aten::_pad_enum")
+@composite(FAMILY, "aten::_pad_enum", layout=ResultLayout.FOLLOWING)
 def pad_enum(aten: Aten, self: AnyTensor, pad: Sequence[int], mode: int, value: float | None) -> AnyTensor:
     """As `pad`, the mode a number."""
     return aten("pad", self, pad, ("reflect", "replicate", "circular", "constant")[mode], value)

@@ -184,7 +184,7 @@ def col2im(
 # --- shuffles ---
 
 
-@composite(FAMILY, "aten::pixel_shuffle")
+@composite(FAMILY, "aten::pixel_shuffle", layout=ResultLayout.SUGGESTED)
 def pixel_shuffle(aten: Aten, self: AnyTensor, upscale_factor: int) -> AnyTensor:
     """Groups of channels laid out as squares of pixels."""
     shape, r = list(aten.shape(self)), upscale_factor
@@ -200,7 +200,7 @@ def pixel_shuffle(aten: Aten, self: AnyTensor, upscale_factor: int) -> AnyTensor
     return aten("clone", aten("reshape", aten("permute", split, order), [*lead, c // (r * r), h * r, w * r]))
 
 
-@composite(FAMILY, "aten::pixel_unshuffle")
+@composite(FAMILY, "aten::pixel_unshuffle", layout=ResultLayout.SUGGESTED)
 def pixel_unshuffle(aten: Aten, self: AnyTensor, downscale_factor: int) -> AnyTensor:
     """Squares of pixels gathered as channels."""
     shape, r = list(aten.shape(self)), downscale_factor
@@ -216,7 +216,7 @@ def pixel_unshuffle(aten: Aten, self: AnyTensor, downscale_factor: int) -> AnyTe
     return aten("clone", aten("reshape", aten("permute", split, order), [*lead, c * r * r, h // r, w // r]))
 
 
-@composite(FAMILY, "aten::channel_shuffle", "aten::native_channel_shuffle")
+@composite(FAMILY, "aten::channel_shuffle", "aten::native_channel_shuffle", layout=ResultLayout.SUGGESTED)
 def channel_shuffle(aten: Aten, self: AnyTensor, groups: int) -> AnyTensor:
     """Channels of all groups dealt out in turn."""
     shape = list(aten.shape(self))
@@ -253,7 +253,7 @@ def _unpool(spatial: int) -> None:
             )
         return TensorSpec((*self.shape[:-spatial], *output_size), self.dtype)
 
-    @FAMILY.op(f"aten::max_unpool{spatial}d", infer=infer)
+    @FAMILY.op(f"aten::max_unpool{spatial}d", infer=infer, layout=ResultLayout.of_images(spatial))
     def max_unpool(self: Array, indices: Array, output_size: Sequence[int], *_: object) -> Array:
         spec = infer(spec_of(self), spec_of(indices), output_size)
         lead = self.shape[:-spatial]

@@ -62,7 +62,9 @@ def _max_pool(spatial: int) -> None:
             f"aten::max_pool{spatial}d",
         )
 
-    @FAMILY.op(f"aten::max_pool{spatial}d", infer=infer, lower=lower, kind="window")
+    @FAMILY.op(
+        f"aten::max_pool{spatial}d", infer=infer, lower=lower, kind="window", layout=ResultLayout.SUGGESTED
+    )
     def max_pool(
         self: Array, k: Sequence[int], s: Sequence[int], p: Sequence[int], d: Sequence[int], ceil: bool
     ) -> Array:
@@ -78,7 +80,7 @@ def _max_pool(spatial: int) -> None:
 
     @FAMILY.op(
         f"aten::max_pool{spatial}d_with_indices", infer=infer_with_indices,
-        layout=ResultLayout.ELEMENTWISE if spatial == 1 else ResultLayout.ROW_MAJOR,
+        layout=ResultLayout.ELEMENTWISE if spatial == 1 else ResultLayout.SUGGESTED,
     )  # fmt: skip
     def max_pool_with_indices(
         self: Array, k: Sequence[int], s: Sequence[int], p: Sequence[int], d: Sequence[int], ceil: bool
@@ -128,7 +130,7 @@ def _avg_pool(spatial: int) -> None:
 
     @FAMILY.op(
         f"aten::avg_pool{spatial}d", infer=infer, lower=lower, kind="window",
-        layout=ResultLayout.ELEMENTWISE if spatial == 1 else ResultLayout.ROW_MAJOR,
+        layout=ResultLayout.ELEMENTWISE if spatial == 1 else ResultLayout.of_images(spatial),
     )  # fmt: skip
     def avg_pool(
         self: Array,
@@ -202,7 +204,7 @@ def _adaptive_mean(aten: Aten, x: AnyTensor, output_size: Sequence[int | None], 
 
 
 def _adaptive_avg_pool(spatial: int) -> None:
-    @composite(FAMILY, f"aten::adaptive_avg_pool{spatial}d")
+    @composite(FAMILY, f"aten::adaptive_avg_pool{spatial}d", layout=ResultLayout.of_images(spatial))
     def adaptive_avg_pool(aten: Aten, self: AnyTensor, output_size: Sequence[int]) -> AnyTensor:
         return _adaptive_mean(aten, self, output_size, spatial)
 
@@ -213,7 +215,7 @@ def _uneven_adaptive_avg_pool(spatial: int) -> None:
     def infer(self: TensorSpec, output_size: Sequence[int]) -> TensorSpec:
         return _adaptive_infer(name, self, output_size, spatial)
 
-    @FAMILY.op(f"aten::_{name}", infer=infer)
+    @FAMILY.op(f"aten::_{name}", infer=infer, layout=ResultLayout.of_images(spatial))
     def uneven_adaptive_avg_pool(self: Array, output_size: Sequence[int]) -> Array:
         wide = self.astype(computation_dtype(dtypes.by_numpy(self.dtype)).numpy, copy=False)
         _require_image(name, self.shape, spatial)
@@ -234,7 +236,7 @@ def _adaptive_max_pool(spatial: int) -> None:
         spec = _adaptive_infer(name, self, output_size, spatial)
         return spec, TensorSpec(spec.shape, dtypes.I64)
 
-    @FAMILY.op(f"aten::{name}", infer=infer)
+    @FAMILY.op(f"aten::{name}", infer=infer, layout=ResultLayout.of_images(spatial))
     def adaptive_max_pool(self: Array, output_size: Sequence[int]) -> tuple[Array, Array]:
         _require_image(name, self.shape, spatial)
         wanted = _adaptive_sizes(self.shape, output_size, spatial)

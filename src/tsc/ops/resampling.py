@@ -16,7 +16,7 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
-from tsc.ops.definition import Family
+from tsc.ops.definition import Family, ResultLayout
 from tsc.ops.promotion import computation_dtype
 
 FAMILY = Family()
@@ -182,11 +182,11 @@ def _define_nearest(name: str, exact: bool) -> None:
     def taps(n: int, outputs: int, scale: float | None, _: object) -> Taps:
         return nearest_taps(n, outputs, scale, exact)
 
-    @composite(FAMILY, f"aten::{name}")
+    @composite(FAMILY, f"aten::{name}", layout=ResultLayout.SUGGESTED)
     def nearest(aten: Aten, self: AnyTensor, output_size: Sequence[int], *scales: float | None) -> AnyTensor:
         return _resampled(aten, self, output_size, scales, taps)
 
-    @composite(FAMILY, f"aten::{name}.vec")
+    @composite(FAMILY, f"aten::{name}.vec", layout=ResultLayout.SUGGESTED)
     def nearest_vec(
         aten: Aten, input: AnyTensor, output_size: Sequence[int] | None, scale_factors: Sequence[float] | None
     ) -> AnyTensor:
@@ -198,13 +198,13 @@ def _define_smooth(name: str, taps_of: Callable[[int, int, bool, float | None, A
     def taps(align_corners: bool) -> TapsOf:
         return lambda n, outputs, scale, kind: taps_of(n, outputs, align_corners, scale, kind)
 
-    @composite(FAMILY, f"aten::{name}")
+    @composite(FAMILY, f"aten::{name}", layout=ResultLayout.SUGGESTED)
     def smooth(
         aten: Aten, self: AnyTensor, output_size: Sequence[int], align_corners: bool, *scales: float | None
     ) -> AnyTensor:
         return _resampled(aten, self, output_size, scales, taps(align_corners))
 
-    @composite(FAMILY, f"aten::{name}.vec")
+    @composite(FAMILY, f"aten::{name}.vec", layout=ResultLayout.SUGGESTED)
     def smooth_vec(
         aten: Aten,
         input: AnyTensor,
@@ -280,13 +280,16 @@ def _interpolated(
 @composite(
     FAMILY, "aten::__interpolate", "aten::__interpolate.size_list", "aten::__interpolate.scale_list",
     "aten::__interpolate.size_list_scale_list", "aten::__upsample", "aten::__upsample.size_list",
+    layout=ResultLayout.SUGGESTED,
 )  # fmt: skip
 def interpolate(aten: Aten, *arguments: Any) -> AnyTensor:
     """Resized to `size` or by `scale_factor`."""
     return _interpolated(aten, *arguments)
 
 
-@composite(FAMILY, "aten::__upsample_nearest", "aten::__upsample_nearest.size_list")
+@composite(
+    FAMILY, "aten::__upsample_nearest", "aten::__upsample_nearest.size_list", layout=ResultLayout.SUGGESTED
+)
 def upsample_nearest(
     aten: Aten, input: AnyTensor, size: int | Sequence[int] | None, scale_factor: int | None
 ) -> AnyTensor:
@@ -297,6 +300,7 @@ def upsample_nearest(
 @composite(
     FAMILY, "aten::__upsample_bilinear", "aten::__upsample_bilinear.size_list",
     "aten::__upsample_bilinear.scale_list", "aten::__upsample_bilinear.size_list_scale_list",
+    layout=ResultLayout.SUGGESTED,
 )  # fmt: skip
 def upsample_bilinear(
     aten: Aten, input: AnyTensor, size: int | Sequence[int] | None, scale_factor: int | Sequence[int] | None

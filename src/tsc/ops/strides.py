@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from tsc.dtypes import Array
-from tsc.narrowing import is_array
+from tsc.narrowing import is_array, is_sequence
 from tsc.ops.definition import Operator, ResultLayout
 from tsc.ops.index_views import IndexView
 
@@ -109,6 +109,43 @@ def restrided(array: Array, strides: Sequence[int]) -> Array:
     return made
 
 
+def suggested(result: Array, images: Sequence[Array], *, of_any: bool = False) -> Array:
+    """`result`, of an operator that goes by what all, or any, of `images` suggest: with channels last, or
+    row-major.
+    """
+    decide = any if of_any else all
+    is_last = bool(images) and decide(suggests_channels_last(i.shape, i.strides) for i in images)
+    if not is_last or result.ndim not in CHANNELS_INNERMOST:
+        return _row_major(result, images)
+    return restrided(result, _strides(result.shape, CHANNELS_INNERMOST[result.ndim], result.itemsize))
+
+
+CHANNELS_INNERMOST = {4: (1, 3, 2, 0), 5: (1, 4, 3, 2, 0)}
+"""The dims of images and volumes whose channels lie last, fastest first."""
+
+
+def suggests_channels_last(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Whether a tensor with such strides is taken for an image, or a volume, whose channels lie last.
+
+    Source: ``is_channels_last_strides_2d`` and its kin (c10/core/MemoryFormat.h), by which
+    ``suggest_memory_format`` goes.
+    """
+    order = CHANNELS_INNERMOST.get(len(shape))
+    if order is None or 0 in shape or strides[1] == 0:
+        return False
+    least = 0
+    for dim in order:
+        if strides[dim] < least or (dim == 0 and least == strides[1]):
+            return False
+        least = strides[dim] * shape[dim]
+    return True
+
+
+def _suggested(result: Array, arguments: Sequence[Any]) -> Array:
+    first = arguments[0]
+    return suggested(result, first if is_sequence(first) else [first])
+
+
 def indexed(result: Array, source: Sequence[int], indices: Sequence[Array], at: int) -> Array:
     """`result`, an indexed tensor, in the memory PyTorch gives it: as an elementwise result of the tensor,
     whose `source` strides are 0 in the dims that the indices replaced, and of the indices, whose dims end
@@ -193,4 +230,5 @@ def _strides(shape: Sequence[int], order: Iterable[int], itemsize: int) -> list[
 _ARRANGEMENTS: dict[ResultLayout, Callable[[Array, Sequence[Any]], Array]] = {
     ResultLayout.ROW_MAJOR: _row_major,
     ResultLayout.ELEMENTWISE: _elementwise,
+    ResultLayout.SUGGESTED: _suggested,
 }

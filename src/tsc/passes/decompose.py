@@ -29,6 +29,9 @@ from tsc.ops.composite import Aten, Round
 from tsc.ops.definition import Operator, ResultLayout, TensorSpec
 from tsc.ops.registry import find
 
+TOLD_APART = (ResultLayout.SUGGESTED, ResultLayout.FOLLOWING)
+"""How results lie that are not row-major of operands with channels last."""
+
 
 @dataclass(frozen=True)
 class Decompose(ModulePass):
@@ -80,13 +83,16 @@ def decompose(op: Operation, pool: ConstantPool, *, is_whole: bool = True) -> li
     try:
         result = operator.composite(aten, *arguments)
     except OPERATOR_FAILURES:
-        while (new := op.prev_op) is not before:
-            assert new is not None
-            new.detach()
-            new.erase()
+        _erase_between(before, op)
         return []  # the call is wrong: it stays, and raises when the program runs
     values = list(cast("tuple[Any, ...]", result)) if isinstance(result, tuple) else [result]
-    lies_otherwise = operator.result_layout is ResultLayout.ELEMENTWISE and not all(
+    if operator.result_layout in TOLD_APART and any(
+        _is_seen(old, is_whole=is_whole) and not _tells_apart(value)
+        for old, value in zip(op.results, values, strict=True)
+    ):
+        _erase_between(before, op)
+        return []  # only the operator as a whole lays its results out as they are seen
+    lies_otherwise = operator.result_layout.follows_operands and not all(
         is_row_major(operand, pool) for operand in tensor_operands(op)
     )
     for old, value in zip(op.results, values, strict=True):
@@ -94,7 +100,7 @@ def decompose(op: Operation, pool: ConstantPool, *, is_whole: bool = True) -> li
             value = _gathered(builder, old, cast("list[SSAValue]", value))
         if value.owner in made:
             value = _laid_out(aten, operator, old, value, is_whole=is_whole)
-            if lies_otherwise and _is_row_major_by_definition(value.owner):
+            if lies_otherwise:
                 value.owner.attributes[LIES_OTHERWISE] = UnitAttr()
         if value.name_hint is None:
             value.name_hint = old.name_hint
@@ -102,6 +108,25 @@ def decompose(op: Operation, pool: ConstantPool, *, is_whole: bool = True) -> li
     op.detach()
     op.erase()
     return [new for new in made if _definition(new) is not None]
+
+
+def _erase_between(before: Operation | None, op: Operation) -> None:
+    while (new := op.prev_op) is not before:
+        assert new is not None
+        new.detach()
+        new.erase()
+
+
+def _is_seen(old: SSAValue, *, is_whole: bool) -> bool:
+    """Whether it is seen how the result of an operator lies in memory."""
+    is_mutable = not isinstance(old.type, tt.ValueTensorType)
+    return is_mutable or is_layout_read(old) or (not is_whole and is_layout_shown(old))
+
+
+def _tells_apart(value: Any) -> bool:
+    """Whether a value is laid out by an operator that looks at how its operands lie, or is a view."""
+    operator = definition_of(value.owner) if isinstance(value, SSAValue) else None
+    return operator is None or operator.may_share or operator.result_layout in TOLD_APART
 
 
 def _gathered(builder: TorchBuilder, old: SSAValue, values: Sequence[SSAValue]) -> SSAValue:
@@ -118,13 +143,7 @@ def _laid_out(aten: Aten, operator: Operator, old: SSAValue, value: Any, *, is_w
     if is_mutable:
         value._type = tt.TensorType(value.type.data)  # the program may write to it
     is_row_major = operator.result_layout is ResultLayout.ROW_MAJOR and not operator.may_share
-    is_seen = is_mutable or is_layout_read(old) or (not is_whole and is_layout_shown(old))
-    return aten("contiguous", value, 0) if is_row_major and is_seen else value
-
-
-def _is_row_major_by_definition(op: Operation) -> bool:
-    operator = definition_of(op)
-    return operator is not None and operator.result_layout is ResultLayout.ROW_MAJOR
+    return aten("contiguous", value, 0) if is_row_major and _is_seen(old, is_whole=is_whole) else value
 
 
 def _argument(value: SSAValue) -> Any:

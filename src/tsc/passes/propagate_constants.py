@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, cast
@@ -196,16 +197,20 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
         return False
     builder = TorchBuilder(before=op)
     made = [materialize(builder, pool, p, r) for p, r in zip(parts, op.results, strict=True)]
-    if _lies_otherwise(op, operator):
-        for value in made:
-            assert isinstance(value.owner, Operation)
-            value.owner.attributes[LIES_OTHERWISE] = UnitAttr()
+    _mark_unless_shown(op, operator, made)
     _replace(op, made)
     return True
 
 
+def _mark_unless_shown(op: AtenOp, operator: Operator, made: Sequence[SSAValue]) -> None:
+    """Mark the constants in place of `op` if their arrays do not show how its results lie in PyTorch."""
+    if _lies_otherwise(op, operator):
+        for value in made:
+            assert isinstance(value.owner, Operation)
+            value.owner.attributes[LIES_OTHERWISE] = UnitAttr()
+
+
 def _lies_otherwise(op: AtenOp, operator: Operator) -> bool:
-    """Whether the arrays that `op` computes do not show how its results lie in PyTorch."""
     if LIES_OTHERWISE in op.attributes:
         return True
     return operator.result_layout is not ResultLayout.ROW_MAJOR and any(
@@ -248,7 +253,7 @@ def _may_be_none(op: AtenOp, position: int) -> bool:
 
 def _shows_layout(op: AtenOp, operator: Operator) -> bool:
     """Whether callers see that the result lies as the operand, which each call may give other strides."""
-    return operator.result_layout is ResultLayout.ELEMENTWISE and any(map(is_layout_shown, op.results))
+    return operator.result_layout.follows_operands and any(map(is_layout_shown, op.results))
 
 
 def _stand_in(value: SSAValue) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,8 @@ class Place:
 
     memory: int
     offset: int
-    steps: tuple[int, ...]
-    """The strides in bytes of dims of several elements."""
-    strides: tuple[int, ...] = field(compare=False)
-    """All strides."""
+    strides: tuple[int, ...]
+    """In bytes; of dims of one element too, which programs can ask for."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Layout:
         bounds = {root: _bounds(among) for root, among in alike.items()}
         numbers = {root: number for number, root in enumerate(alike)}
         places = (
-            Place(numbers[r], _address(a) - bounds[r][0] if a.size else 0, _steps(a), a.strides)
+            Place(numbers[r], _address(a) - bounds[r][0] if a.size else 0, a.strides)
             for a, r in zip(arrays, roots, strict=True)
         )
         return cls(tuple(high - low for low, high in bounds.values()), tuple(places))
@@ -107,7 +105,3 @@ def _bounds(arrays: Iterable[Array]) -> tuple[int, int]:
 
 def _address(array: Array) -> int:
     return array.__array_interface__["data"][0]
-
-
-def _steps(array: Array) -> tuple[int, ...]:
-    return tuple(s for s, n in zip(array.strides, array.shape, strict=True) if n > 1)
