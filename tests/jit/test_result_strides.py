@@ -289,7 +289,7 @@ IMAGES: dict[str, Callable[[Tensor], Tensor]] = {
     "maxima": lambda x: F.max_pool2d(x, 2),
     "means": lambda x: F.avg_pool2d(x, 3, 2, 1),
     "one mean": lambda x: F.adaptive_avg_pool2d(x, 1),
-    "means of uneven windows": lambda x: F.adaptive_avg_pool2d(x, [3, 3]),
+    "means of uneven windows": lambda x: F.adaptive_avg_pool2d(x, (3, 3)),
     "copies": lambda x: F.interpolate(x, scale_factor=2.0),
     "interpolation": lambda x: F.interpolate(x, scale_factor=2.0, mode="bilinear"),
     "a norm": lambda x: F.batch_norm(x, torch.zeros(5), torch.ones(5)),

@@ -125,7 +125,8 @@ def _is_seen(old: SSAValue, *, is_whole: bool) -> bool:
 
 def _tells_apart(value: Any) -> bool:
     """Whether a value is laid out by an operator that looks at how its operands lie, or is a view."""
-    operator = definition_of(value.owner) if isinstance(value, SSAValue) else None
+    owner = value.owner if isinstance(value, SSAValue) else None
+    operator = definition_of(owner) if isinstance(owner, Operation) else None
     return operator is None or operator.may_share or operator.result_layout in TOLD_APART
 
 
