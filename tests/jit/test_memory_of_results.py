@@ -326,3 +326,19 @@ def test_memory_that_a_branch_in_a_part_gives_on_is_that_of_other_results() -> N
     for more in (True, True, False, False):
         made, y = scripted({"y": torch.ones(2)}, torch.ones(2, 2), more)
         assert np.shares_memory(made.numpy(), y.numpy()) == more
+
+
+def windows_of_turned_dims(x: Tensor) -> tuple[Tensor, Tensor]:
+    y = torch.sin(x)
+    return y.unfold(-2, 2, 1), y
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (2, 0, 1), (2, 1, 0)])
+def test_views_of_results_share_their_memory_in_whatever_order_its_dims_lie(order: tuple[int, ...]) -> None:
+    function = tsc.script(windows_of_turned_dims)
+    x = torch.randn(3, 4, 5).permute(order)
+    for _ in range(3):
+        windows, whole = function(x)
+        want = windows_of_turned_dims(x)
+        assert (windows.stride(), whole.stride()) == (want[0].stride(), want[1].stride())
+        assert windows.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()

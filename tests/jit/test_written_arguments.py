@@ -277,3 +277,30 @@ def test_operators_that_give_their_argument_itself_do_so_in_compiled_code() -> N
     scripted = tsc.script(gives_real_parts)
     assert [r is x for r in gives_real_parts(x)] == [True, True]
     assert [r is x for r in scripted(x)] == [True, True]
+
+
+def adds_to_nothing(x: Tensor, at: Tensor) -> Tensor:
+    first = x.narrow(0, 0, x.size(0) // 2)
+    first.index_add_(0, at, torch.ones(1))
+    return first
+
+
+def sets_in_nothing(x: Tensor, at: Tensor) -> Tensor:
+    first = x[: x.size(0) // 2]
+    first[at] = 5.0
+    return first
+
+
+@pytest.mark.parametrize("program", [adds_to_nothing, sets_in_nothing])
+def test_what_is_written_to_a_part_without_elements_raises_all_the_same(program: Callable[..., Any]) -> None:
+    function = tsc.script(program)
+    for size in (8, 8, 1, 1):
+        x, y = torch.zeros(size), torch.zeros(size)
+        try:
+            want = program(x, torch.tensor([1]))
+        except IndexError:
+            with pytest.raises(RuntimeError, match="out of"):
+                function(y, torch.tensor([1]))
+        else:
+            assert torch.equal(function(y, torch.tensor([1])), want)
+        assert torch.equal(x, y)

@@ -187,6 +187,15 @@ def test_a_gather_in_a_branch_is_checked_there() -> None:
     )
 
 
+@pytest.mark.parametrize(("index", "is_inside"), [("[0, 4]", True), ("[0, 5]", False), ("[-1, 2]", False)])
+def test_indices_that_are_constants_are_checked_at_once(index: str, is_inside: bool) -> None:
+    constant = f"%p = torch.vtensor.literal(dense<{index}> : tensor<2xsi64>) : {ROWS}"
+    gathered = f'%y = torch.operator "aten.index_select"(%x, %zero, %p) : ({X}, !torch.int, {ROWS}) -> {Y}'
+    (made,) = rewritten(function(f"{constant}\n{gathered}"), CheckBounds())[1].ops
+    assert ("tsc.in_bounds" in made.attributes) == is_inside
+    assert ("tsc.checks_bounds" in made.attributes) == (not is_inside)
+
+
 def test_functions_are_checked_one_by_one() -> None:
     plain = function(call("relu", "x", X), f"%y : {X}")
     rename = plain.replace("@f", "@g")

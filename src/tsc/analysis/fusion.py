@@ -22,6 +22,8 @@ FREE_KINDS = ("view", "join")
 POINTWISE_KINDS = ("pointwise", "gather")
 CHECKS_BOUNDS = "tsc.checks_bounds"
 """The attribute of functions whose last result says whether an index is out of range: `check-bounds`."""
+IN_BOUNDS = "tsc.in_bounds"
+"""The attribute of functions that gather, all of whose indices `check-bounds` knows to be in range."""
 
 
 def operator_of(op: Operation) -> Operator | None:
@@ -64,7 +66,7 @@ def is_checked(op: Operation, operator: Operator) -> bool:
     function = op.parent_op()
     while function is not None and function.name != "func.func":
         function = function.parent_op()
-    if function is None or CHECKS_BOUNDS not in function.attributes:
+    if function is None or not {CHECKS_BOUNDS, IN_BOUNDS} & function.attributes.keys():
         return False
     return all(b.low < b.high for b in operator.bounds(*(argument_of(o) for o in op.operands)))
 

@@ -62,7 +62,7 @@ def _slice_joined(
         aten("slice.Tensor", self, dim, 0, first, 1), piece,
         aten("slice.Tensor", self, dim, stop, shape[dim], 1),
     ]  # fmt: skip
-    held = [p for p in pieces if aten.shape(p)[dim]]
+    held = [p for p in pieces if p is piece or aten.shape(p)[dim]]  # an empty one may raise when computed
     if len(held) > 1:
         return aten("cat", held, dim)
     return aten.clone(held[0] if held else self)  # a tensor of its own, and not what is stored

@@ -50,7 +50,9 @@ def strided_view(array: Array, shape: Sequence[int], strides: Sequence[int], off
     if isinstance(array, IndexView):
         return cast("Array", array.restrided(shape, cast("Any", strides)))
     root = root_of(array)
-    whole = root if root.flags.c_contiguous else root.T
+    whole = root
+    if not root.flags.c_contiguous:
+        whole = root.transpose(sorted(range(root.ndim), key=lambda dim: -root.strides[dim]))
     if not whole.flags.c_contiguous:  # a root with gaps, made by another library
         flat = array if offset == 0 else array.reshape(-1)[offset // array.itemsize :]
         return np.lib.stride_tricks.as_strided(flat, shape, strides, writeable=array.flags.writeable)

@@ -53,12 +53,11 @@ def sliced_back(
 def narrowed_back(
     aten: Aten, base: AnyTensor, piece: AnyTensor, dim: int, start: int | AnyTensor, length: int
 ) -> AnyTensor:
-    if not length:
-        return base
     if not isinstance(start, int):  # it is not known
         places = aten("arange", length, I64.code, None, None, None)
         return aten("index_copy", base, dim, aten("add.Scalar", places, start, 1), piece)
-    return aten("slice_scatter", base, piece, dim, start, (start + length) or None, 1)
+    end = None if start < 0 and start + length == 0 else start + length
+    return aten("slice_scatter", base, piece, dim, start, end, 1)
 
 
 def diagonal_back(

@@ -14,17 +14,20 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc import dtypes
-from tsc.analysis.fusion import CHECKS_BOUNDS, operator_of, reads_values
-from tsc.analysis.known_values import argument_of, unwrapped
+from tsc.analysis.fusion import CHECKS_BOUNDS, IN_BOUNDS, operator_of, reads_values
+from tsc.analysis.known_values import argument_of, constant_of, unwrapped
 from tsc.analysis.number_reads import is_number_read
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal
+from tsc.dialects.context import pool_of
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimIfOp, PrimListConstructOp, PrimLoopOp
 from tsc.dialects.tsc import RequireOp
+from tsc.dims import is_known
+from tsc.narrowing import is_array
 from tsc.ops.composite import Aten
 from tsc.passes.decompose import building_aten
 
@@ -39,7 +42,8 @@ class CheckBounds(ModulePass):
     Requires: `flatten-results`.
     Leaves: gathers, whose kernels read only where the indices were in bounds (they clamp); functions that
     gather have the attribute `tsc.checks_bounds`, and their last result is a 0-dim bool, which branches and
-    loops hand on. Functions that must not be done twice stay as they are, and their gathers in no kernel.
+    loops hand on; or `tsc.in_bounds`, where all indices are constants in range. Functions that must not be
+    done twice stay as they are, and their gathers in no kernel.
 
     ```mlir
     %1 = torch.aten.embedding %w, %ids, ...
@@ -54,14 +58,17 @@ class CheckBounds(ModulePass):
         """Check every function of the module."""
         for function in op.ops:
             if isinstance(function, FuncOp) and "tsc.result" in function.attributes:
-                _check(function)
+                _check(function, pool_of(ctx))
 
 
-def _check(function: FuncOp) -> None:
+def _check(function: FuncOp, pool: ConstantPool) -> None:
     if not_repeatable(function) is not None:
         return  # the generic tier must not do the call again
-    bad = _outside(function.body.block)
+    indices = _Indices(pool)
+    bad = _outside(function.body.block, indices)
     if bad is None:
+        if indices.has_known:
+            function.attributes[IN_BOUNDS] = UnitAttr()
         return
     end = function.body.block.last_op
     assert end is not None
@@ -70,7 +77,7 @@ def _check(function: FuncOp) -> None:
     function.update_function_type()
 
 
-def _outside(block: Block) -> SSAValue | None:
+def _outside(block: Block, indices: _Indices) -> SSAValue | None:
     """A bool at the end of a block: whether an index of a gather in it, or in its branches and loops, is
     outside its tensor, or something that is required is not so; None where nothing is to be checked.
     """
@@ -81,18 +88,34 @@ def _outside(block: Block) -> SSAValue | None:
     seen: set[tuple[SSAValue, int, int]] = set()
     for op in list(block.ops):
         if isinstance(op, (PrimIfOp, PrimLoopOp)):
-            bad = _either(bad, _outside_below(op), aten)
+            bad = _either(bad, _outside_below(op, indices), aten)
         elif isinstance(op, RequireOp):
             bad = _either(bad, _unmet(op, aten), aten)
         elif isinstance(op, AtenOp) and reads_values(op):
             for index, low, high in _ranges(op):
-                if (index, low, high) not in seen:
+                if (index, low, high) not in seen and not indices.is_inside(index, low, high):
                     seen.add((index, low, high))
                     outside = aten(
                         "logical_or", aten("lt.Scalar", index, low), aten("ge.Scalar", index, high)
                     )
                     bad = _either(bad, aten("any.dims", outside, None, False), aten)
     return bad
+
+
+class _Indices:
+    """The index tensors of a function: those that are constants are checked at once."""
+
+    def __init__(self, pool: ConstantPool) -> None:
+        self.pool = pool
+        self.has_known = False
+
+    def is_inside(self, index: SSAValue, low: int, high: int) -> bool:
+        """Whether an index is known, and all its elements are in range; `high` may be a symbolic size."""
+        known = constant_of(index, self.pool)
+        if not is_array(known) or not is_known(high) or not ((known >= low) & (known < high)).all():
+            return False
+        self.has_known = True
+        return True
 
 
 def _either(a: SSAValue | None, b: SSAValue | None, aten: Aten) -> SSAValue | None:
@@ -112,10 +135,10 @@ def _unmet(op: RequireOp, aten: Aten) -> SSAValue | None:
     return aten("logical_not", flag)
 
 
-def _outside_below(op: PrimIfOp | PrimLoopOp) -> SSAValue | None:
+def _outside_below(op: PrimIfOp | PrimLoopOp, indices: _Indices) -> SSAValue | None:
     """The same for a branch or loop, as a further result."""
     blocks = [region.block for region in op.regions]
-    found = [_outside(block) for block in blocks]
+    found = [_outside(block, indices) for block in blocks]
     if all(bad is None for bad in found):
         return None
     operands = list(op.operands)
