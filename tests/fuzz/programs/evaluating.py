@@ -89,9 +89,23 @@ def _loaded(program: Program, calls: int) -> Loaded | None:
 def _oracles(eager: list[Observation], compiled: list[Observation]) -> list[list[Observation]]:
     """By call: what PyTorch gives, compiled and eager, while they agree up to there. Where they differ
     (TorchScript drops writes through views whose schemas say nothing of memory, and operators that are dead
-    although they would raise), either is right.
+    although they would raise), either is right; and so is what Python computes, where TorchScript shows less
+    of it (a list that was given is copied).
     """
-    return [[want, *eager[i : i + 1]] for i, want in enumerate(compiled)]
+    python = [eager[i : i + 1] for i in range(len(compiled))]
+    return [
+        [want, *seen, *(_valued(want, other) for other in seen)]
+        for want, seen in zip(compiled, python, strict=True)
+    ]
+
+
+def _valued(want: Observation, other: Observation) -> Observation:
+    """What `want` shows, with the values that the same places have in another observation."""
+    values = {leaf.path: leaf for leaf in other.results + other.arguments}
+    results, arguments = (
+        [values.get(leaf.path, leaf) for leaf in leaves] for leaves in (want.results, want.arguments)
+    )
+    return replace(want, results=results, arguments=arguments)
 
 
 def _judge(
