@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -87,7 +87,7 @@ class Formula:
 
         def element(value: Array | Number) -> Scalar:
             if isinstance(value, np.ndarray):
-                return Scalar(emitter, value, dtypes.by_numpy(value.dtype)).to(compute)
+                return _widened(Scalar(emitter, value, dtypes.by_numpy(value.dtype)), compute)
             return Scalar(emitter, emitter.const(value, compute), compute)
 
         with np.errstate(all="ignore"):
@@ -120,7 +120,7 @@ class Formula:
 
             def element(value: KernelValue | Number) -> Scalar:
                 if isinstance(value, KernelValue):
-                    return next(given).to(compute)
+                    return _widened(next(given), compute)
                 emitter = scalars[0].emitter
                 return Scalar(emitter, emitter.const(value, compute), compute)
 
@@ -131,6 +131,11 @@ class Formula:
     def _apply(self, arguments: Sequence[Any], element: Callable[[Any], Scalar]) -> Scalar:
         pairs = zip(arguments, self.elements, strict=True)
         return self.function(*(element(a) if e and a is not None else a for a, e in pairs))
+
+
+def _widened(x: Scalar, compute: DType) -> Scalar:
+    """An operand in the dtype to compute in, which may be wider than that of a 16-bit float."""
+    return replace(x.to(compute), stored=x.dtype) if x.dtype in dtypes.REDUCED else x.to(compute)
 
 
 def spec_of_parts(aten: Any, value: Any) -> Any:

@@ -18,11 +18,19 @@ _UNARY: dict[str, Callable[..., Any]] = {
     "ceil": np.ceil, "trunc": np.trunc, "roundeven": np.rint, "not": np.invert, "real": np.real,
     "imag": np.imag, "conj": np.conj, "angle": np.angle,
 }  # fmt: skip
+
+
+def _complex(real: Array, imag: Array) -> Array:
+    made = np.empty(np.broadcast_shapes(np.shape(real), np.shape(imag)), np.result_type(real, np.complex64))
+    made.real, made.imag = real, imag
+    return made
+
+
 _BINARY: dict[str, Callable[..., Any]] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide, "rem": np.fmod,
     "min": np.minimum, "max": np.maximum, "pow": np.power, "atan2": np.arctan2, "and": np.bitwise_and,
     "or": np.bitwise_or, "xor": np.bitwise_xor, "shl": np.left_shift, "shr": np.right_shift,
-    "copysign": np.copysign,
+    "copysign": np.copysign, "complex": _complex,
 }  # fmt: skip
 _COMPARE: dict[str, Callable[..., Any]] = {
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater,

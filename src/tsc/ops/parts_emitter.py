@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cmath
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -44,7 +45,7 @@ class PartsEmitter:
     def unary(self, name: str, x: Any, dtype: DType) -> Any:
         """One of `UNARY`."""
         if not dtype.is_complex:
-            raise UnsupportedOperatorError(f"{name}: requires a complex operand here; got {dtype.name}")
+            return self.of_one(name, x)
         formula = _UNARY.get(name)
         if formula is None:
             raise UnsupportedOperatorError(f"{name} of complex numbers has no form in real operators")
@@ -52,14 +53,20 @@ class PartsEmitter:
 
     def binary(self, name: str, a: Any, b: Any, dtype: DType) -> Any:
         """One of `BINARY`."""
+        if name == "complex":
+            return Parts(a, b)
+        if not dtype.is_complex and name in _REAL_BINARY:
+            return self.together(_REAL_BINARY[name], a, b)
         formula = _BINARY.get(name) if dtype.is_complex else None
         if formula is None:
             raise UnsupportedOperatorError(f"{name} of {dtype.name} has no form in real operators here")
         return formula(self, a, b)
 
     def compare(self, predicate: str, a: Any, b: Any, dtype: DType) -> Any:
-        """Whether both parts are equal, or any is not."""
-        if not dtype.is_complex or predicate not in ("eq", "ne"):
+        """Of complex numbers: whether both parts are equal, or any is not."""
+        if not dtype.is_complex:
+            return self._compared(predicate, a, b)
+        if predicate not in ("eq", "ne"):
             raise UnsupportedOperatorError(f"{predicate} of {dtype.name} has no form in real operators here")
         parts = [self._compared(predicate, *pair) for pair in ((a.real, b.real), (a.imag, b.imag))]
         return self.aten("logical_and" if predicate == "eq" else "logical_or", *parts)
@@ -207,12 +214,25 @@ def _angle(e: PartsEmitter, x: Parts) -> Parts:
 
 
 def _exponential(e: PartsEmitter, x: Parts) -> Parts:
+    """Where an infinity is turned by nothing, or nothing by an infinity, as C99 has it (G.6.3.1)."""
+    if _is_number(x.real) or _is_number(x.imag):
+        x = Parts(*(e.tensor(part, like=(x.real, x.imag)) for part in (x.real, x.imag)))
     size = e.of_one("exp", x.real)
-    return Parts(e.multiply(size, e.of_one("cos", x.imag)), e.multiply(size, e.of_one("sin", x.imag)))
+    is_real, has_angle = e.aten("eq.Scalar", x.imag, 0), e.aten("isfinite", x.imag)
+    is_odd = e.aten("logical_and", e.aten("isinf", x.real), e.aten("logical_not", has_angle))
+    imag = e.choose(is_real, x.imag, e.multiply(size, e.of_one("sin", x.imag)))
+    return Parts(
+        e.choose(is_odd, size, e.multiply(size, e.of_one("cos", x.imag))),
+        e.choose(e.aten("logical_and", is_odd, e.aten("eq.Scalar", size, 0)), 0.0, imag),
+    )
 
 
 def _logarithm(e: PartsEmitter, x: Parts) -> Parts:
-    return Parts(e.of_one("log", _magnitude(e, x).real), _angle(e, x).real)
+    """Of magnitudes beyond the largest number too, where both parts are finite."""
+    size = e.of_one("log", _magnitude(e, x).real)
+    halves = Parts(e.multiply(x.real, 0.5), e.multiply(x.imag, 0.5))
+    large = e.add(e.of_one("log", _magnitude(e, halves).real), math.log(2))
+    return Parts(e.choose(e.aten("isinf", size), large, size), _angle(e, x).real)
 
 
 _UNARY: dict[str, Callable[[PartsEmitter, Parts], Parts]] = {
@@ -226,3 +246,5 @@ _BINARY: dict[str, Callable[[PartsEmitter, Parts, Parts], Parts]] = {
     "sub": lambda e, a, b: Parts(e.subtract(a.real, b.real), e.subtract(a.imag, b.imag)),
     "mul": _multiplied, "div": _divided,
 }  # fmt: skip
+_REAL_BINARY = {"div": "div.Tensor", "or": "logical_or", "and": "logical_and"}
+"""Operators on the parts, and on bools."""

@@ -101,7 +101,8 @@ def sgn(self: Scalar) -> Scalar:
     if self.dtype is dtypes.BOOL:
         return self
     if self.dtype.is_complex:
-        return self.ne(0).where(self / self.abs().to(self.dtype), 0)
+        size, (real, imag) = self.abs().parts()[0], self.parts()
+        return self.ne(0).where((real / size).with_imaginary(imag / size), 0)
     return (self > 0).to(self.dtype) - (self < 0).to(self.dtype)
 
 
@@ -178,21 +179,30 @@ def isnan(self: Scalar) -> Scalar:
 @pointwise(FAMILY, "aten::isinf", promote=Promote.COMPARE)
 def isinf(self: Scalar) -> Scalar:
     """Whether ``x`` is an infinity."""
-    return self.abs().eq(math.inf) if self.dtype.is_floating or self.dtype.is_complex else self.ne(self)
+    if self.dtype.is_complex:
+        real, imag = self.parts()
+        return real.abs().eq(math.inf) | imag.abs().eq(math.inf)
+    return self.abs().eq(math.inf) if self.dtype.is_floating else self.ne(self)
 
 
 @pointwise(FAMILY, "aten::isfinite", promote=Promote.COMPARE)
 def isfinite(self: Scalar) -> Scalar:
     """Whether ``x`` is neither infinite nor NaN."""
+    if self.dtype.is_complex:
+        real, imag = self.parts()
+        return (real.abs() < math.inf) & (imag.abs() < math.inf)
     return self.abs() < math.inf if self.dtype.is_floating else self.eq(self)
 
 
 @pointwise(FAMILY, "aten::nan_to_num")
 def nan_to_num(self: Scalar, nan: float | None, posinf: float | None, neginf: float | None) -> Scalar:
     """NaN and infinities replaced; by default by 0 and the largest and smallest finite numbers."""
+    if self.dtype.is_complex:
+        real, imag = (nan_to_num(part, nan, posinf, neginf) for part in self.parts())
+        return real.with_imaginary(imag)
     if not self.dtype.is_floating:
         return self
-    largest = _largest(self.dtype)
+    largest = _largest(self.stored or self.dtype)
     x = self.is_nan().where(nan or 0.0, self)
     x = x.eq(math.inf).where(largest if posinf is None else posinf, x)
     return x.eq(-math.inf).where(-largest if neginf is None else neginf, x)

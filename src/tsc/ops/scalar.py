@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from tsc import dtypes
 from tsc.dtypes import DType, Number
+from tsc.ops.parts_emitter import PART_DTYPES
 
 
 class ScalarEmitter(Protocol):
@@ -73,6 +74,7 @@ BINARY = frozenset(
         "shl",
         "shr",
         "copysign",
+        "complex",
     ]
 )
 
@@ -84,6 +86,8 @@ class Scalar:
     emitter: ScalarEmitter
     value: Any
     dtype: DType
+    stored: DType | None = None
+    """Of an operand: the dtype in memory, where that is narrower than the one to compute in."""
 
     def lift(self, other: Scalar | Number) -> Scalar:
         """`other` as a Scalar of this dtype."""
@@ -176,6 +180,17 @@ class Scalar:
         if dtype is self.dtype:
             return self
         return Scalar(self.emitter, self.emitter.cast(self.value, self.dtype, dtype), dtype)
+
+    def parts(self) -> tuple[Scalar, Scalar]:
+        """The real and the imaginary part of a complex number."""
+        part = PART_DTYPES[self.dtype]
+        return self.to(part), self._unary("imag").to(part)
+
+    def with_imaginary(self, imaginary: Scalar) -> Scalar:
+        """The complex number whose real part this is."""
+        value = self.emitter.binary("complex", self.value, imaginary.value, self.dtype)
+        whole = next(c for c, part in PART_DTYPES.items() if part is self.dtype)
+        return Scalar(self.emitter, value, whole)
 
     def where(self, a: Scalar | Number, b: Scalar | Number) -> Scalar:
         """`a` where this bool holds, else `b`; at least one of them must be a Scalar."""

@@ -173,8 +173,14 @@ def i0(x: Array) -> Array:
 
 @_function("aten::special_i0e")
 def i0e(x: Array) -> Array:
-    """``exp(-|x|) i0(x)``."""
-    return np.i0(x) * np.exp(-np.abs(x))
+    """``exp(-|x|) i0(x)``, far from zero by the asymptotic series. Source: DLMF 10.40.1."""
+    size = np.abs(x)
+    near, far = np.minimum(size, 100.0), np.maximum(size, 100.0)
+    term, total = np.ones_like(far), np.ones_like(far)
+    for k in range(1, 12):
+        term = term * (2 * k - 1) ** 2 / (8 * k * far)
+        total = total + term
+    return np.where(size > 100, total / np.sqrt(2 * math.pi * far), np.i0(near) * np.exp(-near))
 
 
 @_function("aten::special_ndtr")
@@ -196,18 +202,24 @@ def scaled_complement(x: Array) -> Array:
 
 @_function("aten::special_ndtri")
 def ndtri(x: Array) -> Array:
-    """The inverse of the normal distribution function."""
-    return math.sqrt(2) * erfinv(2 * x - 1)
+    """The inverse of the normal distribution function: Newton's method on the logarithm of its lower half."""
+    is_inside = (x > 0) & (x < 1)
+    half = np.where(is_inside, np.minimum(x, 1 - x), 0.5)
+    wanted = np.log(half)
+    y = -np.sqrt(np.maximum(-2 * wanted - math.log(2 * math.pi) / 2, 0))
+    for _ in range(12):
+        reached = log_ndtr(y)
+        y = y - (reached - wanted) * np.exp(reached + y * y / 2 + math.log(2 * math.pi) / 2)
+    inside = np.where(x == 0.5, 0.0, np.where(x > 0.5, -y, y))
+    return np.where(is_inside, inside, np.where(x == 0, -np.inf, np.where(x == 1, np.inf, np.nan)))
 
 
 @_function("aten::special_log_ndtr")
 def log_ndtr(x: Array) -> Array:
-    """The logarithm of the normal distribution function, by its continued fraction far below zero."""
-    near = np.log(np.maximum(0.5 * _erfc(-np.maximum(x, -15) * math.sqrt(0.5)), 1e-300))
-    far = np.minimum(x, -5)
-    series = 1 - 1 / far**2 + 3 / far**4 - 15 / far**6 + 105 / far**8 - 945 / far**10
-    tail = -0.5 * far * far - np.log(-far) - 0.5 * math.log(2 * math.pi) + np.log(series)
-    return np.where(x < -15, tail, near)
+    """The logarithm of the normal distribution function; below zero without what underflows."""
+    t = x * math.sqrt(0.5)
+    tail = np.log(scaled_complement(np.maximum(-t, 0)) / 2) - t * t
+    return np.where(x < -1, tail, np.log1p(-_erfc(t) / 2))
 
 
 def _mvlgamma_infer(self: TensorSpec, p: int) -> TensorSpec:
