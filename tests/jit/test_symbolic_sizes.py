@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
@@ -313,3 +313,22 @@ def test_medians_of_all_elements_pin_their_number() -> None:
         for dtype in (torch.int64, torch.float32):
             x = torch.arange(shape[0] * shape[1]).reshape(shape).to(dtype)
             require_same(scripted(x), median(x))
+
+
+def first_half(x: Tensor, y: Tensor) -> Tensor:
+    return y.chunk(2, -1)[0]
+
+
+def first_half_of_what_is_computed(x: Tensor, y: Tensor) -> Tensor:
+    return (y * 2).chunk(2, -1)[0] + x.sum()
+
+
+@pytest.mark.parametrize("program", [first_half, first_half_of_what_is_computed])
+def test_code_for_other_sizes_that_equations_fix_is_other_code(program: Callable[..., Tensor]) -> None:
+    """How many elements a half has, rounded up, is known of numbers alone: each has code of its own."""
+    tsc.set_fusion_strategy([("DYNAMIC", 8)])
+    function = tsc.script(program)
+    for rows, count in ((3, 7), (3, 7), (5, 3), (8, 3), (5, 4), (2, 4)):
+        x, y = torch.ones(rows, count), torch.arange(float(rows))
+        for _ in range(2):
+            assert torch.equal(function(x, y), program(x, y))

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 import tsc
 from tsc.ops.registry import operators
 
-from .matching import ours
+from .matching import ours as to_arrays
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 INF, NAN = float("inf"), float("nan")
@@ -61,8 +61,8 @@ def differing(got: Tensor, want: Tensor, given: Tensor) -> list[Any]:
     """The numbers for which two results are not the same: NaN where NaN is, and zeros and tiny ones alike."""
     assert (got.shape, got.dtype) == (want.shape, want.dtype)
     if want.is_complex():
-        parts = [torch.view_as_real(t.resolve_conj()) for t in (got, want)]
-        found = _differ(*parts, TOLERANCES[want.dtype]).any(-1)
+        ours, theirs = (torch.view_as_real(t.resolve_conj()) for t in (got, want))
+        found = _differ(ours, theirs, TOLERANCES[want.dtype]).any(-1)
     else:
         found = _differ(got.double(), want.double(), TOLERANCES.get(want.dtype, 0.0))
     return given[found].tolist()
@@ -75,7 +75,11 @@ def _differ(got: Tensor, want: Tensor, tolerance: float) -> Tensor:
 
 def compare(table: dict[str, Callable[[Tensor], Tensor]], x: Tensor) -> None:
     """Hold functions to PyTorch, all in one native function, and each in the generic tier."""
-    program = tsc.trace(lambda x: tuple(f(x) for f in table.values()), (x,), check_trace=False)
+
+    def each(x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(f(x) for f in table.values())
+
+    program: Any = tsc.trace(each, (x,), check_trace=False)
     results: Sequence[Tensor] = []
     for _ in range(2):
         results = program(x)
@@ -104,7 +108,7 @@ def test_functions_of_complex_numbers(dtype: torch.dtype) -> None:
 def test_the_generic_tier_on_complex_numbers(name: str) -> None:
     x = torch.tensor(COMPLEX, dtype=torch.complex128)
     schemas = [n for n in (f"aten::{name}", f"aten::{name}.complex") if n in operators()]
-    arguments = [ours(x), *([None] * 3 if name == "nan_to_num" else [])]
+    arguments = [to_arrays(x), *([None] * 3 if name == "nan_to_num" else [])]
     got = torch.from_numpy(operators()[schemas[0]].eager(*arguments))
     assert not differing(got, getattr(torch, name)(x).resolve_conj(), x)
 
@@ -113,5 +117,5 @@ def test_the_generic_tier_on_complex_numbers(name: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_special_functions(name: str, dtype: torch.dtype) -> None:
     x = torch.tensor([*REALS, 1e-30, 0.3, 1 - 1e-7], dtype=dtype)
-    got = torch.from_numpy(operators()[f"aten::special_{name}"].eager(ours(x)))
+    got = torch.from_numpy(operators()[f"aten::special_{name}"].eager(to_arrays(x)))
     assert not differing(got, getattr(torch.special, name)(x), x)

@@ -157,8 +157,10 @@ class SymbolicKey:
 
     @property
     def words(self) -> Key:
-        """The key, with the guards if there are any."""
-        return (*self.key, f"where {', '.join(self.guards)}") if self.guards else self.key
+        """The key, with what was found out of its sizes and the guards, if there are any."""
+        found = [f"{name} == {size}" for name, size in self.sizes.values.items() if str(size) != name]
+        said = [*found, *self.guards]
+        return (*self.key, f"where {', '.join(said)}") if said else self.key
 
     @staticmethod
     def names_sizes(text: str) -> bool:
