@@ -5,11 +5,13 @@ from __future__ import annotations
 from xdsl.ir import Operation, SSAValue, Use
 from xdsl.traits import IsTerminator
 
-from tsc.analysis.known_values import UNKNOWN_CALLS, is_returned, writes_operand
+from tsc.analysis.known_values import UNKNOWN_CALLS, is_returned, spec_of_value, writes_operand
 from tsc.analysis.memory_aliases import has_memory, holds_memory, is_container, shared_operands
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, PrimSetAttrOp
+from tsc.ops.definition import ResultLayout
+from tsc.ops.strides import CHANNELS_INNERMOST
 
 
 def is_shown(value: SSAValue) -> bool:
@@ -48,7 +50,14 @@ def _lying_as(use: Use) -> list[SSAValue]:
     operator = definition_of(reader)
     if operator is None or not (operator.may_share or operator.result_layout.follows_operands):
         return []
-    return [result for result in reader.results if has_memory(result)]
+    is_for_images = operator.result_layout is ResultLayout.SUGGESTED and not operator.may_share
+    return [r for r in reader.results if has_memory(r) and (not is_for_images or _may_be_image(r))]
+
+
+def _may_be_image(value: SSAValue) -> bool:
+    """Whether a tensor may have so many dims that it can lie with channels last."""
+    spec = spec_of_value(value)
+    return spec is None or spec.ndim in CHANNELS_INNERMOST
 
 
 def is_in_loop(op: Operation) -> bool:
