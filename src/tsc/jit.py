@@ -14,7 +14,7 @@ from tsc.errors import ArgumentError, CompileError
 from tsc.interop import torch as torch_interop
 from tsc.markers import annotate
 from tsc.modules.loaded_module import IN_TRAINING, frozen_of, itself, load_remembered, optimized_of
-from tsc.options import options
+from tsc.options import PRECISIONS, options
 from tsc.runtime.fusion_strategy import FusionStrategy
 from tsc.runtime.last_called import LastCalled
 
@@ -155,10 +155,29 @@ def optimize_for_inference(
     mod: RecursiveScriptModule,
     other_methods: Sequence[str] | None = None,
     example_inputs: Sequence[Any] | None = None,
+    *,
+    precision: str | None = None,
 ) -> RecursiveScriptModule:
-    """Freeze a module unless it is frozen, and compile it: at its first call, or now for `example_inputs`."""
+    """Freeze a module unless it is frozen, and compile it: at its first call, or now for `example_inputs`.
+
+    With a `precision` the weights of its linear layers (and other products with constant matrices) are
+    rounded: to ``"bf16"`` (relative error of a weight up to 0.4 %), or to ``"int8"``, whole numbers from -127
+    to 127 times a scale for each output (up to 0.4 % of the largest weight that leads to it). All else is
+    computed in float32. Products of few rows, as in decoding, wait for their weights, of which there are a
+    half or a quarter as many bytes then; others are as fast as before.
+
+    Raises:
+        ArgumentError: there is no such precision.
+        CompileError: `mod` is no ScriptModule.
+    """
+    if precision not in (None, *PRECISIONS):
+        raise ArgumentError(f"precision: requires one of {list(PRECISIONS)}, or None; got {precision!r}")
     remembered = None if other_methods else optimized_of(mod)
     made = _optimized(mod, other_methods) if remembered is None else remembered
+    if precision is not None:
+        from tsc.modules.script_modules import with_rounded_weights
+
+        made = with_rounded_weights(itself(made), precision)
     if example_inputs is not None:
         made(*example_inputs)
     return made

@@ -56,6 +56,10 @@ def size_of(name: str, given: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
+PRECISIONS = ("bf16", "int8")
+"""What the weights of linear layers may be rounded to: `optimize_for_inference`."""
+
+
 @dataclass
 class Options:
     """The state of all options; `options()` gives the process's own."""

@@ -45,6 +45,7 @@ from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.inline import Inline
 from tsc.passes.lower_to_linalg import LowerToLinalg
 from tsc.passes.narrow_optionals import NarrowOptionals
+from tsc.passes.narrow_weights import NarrowWeights
 from tsc.passes.numbers_as_tensors import NumbersAsTensors
 from tsc.passes.pack_constants import PackConstants
 from tsc.passes.plan_memory import PlanMemory
@@ -156,6 +157,7 @@ def stages(
             "kernels over tensors, and a host function that calls them",
             (
                 LowerToLinalg(),
+                NarrowWeights(target),
                 FuseElementwise(),
                 SplitKernels(),
                 *((Winograd(target),) if options().is_winograd_enabled else ()),

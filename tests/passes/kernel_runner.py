@@ -23,6 +23,7 @@ from tsc.dialects.loop_builder import element_of
 from tsc.dialects.tsc import Tsc
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.fuse_elementwise import FuseElementwise
+from tsc.passes.narrow_weights import NarrowWeights
 from tsc.passes.plan_memory import PlanMemory
 from tsc.passes.schedule import Schedule
 from tsc.passes.split_kernels import SplitKernels
@@ -60,11 +61,12 @@ def parse(text: str) -> ModuleOp:
 def lower(
     text: str, target: Target, show: bool = False, pool: ConstantPool | None = None, side: int | None = None
 ) -> ModuleOp:
-    """All passes from stage `linalg` to stage `loop`, each verified. With a `pool` of constants also
-    `winograd`, for tiles of this `side`.
+    """All passes from stage `linalg` to stage `loop`, each verified. With a `pool` of constants also those
+    that make others of them: `narrow-weights`, and `winograd` for tiles of this `side`.
     """
     module, ctx = parse(text), context() if pool is None else make_context(pool)
     for compiler_pass in (
+        *(() if pool is None else (NarrowWeights(target),)),
         FuseElementwise(),
         SplitKernels(),
         *(() if pool is None else (Winograd(target, side),)),

@@ -120,16 +120,25 @@ def replace_weights(
     layer: Layer, pool: ConstantPool, weight: np.ndarray[Any, Any], bias: np.ndarray[Any, Any]
 ) -> None:
     """Give a layer new constant weights."""
-    builder = TorchBuilder(before=layer.op)
-    operands = list(layer.op.operands)
+    mutable, key = not isinstance(layer.weight.owner, ValueTensorLiteralOp), _key(layer.weight) or "folded"
     for name, array in (("weight", weight), ("bias", bias)):
-        old = operands[layer.op.positions[name]]
-        mutable = not isinstance(layer.weight.owner, ValueTensorLiteralOp)
-        hint = _key(old) or f"{_key(layer.weight) or 'folded'}_{name}"
-        made = builder.insert(literal(pool, f"{hint}.folded", array, mutable=mutable)).results[0]
-        made.name_hint = old.name_hint
-        operands[layer.op.positions[name]] = made
-    layer.op.operands = operands
+        hint = _key(layer.op.argument(name)) or f"{key}_{name}"
+        _replace(layer.op, name, literal(pool, f"{hint}.folded", array, mutable=mutable))
+
+
+def replace_operand(op: AtenOp, name: str, pool: ConstantPool, array: np.ndarray[Any, Any], how: str) -> None:
+    """Give `op` another array for a constant operand; `how` that was made ends its name."""
+    old = unwrapped(op.argument(name)).owner
+    mutable = not isinstance(old, ValueTensorLiteralOp)
+    _replace(op, name, literal(pool, f"{_key(op.argument(name)) or name}.{how}", array, mutable=mutable))
+
+
+def _replace(op: AtenOp, name: str, made: ValueTensorLiteralOp | NonValueTensorLiteralOp) -> None:
+    operands, position = list(op.operands), op.positions[name]
+    result = TorchBuilder(before=op).insert(made).results[0]
+    result.name_hint = operands[position].name_hint
+    operands[position] = result
+    op.operands = operands
 
 
 def _key(value: SSAValue) -> str | None:

@@ -33,6 +33,7 @@ from tsc.markers import modifier_of
 from tsc.modules.module_containers import ModuleContainers
 from tsc.modules.protocol import ModuleProtocol, beside, run_between_hooks
 from tsc.passes.freeze import Freeze
+from tsc.passes.round_weights import RoundWeights
 from tsc.programs.definitions import define_methods
 from tsc.programs.inspecting import InspectableModule, Saveable, StageTexts
 from tsc.programs.interpreter import Interpreter
@@ -273,6 +274,18 @@ def _unpickled(archive: bytes, preserved: tuple[str, ...] | None = None) -> Any:
     """The module of a pickle; `preserved` are what a frozen one kept."""
     made = loaded(ArchiveProgram(Archive(io.BytesIO(archive))))
     return made if preserved is None else freeze_module(made, preserved)
+
+
+@serialized
+def with_rounded_weights(module: RecursiveScriptModule, precision: str) -> RecursiveScriptModule:
+    """A copy of a frozen module, whose linear layers have weights that `precision` holds."""
+    frozen: Frozen = object.__getattribute__(module, "_frozen")
+    rounded = frozen.module.clone()
+    RoundWeights(precision).apply(make_context(frozen.pool), rounded)
+    held, interpreter = module._object, module._interpreter  # pyright: ignore[reportPrivateUsage]
+    made = RecursiveScriptModule(held, interpreter, object.__getattribute__(module, "_default"))
+    object.__setattr__(made, "_frozen", Frozen(rounded, frozen.pool, frozen.preserved))
+    return made
 
 
 class Frozen:
