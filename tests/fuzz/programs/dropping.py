@@ -5,7 +5,7 @@ because an operator whose result nothing needs was dropped, although it would ra
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 
 FUNCTIONS = ("subject", "forward", "helper")
@@ -25,8 +25,8 @@ class Missing:
 
 
 def without_what_raises(body: str) -> str:
-    """The program for Python, where a statement that raises is left out, if it writes to nothing, and what is
-    written to its values: only what else needs them fails.
+    """The program for Python, where a statement that raises is left out, and what is written to its values:
+    only what else needs them, or what it writes to, fails.
     """
     return MISSING + _rewritten(_spelled_out(body), _tried)
 
@@ -84,10 +84,15 @@ def _tried(statement: ast.stmt) -> list[ast.stmt]:
         if written is None:
             return [statement]
         there = ast.parse(f"not isinstance({written}, Missing)", mode="eval").body
-        return [ast.If(there, [statement], [])]
-    lost = [ast.parse(f"{name} = Missing()").body[0] for name in _assigned(statement)]
+        return [ast.If(there, [_or_lost([statement], [written], [])], [])]
+    return [_or_lost([statement], _assigned(statement), [])]
+
+
+def _or_lost(tried: list[ast.stmt], names: Iterable[str], then: list[ast.stmt]) -> ast.stmt:
+    """What is tried, and then done; where it raises, the values of some variables are missing."""
+    lost = [ast.parse(f"{name} = Missing()").body[0] for name in names]
     handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [*lost, ast.Pass()])
-    return [ast.Try([statement], [handler], [], [])]
+    return ast.Try(tried, [handler], then, [])
 
 
 def _tried_as_far_as_its_head(statement: ast.If | ast.For | ast.While) -> list[ast.stmt]:
@@ -102,9 +107,7 @@ def _tried_as_far_as_its_head(statement: ast.If | ast.For | ast.While) -> list[a
     look = ast.Expr(ast.parse(f"bool({ast.unparse(head)})", mode="eval").body)
     if isinstance(statement, ast.For):
         look = ast.Expr(head)
-    missing = [ast.parse(f"{name} = Missing()").body[0] for name in sorted(lost)]
-    handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [*missing, ast.Pass()])
-    return [ast.Try([look], [handler], [statement], [])]
+    return [_or_lost([look], sorted(lost), [statement])]
 
 
 def _writes(node: ast.AST) -> bool:

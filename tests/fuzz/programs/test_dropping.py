@@ -47,3 +47,14 @@ def test_what_a_statement_writes_is_missing_where_what_it_goes_by_is() -> None:
     for needed in ("y + 0", "z + 0"):
         with pytest.raises(TypeError):
             Program(without_what_raises(body.format(needed))).load().subject()(x)
+
+
+def test_a_write_that_raises_is_left_out_and_what_it_writes_to_is_missing() -> None:
+    body = (
+        "def subject(x):\n    y = x * 2\n    y.index_put_([torch.ones(1).long() * 9], x[:1])\n    return {}\n"
+        "def make():\n    return subject\ndef arguments(sizes):\n    return []\nSIZES = [[1]]\n"
+    )
+    x = torch.ones(2)
+    assert Program(without_what_raises(body.format("x"))).load().subject()(x) is x
+    with pytest.raises(TypeError):
+        Program(without_what_raises(body.format("y + 0"))).load().subject()(x)
