@@ -64,6 +64,8 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(_LAZY[name]), name)
     if name in ("cache", "jit", "nn", "testing"):
         return import_module(f"tsc.{name}")
+    if name == "library":
+        return import_module("tsc.runtime.libraries")
     if name in _DTYPES:
         return import_module("tsc.dtypes").by_name(_DTYPES[name])
     if name in _NUMBERS:

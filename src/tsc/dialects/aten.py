@@ -84,15 +84,18 @@ class AtenOp(DefaultFormatOp):
             )
 
 
-@interned
 def op_class(name: str) -> type[AtenOp] | None:
     """The class of ``torch.aten.add.Tensor``; None when no schema has that name."""
     parts = name.split(".", 3)
     if len(parts) < 3 or parts[0] != "torch":
         return None
     schema = schemas.lookup("::".join(parts[1:3]) + "".join(f".{p}" for p in parts[3:]))
-    if schema is None:
-        return None
+    return None if schema is None else class_of(schema)
+
+
+@interned
+def class_of(schema: Schema) -> type[AtenOp]:
+    """The operation class of `schema`."""
     body = {
         "name": schema.op_name if schema.op_name in _registered() else OPERATOR,
         "schema": schema,
@@ -139,10 +142,3 @@ class OperatorOp(TorchOp):
         return cls.create(
             operands=operands, result_types=signature.outputs.data, attributes={"name": StringAttr(name)}
         )
-
-
-def class_of(schema: Schema) -> type[AtenOp]:
-    """The operation class of `schema`."""
-    found = op_class(schema.op_name)
-    assert found is not None, schema.op_name
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -227,15 +228,47 @@ def _lines() -> dict[str, list[str]]:
     return table
 
 
-@cache
+_ADDED: dict[str, tuple[Schema, ...]] = {}
+"""Those of operators of other libraries, by base name."""
+
+
+def set_overloads(name: str, found: Sequence[Schema]) -> None:
+    """Let `found` be all schemas of an operator that is none of PyTorch's own.
+
+    Raises:
+        ValueError: it is one of PyTorch's own.
+    """
+    if is_own(name):
+        raise ValueError(f"{name} is an operator of PyTorch's own")
+    _ADDED[name] = tuple(found)
+
+
+def is_own(name: str) -> bool:
+    """Whether ``aten::add`` is an operator of PyTorch's own."""
+    return name in _lines()
+
+
 def overloads(name: str) -> tuple[Schema, ...]:
     """All schemas of ``aten::add``, in the order in which a call tries them; empty when there is no such
     operator.
     """
-    return tuple(parse(line) for line in _lines().get(name, ()))
+    return _own(name) or _ADDED.get(name, ())
 
 
 @cache
+def _own(name: str) -> tuple[Schema, ...]:
+    return tuple(parse(line) for line in _lines().get(name, ()))
+
+
 def lookup(full_name: str) -> Schema | None:
     """The schema of ``aten::add.Tensor``, or None."""
-    return next((s for s in overloads(full_name.partition(".")[0]) if s.full_name == full_name), None)
+    found = _own_by_name(full_name)
+    if found is not None:
+        return found
+    added = _ADDED.get(full_name.partition(".")[0], ())
+    return next((s for s in added if s.full_name == full_name), None)
+
+
+@cache
+def _own_by_name(full_name: str) -> Schema | None:
+    return next((s for s in _own(full_name.partition(".")[0]) if s.full_name == full_name), None)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from xdsl.ir import SSAValue
 
 from tsc.archive.reader import Archive, CodeFile
-from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import ArchiveError, NotSupportedError
 from tsc.frontend.annotations import parse_annotation
 from tsc.frontend.compile import Compiler
+from tsc.frontend.library_operators import is_operator
 from tsc.frontend.objects import named_tuple_type
 from tsc.frontend.sources import Source
 from tsc.frontend.sugared import (
@@ -282,4 +282,4 @@ def _named(name: str) -> Sugared:
 
 
 def _operator(name: str) -> Sugared | None:
-    return Builtin((name,)) if schemas.overloads(name) else None
+    return Builtin((name,)) if is_operator(name) else None

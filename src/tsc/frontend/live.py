@@ -21,6 +21,7 @@ from tsc.errors import NotSupportedError
 from tsc.frontend.annotations import from_python, infer_type, number
 from tsc.frontend.compile import Compiler
 from tsc.frontend.exits import UnusedCall
+from tsc.frontend.library_operators import is_operator
 from tsc.frontend.observed_types import ObservedTypes
 from tsc.frontend.python_values import (
     AutogradFunction,
@@ -326,6 +327,6 @@ def _torch_object(python: object) -> Sugared | None:
         return Special(OPERATOR_FORMS[name]) if name in OPERATOR_FORMS else Builtin((name,))
     name = torch_interop.registered_operator(python)
     if name is not None:
-        return Builtin((name,)) if schemas.overloads(name) else UndefinedOperator(name)
+        return Builtin((name,)) if is_operator(name) else UndefinedOperator(name)
     dispatch = torch_interop.boolean_dispatch_of(python)
     return None if dispatch is None else BooleanDispatch(*dispatch)

@@ -17,6 +17,7 @@ from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array
 from tsc.ops.registry import require
 from tsc.runtime.generators import source_of
+from tsc.runtime.operators import of_library
 from tsc.runtime.recording import RECORDER, paused
 from tsc.runtime.tensor import Tensor
 
@@ -69,7 +70,8 @@ def call(name: str, candidates: Sequence[Schema], arguments: Sequence[Any], keyw
 
 def _run(schema: Schema, arguments: Sequence[Any], values: Sequence[Any]) -> Any:
     written = next((a for a, v in zip(arguments, values, strict=False) if isinstance(v, np.ndarray)), None)
-    result = require(schema.full_name).eager(*values)
+    of_another = None if schemas.is_own(schema.name) else of_library(schema)
+    result = (of_another or require(schema.full_name).eager)(*values)
     if schema.mutates and isinstance(written, Tensor) and result is written.array:
         return written
     return wrapped(result)

@@ -11,6 +11,7 @@ from tsc.dialects.schema import Schema
 from tsc.errors import OperatorError
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.interop import torch_libraries
 from tsc.ops.python_forms import PythonForm
 from tsc.ops.registry import find
 from tsc.runtime.generators import seed_defaults
@@ -23,6 +24,20 @@ MODES: dict[str, Callable[..., Any]] = {
 """What is of the whole process. Nothing here records gradients, but programs may ask, and calls of Python run
 in the mode they set; of random numbers PyTorch draws its own there.
 """
+
+
+OWN: dict[str, Callable[..., Any]] = {}
+"""What runs the operators of `tsc.library`, on arrays."""
+
+
+def of_library(schema: Schema) -> Callable[..., Any] | None:
+    """What runs an operator of `tsc.library`, or one that a library has registered with PyTorch; None where
+    there is no such.
+    """
+    if schema.full_name in OWN:
+        return OWN[schema.full_name]
+    keywords = [a.name if a.kwarg_only else None for a in schema.arguments]
+    return torch_libraries.function_of(schema.full_name, keywords)
 
 
 class Operators:
@@ -39,7 +54,7 @@ class Operators:
         if schema.full_name in MODES:
             return MODES[schema.full_name]
         operator = find(schema.full_name)
-        return None if operator is None else operator.eager
+        return of_library(schema) if operator is None else operator.eager
 
     def python(self, schema: Schema) -> PythonForm | None:
         """How a call of an operator is said in Python."""
