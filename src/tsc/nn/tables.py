@@ -63,7 +63,7 @@ class ModuleTables:
         for table, kind, wanted in (
             ("_parameters", "parameter", "torch.nn.Parameter or None"),
             ("_modules", "child module", "torch.nn.Module or None"),
-            ("_buffers", "buffer", "torch.Tensor or None"),
+            ("_buffers", "buffer", "torch.nn.Buffer, torch.Tensor or None"),
         ):
             if name not in tables[table]:
                 continue
@@ -98,7 +98,8 @@ class ModuleTables:
         if hasattr(self, name) and name not in self.__dict__[table]:
             raise KeyError(f"attribute '{name}' already exists")
         if "." in name:
-            raise KeyError(f'{kind} name can\'t contain ".", got: {name}')
+            told = f", got: {name}" if kind == "module" else ""
+            raise KeyError(f'{kind} name can\'t contain "."{told}')
         if not name:
             raise KeyError(f'{kind} name can\'t be empty string ""')
 

@@ -12,6 +12,13 @@ from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import ArgumentError, DTypeError, ShapeError
 
+CONVERSIONS = {
+    "float": dtypes.F32, "double": dtypes.F64, "half": dtypes.F16, "bfloat16": dtypes.BF16,
+    "long": dtypes.I64, "int": dtypes.I32, "short": dtypes.I16, "char": dtypes.I8, "byte": dtypes.U8,
+    "bool": dtypes.BOOL,
+}  # fmt: skip
+"""Methods that convert elements: ``x.float()``."""
+
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
@@ -161,6 +168,8 @@ class Tensor:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         from tsc.runtime.dispatch import operator_function
 
+        if name in CONVERSIONS:
+            return lambda: operator_function("to")(self, CONVERSIONS[name])
         try:
             function = operator_function(name)
         except AttributeError:
@@ -186,13 +195,13 @@ class Tensor:
         return bool(self.array)
 
     def __float__(self) -> float:
-        return float(self.array)
+        return float(self.array.item())
 
     def __int__(self) -> int:
-        return int(self.array)
+        return int(self.array.item())
 
     def __complex__(self) -> complex:
-        return complex(self.array)
+        return complex(self.array.item())
 
     def __index__(self) -> int:
         return operator.index(self.array)
