@@ -1,4 +1,4 @@
-"""A small transformer that PyTorch is not needed for: written with its names, weights from a state dict, scripted,
+"""A small transformer that needs no PyTorch: written with its names, weights from a state dict, scripted,
 frozen, and saved for others.
 """
 

@@ -114,6 +114,7 @@ from tsc.nn.norms import (
     LayerNorm,
     LocalResponseNorm,
     RMSNorm,
+    SyncBatchNorm,
 )
 from tsc.nn.pads import (
     CircularPad1d,
@@ -201,7 +202,6 @@ ABSENT = {
     "DataParallel": "there are no graphics processors",
     "LinearCrossEntropyLoss": f"{TRAINING}: use Linear and CrossEntropyLoss",
     "LinearCrossEntropyOptions": f"{TRAINING}: use Linear and CrossEntropyLoss",
-    "SyncBatchNorm": "there is one process: use BatchNorm1d, BatchNorm2d or BatchNorm3d",
 }
 """Classes of ``torch.nn`` that are not here, and why."""
 
@@ -341,6 +341,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",

@@ -8,6 +8,7 @@ from typing import Any
 
 import tsc
 from tsc.dtypes import DType
+from tsc.errors import ArgumentError
 from tsc.nn import functional as F  # noqa: N812
 from tsc.nn import init
 from tsc.nn.module import Module
@@ -157,6 +158,31 @@ class BatchNorm3d(_BatchNorm):
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() != 5:
             raise ValueError(f"expected 5D input (got {input.dim()}D input)")
+
+
+class SyncBatchNorm(_BatchNorm):
+    """`BatchNorm` over the batches of several processes: here, as in PyTorch's evaluation, of one."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any | None = None,
+        device: Device = None,
+        dtype: DType | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        if process_group is not None:
+            raise ArgumentError("SyncBatchNorm: requires process_group=None: there is one process")
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
 
 
 # --- by the statistics of each sample ---
