@@ -50,6 +50,17 @@ PROGRAM = """
 """
 
 
+EXAMPLE = Path(__file__).parents[1] / "examples/without_torch.py"
+ALONE = "import runpy, sys; sys.modules['torch'] = None; runpy.run_path(sys.argv[1], run_name='__main__')"
+
+
+def test_the_example_without_pytorch_runs() -> None:
+    command = [sys.executable, "-c", ALONE, str(EXAMPLE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "one native function" in done.stdout
+
+
 def test_a_program_for_torch_runs_on_tsc_alone(tmp_path: Path) -> None:
     file = tmp_path / "program.py"
     file.write_text(textwrap.dedent(PROGRAM))

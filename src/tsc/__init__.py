@@ -58,10 +58,14 @@ _LAZY = (
 )
 
 
+_RENAMED = {"load": "load_value", "save": "save_value"}
+"""Names of functions that do more than those of ``tsc.jit`` of the same name."""
+
+
 def __getattr__(name: str) -> Any:
     """Public names are loaded when first used (``import tsc`` stays cheap); other names are operators."""
     if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
+        return getattr(import_module(_LAZY[name]), _RENAMED.get(name, name))
     if name in ("cache", "jit", "nn", "testing"):
         return import_module(f"tsc.{name}")
     if name == "library":

@@ -145,6 +145,10 @@ class ArchiveError(TscError, RuntimeError, ValueError):
     """A ``.pt`` file that is damaged, hostile, or not a TorchScript archive."""
 
 
+class SavedValueError(ArchiveError):
+    """A file of ``torch.save``, such as a state dict, where a TorchScript archive is wanted."""
+
+
 class MissingArchiveError(ArchiveError, FileNotFoundError):
     """There is no file to load."""
 

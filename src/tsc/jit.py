@@ -4,13 +4,14 @@ few lines.
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from tsc.errors import ArgumentError, CompileError
+from tsc.errors import ArgumentError, CompileError, SavedValueError
 from tsc.interop import torch as torch_interop
 from tsc.markers import annotate
 from tsc.modules.loaded_module import IN_TRAINING, frozen_of, itself, load_remembered, optimized_of
@@ -79,14 +80,7 @@ def load(
         ArchiveError: the file is damaged, hostile, or not a TorchScript archive.
         FileNotFoundError: there is no such file.
     """
-    known = torch_interop.constant_of(map_location)
-    is_device = map_location is None or isinstance(map_location, str) or (known or [""])[0] == "device"
-    if not is_device:
-        raise ValueError(
-            f"map_location should be either None, string or torch.device, but got type: {type(map_location)}"
-        )
-    if map_location is not None and not torch_interop.is_cpu(map_location):
-        raise ArgumentError(f"load: map_location: requires None or a CPU device; got {map_location!r}")
+    _require_cpu(map_location)
     if not _extra_files:
         remembered = load_remembered(f)
         if remembered is not None:
@@ -100,6 +94,49 @@ def load(
     if _extra_files is not None:
         _extra_files.update({name: archive.extra_file(name) or b"" for name in _extra_files})
     return loaded(program)
+
+
+def load_value(
+    f: str | os.PathLike[str] | IO[bytes],
+    map_location: object = None,
+    _extra_files: dict[str, Any] | None = None,
+    _restore_shapes: bool = False,
+    *,
+    weights_only: bool = True,
+    mmap: bool | None = None,
+) -> Any:
+    """``tsc.load``: the module of an archive, as `load` gives it, or the value of a file of ``torch.save`` or
+    ``tsc.save``: tensors, numbers, texts, tuples, lists and dicts of them, so state dicts.
+
+    Nothing else is read, whatever `weights_only` says, and files are mapped, whatever `mmap` says.
+
+    Raises:
+        ArchiveError: the file is damaged, hostile, or has something else.
+    """
+    _require_cpu(map_location)
+    source = f if isinstance(f, (str, os.PathLike)) else io.BytesIO(f.read())
+    try:
+        return load(source, map_location, _extra_files, _restore_shapes)
+    except SavedValueError:
+        from tsc.nn.files import saved_value
+
+        return saved_value(source)
+
+
+def _require_cpu(map_location: object) -> None:
+    """
+    Raises:
+        ValueError: `map_location` is no device.
+        ArgumentError: it is another device than the CPU.
+    """
+    known = torch_interop.constant_of(map_location)
+    is_device = map_location is None or isinstance(map_location, str) or (known or [""])[0] == "device"
+    if not is_device:
+        raise ValueError(
+            f"map_location should be either None, string or torch.device, but got type: {type(map_location)}"
+        )
+    if map_location is not None and not torch_interop.is_cpu(map_location):
+        raise ArgumentError(f"load: map_location: requires None or a CPU device; got {map_location!r}")
 
 
 def save(
@@ -120,6 +157,27 @@ def save(
     if not isinstance(m, (RecursiveScriptModule, ScriptFunction)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ArgumentError(f"save: requires a script module or script function; got {type(m).__name__}")
     m.save(f, _extra_files)
+
+
+def save_value(
+    obj: object, f: str | os.PathLike[str] | IO[bytes], _extra_files: dict[str, Any] | None = None
+) -> None:
+    """``tsc.save``: a script module or function as `save` writes it; a state dict, or another value of
+    tensors, numbers, texts, tuples, lists and dicts, in a file that ``torch.load`` reads.
+
+    Raises:
+        NotSupportedError: a file cannot hold something in it; its place is named.
+        ArchiveError: the file cannot be written; what was there before is untouched.
+    """
+    from tsc.modules.script_modules import RecursiveScriptModule
+    from tsc.programs.script_functions import ScriptFunction
+
+    if isinstance(obj, (RecursiveScriptModule, ScriptFunction)):
+        save(obj, f, _extra_files)
+        return
+    from tsc.nn.files import save_value as saved
+
+    saved(obj, f)
 
 
 def freeze(

@@ -130,7 +130,7 @@ def test_a_state_dict_is_told_apart(tmp_path: Path) -> None:
 
     torch.save({"w": torch.zeros(3)}, tmp_path / "weights.pt")
     with pytest.raises(ArchiveError, match="state dict"):
-        tsc.load(tmp_path / "weights.pt")
+        tsc.jit.load(tmp_path / "weights.pt")
 
 
 def test_random_damage_never_crashes() -> None:

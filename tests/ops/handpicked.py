@@ -203,7 +203,11 @@ def _layers() -> Calls:
             [image, numbers(4), numbers(4), numbers(4), numbers(4).abs(), t, 0.1, 1e-5, True]
             for t in (True, False)
         ],
-        "aten::instance_norm": [[image, numbers(4), numbers(4), None, None, True, 0.1, 1e-5, True]],
+        "aten::conv_tbc": [[numbers(5, 2, 3), numbers(2, 3, 4), numbers(4), 1]],
+        "aten::instance_norm": [
+            [image, numbers(4), numbers(4), None, None, True, 0.1, 1e-5, True],
+            [image, numbers(4), numbers(4), numbers(4), numbers(4).abs(), True, 0.1, 1e-5, True],
+        ],
         "aten::layer_norm": [[image, [7, 6], None, None, 1e-5, True], [image, [5], None, None, 1e-5, True]],
         "aten::chain_matmul": [[[numbers(2, 3), numbers(3, 4), numbers(4, 2)]]],
         "aten::linalg_matmul": [[numbers(2, 3), numbers(3, 4)]], "aten::ger": [[numbers(2), numbers(3)]],

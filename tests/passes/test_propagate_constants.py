@@ -31,6 +31,7 @@ GIVEN = f"""{ONE}
   %none = torch.constant.none
   %digits = torch.constant.str "99999999999999999999"
   %cast = torch.prim.unchecked_cast %none : !torch.none -> !torch.int
+  %wrong = torch.prim.unchecked_cast %one : !torch.int -> !torch.tensor
   %v = torch.vtensor.literal(dense<[1.0, 2.0]> : tensor<2xf32>) : {V}
   %m = torch.tensor.literal(dense<[1.0, 2.0]> : tensor<2xf32>) : {M}
   %number = torch.tensor.literal(dense<1.5> : tensor<f64>) : {SCALAR}
@@ -48,6 +49,7 @@ CALLS = {
     "raises": "torch.aten.floordiv.int %two, %zero : !torch.int, !torch.int -> !torch.int",
     "too large for an int": 'torch.operator "aten.Int.str"(%digits) : (!torch.str) -> !torch.int',
     "None where none may be": "torch.aten.eq.int %cast, %two : !torch.int, !torch.int -> !torch.bool",
+    "number where a tensor is": "torch.aten.dim %wrong : !torch.tensor -> !torch.int",
     "list of tensors": f"torch.aten.unbind.int %v, %zero : {V}, !torch.int -> !torch.list<vtensor<[],f32>>",
     "mutable result": f"torch.aten.mul.Tensor %v, %v : {V}, {V} -> {M}",
     "mutable operands": f"torch.aten.mul.Tensor %m, %m : {M}, {M} -> {M}",

@@ -121,6 +121,15 @@ def test_namespaces_in_programs() -> None:
     assert float(tsc.script(spectrum)(x)) == pytest.approx(float(wanted))
 
 
+@pytest.mark.parametrize(
+    "name", ["float", "double", "half", "bfloat16", "long", "int", "short", "byte", "bool"]
+)
+def test_elements_are_converted(name: str) -> None:
+    found, wanted = (getattr(library.ones(1), name)() for library in (tsc, torch))
+    assert str(wanted.dtype) == f"torch.{found.dtype.name}"
+    assert (float(found), int(found), complex(found)) == (1.0, 1, 1 + 0j)
+
+
 def test_what_is_not_there_says_so() -> None:
     for name in ("optim", "autograd", "utils", "compile"):
         with pytest.raises(AttributeError, match=f"tsc has no '{name}': "):

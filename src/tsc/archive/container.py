@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Any
 
-from tsc.errors import ArchiveError, MissingArchiveError
+from tsc.errors import ArchiveError, MissingArchiveError, SavedValueError
 from tsc.options import options
 
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
@@ -23,6 +23,15 @@ DEFLATE_RATIO = 1032
 """
 
 
+LEGACY_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."
+"""How what ``torch.save`` wrote before PyTorch 1.6 begins: a number that says so, and a version."""
+
+
+def is_legacy(data: Any) -> bool:
+    """Whether bytes begin as what ``torch.save`` wrote before it wrote zip files."""
+    return bytes(data[: len(LEGACY_START)]) == LEGACY_START
+
+
 class Container:
     """A read-only archive. `name` is what messages call it; of a mapped file, it is to be given."""
 
@@ -30,7 +39,7 @@ class Container:
         self.name = name or (
             str(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "<stream>")
         )
-        self._data = _map(source, self.name)
+        self._data = mapped(source, self.name)
         self.trained: dict[int, Any] = {}
         """The tensors that were read and ask for gradients, by `id`."""
         self._members, self.prefix = self._index()
@@ -40,7 +49,8 @@ class Container:
             with zipfile.ZipFile(_Bytes(self._data)) as archive:
                 infos = archive.infolist()
         except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError, OverflowError) as error:
-            raise ArchiveError(
+            kind = SavedValueError if is_legacy(self._data) else ArchiveError
+            raise kind(
                 "PytorchStreamReader failed reading zip archive: failed finding central directory. This is "
                 "an "
                 f"internal miniz error; in other words {self.name} is not a TorchScript archive: {error}"
@@ -142,7 +152,12 @@ class Container:
             raise ArchiveError(f"{self.name}: member {name} is not UTF-8 text: {error}") from None
 
 
-def _map(source: str | os.PathLike[str] | IO[bytes] | mmap.mmap, name: str) -> Any:
+def mapped(source: str | os.PathLike[str] | IO[bytes] | mmap.mmap, name: str) -> Any:
+    """The bytes of a file, which can be written without changing it.
+
+    Raises:
+        ArchiveError: there are none.
+    """
     if isinstance(source, mmap.mmap):
         return source
     if not isinstance(source, (str, os.PathLike)):

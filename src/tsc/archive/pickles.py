@@ -43,20 +43,21 @@ class ArchiveObject:
 
 
 @dataclass(frozen=True)
-class _Storage:
+class Storage:
     """Memory for tensors; only a persistent id makes one."""
 
     array: np.ndarray[Any, Any]
 
 
-class _Reader:
-    """Gives the globals and persistent ids of one pickle their meaning."""
+class PickleReader:
+    """Gives globals and persistent ids of one pickle their meaning; storages are members of `container`."""
 
-    def __init__(self, container: Container, member: str, storage_folder: str) -> None:
+    def __init__(self, container: Container | None, member: str, storage_folder: str) -> None:
         self.container = container
+        self.trained: dict[int, Any] = {} if container is None else container.trained
         self.member = member
         self.storage_folder = storage_folder
-        self.storages: dict[tuple[str, DType], _Storage] = {}
+        self.storages: dict[tuple[str, DType], Storage] = {}
         self.calls: dict[str, Callable[..., Any]] = {
             "torch._utils._rebuild_tensor_v2": self.rebuild_tensor,
             "torch._utils._rebuild_tensor": self.rebuild_tensor,
@@ -72,12 +73,13 @@ class _Reader:
 
     def read(self) -> Any:
         """The value of the pickle."""
+        assert self.container is not None
         data = self.container.read(self.member)
         return Unpickler(data, self.accept, self.reduce, self.build, self.persistent).load()
 
     def accept(self, named: Global) -> Global:
         """The few globals that TorchScript writes; anything else is refused."""
-        if _is_own_class(named) or named.full in self.calls or _is_storage_type(named):
+        if _is_own_class(named) or named.full in self.calls or is_storage_type(named):
             return named
         raise ArchiveError(f"it names {named.full}, which a TorchScript archive has no use for")
 
@@ -104,10 +106,10 @@ class _Reader:
             raise ArchiveError("the attributes of an object are named by texts")
         target.set_state(state)
 
-    def persistent(self, pid: object) -> _Storage:
+    def persistent(self, pid: object) -> Storage:
         """A storage: ``("storage", dtype, key, device, element count)``."""
         parts = cast("tuple[Any, ...]", pid) if isinstance(pid, tuple) else ()
-        if len(parts) != 5 or parts[0] != "storage" or not _is_storage_type(parts[1]):
+        if len(parts) != 5 or parts[0] != "storage" or not is_storage_type(parts[1]):
             raise ArchiveError("it has a storage of an unknown form")
         _, kind, key, _, count = parts
         dtype = STORAGES[kind.name]
@@ -115,11 +117,12 @@ class _Reader:
             raise ArchiveError("it has a storage of an unknown form")
         found = self.storages.get((str(key), dtype))
         if found is None:
-            found = self.storages[str(key), dtype] = _Storage(self._storage(dtype, str(key), count))
+            found = self.storages[str(key), dtype] = Storage(self._storage(dtype, str(key), count))
         return found
 
     def _storage(self, dtype: DType, key: str, count: object) -> np.ndarray[Any, Any]:
         name = f"{self.storage_folder}{key}"
+        assert self.container is not None
         if not isinstance(count, int) or count < 0:
             raise ArchiveError(f"storage {name} has the size {count!r}")
         if count == 0:
@@ -133,7 +136,7 @@ class _Reader:
         self, storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any = False, *_: Any
     ) -> np.ndarray[Any, Any]:
         """A tensor: a strided view of its storage, which it must not leave."""
-        if not isinstance(storage, _Storage) or not _are_places(offset, size, stride):
+        if not isinstance(storage, Storage) or not _are_places(offset, size, stride):
             raise ArchiveError("it has a tensor of an unknown form")
         array = storage.array
         last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if 0 not in size else -1
@@ -148,7 +151,7 @@ class _Reader:
         start = min(offset, array.size)
         made: Any = np.lib.stride_tricks.as_strided(array[start:], size, strides)
         if requires_grad is True:
-            self.container.trained[id(made)] = made
+            self.trained[id(made)] = made
         return made
 
 
@@ -173,7 +176,8 @@ def _is_own_class(named: object) -> bool:
     )
 
 
-def _is_storage_type(named: object) -> bool:
+def is_storage_type(named: object) -> bool:
+    """Whether a global is the name of a storage with elements of one type."""
     return isinstance(named, Global) and named.module == "torch" and named.name in STORAGES
 
 
@@ -216,6 +220,6 @@ def load_pickle(container: Container, member: str, storage_folder: str) -> Any:
         ArchiveError: the pickle is damaged, or asks for anything outside the allow-list.
     """
     try:
-        return _Reader(container, member, storage_folder).read()
+        return PickleReader(container, member, storage_folder).read()
     except ArchiveError as error:
         raise ArchiveError(f"{container.name}: {member} is damaged: {error.message}") from None

@@ -15,7 +15,7 @@ from tsc.archive.container import Container
 from tsc.archive.pickles import ArchiveObject, load_pickle
 from tsc.archive.quiet_parsing import parsed_quietly
 from tsc.archive.text import encoded
-from tsc.errors import ArchiveError, SourceRange
+from tsc.errors import ArchiveError, SavedValueError, SourceRange
 
 OLDEST, NEWEST = 3, 10
 """Format versions this reader knows; the version tells which operators an archive may use."""
@@ -60,12 +60,10 @@ class Archive:
         self.container = Container(source, name)
         self.version = self._version()
         if "constants.pkl" not in self.container:
-            kind = (
-                "a state dict saved by torch.save, or a torch.export archive"
-                if "data.pkl" in self.container
-                else "another kind of file"
-            )
-            raise ArchiveError(
+            names = self.container.names()
+            is_value = "data.pkl" in names and not any(name.startswith("code/") for name in names)
+            kind = "a state dict of torch.save, which tsc.load reads" if is_value else "another kind of file"
+            raise (SavedValueError if is_value else ArchiveError)(
                 f"{self.container.name}: not a TorchScript archive: constants.pkl is missing (this may be "
                 f"{kind})"
             )

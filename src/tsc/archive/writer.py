@@ -9,7 +9,7 @@ import os
 import struct
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -59,20 +59,24 @@ def write_archive(target: Target, records: Sequence[Record]) -> None:
     if not isinstance(target, (str, os.PathLike)):
         target.write(archive_bytes(records, folder))
         return
-    path = Path(target)
+    _replace(Path(target), lambda file: _write(file, records, folder))
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file of these bytes, in the same way."""
+    _replace(path, lambda file: file.write(data))
+
+
+def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     if not path.parent.is_dir():
         raise ArchiveError(f"save: parent directory {path.parent} does not exist")
     if path.is_dir():
         raise ArchiveError(f"save: {path} is a folder")
-    _replace(path, records, folder)
-
-
-def _replace(path: Path, records: Sequence[Record], folder: str) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            _write(file, records, folder)
+            write(file)
         temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:

@@ -133,10 +133,10 @@ def from_python(annotation: object, class_type: Callable[[type], TorchType | Non
 
 
 _FOREIGN_NAMES = {
-    "device": "Device", "dtype": "int", "memory_format": "int", "layout": "int", "SymInt": "int",
-    "SymFloat": "float", "SymBool": "bool", "Generator": "Generator", "number": "number",
+    "device": "Device", "dtype": "int", "DType": "int", "memory_format": "int", "layout": "int",
+    "SymInt": "int", "SymFloat": "float", "SymBool": "bool", "Generator": "Generator", "number": "number",
 }  # fmt: skip
-"""Classes of PyTorch and what TorchScript calls their instances."""
+"""Classes of PyTorch, and ours, and what TorchScript calls their instances."""
 
 
 def _from_class(annotation: type, class_type: Callable[[type], TorchType | None]) -> TorchType:

@@ -10,6 +10,7 @@ import enum
 import inspect
 import types
 import typing
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -287,6 +288,11 @@ def _simple(python: object) -> Sugared | None:
             return None
         found = _existing(f"aten::{'mathremainder' if name == 'remainder' else name}", f"prim::{name}")
         return Builtin(found) if found else None
+    if python is warnings.warn:
+        return Builtin(("aten::warn",))
+    dispatched = getattr(python, "__tsc_dispatch__", None)
+    if isinstance(dispatched, tuple):
+        return BooleanDispatch(*dispatched)  # pyright: ignore[reportUnknownArgumentType]
     declared = getattr(python, "__tsc_builtin__", None)
     if isinstance(declared, str):
         return Special(declared[6:]) if declared.startswith("form::") else Builtin((declared,))

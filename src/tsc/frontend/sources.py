@@ -16,6 +16,8 @@ from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, StringA
 from tsc.archive.quiet_parsing import parsed_quietly
 from tsc.errors import FrontendError, NestingError, NotSupportedError, SourceRange
 
+OVERLOAD_MARKS = ("_overload", "_overload_method")
+"""What PyTorch calls its decorators of overloads; in `tsc.nn` it is Python's, imported under another name."""
 TRACED = "<traced>"
 """The file of functions that were traced: their source is never read."""
 
@@ -212,4 +214,4 @@ def _definitions(body: list[ast.stmt]) -> list[ast.FunctionDef | ast.ClassDef]:
 def _is_overload(decorator: ast.expr, function: Any) -> bool:
     name = ast.unparse(decorator).rpartition(".")[2]
     meant = getattr(function.__globals__.get(name), "__name__", name)
-    return meant in ("_overload", "_overload_method")
+    return meant in OVERLOAD_MARKS or name == "torchscript_overload"

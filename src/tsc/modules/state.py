@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tsc.dialects.torch_types import TENSOR
 from tsc.errors import ArgumentError, CompileError
@@ -12,6 +12,7 @@ from tsc.frontend.unit import ScriptObject
 from tsc.markers import modifier_of
 from tsc.modules.walking import ModuleWalking, is_state, joined
 from tsc.narrowing import is_array
+from tsc.nn.state_dicts import IncompatibleKeys
 from tsc.programs.live_tensors import refresh_below
 from tsc.runtime.values import Inputs
 
@@ -19,18 +20,6 @@ SAVES_STATE = "_save_to_state_dict"
 """The method of a module that hands out its state, where the program has one."""
 STATE_VERSION = 1
 """The version of the form of a module's state, as PyTorch counts it."""
-
-
-class IncompatibleKeys(NamedTuple):
-    """What did not fit when a state was loaded."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-    def __repr__(self) -> str:
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
 class ModuleState(ModuleWalking):

@@ -1,83 +1,48 @@
-"""`Module` and its containers: parameters, buffers and submodules are found as attributes, as in PyTorch."""
+"""`Module`: parameters, buffers and submodules are found as attributes, as in PyTorch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Self
-
-import numpy as np
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, NoReturn, Self
 
 from tsc import dtypes
+from tsc.concurrency import interned
 from tsc.dtypes import DType
 from tsc.errors import ArgumentError
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_tuple
+from tsc.nn.parameters import Parameter
+from tsc.nn.state_dicts import IncompatibleKeys, StateDict, collect, load_into, load_own
+from tsc.nn.tables import ModuleTables
 from tsc.runtime.tensor import Tensor
 
-TABLES = ("_parameters", "_buffers", "_modules")
+
+class RemovableHandle:
+    """What registering a hook gives: `remove` takes it back."""
+
+    def __init__(self, hooks: dict[int, Any]) -> None:
+        self._hooks = hooks
+        self.id = max(hooks, default=-1) + 1
+
+    def remove(self) -> None:
+        """Take the hook back."""
+        self._hooks.pop(self.id, None)
 
 
-class Parameter(Tensor):
-    """A tensor that is a parameter of the module it is assigned to."""
-
-    __slots__ = ("requires_grad",)
-
-    def __init__(self, data: object, requires_grad: bool = True) -> None:
-        super().__init__(data.array if isinstance(data, Tensor) else data)
-        self.requires_grad = requires_grad
-        """What PyTorch is told where the module is saved; nothing here computes gradients."""
-
-
-class Module:
+class Module(ModuleTables):
     """Base class of modules: assign parameters and submodules in ``__init__``, compute in ``forward``."""
 
-    __tsc_module__ = True
-    training: bool
+    _version: ClassVar[int] = 1
+    """Of the form of its state, which state dicts tell."""
+    _shown: ClassVar[tuple[str, ...]] = ()
+    """The attributes that `extra_repr` tells: ``"name"`` by value, ``"name="`` with its name, ``"name?"`` so
+    where it is not the constructor's default.
+    """
 
-    def __init__(self) -> None:
-        for table in (*TABLES, "_forward_pre_hooks", "_forward_hooks"):
-            object.__setattr__(self, table, {})
-        object.__setattr__(self, "_non_persistent_buffers_set", set[str]())
-        self.training = True
+    # --- calls ---
 
-    def __setattr__(self, name: str, value: object) -> None:
-        tables = self.__dict__
-        if "_modules" not in tables:
-            raise AttributeError(f"cannot assign {name} before Module.__init__() call")
-        for table in TABLES:
-            if name in tables[table] and not isinstance(value, (Tensor, Module, type(None))):
-                del tables[table][name]
-        if isinstance(value, Parameter) or (name in tables["_parameters"] and value is None):
-            tables["_parameters"][name] = value
-        elif isinstance(value, Module):
-            tables["_modules"][name] = value
-        elif name in tables["_buffers"]:
-            tables["_buffers"][name] = value
-        else:
-            object.__setattr__(self, name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        for table in TABLES:
-            held = self.__dict__.get(table, {})
-            if name in held:
-                return held[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a tensor that is state but no parameter; `state_dict` has it if it is `persistent`."""
-        self._buffers[name] = tensor
-        if not persistent:
-            self._non_persistent_buffers_set.add(name)
-
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Add a parameter."""
-        self._parameters[name] = param
-
-    def add_module(self, name: str, module: Module | None) -> None:
-        """Add a submodule."""
-        self._modules[name] = module
-
-    def _forward_unimplemented(self, *arguments: object) -> None:
+    def _forward_unimplemented(self, *arguments: object) -> NoReturn:
         raise NotImplementedError(
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
@@ -85,17 +50,21 @@ class Module:
     forward: Callable[..., Any] = _forward_unimplemented
     """What the module computes: subclasses define it, with arguments of their own."""
 
-    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> None:
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(module, arguments)`` before ``forward``; what it returns, if anything, replaces the
         arguments.
         """
-        self._forward_pre_hooks[len(self._forward_pre_hooks)] = hook
+        handle = RemovableHandle(self._forward_pre_hooks)
+        self._forward_pre_hooks[handle.id] = hook
+        return handle
 
-    def register_forward_hook(self, hook: Callable[..., Any]) -> None:
+    def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(module, arguments, result)`` after ``forward``; what it returns, if anything, replaces
         the result.
         """
-        self._forward_hooks[len(self._forward_hooks)] = hook
+        handle = RemovableHandle(self._forward_hooks)
+        self._forward_hooks[handle.id] = hook
+        return handle
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Run ``forward``, between the hooks."""
@@ -111,53 +80,100 @@ class Module:
 
     # --- walking ---
 
-    def named_children(self) -> Iterator[tuple[str, Module]]:
+    def named_children(self, *, remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
         """The submodules, by name."""
-        return ((name, child) for name, child in self._modules.items() if child is not None)
+        seen: set[int] = set()
+        for name, child in self._modules.items():
+            if child is not None and not (remove_duplicate and id(child) in seen):
+                seen.add(id(child))
+                yield name, child
 
     def children(self) -> Iterator[Module]:
         """The submodules."""
         return (child for _, child in self.named_children())
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """The module and all below it, each once, by dotted path."""
-        return self._walk(prefix, set())
-
-    def _walk(self, path: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
-        if id(self) in seen:
+    def named_modules(
+        self, memo: set[int] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """The module and all below it, by dotted path; each once, unless duplicates are wanted."""
+        seen = set[int]() if memo is None else memo
+        if remove_duplicate and id(self) in seen:
             return
         seen.add(id(self))
-        yield path, self
-        for name, child in self.named_children():
-            yield from child._walk(f"{path}.{name}" if path else name, seen)
+        yield prefix, self
+        for name, child in self.named_children(remove_duplicate=False):
+            yield from child.named_modules(seen, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
     def modules(self) -> Iterator[Module]:
         """The module and all below it, each once."""
         return (module for _, module in self.named_modules())
 
-    def _tensors(self, table: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    def _tensors(
+        self, table: str, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
-        for path, module in self.named_modules(prefix):
+        modules = (
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+            if recurse
+            else [(prefix, self)]
+        )
+        for path, module in modules:
             for name, tensor in module.__dict__[table].items():
-                if tensor is not None and id(tensor) not in seen:
+                if tensor is not None and not (remove_duplicate and id(tensor) in seen):
                     seen.add(id(tensor))
                     yield f"{path}.{name}" if path else name, tensor
 
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Parameters here and below, each once, by dotted path."""
-        return self._tensors("_parameters", prefix)
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Parameters here and below, by dotted path; each once, unless duplicates are wanted."""
+        return self._tensors("_parameters", prefix, recurse, remove_duplicate)
 
-    def parameters(self) -> Iterator[Parameter]:
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Parameters here and below, each once."""
-        return (tensor for _, tensor in self.named_parameters())
+        return (tensor for _, tensor in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Buffers here and below, each once, by dotted path."""
-        return self._tensors("_buffers", prefix)
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Buffers here and below, by dotted path; each once, unless duplicates are wanted."""
+        return self._tensors("_buffers", prefix, recurse, remove_duplicate)
 
-    def buffers(self) -> Iterator[Tensor]:
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Buffers here and below, each once."""
-        return (tensor for _, tensor in self.named_buffers())
+        return (tensor for _, tensor in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """The module at a dotted path.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        found: Any = self
+        for name in filter(None, target.split(".")):
+            if not hasattr(found, name):
+                raise AttributeError(f"{type(found).__name__} has no attribute `{name}`")
+            found = getattr(found, name)
+            if not isinstance(found, Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
+        return found
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted path."""
+        return self._tensor_at(target, "_parameters", "an nn.Parameter")
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path."""
+        return self._tensor_at(target, "_buffers", "a buffer")
+
+    def _tensor_at(self, target: str, table: str, kind: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if not hasattr(module, name):
+            raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+        if name not in module.__dict__[table]:
+            raise AttributeError(f"`{name}` is not {kind}")
+        return module.__dict__[table][name]
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call `fn` on every module below, then on this one."""
@@ -168,42 +184,52 @@ class Module:
 
     # --- state ---
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def state_dict(
+        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
         """Parameters and persistent buffers by dotted path, modules in order; they share memory with the
-        module.
+        module, and are the parameters themselves if `keep_vars`.
         """
-        state: dict[str, Tensor] = {}
-        for path, module in self.named_modules():
-            kept = {n: b for n, b in module._buffers.items() if n not in module._non_persistent_buffers_set}
-            for name, tensor in {**module._parameters, **kept}.items():
-                if tensor is not None:
-                    state[f"{path}.{name}" if path else name] = tensor
-        return state
+        if destination is None:
+            destination = StateDict()
+            destination._metadata = StateDict()
+        collect(self, destination, prefix, keep_vars)
+        return destination
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
-        """Copy the values of `state_dict` into the parameters and buffers of those names.
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
+        """Copy the values of `state_dict` into the parameters and buffers of those names, or `assign` its
+        tensors themselves; what was missing, and what unexpected.
 
         Raises:
+            TypeError: it is no dict.
             RuntimeError: a shape differs or, if `strict`, a name is missing or unexpected.
         """
-        own = self.state_dict()
-        wrong = [f"Missing key(s) in state_dict: {name!r}." for name in own if name not in state_dict]
-        wrong += [f"Unexpected key(s) in state_dict: {name!r}." for name in state_dict if name not in own]
-        wrong = wrong if strict else []
-        for name in own.keys() & state_dict.keys():
-            given, wanted = tuple(state_dict[name].shape), own[name].shape
-            if given != wanted:
-                wrong.append(f"size mismatch for {name}: the checkpoint has {given}, the model {wanted}.")
-        if wrong:
-            found = "\n\t".join(sorted(wrong))
-            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{found}")
-        for name in own.keys() & state_dict.keys():
-            own[name].array[...] = np.asarray(state_dict[name])
+        if not isinstance(state_dict, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        return load_into(self, state_dict, strict, assign)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Mapping[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Load what is the module's own: PyTorch's name for what subclasses may do otherwise."""
+        assign = bool(local_metadata.get("assign_to_params_buffers"))
+        load_own(self, state_dict, prefix, assign, missing_keys, unexpected_keys, error_msgs)
 
     # --- modes and element types ---
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode here and below."""
+        if not isinstance(mode, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError("training mode is expected to be boolean")
         for module in self.modules():
             object.__setattr__(module, "training", mode)
         return self
@@ -212,24 +238,38 @@ class Module:
         """Leave training mode here and below."""
         return self.train(False)
 
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Say of all parameters whether they are to be trained, where the module is saved."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Nothing: there are no gradients."""
+
     def cpu(self) -> Self:
         """The module: everything is on the CPU."""
         return self
 
-    def to(self, target: object) -> Self:
+    def to(self, *targets: object, dtype: DType | None = None, device: object = None) -> Self:
         """Convert floating parameters and buffers to a dtype; a device must be the CPU.
 
         Raises:
-            ArgumentError: `target` is another device.
+            ArgumentError: a target is another device.
         """
-        if not isinstance(target, DType):
-            if not torch_interop.is_cpu(target):
+        for target in (*targets, device, dtype):
+            if isinstance(target, DType):
+                self._convert(target)
+            elif isinstance(target, Tensor):
+                self._convert(target.dtype)
+            elif target is not None and not isinstance(target, bool) and not torch_interop.is_cpu(target):
                 raise ArgumentError(f"Module.to: requires a dtype or a CPU device; got {target!r}")
-            return self
+        return self
+
+    def _convert(self, dtype: DType) -> None:
         for _, tensor in [*self._tensors("_parameters"), *self._tensors("_buffers")]:
             if tensor.dtype.is_floating:
-                tensor.array = tensor.array.astype(target.numpy)
-        return self
+                tensor.array = tensor.array.astype(dtype.numpy)
 
     def float(self) -> Self:
         """Convert floating parameters and buffers to float32."""
@@ -243,86 +283,41 @@ class Module:
         """Convert floating parameters and buffers to float16."""
         return self.to(dtypes.F16)
 
+    def bfloat16(self) -> Self:
+        """Convert floating parameters and buffers to bfloat16."""
+        return self.to(dtypes.BF16)
 
-class _ModuleSequence(Module):
-    """Submodules in order."""
+    # --- text ---
 
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())
+    def _get_name(self) -> str:
+        return type(self).__name__
 
-    def __len__(self) -> int:
-        return len(self._modules)
+    def extra_repr(self) -> str:
+        """What the module's text tells beside its name and its submodules."""
+        shown: list[str] = []
+        for spec in self._shown:
+            name, kind = spec.rstrip("=?"), spec[-1:]
+            value = getattr(self, name)
+            if kind != "?" or value != constructor_defaults(type(self)).get(name):
+                shown.append(f"{name}={value}" if kind in ("=", "?") else f"{value}")
+        return ", ".join(shown)
 
-    def __getitem__(self, position: int) -> Module:
-        return list(self._modules.values())[position]
-
-    def append(self, module: Module) -> Self:
-        """Add a module at the end."""
-        self.add_module(str(len(self)), module)
-        return self
-
-
-class Sequential(_ModuleSequence):
-    """Modules one after the other."""
-
-    def __init__(self, *modules: Module) -> None:
-        super().__init__()
-        for i, module in enumerate(modules):
-            self.add_module(str(i), module)
-
-    # As PyTorch's: unannotated, a tensor.
-    def forward(self, input):  # noqa: D102  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType]
-        for module in self:
-            input = module(input)
-        return input  # pyright: ignore[reportUnknownVariableType]
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        children = [f"({name}): {indented(repr(child))}" for name, child in self._modules.items()]
+        if len(lines) == 1 and not children:
+            return f"{self._get_name()}({extra})"
+        inner = "".join(f"\n  {line}" for line in (*lines, *children))
+        return f"{self._get_name()}({inner}\n)" if inner else f"{self._get_name()}()"
 
 
-class ModuleList(_ModuleSequence):
-    """A list of modules."""
-
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        super().__init__()
-        for i, module in enumerate(modules):
-            self.add_module(str(i), module)
-
-    def extend(self, modules: Iterable[Module]) -> Self:
-        """Add modules at the end."""
-        for module in modules:
-            self.append(module)
-        return self
+def indented(text: str) -> str:
+    """A text of several lines within another one."""
+    return text.replace("\n", "\n  ")
 
 
-class ModuleDict(Module):
-    """Modules by name."""
-
-    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
-        super().__init__()
-        for name, module in (modules or {}).items():
-            self.add_module(name, module)
-
-    def __getitem__(self, name: str) -> Module:
-        return self._modules[name]
-
-    def __setitem__(self, name: str, module: Module) -> None:
-        self.add_module(name, module)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._modules
-
-    def keys(self) -> Iterable[str]:
-        """Names."""
-        return self._modules.keys()
-
-    def values(self) -> Iterable[Module]:
-        """Modules."""
-        return self._modules.values()
-
-    def items(self) -> Iterable[tuple[str, Module]]:
-        """Names and modules."""
-        return self._modules.items()
+@interned
+def constructor_defaults(cls: type[Module]) -> dict[str, Any]:
+    """The defaults of the constructor's arguments."""
+    return {p.name: p.default for p in inspect.signature(cls.__init__).parameters.values()}

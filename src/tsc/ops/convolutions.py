@@ -382,6 +382,16 @@ for _spatial in (1, 2, 3):
     _conv(_spatial)
 
 
+@composite(FAMILY, "aten::conv_tbc")
+def conv_tbc(aten: Aten, self: AnyTensor, weight: AnyTensor, bias: AnyTensor, pad: int) -> AnyTensor:
+    """Convolution of ``[time, batch, channels]`` by ``[window, channels in, channels out]``."""
+    if len(aten.shape(self)) != 3 or len(aten.shape(weight)) != 3:
+        raise ShapeError("conv_tbc: Input and weight must have 3 dims: time, batch, in_channel")
+    turned = aten("permute", self, [1, 2, 0]), aten("permute", weight, [2, 1, 0])
+    result = aten("permute", aten("conv1d", *turned, bias, [1], [pad], [1], 1), [2, 0, 1])
+    return aten("contiguous", result, 0)
+
+
 @composite(FAMILY, "aten::_convolution", "aten::_convolution.deprecated", layout=ResultLayout.FOLLOWING)
 def underscore_convolution(aten: Aten, *arguments: Any) -> AnyTensor:
     """`convolution` with flags for vendor libraries, which mean nothing here."""

@@ -177,7 +177,10 @@ def instance_norm(
     running_mean: AnyTensor | None, running_var: AnyTensor | None,
     use_input_stats: bool, momentum: float, eps: float, cudnn_enabled: bool,
 ) -> AnyTensor:  # fmt: skip
-    """Standardized over the spatial dims of each channel of each sample."""
+    """Standardized over the spatial dims of each channel of each sample, or by the running statistics.
+
+    By its own statistics, the running ones are updated in place, by the mean of the samples'.
+    """
     parameters = (weight, bias, running_mean, running_var)
     if any(p is not None and len(aten.shape(p)) > 1 for p in parameters):
         raise ShapeError("instance_norm: requires weights, biases and statistics of one dim")
@@ -187,8 +190,20 @@ def instance_norm(
     x, scale, shift, mean, var = _widened(aten, result, input, weight, bias, running_mean, running_var)
     if not use_input_stats:
         return _as(aten, _by_statistics(aten, x, scale, shift, mean, var, eps), result)
-    y = _standardized(aten, x, range(2, ndim), eps)
+    dims = list(range(2, ndim))
+    if running_mean is not None:
+        _update(aten, running_mean, aten("mean.dim", x, [0, *dims], False), momentum)
+    if running_var is not None:
+        each = aten("var.dim", x, dims, True, False)
+        _update(aten, running_var, aten("mean.dim", each, [0], False), momentum)
+    y = _standardized(aten, x, dims, eps)
     return _as(aten, _scaled(aten, y, _column(aten, scale, ndim), _column(aten, shift, ndim)), result)
+
+
+def _update(aten: Aten, running: AnyTensor, now: AnyTensor, momentum: float) -> None:
+    """Move running statistics towards those of now, in place."""
+    aten("mul_.Scalar", running, 1 - momentum)
+    aten("add_.Tensor", running, now, alpha=momentum)
 
 
 def _by_statistics(
@@ -228,12 +243,9 @@ def batch_norm(
     ndim = len(aten.shape(input))
     dims = [i for i in range(ndim) if i != 1]
     if running_mean is not None:
-        for running, batch in (
-            (running_mean, aten("mean.dim", x, dims, False)),
-            (running_var, aten("var.dim", x, dims, True, False)),
-        ):
-            aten("mul_.Scalar", running, 1 - momentum)
-            aten("add_.Tensor", running, batch, alpha=momentum)
+        _update(aten, running_mean, aten("mean.dim", x, dims, False), momentum)
+    if running_var is not None:
+        _update(aten, running_var, aten("var.dim", x, dims, True, False), momentum)
     y = _standardized(aten, x, dims, eps)
     return _as(aten, _scaled(aten, y, _column(aten, scale, ndim), _column(aten, shift, ndim)), result)
 

@@ -181,7 +181,7 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
         value = constant_of(operand, pool)
         if value is UNKNOWN and i == 0 and operator.reads_shape_only and not _shows_layout(op, operator):
             value = _stand_in(operand)
-        if value is UNKNOWN or (value is None and not _may_be_none(op, i)):
+        if value is UNKNOWN or not _may_be(value, op, i):
             return False
         arguments.append(value)
     if holds_dim(arguments) and any(isinstance(r.type, tt.TensorType) for r in op.results):
@@ -242,13 +242,16 @@ def _stored(array: np.ndarray[Any, Any]) -> int:
     return prod(n for n, stride in zip(array.shape, array.strides, strict=True) if stride)
 
 
-def _may_be_none(op: AtenOp, position: int) -> bool:
-    """Whether the schema takes None there. Where it does not, None comes from a cast that never runs: the
-    branch it is in is about to go.
+def _may_be(value: object, op: AtenOp, position: int) -> bool:
+    """Whether the schema takes such a value there. Where it does not, None, or a number in place of a tensor,
+    comes from a cast that never runs: the branch it is in is about to go.
     """
     if op.schema.is_variadic:
         return True
-    return isinstance(op.schema.arguments[position].type, TAKE_NONE)
+    kind = op.schema.arguments[position].type
+    if value is None:
+        return isinstance(kind, TAKE_NONE)
+    return not isinstance(kind, tt.TensorType) or isinstance(value, np.ndarray)
 
 
 def _shows_layout(op: AtenOp, operator: Operator) -> bool:

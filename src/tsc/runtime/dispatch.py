@@ -105,11 +105,7 @@ def _fit(
     values: list[Any] = []
     for formal in schema.arguments:
         if rest and not formal.kwarg_only:
-            if (
-                isinstance(formal.type, tt.ListType)
-                and formal.type.data is tt.INT
-                and all(isinstance(r, int) and not isinstance(r, bool) for r in rest)
-            ):
+            if _are_loose_ints(rest, formal, schema):
                 values.append(rest)
                 rest = []
             else:
@@ -123,6 +119,18 @@ def _fit(
     if rest or given:
         raise Mismatch
     return values
+
+
+def _are_loose_ints(rest: list[Any], formal: Argument, schema: Schema) -> bool:
+    """Whether ints are a list without brackets: ``x.view(2, 3)``. It must be all that the operator takes by
+    position, beside its tensor.
+    """
+    if not isinstance(formal.type, tt.ListType) or formal.type.data is not tt.INT:
+        return False
+    if not all(isinstance(r, int) and not isinstance(r, bool) for r in rest):
+        return False
+    first = isinstance(schema.arguments[0].type, tt.TensorType)
+    return all(a is formal or a.kwarg_only for a in schema.arguments[first:])
 
 
 def convert(value: Any, formal: Argument) -> Any:

@@ -12,6 +12,36 @@ from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import ArgumentError, DTypeError, ShapeError
 
+CONVERSIONS = {
+    "float": dtypes.F32, "double": dtypes.F64, "half": dtypes.F16, "bfloat16": dtypes.BF16,
+    "long": dtypes.I64, "int": dtypes.I32, "short": dtypes.I16, "char": dtypes.I8, "byte": dtypes.U8,
+    "bool": dtypes.BOOL,
+}  # fmt: skip
+"""Methods that convert elements: ``x.float()``."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.array
+    return tuple(_plain(v) for v in value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownVariableType]
+
+
+def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
+    def method(self: Tensor, *others: Any) -> Any:
+        from tsc.runtime.dispatch import operator_function
+
+        if reflected:
+            left = Tensor(
+                np.asarray(
+                    others[0],
+                    dtype=np.result_type(others[0]) if not self.dtype.is_floating else self.array.dtype,
+                )
+            )
+            return operator_function(name)(left, self)
+        return operator_function(name)(self, *others)
+
+    return method
+
 
 class Tensor:
     """A tensor over a NumPy array, which it shares; its methods are the operators: ``x.relu()``."""
@@ -138,6 +168,8 @@ class Tensor:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         from tsc.runtime.dispatch import operator_function
 
+        if name in CONVERSIONS:
+            return lambda: operator_function("to")(self, CONVERSIONS[name])
         try:
             function = operator_function(name)
         except AttributeError:
@@ -163,13 +195,13 @@ class Tensor:
         return bool(self.array)
 
     def __float__(self) -> float:
-        return float(self.array)
+        return float(self.array.item())
 
     def __int__(self) -> int:
-        return int(self.array)
+        return int(self.array.item())
 
     def __complex__(self) -> complex:
-        return complex(self.array)
+        return complex(self.array.item())
 
     def __index__(self) -> int:
         return operator.index(self.array)
@@ -194,41 +226,39 @@ class Tensor:
 
         return tensor_repr(self.array)
 
+    __add__ = _operator("add")
+    __sub__ = _operator("sub")
+    __mul__ = _operator("mul")
+    __truediv__ = _operator("div")
+    __floordiv__ = _operator("floor_divide")
+    __mod__ = _operator("remainder")
+    __pow__ = _operator("pow")
+    __matmul__ = _operator("matmul")
+    __and__ = _operator("__and__")
+    __or__ = _operator("__or__")
+    __xor__ = _operator("__xor__")
+    __radd__ = _operator("add", reflected=True)
+    __rsub__ = _operator("sub", reflected=True)
+    __rmul__ = _operator("mul", reflected=True)
+    __rtruediv__ = _operator("div", reflected=True)
+    __rfloordiv__ = _operator("floor_divide", reflected=True)
+    __rmod__ = _operator("remainder", reflected=True)
+    __rpow__ = _operator("pow", reflected=True)
+    __rmatmul__ = _operator("matmul", reflected=True)
+    __rand__ = _operator("__and__", reflected=True)
+    __ror__ = _operator("__or__", reflected=True)
+    __rxor__ = _operator("__xor__", reflected=True)
+    __eq__ = _operator("eq")
+    __ne__ = _operator("ne")
+    __lt__ = _operator("lt")
+    __le__ = _operator("le")
+    __gt__ = _operator("gt")
+    __ge__ = _operator("ge")
+    __neg__ = _operator("neg")
+    __invert__ = _operator("bitwise_not")
+    __abs__ = _operator("abs")
+    __iadd__ = _operator("add_")
+    __isub__ = _operator("sub_")
+    __imul__ = _operator("mul_")
+    __itruediv__ = _operator("div_")
     __hash__ = object.__hash__
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.array
-    return tuple(_plain(v) for v in value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownVariableType]
-
-
-def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
-    def method(self: Tensor, *others: Any) -> Any:
-        from tsc.runtime.dispatch import operator_function
-
-        if reflected:
-            left = Tensor(
-                np.asarray(
-                    others[0],
-                    dtype=np.result_type(others[0]) if not self.dtype.is_floating else self.array.dtype,
-                )
-            )
-            return operator_function(name)(left, self)
-        return operator_function(name)(self, *others)
-
-    return method
-
-
-for _symbol, _name in {
-    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", 
-    "mod": "remainder", "pow": "pow", "matmul": "matmul", "and": "__and__", "or": "__or__", "xor": "__xor__",
-}.items():  # fmt: skip
-    setattr(Tensor, f"__{_symbol}__", _operator(_name))
-    setattr(Tensor, f"__r{_symbol}__", _operator(_name, reflected=True))
-for _symbol in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Tensor, f"__{_symbol}__", _operator(_symbol))
-for _symbol, _name in {"neg": "neg", "invert": "bitwise_not", "abs": "abs"}.items():
-    setattr(Tensor, f"__{_symbol}__", _operator(_name))
-for _symbol, _name in {"iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv": "div_"}.items():
-    setattr(Tensor, f"__{_symbol}__", _operator(_name))

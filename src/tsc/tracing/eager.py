@@ -10,7 +10,8 @@ import numpy as np
 
 from tsc.interop.patching import patched
 from tsc.interop.traced_ints import TracedInt
-from tsc.nn.module import Module, Parameter
+from tsc.nn.module import Module
+from tsc.nn.parameters import Parameter
 from tsc.runtime.dispatch import operator_function
 from tsc.runtime.recording import paused
 from tsc.runtime.tensor import Tensor

@@ -1,0 +1,74 @@
+"""Tensors that modules own: parameters, and buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tsc import dtypes
+from tsc.dtypes import DType
+from tsc.errors import ArgumentError
+from tsc.interop import torch as torch_interop
+from tsc.runtime.tensor import Tensor
+
+
+def _array(data: object) -> object:
+    return np.empty(0, np.float32) if data is None else data.array if isinstance(data, Tensor) else data
+
+
+class Parameter(Tensor):
+    """A tensor that is a parameter of the module it is assigned to."""
+
+    __slots__ = ("requires_grad",)
+
+    def __init__(self, data: object = None, requires_grad: bool = True) -> None:
+        super().__init__(_array(data))
+        self.requires_grad = requires_grad
+        """What PyTorch is told where the module is saved; nothing here computes gradients."""
+
+    def __repr__(self) -> str:
+        text = super().__repr__()
+        shown = f"{text[:-1]}, requires_grad=True)" if self.requires_grad else text
+        return f"Parameter containing:\n{shown}"
+
+
+class Buffer(Tensor):
+    """A tensor that is state of the module it is assigned to, but no parameter."""
+
+    __slots__ = ("persistent",)
+
+    def __init__(self, data: object = None, *, persistent: bool = True) -> None:
+        super().__init__(_array(data))
+        self.persistent = persistent
+        """Whether state dicts have it."""
+
+
+def require_cpu(device: object) -> None:
+    """
+    Raises:
+        ArgumentError: it is another device than the CPU.
+    """
+    if device is not None and not torch_interop.is_cpu(device):
+        raise ArgumentError(f"device: requires None or a CPU device; got {device!r}")
+
+
+def new_tensor(shape: int | Sequence[int], device: object = None, dtype: DType | None = None) -> Tensor:
+    """A tensor whose elements nobody has set yet; float32 where no dtype is given."""
+    require_cpu(device)
+    return Tensor(np.empty(shape, (dtypes.F32 if dtype is None else dtype).numpy))
+
+
+def new_parameter(
+    shape: int | Sequence[int], device: object = None, dtype: DType | None = None, requires_grad: bool = True
+) -> Parameter:
+    """A parameter whose elements nobody has set yet."""
+    return Parameter(new_tensor(shape, device, dtype), requires_grad)
+
+
+def array_of(value: Any) -> np.ndarray[Any, Any]:
+    """The memory of a tensor, ours or PyTorch's, or what NumPy has as an array."""
+    if isinstance(value, Tensor):
+        return value.array
+    return torch_interop.to_numpy(value) if torch_interop.is_tensor(value) else np.asarray(value)
