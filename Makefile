@@ -55,7 +55,7 @@ types: $(STAMP)-dev ## types alone
 	$(BIN)/pyright
 
 # What compiles machine code by the dozen, or reads all dialects of MLIR.
-SLOW := */test_schedule_* */test_widen_windows.py */test_torch_text.py
+SLOW := */test_schedule_* */test_widen_windows.py */test_torch_text.py */test_mlir_tools.py
 fast-tests: $(STAMP)-dev ## the tests of `check`
 	$(PYTEST) -n auto tests/test_layering.py tests/dialects tests/passes $(foreach slow,$(SLOW),--ignore-glob='$(slow)')
 
