@@ -82,9 +82,10 @@ package: $(STAMP)-base ## build the sdist and the wheel, and check them
 	$(BIN)/python -m build
 	$(BIN)/python -m twine check --strict dist/*
 
-docs: $(STAMP)-test ## write docs/cli.md from the verbs' help, and what works into docs/language.md
+docs: $(STAMP)-test ## write what stands elsewhere: docs/cli.md, docs/options.md, docs/language.md, the stub
 	$(BIN)/python -m tools.cli_page
 	$(BIN)/python -m tools.language_table
+	$(BIN)/python -m tools.typed_face
 
 fmt: $(STAMP)-dev ## format the code
 	$(BIN)/ruff format src tests tools examples

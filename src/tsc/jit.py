@@ -19,12 +19,45 @@ from tsc.runtime.fusion_strategy import FusionStrategy
 from tsc.runtime.last_called import LastCalled
 
 if TYPE_CHECKING:
+    from typing import Final
+
+    from tsc.contexts import (
+        enable_onednn_fusion,
+        fuser,
+        onednn_fusion_enabled,
+        optimized_execution,
+        strict_fusion,
+    )
+    from tsc.errors import Error
+    from tsc.markers import Attribute, export, ignore, interface, script_method, unused
+    from tsc.modules.base_class import ScriptModule
+    from tsc.modules.compilation_unit import CompilationUnit
     from tsc.modules.script_modules import RecursiveScriptModule
     from tsc.printing.graph import Graph
     from tsc.programs.explaining import Explanation
     from tsc.programs.profiling import Profile
     from tsc.programs.script_functions import ScriptFunction, ScriptMethod
     from tsc.runtime.futures import Future
+    from tsc.tracing.api import (
+        TopLevelTracedModule,
+        TracedModule,
+        TracerWarning,
+        TracingCheckError,
+        is_tracing,
+        script_if_tracing,
+        trace,
+        trace_module,
+    )
+
+__all__ = [
+    "Attribute", "CompilationUnit", "Error", "Final", "Future", "RecursiveScriptModule", "ScriptFunction",
+    "ScriptMethod", "ScriptModule", "TopLevelTracedModule", "TracedModule", "TracerWarning",
+    "TracingCheckError", "annotate", "enable_onednn_fusion", "explain", "export", "fork", "freeze", "fuser",
+    "ignore", "interface", "is_scripting", "is_tracing", "last_executed_optimized_graph", "load",
+    "onednn_fusion_enabled", "optimize_for_inference", "optimized_execution", "profile",
+    "run_frozen_optimizations", "save", "script", "script_if_tracing", "script_method",
+    "set_fusion_strategy", "strict_fusion", "trace", "trace_module", "unused", "wait",
+]  # fmt: skip
 
 
 def script(
@@ -40,6 +73,16 @@ def script(
     `obj`, or a dict from functions, modules or methods to such lists. They run as plain Python, and every
     function they reach learns from them; a parameter given None as well is Optional, one given several types
     is Any. `optimize`, `_frames_up` and `_rcb` are accepted, and mean nothing.
+
+    >>> def doubled(x: tsc.Tensor, times: int) -> tsc.Tensor:
+    ...     for _ in range(times):
+    ...         x = x * 2
+    ...     return x
+    >>> f = tsc.script(doubled)
+    >>> f(tsc.tensor([1.0, 3.0]), 2)
+    tensor([ 4., 12.])
+    >>> f(numpy.ones(2, numpy.float32), 1)
+    array([2., 2.], dtype=float32)
 
     Raises:
         ValueError: `example_inputs` is neither a list nor a dict.
@@ -62,16 +105,22 @@ def script(
 
 
 def load(
-    f: str | os.PathLike[str] | IO[bytes],
+    f: str | os.PathLike[str] | IO[bytes] | bytes | bytearray | memoryview,
     map_location: object = None,
     _extra_files: dict[str, Any] | None = None,
     _restore_shapes: bool = False,
 ) -> RecursiveScriptModule:
-    """Load a ``.pt`` archive written by ``torch.jit.save`` (or by `save`). PyTorch is not needed.
+    """Load a ``.pt`` archive written by ``torch.jit.save`` (or by `save`): from a path, an open file, or the
+    bytes. PyTorch is not needed.
 
     Everything lies on the CPU: `map_location` may say so, and nothing else.
     `_extra_files` maps names to anything; the values become the contents of those files in the archive, empty
     for those it does not have. `_restore_shapes` is accepted, and means nothing.
+
+    >>> archive = io.BytesIO()
+    >>> tsc.save(tsc.script(tsc.nn.Linear(3, 2)), archive)
+    >>> tsc.load(archive.getvalue())(tsc.zeros(5, 3)).shape
+    (5, 2)
 
     Raises:
         ValueError: `map_location` is no device.
@@ -109,6 +158,8 @@ def save(
 ) -> None:
     """Write a module or function as an archive that ``torch.jit.load`` and `load` read.
 
+    >>> tsc.save(tsc.script(tsc.nn.ReLU()), os.path.join(tempfile.mkdtemp(), "model.pt"))
+
     Raises:
         CompileError: a method that must be saved is not TorchScript.
         NotSupportedError: an archive cannot hold an attribute; its path is named.
@@ -129,6 +180,10 @@ def freeze(
 
     `preserved_attrs` names attributes and methods to keep. `optimize_numerics` is accepted; the folds are
     always done.
+
+    >>> module = tsc.script(tsc.nn.Linear(3, 2).eval())
+    >>> "CONSTANTS" in module.code, "CONSTANTS" in tsc.freeze(module).code
+    (False, True)
 
     Raises:
         CompileError: the module is in training mode.
@@ -156,7 +211,12 @@ def optimize_for_inference(
     other_methods: Sequence[str] | None = None,
     example_inputs: Sequence[Any] | None = None,
 ) -> RecursiveScriptModule:
-    """Freeze a module unless it is frozen, and compile it: at its first call, or now for `example_inputs`."""
+    """Freeze a module unless it is frozen, and compile it: at its first call, or now for `example_inputs`.
+
+    >>> fast = tsc.optimize_for_inference(tsc.script(tsc.nn.Linear(3, 2).eval()))
+    >>> fast(numpy.zeros((5, 3), numpy.float32)).shape
+    (5, 2)
+    """
     remembered = None if other_methods else optimized_of(mod)
     made = _optimized(mod, other_methods) if remembered is None else remembered
     if example_inputs is not None:
@@ -188,6 +248,11 @@ def explain(
     called with arguments of a kind; this tells of the calls after that. Of a module with hooks it tells of
     ``forward`` alone.)
 
+    >>> def f(x: tsc.Tensor) -> tsc.Tensor:
+    ...     return tsc.relu(x) + 1
+    >>> tsc.explain(tsc.script(f), numpy.ones(4, numpy.float32)).kernels
+    1
+
     Raises:
         ArgumentError: `m` is nothing of the kind, or cannot be called with these arguments.
     """
@@ -212,6 +277,11 @@ def profile(
     The function is compiled once more, with clocks around its kernels, and is called some twenty times; what
     `m` was compiled to stays as it is. What calls do to the state of `m` or to the arguments, these do too.
 
+    >>> def f(x: tsc.Tensor) -> tsc.Tensor:
+    ...     return tsc.relu(x) + 1
+    >>> tsc.profile(tsc.script(f), numpy.ones(4, numpy.float32)).times > 0
+    True
+
     Raises:
         ArgumentError: `m` is nothing of the kind, or cannot be called with these arguments.
     """
@@ -235,6 +305,10 @@ def set_fusion_strategy(strategy: Sequence[tuple[str, int]]) -> list[tuple[str, 
     A STATIC entry compiles for the shapes of a call; a DYNAMIC one for all sizes that have differed from call
     to call, under guards where the program tells sizes apart. Calls that no compilation is for, when there
     are as many as there may be, run in the generic tier (and a log line says so).
+
+    >>> before = tsc.set_fusion_strategy([("STATIC", 1), ("DYNAMIC", 1)])
+    >>> tsc.set_fusion_strategy(before)
+    [('STATIC', 1), ('DYNAMIC', 1)]
     """
     return FusionStrategy.set(strategy)
 
@@ -244,6 +318,9 @@ def fork(func: Any, *args: Any, **kwargs: Any) -> Future:
 
     In a program other threads make the call, or who waits for it first (``docs/threads.md``). In Python it is
     made at once, as in PyTorch.
+
+    >>> tsc.wait(tsc.fork(max, 1, 2))
+    2
     """
     from tsc.runtime.futures import Future
 
@@ -320,9 +397,16 @@ _ELSEWHERE = {
 """Names of ``torch.jit`` that have a file of their own."""
 
 
-def __getattr__(name: str) -> Any:
-    if name == "isinstance":
-        return isinstance_of
-    if name in _ELSEWHERE:
-        return getattr(import_module(_ELSEWHERE[name]), name)
-    raise AttributeError(f"module 'tsc.jit' has no attribute {name!r}")
+if not TYPE_CHECKING:  # checkers see the imports above, and that there is nothing else
+
+    def __getattr__(name: str) -> Any:
+        if name == "isinstance":
+            return isinstance_of
+        if name in _ELSEWHERE:
+            return getattr(import_module(_ELSEWHERE[name]), name)
+        raise AttributeError(f"module 'tsc.jit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The names of ``torch.jit`` that are here."""
+    return [*__all__, "isinstance"]

@@ -23,6 +23,7 @@ from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObjec
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
 from tsc.programs.explaining import Explanation, explain_generic, explain_version
+from tsc.programs.input_hints import hinting_at_inputs
 from tsc.programs.inspecting import Inspectable, Saveable
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
@@ -124,6 +125,7 @@ class BoundFunction(Inspectable):
             refresh_below(cast("ScriptObject", self.receiver))
         return inputs, values
 
+    @hinting_at_inputs
     def _dispatch(self, *arguments: object) -> Any:
         arguments = tuple(self._complete(arguments))
         LastCalled.note(self)

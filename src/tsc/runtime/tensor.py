@@ -13,6 +13,25 @@ from tsc.dtypes import DType
 from tsc.errors import ArgumentError, DTypeError, ShapeError
 
 
+def _operator(name: str, reflected: bool = False) -> Callable[..., Tensor]:
+    """Python's operator that is the operator `name`; `reflected` where the tensor stands on the right."""
+
+    def method(self: Tensor, *others: Any) -> Any:
+        from tsc.runtime.dispatch import operator_function
+
+        if reflected:
+            left = Tensor(
+                np.asarray(
+                    others[0],
+                    dtype=np.result_type(others[0]) if not self.dtype.is_floating else self.array.dtype,
+                )
+            )
+            return operator_function(name)(left, self)
+        return operator_function(name)(self, *others)
+
+    return method
+
+
 class Tensor:
     """A tensor over a NumPy array, which it shares; its methods are the operators: ``x.relu()``."""
 
@@ -195,40 +214,33 @@ class Tensor:
         return tensor_repr(self.array)
 
     __hash__ = object.__hash__
+    __add__, __radd__ = _operator("add"), _operator("add", reflected=True)
+    __sub__, __rsub__ = _operator("sub"), _operator("sub", reflected=True)
+    __mul__, __rmul__ = _operator("mul"), _operator("mul", reflected=True)
+    __truediv__, __rtruediv__ = _operator("div"), _operator("div", reflected=True)
+    __floordiv__, __rfloordiv__ = _operator("floor_divide"), _operator("floor_divide", reflected=True)
+    __mod__, __rmod__ = _operator("remainder"), _operator("remainder", reflected=True)
+    __pow__, __rpow__ = _operator("pow"), _operator("pow", reflected=True)
+    __matmul__, __rmatmul__ = _operator("matmul"), _operator("matmul", reflected=True)
+    __and__, __rand__ = _operator("__and__"), _operator("__and__", reflected=True)
+    __or__, __ror__ = _operator("__or__"), _operator("__or__", reflected=True)
+    __xor__, __rxor__ = _operator("__xor__"), _operator("__xor__", reflected=True)
+    __lt__ = _operator("lt")
+    __le__ = _operator("le")
+    __gt__ = _operator("gt")
+    __ge__ = _operator("ge")
+    __eq__ = _operator("eq")  # pyright: ignore[reportAssignmentType] - elementwise
+    __ne__ = _operator("ne")  # pyright: ignore[reportAssignmentType] - elementwise
+    __neg__ = _operator("neg")
+    __invert__ = _operator("bitwise_not")
+    __abs__ = _operator("abs")
+    __iadd__ = _operator("add_")
+    __isub__ = _operator("sub_")
+    __imul__ = _operator("mul_")
+    __itruediv__ = _operator("div_")
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.array
     return tuple(_plain(v) for v in value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownVariableType]
-
-
-def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
-    def method(self: Tensor, *others: Any) -> Any:
-        from tsc.runtime.dispatch import operator_function
-
-        if reflected:
-            left = Tensor(
-                np.asarray(
-                    others[0],
-                    dtype=np.result_type(others[0]) if not self.dtype.is_floating else self.array.dtype,
-                )
-            )
-            return operator_function(name)(left, self)
-        return operator_function(name)(self, *others)
-
-    return method
-
-
-for _symbol, _name in {
-    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", 
-    "mod": "remainder", "pow": "pow", "matmul": "matmul", "and": "__and__", "or": "__or__", "xor": "__xor__",
-}.items():  # fmt: skip
-    setattr(Tensor, f"__{_symbol}__", _operator(_name))
-    setattr(Tensor, f"__r{_symbol}__", _operator(_name, reflected=True))
-for _symbol in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Tensor, f"__{_symbol}__", _operator(_symbol))
-for _symbol, _name in {"neg": "neg", "invert": "bitwise_not", "abs": "abs"}.items():
-    setattr(Tensor, f"__{_symbol}__", _operator(_name))
-for _symbol, _name in {"iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv": "div_"}.items():
-    setattr(Tensor, f"__{_symbol}__", _operator(_name))

@@ -63,6 +63,10 @@ def trace(
     `check_inputs` if given, and compared within `check_tolerance`. `strict` refuses dicts as results.
     ``trace(tensor)`` is the operator: the sum of the diagonal.
 
+    >>> f = tsc.trace(lambda x: tsc.relu(x) + x.shape[0], tsc.zeros(3))
+    >>> f(tsc.tensor([-1.0, 1.0]))
+    tensor([2., 3.])
+
     Raises:
         RuntimeError: inputs or results are not made of tensors, or a captured tensor requires gradients.
         TracingCheckError: the check found another graph, or failed to run.
