@@ -85,6 +85,7 @@ package: $(STAMP)-base ## build the sdist and the wheel, and check them
 docs: $(STAMP)-test ## write what stands elsewhere: docs/cli.md, docs/options.md, docs/language.md, the stub
 	$(BIN)/python -m tools.cli_page
 	$(BIN)/python -m tools.language_table
+	$(BIN)/python -m tools.options_page
 	$(BIN)/python -m tools.typed_face
 
 fmt: $(STAMP)-dev ## format the code

@@ -17,17 +17,11 @@ from tsc.modules.loaded_module import IN_TRAINING, frozen_of, itself, load_remem
 from tsc.options import options
 from tsc.runtime.fusion_strategy import FusionStrategy
 from tsc.runtime.last_called import LastCalled
+from tsc.tracebacks import with_short_tracebacks
 
 if TYPE_CHECKING:
     from typing import Final
 
-    from tsc.contexts import (
-        enable_onednn_fusion,
-        fuser,
-        onednn_fusion_enabled,
-        optimized_execution,
-        strict_fusion,
-    )
     from tsc.errors import Error
     from tsc.markers import Attribute, export, ignore, interface, script_method, unused
     from tsc.modules.base_class import ScriptModule
@@ -37,7 +31,14 @@ if TYPE_CHECKING:
     from tsc.programs.explaining import Explanation
     from tsc.programs.profiling import Profile
     from tsc.programs.script_functions import ScriptFunction, ScriptMethod
-    from tsc.runtime.futures import Future
+    from tsc.runtime.contexts import (
+        enable_onednn_fusion,
+        fuser,
+        onednn_fusion_enabled,
+        optimized_execution,
+        strict_fusion,
+    )
+    from tsc.runtime.futures import Future, fork, wait
     from tsc.tracing.api import (
         TopLevelTracedModule,
         TracedModule,
@@ -60,6 +61,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@with_short_tracebacks
 def script(
     obj: object,
     optimize: None = None,
@@ -95,7 +97,7 @@ def script(
         warnings.warn(
             "`optimize` is deprecated and has no effect. Use `with torch.jit.optimized_execution()` instead",
             FutureWarning,
-            stacklevel=2,
+            stacklevel=3,  # of who calls what is around this function
         )
     from tsc.modules.scripting import run_examples, scripted
 
@@ -104,6 +106,7 @@ def script(
     return scripted(obj)
 
 
+@with_short_tracebacks
 def load(
     f: str | os.PathLike[str] | IO[bytes] | bytes | bytearray | memoryview,
     map_location: object = None,
@@ -151,6 +154,7 @@ def load(
     return loaded(program)
 
 
+@with_short_tracebacks
 def save(
     m: RecursiveScriptModule | ScriptFunction,
     f: str | os.PathLike[str] | IO[bytes],
@@ -173,6 +177,7 @@ def save(
     m.save(f, _extra_files)
 
 
+@with_short_tracebacks
 def freeze(
     mod: RecursiveScriptModule, preserved_attrs: Sequence[str] | None = None, optimize_numerics: bool = True
 ) -> RecursiveScriptModule:
@@ -206,6 +211,7 @@ def freeze(
     return freeze_module(mod, tuple(preserved_attrs or ()))
 
 
+@with_short_tracebacks
 def optimize_for_inference(
     mod: RecursiveScriptModule,
     other_methods: Sequence[str] | None = None,
@@ -237,6 +243,7 @@ def _optimized(mod: RecursiveScriptModule, other_methods: Sequence[str] | None) 
     return mod if frozen is not None else freeze(mod.eval(), other_methods)
 
 
+@with_short_tracebacks
 def explain(
     m: RecursiveScriptModule | ScriptFunction | ScriptMethod, *inputs: object, **kwargs: object
 ) -> Explanation:
@@ -268,6 +275,7 @@ def explain(
     )
 
 
+@with_short_tracebacks
 def profile(
     m: RecursiveScriptModule | ScriptFunction | ScriptMethod, *inputs: object, **kwargs: object
 ) -> Profile:
@@ -313,25 +321,6 @@ def set_fusion_strategy(strategy: Sequence[tuple[str, int]]) -> list[tuple[str, 
     return FusionStrategy.set(strategy)
 
 
-def fork(func: Any, *args: Any, **kwargs: Any) -> Future:
-    """A future of ``func(*args, **kwargs)``; `wait` gives its value.
-
-    In a program other threads make the call, or who waits for it first (``docs/threads.md``). In Python it is
-    made at once, as in PyTorch.
-
-    >>> tsc.wait(tsc.fork(max, 1, 2))
-    2
-    """
-    from tsc.runtime.futures import Future
-
-    return Future.of(func, *args, **kwargs)
-
-
-def wait(future: Future) -> Any:
-    """The value of a future; raises what the forked call raised."""
-    return future.wait()
-
-
 def isinstance_of(obj: object, target_type: object) -> bool:
     """Whether `obj` has a TorchScript type, containers with their elements: ``isinstance(x, List[int])``."""
     from tsc.dialects import torch_types as tt
@@ -375,24 +364,22 @@ def last_executed_optimized_graph() -> Graph:
 
 
 annotate.__dict__["__tsc_builtin__"] = "form::annotate"
-fork.__dict__["__tsc_builtin__"] = "form::fork"
-wait.__dict__["__tsc_builtin__"] = "form::wait"
 is_scripting.__dict__["__tsc_builtin__"] = "form::is_scripting"
 isinstance_of.__dict__["__tsc_builtin__"] = "form::isinstance"
 isinstance_of.__name__ = "isinstance"
 
 _ELSEWHERE = {
-    "Attribute": "tsc.markers", "CompilationUnit": "tsc.modules.compilation_unit", "Error": "tsc.errors",
-    "Final": "typing", "ScriptModule": "tsc.modules.base_class", "enable_onednn_fusion": "tsc.contexts",
-    "export": "tsc.markers", "fuser": "tsc.contexts", "ignore": "tsc.markers", "interface": "tsc.markers",
-    "onednn_fusion_enabled": "tsc.contexts", "optimized_execution": "tsc.contexts",
-    "script_method": "tsc.markers", "strict_fusion": "tsc.contexts", "unused": "tsc.markers",
-    "Future": "tsc.runtime.futures", "RecursiveScriptModule": "tsc.modules.script_modules",
-    "ScriptFunction": "tsc.programs.script_functions", "ScriptMethod": "tsc.programs.script_functions",
-    "TopLevelTracedModule": "tsc.tracing.api", "TracedModule": "tsc.tracing.api",
-    "TracerWarning": "tsc.tracing.api", "TracingCheckError": "tsc.tracing.api",
-    "is_tracing": "tsc.tracing.api", "script_if_tracing": "tsc.tracing.api", "trace": "tsc.tracing.api",
-    "trace_module": "tsc.tracing.api",
+    "RecursiveScriptModule": "tsc.modules.script_modules", "onednn_fusion_enabled": "tsc.runtime.contexts",
+    "CompilationUnit": "tsc.modules.compilation_unit", "ScriptFunction": "tsc.programs.script_functions",
+    "ScriptMethod": "tsc.programs.script_functions", "enable_onednn_fusion": "tsc.runtime.contexts",
+    "optimized_execution": "tsc.runtime.contexts", "TopLevelTracedModule": "tsc.tracing.api",
+    "ScriptModule": "tsc.modules.base_class", "strict_fusion": "tsc.runtime.contexts", "Final": "typing",
+    "TracingCheckError": "tsc.tracing.api", "script_if_tracing": "tsc.tracing.api", "export": "tsc.markers",
+    "TracerWarning": "tsc.tracing.api", "TracedModule": "tsc.tracing.api", "fuser": "tsc.runtime.contexts",
+    "trace_module": "tsc.tracing.api", "Future": "tsc.runtime.futures", "is_tracing": "tsc.tracing.api",
+    "script_method": "tsc.markers", "fork": "tsc.runtime.futures", "wait": "tsc.runtime.futures",
+    "Attribute": "tsc.markers", "interface": "tsc.markers", "trace": "tsc.tracing.api",
+    "ignore": "tsc.markers", "unused": "tsc.markers", "Error": "tsc.errors",
 }  # fmt: skip
 """Names of ``torch.jit`` that have a file of their own."""
 

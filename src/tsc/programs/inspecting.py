@@ -23,6 +23,8 @@ from tsc.frontend.unit import Function, ScriptObject, Unit
 from tsc.passes.inline import Inline
 from tsc.printing.function_text import ConstantMap, code_of, graph_of
 from tsc.printing.graph import Graph
+from tsc.programs.showing import page, summary
+from tsc.programs.specialization_table import SpecializationTable
 
 
 class HasStages(Protocol):
@@ -95,6 +97,18 @@ class Inspectable:
             )
         return self.function.op, self.unit.pool
 
+    def specializations(self) -> SpecializationTable:
+        """What it was compiled for."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        is_frozen = self.entry is not None and self.receiver is not None
+        said = summary(self.specializations(), is_frozen=is_frozen)
+        return f"<tsc.{type(self).__name__} {self.function.name}{said and ': '}{said}>"
+
+    def _repr_html_(self) -> str:
+        return page(self)
+
     @property
     def schema(self) -> str:
         """The signature as PyTorch declares it: ``forward(__torch__.M self, Tensor x) -> Tensor``."""
@@ -156,6 +170,18 @@ class InspectableModule:
 
     def _method(self, name: str) -> Inspectable:
         raise NotImplementedError
+
+    def specializations(self) -> SpecializationTable:
+        """What the methods were compiled for."""
+        raise NotImplementedError
+
+    @property
+    def ir(self) -> StageTexts:
+        """The IR of ``forward`` at each stage."""
+        return self._method("forward").ir
+
+    def _repr_html_(self) -> str:
+        return page(self)
 
     @property
     def graph(self) -> Graph:

@@ -17,13 +17,13 @@ from tsc.compiler.specialization import Specialization, lowered
 from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
-from tsc.errors import ArgumentError, IRError, NotSupportedError
+from tsc.errors import ArgumentError, IRError, NotSupportedError, TscError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObject, Unit
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
 from tsc.programs.explaining import Explanation, explain_generic, explain_version
-from tsc.programs.input_hints import hinting_at_inputs
+from tsc.programs.input_hints import hint_at_inputs
 from tsc.programs.inspecting import Inspectable, Saveable
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
@@ -39,6 +39,7 @@ from tsc.runtime.recording_gradients import TorchInputs, are_recorded
 from tsc.runtime.specializations import Specializations
 from tsc.runtime.values import ArgumentMismatchError, Inputs, Wrap
 from tsc.serialization.saving import function_records, module_records
+from tsc.tracebacks import shorten
 
 RECORDED = "PyTorch's operators run: gradients are wanted, or something of PyTorch watches operators"
 
@@ -73,9 +74,14 @@ class BoundFunction(Inspectable):
 
     def __call__(self, *arguments: object, **keywords: object) -> Any:
         """Run on arguments of any supported kind of tensor; results come back in the same kind."""
-        if keywords:
-            return self._dispatch(*self._positional(arguments, keywords))
-        return self._fast(*arguments)
+        try:
+            if keywords:
+                return self._dispatch(*self._positional(arguments, keywords))
+            return self._fast(*arguments)
+        except TscError as error:
+            hint_at_inputs(error, self.parameters, arguments)
+            shorten(error)
+            raise
 
     def call_slowly(self, *arguments: object) -> Any:
         """Run with all checks in Python: where native code sends calls that it is not for."""
@@ -125,7 +131,6 @@ class BoundFunction(Inspectable):
             refresh_below(cast("ScriptObject", self.receiver))
         return inputs, values
 
-    @hinting_at_inputs
     def _dispatch(self, *arguments: object) -> Any:
         arguments = tuple(self._complete(arguments))
         LastCalled.note(self)
@@ -387,12 +392,6 @@ class ScriptFunction(BoundFunction, Saveable):
         """What `save` writes."""
         return function_records(self.function, self.interpreter.compiler, extra_files)
 
-    def __repr__(self) -> str:
-        return f"<tsc.ScriptFunction {self.function.name}>"
-
 
 class ScriptMethod(BoundFunction):
     """A method of a module."""
-
-    def __repr__(self) -> str:
-        return f"<tsc.ScriptMethod {self.function.name}>"
