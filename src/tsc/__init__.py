@@ -13,7 +13,6 @@ from __future__ import annotations
 import builtins
 import math
 import os
-import re
 from importlib import import_module
 from typing import Any
 
@@ -75,7 +74,8 @@ __all__ = [name for name in _NAMES if not hasattr(builtins, name)]  # pyright: i
 def __dir__() -> list[str]:
     """The names of `torch` that are here, operators among them: those that ``__init__.pyi`` declares."""
     with open(f"{__file__.removesuffix('.py')}.pyi", encoding="utf-8") as stub:
-        return sorted({*_NAMES, *re.findall(r"^def (\w+)\(", stub.read(), re.MULTILINE)})
+        operators = [line[4 : line.index("(")] for line in stub if line.startswith("def ")]
+    return sorted({*_NAMES, *operators})
 
 
 def __getattr__(name: str) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import os
+import sys
 import warnings
 from collections.abc import Callable
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import ParamSpec, TypeVar
 
 from tsc.errors import TscError
@@ -59,12 +59,9 @@ def with_short_tracebacks(function: Callable[Parameters, Result]) -> Callable[Pa
 
 def warn_user(text: str, category: type[Warning] = UserWarning) -> None:
     """Warn of something in the line of the user that led here: once for each line and cause."""
-    frame = inspect.currentframe()
-    while frame is not None and frame.f_back is not None and _is_of_library(frame.f_code.co_filename):
+    frame: FrameType = sys._getframe(1)  # pyright: ignore[reportPrivateUsage] - as `warnings` does
+    while frame.f_back is not None and _is_of_library(frame.f_code.co_filename):
         frame = frame.f_back
-    if frame is None:
-        warnings.warn(text, category, stacklevel=2)
-        return
     registry = frame.f_globals.setdefault("__warningregistry__", {})
     file = frame.f_code.co_filename
     warnings.warn_explicit(text, category, file, frame.f_lineno, frame.f_globals.get("__name__"), registry)
