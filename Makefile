@@ -55,7 +55,7 @@ types: $(STAMP)-dev ## types alone
 	$(BIN)/pyright
 
 # What compiles machine code by the dozen, or reads all dialects of MLIR.
-SLOW := */test_schedule_* */test_widen_windows.py */test_torch_text.py
+SLOW := */test_schedule_* */test_widen_windows.py */test_torch_text.py */test_mlir_tools.py
 fast-tests: $(STAMP)-dev ## the tests of `check`
 	$(PYTEST) -n auto tests/test_layering.py tests/dialects tests/passes $(foreach slow,$(SLOW),--ignore-glob='$(slow)')
 
@@ -82,9 +82,11 @@ package: $(STAMP)-base ## build the sdist and the wheel, and check them
 	$(BIN)/python -m build
 	$(BIN)/python -m twine check --strict dist/*
 
-docs: $(STAMP)-test ## write docs/cli.md from the verbs' help, and what works into docs/language.md
+docs: $(STAMP)-test ## write what stands elsewhere: docs/cli.md, docs/options.md, docs/language.md, the stub
 	$(BIN)/python -m tools.cli_page
 	$(BIN)/python -m tools.language_table
+	$(BIN)/python -m tools.options_page
+	$(BIN)/python -m tools.typed_face
 
 fmt: $(STAMP)-dev ## format the code
 	$(BIN)/ruff format src tests tools examples

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+os.environ["TSC_HINTS"] = "0"  # most modules of tests are not frozen
 os.environ["TSC_CACHE"] = "0"  # what an earlier run left there would hide faults
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ROOT / "tests/frontend"
@@ -69,9 +69,9 @@ def _compiled(make: Callable[[], Any], arguments: list[Any], folder: Path) -> st
 
     with tsc.dump_ir(folder):
         try:
-            scripted = tsc.script(make())
+            scripted: Any = tsc.script(make())
             if isinstance(scripted, torch.nn.Module) and not scripted.training:
-                scripted = tsc.freeze(scripted)
+                scripted = tsc.freeze(cast("Any", scripted))
             scripted(*arguments)
         except Exception as error:
             raised = folder / "raised-program"

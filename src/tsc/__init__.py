@@ -1,7 +1,16 @@
-"""tsc: a standalone optimizing compiler and runtime for TorchScript."""
+"""tsc: a standalone optimizing compiler and runtime for TorchScript.
+
+    fast = tsc.optimize_for_inference(tsc.load("model.pt"))
+    y = fast(x)                                             # NumPy arrays, or PyTorch's tensors
+
+`tsc.script` and `tsc.trace` compile Python. The names of `torch` that programs use are here too, and every
+other name is an operator: ``tsc.relu(x)``. All is loaded when it is first used. What checkers of types see is
+in ``__init__.pyi``, which is written from the tables below.
+"""
 
 from __future__ import annotations
 
+import builtins
 import math
 import os
 from importlib import import_module
@@ -37,6 +46,10 @@ _RANDOM = (
 _CREATION = (
     "as_tensor", "from_dlpack", "from_numpy", "get_default_dtype", "is_tensor", "set_default_dtype", "tensor",
 )  # fmt: skip
+_MODULES = {name: f"tsc.{name}" for name in ("cache", "dtypes", "errors", "jit", "nn", "testing")} | {
+    "library": "tsc.runtime.libraries"
+}
+_NAMESPACES = ("cuda", "fft", "linalg", "special")
 _NUMBERS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
 _LAZY = (
     {name: "tsc.jit" for name in _JIT}
@@ -56,6 +69,16 @@ _LAZY = (
         "wait_for_compilation": "tsc.runtime.background",
     }
 )
+_LAZY |= dict.fromkeys(("load", "save"), "tsc.modules.files")
+_NAMES = ("__version__", *_LAZY, *_MODULES, *_NAMESPACES, *_DTYPES, *_NUMBERS)
+__all__ = [name for name in _NAMES if not hasattr(builtins, name)]  # pyright: ignore[reportUnsupportedDunderAll] - of a stub
+
+
+def __dir__() -> list[str]:
+    """The names of `torch` that are here, operators among them: those that ``__init__.pyi`` declares."""
+    with open(f"{__file__.removesuffix('.py')}.pyi", encoding="utf-8") as stub:
+        operators = [line[4 : line.index("(")] for line in stub if line.startswith("def ")]
+    return sorted({*_NAMES, *operators})
 
 
 _RENAMED = {"load": "load_value", "save": "save_value"}
@@ -66,17 +89,15 @@ def __getattr__(name: str) -> Any:
     """Public names are loaded when first used (``import tsc`` stays cheap); other names are operators."""
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), _RENAMED.get(name, name))
-    if name in ("cache", "jit", "nn", "testing"):
-        return import_module(f"tsc.{name}")
-    if name == "library":
-        return import_module("tsc.runtime.libraries")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name in _DTYPES:
         return import_module("tsc.dtypes").by_name(_DTYPES[name])
     if name in _NUMBERS:
         return _NUMBERS[name]
     if name.startswith("__") or _is_submodule(name):
         raise AttributeError(f"module 'tsc' has no attribute {name!r}")
-    if name in ("cuda", "fft", "linalg", "special"):
+    if name in _NAMESPACES:
         return import_module("tsc.runtime.namespaces").namespace(name)
     absent = import_module("tsc.runtime.namespaces").ABSENT.get(name)
     if absent is not None:

@@ -87,6 +87,7 @@ class TscError(Exception):
             "Traceback of TorchScript (most recent call last):",
             *(frame.highlight() for frame in reversed(self.frames)),
             f"{self.kind}: {_shortened(self.message)}",
+            *([f"Hint: {self.hint}"] if self.hint else []),
         ]
         return "\n".join(lines)
 

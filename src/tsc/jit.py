@@ -4,30 +4,63 @@ few lines.
 
 from __future__ import annotations
 
-import io
-import os
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from tsc.errors import ArgumentError, CompileError, SavedValueError
-from tsc.interop import torch as torch_interop
+from tsc.errors import ArgumentError, CompileError
 from tsc.markers import annotate
-from tsc.modules.loaded_module import IN_TRAINING, frozen_of, itself, load_remembered, optimized_of
+from tsc.modules.loaded_module import IN_TRAINING, frozen_of, itself, optimized_of
 from tsc.options import PRECISIONS, options
 from tsc.runtime.fusion_strategy import FusionStrategy
 from tsc.runtime.last_called import LastCalled
+from tsc.tracebacks import with_short_tracebacks
 
 if TYPE_CHECKING:
+    from typing import Final
+
+    from tsc.errors import Error
+    from tsc.markers import Attribute, export, ignore, interface, script_method, unused
+    from tsc.modules.base_class import ScriptModule
+    from tsc.modules.compilation_unit import CompilationUnit
+    from tsc.modules.files import load, save
     from tsc.modules.script_modules import RecursiveScriptModule
     from tsc.printing.graph import Graph
     from tsc.programs.explaining import Explanation
     from tsc.programs.profiling import Profile
     from tsc.programs.script_functions import ScriptFunction, ScriptMethod
-    from tsc.runtime.futures import Future
+    from tsc.runtime.contexts import (
+        enable_onednn_fusion,
+        fuser,
+        onednn_fusion_enabled,
+        optimized_execution,
+        strict_fusion,
+    )
+    from tsc.runtime.futures import Future, fork, wait
+    from tsc.tracing.api import (
+        TopLevelTracedModule,
+        TracedModule,
+        TracerWarning,
+        TracingCheckError,
+        is_tracing,
+        script_if_tracing,
+        trace,
+        trace_module,
+    )
+
+__all__ = [
+    "Attribute", "CompilationUnit", "Error", "Final", "Future", "RecursiveScriptModule", "ScriptFunction",
+    "ScriptMethod", "ScriptModule", "TopLevelTracedModule", "TracedModule", "TracerWarning",
+    "TracingCheckError", "annotate", "enable_onednn_fusion", "explain", "export", "fork", "freeze", "fuser",
+    "ignore", "interface", "is_scripting", "is_tracing", "last_executed_optimized_graph", "load",
+    "onednn_fusion_enabled", "optimize_for_inference", "optimized_execution", "profile",
+    "run_frozen_optimizations", "save", "script", "script_if_tracing", "script_method",
+    "set_fusion_strategy", "strict_fusion", "trace", "trace_module", "unused", "wait",
+]  # fmt: skip
 
 
+@with_short_tracebacks
 def script(
     obj: object,
     optimize: None = None,
@@ -42,6 +75,16 @@ def script(
     function they reach learns from them; a parameter given None as well is Optional, one given several types
     is Any. `optimize`, `_frames_up` and `_rcb` are accepted, and mean nothing.
 
+    >>> def doubled(x: tsc.Tensor, times: int) -> tsc.Tensor:
+    ...     for _ in range(times):
+    ...         x = x * 2
+    ...     return x
+    >>> f = tsc.script(doubled)
+    >>> f(tsc.tensor([1.0, 3.0]), 2)
+    tensor([ 4., 12.])
+    >>> f(numpy.ones(2, numpy.float32), 1)
+    array([2., 2.], dtype=float32)
+
     Raises:
         ValueError: `example_inputs` is neither a list nor a dict.
         ArgumentError: `obj` is nothing of the kind.
@@ -53,7 +96,7 @@ def script(
         warnings.warn(
             "`optimize` is deprecated and has no effect. Use `with torch.jit.optimized_execution()` instead",
             FutureWarning,
-            stacklevel=2,
+            stacklevel=3,  # of who calls what is around this function
         )
     from tsc.modules.scripting import run_examples, scripted
 
@@ -62,124 +105,7 @@ def script(
     return scripted(obj)
 
 
-def load(
-    f: str | os.PathLike[str] | IO[bytes],
-    map_location: object = None,
-    _extra_files: dict[str, Any] | None = None,
-    _restore_shapes: bool = False,
-) -> RecursiveScriptModule:
-    """Load a ``.pt`` archive written by ``torch.jit.save`` (or by `save`). PyTorch is not needed.
-
-    Everything lies on the CPU: `map_location` may say so, and nothing else.
-    `_extra_files` maps names to anything; the values become the contents of those files in the archive, empty
-    for those it does not have. `_restore_shapes` is accepted, and means nothing.
-
-    Raises:
-        ValueError: `map_location` is no device.
-        ArgumentError: `map_location` is another device.
-        ArchiveError: the file is damaged, hostile, or not a TorchScript archive.
-        FileNotFoundError: there is no such file.
-    """
-    _require_cpu(map_location)
-    if not _extra_files:
-        remembered = load_remembered(f)
-        if remembered is not None:
-            return remembered
-    from tsc.archive.reader import Archive
-    from tsc.frontend.archived import ArchiveProgram
-    from tsc.modules.script_modules import loaded
-
-    archive = Archive(f)
-    program = ArchiveProgram(archive)
-    if _extra_files is not None:
-        _extra_files.update({name: archive.extra_file(name) or b"" for name in _extra_files})
-    return loaded(program)
-
-
-def load_value(
-    f: str | os.PathLike[str] | IO[bytes],
-    map_location: object = None,
-    _extra_files: dict[str, Any] | None = None,
-    _restore_shapes: bool = False,
-    *,
-    weights_only: bool = True,
-    mmap: bool | None = None,
-) -> Any:
-    """``tsc.load``: the module of an archive, as `load` gives it, or the value of a file of ``torch.save`` or
-    ``tsc.save``: tensors, numbers, texts, tuples, lists and dicts of them, so state dicts.
-
-    Nothing else is read, whatever `weights_only` says, and files are mapped, whatever `mmap` says.
-
-    Raises:
-        ArchiveError: the file is damaged, hostile, or has something else.
-    """
-    _require_cpu(map_location)
-    source = f if isinstance(f, (str, os.PathLike)) else io.BytesIO(f.read())
-    try:
-        return load(source, map_location, _extra_files, _restore_shapes)
-    except SavedValueError:
-        from tsc.nn.files import saved_value
-
-        return saved_value(source)
-
-
-def _require_cpu(map_location: object) -> None:
-    """
-    Raises:
-        ValueError: `map_location` is no device.
-        ArgumentError: it is another device than the CPU.
-    """
-    known = torch_interop.constant_of(map_location)
-    is_device = map_location is None or isinstance(map_location, str) or (known or [""])[0] == "device"
-    if not is_device:
-        raise ValueError(
-            f"map_location should be either None, string or torch.device, but got type: {type(map_location)}"
-        )
-    if map_location is not None and not torch_interop.is_cpu(map_location):
-        raise ArgumentError(f"load: map_location: requires None or a CPU device; got {map_location!r}")
-
-
-def save(
-    m: RecursiveScriptModule | ScriptFunction,
-    f: str | os.PathLike[str] | IO[bytes],
-    _extra_files: dict[str, Any] | None = None,
-) -> None:
-    """Write a module or function as an archive that ``torch.jit.load`` and `load` read.
-
-    Raises:
-        CompileError: a method that must be saved is not TorchScript.
-        NotSupportedError: an archive cannot hold an attribute; its path is named.
-        ArchiveError: the file cannot be written; what was there before is untouched.
-    """
-    from tsc.modules.script_modules import RecursiveScriptModule
-    from tsc.programs.script_functions import ScriptFunction
-
-    if not isinstance(m, (RecursiveScriptModule, ScriptFunction)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ArgumentError(f"save: requires a script module or script function; got {type(m).__name__}")
-    m.save(f, _extra_files)
-
-
-def save_value(
-    obj: object, f: str | os.PathLike[str] | IO[bytes], _extra_files: dict[str, Any] | None = None
-) -> None:
-    """``tsc.save``: a script module or function as `save` writes it; a state dict, or another value of
-    tensors, numbers, texts, tuples, lists and dicts, in a file that ``torch.load`` reads.
-
-    Raises:
-        NotSupportedError: a file cannot hold something in it; its place is named.
-        ArchiveError: the file cannot be written; what was there before is untouched.
-    """
-    from tsc.modules.script_modules import RecursiveScriptModule
-    from tsc.programs.script_functions import ScriptFunction
-
-    if isinstance(obj, (RecursiveScriptModule, ScriptFunction)):
-        save(obj, f, _extra_files)
-        return
-    from tsc.nn.files import save_value as saved
-
-    saved(obj, f)
-
-
+@with_short_tracebacks
 def freeze(
     mod: RecursiveScriptModule, preserved_attrs: Sequence[str] | None = None, optimize_numerics: bool = True
 ) -> RecursiveScriptModule:
@@ -187,6 +113,10 @@ def freeze(
 
     `preserved_attrs` names attributes and methods to keep. `optimize_numerics` is accepted; the folds are
     always done.
+
+    >>> module = tsc.script(tsc.nn.Linear(3, 2).eval())
+    >>> "CONSTANTS" in module.code, "CONSTANTS" in tsc.freeze(module).code
+    (False, True)
 
     Raises:
         CompileError: the module is in training mode.
@@ -209,6 +139,7 @@ def freeze(
     return freeze_module(mod, tuple(preserved_attrs or ()))
 
 
+@with_short_tracebacks
 def optimize_for_inference(
     mod: RecursiveScriptModule,
     other_methods: Sequence[str] | None = None,
@@ -223,6 +154,10 @@ def optimize_for_inference(
     to 127 times a scale for each output (up to 0.4 % of the largest weight that leads to it). All else is
     computed in float32. Products of few rows, as in decoding, wait for their weights, of which there are a
     half or a quarter as many bytes then; others are as fast as before.
+
+    >>> fast = tsc.optimize_for_inference(tsc.script(tsc.nn.Linear(3, 2).eval()))
+    >>> fast(numpy.zeros((5, 3), numpy.float32)).shape
+    (5, 2)
 
     Raises:
         ArgumentError: there is no such precision.
@@ -254,6 +189,7 @@ def _optimized(mod: RecursiveScriptModule, other_methods: Sequence[str] | None) 
     return mod if frozen is not None else freeze(mod.eval(), other_methods)
 
 
+@with_short_tracebacks
 def explain(
     m: RecursiveScriptModule | ScriptFunction | ScriptMethod, *inputs: object, **kwargs: object
 ) -> Explanation:
@@ -264,6 +200,11 @@ def explain(
     call would, looked at, and dropped. (A module that is not frozen runs in the generic tier when it is first
     called with arguments of a kind; this tells of the calls after that. Of a module with hooks it tells of
     ``forward`` alone.)
+
+    >>> def f(x: tsc.Tensor) -> tsc.Tensor:
+    ...     return tsc.relu(x) + 1
+    >>> tsc.explain(tsc.script(f), numpy.ones(4, numpy.float32)).kernels
+    1
 
     Raises:
         ArgumentError: `m` is nothing of the kind, or cannot be called with these arguments.
@@ -280,6 +221,7 @@ def explain(
     )
 
 
+@with_short_tracebacks
 def profile(
     m: RecursiveScriptModule | ScriptFunction | ScriptMethod, *inputs: object, **kwargs: object
 ) -> Profile:
@@ -288,6 +230,11 @@ def profile(
 
     The function is compiled once more, with clocks around its kernels, and is called some twenty times; what
     `m` was compiled to stays as it is. What calls do to the state of `m` or to the arguments, these do too.
+
+    >>> def f(x: tsc.Tensor) -> tsc.Tensor:
+    ...     return tsc.relu(x) + 1
+    >>> tsc.profile(tsc.script(f), numpy.ones(4, numpy.float32)).times > 0
+    True
 
     Raises:
         ArgumentError: `m` is nothing of the kind, or cannot be called with these arguments.
@@ -312,24 +259,12 @@ def set_fusion_strategy(strategy: Sequence[tuple[str, int]]) -> list[tuple[str, 
     A STATIC entry compiles for the shapes of a call; a DYNAMIC one for all sizes that have differed from call
     to call, under guards where the program tells sizes apart. Calls that no compilation is for, when there
     are as many as there may be, run in the generic tier (and a log line says so).
+
+    >>> before = tsc.set_fusion_strategy([("STATIC", 1), ("DYNAMIC", 1)])
+    >>> tsc.set_fusion_strategy(before)
+    [('STATIC', 1), ('DYNAMIC', 1)]
     """
     return FusionStrategy.set(strategy)
-
-
-def fork(func: Any, *args: Any, **kwargs: Any) -> Future:
-    """A future of ``func(*args, **kwargs)``; `wait` gives its value.
-
-    In a program other threads make the call, or who waits for it first (``docs/threads.md``). In Python it is
-    made at once, as in PyTorch.
-    """
-    from tsc.runtime.futures import Future
-
-    return Future.of(func, *args, **kwargs)
-
-
-def wait(future: Future) -> Any:
-    """The value of a future; raises what the forked call raised."""
-    return future.wait()
 
 
 def isinstance_of(obj: object, target_type: object) -> bool:
@@ -375,31 +310,37 @@ def last_executed_optimized_graph() -> Graph:
 
 
 annotate.__dict__["__tsc_builtin__"] = "form::annotate"
-fork.__dict__["__tsc_builtin__"] = "form::fork"
-wait.__dict__["__tsc_builtin__"] = "form::wait"
 is_scripting.__dict__["__tsc_builtin__"] = "form::is_scripting"
 isinstance_of.__dict__["__tsc_builtin__"] = "form::isinstance"
 isinstance_of.__name__ = "isinstance"
 
 _ELSEWHERE = {
-    "Attribute": "tsc.markers", "CompilationUnit": "tsc.modules.compilation_unit", "Error": "tsc.errors",
-    "Final": "typing", "ScriptModule": "tsc.modules.base_class", "enable_onednn_fusion": "tsc.contexts",
-    "export": "tsc.markers", "fuser": "tsc.contexts", "ignore": "tsc.markers", "interface": "tsc.markers",
-    "onednn_fusion_enabled": "tsc.contexts", "optimized_execution": "tsc.contexts",
-    "script_method": "tsc.markers", "strict_fusion": "tsc.contexts", "unused": "tsc.markers",
-    "Future": "tsc.runtime.futures", "RecursiveScriptModule": "tsc.modules.script_modules",
-    "ScriptFunction": "tsc.programs.script_functions", "ScriptMethod": "tsc.programs.script_functions",
-    "TopLevelTracedModule": "tsc.tracing.api", "TracedModule": "tsc.tracing.api",
-    "TracerWarning": "tsc.tracing.api", "TracingCheckError": "tsc.tracing.api",
-    "is_tracing": "tsc.tracing.api", "script_if_tracing": "tsc.tracing.api", "trace": "tsc.tracing.api",
-    "trace_module": "tsc.tracing.api",
+    "RecursiveScriptModule": "tsc.modules.script_modules", "onednn_fusion_enabled": "tsc.runtime.contexts",
+    "CompilationUnit": "tsc.modules.compilation_unit", "ScriptFunction": "tsc.programs.script_functions",
+    "ScriptMethod": "tsc.programs.script_functions", "enable_onednn_fusion": "tsc.runtime.contexts",
+    "optimized_execution": "tsc.runtime.contexts", "TopLevelTracedModule": "tsc.tracing.api",
+    "ScriptModule": "tsc.modules.base_class", "strict_fusion": "tsc.runtime.contexts", "Final": "typing",
+    "TracingCheckError": "tsc.tracing.api", "script_if_tracing": "tsc.tracing.api", "export": "tsc.markers",
+    "TracerWarning": "tsc.tracing.api", "TracedModule": "tsc.tracing.api", "fuser": "tsc.runtime.contexts",
+    "trace_module": "tsc.tracing.api", "Future": "tsc.runtime.futures", "is_tracing": "tsc.tracing.api",
+    "script_method": "tsc.markers", "fork": "tsc.runtime.futures", "wait": "tsc.runtime.futures",
+    "Attribute": "tsc.markers", "interface": "tsc.markers", "trace": "tsc.tracing.api",
+    "ignore": "tsc.markers", "unused": "tsc.markers", "Error": "tsc.errors",
+    "load": "tsc.modules.files", "save": "tsc.modules.files",
 }  # fmt: skip
 """Names of ``torch.jit`` that have a file of their own."""
 
 
-def __getattr__(name: str) -> Any:
-    if name == "isinstance":
-        return isinstance_of
-    if name in _ELSEWHERE:
-        return getattr(import_module(_ELSEWHERE[name]), name)
-    raise AttributeError(f"module 'tsc.jit' has no attribute {name!r}")
+if not TYPE_CHECKING:  # checkers see the imports above, and that there is nothing else
+
+    def __getattr__(name: str) -> Any:
+        if name == "isinstance":
+            return isinstance_of
+        if name in _ELSEWHERE:
+            return getattr(import_module(_ELSEWHERE[name]), name)
+        raise AttributeError(f"module 'tsc.jit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The names of ``torch.jit`` that are here."""
+    return [*__all__, "isinstance"]

@@ -31,6 +31,13 @@ def _profiled_runs() -> int:
     return int(given)
 
 
+def _traceback() -> str:
+    given = os.environ.get("TSC_TRACEBACK", "short")
+    if given not in ("short", "full"):
+        raise ArgumentError(f"TSC_TRACEBACK: requires short or full; got {given!r}")
+    return given
+
+
 def _variables(*names: str) -> dict[str, tuple[str, ...]]:
     """What the metadata of an option says: the environment variables that set it."""
     return {"variables": names}
@@ -128,6 +135,14 @@ class Options:
     """``TSC_PROGRESS=0``: compiling shows no line of what takes over a second, and logs none; `on_progress`
     works all the same.
     """
+    traceback: str = field(default_factory=_traceback, metadata=_variables("TSC_TRACEBACK"))
+    """``TSC_TRACEBACK=full``: tracebacks of errors show the frames of the library too, which ``short``, the
+    default, leaves out.
+    """
+    hints_at_freezing: bool = field(
+        default_factory=lambda: _flag("TSC_HINTS", True), metadata=_variables("TSC_HINTS")
+    )
+    """``TSC_HINTS=0``: nothing is logged where a module is called often that would be faster frozen."""
     is_cache_enabled: bool = field(
         default_factory=lambda: _flag("TSC_CACHE", True), metadata=_variables("TSC_CACHE")
     )

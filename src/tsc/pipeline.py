@@ -24,7 +24,7 @@ from tsc.dialects.tsc import GroupOp
 from tsc.dialects.walking import walk
 from tsc.errors import IRError, NestingError
 from tsc.options import options
-from tsc.passes import FixedPoint, fixed_point
+from tsc.passes import FixedPoint, Rewriting, fixed_point
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.canonicalize import Canonicalize
 from tsc.passes.check_bounds import CheckBounds
@@ -56,6 +56,7 @@ from tsc.passes.remove_dropout import RemoveDropout
 from tsc.passes.require_no_raise import RequireNoRaise
 from tsc.passes.schedule import Schedule
 from tsc.passes.settle_dicts import SettleDicts
+from tsc.passes.slice_operands import SliceOperands
 from tsc.passes.split_complex import SplitComplex
 from tsc.passes.split_kernels import SplitKernels
 from tsc.passes.stack_lists import StackLists
@@ -161,6 +162,7 @@ def stages(
                 FuseElementwise(),
                 SplitKernels(),
                 *((Winograd(target),) if options().is_winograd_enabled else ()),
+                SliceOperands(),  # last: what composes kernels reads operands as they are
             ),
             verify_host,
         ),
@@ -294,7 +296,13 @@ def _apply(
     if check is None:
         compiler_pass.apply(ctx, module)
     elif isinstance(compiler_pass, FixedPoint):
-        compiler_pass.watched(ctx, module, lambda inner: check(stage, inner, module))
+
+        def run(inner: Rewriting) -> bool:
+            changed = inner.rewrite(ctx, module)
+            check(stage, inner, module)
+            return changed
+
+        compiler_pass.rounds(run)
     else:
         compiler_pass.apply(ctx, module)
         check(stage, compiler_pass, module)

@@ -60,7 +60,7 @@ class Counting(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.calls = tsc.jit.Attribute(0, int)
+        self.calls: Any = tsc.jit.Attribute(0, int)
 
     def forward(self, x: Tensor) -> Tensor:
         self.calls += 1

@@ -217,6 +217,6 @@ def test_a_method_is_explained_alone() -> None:
 
 def test_what_cannot_be_explained_is_refused() -> None:
     with pytest.raises(ArgumentError, match="requires a script module, a script function or a method"):
-        tsc.explain(straight, X)
+        tsc.explain(straight, X)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="missing value for argument 'n'"):
         tsc.explain(tsc.script(straight), X)

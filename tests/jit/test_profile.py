@@ -111,12 +111,12 @@ def test_only_code_for_a_profile_has_clocks(unit: Any, monkeypatch: pytest.Monke
     tsc.profile(layer, *given)
     assert layer.last.code.objects is objects
     assert not options().is_profiled
-    again = tsc.jit.CompilationUnit(SOURCE).layer
+    again: Any = tsc.jit.CompilationUnit(SOURCE).layer
     assert np.array_equal(again(*given), result)
     assert [*again.last.code.objects] == [*objects]
     assert not any(b"tsc_times" in data for data in objects)
     monkeypatch.setattr(options(), "is_profiled", True)
-    clocked = tsc.jit.CompilationUnit(SOURCE).layer
+    clocked: Any = tsc.jit.CompilationUnit(SOURCE).layer
     assert np.array_equal(clocked(*given), result)
     assert any(b"tsc_times" in data for data in clocked.last.code.objects)
 
@@ -129,4 +129,4 @@ def test_what_calls_do_to_arguments_is_done(unit: Any) -> None:
 
 def test_only_functions_and_modules_are_profiled() -> None:
     with pytest.raises(ArgumentError, match="requires a script module, a script function or a method"):
-        tsc.profile(len)
+        tsc.profile(len)  # pyright: ignore[reportArgumentType]

@@ -36,6 +36,7 @@ def main() -> None:
     result = model(*inputs)
     outputs = cast("tuple[Any, ...]", result) if isinstance(result, tuple) else (result,)
     last = model.forward.last
+    assert last is not None
     np.savez(outputs_file, *outputs)
     print(
         json.dumps(

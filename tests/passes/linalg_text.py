@@ -100,7 +100,7 @@ class Kernel:
         text = (
             f'"tsc.scatter"({", ".join(v.name for v in operands)}) ({{\n'
             f"  ^bb0(%now: {base.element}, %x0: {values.element}):\n    {body}\n"
-            f"    linalg.yield %r : {base.element}\n"
+            f"    tsc.yield %r : {base.element}\n"
             f"  }}) : ({', '.join(v.type for v in operands)}) -> {base.type}"
         )
         return self.emit(text, base.shape, base.element)
@@ -123,7 +123,7 @@ class Kernel:
         self.lines.append(
             f'  {values.name}, {places.name}, {self.fresh()} = "tsc.{name}"'
             f"({', '.join(v.name for v in operands)}) ({{\n  ^bb0(%x0: {x.element}):\n{line}"
-            f"    linalg.yield {key} : {x.element}\n  }}) {attributes}: ({types}) -> "
+            f"    tsc.yield {key} : {x.element}\n  }}) {attributes}: ({types}) -> "
             f"({values.type}, {places.type}, {tensor(workspace, 'i8')})"
         )
         return values, places

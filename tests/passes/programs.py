@@ -13,7 +13,7 @@ from tsc.dialects.tsc import GroupOp
 def module_at(program: Any, arguments: str, stage: str) -> ModuleOp:
     """`program` (a function or a torch module) at a stage, for arguments as `specialize` spells them."""
     scripted = tsc.script(program)
-    callable_ = tsc.freeze(scripted).forward if hasattr(scripted, "_object") else scripted
+    callable_: Any = tsc.freeze(scripted).forward if hasattr(scripted, "_object") else scripted
     entry = callable_._entry()
     entry.fuses_contractions = True
     return lowered(entry, arguments.split(","), stage)

@@ -79,7 +79,7 @@ def test_a_module_in_training_mode_is_refused() -> None:
 
 def test_something_that_is_no_script_module_is_refused() -> None:
     with pytest.raises(RuntimeError, match="ScriptModule"):
-        tsc.freeze(Scaled().eval())
+        tsc.freeze(Scaled().eval())  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("operator", ["+", "-", "*", "/"])

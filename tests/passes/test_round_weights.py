@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -53,7 +54,7 @@ def in_float(net: Net, places: Tensor, precision: str) -> Tensor:
 @pytest.mark.parametrize("count", [1, 3, 40])
 def test_a_module_computes_with_rounded_weights(precision: str, count: int) -> None:
     net, places = Net().eval(), torch.arange(count)
-    module = tsc.optimize_for_inference(tsc.script(net), precision=precision)
+    module: Any = tsc.optimize_for_inference(tsc.script(net), precision=precision)
     exact = tsc.optimize_for_inference(tsc.script(net))
     with torch.no_grad():
         wanted = in_float(net, places, precision)

@@ -139,7 +139,7 @@ def test_what_is_not_there_says_so() -> None:
     with pytest.raises(ArgumentError, match="gradients are not recorded"):
         tsc.tensor([1.0], requires_grad=True)
     with pytest.raises(ArgumentError, match="requires a NumPy array; got list"):
-        tsc.from_numpy([1])
+        tsc.from_numpy([1])  # pyright: ignore[reportArgumentType]
     with pytest.raises(DTypeError):
         tsc.from_numpy(np.array(["a"]))
     with pytest.raises(ArgumentError, match=r"requires tsc\.float32"):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import tsc
 from tsc.tools.opt import main
 from tsc.tools.passes import available_passes
 
@@ -88,6 +89,13 @@ def test_pointwise_row_and_matrix_kernels_come_out_as_ptx(
         (["nowhere.mlir"], "No such file"),
         ([f"{PROGRAM}:nothing"], "no function or module called nothing"),
         ([f"{PROGRAM}:scaled", "-p", "frobnicate"], "no pass 'frobnicate'"),
+        ([f"{PROGRAM}:scaled", "-p", "fuze"], "is it fuse?"),
+        ([f"{PROGRAM}:scaled", "-p", "freeze{depth=3}"], "pass freeze: "),
+        ([f"{PROGRAM}:scaled", "--print-ir-after", "frobnicate"], "no pass 'frobnicate'"),
+        ([f"{PROGRAM}:scaled", "--stop-after", "linalg"], "requires --example-shapes"),
+        ([f"{PROGRAM}:scaled", "--emit", "llvm"], "that of x is not known"),
+        ([str(DEMO), "--split-input-file"], "requires MLIR text"),
+        ([str(DEMO), "--method", "backward"], "requires one of forward; got backward"),
         ([f"{PROGRAM}:scaled", "--stop-after", "vaule"], "no stage 'vaule'; stages are torch, frozen"),
         (
             [f"{PROGRAM}:scaled", "--example-shapes", "4x8xf32", "--stop-after", "value"],
@@ -108,6 +116,20 @@ def test_errors_are_one_line_with_exit_code_1(
     assert "error: " in err
     assert message in err
     assert "Traceback" not in err
+    assert err.count("\n") == 1
+
+
+def test_a_program_that_cannot_be_run_is_an_error_in_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "needs.py"
+    file.write_text("import a_library_that_is_not_installed\n")
+    code, _, err = run(capsys, f"{file}:f")
+    assert code == 1
+    assert err == (
+        f"{file}:f: error: {file}: cannot be run: ModuleNotFoundError: "
+        "No module named 'a_library_that_is_not_installed'\n"
+    )
 
 
 def test_a_parse_error_says_file_line_and_column(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -123,6 +145,130 @@ def test_ir_and_times_can_be_printed_between_passes(capsys: pytest.CaptureFixtur
     assert "IR Dump After inline" in err
     assert "IR Dump After freeze" in err
     assert "100.0%  total" in err
+
+
+def test_passes_inside_fixed_points_are_timed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, err = run(
+        capsys,
+        f"{PROGRAM}:head",
+        "--stop-after",
+        "frozen",
+        "--print-ir-before",
+        "canonicalize",
+        "--time-passes",
+    )
+    rounds = err.count("IR Dump Before canonicalize")
+    assert rounds >= 1
+    assert "  fixed-point\n" in err
+    assert f"    canonicalize ({rounds} times)\n" in err
+
+
+def test_the_versions_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith(f"tsc-opt {tsc.__version__} (xdsl ")
+
+
+def test_passes_and_dialects_of_xdsl_are_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "loop.mlir"
+    file.write_text(
+        "func.func @f(%c: i1, %x: memref<8xf32>, %i: index, %v: f32) { "
+        "scf.if %c { memref.store %v, %x[%i] : memref<8xf32> } func.return }\n"
+    )
+    code, out, err = run(capsys, str(file), "-p", "convert-scf-to-cf")
+    assert code == 0, err
+    assert "cf.cond_br" in out
+
+
+TWO = """\
+func.func @f() -> !torch.int {
+  %0 = torch.constant.int 1
+  func.return %0 : !torch.int
+}
+// -----
+func.func @g() -> !torch.int {
+  %0 = torch.constant.int oops
+}
+"""
+
+
+def test_a_file_of_several_modules_is_split(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "two.mlir"
+    file.write_text(TWO.replace("oops\n", "2\n  func.return %0 : !torch.int\n"))
+    code, out, err = run(capsys, str(file), "--split-input-file")
+    assert code == 0, err
+    first, second = out.split("// -----\n")
+    assert "@f" in first
+    assert "@g" in second
+    assert out.count("builtin.module") == 2
+
+
+def test_an_error_in_a_part_of_a_file_says_its_line_in_the_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "two.mlir"
+    file.write_text(TWO)
+    code, out, err = run(capsys, str(file), "--split-input-file")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"{file}:7:27: error:")
+
+
+@pytest.mark.parametrize(
+    ("comment", "code", "message"),
+    [
+        ("  // expected-error @+1 {{Expected}}\n", 0, ""),
+        ("  // expected-error @below {{Expected}}\n", 0, ""),
+        ("  // expected-error @unknown {{Expected}}\n", 0, ""),
+        ("  // expected-error {{Expected}}\n", 1, 'expected error "Expected" was not produced'),
+        ("  // expected-error @+1 {{another text}}\n", 1, "unexpected error: Expected"),
+        ("", 1, "unexpected error: Expected"),
+    ],
+)
+def test_errors_are_held_to_comments(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, comment: str, code: int, message: str
+) -> None:
+    file = tmp_path / "two.mlir"
+    file.write_text(TWO.replace("  %0 = torch.constant.int oops", f"{comment}  %0 = torch.constant.int oops"))
+    got, out, err = run(capsys, str(file), "--split-input-file", "--verify-diagnostics")
+    assert (got, out) == (code, "")
+    assert message in err
+
+
+def test_an_expected_error_of_a_pass_needs_no_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "one.mlir"
+    file.write_text(f"// expected-error {{{{no stage}}}}\n{TWO.partition('// -----')[0]}")
+    shapes = ("-p", 'specialize{arguments="3xf32"}', "--verify-diagnostics")
+    assert run(capsys, str(file), *shapes)[0] == 1
+    file.write_text(file.read_text().replace("no stage", "requires 0 arguments; got 1"))
+    assert run(capsys, str(file), *shapes)[0] == 0
+
+
+def test_weights_go_into_the_text_and_are_read_back(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    _, text, _ = run(
+        capsys, f"{PROGRAM}:head", "--example-shapes", "4x16xf32", "--stop-after", "value", "--with-weights"
+    )
+    assert 'linear.weight: "0x04000000' in text
+    file = tmp_path / "head.mlir"
+    file.write_text(text)
+    code, out, err = run(capsys, str(file), "--stop-after", "loop", "--emit", "llvm")
+    assert code == 0, err
+    assert "define" in out
+
+
+def test_unknown_operations_are_read_where_allowed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "odd.mlir"
+    file.write_text('"some.op"() : () -> ()\n')
+    assert run(capsys, str(file))[0] == 1
+    code, out, _ = run(capsys, str(file), "--allow-unregistered-dialect", "--print-debuginfo")
+    assert code == 0
+    assert '"some.op"() : () -> () loc(unknown)' in out
 
 
 def test_pass_name_file_class_and_test_agree() -> None:

@@ -40,4 +40,4 @@ def test_a_script_calls_them_with_their_defaults(value: float) -> None:
 
 
 def test_script_takes_one_as_it_is() -> None:
-    torch.testing.assert_close(tsc.script(branching)(-torch.ones(2)), branching(-torch.ones(2)))
+    torch.testing.assert_close(tsc.script(branching)(-torch.ones(2)), branching(-torch.ones(2)))  # pyright: ignore[reportUnknownArgumentType]

@@ -15,6 +15,7 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, Affine
 
 from tsc.analysis.affine import row_major_strides
 from tsc.dialects.loop_extents import loop_extents, shape_of
+from tsc.dialects.tsc import YieldOp
 from tsc.dims import is_one
 
 
@@ -155,7 +156,7 @@ def read_stage(op: linalg.GenericOp) -> KernelStage:
 
 
 def resolve(value: SSAValue, map_: AffineMap) -> Operand:
-    """Look through pads and fills: the tensor that is really read, and how it is indexed."""
+    """Look through slices, pads and fills: the tensor that is really read, and how it is indexed."""
     owner = value.owner
     match owner:
         case linalg.FillOp():
@@ -164,6 +165,8 @@ def resolve(value: SSAValue, map_: AffineMap) -> Operand:
             isinstance(owner.value, DenseIntOrFPElementsAttr) and owner.value.is_splat()
         ):
             return Operand(value, AffineMap(map_.num_dims, 0, ()))
+        case tensor.ExtractSliceOp():  # of the first elements in each dim: `slice-operands`
+            return resolve(owner.source, map_)
         case tensor.PadOp():
             low, high = owner.static_low.get_values(), owner.static_high.get_values()
             last = owner.region.block.last_op
@@ -316,4 +319,4 @@ def _op_cost(op: Operation) -> int:
         return 12 if op.name not in ("math.sqrt", "math.rsqrt") else 6
     if isinstance(op, arith.DivfOp | arith.DivSIOp | arith.DivUIOp | arith.RemSIOp):
         return 6
-    return 0 if isinstance(op, arith.ConstantOp | linalg.YieldOp | linalg.IndexOp) else 1
+    return 0 if isinstance(op, arith.ConstantOp | linalg.YieldOp | YieldOp | linalg.IndexOp) else 1

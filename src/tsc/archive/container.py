@@ -8,9 +8,9 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias, cast
 
-from tsc.errors import ArchiveError, MissingArchiveError, SavedValueError
+from tsc.errors import ArchiveError, ArgumentError, MissingArchiveError, SavedValueError
 from tsc.options import options
 
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
@@ -22,6 +22,9 @@ DEFLATE_RATIO = 1032
 """The most that deflate can expand its input. Source: zlib's technical notes, "Maximum compression factor".
 """
 
+
+Source: TypeAlias = str | os.PathLike[str] | IO[bytes] | bytes | bytearray | memoryview
+"""Where an archive is: a path, an open file, or the bytes."""
 
 LEGACY_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."
 """How what ``torch.save`` wrote before PyTorch 1.6 begins: a number that says so, and a version."""
@@ -35,7 +38,7 @@ def is_legacy(data: Any) -> bool:
 class Container:
     """A read-only archive. `name` is what messages call it; of a mapped file, it is to be given."""
 
-    def __init__(self, source: str | os.PathLike[str] | IO[bytes] | mmap.mmap, name: str = "") -> None:
+    def __init__(self, source: Source | mmap.mmap, name: str = "") -> None:
         self.name = name or (
             str(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "<stream>")
         )
@@ -152,7 +155,7 @@ class Container:
             raise ArchiveError(f"{self.name}: member {name} is not UTF-8 text: {error}") from None
 
 
-def mapped(source: str | os.PathLike[str] | IO[bytes] | mmap.mmap, name: str) -> Any:
+def mapped(source: Source | mmap.mmap, name: str) -> Any:
     """The bytes of a file, which can be written without changing it.
 
     Raises:
@@ -161,7 +164,7 @@ def mapped(source: str | os.PathLike[str] | IO[bytes] | mmap.mmap, name: str) ->
     if isinstance(source, mmap.mmap):
         return source
     if not isinstance(source, (str, os.PathLike)):
-        data = source.read()
+        data = _bytes(source, name)
         if not data:
             raise ArchiveError(f"{name}: not a TorchScript archive: no bytes")
         return bytearray(data)
@@ -175,6 +178,23 @@ def mapped(source: str | os.PathLike[str] | IO[bytes] | mmap.mmap, name: str) ->
             raise ArchiveError(f"{path}: not a TorchScript archive: the file is empty")
         # Copy-on-write: a program that changes a parameter in place changes its own memory, never the file.
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+
+
+def _bytes(source: Source, name: str) -> Any:
+    """The bytes that are given, or that a file gives from where it is.
+
+    Raises:
+        ArgumentError: it is nothing of the kind.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return source
+    if not hasattr(source, "read"):
+        kind = type(source).__name__
+        raise ArgumentError(f"load: requires a path, bytes, or a file opened for reading bytes; got {kind}")
+    data: Any = cast("IO[bytes]", source).read()
+    if isinstance(data, str):
+        raise ArgumentError(f"{name}: requires a file of bytes: open it with mode 'rb'")
+    return data
 
 
 class _Bytes:

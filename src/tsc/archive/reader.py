@@ -7,11 +7,10 @@ from __future__ import annotations
 import ast
 import bisect
 import mmap
-import os
 from dataclasses import dataclass, field
-from typing import IO, Any, cast
+from typing import Any, cast
 
-from tsc.archive.container import Container
+from tsc.archive.container import Container, Source
 from tsc.archive.pickles import ArchiveObject, load_pickle
 from tsc.archive.quiet_parsing import parsed_quietly
 from tsc.archive.text import encoded
@@ -56,7 +55,7 @@ class Archive:
         ArchiveError: damaged, hostile, or not a TorchScript archive.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | IO[bytes] | mmap.mmap, name: str = "") -> None:
+    def __init__(self, source: Source | mmap.mmap, name: str = "") -> None:
         self.container = Container(source, name)
         self.version = self._version()
         if "constants.pkl" not in self.container:

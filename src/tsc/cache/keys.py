@@ -36,6 +36,8 @@ OTHER_OPTIONS = {
     "shows_progress": "it changes what is shown",
     "is_background": "it says when something is compiled, not to what",
     "profiled_runs": "it says when a module is compiled, not to what",
+    "traceback": "it changes what is shown",
+    "hints_at_freezing": "it changes what is logged",
     "is_cache_enabled": "it is about the cache itself",
     "cache_folder": "it is about the cache itself",
     "cache_bytes": "it is about the cache itself",

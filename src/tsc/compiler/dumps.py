@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from tsc.dialects.constants import ConstantPool
+from tsc.dialects.mlir_text import mlir_text
 from tsc.options import options
 
 LARGEST_WEIGHTS = 64 << 20
@@ -57,7 +58,7 @@ class Dump:
 
     def __call__(self, stage: str, compiler_pass: ModulePass, module: ModuleOp) -> None:
         """Write the module after a pass."""
-        self.write(f"{stage}-{compiler_pass.name}.mlir", str(module) + "\n")
+        self.write(f"{stage}-{compiler_pass.name}.mlir", mlir_text(module) + "\n")
 
     def write(self, name: str, text: str) -> None:
         """Write the next file."""

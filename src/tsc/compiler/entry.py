@@ -35,5 +35,7 @@ class Entry:
         return self.function.body.block.args
 
     def alone(self) -> ModuleOp:
-        """A copy of the function in a module of its own."""
-        return ModuleOp([self.function.clone()])
+        """A copy of the function in a module of its own, in which it is what others call."""
+        function = self.function.clone()
+        function.sym_visibility = None
+        return ModuleOp([function])

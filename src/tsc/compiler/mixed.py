@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -27,6 +26,7 @@ from tsc.options import options
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.native_results import SINGLE, NativeResults
 from tsc.runtime.result_forms import ResultForm
+from tsc.tracebacks import warn_user
 
 Run = Callable[..., Any]
 
@@ -52,7 +52,7 @@ def build_mixed(descent: Descent, entry: Entry, call: Run) -> tuple[Run, str]:
             if options().is_strict:
                 raise
             text = f"{entry.name}: a part is not compiled, and runs operator by operator: {error.message}"
-            warnings.warn(text, stacklevel=2)
+            warn_user(text)
             kernels[op] = _operators_of(op, entry, call)
             in_python[number] = error.message
     generic = GenericFunction(function, entry.pool, entry.unit, call, kernels)

@@ -5,7 +5,6 @@ Python with native kernels.
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -45,6 +44,7 @@ from tsc.runtime.constant_memory import ConstantMemory
 from tsc.runtime.native_results import NativeResults
 from tsc.runtime.result_forms import ResultForm
 from tsc.runtime.specializations import Specializations
+from tsc.tracebacks import warn_user
 from tsc.verification.verifier import Verifier
 
 LOG = logging.getLogger("tsc")
@@ -269,7 +269,7 @@ def compile_symbolic(
             if not sizes.environment.solved():
                 if options().is_strict:
                     raise
-                warnings.warn(f"{entry.name}: not compiled for symbolic sizes: {made}", stacklevel=2)
+                warn_user(f"{entry.name}: not compiled for symbolic sizes: {made}")
         solved = sizes.environment.solved()
         if not isinstance(made, str) or not solved:
             return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
@@ -29,7 +30,16 @@ from tsc.errors import IRError
 INLINE_LIMIT = 64
 """Tensors of up to this many elements stand in the text."""
 
+_NO_KEY = re.compile(r"[^A-Za-z0-9_.$]")
 _FLOATS: dict[DType, Attribute] = {dtypes.F16: f16, dtypes.F32: f32, dtypes.F64: f64, dtypes.BF16: bf16}
+
+
+def resource_key(hint: str) -> str:
+    """`hint` as MLIR reads a key: letters, digits, ``_``, ``.`` and ``$``, of which no digit comes first. So
+    ``0.weight``, of a ``Sequential``, becomes ``_0.weight``.
+    """
+    key = _NO_KEY.sub("_", hint)
+    return key if key[:1].isalpha() or key[:1] == "_" else f"_{key}"
 
 
 class ConstantPool:
@@ -44,9 +54,10 @@ class ConstantPool:
 
     @serialized
     def add(self, hint: str, array: np.ndarray[Any, Any]) -> str:
-        """Store `array` under `hint`, or under ``hint_1`` ... when another array has that name; return the
-        key.
+        """Store `array` under `hint`, as `resource_key` writes it, or under ``hint_1`` ... when another
+        array has that name; return the key.
         """
+        hint = resource_key(hint)
         address = array.__array_interface__["data"][0]
         identity = (
             address,

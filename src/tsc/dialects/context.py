@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from xdsl.context import Context
 from xdsl.dialect_interfaces.op_asm import OpAsmDialectInterface
 from xdsl.dialects import arith, func, gpu, linalg, math, memref, scf, tensor, vector
-from xdsl.dialects.builtin import Builtin
+from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.ir import Dialect, Operation
 
 from tsc.dialects.aten import OperatorOp, op_class
 from tsc.dialects.constants import ConstantPool
+from tsc.dialects.mlir_text import array_of, resources
 from tsc.dialects.torch_ops import STRUCTURAL_OPS
 from tsc.dialects.torch_types import ALL_TYPES
 from tsc.dialects.tsc import Tsc
@@ -38,6 +39,19 @@ class TorchContext(Context):
     """
 
     pool: ConstantPool
+    resources: Resources
+
+    def take_resources(self, module: ModuleOp) -> None:
+        """Put the arrays that stood behind the text of `module`, which was parsed in this context, into the
+        pool.
+
+        Raises:
+            IRError: one has not the bytes its type wants.
+        """
+        kinds = resources(module)
+        for key, blob in self.resources.blobs.items():
+            if key in kinds:
+                self.pool.set(key, array_of(key, blob, kinds[key]))
 
     def get_optional_op(self, name: str, *, dialect_stack: Sequence[str] = ()) -> type[Operation] | None:
         """The class of operation `name`, made from its schema if need be."""
@@ -60,7 +74,7 @@ def pool_of(context: Context) -> ConstantPool:
     return context.pool
 
 
-class _Resources(OpAsmDialectInterface):
+class Resources(OpAsmDialectInterface):
     """Resource keys of one context: a key is what the text says, also when it was met before.
 
     xDSL's own builtin dialect keeps its keys for the whole process and renames those it knows.
@@ -71,12 +85,18 @@ class _Resources(OpAsmDialectInterface):
         self._blob_storage.setdefault(key, "")
         return key
 
+    @property
+    def blobs(self) -> dict[str, str]:
+        """The bytes that stand behind a text, by key."""
+        return {key: blob for key, blob in self._blob_storage.items() if blob}
+
 
 def make_context(pool: ConstantPool | None = None) -> TorchContext:
     """A context with the `torch` and `tsc` dialects and the upstream ones the lower stages use."""
     context = TorchContext()
     context.pool = ConstantPool() if pool is None else pool
-    builtin = Dialect("builtin", list(Builtin.operations), list(Builtin.attributes), [_Resources()])
+    context.resources = Resources()
+    builtin = Dialect("builtin", list(Builtin.operations), list(Builtin.attributes), [context.resources])
     for dialect in (builtin, Torch, Tsc, *UPSTREAM):
         context.load_dialect(dialect)
     return context

@@ -157,7 +157,7 @@ class GroupOp(TorchOp):
 
 
 class ScatterOp(TorchOp):
-    """``%r = "tsc.scatter"(%base, %positions, %values) ({ ^bb0(%now: E, %v: V): ... linalg.yield %new })`` is
+    """``%r = "tsc.scatter"(%base, %positions, %values) ({ ^bb0(%now: E, %v: V): ... tsc.yield %new })`` is
     `base` after writes, one after the other.
 
     ``(tensor<BxNxSxE>, tensor<BxMxi64>, tensor<BxMxSxV>) -> tensor<BxNxSxE>``: for each ``b`` and each ``m``

@@ -65,7 +65,7 @@ class Workspace:
 
 class OrderOp(TorchOp):
     """What the operations have in common. Their first operand is ``tensor<BxNxSxE>``: the lines are those
-    along the dim in the middle. The region ``^bb0(%e: E): ... linalg.yield %key : iW`` gives an element's
+    along the dim in the middle. The region ``^bb0(%e: E): ... tsc.yield %key : iW`` gives an element's
     key; keys compare as unsigned integers.
 
     The last result, ``tensor<SLOTSxBYTESxi8>``, is memory to work in, and means nothing.

@@ -4,13 +4,13 @@ functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr
+from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr, UnitAttr
 from xdsl.dialects.func import CallOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
@@ -26,9 +26,12 @@ from tsc.narrowing import is_dict
 def assemble(
     unit: Unit, pool: ConstantPool, entries: Iterable[Function], root: ScriptObject | None
 ) -> ModuleOp:
-    """The module of `entries` and everything they reach; `root` is the object their ``self`` is."""
+    """The module of `entries` and everything they reach; `root` is the object their ``self`` is. The entries
+    are what others call: other methods and attributes are private to the classes.
+    """
+    entries = list(entries)
     functions = reachable(unit, entries)
-    graph = _ObjectGraph(unit, pool)
+    graph = _ObjectGraph(unit, pool, {entry.name for entry in entries})
     if root is not None:
         graph.object(root, "")
     block = Block([graph.class_op(cls) for cls in graph.classes.values()])
@@ -86,9 +89,10 @@ def _adopt_literals(unit: Unit, pool: ConstantPool, function: Any) -> None:
 
 
 class _ObjectGraph:
-    def __init__(self, unit: Unit, pool: ConstantPool) -> None:
+    def __init__(self, unit: Unit, pool: ConstantPool, entries: Set[str]) -> None:
         self.unit = unit
         self.pool = pool
+        self.entries = entries
         self.block = Block()
         self.builder = TorchBuilder(self.block)
         self.classes: dict[str, Class] = {}
@@ -168,12 +172,15 @@ class _ObjectGraph:
         """The ``class_type`` of a class."""
         body = Block()
         for name, kind in cls.attributes.items():
-            body.add_op(ops.AttrOp.create(attributes={"name": StringAttr(name), "type": kind}))
+            held = {"name": StringAttr(name), "type": kind, "isPrivate": UnitAttr()}
+            body.add_op(ops.AttrOp.create(attributes=held))
         for name, method in cls.methods.items():
             if method.op is not None:
-                body.add_op(
-                    ops.MethodOp.create(
-                        attributes={"name": StringAttr(name), "function": SymbolRefAttr(method.name)}
-                    )
-                )
+                named: dict[str, Attribute] = {
+                    "name": StringAttr(name),
+                    "function": SymbolRefAttr(method.name),
+                }
+                if method.name not in self.entries:
+                    named["isPrivate"] = UnitAttr()
+                body.add_op(ops.MethodOp.create(attributes=named))
         return ops.ClassTypeOp.create(attributes={"sym_name": StringAttr(cls.name)}, regions=[Region(body)])

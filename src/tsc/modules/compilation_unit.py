@@ -15,6 +15,10 @@ from tsc.runtime.tensor import Tensor
 class CompilationUnit:
     """Functions from TorchScript source text; each is an attribute.
 
+    >>> unit = tsc.CompilationUnit("def half(x): return x / 2")
+    >>> unit.half(tsc.tensor([2.0]))
+    tensor([1.])
+
     Raises:
         FrontendError: the text is not Python.
         CompileError: a function is not TorchScript.

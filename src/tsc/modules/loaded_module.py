@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from tsc.concurrency import serialized
-from tsc.errors import CompileError
+from tsc.errors import CompileError, TscError
 from tsc.modules.origin import RESTORES, Origin, opened_origin
 from tsc.modules.stored_calls import StoredCalls
+from tsc.tracebacks import shorten
 
 if TYPE_CHECKING:
     from tsc.modules.script_modules import RecursiveScriptModule
@@ -57,9 +58,13 @@ class LoadedModule:
     def __call__(self, *arguments: object, **keywords: object) -> Any:
         """Run ``forward``. What is not frozen may change as it runs."""
         calls = self.__dict__[STATE].calls
-        if calls is None or keywords:
-            return itself(self)(*arguments, **keywords)
-        return calls.run(*arguments)
+        try:
+            if calls is None or keywords:
+                return itself(self)(*arguments, **keywords)
+            return calls.run(*arguments)
+        except TscError as error:
+            shorten(error)
+            raise
 
     def eval(self) -> Any:
         """Leave training mode."""

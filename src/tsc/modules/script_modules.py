@@ -21,7 +21,7 @@ from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
 from tsc.dialects.walking import walk
-from tsc.errors import ArchiveError, CompileError
+from tsc.errors import ArchiveError, CompileError, TscError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.compile import Compiler
 from tsc.frontend.hooks import hooks_of
@@ -35,15 +35,17 @@ from tsc.modules.protocol import ModuleProtocol, beside, run_between_hooks
 from tsc.passes.freeze import Freeze
 from tsc.passes.round_weights import RoundWeights
 from tsc.programs.definitions import define_methods
-from tsc.programs.inspecting import InspectableModule, Saveable, StageTexts
+from tsc.programs.inspecting import InspectableModule, Saveable
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
 from tsc.programs.loading import root_object
 from tsc.programs.script_functions import ScriptMethod
+from tsc.programs.showing import summary
 from tsc.programs.specialization_table import SpecializationTable
 from tsc.progress import step, working
 from tsc.runtime.values import Inputs, Wrap
 from tsc.serialization.saving import is_entry, module_records
+from tsc.tracebacks import shorten
 
 FROZEN_TRAINING = (
     ": a frozen module is in eval mode for good, and has none; PyTorch's tracer and compiler take a function "
@@ -107,10 +109,14 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
 
     def __call__(self, *arguments: object, **keywords: object) -> Any:
         """Run ``forward``, between the module's hooks."""
-        is_frozen = object.__getattribute__(self, "_frozen") is not None  # PyTorch's freezing drops them too
-        if not is_frozen and any(hooks_of(self._object.cls)):
-            return run_between_hooks(self._object.cls, self._method, arguments, keywords)
-        return self._method("forward")(*arguments, **keywords)
+        try:
+            is_frozen = object.__getattribute__(self, "_frozen") is not None  # PyTorch's drop them too
+            if not is_frozen and any(hooks_of(self._object.cls)):
+                return run_between_hooks(self._object.cls, self._method, arguments, keywords)
+            return self._method("forward")(*arguments, **keywords)
+        except TscError as error:
+            shorten(error)
+            raise
 
     def _method(self, name: str) -> ScriptMethod:
         methods: dict[str, ScriptMethod] = object.__getattribute__(self, "_methods")
@@ -228,10 +234,11 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         methods: dict[str, ScriptMethod] = object.__getattribute__(self, "_methods")
         return SpecializationTable(info for method in methods.values() for info in method.specializations())
 
-    @property
-    def ir(self) -> StageTexts:
-        """The IR of ``forward`` at each stage."""
-        return self._method("forward").ir
+    def extra_repr(self) -> str:
+        """What `repr` says besides the submodules: as PyTorch, and what was compiled."""
+        is_frozen = object.__getattribute__(self, "_frozen") is not None
+        said = summary(self.specializations(), is_frozen=is_frozen)
+        return ", ".join(filter(None, [super().extra_repr(), said]))
 
     @serialized
     def records(self, extra_files: dict[str, Any] | None = None) -> list[Record]:

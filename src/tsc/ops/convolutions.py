@@ -239,12 +239,9 @@ def _takes_channels_last(input: Array, weight: Array, groups: int, *, is_lengthe
 
     Source: ``ConvParams::use_mkldnn`` (aten/src/ATen/native/Convolution.cpp).
     """
-    if weight.ndim == 4:
-        return True
-    if is_lengthened or input.dtype == dtypes.BF16.numpy:
-        return not is_lengthened
     is_large = len(input) > 1 or math.prod(input.shape[:4]) > 20480 or min(weight.shape[-2:]) > 3
-    return input.dtype == np.float32 and (groups > 1 or is_large)
+    is_known = input.dtype == np.float32 and (groups > 1 or is_large)
+    return weight.ndim == 4 or ((is_known or input.dtype == dtypes.BF16.numpy) and not is_lengthened)
 
 
 def _direct(x: Array, w: Array, spec: TensorSpec, s: Sequence[int], d: Sequence[int], groups: int) -> Array:
@@ -388,8 +385,9 @@ def conv_tbc(aten: Aten, self: AnyTensor, weight: AnyTensor, bias: AnyTensor, pa
     if len(aten.shape(self)) != 3 or len(aten.shape(weight)) != 3:
         raise ShapeError("conv_tbc: Input and weight must have 3 dims: time, batch, in_channel")
     turned = aten("permute", self, [1, 2, 0]), aten("permute", weight, [2, 1, 0])
-    result = aten("permute", aten("conv1d", *turned, bias, [1], [pad], [1], 1), [2, 0, 1])
-    return aten("contiguous", result, 0)
+    return aten(
+        "contiguous", aten("permute", aten("conv1d", *turned, bias, [1], [pad], [1], 1), [2, 0, 1]), 0
+    )
 
 
 @composite(FAMILY, "aten::_convolution", "aten::_convolution.deprecated", layout=ResultLayout.FOLLOWING)

@@ -24,6 +24,7 @@ from tsc.dialects.arith_emitter import ArithEmitter, element_type
 from tsc.dialects.loop_extents import tell_extents
 from tsc.dialects.sized import SizeOp, plain, sized
 from tsc.dialects.tsc import ScatterOp
+from tsc.dialects.tsc import YieldOp as RegionYieldOp
 from tsc.dims import Dim, is_known
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import CodegenError
@@ -308,7 +309,7 @@ class KernelBuilder:
         now, value = (
             Scalar(builder, a, v.spec.dtype) for a, v in zip(block.args, (base, values), strict=True)
         )
-        block.add_op(YieldOp(combine(now, value).to(base.spec.dtype).value))
+        block.add_op(RegionYieldOp.create(operands=[combine(now, value).to(base.spec.dtype).value]))
         stored = [self.materialize(v).ssa for v in (base, positions, values)]
         op = ScatterOp.of(stored[0], stored[1], stored[2], block)
         if doc:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import prod
 
 from xdsl.dialects import arith
-from xdsl.dialects.linalg.ops import YieldOp
 from xdsl.ir import Block
 
 from tsc import dtypes
 from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.loop_extents import shape_of
+from tsc.dialects.tsc import YieldOp
 from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp
 from tsc.dtypes import DType
 from tsc.ops.definition import TensorSpec
@@ -107,7 +107,7 @@ def _key_body(dtype: DType, descending: bool) -> Block:
     block = Block(arg_types=[element_type(dtype)])
     builder = BodyBuilder(block)
     key = _key(builder, Scalar(builder, block.args[0], dtype))
-    block.add_op(YieldOp((~key if descending else key).value))
+    block.add_op(YieldOp.create(operands=[(~key if descending else key).value]))
     return block
 
 

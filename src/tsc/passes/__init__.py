@@ -38,16 +38,15 @@ class FixedPoint(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Run the rounds."""
-        self.watched(ctx, op, lambda _: None)
+        self.rounds(lambda rewriting: rewriting.rewrite(ctx, op))
 
-    def watched(self, ctx: Context, op: ModuleOp, after: Callable[[ModulePass], None]) -> None:
-        """Run the rounds; `after` is called when a pass of a round has run."""
+    def rounds(self, run: Callable[[Rewriting], bool]) -> None:
+        """The rounds, in which `run` runs a pass and says whether it changed something."""
 
         def one_round() -> bool:
             changed = False
             for rewriting in self.passes:
-                changed |= rewriting.rewrite(ctx, op)
-                after(rewriting)
+                changed |= run(rewriting)
             return changed
 
         settle(one_round)

@@ -205,6 +205,8 @@ class _Freezer:
             for o in walk(f)
         ):
             return
+        for function in functions:
+            function.sym_visibility = None  # no method of a class any more, but what others call
         for op in reversed(list(self.module.ops)):
             if not isinstance(op, FuncOp) and (
                 isinstance(op, ClassTypeOp) or not any(r.first_use for r in op.results)

@@ -16,19 +16,22 @@ from tsc.compiler.native_text import DEFAULT_ARCH, NATIVE_TEXTS, machine_of
 from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
+from tsc.dialects.mlir_text import mlir_text, weights_text
 from tsc.errors import CompileError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Function, ScriptObject, Unit
 from tsc.passes.inline import Inline
 from tsc.printing.function_text import ConstantMap, code_of, graph_of
 from tsc.printing.graph import Graph
+from tsc.programs.showing import page, summary
+from tsc.programs.specialization_table import SpecializationTable
 
 
 class HasStages(Protocol):
     """What `StageTexts` asks."""
 
-    def module_at(self, stage: str, target: Machine | None = None) -> ModuleOp:
-        """The module at a stage, scheduled for a machine."""
+    def program_at(self, stage: str, target: Machine | None = None) -> tuple[ModuleOp, ConstantPool]:
+        """The module at a stage, scheduled for a machine, and its constants."""
         ...
 
 
@@ -42,8 +45,15 @@ class StageTexts:
 
     def __getitem__(self, stage: str) -> str:
         if stage in NATIVE_TEXTS:
-            return NATIVE_TEXTS[stage](self._owner.module_at("loop", machine_of(stage)), DEFAULT_ARCH)
-        return str(self._owner.module_at(stage))
+            return NATIVE_TEXTS[stage](self._owner.program_at("loop", machine_of(stage))[0], DEFAULT_ARCH)
+        return mlir_text(self._owner.program_at(stage)[0])
+
+    def with_weights(self, stage: str) -> str:
+        """The IR at a stage with the arrays of its constants behind it, as other tools of MLIR want them. (At
+        stage `loop` constants are packed for this machine, and are not in the text.)
+        """
+        module, pool = self._owner.program_at(stage)
+        return f"{mlir_text(module)}\n\n{weights_text(module, pool)}"
 
     def keys(self) -> Iterator[str]:
         """The stages."""
@@ -64,6 +74,19 @@ class Inspectable:
         """The unit the function belongs to."""
         raise NotImplementedError
 
+    def program_at(self, stage: str, target: Machine | None = None) -> tuple[ModuleOp, ConstantPool]:
+        """The module at a stage, and its constants."""
+        raise NotImplementedError
+
+    def module_at(self, stage: str, target: Machine | None = None) -> ModuleOp:
+        """The module at a stage, scheduled for a machine: this one, where none is given."""
+        return self.program_at(stage, target)[0]
+
+    @property
+    def ir(self) -> StageTexts:
+        """The IR at each stage; from `value` on, for the shapes compiled last."""
+        return StageTexts(self)
+
     def _shown(self) -> tuple[FuncOp, ConstantPool]:
         """The function to show, and its constants: of a frozen module's method the frozen one."""
         if self.entry is not None and self.receiver is not None:
@@ -73,6 +96,18 @@ class Inspectable:
                 f"{self.function.name} has no code to show: it is declared only, or left to Python"
             )
         return self.function.op, self.unit.pool
+
+    def specializations(self) -> SpecializationTable:
+        """What it was compiled for."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        is_frozen = self.entry is not None and self.receiver is not None
+        said = summary(self.specializations(), is_frozen=is_frozen)
+        return f"<tsc.{type(self).__name__} {self.function.name}{said and ': '}{said}>"
+
+    def _repr_html_(self) -> str:
+        return page(self)
 
     @property
     def schema(self) -> str:
@@ -135,6 +170,18 @@ class InspectableModule:
 
     def _method(self, name: str) -> Inspectable:
         raise NotImplementedError
+
+    def specializations(self) -> SpecializationTable:
+        """What the methods were compiled for."""
+        raise NotImplementedError
+
+    @property
+    def ir(self) -> StageTexts:
+        """The IR of ``forward`` at each stage."""
+        return self._method("forward").ir
+
+    def _repr_html_(self) -> str:
+        return page(self)
 
     @property
     def graph(self) -> Graph:

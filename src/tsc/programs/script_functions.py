@@ -17,13 +17,14 @@ from tsc.compiler.specialization import Specialization, lowered
 from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
-from tsc.errors import ArgumentError, IRError, NotSupportedError
+from tsc.errors import ArgumentError, IRError, NotSupportedError, TscError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObject, Unit
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
 from tsc.programs.explaining import Explanation, explain_generic, explain_version
-from tsc.programs.inspecting import Inspectable, Saveable, StageTexts
+from tsc.programs.input_hints import hint_at_inputs
+from tsc.programs.inspecting import Inspectable, Saveable
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
 from tsc.programs.specialization_table import SpecializationTable, specialization_table
@@ -38,6 +39,7 @@ from tsc.runtime.recording_gradients import TorchInputs, are_recorded
 from tsc.runtime.specializations import Specializations
 from tsc.runtime.values import ArgumentMismatchError, Inputs, Wrap
 from tsc.serialization.saving import function_records, module_records
+from tsc.tracebacks import shorten
 
 RECORDED = "PyTorch's operators run: gradients are wanted, or something of PyTorch watches operators"
 
@@ -72,9 +74,14 @@ class BoundFunction(Inspectable):
 
     def __call__(self, *arguments: object, **keywords: object) -> Any:
         """Run on arguments of any supported kind of tensor; results come back in the same kind."""
-        if keywords:
-            return self._dispatch(*self._positional(arguments, keywords))
-        return self._fast(*arguments)
+        try:
+            if keywords:
+                return self._dispatch(*self._positional(arguments, keywords))
+            return self._fast(*arguments)
+        except TscError as error:
+            hint_at_inputs(error, self.parameters, arguments)
+            shorten(error)
+            raise
 
     def call_slowly(self, *arguments: object) -> Any:
         """Run with all checks in Python: where native code sends calls that it is not for."""
@@ -296,14 +303,9 @@ class BoundFunction(Inspectable):
         """The unit the function belongs to."""
         return self.interpreter.compiler.unit
 
-    @property
-    def ir(self) -> StageTexts:
-        """The IR at each stage; from `value` on, for the shapes compiled last."""
-        return StageTexts(self)
-
     @serialized
-    def module_at(self, stage: str, target: Target | None = None) -> ModuleOp:
-        """The module at a stage, scheduled for a machine: this one, where none is given.
+    def program_at(self, stage: str, target: Target | None = None) -> tuple[ModuleOp, ConstantPool]:
+        """The module at a stage, scheduled for a machine (this one, where none is given), and its constants.
 
         Raises:
             IRError: the stage does not exist, or needs shapes and nothing was compiled yet.
@@ -311,7 +313,8 @@ class BoundFunction(Inspectable):
         if stage not in pipeline.STAGE_NAMES:
             raise IRError(f"no stage {stage!r}; stages are {', '.join(pipeline.STAGE_NAMES)}")
         if stage == "torch":
-            return assemble(self.interpreter.compiler.unit, ConstantPool(), [self.function], self.receiver)
+            pool = ConstantPool()
+            return assemble(self.interpreter.compiler.unit, pool, [self.function], self.receiver), pool
         version = self._versions.newest
         if version is None and self._is_live:
             text = (
@@ -319,7 +322,8 @@ class BoundFunction(Inspectable):
             )
             raise IRError(f"stage {stage!r} requires a module that is {text}")
         if stage == "frozen":
-            return (self._entry() if version is None else version.entry).alone()
+            entry = self._entry() if version is None else version.entry
+            return entry.alone(), entry.pool
         if version is None or not version.specializations.table:
             raise IRError(f"stage {stage!r} requires shapes: call it first")
         key, found = list(version.specializations.table.items())[-1]
@@ -327,7 +331,8 @@ class BoundFunction(Inspectable):
         sizes, symbolic = None, None if found is None else found.symbolic
         if symbolic is not None:
             key, is_whole, sizes = symbolic.key, True, symbolic.sizes.again()
-        return lowered(version.specialized, key, stage, is_whole=is_whole, sizes=sizes, target=target)
+        entry = version.specialized
+        return lowered(entry, key, stage, is_whole=is_whole, sizes=sizes, target=target), entry.pool
 
     @serialized
     def specializations(self) -> SpecializationTable:
@@ -387,12 +392,6 @@ class ScriptFunction(BoundFunction, Saveable):
         """What `save` writes."""
         return function_records(self.function, self.interpreter.compiler, extra_files)
 
-    def __repr__(self) -> str:
-        return f"<tsc.ScriptFunction {self.function.name}>"
-
 
 class ScriptMethod(BoundFunction):
     """A method of a module."""
-
-    def __repr__(self) -> str:
-        return f"<tsc.ScriptMethod {self.function.name}>"

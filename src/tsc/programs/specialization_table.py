@@ -67,6 +67,8 @@ class SpecializationInfo:
     """Scratch memory of one call of native code."""
     code_bytes: int
     """Machine code of native code, with its tables."""
+    compile_seconds: float | None = None
+    """What compiling took; None where it was found on disk, or not compiled."""
 
     @property
     def is_native(self) -> bool:
@@ -160,6 +162,7 @@ def _info(
         kernels=kernels,
         arena_bytes=0 if code is None else code.arena_bytes,
         code_bytes=0 if code is None else code.code_bytes,
+        compile_seconds=None if found is None else sum(found.compilation.seconds.values()) or None,
     )
 
 

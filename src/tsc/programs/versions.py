@@ -5,7 +5,6 @@ live module has one for each state of the numbers and objects that it was compil
 from __future__ import annotations
 
 import logging
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +34,7 @@ from tsc.passes.eliminate_common_subexpressions import merge_equal
 from tsc.passes.freeze import Freeze
 from tsc.passes.lift_state import lift_state
 from tsc.passes.split_dicts import split_dicts
+from tsc.programs.freezing_hint import hint_at_freezing
 from tsc.programs.live_tensors import objects_below
 from tsc.programs.object_state import AttributeGuard, ObjectState
 from tsc.runtime.background import background
@@ -43,6 +43,7 @@ from tsc.runtime.generic import GenericFunction
 from tsc.runtime.number_code import NumberCalls
 from tsc.runtime.operators import Operators
 from tsc.runtime.specializations import ForAll, Specializations
+from tsc.tracebacks import warn_user
 
 if TYPE_CHECKING:
     from tsc.programs.interpreter import Interpreter
@@ -173,6 +174,7 @@ class Versions:
         made = self._live_version(self._varying)
         if isinstance(made, Version):
             self._made.append(made)
+            hint_at_freezing(self._object)
             return made
         if self._function.op is not None:
             require_nothing_strict(self._function.op, made.reason)
@@ -290,7 +292,7 @@ class Versions:
                 if options().is_strict:
                     raise
                 text = f"{entry.name}: not compiled, the generic tier runs: {error}"
-                warnings.warn(text, stacklevel=2)
+                warn_user(text)
 
         if not options().is_native_enabled:
             table.refuse_all(PYTHON_ALONE)

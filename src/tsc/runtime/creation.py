@@ -19,6 +19,12 @@ _NUMBERS = {bool: dtypes.BOOL, int: dtypes.I64, float: dtypes.F32, complex: dtyp
 def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """A tensor that shares the memory of `array`.
 
+    >>> array = numpy.zeros(2, numpy.float32)
+    >>> tsc.from_numpy(array).add_(1)
+    tensor([1., 1.])
+    >>> array
+    array([1., 1.], dtype=float32)
+
     Raises:
         ArgumentError: it is no array, or of a dtype that no tensor has.
     """
@@ -38,6 +44,9 @@ def tensor(
     """A tensor with a copy of `data`: a number, (nested) lists of numbers, an array, or a tensor.
 
     `dtype` is that of the data, where it is not given; of numbers float32, int64, bool or complex64.
+
+    >>> tsc.tensor([[1, 2], [3, 4]], dtype=tsc.float32).sum(0)
+    tensor([4., 6.])
 
     Raises:
         ArgumentError: gradients are wanted.
@@ -82,7 +91,8 @@ def get_default_dtype() -> DType:
 
 
 def set_default_dtype(dtype: DType) -> None:
-    """
+    """Say that tensors made of floats are float32, as they are.
+
     Raises:
         ArgumentError: it is to be another than float32.
     """

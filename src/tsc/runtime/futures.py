@@ -208,3 +208,24 @@ def forked(work: Callable[[], Any]) -> Future:
     made = Future(work)
     FORKS.submit(made)
     return made
+
+
+def fork(func: Any, *args: Any, **kwargs: Any) -> Future:
+    """A future of ``func(*args, **kwargs)``; `wait` gives its value.
+
+    In a program other threads make the call, or who waits for it first (``docs/threads.md``). In Python it is
+    made at once, as in PyTorch.
+
+    >>> tsc.wait(tsc.fork(max, 1, 2))
+    2
+    """
+    return Future.of(func, *args, **kwargs)
+
+
+def wait(future: Future) -> Any:
+    """The value of a future; raises what the forked call raised."""
+    return future.wait()
+
+
+fork.__dict__["__tsc_builtin__"] = "form::fork"
+wait.__dict__["__tsc_builtin__"] = "form::wait"

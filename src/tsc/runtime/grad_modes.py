@@ -38,7 +38,8 @@ class inference_mode(no_grad):  # noqa: N801
 
 
 class enable_grad(no_grad):  # noqa: N801
-    """
+    """Refused: gradients are not recorded.
+
     Raises:
         UnsupportedOperatorError: always.
     """

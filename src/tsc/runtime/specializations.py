@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from tsc.runtime.background import background
 from tsc.runtime.descriptions import UnusualValueError, Varying, describe, flatten, pattern_of
 from tsc.runtime.fusion_strategy import FusionStrategy, kinds_of
 from tsc.runtime.values import Inputs, mapped
+from tsc.tracebacks import warn_user
 
 Key = tuple[str, ...]
 """Arguments in words."""
@@ -195,7 +195,7 @@ class Specializations:
             text = (
                 f"{self.name}: compiled code raised {error!r}, and the generic tier did not: please report it"
             )
-            warnings.warn(text, stacklevel=2)
+            warn_user(text)
             return result
         if self._state is None:
             return result
@@ -348,7 +348,7 @@ class Specializations:
         except TscError as error:
             if options().is_strict:
                 raise
-            warnings.warn(f"{self.name}: not compiled, the generic tier runs: {error}", stacklevel=2)
+            warn_user(f"{self.name}: not compiled, the generic tier runs: {error}")
             made = error.message
         if isinstance(made, str):
             self.refused[key] = made

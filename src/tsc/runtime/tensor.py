@@ -26,7 +26,9 @@ def _plain(value: Any) -> Any:
     return tuple(_plain(v) for v in value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownVariableType]
 
 
-def _operator(name: str, reflected: bool = False) -> Callable[..., Any]:
+def _operator(name: str, reflected: bool = False) -> Callable[..., Tensor]:
+    """Python's operator that is the operator `name`; `reflected` where the tensor stands on the right."""
+
     def method(self: Tensor, *others: Any) -> Any:
         from tsc.runtime.dispatch import operator_function
 
@@ -226,34 +228,24 @@ class Tensor:
 
         return tensor_repr(self.array)
 
-    __add__ = _operator("add")
-    __sub__ = _operator("sub")
-    __mul__ = _operator("mul")
-    __truediv__ = _operator("div")
-    __floordiv__ = _operator("floor_divide")
-    __mod__ = _operator("remainder")
-    __pow__ = _operator("pow")
-    __matmul__ = _operator("matmul")
-    __and__ = _operator("__and__")
-    __or__ = _operator("__or__")
-    __xor__ = _operator("__xor__")
-    __radd__ = _operator("add", reflected=True)
-    __rsub__ = _operator("sub", reflected=True)
-    __rmul__ = _operator("mul", reflected=True)
-    __rtruediv__ = _operator("div", reflected=True)
-    __rfloordiv__ = _operator("floor_divide", reflected=True)
-    __rmod__ = _operator("remainder", reflected=True)
-    __rpow__ = _operator("pow", reflected=True)
-    __rmatmul__ = _operator("matmul", reflected=True)
-    __rand__ = _operator("__and__", reflected=True)
-    __ror__ = _operator("__or__", reflected=True)
-    __rxor__ = _operator("__xor__", reflected=True)
-    __eq__ = _operator("eq")
-    __ne__ = _operator("ne")
+    __hash__ = object.__hash__
+    __add__, __radd__ = _operator("add"), _operator("add", reflected=True)
+    __sub__, __rsub__ = _operator("sub"), _operator("sub", reflected=True)
+    __mul__, __rmul__ = _operator("mul"), _operator("mul", reflected=True)
+    __truediv__, __rtruediv__ = _operator("div"), _operator("div", reflected=True)
+    __floordiv__, __rfloordiv__ = _operator("floor_divide"), _operator("floor_divide", reflected=True)
+    __mod__, __rmod__ = _operator("remainder"), _operator("remainder", reflected=True)
+    __pow__, __rpow__ = _operator("pow"), _operator("pow", reflected=True)
+    __matmul__, __rmatmul__ = _operator("matmul"), _operator("matmul", reflected=True)
+    __and__, __rand__ = _operator("__and__"), _operator("__and__", reflected=True)
+    __or__, __ror__ = _operator("__or__"), _operator("__or__", reflected=True)
+    __xor__, __rxor__ = _operator("__xor__"), _operator("__xor__", reflected=True)
     __lt__ = _operator("lt")
     __le__ = _operator("le")
     __gt__ = _operator("gt")
     __ge__ = _operator("ge")
+    __eq__ = _operator("eq")  # pyright: ignore[reportAssignmentType] - elementwise
+    __ne__ = _operator("ne")  # pyright: ignore[reportAssignmentType] - elementwise
     __neg__ = _operator("neg")
     __invert__ = _operator("bitwise_not")
     __abs__ = _operator("abs")
@@ -261,4 +253,3 @@ class Tensor:
     __isub__ = _operator("sub_")
     __imul__ = _operator("mul_")
     __itruediv__ = _operator("div_")
-    __hash__ = object.__hash__

@@ -18,6 +18,7 @@ from tsc.frontend.unit import Class, EnumValue, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array, is_dict, is_list, is_sequence, is_tuple
 from tsc.ops.random_source import RandomSource
+from tsc.runtime.array_likes import array_like
 from tsc.runtime.futures import Future
 from tsc.runtime.generators import generator_of, source_of
 from tsc.runtime.instances import has_type
@@ -76,7 +77,13 @@ class Inputs:
             return np.asarray(value)  # pyright: ignore[reportUnknownArgumentType]
         if value is None:
             return cast("Any", None)  # an undefined tensor: operators refuse it when they meet it
-        raise _mismatch(value, kind, name)
+        found = array_like(value, name)
+        if found is None:
+            raise _mismatch(value, kind, name)
+        dtypes.by_numpy(found.dtype)
+        if not self.given:  # where there are tensors among the arguments, results are tensors
+            self.wrap = None
+        return found
 
     def _shown(self, tensor: object, name: str) -> np.ndarray[Any, Any]:
         """The array that shows the memory of one of PyTorch's tensors: one, however often it is given."""

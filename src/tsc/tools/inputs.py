@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
+from xdsl.universe import Universe
 
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
@@ -21,33 +24,69 @@ from tsc.errors import ArgumentError
 from tsc.frontend.object_graph import assemble
 
 Input = tuple[TorchContext, ModuleOp, str]
+_SEPARATOR = re.compile(r"^[ \t]*// -----.*$", re.MULTILINE)
+_ARCHIVES = (".pt", ".pth", ".ptl")
 
 
-def read_input(source: str, method: str) -> Input:
-    """The context, the module and the stage it is at.
+@dataclass(frozen=True)
+class Chunk:
+    """An input, or a part of one: `text` is that of MLIR, from behind line `line` on."""
+
+    name: str
+    text: str | None = None
+    line: int = 0
+
+
+def split(source: str, is_split: bool) -> list[Chunk]:
+    """The modules of an input; MLIR text is several of them, between lines ``// -----``, where asked for.
+
+    Raises:
+        ArgumentError: what is to be split is no text.
+        OSError: it cannot be read.
+    """
+    if ".py:" in source or source.endswith(_ARCHIVES):
+        if is_split:
+            raise ArgumentError("--split-input-file: requires MLIR text")
+        return [Chunk(source)]
+    text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    if not is_split:
+        return [Chunk(source, text)]
+    found, start = list[Chunk](), 0
+    for match in [*_SEPARATOR.finditer(text), None]:
+        part = text[start : None if match is None else match.start()]
+        found.append(Chunk(source, part, text[:start].count("\n")))
+        start = len(text) if match is None else match.end()
+    return found
+
+
+def read_input(chunk: Chunk, method: str = "forward", *, is_open: bool = False) -> Input:
+    """The context, the module and the stage it is at; `is_open` lets operations be that nobody knows.
 
     Raises:
         TscError: the input is not what its name says.
         OSError: it cannot be read.
     """
-    path, _, name = source.partition(".py:")
-    if name:
-        return _python(Path(f"{path}.py"), name)
-    if source.endswith((".pt", ".pth", ".ptl")):
-        return _archive(source, method)
-    return _mlir(source)
+    if chunk.text is not None:
+        return _mlir(chunk, is_open)
+    path, _, name = chunk.name.partition(".py:")
+    return _python(Path(f"{path}.py"), name) if name else _archive(chunk.name, method)
 
 
-def _mlir(source: str) -> Input:
-    text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+def _mlir(chunk: Chunk, is_open: bool) -> Input:
     context = make_context()
-    module = Parser(context, text, source).parse_module()
+    context.allow_unregistered = is_open
+    for name, factory in Universe.get_multiverse().all_dialects.items():
+        if context.get_optional_dialect(name) is None:
+            context.register_dialect(name, factory)
+    assert chunk.text is not None
+    module = Parser(context, chunk.text, chunk.name).parse_module()
     module.verify()
-    weights = Path(source).parent / "weights.npz"
-    if source != "-" and weights.exists():
+    weights = Path(chunk.name).parent / "weights.npz"
+    if chunk.name != "-" and weights.exists():
         with np.load(weights) as arrays:
             for key in arrays.files:
                 context.pool.set(key, arrays[key])
+    context.take_resources(module)
     return context, module, stage_of(module)
 
 
@@ -88,7 +127,10 @@ def _python(path: Path, name: str) -> Input:
         raise ArgumentError(f"{path}: requires a Python file; there is none")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # the user's own program: what it raises is what is wrong with it
+        raise ArgumentError(f"{path}: cannot be run: {type(error).__name__}: {error}") from error
     if not hasattr(module, name):
         raise ArgumentError(f"{path}: has no function or module called {name}")
     scripted: Any = script(getattr(module, name))

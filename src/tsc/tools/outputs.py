@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import io
-
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.printer import Printer
 
 from tsc.compiler.native_text import NATIVE_TEXTS
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.mlir_text import mlir_text, weights_text
 
 KINDS = ("mlir", *NATIVE_TEXTS)
 
 
-def _mlir(module: ModuleOp, generic: bool) -> str:
-    stream = io.StringIO()
-    Printer(stream, print_generic_format=generic).print_op(module)
-    return f"{stream.getvalue()}\n"
-
-
-def emit(kind: str, module: ModuleOp, *, arch: str, generic: bool) -> str:
-    """The text of a module in the form `kind`: ``mlir``, or one of `NATIVE_TEXTS`."""
-    return _mlir(module, generic) if kind == "mlir" else NATIVE_TEXTS[kind](module, arch)
+def emit(
+    kind: str, module: ModuleOp, pool: ConstantPool | None = None, *, arch: str, generic: bool, located: bool
+) -> str:
+    """The text of a module in the form `kind`: ``mlir``, with the arrays of `pool` where one is given, or one
+    of `NATIVE_TEXTS`.
+    """
+    if kind != "mlir":
+        return NATIVE_TEXTS[kind](module, arch)
+    text = mlir_text(module, is_generic=generic, is_located=located) + "\n"
+    return text if pool is None else f"{text}\n{weights_text(module, pool)}"

@@ -1,13 +1,15 @@
-"""All passes by name, found by walking the folder, and pipelines written as text."""
+"""All passes by name, found by walking the folder, those of xDSL, and pipelines written as text."""
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from functools import cache
 from typing import Any, cast
 
 from xdsl.passes import ModulePass
+from xdsl.universe import Universe
 from xdsl.utils.arg_spec import parse_pipeline as parse_specs
 from xdsl.utils.exceptions import ArgSpecParseError
 
@@ -45,26 +47,45 @@ def available_passes() -> dict[str, type[ModulePass]]:
     return found
 
 
+def known_names() -> set[str]:
+    """What passes may be called: ours, our other names for them, and those of xDSL and what extends it."""
+    return {"fixed-point", *available_passes(), *ALIASES, *Universe.get_multiverse().all_passes}
+
+
+def pass_class(name: str) -> type[ModulePass]:
+    """The class of a pass: ours, else xDSL's.
+
+    Raises:
+        ArgumentError: there is none of that name.
+    """
+    own = available_passes().get(ALIASES.get(name, name))
+    if own is not None:
+        return own
+    if name not in Universe.get_multiverse().all_passes:
+        near = difflib.get_close_matches(name, sorted(known_names()), 1)
+        raise ArgumentError(
+            f"no pass {name!r} (--list-passes lists them){''.join(f'; is it {n}?' for n in near)}"
+        )
+    return Universe.get_multiverse().all_passes[name]()
+
+
 def parse_pipeline(text: str) -> list[ModulePass]:
     r"""The passes a pipeline such as ``"inline,freeze{preserved-attrs=\"scale\"}"`` names.
 
     Raises:
         ArgumentError: there is no pass of a name, or an option does not fit.
     """
-    known = available_passes()
     made: list[ModulePass] = []
     try:
         specs = list(parse_specs(text))
     except ArgSpecParseError as error:
         raise ArgumentError(f"--passes: {error}") from None
     for spec in specs:
-        name = ALIASES.get(spec.name, spec.name)
-        if name not in known:
-            raise ArgumentError(f"no pass {spec.name!r}; passes are {', '.join(sorted(known))}")
+        found = pass_class(spec.name)
         try:
-            made.append(known[name].from_pass_spec(type(spec)(name, spec.parameters)))
+            made.append(found.from_pass_spec(type(spec)(found.name, spec.parameters)))
         except (ValueError, TypeError, AttributeError) as error:
-            raise ArgumentError(f"pass {name}: {error}") from None
+            raise ArgumentError(f"pass {found.name}: {error}") from None
     return made
 
 

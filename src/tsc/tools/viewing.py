@@ -15,7 +15,6 @@ from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Attribute, Operation
-from xdsl.printer import Printer
 
 from tsc import pipeline
 from tsc.analysis.module_functions import functions, is_kernel, kernels
@@ -26,6 +25,7 @@ from tsc.compiler.tags import tag_of
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.dialects.loop_extents import loop_extents
+from tsc.dialects.mlir_text import MlirPrinter
 from tsc.dialects.tsc import GroupOp
 from tsc.dialects.walking import walk
 from tsc.errors import ArgumentError, CodegenError
@@ -125,7 +125,7 @@ class _Lines(StringIO):
         return super().write(text)
 
 
-class _LocatedPrinter(Printer):
+class _LocatedPrinter(MlirPrinter):
     """Prints operations, and notes in which lines they begin."""
 
     def __init__(self, stream: _Lines) -> None:

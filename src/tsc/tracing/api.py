@@ -16,6 +16,7 @@ from tsc.programs.script_functions import ScriptFunction
 from tsc.runtime.dispatch import operator_function
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.tensor import Tensor
+from tsc.tracebacks import with_short_tracebacks
 from tsc.tracing.backends import Backend
 from tsc.tracing.checking import Check, Traced
 from tsc.tracing.diagnostics import TracerWarning, TracingCheckError
@@ -49,6 +50,7 @@ def script_if_tracing(fn: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+@with_short_tracebacks
 def trace(
     func: Any, example_inputs: Any = None, optimize: Any = None, check_trace: bool = True,
     check_inputs: Any = None, check_tolerance: float = 1e-5, strict: bool = True,
@@ -62,6 +64,10 @@ def trace(
     that operators are called with follow the inputs. With `check_trace` the trace is made and run again, on
     `check_inputs` if given, and compared within `check_tolerance`. `strict` refuses dicts as results.
     ``trace(tensor)`` is the operator: the sum of the diagonal.
+
+    >>> f = tsc.trace(lambda x: tsc.relu(x) + x.shape[0], tsc.zeros(3))
+    >>> f(tsc.tensor([-1.0, 1.0]))
+    tensor([2., 3.])
 
     Raises:
         RuntimeError: inputs or results are not made of tensors, or a captured tensor requires gradients.
@@ -77,7 +83,7 @@ def trace(
         warnings.warn(
             "The input to trace is already a ScriptModule, tracing it is a no-op. Returning the object as "
             "is.",
-            stacklevel=2,
+            stacklevel=3,
         )
         return func
     module = _module_of_forward(func)
@@ -108,7 +114,7 @@ def _warn_of_optimize(optimize: object) -> None:
         warnings.warn(
             "`optimize` is deprecated and has no effect. Use `with torch.jit.optimized_execution()` instead",
             FutureWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -179,6 +185,7 @@ def as_tuple(inputs: Any) -> tuple[Any, ...]:
     return cast("tuple[Any, ...]", inputs) if isinstance(inputs, tuple) else tuple(inputs)
 
 
+@with_short_tracebacks
 def trace_module(
     mod: Any, inputs: Mapping[str, Any], optimize: Any = None, check_trace: bool = True,
     check_inputs: Sequence[Mapping[str, Any]] | None = None, check_tolerance: float = 1e-5,

@@ -192,6 +192,10 @@ class LinalgInterpreter:
                 return scalar_operation(op, [self.body_value(block, o) for o in op.operands])
         return self.values[value]
 
+    def tensor_extract_slice(self, op: Operation) -> Array:
+        kind: Any = op.results[0].type
+        return self.values[op.operands[0]][tuple(slice(n) for n in kind.get_shape())]
+
     def tensor_insert_slice(self, op: Any) -> Array:
         source, target = (self.values[o] for o in op.operands[:2])
         result = target.copy()
@@ -335,7 +339,7 @@ class Body:
     def results(self) -> list[Any]:
         """What the body yields."""
         for op in self.block.ops:
-            if op.name == "linalg.yield":
+            if op.name in ("linalg.yield", "tsc.yield"):
                 return [self.values[o] for o in op.operands]
             self.values[op.results[0]] = self.value(op)
         raise AssertionError("the body does not yield")

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 """Images resized: to a size, or by factors."""
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from tsc.analysis.layouts import Layout
 from tsc.dialects.loop_builder import LoopBuilder, element_of, is_vector, vector_type
 from tsc.dialects.loop_index import Index
 from tsc.dialects.sized import SizeOp
+from tsc.dialects.tsc import YieldOp
 from tsc.dims import is_known
 from tsc.errors import CodegenError
 
@@ -223,7 +224,7 @@ class BodyEmitter:
             if value is not None:
                 self.values[argument] = value
         for op in block.ops:
-            if not isinstance(op, linalg.YieldOp) and op not in skipped:
+            if not isinstance(op, linalg.YieldOp | YieldOp) and op not in skipped:
                 self._clone(op)
         return [self.scalar_or_vector(v) for v in wanted]
 
