@@ -39,7 +39,14 @@ def edges() -> Calls:
                 False,
             ]
             for is_causal in (False, True)
+        ]
+        + [
+            [torch.zeros(rows, 4), torch.zeros(keys, 4), torch.zeros(keys, 3), None, 0.0, False, None, False]
+            for rows, keys in ((0, 0), (2, 0), (0, 3))
         ],
+        "aten::fft_irfft": [[torch.zeros(3, 0, dtype=torch.complex64), 6, -1, None]],
+        "aten::max_unpool2d": [[torch.zeros(0, 2, 1, 1), torch.zeros(0, 2, 1, 1).long(), [2, 2]]],
+        "aten::view_as_complex": [[torch.zeros(0, 2)]],
         "aten::matmul": [
             [torch.ones(a, dtype=torch.bool), torch.ones(b, dtype=torch.bool)]
             for a, b in (

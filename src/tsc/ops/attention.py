@@ -40,6 +40,8 @@ def _masked_scores(aten: Aten, scores: AnyTensor, mask: AnyTensor) -> AnyTensor:
 
 def _safe_softmax(aten: Aten, scores: AnyTensor) -> AnyTensor:
     """Softmax over the last dim; a row that is -inf throughout gives zeros, not NaN."""
+    if not aten.shape(scores)[-1]:
+        return scores  # there is nothing to attend to
     top = aten.amax(scores, [-1], True)
     finite = aten("masked_fill.Scalar", top, aten("eq.Scalar", top, -math.inf), 0.0)
     e = aten.exp(aten("sub.Tensor", scores, finite))

@@ -121,7 +121,9 @@ def _view_as_complex_parts(aten: Aten, self: AnyTensor) -> Parts:
 def view_as_complex(self: Array) -> Array:
     """The same memory, the pairs of the last dim taken as complex numbers."""
     spec = _view_as_complex_infer(TensorSpec(self.shape, dtypes.by_numpy(self.dtype)))
-    if self.strides[-1] != self.itemsize or any(s % (2 * self.itemsize) for s in self.strides[:-1]):
+    if self.size and (
+        self.strides[-1] != self.itemsize or any(s % (2 * self.itemsize) for s in self.strides[:-1])
+    ):
         raise ShapeError("Tensor must have a last dimension with stride 1")
     return self.view(spec.dtype.numpy)[..., 0]
 

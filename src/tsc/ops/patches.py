@@ -259,6 +259,8 @@ def _unpool(spatial: int) -> None:
         lead = self.shape[:-spatial]
         rows = math.prod(lead)
         result = np.zeros((rows, math.prod(output_size)), self.dtype)
+        if not self.size:
+            return result.reshape(spec.shape)
         places = indices.reshape(rows, -1)
         if places.size and (places.min() < 0 or places.max() >= result.shape[1]):
             raise ShapeError(
