@@ -66,10 +66,11 @@ _LAZY = (
         "set_num_threads": "tsc.runtime.threads",
         "get_num_threads": "tsc.runtime.threads",
         "dump_ir": "tsc.compiler.dumps",
+        "load": "tsc.modules.files",
+        "save": "tsc.modules.files",
         "wait_for_compilation": "tsc.runtime.background",
     }
 )
-_LAZY |= dict.fromkeys(("load", "save"), "tsc.modules.files")
 _NAMES = ("__version__", *_LAZY, *_MODULES, *_NAMESPACES, *_DTYPES, *_NUMBERS)
 __all__ = [name for name in _NAMES if not hasattr(builtins, name)]  # pyright: ignore[reportUnsupportedDunderAll] - of a stub
 

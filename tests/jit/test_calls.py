@@ -64,7 +64,7 @@ def test_keywords_and_new_shapes() -> None:
         ((X,), "missing value for argument 'y'"),
         ((X, Y, Y), "expected at most 2 argument"),
         ((X, "text"), "argument 'y' but instead found type 'str'"),
-        ((X, [1.0]), "argument 'y' but instead found type 'list'"),
+        ((X, ["a"]), "argument 'y' but instead found type 'list'"),
         ((X, None), "Expected a proper Tensor but got None .* for argument #1 'other'"),
         ((X, np.array(["a"])), "dtype"),
     ],

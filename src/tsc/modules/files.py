@@ -76,10 +76,10 @@ def load_value(
         ArchiveError: the file is damaged, hostile, or has something else.
     """
     _require_cpu(map_location)
-    if isinstance(f, (str, os.PathLike)):
-        source = f
-    else:
-        source = io.BytesIO(f if isinstance(f, (bytes, bytearray, memoryview)) else f.read())
+    source: Any = f
+    if not isinstance(f, (str, os.PathLike)):
+        data: Any = getattr(f, "read", lambda: f)()  # what is neither is refused where it is loaded
+        source = io.BytesIO(data) if isinstance(data, (bytes, bytearray, memoryview)) else f
     try:
         return load(source, map_location, _extra_files, _restore_shapes)
     except SavedValueError:
