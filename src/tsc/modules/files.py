@@ -79,7 +79,8 @@ def load_value(
     source: Any = f
     if not isinstance(f, (str, os.PathLike)):
         data: Any = getattr(f, "read", lambda: f)()  # what is neither is refused where it is loaded
-        source = io.BytesIO(data) if isinstance(data, (bytes, bytearray, memoryview)) else f
+        is_bytes = isinstance(data, (bytes, bytearray, memoryview))
+        source = io.BytesIO(data) if is_bytes else f  # pyright: ignore[reportUnknownArgumentType] - of a view
     try:
         return load(source, map_location, _extra_files, _restore_shapes)
     except SavedValueError:
