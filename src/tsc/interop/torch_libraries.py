@@ -28,15 +28,23 @@ def function_of(full_name: str, keywords: Sequence[str | None]) -> Callable[...,
     if run is None:
         return None
 
+    names = [name for name in keywords if name is not None]
+    first = len(keywords) - len(names)
+
     def on_arrays(*arguments: object) -> Any:
         given: dict[int, Any] = {}
-        values = [_tensors(a, given) for a in arguments]
-        named = {k: v for k, v in zip(keywords, values, strict=True) if k is not None}
+        values = [a if type(a) in _PLAIN else _tensors(a, given) for a in arguments]
+        named = dict(zip(names, values[first:], strict=True))
+        if not torch().is_grad_enabled():
+            return _arrays(run(*values[:first], **named), given)
         with torch().no_grad():
-            result = run(*(v for k, v in zip(keywords, values, strict=True) if k is None), **named)
-        return _arrays(result, given)
+            return _arrays(run(*values[:first], **named), given)
 
     return on_arrays
+
+
+_PLAIN = (int, float, bool, str, type(None))
+"""What is the same for PyTorch."""
 
 
 def _tensors(value: Any, given: dict[int, Any]) -> Any:
