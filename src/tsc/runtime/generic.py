@@ -74,9 +74,10 @@ class GenericFunction:
         call = self._eager.get(op)
         if call is None or place.tb_next is not None:
             return error
-        frame = place.tb_frame
+        frame, file = place.tb_frame, place.tb_frame.f_code.co_filename
         try:
-            call.function(*(eval(text, frame.f_globals, frame.f_locals) for text in call.operands))
+            operands = [compile(text, file, "eval") for text in call.operands]  # they are of the same text
+            call.function(*(eval(code, frame.f_globals, frame.f_locals) for code in operands))
         except Exception as told:
             return told
         return error

@@ -90,7 +90,25 @@ def _told(event: str, arguments: tuple[Any, ...]) -> str:
             code.co_filename.startswith(GENERATED) or code.co_names == ("__create_fn__",)  # of dataclasses
         )
         return "" if is_file or is_ours or "importlib" in str(code) else f"executes {code!r:.80}"
+    if event == "marshal.loads" and _is_import():
+        return ""  # which is told itself
     return f"event {event} {arguments!r:.80}" if event.startswith(FORBIDDEN) else ""
+
+
+def _is_import() -> bool:
+    """Whether Python's import reads compiled code just now."""
+    frame: FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+    return frame is not None and any(
+        f.f_code.co_filename == "<frozen importlib._bootstrap_external>" for f in _outward(frame, 3)
+    )
+
+
+def _outward(frame: FrameType, count: int) -> Generator[FrameType]:
+    """A frame, and those that led to it."""
+    at: FrameType | None = frame
+    while at is not None and count:
+        yield at
+        at, count = at.f_back, count - 1
 
 
 @contextmanager
