@@ -97,10 +97,8 @@ def _told(event: str, arguments: tuple[Any, ...]) -> str:
 
 def _is_import() -> bool:
     """Whether Python's import reads compiled code just now."""
-    frame: FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
-    return frame is not None and any(
-        f.f_code.co_filename == "<frozen importlib._bootstrap_external>" for f in _outward(frame, 3)
-    )
+    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+    return any(f.f_code.co_filename == "<frozen importlib._bootstrap_external>" for f in _outward(frame, 3))
 
 
 def _outward(frame: FrameType, count: int) -> Generator[FrameType]:
