@@ -140,3 +140,28 @@ def test_values_are_held_to_their_types(old: bytes, new: bytes, error: str, tmp_
             target.writestr(info, data.replace(old, new) if info.filename.endswith("/data.pkl") else data)
     with pytest.raises(TscError, match=error):
         tsc.load(io.BytesIO(changed.getvalue()))
+
+
+class Holds(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pair = (7, 2.5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.pair[0]
+
+
+def test_containers_of_unknown_types_are_named_when_they_are_frozen() -> None:
+    import io
+    import zipfile
+
+    saved = io.BytesIO()
+    torch.jit.save(torch.jit.script(Holds().eval()), saved)
+    changed = io.BytesIO()
+    with zipfile.ZipFile(saved) as source, zipfile.ZipFile(changed, "w") as target:
+        for info in source.infolist():
+            text = source.read(info).replace(b"pair : Tuple[int, float]", b"pair : Any")
+            target.writestr(info, text.replace(b"(pair)[0]", b"2"))
+    module = tsc.load(io.BytesIO(changed.getvalue()))
+    with pytest.raises(TscError, match="attribute pair: requires a value of type Any; got a tuple"):
+        tsc.freeze(module)

@@ -155,8 +155,11 @@ class _ObjectGraph:
         return self.values[id(array)]
 
     def _container(self, held: Any, kind: TorchType, path: str) -> SSAValue:
-        if is_dict(held):
-            assert isinstance(kind, tt.DictType)
+        wanted = tt.DictType if is_dict(held) else (tt.ListType, tt.TupleType, tt.NamedTupleType)
+        if not isinstance(kind, wanted):
+            wanted_text, got = kind.torchscript(), type(held).__name__
+            raise NotSupportedError(f"attribute {path}: requires a value of type {wanted_text}; got a {got}")
+        if isinstance(kind, tt.DictType):
             keys = [self.value(k, kind.key, path) for k in held]
             values = [self.value(v, kind.value, f"{path}.{k}") for k, v in held.items()]
             return self.builder.create(ops.PrimDictConstructOp, [*keys, *values], [kind]).results[0]
