@@ -74,7 +74,7 @@ def _differ(got: Tensor, want: Tensor, tolerance: float) -> Tensor:
 
 
 def compare(table: dict[str, Callable[[Tensor], Tensor]], x: Tensor) -> None:
-    """Hold functions to PyTorch, all in one native function, and each in the generic tier."""
+    """Hold functions to PyTorch, all in one native function."""
 
     def each(x: Tensor) -> tuple[Tensor, ...]:
         return tuple(f(x) for f in table.values())

@@ -118,3 +118,21 @@ def test_rounding_once_is_enough(precision: str) -> None:
     assert np.array_equal(rounded(once, precision), once)
     largest = np.abs(weight) if precision == "bf16" else np.abs(weight).max(1, keepdims=True)
     assert np.all(np.abs(once - weight) <= largest * (2.0**-8 if precision == "bf16" else 0.5 / 126.9))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_left_without_a_warning(number: float) -> None:
+    given = weights(None)
+    given["weights"][0, 0] = number
+    assert stored(narrow(layer(1), given)[0]) == {"f32"}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_outputs_with_weights_that_are_not_finite_are_not_rounded(number: float) -> None:
+    weight = random(8, 16)
+    weight[2, 3] = number
+    made = rounded(weight, "int8")
+    assert np.array_equal(made[2], weight[2], equal_nan=True)
+    assert np.array_equal(np.delete(made, 2, 0), rounded(np.delete(weight, 2, 0), "int8"))

@@ -32,11 +32,15 @@ class Narrowed:
 
 
 def rounded(weight: Array, precision: str, column: int = 0) -> Array:
-    """`weight`, as float32, with elements that `precision` can hold; dim `column` is that of the outputs."""
+    """`weight`, as float32, with elements that `precision` can hold; dim `column` is that of the outputs. As
+    ``int8``, what leads to an output with a weight that is not finite stays.
+    """
     if precision == "bf16":
         return weight.astype(dtypes.BF16.numpy).astype(np.float32)
-    scales = _along(_shortened(_scales(weight, column)), weight.ndim, column)
-    return np.rint(weight / scales) * scales
+    known = _scales(weight, column)
+    is_finite = _along(np.isfinite(known), weight.ndim, column)
+    scales = _along(_shortened(np.where(np.isfinite(known), known, np.float32(1))), weight.ndim, column)
+    return np.where(is_finite, np.rint(weight / scales) * scales, weight)
 
 
 def narrowed(pool: ConstantPool, key: str, column: int) -> Narrowed | None:
@@ -56,28 +60,24 @@ def narrowed(pool: ConstantPool, key: str, column: int) -> Narrowed | None:
 
 def _is_bfloat16(weight: Array) -> bool:
     """Whether the lower halves of all elements are zero: a few are asked first."""
-    bits = weight.reshape(-1).view(np.uint32) if weight.flags.c_contiguous else _bits(weight)
+    bits = np.ascontiguousarray(weight).reshape(-1).view(np.uint32)
     return not np.any(bits[:64] & 0xFFFF) and not np.any(bits & 0xFFFF)
-
-
-def _bits(weight: Array) -> Array:
-    return np.ascontiguousarray(weight).reshape(-1).view(np.uint32)
 
 
 def _is_whole(weight: Array, column: int) -> bool:
     """Whether each element is exactly a whole number times the scale of its output: a few are asked first."""
     rows = np.moveaxis(weight, column, 0)
-    return all(
+    return bool(np.isfinite(_scales(rows, 0)).all()) and all(
         np.array_equal(_integers(part, 0).astype(np.float32) * _along(_scales(part, 0), part.ndim, 0), part)
         for part in (rows[:1], rows)
     )
 
 
 def _scales(weight: Array, column: int) -> Array:
-    """The scale of each output; 1 where all that leads to it is zero."""
+    """The scale of each output; 1 where all that leads to it is zero, not finite where something is not."""
     others = tuple(d for d in range(weight.ndim) if d != column)
     largest = np.abs(weight).max(axis=others)
-    return np.where(largest > 0, largest / np.float32(LARGEST), np.float32(1)).astype(np.float32)
+    return np.where(largest == 0, np.float32(1), largest / np.float32(LARGEST)).astype(np.float32)
 
 
 def _shortened(scales: Array) -> Array:

@@ -27,7 +27,6 @@ def function_of(full_name: str, keywords: Sequence[str | None]) -> Callable[...,
     run = None if module is None else overload(full_name)
     if run is None:
         return None
-
     names = [name for name in keywords if name is not None]
     first = len(keywords) - len(names)
 
