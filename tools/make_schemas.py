@@ -18,8 +18,10 @@ INTERNAL = re.compile(
     r"|aten::.*backward|aten::.*_jvp)"
 )
 """Gradients, vendor libraries and sparse internals: a TorchScript program cannot meaningfully name them."""
-NAMED = ("aten::_nested_tensor_from_mask", "aten::_nested_tensor_from_mask_left_aligned")
-"""Internals that PyTorch's own modules name (`TransformerEncoder`)."""
+NAMED = (
+    "aten::_nested_tensor_from_mask", "aten::_nested_tensor_from_mask_left_aligned", "aten::backward",
+)  # fmt: skip
+"""Internals that PyTorch's own modules name (`TransformerEncoder`), and what programs that differentiate do."""
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ from tsc.passes.canonicalize import Canonicalize
 from tsc.passes.check_bounds import CheckBounds
 from tsc.passes.count_windows import CountWindows
 from tsc.passes.decompose import Decompose
+from tsc.passes.differentiate import Differentiate
 from tsc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from tsc.passes.eliminate_dead_code import EliminateDeadCode
 from tsc.passes.expand_splits import ExpandSplits
@@ -129,11 +130,14 @@ def stages(
                     NarrowOptionals(),
                     *((CountWindows(),) if is_whole else ()),
                     *SIMPLIFY,
+                    Differentiate(),
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
                 ),  # shapes decide branches, branches decide shapes
                 *((RequireNoRaise(), StackLists(), WidenWindows()) if is_whole else ()),
                 Functionalize(is_whole),
-                fixed_point(RefineTypes(), *SIMPLIFY),  # writes replaced by values have types of their own
+                fixed_point(
+                    RefineTypes(), Differentiate(), *SIMPLIFY
+                ),  # what was written has types of its own
                 ExpandSplits(),
                 Decompose(is_whole),
                 fixed_point(RefineTypes(), *SIMPLIFY),

@@ -128,6 +128,8 @@ class AliasSets:
                 for other, _ in operands:
                     if other is not target:
                         self._holds(target, other)
+        if (operator := definition_of(op)) is not None and operator.asks_gradients:
+            return  # what it gives is computed
         shared = shared_operands(op)
         for result in filter(has_memory, op.results):
             for operand, _ in operands:

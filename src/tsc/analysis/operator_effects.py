@@ -51,6 +51,12 @@ def changes_shapes(root: Operation) -> bool:
     return any(operator is not None and operator.changes_shape for operator in operators)
 
 
+def asks_gradients(root: Operation) -> bool:
+    """Whether something below `root` asks for gradients."""
+    operators = (definition_of(op) for op in walk(root))
+    return any(operator is not None and operator.asks_gradients for operator in operators)
+
+
 def is_removable(op: Operation) -> bool:
     """Whether `op` may go when nobody uses its results."""
     if (

@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Operation
 
+from tsc.analysis.operator_effects import asks_gradients
 from tsc.analysis.parts import Weight, weight_of
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
@@ -70,7 +71,7 @@ class InParts:
             StrictFusionError: something in a ``with strict_fusion()`` block is in no part.
         """
         if self._made is None and not self._is_whole:
-            self._made = self._outlined(key)
+            self._made = None if asks_gradients(self.entry.function) else self._outlined(key)
             self._is_whole = self._made is None
         if self._made is None:
             return None

@@ -15,7 +15,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 
 from tsc.analysis.fusion import CHECKS_BOUNDS
 from tsc.analysis.memory_aliases import writes_arguments
-from tsc.analysis.operator_effects import is_removable, not_repeatable
+from tsc.analysis.operator_effects import asks_gradients, is_removable, not_repeatable
 from tsc.analysis.target import Target
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
@@ -39,6 +39,7 @@ from tsc.dialects.tsc import RESULT, ROW_MAJOR, TAKEN
 from tsc.dialects.walking import walk
 from tsc.errors import CodegenError
 from tsc.options import options
+from tsc.passes.differentiate import why_not_differentiated
 from tsc.progress import working
 from tsc.runtime.constant_memory import ConstantMemory
 from tsc.runtime.native_results import NativeResults
@@ -190,12 +191,11 @@ def _compile_for(
     watch: Callable[[Descent], None] | None, in_parts: InParts | None,
 ) -> Specialization | str:  # fmt: skip
     compilation = Compilation()
-    verifier = None
-    if options().is_verified:
-        origin = Compiled(entry, arguments, arrays, compilation)
-        verifier = Verifier(entry.name, entry.pool, entry.unit, arrays, call, origin)
-        compilation.checked = verifier.checked
+    verifier = _verifier(Compiled(entry, arguments, arrays, compilation), call)
     descent = _descent(entry, arguments, compilation, verifier, is_whole=True)
+    if asks_gradients(descent.function):
+        require_fused(entry.name, python_in_parts(descent))
+        return why_not_differentiated(descent.function)
     native = _native(descent, entry, slow, verifier)
     if isinstance(native, str) and _branches(descent.function):
         compilation.whole_refusal = native
@@ -221,6 +221,16 @@ def _compile_for(
     if not made.is_native:
         require_fused(entry.name, python_operators(descent))
     return made
+
+
+def _verifier(origin: Compiled, call: Run) -> Verifier | None:
+    """What holds each pass to the one before, with ``TSC_VERIFY=1``."""
+    if not options().is_verified:
+        return None
+    entry = origin.entry
+    verifier = Verifier(entry.name, entry.pool, entry.unit, origin.arrays, call, origin)
+    origin.compilation.checked = verifier.checked
+    return verifier
 
 
 def _mixed(descent: Descent, entry: Entry, call: Run, reason: str) -> Specialization:
@@ -288,6 +298,8 @@ def _symbolic(entry: Entry, key: Sequence[str], sizes: Sizes, slow: Run) -> Spec
     descent = Descent.specialize(entry, key, Compilation(is_whole=True), is_whole=True, sizes=sizes)
     descent.lower("fused")
     sizes.require_free()
+    if asks_gradients(descent.function):
+        return why_not_differentiated(descent.function)
     made = _native(descent, entry, slow, None)
     if made is None:
         return NOT_REPEATABLE

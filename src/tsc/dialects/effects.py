@@ -29,6 +29,7 @@ _EFFECTFUL_PRIMS = frozenset(
         "torch.prim.Exit",
         "torch.prim.fork",
         "torch.aten.wait",
+        "torch.aten.requires_grad_",
     )
 )
 _MUTABLE = (tt.ListType, tt.DictType, tt.ModuleType, tt.ClassType)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, cast
@@ -84,6 +84,8 @@ def _text(schema: Schema) -> str:
     return f"{schema.full_name}({', '.join(parts)}) -> ({results})"
 
 
+METADATA_ONLY = ("aten::requires_grad_",)
+"""What writes to a tensor, as its schema says, but none of its elements."""
 _HEAD = re.compile(r"([\w:]+?)(?:\.(\w+))?\((.*)\) -> (.*)$")
 _SCALARS: dict[str, TorchType] = {
     "Tensor": tt.TENSOR, "int": tt.INT, "SymInt": tt.INT, "ScalarType": tt.INT, "Layout": tt.INT,
@@ -116,6 +118,8 @@ def parse(text: str) -> Schema:
             variadic = True
         else:
             parsed.append(_argument(part, kwarg_only))
+    if name in METADATA_ONLY:
+        parsed = [replace(argument, is_written=False) for argument in parsed]
     inner = results[1:-1] if results.startswith("(") and results.endswith(")") else results
     returned = tuple(_argument(part, False) for part in _split(inner) if part != "...")
     return Schema(name, overload or "", tuple(parsed), returned, variadic)

@@ -233,6 +233,8 @@ class ArchiveResolver:
         return Special("fork") if name == "fork" else None
 
     def _torch_member(self, name: str) -> Sugared | None:
+        if name == "autograd":
+            return Namespace("torch.autograd", lambda inner: _operator(f"aten::{inner}"))
         found = _operator(f"aten::{name}") or _operator(f"prim::{name}")
         return found or (Special(name) if name in ("device", "fork") else None)
 

@@ -11,6 +11,7 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError, UnsupportedOperatorError
 from tsc.narrowing import is_array
+from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, IndexBound, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of, specs_of
 from tsc.ops.indexing import INDEX_DTYPES, MASK_DTYPES, require_within
@@ -244,8 +245,7 @@ def nonzero_numpy(self: Array) -> list[Array]:
     return [np.asarray(column).astype(np.int64) for column in np.nonzero(np.atleast_1d(self))]
 
 
-@FAMILY.op("aten::one_hot", layout=ResultLayout.ROW_MAJOR)
-def one_hot(self: Array, num_classes: int) -> Array:
+def _one_hot(self: Array, num_classes: int) -> Array:
     """A vector of zeros with a one at the given place, for each element.
 
     Raises:
@@ -263,3 +263,13 @@ def one_hot(self: Array, num_classes: int) -> Array:
     if self.size and self.max() >= count:
         raise ShapeError("Class values must be smaller than num_classes.")
     return (self[..., None] == np.arange(count)).astype(np.int64)
+
+
+@composite(FAMILY, "aten::one_hot", eager=_one_hot)
+def one_hot(aten: Aten, self: AnyTensor, num_classes: int) -> AnyTensor:
+    """Ones, put in their places; where elements say how many classes there are, only running tells."""
+    if num_classes <= 0 or aten.dtype(self) is not dtypes.I64:
+        raise UnsupportedOperatorError("aten::one_hot: the number of classes is not known before it runs")
+    shape = [*aten.shape(self), num_classes]
+    empty = aten("zeros", shape, dtype=dtypes.I64.code)
+    return aten("scatter.value", empty, -1, aten("unsqueeze", self, -1), 1)

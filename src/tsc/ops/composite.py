@@ -33,16 +33,21 @@ class Aten:
     def __init__(self, call: Call, spec: Callable[[Any], TensorSpec], scan: Scan) -> None:
         self.call = call
         """What a call of an operator with all its arguments does."""
-        self._spec = spec
+        self.spec = spec
+        """The spec of a tensor."""
         self._scan = scan
 
     def shape(self, value: AnyTensor) -> tuple[int, ...]:
         """The shape of a value."""
-        return self._spec(value).shape
+        return self.spec(value).shape
 
     def dtype(self, value: AnyTensor) -> DType:
         """The dtype of a value."""
-        return self._spec(value).dtype
+        return self.spec(value).dtype
+
+    def numel_of(self, value: AnyTensor) -> int:
+        """How many elements a value has."""
+        return self.spec(value).size
 
     def __call__(self, name: str, *arguments: object, **keywords: object) -> Any:
         """The operator ``aten::<name>`` (with overload) on `arguments`; defaults are filled in."""
@@ -57,7 +62,7 @@ class Aten:
                 return self.call(operator, arguments)
             return operator.composite(within, *arguments)
 
-        within = Aten(call, self._spec, self._scan)
+        within = Aten(call, self.spec, self._scan)
         return within
 
     def scan(self, count: int, given: Sequence[AnyTensor], body: Round) -> tuple[Sequence[Any], Any]:
@@ -105,10 +110,11 @@ def eager_aten() -> Aten:
     """An `Aten` that computes with NumPy arrays."""
     from tsc.ops.elementwise import spec_of
 
-    return Aten(lambda operator, arguments: operator.eager(*arguments), spec_of, _in_turn)
+    return Aten(lambda operator, arguments: operator.eager(*arguments), spec_of, in_turn)
 
 
-def _in_turn(aten: Aten, count: int, given: Sequence[Any], body: Round) -> tuple[Sequence[Any], Any]:
+def in_turn(aten: Aten, count: int, given: Sequence[Any], body: Round) -> tuple[Sequence[Any], Any]:
+    """The rounds of a loop, one after the other."""
     outputs: list[Any] = []
     for number in range(count):
         given, output = body(aten, number, given)

@@ -166,7 +166,17 @@ def lift_fresh(self: Array) -> Array:
     return self
 
 
-@FAMILY.op("aten::requires_grad_", "aten::set_.source_Tensor")
-def requires_grad(self: Array, requires_grad: bool | Array) -> Array:
-    """The tensor itself: `tsc` computes no gradients."""
+def _still(aten: Aten, base: AnyTensor, piece: AnyTensor, requires_grad: bool) -> AnyTensor:
+    return piece
+
+
+@FAMILY.op("aten::requires_grad_", infer=_same, is_identity=True, inverse=_still)
+def requires_grad(self: Array, requires_grad: bool) -> Array:
+    """The tensor itself: who notes what is computed is told elsewhere."""
+    return self
+
+
+@FAMILY.op("aten::set_.source_Tensor")
+def set_source(self: Array, source: Array) -> Array:
+    """The tensor itself."""
     return self

@@ -130,6 +130,10 @@ class Operator:
     """``in_parts(aten, *arguments)``: the result in operators on reals, where complex tensors are `Parts`;
     `UnsupportedOperatorError` where there is no such form.
     """
+    slopes: Callable[..., Any] | None = None
+    """``slopes(aten, *arguments)``: of a pointwise operator the derivatives by its operands, by their
+    positions: tensors in the dtype it is computed in, or numbers.
+    """
     takes_complex: bool = False
     """Whether `lower` is for complex tensors too."""
     bounds: Callable[..., list[IndexBound]] | None = None
@@ -167,6 +171,8 @@ class Operator:
     operator with a formula (`scalar`) all are such."""
     length: Callable[..., int] | None = None
     """Of a result that is a list: how many elements it has, where that may be far more than were given."""
+    asks_gradients: bool = False
+    """Whether it asks what gradients are: of all that was computed before, and not of its arguments alone."""
     effect: Effect = Effect.NONE
     """What a call has to do with the world beside its arguments and results, draws aside."""
     python: PythonForm | None = None

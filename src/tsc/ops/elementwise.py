@@ -108,6 +108,25 @@ class Formula:
 
         return self._apply(arguments, element).to(result).value
 
+    def slopes(self, name: str, aten: Any, arguments: Sequence[Any]) -> dict[int, Any]:
+        """By the positions of the tensors: the derivatives of the result, in the dtype it is computed in."""
+        from tsc.ops.derivatives.slopes import Dual, DualEmitter  # of who differentiates alone
+
+        specs = [aten.spec(a) if is_tensor(a) else a for a in arguments]
+        compute, _ = self.dtypes(name, specs)
+        emitter = DualEmitter(aten)
+        positions = iter([i for i, e in enumerate(self.elements) if e and arguments[i] is not None])
+
+        def element(value: Any) -> Scalar:
+            position = next(positions)
+            if not is_tensor(value):
+                return Scalar(emitter, emitter.const(value, compute), compute)
+            dtype = specs[position].dtype
+            slopes = {position: 1.0} if dtype.is_floating else {}
+            return _widened(Scalar(emitter, Dual(value, slopes), dtype), compute)
+
+        return dict(self._apply(arguments, element).value.slopes)
+
     def lower(self, name: str, kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
         """The result as a parallel ``linalg.generic``."""
         specs = [a.spec if isinstance(a, KernelValue) else a for a in arguments]
@@ -217,7 +236,12 @@ def _operator(
     def in_parts(aten: Any, *arguments: Any) -> Any:
         return formula.in_parts(name, aten, arguments)
 
-    options: dict[str, Any] = {"layout": ResultLayout.ELEMENTWISE, "in_parts": in_parts, **parts}
+    def slopes(aten: Any, *arguments: Any) -> dict[int, Any]:
+        return formula.slopes(name, aten, arguments)
+
+    options: dict[str, Any] = {
+        "layout": ResultLayout.ELEMENTWISE, "in_parts": in_parts, "slopes": slopes, **parts,
+    }  # fmt: skip
     return Operator(
         schema,
         eager=lambda *arguments: formula.evaluate(name, arguments),

@@ -9,7 +9,8 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dtypes import Array
-from tsc.errors import DTypeError, Error, ShapeError
+from tsc.errors import DTypeError, Error, ShapeError, UnsupportedOperatorError
+from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.definition import Family
 from tsc.ops.running import inferred_by_running
 
@@ -55,7 +56,36 @@ def inverse_ex(A: Array, check_errors: bool) -> tuple[Array, Array]:  # noqa: N8
     return inverse(A), np.zeros(A.shape[:-2], np.int32)
 
 
-@inferred_by_running(FAMILY, "aten::linalg_det", "aten::det")
+LARGEST_EXPANDED = 3
+"""Matrices up to this size have a determinant by the formula."""
+
+
+def _expanded_det(aten: Aten, A: AnyTensor) -> AnyTensor:  # noqa: N803
+    """The determinant of small matrices by their minors."""
+    shape = aten.shape(A)
+    if len(shape) < 2 or shape[-1] != shape[-2] or not 1 <= shape[-1] <= LARGEST_EXPANDED:
+        raise UnsupportedOperatorError(f"det: matrices of shape {shape} have no formula here")
+    if not aten.dtype(A).is_floating:
+        raise UnsupportedOperatorError("det: has a formula of reals alone")
+    return aten(
+        "sum.dim_IntList", aten("mul.Tensor", aten("select.int", A, -2, 0), minors(aten, A)), [-1], False
+    )
+
+
+def minors(aten: Aten, A: AnyTensor) -> AnyTensor:  # noqa: N803
+    """What the elements of the first row of a small matrix are multiplied with in its determinant."""
+    size = aten.shape(A)[-1]
+    rows = [aten("select.int", A, -2, i) for i in range(size)]
+    if size == 1:
+        return aten("ones_like", rows[0])
+    if size == 2:
+        turned = aten.flip(rows[1], [-1])
+        first, second = (aten("slice.Tensor", turned, -1, i, i + 1, 1) for i in range(2))
+        return aten("cat", [first, aten.neg(second)], -1)
+    return aten("linalg_cross", rows[1], rows[2], dim=-1)
+
+
+@inferred_by_running(FAMILY, "aten::linalg_det", "aten::det", composite=_expanded_det)
 def det(A: Array) -> Array:  # noqa: N803
     """The determinant."""
     require_matrix("det", A, square=True)

@@ -11,7 +11,7 @@ from tsc import dtypes
 from tsc.dtypes import Array, Category, Number
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
-from tsc.ops.definition import Family, TensorSpec
+from tsc.ops.definition import Effect, Family, TensorSpec
 from tsc.ops.int_ranges import COUNT, Ranging, always
 from tsc.ops.number_functions import to_float, to_int
 from tsc.ops.promotion import of_number
@@ -118,10 +118,16 @@ def is_cpu(self: TensorSpec) -> bool:
 @_query(
     "prim::is_cuda", "prim::is_ipu", "prim::is_maia", "prim::is_meta", "prim::is_mkldnn", "prim::is_mps",
     "prim::is_mtia", "prim::is_nested", "prim::is_quantized", "prim::is_sparse", "prim::is_sparse_csr",
-    "prim::is_vulkan", "prim::is_xla", "prim::is_xpu", "prim::requires_grad",
+    "prim::is_vulkan", "prim::is_xla", "prim::is_xpu",
 )  # fmt: skip
 def never(self: TensorSpec) -> bool:
-    """Never: tensors are dense, on the CPU, and without gradients."""
+    """Never: tensors are dense, and on the CPU."""
+    return False
+
+
+@FAMILY.op("prim::requires_grad", effect=Effect.READS)
+def requires_grad(self: Array) -> bool:
+    """Whether gradients are wanted: never where nothing asks for any."""
     return False
 
 

@@ -24,7 +24,7 @@ FAMILIES = (
     "short_time", "spectral", "special", "numeric", "gamma_functions", "bessel_functions",
     "orthogonal_polynomials",
     "type_questions", "gradients_by_difference", "segments", "resizing",
-    "native_norms", "fractional_pooling", "scans", "embedding_bags",
+    "native_norms", "fractional_pooling", "scans", "embedding_bags", "gradients",
 )  # fmt: skip
 """The family modules of this package: each has a `Family` called ``FAMILY``, and nothing else registers."""
 

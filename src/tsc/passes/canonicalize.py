@@ -13,7 +13,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from tsc.analysis.known_values import UNKNOWN, UNKNOWN_CALLS, constant_of, is_list_mutated, unwrapped
 from tsc.analysis.module_functions import functions
-from tsc.analysis.operator_effects import definition_of, is_layout_read, wants_layout
+from tsc.analysis.operator_effects import asks_gradients, definition_of, is_layout_read, wants_layout
 from tsc.analysis.shown_results import is_layout_shown, is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import torch_name
@@ -223,11 +223,12 @@ def _list_concat(op: Operation) -> list[SSAValue] | None:
 
 
 def _grad_mode(op: Operation) -> list[SSAValue] | None:
-    """What is optimized records no gradients: the mode means nothing, but to calls, which may ask."""
+    """The mode means something only to calls, which may ask, and to what asks for gradients."""
     function = op
     while (outer := function.parent_op()) is not None and not isinstance(function, FuncOp):
         function = outer
-    return None if any(isinstance(inner, UNKNOWN_CALLS) for inner in walk(function)) else []
+    asks = asks_gradients(function) or any(isinstance(inner, UNKNOWN_CALLS) for inner in walk(function))
+    return None if asks else []
 
 
 def _same_member(negated: bool) -> Rule:

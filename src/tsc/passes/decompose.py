@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -74,7 +74,7 @@ def decompose(op: Operation, pool: ConstantPool, *, is_whole: bool = True) -> li
     operator = _definition(op)
     assert operator is not None
     assert operator.composite is not None
-    arguments = [_argument(o) for o in op.operands]
+    arguments = [argument_in_definition(o) for o in op.operands]
     if any(a is UNKNOWN for a in arguments):
         return []
     made: list[Operation] = []
@@ -147,7 +147,7 @@ def _laid_out(aten: Aten, operator: Operator, old: SSAValue, value: Any, *, is_w
     return aten("contiguous", value, 0) if is_row_major and _is_seen(old, is_whole=is_whole) else value
 
 
-def _argument(value: SSAValue) -> Any:
+def argument_in_definition(value: SSAValue) -> Any:
     """What a definition gets: the SSA value of a tensor, lists of them, Python constants."""
     known = argument_of(value)
     if known is UNKNOWN:
@@ -156,7 +156,7 @@ def _argument(value: SSAValue) -> Any:
     if isinstance(value.type, tt.TensorType):
         return value
     if isinstance(value.owner, PrimListConstructOp) and _holds_tensors(known):
-        return [_argument(o) for o in value.owner.operands]
+        return [argument_in_definition(o) for o in value.owner.operands]
     return constant_of(value) if constant_of(value) is not UNKNOWN else known
 
 
@@ -164,7 +164,18 @@ def _holds_tensors(known: object) -> bool:
     return isinstance(known, list) and any(isinstance(k, TensorSpec) for k in cast("list[Any]", known))
 
 
-def building_aten(builder: TorchBuilder, made: list[Operation]) -> Aten:
+class BuildingAten(Aten):
+    """An `Aten` that emits operations with a builder."""
+
+    def __init__(
+        self, call: Callable[..., Any], spec: Callable[[Any], TensorSpec], scan: Callable[..., Any],
+        builder: TorchBuilder,
+    ) -> None:  # fmt: skip
+        super().__init__(call, spec, scan)
+        self.builder = builder
+
+
+def building_aten(builder: TorchBuilder, made: list[Operation]) -> BuildingAten:
     """An `Aten` that emits operations; each is appended to `made`."""
 
     def call(operator: Operator, arguments: Sequence[Any]) -> Any:
@@ -206,7 +217,7 @@ def building_aten(builder: TorchBuilder, made: list[Operation]) -> Aten:
         *last, outputs = loop.results
         return last, outputs
 
-    return Aten(call, spec, scan)
+    return BuildingAten(call, spec, scan, builder)
 
 
 def _shows_mutable(operator: Operator, operands: Sequence[SSAValue]) -> bool:

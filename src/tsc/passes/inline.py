@@ -17,6 +17,7 @@ from tsc.dialects.locations import STRICT_CLASS
 from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.dialects.walking import walk
 from tsc.errors import CompileError
+from tsc.passes.objects.grad_modes import settle_grad_modes
 from tsc.passes.objects.methods import Methods
 
 
@@ -27,8 +28,8 @@ class Inline(ModulePass):
 
     Requires: stage `torch`.
     Leaves: calls through interfaces, and of ``__enter__`` and ``__exit__`` by a ``with`` (but for
-        those of ``strict_fusion``, which do nothing and go); calls in functions
-        that would grow beyond what the options allow;
+        those of ``strict_fusion``, which do nothing and go, and of ``no_grad``, which set a mode); calls in
+        functions that would grow beyond what the options allow;
         functions that a class or nobody names are entries and stay.
 
     ```mlir
@@ -47,6 +48,7 @@ class Inline(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Inline in every function of the module."""
+        settle_grad_modes(op)
         inliner = _Inliner(op, self)
         for function in inliner.methods.functions.values():
             inliner.decide(function)

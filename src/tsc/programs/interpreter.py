@@ -6,16 +6,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from tsc.analysis.operator_effects import asks_gradients
 from tsc.concurrency import serialized
 from tsc.dialects import torch_types as tt
 from tsc.frontend.compile import Compiler
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.programs.called_functions import called_functions
 from tsc.programs.forked_calls import ForkedCalls
 from tsc.runtime.futures import Future
 from tsc.runtime.generic import GenericFunction
 from tsc.runtime.operators import Operators
 from tsc.runtime.recording_gradients import TorchInputs, TorchOperators
+from tsc.runtime.taping import TAPE, TapeOperators, taping
 from tsc.runtime.tensor import Tensor
 from tsc.runtime.values import Inputs
 
@@ -29,6 +32,9 @@ class Interpreter:
         self._instance = instance
         self._functions: dict[Function, GenericFunction] = {}
         self._recording: dict[Function, GenericFunction] = {}
+        self._taping: dict[Function, GenericFunction] = {}
+        self._differentiating: dict[Function, bool] = {}
+        self._tape_operators = TapeOperators()
         self.torch_operators = TorchOperators()
         self.torch_operators.call_python = self._call_python_recording
         self.torch_operators.fork = partial(Future.of, self.call_recording)
@@ -39,6 +45,9 @@ class Interpreter:
 
     def call(self, function: Function, *arguments: object) -> Any:
         """Run `function` on runtime values."""
+        if TAPE.get() is not None or self._differentiates(function):
+            with taping():
+                return self._call_taping(function, *arguments)
         found = self._functions.get(function)
         if found is None:
             found = self._made(self._functions, function, self.call, Operators())
@@ -50,6 +59,37 @@ class Interpreter:
         if found is None:
             found = self._made(self._recording, function, self.call_recording, self.torch_operators)
         return found(*arguments)
+
+    def _call_taping(self, function: Function, *arguments: object) -> Any:
+        """Run `function`, which differentiates or is called by what does: what it computes is noted."""
+        found = self._taping.get(function)
+        if found is None:
+            found = self._made(self._taping, function, self.call, self._tape_operators)
+        return found(*arguments)
+
+    def _differentiates(self, function: Function) -> bool:
+        """Whether `function`, or one that it calls, asks for gradients."""
+        found = self._differentiating.get(function)
+        if found is None:
+            found = self._found_differentiating(function)
+        return found
+
+    @serialized
+    def _found_differentiating(self, function: Function) -> bool:
+        seen = {function}
+        pending = [function]
+        found = False
+        while pending and not found:
+            current = pending.pop()
+            self.compiler.compile(current)
+            if current.op is None:
+                continue
+            found = asks_gradients(current.op)
+            fresh = set(called_functions(current.op, self.compiler.unit)) - seen
+            seen |= fresh
+            pending += fresh
+        self._differentiating[function] = found
+        return found
 
     @serialized
     def _made(

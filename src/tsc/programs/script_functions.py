@@ -23,6 +23,7 @@ from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObjec
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
 from tsc.programs.explaining import Explanation, explain_generic, explain_version
+from tsc.programs.frozen_runs import run_frozen
 from tsc.programs.input_hints import hint_at_inputs
 from tsc.programs.inspecting import Inspectable, Saveable
 from tsc.programs.interpreter import Interpreter
@@ -31,7 +32,7 @@ from tsc.programs.specialization_table import SpecializationTable, specializatio
 from tsc.programs.tensor_calls import TensorCalls
 from tsc.programs.tensor_kinds import TensorKind
 from tsc.programs.unspecialized import has_undefined_tensor, is_dynamic
-from tsc.programs.versions import PYTHON_ALONE, Version, Versions, run_frozen
+from tsc.programs.versions import PYTHON_ALONE, Version, Versions
 from tsc.runtime.last_called import LastCalled
 from tsc.runtime.plain_values import UNLIKE, copier_of, copies_of, plain_call
 from tsc.runtime.recording import RECORDER

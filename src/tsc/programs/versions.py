@@ -23,25 +23,23 @@ from tsc.compiler.fusion_report import require_nothing_strict
 from tsc.compiler.parts import InParts
 from tsc.compiler.sizes import Naming
 from tsc.compiler.specialization import Specialization, compile_for, compile_named, native_numbers
-from tsc.concurrency import COMPILING, serialized
+from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.errors import CodegenError, TscError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.options import options
-from tsc.passes.eliminate_common_subexpressions import merge_equal
 from tsc.passes.freeze import Freeze
 from tsc.passes.lift_state import lift_state
 from tsc.passes.split_dicts import split_dicts
 from tsc.programs.freezing_hint import hint_at_freezing
+from tsc.programs.frozen_runs import run_frozen
 from tsc.programs.live_tensors import objects_below
 from tsc.programs.object_state import AttributeGuard, ObjectState
 from tsc.runtime.background import background
 from tsc.runtime.descriptions import describe
-from tsc.runtime.generic import GenericFunction
 from tsc.runtime.number_code import NumberCalls
-from tsc.runtime.operators import Operators
 from tsc.runtime.specializations import ForAll, Specializations
 from tsc.tracebacks import warn_user
 
@@ -347,29 +345,6 @@ class Versions:
         or why that cannot be.
         """
         return compile_named(entry, key, seen, Naming(names_first, names_all), self._slow)
-
-
-def run_frozen(
-    entry: Entry, receiver: ScriptObject | None, call: Run, operators: Operators | None = None
-) -> Run:
-    """What runs a function at stage `frozen` in the generic tier; `receiver` is its ``self``, where it has
-    one.
-    """
-    made: list[Run] = []
-
-    def run(*values: object) -> Any:
-        if not made:
-            with COMPILING:
-                copy = replace(entry, module=entry.alone())
-                merge_equal(copy.function, [])
-                function = GenericFunction(
-                    copy.function, entry.pool, entry.unit, call, operators=operators or Operators()
-                )
-                takes_self = len(entry.arguments) > len(values)
-                made.append(partial(function, receiver) if takes_self else function)
-        return made[0](*values)
-
-    return run
 
 
 def _only_in_parts(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import methodcaller
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -153,9 +153,8 @@ def are_recorded(arguments: Sequence[Any], receiver: ScriptObject | None) -> boo
     """
     if torch_interop.torch() is None:
         return False
-    for argument in arguments:
-        if isinstance(argument, (np.ndarray, Tensor)):
-            return False
+    if any(map(_is_ours, arguments)):
+        return False
     is_grad_enabled, wants = torch_interop.is_grad_enabled(), wanting_test()
     for argument in arguments:
         if wants(argument, is_grad_enabled):
@@ -163,6 +162,15 @@ def are_recorded(arguments: Sequence[Any], receiver: ScriptObject | None) -> boo
     if watching_test()():
         return True
     return is_grad_enabled and receiver is not None and _has_trained(receiver)
+
+
+def _is_ours(argument: object) -> bool:
+    """Whether an argument is, or holds, an array of NumPy or a tensor of ours."""
+    if isinstance(argument, (list, tuple)):
+        return any(map(_is_ours, cast("Sequence[object]", argument)))
+    if isinstance(argument, dict):
+        return any(map(_is_ours, cast("dict[object, object]", argument).values()))
+    return isinstance(argument, (np.ndarray, Tensor))
 
 
 def _has_trained(held: ScriptObject) -> bool:

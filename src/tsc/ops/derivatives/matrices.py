@@ -1,0 +1,180 @@
+"""Derivatives of linear algebra: inverses, determinants, factorizations.
+
+Source: Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation",
+2008; PyTorch tools/autograd/FunctionsManual.cpp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tsc.ops.composite import AnyTensor, Aten
+from tsc.ops.derivatives.products import turned
+from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, sum_to
+
+Flows = Mapping[Place, Flow]
+
+
+def _product(aten: Aten, *factors: AnyTensor) -> AnyTensor:
+    made, *rest = factors
+    for factor in rest:
+        made = aten("matmul", made, factor)
+    return made
+
+
+def _corner(aten: Aten, x: AnyTensor) -> AnyTensor:
+    """A number for each matrix, to be multiplied with it."""
+    return aten("unsqueeze", aten("unsqueeze", x, -1), -1)
+
+
+def _inverse_turned(aten: Aten, a: AnyTensor) -> AnyTensor:
+    return turned(aten, aten("linalg_inv", a))
+
+
+def _cofactors(aten: Aten, a: AnyTensor) -> AnyTensor:
+    """Of 3 x 3 matrices: right for singular ones too."""
+    rows = [aten("select.int", a, -2, i) for i in range(3)]
+    crossed = [aten("linalg_cross", rows[(i + 1) % 3], rows[(i + 2) % 3], dim=-1) for i in range(3)]
+    return aten("stack", crossed, -2)
+
+
+@derivative("linalg_inv", "inverse", "linalg_inv_ex")
+def _inverse(call: Call, a: Any, *_: Any) -> Flows:
+    aten, y = call.aten, call.result
+
+    def to_a() -> AnyTensor:
+        back = turned(aten, y)
+        return aten.neg(_product(aten, back, call.gradient, back))
+
+    return {0: to_a}
+
+
+@derivative("linalg_det", "det")
+def _determinant(call: Call, a: Any) -> Flows:
+    aten = call.aten
+
+    def to_a() -> AnyTensor:
+        if aten.shape(a)[-1] == 3:
+            return aten("mul.Tensor", _corner(aten, call.gradient), _cofactors(aten, a))
+        scale = aten("mul.Tensor", call.gradient, call.result)
+        return aten("mul.Tensor", _corner(aten, scale), _inverse_turned(aten, a))
+
+    return {0: to_a}
+
+
+@derivative("logdet")
+def _logdet(call: Call, a: Any) -> Flows:
+    aten = call.aten
+    return {0: lambda: aten("mul.Tensor", _corner(aten, call.gradient), _inverse_turned(aten, a))}
+
+
+@derivative("linalg_slogdet", "slogdet")
+def _slogdet(call: Call, a: Any) -> Flows:
+    aten = call.aten
+
+    def to_a() -> AnyTensor:
+        return aten("mul.Tensor", _corner(aten, call.gradient_of(1)), _inverse_turned(aten, a))
+
+    return {0: to_a}
+
+
+@derivative("linalg_solve", "linalg_solve_ex")
+def _solve(call: Call, a: Any, b: Any, left: bool, *_: Any) -> Flows:
+    aten, x = call.aten, call.result
+    is_vector = len(aten.shape(b)) == 1 or (
+        len(aten.shape(b)) == len(aten.shape(a)) - 1 and list(aten.shape(b)) == list(aten.shape(a))[:-1]
+    )
+
+    def solved() -> AnyTensor:
+        return aten("linalg_solve", turned(aten, a), call.gradient, left=left)
+
+    def to_a() -> AnyTensor:
+        g, y = solved(), x
+        if is_vector:
+            g, y = aten("unsqueeze", g, -1), aten("unsqueeze", y, -1)
+        pair = (g, turned(aten, y)) if left else (turned(aten, y), g)
+        return sum_to(aten, aten.neg(_product(aten, *pair)), aten.shape(a))
+
+    return {0: to_a, 1: lambda: sum_to(aten, solved(), aten.shape(b))}
+
+
+@derivative("linalg_solve_triangular")
+def _solve_triangular(call: Call, a: Any, b: Any, upper: bool, left: bool, unitriangular: bool) -> Flows:
+    aten, x = call.aten, call.result
+
+    def solved() -> AnyTensor:
+        return aten(
+            "linalg_solve_triangular", turned(aten, a), call.gradient,
+            upper=not upper, left=left, unitriangular=unitriangular,
+        )  # fmt: skip
+
+    def to_a() -> AnyTensor:
+        pair = (solved(), turned(aten, x)) if left else (turned(aten, x), solved())
+        whole = sum_to(aten, aten.neg(_product(aten, *pair)), aten.shape(a))
+        return aten("triu" if upper else "tril", whole, (1 if upper else -1) if unitriangular else 0)
+
+    return {0: to_a, 1: lambda: sum_to(aten, solved(), aten.shape(b))}
+
+
+@derivative("linalg_cholesky", "cholesky", "linalg_cholesky_ex")
+def _cholesky(call: Call, a: Any, upper: bool, *_: Any) -> Flows:
+    aten = call.aten
+
+    def to_a() -> AnyTensor:
+        lower, gradient = call.result, call.gradient
+        if upper:
+            lower, gradient = turned(aten, lower), turned(aten, gradient)
+        phi = aten.tril(_product(aten, turned(aten, lower), gradient))
+        diagonal = aten("diagonal", phi, 0, -2, -1)
+        phi = aten("sub.Tensor", phi, aten("diag_embed", aten("mul.Scalar", diagonal, 0.5), 0, -2, -1))
+        left = aten("linalg_solve_triangular", turned(aten, lower), phi, upper=True, left=True)
+        whole = turned(
+            aten,
+            aten("linalg_solve_triangular", turned(aten, lower), turned(aten, left), upper=True, left=True),
+        )
+        return aten("mul.Scalar", aten("add.Tensor", whole, turned(aten, whole)), 0.5)
+
+    return {0: to_a}
+
+
+@derivative("linalg_eigh", "_linalg_eigh")
+def _eigh(call: Call, a: Any, *_: Any) -> Flows:
+    """Eigenvalues that are equal have no derivative, and give NaN or infinities."""
+    aten = call.aten
+
+    def to_a() -> AnyTensor:
+        values, vectors = call.results
+        inner: Any = aten("diag_embed", call.gradient_of(0), 0, -2, -1)
+        if call.gradients[1] is not None:
+            gap = aten("sub.Tensor", aten("unsqueeze", values, -2), aten("unsqueeze", values, -1))
+            is_same = aten("eye", aten.shape(values)[-1], dtype=aten.dtype(values).code)
+            weight = aten("where.ScalarSelf", aten("ne.Scalar", is_same, 0), 0.0, aten.reciprocal(gap))
+            turning = _product(aten, turned(aten, vectors), call.gradient_of(1))
+            inner = aten("add.Tensor", inner, aten("mul.Tensor", turning, weight))
+        return _product(aten, vectors, inner, turned(aten, vectors))
+
+    return {0: to_a}
+
+
+@derivative("linalg_eigvalsh")
+def _eigvalsh(call: Call, a: Any, *_: Any) -> Flows:
+    aten = call.aten
+
+    def to_a() -> AnyTensor:
+        _, vectors = aten("linalg_eigh", a)
+        scaled = aten("mul.Tensor", vectors, aten("unsqueeze", call.gradient, -2))
+        return _product(aten, scaled, turned(aten, vectors))
+
+    return {0: to_a}
+
+
+@derivative("trace")
+def _trace(call: Call, self: Any) -> Flows:
+    aten = call.aten
+
+    def to_self() -> AnyTensor:
+        rows, columns = aten.shape(self)
+        return aten("mul.Tensor", aten("eye.m", rows, columns, dtype=aten.dtype(self).code), call.gradient)
+
+    return {0: to_self}

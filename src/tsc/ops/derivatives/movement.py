@@ -1,0 +1,217 @@
+"""Derivatives of operators that move elements: views, copies, joins, pads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tsc import dtypes
+from tsc.ops.composite import AnyTensor
+from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, sum_to, zeros
+
+Flows = Mapping[Place, Flow]
+
+
+def viewed_back(call: Call) -> AnyTensor:
+    """Of a view with an inverse: zeros, into which the gradient is put."""
+    base, *rest = call.arguments
+    assert call.operator.inverse is not None
+    return call.operator.inverse(call.aten, zeros(call.aten, base), call.gradient, *rest)
+
+
+def moved_back(call: Call, place: Place) -> AnyTensor:
+    """Of what moves the elements of one tensor: where each went says where its gradient comes from."""
+    aten = call.aten
+    source: Any = call.arguments[place] if isinstance(place, int) else call.arguments[place[0]][place[1]]
+    shape = list(aten.shape(source))
+    count = aten.numel_of(source)
+    numbers = aten("reshape", aten("arange", count, dtypes.I64.code, None, None, None), shape)
+    arguments = list(call.arguments)
+    if isinstance(place, int):
+        arguments[place] = numbers
+    else:
+        arguments[place[0]] = [numbers]
+    origins = aten("reshape", aten.call(call.operator, arguments), [-1])
+    flat = aten("reshape", call.gradient, [-1])
+    empty = aten("zeros", [count], dtype=aten.dtype(call.gradient).code)
+    return aten("reshape", aten("index_add", empty, 0, origins, flat), shape)
+
+
+@derivative(
+    "clone", "contiguous", "to.dtype", "to.device", "to.prim_dtype", "to.prim_Device", "to.prim_other",
+    "lift_fresh", "cpu",
+)  # fmt: skip
+def _same(call: Call, self: Any, *_: Any) -> Flows:
+    return {0: lambda: call.gradient}
+
+
+@derivative("expand")
+def _expand(call: Call, self: Any, *_: Any) -> Flows:
+    return {0: lambda: sum_to(call.aten, call.gradient, call.aten.shape(self))}
+
+
+@derivative("reshape")
+def _reshape(call: Call, self: Any, shape: Any) -> Flows:
+    return {0: lambda: call.aten("reshape", call.gradient, list(call.aten.shape(self)))}
+
+
+@derivative("copy")
+def _copy(call: Call, self: Any, src: Any, non_blocking: bool) -> Flows:
+    return {1: lambda: call.gradient}
+
+
+@derivative("fill.Tensor")
+def _fill(call: Call, self: Any, value: Any) -> Flows:
+    return {1: lambda: call.gradient}
+
+
+@derivative(
+    "fill.Scalar",
+    "zero",
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "new_zeros",
+    "new_ones",
+    "new_full",
+    "empty_like",
+    "new_empty",
+)
+def _nothing(call: Call, *_: Any) -> Flows:
+    return {}
+
+
+@derivative("flip")
+def _flip(call: Call, self: Any, dims: Sequence[int]) -> Flows:
+    return {0: lambda: call.aten.flip(call.gradient, dims)}
+
+
+@derivative("tril")
+def _tril(call: Call, self: Any, diagonal: int) -> Flows:
+    return {0: lambda: call.aten.tril(call.gradient, diagonal)}
+
+
+@derivative("triu")
+def _triu(call: Call, self: Any, diagonal: int) -> Flows:
+    return {0: lambda: call.aten.triu(call.gradient, diagonal)}
+
+
+@derivative("cat", "concat", "concatenate")
+def _cat(call: Call, tensors: Sequence[Any], dim: int) -> Flows:
+    aten = call.aten
+    rank = len(aten.shape(call.result))
+    dim %= max(rank, 1)
+
+    def piece(start: Any, tensor: Any) -> Flow:
+        shape = aten.shape(tensor)
+        if len(shape) != rank:  # an empty tensor of one dim joins anything
+            return lambda: zeros(aten, tensor)
+        return lambda: aten("slice.Tensor", call.gradient, dim, start, start + shape[dim], 1)
+
+    flows: dict[Place, Flow] = {}
+    start: Any = 0
+    for i, tensor in enumerate(tensors):
+        flows[0, i] = piece(start, tensor)
+        shape = aten.shape(tensor)
+        start = start + (shape[dim] if len(shape) == rank else 0)
+    return flows
+
+
+def _joined(call: Call, dim: int) -> AnyTensor:
+    """The gradients of the pieces of a tensor, joined."""
+    pieces = [call.gradient_of(i) for i in range(len(call.results))]
+    return call.aten("cat", pieces, dim)
+
+
+@derivative("split.Tensor", "split_with_sizes", "split.sizes", "split", "chunk", "unsafe_split.Tensor",
+            "unsafe_split_with_sizes", "unsafe_chunk", "tensor_split.sections", "tensor_split.indices",
+            "split_copy.Tensor", "split_with_sizes_copy")  # fmt: skip
+def _split(call: Call, self: Any, sizes: Any, dim: int) -> Flows:
+    return {0: lambda: _joined(call, dim)}
+
+
+@derivative("hsplit.int", "hsplit.array")
+def _hsplit(call: Call, self: Any, sizes: Any) -> Flows:
+    return {0: lambda: _joined(call, 0 if len(call.aten.shape(self)) == 1 else 1)}
+
+
+@derivative("vsplit.int", "vsplit.array")
+def _vsplit(call: Call, self: Any, sizes: Any) -> Flows:
+    return {0: lambda: _joined(call, 0)}
+
+
+@derivative("dsplit.int", "dsplit.array")
+def _dsplit(call: Call, self: Any, sizes: Any) -> Flows:
+    return {0: lambda: _joined(call, 2)}
+
+
+@derivative("unbind.int", "unbind_copy.int")
+def _unbind(call: Call, self: Any, dim: int) -> Flows:
+    pieces = [call.gradient_of(i) for i in range(len(call.results))]
+    return {0: lambda: call.aten("stack", pieces, dim)}
+
+
+@derivative("constant_pad_nd")
+def _constant_pad(call: Call, self: Any, pad: Sequence[Any], value: Any) -> Flows:
+    return {0: lambda: call.aten("constant_pad_nd", call.gradient, [-p for p in pad], 0)}
+
+
+@derivative("where.self", "where.ScalarOther", "where.ScalarSelf")
+def _where(call: Call, condition: Any, self: Any, other: Any) -> Flows:
+    aten = call.aten
+    return {
+        1: lambda: aten("where.ScalarOther", condition, call.gradient, 0.0),
+        2: lambda: aten("where.ScalarSelf", condition, 0.0, call.gradient),
+    }
+
+
+@derivative("masked_fill.Scalar", "masked_fill.Tensor")
+def _masked_fill(call: Call, self: Any, mask: Any, value: Any) -> Flows:
+    aten = call.aten
+    return {
+        0: lambda: aten("masked_fill.Scalar", call.gradient, mask, 0),
+        2: lambda: aten("where.ScalarOther", mask, call.gradient, 0.0),
+    }
+
+
+@derivative("im2col")
+def _im2col(call: Call, self: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Flows:
+    size = call.aten.shape(self)[-2:]
+    return {0: lambda: call.aten("col2im", call.gradient, list(size), kernel, dilation, padding, stride)}
+
+
+@derivative("col2im")
+def _col2im(call: Call, self: Any, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Flows:
+    return {0: lambda: call.aten("im2col", call.gradient, kernel, dilation, padding, stride)}
+
+
+@derivative("diag_embed")
+def _diag_embed(call: Call, self: Any, offset: int, dim1: int, dim2: int) -> Flows:
+    return {0: lambda: call.aten("diagonal", call.gradient, offset, dim1, dim2)}
+
+
+@derivative("diagonal_scatter")
+def _diagonal_scatter(call: Call, self: Any, src: Any, offset: int, dim1: int, dim2: int) -> Flows:
+    aten = call.aten
+    return {
+        0: lambda: aten("diagonal_scatter", call.gradient, zeros(aten, src), offset, dim1, dim2),
+        1: lambda: aten("diagonal", call.gradient, offset, dim1, dim2),
+    }
+
+
+@derivative("select_scatter")
+def _select_scatter(call: Call, self: Any, src: Any, dim: int, index: Any) -> Flows:
+    aten = call.aten
+    return {
+        0: lambda: aten("select_scatter", call.gradient, zeros(aten, src), dim, index),
+        1: lambda: aten("select.int", call.gradient, dim, index),
+    }
+
+
+@derivative("slice_scatter")
+def _slice_scatter(call: Call, self: Any, src: Any, dim: int, start: Any, end: Any, step: int) -> Flows:
+    aten = call.aten
+    return {
+        0: lambda: aten("slice_scatter", call.gradient, zeros(aten, src), dim, start, end, step),
+        1: lambda: aten("slice.Tensor", call.gradient, dim, start, end, step),
+    }

@@ -1,0 +1,146 @@
+"""Derivatives of products of matrices and of convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tsc.ops.composite import AnyTensor, Aten
+from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, sum_to
+
+Flows = Mapping[Place, Flow]
+
+
+def turned(aten: Aten, x: AnyTensor) -> AnyTensor:
+    """The matrices of a tensor, transposed."""
+    return aten("transpose.int", x, -2, -1)
+
+
+@derivative("mm", "bmm")
+def _product(call: Call, self: Any, other: Any, *_: Any) -> Flows:
+    aten, name = call.aten, call.operator.name.removeprefix("aten::")
+    return {
+        0: lambda: aten(name, call.gradient, turned(aten, other)),
+        1: lambda: aten(name, turned(aten, self), call.gradient),
+    }
+
+
+@derivative("matmul", "linalg_matmul")
+def _matmul(call: Call, self: Any, other: Any) -> Flows:
+    """Vectors are matrices of one row or one column."""
+    aten = call.aten
+    ranks = len(aten.shape(self)), len(aten.shape(other))
+    a = aten("unsqueeze", self, 0) if ranks[0] == 1 else self
+    b = aten("unsqueeze", other, 1) if ranks[1] == 1 else other
+
+    def gradient() -> AnyTensor:
+        g = call.gradient
+        if ranks[1] == 1:
+            g = aten("unsqueeze", g, -1)
+        return aten("unsqueeze", g, -2) if ranks[0] == 1 else g
+
+    def to_self() -> AnyTensor:
+        found = sum_to(aten, aten("matmul", gradient(), turned(aten, b)), aten.shape(a))
+        return aten("squeeze.dim", found, 0) if ranks[0] == 1 else found
+
+    def to_other() -> AnyTensor:
+        found = _of_weights(aten, a, gradient(), aten.shape(b))
+        return aten("squeeze.dim", found, 1) if ranks[1] == 1 else found
+
+    return {0: to_self, 1: to_other}
+
+
+def _of_weights(aten: Aten, a: AnyTensor, gradient: AnyTensor, shape: Sequence[int]) -> AnyTensor:
+    """The gradient of the right factor: one product where that is one matrix."""
+    if len(shape) == 2 and len(aten.shape(a)) > 2:
+        a, gradient = (aten("reshape", t, [-1, aten.shape(t)[-1]]) for t in (a, gradient))
+    return sum_to(aten, aten("matmul", turned(aten, a), gradient), shape)
+
+
+@derivative("linear")
+def _linear(call: Call, input: Any, weight: Any, bias: Any) -> Flows:
+    aten = call.aten
+    is_vector = len(aten.shape(weight)) == 1
+
+    def rows(x: AnyTensor) -> AnyTensor:
+        return aten("reshape", x, [-1, aten.shape(x)[-1]])
+
+    def to_input() -> AnyTensor:
+        if is_vector:
+            return aten("mul.Tensor", aten("unsqueeze", call.gradient, -1), weight)
+        return aten("matmul", call.gradient, weight)
+
+    def to_weight() -> AnyTensor:
+        if is_vector:
+            column = aten("reshape", call.gradient, [-1, 1])
+            return aten("sum.dim_IntList", aten("mul.Tensor", rows(input), column), [0], False, dtype=None)
+        return aten("mm", aten("t", rows(call.gradient)), rows(input))
+
+    return {0: to_input, 1: to_weight, 2: lambda: sum_to(aten, call.gradient, aten.shape(bias))}
+
+
+@derivative("convolution")
+def _convolution(
+    call: Call, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
+    transposed: bool, output_padding: Any, groups: int,
+) -> Flows:  # fmt: skip
+    aten = call.aten
+    spatial = len(aten.shape(weight)) - 2
+
+    def to_input() -> AnyTensor:
+        rest = [0] * spatial
+        if not transposed:
+            rest = [
+                size - ((out - 1) * s - 2 * p + d * (k - 1) + 1)
+                for size, out, s, p, d, k in zip(
+                    aten.shape(input)[2:], aten.shape(call.gradient)[2:], stride, padding, dilation,
+                    aten.shape(weight)[2:], strict=True,
+                )
+            ]  # fmt: skip
+        return aten(
+            "convolution",
+            call.gradient,
+            weight,
+            None,
+            stride,
+            padding,
+            dilation,
+            not transposed,
+            rest,
+            groups,
+        )
+
+    def to_weight() -> AnyTensor:
+        image, gradient = (call.gradient, input) if transposed else (input, call.gradient)
+        return _of_kernel(aten, image, gradient, aten.shape(weight), stride, padding, dilation, groups)
+
+    def to_bias() -> AnyTensor:
+        dims = [0, *range(2, 2 + spatial)]
+        return aten("sum.dim_IntList", call.gradient, dims, False, dtype=None)
+
+    return {0: to_input, 1: to_weight, 2: to_bias}
+
+
+def _of_kernel(
+    aten: Aten, image: AnyTensor, gradient: AnyTensor, shape: Sequence[int],
+    stride: Any, padding: Any, dilation: Any, groups: int,
+) -> AnyTensor:  # fmt: skip
+    """The gradient of a convolution's weights: the image convolved with the gradient, where samples are
+    channels, strides are dilations and dilations strides.
+    """
+    out_channels, in_channels, *kernel = shape
+    samples, spatial = aten.shape(image)[0], len(kernel)
+    size, out = list(aten.shape(image)[2:]), list(aten.shape(gradient)[2:])
+    rest = list(range(2, 2 + spatial))
+    channels = aten("reshape", image, [samples, groups, in_channels, *size])
+    channels = aten("permute", channels, [2, 1, 0, *(d + 1 for d in rest)])
+    channels = aten("reshape", channels, [in_channels, groups * samples, *size])
+    weights = aten("permute", gradient, [1, 0, *rest])
+    made = aten(
+        "convolution", channels, weights, None, dilation, padding, stride, False, [0] * spatial, groups
+    )  # in_channels x out_channels x kernel, and some more where strides do not divide
+    for i, extent in enumerate(kernel):
+        if aten.shape(made)[2 + i] != extent:
+            made = aten("slice.Tensor", made, 2 + i, 0, extent, 1)
+    del out, out_channels
+    return aten("permute", made, [1, 0, *rest])

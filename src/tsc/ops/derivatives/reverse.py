@@ -1,0 +1,220 @@
+"""Gradients of what a sequence of calls gave, by what it was given: the calls in reverse order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from tsc.dtypes import DType
+from tsc.errors import UnsupportedOperatorError
+from tsc.ops.composite import AnyTensor, Aten, in_turn
+from tsc.ops.definition import Operator
+from tsc.ops.derivatives.movement import moved_back, viewed_back
+from tsc.ops.derivatives.rules import Call, Flow, Place, rule_of, sum_to
+from tsc.ops.elementwise import is_tensor
+
+CUTS = frozenset(("aten::detach", "aten::data", "prim::data", "aten::detach_copy"))
+"""What gradients do not flow through, whatever it computes."""
+
+
+class Step(Protocol):
+    """Something that gave tensors, made of others."""
+
+    @property
+    def results(self) -> Sequence[AnyTensor]:
+        """The tensors that it gave; those in a list one by one."""
+        ...
+
+    def inputs(self) -> Iterable[AnyTensor]:
+        """The tensors that it was made of."""
+        ...
+
+    def back(
+        self, aten: Aten, given: Sequence[AnyTensor | None], reached: set[int]
+    ) -> Iterator[tuple[AnyTensor, AnyTensor]]:
+        """The inputs that are `reached`, each with its gradient, when those of the results are `given`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Record:
+    """A call of an operator."""
+
+    operator: Operator
+    arguments: Sequence[Any]
+    results: Sequence[AnyTensor]
+
+    def inputs(self) -> Iterable[AnyTensor]:
+        """The tensors among the arguments that gradients flow to."""
+        return () if self.operator.name in CUTS else (value for _, value in places_of(self.arguments))
+
+    def back(
+        self, aten: Aten, given: Sequence[AnyTensor | None], reached: set[int]
+    ) -> Iterator[tuple[AnyTensor, AnyTensor]]:
+        """As the operator's derivative says."""
+        return _through(aten, self, given, reached)
+
+
+def places_of(arguments: Sequence[Any]) -> Iterator[tuple[Place, AnyTensor]]:
+    """The tensors among the arguments of a call, also those in lists."""
+    for i, argument in enumerate(arguments):
+        if isinstance(argument, (list, tuple)):
+            for j, inner in enumerate(cast("Sequence[Any]", argument)):
+                if is_tensor(inner):
+                    yield (i, j), inner
+        elif is_tensor(argument):
+            yield i, argument
+
+
+def is_differentiable(dtype: DType) -> bool:
+    """Whether tensors of a dtype have gradients."""
+    return dtype.is_floating or dtype.is_complex
+
+
+def flow(
+    aten: Aten,
+    records: Sequence[Step],
+    seeds: Sequence[tuple[AnyTensor, AnyTensor]],
+    wanted: Sequence[AnyTensor],
+) -> list[AnyTensor | None]:
+    """The gradients of the tensors `wanted`, when those of the results are `seeds`; None where nothing
+    flows. Tensors are told apart by identity.
+
+    Raises:
+        UnsupportedOperatorError: a gradient has to pass an operator for which that is not defined.
+    """
+    reached = {id(w) for w in wanted}
+    active: list[Step] = []
+    for record in records:
+        if depends(aten, record, reached):
+            active.append(record)
+            reached.update(id(r) for r in record.results if is_differentiable(aten.dtype(r)))
+    gradients: dict[int, AnyTensor] = {}
+    for value, gradient in seeds:
+        _add(aten, gradients, value, gradient)
+    for record in reversed(active):
+        given = [gradients.get(id(r)) for r in record.results]
+        if any(g is not None for g in given):
+            for value, gradient in record.back(aten, given, reached):
+                _add(aten, gradients, value, gradient)
+    return [gradients.get(id(w)) for w in wanted]
+
+
+def depends(aten: Aten, step: Step, reached: set[int]) -> bool:
+    """Whether a step gives something that gradients flow through, to tensors that are `reached`."""
+    return any(id(value) in reached for value in step.inputs()) and any(
+        is_differentiable(aten.dtype(result)) for result in step.results
+    )
+
+
+def _add(aten: Aten, gradients: dict[int, AnyTensor], value: AnyTensor, gradient: AnyTensor) -> None:
+    before = gradients.get(id(value))
+    gradients[id(value)] = gradient if before is None else aten("add.Tensor", before, gradient)
+
+
+def _through(
+    aten: Aten, record: Record, given: Sequence[AnyTensor | None], reached: set[int]
+) -> Iterator[tuple[AnyTensor, AnyTensor]]:
+    """The arguments of a call that gradients are wanted of, each with its own."""
+    call = Call(aten, record.operator, record.arguments, record.results, given)
+    wanted = {
+        place: value
+        for place, value in places_of(record.arguments)
+        if id(value) in reached and is_differentiable(aten.dtype(value))
+    }
+    flows = flows_of(call, wanted)
+    for place, value in wanted.items():
+        if place in flows:
+            yield value, _fitted(aten, flows[place](), value)
+
+
+def _fitted(aten: Aten, gradient: AnyTensor, value: AnyTensor) -> AnyTensor:
+    gradient = sum_to(aten, gradient, aten.shape(value))
+    target = aten.dtype(value)
+    return gradient if aten.dtype(gradient) is target else aten("to.dtype", gradient, target.code)
+
+
+def flows_of(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Place, Flow]:
+    """What computes the gradients of the arguments of a call.
+
+    Raises:
+        UnsupportedOperatorError: nothing says how.
+    """
+    operator = call.operator
+    rule = rule_of(operator)
+    if rule is not None:
+        return rule(call, *call.arguments)
+    if operator.slopes is not None:
+        return _by_slopes(call, operator.slopes)
+    if operator.inverse is not None:
+        return {0: lambda: viewed_back(call)}
+    if operator.composite is not None:
+        return _through_parts(call, wanted)
+    if operator.only_moves and len(wanted) == 1 and len(call.results) == 1:
+        ((place, _),) = wanted.items()
+        return {place: lambda: moved_back(call, place)}
+    raise UnsupportedOperatorError(
+        f"{operator.name}: its derivative has no definition in this version of tsc"
+    )
+
+
+def is_defined(operator: Operator) -> bool:
+    """Whether there is a way for gradients through an operator without taking it apart."""
+    return rule_of(operator) is not None or operator.slopes is not None or operator.inverse is not None
+
+
+def _by_slopes(call: Call, slopes_of: Callable[..., Mapping[int, Any]]) -> Mapping[Place, Flow]:
+    """Of a pointwise operator: the gradient times the slope."""
+    aten = call.aten
+    slopes = slopes_of(aten, *call.arguments)
+
+    def flow_to(slope: Any) -> Flow:
+        def compute() -> AnyTensor:
+            if not isinstance(slope, (int, float)):
+                return aten("mul.Tensor", call.gradient, slope)
+            return call.gradient if slope == 1 else aten("mul.Scalar", call.gradient, slope)
+
+        return compute
+
+    return {i: flow_to(slope) for i, slope in slopes.items()}
+
+
+def _through_parts(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Place, Flow]:
+    """Of a composite: through the calls that it is made of."""
+    assert call.operator.composite is not None
+    records: list[Record] = []
+    made = call.operator.composite(recording(call.aten, records), *call.arguments)
+    results = tensors_of(made)
+    seeds = [(r, g) for r, g in zip(results, call.gradients, strict=True) if g is not None]
+    places = list({id(value): place for place, value in wanted.items()}.values())  # each tensor once
+    found = flow(call.aten, records, seeds, [wanted[place] for place in places])
+
+    def given(gradient: AnyTensor) -> Flow:
+        return lambda: gradient
+
+    return {place: given(g) for place, g in zip(places, found, strict=True) if g is not None}
+
+
+def tensors_of(result: Any) -> list[AnyTensor]:
+    """The tensors that a call gave, those of lists one by one."""
+    if isinstance(result, (list, tuple)):
+        return [t for r in cast("Sequence[Any]", result) for t in tensors_of(r)]
+    return [result] if is_tensor(result) else []
+
+
+def recording(aten: Aten, records: list[Record]) -> Aten:
+    """An `Aten` that does what `aten` does, and notes the calls; composites without a rule in their parts."""
+
+    def call(operator: Operator, arguments: Sequence[Any]) -> Any:
+        if operator.composite is not None and not is_defined(operator):
+            return operator.composite(within, *arguments)
+        result = aten.call(operator, arguments)
+        given = {id(value) for _, value in places_of(arguments)}
+        results = tensors_of(result)
+        if not given.issuperset(id(r) for r in results):  # what gives its argument changes no gradient
+            records.append(Record(operator, arguments, results))
+        return result
+
+    within = Aten(call, aten.spec, in_turn)
+    return within

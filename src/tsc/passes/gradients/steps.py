@@ -1,0 +1,186 @@
+"""The operations of a function as steps that gradients flow back through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xdsl.ir import Block, Operation, Region, SSAValue
+
+from tsc.analysis.known_values import UNKNOWN, spec_of_value, unwrapped, writes_anything
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.torch_ops import PrimIfOp, PrimIfYieldOp, PrimListConstructOp, PrimListUnpackOp
+from tsc.dialects.walking import walk
+from tsc.ops.composite import AnyTensor, Aten
+from tsc.ops.derivatives.reverse import Record, Step, flow, is_differentiable
+from tsc.ops.derivatives.rules import zeros
+from tsc.ops.registry import find
+from tsc.passes.decompose import BuildingAten, argument_in_definition, building_aten
+
+
+class NotDifferentiableError(Exception):
+    """Why gradients cannot be computed in the program itself; `op` is the cause."""
+
+    def __init__(self, op: Operation, reason: str) -> None:
+        super().__init__(reason)
+        self.op = op
+
+
+def steps_before(op: Operation) -> list[Step]:
+    """What was computed when `op` is reached, in order: in its block, and in those around it."""
+    block = op.parent
+    assert block is not None
+    outer = block.parent_op()
+    before = [] if outer is None or outer.parent is None else steps_before(outer)
+    return [*before, *steps_of(block, op)]
+
+
+def steps_of(block: Block, end: Operation | None = None) -> list[Step]:
+    """The steps of a block up to `end`."""
+    steps: list[Step] = []
+    for op in block.ops:
+        if op is end:
+            break
+        step = _step(op)
+        if step is not None:
+            steps.append(step)
+    return steps
+
+
+def _step(op: Operation) -> Step | None:
+    """`op` as a step; None where no tensor comes of it."""
+    if isinstance(op, PrimIfOp):
+        return Branch(op)
+    if not any(_holds_tensors(result.type) for result in op.results) or isinstance(op, PrimListConstructOp):
+        return None
+    results = [value for result in op.results for value in _tensors(result)]
+    if not isinstance(op, AtenOp):
+        return Opaque(op, results) if op.regions or not _is_wrapper(op) else None
+    operator = find(op.schema.full_name)
+    if operator is None or operator.asks_gradients:
+        return Opaque(op, results)
+    arguments = [argument_in_definition(operand) for operand in op.operands]
+    if any(argument is UNKNOWN for argument in arguments) or any(spec_of_value(r) is None for r in results):
+        return Opaque(op, results)
+    return Record(operator, arguments, results)
+
+
+def _is_wrapper(op: Operation) -> bool:
+    """Whether `op` only gives its operand another type or name."""
+    return isinstance(op, PrimListUnpackOp) or all(unwrapped(result) is not result for result in op.results)
+
+
+def _holds_tensors(kind: object) -> bool:
+    while isinstance(kind, (tt.OptionalType, tt.ListType)):
+        kind = kind.data
+    return isinstance(kind, (tt.TensorType, tt.TupleType, tt.DictType))
+
+
+def _tensors(result: SSAValue) -> list[SSAValue]:
+    """The tensors that a result is: of a list those it is unpacked to."""
+    if isinstance(result.type, tt.TensorType):
+        return [result]
+    unpacked = [use.operation for use in result.uses if isinstance(use.operation, PrimListUnpackOp)]
+    return list(unpacked[0].results) if len(unpacked) == 1 and len(list(result.uses)) == 1 else [result]
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """An operation that gradients cannot be followed through; nothing is wrong where they need not."""
+
+    op: Operation
+    results: Sequence[AnyTensor]
+
+    def inputs(self) -> Iterable[AnyTensor]:
+        """Its operands, those in lists one by one, and what is read in its regions."""
+        values = [*self.op.operands, *(o for inner in walk(self.op) for o in inner.operands)]
+        for value in values:
+            owner = unwrapped(value).owner
+            yield unwrapped(value)
+            if isinstance(owner, PrimListConstructOp):
+                yield from map(unwrapped, owner.operands)
+
+    def back(
+        self, aten: Aten, given: Sequence[AnyTensor | None], reached: set[int]
+    ) -> Iterator[tuple[AnyTensor, AnyTensor]]:
+        """Nothing says how.
+
+        Raises:
+            NotDifferentiableError: always.
+        """
+        raise NotDifferentiableError(
+            self.op, f"gradients are not followed through {self.op.name.removeprefix('torch.')}"
+        )
+
+
+class Branch:
+    """A branch: its gradients are those of the way that is taken, which is computed once more."""
+
+    def __init__(self, op: PrimIfOp) -> None:
+        self.op = op
+        self.results: Sequence[AnyTensor] = [r for r in op.results if isinstance(r.type, tt.TensorType)]
+
+    def inputs(self) -> Iterable[AnyTensor]:
+        """The tensors from outside that are read inside."""
+        return _read_from_outside(self.op)
+
+    def back(
+        self, aten: Aten, given: Sequence[AnyTensor | None], reached: set[int]
+    ) -> Iterator[tuple[AnyTensor, AnyTensor]]:
+        """A branch on the same condition, that gives the gradients."""
+        assert isinstance(aten, BuildingAten)
+        if any(writes_anything(inner) for inner in walk(self.op) if inner is not self.op):
+            raise NotDifferentiableError(self.op, "gradients are not followed through a branch that writes")
+        wanted = [
+            value
+            for value in _read_from_outside(self.op)
+            if id(value) in reached and is_differentiable(aten.dtype(value))
+        ]
+        builder = aten.builder
+        regions = [self._region(region.block, given, wanted, builder) for region in self.op.regions]
+        kinds = [tt.ValueTensorType.of(aten.shape(value), aten.dtype(value)) for value in wanted]
+        made = builder.create(PrimIfOp, [self.op.operands[0]], kinds, regions=regions)
+        yield from zip(wanted, made.results, strict=True)
+
+    def _region(
+        self, block: Block, given: Sequence[AnyTensor | None], wanted: Sequence[Any], builder: TorchBuilder
+    ) -> Region:
+        """The gradients of the tensors `wanted`, where this way is taken."""
+        copy = Block()
+        values: dict[SSAValue, SSAValue] = {}
+        end = block.last_op
+        assert end is not None
+        for op in block.ops:
+            if op is not end:
+                copy.add_op(op.clone(values))
+        inside = TorchBuilder(copy)
+        inside.location = builder.location
+        aten = building_aten(inside, [])
+        given_back = [v for v in end.operands if isinstance(v.type, tt.TensorType)]
+        results = [values.get(unwrapped(v), unwrapped(v)) for v in given_back]
+        seeds = [(r, g) for r, g in zip(results, given, strict=True) if g is not None]
+        found = flow(aten, steps_of(copy), seeds, wanted)
+        ends: list[Any] = [zeros(aten, v) if g is None else g for v, g in zip(wanted, found, strict=True)]
+        inside.create(PrimIfYieldOp, ends)
+        return Region(copy)
+
+
+def _read_from_outside(op: Operation) -> list[Any]:
+    """The tensors that are read below `op` and made outside of it, each once."""
+    inside = set(walk(op))
+    found: dict[SSAValue, None] = {}
+    for inner in inside:
+        if inner is op:
+            continue
+        for operand in map(unwrapped, inner.operands):
+            owner = operand.owner
+            holder = owner if isinstance(owner, Operation) else owner.parent_op()
+            is_outside = holder is None or (
+                holder not in inside if isinstance(owner, Operation) else holder is not op
+            )
+            if is_outside and isinstance(operand.type, tt.TensorType):
+                found[operand] = None
+    return list(found)
