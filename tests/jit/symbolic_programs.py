@@ -55,6 +55,12 @@ def concatenates(x: Tensor):
 
 
 @program(matrix)
+def turns_what_it_counts(x: Tensor):
+    counted = torch.arange(x.numel())
+    return counted.flip(0) * 2
+
+
+@program(matrix)
 def transposes(x: Tensor):
     return x.t().relu() + 1, x.t() @ x, x @ x.t()
 

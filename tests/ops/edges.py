@@ -88,6 +88,7 @@ def edges() -> Calls:
             ["ii,i->i", [numbers(3, 3), numbers(3)], None],
             ["ij,ij->ij", [numbers(1, 3), numbers(2, 3)], None],
             ["ii", [numbers(1, 3)], None],
+            ["bij,bkj->bik", [numbers(2, 2).t()[..., None], numbers(2, 2).t()[..., None]], None],
             ["...,...->...", [numbers(3), scalar], None],
         ],
         "aten::gather": [[scalar, 0, torch.tensor([0, 0]), False], [scalar, 0, torch.tensor(0), False]],

@@ -164,6 +164,8 @@ class Operator:
     """Whether a result's element depends on its place too, and not on elements alone: in a triangle."""
     changes_shape: bool = False
     """Whether the call gives its first argument, the very tensor, other sizes or strides."""
+    needs_layout: bool = False
+    """Whether it raises where the first argument does not lie in memory as the result needs it."""
     reads_layout: bool = False
     """Whether the result depends on how the first argument lies in memory, and not on its value alone."""
     elements_only: tuple[str, ...] = ()

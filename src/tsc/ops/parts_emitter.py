@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -69,9 +70,11 @@ class PartsEmitter:
         if predicate not in ("eq", "ne"):
             raise UnsupportedOperatorError(f"{predicate} of {dtype.name} has no form in real operators here")
         parts = [self._compared(predicate, *pair) for pair in ((a.real, b.real), (a.imag, b.imag))]
-        return self.aten("logical_and" if predicate == "eq" else "logical_or", *parts)
+        return self.together("logical_and" if predicate == "eq" else "logical_or", *parts)
 
     def _compared(self, predicate: str, a: Part, b: Part) -> Any:
+        if _is_number(a) and _is_number(b):
+            return bool(getattr(operator, predicate)(a, b))
         if _is_number(a):
             a, b = b, a
         return self.aten(f"{predicate}.{'Scalar' if _is_number(b) else 'Tensor'}", a, b)

@@ -146,7 +146,9 @@ def einsum(aten: Aten, equation: str, tensors: Sequence[Any], path: Sequence[int
     extra = list(range(len(result), len(order)))
     if not extra:
         return total
-    return aten("reshape", _summed_alone(aten, total, extra), list(aten.shape(total)[: len(result)]))
+    if len(operands) == 1:
+        total = _summed_alone(aten, total, extra)  # else each was, with the last operand that has it
+    return aten("reshape", total, list(aten.shape(total)[: len(result)]))
 
 
 @composite(FAMILY, "aten::tensordot")

@@ -81,6 +81,11 @@ def as_it_lay(copy: Array, source: Array) -> Array:
     return _elementwise(copy, [source])
 
 
+def as_elementwise(result: Array, operands: Sequence[Array]) -> Array:
+    """`result` laid out as that of an elementwise operator on `operands` is."""
+    return _elementwise(result, operands)
+
+
 def _row_major(result: Array, arguments: Sequence[Any]) -> Array:
     if not result.flags.c_contiguous:
         return np.array(result, order="C")

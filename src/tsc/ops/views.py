@@ -327,7 +327,7 @@ def reshape(self: Array, shape: Sequence[int]) -> Array:
 
 @FAMILY.op(
     "aten::view", "aten::_unsafe_view", infer=_reshape_infer, lower=_reshape_lower, kind="reshape",
-    inverse=reshaped_back, is_identity=True,
+    inverse=reshaped_back, is_identity=True, needs_layout=True,
 )  # fmt: skip
 def view(self: Array, size: Sequence[int]) -> Array:
     """The same memory under another shape.

@@ -15,6 +15,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from tsc.analysis.known_values import UNKNOWN, argument_of, inference_arguments
+from tsc.analysis.memory_shapes import cannot_be_viewed
 from tsc.analysis.module_functions import functions
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp, torch_name
@@ -113,6 +114,8 @@ def _refine_operator(op: AtenOp, ctx: Context) -> bool:
         return _refine_in_place(op)
     if operator.fold is not None:
         return _fold_query(op, operator, [argument_of(o) for o in op.operands], ctx)
+    if operator.needs_layout and cannot_be_viewed(op, pool_of(ctx)):
+        return False  # it stays, and raises when the program runs
     return infer_types(op)
 
 

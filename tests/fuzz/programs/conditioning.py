@@ -114,8 +114,9 @@ def _covers(
 def _spread(path: str, want: Observation, noisy: Sequence[Observation]) -> float:
     wanted = next(leaf.value for leaf in want.results + want.arguments if leaf.path == path)
     found = [leaf.value for seen in noisy for leaf in seen.results + seen.arguments if leaf.path == path]
-    alike = [value for value in found if np.shape(value) == np.shape(wanted)]
-    return max((distance(np.asarray(value), np.asarray(wanted)) for value in alike), default=0.0)
+    if any(np.shape(value) != np.shape(wanted) for value in found):
+        return math.inf  # how many elements there are is rounding's doing (`unique`), and so which is where
+    return max((distance(np.asarray(value), np.asarray(wanted)) for value in found), default=0.0)
 
 
 def _largest(value: torch.Tensor) -> float:

@@ -32,6 +32,13 @@ def test_a_sum_that_is_nearly_zero_may_be_zero() -> None:
     assert _reason(torch.tensor(False), lambda: (x + 1).sum().bool()) is None
 
 
+def test_which_elements_are_alike_may_be_rounding() -> None:
+    x = torch.tensor([0.1, 0.2, 0.3]) / 3
+    doubled = torch.cat([x, x])
+    assert _reason(torch.tensor([0.0, 0.1, 0.2]), lambda: (doubled * 3).unique()) is not None
+    assert _reason(torch.tensor([0.0, 0.1, 0.2]), lambda: doubled.flip(0)[:3]) is None
+
+
 def test_weights_that_are_not_finite_may_meet_the_padding() -> None:
     x, weight = torch.ones(1, 1, 2, 2), torch.full((1, 1, 3, 3), torch.nan)
     nothing = torch.zeros(1, 1, 2, 2)

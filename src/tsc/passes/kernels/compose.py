@@ -27,6 +27,8 @@ from tsc.analysis.affine import substitute
 from tsc.analysis.kernel_model import CASTS
 from tsc.dialects.loop_builder import element_of
 from tsc.dialects.loop_extents import loop_extents, tell_extents
+from tsc.dialects.sized import SizeOp
+from tsc.dims import Dim
 
 INDEX = IndexType()
 DIVISIONS: dict[AffineBinaryOpKind, type[Operation]] = {
@@ -167,7 +169,10 @@ def index_value(body: Block, expression: AffineExpr) -> SSAValue:
         case AffineDimExpr():
             op: Operation = linalg.IndexOp(expression.position)
         case AffineConstantExpr():
-            op = arith.ConstantOp(IntegerAttr(expression.value, INDEX))
+            number: int | Dim = expression.value
+            op = (
+                SizeOp.of(number) if isinstance(number, Dim) else arith.ConstantOp(IntegerAttr(number, INDEX))
+            )
         case AffineBinaryOpExpr():
             lhs, rhs = index_value(body, expression.lhs), index_value(body, expression.rhs)
             op = DIVISIONS[expression.kind].create(operands=[lhs, rhs], result_types=[INDEX])
