@@ -53,8 +53,7 @@ def test_a_view_raises_where_it_does_in_pytorch(program: Callable[[Tensor], Tens
         x = x.t() if is_turned else x
         try:
             want = program(x)
-        except RuntimeError as error:
-            assert "view size is not compatible" in str(error)
+        except RuntimeError:
             for _ in range(2):
                 with pytest.raises(RuntimeError, match="size is not compatible with input tensor's size"):
                     compiled(x)

@@ -17,7 +17,7 @@ from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.dims import hints_of
 from tsc.errors import OPERATOR_FAILURES, ShapeError
 from tsc.narrowing import is_array
-from tsc.ops.definition import ResultLayout
+from tsc.ops.definition import Operator, ResultLayout
 from tsc.ops.strides import as_elementwise
 
 LARGEST = 2**20
@@ -25,9 +25,7 @@ LARGEST = 2**20
 
 
 def cannot_be_viewed(op: AtenOp, pool: ConstantPool) -> bool:
-    """Whether a view operator certainly raises in the present call, since its argument does not lie in memory as
-    it must.
-    """
+    """Whether a view operator certainly raises in the present call, as its argument lies in memory."""
     if is_row_major(op.operands[0], pool):
         return False
     array = lying_as(op.operands[0], pool)
@@ -63,18 +61,23 @@ def lying_as(value: SSAValue, pool: ConstantPool) -> np.ndarray[Any, Any] | None
     if operator is None or wants_layout(owner):
         return None
     if operator.may_share:
-        base = lying_as(owner.operands[0], pool)
-        rest = [constant_of(operand) for operand in list(owner.operands)[1:]]
-        if base is None or any(r is UNKNOWN for r in rest):
-            return None
-        try:
-            shown = operator.eager(base, *hints_of(rest))
-        except OPERATOR_FAILURES:
-            return None
-        return shown if is_array(shown) else None
+        return _shown(owner, operator, pool)
     if operator.result_layout is not ResultLayout.ELEMENTWISE:
         return None
     arrays = [lying_as(operand, pool) for operand in tensor_operands(owner)]
     if any(array is None for array in arrays):
         return None
     return as_elementwise(np.empty(shape, spec.dtype.numpy), [a for a in arrays if a is not None])
+
+
+def _shown(op: AtenOp, operator: Operator, pool: ConstantPool) -> np.ndarray[Any, Any] | None:
+    """What a view operator gives of an array that lies as its argument does."""
+    base = lying_as(op.operands[0], pool)
+    rest = [constant_of(operand) for operand in list(op.operands)[1:]]
+    if base is None or any(r is UNKNOWN for r in rest):
+        return None
+    try:
+        shown = operator.eager(base, *hints_of(rest))
+    except OPERATOR_FAILURES:
+        return None
+    return shown if is_array(shown) else None
