@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -298,10 +298,9 @@ def _transposed(
         spec(input), spec(weight), added, stride, padding, dilation, True, output_padding, groups
     )
     if is_array(weight):  # NumPy needs no other kernel, and how the result lies goes by this one
-        return convolution(
-            cast("Array", input), weight, cast("Array | None", bias), stride, padding, dilation, True,
-            output_padding, groups,
-        )  # fmt: skip
+        return aten(
+            "convolution", input, weight, bias, stride, padding, dilation, True, output_padding, groups
+        )
     spatial = len(aten.shape(weight)) - 2
     s, d, extra = (pair(v, spatial) for v in (stride, dilation, output_padding))
     divided = strided_kernel(aten, weight, s, d)

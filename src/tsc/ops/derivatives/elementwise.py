@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tsc.dtypes import F64
 from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.derivatives.rules import Call, Flow, Place, derivative
 from tsc.ops.elementwise import is_tensor
@@ -286,3 +287,50 @@ def _erfcx(aten: Aten, x: Any, y: Any) -> Any:
 def _log_ndtr(aten: Aten, x: Any, y: Any) -> Any:
     tail = aten("special_erfcx", aten("mul.Scalar", x, -math.sqrt(0.5)))
     return aten("mul.Scalar", aten.reciprocal(tail), math.sqrt(2.0 / math.pi))
+
+
+@_by("special_entr")
+def _entr(aten: Aten, x: Any, y: Any) -> Any:
+    return aten("rsub.Scalar", aten.log(x), -1.0)
+
+
+@_by("special_i1")
+def _i1(aten: Aten, x: Any, y: Any) -> Any:
+    """``i0(x) - i1(x) / x``, which is a half at zero."""
+    is_zero = aten("eq.Scalar", x, 0)
+    quotient = aten("div.Tensor", y, aten("where.ScalarSelf", is_zero, 1.0, x))
+    return aten("where.ScalarSelf", is_zero, 0.5, aten("sub.Tensor", aten("i0", x), quotient))
+
+
+@_by("special_i1e")
+def _i1e(aten: Aten, x: Any, y: Any) -> Any:
+    is_zero = aten("eq.Scalar", x, 0)
+    safe = aten("where.ScalarSelf", is_zero, 1.0, x)
+    factor = aten("add.Tensor", aten.sgn(safe), aten.reciprocal(safe))
+    inner = aten("sub.Tensor", aten("special_i0e", safe), aten("mul.Tensor", y, factor))
+    return aten("where.ScalarSelf", is_zero, 0.5, inner)
+
+
+@derivative("mvlgamma", "special_multigammaln")
+def _mvlgamma(call: Call, self: Any, p: int) -> Flows:
+    aten = call.aten
+
+    def to_self() -> AnyTensor:
+        parts = [aten.digamma(aten("sub.Scalar", self, 0.5 * i)) for i in range(p)]
+        return aten("mul.Tensor", call.gradient, aten("sum.dim_IntList", aten("stack", parts, 0), [0], False))
+
+    return {0: to_self}
+
+
+@derivative("angle")
+def _angle(call: Call, self: Any) -> Flows:
+    """Of reals nothing."""
+    return {0: lambda: call.aten("zeros_like", self)}
+
+
+@derivative("float_power.Tensor_Tensor", "float_power.Tensor_Scalar", "float_power.Scalar")
+def _float_power(call: Call, self: Any, exponent: Any) -> Flows:
+    """As of a power of doubles."""
+    base, power = (call.aten("to.dtype", x, F64.code) if is_tensor(x) else float(x) for x in (self, exponent))
+    inner = Call(call.aten, call.operator, (base, power), call.results, call.gradients)
+    return (_power if is_tensor(exponent) else _power_of)(inner, base, power)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tsc.dtypes import I64
 from tsc.errors import UnsupportedOperatorError
 from tsc.ops.composite import AnyTensor
 from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, sum_to, zeros
@@ -49,7 +50,12 @@ def _index_select(call: Call, self: Any, dim: int, index: Any) -> Flows:
 @derivative("gather")
 def _gather(call: Call, self: Any, dim: int, index: Any, sparse_grad: bool) -> Flows:
     aten = call.aten
-    return {0: lambda: aten("scatter_add", zeros(aten, self), dim, index, call.gradient)}
+
+    def to_self() -> AnyTensor:
+        places = aten("to.dtype", index, I64.code)
+        return aten("scatter_add", zeros(aten, self), dim, places, call.gradient)
+
+    return {0: to_self}
 
 
 @derivative(
@@ -255,7 +261,8 @@ def _index_fill(call: Call, self: Any, dim: int, index: Any, value: Any) -> Flow
     def to_value() -> AnyTensor:
         if not aten.shape(self):
             return call.gradient
-        return aten("sum", aten("index_select", call.gradient, dim, aten("reshape", index, [-1])))
+        filled = aten("index_fill.int_Scalar", aten("zeros_like", call.gradient), dim, index, 1)
+        return aten("sum", aten("mul.Tensor", call.gradient, filled))  # of a place named twice once
 
     flows: dict[Place, Flow] = {0: lambda: aten("index_fill.int_Scalar", call.gradient, dim, index, 0)}
     return {**flows, 3: to_value} if is_tensor(value) else flows

@@ -158,11 +158,11 @@ def _eigh(call: Call, a: Any, *_: Any) -> Flows:
 
 
 @derivative("linalg_eigvalsh")
-def _eigvalsh(call: Call, a: Any, *_: Any) -> Flows:
+def _eigvalsh(call: Call, a: Any, triangle: str) -> Flows:
     aten = call.aten
 
     def to_a() -> AnyTensor:
-        _, vectors = aten("linalg_eigh", a)
+        _, vectors = aten("linalg_eigh", a, triangle)
         scaled = aten("mul.Tensor", vectors, aten("unsqueeze", call.gradient, -2))
         return _product(aten, scaled, turned(aten, vectors))
 
@@ -178,3 +178,57 @@ def _trace(call: Call, self: Any) -> Flows:
         return aten("mul.Tensor", aten("eye.m", rows, columns, dtype=aten.dtype(self).code), call.gradient)
 
     return {0: to_self}
+
+
+@derivative("linalg_matrix_power", "matrix_power")
+def _matrix_power(call: Call, self: Any, n: int) -> Flows:
+    """The gradient between all powers before and behind, summed; of negative powers those of the inverse."""
+    aten = call.aten
+
+    def of_positive(a: AnyTensor, count: int) -> AnyTensor:
+        back = turned(aten, a)
+        total = gradient = call.gradient
+        before: AnyTensor | None = None
+        for _ in range(count - 1):
+            before = back if before is None else aten("matmul", before, back)
+            total = aten("add.Tensor", aten("matmul", total, back), aten("matmul", before, gradient))
+        return total
+
+    def to_self() -> AnyTensor:
+        if n == 0:
+            return aten("zeros_like", self)
+        if n > 0:
+            return of_positive(self, n)
+        inverse = aten("linalg_inv", self)
+        back = turned(aten, inverse)
+        return aten.neg(_product(aten, back, of_positive(inverse, -n), back))
+
+    return {0: to_self}
+
+
+@derivative("linalg_svdvals")
+def _svdvals(call: Call, a: Any, driver: Any) -> Flows:
+    aten = call.aten
+
+    def to_a() -> AnyTensor:
+        u, _, vh = aten("linalg_svd", a, False, driver=None)
+        return _product(aten, aten("mul.Tensor", u, aten("unsqueeze", call.gradient, -2)), vh)
+
+    return {0: to_a}
+
+
+@derivative("cholesky_solve")
+def _cholesky_solve(call: Call, b: Any, factor: Any, upper: bool) -> Flows:
+    aten = call.aten
+
+    def solved() -> AnyTensor:
+        return aten("cholesky_solve", call.gradient, factor, upper)
+
+    def to_factor() -> AnyTensor:
+        outer = aten("matmul", solved(), turned(aten, call.result))
+        whole = aten("add.Tensor", outer, turned(aten, outer))
+        if upper:
+            return aten.triu(sum_to(aten, aten.neg(aten("matmul", factor, whole)), aten.shape(factor)))
+        return aten.tril(sum_to(aten, aten.neg(aten("matmul", whole, factor)), aten.shape(factor)))
+
+    return {0: lambda: sum_to(aten, solved(), aten.shape(b)), 1: to_factor}

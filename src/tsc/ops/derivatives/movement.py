@@ -215,3 +215,77 @@ def _slice_scatter(call: Call, self: Any, src: Any, dim: int, start: Any, end: A
         0: lambda: aten("slice_scatter", call.gradient, zeros(aten, src), dim, start, end, step),
         1: lambda: aten("slice.Tensor", call.gradient, dim, start, end, step),
     }
+
+
+@derivative(
+    "as_strided", "as_strided_copy", "diagonal_copy", "expand_copy", "narrow.Tensor", "narrow_copy",
+    "permute_copy", "squeeze_copy", "squeeze_copy.dim", "squeeze_copy.dims", "t_copy", "transpose_copy.int",
+    "unfold_copy", "unsqueeze_copy", "view_copy", "select_copy.int", "slice_copy.Tensor", "alias_copy",
+    "repeat_interleave.self_Tensor", "combinations",
+)  # fmt: skip
+def _moved(call: Call, self: Any, *_: Any) -> Flows:
+    return {0: lambda: moved_back(call, 0)}
+
+
+@derivative("diag")
+def _diag(call: Call, self: Any, diagonal: int) -> Flows:
+    """Of a vector a matrix, of a matrix a vector."""
+    aten = call.aten
+    if len(aten.shape(self)) == 1:
+        return {0: lambda: aten("diagonal", call.gradient, diagonal, 0, 1)}
+    return {0: lambda: aten("diagonal_scatter", zeros(aten, self), call.gradient, diagonal, 0, 1)}
+
+
+@derivative("tensor_split.tensor_indices_or_sections")
+def _tensor_split(call: Call, self: Any, indices: Any, dim: int) -> Flows:
+    return {0: lambda: _joined(call, dim)}
+
+
+@derivative("block_diag")
+def _block_diag(call: Call, tensors: Sequence[Any]) -> Flows:
+    aten = call.aten
+    flows: dict[Place, Flow] = {}
+    row: Any = 0
+    column: Any = 0
+
+    def block(tensor: Any, row: Any, column: Any, rows: Any, columns: Any) -> Flow:
+        def to_tensor() -> AnyTensor:
+            lines = aten("slice.Tensor", call.gradient, 0, row, row + rows, 1)
+            made = aten("slice.Tensor", lines, 1, column, column + columns, 1)
+            return aten("reshape", made, list(aten.shape(tensor)))
+
+        return to_tensor
+
+    for i, tensor in enumerate(tensors):
+        shape = aten.shape(tensor)
+        rows, columns = shape if len(shape) == 2 else (1, shape[0] if shape else 1)
+        flows[0, i] = block(tensor, row, column, rows, columns)
+        row, column = row + rows, column + columns
+    return flows
+
+
+@derivative("diff")
+def _diff(call: Call, self: Any, n: int, dim: int, prepend: Any, append: Any) -> Flows:
+    """Each difference goes to the later element, and its opposite to the earlier one."""
+    aten = call.aten
+    rank = len(aten.shape(self))
+    along = dim % rank
+
+    def spread() -> AnyTensor:
+        gradient = call.gradient
+        for _ in range(n):
+            before = [0, 0] * (rank - 1 - along)
+            later = aten("constant_pad_nd", gradient, [*before, 1, 0], 0)
+            gradient = aten("sub.Tensor", later, aten("constant_pad_nd", gradient, [*before, 0, 1], 0))
+        return gradient
+
+    def part(start: Any, of: Any) -> Flow:
+        return lambda: aten("slice.Tensor", spread(), along, start, start + aten.shape(of)[along], 1)
+
+    first = 0 if prepend is None else aten.shape(prepend)[along]
+    flows: dict[Place, Flow] = {0: part(first, self)}
+    if prepend is not None:
+        flows[3] = part(0, prepend)
+    if append is not None:
+        flows[4] = part(first + aten.shape(self)[along], append)
+    return flows

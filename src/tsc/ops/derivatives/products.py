@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tsc.ops.composite import AnyTensor, Aten
+from tsc.ops.convolutions import pair
 from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, sum_to
 
 Flows = Mapping[Place, Flow]
@@ -87,28 +88,24 @@ def _convolution(
     aten = call.aten
     spatial = len(aten.shape(weight)) - 2
 
+    stride, padding, dilation = (pair(v, spatial) for v in (stride, padding, dilation))
+
     def to_input() -> AnyTensor:
-        rest = [0] * spatial
-        if not transposed:
-            rest = [
-                size - ((out - 1) * s - 2 * p + d * (k - 1) + 1)
-                for size, out, s, p, d, k in zip(
-                    aten.shape(input)[2:], aten.shape(call.gradient)[2:], stride, padding, dilation,
-                    aten.shape(weight)[2:], strict=True,
-                )
-            ]  # fmt: skip
-        return aten(
-            "convolution",
-            call.gradient,
-            weight,
-            None,
-            stride,
-            padding,
-            dilation,
-            not transposed,
-            rest,
-            groups,
-        )
+        if transposed:
+            rest = [0] * spatial
+            made = aten(
+                "convolution", call.gradient, weight, None, stride, padding, dilation, False, rest, groups
+            )
+            return _cut(aten, made, aten.shape(input)[2:])
+        rest = [
+            size - ((out - 1) * s - 2 * p + d * (k - 1) + 1)
+            for size, out, s, p, d, k in zip(
+                aten.shape(input)[2:], aten.shape(call.gradient)[2:], stride, padding, dilation,
+                aten.shape(weight)[2:], strict=True,
+            )
+        ]  # fmt: skip
+        name = f"conv_transpose{spatial}d{'' if spatial == 1 else '.input'}"
+        return aten(name, call.gradient, weight, None, stride, padding, rest, groups, dilation)
 
     def to_weight() -> AnyTensor:
         image, gradient = (call.gradient, input) if transposed else (input, call.gradient)
@@ -128,9 +125,9 @@ def _of_kernel(
     """The gradient of a convolution's weights: the image convolved with the gradient, where samples are
     channels, strides are dilations and dilations strides.
     """
-    out_channels, in_channels, *kernel = shape
+    _, in_channels, *kernel = shape
     samples, spatial = aten.shape(image)[0], len(kernel)
-    size, out = list(aten.shape(image)[2:]), list(aten.shape(gradient)[2:])
+    size = list(aten.shape(image)[2:])
     rest = list(range(2, 2 + spatial))
     channels = aten("reshape", image, [samples, groups, in_channels, *size])
     channels = aten("permute", channels, [2, 1, 0, *(d + 1 for d in rest)])
@@ -139,8 +136,12 @@ def _of_kernel(
     made = aten(
         "convolution", channels, weights, None, dilation, padding, stride, False, [0] * spatial, groups
     )  # in_channels x out_channels x kernel, and some more where strides do not divide
-    for i, extent in enumerate(kernel):
-        if aten.shape(made)[2 + i] != extent:
-            made = aten("slice.Tensor", made, 2 + i, 0, extent, 1)
-    del out, out_channels
-    return aten("permute", made, [1, 0, *rest])
+    return aten("permute", _cut(aten, made, kernel), [1, 0, *rest])
+
+
+def _cut(aten: Aten, image: AnyTensor, sizes: Sequence[int]) -> AnyTensor:
+    """An image without what is beyond some sizes."""
+    for i, extent in enumerate(sizes):
+        if aten.shape(image)[2 + i] != extent:
+            image = aten("slice.Tensor", image, 2 + i, 0, extent, 1)
+    return image

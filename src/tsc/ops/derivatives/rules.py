@@ -13,6 +13,7 @@ from tsc.ops.definition import Operator, require_schema
 
 FAMILIES = (
     "elementwise", "reductions", "movement", "products", "windows", "gathers", "orders", "norms", "matrices",
+    "losses",
 )  # fmt: skip
 """The modules of this package that register rules."""
 

@@ -129,7 +129,7 @@ class DualEmitter:
     def over(self, a: Part, b: Part) -> Part:
         """``a / b``."""
         if isinstance(b, (int, float)):
-            return self.aten("div.Scalar", a, b) if not isinstance(a, (int, float)) else a / b
+            return self.aten("div.Scalar", a, b) if not isinstance(a, (int, float)) else _quotient(a, b)
         if isinstance(a, (int, float)):
             return self.times(self.aten("reciprocal", b), a)
         return self.aten("div.Tensor", a, b)
@@ -137,6 +137,13 @@ class DualEmitter:
     def square(self, x: Part) -> Part:
         """``x * x``."""
         return self.times(x, x)
+
+
+def _quotient(a: float, b: float) -> float:
+    """``a / b`` of floats, also by zero."""
+    if b:
+        return a / b
+    return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1.0, b)
 
 
 def _require_real(dtype: DType) -> None:

@@ -106,3 +106,39 @@ def _avg_pool(spatial: int) -> None:
 
 for _spatial in (1, 2, 3):
     _avg_pool(_spatial)
+
+
+def _averaging(aten: Aten, windows: int, size: int, code: int) -> AnyTensor:
+    """The matrix that averages a line of some size to `windows` numbers."""
+    numbers = aten("arange", windows, I64.code, None, None, None)
+    start = aten("floor_divide.Scalar", aten("mul.Scalar", numbers, size), windows)
+    ends = aten("mul.Scalar", aten("add.Scalar", numbers, 1), size)
+    end = aten("floor_divide.Scalar", aten("add.Scalar", ends, windows - 1), windows)
+    places = aten("arange", size, I64.code, None, None, None)
+    start, end = aten("unsqueeze", start, 1), aten("unsqueeze", end, 1)
+    inside = aten("logical_and", aten("ge.Tensor", places, start), aten("lt.Tensor", places, end))
+    return aten("div.Tensor", aten("to.dtype", inside, code), aten("sub.Tensor", end, start))
+
+
+def _adaptive(spatial: int) -> None:
+    own = [] if spatial == 1 else [f"_adaptive_avg_pool{spatial}d"]
+
+    @derivative(*own, f"adaptive_avg_pool{spatial}d")
+    def rule(call: Call, self: Any, sizes: Sequence[int]) -> Flows:
+        """Along each dim a product with the matrix that averages."""
+        aten = call.aten
+
+        def to_self() -> AnyTensor:
+            gradient = call.gradient
+            for i in range(-spatial, 0):
+                windows, size = aten.shape(call.result)[i], aten.shape(self)[i]
+                matrix = _averaging(aten, windows, size, aten.dtype(gradient).code)
+                line = aten("movedim.int", gradient, i, -1)
+                gradient = aten("movedim.int", aten("matmul", line, matrix), -1, i)
+            return gradient
+
+        return {0: to_self}
+
+
+for _spatial in (1, 2, 3):
+    _adaptive(_spatial)
