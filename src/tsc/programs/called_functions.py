@@ -13,8 +13,8 @@ from tsc.frontend.unit import Function, Unit
 
 
 def called_functions(root: FuncOp, unit: Unit) -> Iterator[Function]:
-    """The functions and methods that are called below `root`; of an interface those of all classes that have
-    such a method.
+    """The functions and methods that are called below `root`; of an interface the compiled ones of all
+    classes that have such a method.
     """
     for op in walk(root):
         if isinstance(op, CallOp):
@@ -23,9 +23,9 @@ def called_functions(root: FuncOp, unit: Unit) -> Iterator[Function]:
                 yield found
         elif isinstance(op, PrimCallMethodOp):
             kind = op.operands[0].type
-            if isinstance(kind, tt.InterfaceType):
-                classes = list(unit.classes.values())
+            if isinstance(kind, (tt.ModuleType, tt.ClassType)):
+                found = unit.class_named(kind.data).methods.get(op.method)
+                yield from () if found is None else (found,)
             else:
-                assert isinstance(kind, (tt.ModuleType, tt.ClassType))
-                classes = [unit.class_named(kind.data)]
-            yield from (cls.methods[op.method] for cls in classes if op.method in cls.methods)
+                named = (cls.methods.get(op.method) for cls in list(unit.classes.values()))
+                yield from (found for found in named if found is not None and found.op is not None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from tsc.ops.composite import AnyTensor, Aten
-from tsc.ops.convolutions import pair
-from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, sum_to
+from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, sum_to, zeros
+from tsc.ops.shapes import pair
 
 Flows = Mapping[Place, Flow]
 
@@ -73,11 +74,15 @@ def _linear(call: Call, input: Any, weight: Any, bias: Any) -> Flows:
 
     def to_weight() -> AnyTensor:
         if is_vector:
-            column = aten("reshape", call.gradient, [-1, 1])
-            return aten("sum.dim_IntList", aten("mul.Tensor", rows(input), column), [0], False, dtype=None)
+            weighted = aten("mul.Tensor", aten("unsqueeze", call.gradient, -1), input)
+            return sum_to(aten, weighted, aten.shape(weight))
         return aten("mm", aten("t", rows(call.gradient)), rows(input))
 
-    return {0: to_input, 1: to_weight, 2: lambda: sum_to(aten, call.gradient, aten.shape(bias))}
+    def to_bias() -> AnyTensor:
+        is_matrix = len(aten.shape(bias)) == 2  # it is added to all rows, whatever dims they are of
+        return sum_to(aten, rows(call.gradient) if is_matrix else call.gradient, aten.shape(bias))
+
+    return {0: to_input, 1: to_weight, 2: to_bias}
 
 
 @derivative("convolution")
@@ -89,6 +94,10 @@ def _convolution(
     spatial = len(aten.shape(weight)) - 2
 
     stride, padding, dilation = (pair(v, spatial) for v in (stride, padding, dilation))
+
+    if 0 in aten.shape(input) or 0 in aten.shape(weight):
+        given = ((0, input), (1, weight), *(() if bias is None else ((2, bias),)))
+        return {i: partial(zeros, aten, x) for i, x in given}
 
     def to_input() -> AnyTensor:
         if transposed:

@@ -102,9 +102,10 @@ def flow(
 
 
 def depends(aten: Aten, step: Step, reached: set[int]) -> bool:
-    """Whether a step gives something that gradients flow through, to tensors that are `reached`."""
-    return any(id(value) in reached for value in step.inputs()) and any(
-        is_differentiable(aten.dtype(result)) for result in step.results
+    """Whether a step gives something new that gradients flow through, to tensors that are `reached`."""
+    given = {id(value) for value in step.inputs()}
+    return not given.isdisjoint(reached) and any(
+        id(result) not in given and is_differentiable(aten.dtype(result)) for result in step.results
     )
 
 

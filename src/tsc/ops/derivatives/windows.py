@@ -8,6 +8,7 @@ from typing import Any
 from tsc.dtypes import I64
 from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.derivatives.rules import Call, Flow, Place, derivative
+from tsc.ops.shapes import pair
 
 Flows = Mapping[Place, Flow]
 
@@ -44,10 +45,6 @@ for _spatial in (1, 2, 3):
     _max_pool(_spatial)
 
 
-def _each(values: Sequence[int], spatial: int) -> list[int]:
-    return list(values) * spatial if len(values) == 1 else list(values)
-
-
 def _counted(
     aten: Aten, windows: int, kernel: int, step: int, pad: int, size: int, counts_padding: bool
 ) -> AnyTensor:
@@ -68,9 +65,9 @@ def _avg_pool(spatial: int) -> None:
     ) -> Flows:  # fmt: skip
         """The gradient, divided as the sums were, convolved with ones, each plane alone."""
         aten = call.aten
-        kernel = _each(kernel, spatial)
-        steps = _each(stride, spatial) if stride else kernel
-        pads = _each(padding, spatial)
+        kernel = pair(kernel, spatial)
+        steps = pair(stride, spatial) if stride else kernel
+        pads = pair(padding, spatial)
 
         def to_self() -> AnyTensor:
             shape = list(aten.shape(self))
