@@ -21,7 +21,7 @@ INTERNAL = re.compile(
 NAMED = (
     "aten::_nested_tensor_from_mask", "aten::_nested_tensor_from_mask_left_aligned", "aten::backward",
 )  # fmt: skip
-"""Internals that PyTorch's own modules name (`TransformerEncoder`), and what programs that differentiate do."""
+"""Internals that PyTorch's own modules name (`TransformerEncoder`), and programs that differentiate."""
 
 
 def main() -> None:

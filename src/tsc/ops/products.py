@@ -146,8 +146,7 @@ def einsum(aten: Aten, equation: str, tensors: Sequence[Any], path: Sequence[int
     extra = list(range(len(result), len(order)))
     if not extra:
         return total
-    if len(operands) == 1:
-        total = _summed_alone(aten, total, extra)  # else each was, with the last operand that has it
+    total = _summed_alone(aten, total, extra) if len(operands) == 1 else total  # else they are summed
     return aten("reshape", total, list(aten.shape(total)[: len(result)]))
 
 
