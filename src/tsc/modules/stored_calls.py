@@ -48,7 +48,8 @@ class StoredCalls:
         """
         self.origin = origin
         self.run: Callable[..., Any] = self._dispatch
-        self._is_evaluated = origin.is_evaluated
+        self.is_evaluated = origin.is_evaluated
+        """Whether `eval` had been called."""
         self._strategy: Strategy | None = None
         self._found: dict[Key, NativeCode] = {}
         """By calls that were seen."""
@@ -133,7 +134,7 @@ class StoredCalls:
         return key_of(
             archive=self.origin.digest,
             method="forward",
-            is_evaluated=self._is_evaluated,
+            is_evaluated=self.is_evaluated,
             arguments=" ".join(key),
             kind=kinds[made],
             **fields,
