@@ -119,15 +119,14 @@ PICKLING = """
     pickled = pickle.dumps(model)
     with open(sys.argv[2], "wb") as file:
         file.write(pickled)
+        pickle.dump(x, file)
     assert type(model).__name__ == "LoadedModule", "it was looked into"
     print(len(pickled), (model(x) if y is None else y).tobytes().hex())
 """
 UNPICKLING = """
     import pickle, sys
-    import numpy as np
     with open(sys.argv[1], "rb") as file:
-        model = pickle.load(file)
-    x = np.linspace(-1, 1, 64, dtype=np.float32).reshape(4, 16)
+        model, x = pickle.load(file), pickle.load(file)  # arrays are pickled on their way to workers too
     y = model(x).tobytes().hex()
     print("xdsl" in sys.modules, type(model).__name__, y)
 """

@@ -213,14 +213,14 @@ def _is_pristine(method: ScriptMethod) -> bool:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether native code takes `value` as it is."""
+    """Whether native code takes `value` as it is; also unpickled arrays, whose dtype object is their own."""
     if type(value) is not np.ndarray:
         return False
-    flags = value.flags
     try:
-        return dtypes.by_numpy(value.dtype).numpy is value.dtype and flags.c_contiguous and flags.aligned
+        dtypes.by_numpy(value.dtype)
     except DTypeError:
         return False
+    return value.flags.c_contiguous and value.flags.aligned
 
 
 _TENSOR = re.compile(r"((?:\d+x)*)([us]i\d+|i1|b?f\d+|complex<f\d+>)")
