@@ -36,6 +36,12 @@ NOT_VALUES = {"aten::empty_like", "aten::new_empty", "aten::empty.memory_format"
 """Of these only shape and dtype are said."""
 FINITE = {"aten::scaled_dot_product_attention"}
 """Its docstring says what it does with infinities."""
+LIKE = {
+    **{f"aten::__{name}__.{kind}": f"aten::bitwise_{name}.{kind}" for name in ("and", "or", "xor")
+       for kind in ("Tensor", "Scalar")},
+    "aten::_unsafe_view": "aten::view",
+}  # fmt: skip
+"""Operators that no sample calls, and others whose calls are theirs."""
 PLACES_OF_EQUALS = {"aten::topk"}
 """Of equal elements these may take any: the places are right where the elements are."""
 
@@ -129,7 +135,9 @@ def samples(name: str) -> Iterator[tuple[list[Any], list[torch.Tensor]]]:
     """Calls of an operator, and PyTorch's results."""
     schema = schemas.lookup(name)
     assert schema is not None
-    for origin, calls in calls_of(schema).items():
+    like = schemas.lookup(LIKE.get(name, name))
+    assert like is not None
+    for origin, calls in calls_of(like).items():
         for values in calls[:PER_ORIGIN] if origin in ORIGINS else []:
             results = results_of(schema, values)
             is_tried = is_finite_int(values) and not (name in FINITE and has_infinity(values))

@@ -82,7 +82,7 @@ def _frozen(model: RecursiveScriptModule, method: str) -> tuple[Entry, Sequence[
     """A method at stage `frozen`, and its parameters."""
     known = model._object.cls.methods  # pyright: ignore[reportPrivateUsage]
     if method not in known:
-        raise ArgumentError(f"export: method: requires one of {', '.join(known)}; got {method}")
+        raise ArgumentError(f"export: method: requires a method that the module has; got {method}")
     is_frozen = object.__getattribute__(model, "_frozen") is not None
     others = [] if method == "forward" else [method]
     frozen = model if is_frozen else freeze_module(model.eval(), others)

@@ -11,7 +11,10 @@ from xdsl.dialects.func import FuncOp
 from tsc.analysis.module_functions import functions
 from tsc.compiler.entry import Entry
 from tsc.compiler.sizes import Sizes
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import make_context
+from tsc.dialects.walking import walk
 from tsc.passes import fixed_point
 from tsc.passes.canonicalize import Canonicalize
 from tsc.passes.count_windows import CountWindows
@@ -29,6 +32,8 @@ from tsc.passes.unroll_loops import UnrollLoops
 
 ROLLED = 500
 """How many operations unrolled loops may come to; longer ones are ``Loop``."""
+MODES = {"aten::is_autocast_enabled", "aten::is_autocast_cpu_enabled", "aten::is_grad_enabled"}
+"""What programs ask of PyTorch's state: a model is in none of these modes."""
 SIMPLIFY = (PropagateConstants(), Canonicalize(), EliminateDeadCode())
 PASSES = (
     fixed_point(
@@ -47,7 +52,12 @@ def lowered(entry: Entry, arguments: Sequence[str], sizes: Sizes | None) -> Func
     """A copy of a function for arguments as the pass `specialize` spells them."""
     context, module = make_context(entry.pool), entry.alone()
     specialize = Specialize(tuple(arguments)) if sizes is None else Specialize(tuple(arguments), sizes.values)
-    for each in (specialize, *PASSES):
+    specialize.apply(context, module)
+    (function,) = functions(module)
+    for op in list(walk(function)):
+        if isinstance(op, AtenOp) and op.schema.name in MODES:
+            op.results[0].replace_all_uses_with(TorchBuilder(before=op).constant(False))
+    for each in PASSES:
         each.apply(context, module)
     (function,) = functions(module)
     return function

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import Dim
+from tsc.dtypes import Array
 from tsc.onnx.graphs import Emitter, NoFormError, Rule, Rules, Tensor
 
 
@@ -72,6 +74,14 @@ def eye(g: Emitter, n: Any, m: Any = None, *_: Any) -> str:
     return g.constant(np.eye(rows, columns).astype(g.result.dtype.numpy))
 
 
+def linspace(g: Emitter, start: Any, end: Any, steps: Any, *_: Any) -> str:
+    """Numbers from one to another, as far apart as each other."""
+    if any(isinstance(v, (Tensor, Dim)) for v in (start, end, steps)):
+        raise NoFormError("requires bounds that are known")
+    points = cast("Array", np.linspace(start, end, int(steps)))
+    return g.constant(points.astype(g.result.dtype.numpy))
+
+
 def scalar(g: Emitter, value: Any, *_: Any) -> str:
     """A number as a tensor without dims, or the other way."""
     if isinstance(value, Tensor):
@@ -95,7 +105,8 @@ CREATION: Rules = {
     "empty.memory_format": full_of(0),
     "fill.Scalar": full_of_second, "fill.Tensor": copied, "copy": copied,
     "full": full, "full_like": full, "new_full": new_full,
-    "arange": arange, "arange.start": arange_start, "arange.start_step": arange_step, "eye": eye,
+    "arange": arange, "arange.start": arange_start, "arange.start_step": arange_step,
+    "linspace": linspace, "as_tensor.list": table, "eye": eye,
     "eye.m": eye,
     "tensor": table, "scalar_tensor": scalar, "tensor.int": scalar, "tensor.float": scalar,
     "tensor.bool": scalar,

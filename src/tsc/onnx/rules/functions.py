@@ -136,6 +136,16 @@ def elu(g: Emitter, x: Tensor, alpha: Any, scale: Any, input_scale: Any) -> str:
     return g("Where", g("Greater", x, _of_result(g, 0)), above, below)
 
 
+def celu(g: Emitter, x: Tensor, alpha: Any) -> str:
+    """An exponential below 0, as smooth for each alpha."""
+    return elu(g, x, alpha, 1, 1 / alpha)
+
+
+def prelu(g: Emitter, x: Tensor, weight: Tensor) -> str:
+    """Less of what is below 0, by a tensor."""
+    return g("Where", g("Greater", x, _of_result(g, 0)), x, g("Mul", x, weight))
+
+
 def softplus(g: Emitter, x: Tensor, beta: Any, threshold: Any) -> str:
     """``log(1 + exp(beta * x)) / beta``, and x where that is x."""
     scaled = g("Mul", x, _of_result(g, beta))
@@ -179,6 +189,7 @@ FUNCTIONS: Rules = {
     "trunc": trunc, "frac": frac, "isnan": isnan, "isinf": isinf, "isfinite": isfinite,
     "gelu": gelu, "silu": silu, "mish": mish, "hardsigmoid": node("HardSigmoid", alpha=1 / 6, beta=0.5),
     "hardswish": node("HardSwish"), "hardtanh": hardtanh, "leaky_relu": leaky_relu, "elu": elu,
+    "celu": celu, "_prelu_kernel": prelu,
     "selu": node("Selu"),
     "softplus": softplus, "log_sigmoid": log_sigmoid, "threshold": threshold, "softshrink": softshrink,
     "hardshrink": hardshrink,

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from tsc import dtypes
 from tsc.dims import Dim
 from tsc.onnx.graphs import Emitter, NoFormError, Rule, Rules, Tensor
 from tsc.onnx.rules.products import spread, whole
@@ -32,6 +35,30 @@ def max_pool(count: int) -> Rule:
         ))  # fmt: skip
 
     return pool
+
+
+def max_pool_with_places(
+    g: Emitter, x: Tensor, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
+    dilation: Sequence[int], ceil_mode: bool,
+) -> list[str]:  # fmt: skip
+    """The largest element of each window, and where in its image it is."""
+    if x.ndim != 4:
+        raise NoFormError("requires a batch of images")
+    values, places = g.many(
+        "MaxPool", 2, x, kernel_shape=spread(kernel, 2), strides=spread(stride or kernel, 2),
+        pads=spread(padding, 2) * 2, dilations=spread(dilation, 2), ceil_mode=int(ceil_mode),
+    )  # fmt: skip
+    height, width = whole(x.shape[2:])
+    return [values, g("Mod", places, g.number(height * width, dtypes.I64))]
+
+
+def adaptive_max_pool(g: Emitter, x: Tensor, sizes: Sequence[Any]) -> list[str]:
+    """The same of windows that make up each image."""
+    wanted, found = whole(sizes), whole(x.shape[-2:])
+    if any(n % m for n, m in zip(found, wanted, strict=True)):
+        raise NoFormError("requires windows of one size")
+    kernel = [n // m for n, m in zip(found, wanted, strict=True)]
+    return max_pool_with_places(g, x, kernel, kernel, [0], [1], False)
 
 
 def avg_pool(count: int) -> Rule:
@@ -125,7 +152,55 @@ def grid_sampler(g: Emitter, x: Tensor, grid: Tensor, mode: int, padding: int, a
     )  # fmt: skip
 
 
+def _windows(size: int, kernel: int, dilation: int, stride: int) -> np.ndarray[Any, Any]:
+    """The places of a line that windows read: a row for each place in a window."""
+    count = (size - dilation * (kernel - 1) - 1) // stride + 1
+    return np.arange(kernel)[:, None] * dilation + np.arange(count)[None, :] * stride
+
+
+def im2col(
+    g: Emitter, x: Tensor, kernel: Sequence[int], dilation: Sequence[int], padding: Sequence[int],
+    stride: Sequence[int],
+) -> str:  # fmt: skip
+    """Each window of an image as a column."""
+    if x.ndim != 4:
+        raise NoFormError("requires a batch of images")
+    pads = spread(padding, 2)
+    found = g("Pad", x, g.sizes([0, 0, *pads, 0, 0, *pads]), mode="constant")
+    sizes = [n + 2 * p for n, p in zip(whole(x.shape[2:]), pads, strict=True)]
+    each = zip(sizes, spread(kernel, 2), spread(dilation, 2), spread(stride, 2), strict=True)
+    rows, columns = (_windows(*numbers) for numbers in each)
+    found = g("Gather", g("Gather", found, g.constant(rows), axis=2), g.constant(columns), axis=4)
+    return g.shaped(g("Transpose", found, perm=[0, 1, 2, 4, 3, 5]))
+
+
+def col2im(
+    g: Emitter, x: Tensor, size: Sequence[int], kernel: Sequence[int], dilation: Sequence[int],
+    padding: Sequence[int], stride: Sequence[int],
+) -> str:  # fmt: skip
+    """Columns put back where `im2col` took them, and added."""
+    if x.ndim != 3:
+        raise NoFormError("requires a batch of columns")
+    return g(
+        "Col2Im", x, g.sizes(size), g.sizes(kernel), dilations=spread(dilation, 2), strides=spread(stride, 2),
+        pads=spread(padding, 2) * 2,
+    )  # fmt: skip
+
+
+def unfold(g: Emitter, x: Tensor, dim: int, size: int, step: int) -> str:
+    """Windows along a dim, in a new last one."""
+    if not x.ndim:
+        raise NoFormError("requires a tensor that has dims")
+    dim %= x.ndim
+    places = _windows(whole(x.shape[dim : dim + 1])[0], size, 1, step)
+    found = g("Gather", x, g.constant(places), axis=dim)
+    order = [d for d in range(x.ndim + 1) if d != dim]
+    return g("Transpose", found, perm=[*order, dim])
+
+
 IMAGES: Rules = {
+    "im2col": im2col, "col2im": col2im, "unfold": unfold, "max_pool2d_with_indices": max_pool_with_places,
+    "adaptive_max_pool2d": adaptive_max_pool,
     **{f"max_pool{n}d": max_pool(n) for n in (1, 2, 3)},
     **{f"avg_pool{n}d": avg_pool(n) for n in (1, 2, 3)},
     **{f"adaptive_avg_pool{n}d": adaptive_avg_pool(n) for n in (1, 2, 3)},

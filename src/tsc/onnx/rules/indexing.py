@@ -105,6 +105,30 @@ def _as_large(g: Emitter, source: Tensor, indices: Tensor) -> str:
     return g("Slice", source, g.sizes([0] * source.ndim), g.sizes(indices.shape), g.sizes(dims))
 
 
+def index_add(g: Emitter, x: Tensor, dim: int, indices: Tensor, source: Tensor, alpha: Any) -> str:
+    """Slices added at the places of a dim that a vector says."""
+    if not x.ndim or indices.ndim != 1:
+        raise NoFormError("requires a vector of indices")
+    shape = [1] * x.ndim
+    shape[dim] = -1
+    places = g("Expand", g("Reshape", g.cast(indices, dtypes.I64), g.sizes(shape)), g.sizes(source.shape))
+    updates = source.name if alpha == 1 else g("Mul", source, g.number(alpha, x.dtype))
+    return g("ScatterElements", x, places, updates, axis=dim, reduction="add")
+
+
+REDUCTIONS = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min"}
+"""PyTorch's names of what is made of elements that come to one place, and ONNX's."""
+
+
+def scatter_reduce(
+    g: Emitter, x: Tensor, dim: int, indices: Tensor, source: Tensor, reduction: str, include_self: bool
+) -> str:
+    """Elements put together with what is there."""
+    if reduction not in REDUCTIONS or not include_self:
+        raise NoFormError("requires a sum, product or extreme with what is there")
+    return _scatter(REDUCTIONS[reduction])(g, x, dim, indices, source)
+
+
 def one_hot(g: Emitter, indices: Tensor, count: Any) -> str:
     """1 at each index, 0 elsewhere."""
     if not isinstance(count, int) or count < 0:
@@ -117,5 +141,6 @@ INDEXING: Rules = {
     "embedding": embedding, "index_select": index_select, "gather": gather, "index.Tensor": index,
     "index_put": index_put, "scatter.src": _scatter("none"), "scatter.value": _scatter("none"),
     "scatter_add": _scatter("add"), "one_hot": one_hot,
+    "index_add": index_add, "scatter_reduce.two": scatter_reduce,
 }  # fmt: skip
 """By the operator's name."""

@@ -45,9 +45,9 @@ def convolution(
     return found if x.ndim == weight.ndim else g("Squeeze", found, g.sizes([0]))
 
 
-def spread(values: Sequence[Any], count: int) -> list[int]:
+def spread(values: Sequence[Any] | int, count: int) -> list[int]:
     """A number for each of `count` dims."""
-    found = whole(values)
+    found = [values] if isinstance(values, int) else whole(values)
     return found * count if len(found) == 1 else found
 
 

@@ -143,6 +143,19 @@ def padded(mode: str) -> Rule:
     return pad
 
 
+def padded_around(g: Emitter, x: Tensor, padding: Sequence[int]) -> str:
+    """What is at the other end of a dim around it."""
+    name = x.name
+    for place, (low, high) in enumerate(zip(padding[::2], padding[1::2], strict=True)):
+        if min(low, high) < 0:
+            raise NoFormError("requires padding, and not less of a tensor")
+        axis = g.sizes([-1 - place])
+        begin = [g("Slice", name, g.sizes([-low]), g.sizes([END]), axis)] if low else []
+        end = [g("Slice", name, g.sizes([0]), g.sizes([high]), axis)] if high else []
+        name = g("Concat", *begin, name, *end, axis=-1 - place)
+    return name
+
+
 def triangle(upper: int) -> Rule:
     """What is on one side of a diagonal of each matrix."""
 
@@ -168,6 +181,6 @@ SHAPES: Rules = {
     "repeat": repeat, "constant_pad_nd": constant_pad,
     **{f"reflection_pad{n}d": padded("reflect") for n in (1, 2, 3)},
     **{f"replication_pad{n}d": padded("edge") for n in (1, 2, 3)},
-    "triu": triangle(1), "tril": triangle(0),
+    "_pad_circular": padded_around, "triu": triangle(1), "tril": triangle(0),
 }  # fmt: skip
 """By the operator's name."""
