@@ -152,6 +152,14 @@ class _Bytes:
         return self.data
 
 
+def test_a_module_stays_in_the_mode_it_is_in() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(3))
+    scripted = tsc.script(module.train())
+    scripted[2].eval()
+    tsc.onnx.export(scripted, torch.randn(4, 3), io.BytesIO())
+    assert [m.training for m in scripted.modules()] == [True, True, True, False]
+
+
 # --- what cannot be exported ---
 
 
@@ -164,6 +172,14 @@ def test_what_onnx_does_not_have_is_named_with_its_line_all_at_once() -> None:
         number = first + next(i for i, line in enumerate(lines) if mark in line)
         assert operator in text
         assert f'File "{models.__file__}", line {number}' in text
+
+
+def test_weights_beyond_what_a_file_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tsc.onnx.exporting.LARGEST_MODEL", 1000)
+    with pytest.raises(
+        tsc.errors.RefusedError, match=r"weights take \d+ bytes; a file of ONNX holds at most 1000"
+    ):
+        exported(make("mlp"), torch.randn(1, 64))
 
 
 def test_state_that_changes_is_refused() -> None:

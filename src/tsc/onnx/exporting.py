@@ -25,6 +25,8 @@ from tsc.onnx.translation import Refusal, Translation, returned
 from tsc.runtime.exceptions import places_of
 from tsc.tracebacks import with_short_tracebacks
 
+LARGEST_MODEL = (1 << 31) - (1 << 20)
+"""Bytes of weights: protobuf's messages have less than 2 GiB."""
 MOST_REFUSALS = 10
 """Operations that an error names."""
 
@@ -85,12 +87,22 @@ def _frozen(model: RecursiveScriptModule, method: str) -> tuple[Entry, Sequence[
         raise ArgumentError(f"export: method: requires a method that the module has; got {method}")
     is_frozen = object.__getattribute__(model, "_frozen") is not None
     others = [] if method == "forward" else [method]
-    frozen = model if is_frozen else freeze_module(model.eval(), others)
+    frozen = model if is_frozen else _frozen_in_eval_mode(model, others)
     found = frozen._method(method)  # pyright: ignore[reportPrivateUsage]
     assert found.entry is not None
     if len(found.entry.arguments) > len(found.parameters):
         raise RefusedError(f"export: {method} keeps state in attributes, which a model of ONNX does not have")
     return replace(found.entry, module=found.entry.alone()), found.parameters
+
+
+def _frozen_in_eval_mode(model: RecursiveScriptModule, preserved: Sequence[str]) -> RecursiveScriptModule:
+    """A frozen copy; each module stays in the mode that it is in."""
+    training = [module for module in model.modules() if getattr(module, "training", False)]
+    try:
+        return freeze_module(model.eval(), preserved)
+    finally:
+        for module in training:
+            module.training = True
 
 
 def _exported(
@@ -139,6 +151,9 @@ def _written(
     outputs = _outputs(translation, graph, end, output_names)
     if translation.refusals:
         raise _refusal(entry.name, translation.refusals)
+    size = sum(len(weight.raw_data) for weight in model.weights)
+    if size > LARGEST_MODEL:
+        raise RefusedError(f"export: weights take {size} bytes; a file of ONNX holds at most {LARGEST_MODEL}")
     helper = onnx.helper
     name = entry.name.rpartition(".")[0].rpartition(".")[2] or "model"
     nodes = [*model.size_nodes, *graph.nodes]
