@@ -46,7 +46,7 @@ _RANDOM = (
 _CREATION = (
     "as_tensor", "from_dlpack", "from_numpy", "get_default_dtype", "is_tensor", "set_default_dtype", "tensor",
 )  # fmt: skip
-_MODULES = {name: f"tsc.{name}" for name in ("cache", "dtypes", "errors", "jit", "nn", "testing")} | {
+_MODULES = {name: f"tsc.{name}" for name in ("cache", "dtypes", "errors", "jit", "nn", "onnx", "testing")} | {
     "library": "tsc.runtime.libraries"
 }
 _NAMESPACES = ("cuda", "fft", "linalg", "special")

@@ -84,6 +84,7 @@ from tsc import dtypes as dtypes
 from tsc import errors as errors
 from tsc import jit as jit
 from tsc import nn as nn
+from tsc import onnx as onnx
 from tsc import testing as testing
 from tsc.runtime import libraries
 library = libraries

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -376,3 +377,21 @@ def test_the_archive_of_a_mapped_file_can_be_saved_over_itself(tmp_path: Path) -
     expected = loaded(torch.ones(1, 64).numpy())
     loaded.save(file)
     assert_same(torch.jit.load(str(file))(torch.ones(1, 64)), torch.from_numpy(expected))
+
+
+class Shifted(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.zeros(100_000))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.table  # pyright: ignore[reportOperatorIssue] - of a buffer
+
+
+def test_an_array_whose_strides_no_tensor_can_have_is_saved_as_its_elements() -> None:
+    module = tsc.script(Shifted())
+    module.table = np.arange(100_000, dtype=np.float32)[::-1]
+    records = module.records()
+    _ = [np.full(100_000, k, np.float32) for k in range(20)]  # memory that was free is another's now
+    saved = torch.jit.load(io.BytesIO(writer.archive_bytes(records, "archive")))
+    assert saved.table.tolist() == list(range(99_999, -1, -1))

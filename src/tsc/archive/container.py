@@ -7,9 +7,11 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, TypeAlias, cast
 
+from tsc.archive.mapped_files import MappedFile
 from tsc.errors import ArchiveError, ArgumentError, MissingArchiveError, SavedValueError
 from tsc.options import options
 
@@ -36,9 +38,17 @@ def is_legacy(data: Any) -> bool:
 
 
 class Container:
-    """A read-only archive. `name` is what messages call it; of a mapped file, it is to be given."""
+    """A read-only archive. `name` is what messages call it; of a mapped file, it is to be given.
 
-    def __init__(self, source: Source | mmap.mmap, name: str = "") -> None:
+    Members in `elsewhere` lie outside it, in mapped files: those of a pickle that names a file.
+    """
+
+    def __init__(
+        self,
+        source: Source | mmap.mmap,
+        name: str = "",
+        elsewhere: Mapping[str, tuple[MappedFile, int, int]] | None = None,
+    ) -> None:
         self.name = name or (
             str(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "<stream>")
         )
@@ -46,6 +56,11 @@ class Container:
         self.trained: dict[int, Any] = {}
         """The tensors that were read and ask for gradients, by `id`."""
         self._members, self.prefix = self._index()
+        self._elsewhere = dict(elsewhere or {})
+        own = [MappedFile(self.name, self._data)] if isinstance(self._data, mmap.mmap) else []
+        others = {id(file): file for file, _, _ in self._elsewhere.values()}
+        self.files: list[MappedFile] = own + list(others.values())
+        """The files whose memory members may be."""
 
     def _index(self) -> tuple[dict[str, zipfile.ZipInfo], str]:
         try:
@@ -102,14 +117,16 @@ class Container:
             )
 
     def __contains__(self, name: str) -> bool:
-        return name in self._members
+        return name in self._members or name in self._elsewhere
 
     def names(self) -> list[str]:
         """The members, without the archive's top folder."""
-        return list(self._members)
+        return [*self._members, *self._elsewhere]
 
     def size_bytes(self, name: str) -> int:
         """The uncompressed size of a member."""
+        if name in self._elsewhere:
+            return self._elsewhere[name][2]
         return self._info(name).file_size
 
     def _info(self, name: str) -> zipfile.ZipInfo:
@@ -129,6 +146,9 @@ class Container:
 
     def view(self, name: str) -> memoryview:
         """The bytes of a member; of a stored one, the mapped file itself."""
+        if name in self._elsewhere:
+            file, begin, size = self._elsewhere[name]
+            return file.view(begin, size)
         info = self._info(name)
         offset = self._offset(info)
         raw = memoryview(self._data)[offset : offset + info.compress_size]

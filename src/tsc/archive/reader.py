@@ -7,10 +7,12 @@ from __future__ import annotations
 import ast
 import bisect
 import mmap
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tsc.archive.container import Container, Source
+from tsc.archive.mapped_files import MappedFile
 from tsc.archive.pickles import ArchiveObject, load_pickle
 from tsc.archive.quiet_parsing import parsed_quietly
 from tsc.archive.text import encoded
@@ -55,8 +57,13 @@ class Archive:
         ArchiveError: damaged, hostile, or not a TorchScript archive.
     """
 
-    def __init__(self, source: Source | mmap.mmap, name: str = "") -> None:
-        self.container = Container(source, name)
+    def __init__(
+        self,
+        source: Source | mmap.mmap,
+        name: str = "",
+        elsewhere: Mapping[str, tuple[MappedFile, int, int]] | None = None,
+    ) -> None:
+        self.container = Container(source, name, elsewhere)
         self.version = self._version()
         if "constants.pkl" not in self.container:
             names = self.container.names()

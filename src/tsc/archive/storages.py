@@ -6,6 +6,7 @@ import bisect
 import ctypes
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -91,8 +92,9 @@ class Storages:
         return regions[at]
 
     def contents(self) -> list[tuple[str, memoryview]]:
-        """Keys and bytes of the storages that were placed, in order."""
-        return [(r.key, _memory(r.low, r.high)) for r in self._in_use]
+        """Keys and bytes of the storages that were placed, in order. The bytes keep their arrays alive."""
+        owners = [*self._kept, *self._copies.values()]
+        return [(r.key, _memory(r.low, r.high, owners)) for r in self._in_use]
 
 
 def _contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -122,7 +124,9 @@ def _merged(regions: list[_Region]) -> list[_Region]:
     return merged
 
 
-def _memory(low: int, high: int) -> memoryview:
+def _memory(low: int, high: int, owners: list[Array]) -> memoryview:
     if low == high:
         return memoryview(b"")
-    return memoryview((ctypes.c_char * (high - low)).from_address(low)).cast("B")
+    block: Any = (ctypes.c_char * (high - low)).from_address(low)
+    block.owners = owners
+    return memoryview(block).cast("B")

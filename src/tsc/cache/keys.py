@@ -37,6 +37,7 @@ OTHER_OPTIONS = {
     "is_background": "it says when something is compiled, not to what",
     "profiled_runs": "it says when a module is compiled, not to what",
     "traceback": "it changes what is shown",
+    "writes_perf_map": "it changes what is told of code",
     "hints_at_freezing": "it changes what is logged",
     "is_cache_enabled": "it is about the cache itself",
     "cache_folder": "it is about the cache itself",

@@ -75,6 +75,7 @@ class ArchiveProgram:
         self.archive = archive
         self.unit = Unit(find_class=self.class_named) if compiler is None else compiler.unit
         self.compiler = compiler or Compiler(self.unit)
+        self.unit.files += archive.container.files
         self.resolver = ArchiveResolver(self)
         self._classes: dict[str, Class] = {}
         self._functions: dict[str, Function] = {}

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from xdsl.dialects.func import FuncOp
 
+from tsc.archive.mapped_files import MappedFile
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.graph_types import graph_type
 from tsc.dialects.torch_types import TorchType
@@ -155,6 +156,8 @@ class Unit:
     """Classes of live modules, by all that makes two modules of one class."""
     adopted_objects: WeakKeyDictionary[Any, ScriptObject] = field(default_factory=lambda: WeakKeyDictionary())
     """Objects read from other programs, by the script module they stand for."""
+    files: list[MappedFile] = field(default_factory=list[MappedFile])
+    """The archives' files whose memory the tensors of the program may be."""
     adopted_functions: WeakKeyDictionary[Any, Function] = field(default_factory=lambda: WeakKeyDictionary())
     """Functions read from other programs, by the script function they stand for."""
 

@@ -6,12 +6,14 @@ code. Whoever looks further, or changes anything, gets the module itself: this o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from tsc.concurrency import serialized
 from tsc.errors import CompileError, TscError
 from tsc.modules.origin import RESTORES, Origin, opened_origin
+from tsc.modules.pickling import Reference, loaded_again
 from tsc.modules.stored_calls import StoredCalls
 from tsc.tracebacks import shorten
 
@@ -84,6 +86,20 @@ class LoadedModule:
     def __delattr__(self, name: str) -> None:
         delattr(itself(self), name)
 
+    def __reduce__(self) -> Any:
+        """Pickled as a reference to its archive, as long as that is the file it was loaded from."""
+        state: _State = self.__dict__[STATE]
+        origin = state.origin
+        if origin.is_touched or not origin.is_unchanged:
+            return itself(self).__reduce__()
+        is_evaluated = origin.is_evaluated if state.calls is None else state.calls.is_evaluated
+        reference = Reference(os.path.abspath(origin.path), origin.digest)
+        return loaded_again, (reference, is_evaluated, state.calls is not None)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """`__reduce__`, whatever the protocol."""
+        return self.__reduce__()
+
     @property
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - it is set by `itself` alone
         """What `isinstance` is to see."""
@@ -99,8 +115,6 @@ class LoadedModule:
     __getitem__ = _of_the_module("__getitem__")
     __iter__ = _of_the_module("__iter__")
     __len__ = _of_the_module("__len__")
-    __reduce__ = _of_the_module("__reduce__")
-    __reduce_ex__ = _of_the_module("__reduce_ex__")
     __repr__ = _of_the_module("__repr__")
 
 

@@ -4,7 +4,6 @@ constants.
 
 from __future__ import annotations
 
-import io
 import types
 from collections.abc import Sequence
 from typing import Any, Self, cast
@@ -13,7 +12,6 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 
 from tsc import pipeline
-from tsc.archive.reader import Archive
 from tsc.archive.writer import Record
 from tsc.compiler.entry import Entry
 from tsc.concurrency import serialized
@@ -31,6 +29,7 @@ from tsc.interop import torch as torch_interop
 from tsc.interop import torch_modules
 from tsc.markers import modifier_of
 from tsc.modules.module_containers import ModuleContainers
+from tsc.modules.pickling import reduced
 from tsc.modules.protocol import ModuleProtocol, beside, run_between_hooks
 from tsc.passes.freeze import Freeze
 from tsc.passes.round_weights import RoundWeights
@@ -220,9 +219,12 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         return RecursiveScriptModule
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as an archive; what is unpickled is a loaded module, frozen if this one is."""
+        """Pickled as an archive, whose weights may be a reference to the file that they came from; what is
+        unpickled is a loaded module, frozen if this one is.
+        """
         frozen: Frozen | None = object.__getattribute__(self, "_frozen")
-        return _unpickled, (self.save_to_buffer(), None if frozen is None else frozen.preserved)
+        files = self._interpreter.compiler.unit.files
+        return reduced(self.records(), files, None if frozen is None else frozen.preserved)
 
     @serialized
     def specializations(self) -> SpecializationTable:
@@ -275,12 +277,6 @@ def loaded(program: ArchiveProgram) -> RecursiveScriptModule:
     except RecursionError:
         name = program.archive.container.name
         raise ArchiveError(f"{name}: the code of the archive nests too deeply to be read") from None
-
-
-def _unpickled(archive: bytes, preserved: tuple[str, ...] | None = None) -> Any:
-    """The module of a pickle; `preserved` are what a frozen one kept."""
-    made = loaded(ArchiveProgram(Archive(io.BytesIO(archive))))
-    return made if preserved is None else freeze_module(made, preserved)
 
 
 @serialized

@@ -48,7 +48,8 @@ class StoredCalls:
         """
         self.origin = origin
         self.run: Callable[..., Any] = self._dispatch
-        self._is_evaluated = origin.is_evaluated
+        self.is_evaluated = origin.is_evaluated
+        """Whether `eval` had been called."""
         self._strategy: Strategy | None = None
         self._found: dict[Key, NativeCode] = {}
         """By calls that were seen."""
@@ -133,7 +134,7 @@ class StoredCalls:
         return key_of(
             archive=self.origin.digest,
             method="forward",
-            is_evaluated=self._is_evaluated,
+            is_evaluated=self.is_evaluated,
             arguments=" ".join(key),
             kind=kinds[made],
             **fields,
@@ -212,14 +213,14 @@ def _is_pristine(method: ScriptMethod) -> bool:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether native code takes `value` as it is."""
+    """Whether native code takes `value` as it is; also unpickled arrays, whose dtype object is their own."""
     if type(value) is not np.ndarray:
         return False
-    flags = value.flags
     try:
-        return dtypes.by_numpy(value.dtype).numpy is value.dtype and flags.c_contiguous and flags.aligned
+        dtypes.by_numpy(value.dtype)
     except DTypeError:
         return False
+    return value.flags.c_contiguous and value.flags.aligned
 
 
 _TENSOR = re.compile(r"((?:\d+x)*)([us]i\d+|i1|b?f\d+|complex<f\d+>)")

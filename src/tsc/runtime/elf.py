@@ -14,6 +14,7 @@ WRITABLE, ALLOCATED, EXECUTABLE, THREAD_LOCAL = 0x1, 0x2, 0x4, 0x400
 _SYMBOL_TABLE, _RELOCATIONS, _INITIALIZERS = 2, 4, (14, 15, 16)
 _LOCAL, _WEAK = 0, 2
 _INTERNAL, _HIDDEN = 1, 2
+_FUNCTION = 2
 
 
 class UnsupportedObjectError(Exception):
@@ -48,6 +49,13 @@ class Symbol(NamedTuple):
     visibility: int
     section: int
     value: int
+    kind: int
+    size_bytes: int
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it is code."""
+        return self.kind == _FUNCTION
 
     @property
     def is_local(self) -> bool:
@@ -113,8 +121,9 @@ class ElfObject:
         names = self.sections[table.link].offset
         found: list[Symbol] = []
         for offset in range(table.offset, table.offset + table.size, 24):
-            name, info, other, section, value = struct.unpack_from("<IBBHQ", self.data, offset)
-            found.append(Symbol(self._text(names + name), info >> 4, other & 3, section, value))
+            name, info, other, section, value, size = struct.unpack_from("<IBBHQQ", self.data, offset)
+            text = self._text(names + name)
+            found.append(Symbol(text, info >> 4, other & 3, section, value, info & 0xF, size))
         return found
 
     @cached_property

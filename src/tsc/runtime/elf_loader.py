@@ -90,6 +90,15 @@ class ElfImage:
         """Where an exported name lies."""
         return self._shared[name]
 
+    def functions(self) -> list[tuple[str, int, int]]:
+        """Names, addresses and sizes in bytes of all functions."""
+        return [
+            (symbol.name, address, symbol.size_bytes)
+            for part in self._parts
+            for symbol, address in zip(part.object.symbols, part.addresses, strict=True)
+            if symbol.is_function and symbol.section in part.places
+        ]
+
     # --- places ---
 
     def _lay_out(self) -> list[int]:

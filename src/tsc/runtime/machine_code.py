@@ -13,6 +13,8 @@ from tsc.cache import is_enabled, store
 from tsc.cache.keys import digest, key_of
 from tsc.concurrency import serialized
 from tsc.errors import CodegenError
+from tsc.options import options
+from tsc.runtime import perf_map
 from tsc.runtime.elf import UnsupportedObjectError, symbols_of
 from tsc.runtime.elf_loader import ElfImage
 from tsc.runtime.timings import Timings
@@ -126,7 +128,10 @@ def load_objects(parts: Sequence[Assembled], target: Target, texts: Sequence[str
 def _image(objects: Sequence[bytes], target: Target) -> Image:
     """The objects in memory: by the loader of this package where it knows the format, else by LLVM's."""
     try:
-        return ElfImage(objects)
+        image = ElfImage(objects)
+        if options().writes_perf_map:
+            perf_map.note(image.functions())
+        return image
     except (UnsupportedObjectError, OSError) as error:
         LOG.debug("LLVM's engine loads an object: %s", error)
     from tsc.runtime.llvm import EngineImage
