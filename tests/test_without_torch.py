@@ -50,15 +50,24 @@ PROGRAM = """
 """
 
 
-EXAMPLE = Path(__file__).parents[1] / "examples/without_torch.py"
+EXAMPLES = Path(__file__).parents[1] / "examples"
 ALONE = "import runpy, sys; sys.modules['torch'] = None; runpy.run_path(sys.argv[1], run_name='__main__')"
 
 
-def test_the_example_without_pytorch_runs() -> None:
-    command = [sys.executable, "-c", ALONE, str(EXAMPLE)]
+def run_alone(example: str) -> str:
+    """What an example prints where there is no PyTorch."""
+    command = [sys.executable, "-c", ALONE, str(EXAMPLES / example)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "one native function" in done.stdout
+    return done.stdout
+
+
+def test_the_example_without_pytorch_runs() -> None:
+    assert "one native function" in run_alone("without_torch.py")
+
+
+def test_molecular_dynamics_keeps_its_energy() -> None:
+    assert "symbolic sizes of 'pairs'" in run_alone("molecular_dynamics.py")
 
 
 def test_a_program_for_torch_runs_on_tsc_alone(tmp_path: Path) -> None:

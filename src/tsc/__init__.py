@@ -49,7 +49,7 @@ _CREATION = (
 _MODULES = {name: f"tsc.{name}" for name in ("cache", "dtypes", "errors", "jit", "nn", "onnx", "testing")} | {
     "library": "tsc.runtime.libraries"
 }
-_NAMESPACES = ("cuda", "fft", "linalg", "special")
+_NAMESPACES = ("autograd", "cuda", "fft", "linalg", "special")
 _NUMBERS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
 _LAZY = (
     {name: "tsc.jit" for name in _JIT}

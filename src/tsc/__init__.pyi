@@ -119,6 +119,7 @@ e: builtins.float
 inf: builtins.float
 nan: builtins.float
 newaxis: None
+autograd: types.ModuleType
 cuda: types.ModuleType
 fft: types.ModuleType
 linalg: types.ModuleType

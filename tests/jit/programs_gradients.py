@@ -230,14 +230,15 @@ class Unrecorded(nn.Module):
 class Backward(nn.Module):
     """``backward`` twice: gradients add up."""
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, bool, bool]:
+        asked = x.requires_grad
         x = x.detach().clone().requires_grad_(True)
         energy = (x.exp() * x).sum()
         energy.backward()
         (x * x).sum().backward()
         gradient = x.grad
         assert gradient is not None
-        return energy, gradient
+        return energy, gradient, asked, energy.requires_grad
 
 
 class InPlace(nn.Module):

@@ -11,7 +11,10 @@ FAMILY = Family()
 
 
 def _unanswered(*_: object) -> None:
-    raise OperatorError("gradients are asked for where nothing noted what was computed")
+    raise OperatorError(
+        "gradients are computed in programs (tsc.script, tsc.trace, tsc.load); in Python, without PyTorch, "
+        "nothing notes what is computed"
+    )
 
 
 for _name in ("aten::grad", "aten::backward", "aten::backward.TensorList", "prim::grad"):

@@ -242,10 +242,12 @@ def _forget(function: FuncOp, requiring: Requiring) -> bool:
     ops = [op for op in walk(function) if _name(op) in MEANING_GRADIENTS]
     wants = {_name(op) for op in ops} & {"aten::grad", "prim::grad"}
     changed = False
+    for op in [op for op in ops if _name(op) == "prim::requires_grad"]:
+        made = TorchBuilder(before=op).constant(requiring(op.operands[0]))
+        op.results[0].replace_all_uses_with(made)
     for op in ops:
         if _name(op) == "prim::requires_grad":
-            made = TorchBuilder(before=op).constant(requiring(op.operands[0]))
-            op.results[0].replace_all_uses_with(made)
+            pass
         elif _name(op) == "aten::requires_grad_" and not wants:
             op.results[0].replace_all_uses_with(op.operands[0])
         elif _name(op) == "aten::backward" and not wants and _certainly_runs(op, requiring):

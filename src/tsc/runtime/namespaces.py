@@ -1,4 +1,4 @@
-"""``tsc.linalg``, ``tsc.fft``, ``tsc.special``: operators whose names begin so; and ``tsc.cuda``."""
+"""``tsc.linalg``, ``tsc.fft``, ``tsc.special``: operators whose names begin so; ``tsc.autograd``, ``tsc.cuda``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from tsc.runtime.dispatch import operator_function
 OPERATORS = ("linalg", "fft", "special")
 ABSENT = {
     "optim": "it runs programs, and does not train them",
-    "autograd": "gradients are not recorded without PyTorch",
     "distributed": "it runs in one process",
     "utils": "data sets and the like are PyTorch's",
     "compile": "tsc.script, or tsc.trace, compiles",
@@ -37,6 +36,10 @@ class OperatorNamespace(types.ModuleType):
 @interned
 def namespace(name: str) -> types.ModuleType:
     """The namespace ``tsc.<name>``."""
+    if name == "autograd":
+        made = types.ModuleType("tsc.autograd", "What programs ask of gradients: `grad` and `backward`.")
+        made.__dict__.update(grad=operator_function("grad"), backward=operator_function("backward"))
+        return made
     if name == "cuda":
         made = types.ModuleType("tsc.cuda", "Graphics processors, of which none can be used.")
         made.__dict__.update(is_available=lambda: False, device_count=lambda: 0)
