@@ -69,9 +69,9 @@ MATH_MISSING = frozenset(("trunc", "dist", "perm", "prod"))
 class Program:
     """The live program: one unit, its compiler, and the scripted form of each Python object met so far."""
 
-    def __init__(self) -> None:
-        self.unit = Unit()
-        self.compiler = Compiler(self.unit)
+    def __init__(self, compiler: Compiler | None = None) -> None:
+        self.compiler = compiler or Compiler(Unit())
+        self.unit = self.compiler.unit
         self.functions: dict[Any, Function] = {}
         self.classes: dict[type, Class] = {}
         self.observed = ObservedTypes(self.infer)

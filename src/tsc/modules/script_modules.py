@@ -25,6 +25,7 @@ from tsc.errors import ArchiveError, CompileError, TscError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.compile import Compiler
 from tsc.frontend.hooks import hooks_of
+from tsc.frontend.live import Program
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Class, ScriptObject
 from tsc.interop import torch as torch_interop
@@ -34,7 +35,7 @@ from tsc.modules.module_containers import ModuleContainers
 from tsc.modules.protocol import ModuleProtocol, beside, run_between_hooks
 from tsc.passes.freeze import Freeze
 from tsc.passes.round_weights import RoundWeights
-from tsc.programs.definitions import define_methods
+from tsc.programs.definitions import define_methods, names_around
 from tsc.programs.inspecting import InspectableModule, Saveable
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
@@ -184,7 +185,6 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         """The method that calls of the module run."""
         return self._method("forward")
 
-    @serialized
     def define(self, src: str) -> None:
         """Add methods, written as TorchScript source: ``def double(self, x): ...``.
 
@@ -192,7 +192,17 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
             FrontendError: the text is not Python.
             CompileError: a method is not TorchScript.
         """
-        define_methods(self._object.cls, src, self._interpreter.compiler)
+        self._define(src, names_around(0))
+
+    @serialized
+    def _define(self, src: str, names: dict[str, Any]) -> None:
+        from tsc.modules.scripting import live_program
+
+        compiler, (program, _) = self._interpreter.compiler, live_program()
+        if compiler is not program.compiler:  # a module of an archive
+            program = Program(compiler)
+        for method in define_methods(self._object.cls, src, program, names):
+            compiler.compile(method)
 
     def _wrap(self, value: object) -> Any:
         if isinstance(value, ScriptObject) and value.cls.kind == "module":

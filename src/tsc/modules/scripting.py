@@ -16,6 +16,9 @@ from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_modules import script_object
 from tsc.programs.loading import function_of, object_of
 from tsc.programs.script_functions import ScriptFunction
+from tsc.runtime.script_containers import script_container
+from tsc.runtime.tensor import Tensor
+from tsc.runtime.values import SharedContainer
 
 
 @once
@@ -28,13 +31,13 @@ def live_program() -> tuple[Program, Interpreter]:
 
 @serialized
 def scripted(obj: object) -> Any:
-    """What `script` makes of a function, a module or a class.
+    """What `script` makes of a function, a module, a class, or a list or dict.
 
     Raises:
         ArgumentError: `obj` is nothing of the kind.
         CompileError: the source is not TorchScript.
     """
-    if isinstance(obj, (ScriptFunction, RecursiveScriptModule)):
+    if isinstance(obj, (ScriptFunction, RecursiveScriptModule, SharedContainer)):
         return obj
     program, interpreter = live_program()
     adopted = object_of(program.compiler, obj)
@@ -48,6 +51,8 @@ def scripted(obj: object) -> Any:
         if program.class_type(obj) is None:
             raise NotSupportedError(f"script: requires a class of the program; got {obj}")
         return obj
+    if is_list(obj) or is_dict(obj):
+        return script_container(obj, program.infer, torch_interop.wrapper() or Tensor)
     if not isinstance(obj, (types.FunctionType, types.MethodType)):
         raise ArgumentError(f"script: requires a function, a module or a class; got {type(obj).__name__}")
     default = torch_interop.from_numpy if torch_interop.uses_torch(obj) else None

@@ -21,6 +21,7 @@ from tsc.frontend.sources import overload_declarations
 from tsc.frontend.unit import Class, Function, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.markers import Attribute, modifier_of
+from tsc.programs.definitions import DEFINED, define_methods, defined_texts
 from tsc.programs.loading import object_of
 from tsc.runtime.values import Inputs
 
@@ -46,6 +47,7 @@ SKIPPED = frozenset(
         "_version",
         "dump_patches",
         "call_super_init",
+        DEFINED,
     ]
 )
 CONTAINERS = {
@@ -225,6 +227,7 @@ class _Scripter:
             repr(constants),
             tuple((n, id(getattr(f, "__func__", f))) for n, f in functions.items()),
             tuple(id(hook) for hooks in _live_hooks(module) for hook in hooks),
+            tuple(text for text, _ in defined_texts(module)),
         )
         known = self.program.unit.module_classes
         if key in known:
@@ -243,7 +246,11 @@ class _Scripter:
         own = tt.ModuleType(cls.name)
         live = cast("type[Any]", type(module))
         self._members_of_class(cls, live)
-        cls.exports = tuple(n for n, m in cls.methods.items() if modifier_of(m.python) == "export")
+        exports = [n for n, m in cls.methods.items() if modifier_of(m.python) == "export"]
+        for text, names in defined_texts(module):
+            defined = define_methods(cls, text, self.program, names)
+            exports += [method.short_name for method in defined]
+        cls.exports = tuple(exports)
         for name, value in functions.items():
             if isinstance(value, types.MethodType):
                 cls.methods[name] = self._replacement(cls, name, value, own)

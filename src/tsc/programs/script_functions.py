@@ -139,7 +139,8 @@ class BoundFunction(Inspectable):
         inputs, values = self._values(arguments)
         if isinstance(inputs, TorchInputs):
             return self._run_recording(inputs, values)
-        version = None if self._why_special(values) else self._version(values)
+        is_generic = inputs.is_sharing or self._why_special(values) is not None
+        version = None if is_generic else self._version(values)
         if version is None:
             result = self._run_generic(*values)
             inputs.settle()
