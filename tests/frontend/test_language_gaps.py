@@ -16,7 +16,7 @@ from tests.frontend import programs_archives as archives
 
 FILES = (
     "strings", "loops", "numbers", "containers", "unions", "enums", "classes", "refinement", "statements",
-    "hooks", "assignments", "objects",
+    "hooks", "assignments", "objects", "forms",
 )  # fmt: skip
 DIFFERENT = {
     "u9": "PyTorch loses the refinement of `or` whose parts test one variable; tsc keeps it",
@@ -80,7 +80,7 @@ def test_a_program_does_what_torch_script_does(program: Any, arguments: list[Any
 
 # --- archives ---
 
-ARCHIVED = ("strings", "loops", "numbers", "containers", "unions")
+ARCHIVED = ("strings", "loops", "numbers", "containers", "unions", "forms")
 UNREADABLE = {
     "u7": "PyTorch cannot read the type of `x0` in its own code",
     "u8": "as u7",

@@ -50,7 +50,7 @@ from tsc.frontend.unit import Class, Function, FunctionParameter, Unit
 from tsc.interop import torch as torch_interop
 from tsc.markers import modifier_of
 
-LIVE_FORMS = BUILTIN_FORMS | {"bin", "hex", "oct", "pow", "reversed", "sum", "super"}
+LIVE_FORMS = BUILTIN_FORMS | {"bin", "hex", "oct", "pow", "reversed", "slice", "sum", "super"}
 """Python builtins with rules of their own; archives spell some of them otherwise."""
 OPERATOR_FORMS = {
     "aten::has_torch_function": "always_false", "aten::_single": "ntuple1", "aten::_pair": "ntuple2",

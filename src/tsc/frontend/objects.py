@@ -34,7 +34,8 @@ def construct(reader: CallReader, cls: Class, arguments: Arguments, node: ast.AS
         raise reader.error(f"'{cls.name}' is an enum: construction from a value is not supported", node)
     initializer = cls.method("__init__")
     if initializer is None:
-        raise reader.error(f"Class {cls.name} does not have an __init__ function defined", node)
+        short = cls.name.rpartition(".")[2]
+        raise reader.error(f"Class {short} does not have an __init__ function defined", node)
     made = create_object(reader, cls)
     reader.call_method(initializer, made.ssa, arguments, node)
     return made
@@ -121,12 +122,14 @@ def set_attribute(reader: CallReader, owner: Sugared, name: str, value: Sugared,
     target = reader.plain(owner, node)
     if not isinstance(target.type, (tt.ModuleType, tt.ClassType)):
         raise reader.error(
-            f"Tried to set an attribute '{name}' on a non-class: {target.type.torchscript()}", node
+            f"Tried to set an attribute: {name} on a non-class: {target.type.torchscript()}", node
         )
     cls = reader.unit.class_named(target.type.data)
     if name in cls.properties and cls.properties[name][1] is not None:
         reader.call_method(cls.methods[cls.properties[name][1]], target.ssa, Arguments([value]), node)  # pyright: ignore[reportArgumentType]
         return
+    if name in cls.properties:
+        raise reader.error(f"Tried to set read-only attribute: {name}", node)
     if name not in cls.attributes:
         in_initializer = reader.function.short_name == "__init__" and cls.kind == "class"
         if not in_initializer:

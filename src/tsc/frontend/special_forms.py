@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
-from xdsl.ir import SSAValue
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
@@ -17,7 +16,7 @@ from tsc.errors import NotSupportedError
 from tsc.frontend import calls
 from tsc.frontend.calls import fits
 from tsc.frontend.casts import CONVERSIONS, Form
-from tsc.frontend.sugared import Arguments, Constant, Iteration, Sugared, SugaredValue, TupleOf
+from tsc.frontend.sugared import Arguments, Constant, Iteration, SliceOf, Sugared, SugaredValue, TupleOf
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
@@ -30,7 +29,7 @@ COUNTS: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("uninitialized", "len", "abs", "str", "reversed"), (1, 1)),
     "getattr": (2, 3), "fork": (1, MANY), "min": (1, MANY), "max": (1, MANY), "zip": (1, MANY),
     "unread": (1, MANY),
-    "range": (1, 3), "enumerate": (1, 2), "raise_exception": (1, 2),
+    "range": (1, 3), "enumerate": (1, 2), "slice": (1, 3), "list": (0, 1), "raise_exception": (1, 2),
 }  # fmt: skip
 """How many arguments forms take that look at them one by one: at least, and at most."""
 
@@ -44,8 +43,18 @@ def require_count(reader: CallReader, name: str, count: int, node: ast.AST) -> N
     least, most = COUNTS.get(name, (0, MANY))
     if least <= count <= most:
         return
-    wanted = f"{least}" if least == most else f"{least} or more" if most == MANY else f"{least} to {most}"
-    raise reader.error(f"{name} expected {wanted} arguments, got {count}", node)
+    if name == "slice":
+        message = f"slice accepts exactly 1, 2 or 3 arguments, got: {count}"
+    elif name == "fork":
+        message = "Expected at least one argument to fork()"
+    elif name == "getattr":
+        message = f"getattr expected to have number of arguments between 2 and 3 but found {count}"
+    elif least == most:
+        message = f"{name} expected exactly {least} arguments but found {count}"
+    else:
+        bound = f"at least {least}" if count < least else f"at most {most}"
+        message = f"{name} expected {bound} arguments, got {count}"
+    raise reader.error(message, node)
 
 
 def read_form(reader: CallReader, name: str, node: ast.Call) -> Sugared | None:
@@ -240,6 +249,14 @@ def _enumerate(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugar
     return Iteration("enumerate", arguments.positional[:1], start)
 
 
+def _slice(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    """``slice(stop)``, ``slice(start, stop)`` or ``slice(start, stop, step)``."""
+    given: list[Sugared] = arguments.positional
+    if len(given) == 1:
+        return SliceOf(Constant(None), given[0], Constant(None))
+    return SliceOf(given[0], given[1], given[2] if len(given) > 2 else Constant(None))
+
+
 def _zip(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     return Iteration("zip", arguments.positional)
 
@@ -319,7 +336,7 @@ def _raise_exception(reader: CallReader, arguments: Arguments, node: ast.AST) ->
 
 FORMS: dict[str, Form] = {
     **CONVERSIONS,
-    "range": _range, "enumerate": _enumerate, "zip": _zip, "len": _len,
+    "range": _range, "slice": _slice, "enumerate": _enumerate, "zip": _zip, "len": _len,
     "print": _print, "min": _extremum("min"),
     "max": _extremum("max"),
     "abs": _abs, "round": _builtin("aten::round"), "pow": _builtin("aten::pow"),
@@ -353,34 +370,3 @@ def construct_container(reader: CallReader, kind: TorchType, arguments: Argument
     if kind in names:
         return call_form(reader, names[kind], arguments, node)
     raise reader.error(f"type '{kind.torchscript()}' cannot be called", node)
-
-
-def exception_parts(reader: CallReader, node: ast.Raise) -> tuple[SSAValue, SSAValue]:
-    """The message and the class name of a ``raise``."""
-    exception = node.exc
-    kind: SSAValue = reader.builder.constant(None)
-    if exception is None:
-        raise reader.error("raise requires an exception", node, NotSupportedError)
-    if isinstance(exception, ast.Call):
-        name = ast.unparse(exception.func)
-        parts = [reader.read(a) for a in exception.args]
-        if len(parts) == 1:
-            message = reader.plain(parts[0], node)
-            text = (
-                message
-                if message.type is tt.STRING
-                else reader.plain(reader.call_builtin(("aten::str",), Arguments([message]), node), node)
-            )
-        else:
-            text = SugaredValue(reader.builder.constant(", ".join([""] * len(parts))))
-        kind = reader.builder.constant(_qualified_exception(name))
-        return text.ssa, kind
-    if isinstance(exception, ast.Constant):
-        raise reader.error("exceptions must derive from BaseException", node)
-    return reader.builder.constant(""), kind
-
-
-def _qualified_exception(name: str) -> str:
-    import builtins
-
-    return f"builtins.{name}" if hasattr(builtins, name) else name

@@ -302,7 +302,7 @@ def _compared_with_none(comparison: str) -> PythonForm:
     return PythonForm(write, is_sure=True)
 
 
-@FAMILY.op("aten::__is__", kind="python", python=_compared_with_none("is"))
+@FAMILY.op("aten::__is__", kind="python", python=_compared_with_none("is"), compares_objects=True)
 def is_(self: object, obj: object) -> bool:
     """Identity; of real numbers, which are no objects in TorchScript, equality with type."""
     if type(self) in _REAL:
@@ -310,7 +310,7 @@ def is_(self: object, obj: object) -> bool:
     return self is obj
 
 
-@FAMILY.op("aten::__isnot__", kind="python", python=_compared_with_none("is not"))
+@FAMILY.op("aten::__isnot__", kind="python", python=_compared_with_none("is not"), compares_objects=True)
 def is_not(self: object, obj: object) -> bool:
     """The opposite of identity."""
     return not is_(self, obj)

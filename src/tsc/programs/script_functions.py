@@ -22,6 +22,7 @@ from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObject, Unit
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
+from tsc.programs.argument_errors import missing_argument, surplus_arguments, surplus_keyword
 from tsc.programs.explaining import Explanation, explain_generic, explain_version
 from tsc.programs.input_hints import hint_at_inputs
 from tsc.programs.inspecting import Inspectable, Saveable
@@ -96,23 +97,16 @@ class BoundFunction(Inspectable):
             elif parameter.default is not REQUIRED:
                 bound.append(parameter.default)
             else:
-                raise ArgumentError(
-                    f"{self.function.short_name}() is missing value for argument '{parameter.name}'"
-                )
+                raise ArgumentError(missing_argument(self.function, parameter.name))
         if rest:
-            raise ArgumentError(
-                f"Unknown keyword argument '{next(iter(rest))}' for operator '{self.function.short_name}'"
-            )
+            raise ArgumentError(surplus_keyword(self.function, next(iter(rest))))
         return bound
 
     def _complete(self, arguments: Sequence[Any]) -> Sequence[Any]:
         """A value for each parameter."""
         expected = len(self.parameters)
         if len(arguments) > expected:
-            raise ArgumentError(
-                f"{self.function.short_name}() expected at most {expected} argument(s) but received "
-                f"{len(arguments)} argument(s)"
-            )
+            raise ArgumentError(surplus_arguments(self.function, len(arguments)))
         return self._positional(arguments, {}) if len(arguments) < expected else arguments
 
     def _values(self, arguments: Sequence[Any]) -> tuple[Inputs, list[Any]]:
