@@ -2,8 +2,9 @@
 # ruff: noqa
 """Programs that are refused, and what is said of them."""
 
+from collections import namedtuple
 from collections.abc import Callable
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import torch
 
@@ -193,6 +194,49 @@ def short_exit():
         return 1
 
 
+def bare_list(x: List):
+    return x
+
+
+def bare_dict(x: Dict):
+    return x
+
+
+def bare_tuple(x: Tuple):
+    return x
+
+
+def bare_optional(x: Optional):
+    return x
+
+
+def bare_union(x: Union):
+    return x
+
+
+def instance_of_bare_list(x: int):
+    return isinstance(x, List)
+
+
+class NoSelf:
+    def __init__(self):
+        self.x = 1
+
+    def f() -> int:
+        return 1
+
+
+def method_without_self():
+    return NoSelf().x
+
+
+WithTensor = namedtuple("WithTensor", ["p", "q"], defaults=[torch.ones(1)])
+
+
+def default_tensor():
+    return WithTensor(torch.zeros(1))
+
+
 SAID: dict[Callable[..., Any], str] = {
     dict_values: "Type annotation was inferred to be `Dict[str, int]`, but the type of values given by the dict literal is float",
     list_elements: "List type annotation `List[int]` did not match the types of the given list elements, which were unified to str",
@@ -227,6 +271,14 @@ SAID: dict[Callable[..., Any], str] = {
     deleted_attribute: "del statements are only supported for deleting list and dict items and variables",
     context_of_plain: "Object returned by with item expression does not define __enter__ and __exit__ methods",
     context_of_int: "With item expression must return an object",
+    bare_list: "Attempted to use List without a contained type. Please add a contained type, e.g. List[int]",
+    bare_dict: "Attempted to use Dict without contained types. Please add contained type, e.g. Dict[int, int]",
+    bare_tuple: "Attempted to use Tuple without a contained type. Please add a contained type, e.g. Tuple[int]",
+    bare_optional: "Attempted to use Optional without a contained type. Please add a contained type, e.g. Optional[int]",
+    bare_union: "Attempted to use Union without a contained type. Please add a contained type, e.g. Union[int]",
+    instance_of_bare_list: "Attempted to use List without a contained type.",
+    method_without_self: "methods must have a self argument",
+    default_tensor: "Tensors are not supported as default NamedTuple fields.",
     short_exit: "__exit__ must have four arguments",
 }
 

@@ -17,7 +17,7 @@ from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, FrontendError, NestingError, NotSupportedError, TscError
 from tsc.frontend.exits import rewrite
-from tsc.frontend.sources import parsed_annotation, parsed_signature
+from tsc.frontend.sources import UNSAID, parsed_annotation, parsed_signature
 from tsc.frontend.statements import StatementReader
 from tsc.frontend.undefined import KnownError
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, Unit
@@ -136,6 +136,9 @@ def read_signature(function: Function) -> None:
     definition, resolver = function.definition, function.resolver
     arguments = list(definition.args.args)
     if function.self_type is not None:
+        if not arguments:
+            where = function.source.range(definition, function.short_name)
+            raise CompileError("methods must have a self argument", where)
         arguments = arguments[1:]
     comment = parsed_signature(definition.type_comment) if definition.type_comment else None
     listed = _listed_types(function, comment, [*arguments, *definition.args.kwonlyargs])
@@ -165,7 +168,7 @@ def read_signature(function: Function) -> None:
                 argument.arg, kind, _converted(defaults.get(argument.arg, REQUIRED), kind), kwarg_only=True
             )
         )
-    if comment is not None:
+    if comment is not None and ast.unparse(comment.returns) != UNSAID:
         function.result = resolver.annotation(comment.returns)
     elif definition.returns is not None:
         function.result = resolver.annotation(definition.returns)

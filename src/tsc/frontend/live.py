@@ -8,6 +8,7 @@ import collections
 import copy
 import enum
 import inspect
+import math
 import types
 import typing
 import warnings
@@ -274,8 +275,8 @@ def _qualified(python: Any) -> str:
 
 
 def _simple(python: object) -> Sugared | None:
-    if python is None:
-        return Constant(None)
+    if python is None or python is math.inf:  # no other number of `math` may be imported, as in PyTorch
+        return Constant(python)
     if python is Ellipsis:
         return None
     name = getattr(python, "__name__", "")

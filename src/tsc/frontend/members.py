@@ -188,7 +188,7 @@ def member_of_object(reader: CallReader, value: SugaredValue, name: str, node: a
 def _missing_member(cls: Class, name: str) -> str:
     if cls.kind != "module":
         start = f"'{cls.name}' object has no attribute or method '{name}'. "
-        if hasattr(cls.python, name):
+        if cls.python is not None and name in vars(cls.python):
             return (
                 f"{start}'{name}' is defined as a class attribute which currently is not supported. Consider "
                 "converting this to an instance attribute."

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from tsc.concurrency import once, serialized
+from tsc.dialects import torch_types as tt
 from tsc.errors import ArgumentError, NotSupportedError
 from tsc.frontend.live import Program
 from tsc.interop import torch as torch_interop
@@ -18,7 +19,10 @@ from tsc.programs.loading import function_of, object_of
 from tsc.programs.script_functions import ScriptFunction
 from tsc.runtime.script_containers import script_container
 from tsc.runtime.tensor import Tensor
-from tsc.runtime.values import SharedContainer
+from tsc.runtime.values import Inputs, SharedContainer
+
+KNOWN_BASES = ("builtins", "enum", "typing")
+"""Modules whose classes may be the bases of a class: exceptions, enums, named tuples."""
 
 
 @once
@@ -48,15 +52,35 @@ def scripted(obj: object) -> Any:
     if torch_interop.is_module(obj) or hasattr(obj, "__tsc_module__"):
         return _script_module(program, interpreter, obj)
     if isinstance(obj, type):
+        _require_no_bases(obj)
         if program.class_type(obj) is None:
             raise NotSupportedError(f"script: requires a class of the program; got {obj}")
         return obj
     if is_list(obj) or is_dict(obj):
         return script_container(obj, program.infer, torch_interop.wrapper() or Tensor)
     if not isinstance(obj, (types.FunctionType, types.MethodType)):
+        kind = program.infer(obj)
+        if isinstance(kind, tt.ClassType):
+            inputs = Inputs()
+            inputs.class_named = program.unit.class_named
+            return interpreter.instance(inputs.convert(obj, kind, "object"))
         raise ArgumentError(f"script: requires a function, a module or a class; got {type(obj).__name__}")
     default = torch_interop.from_numpy if torch_interop.uses_torch(obj) else None
     return ScriptFunction(interpreter, program.function(obj), default)
+
+
+def _require_no_bases(cls: type) -> None:
+    """Refuse to script a class that inherits, as PyTorch does; programs may make objects of one, which has
+    what the class itself defines.
+    """
+    if torch_interop.is_module_class(cls):
+        raise NotSupportedError(
+            f"Type '{cls}' cannot be compiled since it inherits from nn.Module, pass an instance instead"
+        )
+    if len(cls.__mro__) > 2 and any(base.__module__ not in KNOWN_BASES for base in cls.__mro__[1:]):
+        raise NotSupportedError(
+            "TorchScript classes does not support inheritance yet. Please directly inherit from 'object'."
+        )
 
 
 def _script_module(program: Program, interpreter: Interpreter, module: object) -> RecursiveScriptModule:

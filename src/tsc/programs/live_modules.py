@@ -203,7 +203,13 @@ class _Scripter:
             return
         known = torch_interop.constant_of(value)
         kinds[name] = kind
-        values[name] = known[1] if known is not None else Inputs().convert(value, kind, name)
+        values[name] = known[1] if known is not None else self._inputs().convert(value, kind, name)
+
+    def _inputs(self) -> Inputs:
+        """What takes attributes into the program, objects of its classes among them."""
+        inputs = Inputs()
+        inputs.class_named = self.program.unit.class_named
+        return inputs
 
     def _inferred(self, value: object) -> TorchType | None:
         """The type of an attribute nobody annotated; None where TorchScript has none for it."""

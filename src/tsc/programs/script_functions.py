@@ -235,6 +235,8 @@ class BoundFunction(Inspectable):
 
     def _converted(self, inputs: Inputs, position: int, given: object) -> Any:
         parameter = self.parameters[position]
+        if parameter.broadcast_size is not None and isinstance(given, (int, float)):
+            given = [given] * parameter.broadcast_size
         try:
             return inputs.convert(given, parameter.type, parameter.name)
         except ArgumentMismatchError:
