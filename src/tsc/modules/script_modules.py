@@ -328,6 +328,15 @@ class Frozen:
 
 
 @serialized
+def _has_path(held: ScriptObject, path: Sequence[str]) -> bool:
+    """Whether there is an attribute, or a method, at a path of names below an object."""
+    name, *rest = path
+    inner = held.attributes.get(name)
+    if rest:
+        return isinstance(inner, ScriptObject) and _has_path(inner, rest)
+    return name in held.cls.attributes or name in held.cls.methods or name in held.cls.constants
+
+
 def freeze_module(module: RecursiveScriptModule, preserved: Sequence[str]) -> RecursiveScriptModule:
     """A copy of `module` whose attributes are constants of its methods."""
     held, interpreter = module._object, module._interpreter  # pyright: ignore[reportPrivateUsage]
@@ -335,7 +344,7 @@ def freeze_module(module: RecursiveScriptModule, preserved: Sequence[str]) -> Re
     held = beside(held, {})
     cls = held.cls
     for name in preserved:
-        if name not in cls.methods and name not in cls.attributes and "." not in name:
+        if name not in cls.methods and not _has_path(held, name.split(".")):
             raise CompileError(f"Unknown name: {name}")
     methods = (
         ["forward", *(p for p in preserved if p in cls.methods)]
