@@ -8,7 +8,7 @@ from typing import Any
 
 from tsc.concurrency import once, serialized
 from tsc.dialects import torch_types as tt
-from tsc.errors import ArgumentError, NotSupportedError
+from tsc.errors import ArgumentError, CompileError, NotSupportedError
 from tsc.frontend.live import Program
 from tsc.interop import torch as torch_interop
 from tsc.modules.script_modules import RecursiveScriptModule, interpreter
@@ -50,12 +50,12 @@ def scripted(obj: object) -> Any:
     if torch_interop.is_script_function(obj):
         return ScriptFunction(interpreter, function_of(program.compiler, obj), torch_interop.from_numpy)
     if torch_interop.is_module(obj) or hasattr(obj, "__tsc_module__"):
+        if "_modules" not in vars(obj):
+            name = f"{type(obj).__module__}.{type(obj).__qualname__}"
+            raise CompileError(f"'{name}' has not been initialized, did you forget to call 'super()'?")
         return _script_module(program, interpreter, obj)
     if isinstance(obj, type):
-        _require_no_bases(obj)
-        if program.class_type(obj) is None:
-            raise NotSupportedError(f"script: requires a class of the program; got {obj}")
-        return obj
+        return _script_class(program, obj)
     if is_list(obj) or is_dict(obj):
         return script_container(obj, program.infer, torch_interop.wrapper() or Tensor)
     if not isinstance(obj, (types.FunctionType, types.MethodType)):
@@ -69,9 +69,9 @@ def scripted(obj: object) -> Any:
     return ScriptFunction(interpreter, program.function(obj), default)
 
 
-def _require_no_bases(cls: type) -> None:
-    """Refuse to script a class that inherits, as PyTorch does; programs may make objects of one, which has
-    what the class itself defines.
+def _script_class(program: Program, cls: type) -> type:
+    """A class, compiled. As PyTorch, one that inherits is refused, though programs may make objects of it,
+    which have what the class itself defines.
     """
     if torch_interop.is_module_class(cls):
         raise NotSupportedError(
@@ -81,6 +81,9 @@ def _require_no_bases(cls: type) -> None:
         raise NotSupportedError(
             "TorchScript classes does not support inheritance yet. Please directly inherit from 'object'."
         )
+    if program.class_type(cls) is None:
+        raise NotSupportedError(f"script: requires a class of the program; got {cls}")
+    return cls
 
 
 def _script_module(program: Program, interpreter: Interpreter, module: object) -> RecursiveScriptModule:

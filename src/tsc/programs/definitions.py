@@ -93,7 +93,7 @@ def define_functions(text: str, resolver: TextResolver) -> list[Function]:
     """Add the functions of a text to a program, and to the names in it; they are not compiled yet."""
     program, added = resolver.program, list[Function]()
     for definition, source in definitions(text):
-        name = program.unit.unique_name(f"__torch__.{definition.name}")
+        name = program.unit.unique_name(definition.name)
         added.append(Function(name, definition, source, resolver))
         program.unit.functions[name] = resolver.own[definition.name] = added[-1]
     return added
