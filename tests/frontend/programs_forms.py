@@ -166,3 +166,42 @@ CASES = [
     (union_list_extended,),
     (del_of_nothing,),
 ]
+
+
+class Weight:
+    def __init__(self, x: int, name: str):
+        self.x = x
+        self.name = name
+
+    def __lt__(self, other: "Weight") -> bool:
+        return self.x < other.x
+
+
+class Bare:
+    def __init__(self, x: int):
+        self.x = x
+
+
+def objects_sorted():
+    l = [Weight(3, "a"), Weight(1, "b"), Weight(2, "c"), Weight(1, "d")]
+    s = sorted(l)
+    before = [w.name for w in l]
+    l.sort()
+    empty: List[Weight] = []
+    empty.sort()
+    return before, [w.name for w in s], [w.name for w in l], len(empty)
+
+
+def objects_sorted_backwards():
+    l = [Weight(3, "a"), Weight(1, "b"), Weight(2, "c")]
+    l.sort(reverse=True)
+    return [w.name for w in l]
+
+
+def objects_without_order():
+    l = [Bare(2), Bare(1)]
+    l.sort()
+    return l[0].x
+
+
+CASES += [(objects_sorted,), (objects_sorted_backwards,), (objects_without_order,)]

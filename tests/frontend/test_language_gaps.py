@@ -22,7 +22,6 @@ FILES = (
 DIFFERENT = {
     "u9": "PyTorch loses the refinement of `or` whose parts test one variable; tsc keeps it",
     "u10": "PyTorch forgets the type that annotate() gave to a constant; tsc keeps it",
-    "c2": "tsc sorts no lists of objects by their __lt__",
     "mangled": "PyTorch takes the second class of a name for the first; tsc keeps them apart",
     "rev": "PyTorch has no reversed() of lists",
     "listlist_lit": "PyTorch types an inner [] as List[Tensor]; tsc by the type wanted",

@@ -16,6 +16,7 @@ from tsc.errors import NotSupportedError
 from tsc.frontend import calls
 from tsc.frontend.calls import fits
 from tsc.frontend.casts import CONVERSIONS, Form
+from tsc.frontend.object_sorting import is_of_objects, sorted_objects
 from tsc.frontend.sugared import Arguments, Constant, Iteration, SliceOf, Sugared, SugaredValue, TupleOf
 
 if TYPE_CHECKING:
@@ -325,6 +326,12 @@ def _reverse(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared
     return copied
 
 
+def _sorted(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    if arguments.positional and is_of_objects(arguments.positional[0]):
+        return sorted_objects(reader, arguments, node)
+    return reader.call_builtin(("aten::sorted",), arguments, node)
+
+
 def _raise_exception(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     """``ops.prim.RaiseException(message, "builtins.ValueError")``: what archives write for ``raise``."""
     message, kind, *_ = [a.value(reader, node) for a in arguments.positional] + [
@@ -343,7 +350,7 @@ FORMS: dict[str, Form] = {
     "ord": _builtin("aten::ord"),
     "chr": _builtin("aten::chr"), "hex": _builtin("aten::hex"), "bin": _builtin("aten::bin"),
     "oct": _builtin("aten::oct"),
-    "hash": _builtin("aten::hash"), "divmod": _builtin("aten::divmod"), "sorted": _builtin("aten::sorted"),
+    "hash": _builtin("aten::hash"), "divmod": _builtin("aten::divmod"), "sorted": _sorted,
     "sum": _builtin("aten::sum"), "any": _builtin("aten::any"), "all": _builtin("aten::all"),
     "id": _builtin("prim::id"),
     "reversed": _reverse, "is_scripting": _always(True), "is_tracing": _always(False),

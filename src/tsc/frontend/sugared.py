@@ -185,6 +185,11 @@ class Builtin(Sugared):
         return f"builtin '{self.names[0]}'"
 
     def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        from tsc.frontend.object_sorting import is_of_objects, sort_objects
+
+        given = [*filter(None, [self.receiver]), *arguments.positional]
+        if self.names == ("aten::sort",) and given and is_of_objects(given[0]):
+            return sort_objects(reader, Arguments(given, arguments.keywords), node)
         return reader.call_builtin(self.names, arguments, node, self.receiver)
 
 
