@@ -205,3 +205,24 @@ def objects_without_order():
 
 
 CASES += [(objects_sorted,), (objects_sorted_backwards,), (objects_without_order,)]
+
+
+ONE = torch.ones(1)
+
+
+def with_default_tensor(x: Tensor, k: int = 2, w: Tensor = ONE):
+    return x * k + w
+
+
+def calls_with_default_tensor(x):
+    return with_default_tensor(x)
+
+
+def tensors_hashed(x, y):
+    return hash(x) == hash(x), hash(x) == hash(y)
+
+
+CASES += [
+    (calls_with_default_tensor, torch.ones(2)),
+    (tensors_hashed, torch.ones(2), torch.ones(2)),
+]

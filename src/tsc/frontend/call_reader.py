@@ -19,6 +19,7 @@ from tsc.errors import CompileError, NotSupportedError
 from tsc.frontend import calls, hints
 from tsc.frontend.calls import SchemaMismatchError, with_receiver
 from tsc.frontend.casts import no_tuple
+from tsc.frontend.interfaces import incompatibility
 from tsc.frontend.reader_base import Reader
 from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue, TupleOf
 from tsc.frontend.type_rules import is_empty_list, list_in, without_none
@@ -67,24 +68,9 @@ class CallReader(Reader):
     def _check_implements(self, actual: TorchType, wanted: tt.InterfaceType, node: ast.AST) -> None:
         """Refuse a class that lacks a method of an interface, or has it with other types."""
         held, declared = self.unit.class_named(actual.data), self.unit.class_named(wanted.data)
-        for name, signature in declared.methods.items():
-            self.compile_function(signature)
-            method = held.method(name)
-            if method is None:
-                raise self.error(
-                    f"Class '{held.name}' does not have method '{name}' but interface '{declared.name}' "
-                    f"does.",
-                    node,
-                )
-            self.compile_function(method)
-            same = [p.type for p in method.parameters] == [p.type for p in signature.parameters]
-            if not same or method.result is not signature.result:
-                raise self.error(
-                    f"Method on class '{held.name}' (1) is not compatible with interface '{declared.name}' "
-                    f"(2)"
-                    f"\n (1) {method.schema()}\n (2) {signature.schema()}",
-                    node,
-                )
+        lacking = incompatibility(held, declared, self.compile_function)
+        if lacking is not None:
+            raise self.error(lacking, node)
 
     def converts(self, value: SSAValue, wanted: TorchType) -> bool:
         """Whether `coerce` can turn `value` into a `wanted`."""

@@ -291,8 +291,8 @@ def complex_of_elements(x: Number | Array, y: Number | Array = 0) -> complex:
 
 @FAMILY.op("aten::hash.generic", kind="python")
 def hash_(value: object) -> int:
-    """Python's ``hash``: equal within one process, not that of PyTorch."""
-    return hash(value)
+    """Python's ``hash``: equal within one process, not that of PyTorch. Of a tensor, which tensor it is."""
+    return id(value) if is_array(value) else hash(value)
 
 
 def _compared_with_none(comparison: str) -> PythonForm:

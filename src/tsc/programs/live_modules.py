@@ -15,6 +15,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError, TscError
 from tsc.frontend.hooks import HOOKS, PRE_HOOKS, check_hooks, hooks_of
+from tsc.frontend.interfaces import check_interfaces
 from tsc.frontend.live import Program
 from tsc.frontend.python_values import PythonValue
 from tsc.frontend.sources import overload_declarations
@@ -64,6 +65,7 @@ def script_object(program: Program, module: object) -> ScriptObject:
     held = _Scripter(program).object(module)
     for cls in _classes_below(held):
         _compile_eagerly(program, cls)
+    check_interfaces(held, program.unit, program.compiler.compile)
     return held
 
 
