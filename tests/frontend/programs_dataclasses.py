@@ -161,3 +161,19 @@ CASES = [
     (two_comments, 1),
     (imported_infinity,),
 ]
+
+
+class Outside:
+    class Inside:
+        def __init__(self, x: int):
+            self.x = x
+
+    def __init__(self):
+        self.inside = Outside.Inside(4)
+
+
+def nested_class():
+    return Outside().inside.x
+
+
+CASES += [(nested_class,)]

@@ -15,7 +15,6 @@ from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.dims import Dim
 from tsc.dtypes import Array, Number
-from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops import int_ranges
 from tsc.ops.definition import Family
@@ -41,6 +40,7 @@ from tsc.ops.number_functions import (
     to_int,
     wrap64,
 )
+from tsc.ops.number_texts import float_of, int_of
 from tsc.ops.python_forms import PythonForm, python_form
 
 FAMILY = Family()
@@ -221,18 +221,16 @@ for _name, _function in _FLOAT_FUNCTIONS.items():
     _define(f"aten::{_name}", _number_function(_name, _function), 1)
 
 
-def _parsing(name: str, parse: Callable[[str], Any], parser: str) -> None:
-    @FAMILY.op(name, kind="python")
-    def number(a: str) -> float | int:
-        """The number a string spells; messages begin with what PyTorch parses it by."""
-        try:
-            return parse(a)
-        except ValueError as error:
-            raise OperatorError(f"{parser}: {error}") from None
+@FAMILY.op("aten::Float.str", kind="python")
+def float_of_text(a: str) -> float:
+    """The number a string spells."""
+    return float_of(a)
 
 
-_parsing("aten::Float.str", float, "stod")
-_parsing("aten::Int.str", int, "stoll")
+@FAMILY.op("aten::Int.str", kind="python")
+def int_of_text(a: str) -> int:
+    """The number a string spells."""
+    return int_of(a)
 
 
 @FAMILY.op("aten::factorial.int", kind="python")
