@@ -302,3 +302,7 @@ def raises_two() -> None:
 
 def raises_own() -> None:
     raise OwnError("mine")
+
+
+def keyword_default(a: int, *, b: int = 2):
+    return a + b

@@ -73,3 +73,10 @@ def test_an_exception_is_told_with_its_class_and_all_it_was_given(
 ) -> None:
     with pytest.raises(jit.Error, match=re.escape(words)):
         jit.script(program)()
+
+
+@LIBRARIES
+def test_a_function_is_refused_the_same_way_when_it_is_scripted_again(jit: Library) -> None:
+    for program in (refused.keyword_default, refused.keyword_default):
+        with pytest.raises((RuntimeError, FrontendError), match="use keyword-only arguments with defaults"):
+            jit.script(program)

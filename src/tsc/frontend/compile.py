@@ -133,7 +133,9 @@ def read_signature(function: Function) -> None:
     """Resolve the types of the parameters and of the result."""
     if function.parameters or function.result is not None:
         return
+    _refuse_variadic(function)
     definition, resolver = function.definition, function.resolver
+    parameters: list[FunctionParameter] = []
     arguments = list(definition.args.args)
     if function.self_type is not None:
         if not arguments:
@@ -157,13 +159,12 @@ def read_signature(function: Function) -> None:
             )
         inferred = argument.annotation is None and comment is None and not argument.type_comment
         inferred = inferred and argument.arg not in function.observed
-        function.parameters.append(
+        parameters.append(
             FunctionParameter(argument.arg, kind, default, False, _broadcast_size(argument), inferred)
         )
-    _refuse_variadic(function)
     for argument in definition.args.kwonlyargs:
         kind = _parameter_type(function, argument, listed)
-        function.parameters.append(
+        parameters.append(
             FunctionParameter(
                 argument.arg, kind, _converted(defaults.get(argument.arg, REQUIRED), kind), kwarg_only=True
             )
@@ -174,6 +175,7 @@ def read_signature(function: Function) -> None:
         function.result = resolver.annotation(definition.returns)
     else:
         function.result = function.unannotated_result
+    function.parameters[:] = parameters  # all or none: a refused function may be asked for again
 
 
 def _refuse_variadic(function: Function) -> None:

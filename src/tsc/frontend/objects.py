@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ def class_attribute(reader: CallReader, cls: Class, name: str, node: ast.AST) ->
     method = cls.method(name)
     if method is not None:
         return ScriptFunctionRef(method) if method.self_type is None else UnboundMethod(method)
-    nested = vars(cls.python).get(name) if cls.python is not None else None
+    nested = inspect.getattr_static(cls.python, name, None)
     if isinstance(nested, type):
         return reader.function.resolver.program.sugar(nested)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
     raise reader.error(f"class '{cls.name}' has no static member '{name}'", node)
