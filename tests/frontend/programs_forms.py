@@ -83,7 +83,8 @@ def empty_dicts():
     d: Dict[int, str] = dict()
     d[1] = "a"
     e: Optional[Dict[str, int]] = dict()
-    return d, e
+    f: Dict[str, int] = dict([])
+    return d, e, f
 
 
 def empty_dict_returned() -> Dict[str, int]:

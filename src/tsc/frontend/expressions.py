@@ -271,7 +271,8 @@ class ExpressionReader(ConditionReader):
             special = read_form(self, callee.name, node)
             if special is not None:
                 return special
-            if callee.name == "dict" and not node.args and not node.keywords:
+            pairs = node.args[0] if node.args else ast.List([])
+            if callee.name == "dict" and isinstance(pairs, ast.List) and not pairs.elts and not node.keywords:
                 return self.read_dict(ast.copy_location(ast.Dict([], []), node), hint)
         arguments = self.arguments(node)
         self.at(node)
