@@ -68,7 +68,8 @@ def script(
     _rcb: object = None,
     example_inputs: object = None,
 ) -> Any:
-    """Compile a function, a module or a class written in TorchScript's subset of Python.
+    """Compile a function, a module or a class written in TorchScript's subset of Python. A list or dict
+    becomes one that programs it is given to and Python share.
 
     `example_inputs` say the types of parameters that nobody annotated: a list of tuples of arguments for
     `obj`, or a dict from functions, modules or methods to such lists. They run as plain Python, and every

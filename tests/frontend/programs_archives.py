@@ -5,6 +5,7 @@
 from typing import List, Tuple
 
 import torch
+from torch.jit.annotations import BroadcastingList2
 from torch import Tensor, nn
 
 
@@ -91,3 +92,7 @@ def make_counters(n: int) -> List[Counter]:
 
 def count_up(counter: Counter, n: int) -> int:
     return counter.add(n)
+
+
+def repeated(k: BroadcastingList2[int]):
+    return k

@@ -13,15 +13,15 @@ from torch import Tensor
 
 import tsc
 from tests.frontend import programs_archives as archives
+from tests.frontend import programs_dataclasses as dataclasses_of
 
 FILES = (
     "strings", "loops", "numbers", "containers", "unions", "enums", "classes", "refinement", "statements",
-    "hooks", "assignments", "objects",
+    "hooks", "assignments", "objects", "forms", "dataclasses",
 )  # fmt: skip
 DIFFERENT = {
     "u9": "PyTorch loses the refinement of `or` whose parts test one variable; tsc keeps it",
     "u10": "PyTorch forgets the type that annotate() gave to a constant; tsc keeps it",
-    "c2": "tsc sorts no lists of objects by their __lt__",
     "mangled": "PyTorch takes the second class of a name for the first; tsc keeps them apart",
     "rev": "PyTorch has no reversed() of lists",
     "listlist_lit": "PyTorch types an inner [] as List[Tensor]; tsc by the type wanted",
@@ -80,7 +80,7 @@ def test_a_program_does_what_torch_script_does(program: Any, arguments: list[Any
 
 # --- archives ---
 
-ARCHIVED = ("strings", "loops", "numbers", "containers", "unions")
+ARCHIVED = ("strings", "loops", "numbers", "containers", "unions", "forms")
 UNREADABLE = {
     "u7": "PyTorch cannot read the type of `x0` in its own code",
     "u8": "as u7",
@@ -188,6 +188,24 @@ def test_results_computed_twice_are_two_tensors(script: Callable[[Any], Any]) ->
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[2], torch.ones(2))
     assert torch.equal(results[3], torch.ones(2))
+
+
+def test_a_live_object_is_scripted_and_a_number_stands_for_a_list_of_a_known_length() -> None:
+    for script in (torch.jit.script, tsc.script):
+        box = script(dataclasses_of.Box(3))
+        box.v = 8
+        assert (box.twice(), box.v) == (16, 8)
+        scripted = script(archives.repeated)
+        assert scripted(3) == [3, 3]
+        assert scripted([1, 2]) == [1, 2]
+
+
+def test_a_class_that_inherits_is_not_scripted_by_itself() -> None:
+    for script in (torch.jit.script, tsc.script):
+        with pytest.raises(RuntimeError, match="TorchScript classes does not support inheritance yet"):
+            script(dataclasses_of.Derived)
+        with pytest.raises(RuntimeError, match="pass an instance instead"):
+            script(torch.nn.Linear)
 
 
 def test_a_script_class_is_still_a_python_class_after_scripting() -> None:

@@ -79,7 +79,7 @@ def raises_after_an_error(x, n: int) -> int:
 
 
 CASES: list[tuple[Callable[..., Any], list[str]]] = [
-    (three_errors, ["no_such_method", "undefined value missing", "found type 'str'"]),
+    (three_errors, ["no_such_method", "undefined value missing", "assigned to a value of type str"]),
     (consequences, ["no_such_method"]),
     (one_name_three_times, ["undefined value missing"]),
     (unassigned_in_a_branch, ["y is not defined in the false branch"]),

@@ -1,4 +1,4 @@
-# pyright: reportUnknownMemberType=false, reportOptionalMemberAccess=false, reportCallIssue=false
+# pyright: reportUnknownMemberType=false, reportOptionalMemberAccess=false, reportCallIssue=false, reportOperatorIssue=false, reportUnknownVariableType=false, reportUnknownParameterType=false
 """`freeze`: what becomes a constant, what stays, and what is refused."""
 
 from typing import Any
@@ -119,3 +119,77 @@ def test_constants_after_a_convolution_fold_into_it(operator: str) -> None:
     x = torch.randn(1, 2, 5, 5)
     with torch.no_grad():
         torch.testing.assert_close(frozen(x), model(x), rtol=1e-5, atol=1e-5)
+
+
+class Inner(nn.Module):
+    a: int
+    b: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = 1, 2
+        self.register_buffer("w", torch.ones(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.a + self.b + self.w
+
+
+class Outer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.s, self.t = Inner(), Inner()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.s(x) + self.t(x)
+
+    @torch.jit.export
+    def more(self, x: Tensor) -> Tensor:
+        return self.forward(x) * self.s.a
+
+
+LIBRARIES = pytest.mark.parametrize("jit", [torch.jit, tsc], ids=["torch", "tsc"])
+
+
+@LIBRARIES
+@pytest.mark.parametrize(
+    ("preserved", "expected"), [(["s.a"], 13.0), (["s.a", "s.w"], 18.0), (["s"], 18.0), (["t.b"], 10.0)]
+)
+def test_attributes_of_submodules_are_preserved_by_their_paths(
+    jit: Any, preserved: list[str], expected: float
+) -> None:
+    frozen = jit.freeze(jit.script(Outer().eval()), preserved_attrs=preserved)
+    assert frozen(torch.ones(1)).tolist() == [10.0, 10.0]
+    if preserved[0].startswith("s"):
+        frozen.s.a = 4
+    if preserved != ["s.a"] and preserved[0].startswith("s"):
+        frozen.s.w.add_(5)
+    assert frozen(torch.ones(1)).tolist() == [expected, expected]
+
+
+@LIBRARIES
+@pytest.mark.parametrize("name", ["nothing", "s.nothing", "s.a.b"])
+def test_what_is_not_there_is_not_preserved(jit: Any, name: str) -> None:
+    with pytest.raises(RuntimeError, match=f"Unknown name: {name}"):
+        jit.freeze(jit.script(Outer().eval()), preserved_attrs=[name])
+
+
+@LIBRARIES
+def test_a_preserved_method_that_calls_forward_leaves_it(jit: Any) -> None:
+    frozen = jit.freeze(jit.script(Outer().eval()), preserved_attrs=["more"])
+    assert frozen.more(torch.ones(1)).tolist() == frozen(torch.ones(1)).tolist() == [10.0, 10.0]
+
+
+class InTuple(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole = torch.zeros(4)
+        self.part = (self.whole.view(2, 2), 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.part[0].add_(1)
+        return self.whole.sum() + x
+
+
+def test_a_tensor_in_a_tuple_that_is_written_is_no_constant_nor_what_shares_its_memory() -> None:
+    frozen = tsc.freeze(tsc.script(InTuple().eval()))
+    assert [float(frozen(torch.zeros(()))) for _ in range(2)] == [4.0, 8.0]

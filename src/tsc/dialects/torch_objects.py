@@ -93,6 +93,8 @@ class PrimSetAttrOp(TorchOp):
         return cls.create(operands=operands, attributes={"name": StringAttr(name)})
 
 
+ENTRY = "tsc.entry"
+"""Marks a function that is called from outside, though one beside it calls it too."""
 ENTERS, LEAVES = "tsc.enters", "tsc.leaves"
 """Attributes of the calls of ``__enter__`` and ``__exit__`` by a ``with``, which exceptions leave too."""
 

@@ -120,6 +120,9 @@ def from_python(annotation: object, class_type: Callable[[type], TorchType | Non
     Raises:
         NotSupportedError: it is no TorchScript type.
     """
+    bare = next((n for n, cls in BARE.items() if annotation is vars(typing)[n] or annotation is cls), None)
+    if bare is not None and annotation is not None:
+        raise NotSupportedError(_without_element(bare))
     origin = typing.get_origin(annotation)
     if origin is not None:
         return _from_generic(annotation, origin, class_type)
@@ -130,6 +133,16 @@ def from_python(annotation: object, class_type: Callable[[type], TorchType | Non
     if isinstance(annotation, type):
         return _from_class(annotation, class_type)
     raise NotSupportedError(f"Unknown type name '{annotation}'")
+
+
+BARE: dict[str, type | None] = {"List": list, "Dict": dict, "Tuple": tuple, "Optional": None, "Union": None}
+"""Names of `typing` that need a word on what they hold, and the classes that do."""
+
+
+def _without_element(name: str) -> str:
+    if name == "Dict":
+        return "Attempted to use Dict without contained types. Please add contained type, e.g. Dict[int, int]"
+    return f"Attempted to use {name} without a contained type. Please add a contained type, e.g. {name}[int]"
 
 
 _FOREIGN_NAMES = {
@@ -149,12 +162,6 @@ def _from_class(annotation: type, class_type: Callable[[type], TorchType | None]
     }
     if annotation in simple:
         return simple[annotation]
-    bare = {list: "List", dict: "Dict", tuple: "Tuple"}
-    if annotation in bare:
-        name = bare[annotation]
-        raise NotSupportedError(
-            f"Attempted to use {name} without a contained type. Please add a contained type, e.g. {name}[int]"
-        )
     found = SCALARS.get(_FOREIGN_NAMES.get(annotation.__name__, ""))
     if found is not None and annotation.__module__.split(".")[0] in ("torch", "tsc"):
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
 from xdsl.dialects.func import CallOp
 from xdsl.ir import BlockArgument, SSAValue
 
@@ -12,10 +13,13 @@ from tsc.dialects import schema as schemas
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import class_of
+from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError
 from tsc.frontend import calls, hints
 from tsc.frontend.calls import SchemaMismatchError, with_receiver
+from tsc.frontend.casts import no_tuple
+from tsc.frontend.interfaces import incompatibility
 from tsc.frontend.reader_base import Reader
 from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue, TupleOf
 from tsc.frontend.type_rules import is_empty_list, list_in, without_none
@@ -47,6 +51,12 @@ class CallReader(Reader):
                 self._check_implements(actual, wanted, node)
             return self.builder.create(ops.DerefineOp, [value], [wanted]).results[0]
         converted = calls.conversion(SugaredValue(value), wanted, {}, True)
+        if converted is None and what == "return value":
+            raise self.error(
+                f"Return value was annotated as having type {wanted.torchscript()} but is actually of type "
+                f"{actual.torchscript()}",
+                node,
+            )
         if converted is None:
             raise self.error(
                 f"Expected a value of type '{wanted.torchscript()}' for {what} but instead found type "
@@ -58,24 +68,9 @@ class CallReader(Reader):
     def _check_implements(self, actual: TorchType, wanted: tt.InterfaceType, node: ast.AST) -> None:
         """Refuse a class that lacks a method of an interface, or has it with other types."""
         held, declared = self.unit.class_named(actual.data), self.unit.class_named(wanted.data)
-        for name, signature in declared.methods.items():
-            self.compile_function(signature)
-            method = held.method(name)
-            if method is None:
-                raise self.error(
-                    f"Class '{held.name}' does not have method '{name}' but interface '{declared.name}' "
-                    f"does.",
-                    node,
-                )
-            self.compile_function(method)
-            same = [p.type for p in method.parameters] == [p.type for p in signature.parameters]
-            if not same or method.result is not signature.result:
-                raise self.error(
-                    f"Method on class '{held.name}' (1) is not compatible with interface '{declared.name}' "
-                    f"(2)"
-                    f"\n (1) {method.schema()}\n (2) {signature.schema()}",
-                    node,
-                )
+        lacking = incompatibility(held, declared, self.compile_function)
+        if lacking is not None:
+            raise self.error(lacking, node)
 
     def converts(self, value: SSAValue, wanted: TorchType) -> bool:
         """Whether `coerce` can turn `value` into a `wanted`."""
@@ -132,14 +127,15 @@ class CallReader(Reader):
             if isinstance(argument, ast.Starred):
                 unrolled = self.read(argument.value).unroll(self, argument)
                 if unrolled is None:
-                    raise self.error("starred arguments need a tuple of known length", argument)
+                    kind = self.plain(self.read(argument.value), argument).type
+                    raise self.error(no_tuple(kind), argument)
                 positional += unrolled
             else:
                 positional.append(self.read(argument))
         keywords: dict[str, Sugared] = {}
         for keyword in node.keywords:
             if keyword.arg is None:
-                raise self.error("keyword-argument expansion is not supported", node, NotSupportedError)
+                raise self.error("keyword-arg expansion is not supported", node, NotSupportedError)
             keywords[keyword.arg] = self.read(keyword.value)
         return Arguments(positional, keywords)
 
@@ -150,7 +146,7 @@ class CallReader(Reader):
         method is called on is the argument `self`, wherever that stands.
         """
         candidates = [s for name in names for s in schemas.overloads(name)]
-        failures: list[str] = []
+        failures: list[tuple[Schema, str]] = []
         for convert in (False, True):
             for schema in candidates:
                 try:
@@ -158,19 +154,13 @@ class CallReader(Reader):
                     match = calls.match_schema(self, schema, given, convert=convert, node=node)
                 except SchemaMismatchError as mismatch:
                     if convert:
-                        failures.append(f"  {schema}:\n  {mismatch}")
+                        failures.append((schema, str(mismatch)))
                     continue
                 return self.emit_match(match, node)
         if not candidates:
             raise self.error(f"Unknown builtin op: {names[0]}", node)
-        raise self.error(
-            "Arguments for call are not valid.\nThe following variants are available:\n\n"
-            + "\n\n".join(failures),
-            node,
-            hint=hints.for_arguments(
-                [*filter(None, [receiver]), *arguments.positional, *arguments.keywords.values()]
-            ),
-        )
+        given = [*filter(None, [receiver]), *arguments.positional, *arguments.keywords.values()]
+        raise self.error(calls.no_fit(failures), node, hint=hints.for_arguments(given))
 
     def emit_match(self, match: calls.Match, node: ast.AST) -> Sugared:
         """The operation of a matched schema."""
@@ -216,8 +206,6 @@ class CallReader(Reader):
         self.at(node)
         if function.kind == "python":
             return self._call_python(function, [receiver, *operands])
-        from xdsl.dialects.builtin import StringAttr
-
         attributes = {"name": StringAttr(function.short_name)}
         call = self.builder.create(
             ops.PrimCallMethodOp, [receiver, *operands], [function.result or tt.NONE], attributes=attributes
@@ -395,6 +383,4 @@ def _is_tuple(given: Sugared) -> bool:
 
 
 def _symbol(name: str) -> Any:
-    from xdsl.dialects.builtin import SymbolRefAttr
-
     return SymbolRefAttr(name)

@@ -83,6 +83,16 @@ def match_schema(
     return Match(schema, operands + positional, bindings)
 
 
+def no_fit(failures: Sequence[tuple[Schema, str]]) -> str:
+    """What is wrong with a call that fits none of an operator's overloads, each with a reason."""
+    if len(failures) == 1:
+        schema, mismatch = failures[0]
+        return f"\n{schema}:\n{mismatch}"
+    return "Arguments for call are not valid.\nThe following variants are available:\n\n" + "\n\n".join(
+        f"  {schema}:\n  {mismatch}" for schema, mismatch in failures
+    )
+
+
 def with_receiver(schema: Schema, receiver: Sugared, arguments: Arguments) -> Arguments:
     """The arguments of a method's call with what it is called on in the place of `self`: the first, but for
     operators such as ``where(condition, self, other)``.
@@ -148,6 +158,13 @@ def _fit(
     if fits(actual, formal.type, bindings):
         return value
     plan = conversion(value, formal.type, bindings, convert)
+    if plan is None and isinstance(formal.type, tt.VariableType):
+        kind, bound = formal.type.data, bindings[formal.type.data]
+        raise SchemaMismatchError(
+            f"Could not match type {actual.torchscript()} to {kind} in argument '{formal.name}': Type "
+            f"variable '{kind}' previously matched to type {bound.torchscript()} is matched to type "
+            f"{actual.torchscript()}."
+        )
     if plan is None:
         raise SchemaMismatchError(
             f"Expected a value of type '{formal.type.torchscript()}' for argument '{formal.name}' but "
@@ -184,22 +201,33 @@ def fits(actual: TorchType, formal: TorchType, bindings: dict[str, TorchType]) -
 
 
 def _rebind(name: str, actual: TorchType, bindings: dict[str, TorchType]) -> bool:
-    """A variable bound to T also accepts None or Optional[T] (``append`` to a list of optionals)."""
+    """A variable bound to Optional[T], a union or Any also accepts what is part of that (``append`` to a list
+    of optionals).
+    """
     bound = bindings[name]
-    return isinstance(bound, tt.OptionalType) and fits(actual, bound, bindings)
+    is_open = bound is tt.ANY or isinstance(bound, (tt.OptionalType, tt.UnionType))
+    return is_open and fits(actual, bound, bindings)
+
+
+def _binds(actual: TorchType, formal: TorchType, bindings: dict[str, TorchType]) -> bool:
+    """Whether elements of type `actual` may be what a container's type variable stands for: others would be
+    written to it.
+    """
+    return bindings.setdefault(formal.data, actual) is actual
 
 
 def _fits_parts(actual: TorchType, formal: TorchType, bindings: dict[str, TorchType]) -> bool:
     if isinstance(formal, tt.ListType) and isinstance(actual, tt.ListType):
         if isinstance(formal.data, tt.VariableType):
-            return fits(actual.data, formal.data, bindings)
+            return _binds(actual.data, formal.data, bindings)
         return (
             actual.data is formal.data
             or formal.data is tt.ANY
             or _same_list_element(actual.data, formal.data, bindings)
         )
     if isinstance(formal, tt.DictType) and isinstance(actual, tt.DictType):
-        return fits(actual.key, formal.key, bindings) and fits(actual.value, formal.value, bindings)
+        fits_value = _binds if isinstance(formal.value, tt.VariableType) else fits
+        return fits(actual.key, formal.key, bindings) and fits_value(actual.value, formal.value, bindings)
     if isinstance(formal, tt.TupleType) and isinstance(actual, (tt.TupleType, tt.NamedTupleType)):
         elements = actual.data if isinstance(actual, tt.TupleType) else actual.elements
         return len(elements) == len(formal.data) and all(

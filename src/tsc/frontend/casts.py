@@ -12,7 +12,7 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import class_of
 from tsc.dialects.torch_types import TorchType
-from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue, TupleOf
+from tsc.frontend.sugared import Arguments, Constant, Iteration, Sugared, SugaredValue, TupleOf
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
@@ -108,18 +108,32 @@ def _list(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     return made
 
 
+def no_tuple(kind: TorchType) -> str:
+    """Why a value of a type is not taken apart into its elements."""
+    if isinstance(kind, tt.ListType):
+        return "cannot statically infer the expected size of a list in this context"
+    return f"{kind.torchscript()} cannot be used as a tuple"
+
+
 def _tuple(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     unrolled: list[Sugared] | None = (
         arguments.positional[0].unroll(reader, node) if arguments.positional else []
     )
     if unrolled is None:
-        raise reader.error("tuple() needs an argument of known length", node)
+        raise reader.error(no_tuple(reader.plain(arguments.positional[0], node).type), node)
     return TupleOf(unrolled)
 
 
 def _dict(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    """A new dict: of pairs, or a copy of another one, with what keywords add; or of keywords alone."""
     if arguments.positional:
-        return reader.call_builtin(("aten::dict",), arguments, node)
+        source = arguments.positional[0]
+        if isinstance(source, Iteration):
+            source = _list(reader, Arguments([source]), node)
+        made = reader.call_builtin(("aten::dict",), Arguments([source, *arguments.positional[1:]]), node)
+        for key, value in arguments.keywords.items():
+            reader.call_builtin(("aten::_set_item",), Arguments([made, Constant(key), value]), node)
+        return made
     keys = [reader.builder.constant(k) for k in arguments.keywords]
     values = [v.value(reader, node) for v in arguments.keywords.values()]
     kind = reader.common_type([v.type for v in values], node) or tt.TENSOR  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]

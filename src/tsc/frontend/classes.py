@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError
+from tsc.frontend.dataclass_methods import dataclass_method, field_types, is_written_by_python
 from tsc.frontend.objects import named_tuple_type
 from tsc.frontend.unit import REQUIRED, Class
 from tsc.interop import torch as torch_interop
-from tsc.markers import is_interface
+from tsc.markers import is_interface, modifier_of
 
 if TYPE_CHECKING:
     from tsc.frontend.live import Program
@@ -109,26 +110,28 @@ def _named_tuple(program: Program, cls: Any) -> Class:
     for name in cls._fields:
         made.attributes[name] = program.annotation(annotations[name]) if name in annotations else tt.TENSOR
         made.members[name] = cls._field_defaults.get(name, REQUIRED)
+        if torch_interop.is_tensor(made.members[name]):
+            raise NotSupportedError(
+                "Tensors are not supported as default NamedTuple fields. Their mutability could lead to "
+                "potential memory aliasing problems"
+            )
     made.python = cls
     _register(program, cls, made)
     return made
 
 
-def _plain(program: Program, cls: type) -> Class:
-    if len(cls.__mro__) > 2 and not all(c.__module__ == "builtins" for c in cls.__mro__[1:]):
-        raise NotSupportedError(
-            f"TorchScript classes does not support inheritance yet. Please directly inherit from 'object': "
-            f"{cls}"
-        )
+def _plain(program: Program, cls: type[Any]) -> Class:
     made = Class(class_name(program, cls), "class")
     made.python = cls
     _register(program, cls, made)
     own = tt.ClassType(made.name)
-    for name, kind in inspect.get_annotations(cls, eval_str=True).items():
-        made.attributes[name] = program.annotation(kind)
+    if hasattr(cls, "__dataclass_fields__"):
+        made.attributes.update(field_types(cls, program.annotation))
+    else:
+        _annotated_attributes(program, cls, made)
     for name, member in vars(cls).items():
         if isinstance(member, types.FunctionType):
-            made.methods[name] = program.function(member, own, f"{made.name}.{name}")
+            _method(program, cls, made, name, member)
         elif isinstance(member, staticmethod):
             made.methods[name] = program.function(member.__func__, None, f"{made.name}.{name}")
         elif isinstance(member, property) and member.fget is not None:
@@ -144,8 +147,30 @@ def _plain(program: Program, cls: type) -> Class:
     return made
 
 
+def _annotated_attributes(program: Program, cls: type, made: Class) -> None:
+    for name, kind in inspect.get_annotations(cls, eval_str=True).items():
+        made.attributes[name] = program.annotation(kind)
+
+
+def _method(program: Program, cls: type, made: Class, name: str, member: types.FunctionType) -> None:
+    """Add a method. It may name the class, which has no such name yet where a decorator compiles it."""
+    from tsc.frontend.live import LiveResolver
+
+    if is_written_by_python(cls, member):
+        method = dataclass_method(made, cls, name, LiveResolver(program, member))
+        if method is None:
+            return
+        program.unit.functions[method.name] = method
+    else:
+        method = program.function(member, tt.ClassType(made.name), f"{made.name}.{name}")
+    if isinstance(method.resolver, LiveResolver):
+        method.resolver.names.setdefault(cls.__name__, cls)
+    made.methods[name] = method
+
+
 def _compile_methods(program: Program, made: Class) -> None:
     """Compile all methods, called or not: ``__init__`` first, which says what attributes there are."""
     for method in sorted(made.methods.values(), key=lambda method: method.short_name != "__init__"):
-        if not method.is_compiling:
+        is_left_out = modifier_of(method.python) in ("unused", "_drop")
+        if not method.is_compiling and not is_left_out:
             program.compiler.compile(method)

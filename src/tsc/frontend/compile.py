@@ -17,7 +17,7 @@ from tsc.dialects.builder import hint
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, FrontendError, NestingError, NotSupportedError, TscError
 from tsc.frontend.exits import rewrite
-from tsc.frontend.sources import parsed_annotation, parsed_signature
+from tsc.frontend.sources import UNSAID, parsed_annotation, parsed_signature
 from tsc.frontend.statements import StatementReader
 from tsc.frontend.undefined import KnownError
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, Unit
@@ -133,9 +133,14 @@ def read_signature(function: Function) -> None:
     """Resolve the types of the parameters and of the result."""
     if function.parameters or function.result is not None:
         return
+    _refuse_variadic(function)
     definition, resolver = function.definition, function.resolver
+    parameters: list[FunctionParameter] = []
     arguments = list(definition.args.args)
     if function.self_type is not None:
+        if not arguments:
+            where = function.source.range(definition, function.short_name)
+            raise CompileError("methods must have a self argument", where)
         arguments = arguments[1:]
     comment = parsed_signature(definition.type_comment) if definition.type_comment else None
     listed = _listed_types(function, comment, [*arguments, *definition.args.kwonlyargs])
@@ -154,23 +159,23 @@ def read_signature(function: Function) -> None:
             )
         inferred = argument.annotation is None and comment is None and not argument.type_comment
         inferred = inferred and argument.arg not in function.observed
-        function.parameters.append(
+        parameters.append(
             FunctionParameter(argument.arg, kind, default, False, _broadcast_size(argument), inferred)
         )
-    _refuse_variadic(function)
     for argument in definition.args.kwonlyargs:
         kind = _parameter_type(function, argument, listed)
-        function.parameters.append(
+        parameters.append(
             FunctionParameter(
                 argument.arg, kind, _converted(defaults.get(argument.arg, REQUIRED), kind), kwarg_only=True
             )
         )
-    if comment is not None:
+    if comment is not None and ast.unparse(comment.returns) != UNSAID:
         function.result = resolver.annotation(comment.returns)
     elif definition.returns is not None:
         function.result = resolver.annotation(definition.returns)
     else:
         function.result = function.unannotated_result
+    function.parameters[:] = parameters  # all or none: a refused function may be asked for again
 
 
 def _refuse_variadic(function: Function) -> None:

@@ -80,7 +80,7 @@ class ExpressionReader(ConditionReader):
                 read = self.read(element, wanted)
                 elements.append(
                     SugaredValue(self.coerce(read.value(self, element), wanted, element))
-                    if wanted is not None
+                    if wanted is not None and self.converts(read.value(self, element), wanted)
                     else read
                 )
         return TupleOf(elements)
@@ -95,6 +95,14 @@ class ExpressionReader(ConditionReader):
         element = wanted if wanted is not None else self.common_type([v.type for v in values], node)  # pyright: ignore[reportArgumentType]
         if element is None:
             element = tt.TENSOR
+        other = next((v for v in values if not self.converts(v, element)), None)
+        if other is not None:
+            found: Any = self.common_type([v.type for v in values], node)  # pyright: ignore[reportArgumentType]
+            raise self.error(
+                f"List type annotation `List[{element.torchscript()}]` did not match the types of the given "
+                f"list elements, which were unified to {found.torchscript()}",
+                node,
+            )
         return SugaredValue(
             self.builder.list(element, [self.coerce(v, element, node, "list element") for v in values])
         )
@@ -117,6 +125,8 @@ class ExpressionReader(ConditionReader):
         values = [self.value(v, wanted and wanted.value) for v in node.values]
         key = wanted.key if wanted else self._key_type(keys, node)
         held = wanted.value if wanted else self.common_type([v.type for v in values], node) or tt.TENSOR  # pyright: ignore[reportArgumentType]
+        if wanted is not None:
+            self._check_parts(wanted, keys, values, node)
         operands = [self.coerce(k, key, node, "dict key") for k in keys] + [
             self.coerce(v, held, node, "dict value") for v in values
         ]
@@ -129,6 +139,19 @@ class ExpressionReader(ConditionReader):
         return SugaredValue(
             self.builder.create(ops.PrimDictConstructOp, operands, [tt.DictType((key, held))]).results[0]
         )
+
+    def _check_parts(
+        self, wanted: tt.DictType, keys: list[SSAValue], values: list[SSAValue], node: ast.AST
+    ) -> None:
+        """Refuse keys or values that are not of the type that a dict is wanted as."""
+        for what, given, kind in (("keys", keys, wanted.key), ("values", values, wanted.value)):
+            other: Any = next((v for v in given if not self.converts(v, kind)), None)
+            if other is not None:
+                raise self.error(
+                    f"Type annotation was inferred to be `{wanted.torchscript()}`, but the type of {what} "
+                    f"given by the dict literal is {other.type.torchscript()}",
+                    node,
+                )
 
     def _key_type(self, keys: list[SSAValue], node: ast.AST) -> Any:
         """The one type that the keys of a dict have."""
@@ -192,7 +215,8 @@ class ExpressionReader(ConditionReader):
         merged = unify(values[0].type, values[1].type)  # pyright: ignore[reportArgumentType]
         if merged is None:
             raise self.error(
-                f"Expected both branches to have the same type: found {values[0].type} and {values[1].type}",
+                f"if-expression's true branch has type {values[0].type} but false branch has type "
+                f"{values[1].type}",
                 node,
             )
         self.at(node)
@@ -213,11 +237,8 @@ class ExpressionReader(ConditionReader):
         for piece in node.values:
             if isinstance(piece, ast.FormattedValue):
                 if piece.conversion != -1 or piece.format_spec is not None:
-                    raise self.error(
-                        "conversions and format specifications in f-strings are not supported",
-                        piece,
-                        NotSupportedError,
-                    )
+                    what = "conversion" if piece.conversion != -1 else "formatting"
+                    raise self.error(f"Don't support {what} in JoinedStr", piece, NotSupportedError)
                 text += "{}"
                 parts.append(self.read(piece.value))
             else:
@@ -250,6 +271,9 @@ class ExpressionReader(ConditionReader):
             special = read_form(self, callee.name, node)
             if special is not None:
                 return special
+            pairs = node.args[0] if node.args else ast.List([])
+            if callee.name == "dict" and isinstance(pairs, ast.List) and not pairs.elts and not node.keywords:
+                return self.read_dict(ast.copy_location(ast.Dict([], []), node), hint)
         arguments = self.arguments(node)
         self.at(node)
         return callee.call(self, arguments, node)

@@ -8,6 +8,7 @@ import collections
 import copy
 import enum
 import inspect
+import math
 import types
 import typing
 import warnings
@@ -50,7 +51,7 @@ from tsc.frontend.unit import Class, Function, FunctionParameter, Unit
 from tsc.interop import torch as torch_interop
 from tsc.markers import modifier_of
 
-LIVE_FORMS = BUILTIN_FORMS | {"bin", "hex", "oct", "pow", "reversed", "sum", "super"}
+LIVE_FORMS = BUILTIN_FORMS | {"bin", "hex", "oct", "pow", "reversed", "slice", "sum", "super"}
 """Python builtins with rules of their own; archives spell some of them otherwise."""
 OPERATOR_FORMS = {
     "aten::has_torch_function": "always_false", "aten::_single": "ntuple1", "aten::_pair": "ntuple2",
@@ -69,9 +70,9 @@ MATH_MISSING = frozenset(("trunc", "dist", "perm", "prod"))
 class Program:
     """The live program: one unit, its compiler, and the scripted form of each Python object met so far."""
 
-    def __init__(self) -> None:
-        self.unit = Unit()
-        self.compiler = Compiler(self.unit)
+    def __init__(self, compiler: Compiler | None = None) -> None:
+        self.compiler = compiler or Compiler(Unit())
+        self.unit = self.compiler.unit
         self.functions: dict[Any, Function] = {}
         self.classes: dict[type, Class] = {}
         self.observed = ObservedTypes(self.infer)
@@ -274,8 +275,8 @@ def _qualified(python: Any) -> str:
 
 
 def _simple(python: object) -> Sugared | None:
-    if python is None:
-        return Constant(None)
+    if python is None or python is math.inf:  # no other number of `math` may be imported, as in PyTorch
+        return Constant(python)
     if python is Ellipsis:
         return None
     name = getattr(python, "__name__", "")

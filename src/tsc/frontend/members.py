@@ -60,7 +60,8 @@ _LITERAL_KEYS: tuple[str, str] = (
     "not "
     "a literal. Enumeration is supported, e.g. 'for index, v in enumerate(self): out = v(inp)'",
     "Unable to extract string literal index. ModuleDict indexing is only supported with string literals. For "
-    "example, 'i = \"a\"; self.layers[i](x)' will fail because i is not a literal.",
+    "example, 'i = \"a\"; self.layers[i](x)' will fail because i is not a literal. Enumeration of ModuleDict "
+    "is supported, e.g. 'for k, v in self.items(): out = v(inp)'",
 )
 _NAMESPACES = ("aten", "prim")
 
@@ -186,11 +187,13 @@ def member_of_object(reader: CallReader, value: SugaredValue, name: str, node: a
 
 def _missing_member(cls: Class, name: str) -> str:
     if cls.kind != "module":
-        return (
-            f"'{cls.name}' object has no attribute or method '{name}'. Did you forget to initialize an "
-            f"attribute "
-            "in __init__()?"
-        )
+        start = f"'{cls.name}' object has no attribute or method '{name}'. "
+        if cls.python is not None and name in vars(cls.python):
+            return (
+                f"{start}'{name}' is defined as a class attribute which currently is not supported. Consider "
+                "converting this to an instance attribute."
+            )
+        return f"{start}Did you forget to initialize an attribute in __init__()?"
     missing = f"Module '{cls.name.rpartition('.')[2]}' has no attribute '{name}' "
     failed: dict[str, Any] = cls.members.get("failed", {})
     if name not in failed:
@@ -304,16 +307,18 @@ def _index_tuple(reader: CallReader, value: SugaredValue, key: ast.expr, node: a
         elements = kind.elements if isinstance(kind, tt.NamedTupleType) else kind.data
         if any(e is not elements[0] for e in elements):
             raise reader.error(
-                "Cannot index into a tuple with a non-integer literal because we cannot resolve the output "
-                "type",
+                f"Cannot index into a {kind.torchscript()} with a non-integer literal because we cannot "
+                "resolve the output type",
                 node,
             )
         index = reader.value(key)
         return SugaredValue(
             reader.builder.create(ops.PrimTupleIndexOp, [value.ssa, index], [elements[0]]).results[0]
         )
-    if not isinstance(position, int) or not -count <= position < count:
-        raise reader.error("Tuple index out of range", node)
+    if not isinstance(position, int):
+        raise reader.error("tuple index must be an integer", node)
+    if not -count <= position < count:
+        raise reader.error(f"Tuple index out of range. Tuple is length {count} and index is {position}", node)
     return tuple_element(reader, value, position % count)
 
 
@@ -337,7 +342,7 @@ def _index_container(reader: CallReader, value: SugaredValue, key: ast.expr, nod
         raise reader.error(_LITERAL_KEYS[bool(cls.members["container_kind"] == "dict")], node)
     if isinstance(python, int):
         if not -len(keys) <= python < len(keys):
-            raise reader.error(f"index {python} is out of range", node)
+            raise reader.error(f"Index {python} out of range of length {len(keys)}", node)
         python = keys[python]
     if python not in keys:
         raise reader.error(f"Key Error, {python}", node)

@@ -16,6 +16,7 @@ from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder, hint
 from tsc.dialects.constants import ConstantPool, literal, literal_array
+from tsc.dialects.torch_objects import ENTRY
 from tsc.dialects.torch_types import TorchType
 from tsc.dialects.walking import walk
 from tsc.errors import NotSupportedError
@@ -38,14 +39,24 @@ def assemble(
     for op in list(graph.block.ops):
         op.detach()
         block.add_op(op)
+    called = {name for function in functions for name in _called(unit, function)}
     for function in functions:
         assert function.op is not None
         copy = function.op.clone()
         _adopt_literals(unit, pool, copy)
         if function.self_type is not None:
             copy.sym_visibility = StringAttr("private")  # MLIR wants what a torch.method names to be private
+        if function.name in graph.entries & called:
+            copy.attributes[ENTRY] = UnitAttr()
         block.add_op(copy)
     return ModuleOp(Region(block))
+
+
+def _called(unit: Unit, function: Function) -> list[str]:
+    """The names of the functions that a function calls."""
+    assert function.op is not None
+    callees = [callee_of(unit, op) for op in walk(function.op)]
+    return [callee.name for callee in callees if callee is not None]
 
 
 def reachable(unit: Unit, entries: Iterable[Function]) -> list[Function]:

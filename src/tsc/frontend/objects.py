@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,8 @@ def construct(reader: CallReader, cls: Class, arguments: Arguments, node: ast.AS
         raise reader.error(f"'{cls.name}' is an enum: construction from a value is not supported", node)
     initializer = cls.method("__init__")
     if initializer is None:
-        raise reader.error(f"Class {cls.name} does not have an __init__ function defined", node)
+        short = cls.name.rpartition(".")[2]
+        raise reader.error(f"Class {short} does not have an __init__ function defined", node)
     made = create_object(reader, cls)
     reader.call_method(initializer, made.ssa, arguments, node)
     return made
@@ -90,6 +92,9 @@ def class_attribute(reader: CallReader, cls: Class, name: str, node: ast.AST) ->
     method = cls.method(name)
     if method is not None:
         return ScriptFunctionRef(method) if method.self_type is None else UnboundMethod(method)
+    nested = inspect.getattr_static(cls.python, name, None)
+    if isinstance(nested, type):
+        return reader.function.resolver.program.sugar(nested)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
     raise reader.error(f"class '{cls.name}' has no static member '{name}'", node)
 
 
@@ -121,12 +126,14 @@ def set_attribute(reader: CallReader, owner: Sugared, name: str, value: Sugared,
     target = reader.plain(owner, node)
     if not isinstance(target.type, (tt.ModuleType, tt.ClassType)):
         raise reader.error(
-            f"Tried to set an attribute '{name}' on a non-class: {target.type.torchscript()}", node
+            f"Tried to set an attribute: {name} on a non-class: {target.type.torchscript()}", node
         )
     cls = reader.unit.class_named(target.type.data)
     if name in cls.properties and cls.properties[name][1] is not None:
         reader.call_method(cls.methods[cls.properties[name][1]], target.ssa, Arguments([value]), node)  # pyright: ignore[reportArgumentType]
         return
+    if name in cls.properties:
+        raise reader.error(f"Tried to set read-only attribute: {name}", node)
     if name not in cls.attributes:
         in_initializer = reader.function.short_name == "__init__" and cls.kind == "class"
         if not in_initializer:

@@ -31,8 +31,7 @@ class PythonValue(Sugared):
     def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
         raise reader.error(
             f"{self.describe()} cannot be used as a value. Perhaps it is a closed over global variable? If "
-            "so, please "
-            "consider passing it in as an argument or use a local varible instead.",
+            "so, please consider passing it in as an argument or use a local variable instead.",
             node,
         )
 

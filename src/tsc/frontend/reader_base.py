@@ -19,6 +19,7 @@ from tsc.errors import CompileError
 from tsc.frontend.sugared import Sugared
 from tsc.frontend.undefined import ErrorLog, KnownError, Undefined
 from tsc.frontend.unit import Function, Unit
+from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_sequence
 
 
@@ -99,6 +100,9 @@ class Reader:
         """A constant as an IR value."""
         if is_sequence(python) and isinstance(type_, tt.ListType):
             return self.builder.list(type_.data, [self.constant(v, type_.data, node) for v in python])
+        if torch_interop.is_tensor(python):
+            array = torch_interop.to_numpy(python)
+            return self.builder.insert(self.unit_literal("default", array)).results[0]
         if type_ is tt.DEVICE:
             return self.builder.device(cast("str", python))
         if isinstance(python, int) and not isinstance(python, bool) and not -(2**63) <= python < 2**63:

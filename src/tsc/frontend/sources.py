@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from tsc.errors import FrontendError, NestingError, NotSupportedError, SourceRan
 
 OVERLOAD_MARKS = ("_overload", "_overload_method")
 """What PyTorch calls its decorators of overloads; in `tsc.nn` it is Python's, imported under another name."""
+UNSAID = "_"
+"""What stands for the result of a type comment that says nothing of it."""
 TRACED = "<traced>"
 """The file of functions that were traced: their source is never read."""
 
@@ -111,18 +114,33 @@ def parsed_annotation(text: str) -> ast.expr:
 
 
 def parsed_signature(text: str) -> ast.FunctionType:
-    """The types of a comment ``(int, Tensor) -> int``.
+    """The types of a comment ``(int, Tensor) -> int``; without an arrow, it says nothing of the result.
 
     Raises:
         FrontendError: it is no such comment.
         NestingError: it nests deeper than Python reads.
     """
-    return cast("ast.FunctionType", _parsed(text, "func_type", "types of a function", "<annotation>"))
+    whole = text if "->" in text else f"{text} -> {UNSAID}"
+    return cast("ast.FunctionType", _parsed(whole, "func_type", "types of a function", "<annotation>"))
+
+
+def _parsed_with_comments(text: str) -> ast.Module:
+    """Statements with their type comments: of two in the place of one, the first."""
+    try:
+        return ast.parse(text, type_comments=True)
+    except SyntaxError:
+        once = _SECOND_COMMENT.sub(r"\1", text)
+        if once == text:
+            raise
+        return ast.parse(once, type_comments=True)
+
+
+_SECOND_COMMENT = re.compile(r"(^[ \t]*#[ \t]*type:[^\n]*\n)(?:[ \t]*#[ \t]*type:[^\n]*)", re.MULTILINE)
 
 
 def _parsed(text: str, mode: str, what: str, file: str) -> ast.AST:
     try:
-        return ast.parse(text, type_comments=True) if mode == "exec" else parsed_quietly(text, mode)
+        return _parsed_with_comments(text) if mode == "exec" else parsed_quietly(text, mode)
     except SyntaxError as error:
         where = SourceRange(file, error.lineno or 1, (error.offset or 1) - 1, text=error.text or "")
         raise FrontendError(f"expected {what}: {error.msg}", where) from None

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
-from xdsl.ir import SSAValue
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
@@ -17,7 +16,8 @@ from tsc.errors import NotSupportedError
 from tsc.frontend import calls
 from tsc.frontend.calls import fits
 from tsc.frontend.casts import CONVERSIONS, Form
-from tsc.frontend.sugared import Arguments, Constant, Iteration, Sugared, SugaredValue, TupleOf
+from tsc.frontend.object_sorting import is_of_objects, sorted_objects
+from tsc.frontend.sugared import Arguments, Constant, Iteration, SliceOf, Sugared, SugaredValue, TupleOf
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
@@ -30,7 +30,7 @@ COUNTS: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("uninitialized", "len", "abs", "str", "reversed"), (1, 1)),
     "getattr": (2, 3), "fork": (1, MANY), "min": (1, MANY), "max": (1, MANY), "zip": (1, MANY),
     "unread": (1, MANY),
-    "range": (1, 3), "enumerate": (1, 2), "raise_exception": (1, 2),
+    "range": (1, 3), "enumerate": (1, 2), "slice": (1, 3), "list": (0, 1), "raise_exception": (1, 2),
 }  # fmt: skip
 """How many arguments forms take that look at them one by one: at least, and at most."""
 
@@ -44,8 +44,18 @@ def require_count(reader: CallReader, name: str, count: int, node: ast.AST) -> N
     least, most = COUNTS.get(name, (0, MANY))
     if least <= count <= most:
         return
-    wanted = f"{least}" if least == most else f"{least} or more" if most == MANY else f"{least} to {most}"
-    raise reader.error(f"{name} expected {wanted} arguments, got {count}", node)
+    if name == "slice":
+        message = f"slice accepts exactly 1, 2 or 3 arguments, got: {count}"
+    elif name == "fork":
+        message = "Expected at least one argument to fork()"
+    elif name == "getattr":
+        message = f"getattr expected to have number of arguments between 2 and 3 but found {count}"
+    elif least == most:
+        message = f"{name} expected exactly {least} arguments but found {count}"
+    else:
+        bound = f"at least {least}" if count < least else f"at most {most}"
+        message = f"{name} expected {bound} arguments, got {count}"
+    raise reader.error(message, node)
 
 
 def read_form(reader: CallReader, name: str, node: ast.Call) -> Sugared | None:
@@ -240,6 +250,14 @@ def _enumerate(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugar
     return Iteration("enumerate", arguments.positional[:1], start)
 
 
+def _slice(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    """``slice(stop)``, ``slice(start, stop)`` or ``slice(start, stop, step)``."""
+    given: list[Sugared] = arguments.positional
+    if len(given) == 1:
+        return SliceOf(Constant(None), given[0], Constant(None))
+    return SliceOf(given[0], given[1], given[2] if len(given) > 2 else Constant(None))
+
+
 def _zip(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     return Iteration("zip", arguments.positional)
 
@@ -308,6 +326,12 @@ def _reverse(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared
     return copied
 
 
+def _sorted(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+    if arguments.positional and is_of_objects(arguments.positional[0]):
+        return sorted_objects(reader, arguments, node)
+    return reader.call_builtin(("aten::sorted",), arguments, node)
+
+
 def _raise_exception(reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
     """``ops.prim.RaiseException(message, "builtins.ValueError")``: what archives write for ``raise``."""
     message, kind, *_ = [a.value(reader, node) for a in arguments.positional] + [
@@ -319,14 +343,14 @@ def _raise_exception(reader: CallReader, arguments: Arguments, node: ast.AST) ->
 
 FORMS: dict[str, Form] = {
     **CONVERSIONS,
-    "range": _range, "enumerate": _enumerate, "zip": _zip, "len": _len,
+    "range": _range, "slice": _slice, "enumerate": _enumerate, "zip": _zip, "len": _len,
     "print": _print, "min": _extremum("min"),
     "max": _extremum("max"),
     "abs": _abs, "round": _builtin("aten::round"), "pow": _builtin("aten::pow"),
     "ord": _builtin("aten::ord"),
     "chr": _builtin("aten::chr"), "hex": _builtin("aten::hex"), "bin": _builtin("aten::bin"),
     "oct": _builtin("aten::oct"),
-    "hash": _builtin("aten::hash"), "divmod": _builtin("aten::divmod"), "sorted": _builtin("aten::sorted"),
+    "hash": _builtin("aten::hash"), "divmod": _builtin("aten::divmod"), "sorted": _sorted,
     "sum": _builtin("aten::sum"), "any": _builtin("aten::any"), "all": _builtin("aten::all"),
     "id": _builtin("prim::id"),
     "reversed": _reverse, "is_scripting": _always(True), "is_tracing": _always(False),
@@ -353,34 +377,3 @@ def construct_container(reader: CallReader, kind: TorchType, arguments: Argument
     if kind in names:
         return call_form(reader, names[kind], arguments, node)
     raise reader.error(f"type '{kind.torchscript()}' cannot be called", node)
-
-
-def exception_parts(reader: CallReader, node: ast.Raise) -> tuple[SSAValue, SSAValue]:
-    """The message and the class name of a ``raise``."""
-    exception = node.exc
-    kind: SSAValue = reader.builder.constant(None)
-    if exception is None:
-        raise reader.error("raise requires an exception", node, NotSupportedError)
-    if isinstance(exception, ast.Call):
-        name = ast.unparse(exception.func)
-        parts = [reader.read(a) for a in exception.args]
-        if len(parts) == 1:
-            message = reader.plain(parts[0], node)
-            text = (
-                message
-                if message.type is tt.STRING
-                else reader.plain(reader.call_builtin(("aten::str",), Arguments([message]), node), node)
-            )
-        else:
-            text = SugaredValue(reader.builder.constant(", ".join([""] * len(parts))))
-        kind = reader.builder.constant(_qualified_exception(name))
-        return text.ssa, kind
-    if isinstance(exception, ast.Constant):
-        raise reader.error("exceptions must derive from BaseException", node)
-    return reader.builder.constant(""), kind
-
-
-def _qualified_exception(name: str) -> str:
-    import builtins
-
-    return f"builtins.{name}" if hasattr(builtins, name) else name

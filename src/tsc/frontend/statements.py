@@ -15,6 +15,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError, TscError, UnsupportedNodeError
 from tsc.frontend import calls, hints
 from tsc.frontend.calls import fits
+from tsc.frontend.casts import no_tuple
 from tsc.frontend.exits import VALUE, ImplicitNone, UnusedCall, is_hidden
 from tsc.frontend.expressions import BINARY
 from tsc.frontend.loops import LoopReader
@@ -123,7 +124,15 @@ class StatementReader(LoopReader):
                 node,
             )
         wanted = self.function.resolver.annotation(node.annotation)
-        value = SugaredValue(self.coerce(self.value(node.value, wanted), wanted, node))
+        given = self.value(node.value, wanted)
+        assert isinstance(given.type, TorchType)
+        if not self.converts(given, wanted):
+            raise self.error(
+                f"Variable '{ast.unparse(node.target)}' is annotated with type {wanted.torchscript()} but is "
+                f"being assigned to a value of type {given.type.torchscript()}",
+                node,
+            )
+        value = SugaredValue(self.coerce(given, wanted, node))
         self.assign(node.target, value, node)
 
     def assign(self, target: ast.expr, value: Sugared, node: ast.AST) -> None:
@@ -181,20 +190,24 @@ class StatementReader(LoopReader):
         parts = value.unroll(self, node)
         if parts is None:
             parts = self._unpack_list(value, len(targets), starred, node)
+        needed = len(targets) - (starred is not None)
+        if len(parts) < needed:
+            least = "at least " if starred is not None else ""
+            raise self.error(f"need {least}{needed} values to unpack but found only {len(parts)}", node)
         if starred is not None:
             tail = len(targets) - starred - 1
             middle = TupleOf(parts[starred : len(parts) - tail])
             parts = [*parts[:starred], middle, *parts[len(parts) - tail :]]
         if len(parts) != len(targets):
-            more = "need more values" if len(parts) < len(targets) else "too many values"
-            raise self.error(f"{more} to unpack: expected {len(targets)}, got {len(parts)}", node)
+            raise self.error(f"too many values to unpack: need {needed} but found {len(parts)}", node)
         for target, part in zip(targets, parts, strict=True):
             self.assign(target.value if isinstance(target, ast.Starred) else target, part, node)
 
     def _unpack_list(self, value: Sugared, count: int, starred: int | None, node: ast.AST) -> list[Sugared]:
         ssa = value.value(self, node)
         if not isinstance(ssa.type, tt.ListType) or starred is not None:
-            raise self.error(f"Provided object of type {ssa.type} cannot be used as a tuple", node)
+            assert isinstance(ssa.type, TorchType)
+            raise self.error(no_tuple(ssa.type), node)
         unpacked = self.builder.create(ops.PrimListUnpackOp, [ssa], [ssa.type.data] * count)
         return [SugaredValue(r) for r in unpacked.results]
 
@@ -260,12 +273,21 @@ class StatementReader(LoopReader):
     def do_delete(self, node: ast.Delete) -> None:
         for target in node.targets:
             if isinstance(target, ast.Name):
+                self.lookup(target.id, target)
                 self.environment.pop(target.id, None)
             elif isinstance(target, ast.Subscript):
+                if isinstance(target.slice, ast.Slice):
+                    raise self.error(
+                        "del statements only support deletion at a single index, slicing is not supported "
+                        "(see https://github.com/pytorch/pytorch/issues/31430)",
+                        node,
+                    )
                 arguments = Arguments([self.read(target.value), self.read(target.slice)])
                 self.call_builtin(("aten::Delete",), arguments, node)
             else:
-                raise self.error("del requires a name or a subscript", node, NotSupportedError)
+                raise self.error(
+                    "del statements are only supported for deleting list and dict items and variables", node
+                )
 
     def do_return(self, node: ast.Return) -> None:
         wanted = self.function.result
@@ -279,7 +301,7 @@ class StatementReader(LoopReader):
     returned: SSAValue | None = None
 
     def do_raise(self, node: ast.Raise) -> None:
-        from tsc.frontend.special_forms import exception_parts
+        from tsc.frontend.exceptions import exception_parts
 
         message, kind = exception_parts(self, node)
         self.at(node)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from xdsl.ir import SSAValue
@@ -11,14 +13,58 @@ from tsc import dtypes
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend import calls
-from tsc.frontend.sugared import Arguments, Constant, Sugared, SugaredValue
+from tsc.frontend.sugared import Arguments, Constant, SliceOf, Sugared, SugaredValue
 
 if TYPE_CHECKING:
     from tsc.frontend.expressions import ExpressionReader
 
 
+@contextmanager
+def _written_out(reader: ExpressionReader, key: ast.expr) -> Generator[ast.expr, None, None]:
+    """A key with the slices and ellipses that names and calls in it stand for as they are written: the bounds
+    of a slice have names of their own meanwhile.
+    """
+    parts = list(key.elts) if isinstance(key, ast.Tuple) else [key]
+    bounds: dict[str, Sugared] = {}
+    written = [_written_part(reader, part, bounds) for part in parts]
+    if all(a is b for a, b in zip(parts, written, strict=True)):
+        yield key
+        return
+    reader.environment.update(bounds)
+    made = ast.Tuple(written, ast.Load()) if isinstance(key, ast.Tuple) else written[0]
+    yield ast.fix_missing_locations(ast.copy_location(made, key))
+    for name in bounds:
+        reader.environment.pop(name)
+
+
+def _written_part(reader: ExpressionReader, part: ast.expr, bounds: dict[str, Sugared]) -> ast.expr:
+    if isinstance(part, ast.Name) and part.id == "Ellipsis" and part.id not in reader.environment:
+        return ast.copy_location(ast.Constant(Ellipsis), part)
+    is_call = isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "slice"
+    if not is_call and not (isinstance(part, ast.Name) and part.id in reader.environment):
+        return part
+    meant = reader.read(part)
+    if not isinstance(meant, SliceOf):
+        return part
+    names: list[ast.expr | None] = []
+    for bound in (meant.lower, meant.upper, meant.step):
+        if bound.static() == (True, None):
+            names.append(None)
+            continue
+        names.append(ast.copy_location(ast.Name(f"$bound{len(bounds)}", ast.Load()), part))
+        bounds[f"$bound{len(bounds)}"] = bound
+    return ast.copy_location(ast.Slice(*names), part)
+
+
 def read_index(reader: ExpressionReader, node: ast.Subscript) -> Sugared:
     """``value[key]``."""
+    with _written_out(reader, node.slice) as key:
+        if key is not node.slice:
+            node = ast.copy_location(ast.Subscript(node.value, key, node.ctx), node)
+        return _read_index(reader, node)
+
+
+def _read_index(reader: ExpressionReader, node: ast.Subscript) -> Sugared:
     owner = reader.read(node.value)
     known = owner.index(reader, node.slice, node)
     if known is not None:
@@ -145,12 +191,22 @@ def _index_list(
 
 def assign_index(reader: ExpressionReader, target: ast.Subscript, value: Sugared, node: ast.AST) -> None:
     """``owner[key] = value``."""
+    with _written_out(reader, target.slice) as key:
+        if key is not target.slice:
+            target = ast.copy_location(ast.Subscript(target.value, key, target.ctx), target)
+        _assign_index(reader, target, value, node)
+
+
+def _assign_index(reader: ExpressionReader, target: ast.Subscript, value: Sugared, node: ast.AST) -> None:
     owner = reader.plain(reader.read(target.value), node)
     if isinstance(owner.type, tt.TensorType):
         _assign_tensor(reader, owner.ssa, target.slice, value, node)
         return
     if isinstance(target.slice, ast.Slice):
-        raise reader.error("Sliced expression not yet supported for subscripted assignment.", node)
+        raise reader.error(
+            "Sliced expression not yet supported for subscripted assignment. File a bug if you want this",
+            node,
+        )
     called = reader.magic("__setitem__", [owner, reader.read(target.slice), value], node)
     if called is None and not isinstance(owner.type, (tt.ListType, tt.DictType)):
         raise reader.error(f"{owner.type.torchscript()} does not support subscripted assignment.", node)

@@ -114,7 +114,7 @@ class Constant(Sugared):
     """Its TorchScript type where the value alone does not say (an empty list)."""
 
     def describe(self) -> str:
-        return type(self.python).__name__
+        return f"value of type '{type(self.python).__name__}'"
 
     def value(self, reader: CallReader, node: ast.AST) -> SSAValue:
         return reader.constant(self.python, self.type, node)
@@ -158,10 +158,13 @@ class TupleOf(Sugared):
             if all(known for known, _ in bounds):
                 return TupleOf(self.elements[slice(*(bound for _, bound in bounds))])
         known, at = reader.static_value(key)
-        if not known or not isinstance(at, int):
-            return None
-        if not -len(self.elements) <= at < len(self.elements):
-            raise reader.error("Tuple index out of range", node)
+        if known and not isinstance(at, int):
+            raise reader.error("tuple index must be an integer", node)
+        if not known:
+            return SugaredValue(self.value(reader, node)).index(reader, key, node)
+        count = len(self.elements)
+        if not -count <= at < count:
+            raise reader.error(f"Tuple index out of range. Tuple is length {count} and index is {at}", node)
         return self.elements[at]
 
     def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
@@ -182,6 +185,11 @@ class Builtin(Sugared):
         return f"builtin '{self.names[0]}'"
 
     def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        from tsc.frontend.object_sorting import is_of_objects, sort_objects
+
+        given = [*filter(None, [self.receiver]), *arguments.positional]
+        if self.names == ("aten::sort",) and given and is_of_objects(given[0]):
+            return sort_objects(reader, Arguments(given, arguments.keywords), node)
         return reader.call_builtin(self.names, arguments, node, self.receiver)
 
 
@@ -279,6 +287,18 @@ class TypeRef(Sugared):
         from tsc.frontend.special_forms import construct_container
 
         return construct_container(reader, self.type, arguments, node)
+
+
+@dataclass(eq=False)
+class SliceOf(Sugared):
+    """``slice(lower, upper, step)``: meaningful in subscripts only."""
+
+    lower: Sugared
+    upper: Sugared
+    step: Sugared
+
+    def describe(self) -> str:
+        return "Python slice value"
 
 
 @dataclass(eq=False)

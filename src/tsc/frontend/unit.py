@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -177,6 +178,11 @@ class Unit:
         while candidate in self.functions or candidate in self.classes:
             candidate, n = f"{path}.{MANGLED}{n}.{short}" if path else f"{MANGLED}{n}.{short}", n + 1
         return candidate
+
+
+def without_mangling(name: str) -> str:
+    """A qualified name without what told it from others of the same thing."""
+    return re.sub(rf"{MANGLED}\d+\.", "", name)
 
 
 class ScriptObject:

@@ -50,6 +50,21 @@ def _set_grad_mode(reader: StatementReader, item: ast.withitem, mode: bool | Non
     return lambda: reader.builder.aten("aten::set_grad_enabled", [before]) and None
 
 
+def _check_manager(reader: StatementReader, manager: SugaredValue, node: ast.AST) -> None:
+    """Refuse what no ``with`` can enter and leave."""
+    if not isinstance(manager.type, (tt.ClassType, tt.InterfaceType, tt.ModuleType)):
+        raise reader.error("With item expression must return an object", node)
+    cls = reader.unit.class_named(manager.type.data)
+    enter, leave = cls.method("__enter__"), cls.method("__exit__")
+    if enter is None or leave is None:
+        raise reader.error(
+            "Object returned by with item expression does not define __enter__ and __exit__ methods", node
+        )
+    reader.compile_function(leave)
+    if len(leave.parameters) != 3:
+        raise reader.error("__exit__ must have four arguments", node)
+
+
 def enter_context(
     reader: StatementReader, item: ast.withitem, node: ast.AST
 ) -> tuple[Sugared, Callable[[], None]]:
@@ -63,13 +78,9 @@ def enter_context(
     if isinstance(read, Special) and read.name == "strict_fusion":
         return Constant(None), _enter_strict_block(reader)
     manager = reader.plain(reader.read(item.context_expr), node)
+    _check_manager(reader, manager, node)
     entered = reader.magic("__enter__", [manager], node)
-    if entered is None:
-        raise reader.error(
-            f"With item expression must be an object with __enter__ and __exit__; got {manager.describe()}",
-            node,
-        )
-
+    assert entered is not None
     _mark(entered, ENTERS)
     is_strict = isinstance(manager.type, tt.ClassType) and manager.type.data == STRICT_CLASS
     leave_strict_block = _enter_strict_block(reader) if is_strict else None

@@ -10,6 +10,7 @@ from tsc.modules.script_modules import RecursiveScriptModule
 from tsc.modules.scripting import scripted
 from tsc.nn.module import Module
 from tsc.options import options
+from tsc.programs.definitions import DEFINED, defined_texts, names_around
 
 
 class _ScriptMeta(type):
@@ -36,15 +37,22 @@ class _ScriptMeta(type):
         )
 
 
+def _define(self: Any, src: str) -> None:
+    """Add methods, written as TorchScript source; they are compiled with the module."""
+    vars(self)[DEFINED] = [*defined_texts(self), (src, names_around(0))]
+
+
 class ScriptModule(Module, metaclass=_ScriptMeta):
     """Base of modules whose methods marked with `script_method` are compiled when an instance is made.
 
-    Attributes are declared with `Attribute`, constants in ``__constants__``. Instances are
-    `RecursiveScriptModule`s.
+    Attributes are declared with `Attribute`, constants in ``__constants__``, further methods by `define`.
+    Instances are `RecursiveScriptModule`s.
     """
+
+    define = _define
 
 
 @interned
 def _over(module: type) -> type:
     """`ScriptModule` as a subclass of another library's modules."""
-    return _ScriptMeta("ScriptModule", (module,), {"__doc__": ScriptModule.__doc__})
+    return _ScriptMeta("ScriptModule", (module,), {"__doc__": ScriptModule.__doc__, "define": _define})

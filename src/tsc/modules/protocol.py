@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
+from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TENSOR as _TENSOR
 from tsc.dtypes import Array
 from tsc.errors import CompileError
+from tsc.frontend.compile import Compiler
 from tsc.frontend.hooks import hooks_of
+from tsc.frontend.interfaces import cast_refusal
 from tsc.frontend.unit import Class, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.interop.torch_watching import is_watched_tensor, outside_transforms
@@ -91,6 +94,12 @@ class ModuleProtocol(ModuleState, ModuleConversions):
             return
         if value is None and kind is _TENSOR:
             raise CompileError(f"Could not cast attribute '{name}' to type Tensor: got None")
+        given = getattr(value, "_object", None)
+        if isinstance(kind, tt.InterfaceType) and isinstance(given, ScriptObject):
+            compiler = cast("Compiler", cast("Any", self)._interpreter.compiler)
+            refusal = cast_refusal(given.cls, compiler.unit.class_named(kind.data), compiler.compile)
+            if refusal is not None:
+                raise CompileError(refusal)
         try:
             with outside_transforms():
                 held.attributes[name] = Inputs().convert(value, kind, name)

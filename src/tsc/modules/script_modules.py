@@ -23,6 +23,7 @@ from tsc.errors import ArchiveError, CompileError, TscError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.compile import Compiler
 from tsc.frontend.hooks import hooks_of
+from tsc.frontend.live import Program
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Class, ScriptObject
 from tsc.interop import torch as torch_interop
@@ -33,7 +34,7 @@ from tsc.modules.pickling import reduced
 from tsc.modules.protocol import ModuleProtocol, beside, run_between_hooks
 from tsc.passes.freeze import Freeze
 from tsc.passes.round_weights import RoundWeights
-from tsc.programs.definitions import define_methods
+from tsc.programs.definitions import define_methods, names_around
 from tsc.programs.inspecting import InspectableModule, Saveable
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
@@ -183,7 +184,6 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         """The method that calls of the module run."""
         return self._method("forward")
 
-    @serialized
     def define(self, src: str) -> None:
         """Add methods, written as TorchScript source: ``def double(self, x): ...``.
 
@@ -191,7 +191,17 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
             FrontendError: the text is not Python.
             CompileError: a method is not TorchScript.
         """
-        define_methods(self._object.cls, src, self._interpreter.compiler)
+        self._define(src, names_around(0))
+
+    @serialized
+    def _define(self, src: str, names: dict[str, Any]) -> None:
+        from tsc.modules.scripting import live_program
+
+        compiler, (program, _) = self._interpreter.compiler, live_program()
+        if compiler is not program.compiler:  # a module of an archive
+            program = Program(compiler)
+        for method in define_methods(self._object.cls, src, program, names):
+            compiler.compile(method)
 
     def _wrap(self, value: object) -> Any:
         if isinstance(value, ScriptObject) and value.cls.kind == "module":
@@ -313,6 +323,15 @@ class Frozen:
         return {name: (op, self.pool) for name, op in frozen.items() if op is not None}
 
 
+def _has_path(held: ScriptObject, path: Sequence[str]) -> bool:
+    """Whether there is an attribute, or a method, at a path of names below an object."""
+    name, *rest = path
+    inner = held.attributes.get(name)
+    if rest:
+        return isinstance(inner, ScriptObject) and _has_path(inner, rest)
+    return name in held.cls.attributes or name in held.cls.methods or name in held.cls.constants
+
+
 @serialized
 def freeze_module(module: RecursiveScriptModule, preserved: Sequence[str]) -> RecursiveScriptModule:
     """A copy of `module` whose attributes are constants of its methods."""
@@ -321,7 +340,7 @@ def freeze_module(module: RecursiveScriptModule, preserved: Sequence[str]) -> Re
     held = beside(held, {})
     cls = held.cls
     for name in preserved:
-        if name not in cls.methods and name not in cls.attributes and "." not in name:
+        if name not in cls.methods and not _has_path(held, name.split(".")):
             raise CompileError(f"Unknown name: {name}")
     methods = (
         ["forward", *(p for p in preserved if p in cls.methods)]

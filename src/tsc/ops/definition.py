@@ -160,6 +160,8 @@ class Operator:
     """
     takes_overlap: bool = False
     """Whether the in-place form writes where several elements are one place in memory, as fills do."""
+    compares_objects: bool = False
+    """What it gives depends on which objects lists, dicts and tensors are, not on what they hold."""
     reads_places: bool = False
     """Whether a result's element depends on its place too, and not on elements alone: in a triangle."""
     changes_shape: bool = False

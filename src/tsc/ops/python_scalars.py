@@ -15,7 +15,6 @@ from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.dims import Dim
 from tsc.dtypes import Array, Number
-from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops import int_ranges
 from tsc.ops.definition import Family
@@ -41,6 +40,7 @@ from tsc.ops.number_functions import (
     to_int,
     wrap64,
 )
+from tsc.ops.number_texts import float_of, int_of
 from tsc.ops.python_forms import PythonForm, python_form
 
 FAMILY = Family()
@@ -221,18 +221,16 @@ for _name, _function in _FLOAT_FUNCTIONS.items():
     _define(f"aten::{_name}", _number_function(_name, _function), 1)
 
 
-def _parsing(name: str, parse: Callable[[str], Any], parser: str) -> None:
-    @FAMILY.op(name, kind="python")
-    def number(a: str) -> float | int:
-        """The number a string spells; messages begin with what PyTorch parses it by."""
-        try:
-            return parse(a)
-        except ValueError as error:
-            raise OperatorError(f"{parser}: {error}") from None
+@FAMILY.op("aten::Float.str", kind="python")
+def float_of_text(a: str) -> float:
+    """The number a string spells."""
+    return float_of(a)
 
 
-_parsing("aten::Float.str", float, "stod")
-_parsing("aten::Int.str", int, "stoll")
+@FAMILY.op("aten::Int.str", kind="python")
+def int_of_text(a: str) -> int:
+    """The number a string spells."""
+    return int_of(a)
 
 
 @FAMILY.op("aten::factorial.int", kind="python")
@@ -291,8 +289,8 @@ def complex_of_elements(x: Number | Array, y: Number | Array = 0) -> complex:
 
 @FAMILY.op("aten::hash.generic", kind="python")
 def hash_(value: object) -> int:
-    """Python's ``hash``: equal within one process, not that of PyTorch."""
-    return hash(value)
+    """Python's ``hash``: equal within one process, not that of PyTorch. Of a tensor, which tensor it is."""
+    return id(value) if is_array(value) else hash(value)
 
 
 def _compared_with_none(comparison: str) -> PythonForm:
@@ -302,7 +300,7 @@ def _compared_with_none(comparison: str) -> PythonForm:
     return PythonForm(write, is_sure=True)
 
 
-@FAMILY.op("aten::__is__", kind="python", python=_compared_with_none("is"))
+@FAMILY.op("aten::__is__", kind="python", python=_compared_with_none("is"), compares_objects=True)
 def is_(self: object, obj: object) -> bool:
     """Identity; of real numbers, which are no objects in TorchScript, equality with type."""
     if type(self) in _REAL:
@@ -310,7 +308,7 @@ def is_(self: object, obj: object) -> bool:
     return self is obj
 
 
-@FAMILY.op("aten::__isnot__", kind="python", python=_compared_with_none("is not"))
+@FAMILY.op("aten::__isnot__", kind="python", python=_compared_with_none("is not"), compares_objects=True)
 def is_not(self: object, obj: object) -> bool:
     """The opposite of identity."""
     return not is_(self, obj)

@@ -113,6 +113,11 @@ def _slice(text: bytes, start: int | None, end: int | None, step: int) -> bytes:
     return text[start:end:step]
 
 
+def _zero_filled(text: bytes, width: int) -> bytes:
+    """Zeros in front of a sign too, as PyTorch puts them."""
+    return text.rjust(width, b"0")
+
+
 _find, _rfind = _found(bytes.find), _found(bytes.rfind)
 _METHODS: dict[str, Callable[..., Any]] = {
     "upper": bytes.upper, "lower": bytes.lower, "capitalize": bytes.capitalize, "title": bytes.title,
@@ -121,7 +126,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "isdecimal": bytes.isdigit, "isnumeric": bytes.isdigit, "strip": bytes.strip, "lstrip": bytes.lstrip,
     "rstrip": bytes.rstrip, "split.str": _split, "rsplit": bytes.rsplit, "splitlines": _split_lines,
     "partition": bytes.partition, "rpartition": bytes.rpartition, "replace": bytes.replace,
-    "center": bytes.center, "ljust": bytes.ljust, "rjust": bytes.rjust, "zfill": bytes.zfill,
+    "center": bytes.center, "ljust": bytes.ljust, "rjust": bytes.rjust, "zfill": _zero_filled,
     "expandtabs": bytes.expandtabs, "find": _find, "rfind": _rfind, "index.str": _required(_find),
     "rindex": _required(_rfind), "count": _count, "startswith": _starts_with,
     "endswith": _prefixed(bytes.endswith), "len.str": len, "add.str": operator.add,

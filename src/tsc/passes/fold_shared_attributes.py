@@ -15,6 +15,7 @@ from xdsl.passes import ModulePass
 
 from tsc.dialects import torch_types as tt
 from tsc.dialects.context import pool_of
+from tsc.dialects.torch_objects import ENTRY
 from tsc.dialects.torch_ops import NnModuleOp, PrimGetAttrOp, PrimSetAttrOp
 from tsc.dialects.walking import walk
 from tsc.passes.freeze import simplify
@@ -48,8 +49,8 @@ class FoldSharedAttributes(ModulePass):
         for function in methods.functions.values():
             if shared.fold(function):
                 simplify(function, pool_of(ctx))
-        entries = [f for f in methods.functions.values() if f not in called]
-        methods.drop(called - _reached(methods, entries))
+        entries = [f for f in methods.functions.values() if f not in called or ENTRY in f.attributes]
+        methods.drop(called - _reached(methods, entries) - {*entries})
 
 
 class _Shared:
@@ -57,8 +58,7 @@ class _Shared:
 
     def __init__(self, module: ModuleOp, preserved: Sequence[str]) -> None:
         self.slots = Slots(module)
-        root = self.slots.root()
-        kept = {(o.results[0].type, name) for o in self.slots.objects if o is root for name in preserved}
+        kept = {(made.results[0].type, name) for made, name in self.slots.preserved(preserved)}
         assigned = {(o.operands[0].type, o.attribute) for o in walk(module) if isinstance(o, PrimSetAttrOp)}
         self._known: dict[tuple[Attribute, str], SSAValue | None] = dict.fromkeys(kept | assigned)
         """By class and name of the attribute; None where objects differ, or may differ later."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from xdsl.context import Context
@@ -40,7 +41,7 @@ class Freeze(ModulePass):
 
     Requires: `inline`; one root object.
     Leaves: attributes that are written, whose tensor is changed in place, or that are named in
-    `preserved_attrs`;
+    `preserved_attrs` by their paths, with all below them;
     a function keeps its ``self`` only where it still reads such an attribute.
 
     ```mlir
@@ -94,12 +95,11 @@ class _Freezer:
     ) -> None:
         self.module = module
         self.pool = pool
-        self.preserved = preserved
         self.varying = varying
         self.folded: defaultdict[FuncOp, list[str]] = defaultdict(list)
         """The paths of the attributes that have become constants."""
         self.slots = Slots(module)
-        self.root = self.slots.root()
+        self.preserved = self.slots.preserved(preserved)
         self.written: set[tuple[Operation, str]] = set()
         self.scalars_only = True
         self._objects: dict[SSAValue, NnModuleOp | None] = {}
@@ -136,7 +136,7 @@ class _Freezer:
             if (
                 owner is None
                 or (owner, op.attribute) in self.written
-                or self._is_preserved(owner, op.attribute)
+                or (owner, op.attribute) in self.preserved
                 or attribute_path(op) in self.varying
             ):
                 continue
@@ -152,9 +152,6 @@ class _Freezer:
             op.results[0].replace_all_uses_with(value)
             op.detach()
             op.erase()
-
-    def _is_preserved(self, owner: NnModuleOp, attribute: str) -> bool:
-        return attribute in self.preserved and owner is self.root
 
     def find_assigned(self, functions: list[FuncOp]) -> None:
         """Attributes that are assigned."""
@@ -185,12 +182,18 @@ class _Freezer:
                     self.written.add((other, name))
 
     def _overlap(self, a: SSAValue, b: SSAValue) -> bool:
-        """Whether two slots hold tensors that share memory."""
-        if not (
-            isinstance(a.owner, NonValueTensorLiteralOp) and isinstance(b.owner, NonValueTensorLiteralOp)
-        ):
-            return False
-        return np.may_share_memory(literal_array(self.pool, a.owner), literal_array(self.pool, b.owner))
+        """Whether two slots hold tensors, by themselves or in containers, that share memory."""
+        held = self._arrays(b)
+        return any(np.may_share_memory(one, other) for one in self._arrays(a) for other in held)
+
+    def _arrays(self, held: SSAValue) -> list[np.ndarray[Any, Any]]:
+        """The tensors that a slot holds."""
+        owner = held.owner
+        if isinstance(owner, NonValueTensorLiteralOp):
+            return [literal_array(self.pool, owner)]
+        if isinstance(owner, NnModuleOp) or not isinstance(owner, Operation):
+            return []
+        return [array for operand in owner.operands for array in self._arrays(operand)]
 
     def drop_objects(self, functions: list[FuncOp]) -> None:
         """Drop ``self`` arguments nobody uses, and then the objects and classes nobody needs."""

@@ -14,6 +14,7 @@ from xdsl.passes import ModulePass
 
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.locations import STRICT_CLASS
+from tsc.dialects.torch_objects import ENTRY
 from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.dialects.walking import walk
 from tsc.errors import CompileError
@@ -30,7 +31,7 @@ class Inline(ModulePass):
     Leaves: calls through interfaces, and of ``__enter__`` and ``__exit__`` by a ``with`` (but for
         those of ``strict_fusion``, which do nothing and go, and of ``no_grad``, which set a mode); calls in
         functions that would grow beyond what the options allow;
-        functions that a class or nobody names are entries and stay.
+        functions that are marked as entries, and those that a class or nobody names, stay.
 
     ```mlir
     %1 = torch.prim.CallMethod %conv["forward"] (%x) : ...
@@ -52,7 +53,7 @@ class Inline(ModulePass):
         inliner = _Inliner(op, self)
         for function in inliner.methods.functions.values():
             inliner.decide(function)
-        gone = inliner.inlined - inliner.left
+        gone = {f for f in inliner.inlined - inliner.left if ENTRY not in f.attributes}
         inliner.expand(gone)
         inliner.methods.drop(gone)
 

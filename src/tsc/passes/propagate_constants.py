@@ -43,6 +43,8 @@ LARGEST_LIST = 1 << 12
 """Elements up to which a list becomes constants: each is an operation."""
 LARGEST_CREATION = 1 << 22
 """Elements up to which a tensor made from nothing (``zeros``, ``arange``) is made at compile time."""
+OBJECTS = (tt.ListType, tt.DictType, tt.TensorType)
+"""Types whose values are objects: two that are equal may be one or not."""
 TAKE_NONE = (tt.OptionalType, tt.NoneType, tt.AnyType, tt.VariableType, tt.UnionType)
 
 
@@ -170,7 +172,7 @@ def _take_number(op: AtenOp, pool: ConstantPool) -> bool:
 
 def fold(op: AtenOp, pool: ConstantPool) -> bool:
     """Replace `op` by constants when it can be run now; whether it was."""
-    if not is_foldable(op):
+    if not is_foldable(op) or _compares_objects(op):
         return False
     operator = require(op.schema.full_name)
     tells_memory = operator.may_share or is_in_loop(op)  # of another result, or of another round
@@ -200,6 +202,12 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     _mark_unless_shown(op, operator, made)
     _replace(op, made)
     return True
+
+
+def _compares_objects(op: AtenOp) -> bool:
+    """Whether the answer is about which objects the operands are, and not about what they hold."""
+    is_asked = require(op.schema.full_name).compares_objects
+    return is_asked and all(isinstance(operand.type, OBJECTS) for operand in op.operands)
 
 
 def _mark_unless_shown(op: AtenOp, operator: Operator, made: Sequence[SSAValue]) -> None:

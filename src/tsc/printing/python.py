@@ -11,6 +11,7 @@ from typing import Any
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.unit import REQUIRED, FunctionParameter
+from tsc.interop.torch import is_tensor
 from tsc.printing.graph import CONSTANT, ENTER, EXIT, Block, Graph, Node, Place, Value
 from tsc.printing.inlining import inlined_nodes
 from tsc.printing.node_text import ExpressionPrinter, constant_text, is_identifier, plain_value
@@ -126,9 +127,11 @@ class _FunctionPrinter:
                 self.variables[values.pop(0)] = written
             kind = signature.self_type
             parts.append(written if kind is None else f"{written}: {code_type(kind)}")
-        for value, parameter in zip(values, signature.parameters, strict=True):
+        untold = _without_written_default(signature.parameters)
+        for position, (value, parameter) in enumerate(zip(values, signature.parameters, strict=True)):
             self.out.used.add_type(parameter.type)
-            default = "" if parameter.default is REQUIRED else f"={self._default(parameter)}"
+            is_written = parameter.default is not REQUIRED and position >= untold
+            default = f"={self._default(parameter)}" if is_written else ""
             parts.append(f"{self._parameter(value, parameter.name)}: {code_type(parameter.type)}{default}")
         self.out.used.add_type(signature.result)
         listed = ",\n    ".join(parts)
@@ -353,3 +356,8 @@ def _constants_in_order(top: Block) -> Iterator[Node]:
             if made is not None and made.operator == CONSTANT and made not in seen:
                 seen.add(made)
                 yield made
+
+
+def _without_written_default(parameters: Sequence[FunctionParameter]) -> int:
+    """How many parameters there are up to the last whose default is a tensor, which code cannot write."""
+    return max((i for i, p in enumerate(parameters, 1) if is_tensor(p.default)), default=0)

@@ -19,10 +19,11 @@ from tsc.dialects.context import make_context
 from tsc.dialects.mlir_text import mlir_text, weights_text
 from tsc.errors import CompileError
 from tsc.frontend.object_graph import assemble
-from tsc.frontend.unit import Function, ScriptObject, Unit
+from tsc.frontend.unit import Function, ScriptObject, Unit, without_mangling
 from tsc.passes.inline import Inline
 from tsc.printing.function_text import ConstantMap, code_of, graph_of
 from tsc.printing.graph import Graph
+from tsc.programs.function_schema import FunctionSchema
 from tsc.programs.showing import page, summary
 from tsc.programs.specialization_table import SpecializationTable
 
@@ -104,15 +105,18 @@ class Inspectable:
     def __repr__(self) -> str:
         is_frozen = self.entry is not None and self.receiver is not None
         said = summary(self.specializations(), is_frozen=is_frozen)
-        return f"<tsc.{type(self).__name__} {self.function.name}{said and ': '}{said}>"
+        name = without_mangling(self.function.name)
+        return f"<tsc.{type(self).__name__} {name}{said and ': '}{said}>"
 
     def _repr_html_(self) -> str:
         return page(self)
 
     @property
-    def schema(self) -> str:
-        """The signature as PyTorch declares it: ``forward(__torch__.M self, Tensor x) -> Tensor``."""
-        return self.function.schema()
+    def schema(self) -> FunctionSchema:
+        """The signature as PyTorch declares it, ``forward(__torch__.M self, Tensor x) -> Tensor``: a text
+        that has `name`, `arguments` and `returns`.
+        """
+        return FunctionSchema(self.function)
 
     @property
     @serialized

@@ -15,12 +15,14 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError, TscError
 from tsc.frontend.hooks import HOOKS, PRE_HOOKS, check_hooks, hooks_of
+from tsc.frontend.interfaces import check_interfaces
 from tsc.frontend.live import Program
 from tsc.frontend.python_values import PythonValue
 from tsc.frontend.sources import overload_declarations
 from tsc.frontend.unit import Class, Function, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.markers import Attribute, modifier_of
+from tsc.programs.definitions import DEFINED, define_methods, defined_texts
 from tsc.programs.loading import object_of
 from tsc.runtime.values import Inputs
 
@@ -46,6 +48,7 @@ SKIPPED = frozenset(
         "_version",
         "dump_patches",
         "call_super_init",
+        DEFINED,
     ]
 )
 CONTAINERS = {
@@ -62,6 +65,7 @@ def script_object(program: Program, module: object) -> ScriptObject:
     held = _Scripter(program).object(module)
     for cls in _classes_below(held):
         _compile_eagerly(program, cls)
+    check_interfaces(held, program.unit, program.compiler.compile)
     return held
 
 
@@ -201,7 +205,13 @@ class _Scripter:
             return
         known = torch_interop.constant_of(value)
         kinds[name] = kind
-        values[name] = known[1] if known is not None else Inputs().convert(value, kind, name)
+        values[name] = known[1] if known is not None else self._inputs().convert(value, kind, name)
+
+    def _inputs(self) -> Inputs:
+        """What takes attributes into the program, objects of its classes among them."""
+        inputs = Inputs()
+        inputs.class_named = self.program.unit.class_named
+        return inputs
 
     def _inferred(self, value: object) -> TorchType | None:
         """The type of an attribute nobody annotated; None where TorchScript has none for it."""
@@ -225,6 +235,7 @@ class _Scripter:
             repr(constants),
             tuple((n, id(getattr(f, "__func__", f))) for n, f in functions.items()),
             tuple(id(hook) for hooks in _live_hooks(module) for hook in hooks),
+            tuple(text for text, _ in defined_texts(module)),
         )
         known = self.program.unit.module_classes
         if key in known:
@@ -243,7 +254,11 @@ class _Scripter:
         own = tt.ModuleType(cls.name)
         live = cast("type[Any]", type(module))
         self._members_of_class(cls, live)
-        cls.exports = tuple(n for n, m in cls.methods.items() if modifier_of(m.python) == "export")
+        exports = [n for n, m in cls.methods.items() if modifier_of(m.python) == "export"]
+        for text, names in defined_texts(module):
+            defined = define_methods(cls, text, self.program, names)
+            exports += [method.short_name for method in defined]
+        cls.exports = tuple(exports)
         for name, value in functions.items():
             if isinstance(value, types.MethodType):
                 cls.methods[name] = self._replacement(cls, name, value, own)

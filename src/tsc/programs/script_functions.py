@@ -22,6 +22,7 @@ from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObject, Unit
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
+from tsc.programs.argument_errors import missing_argument, surplus_arguments, surplus_keyword
 from tsc.programs.explaining import Explanation, explain_generic, explain_version
 from tsc.programs.frozen_runs import run_frozen
 from tsc.programs.input_hints import hint_at_inputs
@@ -97,23 +98,16 @@ class BoundFunction(Inspectable):
             elif parameter.default is not REQUIRED:
                 bound.append(parameter.default)
             else:
-                raise ArgumentError(
-                    f"{self.function.short_name}() is missing value for argument '{parameter.name}'"
-                )
+                raise ArgumentError(missing_argument(self.function, parameter.name))
         if rest:
-            raise ArgumentError(
-                f"Unknown keyword argument '{next(iter(rest))}' for operator '{self.function.short_name}'"
-            )
+            raise ArgumentError(surplus_keyword(self.function, next(iter(rest))))
         return bound
 
     def _complete(self, arguments: Sequence[Any]) -> Sequence[Any]:
         """A value for each parameter."""
         expected = len(self.parameters)
         if len(arguments) > expected:
-            raise ArgumentError(
-                f"{self.function.short_name}() expected at most {expected} argument(s) but received "
-                f"{len(arguments)} argument(s)"
-            )
+            raise ArgumentError(surplus_arguments(self.function, len(arguments)))
         return self._positional(arguments, {}) if len(arguments) < expected else arguments
 
     def _values(self, arguments: Sequence[Any]) -> tuple[Inputs, list[Any]]:
@@ -140,7 +134,8 @@ class BoundFunction(Inspectable):
         inputs, values = self._values(arguments)
         if isinstance(inputs, TorchInputs):
             return self._run_recording(inputs, values)
-        version = None if self._why_special(values) else self._version(values)
+        is_generic = inputs.is_sharing or self._why_special(values) is not None
+        version = None if is_generic else self._version(values)
         if version is None:
             result = self._run_generic(*values)
             inputs.settle()
@@ -241,6 +236,8 @@ class BoundFunction(Inspectable):
 
     def _converted(self, inputs: Inputs, position: int, given: object) -> Any:
         parameter = self.parameters[position]
+        if parameter.broadcast_size is not None and isinstance(given, (int, float)):
+            given = [given] * parameter.broadcast_size
         try:
             return inputs.convert(given, parameter.type, parameter.name)
         except ArgumentMismatchError:

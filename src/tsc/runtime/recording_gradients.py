@@ -15,6 +15,7 @@ import numpy as np
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
+from tsc.errors import NotSupportedError
 from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.interop.torch_watching import wanting_test, watching_test
@@ -25,7 +26,7 @@ from tsc.runtime.generators import with_torch_generators
 from tsc.runtime.lending import Lending, to_numpy, to_torch
 from tsc.runtime.operators import Operators
 from tsc.runtime.tensor import Tensor
-from tsc.runtime.values import Inputs
+from tsc.runtime.values import Inputs, SharedContainer
 
 
 class TorchInputs(Inputs):
@@ -35,6 +36,19 @@ class TorchInputs(Inputs):
         if value is None or torch_interop.is_tensor(value):
             return value
         return torch_interop.from_numpy(super()._tensor(value, kind, name))
+
+    def _shared(self, value: SharedContainer, kind: TorchType, name: str) -> Any:
+        """The program's own list or dict: without tensors, which would have to be PyTorch's in it.
+
+        Raises:
+            NotSupportedError: it holds tensors.
+        """
+        if _has_tensor(value.kind):
+            raise NotSupportedError(
+                f"argument '{name}': requires a list or dict of Python where gradients are recorded; got one "
+                "that `script` made, of tensors"
+            )
+        return super()._shared(value, kind, name)
 
 
 class TorchOperators(Operators):

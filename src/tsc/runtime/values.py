@@ -29,6 +29,16 @@ from tsc.runtime.tensor import Tensor
 Wrap = Callable[[np.ndarray[Any, Any]], Any]
 
 
+class SharedContainer:
+    """A list or dict of a program that Python holds too."""
+
+    def __init__(self, held: Any, kind: TorchType) -> None:
+        self.held = held
+        """The list or dict as programs see it."""
+        self.kind = kind
+        """Its type in TorchScript."""
+
+
 class Inputs:
     """Converts the arguments of one call, and remembers which kind of tensor they were."""
 
@@ -42,6 +52,8 @@ class Inputs:
         """What copies results that hold nothing to convert; None where they may."""
         self.class_named: Callable[[str], Class] | None = None
         """The classes of the program, where its objects may be made of live ones."""
+        self.is_sharing = False
+        """Whether an argument is a container that Python holds too: what is written to it must stay."""
 
     def convert(self, value: object, kind: TorchType, name: str) -> Any:
         """`value` as the runtime holds it: arrays, Python values, copies of lists and dicts.
@@ -95,6 +107,8 @@ class Inputs:
         return array
 
     def _container(self, value: Any, kind: TorchType, name: str) -> Any:
+        if isinstance(value, SharedContainer):
+            return self._shared(value, kind, name)
         if isinstance(kind, tt.ListType) and is_sequence(value):
             return [self.convert(v, kind.data, name) for v in value]
         if isinstance(kind, tt.TupleType) and is_sequence(value) and len(value) == len(kind.data):
@@ -115,6 +129,15 @@ class Inputs:
         if isinstance(kind, tt.EnumType) and has_type(value, kind):
             return value
         raise _mismatch(value, kind, name)
+
+    def _shared(self, value: SharedContainer, kind: TorchType, name: str) -> Any:
+        """The program's own list or dict, not a copy."""
+        if isinstance(kind, tt.UnionType) and value.kind in kind.data:
+            kind = value.kind
+        if kind is not value.kind and kind is not tt.ANY:
+            raise _mismatch(value, kind, name)
+        self.is_sharing = True
+        return value.held
 
     def _object(self, value: object, kind: TorchType, name: str) -> ScriptObject:
         """An object of the program; one of a live class is copied, attribute by attribute."""

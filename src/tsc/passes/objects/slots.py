@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
@@ -30,6 +31,28 @@ class Slots:
     def root(self) -> NnModuleOp | None:
         """The object no slot holds."""
         return next((o for o in self.objects if not is_held(o)), None)
+
+    def preserved(self, paths: Iterable[str]) -> set[tuple[NnModuleOp, str]]:
+        """The attributes at dotted paths from the root on, each with its object, and all below them."""
+        found: set[tuple[NnModuleOp, str]] = set()
+        for path in paths:
+            self._add_path(self.root(), path.split("."), found)
+        return found
+
+    def _add_path(
+        self, owner: NnModuleOp | None, path: Sequence[str], found: set[tuple[NnModuleOp, str]]
+    ) -> None:
+        name, *rest = path
+        if owner is None or (owner, name) in found:
+            return
+        held = self.of(owner).get(name)
+        inner = None if held is None else object_behind(held)
+        if rest:
+            self._add_path(inner, rest, found)
+            return
+        found.add((owner, name))
+        for below in self.of(inner) if inner is not None else ():
+            self._add_path(inner, [below], found)
 
 
 def is_held(made: NnModuleOp) -> bool:

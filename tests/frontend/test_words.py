@@ -1,0 +1,82 @@
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false, reportAttributeAccessIssue=false, reportUnknownLambdaType=false
+"""What is said of programs that are refused: PyTorch and tsc say the same sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.jit.frontend import FrontendError
+
+import tsc
+from tests.frontend import programs_refused as refused
+from tests.frontend.programs_refused import SAID, Called, called
+
+Library = Any
+LIBRARIES = pytest.mark.parametrize("jit", [torch.jit, tsc], ids=["torch", "tsc"])
+
+
+@LIBRARIES
+@pytest.mark.parametrize("program", SAID, ids=[program.__name__ for program in SAID])
+def test_a_refused_program_is_told_why_in_pytorchs_words(jit: Library, program: Callable[..., Any]) -> None:
+    with pytest.raises((RuntimeError, FrontendError), match=re.escape(SAID[program])):
+        jit.script(program)
+
+
+DECLARED = "called(int a, int b=3) -> int"
+CALLS: list[tuple[Callable[[Any], Any], str]] = [
+    (
+        lambda jit: jit.script(called)(),
+        f"called() is missing value for argument 'a'. Declaration: {DECLARED}",
+    ),
+    (
+        lambda jit: jit.script(called)(1, c=2),
+        f"Unknown keyword argument 'c' for operator 'called'. Schema: {DECLARED}",
+    ),
+    (
+        lambda jit: jit.script(called)(1, a=2),
+        f"Argument 'a' specified both as positional and keyword argument. Schema: {DECLARED}",
+    ),
+    (
+        lambda jit: jit.script(called)(1, 2, 3),
+        f"called() expected at most 2 argument(s) but received 3 argument(s). Declaration: {DECLARED}",
+    ),
+    (
+        lambda jit: jit.script(Called())(1, 2),
+        "forward() expected at most 2 argument(s) but received 3 argument(s).",
+    ),
+]
+
+
+@LIBRARIES
+@pytest.mark.parametrize(("call", "words"), CALLS)
+def test_a_wrong_call_is_told_why_with_the_declaration(
+    jit: Library, call: Callable[[Any], Any], words: str
+) -> None:
+    with pytest.raises(RuntimeError, match=re.escape(words)):
+        call(jit)
+
+
+@LIBRARIES
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (refused.raises_two, "builtins.ValueError: (a, 1)"),
+        (refused.raises_own, f"{refused.__name__}.OwnError: mine"),
+    ],
+)
+def test_an_exception_is_told_with_its_class_and_all_it_was_given(
+    jit: Library, program: Callable[..., Any], words: str
+) -> None:
+    with pytest.raises(jit.Error, match=re.escape(words)):
+        jit.script(program)()
+
+
+@LIBRARIES
+def test_a_function_is_refused_the_same_way_when_it_is_scripted_again(jit: Library) -> None:
+    for program in (refused.keyword_default, refused.keyword_default):
+        with pytest.raises((RuntimeError, FrontendError), match="use keyword-only arguments with defaults"):
+            jit.script(program)
