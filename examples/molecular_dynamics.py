@@ -2,6 +2,7 @@
 their gradient, neighbours that change, and the energy kept over a thousand steps.
 
 The weights are random, so the molecule is none; that energy is kept says that forces are the gradient.
+``--plot FILE`` draws the total energy.
 """
 
 import math
@@ -33,7 +34,7 @@ class Messages(nn.Module):
 
 
 class Potential(nn.Module):
-    """Energy and forces of atoms at ``positions`` ``[n, 3]``, of ``species`` ``[n]``, with pairs ``[2, m]``."""
+    """Energy and forces of atoms at positions ``[n, 3]``, of species ``[n]``, with pairs ``[2, m]``."""
 
     def __init__(self, width: int = 32, basis: int = 8) -> None:
         super().__init__()
@@ -96,15 +97,14 @@ def main() -> int:
     moved = 0.5 * float((velocities.astype(np.float64) ** 2).sum())
     drift = max(totals) - min(totals)
     taken = np.median(seconds) * 1e6
-    print(
-        f"{STEPS} steps of {ATOMS} atoms, {len(counts)} numbers of pairs; energy and forces take {taken:.0f} us"
-    )
+    print(f"{STEPS} steps of {ATOMS} atoms, {len(counts)} numbers of pairs")
+    print(f"energy and forces take {taken:.0f} us (median)")
     print(
         f"kinetic energy {moved:.3f}, total energy {totals[-1]:.4f}, largest change of the total {drift:.2e}"
     )
     print(potential.forward.specializations())
-    if len(sys.argv) > 1:
-        plotted(totals, Path(sys.argv[1]))
+    if sys.argv[-2:-1] == ["--plot"]:
+        plotted(totals, Path(sys.argv[-1]))
     return 0 if drift < 0.02 * moved else 1
 
 

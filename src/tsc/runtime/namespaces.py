@@ -1,4 +1,4 @@
-"""``tsc.linalg``, ``tsc.fft``, ``tsc.special``: operators whose names begin so; ``tsc.autograd``, ``tsc.cuda``."""
+"""``tsc.linalg``, ``tsc.fft``, ``tsc.special``: operators whose names begin so; `autograd`, `cuda`."""
 
 from __future__ import annotations
 
