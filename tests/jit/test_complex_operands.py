@@ -31,6 +31,10 @@ def both(x: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.logical_and(x, c), torch.logical_or(c, x), torch.logical_xor(x, c)
 
 
+def strided(x: Tensor, c: Tensor) -> Tensor:
+    return c[..., ::2].as_strided([2], [1]) ** 2 + x.sum()
+
+
 def shown(x: Tensor, c: Tensor) -> Tensor:
     return torch.real(c)
 
@@ -39,7 +43,7 @@ def shown_with_others(x: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return c.imag, torch.view_as_real(c), x + 1
 
 
-@pytest.mark.parametrize("program", [asked, magnitudes, compared, both, shown, shown_with_others])
+@pytest.mark.parametrize("program", [asked, magnitudes, compared, both, strided, shown, shown_with_others])
 def test_complex_operands(program: Callable[[Tensor, Tensor], Any]) -> None:
     scripted: Any = tsc.script(program)
     x = torch.arange(4.0)

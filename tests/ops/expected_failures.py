@@ -25,7 +25,6 @@ EXPECTED: dict[tuple[str, str], str] = {
         "aten::hinge_embedding_loss", "bfloat16",
     ): "two sums that cancel, rounded to 16 bits at different places",
     ("aten::pow.int_to_int", "int64"): "PyTorch returns a float where its schema says int",
-    ("aten::abs_", "complex64"): "PyTorch refuses abs_ of complex tensors; tsc drops the imaginary part",
     (
         "aten::_native_multi_head_attention", "handpicked",
     ): "weights not asked for are empty in tsc, undefined in PyTorch",

@@ -69,6 +69,22 @@ def test_a_line_of_a_length_without_a_native_form_stays_as_it_is() -> None:
     assert group_kinds(uneven, "4x17xcomplex<f32>") == []
 
 
+def test_parts_outlive_an_operator_without_a_form() -> None:
+    def first_without(z: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.linalg.svdvals(z), torch.repeat_interleave(z, 2, 0)
+
+    names = complex_operators(first_without, Z)
+    assert "aten::linalg_svdvals" in names
+    assert names.count("aten::real") == 1
+
+
+def test_a_view_stays_where_its_layout_is_read() -> None:
+    def strided(z: Tensor) -> Tensor:
+        return z[:, ::2].as_strided([2], [1]) ** 2
+
+    assert "aten::slice.Tensor" in complex_operators(strided, Z)
+
+
 def test_functions_without_complex_numbers_stay_as_they_are() -> None:
     def real(x: Tensor) -> Tensor:
         return x.abs() * 2

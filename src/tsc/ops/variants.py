@@ -143,11 +143,25 @@ def in_place(functional: Operator) -> Any:
     def run(self: np.ndarray[Any, Any], *rest: object) -> np.ndarray[Any, Any]:
         if functional.is_elementwise and not self.flags.forc and not _fills(functional, rest):
             for target, *others in distinct_pieces(self, rest):
-                write_back(target, functional.eager(target, *others))
+                write_back(target, _taken(functional, target, functional.eager(target, *others)))
             return self
-        return write_back(self, functional.eager(self, *rest))
+        return write_back(self, _taken(functional, self, functional.eager(self, *rest)))
 
     return run
+
+
+def _taken(
+    functional: Operator, target: np.ndarray[Any, Any], value: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """`value`, which is to be stored in place of `target`: no magnitudes in place of complex numbers.
+
+    Raises:
+        DTypeError: it is one.
+    """
+    if target.dtype.kind == "c" and value.dtype.kind == "f":
+        name = functional.schema.name.partition("::")[2]
+        raise DTypeError(f"In-place {name} is not supported for complex tensors.")
+    return value
 
 
 def _fills(functional: Operator, rest: Sequence[Any]) -> bool:

@@ -16,7 +16,7 @@ from xdsl.passes import ModulePass
 from tsc.analysis.complex_values import form_in_parts, lacks_form
 from tsc.analysis.fusion import has_complex, reads_values
 from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_value, unwrapped
-from tsc.analysis.operator_effects import definition_of
+from tsc.analysis.operator_effects import definition_of, is_layout_read
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -74,13 +74,18 @@ class _Split:
                     self.operation(op, operator)
 
     def operation(self, op: AtenOp, operator: Operator) -> None:
-        """Replace an operator by its form in parts, if it has one."""
+        """Replace an operator by its form in parts, if it has one. A view stays one where somebody asks how it
+        lies.
+        """
+        if any(map(is_layout_read, op.results)):
+            return
         if operator.kind == "fourier":
             if not lacks_form(op, [argument_of(o) for o in op.operands]):
                 self._transform(op)
             return
-        before, builder = op.prev_op, TorchBuilder(before=op)
+        builder = TorchBuilder(before=op)
         arguments = [self._argument(o) for o in op.operands]
+        before = op.prev_op  # behind the parts of operands, which others read too
         form = form_in_parts(operator)
         specs = [spec for result in op.results if (spec := spec_of_value(result)) is not None]
         if form is None or any(a is UNKNOWN for a in arguments) or len(specs) < len(op.results):

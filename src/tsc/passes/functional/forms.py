@@ -58,6 +58,8 @@ def stored(functional: Operator, operands: list[SSAValue], builder: TorchBuilder
         raise CannotFunctionalizeError(
             f"{functional.name}: {made.dtype.name} is stored as {target.dtype.name}"
         )
+    if target.dtype.is_complex and made.dtype.is_floating:
+        raise CannotFunctionalizeError(f"{functional.name}: magnitudes are not stored in complex tensors")
     result = builder.aten(functional.name, operands, [type(kind)(type_of_spec(made).data)]).results[0]
     if made.dtype is target.dtype:
         return result
