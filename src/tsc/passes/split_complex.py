@@ -74,7 +74,7 @@ class _Split:
                     self.operation(op, operator)
 
     def operation(self, op: AtenOp, operator: Operator) -> None:
-        """Replace an operator by its form in parts, if it has one. A view stays one where somebody asks how it
+        """Replace an operator by its form in parts, if it has one. A view stays where it is asked how it
         lies.
         """
         if any(map(is_layout_read, op.results)):
