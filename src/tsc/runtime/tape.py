@@ -17,9 +17,11 @@ from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.composite import Aten, eager_aten, in_turn
 from tsc.ops.definition import Operator
+from tsc.ops.derivatives.movement import put_into
 from tsc.ops.derivatives.reverse import CUTS, Record, flow, is_differentiable, places_of, tensors_of
+from tsc.ops.derivatives.rules import Place
 from tsc.ops.elementwise import spec_of
-from tsc.ops.registry import find
+from tsc.ops.registry import find, require
 from tsc.ops.variants import functional_name
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -49,8 +51,13 @@ class Node:
 class View:
     """An array that shows memory of another."""
 
+    base: Array
     operator: Operator
     arguments: Sequence[Any]
+    place: Place
+    """Where the base is among the arguments."""
+    number: int | None = None
+    """Which one it is of a list of views."""
 
 
 @dataclass
@@ -77,7 +84,13 @@ class Tape:
     # --- what requires gradients ---
 
     def requires(self, array: object) -> bool:
-        """Whether gradients are wanted of an array."""
+        """Whether gradients are wanted of an array.
+
+        Raises:
+            OperatorError: it is one of several views, and their memory was written since.
+        """
+        if id(array) in self.stale:
+            self._renew(self.held[id(array)])
         return id(array) in self.nodes or id(array) in self.leaves
 
     def require(self, array: Array, wanted: bool = True) -> Array:
@@ -109,32 +122,40 @@ class Tape:
             return result.view() if is_array(result) and result is arguments[0] else result
         if operator.schema.mutates and is_array(arguments[0]):
             return self._write(operator, arguments)
+        given = _given(arguments)  # the call may change a list
         result = operator.eager(*arguments)
         results = _arrays(result)
         if operator.may_share:
-            self._note_views(operator, arguments, results)
-        self._note(operator, arguments, results)
+            self._note_views(operator, arguments, results, is_list=isinstance(result, list))
+        self._note(operator, arguments, results, given)
         return result
 
-    def _note_views(self, operator: Operator, arguments: Sequence[Any], results: Sequence[Array]) -> None:
-        base = arguments[0]
-        for array in results:
-            if array is not base and is_array(base) and np.may_share_memory(array, base):
-                self._hold(array, base)
-                self.views[id(array)] = View(operator, tuple(arguments))
+    def _note_views(
+        self, operator: Operator, arguments: Sequence[Any], results: Sequence[Array], *, is_list: bool
+    ) -> None:
+        given = [(place, cast("Array", value)) for place, value in places_of(arguments)]
+        for number, array in enumerate(results):
+            if any(array is value for _, value in given):
+                continue
+            for place, base in given:
+                if np.may_share_memory(array, base):
+                    self._hold(array, base)
+                    which = number if is_list else None
+                    self.views[id(array)] = View(base, operator, tuple(arguments), place, which)
+                    break
 
-    def _note(self, operator: Operator, arguments: Sequence[Any], results: Sequence[Array]) -> None:
+    def _note(
+        self,
+        operator: Operator,
+        arguments: Sequence[Any],
+        results: Sequence[Array],
+        given: Sequence[Array] | None = None,
+    ) -> None:
         if not self.is_enabled or not (self.leaves or self.nodes):
             return
-        given = _given(arguments)
+        given = _given(arguments) if given is None else given
         if not any(self.requires(value) for value in given):
             return
-        for value in given:
-            if id(value) in self.stale:
-                raise OperatorError(
-                    f"{operator.name}: gradients cannot be followed through a view that was made before "
-                    f"{self.stale[id(value)]} wrote to its memory; take the view again"
-                )
         known = {id(value) for value in given}
         fresh = [r for r in results if is_differentiable(by_numpy(r.dtype)) and id(r) not in known]
         if not fresh:
@@ -145,6 +166,20 @@ class Tape:
         self._hold(*given, *results)
         for array in fresh:
             self.nodes[id(array)] = node
+
+    def _renew(self, array: Array) -> None:
+        """Have a view that was made before its memory was written be one of what is there now."""
+        view, writer = self.views[id(array)], self.stale[id(array)]
+        if view.number is not None:
+            raise OperatorError(
+                f"gradients cannot be followed through one of several views that {view.operator.name} made "
+                f"before {writer} wrote to their memory; make them again"
+            )
+        del self.stale[id(array)]
+        self.nodes.pop(id(array), None)
+        if self.requires(view.base):
+            self.nodes[id(array)] = Node(self.count, Record(view.operator, view.arguments, [array]))
+            self.count += 1
 
     # --- writes ---
 
@@ -175,7 +210,7 @@ class Tape:
         """An array, what it is a view of, what that is a view of, ..."""
         chain = [array]
         while id(chain[-1]) in self.views:
-            chain.append(self.views[id(chain[-1])].arguments[0])
+            chain.append(self.views[id(chain[-1])].base)
         return chain
 
     def _put_back(self, chain: Sequence[Array], copies: Mapping[int, Array], name: str) -> None:
@@ -186,14 +221,12 @@ class Tape:
         aten = Aten(self._noted_call, spec_of, in_turn)
         for piece, base in pairwise(chain):
             view = self.views[id(piece)]
-            if view.operator.inverse is None:
-                raise OperatorError(
-                    f"{name}: gradients through a write to a view by {view.operator.name} are not computed"
-                )
             if id(base) in self.leaves:
                 raise OperatorError(LEAF_WRITTEN)
             self.nodes.pop(id(base), None)
-            made = view.operator.inverse(aten, copies[id(base)], piece, *view.arguments[1:])
+            made = put_into(
+                aten, view.operator, view.arguments, view.place, copies[id(base)], piece, view.number
+            )
             node = self.nodes.get(id(made))
             if node is not None:  # what was made is what is in the base now
                 results = [base if r is made else r for r in node.record.results]
@@ -227,8 +260,15 @@ class Tape:
         for identity, copy in copies.items():
             if identity in self.nodes:
                 self.nodes[id(copy)] = self.nodes[identity]
+                self._pass_on(copy, self.held[identity])
         self._hold(*copies.values())
         return copies
+
+    def _pass_on(self, before: Array, now: Array) -> None:
+        """Have the gradient of an array that is written unnoted be that of what it was."""
+        record = Record(require("aten::alias"), [before], [now])
+        self.nodes[id(now)] = Node(self.count, record)
+        self.count += 1
 
     def _read(self) -> list[Array]:
         """All arrays that what was noted reads or gave."""

@@ -215,6 +215,19 @@ def _hypot(call: Call, self: Any, other: Any) -> Flows:
     return {0: flow_to(self), 1: flow_to(other)}
 
 
+@derivative("atan2")
+def _atan2(call: Call, self: Any, other: Any) -> Flows:
+    """At the origin nothing passes."""
+    aten = call.aten
+
+    def scaled(part: Any) -> AnyTensor:
+        square = aten("add.Tensor", aten("mul.Tensor", self, self), aten("mul.Tensor", other, other))
+        found = aten("mul.Tensor", call.gradient, aten("mul.Tensor", part, aten.reciprocal(square)))
+        return aten("where.ScalarSelf", aten("eq.Scalar", square, 0), 0.0, found)
+
+    return {0: lambda: scaled(other), 1: lambda: aten.neg(scaled(self))}
+
+
 @derivative("nan_to_num")
 def _nan_to_num(call: Call, self: Any, *_: Any) -> Flows:
     return {0: lambda: _only_where(call.aten, call.aten("isfinite", self), call.gradient)}

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tsc import dtypes
-from tsc.ops.composite import AnyTensor
+from tsc.ops.composite import AnyTensor, Aten
+from tsc.ops.definition import Operator
 from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, sum_to, zeros
 
 Flows = Mapping[Place, Flow]
@@ -22,19 +23,42 @@ def viewed_back(call: Call) -> AnyTensor:
 def moved_back(call: Call, place: Place) -> AnyTensor:
     """Of what moves the elements of one tensor: where each went says where its gradient comes from."""
     aten = call.aten
-    source: Any = call.arguments[place] if isinstance(place, int) else call.arguments[place[0]][place[1]]
-    shape = list(aten.shape(source))
-    count = aten.numel_of(source)
-    numbers = aten("reshape", aten("arange", count, dtypes.I64.code, None, None, None), shape)
-    arguments = list(call.arguments)
-    if isinstance(place, int):
-        arguments[place] = numbers
-    else:
-        arguments[place[0]] = [numbers]
-    origins = aten("reshape", aten.call(call.operator, arguments), [-1])
+    source = _at(call.arguments, place)
+    origins = aten("reshape", _shown(aten, call.operator, call.arguments, place), [-1])
     flat = aten("reshape", call.gradient, [-1])
-    empty = aten("zeros", [count], dtype=aten.dtype(call.gradient).code)
-    return aten("reshape", aten("index_add", empty, 0, origins, flat), shape)
+    empty = aten("zeros", [aten.numel_of(source)], dtype=aten.dtype(call.gradient).code)
+    return aten("reshape", aten("index_add", empty, 0, origins, flat), list(aten.shape(source)))
+
+
+def _at(arguments: Sequence[Any], place: Place) -> Any:
+    return arguments[place] if isinstance(place, int) else arguments[place[0]][place[1]]
+
+
+def _shown(aten: Aten, operator: Operator, arguments: Sequence[Any], place: Place) -> Any:
+    """What an operator gives of the numbers of the elements, in place of a tensor."""
+    source, given = _at(arguments, place), list(arguments)
+    counted = aten("arange", aten.numel_of(source), dtypes.I64.code, None, None, None)
+    numbers = aten("reshape", counted, list(aten.shape(source)))
+    if isinstance(place, int):
+        given[place] = numbers
+    else:
+        given[place[0]] = [numbers if i == place[1] else x for i, x in enumerate(arguments[place[0]])]
+    return aten.call(operator, given)
+
+
+def put_into(
+    aten: Aten, operator: Operator, arguments: Sequence[Any], place: Place, base: AnyTensor, piece: AnyTensor,
+    number: int | None,
+) -> AnyTensor:  # fmt: skip
+    """`base` with `piece` in place of what a view operator shows of the tensor at a place of its arguments;
+    `number` says which piece it is, of an operator that gives several.
+    """
+    if operator.inverse is not None and place == 0:
+        return operator.inverse(aten, base, piece, *arguments[1:])
+    shown = _shown(aten, operator, arguments, place)
+    places = aten("reshape", shown if number is None else shown[number], [-1])
+    flat = aten("index_copy", aten("reshape", base, [-1]), 0, places, aten("reshape", piece, [-1]))
+    return aten("reshape", flat, list(aten.shape(base)))
 
 
 @derivative(

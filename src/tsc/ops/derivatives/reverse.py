@@ -174,6 +174,8 @@ def _by_slopes(call: Call, slopes_of: Callable[..., Mapping[int, Any]]) -> Mappi
         def compute() -> AnyTensor:
             if not isinstance(slope, (int, float)):
                 return aten("mul.Tensor", call.gradient, slope)
+            if slope == 0:
+                return aten("zeros_like", call.gradient)
             return call.gradient if slope == 1 else aten("mul.Scalar", call.gradient, slope)
 
         return compute
