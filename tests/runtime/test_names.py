@@ -131,7 +131,7 @@ def test_elements_are_converted(name: str) -> None:
 
 
 def test_what_is_not_there_says_so() -> None:
-    for name in ("optim", "autograd", "utils", "compile"):
+    for name in ("optim", "utils", "compile"):
         with pytest.raises(AttributeError, match=f"tsc has no '{name}': "):
             getattr(tsc, name)
     with pytest.raises(AttributeError, match=r"'tsc\.linalg' has no attribute 'nothing'"):

@@ -85,3 +85,7 @@ class FunctionSchema(str):
             made.arguments.insert(0, SchemaArgument("self", SchemaType(function.self_type)))
         made.returns = [SchemaArgument("", SchemaType(function.result or tt.NONE))]
         return made
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        """Copies and pickles are the text."""
+        return str, (str(self),)

@@ -22,17 +22,17 @@ def _only_where(aten: Aten, condition: AnyTensor, gradient: AnyTensor) -> AnyTen
     return aten("where.ScalarOther", condition, gradient, 0.0)
 
 
-def _against(aten: Aten, name: str, a: AnyTensor, b: Any) -> AnyTensor:
+def _against(aten: Aten, name: str, a: AnyTensor, b: AnyTensor) -> AnyTensor:
     return aten(f"{name}.{'Tensor' if is_tensor(b) else 'Scalar'}", a, b)
 
 
 def _extreme(name: str, *names: str) -> None:
     @derivative(*names)
-    def rule(call: Call, self: Any, other: Any) -> Flows:
+    def rule(call: Call, self: AnyTensor, other: Any) -> Flows:
         """Equal elements take half of the gradient each."""
         aten = call.aten
 
-        def flow_to(a: Any, b: Any) -> AnyTensor:
+        def flow_to(a: AnyTensor, b: AnyTensor) -> AnyTensor:
             half = aten("mul.Scalar", call.gradient, 0.5)
             taken = _only_where(aten, aten(f"{name}.Tensor", a, b), call.gradient)
             return aten("where.self", aten("eq.Tensor", a, b), half, taken)
@@ -46,7 +46,7 @@ _extreme("lt", "minimum", "min.other")
 
 def _extreme_of_numbers(name: str, predicate: str) -> None:
     @derivative(name)
-    def rule(call: Call, self: Any, other: Any) -> Flows:
+    def rule(call: Call, self: AnyTensor, other: Any) -> Flows:
         """Of equal elements the first takes the gradient, and of a NaN the other."""
         aten = call.aten
         first = aten("logical_or", aten(f"{predicate}.Tensor", self, other), aten("isnan", other))
@@ -61,7 +61,7 @@ _extreme_of_numbers("fmin", "le")
 
 
 @derivative("clamp", "clamp.Tensor", "clip", "clip.Tensor")
-def _clamp(call: Call, self: Any, low: Any, high: Any) -> Flows:
+def _clamp(call: Call, self: AnyTensor, low: Any, high: Any) -> Flows:
     """At the bounds the gradient passes."""
     aten = call.aten
 
@@ -86,7 +86,7 @@ def _clamp(call: Call, self: Any, low: Any, high: Any) -> Flows:
 
 def _bound(name: str, kept: str, replaced: str) -> None:
     @derivative(name, f"{name}.Tensor")
-    def rule(call: Call, self: Any, bound: Any) -> Flows:
+    def rule(call: Call, self: AnyTensor, bound: Any) -> Flows:
         aten = call.aten
         return {
             0: lambda: _only_where(aten, _against(aten, kept, self, bound), call.gradient),
@@ -99,7 +99,7 @@ _bound("clamp_max", "le", "gt")
 
 
 @derivative("hardtanh")
-def _hardtanh(call: Call, self: Any, low: float, high: float) -> Flows:
+def _hardtanh(call: Call, self: AnyTensor, low: float, high: float) -> Flows:
     """At the bounds nothing passes."""
     aten = call.aten
 
@@ -111,7 +111,7 @@ def _hardtanh(call: Call, self: Any, low: float, high: float) -> Flows:
 
 
 @derivative("sigmoid", "special_expit")
-def _sigmoid(call: Call, self: Any) -> Flows:
+def _sigmoid(call: Call, self: AnyTensor) -> Flows:
     aten, y = call.aten, call.result
 
     def to_self() -> AnyTensor:
@@ -121,7 +121,7 @@ def _sigmoid(call: Call, self: Any) -> Flows:
 
 
 @derivative("silu")
-def _silu(call: Call, self: Any) -> Flows:
+def _silu(call: Call, self: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -133,13 +133,13 @@ def _silu(call: Call, self: Any) -> Flows:
 
 
 @derivative("log_sigmoid")
-def _log_sigmoid(call: Call, self: Any) -> Flows:
+def _log_sigmoid(call: Call, self: AnyTensor) -> Flows:
     aten = call.aten
     return {0: lambda: aten("mul.Tensor", call.gradient, aten.sigmoid(aten.neg(self)))}
 
 
 @derivative("softplus")
-def _softplus(call: Call, self: Any, beta: float, threshold: float) -> Flows:
+def _softplus(call: Call, self: AnyTensor, beta: float, threshold: float) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -151,7 +151,7 @@ def _softplus(call: Call, self: Any, beta: float, threshold: float) -> Flows:
 
 
 @derivative("mish")
-def _mish(call: Call, self: Any) -> Flows:
+def _mish(call: Call, self: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -163,7 +163,7 @@ def _mish(call: Call, self: Any) -> Flows:
 
 
 @derivative("pow.Tensor_Scalar")
-def _power_of(call: Call, self: Any, exponent: Any) -> Flows:
+def _power_of(call: Call, self: AnyTensor, exponent: Any) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -206,7 +206,7 @@ def _power(call: Call, self: Any, exponent: Any) -> Flows:
 
 
 @derivative("hypot")
-def _hypot(call: Call, self: Any, other: Any) -> Flows:
+def _hypot(call: Call, self: AnyTensor, other: Any) -> Flows:
     aten = call.aten
 
     def flow_to(part: Any) -> Flow:
@@ -216,7 +216,7 @@ def _hypot(call: Call, self: Any, other: Any) -> Flows:
 
 
 @derivative("atan2")
-def _atan2(call: Call, self: Any, other: Any) -> Flows:
+def _atan2(call: Call, self: AnyTensor, other: Any) -> Flows:
     """At the origin nothing passes."""
     aten = call.aten
 
@@ -229,7 +229,7 @@ def _atan2(call: Call, self: Any, other: Any) -> Flows:
 
 
 @derivative("nan_to_num")
-def _nan_to_num(call: Call, self: Any, *_: Any) -> Flows:
+def _nan_to_num(call: Call, self: AnyTensor, *_: Any) -> Flows:
     return {0: lambda: _only_where(call.aten, call.aten("isfinite", self), call.gradient)}
 
 
@@ -238,7 +238,7 @@ def _by(*names: str) -> Callable[[Callable[[Aten, Any, Any], Any]], Any]:
 
     def register(slope: Callable[[Aten, Any, Any], Any]) -> Any:
         @derivative(*names)
-        def rule(call: Call, self: Any, *_: Any) -> Flows:
+        def rule(call: Call, self: AnyTensor, *_: Any) -> Flows:
             return {0: lambda: call.aten("mul.Tensor", call.gradient, slope(call.aten, self, call.result))}
 
         return rule
@@ -267,7 +267,7 @@ def _digamma(aten: Aten, x: Any, y: Any) -> Any:
 
 
 @derivative("polygamma", "special_polygamma")
-def _polygamma(call: Call, n: int, self: Any) -> Flows:
+def _polygamma(call: Call, n: int, self: AnyTensor) -> Flows:
     return {1: lambda: call.aten("mul.Tensor", call.gradient, call.aten("polygamma", n + 1, self))}
 
 
@@ -325,7 +325,7 @@ def _i1e(aten: Aten, x: Any, y: Any) -> Any:
 
 
 @derivative("mvlgamma", "special_multigammaln")
-def _mvlgamma(call: Call, self: Any, p: int) -> Flows:
+def _mvlgamma(call: Call, self: AnyTensor, p: int) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -336,7 +336,7 @@ def _mvlgamma(call: Call, self: Any, p: int) -> Flows:
 
 
 @derivative("angle")
-def _angle(call: Call, self: Any) -> Flows:
+def _angle(call: Call, self: AnyTensor) -> Flows:
     """Of reals nothing."""
     return {0: lambda: call.aten("zeros_like", self)}
 

@@ -16,7 +16,7 @@ Flows = Mapping[Place, Flow]
 
 @derivative("embedding")
 def _embedding(
-    call: Call, weight: Any, indices: Any, padding_idx: int, scale_grad_by_freq: bool, sparse: bool
+    call: Call, weight: AnyTensor, indices: Any, padding_idx: int, scale_grad_by_freq: bool, sparse: bool
 ) -> Flows:
     """The row that pads has no gradient."""
     if scale_grad_by_freq:
@@ -35,7 +35,7 @@ def _embedding(
 
 
 @derivative("index_select")
-def _index_select(call: Call, self: Any, dim: int, index: Any) -> Flows:
+def _index_select(call: Call, self: AnyTensor, dim: int, index: Any) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -48,7 +48,7 @@ def _index_select(call: Call, self: Any, dim: int, index: Any) -> Flows:
 
 
 @derivative("gather")
-def _gather(call: Call, self: Any, dim: int, index: Any, sparse_grad: bool) -> Flows:
+def _gather(call: Call, self: AnyTensor, dim: int, index: Any, sparse_grad: bool) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -61,13 +61,13 @@ def _gather(call: Call, self: Any, dim: int, index: Any, sparse_grad: bool) -> F
 @derivative(
     "index.Tensor", "index.Tensor_hacked_twin", "_unsafe_index.Tensor", "_unsafe_index.Tensor_hacked_twin"
 )
-def _index(call: Call, self: Any, indices: Sequence[Any]) -> Flows:
+def _index(call: Call, self: AnyTensor, indices: Sequence[Any]) -> Flows:
     aten = call.aten
     return {0: lambda: aten("index_put", zeros(aten, self), list(indices), call.gradient, True)}
 
 
 @derivative("index_put", "index_put.hacked_twin")
-def _index_put(call: Call, self: Any, indices: Sequence[Any], values: Any, accumulate: bool) -> Flows:
+def _index_put(call: Call, self: AnyTensor, indices: Sequence[Any], values: Any, accumulate: bool) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -82,7 +82,7 @@ def _index_put(call: Call, self: Any, indices: Sequence[Any], values: Any, accum
 
 
 @derivative("take")
-def _take(call: Call, self: Any, index: Any) -> Flows:
+def _take(call: Call, self: AnyTensor, index: Any) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -96,7 +96,7 @@ def _take(call: Call, self: Any, index: Any) -> Flows:
 
 
 @derivative("masked_select")
-def _masked_select(call: Call, self: Any, mask: Any) -> Flows:
+def _masked_select(call: Call, self: AnyTensor, mask: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -109,7 +109,7 @@ def _masked_select(call: Call, self: Any, mask: Any) -> Flows:
 
 
 @derivative("masked_scatter")
-def _masked_scatter(call: Call, self: Any, mask: Any, source: Any) -> Flows:
+def _masked_scatter(call: Call, self: AnyTensor, mask: AnyTensor, source: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_source() -> AnyTensor:
@@ -122,7 +122,7 @@ def _masked_scatter(call: Call, self: Any, mask: Any, source: Any) -> Flows:
 
 
 @derivative("scatter.src", "scatter.value")
-def _scatter(call: Call, self: Any, dim: int, index: Any, src: Any) -> Flows:
+def _scatter(call: Call, self: AnyTensor, dim: int, index: Any, src: AnyTensor) -> Flows:
     aten = call.aten
     return {
         0: lambda: aten("scatter.value", call.gradient, dim, index, 0),
@@ -131,11 +131,11 @@ def _scatter(call: Call, self: Any, dim: int, index: Any, src: Any) -> Flows:
 
 
 @derivative("scatter_add")
-def _scatter_add(call: Call, self: Any, dim: int, index: Any, src: Any) -> Flows:
+def _scatter_add(call: Call, self: AnyTensor, dim: int, index: Any, src: AnyTensor) -> Flows:
     return {0: lambda: call.gradient, 3: lambda: _picked(call, dim, index, src)}
 
 
-def _picked(call: Call, dim: int, index: Any, src: Any) -> AnyTensor:
+def _picked(call: Call, dim: int, index: Any, src: AnyTensor) -> AnyTensor:
     """What is taken of a source lies at its beginning, in every dim."""
     aten = call.aten
     found = aten("gather", call.gradient, dim, index, sparse_grad=False)
@@ -148,7 +148,7 @@ def _picked(call: Call, dim: int, index: Any, src: Any) -> AnyTensor:
 
 @derivative("scatter_reduce.two", "scatter.reduce")
 def _scatter_reduce(
-    call: Call, self: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool = True
+    call: Call, self: AnyTensor, dim: int, index: Any, src: AnyTensor, reduce: str, include_self: bool = True
 ) -> Flows:
     aten = call.aten
     if reduce in ("sum", "add"):
@@ -168,7 +168,9 @@ def _scatter_reduce(
     )
 
 
-def _scatter_mean(call: Call, self: Any, dim: int, index: Any, src: Any, include_self: bool) -> Flows:
+def _scatter_mean(
+    call: Call, self: AnyTensor, dim: int, index: Any, src: AnyTensor, include_self: bool
+) -> Flows:
     aten = call.aten
 
     def counts() -> AnyTensor:
@@ -188,7 +190,7 @@ def _scatter_mean(call: Call, self: Any, dim: int, index: Any, src: Any, include
     return {0: to_self, 3: to_src}
 
 
-def _padded(call: Call, found: AnyTensor, src: Any) -> AnyTensor:
+def _padded(call: Call, found: AnyTensor, src: AnyTensor) -> AnyTensor:
     have, want = call.aten.shape(found), call.aten.shape(src)
     if have == want:
         return found
@@ -196,7 +198,9 @@ def _padded(call: Call, found: AnyTensor, src: Any) -> AnyTensor:
     return call.aten("constant_pad_nd", found, widths, 0)
 
 
-def _scatter_extreme(call: Call, self: Any, dim: int, index: Any, src: Any, include_self: bool) -> Flows:
+def _scatter_extreme(
+    call: Call, self: AnyTensor, dim: int, index: Any, src: AnyTensor, include_self: bool
+) -> Flows:
     """Equal ones share the gradient."""
     aten, y = call.aten, call.result
     code = aten.dtype(self).code
@@ -227,7 +231,7 @@ def _scatter_extreme(call: Call, self: Any, dim: int, index: Any, src: Any, incl
 
 
 @derivative("index_add")
-def _index_add(call: Call, self: Any, dim: int, index: Any, source: Any, alpha: Any) -> Flows:
+def _index_add(call: Call, self: AnyTensor, dim: int, index: Any, source: AnyTensor, alpha: Any) -> Flows:
     aten = call.aten
 
     def to_source() -> AnyTensor:
@@ -242,7 +246,7 @@ def _index_add(call: Call, self: Any, dim: int, index: Any, source: Any, alpha: 
 
 
 @derivative("index_copy")
-def _index_copy(call: Call, self: Any, dim: int, index: Any, source: Any) -> Flows:
+def _index_copy(call: Call, self: AnyTensor, dim: int, index: Any, source: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_source() -> AnyTensor:
@@ -255,7 +259,7 @@ def _index_copy(call: Call, self: Any, dim: int, index: Any, source: Any) -> Flo
 
 
 @derivative("index_fill.int_Scalar", "index_fill.int_Tensor")
-def _index_fill(call: Call, self: Any, dim: int, index: Any, value: Any) -> Flows:
+def _index_fill(call: Call, self: AnyTensor, dim: int, index: Any, value: Any) -> Flows:
     aten = call.aten
 
     def to_value() -> AnyTensor:
@@ -269,7 +273,7 @@ def _index_fill(call: Call, self: Any, dim: int, index: Any, value: Any) -> Flow
 
 
 @derivative("put")
-def _put(call: Call, self: Any, index: Any, source: Any, accumulate: bool) -> Flows:
+def _put(call: Call, self: AnyTensor, index: Any, source: AnyTensor, accumulate: bool) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:

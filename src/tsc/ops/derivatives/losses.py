@@ -14,7 +14,9 @@ MEAN = 1
 
 
 @derivative("nll_loss", "nll_loss2d", "nll_loss_nd")
-def _nll(call: Call, self: Any, target: Any, weight: Any, reduction: int, ignore_index: int) -> Flows:
+def _nll(
+    call: Call, self: AnyTensor, target: Any, weight: AnyTensor | None, reduction: int, ignore_index: int
+) -> Flows:
     """Each sample's class takes minus the weight of the class; what is ignored has none."""
     aten = call.aten
 

@@ -40,7 +40,7 @@ def _cofactors(aten: Aten, a: AnyTensor) -> AnyTensor:
 
 
 @derivative("linalg_inv", "inverse", "linalg_inv_ex")
-def _inverse(call: Call, a: Any, *_: Any) -> Flows:
+def _inverse(call: Call, a: AnyTensor, *_: Any) -> Flows:
     aten, y = call.aten, call.result
 
     def to_a() -> AnyTensor:
@@ -51,7 +51,7 @@ def _inverse(call: Call, a: Any, *_: Any) -> Flows:
 
 
 @derivative("linalg_det", "det")
-def _determinant(call: Call, a: Any) -> Flows:
+def _determinant(call: Call, a: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_a() -> AnyTensor:
@@ -64,13 +64,13 @@ def _determinant(call: Call, a: Any) -> Flows:
 
 
 @derivative("logdet")
-def _logdet(call: Call, a: Any) -> Flows:
+def _logdet(call: Call, a: AnyTensor) -> Flows:
     aten = call.aten
     return {0: lambda: aten("mul.Tensor", _corner(aten, call.gradient), _inverse_turned(aten, a))}
 
 
 @derivative("linalg_slogdet", "slogdet")
-def _slogdet(call: Call, a: Any) -> Flows:
+def _slogdet(call: Call, a: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_a() -> AnyTensor:
@@ -80,7 +80,7 @@ def _slogdet(call: Call, a: Any) -> Flows:
 
 
 @derivative("linalg_solve", "linalg_solve_ex")
-def _solve(call: Call, a: Any, b: Any, left: bool, *_: Any) -> Flows:
+def _solve(call: Call, a: AnyTensor, b: AnyTensor, left: bool, *_: Any) -> Flows:
     aten, x = call.aten, call.result
     is_vector = len(aten.shape(b)) == 1 or (
         len(aten.shape(b)) == len(aten.shape(a)) - 1 and list(aten.shape(b)) == list(aten.shape(a))[:-1]
@@ -100,7 +100,9 @@ def _solve(call: Call, a: Any, b: Any, left: bool, *_: Any) -> Flows:
 
 
 @derivative("linalg_solve_triangular")
-def _solve_triangular(call: Call, a: Any, b: Any, upper: bool, left: bool, unitriangular: bool) -> Flows:
+def _solve_triangular(
+    call: Call, a: AnyTensor, b: AnyTensor, upper: bool, left: bool, unitriangular: bool
+) -> Flows:
     aten, x = call.aten, call.result
 
     def solved() -> AnyTensor:
@@ -118,7 +120,7 @@ def _solve_triangular(call: Call, a: Any, b: Any, upper: bool, left: bool, unitr
 
 
 @derivative("linalg_cholesky", "cholesky", "linalg_cholesky_ex")
-def _cholesky(call: Call, a: Any, upper: bool, *_: Any) -> Flows:
+def _cholesky(call: Call, a: AnyTensor, upper: bool, *_: Any) -> Flows:
     aten = call.aten
 
     def to_a() -> AnyTensor:
@@ -139,7 +141,7 @@ def _cholesky(call: Call, a: Any, upper: bool, *_: Any) -> Flows:
 
 
 @derivative("linalg_eigh", "_linalg_eigh")
-def _eigh(call: Call, a: Any, *_: Any) -> Flows:
+def _eigh(call: Call, a: AnyTensor, *_: Any) -> Flows:
     """Eigenvalues that are equal have no derivative, and give NaN or infinities."""
     aten = call.aten
 
@@ -158,7 +160,7 @@ def _eigh(call: Call, a: Any, *_: Any) -> Flows:
 
 
 @derivative("linalg_eigvalsh")
-def _eigvalsh(call: Call, a: Any, triangle: str) -> Flows:
+def _eigvalsh(call: Call, a: AnyTensor, triangle: str) -> Flows:
     aten = call.aten
 
     def to_a() -> AnyTensor:
@@ -170,7 +172,7 @@ def _eigvalsh(call: Call, a: Any, triangle: str) -> Flows:
 
 
 @derivative("trace")
-def _trace(call: Call, self: Any) -> Flows:
+def _trace(call: Call, self: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -181,7 +183,7 @@ def _trace(call: Call, self: Any) -> Flows:
 
 
 @derivative("linalg_matrix_power", "matrix_power")
-def _matrix_power(call: Call, self: Any, n: int) -> Flows:
+def _matrix_power(call: Call, self: AnyTensor, n: int) -> Flows:
     """The gradient between all powers before and behind, summed; of negative powers those of the inverse."""
     aten = call.aten
 
@@ -207,7 +209,7 @@ def _matrix_power(call: Call, self: Any, n: int) -> Flows:
 
 
 @derivative("linalg_svdvals")
-def _svdvals(call: Call, a: Any, driver: Any) -> Flows:
+def _svdvals(call: Call, a: AnyTensor, driver: Any) -> Flows:
     aten = call.aten
 
     def to_a() -> AnyTensor:
@@ -218,7 +220,7 @@ def _svdvals(call: Call, a: Any, driver: Any) -> Flows:
 
 
 @derivative("cholesky_solve")
-def _cholesky_solve(call: Call, b: Any, factor: Any, upper: bool) -> Flows:
+def _cholesky_solve(call: Call, b: AnyTensor, factor: AnyTensor, upper: bool) -> Flows:
     aten = call.aten
 
     def solved() -> AnyTensor:

@@ -65,27 +65,27 @@ def put_into(
     "clone", "contiguous", "to.dtype", "to.device", "to.prim_dtype", "to.prim_Device", "to.prim_other",
     "lift_fresh", "cpu",
 )  # fmt: skip
-def _same(call: Call, self: Any, *_: Any) -> Flows:
+def _same(call: Call, self: AnyTensor, *_: Any) -> Flows:
     return {0: lambda: call.gradient}
 
 
 @derivative("expand")
-def _expand(call: Call, self: Any, *_: Any) -> Flows:
+def _expand(call: Call, self: AnyTensor, *_: Any) -> Flows:
     return {0: lambda: sum_to(call.aten, call.gradient, call.aten.shape(self))}
 
 
 @derivative("reshape")
-def _reshape(call: Call, self: Any, shape: Any) -> Flows:
+def _reshape(call: Call, self: AnyTensor, shape: Any) -> Flows:
     return {0: lambda: call.aten("reshape", call.gradient, list(call.aten.shape(self)))}
 
 
 @derivative("copy")
-def _copy(call: Call, self: Any, src: Any, non_blocking: bool) -> Flows:
+def _copy(call: Call, self: AnyTensor, src: AnyTensor, non_blocking: bool) -> Flows:
     return {1: lambda: call.gradient}
 
 
 @derivative("fill.Tensor")
-def _fill(call: Call, self: Any, value: Any) -> Flows:
+def _fill(call: Call, self: AnyTensor, value: Any) -> Flows:
     return {1: lambda: call.gradient}
 
 
@@ -106,17 +106,17 @@ def _nothing(call: Call, *_: Any) -> Flows:
 
 
 @derivative("flip")
-def _flip(call: Call, self: Any, dims: Sequence[int]) -> Flows:
+def _flip(call: Call, self: AnyTensor, dims: Sequence[int]) -> Flows:
     return {0: lambda: call.aten.flip(call.gradient, dims)}
 
 
 @derivative("tril")
-def _tril(call: Call, self: Any, diagonal: int) -> Flows:
+def _tril(call: Call, self: AnyTensor, diagonal: int) -> Flows:
     return {0: lambda: call.aten.tril(call.gradient, diagonal)}
 
 
 @derivative("triu")
-def _triu(call: Call, self: Any, diagonal: int) -> Flows:
+def _triu(call: Call, self: AnyTensor, diagonal: int) -> Flows:
     return {0: lambda: call.aten.triu(call.gradient, diagonal)}
 
 
@@ -150,38 +150,38 @@ def _joined(call: Call, dim: int) -> AnyTensor:
 @derivative("split.Tensor", "split_with_sizes", "split.sizes", "split", "chunk", "unsafe_split.Tensor",
             "unsafe_split_with_sizes", "unsafe_chunk", "tensor_split.sections", "tensor_split.indices",
             "split_copy.Tensor", "split_with_sizes_copy")  # fmt: skip
-def _split(call: Call, self: Any, sizes: Any, dim: int) -> Flows:
+def _split(call: Call, self: AnyTensor, sizes: Any, dim: int) -> Flows:
     return {0: lambda: _joined(call, dim)}
 
 
 @derivative("hsplit.int", "hsplit.array")
-def _hsplit(call: Call, self: Any, sizes: Any) -> Flows:
+def _hsplit(call: Call, self: AnyTensor, sizes: Any) -> Flows:
     return {0: lambda: _joined(call, 0 if len(call.aten.shape(self)) == 1 else 1)}
 
 
 @derivative("vsplit.int", "vsplit.array")
-def _vsplit(call: Call, self: Any, sizes: Any) -> Flows:
+def _vsplit(call: Call, self: AnyTensor, sizes: Any) -> Flows:
     return {0: lambda: _joined(call, 0)}
 
 
 @derivative("dsplit.int", "dsplit.array")
-def _dsplit(call: Call, self: Any, sizes: Any) -> Flows:
+def _dsplit(call: Call, self: AnyTensor, sizes: Any) -> Flows:
     return {0: lambda: _joined(call, 2)}
 
 
 @derivative("unbind.int", "unbind_copy.int")
-def _unbind(call: Call, self: Any, dim: int) -> Flows:
+def _unbind(call: Call, self: AnyTensor, dim: int) -> Flows:
     pieces = [call.gradient_of(i) for i in range(len(call.results))]
     return {0: lambda: call.aten("stack", pieces, dim)}
 
 
 @derivative("constant_pad_nd")
-def _constant_pad(call: Call, self: Any, pad: Sequence[Any], value: Any) -> Flows:
+def _constant_pad(call: Call, self: AnyTensor, pad: Sequence[Any], value: Any) -> Flows:
     return {0: lambda: call.aten("constant_pad_nd", call.gradient, [-p for p in pad], 0)}
 
 
 @derivative("where.self", "where.ScalarOther", "where.ScalarSelf")
-def _where(call: Call, condition: Any, self: Any, other: Any) -> Flows:
+def _where(call: Call, condition: AnyTensor, self: AnyTensor, other: Any) -> Flows:
     aten = call.aten
     return {
         1: lambda: aten("where.ScalarOther", condition, call.gradient, 0.0),
@@ -190,7 +190,7 @@ def _where(call: Call, condition: Any, self: Any, other: Any) -> Flows:
 
 
 @derivative("masked_fill.Scalar", "masked_fill.Tensor")
-def _masked_fill(call: Call, self: Any, mask: Any, value: Any) -> Flows:
+def _masked_fill(call: Call, self: AnyTensor, mask: AnyTensor, value: Any) -> Flows:
     aten = call.aten
     return {
         0: lambda: aten("masked_fill.Scalar", call.gradient, mask, 0),
@@ -199,23 +199,27 @@ def _masked_fill(call: Call, self: Any, mask: Any, value: Any) -> Flows:
 
 
 @derivative("im2col")
-def _im2col(call: Call, self: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Flows:
+def _im2col(call: Call, self: AnyTensor, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Flows:
     size = call.aten.shape(self)[-2:]
     return {0: lambda: call.aten("col2im", call.gradient, list(size), kernel, dilation, padding, stride)}
 
 
 @derivative("col2im")
-def _col2im(call: Call, self: Any, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Flows:
+def _col2im(
+    call: Call, self: AnyTensor, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any
+) -> Flows:
     return {0: lambda: call.aten("im2col", call.gradient, kernel, dilation, padding, stride)}
 
 
 @derivative("diag_embed")
-def _diag_embed(call: Call, self: Any, offset: int, dim1: int, dim2: int) -> Flows:
+def _diag_embed(call: Call, self: AnyTensor, offset: int, dim1: int, dim2: int) -> Flows:
     return {0: lambda: call.aten("diagonal", call.gradient, offset, dim1, dim2)}
 
 
 @derivative("diagonal_scatter")
-def _diagonal_scatter(call: Call, self: Any, src: Any, offset: int, dim1: int, dim2: int) -> Flows:
+def _diagonal_scatter(
+    call: Call, self: AnyTensor, src: AnyTensor, offset: int, dim1: int, dim2: int
+) -> Flows:
     aten = call.aten
     return {
         0: lambda: aten("diagonal_scatter", call.gradient, zeros(aten, src), offset, dim1, dim2),
@@ -224,7 +228,7 @@ def _diagonal_scatter(call: Call, self: Any, src: Any, offset: int, dim1: int, d
 
 
 @derivative("select_scatter")
-def _select_scatter(call: Call, self: Any, src: Any, dim: int, index: Any) -> Flows:
+def _select_scatter(call: Call, self: AnyTensor, src: AnyTensor, dim: int, index: Any) -> Flows:
     aten = call.aten
     return {
         0: lambda: aten("select_scatter", call.gradient, zeros(aten, src), dim, index),
@@ -233,7 +237,9 @@ def _select_scatter(call: Call, self: Any, src: Any, dim: int, index: Any) -> Fl
 
 
 @derivative("slice_scatter")
-def _slice_scatter(call: Call, self: Any, src: Any, dim: int, start: Any, end: Any, step: int) -> Flows:
+def _slice_scatter(
+    call: Call, self: AnyTensor, src: AnyTensor, dim: int, start: Any, end: Any, step: int
+) -> Flows:
     aten = call.aten
     return {
         0: lambda: aten("slice_scatter", call.gradient, zeros(aten, src), dim, start, end, step),
@@ -247,12 +253,12 @@ def _slice_scatter(call: Call, self: Any, src: Any, dim: int, start: Any, end: A
     "unfold_copy", "unsqueeze_copy", "view_copy", "select_copy.int", "slice_copy.Tensor", "alias_copy",
     "repeat_interleave.self_Tensor", "combinations",
 )  # fmt: skip
-def _moved(call: Call, self: Any, *_: Any) -> Flows:
+def _moved(call: Call, self: AnyTensor, *_: Any) -> Flows:
     return {0: lambda: moved_back(call, 0)}
 
 
 @derivative("diag")
-def _diag(call: Call, self: Any, diagonal: int) -> Flows:
+def _diag(call: Call, self: AnyTensor, diagonal: int) -> Flows:
     """Of a vector a matrix, of a matrix a vector."""
     aten = call.aten
     if len(aten.shape(self)) == 1:
@@ -261,7 +267,7 @@ def _diag(call: Call, self: Any, diagonal: int) -> Flows:
 
 
 @derivative("tensor_split.tensor_indices_or_sections")
-def _tensor_split(call: Call, self: Any, indices: Any, dim: int) -> Flows:
+def _tensor_split(call: Call, self: AnyTensor, indices: Any, dim: int) -> Flows:
     return {0: lambda: _joined(call, dim)}
 
 
@@ -289,7 +295,7 @@ def _block_diag(call: Call, tensors: Sequence[Any]) -> Flows:
 
 
 @derivative("diff")
-def _diff(call: Call, self: Any, n: int, dim: int, prepend: Any, append: Any) -> Flows:
+def _diff(call: Call, self: AnyTensor, n: int, dim: int, prepend: Any, append: Any) -> Flows:
     """Each difference goes to the later element, and its opposite to the earlier one."""
     aten = call.aten
     rank = len(aten.shape(self))

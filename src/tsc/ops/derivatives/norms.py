@@ -44,29 +44,29 @@ def of_norm(
 
 
 @derivative("linalg_vector_norm")
-def _vector_norm(call: Call, self: Any, order: float, dim: Any, keepdim: bool, dtype: Any) -> Flows:
+def _vector_norm(call: Call, self: AnyTensor, order: float, dim: Any, keepdim: bool, dtype: Any) -> Flows:
     return {0: lambda: _of_call(call, self, order, dims_of(call.aten, self, dim), keepdim)}
 
 
 @derivative("norm.ScalarOpt_dim")
-def _norm(call: Call, self: Any, order: float | None, dim: Any, keepdim: bool) -> Flows:
+def _norm(call: Call, self: AnyTensor, order: float | None, dim: Any, keepdim: bool) -> Flows:
     order = 2.0 if order is None else order
     return {0: lambda: _of_call(call, self, order, dims_of(call.aten, self, dim), keepdim)}
 
 
 @derivative("norm.Scalar")
-def _norm_of_all(call: Call, self: Any, order: float) -> Flows:
+def _norm_of_all(call: Call, self: AnyTensor, order: float) -> Flows:
     return {0: lambda: _of_call(call, self, order, dims_of(call.aten, self, None), keepdim=False)}
 
 
-def _of_call(call: Call, self: Any, order: float, dims: list[int], keepdim: bool) -> AnyTensor:
+def _of_call(call: Call, self: AnyTensor, order: float, dims: list[int], keepdim: bool) -> AnyTensor:
     aten = call.aten
     y, gradient = (kept(aten, t, dims, keepdim) for t in (call.result, call.gradient))
     return of_norm(aten, self, y, gradient, order, dims)
 
 
 @derivative("cdist")
-def _cdist(call: Call, x1: Any, x2: Any, order: float, compute_mode: int | None) -> Flows:
+def _cdist(call: Call, x1: AnyTensor, x2: AnyTensor, order: float, compute_mode: int | None) -> Flows:
     """Through the differences of all pairs."""
     aten = call.aten
 
@@ -87,7 +87,7 @@ def _cdist(call: Call, x1: Any, x2: Any, order: float, compute_mode: int | None)
 
 
 @derivative("pdist")
-def _pdist(call: Call, self: Any, order: float) -> Flows:
+def _pdist(call: Call, self: AnyTensor, order: float) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -103,7 +103,7 @@ def _pdist(call: Call, self: Any, order: float) -> Flows:
 
 
 @derivative("softmax.int", "_softmax", "special_softmax", "_safe_softmax")
-def _softmax(call: Call, self: Any, dim: int, *_: Any) -> Flows:
+def _softmax(call: Call, self: AnyTensor, dim: int, *_: Any) -> Flows:
     aten, y = call.aten, call.result
 
     def to_self() -> AnyTensor:
@@ -115,7 +115,7 @@ def _softmax(call: Call, self: Any, dim: int, *_: Any) -> Flows:
 
 
 @derivative("log_softmax.int", "_log_softmax", "special_log_softmax")
-def _log_softmax(call: Call, self: Any, dim: int, *_: Any) -> Flows:
+def _log_softmax(call: Call, self: AnyTensor, dim: int, *_: Any) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:

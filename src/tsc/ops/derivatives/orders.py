@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from tsc.ops.composite import AnyTensor
 from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, zeros
@@ -11,7 +10,7 @@ from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, zeros
 Flows = Mapping[Place, Flow]
 
 
-def _selected(call: Call, self: Any, dim: int) -> Flows:
+def _selected(call: Call, self: AnyTensor, dim: int) -> Flows:
     """Of values, of the places that come with them."""
     aten = call.aten
 
@@ -23,7 +22,7 @@ def _selected(call: Call, self: Any, dim: int) -> Flows:
     return {0: to_self}
 
 
-def _reduced(call: Call, self: Any, dim: int, keepdim: bool) -> Flows:
+def _reduced(call: Call, self: AnyTensor, dim: int, keepdim: bool) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -38,17 +37,17 @@ def _reduced(call: Call, self: Any, dim: int, keepdim: bool) -> Flows:
 
 
 @derivative("sort")
-def _sort(call: Call, self: Any, dim: int, descending: bool) -> Flows:
+def _sort(call: Call, self: AnyTensor, dim: int, descending: bool) -> Flows:
     return _selected(call, self, dim)
 
 
 @derivative("sort.stable")
-def _sort_stable(call: Call, self: Any, stable: bool | None, dim: int, descending: bool) -> Flows:
+def _sort_stable(call: Call, self: AnyTensor, stable: bool | None, dim: int, descending: bool) -> Flows:
     return _selected(call, self, dim)
 
 
 @derivative("msort")
-def _msort(call: Call, self: Any) -> Flows:
+def _msort(call: Call, self: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -61,20 +60,20 @@ def _msort(call: Call, self: Any) -> Flows:
 
 
 @derivative("topk")
-def _topk(call: Call, self: Any, k: int, dim: int, largest: bool, is_sorted: bool) -> Flows:
+def _topk(call: Call, self: AnyTensor, k: int, dim: int, largest: bool, is_sorted: bool) -> Flows:
     return _selected(call, self, dim)
 
 
 @derivative("kthvalue")
-def _kthvalue(call: Call, self: Any, k: int, dim: int, keepdim: bool) -> Flows:
+def _kthvalue(call: Call, self: AnyTensor, k: int, dim: int, keepdim: bool) -> Flows:
     return _reduced(call, self, dim, keepdim)
 
 
 @derivative("max.dim", "min.dim", "median.dim", "nanmedian.dim", "mode")
-def _extreme(call: Call, self: Any, dim: int, keepdim: bool) -> Flows:
+def _extreme(call: Call, self: AnyTensor, dim: int, keepdim: bool) -> Flows:
     return _reduced(call, self, dim, keepdim)
 
 
 @derivative("cummax", "cummin")
-def _running(call: Call, self: Any, dim: int) -> Flows:
+def _running(call: Call, self: AnyTensor, dim: int) -> Flows:
     return _selected(call, self, dim)

@@ -19,7 +19,7 @@ def turned(aten: Aten, x: AnyTensor) -> AnyTensor:
 
 
 @derivative("mm", "bmm")
-def _product(call: Call, self: Any, other: Any, *_: Any) -> Flows:
+def _product(call: Call, self: AnyTensor, other: Any, *_: Any) -> Flows:
     aten, name = call.aten, call.operator.name.removeprefix("aten::")
     return {
         0: lambda: aten(name, call.gradient, turned(aten, other)),
@@ -28,7 +28,7 @@ def _product(call: Call, self: Any, other: Any, *_: Any) -> Flows:
 
 
 @derivative("matmul", "linalg_matmul")
-def _matmul(call: Call, self: Any, other: Any) -> Flows:
+def _matmul(call: Call, self: AnyTensor, other: Any) -> Flows:
     """Vectors are matrices of one row or one column."""
     aten = call.aten
     ranks = len(aten.shape(self)), len(aten.shape(other))
@@ -60,7 +60,7 @@ def _of_weights(aten: Aten, a: AnyTensor, gradient: AnyTensor, shape: Sequence[i
 
 
 @derivative("linear")
-def _linear(call: Call, input: Any, weight: Any, bias: Any) -> Flows:
+def _linear(call: Call, input: AnyTensor, weight: AnyTensor, bias: Any) -> Flows:
     aten = call.aten
     is_vector = len(aten.shape(weight)) == 1
 
@@ -87,7 +87,7 @@ def _linear(call: Call, input: Any, weight: Any, bias: Any) -> Flows:
 
 @derivative("convolution")
 def _convolution(
-    call: Call, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
+    call: Call, input: AnyTensor, weight: AnyTensor, bias: Any, stride: Any, padding: Any, dilation: Any,
     transposed: bool, output_padding: Any, groups: int,
 ) -> Flows:  # fmt: skip
     aten = call.aten

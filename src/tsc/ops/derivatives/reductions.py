@@ -22,14 +22,14 @@ def dims_of(aten: Aten, x: AnyTensor, dim: Any) -> list[int]:
 
 
 @derivative("sum.dim_IntList")
-def _sum(call: Call, self: Any, dim: Any, keepdim: bool, dtype: Any) -> Flows:
+def _sum(call: Call, self: AnyTensor, dim: Any, keepdim: bool, dtype: Any) -> Flows:
     aten = call.aten
     dims = dims_of(aten, self, dim)
     return {0: lambda: expanded_back(aten, call.gradient, aten.shape(self), dims, keepdim)}
 
 
 @derivative("nansum")
-def _nansum(call: Call, self: Any, dim: Any, keepdim: bool, dtype: Any) -> Flows:
+def _nansum(call: Call, self: AnyTensor, dim: Any, keepdim: bool, dtype: Any) -> Flows:
     aten = call.aten
     dims = dims_of(aten, self, dim)
 
@@ -50,7 +50,7 @@ def _amount(aten: Aten, x: AnyTensor, y: AnyTensor, gradient: AnyTensor, dims: S
 
 
 @derivative("amax", "amin")
-def _amax(call: Call, self: Any, dim: Sequence[int], keepdim: bool) -> Flows:
+def _amax(call: Call, self: AnyTensor, dim: Sequence[int], keepdim: bool) -> Flows:
     aten = call.aten
     dims = dims_of(aten, self, dim)
 
@@ -62,13 +62,13 @@ def _amax(call: Call, self: Any, dim: Sequence[int], keepdim: bool) -> Flows:
 
 
 @derivative("max", "min")
-def _max(call: Call, self: Any) -> Flows:
+def _max(call: Call, self: AnyTensor) -> Flows:
     aten = call.aten
     return {0: lambda: _amount(aten, self, call.result, call.gradient, dims_of(aten, self, None))}
 
 
 @derivative("median", "nanmedian")
-def _median(call: Call, self: Any) -> Flows:
+def _median(call: Call, self: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
@@ -83,7 +83,7 @@ def _median(call: Call, self: Any) -> Flows:
 
 
 @derivative("aminmax")
-def _aminmax(call: Call, self: Any, dim: int | None, keepdim: bool) -> Flows:
+def _aminmax(call: Call, self: AnyTensor, dim: int | None, keepdim: bool) -> Flows:
     aten = call.aten
     dims = dims_of(aten, self, dim)
 
@@ -116,7 +116,7 @@ def _others(aten: Aten, x: AnyTensor, dim: int) -> AnyTensor:
 
 
 @derivative("prod.dim_int")
-def _prod(call: Call, self: Any, dim: int, keepdim: bool, dtype: Any) -> Flows:
+def _prod(call: Call, self: AnyTensor, dim: int, keepdim: bool, dtype: Any) -> Flows:
     aten = call.aten
     dims = dims_of(aten, self, dim)
 
@@ -131,14 +131,14 @@ def _prod(call: Call, self: Any, dim: int, keepdim: bool, dtype: Any) -> Flows:
 
 
 @derivative("std.correction")
-def _std(call: Call, self: Any, dim: Any, correction: Any, keepdim: bool) -> Flows:
+def _std(call: Call, self: AnyTensor, dim: Any, correction: Any, keepdim: bool) -> Flows:
     aten = call.aten
     dims = dims_of(aten, self, dim)
     return {0: lambda: _through_deviation(aten, self, call.result, call.gradient, dims, correction, keepdim)}
 
 
 @derivative("std")
-def _std_of_all(call: Call, self: Any, unbiased: bool) -> Flows:
+def _std_of_all(call: Call, self: AnyTensor, unbiased: bool) -> Flows:
     aten = call.aten
     dims, correction = dims_of(aten, self, None), int(unbiased)
     return {
@@ -147,7 +147,7 @@ def _std_of_all(call: Call, self: Any, unbiased: bool) -> Flows:
 
 
 @derivative("std.dim")
-def _std_of_dims(call: Call, self: Any, dim: Any, unbiased: bool, keepdim: bool) -> Flows:
+def _std_of_dims(call: Call, self: AnyTensor, dim: Any, unbiased: bool, keepdim: bool) -> Flows:
     aten = call.aten
     dims, correction = dims_of(aten, self, dim), int(unbiased)
     return {0: lambda: _through_deviation(aten, self, call.result, call.gradient, dims, correction, keepdim)}
@@ -173,7 +173,7 @@ def _through_deviation(
 
 
 @derivative("logsumexp", "special_logsumexp")
-def _logsumexp(call: Call, self: Any, dim: Any, keepdim: bool) -> Flows:
+def _logsumexp(call: Call, self: AnyTensor, dim: Any, keepdim: bool) -> Flows:
     aten = call.aten
     dims = dims_of(aten, self, dim)
 
@@ -190,14 +190,14 @@ def _cumulated_back(aten: Aten, gradient: AnyTensor, dim: int) -> AnyTensor:
 
 
 @derivative("cumsum")
-def _cumsum(call: Call, self: Any, dim: int, dtype: Any) -> Flows:
+def _cumsum(call: Call, self: AnyTensor, dim: int, dtype: Any) -> Flows:
     if not call.aten.shape(self):
         return {0: lambda: call.gradient}
     return {0: lambda: _cumulated_back(call.aten, call.gradient, dim)}
 
 
 @derivative("cumprod")
-def _cumprod(call: Call, self: Any, dim: int, dtype: Any) -> Flows:
+def _cumprod(call: Call, self: AnyTensor, dim: int, dtype: Any) -> Flows:
     """``before[k] * (g[k] + x[k + 1] * (g[k + 1] + x[k + 2] * ...))``, which is right at zeros too."""
     aten = call.aten
 
@@ -229,7 +229,7 @@ def _cumprod(call: Call, self: Any, dim: int, dtype: Any) -> Flows:
 
 
 @derivative("logcumsumexp")
-def _logcumsumexp(call: Call, self: Any, dim: int) -> Flows:
+def _logcumsumexp(call: Call, self: AnyTensor, dim: int) -> Flows:
     """``exp(x - max) * sum of later g * exp(max - y)``, for gradients of both signs."""
     aten = call.aten
 

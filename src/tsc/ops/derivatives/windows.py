@@ -27,7 +27,7 @@ def _put_at(aten: Aten, like: AnyTensor, places: AnyTensor, gradient: AnyTensor,
 
 def _max_pool(spatial: int) -> None:
     @derivative(f"max_pool{spatial}d")
-    def pool(call: Call, self: Any, *window: Any) -> Flows:
+    def pool(call: Call, self: AnyTensor, *window: Any) -> Flows:
         aten = call.aten
 
         def to_self() -> AnyTensor:
@@ -37,7 +37,7 @@ def _max_pool(spatial: int) -> None:
         return {0: to_self}
 
     @derivative(f"max_pool{spatial}d_with_indices", f"adaptive_max_pool{spatial}d")
-    def with_places(call: Call, self: Any, *window: Any) -> Flows:
+    def with_places(call: Call, self: AnyTensor, *window: Any) -> Flows:
         return {0: lambda: _put_at(call.aten, self, call.results[1], call.gradient, spatial)}
 
 
@@ -60,8 +60,8 @@ def _counted(
 def _avg_pool(spatial: int) -> None:
     @derivative(f"avg_pool{spatial}d")
     def rule(
-        call: Call, self: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, counts_padding: bool,
-        divisor: int | None = None,
+        call: Call, self: AnyTensor, kernel: Any, stride: Any, padding: Any, ceil_mode: bool,
+        counts_padding: bool, divisor: int | None = None,
     ) -> Flows:  # fmt: skip
         """The gradient, divided as the sums were, convolved with ones, each plane alone."""
         aten = call.aten
@@ -121,7 +121,7 @@ def _adaptive(spatial: int) -> None:
     own = [] if spatial == 1 else [f"_adaptive_avg_pool{spatial}d"]
 
     @derivative(*own, f"adaptive_avg_pool{spatial}d")
-    def rule(call: Call, self: Any, sizes: Sequence[int]) -> Flows:
+    def rule(call: Call, self: AnyTensor, sizes: Sequence[int]) -> Flows:
         """Along each dim a product with the matrix that averages."""
         aten = call.aten
 
