@@ -21,10 +21,12 @@ from tsc.runtime.taping import TAPE, taping
 
 UNSUITABLE = (
     "complex", "dropout", "rand", "seed", "float16", "bfloat16", ".half(", "multinomial", "class Subject",
-    "special(", "sort(", "topk(", "median", "kthvalue",
+    "special(", "sort(", "topk(", "median", "kthvalue", "uint8", "int8",
 )  # fmt: skip
-"""What has other gradients by chance, by rounding, or by which of equal elements is taken."""
-REFUSED = ("its derivative has no definition", "complex numbers", "make them again")
+"""What has other gradients by chance, by rounding, or by which of equal elements is taken; PyTorch computes
+some of small integers in those, which overflow (`atan2`).
+"""
+REFUSED = ("its derivative has no definition", "complex numbers", "make them again", "a count of repetitions")
 """Sentences that say what gradients are not computed of."""
 NO_PROGRAM = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError)
 
