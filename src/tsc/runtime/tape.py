@@ -190,7 +190,7 @@ class Tape:
         functional = None if name is None else find(name)
         others = _given(arguments[1:])
         matters = self.is_enabled and any(self.requires(value) for value in (*self._bases(target), *others))
-        if matters and functional is None:
+        if matters and (functional is None or functional.schema.aliases):
             raise OperatorError(f"{operator.name}: gradients through this write are not computed")
         if matters and id(target) in self.leaves:
             raise OperatorError(LEAF_WRITTEN)

@@ -98,14 +98,64 @@ _bound("clamp_min", "ge", "lt")
 _bound("clamp_max", "le", "gt")
 
 
+def _within(aten: Aten, x: AnyTensor, low: float, high: float) -> AnyTensor:
+    return aten("logical_and", aten("gt.Scalar", x, low), aten("lt.Scalar", x, high))
+
+
 @derivative("hardtanh")
 def _hardtanh(call: Call, self: AnyTensor, low: float, high: float) -> Flows:
-    """At the bounds nothing passes."""
+    """At the bounds nothing passes, whatever the gradient is; so in what is flat elsewhere."""
+    aten = call.aten
+    return {0: lambda: _only_where(aten, _within(aten, self, low, high), call.gradient)}
+
+
+@derivative("relu6")
+def _relu6(call: Call, self: AnyTensor) -> Flows:
+    aten = call.aten
+    return {0: lambda: _only_where(aten, _within(aten, self, 0, 6), call.gradient)}
+
+
+@derivative("hardsigmoid")
+def _hardsigmoid(call: Call, self: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_self() -> AnyTensor:
-        inside = aten("logical_and", aten("gt.Scalar", self, low), aten("lt.Scalar", self, high))
-        return _only_where(aten, inside, call.gradient)
+        return _only_where(aten, _within(aten, self, -3, 3), aten("div.Scalar", call.gradient, 6.0))
+
+    return {0: to_self}
+
+
+@derivative("hardswish")
+def _hardswish(call: Call, self: AnyTensor) -> Flows:
+    aten = call.aten
+
+    def to_self() -> AnyTensor:
+        slope = aten("add.Scalar", aten("div.Scalar", self, 3.0), 0.5)
+        bent = _only_where(aten, aten("gt.Scalar", self, -3), aten("mul.Tensor", call.gradient, slope))
+        return aten("where.self", aten("ge.Scalar", self, 3), call.gradient, bent)
+
+    return {0: to_self}
+
+
+@derivative("relu")
+def _relu(call: Call, self: AnyTensor) -> Flows:
+    aten = call.aten
+    return {0: lambda: aten("where.ScalarSelf", aten("le.Scalar", self, 0), 0.0, call.gradient)}
+
+
+@derivative("threshold")
+def _threshold(call: Call, self: AnyTensor, threshold: float, value: float) -> Flows:
+    aten = call.aten
+    return {0: lambda: aten("where.ScalarSelf", aten("le.Scalar", self, threshold), 0.0, call.gradient)}
+
+
+@derivative("softshrink", "hardshrink")
+def _shrink(call: Call, self: AnyTensor, lambd: float) -> Flows:
+    aten = call.aten
+
+    def to_self() -> AnyTensor:
+        inside = aten("logical_and", aten("ge.Scalar", self, -lambd), aten("le.Scalar", self, lambd))
+        return aten("where.ScalarSelf", inside, 0.0, call.gradient)
 
     return {0: to_self}
 
@@ -218,9 +268,10 @@ def _hypot(call: Call, self: AnyTensor, other: Any) -> Flows:
 @derivative("atan2")
 def _atan2(call: Call, self: AnyTensor, other: Any) -> Flows:
     """At the origin nothing passes."""
-    aten = call.aten
+    aten, code = call.aten, call.aten.dtype(call.result).code
+    self, other = (aten("to.dtype", x, code) for x in (self, other))
 
-    def scaled(part: Any) -> AnyTensor:
+    def scaled(part: AnyTensor) -> AnyTensor:
         square = aten("add.Tensor", aten("mul.Tensor", self, self), aten("mul.Tensor", other, other))
         found = aten("mul.Tensor", call.gradient, aten("mul.Tensor", part, aten.reciprocal(square)))
         return aten("where.ScalarSelf", aten("eq.Scalar", square, 0), 0.0, found)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tsc import dtypes
+from tsc.errors import UnsupportedOperatorError
+from tsc.narrowing import is_array
 from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.definition import Operator
 from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, sum_to, zeros
@@ -42,7 +44,8 @@ def _shown(aten: Aten, operator: Operator, arguments: Sequence[Any], place: Plac
     if isinstance(place, int):
         given[place] = numbers
     else:
-        given[place[0]] = [numbers if i == place[1] else x for i, x in enumerate(arguments[place[0]])]
+        others = (aten("zeros_like", x, dtype=dtypes.I64.code) for x in arguments[place[0]])
+        given[place[0]] = [numbers if i == place[1] else x for i, x in enumerate(others)]
     return aten.call(operator, given)
 
 
@@ -248,12 +251,22 @@ def _slice_scatter(
 
 
 @derivative(
-    "as_strided", "as_strided_copy", "diagonal_copy", "expand_copy", "narrow.Tensor", "narrow_copy",
+    "diagonal_copy", "expand_copy", "narrow.Tensor", "narrow_copy",
     "permute_copy", "squeeze_copy", "squeeze_copy.dim", "squeeze_copy.dims", "t_copy", "transpose_copy.int",
     "unfold_copy", "unsqueeze_copy", "view_copy", "select_copy.int", "slice_copy.Tensor", "alias_copy",
     "repeat_interleave.self_Tensor", "combinations",
 )  # fmt: skip
 def _moved(call: Call, self: AnyTensor, *_: Any) -> Flows:
+    return {0: lambda: moved_back(call, 0)}
+
+
+@derivative("as_strided", "as_strided_copy")
+def _as_strided(call: Call, self: AnyTensor, *_: Any) -> Flows:
+    """Of row-major memory; what a view shows of other memory is not known of its elements alone."""
+    if not (is_array(self) and self.flags.c_contiguous and self.base is None):
+        raise UnsupportedOperatorError(
+            "aten::as_strided: its derivative has no definition for views of memory in this version of tsc"
+        )
     return {0: lambda: moved_back(call, 0)}
 
 

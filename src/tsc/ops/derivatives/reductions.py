@@ -124,6 +124,8 @@ def _prod(call: Call, self: AnyTensor, dim: int, keepdim: bool, dtype: Any) -> F
         x = aten("to.dtype", self, aten.dtype(call.result).code)
         if not aten.shape(self):
             return call.gradient
+        if 0 in aten.shape(self):
+            return aten("zeros_like", x)
         gradient = kept(aten, call.gradient, dims, keepdim)
         return aten("mul.Tensor", _others(aten, x, dims[0]), gradient)
 

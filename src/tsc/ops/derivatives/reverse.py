@@ -152,9 +152,9 @@ def flows_of(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Place, Fl
         return {0: lambda: viewed_back(call)}
     if operator.composite is not None:
         return _through_parts(call, wanted)
-    if operator.only_moves and len(wanted) == 1 and len(call.results) == 1:
-        ((place, _),) = wanted.items()
-        return {place: lambda: moved_back(call, place)}
+    places = [place for place, _ in places_of(call.arguments)]
+    if operator.only_moves and len(places) == 1 and len(call.results) == 1:
+        return {places[0]: lambda: moved_back(call, places[0])}
     raise UnsupportedOperatorError(
         f"{operator.name}: its derivative has no definition in this version of tsc"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,10 +18,9 @@ def _put_at(aten: Aten, like: AnyTensor, places: AnyTensor, gradient: AnyTensor,
     """Zeros like an image, to which gradients are added at places counted within each plane."""
     shape = list(aten.shape(like))
     lead = shape[: len(shape) - spatial]
-    count = 1
-    for extent in shape[len(lead) :]:
-        count = count * extent
-    flat = [aten("reshape", t, [*lead, -1]) for t in (places, gradient)]
+    count = math.prod(shape[len(lead) :])
+    out = math.prod(aten.shape(gradient)[len(lead) :])
+    flat = [aten("reshape", t, [*lead, out]) for t in (places, gradient)]
     empty = aten("zeros", [*lead, count], dtype=aten.dtype(gradient).code)
     return aten("reshape", aten("scatter_add", empty, len(lead), *flat), shape)
 
