@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -55,17 +56,20 @@ def _matmul(call: Call, self: AnyTensor, other: Any) -> Flows:
 def _of_weights(aten: Aten, a: AnyTensor, gradient: AnyTensor, shape: Sequence[int]) -> AnyTensor:
     """The gradient of the right factor: one product where that is one matrix."""
     if len(shape) == 2 and len(aten.shape(a)) > 2:
-        a, gradient = (aten("reshape", t, [-1, aten.shape(t)[-1]]) for t in (a, gradient))
+        a, gradient = _rows(aten, a), _rows(aten, gradient)
     return sum_to(aten, aten("matmul", turned(aten, a), gradient), shape)
+
+
+def _rows(aten: Aten, x: AnyTensor) -> AnyTensor:
+    """All rows of a tensor, as one matrix."""
+    *lead, width = aten.shape(x)
+    return aten("reshape", x, [math.prod(lead), width])
 
 
 @derivative("linear")
 def _linear(call: Call, input: AnyTensor, weight: AnyTensor, bias: Any) -> Flows:
     aten = call.aten
     is_vector = len(aten.shape(weight)) == 1
-
-    def rows(x: AnyTensor) -> AnyTensor:
-        return aten("reshape", x, [-1, aten.shape(x)[-1]])
 
     def to_input() -> AnyTensor:
         if is_vector:
@@ -76,11 +80,11 @@ def _linear(call: Call, input: AnyTensor, weight: AnyTensor, bias: Any) -> Flows
         if is_vector:
             weighted = aten("mul.Tensor", aten("unsqueeze", call.gradient, -1), input)
             return sum_to(aten, weighted, aten.shape(weight))
-        return aten("mm", aten("t", rows(call.gradient)), rows(input))
+        return aten("mm", aten("t", _rows(aten, call.gradient)), _rows(aten, input))
 
     def to_bias() -> AnyTensor:
         is_matrix = len(aten.shape(bias)) == 2  # it is added to all rows, whatever dims they are of
-        return sum_to(aten, rows(call.gradient) if is_matrix else call.gradient, aten.shape(bias))
+        return sum_to(aten, _rows(aten, call.gradient) if is_matrix else call.gradient, aten.shape(bias))
 
     return {0: to_input, 1: to_weight, 2: to_bias}
 
