@@ -25,7 +25,7 @@ def _embedding(
 
     def to_weight() -> AnyTensor:
         places = aten("reshape", indices, [-1])
-        rows = aten("reshape", call.gradient, [-1, *aten.shape(weight)[1:]])
+        rows = aten("reshape", call.gradient, [aten.numel_of(indices), *aten.shape(weight)[1:]])
         if padding_idx >= 0:
             is_padding = aten("unsqueeze", aten("eq.Scalar", places, padding_idx), -1)
             rows = aten("where.ScalarSelf", is_padding, 0.0, rows)

@@ -73,7 +73,7 @@ def _avg_pool(spatial: int) -> None:
             shape = list(aten.shape(self))
             size, out = shape[-spatial:], list(aten.shape(call.result)[-spatial:])
             code = aten.dtype(self).code
-            planes = aten("reshape", call.gradient, [-1, 1, *out])
+            planes = aten("reshape", call.gradient, [math.prod(shape[:-spatial]), 1, *out])
             planes = divided(planes, size, out, code)
             ones = aten("ones", [1, 1, *kernel], dtype=code)
             made = aten(
