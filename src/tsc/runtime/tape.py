@@ -62,7 +62,7 @@ class View:
 
 @dataclass
 class Tape:
-    """What one call of a program, or a thread's Python, has computed."""
+    """What one call of a program has computed."""
 
     is_enabled: bool = True
     """Whether calls are noted: the grad mode."""
@@ -78,7 +78,7 @@ class Tape:
     former: dict[int, list[Array]] = field(default_factory=dict[int, list[Array]])
     """Of a leaf that was written: copies of what it was when it was read."""
     stale: dict[int, str] = field(default_factory=dict[int, str])
-    """Views that show what was written since, and by what: nobody knows what they were computed of."""
+    """Views that show what was written since, and by what; they are taken anew when they are next asked."""
     count: int = 0
 
     # --- what requires gradients ---
@@ -189,14 +189,12 @@ class Tape:
         name = functional_name(operator.schema)
         functional = None if name is None else find(name)
         others = _given(arguments[1:])
-        matters = self.is_enabled and any(self.requires(value) for value in (*self._bases(target), *others))
+        chain = self._bases(target)
+        matters = self.is_enabled and any(self.requires(value) for value in (*chain, *others))
         if matters and (functional is None or functional.schema.aliases):
             raise OperatorError(f"{operator.name}: gradients through this write are not computed")
         if matters and id(target) in self.leaves:
             raise OperatorError(LEAF_WRITTEN)
-        if matters and not all(v is target or id(v) in self.views for v in self._bases(target)[:-1]):
-            raise OperatorError(LEAF_WRITTEN)
-        chain = self._bases(target)
         copies = self._kept_apart(target, chain if matters else ())
         result = operator.eager(*arguments)
         if matters:
@@ -241,10 +239,9 @@ class Tape:
     def _make_stale(self, chain: Sequence[Array], name: str) -> None:
         """Other views of memory that is written show it, and were computed of what was there before."""
         root, known = chain[-1], {id(array) for array in chain}
-        for identity, view in self.views.items():
+        for identity in self.views:
             if identity not in known and self._bases(self.held[identity])[-1] is root:
                 self.stale[identity] = name
-            del view
 
     def _kept_apart(self, target: Array, chain: Sequence[Array]) -> dict[int, Array]:
         """Have what was noted keep what is in memory that is about to be written, and give copies of that:

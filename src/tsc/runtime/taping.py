@@ -26,8 +26,6 @@ from tsc.runtime.tape import Tape
 
 TAPE: ContextVar[Tape | None] = ContextVar("tape", default=None)
 """That of the call that is running."""
-DIFFERENTIATING = frozenset(("aten::grad", "aten::backward", "prim::grad"))
-"""Operators that ask for gradients."""
 
 
 @contextmanager

@@ -170,9 +170,10 @@ class Branch:
 
 def _read_from_outside(op: Operation) -> list[Any]:
     """The tensors that are read below `op` and made outside of it, each once."""
-    inside = set(walk(op))
+    below = list(walk(op))
+    inside = set(below)
     found: dict[SSAValue, None] = {}
-    for inner in inside:
+    for inner in below:
         if inner is op:
             continue
         for operand in map(unwrapped, inner.operands):
