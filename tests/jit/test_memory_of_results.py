@@ -328,6 +328,32 @@ def test_memory_that_a_branch_in_a_part_gives_on_is_that_of_other_results() -> N
         assert np.shares_memory(made.numpy(), y.numpy()) == more
 
 
+class MayGiveItsState(nn.Module):
+    """A branch gives a view of a buffer, which is a constant once it is frozen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("state", torch.arange(4.0))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        state = self.state
+        assert isinstance(state, Tensor)
+        turned = state.view(2, 2)
+        given = torch.tanh(turned) if x.is_floating_point() else turned
+        return [given, state, turned]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64])
+def test_a_constant_that_a_branch_in_a_part_gives_on_is_the_programs_own(dtype: torch.dtype) -> None:
+    x = torch.ones(2, dtype=dtype)
+    want: Any = torch.jit.freeze(torch.jit.script(MayGiveItsState().eval()))(x)
+    frozen: Any = tsc.optimize_for_inference(tsc.freeze(tsc.script(MayGiveItsState().eval())))
+    for _ in range(2):
+        got = frozen(x)
+        assert all(torch.equal(a, b) for a, b in zip(got, want, strict=True))
+        assert _shared(got) == _shared(want)
+
+
 def windows_of_turned_dims(x: Tensor) -> tuple[Tensor, Tensor]:
     y = torch.sin(x)
     return y.unfold(-2, 2, 1), y

@@ -148,18 +148,20 @@ class PartPlan:
 
     def _torn(self) -> set[Operation]:
         """Operations that make memory which a branch or loop in a part may give on, and that would be done in
-        several places: then two of the results are not the one memory that they are in the program.
+        several places: then two of the results are not the one memory that they are in the program. A literal
+        is the program's own memory, and native code gives copies of it.
         """
         kept = self.kept()
         parts = self.parts(kept).values()
         given = [r for part in parts for r in part.results if isinstance(r.owner, REGIONS)]
         count = Counter(op for part in parts for op in part.members)
         twice = [op for op, n in count.items() if n + (op in kept) > 1 and makes_memory(op)]
-        if not given or not twice:
+        literals = [op for op in count if isinstance(op, LITERALS)]
+        if not given or not (twice or literals):
             return set()
         aliases = AliasSets(_function_of(self.run[0]))
         shown = {place for r in given for place in aliases.places(r)}
-        return {op for op in twice if any(aliases.own(r) in shown for r in op.results)}
+        return {op for op in (*twice, *literals) if any(aliases.own(r) in shown for r in op.results)}
 
     @property
     def levels(self) -> set[int]:
@@ -248,7 +250,8 @@ class PartPlan:
         if place is None and _is_optional_tensor(value):
             return isinstance(owner, DerefineOp) and constant_of(value) is None
         if place is None:
-            return isinstance(owner, LITERALS) or not isinstance(value.type, tt.TensorType)
+            is_literal = isinstance(owner, LITERALS) and owner not in self.refused
+            return is_literal or not isinstance(value.type, tt.TensorType)
         return place.weight is Weight.LIGHT or (place.weight is Weight.HEAVY and place.ready == level)
 
     def kept(self) -> dict[Operation, None]:
