@@ -10,7 +10,7 @@ import numpy as np
 from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
-from tsc.ops.definition import Family, ResultLayout, TensorSpec
+from tsc.ops.definition import Family, ResultLayout
 from tsc.ops.indexing import index_select
 from tsc.ops.shapes import wrap_dim
 
@@ -158,26 +158,44 @@ def sum_to_size(aten: Aten, self: AnyTensor, size: Sequence[int]) -> AnyTensor:
     return aten("reshape", aten("sum.dim_IntList", self, dims, True), list(size)) if dims else self
 
 
-def _diff_infer(
-    self: TensorSpec, n: int, dim: int, prepend: TensorSpec | None, append: TensorSpec | None
-) -> TensorSpec:
-    if not self.ndim:
+def _refuse_ends(aten: Aten, self: AnyTensor, axis: int, ends: Sequence[AnyTensor]) -> None:
+    """Raise where something else than `axis` differs.
+
+    Raises:
+        ShapeError: one of the `ends` does not fit `self`.
+    """
+    shape = aten.shape(self)
+    for end in ends:
+        other = aten.shape(end)
+        if len(other) != len(shape):
+            raise ShapeError("diff expects prepend or append to be the same dimension as input")
+        for i, (own, its) in enumerate(zip(shape, other, strict=True)):
+            if i != axis and own != its:
+                raise ShapeError(
+                    "diff expects the shape of tensor to prepend or append to match that of input except "
+                    f"along the differencing dimension; input.size({i}) = {own}, but got "
+                    f"tensor.size({i}) = {its}"
+                )
+
+
+@composite(FAMILY, "aten::diff", layout=ResultLayout.FOLLOWING)
+def diff(
+    aten: Aten, self: AnyTensor, n: int, dim: int, prepend: AnyTensor | None, append: AnyTensor | None
+) -> AnyTensor:
+    """Differences of neighbours along `dim`, `n` times; of bools, whether they differ."""
+    if not aten.shape(self):
         raise ShapeError("diff expects input to be at least one-dimensional")
     if n < 0:
         raise ShapeError(f"order must be non-negative but got {n}")
-    axis = wrap_dim(dim, self.ndim)
-    extra = sum(t.shape[axis] for t in (prepend, append) if t is not None)
-    return TensorSpec(
-        tuple(max(m + extra - n, 0) if i == axis else m for i, m in enumerate(self.shape)), self.dtype
-    )
-
-
-@FAMILY.op("aten::diff", infer=_diff_infer)
-def diff(self: Array, n: int, dim: int, prepend: Array | None, append: Array | None) -> Array:
-    """Differences of neighbours along `dim`, `n` times; of bools, whether they differ."""
-    from tsc.ops.elementwise import specs_of
-
-    _diff_infer(*specs_of([self, n, dim, prepend, append]))
-    parts = [p for p in (prepend, self, append) if p is not None]
-    joined = np.concatenate(parts, wrap_dim(dim, self.ndim)) if len(parts) > 1 else self
-    return np.diff(joined, min(n, joined.shape[dim]), axis=dim).astype(self.dtype)
+    ends = [t for t in (prepend, append) if t is not None]
+    axis = wrap_dim(dim, len(aten.shape(self))) if n or ends else 0
+    _refuse_ends(aten, self, axis, ends)
+    if n == 0:
+        return aten("clone", self)
+    parts = [t for t in (prepend, self, append) if t is not None]
+    made = aten("cat", parts, axis) if len(parts) > 1 else self
+    subtract = "logical_xor" if aten.dtype(made).name == "bool" else "sub.Tensor"
+    for _ in range(n if n == 1 else min(n, aten.shape(made)[axis])):
+        first, second = aten("slice.Tensor", made, axis, 0, -1), aten("slice.Tensor", made, axis, 1)
+        made = aten(subtract, second, first)
+    return made
