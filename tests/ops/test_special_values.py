@@ -119,3 +119,60 @@ def test_special_functions(name: str, dtype: torch.dtype) -> None:
     x = torch.tensor([*REALS, 1e-30, 0.3, 1 - 1e-7], dtype=dtype)
     got = torch.from_numpy(operators()[f"aten::special_{name}"].eager(to_arrays(x)))
     assert not differing(got, getattr(torch.special, name)(x), x)
+
+
+NEIGHBOURS: dict[str, Callable[[Tensor], Tensor]] = {
+    "diff": torch.diff,
+    "diff twice": lambda x: torch.diff(x, 2, prepend=x[:1]),
+    "trapezoid": lambda x: torch.trapezoid(x, dx=0.5),
+    "trapezoid at places": lambda x: torch.trapezoid(x, x.real),
+    "cumulative_trapezoid": lambda x: torch.cumulative_trapezoid(x, dx=0.5),
+}
+
+
+@pytest.mark.parametrize("name", NEIGHBOURS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
+def test_differences_and_sums_of_neighbours(name: str, dtype: torch.dtype) -> None:
+    x = torch.tensor([1, 2, INF, 3, -INF, 4, 5, NAN, 1], dtype=dtype)
+    function = NEIGHBOURS[name]
+    program: Any = tsc.trace(function, (x,), check_trace=False)
+    for given in (x, x, x[:3]):
+        want = function(given)
+        assert not differing(program(given), want, want)
+
+
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize(
+    ("mode", "sizes"),
+    [
+        *(("bilinear", sizes) for sizes in [(3, 3), (3, 3, 3)]),
+        *(("nearest", sizes) for sizes in [(3, 3), (3, 3, 3)]),
+        ("bicubic", (3, 3)),
+    ],
+)
+def test_samples_at_places_that_are_no_numbers(mode: str, padding: str, sizes: tuple[int, ...]) -> None:
+    x = torch.arange(1.0, 1 + 3 ** len(sizes)).reshape(1, 1, *sizes)
+    grid = torch.tensor([[NAN, 0.0], [INF, 0.0], [-INF, 0.0], [0.0, NAN], [0.5, 0.0]])
+    grid = torch.cat([grid, torch.zeros(5, len(sizes) - 2)], 1).reshape(
+        1, *([1] * len(sizes[1:])), 5, len(sizes)
+    )
+
+    def sample(x: Tensor, grid: Tensor) -> Tensor:
+        return F.grid_sample(x, grid, mode, padding, align_corners=True)
+
+    got = tsc.trace(sample, (x, grid), check_trace=False)(x, grid)
+    assert not differing(got, sample(x, grid), sample(x, grid))
+
+
+@pytest.mark.parametrize("degree", [INF, -INF, NAN])
+def test_polynomials_of_no_degree_are_zero(degree: float) -> None:
+    for name in ("chebyshev_polynomial_t", "hermite_polynomial_h", "legendre_polynomial_p"):
+        x, n = torch.tensor([0.5, 2.0]), torch.tensor([degree, 3.0])
+        got = torch.from_numpy(operators()[f"aten::special_{name}"].eager(to_arrays(x), to_arrays(n)))
+        assert not differing(got, getattr(torch.special, name)(x, n), x)
+
+
+def test_distances_of_order_0_keep_nan() -> None:
+    x = torch.tensor([[1.0, NAN], [2.0, 3.0], [2.0, INF]])
+    got = torch.from_numpy(operators()["aten::pdist"].eager(to_arrays(x), 0.0))
+    assert not differing(got, torch.pdist(x, 0.0), got)

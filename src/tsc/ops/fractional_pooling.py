@@ -9,7 +9,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dtypes import Array
-from tsc.errors import ShapeError
+from tsc.errors import BoundsError, ShapeError
 from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.shapes import pair
 
@@ -41,6 +41,7 @@ def _fractional_max_pool(spatial: int) -> None:
 
         Raises:
             ShapeError: a window is larger than its dim.
+            BoundsError: a sample is not finite.
         """
         windows, counts = pair(kernel_size, spatial), pair(output_size, spatial)
         extents = self.shape[-spatial:]
@@ -49,6 +50,8 @@ def _fractional_max_pool(spatial: int) -> None:
                 f"fractional_max_pool{spatial}d: requires output {list(counts)} + kernel {list(windows)} - 1 "
                 f"<= input; got {list(extents)}"
             )
+        if not np.isfinite(random_samples).all():
+            raise BoundsError(f"fractional_max_pool{spatial}d: requires finite samples; got {random_samples}")
         planes = self.reshape(-1, *extents)
         samples = random_samples.reshape(-1, spatial)
         parts = [_pooled_plane(p, s, windows, counts) for p, s in zip(planes, samples, strict=True)]

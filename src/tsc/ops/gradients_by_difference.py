@@ -31,7 +31,9 @@ def _derivative(x: Array, spacing: Spacing, axis: int, edge_order: int) -> Array
         raise ShapeError(
             f"torch.gradient expected each dimension size to be at least edge_order+1; got {x.shape[axis]}"
         )
-    points: Any = spacing.astype(np.float64) if is_array(spacing) and spacing.ndim else spacing
+    points: Any = spacing
+    if is_array(spacing) and spacing.ndim:
+        points = spacing.astype(np.result_type(spacing.dtype, np.float64))
     wide: Any = x.astype(np.result_type(x.dtype, np.float64))
     differences: Any = np.gradient  # its stubs know one axis with one distance only
     return np.asarray(differences(wide, points, axis=axis, edge_order=edge_order))

@@ -32,13 +32,13 @@ def _reflected(x: Array, low: float, high: float) -> Array:
     return np.where(flips % 2 == 0, extra + low, span - extra + low).astype(x.dtype)
 
 
-def _padded(x: Array, n: int, padding: int, align_corners: bool) -> Array:
-    """Coordinates outside the input moved inside, as `padding` says."""
+def _padded(x: Array, n: int, padding: int, align_corners: bool, lost: int = 0) -> Array:
+    """Coordinates outside the input moved inside, as `padding` says; those that are no numbers to `lost`."""
     if padding == ZEROS:
         return x
     if padding == REFLECTION:
         x = _reflected(x, 0, n - 1) if align_corners else _reflected(x, -0.5, n - 0.5)
-    return np.clip(x, 0, n - 1)
+    return np.clip(np.where(np.isnan(x), x.dtype.type(lost), x), 0, n - 1)
 
 
 def _unnormalized(x: Array, n: int, align_corners: bool) -> Array:
@@ -52,8 +52,9 @@ def _read(input: Array, places: Sequence[Array]) -> Array:
     inside = np.ones(places[0].shape, np.bool_)
     clipped: list[Array] = []
     for place, n in zip(places, extents, strict=True):
-        inside &= (place >= 0) & (place < n)
-        clipped.append(np.clip(place, 0, n - 1).astype(np.int64))
+        is_here = (place >= 0) & (place < n)
+        inside &= is_here
+        clipped.append(np.where(is_here, place, 0).astype(np.int64))
     batch = np.arange(len(input)).reshape(-1, *([1] * len(extents)))
     values = np.moveaxis(input, 1, -1)[(batch, *clipped)]
     return np.moveaxis(np.where(inside[..., None], values, 0), -1, 1)
@@ -67,6 +68,8 @@ def _linear(input: Array, at: Sequence[Array]) -> Array:
         weight: Any = 1
         for side, x, base in zip(corner, at, bases, strict=True):
             weight = weight * ((x - base) if side else (1 - (x - base)))
+        if len(at) == 3:  # where nothing is read, the weight is not either
+            weight = np.where(np.isnan(weight), 0, weight)
         total = total + _read(
             input, [b + side for side, b in zip(corner, bases, strict=True)]
         ) * np.expand_dims(weight, 1)
@@ -74,7 +77,7 @@ def _linear(input: Array, at: Sequence[Array]) -> Array:
 
 
 def _cubic_weights(t: Array) -> list[Array]:
-    return [cubic_kernel(t - k, -0.75) for k in range(-1, 3)]
+    return [np.where(np.isnan(t), t, cubic_kernel(t - k, -0.75)) for k in range(-1, 3)]
 
 
 def _cubic(input: Array, at: Sequence[Array], padding: int, align_corners: bool) -> Array:
@@ -136,7 +139,11 @@ def grid_sampler(
     at = [_unnormalized(places[..., -1 - i], n, align_corners) for i, n in enumerate(extents)]
     if interpolation_mode == BICUBIC:
         return _cubic(source, at, padding_mode, align_corners).astype(input.dtype)
-    at = [_padded(x, n, padding_mode, align_corners) for x, n in zip(at, extents, strict=True)]
+    is_volume = len(extents) == 3  # PyTorch has two ways of doing this, which lose NaN to different ends
+    at = [
+        _padded(x, n, padding_mode, align_corners, lost=n - 1 if is_volume else 0)
+        for x, n in zip(at, extents, strict=True)
+    ]
     if interpolation_mode == NEAREST:
         return _read(source, [np.rint(x) for x in at]).astype(input.dtype)
     return np.asarray(_linear(source, at)).astype(input.dtype)

@@ -19,9 +19,14 @@ Step = Callable[[int, Array, Array, Array], Array]
 """``step(k, x, p, q)``: the polynomial of degree ``k + 1`` from those of degrees `k` and ``k - 1``."""
 
 
+def _degree(n: Array) -> Array:
+    """`n` rounded towards zero; no degree where it is not finite."""
+    return np.where(np.isfinite(n), np.trunc(n), -1)
+
+
 def _by_recurrence(x: Array, n: Array, first: Array, step: Step) -> Array:
     """The polynomial of degree `n` (rounded towards zero; 0 below zero) that begins with 1 and `first`."""
-    x, n, first = np.broadcast_arrays(x, np.trunc(n), first)
+    x, n, first = np.broadcast_arrays(x, _degree(n), first)
     value = np.where(n == 0, 1.0, np.where(n == 1, first, 0.0))
     before, current = np.ones_like(x), first
     for k in range(1, int(n.max(initial=0))):
@@ -43,7 +48,7 @@ def _chebyshev(
     """
 
     def evaluate(x: Array, n: Array) -> Array:
-        degree = np.trunc(n)
+        degree = _degree(n)
         is_inside = (np.abs(x) < 1) & (degree > 6)
         outside = _by_recurrence(
             x, np.where(is_inside, 0, degree), first(x), lambda k, x, p, q: 2 * x * p - q

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -322,9 +322,16 @@ def cdist(aten: Aten, x1: AnyTensor, x2: AnyTensor, p: float, compute_mode: int 
     if not (aten.dtype(x1).is_floating and aten.dtype(x2).is_floating):
         raise DTypeError(f"cdist only supports floating-point dtypes, X1 got: {aten.dtype(x1).name}")
     difference = aten("sub.Tensor", aten("unsqueeze", x1, -2), aten("unsqueeze", x2, -3))
-    if a[-1] == 0:
-        return aten("sum.dim_IntList", difference, [-1])
-    return aten("linalg_vector_norm", difference, p, [-1], False)
+    return _norms_of_rows(aten, difference, p)
+
+
+def _norms_of_rows(aten: Aten, rows: AnyTensor, p: float) -> AnyTensor:
+    """The norms along the last dim; of order 0 how many are not 0, where NaN stays."""
+    if p == 0:
+        rows = aten("clamp_max", aten("ceil", aten("abs", rows)), 1)
+    if p == 0 or aten.shape(rows)[-1] == 0:
+        return aten("sum.dim_IntList", rows, [-1])
+    return aten("linalg_vector_norm", rows, p, [-1], False)
 
 
 @FAMILY.op("aten::pdist")
@@ -338,52 +345,73 @@ def pdist(self: Array, p: float) -> Array:
     difference = self[rows] - self[columns]
     if not difference.size:
         return np.zeros(len(rows), self.dtype)
-    return eager_aten()("linalg_vector_norm", difference, p, [-1], False)
+    return _norms_of_rows(eager_aten(), difference, p)
 
 
-def _trapezoids(y: Array, widths: Array | Number, dim: int) -> Array:
-    axis = wrap_dim(dim, y.ndim)
-    lead = (slice(None),) * axis
-    return (y[(*lead, slice(1, None))] + y[(*lead, slice(None, -1))]) * widths / 2
+def _refuse_bools(aten: Aten, *tensors: AnyTensor) -> None:
+    if any(aten.dtype(t).name == "bool" for t in tensors):
+        raise DTypeError("trapezoid: received a bool input for `x` or `y`, but bool is not supported")
 
 
-def _steps(y: Array, x: Array, dim: int) -> Array:
-    axis = wrap_dim(dim, y.ndim)
-    if x.ndim == 1:
-        if x.shape[0] != y.shape[axis]:
+def _steps(aten: Aten, y: AnyTensor, x: AnyTensor, axis: int) -> AnyTensor:
+    """The distances of neighbours along `axis`, where `x` says where the samples `y` lie."""
+    shape, own = aten.shape(y), aten.shape(x)
+    if len(own) == 1:
+        if own[0] != shape[axis]:
             raise ShapeError("trapezoid: There must be one `x` value for each sample point")
-        return np.diff(x).reshape([-1 if i == axis else 1 for i in range(y.ndim)])
-    return np.diff(x, axis=axis - y.ndim)
+        x = aten("reshape", x, [-1 if i == axis else 1 for i in range(len(shape))])
+    elif len(own) < len(shape):
+        x = aten("reshape", x, [*([1] * (len(shape) - len(own))), *own])
+    return aten("sub.Tensor", aten("slice.Tensor", x, axis, 1), aten("slice.Tensor", x, axis, 0, -1))
 
 
-def _floating(x: Array) -> Array:
-    return x if x.dtype.kind in "fcV" else x.astype(np.float32)
+def _sums_of_neighbours(aten: Aten, y: AnyTensor, axis: int) -> AnyTensor:
+    return aten("add.Tensor", aten("slice.Tensor", y, axis, 0, -1), aten("slice.Tensor", y, axis, 1))
 
 
-def _define_trapezoid(name: str, finish: Callable[[Array, int], Array]) -> None:
-    @FAMILY.op(f"aten::{name}.x", layout=ResultLayout.ROW_MAJOR)
-    def with_places(y: Array, x: Array, dim: int) -> Array:
-        common = (
-            np.result_type(_floating(y), _floating(x)) if "V" not in (y.dtype.kind, x.dtype.kind) else y.dtype
-        )
-        return finish(_trapezoids(_floating(y), _steps(y, x, dim), dim), wrap_dim(dim, y.ndim)).astype(common)
-
-    @FAMILY.op(f"aten::{name}.dx", layout=ResultLayout.ROW_MAJOR)
-    def with_step(y: Array, dx: Number, dim: int) -> Array:
-        return finish(_trapezoids(_floating(y), dx, dim), wrap_dim(dim, y.ndim)).astype(_floating(y).dtype)
+def _without(aten: Aten, y: AnyTensor, axis: int) -> AnyTensor:
+    """Zeros, one for each row along `axis`."""
+    return aten("new_zeros", y, [n for i, n in enumerate(aten.shape(y)) if i != axis])
 
 
-def _total(x: Array, axis: int) -> Array:
-    return np.asarray(x.sum(axis))
+@composite(FAMILY, "aten::trapezoid.x", "aten::trapz.x", layout=ResultLayout.FOLLOWING)
+def trapezoid(aten: Aten, y: AnyTensor, x: AnyTensor, dim: int) -> AnyTensor:
+    """The integral along `dim` of samples `y` at the places `x`, by the trapezoidal rule."""
+    axis = wrap_dim(dim, len(aten.shape(y)))
+    if aten.shape(y)[axis] == 0:
+        return _without(aten, y, axis)
+    _refuse_bools(aten, x, y)
+    areas = aten("mul.Tensor", _sums_of_neighbours(aten, y, axis), _steps(aten, y, x, axis))
+    return aten("div.Scalar", aten("sum.dim_IntList", areas, [axis]), 2.0)
 
 
-def _running_total(x: Array, axis: int) -> Array:
-    return np.cumsum(x, axis)
+@composite(FAMILY, "aten::trapezoid.dx", "aten::trapz.dx", layout=ResultLayout.FOLLOWING)
+def trapezoid_of_step(aten: Aten, y: AnyTensor, dx: Number, dim: int) -> AnyTensor:
+    """The integral along `dim` of samples at the distance `dx`, by the trapezoidal rule."""
+    axis = wrap_dim(dim, len(aten.shape(y)))
+    if aten.shape(y)[axis] == 0:
+        return _without(aten, y, axis)
+    _refuse_bools(aten, y)
+    ends = aten("add.Tensor", aten("select.int", y, axis, 0), aten("select.int", y, axis, -1))
+    heights = aten("sub.Tensor", aten("sum.dim_IntList", y, [axis]), aten("mul.Scalar", ends, 0.5))
+    return aten("mul.Scalar", heights, dx)
 
 
-_define_trapezoid("trapezoid", _total)
-_define_trapezoid("trapz", _total)
-_define_trapezoid("cumulative_trapezoid", _running_total)
+@composite(FAMILY, "aten::cumulative_trapezoid.x", layout=ResultLayout.FOLLOWING)
+def cumulative_trapezoid(aten: Aten, y: AnyTensor, x: AnyTensor, dim: int) -> AnyTensor:
+    """The integral up to each sample but the first."""
+    axis = wrap_dim(dim, len(aten.shape(y)))
+    _refuse_bools(aten, x, y)
+    halves = aten("div.Scalar", _steps(aten, y, x, axis), 2.0)
+    return aten("cumsum", aten("mul.Tensor", halves, _sums_of_neighbours(aten, y, axis)), axis)
+
+
+@composite(FAMILY, "aten::cumulative_trapezoid.dx", layout=ResultLayout.FOLLOWING)
+def cumulative_trapezoid_of_step(aten: Aten, y: AnyTensor, dx: float, dim: int) -> AnyTensor:
+    """The integral up to each sample but the first, where they are at the distance `dx`."""
+    axis = wrap_dim(dim, len(aten.shape(y)))
+    _refuse_bools(aten, y)
+    return aten("cumsum", aten("mul.Scalar", _sums_of_neighbours(aten, y, axis), dx / 2.0), axis)
 
 
 @composite(FAMILY, "aten::renorm")
