@@ -345,7 +345,7 @@ def pdist(self: Array, p: float) -> Array:
     difference = self[rows] - self[columns]
     if not difference.size:
         return np.zeros(len(rows), self.dtype)
-    return _norms_of_rows(eager_aten(), difference, p)
+    return cast("Array", _norms_of_rows(eager_aten(), difference, p))
 
 
 def _refuse_bools(aten: Aten, *tensors: AnyTensor) -> None:
