@@ -213,6 +213,12 @@ def test_parameters_that_ask_for_no_gradients_leave_the_short_way() -> None:
     for _ in range(3):
         assert_same(both.own(image()), both.jit(image()))
     assert both.is_native
+    (before,) = (row.hits for row in both.own.specializations() if row.tier == "native")
+    for _ in range(3):
+        assert_same(both.own(image()), both.jit(image()))
+    assert [row.hits for row in both.own.specializations()] == [before]
+    both.do(lambda m: m.head.requires_grad_(True))
+    assert both.own(image()).requires_grad
 
 
 def test_a_module_may_be_exchanged() -> None:

@@ -132,6 +132,17 @@ def test_weights_that_a_loop_reads_are_packed_before_it() -> None:
     assert product.operands[1] is packing.res[0]
 
 
+def test_a_constant_state_beside_larger_weights_is_no_weights() -> None:
+    """So the result is row-major, though only the first state is known when the program is compiled."""
+    kernel = Kernel("k")
+    x, w = kernel.argument((2, 32)), kernel.argument((96, 32))
+    result = assigned(module(kernel, [kernel.matmul(x, w)], ["x", None]))
+    (call,) = [call for call in calls(result) if call.callee.string_value() == "k"]
+    layouts = [layout_of(value.type) for value in (*call.arguments, *call.res)]
+    assert layouts[0].panels is None
+    assert layouts[2].is_row_major
+
+
 def test_each_call_has_its_own_kernel_but_equal_layouts_are_not_decided_twice() -> None:
     host, kernel = Host(), Kernel("k")
     x = kernel.argument((4, 5))

@@ -9,6 +9,7 @@ from typing import Any
 from tsc.frontend.unit import Unit
 from tsc.interop import torch as torch_interop
 from tsc.programs.call_text import CallText, array_name
+from tsc.programs.live_tensors import any_trained
 from tsc.programs.object_state import ObjectState
 from tsc.programs.tensor_kinds import TensorKind
 from tsc.programs.versions import Version
@@ -46,8 +47,10 @@ class CallWriter:
         if guard is None:
             return tests
         if state is not None and state.holders:  # parameters of PyTorch may ask for gradients
-            wanted = text.hold(torch_interop.is_grad_enabled)
-            tests.append(f"({any_live(text, state)}) and {wanted}()")
+            wanted, trained = text.hold(torch_interop.is_grad_enabled), text.hold(any_trained)
+            tests.append(
+                f"({any_live(text, state)}) and {wanted}() and {trained}({text.hold(state.holders)})"
+            )
         held = [
             f"{text.hold(attributes)}.get({name!r}) is not {text.hold(value)}"
             for attributes, name, value in guard.held

@@ -14,7 +14,7 @@ from tsc.narrowing import is_array, is_list
 from tsc.programs.call_text import CallText, Matching, ResultText, array_name, signature
 from tsc.programs.call_writer import CallWriter, Run, any_live
 from tsc.programs.live_tensors import refresh
-from tsc.programs.object_state import Slot, StatePart
+from tsc.programs.object_state import ObjectState, Slot, StatePart
 from tsc.runtime.descriptions import TENSOR
 from tsc.runtime.native import MISS
 from tsc.runtime.result_forms import nest
@@ -66,20 +66,45 @@ class NativeCalls(CallWriter):
         state = self.version.state
         if state is None or not patterns:
             return [], {}
-        text.write(f"if {any_live(text, state)}:")
-        text.write(f"{text.hold(refresh)}({text.hold(state.holders)})", 2)
-        matching = Matching(text, miss, np.ndarray)
-        names: dict[Slot, str] = {}
-        for number, (part, pattern) in enumerate(zip(state.parts, patterns, strict=True)):
-            names[state.taken[number]] = variable = text.variable()
+        pairs = list(zip(state.parts, patterns, strict=True))
+        variables = [text.variable() for _ in pairs]
+        for variable, (part, _) in zip(variables, pairs, strict=True):
             text.write(f"{variable} = {part.text(text.hold(part.attributes))}")
+        self._refresh(text, state, patterns, variables)
+        matching = Matching(text, miss, np.ndarray)
+        for number, (variable, pattern) in enumerate(zip(variables, patterns, strict=True)):
             if number in state.varying and pattern is TENSOR:
                 numbers = text.hold((int, float, bool))
                 text.write(f"if type({variable}) in {numbers}:")
                 text.write(f"{variable} = {text.hold(np.asarray)}({variable})", 2)
             matching.match(pattern, variable)
         matching.flush()
-        return matching.tensors, names
+        return matching.tensors, dict(zip(state.taken, variables, strict=True))
+
+    def _refresh(
+        self, text: CallText, state: ObjectState, patterns: Sequence[Any], variables: Sequence[str]
+    ) -> None:
+        """Where tensors of PyTorch are behind attributes, look whether their memory is what it was (see
+        `live_tensors`), and else read the attributes again.
+        """
+        text.write(f"if {any_live(text, state)}:")
+        text.write("is_other = False", 2)
+        nothing = text.hold((None,) * 5)
+        for slot, part, pattern, variable in zip(state.taken, state.parts, patterns, variables, strict=True):
+            if part.key is None and pattern is TENSOR:
+                holder, name = text.hold(slot[0]), repr(part.name)
+                text.write(f"tensor, array, place, shape, stride = {holder}.memory.get({name}, {nothing})", 2)
+                changes = [
+                    f"array is not {variable}", "tensor.data_ptr() != place", "tensor.stride() != stride",
+                    "tensor.shape != shape",
+                ]  # fmt: skip
+                text.write(f"if {holder}.live.get({name}) is not tensor or tensor is not None and (", 2)
+                text.write(f"{' or '.join(changes)}):", 3)
+                text.write("is_other = True", 3)
+        text.write("if is_other:", 2)
+        text.write(f"{text.hold(refresh)}({text.hold(state.holders)})", 3)
+        for variable, part in zip(variables, state.parts, strict=True):
+            text.write(f"{variable} = {part.text(text.hold(part.attributes))}", 3)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tsc.compiler.specialization import Specialization
 from tsc.interop import torch as torch_interop
 from tsc.programs.call_text import CallText, Matching, array_name, signature
 from tsc.programs.call_writer import CallWriter, Run
-from tsc.programs.live_tensors import refresh_below
+from tsc.programs.live_tensors import is_trained_below, refresh_below
 from tsc.runtime.plain_values import copier_of
 from tsc.runtime.values import Inputs
 
@@ -42,8 +42,10 @@ class PartCalls(CallWriter):
         text = CallText()
         dispatch = f"return {text.hold(self.dispatch)}(*arguments)"
         self.refuse(text, dispatch)
+        receiver = self.version.in_parts.receiver
         if self.version.guard is not None and torch_interop.torch() is not None:
-            text.write(f"if {text.hold(torch_interop.is_grad_enabled)}():")
+            trained = "" if receiver is None else f" and {text.hold(is_trained_below)}({text.hold(receiver)})"
+            text.write(f"if {text.hold(torch_interop.is_grad_enabled)}(){trained}:")
             text.write(dispatch, 2)
         matching = Matching(text, f"return {text.hold(otherwise)}(*arguments)", self.kind.tensor)
         values = matching.match_all(known.arguments, "arguments")
@@ -54,7 +56,6 @@ class PartCalls(CallWriter):
             matching.require(f"{name}.ndim != {ndim} or {name}.dtype != {text.hold(dtype)}")
             matching.require(f"not {name}.size")
         matching.flush()
-        receiver = self.version.in_parts.receiver
         if self.version.guard is not None and receiver is not None:
             text.write(f"{text.hold(refresh_below)}({text.hold(receiver)})")
         self._run(text, known, values, given)

@@ -282,7 +282,8 @@ def _contraction(
 
 def choose_weights(model: KernelModel, origins: dict[SSAValue, Origin]) -> Contraction:
     """The roles of the operands: the weights are constant, or an argument, if one of the two is, else such
-    that the last result dim is a column.
+    that the last result dim is a column. A constant matrix beside a larger one that is an argument (a
+    first state of zeros, beside weights of a live module) is no better than that.
     """
     (stage,) = model.reductions
     last = next(
@@ -290,8 +291,18 @@ def choose_weights(model: KernelModel, origins: dict[SSAValue, Origin]) -> Contr
     )
     options = [contraction_of(stage, d) for d in (last, None, *stage.kept)]
     found = [c for c in options if c is not None]
-    found.sort(key=lambda c: list(Origin).index(origins.get(c.weights.value, Origin.COMPUTED)))
+    found.sort(key=lambda c: list(Origin).index(_origin_of_weights(c, origins)))
     return found[0]
+
+
+def _origin_of_weights(contraction: Contraction, origins: dict[SSAValue, Origin]) -> Origin:
+    weights, data = contraction.weights.value, contraction.data.value
+    origin = origins.get(weights, Origin.COMPUTED)
+    if origin is not Origin.CONSTANT or origins.get(data) is not Origin.ARGUMENT:
+        return origin
+    is_matrix = len(shape_of(weights)) == len(shape_of(data)) == 2
+    is_smaller = hint_of(prod(shape_of(weights))) < hint_of(prod(shape_of(data)))
+    return Origin.ARGUMENT if is_matrix and is_smaller else origin
 
 
 def _columns_last(model: KernelModel, result: SSAValue, contraction: Contraction) -> Layout:
