@@ -218,7 +218,7 @@ def test_parameters_that_ask_for_no_gradients_keep_the_short_way() -> None:
     for _ in range(3):
         assert_same(both.own(image()), both.jit(image()))
     assert counted.total() == before
-    both.do(lambda m: m.head.requires_grad_(True))
+    both.own.head.weight.requires_grad_(True)
     assert both.own(image()).requires_grad
 
 
