@@ -21,12 +21,14 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.utils.fast_math import FastMathFlag
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
+from tsc.dialects.creation import create
 from tsc.dialects.loop_index import INDEX, Index
 from tsc.dialects.size_values import SizeValues
 from tsc.dims import Dim, is_one
 
 EXACT = arith.FastMathFlagsAttr("none")
 """Float arithmetic as written: neither contracted nor reordered."""
+_EXACTLY = {"fastmath": EXACT}
 ANY_ZERO = arith.FastMathFlagsAttr([FastMathFlag.NO_SIGNED_ZEROS])
 """As written, but that the sign of a zero does not matter."""
 
@@ -111,7 +113,7 @@ class LoopBuilder:
         """A constant, made once per function."""
         key = (type_, attribute)
         if key not in self.constants:
-            op = arith.ConstantOp.create(result_types=[type_], properties={"value": attribute})
+            op = create(arith.ConstantOp, (), (type_,), {"value": attribute})
             self.at_top(op)
             self.constants[key] = op.results[0]
         return self.constants[key]
@@ -206,9 +208,7 @@ class LoopBuilder:
         """The lanes of ``a ++ b`` that `mask` names."""
         type_ = vector_type(element_of(a.type), len(mask))
         properties = {"mask": _mask(tuple(mask))}
-        return self.add(
-            vector.ShuffleOp.create(operands=(a, b), result_types=(type_,), properties=properties)
-        )
+        return self.add(create(vector.ShuffleOp, (a, b), (type_,), properties))
 
     def extract(self, value: SSAValue, lane: int) -> SSAValue:
         """One lane of a vector."""
@@ -322,8 +322,5 @@ def _mask(lanes: tuple[int, ...]) -> DenseArrayBase[IntegerType]:
 
 
 def _created(op: type[Operation], operands: Sequence[SSAValue], result: Attribute | None = None) -> Operation:
-    properties: dict[str, Attribute] = {}
-    if issubclass(op, arith.FloatingPointLikeBinaryOperation):
-        properties["fastmath"] = EXACT
-    results = () if result is None else (result,)
-    return op.create(operands=operands, result_types=results, properties=properties)
+    properties = _EXACTLY if issubclass(op, arith.FloatingPointLikeBinaryOperation) else None
+    return create(op, operands, () if result is None else (result,), properties)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 
 from xdsl.dialects.builtin import AnyFloat
@@ -159,9 +160,8 @@ class WindowBlock:
     ) -> list[SSAValue]:
         builder, stage = self.kernel.builder, self.stage
         values = [self._operand(region, n, o, away, block) for n, o in enumerate(stage.inputs)]
-        factors = multiplied(stage)
-        if factors is not None and self._is_plain_product(factors):
-            a, b = (values[f] for f in factors)
+        if self._factors is not None:
+            a, b = (values[f] for f in self._factors)
             if a is not None and b is not None and block.lanes > 1:
                 wide = [builder.broadcast_to(v, block.lanes) for v in (a, b)]
                 return [builder.fma(wide[0], wide[1], sums[0])]
@@ -172,16 +172,25 @@ class WindowBlock:
         results = body.run(stage, [*values, *sums])
         return [builder.broadcast_to(r, block.lanes) if block.lanes > 1 else r for r in results]
 
-    def _is_plain_product(self, factors: tuple[int, int]) -> bool:
-        types = {self.stage.body.args[f].type for f in (*factors, -1)}
-        return len(types) == 1 and isinstance(self.stage.body.args[-1].type, AnyFloat)
+    @cached_property
+    def _factors(self) -> tuple[int, int] | None:
+        """The inputs that are multiplied as they are, if that is all the body does."""
+        factors, arguments = multiplied(self.stage), self.stage.body.args
+        if factors is None or len({arguments[f].type for f in (*factors, -1)}) > 1:
+            return None
+        return factors if isinstance(arguments[-1].type, AnyFloat) else None
+
+    @cached_property
+    def _is_used(self) -> Sequence[bool]:
+        """Of each input, whether the body reads it."""
+        return [argument.first_use is not None for argument in self.stage.body.args]
 
     def _operand(
         self, region: _Region, number: int, operand: Operand, away: tuple[int, ...], block: Outputs
     ) -> SSAValue | None:
         """An input at a place of the region, loaded once; None where the body does not use it."""
         builder = self.kernel.builder
-        if not any(True for _ in self.stage.body.args[number].uses):
+        if not self._is_used[number]:
             return None
         if operand.value not in self.kernel.memory:
             return uniform_value(builder, operand.value)
