@@ -20,6 +20,7 @@ FAMILIES = (
     "attention", "index_puts", "scattering", "index_writes",
     "slice_writes", "sorting", "statistics", "aliases", "complex_numbers", "matrices",
     "joining", "resampling", "grids", "patches", "padding", "recurrent", "packed_sequences", "products",
+    "integrals",
     "losses", "class_losses", "linear_algebra", "factorizations", "tensor_equations", "matrix_functions",
     "short_time", "spectral", "special", "numeric", "gamma_functions", "bessel_functions",
     "orthogonal_polynomials",

@@ -9,7 +9,14 @@ from types import TracebackType
 from tsc.analysis.target import Target
 from tsc.progress import step
 from tsc.runtime.host import available_cores
-from tsc.runtime.machine_code import Assembled, CompiledObject, assembled, load_objects
+from tsc.runtime.machine_code import Assembled, CompiledObject, ProcessModule, assembled, load_objects
+from tsc.runtime.native import ENTRY, POOL_NAME
+from tsc.runtime.threads import POOL
+
+_OF_PROCESS = {ENTRY: "", POOL: f"@{POOL_NAME}"}
+"""Modules that a process needs once, and the name that is in texts for which it does. Where preparing one
+fails, who needs it tries again.
+"""
 
 
 @dataclass
@@ -22,6 +29,7 @@ class Assembly:
     texts: list[str] = field(default_factory=list[str])
     _objects: list[Future[Assembled]] = field(default_factory=list[Future[Assembled]])
     _threads: ThreadPoolExecutor | None = None
+    _prepared: set[ProcessModule] = field(default_factory=set[ProcessModule])
 
     def __enter__(self) -> Assembly:
         return self
@@ -34,10 +42,17 @@ class Assembly:
 
     def add(self, text: str) -> None:
         """Have a module optimized and assembled, or taken from the cache."""
+        for module, name in _OF_PROCESS.items():
+            if module not in self._prepared and name in text:
+                self._prepared.add(module)
+                self._pool().submit(module.prepare)
+        self.texts.append(text)
+        self._objects.append(self._pool().submit(assembled, text, self.target))
+
+    def _pool(self) -> ThreadPoolExecutor:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(available_cores(), "tsc-llvm")
-        self.texts.append(text)
-        self._objects.append(self._threads.submit(assembled, text, self.target))
+        return self._threads
 
     def loaded(self, last: str) -> CompiledObject:
         """Machine code of all modules and of `last`, the one that calls the others.

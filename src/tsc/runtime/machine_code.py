@@ -4,8 +4,8 @@ loaded. LLVM is imported when something is compiled.
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import astuple, replace
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from tsc.analysis.target import Target
@@ -17,6 +17,7 @@ from tsc.options import options
 from tsc.runtime import perf_map
 from tsc.runtime.elf import UnsupportedObjectError, symbols_of
 from tsc.runtime.elf_loader import ElfImage
+from tsc.runtime.host import host_target
 from tsc.runtime.timings import Timings
 
 LOG = logging.getLogger("tsc")
@@ -149,3 +150,26 @@ def compile_llvm(text: str, target: Target) -> CompiledObject:
         CodegenError: `text` is not valid LLVM IR, or calls what this process does not have.
     """
     return load_objects([assembled(text, target)], target, [text])
+
+
+@dataclass(eq=False)
+class ProcessModule:
+    """A module that every program of a process uses, and that is the same for all: `text` makes it for a
+    triple.
+    """
+
+    text: Callable[[str], str]
+    _made: list[Assembled] = field(default_factory=list[Assembled])
+
+    def prepare(self) -> None:
+        """Have its object, beside something else, in a thread that works for one that compiles."""
+        if not self._made:
+            target = host_target()
+            self._made.append(assembled(self.text(target.triple), target))
+
+    @serialized
+    def load(self) -> CompiledObject:
+        """Its machine code."""
+        self.prepare()
+        target = host_target()
+        return load_objects(self._made[:1], target, [self.text(target.triple)])

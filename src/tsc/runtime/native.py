@@ -12,8 +12,7 @@ from tsc.concurrency import interned, once
 from tsc.errors import CodegenError
 from tsc.runtime.arena import ArenaPool
 from tsc.runtime.entry_ir import ADDRESSES, C_NAMES, HEADER_WORDS, SIZES_WORDS, entry_ir
-from tsc.runtime.host import host_target
-from tsc.runtime.machine_code import CompiledObject, compile_llvm
+from tsc.runtime.machine_code import CompiledObject, ProcessModule
 from tsc.runtime.threads import thread_pool
 
 _METH_FASTCALL = 0x80
@@ -33,6 +32,8 @@ class ArraySpec:
 
 MISS: Any = object()
 """What strict native code gives for arguments that are others than it was compiled for."""
+POOL_NAME = "tsc_pool"
+"""Where code with parallel kernels has the address of the pool."""
 ANY = -1
 """A size that the code itself checks, or says."""
 
@@ -91,10 +92,13 @@ def _address(function: Any) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
+ENTRY = ProcessModule(entry_ir)
+"""The code of all builtins, which is the same whatever they run."""
+
+
 @once
 def _entry() -> CompiledObject:
-    target = host_target()
-    compiled = compile_llvm(entry_ir(target.triple), target)
+    compiled = ENTRY.load()
     table = (ctypes.c_int64 * len(C_NAMES)).from_address(compiled.address(ADDRESSES))
     table[:] = _addresses()
     return compiled
@@ -170,10 +174,10 @@ def _record_over(words: "ctypes.Array[ctypes.c_int64]") -> _Record:
 
 
 def _connect_pool(compiled: CompiledObject) -> tuple[int, Callable[[], None] | None]:
-    if "tsc_pool" not in compiled.symbols:
+    if POOL_NAME not in compiled.symbols:
         return 0, None
     pool = thread_pool()
-    ctypes.c_int64.from_address(compiled.address("tsc_pool")).value = pool.address
+    ctypes.c_int64.from_address(compiled.address(POOL_NAME)).value = pool.address
     return pool.pending_address, pool.start
 
 

@@ -18,8 +18,8 @@ from tsc.concurrency import once
 from tsc.errors import ArgumentError, ResourceError
 from tsc.options import options
 from tsc.runtime import pool_ir
-from tsc.runtime.host import available_cores, host_target
-from tsc.runtime.machine_code import CompiledObject, compile_llvm
+from tsc.runtime.host import available_cores
+from tsc.runtime.machine_code import CompiledObject, ProcessModule
 
 SPIN_NS = 40_000
 """How long an idle worker spins before it sleeps."""
@@ -172,10 +172,13 @@ def _prepare() -> None:
     _spins()
 
 
+POOL = ProcessModule(pool_ir.pool_ir)
+"""The code of the pool."""
+
+
 @once
 def _native() -> CompiledObject:
-    target = host_target()
-    compiled = compile_llvm(pool_ir.pool_ir(target.triple), target)
+    compiled = POOL.load()
     # Daemon workers may still run this code while the interpreter shuts down: it is never freed.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(compiled))
     return compiled
