@@ -4,8 +4,8 @@
 
 The method is frozen and compiled for the inputs; it is not run. The page is one file that needs nothing else.
 Pointing at a line or a value marks what comes from the same place of the program in all stages, with that
-place; a click keeps it marked. Kernels are listed with their loops, passes with their times; LLVM IR and
-assembly are there on request. What is not native as a whole is shown down to the groups of stage fused.
+place; a click keeps it marked, and shows it in all columns. Kernels are listed with their loops, passes with
+their times; LLVM IR and assembly are there on request. What is not native as a whole is shown down to the groups of stage fused.
 
 Keys of --json: file, size_bytes, runs (native, or mixed), reason, stages, kernels (names).
 """
