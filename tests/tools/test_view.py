@@ -188,6 +188,13 @@ def test_what_is_not_native_is_shown_down_to_its_groups(
     assert (report["runs"], report["kernels"]) == ("mixed", [])
 
 
+def test_names_of_files_need_not_be_of_the_locale(archive: str, tmp_path: Path) -> None:
+    name = "\udcc3\udca9.pt"  # what Python makes of é in the locale C
+    named = str(tmp_path / name)
+    shutil.copy(archive, named)
+    assert "é.pt: forward</title>" in page(named, tmp_path, "--input", "1x3x8x8xf32")
+
+
 def test_mistakes(archive: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = ["-o", str(tmp_path / "page.html")]
     for options, code, words in (

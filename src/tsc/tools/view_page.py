@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import html
 import json
-from dataclasses import asdict
+import os
+from dataclasses import asdict, replace
 
 from tsc.tools.viewing import MethodView
 
 
 def page_of(view: MethodView) -> str:
     """The page."""
+    view = replace(view, title=os.fsencode(view.title).decode("utf-8", "replace"))  # whatever the locale
     data = json.dumps(asdict(view), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     title = html.escape(f"{view.title}: {view.method}")
     return "".join([_HEAD.replace("@title@", title), _STYLE, _BODY, _DATA.replace("@data@", data), _SCRIPT])

@@ -19,8 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tsc.errors import ArgumentError
-from tsc.tools.shared_options import add_archive
+from tsc.tools.shared_options import add_archive, output_path
 
 
 class _Signature(argparse.Action):
@@ -79,9 +78,7 @@ def run(options: argparse.Namespace) -> str:
     from tsc.ahead.levels import level
     from tsc.jit import load
 
-    output = Path(options.output)
-    if not output.parent.is_dir():
-        raise ArgumentError(f"--output: requires a folder that is there; got {output.parent}")
+    output = output_path(options.output)
     methods = [MethodRequest(name, inputs) for name, inputs in _methods(options.signature)]
     levels = [level(name) for name in options.cpu or ["native"]]
     weights = None if options.weights is None else Path(options.weights)

@@ -12,23 +12,13 @@ refused, and named with the lines of the program.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from tsc.errors import ArgumentError
-from tsc.tools.shared_options import add_archive
+from tsc.tools.shared_options import add_method, output_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_archive(parser)
-    parser.add_argument("--method", metavar="NAME", default="forward", help="the method (default: forward)")
-    parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="SPEC",
-        help="an argument of the method; in their order",
-    )
+    add_method(parser, "as for compile")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the model: model.onnx")
     parser.add_argument(
         "--input-name", action="append", metavar="NAME", help="what an input is called, in their order"
@@ -48,9 +38,7 @@ def run(options: argparse.Namespace) -> str:
     from tsc.jit import load
     from tsc.onnx import export
 
-    output = Path(options.output)
-    if not output.parent.is_dir():
-        raise ArgumentError(f"--output: requires a folder that is there; got {output.parent}")
+    output = output_path(options.output)
     export(
         load(options.archive),
         tuple(options.input),
