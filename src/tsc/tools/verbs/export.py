@@ -7,13 +7,16 @@ r"""Export a method of an archive's module as an ONNX model, which ONNX Runtime 
 An input is what compile takes: a tensor (1x3xf32), with sizes that may be any ('?batchx3xf32'), or a
 constant (int:3, float:0.5, true, none, str:gelu). The package onnx is required. What ONNX cannot say is
 refused, and named with the lines of the program.
+
+Keys of --json: file, size_bytes.
 """
 
 from __future__ import annotations
 
 import argparse
 
-from tsc.tools.shared_options import add_method, output_path
+from tsc.tools.reports import as_json
+from tsc.tools.shared_options import add_json, add_method, output_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output-name", action="append", metavar="NAME", help="what a result is called, in their order"
     )
     parser.add_argument("--opset", type=int, metavar="N", help="the operator set: 18 (default) or later")
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> str:
@@ -48,4 +52,5 @@ def run(options: argparse.Namespace) -> str:
         opset_version=options.opset,
         method=options.method,
     )
-    return f"{output}: {output.stat().st_size} bytes\n"
+    report = {"file": str(output), "size_bytes": output.stat().st_size}
+    return as_json(report) if options.json else f"{output}: {report['size_bytes']} bytes\n"
