@@ -82,9 +82,7 @@ def main() -> int:
     print(
         f"4. time      {frozen_ms:.2f} ms a call; not frozen {live_ms:.2f} ms, after a first call in Python"
     )
-    print(
-        f"             of {generic_ms:.0f} ms. print(tsc.profile(fast, image)), the slowest kernels:"
-    )
+    print(f"             of {generic_ms:.0f} ms. print(tsc.profile(fast, image)), the slowest kernels:")
     lines = str(tsc.profile(fast, image)).splitlines()
     print(shown("\n".join(lines[: 5 + SHOWN_KERNELS])))
 

@@ -1,4 +1,4 @@
-"""All that docs/tutorial.md shows runs, and prints what stands there; without PyTorch, but where it is for it."""
+"""All that docs/tutorial.md shows runs, and prints what stands there, mostly without PyTorch."""
 
 from __future__ import annotations
 
