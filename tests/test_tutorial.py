@@ -107,8 +107,3 @@ def test_every_block_is_run() -> None:
     run_here = sum(len(s.programs()) + sum(bool(shown) for _, shown in s.programs()) for s in sections())
     run_here += sum(len(section.blocks("console")) for section in sections())
     assert text.count("```") == 2 * run_here
-
-
-def test_links_lead_somewhere() -> None:
-    for link in re.findall(r"\]\(([^)#]+)", PAGE.read_text()):
-        assert (PAGE.parent / link).exists(), link
