@@ -60,7 +60,7 @@ def main() -> int:
     with np.load(FOLDER / "example.npz") as recorded:
         image, expected = recorded["input"], recorded["output"]
     model = tsc.load(ARCHIVE)
-    torch = "imported" if "torch" in sys.modules else "not imported"
+    torch = "imported" if sys.modules.get("torch") else "not imported"
     print(f"1. load      {ARCHIVE.stat().st_size / 1e6:.1f} MB, by torch.jit.save; PyTorch is {torch}")
     begin = time.perf_counter()
     plain = model(image)
