@@ -122,6 +122,7 @@ def test_the_programs_own_lines_come_before_those_of_libraries() -> None:
     files = ("code/__torch__.py", *files, "model.py")
     lines = viewing.source_lines([[viewing.Place(file, 1, "x")] for file in files])
     assert [line.file for line in lines[:2]] == ["/zoo/net.py", "model.py"]
+    assert lines[-1].file == "code/__torch__.py"
     assert {line.file for line in lines} == set(files)
 
 

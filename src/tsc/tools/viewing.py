@@ -181,18 +181,20 @@ class _Places:
 
 
 def source_lines(places: Sequence[Sequence[Place]]) -> list[SourceLine]:
-    """The lines of all files: the user's own before those of libraries, and of code without source lines."""
+    """The lines of all files: the user's own, those of packages, and those that the archive alone has."""
     found: dict[Place, list[int]] = {}
     for number, stack in enumerate(places):
         for place in dict.fromkeys(stack):
             found.setdefault(place, []).append(number)
-    ordered = sorted(found, key=lambda place: (_is_library(place.file), place.file, place.line))
+    ordered = sorted(found, key=lambda place: (_distance(place.file), place.file, place.line))
     return [SourceLine(place.file, place.line, place.text, found[place]) for place in ordered]
 
 
-def _is_library(file: str) -> bool:
-    """Whether a file is of a package, or of an archive that has no source lines of it."""
-    return "site-packages/" in file or file.startswith(("code/", str(PACKAGE)))
+def _distance(file: str) -> int:
+    """How far a file is from what its user wrote."""
+    if file.startswith("code/"):
+        return 2
+    return int("site-packages/" in file or file.startswith(str(PACKAGE)))
 
 
 def _holds(stage: str) -> str:
