@@ -1,11 +1,13 @@
 """Loads a real archive without PyTorch, optimizes it, runs it, and shows what happened at every step."""
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +16,15 @@ import tsc
 os.environ["TSC_HINTS"] = "0"  # what is not frozen is called on purpose
 
 FOLDER = Path(__file__).parent / "demo"
+ARCHIVE = FOLDER / "model.pt"
 DUMP = Path("tsc-dump")
+PAGE = DUMP / "page.html"
+SHOWN_KERNELS = 8
 
 
 def milliseconds(call: Callable[[], object], rounds: int) -> float:
     """The median time of a call."""
-    times = []
+    times: list[float] = []
     for _ in range(rounds):
         begin = time.perf_counter()
         call()
@@ -27,69 +32,67 @@ def milliseconds(call: Callable[[], object], rounds: int) -> float:
     return 1e3 * median(times)
 
 
+def shown(value: object) -> str:
+    """What an object says of itself, below what the demonstration says."""
+    return "\n".join(f"   {line}".rstrip() for line in str(value).splitlines())
+
+
+def stages(model: Any, fast: Any) -> str:
+    """How many operations there are at each stage, and what they are."""
+    counts = {
+        "torch": str(model.ir["torch"]).count(" = torch."),
+        "frozen": str(fast.ir["frozen"]).count(" = torch."),
+        **fast.forward.last.compilation.report.op_counts,
+    }
+    means = {
+        "torch": "as the archive says it",
+        "frozen": "weights are constants; batch norms are in the convolutions",
+        "value": "no branches that cannot be, nothing is written in place",
+        "fused": "groups, each to be one kernel",
+        "linalg": "the kernels, as mathematics",
+        "loop": "the kernels, as loops over vectors in memory",
+    }
+    return "\n".join(f"   {name:7} {count:6}  {means[name]}" for name, count in counts.items())
+
+
 def main() -> int:
     """Run the demonstration; 0 when the results agree with PyTorch's."""
     with np.load(FOLDER / "example.npz") as recorded:
         image, expected = recorded["input"], recorded["output"]
-    archive = FOLDER / "model.pt"
-    print(
-        f"1. load      {archive.name}: {archive.stat().st_size / 1e6:.1f} MB, written by torch.jit.save; "
-        "PyTorch is "
-        f"{'imported' if 'torch' in sys.modules else 'not imported'}"
-    )
-    model = tsc.load(archive)
+    model = tsc.load(ARCHIVE)
+    torch = "imported" if sys.modules.get("torch") else "not imported"
+    print(f"1. load      {ARCHIVE.stat().st_size / 1e6:.1f} MB, by torch.jit.save; PyTorch is {torch}")
+    begin = time.perf_counter()
     plain = model(image)
+    generic_ms = 1e3 * (time.perf_counter() - begin)
 
+    print("2. optimize  fast = tsc.optimize_for_inference(model); the first call compiles for its shapes")
     with tsc.dump_ir(DUMP):
-        print("2. optimize  tsc.optimize_for_inference(model); the first call compiles for its shapes")
         fast = tsc.optimize_for_inference(model)
         begin = time.perf_counter()
         result = fast(image)
-        seconds = time.perf_counter() - begin
+        print(f"             {time.perf_counter() - begin:.1f} s; print(fast):")
+    print(f"{shown(fast)}\n\n   stage   operations\n{stages(model, fast)}\n")
 
-    compiled = fast.forward.last
-    torch_ops = str(model.ir["torch"]).count(" = torch.")
-    print(
-        f"             compiled in {seconds:.1f} s: "
-        f"{'one native function' if compiled.is_native else compiled.reason}\n"
-    )
-    print("   stage     operations")
-    print(f"   torch     {torch_ops:6d}   as the archive says it")
-    for stage, count in {
-        "frozen": str(fast.ir["frozen"]).count("\n"),
-        **compiled.compilation.report.op_counts,
-    }.items():
-        print(f"   {stage:9s} {count:6d}")
-    print("\n   kernels (what was fused into each)")
-    for name, count in kernel_counts(compiled.compilation.kernels).items():
-        print(f"   {count:3d} x {name}")
+    print("3. check     largest difference to what PyTorch gave (probabilities):")
+    print(f"             native {np.abs(result - expected).max():.1e}", end="; ")
+    print(f"in Python, as it was loaded, {np.abs(plain - expected).max():.1e}")
 
-    print(
-        f"\n3. check     largest difference to PyTorch's recorded output: "
-        f"{np.abs(result - expected).max():.1e}"
-    )
-    print(f"             (generic tier: {np.abs(plain - expected).max():.1e}; the outputs are probabilities)")
-    begin = time.perf_counter()
-    tsc.load(archive)(image)
-    generic_ms = 1e3 * (time.perf_counter() - begin)
     frozen_ms, live_ms = milliseconds(lambda: fast(image), 50), milliseconds(lambda: model(image), 50)
     print(
-        f"4. time      frozen {frozen_ms:.2f} ms; not frozen {live_ms:.2f} ms, compiled when called again\n"
-        f"             (its first call, in the generic tier: {generic_ms:.0f} ms)"
+        f"4. time      {frozen_ms:.2f} ms a call; not frozen {live_ms:.2f} ms, after a first call in Python"
     )
-    print(f"5. look      the IR after every pass: {DUMP}/  (tsc-opt reads those files too)")
+    print(f"             of {generic_ms:.0f} ms. print(tsc.profile(fast, image)), the slowest kernels:")
+    lines = str(tsc.profile(fast, image)).splitlines()
+    print(shown("\n".join(lines[: 5 + SHOWN_KERNELS])))
+
+    words = ["view", os.path.relpath(ARCHIVE), "--input", "x".join(map(str, image.shape)) + "xf32"]
+    subprocess.run([sys.executable, "-m", "tsc", *words, "-o", str(PAGE)], stdout=subprocess.PIPE, check=True)
+    print(f"\n5. look      {PAGE}: all stages side by side, for a browser, by\n")
+    print(f"   python -m tsc {' '.join(words)} -o {PAGE}\n")
+    print(f"             {DUMP}/ has the IR after every pass; tsc-opt reads it")
+    print("   next      docs/tutorial.md")
     return 0 if np.allclose(result, expected, rtol=1e-4, atol=1e-5) else 1
-
-
-def kernel_counts(names: list[str]) -> dict[str, int]:
-    """How many kernels have the same name but for the number at the end."""
-    counts: dict[str, int] = {}
-    for name in names:
-        stem = name.rstrip("0123456789.").rstrip("_").replace("_", " + ") or name
-        if name.startswith("zero_halo"):
-            stem = "zeros around a padded input"
-        counts[stem] = counts.get(stem, 0) + 1
-    return counts
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A function and a module to try `tsc-opt` on."""
+"""Functions and a module to try `tsc-opt` on. With ``import torch`` they are the same."""
 
-import torch
-from torch import Tensor, nn
+import tsc as torch
+from tsc import Tensor, nn
 
 
 def scaled(x: Tensor, y: Tensor) -> Tensor:

@@ -54,16 +54,25 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 ALONE = "import runpy, sys; sys.modules['torch'] = None; runpy.run_path(sys.argv[1], run_name='__main__')"
 
 
-def run_alone(example: str) -> str:
+def run_alone(example: str, folder: Path | None = None) -> str:
     """What an example prints where there is no PyTorch."""
     command = [sys.executable, "-c", ALONE, str(EXAMPLES / example)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
 def test_the_example_without_pytorch_runs() -> None:
     assert "one native function" in run_alone("without_torch.py")
+
+
+def test_the_demonstration_agrees_with_pytorch_and_leaves_what_it_names(tmp_path: Path) -> None:
+    said = run_alone("demo.py", tmp_path)
+    assert "PyTorch is not imported" in said
+    assert "original_name=DemoNet, frozen, native for x: float32[1, 3, 64, 64]" in said
+    assert "make_demo.py:" in said
+    assert (tmp_path / "tsc-dump/page.html").stat().st_size > 1e6
+    assert list(tmp_path.glob("tsc-dump/*/*-fused-fuse.mlir"))
 
 
 def test_molecular_dynamics_keeps_its_energy() -> None:

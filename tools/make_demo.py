@@ -3,6 +3,10 @@
 Run with PyTorch installed: ``python tools/make_demo.py``.
 """
 
+import re
+import struct
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-FOLDER = Path(__file__).parents[1] / "examples/demo"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "examples/demo"
+LIBRARIES = Path(torch.__file__).parents[2]
+"""What ``site-packages`` is in."""
 
 
 class Residual(nn.Module):
@@ -52,6 +59,32 @@ class DemoNet(nn.Module):
         return torch.softmax(self.head(x), dim=-1)
 
 
+def without_folders(archive: Path, folders: Sequence[str]) -> None:
+    """Write an archive anew, with the files of its source lines relative to these folders."""
+    library: Any = cast("Any", torch)._C
+    reader = library.PyTorchFileReader(str(archive))
+    records: dict[str, bytes] = {name: reader.get_record(name) for name in reader.get_all_records()}
+    writer = library.PyTorchFileWriter(str(archive))
+    for name, record in records.items():
+        if name in ("version", "byteorder") or name.startswith(".data/"):
+            continue  # the writer adds them
+        data = _relative(record, folders) if name.endswith(".debug_pkl") else record
+        writer.write_record(name, data, len(data))
+    writer.write_end_of_file()
+
+
+def _relative(pickled: bytes, folders: Sequence[str]) -> bytes:
+    """A pickle whose strings do not begin with a folder: a string is ``X``, its length, and its bytes."""
+    for folder in folders:
+        shorter = partial(_shorter, len(folder))
+        pickled = re.sub(b"X(.{4})" + re.escape(folder.encode()), shorter, pickled, flags=re.DOTALL)
+    return pickled
+
+
+def _shorter(length: int, found: re.Match[bytes]) -> bytes:
+    return b"X" + struct.pack("<I", struct.unpack("<I", found[1])[0] - length)
+
+
 def main() -> None:
     """Make the model, run it, save all three files."""
     cast("Any", torch).manual_seed(7)
@@ -64,6 +97,7 @@ def main() -> None:
     image = torch.randn(1, 3, 64, 64)
     FOLDER.mkdir(parents=True, exist_ok=True)
     cast("Any", torch.jit).script(model).save(FOLDER / "model.pt")
+    without_folders(FOLDER / "model.pt", [f"{LIBRARIES}/", f"{ROOT}/"])
     with torch.no_grad():
         np.savez(FOLDER / "example.npz", input=image.numpy(), output=model(image).numpy())
 

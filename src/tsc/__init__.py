@@ -103,7 +103,10 @@ def __getattr__(name: str) -> Any:
     absent = import_module("tsc.runtime.namespaces").ABSENT.get(name)
     if absent is not None:
         raise AttributeError(f"tsc has no {name!r}: {absent}")
-    return import_module("tsc.runtime.dispatch").operator_function(name)
+    try:
+        return import_module("tsc.runtime.dispatch").operator_function(name)
+    except AttributeError:
+        raise import_module("tsc.errors").MissingNameError(name, __dir__) from None
 
 
 def _is_submodule(name: str) -> bool:

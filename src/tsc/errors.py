@@ -1,6 +1,8 @@
 """Every exception a user can meet, and how a source line is shown in one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import ClassVar
 
 LONGEST_MESSAGE = 8_000
@@ -150,8 +152,26 @@ class SavedValueError(ArchiveError):
     """A file of ``torch.save``, such as a state dict, where a TorchScript archive is wanted."""
 
 
+class UnsupportedValueError(ArchiveError, NotImplementedError):
+    """An archive that holds what there is no code for, such as quantized tensors."""
+
+
 class MissingArchiveError(ArchiveError, FileNotFoundError):
     """There is no file to load."""
+
+
+class MissingNameError(AttributeError):
+    """Nothing in `tsc` is called so. What may be meant is looked for when the text is wanted, which it is not
+    by ``hasattr``. (Python itself looks through 750 names at most, and there are more.)
+    """
+
+    def __init__(self, name: str, names: Callable[[], list[str]]) -> None:
+        super().__init__(f"module 'tsc' has no attribute {name!r}")
+        self.missing, self.names = name, names
+
+    def __str__(self) -> str:
+        near = get_close_matches(self.missing, self.names(), 1)
+        return super().__str__() + (f". Did you mean: {near[0]!r}?" if near else "")
 
 
 class IRError(TscError, ValueError):

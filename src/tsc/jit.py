@@ -128,12 +128,14 @@ def freeze(
     if remembered is not None:
         return remembered
     from tsc.modules.script_modules import RecursiveScriptModule, freeze_module
+    from tsc.modules.scripting import how_to_script
 
     if not isinstance(mod, RecursiveScriptModule):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise CompileError(
+        words = (
             "Freezing expects a ScriptModule as input. Please use torch.jit.script or torch.jit.trace to "
             "script your 'nn.Module'."
         )
+        raise CompileError(words + how_to_script(mod))
     is_frozen = object.__getattribute__(itself(mod), "_frozen") is not None
     if not is_frozen and getattr(mod, "training", False):
         raise CompileError(IN_TRAINING)
@@ -180,12 +182,14 @@ def optimize_for_inference(
 def _optimized(mod: RecursiveScriptModule, other_methods: Sequence[str] | None) -> RecursiveScriptModule:
     """A module frozen, if it is not."""
     from tsc.modules.script_modules import RecursiveScriptModule
+    from tsc.modules.scripting import how_to_script
 
     if not isinstance(mod, RecursiveScriptModule):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise CompileError(
+        words = (
             "optimize_for_inference expects a ScriptModule as input. Please use torch.jit.script or "
             "torch.jit.trace."
         )
+        raise CompileError(words + how_to_script(mod))
     frozen = object.__getattribute__(itself(mod), "_frozen")
     return mod if frozen is not None else freeze(mod.eval(), other_methods)
 

@@ -5,9 +5,11 @@ import pickle
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import tsc
 from tsc.errors import ArchiveError
@@ -69,6 +71,16 @@ def test_a_pickle_with_a_foreign_global_is_refused_and_not_run() -> None:
 def test_every_pickle_protocol_is_filtered(protocol: int) -> None:
     with pytest.raises(ArchiveError, match="no use for"):
         tsc.load(rewritten({"data.pkl": pickle.dumps(Foreign(), protocol)}))
+
+
+def test_quantized_tensors_are_refused_and_not_called_damage(tmp_path: Path) -> None:
+    path = str(tmp_path / "quantized.pt")
+    library: Any = torch
+    layers = library.nn.Sequential(library.nn.Linear(3, 2)).eval()
+    quantized = library.ao.quantization.quantize_dynamic(layers, {library.nn.Linear}, dtype=library.qint8)
+    library.jit.script(quantized).save(path)
+    with pytest.raises(ArchiveError, match=r"data\.pkl: quantized tensors are not supported"):
+        tsc.load(path)
 
 
 def test_a_damaged_pickle_is_refused() -> None:

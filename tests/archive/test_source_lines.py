@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +88,10 @@ def test_where_archives_differ_no_line_is_shown(tmp_path: Path) -> None:
         errors.append(str(raised.value))
     assert "return x @ y" in errors[0]
     assert "return x @ y" not in errors[1]
+
+
+def test_the_example_names_no_folder_of_who_made_it() -> None:
+    with zipfile.ZipFile(Path(__file__).parents[2] / "examples/demo/model.pt") as archive:
+        lines = [archive.read(name) for name in archive.namelist() if name.endswith(".debug_pkl")]
+    assert any(b"tools/make_demo.py" in text for text in lines)
+    assert not any(re.search(rb"/tools/make_demo|/site-packages", text) for text in lines)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import tsc
-from tsc.errors import NotSupportedError
+from tsc.errors import CompileError, NotSupportedError
 
 
 class Net(nn.Module):
@@ -47,6 +47,22 @@ MAKERS: list[Callable[[], Any]] = [
     lambda: tsc.freeze(tsc.script(Net().eval())),
     lambda: tsc.trace(Net().eval(), (torch.ones(2, 3),)),
 ]
+
+
+def test_what_cannot_be_frozen_says_what_can() -> None:
+    cases: list[tuple[Any, str]] = [
+        (torch.jit.script(Net().eval()), r"this module is one of torch\.jit; tsc\.script\(module\) takes it"),
+        (Net(), r"Hint: tsc\.script\(module\), or tsc\.trace"),
+        (tsc.nn.Linear(2, 3), r"Hint: tsc\.script\(module\), or tsc\.trace"),
+        ("net", "Got str"),
+    ]
+    for given, words in cases:
+        for make in (tsc.freeze, tsc.optimize_for_inference):
+            with pytest.raises(CompileError, match=f"expects a ScriptModule as input.*{words}"):
+                make(given)
+    x = torch.ones(2, 3)
+    scripted = torch.jit.script(Net().eval())
+    assert torch.allclose(tsc.freeze(tsc.script(scripted))(x), scripted(x))
 
 
 @pytest.mark.parametrize("make", MAKERS)

@@ -111,3 +111,11 @@ def test_a_method_defined_later_knows_names_of_the_caller(jit: Library) -> None:
     module = jit.script(Plain())
     module.define("def q(self, x):\n    return scaled(x, 3)\n")
     assert module.q(X).tolist() == [3.0, 3.0]
+
+
+def test_a_function_is_compiled_once_however_often_it_is_read() -> None:
+    unit: Any = tsc.CompilationUnit("def double(x): return x * 2")
+    assert unit.double(X).tolist() == unit.double(X).tolist()
+    (compiled,) = unit.double.specializations()
+    assert compiled.hits == 2
+    assert "torch.aten.mul" in unit.double.ir["value"]

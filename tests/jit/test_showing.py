@@ -49,6 +49,14 @@ def test_a_module_says_that_it_is_frozen_and_what_it_is_compiled_for() -> None:
     assert repr(frozen.forward).endswith(f".forward: {said}>")
 
 
+def test_what_users_look_into_shows_itself_and_not_the_whole_program() -> None:
+    frozen = tsc.freeze(linear())
+    frozen(zeros(1, 3))
+    assert repr(frozen.forward.last) == "<Specialization: native, 1 kernels>"
+    assert len(repr(frozen.forward.unit)) < 60
+    assert repr(frozen.ir) == "<IR at each stage: torch, frozen, value, fused, linalg, loop, llvm, asm, ptx>"
+
+
 class Balanced(HTMLParser):
     """The tags that are open, and all that there were."""
 

@@ -130,6 +130,14 @@ def test_elements_are_converted(name: str) -> None:
     assert (float(found), int(found), complex(found)) == (1.0, 1, 1 + 0j)
 
 
+def test_misspelt_names_are_told() -> None:
+    with pytest.raises(AttributeError, match=r"'tsc' has no attribute 'freze'\. Did you mean: 'freeze'\?"):
+        getattr(tsc, "freze")  # noqa: B009
+    with pytest.raises(AttributeError, match=r"'tsc' has no attribute 'qqqqqq'$"):
+        getattr(tsc, "qqqqqq")  # noqa: B009
+    assert not hasattr(tsc, "freze")
+
+
 def test_what_is_not_there_says_so() -> None:
     for name in ("optim", "utils", "compile"):
         with pytest.raises(AttributeError, match=f"tsc has no '{name}': "):

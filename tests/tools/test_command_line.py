@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 import tsc
+from tsc.tools import opt
 from tsc.tools.command_line import MISUSED, REFUSED, found_verbs, main
+from tsc.tools.console import INTERRUPTED
 
 
 class Scale(torch.nn.Module):
@@ -47,6 +52,84 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
         main(arguments)
     assert ended.value.code == MISUSED
     assert "usage: python -m tsc" in capsys.readouterr().err
+
+
+def test_wrong_usage_names_what_may_be_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, words in (
+        (["inpsect", "model.pt"], "no verb 'inpsect': did you mean inspect? verbs are bench, "),
+        (["model.pt"], "no verb 'model.pt'; verbs are bench, "),
+        (["run", "model.pt", "4xf32"], "python -m tsc run: error: unrecognized arguments: 4xf32"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == MISUSED
+        assert words in (said := capsys.readouterr().err)
+        assert ("--input SPEC" in said) == (arguments[0] == "run"), "the usage is that of the verb"
+
+
+COMMANDS = (["tsc", "inspect"], ["tsc.tools.opt"])
+
+
+def ended(command: list[str], archive: str, output: int, **variables: str) -> tuple[int, str]:
+    """The exit code of a command whose output goes somewhere, and what it says of errors."""
+    environment = {**os.environ, **variables}
+    with subprocess.Popen(
+        [sys.executable, "-m", *command, archive],
+        stdout=output, stderr=subprocess.PIPE, env=environment, text=True,
+    ) as process:  # fmt: skip
+        os.close(output)
+        _, said = process.communicate()
+        return process.returncode, said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_readers_may_leave_early(command: list[str], archive: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert ended(command, archive, writing) == (0, "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_output_that_cannot_be_written_is_an_error(command: list[str], archive: str) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("requires /dev/full")
+    code, said = ended(command, archive, os.open("/dev/full", os.O_WRONLY))
+    assert (code, said.count("\n")) == (REFUSED, 1)
+    assert "error: No space left on device" in said
+
+
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+def test_names_may_have_letters_that_the_terminal_does_not_have(
+    variables: dict[str, str], archive: str, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(archive, tmp_path / "é.pt"))
+    written = tmp_path / "out"
+    output = os.open(written, os.O_WRONLY | os.O_CREAT)
+    assert ended(["tsc", "inspect"], str(path), output, PYTHONCOERCECLOCALE="0", **variables) == (0, "")
+    name = "\\xe9.pt" if "PYTHONIOENCODING" in variables else "é.pt"
+    assert f"{name}: " in written.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("run", [main, opt.main])
+def test_interrupted_commands_say_so(
+    run: Callable[[list[str]], int], archive: str,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tsc.tools.verbs.inspect.run", interrupt)
+    monkeypatch.setattr("tsc.tools.opt.run", interrupt)
+    assert run(["inspect", archive] if run is main else [archive]) == INTERRUPTED
+    assert capsys.readouterr().err == ("inspect" if run is main else "tsc-opt") + ": interrupted\n"
+
+
+def test_what_the_linker_says_is_told(
+    archive: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "libscale.so").mkdir()
+    assert main(["compile", archive, "--input", "4xf32", "-o", str(tmp_path / "libscale.so")]) == REFUSED
+    assert "cannot open output file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,14 @@ from xdsl.dialects.builtin import ModuleOp
 
 from tsc.options import environment_variables
 from tsc.passes.fuse_elementwise import FuseElementwise
-from tsc.tools.command_line import REFUSED, main
+from tsc.tools.command_line import REFUSED, found_verbs, main
 from tsc.tools.measuring import PEERS
 
-CALLED = ("run", "bench", "explain", "verify", "profile", "diff", "bisect", "view")
-NAMES = ("inspect", *CALLED, "doctor", "cache")
+CALLED = ("run", "bench", "explain", "verify", "profile", "diff", "bisect")
+"""Verbs that call a method of an archive."""
+MADE = {"compile": "libinner.so", "export": "inner.onnx", "view": "page.html"}
+"""Verbs that write a file."""
+NAMES = tuple(found_verbs())
 BY_NAME: dict[str, set[str]] = defaultdict(
     set, inspect={"operators"}, bench={"missing"}, doctor={"versions", "optional"}, cache={"kinds"}
 )
@@ -66,16 +69,24 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> str:
     torch.manual_seed(0)
     path = str(tmp_path_factory.mktemp("archive") / "sample.pt")
     torch.jit.save(torch.jit.script(Sample().eval()), path)
+    torch.jit.save(torch.jit.script(Inner().eval()), beside(path, "inner.pt"))
     return path
+
+
+def beside(archive: str, name: str) -> str:
+    return str(Path(archive).with_name(name))
 
 
 def command(name: str, archive: str, *options: str) -> list[str]:
     """A verb with what it needs at least."""
-    given = {"doctor": [], "cache": ["list"], "diff": [archive, archive]}.get(name, [archive])
-    inputs = ["--input", "2x4xf32"] if name in CALLED else []
+    if name == "export":
+        pytest.importorskip("onnx", reason="requires the package onnx")
+    inner = [beside(archive, "inner.pt")]  # what other programs can call
+    given = {"doctor": [], "cache": ["list"], "diff": [archive, archive], "compile": inner, "export": inner}
+    inputs = ["--input", "2x4xf32"] if name in (*CALLED, *MADE) else []
     few = ["--times", "2", "--warmup", "1"] if name in ("bench", "profile") else []
-    few += ["--output", str(Path(archive).with_suffix(".html"))] if name == "view" else []
-    return [name, *given, *inputs, *few, *options]
+    few += ["--output", beside(archive, MADE[name])] if name in MADE else []
+    return [name, *given.get(name, [archive]), *inputs, *few, *options]
 
 
 def by_pytorch(archive: str, x: np.ndarray[Any, Any], n: int) -> dict[str, Any]:

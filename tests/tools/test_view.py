@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 import torch
 
 from tsc import pipeline
+from tsc.tools import viewing
 from tsc.tools.command_line import MISUSED, REFUSED, main
 
 VOID = {"meta", "input"}
@@ -114,6 +117,62 @@ def test_kernels_have_loops_and_passes_have_times(archive: str, tmp_path: Path) 
     assert "main:" in view["assembly"]
 
 
+def test_the_programs_own_lines_come_before_those_of_libraries() -> None:
+    files = ("/a/site-packages/torch/nn/functional.py", f"{viewing.PACKAGE}/nn/linear.py", "/zoo/net.py")
+    files = ("code/__torch__.py", *files, "model.py")
+    lines = viewing.source_lines([[viewing.Place(file, 1, "x")] for file in files])
+    assert [line.file for line in lines[:2]] == ["/zoo/net.py", "model.py"]
+    assert lines[-1].file == "code/__torch__.py"
+    assert {line.file for line in lines} == set(files)
+
+
+POINTING = """<script>
+const lines = stage => [...columns.children[stage].querySelectorAll(".line")];
+const point = element => element.dispatchEvent(new MouseEvent("mouseover", { bubbles: true }));
+const click = element => element.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+const count = () => [...columns.children].map(section => section.querySelectorAll(".line.same").length);
+const height = () => columns.getBoundingClientRect().top;
+const found = { top: height(), load: count() };
+point(lines(0).find(line => line.textContent.includes("torch.relu")));
+found.source = count(); found.origin = origin.textContent; found.pointedTop = height();
+const relu = lines(3).find(line => line.textContent.includes("torch.aten.relu"));
+const value = relu.querySelector(".value");
+point(value);
+found.value = count(); found.uses = [...document.querySelectorAll(".value.same")].map(use => use.textContent);
+click(value); found.left = columns.scrollLeft;
+point(lines(0)[0]); found.kept = count();
+document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" })); found.released = count();
+document.title = JSON.stringify(found);
+</script>
+"""
+
+
+def test_pointing_marks_what_comes_from_one_place_and_moves_nothing(archive: str, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("requires Chromium")
+    path = tmp_path / "pointing.html"
+    path.write_text(
+        page(archive, tmp_path, "--input", "1x3x8x8xf32").replace("</body>", POINTING + "</body>")
+    )
+    command = [
+        browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/browser",
+        "--window-size=1400,900", "--dump-dom", path.as_uri(),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    found = json.loads(re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)[1])  # type: ignore[index]
+    stages = slice(0, 1 + len(pipeline.STAGE_NAMES))
+    assert sum(found["load"]) == sum(found["released"]) == 0
+    assert all(found["source"][stages])
+    assert all(found["value"][stages])
+    assert "test_view.py" in found["origin"]
+    assert set(found["uses"]) == {"%y"}
+    assert len(found["uses"]) > 1
+    assert found["pointedTop"] == found["top"]
+    assert found["left"] == 0
+    assert found["kept"] == found["value"]
+
+
 def test_what_is_not_native_is_shown_down_to_its_groups(
     archive: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +187,13 @@ def test_what_is_not_native_is_shown_down_to_its_groups(
     assert main(["view", archive, *options, "-o", str(tmp_path / "page.html"), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["runs"], report["kernels"]) == ("mixed", [])
+
+
+def test_names_of_files_need_not_be_of_the_locale(archive: str, tmp_path: Path) -> None:
+    name = "\udcc3\udca9.pt"  # what Python makes of é in the locale C
+    named = str(tmp_path / name)
+    shutil.copy(archive, named)
+    assert "é.pt: forward</title>" in page(named, tmp_path, "--input", "1x3x8x8xf32")
 
 
 def test_mistakes(archive: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -82,7 +82,7 @@ def _run(command: str, objects: Sequence[Path], script: Path, output: Path) -> N
 
 
 def _said(text: str) -> str:
-    """The line of a linker's messages that says most."""
-    lines = text.strip().splitlines() or ["it says nothing"]
+    """The line of a linker's messages that says most. GCC's own says only that the linker failed."""
+    lines = [line for line in text.strip().splitlines() if not line.startswith("collect2:")]
     telling = [line for line in lines if "undefined reference" in line or "error" in line.lower()]
-    return (telling or lines)[0]
+    return (telling or lines or ["it says nothing"])[0]

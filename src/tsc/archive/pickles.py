@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from tsc import dtypes
 from tsc.archive.container import Container
 from tsc.archive.unpickler import Global, Unpickler
 from tsc.dtypes import DType
-from tsc.errors import ArchiveError
+from tsc.errors import ArchiveError, UnsupportedValueError
 from tsc.narrowing import is_dict
 
 STORAGES: dict[str, DType] = {
@@ -81,6 +82,8 @@ class PickleReader:
         """The few globals that TorchScript writes; anything else is refused."""
         if _is_own_class(named) or named.full in self.calls or is_storage_type(named):
             return named
+        if named.module == "torch" and _QUANTIZED.fullmatch(named.name):
+            _refuse_quantized()
         raise ArchiveError(f"it names {named.full}, which a TorchScript archive has no use for")
 
     def reduce(self, callee: Global, arguments: object) -> Any:
@@ -185,8 +188,12 @@ def _first(value: object, *_: object) -> Any:
     return value
 
 
+_QUANTIZED = re.compile(r"Q(UI|I)nt\w*Storage|(per|quint|qint)\w*")
+"""Names in `torch` of storages, dtypes and schemes that only quantized tensors have."""
+
+
 def _refuse_quantized(*_: object) -> Any:
-    raise ArchiveError("quantized tensors are not supported in this version of tsc")
+    raise UnsupportedValueError("quantized tensors are not supported in this version of tsc")
 
 
 def _ordered(*arguments: object) -> OrderedDict[Any, Any]:
@@ -221,5 +228,7 @@ def load_pickle(container: Container, member: str, storage_folder: str) -> Any:
     """
     try:
         return PickleReader(container, member, storage_folder).read()
+    except UnsupportedValueError as error:
+        raise UnsupportedValueError(f"{container.name}: {member}: {error.message}") from None
     except ArchiveError as error:
         raise ArchiveError(f"{container.name}: {member} is damaged: {error.message}") from None

@@ -162,6 +162,9 @@ class Unit:
     adopted_functions: WeakKeyDictionary[Any, Function] = field(default_factory=lambda: WeakKeyDictionary())
     """Functions read from other programs, by the script function they stand for."""
 
+    def __repr__(self) -> str:  # short: what it consists of is the whole program
+        return f"<Unit: {len(self.functions)} functions, {len(self.classes)} classes>"
+
     def class_named(self, name: str) -> Class:
         """The class with a qualified name."""
         found = self.classes.get(name) or self.find_class(name)

@@ -29,6 +29,7 @@ class CompilationUnit:
 
     def __init__(self, lang: str | None = None, _frames_up: int = 0) -> None:
         self._functions: dict[str, Function] = {}
+        self._script_functions: dict[tuple[Function, Any], ScriptFunction] = {}
         if lang is not None:
             self._define(lang, names_around(_frames_up))
 
@@ -56,6 +57,15 @@ class CompilationUnit:
         function = None if name.startswith("_") else self._functions.get(name)
         if function is None:
             raise AttributeError(f"'CompilationUnit' has no attribute '{name}'")
+        return self._made(function)
+
+    @serialized
+    def _made(self, function: Function) -> ScriptFunction:
+        """What calls of a function share: its specializations are compiled once."""
         _, interpreter = live_program()
         default = torch_interop.wrapper() or Tensor
-        return ScriptFunction(interpreter, function, default)
+        known = self._script_functions.get((function, default))
+        if known is None:
+            known = ScriptFunction(interpreter, function, default)
+            self._script_functions[function, default] = known
+        return known

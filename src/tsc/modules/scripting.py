@@ -112,3 +112,12 @@ def run_examples(obj: Any, example_inputs: Any) -> None:
         for callee, examples in given.items():
             for example in examples:
                 callee(*example)
+
+
+def how_to_script(given: Any) -> str:
+    """What to do with something that is no module of tsc: errors have PyTorch's words, and these after."""
+    if torch_interop.is_script_module(given):
+        return " Hint: this module is one of torch.jit; tsc.script(module) takes it"
+    if torch_interop.is_module(given) or hasattr(given, "__tsc_module__"):
+        return " Hint: tsc.script(module), or tsc.trace(module, inputs)"
+    return f" Got {type(given).__name__}"

@@ -44,6 +44,9 @@ class StageTexts:
     def __init__(self, owner: HasStages) -> None:
         self._owner = owner
 
+    def __repr__(self) -> str:
+        return f"<IR at each stage: {', '.join((*pipeline.STAGE_NAMES, *NATIVE_TEXTS))}>"
+
     def __getitem__(self, stage: str) -> str:
         if stage in NATIVE_TEXTS:
             return NATIVE_TEXTS[stage](self._owner.program_at("loop", machine_of(stage))[0], DEFAULT_ARCH)

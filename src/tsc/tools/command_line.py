@@ -6,12 +6,14 @@ import argparse
 import pkgutil
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Protocol, cast
 
 import tsc
 from tsc.errors import ArgumentError, TscError
 from tsc.tools import verbs
+from tsc.tools.console import INTERRUPTED, show
 from tsc.tools.reports import Finding
 
 REFUSED, MISUSED = 1, 2
@@ -52,7 +54,7 @@ def parser(known: dict[str, Verb]) -> argparse.ArgumentParser:
     for name, verb in known.items():
         text = (verb.__doc__ or "").strip()
         summary, _, rest = text.partition("\n\n")
-        own = listed.add_parser(
+        own: argparse.ArgumentParser = listed.add_parser(
             name,
             help=summary.replace("\n", " "),
             description=summary,
@@ -60,15 +62,40 @@ def parser(known: dict[str, Verb]) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         verb.add_arguments(own)
+        own.set_defaults(refuse=own.error)
     return made
+
+
+def parsed(arguments: Sequence[str], known: dict[str, Verb]) -> argparse.Namespace:
+    """What was asked. Where it makes no sense, the process ends with what there is to ask for."""
+    made = parser(known)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in known:
+        near = get_close_matches(arguments[0], known, 1)
+        meant = f": did you mean {near[0]}?" if near else ";"
+        made.error(f"no verb {arguments[0]!r}{meant} verbs are {', '.join(known)}")
+    options, rest = made.parse_known_args(arguments)
+    if rest:
+        options.refuse(f"unrecognized arguments: {' '.join(rest)}")
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The entry point; the exit code."""
     known = found_verbs()
-    options = parser(known).parse_args(arguments)
+    options = parsed(sys.argv[1:] if arguments is None else arguments, known)
     try:
-        said = known[options.verb].run(options)
+        return _run(known[options.verb], options)
+    except KeyboardInterrupt:
+        print(f"{options.verb}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(verb: Verb, options: argparse.Namespace) -> int:
+    """Run a verb, print what it says, and give the exit code."""
+    try:
+        said = verb.run(options)
+        text, is_well = (said.text, said.is_well) if isinstance(said, Finding) else (said, True)
+        show(text)
     except TscError as error:
         print(f"{options.verb}: error: {str(error).removeprefix(f'{options.verb}: ')}", file=sys.stderr)
         return MISUSED if isinstance(error, ArgumentError) else REFUSED
@@ -76,6 +103,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         file = "" if error.filename is None else f"{error.filename}: "
         print(f"{options.verb}: error: {file}{error.strerror or error}", file=sys.stderr)
         return REFUSED
-    text, is_well = (said.text, said.is_well) if isinstance(said, Finding) else (said, True)
-    sys.stdout.write(text)
     return 0 if is_well else REFUSED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -12,6 +11,7 @@ from pathlib import Path
 import tsc
 from tsc import pipeline
 from tsc.errors import ArgumentError
+from tsc.tools.console import INTERRUPTED, show
 from tsc.tools.diagnostics import Diagnostic, expected_in, unmet
 from tsc.tools.inputs import Chunk, read_input, split
 from tsc.tools.opt_driver import Driver
@@ -207,10 +207,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.output and not found:
             Path(options.output).write_text(text, encoding="utf-8")
         elif not found:
-            sys.stdout.write(text)
-    except BrokenPipeError:
-        sys.stdout = io.StringIO()
-        return 0
+            show(text)
+    except KeyboardInterrupt:
+        print("tsc-opt: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except Diagnostic.RAISED as error:
         found = [Diagnostic.of(error, Chunk(options.input))]
     for diagnostic in found:

@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tsc.errors import ArgumentError
@@ -23,8 +24,8 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, with the keys above, and no text")
 
 
-def add_call(parser: argparse.ArgumentParser) -> None:
-    """A method of an archive's module, and what it is called with."""
+def add_method(parser: argparse.ArgumentParser, inputs: str) -> None:
+    """A method of an archive's module, and what its arguments are; `inputs` says what an argument may be."""
     add_archive(parser)
     parser.add_argument("--method", metavar="NAME", default="forward", help="the method (default: forward)")
     parser.add_argument(
@@ -32,15 +33,32 @@ def add_call(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SPEC",
-        help="an argument of the method, in their order: as for compile, with random elements; or a .npy "
-        "file; or one .npz file for all arguments, by their names or in their order",
+        help=f"an argument of the method, in their order: {inputs}",
     )
+
+
+def add_call(parser: argparse.ArgumentParser) -> None:
+    """A method of an archive's module, and the values it is called with."""
+    files = "or a .npy file; or one .npz file for all arguments, by their names or in their order"
+    add_method(parser, f"as for compile, with random elements; {files}")
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of the random elements (default: 0)"
     )
     parser.add_argument(
         "--threads", type=int, metavar="N", help="threads of native code (default: see doctor)"
     )
+
+
+def output_path(name: str) -> Path:
+    """Where ``--output`` is to be written: asked before the work is done.
+
+    Raises:
+        ArgumentError: its folder is not there.
+    """
+    path = Path(name)
+    if not path.parent.is_dir():
+        raise ArgumentError(f"--output: requires a folder that is there; got {path.parent}")
+    return path
 
 
 def add_repeats(parser: argparse.ArgumentParser, times: int, warmup: int) -> None:

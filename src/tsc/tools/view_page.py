@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import html
 import json
-from dataclasses import asdict
+import os
+from dataclasses import asdict, replace
 
 from tsc.tools.viewing import MethodView
 
 
 def page_of(view: MethodView) -> str:
     """The page."""
+    view = replace(view, title=os.fsencode(view.title).decode("utf-8", "replace"))  # whatever the locale
     data = json.dumps(asdict(view), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     title = html.escape(f"{view.title}: {view.method}")
     return "".join([_HEAD.replace("@title@", title), _STYLE, _BODY, _DATA.replace("@data@", data), _SCRIPT])
@@ -36,20 +38,24 @@ header { padding: 8px 12px; border-bottom: 1px solid var(--edge); display: flex;
   gap: 4px 16px; align-items: baseline; }
 h1 { font-size: 15px; margin: 0; } h2 { font-size: 13px; margin: 0; }
 .dim { color: var(--dim); } label { white-space: nowrap; }
-#origin { padding: 4px 12px; min-height: 28px; border-bottom: 1px solid var(--edge); background: var(--panel);
-  font: 12px/1.5 ui-monospace, monospace; white-space: pre; overflow-x: auto; }
+#choices { display: flex; flex-wrap: wrap; gap: 0 10px; }
+#origin { padding: 4px 12px; height: 84px; flex: none; overflow: auto; white-space: pre;
+  border-bottom: 1px solid var(--edge); background: var(--panel); font: 12px/1.5 ui-monospace, monospace; }
 main { flex: 1; min-height: 0; display: flex; overflow-x: auto; }
 section { flex: 1 0 420px; min-width: 0; display: flex; flex-direction: column;
   border-right: 1px solid var(--edge); }
 section[hidden] { display: none; }
-section > h2 { padding: 6px 10px; background: var(--panel); border-bottom: 1px solid var(--edge); }
+section > h2 { padding: 6px 10px; background: var(--panel); border-bottom: 1px solid var(--edge);
+  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; flex: none; }
 .text { flex: 1; overflow: auto; font: 12px/1.45 ui-monospace, monospace; padding: 4px 0; }
 .line { white-space: pre; padding: 0 10px; width: max-content; min-width: 100%; }
+.file { padding: 4px 10px 0; color: var(--dim); }
 .line.same { background: var(--same); } .value.same { background: var(--value); border-radius: 2px; }
 .value { cursor: pointer; }
 table { border-collapse: collapse; margin: 8px 10px; font: 12px/1.45 ui-monospace, monospace; }
 td, th { text-align: left; padding: 2px 8px; border-bottom: 1px solid var(--edge); vertical-align: top; }
-td.number { text-align: right; } tr.kernel { cursor: pointer; } tr.same { background: var(--same); }
+td.number { text-align: right; } td.name { white-space: nowrap; }
+tr.kernel { cursor: pointer; } tr.same { background: var(--same); }
 .bar { display: inline-block; height: 8px; background: var(--bar); }
 pre { margin: 0; padding: 4px 10px; font: 12px/1.45 ui-monospace, monospace; }
 </style>
@@ -58,8 +64,9 @@ pre { margin: 0; padding: 4px 10px; font: 12px/1.45 ui-monospace, monospace; }
 
 _BODY = """<body>
 <header><h1 id="title"></h1><span id="facts" class="dim"></span><span id="choices"></span></header>
-<div id="origin" class="dim">Point at a line or a value: what comes from the same place of the program is
-marked in all stages. A click keeps it.</div>
+<div id="origin" class="dim">Point at a line or a value: what comes from the same place of the program is \
+marked in all stages.
+A click keeps it, and shows the first of them in each; another click, or Escape, lets go.</div>
 <main id="columns"></main>
 """
 
@@ -72,7 +79,18 @@ const view = JSON.parse(document.getElementById("data").textContent);
 const columns = document.getElementById("columns"), origin = document.getElementById("origin");
 const hint = origin.textContent;
 const HIDDEN = new Set(["LLVM IR", "assembly"]);
-let kept = false;
+const rows = new Map(), values = new Map();  // what comes from a place, where a value is named
+let kept = null, pointed = null, marked = [];
+
+function enter(map, key, element) {
+  if (!map.has(key)) map.set(key, []);
+  map.get(key).push(element);
+}
+
+function comesFrom(row, origins) {
+  row.origins = origins;
+  for (const number of origins) enter(rows, number, row);
+}
 
 function make(tag, parent, text, name) {
   const made = document.createElement(tag);
@@ -85,6 +103,7 @@ function make(tag, parent, text, name) {
 function column(name, title) {
   const section = make("section", columns);
   const heading = make("h2", section, name + " ");
+  heading.title = title || "";
   if (title) make("span", heading, title, "dim").style.fontWeight = "normal";
   section.hidden = HIDDEN.has(name);
   const label = make("label", document.getElementById("choices"));
@@ -102,7 +121,9 @@ function column(name, title) {
 function tokens(line, text, stage, number) {
   for (const part of text.split(/(%[\\w$.-]+)/)) {
     if (!part.startsWith("%")) { line.append(part); continue; }
-    make("span", line, part, "value").dataset.value = stage + ":" + number + ":" + part;
+    const value = make("span", line, part, "value");
+    value.key = stage + ":" + number + ":" + part;
+    enter(values, value.key, value);
   }
 }
 
@@ -111,9 +132,14 @@ function stageColumn(stage, index) {
   const box = make("div", section, undefined, "text");
   for (const entry of stage.lines) {
     const line = make("div", box, undefined, "line");
-    line.origins = entry.origins;
+    comesFrom(line, entry.origins);
     tokens(line, entry.text, index, entry.function);
   }
+}
+
+function short(file) {
+  const [library, own] = [file.lastIndexOf("site-packages/"), file.lastIndexOf("/")];
+  return file.startsWith("code/") ? file : library < 0 ? file.slice(own + 1) : file.slice(library + 14);
 }
 
 function sourceColumn() {
@@ -121,8 +147,8 @@ function sourceColumn() {
   const box = make("div", section, undefined, "text");
   let file = null;
   for (const entry of view.sources) {
-    if (entry.file !== file) make("div", box, file = entry.file, "dim");
-    make("div", box, String(entry.line).padStart(5) + "  " + entry.text, "line").origins = entry.origins;
+    if (entry.file !== file) make("div", box, short(entry.file), "file").title = file = entry.file;
+    comesFrom(make("div", box, String(entry.line).padStart(5) + "  " + entry.text, "line"), entry.origins);
   }
 }
 
@@ -139,7 +165,7 @@ function kernelColumn() {
   const table = make("table", box);
   for (const kernel of view.kernels) {
     const row = make("tr", table, undefined, "kernel");
-    row.origins = kernel.origins;
+    comesFrom(row, kernel.origins);
     const cell = make("td", row);
     make("div", cell, "@" + kernel.name);
     make("div", cell, [kernel.kind, kernel.schedule].filter(Boolean).join(", "), "dim");
@@ -148,11 +174,14 @@ function kernelColumn() {
   }
 }
 
+function scrollTo(line, share) {  // in its own column alone: scrollIntoView moves the columns as well
+  const box = line.closest(".text"), frame = box.getBoundingClientRect();
+  box.scrollTop += line.getBoundingClientRect().top - frame.top - share * frame.height;
+}
+
 function show(text) {
   for (const line of document.querySelectorAll(".line")) {
-    if (line.textContent.includes("func.func") && line.textContent.includes(text)) {
-      line.scrollIntoView({ block: "start" });
-    }
+    if (line.textContent.includes("func.func") && line.textContent.includes(text)) scrollTo(line, 0);
   }
 }
 
@@ -164,9 +193,9 @@ function timeColumn() {
   for (const pass of view.passes) {
     const row = make("tr", table);
     make("td", row, pass.stage, "dim");
-    make("td", row, pass.name);
+    make("td", row, pass.name, "name");
     make("td", row, (1e3 * pass.seconds).toFixed(2), "number");
-    make("span", make("td", row), "", "bar").style.width = Math.round(120 * pass.seconds / most) + "px";
+    make("span", make("td", row), "", "bar").style.width = Math.round(80 * pass.seconds / most) + "px";
   }
   for (const [name, seconds] of Object.entries(view.phases)) {
     const row = make("tr", table);
@@ -179,52 +208,61 @@ function timeColumn() {
 
 function describe(numbers) {
   const texts = numbers.map(number => view.places[number].map(place =>
-    place.file + ":" + place.line + (place.text ? ": " + place.text : "")).join("   called from   "));
-  return [...new Set(texts)].slice(0, 4).join("\\n") || "made by the compiler";
+    short(place.file) + ":" + place.line + (place.text ? ": " + place.text : "")).join("   called from   "));
+  const told = [...new Set(texts)], more = told.length - 20;
+  if (more > 0) told.splice(20, more, "and " + more + " more");
+  return told.join("\\n") || "made by the compiler";
 }
 
 function clear() {
-  for (const marked of document.querySelectorAll(".same")) marked.classList.remove("same");
+  for (const element of marked) element.classList.remove("same");
+  marked = [];
+  origin.textContent = hint;
+  origin.className = "dim";
 }
 
 function mark(row, value) {
   clear();
-  const wanted = new Set(row.origins);
-  for (const other of document.querySelectorAll(".line, tr.kernel")) {
-    if (other === row || other.origins.some(number => wanted.has(number))) other.classList.add("same");
-  }
-  if (value) {
-    for (const other of document.querySelectorAll(".value")) {
-      if (other.dataset.value === value.dataset.value) other.classList.add("same");
-    }
-  }
+  const same = new Set([row]);
+  for (const number of row.origins) for (const other of rows.get(number)) same.add(other);
+  marked = [...same, ...(value ? values.get(value.key) : [])];
+  for (const element of marked) element.classList.add("same");
   origin.textContent = describe(row.origins);
+  origin.className = "";
 }
 
 function scrollOthers(row) {
   const own = row.closest("section");
-  for (const section of document.querySelectorAll("section")) {
+  for (const section of document.querySelectorAll("section:not([hidden])")) {
     const first = section === own ? null : section.querySelector(".line.same, tr.same");
-    if (first) first.scrollIntoView({ block: "center" });
+    if (first) scrollTo(first, 0.4);
   }
 }
 
-function definition(value) {
-  const [first] = document.querySelectorAll('.value[data-value="' + CSS.escape(value.dataset.value) + '"]');
-  return (first || value).closest(".line");
+function under(event) {
+  const row = event.target.closest(".line, tr.kernel"), value = event.target.closest(".value");
+  // A value comes from where it is defined.
+  return row && { on: value || row, row: value ? values.get(value.key)[0].closest(".line") : row, value };
 }
 
+function release() { kept = pointed = null; clear(); }
+
 columns.addEventListener("mouseover", event => {
-  const row = event.target.closest(".line, tr.kernel"), value = event.target.closest(".value");
-  if (row && !kept) mark(value ? definition(value) : row, value);
+  const found = under(event);
+  if (!found || kept || pointed === found.on) return;
+  pointed = found.on;
+  mark(found.row, found.value);
 });
-columns.addEventListener("mouseleave", () => { if (!kept) { clear(); origin.textContent = hint; } });
+columns.addEventListener("mouseleave", () => { if (!kept) release(); });
 columns.addEventListener("click", event => {
-  const row = event.target.closest(".line, tr.kernel"), value = event.target.closest(".value");
-  if (!row) return;
-  kept = !kept;
-  if (kept) { mark(value ? definition(value) : row, value); scrollOthers(row); }
+  const found = under(event);
+  if (!found) return;
+  if (kept === found.on) { release(); return; }
+  kept = found.on;
+  mark(found.row, found.value);
+  scrollOthers(event.target);
 });
+document.addEventListener("keydown", event => { if (event.key === "Escape") release(); });
 
 document.getElementById("title").textContent = view.title + ": " + view.method;
 document.getElementById("facts").textContent = "(" + view.arguments.join(", ") + ") " +

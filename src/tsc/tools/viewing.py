@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
@@ -16,6 +17,7 @@ from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Attribute, Operation
 
+import tsc
 from tsc import pipeline
 from tsc.analysis.module_functions import functions, is_kernel, kernels
 from tsc.compiler.descent import Compilation, Descent
@@ -35,6 +37,7 @@ from tsc.runtime.exceptions import places_of
 from tsc.runtime.machine_code import compile_llvm
 from tsc.tools.shared_options import Subject, subject
 
+PACKAGE = Path(tsc.__file__).parent
 Origins = Callable[[Operation], Iterable[Attribute]]
 """Where in the program an operation comes from."""
 
@@ -177,13 +180,21 @@ class _Places:
         return StageView(name, _holds(name), lines)
 
 
-def _sources(places: Sequence[Sequence[Place]]) -> list[SourceLine]:
+def source_lines(places: Sequence[Sequence[Place]]) -> list[SourceLine]:
+    """The lines of all files: the user's own, those of packages, and those that the archive alone has."""
     found: dict[Place, list[int]] = {}
     for number, stack in enumerate(places):
         for place in dict.fromkeys(stack):
             found.setdefault(place, []).append(number)
-    ordered = sorted(found, key=lambda place: (place.file, place.line))
+    ordered = sorted(found, key=lambda place: (_distance(place.file), place.file, place.line))
     return [SourceLine(place.file, place.line, place.text, found[place]) for place in ordered]
+
+
+def _distance(file: str) -> int:
+    """How far a file is from what its user wrote."""
+    if file.startswith("code/"):
+        return 2
+    return int("site-packages/" in file or file.startswith(str(PACKAGE)))
 
 
 def _holds(stage: str) -> str:
@@ -262,7 +273,7 @@ def _view(
     passes = list(compilation.report.timings)
     return MethodView(
         options.archive, options.method, list(key), reason is None, reason, shown, places.places,
-        _sources(places.places), found, passes, compilation.seconds, llvm, assembly,
+        source_lines(places.places), found, passes, compilation.seconds, llvm, assembly,
     )  # fmt: skip
 
 

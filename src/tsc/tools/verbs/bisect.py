@@ -18,11 +18,10 @@ differs though no pass alone does that), before and after (operators, elements),
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from tsc.errors import ArgumentError
 from tsc.tools.reports import Finding, as_json
-from tsc.tools.shared_options import add_call, add_json
+from tsc.tools.shared_options import add_call, add_json, output_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,10 +43,8 @@ def run(options: argparse.Namespace) -> Finding:
     from tsc.tools.bisecting import bisected
 
     if options.output is not None:
-        output = Path(options.output)
+        output = output_path(options.output)
         if not output.name.isidentifier():
             raise ArgumentError(f"--output: requires a name of Python; got {output.name!r}")
-        if not output.parent.is_dir():
-            raise ArgumentError(f"--output: requires a folder that is there; got {output.parent}")
     report = bisected(options)
     return Finding(as_json(report) if options.json else f"{report}\n", report.is_equal)

@@ -9,6 +9,8 @@ An input is a tensor (1x3xf32, '?x4xi64'), a constant (int:3, float:0.5, true, n
 the caller gives (int, float, bool: a tensor without dims), or several: '[2x3xf32;4xf32]' for a list or tuple.
 A size that may be any is '?', or has a name ('?batch'), which stands for one size wherever it is used;
 '?batch=8' gives an example, which the code is made fast for.
+
+Keys of --json: files (file, size_bytes).
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tsc.errors import ArgumentError
-from tsc.tools.shared_options import add_archive
+from tsc.tools.reports import as_json
+from tsc.tools.shared_options import add_archive, add_json, output_path
 
 
 class _Signature(argparse.Action):
@@ -67,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="put the weights into this file beside the library, which maps it, and not into the library",
     )
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> str:
@@ -79,15 +82,16 @@ def run(options: argparse.Namespace) -> str:
     from tsc.ahead.levels import level
     from tsc.jit import load
 
-    output = Path(options.output)
-    if not output.parent.is_dir():
-        raise ArgumentError(f"--output: requires a folder that is there; got {output.parent}")
+    output = output_path(options.output)
     methods = [MethodRequest(name, inputs) for name, inputs in _methods(options.signature)]
     levels = [level(name) for name in options.cpu or ["native"]]
     weights = None if options.weights is None else Path(options.weights)
     request = LibraryRequest(methods, levels, output, options.name or _name_of(output), weights)
     built = build_library(load(options.archive), request)
-    return "".join(f"{path}: {path.stat().st_size} bytes\n" for path in built.files)
+    files = [{"file": str(path), "size_bytes": path.stat().st_size} for path in built.files]
+    if options.json:
+        return as_json({"files": files})
+    return "".join(f"{entry['file']}: {entry['size_bytes']} bytes\n" for entry in files)
 
 
 def _methods(signature: Sequence[tuple[str, str]]) -> list[tuple[str, list[str]]]:

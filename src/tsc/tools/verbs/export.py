@@ -7,28 +7,21 @@ r"""Export a method of an archive's module as an ONNX model, which ONNX Runtime 
 An input is what compile takes: a tensor (1x3xf32), with sizes that may be any ('?batchx3xf32'), or a
 constant (int:3, float:0.5, true, none, str:gelu). The package onnx is required. What ONNX cannot say is
 refused, and named with the lines of the program.
+
+Keys of --json: file, size_bytes.
 """
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from tsc.errors import ArgumentError
-from tsc.tools.shared_options import add_archive
+from tsc.tools.reports import as_json
+from tsc.tools.shared_options import add_json, add_method, output_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_archive(parser)
-    parser.add_argument("--method", metavar="NAME", default="forward", help="the method (default: forward)")
-    parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="SPEC",
-        help="an argument of the method; in their order",
-    )
+    add_method(parser, "as for compile")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the model: model.onnx")
     parser.add_argument(
         "--input-name", action="append", metavar="NAME", help="what an input is called, in their order"
@@ -37,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output-name", action="append", metavar="NAME", help="what a result is called, in their order"
     )
     parser.add_argument("--opset", type=int, metavar="N", help="the operator set: 18 (default) or later")
+    add_json(parser)
 
 
 def run(options: argparse.Namespace) -> str:
@@ -48,9 +42,7 @@ def run(options: argparse.Namespace) -> str:
     from tsc.jit import load
     from tsc.onnx import export
 
-    output = Path(options.output)
-    if not output.parent.is_dir():
-        raise ArgumentError(f"--output: requires a folder that is there; got {output.parent}")
+    output = output_path(options.output)
     export(
         load(options.archive),
         tuple(options.input),
@@ -60,4 +52,5 @@ def run(options: argparse.Namespace) -> str:
         opset_version=options.opset,
         method=options.method,
     )
-    return f"{output}: {output.stat().st_size} bytes\n"
+    report = {"file": str(output), "size_bytes": output.stat().st_size}
+    return as_json(report) if options.json else f"{output}: {report['size_bytes']} bytes\n"

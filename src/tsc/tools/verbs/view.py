@@ -4,8 +4,9 @@
 
 The method is frozen and compiled for the inputs; it is not run. The page is one file that needs nothing else.
 Pointing at a line or a value marks what comes from the same place of the program in all stages, with that
-place; a click keeps it marked. Kernels are listed with their loops, passes with their times; LLVM IR and
-assembly are there on request. What is not native as a whole is shown down to the groups of stage fused.
+place; a click keeps it marked, and shows it in all columns. Kernels are listed with their loops, passes with
+their times; LLVM IR and assembly are there on request. What is not native as a whole is shown down to the
+groups of stage fused.
 
 Keys of --json: file, size_bytes, runs (native, or mixed), reason, stages, kernels (names).
 """
@@ -13,10 +14,8 @@ Keys of --json: file, size_bytes, runs (native, or mixed), reason, stages, kerne
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from tsc.errors import ArgumentError
-from tsc.tools.shared_options import add_call, add_json
+from tsc.tools.shared_options import add_call, add_json, output_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,9 +36,7 @@ def run(options: argparse.Namespace) -> str:
     from tsc.tools.view_page import page_of
     from tsc.tools.viewing import viewed
 
-    path = Path(options.output)
-    if not path.parent.is_dir():
-        raise ArgumentError(f"--output: requires a folder that is there; got {path.parent}")
+    path = output_path(options.output)
     view = viewed(options)
     path.write_text(page_of(view), encoding="utf-8")
     report = {
