@@ -28,6 +28,12 @@ def decoded(x: Tensor, weight: Tensor) -> Tensor:
         x = torch.tanh(torch.matmul(x, weight))
     return x
 
+def unrolled(x: Tensor, weight: Tensor) -> Tensor:
+    h = x[0]
+    for i in range(6):
+        h = torch.tanh(torch.matmul(h, weight) + x[i])
+    return h
+
 def written(x: Tensor) -> Tensor:
     x.add_(1)
     return x * 2
@@ -91,6 +97,15 @@ def test_calls_in_native_loops_are_all_counted(unit: Any) -> None:
     assert len(runs) == found.times
     for event in events[:100]:
         assert runs[0].begin_seconds - 1e-3 <= event.begin_seconds <= runs[-1].begin_seconds + 1
+
+
+def test_steps_of_an_unrolled_loop_are_one_row(unit: Any) -> None:
+    found = tsc.profile(unit.unrolled, *arrays((6, 4, 8), (8, 8)))
+    products = [kernel for kernel in found.kernels if kernel.kind == "contraction"]
+    assert len(products) == 6
+    rows = [line for line in str(found).splitlines() if " contraction " in line]
+    calls = sorted(int(row.split("%")[1].split()[0]) for row in rows)
+    assert calls == [1, 5], "the first step reads the first row, and is another place"
 
 
 def test_a_trace_is_what_perfetto_reads(unit: Any) -> None:

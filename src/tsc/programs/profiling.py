@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -89,7 +90,9 @@ class TraceEvent:
 
 @dataclass(frozen=True, repr=False)
 class Profile:
-    """What a call of a function spends its time on; its `str` is a table of kernels, the slowest first."""
+    """What a call of a function spends its time on; its `str` is a table of kernels, the slowest first, in
+    which kernels of one place that differ by the number in their name alone are one row.
+    """
 
     function: str
     tier: str
@@ -115,7 +118,7 @@ class Profile:
     """Calls of kernels that are counted, but are not among the events."""
 
     def __str__(self) -> str:
-        rows = sorted(self.kernels, key=lambda kernel: -kernel.seconds)
+        rows = sorted(_merged(self.kernels), key=lambda kernel: -kernel.seconds)
         parts = (("kernels", self.kernel_seconds), ("native code outside kernels", self.host_seconds),
                  ("Python", self.python_seconds))  # fmt: skip
         shares = ", ".join(f"{name} {_duration(s)} ({self._share(s):.0%})" for name, s in parts)
@@ -165,6 +168,40 @@ class Profile:
         ]
         named = {"ph": "M", "pid": 1, "tid": 1, "name": "process_name", "args": {"name": self.function}}
         return json.dumps({"displayTimeUnit": "ms", "traceEvents": [named, *events]})
+
+
+def _merged(kernels: Iterable[KernelProfile]) -> list[KernelProfile]:
+    """Kernels, in which those of one place that are alike, as the steps of an unrolled loop are, are one."""
+    alike: dict[tuple[str, ...], list[KernelProfile]] = {}
+    for kernel in kernels:
+        key = (kernel.part, _stem(kernel.kernel), kernel.kind, kernel.place)
+        alike.setdefault(key, []).append(kernel)
+    return [found[0] if len(found) == 1 else _sum(found) for found in alike.values()]
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"(_\d+)+$", "", name)
+
+
+def _sum(kernels: Sequence[KernelProfile]) -> KernelProfile:
+    names = {kernel.kernel for kernel in kernels}
+    calls = sum(kernel.calls for kernel in kernels)
+
+    def mean(amounts: Sequence[int | None]) -> int | None:
+        known = [a for a in amounts if a is not None]
+        if len(known) < len(amounts) or not calls:
+            return None
+        return round(sum(a * k.calls for a, k in zip(known, kernels, strict=True)) / calls)
+
+    return replace(
+        kernels[0],
+        kernel=kernels[0].kernel if len(names) == 1 else f"{_stem(kernels[0].kernel)}_*",
+        calls=calls,
+        seconds=sum(kernel.seconds for kernel in kernels),
+        share=sum(kernel.share for kernel in kernels),
+        operations=mean([kernel.operations for kernel in kernels]),
+        bytes=mean([kernel.bytes for kernel in kernels]),
+    )
 
 
 HEADER = ("time", "share", "calls", "GFLOP/s", "GB/s", "kind", "kernel", "source")
