@@ -17,7 +17,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .comparing import Difference, differences, distance
-from .ill_conditioned import CANCELLING, EXACT, UNDEFINED
+from .ill_conditioned import CANCELLING, EXACT, OF_ZEROS, UNDEFINED
 from .observing import Observation
 
 RUNS = 4
@@ -39,12 +39,21 @@ class Noise(TorchDispatchMode):
         self._notice(func, args)
         result = func(*args, **(kwargs or {}))
         name = func._schema.name.removeprefix("aten::")
-        if name not in EXACT and any(isinstance(a, torch.Tensor) for a in args):
+        if name in OF_ZEROS and any(isinstance(a, torch.Tensor) for a in args):
+            for value in _tuple(result):
+                self._turn_zeros(value)
+        elif name not in EXACT and any(isinstance(a, torch.Tensor) for a in args):
             for value, declared in zip(_tuple(result), func._schema.returns, strict=False):
                 writes = declared.alias_info is not None and declared.alias_info.is_write
                 if isinstance(value, torch.Tensor) and (declared.alias_info is None or writes):
                     self._disturb(value, args[0] if name in CANCELLING else None)
         return result
+
+    def _turn_zeros(self, value: torch.Tensor) -> None:
+        """Give zeros any sign: an extremum of zeros may be any of them."""
+        if value.is_floating_point() and not any(s == 0 for s in value.stride()):
+            signs = torch.from_numpy(self.generator.choice([-1.0, 1.0], tuple(value.shape)))
+            value.copy_(torch.where(value == 0, value * signs.to(value.dtype), value))
 
     def _disturb(self, value: torch.Tensor, first: torch.Tensor | None) -> None:
         """Add noise to a result; that of a sum, of terms as large as `first`, is as large as theirs."""

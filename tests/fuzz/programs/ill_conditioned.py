@@ -40,6 +40,11 @@ EXACT = frozenset({
 })  # fmt: skip
 """Operators that only choose among elements: no rounding happens in them."""
 
+OF_ZEROS = frozenset({"amax", "amin", "fmax", "fmin", "max", "maximum", "min", "minimum"})
+"""Operators that choose one of two zeros, whatever their signs: which one PyTorch takes depends on its
+vectors too.
+"""
+
 CANCELLING = frozenset({
     "addbmm", "addmm", "addmv", "baddbmm", "bmm", "convolution", "cumsum", "dot", "mean", "mm", "mv",
     "native_batch_norm", "native_group_norm", "native_layer_norm", "sum",

@@ -54,3 +54,9 @@ def test_gelu_of_what_is_infinite_may_be_nan() -> None:
     x = torch.tensor([torch.inf, 1.0])
     assert "infinite" in str(_reason(x, lambda: torch.nn.functional.gelu(x)))
     assert _reason(x, lambda: torch.nn.functional.gelu(x.nan_to_num())) is None
+
+
+def test_an_extremum_of_zeros_may_have_any_sign() -> None:
+    x, y = torch.tensor([0.0, 1.0]), torch.tensor([-0.0, 0.0])
+    assert _reason(torch.tensor([-torch.inf, 1.0]), lambda: 1 / torch.maximum(x, y)) is not None
+    assert _reason(torch.tensor([-torch.inf, 1.0]), lambda: 1 / x) is None
