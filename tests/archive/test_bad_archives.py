@@ -122,6 +122,17 @@ def test_code_that_is_python_but_not_torchscript_is_refused_when_compiled() -> N
         tsc.load(rewritten({"code/__torch__.py": hostile}))(np.zeros((1, 3, 64, 64), np.float32))
 
 
+@pytest.mark.parametrize("value", [b"{{}: 1}", b"{[]: 1}", b"f()", b"-'a'"])
+def test_a_member_of_a_class_that_is_no_literal_is_refused(value: bytes) -> None:
+    with zipfile.ZipFile(GOOD) as archive:
+        text = archive.read("model/code/__torch__.py")
+    line = b"__parameters__ = []\n  odd : Final[int] = " + value + b"\n"
+    hostile = text.replace(b"__parameters__ = []\n", line, 1)
+    assert hostile != text
+    with pytest.raises(ArchiveError, match="a constant must be a literal"):
+        tsc.load(rewritten({"code/__torch__.py": hostile}))
+
+
 def test_a_member_that_claims_more_bytes_than_the_file_has_is_refused() -> None:
     data = bytearray(rewritten({}).getvalue())
     with zipfile.ZipFile(io.BytesIO(bytes(data))) as archive:

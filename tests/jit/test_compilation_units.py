@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import tsc
+from tsc.errors import CompileError
 
 Library = Any
 X = torch.ones(2)
@@ -119,3 +120,9 @@ def test_a_function_is_compiled_once_however_often_it_is_read() -> None:
     (compiled,) = unit.double.specializations()
     assert compiled.hits == 2
     assert "torch.aten.mul" in unit.double.ir["value"]
+
+
+@pytest.mark.parametrize("value", ["f()", "y", "{[]: 1}"])
+def test_a_default_is_a_literal(value: str) -> None:
+    with pytest.raises(CompileError, match="a constant must be a literal"):
+        tsc.CompilationUnit(f"def g(x, y: int = {value}):\n    return x")

@@ -12,12 +12,12 @@ from xdsl.ir import SSAValue
 from tsc.archive.reader import Archive, CodeFile
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import ArchiveError, NotSupportedError
+from tsc.errors import ArchiveError, CompileError, NotSupportedError
 from tsc.frontend.annotations import parse_annotation
 from tsc.frontend.compile import Compiler
 from tsc.frontend.library_operators import is_operator
 from tsc.frontend.objects import named_tuple_type
-from tsc.frontend.sources import Source
+from tsc.frontend.sources import Source, literal_value
 from tsc.frontend.sugared import (
     BUILTIN_FORMS,
     Arguments,
@@ -206,9 +206,9 @@ def _literal(node: ast.expr) -> Any:
         value = CONSTANTS[text.lstrip("-")]
         return -value if text.startswith("-") else value
     try:
-        return ast.literal_eval(node)
-    except (ValueError, SyntaxError):
-        raise ArchiveError(f"archive: a constant must be a literal; got {text[:60]}") from None
+        return literal_value(node)
+    except CompileError as error:
+        raise ArchiveError(f"archive: {error.message}") from None
 
 
 class ArchiveResolver:

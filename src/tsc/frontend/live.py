@@ -33,7 +33,7 @@ from tsc.frontend.python_values import (
     PythonType,
     PythonValue,
 )
-from tsc.frontend.sources import function_source, overload_declarations, parsed_annotation
+from tsc.frontend.sources import function_source, literal_value, overload_declarations, parsed_annotation
 from tsc.frontend.sugared import (
     BUILTIN_FORMS,
     Builtin,
@@ -233,7 +233,7 @@ class LiveResolver:
 
     def literal(self, node: ast.expr) -> Any:
         """The value of a default in a declaration of an overload."""
-        return ast.literal_eval(node)
+        return literal_value(node)
 
     def annotation(self, node: ast.expr) -> TorchType:
         """The type of an annotation, evaluated where the function was defined."""

@@ -15,7 +15,7 @@ from typing import Any, cast
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, StringAttr, UnknownLoc
 
 from tsc.archive.quiet_parsing import parsed_quietly
-from tsc.errors import FrontendError, NestingError, NotSupportedError, SourceRange
+from tsc.errors import CompileError, FrontendError, NestingError, NotSupportedError, SourceRange
 
 OVERLOAD_MARKS = ("_overload", "_overload_method")
 """What PyTorch calls its decorators of overloads; in `tsc.nn` it is Python's, imported under another name."""
@@ -101,6 +101,18 @@ def parsed(text: str, what: str = "TorchScript source", file: str = "<string>") 
         NestingError: it nests deeper than Python reads.
     """
     return cast("ast.Module", _parsed(text, "exec", what, file))
+
+
+def literal_value(node: ast.expr) -> Any:
+    """The value of an expression of constants.
+
+    Raises:
+        CompileError: it is no such expression.
+    """
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        raise CompileError(f"a constant must be a literal; got {ast.unparse(node):.60}") from None
 
 
 def parsed_annotation(text: str) -> ast.expr:

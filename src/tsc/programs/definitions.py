@@ -15,7 +15,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import FrontendError
 from tsc.frontend.annotations import parse_annotation
 from tsc.frontend.live import Program
-from tsc.frontend.sources import Source, parsed
+from tsc.frontend.sources import Source, literal_value, parsed
 from tsc.frontend.sugared import ScriptFunctionRef, Sugared
 from tsc.frontend.unit import Class, Function
 from tsc.interop import torch as torch_interop
@@ -75,7 +75,7 @@ class TextResolver:
 
     def literal(self, node: ast.expr) -> Any:
         """The value of a default."""
-        return ast.literal_eval(node)
+        return literal_value(node)
 
 
 def definitions(text: str) -> list[tuple[ast.FunctionDef, Source]]:
