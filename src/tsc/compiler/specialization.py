@@ -37,9 +37,10 @@ from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import RESULT, ROW_MAJOR, TAKEN
 from tsc.dialects.walking import walk
-from tsc.errors import CodegenError
+from tsc.errors import CodegenError, FoundSizeError
 from tsc.options import options
 from tsc.passes.differentiate import why_not_differentiated
+from tsc.passes.find_sizes import has_sizes_to_find
 from tsc.progress import working
 from tsc.runtime.constant_memory import ConstantMemory
 from tsc.runtime.native_results import NativeResults
@@ -190,6 +191,10 @@ def _compile_for(
     entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays,
     watch: Callable[[Descent], None] | None, in_parts: InParts | None,
 ) -> Specialization | str:  # fmt: skip
+    if has_sizes_to_find(entry.function):
+        found = _with_found_sizes(entry, arguments, slow, call, arrays, watch)
+        if not isinstance(found, str):
+            return found
     compilation = Compilation()
     verifier = _verifier(Compiled(entry, arguments, arrays, compilation), call)
     descent = _descent(entry, arguments, compilation, verifier, is_whole=True)
@@ -221,6 +226,27 @@ def _compile_for(
     if not made.is_native:
         require_fused(entry.name, python_operators(descent))
     return made
+
+
+def _with_found_sizes(
+    entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays,
+    watch: Callable[[Descent], None] | None,
+) -> Specialization | str:  # fmt: skip
+    """The function as native code that finds sizes when it runs, or why it cannot be that."""
+    compilation = Compilation(is_whole=True)
+    verifier = _verifier(Compiled(entry, arguments, arrays, compilation), call)
+    check = verifier.check if verifier else None
+    descent = Descent.specialize(entry, arguments, compilation, check, is_whole=True, finds_sizes=True)
+    try:
+        descent.lower("fused")
+    except CodegenError as error:
+        return error.message
+    if asks_gradients(descent.function):
+        return "it asks for gradients"
+    made = _native(descent, entry, slow, verifier)
+    if isinstance(made, Specialization) and watch is not None:
+        watch(descent)
+    return NOT_REPEATABLE if made is None else made
 
 
 def _verifier(origin: Compiled, call: Run) -> Verifier | None:
@@ -295,8 +321,13 @@ def _symbolic(entry: Entry, key: Sequence[str], sizes: Sizes, slow: Run) -> Spec
     Raises:
         SizesFoundError: equations say what symbols are.
     """
-    descent = Descent.specialize(entry, key, Compilation(is_whole=True), is_whole=True, sizes=sizes)
-    descent.lower("fused")
+    finds = has_sizes_to_find(entry.function)
+    compilation = Compilation(is_whole=True)
+    descent = Descent.specialize(entry, key, compilation, is_whole=True, sizes=sizes, finds_sizes=finds)
+    try:
+        descent.lower("fused")
+    except FoundSizeError as error:
+        return error.message
     sizes.require_free()
     if asks_gradients(descent.function):
         return why_not_differentiated(descent.function)
@@ -341,6 +372,8 @@ def _native(
     reason = why_not_native(function, entry.pool)
     if reason is not None:
         return reason
+    if descent.context.sizes.required and CHECKS_BOUNDS not in function.attributes:
+        return "what it takes for granted of sizes that it finds cannot be checked"
     try:
         native = build_native(descent.copy(), slow) if computes(function) else None
     except CodegenError as error:

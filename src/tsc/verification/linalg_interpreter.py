@@ -17,9 +17,12 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from tsc.dialects.constants import ConstantPool, dense_array
+from tsc.dialects.sized import BindSizeOp, SizeOp
 from tsc.dialects.tsc import ScatterOp
 from tsc.dialects.tsc_fourier import FourierOp, Transform
 from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp
+from tsc.dialects.tsc_places import PlacesOp
+from tsc.dims import Atom, Dim
 from tsc.dtypes import Array
 from tsc.narrowing import is_list
 from tsc.ops.selection import selected
@@ -104,8 +107,13 @@ class LinalgInterpreter:
     """
 
     def __init__(
-        self, constants: ConstantPool | None = None, functions: Mapping[str, FuncOp] | None = None
+        self,
+        constants: ConstantPool | None = None,
+        functions: Mapping[str, FuncOp] | None = None,
+        sizes: dict[Atom, int] | None = None,
     ) -> None:
+        self.sizes: dict[Atom, int] = {} if sizes is None else sizes
+        """The sizes that were found."""
         self.values: dict[SSAValue, Any] = {}
         self.constants = constants
         self.functions = functions or {}
@@ -125,6 +133,24 @@ class LinalgInterpreter:
         result = rule(op) if rule is not None else scalar_operation(op, [self.values[o] for o in op.operands])
         values = result if is_list(result) else [result]
         self.values.update(zip(op.results, values, strict=True))
+
+    def shape_of(self, kind: Any) -> list[int]:
+        """The shape that a type says, in this run."""
+        return [self.size(n) for n in kind.get_shape()]
+
+    def size(self, size: int) -> int:
+        """A size in this run."""
+        return size.value(self.sizes) if isinstance(size, Dim) else size
+
+    def tsc_size(self, op: SizeOp) -> Any:
+        return np.int64(self.size(cast("int", op.size)))
+
+    def tsc_bind_size(self, op: BindSizeOp) -> list[Any]:
+        self.sizes[next(op.size.atoms)] = int(self.values[op.operands[0]])
+        return []
+
+    def tsc_places(self, op: PlacesOp) -> Array:
+        return np.flatnonzero(self.values[op.mask])[: self.size(op.count)].astype(np.int64)
 
     def scf_if(self, op: Operation) -> list[Any]:
         number = 0 if self.values[op.operands[0]] else 1
@@ -154,7 +180,7 @@ class LinalgInterpreter:
 
     def func_call(self, op: CallOp) -> list[Array]:
         kernel = self.functions[op.callee.root_reference.data]
-        return LinalgInterpreter().run(kernel.body.block, [self.values[o] for o in op.operands])
+        return LinalgInterpreter(sizes=self.sizes).run(kernel.body.block, [self.values[o] for o in op.operands])
 
     def arith_constant(self, op: Operation) -> Array:
         value = op.properties["value"]
@@ -167,7 +193,7 @@ class LinalgInterpreter:
 
     def tensor_empty(self, op: Operation) -> Array:
         kind: Any = op.results[0].type
-        return np.zeros(kind.get_shape(), numpy_type(kind.element_type))
+        return np.zeros(self.shape_of(kind), numpy_type(kind.element_type))
 
     def linalg_fill(self, op: Operation) -> Array:
         value, target = (self.values[o] for o in op.operands)
@@ -175,7 +201,7 @@ class LinalgInterpreter:
 
     def tensor_collapse_shape(self, op: Operation) -> Array:
         kind: Any = op.results[0].type
-        return self.values[op.operands[0]].reshape(kind.get_shape())
+        return self.values[op.operands[0]].reshape(self.shape_of(kind))
 
     tensor_expand_shape = tensor_collapse_shape
 
@@ -194,7 +220,7 @@ class LinalgInterpreter:
 
     def tensor_extract_slice(self, op: Operation) -> Array:
         kind: Any = op.results[0].type
-        return self.values[op.operands[0]][tuple(slice(n) for n in kind.get_shape())]
+        return self.values[op.operands[0]][tuple(slice(n) for n in self.shape_of(kind))]
 
     def tensor_insert_slice(self, op: Any) -> Array:
         source, target = (self.values[o] for o in op.operands[:2])
@@ -257,7 +283,7 @@ class LinalgInterpreter:
         """The elements at `places` of each line, the places, and the memory to work in."""
         values = np.take_along_axis(self.values[op.source], places, 1)
         kind: Any = op.memory.type
-        return [values, places.astype(np.int64), np.zeros(kind.get_shape(), np.int8)]
+        return [values, places.astype(np.int64), np.zeros(self.shape_of(kind), np.int8)]
 
     def linalg_generic(self, op: GenericOp) -> list[Array]:
         """Run the body once per point of the reduction dims, over all points of the parallel dims."""

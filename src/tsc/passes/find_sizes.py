@@ -1,0 +1,323 @@
+"""Pass `find-sizes`: operators whose results are as large as elements say become ones whose sizes have names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, UnitAttr
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue, Use
+
+from tsc import dtypes
+from tsc.analysis.fusion import IN_BOUNDS, reads_values
+from tsc.analysis.known_values import (
+    UNKNOWN,
+    argument_of,
+    constant_of,
+    known_spec,
+    unwrapped,
+    writes_anything,
+    writes_operand,
+)
+from tsc.analysis.memory_aliases import shared_operands
+from tsc.analysis.module_functions import functions
+from tsc.analysis.shown_results import is_shown
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.context import sizes_of
+from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp
+from tsc.dialects.tsc import FindSizeOp
+from tsc.dialects.walking import walk
+from tsc.dims import SizeEnvironment, is_known
+from tsc.errors import OPERATOR_FAILURES
+from tsc.ops.advanced_indexing import require_index_tensors, require_mask_shapes
+from tsc.ops.composite import Aten
+from tsc.ops.indexing import MASK_DTYPES
+from tsc.ops.shapes import broadcast
+from tsc.passes import Rewriting
+from tsc.passes.decompose import building_aten
+from tsc.passes.eliminate_common_subexpressions import merge_equal
+
+
+@dataclass(frozen=True)
+class FindSizes(Rewriting):
+    """Count where masks hold, and let the counts be sizes: symbols between 0 and the size of the mask, which
+    what follows computes with as with any other size.
+
+    Requires: stage `value`; tensors are values.
+    Leaves: what is found in a branch or loop unknown outside.
+
+    ```mlir
+    %1 = torch.aten.masked_select %x, %m
+    // %n = sum(%m); tsc.find_size %n {size = u0}
+    // %p = nonzero_static(%m, u0); %1 = index(%x, [%p])
+    ```
+    """
+
+    name = "find-sizes"
+    before_writes: bool = False
+    """Whether tensors may change yet: what is written may be as large as elements say."""
+
+    def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
+        """Find the sizes of every function of the module."""
+        every = list(functions(module))
+        if self.before_writes:
+            every = [f for f in every if any(map(writes_anything, walk(f)))]
+        return any([_rewrite(function, sizes_of(ctx), self.before_writes) for function in every])
+
+
+def has_sizes_to_find(function: Operation) -> bool:
+    """Whether a function may have operators whose results are as large as elements say."""
+    return any(isinstance(op, AtenOp) and op.schema.full_name in RULES for op in walk(function))
+
+
+def _rewrite(function: FuncOp, sizes: SizeEnvironment, before_writes: bool) -> bool:
+    candidates = [op for op in walk(function) if _is_ready(op) and (before_writes or reads_values(op))]
+    if not candidates:
+        return False
+    if not before_writes:
+        merge_equal(function, [])  # masks that are equal are one
+    changed = False
+    for op in candidates:
+        if isinstance(op, AtenOp) and op.parent is not None:
+            changed |= _replace(op, sizes)
+    return changed
+
+
+def _is_ready(op: Operation) -> bool:
+    if not isinstance(op, AtenOp) or op.schema.full_name not in RULES:
+        return False
+    return all(argument_of(o) is not UNKNOWN for o in op.operands)
+
+
+def _replace(op: AtenOp, sizes: SizeEnvironment) -> bool:
+    """Rewrite one operator, where there is a way; whether there was."""
+    before = op.prev_op
+    finder = _Finder(op, sizes)
+    try:
+        made = RULES[op.schema.full_name](finder, *op.operands)
+    except OPERATOR_FAILURES:  # the call is wrong: it stays, and raises when the program runs
+        made = None
+    if made is None:
+        while (new := op.prev_op) is not before:
+            assert new is not None
+            new.detach()
+            new.erase()
+        return False
+    (result,) = op.results
+    if isinstance(made, list):
+        kind = result.type
+        assert isinstance(kind, tt.ListType)
+        made = finder.builder.list(kind.data, made)
+    else:
+        made.name_hint = made.name_hint or result.name_hint
+        if not isinstance(result.type, tt.ValueTensorType):
+            kind = made.type
+            assert isinstance(kind, tt.TensorType)
+            made._type = tt.TensorType(kind.data)  # pyright: ignore[reportPrivateUsage]
+    result.replace_all_uses_with(made)
+    op.detach()
+    op.erase()
+    return True
+
+
+class _Finder:
+    """Writes what stands for `op`, before it."""
+
+    def __init__(self, op: AtenOp, sizes: SizeEnvironment) -> None:
+        self.op = op
+        self.sizes = sizes
+        self.builder = TorchBuilder(before=op)
+        self.aten: Aten = building_aten(self.builder, [])
+
+    def mask(self, value: SSAValue) -> SSAValue:
+        """Where a tensor is not 0."""
+        return value if known_spec(value).dtype is dtypes.BOOL else self.aten("ne.Scalar", value, 0)
+
+    def places(self, mask: SSAValue) -> SSAValue | None:
+        """The places at which a mask holds, counted through row by row; None where that may be none of any.
+        """
+        shape = known_spec(mask).shape
+        if any(is_known(n) and n == 0 for n in shape) or not shape:
+            return None
+        earlier = self._found_before(mask) if _is_kept(mask) else None
+        if earlier is not None:
+            return earlier
+        flat = mask if len(shape) == 1 else self.aten("reshape", mask, [-1])
+        size = self.sizes.find(prod(shape))
+        self.builder.insert(FindSizeOp.of(self.aten("sum", flat, None), size))
+        found = self.aten("nonzero_static", flat, size, -1)
+        places = self.aten("reshape", found, [size])
+        places.owner.attributes[OF_MASK] = UnitAttr()
+        return places
+
+    def _found_before(self, mask: SSAValue) -> SSAValue | None:
+        for other in _earlier(self.op):
+            if OF_MASK in other.attributes:
+                flat = other.operands[0].owner.operands[0]  # pyright: ignore[reportAttributeAccessIssue]
+                if flat is mask or _is_flat(flat, mask):
+                    return other.results[0]
+        return None
+
+    def columns(self, mask: SSAValue) -> list[SSAValue] | None:
+        """The indices at which a mask holds, a tensor for each dim."""
+        places, shape = self.places(mask), known_spec(mask).shape
+        if places is None or len(shape) == 1:
+            return None if places is None else [places]
+        made: list[SSAValue] = []
+        for i, extent in enumerate(shape):
+            after = prod(shape[i + 1 :])
+            column = self.aten("div.Scalar_mode", places, after, "floor") if i < len(shape) - 1 else places
+            made.append(self.aten("remainder.Scalar", column, extent) if i else column)
+        return made
+
+
+def _is_kept(mask: SSAValue) -> bool:
+    """Whether a mask surely stays as it is: it is a value, or memory of its own that is only read."""
+    owner = mask.owner
+    if isinstance(mask.type, tt.ValueTensorType):
+        return True
+    if not isinstance(owner, AtenOp) or shared_operands(owner):
+        return False
+    return all(_only_reads(use) for use in mask.uses)
+
+
+def _only_reads(use: Use) -> bool:
+    reader = use.operation
+    if isinstance(reader, (PrimListConstructOp, DerefineOp)):
+        return all(map(_only_reads, reader.results[0].uses))
+    is_read = isinstance(reader, AtenOp) and not writes_operand(reader, use.index)
+    return is_read and use.operation.operands[use.index] not in shared_operands(reader)
+
+
+OF_MASK = "tsc.of_mask"
+"""The attribute of the operation that gives the places at which a mask holds."""
+
+
+def _earlier(op: Operation) -> Iterator[Operation]:
+    before = op.prev_op
+    while before is not None:
+        yield before
+        before = before.prev_op
+
+
+def _is_flat(flat: SSAValue, mask: SSAValue) -> bool:
+    """Whether one is the other in one dim."""
+    owner = flat.owner
+    return (
+        isinstance(owner, AtenOp)
+        and owner.schema.full_name == "aten::reshape"
+        and unwrapped(owner.operands[0]) is mask
+        and known_spec(flat).ndim == 1
+    )
+
+
+# --- operators ---
+
+
+def _nonzero(finder: _Finder, x: SSAValue) -> SSAValue | None:
+    columns = finder.columns(finder.mask(x))
+    if columns is None:
+        return None
+    _give_columns(finder.op, columns)
+    size = finder.aten.shape(columns[0])[0]
+    if len(columns) == 1:
+        return finder.aten("t", finder.aten("reshape", columns[0], [1, size]))
+    return finder.aten("t", finder.aten("stack", columns, 0))
+
+
+def _give_columns(op: AtenOp, columns: Sequence[SSAValue]) -> None:
+    """Let who takes one column of the result, which nobody else sees, take that."""
+    if is_shown(op.results[0]):
+        return
+    for use in list(op.results[0].uses):
+        user = use.operation
+        if isinstance(user, AtenOp) and user.schema.full_name == "aten::select.int" and not use.index:
+            dim, number = (constant_of(o) for o in user.operands[1:])
+            if dim in (1, -1) and number in range(-len(columns), len(columns)):
+                user.results[0].replace_all_uses_with(columns[number])
+
+
+def _nonzero_list(finder: _Finder, x: SSAValue) -> list[SSAValue] | None:
+    return finder.columns(finder.mask(x))
+
+
+def _masked_select(finder: _Finder, x: SSAValue, mask: SSAValue) -> SSAValue | None:
+    aten, spec, given = finder.aten, known_spec(x), known_spec(mask)
+    if given.dtype is not dtypes.BOOL:
+        return None
+    shape = list(broadcast(spec.shape, given.shape))
+    if list(given.shape) != shape:
+        mask = aten("expand", mask, shape)
+    if list(spec.shape) != shape:
+        x = aten("expand", x, shape)
+    places = finder.places(mask)
+    return None if places is None else _gathered(finder, aten("reshape", x, [-1]), [places])
+
+
+def _gathered(finder: _Finder, x: SSAValue, indices: Sequence[SSAValue | None]) -> SSAValue:
+    made = finder.aten("index.Tensor", x, list(indices))
+    if all(i is None or _is_place(i) for i in indices):
+        made.owner.attributes[IN_BOUNDS] = UnitAttr()
+    return made
+
+
+def _is_place(index: SSAValue) -> bool:
+    return isinstance(index.owner, Operation) and OF_MASK in index.owner.attributes
+
+
+def _indices(finder: _Finder, x: SSAValue, listed: SSAValue) -> list[SSAValue | None] | None:
+    """Indices without masks, in place of those in a list; None where there are no masks to replace."""
+    owner = unwrapped(listed).owner
+    if not isinstance(owner, PrimListConstructOp):
+        return None
+    given = [unwrapped(o) for o in owner.operands]
+    specs = [known_spec(g) if isinstance(g.type, tt.TensorType) else None for g in given]
+    if not any(s is not None and s.dtype in MASK_DTYPES for s in specs):
+        return None
+    require_index_tensors(specs)
+    require_mask_shapes(known_spec(x), specs)
+    made: list[SSAValue | None] = []
+    for value, spec in zip(given, specs, strict=True):
+        if spec is None or spec.dtype not in MASK_DTYPES:
+            made.append(None if spec is None else value)
+            continue
+        columns = finder.columns(finder.mask(value))
+        if columns is None:
+            return None
+        made += columns
+    return made
+
+
+def _index(finder: _Finder, x: SSAValue, listed: SSAValue) -> SSAValue | None:
+    indices = _indices(finder, x, listed)
+    return None if indices is None else _gathered(finder, x, indices)
+
+
+def _index_put(
+    finder: _Finder, x: SSAValue, listed: SSAValue, values: SSAValue, accumulate: SSAValue
+) -> SSAValue | None:
+    known = constant_of(accumulate)
+    if known is UNKNOWN or all(is_known(n) for n in known_spec(values).shape):
+        return None  # masks are chosen by then
+    indices = _indices(finder, x, listed)
+    return None if indices is None else finder.aten("index_put", x, indices, values, known)
+
+
+Rule = Callable[..., "SSAValue | list[SSAValue] | None"]
+RULES: Mapping[str, Rule] = {
+    "aten::nonzero": _nonzero,
+    "aten::argwhere": _nonzero,
+    "aten::nonzero_numpy": _nonzero_list,
+    "aten::where": _nonzero_list,
+    "aten::masked_select": _masked_select,
+    "aten::index.Tensor": _index,
+    "aten::index.Tensor_hacked_twin": _index,
+    "aten::index_put": _index_put,
+    "aten::index_put.hacked_twin": _index_put,
+}
+"""What is written in place of operators: on the operands of each."""
