@@ -24,8 +24,7 @@ POINTWISE_KINDS = ("pointwise", "gather")
 CHECKS_BOUNDS = "tsc.checks_bounds"
 """The attribute of functions whose last result says whether an index is out of range: `check-bounds`."""
 IN_BOUNDS = "tsc.in_bounds"
-"""The attribute of functions that gather, all of whose indices `check-bounds` knows to be in range; and of
-gathers of which that is known alone."""
+"""The attribute of functions that gather, all of whose indices `check-bounds` knows to be in range."""
 
 
 def operator_of(op: Operation) -> Operator | None:
@@ -67,8 +66,6 @@ def is_checked(op: Operation, operator: Operator) -> bool:
     assert operator.bounds is not None
     if not all(map(_has_room, operator.bounds(*(argument_of(o) for o in op.operands)))):
         return False
-    if IN_BOUNDS in op.attributes:
-        return True
     function = op.parent_op()
     while function is not None and function.name != "func.func":
         function = function.parent_op()

@@ -11,17 +11,23 @@ from typing import Any, Protocol
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.func import FuncOp
 
 from tsc.analysis.fusion import CHECKS_BOUNDS
-from tsc.analysis.memory_aliases import writes_arguments
-from tsc.analysis.operator_effects import asks_gradients, is_removable, not_repeatable
+from tsc.analysis.operator_effects import asks_gradients
 from tsc.analysis.target import Target
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import python_in_parts, python_operators, require_fused
 from tsc.compiler.mixed import build_mixed
 from tsc.compiler.native_build import NativeCode, build_native
+from tsc.compiler.native_forms import (
+    NOT_REPEATABLE,
+    computes,
+    must_not_be_repeated,
+    why_not_checked,
+    why_not_native,
+)
 from tsc.compiler.sizes import (
     MOST_RESTARTS,
     Key,
@@ -32,10 +38,9 @@ from tsc.compiler.sizes import (
     named,
     skeleton,
 )
-from tsc.dialects import torch_types as tt
-from tsc.dialects.constants import ConstantPool, literal_array
+from tsc.dialects.constants import literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
-from tsc.dialects.tsc import RESULT, ROW_MAJOR, TAKEN
+from tsc.dialects.tsc import ROW_MAJOR
 from tsc.dialects.walking import walk
 from tsc.errors import CodegenError, FoundSizeError
 from tsc.options import options
@@ -56,10 +61,6 @@ Kinds = tuple[Key, tuple[bool, ...]]
 """Arguments in words without the sizes of tensors, and which of these are 0."""
 InParts = Callable[[Sequence[str], str], "Specialization | None"]
 """For arguments, and a reason why the function is not native as a whole: it in parts, if it has any."""
-NOT_REPEATABLE = (
-    "it keeps state, and a call that raises would be run again, which it must not be: it writes to an "
-    "argument as it goes, draws random numbers, prints, warns, or calls code that is not known"
-)
 
 
 class NativePart(Protocol):
@@ -184,6 +185,10 @@ def compile_for(
         TscError: the compiler failed in a way the generic tier could not do better at.
     """
     with working(f"compiling {'.'.join(entry.name.split('.')[-2:])}"):
+        if has_sizes_to_find(entry.function):
+            found = _with_found_sizes(entry, arguments, slow, call, arrays, watch)
+            if isinstance(found, Specialization):
+                return found
         return _compile_for(entry, arguments, slow, call, arrays, watch, in_parts)
 
 
@@ -191,10 +196,6 @@ def _compile_for(
     entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays,
     watch: Callable[[Descent], None] | None, in_parts: InParts | None,
 ) -> Specialization | str:  # fmt: skip
-    if has_sizes_to_find(entry.function):
-        found = _with_found_sizes(entry, arguments, slow, call, arrays, watch)
-        if not isinstance(found, str):
-            return found
     compilation = Compilation()
     verifier = _verifier(Compiled(entry, arguments, arrays, compilation), call)
     descent = _descent(entry, arguments, compilation, verifier, is_whole=True)
@@ -244,9 +245,9 @@ def _with_found_sizes(
     if asks_gradients(descent.function):
         return "it asks for gradients"
     made = _native(descent, entry, slow, verifier)
-    if isinstance(made, Specialization) and watch is not None:
+    if watch is not None and isinstance(made, Specialization):
         watch(descent)
-    return NOT_REPEATABLE if made is None else made
+    return made or NOT_REPEATABLE
 
 
 def _verifier(origin: Compiled, call: Run) -> Verifier | None:
@@ -331,9 +332,7 @@ def _symbolic(entry: Entry, key: Sequence[str], sizes: Sizes, slow: Run) -> Spec
     sizes.require_free()
     if asks_gradients(descent.function):
         return why_not_differentiated(descent.function)
-    made = _native(descent, entry, slow, None)
-    if made is None:
-        return NOT_REPEATABLE
+    made = _native(descent, entry, slow, None) or NOT_REPEATABLE
     if not isinstance(made, str):
         made.symbolic = SymbolicKey(tuple(key), sizes)
     return made
@@ -369,11 +368,9 @@ def _native(
     if must_not_be_repeated(function):
         return None
     form = ResultForm.of(function)
-    reason = why_not_native(function, entry.pool)
+    reason = why_not_native(function, entry.pool) or why_not_checked(function, descent.context.sizes)
     if reason is not None:
         return reason
-    if descent.context.sizes.required and CHECKS_BOUNDS not in function.attributes:
-        return "what it takes for granted of sizes that it finds cannot be checked"
     try:
         native = build_native(descent.copy(), slow) if computes(function) else None
     except CodegenError as error:
@@ -400,32 +397,3 @@ def _constants(function: FuncOp, entry: Entry, form: ResultForm) -> ConstantMemo
     """The constants of a function that writes to arguments: those may be the same memory."""
     literals = [op for op in walk(function) if isinstance(op, ValueTensorLiteralOp)] if form.written else []
     return ConstantMemory(literal_array(entry.pool, op) for op in literals)
-
-
-def computes(function: FuncOp) -> bool:
-    """Whether a function returns tensors: the result of others is made of arguments and constants."""
-    end = function.body.block.last_op
-    return end is not None and bool(end.operands)
-
-
-def must_not_be_repeated(function: FuncOp) -> bool:
-    """Whether a function that keeps state, at stage `fused`, does what no second call may do again."""
-    return TAKEN in function.attributes and (writes_arguments(function) or bool(not_repeatable(function)))
-
-
-def why_not_native(function: FuncOp, pool: ConstantPool) -> str | None:
-    """Why a function at stage `fused` cannot be native code as a whole, so far as that is known before its
-    kernels are made.
-    """
-    if RESULT not in function.attributes:
-        return "its result is not made of tensors and constants alone, or may share memory with an argument"
-    end = function.body.block.last_op
-    assert isinstance(end, ReturnOp)
-    if not end.operands and not all(is_removable(op) for op in function.body.block.ops if op is not end):
-        return "it computes no tensor"
-    for value in [*function.body.block.args, *end.operands]:
-        if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
-            return f"the shape of '{value.name_hint or 'a result'}' is not known before it runs"
-        if isinstance(value.owner, ValueTensorLiteralOp) and value.owner.resource_key in pool.attributes:
-            return f"it returns the attribute '{value.owner.resource_key}' itself, not a copy"
-    return None

@@ -224,7 +224,17 @@ class ScatterOp(TorchOp):
 Tsc = Dialect(
     "tsc",
     [
-        FindSizeOp, FourierOp, GroupOp, MemoryOp, OrderStatisticOp, PlacesOp, PrefixOp, RequireOp, ScatterOp,
-        SortOp, TopKOp, YieldOp,
-    ],  # fmt: skip
+        FindSizeOp,
+        FourierOp,
+        GroupOp,
+        MemoryOp,
+        OrderStatisticOp,
+        PlacesOp,
+        PrefixOp,
+        RequireOp,
+        ScatterOp,
+        SortOp,
+        TopKOp,
+        YieldOp,
+    ],
 )

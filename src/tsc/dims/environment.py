@@ -36,7 +36,7 @@ class Guard:
 
 @dataclass(eq=False)
 class SizeEnvironment:
-    """The symbols of one compilation, and what was found out about them. Sizes of arguments are at least 1."""
+    """The symbols of one compilation, and what was found out about them. Arguments' are at least 1."""
 
     symbols: list[Atom] = field(default_factory=list[Atom])
     """Those that are sizes of arguments."""

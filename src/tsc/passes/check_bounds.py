@@ -15,6 +15,7 @@ from xdsl.passes import ModulePass
 
 from tsc import dtypes
 from tsc.analysis.fusion import CHECKS_BOUNDS, IN_BOUNDS, operator_of, reads_values
+from tsc.analysis.index_ranges import is_below
 from tsc.analysis.known_values import argument_of, constant_of, unwrapped
 from tsc.analysis.number_reads import is_number_read
 from tsc.analysis.operator_effects import not_repeatable
@@ -93,7 +94,7 @@ def _outside(block: Block, indices: _Indices) -> SSAValue | None:
             bad = _either(bad, _outside_below(op, indices), aten)
         elif isinstance(op, RequireOp):
             bad = _either(bad, _unmet(op, aten), aten)
-        elif isinstance(op, AtenOp) and reads_values(op) and IN_BOUNDS not in op.attributes:
+        elif isinstance(op, AtenOp) and reads_values(op):
             for index, low, high in _ranges(op):
                 if (index, low, high) not in seen and not indices.is_inside(index, low, high):
                     seen.add((index, low, high))
@@ -130,6 +131,9 @@ class _Indices:
 
     def is_inside(self, index: SSAValue, low: int, high: int) -> bool:
         """Whether an index is known, and all its elements are in range; `high` may be a symbolic size."""
+        if low <= 0 and is_below(index, high):
+            self.has_known = True
+            return True
         known = constant_of(index, self.pool)
         if not is_array(known) or not is_known(high) or not ((known >= low) & (known < high)).all():
             return False

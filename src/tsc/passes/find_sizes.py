@@ -1,18 +1,22 @@
-"""Pass `find-sizes`: operators whose results are as large as elements say become ones whose sizes have names."""
+"""Pass `find-sizes`: operators whose results are as large as elements say become ones whose sizes have
+names.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, UnitAttr
+from xdsl.dialects.builtin import IntAttr, ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue, Use
 
 from tsc import dtypes
-from tsc.analysis.fusion import IN_BOUNDS, reads_values
+from tsc.analysis.fusion import reads_values
+from tsc.analysis.index_ranges import BELOW
 from tsc.analysis.known_values import (
     UNKNOWN,
     argument_of,
@@ -24,15 +28,16 @@ from tsc.analysis.known_values import (
 )
 from tsc.analysis.memory_aliases import shared_operands
 from tsc.analysis.module_functions import functions
+from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.shown_results import is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
-from tsc.dialects.context import sizes_of
+from tsc.dialects.context import pool_of, sizes_of
 from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp
 from tsc.dialects.tsc import FindSizeOp
 from tsc.dialects.walking import walk
-from tsc.dims import SizeEnvironment, is_known
+from tsc.dims import is_known
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.advanced_indexing import require_index_tensors, require_mask_shapes
 from tsc.ops.composite import Aten
@@ -67,7 +72,7 @@ class FindSizes(Rewriting):
         every = list(functions(module))
         if self.before_writes:
             every = [f for f in every if any(map(writes_anything, walk(f)))]
-        return any([_rewrite(function, sizes_of(ctx), self.before_writes) for function in every])
+        return any([_rewrite(function, ctx, self.before_writes) for function in every])
 
 
 def has_sizes_to_find(function: Operation) -> bool:
@@ -75,7 +80,7 @@ def has_sizes_to_find(function: Operation) -> bool:
     return any(isinstance(op, AtenOp) and op.schema.full_name in RULES for op in walk(function))
 
 
-def _rewrite(function: FuncOp, sizes: SizeEnvironment, before_writes: bool) -> bool:
+def _rewrite(function: FuncOp, context: Context, before_writes: bool) -> bool:
     candidates = [op for op in walk(function) if _is_ready(op) and (before_writes or reads_values(op))]
     if not candidates:
         return False
@@ -84,7 +89,7 @@ def _rewrite(function: FuncOp, sizes: SizeEnvironment, before_writes: bool) -> b
     changed = False
     for op in candidates:
         if isinstance(op, AtenOp) and op.parent is not None:
-            changed |= _replace(op, sizes)
+            changed |= _replace(op, context)
     return changed
 
 
@@ -94,10 +99,10 @@ def _is_ready(op: Operation) -> bool:
     return all(argument_of(o) is not UNKNOWN for o in op.operands)
 
 
-def _replace(op: AtenOp, sizes: SizeEnvironment) -> bool:
+def _replace(op: AtenOp, context: Context) -> bool:
     """Rewrite one operator, where there is a way; whether there was."""
     before = op.prev_op
-    finder = _Finder(op, sizes)
+    finder = _Finder(op, context)
     try:
         made = RULES[op.schema.full_name](finder, *op.operands)
     except OPERATOR_FAILURES:  # the call is wrong: it stays, and raises when the program runs
@@ -128,19 +133,23 @@ def _replace(op: AtenOp, sizes: SizeEnvironment) -> bool:
 class _Finder:
     """Writes what stands for `op`, before it."""
 
-    def __init__(self, op: AtenOp, sizes: SizeEnvironment) -> None:
+    def __init__(self, op: AtenOp, context: Context) -> None:
         self.op = op
-        self.sizes = sizes
+        self.context = context
+        self.sizes = sizes_of(context)
         self.builder = TorchBuilder(before=op)
         self.aten: Aten = building_aten(self.builder, [])
+
+    def is_row_major(self, value: SSAValue) -> bool:
+        """Whether a tensor is row-major where arguments are."""
+        return is_row_major(value, pool_of(self.context))
 
     def mask(self, value: SSAValue) -> SSAValue:
         """Where a tensor is not 0."""
         return value if known_spec(value).dtype is dtypes.BOOL else self.aten("ne.Scalar", value, 0)
 
     def places(self, mask: SSAValue) -> SSAValue | None:
-        """The places at which a mask holds, counted through row by row; None where that may be none of any.
-        """
+        """The places at which a mask holds, counted row by row; None of one without elements or dims."""
         shape = known_spec(mask).shape
         if any(is_known(n) and n == 0 for n in shape) or not shape:
             return None
@@ -151,14 +160,18 @@ class _Finder:
         size = self.sizes.find(prod(shape))
         self.builder.insert(FindSizeOp.of(self.aten("sum", flat, None), size))
         found = self.aten("nonzero_static", flat, size, -1)
-        places = self.aten("reshape", found, [size])
-        places.owner.attributes[OF_MASK] = UnitAttr()
+        return self._below(self.aten("reshape", found, [size]), prod(shape))
+
+    def _below(self, places: SSAValue, extent: int) -> SSAValue:
+        assert isinstance(places.owner, Operation)
+        places.owner.attributes[BELOW] = IntAttr(extent)
         return places
 
     def _found_before(self, mask: SSAValue) -> SSAValue | None:
         for other in _earlier(self.op):
-            if OF_MASK in other.attributes:
-                flat = other.operands[0].owner.operands[0]  # pyright: ignore[reportAttributeAccessIssue]
+            found = other.operands[0].owner if BELOW in other.attributes else None
+            if isinstance(found, AtenOp) and found.schema.full_name == "aten::nonzero_static":
+                flat = found.operands[0]
                 if flat is mask or _is_flat(flat, mask):
                     return other.results[0]
         return None
@@ -172,7 +185,7 @@ class _Finder:
         for i, extent in enumerate(shape):
             after = prod(shape[i + 1 :])
             column = self.aten("div.Scalar_mode", places, after, "floor") if i < len(shape) - 1 else places
-            made.append(self.aten("remainder.Scalar", column, extent) if i else column)
+            made.append(self._below(self.aten("remainder.Scalar", column, extent) if i else column, extent))
         return made
 
 
@@ -190,12 +203,9 @@ def _only_reads(use: Use) -> bool:
     reader = use.operation
     if isinstance(reader, (PrimListConstructOp, DerefineOp)):
         return all(map(_only_reads, reader.results[0].uses))
-    is_read = isinstance(reader, AtenOp) and not writes_operand(reader, use.index)
-    return is_read and use.operation.operands[use.index] not in shared_operands(reader)
-
-
-OF_MASK = "tsc.of_mask"
-"""The attribute of the operation that gives the places at which a mask holds."""
+    if not isinstance(reader, AtenOp) or writes_operand(reader, use.index):
+        return False
+    return reader.operands[use.index] not in shared_operands(reader)
 
 
 def _earlier(op: Operation) -> Iterator[Operation]:
@@ -237,9 +247,10 @@ def _give_columns(op: AtenOp, columns: Sequence[SSAValue]) -> None:
     for use in list(op.results[0].uses):
         user = use.operation
         if isinstance(user, AtenOp) and user.schema.full_name == "aten::select.int" and not use.index:
-            dim, number = (constant_of(o) for o in user.operands[1:])
+            dim: Any = constant_of(user.operands[1])
+            number: Any = constant_of(user.operands[2])
             if dim in (1, -1) and number in range(-len(columns), len(columns)):
-                user.results[0].replace_all_uses_with(columns[number])
+                user.results[0].replace_all_uses_with(columns[int(number)])
 
 
 def _nonzero_list(finder: _Finder, x: SSAValue) -> list[SSAValue] | None:
@@ -256,46 +267,56 @@ def _masked_select(finder: _Finder, x: SSAValue, mask: SSAValue) -> SSAValue | N
     if list(spec.shape) != shape:
         x = aten("expand", x, shape)
     places = finder.places(mask)
-    return None if places is None else _gathered(finder, aten("reshape", x, [-1]), [places])
+    return None if places is None else aten("index.Tensor", aten("reshape", x, [-1]), [places])
 
 
-def _gathered(finder: _Finder, x: SSAValue, indices: Sequence[SSAValue | None]) -> SSAValue:
-    made = finder.aten("index.Tensor", x, list(indices))
-    if all(i is None or _is_place(i) for i in indices):
-        made.owner.attributes[IN_BOUNDS] = UnitAttr()
-    return made
+@dataclass(frozen=True)
+class _Indexed:
+    """A tensor and its indices, none of which is a mask."""
+
+    source: SSAValue
+    indices: list[SSAValue | None]
 
 
-def _is_place(index: SSAValue) -> bool:
-    return isinstance(index.owner, Operation) and OF_MASK in index.owner.attributes
-
-
-def _indices(finder: _Finder, x: SSAValue, listed: SSAValue) -> list[SSAValue | None] | None:
-    """Indices without masks, in place of those in a list; None where there are no masks to replace."""
+def _indices(finder: _Finder, x: SSAValue, listed: SSAValue) -> _Indexed | None:
+    """Indices in place of the masks in a list; None where there are none, or they cannot be counted."""
     owner = unwrapped(listed).owner
     if not isinstance(owner, PrimListConstructOp):
         return None
     given = [unwrapped(o) for o in owner.operands]
     specs = [known_spec(g) if isinstance(g.type, tt.TensorType) else None for g in given]
-    if not any(s is not None and s.dtype in MASK_DTYPES for s in specs):
+    masks = [i for i, s in enumerate(specs) if s is not None and s.dtype in MASK_DTYPES]
+    if not masks:
         return None
     require_index_tensors(specs)
     require_mask_shapes(known_spec(x), specs)
+    if sum(s is not None for s in specs) == 1 and finder.is_row_major(x):
+        return _flat(finder, x, masks[0], given[masks[0]])
     made: list[SSAValue | None] = []
-    for value, spec in zip(given, specs, strict=True):
-        if spec is None or spec.dtype not in MASK_DTYPES:
-            made.append(None if spec is None else value)
-            continue
-        columns = finder.columns(finder.mask(value))
+    for i, (value, spec) in enumerate(zip(given, specs, strict=True)):
+        columns = finder.columns(finder.mask(value)) if i in masks else [None if spec is None else value]
         if columns is None:
             return None
         made += columns
-    return made
+    return _Indexed(x, made)
+
+
+def _flat(finder: _Finder, x: SSAValue, axis: int, mask: SSAValue) -> _Indexed | None:
+    """The dims of the only mask as one."""
+    places, shape = finder.places(finder.mask(mask)), known_spec(x).shape
+    if places is None:
+        return None
+    count = known_spec(mask).ndim
+    flat = [*shape[:axis], prod(shape[axis : axis + count]), *shape[axis + count :]]
+    source = x if count == 1 else finder.aten("reshape", x, flat)
+    return _Indexed(source, [*[None] * axis, places])
 
 
 def _index(finder: _Finder, x: SSAValue, listed: SSAValue) -> SSAValue | None:
-    indices = _indices(finder, x, listed)
-    return None if indices is None else _gathered(finder, x, indices)
+    given = _indices(finder, x, listed)
+    if given is None:
+        return None
+    return finder.aten("index.Tensor", given.source, given.indices)
 
 
 def _index_put(
@@ -304,8 +325,11 @@ def _index_put(
     known = constant_of(accumulate)
     if known is UNKNOWN or all(is_known(n) for n in known_spec(values).shape):
         return None  # masks are chosen by then
-    indices = _indices(finder, x, listed)
-    return None if indices is None else finder.aten("index_put", x, indices, values, known)
+    given = _indices(finder, x, listed)
+    if given is None:
+        return None
+    made = finder.aten("index_put", given.source, given.indices, values, known)
+    return made if given.source is x else finder.aten("reshape", made, list(known_spec(x).shape))
 
 
 Rule = Callable[..., "SSAValue | list[SSAValue] | None"]

@@ -34,7 +34,6 @@ from tsc.dialects.torch_ops import (
 from tsc.dialects.tsc import CONTENTS, FOUND, RESULT, ROW_MAJOR, WRITTEN, FindSizeOp, MemoryOp, PrefixOp
 from tsc.dims import Atom, Dim, holds_found, in_words
 
-
 FOUND_IN = -1
 """In the place of an argument's number: a size is what a result says."""
 
@@ -202,7 +201,7 @@ class _Parts:
                 made.append([number, [self._words(n) for n in sizes or ()]])
         return made
 
-    def _words(self, size: int) -> Any:
+    def _words(self, size: int | Dim) -> Any:
         """A size in words, of arguments' and of those that results say."""
         if not isinstance(size, Dim):
             return size
