@@ -29,7 +29,7 @@ from tsc.analysis.known_values import (
 from tsc.analysis.memory_aliases import shared_operands
 from tsc.analysis.module_functions import functions
 from tsc.analysis.result_layouts import is_row_major
-from tsc.analysis.shown_results import is_shown
+from tsc.analysis.shown_results import is_in_loop, is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -81,7 +81,9 @@ def has_sizes_to_find(function: Operation) -> bool:
 
 
 def _rewrite(function: FuncOp, context: Context, before_writes: bool) -> bool:
-    candidates = [op for op in walk(function) if _is_ready(op) and (before_writes or reads_values(op))]
+    # Loops may be unrolled before tensors are values, and each round finds sizes of its own.
+    is_settled = (lambda op: not is_in_loop(op)) if before_writes else reads_values
+    candidates = [op for op in walk(function) if _is_ready(op) and is_settled(op)]
     if not candidates:
         return False
     if not before_writes:

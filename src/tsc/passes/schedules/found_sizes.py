@@ -50,8 +50,15 @@ class FoundSizes:
 
 
 def found_sizes(function: func.FuncOp) -> FoundSizes:
-    """The sizes that a host function finds."""
-    return FoundSizes([op for op in walk(function) if isinstance(op, BindSizeOp)])
+    """The sizes that a host function finds.
+
+    Raises:
+        CodegenError: one is found twice.
+    """
+    binders = [op for op in walk(function) if isinstance(op, BindSizeOp)]
+    if len({op.size for op in binders}) < len(binders):
+        raise CodegenError("symbolic sizes: requires each to be found at one place")
+    return FoundSizes(binders)
 
 
 def _comes_before(binder: Operation, op: Operation) -> bool:
