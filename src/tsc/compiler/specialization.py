@@ -42,7 +42,7 @@ from tsc.dialects.constants import literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import ROW_MAJOR
 from tsc.dialects.walking import walk
-from tsc.errors import CodegenError, FoundSizeError
+from tsc.errors import CodegenError, FoundSizeError, NestingError
 from tsc.options import options
 from tsc.passes.differentiate import why_not_differentiated
 from tsc.passes.find_sizes import has_sizes_to_find
@@ -240,10 +240,10 @@ def _with_found_sizes(
     descent = Descent.specialize(entry, arguments, compilation, check, is_whole=True, finds_sizes=True)
     try:
         descent.lower("fused")
-    except CodegenError as error:
+    except (CodegenError, NestingError) as error:
         return error.message
     if asks_gradients(descent.function):
-        return "it asks for gradients"
+        return why_not_differentiated(descent.function)
     made = _native(descent, entry, slow, verifier)
     if watch is not None and isinstance(made, Specialization):
         watch(descent)

@@ -25,8 +25,9 @@ def floordiv(a: Any, b: Any) -> Any:
         return whole
     if _is_below(rest + b, b):
         return whole - 1
-    if bounds_of(rest)[1] <= 0:  # as the quotient of numbers that are not negative, which machines know
-        return whole - floordiv(b - 1 - rest, b)
+    turned = b - 1 - rest
+    if bounds_of(rest)[1] <= 0 and bounds_of(_divided(turned, b)[1])[1] > 0:
+        return whole - floordiv(turned, b)  # of numbers that are not negative, which machines know
     hint = hint_of(rest) // hint_of(b)
     (low, high), (least, most) = bounds_of(rest), bounds_of(b)
     bounds = (-INFINITY, INFINITY)

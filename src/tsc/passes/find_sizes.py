@@ -35,9 +35,9 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import pool_of, sizes_of
 from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp
-from tsc.dialects.tsc import FindSizeOp
+from tsc.dialects.tsc import FindSizeOp, RequireOp
 from tsc.dialects.walking import walk
-from tsc.dims import is_known
+from tsc.dims import certainly_equal, is_known, minimum
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.advanced_indexing import require_index_tensors, require_mask_shapes
 from tsc.ops.composite import Aten
@@ -163,6 +163,13 @@ class _Finder:
         self.builder.insert(FindSizeOp.of(self.aten("sum", flat, None), size))
         found = self.aten("nonzero_static", flat, size, -1)
         return self._below(self.aten("reshape", found, [size]), prod(shape))
+
+    def require_at_most(self, places: SSAValue, most: int) -> None:
+        """Require that there are no more places than that; else the program raises."""
+        count = self.aten("sum", self.aten("ge.Scalar", places, 0), None)
+        holds = self.aten("le.Scalar", count, most)
+        number = self.builder.aten("aten::Bool.Tensor", [holds], [tt.BOOL]).results[0]
+        self.builder.insert(RequireOp.create(operands=[number]))
 
     def _below(self, places: SSAValue, extent: int) -> SSAValue:
         assert isinstance(places.owner, Operation)
@@ -334,6 +341,27 @@ def _index_put(
     return made if given.source is x else finder.aten("reshape", made, list(known_spec(x).shape))
 
 
+def _masked_scatter(finder: _Finder, x: SSAValue, mask: SSAValue, source: SSAValue) -> SSAValue | None:
+    """A source with enough elements: that there are is required."""
+    aten, spec, given = finder.aten, known_spec(x), known_spec(mask)
+    shape = list(broadcast(spec.shape, given.shape))
+    if given.dtype is not dtypes.BOOL or known_spec(source).dtype is not spec.dtype:
+        return None
+    mask = mask if list(given.shape) == shape else aten("expand", mask, shape)
+    places = finder.places(mask)
+    if places is None:
+        return None
+    count, flat = aten.shape(places)[0], aten("reshape", source, [-1])
+    there = aten.shape(flat)[0]
+    if not certainly_equal(count, there):
+        finder.require_at_most(places, there)
+        flat = aten("slice.Tensor", flat, 0, 0, minimum(count, there), 1)
+        places = aten("slice.Tensor", places, 0, 0, minimum(count, there), 1)
+    wide = x if list(spec.shape) == shape else aten("expand", x, shape)
+    made = aten("index_put", aten("reshape", wide, [-1]), [places], flat, False)
+    return aten("reshape", made, shape)
+
+
 Rule = Callable[..., "SSAValue | list[SSAValue] | None"]
 RULES: Mapping[str, Rule] = {
     "aten::nonzero": _nonzero,
@@ -345,5 +373,6 @@ RULES: Mapping[str, Rule] = {
     "aten::index.Tensor_hacked_twin": _index,
     "aten::index_put": _index_put,
     "aten::index_put.hacked_twin": _index_put,
+    "aten::masked_scatter": _masked_scatter,
 }
 """What is written in place of operators: on the operands of each."""
