@@ -28,6 +28,7 @@ from tsc.analysis.known_values import (
 )
 from tsc.analysis.memory_aliases import shared_operands
 from tsc.analysis.module_functions import functions
+from tsc.analysis.operator_effects import asks_gradients
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.shown_results import is_in_loop, is_shown
 from tsc.dialects import torch_types as tt
@@ -65,13 +66,13 @@ class FindSizes(Rewriting):
 
     name = "find-sizes"
     before_writes: bool = False
-    """Whether tensors may change yet: what is written may be as large as elements say."""
+    """Whether tensors may change yet: what is written, or differentiated, may be as large as elements say."""
 
     def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Find the sizes of every function of the module."""
         every = list(functions(module))
         if self.before_writes:
-            every = [f for f in every if any(map(writes_anything, walk(f)))]
+            every = [f for f in every if asks_gradients(f) or any(map(writes_anything, walk(f)))]
         return any([_rewrite(function, ctx, self.before_writes) for function in every])
 
 
