@@ -274,3 +274,43 @@ def test_the_verifier_understands_sizes_that_are_found(monkeypatch: pytest.Monke
         checked = compiled.last.compilation.checked
         assert any("find-sizes" in words for words in checked)
         assert any("loop" in words for words in checked)
+
+
+def test_a_source_that_is_too_short_is_an_error() -> None:
+    def wanted(x: Tensor, mask: Tensor, source: Tensor):
+        return x.masked_scatter(mask, source)
+
+    compiled: Any = tsc.script(wanted)
+    x, source = torch.zeros(4, 3), torch.arange(5.0)
+    for count in (0, 3, 5):
+        mask = (torch.arange(12) < count).reshape(4, 3)
+        require_same(compiled(x, mask, source), wanted(x, mask, source))
+        assert compiled.last.tier == "native"
+    with pytest.raises(RuntimeError):
+        compiled(x, torch.ones(4, 3, dtype=torch.bool), source)
+
+
+def test_limits_that_tensors_hold() -> None:
+    def wanted(x: Tensor, t: Tensor, u: Tensor):
+        n, m = int(t), int(u)
+        return x[:n].sum(), x[n:] * 2, x[n:m], x[:, m:].sum(1), x[:n:2]
+
+    compiled: Any = tsc.script(wanted)
+    x = torch.arange(30.0).reshape(6, 5)
+    for n in (0, 1, 3, 6, 9, -1, -4, -9):
+        for m in (0, 2, 4, 5, 8, -1, -7):
+            numbers = (torch.tensor(n), torch.tensor(m))
+            require_same(compiled(x, *numbers), wanted(x, *numbers))
+            assert compiled.last.tier == "native"
+
+
+def test_parts_of_what_is_chosen() -> None:
+    def wanted(x: Tensor):
+        y = x[x > 0]
+        return y[:3], y[1:], y[-2:], y[::2], y[:-1].sum()
+
+    compiled: Any = tsc.script(wanted)
+    for shape in ((8,), (2, 3), (5,)):
+        for x in filled(shape):
+            require_same(compiled(x), wanted(x)) if (x > 0).any() else hold(compiled, wanted, x)
+            assert compiled.last.tier == "native"

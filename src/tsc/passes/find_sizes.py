@@ -28,6 +28,7 @@ from tsc.analysis.known_values import (
 )
 from tsc.analysis.memory_aliases import shared_operands
 from tsc.analysis.module_functions import functions
+from tsc.analysis.number_reads import READS, is_number_read
 from tsc.analysis.operator_effects import asks_gradients
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.shown_results import is_in_loop, is_shown
@@ -43,7 +44,7 @@ from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.advanced_indexing import require_index_tensors, require_mask_shapes
 from tsc.ops.composite import Aten
 from tsc.ops.indexing import MASK_DTYPES
-from tsc.ops.shapes import broadcast
+from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.passes import Rewriting
 from tsc.passes.decompose import building_aten
 from tsc.passes.eliminate_common_subexpressions import merge_equal
@@ -78,13 +79,23 @@ class FindSizes(Rewriting):
 
 def has_sizes_to_find(function: Operation) -> bool:
     """Whether a function may have operators whose results are as large as elements say."""
-    return any(isinstance(op, AtenOp) and op.schema.full_name in RULES for op in walk(function))
+    return any(isinstance(op, AtenOp) and _may_find(op) for op in walk(function))
+
+
+def _may_find(op: AtenOp) -> bool:
+    name = op.schema.full_name
+    return name in RULES and (name != "aten::slice.Tensor" or any(map(_reads_number, op.operands[2:4])))
+
+
+def _reads_number(value: SSAValue) -> bool:
+    owner = unwrapped(value).owner
+    return isinstance(owner, AtenOp) and owner.schema.full_name in READS
 
 
 def _rewrite(function: FuncOp, context: Context, before_writes: bool) -> bool:
     # Loops may be unrolled before tensors are values, and each round finds sizes of its own.
-    is_settled = (lambda op: not is_in_loop(op)) if before_writes else reads_values
-    candidates = [op for op in walk(function) if _is_ready(op) and is_settled(op)]
+    ready = [op for op in walk(function) if _is_ready(op)]
+    candidates = [op for op in ready if (not is_in_loop(op) if before_writes else reads_values(op))]
     if not candidates:
         return False
     if not before_writes:
@@ -97,9 +108,9 @@ def _rewrite(function: FuncOp, context: Context, before_writes: bool) -> bool:
 
 
 def _is_ready(op: Operation) -> bool:
-    if not isinstance(op, AtenOp) or op.schema.full_name not in RULES:
+    if not isinstance(op, AtenOp) or not _may_find(op):
         return False
-    return all(argument_of(o) is not UNKNOWN for o in op.operands)
+    return all(argument_of(o) is not UNKNOWN or _reads_number(o) for o in op.operands)
 
 
 def _replace(op: AtenOp, context: Context) -> bool:
@@ -164,6 +175,21 @@ class _Finder:
         self.builder.insert(FindSizeOp.of(self.aten("sum", flat, None), size))
         found = self.aten("nonzero_static", flat, size, -1)
         return self._below(self.aten("reshape", found, [size]), prod(shape))
+
+    def limit(self, value: SSAValue, extent: int) -> Any:
+        """A limit of a slice of a dim: as it is known, or found in the tensor that holds it."""
+        known = constant_of(value)
+        if known is not UNKNOWN:
+            return known
+        owner = unwrapped(value).owner
+        if not isinstance(owner, AtenOp) or not is_number_read(owner) or (is_known(extent) and not extent):
+            return UNKNOWN
+        number = self.aten("to.dtype", self.aten("reshape", owner.operands[0], []), dtypes.I64.code)
+        turned = self.aten("add.Scalar", number, extent)
+        counted = self.aten("where.self", self.aten("lt.Scalar", number, 0), turned, number)
+        size = self.sizes.find(extent)
+        self.builder.insert(FindSizeOp.of(self.aten("clamp", counted, 0, extent), size))
+        return size
 
     def require_at_most(self, places: SSAValue, most: int) -> None:
         """Require that there are no more places than that; else the program raises."""
@@ -363,6 +389,18 @@ def _masked_scatter(finder: _Finder, x: SSAValue, mask: SSAValue, source: SSAVal
     return aten("reshape", made, shape)
 
 
+def _slice(
+    finder: _Finder, x: SSAValue, dim: SSAValue, start: SSAValue, end: SSAValue, step: SSAValue
+) -> SSAValue | None:
+    """Limits that tensors hold are sizes, once they are counted from the beginning and cut off at the end."""
+    shape = known_spec(x).shape
+    extent = shape[wrap_dim(constant_of(dim), len(shape))]
+    limits = [finder.limit(limit, extent) for limit in (start, end)]
+    if any(limit is UNKNOWN for limit in limits):
+        return None
+    return finder.aten("slice.Tensor", x, constant_of(dim), *limits, constant_of(step))
+
+
 Rule = Callable[..., "SSAValue | list[SSAValue] | None"]
 RULES: Mapping[str, Rule] = {
     "aten::nonzero": _nonzero,
@@ -375,5 +413,6 @@ RULES: Mapping[str, Rule] = {
     "aten::index_put": _index_put,
     "aten::index_put.hacked_twin": _index_put,
     "aten::masked_scatter": _masked_scatter,
+    "aten::slice.Tensor": _slice,
 }
 """What is written in place of operators: on the operands of each."""
