@@ -31,12 +31,13 @@ from tsc.compiler.native_forms import (
 from tsc.compiler.sizes import (
     MOST_RESTARTS,
     Key,
+    Kinds,
     Naming,
     Sizes,
     SizesFoundError,
     SymbolicKey,
+    kinds_of,
     named,
-    skeleton,
 )
 from tsc.dialects.constants import literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
@@ -57,8 +58,6 @@ from tsc.verification.verifier import Verifier
 LOG = logging.getLogger("tsc")
 Run = Callable[..., Any]
 Arrays = Sequence[np.ndarray[Any, Any]]
-Kinds = tuple[Key, tuple[bool, ...]]
-"""Arguments in words without the sizes of tensors, and which of these are 0."""
 InParts = Callable[[Sequence[str], str], "Specialization | None"]
 """For arguments, and a reason why the function is not native as a whole: it in parts, if it has any."""
 
@@ -185,11 +184,15 @@ def compile_for(
         TscError: the compiler failed in a way the generic tier could not do better at.
     """
     with working(f"compiling {'.'.join(entry.name.split('.')[-2:])}"):
-        if has_sizes_to_find(entry.function):
-            found = _with_found_sizes(entry, arguments, slow, call, arrays, watch)
-            if isinstance(found, Specialization):
-                return found
-        return _compile_for(entry, arguments, slow, call, arrays, watch, in_parts)
+        if not has_sizes_to_find(entry.function):
+            return _compile_for(entry, arguments, slow, call, arrays, watch, in_parts)
+        found = _with_found_sizes(entry, arguments, slow, call, arrays, watch)
+        if isinstance(found, Specialization):
+            return found
+        made = _compile_for(entry, arguments, slow, call, arrays, watch, in_parts)
+        if isinstance(made, Specialization) and not made.is_native:
+            made.reason = found
+        return made
 
 
 def _compile_for(
@@ -236,10 +239,8 @@ def _with_found_sizes(
     """The function as native code that finds sizes when it runs, or why it cannot be that."""
     compilation = Compilation(is_whole=True)
     verifier = _verifier(Compiled(entry, arguments, arrays, compilation), call)
-    check = verifier.check if verifier else None
-    descent = Descent.specialize(entry, arguments, compilation, check, is_whole=True, finds_sizes=True)
     try:
-        descent.lower("fused")
+        descent = _descent(entry, arguments, compilation, verifier, is_whole=True, finds_sizes=True)
     except (CodegenError, NestingError) as error:
         return error.message
     if asks_gradients(descent.function):
@@ -273,12 +274,6 @@ def _mixed(descent: Descent, entry: Entry, call: Run, reason: str) -> Specializa
 def native_numbers(run: Run) -> Specialization:
     """What shows a function of numbers that is native for all values."""
     return Specialization(run, True, None, Compilation(), ResultForm(None), ConstantMemory(()))
-
-
-def kinds_of(key: Sequence[str]) -> Kinds:
-    """The kinds of arguments in words."""
-    frame, sizes = skeleton(tuple(key))
-    return frame, tuple(size == 0 for size in sizes)
 
 
 def compile_named(
@@ -349,11 +344,14 @@ def _descent(
     verifier: Verifier | None,
     *,
     is_whole: bool,
+    finds_sizes: bool = False,
 ) -> Descent:
     """`entry` at stage `fused`."""
     compilation.is_whole = is_whole
     check = verifier.check if verifier else None
-    descent = Descent.specialize(entry, arguments, compilation, check, is_whole=is_whole)
+    descent = Descent.specialize(
+        entry, arguments, compilation, check, is_whole=is_whole, finds_sizes=finds_sizes
+    )
     descent.lower("fused")
     return descent
 
