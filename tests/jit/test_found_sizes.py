@@ -314,3 +314,15 @@ def test_parts_of_what_is_chosen() -> None:
         for x in filled(shape):
             require_same(compiled(x), wanted(x)) if (x > 0).any() else hold(compiled, wanted, x)
             assert compiled.last.tier == "native"
+
+
+def test_the_last_of_none_is_an_error() -> None:
+    def wanted(x: Tensor):
+        y = x[x > 0]
+        return y[-1], y[0]
+
+    compiled: Any = tsc.script(wanted)
+    for shape in ((8,), (2, 3), (5,)):
+        for x in filled(shape):
+            hold(compiled, wanted, x)
+            assert compiled.last.tier == "native"

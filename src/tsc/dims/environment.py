@@ -69,6 +69,16 @@ class SizeEnvironment:
         self.found[atom] = most
         return Dim(self, {(atom,): 1})
 
+    def least(self, atom: Atom) -> int:
+        """The least that a size which is found may be, by what is required: no code is for less."""
+        found = [0]
+        for guard in self.required.values():
+            factor, rest = _line(guard.expression)
+            if atom in guard.expression.atoms:
+                is_some = guard.relation == "!=" and rest == 0
+                found.append(1 if is_some else -(rest // factor) if guard.relation == ">=" else 0)
+        return max(found)
+
     def most(self, size: int | Dim) -> int | Dim:
         """The most that a size may be in a call, by the sizes of arguments alone.
 

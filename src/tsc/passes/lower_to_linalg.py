@@ -273,12 +273,16 @@ class _Lowering:
         self._define(op.results, made.results)
 
     def _find_size(self, op: FindSizeOp) -> None:
-        """The number that a tensor holds is a size; not beyond the most that there is memory for."""
+        """The number that a tensor holds is a size; not beyond the most that there is memory for, nor less
+        than is required.
+        """
+        (atom,) = op.size.atoms
+        sizes = op.size.environment
         source = self.values[op.operands[0]]
         number = self._emit(tensor.ExtractOp(source.ssa, [], i64)).results[0]
         found = self._emit(arith.IndexCastOp(number, IndexType())).results[0]
-        most = KernelBuilder(self.block).size(op.size.environment.found[next(op.size.atoms)])
-        least = KernelBuilder(self.block).size(0)
+        most = KernelBuilder(self.block).size(cast("int", sizes.found[atom]))
+        least = KernelBuilder(self.block).size(sizes.least(atom))
         found = self._emit(arith.MaxSIOp(found, least)).results[0]
         self._emit(BindSizeOp.of(self._emit(arith.MinSIOp(found, most)).results[0], op.size))
 
