@@ -192,6 +192,10 @@ class CodegenError(TscError, RuntimeError):
     """A kernel that cannot be scheduled or emitted; the generic tier takes over unless ``TSC_STRICT=1``."""
 
 
+class FoundSizeError(CodegenError):
+    """A size that the program finds when it runs would decide what code there is."""
+
+
 class RefusedError(TscError, NotImplementedError):
     """A function that cannot run without Python: what of it is the cause is named."""
 

@@ -34,6 +34,7 @@ from tsc.passes.differentiate import Differentiate
 from tsc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from tsc.passes.eliminate_dead_code import EliminateDeadCode
 from tsc.passes.expand_splits import ExpandSplits
+from tsc.passes.find_sizes import FindSizes
 from tsc.passes.flatten_results import FlattenResults
 from tsc.passes.fold_conv_arithmetic import FoldConvArithmetic
 from tsc.passes.fold_conv_batchnorm import FoldConvBatchnorm
@@ -94,11 +95,12 @@ def stages(
     is_whole: bool = False,
     kernel_ready: KernelReady | None = None,
     called_from_python: bool = True,
+    finds_sizes: bool = False,
 ) -> tuple[Stage, ...]:
     """All stages, scheduling for `target` (a plain AVX2 machine when None); `kernel_ready` is told of each
     kernel that is at stage `loop`. Where functions are `called_from_python`, that takes views of what they
     give; those that are native as a whole (`is_whole`) give back the parts of their arguments that they
-    write, and not all of each.
+    write, and not all of each. Where it `finds_sizes`, results may be as large as elements say.
     """
     in_parts = is_whole and called_from_python
     return (
@@ -129,6 +131,7 @@ def stages(
                     SettleDicts(),
                     NarrowOptionals(),
                     *((CountWindows(),) if is_whole else ()),
+                    *((FindSizes(before_writes=True),) if finds_sizes else ()),
                     *SIMPLIFY,
                     Differentiate(),
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
@@ -136,7 +139,7 @@ def stages(
                 *((RequireNoRaise(), StackLists(), WidenWindows()) if is_whole else ()),
                 Functionalize(is_whole),
                 fixed_point(
-                    RefineTypes(), Differentiate(), *SIMPLIFY
+                    RefineTypes(), *((FindSizes(),) if finds_sizes else ()), Differentiate(), *SIMPLIFY
                 ),  # what was written has types of its own
                 ExpandSplits(),
                 Decompose(is_whole),
@@ -260,7 +263,7 @@ def lower(
     target: Target | None = None, freeze: Freeze = PLAIN_FREEZE, fuse_contractions: bool = True,
     is_whole: bool = False,
     watch: Watcher | None = None, report: Report | None = None, check: Watcher | None = None,
-    kernel_ready: KernelReady | None = None, called_from_python: bool = True,
+    kernel_ready: KernelReady | None = None, called_from_python: bool = True, finds_sizes: bool = False,
 ) -> None:  # fmt: skip
     """Lower `module` in place from stage `start` (already reached) to `stop_after`, checking each contract.
 
@@ -277,7 +280,7 @@ def lower(
             raise IRError(f"no stage {name!r}; stages are {', '.join(STAGE_NAMES)}")
     report = report if report is not None else Report()
     first, last = STAGE_NAMES.index(start), STAGE_NAMES.index(stop_after)
-    every = stages(target, freeze, fuse_contractions, is_whole, kernel_ready, called_from_python)
+    every = stages(target, freeze, fuse_contractions, is_whole, kernel_ready, called_from_python, finds_sizes)
     for stage in every[first + 1 : last + 1]:
         for compiler_pass in stage.passes:
             begin = time.perf_counter()

@@ -10,7 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tsc.dims import Dim, SizeEnvironment, bounds_of, floordiv, from_words, in_words, maximum, minimum, mod
+from tsc.dims import (
+    Dim,
+    SizeEnvironment,
+    bounds_of,
+    floordiv,
+    from_words,
+    holds_found,
+    in_words,
+    maximum,
+    minimum,
+    mod,
+    most_of,
+    symbols_in,
+)
+from tsc.errors import FoundSizeError
 
 BINARY: list[Callable[[Any, Any], Any]] = [operator.add, operator.sub, operator.mul, minimum, maximum]
 DIVIDING: list[Callable[[Any, Any], Any]] = [floordiv, mod]
@@ -166,3 +180,69 @@ def test_sizes_of_two_compilations_are_never_equal() -> None:
     assert s != t
     assert not one.guards
     assert not other.guards
+
+
+def found(most: Any) -> tuple[SizeEnvironment, Any]:
+    environment = most.environment if isinstance(most, Dim) else SizeEnvironment()
+    return environment, environment.find(most)
+
+
+def test_a_size_that_is_found_is_between_nothing_and_the_most() -> None:
+    environment, size = found(20)
+    assert bounds_of(size) == (0, 20)
+    assert size <= 20
+    assert not size > 20
+    assert holds_found(size * 3)
+    assert [most_of(n) for n in (size * 3 + 1, 20 - size, minimum(size, 7), floordiv(size, 6), 5)] == [
+        61, 20, 7, 3, 5,
+    ]  # fmt: skip
+    assert not environment.required
+    assert not environment.symbols
+
+
+def test_the_most_may_be_a_size_of_an_argument() -> None:
+    environment, (s,) = symbols(10)
+    _, size = found(s * 2)
+    _, inner = found(size)
+    assert str(most_of(inner * 3 + 1)) == "6*s0 + 1"
+    assert s * 2 - size >= 0
+    assert not environment.guards
+    assert [str(n) for n in symbols_in([s + 1])] == ["s0"]
+    assert [str(n) for n in symbols_in([inner + 1])] == ["s0", "u1"]
+
+
+def test_what_is_taken_for_granted_of_a_found_size_is_required() -> None:
+    environment, size = found(20)
+    assert size != 1
+    assert size
+    assert size > 0
+    assert size >= 4
+    assert [str(g) for g in environment.required.values()] == ["u0 != 1", "u0 != 0", "u0 >= 1", "u0 >= 4"]
+    assert environment.least(next(size.atoms)) == 4
+    assert not environment.guards
+
+
+def test_questions_about_a_found_size_that_nothing_answers_are_refused() -> None:
+    environment, (s,) = symbols(10)
+    _, size = found(s)
+    for question in (
+        lambda: size >= 2,  # there may be no memory for two
+        lambda: size >= floordiv(s, 2),
+        lambda: size == size.hint,
+        lambda: int(size),
+        lambda: range(size),
+    ):
+        with pytest.raises(FoundSizeError):
+            question()
+    assert not environment.guards
+    assert not environment.required
+
+
+def test_below_stage_value_nothing_is_taken_for_granted() -> None:
+    environment, size = found(20)
+    environment.decides_equality = False
+    assert size != 3
+    assert not size == 0  # noqa: SIM201  (what is unknown is unequal)
+    with pytest.raises(FoundSizeError):
+        assert size >= 1
+    assert not environment.required

@@ -123,7 +123,7 @@ def loops(x: Tensor):
     return y
 
 
-@program(matrix, guards=("s0 != 1",))
+@program(matrix)
 def appends(x: Tensor):
     out: List[Tensor] = []  # noqa: UP006
     h = torch.zeros(x.size(0))

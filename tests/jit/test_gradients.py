@@ -18,7 +18,6 @@ from tsc.options import options
 
 PROGRAMS = calls()
 NOT_NATIVE = {
-    "chosen": "the sizes of parts depend on elements",
     "saliency": "the places of maxima are found in Python",
 }
 

@@ -27,7 +27,7 @@ class Filled(nn.Module):
         found: dict[str, Tensor] = {}
         for name in names:
             found[name] = torch.relu(self.linear(x))
-            found[name + " kept"] = x[x > 1]
+            found[name + " kept"] = x.flatten().repeat_interleave((x.flatten() > 1).to(torch.int64))
             x = x + 1
         self.count += 1
         seen.add_(1)
@@ -93,7 +93,7 @@ def test_one_tensor_given_twice_is_one() -> None:
         for name in names:
             pair.first.add_(1)
             found[name] = pair.second * 2
-            found[name + " kept"] = pair.first[pair.first > 1]
+            found[name + " kept"] = pair.first.repeat_interleave((pair.first > 1).to(torch.int64))
         return found
 
     compiled: Any = tsc.script(program)
@@ -109,7 +109,7 @@ def test_arrays_come_back_as_arrays() -> None:
         found: dict[str, Tensor] = {}
         for name in names:
             found[name] = torch.tanh(x) * 2
-            found[name + " kept"] = x[x > 1]
+            found[name + " kept"] = x.repeat_interleave((x > 1).to(torch.int64))
         return found
 
     compiled: Any = tsc.script(program)

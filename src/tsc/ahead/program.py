@@ -22,8 +22,8 @@ from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import causes_of, operator_name, python_operators
 from tsc.compiler.native_build import HostProgram, emit_native
+from tsc.compiler.native_forms import NOT_REPEATABLE, must_not_be_repeated, why_not_native
 from tsc.compiler.sizes import MOST_RESTARTS, Sizes, SizesFoundError
-from tsc.compiler.specialization import NOT_REPEATABLE, must_not_be_repeated, why_not_native
 from tsc.concurrency import COMPILING
 from tsc.dialects.constants import literal_array
 from tsc.dialects.torch_ops import ValueTensorLiteralOp

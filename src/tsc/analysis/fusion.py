@@ -13,7 +13,8 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimListConstructOp
 from tsc.dialects.walking import walk
-from tsc.ops.definition import Operator, TensorSpec
+from tsc.dims import holds_found, most_of
+from tsc.ops.definition import IndexBound, Operator, TensorSpec
 from tsc.ops.registry import find
 from tsc.ops.shapes import wrap_dims
 
@@ -63,12 +64,17 @@ def is_checked(op: Operation, operator: Operator) -> bool:
     clamp indices, and an empty tensor has no element to clamp them to.
     """
     assert operator.bounds is not None
+    if not all(map(_has_room, operator.bounds(*(argument_of(o) for o in op.operands)))):
+        return False
     function = op.parent_op()
     while function is not None and function.name != "func.func":
         function = function.parent_op()
-    if function is None or not {CHECKS_BOUNDS, IN_BOUNDS} & function.attributes.keys():
-        return False
-    return all(b.low < b.high for b in operator.bounds(*(argument_of(o) for o in op.operands)))
+    return function is not None and bool({CHECKS_BOUNDS, IN_BOUNDS} & function.attributes.keys())
+
+
+def _has_room(bound: IndexBound) -> bool:
+    """Whether there is memory for an element, where all elements that there are may be none."""
+    return (0 if holds_found(bound.low) else bound.low) < most_of(bound.high)
 
 
 def has_complex(op: Operation) -> bool:

@@ -82,6 +82,8 @@ class Descent:
     """What names of sizes among the arguments stand for."""
     target: Target = field(default_factory=host_target)
     """The machine that the code is for."""
+    finds_sizes: bool = False
+    """Whether results may be as large as elements say."""
     timing: KernelTiming | None = None
     """Of code that is profiled: what is to be known of its kernels."""
 
@@ -89,9 +91,12 @@ class Descent:
     def specialize(
         cls, entry: Entry, arguments: Sequence[str], compilation: Compilation,
         check: pipeline.Watcher | None = None, *, is_whole: bool = False, sizes: Sizes | None = None,
+        finds_sizes: bool = False,
     ) -> Descent:  # fmt: skip
         """`entry` for arguments as the pass `specialize` spells them, with `sizes` by name."""
         context, module = make_context(entry.pool), entry.alone()
+        if sizes is not None:
+            context.sizes = sizes.environment
         dump = Dump.begin(entry.name, entry.pool)
         specialize = Specialize(tuple(arguments), {} if sizes is None else sizes.values)
         with compilation.timed("passes"):
@@ -99,7 +104,10 @@ class Descent:
         for watcher in filter(None, (dump, check)):
             watcher("frozen", specialize, module)
         fuses = entry.fuses_contractions
-        return cls(context, module, "frozen", compilation, dump, check, fuses, is_whole, sizes=sizes)
+        return cls(
+            context, module, "frozen", compilation, dump, check, fuses, is_whole, sizes=sizes,
+            finds_sizes=finds_sizes,
+        )  # fmt: skip
 
     @property
     def function(self) -> FuncOp:
@@ -117,10 +125,10 @@ class Descent:
         Raises:
             CodegenError: something has no native form.
         """
-        if self.sizes is not None:
+        if self.sizes is not None or self.finds_sizes:
             if self.stage != "value" and pipeline.STAGE_NAMES.index(self.stage) < VALUE:
                 self._run("value")
-            self.sizes.environment.decides_equality = False
+            self.context.sizes.decides_equality = False
         self._run(stage, units)
         return self.function
 
@@ -140,6 +148,7 @@ class Descent:
                 fuse_contractions=self.fuses_contractions,
                 is_whole=self.is_whole,
                 called_from_python=self.called_from_python,
+                finds_sizes=self.finds_sizes,
                 watch=self._watch if self.timing is not None else self.dump,
                 report=self.compilation.report,
                 check=self.check,

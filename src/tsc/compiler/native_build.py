@@ -21,7 +21,7 @@ from tsc.compiler.sizes_function import NAME, sizes_function
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import PrimLoopOp
 from tsc.dialects.walking import walk
-from tsc.dims import hint_of, is_known
+from tsc.dims import hint_of, holds_found, is_known, most_of
 from tsc.options import options
 from tsc.passes.plan_memory import ARENA
 from tsc.runtime.assembling import Assembly
@@ -109,7 +109,12 @@ def _elements(op: Operation) -> int:
 
 def _array_specs(values: Sequence[SSAValue]) -> list[ArraySpec]:
     specs = [spec(v) for v in values]
-    return [ArraySpec(s.dtype.numpy, s.shape) for s in specs]
+    return [ArraySpec(s.dtype.numpy, _room(s.shape)) for s in specs]
+
+
+def _room(shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape of a tensor; the room that one needs at the most, where the program finds how large it is."""
+    return (most_of(prod(shape)),) if any(map(holds_found, shape)) else tuple(shape)
 
 
 def _without_symbols(specs: Sequence[ArraySpec]) -> list[ArraySpec]:

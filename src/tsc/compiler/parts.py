@@ -25,8 +25,8 @@ from tsc.compiler.fusion_report import (
     require_fused,
 )
 from tsc.compiler.part_codes import PartCodes
-from tsc.compiler.sizes import Key, Naming
-from tsc.compiler.specialization import Outlined, Specialization, compile_for, compile_named, kinds_of
+from tsc.compiler.sizes import Key, Naming, kinds_of
+from tsc.compiler.specialization import Outlined, Specialization, compile_for, compile_named
 from tsc.compiler.tags import tag_of, tagged
 from tsc.concurrency import COMPILING
 from tsc.dialects import torch_types as tt

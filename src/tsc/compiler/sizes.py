@@ -20,6 +20,8 @@ class SizesFoundError(Exception):
 
 Key = tuple[str, ...]
 """Arguments in words, as the pass `specialize` spells them."""
+Kinds = tuple[Key, tuple[bool, ...]]
+"""Arguments in words without the sizes of tensors, and which of these are 0."""
 _SHAPE = re.compile(r"(?:^|(?<=[\[{;=]))(?:\d+x)+(?=[a-z])")
 _NAMED_SHAPE = re.compile(r"(?:^|(?<=[\[{;=]))(?:s?\d+x)+(?=[a-z])")
 PLACE = "\0x"
@@ -88,6 +90,12 @@ def skeleton(key: Key) -> tuple[Key, list[int]]:
         return PLACE * len(numbers)
 
     return tuple(_SHAPE.sub(without, text) for text in key), sizes
+
+
+def kinds_of(key: Sequence[str]) -> Kinds:
+    """The kinds of arguments in words."""
+    frame, sizes = skeleton(tuple(key))
+    return frame, tuple(size == 0 for size in sizes)
 
 
 @dataclass(frozen=True)

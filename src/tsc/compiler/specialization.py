@@ -11,35 +11,42 @@ from typing import Any, Protocol
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.func import FuncOp
 
 from tsc.analysis.fusion import CHECKS_BOUNDS
-from tsc.analysis.memory_aliases import writes_arguments
-from tsc.analysis.operator_effects import asks_gradients, is_removable, not_repeatable
+from tsc.analysis.operator_effects import asks_gradients
 from tsc.analysis.target import Target
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import python_in_parts, python_operators, require_fused
 from tsc.compiler.mixed import build_mixed
 from tsc.compiler.native_build import NativeCode, build_native
+from tsc.compiler.native_forms import (
+    NOT_REPEATABLE,
+    computes,
+    must_not_be_repeated,
+    why_not_checked,
+    why_not_native,
+)
 from tsc.compiler.sizes import (
     MOST_RESTARTS,
     Key,
+    Kinds,
     Naming,
     Sizes,
     SizesFoundError,
     SymbolicKey,
+    kinds_of,
     named,
-    skeleton,
 )
-from tsc.dialects import torch_types as tt
-from tsc.dialects.constants import ConstantPool, literal_array
+from tsc.dialects.constants import literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
-from tsc.dialects.tsc import RESULT, ROW_MAJOR, TAKEN
+from tsc.dialects.tsc import ROW_MAJOR
 from tsc.dialects.walking import walk
-from tsc.errors import CodegenError
+from tsc.errors import CodegenError, FoundSizeError, NestingError
 from tsc.options import options
 from tsc.passes.differentiate import why_not_differentiated
+from tsc.passes.find_sizes import has_sizes_to_find
 from tsc.progress import working
 from tsc.runtime.constant_memory import ConstantMemory
 from tsc.runtime.native_results import NativeResults
@@ -51,14 +58,8 @@ from tsc.verification.verifier import Verifier
 LOG = logging.getLogger("tsc")
 Run = Callable[..., Any]
 Arrays = Sequence[np.ndarray[Any, Any]]
-Kinds = tuple[Key, tuple[bool, ...]]
-"""Arguments in words without the sizes of tensors, and which of these are 0."""
 InParts = Callable[[Sequence[str], str], "Specialization | None"]
 """For arguments, and a reason why the function is not native as a whole: it in parts, if it has any."""
-NOT_REPEATABLE = (
-    "it keeps state, and a call that raises would be run again, which it must not be: it writes to an "
-    "argument as it goes, draws random numbers, prints, warns, or calls code that is not known"
-)
 
 
 class NativePart(Protocol):
@@ -184,7 +185,15 @@ def compile_for(
         TscError: the compiler failed in a way the generic tier could not do better at.
     """
     with working(f"compiling {'.'.join(entry.name.split('.')[-2:])}"):
-        return _compile_for(entry, arguments, slow, call, arrays, watch, in_parts)
+        if not has_sizes_to_find(entry.function):
+            return _compile_for(entry, arguments, slow, call, arrays, watch, in_parts)
+        found = _with_found_sizes(entry, arguments, slow, call, arrays, watch)
+        if isinstance(found, Specialization):
+            return found
+        made = _compile_for(entry, arguments, slow, call, arrays, watch, in_parts)
+        if isinstance(made, Specialization) and not made.is_native:
+            made.reason = found
+        return made
 
 
 def _compile_for(
@@ -224,6 +233,25 @@ def _compile_for(
     return made
 
 
+def _with_found_sizes(
+    entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays,
+    watch: Callable[[Descent], None] | None,
+) -> Specialization | str:  # fmt: skip
+    """The function as native code that finds sizes when it runs, or why it cannot be that."""
+    compilation = Compilation(is_whole=True)
+    verifier = _verifier(Compiled(entry, arguments, arrays, compilation), call)
+    try:
+        descent = _descent(entry, arguments, compilation, verifier, is_whole=True, finds_sizes=True)
+    except (CodegenError, NestingError) as error:
+        return error.message
+    if asks_gradients(descent.function):
+        return why_not_differentiated(descent.function)
+    made = _native(descent, entry, slow, verifier)
+    if watch is not None and isinstance(made, Specialization):
+        watch(descent)
+    return made or NOT_REPEATABLE
+
+
 def _verifier(origin: Compiled, call: Run) -> Verifier | None:
     """What holds each pass to the one before, with ``TSC_VERIFY=1``."""
     if not options().is_verified:
@@ -247,12 +275,6 @@ def _mixed(descent: Descent, entry: Entry, call: Run, reason: str) -> Specializa
 def native_numbers(run: Run) -> Specialization:
     """What shows a function of numbers that is native for all values."""
     return Specialization(run, True, None, Compilation(), ResultForm(None), ConstantMemory(()))
-
-
-def kinds_of(key: Sequence[str]) -> Kinds:
-    """The kinds of arguments in words."""
-    frame, sizes = skeleton(tuple(key))
-    return frame, tuple(size == 0 for size in sizes)
 
 
 def compile_named(
@@ -296,14 +318,17 @@ def _symbolic(entry: Entry, key: Sequence[str], sizes: Sizes, slow: Run) -> Spec
     Raises:
         SizesFoundError: equations say what symbols are.
     """
-    descent = Descent.specialize(entry, key, Compilation(is_whole=True), is_whole=True, sizes=sizes)
-    descent.lower("fused")
+    finds = has_sizes_to_find(entry.function)
+    compilation = Compilation(is_whole=True)
+    descent = Descent.specialize(entry, key, compilation, is_whole=True, sizes=sizes, finds_sizes=finds)
+    try:
+        descent.lower("fused")
+    except FoundSizeError as error:
+        return error.message
     sizes.require_free()
     if asks_gradients(descent.function):
         return why_not_differentiated(descent.function)
-    made = _native(descent, entry, slow, None)
-    if made is None:
-        return NOT_REPEATABLE
+    made = _native(descent, entry, slow, None) or NOT_REPEATABLE
     if not isinstance(made, str):
         made.symbolic = SymbolicKey(tuple(key), sizes)
     return made
@@ -320,11 +345,14 @@ def _descent(
     verifier: Verifier | None,
     *,
     is_whole: bool,
+    finds_sizes: bool = False,
 ) -> Descent:
     """`entry` at stage `fused`."""
     compilation.is_whole = is_whole
     check = verifier.check if verifier else None
-    descent = Descent.specialize(entry, arguments, compilation, check, is_whole=is_whole)
+    descent = Descent.specialize(
+        entry, arguments, compilation, check, is_whole=is_whole, finds_sizes=finds_sizes
+    )
     descent.lower("fused")
     return descent
 
@@ -339,7 +367,7 @@ def _native(
     if must_not_be_repeated(function):
         return None
     form = ResultForm.of(function)
-    reason = why_not_native(function, entry.pool)
+    reason = why_not_native(function, entry.pool) or why_not_checked(function, descent.context.sizes)
     if reason is not None:
         return reason
     try:
@@ -368,32 +396,3 @@ def _constants(function: FuncOp, entry: Entry, form: ResultForm) -> ConstantMemo
     """The constants of a function that writes to arguments: those may be the same memory."""
     literals = [op for op in walk(function) if isinstance(op, ValueTensorLiteralOp)] if form.written else []
     return ConstantMemory(literal_array(entry.pool, op) for op in literals)
-
-
-def computes(function: FuncOp) -> bool:
-    """Whether a function returns tensors: the result of others is made of arguments and constants."""
-    end = function.body.block.last_op
-    return end is not None and bool(end.operands)
-
-
-def must_not_be_repeated(function: FuncOp) -> bool:
-    """Whether a function that keeps state, at stage `fused`, does what no second call may do again."""
-    return TAKEN in function.attributes and (writes_arguments(function) or bool(not_repeatable(function)))
-
-
-def why_not_native(function: FuncOp, pool: ConstantPool) -> str | None:
-    """Why a function at stage `fused` cannot be native code as a whole, so far as that is known before its
-    kernels are made.
-    """
-    if RESULT not in function.attributes:
-        return "its result is not made of tensors and constants alone, or may share memory with an argument"
-    end = function.body.block.last_op
-    assert isinstance(end, ReturnOp)
-    if not end.operands and not all(is_removable(op) for op in function.body.block.ops if op is not end):
-        return "it computes no tensor"
-    for value in [*function.body.block.args, *end.operands]:
-        if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
-            return f"the shape of '{value.name_hint or 'a result'}' is not known before it runs"
-        if isinstance(value.owner, ValueTensorLiteralOp) and value.owner.resource_key in pool.attributes:
-            return f"it returns the attribute '{value.owner.resource_key}' itself, not a copy"
-    return None

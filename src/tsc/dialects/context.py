@@ -16,6 +16,7 @@ from tsc.dialects.mlir_text import array_of, resources
 from tsc.dialects.torch_ops import STRUCTURAL_OPS
 from tsc.dialects.torch_types import ALL_TYPES
 from tsc.dialects.tsc import Tsc
+from tsc.dims import SizeEnvironment
 from tsc.errors import IRError
 
 Torch = Dialect("torch", [*STRUCTURAL_OPS, OperatorOp], list(ALL_TYPES))
@@ -35,10 +36,12 @@ UPSTREAM = (
 class TorchContext(Context):
     """A `Context` in which ``torch.aten.*`` operations need no registration.
 
-    `pool` holds the arrays of the tensor constants of the module the passes work on.
+    `pool` holds the arrays of the tensor constants of the module the passes work on; `sizes` knows its
+    symbolic sizes.
     """
 
     pool: ConstantPool
+    sizes: SizeEnvironment
     resources: Resources
 
     def take_resources(self, module: ModuleOp) -> None:
@@ -69,9 +72,22 @@ def pool_of(context: Context) -> ConstantPool:
     Raises:
         IRError: the context is none of ours.
     """
+    return _ours(context).pool
+
+
+def sizes_of(context: Context) -> SizeEnvironment:
+    """The symbolic sizes of the module that a pass works on.
+
+    Raises:
+        IRError: the context is none of ours.
+    """
+    return _ours(context).sizes
+
+
+def _ours(context: Context) -> TorchContext:
     if not isinstance(context, TorchContext):
         raise IRError(f"this pass requires a TorchContext (make_context); got a {type(context).__name__}")
-    return context.pool
+    return context
 
 
 class Resources(OpAsmDialectInterface):
@@ -95,6 +111,7 @@ def make_context(pool: ConstantPool | None = None) -> TorchContext:
     """A context with the `torch` and `tsc` dialects and the upstream ones the lower stages use."""
     context = TorchContext()
     context.pool = ConstantPool() if pool is None else pool
+    context.sizes = SizeEnvironment()
     context.resources = Resources()
     builtin = Dialect("builtin", list(Builtin.operations), list(Builtin.attributes), [context.resources])
     for dialect in (builtin, Torch, Tsc, *UPSTREAM):

@@ -45,6 +45,22 @@ def _size_of(value: SSAValue) -> int:
     return cast("int", owner.size)
 
 
+class BindSizeOp(DefaultFormatOp):
+    """``tsc.bind_size %n {size = u0} : (index) -> ()``: a size that the program finds is this number."""
+
+    name = "tsc.bind_size"
+
+    @classmethod
+    def of(cls, number: SSAValue, size: Dim) -> Self:
+        """`size` is `number` from here on."""
+        return cls.create(operands=[number], attributes={"size": dim_attribute(size)})
+
+    @property
+    def size(self) -> Dim:
+        """The symbol."""
+        return self.attributes["size"].data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+
+
 class SizeOp(DefaultFormatOp):
     """``tsc.size {value = s0 + 1} : index``: a size, or what is computed from sizes, as a number."""
 

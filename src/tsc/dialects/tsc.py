@@ -5,7 +5,7 @@ data says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from xdsl.dialects.builtin import IntegerAttr, StringAttr, UnitAttr, i64
 from xdsl.ir import Attribute, Block, Dialect, Region, SSAValue
@@ -13,10 +13,13 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
 
+from tsc.dialects.sized import dim_attribute
 from tsc.dialects.torch_base import DefaultFormatOp, YieldingOp, parse_function_type
 from tsc.dialects.torch_ops import TorchOp, parse_operand_list
 from tsc.dialects.tsc_fourier import FourierOp
 from tsc.dialects.tsc_order import OrderStatisticOp, SortOp, TopKOp
+from tsc.dialects.tsc_places import PlacesOp
+from tsc.dims import Dim
 
 RESULT = "tsc.result"
 """The attribute of functions that return their tensors one by one: how the result is made of those."""
@@ -29,6 +32,9 @@ WRITTEN = "tsc.written"
 """The attribute of functions over values that write to arguments: the numbers of those. What is in each
 afterwards is a further result; once results are returned one by one, `CONTENTS` says which."""
 CONTENTS = "tsc.contents"
+FOUND = "tsc.found"
+"""The attribute of functions that find sizes, and return tensors that are as large: which, and their shapes
+in words."""
 TAKEN, ASSIGNED = "tsc.taken", "tsc.assigned"
 """The attributes of functions that were lifted out of an object: the paths of those attributes of the object
 that are the last arguments, and of those that are assigned the last parts of the result."""
@@ -80,6 +86,24 @@ class PrefixOp(DefaultFormatOp):
         attribute = self.attributes["dim"]
         assert isinstance(attribute, IntegerAttr)
         return attribute.value.data
+
+
+class FindSizeOp(DefaultFormatOp):
+    """``tsc.find_size %n {size = u0} : (!torch.vtensor<[],si64>) -> ()``: the number that a tensor holds is
+    a size from here on: `size` is its symbol.
+    """
+
+    name = "tsc.find_size"
+
+    @classmethod
+    def of(cls, number: SSAValue, size: Dim) -> Self:
+        """`size` is the number in a tensor."""
+        return cls.create(operands=[number], attributes={"size": dim_attribute(size)})
+
+    @property
+    def size(self) -> Any:
+        """The symbol, a `Dim`."""
+        return self.attributes["size"].data  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
 
 
 class RequireOp(DefaultFormatOp):
@@ -199,5 +223,18 @@ class ScatterOp(TorchOp):
 
 Tsc = Dialect(
     "tsc",
-    [FourierOp, GroupOp, MemoryOp, OrderStatisticOp, PrefixOp, RequireOp, ScatterOp, SortOp, TopKOp, YieldOp],
+    [
+        FindSizeOp,
+        FourierOp,
+        GroupOp,
+        MemoryOp,
+        OrderStatisticOp,
+        PlacesOp,
+        PrefixOp,
+        RequireOp,
+        ScatterOp,
+        SortOp,
+        TopKOp,
+        YieldOp,
+    ],
 )

@@ -19,16 +19,17 @@ from tsc.dims.questions import (
     hint_of,
     hints_of,
     holds_dim,
+    holds_found,
     in_words,
     is_known,
     is_one,
+    most_of,
     planned,
     symbols_in,
 )
 
 __all__ = [
     "Atom", "Bounds", "Dim", "Guard", "SizeEnvironment", "alike", "bounds_of", "certainly_equal",
-    "certainly_natural", "floordiv", "from_words", "hint_of", "hints_of", "holds_dim", "in_words", "is_known",
-    "is_one", "maximum",
-    "minimum", "mod", "planned", "symbols_in",
+    "certainly_natural", "floordiv", "from_words", "hint_of", "hints_of", "holds_dim", "holds_found",
+    "in_words", "is_known", "is_one", "maximum", "minimum", "mod", "most_of", "planned", "symbols_in",
 ]  # fmt: skip

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import gcd
+from math import gcd, prod
 from typing import cast
 
-from tsc.dims.expressions import INFINITY, Atom, Bounds, Dim, Monomial, made
+from tsc.dims.expressions import INFINITY, OPERATIONS, Atom, Bounds, Dim, Monomial, made
+from tsc.errors import FoundSizeError
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,14 @@ class Guard:
 
 @dataclass(eq=False)
 class SizeEnvironment:
-    """The symbols of one compilation, and what was found out about them. Sizes are at least 1."""
+    """The symbols of one compilation, and what was found out about them. Arguments' are at least 1."""
 
     symbols: list[Atom] = field(default_factory=list[Atom])
+    """Those that are sizes of arguments."""
+    found: dict[Atom, int | Dim] = field(default_factory=dict[Atom, "int | Dim"])
+    """Those that the program finds when it runs, with the most that each may be; the least is 0."""
+    required: dict[tuple[Dim, str], Guard] = field(default_factory=dict[tuple["Dim", str], Guard])
+    """What was taken for granted of sizes that are found: it is known when the program has run."""
     guards: dict[tuple[Dim, str], Guard] = field(default_factory=dict[tuple["Dim", str], Guard])
     decides_equality: bool = True
     """Whether ``==`` notes a guard where nothing is known. If not, unknown is unequal: of loops and layouts,
@@ -52,6 +58,58 @@ class SizeEnvironment:
         self._bounds[atom] = (1, INFINITY)
         self.symbols.append(atom)
         return Dim(self, {(atom,): 1})
+
+    def find(self, most: int | Dim) -> Dim:
+        """A new symbol for a size that the program finds when it runs: from 0 to `most`."""
+        hint, high = (most.hint, most.bounds[1]) if isinstance(most, Dim) else (most, most)
+        hint = max(1, hint * 3 // 4)  # what holds of the most holds of little else
+        atom = Atom(len(self._atoms), f"u{len(self.found)}", (), hint)
+        self._atoms[atom.name, len(self._atoms)] = atom
+        self._bounds[atom] = (0, high)
+        self.found[atom] = most
+        return Dim(self, {(atom,): 1})
+
+    def least(self, atom: Atom) -> int:
+        """The least that a size which is found may be, by what is required: no code is for less."""
+        found = [0]
+        for guard in self.required.values():
+            factor, rest = _line(guard.expression)
+            if atom in guard.expression.atoms:
+                is_some = guard.relation == "!=" and rest == 0
+                found.append(1 if is_some else -(rest // factor) if guard.relation == ">=" else 0)
+        return max(found)
+
+    def most(self, size: int | Dim) -> int | Dim:
+        """The most that a size may be in a call, by the sizes of arguments alone.
+
+        Raises:
+            FoundSizeError: it is no sum that grows with what is found.
+        """
+        if not isinstance(size, Dim) or not any(atom in self.found for atom in size.atoms):
+            return size
+        total: int | Dim = 0
+        for monomial, factor in size.terms.items():
+            term = made(self, {monomial: factor})
+            if isinstance(term, Dim) and any(atom in self.found for atom in term.atoms):
+                if min(self._bounds[atom][0] for atom in monomial) < 0:
+                    raise FoundSizeError(f"symbolic sizes: requires to know how large {size} may be")
+                if factor < 0:
+                    continue  # at the most nothing
+                term = prod((self._most_of(atom) for atom in monomial), start=factor)
+            total = total + term
+        return total
+
+    def _most_of(self, atom: Atom) -> int | Dim:
+        if atom in self.found:
+            return self.most(self.found[atom])
+        if atom.is_symbol:
+            return Dim(self, {(atom,): 1})
+        first, second = map(self.most, atom.operands)
+        if atom.name in ("min", "max"):
+            return OPERATIONS[atom.name](first, second)
+        if not certainly_same(second, atom.operands[1]):
+            raise FoundSizeError(f"symbolic sizes: requires to know how large {atom} may be")
+        return second - 1 if atom.name == "mod" else OPERATIONS[atom.name](first, second)
 
     def operation(self, name: str, operands: tuple[int | Dim, ...], hint: int, bounds: Bounds) -> Dim:
         """An operation that is no polynomial; of the same operands, the same one."""
@@ -76,9 +134,32 @@ class SizeEnvironment:
             return known
         if relation == "==" and not self.decides_equality:
             return False
+        if any(atom in self.found for atom in expression.atoms):
+            return self._assume(expression, relation)
         answer = expression.hint == 0 if relation == "==" else expression.hint >= 0
         self._learn(expression, relation, answer)
         return answer
+
+    def _assume(self, expression: Dim, relation: str) -> bool:
+        """What is taken for granted of a size that is found: that it is large, and no number in particular.
+        It is required; where it is not so, memory of the most that the size may be is read all the same.
+
+        Raises:
+            FoundSizeError: nothing is.
+        """
+        factor, rest = _line(expression)
+        atom = next(iter(expression.atoms))
+        if not factor or atom not in self.found or not self.decides_equality:
+            raise FoundSizeError(f"symbolic sizes: requires to know whether {expression} {relation} 0")
+        if relation == "==" and expression.hint:
+            self.required[expression, "!="] = Guard(expression, "!=")
+            return False
+        least = -(rest // factor) if factor > 0 else rest // -factor + 1
+        if relation == "==" or least > max(1, _least(self.most(self.found[atom]))):
+            raise FoundSizeError(f"symbolic sizes: requires to know whether {expression} {relation} 0")
+        wanted = Dim(self, {(atom,): 1}) - least
+        self.required[wanted, ">="] = Guard(wanted, ">=")
+        return factor > 0
 
     def _reduced(self, expression: Dim) -> Dim:
         """`expression` without factors that all its terms have, which are positive."""
@@ -108,6 +189,10 @@ class SizeEnvironment:
                 return True
             if high < 0:
                 return False
+            lower = self._lower(expression)
+            if lower is not expression:
+                is_so = self.known(lower, relation) if isinstance(lower, Dim) else lower >= 0
+                return True if is_so else None
         elif low > 0 or high < 0:
             return False
         opposite = {"==": (expression, "!="), ">=": (-expression - 1, ">=")}[relation]
@@ -116,6 +201,14 @@ class SizeEnvironment:
         if opposite in self.guards or (relation == "==" and (-expression, "!=") in self.guards):
             return False
         return None
+
+    def _lower(self, expression: Dim) -> int | Dim:
+        """What is at most `expression`: the most for sizes that are found and are subtracted."""
+        total: int | Dim = expression
+        for monomial, factor in expression.terms.items():
+            if factor < 0 and len(monomial) == 1 and isinstance(self.found.get(monomial[0]), Dim):
+                total = total + made(self, {monomial: -factor}) + factor * self.found[monomial[0]]
+        return total
 
     def _learn(self, expression: Dim, relation: str, answer: bool) -> None:
         if relation == ">=" and not answer:
@@ -172,3 +265,21 @@ def _solve(expression: Dim) -> dict[Atom, int | Dim] | None:
         if all(n % factor == 0 for n in rest.values()):
             return {monomial[0]: made(environment, {m: -n // factor for m, n in rest.items()})}
     return None
+
+
+def _line(expression: Dim) -> tuple[int, int]:
+    """``a`` and ``b`` of ``a * symbol + b``; 0 for `a` of what is nothing such."""
+    terms = dict(expression.terms)
+    rest = terms.pop((), 0)
+    ((monomial, factor), *others) = terms.items()
+    is_line = not others and len(monomial) == 1 and monomial[0].is_symbol
+    return (factor if is_line else 0), rest
+
+
+def _least(size: int | Dim) -> float:
+    return size.bounds[0] if isinstance(size, Dim) else size
+
+
+def certainly_same(a: int | Dim, b: int | Dim) -> bool:
+    """Whether two sizes are the same expression or number."""
+    return a.same(b) if isinstance(a, Dim) else not isinstance(b, Dim) and a == b

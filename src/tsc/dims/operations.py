@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import Any, cast
 
-from tsc.dims.environment import SizeEnvironment
+from tsc.dims.environment import SizeEnvironment, certainly_same
 from tsc.dims.expressions import INFINITY, OPERATIONS, Dim, Monomial, made, terms_of
 from tsc.dims.questions import bounds_of, hint_of
 
@@ -25,8 +25,9 @@ def floordiv(a: Any, b: Any) -> Any:
         return whole
     if _is_below(rest + b, b):
         return whole - 1
-    if bounds_of(rest)[1] <= 0:  # as the quotient of numbers that are not negative, which machines know
-        return whole - floordiv(b - 1 - rest, b)
+    turned = b - 1 - rest
+    if bounds_of(rest)[1] <= 0 and bounds_of(_divided(turned, b)[1])[1] > 0:
+        return whole - floordiv(turned, b)  # of numbers that are not negative, which machines know
     hint = hint_of(rest) // hint_of(b)
     (low, high), (least, most) = bounds_of(rest), bounds_of(b)
     bounds = (-INFINITY, INFINITY)
@@ -68,6 +69,9 @@ def _extreme(name: str, a: int | Dim, b: int | Dim) -> Any:
     if not isinstance(difference, Dim):
         is_first = (difference <= 0) == (name == "min")
         return a if is_first else b
+    for one, other in ((a, b), (b, a)):
+        if _is_among(other, one, name):
+            return one
     environment = difference.environment
     for relation, answer in ((difference, "max"), (-difference, "min")):
         if environment.known(relation, ">="):
@@ -76,6 +80,14 @@ def _extreme(name: str, a: int | Dim, b: int | Dim) -> Any:
     operands = tuple(sorted((a, b), key=str))
     hint = choose(hint_of(a), hint_of(b))
     return environment.operation(name, operands, hint, (choose(low, least), choose(high, most)))
+
+
+def _is_among(value: int | Dim, extreme: int | Dim, name: str) -> bool:
+    """Whether a value is one of those that `extreme` is the least (or greatest) of."""
+    if not isinstance(extreme, Dim) or not extreme.is_atom:
+        return False
+    atom = next(extreme.atoms)
+    return atom.name == name and any(certainly_same(value, operand) for operand in atom.operands)
 
 
 def _environment(*values: int | Dim) -> SizeEnvironment:

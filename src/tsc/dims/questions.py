@@ -13,9 +13,30 @@ UNKNOWN_SIZE = 1_000
 
 
 def symbols_in(shape: Iterable[int | Dim]) -> list[Dim]:
-    """All symbols of the compilation, if there is one in `shape`."""
-    found = next((n.environment for n in shape if isinstance(n, Dim)), None)
-    return [] if found is None else [Dim(found, {(atom,): 1}) for atom in found.symbols]
+    """All sizes of arguments of the compilation, if there is a symbol in `shape`; and those in it that the
+    program finds when it runs.
+    """
+    sizes = [n for n in shape if isinstance(n, Dim)]
+    if not sizes:
+        return []
+    environment = sizes[0].environment
+    occurring = {atom for size in sizes for atom in size.atoms}
+    found = [atom for atom in environment.found if atom in occurring]
+    return [Dim(environment, {(atom,): 1}) for atom in (*environment.symbols, *found)]
+
+
+def holds_found(size: int | Dim) -> bool:
+    """Whether a size depends on one that the program finds when it runs."""
+    return isinstance(size, Dim) and any(atom in size.environment.found for atom in size.atoms)
+
+
+def most_of(size: int) -> int:
+    """The most that a size may be, by the sizes of arguments alone.
+
+    Raises:
+        FoundSizeError: that is not known.
+    """
+    return cast("int", size.environment.most(size)) if isinstance(size, Dim) else size
 
 
 def in_words(size: int | Dim, names: Mapping[Atom, Any]) -> Any:

@@ -92,7 +92,7 @@ _LAYOUTS = {
     **dict.fromkeys(
         (
             "gather", "reduction", "contraction", "window", "concat", "pad", "scan", "scatter", "sort",
-            "composite",
+            "places", "composite",
         ),
         ResultLayout.ROW_MAJOR,
     ),
@@ -117,8 +117,8 @@ class Operator:
     """On specs: whether `lower` is for such arguments; None: for all."""
     kind: str = "generic"
     """How fusion sees it: pointwise, gather, view, join, reshape, reduction, contraction, window, concat,
-    pad, scan, scatter, sort, fourier, composite or generic; query, item and python give no tensor; inplace
-    writes its first argument."""
+    pad, scan, scatter, sort, places, fourier, composite or generic; query, item and python give no tensor;
+    inplace writes its first argument."""
     scalar: Callable[..., Any] | None = None
     """The formula of a pointwise operator."""
     fold: Callable[..., Any] | None = None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import certainly_equal
 from tsc.dtypes import Array, DType
 from tsc.errors import CodegenError, DTypeError, NotSupportedError, ShapeError
 from tsc.ops.advanced_indexing import (
@@ -59,7 +60,7 @@ def _require_fitting(values: Sequence[int], target: Sequence[int]) -> None:
         ShapeError: they do not.
     """
     pairs = zip(reversed(values), reversed(target), strict=False)
-    if len(values) > len(target) or any(n not in (1, m) for n, m in pairs):
+    if len(values) > len(target) or any(not certainly_equal(n, m) and n not in (1, m) for n, m in pairs):
         raise ShapeError(
             f"shape mismatch: value tensor of shape {list(values)} cannot be broadcast to indexing "
             f"result of shape {list(target)}"

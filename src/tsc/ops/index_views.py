@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from tsc.dims import certainly_equal
+from tsc.dims import certainly_equal, certainly_natural, holds_found, maximum, minimum
+from tsc.errors import FoundSizeError
 from tsc.narrowing import is_tuple
 
 
@@ -124,11 +125,28 @@ class IndexView:
 def cut(part: slice[Any, Any, Any], size: int) -> tuple[int, int, int]:
     """Where a slice of a dim begins, how long it is, and its step, which is positive."""
     step = 1 if part.step is None else part.step
+    if any(map(holds_found, (part.start, part.stop, size))):
+        start = _found_limit(part.start or 0, size)
+        stop = size if part.stop is None else _found_limit(part.stop, size)
+        return start, maximum(stop - start + step - 1, 0) // step, step
     start = _limit(0 if part.start is None else part.start, size)
     stop = size if part.stop is None else _limit(part.stop, size)
     if certainly_equal(start, 0) and certainly_equal(stop, size) and step == 1:
         return 0, size, 1
     return start, ((stop - start - 1) // step + 1 if start < stop else 0), step
+
+
+def _found_limit(value: int, size: int) -> int:
+    """Where a limit lies in a dim, where nothing is asked of sizes that are found.
+
+    Raises:
+        FoundSizeError: it is not known from which end it is counted.
+    """
+    if certainly_natural(value):
+        return minimum(value, size)
+    if not certainly_natural(-value):
+        raise FoundSizeError(f"slice: requires to know whether {value} is negative")
+    return maximum(size + value, 0)
 
 
 def _limit(at: int, size: int) -> int:

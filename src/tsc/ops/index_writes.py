@@ -77,8 +77,7 @@ def _require_source(
     axis = _require_vector(name, self, dim, index)
     expected = (*self.shape[:axis], index.size, *self.shape[axis + 1 :]) if self.ndim else (index.size,)
     shape = source.shape or (*[1] * axis, index.size, *[1] * (self.ndim - axis - 1))
-    is_single = math.prod(shape) == index.size == math.prod(expected) == 1
-    if shape != expected and not is_single:
+    if shape != expected and not math.prod(shape) == index.size == math.prod(expected) == 1:
         raise ShapeError(f"{name}(): requires source of shape {list(expected)}; got {list(source.shape)}")
     return expected
 

@@ -25,7 +25,8 @@ from tsc.dialects.loop_extents import tell_extents
 from tsc.dialects.sized import SizeOp, plain, sized
 from tsc.dialects.tsc import ScatterOp
 from tsc.dialects.tsc import YieldOp as RegionYieldOp
-from tsc.dims import Dim, is_known
+from tsc.dialects.tsc_places import PlacesOp
+from tsc.dims import Dim, is_known, maximum
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import CodegenError
 from tsc.ops.definition import TensorSpec
@@ -81,7 +82,7 @@ class BodyBuilder(ArithEmitter):
     def _clamped(self, index: SSAValue, extent: int) -> SSAValue:
         if isinstance(index.owner, IndexOp):
             return index
-        low, high = (self._index_constant(n) for n in (0, max(extent - 1, 0)))
+        low, high = (self._index_constant(n) for n in (0, maximum(extent - 1, 0)))
         return self.emit(
             arith.MinSIOp, [self.emit(arith.MaxSIOp, [index, low], IndexType()), high], IndexType()
         )
@@ -124,6 +125,12 @@ class KernelBuilder:
         if part is not None:
             return TensorType(element_type(part), sized((*spec.shape, 2)))
         return TensorType(element_type(spec.dtype), sized(spec.shape))
+
+    def size(self, number: int) -> SSAValue:
+        """A size, which may be symbolic, as a number."""
+        if isinstance(number, Dim):
+            return self.add(SizeOp.of(number))
+        return self.add(arith.ConstantOp(IntegerAttr(number, IndexType())))
 
     def sizes(self, numbers: Sequence[int]) -> list[SSAValue]:
         """Those of some numbers that are symbolic, as operands."""
@@ -315,6 +322,11 @@ class KernelBuilder:
         if doc:
             op.attributes["doc"] = StringAttr(doc)
         return KernelValue(self.add(op), base.spec)
+
+    def places(self, mask: KernelValue, count: int) -> KernelValue:
+        """``tsc.places``: the first `count` places at which `mask` holds, which has one dim."""
+        made = self.add(PlacesOp.of(self.materialize(mask).ssa, count))
+        return KernelValue(made, TensorSpec((count,), dtypes.I64))
 
     def concat(self, parts: Sequence[KernelValue], spec: TensorSpec, axis: int) -> KernelValue:
         """`parts` one after the other along `axis`, as ``tensor.insert_slice`` into an empty tensor."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import is_known
 from tsc.dtypes import Array, Number
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
@@ -116,10 +117,15 @@ FAMILY.op(
 )(_masked_fill_eager)
 
 
+def _is_nothing(part: TensorSpec) -> bool:
+    """Whether a part is a vector that certainly has no elements, which may stand beside any other."""
+    return part.ndim == 1 and is_known(part.shape[0]) and part.shape[0] == 0
+
+
 def _cat_infer(tensors: Sequence[TensorSpec], dim: int) -> TensorSpec:
     if not tensors:
         raise ShapeError("torch.cat(): expected a non-empty list of Tensors")
-    parts = [t for t in tensors if t.shape != (0,)] or list(tensors)[:1]
+    parts = [t for t in tensors if not _is_nothing(t)] or list(tensors)[:1]
     first = parts[0]
     if first.ndim == 0:
         raise ShapeError("zero-dimensional tensor (at position 0) cannot be concatenated")
@@ -143,7 +149,7 @@ def _cat_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
     parts = [
         lower_convert(kernel, t, spec.dtype.code) if t.spec.dtype is not spec.dtype else t for t in tensors
     ]
-    return kernel.concat([p for p in parts if p.spec.shape != (0,)], spec, wrap_dim(axis, spec.ndim))
+    return kernel.concat([p for p in parts if not _is_nothing(p.spec)], spec, wrap_dim(axis, spec.ndim))
 
 
 @FAMILY.op(

@@ -115,7 +115,7 @@ def mean_dim(
     wide = computation_dtype(source)
     total = aten("sum.dim_IntList", self, dim, keepdim, dtype=wide.code)
     divisor = count if isinstance(count, Dim) else float(count)
-    mean = aten("div.Scalar", total, divisor if count else 0.0)
+    mean = aten("div.Scalar", total, divisor)
     return mean if wide is source else aten("to.dtype", mean, source.code)
 
 

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import holds_found
 from tsc.dtypes import Array, Number
 from tsc.errors import OperatorError, ShapeError
 from tsc.ops.aliases import lay_out
 from tsc.ops.creation import constant, dtype_or, sized
 from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.elementwise import spec_of
+from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.strides import strided_view
 
 FAMILY = Family()
@@ -95,7 +97,19 @@ def _nonzero_infer(self: TensorSpec, size: int, fill_value: int) -> TensorSpec:
     return TensorSpec((size, self.ndim), dtypes.I64)
 
 
-@FAMILY.op("aten::nonzero_static", infer=_nonzero_infer)
+def _nonzero_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    mask, size, _ = arguments
+    return kernel.reshape_in_memory(kernel.places(mask, size), (size, 1))
+
+
+def _is_counted(self: TensorSpec, size: int, fill_value: int) -> bool:
+    """Whether a mask was counted before, so that nothing is filled."""
+    return self.ndim == 1 and self.dtype is dtypes.BOOL and holds_found(size)
+
+
+@FAMILY.op(
+    "aten::nonzero_static", infer=_nonzero_infer, lower=_nonzero_lower, lowers=_is_counted, kind="places"
+)
 def nonzero_static(self: Array, size: int, fill_value: int) -> Array:
     """The places of the first `size` elements that are not 0; rows of `fill_value` where there are fewer."""
     if size < 0:

@@ -15,6 +15,7 @@ from xdsl.passes import ModulePass
 
 from tsc import dtypes
 from tsc.analysis.fusion import CHECKS_BOUNDS, IN_BOUNDS, operator_of, reads_values
+from tsc.analysis.index_ranges import is_below
 from tsc.analysis.known_values import argument_of, constant_of, unwrapped
 from tsc.analysis.number_reads import is_number_read
 from tsc.analysis.operator_effects import not_repeatable
@@ -22,11 +23,12 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal
-from tsc.dialects.context import pool_of
+from tsc.dialects.context import pool_of, sizes_of
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimIfOp, PrimListConstructOp, PrimLoopOp
-from tsc.dialects.tsc import RequireOp
-from tsc.dims import is_known
+from tsc.dialects.tsc import FindSizeOp, RequireOp
+from tsc.dims import SizeEnvironment, is_known
+from tsc.errors import FoundSizeError
 from tsc.narrowing import is_array
 from tsc.ops.composite import Aten
 from tsc.passes.decompose import building_aten
@@ -58,14 +60,15 @@ class CheckBounds(ModulePass):
         """Check every function of the module."""
         for function in op.ops:
             if isinstance(function, FuncOp) and "tsc.result" in function.attributes:
-                _check(function, pool_of(ctx))
+                _check(function, pool_of(ctx), sizes_of(ctx))
 
 
-def _check(function: FuncOp, pool: ConstantPool) -> None:
+def _check(function: FuncOp, pool: ConstantPool, sizes: SizeEnvironment) -> None:
     if not_repeatable(function) is not None:
         return  # the generic tier must not do the call again
     indices = _Indices(pool)
     bad = _outside(function.body.block, indices)
+    bad = _surprising(function.body.block, sizes, bad)
     if bad is None:
         if indices.has_known:
             function.attributes[IN_BOUNDS] = UnitAttr()
@@ -102,6 +105,23 @@ def _outside(block: Block, indices: _Indices) -> SSAValue | None:
     return bad
 
 
+def _surprising(block: Block, sizes: SizeEnvironment, bad: SSAValue | None) -> SSAValue | None:
+    """The same, or whether a size that is found is none of those that were taken for granted."""
+    end = block.last_op
+    assert end is not None
+    aten = building_aten(TorchBuilder(before=end), [])
+    counts = {next(op.size.atoms): op.operands[0] for op in block.ops if isinstance(op, FindSizeOp)}
+    for guard in sizes.required.values():
+        (atom,) = guard.expression.atoms
+        if atom not in counts:
+            raise FoundSizeError(f"symbolic sizes: requires to know whether {guard}, in a branch or loop")
+        terms = guard.expression.terms
+        value = aten("add.Scalar", aten("mul.Scalar", counts[atom], terms[(atom,)]), terms.get((), 0), 1)
+        unmet = aten("eq.Scalar" if guard.relation == "!=" else "lt.Scalar", value, 0)
+        bad = _either(bad, unmet, aten)
+    return bad
+
+
 class _Indices:
     """The index tensors of a function: those that are constants are checked at once."""
 
@@ -111,6 +131,9 @@ class _Indices:
 
     def is_inside(self, index: SSAValue, low: int, high: int) -> bool:
         """Whether an index is known, and all its elements are in range; `high` may be a symbolic size."""
+        if low <= 0 and is_below(index, high):
+            self.has_known = True
+            return True
         known = constant_of(index, self.pool)
         if not is_array(known) or not is_known(high) or not ((known >= low) & (known < high)).all():
             return False

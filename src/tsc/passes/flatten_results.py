@@ -31,8 +31,11 @@ from tsc.dialects.torch_ops import (
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
 )
-from tsc.dialects.tsc import CONTENTS, RESULT, ROW_MAJOR, WRITTEN, MemoryOp, PrefixOp
-from tsc.dims import Atom, Dim, in_words
+from tsc.dialects.tsc import CONTENTS, FOUND, RESULT, ROW_MAJOR, WRITTEN, FindSizeOp, MemoryOp, PrefixOp
+from tsc.dims import Atom, Dim, holds_found, in_words
+
+FOUND_IN = -1
+"""In the place of an argument's number: a size is what a result says."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,9 @@ def _flatten(function: FuncOp, pool: ConstantPool, in_parts: bool, takes_views: 
     function.attributes[RESULT] = StringAttr(json.dumps(structure))
     if WRITTEN in function.attributes:
         function.attributes[CONTENTS] = StringAttr(json.dumps(contents))
+    found = parts.found()
+    if found:
+        function.attributes[FOUND] = StringAttr(json.dumps(found))
     if all(is_row_major(t, pool) for t in parts.tensors):
         function.attributes[ROW_MAJOR] = UnitAttr()
     end.operands = parts.tensors
@@ -111,6 +117,7 @@ class _Parts:
         end = block.last_op
         assert end is not None
         self.arguments: list[SSAValue] = list(block.args)
+        self.finders = [op for op in block.ops if isinstance(op, FindSizeOp)]
         returned = _returned(end.operands[0])
         self.shared = shared_bases(returned, takes_views=takes_views)
         self.uncertain = uncertain_results(returned)
@@ -143,7 +150,7 @@ class _Parts:
             ]
         known = constant_of(value)
         if isinstance(known, Dim):
-            return ["size", in_words(known, self._places())]
+            return ["size", self._words(known)]
         if known is UNKNOWN or isinstance(known, complex):
             return None
         return ["constant", known]
@@ -171,10 +178,12 @@ class _Parts:
         """Arguments of an operator, with symbolic sizes in words."""
         if isinstance(value, (list, tuple)):
             return [self._in_words(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
-        return {"size": in_words(value, self._places())} if isinstance(value, Dim) else value
+        return {"size": self._words(value)} if isinstance(value, Dim) else value
 
     def _places(self) -> dict[Atom, list[int]]:
-        """The argument and the dim that symbolic sizes are those of."""
+        """The argument and the dim that symbolic sizes are those of; for sizes that are found `FOUND_IN`, and
+        the result that says them.
+        """
         found: dict[Atom, list[int]] = {}
         for number, argument in enumerate(self.arguments):
             sizes = argument.type.sizes if isinstance(argument.type, tt.TensorType) else None
@@ -182,6 +191,27 @@ class _Parts:
                 if isinstance(size, Dim) and size.is_symbol:
                     found.setdefault(next(size.atoms), [number, dim])
         return found
+
+    def found(self) -> list[Any]:
+        """The tensors whose sizes the function finds, by their numbers, with their shapes in words."""
+        made: list[Any] = []
+        for number, tensor in enumerate(list(self.tensors)):
+            sizes = tensor.type.sizes if isinstance(tensor.type, tt.TensorType) else None
+            if any(holds_found(n) for n in sizes or ()):
+                made.append([number, [self._words(n) for n in sizes or ()]])
+        return made
+
+    def _words(self, size: int | Dim) -> Any:
+        """A size in words, of arguments' and of those that results say."""
+        if not isinstance(size, Dim):
+            return size
+        occurring = set(size.atoms)
+        places = self._places()
+        for op in self.finders:
+            (atom,) = op.size.atoms
+            if atom in occurring:
+                places[atom] = [FOUND_IN, self._index(op.operands[0])]
+        return in_words(size, places)
 
     def _prefix(self, op: PrefixOp) -> list[Any] | None:
         source, count = op.operands

@@ -33,7 +33,7 @@ from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.context import pool_of
-from tsc.dialects.sized import SizeOp
+from tsc.dialects.sized import BindSizeOp, SizeOp
 from tsc.dialects.torch_ops import (
     ConstantOp,
     DerefineOp,
@@ -44,7 +44,7 @@ from tsc.dialects.torch_ops import (
     PrimUninitializedOp,
     ValueTensorLiteralOp,
 )
-from tsc.dialects.tsc import GroupOp, YieldOp
+from tsc.dialects.tsc import FindSizeOp, GroupOp, YieldOp
 from tsc.dims import Dim
 from tsc.dtypes import Array, by_numpy
 from tsc.errors import CodegenError
@@ -143,6 +143,8 @@ class _Lowering:
             self._uninitialized(op)
         elif isinstance(op, AtenOp) and op.schema.full_name == "prim::NumToTensor.Scalar":
             self._number(op)
+        elif isinstance(op, FindSizeOp):
+            self._find_size(op)
         elif not is_number_read(op):  # of those, who wants the number reads the tensor
             raise CodegenError(f"native code: {_describe(op)} has no native form here")
 
@@ -269,6 +271,20 @@ class _Lowering:
         kind = tensor_type(spec(op.results[0]))
         made = self._emit(tensor.FromElementsOp.create(operands=[number], result_types=[kind]))
         self._define(op.results, made.results)
+
+    def _find_size(self, op: FindSizeOp) -> None:
+        """The number that a tensor holds is a size; not beyond the most that there is memory for, nor less
+        than is required.
+        """
+        (atom,) = op.size.atoms
+        sizes = op.size.environment
+        source = self.values[op.operands[0]]
+        number = self._emit(tensor.ExtractOp(source.ssa, [], i64)).results[0]
+        found = self._emit(arith.IndexCastOp(number, IndexType())).results[0]
+        most = KernelBuilder(self.block).size(cast("int", sizes.found[atom]))
+        least = KernelBuilder(self.block).size(sizes.least(atom))
+        found = self._emit(arith.MaxSIOp(found, least)).results[0]
+        self._emit(BindSizeOp.of(self._emit(arith.MinSIOp(found, most)).results[0], op.size))
 
     def _uninitialized(self, op: PrimUninitializedOp) -> None:
         """A value that nobody reads; numbers are none of the host function."""

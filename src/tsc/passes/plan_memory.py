@@ -1,5 +1,6 @@
 """Pass `plan-memory`: every intermediate buffer of a host function gets its place in one arena."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -24,7 +25,8 @@ from tsc.dialects.loop_builder import LoopBuilder
 from tsc.dialects.loop_index import INDEX
 from tsc.dialects.sized import SizeOp, dim_attribute, plain
 from tsc.dialects.walking import walk
-from tsc.dims import Dim, certainly_equal, certainly_natural, hint_of, is_known, symbols_in
+from tsc.dims import Dim, certainly_equal, certainly_natural, hint_of, holds_found, is_known, symbols_in
+from tsc.passes.schedules.found_sizes import found_sizes
 
 ARENA = "tsc.arena"
 """The attribute of host functions whose arena is as large as sizes of arguments say: how many bytes."""
@@ -89,26 +91,35 @@ def _take_sizes(function: func.FuncOp) -> None:
     arguments.
     """
     asked = [op for op in walk(function) if isinstance(op, SizeOp)]
-    symbols = symbols_in(op.size for op in asked)
-    if not symbols:
+    found = found_sizes(function)
+    symbols = [s for s in symbols_in(op.size for op in asked) if not holds_found(s)]
+    if not symbols and not found:
         return
+    builder = LoopBuilder(function.body.block)
+    if symbols:
+        _take_symbols(function, symbols, builder)
+    for op in asked:
+        value = found.value(op, builder) if holds_found(op.size) else builder.size(op.size).ssa
+        op.results[0].replace_all_uses_with(value)
+        op.detach()
+        op.erase()
+    found.erase()
+
+
+def _take_symbols(function: func.FuncOp, symbols: Sequence[Dim], builder: LoopBuilder) -> None:
+    """Let sizes of arguments be the numbers in one more input."""
     block, count = function.body.block, function.attributes["tsc.num_inputs"]
     assert isinstance(count, IntegerAttr)
     inputs = count.value.data
     sizes = block.insert_arg(MemRefType(INDEX, [len(symbols)]), inputs)
     sizes.name_hint = "sizes"
     function.attributes["tsc.num_inputs"] = IntegerAttr(inputs + 1, i64)
-    builder = LoopBuilder(block)
     values: list[SSAValue] = []
     for number in range(len(symbols)):
         load = memref.LoadOp.get(sizes, [builder.index_constant(number)])
         builder.at_top(load)
         values.append(load.res)
     builder.take_sizes(symbols, values)
-    for op in asked:
-        op.results[0].replace_all_uses_with(builder.size(op.size).ssa)
-        op.detach()
-        op.erase()
 
 
 def _merged_slots(live: Liveness, functions: dict[str, func.FuncOp]) -> dict[memref.AllocOp, Slot]:

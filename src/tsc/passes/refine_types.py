@@ -29,7 +29,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
     PrimUninitializedOp,
 )
-from tsc.dims import hint_of
+from tsc.dims import hint_of, holds_found
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.definition import Operator, TensorSpec
 from tsc.ops.registry import find
@@ -231,6 +231,8 @@ def _adopt(values: Sequence[SSAValue]) -> bool:
     kinds = [v.type for v in values if not isinstance(v.owner, PrimUninitializedOp)]
     if len(kinds) == len(values) or not kinds or not isinstance(kinds[0], tt.TensorType):
         return False
+    if any(map(holds_found, kinds[0].sizes or ())):
+        return False  # what is found in a branch means nothing outside
     return any([set_type(v, kinds[0]) for v in values if isinstance(v.owner, PrimUninitializedOp)])
 
 

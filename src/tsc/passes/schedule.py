@@ -39,6 +39,7 @@ from tsc.passes.schedules.host_calls import HostLowering
 from tsc.passes.schedules.identity import structural_key
 from tsc.passes.schedules.kernel import symbols_of
 from tsc.passes.schedules.packing import schedule_pack
+from tsc.passes.schedules.places import schedule_places
 from tsc.passes.schedules.pointwise_loops import schedule_pointwise
 from tsc.passes.schedules.row import schedule_row
 from tsc.passes.schedules.scatter import gpu_scatter, schedule_scatter
@@ -57,6 +58,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
     "contraction": schedule_contraction,
     "fourier": schedule_fourier,
     "pack": schedule_pack,
+    "places": schedule_places,
     "pointwise": schedule_pointwise,
     "row": schedule_row,
     "scatter": schedule_scatter,

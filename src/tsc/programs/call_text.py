@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -153,6 +153,8 @@ class ResultText:
     """The variables of the arguments' arrays."""
     given: Sequence[str]
     """Those of the tensors that are arguments: the first of `arrays` are theirs."""
+    found: Collection[int] = ()
+    """The results that may have no elements: the program finds how many they have."""
 
     @staticmethod
     def is_direct(structure: list[Any]) -> bool:
@@ -178,7 +180,7 @@ class ResultText:
             number: int = leaf[1]
             if leaf[0] == "argument" and number < len(self.given):
                 return self.given[number]
-            is_plain = leaf[0] == "tensor" and _is_plain(self.outputs[number])
+            is_plain = leaf[0] == "tensor" and number not in self.found and _is_plain(self.outputs[number])
             return f"{plain if is_plain else held}({text})"
 
         return self._expression(structure, wrapped)

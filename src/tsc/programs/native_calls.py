@@ -17,7 +17,7 @@ from tsc.programs.live_tensors import refresh
 from tsc.programs.object_state import ObjectState, Slot, StatePart
 from tsc.runtime.descriptions import TENSOR
 from tsc.runtime.native import MISS
-from tsc.runtime.result_forms import nest
+from tsc.runtime.result_forms import beginning, nest
 from tsc.runtime.values import mapped
 
 
@@ -137,6 +137,9 @@ class _WrittenCall:
         if known.checks_bounds:
             text.write(f"if {results[-1]}:", 2)
             text.write(self.dispatch, 3)
+        for number, shape in known.form.found:
+            sizes = "".join(f"{self._size(words)}, " for words in shape)
+            text.write(f"r{number} = {text.hold(beginning)}(r{number}, ({sizes}))", 2)
         self._require_apart()
         all_results = f"({''.join(f'{name}, ' for name in results)})"
         self._write_arguments(all_results, all_arrays)
@@ -148,6 +151,18 @@ class _WrittenCall:
             all_given = f"({''.join(f'{name}, ' for name in self.given)})"
             completed = self._completed_by(structure)
             text.write(f"return {text.hold(completed)}({all_results}, {all_arrays}, {all_given})", 2)
+
+    def _size(self, words: object) -> str:
+        """The expression of a size in words."""
+        if not is_list(words):
+            return str(words)
+        kind, *parts = words
+        if kind == "size":
+            number, dim = parts[0]
+            return f"r{dim}.item()" if number < 0 else f"{self.arrays[number]}.shape[{dim}]"
+        texts = [self._size(part) for part in parts]
+        signs = {"sum": " + ", "product": " * ", "floordiv": " // ", "mod": " % "}
+        return f"({signs[kind].join(texts)})" if kind in signs else f"{kind}({', '.join(texts)})"
 
     def _are_usual(self) -> str:
         """A test, with an ``or``, that suffices where it is true: what is written is row-major, and far from
@@ -177,7 +192,8 @@ class _WrittenCall:
 
     @property
     def _result(self) -> ResultText:
-        return ResultText(self.text, self.writer.unit, self.known.outputs, self.arrays, self.given)
+        found = {number for number, _ in self.known.form.found}
+        return ResultText(self.text, self.writer.unit, self.known.outputs, self.arrays, self.given, found)
 
     def _assignments(self) -> list[tuple[Slot, StatePart, Any]]:
         """What is assigned: where, and what, as the form describes it. Entries of dicts that are as they

@@ -34,8 +34,10 @@ class GenericFunction:
         kernels: Kernels | None = None,
         operators: Operators | None = None,
         parts: Mapping[Operation, Runs] | None = None,
+        sizes: dict[str, int] | None = None,
     ) -> None:
-        writer = PythonWriter(pool, unit, call, kernels or {}, operators or Operators(), parts)
+        """`sizes` takes the sizes that the function finds, which what it calls may know."""
+        writer = PythonWriter(pool, unit, call, kernels or {}, operators or Operators(), parts, sizes)
         self.name = function.sym_name.data
         try:
             self.source = writer.function(function)

@@ -64,6 +64,8 @@ class NativeResults:
         structure = self.form.structure
         assert structure is not None
         kind, parts = structure[0], structure[1]
+        if self.form.found:
+            return False
         is_flat = kind == "tuple" and len(parts) > 1 and parts == [["tensor", i] for i in range(len(parts))]
         return self.is_row_major and (self.form == SINGLE or (is_flat and not self.form.written))
 
@@ -79,6 +81,8 @@ class NativeResults:
         tensors = list(cast("tuple[Array, ...]", flat)) if isinstance(flat, tuple) else [flat]
         if self.is_flagged and tensors[-1]:
             raise UnsuitedError("the generic tier is needed")
+        if self.form.found:
+            tensors = self.form.cut(tensors, arrays)
         layout = self._layout(tensors, arrays, generic)
         if layout is None:
             return self.form.complete(tensors, arrays, self.unit)
@@ -95,7 +99,7 @@ class NativeResults:
         if self.is_row_major and all(map(descends, arrays)):
             return None
         order = tuple(map(_order, arrays))
-        if self.is_symbolic:
+        if self.is_symbolic or self.form.found:
             return self._symbolic_layout(order, tensors, arrays, generic)
         with suppress(KeyError):
             return self._known[order]
@@ -111,7 +115,8 @@ class NativeResults:
         """
         if order in self._of_all_sizes and not any(1 in tensor.shape for tensor in tensors):
             return self._of_all_sizes[order]
-        sized = (*order, *(array.shape for array in arrays))
+        results = [tensor.shape for tensor in tensors] if self.form.found else ()
+        sized = (*order, *(array.shape for array in arrays), *results)
         with suppress(KeyError):
             return self._known[sized]
         layout = self._learned(sized, tensors, arrays, generic())

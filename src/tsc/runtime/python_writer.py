@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf, isfinite, isnan, nan
 from typing import Any, Protocol, cast
 
@@ -21,8 +22,9 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_objects import ENTERS, LEAVES
-from tsc.dialects.tsc import GroupOp, PrefixOp
+from tsc.dialects.tsc import FindSizeOp, GroupOp, PrefixOp
 from tsc.dialects.walking import walk
+from tsc.dims import Dim
 from tsc.errors import UnsupportedOperatorError
 from tsc.frontend.unit import EnumValue, ScriptObject, Unit
 from tsc.interop import torch as torch_interop
@@ -68,11 +70,13 @@ class PythonWriter(PythonControl):
         kernels: Kernels,
         operators: Operators,
         parts: Mapping[Operation, Runs] | None = None,
+        sizes: dict[str, int] | None = None,
     ) -> None:
-        """`parts` are what runs calls of functions that were outlined."""
+        """`parts` are what runs calls of functions that were outlined, `sizes` takes sizes that are found."""
         known = {"call": call, "np": np, "raise_from_script": raise_from_script, "wrap64": wrap64}
         super().__init__(known, {"run", "entered", "before"})
         self.parts = parts or {}
+        self.sizes: dict[str, int] = {} if sizes is None else sizes
         self.operators = operators
         self.pool = pool
         self.unit = unit
@@ -125,6 +129,9 @@ class PythonWriter(PythonControl):
         if isinstance(value, float) and not isfinite(value):
             hint = "nan" if isnan(value) else "inf" if value > 0 else "minus_inf"
             self.names[op.results[0]] = self.constant(hint, UNBOUNDED_FLOATS[hint])
+        elif isinstance(value, Dim):
+            held = self.constant("size", partial(_size, value))
+            self.assign(op, f"{held}({self.constant('sizes', self.sizes)})")
         elif isinstance(value, complex):
             # A sum of literals is not every complex number: it loses the sign of a zero.
             self.names[op.results[0]] = self.constant("complex_number", value)
@@ -234,6 +241,10 @@ class PythonWriter(PythonControl):
         prefix = self.constant("prefix", prefix_of)
         self.assign(op, f"{prefix}({self.arguments(op.operands)}, {op.dim})")
 
+    def _FindSizeOp(self, op: FindSizeOp) -> None:  # noqa: N802
+        held = self.constant("sizes", self.sizes)
+        self.write(f"{held}[{str(op.size)!r}] = int({self.name(op.operands[0])})")
+
     def _RequireOp(self, op: Operation) -> None:  # noqa: N802
         run = self.constant("require", require)
         self.write(f"{run}({self.name(op.operands[0])})")
@@ -322,6 +333,11 @@ class PythonWriter(PythonControl):
     def _OperatorOp(self, op: Operation) -> None:  # noqa: N802
         name = cast("StringAttr", op.attributes["name"]).data
         self.assign(op, f"{self.constant('unsupported', unsupported(name))}({self.arguments(op.operands)})")
+
+
+def _size(size: Dim, found: Mapping[str, int]) -> int:
+    """What a size is, by those that were found."""
+    return size.value({atom: found[atom.name] for atom in size.atoms if atom.is_symbol})
 
 
 def _enters(op: Operation) -> bool:

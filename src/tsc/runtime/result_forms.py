@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -15,7 +16,7 @@ from xdsl.dialects.builtin import DenseArrayBase, StringAttr
 from xdsl.dialects.func import FuncOp
 
 from tsc.dialects import torch_types as tt
-from tsc.dialects.tsc import CONTENTS, RESULT, WRITTEN
+from tsc.dialects.tsc import CONTENTS, FOUND, RESULT, WRITTEN
 from tsc.dims import from_words
 from tsc.frontend.unit import Unit
 from tsc.narrowing import is_dict, is_list
@@ -39,6 +40,9 @@ class ResultForm:
     contents: tuple[list[Any], ...] = ()
     """What is in each of them afterwards, described in the same way; without a structure, the results after
     the first."""
+    found: tuple[tuple[int, list[Any]], ...] = ()
+    """The results whose sizes the function finds, and their shapes in words: native code gives memory that is
+    large enough in any case, which `cut` takes them from."""
 
     @classmethod
     def of(cls, function: FuncOp) -> ResultForm:
@@ -49,6 +53,7 @@ class ResultForm:
             _described(function, RESULT),
             tuple(int(n) for n in numbers),
             tuple(_described(function, CONTENTS) or ()),
+            tuple((number, shape) for number, shape in _described(function, FOUND) or ()),
         )
 
     @cached_property
@@ -70,6 +75,13 @@ class ResultForm:
         if not all(arrays[i].flags.c_contiguous for i in self.shown):
             return False
         return all(_is_written_alone(i, arrays) for i in self.written)
+
+    def cut(self, results: Sequence[Any], arrays: Sequence[Array]) -> list[Any]:
+        """What native code gives, as large as the sizes are that the function has found."""
+        made = list(results)
+        for number, words in self.found:
+            made[number] = beginning(made[number], [_size(w, arrays, results) for w in words])
+        return made
 
     def complete(self, results: Sequence[Any], arrays: Sequence[Array], unit: Unit) -> Any:
         """Write to the arguments, and put the result together."""
@@ -139,6 +151,15 @@ def _is_injective(array: Array) -> bool:
     return True
 
 
+def beginning(memory: Array, shape: Sequence[int]) -> Array:
+    """The elements at the beginning of memory as a tensor of a shape, which holds not much more memory than
+    it needs.
+    """
+    count = prod(shape)
+    part = memory[:count]
+    return (part.copy() if 2 * count < memory.size else part).reshape(shape)
+
+
 def prefix_of(array: Array, count: int, dim: int) -> Array:
     """The first `count` places of a dim, in memory of their own."""
     return array[(slice(None),) * dim + (slice(count),)].copy()
@@ -171,9 +192,9 @@ def nest(
         base = nest(of, tensors, arrays, unit)
         if base.flags.c_contiguous and shape is not None:
             return _view(base, shape, strides, offset)
-        return _taken(base, steps, arrays, shown)
+        return _taken(base, steps, Given(arrays, tensors), shown)
     if kind in ("constant", "size"):
-        return structure[1] if kind == "constant" else _size(structure[1], arrays)
+        return structure[1] if kind == "constant" else _size(structure[1], arrays, tensors)
     parts = [nest(p, tensors, arrays, unit, shown) for p in structure[PARTS[kind]]]
     if kind == "dict":
         return dict(zip(cast("list[Any]", structure[1]), parts, strict=True))
@@ -185,30 +206,40 @@ def nest(
     return build_named_tuple(cls, parts)
 
 
-def _size(words: object, arrays: Sequence[Array]) -> int:
+@dataclass(frozen=True)
+class Given:
+    """What sizes are read from."""
+
+    arrays: Sequence[Array]
+    tensors: Sequence[Array]
+
+
+def _size(words: object, arrays: Sequence[Array], tensors: Sequence[Array]) -> int:
     """A symbolic size, in words, in this call."""
 
-    def of_argument(place: list[int]) -> int:
+    def named(place: list[int]) -> int:
         number, dim = place
+        if number < 0:  # what the function has found
+            return tensors[dim].item()
         shape: tuple[int, ...] = arrays[number].shape
         return shape[dim]
 
-    return from_words(words, of_argument)
+    return from_words(words, named)
 
 
-def _numbers(value: object, arrays: Sequence[Array]) -> Any:
+def _numbers(value: object, given: Given) -> Any:
     """An argument of an operator with numbers for symbolic sizes."""
     if is_list(value):
-        return [_numbers(v, arrays) for v in value]
-    return _size(value["size"], arrays) if is_dict(value) else value
+        return [_numbers(v, given) for v in value]
+    return _size(value["size"], given.arrays, given.tensors) if is_dict(value) else value
 
 
-def _taken(base: Array, steps: list[Any], arrays: Sequence[Array], shown: dict[int, Array]) -> Array:
+def _taken(base: Array, steps: list[Any], given: Given, shown: dict[int, Array]) -> Array:
     """What the operators of `steps` show of `base`, each run once for all parts: it may make a copy."""
     array = base
     for number, name, arguments in steps:
         if number not in shown:
-            shown[number] = require(name).eager(array, *_numbers(arguments, arrays))
+            shown[number] = require(name).eager(array, *_numbers(arguments, given))
         array = shown[number]
     return array
 

@@ -22,7 +22,7 @@ from tsc import pipeline
 from tsc.analysis.module_functions import functions, is_kernel, kernels
 from tsc.compiler.descent import Compilation, Descent
 from tsc.compiler.kernel_timing import KernelTiming
-from tsc.compiler.specialization import why_not_native
+from tsc.compiler.native_forms import why_not_native
 from tsc.compiler.tags import tag_of
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context

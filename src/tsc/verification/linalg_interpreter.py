@@ -2,93 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any, cast
 
-import ml_dtypes
 import numpy as np
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr
 from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import GenericOp, IndexOp
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
+from xdsl.ir.affine import AffineBinaryOpExpr, AffineConstantExpr, AffineDimExpr, AffineMap
 
 from tsc.dialects.constants import ConstantPool, dense_array
+from tsc.dialects.sized import BindSizeOp, SizeOp, mixed
 from tsc.dialects.tsc import ScatterOp
 from tsc.dialects.tsc_fourier import FourierOp, Transform
 from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp
+from tsc.dialects.tsc_places import PlacesOp
+from tsc.dims import Atom, Dim
 from tsc.dtypes import Array
 from tsc.narrowing import is_list
 from tsc.ops.selection import selected
+from tsc.verification.scalar_operations import numpy_type, scalar_operation, unsigned
 
-
-def _truncated(a: Any, b: Any) -> Any:
-    """The quotient of integers, rounded toward zero."""
-    return (a - np.fmod(a, b)) // b
-
-
-_FLOATS: dict[str, Any] = {
-    "f16": np.float16,
-    "f32": np.float32,
-    "f64": np.float64,
-    "bf16": ml_dtypes.bfloat16,
-}
-_BINARY: dict[str, Callable[..., Any]] = {
-    "arith.addf": np.add, "arith.subf": np.subtract, "arith.mulf": np.multiply, "arith.divf": np.true_divide,
-    "arith.minimumf": np.minimum, "arith.maximumf": np.maximum, "arith.addi": np.add,
-    "arith.subi": np.subtract, "arith.muli": np.multiply, "arith.andi": np.bitwise_and,
-    "arith.ori": np.bitwise_or, "arith.xori": np.bitwise_xor, "arith.minsi": np.minimum,
-    "arith.maxsi": np.maximum, "arith.shli": np.left_shift, "arith.shrsi": np.right_shift,
-    "arith.remsi": np.fmod, "arith.divsi": _truncated,
-    "math.powf": np.power, "math.atan2": np.arctan2, "math.copysign": np.copysign,
-}  # fmt: skip
-_UNSIGNED: dict[str, Callable[..., Any]] = {
-    "arith.minui": np.minimum,
-    "arith.maxui": np.maximum,
-    "arith.shrui": np.right_shift,
-    "arith.divui": np.floor_divide,
-    "arith.remui": np.remainder,
-}
-_UNARY: dict[str, Callable[..., Any]] = {
-    "arith.negf": np.negative, "math.absf": np.abs, "math.exp": np.exp, "math.exp2": np.exp2,
-    "math.expm1": np.expm1, "math.log": np.log, "math.log2": np.log2, "math.log10": np.log10,
-    "math.log1p": np.log1p, "math.tanh": np.tanh, "math.sqrt": np.sqrt, "math.sin": np.sin,
-    "math.cos": np.cos, "math.tan": np.tan, "math.asin": np.arcsin, "math.acos": np.arccos,
-    "math.atan": np.arctan, "math.sinh": np.sinh, "math.cosh": np.cosh, "math.asinh": np.arcsinh,
-    "math.acosh": np.arccosh, "math.atanh": np.arctanh, "math.floor": np.floor, "math.ceil": np.ceil,
-    "math.trunc": np.trunc, "math.roundeven": np.rint,
-    "math.erf": np.vectorize(math.erf, otypes=[np.float64]),
-}  # fmt: skip
-_SELECT: Callable[..., Any] = np.where
-_COMPARE: dict[str, Callable[..., Any]] = {
-    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater,
-    "ge": np.greater_equal,
-}  # fmt: skip
 _AFFINE: dict[str, Callable[..., Any]] = {
     "Add": np.add, "Mul": np.multiply, "Mod": np.mod, "FloorDiv": np.floor_divide,
 }  # fmt: skip
-_FLOAT_PREDICATES = [
-    "false", "oeq", "ogt", "oge", "olt", "ole", "one", "ord", "ueq", "ugt", "uge", "ult", "ule", "une", "uno",
-    "true",
-]  # fmt: skip
-_INT_PREDICATES = ["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"]
-
-
-def numpy_type(kind: Any) -> Any:
-    """The NumPy type of an element."""
-    if str(kind) in _FLOATS:
-        return _FLOATS[str(kind)]
-    if hasattr(kind, "width"):
-        return np.bool_ if kind.width.data == 1 else np.dtype(f"int{kind.width.data}").type
-    return np.int64
-
-
-def unsigned(x: Array) -> Array:
-    """The same bits as unsigned integers."""
-    return x if x.dtype == np.bool_ else np.asarray(x).view(np.dtype(f"u{x.dtype.name}"))
 
 
 def signless(x: Array) -> Array:
@@ -104,8 +44,13 @@ class LinalgInterpreter:
     """
 
     def __init__(
-        self, constants: ConstantPool | None = None, functions: Mapping[str, FuncOp] | None = None
+        self,
+        constants: ConstantPool | None = None,
+        functions: Mapping[str, FuncOp] | None = None,
+        sizes: dict[Atom, int] | None = None,
     ) -> None:
+        self.sizes: dict[Atom, int] = {} if sizes is None else sizes
+        """The sizes that were found."""
         self.values: dict[SSAValue, Any] = {}
         self.constants = constants
         self.functions = functions or {}
@@ -125,6 +70,38 @@ class LinalgInterpreter:
         result = rule(op) if rule is not None else scalar_operation(op, [self.values[o] for o in op.operands])
         values = result if is_list(result) else [result]
         self.values.update(zip(op.results, values, strict=True))
+
+    def shape_of(self, kind: Any) -> list[int]:
+        """The shape that a type says, in this run."""
+        return [self.size(n) for n in kind.get_shape()]
+
+    def size(self, size: int) -> int:
+        """A size in this run."""
+        return size.value(self.sizes) if isinstance(size, Dim) else size
+
+    def affine(self, mapping: AffineMap) -> AffineMap:
+        """A map with numbers for sizes."""
+        if not any(isinstance(getattr(e, "value", 0), Dim) for r in mapping.results for e in r.dfs()):
+            return mapping
+        return AffineMap(mapping.num_dims, 0, tuple(map(self._expression, mapping.results)))
+
+    def _expression(self, expression: Any) -> Any:
+        if isinstance(expression, AffineConstantExpr):
+            return AffineConstantExpr(self.size(expression.value))
+        if isinstance(expression, AffineDimExpr):
+            return expression
+        parts = (self._expression(part) for part in (expression.lhs, expression.rhs))
+        return AffineBinaryOpExpr(expression.kind, *parts)
+
+    def tsc_size(self, op: SizeOp) -> Any:
+        return np.int64(self.size(cast("int", op.size)))
+
+    def tsc_bind_size(self, op: BindSizeOp) -> list[Any]:
+        self.sizes[next(op.size.atoms)] = int(self.values[op.operands[0]])
+        return []
+
+    def tsc_places(self, op: PlacesOp) -> Array:
+        return np.flatnonzero(self.values[op.mask])[: self.size(op.count)].astype(np.int64)
 
     def scf_if(self, op: Operation) -> list[Any]:
         number = 0 if self.values[op.operands[0]] else 1
@@ -154,7 +131,9 @@ class LinalgInterpreter:
 
     def func_call(self, op: CallOp) -> list[Array]:
         kernel = self.functions[op.callee.root_reference.data]
-        return LinalgInterpreter().run(kernel.body.block, [self.values[o] for o in op.operands])
+        return LinalgInterpreter(sizes=self.sizes).run(
+            kernel.body.block, [self.values[o] for o in op.operands]
+        )
 
     def arith_constant(self, op: Operation) -> Array:
         value = op.properties["value"]
@@ -167,7 +146,7 @@ class LinalgInterpreter:
 
     def tensor_empty(self, op: Operation) -> Array:
         kind: Any = op.results[0].type
-        return np.zeros(kind.get_shape(), numpy_type(kind.element_type))
+        return np.zeros(self.shape_of(kind), numpy_type(kind.element_type))
 
     def linalg_fill(self, op: Operation) -> Array:
         value, target = (self.values[o] for o in op.operands)
@@ -175,7 +154,7 @@ class LinalgInterpreter:
 
     def tensor_collapse_shape(self, op: Operation) -> Array:
         kind: Any = op.results[0].type
-        return self.values[op.operands[0]].reshape(kind.get_shape())
+        return self.values[op.operands[0]].reshape(self.shape_of(kind))
 
     tensor_expand_shape = tensor_collapse_shape
 
@@ -194,12 +173,16 @@ class LinalgInterpreter:
 
     def tensor_extract_slice(self, op: Operation) -> Array:
         kind: Any = op.results[0].type
-        return self.values[op.operands[0]][tuple(slice(n) for n in kind.get_shape())]
+        return self.values[op.operands[0]][tuple(slice(n) for n in self.shape_of(kind))]
 
     def tensor_insert_slice(self, op: Any) -> Array:
         source, target = (self.values[o] for o in op.operands[:2])
         result = target.copy()
-        places = zip(op.static_offsets.get_values(), op.static_sizes.get_values(), strict=True)
+        places = zip(
+            map(self.size, mixed(op.static_offsets.get_values(), op.offsets)),
+            map(self.size, mixed(op.static_sizes.get_values(), op.sizes)),
+            strict=True,
+        )
         result[tuple(slice(o, o + n) for o, n in places)] = source
         return result
 
@@ -257,12 +240,12 @@ class LinalgInterpreter:
         """The elements at `places` of each line, the places, and the memory to work in."""
         values = np.take_along_axis(self.values[op.source], places, 1)
         kind: Any = op.memory.type
-        return [values, places.astype(np.int64), np.zeros(kind.get_shape(), np.int8)]
+        return [values, places.astype(np.int64), np.zeros(self.shape_of(kind), np.int8)]
 
     def linalg_generic(self, op: GenericOp) -> list[Array]:
         """Run the body once per point of the reduction dims, over all points of the parallel dims."""
         kinds = [k.data for k in op.iterator_types]
-        maps = [m.data for m in op.indexing_maps]
+        maps = [self.affine(m.data) for m in op.indexing_maps]
         inputs = [self.values[o] for o in op.inputs]
         outputs = [self.values[o].copy() for o in op.outputs]
         ranges = extents(len(kinds), maps, [*inputs, *outputs], len(inputs))
@@ -348,53 +331,9 @@ class Body:
         """The result of one operation."""
         if isinstance(op, IndexOp):
             return np.broadcast_to(self.grid[op.dim.value.data], self.shape)
+        if isinstance(op, SizeOp):
+            return self.outer.tsc_size(op)
         operands = [self.values[o] if o in self.values else self.outer.values[o] for o in op.operands]
         if op.name == "tensor.extract":
             return operands[0][tuple(operands[1:])]
         return scalar_operation(op, operands)
-
-
-def scalar_operation(op: Any, operands: Sequence[Any]) -> Any:
-    """`arith` and `math` operations on arrays."""
-    kind = numpy_type(getattr(op.results[0].type, "element_type", op.results[0].type))
-    with np.errstate(all="ignore"):
-        if op.name == "arith.constant":
-            return np.asarray(op.properties["value"].value.data).astype(kind)
-        if op.name in _BINARY:
-            return np.asarray(_BINARY[op.name](*operands)).astype(kind)
-        if op.name in _UNSIGNED:
-            return np.asarray(_UNSIGNED[op.name](*map(unsigned, operands))).astype(kind)
-        if op.name in _UNARY:
-            return np.asarray(_UNARY[op.name](*operands)).astype(kind)
-        if op.name == "arith.select":
-            return _SELECT(*operands)
-        if op.name in ("arith.cmpf", "arith.cmpi"):
-            return comparison(op, *operands)
-        return conversion(op.name, operands[0], kind)
-
-
-def comparison(op: Any, a: Any, b: Any) -> Any:
-    """``arith.cmpf`` and ``arith.cmpi``."""
-    number: int = op.properties["predicate"].value.data
-    predicate = (_FLOAT_PREDICATES if op.name == "arith.cmpf" else _INT_PREDICATES)[number]
-    if op.name == "arith.cmpi" and predicate.startswith("u"):
-        a, b = unsigned(a), unsigned(b)
-    return _COMPARE[predicate[-2:]](a, b)
-
-
-def conversion(name: str, x: Any, kind: Any) -> Any:
-    """Conversions between element types."""
-    if name == "arith.bitcast":
-        return np.asarray(x).view(kind)
-    if name in ("arith.extui", "arith.uitofp"):
-        return unsigned(x).astype(kind)
-    assert name in (
-        "arith.extsi",
-        "arith.sitofp",
-        "arith.fptosi",
-        "arith.trunci",
-        "arith.extf",
-        "arith.truncf",
-        "arith.index_cast",
-    ), name
-    return np.asarray(x).astype(kind)

@@ -26,14 +26,15 @@ def run_torch(module: ModuleOp, arguments: Sequence[Any], pool: ConstantPool, un
     groups as well.
     """
     function = next(f for f in module.ops if isinstance(f, FuncOp))
+    sizes: dict[str, int] = {}
     groups: dict[Operation, Call] = {
-        op: _group(op, pool, unit, call) for op in walk(function) if isinstance(op, GroupOp)
+        op: _group(op, pool, unit, call, sizes) for op in walk(function) if isinstance(op, GroupOp)
     }
-    return GenericFunction(function, pool, unit, call, groups)(*arguments)
+    return GenericFunction(function, pool, unit, call, groups, sizes=sizes)(*arguments)
 
 
-def _group(group: GroupOp, pool: ConstantPool, unit: Unit, call: Call) -> Call:
-    """The operators of a group as a function of their own."""
+def _group(group: GroupOp, pool: ConstantPool, unit: Unit, call: Call, sizes: dict[str, int]) -> Call:
+    """The operators of a group as a function of their own; `sizes` are those that the program has found."""
     block = Block(arg_types=[a.type for a in group.body.args])
     values: dict[Any, Any] = dict(zip(group.body.args, block.args, strict=True))
     for op in group.body.ops:
@@ -42,7 +43,7 @@ def _group(group: GroupOp, pool: ConstantPool, unit: Unit, call: Call) -> Call:
         else:
             block.add_op(op.clone(values))
     signature = ([a.type for a in block.args], [r.type for r in group.results])
-    return GenericFunction(FuncOp("group", signature, Region(block)), pool, unit, call)
+    return GenericFunction(FuncOp("group", signature, Region(block)), pool, unit, call, sizes=sizes)
 
 
 def run_linalg(module: ModuleOp, arguments: Sequence[Array], pool: ConstantPool) -> list[Array]:

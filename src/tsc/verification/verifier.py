@@ -84,7 +84,7 @@ class Verifier:
         """
         if self.last is not None:
             self._compare(
-                self._outcome(lambda arrays: self._put_together(_listed(native(*arrays)), arrays)),
+                self._outcome(lambda arrays: self._cut(_listed(native(*arrays)), arrays)),
                 "loop",
                 NATIVE,
             )
@@ -117,6 +117,10 @@ class Verifier:
             return self._put_together(results, arrays)
 
         return self._outcome(run)
+
+    def _cut(self, results: list[Any], arrays: Sequence[Array]) -> Any:
+        """What native code gives, put together."""
+        return self._put_together(self.form.cut(results, arrays), arrays)
 
     def _put_together(self, results: list[Any], arrays: Sequence[Array]) -> Any:
         if self.has_flag and results[-1]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from tsc import dtypes
+from tsc.dims import Dim
 from tsc.dtypes import DType, Number
 from tsc.errors import UnsupportedOperatorError
 from tsc.ops.composite import Aten
@@ -35,8 +36,10 @@ class DualEmitter:
         """Arithmetic of tensors and numbers."""
 
     def const(self, value: Number, dtype: DType) -> Dual:
-        """A number: it has no slopes."""
+        """A number: it has no slopes. A size that is not known yet is a tensor."""
         _require_real(dtype)
+        if isinstance(value, Dim):
+            value = self.aten("mul.Scalar", self.aten("ones", [], dtype=dtype.code), value)
         return Dual(value)
 
     def unary(self, name: str, x: Dual, dtype: DType) -> Dual:

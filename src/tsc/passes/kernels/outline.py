@@ -14,6 +14,7 @@ from tsc.dialects.sized import SizeOp
 from tsc.dialects.tsc import ScatterOp
 from tsc.dialects.tsc_fourier import FourierOp
 from tsc.dialects.tsc_order import OrderOp
+from tsc.dialects.tsc_places import PlacesOp
 from tsc.dialects.walking import walk
 from tsc.errors import CodegenError
 from tsc.passes.kernels.alignment import reduced_loops
@@ -131,6 +132,8 @@ def _single(op: Operation) -> OutlinedGroup:
         return OutlinedGroup([op], "scatter")
     if isinstance(op, OrderOp):
         return OutlinedGroup([op], "sort")
+    if isinstance(op, PlacesOp):
+        return OutlinedGroup([op], "places")
     if isinstance(op, FourierOp):
         return OutlinedGroup([op], "fourier")
     raise CodegenError(f"split-kernels: requires ops with a canonical form; got {op.name}")

@@ -25,7 +25,7 @@ from tsc.analysis.layouts import Layout, layout_of
 from tsc.dialects.loop_builder import element_of
 from tsc.dialects.loop_index import INDEX
 from tsc.dialects.sized import SizeOp, dim_attribute
-from tsc.dims import Dim, is_known
+from tsc.dims import Dim, is_known, most_of
 from tsc.errors import CodegenError
 
 RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
@@ -138,15 +138,20 @@ class HostLowering:
         return target
 
     def _alloc(self, type_: MemRefType[Attribute], elements: int) -> SSAValue:
-        """A new buffer; ``tsc.elements`` says how large it is, where that is symbolic."""
+        """A new buffer; ``tsc.elements`` says how large it is, where that is symbolic: as large as it may be,
+        where the program finds how large it is.
+        """
         if not isinstance(elements, Dim):
             return self._add(memref.AllocOp([], [], type_))
-        alloc = memref.AllocOp([self._size(elements)], [], type_)
-        alloc.attributes["tsc.elements"] = dim_attribute(elements)
+        most = most_of(elements)
+        alloc = memref.AllocOp([self._size(most)], [], type_)
+        alloc.attributes["tsc.elements"] = dim_attribute(cast("Dim", most))
         return self._add(alloc)
 
-    def _size(self, size: Dim) -> SSAValue:
-        return self._add(SizeOp.of(size))
+    def _size(self, size: int) -> SSAValue:
+        return self._add(
+            SizeOp.of(size) if isinstance(size, Dim) else arith.ConstantOp(IntegerAttr(size, INDEX))
+        )
 
     # Ops
 

@@ -8,6 +8,7 @@ from xdsl.ir import SSAValue
 from tsc.analysis.kernel_model import KernelModel, KernelStage, body_cost
 from tsc.analysis.layouts import element_bytes
 from tsc.dialects.loop_builder import element_of
+from tsc.dims import most_of
 
 RECOMPUTED = 6
 """A value of at most this many operations is computed again in a later sweep; a dearer one is kept."""
@@ -136,7 +137,7 @@ def _kept(
             if (
                 later
                 and output.value not in model.results
-                and _bytes(output.value, row_size) <= MOST_KEPT_BYTES
+                and most_of(_bytes(output.value, row_size)) <= MOST_KEPT_BYTES
             ):
                 kept.append(output.value)
     return tuple(kept)

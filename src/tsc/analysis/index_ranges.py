@@ -1,0 +1,50 @@
+"""What is known of the numbers in index tensors."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from xdsl.dialects.builtin import IntAttr
+from xdsl.ir import Operation, SSAValue
+
+from tsc.analysis.fusion import tensor_operands
+from tsc.analysis.known_values import unwrapped
+from tsc.analysis.operator_effects import definition_of
+from tsc.dialects.aten import AtenOp
+from tsc.dims import certainly_natural
+
+BELOW = "tsc.below"
+"""The attribute of operations that give natural numbers below the one it holds."""
+
+
+def is_below(index: SSAValue, extent: int) -> bool:
+    """Whether the elements of an index tensor certainly are natural numbers below `extent`: all of them come
+    from operations that say so, and are only moved.
+    """
+    pending, seen = [unwrapped(index)], set[SSAValue]()
+    while pending:
+        at = pending.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        owner = at.owner
+        if not isinstance(owner, Operation):
+            return False
+        limit = owner.attributes.get(BELOW)
+        if isinstance(limit, IntAttr) and certainly_natural(extent - cast("int", limit.data)):  # pyright: ignore[reportUnknownMemberType]
+            continue
+        sources = _moved(owner)
+        if not sources:
+            return False
+        pending += sources
+    return True
+
+
+def _moved(op: Operation) -> list[SSAValue]:
+    """The tensors whose elements an operation gives in other places, where it does nothing else."""
+    operator = definition_of(op)
+    if not isinstance(op, AtenOp) or operator is None:
+        return []
+    if operator.kind in ("view", "reshape", "concat", "join"):
+        return tensor_operands(op)
+    return [op.operands[0]] if operator.is_identity and op.results[0].type == op.operands[0].type else []

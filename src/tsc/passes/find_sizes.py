@@ -1,0 +1,126 @@
+"""Pass `find-sizes`: operators whose results are as large as elements say become ones whose sizes have
+names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+
+from tsc.analysis.fusion import reads_values
+from tsc.analysis.known_values import (
+    UNKNOWN,
+    argument_of,
+    unwrapped,
+    writes_anything,
+)
+from tsc.analysis.module_functions import functions
+from tsc.analysis.number_reads import READS
+from tsc.analysis.operator_effects import asks_gradients
+from tsc.analysis.shown_results import is_in_loop
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.walking import walk
+from tsc.errors import OPERATOR_FAILURES
+from tsc.passes import Rewriting
+from tsc.passes.eliminate_common_subexpressions import merge_equal
+from tsc.passes.found.finder import Finder
+from tsc.passes.found.rules import RULES
+
+
+@dataclass(frozen=True)
+class FindSizes(Rewriting):
+    """Count where masks hold, and let the counts be sizes: symbols between 0 and the size of the mask, which
+    what follows computes with as with any other size.
+
+    Requires: stage `value`; tensors are values.
+    Leaves: what is found in a branch or loop unknown outside.
+
+    ```mlir
+    %1 = torch.aten.masked_select %x, %m
+    // %n = sum(%m); tsc.find_size %n {size = u0}
+    // %p = nonzero_static(%m, u0); %1 = index(%x, [%p])
+    ```
+    """
+
+    name = "find-sizes"
+    before_writes: bool = False
+    """Whether tensors may change yet: what is written, or differentiated, may be as large as elements say."""
+
+    def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
+        """Find the sizes of every function of the module."""
+        every = list(functions(module))
+        if self.before_writes:
+            every = [f for f in every if asks_gradients(f) or any(map(writes_anything, walk(f)))]
+        return any([_rewrite(function, ctx, self.before_writes) for function in every])
+
+
+def has_sizes_to_find(function: Operation) -> bool:
+    """Whether a function may have operators whose results are as large as elements say."""
+    return any(isinstance(op, AtenOp) and _may_find(op) for op in walk(function))
+
+
+def _may_find(op: AtenOp) -> bool:
+    name = op.schema.full_name
+    return name in RULES and (name != "aten::slice.Tensor" or any(map(_reads_number, op.operands[2:4])))
+
+
+def _reads_number(value: SSAValue) -> bool:
+    owner = unwrapped(value).owner
+    return isinstance(owner, AtenOp) and owner.schema.full_name in READS
+
+
+def _rewrite(function: FuncOp, context: Context, before_writes: bool) -> bool:
+    # Loops may be unrolled before tensors are values, and each round finds sizes of its own.
+    ready = [op for op in walk(function) if _is_ready(op)]
+    candidates = [op for op in ready if (not is_in_loop(op) if before_writes else reads_values(op))]
+    if not candidates:
+        return False
+    if not before_writes:
+        merge_equal(function, [])  # masks that are equal are one
+    changed = False
+    for op in candidates:
+        if isinstance(op, AtenOp) and op.parent is not None:
+            changed |= _replace(op, context)
+    return changed
+
+
+def _is_ready(op: Operation) -> bool:
+    if not isinstance(op, AtenOp) or not _may_find(op):
+        return False
+    return all(argument_of(o) is not UNKNOWN or _reads_number(o) for o in op.operands)
+
+
+def _replace(op: AtenOp, context: Context) -> bool:
+    """Rewrite one operator, where there is a way; whether there was."""
+    before = op.prev_op
+    finder = Finder(op, context)
+    try:
+        made = RULES[op.schema.full_name](finder, *op.operands)
+    except OPERATOR_FAILURES:  # the call is wrong: it stays, and raises when the program runs
+        made = None
+    if made is None:
+        while (new := op.prev_op) is not before:
+            assert new is not None
+            new.detach()
+            new.erase()
+        return False
+    (result,) = op.results
+    if isinstance(made, list):
+        kind = result.type
+        assert isinstance(kind, tt.ListType)
+        made = finder.builder.list(kind.data, made)
+    else:
+        made.name_hint = made.name_hint or result.name_hint
+        if not isinstance(result.type, tt.ValueTensorType):
+            kind = made.type
+            assert isinstance(kind, tt.TensorType)
+            made._type = tt.TensorType(kind.data)  # pyright: ignore[reportPrivateUsage]
+    result.replace_all_uses_with(made)
+    op.detach()
+    op.erase()
+    return True

@@ -1,0 +1,151 @@
+"""Writes counts of masks, the places where they hold, and limits that tensors hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntAttr
+from xdsl.ir import Operation, SSAValue, Use
+
+from tsc import dtypes
+from tsc.analysis.index_ranges import BELOW
+from tsc.analysis.known_values import (
+    UNKNOWN,
+    constant_of,
+    known_spec,
+    unwrapped,
+    writes_operand,
+)
+from tsc.analysis.memory_aliases import shared_operands
+from tsc.analysis.number_reads import is_number_read
+from tsc.analysis.result_layouts import is_row_major
+from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.context import pool_of, sizes_of
+from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp
+from tsc.dialects.tsc import FindSizeOp, RequireOp
+from tsc.dims import is_known
+from tsc.ops.composite import Aten
+from tsc.passes.decompose import building_aten
+
+
+class Finder:
+    """Writes what stands for `op`, before it."""
+
+    def __init__(self, op: AtenOp, context: Context) -> None:
+        self.op = op
+        self.context = context
+        self.sizes = sizes_of(context)
+        self.builder = TorchBuilder(before=op)
+        self.aten: Aten = building_aten(self.builder, [])
+
+    def is_row_major(self, value: SSAValue) -> bool:
+        """Whether a tensor is row-major where arguments are."""
+        return is_row_major(value, pool_of(self.context))
+
+    def mask(self, value: SSAValue) -> SSAValue:
+        """Where a tensor is not 0."""
+        return value if known_spec(value).dtype is dtypes.BOOL else self.aten("ne.Scalar", value, 0)
+
+    def places(self, mask: SSAValue) -> SSAValue | None:
+        """The places at which a mask holds, counted row by row; None of one without elements or dims."""
+        shape = known_spec(mask).shape
+        if any(is_known(n) and n == 0 for n in shape) or not shape:
+            return None
+        earlier = self._found_before(mask) if _is_kept(mask) else None
+        if earlier is not None:
+            return earlier
+        flat = mask if len(shape) == 1 else self.aten("reshape", mask, [-1])
+        size = self.sizes.find(prod(shape))
+        self.builder.insert(FindSizeOp.of(self.aten("sum", flat, None), size))
+        found = self.aten("nonzero_static", flat, size, -1)
+        return self._below(self.aten("reshape", found, [size]), prod(shape))
+
+    def limit(self, value: SSAValue, extent: int) -> Any:
+        """A limit of a slice of a dim: as it is known, or found in the tensor that holds it."""
+        known = constant_of(value)
+        if known is not UNKNOWN:
+            return known
+        owner = unwrapped(value).owner
+        if not isinstance(owner, AtenOp) or not is_number_read(owner) or (is_known(extent) and not extent):
+            return UNKNOWN
+        number = self.aten("to.dtype", self.aten("reshape", owner.operands[0], []), dtypes.I64.code)
+        turned = self.aten("add.Scalar", number, extent)
+        counted = self.aten("where.self", self.aten("lt.Scalar", number, 0), turned, number)
+        size = self.sizes.find(extent)
+        self.builder.insert(FindSizeOp.of(self.aten("clamp", counted, 0, extent), size))
+        return size
+
+    def require_at_most(self, places: SSAValue, most: int) -> None:
+        """Require that there are no more places than that; else the program raises."""
+        count = self.aten("sum", self.aten("ge.Scalar", places, 0), None)
+        holds = self.aten("le.Scalar", count, most)
+        number = self.builder.aten("aten::Bool.Tensor", [holds], [tt.BOOL]).results[0]
+        self.builder.insert(RequireOp.create(operands=[number]))
+
+    def _below(self, places: SSAValue, extent: int) -> SSAValue:
+        assert isinstance(places.owner, Operation)
+        places.owner.attributes[BELOW] = IntAttr(extent)
+        return places
+
+    def _found_before(self, mask: SSAValue) -> SSAValue | None:
+        for other in _earlier(self.op):
+            found = other.operands[0].owner if BELOW in other.attributes else None
+            if isinstance(found, AtenOp) and found.schema.full_name == "aten::nonzero_static":
+                flat = found.operands[0]
+                if flat is mask or _is_flat(flat, mask):
+                    return other.results[0]
+        return None
+
+    def columns(self, mask: SSAValue) -> list[SSAValue] | None:
+        """The indices at which a mask holds, a tensor for each dim."""
+        places, shape = self.places(mask), known_spec(mask).shape
+        if places is None or len(shape) == 1:
+            return None if places is None else [places]
+        made: list[SSAValue] = []
+        for i, extent in enumerate(shape):
+            after = prod(shape[i + 1 :])
+            column = self.aten("div.Scalar_mode", places, after, "floor") if i < len(shape) - 1 else places
+            made.append(self._below(self.aten("remainder.Scalar", column, extent) if i else column, extent))
+        return made
+
+
+def _is_kept(mask: SSAValue) -> bool:
+    """Whether a mask surely stays as it is: it is a value, or memory of its own that is only read."""
+    owner = mask.owner
+    if isinstance(mask.type, tt.ValueTensorType):
+        return True
+    if not isinstance(owner, AtenOp) or shared_operands(owner):
+        return False
+    return all(_only_reads(use) for use in mask.uses)
+
+
+def _only_reads(use: Use) -> bool:
+    reader = use.operation
+    if isinstance(reader, (PrimListConstructOp, DerefineOp)):
+        return all(map(_only_reads, reader.results[0].uses))
+    if not isinstance(reader, AtenOp) or writes_operand(reader, use.index):
+        return False
+    return reader.operands[use.index] not in shared_operands(reader)
+
+
+def _earlier(op: Operation) -> Iterator[Operation]:
+    before = op.prev_op
+    while before is not None:
+        yield before
+        before = before.prev_op
+
+
+def _is_flat(flat: SSAValue, mask: SSAValue) -> bool:
+    """Whether one is the other in one dim."""
+    owner = flat.owner
+    return (
+        isinstance(owner, AtenOp)
+        and owner.schema.full_name == "aten::reshape"
+        and unwrapped(owner.operands[0]) is mask
+        and known_spec(flat).ndim == 1
+    )
