@@ -104,9 +104,8 @@ def _tried_as_far_as_its_head(statement: ast.If | ast.For | ast.While) -> list[a
     head = statement.iter if isinstance(statement, ast.For) else statement.test
     changed = [statement, *(node for node in ast.walk(statement) if isinstance(node, ast.stmt))]
     lost = {name for node in changed for name in (*_assigned(node), _written(node)) if name is not None}
-    look = ast.Expr(ast.parse(f"bool({ast.unparse(head)})", mode="eval").body)
-    if isinstance(statement, ast.For):
-        look = ast.Expr(head)
+    ask = "iter" if isinstance(statement, ast.For) else "bool"
+    look = ast.Expr(ast.parse(f"{ask}({ast.unparse(head)})", mode="eval").body)
     return [_or_lost([look], sorted(lost), [statement])]
 
 

@@ -39,7 +39,8 @@ def test_every_value_is_looked_at_where_all_are_needed() -> None:
 def test_what_a_statement_writes_is_missing_where_what_it_goes_by_is() -> None:
     body = (
         "def subject(x):\n    y, z = x + 1, x * 2\n    if x[7] > 0:\n        y.zero_()\n"
-        "    for i in range(x.size(3)):\n        z[i] += 1\n    return {}\n"
+        "    for i in range(x.size(3)):\n        z[i] += 1\n"
+        "    parts = x.split(1)[5]\n    for part in parts:\n        part.sort(-1)\n    return {}\n"
         "def make():\n    return subject\ndef arguments(sizes):\n    return []\nSIZES = [[1]]\n"
     )
     x = torch.ones(2)
