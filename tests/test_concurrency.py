@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -18,7 +19,7 @@ import torch
 import tsc
 from tests.fuzz.subjects import argument, expected, fresh_function, result
 from tsc import concurrency
-from tsc.concurrency import COMPILING, TRACING, interned, once
+from tsc.concurrency import COMPILING, TRACING, computed_once, interned, once
 from tsc.programs import versions
 
 THREADS = 6
@@ -179,6 +180,41 @@ def test_a_fork_during_a_trace_of_another_thread_waits_for_nothing() -> None:
     assert status_of_child(traced_alone) == 0
     stop.set()
     thread.join()
+
+
+class Slow:
+    """A property that takes a while."""
+
+    def __init__(self, inside: threading.Event, stop: threading.Event) -> None:
+        self.inside, self.stop = inside, stop
+
+    @computed_once
+    def half(self) -> float:
+        """How much."""
+        self.inside.set()
+        self.stop.wait(20)
+        return 0.5
+
+
+@fork
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_fork_while_another_thread_computes_a_property_waits_for_nothing() -> None:
+    inside, stop, done = (threading.Event() for _ in range(3))
+    done.set()
+    first = Slow(inside, stop)
+    thread = threading.Thread(target=lambda: first.half)
+    thread.start()
+    inside.wait()
+    assert status_of_child(lambda: Slow(done, done).half == 0.5) == 0
+    stop.set()
+    thread.join()
+    assert first.__dict__["half"] == first.half == 0.5
+
+
+def test_no_property_holds_a_lock() -> None:
+    """That of functools does, in Python 3.11, which a forked child would wait for."""
+    files = Path(tsc.__file__).parent.rglob("*.py")
+    assert [file.name for file in files if "@cached_property" in file.read_text(encoding="utf-8")] == []
 
 
 def test_the_garbage_collector_rests_while_the_lock_is_held() -> None:

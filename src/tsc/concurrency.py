@@ -12,10 +12,11 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class ForkSafeLock:
@@ -133,6 +134,22 @@ def once(make: Callable[[], T]) -> Callable[[], T]:
             return made[0]
 
     return cast("Callable[[], T]", functools.cache(first))
+
+
+class computed_once(Generic[V]):  # noqa: N801  (a decorator, as `property` is)
+    """A property that is computed when it is first read, and kept; threads that read it at once may each
+    compute it. `functools.cached_property` has a lock, in Python 3.11, and one for all objects: a child that
+    is forked while another thread computes would wait for it forever.
+    """
+
+    def __init__(self, compute: Callable[[Any], V]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, instance: object, owner: type | None = None) -> V:
+        value = instance.__dict__[self._name] = self._compute(instance)
+        return value
 
 
 def hold_for_fork(lock: AbstractContextManager[Any]) -> None:

@@ -4,8 +4,9 @@ Symbols are read before loading, because an undefined one aborts the process in 
 """
 
 import struct
-from functools import cached_property
 from typing import NamedTuple
+
+from tsc.concurrency import computed_once
 
 X86_64 = 62
 NULL_SECTION, ABSOLUTE = 0, 0xFFF1
@@ -111,7 +112,7 @@ class ElfObject:
     def _text(self, start: int) -> str:
         return self.data[start : self.data.index(b"\0", start)].decode()
 
-    @cached_property
+    @computed_once
     def symbols(self) -> list[Symbol]:
         """All symbols, in the order in which relocations number them."""
         tables = [section for section in self.sections if section.kind == _SYMBOL_TABLE]
@@ -126,7 +127,7 @@ class ElfObject:
             found.append(Symbol(text, info >> 4, other & 3, section, value, info & 0xF, size))
         return found
 
-    @cached_property
+    @computed_once
     def relocations(self) -> list[Relocation]:
         """All relocations of sections that lie in memory."""
         found: list[Relocation] = []

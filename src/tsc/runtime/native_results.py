@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 
+from tsc.concurrency import computed_once
 from tsc.errors import UnsuitedError
 from tsc.frontend.unit import Unit
 from tsc.runtime.memory_layouts import DimOrders, Layout
@@ -126,7 +126,7 @@ class NativeResults:
             self._of_all_sizes[order] = None if layout is None else orders
         return layout
 
-    @cached_property
+    @computed_once
     def _has_no_views(self) -> bool:
         """Whether all that is computed is given as it is; a view has gaps for some sizes, perhaps."""
         return not any(leaf[0] == "view" and is_computed(leaf) for leaf in self.form.leaves)

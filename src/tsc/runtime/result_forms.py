@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import prod
 from typing import Any, TypeAlias, cast
 
@@ -15,6 +14,7 @@ import numpy as np
 from xdsl.dialects.builtin import DenseArrayBase, StringAttr
 from xdsl.dialects.func import FuncOp
 
+from tsc.concurrency import computed_once
 from tsc.dialects import torch_types as tt
 from tsc.dialects.tsc import CONTENTS, FOUND, RESULT, WRITTEN
 from tsc.dims import from_words
@@ -56,13 +56,13 @@ class ResultForm:
             tuple((number, shape) for number, shape in _described(function, FOUND) or ()),
         )
 
-    @cached_property
+    @computed_once
     def leaves(self) -> list[list[Any]]:
         """What result and contents are made of: descriptions of tensors, arguments, views and constants."""
         whole = [] if self.structure is None else [self.structure]
         return [leaf for part in (*whole, *self.contents) for leaf in leaves(part)]
 
-    @cached_property
+    @computed_once
     def shown(self) -> frozenset[int]:
         """The arguments of which the result has views that were described for row-major ones."""
         viewed = (leaf[1] for leaf in self.leaves if leaf[0] == "view")

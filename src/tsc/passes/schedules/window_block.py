@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import prod
 
 from xdsl.dialects.builtin import AnyFloat
@@ -10,6 +9,7 @@ from xdsl.ir import SSAValue
 
 from tsc.analysis.affine import linear_parts
 from tsc.analysis.kernel_model import KernelStage, Operand, multiplied
+from tsc.concurrency import computed_once
 from tsc.dialects.loop_index import Index
 from tsc.dims import is_known
 from tsc.passes.schedules.body import Access, BodyEmitter, Point, load, locate, uniform_value
@@ -172,7 +172,7 @@ class WindowBlock:
         results = body.run(stage, [*values, *sums])
         return [builder.broadcast_to(r, block.lanes) if block.lanes > 1 else r for r in results]
 
-    @cached_property
+    @computed_once
     def _factors(self) -> tuple[int, int] | None:
         """The inputs that are multiplied as they are, if that is all the body does."""
         factors, arguments = multiplied(self.stage), self.stage.body.args
@@ -180,7 +180,7 @@ class WindowBlock:
             return None
         return factors if isinstance(arguments[-1].type, AnyFloat) else None
 
-    @cached_property
+    @computed_once
     def _is_used(self) -> Sequence[bool]:
         """Of each input, whether the body reads it."""
         return [argument.first_use is not None for argument in self.stage.body.args]
