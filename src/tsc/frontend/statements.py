@@ -156,7 +156,8 @@ class StatementReader(LoopReader):
                 self.coerce(value.value(self, node), self.returned_type, node, "return value")
             )
         value = self._of_outer_type(name, value, node)
-        if isinstance(value, SugaredValue) and value.ssa.name_hint is None:
+        is_module = isinstance(value, SugaredValue) and isinstance(value.type, tt.ModuleType)
+        if isinstance(value, SugaredValue) and not is_module and value.ssa.name_hint is None:
             hint(value.ssa, name)
         self.environment[name] = value
 

@@ -15,7 +15,7 @@ from tsc.archive.mapped_files import MappedFile
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.graph_types import graph_type
 from tsc.dialects.torch_types import TorchType
-from tsc.frontend.sources import Source
+from tsc.frontend.sources import Source, qualified_name
 
 MANGLED = "___torch_mangle_"
 """What PyTorch puts into a name, with a number, where another function or class has it already."""
@@ -222,9 +222,8 @@ class EnumValue:
         if isinstance(other, EnumValue):
             return self.cls is other.cls and self.name == other.name
         live = type(other)
-        path = "" if live.__module__ == "__main__" else f"{live.__module__}."
         is_same = self.cls.python is live or (
-            self.cls.python is None and self.cls.name == f"__torch__.{path}{live.__qualname__}"
+            self.cls.python is None and without_mangling(self.cls.name) == qualified_name(live)
         )
         return is_same and self.name == getattr(other, "name", None)
 

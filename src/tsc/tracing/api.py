@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from tsc.errors import NotSupportedError
+from tsc.frontend.sources import qualified_name
 from tsc.interop import torch as torch_interop
 from tsc.modules.script_modules import RecursiveScriptModule
 from tsc.modules.scripting import live_program, scripted
@@ -20,7 +21,7 @@ from tsc.tracebacks import with_short_tracebacks
 from tsc.tracing.backends import Backend
 from tsc.tracing.checking import Check, Traced
 from tsc.tracing.diagnostics import TracerWarning, TracingCheckError
-from tsc.tracing.modules import ModuleTracer, TopLevelTracedModule, TracedModule, forget
+from tsc.tracing.modules import ModuleTracer, TopLevelTracedModule, TracedModule
 from tsc.tracing.tracer import Trace, argument_names, backend_for
 
 __all__ = [
@@ -153,7 +154,7 @@ def _trace_function(
 
     def make(inputs: Any) -> ScriptFunction:
         trace = Trace(program.unit, backend, strict)
-        function = trace.function(_qualified(func), func, inputs, argument_names(func))
+        function = trace.function(qualified_name(getattr(func, "func", func)), func, inputs, argument_names(func))
         return ScriptFunction(interpreter, function, default)
 
     made = make(inputs)
@@ -167,15 +168,6 @@ def _trace_function(
             check.compare(Traced(made), func, Traced(again), given)
             program.unit.functions.pop(again.function.name, None)
     return made
-
-
-def _qualified(func: Any) -> str:
-    module = getattr(func, "__module__", None) or "__main__"
-    named = getattr(func, "func", func)
-    path = (
-        getattr(named, "__qualname__", named.__name__).replace(".<locals>", "").replace("<lambda>", "_lambda")
-    )
-    return f"__torch__.{path}" if module == "__main__" else f"__torch__.{module}.{path}"
 
 
 def as_tuple(inputs: Any) -> tuple[Any, ...]:
@@ -211,11 +203,11 @@ def trace_module(
     if not isinstance(inputs, dict):
         raise AttributeError("expected a dictionary of (method_name, input) pairs")
     backend = backend_for(mod, inputs)
-    made = _trace_methods(mod, inputs, backend, strict, example_inputs_is_kwarg)
+    made, _ = _trace_methods(mod, inputs, backend, strict, example_inputs_is_kwarg)
     if check_trace:
         check = Check(backend, check_tolerance, example_inputs_is_kwarg)
         for given in [inputs] if check_inputs is None else check_inputs:
-            again = check.again(
+            again, tracer = check.again(
                 lambda given=given: _trace_methods(
                     mod, check.cloned(given), backend, strict, example_inputs_is_kwarg
                 )
@@ -224,7 +216,7 @@ def trace_module(
                 run = mod if name == "forward" else getattr(mod, name)
                 example = _example(given[name], example_inputs_is_kwarg)
                 check.compare(Traced(made, name), run, Traced(again, name), example)
-            forget(live_program()[0].unit, again._object)
+            tracer.forget()
     return made
 
 
@@ -234,9 +226,10 @@ def _example(given: object, by_name: bool) -> Any:
 
 def _trace_methods(
     mod: Any, inputs: Mapping[str, Any], backend: Backend, strict: bool, by_name: bool
-) -> TopLevelTracedModule:
+) -> tuple[TopLevelTracedModule, ModuleTracer]:
     program, interpreter = live_program()
-    held = ModuleTracer(program.compiler).object(mod)
+    tracer = ModuleTracer(program.compiler)
+    held = tracer.object(mod)
     for name, example in inputs.items():
         method = getattr(mod, name)
         names = argument_names(method)
@@ -246,7 +239,7 @@ def _trace_methods(
         run = mod if name == "forward" else method
         trace = Trace(program.unit, backend, strict, mod, held)
         held.cls.methods[name] = trace.function(f"{held.cls.name}.{name}", run, given, names)
-    return TopLevelTracedModule(held, interpreter, backend.wrap)
+    return TopLevelTracedModule(held, interpreter, backend.wrap), tracer
 
 
 def _check_names(given: Mapping[str, Any], names: Sequence[str]) -> None:
