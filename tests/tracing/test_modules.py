@@ -417,6 +417,7 @@ def test_functions_and_classes_are_called_by_their_own_names() -> None:
 
         return jit.script(Local())
 
+    assert tsc.script(added).qualified_name == f"__torch__.{__name__}.added"
     for jit in (torch.jit, tsc):
         assert re.sub(r"___torch_mangle_\d+\.", "", make(jit).code).count(f"__torch__.{__name__}.added") == 1
 

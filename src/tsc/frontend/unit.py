@@ -14,7 +14,7 @@ from xdsl.dialects.func import FuncOp
 from tsc.archive.mapped_files import MappedFile
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.graph_types import graph_type
-from tsc.dialects.torch_types import TorchType
+from tsc.dialects.torch_types import EnumType, TorchType
 from tsc.frontend.sources import Source, qualified_name
 
 MANGLED = "___torch_mangle_"
@@ -39,7 +39,10 @@ class FunctionParameter:
     @property
     def type_text(self) -> str:
         """The type, as messages name it."""
-        return self.type.torchscript() + (" (inferred)" if self.is_inferred else "")
+        is_enum = isinstance(self.type, EnumType)
+        return (graph_type(self.type) if is_enum else self.type.torchscript()) + (
+            " (inferred)" if self.is_inferred else ""
+        )
 
     def declaration(self) -> str:
         """The parameter as a schema writes it."""
