@@ -438,6 +438,10 @@ def raises_own() -> None:
     raise OwnError("mine")
 
 
+def object_in_text(a: int) -> str:
+    return f"{NoOperators()}"
+
+
 def divided(a: int, b: int) -> int:
     return a // b
 

@@ -100,6 +100,13 @@ def test_the_whole_of_what_is_wrong_is_marked(program: Callable[..., Any]) -> No
 
 
 @LIBRARIES
+def test_an_object_is_printed_with_its_class_and_address(jit: Library) -> None:
+    text = jit.script(refused.object_in_text)(1)
+    name = re.escape(f"__torch__.{refused.__name__}.NoOperators")
+    assert re.fullmatch(f"<{name} object at 0x[0-9a-f]+>", text)
+
+
+@LIBRARIES
 def test_a_function_is_refused_the_same_way_when_it_is_scripted_again(jit: Library) -> None:
     for program in (refused.keyword_default, refused.keyword_default):
         with pytest.raises((RuntimeError, FrontendError), match="use keyword-only arguments with defaults"):

@@ -211,7 +211,7 @@ class ScriptObject:
         """Parameters that ask for no gradients, of those that no live tensor is behind."""
 
     def __repr__(self) -> str:
-        return f"<{self.cls.name} object>"
+        return f"<{self.cls.name} object at {id(self):#x}>"
 
 
 @dataclass(frozen=True, eq=False)
