@@ -35,7 +35,7 @@ class SourceRange:
         body = self.text.rstrip("\n")[cut : cut + LONGEST_LINE]
         indent = len(body) - len(body.lstrip())
         width = max(1, min(self.end_column - cut, len(body)) - (self.column - cut))
-        marks = " " * (self.column - cut - indent) + "~" * (width - 1) + "<--- HERE"
+        marks = " " * (self.column - cut - indent) + "~" * width + " <--- HERE"
         return f"  {where}\n    {body.strip()}\n    {marks}"
 
 

@@ -223,7 +223,14 @@ def tensors_hashed(x, y):
     return hash(x) == hash(x), hash(x) == hash(y)
 
 
+def tensors_of_a_dtype(x: torch.FloatTensor, y: Optional[torch.LongTensor]) -> Dict[str, torch.FloatTensor]:
+    z: torch.DoubleTensor = x * 2
+    return {"z": z, "y": x if y is None else y}
+
+
 CASES += [
+    (tensors_of_a_dtype, torch.ones(2), None),
+    (tensors_of_a_dtype, torch.ones(2), torch.ones(2)),
     (calls_with_default_tensor, torch.ones(2)),
     (tensors_hashed, torch.ones(2), torch.ones(2)),
 ]

@@ -2,6 +2,7 @@
 # ruff: noqa
 """Programs that are refused, and what is said of them."""
 
+import enum
 from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, Dict, List, Optional, Tuple, Union
@@ -237,7 +238,135 @@ def default_tensor():
     return WithTensor(torch.zeros(1))
 
 
+class NoOperators:
+    def __init__(self):
+        self.v = 1
+
+
+class Chosen(enum.Enum):
+    A = 1
+
+
+def no_add(x: int):
+    return NoOperators() + x
+
+
+def no_less(x: int):
+    return NoOperators() < NoOperators()
+
+
+def no_neg(x: int):
+    return -NoOperators()
+
+
+def no_item(x: int):
+    return NoOperators()[x]
+
+
+def no_item_set(x: int):
+    held = NoOperators()
+    held[x] = 1
+    return held
+
+
+def no_len(x: int):
+    return len(NoOperators())
+
+
+def no_contains(x: int):
+    return x in NoOperators()
+
+
+def no_call(x: int):
+    return NoOperators()(x)
+
+
+def no_str(x: int):
+    return str(NoOperators())
+
+
+def no_float(x: int):
+    return float(NoOperators())
+
+
+def no_update(x: int):
+    held = NoOperators()
+    held += x
+    return held
+
+
+def enum_called(x: int):
+    return Chosen(x)
+
+
+def enum_indexed(x: str):
+    return Chosen[x]
+
+
+def for_else(x: int):
+    for i in range(x):
+        if i == 1:
+            continue
+        for j in range(i):
+            if j == 1:
+                break
+        else:
+            x += 1
+    return x
+
+
+def imaginary(x: complex):
+    return x.imag
+
+
+def method_unbound(x: str):
+    return x.upper
+
+
+def missing_function(x: torch.Tensor):
+    return torch.nn.functional.no_such_function(x)
+
+
+def exception_returned(x: int):
+    return ValueError("a")
+
+
+def untyped_list(x: torch.Tensor):
+    held = []
+    held.append(1)
+    return held
+
+
+def wrong_keyword(x: torch.Tensor):
+    return torch.max(x, bad=1)
+
+
 SAID: dict[Callable[..., Any], str] = {
+    **{
+        program: f"' object has no attribute or method '__{method}__'. Did you forget to initialize an attribute in __init__()?"
+        for program, method in (
+            (no_add, "add"),
+            (no_less, "lt"),
+            (no_neg, "neg"),
+            (no_item, "getitem"),
+            (no_item_set, "setitem"),
+            (no_len, "len"),
+            (no_contains, "contains"),
+            (no_call, "call"),
+            (no_str, "str"),
+            (no_float, "float"),
+        )
+    },
+    no_update: "since it does not define an __iadd__ or __add__ method",
+    enum_called: "cannot call a EnumClass",
+    enum_indexed: "EnumClass cannot be used as a value",
+    for_else: "else branches of for loops aren't supported",
+    imaginary: "'complex' object has no attribute or method 'imag'",
+    method_unbound: "builtin cannot be used as a value",
+    missing_function: "object has no attribute no_such_function",
+    exception_returned: "exception message cannot be used as a value",
+    untyped_list: "aten::append.t(t[](a!) self, t(c -> *) el) -> t[](a!)",
+    wrong_keyword: "aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
     dict_values: "Type annotation was inferred to be `Dict[str, int]`, but the type of values given by the dict literal is float",
     list_elements: "List type annotation `List[int]` did not match the types of the given list elements, which were unified to str",
     annotated: "Variable 'held' is annotated with type Tuple[int, str] but is being assigned to a value of type Tuple[int, int]",
@@ -300,8 +429,34 @@ def raises_two() -> None:
     raise ValueError("a", 1)
 
 
+def raises_held() -> None:
+    held = ValueError("held")
+    raise held
+
+
 def raises_own() -> None:
     raise OwnError("mine")
+
+
+def object_in_text(a: int) -> str:
+    return f"{NoOperators()}"
+
+
+def divided(a: int, b: int) -> int:
+    return a // b
+
+
+def chosen(a: Chosen) -> Chosen:
+    return a
+
+
+def no_name(a: int):
+    b = nothing_of_the_kind
+    return b
+
+
+def no_names(a: int):
+    return none_here + a
 
 
 def keyword_default(a: int, *, b: int = 2):

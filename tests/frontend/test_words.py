@@ -65,6 +65,7 @@ def test_a_wrong_call_is_told_why_with_the_declaration(
     ("program", "words"),
     [
         (refused.raises_two, "builtins.ValueError: (a, 1)"),
+        (refused.raises_held, "builtins.ValueError: held"),
         (refused.raises_own, f"{refused.__name__}.OwnError: mine"),
     ],
 )
@@ -73,6 +74,36 @@ def test_an_exception_is_told_with_its_class_and_all_it_was_given(
 ) -> None:
     with pytest.raises(jit.Error, match=re.escape(words)):
         jit.script(program)()
+
+
+@LIBRARIES
+def test_a_division_by_zero_is_told_as_in_cpp(jit: Library) -> None:
+    with pytest.raises((RuntimeError, jit.Error), match="division by 0"):
+        jit.script(refused.divided)(7, 0)
+
+
+@LIBRARIES
+def test_a_wrong_enum_is_told_the_type_wanted(jit: Library) -> None:
+    name = re.escape(f"Enum<__torch__.{refused.__name__}.Chosen>")
+    with pytest.raises(RuntimeError, match=f"Expected a value of type '{name}' for argument 'a'"):
+        jit.script(refused.chosen)(1)
+
+
+@pytest.mark.parametrize("program", [refused.no_name, refused.no_names])
+def test_the_whole_of_what_is_wrong_is_marked(program: Callable[..., Any]) -> None:
+    def marks(jit: Library) -> str:
+        with pytest.raises(RuntimeError) as raised:
+            jit.script(program)
+        return next(line for line in str(raised.value).splitlines() if "HERE" in line).strip()
+
+    assert marks(tsc) == marks(torch.jit)
+
+
+@LIBRARIES
+def test_an_object_is_printed_with_its_class_and_address(jit: Library) -> None:
+    text = jit.script(refused.object_in_text)(1)
+    name = re.escape(f"__torch__.{refused.__name__}.NoOperators")
+    assert re.fullmatch(f"<{name} object at 0x[0-9a-f]+>", text)
 
 
 @LIBRARIES

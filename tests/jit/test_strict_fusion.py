@@ -119,7 +119,7 @@ def test_an_unfused_operator_is_named_with_its_reason_and_line(make: Callable[[A
             "Found unfused operators:\n\taten::floor_divide.Scalar(Tensor self, Scalar other"
         )
         assert "it has no native form" in text
-        assert "z = torch.floor_divide(y * 2, 3)\n        ~~~~~~~~~~~~~~~~~~~~~~~~~~~<--- HERE" in text
+        assert "z = torch.floor_divide(y * 2, 3)\n        ~~~~~~~~~~~~~~~~~~~~~~~~~~~~ <--- HERE" in text
         assert "y = torch.floor_divide(x, 3)" not in text
 
 

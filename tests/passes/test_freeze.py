@@ -1,6 +1,7 @@
 # pyright: reportUnknownMemberType=false, reportOptionalMemberAccess=false, reportCallIssue=false, reportOperatorIssue=false, reportUnknownVariableType=false, reportUnknownParameterType=false
 """`freeze`: what becomes a constant, what stays, and what is refused."""
 
+import io
 from typing import Any
 
 import numpy as np
@@ -177,6 +178,77 @@ def test_what_is_not_there_is_not_preserved(jit: Any, name: str) -> None:
 def test_a_preserved_method_that_calls_forward_leaves_it(jit: Any) -> None:
     frozen = jit.freeze(jit.script(Outer().eval()), preserved_attrs=["more"])
     assert frozen.more(torch.ones(1)).tolist() == frozen(torch.ones(1)).tolist() == [10.0, 10.0]
+
+
+class Kept(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.register_buffer("total", torch.zeros(1))
+        self.scale = 3
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.total.add_(x)
+        return x * self.weight * self.scale + self.total
+
+    @torch.jit.export
+    def more(self, x: Tensor) -> Tensor:
+        return x + self.scale
+
+
+class Holder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = Kept()
+        self.name = "holder"
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.part(x)
+
+
+NAMES = ("part", "part.weight", "part.total", "part.scale", "part.more", "part.training", "name", "training")
+
+
+def names_in(module: Any) -> list[str]:
+    def is_there(path: str) -> bool:
+        found = module
+        for name in path.split("."):
+            if not hasattr(found, name):
+                return False
+            found = getattr(found, name)
+        return True
+
+    return [path for path in NAMES if is_there(path)]
+
+
+@pytest.mark.parametrize("preserved", [[], ["part.weight"], ["part.scale"], ["part"], ["name"]], ids=str)
+def test_what_freezing_has_left_is_seen_as_in_pytorch(preserved: list[str]) -> None:
+    def seen(jit: Any, load: Any) -> list[Any]:
+        frozen = jit.freeze(jit.script(Holder().eval()), preserved_attrs=preserved)
+        file = io.BytesIO()
+        jit.save(frozen, file)
+        file.seek(0)
+        loaded = load(file)
+        return [
+            (
+                names_in(module),
+                list(module.state_dict()),
+                [name for name, _ in module.named_parameters()],
+                [name for name, _ in module.named_modules()],
+                [name for name, _ in module.named_children()],
+            )
+            for module in (frozen, loaded)
+        ]
+
+    expected = seen(torch.jit, torch.jit.load)
+    assert seen(tsc, torch.jit.load) == seen(tsc, tsc.load) == expected
+
+
+@LIBRARIES
+def test_an_attribute_that_freezing_removed_is_a_new_one_when_it_is_set(jit: Any) -> None:
+    frozen = jit.freeze(jit.script(Holder().eval()))
+    frozen.name = "other"
+    assert frozen.name == "other"
 
 
 class InTuple(nn.Module):

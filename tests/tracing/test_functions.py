@@ -325,6 +325,35 @@ def test_example_arguments_by_unknown_names_are_refused() -> None:
         tsc.trace(lambda x: x, example_kwarg_inputs={"x": rand(2), "z": rand(2)})
 
 
+def written(x: Tensor) -> tuple[Tensor, Tensor]:
+    y = x.clone()
+    y.add_(1)
+    y[0] = 5
+    y.relu_()
+    z = y.view(-1)
+    z.mul_(2)
+    return y, z
+
+
+def refilled(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    x = x + 1
+    x += y
+    x.fill_(3)
+    y = y * 2
+    y.zero_()
+    return x, y
+
+
+@pytest.mark.parametrize(("function", "count"), [(written, 1), (refilled, 2)])
+def test_operators_that_write_are_recorded_as_those_that_make_tensors(function: Any, count: int) -> None:
+    given = (torch.tensor([-3.0, 1.0]),) * count
+    ours, theirs = (
+        jit.trace(function, given, check_trace=False, _force_outplace=True) for jit in (tsc, torch.jit)
+    )
+    torch.testing.assert_close(ours(*given), theirs(*given))
+    assert "add_" not in ours.code + theirs.code
+
+
 def test_arguments_of_pytorchs_exporters_are_refused() -> None:
-    with pytest.raises(NotImplementedError, match="_force_outplace"):
-        tsc.trace(lambda x: x + 1, (torch.ones(2),), _force_outplace=True)
+    with pytest.raises(NotImplementedError, match="_module_class"):
+        tsc.trace(lambda x: x + 1, (torch.ones(2),), _module_class=object)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Any, cast
@@ -42,6 +42,8 @@ class Schema:
     arguments: tuple[Argument, ...]
     results: tuple[Argument, ...]
     is_variadic: bool = False
+    text: str = field(default="", compare=False, repr=False)
+    """The line that the schema was read from, which is PyTorch's own."""
 
     @property
     def full_name(self) -> str:
@@ -68,7 +70,7 @@ class Schema:
         return next(i for i, a in enumerate(self.arguments) if a.name == name)
 
     def __str__(self) -> str:
-        return _text(self)
+        return self.text or _text(self)
 
 
 def _text(schema: Schema) -> str:
@@ -122,7 +124,7 @@ def parse(text: str) -> Schema:
         parsed = [replace(argument, is_written=False) for argument in parsed]
     inner = results[1:-1] if results.startswith("(") and results.endswith(")") else results
     returned = tuple(_argument(part, False) for part in _split(inner) if part != "...")
-    return Schema(name, overload or "", tuple(parsed), returned, variadic)
+    return Schema(name, overload or "", tuple(parsed), returned, variadic, text)
 
 
 def _split(text: str) -> list[str]:

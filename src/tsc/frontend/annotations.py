@@ -16,12 +16,17 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import NotSupportedError
 from tsc.frontend.sources import parsed_annotation
 
+LEGACY_TENSORS = frozenset(
+    f"{kind}Tensor" for kind in ("Float", "Double", "Half", "Int", "Long", "Short", "Char", "Byte", "Bool")
+)
+"""PyTorch's names for tensors of a dtype, which it takes for any tensor."""
 SCALARS: dict[str, TorchType] = {
     "Tensor": tt.TENSOR, "int": tt.INT, "float": tt.FLOAT, "bool": tt.BOOL, "complex": tt.COMPLEX,
     "str": tt.STRING,
     "NoneType": tt.NONE, "None": tt.NONE, "Device": tt.DEVICE, "Any": tt.ANY, "Scalar": tt.NUMBER,
     "number": tt.NUMBER,
     "Generator": tt.GENERATOR, "Layout": tt.INT, "MemoryFormat": tt.INT, "Dtype": tt.INT,
+    **{f"torch.{name}": tt.TENSOR for name in LEGACY_TENSORS},
 }  # fmt: skip
 
 
@@ -169,6 +174,8 @@ def _from_class(annotation: type, class_type: Callable[[type], TorchType | None]
         "torch",
         "tsc",
     ):
+        return tt.TENSOR
+    if annotation.__module__ == "torch" and annotation.__name__ in LEGACY_TENSORS:
         return tt.TENSOR
     compiled = class_type(annotation)
     if compiled is None:

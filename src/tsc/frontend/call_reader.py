@@ -366,14 +366,24 @@ class CallReader(Reader):
             return self.call_builtin(("aten::mul",), Arguments([inverse, a]), node)
         return None
 
-    def magic(self, name: str, operands: list[Sugared], node: ast.AST) -> Sugared | None:
-        """The operator method of a user class, called; None when the first operand has no such method."""
+    def magic(
+        self, name: str, operands: list[Sugared], node: ast.AST, *, is_optional: bool = False
+    ) -> Sugared | None:
+        """The operator method of a user class, called; None when the first operand is of no such class.
+
+        Raises:
+            CompileError: the class has no such method, unless that `is_optional`.
+        """
         first = self.plain(operands[0], node)
         if not isinstance(first.type, tt.ClassType) or first.type.data.startswith("__torch__.torch.classes"):
             return None
         method = self.unit.class_named(first.type.data).method(name)
-        if method is None:
+        if method is None and is_optional:
             return None
+        if method is None:
+            from tsc.frontend.members import missing_member
+
+            raise self.error(missing_member(self.unit.class_named(first.type.data), name), node)
         return self.call_method(method, first.ssa, Arguments(list(operands[1:])), node)
 
 

@@ -13,6 +13,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import CompileError, NotSupportedError
 from tsc.frontend.dataclass_methods import dataclass_method, field_types, is_written_by_python
 from tsc.frontend.objects import named_tuple_type
+from tsc.frontend.sources import qualified_name
 from tsc.frontend.unit import REQUIRED, Class
 from tsc.interop import torch as torch_interop
 from tsc.markers import is_interface, modifier_of
@@ -26,11 +27,7 @@ FOREIGN = ("torch", "numpy", "builtins", "typing", "collections", "abc", "enum",
 
 def class_name(program: Program, cls: type) -> str:
     """A unique qualified name for a live class."""
-    module = cls.__module__
-    path = cls.__qualname__.replace(".<locals>", "")
-    return program.unit.unique_name(
-        f"__torch__.{path}" if module == "__main__" else f"__torch__.{module}.{path}"
-    )
+    return program.unit.unique_name(qualified_name(cls))
 
 
 def script_class(program: Program, cls: type[Any]) -> TorchType | None:

@@ -156,7 +156,7 @@ class ConditionReader(CallReader):
         if value.type is tt.STRING or isinstance(value.type, (tt.ListType, tt.DictType)):
             length = self.call_builtin(("aten::len",), Arguments([value]), node)
             return Condition(None, self.binary("gt", length, Constant(0), node).value(self, node))
-        called = self.magic("__bool__", [value], node)
+        called = self.magic("__bool__", [value], node, is_optional=True)
         if called is not None:
             return Condition(None, called.value(self, node))
         try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xdsl.ir import SSAValue
 
 from tsc.dialects import torch_types as tt
 from tsc.errors import NotSupportedError
-from tsc.frontend.sugared import Arguments, SugaredValue, TupleOf
+from tsc.frontend.sugared import Arguments, Sugared, TupleOf
 
 if TYPE_CHECKING:
     from tsc.frontend.call_reader import CallReader
@@ -23,21 +24,44 @@ def exception_parts(reader: CallReader, node: ast.Raise) -> tuple[SSAValue, SSAV
     if exception is None:
         raise reader.error("raise requires an exception", node, NotSupportedError)
     if isinstance(exception, ast.Call):
-        parts = [reader.read(a) for a in exception.args]
-        if parts:
-            message = reader.plain(parts[0] if len(parts) == 1 else TupleOf(parts), node)
-            text = (
-                message
-                if message.type is tt.STRING
-                else reader.plain(reader.call_builtin(("aten::str",), Arguments([message]), node), node)
-            )
-        else:
-            text = SugaredValue(reader.builder.constant(""))
-        kind = reader.builder.constant(_qualified_exception(reader, exception.func))
-        return text.ssa, kind
+        text = _message(reader, [reader.read(a) for a in exception.args], node)
+        return text, reader.builder.constant(_qualified_exception(reader, exception.func))
+    held = reader.read(exception) if isinstance(exception, ast.Name) else None
+    if isinstance(held, ExceptionValue):
+        return held.message, held.kind
     if isinstance(exception, ast.Constant):
         raise reader.error("exceptions must derive from BaseException", node)
     return reader.builder.constant(""), kind
+
+
+def _message(reader: CallReader, parts: list[Sugared], node: ast.AST) -> SSAValue:
+    """What an exception that is given `parts` says."""
+    if not parts:
+        return reader.builder.constant("")
+    message = reader.plain(parts[0] if len(parts) == 1 else TupleOf(parts), node)
+    if message.type is tt.STRING:
+        return message.ssa
+    return reader.plain(reader.call_builtin(("aten::str",), Arguments([message]), node), node).ssa
+
+
+@dataclass(eq=False)
+class ExceptionValue(Sugared):
+    """An exception that was made and not raised yet."""
+
+    message: SSAValue
+    kind: SSAValue
+
+    def describe(self) -> str:
+        return "exception message"
+
+
+def made_exception(
+    reader: CallReader, cls: type[BaseException], arguments: Arguments, node: ast.AST
+) -> ExceptionValue:
+    """``ValueError("...")`` as a value."""
+    name = f"{cls.__module__}.{cls.__name__}"
+    message = _message(reader, list(arguments.positional), node)
+    return ExceptionValue(message, reader.builder.constant(name))
 
 
 def _qualified_exception(reader: CallReader, named: ast.expr) -> str:

@@ -139,9 +139,9 @@ class _Rewriter:
             body = [_assign(f"$continued{tag}", ast.Constant(False), statement), *body]
         rebuilt: ast.For | ast.While
         if isinstance(statement, ast.For):
-            rebuilt = ast.For(statement.target, statement.iter, body, [])
+            rebuilt = ast.For(statement.target, statement.iter, body, statement.orelse)
         else:
-            rebuilt = ast.While(statement.test, body, [])
+            rebuilt = ast.While(statement.test, body, statement.orelse)
         rebuilt.stops = stops  # pyright: ignore[reportAttributeAccessIssue]
         rebuilt.has_exits = bool({f"$broke{tag}", f"$continued{tag}"} & names)  # pyright: ignore[reportAttributeAccessIssue]
         return [*before, _at(rebuilt, statement)]

@@ -33,7 +33,13 @@ from tsc.frontend.python_values import (
     PythonType,
     PythonValue,
 )
-from tsc.frontend.sources import function_source, literal_value, overload_declarations, parsed_annotation
+from tsc.frontend.sources import (
+    function_source,
+    literal_value,
+    overload_declarations,
+    parsed_annotation,
+    qualified_name,
+)
 from tsc.frontend.sugared import (
     BUILTIN_FORMS,
     Builtin,
@@ -90,7 +96,7 @@ class Program:
             modifier = modifier_of(python)
             if modifier in ("unused", "_drop"):
                 definition = _raising(definition)
-            qualified = name or self.unit.unique_name(_qualified(python))
+            qualified = name or self.unit.unique_name(qualified_name(python))
             kind = "python" if modifier == "ignore" else "script"
             resolver = LiveResolver(self, python)
             found = Function(qualified, definition, source, resolver, self_type, kind=kind, python=python)
@@ -104,7 +110,7 @@ class Program:
     def python_function(self, autograd: Any, parameters: list[FunctionParameter]) -> Function:
         """The ``apply`` of an autograd function as a function that is left to Python."""
         definition, source = function_source(autograd.forward)
-        name = self.unit.unique_name(f"{_qualified(autograd)}.apply")
+        name = self.unit.unique_name(f"{qualified_name(autograd)}.apply")
         resolver = LiveResolver(self, autograd.forward)
         made = Function(name, definition, source, resolver, None, parameters, tt.TENSOR, kind="python")
         made.python = torch_interop.apply_of(autograd)
@@ -126,7 +132,7 @@ class Program:
                 definition, source = function_source(python)
                 definition.args, definition.returns = declared.args, declared.returns
                 definition.type_comment = declared.type_comment
-                qualified = self.unit.unique_name(f"{name or _qualified(python)}__{i}")
+                qualified = self.unit.unique_name(f"{name or qualified_name(python)}__{i}")
                 resolver = LiveResolver(self, python)
                 made.append(Function(qualified, definition, source, resolver, self_type))
                 self.unit.functions[qualified] = made[-1]
@@ -262,16 +268,6 @@ class _BroadcastingLists(ast.NodeTransformer):
                 ast.Subscript(ast.Name("List", ast.Load()), node.slice, ast.Load()), node
             )
         return node
-
-
-def _qualified(python: Any) -> str:
-    module = getattr(python, "__module__", None) or "__main__"
-    path = (
-        getattr(python, "__qualname__", python.__name__)
-        .replace(".<locals>", "")
-        .replace("<lambda>", "lambda")
-    )
-    return f"__torch__.{path}" if module == "__main__" else f"__torch__.{module}.{path}"
 
 
 def _simple(python: object) -> Sugared | None:

@@ -94,10 +94,20 @@ def _method(reader: CallReader, value: SugaredValue, name: str, node: ast.AST) -
         return BoundSpecial(f"to_{TENSOR_CASTS[name]}", value)
     if isinstance(value.type, tt.TensorType) and name == "tolist":
         return ToList(value)
-    candidates = tuple(f"{space}::{name}" for space in _NAMESPACES if schemas.overloads(f"{space}::{name}"))
+    candidates = tuple(
+        f"{space}::{name}" for space in _NAMESPACES if _takes_first(f"{space}::{name}", value.type)
+    )
     if not candidates:
         raise reader.error(f"'{value.type.torchscript()}' object has no attribute or method '{name}'.", node)
     return Builtin(candidates, value)
+
+
+def _takes_first(name: str, kind: TorchType) -> bool:
+    """Whether there is an operator `name`; for numbers, one whose first argument can be one."""
+    overloads = schemas.overloads(name)
+    if kind not in (tt.INT, tt.FLOAT, tt.COMPLEX):
+        return bool(overloads)
+    return any(s.arguments and calls.fits(kind, s.arguments[0].type, {}) for s in overloads)
 
 
 class BoundSpecial(Sugared):
@@ -182,10 +192,11 @@ def member_of_object(reader: CallReader, value: SugaredValue, name: str, node: a
             return MethodRef(method, value.ssa)
         if cls.kind == "module":
             return ScriptFunctionRef(method)
-    raise reader.error(_missing_member(cls, name), node)
+    raise reader.error(missing_member(cls, name), node)
 
 
-def _missing_member(cls: Class, name: str) -> str:
+def missing_member(cls: Class, name: str) -> str:
+    """What is said of an attribute or method that a class does not have."""
     if cls.kind != "module":
         start = f"'{cls.name}' object has no attribute or method '{name}'. "
         if cls.python is not None and name in vars(cls.python):
@@ -246,6 +257,8 @@ def call_value(reader: CallReader, value: SugaredValue, arguments: Arguments, no
         method = cls.method("__call__") or (cls.method("forward") if cls.kind == "interface" else None)
         if method is not None:
             return reader.call_method(method, value.ssa, arguments, node)
+        if cls.kind == "class":
+            raise reader.error(missing_member(cls, "__call__"), node)
     raise reader.error(f"cannot call a {value.describe()}", node)
 
 

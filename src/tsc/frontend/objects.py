@@ -32,7 +32,7 @@ def construct(reader: CallReader, cls: Class, arguments: Arguments, node: ast.AS
     if cls.kind == "namedtuple":
         return _named_tuple(reader, cls, arguments, node)
     if cls.kind == "enum":
-        raise reader.error(f"'{cls.name}' is an enum: construction from a value is not supported", node)
+        raise reader.error("cannot call a EnumClass", node)
     initializer = cls.method("__init__")
     if initializer is None:
         short = cls.name.rpartition(".")[2]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xdsl.ir import SSAValue
 
 from tsc.errors import NotSupportedError
+from tsc.frontend.exceptions import made_exception
 from tsc.frontend.hints import PYTHON_ONLY
 from tsc.frontend.sugared import Arguments, ScriptFunctionRef, Sugared
 from tsc.frontend.unit import FunctionParameter
@@ -36,6 +37,9 @@ class PythonValue(Sugared):
         )
 
     def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
+        exception = _exception_class(self.python)
+        if exception is not None:
+            return made_exception(reader, exception, arguments, node)
         if inspect.isbuiltin(self.python) or isinstance(self.python, type(len)):
             raise reader.error(
                 f"Python builtin {self.python!r} is currently not supported in Torchscript",
@@ -52,6 +56,10 @@ class PythonValue(Sugared):
         raise reader.error(
             f"{self.describe()} has no attribute '{name}' that TorchScript knows", node, NotSupportedError
         )
+
+
+def _exception_class(python: object) -> type[BaseException] | None:
+    return python if isinstance(python, type) and issubclass(python, BaseException) else None
 
 
 class ModuleClass(PythonValue):

@@ -210,6 +210,15 @@ def _module_tree(file: str) -> ast.Module | None:
         return None
 
 
+def qualified_name(live: Any) -> str:
+    """What a program calls a live function or class: its module and its own name, as in PyTorch; not the
+    functions and classes that it is defined in, which may be in the program themselves.
+    """
+    module = getattr(live, "__module__", None) or "__main__"
+    name = live.__name__.replace("<lambda>", "_lambda")
+    return f"__torch__.{name}" if module == "__main__" else f"__torch__.{module}.{name}"
+
+
 def overload_declarations(function: Any) -> list[ast.FunctionDef]:
     """The signatures that ``@_overload`` or ``@_overload_method`` declares beside a function, in order.
 

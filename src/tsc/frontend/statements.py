@@ -156,7 +156,8 @@ class StatementReader(LoopReader):
                 self.coerce(value.value(self, node), self.returned_type, node, "return value")
             )
         value = self._of_outer_type(name, value, node)
-        if isinstance(value, SugaredValue) and value.ssa.name_hint is None:
+        is_module = isinstance(value, SugaredValue) and isinstance(value.type, tt.ModuleType)
+        if isinstance(value, SugaredValue) and not is_module and value.ssa.name_hint is None:
             hint(value.ssa, name)
         self.environment[name] = value
 
@@ -255,7 +256,7 @@ class StatementReader(LoopReader):
         right = self.read(node.value)
         self.at(node)
         magic = {"div": "truediv", "remainder": "mod"}.get(name, name.strip("_"))
-        called = self.magic(f"__i{magic}__", [plain, right], node)
+        called = self.magic(f"__i{magic}__", [plain, right], node, is_optional=True)
         if called is not None:
             result: Sugared = called
         elif isinstance(plain.type, tt.TensorType) and name in IN_PLACE and not is_copy:
@@ -267,8 +268,20 @@ class StatementReader(LoopReader):
         elif name == "remainder" and plain.type in (tt.INT, tt.FLOAT):
             result = self.call_builtin(("aten::fmod",), Arguments([plain, right]), node)  # as PyTorch does
         else:
+            self._check_magic(plain, magic, node)
             result = self.binary(name, plain, right, node)
         self.assign(target, result, node)
+
+    def _check_magic(self, value: SugaredValue, magic: str, node: ast.AST) -> None:
+        """Refuse an object that is updated by an operator that its class does not have."""
+        if not isinstance(value.type, tt.ClassType) or value.type.data.startswith("__torch__.torch.classes"):
+            return
+        if self.unit.class_named(value.type.data).method(f"__{magic}__") is None:
+            raise self.error(
+                f"Cannot emit inplace op on {value.type.data} since it does not define an __i{magic}__ or "
+                f"__{magic}__ method",
+                node,
+            )
 
     def do_delete(self, node: ast.Delete) -> None:
         for target in node.targets:

@@ -182,7 +182,7 @@ class Builtin(Sugared):
     receiver: Sugared | None = None
 
     def describe(self) -> str:
-        return f"builtin '{self.names[0]}'"
+        return "builtin"
 
     def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         from tsc.frontend.object_sorting import is_of_objects, sort_objects
@@ -261,7 +261,7 @@ class ClassRef(Sugared):
     cls: Class
 
     def describe(self) -> str:
-        return f"class '{self.cls.name}'"
+        return "EnumClass" if self.cls.kind == "enum" else f"class '{self.cls.name}'"
 
     def call(self, reader: CallReader, arguments: Arguments, node: ast.AST) -> Sugared:
         from tsc.frontend.objects import construct
@@ -338,7 +338,7 @@ class Namespace(Sugared):
     def attribute(self, reader: CallReader, name: str, node: ast.AST) -> Sugared:
         found = self.members(name)
         if found is None:
-            raise reader.error(f"module '{self.name}': object has no attribute {name}", node)
+            raise reader.error(f"object has no attribute {name}", node)
         return found
 
 

@@ -14,8 +14,8 @@ from xdsl.dialects.func import FuncOp
 from tsc.archive.mapped_files import MappedFile
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.graph_types import graph_type
-from tsc.dialects.torch_types import TorchType
-from tsc.frontend.sources import Source
+from tsc.dialects.torch_types import EnumType, TorchType
+from tsc.frontend.sources import Source, qualified_name
 
 MANGLED = "___torch_mangle_"
 """What PyTorch puts into a name, with a number, where another function or class has it already."""
@@ -39,7 +39,10 @@ class FunctionParameter:
     @property
     def type_text(self) -> str:
         """The type, as messages name it."""
-        return self.type.torchscript() + (" (inferred)" if self.is_inferred else "")
+        is_enum = isinstance(self.type, EnumType)
+        return (graph_type(self.type) if is_enum else self.type.torchscript()) + (
+            " (inferred)" if self.is_inferred else ""
+        )
 
     def declaration(self) -> str:
         """The parameter as a schema writes it."""
@@ -208,7 +211,7 @@ class ScriptObject:
         """Parameters that ask for no gradients, of those that no live tensor is behind."""
 
     def __repr__(self) -> str:
-        return f"<{self.cls.name} object>"
+        return f"<{self.cls.name} object at {id(self):#x}>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,9 +225,8 @@ class EnumValue:
         if isinstance(other, EnumValue):
             return self.cls is other.cls and self.name == other.name
         live = type(other)
-        path = "" if live.__module__ == "__main__" else f"{live.__module__}."
         is_same = self.cls.python is live or (
-            self.cls.python is None and self.cls.name == f"__torch__.{path}{live.__qualname__}"
+            self.cls.python is None and without_mangling(self.cls.name) == qualified_name(live)
         )
         return is_same and self.name == getattr(other, "name", None)
 

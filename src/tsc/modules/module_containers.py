@@ -84,7 +84,8 @@ class ModuleContainers(ModuleWalking):
         held = self._object
         methods = [n for n, m in held.cls.methods.items() if m.op is not None]
         names = {*object.__dir__(self), *held.attributes, *held.cls.constants, *methods}
-        return sorted(n for n in names if n not in held.attributes or self._is_visible(n))
+        own = {*held.attributes, *held.cls.constants, *methods} - {*object.__dir__(self)}
+        return sorted(n for n in names if n not in own or self._is_visible(held, n))
 
     def set_value(self, name: str, value: object) -> None:
         """Set an attribute that the program knows."""
@@ -104,5 +105,6 @@ class ModuleContainers(ModuleWalking):
 
     def _table(self, names: frozenset[str]) -> TensorTable:
         """Tensors of this module by name, in order, as PyTorch's modules hold them."""
-        held = {n: self._held_tensor(self._object, n) for n in self._object.attributes if n in names}
-        return TensorTable(held, self.set_value)
+        held = self._object
+        wanted = [n for n in held.attributes if n in names and self._is_visible(held, n)]
+        return TensorTable({n: self._held_tensor(held, n) for n in wanted}, self.set_value)

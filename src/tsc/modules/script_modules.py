@@ -8,27 +8,23 @@ import types
 from collections.abc import Sequence
 from typing import Any, Self, cast
 
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
-
 from tsc import pipeline
 from tsc.archive.writer import Record
 from tsc.compiler.entry import Entry
 from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
-from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
-from tsc.dialects.walking import walk
 from tsc.errors import ArchiveError, CompileError, TscError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.compile import Compiler
 from tsc.frontend.hooks import hooks_of
 from tsc.frontend.live import Program
 from tsc.frontend.object_graph import assemble
-from tsc.frontend.unit import Class, ScriptObject
+from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.interop import torch_modules
 from tsc.markers import modifier_of
+from tsc.modules.frozen import Frozen
 from tsc.modules.module_containers import ModuleContainers
 from tsc.modules.pickling import reduced
 from tsc.modules.protocol import ModuleProtocol, beside, run_between_hooks
@@ -127,14 +123,14 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         if name in methods:  # another thread was first
             return methods[name]
         function = self._object.cls.methods.get(name)
-        if function is None or not self._is_visible(name):
+        if function is None or not self._is_visible(self._object, name):
             raise AttributeError(f"'RecursiveScriptModule' object has no attribute '{name}'")
         self._interpreter.compiler.compile(function)
         method = ScriptMethod(
             self._interpreter, function, self._object, object.__getattribute__(self, "_default")
         )
         frozen: Frozen | None = object.__getattribute__(self, "_frozen")
-        if frozen is not None and name in frozen.methods:
+        if frozen is not None and function.name in frozen.functions:
             unit = self._interpreter.compiler.unit
             method.entry = Entry(frozen.module, function.name, frozen.pool, unit)
         methods[name] = method
@@ -144,7 +140,7 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
 
     def __getattr__(self, name: str) -> Any:
         held: ScriptObject = object.__getattribute__(self, "_object")
-        if self._is_visible(name):
+        if self._is_visible(held, name):
             if name in held.live:
                 return held.live[name]
             if name in held.attributes:
@@ -163,13 +159,18 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         hint = FROZEN_TRAINING if name == "training" else ""
         raise AttributeError(f"'RecursiveScriptModule' object has no attribute '{name}'{hint}")
 
-    def _is_visible(self, name: str) -> bool:
+    def _is_visible(self, held: ScriptObject, name: str) -> bool:
         frozen: Frozen | None = object.__getattribute__(self, "_frozen")
-        return frozen is None or name in frozen.kept or name in frozen.methods
+        return frozen is None or frozen.is_visible(held.cls, name)
+
+    def _are_children_walked(self) -> bool:
+        return object.__getattribute__(self, "_frozen") is None
 
     def __setattr__(self, name: str, value: object) -> None:
         cls = self._object.cls
-        if name in cls.properties and cls.properties[name][1] is not None:
+        if not self._is_visible(self._object, name):
+            object.__setattr__(self, name, value)
+        elif name in cls.properties and cls.properties[name][1] is not None:
             self._method(str(cls.properties[name][1]))(value)
         elif name in cls.attributes:
             self.set_value(name, value)
@@ -220,8 +221,7 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
 
     def _made_around(self, held: ScriptObject) -> RecursiveScriptModule:
         made = self._class_for(held)(held, self._interpreter, object.__getattribute__(self, "_default"))
-        if held.cls is self._object.cls:
-            object.__setattr__(made, "_frozen", object.__getattribute__(self, "_frozen"))
+        object.__setattr__(made, "_frozen", object.__getattribute__(self, "_frozen"))
         return made
 
     def _class_for(self, held: ScriptObject) -> type[RecursiveScriptModule]:
@@ -261,7 +261,7 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
         if frozen is None:
             return module_records(self._object, compiler, None, extra_files)
         entries = frozen.entries(self._object.cls)
-        return module_records(self._object, compiler, entries, extra_files, frozen.kept)
+        return module_records(self._object, compiler, entries, extra_files, frozen.is_visible)
 
 
 def interpreter(compiler: Compiler) -> Interpreter:
@@ -297,30 +297,8 @@ def with_rounded_weights(module: RecursiveScriptModule, precision: str) -> Recur
     RoundWeights(precision).apply(make_context(frozen.pool), rounded)
     held, interpreter = module._object, module._interpreter  # pyright: ignore[reportPrivateUsage]
     made = RecursiveScriptModule(held, interpreter, object.__getattribute__(module, "_default"))
-    object.__setattr__(made, "_frozen", Frozen(rounded, frozen.pool, frozen.preserved))
+    object.__setattr__(made, "_frozen", Frozen(held, rounded, frozen.pool, frozen.preserved))
     return made
-
-
-class Frozen:
-    """What `freeze` makes: the module at stage `frozen`, and the methods in it."""
-
-    def __init__(self, module: ModuleOp, pool: ConstantPool, preserved: Sequence[str] = ()) -> None:
-        self.module = module
-        self.pool = pool
-        self.preserved = tuple(preserved)
-        self.functions = {f.sym_name.data: f for f in module.ops if isinstance(f, FuncOp)}
-        self.methods = {name.rpartition(".")[2] for name in self.functions}
-        self.kept = {
-            op.attribute
-            for function in self.functions.values()
-            for op in walk(function)
-            if isinstance(op, (PrimGetAttrOp, PrimSetAttrOp))
-        } | {name.partition(".")[0] for name in preserved}
-
-    def entries(self, cls: Class) -> dict[str, tuple[FuncOp, ConstantPool]]:
-        """The methods of `cls` as they were frozen."""
-        frozen = {n: self.functions.get(m.name) for n, m in cls.methods.items() if n in self.methods}
-        return {name: (op, self.pool) for name, op in frozen.items() if op is not None}
 
 
 def _has_path(held: ScriptObject, path: Sequence[str]) -> bool:
@@ -356,5 +334,5 @@ def freeze_module(module: RecursiveScriptModule, preserved: Sequence[str]) -> Re
         assembled = assemble(interpreter.compiler.unit, pool, entries, held)
         pipeline.lower(make_context(pool), assembled, stop_after="frozen", freeze=Freeze(tuple(preserved)))
     made = RecursiveScriptModule(held, interpreter, object.__getattribute__(module, "_default"))
-    object.__setattr__(made, "_frozen", Frozen(assembled, pool, preserved))
+    object.__setattr__(made, "_frozen", Frozen(held, assembled, pool, preserved))
     return made

@@ -46,7 +46,7 @@ class ModuleState(ModuleWalking):
                 self._around(held)._method(SAVES_STATE)({}, joined(path, ""), keep_vars)
                 continue
             for name, value in held.attributes.items():
-                is_hidden = held is self._object and not self._is_visible(name)
+                is_hidden = not self._is_visible(held, name)
                 if is_array(value) and is_state(held, name) and not is_hidden:
                     state[joined(path, name)] = (
                         self._held_tensor(held, name) if keep_vars else self._wrap(value)

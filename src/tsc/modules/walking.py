@@ -21,8 +21,12 @@ class ModuleWalking:
         """A held value as users see it."""
         raise NotImplementedError
 
-    def _is_visible(self, name: str) -> bool:
-        """Whether an attribute is there for users: freezing removes most."""
+    def _is_visible(self, held: ScriptObject, name: str) -> bool:
+        """Whether an attribute of an object is there for users: freezing removes most."""
+        raise NotImplementedError
+
+    def _are_children_walked(self) -> bool:
+        """Whether walks go into submodules: as in PyTorch, not into those that freezing left."""
         raise NotImplementedError
 
     def _around(self, held: ScriptObject) -> Self:
@@ -34,9 +38,8 @@ class ModuleWalking:
         raise NotImplementedError
 
     def _children_of(self, held: ScriptObject) -> Iterator[tuple[str, ScriptObject]]:
-        for name, value in held.attributes.items():
-            is_hidden = held is self._object and not self._is_visible(name)
-            if isinstance(value, ScriptObject) and value.cls.kind == "module" and not is_hidden:
+        for name, value in held.attributes.items() if self._are_children_walked() else ():
+            if isinstance(value, ScriptObject) and value.cls.kind == "module":
                 yield name, value
 
     def _walk(
@@ -63,7 +66,7 @@ class ModuleWalking:
         for path, held in below if recurse else [(prefix, self._object)]:
             for name, value in held.attributes.items():
                 identity = id(held.live.get(name, value))
-                is_hidden = held is self._object and not self._is_visible(name)
+                is_hidden = not self._is_visible(held, name)
                 if is_hidden or not is_array(value) or not is_wanted(held, name) or identity in seen:
                     continue
                 if remove_duplicate:

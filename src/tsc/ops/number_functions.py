@@ -37,6 +37,8 @@ def divide(a: Number, b: Number) -> Number:
 def floor_divide(a: Any, b: Any) -> Any:
     """Python's ``//`` of ints; of floats the quotient, rounded, and then down to a whole number."""
     if not isinstance(a, float) and not isinstance(b, float):
+        if b == 0:
+            raise ZeroDivisionError("division by 0")
         return a // b
     quotient = cast("float", divide(a, b))
     is_whole = quotient == 0 or not math.isfinite(quotient)  # zeros keep their sign

@@ -107,7 +107,7 @@ def _binary_forms() -> Forms:
         for kinds in (_INT, _FLOAT):
             yield name, kinds, _sure(f"{{0}} if {{0}} {sign} {{1}} else {{1}}")
     yield "aten::div", _REALS, _sure("{0} / {1} if {1} else {eager}({0}, {1})")
-    yield "aten::floordiv", _INT, python_form("{0} // {1}", wraps=True)
+    yield "aten::floordiv", _INT, python_form("{0} // {1} if {1} else {eager}({0}, {1})", wraps=True)
     yield "aten::floordiv", _REALS, _sure("{floor_divide}({0}, {1})", {"floor_divide": floor_divide})
     yield "aten::remainder", _INT, python_form("{0} % {1}")
     yield "aten::remainder", _REALS, _sure("{remainder}({0}, {1})", {"remainder": remainder})

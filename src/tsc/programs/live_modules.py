@@ -18,7 +18,7 @@ from tsc.frontend.hooks import HOOKS, PRE_HOOKS, check_hooks, hooks_of
 from tsc.frontend.interfaces import check_interfaces
 from tsc.frontend.live import Program
 from tsc.frontend.python_values import PythonValue
-from tsc.frontend.sources import overload_declarations
+from tsc.frontend.sources import overload_declarations, qualified_name
 from tsc.frontend.unit import Class, Function, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.markers import Attribute, modifier_of
@@ -240,10 +240,7 @@ class _Scripter:
         known = self.program.unit.module_classes
         if key in known:
             return known[key]
-        path = live.__qualname__.replace(".<locals>", "")
-        name = self.program.unit.unique_name(
-            f"__torch__.{path}" if live.__module__ == "__main__" else f"__torch__.{live.__module__}.{path}"
-        )
+        name = self.program.unit.unique_name(qualified_name(live))
         cls = Class(name, "module", dict(kinds), dict(constants), python=type(module))
         self.program.unit.classes[name] = cls
         self._fill(cls, module, functions)

@@ -382,6 +382,11 @@ class ScriptFunction(BoundFunction, Saveable):
         self.__doc__ = getattr(function.python, "__doc__", None)
 
     @property
+    def qualified_name(self) -> str:
+        """What the program calls the function: ``__torch__.``, its module, its name."""
+        return self.function.name
+
+    @property
     def __tsc_function__(self) -> Function:
         return self.function
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -15,7 +15,6 @@ from tsc.archive.storages import Storages
 from tsc.archive.writer import Record
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool
-from tsc.dialects.torch_ops import PrimGetAttrOp, PrimSetAttrOp
 from tsc.dialects.torch_types import TorchType
 from tsc.dialects.walking import walk
 from tsc.errors import NotSupportedError
@@ -27,6 +26,8 @@ from tsc.interop import torch as torch_interop
 from tsc.printing.spelling import code_type
 from tsc.serialization.saved_code import CodeFiles, methods_to_save
 
+Visibility = Callable[[Class, str], bool]
+"""Whether objects of a class still have an attribute or a method."""
 Entries = dict[str, tuple[FuncOp, ConstantPool]]
 """The methods of a frozen module: their operations, and the arrays of their constants."""
 
@@ -158,17 +159,17 @@ def module_records(
     compiler: Compiler,
     frozen: Entries | None,
     extra_files: dict[str, Any] | None,
-    kept: Collection[str] = (),
+    is_visible: Visibility | None = None,
 ) -> list[Record]:
     """The records of a module; `frozen` has the functions of one whose attributes are constants, except those
-    in `kept`.
+    that are visible.
 
     Raises:
         CompileError: a method that must be saved is not TorchScript.
         NotSupportedError: an archive cannot hold something.
     """
-    if frozen is not None:
-        return _frozen_records(root, compiler, frozen, kept, extra_files)
+    if frozen is not None and is_visible is not None:
+        return _frozen_records(root, compiler, frozen, is_visible, extra_files)
     objects = objects_of(root)
     entries = [m for held in objects for m in entry_methods(held.cls)]
     for method in entries:
@@ -235,19 +236,15 @@ def _frozen_records(
     root: ScriptObject,
     compiler: Compiler,
     frozen: Entries,
-    kept: Collection[str],
+    is_visible: Visibility,
     extra_files: dict[str, Any] | None,
 ) -> list[Record]:
-    called = _called(frozen, compiler)
-    own = [f.op for f in called if f.op is not None and f.self_type is tt.ModuleType(root.cls.name)]
-    read = {name for op in (*own, *(op for op, _ in frozen.values())) for name in _attributes_read(op)}
-    wanted = {"training", *read, *kept}
-    cls = replace(
-        root.cls,
-        attributes={n: k for n, k in root.cls.attributes.items() if n in wanted},
-        constants={},
-    )
-    held = ScriptObject(cls, root.attributes)
+    held = _remaining(root, is_visible, {})
+    others = objects_of(held)[1:]
+    entries = [m for other in others for m in entry_methods(other.cls) if is_visible(other.cls, m.short_name)]
+    for method in entries:
+        compiler.compile(method)
+    called = _called(frozen, compiler) | set(reachable(compiler.unit, entries))
     methods = [root.cls.methods[name] for name in frozen]
     methods += [m for m in methods_to_save(root.cls, called) if m not in methods]
     compiled = _Compiled(compiler)
@@ -257,8 +254,8 @@ def _frozen_records(
         return bodies[function] if function in bodies else compiled(function)
 
     files = CodeFiles(compiler.unit, body)
-    files.add_class(cls, methods)
-    for other in objects_of(held)[1:]:
+    files.add_class(held.cls, methods)
+    for other in others:
         is_plain = other.cls.kind == "class"
         files.add_class(
             other.cls, entry_methods(other.cls) if is_plain else methods_to_save(other.cls, called)
@@ -273,8 +270,13 @@ def _called(frozen: Entries, compiler: Compiler) -> set[Function]:
     return set(reachable(compiler.unit, [c for c in callees if c is not None]))
 
 
-def _attributes_read(function: FuncOp) -> Iterator[str]:
-    """The attributes of ``self`` that a frozen function still reads or writes."""
-    for op in walk(function):
-        if isinstance(op, (PrimGetAttrOp, PrimSetAttrOp)) and op.operands[0] in function.body.block.args:
-            yield op.attribute
+def _remaining(held: ScriptObject, is_visible: Visibility, memo: dict[int, ScriptObject]) -> ScriptObject:
+    """A module with the attributes that freezing has left it and the modules below."""
+    if id(held) not in memo:
+        left = {n: k for n, k in held.cls.attributes.items() if is_visible(held.cls, n)}
+        memo[id(held)] = made = ScriptObject(replace(held.cls, attributes=left, constants={}))
+        made.live, made.untrained = held.live, held.untrained
+        for name, value in held.attributes.items():
+            is_module = isinstance(value, ScriptObject) and value.cls.kind == "module"
+            made.attributes[name] = _remaining(value, is_visible, memo) if is_module else value
+    return memo[id(held)]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from tsc.errors import NotSupportedError
+from tsc.frontend.sources import qualified_name
 from tsc.interop import torch as torch_interop
 from tsc.modules.script_modules import RecursiveScriptModule
 from tsc.modules.scripting import live_program, scripted
@@ -20,7 +21,7 @@ from tsc.tracebacks import with_short_tracebacks
 from tsc.tracing.backends import Backend
 from tsc.tracing.checking import Check, Traced
 from tsc.tracing.diagnostics import TracerWarning, TracingCheckError
-from tsc.tracing.modules import ModuleTracer, TopLevelTracedModule, TracedModule, forget
+from tsc.tracing.modules import ModuleTracer, TopLevelTracedModule, TracedModule
 from tsc.tracing.tracer import Trace, argument_names, backend_for
 
 __all__ = [
@@ -62,7 +63,8 @@ def trace(
 
     Control flow is not recorded: what ran, runs again, on inputs of any shape that the operators take. Sizes
     that operators are called with follow the inputs. With `check_trace` the trace is made and run again, on
-    `check_inputs` if given, and compared within `check_tolerance`. `strict` refuses dicts as results.
+    `check_inputs` if given, and compared within `check_tolerance`. `strict` refuses dicts as results. With
+    `_force_outplace`, operators that write to a tensor are recorded as those that make a new one.
     ``trace(tensor)`` is the operator: the sum of the diagonal.
 
     >>> f = tsc.trace(lambda x: tsc.relu(x) + x.shape[0], tsc.zeros(3))
@@ -77,7 +79,7 @@ def trace(
         return operator_function("trace")(func)
     if not options().is_jit_enabled:
         return func
-    _refuse_private(_force_outplace, _module_class)
+    _refuse_module_class(_module_class)
     _warn_of_optimize(optimize)
     if isinstance(func, RecursiveScriptModule):
         warnings.warn(
@@ -94,19 +96,19 @@ def trace(
         given = example_kwarg_inputs if example_inputs is None else example_inputs
         checked = None if check_inputs is None else [{"forward": c} for c in check_inputs]
         return trace_module(
-            module, {"forward": given}, None, check_trace, checked, check_tolerance, strict,
+            module, {"forward": given}, None, check_trace, checked, check_tolerance, strict, _force_outplace,
             example_inputs_is_kwarg=by_name,
         )  # fmt: skip
     return _trace_function(
-        func, example_inputs, check_trace, check_inputs, check_tolerance, strict, example_kwarg_inputs
-    )
+        func, example_inputs, check_trace, check_inputs, check_tolerance, strict, example_kwarg_inputs,
+        force_outplace=_force_outplace,
+    )  # fmt: skip
 
 
-def _refuse_private(force_outplace: bool, module_class: object) -> None:
-    """Refuse the arguments of PyTorch's own exporters."""
-    for name, given in (("_force_outplace", force_outplace), ("_module_class", module_class is not None)):
-        if given:
-            raise NotSupportedError(f"trace: the argument {name} is not supported")
+def _refuse_module_class(given: object) -> None:
+    """Refuse the argument of PyTorch's own exporters."""
+    if given is not None:
+        raise NotSupportedError("trace: the argument _module_class is not supported")
 
 
 def _warn_of_optimize(optimize: object) -> None:
@@ -142,7 +144,7 @@ def _module_of_forward(func: Any) -> Any:
 
 def _trace_function(
     func: Any, example_inputs: Any, check_trace: bool, check_inputs: Any, tolerance: float, strict: bool,
-    keywords: Mapping[str, Any] | None,
+    keywords: Mapping[str, Any] | None, *, force_outplace: bool,
 ) -> ScriptFunction:  # fmt: skip
     if not hasattr(func, "__name__") and not hasattr(func, "func"):
         raise RuntimeError(f"Could not get name of python class object: {func!r}")
@@ -152,8 +154,10 @@ def _trace_function(
     default = backend.wrap
 
     def make(inputs: Any) -> ScriptFunction:
-        trace = Trace(program.unit, backend, strict)
-        function = trace.function(_qualified(func), func, inputs, argument_names(func))
+        trace = Trace(program.unit, backend, strict, force_outplace=force_outplace)
+        function = trace.function(
+            qualified_name(getattr(func, "func", func)), func, inputs, argument_names(func)
+        )
         return ScriptFunction(interpreter, function, default)
 
     made = make(inputs)
@@ -167,15 +171,6 @@ def _trace_function(
             check.compare(Traced(made), func, Traced(again), given)
             program.unit.functions.pop(again.function.name, None)
     return made
-
-
-def _qualified(func: Any) -> str:
-    module = getattr(func, "__module__", None) or "__main__"
-    named = getattr(func, "func", func)
-    path = (
-        getattr(named, "__qualname__", named.__name__).replace(".<locals>", "").replace("<lambda>", "_lambda")
-    )
-    return f"__torch__.{path}" if module == "__main__" else f"__torch__.{module}.{path}"
 
 
 def as_tuple(inputs: Any) -> tuple[Any, ...]:
@@ -204,27 +199,29 @@ def trace_module(
     """
     if not options().is_jit_enabled:
         return mod
-    _refuse_private(_force_outplace, _module_class)
+    _refuse_module_class(_module_class)
     _warn_of_optimize(optimize)
     if not _is_module(mod):
         raise AttributeError("expected torch.nn.Module as the first argument")
     if not isinstance(inputs, dict):
         raise AttributeError("expected a dictionary of (method_name, input) pairs")
     backend = backend_for(mod, inputs)
-    made = _trace_methods(mod, inputs, backend, strict, example_inputs_is_kwarg)
+
+    def traced(given: Mapping[str, Any]) -> tuple[TopLevelTracedModule, ModuleTracer]:
+        return _trace_methods(
+            mod, given, backend, strict, example_inputs_is_kwarg, force_outplace=_force_outplace
+        )
+
+    made, _ = traced(inputs)
     if check_trace:
         check = Check(backend, check_tolerance, example_inputs_is_kwarg)
         for given in [inputs] if check_inputs is None else check_inputs:
-            again = check.again(
-                lambda given=given: _trace_methods(
-                    mod, check.cloned(given), backend, strict, example_inputs_is_kwarg
-                )
-            )
+            again, tracer = check.again(lambda given=given: traced(check.cloned(given)))
             for name in inputs:
                 run = mod if name == "forward" else getattr(mod, name)
                 example = _example(given[name], example_inputs_is_kwarg)
                 check.compare(Traced(made, name), run, Traced(again, name), example)
-            forget(live_program()[0].unit, again._object)
+            tracer.forget()
     return made
 
 
@@ -233,10 +230,12 @@ def _example(given: object, by_name: bool) -> Any:
 
 
 def _trace_methods(
-    mod: Any, inputs: Mapping[str, Any], backend: Backend, strict: bool, by_name: bool
-) -> TopLevelTracedModule:
+    mod: Any, inputs: Mapping[str, Any], backend: Backend, strict: bool, by_name: bool, *,
+    force_outplace: bool,
+) -> tuple[TopLevelTracedModule, ModuleTracer]:  # fmt: skip
     program, interpreter = live_program()
-    held = ModuleTracer(program.compiler).object(mod)
+    tracer = ModuleTracer(program.compiler)
+    held = tracer.object(mod)
     for name, example in inputs.items():
         method = getattr(mod, name)
         names = argument_names(method)
@@ -244,9 +243,9 @@ def _trace_methods(
         if by_name:
             _check_names(given, names)
         run = mod if name == "forward" else method
-        trace = Trace(program.unit, backend, strict, mod, held)
+        trace = Trace(program.unit, backend, strict, mod, held, force_outplace=force_outplace)
         held.cls.methods[name] = trace.function(f"{held.cls.name}.{name}", run, given, names)
-    return TopLevelTracedModule(held, interpreter, backend.wrap)
+    return TopLevelTracedModule(held, interpreter, backend.wrap), tracer
 
 
 def _check_names(given: Mapping[str, Any], names: Sequence[str]) -> None:

@@ -25,6 +25,10 @@ class Frame:
     path: Path
     items: list[Operation | Frame] = field(default_factory=list["Operation | Frame"])
 
+    def is_within(self, outer: Frame) -> bool:
+        """Whether this frame is `outer`, or lies inside it."""
+        return self is outer or any(isinstance(i, Frame) and self.is_within(i) for i in outer.items)
+
     def operations(self) -> Iterator[Operation]:
         """All operations, those of inner frames included, in order."""
         for item in self.items:

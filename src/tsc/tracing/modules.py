@@ -9,7 +9,8 @@ from tsc.concurrency import serialized
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_types import TorchType
 from tsc.frontend.compile import Compiler
-from tsc.frontend.unit import Class, ScriptObject, Unit
+from tsc.frontend.sources import qualified_name
+from tsc.frontend.unit import Class, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.modules.script_modules import RecursiveScriptModule
 from tsc.modules.scripting import scripted
@@ -72,6 +73,8 @@ class ModuleTracer:
     def __init__(self, compiler: Compiler) -> None:
         self.compiler = compiler
         self.unit = compiler.unit
+        self.made: list[Class] = []
+        """The classes made for live modules; those of script modules below were there before."""
         self._arrays: dict[int, Any] = {}
 
     @serialized
@@ -95,14 +98,21 @@ class ModuleTracer:
 
     def _class(self, module: Any, kinds: dict[str, TorchType]) -> Class:
         live = cast("type[Any]", type(module))
-        path = live.__qualname__.replace(".<locals>", "")
-        name = f"__torch__.{path}" if live.__module__ == "__main__" else f"__torch__.{live.__module__}.{path}"
-        cls = Class(self.unit.unique_name(name), "module", kinds)
+        cls = Class(self.unit.unique_name(qualified_name(live)), "module", kinds)
         cls.members[TRACED] = live.__name__
         cls.parameters = frozenset(name for name, _ in module._parameters.items())
         cls.buffers = frozenset(name for name, _ in module._buffers.items())
         self.unit.classes[cls.name] = cls
+        self.made.append(cls)
         return cls
+
+    @serialized
+    def forget(self) -> None:
+        """Take the classes made, and their functions, out of the unit: the trace was only to be compared."""
+        for cls in self.made:
+            self.unit.classes.pop(cls.name, None)
+            for method in cls.methods.values():
+                self.unit.functions.pop(method.name, None)
 
     def _array(self, tensor: Any) -> Any:
         if id(tensor) not in self._arrays:
@@ -110,18 +120,6 @@ class ModuleTracer:
                 torch_interop.to_numpy(tensor) if torch_interop.is_tensor(tensor) else tensor.array
             )
         return self._arrays[id(tensor)]
-
-
-@serialized
-def forget(unit: Unit, held: ScriptObject) -> None:
-    """Take the classes and functions made for `held` out of `unit`: it was traced only to be compared."""
-    for child in held.attributes.values():
-        if isinstance(child, ScriptObject):
-            forget(unit, child)
-    if TRACED in held.cls.members:
-        unit.classes.pop(held.cls.name, None)
-        for method in held.cls.methods.values():
-            unit.functions.pop(method.name, None)
 
 
 def announce(recorder: Recorder, module: object, held: ScriptObject, path: Path = ()) -> None:

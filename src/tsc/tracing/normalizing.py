@@ -7,12 +7,14 @@ from typing import Any, cast
 
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
-from tsc.dialects.schema import Schema
+from tsc.dialects.schema import REQUIRED, Schema
 
 CONVOLUTIONS = {f"aten::conv{n}d": n for n in (1, 2, 3)} | {
     f"aten::conv_transpose{n}d{o}": n for n, o in ((1, ""), (2, ".input"), (3, ".input"))
 }
 """Convolutions of n spatial dims: ``aten::_convolution`` in a trace, if the input has a batch."""
+MAKE_LIKE = {"aten::zero": "aten::zeros_like", "aten::fill": "aten::full_like"}
+"""What makes a new tensor of the values that ``zero_`` and ``fill_`` write."""
 _NUMBERS = (bool, int, float, complex)
 
 
@@ -30,6 +32,23 @@ def convolution(schema: Schema, given: list[Any]) -> tuple[Schema, list[Any]]:
     }  # fmt: skip
     values = named | lists | flags
     return general, [values[a.name] for a in general.arguments]
+
+
+def out_of_place(schema: Schema, given: list[Any]) -> tuple[Schema, list[Any]]:
+    """A call of an in-place operator as one of the operator that makes a new tensor; any other call, and a
+    copy into a tensor, as it is.
+    """
+    base = schema.name.removesuffix("_")
+    if base == schema.name or base == "aten::copy":
+        return schema, given
+    name = MAKE_LIKE.get(base, base)
+    found = schemas.lookup(f"{name}.{schema.overload}" if schema.overload and name == base else name)
+    if found is None:
+        return schema, given
+    rest = found.arguments[len(given) :]
+    if any(a.default is REQUIRED for a in rest):
+        return schema, given
+    return found, [*given, *(a.default for a in rest)]
 
 
 def with_number(schema: Schema, given: Sequence[Any]) -> Schema:

@@ -111,14 +111,12 @@ class Outliner:
         block = Block(arg_types=[own, *(t.type for t in taken)])
         hint(block.args[0], "self")
         for value, argument in zip(taken, block.args[1:], strict=True):
-            argument.name_hint = value.name_hint
+            argument.name_hint = value.name_hint if self._is_around(frame, value) else None
         body = _Body(self, block, frame.path, dict(zip(taken, block.args[1:], strict=True)))
         body.emit(frame)
         body.give([body.resolve(g) for g in given])
         name = _method_name(cls)
-        parameters = [
-            FunctionParameter(f"argument_{i}", cast("TorchType", t.type)) for i, t in enumerate(taken, 1)
-        ]
+        parameters = self._parameters(frame, taken)
         function = make_function(self.recorder.unit, f"{cls.name}.{name}", parameters, block, own)
         cls.methods[name] = function
         return function, taken, given
@@ -132,6 +130,23 @@ class Outliner:
                 if operand.owner not in inside and not is_own:
                     found[operand] = None
         return list(found)
+
+    def _parameters(self, frame: Frame, taken: Sequence[SSAValue]) -> list[FunctionParameter]:
+        """A parameter for each value a frame takes, called what the value is; like PyTorch's, a result of
+        another module has lost its name, and of two values of one name only the first has it.
+        """
+        made: dict[str, FunctionParameter] = {}
+        for i, value in enumerate(taken, 1):
+            name = value.name_hint if self._is_around(frame, value) else None
+            if name is None or name == "self" or name in made:
+                name = f"argument_{i}"
+            made[name] = FunctionParameter(name, cast("TorchType", value.type))
+        return list(made.values())
+
+    def _is_around(self, frame: Frame, value: SSAValue) -> bool:
+        """Whether `value` was made in a frame that `frame` lies in, or given to the trace."""
+        home = self.recorder.builder.homes.get(value.owner) if isinstance(value.owner, Operation) else None
+        return home is None or frame.is_within(home)
 
 
 def _is_read_outside(value: SSAValue, inside: set[Operation]) -> bool:
@@ -175,7 +190,6 @@ class _Body:
             ops.PrimCallMethodOp, operands, [function.result], attributes=attributes
         ).results[0]
         if len(given) == 1:
-            made.name_hint = given[0].name_hint
             self.known[given[0]] = made
         elif given:
             parts = self.builder.create(ops.PrimTupleUnpackOp, [made], [g.type for g in given]).results

@@ -33,15 +33,17 @@ from tsc.tracing.diagnostics import (
 )
 from tsc.tracing.frames import Frame, Path
 from tsc.tracing.known_values import KnownValues
-from tsc.tracing.normalizing import convolution, with_number
+from tsc.tracing.normalizing import convolution, out_of_place, with_number
 from tsc.tracing.traced_indexing import Indexing
 
 
 class Recorder(KnownValues):
     """One running trace: which value stands for which tensor, and the operations so far."""
 
-    def __init__(self, unit: Unit, backend: Backend) -> None:
+    def __init__(self, unit: Unit, backend: Backend, *, force_outplace: bool = False) -> None:
         super().__init__(unit, backend)
+        self.force_outplace = force_outplace
+        """Whether in-place operators are recorded as those that make new tensors."""
         self._ints: dict[SSAValue, SSAValue] = {}
         self._concrete: list[tuple[Any, int]] = []
         self.modules: dict[int, Path] = {}
@@ -130,7 +132,11 @@ class Recorder(KnownValues):
             with self.paused():
                 return self.backend.like(number, like)
 
-        return self.indexing.write(tensor, key, value, as_tensor)
+        outplace, self.force_outplace = self.force_outplace, False  # in PyTorch it is a copy into the tensor
+        try:
+            return self.indexing.write(tensor, key, value, as_tensor)
+        finally:
+            self.force_outplace = outplace
 
     def call_module(
         self, module: object, run: Callable[..., Any], *arguments: object, **keywords: object
@@ -162,6 +168,8 @@ class Recorder(KnownValues):
         if not (schema.mutates or self._has_tensor(result)):
             return
         self.builder.location = location_of(user_place())
+        if self.force_outplace:
+            schema, given = out_of_place(schema, list(given))
         schema = with_number(schema, given)
         operands = [self.operand(g, a.type) for g, a in zip(given, schema.arguments, strict=True)]
         made = self.builder.aten(schema.full_name, operands)

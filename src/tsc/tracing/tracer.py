@@ -63,8 +63,11 @@ class Trace:
         strict: bool,
         module: object = None,
         held: ScriptObject | None = None,
+        *,
+        force_outplace: bool = False,
     ) -> None:
         self.unit = unit
+        self.force_outplace = force_outplace
         self.backend = backend
         self.strict = strict
         self.module = module
@@ -95,7 +98,7 @@ class Trace:
         arguments = block.args if own is None else block.args[1:]
         for parameter, argument in zip(parameters, arguments, strict=True):
             hint(argument, parameter.name)
-        recorder = Recorder(self.unit, self.backend)
+        recorder = Recorder(self.unit, self.backend, force_outplace=self.force_outplace)
         if self.held is not None:
             hint(block.args[0], "self")
             announce(recorder, self.module, self.held)
