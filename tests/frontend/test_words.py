@@ -13,7 +13,9 @@ from torch.jit.frontend import FrontendError
 
 import tsc
 from tests.frontend import programs_refused as refused
-from tests.frontend.programs_refused import SAID, Called, called
+from tests.frontend import programs_words as words
+from tests.frontend.programs_refused import SAID
+from tests.frontend.programs_words import Called, called
 
 Library = Any
 LIBRARIES = pytest.mark.parametrize("jit", [torch.jit, tsc], ids=["torch", "tsc"])
@@ -64,9 +66,9 @@ def test_a_wrong_call_is_told_why_with_the_declaration(
 @pytest.mark.parametrize(
     ("program", "words"),
     [
-        (refused.raises_two, "builtins.ValueError: (a, 1)"),
-        (refused.raises_held, "builtins.ValueError: held"),
-        (refused.raises_own, f"{refused.__name__}.OwnError: mine"),
+        (words.raises_two, "builtins.ValueError: (a, 1)"),
+        (words.raises_held, "builtins.ValueError: held"),
+        (words.raises_own, f"{words.__name__}.OwnError: mine"),
     ],
 )
 def test_an_exception_is_told_with_its_class_and_all_it_was_given(
@@ -79,17 +81,17 @@ def test_an_exception_is_told_with_its_class_and_all_it_was_given(
 @LIBRARIES
 def test_a_division_by_zero_is_told_as_in_cpp(jit: Library) -> None:
     with pytest.raises((RuntimeError, jit.Error), match="division by 0"):
-        jit.script(refused.divided)(7, 0)
+        jit.script(words.divided)(7, 0)
 
 
 @LIBRARIES
 def test_a_wrong_enum_is_told_the_type_wanted(jit: Library) -> None:
     name = re.escape(f"Enum<__torch__.{refused.__name__}.Chosen>")
     with pytest.raises(RuntimeError, match=f"Expected a value of type '{name}' for argument 'a'"):
-        jit.script(refused.chosen)(1)
+        jit.script(words.chosen)(1)
 
 
-@pytest.mark.parametrize("program", [refused.no_name, refused.no_names])
+@pytest.mark.parametrize("program", [words.no_name, words.no_names])
 def test_the_whole_of_what_is_wrong_is_marked(program: Callable[..., Any]) -> None:
     def marks(jit: Library) -> str:
         with pytest.raises(RuntimeError) as raised:
@@ -101,13 +103,13 @@ def test_the_whole_of_what_is_wrong_is_marked(program: Callable[..., Any]) -> No
 
 @LIBRARIES
 def test_an_object_is_printed_with_its_class_and_address(jit: Library) -> None:
-    text = jit.script(refused.object_in_text)(1)
+    text = jit.script(words.object_in_text)(1)
     name = re.escape(f"__torch__.{refused.__name__}.NoOperators")
     assert re.fullmatch(f"<{name} object at 0x[0-9a-f]+>", text)
 
 
 @LIBRARIES
 def test_a_function_is_refused_the_same_way_when_it_is_scripted_again(jit: Library) -> None:
-    for program in (refused.keyword_default, refused.keyword_default):
+    for program in (words.keyword_default, words.keyword_default):
         with pytest.raises((RuntimeError, FrontendError), match="use keyword-only arguments with defaults"):
             jit.script(program)

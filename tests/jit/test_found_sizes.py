@@ -154,16 +154,6 @@ def chosen_in_each_round(x: Tensor):
     return total
 
 
-@pytest.fixture
-def strategy() -> Generator[None]:
-    """One specialization for the first sizes, one for all others; failures of the compiler are errors."""
-    before = tsc.set_fusion_strategy([("STATIC", 1), ("DYNAMIC", 1)])
-    was_strict, options().is_strict = options().is_strict, True
-    yield
-    tsc.set_fusion_strategy(before)
-    options().is_strict = was_strict
-
-
 def filled(shape: tuple[int, ...]) -> Generator[Tensor]:
     """Some elements above 0, none, all, the last one, and in another order of dims."""
     for seed in range(2):

@@ -84,14 +84,8 @@ def saved(module: nn.Module, path: Path) -> Any:
     return tsc.load(str(path))
 
 
-WAYS = [
-    *((name, way) for name in PROGRAMS for way in (scripted, frozen, saved)),
-    *((name, loaded) for name in ("forces", "forces_by_name", "chosen", "branching")),
-]
-"""Archives of PyTorch's hold what `scripted` compiles: some of them are loaded too."""
-
-
-@pytest.mark.parametrize(("name", "way"), WAYS)
+@pytest.mark.parametrize("way", [scripted, frozen, loaded, saved])
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_gradients_are_pytorchs(name: str, way: Callable[[nn.Module, Path], Any], tmp_path: Path) -> None:
     module, arguments, want = made(name)
     program = way(module, tmp_path / "program.pt")

@@ -328,12 +328,8 @@ def test_memory_that_a_branch_in_a_part_gives_on_is_that_of_other_results() -> N
         assert np.shares_memory(made.numpy(), y.numpy()) == more
 
 
-class MayGiveItsState(nn.Module):
+class MayGiveItsState(Shares):
     """A branch gives a view of a buffer, which is a constant once it is frozen."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("state", torch.arange(4.0))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         state = self.state

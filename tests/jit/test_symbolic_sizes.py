@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,17 +15,8 @@ from torch import Tensor
 
 import tsc
 from tests.jit.symbolic_programs import PROGRAMS, SHAPES, Program
-from tsc.options import options
 
-
-@pytest.fixture(autouse=True)
-def strategy() -> Generator[None]:
-    """One specialization for the first sizes, one for all others; failures of the compiler are errors."""
-    before = tsc.set_fusion_strategy([("STATIC", 1), ("DYNAMIC", 1)])
-    was_strict, options().is_strict = options().is_strict, True
-    yield
-    tsc.set_fusion_strategy(before)
-    options().is_strict = was_strict
+pytestmark = pytest.mark.usefixtures("strategy")
 
 
 def parts(value: Any) -> list[Any]:

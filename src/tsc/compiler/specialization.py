@@ -105,7 +105,9 @@ class Specialization:
     kinds: Kinds | None = None
     """Of a function in parts: the kinds of its arguments, whose sizes may be any."""
     outlined: Outlined | None = None
-    """Where it is Python with native parts: these. Then `run` takes values as the program has them."""
+    """Where it is Python with native parts: these. Then `run` takes values as the program has them, and does
+    all that the program does.
+    """
 
     def __repr__(self) -> str:  # short: what it consists of is the whole program
         return f"<Specialization: {self.tier}, {len(self.compilation.kernels)} kernels>"

@@ -63,8 +63,3 @@ def objects_below(root: ScriptObject) -> Iterator[ScriptObject]:
 def any_trained(objects: Iterable[ScriptObject]) -> bool:
     """Whether a tensor behind an attribute of these objects asks for gradients."""
     return any(torch_interop.requires_grad(t) for held in objects for t in held.live.values())
-
-
-def is_trained_below(root: ScriptObject) -> bool:
-    """The same for an object and all below it."""
-    return any_trained(objects_below(root))

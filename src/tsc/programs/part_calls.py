@@ -11,8 +11,9 @@ from tsc.compiler.specialization import Specialization
 from tsc.interop import torch as torch_interop
 from tsc.programs.call_text import CallText, Matching, array_name, signature
 from tsc.programs.call_writer import CallWriter, Run
-from tsc.programs.live_tensors import is_trained_below, refresh_below
+from tsc.programs.live_tensors import refresh_below
 from tsc.runtime.plain_values import copier_of
+from tsc.runtime.recording_gradients import has_trained
 from tsc.runtime.values import Inputs
 
 
@@ -44,7 +45,7 @@ class PartCalls(CallWriter):
         self.refuse(text, dispatch)
         receiver = self.version.in_parts.receiver
         if self.version.guard is not None and torch_interop.torch() is not None:
-            trained = "" if receiver is None else f" and {text.hold(is_trained_below)}({text.hold(receiver)})"
+            trained = "" if receiver is None else f" and {text.hold(has_trained)}({text.hold(receiver)})"
             text.write(f"if {text.hold(torch_interop.is_grad_enabled)}(){trained}:")
             text.write(dispatch, 2)
         matching = Matching(text, f"return {text.hold(otherwise)}(*arguments)", self.kind.tensor)

@@ -175,7 +175,7 @@ def are_recorded(arguments: Sequence[Any], receiver: ScriptObject | None) -> boo
             return True
     if watching_test()():
         return True
-    return is_grad_enabled and receiver is not None and _has_trained(receiver)
+    return is_grad_enabled and receiver is not None and has_trained(receiver)
 
 
 def _is_ours(argument: object) -> bool:
@@ -187,7 +187,8 @@ def _is_ours(argument: object) -> bool:
     return isinstance(argument, (np.ndarray, Tensor))
 
 
-def _has_trained(held: ScriptObject) -> bool:
+def has_trained(held: ScriptObject) -> bool:
+    """Whether a tensor behind an attribute of an object, or of one below it, asks for gradients."""
     if any(torch_interop.requires_grad(t) for t in held.live.values()):
         return True
-    return any(_has_trained(v) for v in held.attributes.values() if isinstance(v, ScriptObject))
+    return any(has_trained(v) for v in held.attributes.values() if isinstance(v, ScriptObject))
