@@ -29,10 +29,11 @@ PROGRAM = """
     x = torch.rand(2, 3, 8, 8)
     scripted = torch.jit.script(net)
     fast = torch.jit.optimize_for_inference(scripted)
-    for module in (net, scripted, fast):
-        y = module(x)
-        assert isinstance(y, torch.Tensor), type(y)
-        np.testing.assert_allclose(y.numpy(), net(x).numpy(), rtol=1e-5, atol=1e-6)
+    with torch.no_grad():
+        for module in (net, scripted, fast):
+            y = module(x)
+            assert isinstance(y, torch.Tensor), type(y)
+            np.testing.assert_allclose(y.numpy(), net(x).numpy(), rtol=1e-5, atol=1e-6)
     assert fast.forward.last.is_native
 
     @torch.jit.script

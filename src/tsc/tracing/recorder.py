@@ -34,7 +34,7 @@ from tsc.tracing.diagnostics import (
 from tsc.tracing.frames import Frame, Path
 from tsc.tracing.known_values import KnownValues
 from tsc.tracing.normalizing import convolution, out_of_place, with_number
-from tsc.tracing.traced_indexing import Indexing
+from tsc.runtime.indexing import Indexing
 
 
 class Recorder(KnownValues):

@@ -18,6 +18,10 @@ CUTS = frozenset(("aten::detach", "aten::data", "prim::data", "aten::detach_copy
 """What gradients do not flow through, whatever it computes."""
 
 
+Hook = Callable[[AnyTensor], "AnyTensor | None"]
+"""Is told the gradient of a tensor, and may give another one."""
+
+
 class Step(Protocol):
     """Something that gave tensors, made of others."""
 
@@ -77,9 +81,10 @@ def flow(
     records: Sequence[Step],
     seeds: Sequence[tuple[AnyTensor, AnyTensor]],
     wanted: Sequence[AnyTensor],
+    hooks: Mapping[int, Sequence[Hook]] | None = None,
 ) -> list[AnyTensor | None]:
     """The gradients of the tensors `wanted`, when those of the results are `seeds`; None where nothing
-    flows. Tensors are told apart by identity.
+    flows. Tensors are told apart by identity; `hooks` see, by that, their gradients before those flow on.
 
     Raises:
         UnsupportedOperatorError: a gradient has to pass an operator for which that is not defined.
@@ -94,11 +99,23 @@ def flow(
     for value, gradient in seeds:
         _add(aten, gradients, value, gradient)
     for record in reversed(active):
+        _look(gradients, hooks, [id(r) for r in record.results])
         given = [gradients.get(id(r)) for r in record.results]
         if any(g is not None for g in given):
             for value, gradient in record.back(aten, given, reached):
                 _add(aten, gradients, value, gradient)
+    _look(gradients, hooks, {id(w) for w in wanted} - {id(r) for step in active for r in step.results})
     return [gradients.get(id(w)) for w in wanted]
+
+
+def _look(
+    gradients: dict[int, AnyTensor], hooks: Mapping[int, Sequence[Hook]] | None, identities: Iterable[int]
+) -> None:
+    """Let the hooks of tensors see their gradients, which are complete."""
+    for identity in identities if hooks else ():
+        for hook in hooks.get(identity, ()) if identity in gradients else ():
+            replaced = hook(gradients[identity])
+            gradients[identity] = gradients[identity] if replaced is None else replaced
 
 
 def depends(aten: Aten, step: Step, reached: set[int]) -> bool:
