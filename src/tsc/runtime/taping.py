@@ -17,13 +17,14 @@ from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.dtypes import Array
 from tsc.errors import OperatorError
-from tsc.frontend.unit import ScriptObject
+from tsc.frontend.unit import ScriptObject, untrained_of
 from tsc.narrowing import is_array
 from tsc.ops.definition import Operator
 from tsc.ops.python_forms import PythonForm
 from tsc.ops.registry import find
 from tsc.runtime.backward import backward, gradients_of
 from tsc.runtime.graph import find as find_variable
+from tsc.runtime.noting import require_unnoted
 from tsc.runtime.operators import Operators
 from tsc.runtime.tape import Tape
 
@@ -126,9 +127,10 @@ class TapeOperators(Operators):
         if schema.full_name in SPECIAL:
             return SPECIAL[schema.full_name]
         operator = find(schema.full_name)
-        if operator is None or not _gives_tensors(schema):
-            return super().find(schema)
-        return _noted(operator)
+        if operator is not None and _gives_tensors(schema):
+            return _noted(operator)
+        run = super().find(schema)
+        return _guarded(schema, run) if operator is None and run is not None else run
 
     def attribute(self, held: str, name: str) -> str | None:
         """Parameters require gradients: reading them says so."""
@@ -137,14 +139,19 @@ class TapeOperators(Operators):
     def read(self, held: ScriptObject, name: str) -> Any:
         """An attribute of an object."""
         value, tape = super().read(held, name), TAPE.get()
-        if (
-            tape is not None
-            and is_array(value)
-            and name in held.cls.parameters
-            and name not in held.untrained
-        ):
+        if tape is not None and is_array(value) and name in held.cls.parameters - untrained_of(held):
             tape.require(value)
         return value
+
+
+def _guarded(schema: Schema, run: Callable[..., Any]) -> Callable[..., Any]:
+    """An operator of a library, through which no gradients flow."""
+
+    def call(*arguments: object) -> Any:
+        require_unnoted(schema.full_name, arguments)
+        return run(*arguments)
+
+    return call
 
 
 def _noted(operator: Operator) -> Callable[..., Any]:
