@@ -132,6 +132,8 @@ class Tape:
         given: Sequence[Array] | None = None,
     ) -> None:
         given = given_arrays(arguments) if given is None else given
+        if operator.reads_shape_only:
+            given = given[1:]
         if not self.is_enabled or not any(self.requires(value) for value in given):
             return
         known = {id(value) for value in given}
