@@ -20,6 +20,7 @@ from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.composite import Aten, in_turn
 from tsc.ops.definition import Operator
+from tsc.ops.derivatives.drawn import drawn_parts
 from tsc.ops.derivatives.movement import put_into
 from tsc.ops.derivatives.reverse import CUTS, is_differentiable, places_of
 from tsc.ops.elementwise import spec_of
@@ -42,6 +43,10 @@ NOT_A_LEAF = (
     "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
 )
 LEAF_WRITTEN = "a leaf Variable that requires grad is being used in an in-place operation."
+OUT_GIVEN = (
+    "{}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
+    "requires grad."
+)
 VIEW_OF_LEAF_WRITTEN = f"a view of {LEAF_WRITTEN}"
 
 
@@ -102,6 +107,9 @@ class Tape:
             return result.view() if is_array(result) and result is arguments[0] else result
         if operator.schema.mutates and is_array(arguments[0]):
             return self._write(operator, arguments)
+        parts = drawn_parts(operator)
+        if parts is not None and self.is_enabled and self.requires(arguments[0]):
+            return parts(Aten(self.call, spec_of, in_turn), *arguments)
         given = given_arrays(arguments)  # the call may change a list
         result = operator.eager(*arguments)
         results = result_arrays(result)
@@ -169,6 +177,8 @@ class Tape:
         chain = [] if known is None else known.bases()
         given = [*(v.array for v in chain), *given_arrays(arguments[1:])]
         matters = self.is_enabled and any(self.requires(value) for value in given)
+        if matters and operator.schema.overload.endswith("out"):
+            raise OperatorError(OUT_GIVEN.format(operator.schema.name.partition("::")[2]))
         if matters and (functional is None or functional.schema.aliases):
             raise OperatorError(f"{operator.name}: gradients through this write are not computed")
         if not matters:

@@ -257,7 +257,9 @@ class Tensor(TensorGradients):
         if not self.is_leaf:
             raise OperatorError(NOT_COPIED)
         names = [name for cls in type(self).__mro__ for name in getattr(cls, "__slots__", ())]
-        return {n: getattr(self, n) for n in names if n != "variable"} | {"requires_grad": self.requires_grad}
+        state = {n: getattr(self, n) for n in names if n != "variable"}
+        noted = {"requires_grad": self.requires_grad, "grad": self.grad}
+        return state | {name: value for name, value in noted.items() if value is not None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.variable = None

@@ -117,6 +117,8 @@ class TensorGradients:
 
     @grad.setter
     def grad(self, gradient: Tensor | None) -> None:
+        if gradient is None and self._known() is None:
+            return
         if gradient is not None:
             self._require_like(gradient)
         found = self.variable = variable_of(self.array)

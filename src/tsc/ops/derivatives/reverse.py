@@ -204,7 +204,8 @@ def _through_parts(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Pla
     """Of a composite: through the calls that it is made of."""
     assert call.operator.composite is not None
     records: list[Record] = []
-    made = call.operator.composite(recording(call.aten, records), *call.arguments)
+    aten = writing_apart(call.aten, [value for _, value in places_of(call.arguments)])
+    made = call.operator.composite(recording(aten, records), *call.arguments)
     results = tensors_of(made)
     seeds = [(r, g) for r, g in zip(results, call.gradients, strict=True) if g is not None]
     places = list({id(value): place for place, value in wanted.items()}.values())  # each tensor once
@@ -214,6 +215,27 @@ def _through_parts(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Pla
         return lambda: gradient
 
     return {place: given(g) for place, g in zip(places, found, strict=True) if g is not None}
+
+
+def writing_apart(aten: Aten, tensors: Sequence[AnyTensor]) -> Aten:
+    """An `Aten` that writes to copies of these tensors, in their place: a composite that is computed once more has
+    written to its arguments already (running statistics).
+    """
+    kept = {id(tensor) for tensor in tensors}
+    copies: dict[int, AnyTensor] = {}
+
+    def current(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [current(v) for v in cast("Sequence[Any]", value)]
+        return copies.get(id(value), value)
+
+    def call(operator: Operator, arguments: Sequence[Any]) -> Any:
+        target = arguments[0] if operator.schema.mutates else None
+        if target is not None and id(target) in kept and id(target) not in copies:
+            copies[id(target)] = aten("clone", target)
+        return aten.call(operator, [current(a) for a in arguments] if copies else arguments)
+
+    return Aten(call, aten.spec, in_turn)
 
 
 def tensors_of(result: Any) -> list[AnyTensor]:
