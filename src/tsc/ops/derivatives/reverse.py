@@ -210,6 +210,7 @@ def _through_parts(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Pla
     seeds = [(r, g) for r, g in zip(results, call.gradients, strict=True) if g is not None]
     places = list({id(value): place for place, value in wanted.items()}.values())  # each tensor once
     found = flow(call.aten, records, seeds, [wanted[place] for place in places])
+    records.clear()  # what recorded them refers to itself, and is not let go at once
 
     def given(gradient: AnyTensor) -> Flow:
         return lambda: gradient
