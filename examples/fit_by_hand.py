@@ -1,4 +1,5 @@
-"""A model fitted by hand, without PyTorch: gradients of a small network, and steps against them under `no_grad`.
+"""A model fitted by hand, without PyTorch: gradients of a small network, and steps against them under
+`no_grad`.
 
 Writes ``fit.pt``, the fitted network frozen, if ``--save`` is given.
 """

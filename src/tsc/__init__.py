@@ -47,9 +47,9 @@ _CREATION = (
     "as_tensor", "from_dlpack", "from_numpy", "get_default_dtype", "is_tensor", "set_default_dtype", "tensor",
 )  # fmt: skip
 _GRAD_MODES = ("enable_grad", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled")
-_MODULES = {name: f"tsc.{name}" for name in ("autograd", "cache", "dtypes", "errors", "jit", "nn", "onnx", "testing")} | {
-    "library": "tsc.runtime.libraries"
-}
+_MODULES = {
+    name: f"tsc.{name}" for name in ("autograd", "cache", "dtypes", "errors", "jit", "nn", "onnx", "testing")
+} | {"library": "tsc.runtime.libraries"}
 _NAMESPACES = ("cuda", "fft", "linalg", "special")
 _NUMBERS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
 _LAZY = (

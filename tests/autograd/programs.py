@@ -1,7 +1,6 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownParameterType=false, reportMissingParameterType=false, reportUnknownLambdaType=false
-# ruff: noqa: D103
-"""Programs on gradients, for PyTorch and for `tsc`: each is given the library, and returns what it has seen."""
+"""Programs on gradients, for PyTorch and for `tsc`: each is given the library, and returns what it saw."""
 
 import copy
 from typing import Any
@@ -36,7 +35,8 @@ def flags_of_results(torch: Any) -> Any:
     x = leaf(torch)
     y = x.view(3)
     return [
-        y, y.grad_fn is None, x.grad_fn, (x + 1).grad_fn.name(), torch.exp(x).grad_fn.name(), x.detach(), x.data,
+        y, y.grad_fn is None, x.grad_fn, (x + 1).grad_fn.name(), torch.exp(x).grad_fn.name(), x.detach(),
+        x.data,
         x > 1, x.argmax(), torch.zeros_like(x), (x * 2).detach_(), x.sum(0).grad_fn.name(), x.grad,
     ]  # fmt: skip
 
@@ -286,20 +286,39 @@ REFUSED: dict[str, Any] = {
 # --- operators ---
 
 OPERATORS: dict[str, Any] = {
-    "slice": lambda torch, x: x[1:], "new dim": lambda torch, x: x[None, ::2], "places": lambda torch, x: x[[0, 0, 1]],
-    "mask": lambda torch, x: x[x > 1], "last": lambda torch, x: x[-1], "iterated": lambda torch, x: sum(list(x)),
-    "T": lambda torch, x: x.view(1, 3).T, "mT": lambda torch, x: x.view(1, 3).mT, "H": lambda torch, x: x.view(1, 3).H,
-    "real": lambda torch, x: x.real, "number minus": lambda torch, x: 2 - x, "number by": lambda torch, x: 2 / x,
-    "power of": lambda torch, x: 2**x, "product": lambda torch, x: x.view(1, 3) @ x.view(3, 1),
-    "times": lambda torch, x: 3 * x, "minus": lambda torch, x: -x, "abs": lambda torch, x: abs(x),
-    "remainder": lambda torch, x: x % 2, "converted": lambda torch, x: x.double().float(),
-    "detached": lambda torch, x: x * x.detach() * x.data, "joined": lambda torch, x: torch.cat([x, x * 2]),
-    "split": lambda torch, x: torch.split(x, 1)[1], "unbound": lambda torch, x: torch.unbind(x)[2],
-    "sorted": lambda torch, x: x.sort(descending=True)[0], "largest": lambda torch, x: x.max(0)[0],
-    "softmax": lambda torch, x: torch.softmax(x, 0), "where": lambda torch, x: torch.where(x > 1, x, x * 3),
-    "gathered": lambda torch, x: x.gather(0, torch.tensor([2, 0])), "summed up": lambda torch, x: x.cumsum(0),
+    "slice": lambda torch, x: x[1:],
+    "new dim": lambda torch, x: x[None, ::2],
+    "places": lambda torch, x: x[[0, 0, 1]],
+    "mask": lambda torch, x: x[x > 1],
+    "last": lambda torch, x: x[-1],
+    "iterated": lambda torch, x: sum(list(x)),
+    "T": lambda torch, x: x.view(1, 3).T,
+    "mT": lambda torch, x: x.view(1, 3).mT,
+    "H": lambda torch, x: x.view(1, 3).H,
+    "real": lambda torch, x: x.real,
+    "number minus": lambda torch, x: 2 - x,
+    "number by": lambda torch, x: 2 / x,
+    "power of": lambda torch, x: 2**x,
+    "product": lambda torch, x: x.view(1, 3) @ x.view(3, 1),
+    "times": lambda torch, x: 3 * x,
+    "minus": lambda torch, x: -x,
+    "abs": lambda torch, x: abs(x),
+    "remainder": lambda torch, x: x % 2,
+    "converted": lambda torch, x: x.double().float(),
+    "detached": lambda torch, x: x * x.detach() * x.data,
+    "joined": lambda torch, x: torch.cat([x, x * 2]),
+    "split": lambda torch, x: torch.split(x, 1)[1],
+    "unbound": lambda torch, x: torch.unbind(x)[2],
+    "sorted": lambda torch, x: x.sort(descending=True)[0],
+    "largest": lambda torch, x: x.max(0)[0],
+    "softmax": lambda torch, x: torch.softmax(x, 0),
+    "where": lambda torch, x: torch.where(x > 1, x, x * 3),
+    "gathered": lambda torch, x: x.gather(0, torch.tensor([2, 0])),
+    "summed up": lambda torch, x: x.cumsum(0),
     "scattered": lambda torch, x: torch.zeros(4).scatter_add(0, torch.tensor([1, 1, 2]), x),
-    "variance": lambda torch, x: x.var(), "norm": lambda torch, x: x.norm(), "spread": lambda torch, x: x.expand(2, 3),
+    "variance": lambda torch, x: x.var(),
+    "norm": lambda torch, x: x.norm(),
+    "spread": lambda torch, x: x.expand(2, 3),
     "gelu": lambda torch, x: torch.nn.functional.gelu(x),
     "squares": lambda torch, x: torch.nn.functional.mse_loss(x, torch.zeros(3)),
     "classes": lambda torch, x: torch.nn.functional.cross_entropy(x.view(1, 3), torch.tensor([1])),
@@ -307,15 +326,17 @@ OPERATORS: dict[str, Any] = {
     "pooled": lambda torch, x: torch.nn.functional.max_pool1d(x.view(1, 1, 3), 2),
     "normalized": lambda torch, x: torch.nn.functional.layer_norm(x * x * x, [3]),
     "without a bias": lambda torch, x: torch.nn.functional.linear(x, torch.ones(2, 3)),
-}  # fmt: skip
+}
 """Operators and methods on a tensor of three numbers."""
 
 PROGRAMS: dict[str, Any] = {
     function.__name__: function
     for function in (
-        made_with_gradients, flags_of_results, told_in_text, flags_change, parameters_and_modules, copies, modes,
+        made_with_gradients, flags_of_results, told_in_text, flags_change, parameters_and_modules, copies,
+        modes,
         gradients_are_summed_up, backward_with_arguments, results_may_keep_theirs, hooks_see_gradients,
-        graphs_are_let_go, gradients_asked_for, gradients_of_gradients, a_penalty_on_gradients, writes_to_results,
+        graphs_are_let_go, gradients_asked_for, gradients_of_gradients, a_penalty_on_gradients,
+        writes_to_results,
         writes_to_new_tensors, writes_through_views, writes_without_gradients,
     )
 }  # fmt: skip

@@ -81,7 +81,7 @@ def test_leaves_are_written_between_forward_and_backward() -> None:
 
 
 def test_dropouts_pass_on_what_they_kept() -> None:
-    x = tsc.ones(1000, requires_grad=True)
+    x = tsc.ones(1000).requires_grad_()
     y = tsc.nn.Dropout(0.25)(x * 1)
     y.sum().backward()
     assert x.grad is not None
@@ -90,7 +90,7 @@ def test_dropouts_pass_on_what_they_kept() -> None:
 
 
 def test_statistics_of_a_batch_are_noted_once() -> None:
-    layers = tsc.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
+    layers: list[Any] = [tsc.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)]
     for layer, library in zip(layers, (tsc, torch), strict=True):
         x = library.arange(6.0).reshape(3, 2).requires_grad_()
         weighted(library, layer(x)).backward()
@@ -103,10 +103,8 @@ def test_nothing_is_held_for_nobody() -> None:
     gc.collect()
     before = len(TABLE), len(live_nodes())
     for _ in range(3):
-        kept = (w * w).exp().sum()
-        kept.backward(retain_graph=True)
+        (w * w).exp().sum().backward(retain_graph=True)
         w.grad = None
-    del kept
     gc.collect()
     assert (len(TABLE), len(live_nodes())) == before
 
@@ -130,4 +128,4 @@ def test_what_is_not_there_is_named() -> None:
 
 def test_an_operator_without_a_derivative_is_named() -> None:
     with pytest.raises(NotImplementedError, match="aten::matrix_exp: its derivative has no definition"):
-        tsc.matrix_exp(tsc.eye(2, requires_grad=True)).sum().backward()
+        tsc.matrix_exp(tsc.eye(2).requires_grad_()).sum().backward()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tsc
-from tsc.errors import ArgumentError, TscError
+from tsc.errors import ArgumentError, NotSupportedError, TscError
 
 SPACE = "librarytests"
 

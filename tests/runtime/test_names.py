@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import tsc
-from tsc.errors import ArgumentError, DTypeError, ShapeError, UnsupportedOperatorError
+from tsc.errors import ArgumentError, DTypeError, ShapeError
 
 LIBRARIES = (tsc, torch)
 

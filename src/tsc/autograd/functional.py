@@ -15,7 +15,9 @@ Function: TypeAlias = Callable[..., Any]
 Tensors: TypeAlias = tuple[Tensor, ...]
 Given: TypeAlias = Tensor | Tensors
 OUTPUTS = "outputs of the user-provided function"
-INDEPENDENT = "The output of the user-provided function is independent of input {}. This is not allowed in strict mode."
+INDEPENDENT = (
+    "The output of the user-provided function is independent of input {}. This is not allowed in strict mode."
+)
 PART_INDEPENDENT = (
     "Output {} of the user-provided function is independent of input {}. This is not allowed in strict mode."
 )
@@ -24,20 +26,28 @@ UNRECORDED = (
     "differentiable manner from the input when running in strict mode."
 )
 JACOBIAN_INDEPENDENT = (
-    "The jacobian of the user-provided function is independent of input {}. This is not allowed in strict mode "
-    "when create_graph=True."
+    "The jacobian of the user-provided function is independent of input {}. This is not allowed in strict "
+    "mode when create_graph=True."
 )
 LINEAR = (
-    "While computing the hessian, found that the jacobian of the user-provided function with respect to input {} is "
-    "independent of the input. This is not allowed in strict mode. You should ensure that your function is twice "
-    "differentiable and that the jacobian depends on the inputs (this would be violated by a linear function for "
-    "example)."
+    "While computing the hessian, found that the jacobian of the user-provided function with respect to "
+    "input {} is independent of the input. This is not allowed in strict mode. You should ensure that your "
+    "function is twice differentiable and that the jacobian depends on the inputs (this would be violated by "
+    "a linear function for example)."
 )
 HESSIAN_INDEPENDENT = (
-    "The hessian of the user-provided function is independent of input {}. This is not allowed in strict mode when "
-    "create_graph=True."
+    "The hessian of the user-provided function is independent of input {}. This is not allowed in strict "
+    "mode when create_graph=True."
 )
-FORWARD_MODE = "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for `vectorize=True`."
+UNKNOWN_STRATEGY = 'Expected strategy to be either "forward-mode" or "reverse-mode".'
+STRATEGY_HINT = (
+    'Hint: If your function has more outputs than inputs, "forward-mode" tends to be more performant. '
+    'Otherwise, prefer to use "reverse-mode".'
+)
+FORWARD_MODE = (
+    "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for "
+    "`vectorize=True`."
+)
 
 
 def vjp(
@@ -46,7 +56,7 @@ def vjp(
     """What ``func(*inputs)`` gives, and `v` times its Jacobian.
 
     Raises:
-        OperatorError: `v` does not have the outputs' shapes; if `strict`, outputs do not depend on all inputs.
+        OperatorError: `v` has not the outputs' shapes; if `strict`, outputs do not depend on all inputs.
     """
     with enable_grad():
         given, is_many = _prepared(inputs, "vjp", create_graph)
@@ -62,8 +72,8 @@ def vjp(
 def jvp(
     func: Function, inputs: Given, v: Given | None = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """What ``func(*inputs)`` gives, and its Jacobian times `v`: the gradient of ``u * Jacobian``, which is linear in
-    `u`, by `u`.
+    """What ``func(*inputs)`` gives, and its Jacobian times `v`: the gradient of ``u * Jacobian``, which is
+    linear in `u`, by `u`.
 
     Raises:
         OperatorError: `v` does not have the inputs' shapes; if `strict`, outputs do not depend on all inputs.
@@ -86,7 +96,7 @@ def vhp(
     """What ``func(*inputs)`` gives, one number, and `v` times its Hessian.
 
     Raises:
-        OperatorError: it gives something else, `v` does not have the inputs' shapes; if `strict`, the gradient
+        OperatorError: it gives something else, `v` has not the inputs' shapes; if `strict`, the gradient
             does not depend on all inputs.
     """
     with enable_grad():
@@ -121,23 +131,20 @@ def jacobian(
     vectorize: bool = False,
     strategy: str = "reverse-mode",
 ) -> Any:
-    """The derivatives of each element of each output by each element of each input: for an output and an input a
-    tensor of the sizes of both. `vectorize` and a `strategy` change nothing of that.
+    """The derivatives of each element of each output by each element of each input: for an output and an
+    input a tensor of the sizes of both. `vectorize` and a `strategy` change nothing of that.
 
     Raises:
         OperatorError: if `strict`, outputs do not depend on all inputs.
         NotSupportedError: forward mode without `vectorize`, as in PyTorch.
     """
-    assert strategy in ("forward-mode", "reverse-mode"), (
-        'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function has more outputs '
-        'than inputs, "forward-mode" tends to be more performant. Otherwise, prefer to use "reverse-mode".'
-    )
+    assert strategy in ("forward-mode", "reverse-mode"), f"{UNKNOWN_STRATEGY} {STRATEGY_HINT}"
     if strategy == "forward-mode" and not vectorize:
         raise NotSupportedError(FORWARD_MODE)
     if strict and vectorize:
         raise OperatorError(
-            "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported together. "
-            "Please either set `strict=False` or `vectorize=False`."
+            "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported "
+            "together. Please either set `strict=False` or `vectorize=False`."
         )
     return _jacobian(func, inputs, "jacobian", create_graph, strict)
 
@@ -156,9 +163,7 @@ def hessian(
         OperatorError: `func` gives something else; if `strict`, its gradient does not depend on all inputs.
         NotSupportedError: forward mode without `vectorize`, as in PyTorch.
     """
-    assert outer_jacobian_strategy in ("forward-mode", "reverse-mode"), (
-        'Expected strategy to be either "forward-mode" or "reverse-mode".'
-    )
+    assert outer_jacobian_strategy in ("forward-mode", "reverse-mode"), UNKNOWN_STRATEGY
     if outer_jacobian_strategy == "forward-mode" and not vectorize:
         raise NotSupportedError(FORWARD_MODE)
 
@@ -223,10 +228,10 @@ def _many(given: Any, what: str, name: str) -> tuple[Tensors, bool]:
         if not isinstance(value, Tensor):
             place = f"the value at index {position}" if is_many else f"the given {what}"
             raise TypeError(
-                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but {place} has type "
-                f"{type(value)}."
+                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but {place} has "
+                f"type {type(value)}."
             )
-    return (given if is_many else (given,)), is_many
+    return cast("Tensors", given if is_many else (given,)), is_many
 
 
 def _prepared(inputs: Given, name: str, create_graph: bool) -> tuple[Tensors, bool]:
@@ -291,12 +296,16 @@ def _vector(v: Given | None, like: Tensors, name: str, place: str, is_many: bool
     """
     if v is None:
         if len(like) != 1 or like[0].array.size != 1:
-            raise OperatorError(f"The vector v can only be None if {place} a single Tensor with a single element.")
+            raise OperatorError(
+                f"The vector v can only be None if {place} a single Tensor with a single element."
+            )
         return (operator_of("ones_like")(like[0]),)
     vector, _ = _many(v, "v", name)
     if len(vector) != len(like):
         if is_many:
-            raise OperatorError(f"v is a tuple of invalid length: should be {len(like)} but got {len(vector)}.")
+            raise OperatorError(
+                f"v is a tuple of invalid length: should be {len(like)} but got {len(vector)}."
+            )
         raise OperatorError("The given v should contain a single Tensor.")
     for position, (given, wanted) in enumerate(zip(vector, like, strict=True)):
         if given.shape != wanted.shape:

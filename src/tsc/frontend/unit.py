@@ -202,8 +202,8 @@ class ScriptObject:
         self.live: dict[str, Any] = {}
         """The user's own tensors behind attributes: PyTorch parameters, which collect gradients."""
         self.own: dict[str, Any] = {}
-        """The parameters and buffers of `tsc.nn` behind attributes: those over the very array that the attribute
-        is.
+        """The parameters and buffers of `tsc.nn` behind attributes: those over the very array that the
+        attribute is.
         """
         self.memory: dict[str, tuple[Any, ...]] = {}
         """Where those lay when somebody last looked: see `tsc.programs.live_tensors`."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
-import numpy as np
-
 from tsc import dtypes
 from tsc.dialects.torch_types import TENSOR
 from tsc.dtypes import Category, DType
@@ -110,7 +108,7 @@ class ModuleConversions(ModuleWalking):
 def _replace(held: ScriptObject, name: str, fn: Change, tensor: Any) -> None:
     if held.tensor(name) is not None and is_parameter(held, name):
         data = fn(tensor.data)
-        tensor.data = Tensor(data) if isinstance(data, np.ndarray) else data
+        tensor.data = Tensor(data) if is_array(data) else data
         made = tensor
     else:
         made = fn(tensor)

@@ -17,11 +17,16 @@ from tsc.runtime.tensor import Tensor
 
 def _array(data: object) -> object:
     """The memory that a new tensor is over: another array, since it may require gradients on its own."""
-    return np.empty(0, np.float32) if data is None else (data.array if isinstance(data, Tensor) else np.asarray(data)).view()
+    return (
+        np.empty(0, np.float32)
+        if data is None
+        else (data.array if isinstance(data, Tensor) else np.asarray(data)).view()
+    )
 
 
 class Parameter(Tensor):
-    """A tensor that is a parameter of the module it is assigned to, and requires gradients unless told not to.
+    """A tensor that is a parameter of the module it is assigned to, and requires gradients unless told not
+    to.
 
     Raises:
         OperatorError: it is to require gradients, and holds integers.

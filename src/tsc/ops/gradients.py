@@ -12,8 +12,8 @@ FAMILY = Family()
 
 def _unanswered(*_: object) -> None:
     raise OperatorError(
-        "gradients are asked of the operator itself, which has noted nothing; in Python tsc.autograd answers, in "
-        "programs what runs them"
+        "gradients are asked of the operator itself, which has noted nothing; in Python tsc.autograd "
+        "answers, in programs what runs them"
     )
 
 

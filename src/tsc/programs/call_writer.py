@@ -11,8 +11,8 @@ from tsc.interop import torch as torch_interop
 from tsc.programs.call_text import CallText, array_name
 from tsc.programs.live_tensors import any_trained
 from tsc.programs.object_state import ObjectState
-from tsc.programs.tensor_kinds import TensorKind
 from tsc.programs.recorded_calls import are_noted
+from tsc.programs.tensor_kinds import TensorKind
 from tsc.programs.versions import Version
 from tsc.runtime.graph import TABLE
 from tsc.runtime.tensor import Tensor

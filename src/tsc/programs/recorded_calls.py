@@ -33,8 +33,8 @@ class RecordedCalls:
         self._frozen: dict[bool, Callable[..., Any]] = {}
 
     def run(self, inputs: Inputs, values: Sequence[Any], frozen: Entry | None) -> Any:
-        """Run the function, the `frozen` one where there is one, on converted arguments; what it gives is given
-        back with what was recorded behind it.
+        """Run the function, the `frozen` one where there is one, on converted arguments; what it gives is
+        given back with what was recorded behind it.
         """
         if isinstance(inputs, TorchInputs):
             with self._interpreter.torch_operators.lending.call():
@@ -58,9 +58,9 @@ class RecordedCalls:
 
 
 def are_noted(arguments: Sequence[Any], roots: Iterable[ScriptObject]) -> bool:
-    """Whether a call is one for the tape: a tensor of ours among the arguments requires gradients, or there are
-    such and a parameter of an object of `roots`, or below one, does. What is given arrays of NumPy alone gives
-    those back, without gradients.
+    """Whether a call is one for the tape: a tensor of ours among the arguments requires gradients, or there
+    are such and a parameter of an object of `roots`, or below one, does. What is given arrays of NumPy alone
+    gives those back, without gradients.
     """
     if not TABLE or not torch_interop.is_grad_enabled():
         return False
@@ -83,10 +83,9 @@ def _look(value: object, found: dict[bool, bool]) -> None:
 
 
 def has_trained(root: ScriptObject) -> bool:
-    """Whether a parameter of ours behind an attribute of an object, or of one below it, requires gradients."""
+    """Whether a parameter of ours behind an attribute of an object, or of one below, requires gradients."""
     return any(
         tensor.requires_grad and tensor is held.tensor(name)
         for held in objects_below(root)
         for name, tensor in held.own.items()
     )
-

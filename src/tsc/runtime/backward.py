@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -26,8 +26,8 @@ INPUT_NOT_REQUIRED = "One of the differentiated Tensors does not require grad"
 RELEASED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have "
     "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
-    "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if "
-    "you need to access saved tensors after calling backward."
+    "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or "
+    "if you need to access saved tensors after calling backward."
 )
 Seeds: TypeAlias = Sequence[tuple[Array, Array]]
 """Outputs, and what their gradients begin with."""
@@ -64,7 +64,8 @@ def backward(
     inputs: Sequence[Array] | None = None,
     retain_graph: bool = True,
 ) -> None:
-    """``torch.autograd.backward``: add to the gradient of each leaf that the outputs depend on, or of `inputs`.
+    """``torch.autograd.backward``: add to the gradient of each leaf that the outputs depend on, or of
+    `inputs`.
 
     Raises:
         OperatorError: as PyTorch raises it: something does not require gradients.
@@ -142,7 +143,8 @@ class _Flow:
         parts = [part for variable in wanted for part in variable.parts()]
         hooks = _hooks_of([*self._hooked(active), *parts])
         with np.errstate(all="ignore"):
-            found = flow(self._aten, records, self._seeds, [part.array for part in parts], hooks)
+            arrays = [part.array for part in parts]
+            found = cast("list[Array | None]", flow(self._aten, records, self._seeds, arrays, hooks))
         by_identity = {id(part): gradient for part, gradient in zip(parts, found, strict=True)}
         if not self._retain_graph:
             for node in active:
@@ -174,7 +176,7 @@ class _Flow:
         return [variable for variable in known if variable.hooks]
 
 
-def _hooks_of(variables: Sequence[Variable]) -> dict[int, list[object]]:
+def _hooks_of(variables: Sequence[Variable]) -> dict[int, list[Any]]:
     return {id(v.array): list(v.hooks.values()) for v in variables if v.hooks}
 
 

@@ -45,7 +45,7 @@ def operator_function(name: str) -> Callable[..., Any]:
 
     def function(*arguments: object, **keywords: object) -> Any:
         if keywords and takes_wish and "requires_grad" in keywords:
-            wanted = keywords.pop("requires_grad")
+            wanted = bool(keywords.pop("requires_grad"))
             return requiring(call(name, candidates, arguments, keywords), wanted)
         return call(name, candidates, arguments, keywords)
 
@@ -77,9 +77,7 @@ def call(name: str, candidates: Sequence[Schema], arguments: Sequence[Any], keyw
     raise ArgumentError(f"{name}: no overload takes ({kinds}); there are\n" + "\n".join(map(str, candidates)))
 
 
-def _run(
-    schema: Schema, arguments: Sequence[Any], values: Sequence[Any], keywords: dict[str, Any]
-) -> Any:
+def _run(schema: Schema, arguments: Sequence[Any], values: Sequence[Any], keywords: dict[str, Any]) -> Any:
     written = next((a for a, v in zip(arguments, values, strict=False) if isinstance(v, np.ndarray)), None)
     of_another = None if schemas.is_own(schema.name) else of_library(schema)
     tape = None

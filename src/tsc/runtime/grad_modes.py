@@ -95,7 +95,7 @@ class _Bare(GradMode):
         made.__init__()
         return made(function)
 
-    def __init__(self, function: None = None) -> None:
+    def __init__(self, function: Any = None) -> None:
         super().__init__()
 
 
@@ -120,9 +120,9 @@ class inference_mode(GradMode):  # noqa: N801
         """The context, or what it makes of a function."""
         return super().__new__(cls) if isinstance(mode, bool) else cls()(mode)
 
-    def __init__(self, mode: bool = True) -> None:
+    def __init__(self, mode: Any = True) -> None:
         super().__init__()
-        self.mode = mode
+        self.mode: bool = mode
         self._wanted = not mode and is_grad_enabled()
 
     def _again(self) -> GradMode:

@@ -21,9 +21,9 @@ from tsc.ops.derivatives.rules import Place
 
 VIEW_DETACHED = (
     "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
-    "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() "
-    "cannot be called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
-    "torch/optim/optimizer.py as a solution."
+    "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
+    "detach_() cannot be called on these gradients. To fix this error, please refer to the "
+    "Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution."
 )
 
 
@@ -44,8 +44,8 @@ class Variable:
     """What is known of an array that takes part in gradients."""
 
     __slots__ = (
-        "__weakref__", "array", "former", "gradient", "hooks", "is_required", "node", "owner", "retains", "seen",
-        "stale", "view", "viewers",
+        "__weakref__", "array", "former", "gradient", "hooks", "is_required", "node", "owner", "retains",
+        "seen", "stale", "view", "viewers",
     )  # fmt: skip
 
     def __init__(self, array: Array) -> None:
@@ -88,7 +88,7 @@ class Variable:
 
     def bases(self) -> list[Variable]:
         """The variable, what it is a view of, what that is a view of, ..."""
-        chain = [self]
+        chain: list[Variable] = [self]
         while chain[-1].view is not None:
             chain.append(chain[-1].view.base)
         return chain
@@ -205,7 +205,9 @@ class Node:
         return f"<{self.name()} object at {id(self):#x}>"
 
 
-SECOND = frozenset(("sum.dim_IntList", "mean.dim", "pow.Tensor_Tensor", "max", "min", "nansum.dim", "prod.dim_int"))
+SECOND = frozenset(
+    ("sum.dim_IntList", "mean.dim", "pow.Tensor_Tensor", "max", "min", "nansum.dim", "prod.dim_int")
+)
 """The overloads that PyTorch counts as the second of their name."""
 _NODES: dict[int, weakref.ref[Node]] = {}
 """The calls that hold what they read."""

@@ -38,8 +38,8 @@ def is_noted(array: Array) -> bool:
 
 
 def is_call_noted(operator: Operator, values: Sequence[Any]) -> bool:
-    """Whether a call is one for the tape: gradients flow through it, or it writes to what was noted, or gives a
-    view that may be written.
+    """Whether a call is one for the tape: gradients flow through it, or it writes to what was noted, or gives
+    a view that may be written.
     """
     if operator.name in CUTS or operator.schema.mutates:
         return True
@@ -82,8 +82,8 @@ def require_unnoted(name: str, values: Sequence[Any]) -> None:
     """
     if is_grad_enabled() and any(_requires(v) for v in values):
         raise NotSupportedError(
-            f"{name}: gradients are not recorded through operators of a library; call it under no_grad(), or with "
-            "tensors that require none"
+            f"{name}: gradients are not recorded through operators of a library; call it under no_grad(), or "
+            "with tensors that require none"
         )
 
 
@@ -124,7 +124,7 @@ def noted_item(tensor: Tensor, key: object) -> Tensor:
 
 
 def is_write_noted(array: Array, value: object) -> bool:
-    """Whether ``x[key] = value`` is for the tape: gradients flow to one of them, or noted calls read `array`."""
+    """Whether ``x[key] = value`` is for the tape: gradients flow to them, or noted calls read there."""
     if is_grad_enabled() and (find(array) is not None or _takes_part(value)):
         return True
     return any(np.may_share_memory(read, array) for node in live_nodes() for read in node.arrays())
@@ -141,7 +141,7 @@ def note_item_written(tensor: Tensor, key: object, value: object) -> None:
     def as_tensor(value: Any, like: Tensor) -> Tensor:
         return Tensor(np.asarray(value, like.array.dtype))
 
-    given = Tensor(cast("Array", value)) if is_array(value) else value
+    given = Tensor(value) if is_array(value) else value
     if not _indexing().write(tensor, _key(key), given, as_tensor):
         raise NotSupportedError(_refused(key))
 
@@ -161,5 +161,6 @@ def _key(key: object) -> Any:
 
 def _refused(key: object) -> str:
     return (
-        f"indexing: requires ints, slices, None, ... and tensors where gradients are recorded; got {key!r:.100}"
+        "indexing: requires ints, slices, None, ... and tensors where gradients are recorded; got "
+        f"{key!r:.100}"
     )

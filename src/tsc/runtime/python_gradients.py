@@ -1,4 +1,4 @@
-"""Gradients for Python: ``torch.autograd.grad`` and ``backward`` of tensors, on what eager calls have noted."""
+"""Gradients for Python: ``torch.autograd.grad`` and ``backward`` of tensors, on what calls have noted."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def grad(
             results[position] = Tensor(np.zeros_like(wanted[position]))
         elif gradient is None and not allow_unused:
             raise OperatorError(
-                f"The differentiated Tensor at index {position} appears to not have been used in the graph. Set "
-                "allow_unused=True if this is the desired behavior."
+                f"The differentiated Tensor at index {position} appears to not have been used in the graph. "
+                "Set allow_unused=True if this is the desired behavior."
             )
     return tuple(results)
 
@@ -71,8 +71,8 @@ def backward(
     grad_variables: Given = None,
     inputs: Tensors | None = None,
 ) -> None:
-    """Add the gradients of the sum of `tensors`, each times its one of `grad_tensors`, to those of the leaves that
-    they were computed of, or of `inputs`.
+    """Add the gradients of the sum of `tensors`, each times its one of `grad_tensors`, to those of the leaves
+    that they were computed of, or of `inputs`.
 
     Raises:
         OperatorError: as PyTorch raises it.
@@ -111,8 +111,8 @@ def _beginnings(outputs: Tensors, given: Given) -> tuple[list[Array], list[Array
     for position, (end, begins) in enumerate(zip(ends, listed, strict=True)):
         if begins is not None and begins.shape != end.shape:
             raise OperatorError(
-                f"Mismatch in shape: grad_output[{position}] has a shape of torch.Size({list(begins.shape)}) and "
-                f"output[{position}] has a shape of torch.Size({list(end.shape)})."
+                f"Mismatch in shape: grad_output[{position}] has a shape of torch.Size({list(begins.shape)}) "
+                f"and output[{position}] has a shape of torch.Size({list(end.shape)})."
             )
         if begins is None and end.size != 1:
             raise OperatorError("grad can be implicitly created only for scalar outputs")

@@ -44,8 +44,8 @@ NOT_A_LEAF = (
 )
 LEAF_WRITTEN = "a leaf Variable that requires grad is being used in an in-place operation."
 OUT_GIVEN = (
-    "{}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
-    "requires grad."
+    "{}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+    "arguments requires grad."
 )
 VIEW_OF_LEAF_WRITTEN = f"a view of {LEAF_WRITTEN}"
 
@@ -204,8 +204,10 @@ class Tape:
         for piece, base in pairwise(chain):
             view, array = cast("View", piece.view), base.array
             base.node = None
-            made = put_into(
-                aten, view.operator, view.arguments, view.place, copies[id(array)], piece.array, view.number
+            before = copies[id(array)]
+            made = cast(
+                "Array",
+                put_into(aten, view.operator, view.arguments, view.place, before, piece.array, view.number),
             )
             found = find(made)
             if found is not None and found.node is not None:  # what was made is what is in the base now

@@ -127,7 +127,7 @@ class Tensor(TensorGradients):
         return self._view("imag", self.array.imag)
 
     def _view(self, name: str, array: np.ndarray[Any, Any]) -> Tensor:
-        """The tensor over an array that shows this one; where gradients flow, what the operator `name` gives."""
+        """The tensor over an array that shows this one; where gradients flow, what an operator gives."""
         return operator_of(name)(self) if TABLE and is_noted(self.array) else Tensor(array)
 
     @property
@@ -270,8 +270,10 @@ class Tensor(TensorGradients):
         from tsc.runtime.tensor_text import tensor_repr
 
         node = self.grad_fn
-        told = f"grad_fn=<{node.name()}>" if node is not None else "requires_grad=True" if self.requires_grad else ""
-        return tensor_repr(self.array, *filter(None, [told]))
+        if node is not None:
+            return tensor_repr(self.array, f"grad_fn=<{node.name()}>")
+        told = ("requires_grad=True",) if self.requires_grad else ()
+        return tensor_repr(self.array, *told)
 
     __hash__ = object.__hash__
     __add__, __radd__ = _operator("add"), _operator("add", reflected=True)

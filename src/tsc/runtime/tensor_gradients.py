@@ -21,15 +21,15 @@ NOT_DIFFERENTIABLE = "only Tensors of floating point dtype can require gradients
 WANTED_OF_NEW = "Only Tensors of floating point and complex dtype can require gradients"
 NO_NUMPY = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
 NOT_COPIED = (
-    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If "
-    "you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
-    "https://github.com/pytorch/pytorch/pull/103001"
+    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+    "moment.  If you were attempting to deepcopy a module, this may be because of a "
+    "torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001"
 )
 NO_LEAF = (
-    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
-    "populated during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf "
-    "Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure "
-    "you access the leaf Tensor instead."
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
+    "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
+    "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
+    "mistake, make sure you access the leaf Tensor instead."
 )
 
 
@@ -136,8 +136,8 @@ class TensorGradients:
         own, given = list(self.array.shape), list(gradient.array.shape)
         if own != given:
             raise OperatorError(
-                f"attempting to assign a gradient of size '{_sizes(given)}' to a tensor of size '{_sizes(own)}'. "
-                "Please ensure that the gradient and the tensor are the same size"
+                f"attempting to assign a gradient of size '{_sizes(given)}' to a tensor of size "
+                f"'{_sizes(own)}'. Please ensure that the gradient and the tensor are the same size"
             )
         if self.array.dtype != gradient.array.dtype:
             raise OperatorError(
@@ -163,8 +163,8 @@ class TensorGradients:
         return found is not None and found.retains
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
-        """Call ``hook(gradient)`` when a gradient of the tensor has been computed; what it returns, if anything,
-        replaces the gradient.
+        """Call ``hook(gradient)`` when a gradient of the tensor has been computed; what it returns, if
+        anything, replaces the gradient.
 
         Raises:
             OperatorError: it requires no gradients.
@@ -188,8 +188,8 @@ class TensorGradients:
         create_graph: bool = False,
         inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
-        """Add the gradients of this tensor, times `gradient`, to those of the leaves that it was computed of, or
-        of `inputs`.
+        """Add the gradients of this tensor, times `gradient`, to those of the leaves that it was computed of,
+        or of `inputs`.
         """
         from tsc.runtime.python_gradients import backward
 

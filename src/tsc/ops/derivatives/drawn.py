@@ -1,5 +1,5 @@
-"""Operators whose gradients need what they drew: noted as the draw, which depends on no element, and what is done
-with it.
+"""Operators whose gradients need what they drew: noted as the draw, which depends on no element, and what is
+done with it.
 """
 
 from __future__ import annotations

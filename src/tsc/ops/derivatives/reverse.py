@@ -112,8 +112,9 @@ def _look(
     gradients: dict[int, AnyTensor], hooks: Mapping[int, Sequence[Hook]] | None, identities: Iterable[int]
 ) -> None:
     """Let the hooks of tensors see their gradients, which are complete."""
-    for identity in identities if hooks else ():
-        for hook in hooks.get(identity, ()) if identity in gradients else ():
+    known: Mapping[int, Sequence[Hook]] = {} if hooks is None else hooks
+    for identity in identities if known else ():
+        for hook in known.get(identity, ()) if identity in gradients else ():
             replaced = hook(gradients[identity])
             gradients[identity] = gradients[identity] if replaced is None else replaced
 
@@ -219,8 +220,8 @@ def _through_parts(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Pla
 
 
 def writing_apart(aten: Aten, tensors: Sequence[AnyTensor]) -> Aten:
-    """An `Aten` that writes to copies of these tensors, in their place: a composite that is computed once more has
-    written to its arguments already (running statistics).
+    """An `Aten` that writes to copies of these tensors, in their place: a composite that is computed once
+    more has written to its arguments already (running statistics).
     """
     kept = {id(tensor) for tensor in tensors}
     copies: dict[int, AnyTensor] = {}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from tsc.ops.definition import Operator
 
 SHAPES_ALONE = frozenset((
-    "add", "sub", "rsub", "neg", "mean", "sum", "cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack",
-    "cumsum", "flip", "fliplr", "flipud", "roll", "pad", "constant_pad_nd", "to", "type_as", "floor", "round", "ceil",
-    "trunc", "sign", "clone", "expand", "expand_as", "repeat", "tile", "diff", "lerp", "tril", "triu", "unbind",
-    "trace", "fill", "copy", "contiguous", "reshape", "reshape_as", "zeros_like", "rot90", "upsample_nearest1d",
-    "upsample_nearest2d", "upsample_bilinear2d", "upsample_linear1d", "broadcast_tensors", "diag_embed",
+    "add", "sub", "rsub", "neg", "mean", "sum", "cat", "concat", "concatenate", "stack", "hstack",
+    "vstack", "dstack", "cumsum", "flip", "fliplr", "flipud", "roll", "pad", "constant_pad_nd", "to",
+    "type_as", "floor", "round", "ceil", "trunc", "sign", "clone", "expand", "expand_as", "repeat",
+    "tile", "diff", "lerp", "tril", "triu", "unbind", "trace", "fill", "copy", "contiguous", "reshape",
+    "reshape_as", "zeros_like", "rot90", "upsample_nearest1d", "upsample_nearest2d",
+    "upsample_bilinear2d", "upsample_linear1d", "broadcast_tensors", "diag_embed",
 ))  # fmt: skip
 """By name: gradients that follow from the shapes, and from numbers that were given."""
 
