@@ -1,9 +1,14 @@
 """`import tsc as torch`: modules, tensors and functions in a process that has no PyTorch."""
 
+import re
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
 
 PROGRAM = """
     import sys
@@ -29,10 +34,11 @@ PROGRAM = """
     x = torch.rand(2, 3, 8, 8)
     scripted = torch.jit.script(net)
     fast = torch.jit.optimize_for_inference(scripted)
-    for module in (net, scripted, fast):
-        y = module(x)
-        assert isinstance(y, torch.Tensor), type(y)
-        np.testing.assert_allclose(y.numpy(), net(x).numpy(), rtol=1e-5, atol=1e-6)
+    with torch.no_grad():
+        for module in (net, scripted, fast):
+            y = module(x)
+            assert isinstance(y, torch.Tensor), type(y)
+            np.testing.assert_allclose(y.numpy(), net(x).numpy(), rtol=1e-5, atol=1e-6)
     assert fast.forward.last.is_native
 
     @torch.jit.script
@@ -85,3 +91,20 @@ def test_a_program_for_torch_runs_on_tsc_alone(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip() == "fine"
+
+
+def test_a_model_fitted_by_hand_ends_where_pytorchs_does() -> None:
+    said = run_alone("fit_by_hand.py")
+    source = (EXAMPLES / "fit_by_hand.py").read_text()
+    source = source.replace("import tsc as torch", "import torch").replace(
+        "from tsc import", "from torch import"
+    )
+    names: dict[str, Any] = {"__name__": "fit_by_hand"}
+    exec(compile(source, "fit_by_hand.py", "exec"), names)
+    torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
+    x = torch.linspace(-3, 3, names["POINTS"]).reshape(-1, 1)
+    losses = names["fit"](names["Wave"](), x, torch.sin(2 * x))
+    first, last = (float(found) for found in re.findall(r"\d\.\d{6}", said))
+    assert first == pytest.approx(losses[0], rel=1e-5)
+    assert last == pytest.approx(losses[-1], rel=1e-2)
+    assert last < first / 50

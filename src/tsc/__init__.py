@@ -46,10 +46,11 @@ _RANDOM = (
 _CREATION = (
     "as_tensor", "from_dlpack", "from_numpy", "get_default_dtype", "is_tensor", "set_default_dtype", "tensor",
 )  # fmt: skip
-_MODULES = {name: f"tsc.{name}" for name in ("cache", "dtypes", "errors", "jit", "nn", "onnx", "testing")} | {
-    "library": "tsc.runtime.libraries"
-}
-_NAMESPACES = ("autograd", "cuda", "fft", "linalg", "special")
+_GRAD_MODES = ("enable_grad", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled")
+_MODULES = {
+    name: f"tsc.{name}" for name in ("autograd", "cache", "dtypes", "errors", "jit", "nn", "onnx", "testing")
+} | {"library": "tsc.runtime.libraries"}
+_NAMESPACES = ("cuda", "fft", "linalg", "special")
 _NUMBERS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
 _LAZY = (
     {name: "tsc.jit" for name in _JIT}
@@ -57,7 +58,7 @@ _LAZY = (
     | {name: "tsc.runtime.generators" for name in _RANDOM}
     | {name: "tsc.runtime.creation" for name in _CREATION}
     | {name: "tsc.runtime.number_limits" for name in ("finfo", "iinfo")}
-    | {name: "tsc.runtime.grad_modes" for name in ("enable_grad", "inference_mode", "no_grad")}
+    | {name: "tsc.runtime.grad_modes" for name in _GRAD_MODES}
     | {
         "Progress": "tsc.progress",
         "Tensor": "tsc.runtime.tensor",

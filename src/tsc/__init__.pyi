@@ -46,6 +46,7 @@ from tsc.runtime.number_limits import iinfo as iinfo
 from tsc.runtime.grad_modes import inference_mode as inference_mode
 from tsc.runtime.generators import initial_seed as initial_seed
 from tsc.jit import interface as interface
+from tsc.runtime.grad_modes import is_grad_enabled as is_grad_enabled
 from tsc.jit import is_scripting as is_scripting
 from tsc.runtime.creation import is_tensor as is_tensor
 from tsc.tracing.api import is_tracing as is_tracing
@@ -69,6 +70,7 @@ from tsc.runtime.generators import seed as seed
 from tsc.runtime.background import set_background_compilation as set_background_compilation
 from tsc.runtime.creation import set_default_dtype as set_default_dtype
 from tsc.jit import set_fusion_strategy as set_fusion_strategy
+from tsc.runtime.grad_modes import set_grad_enabled as set_grad_enabled
 from tsc.runtime.threads import set_num_threads as set_num_threads
 from tsc.runtime.generators import set_rng_state as set_rng_state
 from tsc.jit import strict_fusion as strict_fusion
@@ -79,6 +81,7 @@ from tsc.jit import unused as unused
 from tsc.jit import wait as wait
 from tsc.runtime.background import wait_for_compilation as wait_for_compilation
 from tsc.jit import isinstance_of
+from tsc import autograd as autograd
 from tsc import cache as cache
 from tsc import dtypes as dtypes
 from tsc import errors as errors
@@ -119,7 +122,6 @@ e: builtins.float
 inf: builtins.float
 nan: builtins.float
 newaxis: None
-autograd: types.ModuleType
 cuda: types.ModuleType
 fft: types.ModuleType
 linalg: types.ModuleType

@@ -192,7 +192,7 @@ def test_layers_of_programs_without_pytorch_begin_as_pytorchs() -> None:
     theirs = [torch.nn.Linear(7, 5), torch.nn.Conv2d(4, 6, 3, groups=2), torch.nn.Embedding(9, 5)]
     for ours, other in zip(mine, theirs, strict=True):
         for (_, a), (_, b) in zip(ours.named_parameters(), other.named_parameters(), strict=True):
-            assert np.array_equal(a.numpy(), b.detach().numpy())
+            assert np.array_equal(a.detach().numpy(), b.detach().numpy())
 
 
 def test_a_draw_is_not_interrupted_by_other_threads() -> None:

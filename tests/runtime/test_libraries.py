@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tsc
-from tsc.errors import ArgumentError, TscError
+from tsc.errors import ArgumentError, NotSupportedError, TscError
 
 SPACE = "librarytests"
 
@@ -54,14 +54,23 @@ def test_programs_call_them_in_every_form(library: Any) -> None:
     net, x = Net().eval(), tsc.ones(2, 4)
     script = tsc.script(net)
     loaded = tsc.load(io.BytesIO(script.save_to_buffer()))
-    for module in (net, script, tsc.optimize_for_inference(tsc.freeze(script)), loaded, tsc.trace(net, (x,))):
-        for _ in range(3):
-            np.testing.assert_allclose(module(x).numpy(), wanted(net, x), rtol=1e-5)
+    with tsc.no_grad():
+        modules = net, script, tsc.optimize_for_inference(tsc.freeze(script)), loaded, tsc.trace(net, (x,))
+        for module in modules:
+            for _ in range(3):
+                np.testing.assert_allclose(module(x).numpy(), wanted(net, x), rtol=1e-5)
+
+
+def test_gradients_are_not_recorded_through_them(library: Any) -> None:
+    net = Net()
+    for module in (net, tsc.script(net)):
+        with pytest.raises(NotSupportedError, match="scaled: gradients are not recorded through operators"):
+            module(tsc.ones(2, 4))
 
 
 def test_what_is_beside_them_is_native(library: Any) -> None:
     x = tsc.ones(2, 4)
-    script = tsc.script(Net().eval())
+    script = tsc.script(Net().eval().requires_grad_(False))
     for _ in range(3):
         script(x)
     runs = {row.operator: row.runs for row in tsc.explain(script, x).operators}

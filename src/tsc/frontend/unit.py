@@ -194,13 +194,17 @@ def without_mangling(name: str) -> str:
 class ScriptObject:
     """An instance of a class of the program. Tensors among the attributes are NumPy arrays."""
 
-    __slots__ = ("__weakref__", "attributes", "cls", "forked", "live", "memory", "python", "untrained")
+    __slots__ = ("__weakref__", "attributes", "cls", "forked", "live", "memory", "own", "python", "untrained")
 
     def __init__(self, cls: Class, attributes: dict[str, Any] | None = None) -> None:
         self.cls = cls
         self.attributes: dict[str, Any] = {} if attributes is None else attributes
         self.live: dict[str, Any] = {}
         """The user's own tensors behind attributes: PyTorch parameters, which collect gradients."""
+        self.own: dict[str, Any] = {}
+        """The parameters and buffers of `tsc.nn` behind attributes: those over the very array that the
+        attribute is.
+        """
         self.memory: dict[str, tuple[Any, ...]] = {}
         """Where those lay when somebody last looked: see `tsc.programs.live_tensors`."""
         self.forked: dict[Function, Any] = {}
@@ -210,8 +214,27 @@ class ScriptObject:
         self.untrained: frozenset[str] = frozenset()
         """Parameters that ask for no gradients, of those that no live tensor is behind."""
 
+    def tensor(self, name: str) -> Any:
+        """The user's own tensor behind an attribute, of PyTorch or of `tsc.nn`; None where there is none."""
+        if name in self.live:
+            return self.live[name]
+        own = self.own.get(name)
+        return own if own is not None and own.array is self.attributes.get(name) else None
+
     def __repr__(self) -> str:
         return f"<{self.cls.name} object at {id(self):#x}>"
+
+
+def untrained_of(held: ScriptObject) -> frozenset[str]:
+    """The parameters of an object that ask for no gradients, of those that no tensor of PyTorch is behind."""
+    if not held.own:
+        return held.untrained
+    own = {name: held.tensor(name) for name in held.own}
+    return frozenset(
+        name
+        for name in held.cls.parameters
+        if (name in held.untrained if own.get(name) is None else not own[name].requires_grad)
+    )
 
 
 @dataclass(frozen=True, eq=False)

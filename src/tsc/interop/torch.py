@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, cast
 
 import numpy as np
@@ -241,16 +242,22 @@ def overload(full_name: str) -> Any:
     return None if packet is None else getattr(packet, variant or "default", None)
 
 
+_GRAD_MODE: ContextVar[bool] = ContextVar("tsc_grad_mode", default=True)
+"""Whether gradients are recorded where PyTorch is not there."""
+
+
 def is_grad_enabled() -> bool:
-    """Whether PyTorch is there and records gradients."""
+    """Whether gradients are recorded: by PyTorch, where it is there."""
     module = torch()
-    return module is not None and module.is_grad_enabled()
+    return _GRAD_MODE.get() if module is None else module.is_grad_enabled()
 
 
 def set_grad_enabled(mode: bool) -> None:
-    """From now on PyTorch, where it is there, records gradients or does not."""
+    """From now on gradients are recorded, or not: by PyTorch, where it is there."""
     module = torch()
-    if module is not None:
+    if module is None:
+        _GRAD_MODE.set(mode)
+    else:
         module.set_grad_enabled(mode)
 
 

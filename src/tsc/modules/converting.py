@@ -13,6 +13,7 @@ from tsc.frontend.unit import ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.modules.walking import ModuleWalking, is_parameter, is_state
 from tsc.narrowing import is_array
+from tsc.runtime.tensor import Tensor
 from tsc.runtime.values import Inputs
 
 Change = Callable[[Any], Any]
@@ -97,14 +98,17 @@ class ModuleConversions(ModuleWalking):
         """Set whether gradients of the parameters are recorded."""
         for _, held in self._walk(self._object, "", set()):
             held.untrained = frozenset() if requires_grad else held.cls.parameters
-            for name in held.cls.parameters & held.live.keys():
-                held.live[name].requires_grad_(requires_grad)
+            for name in held.cls.parameters:
+                tensor = held.tensor(name)
+                if tensor is not None:
+                    tensor.requires_grad_(requires_grad)
         return self
 
 
 def _replace(held: ScriptObject, name: str, fn: Change, tensor: Any) -> None:
-    if name in held.live and is_parameter(held, name):
-        tensor.data = fn(tensor.data)
+    if held.tensor(name) is not None and is_parameter(held, name):
+        data = fn(tensor.data)
+        tensor.data = Tensor(data) if is_array(data) else data
         made = tensor
     else:
         made = fn(tensor)

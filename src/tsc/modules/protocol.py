@@ -15,7 +15,7 @@ from tsc.errors import CompileError
 from tsc.frontend.compile import Compiler
 from tsc.frontend.hooks import hooks_of
 from tsc.frontend.interfaces import cast_refusal
-from tsc.frontend.unit import Class, ScriptObject
+from tsc.frontend.unit import Class, ScriptObject, untrained_of
 from tsc.interop import torch as torch_interop
 from tsc.interop.torch_watching import is_watched_tensor, outside_transforms
 from tsc.modules.converting import ModuleConversions
@@ -29,7 +29,7 @@ def copied(held: ScriptObject, memo: dict[int, Any], tensors: Callable[[Array], 
     if id(held) not in memo:
         memo[id(held)] = made = ScriptObject(held.cls)
         made.attributes = {name: _copied(v, memo, tensors) for name, v in held.attributes.items()}
-        made.live, made.untrained = dict(held.live), held.untrained
+        made.live, made.own, made.untrained = dict(held.live), dict(held.own), untrained_of(held)
     return memo[id(held)]
 
 
@@ -41,7 +41,7 @@ def beside(held: ScriptObject, memo: dict[int, ScriptObject]) -> ScriptObject:
             name: beside(v, memo) if isinstance(v, ScriptObject) and v.cls.kind == "module" else v
             for name, v in held.attributes.items()
         }
-        made.live, made.untrained = dict(held.live), held.untrained
+        made.live, made.own, made.untrained = dict(held.live), dict(held.own), untrained_of(held)
     return memo[id(held)]
 
 
@@ -115,14 +115,16 @@ class ModuleProtocol(ModuleState, ModuleConversions):
 
     def __copy__(self) -> Self:
         made = ScriptObject(self._object.cls, dict(self._object.attributes))
-        made.live, made.untrained = dict(self._object.live), self._object.untrained
+        made.live, made.own = dict(self._object.live), dict(self._object.own)
+        made.untrained = untrained_of(self._object)
         return self._made_around(made)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         made = copied(self._object, {}, np.copy)
         for _, held in self._walk(made, "", set()):
             held.live = {name: copy.deepcopy(tensor, memo) for name, tensor in held.live.items()}
-            for name, tensor in held.live.items():
+            held.own = {name: copy.deepcopy(tensor, memo) for name, tensor in held.own.items()}
+            for name, tensor in (*held.live.items(), *held.own.items()):
                 held.attributes[name] = Inputs().convert(tensor, _TENSOR, name)
         return self._made_around(made)
 

@@ -141,8 +141,9 @@ class RecursiveScriptModule(InspectableModule, ModuleProtocol, ModuleContainers,
     def __getattr__(self, name: str) -> Any:
         held: ScriptObject = object.__getattribute__(self, "_object")
         if self._is_visible(held, name):
-            if name in held.live:
-                return held.live[name]
+            tensor = held.tensor(name)
+            if tensor is not None:
+                return tensor
             if name in held.attributes:
                 return self._wrap(held.attributes[name])
             if name in held.cls.constants:

@@ -56,7 +56,8 @@ class ModuleWalking:
 
     def _held_tensor(self, held: ScriptObject, name: str) -> Any:
         """A tensor of an object as users see it: their own, where one is behind it."""
-        return held.live[name] if name in held.live else self._wrap(held.attributes[name])
+        tensor = held.tensor(name)
+        return self._wrap(held.attributes[name]) if tensor is None else tensor
 
     def _tensors(
         self, is_wanted: Chooser, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tsc
+from tsc.runtime.grad_modes import no_grad
 from tsc.runtime.tensor import Tensor
 
 GAINS = {
@@ -39,31 +40,37 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 # --- whatever the shape ---
 
 
+@no_grad()
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one value."""
     return tsc.fill_(tensor, val)
 
 
+@no_grad()
 def zeros_(tensor: Tensor) -> Tensor:
     """Fill with 0."""
     return constant_(tensor, 0.0)
 
 
+@no_grad()
 def ones_(tensor: Tensor) -> Tensor:
     """Fill with 1."""
     return constant_(tensor, 1.0)
 
 
+@no_grad()
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: object = None) -> Tensor:
     """Fill with values drawn uniformly between `a` and `b`."""
     return tsc.uniform_(tensor, a, b, generator=generator)
 
 
+@no_grad()
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: object = None) -> Tensor:
     """Fill with values of a normal distribution."""
     return tsc.normal_(tensor, mean, std, generator=generator)
 
 
+@no_grad()
 def trunc_normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -129,12 +136,14 @@ def fans(tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[1] * window, tensor.shape[0] * window
 
 
+@no_grad()
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: object = None) -> Tensor:
     """Fill a weight of at least 2 dims uniformly, with variance ``gain^2 * 2 / (fan in + fan out)``."""
     bound = math.sqrt(3.0) * _xavier(tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
 
 
+@no_grad()
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: object = None) -> Tensor:
     """Fill a weight of at least 2 dims normally, with variance ``gain^2 * 2 / (fan in + fan out)``."""
     return normal_(tensor, 0.0, _xavier(tensor, gain), generator)
@@ -145,6 +154,7 @@ def _xavier(tensor: Tensor, gain: float) -> float:
     return gain * math.sqrt(2.0 / float(sum(fans(tensor))))
 
 
+@no_grad()
 def kaiming_uniform_(
     tensor: Tensor,
     a: float = 0,
@@ -159,6 +169,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
+@no_grad()
 def kaiming_normal_(
     tensor: Tensor,
     a: float = 0,
@@ -191,6 +202,7 @@ def _kaiming(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
 # --- matrices ---
 
 
+@no_grad()
 def eye_(tensor: Tensor) -> Tensor:
     """Fill a matrix with the identity.
 
@@ -206,6 +218,7 @@ def _require_matrix(tensor: Tensor) -> None:
         raise ValueError("Only tensors with 2 dimensions are supported")
 
 
+@no_grad()
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """Fill the weight of a convolution so that it gives its input back, as far as there are channels.
 
@@ -225,6 +238,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     return tensor
 
 
+@no_grad()
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: object = None) -> Tensor:
     """Fill with a matrix whose rows, or columns if there are fewer, are orthonormal, times `gain`.
 
@@ -243,6 +257,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: object = None) -> Te
     return tensor.copy_((q.t() if rows < columns else q).reshape(tensor.shape)).mul_(gain)
 
 
+@no_grad()
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: object = None) -> Tensor:
     """Fill a matrix normally, but for zeros in a share `sparsity` of each column.
 

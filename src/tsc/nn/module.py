@@ -16,18 +16,7 @@ from tsc.nn.parameters import Parameter
 from tsc.nn.state_dicts import IncompatibleKeys, StateDict, collect, load_into, load_own
 from tsc.nn.tables import ModuleTables
 from tsc.runtime.tensor import Tensor
-
-
-class RemovableHandle:
-    """What registering a hook gives: `remove` takes it back."""
-
-    def __init__(self, hooks: dict[int, Any]) -> None:
-        self._hooks = hooks
-        self.id = max(hooks, default=-1) + 1
-
-    def remove(self) -> None:
-        """Take the hook back."""
-        self._hooks.pop(self.id, None)
+from tsc.runtime.tensor_gradients import RemovableHandle
 
 
 class Module(ModuleTables):
@@ -239,13 +228,16 @@ class Module(ModuleTables):
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Say of all parameters whether they are to be trained, where the module is saved."""
+        """Have gradients be recorded of what is computed of the parameters, or not."""
         for parameter in self.parameters():
-            parameter.requires_grad = requires_grad
+            parameter.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Nothing: there are no gradients."""
+        """Forget the gradients of the parameters, or set them to zero."""
+        for parameter in self.parameters():
+            if parameter.grad is not None:
+                parameter.grad = None if set_to_none else parameter.grad.detach().zero_()
 
     def cpu(self) -> Self:
         """The module: everything is on the CPU."""
@@ -269,7 +261,7 @@ class Module(ModuleTables):
     def _convert(self, dtype: DType) -> None:
         for _, tensor in [*self._tensors("_parameters"), *self._tensors("_buffers")]:
             if tensor.dtype.is_floating:
-                tensor.array = tensor.array.astype(dtype.numpy)
+                tensor.rebase(tensor.array.astype(dtype.numpy))
 
     def float(self) -> Self:
         """Convert floating parameters and buffers to float32."""

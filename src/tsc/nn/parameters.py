@@ -11,27 +11,35 @@ from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import ArgumentError
 from tsc.interop import torch as torch_interop
+from tsc.runtime.dispatch import requiring
 from tsc.runtime.tensor import Tensor
 
 
 def _array(data: object) -> object:
-    return np.empty(0, np.float32) if data is None else data.array if isinstance(data, Tensor) else data
+    """The memory that a new tensor is over: another array, since it may require gradients on its own."""
+    return (
+        np.empty(0, np.float32)
+        if data is None
+        else (data.array if isinstance(data, Tensor) else np.asarray(data)).view()
+    )
 
 
 class Parameter(Tensor):
-    """A tensor that is a parameter of the module it is assigned to."""
+    """A tensor that is a parameter of the module it is assigned to, and requires gradients unless told not
+    to.
 
-    __slots__ = ("requires_grad",)
+    Raises:
+        OperatorError: it is to require gradients, and holds integers.
+    """
+
+    __slots__ = ()
 
     def __init__(self, data: object = None, requires_grad: bool = True) -> None:
         super().__init__(_array(data))
-        self.requires_grad = requires_grad
-        """What PyTorch is told where the module is saved; nothing here computes gradients."""
+        requiring(self, requires_grad)
 
     def __repr__(self) -> str:
-        text = super().__repr__()
-        shown = f"{text[:-1]}, requires_grad=True)" if self.requires_grad else text
-        return f"Parameter containing:\n{shown}"
+        return f"Parameter containing:\n{super().__repr__()}"
 
 
 class Buffer(Tensor):

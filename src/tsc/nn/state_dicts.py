@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tsc.nn.parameters import Buffer, Parameter, array_of
+from tsc.runtime.noting import overwrite
 from tsc.runtime.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def collect(module: Module, into: Any, prefix: str, keep_vars: bool) -> None:
     if metadata is not None:
         metadata[prefix[:-1]] = {"version": module._version}  # pyright: ignore[reportPrivateUsage]
     for name, tensor in own_state(module).items():
-        into[prefix + name] = tensor if keep_vars else Tensor(tensor.array)
+        into[prefix + name] = tensor if keep_vars else tensor.detach()
     for name, child in module.named_children(remove_duplicate=False):
         child.state_dict(destination=into, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
 
@@ -102,7 +103,7 @@ def load_own(
         elif assign:
             setattr(module, name, _as_kind_of(tensor, state_dict[key]))
         else:
-            tensor.array[...] = array_of(state_dict[key]).reshape(tensor.shape)
+            overwrite(tensor.array, array_of(state_dict[key]).reshape(tensor.shape))
     for key in state_dict:
         if key.startswith(prefix):
             first, dot, _ = key[len(prefix) :].partition(".")

@@ -12,8 +12,8 @@ FAMILY = Family()
 
 def _unanswered(*_: object) -> None:
     raise OperatorError(
-        "gradients are computed in programs (tsc.script, tsc.trace, tsc.load); in Python, without PyTorch, "
-        "nothing notes what is computed"
+        "gradients are asked of the operator itself, which has noted nothing; in Python tsc.autograd "
+        "answers, in programs what runs them"
     )
 
 

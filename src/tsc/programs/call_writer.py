@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tsc.frontend.unit import Unit
+from tsc.frontend.unit import ScriptObject, Unit
 from tsc.interop import torch as torch_interop
 from tsc.programs.call_text import CallText, array_name
 from tsc.programs.live_tensors import any_trained
 from tsc.programs.object_state import ObjectState
+from tsc.programs.recorded_calls import are_noted
 from tsc.programs.tensor_kinds import TensorKind
 from tsc.programs.versions import Version
+from tsc.runtime.graph import TABLE
+from tsc.runtime.tensor import Tensor
 
 Run = Callable[..., Any]
 
@@ -44,6 +47,9 @@ class CallWriter:
         tests: list[str] = []
         if self.kind.is_watched is not None:
             tests.append(f"{text.hold(self.kind.is_watched)}()")
+        if self.kind.tensor is Tensor:  # of ours that may ask for gradients
+            roots = () if guard is None else self._objects()
+            tests.append(f"{text.hold(TABLE)} and {text.hold(are_noted)}(arguments, {text.hold(roots)})")
         if guard is None:
             return tests
         if state is not None and state.holders:  # parameters of PyTorch may ask for gradients
@@ -58,6 +64,11 @@ class CallWriter:
         if held:
             tests.append(f"({' or '.join(held)}) and not {text.hold(guard.holds)}()")
         return tests
+
+    def _objects(self) -> Sequence[ScriptObject]:
+        """The objects whose attributes the function reads."""
+        receiver, state = self.version.in_parts.receiver, self.version.state
+        return (receiver,) if receiver is not None else () if state is None else tuple(state.holders)
 
     def convert(self, text: CallText, given: Sequence[str], array_of: Run | None, dispatch: str) -> None:
         """Make arrays of the tensors that were given."""

@@ -123,9 +123,11 @@ class _Scripter:
         cls = self._class(module, types_, constants, functions)
         held = ScriptObject(cls, attributes)
         held.python = module
+        tensors = {n: t for n, t in {**module._parameters, **module._buffers}.items() if t is not None}
         if torch_interop.is_module(module):
-            tensors = {**module._parameters, **module._buffers}
-            held.live = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+            held.live = tensors
+        else:
+            held.own = tensors
         return held
 
     def _prepare(self, module: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -24,11 +23,11 @@ from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
 from tsc.programs.argument_errors import missing_argument, surplus_arguments, surplus_keyword
 from tsc.programs.explaining import Explanation, explain_generic, explain_version
-from tsc.programs.frozen_runs import run_frozen
 from tsc.programs.input_hints import hint_at_inputs
 from tsc.programs.inspecting import Inspectable, Saveable
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
+from tsc.programs.recorded_calls import BY_TAPE, BY_TORCH, RecordedCalls, are_noted
 from tsc.programs.specialization_table import SpecializationTable, specialization_table
 from tsc.programs.tensor_calls import TensorCalls
 from tsc.programs.tensor_kinds import TensorKind
@@ -42,8 +41,6 @@ from tsc.runtime.specializations import Specializations
 from tsc.runtime.values import ArgumentMismatchError, Inputs, Wrap
 from tsc.serialization.saving import function_records, module_records
 from tsc.tracebacks import shorten
-
-RECORDED = "PyTorch's operators run: gradients are wanted, or something of PyTorch watches operators"
 
 
 class BoundFunction(Inspectable):
@@ -66,7 +63,7 @@ class BoundFunction(Inspectable):
         self.parameters: Sequence[FunctionParameter] = function.parameters
         self._is_dynamic = is_dynamic(function)
         self._copiers = [copier_of(parameter.type) for parameter in function.parameters]
-        self._frozen_recording: Callable[..., Any] | None = None
+        self._recorded = RecordedCalls(interpreter, function, receiver)
         self._fast: Callable[..., Any] = self._dispatch
         self.on_specialized: Callable[[Sequence[Any]], None] | None = None
         """Is told the arguments for which a specialization was added."""
@@ -114,8 +111,10 @@ class BoundFunction(Inspectable):
         """What was converted, and the values; by `TorchInputs` where PyTorch's operators are to run."""
         values = copies_of(arguments, self._copiers)
         others = [a for a, value in zip(arguments, values, strict=True) if value is UNLIKE]
-        recorded = are_recorded(others, None if self._is_frozen else self.receiver)
+        trained = None if self._is_frozen else self.receiver
+        recorded = are_recorded(others, trained)
         inputs = TorchInputs() if recorded else Inputs(self.default)
+        inputs.is_noted = not recorded and are_noted(others, () if trained is None else (trained,))
         inputs.plain_result = copier_of(self.function.result)
         inputs.wrap_object = self.interpreter.instance
         inputs.class_named = self.interpreter.compiler.unit.class_named
@@ -132,8 +131,8 @@ class BoundFunction(Inspectable):
         if is_traced() and RECORDER.get() is None:
             return self._for_torch_trace()(*arguments)
         inputs, values = self._values(arguments)
-        if isinstance(inputs, TorchInputs):
-            return self._run_recording(inputs, values)
+        if inputs.is_noted or isinstance(inputs, TorchInputs):
+            return self._recorded.run(inputs, values, self.entry if self._is_frozen else None)
         is_generic = inputs.is_sharing or self._why_special(values) is not None
         version = None if is_generic else self._version(values)
         if version is None:
@@ -160,10 +159,6 @@ class BoundFunction(Inspectable):
         if has_undefined_tensor(values, self.parameters):
             return "an argument that should be a tensor is None"
         return None
-
-    def _run_recording(self, inputs: Inputs, values: Sequence[Any]) -> Any:
-        with self.interpreter.torch_operators.lending.call():
-            return inputs.give_back(self._recording()(*values))
 
     def _for_torch_trace(self) -> Callable[..., Any]:
         """The function in PyTorch's TorchScript: ``torch.jit.trace`` records a call of it.
@@ -196,19 +191,6 @@ class BoundFunction(Inspectable):
     def _is_frozen(self) -> bool:
         """Whether this is a method of a frozen module: its parameters are constants."""
         return self.entry is not None and self.receiver is not None
-
-    def _recording(self) -> Callable[..., Any]:
-        """What runs on PyTorch's tensors and operators: the frozen function, where there is one."""
-        if self.entry is None or not self._is_frozen:
-            return partial(self._run_generic, call=self.interpreter.call_recording)
-        if self._frozen_recording is None:
-            self._frozen_recording = run_frozen(
-                self.entry,
-                self.receiver,
-                self.interpreter.call_recording,
-                self.interpreter.torch_operators,
-            )
-        return self._frozen_recording
 
     def choose_fast_path(self, version: Version, arguments: Sequence[Any]) -> None:
         """Calls go straight to native code, with tensors as with arrays; what that does not take comes to
@@ -253,9 +235,9 @@ class BoundFunction(Inspectable):
                 f"Position: {position}\nValue: {given!r:.300}\nDeclaration: {self.function.schema()}"
             ) from None
 
-    def _run_generic(self, *values: object, call: Callable[..., Any] | None = None) -> Any:
+    def _run_generic(self, *values: object) -> Any:
         receiver = () if self.receiver is None else (self.receiver,)
-        return (call or self.interpreter.call)(self.function, *receiver, *values)
+        return self.interpreter.call(self.function, *receiver, *values)
 
     # --- versions ---
 
@@ -343,7 +325,8 @@ class BoundFunction(Inspectable):
         """What of a call with these arguments is native, and why the rest is not: see `tsc.explain`."""
         inputs, values = self._values(self._complete(self._positional(arguments, keywords)))
         program, _ = self.inlined()
-        reason = RECORDED if isinstance(inputs, TorchInputs) else self._why_special(values)
+        reason = BY_TAPE if inputs.is_noted else self._why_special(values)
+        reason = BY_TORCH if isinstance(inputs, TorchInputs) else reason
         if reason is None and self._is_live and cast("ScriptObject", self.receiver).cls.kind != "module":
             reason = "it is a method of an object that is no module"
         if reason is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import ArgumentError
-from tsc.runtime.dispatch import operator_function
+from tsc.runtime.dispatch import operator_function, requiring
 from tsc.runtime.tensor import Tensor
 
 _NUMBERS = {bool: dtypes.BOOL, int: dtypes.I64, float: dtypes.F32, complex: dtypes.C64}
@@ -30,7 +30,7 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """
     if not isinstance(array, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance] - of any caller
         raise ArgumentError(f"from_numpy: requires a NumPy array; got {type(array).__name__}")
-    return Tensor(_array_of(array))
+    return Tensor(_array_of(array).view())
 
 
 def from_dlpack(source: Any) -> Tensor:
@@ -49,9 +49,12 @@ def tensor(
     tensor([4., 6.])
 
     Raises:
-        ArgumentError: gradients are wanted.
+        OperatorError: gradients are wanted of integers.
     """
-    _require_no_gradients("tensor", requires_grad)
+    return requiring(_copied(data, dtype, device), requires_grad)
+
+
+def _copied(data: Any, dtype: DType | None, device: object) -> Tensor:
     kind = next((kind for python, kind in _NUMBERS.items() if type(data) is python), None)
     if kind is not None:
         return Tensor(np.array(data, (dtype or kind).numpy))
@@ -74,8 +77,10 @@ def _array_of(data: Any) -> np.ndarray[Any, Any]:
 
 def as_tensor(data: Any, dtype: DType | None = None, device: object = None) -> Tensor:
     """As `tensor`, sharing the memory of an array or a tensor whose dtype is right."""
-    if isinstance(data, (Tensor, np.ndarray)):
-        array = _array_of(data)
+    if isinstance(data, Tensor):
+        return data if dtype is None else operator_function("to")(data, dtype)
+    if isinstance(data, np.ndarray):
+        array = _array_of(data).view()
         return Tensor(array if dtype is None or dtype.numpy == array.dtype else array.astype(dtype.numpy))
     return tensor(data, dtype=dtype, device=device)
 
@@ -99,13 +104,6 @@ def set_default_dtype(dtype: DType) -> None:
     if dtype is not dtypes.F32:
         raise ArgumentError(
             f"set_default_dtype: requires tsc.float32; got {dtype!r}. Give dtypes where you need others."
-        )
-
-
-def _require_no_gradients(name: str, requires_grad: bool) -> None:
-    if requires_grad:
-        raise ArgumentError(
-            f"{name}: requires_grad=False is required: gradients are not recorded without PyTorch"
         )
 
 

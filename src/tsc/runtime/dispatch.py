@@ -12,14 +12,18 @@ from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import REQUIRED, Argument, Schema
 from tsc.dialects.torch_types import TorchType
-from tsc.errors import ArgumentError
+from tsc.errors import ArgumentError, OperatorError
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array
+from tsc.ops.derivatives.reverse import is_differentiable
 from tsc.ops.registry import require
 from tsc.runtime.generators import source_of
+from tsc.runtime.graph import TABLE
+from tsc.runtime.noting import call_noted, is_call_noted, require_unnoted
 from tsc.runtime.operators import of_library
 from tsc.runtime.recording import RECORDER, paused
 from tsc.runtime.tensor import Tensor
+from tsc.runtime.tensor_gradients import WANTED_OF_NEW
 
 
 class Mismatch(Exception):  # noqa: N818 - control flow between overloads, never seen outside
@@ -37,7 +41,12 @@ def operator_function(name: str) -> Callable[..., Any]:
     if not candidates:
         raise AttributeError(f"module 'tsc' has no attribute {name!r}")
 
+    takes_wish = any(a.name == "pin_memory" for schema in candidates for a in schema.arguments)
+
     def function(*arguments: object, **keywords: object) -> Any:
+        if keywords and takes_wish and "requires_grad" in keywords:
+            wanted = bool(keywords.pop("requires_grad"))
+            return requiring(call(name, candidates, arguments, keywords), wanted)
         return call(name, candidates, arguments, keywords)
 
     function.__name__ = function.__qualname__ = name
@@ -59,22 +68,46 @@ def call(name: str, candidates: Sequence[Schema], arguments: Sequence[Any], keyw
             continue
         recorder = RECORDER.get()
         if recorder is None:
-            return _run(schema, arguments, values)
+            return _run(schema, arguments, values, keywords)
         with paused():
-            result = _run(schema, arguments, values)
+            result = _run(schema, arguments, values, keywords)
         recorder.record(schema, bind(schema, arguments, keywords), result)
         return result
     kinds = ", ".join(type(a).__name__ for a in arguments)
     raise ArgumentError(f"{name}: no overload takes ({kinds}); there are\n" + "\n".join(map(str, candidates)))
 
 
-def _run(schema: Schema, arguments: Sequence[Any], values: Sequence[Any]) -> Any:
+def _run(schema: Schema, arguments: Sequence[Any], values: Sequence[Any], keywords: dict[str, Any]) -> Any:
     written = next((a for a, v in zip(arguments, values, strict=False) if isinstance(v, np.ndarray)), None)
     of_another = None if schemas.is_own(schema.name) else of_library(schema)
-    result = (of_another or require(schema.full_name).eager)(*values)
+    tape = None
+    if not TABLE:
+        result = (of_another or require(schema.full_name).eager)(*values)
+    elif of_another is not None:
+        require_unnoted(schema.full_name, values)
+        result = of_another(*values)
+    else:
+        operator = require(schema.full_name)
+        if is_call_noted(operator, values):
+            result, tape = call_noted(operator, values, (*arguments, *keywords.values()))
+        else:
+            result = operator.eager(*values)
     if schema.mutates and isinstance(written, Tensor) and result is written.array:
         return written
-    return wrapped(result)
+    made = wrapped(result)
+    del tape  # until here it held what is known of the results
+    return made
+
+
+def requiring(tensor: Tensor, wanted: bool) -> Tensor:
+    """A new tensor, which is to require gradients if that is `wanted`.
+
+    Raises:
+        OperatorError: it has none.
+    """
+    if wanted and not is_differentiable(tensor.dtype):
+        raise OperatorError(WANTED_OF_NEW)
+    return tensor.requires_grad_() if wanted else tensor
 
 
 def match(schema: Schema, arguments: Sequence[Any], keywords: dict[str, Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""``tsc.linalg``, ``tsc.fft``, ``tsc.special``: operators whose names begin so; `autograd`, `cuda`."""
+"""``tsc.linalg``, ``tsc.fft``, ``tsc.special``: operators whose names begin so; `cuda`."""
 
 from __future__ import annotations
 
@@ -36,10 +36,6 @@ class OperatorNamespace(types.ModuleType):
 @interned
 def namespace(name: str) -> types.ModuleType:
     """The namespace ``tsc.<name>``."""
-    if name == "autograd":
-        made = types.ModuleType("tsc.autograd", "What programs ask of gradients: `grad` and `backward`.")
-        made.__dict__.update(grad=operator_function("grad"), backward=operator_function("backward"))
-        return made
     if name == "cuda":
         made = types.ModuleType("tsc.cuda", "Graphics processors, of which none can be used.")
         made.__dict__.update(is_available=lambda: False, device_count=lambda: 0)

@@ -1,85 +1,69 @@
-"""The tape: what was computed of tensors that require gradients, so that gradients can be computed of it.
+"""The tape: notes the calls of operators that gradients flow through, among them those that write.
 
-Tensors are told apart as objects: one array is one tensor. Nothing is noted before one requires gradients.
+A tape holds what is known of arrays while a program, or one call of Python, runs; the graph itself
+(`tsc.runtime.graph`) lives as long as somebody holds a part of it. Nothing is noted before a tensor requires
+gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 
-from tsc.dtypes import by_numpy
+from tsc.dtypes import Array, by_numpy
 from tsc.errors import OperatorError
 from tsc.narrowing import is_array
-from tsc.ops.composite import Aten, eager_aten, in_turn
+from tsc.ops.composite import Aten, in_turn
 from tsc.ops.definition import Operator
+from tsc.ops.derivatives.drawn import drawn_parts
 from tsc.ops.derivatives.movement import put_into
-from tsc.ops.derivatives.reverse import CUTS, Record, flow, is_differentiable, places_of, tensors_of
-from tsc.ops.derivatives.rules import Place
+from tsc.ops.derivatives.reverse import CUTS, is_differentiable, places_of
 from tsc.ops.elementwise import spec_of
-from tsc.ops.registry import find, require
+from tsc.ops.registry import find as find_operator
+from tsc.ops.registry import require
 from tsc.ops.variants import functional_name
-
-Array: TypeAlias = np.ndarray[Any, Any]
-NOT_REQUIRED = "element {} of tensors does not require grad and does not have a grad_fn"
-NOT_SCALAR = "grad can be implicitly created only for scalar outputs"
-UNUSED = (
-    "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
-    "this is the desired behavior."
+from tsc.runtime.graph import (
+    Node,
+    Variable,
+    View,
+    find,
+    given_arrays,
+    live_nodes,
+    result_arrays,
+    variable_of,
 )
-INPUT_NOT_REQUIRED = "One of the differentiated Tensors does not require grad"
+
 NOT_A_LEAF = (
     "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
     "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
 )
 LEAF_WRITTEN = "a leaf Variable that requires grad is being used in an in-place operation."
-
-
-@dataclass(eq=False)
-class Node:
-    """A call that was noted, in its place among all."""
-
-    number: int
-    record: Record
-
-
-@dataclass(frozen=True)
-class View:
-    """An array that shows memory of another."""
-
-    base: Array
-    operator: Operator
-    arguments: Sequence[Any]
-    place: Place
-    """Where the base is among the arguments."""
-    number: int | None = None
-    """Which one it is of a list of views."""
+OUT_GIVEN = (
+    "{}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+    "arguments requires grad."
+)
+VIEW_OF_LEAF_WRITTEN = f"a view of {LEAF_WRITTEN}"
 
 
 @dataclass
 class Tape:
-    """What one call of a program has computed."""
+    """What notes the calls of a program, or one call of Python."""
 
     is_enabled: bool = True
     """Whether calls are noted: the grad mode."""
-    nodes: dict[int, Node] = field(default_factory=dict[int, Node])
-    """By the identity of an array: what gave it."""
-    leaves: dict[int, Array] = field(default_factory=dict[int, Array])
-    """The arrays that require gradients and that nothing noted gave."""
-    gradients: dict[int, Array] = field(default_factory=dict[int, Array])
-    """What `backward` has summed up, by leaf."""
-    views: dict[int, View] = field(default_factory=dict[int, View])
-    held: dict[int, Array] = field(default_factory=dict[int, Array])
-    """The arrays that are known, so that none of their identities is another's."""
-    former: dict[int, list[Array]] = field(default_factory=dict[int, list[Array]])
-    """Of a leaf that was written: copies of what it was when it was read."""
-    stale: dict[int, str] = field(default_factory=dict[int, str])
-    """Views that show what was written since, and by what; they are taken anew when they are next asked."""
-    count: int = 0
+    kept: list[Variable] = field(default_factory=list[Variable])
+    """What must be known until the tape ends, whoever else holds it."""
+
+    def known(self, array: Array) -> Variable:
+        """What is known of an array, held from now on."""
+        found = variable_of(array)
+        self.kept.append(found)
+        return found
 
     # --- what requires gradients ---
 
@@ -89,9 +73,12 @@ class Tape:
         Raises:
             OperatorError: it is one of several views, and their memory was written since.
         """
-        if id(array) in self.stale:
-            self._renew(self.held[id(array)])
-        return id(array) in self.nodes or id(array) in self.leaves
+        found = find(array)
+        if found is None:
+            return False
+        if found.stale is not None:
+            self._renew(found)
+        return found.requires
 
     def require(self, array: Array, wanted: bool = True) -> Array:
         """``array.requires_grad_(wanted)``.
@@ -102,16 +89,14 @@ class Tape:
         if wanted and not is_differentiable(by_numpy(array.dtype)):
             raise OperatorError("only Tensors of floating point dtype can require gradients")
         if not wanted:
-            if id(array) in self.nodes:
+            found = find(array)
+            if found is not None and found.node is not None:
                 raise OperatorError(NOT_A_LEAF)
-            self.leaves.pop(id(array), None)
+            if found is not None:
+                found.is_required = False
         elif not self.requires(array):
-            self._hold(array)
-            self.leaves[id(array)] = array
+            self.known(array).is_required = True
         return array
-
-    def _hold(self, *arrays: Array) -> None:
-        self.held.update((id(array), array) for array in arrays)
 
     # --- calls ---
 
@@ -122,9 +107,12 @@ class Tape:
             return result.view() if is_array(result) and result is arguments[0] else result
         if operator.schema.mutates and is_array(arguments[0]):
             return self._write(operator, arguments)
-        given = _given(arguments)  # the call may change a list
+        parts = drawn_parts(operator)
+        if parts is not None and self.is_enabled and self.requires(arguments[0]):
+            return parts(Aten(self.call, spec_of, in_turn), *arguments)
+        given = given_arrays(arguments)  # the call may change a list
         result = operator.eager(*arguments)
-        results = _arrays(result)
+        results = result_arrays(result)
         if operator.may_share:
             self._note_views(operator, arguments, results, is_list=isinstance(result, list))
         self._note(operator, arguments, results, given)
@@ -139,9 +127,9 @@ class Tape:
                 continue
             for place, base in given:
                 if np.may_share_memory(array, base):
-                    self._hold(array, base)
                     which = number if is_list else None
-                    self.views[id(array)] = View(base, operator, tuple(arguments), place, which)
+                    view = View(self.known(base), operator, tuple(arguments), place, which)
+                    self.known(array).become_view(view)
                     break
 
     def _note(
@@ -151,35 +139,32 @@ class Tape:
         results: Sequence[Array],
         given: Sequence[Array] | None = None,
     ) -> None:
-        if not self.is_enabled or not (self.leaves or self.nodes):
-            return
-        given = _given(arguments) if given is None else given
-        if not any(self.requires(value) for value in given):
+        given = given_arrays(arguments) if given is None else given
+        if operator.reads_shape_only:
+            given = given[1:]
+        if not self.is_enabled or not any(self.requires(value) for value in given):
             return
         known = {id(value) for value in given}
         fresh = [r for r in results if is_differentiable(by_numpy(r.dtype)) and id(r) not in known]
         if not fresh:
             return
         kept = [list(cast("list[Any]", a)) if isinstance(a, list) else a for a in arguments]
-        node = Node(self.count, Record(operator, kept, list(results)))
-        self.count += 1
-        self._hold(*given, *results)
+        node = Node(operator, kept, list(results))
         for array in fresh:
-            self.nodes[id(array)] = node
+            self.known(array).node = node
 
-    def _renew(self, array: Array) -> None:
+    def _renew(self, piece: Variable) -> None:
         """Have a view that was made before its memory was written be one of what is there now."""
-        view, writer = self.views[id(array)], self.stale[id(array)]
+        view, writer = piece.view, piece.stale
+        assert view is not None
         if view.number is not None:
             raise OperatorError(
                 f"gradients cannot be followed through one of several views that {view.operator.name} made "
                 f"before {writer} wrote to their memory; make them again"
             )
-        del self.stale[id(array)]
-        self.nodes.pop(id(array), None)
-        if self.requires(view.base):
-            self.nodes[id(array)] = Node(self.count, Record(view.operator, view.arguments, [array]))
-            self.count += 1
+        piece.stale = piece.node = None
+        if self.requires(view.base.array):
+            piece.node = Node(view.operator, view.arguments, [piece.array])
 
     # --- writes ---
 
@@ -187,201 +172,112 @@ class Tape:
         """Call an in-place operator: of what was noted nothing changes, and the tensor is a new value."""
         target = arguments[0]
         name = functional_name(operator.schema)
-        functional = None if name is None else find(name)
-        others = _given(arguments[1:])
-        chain = self._bases(target)
-        matters = self.is_enabled and any(self.requires(value) for value in (*chain, *others))
+        functional = None if name is None else find_operator(name)
+        known = find(target)
+        chain = [] if known is None else known.bases()
+        given = [*(v.array for v in chain), *given_arrays(arguments[1:])]
+        matters = self.is_enabled and any(self.requires(value) for value in given)
+        if matters and operator.schema.overload.endswith("out"):
+            raise OperatorError(OUT_GIVEN.format(operator.schema.name.partition("::")[2]))
         if matters and (functional is None or functional.schema.aliases):
             raise OperatorError(f"{operator.name}: gradients through this write are not computed")
-        if matters and id(target) in self.leaves:
-            raise OperatorError(LEAF_WRITTEN)
-        copies = self._kept_apart(target, chain if matters else ())
+        if not matters:
+            self._keep_apart(target, ())
+            return operator.eager(*arguments)
+        assert functional is not None
+        chain = chain or [self.known(target)]
+        _require_no_leaf(chain)
+        copies = self._keep_apart(target, chain)
         result = operator.eager(*arguments)
-        if matters:
-            assert functional is not None
-            self.nodes.pop(id(target), None)
-            self._note(functional, [copies[id(target)] if a is target else a for a in arguments], [target])
-            self._put_back(chain, copies, operator.name)
+        chain[0].node = None
+        before = [copies[id(target)] if a is target else a for a in arguments]
+        self._note(functional, before, [target])
+        self._put_back(chain, copies, operator.name)
         return result
 
-    def _bases(self, array: Array) -> list[Array]:
-        """An array, what it is a view of, what that is a view of, ..."""
-        chain = [array]
-        while id(chain[-1]) in self.views:
-            chain.append(self.views[id(chain[-1])].base)
-        return chain
-
-    def _put_back(self, chain: Sequence[Array], copies: Mapping[int, Array], name: str) -> None:
+    def _put_back(self, chain: Sequence[Variable], copies: Mapping[int, Array], name: str) -> None:
         """Note what a write to the first of a chain of views makes of that whose view it is, and so on;
         `copies` are what they were.
         """
-        self._make_stale(chain, name)
+        _make_stale(chain, name)
         aten = Aten(self._noted_call, spec_of, in_turn)
         for piece, base in pairwise(chain):
-            view = self.views[id(piece)]
-            if id(base) in self.leaves:
-                raise OperatorError(LEAF_WRITTEN)
-            self.nodes.pop(id(base), None)
-            made = put_into(
-                aten, view.operator, view.arguments, view.place, copies[id(base)], piece, view.number
+            view, array = cast("View", piece.view), base.array
+            base.node = None
+            before = copies[id(array)]
+            made = cast(
+                "Array",
+                put_into(aten, view.operator, view.arguments, view.place, before, piece.array, view.number),
             )
-            node = self.nodes.get(id(made))
-            if node is not None:  # what was made is what is in the base now
-                results = [base if r is made else r for r in node.record.results]
-                self.nodes[id(base)] = Node(node.number, replace(node.record, results=results))
-                self._hold(base)
+            found = find(made)
+            if found is not None and found.node is not None:  # what was made is what is in the base now
+                base.node = found.node
+                found.node.give(made, array)
 
     def _noted_call(self, operator: Operator, arguments: Sequence[Any]) -> Any:
         result = operator.eager(*arguments)
-        self._note(operator, arguments, _arrays(result))
+        self._note(operator, arguments, result_arrays(result))
         return result
 
-    def _make_stale(self, chain: Sequence[Array], name: str) -> None:
-        """Other views of memory that is written show it, and were computed of what was there before."""
-        root, known = chain[-1], {id(array) for array in chain}
-        for identity in self.views:
-            if identity not in known and self._bases(self.held[identity])[-1] is root:
-                self.stale[identity] = name
-
-    def _kept_apart(self, target: Array, chain: Sequence[Array]) -> dict[int, Array]:
+    def _keep_apart(self, target: Array, chain: Sequence[Variable]) -> dict[int, Array]:
         """Have what was noted keep what is in memory that is about to be written, and give copies of that:
         also of the arrays of the `chain`.
         """
-        copies = {id(array): array.copy(order="K") for array in chain}
-        for array in [a for a in self._read() if np.may_share_memory(a, target)]:
-            copy = copies.setdefault(id(array), array.copy(order="K"))
-            self._replace(array, copy)
-            if id(array) in self.leaves:
-                self.former.setdefault(id(array), []).append(copy)
-                self.leaves[id(copy)] = copy
-        for identity, copy in copies.items():
-            if identity in self.nodes:
-                self.nodes[id(copy)] = self.nodes[identity]
-                self._pass_on(copy, self.held[identity])
-        self._hold(*copies.values())
+        read = _read_over(target)
+        arrays = {id(array): array for array in (*(v.array for v in chain), *read.values())}
+        copies = {identity: array.copy(order="K") for identity, array in arrays.items()}
+        for identity, array in arrays.items():
+            found = find(array)
+            if identity in read or (found is not None and found.node is not None):
+                self._stand_in(array, copies[identity])
         return copies
 
-    def _pass_on(self, before: Array, now: Array) -> None:
+    def _stand_in(self, array: Array, copy: Array) -> None:
+        """Have a copy be what was noted of an array until now."""
+        now, before = self.known(array), self.known(copy)
+        if now.is_required:
+            now.former = weakref.WeakSet() if now.former is None else now.former
+            now.former.add(before)
+            before.is_required, before.owner = True, now
+        for node in live_nodes():
+            node.replace(array, copy)
+        if now.node is not None:
+            before.node = now.node
+            self._pass_on(before, now)
+
+    def _pass_on(self, before: Variable, now: Variable) -> None:
         """Have the gradient of an array that is written unnoted be that of what it was."""
-        record = Record(require("aten::alias"), [before], [now])
-        self.nodes[id(now)] = Node(self.count, record)
-        self.count += 1
+        now.node = Node(require("aten::alias"), [before.array], [now.array])
 
-    def _read(self) -> list[Array]:
-        """All arrays that what was noted reads or gave."""
-        found: dict[int, Array] = {}
-        for node in self._all_nodes():
-            record = node.record
-            found.update((id(v), v) for v in (*_given(record.arguments), *_arrays(record.results)))
-        return list(found.values())
-
-    def _all_nodes(self) -> list[Node]:
-        return list({id(node): node for node in self.nodes.values()}.values())
-
-    def _replace(self, array: Array, copy: Array) -> None:
-        def kept(value: Any) -> Any:
-            if isinstance(value, (list, tuple)):
-                return [kept(v) for v in cast("Sequence[Any]", value)]
-            return copy if value is array else value
-
-        for node in self._all_nodes():
-            record = node.record
-            node.record = replace(record, arguments=kept(record.arguments), results=kept(record.results))
-
-    # --- gradients ---
-
-    def gradients_of(
-        self,
-        outputs: Sequence[Array],
-        inputs: Sequence[Array],
-        given: Sequence[Array | None] | None = None,
-        create_graph: bool = False,
-        allow_unused: bool = False,
-    ) -> list[Array | None]:
-        """``torch.autograd.grad``: the gradients of `outputs` by `inputs`.
-
-        Raises:
-            OperatorError: as PyTorch raises it: something does not require gradients, or is not used.
-        """
-        seeds = self._seeds(outputs, given)
-        if not all(self.requires(array) for array in inputs):
-            raise OperatorError(INPUT_NOT_REQUIRED)
-        found = self._flow(seeds, inputs, create_graph)
-        for position, array in enumerate(inputs):
-            if found[position] is None and any(array is output for output, _ in seeds):
-                found[position] = next(seed for output, seed in seeds if output is array)
-        if not allow_unused and any(gradient is None for gradient in found):
-            raise OperatorError(UNUSED)
-        return found
-
-    def backward(
-        self,
-        outputs: Sequence[Array],
-        given: Sequence[Array | None] | None = None,
-        create_graph: bool = False,
-    ) -> None:
-        """``torch.autograd.backward``: add to the gradient of each leaf that the outputs depend on."""
-        seeds = self._seeds(outputs, given)
-        owners = {id(copy): key for key, copies in self.former.items() for copy in copies}
-        leaves = [leaf for leaf in self.leaves.values() if id(leaf) not in owners]
-        for leaf, gradient in zip(leaves, self._flow(seeds, leaves, create_graph), strict=True):
-            if gradient is not None:
-                before = self.gradients.get(id(leaf))
-                self.gradients[id(leaf)] = gradient if before is None else before + gradient
-
-    def _seeds(
-        self, outputs: Sequence[Array], given: Sequence[Array | None] | None
-    ) -> list[tuple[Array, Array]]:
-        seeds: list[tuple[Array, Array]] = []
-        for position, output in enumerate(outputs):
-            if not self.requires(output):
-                raise OperatorError(NOT_REQUIRED.format(position))
-            seed = None if given is None else given[position]
-            if seed is None and output.size != 1:
-                raise OperatorError(NOT_SCALAR)
-            if seed is not None and seed.shape != output.shape:
-                raise OperatorError(
-                    f"Mismatch in shape: grad_output[{position}] has a shape of {list(seed.shape)} and "
-                    f"output[{position}] has a shape of {list(output.shape)}."
-                )
-            seeds.append((output, np.ones_like(output) if seed is None else seed))
-        return seeds
-
-    def _flow(
-        self, seeds: Sequence[tuple[Array, Array]], wanted: Sequence[Array], create_graph: bool
-    ) -> list[Array | None]:
-        records = [node.record for node in self._reachable([output for output, _ in seeds])]
-        aten = Aten(self.call, spec_of, in_turn) if create_graph else eager_aten()
-        places = [[array, *self.former.get(id(array), ())] for array in wanted]
-        with np.errstate(all="ignore"):
-            found = flow(aten, records, seeds, [array for group in places for array in group])
-        results: list[Array | None] = []
-        rest: Iterator[Any] = iter(found)
-        for group in places:
-            parts = [p for p in (next(rest) for _ in group) if p is not None]
-            total = parts[0] if parts else None
-            for part in parts[1:]:
-                total = aten("add.Tensor", total, part)
-            results.append(total)
-        return results
-
-    def _reachable(self, outputs: Sequence[Array]) -> list[Node]:
-        """What was noted that gave these arrays, in order."""
-        found: dict[int, Node] = {}
-        pending = list(outputs)
-        while pending:
-            node = self.nodes.get(id(pending.pop()))
-            if node is not None and node.number not in found:
-                found[node.number] = node
-                pending += _given(node.record.arguments)
-        return [found[number] for number in sorted(found)]
+    def overwrite(self, target: Array, value: Array) -> None:
+        """Put other elements into an array, which nobody is to note."""
+        self._keep_apart(target, ())
+        target[...] = value
 
 
-def _arrays(result: Any) -> list[Array]:
-    """The arrays that a call gave."""
-    return cast("list[Array]", tensors_of(result))
+def _require_no_leaf(chain: Sequence[Variable]) -> None:
+    """
+    Raises:
+        OperatorError: what is written, or what it is a view of, is a leaf.
+    """
+    if chain[0].is_required:
+        raise OperatorError(LEAF_WRITTEN)
+    if any(variable.is_required for variable in chain):
+        raise OperatorError(VIEW_OF_LEAF_WRITTEN)
 
 
-def _given(arguments: Sequence[Any]) -> list[Array]:
-    """The arrays that a call is given, those in lists one by one."""
-    return [cast("Array", value) for _, value in places_of(arguments)]
+def _make_stale(chain: Sequence[Variable], name: str) -> None:
+    """Other views of memory that is written show it, and were computed of what was there before."""
+    for viewer in list(chain[-1].viewers or ()):
+        if all(viewer is not variable for variable in chain):
+            viewer.stale = name
+
+
+def _read_over(target: Array) -> dict[int, Array]:
+    """By identity, the arrays over the memory of `target` that what was noted reads or gave."""
+    found: dict[int, Array] = {}
+    for node in live_nodes():
+        for array in node.arrays():
+            if id(array) not in found and np.may_share_memory(array, target):
+                found[id(array)] = array
+    return found

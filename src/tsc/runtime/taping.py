@@ -1,7 +1,8 @@
 """The generic tier of programs that differentiate: its operators note on a tape what they compute of tensors
 that require gradients.
 
-A tape is of one call of a program from outside: what it gives has no graph behind it any more.
+A tape is of one call of a program from outside. Where tensors of that call require gradients, results have
+the graph behind them that was noted.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.dtypes import Array
 from tsc.errors import OperatorError
-from tsc.frontend.unit import ScriptObject
+from tsc.frontend.unit import ScriptObject, untrained_of
 from tsc.narrowing import is_array
 from tsc.ops.definition import Operator
 from tsc.ops.python_forms import PythonForm
 from tsc.ops.registry import find
+from tsc.runtime.backward import backward, gradients_of
+from tsc.runtime.graph import find as find_variable
+from tsc.runtime.noting import require_unnoted
 from tsc.runtime.operators import Operators
 from tsc.runtime.tape import Tape
 
@@ -52,23 +56,23 @@ def _grad(
     outputs: Sequence[Array], inputs: Sequence[Array], grad_outputs: Sequence[Array | None] | None,
     retain_graph: bool | None, create_graph: bool, allow_unused: bool,
 ) -> list[Array | None]:  # fmt: skip
-    return _tape().gradients_of(outputs, inputs, grad_outputs, create_graph, allow_unused)
+    return gradients_of(_tape(), outputs, inputs, grad_outputs, create_graph, allow_unused)
 
 
 def _backward(self: Array, gradient: Array | None, retain_graph: bool | None, create_graph: bool) -> None:
-    _tape().backward([self], None if gradient is None else [gradient], create_graph)
+    backward(_tape(), [self], None if gradient is None else [gradient], create_graph)
 
 
 def _backward_of_all(
     tensors: Sequence[Array], gradients: Sequence[Array | None] | None, retain_graph: bool | None,
     create_graph: bool,
 ) -> None:  # fmt: skip
-    _tape().backward(tensors, gradients, create_graph)
+    backward(_tape(), tensors, gradients, create_graph)
 
 
 def _accumulated(self: Array) -> Array | None:
-    tape = TAPE.get()
-    return None if tape is None else tape.gradients.get(id(self))
+    found = find_variable(self)
+    return None if found is None or found.gradient is None else found.gradient.array
 
 
 def _requires(self: Array) -> bool:
@@ -82,15 +86,14 @@ def _require(self: Array, wanted: bool) -> Array:
 
 
 def _is_leaf(self: Array) -> bool:
-    tape = TAPE.get()
-    return tape is None or id(self) not in tape.nodes
+    found = find_variable(self)
+    return found is None or found.node is None
 
 
 def _detached_in_place(self: Array) -> Array:
-    tape = TAPE.get()
-    if tape is not None:
-        tape.nodes.pop(id(self), None)
-        tape.leaves.pop(id(self), None)
+    found = find_variable(self)
+    if found is not None:
+        found.detach()
     return self
 
 
@@ -124,9 +127,10 @@ class TapeOperators(Operators):
         if schema.full_name in SPECIAL:
             return SPECIAL[schema.full_name]
         operator = find(schema.full_name)
-        if operator is None or not _gives_tensors(schema):
-            return super().find(schema)
-        return _noted(operator)
+        if operator is not None and _gives_tensors(schema):
+            return _noted(operator)
+        run = super().find(schema)
+        return _guarded(schema, run) if operator is None and run is not None else run
 
     def attribute(self, held: str, name: str) -> str | None:
         """Parameters require gradients: reading them says so."""
@@ -135,14 +139,19 @@ class TapeOperators(Operators):
     def read(self, held: ScriptObject, name: str) -> Any:
         """An attribute of an object."""
         value, tape = super().read(held, name), TAPE.get()
-        if (
-            tape is not None
-            and is_array(value)
-            and name in held.cls.parameters
-            and name not in held.untrained
-        ):
+        if tape is not None and is_array(value) and name in held.cls.parameters - untrained_of(held):
             tape.require(value)
         return value
+
+
+def _guarded(schema: Schema, run: Callable[..., Any]) -> Callable[..., Any]:
+    """An operator of a library, through which no gradients flow."""
+
+    def call(*arguments: object) -> Any:
+        require_unnoted(schema.full_name, arguments)
+        return run(*arguments)
+
+    return call
 
 
 def _noted(operator: Operator) -> Callable[..., Any]:

@@ -10,7 +10,16 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dtypes import DType
-from tsc.errors import ArgumentError, DTypeError, ShapeError
+from tsc.errors import ArgumentError, DTypeError, OperatorError, ShapeError
+from tsc.runtime.graph import TABLE, find
+from tsc.runtime.noting import (
+    is_noted,
+    is_write_noted,
+    note_item_written,
+    noted_item,
+    operator_of,
+)
+from tsc.runtime.tensor_gradients import NO_NUMPY, NOT_COPIED, TensorGradients
 
 CONVERSIONS = {
     "float": dtypes.F32, "double": dtypes.F64, "half": dtypes.F16, "bfloat16": dtypes.BF16,
@@ -45,15 +54,14 @@ def _operator(name: str, reflected: bool = False) -> Callable[..., Tensor]:
     return method
 
 
-class Tensor:
+class Tensor(TensorGradients):
     """A tensor over a NumPy array, which it shares; its methods are the operators: ``x.relu()``."""
 
-    __slots__ = ("array",)
-    requires_grad: bool = False
-    """Gradients are not recorded."""
+    __slots__ = ("array", "variable")
 
     def __init__(self, array: object) -> None:
         self.array: np.ndarray[Any, Any] = np.asarray(array)
+        self.variable = find(self.array) if TABLE else None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -73,7 +81,7 @@ class Tensor:
     @property
     def T(self) -> Tensor:  # noqa: N802 - as PyTorch calls it
         """The same elements, the dims in reversed order."""
-        return Tensor(self.array.T)
+        return self._view("numpy_T", self.array.T)
 
     @property
     def mT(self) -> Tensor:  # noqa: N802
@@ -84,7 +92,7 @@ class Tensor:
         """
         if self.ndim < 2:
             raise ShapeError(f"tensor.mT: requires matrices or batches of them; got {self.ndim} dims")
-        return Tensor(self.array.swapaxes(-1, -2))
+        return self._view("mT", self.array.swapaxes(-1, -2))
 
     @property
     def H(self) -> Tensor:  # noqa: N802
@@ -95,17 +103,17 @@ class Tensor:
         """
         if self.ndim not in (0, 2):
             raise ShapeError(f"tensor.H: requires a matrix; got {self.ndim} dims")
-        return Tensor(self.array.conj().T)
+        return self._view("matrix_H", self.array.conj().T)
 
     @property
     def mH(self) -> Tensor:  # noqa: N802
         """The conjugate transposes of the matrices of the last two dims."""
-        return Tensor(self.mT.array.conj())
+        return self._view("mH", self.array.swapaxes(-1, -2).conj())
 
     @property
     def real(self) -> Tensor:
         """The real parts, in the memory of the tensor."""
-        return Tensor(self.array.real)
+        return self._view("real", self.array.real)
 
     @property
     def imag(self) -> Tensor:
@@ -116,22 +124,20 @@ class Tensor:
         """
         if not self.dtype.is_complex:
             raise DTypeError(f"imag: requires complex numbers; got {self.dtype!r}")
-        return Tensor(self.array.imag)
+        return self._view("imag", self.array.imag)
+
+    def _view(self, name: str, array: np.ndarray[Any, Any]) -> Tensor:
+        """The tensor over an array that shows this one; where gradients flow, what an operator gives."""
+        return operator_of(name)(self) if TABLE and is_noted(self.array) else Tensor(array)
 
     @property
     def data(self) -> Tensor:
-        """The tensor: there is nothing else to it."""
-        return self
+        """The tensor in the same memory, of which nothing is recorded."""
+        return Tensor(self.array.view())
 
-    @property
-    def grad(self) -> None:
-        """None: gradients are not recorded."""
-        return None
-
-    @property
-    def is_leaf(self) -> bool:
-        """True: nothing is recorded of how tensors are made."""
-        return True
+    @data.setter
+    def data(self, other: Tensor) -> None:
+        self.rebase(other.array.view())
 
     @property
     def is_cuda(self) -> bool:
@@ -154,7 +160,13 @@ class Tensor:
         return self.array.nbytes
 
     def numpy(self) -> np.ndarray[Any, Any]:
-        """The array itself; no copy."""
+        """The array itself; no copy.
+
+        Raises:
+            OperatorError: gradients are recorded of it.
+        """
+        if self.variable is not None and self.requires_grad:
+            raise OperatorError(NO_NUMPY)
         return self.array
 
     def tolist(self) -> Any:
@@ -162,7 +174,13 @@ class Tensor:
         return self.array.tolist()
 
     def resize_(self, *sizes: Any) -> Tensor:
-        """Give this tensor other sizes; it keeps as many of its elements, in order, as fit."""
+        """Give this tensor other sizes; it keeps as many of its elements, in order, as fit.
+
+        Raises:
+            OperatorError: gradients are recorded of it.
+        """
+        if self.requires_grad:
+            raise OperatorError("cannot resize variables that require grad")
         wanted = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
         self.array = np.resize(self.array, wanted)
         return self
@@ -179,15 +197,22 @@ class Tensor:
         return lambda *arguments, **keywords: function(self, *arguments, **keywords)
 
     def __getitem__(self, key: object) -> Tensor:
+        if TABLE and is_noted(self.array):
+            return noted_item(self, key)
         return Tensor(self.array[_plain(key)])
 
     def __setitem__(self, key: object, value: object) -> None:
-        self.array[_plain(key)] = _plain(value)
+        if TABLE and is_write_noted(self.array, _plain(value)):
+            note_item_written(self, key, value)
+        else:
+            self.array[_plain(key)] = _plain(value)
 
     def __len__(self) -> int:
         return len(self.array)
 
     def __iter__(self) -> Iterator[Tensor]:
+        if TABLE and is_noted(self.array):
+            return iter(operator_of("unbind")(self, 0))
         return (Tensor(row) for row in self.array)
 
     def __bool__(self) -> bool:
@@ -221,12 +246,34 @@ class Tensor:
         return self.array.__dlpack_device__()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.array(self.array, dtype=dtype, copy=copy)
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __getstate__(self) -> Any:
+        """What copies and pickles hold: nothing of the graph.
+
+        Raises:
+            OperatorError: it is a result that is recorded.
+        """
+        if not self.is_leaf:
+            raise OperatorError(NOT_COPIED)
+        names = [name for cls in type(self).__mro__ for name in getattr(cls, "__slots__", ())]
+        state = {n: getattr(self, n) for n in names if n != "variable"}
+        noted = {"requires_grad": self.requires_grad, "grad": self.grad}
+        return state | {name: value for name, value in noted.items() if value is not None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.variable = None
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def __repr__(self) -> str:
         from tsc.runtime.tensor_text import tensor_repr
 
-        return tensor_repr(self.array)
+        node = self.grad_fn
+        if node is not None:
+            return tensor_repr(self.array, f"grad_fn=<{node.name()}>")
+        told = ("requires_grad=True",) if self.requires_grad else ()
+        return tensor_repr(self.array, *told)
 
     __hash__ = object.__hash__
     __add__, __radd__ = _operator("add"), _operator("add", reflected=True)

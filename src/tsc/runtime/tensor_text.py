@@ -24,8 +24,8 @@ SHOWN_BY_DEFAULT = (dtypes.F32, dtypes.I64, dtypes.BOOL, dtypes.C64)
 Text = Callable[[Any], str]
 
 
-def tensor_repr(x: Array) -> str:
-    """``tensor([1., 2.])``, with the dtype where it is none of the usual ones."""
+def tensor_repr(x: Array, *told: str) -> str:
+    """``tensor([1., 2.])``, with the dtype where it is none of the usual ones, and what else is `told`."""
     dtype, prefix = dtypes.by_numpy(x.dtype), "tensor("
     suffixes: list[str] = []
     if not x.size:
@@ -36,6 +36,7 @@ def tensor_repr(x: Array) -> str:
         body = _Printer.of(x).text(x, len(prefix))
     if dtype not in (SHOWN_BY_DEFAULT if x.size else SHOWN_BY_DEFAULT[:1]):
         suffixes.append(f"dtype={dtype!r}")
+    suffixes += told
     lines = prefix + body
     last = len(lines) - lines.rfind("\n") - 1
     for suffix in suffixes:

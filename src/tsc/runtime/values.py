@@ -52,6 +52,8 @@ class Inputs:
         """What copies results that hold nothing to convert; None where they may."""
         self.class_named: Callable[[str], Class] | None = None
         """The classes of the program, where its objects may be made of live ones."""
+        self.is_noted = False
+        """Whether a tape notes what is computed: gradients are wanted of tensors of ours."""
         self.is_sharing = False
         """Whether an argument is a container that Python holds too: what is written to it must stay."""
 

@@ -21,7 +21,7 @@ from tsc.errors import NotSupportedError
 from tsc.frontend.compile import Compiler
 from tsc.frontend.hooks import hooks_of
 from tsc.frontend.object_graph import callee_of, reachable
-from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject
+from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject, untrained_of
 from tsc.interop import torch as torch_interop
 from tsc.printing.spelling import code_type
 from tsc.serialization.saved_code import CodeFiles, methods_to_save
@@ -112,7 +112,7 @@ def _wants_gradient(held: ScriptObject, name: str) -> bool:
     """Whether the tensor `name` is saved as one whose gradients are recorded."""
     if name in held.live:
         return torch_interop.requires_grad(held.live[name])
-    return name in held.cls.parameters and name not in held.untrained
+    return name in held.cls.parameters and name not in untrained_of(held)
 
 
 def objects_of(root: ScriptObject) -> list[ScriptObject]:

@@ -20,6 +20,7 @@ from tsc.errors import NotSupportedError, UnsupportedOperatorError
 from tsc.frontend.sources import location_of
 from tsc.frontend.unit import ScriptObject, Unit
 from tsc.interop import torch as torch_interop
+from tsc.runtime.indexing import Indexing
 from tsc.runtime.recording import RECORDER, paused
 from tsc.tracing.backends import Backend
 from tsc.tracing.diagnostics import (
@@ -34,7 +35,6 @@ from tsc.tracing.diagnostics import (
 from tsc.tracing.frames import Frame, Path
 from tsc.tracing.known_values import KnownValues
 from tsc.tracing.normalizing import convolution, out_of_place, with_number
-from tsc.tracing.traced_indexing import Indexing
 
 
 class Recorder(KnownValues):

@@ -18,6 +18,10 @@ CUTS = frozenset(("aten::detach", "aten::data", "prim::data", "aten::detach_copy
 """What gradients do not flow through, whatever it computes."""
 
 
+Hook = Callable[[AnyTensor], "AnyTensor | None"]
+"""Is told the gradient of a tensor, and may give another one."""
+
+
 class Step(Protocol):
     """Something that gave tensors, made of others."""
 
@@ -77,9 +81,10 @@ def flow(
     records: Sequence[Step],
     seeds: Sequence[tuple[AnyTensor, AnyTensor]],
     wanted: Sequence[AnyTensor],
+    hooks: Mapping[int, Sequence[Hook]] | None = None,
 ) -> list[AnyTensor | None]:
     """The gradients of the tensors `wanted`, when those of the results are `seeds`; None where nothing
-    flows. Tensors are told apart by identity.
+    flows. Tensors are told apart by identity; `hooks` see, by that, their gradients before those flow on.
 
     Raises:
         UnsupportedOperatorError: a gradient has to pass an operator for which that is not defined.
@@ -94,11 +99,24 @@ def flow(
     for value, gradient in seeds:
         _add(aten, gradients, value, gradient)
     for record in reversed(active):
+        _look(gradients, hooks, [id(r) for r in record.results])
         given = [gradients.get(id(r)) for r in record.results]
         if any(g is not None for g in given):
             for value, gradient in record.back(aten, given, reached):
                 _add(aten, gradients, value, gradient)
+    _look(gradients, hooks, {id(w) for w in wanted} - {id(r) for step in active for r in step.results})
     return [gradients.get(id(w)) for w in wanted]
+
+
+def _look(
+    gradients: dict[int, AnyTensor], hooks: Mapping[int, Sequence[Hook]] | None, identities: Iterable[int]
+) -> None:
+    """Let the hooks of tensors see their gradients, which are complete."""
+    known: Mapping[int, Sequence[Hook]] = {} if hooks is None else hooks
+    for identity in identities if known else ():
+        for hook in known.get(identity, ()) if identity in gradients else ():
+            replaced = hook(gradients[identity])
+            gradients[identity] = gradients[identity] if replaced is None else replaced
 
 
 def depends(aten: Aten, step: Step, reached: set[int]) -> bool:
@@ -187,16 +205,39 @@ def _through_parts(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Pla
     """Of a composite: through the calls that it is made of."""
     assert call.operator.composite is not None
     records: list[Record] = []
-    made = call.operator.composite(recording(call.aten, records), *call.arguments)
+    aten = writing_apart(call.aten, [value for _, value in places_of(call.arguments)])
+    made = call.operator.composite(recording(aten, records), *call.arguments)
     results = tensors_of(made)
     seeds = [(r, g) for r, g in zip(results, call.gradients, strict=True) if g is not None]
     places = list({id(value): place for place, value in wanted.items()}.values())  # each tensor once
     found = flow(call.aten, records, seeds, [wanted[place] for place in places])
+    records.clear()  # what recorded them refers to itself, and is not let go at once
 
     def given(gradient: AnyTensor) -> Flow:
         return lambda: gradient
 
     return {place: given(g) for place, g in zip(places, found, strict=True) if g is not None}
+
+
+def writing_apart(aten: Aten, tensors: Sequence[AnyTensor]) -> Aten:
+    """An `Aten` that writes to copies of these tensors, in their place: a composite that is computed once
+    more has written to its arguments already (running statistics).
+    """
+    kept = {id(tensor) for tensor in tensors}
+    copies: dict[int, AnyTensor] = {}
+
+    def current(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [current(v) for v in cast("Sequence[Any]", value)]
+        return copies.get(id(value), value)
+
+    def call(operator: Operator, arguments: Sequence[Any]) -> Any:
+        target = arguments[0] if operator.schema.mutates else None
+        if target is not None and id(target) in kept and id(target) not in copies:
+            copies[id(target)] = aten("clone", target)
+        return aten.call(operator, [current(a) for a in arguments] if copies else arguments)
+
+    return Aten(call, aten.spec, in_turn)
 
 
 def tensors_of(result: Any) -> list[AnyTensor]:

@@ -1,0 +1,162 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false
+"""Script functions and modules give tensors of `tsc` with the gradients that PyTorch's give."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import tsc
+from tests.autograd.test_gradients import assert_same
+
+
+def rounds(x: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    parts: list[torch.Tensor] = []
+    for i in range(n):
+        if bool(x.sum() > 1):
+            x = x * x + i
+        else:
+            x = x - 1
+        parts.append(x.sum())
+    y = torch.stack(parts)
+    y[0] = x[0] * 2
+    return y, x.detach()
+
+
+def written(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    x.mul_(w)
+    return x
+
+
+def with_inner(x: torch.Tensor) -> torch.Tensor:
+    y = x.detach().requires_grad_(True)
+    inner = torch.autograd.grad([(y * y * y).sum()], [y])[0]
+    assert inner is not None
+    return x * inner
+
+
+def test_functions_pass_gradients_on() -> None:
+    found: list[Any] = []
+    for library, compiled in ((tsc, tsc.script(rounds)), (torch, torch.jit.script(rounds))):
+        x = library.tensor([0.5, 2.0], requires_grad=True)
+        results = compiled(x, 4), compiled(x, 4)
+        results[1][0].sum().backward()
+        found.append([results, x.grad])
+    assert_same(*found)
+
+
+def test_arguments_that_are_written_are_results() -> None:
+    found: list[Any] = []
+    for library, compiled in ((tsc, tsc.script(written)), (torch, torch.jit.script(written))):
+        x, w = library.tensor([0.5, 2.0]), library.tensor([1.0, 3.0], requires_grad=True)
+        y = compiled(x, w)
+        y.sum().backward()
+        found.append([y is x, x, w.grad])
+    assert_same(*found)
+
+
+def test_programs_that_differentiate_are_differentiated() -> None:
+    found: list[Any] = []
+    for library, compiled in ((tsc, tsc.script(with_inner)), (torch, torch.jit.script(with_inner))):
+        x = library.tensor([0.5, 2.0], requires_grad=True)
+        compiled(x).sum().backward()
+        found.append(x.grad)
+    assert_same(*found)
+
+
+class Net(tsc.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = tsc.nn.Linear(3, 4)
+        self.norm = tsc.nn.BatchNorm1d(4)
+        self.out = tsc.nn.Linear(4, 1)
+
+    def forward(self, x: tsc.Tensor) -> tsc.Tensor:
+        return self.out(tsc.tanh(self.norm(self.hidden(x)))).squeeze(-1)
+
+
+@pytest.fixture
+def data() -> tuple[tsc.Tensor, tsc.Tensor]:
+    x = tsc.randn(16, 3, generator=tsc.Generator().manual_seed(1))
+    return x, x.sum(1)
+
+
+def losses(module: Any, x: tsc.Tensor, y: tsc.Tensor, count: int = 5) -> list[float]:
+    found: list[float] = []
+    for _ in range(count):
+        loss = ((module(x) - y) ** 2).mean()
+        module.zero_grad()
+        loss.backward()
+        with tsc.no_grad():
+            for parameter in module.parameters():
+                parameter -= 0.05 * parameter.grad
+        found.append(loss.item())
+    return found
+
+
+def test_script_modules_are_fitted_as_the_modules_that_they_were_made_of(data: Any) -> None:
+    tsc.manual_seed(0)
+    net = Net()
+    scripted: Any = tsc.script(copy.deepcopy(net))
+    found, want = losses(scripted, *data), losses(net, *data)
+    assert found == pytest.approx(want, rel=1e-5)
+    assert want[-1] < want[0]
+    assert scripted.norm.num_batches_tracked.item() == 5
+    names = [name for name, _ in net.named_parameters()]
+    assert [name for name, _ in scripted.named_parameters()] == names
+    assert all(isinstance(parameter, tsc.nn.Parameter) for parameter in scripted.parameters())
+
+
+def test_parameters_are_those_of_the_module(data: Any, tmp_path: Path) -> None:
+    net = Net().eval()
+    scripted: Any = tsc.script(net)
+    assert scripted.hidden.weight is net.hidden.weight
+    net.hidden.requires_grad_(False)
+    copied = copy.deepcopy(scripted)
+    assert not copied.hidden.weight.requires_grad
+    assert copied.out.weight.requires_grad
+    copied(data[0]).sum().backward()
+    assert copied.out.weight.grad is not None
+    assert net.out.weight.grad is None
+    scripted.save(tmp_path / "net.pt")
+    flags = [p.requires_grad for p in torch.jit.load(str(tmp_path / "net.pt")).parameters()]
+    assert flags == [p.requires_grad for p in net.parameters()]
+    scripted.double()
+    assert scripted.hidden.weight is net.hidden.weight
+    assert net.hidden.weight.dtype is tsc.float64
+
+
+def test_frozen_modules_have_constants_where_there_were_parameters(data: Any) -> None:
+    frozen: Any = tsc.freeze(tsc.script(Net().eval()))
+    x = data[0].clone()
+    assert not frozen(x).requires_grad
+    assert frozen.forward.last.is_native
+    x.requires_grad_()
+    assert frozen(x).requires_grad
+    y = frozen(x)
+    assert y.requires_grad
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad.shape == x.shape
+
+
+def test_calls_are_native_where_no_gradients_are_wanted(data: Any) -> None:
+    scripted: Any = tsc.script(Net().eval())
+    x = data[0]
+    with tsc.no_grad():
+        plain = [scripted(x) for _ in range(4)]
+    assert scripted.forward.last.is_native
+    assert not plain[-1].requires_grad
+    recorded = scripted(x)
+    assert recorded.requires_grad
+    np.testing.assert_allclose(recorded.tolist(), plain[0].tolist(), rtol=1e-5)
+    assert isinstance(scripted(x.numpy()), np.ndarray)
+    assert "gradients are wanted" in str(tsc.explain(scripted, x).reason)
+    with tsc.no_grad():
+        assert tsc.explain(scripted, x).reason is None
