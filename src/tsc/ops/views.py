@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dims import certainly_equal
+from tsc.dims import certainly_equal, is_one
 from tsc.dtypes import Array
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
@@ -150,8 +150,15 @@ def expand(self: Array, size: Sequence[int], implicit: bool) -> Array:
     target = [n if n != -1 else self.shape[i - lead] for i, n in enumerate(size)]
     require_expandable(self.shape, target)
     steps = zip(self.shape, target[lead:], self.strides, strict=True)
-    strides = [0] * lead + [s if certainly_equal(m, n) else 0 for m, n, s in steps]
+    strides = [0] * lead + [s if _stays(m, n) else 0 for m, n, s in steps]
     return strided_view(self, target, strides)
+
+
+def _stays(size: int, target: int) -> bool:
+    """Whether a dim is not repeated. Expressions may differ and be equal all the same: what was asked when
+    they were found to fit is known.
+    """
+    return certainly_equal(size, target) or (not is_one(size) and size == target)
 
 
 @composite(FAMILY, "aten::expand_as", is_identity=True)

@@ -60,9 +60,9 @@ class ScatterEmitter:
     kernel: ScheduleBuilder
     op: ScatterOp
     base: Access | SSAValue
-    positions: Access
+    positions: Access | SSAValue
     values: Access | SSAValue
-    """What fills the base or the values may also be one number."""
+    """What fills an operand may also be one number; of no positions, any."""
     result: Access
     batches: int
     rows: int
@@ -83,9 +83,8 @@ class ScatterEmitter:
         (batches, rows, size), (_, writes), (_, count, _) = (shape_of(v) for v in op.operands)
         count = (count if is_one(writes) else writes) if rows * size and writes and count else 0
         base, positions, values, written = (operand_access(kernel, v) for v in (*op.operands, result))
-        assert isinstance(positions, Access)
         assert isinstance(written, Access)
-        positions = _repeated(positions, shape_of(op.positions))
+        positions = _repeated(positions, shape_of(op.positions)) if isinstance(positions, Access) else positions
         values = _repeated(values, shape_of(op.values)) if isinstance(values, Access) else values
         return ScatterEmitter(kernel, op, base, positions, values, written, batches, rows, size, count)
 
@@ -137,7 +136,7 @@ class ScatterEmitter:
     def row(self, batch: Index, write: Index) -> Index:
         """Where a write goes: never outside."""
         builder = self.kernel.builder
-        found = load(builder, self.positions, Point((batch, write), 1))
+        found = self._read(self.positions, Point((batch, write), 1))
         at = Index(builder, builder.add(arith.IndexCastOp(found, INDEX)))
         return at.maximum(0).minimum(self.rows - 1)
 
