@@ -45,6 +45,7 @@ from tsc.passes.functionalize import Functionalize
 from tsc.passes.fuse import Fuse
 from tsc.passes.fuse_elementwise import FuseElementwise
 from tsc.passes.inline import Inline
+from tsc.passes.join_sizes import JoinSizes
 from tsc.passes.lower_to_linalg import LowerToLinalg
 from tsc.passes.narrow_optionals import NarrowOptionals
 from tsc.passes.narrow_weights import NarrowWeights
@@ -131,7 +132,7 @@ def stages(
                     SettleDicts(),
                     NarrowOptionals(),
                     *((CountWindows(),) if is_whole else ()),
-                    *((FindSizes(before_writes=True),) if finds_sizes else ()),
+                    *((FindSizes(before_writes=True), JoinSizes(before_writes=True)) if finds_sizes else ()),
                     *SIMPLIFY,
                     Differentiate(),
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
@@ -139,7 +140,10 @@ def stages(
                 *((RequireNoRaise(), StackLists(), WidenWindows()) if is_whole else ()),
                 Functionalize(is_whole),
                 fixed_point(
-                    RefineTypes(), *((FindSizes(),) if finds_sizes else ()), Differentiate(), *SIMPLIFY
+                    RefineTypes(),
+                    *((FindSizes(), JoinSizes()) if finds_sizes else ()),
+                    Differentiate(),
+                    *SIMPLIFY,
                 ),  # what was written has types of its own
                 ExpandSplits(),
                 Decompose(is_whole),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -240,18 +240,37 @@ def _with_found_sizes(
     watch: Callable[[Descent], None] | None,
 ) -> Specialization | str:  # fmt: skip
     """The function as native code that finds sizes when it runs, or why it cannot be that."""
-    compilation = Compilation(is_whole=True)
-    verifier = _verifier(Compiled(entry, arguments, arrays, compilation), call)
+    compiled = Compiled(entry, arguments, arrays, Compilation(is_whole=True))
+    made, has_questions = _finding(compiled, slow, call, watch, keeps_questions=True)
+    if isinstance(made, str) and has_questions:
+        compiled = replace(compiled, compilation=Compilation(is_whole=True))
+        made, _ = _finding(compiled, slow, call, watch, keeps_questions=False)
+    return made
+
+
+def _finding(
+    compiled: Compiled, slow: Run, call: Run, watch: Callable[[Descent], None] | None, *, keeps_questions: bool
+) -> tuple[Specialization | str, bool]:
+    """The same, and whether the program asks of such sizes what is not known before it runs: it may do so
+    when it runs, or be taken for granted.
+    """
+    entry, compilation = compiled.entry, compiled.compilation
+    verifier = _verifier(compiled, call)
+    descent = Descent.specialize(
+        entry, compiled.key, compilation, verifier.check if verifier else None, is_whole=True,
+        finds_sizes=True, keeps_questions=keeps_questions,
+    )  # fmt: skip
+    sizes = descent.context.sizes
     try:
-        descent = _descent(entry, arguments, compilation, verifier, is_whole=True, finds_sizes=True)
+        descent.lower("fused")
     except (CodegenError, NestingError) as error:
-        return error.message
+        return error.message, sizes.has_questions
     if asks_gradients(descent.function):
-        return why_not_differentiated(descent.function)
+        return why_not_differentiated(descent.function), sizes.has_questions
     made = _native(descent, entry, slow, verifier)
     if watch is not None and isinstance(made, Specialization):
         watch(descent)
-    return made or NOT_REPEATABLE
+    return made or NOT_REPEATABLE, sizes.has_questions
 
 
 def _verifier(origin: Compiled, call: Run) -> Verifier | None:
@@ -347,14 +366,11 @@ def _descent(
     verifier: Verifier | None,
     *,
     is_whole: bool,
-    finds_sizes: bool = False,
 ) -> Descent:
     """`entry` at stage `fused`."""
     compilation.is_whole = is_whole
     check = verifier.check if verifier else None
-    descent = Descent.specialize(
-        entry, arguments, compilation, check, is_whole=is_whole, finds_sizes=finds_sizes
-    )
+    descent = Descent.specialize(entry, arguments, compilation, check, is_whole=is_whole)
     descent.lower("fused")
     return descent
 

@@ -8,28 +8,33 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.fusion import reads_values
 from tsc.analysis.known_values import (
     UNKNOWN,
     argument_of,
+    constant_of,
     unwrapped,
     writes_anything,
 )
 from tsc.analysis.module_functions import functions
-from tsc.analysis.number_reads import READS
+from tsc.analysis.number_reads import NUMBERS, READS
 from tsc.analysis.operator_effects import asks_gradients
-from tsc.analysis.shown_results import is_in_loop
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.context import pool_of
+from tsc.dialects.torch_ops import PrimIfYieldOp, PrimLoopConditionOp, PrimLoopOp
 from tsc.dialects.walking import walk
+from tsc.dims import holds_found
 from tsc.errors import OPERATOR_FAILURES
 from tsc.passes import Rewriting
 from tsc.passes.eliminate_common_subexpressions import merge_equal
 from tsc.passes.found.finder import Finder
+from tsc.passes.found.rooms import number_of
 from tsc.passes.found.rules import RULES
+from tsc.passes.unroll_loops import rounds_of
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class FindSizes(Rewriting):
         every = list(functions(module))
         if self.before_writes:
             every = [f for f in every if asks_gradients(f) or any(map(writes_anything, walk(f)))]
-        return any([_rewrite(function, ctx, self.before_writes) for function in every])
+        return any([find_sizes(function, ctx, before_writes=self.before_writes) for function in every])
 
 
 def has_sizes_to_find(function: Operation) -> bool:
@@ -74,19 +79,55 @@ def _reads_number(value: SSAValue) -> bool:
     return isinstance(owner, AtenOp) and owner.schema.full_name in READS
 
 
-def _rewrite(function: FuncOp, context: Context, before_writes: bool) -> bool:
+def find_sizes(root: Operation, context: Context, *, before_writes: bool) -> bool:
+    """Find the sizes below an operation; whether there were some to find."""
     # Loops may be unrolled before tensors are values, and each round finds sizes of its own.
-    ready = [op for op in walk(function) if _is_ready(op)]
-    candidates = [op for op in ready if (not is_in_loop(op) if before_writes else reads_values(op))]
+    ready = [op for op in walk(root) if _is_ready(op)]
+    candidates = [op for op in ready if (not may_be_unrolled(op) if before_writes else reads_values(op))]
+    changed = _read_numbers(root, context)
     if not candidates:
-        return False
+        return changed
     if not before_writes:
-        merge_equal(function, [])  # masks that are equal are one
-    changed = False
+        merge_equal(root, [])  # masks that are equal are one
     for op in candidates:
         if isinstance(op, AtenOp) and op.parent is not None:
             changed |= _replace(op, context)
     return changed
+
+
+def may_be_unrolled(op: Operation) -> bool:
+    """Whether `op` is, or is in, a loop that has a known number of rounds."""
+    at: Operation | None = op
+    while at is not None:
+        if isinstance(at, PrimLoopOp) and rounds_of(at) is not None:
+            return True
+        at = at.parent_op()
+    return False
+
+
+def _read_numbers(root: Operation, context: Context) -> bool:
+    """Let arithmetic on sizes that are found, where it cannot be done now, be done on numbers that tensors
+    hold; so are those that branches give back, and loops carry.
+    """
+    changed = False
+    for op in list(walk(root)):
+        if not _is_arithmetic(op) and not isinstance(op, (PrimIfYieldOp, PrimLoopConditionOp, PrimLoopOp)):
+            continue
+        for i, operand in enumerate(op.operands):
+            size = constant_of(operand) if operand.type is tt.INT else 0
+            if not holds_found(size) or (isinstance(op, PrimLoopOp) and i == 0):
+                continue
+            tensor = number_of(size, pool_of(context), op)
+            op.operands[i] = TorchBuilder(before=op).aten("aten::Int.Tensor", [tensor], [tt.INT]).results[0]
+            changed = True
+    return changed
+
+
+def _is_arithmetic(op: Operation) -> bool:
+    """Whether `op` makes a number of numbers that are known, or that tensors hold."""
+    if not isinstance(op, AtenOp) or len(op.results) != 1 or op.results[0].type not in NUMBERS:
+        return False
+    return all(constant_of(o) is not UNKNOWN or _reads_number(o) for o in op.operands)
 
 
 def _is_ready(op: Operation) -> bool:
