@@ -62,6 +62,7 @@ from tsc.passes.settle_dicts import SettleDicts
 from tsc.passes.slice_operands import SliceOperands
 from tsc.passes.split_complex import SplitComplex
 from tsc.passes.split_kernels import SplitKernels
+from tsc.passes.split_tuples import SplitTuples
 from tsc.passes.stack_lists import StackLists
 from tsc.passes.unroll_loops import UnrollLoops
 from tsc.passes.widen_windows import WidenWindows
@@ -131,6 +132,7 @@ def stages(
                     ExpandSplits(),
                     SettleDicts(),
                     NarrowOptionals(),
+                    *((SplitTuples(),) if is_whole else ()),
                     *((CountWindows(),) if is_whole else ()),
                     *((FindSizes(before_writes=True), JoinSizes(before_writes=True)) if finds_sizes else ()),
                     *SIMPLIFY,

@@ -8,13 +8,18 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation
 
-from tsc.analysis.known_values import writes_anything
+from tsc.analysis.known_values import spec_of_value, writes_anything
+from tsc.analysis.memory_aliases import shared_operands
 from tsc.analysis.module_functions import functions
+from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import pool_of, sizes_of
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 from tsc.dialects.walking import walk
+from tsc.dims import is_known
 from tsc.passes import Rewriting
 from tsc.passes.canonicalize import canonicalize
+from tsc.passes.decompose import building_aten
 from tsc.passes.find_sizes import find_sizes, may_be_unrolled
 from tsc.passes.found.branches import join_branch
 from tsc.passes.found.loops import join_loop
@@ -46,9 +51,32 @@ class JoinSizes(Rewriting):
         if not sizes_of(ctx).keeps_questions:
             return False  # it would be taken for granted that such sizes are large, in each round
         every = list(functions(module))
+        changed = False
         if self.before_writes:
+            changed = any([_copy_nothing(op) for f in every for op in walk(f) if isinstance(op, PrimIfOp)])
             every = [f for f in every if any(map(writes_anything, walk(f)))]
-        return any([_join(f.body.block, ctx, self.before_writes, 0) for f in every])
+        return any([_join(f.body.block, ctx, self.before_writes, 0) for f in every]) or changed
+
+
+def _copy_nothing(op: PrimIfOp) -> bool:
+    """Let a branch give back no view that has no elements: ``x[:0]`` beside ``x[mask]`` is memory of its own
+    too, as nobody can see. Whether there was one.
+    """
+    changed = False
+    for region in op.regions:
+        end = region.block.last_op
+        assert end is not None
+        for i, value in enumerate(end.operands):
+            spec, owner = spec_of_value(value), value.owner
+            if spec is None or not isinstance(owner, AtenOp) or not shared_operands(owner):
+                continue
+            if any(is_known(n) and n == 0 for n in spec.shape):
+                aten = building_aten(TorchBuilder(before=end), [])
+                copy = aten("clone", value, None)
+                copy._type = value.type
+                end.operands[i] = copy
+                changed = True
+    return changed
 
 
 def _join(block: Block, context: Context, before_writes: bool, trials: int) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntAttr
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue, Use
 
 from tsc import dtypes
@@ -134,10 +135,14 @@ def _only_reads(use: Use) -> bool:
 
 
 def _earlier(op: Operation) -> Iterator[Operation]:
-    before = op.prev_op
-    while before is not None:
-        yield before
-        before = before.prev_op
+    """The operations that come before `op`, in its block and those around it, from the last to the first."""
+    at: Operation | None = op
+    while at is not None and not isinstance(at, FuncOp):
+        before = at.prev_op
+        while before is not None:
+            yield before
+            before = before.prev_op
+        at = at.parent_op()
 
 
 def _is_flat(flat: SSAValue, mask: SSAValue) -> bool:
