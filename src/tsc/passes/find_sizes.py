@@ -19,7 +19,7 @@ from tsc.analysis.known_values import (
     writes_anything,
 )
 from tsc.analysis.module_functions import functions
-from tsc.analysis.number_reads import NUMBERS, READS
+from tsc.analysis.number_reads import NUMBERS, READS, is_computed
 from tsc.analysis.operator_effects import asks_gradients
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -71,7 +71,9 @@ def has_sizes_to_find(function: Operation) -> bool:
 
 def _may_find(op: AtenOp) -> bool:
     name = op.schema.full_name
-    return name in RULES and (name != "aten::slice.Tensor" or any(map(_reads_number, op.operands[2:4])))
+    if name != "aten::slice.Tensor":
+        return name in RULES
+    return any(constant_of(o) is UNKNOWN and is_computed(unwrapped(o)) for o in op.operands[2:4])
 
 
 def _reads_number(value: SSAValue) -> bool:
@@ -133,7 +135,7 @@ def _is_arithmetic(op: Operation) -> bool:
 def _is_ready(op: Operation) -> bool:
     if not isinstance(op, AtenOp) or not _may_find(op):
         return False
-    return all(argument_of(o) is not UNKNOWN or _reads_number(o) for o in op.operands)
+    return all(argument_of(o) is not UNKNOWN or is_computed(unwrapped(o)) for o in op.operands)
 
 
 def _replace(op: AtenOp, context: Context) -> bool:

@@ -284,7 +284,8 @@ class _Conversion:
         if kind in NUMBERS:
             self.tensors[op.results[0]] = self._number(op, stem, aten)
         elif op.schema.name == "prim::NumToTensor":
-            self._replace(op, self._tensor(op.operands[0]))
+            # Not the very tensor: what reads this one takes a tensor, and no number.
+            self._replace(op, aten("reshape", self._tensor(op.operands[0]), []))
         elif isinstance(kind, tt.ValueTensorType):
             self._replace(op, self._on_tensor(op, stem, aten))
         else:

@@ -71,15 +71,22 @@ class Finder:
         known = constant_of(value)
         if known is not UNKNOWN:
             return known
-        owner = unwrapped(value).owner
-        if not isinstance(owner, AtenOp) or not is_number_read(owner) or (is_known(extent) and not extent):
+        if is_known(extent) and not extent:
             return UNKNOWN
-        number = self.aten("to.dtype", self.aten("reshape", owner.operands[0], []), dtypes.I64.code)
+        number = self._number(unwrapped(value))
         turned = self.aten("add.Scalar", number, extent)
         counted = self.aten("where.self", self.aten("lt.Scalar", number, 0), turned, number)
         size = self.sizes.find(extent)
         self.builder.insert(FindSizeOp.of(self.aten("clamp", counted, 0, extent), size))
         return size
+
+    def _number(self, value: SSAValue) -> SSAValue:
+        """A number that is read from a tensor, or computed, as a tensor without dims."""
+        owner = value.owner
+        if isinstance(owner, AtenOp) and is_number_read(owner):
+            return self.aten("to.dtype", self.aten("reshape", owner.operands[0], []), dtypes.I64.code)
+        kind = tt.ValueTensorType.of((), dtypes.I64)
+        return self.builder.aten("prim::NumToTensor.Scalar", [value], [kind]).results[0]
 
     def require_at_most(self, places: SSAValue, most: int) -> None:
         """Require that there are no more places than that; else the program raises."""
