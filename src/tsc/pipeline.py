@@ -44,6 +44,7 @@ from tsc.passes.freeze import Freeze
 from tsc.passes.functionalize import Functionalize
 from tsc.passes.fuse import Fuse
 from tsc.passes.fuse_elementwise import FuseElementwise
+from tsc.passes.grow_lists import GrowLists
 from tsc.passes.inline import Inline
 from tsc.passes.join_sizes import JoinSizes
 from tsc.passes.lower_to_linalg import LowerToLinalg
@@ -139,7 +140,9 @@ def stages(
                     Differentiate(),
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
                 ),  # shapes decide branches, branches decide shapes
-                *((RequireNoRaise(), StackLists(), WidenWindows()) if is_whole else ()),
+                *((RequireNoRaise(), StackLists(only_certain=finds_sizes)) if is_whole else ()),
+                *((GrowLists(),) if finds_sizes else ()),
+                *((WidenWindows(),) if is_whole else ()),
                 Functionalize(is_whole),
                 fixed_point(
                     RefineTypes(),
