@@ -19,6 +19,7 @@ from tsc.analysis.index_ranges import is_below
 from tsc.analysis.known_values import argument_of, constant_of, unwrapped
 from tsc.analysis.number_reads import is_number_read
 from tsc.analysis.operator_effects import not_repeatable
+from tsc.analysis.shown_results import is_in_loop
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -82,14 +83,18 @@ def _check(function: FuncOp, pool: ConstantPool, sizes: SizeEnvironment) -> None
 
 
 def _require_found(function: FuncOp, sizes: SizeEnvironment) -> None:
-    """Check that everything that was taken for granted is of sizes that the function finds.
+    """Check that everything that was taken for granted is of sizes that the function finds, and no more than
+    that there are elements is of those of each round: they go through all numbers.
 
     Raises:
         FoundSizeError: it is not.
     """
-    found = {atom for op in walk(function) if isinstance(op, FindSizeOp) for atom in op.size.atoms}
+    finders = [op for op in walk(function) if isinstance(op, FindSizeOp)]
+    found = {atom: op for op in finders for atom in op.size.atoms}
     for guard in sizes.required.values():
-        if not found.issuperset(guard.expression.atoms):
+        (atom,) = guard.expression.atoms
+        is_some = guard.expression.terms.get((), 0) == 0
+        if atom not in found or (guard.relation == "!=" and not is_some and is_in_loop(found[atom])):
             raise FoundSizeError(f"symbolic sizes: requires to know whether {guard}")
 
 

@@ -15,6 +15,7 @@ from tsc.analysis.known_values import (
     UNKNOWN,
     argument_of,
     constant_of,
+    spec_of_value,
     unwrapped,
     writes_anything,
 )
@@ -35,6 +36,10 @@ from tsc.passes.found.finder import Finder
 from tsc.passes.found.rooms import number_of
 from tsc.passes.found.rules import RULES
 from tsc.passes.unroll_loops import rounds_of
+
+
+NUMBERS_OF = ("aten::item", *READS)
+"""Operators that give the only element of a tensor, which may be one of a size that is found."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,16 @@ def has_sizes_to_find(function: Operation) -> bool:
 
 def _may_find(op: AtenOp) -> bool:
     name = op.schema.full_name
+    if name in NUMBERS_OF:
+        return _holds_found(op.operands[0])
     if name != "aten::slice.Tensor":
         return name in RULES
     return any(constant_of(o) is UNKNOWN and is_computed(unwrapped(o)) for o in op.operands[2:4])
+
+
+def _holds_found(value: SSAValue) -> bool:
+    spec = spec_of_value(value)
+    return spec is not None and holds_found(spec.size)
 
 
 def _reads_number(value: SSAValue) -> bool:
@@ -86,7 +98,7 @@ def find_sizes(root: Operation, context: Context, *, before_writes: bool) -> boo
     # Loops may be unrolled before tensors are values, and each round finds sizes of its own.
     ready = [op for op in walk(root) if _is_ready(op)]
     candidates = [op for op in ready if (not may_be_unrolled(op) if before_writes else reads_values(op))]
-    changed = _read_numbers(root, context)
+    changed = _read_numbers(root, context, before_writes)
     if not candidates:
         return changed
     if not before_writes:
@@ -107,13 +119,13 @@ def may_be_unrolled(op: Operation) -> bool:
     return False
 
 
-def _read_numbers(root: Operation, context: Context) -> bool:
+def _read_numbers(root: Operation, context: Context, before_writes: bool) -> bool:
     """Let arithmetic on sizes that are found, where it cannot be done now, be done on numbers that tensors
     hold; so are those that branches give back, and loops carry.
     """
     changed = False
     for op in list(walk(root)):
-        if not _is_arithmetic(op) and not isinstance(op, (PrimIfYieldOp, PrimLoopConditionOp, PrimLoopOp)):
+        if not _is_arithmetic(op, before_writes) and not isinstance(op, (PrimIfYieldOp, PrimLoopConditionOp, PrimLoopOp)):
             continue
         for i, operand in enumerate(op.operands):
             size = constant_of(operand) if operand.type is tt.INT else 0
@@ -125,11 +137,14 @@ def _read_numbers(root: Operation, context: Context) -> bool:
     return changed
 
 
-def _is_arithmetic(op: Operation) -> bool:
-    """Whether `op` makes a number of numbers that are known, or that tensors hold."""
+def _is_arithmetic(op: Operation, before_writes: bool) -> bool:
+    """Whether `op` makes a number of numbers that are known, or that tensors hold; of others only where no more
+    of them will be known.
+    """
     if not isinstance(op, AtenOp) or len(op.results) != 1 or op.results[0].type not in NUMBERS:
         return False
-    return all(constant_of(o) is not UNKNOWN or _reads_number(o) for o in op.operands)
+    computed = _reads_number if before_writes else is_computed
+    return all(constant_of(o) is not UNKNOWN or computed(unwrapped(o)) for o in op.operands)
 
 
 def _is_ready(op: Operation) -> bool:
@@ -159,7 +174,7 @@ def _replace(op: AtenOp, context: Context) -> bool:
         made = finder.builder.list(kind.data, made)
     else:
         made.name_hint = made.name_hint or result.name_hint
-        if not isinstance(result.type, tt.ValueTensorType):
+        if type(result.type) is tt.TensorType:
             kind = made.type
             assert isinstance(kind, tt.TensorType)
             made._type = tt.TensorType(kind.data)  # pyright: ignore[reportPrivateUsage]

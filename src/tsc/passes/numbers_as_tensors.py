@@ -14,7 +14,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc import dtypes
-from tsc.analysis.known_values import UNKNOWN, constant_of, is_part_of_result, spec_of_type, unwrapped
+from tsc.analysis.known_values import UNKNOWN, constant_of, is_part_of_result, spec_of_type, spec_of_value, unwrapped
 from tsc.analysis.number_reads import NUMBERS, READS, is_number_read
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import schema as schemas
@@ -376,6 +376,8 @@ class _Conversion:
             if dtype is None:
                 raise _CannotConvertError(name)
             return aten("clone", in_dtype(self._tensor(op.operands[0]), dtype, aten), None)
+        if name in ("aten::clamp", "aten::clip"):
+            return self._clamped(op, aten)
         other = schemas.lookup(f"aten::{stem}.Tensor")
         if not name.endswith(".Scalar") or other is None or find(other.full_name) is None:
             raise _CannotConvertError(name)
@@ -389,6 +391,19 @@ class _Conversion:
         if any(r is UNKNOWN for r in rest) or len(other.arguments) != len(op.operands):
             raise _CannotConvertError(name)
         return aten(f"{stem}.Tensor", source, in_dtype(self._tensor(number), dtype, aten), *rest)
+
+    def _clamped(self, op: AtenOp, aten: Aten) -> SSAValue:
+        """What `clamp` gives with tensors for its limits."""
+        spec = spec_of_value(op.operands[0])
+        kind = op.results[0].type
+        known = [constant_of(o) for o in op.operands[1:]]
+        if spec is None or not isinstance(kind, tt.TensorType) or kind.dtype is not spec.dtype:
+            raise _CannotConvertError(op.schema.full_name)
+        limits = [
+            limit if limit is None else in_dtype(self._converted(value, op), spec.dtype, aten)
+            for limit, value in zip(known, op.operands[1:], strict=True)
+        ]
+        return aten("clamp.Tensor", op.operands[0], *limits)
 
     def _at_index(self, op: AtenOp, aten: Aten) -> SSAValue:
         """The part of a tensor at an index that is a tensor, or the tensor with another one there."""

@@ -95,6 +95,12 @@ class Finder:
         number = self.builder.aten("aten::Bool.Tensor", [holds], [tt.BOOL]).results[0]
         self.builder.insert(RequireOp.create(operands=[number]))
 
+    def require_size(self, size: int, wanted: int) -> None:
+        """Require, where the operator is, that a size is a number; else the program raises."""
+        number = self.aten("full", [], size, dtypes.I64.code)
+        holds = self.builder.aten("aten::Bool.Tensor", [self.aten("eq.Scalar", number, wanted)], [tt.BOOL])
+        self.builder.insert(RequireOp.create(operands=[holds.results[0]]))
+
     def _below(self, places: SSAValue, extent: int) -> SSAValue:
         assert isinstance(places.owner, Operation)
         places.owner.attributes[BELOW] = IntAttr(extent)

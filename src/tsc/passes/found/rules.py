@@ -16,11 +16,12 @@ from tsc.analysis.known_values import (
     known_spec,
     unwrapped,
 )
+from tsc.analysis.number_reads import READS
 from tsc.analysis.shown_results import is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimListConstructOp
-from tsc.dims import certainly_equal, is_known, minimum
+from tsc.dims import certainly_equal, holds_found, is_known, minimum
 from tsc.ops.advanced_indexing import require_index_tensors, require_mask_shapes
 from tsc.ops.indexing import MASK_DTYPES
 from tsc.ops.shapes import broadcast, wrap_dim
@@ -163,6 +164,19 @@ def _slice(
     return finder.aten("slice.Tensor", x, constant_of(dim), *limits, constant_of(step))
 
 
+def _only_element(finder: Finder, x: SSAValue) -> SSAValue | None:
+    """The number that a tensor holds which must have one element, as is required where it is read."""
+    spec = known_spec(x)
+    if not holds_found(spec.size):
+        return None
+    finder.require_size(spec.size, 1)
+    flat = finder.aten("reshape", x, [-1])
+    first = finder.aten("index_select", flat, 0, finder.aten("zeros", [1], dtypes.I64.code))
+    (result,) = finder.op.results
+    name = finder.op.schema.full_name
+    return finder.builder.aten(name, [finder.aten("reshape", first, [])], [result.type]).results[0]
+
+
 Rule = Callable[..., "SSAValue | list[SSAValue] | None"]
 RULES: Mapping[str, Rule] = {
     "aten::nonzero": _nonzero,
@@ -176,5 +190,6 @@ RULES: Mapping[str, Rule] = {
     "aten::index_put.hacked_twin": _index_put,
     "aten::masked_scatter": _masked_scatter,
     "aten::slice.Tensor": _slice,
+    **dict.fromkeys(("aten::item", *READS), _only_element),
 }
 """What is written in place of operators: on the operands of each."""
