@@ -4,6 +4,7 @@ names.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -26,7 +27,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import pool_of
-from tsc.dialects.torch_ops import PrimIfYieldOp, PrimLoopConditionOp, PrimLoopOp
+from tsc.dialects.torch_ops import PrimIfYieldOp, PrimListConstructOp, PrimLoopConditionOp, PrimLoopOp
 from tsc.dialects.walking import walk
 from tsc.dims import holds_found
 from tsc.errors import OPERATOR_FAILURES
@@ -34,7 +35,7 @@ from tsc.passes import Rewriting
 from tsc.passes.eliminate_common_subexpressions import merge_equal
 from tsc.passes.found.finder import Finder
 from tsc.passes.found.rooms import number_of
-from tsc.passes.found.rules import RULES
+from tsc.passes.found.rules import CREATIONS, RULES
 from tsc.passes.unroll_loops import rounds_of
 
 
@@ -76,11 +77,25 @@ def has_sizes_to_find(function: Operation) -> bool:
 
 def _may_find(op: AtenOp) -> bool:
     name = op.schema.full_name
+    if name in CREATIONS:
+        return any(map(_is_computed, _parts(op, CREATIONS[name])))
     if name in NUMBERS_OF:
         return _holds_found(op.operands[0])
     if name != "aten::slice.Tensor":
         return name in RULES
-    return any(constant_of(o) is UNKNOWN and is_computed(unwrapped(o)) for o in op.operands[2:4])
+    return any(map(_is_computed, op.operands[2:4]))
+
+
+def _is_computed(value: SSAValue) -> bool:
+    """Whether a number is computed when the program runs."""
+    return constant_of(value) is UNKNOWN and is_computed(unwrapped(value))
+
+
+def _parts(op: AtenOp, count: int) -> Iterator[SSAValue]:
+    """The first operands of an operator, of lists the elements."""
+    for operand in op.operands[:count]:
+        owner = unwrapped(operand).owner
+        yield from owner.operands if isinstance(owner, PrimListConstructOp) else [operand]
 
 
 def _holds_found(value: SSAValue) -> bool:
@@ -150,6 +165,8 @@ def _is_arithmetic(op: Operation, before_writes: bool) -> bool:
 def _is_ready(op: Operation) -> bool:
     if not isinstance(op, AtenOp) or not _may_find(op):
         return False
+    if op.schema.full_name in CREATIONS:
+        return True
     return all(argument_of(o) is not UNKNOWN or is_computed(unwrapped(o)) for o in op.operands)
 
 
@@ -166,7 +183,7 @@ def _replace(op: AtenOp, context: Context) -> bool:
             assert new is not None
             new.detach()
             new.erase()
-        return False
+        return finder.has_named
     (result,) = op.results
     if isinstance(made, list):
         kind = result.type

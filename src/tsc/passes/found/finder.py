@@ -20,6 +20,7 @@ from tsc.analysis.known_values import (
     unwrapped,
     writes_operand,
 )
+from tsc.analysis.largest_elements import largest
 from tsc.analysis.memory_aliases import shared_operands
 from tsc.analysis.number_reads import is_number_read
 from tsc.analysis.result_layouts import is_row_major
@@ -29,19 +30,25 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import pool_of, sizes_of
 from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp
 from tsc.dialects.tsc import FindSizeOp, RequireOp
-from tsc.dims import is_known
+from tsc.dims import is_known, maximum, most_of
 from tsc.ops.composite import Aten
 from tsc.passes.decompose import building_aten
 
 
-class Finder:
-    """Writes what stands for `op`, before it."""
+MOST_GUESSED = 1 << 12
+"""What a size is taken to be at most that a number in a tensor says, where nothing is known of that."""
 
-    def __init__(self, op: AtenOp, context: Context) -> None:
+
+class Finder:
+    """Writes what stands for `op`, before it or something else."""
+
+    def __init__(self, op: AtenOp, context: Context, before: Operation | None = None) -> None:
         self.op = op
         self.context = context
         self.sizes = sizes_of(context)
-        self.builder = TorchBuilder(before=op)
+        self.has_named = False
+        """Whether numbers have become sizes, whatever else is written."""
+        self.builder = TorchBuilder(before=before or op)
         self.aten: Aten = building_aten(self.builder, [])
 
     def is_row_major(self, value: SSAValue) -> bool:
@@ -73,14 +80,45 @@ class Finder:
             return known
         if is_known(extent) and not extent:
             return UNKNOWN
-        number = self._number(unwrapped(value))
+        number = self.number(unwrapped(value))
         turned = self.aten("add.Scalar", number, extent)
         counted = self.aten("where.self", self.aten("lt.Scalar", number, 0), turned, number)
         size = self.sizes.find(extent)
         self.builder.insert(FindSizeOp.of(self.aten("clamp", counted, 0, extent), size))
         return size
 
-    def _number(self, value: SSAValue) -> SSAValue:
+    def name_number(self, value: SSAValue) -> bool:
+        """Let a number that is a size be one from where it is computed on: at least 0, and at most what is known
+        of it, or `MOST_GUESSED`. That it is no other is required. Whether it could be.
+        """
+        number = unwrapped(value)
+        source, following = number.owner, None
+        if isinstance(source, Operation):
+            following = source.next_op
+        elif source.args[0] is not number:
+            following = source.first_op
+        if following is None or number.type is not tt.INT:
+            return False
+        known = largest(number)
+        there = Finder(self.op, self.context, following)
+        tensor = there.number(number)
+        size = self.sizes.find(MOST_GUESSED if known is None else maximum(known, 0))
+        there.require(there.aten("ge.Scalar", tensor, 0))
+        if known is None:
+            there.require(there.aten("le.Scalar", tensor, MOST_GUESSED))
+        there.builder.insert(FindSizeOp.of(there.aten("clamp", tensor, 0, most_of(size)), size))
+        named = there.builder.constant(size)
+        for use in list(number.uses):
+            if not _is_before(use.operation, following):
+                use.operation.operands[use.index] = named
+        return True
+
+    def require(self, holds: SSAValue) -> None:
+        """Require what a tensor says; else the program is run by the generic tier."""
+        number = self.builder.aten("aten::Bool.Tensor", [holds], [tt.BOOL]).results[0]
+        self.builder.insert(RequireOp.create(operands=[number]))
+
+    def number(self, value: SSAValue) -> SSAValue:
         """A number that is read from a tensor, or computed, as a tensor without dims."""
         owner = value.owner
         if isinstance(owner, AtenOp) and is_number_read(owner):
@@ -91,15 +129,11 @@ class Finder:
     def require_at_most(self, places: SSAValue, most: int) -> None:
         """Require that there are no more places than that; else the program raises."""
         count = self.aten("sum", self.aten("ge.Scalar", places, 0), None)
-        holds = self.aten("le.Scalar", count, most)
-        number = self.builder.aten("aten::Bool.Tensor", [holds], [tt.BOOL]).results[0]
-        self.builder.insert(RequireOp.create(operands=[number]))
+        self.require(self.aten("le.Scalar", count, most))
 
     def require_size(self, size: int, wanted: int) -> None:
         """Require, where the operator is, that a size is a number; else the program raises."""
-        number = self.aten("full", [], size, dtypes.I64.code)
-        holds = self.builder.aten("aten::Bool.Tensor", [self.aten("eq.Scalar", number, wanted)], [tt.BOOL])
-        self.builder.insert(RequireOp.create(operands=[holds.results[0]]))
+        self.require(self.aten("eq.Scalar", self.aten("full", [], size, dtypes.I64.code), wanted))
 
     def _below(self, places: SSAValue, extent: int) -> SSAValue:
         assert isinstance(places.owner, Operation)
@@ -126,6 +160,11 @@ class Finder:
             column = self.aten("div.Scalar_mode", places, after, "floor") if i < len(shape) - 1 else places
             made.append(self._below(self.aten("remainder.Scalar", column, extent) if i else column, extent))
         return made
+
+
+def _is_before(op: Operation, other: Operation) -> bool:
+    """Whether an operation comes before another one of the same block, or is made for it."""
+    return op.parent is other.parent and op.is_before_in_block(other)
 
 
 def _is_kept(mask: SSAValue) -> bool:

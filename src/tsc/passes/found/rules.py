@@ -16,7 +16,7 @@ from tsc.analysis.known_values import (
     known_spec,
     unwrapped,
 )
-from tsc.analysis.number_reads import READS
+from tsc.analysis.number_reads import READS, is_computed
 from tsc.analysis.shown_results import is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -177,6 +177,23 @@ def _only_element(finder: Finder, x: SSAValue) -> SSAValue | None:
     return finder.builder.aten(name, [finder.aten("reshape", first, [])], [result.type]).results[0]
 
 
+def _created(finder: Finder, *operands: SSAValue) -> None:
+    """What has a size that is computed: the number is a size from where it is computed on."""
+    for operand in operands[: CREATIONS[finder.op.schema.full_name]]:
+        owner = unwrapped(operand).owner
+        parts = owner.operands if isinstance(owner, PrimListConstructOp) else [operand]
+        for part in parts:
+            if constant_of(part) is UNKNOWN and is_computed(unwrapped(part)):
+                finder.has_named |= finder.name_number(part)
+
+
+CREATIONS: Mapping[str, int] = {
+    **dict.fromkeys(("aten::zeros", "aten::ones", "aten::full", "aten::empty.memory_format", "aten::arange"), 1),
+    **dict.fromkeys(("aten::new_zeros", "aten::new_ones", "aten::new_full", "aten::new_empty"), 2),
+    **dict.fromkeys(("aten::expand", "aten::arange.start", "aten::repeat", "aten::view", "aten::reshape"), 2),
+    **dict.fromkeys(("aten::randn", "aten::rand"), 1),
+}
+"""Operators that make tensors of sizes which are among so many of their first operands."""
 Rule = Callable[..., "SSAValue | list[SSAValue] | None"]
 RULES: Mapping[str, Rule] = {
     "aten::nonzero": _nonzero,
@@ -190,6 +207,7 @@ RULES: Mapping[str, Rule] = {
     "aten::index_put.hacked_twin": _index_put,
     "aten::masked_scatter": _masked_scatter,
     "aten::slice.Tensor": _slice,
+    **dict.fromkeys(CREATIONS, _created),
     **dict.fromkeys(("aten::item", *READS), _only_element),
 }
 """What is written in place of operators: on the operands of each."""
