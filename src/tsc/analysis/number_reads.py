@@ -13,6 +13,8 @@ from tsc.dtypes import DType
 
 NUMBERS: dict[Attribute, DType] = {tt.INT: dtypes.I64, tt.FLOAT: dtypes.F64, tt.BOOL: dtypes.BOOL}
 """The dtypes that hold numbers of each type exactly."""
+SCALARS = ("aten::item", "aten::ScalarImplicit")
+"""Operators that give the only element of a tensor as a number of its kind."""
 READS: dict[str, tt.TorchType] = {
     "aten::Int.Tensor": tt.INT,
     "aten::Float.Tensor": tt.FLOAT,
@@ -46,12 +48,16 @@ def is_computed(value: SSAValue) -> bool:
         if isinstance(owner, Block):
             if not isinstance(owner.parent_op(), PrimLoopOp) or owner.args[0] is at:
                 return False
-        elif isinstance(owner, AtenOp) and owner.schema.full_name not in READS:
-            if not owner.operands or any(o.type not in NUMBERS for o in owner.operands):
+        elif isinstance(owner, AtenOp) and owner.schema.full_name not in (*READS, *SCALARS):
+            if not owner.operands or any(o.type not in (*NUMBERS, tt.NUMBER) for o in owner.operands):
                 return False
             pending += owner.operands
         elif isinstance(owner, DerefineOp):
             pending += owner.operands
         elif not isinstance(owner, (AtenOp, ConstantOp, PrimIfOp, PrimLoopOp)):
             return False
-    return value.type is tt.INT
+    return value.type is tt.INT or (value.type is tt.NUMBER and _is_scalar(value.owner))
+
+
+def _is_scalar(op: object) -> bool:
+    return isinstance(op, AtenOp) and op.schema.full_name in SCALARS

@@ -184,18 +184,18 @@ def _replace(op: AtenOp, context: Context) -> bool:
             new.detach()
             new.erase()
         return finder.has_named
-    (result,) = op.results
     if isinstance(made, list):
-        kind = result.type
+        kind = op.results[0].type
         assert isinstance(kind, tt.ListType)
         made = finder.builder.list(kind.data, made)
-    else:
-        made.name_hint = made.name_hint or result.name_hint
+    parts = made if isinstance(made, tuple) else (made,)
+    for result, part in zip(op.results, parts, strict=True):
+        part.name_hint = part.name_hint or result.name_hint
         if type(result.type) is tt.TensorType:
-            kind = made.type
+            kind = part.type
             assert isinstance(kind, tt.TensorType)
-            made._type = tt.TensorType(kind.data)  # pyright: ignore[reportPrivateUsage]
-    result.replace_all_uses_with(made)
+            part._type = tt.TensorType(kind.data)  # pyright: ignore[reportPrivateUsage]
+        result.replace_all_uses_with(part)
     op.detach()
     op.erase()
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntAttr
@@ -17,6 +17,7 @@ from tsc.analysis.known_values import (
     UNKNOWN,
     constant_of,
     known_spec,
+    spec_of_value,
     unwrapped,
     writes_operand,
 )
@@ -30,7 +31,7 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import pool_of, sizes_of
 from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp
 from tsc.dialects.tsc import FindSizeOp, RequireOp
-from tsc.dims import is_known, maximum, most_of
+from tsc.dims import is_known, maximum
 from tsc.ops.composite import Aten
 from tsc.passes.decompose import building_aten
 
@@ -71,7 +72,7 @@ class Finder:
         size = self.sizes.find(prod(shape))
         self.builder.insert(FindSizeOp.of(self.aten("sum", flat, None), size))
         found = self.aten("nonzero_static", flat, size, -1)
-        return self._below(self.aten("reshape", found, [size]), prod(shape))
+        return self.below(self.aten("reshape", found, [size]), prod(shape))
 
     def limit(self, value: SSAValue, extent: int) -> Any:
         """A limit of a slice of a dim: as it is known, or found in the tensor that holds it."""
@@ -86,6 +87,21 @@ class Finder:
         size = self.sizes.find(extent)
         self.builder.insert(FindSizeOp.of(self.aten("clamp", counted, 0, extent), size))
         return size
+
+    def as_int(self, value: SSAValue) -> SSAValue:
+        """A number that a tensor of integers holds as an int, also where it is a number of any kind."""
+        read = unwrapped(value).owner
+        if value.type is not tt.NUMBER or not isinstance(read, AtenOp) or not read.operands:
+            return value
+        spec = spec_of_value(read.operands[0])
+        if spec is None or not spec.dtype.is_integral or spec.shape:
+            return value
+        number = TorchBuilder(before=read).aten("aten::Int.Tensor", [read.operands[0]], [tt.INT]).results[0]
+        for use in list(value.uses):
+            if use.operation is self.op:
+                use.operation.operands[use.index] = number
+        self.has_named = True
+        return number
 
     def name_number(self, value: SSAValue) -> bool:
         """Let a number that is a size be one from where it is computed on: at least 0, and at most what is known
@@ -102,16 +118,21 @@ class Finder:
         known = largest(number)
         there = Finder(self.op, self.context, following)
         tensor = there.number(number)
-        size = self.sizes.find(MOST_GUESSED if known is None else maximum(known, 0))
         there.require(there.aten("ge.Scalar", tensor, 0))
-        if known is None:
-            there.require(there.aten("le.Scalar", tensor, MOST_GUESSED))
-        there.builder.insert(FindSizeOp.of(there.aten("clamp", tensor, 0, most_of(size)), size))
-        named = there.builder.constant(size)
+        most = MOST_GUESSED if known is None else maximum(known, 0)
+        named = there.builder.constant(there.counted(tensor, most, is_guessed=known is None))
         for use in list(number.uses):
             if not _is_before(use.operation, following):
                 use.operation.operands[use.index] = named
         return True
+
+    def counted(self, number: SSAValue, most: int, *, is_guessed: bool) -> int:
+        """The size that a tensor without dims says, between 0 and `most`: if that is guessed, it is required."""
+        if is_guessed:
+            self.require(self.aten("le.Scalar", number, most))
+        size = self.sizes.find(most)
+        self.builder.insert(FindSizeOp.of(self.aten("clamp", number, 0, most), size))
+        return cast("int", size)
 
     def require(self, holds: SSAValue) -> None:
         """Require what a tensor says; else the program is run by the generic tier."""
@@ -135,7 +156,8 @@ class Finder:
         """Require, where the operator is, that a size is a number; else the program raises."""
         self.require(self.aten("eq.Scalar", self.aten("full", [], size, dtypes.I64.code), wanted))
 
-    def _below(self, places: SSAValue, extent: int) -> SSAValue:
+    def below(self, places: SSAValue, extent: int) -> SSAValue:
+        """Places of which it is known that they are natural numbers below `extent`."""
         assert isinstance(places.owner, Operation)
         places.owner.attributes[BELOW] = IntAttr(extent)
         return places
@@ -158,7 +180,7 @@ class Finder:
         for i, extent in enumerate(shape):
             after = prod(shape[i + 1 :])
             column = self.aten("div.Scalar_mode", places, after, "floor") if i < len(shape) - 1 else places
-            made.append(self._below(self.aten("remainder.Scalar", column, extent) if i else column, extent))
+            made.append(self.below(self.aten("remainder.Scalar", column, extent) if i else column, extent))
         return made
 
 

@@ -25,6 +25,7 @@ from tsc.dims import certainly_equal, holds_found, is_known, minimum
 from tsc.ops.advanced_indexing import require_index_tensors, require_mask_shapes
 from tsc.ops.indexing import MASK_DTYPES
 from tsc.ops.shapes import broadcast, wrap_dim
+from tsc.passes.found.counts import COUNTS
 from tsc.passes.found.finder import Finder
 
 
@@ -184,7 +185,7 @@ def _created(finder: Finder, *operands: SSAValue) -> None:
         parts = owner.operands if isinstance(owner, PrimListConstructOp) else [operand]
         for part in parts:
             if constant_of(part) is UNKNOWN and is_computed(unwrapped(part)):
-                finder.has_named |= finder.name_number(part)
+                finder.has_named |= finder.name_number(finder.as_int(part))
 
 
 CREATIONS: Mapping[str, int] = {
@@ -194,7 +195,7 @@ CREATIONS: Mapping[str, int] = {
     **dict.fromkeys(("aten::randn", "aten::rand"), 1),
 }
 """Operators that make tensors of sizes which are among so many of their first operands."""
-Rule = Callable[..., "SSAValue | list[SSAValue] | None"]
+Rule = Callable[..., "SSAValue | list[SSAValue] | tuple[SSAValue, ...] | None"]
 RULES: Mapping[str, Rule] = {
     "aten::nonzero": _nonzero,
     "aten::argwhere": _nonzero,
@@ -208,6 +209,7 @@ RULES: Mapping[str, Rule] = {
     "aten::masked_scatter": _masked_scatter,
     "aten::slice.Tensor": _slice,
     **dict.fromkeys(CREATIONS, _created),
+    **COUNTS,
     **dict.fromkeys(("aten::item", *READS), _only_element),
 }
 """What is written in place of operators: on the operands of each."""
