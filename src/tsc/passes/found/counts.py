@@ -40,7 +40,8 @@ def _unique2(
     back = nothing = aten("zeros", [0], dtypes.I64.code)
     if wants[0] or (wants[1] and shape):
         rank = runs.ranks(aten)
-        back = aten("reshape", aten("scatter.src", aten("zeros_like", rank), 0, order, rank), shape)
+        empty = aten("zeros", list(known_spec(rank).shape), dtypes.I64.code)
+        back = aten("reshape", aten("index_add", empty, 0, order, rank, 1), shape)
     return runs.first(aten), back, runs.lengths(aten) if wants[1] else nothing
 
 
@@ -144,7 +145,9 @@ def _repeated(finder: Finder, repeats: SSAValue, output_size: SSAValue) -> SSAVa
     ones = aten("ones", [length - 1], dtypes.I64.code)
     steps = aten("index_add", aten("zeros", [size + 1], dtypes.I64.code), 0, begins, ones, 1)
     numbers = aten("cumsum", aten("slice.Tensor", steps, 0, 0, size, 1), 0, None)
-    return finder.below(aten("to.dtype", aten("clone", numbers, None), spec.dtype.code), length)
+    if spec.dtype is not dtypes.I64:
+        numbers = aten("to.dtype", numbers, spec.dtype.code)
+    return finder.below(numbers, length)
 
 
 def _repeated_slices(
