@@ -7,7 +7,7 @@ from math import prod
 from typing import Any, cast
 
 from xdsl.dialects.builtin import IntAttr
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 
 from tsc import dtypes
 from tsc.analysis.index_ranges import BELOW

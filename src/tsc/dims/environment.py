@@ -158,7 +158,9 @@ class SizeEnvironment:
         """
         if self._is_asked:
             self.has_questions = True
-            raise FoundSizeError(f"symbolic sizes: it is seen when the program runs whether {expression} {relation} 0")
+            raise FoundSizeError(
+                f"symbolic sizes: it is seen when the program runs whether {expression} {relation} 0"
+            )
         factor, rest = _line(expression)
         atom = next(iter(expression.atoms))
         if factor > 0 and atom in self.found and relation == ">=" and factor * self.least(atom) + rest >= 0:

@@ -368,8 +368,9 @@ RULES: dict[str, Rule] = {
     "torch.prim.unchecked_cast": _cast, "torch.aten.__is__": _same_object(False),
     "torch.aten.__isnot__": _same_object(True), "torch.prim.isinstance": _is_instance,
     "torch.aten._unwrap_optional": _unwrap,
-    **{f"torch.aten.{kind}.Scalar": _number_of_item(f"aten::{kind}.Tensor") for kind in ("Int", "Float", "Bool")},
 }  # fmt: skip
+for _key in ("Int", "Float", "Bool"):
+    RULES[f"torch.aten.{_key}.Scalar"] = _number_of_item(f"aten::{_key}.Tensor")
 for _key in ("str", "int", "bool", "float"):
     RULES[f"torch.aten.__getitem__.Dict_{_key}"] = _dict_item
     RULES[f"torch.aten.__contains__.{_key}"] = _dict_has

@@ -38,7 +38,6 @@ from tsc.passes.found.rooms import number_of
 from tsc.passes.found.rules import CREATIONS, RULES
 from tsc.passes.unroll_loops import rounds_of
 
-
 NUMBERS_OF = ("aten::item", *READS)
 """Operators that give the only element of a tensor, which may be one of a size that is found."""
 
@@ -140,7 +139,9 @@ def _read_numbers(root: Operation, context: Context, before_writes: bool) -> boo
     """
     changed = False
     for op in list(walk(root)):
-        if not _is_arithmetic(op, before_writes) and not isinstance(op, (PrimIfYieldOp, PrimLoopConditionOp, PrimLoopOp)):
+        if not _is_arithmetic(op, before_writes) and not isinstance(
+            op, (PrimIfYieldOp, PrimLoopConditionOp, PrimLoopOp)
+        ):
             continue
         for i, operand in enumerate(op.operands):
             size = constant_of(operand) if operand.type is tt.INT else 0
@@ -153,8 +154,8 @@ def _read_numbers(root: Operation, context: Context, before_writes: bool) -> boo
 
 
 def _is_arithmetic(op: Operation, before_writes: bool) -> bool:
-    """Whether `op` makes a number of numbers that are known, or that tensors hold; of others only where no more
-    of them will be known.
+    """Whether `op` makes a number of numbers that are known, or that tensors hold; of others only where no
+    more of them will be known.
     """
     if not isinstance(op, AtenOp) or len(op.results) != 1 or op.results[0].type not in NUMBERS:
         return False

@@ -37,12 +37,12 @@ TENSORS = ("aten::tensor", "aten::as_tensor.list")
 
 @dataclass(frozen=True)
 class GrowLists(ModulePass):
-    """Let branches give back, and loops carry, one tensor with room for all that may be appended to a list, and
-    how many were, in place of a list that is empty at first.
+    """Let branches give back, and loops carry, one tensor with room for all that may be appended to a list,
+    and how many were, in place of a list that is empty at first.
 
     Requires: types refined, so that the shapes of the elements are known, which are one. A loop whose rounds
-    nobody counts but which carries sizes that are found is taken to have no more rounds than the largest of them
-    may be: an element that has no room is out of bounds, and the generic tier does the call.
+    nobody counts but which carries sizes that are found is taken to have no more rounds than the largest of
+    them may be: an element that has no room is out of bounds, and the generic tier does the call.
     Leaves: lists that are read, or known, in other ways than by joining their elements and by their length.
 
     ```mlir

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation
+from xdsl.ir import Block
 
 from tsc.analysis.known_values import spec_of_value, writes_anything
 from tsc.analysis.memory_aliases import shared_operands
@@ -36,8 +36,8 @@ class JoinSizes(Rewriting):
     Leaves: what may get larger from round to round of unknown shape.
 
     ```mlir
-    %r = torch.prim.If %c -> (!torch.vtensor) { yield %a : vtensor<[u0],f32> } else { yield %b : vtensor<[3],f32> }
-    // %s, %n = torch.prim.If %c { yield cat(%a, zeros(9 - u0)), full(u0) } else { yield cat(%b, zeros(6)), 3 }
+    %r = torch.prim.If %c { yield %a : vtensor<[u0],f32> } else { yield %b : vtensor<[3],f32> }
+    // %s, %n = torch.prim.If %c { yield cat(%a, zeros(9 - u0)), u0 } else { yield cat(%b, zeros(6)), 3 }
     // tsc.find_size %n {size = u1}; %r = slice(%s, 0, 0, u1)
     ```
     """

@@ -21,12 +21,12 @@ class SplitTuples(Rewriting):
     """Let branches give back the parts of tuples that both ways make.
 
     Requires: nothing.
-    Leaves: the tuple made of the parts behind the branch, and the tuple that it gave back, which nobody reads.
+    Leaves: the tuple made of the parts behind the branch; nobody reads the one that it gave back.
 
     ```mlir
-    %r = torch.prim.If %c -> (!torch.tuple<tensor, int>) { yield construct(%a, %n) } else { yield construct(%b, %m) }
+    %r = torch.prim.If %c { yield construct(%a, %n) } else { yield construct(%b, %m) }
     // ->
-    %t, %k = torch.prim.If %c -> (!torch.tensor, !torch.int) { yield %a, %n } else { yield %b, %m }
+    %t, %k = torch.prim.If %c { yield %a, %n } else { yield %b, %m }
     %r = torch.prim.TupleConstruct %t, %k
     ```
     """

@@ -87,7 +87,9 @@ def _specs(values: Sequence[SSAValue]) -> list[TensorSpec | None] | None:
     specs = [spec_of_value(v) for v in values]
     there = [spec for spec in specs if spec is not None]
     unread = [isinstance(v.owner, PrimUninitializedOp) for v in values]
-    if not there or any(spec is None and not is_unread for spec, is_unread in zip(specs, unread, strict=True)):
+    if not there or any(
+        spec is None and not is_unread for spec, is_unread in zip(specs, unread, strict=True)
+    ):
         return None
     fits = len({(spec.ndim, spec.dtype) for spec in there}) == 1
     return [None if is_unread else s for s, is_unread in zip(specs, unread, strict=True)] if fits else None

@@ -76,7 +76,10 @@ class _Runs:
         """Those of a line that has an element."""
         aten = finder.aten
         (length,) = known_spec(line).shape
-        later, earlier = aten("slice.Tensor", line, 0, 1, None, 1), aten("slice.Tensor", line, 0, 0, length - 1, 1)
+        later, earlier = (
+            aten("slice.Tensor", line, 0, 1, None, 1),
+            aten("slice.Tensor", line, 0, 0, length - 1, 1),
+        )
         begins = aten("cat", [aten("ones", [1], dtypes.BOOL.code), aten("ne.Tensor", later, earlier)], 0)
         places = finder.places(begins)
         return None if places is None else cls(line, begins, places)
@@ -135,7 +138,12 @@ def _one_hot(finder: Finder, x: SSAValue, classes: SSAValue) -> SSAValue | None:
 def _repeated(finder: Finder, repeats: SSAValue, output_size: SSAValue) -> SSAValue | None:
     """Each number as often as a tensor says."""
     spec, known = known_spec(repeats), constant_of(output_size)
-    if spec.ndim != 1 or spec.dtype not in (dtypes.I64, dtypes.I32) or known is not None or _is_empty(repeats):
+    if (
+        spec.ndim != 1
+        or spec.dtype not in (dtypes.I64, dtypes.I32)
+        or known is not None
+        or _is_empty(repeats)
+    ):
         return None
     aten, (length,) = finder.aten, spec.shape
     finder.require(aten("ge.Scalar", aten("amin", repeats, [0], False), 0))

@@ -35,7 +35,6 @@ from tsc.dims import is_known, maximum
 from tsc.ops.composite import Aten
 from tsc.passes.decompose import building_aten
 
-
 MOST_GUESSED = 1 << 12
 """What a size is taken to be at most that a number in a tensor says, where nothing is known of that."""
 
@@ -104,8 +103,8 @@ class Finder:
         return number
 
     def name_number(self, value: SSAValue) -> bool:
-        """Let a number that is a size be one from where it is computed on: at least 0, and at most what is known
-        of it, or `MOST_GUESSED`. That it is no other is required. Whether it could be.
+        """Let a number that is a size be one from where it is computed on: at least 0, and at most what is
+        known of it, or `MOST_GUESSED`. That it is no other is required. Whether it could be.
         """
         number = unwrapped(value)
         source, following = number.owner, None
@@ -127,7 +126,7 @@ class Finder:
         return True
 
     def counted(self, number: SSAValue, most: int, *, is_guessed: bool) -> int:
-        """The size that a tensor without dims says, between 0 and `most`: if that is guessed, it is required."""
+        """The size that a tensor without dims says, between 0 and `most`, which is required if guessed."""
         if is_guessed:
             self.require(self.aten("le.Scalar", number, most))
         size = self.sizes.find(most)

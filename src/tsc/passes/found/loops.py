@@ -106,7 +106,7 @@ def _tried(
                     symbols[group] = sizes_of(context).find(most_of(size))
                 shapes[i][d] = symbols[group]
         argument = copy.regions[0].block.args[i + 1]
-        argument._type = type(argument.type).of(shapes[i], spec.dtype)  # pyright: ignore
+        argument._type = type(argument.type).of(shapes[i], spec.dtype)  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue, reportUnknownMemberType]
     settle(lambda: sweep(copy))
     return _Trial(copy, shapes, symbols)
 
@@ -176,7 +176,9 @@ def _replace(
     for old, new in zip(loop.results, made.results, strict=False):
         new.name_hint = old.name_hint
         old.replace_all_uses_with(new)
-    symbols = {group: sizes_of(context).find(most_of(entering[i].shape[d])) for group, (i, d) in places.items()}
+    symbols = {
+        group: sizes_of(context).find(most_of(entering[i].shape[d])) for group, (i, d) in places.items()
+    }
     for symbol, number in zip(symbols.values(), made.results[len(kinds) :], strict=True):
         bind(symbol, number, loop)
     for i, room in rooms.items():

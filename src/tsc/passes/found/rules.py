@@ -189,7 +189,9 @@ def _created(finder: Finder, *operands: SSAValue) -> None:
 
 
 CREATIONS: Mapping[str, int] = {
-    **dict.fromkeys(("aten::zeros", "aten::ones", "aten::full", "aten::empty.memory_format", "aten::arange"), 1),
+    **dict.fromkeys(
+        ("aten::zeros", "aten::ones", "aten::full", "aten::empty.memory_format", "aten::arange"), 1
+    ),
     **dict.fromkeys(("aten::new_zeros", "aten::new_ones", "aten::new_full", "aten::new_empty"), 2),
     **dict.fromkeys(("aten::expand", "aten::arange.start", "aten::repeat", "aten::view", "aten::reshape"), 2),
     **dict.fromkeys(("aten::randn", "aten::rand"), 1),
