@@ -179,12 +179,14 @@ def _replace(op: AtenOp, context: Context) -> bool:
         made = RULES[op.schema.full_name](finder, *op.operands)
     except OPERATOR_FAILURES:  # the call is wrong: it stays, and raises when the program runs
         made = None
+    if made is None and finder.has_named:
+        return True
     if made is None:
         while (new := op.prev_op) is not before:
             assert new is not None
             new.detach()
             new.erase()
-        return finder.has_named
+        return False
     if isinstance(made, list):
         kind = op.results[0].type
         assert isinstance(kind, tt.ListType)
