@@ -141,10 +141,7 @@ class KernelBuilder:
         return self.add(tensor.EmptyOp((), self.tensor_type(spec)))
 
     def full(self, spec: TensorSpec, value: Number) -> KernelValue:
-        """``linalg.fill`` with a constant; a symbolic size is computed where it is stored."""
-        if isinstance(value, Dim):
-            body: Body = lambda builder, *_: [builder.scalar(value, spec.dtype)]  # noqa: E731
-            return self.generic([], [Output(spec)], "p" * spec.ndim, body, "fill")[0]
+        """``linalg.fill`` with a constant."""
         constant = ArithEmitter(self.block).const(value, spec.dtype)
         return KernelValue(self.add(_fill(constant, self.empty(spec), self.tensor_type(spec))), spec)
 

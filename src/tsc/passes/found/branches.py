@@ -13,12 +13,12 @@ from tsc.analysis.known_values import spec_of_value
 from tsc.analysis.memory_aliases import written_values
 from tsc.analysis.shown_results import is_shown
 from tsc.dialects import torch_types as tt
-from tsc.dialects.context import pool_of, sizes_of
+from tsc.dialects.context import pool_of
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimIfOp, PrimUninitializedOp
 from tsc.dims import certainly_equal, maximum, most_of
 from tsc.ops.definition import TensorSpec
-from tsc.passes.found.rooms import NUMBER, Room, bind, number_of
+from tsc.passes.found.rooms import NUMBER, Room, bind, new_size, number_of
 
 Ways = tuple[int | None, ...]
 """A size on each way; None where there is no tensor."""
@@ -41,7 +41,7 @@ class _Joint:
         key = str(ways)
         if key not in self.symbols:
             self.ways[key] = ways
-            self.symbols[key] = sizes_of(self.context).find(maximum(*map(most_of, known)))
+            self.symbols[key] = new_size(self.context, maximum(*map(most_of, known)))
         return self.symbols[key]
 
 

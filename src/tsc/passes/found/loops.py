@@ -18,7 +18,7 @@ from tsc.errors import FoundSizeError
 from tsc.ops.definition import TensorSpec
 from tsc.passes import settle
 from tsc.passes.found.branches import is_free, take
-from tsc.passes.found.rooms import NUMBER, Room, bind, number_of
+from tsc.passes.found.rooms import NUMBER, Room, bind, new_size, number_of
 
 Sweep = Callable[[PrimLoopOp], bool]
 """Refines what is in a loop; whether anything changed."""
@@ -60,7 +60,7 @@ def join_loop(loop: PrimLoopOp, context: Context, sweep: Sweep) -> bool:
         required, guards = dict(sizes.required), dict(sizes.guards)
         trial = _tried(loop, entering, groups, context, sweep)
         lost = {i for i, spec in entering.items() if not _fits(spec, trial.end(i))}
-        following = {} if lost else _grouped(trial, entering, groups)
+        following: Groups = {} if lost else _grouped(trial, entering, groups)
         lost = lost or _unbounded(trial, following, entering)
         if not lost and following == groups and groups:
             _replace(loop, trial, entering, groups, context)
@@ -103,7 +103,7 @@ def _tried(
             group = groups.get((i, d))
             if group is not None:
                 if group not in symbols:
-                    symbols[group] = sizes_of(context).find(most_of(size))
+                    symbols[group] = new_size(context, most_of(size))
                 shapes[i][d] = symbols[group]
         argument = copy.regions[0].block.args[i + 1]
         argument._type = type(argument.type).of(shapes[i], spec.dtype)  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue, reportUnknownMemberType]
@@ -176,9 +176,7 @@ def _replace(
     for old, new in zip(loop.results, made.results, strict=False):
         new.name_hint = old.name_hint
         old.replace_all_uses_with(new)
-    symbols = {
-        group: sizes_of(context).find(most_of(entering[i].shape[d])) for group, (i, d) in places.items()
-    }
+    symbols = {group: new_size(context, most_of(entering[i].shape[d])) for group, (i, d) in places.items()}
     for symbol, number in zip(symbols.values(), made.results[len(kinds) :], strict=True):
         bind(symbol, number, loop)
     for i, room in rooms.items():

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
+from xdsl.context import Context
 from xdsl.ir import Operation, SSAValue
 
 from tsc import dtypes
@@ -15,6 +17,7 @@ from tsc.analysis.known_values import known_spec
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal
+from tsc.dialects.context import sizes_of
 from tsc.dialects.torch_ops import PrimUninitializedOp
 from tsc.dialects.tsc import FindSizeOp
 from tsc.dims import Dim, certainly_equal
@@ -76,3 +79,8 @@ def bind(size: int, number: SSAValue, before: Operation) -> None:
     """Let a symbol be the number in a tensor."""
     assert isinstance(size, Dim)
     TorchBuilder(before=before).insert(FindSizeOp.of(number, size))
+
+
+def new_size(context: Context, most: int) -> int:
+    """A symbol for a size that is found."""
+    return cast("int", sizes_of(context).find(most))
