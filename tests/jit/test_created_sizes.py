@@ -1,5 +1,5 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportUnknownParameterType=false
+# pyright: reportUnknownParameterType=false, reportArgumentType=false, reportCallIssue=false
 """Tensors created in sizes that other tensors hold, and what counts elements: native, and PyTorch's."""
 
 from __future__ import annotations

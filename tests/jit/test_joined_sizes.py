@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 import tsc
 from tests.jit.test_found_sizes import outcome, require_same
+from tsc.options import options
 
 Program = Callable[[Tensor, Tensor], Any]
 PROGRAMS: list[Program] = []
@@ -174,8 +175,9 @@ def thinned_until_nothing_goes(boxes: Tensor, scores: Tensor):
 
 def given(count: int) -> Generator[tuple[Tensor, Tensor]]:
     """Boxes and their scores: some above 0.5, none, all; boxes that are the columns of a tensor."""
-    for seed, shift in enumerate((0.0, -5.0, 5.0)):
-        draw = np.random.default_rng(seed + count)
+    draw = np.random.default_rng(count)
+    boxes = torch.zeros(count, 4)
+    for shift in (0.0, -5.0, 5.0):
         boxes = torch.from_numpy(draw.random((count, 4), np.float32))
         boxes[:, 2:] += boxes[:, :2]
         yield boxes, torch.from_numpy(draw.random(count, np.float32)) + shift
@@ -183,8 +185,9 @@ def given(count: int) -> Generator[tuple[Tensor, Tensor]]:
 
 
 def hold(compiled: Any, wanted: Program, arguments: tuple[Tensor, Tensor]) -> None:
-    want = outcome(lambda boxes: wanted(boxes, arguments[1]), arguments[0])
-    got = outcome(lambda boxes: compiled(boxes, arguments[1]), arguments[0])
+    boxes, scores = arguments
+    want = outcome(lambda x: wanted(x, scores), boxes)  # pyright: ignore[reportUnknownLambdaType]
+    got = outcome(lambda x: compiled(x, scores), boxes)  # pyright: ignore[reportUnknownLambdaType]
     if isinstance(want, type):
         assert got is want
     else:
@@ -229,7 +232,7 @@ def test_modules_frozen_and_from_archives() -> None:
 
 
 def test_the_verifier_understands_sizes_that_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tsc.options.options(), "is_verified", True)
+    monkeypatch.setattr(options(), "is_verified", True)
     for wanted in (chosen_or_none, suppressed_in_a_list, thinned_together):
         compiled: Any = tsc.script(wanted)
         for arguments in given(9):
