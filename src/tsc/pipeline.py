@@ -44,7 +44,9 @@ from tsc.passes.freeze import Freeze
 from tsc.passes.functionalize import Functionalize
 from tsc.passes.fuse import Fuse
 from tsc.passes.fuse_elementwise import FuseElementwise
+from tsc.passes.grow_lists import GrowLists
 from tsc.passes.inline import Inline
+from tsc.passes.join_sizes import JoinSizes
 from tsc.passes.lower_to_linalg import LowerToLinalg
 from tsc.passes.narrow_optionals import NarrowOptionals
 from tsc.passes.narrow_weights import NarrowWeights
@@ -61,6 +63,7 @@ from tsc.passes.settle_dicts import SettleDicts
 from tsc.passes.slice_operands import SliceOperands
 from tsc.passes.split_complex import SplitComplex
 from tsc.passes.split_kernels import SplitKernels
+from tsc.passes.split_tuples import SplitTuples
 from tsc.passes.stack_lists import StackLists
 from tsc.passes.unroll_loops import UnrollLoops
 from tsc.passes.widen_windows import WidenWindows
@@ -130,16 +133,22 @@ def stages(
                     ExpandSplits(),
                     SettleDicts(),
                     NarrowOptionals(),
+                    *((SplitTuples(),) if is_whole else ()),
                     *((CountWindows(),) if is_whole else ()),
-                    *((FindSizes(before_writes=True),) if finds_sizes else ()),
+                    *((FindSizes(before_writes=True), JoinSizes(before_writes=True)) if finds_sizes else ()),
                     *SIMPLIFY,
                     Differentiate(),
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
                 ),  # shapes decide branches, branches decide shapes
-                *((RequireNoRaise(), StackLists(), WidenWindows()) if is_whole else ()),
+                *((RequireNoRaise(), StackLists(only_certain=finds_sizes)) if is_whole else ()),
+                *((GrowLists(),) if finds_sizes else ()),
+                *((WidenWindows(),) if is_whole else ()),
                 Functionalize(is_whole),
                 fixed_point(
-                    RefineTypes(), *((FindSizes(),) if finds_sizes else ()), Differentiate(), *SIMPLIFY
+                    RefineTypes(),
+                    *((FindSizes(), JoinSizes()) if finds_sizes else ()),
+                    Differentiate(),
+                    *SIMPLIFY,
                 ),  # what was written has types of its own
                 ExpandSplits(),
                 Decompose(is_whole),

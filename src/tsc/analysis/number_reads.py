@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from tsc import dtypes
 from tsc.analysis.known_values import spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
+from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimIfOp, PrimLoopOp
 from tsc.dtypes import DType
 
 NUMBERS: dict[Attribute, DType] = {tt.INT: dtypes.I64, tt.FLOAT: dtypes.F64, tt.BOOL: dtypes.BOOL}
 """The dtypes that hold numbers of each type exactly."""
+SCALARS = ("aten::item", "aten::ScalarImplicit")
+"""Operators that give the only element of a tensor as a number of its kind."""
 READS: dict[str, tt.TorchType] = {
     "aten::Int.Tensor": tt.INT,
     "aten::Float.Tensor": tt.FLOAT,
@@ -29,3 +32,32 @@ def is_number_read(op: Operation) -> bool:
     if spec is None or spec.size != 1 or spec.dtype.is_complex:
         return False
     return READS[op.schema.full_name] is not tt.INT or not spec.dtype.is_floating
+
+
+def is_computed(value: SSAValue) -> bool:
+    """Whether an integer is computed from what tensors hold, or by branches and in loops, and is none that
+    counts rounds: windows that move with those are found by other means.
+    """
+    pending, seen = [value], set[SSAValue]()
+    while pending:
+        at = pending.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        owner = at.owner
+        if isinstance(owner, Block):
+            if not isinstance(owner.parent_op(), PrimLoopOp) or owner.args[0] is at:
+                return False
+        elif isinstance(owner, AtenOp) and owner.schema.full_name not in (*READS, *SCALARS):
+            if not owner.operands or any(o.type not in (*NUMBERS, tt.NUMBER) for o in owner.operands):
+                return False
+            pending += owner.operands
+        elif isinstance(owner, DerefineOp):
+            pending += owner.operands
+        elif not isinstance(owner, (AtenOp, ConstantOp, PrimIfOp, PrimLoopOp)):
+            return False
+    return value.type is tt.INT or (value.type is tt.NUMBER and _is_scalar(value.owner))
+
+
+def _is_scalar(op: object) -> bool:
+    return isinstance(op, AtenOp) and op.schema.full_name in SCALARS

@@ -11,9 +11,10 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from tsc.analysis.fusion import tensor_operands
 from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_value
+from tsc.analysis.memory_aliases import memory_sources
 from tsc.analysis.operator_effects import definition_of, wants_layout
 from tsc.dialects.constants import ConstantPool, literal_array
-from tsc.dialects.torch_ops import ValueTensorLiteralOp
+from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, PrimUninitializedOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.dims import alike, certainly_equal, hints_of, holds_dim, is_one
 from tsc.errors import OPERATOR_FAILURES
@@ -42,7 +43,11 @@ def _sources(value: SSAValue, pool: ConstantPool) -> list[SSAValue] | None:
     """The tensors that must be row-major for `value` to be; None where that is not enough."""
     owner = value.owner
     spec = spec_of_value(value)
-    if isinstance(owner, Block) or (spec is not None and not spec.shape):  # a number has one place
+    if spec is not None and not spec.shape:  # a number has one place
+        return []
+    if isinstance(owner, (Block, PrimIfOp, PrimLoopOp)):
+        return memory_sources(value)  # of an argument of the function, nothing
+    if isinstance(owner, PrimUninitializedOp):
         return []
     if LIES_OTHERWISE in owner.attributes:
         return None

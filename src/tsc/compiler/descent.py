@@ -91,12 +91,13 @@ class Descent:
     def specialize(
         cls, entry: Entry, arguments: Sequence[str], compilation: Compilation,
         check: pipeline.Watcher | None = None, *, is_whole: bool = False, sizes: Sizes | None = None,
-        finds_sizes: bool = False,
+        finds_sizes: bool = False, keeps_questions: bool = False,
     ) -> Descent:  # fmt: skip
         """`entry` for arguments as the pass `specialize` spells them, with `sizes` by name."""
         context, module = make_context(entry.pool), entry.alone()
         if sizes is not None:
             context.sizes = sizes.environment
+        context.sizes.keeps_questions = keeps_questions
         dump = Dump.begin(entry.name, entry.pool)
         specialize = Specialize(tuple(arguments), {} if sizes is None else sizes.values)
         with compilation.timed("passes"):

@@ -26,7 +26,8 @@ from tsc.compiler.fusion_report import (
 )
 from tsc.compiler.part_codes import PartCodes
 from tsc.compiler.sizes import Key, Naming, kinds_of
-from tsc.compiler.specialization import Outlined, Specialization, compile_for, compile_named
+from tsc.compiler.specialization import Outlined, Specialization, compile_for
+from tsc.compiler.symbolic_sizes import compile_named
 from tsc.compiler.tags import tag_of, tagged
 from tsc.concurrency import COMPILING
 from tsc.dialects import torch_types as tt

@@ -5,8 +5,8 @@ Python with native kernels.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,21 +29,17 @@ from tsc.compiler.native_forms import (
     why_not_native,
 )
 from tsc.compiler.sizes import (
-    MOST_RESTARTS,
     Key,
     Kinds,
-    Naming,
     Sizes,
-    SizesFoundError,
     SymbolicKey,
     kinds_of,
-    named,
 )
 from tsc.dialects.constants import literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import ROW_MAJOR
 from tsc.dialects.walking import walk
-from tsc.errors import CodegenError, FoundSizeError, NestingError
+from tsc.errors import CodegenError, NestingError
 from tsc.options import options
 from tsc.passes.differentiate import why_not_differentiated
 from tsc.passes.find_sizes import has_sizes_to_find
@@ -52,7 +48,6 @@ from tsc.runtime.constant_memory import ConstantMemory
 from tsc.runtime.native_results import NativeResults
 from tsc.runtime.result_forms import ResultForm
 from tsc.runtime.specializations import Specializations
-from tsc.tracebacks import warn_user
 from tsc.verification.verifier import Verifier
 
 LOG = logging.getLogger("tsc")
@@ -208,11 +203,11 @@ def _compile_for(
     if asks_gradients(descent.function):
         require_fused(entry.name, python_in_parts(descent))
         return why_not_differentiated(descent.function)
-    native = _native(descent, entry, slow, verifier)
+    native = native_form(descent, entry, slow, verifier)
     if isinstance(native, str) and _branches(descent.function):
         compilation.whole_refusal = native
         descent = _descent(entry, arguments, compilation, verifier, is_whole=False)
-        native = _native(descent, entry, slow, verifier)
+        native = native_form(descent, entry, slow, verifier)
     if isinstance(native, Specialization):
         made = native
     else:
@@ -240,18 +235,42 @@ def _with_found_sizes(
     watch: Callable[[Descent], None] | None,
 ) -> Specialization | str:  # fmt: skip
     """The function as native code that finds sizes when it runs, or why it cannot be that."""
-    compilation = Compilation(is_whole=True)
-    verifier = _verifier(Compiled(entry, arguments, arrays, compilation), call)
+    compiled = Compiled(entry, arguments, arrays, Compilation(is_whole=True))
+    made, has_questions = _finding(compiled, slow, call, watch, keeps_questions=True)
+    if isinstance(made, str) and has_questions:
+        compiled = replace(compiled, compilation=Compilation(is_whole=True))
+        made, _ = _finding(compiled, slow, call, watch, keeps_questions=False)
+    return made
+
+
+def _finding(
+    compiled: Compiled,
+    slow: Run,
+    call: Run,
+    watch: Callable[[Descent], None] | None,
+    *,
+    keeps_questions: bool,
+) -> tuple[Specialization | str, bool]:
+    """The same, and whether the program asks of such sizes what is not known before it runs: it may do so
+    when it runs, or be taken for granted.
+    """
+    entry, compilation = compiled.entry, compiled.compilation
+    verifier = _verifier(compiled, call)
+    descent = Descent.specialize(
+        entry, compiled.key, compilation, verifier.check if verifier else None, is_whole=True,
+        finds_sizes=True, keeps_questions=keeps_questions,
+    )  # fmt: skip
+    sizes = descent.context.sizes
     try:
-        descent = _descent(entry, arguments, compilation, verifier, is_whole=True, finds_sizes=True)
+        descent.lower("fused")
     except (CodegenError, NestingError) as error:
-        return error.message
+        return error.message, sizes.has_questions
     if asks_gradients(descent.function):
-        return why_not_differentiated(descent.function)
-    made = _native(descent, entry, slow, verifier)
+        return why_not_differentiated(descent.function), sizes.has_questions
+    made = native_form(descent, entry, slow, verifier)
     if watch is not None and isinstance(made, Specialization):
         watch(descent)
-    return made or NOT_REPEATABLE
+    return made or NOT_REPEATABLE, sizes.has_questions
 
 
 def _verifier(origin: Compiled, call: Run) -> Verifier | None:
@@ -279,63 +298,6 @@ def native_numbers(run: Run) -> Specialization:
     return Specialization(run, True, None, Compilation(), ResultForm(None), ConstantMemory(()))
 
 
-def compile_named(
-    entry: Entry, key: Key, seen: Iterable[Key], naming: Naming, slow: Run
-) -> Specialization | str:
-    """Compile `entry` for the sizes that differ among `key` and those that were `seen` (or, as `naming` says,
-    for more), or say why that cannot be.
-    """
-    found = named(key, seen, naming)
-    return "no size is left to be symbolic" if found is None else compile_symbolic(entry, *found, slow)
-
-
-def compile_symbolic(
-    entry: Entry, key: Sequence[str], hints: Mapping[str, int], slow: Run
-) -> Specialization | str:
-    """Compile `entry` for arguments in which sizes have names, which are `hints` in one call, or say why it
-    has no native form for them.
-    """
-    sizes = Sizes.of(hints)
-    for _ in range(MOST_RESTARTS):
-        try:
-            made = _symbolic(entry, key, sizes, slow)
-        except Exception as error:  # code that takes symbolic sizes for numbers may raise anything
-            made = "" if isinstance(error, SizesFoundError) else f"{error!r} (please report it)"
-            if not sizes.environment.solved():
-                if options().is_strict:
-                    raise
-                warn_user(f"{entry.name}: not compiled for symbolic sizes: {made}")
-        solved = sizes.environment.solved()
-        if not isinstance(made, str) or not solved:
-            return made
-        sizes = sizes.narrowed(solved)
-        if sizes.is_fixed:
-            return "all its sizes are fixed by the program"
-    return "its sizes turn out to be equal again and again"
-
-
-def _symbolic(entry: Entry, key: Sequence[str], sizes: Sizes, slow: Run) -> Specialization | str:
-    """The function for symbolic sizes as native code, or why it cannot be that.
-
-    Raises:
-        SizesFoundError: equations say what symbols are.
-    """
-    finds = has_sizes_to_find(entry.function)
-    compilation = Compilation(is_whole=True)
-    descent = Descent.specialize(entry, key, compilation, is_whole=True, sizes=sizes, finds_sizes=finds)
-    try:
-        descent.lower("fused")
-    except FoundSizeError as error:
-        return error.message
-    sizes.require_free()
-    if asks_gradients(descent.function):
-        return why_not_differentiated(descent.function)
-    made = _native(descent, entry, slow, None) or NOT_REPEATABLE
-    if not isinstance(made, str):
-        made.symbolic = SymbolicKey(tuple(key), sizes)
-    return made
-
-
 def _branches(function: FuncOp) -> bool:
     return any(isinstance(op, (PrimIfOp, PrimLoopOp)) for op in walk(function))
 
@@ -347,19 +309,16 @@ def _descent(
     verifier: Verifier | None,
     *,
     is_whole: bool,
-    finds_sizes: bool = False,
 ) -> Descent:
     """`entry` at stage `fused`."""
     compilation.is_whole = is_whole
     check = verifier.check if verifier else None
-    descent = Descent.specialize(
-        entry, arguments, compilation, check, is_whole=is_whole, finds_sizes=finds_sizes
-    )
+    descent = Descent.specialize(entry, arguments, compilation, check, is_whole=is_whole)
     descent.lower("fused")
     return descent
 
 
-def _native(
+def native_form(
     descent: Descent, entry: Entry, slow: Run, verifier: Verifier | None
 ) -> Specialization | str | None:
     """The function of `descent`, at stage `fused`, as native code, or why it cannot be that; None where it

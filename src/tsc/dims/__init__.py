@@ -11,6 +11,7 @@ from tsc.dims.environment import Guard, SizeEnvironment
 from tsc.dims.expressions import Atom, Bounds, Dim
 from tsc.dims.operations import floordiv, maximum, minimum, mod
 from tsc.dims.questions import (
+    agree,
     alike,
     bounds_of,
     certainly_equal,
@@ -25,11 +26,13 @@ from tsc.dims.questions import (
     is_one,
     most_of,
     planned,
+    program_asks,
     symbols_in,
 )
 
 __all__ = [
-    "Atom", "Bounds", "Dim", "Guard", "SizeEnvironment", "alike", "bounds_of", "certainly_equal",
+    "Atom", "Bounds", "Dim", "Guard", "SizeEnvironment", "agree", "alike", "bounds_of", "certainly_equal",
     "certainly_natural", "floordiv", "from_words", "hint_of", "hints_of", "holds_dim", "holds_found",
-    "in_words", "is_known", "is_one", "maximum", "minimum", "mod", "most_of", "planned", "symbols_in",
+    "in_words", "is_known", "is_one", "maximum", "minimum", "mod", "most_of", "planned", "program_asks",
+    "symbols_in",
 ]  # fmt: skip

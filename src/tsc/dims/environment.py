@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import gcd, prod
 from typing import cast
@@ -45,9 +46,17 @@ class SizeEnvironment:
     required: dict[tuple[Dim, str], Guard] = field(default_factory=dict[tuple["Dim", str], Guard])
     """What was taken for granted of sizes that are found: it is known when the program has run."""
     guards: dict[tuple[Dim, str], Guard] = field(default_factory=dict[tuple["Dim", str], Guard])
+    keeps_questions: bool = False
+    """Whether what the program asks of sizes that are found is asked when it runs, and nothing is taken for
+    granted; see `program_asks`.
+    """
+    has_questions: bool = False
+    """Whether there was such a question."""
     decides_equality: bool = True
     """Whether ``==`` notes a guard where nothing is known. If not, unknown is unequal: of loops and layouts,
     equality is asked only for the sake of shorter code."""
+    _is_asked: bool = False
+    """Whether the program asks now."""
     _atoms: dict[tuple[object, ...], Atom] = field(default_factory=dict[tuple[object, ...], Atom])
     _bounds: dict[Atom, Bounds] = field(default_factory=dict["Atom", Bounds])
 
@@ -147,8 +156,15 @@ class SizeEnvironment:
         Raises:
             FoundSizeError: nothing is.
         """
+        if self._is_asked:
+            self.has_questions = True
+            raise FoundSizeError(
+                f"symbolic sizes: it is seen when the program runs whether {expression} {relation} 0"
+            )
         factor, rest = _line(expression)
         atom = next(iter(expression.atoms))
+        if factor > 0 and atom in self.found and relation == ">=" and factor * self.least(atom) + rest >= 0:
+            return True  # as was required before
         if not factor or atom not in self.found or not self.decides_equality:
             raise FoundSizeError(f"symbolic sizes: requires to know whether {expression} {relation} 0")
         if relation == "==" and expression.hint:
@@ -180,6 +196,17 @@ class SizeEnvironment:
             terms[tuple(left)] = number // factor
         reduced = made(self, terms)
         return reduced if isinstance(reduced, Dim) else expression
+
+    @contextmanager
+    def program_asks(self) -> Generator[None]:
+        """What is asked in the ``with`` block the program asks, which may do so again when it runs: where it
+        `keeps_questions`, what is not known of a size that is found is a `FoundSizeError`.
+        """
+        before, self._is_asked = self._is_asked, self.keeps_questions
+        try:
+            yield
+        finally:
+            self._is_asked = before
 
     def known(self, expression: Dim, relation: str) -> bool | None:
         """Whether ``expression relation 0``, as far as that is known."""

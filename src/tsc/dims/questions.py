@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 from tsc.dims.expressions import OPERATIONS, Atom, Bounds, Dim
@@ -91,6 +92,14 @@ def holds_dim(value: object) -> bool:
     return isinstance(value, Dim)
 
 
+def program_asks(values: Any) -> AbstractContextManager[None]:
+    """What is asked of the sizes in `values` in the ``with`` block, the program asks."""
+    if isinstance(values, (list, tuple)):
+        asked = next((v for v in values if holds_dim(v)), None)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return nullcontext() if asked is None else program_asks(asked)
+    return values.environment.program_asks()
+
+
 def bounds_of(value: int | Dim) -> Bounds:
     """The least and the greatest value of a size."""
     return value.bounds if isinstance(value, Dim) else (value, value)
@@ -116,6 +125,18 @@ def certainly_natural(value: int | Dim) -> bool:
 def alike(a: Sequence[int], b: Sequence[int]) -> bool:
     """Whether two shapes are certainly the same: nothing is asked of sizes."""
     return len(a) == len(b) and all(certainly_equal(m, n) for m, n in zip(a, b, strict=True))
+
+
+def agree(a: Sequence[int] | None, b: Sequence[int] | None) -> bool:
+    """Whether two shapes, which may not be known, are the same; of sizes that are found, whether that is
+    certain.
+    """
+    if a is None or b is None or len(a) != len(b):
+        return a is b
+    return all(
+        certainly_equal(m, n) if holds_found(m) or holds_found(n) else m == n
+        for m, n in zip(a, b, strict=True)
+    )
 
 
 def certainly_equal(a: int, b: int) -> bool:

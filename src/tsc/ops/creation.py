@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import Dim
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of, specs_of
-from tsc.ops.kernel_builder import KernelBuilder, KernelValue
+from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output
 from tsc.ops.numpy_emitter import NumpyEmitter
 from tsc.ops.promotion import of_number
+from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import broadcast, like_self
 from tsc.ops.strides import strided_view
 from tsc.ops.variants import in_place
@@ -95,9 +97,21 @@ _fill("zeros", 0)
 _fill("ones", 1)
 
 
+def _of_size(kernel: KernelBuilder, spec: TensorSpec, size: Dim) -> KernelValue:
+    """A symbolic size in every place: it is computed where it is stored."""
+
+    def body(builder: BodyBuilder, _: list[Scalar], __: list[Scalar]) -> list[Scalar]:
+        return [builder.scalar(size, spec.dtype)]
+
+    return kernel.generic([], [Output(spec)], "p" * spec.ndim, body, "fill")[0]
+
+
 def _define_full(schema: str, rule: Callable[..., TensorSpec], position: int, **parts: object) -> None:
     def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
-        return kernel.full(rule(*specs_of(arguments)), arguments[position])
+        spec, value = rule(*specs_of(arguments)), arguments[position]
+        if isinstance(value, Dim):
+            return _of_size(kernel, spec, value)
+        return kernel.full(spec, value)
 
     @FAMILY.op(
         schema, infer=rule, lower=lower, kind="pointwise",

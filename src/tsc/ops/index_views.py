@@ -128,12 +128,18 @@ def cut(part: slice[Any, Any, Any], size: int) -> tuple[int, int, int]:
     if any(map(holds_found, (part.start, part.stop, size))):
         start = _found_limit(part.start or 0, size)
         stop = size if part.stop is None else _found_limit(part.stop, size)
-        return start, maximum(stop - start + step - 1, 0) // step, step
+        length = maximum(stop - start, 0) if part.stop is not None else _left(part.start or 0, size)
+        return start, (length + step - 1) // step, step
     start = _limit(0 if part.start is None else part.start, size)
     stop = size if part.stop is None else _limit(part.stop, size)
     if certainly_equal(start, 0) and certainly_equal(stop, size) and step == 1:
         return 0, size, 1
     return start, ((stop - start - 1) // step + 1 if start < stop else 0), step
+
+
+def _left(start: int, size: int) -> int:
+    """How much of a dim comes behind a limit that `_found_limit` knows."""
+    return maximum(size - start, 0) if certainly_natural(start) else minimum(-start, size)
 
 
 def _found_limit(value: int, size: int) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from xdsl.ir import SSAValue
 
 from tsc.dialects import torch_types as tt
 from tsc.dtypes import F64, I64, DType
+from tsc.errors import DTypeError
 from tsc.ops.composite import Aten
 
 LOGICAL = {"__and__": "logical_and", "__or__": "logical_or", "__xor__": "logical_xor"}
@@ -66,6 +68,21 @@ def at_index(source: SSAValue, dim: int, index: SSAValue, part: SSAValue | None,
     if part is None:
         return aten("squeeze.dim", aten("index_select", source, dim, places), dim)
     return aten("index_copy", source, dim, places, in_dtype(aten("unsqueeze", part, dim), kind.dtype, aten))
+
+
+def clamped(source: SSAValue, limits: Sequence[SSAValue | None], aten: Aten) -> SSAValue:
+    """A tensor kept between numbers, each a tensor without dims; floats are none of the limits of integers.
+
+    Raises:
+        DTypeError: one is.
+    """
+    kind = source.type
+    assert isinstance(kind, tt.TensorType)
+    assert kind.dtype is not None
+    dtype = kind.dtype
+    if not dtype.is_floating and any(v is not None and aten.dtype(v).is_floating for v in limits):
+        raise DTypeError(f"clamp: requires limits of {dtype.name}; got floats")
+    return aten("clamp.Tensor", source, *(v if v is None else in_dtype(v, dtype, aten) for v in limits))
 
 
 def in_dtype(tensor: SSAValue, dtype: DType, aten: Aten) -> SSAValue:

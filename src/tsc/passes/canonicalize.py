@@ -11,12 +11,19 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Operation, SSAValue
 
-from tsc.analysis.known_values import UNKNOWN, UNKNOWN_CALLS, constant_of, is_list_mutated, unwrapped
+from tsc.analysis.known_values import (
+    UNKNOWN,
+    UNKNOWN_CALLS,
+    constant_of,
+    is_list_mutated,
+    spec_of_value,
+    unwrapped,
+)
 from tsc.analysis.module_functions import functions
 from tsc.analysis.operator_effects import asks_gradients, definition_of, is_layout_read, wants_layout
 from tsc.analysis.shown_results import is_layout_shown, is_shown
 from tsc.dialects import torch_types as tt
-from tsc.dialects.aten import torch_name
+from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import (
     DerefineOp,
@@ -333,6 +340,22 @@ def _same_value(op: Operation) -> list[SSAValue] | None:
     return [value] if result.type is value.type else None
 
 
+def _number_of_item(read: str) -> Rule:
+    """``Int(item(x))`` -> ``Int(x)``, for real tensors."""
+
+    def rule(op: Operation) -> list[SSAValue] | None:
+        item = unwrapped(op.operands[0]).owner
+        if not isinstance(item, AtenOp) or item.schema.full_name != "aten::item":
+            return None
+        spec = spec_of_value(item.operands[0])
+        if spec is None or spec.dtype.is_complex:
+            return None
+        made = TorchBuilder(before=op).aten(read, [item.operands[0]], [op.results[0].type])
+        return list(made.results)
+
+    return rule
+
+
 RULES: dict[str, Rule] = {
     "tsc.require": _require,
     "torch.prim.TupleUnpack": _tuple_unpack, "torch.prim.TupleIndex": _tuple_index,
@@ -346,6 +369,8 @@ RULES: dict[str, Rule] = {
     "torch.aten.__isnot__": _same_object(True), "torch.prim.isinstance": _is_instance,
     "torch.aten._unwrap_optional": _unwrap,
 }  # fmt: skip
+for _key in ("Int", "Float", "Bool"):
+    RULES[f"torch.aten.{_key}.Scalar"] = _number_of_item(f"aten::{_key}.Tensor")
 for _key in ("str", "int", "bool", "float"):
     RULES[f"torch.aten.__getitem__.Dict_{_key}"] = _dict_item
     RULES[f"torch.aten.__contains__.{_key}"] = _dict_has

@@ -19,6 +19,7 @@ from tsc.analysis.index_ranges import is_below
 from tsc.analysis.known_values import argument_of, constant_of, unwrapped
 from tsc.analysis.number_reads import is_number_read
 from tsc.analysis.operator_effects import not_repeatable
+from tsc.analysis.shown_results import is_in_loop
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -27,6 +28,7 @@ from tsc.dialects.context import pool_of, sizes_of
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimIfOp, PrimListConstructOp, PrimLoopOp
 from tsc.dialects.tsc import FindSizeOp, RequireOp
+from tsc.dialects.walking import walk
 from tsc.dims import SizeEnvironment, is_known
 from tsc.errors import FoundSizeError
 from tsc.narrowing import is_array
@@ -66,9 +68,9 @@ class CheckBounds(ModulePass):
 def _check(function: FuncOp, pool: ConstantPool, sizes: SizeEnvironment) -> None:
     if not_repeatable(function) is not None:
         return  # the generic tier must not do the call again
-    indices = _Indices(pool)
+    _require_found(function, sizes)
+    indices = _Indices(pool, sizes)
     bad = _outside(function.body.block, indices)
-    bad = _surprising(function.body.block, sizes, bad)
     if bad is None:
         if indices.has_known:
             function.attributes[IN_BOUNDS] = UnitAttr()
@@ -78,6 +80,22 @@ def _check(function: FuncOp, pool: ConstantPool, sizes: SizeEnvironment) -> None
     end.operands = [*end.operands, bad]
     function.attributes[CHECKS_BOUNDS] = UnitAttr()
     function.update_function_type()
+
+
+def _require_found(function: FuncOp, sizes: SizeEnvironment) -> None:
+    """Check that everything that was taken for granted is of sizes that the function finds, and no more than
+    that there are elements is of those of each round: they go through all numbers.
+
+    Raises:
+        FoundSizeError: it is not.
+    """
+    finders = [op for op in walk(function) if isinstance(op, FindSizeOp)]
+    found = {atom: op for op in finders for atom in op.size.atoms}
+    for guard in sizes.required.values():
+        (atom,) = guard.expression.atoms
+        is_some = guard.expression.terms.get((), 0) == 0
+        if atom not in found or (guard.relation == "!=" and not is_some and is_in_loop(found[atom])):
+            raise FoundSizeError(f"symbolic sizes: requires to know whether {guard}")
 
 
 def _outside(block: Block, indices: _Indices) -> SSAValue | None:
@@ -94,6 +112,8 @@ def _outside(block: Block, indices: _Indices) -> SSAValue | None:
             bad = _either(bad, _outside_below(op, indices), aten)
         elif isinstance(op, RequireOp):
             bad = _either(bad, _unmet(op, aten), aten)
+        elif isinstance(op, FindSizeOp):
+            bad = _either(bad, _surprising(op, indices.sizes, aten), aten)
         elif isinstance(op, AtenOp) and reads_values(op):
             for index, low, high in _ranges(op):
                 if (index, low, high) not in seen and not indices.is_inside(index, low, high):
@@ -105,18 +125,15 @@ def _outside(block: Block, indices: _Indices) -> SSAValue | None:
     return bad
 
 
-def _surprising(block: Block, sizes: SizeEnvironment, bad: SSAValue | None) -> SSAValue | None:
-    """The same, or whether a size that is found is none of those that were taken for granted."""
-    end = block.last_op
-    assert end is not None
-    aten = building_aten(TorchBuilder(before=end), [])
-    counts = {next(op.size.atoms): op.operands[0] for op in block.ops if isinstance(op, FindSizeOp)}
+def _surprising(op: FindSizeOp, sizes: SizeEnvironment, aten: Aten) -> SSAValue | None:
+    """Whether a size that is found is none of those that were taken for granted."""
+    bad: SSAValue | None = None
     for guard in sizes.required.values():
         (atom,) = guard.expression.atoms
-        if atom not in counts:
-            raise FoundSizeError(f"symbolic sizes: requires to know whether {guard}, in a branch or loop")
+        if atom not in op.size.atoms:
+            continue
         terms = guard.expression.terms
-        value = aten("add.Scalar", aten("mul.Scalar", counts[atom], terms[(atom,)]), terms.get((), 0), 1)
+        value = aten("add.Scalar", aten("mul.Scalar", op.operands[0], terms[(atom,)]), terms.get((), 0), 1)
         unmet = aten("eq.Scalar" if guard.relation == "!=" else "lt.Scalar", value, 0)
         bad = _either(bad, unmet, aten)
     return bad
@@ -125,8 +142,9 @@ def _surprising(block: Block, sizes: SizeEnvironment, bad: SSAValue | None) -> S
 class _Indices:
     """The index tensors of a function: those that are constants are checked at once."""
 
-    def __init__(self, pool: ConstantPool) -> None:
+    def __init__(self, pool: ConstantPool, sizes: SizeEnvironment) -> None:
         self.pool = pool
+        self.sizes = sizes
         self.has_known = False
 
     def is_inside(self, index: SSAValue, low: int, high: int) -> bool:

@@ -4,32 +4,42 @@ names.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.fusion import reads_values
 from tsc.analysis.known_values import (
     UNKNOWN,
     argument_of,
+    constant_of,
+    spec_of_value,
     unwrapped,
     writes_anything,
 )
 from tsc.analysis.module_functions import functions
-from tsc.analysis.number_reads import READS
+from tsc.analysis.number_reads import NUMBERS, READS, is_computed
 from tsc.analysis.operator_effects import asks_gradients
-from tsc.analysis.shown_results import is_in_loop
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
+from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.context import pool_of
+from tsc.dialects.torch_ops import PrimIfYieldOp, PrimListConstructOp, PrimLoopConditionOp, PrimLoopOp
 from tsc.dialects.walking import walk
+from tsc.dims import holds_found
 from tsc.errors import OPERATOR_FAILURES
 from tsc.passes import Rewriting
 from tsc.passes.eliminate_common_subexpressions import merge_equal
 from tsc.passes.found.finder import Finder
-from tsc.passes.found.rules import RULES
+from tsc.passes.found.rooms import number_of
+from tsc.passes.found.rules import CREATIONS, RULES
+from tsc.passes.unroll_loops import rounds_of
+
+NUMBERS_OF = ("aten::item", *READS)
+"""Operators that give the only element of a tensor, which may be one of a size that is found."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,7 @@ class FindSizes(Rewriting):
         every = list(functions(module))
         if self.before_writes:
             every = [f for f in every if asks_gradients(f) or any(map(writes_anything, walk(f)))]
-        return any([_rewrite(function, ctx, self.before_writes) for function in every])
+        return any([find_sizes(function, ctx, before_writes=self.before_writes) for function in every])
 
 
 def has_sizes_to_find(function: Operation) -> bool:
@@ -66,7 +76,30 @@ def has_sizes_to_find(function: Operation) -> bool:
 
 def _may_find(op: AtenOp) -> bool:
     name = op.schema.full_name
-    return name in RULES and (name != "aten::slice.Tensor" or any(map(_reads_number, op.operands[2:4])))
+    if name in CREATIONS:
+        return any(map(_is_computed, _parts(op, CREATIONS[name])))
+    if name in NUMBERS_OF:
+        return _holds_found(op.operands[0])
+    if name != "aten::slice.Tensor":
+        return name in RULES
+    return any(map(_is_computed, op.operands[2:4]))
+
+
+def _is_computed(value: SSAValue) -> bool:
+    """Whether a number is computed when the program runs."""
+    return constant_of(value) is UNKNOWN and is_computed(unwrapped(value))
+
+
+def _parts(op: AtenOp, count: int) -> Iterator[SSAValue]:
+    """The first operands of an operator, of lists the elements."""
+    for operand in op.operands[:count]:
+        owner = unwrapped(operand).owner
+        yield from owner.operands if isinstance(owner, PrimListConstructOp) else [operand]
+
+
+def _holds_found(value: SSAValue) -> bool:
+    spec = spec_of_value(value)
+    return spec is not None and holds_found(spec.size)
 
 
 def _reads_number(value: SSAValue) -> bool:
@@ -74,25 +107,68 @@ def _reads_number(value: SSAValue) -> bool:
     return isinstance(owner, AtenOp) and owner.schema.full_name in READS
 
 
-def _rewrite(function: FuncOp, context: Context, before_writes: bool) -> bool:
+def find_sizes(root: Operation, context: Context, *, before_writes: bool) -> bool:
+    """Find the sizes below an operation; whether there were some to find."""
     # Loops may be unrolled before tensors are values, and each round finds sizes of its own.
-    ready = [op for op in walk(function) if _is_ready(op)]
-    candidates = [op for op in ready if (not is_in_loop(op) if before_writes else reads_values(op))]
+    ready = [op for op in walk(root) if _is_ready(op)]
+    candidates = [op for op in ready if (not may_be_unrolled(op) if before_writes else reads_values(op))]
+    changed = _read_numbers(root, context, before_writes)
     if not candidates:
-        return False
+        return changed
     if not before_writes:
-        merge_equal(function, [])  # masks that are equal are one
-    changed = False
+        merge_equal(root, [])  # masks that are equal are one
     for op in candidates:
         if isinstance(op, AtenOp) and op.parent is not None:
             changed |= _replace(op, context)
     return changed
 
 
+def may_be_unrolled(op: Operation) -> bool:
+    """Whether `op` is, or is in, a loop that has a known number of rounds."""
+    at: Operation | None = op
+    while at is not None:
+        if isinstance(at, PrimLoopOp) and rounds_of(at) is not None:
+            return True
+        at = at.parent_op()
+    return False
+
+
+def _read_numbers(root: Operation, context: Context, before_writes: bool) -> bool:
+    """Let arithmetic on sizes that are found, where it cannot be done now, be done on numbers that tensors
+    hold; so are those that branches give back, and loops carry.
+    """
+    changed = False
+    for op in list(walk(root)):
+        if not _is_arithmetic(op, before_writes) and not isinstance(
+            op, (PrimIfYieldOp, PrimLoopConditionOp, PrimLoopOp)
+        ):
+            continue
+        for i, operand in enumerate(op.operands):
+            size = constant_of(operand) if operand.type is tt.INT else 0
+            if not holds_found(size) or (isinstance(op, PrimLoopOp) and i == 0):
+                continue
+            tensor = number_of(size, pool_of(context), op)
+            op.operands[i] = TorchBuilder(before=op).aten("aten::Int.Tensor", [tensor], [tt.INT]).results[0]
+            changed = True
+    return changed
+
+
+def _is_arithmetic(op: Operation, before_writes: bool) -> bool:
+    """Whether `op` makes a number of numbers that are known, or that tensors hold; of others only where no
+    more of them will be known.
+    """
+    if not isinstance(op, AtenOp) or len(op.results) != 1 or op.results[0].type not in NUMBERS:
+        return False
+    computed = _reads_number if before_writes else is_computed
+    return all(constant_of(o) is not UNKNOWN or computed(unwrapped(o)) for o in op.operands)
+
+
 def _is_ready(op: Operation) -> bool:
     if not isinstance(op, AtenOp) or not _may_find(op):
         return False
-    return all(argument_of(o) is not UNKNOWN or _reads_number(o) for o in op.operands)
+    if op.schema.full_name in CREATIONS:
+        return True
+    return all(argument_of(o) is not UNKNOWN or is_computed(unwrapped(o)) for o in op.operands)
 
 
 def _replace(op: AtenOp, context: Context) -> bool:
@@ -103,24 +179,26 @@ def _replace(op: AtenOp, context: Context) -> bool:
         made = RULES[op.schema.full_name](finder, *op.operands)
     except OPERATOR_FAILURES:  # the call is wrong: it stays, and raises when the program runs
         made = None
+    if made is None and finder.has_named:
+        return True
     if made is None:
         while (new := op.prev_op) is not before:
             assert new is not None
             new.detach()
             new.erase()
         return False
-    (result,) = op.results
     if isinstance(made, list):
-        kind = result.type
+        kind = op.results[0].type
         assert isinstance(kind, tt.ListType)
         made = finder.builder.list(kind.data, made)
-    else:
-        made.name_hint = made.name_hint or result.name_hint
-        if not isinstance(result.type, tt.ValueTensorType):
-            kind = made.type
+    parts = made if isinstance(made, tuple) else (made,)
+    for result, part in zip(op.results, parts, strict=True):
+        part.name_hint = part.name_hint or result.name_hint
+        if type(result.type) is tt.TensorType:
+            kind = part.type
             assert isinstance(kind, tt.TensorType)
-            made._type = tt.TensorType(kind.data)  # pyright: ignore[reportPrivateUsage]
-    result.replace_all_uses_with(made)
+            part._type = tt.TensorType(kind.data)  # pyright: ignore[reportPrivateUsage]
+        result.replace_all_uses_with(part)
     op.detach()
     op.erase()
     return True

@@ -25,7 +25,7 @@ from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import PrimIfOp, PrimIsInstanceOp, PrimLoopOp, PrimUninitializedOp
 from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.dialects.type_tests import is_instance
-from tsc.dims import Dim, holds_dim
+from tsc.dims import Dim, holds_dim, program_asks
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array, is_list
 from tsc.ops.definition import Operator, ResultLayout, TensorSpec
@@ -191,7 +191,8 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     try:
         if _is_large(operator, arguments):
             return False
-        results = operator.eager(*arguments)
+        with program_asks(arguments):
+            results = operator.eager(*arguments)
     except OPERATOR_FAILURES:
         return False  # the call is wrong: it stays, and raises when the program runs
     parts = list(results) if len(op.results) > 1 else [results]

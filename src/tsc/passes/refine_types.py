@@ -12,7 +12,7 @@ from typing import Any, cast
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from tsc.analysis.known_values import UNKNOWN, argument_of, inference_arguments
 from tsc.analysis.memory_shapes import cannot_be_viewed
@@ -29,7 +29,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
     PrimUninitializedOp,
 )
-from tsc.dims import hint_of, holds_found
+from tsc.dims import agree, hint_of, holds_found
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.definition import Operator, TensorSpec
 from tsc.ops.registry import find
@@ -67,12 +67,12 @@ class RefineTypes(Rewriting):
 
 def refine_types(function: FuncOp, ctx: Context) -> bool:
     """Refine one function; whether a query was folded or a type changed."""
-    changed = _refine_block(function.body.block, ctx, 0)
+    changed = refine_block(function.body.block, ctx, 0)
     function.update_function_type()
     return changed
 
 
-def _refine_block(block: Block, ctx: Context, trials: int) -> bool:
+def refine_block(block: Block, ctx: Context, trials: int) -> bool:
     """Refine what is in a block; `trials` says in how many copies of loops, one inside the other, it is."""
     changed = False
     for op in list(block.ops):
@@ -216,14 +216,21 @@ def _refine_unpack(op: PrimListUnpackOp) -> bool:
 
 
 def _refine_if(op: PrimIfOp, ctx: Context, trials: int) -> bool:
-    changed = any([_refine_block(r.block, ctx, trials) for r in op.regions])
+    changed = any([refine_block(r.block, ctx, trials) for r in op.regions])
     ends = [r.block.last_op for r in op.regions]
     for i, result in enumerate(op.results):
         changed |= _adopt([e.operands[i] for e in ends if e is not None])
         kinds = [e.operands[i].type for e in ends]  # pyright: ignore[reportOptionalMemberAccess]
-        if isinstance(kinds[0], tt.TensorType) and kinds[0].data == getattr(kinds[1], "data", None):
+        if isinstance(kinds[0], tt.TensorType) and _are_alike(*kinds):
             changed |= set_type(result, kinds[0])
     return changed
+
+
+def _are_alike(a: Attribute, b: Attribute) -> bool:
+    """Whether two types are of tensors of the same shape and dtype."""
+    if not isinstance(a, tt.TensorType) or not isinstance(b, tt.TensorType):
+        return False
+    return a.dtype is b.dtype and agree(a.sizes, b.sizes)
 
 
 def _adopt(values: Sequence[SSAValue]) -> bool:
@@ -246,7 +253,7 @@ def _refine_loop(op: PrimLoopOp, ctx: Context, trials: int) -> bool:
     kept = _kept(op, ctx, trials)
     for i, kind in kept.items():
         set_type(body.args[i + 1], kind)
-    changed = _refine_block(body, ctx, trials)
+    changed = refine_block(body, ctx, trials)
     return any([set_type(op.results[i], kind) for i, kind in kept.items()]) or changed
 
 
@@ -258,7 +265,7 @@ def _kept(op: PrimLoopOp, ctx: Context, trials: int) -> dict[int, tt.TensorType]
     """
     entering = {i: o.type for i, o in enumerate(op.operands[2:])}
     kept = {i: k for i, k in entering.items() if isinstance(k, tt.TensorType) and k.data != (None, None)}
-    if all(op.regions[0].block.args[i + 1].type.data == k.data for i, k in kept.items()):  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
+    if all(_are_alike(op.regions[0].block.args[i + 1].type, k) for i, k in kept.items()):
         return kept  # as an earlier sweep has shown
     if trials == MOST_TRIALS:
         return {}
@@ -280,12 +287,12 @@ def _changed_by_a_round(
         set_type(body.args[i + 1], kind)
 
     def one_sweep() -> bool:
-        changed = _refine_block(body, ctx, trials)
+        changed = refine_block(body, ctx, trials)
         return propagate_constants(trial, pool_of(ctx)) or changed  # shapes decide branches
 
     settle(one_sweep)
     end = body.last_op
     assert end is not None
-    lost = {i for i, kind in entering.items() if end.operands[i + 1].type.data != kind.data}  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    lost = {i for i, kind in entering.items() if not _are_alike(end.operands[i + 1].type, kind)}
     trial.erase()
     return lost

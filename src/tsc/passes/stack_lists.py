@@ -50,17 +50,21 @@ class StackLists(ModulePass):
     """
 
     name = "stack-lists"
+    only_certain: bool = False
+    """Whether loops that may end before are left to `grow-lists`."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Rewrite every loop of every function."""
         for function in functions(op):
             for loop in [o for o in walk(function) if isinstance(o, PrimLoopOp)]:
-                _loop(loop)
+                _loop(loop, self.only_certain)
             function.update_function_type()
 
 
-def _loop(loop: PrimLoopOp) -> None:
+def _loop(loop: PrimLoopOp, only_certain: bool) -> None:
     """Rewrite the lists that `loop` appends to."""
+    if only_certain and not _is_certain(loop):
+        return
     appends = (o for o in loop.regions[0].block.ops if isinstance(o, AtenOp))
     while (append := next((o for o in appends if _can_stack(o, loop)), None)) is not None:
         loop = _stacked(append, loop)

@@ -48,7 +48,7 @@ def unroll_loops(root: Operation, limit: int) -> bool:
     unrolled = root.attributes.get(UNROLLED)
     left = limit - (int(unrolled.value.data) if isinstance(unrolled, IntegerAttr) else 0)
     for op in reversed([op for op in walk(root) if isinstance(op, PrimLoopOp)]):
-        rounds = _rounds(op)
+        rounds = rounds_of(op)
         size = (rounds or 0) * sum(1 for _ in walk(op))
         if rounds is not None and size <= left:
             _unroll(op, rounds)
@@ -59,7 +59,7 @@ def unroll_loops(root: Operation, limit: int) -> bool:
     return changed
 
 
-def _rounds(op: PrimLoopOp) -> int | None:
+def rounds_of(op: PrimLoopOp) -> int | None:
     """How often a loop runs, if that is known and it has no condition of its own."""
     trips, enter = constant_of(op.operands[0]), constant_of(op.operands[1])
     end = op.regions[0].block.last_op

@@ -22,7 +22,8 @@ from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import require_nothing_strict
 from tsc.compiler.parts import InParts
 from tsc.compiler.sizes import Naming
-from tsc.compiler.specialization import Specialization, compile_for, compile_named, native_numbers
+from tsc.compiler.specialization import Specialization, compile_for, native_numbers
+from tsc.compiler.symbolic_sizes import compile_named
 from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context

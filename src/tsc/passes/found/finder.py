@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntAttr
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue, Use
 
 from tsc import dtypes
@@ -16,9 +17,11 @@ from tsc.analysis.known_values import (
     UNKNOWN,
     constant_of,
     known_spec,
+    spec_of_value,
     unwrapped,
     writes_operand,
 )
+from tsc.analysis.largest_elements import largest
 from tsc.analysis.memory_aliases import shared_operands
 from tsc.analysis.number_reads import is_number_read
 from tsc.analysis.result_layouts import is_row_major
@@ -28,19 +31,24 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import pool_of, sizes_of
 from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp
 from tsc.dialects.tsc import FindSizeOp, RequireOp
-from tsc.dims import is_known
+from tsc.dims import is_known, maximum
 from tsc.ops.composite import Aten
 from tsc.passes.decompose import building_aten
 
+MOST_GUESSED = 1 << 12
+"""What a size is taken to be at most that a number in a tensor says, where nothing is known of that."""
+
 
 class Finder:
-    """Writes what stands for `op`, before it."""
+    """Writes what stands for `op`, before it or something else."""
 
-    def __init__(self, op: AtenOp, context: Context) -> None:
+    def __init__(self, op: AtenOp, context: Context, before: Operation | None = None) -> None:
         self.op = op
         self.context = context
         self.sizes = sizes_of(context)
-        self.builder = TorchBuilder(before=op)
+        self.has_named = False
+        """Whether numbers have become sizes, whatever else is written."""
+        self.builder = TorchBuilder(before=before or op)
         self.aten: Aten = building_aten(self.builder, [])
 
     def is_row_major(self, value: SSAValue) -> bool:
@@ -63,31 +71,92 @@ class Finder:
         size = self.sizes.find(prod(shape))
         self.builder.insert(FindSizeOp.of(self.aten("sum", flat, None), size))
         found = self.aten("nonzero_static", flat, size, -1)
-        return self._below(self.aten("reshape", found, [size]), prod(shape))
+        return self.below(self.aten("reshape", found, [size]), prod(shape))
 
     def limit(self, value: SSAValue, extent: int) -> Any:
         """A limit of a slice of a dim: as it is known, or found in the tensor that holds it."""
         known = constant_of(value)
         if known is not UNKNOWN:
             return known
-        owner = unwrapped(value).owner
-        if not isinstance(owner, AtenOp) or not is_number_read(owner) or (is_known(extent) and not extent):
+        if is_known(extent) and not extent:
             return UNKNOWN
-        number = self.aten("to.dtype", self.aten("reshape", owner.operands[0], []), dtypes.I64.code)
+        number = self.number(unwrapped(value))
         turned = self.aten("add.Scalar", number, extent)
         counted = self.aten("where.self", self.aten("lt.Scalar", number, 0), turned, number)
         size = self.sizes.find(extent)
         self.builder.insert(FindSizeOp.of(self.aten("clamp", counted, 0, extent), size))
         return size
 
-    def require_at_most(self, places: SSAValue, most: int) -> None:
-        """Require that there are no more places than that; else the program raises."""
-        count = self.aten("sum", self.aten("ge.Scalar", places, 0), None)
-        holds = self.aten("le.Scalar", count, most)
+    def as_int(self, value: SSAValue) -> SSAValue:
+        """A number that a tensor of integers holds as an int, also where it is a number of any kind."""
+        read = unwrapped(value).owner
+        if value.type is not tt.NUMBER or not isinstance(read, AtenOp) or not read.operands:
+            return value
+        spec = spec_of_value(read.operands[0])
+        if spec is None or not spec.dtype.is_integral or spec.shape:
+            return value
+        number = TorchBuilder(before=read).aten("aten::Int.Tensor", [read.operands[0]], [tt.INT]).results[0]
+        for use in list(value.uses):
+            if use.operation is self.op:
+                use.operation.operands[use.index] = number
+        self.has_named = True
+        return number
+
+    def name_number(self, value: SSAValue) -> bool:
+        """Let a number that is a size be one from where it is computed on: at least 0, and at most what is
+        known of it, or `MOST_GUESSED`. That it is no other is required. Whether it could be.
+        """
+        number = unwrapped(value)
+        source, following = number.owner, None
+        if isinstance(source, Operation):
+            following = source.next_op
+        elif source.args[0] is not number:
+            following = source.first_op
+        if following is None or number.type is not tt.INT:
+            return False
+        known = largest(number)
+        there = Finder(self.op, self.context, following)
+        tensor = there.number(number)
+        there.require(there.aten("ge.Scalar", tensor, 0))
+        most = MOST_GUESSED if known is None else maximum(known, 0)
+        named = there.builder.constant(there.counted(tensor, most, is_guessed=known is None))
+        for use in list(number.uses):
+            if not _is_before(use.operation, following):
+                use.operation.operands[use.index] = named
+        return True
+
+    def counted(self, number: SSAValue, most: int, *, is_guessed: bool) -> int:
+        """The size that a tensor without dims says, between 0 and `most`, which is required if guessed."""
+        if is_guessed:
+            self.require(self.aten("le.Scalar", number, most))
+        size = self.sizes.find(most)
+        self.builder.insert(FindSizeOp.of(self.aten("clamp", number, 0, most), size))
+        return cast("int", size)
+
+    def require(self, holds: SSAValue) -> None:
+        """Require what a tensor says; else the program is run by the generic tier."""
         number = self.builder.aten("aten::Bool.Tensor", [holds], [tt.BOOL]).results[0]
         self.builder.insert(RequireOp.create(operands=[number]))
 
-    def _below(self, places: SSAValue, extent: int) -> SSAValue:
+    def number(self, value: SSAValue) -> SSAValue:
+        """A number that is read from a tensor, or computed, as a tensor without dims."""
+        owner = value.owner
+        if isinstance(owner, AtenOp) and is_number_read(owner):
+            return self.aten("to.dtype", self.aten("reshape", owner.operands[0], []), dtypes.I64.code)
+        kind = tt.ValueTensorType.of((), dtypes.I64)
+        return self.builder.aten("prim::NumToTensor.Scalar", [value], [kind]).results[0]
+
+    def require_at_most(self, places: SSAValue, most: int) -> None:
+        """Require that there are no more places than that; else the program raises."""
+        count = self.aten("sum", self.aten("ge.Scalar", places, 0), None)
+        self.require(self.aten("le.Scalar", count, most))
+
+    def require_size(self, size: int, wanted: int) -> None:
+        """Require, where the operator is, that a size is a number; else the program raises."""
+        self.require(self.aten("eq.Scalar", self.aten("full", [], size, dtypes.I64.code), wanted))
+
+    def below(self, places: SSAValue, extent: int) -> SSAValue:
+        """Places of which it is known that they are natural numbers below `extent`."""
         assert isinstance(places.owner, Operation)
         places.owner.attributes[BELOW] = IntAttr(extent)
         return places
@@ -110,8 +179,13 @@ class Finder:
         for i, extent in enumerate(shape):
             after = prod(shape[i + 1 :])
             column = self.aten("div.Scalar_mode", places, after, "floor") if i < len(shape) - 1 else places
-            made.append(self._below(self.aten("remainder.Scalar", column, extent) if i else column, extent))
+            made.append(self.below(self.aten("remainder.Scalar", column, extent) if i else column, extent))
         return made
+
+
+def _is_before(op: Operation, other: Operation) -> bool:
+    """Whether an operation comes before another one of the same block, or is made for it."""
+    return op.parent is other.parent and op.is_before_in_block(other)
 
 
 def _is_kept(mask: SSAValue) -> bool:
@@ -134,10 +208,14 @@ def _only_reads(use: Use) -> bool:
 
 
 def _earlier(op: Operation) -> Iterator[Operation]:
-    before = op.prev_op
-    while before is not None:
-        yield before
-        before = before.prev_op
+    """The operations that come before `op`, in its block and those around it, from the last to the first."""
+    at: Operation | None = op
+    while at is not None and not isinstance(at, FuncOp):
+        before = at.prev_op
+        while before is not None:
+            yield before
+            before = before.prev_op
+        at = at.parent_op()
 
 
 def _is_flat(flat: SSAValue, mask: SSAValue) -> bool:

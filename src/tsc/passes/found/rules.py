@@ -16,14 +16,16 @@ from tsc.analysis.known_values import (
     known_spec,
     unwrapped,
 )
+from tsc.analysis.number_reads import READS, is_computed
 from tsc.analysis.shown_results import is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimListConstructOp
-from tsc.dims import certainly_equal, is_known, minimum
+from tsc.dims import certainly_equal, holds_found, is_known, minimum
 from tsc.ops.advanced_indexing import require_index_tensors, require_mask_shapes
 from tsc.ops.indexing import MASK_DTYPES
 from tsc.ops.shapes import broadcast, wrap_dim
+from tsc.passes.found.counts import COUNTS
 from tsc.passes.found.finder import Finder
 
 
@@ -163,7 +165,39 @@ def _slice(
     return finder.aten("slice.Tensor", x, constant_of(dim), *limits, constant_of(step))
 
 
-Rule = Callable[..., "SSAValue | list[SSAValue] | None"]
+def _only_element(finder: Finder, x: SSAValue) -> SSAValue | None:
+    """The number that a tensor holds which must have one element, as is required where it is read."""
+    spec = known_spec(x)
+    if not holds_found(spec.size):
+        return None
+    finder.require_size(spec.size, 1)
+    flat = finder.aten("reshape", x, [-1])
+    first = finder.aten("index_select", flat, 0, finder.aten("zeros", [1], dtypes.I64.code))
+    (result,) = finder.op.results
+    name = finder.op.schema.full_name
+    return finder.builder.aten(name, [finder.aten("reshape", first, [])], [result.type]).results[0]
+
+
+def _created(finder: Finder, *operands: SSAValue) -> None:
+    """What has a size that is computed: the number is a size from where it is computed on."""
+    for operand in operands[: CREATIONS[finder.op.schema.full_name]]:
+        owner = unwrapped(operand).owner
+        parts = owner.operands if isinstance(owner, PrimListConstructOp) else [operand]
+        for part in parts:
+            if constant_of(part) is UNKNOWN and is_computed(unwrapped(part)):
+                finder.has_named |= finder.name_number(finder.as_int(part))
+
+
+CREATIONS: Mapping[str, int] = {
+    **dict.fromkeys(
+        ("aten::zeros", "aten::ones", "aten::full", "aten::empty.memory_format", "aten::arange"), 1
+    ),
+    **dict.fromkeys(("aten::new_zeros", "aten::new_ones", "aten::new_full", "aten::new_empty"), 2),
+    **dict.fromkeys(("aten::expand", "aten::arange.start", "aten::repeat", "aten::view", "aten::reshape"), 2),
+    **dict.fromkeys(("aten::randn", "aten::rand"), 1),
+}
+"""Operators that make tensors of sizes which are among so many of their first operands."""
+Rule = Callable[..., "SSAValue | list[SSAValue] | tuple[SSAValue, ...] | None"]
 RULES: Mapping[str, Rule] = {
     "aten::nonzero": _nonzero,
     "aten::argwhere": _nonzero,
@@ -176,5 +210,8 @@ RULES: Mapping[str, Rule] = {
     "aten::index_put.hacked_twin": _index_put,
     "aten::masked_scatter": _masked_scatter,
     "aten::slice.Tensor": _slice,
+    **dict.fromkeys(CREATIONS, _created),
+    **COUNTS,
+    **dict.fromkeys(("aten::item", *READS), _only_element),
 }
 """What is written in place of operators: on the operands of each."""

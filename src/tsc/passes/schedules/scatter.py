@@ -138,7 +138,8 @@ class ScatterEmitter:
         builder = self.kernel.builder
         found = self._read(self.positions, Point((batch, write), 1))
         at = Index(builder, builder.add(arith.IndexCastOp(found, INDEX)))
-        return at.maximum(0).minimum(self.rows - 1)
+        # In this order: of a size that is found to be 0, there is still room for an element.
+        return at.minimum(self.rows - 1).maximum(0)
 
     def copy_part(self, batch: Index, row: Index, column: Index, lanes: int) -> None:
         """Bring some neighbours into the result."""

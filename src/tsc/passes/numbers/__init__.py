@@ -1,0 +1,1 @@
+"""How numbers that are read from tensors are computed with as tensors."""
