@@ -84,7 +84,9 @@ class ScatterEmitter:
         count = (count if is_one(writes) else writes) if rows * size and writes and count else 0
         base, positions, values, written = (operand_access(kernel, v) for v in (*op.operands, result))
         assert isinstance(written, Access)
-        positions = _repeated(positions, shape_of(op.positions)) if isinstance(positions, Access) else positions
+        positions = (
+            _repeated(positions, shape_of(op.positions)) if isinstance(positions, Access) else positions
+        )
         values = _repeated(values, shape_of(op.values)) if isinstance(values, Access) else values
         return ScatterEmitter(kernel, op, base, positions, values, written, batches, rows, size, count)
 
