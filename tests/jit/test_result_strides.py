@@ -94,9 +94,13 @@ def kept(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.floor_divide(x, 2).t(), torch.zeros_like(x.t()), torch.heaviside(x.t(), x.t())
 
 
+def padded(x: Tensor) -> Tensor:
+    return torch.nn.functional.pad(x[None].unsqueeze(-1), [0, 1, 1, 0])
+
+
 PROGRAMS: list[Callable[[Tensor], Any]] = [
     shifted, pointwise, sliced, product, several, diagonal, repeated, repeated_each, squared, normalized,
-    converted, broadcast, mixed, indexed, nonzero, expanded, copied, kept,
+    converted, broadcast, mixed, indexed, nonzero, expanded, copied, kept, padded,
 ]  # fmt: skip
 ARGUMENTS: dict[str, Callable[[], Tensor]] = {
     "row-major": lambda: torch.arange(20.0).reshape(4, 5),

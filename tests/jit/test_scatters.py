@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import tsc
 from tests.jit.native_results import assert_native
@@ -230,3 +230,17 @@ def test_refused_as_in_pytorch() -> None:
         for function in (of, script, script):
             with pytest.raises((RuntimeError, IndexError)):
                 function(x, i, values)
+
+
+def test_no_places_at_all() -> None:
+    class Writes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.arange(6.0).view(2, 3), requires_grad=False)
+
+        def forward(self, places: Tensor) -> Tensor:
+            self.weight[places] = 2.0
+            return self.weight
+
+    got = tsc.freeze(tsc.script(Writes().eval()))(torch.zeros(0, dtype=torch.int64))
+    torch.testing.assert_close(got, torch.arange(6.0).view(2, 3))

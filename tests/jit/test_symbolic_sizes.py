@@ -323,3 +323,13 @@ def test_code_for_other_sizes_that_equations_fix_is_other_code(program: Callable
         x, y = torch.ones(rows, count), torch.arange(float(rows))
         for _ in range(2):
             assert torch.equal(function(x, y), program(x, y))
+
+
+def test_a_size_that_was_asked_for_as_a_number_is_not_one() -> None:
+    def spread(x: Tensor, like: Tensor) -> Tensor:
+        return x[-1, 1::2].broadcast_to(like.shape)
+
+    scripted = tsc.script(spread)
+    for size in (2, 4, 2, 5):
+        x = torch.randn(size, size)
+        require_same(scripted(x, torch.zeros(2)), spread(x, torch.zeros(2)))

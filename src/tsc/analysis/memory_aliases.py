@@ -6,7 +6,7 @@ A container and what it holds are two things: appending to a list writes the lis
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import cast
 
 from xdsl.dialects.builtin import StringAttr
@@ -41,11 +41,13 @@ Place = tuple[SSAValue, bool]
 class AliasSets:
     """Sets of places that may be the same memory, by union-find."""
 
-    def __init__(self, root: Operation) -> None:
+    def __init__(self, root: Operation, without: Collection[Operation] = ()) -> None:
+        """Those of what is in `root`; as if what operations in `without` give were memory of its own."""
         self._parent: dict[Place, Place] = {}
         self._attributes: dict[str, SSAValue] = {}
         for op in walk(root):
-            self._visit(op)
+            if op not in without:
+                self._visit(op)
 
     def own(self, value: SSAValue) -> Place:
         """The representative of a value's own memory."""
@@ -233,6 +235,30 @@ def holds_memory(value: SSAValue) -> bool:
     if isinstance(kind, (tt.TupleType, tt.NamedTupleType)):
         return any(_is_writable(t) for t in (kind.data if isinstance(kind, tt.TupleType) else kind.elements))
     return False
+
+
+def is_seen_twice(view: Operation, function: FuncOp) -> bool:
+    """Whether who calls `function` may see that what `view` gives is memory of another result, or of an
+    argument.
+    """
+    end = function.body.block.last_op
+    result = [c for o in (() if end is None else end.operands) for c in _construction(o)]
+    given = [o for op in (*result, end) if op is not None for o in op.operands if o.owner not in result]
+    outside = list(filter(has_memory, (*given, *function.body.block.args)))
+    whole, apart = AliasSets(function, result), AliasSets(function, [view, *result])
+    of_all, of_view = (sets.own(view.results[0]) for sets in (whole, apart))
+    if not any(of_view in apart.places(value) for value in given):
+        return False
+    holders = [value for value in outside if of_all in whole.places(value)]
+    return len(holders) > 1 or is_container(holders[0])
+
+
+def _construction(value: SSAValue) -> list[Operation]:
+    """The operations that construct a value of others."""
+    op = value.owner
+    if not isinstance(op, Operation) or op.name not in CONSTRUCTED:
+        return []
+    return [op, *(inner for operand in op.operands for inner in _construction(operand))]
 
 
 def writes_arguments(function: FuncOp) -> bool:

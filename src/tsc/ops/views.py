@@ -17,6 +17,7 @@ from tsc.dtypes import Array
 from tsc.errors import BoundsError, DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, Sharing, TensorSpec
+from tsc.ops.index_views import IndexView
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.python_forms import PythonForm
 from tsc.ops.shapes import infer_size, require_expandable, wrap_dim
@@ -106,8 +107,15 @@ def movedim(self: Array, source: Sequence[int] | int, destination: Sequence[int]
 
 @_view("aten::unsqueeze", inverse=reshaped_back)
 def unsqueeze(self: Array, dim: int) -> Array:
-    """A dim of size 1 inserted before `dim`."""
-    return np.expand_dims(self, wrap_dim(dim, self.ndim + 1))
+    """A dim of size 1 inserted before `dim`; its stride is what PyTorch gives it, where a program asks, and
+    NumPy would choose another.
+    """
+    at = wrap_dim(dim, self.ndim + 1)
+    if isinstance(self, IndexView):
+        return np.expand_dims(self, at)
+    step = self.itemsize if at == self.ndim else self.shape[at] * self.strides[at]
+    before, after = self.shape[:at], self.shape[at:]
+    return strided_view(self, (*before, 1, *after), (*self.strides[:at], step, *self.strides[at:]))
 
 
 @_view("aten::squeeze", inverse=reshaped_back, is_identity=True)

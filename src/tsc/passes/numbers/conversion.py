@@ -17,6 +17,7 @@ from tsc.analysis.known_values import (
     spec_of_type,
     unwrapped,
 )
+from tsc.analysis.memory_aliases import is_seen_twice
 from tsc.analysis.number_reads import NUMBERS, READS, is_number_read
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import schema as schemas
@@ -59,6 +60,7 @@ from tsc.ops.shapes import wrap_dims
 from tsc.passes.decompose import building_aten
 
 TENSORS_OF_NUMBERS = ("aten::tensor.int", "aten::tensor.float", "aten::tensor.bool")
+VIEWS = ("aten::select.int", "aten::narrow")
 Number: TypeAlias = SSAValue | int | float
 """An operand of arithmetic: the tensor that stands for a number, or a number that is known."""
 
@@ -72,6 +74,7 @@ class Conversion:
 
     def __init__(self, function: FuncOp, in_regions: bool, pool: ConstantPool) -> None:
         self.pool = pool
+        self.function = function
         self.block = function.body.block
         self.in_regions = in_regions
         self.may_repeat = not_repeatable(function) is None
@@ -320,6 +323,8 @@ class Conversion:
         PyTorch computes: numbers take part in promotion only by their kind.
         """
         name = op.schema.full_name
+        if name in VIEWS and is_seen_twice(op, self.function):
+            raise CannotConvertError(name)  # what is read at an index that is a tensor is a copy
         if name in ("aten::select.int", "aten::select_scatter"):
             return self._at_index(op, aten)
         known = [constant_of(o) for o in op.operands[1::2]]
