@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue, Use
 from xdsl.traits import IsTerminator
 
 from tsc.analysis.known_values import UNKNOWN_CALLS, is_returned, spec_of_value, writes_operand
-from tsc.analysis.memory_aliases import has_memory, holds_memory, is_container, shared_operands
+from tsc.analysis.memory_aliases import (
+    has_memory,
+    holds_memory,
+    is_container,
+    shared_operands,
+    written_values,
+)
 from tsc.analysis.operator_effects import definition_of
+from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, PrimSetAttrOp
 from tsc.ops.definition import ResultLayout
@@ -26,6 +34,19 @@ def is_shown(value: SSAValue) -> bool:
         seen.add(at)
         pending += [shown for use in at.uses for shown in _shown_by(use)]
     return False
+
+
+def is_free(value: SSAValue) -> bool:
+    """Whether it does not matter which memory a tensor lies in: it is a value, or nobody writes to its memory
+    nor sees it.
+    """
+    if isinstance(value.type, tt.ValueTensorType):
+        return True
+    owner = value.owner
+    assert isinstance(owner, Operation)
+    while (outer := owner.parent_op()) is not None and not isinstance(owner, FuncOp):
+        owner = outer
+    return value not in written_values(owner) and not is_shown(value)
 
 
 def is_layout_shown(value: SSAValue) -> bool:

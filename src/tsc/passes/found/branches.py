@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.known_values import spec_of_value
-from tsc.analysis.memory_aliases import written_values
-from tsc.analysis.shown_results import is_shown
+from tsc.analysis.shown_results import is_free
 from tsc.dialects import torch_types as tt
 from tsc.dialects.context import pool_of
 from tsc.dialects.regions import rebuilt
@@ -65,19 +63,6 @@ def join_branch(op: PrimIfOp, context: Context) -> bool:
     if shapes:
         _rewrite(joint, ends, shapes, rooms)
     return bool(shapes)
-
-
-def is_free(value: SSAValue) -> bool:
-    """Whether it does not matter which memory a tensor lies in: it is a value, or nobody writes to its memory
-    nor sees it.
-    """
-    if isinstance(value.type, tt.ValueTensorType):
-        return True
-    owner = value.owner
-    assert isinstance(owner, Operation)
-    while (outer := owner.parent_op()) is not None and not isinstance(owner, FuncOp):
-        owner = outer
-    return value not in written_values(owner) and not is_shown(value)
 
 
 def _specs(values: Sequence[SSAValue]) -> list[TensorSpec | None] | None:

@@ -9,6 +9,7 @@ from xdsl.context import Context
 from xdsl.ir import SSAValue
 
 from tsc.analysis.known_values import spec_of_value
+from tsc.analysis.shown_results import is_free
 from tsc.dialects import torch_types as tt
 from tsc.dialects.context import pool_of, sizes_of
 from tsc.dialects.regions import rebuilt
@@ -17,7 +18,7 @@ from tsc.dims import certainly_equal, certainly_natural, most_of
 from tsc.errors import FoundSizeError
 from tsc.ops.definition import TensorSpec
 from tsc.passes import settle
-from tsc.passes.found.branches import is_free, take
+from tsc.passes.found.branches import take
 from tsc.passes.found.rooms import NUMBER, Room, bind, new_size, number_of
 
 Sweep = Callable[[PrimLoopOp], bool]

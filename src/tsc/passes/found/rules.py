@@ -17,7 +17,7 @@ from tsc.analysis.known_values import (
     unwrapped,
 )
 from tsc.analysis.number_reads import READS, is_computed
-from tsc.analysis.shown_results import is_shown
+from tsc.analysis.shown_results import is_free
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimListConstructOp
@@ -30,7 +30,7 @@ from tsc.passes.found.finder import Finder
 
 
 def _nonzero(finder: Finder, x: SSAValue) -> SSAValue | None:
-    columns = finder.columns(finder.mask(x))
+    columns = _nonzero_list(finder, x)
     if columns is None:
         return None
     _give_columns(finder.op, columns)
@@ -41,8 +41,8 @@ def _nonzero(finder: Finder, x: SSAValue) -> SSAValue | None:
 
 
 def _give_columns(op: AtenOp, columns: Sequence[SSAValue]) -> None:
-    """Let who takes one column of the result, which nobody else sees, take that."""
-    if is_shown(op.results[0]):
+    """Let who takes one column of the result, which nobody else sees or writes, take that."""
+    if not is_free(op.results[0]):
         return
     for use in list(op.results[0].uses):
         user = use.operation
@@ -54,7 +54,11 @@ def _give_columns(op: AtenOp, columns: Sequence[SSAValue]) -> None:
 
 
 def _nonzero_list(finder: Finder, x: SSAValue) -> list[SSAValue] | None:
-    return finder.columns(finder.mask(x))
+    """The indices in each dim, in memory of their own: the mask's places are read again."""
+    columns = finder.columns(finder.mask(x))
+    if columns is None or len(columns) > 1 or is_free(finder.op.results[0]):
+        return columns
+    return [finder.aten("clone", columns[0], None)]
 
 
 def _masked_select(finder: Finder, x: SSAValue, mask: SSAValue) -> SSAValue | None:
