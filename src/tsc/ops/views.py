@@ -107,9 +107,7 @@ def movedim(self: Array, source: Sequence[int] | int, destination: Sequence[int]
 
 @_view("aten::unsqueeze", inverse=reshaped_back)
 def unsqueeze(self: Array, dim: int) -> Array:
-    """A dim of size 1 inserted before `dim`; its stride is what PyTorch gives it, where a program asks, and
-    NumPy would choose another.
-    """
+    """A dim of size 1 inserted before `dim`, with the stride that PyTorch gives it: NumPy chooses another."""
     at = wrap_dim(dim, self.ndim + 1)
     if isinstance(self, IndexView):
         return np.expand_dims(self, at)
