@@ -78,6 +78,10 @@ class Noise(TorchDispatchMode):
             self.undefined.add("cast")
         if func._schema.is_mutable and len(tensors) > 1 and any(_partly(tensors[0], t) for t in tensors[1:]):
             self.undefined.add("overlap")
+        if func._schema.is_mutable and len(tensors) > 1 and _holds_itself(tensors[0]):
+            self.undefined.add("overlap")
+        if name.startswith("_scaled_dot_product") and any(bool(t.isnan().any()) for t in tensors[:2]):
+            self.undefined.add("attention")
         if name == "convolution" and not bool(args[1].isfinite().all()) and any(args[4]):
             self.undefined.add("padding")
         if name == "gelu" and bool(args[0].isinf().any()):
@@ -141,6 +145,13 @@ def _has_no_integer(value: torch.Tensor) -> bool:
     if not value.is_floating_point() or not value.numel():
         return False
     return not bool(((value > -129) & (value < 128)).all())
+
+
+def _holds_itself(tensor: torch.Tensor) -> bool:
+    """Whether two elements are the same memory."""
+    reach = sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True)) + 1
+    places = torch.arange(max(reach, 0)).as_strided(tensor.shape, tensor.stride())
+    return places.unique().numel() < tensor.numel()
 
 
 def _partly(target: torch.Tensor, other: torch.Tensor) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 UNDEFINED = {
+    "attention": "of queries and keys that are NaN PyTorch makes 0 in one algorithm, and NaN in the other",
     "cast": "a float that no integer of the type is near becomes an integer: PyTorch leaves the value open",
     "gelu": "of what is infinite PyTorch makes NaN in float32 and bfloat16, and infinity in float64",
     "overlap": "an operator writes memory that it also reads, or writes twice: the order is left open",

@@ -60,3 +60,20 @@ def test_an_extremum_of_zeros_may_have_any_sign() -> None:
     x, y = torch.tensor([0.0, 1.0]), torch.tensor([-0.0, 0.0])
     assert _reason(torch.tensor([-torch.inf, 1.0]), lambda: 1 / torch.maximum(x, y)) is not None
     assert _reason(torch.tensor([-torch.inf, 1.0]), lambda: 1 / x) is None
+
+
+def test_attention_of_queries_that_are_nan_may_be_zero() -> None:
+    keys, query = torch.ones(1, 1, 5, 7), torch.full((1, 1, 3, 7), torch.nan)
+    attend, got = torch.nn.functional.scaled_dot_product_attention, torch.full((1, 1, 3, 7), torch.nan)
+    assert "NaN" in str(_reason(got, lambda: attend(query, keys, keys)))
+    assert _reason(got, lambda: attend(keys[..., :3, :], keys, keys)) is None
+
+
+def test_memory_that_overlaps_itself_may_be_written_in_any_order() -> None:
+    def written(step: int) -> torch.Tensor:
+        x = torch.arange(6.0)
+        parts = x.unfold(0, 2, step)
+        return parts.scatter_add_(0, torch.zeros_like(parts, dtype=torch.int64), torch.ones_like(parts))
+
+    assert "order" in str(_reason(torch.zeros(5, 2), lambda: written(1)))
+    assert _reason(torch.zeros(3, 2), lambda: written(2)) is None
