@@ -142,7 +142,9 @@ class Options:
     hints_at_freezing: bool = field(
         default_factory=lambda: _flag("TSC_HINTS", True), metadata=_variables("TSC_HINTS")
     )
-    """``TSC_HINTS=0``: nothing is logged where a module is called often that would be faster frozen."""
+    """``TSC_HINTS=0``: nothing is logged where a module is called often that would be faster frozen, or under
+    ``no_grad``.
+    """
     writes_perf_map: bool = field(default_factory=lambda: _flag("TSC_PERF"), metadata=_variables("TSC_PERF"))
     """``TSC_PERF=1``: the names of native functions and kernels are written to ``/tmp/perf-PID.map``, where
     Linux's ``perf`` looks for them (on x86-64).

@@ -158,3 +158,20 @@ def test_a_module_that_is_not_frozen_is_told_once(
     assert said(linear(), hints=False) == []
     assert said(tsc.freeze(linear()), hints=True) == []
     assert said(tsc.script(tsc.nn.Linear(3, 2).train()), hints=True) == []
+
+
+def test_a_module_whose_calls_are_recorded_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(options(), "hints_at_freezing", True)
+    module: Any = tsc.script(tsc.nn.Linear(3, 2).eval())
+    with caplog.at_level(logging.WARNING, "tsc"):
+        with tsc.no_grad():
+            module(tsc.zeros(2, 3))
+        before = len(caplog.records)
+        for _ in range(50):
+            module(tsc.zeros(2, 3))
+    (record,) = caplog.records[before:]
+    assert record.getMessage().startswith(
+        "Linear is called often while gradients are recorded, which is slow"
+    )

@@ -10,6 +10,7 @@ from tsc.compiler.entry import Entry
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.programs.frozen_runs import run_frozen
+from tsc.programs.hints import hint_at_no_grad
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import objects_below
 from tsc.runtime.graph import TABLE
@@ -20,6 +21,8 @@ from tsc.runtime.tensor import Tensor
 from tsc.runtime.values import Inputs
 
 BY_TORCH = "PyTorch's operators run: gradients are wanted, or something of PyTorch watches operators"
+OFTEN = 20
+"""How many calls on the tape are many for a module that is in eval mode."""
 BY_TAPE = "gradients are wanted: Python runs, and notes what it computes"
 
 
@@ -31,6 +34,7 @@ class RecordedCalls:
         self._function = function
         self._receiver = receiver
         self._frozen: dict[bool, Callable[..., Any]] = {}
+        self._taped = 0
 
     def run(self, inputs: Inputs, values: Sequence[Any], frozen: Entry | None) -> Any:
         """Run the function, the `frozen` one where there is one, on converted arguments; what it gives is
@@ -39,6 +43,9 @@ class RecordedCalls:
         if isinstance(inputs, TorchInputs):
             with self._interpreter.torch_operators.lending.call():
                 return inputs.give_back(self._runner(frozen, by_torch=True)(*values))
+        self._taped += 1
+        if self._taped == OFTEN and self._receiver is not None and frozen is None:
+            hint_at_no_grad(self._receiver)
         with taping():
             result = self._runner(frozen, by_torch=False)(*values)
             inputs.settle()

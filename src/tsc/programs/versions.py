@@ -34,8 +34,8 @@ from tsc.options import options
 from tsc.passes.freeze import Freeze
 from tsc.passes.lift_state import lift_state
 from tsc.passes.split_dicts import split_dicts
-from tsc.programs.freezing_hint import hint_at_freezing
 from tsc.programs.frozen_runs import run_frozen
+from tsc.programs.hints import hint_at_freezing
 from tsc.programs.live_tensors import objects_below
 from tsc.programs.object_state import AttributeGuard, ObjectState
 from tsc.runtime.background import background
