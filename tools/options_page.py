@@ -24,8 +24,8 @@ LOGGERS = (
     (
         "tsc",
         "WARNING",
-        "once of a module that is called often and not frozen, or while gradients are recorded (`TSC_HINTS=0`: "
-        "nothing)",
+        "once of a module that is called often and not frozen, or while gradients are recorded "
+        "(`TSC_HINTS=0`: nothing)",
     ),
     ("tsc", "WARNING", "that a function is compiled for no further shapes (`set_fusion_strategy`)"),
     ("tsc", "INFO", "why a function runs in the generic tier, or keeps its object"),
