@@ -38,6 +38,8 @@ ROW_MAJOR = {
     "a product of what is turned": f"%r = torch.aten.mm %t, %x : {TURNED}, {V} -> !torch.vtensor<[3,3],f32>",
     "a conversion": f"%r = torch.aten.type_as %x, %y : {V}, {V} -> {V}",
     "what is turned, copied": f"%r = torch.aten.contiguous %t, %zero : {TURNED}, !torch.int -> {TURNED}",
+    "from a branch": branch("%x", "%y", V),
+    "from a loop": loop("%x", "%y", V),
     "a literal": f"%r = torch.vtensor.literal(dense<1.0> : tensor<2x3xf32>) : {V}",
 }
 
@@ -67,8 +69,8 @@ OTHERS = {
     "a view of what is turned": f"%r = torch.aten.view %t, %flat : {TURNED}, {INTS} -> {FLAT}",
     "as its kernel likes it": f"%r = torch.aten.nonzero %x : {V} -> !torch.vtensor<[6,2],si64>",
     "of an unknown operator": f'%r = torch.operator "my.op"(%x) : ({V}) -> {V}',
-    "from a branch": branch("%x", "%y", V),
-    "from a loop": loop("%x", "%y", V),
+    "from a branch": branch("%t", "%t", TURNED),
+    "from a loop": loop("%t", "%t", TURNED),
     "from Python": f'%r = torch.prim.PythonOp %x {{callee = "g"}} : {V} -> {V}',
 }
 

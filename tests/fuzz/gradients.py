@@ -18,6 +18,7 @@ import tsc
 from tests.fuzz.programs.generator import generate
 from tests.fuzz.task import Report, Task
 from tsc.errors import TscError
+from tsc.runtime.backward import gradients_of
 from tsc.runtime.taping import TAPE, taping
 
 UNSUITABLE = (
@@ -199,4 +200,4 @@ def gradients(scripted: Any, case: Case) -> list[Any]:
         results = tensors_in(scripted.interpreter.call(scripted.function, *case.arguments))
         pairs = [(r, c.numpy()) for r, c in zip(results, case.cotangents, strict=True) if c is not None]
         outputs, seeds = [r for r, _ in pairs], [c for _, c in pairs]
-        return list(tape.gradients_of(outputs, inputs, seeds, allow_unused=True))
+        return list(gradients_of(tape, outputs, inputs, seeds, allow_unused=True))
