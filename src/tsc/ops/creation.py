@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def _of_size(kernel: KernelBuilder, spec: TensorSpec, size: Dim) -> KernelValue:
     """A symbolic size in every place: it is computed where it is stored."""
 
     def body(builder: BodyBuilder, _: list[Scalar], __: list[Scalar]) -> list[Scalar]:
-        return [builder.scalar(size, spec.dtype)]
+        return [builder.scalar(cast("int", size), spec.dtype)]
 
     return kernel.generic([], [Output(spec)], "p" * spec.ndim, body, "fill")[0]
 
