@@ -37,3 +37,18 @@ def test_a_dump_without_its_weights_says_what_is_missing(
     (file.parent / "weights.npz").unlink()
     assert main([str(file), "-p", "assign-layouts,pack-constants"]) == 1
     assert "weights.npz" in capsys.readouterr().err
+
+
+def last_of_each_row(x: tsc.Tensor) -> tsc.Tensor:
+    places = tsc.nonzero(x)
+    column = places[..., -1]
+    column.add_(1)
+    return places * 2
+
+
+def test_a_dump_holds_sizes_that_the_program_finds(tmp_path: Path) -> None:
+    with tsc.dump_ir(tmp_path):
+        for _ in range(3):
+            found = tsc.script(last_of_each_row)(np.ones((2, 2), np.float32))
+    assert np.asarray(found).tolist() == [[0, 2], [0, 4], [2, 2], [2, 4]]
+    assert any("output_shape [%" in f.read_text() for f in tmp_path.rglob("*linalg-split-kernels.mlir"))

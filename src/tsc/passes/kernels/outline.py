@@ -149,7 +149,7 @@ def outline(function: func.FuncOp, steps: Sequence[OutlinedGroup | Operation]) -
             title = name if len(groups) == 1 else f"{name}_{groups.index(step)}"
             pieces.append(_Outliner(step, title).run())
         else:
-            pieces.append(OutlinedPiece(step, (step.operands[0],), (step.results[0],)))
+            pieces.append(OutlinedPiece(step, tuple(step.operands), (step.results[0],)))
     return pieces
 
 
