@@ -183,17 +183,18 @@ def require_same(got: Any, want: Any) -> None:
         assert mine.untyped_storage().nbytes() <= max(64, 2 * theirs.untyped_storage().nbytes())
 
 
-def outcome(function: Callable[..., Any], x: Tensor) -> Any:
+def outcome(function: Callable[..., Any], *arguments: Tensor) -> Any:
     """What a call gives, or the class of what it raises."""
     try:
-        return function(x)
+        return function(*arguments)
     except (RuntimeError, IndexError) as error:
         return IndexError if isinstance(error, IndexError) else RuntimeError
 
 
-def hold(compiled: Any, wanted: Program, x: Tensor) -> None:
-    want = outcome(wanted, x)
-    got = outcome(compiled, x)
+def hold(compiled: Any, wanted: Callable[..., Any], *arguments: Tensor) -> None:
+    """Require that both give the same, or raise the same."""
+    want = outcome(wanted, *arguments)
+    got = outcome(compiled, *arguments)
     if isinstance(want, type):
         assert got is want
     else:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import tsc
-from tests.jit.test_found_sizes import outcome, require_same
+from tests.jit.test_found_sizes import hold, require_same
 from tsc.options import options
 
 Program = Callable[[Tensor, Tensor], Any]
@@ -184,25 +184,15 @@ def given(count: int) -> Generator[tuple[Tensor, Tensor]]:
     yield boxes.t().contiguous().t(), torch.from_numpy(draw.random(2 * count, np.float32))[::2]
 
 
-def hold(compiled: Any, wanted: Program, arguments: tuple[Tensor, Tensor]) -> None:
-    boxes, scores = arguments
-    want = outcome(lambda x: wanted(x, scores), boxes)  # pyright: ignore[reportUnknownLambdaType]
-    got = outcome(lambda x: compiled(x, scores), boxes)  # pyright: ignore[reportUnknownLambdaType]
-    if isinstance(want, type):
-        assert got is want
-    else:
-        require_same(got, want)
-
-
 @pytest.mark.parametrize("wanted", PROGRAMS, ids=lambda p: p.__name__)
 def test_results_are_pytorchs(wanted: Program, strategy: None) -> None:
     compiled: Any = tsc.script(wanted)
     for count in COUNTS:
         for arguments in given(count):
-            hold(compiled, wanted, arguments)
+            hold(compiled, wanted, *arguments)
             assert compiled.last.tier == "native", compiled.last.reason
     for arguments in given(1):
-        hold(compiled, wanted, arguments)
+        hold(compiled, wanted, *arguments)
 
 
 class Suppression(nn.Module):

@@ -11,6 +11,7 @@ from tsc.analysis.fusion import tensor_operands
 from tsc.analysis.known_values import unwrapped
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects.aten import AtenOp
+from tsc.dialects.walking import comes_from
 from tsc.dims import certainly_natural
 
 BELOW = "tsc.below"
@@ -21,23 +22,17 @@ def is_below(index: SSAValue, extent: int) -> bool:
     """Whether the elements of an index tensor certainly are natural numbers below `extent`: all of them come
     from operations that say so, and are only moved.
     """
-    pending, seen = [unwrapped(index)], set[SSAValue]()
-    while pending:
-        at = pending.pop()
-        if at in seen:
-            continue
-        seen.add(at)
-        owner = at.owner
+
+    def sources(value: SSAValue) -> list[SSAValue] | None:
+        owner = value.owner
         if not isinstance(owner, Operation):
-            return False
+            return None
         limit = owner.attributes.get(BELOW)
         if isinstance(limit, IntAttr) and certainly_natural(extent - cast("int", limit.data)):  # pyright: ignore[reportUnknownMemberType]
-            continue
-        sources = _moved(owner)
-        if not sources:
-            return False
-        pending += sources
-    return True
+            return []
+        return _moved(owner) or None
+
+    return comes_from(unwrapped(index), sources)
 
 
 def _moved(op: Operation) -> list[SSAValue]:

@@ -27,7 +27,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
     ValueTensorLiteralOp,
 )
-from tsc.dialects.walking import walk
+from tsc.dialects.walking import function_of, walk
 from tsc.ops.definition import Operator, TensorSpec
 
 UNKNOWN: Any = object()
@@ -157,7 +157,7 @@ def is_list_mutated(value: SSAValue) -> bool:
                 return True
         else:
             escapes |= _keeps(use)
-    return escapes and _writes_lists(_function_of(value))
+    return escapes and _writes_lists(function_of(value))
 
 
 def is_kept(value: SSAValue) -> bool:
@@ -205,14 +205,6 @@ def is_part_of_result(op: Operation) -> bool:
         return False
     uses = [use.operation for use in op.results[0].uses]
     return bool(uses) and all(map(is_part_of_result, uses))
-
-
-def _function_of(value: SSAValue) -> Operation | None:
-    owner = value.owner
-    node: Any = owner if isinstance(owner, Operation) else owner.parent_op()
-    while node is not None and node.name != "func.func":
-        node = node.parent_op()
-    return node
 
 
 def _writes_lists(function: Operation | None) -> bool:

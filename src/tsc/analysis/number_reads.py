@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from tsc import dtypes
@@ -9,6 +11,7 @@ from tsc.analysis.known_values import spec_of_type
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import ConstantOp, DerefineOp, PrimIfOp, PrimLoopOp
+from tsc.dialects.walking import comes_from
 from tsc.dtypes import DType
 
 NUMBERS: dict[Attribute, DType] = {tt.INT: dtypes.I64, tt.FLOAT: dtypes.F64, tt.BOOL: dtypes.BOOL}
@@ -38,25 +41,22 @@ def is_computed(value: SSAValue) -> bool:
     """Whether an integer is computed from what tensors hold, or by branches and in loops, and is none that
     counts rounds: windows that move with those are found by other means.
     """
-    pending, seen = [value], set[SSAValue]()
-    while pending:
-        at = pending.pop()
-        if at in seen:
-            continue
-        seen.add(at)
-        owner = at.owner
-        if isinstance(owner, Block):
-            if not isinstance(owner.parent_op(), PrimLoopOp) or owner.args[0] is at:
-                return False
-        elif isinstance(owner, AtenOp) and owner.schema.full_name not in (*READS, *SCALARS):
-            if not owner.operands or any(o.type not in (*NUMBERS, tt.NUMBER) for o in owner.operands):
-                return False
-            pending += owner.operands
-        elif isinstance(owner, DerefineOp):
-            pending += owner.operands
-        elif not isinstance(owner, (AtenOp, ConstantOp, PrimIfOp, PrimLoopOp)):
-            return False
-    return value.type is tt.INT or (value.type is tt.NUMBER and _is_scalar(value.owner))
+    is_int = value.type is tt.INT or (value.type is tt.NUMBER and _is_scalar(value.owner))
+    return is_int and comes_from(value, _sources)
+
+
+def _sources(value: SSAValue) -> Sequence[SSAValue] | None:
+    """The numbers that one is computed from, none where it is read or known; None where it is neither."""
+    owner = value.owner
+    if isinstance(owner, Block):
+        is_carried = isinstance(owner.parent_op(), PrimLoopOp) and owner.args[0] is not value
+        return [] if is_carried else None
+    if isinstance(owner, AtenOp) and owner.schema.full_name not in (*READS, *SCALARS):
+        are_numbers = owner.operands and all(o.type in (*NUMBERS, tt.NUMBER) for o in owner.operands)
+        return owner.operands if are_numbers else None
+    if isinstance(owner, DerefineOp):
+        return owner.operands
+    return [] if isinstance(owner, (AtenOp, ConstantOp, PrimIfOp, PrimLoopOp)) else None
 
 
 def _is_scalar(op: object) -> bool:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from tsc.analysis.known_values import constant_of, is_list_mutated
@@ -26,7 +25,7 @@ from tsc.analysis.parts import (
 )
 from tsc.dialects import torch_types as tt
 from tsc.dialects.torch_ops import DerefineOp, NonValueTensorLiteralOp, ValueTensorLiteralOp
-from tsc.dialects.walking import walk
+from tsc.dialects.walking import function_of, walk
 
 LITERALS = (NonValueTensorLiteralOp, ValueTensorLiteralOp)
 
@@ -159,7 +158,9 @@ class PartPlan:
         literals = [op for op in count if isinstance(op, LITERALS)]
         if not given or not (twice or literals):
             return set()
-        aliases = AliasSets(_function_of(self.run[0]))
+        function = function_of(self.run[0])
+        assert function is not None
+        aliases = AliasSets(function)
         shown = {place for r in given for place in aliases.places(r)}
         return {op for op in (*twice, *literals) if any(aliases.own(r) in shown for r in op.results)}
 
@@ -282,15 +283,6 @@ class PartPlan:
         assert block is not None
         users = [block.find_ancestor_op_in_block(use.operation) for use in result.uses]
         return any(user is None or user not in self.places or user in kept for user in users)
-
-
-def _function_of(op: Operation) -> Operation:
-    """The function that an operation is in."""
-    parent = op.parent_op()
-    while parent is not None and not isinstance(parent, FuncOp):
-        parent = parent.parent_op()
-    assert parent is not None
-    return parent
 
 
 def _is_optional_tensor(value: SSAValue) -> bool:

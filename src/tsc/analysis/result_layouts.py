@@ -16,6 +16,7 @@ from tsc.analysis.operator_effects import definition_of, wants_layout
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, PrimUninitializedOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import LIES_OTHERWISE
+from tsc.dialects.walking import comes_from
 from tsc.dims import alike, certainly_equal, hints_of, holds_dim, is_one
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array
@@ -26,17 +27,7 @@ from tsc.ops.strides import element_strides
 
 def is_row_major(value: SSAValue, pool: ConstantPool) -> bool:
     """Whether `value` certainly is row-major; the arrays of constants, in `pool`, show how those lie."""
-    pending, seen = [value], set[SSAValue]()
-    while pending:
-        at = pending.pop()
-        if at in seen:
-            continue
-        seen.add(at)
-        sources = _sources(at, pool)
-        if sources is None:
-            return False
-        pending += sources
-    return True
+    return comes_from(value, lambda at: _sources(at, pool))
 
 
 def _sources(value: SSAValue, pool: ConstantPool) -> list[SSAValue] | None:

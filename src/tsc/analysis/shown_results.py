@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue, Use
 from xdsl.traits import IsTerminator
 
@@ -18,6 +17,7 @@ from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, PrimSetAttrOp
+from tsc.dialects.walking import function_of
 from tsc.ops.definition import ResultLayout
 from tsc.ops.strides import CHANNELS_INNERMOST
 
@@ -42,11 +42,9 @@ def is_free(value: SSAValue) -> bool:
     """
     if isinstance(value.type, tt.ValueTensorType):
         return True
-    owner = value.owner
-    assert isinstance(owner, Operation)
-    while (outer := owner.parent_op()) is not None and not isinstance(owner, FuncOp):
-        owner = outer
-    return value not in written_values(owner) and not is_shown(value)
+    function = function_of(value)
+    assert function is not None
+    return value not in written_values(function) and not is_shown(value)
 
 
 def is_layout_shown(value: SSAValue) -> bool:

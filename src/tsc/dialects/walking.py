@@ -1,12 +1,13 @@
-"""All operations of a piece of IR, in order. (xDSL's own `walk` goes through three generators for each level
-an operation is nested in, which was a tenth of a compilation.)
+"""All operations of a piece of IR, in order, and ways back from one. (xDSL's own `walk` goes through three
+generators for each level an operation is nested in, which was a tenth of a compilation.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from xdsl.ir import Block, Operation, Region
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Block, Operation, Region, SSAValue
 
 
 def walk(root: Operation | Region | Block) -> Iterator[Operation]:
@@ -28,6 +29,34 @@ def walk(root: Operation | Region | Block) -> Iterator[Operation]:
         yield op
         if op.regions:
             ahead += _first_operations(op.regions)
+
+
+def function_of(value: Operation | SSAValue) -> Operation | None:
+    """The function that an operation or a value is in; an operation that is one is in itself. None of what is
+    in no function.
+    """
+    at = value if isinstance(value, Operation) else value.owner
+    op = at if isinstance(at, Operation) else at.parent_op()
+    while op is not None and not isinstance(op, FuncOp):
+        op = op.parent_op()
+    return op
+
+
+def comes_from(value: SSAValue, sources: Callable[[SSAValue], Sequence[SSAValue] | None]) -> bool:
+    """Whether `sources` tells of `value`, and of all it comes from, what that comes from; None where it is
+    not told.
+    """
+    pending, seen = [value], set[SSAValue]()
+    while pending:
+        at = pending.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        found = sources(at)
+        if found is None:
+            return False
+        pending += found
+    return True
 
 
 def _first_operations(regions: Sequence[Region]) -> list[Operation]:

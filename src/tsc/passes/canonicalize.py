@@ -8,7 +8,6 @@ from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from tsc.analysis.known_values import (
@@ -34,7 +33,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
 )
 from tsc.dialects.type_tests import BARE, is_instance
-from tsc.dialects.walking import walk
+from tsc.dialects.walking import function_of, walk
 from tsc.dims import is_known
 from tsc.ops.definition import ResultLayout
 from tsc.passes import Rewriting
@@ -231,9 +230,8 @@ def _list_concat(op: Operation) -> list[SSAValue] | None:
 
 def _grad_mode(op: Operation) -> list[SSAValue] | None:
     """The mode means something only to calls, which may ask, and to what asks for gradients."""
-    function = op
-    while (outer := function.parent_op()) is not None and not isinstance(function, FuncOp):
-        function = outer
+    function = function_of(op)
+    assert function is not None
     asks = asks_gradients(function) or any(isinstance(inner, UNKNOWN_CALLS) for inner in walk(function))
     return None if asks else []
 

@@ -4,7 +4,6 @@ names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -27,7 +26,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import pool_of
-from tsc.dialects.torch_ops import PrimIfYieldOp, PrimListConstructOp, PrimLoopConditionOp, PrimLoopOp
+from tsc.dialects.torch_ops import PrimIfYieldOp, PrimLoopConditionOp, PrimLoopOp
 from tsc.dialects.walking import walk
 from tsc.dims import holds_found
 from tsc.errors import OPERATOR_FAILURES
@@ -35,7 +34,7 @@ from tsc.passes import Rewriting
 from tsc.passes.eliminate_common_subexpressions import merge_equal
 from tsc.passes.found.finder import Finder
 from tsc.passes.found.rooms import number_of
-from tsc.passes.found.rules import CREATIONS, RULES
+from tsc.passes.found.rules import CREATIONS, RULES, is_found_when_run, sizes_given
 from tsc.passes.unroll_loops import rounds_of
 
 NUMBERS_OF = ("aten::item", *READS)
@@ -77,24 +76,12 @@ def has_sizes_to_find(function: Operation) -> bool:
 def _may_find(op: AtenOp) -> bool:
     name = op.schema.full_name
     if name in CREATIONS:
-        return any(map(_is_computed, _parts(op, CREATIONS[name])))
+        return any(map(is_found_when_run, sizes_given(op)))
     if name in NUMBERS_OF:
         return _holds_found(op.operands[0])
     if name != "aten::slice.Tensor":
         return name in RULES
-    return any(map(_is_computed, op.operands[2:4]))
-
-
-def _is_computed(value: SSAValue) -> bool:
-    """Whether a number is computed when the program runs."""
-    return constant_of(value) is UNKNOWN and is_computed(unwrapped(value))
-
-
-def _parts(op: AtenOp, count: int) -> Iterator[SSAValue]:
-    """The first operands of an operator, of lists the elements."""
-    for operand in op.operands[:count]:
-        owner = unwrapped(operand).owner
-        yield from owner.operands if isinstance(owner, PrimListConstructOp) else [operand]
+    return any(map(is_found_when_run, op.operands[2:4]))
 
 
 def _holds_found(value: SSAValue) -> bool:

@@ -28,7 +28,8 @@ class NumbersAsTensors(ModulePass):
 
     Requires: tensors are values, composites expanded, types refined.
     Leaves: functions in which such a number is wanted as one (a size, a condition), and arithmetic that may
-    raise, as they are. A number that is returned is read from its tensor at the end.
+    raise, as they are; and views at such a place, where callers can tell them from copies. A number that is
+    returned is read from its tensor at the end.
 
     ```mlir
     %1 = torch.aten.Float.Tensor %s : !torch.vtensor<[],f64> -> !torch.float

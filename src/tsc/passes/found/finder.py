@@ -184,7 +184,7 @@ class Finder:
 
 
 def _is_before(op: Operation, other: Operation) -> bool:
-    """Whether an operation comes before another one of the same block, or is made for it."""
+    """Whether an operation comes before another one of the same block."""
     return op.parent is other.parent and op.is_before_in_block(other)
 
 

@@ -182,14 +182,24 @@ def _only_element(finder: Finder, x: SSAValue) -> SSAValue | None:
     return finder.builder.aten(name, [finder.aten("reshape", first, [])], [result.type]).results[0]
 
 
-def _created(finder: Finder, *operands: SSAValue) -> None:
+def _created(finder: Finder, *_: SSAValue) -> None:
     """What has a size that is computed: the number is a size from where it is computed on."""
-    for operand in operands[: CREATIONS[finder.op.schema.full_name]]:
+    for part in filter(is_found_when_run, sizes_given(finder.op)):
+        finder.has_named |= finder.name_number(finder.as_int(part))
+
+
+def sizes_given(op: AtenOp) -> list[SSAValue]:
+    """The sizes that one of `CREATIONS` is given."""
+    given: list[SSAValue] = []
+    for operand in op.operands[: CREATIONS[op.schema.full_name]]:
         owner = unwrapped(operand).owner
-        parts = owner.operands if isinstance(owner, PrimListConstructOp) else [operand]
-        for part in parts:
-            if constant_of(part) is UNKNOWN and is_computed(unwrapped(part)):
-                finder.has_named |= finder.name_number(finder.as_int(part))
+        given += owner.operands if isinstance(owner, PrimListConstructOp) else [operand]
+    return given
+
+
+def is_found_when_run(number: SSAValue) -> bool:
+    """Whether a number is computed when the program runs."""
+    return constant_of(number) is UNKNOWN and is_computed(unwrapped(number))
 
 
 CREATIONS: Mapping[str, int] = {
