@@ -111,3 +111,29 @@ def test_threads_lose_no_row(form: str) -> None:
     for thread in threads:
         thread.join()
     assert float(module.h.abs().max()) < 1e-6  # halved again and again
+
+
+@pytest.mark.parametrize("places", [(1, 1), (7, 1, 1)])
+def test_what_is_assigned_again_before_anyone_reads_it_raises_all_the_same(
+    places: tuple[int, ...], form: str
+) -> None:
+    eager, module = rings.Overwrites().eval(), made(rings.Overwrites, form)
+    raised: list[bool] = []
+    for at in places:
+        want, got = outcome(eager, [torch.tensor([at])]), outcome(module, [torch.tensor([at])])
+        assert_same([got, module.h], [want, eager.h])
+        raised.append(isinstance(want, str))
+    assert any(raised)
+    assert not all(raised)
+
+
+def test_what_is_overwritten_whole_raises_all_the_same() -> None:
+    def overwritten(x: Tensor, at: Tensor) -> Tensor:
+        chosen = x.index_select(0, at)
+        chosen[:2] = 1.5
+        return chosen
+
+    function = tsc.script(overwritten)
+    for at in ([1, 0], [1, 7], [1]):
+        places = torch.tensor(at)
+        assert_same(outcome(function, [torch.eye(3), places]), outcome(overwritten, [torch.eye(3), places]))

@@ -136,6 +136,18 @@ def test_an_index_that_is_computed_is_checked() -> None:
     assert_checks(body, check("i", 0, 5).replace("%i,", "%v,"))
 
 
+def test_what_is_only_computed_is_checked_too() -> None:
+    body = f"{call('index_select', 'x zero j', made='z')}\n{{}}\n{call('relu', 'i', made='y')}"
+    after = function(body.format(""), bad="%bad0").replace("func.return", f"{check('j', 0, 5)}\nfunc.return")
+    assert_rewrites(function(body.format(f"tsc.computed %z : {Y}")), after, CheckBounds())
+
+
+def test_what_is_computed_of_a_shape_nobody_knows_stays() -> None:
+    body = call("relu", "x", "!torch.vtensor", "z")
+    text = f"{body}\ntsc.computed %z : !torch.vtensor\n{call('relu', 'x')}"
+    assert_leaves(function(text), CheckBounds())
+
+
 def test_a_function_that_does_not_gather_is_left() -> None:
     assert_leaves(function(call("relu", "x", X), f"%y : {X}"), CheckBounds())
 

@@ -105,6 +105,14 @@ def test_what_was_assigned_is_what_is_read_from_then_on() -> None:
     )  # fmt: skip
 
 
+def test_a_tensor_that_is_assigned_again_unread_is_computed() -> None:
+    relu = f"%y = torch.aten.relu %x : {T} -> {T}"
+    assert_lifts(
+        method(relu, assign("h", "%y", T), assign("h", "%x", T)),
+        lifted(relu, f"tsc.computed %y : {T}", taken={}, assigned={"h": ("%x", T)}),
+    )
+
+
 def test_values_that_were_read_stay_what_they_were() -> None:
     assert_lifts(
         method(read("h", "h", T), assign("h", "%x", T), returned=f"%h : {T}"),

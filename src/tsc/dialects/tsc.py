@@ -114,6 +114,14 @@ class RequireOp(DefaultFormatOp):
     name = "tsc.require"
 
 
+class ComputedOp(DefaultFormatOp):
+    """``tsc.computed %a : T``: the program computes this, though what it gives is overwritten before anyone
+    reads it: what is wrong with it is found. Nothing is done.
+    """
+
+    name = "tsc.computed"
+
+
 class YieldOp(YieldingOp):
     """``tsc.yield %a : T``: the results of a group."""
 
@@ -224,6 +232,7 @@ class ScatterOp(TorchOp):
 Tsc = Dialect(
     "tsc",
     [
+        ComputedOp,
         FindSizeOp,
         FourierOp,
         GroupOp,

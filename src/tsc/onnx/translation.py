@@ -27,7 +27,7 @@ from tsc.dialects.torch_ops import (
     PrimUncheckedCastOp,
     ValueTensorLiteralOp,
 )
-from tsc.dialects.tsc import MemoryOp, RequireOp
+from tsc.dialects.tsc import ComputedOp, MemoryOp, RequireOp
 from tsc.dtypes import DType
 from tsc.onnx.graphs import Emitter, Graph, Model, NoFormError, Tensor, type_code
 from tsc.onnx.rules.table import RULES
@@ -37,7 +37,7 @@ from tsc.passes.decompose import decompose
 NO_RULE = "there is no rule that says what it is in ONNX"
 NUMBERS: dict[Any, DType] = {tt.INT: dtypes.I64, tt.FLOAT: dtypes.F64, tt.BOOL: dtypes.BOOL}
 """Numbers that are not known are tensors without dims."""
-SILENT = (ConstantOp, DerefineOp, PrimUncheckedCastOp, RequireOp, *CONSTRUCTIONS)
+SILENT = (ComputedOp, ConstantOp, DerefineOp, PrimUncheckedCastOp, RequireOp, *CONSTRUCTIONS)
 """Operations that whoever reads their result looks through. What is required says in which calls the program
 does not raise, as bounds of indices do: the model is for those.
 """

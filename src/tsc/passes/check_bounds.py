@@ -27,7 +27,7 @@ from tsc.dialects.constants import ConstantPool, literal
 from tsc.dialects.context import pool_of, sizes_of
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimIfOp, PrimListConstructOp, PrimLoopOp
-from tsc.dialects.tsc import FindSizeOp, RequireOp
+from tsc.dialects.tsc import ComputedOp, FindSizeOp, RequireOp
 from tsc.dialects.walking import walk
 from tsc.dims import SizeEnvironment, is_known
 from tsc.errors import FoundSizeError
@@ -47,7 +47,7 @@ class CheckBounds(ModulePass):
     Leaves: gathers, whose kernels read only where the indices were in bounds (they clamp); functions that
     gather have the attribute `tsc.checks_bounds`, and their last result is a 0-dim bool, which branches and
     loops hand on; or `tsc.in_bounds`, where all indices are constants in range. Functions that must not be
-    done twice stay as they are, and their gathers in no kernel.
+    done twice stay as they are, and their gathers in no kernel. What was only `tsc.computed` is dead now.
 
     ```mlir
     %1 = torch.aten.embedding %w, %ids, ...
@@ -63,6 +63,17 @@ class CheckBounds(ModulePass):
         for function in op.ops:
             if isinstance(function, FuncOp) and "tsc.result" in function.attributes:
                 _check(function, pool_of(ctx), sizes_of(ctx))
+        for computed in [o for o in walk(op) if isinstance(o, ComputedOp)]:
+            if _is_sure(computed.operands[0]):
+                computed.detach()
+                computed.erase()
+
+
+def _is_sure(value: SSAValue) -> bool:
+    """Whether the shape of a tensor is known: what has none because an operator refuses its operands raises
+    when it runs.
+    """
+    return isinstance(value.type, tt.ValueTensorType) and value.type.sizes is not None
 
 
 def _check(function: FuncOp, pool: ConstantPool, sizes: SizeEnvironment) -> None:

@@ -17,7 +17,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder, hint
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import DerefineOp, PrimGetAttrOp, PrimIfOp, PrimLoopOp, PrimSetAttrOp
-from tsc.dialects.tsc import ASSIGNED, TAKEN
+from tsc.dialects.tsc import ASSIGNED, TAKEN, ComputedOp
 from tsc.dialects.walking import walk
 
 
@@ -146,6 +146,7 @@ class _Lifting:
                 if isinstance(op, PrimGetAttrOp):
                     op.results[0].replace_all_uses_with(values[path])
                 else:
+                    _keep_computed(values[path], op)
                     values[path] = _of_type(op.operands[1], values[path].type, op)
                 op.detach()
                 op.erase()
@@ -205,6 +206,15 @@ class _Lifting:
         for path in taken.keys() - read.keys():
             self.block.erase_arg(taken[path])
         self.function.attributes[TAKEN] = _strings(read)
+
+
+def _keep_computed(overwritten: SSAValue, before: Operation) -> None:
+    """Let a tensor that was assigned, and that nobody reads until the attribute is assigned again, be
+    computed all the same: that may raise.
+    """
+    if overwritten.first_use is None and isinstance(overwritten.owner, Operation):
+        if isinstance(overwritten.type, tt.TensorType):
+            TorchBuilder(before=before).insert(ComputedOp.create(operands=[overwritten]))
 
 
 def _assigns(op: Operation) -> bool:

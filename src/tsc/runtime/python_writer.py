@@ -249,6 +249,9 @@ class PythonWriter(PythonControl):
         run = self.constant("require", require)
         self.write(f"{run}({self.name(op.operands[0])})")
 
+    def _ComputedOp(self, op: Operation) -> None:  # noqa: N802
+        self.name(op.operands[0])  # it was computed where it stands
+
     def _PrimUninitializedOp(self, op: Operation) -> None:  # noqa: N802
         self.assign(op, "None")
 
