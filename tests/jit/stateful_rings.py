@@ -165,7 +165,7 @@ class BeyondTheEnd(Buffered):
 
 
 class Overwrites(Buffered):
-    """Nobody reads what is assigned first: its sum has too few dims in a second call, its row may not be there."""
+    """Nobody reads what is assigned first: its sums raise in the second call, its row may be missing."""
 
     def forward(self, at: Tensor) -> Tensor:
         self.h = self.h.cumsum(-2)

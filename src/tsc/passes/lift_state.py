@@ -212,9 +212,9 @@ def _keep_computed(overwritten: SSAValue, before: Operation) -> None:
     """Let a tensor that was assigned, and that nobody reads until the attribute is assigned again, be
     computed all the same: that may raise.
     """
-    if overwritten.first_use is None and isinstance(overwritten.owner, Operation):
-        if isinstance(overwritten.type, tt.TensorType):
-            TorchBuilder(before=before).insert(ComputedOp.create(operands=[overwritten]))
+    is_computed = isinstance(overwritten.owner, Operation) and isinstance(overwritten.type, tt.TensorType)
+    if overwritten.first_use is None and is_computed:
+        TorchBuilder(before=before).insert(ComputedOp.create(operands=[overwritten]))
 
 
 def _assigns(op: Operation) -> bool:
