@@ -89,6 +89,8 @@ ROLLED, UNROLLED = 500, 8_000
 """How many operations unrolled loops may come to, where loops may be native, and where they run in Python."""
 PLAIN_FREEZE = Freeze()
 SIMPLIFY = (PropagateConstants(), Canonicalize(), EliminateDeadCode())
+SIMPLIFY_UNCHECKED = (*SIMPLIFY[:2], EliminateDeadCode(leaves_gathers=True))
+"""As long as `check-bounds` is to come."""
 
 
 def stages(
@@ -136,7 +138,7 @@ def stages(
                     *((SplitTuples(),) if is_whole else ()),
                     *((CountWindows(),) if is_whole else ()),
                     *((FindSizes(before_writes=True), JoinSizes(before_writes=True)) if finds_sizes else ()),
-                    *SIMPLIFY,
+                    *SIMPLIFY_UNCHECKED,
                     Differentiate(),
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
                 ),  # shapes decide branches, branches decide shapes
@@ -148,11 +150,11 @@ def stages(
                     RefineTypes(),
                     *((FindSizes(), JoinSizes()) if finds_sizes else ()),
                     Differentiate(),
-                    *SIMPLIFY,
+                    *SIMPLIFY_UNCHECKED,
                 ),  # what was written has types of its own
                 ExpandSplits(),
                 Decompose(is_whole),
-                fixed_point(RefineTypes(), *SIMPLIFY),
+                fixed_point(RefineTypes(), *SIMPLIFY_UNCHECKED),
                 NumbersAsTensors(is_whole, in_parts),
                 *((ReadAroundWrites(),) if in_parts else ()),
                 EliminateCommonSubexpressions(),

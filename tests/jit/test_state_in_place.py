@@ -6,6 +6,7 @@ it sees what was written, and a place that is not there raises when the rest was
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -127,13 +128,19 @@ def test_what_is_assigned_again_before_anyone_reads_it_raises_all_the_same(
     assert not all(raised)
 
 
-def test_what_is_overwritten_whole_raises_all_the_same() -> None:
-    def overwritten(x: Tensor, at: Tensor) -> Tensor:
-        chosen = x.index_select(0, at)
-        chosen[:2] = 1.5
-        return chosen
+def overwritten(x: Tensor, at: Tensor) -> Tensor:
+    chosen = x.index_select(0, at)
+    chosen[:2] = 1.5
+    return chosen
 
-    function = tsc.script(overwritten)
+
+def counted(x: Tensor, at: Tensor) -> Tensor:
+    return torch.arange(x.index_select(0, at).numel())
+
+
+@pytest.mark.parametrize("program", [overwritten, counted])
+def test_indices_whose_elements_nobody_reads_are_checked(program: Callable[[Tensor, Tensor], Tensor]) -> None:
+    function = tsc.script(program)
     for at in ([1, 0], [1, 7], [1]):
         places = torch.tensor(at)
-        assert_same(outcome(function, [torch.eye(3), places]), outcome(overwritten, [torch.eye(3), places]))
+        assert_same(outcome(function, [torch.eye(3), places]), outcome(program, [torch.eye(3), places]))

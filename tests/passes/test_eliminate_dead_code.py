@@ -112,6 +112,15 @@ def test_a_branch_or_loop_without_effects_or_users_goes(results: str) -> None:
     assert_becomes(loop(results, "%n" if results else "", SUM, yielded), "")
 
 
+@pytest.mark.parametrize("around", ["{}", "branch", "loop"])
+def test_a_gather_goes_once_its_indices_are_checked(around: str) -> None:
+    forms = {"branch": branch("", "{}", "", ""), "loop": loop("", "", "{}", "")}
+    line = f"%d = torch.aten.index_select %x, %n, %m : {V}, !torch.int, {M} -> {V}"
+    text = forms.get(around, around).replace("{}", line)
+    assert_becomes(text, "")
+    assert_leaves(function(text), EliminateDeadCode(leaves_gathers=True))
+
+
 def test_a_branch_or_loop_that_writes_stays_and_what_is_dead_in_it_goes() -> None:
     assert_becomes(branch("", f"{WRITE}\n{SUM}", "", ""), branch("", WRITE, "", ""))
     assert_leaves(

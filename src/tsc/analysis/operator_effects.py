@@ -75,6 +75,12 @@ def is_removable(op: Operation) -> bool:
     return effects is not None and all(e.kind is not MemoryEffectKind.WRITE for e in effects)
 
 
+def may_read_outside(root: Operation) -> bool:
+    """Whether `root`, or something in its regions, raises where an element of an index is out of range."""
+    operators = (definition_of(op) for op in walk(root))
+    return any(operator is not None and operator.bounds is not None for operator in operators)
+
+
 def unread_draws(root: Operation) -> frozenset[Operation]:
     """Draws below `root` whose numbers nobody needs, with what only computes with those: PyTorch's compiler
     drops them, and what is drawn later depends on that.

@@ -65,8 +65,6 @@ def _slice_joined(
     held = [p for p in pieces if p is piece or aten.shape(p)[dim]]  # an empty one may raise when computed
     if len(held) > 1:
         return aten("cat", held, dim)
-    if held and held[0] is piece:  # over all of it, which is still computed: that may raise
-        return aten("copy", self, piece, False)
     return aten.clone(held[0] if held else self)  # a tensor of its own, and not what is stored
 
 

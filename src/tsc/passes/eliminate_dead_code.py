@@ -8,7 +8,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation
 
-from tsc.analysis.operator_effects import is_removable
+from tsc.analysis.operator_effects import is_removable, may_read_outside
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 from tsc.passes import Rewriting
 
@@ -19,7 +19,9 @@ class EliminateDeadCode(Rewriting):
     computed them.
 
     Requires: nothing.
-    Leaves: operations that write, draw random numbers whose result is used, print or raise.
+    Leaves: operations that write, draw random numbers whose result is used, print or raise. Where it
+    `leaves_gathers`, those too: what became dead by what a compilation knows (a size, say, or that all of it
+    is overwritten) runs in PyTorch, and its indices may be out of range.
 
     ```mlir
     %0 = torch.aten.add.Tensor ...   // never used
@@ -28,27 +30,29 @@ class EliminateDeadCode(Rewriting):
     """
 
     name = "eliminate-dead-code"
+    leaves_gathers: bool = False
+    """Until `check-bounds` has seen them."""
 
     def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Remove dead operations everywhere in the module."""
-        return eliminate_dead_code(module)
+        return eliminate_dead_code(module, self.leaves_gathers)
 
 
-def eliminate_dead_code(root: Operation) -> bool:
+def eliminate_dead_code(root: Operation, leaves_gathers: bool = False) -> bool:
     """Remove dead operations below `root`; whether there were any."""
     changed = False
     for region in root.regions:
         for block in region.blocks:
-            changed |= _sweep(block)
+            changed |= _sweep(block, leaves_gathers)
     return changed
 
 
-def _sweep(block: Block) -> bool:
+def _sweep(block: Block, leaves_gathers: bool) -> bool:
     changed = False
     op = block.last_op
     while op is not None:
         previous = op.prev_op
-        if not any(r.first_use for r in op.results) and is_removable(op):
+        if _is_dead(op, leaves_gathers):
             op.detach()
             op.erase()
             changed = True
@@ -59,9 +63,15 @@ def _sweep(block: Block) -> bool:
             elif isinstance(op, PrimLoopOp):
                 op, dropped = _drop_carried(op)
                 changed |= dropped
-            changed |= eliminate_dead_code(op)
+            changed |= eliminate_dead_code(op, leaves_gathers)
         op = previous
     return changed
+
+
+def _is_dead(op: Operation, leaves_gathers: bool) -> bool:
+    if any(r.first_use for r in op.results) or not is_removable(op):
+        return False
+    return not (leaves_gathers and may_read_outside(op))
 
 
 def _drop_if_results(op: PrimIfOp) -> tuple[Operation, bool]:

@@ -63,7 +63,9 @@ def _convert(function: FuncOp, in_regions: bool, in_parts: bool, pool: ConstantP
     except (CannotConvertError, *OPERATOR_FAILURES):
         return  # an operator that is given what it cannot take stays, and raises when the program runs
     if in_regions:
-        eliminate_dead_code(trial)  # what is left of numbers that are carried as tensors by now
+        eliminate_dead_code(
+            trial, leaves_gathers=True
+        )  # what is left of numbers that are carried as tensors by now
     function.body.detach_block(function.body.block)
     block = trial.body.block
     trial.body.detach_block(block)

@@ -26,7 +26,7 @@ def forget_second_names(function: FuncOp) -> None:
             _forget_branch(op)
         elif isinstance(op, PrimLoopOp):
             _forget_carried(op)
-    eliminate_dead_code(function)
+    eliminate_dead_code(function, leaves_gathers=True)
 
 
 def _forget_branch(op: PrimIfOp) -> None:
