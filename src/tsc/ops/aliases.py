@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -11,12 +10,11 @@ import numpy as np
 
 from tsc.dtypes import Array
 from tsc.errors import BoundsError, DTypeError, ShapeError
-from tsc.narrowing import is_array
 from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
-from tsc.ops.strides import root_of, strided_view
+from tsc.ops.strides import lay_out, root_of, strided_view
 from tsc.ops.views import (
     chunk,
     diagonal,
@@ -305,22 +303,6 @@ _RELAYING: dict[str, Callable[..., Array]] = {
 }  # fmt: skip
 
 
-def lay_out(array: Array, shape: Sequence[int], strides: Sequence[int]) -> None:
-    """Give this very array other sizes and strides over the same elements. NumPy looks at the memory that it
-    knows of: that of the base, or all that an array of its own is laid out over just now.
-    """
-    if is_array(array.base):
-        _stride(array, (0,) * array.ndim)  # fits every shape of as many elements
-    else:
-        _stride(array, np.empty(array.shape, array.dtype).strides)
-    array.shape = tuple(shape)  # pyright: ignore[reportDeprecated]
-    _stride(array, strides)
-
-
-def _stride(array: Array, strides: Sequence[int]) -> None:
-    array.strides = tuple(strides)  # pyright: ignore[reportDeprecated] - there is no other way in place
-
-
 def _relaying(name: str, view: Callable[..., Array]) -> None:
     @FAMILY.op(name, kind="inplace", takes_overlap=True, changes_shape=True)
     def relay(self: Array, *arguments: object) -> Array:
@@ -329,7 +311,6 @@ def _relaying(name: str, view: Callable[..., Array]) -> None:
         return self
 
 
-warnings.filterwarnings("ignore", "Setting the (strides|shape)", DeprecationWarning, module=__name__)
 for _name, _view in _RELAYING.items():
     _relaying(_name, _view)
 

@@ -11,12 +11,11 @@ from tsc import dtypes
 from tsc.dims import holds_found
 from tsc.dtypes import Array, Number
 from tsc.errors import OperatorError, ShapeError
-from tsc.ops.aliases import lay_out
 from tsc.ops.creation import constant, dtype_or, sized
 from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
-from tsc.ops.strides import strided_view
+from tsc.ops.strides import lay_out, strided_view
 
 FAMILY = Family()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -239,3 +240,22 @@ _ARRANGEMENTS: dict[ResultLayout, Callable[[Array, Sequence[Any]], Array]] = {
     ResultLayout.ELEMENTWISE: _elementwise,
     ResultLayout.SUGGESTED: _suggested,
 }
+
+
+def lay_out(array: Array, shape: Sequence[int], strides: Sequence[int]) -> None:
+    """Give this very array other sizes and strides over the same elements. NumPy looks at the memory that it
+    knows of: that of the base, or all that an array of its own is laid out over just now.
+    """
+    if is_array(array.base):
+        _stride(array, (0,) * array.ndim)  # fits every shape of as many elements
+    else:
+        _stride(array, np.empty(array.shape, array.dtype).strides)
+    array.shape = tuple(shape)  # pyright: ignore[reportDeprecated]
+    _stride(array, strides)
+
+
+def _stride(array: Array, strides: Sequence[int]) -> None:
+    array.strides = tuple(strides)  # pyright: ignore[reportDeprecated] - there is no other way in place
+
+
+warnings.filterwarnings("ignore", "Setting the (strides|shape)", DeprecationWarning, module=__name__)

@@ -12,10 +12,11 @@ import numpy as np
 from tsc import dtypes
 from tsc.dialects import schema as schemas
 from tsc.dialects.schema import Schema
-from tsc.errors import DTypeError
+from tsc.errors import DTypeError, OperatorError
 from tsc.narrowing import is_array, is_sequence
 from tsc.ops.definition import Operator
 from tsc.ops.overlap import distinct_pieces
+from tsc.ops.strides import lay_out
 
 
 @cache
@@ -173,16 +174,34 @@ def into(functional: Operator, count: int) -> Any:
     """The eager meaning of the ``out=`` form of `functional`, with `count` results."""
 
     def run(*arguments: Any) -> Any:
-        value = functional.eager(*arguments[: len(arguments) - count])
+        operands, written = arguments[:-count], arguments[-count:]
+        value = functional.eager(*operands)
         values = value if is_sequence(value) else (value,)
-        stored = [_write_out(o, v) for o, v in zip(arguments[len(arguments) - count :], values, strict=True)]
+        stored = [_write_out(functional, operands, o, v) for o, v in zip(written, values, strict=True)]
         return stored[0] if count == 1 else tuple(stored)
 
     return run
 
 
-def _write_out(out: np.ndarray[Any, Any], value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Store a result; `out` takes its shape where it owns its memory."""
-    if out.shape != value.shape and out.flags.owndata:
+def _write_out(
+    functional: Operator, operands: Sequence[object], out: np.ndarray[Any, Any], value: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Store a result in `out`, which takes its shape.
+
+    Raises:
+        RuntimeError: an elementwise operator reads `out`, too.
+        OperatorError: `out` has elements already, and others may see its memory.
+    """
+    if out.shape == value.shape or (functional.is_elementwise and any(o is out for o in operands)):
+        return write_back(out, value)
+    if not out.flags.owndata or (out.size and out.size != value.size):
+        raise OperatorError(
+            f"{functional.name}: out= has shape {list(out.shape)}, and not {list(value.shape)}: memory that "
+            "others may see neither grows nor shrinks; requires a tensor of that shape, or one made by "
+            "torch.empty(0) in the program"
+        )
+    if out.size:
+        lay_out(out, value.shape, np.empty(value.shape, out.dtype).strides)
+    else:  # nobody sees any of it
         out.resize(value.shape, refcheck=False)
     return write_back(out, value)
