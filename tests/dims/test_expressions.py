@@ -25,6 +25,7 @@ from tsc.dims import (
     symbols_in,
 )
 from tsc.errors import FoundSizeError
+from tsc.ops.shapes import infer_size
 
 BINARY: list[Callable[[Any, Any], Any]] = [operator.add, operator.sub, operator.mul, minimum, maximum]
 DIVIDING: list[Callable[[Any, Any], Any]] = [floordiv, mod]
@@ -156,6 +157,16 @@ def test_equations_are_solved() -> None:
     assert str(solved[second]) == "2*s0"
     assert str(solved[third]) == "3*s0"
     assert first not in solved
+
+
+def test_a_size_that_is_said_is_the_one_a_tensor_has() -> None:
+    environment = SizeEnvironment()
+    symbols: list[Any] = [environment.symbol(n) for n in (3, 3, 5, 7)]
+    said, rows, columns, other = symbols
+    assert infer_size([1, said, -1], 64 * rows * columns) == (1, said, 64 * columns)
+    assert {str(a): v for a, v in environment.solved().items()} == {"s1": said}
+    infer_size([other, -1], 7 * rows)
+    assert len(environment.solved()) == 1
 
 
 def test_common_factors_are_left_out() -> None:

@@ -334,3 +334,19 @@ def test_the_layout_of_images_can_be_asked_for() -> None:
         for _ in range(2):
             (is_contiguous, y), want = function(given), program(given)
             assert (is_contiguous, y.stride()) == (want[0], want[1].stride())
+
+
+@pytest.mark.parametrize("convolve", [F.conv1d, F.conv_transpose1d])
+def test_lines_have_their_channels_last_where_filters_do(
+    convolve: Callable[[Tensor, Tensor], Tensor],
+) -> None:
+    def program(x: Tensor, weight: Tensor) -> Tensor:
+        return convolve(x, weight)
+
+    function: Any = tsc.trace(program, (torch.ones(2, 6, 7), torch.ones(6, 6, 3)), check_trace=False)
+    lines, filters = torch.randn(2, 6, 7), torch.randn(6, 6, 3)
+    for x in (lines, lines.mT.contiguous().mT):
+        for weight in (filters, filters.mT.contiguous().mT):
+            got, want = function(x, weight), program(x, weight)
+            assert got.stride() == want.stride()
+            torch.testing.assert_close(got, want)

@@ -110,6 +110,15 @@ def test_segments_are_reduced(reduce: str, initial: float | None) -> None:
     np.testing.assert_allclose(got, want.numpy(), 1e-12)
 
 
+@pytest.mark.parametrize("name", ["median", "nanmedian"])
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.bool, torch.int64, torch.uint8, torch.float32])
+def test_the_median_of_nothing_is_of_any_dtype(name: str, dtype: torch.dtype) -> None:
+    nothing = torch.empty(0, dtype=dtype)
+    got, want = run(name, to_numpy(nothing)), to_numpy(vars(torch)[name](nothing))
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got.real, want.real)
+
+
 @pytest.mark.parametrize("hermitian", [False, True])
 def test_symmetric_systems_are_factored_and_solved(hermitian: bool) -> None:
     half = torch.complex(numbers(3, 9, 9), numbers(3, 9, 9))

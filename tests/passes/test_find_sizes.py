@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from xdsl.dialects.func import FuncOp
 
 from tests.passes.rewriting import parse
@@ -96,8 +97,33 @@ def test_a_mask_without_elements_is_left() -> None:
     assert names(function(body, "%y : !torch.vtensor", f"%m : {kind}")) == ["aten::nonzero"]
 
 
+def entry(text: str) -> FuncOp:
+    (found,) = parse(text)[1].ops
+    assert isinstance(found, FuncOp)
+    return found
+
+
 def test_what_may_have_sizes_to_find() -> None:
     text = f"func.func @f(%x : {X}, %m : {M}) -> ({UNKNOWN}) {{\n{SELECTED}\n  return %y : {UNKNOWN}\n}}"
-    _, module = parse(text)
-    assert has_sizes_to_find(module)
-    assert not has_sizes_to_find(function("  %y = torch.aten.relu %x : X -> X".replace("X", X), f"%y : {X}"))
+    assert has_sizes_to_find(entry(text), ("4x3xf32", "4x3xi1"))
+    relu = (
+        f"func.func @f(%x : {X}) -> ({X}) {{\n  %y = torch.aten.relu %x : {X} -> {X}\n  return %y : {X}\n}}"
+    )
+    assert not has_sizes_to_find(entry(relu), ("4x3xf32",))
+
+
+@pytest.mark.parametrize(("first", "second", "wanted"), [
+    ("int", "int:2", True), ("int:3", "int", True), ("int:3", "int:2", False),
+])  # fmt: skip
+def test_numbers_that_differ_from_call_to_call_are_sizes_to_find(
+    first: str, second: str, wanted: bool
+) -> None:
+    text = f"""func.func @f(%x : {X}, %n : !torch.int, %m : !torch.int) -> ({UNKNOWN}) {{
+      %0 = torch.constant.int 0
+      %1 = torch.constant.int 1
+      %e = torch.aten.add.int %n, %m : !torch.int, !torch.int -> !torch.int
+      %y = torch.operator "aten.slice.Tensor"(%x, %0, %0, %e, %1)
+        : ({X}, !torch.int, !torch.int, !torch.int, !torch.int) -> {UNKNOWN}
+      return %y : {UNKNOWN}
+    }}"""
+    assert has_sizes_to_find(entry(text), ("4x3xf32", first, second)) == wanted

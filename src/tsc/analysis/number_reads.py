@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from tsc import dtypes
@@ -38,19 +39,33 @@ def is_number_read(op: Operation) -> bool:
 
 
 def is_computed(value: SSAValue) -> bool:
-    """Whether an integer is computed from what tensors hold, or by branches and in loops, and is none that
-    counts rounds: windows that move with those are found by other means.
+    """Whether an integer is computed from what tensors hold, by branches and in loops, or of numbers that the
+    function is given and that are not known, and is none that counts rounds: windows that move with those are
+    found by other means.
     """
     is_int = value.type is tt.INT or (value.type is tt.NUMBER and _is_scalar(value.owner))
     return is_int and comes_from(value, _sources)
+
+
+def is_known_once(value: SSAValue, given: Collection[SSAValue]) -> bool:
+    """Whether an integer is known once those that are `given` are."""
+
+    def sources(at: SSAValue) -> Sequence[SSAValue] | None:
+        if at in given or isinstance(at.owner, ConstantOp):
+            return []
+        found = _sources(at)
+        return found or None  # what is read, or handed on by branches and loops, is not known
+
+    return comes_from(value, sources)
 
 
 def _sources(value: SSAValue) -> Sequence[SSAValue] | None:
     """The numbers that one is computed from, none where it is read or known; None where it is neither."""
     owner = value.owner
     if isinstance(owner, Block):
-        is_carried = isinstance(owner.parent_op(), PrimLoopOp) and owner.args[0] is not value
-        return [] if is_carried else None
+        parent = owner.parent_op()
+        is_carried = isinstance(parent, PrimLoopOp) and owner.args[0] is not value
+        return [] if is_carried or isinstance(parent, FuncOp) else None
     if isinstance(owner, AtenOp) and owner.schema.full_name not in (*READS, *SCALARS):
         are_numbers = owner.operands and all(o.type in (*NUMBERS, tt.NUMBER) for o in owner.operands)
         return owner.operands if are_numbers else None

@@ -43,6 +43,7 @@ from tsc.errors import CodegenError, NestingError
 from tsc.options import options
 from tsc.passes.differentiate import why_not_differentiated
 from tsc.passes.find_sizes import has_sizes_to_find
+from tsc.pipeline import Watcher
 from tsc.progress import working
 from tsc.runtime.constant_memory import ConstantMemory
 from tsc.runtime.native_results import NativeResults
@@ -167,6 +168,7 @@ def lowered(
 def compile_for(
     entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays = (),
     watch: Callable[[Descent], None] | None = None, in_parts: InParts | None = None,
+    only_native: bool = False,
 ) -> Specialization | str:  # fmt: skip
     """Compile `entry` for arguments of these shapes; the reason why not for a function with state that does
     what must not be done twice, when it is called again to raise its error: write to memory from outside as
@@ -175,19 +177,20 @@ def compile_for(
     `slow` is where the native entry sends calls whose arguments are others; `call` runs functions in the
     generic tier. With ``TSC_VERIFY=1`` every pass is held to what the function does with `arrays`. `watch`
     sees the way down that was taken: its function is the one that runs, at stage `fused`. What has no native
-    form is taken `in_parts`; where that cannot be, its groups become kernels that Python calls.
+    form is taken `in_parts`; where that cannot be, its groups become kernels that Python calls; where there
+    is something like that already, and `only_native` code is worth having, it is refused.
 
     Raises:
         StrictFusionError: something in a ``with strict_fusion()`` block is in no kernel.
         TscError: the compiler failed in a way the generic tier could not do better at.
     """
     with working(f"compiling {'.'.join(entry.name.split('.')[-2:])}"):
-        if not has_sizes_to_find(entry.function):
-            return _compile_for(entry, arguments, slow, call, arrays, watch, in_parts)
+        if not has_sizes_to_find(entry.function, arguments):
+            return _compile_for(entry, arguments, slow, call, arrays, watch, in_parts, only_native)
         found = _with_found_sizes(entry, arguments, slow, call, arrays, watch)
         if isinstance(found, Specialization):
             return found
-        made = _compile_for(entry, arguments, slow, call, arrays, watch, in_parts)
+        made = _compile_for(entry, arguments, slow, call, arrays, watch, in_parts, only_native)
         if isinstance(made, Specialization) and not made.is_native:
             made.reason = found
         return made
@@ -195,38 +198,52 @@ def compile_for(
 
 def _compile_for(
     entry: Entry, arguments: Sequence[str], slow: Run, call: Run, arrays: Arrays,
-    watch: Callable[[Descent], None] | None, in_parts: InParts | None,
+    watch: Callable[[Descent], None] | None, in_parts: InParts | None, only_native: bool,
 ) -> Specialization | str:  # fmt: skip
     compilation = Compilation()
     verifier = _verifier(Compiled(entry, arguments, arrays, compilation), call)
-    descent = _descent(entry, arguments, compilation, verifier, is_whole=True)
+    check = verifier.check if verifier else None
+    descent = _descent(entry, arguments, compilation, check, is_whole=True)
     if asks_gradients(descent.function):
         require_fused(entry.name, python_in_parts(descent))
         return why_not_differentiated(descent.function)
     native = native_form(descent, entry, slow, verifier)
-    if isinstance(native, str) and _branches(descent.function):
+    if isinstance(native, str) and branches(descent.function):
         compilation.whole_refusal = native
-        descent = _descent(entry, arguments, compilation, verifier, is_whole=False)
+        descent = _descent(entry, arguments, compilation, check, is_whole=False)
         native = native_form(descent, entry, slow, verifier)
     if isinstance(native, Specialization):
-        made = native
-    else:
-        require_fused(entry.name, python_in_parts(descent))
-        apart = None if in_parts is None else in_parts(arguments, native or NOT_REPEATABLE)
-        if apart is not None:
-            apart.compilation.checked += compilation.checked
-            if watch is not None:
-                watch(descent)
-            return apart
-        if native is None:
-            return NOT_REPEATABLE
-        if compilation.is_whole:
-            descent = _descent(entry, arguments, compilation, verifier, is_whole=False)
-        made = _mixed(descent, entry, call, native)
+        if watch is not None:
+            watch(descent)
+        return native
+    if only_native:
+        return native or NOT_REPEATABLE
+    return _in_python(descent, entry, arguments, call, native, watch, in_parts)
+
+
+def _in_python(
+    descent: Descent, entry: Entry, arguments: Sequence[str], call: Run, reason: str | None,
+    watch: Callable[[Descent], None] | None, in_parts: InParts | None,
+) -> Specialization | str:  # fmt: skip
+    """The function of `descent`, which has no native form as a whole for some `reason`, as Python that calls
+    native code.
+    """
+    require_fused(entry.name, python_in_parts(descent))
+    compilation = descent.compilation
+    apart = None if in_parts is None else in_parts(arguments, reason or NOT_REPEATABLE)
+    if apart is not None:
+        apart.compilation.checked += compilation.checked
+        if watch is not None:
+            watch(descent)
+        return apart
+    if reason is None:
+        return NOT_REPEATABLE
+    if compilation.is_whole:
+        descent = _descent(entry, arguments, compilation, descent.check, is_whole=False)
+    made = _mixed(descent, entry, call, reason)
     if watch is not None:
         watch(descent)
-    if not made.is_native:
-        require_fused(entry.name, python_operators(descent))
+    require_fused(entry.name, python_operators(descent))
     return made
 
 
@@ -298,7 +315,8 @@ def native_numbers(run: Run) -> Specialization:
     return Specialization(run, True, None, Compilation(), ResultForm(None), ConstantMemory(()))
 
 
-def _branches(function: FuncOp) -> bool:
+def branches(function: FuncOp) -> bool:
+    """Whether a function has branches or loops."""
     return any(isinstance(op, (PrimIfOp, PrimLoopOp)) for op in walk(function))
 
 
@@ -306,13 +324,12 @@ def _descent(
     entry: Entry,
     arguments: Sequence[str],
     compilation: Compilation,
-    verifier: Verifier | None,
+    check: Watcher | None,
     *,
     is_whole: bool,
 ) -> Descent:
     """`entry` at stage `fused`."""
     compilation.is_whole = is_whole
-    check = verifier.check if verifier else None
     descent = Descent.specialize(entry, arguments, compilation, check, is_whole=is_whole)
     descent.lower("fused")
     return descent

@@ -33,7 +33,7 @@ def compile_symbolic(
     """Compile `entry` for arguments in which sizes have names, which are `hints` in one call, or say why it
     has no native form for them.
     """
-    if has_sizes_to_find(entry.function):
+    if has_sizes_to_find(entry.function, key):
         made, has_questions = _compiled(entry, key, hints, slow, keeps_questions=True)
         if not isinstance(made, str) or not has_questions:
             return made
@@ -72,7 +72,7 @@ def _symbolic(entry: Entry, key: Sequence[str], sizes: Sizes, slow: Run) -> Spec
     """
     descent = Descent.specialize(
         entry, key, Compilation(is_whole=True), is_whole=True, sizes=sizes,
-        finds_sizes=has_sizes_to_find(entry.function), keeps_questions=sizes.environment.keeps_questions,
+        finds_sizes=has_sizes_to_find(entry.function, key), keeps_questions=sizes.environment.keeps_questions,
     )  # fmt: skip
     try:
         descent.lower("fused")

@@ -28,11 +28,12 @@ from tsc.dims.questions import (
     planned,
     program_asks,
     symbols_in,
+    take_as_factors,
 )
 
 __all__ = [
     "Atom", "Bounds", "Dim", "Guard", "SizeEnvironment", "agree", "alike", "bounds_of", "certainly_equal",
     "certainly_natural", "floordiv", "from_words", "hint_of", "hints_of", "holds_dim", "holds_found",
     "in_words", "is_known", "is_one", "maximum", "minimum", "mod", "most_of", "planned", "program_asks",
-    "symbols_in",
+    "symbols_in", "take_as_factors",
 ]  # fmt: skip

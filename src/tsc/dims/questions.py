@@ -127,6 +127,23 @@ def alike(a: Sequence[int], b: Sequence[int]) -> bool:
     return len(a) == len(b) and all(certainly_equal(m, n) for m, n in zip(a, b, strict=True))
 
 
+def take_as_factors(size: int, factors: Sequence[int]) -> None:
+    """Take for granted that a symbol among `factors`, which are to divide `size`, is one of those in `size`,
+    if it is as large as one in the call that is compiled for: sizes that an argument says, and a tensor has.
+    """
+    if not isinstance(size, Dim) or holds_found(size):
+        return
+    inside = [Dim(size.environment, {(atom,): 1}) for atom in dict.fromkeys(size.atoms) if atom.is_symbol]
+    free = [a for a in inside if not any(a.same(f) for f in factors)]
+    for factor in factors:
+        if not isinstance(factor, Dim) or not factor.is_symbol or holds_found(factor):
+            continue
+        if not any(a.same(factor) for a in inside):
+            same = next((a for a in free if a.hint == factor.hint), None)
+            if same is not None and same == factor:  # which is asked, and so noted
+                free = [a for a in free if a is not same]
+
+
 def agree(a: Sequence[int] | None, b: Sequence[int] | None) -> bool:
     """Whether two shapes, which may not be known, are the same; of sizes that are found, whether that is
     certain.

@@ -19,7 +19,7 @@ from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.shapes import pair, require_shape
-from tsc.ops.strides import suggested
+from tsc.ops.strides import strided_view, suggested
 from tsc.ops.transposed_convolutions import Axis, strided_kernel, transposed_convolution
 
 FAMILY = Family()
@@ -217,8 +217,12 @@ def convolution(
     if not spec.size:
         return np.empty(spec.shape, input.dtype)
     is_lengthened = transposed and any(n >= step for n, step in zip(output_padding, stride, strict=False))
-    takes_last = _takes_channels_last(input, weight, groups, is_lengthened=is_lengthened)
     spatial = weight.ndim - 2
+    if spatial == 1:  # a row-major image of one row
+        images = [_as_image(weight)]
+    else:
+        takes_last = _takes_channels_last(input, weight, groups, is_lengthened=is_lengthened)
+        images = [input, weight] if takes_last else []
     s, p, d = (pair(v, spatial) for v in (stride, padding, dilation))
     x, w = computed_wide(input), computed_wide(weight)
     if transposed:
@@ -227,9 +231,17 @@ def convolution(
     result = _direct(np.pad(x, widths), w, spec, s, d, groups)
     if bias is not None:
         result = result + computed_wide(bias).reshape(-1, *([1] * spatial))
-    return suggested(
-        result.astype(input.dtype, copy=False), [input, weight] if takes_last else [], of_any=True
-    )
+    result = result.astype(input.dtype, copy=False)
+    if spatial == 1:
+        return suggested(_as_image(result), images)[:, :, 0]
+    return suggested(result, images, of_any=True)
+
+
+def _as_image(lines: Array) -> Array:
+    """Lines as images of one row, as PyTorch takes them."""
+    batch, channel, step = lines.strides
+    shape = (*lines.shape[:2], 1, lines.shape[2])
+    return strided_view(lines, shape, (batch, channel, lines.shape[2] * step, step))
 
 
 def _takes_channels_last(input: Array, weight: Array, groups: int, *, is_lengthened: bool) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import TypeVar
 
-from tsc.dims import Dim, certainly_equal, is_one
+from tsc.dims import Dim, certainly_equal, is_one, take_as_factors
 from tsc.errors import BoundsError, ShapeError
 from tsc.ops.definition import TensorSpec
 
@@ -120,6 +120,8 @@ def infer_size(shape: Sequence[int], size: int) -> tuple[int, ...]:
         raise ShapeError("only one dimension can be inferred")
     if any(n < -1 for n in shape):
         raise ShapeError(f"invalid shape dimension {min(shape)}")
+    if unknown:
+        take_as_factors(size, shape)
     if unknown and (known == 0 or size % known):
         raise ShapeError(f"shape '{list(shape)}' is invalid for input of size {size}")
     if not unknown and known != size:

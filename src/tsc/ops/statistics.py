@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import is_known
 from tsc.dtypes import Array, Number, Real
 from tsc.errors import DTypeError, ShapeError
 from tsc.narrowing import is_array
@@ -52,7 +53,8 @@ def _median_of(self: Array, axis: int, keepdim: bool, ignore_nan: bool) -> tuple
 
 
 def _scalar_infer(self: TensorSpec) -> TensorSpec:
-    require_numbers("median", self)
+    if not is_known(self.size) or self.size:  # of nothing PyTorch takes any dtype
+        require_numbers("median", self)
     return TensorSpec((), self.dtype)
 
 
@@ -99,7 +101,8 @@ def _define_median(name: str, ignore_nan: bool) -> None:
         if not self.size:
             if self.dtype.kind not in "iub":
                 return np.full((), np.nan, self.dtype)
-            return np.full((), np.iinfo(self.dtype).min if self.dtype.kind == "i" else 0, self.dtype)
+            least = np.iinfo(self.dtype).min if self.dtype.kind == "i" else self.dtype.kind == "b"
+            return np.full((), least, self.dtype)
         return _median_of(self.reshape(-1), 0, False, ignore_nan)[0]
 
 

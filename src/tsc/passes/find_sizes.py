@@ -4,10 +4,12 @@ names.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.fusion import reads_values
@@ -20,7 +22,7 @@ from tsc.analysis.known_values import (
     writes_anything,
 )
 from tsc.analysis.module_functions import functions
-from tsc.analysis.number_reads import NUMBERS, READS, is_computed
+from tsc.analysis.number_reads import NUMBERS, READS, is_computed, is_known_once
 from tsc.analysis.operator_effects import asks_gradients
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -37,6 +39,8 @@ from tsc.passes.found.rooms import number_of
 from tsc.passes.found.rules import CREATIONS, RULES, is_found_when_run, sizes_given
 from tsc.passes.unroll_loops import rounds_of
 
+VARYING = "int"
+"""An integer among arguments that is another one in each call, in words."""
 NUMBERS_OF = ("aten::item", *READS)
 """Operators that give the only element of a tensor, which may be one of a size that is found."""
 
@@ -68,20 +72,24 @@ class FindSizes(Rewriting):
         return any([find_sizes(function, ctx, before_writes=self.before_writes) for function in every])
 
 
-def has_sizes_to_find(function: Operation) -> bool:
-    """Whether a function may have operators whose results are as large as elements say."""
-    return any(isinstance(op, AtenOp) and _may_find(op) for op in walk(function))
+def has_sizes_to_find(function: FuncOp, arguments: Sequence[str]) -> bool:
+    """Whether a function may have operators whose results are as large as elements say, or as numbers among
+    its arguments do, which are given in words.
+    """
+    pairs = zip(function.body.block.args, arguments, strict=True)
+    known = {argument for argument, word in pairs if argument.type is tt.INT and word != VARYING}
+    return any(isinstance(op, AtenOp) and _may_find(op, known) for op in walk(function))
 
 
-def _may_find(op: AtenOp) -> bool:
+def _may_find(op: AtenOp, known: Collection[SSAValue] = ()) -> bool:
+    """Whether `op` may be such an operator, where some arguments will be `known`."""
     name = op.schema.full_name
-    if name in CREATIONS:
-        return any(map(is_found_when_run, sizes_given(op)))
     if name in NUMBERS_OF:
         return _holds_found(op.operands[0])
-    if name != "aten::slice.Tensor":
+    if name not in CREATIONS and name != "aten::slice.Tensor":
         return name in RULES
-    return any(map(is_found_when_run, op.operands[2:4]))
+    given = sizes_given(op) if name in CREATIONS else op.operands[2:4]
+    return any(is_found_when_run(n) and not is_known_once(unwrapped(n), known) for n in given)
 
 
 def _holds_found(value: SSAValue) -> bool:

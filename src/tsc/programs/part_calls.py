@@ -20,13 +20,18 @@ from tsc.runtime.values import Inputs
 class KnownParts:
     """A specialization in parts: Python that calls native code, and knows no shapes."""
 
-    def __init__(self, found: Specialization, count: int, arrays: Sequence[Any]) -> None:
-        """`count` is the number of arguments, `arrays` are those among ones that it was made for."""
+    def __init__(
+        self, found: Specialization, count: int, arrays: Sequence[Any], *, other_shapes: bool = True
+    ) -> None:
+        """`count` is the number of arguments, `arrays` are those among ones that it was called with. Where
+        something better may be made for those of `other_shapes`, they do not come here.
+        """
         assert found.pattern is not None
         self.arguments = found.pattern[:count]
         self.run = found.run
         self.kinds = [(array.dtype, array.ndim) for array in arrays]
-        self.signature = signature(self.arguments), repr(self.kinds)
+        self.shapes = None if other_shapes else [array.shape for array in arrays]
+        self.signature = signature(self.arguments), repr((self.kinds, self.shapes))
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class PartCalls(CallWriter):
         for name, (dtype, ndim) in zip(map(array_name, given), known.kinds, strict=True):
             matching.require(f"{name}.ndim != {ndim} or {name}.dtype != {text.hold(dtype)}")
             matching.require(f"not {name}.size")
+        for name, shape in zip(map(array_name, given), known.shapes or (), strict=known.shapes is not None):
+            matching.require(f"{name}.shape != {shape!r}")
         matching.flush()
         if self.version.guard is not None and receiver is not None:
             text.write(f"{text.hold(refresh_below)}({text.hold(receiver)})")

@@ -28,6 +28,7 @@ class TensorCalls:
         """`wrap_object` makes of objects of the program what they are given back as."""
         self.kind = kind
         self.run = self._dispatch = dispatch
+        self._version = version
         self._native = NativeCalls(kind, dispatch, version)
         self._parts = PartCalls(kind, dispatch, version, wrap_object)
         self._known: tuple[Known | KnownParts, ...] = ()
@@ -55,7 +56,9 @@ class TensorCalls:
             return None
         if found.outlined is not None:
             arrays = given if self.kind.array_of is None else [self.kind.array_of(t) for t in given]
-            return KnownParts(found, count, arrays) if all(array.size for array in arrays) else None
+            is_settled = not self._version.specializations.native_trials
+            known = KnownParts(found, count, arrays, other_shapes=is_settled)
+            return known if all(array.size for array in arrays) else None
         if not isinstance(results, NativeResults) or found.code is None or found.code.plan is None:
             return None
         return Known(found, found.code, count) if results.is_row_major else None

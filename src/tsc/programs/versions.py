@@ -22,7 +22,7 @@ from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import require_nothing_strict
 from tsc.compiler.parts import InParts
 from tsc.compiler.sizes import Naming
-from tsc.compiler.specialization import Specialization, compile_for, native_numbers
+from tsc.compiler.specialization import Specialization, branches, compile_for, native_numbers
 from tsc.compiler.symbolic_sizes import compile_named
 from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from tsc.programs.interpreter import Interpreter
 
 LOG = logging.getLogger("tsc")
+MOST_NATIVE_TRIALS = 2
 Run = Callable[..., Any]
 MOST_VERSIONS = 4
 """Versions of one method of a live module; in further states it runs in the generic tier."""
@@ -270,6 +271,7 @@ class Versions:
             is_python = takes_no_tensors(entry.function)
             run = NumberCalls(entry.function, generic) if is_python else generic
             table = Specializations(*self._makers(entry, refusal, in_parts), run, name, words=words)
+            table.native_trials = _trials(entry, refusal)
             if isinstance(run, NumberCalls):
                 refusal = PYTHON_ALONE
                 self._compile_numbers(run, table, entry)
@@ -278,6 +280,7 @@ class Versions:
         refusal = resizes if state.is_distinct else HELD_TWICE
         run_lifted = run_frozen(lifted, None, self._interpreter.call)
         table = Specializations(*self._makers(lifted, refusal, in_parts), generic, name, state, run_lifted)
+        table.native_trials = _trials(lifted, refusal)
         return Version(entry, lifted, table, in_parts, state, guard, refusal)
 
     def _compile_numbers(self, run: NumberCalls, table: Specializations, entry: Entry) -> None:
@@ -315,10 +318,11 @@ class Versions:
     def _compile(
         self, entry: Entry, in_parts: InParts, key: Sequence[str],
         arrays: Sequence[np.ndarray[Any, Any]], watch: Callable[[Descent], None] | None = None,
+        only_native: bool = False,
     ) -> Specialization | str:  # fmt: skip
         call = self._interpreter.call
         try:
-            made = compile_for(entry, key, self._slow, call, arrays, watch, in_parts=in_parts)
+            made = compile_for(entry, key, self._slow, call, arrays, watch, in_parts, only_native=only_native)
         except CodegenError as error:
             require_nothing_strict(entry.function, error.message)
             raise
@@ -348,10 +352,17 @@ class Versions:
         return compile_named(entry, key, seen, Naming(names_first, names_all), self._slow)
 
 
+def _trials(entry: Entry, refusal: str | None) -> int:
+    """How often sizes other than those for which a function is not native as a whole may be so."""
+    return MOST_NATIVE_TRIALS if refusal is None and branches(entry.function) else 0
+
+
 def _only_in_parts(
-    in_parts: InParts, reason: str, key: Sequence[str], arrays: object
+    in_parts: InParts, reason: str, key: Sequence[str], arrays: object, *, only_native: bool = False
 ) -> Specialization | str:
     """A function that must not be native as a whole, in parts; or why it is not compiled at all."""
+    if only_native:
+        return reason
     return in_parts(key, reason) or _refuse(reason, in_parts.entry)
 
 

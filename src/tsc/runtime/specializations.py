@@ -108,6 +108,8 @@ class Specializations:
         """The keys of calls that are running in the generic tier, for which the background is to compile."""
         self._ready: dict[Key, _Ready] = {}
         """What was made there, for the next call of a key."""
+        self.native_trials = 0
+        """How often native code as a whole is tried for other sizes than those for which it was refused."""
         self._filling: set[Key] = set()
         """The keys of calls that put into dicts what was not in them."""
         self.strategy = FusionStrategy.current
@@ -291,7 +293,8 @@ class Specializations:
         there = {**self.table, **ready}
         name = key if key in there else _fitting(there, key)
         if name is not None:
-            return _Ready(name, there[name])
+            made = None if name == key else self._native_instead(there[name], key, values, len(there))
+            return _Ready(name, there[name]) if made is None else _Ready(key, made)
         if len(there) >= self.depth:
             self._say_exhausted()
             return _Ready()
@@ -316,6 +319,20 @@ class Specializations:
             self.refused.pop(key, None)
         reason = self.refused.get(key)
         return _Ready(self.refuse_all(reason) if isinstance(reason, ForAll) else name, made)
+
+    def _native_instead(self, there: Any, key: Key, values: Sequence[Any], number: int) -> Any:
+        """Native code for calls of `key` alone, where what is `there` for them is Python with native parts:
+        sizes decide branches, and another way may be native as a whole (one step after a first text, say).
+        """
+        if there.outlined is None or not self.native_trials or number >= self.depth:
+            return None
+        self.native_trials -= 1
+        arrays = [regular(a) for a in flatten(values)]
+        made = self._specialize(key, partial(self._compile, key, arrays, only_native=True))
+        self.refused.pop(key, None)
+        if made is not None:
+            made.pattern = _pattern(values)
+        return made
 
     def refuse_all(self, reason: str) -> Key:
         """Have the generic tier run all calls from now on, and say why; their key in the table."""

@@ -21,6 +21,9 @@ from .ill_conditioned import CANCELLING, EXACT, OF_ZEROS, UNDEFINED
 from .observing import Observation
 
 RUNS = 4
+VARIANCES = (
+    "native_batch_norm", "native_group_norm", "native_layer_norm", "std", "std_mean", "var", "var_mean",
+)  # fmt: skip
 SLACK = 16
 """How much larger a difference may be than what noise of one rounding error makes."""
 
@@ -86,6 +89,8 @@ class Noise(TorchDispatchMode):
             self.undefined.add("padding")
         if name == "gelu" and bool(args[0].isinf().any()):
             self.undefined.add("gelu")
+        if name in VARIANCES and tensors and _has_large_squares(tensors[0]):
+            self.undefined.add("squares")
         if name in ("sort", "topk", "argsort") and tensors and _has_ties(tensors[0]):
             self.undefined.add("ties")
 
@@ -159,6 +164,11 @@ def _partly(target: torch.Tensor, other: torch.Tensor) -> bool:
         return False
     places = [(t.data_ptr(), tuple(t.shape), t.stride()) for t in (target, other)]
     return places[0] != places[1]
+
+
+def _has_large_squares(value: torch.Tensor) -> bool:
+    """Whether squares of finite elements overflow."""
+    return value.is_floating_point() and _largest(value) ** 2 > torch.finfo(value.dtype).max
 
 
 def _has_ties(value: torch.Tensor) -> bool:

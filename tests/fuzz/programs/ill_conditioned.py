@@ -8,6 +8,7 @@ UNDEFINED = {
     "gelu": "of what is infinite PyTorch makes NaN in float32 and bfloat16, and infinity in float64",
     "overlap": "an operator writes memory that it also reads, or writes twice: the order is left open",
     "padding": "weights that are not finite meet a padding's zeros, or do not: PyTorch has both algorithms",
+    "squares": "the variance of numbers whose squares overflow: PyTorch has an algorithm with squares, too",
     "ties": "sort and topk leave the order of equal elements open",
 }
 """What `conditioning` notices while a program runs again."""
@@ -20,7 +21,7 @@ REFUSED = {
         "TorchScript refuses it too, but drops it where nothing needs the list"
     ),
     "setStorage: sizes": "of a tensor's memory tsc knows what the tensor shows, where PyTorch made it",
-    "output with shape": "tsc does not resize `out`: the memory of a NumPy array cannot grow",
+    "out= has shape": "tsc does not resize `out`: the memory of a NumPy array cannot grow",
 }
 """What tsc refuses by a sentence, and why."""
 

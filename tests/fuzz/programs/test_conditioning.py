@@ -56,6 +56,12 @@ def test_gelu_of_what_is_infinite_may_be_nan() -> None:
     assert _reason(x, lambda: torch.nn.functional.gelu(x.nan_to_num())) is None
 
 
+def test_a_variance_of_what_overflows_when_squared_may_be_anything() -> None:
+    x = torch.tensor([[1e20, 1.0, 2.0, 3.0]])
+    assert "squares" in str(_reason(x, lambda: torch.nn.functional.group_norm(x, 1)))
+    assert _reason(x, lambda: torch.nn.functional.group_norm(x.clamp(max=4), 1)) is None
+
+
 def test_an_extremum_of_zeros_may_have_any_sign() -> None:
     x, y = torch.tensor([0.0, 1.0]), torch.tensor([-0.0, 0.0])
     assert _reason(torch.tensor([-torch.inf, 1.0]), lambda: 1 / torch.maximum(x, y)) is not None

@@ -24,6 +24,7 @@ from tsc.analysis.known_values import (
 from tsc.analysis.largest_elements import largest
 from tsc.analysis.memory_aliases import shared_operands
 from tsc.analysis.number_reads import is_number_read
+from tsc.analysis.operator_effects import is_pure
 from tsc.analysis.result_layouts import is_row_major
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -83,8 +84,12 @@ class Finder:
         number = self.number(unwrapped(value))
         turned = self.aten("add.Scalar", number, extent)
         counted = self.aten("where.self", self.aten("lt.Scalar", number, 0), turned, number)
+        limited = self.aten("clamp", counted, 0, extent)
+        for other in _earlier(self.op):
+            if isinstance(other, FindSizeOp) and _is_same(other.operands[0], limited):
+                return other.size
         size = self.sizes.find(extent)
-        self.builder.insert(FindSizeOp.of(self.aten("clamp", counted, 0, extent), size))
+        self.builder.insert(FindSizeOp.of(limited, size))
         return size
 
     def as_int(self, value: SSAValue) -> SSAValue:
@@ -186,6 +191,22 @@ class Finder:
 def _is_before(op: Operation, other: Operation) -> bool:
     """Whether an operation comes before another one of the same block."""
     return op.parent is other.parent and op.is_before_in_block(other)
+
+
+def _is_same(one: SSAValue, other: SSAValue) -> bool:
+    """Whether two values are computed in the same way of the same values, none of which anyone writes to."""
+    if one is other:
+        return True
+    first, second = one.owner, other.owner
+    if not isinstance(first, Operation) or not isinstance(second, Operation) or not is_pure(first):
+        return False
+    if type(first) is not type(second) or first.attributes != second.attributes:
+        return False
+    if len(first.operands) != len(second.operands) or len(first.results) != 1:
+        return False
+    if any(type(o.type) is tt.TensorType for o in first.operands):
+        return False
+    return all(map(_is_same, first.operands, second.operands))
 
 
 def _is_kept(mask: SSAValue) -> bool:
