@@ -1,7 +1,10 @@
 """What holds for every test: nothing comes from a cache, and PyTorch's table of operators stays true."""
 
+import gc
 import importlib
 import os
+import time
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -29,3 +32,19 @@ def operators_alive() -> Any:
     table._register_builtin = keep
     yield kept
     table._register_builtin = register
+
+
+SECONDS_BETWEEN_FREEZES = 5.0
+_last_freeze = [0.0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_collections() -> Generator[None]:
+    """Have Python's collector look at what is new: of the samples of all operators, of PyTorch and of
+    thousands of tests it would find each time that they are still there.
+    """
+    yield
+    if time.monotonic() - _last_freeze[0] > SECONDS_BETWEEN_FREEZES:
+        gc.collect()
+        gc.freeze()
+        _last_freeze[0] = time.monotonic()

@@ -10,7 +10,7 @@ from tests.fuzz.archives.mutating import Change, Recipe, mutant_of, recipe_of
 from tests.fuzz.archives.pool import Worker
 from tests.fuzz.task import Task
 
-ARCHIVES = 250
+ARCHIVES = 120
 
 
 def test_hostile_archives_do_no_harm(tmp_path: Path) -> None:

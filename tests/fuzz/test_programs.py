@@ -21,10 +21,9 @@ from tsc.ops import registry
 
 SEEDS = (
     3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 17, 18, 19, 20, 22, 24, 25, 27, 28, 29, 30, 31, 32, 33,
-    34, 35, 36, 37, 38, 39, 40, 42, 43, 46, 48, 49, 50, 51, 52, 53, 55, 57, 60, 61, 62, 66, 67, 68,
-    70, 74, 76, 77, 78, 79, 80, 81, 83, 85,
+    34, 35, 36, 37, 38, 39, 40, 42,
 )  # fmt: skip
-"""Of ``python -m tests.fuzz.programs.choose 60``."""
+"""Of ``python -m tests.fuzz.programs.choose 34``."""
 
 
 @pytest.fixture(scope="module")

@@ -95,8 +95,8 @@ STRIDES: dict[str, str] = {
     **{f"aten::{n}": _CONJUGATE for n in ("_conj", "mH", "matrix_H")},
     "aten::as_strided_scatter": _FIRST,
     **{f"aten::{n}": _FIRST for n in (
-        "adaptive_avg_pool1d", "adaptive_max_pool1d", "angle", "avg_pool1d", "conv1d",
-        "conv1d.padding", "conv_transpose1d", "feature_alpha_dropout", "feature_dropout",
+        "adaptive_avg_pool1d", "adaptive_max_pool1d", "angle", "avg_pool1d",
+        "feature_alpha_dropout", "feature_dropout",
         "max_pool1d_with_indices", "gru.input", "gru_cell", "lstm.input", "quantile", "rnn_relu.input",
         "rnn_tanh.input", "rot90",
     )},
