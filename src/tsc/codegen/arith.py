@@ -13,7 +13,6 @@ from xdsl.dialects.builtin import (
     VectorType,
 )
 from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.utils.hints import isa
 
 from tsc.codegen.affine_indices import AffineSum
 from tsc.codegen.conversions import narrow, widen
@@ -30,6 +29,7 @@ from tsc.codegen.types import (
     suffix,
     with_lanes,
 )
+from tsc.dialects.builtin_types import is_vector
 from tsc.errors import CodegenError
 
 F32 = Float32Type()
@@ -51,7 +51,7 @@ def constant(function: FunctionEmitter, op: arith.ConstantOp) -> None:
         function.define_index(op.result, AffineSum((), value.value.data))
     elif isinstance(value, IntegerAttr | FloatAttr):
         function.define(op.result, constant_text(value.value.data, op.result.type))
-    elif isinstance(value, DenseIntOrFPElementsAttr) and isa(op.result.type, VectorType[Attribute]):
+    elif isinstance(value, DenseIntOrFPElementsAttr) and is_vector(op.result.type):
         function.define(op.result, _dense(value, op.result.type))
     else:
         raise CodegenError(

@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from xdsl.dialects import func, scf
-from xdsl.dialects.builtin import IntegerAttr, MemRefType
-from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.utils.hints import isa
+from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.module_functions import is_kernel
 from tsc.codegen.affine_indices import AffineSum, variable
 from tsc.codegen.function_emitter import FunctionEmitter
 from tsc.codegen.types import llvm_type
+from tsc.dialects.builtin_types import is_integer, is_memref
 from tsc.errors import CodegenError
 
 
@@ -56,7 +55,7 @@ def _yielded(function: FunctionEmitter, terminator: Operation | None) -> list[st
 def _loop_metadata(function: FunctionEmitter, op: scf.ForOp) -> str:
     """``tsc.unroll = N`` asks LLVM to unroll (0: fully); otherwise loops stay as the schedule wrote them."""
     count = op.attributes.get("tsc.unroll")
-    if not isa(count, IntegerAttr):
+    if not is_integer(count):
         return ""
     number = count.value.data
     hint = f'"llvm.loop.unroll.count", i32 {number}' if number else '"llvm.loop.unroll.full"'
@@ -136,7 +135,7 @@ def _call(function: FunctionEmitter, op: func.CallOp) -> None:
     if callee is None:
         raise CodegenError(f"func.call: requires a function of this module; got @{name}")
     operands = ", ".join(
-        f"ptr {function.pass_buffer(v, type_)}" if isa(type_, MemRefType[Attribute]) else function.typed(v)
+        f"ptr {function.pass_buffer(v, type_)}" if is_memref(type_) else function.typed(v)
         for v, type_ in zip(op.arguments, callee.function_type.inputs, strict=True)
     )
     result = function.module.result_type(callee)

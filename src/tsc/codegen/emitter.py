@@ -6,9 +6,8 @@ from functools import cache
 from typing import Any
 
 from xdsl.dialects import func, memref
-from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp
+from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.ir import Attribute, Block, SSAValue
-from xdsl.utils.hints import isa
 
 from tsc.analysis.module_functions import is_kernel
 from tsc.analysis.target import Target
@@ -17,6 +16,7 @@ from tsc.codegen.call_timing import CallTiming
 from tsc.codegen.function_emitter import Buffer, FunctionEmitter, strides_of
 from tsc.codegen.math.library import MathLibrary
 from tsc.codegen.types import llvm_type, size_bytes
+from tsc.dialects.builtin_types import is_integer, is_memref
 from tsc.errors import CodegenError
 
 Handler = Callable[[FunctionEmitter, Any], None]
@@ -190,7 +190,7 @@ class ModuleEmitter:
         """
         function = FunctionEmitter(self, may_alias=True)
         count = op.attributes["tsc.num_inputs"]
-        if not isa(count, IntegerAttr):
+        if not is_integer(count):
             raise CodegenError(f"tsc.num_inputs: requires an integer; got {count}")
         *tensors, arena = op.body.block.args
         for position, argument in enumerate(tensors):
@@ -208,7 +208,7 @@ class ModuleEmitter:
         self.write(head, ["ptr %in", "ptr %out", "ptr %arena"], "nounwind", function)
 
     def _host_argument(self, function: FunctionEmitter, value: SSAValue, pointer: str) -> None:
-        if not isa(value.type, MemRefType[Attribute]):
+        if not is_memref(value.type):
             raise CodegenError(f"func.func @main: requires memref arguments; got {value.type}")
         function.define_buffer(value, function.argument_buffer(value.type, pointer))
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import IndexType, MemRefType
 from xdsl.ir import Attribute, Block, SSAValue
-from xdsl.utils.hints import isa
 
 from tsc.codegen.affine_indices import ZERO, AffineSum, variable
 from tsc.codegen.types import llvm_type, size_bytes, storage
+from tsc.dialects.builtin_types import is_memref
 from tsc.errors import CodegenError
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ class FunctionEmitter:
     def argument(self, value: SSAValue, space: int = 0) -> str:
         """Define a function argument and return its LLVM declaration."""
         name = self.fresh()
-        if not isa(value.type, MemRefType[Attribute]):
+        if not is_memref(value.type):
             self.define(value, name)
             return f"{llvm_type(value.type)} {name}"
         self.define_buffer(value, self.argument_buffer(value.type, name, space))

@@ -8,12 +8,12 @@ from typing import Any
 from xdsl.dialects import memref
 from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType
 from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.utils.hints import isa
 
 from tsc.codegen.affine_indices import ZERO, AffineSum
 from tsc.codegen.conversions import is_bool, truncate_bool
 from tsc.codegen.function_emitter import Buffer, FunctionEmitter, strides_of
 from tsc.codegen.types import lanes_of, llvm_type, memory_type, size_bytes, storage
+from tsc.dialects.builtin_types import is_memref
 from tsc.errors import CodegenError
 
 ALLOCA_ALIGNMENT = 64
@@ -22,7 +22,7 @@ ALLOCA_ALIGNMENT = 64
 def type_of(value: SSAValue) -> MemRefType[Attribute]:
     """The type of a memref value."""
     type_ = value.type
-    if not isa(type_, MemRefType[Attribute]):
+    if not is_memref(type_):
         raise CodegenError(f"memref: requires a ranked memref; got {type_}")
     return type_
 

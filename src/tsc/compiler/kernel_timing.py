@@ -11,11 +11,10 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import FileLineColLoc, IntAttr, MemRefType, ModuleOp, StringAttr
+from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.ir import Attribute, Operation
 from xdsl.passes import ModulePass
-from xdsl.utils.hints import isa
 
 from tsc.analysis.kernel_work import KernelWork, kernel_work
 from tsc.analysis.module_functions import kernels
@@ -23,6 +22,7 @@ from tsc.codegen.call_timing import EVENTS, TIMES
 from tsc.codegen.types import size_bytes
 from tsc.compiler.tags import TAG, tag_of
 from tsc.dialects.aten import AtenOp
+from tsc.dialects.builtin_types import is_memref
 from tsc.dialects.tsc import GroupOp
 from tsc.dialects.walking import walk
 from tsc.passes.assign_layouts import AssignLayouts
@@ -137,7 +137,7 @@ def _bytes(call: CallOp) -> int | None:
     """The bytes of the buffers of a call, each once."""
     total = 0
     for value in dict.fromkeys(call.arguments):
-        if isa(value.type, MemRefType[Attribute]):
+        if is_memref(value.type):
             shape = value.type.get_shape()
             if any(n < 0 for n in shape):
                 return None

@@ -9,14 +9,14 @@ from typing import Any
 
 import llvmlite.binding as llvm
 from xdsl.dialects import gpu, memref
-from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp
+from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.utils.hints import isa
 
 from tsc.analysis.target import Target, ptx
 from tsc.codegen.emitter import ModuleEmitter, handlers
 from tsc.codegen.function_emitter import Buffer, FunctionEmitter, strides_of
 from tsc.codegen.types import llvm_type, storage
+from tsc.dialects.builtin_types import is_integer, is_memref
 from tsc.errors import CodegenError
 
 GLOBAL, SHARED = 1, 3
@@ -79,7 +79,7 @@ GPU_HANDLERS: Mapping[type[Operation], Handler] = {
 def memory_space(type_: MemRefType[Attribute]) -> int | None:
     """The address space a memref type asks for, if it does."""
     space = type_.memory_space
-    return space.value.data if isa(space, IntegerAttr) else None
+    return space.value.data if is_integer(space) else None
 
 
 @dataclass
@@ -102,7 +102,7 @@ class PtxModuleEmitter(ModuleEmitter):
         """A named buffer of shared memory; constants reach a kernel as arguments."""
         type_ = op.memref.type
         name = op.name_.root_reference.data
-        if not isa(type_, MemRefType[Attribute]) or memory_space(type_) != SHARED:
+        if not is_memref(type_) or memory_space(type_) != SHARED:
             raise CodegenError(
                 f"memref.get_global: requires memory space {SHARED} in a GPU kernel; got @{name}"
             )
@@ -129,7 +129,7 @@ class PtxModuleEmitter(ModuleEmitter):
 
     def _parameter(self, function: FunctionEmitter, argument: SSAValue) -> str:
         type_, name = argument.type, function.fresh()
-        if not isa(type_, MemRefType[Attribute]):
+        if not is_memref(type_):
             function.define(argument, name)
             return f"{llvm_type(type_)} {name}"
         function.define_buffer(argument, _aligned(function.argument_buffer(type_, name, GLOBAL)))

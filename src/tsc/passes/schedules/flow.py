@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from xdsl.dialects import arith, scf
-from xdsl.dialects.builtin import IntegerAttr, VectorType, i1, i64
-from xdsl.ir import Attribute, Block, Region, SSAValue
-from xdsl.utils.hints import isa
+from xdsl.dialects.builtin import IntegerAttr, i1, i64
+from xdsl.ir import Block, Region, SSAValue
 
+from tsc.dialects.builtin_types import is_vector
 from tsc.dialects.loop_builder import LoopBuilder, vector_type
 from tsc.dialects.loop_index import INDEX, Index
 
@@ -76,7 +76,7 @@ def below(builder: LoopBuilder, a: SSAValue, b: SSAValue) -> SSAValue:
 def compare(builder: LoopBuilder, predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
     """A comparison of integers, or of vectors of them."""
     properties = {"predicate": IntegerAttr(arith.CMPI_COMPARISON_OPERATIONS.index(predicate), i64)}
-    result = vector_type(i1, a.type.get_shape()[0]) if isa(a.type, VectorType[Attribute]) else i1
+    result = vector_type(i1, a.type.get_shape()[0]) if is_vector(a.type) else i1
     return builder.add(arith.CmpiOp.create(operands=[a, b], result_types=[result], properties=properties))
 
 
