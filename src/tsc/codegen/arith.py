@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from tsc.analysis.builtin_types import is_vector
 from tsc.codegen.affine_indices import AffineSum
 from tsc.codegen.conversions import narrow, widen
 from tsc.codegen.function_emitter import FunctionEmitter
@@ -29,7 +30,6 @@ from tsc.codegen.types import (
     suffix,
     with_lanes,
 )
-from tsc.dialects.builtin_types import is_vector
 from tsc.errors import CodegenError
 
 F32 = Float32Type()

@@ -6,11 +6,11 @@ from typing import Any
 from xdsl.dialects import func, scf
 from xdsl.ir import Operation, SSAValue
 
+from tsc.analysis.builtin_types import is_integer, is_memref
 from tsc.analysis.module_functions import is_kernel
 from tsc.codegen.affine_indices import AffineSum, variable
 from tsc.codegen.function_emitter import FunctionEmitter
 from tsc.codegen.types import llvm_type
-from tsc.dialects.builtin_types import is_integer, is_memref
 from tsc.errors import CodegenError
 
 

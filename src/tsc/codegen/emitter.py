@@ -9,6 +9,7 @@ from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.ir import Attribute, Block, SSAValue
 
+from tsc.analysis.builtin_types import is_integer, is_memref
 from tsc.analysis.module_functions import is_kernel
 from tsc.analysis.target import Target
 from tsc.codegen import arith, control, conversions, math_ops, memory, vectors
@@ -16,7 +17,6 @@ from tsc.codegen.call_timing import CallTiming
 from tsc.codegen.function_emitter import Buffer, FunctionEmitter, strides_of
 from tsc.codegen.math.library import MathLibrary
 from tsc.codegen.types import llvm_type, size_bytes
-from tsc.dialects.builtin_types import is_integer, is_memref
 from tsc.errors import CodegenError
 
 Handler = Callable[[FunctionEmitter, Any], None]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from xdsl.dialects.builtin import IndexType, MemRefType
 from xdsl.ir import Attribute, Block, SSAValue
 
+from tsc.analysis.builtin_types import is_memref
 from tsc.codegen.affine_indices import ZERO, AffineSum, variable
 from tsc.codegen.types import llvm_type, size_bytes, storage
-from tsc.dialects.builtin_types import is_memref
 from tsc.errors import CodegenError
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from xdsl.dialects import memref
 from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from tsc.analysis.builtin_types import is_memref
 from tsc.codegen.affine_indices import ZERO, AffineSum
 from tsc.codegen.conversions import is_bool, truncate_bool
 from tsc.codegen.function_emitter import Buffer, FunctionEmitter, strides_of
 from tsc.codegen.types import lanes_of, llvm_type, memory_type, size_bytes, storage
-from tsc.dialects.builtin_types import is_memref
 from tsc.errors import CodegenError
 
 ALLOCA_ALIGNMENT = 64

@@ -20,8 +20,7 @@ from tsc.dialects.context import make_context
 from tsc.errors import CodegenError, VerificationError
 from tsc.frontend.unit import Unit
 from tsc.passes.specialize import CONSTANTS, NUMBERS, split_entries
-from tsc.runtime.descriptions import Varying, describe, flatten
-from tsc.runtime.specializations import regular
+from tsc.runtime.descriptions import Varying, describe, flatten, regular
 from tsc.verification.freezing import FreezingVerifier
 from tsc.verification.verifier import Verifier
 

@@ -16,13 +16,13 @@ from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.ir import Attribute, Operation
 from xdsl.passes import ModulePass
 
+from tsc.analysis.builtin_types import is_memref
 from tsc.analysis.kernel_work import KernelWork, kernel_work
 from tsc.analysis.module_functions import kernels
 from tsc.codegen.call_timing import EVENTS, TIMES
 from tsc.codegen.types import size_bytes
 from tsc.compiler.tags import TAG, tag_of
 from tsc.dialects.aten import AtenOp
-from tsc.dialects.builtin_types import is_memref
 from tsc.dialects.tsc import GroupOp
 from tsc.dialects.walking import walk
 from tsc.passes.assign_layouts import AssignLayouts

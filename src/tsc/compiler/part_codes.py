@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tsc.narrowing import is_array
+from tsc.runtime.descriptions import regular
 from tsc.runtime.native import MISS
 from tsc.runtime.native_results import descends
-from tsc.runtime.specializations import regular
 
 Run = Callable[..., Any]
 

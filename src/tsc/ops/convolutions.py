@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tsc import dtypes
 from tsc.dtypes import Array, DType
 from tsc.errors import ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.contractions import computed_wide, multiply_add, refuse_bools, require_same_dtype
+from tsc.ops.convolution_layouts import convolved
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.shapes import pair, require_shape
-from tsc.ops.strides import strided_view, suggested
 from tsc.ops.transposed_convolutions import Axis, strided_kernel, transposed_convolution
 
 FAMILY = Family()
@@ -218,11 +216,6 @@ def convolution(
         return np.empty(spec.shape, input.dtype)
     is_lengthened = transposed and any(n >= step for n, step in zip(output_padding, stride, strict=False))
     spatial = weight.ndim - 2
-    if spatial == 1:  # a row-major image of one row
-        images = [_as_image(weight)]
-    else:
-        takes_last = _takes_channels_last(input, weight, groups, is_lengthened=is_lengthened)
-        images = [input, weight] if takes_last else []
     s, p, d = (pair(v, spatial) for v in (stride, padding, dilation))
     x, w = computed_wide(input), computed_wide(weight)
     if transposed:
@@ -231,29 +224,9 @@ def convolution(
     result = _direct(np.pad(x, widths), w, spec, s, d, groups)
     if bias is not None:
         result = result + computed_wide(bias).reshape(-1, *([1] * spatial))
-    result = result.astype(input.dtype, copy=False)
-    if spatial == 1:
-        return suggested(_as_image(result), images)[:, :, 0]
-    return suggested(result, images, of_any=True)
-
-
-def _as_image(lines: Array) -> Array:
-    """Lines as images of one row, as PyTorch takes them."""
-    batch, channel, step = lines.strides
-    shape = (*lines.shape[:2], 1, lines.shape[2])
-    return strided_view(lines, shape, (batch, channel, lines.shape[2] * step, step))
-
-
-def _takes_channels_last(input: Array, weight: Array, groups: int, *, is_lengthened: bool) -> bool:
-    """Whether PyTorch's kernel for a convolution knows channels last: all of images, and oneDNN's of volumes,
-    which it takes on several threads for all but the smallest; `is_lengthened`: by an output padding of a
-    stride or more.
-
-    Source: ``ConvParams::use_mkldnn`` (aten/src/ATen/native/Convolution.cpp).
-    """
-    is_large = len(input) > 1 or math.prod(input.shape[:4]) > 20480 or min(weight.shape[-2:]) > 3
-    is_known = input.dtype == np.float32 and (groups > 1 or is_large)
-    return weight.ndim == 4 or ((is_known or input.dtype == dtypes.BF16.numpy) and not is_lengthened)
+    return convolved(
+        result.astype(input.dtype, copy=False), input, weight, groups, is_lengthened=is_lengthened
+    )
 
 
 def _direct(x: Array, w: Array, spec: TensorSpec, s: Sequence[int], d: Sequence[int], groups: int) -> Array:

@@ -27,9 +27,8 @@ from tsc.options import options
 from tsc.printing.columns import columns
 from tsc.programs.specialization_table import SpecializedArgument, argument_names, arguments_of
 from tsc.programs.versions import Version, Versions
-from tsc.runtime.descriptions import describe, flatten
+from tsc.runtime.descriptions import describe, flatten, regular
 from tsc.runtime.exceptions import places_of
-from tsc.runtime.specializations import regular
 
 FOLDED = "nothing of it is left to run: it is known when compiled, merged into others, or not needed"
 FROZEN = "gone when the function was frozen: it was constant, without effect, or merged into a weight"

@@ -92,3 +92,19 @@ def flatten(values: Sequence[Any]) -> list[np.ndarray[Any, Any]]:
         elif is_dict(value):
             found += flatten(list(value.values()))
     return found
+
+
+def regular(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """An array native code takes: exactly `numpy.ndarray`, C-contiguous, aligned, with NumPy's own dtype
+    object.
+    """
+    if type(array) is not np.ndarray:
+        array = np.asarray(array)
+    own = np.dtype(array.dtype.type)
+    if array.dtype is not own and array.dtype == own:  # it was unpickled, say
+        array = array.view(own)
+    if array.dtype is not own or not (array.flags.c_contiguous and array.flags.aligned):
+        fresh = np.empty(array.shape, own)
+        fresh[...] = array
+        return fresh
+    return array

@@ -12,10 +12,10 @@ import numpy as np
 from tsc.concurrency import computed_once
 from tsc.errors import UnsuitedError
 from tsc.frontend.unit import Unit
+from tsc.runtime.descriptions import regular
 from tsc.runtime.memory_layouts import DimOrders, Layout
 from tsc.runtime.native import MISS
 from tsc.runtime.result_forms import ResultForm, is_computed, leaves, nest, placed, renamed
-from tsc.runtime.specializations import regular
 
 Array = np.ndarray[Any, Any]
 Run = Callable[..., Any]

@@ -17,7 +17,7 @@ from tsc.errors import StrictFusionError, TscError, UnsuitedError, VerificationE
 from tsc.narrowing import is_array
 from tsc.options import options
 from tsc.runtime.background import background
-from tsc.runtime.descriptions import UnusualValueError, Varying, describe, flatten, pattern_of
+from tsc.runtime.descriptions import UnusualValueError, Varying, describe, flatten, pattern_of, regular
 from tsc.runtime.fusion_strategy import FusionStrategy, kinds_of
 from tsc.runtime.values import Inputs, mapped
 from tsc.tracebacks import warn_user
@@ -393,19 +393,3 @@ def _pattern(values: Sequence[Any]) -> list[Any] | None:
         return [pattern_of(value, np.ndarray, []) for value in values]
     except UnusualValueError:
         return None
-
-
-def regular(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """An array native code takes: exactly `numpy.ndarray`, C-contiguous, aligned, with NumPy's own dtype
-    object.
-    """
-    if type(array) is not np.ndarray:
-        array = np.asarray(array)
-    own = np.dtype(array.dtype.type)
-    if array.dtype is not own and array.dtype == own:  # it was unpickled, say
-        array = array.view(own)
-    if array.dtype is not own or not (array.flags.c_contiguous and array.flags.aligned):
-        fresh = np.empty(array.shape, own)
-        fresh[...] = array
-        return fresh
-    return array

@@ -12,11 +12,11 @@ from xdsl.dialects import gpu, memref
 from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from tsc.analysis.builtin_types import is_integer, is_memref
 from tsc.analysis.target import Target, ptx
 from tsc.codegen.emitter import ModuleEmitter, handlers
 from tsc.codegen.function_emitter import Buffer, FunctionEmitter, strides_of
 from tsc.codegen.types import llvm_type, storage
-from tsc.dialects.builtin_types import is_integer, is_memref
 from tsc.errors import CodegenError
 
 GLOBAL, SHARED = 1, 3

@@ -6,7 +6,7 @@ from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import IntegerAttr, i1, i64
 from xdsl.ir import Block, Region, SSAValue
 
-from tsc.dialects.builtin_types import is_vector
+from tsc.analysis.builtin_types import is_vector
 from tsc.dialects.loop_builder import LoopBuilder, vector_type
 from tsc.dialects.loop_index import INDEX, Index
 
