@@ -13,6 +13,7 @@ from tsc.programs.frozen_runs import run_frozen
 from tsc.programs.hints import hint_at_no_grad
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import objects_below
+from tsc.programs.recorded_natively import NOT_NATIVE, NativeRecording
 from tsc.runtime.graph import TABLE
 from tsc.runtime.noting import hold
 from tsc.runtime.recording_gradients import TorchInputs
@@ -29,20 +30,30 @@ BY_TAPE = "gradients are wanted: Python runs, and notes what it computes"
 class RecordedCalls:
     """The calls of one function."""
 
-    def __init__(self, interpreter: Interpreter, function: Function, receiver: ScriptObject | None) -> None:
+    def __init__(
+        self, interpreter: Interpreter, function: Function, receiver: ScriptObject | None,
+        native: NativeRecording,
+    ) -> None:  # fmt: skip
         self._interpreter = interpreter
         self._function = function
         self._receiver = receiver
+        self.native = native
         self._frozen: dict[bool, Callable[..., Any]] = {}
         self._taped = 0
 
-    def run(self, inputs: Inputs, values: Sequence[Any], frozen: Entry | None) -> Any:
+    def run(
+        self, inputs: Inputs, values: Sequence[Any], frozen: Entry | None, *, is_generic: bool = False
+    ) -> Any:
         """Run the function, the `frozen` one where there is one, on converted arguments; what it gives is
-        given back with what was recorded behind it.
+        given back with what was recorded behind it. Where it `is_generic`, nothing is compiled for it.
         """
         if isinstance(inputs, TorchInputs):
             with self._interpreter.torch_operators.lending.call():
                 return inputs.give_back(self._runner(frozen, by_torch=True)(*values))
+        if not is_generic:
+            result = self.native.run_noted(inputs, values)
+            if result is not NOT_NATIVE:
+                return result
         self._taped += 1
         if self._taped == OFTEN and self._receiver is not None and frozen is None:
             hint_at_no_grad(self._receiver)

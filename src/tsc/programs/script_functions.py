@@ -28,6 +28,7 @@ from tsc.programs.inspecting import Inspectable, Saveable
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
 from tsc.programs.recorded_calls import BY_TAPE, BY_TORCH, RecordedCalls, are_noted
+from tsc.programs.recorded_natively import NativeRecording
 from tsc.programs.specialization_table import SpecializationTable, specialization_table
 from tsc.programs.tensor_calls import TensorCalls
 from tsc.programs.tensor_kinds import TensorKind
@@ -63,11 +64,12 @@ class BoundFunction(Inspectable):
         self.parameters: Sequence[FunctionParameter] = function.parameters
         self._is_dynamic = is_dynamic(function)
         self._copiers = [copier_of(parameter.type) for parameter in function.parameters]
-        self._recorded = RecordedCalls(interpreter, function, receiver)
         self._fast: Callable[..., Any] = self._dispatch
         self.on_specialized: Callable[[Sequence[Any]], None] | None = None
         """Is told the arguments for which a specialization was added."""
         self._versions = Versions(interpreter, function, receiver, self._dispatch)
+        native = NativeRecording(self._version, interpreter.call)
+        self._recorded = RecordedCalls(interpreter, function, receiver, native)
 
     # --- calling ---
 
@@ -131,9 +133,10 @@ class BoundFunction(Inspectable):
         if is_traced() and RECORDER.get() is None:
             return self._for_torch_trace()(*arguments)
         inputs, values = self._values(arguments)
-        if inputs.is_noted or isinstance(inputs, TorchInputs):
-            return self._recorded.run(inputs, values, self.entry if self._is_frozen else None)
         is_generic = inputs.is_sharing or self._why_special(values) is not None
+        if inputs.is_noted or isinstance(inputs, TorchInputs):
+            entry = self.entry if self._is_frozen else None
+            return self._recorded.run(inputs, values, entry, is_generic=is_generic)
         version = None if is_generic else self._version(values)
         if version is None:
             result = self._run_generic(*values)

@@ -24,7 +24,7 @@ from tsc.compiler.parts import InParts
 from tsc.compiler.sizes import Naming
 from tsc.compiler.specialization import Specialization, compile_for, native_numbers
 from tsc.compiler.symbolic_sizes import compile_named
-from tsc.concurrency import serialized
+from tsc.concurrency import computed_once, serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.errors import CodegenError, TscError
@@ -90,6 +90,13 @@ class Version:
     """Why its first specialization is made."""
     tensor_calls: dict[type, Any] = field(default_factory=dict[type, Any])
     """The short ways for calls with tensors of a class."""
+    halves: dict[Any, Any] = field(default_factory=dict[Any, Any])
+    """What there is for calls whose gradients are wanted: see `tsc.programs.recorded_natively`."""
+
+    @computed_once
+    def takes(self) -> int:
+        """How many values the function takes that is specialized."""
+        return len(self.specialized.arguments)
 
     @property
     def depends_on_arguments_alone(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from tsc.dtypes import DType
@@ -12,6 +12,7 @@ from tsc.ops.composite import AnyTensor, Aten, in_turn
 from tsc.ops.definition import Operator
 from tsc.ops.derivatives.movement import moved_back, viewed_back
 from tsc.ops.derivatives.rules import Call, Flow, Place, rule_of, sum_to
+from tsc.ops.derivatives.savings import reads_elements
 from tsc.ops.elementwise import is_tensor
 
 CUTS = frozenset(("aten::detach", "aten::data", "prim::data", "aten::detach_copy"))
@@ -58,6 +59,19 @@ class Record:
     ) -> Iterator[tuple[AnyTensor, AnyTensor]]:
         """As the operator's derivative says."""
         return _through(aten, self, given, reached)
+
+    def kept(self) -> Sequence[Any]:
+        """What else it holds of the call, tensors in it."""
+        return ()
+
+    def mapped(self, other: Callable[[Any], Any]) -> Record:
+        """The same of other arguments and results."""
+        return replace(self, arguments=other(self.arguments), results=other(self.results))
+
+    @property
+    def flows_once(self) -> bool:
+        """Whether what it read is let go when gradients have flown through it, unless somebody retains it."""
+        return reads_elements(self.operator)
 
 
 def places_of(arguments: Sequence[Any]) -> Iterator[tuple[Place, AnyTensor]]:

@@ -1,0 +1,95 @@
+"""Compiles the two halves of a function whose gradients are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from xdsl.dialects.func import FuncOp
+
+from tsc.analysis.operator_effects import asks_gradients
+from tsc.compiler.descent import Compilation, Descent
+from tsc.compiler.entry import Entry
+from tsc.compiler.native_forms import NOT_REPEATABLE
+from tsc.compiler.specialization import Specialization, native_form
+from tsc.concurrency import serialized
+from tsc.dialects.tsc import FLOWING, READS, ROW_MAJOR, SAVED, SOUGHT
+from tsc.errors import CodegenError
+from tsc.passes.differentiate_results import why_not_certain
+from tsc.passes.gradients.halves import Half, noted_numbers
+from tsc.runtime.native import MISS
+from tsc.runtime.native_halves import Given, NativeHalf, NativeHalves
+from tsc.runtime.result_forms import leaves
+
+
+def compile_halves(entry: Entry, key: Sequence[str], wanted: Sequence[int]) -> NativeHalves | str:
+    """Compile both halves of `entry` for arguments of these shapes, some of whose gradients are `wanted`; or
+    why there are none.
+    """
+    reason = why_not_certain(entry.function)
+    if reason is not None:
+        return reason
+    forward = _compiled(entry, key, Half(tuple(wanted)))
+    if isinstance(forward, str):
+        return forward
+    made, function = forward
+    reason = _why_not_apart(made, function)
+    if reason is not None:
+        return reason
+    (flowing,), (saved,) = noted_numbers(function, FLOWING), noted_numbers(function, SAVED)
+    everything = (True,) * flowing
+    backward = _compiled(entry, key, Half(tuple(wanted), is_backward=True))
+    if isinstance(backward, str):
+        return backward
+    of_some = partial(_backward, entry, tuple(key), tuple(wanted))
+    return NativeHalves(_half(*forward), made.suits, saved, of_some, {everything: _half(*backward)})
+
+
+@serialized
+def _backward(entry: Entry, key: Sequence[str], wanted: tuple[int, ...], given: Given) -> NativeHalf | None:
+    """The backward half for gradients of some results; None where there is none."""
+    found = _compiled(entry, key, Half(wanted, is_backward=True, given=given))
+    return None if isinstance(found, str) else _half(*found)
+
+
+def _compiled(entry: Entry, key: Sequence[str], half: Half) -> tuple[Specialization, FuncOp] | str:
+    """One half as native code, and as a function; or why it cannot be that."""
+    descent = Descent.specialize(entry, key, Compilation(is_whole=True), is_whole=True, half=half)
+    try:
+        descent.lower("fused")
+    except CodegenError as error:
+        return error.message
+    if asks_gradients(descent.function):
+        return "it asks for gradients itself"
+    made = native_form(descent, entry, lambda *_: MISS, None)
+    if made is None:
+        return NOT_REPEATABLE
+    return made if isinstance(made, str) else (made, descent.function)
+
+
+def _half(made: Specialization, function: FuncOp) -> NativeHalf:
+    assert made.code is not None
+    results: Any = made.run
+    reads, sought = noted_numbers(function, READS), noted_numbers(function, SOUGHT)
+    flagged = made.checks_bounds
+    return NativeHalf(made.code.strict, flagged, made.form, results.unit, tuple(reads), tuple(sought))
+
+
+def _why_not_apart(made: Specialization, function: FuncOp) -> str | None:
+    """Why results cannot be given as they are computed."""
+    structure = made.form.structure
+    if structure is None or made.code is None or ROW_MAJOR not in function.attributes or made.form.found:
+        return "how its results lie in memory depends on the arguments"
+    shown: list[Any] = []
+    for leaf in leaves(structure[1][0]):
+        base = leaf
+        while base[0] == "view":
+            base = base[1]
+        if base[0] in ("argument", "alias", "prefix"):
+            return "a result is an argument, or a view of one"
+        if base[0] == "tensor":
+            shown.append((base[1], leaf))
+    if any(a[0] == b[0] and a[1] != b[1] for a in shown for b in shown):
+        return "results are views of one memory"
+    return None
