@@ -14,7 +14,7 @@ from tsc.compiler.entry import Entry
 from tsc.compiler.native_forms import NOT_REPEATABLE
 from tsc.compiler.specialization import Specialization, native_form
 from tsc.concurrency import serialized
-from tsc.dialects.tsc import FLOWING, READS, ROW_MAJOR, SAVED, SOUGHT
+from tsc.dialects.tsc import ASSIGNED, FLOWING, READS, ROW_MAJOR, SAVED, SOUGHT
 from tsc.errors import CodegenError
 from tsc.passes.differentiate_results import why_not_certain
 from tsc.passes.gradients.halves import Half, noted_numbers
@@ -81,8 +81,15 @@ def _why_not_apart(made: Specialization, function: FuncOp) -> str | None:
     structure = made.form.structure
     if structure is None or made.code is None or ROW_MAJOR not in function.attributes or made.form.found:
         return "how its results lie in memory depends on the arguments"
+    whole = structure[1][0]
+    assigned = (
+        [leaf for part in whole[1][1:] for leaf in leaves(part)] if ASSIGNED in function.attributes else []
+    )
+    saved = noted_numbers(function, SAVED)[0]
+    if any(leaf in assigned for leaf in structure[1][1 : len(structure[1]) - saved]):
+        return "gradients flow from an attribute that it assigns"
     shown: list[Any] = []
-    for leaf in leaves(structure[1][0]):
+    for leaf in leaves(whole):
         base = leaf
         while base[0] == "view":
             base = base[1]

@@ -99,6 +99,8 @@ class DifferentiateResults(ModulePass):
         if self.given is not None:
             pairs = [pair for pair, is_there in zip(pairs, self.given, strict=True) if is_there]
             sought, gradients = self._gradients(aten, steps, pairs, arguments)
+            if not sought:
+                raise CodegenError("no gradient flows from these results")
             note_numbers(function, SOUGHT_OF_SOME, sought)
             end.operands = [*end.operands, *gradients]
         function.update_function_type()

@@ -32,8 +32,8 @@ class ExpandStatistics(Rewriting):
     as what they are: writes. No gradients flow to them.
 
     Requires: types refined. Tensors may still be mutable.
-    Leaves: norms of tensors whose shape is not known, or that are computed in another dtype, those by a momentum
-    that is not known, and calls that raise.
+    Leaves: norms of tensors whose shape is not known, or that are computed in another dtype, those by a
+    momentum that is not known, and calls that raise.
 
     ```mlir
     %y = torch.aten.batch_norm %x, %w, %b, %mean, %var, %true, ...

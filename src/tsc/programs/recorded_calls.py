@@ -14,6 +14,7 @@ from tsc.programs.hints import hint_at_no_grad
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import objects_below
 from tsc.programs.recorded_natively import NOT_NATIVE, NativeRecording
+from tsc.programs.torch_steps import TorchSteps
 from tsc.runtime.graph import TABLE
 from tsc.runtime.noting import hold
 from tsc.runtime.recording_gradients import TorchInputs
@@ -38,6 +39,7 @@ class RecordedCalls:
         self._function = function
         self._receiver = receiver
         self.native = native
+        self._torch_steps = TorchSteps(interpreter, native)
         self._frozen: dict[bool, Callable[..., Any]] = {}
         self._taped = 0
 
@@ -48,6 +50,9 @@ class RecordedCalls:
         given back with what was recorded behind it. Where it `is_generic`, nothing is compiled for it.
         """
         if isinstance(inputs, TorchInputs):
+            result = NOT_NATIVE if is_generic else self._torch_steps.run(inputs, values)
+            if result is not NOT_NATIVE:
+                return result
             with self._interpreter.torch_operators.lending.call():
                 return inputs.give_back(self._runner(frozen, by_torch=True)(*values))
         if not is_generic:

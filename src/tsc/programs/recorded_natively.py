@@ -82,7 +82,12 @@ class NativeRecording:
     def run_noted(self, inputs: Inputs, values: Sequence[Any]) -> Any:
         """Run on converted arguments, and note one step on the tape; `NOT_NATIVE` where that cannot be."""
         tape = Tape()
-        call = self.find(values, lambda arrays: [n for n, a in enumerate(arrays) if tape.requires(a)])
+
+        def wanted_of(_: Version, attributes: Sequence[Any]) -> list[int]:
+            arrays = flatten([*values, *attributes])
+            return [number for number, array in enumerate(arrays) if tape.requires(array)]
+
+        call = self.find(values, wanted_of)
         if call is None:
             return NOT_NATIVE
         try:
@@ -113,10 +118,11 @@ class NativeRecording:
     # --- what there is for a call ---
 
     def find(
-        self, values: Sequence[Any], wanted_of: Callable[[Sequence[Array]], Iterable[int]]
+        self, values: Sequence[Any], wanted_of: Callable[[Version, Sequence[Any]], Iterable[int]]
     ) -> RecordedCall | None:
         """What there is for a call with these values, compiled if it is not the first of its kind; None:
-        nothing. `wanted_of` says of which arrays gradients are wanted.
+        nothing. `wanted_of` says of a version and the attributes that it takes of which arrays, of both one
+        after the other, gradients are wanted.
         """
         if not options().is_native_enabled:
             return None
@@ -124,11 +130,12 @@ class NativeRecording:
         if version is None or version.refusal is not None:
             return None
         state = version.state
-        given = values if state is None else [*values, *state.read()]
+        attributes = () if state is None else state.read()
+        given = [*values, *attributes]
         if len(given) != version.takes or (state is not None and not state.is_apart()):
             return None
         arrays = flatten(given)
-        name = tuple(map(_word, given)), tuple(wanted_of(arrays))
+        name = tuple(map(_word, given)), tuple(wanted_of(version, attributes))
         halves = version.halves.get(name)
         if type(halves) is not NativeHalves:
             halves = self._halves(version, name, given)

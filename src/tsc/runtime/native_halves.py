@@ -84,6 +84,19 @@ class NativeHalves:
     _backward: dict[Given, NativeHalf | None] = field(default_factory=dict[Given, "NativeHalf | None"])
     calls: int = 0
 
+    def backward_half(self, given: Given) -> NativeHalf:
+        """The backward half for gradients of some results.
+
+        Raises:
+            UnsuitedError: there is none.
+        """
+        if given not in self._backward:
+            self._backward[given] = self.compile_backward(given)
+        half = self._backward[given]
+        if half is None:
+            raise UnsuitedError("there is no backward half")
+        return half
+
     @computed_once
     def _parts(self) -> tuple[list[Any], list[list[Any]], list[list[Any]]]:
         """How result, flowing tensors, and saved ones are made of what native code gives."""
@@ -135,19 +148,14 @@ class NativeHalves:
         return Forwarded(read, result, [held[place] for place in self.places], kept)
 
     def run_backward(
-        self, arrays: Sequence[Array], gradients: Sequence[Array | None], saved: Sequence[Array]
+        self, arrays: Sequence[Array | None], gradients: Sequence[Array | None], saved: Sequence[Array]
     ) -> Iterable[tuple[int, Array]]:
         """The gradients of arguments, with their numbers, of those of the flowing results.
 
         Raises:
             UnsuitedError: native code could not do the call.
         """
-        given = tuple(gradient is not None for gradient in gradients)
-        if given not in self._backward:
-            self._backward[given] = self.compile_backward(given)
-        half = self._backward[given]
-        if half is None:
-            raise UnsuitedError("there is no backward half")
+        half = self.backward_half(tuple(gradient is not None for gradient in gradients))
         there: Sequence[Any] = [*arrays, *gradients, *saved]
         taken = [there[number] for number in half.reads]
         tensors = half.tensors(taken)
