@@ -45,7 +45,7 @@ class Step(Protocol):
     def backward(
         self, arrays: Sequence[Array | None], gradients: Sequence[Array | None], saved: Sequence[Array]
     ) -> Sequence[tuple[int, Array]]:
-        """The gradients of the tensors, with their numbers; those that it does not read are None.
+        """The gradients of the tensors, with their numbers; None stands for an array of the call itself.
 
         Raises:
             UnsuitedError: that cannot be.
@@ -57,14 +57,22 @@ class Step(Protocol):
         ...
 
 
+@cache
+def _own_classes() -> tuple[type, ...]:
+    return torch().Tensor, torch().nn.Parameter
+
+
+def has_own_class(tensor: Any) -> bool:
+    """Whether a tensor is of no class that does something else in the place of operators."""
+    return type(tensor) in _own_classes()
+
+
 def is_plain(tensor: Any) -> bool:
     """Whether a tensor is one of PyTorch's own, and its memory an array as it is."""
-    module = torch()
-    if type(tensor) not in (module.Tensor, module.nn.Parameter):
-        return False
     return (
-        tensor.layout is module.strided
-        and tensor.device.type == "cpu"
+        has_own_class(tensor)
+        and tensor.layout is torch().strided
+        and tensor.is_cpu
         and not tensor.is_conj()
         and not tensor.is_neg()
         and not tensor.is_inference()
@@ -132,7 +140,10 @@ def _found_natively(
     reads = step.reads([gradient is not None for gradient in gradients])
     if not reads.issubset(ctx.read):  # those are as they were: whoever writes to the others is told
         _require_unchanged(ctx)
-    arrays = [to_numpy(tensor) if number in reads else None for number, tensor in enumerate(tensors)]
+    arrays = [
+        to_numpy(tensor) if number in reads and tensor is not ctx.tensors[number] else None
+        for number, tensor in enumerate(tensors)
+    ]
     given = [None if gradient is None else to_numpy(gradient) for gradient in gradients]
     saved = [to_numpy(tensor) for tensor in kept[len(ctx.read) + len(step.shared) :]]
     return [(number, from_numpy(gradient)) for number, gradient in step.backward(arrays, given, saved)]

@@ -23,6 +23,7 @@ from tsc.runtime.background import background
 from tsc.runtime.descriptions import Varying, describe, flatten
 from tsc.runtime.native_gradients import note_call
 from tsc.runtime.native_halves import NativeHalves
+from tsc.runtime.native_results import descends
 from tsc.runtime.noting import hold
 from tsc.runtime.tape import Tape
 from tsc.runtime.taping import TapeOperators, taping_on
@@ -35,8 +36,10 @@ FIRST = "it is called for the first time with such arguments"
 MANY = f"it was compiled for {MOST_KINDS} other kinds of arguments whose gradients are wanted"
 NOT_NATIVE: Any = object()
 """What a call gives that is to be recorded otherwise."""
-Name: TypeAlias = tuple[tuple[Any, ...], tuple[int, ...]]
-"""What a call is for: of each value a word, and the numbers of the arrays whose gradients are wanted."""
+Name: TypeAlias = tuple[tuple[Any, ...], tuple[int, ...], bool]
+"""What a call is for: of each value a word, the numbers of the arrays whose gradients are wanted, and whether
+only faster code is.
+"""
 
 
 @dataclass(frozen=True)
@@ -118,13 +121,18 @@ class NativeRecording:
     # --- what there is for a call ---
 
     def find(
-        self, values: Sequence[Any], wanted_of: Callable[[Version, Sequence[Any]], Iterable[int]]
+        self,
+        values: Sequence[Any],
+        wanted_of: Callable[[Version, Sequence[Any]], Iterable[int]],
+        *,
+        only_faster: bool = False,
     ) -> RecordedCall | None:
         """What there is for a call with these values, compiled if it is not the first of its kind; None:
         nothing. `wanted_of` says of a version and the attributes that it takes of which arrays, of both one
-        after the other, gradients are wanted.
+        after the other, gradients are wanted. Where `only_faster`, there is only what is likely to be faster
+        than PyTorch's operators.
         """
-        if not options().is_native_enabled:
+        if not options().is_native_enabled or options().native_gradients == "never":
             return None
         version = self._version_for(values)
         if version is None or version.refusal is not None:
@@ -135,7 +143,7 @@ class NativeRecording:
         if len(given) != version.takes or (state is not None and not state.is_apart()):
             return None
         arrays = flatten(given)
-        name = tuple(map(_word, given)), tuple(wanted_of(version, attributes))
+        name = tuple(map(_word, given)), tuple(wanted_of(version, attributes)), only_faster
         halves = version.halves.get(name)
         if type(halves) is not NativeHalves:
             halves = self._halves(version, name, given)
@@ -149,9 +157,9 @@ class NativeRecording:
         if found is None and len(version.halves) < 2 * MOST_KINDS:
             version.halves[name] = FIRST
         elif found is FIRST and options().is_background:
-            background().begin((version, name), partial(_compile_beside, version, name, given))
+            background().begin((version, name), partial(_compile_beside, version, name, given, self._call))
         elif found is FIRST:
-            found = _compile(version, name, given)
+            found = _compile(version, name, given, self._call)
         return found if isinstance(found, NativeHalves) else None
 
 
@@ -162,19 +170,21 @@ def _word(value: Any) -> Any:
     return describe(value)
 
 
-def _compile_beside(version: Version, name: Name, given: Sequence[Any]) -> None:
-    _compile(version, name, given)
+def _compile_beside(version: Version, name: Name, given: Sequence[Any], call: Run) -> None:
+    _compile(version, name, given, call)
 
 
 @serialized
-def _compile(version: Version, name: Name, given: Sequence[Any]) -> NativeHalves | str:
+def _compile(version: Version, name: Name, given: Sequence[Any], call: Run) -> NativeHalves | str:
     """Make the halves for calls of a kind, or say why there are none."""
     if version.halves[name] is FIRST:
-        version.halves[name] = _compiled(version, [describe(value) for value in given], name[1])
+        version.halves[name] = _compiled(version, given, name, call)
     return version.halves[name]
 
 
-def _compiled(version: Version, key: Sequence[str | None], wanted: Sequence[int]) -> NativeHalves | str:
+def _compiled(version: Version, given: Sequence[Any], name: Name, call: Run) -> NativeHalves | str:
+    _, wanted, only_faster = name
+    key = [describe(value) for value in given]
     known = [text for text in key if text is not None]
     if sum(isinstance(found, NativeHalves) for found in version.halves.values()) >= MOST_KINDS:
         return MANY
@@ -183,10 +193,27 @@ def _compiled(version: Version, key: Sequence[str | None], wanted: Sequence[int]
     if not wanted:
         return "of no tensor gradients are wanted"
     try:
-        return compile_halves(version.specialized, known, wanted)
+        made = compile_halves(version.specialized, known, wanted, only_faster=only_faster)
+        if isinstance(made, str) or made.is_row_major or _lies_row_major(made, version, given, call):
+            return made
+        return "its results do not lie in memory as compiled code gives them"
     except Exception as error:  # what is right without it must not fail because of it
         if options().is_strict:
             raise
         told = str(error) if isinstance(error, TscError) else f"{error!r} (please report it)"
         warn_user(f"{version.specialized.name}: its gradients are not compiled: {told}")
         return told
+
+
+def _lies_row_major(made: NativeHalves, version: Version, given: Sequence[Any], call: Run) -> bool:
+    """Whether the results of the generic tier, for copies of these values, lie as native code gives them."""
+
+    def apart(value: Any) -> Any:
+        if isinstance(value, Varying):
+            return value.number
+        return value.copy(order="K") if is_array(value) else value
+
+    copies = [mapped(value, apart) for value in given]
+    if not all(map(descends, flatten(given))):
+        return False
+    return made.lies_as(run_frozen(version.specialized, None, call)(*copies), flatten(given))

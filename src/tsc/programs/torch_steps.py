@@ -10,9 +10,10 @@ from typing import Any
 from tsc.dtypes import Array
 from tsc.errors import UnsuitedError
 from tsc.interop import torch as torch_interop
-from tsc.interop.torch_autograd import apply_step, increment_version, is_plain
+from tsc.interop.torch_autograd import apply_step, has_own_class, increment_version, is_plain
 from tsc.interop.torch_watching import watching_test
 from tsc.narrowing import is_array
+from tsc.options import options
 from tsc.programs.frozen_runs import Run, run_frozen
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.recorded_natively import NOT_NATIVE, NativeRecording, RecordedCall
@@ -38,11 +39,12 @@ class TorchSteps:
         shown = [mapped(value, lambda leaf: _shown(leaf, given)) for value in values]
         if any(tensor is None for tensor in given):
             return NOT_NATIVE
-        call = self._native.find(shown, partial(_add_attributes, given))
+        only_faster = options().native_gradients != "always"
+        call = self._native.find(shown, partial(_add_attributes, given), only_faster=only_faster)
         if call is None or len(given) != len(call.arrays):
             return NOT_NATIVE
         tensors = [tensor for tensor in given if tensor is not None]
-        if not all(map(is_plain, tensors)):
+        if not all(map(has_own_class, tensors)):
             return NOT_NATIVE
         step = TorchStep(self, call, [n for n, tensor in enumerate(given) if tensor is not None])
         try:
@@ -115,7 +117,7 @@ class TorchStep:
         """Call the backward half."""
         every: list[Array | None] = list(self._arrays())
         for number, array in zip(self.numbers, arrays, strict=True):
-            every[number] = array
+            every[number] = every[number] if array is None else array
         places = {number: place for place, number in enumerate(self.numbers)}
         found = self.call.halves.run_backward(every, gradients, saved)
         return [(places[number], gradient) for number, gradient in found]

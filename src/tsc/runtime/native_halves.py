@@ -12,6 +12,7 @@ from tsc.concurrency import computed_once
 from tsc.errors import UnsuitedError
 from tsc.frontend.unit import Unit
 from tsc.runtime.descriptions import flatten
+from tsc.runtime.memory_layouts import Layout
 from tsc.runtime.native import MISS
 from tsc.runtime.native_results import descends
 from tsc.runtime.result_forms import ResultForm, leaves, nest
@@ -81,6 +82,8 @@ class NativeHalves:
     saves: int
     """How many tensors the forward half saves."""
     compile_backward: Callable[[Given], NativeHalf | None]
+    is_row_major: bool
+    """Whether results certainly lie in memory as native code gives them, where arguments are row-major."""
     _backward: dict[Given, NativeHalf | None] = field(default_factory=dict[Given, "NativeHalf | None"])
     calls: int = 0
 
@@ -125,6 +128,13 @@ class NativeHalves:
         can be.
         """
         return all(map(descends, arrays)) and self.suits(arrays)
+
+    def lies_as(self, result: Any, arrays: Sequence[Array]) -> bool:
+        """Whether results for such arguments lie as those in `result` do, which the generic tier gave."""
+        whole, _, _ = self._parts
+        tensors = self.forward.tensors(arrays)
+        made = flatten([self.forward.part(whole, tensors, arrays)])
+        return Layout.of(made) == Layout.of(flatten([result]))
 
     def run_forward(self, arrays: Sequence[Array], before_write: Callable[[Array], object]) -> Forwarded:
         """Call the forward half; what the function writes to arguments is written, of which `before_write` is
