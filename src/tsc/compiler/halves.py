@@ -56,7 +56,8 @@ def compile_halves(
     of_some = partial(_backward, entry, tuple(key), tuple(wanted))
     backwards: dict[Given, NativeHalf | None] = {everything: _half(*backward)}
     is_row_major = ROW_MAJOR in function.attributes
-    return NativeHalves(_half(*forward), made.suits, saved, of_some, is_row_major, backwards)
+    kernels = len(made.compilation.kernels) + len(backward[0].compilation.kernels)
+    return NativeHalves(_half(*forward), made.suits, saved, of_some, is_row_major, kernels, backwards)
 
 
 @serialized

@@ -13,11 +13,13 @@ from tsc.programs.frozen_runs import run_frozen
 from tsc.programs.hints import hint_at_no_grad
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import objects_below
-from tsc.programs.recorded_natively import NOT_NATIVE, NativeRecording
+from tsc.programs.recorded_natively import FIRST, NOT_NATIVE, NativeRecording, RecordedCall
 from tsc.programs.torch_steps import TorchSteps
 from tsc.runtime.graph import TABLE
+from tsc.runtime.native_halves import NativeHalves
 from tsc.runtime.noting import hold
 from tsc.runtime.recording_gradients import TorchInputs
+from tsc.runtime.tape import Tape
 from tsc.runtime.taping import TapeOperators, taping
 from tsc.runtime.tensor import Tensor
 from tsc.runtime.values import Inputs
@@ -67,6 +69,17 @@ class RecordedCalls:
             inputs.settle()
             hold([tensor for tensor, _ in inputs.given])
             return inputs.give_back(result, self._function.result)
+
+    def told(self, inputs: Inputs, values: Sequence[Any], *, is_generic: bool) -> NativeHalves | str:
+        """What runs a further call with these values: native code, or why it is something else."""
+        by_torch = isinstance(inputs, TorchInputs)
+        found: RecordedCall | str = FIRST
+        for _ in range(2 if not is_generic else 0):  # the first call of a kind compiles nothing
+            found = self._torch_steps.find(values, []) if by_torch else self.native.find_noted(Tape(), values)
+        if isinstance(found, RecordedCall):
+            return found.halves
+        reason = BY_TORCH if by_torch else BY_TAPE
+        return reason if is_generic else f"{reason} ({found})"
 
     def _runner(self, frozen: Entry | None, *, by_torch: bool) -> Callable[..., Any]:
         interpreter = self._interpreter

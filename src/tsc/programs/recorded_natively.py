@@ -85,13 +85,8 @@ class NativeRecording:
     def run_noted(self, inputs: Inputs, values: Sequence[Any]) -> Any:
         """Run on converted arguments, and note one step on the tape; `NOT_NATIVE` where that cannot be."""
         tape = Tape()
-
-        def wanted_of(_: Version, attributes: Sequence[Any]) -> list[int]:
-            arrays = flatten([*values, *attributes])
-            return [number for number, array in enumerate(arrays) if tape.requires(array)]
-
-        call = self.find(values, wanted_of)
-        if call is None:
+        call = self.find_noted(tape, values)
+        if isinstance(call, str):
             return NOT_NATIVE
         try:
             made = call.halves.run_forward(call.arrays, tape.keep_apart)
@@ -120,39 +115,50 @@ class NativeRecording:
 
     # --- what there is for a call ---
 
+    def find_noted(self, tape: Tape, values: Sequence[Any]) -> RecordedCall | str:
+        """What there is for a call whose gradients a tape knows of."""
+
+        def wanted_of(_: Version, attributes: Sequence[Any]) -> list[int]:
+            arrays = flatten([*values, *attributes])
+            return [number for number, array in enumerate(arrays) if tape.requires(array)]
+
+        return self.find(values, wanted_of)
+
     def find(
         self,
         values: Sequence[Any],
         wanted_of: Callable[[Version, Sequence[Any]], Iterable[int]],
         *,
         only_faster: bool = False,
-    ) -> RecordedCall | None:
-        """What there is for a call with these values, compiled if it is not the first of its kind; None:
-        nothing. `wanted_of` says of a version and the attributes that it takes of which arrays, of both one
-        after the other, gradients are wanted. Where `only_faster`, there is only what is likely to be faster
-        than PyTorch's operators.
+    ) -> RecordedCall | str:
+        """What there is for a call with these values, compiled if it is not the first of its kind; or why
+        there is nothing. `wanted_of` says of a version and the attributes that it takes of which arrays, of
+        values and attributes, gradients are wanted. Where `only_faster`, there is only what is likely to be
+        faster than PyTorch's operators.
         """
         if not options().is_native_enabled or options().native_gradients == "never":
-            return None
+            return "it is switched off"
         version = self._version_for(values)
         if version is None or version.refusal is not None:
-            return None
+            return FIRST if version is None else str(version.refusal)
         state = version.state
         attributes = () if state is None else state.read()
         given = [*values, *attributes]
         if len(given) != version.takes or (state is not None and not state.is_apart()):
-            return None
+            return "attributes of its object are not taken as arguments"
         arrays = flatten(given)
         name = tuple(map(_word, given)), tuple(wanted_of(version, attributes)), only_faster
         halves = version.halves.get(name)
         if type(halves) is not NativeHalves:
             halves = self._halves(version, name, given)
-        if halves is None or not halves.takes(arrays):
-            return None
+        if isinstance(halves, str):
+            return halves
+        if not halves.takes(arrays):
+            return "an argument does not lie row-major in memory, or what is written is no tensor's alone"
         return RecordedCall(version, halves, given, arrays)
 
-    def _halves(self, version: Version, name: Name, given: Sequence[Any]) -> NativeHalves | None:
-        """The halves for calls of a kind; None where there are none, or are none yet."""
+    def _halves(self, version: Version, name: Name, given: Sequence[Any]) -> NativeHalves | str:
+        """The halves for calls of a kind, or why there are none."""
         found = version.halves.get(name)
         if found is None and len(version.halves) < 2 * MOST_KINDS:
             version.halves[name] = FIRST
@@ -160,7 +166,7 @@ class NativeRecording:
             background().begin((version, name), partial(_compile_beside, version, name, given, self._call))
         elif found is FIRST:
             found = _compile(version, name, given, self._call)
-        return found if isinstance(found, NativeHalves) else None
+        return found or (FIRST if name in version.halves else MANY)
 
 
 def _word(value: Any) -> Any:

@@ -34,24 +34,32 @@ class TorchSteps:
     def run(self, inputs: Inputs, values: Sequence[Any]) -> Any:
         """Run on values with PyTorch's tensors in them; `NOT_NATIVE` where PyTorch's operators are to."""
         given: list[Any] = []
-        if watching_test()() or not torch_interop.is_grad_enabled():
-            return NOT_NATIVE
-        shown = [mapped(value, lambda leaf: _shown(leaf, given)) for value in values]
-        if any(tensor is None for tensor in given):
-            return NOT_NATIVE
-        only_faster = options().native_gradients != "always"
-        call = self._native.find(shown, partial(_add_attributes, given), only_faster=only_faster)
-        if call is None or len(given) != len(call.arrays):
+        call = self.find(values, given)
+        if isinstance(call, str):
             return NOT_NATIVE
         tensors = [tensor for tensor in given if tensor is not None]
-        if not all(map(has_own_class, tensors)):
-            return NOT_NATIVE
         step = TorchStep(self, call, [n for n, tensor in enumerate(given) if tensor is not None])
         try:
             flowing = apply_step(step, tensors)
         except UnsuitedError:
             return NOT_NATIVE
         return inputs.give_back(step.result(flowing, tensors))
+
+    def find(self, values: Sequence[Any], given: list[Any]) -> RecordedCall | str:
+        """What there is for a call with these values, or why there is nothing. The tensor of each array, or
+        None where there is none, is appended to `given`.
+        """
+        if watching_test()() or not torch_interop.is_grad_enabled():
+            return "something of PyTorch watches operators"
+        shown = [mapped(value, lambda leaf: _shown(leaf, given)) for value in values]
+        if any(tensor is None for tensor in given):
+            return "a tensor is not one of PyTorch's own in the memory of the CPU"
+        only_faster = options().native_gradients != "always"
+        call = self._native.find(shown, partial(_add_attributes, given), only_faster=only_faster)
+        if isinstance(call, str):
+            return call
+        is_plain = len(given) == len(call.arrays) and all(t is None or has_own_class(t) for t in given)
+        return call if is_plain else "a parameter is of a class of its own"
 
     def run_again(self, call: RecordedCall, tensors: Sequence[Any]) -> Any:
         """The function by PyTorch's operators; what it writes to, and assigns, is of no interest."""

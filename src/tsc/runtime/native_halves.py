@@ -84,6 +84,8 @@ class NativeHalves:
     compile_backward: Callable[[Given], NativeHalf | None]
     is_row_major: bool
     """Whether results certainly lie in memory as native code gives them, where arguments are row-major."""
+    kernels: int
+    """Of both."""
     _backward: dict[Given, NativeHalf | None] = field(default_factory=dict[Given, "NativeHalf | None"])
     calls: int = 0
 
