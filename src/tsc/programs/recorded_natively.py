@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tsc.compiler.fusion_report import require_nothing_strict
 from tsc.compiler.halves import compile_halves
 from tsc.concurrency import serialized
 from tsc.dtypes import Array
@@ -135,6 +136,9 @@ class NativeRecording:
         there is nothing. `wanted_of` says of a version and the attributes that it takes of which arrays, of
         values and attributes, gradients are wanted. Where `only_faster`, there is only what is likely to be
         faster than PyTorch's operators.
+
+        Raises:
+            StrictFusionError: there is nothing, and part of the function must be native.
         """
         if not options().is_native_enabled or options().native_gradients == "never":
             return "it is switched off"
@@ -146,12 +150,13 @@ class NativeRecording:
         given = [*values, *attributes]
         if len(given) != version.takes or (state is not None and not state.is_apart()):
             return "attributes of its object are not taken as arguments"
-        arrays = flatten(given)
+        arrays, only_faster = flatten(given), only_faster and not version.is_strict
         name = tuple(map(_word, given)), tuple(wanted_of(version, attributes)), only_faster
         halves = version.halves.get(name)
         if type(halves) is not NativeHalves:
             halves = self._halves(version, name, given)
         if isinstance(halves, str):
+            require_nothing_strict(version.entry.function, halves)
             return halves
         if not halves.takes(arrays):
             return "an argument does not lie row-major in memory, or what is written is no tensor's alone"
@@ -162,6 +167,8 @@ class NativeRecording:
         found = version.halves.get(name)
         if found is None and len(version.halves) < 2 * MOST_KINDS:
             version.halves[name] = FIRST
+            if version.is_strict:
+                found = _compile(version, name, given, self._call)
         elif found is FIRST and options().is_background:
             background().begin((version, name), partial(_compile_beside, version, name, given, self._call))
         elif found is FIRST:

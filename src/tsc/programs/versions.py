@@ -19,7 +19,7 @@ from tsc.analysis.operator_effects import changes_shapes
 from tsc.analysis.python_values import only_asks_tensors, takes_no_tensors
 from tsc.compiler.descent import Descent
 from tsc.compiler.entry import Entry
-from tsc.compiler.fusion_report import require_nothing_strict
+from tsc.compiler.fusion_report import has_strict_operators, require_nothing_strict
 from tsc.compiler.parts import InParts
 from tsc.compiler.sizes import Naming
 from tsc.compiler.specialization import Specialization, compile_for, native_numbers
@@ -97,6 +97,11 @@ class Version:
     def takes(self) -> int:
         """How many values the function takes that is specialized."""
         return len(self.specialized.arguments)
+
+    @computed_once
+    def is_strict(self) -> bool:
+        """Whether part of it must be native: it has a ``with strict_fusion()`` block."""
+        return has_strict_operators(self.entry.function)
 
     @property
     def depends_on_arguments_alone(self) -> bool:
