@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import tsc
 from tests.autograd.test_native_calls import (
@@ -36,7 +37,7 @@ from tsc.options import options
 
 
 @pytest.fixture(autouse=True)
-def _always(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
+def _always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(options(), "native_gradients", "always")
 
 
@@ -187,7 +188,13 @@ def test_what_watches_operators_sees_pytorchs() -> None:
     x, w, b = (t.detach() for t in given)
     by_transform = torch.func.grad(lambda x: scripted(x, w, b).exp().sum())(x)
     torch.testing.assert_close(by_transform, torch.func.grad(lambda x: layers(x, w, b).exp().sum())(x))
+    by_checkpoint = checkpoint(scripted, *given, use_reentrant=False)
+    assert_close(torch.autograd.grad(by_checkpoint.exp().sum(), given), seen_of_exp(layers, given))
     assert halves_of(scripted)[0].calls == calls
+
+
+def seen_of_exp(function: Callable[..., Any], given: list[Tensor]) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(function(*given).exp().sum(), given)
 
 
 def test_tensors_that_lie_otherwise_go_through_pytorchs_operators() -> None:

@@ -79,6 +79,13 @@ def is_plain(tensor: Any) -> bool:
     )
 
 
+def are_saves_watched() -> bool:
+    """Whether hooks see what autograd saves, and may compute it anew (checkpoints): what that is must not
+    differ from call to call.
+    """
+    return torch()._C._autograd._top_saved_tensors_default_hooks(True) is not None
+
+
 def increment_version(tensor: Any) -> None:
     """Tell PyTorch that a tensor was written."""
     torch().autograd.graph.increment_version(tensor)

@@ -100,7 +100,7 @@ def _require_types(cls: Class, attributes: Mapping[str, Any]) -> None:
 
 
 def _attach_parameters(held: ScriptObject, trained: Mapping[int, Any], live: dict[int, Any]) -> None:
-    """Note which parameters ask for gradients, and put tensors behind them all: PyTorch's where it is there."""
+    """Note which parameters ask for gradients, and put tensors behind them: PyTorch's where it is there."""
     arrays = {n: v for n, v in held.attributes.items() if n in held.cls.parameters and is_array(v)}
     held.untrained = frozenset(n for n, v in arrays.items() if id(v) not in trained or not _can_be_trained(v))
     wrap = torch_interop.wrapper()

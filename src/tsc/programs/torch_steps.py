@@ -10,7 +10,13 @@ from typing import Any
 from tsc.dtypes import Array
 from tsc.errors import UnsuitedError
 from tsc.interop import torch as torch_interop
-from tsc.interop.torch_autograd import apply_step, has_own_class, increment_version, is_plain
+from tsc.interop.torch_autograd import (
+    apply_step,
+    are_saves_watched,
+    has_own_class,
+    increment_version,
+    is_plain,
+)
 from tsc.interop.torch_watching import watching_test
 from tsc.narrowing import is_array
 from tsc.options import options
@@ -49,7 +55,7 @@ class TorchSteps:
         """What there is for a call with these values, or why there is nothing. The tensor of each array, or
         None where there is none, is appended to `given`.
         """
-        if watching_test()() or not torch_interop.is_grad_enabled():
+        if watching_test()() or are_saves_watched() or not torch_interop.is_grad_enabled():
             return "something of PyTorch watches operators"
         shown = [mapped(value, lambda leaf: _shown(leaf, given)) for value in values]
         if any(tensor is None for tensor in given):
