@@ -21,9 +21,9 @@ def layers(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     return torch.softmax(h * torch.tanh(h), -1)
 
 
-def several(x: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
+def several(x: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, list[Tensor], Tensor, Tensor]:
     y = x @ w.t()
-    return y.exp(), [y.sum(0), b * b], x.detach() + 1
+    return y.exp(), [y.sum(0), b * b], x.detach() + 1, torch.zeros_like(x) + 2
 
 
 def branching(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ def test_gradients_of_some_results_flow_where_those_have() -> None:
     for library, compiled in ((tsc, tsc.script(several)), (torch, several)):
         given, seen = arguments(library), list[Any]()
         for _ in range(3):
-            y, (z, u), _ = compiled(*given)
+            y, (z, u), *_ = compiled(*given)
             seen.append(library.autograd.grad(u.sum(), given, retain_graph=True, allow_unused=True))
             seen.append(library.autograd.grad(weighted(library, [z]), given[:2], retain_graph=True))
             seen.append(library.autograd.grad(weighted(library, [y, u]), given))

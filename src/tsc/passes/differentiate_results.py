@@ -33,7 +33,7 @@ from tsc.ops.composite import Aten
 from tsc.ops.derivatives.reverse import CUTS, Step, depends, flow, is_differentiable
 from tsc.passes.decompose import building_aten
 from tsc.passes.gradients.halves import note_numbers, noted_numbers
-from tsc.passes.gradients.steps import NotDifferentiableError, Opaque, holds_tensors, steps_of
+from tsc.passes.gradients.steps import Branch, NotDifferentiableError, Opaque, holds_tensors, steps_of
 
 MODES = ("aten::set_grad_enabled", "aten::is_grad_enabled")
 ASKING_FLAGS = (
@@ -159,7 +159,8 @@ def _flowing(aten: Aten, end: Operation, steps: Sequence[Step], arguments: Seque
     """
     reached = {id(value) for value in arguments}
     for step in steps:
-        if isinstance(step, Opaque) and any(spec_of_value(cast("Any", r)) is None for r in step.results):
+        is_known = all(spec_of_value(cast("Any", result)) is not None for result in step.results)
+        if not is_known and isinstance(step, (Opaque, Branch)):
             raise CodegenError(f"it is not known what {step.op.name.removeprefix('torch.')} gives")
         if depends(aten, step, reached):
             reached.update(id(r) for r in step.results if is_differentiable(aten.dtype(r)))

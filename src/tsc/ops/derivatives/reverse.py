@@ -52,7 +52,10 @@ class Record:
 
     def inputs(self) -> Iterable[AnyTensor]:
         """The tensors among the arguments that gradients flow to."""
-        return () if self.operator.name in CUTS else (value for _, value in places_of(self.arguments))
+        if self.operator.name in CUTS:
+            return ()
+        given = self.arguments[1:] if self.operator.reads_shape_only else self.arguments
+        return (value for _, value in places_of(given))
 
     def back(
         self, aten: Aten, given: Sequence[AnyTensor | None], reached: set[int]
