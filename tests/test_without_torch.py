@@ -108,3 +108,55 @@ def test_a_model_fitted_by_hand_ends_where_pytorchs_does() -> None:
     assert first == pytest.approx(losses[0], rel=1e-5)
     assert last == pytest.approx(losses[-1], rel=1e-2)
     assert last < first / 50
+
+
+TRAINED = """
+    import sys
+    sys.modules["torch"] = None
+    import tsc as torch
+
+    module = torch.jit.load(sys.argv[1])
+    flags = [p.requires_grad for p in module.parameters()]
+    x, losses = torch.ones(2, 3), []
+    for _ in range(4):
+        module.zero_grad()
+        loss = (module(x) ** 2).sum()
+        loss.backward()
+        with torch.no_grad():
+            for p in module.parameters():
+                if p.grad is not None:
+                    p -= 0.05 * p.grad
+        losses.append(loss.item())
+    assert "DifferentiableGraph" in str(module(x).grad_fn)
+    assert not torch.jit.freeze(module.eval())(x).requires_grad
+    print(flags, losses)
+"""
+
+
+class Layers(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.out = torch.nn.Linear(3, 4), torch.nn.Linear(4, 1)
+        self.out.bias.requires_grad_(False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.out(torch.tanh(self.hidden(x)))
+
+
+def test_parameters_of_a_loaded_module_collect_gradients(tmp_path: Path) -> None:
+    torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
+    layers, x, losses = Layers(), torch.ones(2, 3), list[float]()
+    torch.jit.save(torch.jit.script(layers), str(tmp_path / "layers.pt"))  # pyright: ignore[reportUnknownMemberType]
+    optimizer = torch.optim.SGD(layers.parameters(), lr=0.05)
+    for _ in range(4):
+        optimizer.zero_grad()
+        loss = (layers(x) ** 2).sum()
+        loss.backward()
+        optimizer.step()  # pyright: ignore[reportUnknownMemberType]
+        losses.append(loss.item())
+    command = [sys.executable, "-c", textwrap.dedent(TRAINED), str(tmp_path / "layers.pt")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    flags, _, found = done.stdout.strip().partition("] ")
+    assert flags == "[True, True, True, False"
+    assert [float(n) for n in found.strip("[]").split(", ")] == pytest.approx(losses, rel=1e-4)

@@ -31,6 +31,16 @@ def _profiled_runs() -> int:
     return int(given)
 
 
+NATIVE_GRADIENTS = ("auto", "always", "never")
+
+
+def _native_gradients() -> str:
+    given = os.environ.get("TSC_NATIVE_GRADIENTS", "auto")
+    if given not in NATIVE_GRADIENTS:
+        raise ArgumentError(f"TSC_NATIVE_GRADIENTS: requires auto, always or never; got {given!r}")
+    return given
+
+
 def _traceback() -> str:
     given = os.environ.get("TSC_TRACEBACK", "short")
     if given not in ("short", "full"):
@@ -118,6 +128,13 @@ class Options:
     profiled_runs: int = field(default_factory=_profiled_runs, metadata=_variables("TSC_PROFILED_RUNS"))
     """``TSC_PROFILED_RUNS``: how many calls with arguments of new shapes a module that is not frozen runs in
     the generic tier before it is compiled for them.
+    """
+    native_gradients: str = field(
+        default_factory=_native_gradients, metadata=_variables("TSC_NATIVE_GRADIENTS")
+    )
+    """``TSC_NATIVE_GRADIENTS``: whether calls whose gradients are recorded are native, forward and backward,
+    where it is certain what the gradients are: ``always`` or ``never``; ``auto``, the default: of PyTorch's
+    tensors only where that is likely to be faster than PyTorch's own operators.
     """
     is_winograd_enabled: bool = field(
         default_factory=lambda: _flag("TSC_WINOGRAD", True), metadata=_variables("TSC_WINOGRAD")

@@ -31,9 +31,11 @@ from tsc.passes.check_bounds import CheckBounds
 from tsc.passes.count_windows import CountWindows
 from tsc.passes.decompose import Decompose
 from tsc.passes.differentiate import Differentiate
+from tsc.passes.differentiate_results import DifferentiateResults
 from tsc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from tsc.passes.eliminate_dead_code import EliminateDeadCode
 from tsc.passes.expand_splits import ExpandSplits
+from tsc.passes.expand_statistics import ExpandStatistics
 from tsc.passes.find_sizes import FindSizes
 from tsc.passes.flatten_results import FlattenResults
 from tsc.passes.fold_conv_arithmetic import FoldConvArithmetic
@@ -44,6 +46,7 @@ from tsc.passes.freeze import Freeze
 from tsc.passes.functionalize import Functionalize
 from tsc.passes.fuse import Fuse
 from tsc.passes.fuse_elementwise import FuseElementwise
+from tsc.passes.gradients.halves import Half
 from tsc.passes.grow_lists import GrowLists
 from tsc.passes.inline import Inline
 from tsc.passes.join_sizes import JoinSizes
@@ -61,6 +64,7 @@ from tsc.passes.require_no_raise import RequireNoRaise
 from tsc.passes.schedule import Schedule
 from tsc.passes.settle_dicts import SettleDicts
 from tsc.passes.slice_operands import SliceOperands
+from tsc.passes.split_backward import SplitBackward
 from tsc.passes.split_complex import SplitComplex
 from tsc.passes.split_kernels import SplitKernels
 from tsc.passes.split_tuples import SplitTuples
@@ -101,11 +105,13 @@ def stages(
     kernel_ready: KernelReady | None = None,
     called_from_python: bool = True,
     finds_sizes: bool = False,
+    half: Half | None = None,
 ) -> tuple[Stage, ...]:
     """All stages, scheduling for `target` (a plain AVX2 machine when None); `kernel_ready` is told of each
     kernel that is at stage `loop`. Where functions are `called_from_python`, that takes views of what they
     give; those that are native as a whole (`is_whole`) give back the parts of their arguments that they
-    write, and not all of each. Where it `finds_sizes`, results may be as large as elements say.
+    write, and not all of each. Where it `finds_sizes`, results may be as large as elements say. Of a `half`,
+    the function is that half of itself from stage `value` on.
     """
     in_parts = is_whole and called_from_python
     return (
@@ -133,6 +139,7 @@ def stages(
                 fixed_point(
                     RefineTypes(),
                     ExpandSplits(),
+                    ExpandStatistics(),
                     SettleDicts(),
                     NarrowOptionals(),
                     *((SplitTuples(),) if is_whole else ()),
@@ -146,6 +153,7 @@ def stages(
                 *((GrowLists(),) if finds_sizes else ()),
                 *((WidenWindows(),) if is_whole else ()),
                 Functionalize(is_whole),
+                *(() if half is None else _differentiated(half)),
                 fixed_point(
                     RefineTypes(),
                     *((FindSizes(), JoinSizes()) if finds_sizes else ()),
@@ -155,6 +163,7 @@ def stages(
                 ExpandSplits(),
                 Decompose(is_whole),
                 fixed_point(RefineTypes(), *SIMPLIFY_UNCHECKED),
+                *(() if half is None else (EliminateCommonSubexpressions(), SplitBackward(half.is_backward))),
                 NumbersAsTensors(is_whole, in_parts),
                 *((ReadAroundWrites(),) if in_parts else ()),
                 EliminateCommonSubexpressions(),
@@ -196,6 +205,11 @@ def stages(
             verify_loops,
         ),
     )
+
+
+def _differentiated(half: Half) -> tuple[ModulePass, ...]:
+    """Differentiate a function, before values that are detached are taken for what they are of."""
+    return fixed_point(RefineTypes()), DifferentiateResults(half.wanted, half.given)
 
 
 def verify_nothing_more(module: ModuleOp) -> None:
@@ -275,6 +289,7 @@ def lower(
     is_whole: bool = False,
     watch: Watcher | None = None, report: Report | None = None, check: Watcher | None = None,
     kernel_ready: KernelReady | None = None, called_from_python: bool = True, finds_sizes: bool = False,
+    half: Half | None = None,
 ) -> None:  # fmt: skip
     """Lower `module` in place from stage `start` (already reached) to `stop_after`, checking each contract.
 
@@ -291,7 +306,9 @@ def lower(
             raise IRError(f"no stage {name!r}; stages are {', '.join(STAGE_NAMES)}")
     report = report if report is not None else Report()
     first, last = STAGE_NAMES.index(start), STAGE_NAMES.index(stop_after)
-    every = stages(target, freeze, fuse_contractions, is_whole, kernel_ready, called_from_python, finds_sizes)
+    every = stages(
+        target, freeze, fuse_contractions, is_whole, kernel_ready, called_from_python, finds_sizes, half
+    )  # fmt: skip
     for stage in every[first + 1 : last + 1]:
         for compiler_pass in stage.passes:
             begin = time.perf_counter()

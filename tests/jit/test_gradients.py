@@ -17,9 +17,6 @@ from tests.jit.programs_gradients import calls
 from tsc.options import options
 
 PROGRAMS = calls()
-NOT_NATIVE = {
-    "saliency": "the places of maxima are found in Python",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +99,8 @@ def test_gradients_are_pytorchs(name: str, way: Callable[[nn.Module, Path], Any]
         for given, expected in zip(arguments, want, strict=True):
             assert_same(program(*map(form, given)), expected)
     last = program.forward.last
-    assert (last is not None and last.is_native) == (name not in NOT_NATIVE)
+    assert last is not None
+    assert last.is_native
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

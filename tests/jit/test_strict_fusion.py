@@ -215,3 +215,43 @@ def test_explain_says_what_would_be_refused_and_does_not_raise() -> None:
 def test_python_ignores_the_block() -> None:
     with tsc.strict_fusion():
         torch.testing.assert_close(helper(X), X.floor_divide(3))
+
+
+def determines(x: Tensor) -> Tensor:
+    with torch.jit.strict_fusion():
+        y = x * x
+        z = torch.det(y) + 1
+    return z
+
+
+class Strict(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.jit.strict_fusion():
+            return torch.relu(x * self.w + self.w)
+
+
+@pytest.mark.parametrize("library", [tsc, torch])
+def test_where_gradients_are_recorded_operators_must_be_native_both_ways(library: Any) -> None:
+    x = library.tensor([[1.0, 2.0], [3.0, 5.0]], requires_grad=True)
+    fused = tsc.script(sums)
+    fused(x).sum().backward()
+    assert x.grad.tolist() == [[3.0, 3.0], [3.0, 3.0]]
+    assert any(getattr(h, "calls", 0) for v in fused.versions.made for h in v.halves.values())
+    with pytest.raises(StrictFusionError, match=r"aten::det.*(\n.*)*torch\.det\(y\) \+ 1") as refused:
+        tsc.script(determines)(x)
+    assert "aten::mul.Tensor" in str(refused.value)
+    with library.no_grad():
+        assert not tsc.script(determines)(x).requires_grad
+
+
+def test_modules_are_refused_where_parameters_require_gradients() -> None:
+    module, x = Strict(), torch.ones(3, 3)
+    scripted = tsc.script(module)
+    for _ in range(3):
+        scripted(x).sum().backward()
+    assert module.w.grad is not None
+    assert module.w.grad[0, 0] == 6

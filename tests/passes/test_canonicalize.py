@@ -104,8 +104,13 @@ def test_a_list_that_escapes_to_where_lists_are_written_is_not_looked_through() 
 
 
 def test_setting_the_grad_mode_goes() -> None:
-    body = f'{constant("%off", False)}\ntorch.operator "aten.set_grad_enabled"(%off) : (!torch.bool) -> ()'
-    assert_becomes("%r : !torch.int", body, "", "%r")
+    off, setting = (
+        constant("%off", False),
+        'torch.operator "aten.set_grad_enabled"(%off) : (!torch.bool) -> ()',
+    )
+    before, after = (function("%r : !torch.int", part) for part in (f"{off}\n{setting}", off))
+    noted = after.replace(" {\n", " attributes {tsc.had_modes} {\n", 1)
+    assert_rewrites(before, noted, Canonicalize())
 
 
 @pytest.mark.parametrize("name", ["eq", "ne"])

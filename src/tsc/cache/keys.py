@@ -35,6 +35,7 @@ OTHER_OPTIONS = {
     "num_threads": "results and code do not depend on threads",
     "shows_progress": "it changes what is shown",
     "is_background": "it says when something is compiled, not to what",
+    "native_gradients": "it says which calls are compiled, not to what",
     "profiled_runs": "it says when a module is compiled, not to what",
     "traceback": "it changes what is shown",
     "writes_perf_map": "it changes what is told of code",

@@ -20,6 +20,7 @@ from tsc.compiler.entry import Entry
 from tsc.compiler.kernel_timing import KernelTiming
 from tsc.compiler.sizes import Sizes
 from tsc.dialects.context import TorchContext, make_context
+from tsc.passes.gradients.halves import Half
 from tsc.passes.specialize import Specialize
 from tsc.runtime.assembling import Assembly
 from tsc.runtime.host import host_target
@@ -86,12 +87,14 @@ class Descent:
     """Whether results may be as large as elements say."""
     timing: KernelTiming | None = None
     """Of code that is profiled: what is to be known of its kernels."""
+    half: Half | None = None
+    """Which half of the function it is to become."""
 
     @classmethod
     def specialize(
         cls, entry: Entry, arguments: Sequence[str], compilation: Compilation,
         check: pipeline.Watcher | None = None, *, is_whole: bool = False, sizes: Sizes | None = None,
-        finds_sizes: bool = False, keeps_questions: bool = False,
+        finds_sizes: bool = False, keeps_questions: bool = False, half: Half | None = None,
     ) -> Descent:  # fmt: skip
         """`entry` for arguments as the pass `specialize` spells them, with `sizes` by name."""
         context, module = make_context(entry.pool), entry.alone()
@@ -107,7 +110,7 @@ class Descent:
         fuses = entry.fuses_contractions
         return cls(
             context, module, "frozen", compilation, dump, check, fuses, is_whole, sizes=sizes,
-            finds_sizes=finds_sizes,
+            finds_sizes=finds_sizes, half=half,
         )  # fmt: skip
 
     @property
@@ -150,6 +153,7 @@ class Descent:
                 is_whole=self.is_whole,
                 called_from_python=self.called_from_python,
                 finds_sizes=self.finds_sizes,
+                half=self.half,
                 watch=self._watch if self.timing is not None else self.dump,
                 report=self.compilation.report,
                 check=self.check,

@@ -121,6 +121,11 @@ def require_fused(name: str, found: Iterable[tuple[Operation, str]]) -> None:
     raise StrictFusionError("\n".join(["Found unfused operators:", *texts]))
 
 
+def has_strict_operators(function: FuncOp) -> bool:
+    """Whether a function has operators in a ``with strict_fusion()`` block."""
+    return any(is_operator(op) and is_strictly_fused(op.location) for op in walk(function))
+
+
 def require_nothing_strict(function: FuncOp, reason: str) -> None:
     """Refuse a function that is not compiled, if it has operators in a ``with strict_fusion()`` block.
 

@@ -42,6 +42,22 @@ FOLDED = "tsc.folded"
 """The attribute of functions of modules that are not frozen: the paths of attributes that are constants
 nevertheless, as long as the object holds the same."""
 
+HAD_MODES = "tsc.had_modes"
+"""The attribute of functions that set whether gradients are recorded, which nothing in them depends on."""
+SEEDS = "tsc.seeds"
+"""The attribute of functions that also give gradients: how many gradients of results are their last
+arguments. `SOUGHT` says of which arguments the gradients are the last results."""
+SOUGHT = "tsc.sought"
+SOUGHT_OF_SOME = "tsc.sought_of_some"
+"""The same of the gradients that flow from some of the results only, where not all are given."""
+SAVED = "tsc.saved"
+"""The attribute of the forward half of such a function: how many tensors are given beside its result: those
+that gradients flow from (`FLOWING`), and those that the backward half reads."""
+FLOWING = "tsc.flowing"
+READS = "tsc.reads"
+"""The attribute of the backward half: what its arguments are, by number: the arguments of the function, the
+gradients of its results, and what the forward half has saved, one after the other."""
+
 
 class MemoryOp(DefaultFormatOp):
     """``tsc.memory %x : (T) -> T``: an argument itself, whatever is in it: what of a result is, or is a view

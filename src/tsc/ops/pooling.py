@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,30 @@ def _place_in_windows(values: Array, is_inside: Array | np.bool_) -> Array:
     places: Array = np.argmax(is_inside & (values == greatest), axis=0)
     np.copyto(places, last_nan, where=np.isnan(greatest))
     return places
+
+
+def _with_places(
+    spatial: int, aten: Aten, self: AnyTensor, k: Sequence[int], s: Sequence[int], p: Sequence[int],
+    d: Sequence[int], ceil: bool,
+) -> tuple[AnyTensor, AnyTensor]:  # fmt: skip
+    """The maxima, and the place of each: of all places in a window, the first that has it, or the last
+    NaN.
+    """
+    spec = aten.spec(self)
+    shape, extents = Windows(spec.shape, spatial, k, s, p, d, ceil), list(spec.shape[-spatial:])
+    values = aten(f"max_pool{spatial}d", self, k, s, p, d, ceil)
+    numbers = aten("arange", math.prod(extents), dtypes.I64.code, None, None, None)
+    numbers = aten("reshape", numbers, extents)
+    given = shape.parts(aten, self, _lowest(spec.dtype))
+    parts = list(zip(given, shape.parts(aten, numbers, -1), strict=True))
+    places = aten("zeros", list(aten.shape(values)), dtype=dtypes.I64.code)
+    for part, at in reversed(parts):
+        is_there = aten("logical_and", aten("eq.Tensor", part, values), aten("ge.Scalar", at, 0))
+        places = aten("where.self", is_there, at, places)
+    if spec.dtype.is_floating:
+        for part, at in parts:
+            places = aten("where.self", aten("isnan", part), at, places)
+    return values, places
 
 
 def _max_pool(spatial: int) -> None:
@@ -80,6 +105,7 @@ def _max_pool(spatial: int) -> None:
 
     @FAMILY.op(
         f"aten::max_pool{spatial}d_with_indices", infer=infer_with_indices,
+        kind="composite", composite=partial(_with_places, spatial),
         layout=ResultLayout.ELEMENTWISE if spatial == 1 else ResultLayout.SUGGESTED,
     )  # fmt: skip
     def max_pool_with_indices(

@@ -11,6 +11,7 @@ from tsc import dtypes
 from tsc.dims import Dim, certainly_natural, is_known
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import ShapeError
+from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.definition import TensorSpec
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder
 from tsc.ops.kernel_values import KernelValue, Output, affine, constant, dim
@@ -134,6 +135,21 @@ class Windows:
             )
             views.append(padded[(..., *cuts)])
         return views
+
+    def parts(self, aten: Aten, x: AnyTensor, fill: Number) -> list[AnyTensor]:
+        """The same in operators, of a tensor whose last dims are those of the windows."""
+        ndim, (low, high) = len(aten.shape(x)), self.widths()
+        ends = zip(reversed(low[-self.spatial :]), reversed(high[-self.spatial :]), strict=True)
+        padded = aten("constant_pad_nd", x, [n for pair in ends for n in pair], fill)
+        found: list[AnyTensor] = []
+        for tap in np.ndindex(*self.kernel):
+            part = padded
+            for i in range(self.spatial):
+                start = tap[i] * self.dilation[i]
+                end = start + (self.sizes[i] - 1) * self.stride[i] + 1
+                part = aten("slice.Tensor", part, ndim - self.spatial + i, start, end, self.stride[i])
+            found.append(part)
+        return found
 
     def lower(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, UnitAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from tsc.analysis.known_values import (
@@ -32,6 +32,7 @@ from tsc.dialects.torch_ops import (
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
 )
+from tsc.dialects.tsc import HAD_MODES
 from tsc.dialects.type_tests import BARE, is_instance
 from tsc.dialects.walking import function_of, walk
 from tsc.dims import is_known
@@ -229,11 +230,15 @@ def _list_concat(op: Operation) -> list[SSAValue] | None:
 
 
 def _grad_mode(op: Operation) -> list[SSAValue] | None:
-    """The mode means something only to calls, which may ask, and to what asks for gradients."""
+    """The mode means something only to calls, which may ask, and to what asks for gradients; who asks for
+    those of the function is told that it had modes.
+    """
     function = function_of(op)
     assert function is not None
-    asks = asks_gradients(function) or any(isinstance(inner, UNKNOWN_CALLS) for inner in walk(function))
-    return None if asks else []
+    if asks_gradients(function) or any(isinstance(inner, UNKNOWN_CALLS) for inner in walk(function)):
+        return None
+    function.attributes[HAD_MODES] = UnitAttr()
+    return []
 
 
 def _same_member(negated: bool) -> Rule:

@@ -5,9 +5,9 @@ attribute.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, StringAttr, UnitAttr
@@ -31,7 +31,17 @@ from tsc.dialects.torch_ops import (
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
 )
-from tsc.dialects.tsc import CONTENTS, FOUND, RESULT, ROW_MAJOR, WRITTEN, FindSizeOp, MemoryOp, PrefixOp
+from tsc.dialects.tsc import (
+    CONTENTS,
+    FOUND,
+    RESULT,
+    ROW_MAJOR,
+    SAVED,
+    WRITTEN,
+    FindSizeOp,
+    MemoryOp,
+    PrefixOp,
+)
 from tsc.dims import Atom, Dim, holds_found, in_words
 
 FOUND_IN = -1
@@ -85,10 +95,31 @@ def _flatten(function: FuncOp, pool: ConstantPool, in_parts: bool, takes_views: 
     found = parts.found()
     if found:
         function.attributes[FOUND] = StringAttr(json.dumps(found))
-    if all(is_row_major(t, pool) for t in parts.tensors):
+    if all(is_row_major(t, pool) for t in _seen(function, structure, parts.tensors)):
         function.attributes[ROW_MAJOR] = UnitAttr()
     end.operands = parts.tensors
     function.update_function_type()
+
+
+def _seen(function: FuncOp, structure: list[Any], tensors: Sequence[SSAValue]) -> Sequence[SSAValue]:
+    """The tensors of a result but for those that are saved, which nobody sees."""
+    saved = function.attributes.get(SAVED)
+    if not isinstance(saved, DenseArrayBase):
+        return tensors
+    (count,) = saved.iter_values()
+    parts = structure[1][: len(structure[1]) - int(count)]
+    return [tensors[number] for number in sorted({n for part in parts for n in _numbers_in(part)})]
+
+
+def _numbers_in(structure: Any) -> Iterator[int]:
+    """The numbers of the tensors that a description mentions."""
+    if not isinstance(structure, list):
+        return
+    items = cast("list[Any]", structure)
+    if items[:1] == ["tensor"]:
+        yield items[1]
+    for item in items[1:]:
+        yield from _numbers_in(item)
 
 
 def _written(function: FuncOp) -> list[tuple[SSAValue, SSAValue]]:

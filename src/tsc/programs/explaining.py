@@ -109,6 +109,11 @@ def explain_generic(name: str, program: FuncOp, reason: str) -> Explanation:
     return Explanation(name, (), "generic", reason, 0, _all_operators(program, "python"))
 
 
+def explain_halves(name: str, program: FuncOp, kernels: int) -> Explanation:
+    """A call whose gradients are recorded, that is native forward and backward."""
+    return Explanation(name, (), "native", None, kernels, _all_operators(program, "native"))
+
+
 def _all_operators(program: FuncOp, runs: str) -> tuple[OperatorExplanation, ...]:
     return tuple(
         OperatorExplanation(operator_name(op), runs, (), None, stack_of(op, program))

@@ -20,6 +20,7 @@ from tsc.frontend.unit import Class, EnumValue, Function, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array, is_dict, is_list, is_tuple
 from tsc.runtime.instances import has_type
+from tsc.runtime.tensor import Tensor
 
 
 def root_object(program: ArchiveProgram) -> ScriptObject:
@@ -99,16 +100,15 @@ def _require_types(cls: Class, attributes: Mapping[str, Any]) -> None:
 
 
 def _attach_parameters(held: ScriptObject, trained: Mapping[int, Any], live: dict[int, Any]) -> None:
-    """Note which parameters ask for gradients; where PyTorch is there, put its tensors behind them all."""
+    """Note which parameters ask for gradients, and put tensors behind them: PyTorch's where it is there."""
     arrays = {n: v for n, v in held.attributes.items() if n in held.cls.parameters and is_array(v)}
     held.untrained = frozenset(n for n, v in arrays.items() if id(v) not in trained or not _can_be_trained(v))
     wrap = torch_interop.wrapper()
-    if wrap is None:
-        return
+    tensors = held.own if wrap is None else held.live
     for name, array in arrays.items():
         if id(array) not in live:
-            live[id(array)] = wrap(array).requires_grad_(name not in held.untrained)
-        held.live[name] = live[id(array)]
+            live[id(array)] = (wrap or Tensor)(array).requires_grad_(name not in held.untrained)
+        tensors[name] = live[id(array)]
 
 
 def _can_be_trained(array: np.ndarray[Any, Any]) -> bool:

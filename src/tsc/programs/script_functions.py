@@ -22,18 +22,20 @@ from tsc.frontend.unit import REQUIRED, Function, FunctionParameter, ScriptObjec
 from tsc.interop.torch_functions import function_of_archive, is_traced
 from tsc.options import options
 from tsc.programs.argument_errors import missing_argument, surplus_arguments, surplus_keyword
-from tsc.programs.explaining import Explanation, explain_generic, explain_version
+from tsc.programs.explaining import Explanation, explain_generic, explain_halves, explain_version
 from tsc.programs.input_hints import hint_at_inputs
 from tsc.programs.inspecting import Inspectable, Saveable
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
-from tsc.programs.recorded_calls import BY_TAPE, BY_TORCH, RecordedCalls, are_noted
+from tsc.programs.recorded_calls import RecordedCalls, are_noted
+from tsc.programs.recorded_natively import NativeRecording
 from tsc.programs.specialization_table import SpecializationTable, specialization_table
 from tsc.programs.tensor_calls import TensorCalls
 from tsc.programs.tensor_kinds import TensorKind
 from tsc.programs.unspecialized import has_undefined_tensor, is_dynamic
 from tsc.programs.versions import PYTHON_ALONE, Version, Versions
 from tsc.runtime.last_called import LastCalled
+from tsc.runtime.native_halves import NativeHalves
 from tsc.runtime.plain_values import UNLIKE, copier_of, copies_of, plain_call
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.recording_gradients import TorchInputs, are_recorded
@@ -63,11 +65,12 @@ class BoundFunction(Inspectable):
         self.parameters: Sequence[FunctionParameter] = function.parameters
         self._is_dynamic = is_dynamic(function)
         self._copiers = [copier_of(parameter.type) for parameter in function.parameters]
-        self._recorded = RecordedCalls(interpreter, function, receiver)
         self._fast: Callable[..., Any] = self._dispatch
         self.on_specialized: Callable[[Sequence[Any]], None] | None = None
         """Is told the arguments for which a specialization was added."""
         self._versions = Versions(interpreter, function, receiver, self._dispatch)
+        native = NativeRecording(self._version, interpreter.call)
+        self._recorded = RecordedCalls(interpreter, function, receiver, native)
 
     # --- calling ---
 
@@ -131,9 +134,10 @@ class BoundFunction(Inspectable):
         if is_traced() and RECORDER.get() is None:
             return self._for_torch_trace()(*arguments)
         inputs, values = self._values(arguments)
-        if inputs.is_noted or isinstance(inputs, TorchInputs):
-            return self._recorded.run(inputs, values, self.entry if self._is_frozen else None)
         is_generic = inputs.is_sharing or self._why_special(values) is not None
+        if inputs.is_noted or isinstance(inputs, TorchInputs):
+            entry = self.entry if self._is_frozen else None
+            return self._recorded.run(inputs, values, entry, is_generic=is_generic)
         version = None if is_generic else self._version(values)
         if version is None:
             result = self._run_generic(*values)
@@ -325,8 +329,12 @@ class BoundFunction(Inspectable):
         """What of a call with these arguments is native, and why the rest is not: see `tsc.explain`."""
         inputs, values = self._values(self._complete(self._positional(arguments, keywords)))
         program, _ = self.inlined()
-        reason = BY_TAPE if inputs.is_noted else self._why_special(values)
-        reason = BY_TORCH if isinstance(inputs, TorchInputs) else reason
+        reason = self._why_special(values)
+        if inputs.is_noted or isinstance(inputs, TorchInputs):
+            told = self._recorded.told(inputs, values, is_generic=inputs.is_sharing or reason is not None)
+            if isinstance(told, NativeHalves):
+                return explain_halves(self.name, program, told.kernels)
+            reason = told
         if reason is None and self._is_live and cast("ScriptObject", self.receiver).cls.kind != "module":
             reason = "it is a method of an object that is no module"
         if reason is not None:

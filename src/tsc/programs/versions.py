@@ -19,12 +19,12 @@ from tsc.analysis.operator_effects import changes_shapes
 from tsc.analysis.python_values import only_asks_tensors, takes_no_tensors
 from tsc.compiler.descent import Descent
 from tsc.compiler.entry import Entry
-from tsc.compiler.fusion_report import require_nothing_strict
+from tsc.compiler.fusion_report import has_strict_operators, require_nothing_strict
 from tsc.compiler.parts import InParts
 from tsc.compiler.sizes import Naming
 from tsc.compiler.specialization import Specialization, branches, compile_for, native_numbers
 from tsc.compiler.symbolic_sizes import compile_named
-from tsc.concurrency import serialized
+from tsc.concurrency import computed_once, serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.errors import CodegenError, TscError
@@ -91,6 +91,18 @@ class Version:
     """Why its first specialization is made."""
     tensor_calls: dict[type, Any] = field(default_factory=dict[type, Any])
     """The short ways for calls with tensors of a class."""
+    halves: dict[Any, Any] = field(default_factory=dict[Any, Any])
+    """What there is for calls whose gradients are wanted: see `tsc.programs.recorded_natively`."""
+
+    @computed_once
+    def takes(self) -> int:
+        """How many values the function takes that is specialized."""
+        return len(self.specialized.arguments)
+
+    @computed_once
+    def is_strict(self) -> bool:
+        """Whether part of it must be native: it has a ``with strict_fusion()`` block."""
+        return has_strict_operators(self.entry.function)
 
     @property
     def depends_on_arguments_alone(self) -> bool:

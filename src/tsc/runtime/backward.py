@@ -11,7 +11,6 @@ from tsc.dtypes import Array
 from tsc.errors import OperatorError
 from tsc.ops.composite import Aten, eager_aten, in_turn
 from tsc.ops.derivatives.reverse import flow
-from tsc.ops.derivatives.savings import reads_elements
 from tsc.ops.elementwise import spec_of
 from tsc.runtime.graph import Node, Variable, find
 from tsc.runtime.tape import Tape
@@ -82,7 +81,7 @@ def _accumulate(tape: Tape, variable: Variable, gradient: Array, create_graph: b
     """Add to what `backward` has summed up: in memory of its own, as the variable lies in it."""
     before = variable.gradient
     if create_graph:
-        aten = _noting(tape)
+        aten = NotingAten(tape)
         total = aten("clone", gradient) if before is None else aten("add.Tensor", before.array, gradient)
         variable.gradient = tape.known(total)
     elif before is None:
@@ -110,9 +109,12 @@ def _seeds(tape: Tape, outputs: Sequence[Array], given: Sequence[Array | None] |
     return seeds
 
 
-def _noting(tape: Tape) -> Aten:
-    """What computes, and is noted."""
-    return Aten(tape.call, spec_of, in_turn)
+class NotingAten(Aten):
+    """What computes, and is noted on a tape."""
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__(tape.call, spec_of, in_turn)
+        self.tape = tape
 
 
 class _Flow:
@@ -121,7 +123,7 @@ class _Flow:
     def __init__(self, tape: Tape, seeds: Seeds, create_graph: bool, retain_graph: bool) -> None:
         self._seeds = seeds
         self._retain_graph = retain_graph
-        self._aten = _noting(tape) if create_graph else eager_aten()
+        self._aten = NotingAten(tape) if create_graph else eager_aten()
         roots = [tape.known(output) for output, _ in seeds]
         self._nodes, self._leaves = _reachable([root.node or root.owner or root for root in roots])
         self._retaining = _retaining(self._nodes, roots)
@@ -148,7 +150,7 @@ class _Flow:
         by_identity = {id(part): gradient for part, gradient in zip(parts, found, strict=True)}
         if not self._retain_graph:
             for node in active:
-                if reads_elements(node.operator):
+                if node.record is not None and node.record.flows_once:
                     node.release()
         return [self._total([by_identity[id(part)] for part in variable.parts()]) for variable in wanted]
 

@@ -143,11 +143,11 @@ class Node:
     __slots__ = ("__weakref__", "_parents", "inputs", "number", "operator", "record")
     _numbers: ClassVar[Iterator[int]] = itertools.count()
 
-    def __init__(self, operator: Operator, arguments: Sequence[Any], results: Sequence[Array]) -> None:
+    def __init__(self, record: Record) -> None:
         self.number = next(Node._numbers)
         """Its place among all."""
-        self.operator = operator
-        self.record: Record | None = Record(operator, arguments, results)
+        self.operator = record.operator
+        self.record: Record | None = record
         """None when what it read is let go."""
         self.inputs: tuple[Variable, ...] = ()
         self._parents: tuple[Node | Variable, ...] = ()
@@ -161,9 +161,11 @@ class Node:
         self.inputs = tuple(variable for variable in found.values() if variable is not None)
 
     def arrays(self) -> Sequence[Array]:
-        """What it read, and what it gave."""
+        """What it read, what it gave, and what it keeps beside that."""
         record = self.record
-        return () if record is None else (*given_arrays(record.arguments), *result_arrays(record.results))
+        if record is None:
+            return ()
+        return *given_arrays(record.arguments), *result_arrays(record.results), *record.kept()
 
     def replace(self, array: Array, copy: Array) -> None:
         """Have it have read and given a copy in the place of an array."""
@@ -176,7 +178,7 @@ class Node:
                 return [kept(v) for v in cast("Sequence[Any]", value)]
             return copy if value is array else value
 
-        self.record = replace(record, arguments=kept(record.arguments), results=kept(record.results))
+        self.record = record.mapped(kept)
         self.hold()
 
     def give(self, made: Array, array: Array) -> None:

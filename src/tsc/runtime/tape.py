@@ -22,7 +22,7 @@ from tsc.ops.composite import Aten, in_turn
 from tsc.ops.definition import Operator
 from tsc.ops.derivatives.drawn import drawn_parts
 from tsc.ops.derivatives.movement import put_into
-from tsc.ops.derivatives.reverse import CUTS, is_differentiable, places_of
+from tsc.ops.derivatives.reverse import CUTS, Record, is_differentiable, places_of
 from tsc.ops.elementwise import spec_of
 from tsc.ops.registry import find as find_operator
 from tsc.ops.registry import require
@@ -149,7 +149,7 @@ class Tape:
         if not fresh:
             return
         kept = [list(cast("list[Any]", a)) if isinstance(a, list) else a for a in arguments]
-        node = Node(operator, kept, list(results))
+        node = Node(Record(operator, kept, list(results)))
         for array in fresh:
             self.known(array).node = node
 
@@ -164,7 +164,7 @@ class Tape:
             )
         piece.stale = piece.node = None
         if self.requires(view.base.array):
-            piece.node = Node(view.operator, view.arguments, [piece.array])
+            piece.node = Node(Record(view.operator, view.arguments, [piece.array]))
 
     # --- writes ---
 
@@ -247,12 +247,16 @@ class Tape:
 
     def _pass_on(self, before: Variable, now: Variable) -> None:
         """Have the gradient of an array that is written unnoted be that of what it was."""
-        now.node = Node(require("aten::alias"), [before.array], [now.array])
+        now.node = Node(Record(require("aten::alias"), [before.array], [now.array]))
 
     def overwrite(self, target: Array, value: Array) -> None:
         """Put other elements into an array, which nobody is to note."""
-        self._keep_apart(target, ())
+        self.keep_apart(target)
         target[...] = value
+
+    def keep_apart(self, target: Array) -> None:
+        """Have what was noted keep what is in an array that somebody is about to write."""
+        self._keep_apart(target, ())
 
 
 def _require_no_leaf(chain: Sequence[Variable]) -> None:

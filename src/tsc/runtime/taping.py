@@ -38,7 +38,14 @@ def taping() -> Generator[None]:
     if TAPE.get() is not None:
         yield
         return
-    token = TAPE.set(Tape())
+    with taping_on(Tape()):
+        yield
+
+
+@contextmanager
+def taping_on(tape: Tape) -> Generator[None]:
+    """What runs inside is noted on this tape, and on no other."""
+    token = TAPE.set(tape)
     try:
         yield
     finally:

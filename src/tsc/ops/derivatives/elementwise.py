@@ -140,7 +140,7 @@ def _hardswish(call: Call, self: AnyTensor) -> Flows:
 @derivative("relu")
 def _relu(call: Call, self: AnyTensor) -> Flows:
     aten = call.aten
-    return {0: lambda: aten("where.ScalarSelf", aten("le.Scalar", self, 0), 0.0, call.gradient)}
+    return {0: lambda: aten("where.ScalarSelf", aten("le.Scalar", call.result, 0), 0.0, call.gradient)}
 
 
 @derivative("threshold")

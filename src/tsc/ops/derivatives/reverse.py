@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from tsc.dtypes import DType
@@ -12,6 +12,7 @@ from tsc.ops.composite import AnyTensor, Aten, in_turn
 from tsc.ops.definition import Operator
 from tsc.ops.derivatives.movement import moved_back, viewed_back
 from tsc.ops.derivatives.rules import Call, Flow, Place, rule_of, sum_to
+from tsc.ops.derivatives.savings import reads_elements
 from tsc.ops.elementwise import is_tensor
 
 CUTS = frozenset(("aten::detach", "aten::data", "prim::data", "aten::detach_copy"))
@@ -51,13 +52,29 @@ class Record:
 
     def inputs(self) -> Iterable[AnyTensor]:
         """The tensors among the arguments that gradients flow to."""
-        return () if self.operator.name in CUTS else (value for _, value in places_of(self.arguments))
+        if self.operator.name in CUTS:
+            return ()
+        given = self.arguments[1:] if self.operator.reads_shape_only else self.arguments
+        return (value for _, value in places_of(given))
 
     def back(
         self, aten: Aten, given: Sequence[AnyTensor | None], reached: set[int]
     ) -> Iterator[tuple[AnyTensor, AnyTensor]]:
         """As the operator's derivative says."""
         return _through(aten, self, given, reached)
+
+    def kept(self) -> Sequence[Any]:
+        """What else it holds of the call, tensors in it."""
+        return ()
+
+    def mapped(self, other: Callable[[Any], Any]) -> Record:
+        """The same of other arguments and results."""
+        return replace(self, arguments=other(self.arguments), results=other(self.results))
+
+    @property
+    def flows_once(self) -> bool:
+        """Whether what it read is let go when gradients have flown through it, unless somebody retains it."""
+        return reads_elements(self.operator)
 
 
 def places_of(arguments: Sequence[Any]) -> Iterator[tuple[Place, AnyTensor]]:

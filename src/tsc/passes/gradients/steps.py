@@ -8,11 +8,11 @@ from typing import Any
 
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from tsc.analysis.known_values import UNKNOWN, spec_of_value, unwrapped, writes_anything
+from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, spec_of_value, unwrapped, writes_anything
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
-from tsc.dialects.torch_ops import PrimIfOp, PrimIfYieldOp, PrimListConstructOp, PrimListUnpackOp
+from tsc.dialects.torch_ops import PrimIfOp, PrimIfYieldOp, PrimListUnpackOp
 from tsc.dialects.walking import walk
 from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.derivatives.reverse import Record, Step, flow, is_differentiable
@@ -54,7 +54,7 @@ def _step(op: Operation) -> Step | None:
     """`op` as a step; None where no tensor comes of it."""
     if isinstance(op, PrimIfOp):
         return Branch(op)
-    if not any(_holds_tensors(result.type) for result in op.results) or isinstance(op, PrimListConstructOp):
+    if not any(holds_tensors(result.type) for result in op.results) or isinstance(op, CONSTRUCTIONS):
         return None
     results = [value for result in op.results for value in _tensors(result)]
     if not isinstance(op, AtenOp):
@@ -73,10 +73,11 @@ def _is_wrapper(op: Operation) -> bool:
     return isinstance(op, PrimListUnpackOp) or all(unwrapped(result) is not result for result in op.results)
 
 
-def _holds_tensors(kind: object) -> bool:
+def holds_tensors(kind: object) -> bool:
+    """Whether values of a type may be, or hold, tensors."""
     while isinstance(kind, (tt.OptionalType, tt.ListType)):
         kind = kind.data
-    return isinstance(kind, (tt.TensorType, tt.TupleType, tt.DictType))
+    return isinstance(kind, (tt.TensorType, tt.TupleType, tt.NamedTupleType, tt.DictType))
 
 
 def _tensors(result: SSAValue) -> list[SSAValue]:
@@ -95,13 +96,13 @@ class Opaque:
     results: Sequence[AnyTensor]
 
     def inputs(self) -> Iterable[AnyTensor]:
-        """Its operands, those in lists one by one, and what is read in its regions."""
+        """Its operands, those in containers one by one, and what is read in its regions."""
         values = [*self.op.operands, *(o for inner in walk(self.op) for o in inner.operands)]
-        for value in values:
-            owner = unwrapped(value).owner
-            yield unwrapped(value)
-            if isinstance(owner, PrimListConstructOp):
-                yield from map(unwrapped, owner.operands)
+        while values:
+            value = unwrapped(values.pop())
+            yield value
+            if isinstance(value.owner, CONSTRUCTIONS):
+                values += value.owner.operands
 
     def back(
         self, aten: Aten, given: Sequence[AnyTensor | None], reached: set[int]
