@@ -209,3 +209,37 @@ def test_what_has_no_derivative_is_refused_by_name_where_it_is_reached() -> None
     np.testing.assert_array_equal(compiled(x, False), x)
     with pytest.raises(RuntimeError, match=r"quantile.*derivative"):
         compiled(x, True)
+
+
+class Frozen(nn.Module):
+    """A parameter that requires no gradients is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3), False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.detach().requires_grad_(True)
+        self.weight.fill_(2)
+        gradient = torch.autograd.grad([(x * self.weight).sum()], [x])[0]
+        assert gradient is not None
+        return gradient
+
+
+def test_parameters_that_require_no_gradients_are_written() -> None:
+    before, options().is_native_enabled = options().is_native_enabled, False
+    try:
+        assert tsc.script(Frozen())(np.zeros(3, np.float32)).tolist() == [2.0, 2.0, 2.0]
+    finally:
+        options().is_native_enabled = before
+
+
+def likeness_requires(x: torch.Tensor) -> tuple[bool, bool]:
+    x = x.detach().requires_grad_(True)
+    return torch.zeros_like(x).requires_grad, (x * 2).requires_grad
+
+
+def test_native_programs_know_that_likenesses_require_nothing() -> None:
+    scripted: Any = tsc.script(likeness_requires)
+    assert scripted(np.zeros(3, np.float32)) == (False, True)
+    assert scripted.last.is_native

@@ -66,30 +66,32 @@ class Case:
     want: list[Any]
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """The tensors in a value, one by one."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, (list, tuple)):
         for inner in value:
-            yield from _tensors(inner)
+            yield from tensors_in(inner)
 
 
-def _doubled(value: Any) -> Any:
+def doubled(value: Any) -> Any:
+    """Floats in double precision."""
     if isinstance(value, torch.Tensor):
         return value.double() if value.is_floating_point() else value
-    return [_doubled(v) for v in value] if isinstance(value, (list, tuple)) else value
+    return [doubled(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def _case(operator: Operator, call: list[Any]) -> Case | None:
     """What PyTorch says of a call; None where it has no gradients, refuses, or computes in other floats."""
     if torch.bfloat16 in call or torch.float16 in call or torch.float32 in call:
         return None
-    given = _doubled(cloned(call))
-    inputs = [t.requires_grad_() for t in _tensors(given) if t.is_floating_point()]
-    if not inputs or any(t.is_complex() for t in _tensors(given)):
+    given = doubled(cloned(call))
+    inputs = [t.requires_grad_() for t in tensors_in(given) if t.is_floating_point()]
+    if not inputs or any(t.is_complex() for t in tensors_in(given)):
         return None
     try:
-        results = list(_tensors(call_torch(operator.schema, given)))
+        results = list(tensors_in(call_torch(operator.schema, given)))
         outputs = [r for r in results if r.requires_grad]
         if (
             not outputs
@@ -110,7 +112,7 @@ def _case(operator: Operator, call: list[Any]) -> Case | None:
     want = [
         np.zeros(i.shape) if g is None else g.numpy(force=True) for g, i in zip(found, inputs, strict=True)
     ]
-    return Case(ours(_doubled(cloned(call))), arrays, want)
+    return Case(ours(doubled(cloned(call))), arrays, want)
 
 
 def _cases(operator: Operator) -> Iterator[Case]:
@@ -183,12 +185,12 @@ def test_gradients_of_gradients_are_pytorchs(name: str) -> None:
     operator = operators()[f"aten::{name}"]
     count = 0
     for call in calls_of(operator.schema)["float32"][:4]:
-        given = _doubled(cloned(call))
-        inputs = [t.requires_grad_() for t in _tensors(given) if t.is_floating_point()]
+        given = doubled(cloned(call))
+        inputs = [t.requires_grad_() for t in tensors_in(given) if t.is_floating_point()]
         if torch.float32 in call:
             continue
         try:
-            outputs = [r for r in _tensors(call_torch(operator.schema, given)) if r.requires_grad]
+            outputs = [r for r in tensors_in(call_torch(operator.schema, given)) if r.requires_grad]
             first = torch.autograd.grad([(o.sin()).sum() for o in outputs], inputs, create_graph=True)
             want = torch.autograd.grad([(f * f.cos()).sum() for f in first], inputs, allow_unused=True)
         except REFUSED:
@@ -196,7 +198,7 @@ def test_gradients_of_gradients_are_pytorchs(name: str) -> None:
         count += 1
         records: list[Record] = []
         noted = _noting(records)
-        arguments = ours(_doubled(cloned(call)))
+        arguments = ours(doubled(cloned(call)))
         arrays = _floats(arguments)
         with np.errstate(all="ignore"):
             results = _floats([noted.call(operator, arguments)])

@@ -22,7 +22,8 @@ from tsc.ops.composite import Aten, in_turn
 from tsc.ops.definition import Operator
 from tsc.ops.derivatives.drawn import drawn_parts
 from tsc.ops.derivatives.movement import put_into
-from tsc.ops.derivatives.reverse import CUTS, is_differentiable, places_of
+from tsc.ops.derivatives.recorded import CUTS, is_recorded, recorded_arguments, recorded_results
+from tsc.ops.derivatives.reverse import is_differentiable, places_of
 from tsc.ops.elementwise import spec_of
 from tsc.ops.registry import find as find_operator
 from tsc.ops.registry import require
@@ -80,6 +81,10 @@ class Tape:
             self._renew(found)
         return found.requires
 
+    def _require_any(self, arrays: Sequence[Array]) -> bool:
+        """Whether gradients are wanted of one; all are asked, so that none is stale afterwards."""
+        return any([self.requires(array) for array in arrays])
+
     def require(self, array: Array, wanted: bool = True) -> Array:
         """``array.requires_grad_(wanted)``.
 
@@ -110,7 +115,7 @@ class Tape:
         parts = drawn_parts(operator)
         if parts is not None and self.is_enabled and self.requires(arguments[0]):
             return parts(Aten(self.call, spec_of, in_turn), *arguments)
-        given = given_arrays(arguments)  # the call may change a list
+        given = given_arrays(recorded_arguments(operator.name, arguments))  # the call may change a list
         result = operator.eager(*arguments)
         results = result_arrays(result)
         if operator.may_share:
@@ -139,13 +144,14 @@ class Tape:
         results: Sequence[Array],
         given: Sequence[Array] | None = None,
     ) -> None:
-        given = given_arrays(arguments) if given is None else given
-        if operator.reads_shape_only:
-            given = given[1:]
-        if not self.is_enabled or not any(self.requires(value) for value in given):
+        if not self.is_enabled or not is_recorded(operator.name):
+            return
+        given = given_arrays(recorded_arguments(operator.name, arguments)) if given is None else given
+        if not self._require_any(given):
             return
         known = {id(value) for value in given}
-        fresh = [r for r in results if is_differentiable(by_numpy(r.dtype)) and id(r) not in known]
+        recorded = recorded_results(operator.name, results)
+        fresh = [r for r in recorded if is_differentiable(by_numpy(r.dtype)) and id(r) not in known]
         if not fresh:
             return
         kept = [list(cast("list[Any]", a)) if isinstance(a, list) else a for a in arguments]
@@ -176,7 +182,7 @@ class Tape:
         known = find(target)
         chain = [] if known is None else known.bases()
         given = [*(v.array for v in chain), *given_arrays(arguments[1:])]
-        matters = self.is_enabled and any(self.requires(value) for value in given)
+        matters = self.is_enabled and self._require_any(given)
         if matters and operator.schema.overload.endswith("out"):
             raise OperatorError(OUT_GIVEN.format(operator.schema.name.partition("::")[2]))
         if matters and (functional is None or functional.schema.aliases):

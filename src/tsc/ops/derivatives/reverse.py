@@ -11,12 +11,9 @@ from tsc.errors import UnsupportedOperatorError
 from tsc.ops.composite import AnyTensor, Aten, in_turn
 from tsc.ops.definition import Operator
 from tsc.ops.derivatives.movement import moved_back, viewed_back
+from tsc.ops.derivatives.recorded import recorded_arguments, recorded_results
 from tsc.ops.derivatives.rules import Call, Flow, Place, rule_of, sum_to
 from tsc.ops.elementwise import is_tensor
-
-CUTS = frozenset(("aten::detach", "aten::data", "prim::data", "aten::detach_copy"))
-"""What gradients do not flow through, whatever it computes."""
-
 
 Hook = Callable[[AnyTensor], "AnyTensor | None"]
 """Is told the gradient of a tensor, and may give another one."""
@@ -51,7 +48,8 @@ class Record:
 
     def inputs(self) -> Iterable[AnyTensor]:
         """The tensors among the arguments that gradients flow to."""
-        return () if self.operator.name in CUTS else (value for _, value in places_of(self.arguments))
+        given = recorded_arguments(self.operator.name, self.arguments)
+        return (value for _, value in places_of(given))
 
     def back(
         self, aten: Aten, given: Sequence[AnyTensor | None], reached: set[int]
@@ -94,7 +92,7 @@ def flow(
     for record in records:
         if depends(aten, record, reached):
             active.append(record)
-            reached.update(id(r) for r in record.results if is_differentiable(aten.dtype(r)))
+            reached.update(id(r) for r in _recorded(record) if is_differentiable(aten.dtype(r)))
     gradients: dict[int, AnyTensor] = {}
     for value, gradient in seeds:
         _add(aten, gradients, value, gradient)
@@ -123,8 +121,13 @@ def depends(aten: Aten, step: Step, reached: set[int]) -> bool:
     """Whether a step gives something new that gradients flow through, to tensors that are `reached`."""
     given = {id(value) for value in step.inputs()}
     return not given.isdisjoint(reached) and any(
-        id(result) not in given and is_differentiable(aten.dtype(result)) for result in step.results
+        id(result) not in given and is_differentiable(aten.dtype(result)) for result in _recorded(step)
     )
+
+
+def _recorded(step: Step) -> Sequence[AnyTensor]:
+    """The results of a step that may have gradients."""
+    return recorded_results(step.operator.name, step.results) if isinstance(step, Record) else step.results
 
 
 def _add(aten: Aten, gradients: dict[int, AnyTensor], value: AnyTensor, gradient: AnyTensor) -> None:

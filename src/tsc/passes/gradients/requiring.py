@@ -20,7 +20,8 @@ from tsc.dialects.torch_ops import (
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
 )
-from tsc.ops.derivatives.reverse import CUTS, is_differentiable
+from tsc.ops.derivatives.recorded import recorded_arguments, recorded_results
+from tsc.ops.derivatives.reverse import is_differentiable
 
 PASSING = (DerefineOp, PrimUncheckedCastOp, PrimListConstructOp, PrimListUnpackOp, PrimTupleConstructOp)
 """Operations whose results require gradients where an operand does."""
@@ -69,9 +70,11 @@ class Requiring:
             return constant_of(op.operands[1]) is True
         if name == "aten::grad":
             return constant_of(op.argument("create_graph")) is True
-        if name in CUTS or name == "prim::grad" or not _may_have_gradients(value):
+        if name == "prim::grad" or not _may_have_gradients(value):
             return False
-        return any(map(self, op.operands))
+        if value not in recorded_results(name, op.results):
+            return False
+        return any(map(self, recorded_arguments(name, op.operands)))
 
 
 def _may_have_gradients(value: SSAValue) -> bool:
