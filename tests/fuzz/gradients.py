@@ -248,6 +248,8 @@ def _all_ways(case: Case, way: str, counts: Counter[str]) -> str | None:
                 found = difference(case, name, counts)
         except HangError as error:
             found = f"it hangs in {error}"
+        except Exception as error:  # anything but a `TscError` is a finding
+            found = f"raised {type(error).__name__}: {error}"
         if found is not None:
             return found if found in (*REFUSED, ILL_CONDITIONED) else f"{name}: {found}"
     return None

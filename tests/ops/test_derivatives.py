@@ -28,27 +28,7 @@ UNDEFINED = {
     "complex numbers": (
         "fft_hfft", "fft_hfft2", "fft_hfftn", "fft_irfft", "fft_irfft2", "fft_irfftn", "stft",
     ),
-    "factorizations, and what is solved by them": (
-        "cholesky_inverse", "linalg_cond", "linalg_householder_product", "linalg_lstsq",
-        "linalg_lu", "linalg_lu_factor", "linalg_lu_factor_ex", "linalg_lu_solve",
-        "linalg_pinv.atol_rtol_float", "linalg_pinv.atol_rtol_tensor",
-        "linalg_qr", "linalg_svd", "linalg_tensorinv", "linalg_tensorsolve",
-        "lu_solve", "lu_unpack", "matrix_exp", "ormqr", "pinverse", "qr", "svd", "triangular_solve",
-    ),
-    "sampling, unpooling, order statistics": (
-        "as_strided_scatter", "cartesian_prod", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d",
-        "index_reduce", "max_unpool2d", "max_unpool3d", "nanquantile", "nanquantile.scalar", "nextafter",
-        "quantile", "quantile.scalar", "segment_reduce",
-    ),
-    "statistics and differences": (
-        "corrcoef", "cov", "frexp.Tensor",
-        "gradient.scalarint", "gradient.scalarrayarray",
-        "gradient.scalarrayint", "gradient.tensorarray", "kron", "linalg_vander",
-        "affine_grid_generator", "special_zeta.self_scalar",
-    ),
-    "losses and packed sequences": (
-        "nll_loss_forward", "_pack_padded_sequence", "_pad_packed_sequence",
-        "ctc_loss.IntList", "ctc_loss.Tensor", "multi_margin_loss", "multilabel_margin_loss"),
+    "what lies in memory": ("as_strided_scatter",),
 }  # fmt: skip
 """Operators of which gradients are refused, for some arguments or all."""
 NAMES = {f"aten::{name}" for group in UNDEFINED.values() for name in group}

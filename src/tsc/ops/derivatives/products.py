@@ -15,8 +15,9 @@ Flows = Mapping[Place, Flow]
 
 
 def turned(aten: Aten, x: AnyTensor) -> AnyTensor:
-    """The matrices of a tensor, transposed."""
-    return aten("transpose.int", x, -2, -1)
+    """The matrices of a tensor, transposed; of complex numbers the conjugates."""
+    flipped = aten("transpose.int", x, -2, -1)
+    return aten("conj_physical", flipped) if aten.dtype(x).is_complex else flipped
 
 
 @derivative("mm", "bmm")

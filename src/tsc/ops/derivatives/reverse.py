@@ -12,7 +12,7 @@ from tsc.ops.composite import AnyTensor, Aten, in_turn
 from tsc.ops.definition import Operator
 from tsc.ops.derivatives.movement import moved_back, viewed_back
 from tsc.ops.derivatives.recorded import recorded_arguments, recorded_results
-from tsc.ops.derivatives.rules import Call, Flow, Place, rule_of, sum_to
+from tsc.ops.derivatives.rules import Call, Flow, Formula, Place, formula_of, rule_of, sum_to
 from tsc.ops.elementwise import is_tensor
 
 Hook = Callable[[AnyTensor], "AnyTensor | None"]
@@ -29,6 +29,10 @@ class Step(Protocol):
 
     def inputs(self) -> Iterable[AnyTensor]:
         """The tensors that it was made of."""
+        ...
+
+    def differentiable(self, aten: Aten) -> Iterable[AnyTensor]:
+        """Those of its results that may have gradients."""
         ...
 
     def back(
@@ -50,6 +54,11 @@ class Record:
         """The tensors among the arguments that gradients flow to."""
         given = recorded_arguments(self.operator.name, self.arguments)
         return (value for _, value in places_of(given))
+
+    def differentiable(self, aten: Aten) -> Iterable[AnyTensor]:
+        """Those of floats or complex numbers, unless PyTorch records nothing of them."""
+        found = recorded_results(self.operator.name, self.results)
+        return (result for result in found if is_differentiable(aten.dtype(result)))
 
     def back(
         self, aten: Aten, given: Sequence[AnyTensor | None], reached: set[int]
@@ -92,7 +101,7 @@ def flow(
     for record in records:
         if depends(aten, record, reached):
             active.append(record)
-            reached.update(id(r) for r in _recorded(record) if is_differentiable(aten.dtype(r)))
+            reached.update(map(id, record.differentiable(aten)))
     gradients: dict[int, AnyTensor] = {}
     for value, gradient in seeds:
         _add(aten, gradients, value, gradient)
@@ -120,14 +129,9 @@ def _look(
 def depends(aten: Aten, step: Step, reached: set[int]) -> bool:
     """Whether a step gives something new that gradients flow through, to tensors that are `reached`."""
     given = {id(value) for value in step.inputs()}
-    return not given.isdisjoint(reached) and any(
-        id(result) not in given and is_differentiable(aten.dtype(result)) for result in _recorded(step)
-    )
-
-
-def _recorded(step: Step) -> Sequence[AnyTensor]:
-    """The results of a step that may have gradients."""
-    return recorded_results(step.operator.name, step.results) if isinstance(step, Record) else step.results
+    if given.isdisjoint(reached):
+        return False
+    return any(id(result) not in given for result in step.differentiable(aten))
 
 
 def _add(aten: Aten, gradients: dict[int, AnyTensor], value: AnyTensor, gradient: AnyTensor) -> None:
@@ -171,8 +175,9 @@ def flows_of(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Place, Fl
         return _by_slopes(call, operator.slopes)
     if operator.inverse is not None:
         return {0: lambda: viewed_back(call)}
-    if operator.composite is not None:
-        return _through_parts(call, wanted)
+    definition = formula_of(operator) or operator.composite
+    if definition is not None:
+        return _through_parts(call, definition, wanted)
     places = [place for place, _ in places_of(call.arguments)]
     if operator.only_moves and len(places) == 1 and len(call.results) == 1:
         return {places[0]: lambda: moved_back(call, places[0])}
@@ -183,7 +188,12 @@ def flows_of(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Place, Fl
 
 def is_defined(operator: Operator) -> bool:
     """Whether there is a way for gradients through an operator without taking it apart."""
-    return rule_of(operator) is not None or operator.slopes is not None or operator.inverse is not None
+    return (
+        rule_of(operator) is not None
+        or formula_of(operator) is not None
+        or operator.slopes is not None
+        or operator.inverse is not None
+    )
 
 
 def _by_slopes(call: Call, slopes_of: Callable[..., Mapping[int, Any]]) -> Mapping[Place, Flow]:
@@ -204,14 +214,16 @@ def _by_slopes(call: Call, slopes_of: Callable[..., Mapping[int, Any]]) -> Mappi
     return {i: flow_to(slope) for i, slope in slopes.items()}
 
 
-def _through_parts(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Place, Flow]:
-    """Of a composite: through the calls that it is made of."""
-    assert call.operator.composite is not None
+def _through_parts(
+    call: Call, definition: Formula, wanted: Mapping[Place, AnyTensor]
+) -> Mapping[Place, Flow]:
+    """Of a composite, or by a formula: through the calls that it is made of."""
     records: list[Record] = []
     aten = writing_apart(call.aten, [value for _, value in places_of(call.arguments)])
-    made = call.operator.composite(recording(aten, records), *call.arguments)
-    results = tensors_of(made)
-    seeds = [(r, g) for r, g in zip(results, call.gradients, strict=True) if g is not None]
+    made = definition(recording(aten, records), *call.arguments)
+    results = _each(made)
+    pairs = zip(results, call.gradients, strict=True)
+    seeds = [(r, g) for r, g in pairs if g is not None and r is not None]
     places = list({id(value): place for place, value in wanted.items()}.values())  # each tensor once
     found = flow(call.aten, records, seeds, [wanted[place] for place in places])
     records.clear()  # what recorded them refers to itself, and is not let go at once
@@ -220,6 +232,13 @@ def _through_parts(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Pla
         return lambda: gradient
 
     return {place: given(g) for place, g in zip(places, found, strict=True) if g is not None}
+
+
+def _each(made: Any) -> list[AnyTensor | None]:
+    """The tensors that a definition gave, and None where a formula gives none."""
+    if isinstance(made, tuple) and any(part is None for part in cast("tuple[Any, ...]", made)):
+        return list(cast("tuple[Any, ...]", made))
+    return list(tensors_of(made))
 
 
 def writing_apart(aten: Aten, tensors: Sequence[AnyTensor]) -> Aten:

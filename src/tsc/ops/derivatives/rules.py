@@ -13,7 +13,8 @@ from tsc.ops.definition import Operator, require_schema
 
 FAMILIES = (
     "elementwise", "reductions", "movement", "products", "windows", "gathers", "orders", "norms", "matrices",
-    "losses",
+    "losses", "decompositions", "solutions", "sampling", "statistics", "segments", "class_losses",
+    "differences",
 )  # fmt: skip
 """The modules of this package that register rules."""
 
@@ -57,6 +58,8 @@ Rule: TypeAlias = Callable[..., Mapping[Place, Flow]]
 gradient may have the shape the argument is broadcast to, and another floating dtype.
 """
 RULES: dict[str, Rule] = {}
+Formula: TypeAlias = Callable[..., Any]
+FORMULAS: dict[str, Formula] = {}
 
 
 def derivative(*names: str) -> Callable[[Rule], Rule]:
@@ -73,16 +76,35 @@ def derivative(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
+def formula(*names: str) -> Callable[[Formula], Formula]:
+    """The decorated ``definition(aten, *arguments)`` gives what the schemas in `names` give, computed by
+    operators that have derivatives, and None in the place of results without. Gradients flow through it.
+    """
+
+    def register(definition: Formula) -> Formula:
+        for name in names:
+            FORMULAS[require_schema(f"aten::{name}").full_name] = definition
+        return definition
+
+    return register
+
+
 @cache
-def _all_rules() -> dict[str, Rule]:
+def _load_families() -> None:
     for family in FAMILIES:
         import_module(f"tsc.ops.derivatives.{family}")
-    return RULES
 
 
 def rule_of(operator: Operator) -> Rule | None:
     """The rule of an operator, where it has one of its own."""
-    return _all_rules().get(operator.name)
+    _load_families()
+    return RULES.get(operator.name)
+
+
+def formula_of(operator: Operator) -> Formula | None:
+    """What an operator is computed by for its derivative, where it has such a formula."""
+    _load_families()
+    return FORMULAS.get(operator.name)
 
 
 def sum_to(aten: Aten, gradient: AnyTensor, shape: Sequence[int]) -> AnyTensor:
