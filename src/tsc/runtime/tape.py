@@ -22,8 +22,14 @@ from tsc.ops.composite import Aten, in_turn
 from tsc.ops.definition import Operator
 from tsc.ops.derivatives.drawn import drawn_parts
 from tsc.ops.derivatives.movement import put_into
-from tsc.ops.derivatives.recorded import CUTS, is_recorded, recorded_arguments, recorded_results
-from tsc.ops.derivatives.reverse import is_differentiable, places_of
+from tsc.ops.derivatives.recorded import (
+    CUTS,
+    is_differentiable,
+    is_recorded,
+    recorded_arguments,
+    recorded_results,
+)
+from tsc.ops.derivatives.reverse import places_of
 from tsc.ops.elementwise import spec_of
 from tsc.ops.registry import find as find_operator
 from tsc.ops.registry import require

@@ -11,7 +11,7 @@ from typing import Any
 
 from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.derivatives.products import turned
-from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, sum_to
+from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, scaled, sum_to
 
 Flows = Mapping[Place, Flow]
 
@@ -57,8 +57,8 @@ def _determinant(call: Call, a: AnyTensor) -> Flows:
 
     def to_a() -> AnyTensor:
         if aten.shape(a)[-1] == 3:
-            return aten("mul.Tensor", _corner(aten, call.gradient), _cofactors(aten, a))
-        scale = aten("mul.Tensor", call.gradient, call.result)
+            return scaled(aten, _corner(aten, call.gradient), _cofactors(aten, a))
+        scale = scaled(aten, call.gradient, call.result)
         return aten("mul.Tensor", _corner(aten, scale), _inverse_turned(aten, a))
 
     return {0: to_a}
@@ -75,7 +75,11 @@ def _slogdet(call: Call, a: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_a() -> AnyTensor:
-        return aten("mul.Tensor", _corner(aten, call.gradient_of(1)), _inverse_turned(aten, a))
+        scale = call.gradient_of(1)
+        if aten.dtype(a).is_complex:  # the sign turns with the determinant
+            turning = scaled(aten, call.gradient_of(0), call.result)
+            scale = aten("complex", scale, aten("imag", turning))
+        return aten("mul.Tensor", _corner(aten, scale), _inverse_turned(aten, a))
 
     return {0: to_a}
 
@@ -128,15 +132,14 @@ def _cholesky(call: Call, a: AnyTensor, upper: bool, *_: Any) -> Flows:
         lower, gradient = call.result, call.gradient
         if upper:
             lower, gradient = turned(aten, lower), turned(aten, gradient)
-        phi = aten.tril(product(aten, turned(aten, lower), gradient))
-        diagonal = aten("diagonal", phi, 0, -2, -1)
-        phi = aten("sub.Tensor", phi, aten("diag_embed", aten("mul.Scalar", diagonal, 0.5), 0, -2, -1))
+        phi = product(aten, turned(aten, lower), gradient)
+        phi = aten("add.Tensor", aten.tril(phi), turned(aten, aten.tril(phi, -1)))
         left = aten("linalg_solve_triangular", turned(aten, lower), phi, upper=True, left=True)
         whole = turned(
             aten,
             aten("linalg_solve_triangular", turned(aten, lower), turned(aten, left), upper=True, left=True),
         )
-        return aten("mul.Scalar", aten("add.Tensor", whole, turned(aten, whole)), 0.5)
+        return aten("mul.Scalar", whole, 0.5)
 
     return {0: to_a}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from tsc.dtypes import DType
+
 T = TypeVar("T")
 CUTS = frozenset(("aten::detach", "aten::data", "prim::data"))
 """What gives the memory of a tensor without its gradients."""
@@ -37,6 +39,11 @@ RECORDED_RESULTS = {
     "nll_loss_forward": (0,),
 }
 """Of operators that give several tensors of floats, those that have gradients."""
+
+
+def is_differentiable(dtype: DType) -> bool:
+    """Whether tensors of a dtype have gradients."""
+    return dtype.is_floating or dtype.is_complex
 
 
 def _is_among(name: str, names: frozenset[str]) -> bool:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from tsc.dtypes import DType
 from tsc.errors import UnsupportedOperatorError
 from tsc.ops.composite import AnyTensor, Aten, in_turn
 from tsc.ops.definition import Operator
 from tsc.ops.derivatives.movement import moved_back, viewed_back
-from tsc.ops.derivatives.recorded import recorded_arguments, recorded_results
-from tsc.ops.derivatives.rules import Call, Flow, Formula, Place, formula_of, rule_of, sum_to
+from tsc.ops.derivatives.recorded import is_differentiable, recorded_arguments, recorded_results
+from tsc.ops.derivatives.rules import Call, Flow, Formula, Place, formula_of, rule_of, scaled, sum_to
+from tsc.ops.derivatives.slopes import NUMBERS
 from tsc.ops.elementwise import is_tensor
 
 Hook = Callable[[AnyTensor], "AnyTensor | None"]
@@ -76,11 +76,6 @@ def places_of(arguments: Sequence[Any]) -> Iterator[tuple[Place, AnyTensor]]:
                     yield (i, j), inner
         elif is_tensor(argument):
             yield i, argument
-
-
-def is_differentiable(dtype: DType) -> bool:
-    """Whether tensors of a dtype have gradients."""
-    return dtype.is_floating or dtype.is_complex
 
 
 def flow(
@@ -158,6 +153,8 @@ def _through(
 def _fitted(aten: Aten, gradient: AnyTensor, value: AnyTensor) -> AnyTensor:
     gradient = sum_to(aten, gradient, aten.shape(value))
     target = aten.dtype(value)
+    if aten.dtype(gradient).is_complex and not target.is_complex:
+        gradient = aten("real", gradient)
     return gradient if aten.dtype(gradient) is target else aten("to.dtype", gradient, target.code)
 
 
@@ -203,11 +200,12 @@ def _by_slopes(call: Call, slopes_of: Callable[..., Mapping[int, Any]]) -> Mappi
 
     def flow_to(slope: Any) -> Flow:
         def compute() -> AnyTensor:
-            if not isinstance(slope, (int, float)):
-                return aten("mul.Tensor", call.gradient, slope)
+            if not isinstance(slope, NUMBERS):
+                return scaled(aten, call.gradient, slope)
             if slope == 0:
                 return aten("zeros_like", call.gradient)
-            return call.gradient if slope == 1 else aten("mul.Scalar", call.gradient, slope)
+            back = slope.conjugate()
+            return call.gradient if slope == 1 else aten("mul.Scalar", call.gradient, back)
 
         return compute
 

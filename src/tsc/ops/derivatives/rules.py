@@ -12,9 +12,9 @@ from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.definition import Operator, require_schema
 
 FAMILIES = (
-    "elementwise", "reductions", "movement", "products", "windows", "gathers", "orders", "norms", "matrices",
-    "losses", "decompositions", "solutions", "sampling", "statistics", "segments", "class_losses",
-    "differences",
+    "elementwise", "special_functions", "reductions", "movement", "products", "windows", "gathers", "orders",
+    "norms", "matrices", "losses", "decompositions", "solutions", "sampling", "statistics", "segments",
+    "class_losses", "differences", "complex_numbers", "spectral",
 )  # fmt: skip
 """The modules of this package that register rules."""
 
@@ -138,6 +138,18 @@ def kept(aten: Aten, x: AnyTensor, dims: Sequence[int], keepdim: bool) -> AnyTen
     for dim in sorted(dims):
         x = aten("unsqueeze", x, dim)
     return x
+
+
+def conjugate(aten: Aten, x: AnyTensor) -> AnyTensor:
+    """Of complex numbers the conjugates; reals as they are."""
+    return aten("conj_physical", x) if aten.dtype(x).is_complex else x
+
+
+def scaled(aten: Aten, gradient: AnyTensor, slope: AnyTensor) -> AnyTensor:
+    """The gradient of what a slope is by. As PyTorch's, gradients are the conjugates of derivatives: those of
+    an analytic function are multiplied by the conjugate of its slope.
+    """
+    return aten("mul.Tensor", gradient, conjugate(aten, slope))
 
 
 def zeros(aten: Aten, like: AnyTensor) -> AnyTensor:

@@ -20,8 +20,7 @@ from tsc.dialects.torch_ops import (
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
 )
-from tsc.ops.derivatives.recorded import recorded_arguments, recorded_results
-from tsc.ops.derivatives.reverse import is_differentiable
+from tsc.ops.derivatives.recorded import is_differentiable, recorded_arguments, recorded_results
 
 PASSING = (DerefineOp, PrimUncheckedCastOp, PrimListConstructOp, PrimListUnpackOp, PrimTupleConstructOp)
 """Operations whose results require gradients where an operand does."""

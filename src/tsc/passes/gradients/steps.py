@@ -15,7 +15,8 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimIfOp, PrimIfYieldOp, PrimListConstructOp, PrimListUnpackOp
 from tsc.dialects.walking import walk
 from tsc.ops.composite import AnyTensor, Aten
-from tsc.ops.derivatives.reverse import Record, Step, flow, is_differentiable
+from tsc.ops.derivatives.recorded import is_differentiable
+from tsc.ops.derivatives.reverse import Record, Step, flow
 from tsc.ops.derivatives.rules import zeros
 from tsc.ops.registry import find
 from tsc.passes.decompose import BuildingAten, argument_in_definition, building_aten
