@@ -299,6 +299,10 @@ REFUSED: dict[str, Any] = {
     "one of several": lambda torch: torch.autograd.backward([leaf(torch).sum(), torch.ones(1)]),
     "nothing to retain": lambda torch: torch.ones(1).retain_grad(),
     "nothing to see": lambda torch: torch.ones(1).register_hook(print),
+    "one of several views": lambda torch: torch.split(leaf(torch) * 1, 1)[1].mul_(2),
+    "one of several unbound": lambda torch: torch.unbind(leaf(torch) * 1)[2].add_(1),
+    "one of several chunks": lambda torch: torch.chunk(leaf(torch) * 1, 2)[1].mul_(2),
+    "a view of one of several": lambda torch: torch.split(leaf(torch) * 1, 2)[0].view(2).mul_(2),
     "a second time": twice_through_a_product,
 }
 

@@ -41,6 +41,7 @@ from tsc.runtime.graph import (
     find,
     given_arrays,
     live_nodes,
+    node_name,
     result_arrays,
     variable_of,
 )
@@ -54,6 +55,13 @@ OUT_GIVEN = (
     "{}(): functions with out=... arguments don't support automatic differentiation, but one of the "
     "arguments requires grad."
 )
+PIECE_WRITTEN = (
+    "Output {} of {} is a view and is being modified inplace. This view is the output of a function that "
+    "returns multiple views. Such functions do not allow the output views to be modified inplace. You should "
+    "replace the inplace operation by an out-of-place one."
+)
+PIECES_BY_SLICES = frozenset(("tensor_split", "hsplit", "vsplit", "dsplit"))
+"""What gives several views that PyTorch makes one by one, and that may be written."""
 VIEW_OF_LEAF_WRITTEN = f"a view of {LEAF_WRITTEN}"
 
 
@@ -199,6 +207,7 @@ class Tape:
         assert functional is not None
         chain = chain or [self.known(target)]
         _require_no_leaf(chain)
+        _require_no_piece(chain)
         copies = self._keep_apart(target, chain)
         result = operator.eager(*arguments)
         chain[0].node = None
@@ -276,6 +285,21 @@ def _require_no_leaf(chain: Sequence[Variable]) -> None:
         raise OperatorError(LEAF_WRITTEN)
     if any(variable.is_required for variable in chain):
         raise OperatorError(VIEW_OF_LEAF_WRITTEN)
+
+
+def _require_no_piece(chain: Sequence[Variable]) -> None:
+    """
+    Raises:
+        OperatorError: what is written is one of several views that an operator gave, or shows one.
+    """
+    for variable in chain:
+        view = variable.view
+        if view is None or view.number is None:
+            continue
+        if view.operator.schema.name.partition("::")[2] not in PIECES_BY_SLICES:
+            written = chain[0].view
+            assert written is not None
+            raise OperatorError(PIECE_WRITTEN.format(written.number or 0, node_name(written.operator)))
 
 
 def _make_stale(chain: Sequence[Variable], name: str) -> None:
