@@ -119,7 +119,7 @@ class DualEmitter:
     def choose(self, condition: Part, a: Part, b: Part) -> Part:
         """`a` where a condition holds, else `b`; numbers become tensors."""
         if isinstance(a, NUMBERS) and isinstance(b, NUMBERS):
-            return a if a == b else self.aten("where.Scalar", condition, float(a), float(b))
+            return a if a == b else self.aten("where.Scalar", condition, a + 0.0, b + 0.0)
         return self.on.choose(condition, a, b)
 
     def plus(self, a: Part, b: Part) -> Part:
@@ -147,9 +147,9 @@ class DualEmitter:
         return self.times(x, x)
 
 
-def _quotient(a: float, b: float) -> float:
-    """``a / b`` of floats, also by zero."""
-    if b:
+def _quotient(a: complex, b: complex) -> complex:
+    """``a / b``; of reals also by zero."""
+    if b or isinstance(a, complex) or isinstance(b, complex):
         return a / b
     return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1.0, b)
 
