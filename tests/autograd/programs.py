@@ -228,6 +228,25 @@ def writes_to_new_tensors(torch: Any) -> Any:
     return x.grad, y
 
 
+def views_read_beside_what_was_written(torch: Any) -> Any:
+    x = leaf(torch, 1.0, 2.0, 3.0, 4.0)
+    whole = (x * 1).view(2, 2)
+    turned = whole.t()
+    whole.view(-1).mul_(3)
+    torch.cat([whole, turned], 0).sum().backward()
+    return x.grad
+
+
+def replaced_by_what_requires_nothing(torch: Any) -> Any:
+    x = leaf(torch)
+    filled, emptied, copied = (x * 1 for _ in range(3))
+    filled.fill_(2.0)
+    emptied.zero_()
+    copied.copy_(torch.ones(3))
+    found = [torch.autograd.grad(y.sum(), x)[0] for y in (filled, emptied, copied)]
+    return filled, emptied, copied, found, torch.full_like(x, 2.0), torch.zeros(3).type_as(x)
+
+
 def writes_through_views(torch: Any) -> Any:
     x, made = leaf(torch), torch.zeros(3)
     first = made[0]
@@ -280,6 +299,10 @@ REFUSED: dict[str, Any] = {
     "one of several": lambda torch: torch.autograd.backward([leaf(torch).sum(), torch.ones(1)]),
     "nothing to retain": lambda torch: torch.ones(1).retain_grad(),
     "nothing to see": lambda torch: torch.ones(1).register_hook(print),
+    "one of several views": lambda torch: torch.split(leaf(torch) * 1, 1)[1].mul_(2),
+    "one of several unbound": lambda torch: torch.unbind(leaf(torch) * 1)[2].add_(1),
+    "one of several chunks": lambda torch: torch.chunk(leaf(torch) * 1, 2)[1].mul_(2),
+    "a view of one of several": lambda torch: torch.split(leaf(torch) * 1, 2)[0].view(2).mul_(2),
     "a second time": twice_through_a_product,
 }
 
@@ -338,5 +361,6 @@ PROGRAMS: dict[str, Any] = {
         graphs_are_let_go, gradients_asked_for, gradients_of_gradients, a_penalty_on_gradients,
         writes_to_results,
         writes_to_new_tensors, writes_through_views, writes_without_gradients,
+        views_read_beside_what_was_written, replaced_by_what_requires_nothing,
     )
 }  # fmt: skip

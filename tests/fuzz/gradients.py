@@ -1,13 +1,16 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportUnknownParameterType=false, reportUnnecessaryComparison=false
-"""Random programs whose results are differentiated: PyTorch's gradients against those of the tape."""
+# pyright: reportUnknownParameterType=false, reportUnnecessaryComparison=false, reportUnknownLambdaType=false
+"""Random programs that differentiate themselves: PyTorch's gradients against those of the tape, and of native
+programs with forward and backward in one.
+"""
 
 from __future__ import annotations
 
 import copy
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +18,16 @@ import numpy as np
 import torch
 
 import tsc
+from tests.fuzz.differentiating import differentiated, is_leaf
 from tests.fuzz.programs.generator import generate
+from tests.fuzz.programs.program import Loaded, Program
+from tests.fuzz.programs.variants import HangError, limited, native
 from tests.fuzz.task import Report, Task
 from tsc.errors import TscError
-from tsc.runtime.backward import gradients_of
-from tsc.runtime.taping import TAPE, taping
+from tsc.options import options
 
 UNSUITABLE = (
-    "complex", "dropout", "rand", "seed", "float16", "bfloat16", ".half(", "multinomial", "class Subject",
+    "complex", "dropout", "rand", "seed", "float16", "bfloat16", ".half(", "multinomial",
     "special(", "sort(", "topk(", "median", "kthvalue", "uint8", "int8",
 )  # fmt: skip
 """What has other gradients by chance, by rounding, or by which of equal elements is taken; PyTorch computes
@@ -33,25 +38,45 @@ REFUSED = (
     "gradients through this write are not computed",
 )  # fmt: skip
 """Sentences that say what gradients are not computed of."""
+NOT_NATIVE = "not native: "
 NO_SCRIPT = "as TorchScript the program raises"
 NOISES, NOISE = 6, 1e-9
 """How often the arguments are disturbed, and by how much, to see what rounding does."""
 ILL_CONDITIONED = "rounding errors change PyTorch's gradients as much"
 NO_PROGRAM = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError)
+WAYS: dict[str, Callable[[Any], Any]] = {
+    "tape": lambda module: module,
+    "scripted": lambda module: module,
+    "frozen": tsc.freeze,
+    "optimized": lambda module: tsc.optimize_for_inference(tsc.freeze(module)),
+}
+"""What is done to a scripted module; on the tape it runs in the generic tier. Each program goes there, and in
+one of the other ways.
+"""
+Gradients = list[Any]
+"""PyTorch's, as arrays."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """A call of a program that differentiates itself, and PyTorch's gradients."""
+
+    arguments: list[Any]
+    """In arrays: what the program is given, and the gradients of its results."""
+    want: Gradients
+    again: Callable[[int], Gradients]
+    """PyTorch's gradients of arguments that differ by some noise, by its seed."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A program that PyTorch differentiates: its arguments, what of its results is, and the gradients."""
+    """A program that PyTorch differentiates."""
 
-    function: Any
+    subject: Loaded
+    differentiated: Loaded
     body: str
-    arguments: list[Any]
-    cotangents: list[torch.Tensor | None]
-    """One per tensor of the results; None where PyTorch has no gradient through it."""
-    want: list[Any]
-    again: Callable[[int], list[Any]]
-    """PyTorch's gradients of arguments that differ by some noise, by its seed."""
+    rounds: list[Round]
+    """Of its sizes, and of others, unless the program gives something else for these."""
 
 
 def run(task: Task) -> Report:
@@ -66,24 +91,31 @@ def run(task: Task) -> Report:
         case = case_of(seed)
         if case is None:
             continue
-        found = difference(case)
+        found = _all_ways(case, list(WAYS)[1 + number % 3], counts)
         if found is None or found in (*REFUSED, ILL_CONDITIONED, NO_SCRIPT):
             counts["agree" if found is None else "refused"] += 1
         else:
             findings.append(f"gradients: seed {seed}: {found}\n{case.body}")
             print(findings[-1], flush=True)
     tried = counts["agree"] + counts["refused"] + len(findings)
-    return Report(
-        "gradients",
-        tried,
-        len(findings),
-        [*findings, f"      {counts['refused']} refused by name, or ill-conditioned"],
-    )
+    lines = [f"      {counts['refused']} refused by name, or ill-conditioned", *_native_lines(counts)]
+    return Report("gradients", tried, len(findings), [*findings, *lines])
+
+
+def _native_lines(counts: Counter[str]) -> Iterator[str]:
+    """How many programs were native, in each way, and why others were not."""
+    for way in list(WAYS)[1:]:
+        for sizes in ("static", "symbolic"):
+            called, were = counts[f"{way} {sizes}"], counts[f"{way} {sizes} native"]
+            yield f"      {way}, sizes {sizes}: {were} of {called} native"
+    reasons = {key: n for key, n in counts.items() if key.startswith(NOT_NATIVE)}
+    for reason in sorted(reasons, key=lambda key: -reasons[key])[:20]:
+        yield f"      {reasons[reason]} {reason}"
 
 
 def tensors_in(value: Any) -> Iterator[Any]:
-    """The tensors or arrays that a value holds, in order."""
-    if isinstance(value, (torch.Tensor, np.ndarray)):
+    """The tensors that a value holds, in order."""
+    if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, (list, tuple, dict)):
         for inner in value.values() if isinstance(value, dict) else value:
@@ -93,9 +125,7 @@ def tensors_in(value: Any) -> Iterator[Any]:
 def _mapped(value: Any, of_tensor: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return of_tensor(value)
-    if isinstance(value, (list, tuple)):
-        return type(value)(_mapped(v, of_tensor) for v in value)
-    return {k: _mapped(v, of_tensor) for k, v in value.items()} if isinstance(value, dict) else value
+    return [_mapped(v, of_tensor) for v in value] if isinstance(value, list) else value
 
 
 def _doubled(tensor: torch.Tensor) -> torch.Tensor:
@@ -115,72 +145,187 @@ def case_of(seed: int) -> Case | None:
         program = generate(seed)
     if any(word in program.body for word in UNSUITABLE):
         return None
+    return case_of_program(program)
+
+
+def case_of_program(program: Program) -> Case | None:
+    """A program with its calls; None where PyTorch has no gradients of it."""
     loaded = program.load()
-    function = loaded.subject()
-
-    def made() -> list[Any]:
-        return _mapped(list(loaded.arguments(loaded.sizes[0])), _doubled)
-
+    given = _mapped(list(loaded.arguments(loaded.sizes[0])), _doubled)
     try:
-        found = _oracle(function, made())
+        results, are_written = _traced(loaded, given)
+        made = differentiated(program, given, results, are_written)
+        if made is None or not made[1] or not any(map(is_leaf, _flat(given))):
+            return None
+        round_of = _rounds(loaded, made[0], len(list(tensors_in(results))))
+        rounds = [round_of(loaded.sizes[0])]
     except NO_PROGRAM:
         return None
-    if found is None:
-        return None
-    cotangents, want = found
-
-    def again(noise: int) -> list[Any]:
-        generator = torch.Generator().manual_seed(noise)
-
-        def disturbed(tensor: torch.Tensor) -> torch.Tensor:
-            factors = torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
-            return tensor * (1 + NOISE * factors) if tensor.is_floating_point() else tensor
-
-        other = _oracle(function, _mapped(made(), disturbed))
-        return [] if other is None else other[1]
-
-    return Case(function, program.body, _mapped(made(), to_array), cotangents, want, again)
+    if loaded.sizes[-1] != loaded.sizes[0]:
+        with suppress(*NO_PROGRAM):  # of these sizes it may be no program, or another one
+            rounds.append(round_of(loaded.sizes[-1]))
+    return Case(loaded, made[0], program.body, rounds)
 
 
-def _oracle(function: Any, given: list[Any]) -> tuple[list[torch.Tensor | None], list[Any]] | None:
-    """For random gradients of the results, PyTorch's of the arguments; None where it has none."""
-    inputs = [t.requires_grad_() for t in tensors_in(given) if t.is_floating_point()]
-    results = list(tensors_in(function(*given)))
-    outputs = [t for t in results if t.requires_grad]
-    if not outputs or not inputs:
-        return None
-    generator = torch.Generator().manual_seed(1)
-    cotangents = [
-        torch.randn(t.shape, generator=generator).to(t.dtype) if t.requires_grad else None for t in results
-    ]
-    seeds = [c for c in cotangents if c is not None]
-    found = torch.autograd.grad(outputs, inputs, seeds, allow_unused=True)
-    want = [
-        np.zeros(i.shape) if g is None else g.numpy(force=True) for g, i in zip(found, inputs, strict=True)
-    ]
-    return cotangents, want
+def _flat(values: Sequence[Any]) -> list[Any]:
+    return [inner for value in values for inner in (value if isinstance(value, list) else [value])]
 
 
-def difference(case: Case) -> str | None:
-    """What is wrong with our gradients of a program; one of `REFUSED` where there are none by name."""
-    scripted: Any = tsc.script(case.function)
+def _traced(loaded: Loaded, given: list[Any]) -> tuple[Any, bool]:
+    """What a program gives of leaves, and whether it writes to them, for which it gets copies."""
+
+    def leaf(tensor: torch.Tensor) -> torch.Tensor:
+        made = tensor.clone()
+        return made.requires_grad_() if is_leaf(made) else made
+
     try:
-        scripted.interpreter.call(scripted.function, *copy.deepcopy(case.arguments))
-    except TscError:
+        return loaded.subject()(*_mapped(given, leaf)), False
+    except RuntimeError as error:
+        if "a leaf Variable that requires grad" not in str(error):
+            raise
+    return loaded.subject()(*_mapped(given, lambda tensor: leaf(tensor).clone())), True
+
+
+def _rounds(loaded: Loaded, module: Loaded, count: int) -> Callable[[Sequence[int]], Round]:
+    """What makes the call of the program for some sizes."""
+
+    def made(sizes: Sequence[int]) -> Round:
+        given = _mapped(list(loaded.arguments(sizes)), _doubled)
+        results, _ = _traced(loaded, given)
+        tensors = list(tensors_in(results))
+        if len(tensors) != count:
+            raise ValueError("the program gives another count of tensors for these sizes")
+        generator = torch.Generator().manual_seed(1)
+        seeds = [
+            torch.randn(t.shape, generator=generator, dtype=torch.float64).to(t.dtype)
+            for t in tensors
+            if t.requires_grad
+        ]
+
+        def again(noise: int) -> Gradients:
+            noisy = torch.Generator().manual_seed(noise)
+
+            def disturbed(tensor: torch.Tensor) -> torch.Tensor:
+                factors = torch.rand(tensor.shape, generator=noisy, dtype=torch.float64)
+                return tensor * (1 + NOISE * factors) if is_leaf(tensor) else tensor
+
+            return _oracle(module, _mapped(given, disturbed), seeds)
+
+        arrays = _mapped([*given, *seeds], to_array)
+        return Round(arrays, _oracle(module, given, seeds), again)
+
+    return made
+
+
+def _oracle(module: Loaded, given: list[Any], seeds: list[torch.Tensor]) -> Gradients:
+    """PyTorch's gradients.
+
+    Raises:
+        ValueError: the program keeps something of its call in its buffers.
+    """
+    program = module.subject()
+    before = {name: buffer.clone() for name, buffer in program.named_buffers()}
+    found = program(*_mapped(given, torch.clone), *seeds)
+    for name, buffer in program.named_buffers():
+        if buffer.requires_grad or not torch.equal(buffer, before[name]):
+            raise ValueError("the next call of the program differs")
+    leaves = [t for t in _flat(given) if is_leaf(t)]
+    return [
+        np.zeros(leaf.shape) if g is None else g.numpy(force=True)
+        for g, leaf in zip(found, leaves, strict=True)
+    ]
+
+
+def _all_ways(case: Case, way: str, counts: Counter[str]) -> str | None:
+    """What is wrong with our gradients of a program, on the tape and in another way; one of `REFUSED` where
+    there are none by name.
+    """
+    if not _is_script(case):
         return NO_SCRIPT
+    for name in ("tape", way):
+        try:
+            with limited():
+                found = difference(case, name, counts)
+        except HangError as error:
+            found = f"it hangs in {error}"
+        except Exception as error:  # anything but a `TscError` is a finding
+            found = f"raised {type(error).__name__}: {error}"
+        if found is not None:
+            return found if found in (*REFUSED, ILL_CONDITIONED) else f"{name}: {found}"
+    return None
+
+
+def _is_script(case: Case) -> bool:
+    """Whether the program itself runs here."""
+    with native(False):
+        try:
+            given = case.subject.arguments(case.subject.sizes[0])
+            tsc.script(case.subject.subject())(*_mapped(_mapped(given, _doubled), to_array))
+        except TscError:
+            return False
+    return True
+
+
+@contextmanager
+def _compiled_at_once() -> Generator[None]:
+    """The first call is compiled for its sizes, the next of other sizes for any."""
+    found = options()
+    before = found.profiled_runs, found.hints_at_freezing
+    found.profiled_runs, found.hints_at_freezing = 0, False
+    strategy = tsc.set_fusion_strategy([("STATIC", 1), ("DYNAMIC", 1)])
     try:
-        got = gradients(scripted, case)
-    except TscError as error:
-        sentence = str(error).strip().rsplit("\n", 1)[-1]
-        return next((text for text in REFUSED if text in sentence), f"raised {sentence}")
-    for number, (mine, theirs) in enumerate(zip(got, case.want, strict=True)):
+        yield
+    finally:
+        tsc.set_fusion_strategy(strategy)
+        found.profiled_runs, found.hints_at_freezing = before
+
+
+def difference(case: Case, way: str, counts: Counter[str]) -> str | None:
+    """What is wrong with our gradients of a program in one way; `counts` is told whether it was native."""
+    with native(way != "tape"), _compiled_at_once():
+        try:
+            module = WAYS[way](tsc.script(case.differentiated.subject()))
+            for number, called in enumerate(case.rounds):
+                got = module(*copy.deepcopy(called.arguments))
+                if way != "tape":
+                    _count(module, called, f"{way} {('static', 'symbolic')[number]}", counts)
+                found = _wrong(got, called)
+                if found is not None:
+                    return found if found == ILL_CONDITIONED else f"call {number}: {found}"
+        except TscError as error:
+            sentence = str(error).strip().rsplit("\n", 1)[-1]
+            return next((text for text in REFUSED if text in sentence), f"raised {sentence}")
+    return None
+
+
+def _count(module: Any, called: Round, name: str, counts: Counter[str]) -> None:
+    last = module.forward.last
+    counts[name] += 1
+    if last is not None and last.is_native:
+        counts[f"{name} native"] += 1
+    elif last is not None:
+        counts[f"{NOT_NATIVE}{last.reason}".splitlines()[0][:150]] += 1
+    else:
+        text = str(tsc.explain(module, *copy.deepcopy(called.arguments)))
+        counts[next(line for line in text.splitlines() if NOT_NATIVE in line)[:200]] += 1
+
+
+def _wrong(got: Sequence[Any], called: Round) -> str | None:
+    for number, (mine, theirs) in enumerate(zip(got, called.want, strict=True)):
         gradient = np.zeros_like(theirs) if mine is None else mine
         if not _is_near(gradient, theirs, 1e-6):
-            others = [case.again(seed) for seed in range(NOISES)]
+            others = [_noisy(called, seed) for seed in range(NOISES)]
             if any(other and not _is_near(other[number], theirs, 1e-5) for other in others):
                 return ILL_CONDITIONED
             return f"gradient {number}: got {gradient!r:.200}, want {theirs!r:.200}"
     return None
+
+
+def _noisy(called: Round, seed: int) -> Gradients:
+    try:
+        return called.again(seed)
+    except NO_PROGRAM:
+        return []
 
 
 def _is_near(mine: Any, theirs: Any, tolerance: float) -> bool:
@@ -189,15 +334,3 @@ def _is_near(mine: Any, theirs: Any, tolerance: float) -> bool:
     if mine.shape != theirs.shape or np.isnan(theirs).any():
         return mine.shape == theirs.shape
     return np.allclose(mine, theirs, rtol=10 * tolerance, atol=tolerance * scale)
-
-
-def gradients(scripted: Any, case: Case) -> list[Any]:
-    """Our gradients: the program runs in the generic tier, and its calls are noted."""
-    with taping():
-        tape = TAPE.get()
-        assert tape is not None
-        inputs = [tape.require(a) for a in tensors_in(case.arguments) if a.dtype.kind == "f"]
-        results = tensors_in(scripted.interpreter.call(scripted.function, *case.arguments))
-        pairs = [(r, c.numpy()) for r, c in zip(results, case.cotangents, strict=True) if c is not None]
-        outputs, seeds = [r for r, _ in pairs], [c for _, c in pairs]
-        return list(gradients_of(tape, outputs, inputs, seeds, allow_unused=True))

@@ -25,33 +25,13 @@ from .samples import calls_of
 pytestmark = pytest.mark.filterwarnings("ignore")
 REFUSED = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError)
 UNDEFINED = {
-    "complex numbers": (
-        "fft_hfft", "fft_hfft2", "fft_hfftn", "fft_irfft", "fft_irfft2", "fft_irfftn", "stft",
-    ),
-    "factorizations, and what is solved by them": (
-        "cholesky_inverse", "linalg_cond", "linalg_householder_product", "linalg_lstsq",
-        "linalg_lu", "linalg_lu_factor", "linalg_lu_factor_ex", "linalg_lu_solve",
-        "linalg_pinv.atol_rtol_float", "linalg_pinv.atol_rtol_tensor",
-        "linalg_qr", "linalg_svd", "linalg_tensorinv", "linalg_tensorsolve",
-        "lu_solve", "lu_unpack", "matrix_exp", "ormqr", "pinverse", "qr", "svd", "triangular_solve",
-    ),
-    "sampling, unpooling, order statistics": (
-        "as_strided_scatter", "cartesian_prod", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d",
-        "index_reduce", "max_unpool2d", "max_unpool3d", "nanquantile", "nanquantile.scalar", "nextafter",
-        "quantile", "quantile.scalar", "segment_reduce",
-    ),
-    "statistics and differences": (
-        "corrcoef", "cov", "frexp.Tensor",
-        "gradient.scalarint", "gradient.scalarrayarray",
-        "gradient.scalarrayint", "gradient.tensorarray", "kron", "linalg_vander",
-        "affine_grid_generator", "special_zeta.self_scalar",
-    ),
-    "losses and packed sequences": (
-        "nll_loss_forward", "_pack_padded_sequence", "_pad_packed_sequence",
-        "ctc_loss.IntList", "ctc_loss.Tensor", "multi_margin_loss", "multilabel_margin_loss"),
+    "eigenvalues that may be complex": ("linalg_eig", "linalg_eigvals"),
+    "exponentials of complex numbers, running": ("logcumsumexp",),
+    "what lies in memory": ("as_strided_scatter",),
 }  # fmt: skip
 """Operators of which gradients are refused, for some arguments or all."""
 NAMES = {f"aten::{name}" for group in UNDEFINED.values() for name in group}
+NARROW = {torch.bfloat16, torch.float16, torch.float32, torch.complex64}
 GAUGE = ("aten::linalg_eigh", "aten::_linalg_eigh")
 """Eigenvectors may have either sign, and gradients with them."""
 
@@ -66,36 +46,36 @@ class Case:
     want: list[Any]
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """The tensors in a value, one by one."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, (list, tuple)):
         for inner in value:
-            yield from _tensors(inner)
+            yield from tensors_in(inner)
 
 
-def _doubled(value: Any) -> Any:
+def doubled(value: Any) -> Any:
+    """Floats in double precision."""
     if isinstance(value, torch.Tensor):
+        if value.is_complex():
+            return value.resolve_conj().to(torch.complex128)
         return value.double() if value.is_floating_point() else value
-    return [_doubled(v) for v in value] if isinstance(value, (list, tuple)) else value
+    return [doubled(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def _case(operator: Operator, call: list[Any]) -> Case | None:
     """What PyTorch says of a call; None where it has no gradients, refuses, or computes in other floats."""
-    if torch.bfloat16 in call or torch.float16 in call or torch.float32 in call:
+    if NARROW.intersection(c for c in call if isinstance(c, torch.dtype)):
         return None
-    given = _doubled(cloned(call))
-    inputs = [t.requires_grad_() for t in _tensors(given) if t.is_floating_point()]
-    if not inputs or any(t.is_complex() for t in _tensors(given)):
-        return None
+    given = doubled(cloned(call))
+    inputs = [t.requires_grad_() for t in tensors_in(given) if t.is_floating_point() or t.is_complex()]
+    if not inputs or any(t.is_complex() and not t.isfinite().all() for t in inputs):
+        return None  # of infinite complex numbers parts are NaN by the order of products
     try:
-        results = list(_tensors(call_torch(operator.schema, given)))
+        results = list(tensors_in(call_torch(operator.schema, given)))
         outputs = [r for r in results if r.requires_grad]
-        if (
-            not outputs
-            or any(r.is_complex() for r in results)
-            or any(o is i for o in outputs for i in inputs)
-        ):
+        if not outputs or any(o is i for o in outputs for i in inputs):
             return None
         generator = torch.Generator().manual_seed(0)
         cotangents = [
@@ -107,14 +87,14 @@ def _case(operator: Operator, call: list[Any]) -> Case | None:
     except REFUSED:
         return None
     arrays = [None if c is None else c.numpy() for c in cotangents]
-    want = [
-        np.zeros(i.shape) if g is None else g.numpy(force=True) for g, i in zip(found, inputs, strict=True)
-    ]
-    return Case(ours(_doubled(cloned(call))), arrays, want)
+    filled = [torch.zeros_like(i) if g is None else g for g, i in zip(found, inputs, strict=True)]
+    want = [g.resolve_conj().resolve_neg().numpy(force=True) for g in filled]
+    return Case(ours(doubled(cloned(call))), arrays, want)
 
 
-def _cases(operator: Operator) -> Iterator[Case]:
-    for origin in ("float32", "handpicked"):
+def cases_of(operator: Operator) -> Iterator[Case]:
+    """The calls of an operator that PyTorch differentiates."""
+    for origin in ("float32", "handpicked", "complex64"):
         for call in calls_of(operator.schema).get(origin, ()):
             case = _case(operator, call)
             if case is not None:
@@ -131,34 +111,35 @@ def _differentiable(operator: Operator) -> bool:
 SAMPLED = sorted(name for name, operator in operators().items() if _differentiable(operator))
 
 
-def _gradients(operator: Operator, case: Case, aten: Aten) -> list[Any]:
+def gradients_of(operator: Operator, case: Case, aten: Aten) -> list[Any]:
+    """The arrays that a call is given, each with its gradient."""
     results: Sequence[Any] = tensors_of(operator.eager(*case.arguments))
     seeds = [(r, c) for r, c in zip(results, case.cotangents, strict=True) if c is not None]
-    inputs = _floats(case.arguments)
+    inputs = floats_in(case.arguments)
     with np.errstate(all="ignore"):
         return list(
             zip(inputs, flow(aten, [Record(operator, case.arguments, results)], seeds, inputs), strict=True)
         )
 
 
-def _floats(values: Sequence[Any]) -> list[Any]:
-    """The arrays of floats in a call's arguments, or among its results."""
+def floats_in(values: Sequence[Any]) -> list[Any]:
+    """The arrays of floats and complex numbers in a call's arguments, or among its results."""
     found: list[Any] = [value for _, value in places_of(values)]
-    return [value for value in found if value.dtype.kind == "f"]
+    return [value for value in found if value.dtype.kind in "fc"]
 
 
 @pytest.mark.parametrize("name", SAMPLED)
 def test_gradients_are_pytorchs(name: str) -> None:
     operator = operators()[name]
     refused = False
-    for case in _cases(operator):
+    for case in cases_of(operator):
         try:
-            found = _gradients(operator, case, eager_aten())
+            found = gradients_of(operator, case, eager_aten())
         except UnsupportedOperatorError:
             refused = True
             continue
         for (value, gradient), want in zip(found, case.want, strict=True):
-            got = np.zeros(value.shape) if gradient is None else gradient
+            got = np.zeros(value.shape, value.dtype) if gradient is None else gradient
             assert (got.shape, got.dtype) == (want.shape, want.dtype)
             if name not in GAUGE:
                 np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-8, equal_nan=True)
@@ -183,12 +164,12 @@ def test_gradients_of_gradients_are_pytorchs(name: str) -> None:
     operator = operators()[f"aten::{name}"]
     count = 0
     for call in calls_of(operator.schema)["float32"][:4]:
-        given = _doubled(cloned(call))
-        inputs = [t.requires_grad_() for t in _tensors(given) if t.is_floating_point()]
+        given = doubled(cloned(call))
+        inputs = [t.requires_grad_() for t in tensors_in(given) if t.is_floating_point()]
         if torch.float32 in call:
             continue
         try:
-            outputs = [r for r in _tensors(call_torch(operator.schema, given)) if r.requires_grad]
+            outputs = [r for r in tensors_in(call_torch(operator.schema, given)) if r.requires_grad]
             first = torch.autograd.grad([(o.sin()).sum() for o in outputs], inputs, create_graph=True)
             want = torch.autograd.grad([(f * f.cos()).sum() for f in first], inputs, allow_unused=True)
         except REFUSED:
@@ -196,10 +177,10 @@ def test_gradients_of_gradients_are_pytorchs(name: str) -> None:
         count += 1
         records: list[Record] = []
         noted = _noting(records)
-        arguments = ours(_doubled(cloned(call)))
-        arrays = _floats(arguments)
+        arguments = ours(doubled(cloned(call)))
+        arrays = floats_in(arguments)
         with np.errstate(all="ignore"):
-            results = _floats([noted.call(operator, arguments)])
+            results = floats_in([noted.call(operator, arguments)])
             sums = [noted("sum", noted.sin(r)) for r in results]
             mine = flow(noted, list(records), [(s, np.ones(())) for s in sums], arrays)
             ends = [noted("sum", noted("mul.Tensor", f, noted.cos(f))) for f in mine if f is not None]

@@ -226,14 +226,12 @@ class ScriptObject:
 
 
 def untrained_of(held: ScriptObject) -> frozenset[str]:
-    """The parameters of an object that ask for no gradients, of those that no tensor of PyTorch is behind."""
-    if not held.own:
-        return held.untrained
-    own = {name: held.tensor(name) for name in held.own}
+    """The parameters of an object that ask for no gradients: as the user's own tensors behind them say."""
+    behind = {name: held.tensor(name) for name in held.cls.parameters}
     return frozenset(
         name
-        for name in held.cls.parameters
-        if (name in held.untrained if own.get(name) is None else not own[name].requires_grad)
+        for name, tensor in behind.items()
+        if (name in held.untrained if tensor is None else not tensor.requires_grad)
     )
 
 

@@ -122,7 +122,7 @@ class Formula:
             if not is_tensor(value):
                 return Scalar(emitter, emitter.const(value, compute), compute)
             dtype = specs[position].dtype
-            slopes = {position: 1.0} if dtype.is_floating else {}
+            slopes = {position: 1.0} if dtype.is_floating or dtype.is_complex else {}
             return _widened(Scalar(emitter, Dual(value, slopes), dtype), compute)
 
         return dict(self._apply(arguments, element).value.slopes)

@@ -148,7 +148,7 @@ class PartsEmitter:
 
 
 def _is_number(x: Part) -> bool:
-    return isinstance(x, (int, float))
+    return isinstance(x, (int, float, complex))
 
 
 def _multiplied(e: PartsEmitter, a: Parts, b: Parts) -> Parts:

@@ -30,7 +30,8 @@ from tsc.dialects.tsc import FLOWING, HAD_MODES, SEEDS, SOUGHT, SOUGHT_OF_SOME, 
 from tsc.dialects.walking import walk
 from tsc.errors import OPERATOR_FAILURES, CodegenError
 from tsc.ops.composite import Aten
-from tsc.ops.derivatives.reverse import CUTS, Step, depends, flow, is_differentiable
+from tsc.ops.derivatives.recorded import CUTS, is_differentiable
+from tsc.ops.derivatives.reverse import Step, depends, flow
 from tsc.passes.decompose import building_aten
 from tsc.passes.gradients.halves import note_numbers, noted_numbers
 from tsc.passes.gradients.steps import Branch, NotDifferentiableError, Opaque, holds_tensors, steps_of

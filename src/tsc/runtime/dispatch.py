@@ -15,7 +15,7 @@ from tsc.dialects.torch_types import TorchType
 from tsc.errors import ArgumentError, OperatorError
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array
-from tsc.ops.derivatives.reverse import is_differentiable
+from tsc.ops.derivatives.recorded import is_differentiable
 from tsc.ops.registry import require
 from tsc.runtime.generators import source_of
 from tsc.runtime.graph import TABLE

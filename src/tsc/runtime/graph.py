@@ -200,13 +200,21 @@ class Node:
     def name(self) -> str:
         """As PyTorch says it: ``MulBackward0``."""
         base = self.operator.name.partition("::")[2]
-        words = base.partition(".")[0].strip("_").split("_")
-        return f"{''.join(w[:1].upper() + w[1:] for w in words)}Backward{int(base in SECOND)}"
+        return f"{node_name(self.operator)}Backward{int(base in SECOND)}"
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
 
 
+def node_name(operator: Operator) -> str:
+    """What PyTorch calls a call of an operator: ``SplitWithSizes``."""
+    name = operator.schema.name.partition("::")[2]
+    words = PARTS.get(name, name).strip("_").split("_")
+    return "".join(w[:1].upper() + w[1:] for w in words)
+
+
+PARTS = {"chunk": "split"}
+"""Operators that PyTorch notes as others."""
 SECOND = frozenset(
     ("sum.dim_IntList", "mean.dim", "pow.Tensor_Tensor", "max", "min", "nansum.dim", "prod.dim_int")
 )

@@ -16,7 +16,7 @@ from tsc.errors import NotSupportedError
 from tsc.interop.torch import is_grad_enabled
 from tsc.narrowing import is_array
 from tsc.ops.definition import Operator
-from tsc.ops.derivatives.reverse import CUTS, is_differentiable
+from tsc.ops.derivatives.recorded import CUTS, is_differentiable
 from tsc.runtime.graph import find, live_nodes
 from tsc.runtime.indexing import Indexing
 from tsc.runtime.tape import Tape

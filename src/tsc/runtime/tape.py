@@ -22,7 +22,14 @@ from tsc.ops.composite import Aten, in_turn
 from tsc.ops.definition import Operator
 from tsc.ops.derivatives.drawn import drawn_parts
 from tsc.ops.derivatives.movement import put_into
-from tsc.ops.derivatives.reverse import CUTS, Record, is_differentiable, places_of
+from tsc.ops.derivatives.recorded import (
+    CUTS,
+    is_differentiable,
+    is_recorded,
+    recorded_arguments,
+    recorded_results,
+)
+from tsc.ops.derivatives.reverse import Record, places_of
 from tsc.ops.elementwise import spec_of
 from tsc.ops.registry import find as find_operator
 from tsc.ops.registry import require
@@ -34,6 +41,7 @@ from tsc.runtime.graph import (
     find,
     given_arrays,
     live_nodes,
+    node_name,
     result_arrays,
     variable_of,
 )
@@ -47,6 +55,13 @@ OUT_GIVEN = (
     "{}(): functions with out=... arguments don't support automatic differentiation, but one of the "
     "arguments requires grad."
 )
+PIECE_WRITTEN = (
+    "Output {} of {} is a view and is being modified inplace. This view is the output of a function that "
+    "returns multiple views. Such functions do not allow the output views to be modified inplace. You should "
+    "replace the inplace operation by an out-of-place one."
+)
+PIECES_BY_SLICES = frozenset(("tensor_split", "hsplit", "vsplit", "dsplit"))
+"""What gives several views that PyTorch makes one by one, and that may be written."""
 VIEW_OF_LEAF_WRITTEN = f"a view of {LEAF_WRITTEN}"
 
 
@@ -80,6 +95,10 @@ class Tape:
             self._renew(found)
         return found.requires
 
+    def _require_any(self, arrays: Sequence[Array]) -> bool:
+        """Whether gradients are wanted of one; all are asked, so that none is stale afterwards."""
+        return any([self.requires(array) for array in arrays])
+
     def require(self, array: Array, wanted: bool = True) -> Array:
         """``array.requires_grad_(wanted)``.
 
@@ -110,7 +129,7 @@ class Tape:
         parts = drawn_parts(operator)
         if parts is not None and self.is_enabled and self.requires(arguments[0]):
             return parts(Aten(self.call, spec_of, in_turn), *arguments)
-        given = given_arrays(arguments)  # the call may change a list
+        given = given_arrays(recorded_arguments(operator.name, arguments))  # the call may change a list
         result = operator.eager(*arguments)
         results = result_arrays(result)
         if operator.may_share:
@@ -139,13 +158,14 @@ class Tape:
         results: Sequence[Array],
         given: Sequence[Array] | None = None,
     ) -> None:
-        given = given_arrays(arguments) if given is None else given
-        if operator.reads_shape_only:
-            given = given[1:]
-        if not self.is_enabled or not any(self.requires(value) for value in given):
+        if not self.is_enabled or not is_recorded(operator.name):
+            return
+        given = given_arrays(recorded_arguments(operator.name, arguments)) if given is None else given
+        if not self._require_any(given):
             return
         known = {id(value) for value in given}
-        fresh = [r for r in results if is_differentiable(by_numpy(r.dtype)) and id(r) not in known]
+        recorded = recorded_results(operator.name, results)
+        fresh = [r for r in recorded if is_differentiable(by_numpy(r.dtype)) and id(r) not in known]
         if not fresh:
             return
         kept = [list(cast("list[Any]", a)) if isinstance(a, list) else a for a in arguments]
@@ -176,7 +196,7 @@ class Tape:
         known = find(target)
         chain = [] if known is None else known.bases()
         given = [*(v.array for v in chain), *given_arrays(arguments[1:])]
-        matters = self.is_enabled and any(self.requires(value) for value in given)
+        matters = self.is_enabled and self._require_any(given)
         if matters and operator.schema.overload.endswith("out"):
             raise OperatorError(OUT_GIVEN.format(operator.schema.name.partition("::")[2]))
         if matters and (functional is None or functional.schema.aliases):
@@ -187,6 +207,7 @@ class Tape:
         assert functional is not None
         chain = chain or [self.known(target)]
         _require_no_leaf(chain)
+        _require_no_piece(chain)
         copies = self._keep_apart(target, chain)
         result = operator.eager(*arguments)
         chain[0].node = None
@@ -268,6 +289,21 @@ def _require_no_leaf(chain: Sequence[Variable]) -> None:
         raise OperatorError(LEAF_WRITTEN)
     if any(variable.is_required for variable in chain):
         raise OperatorError(VIEW_OF_LEAF_WRITTEN)
+
+
+def _require_no_piece(chain: Sequence[Variable]) -> None:
+    """
+    Raises:
+        OperatorError: what is written is one of several views that an operator gave, or shows one.
+    """
+    for variable in chain:
+        view = variable.view
+        if view is None or view.number is None:
+            continue
+        if view.operator.schema.name.partition("::")[2] not in PIECES_BY_SLICES:
+            written = chain[0].view
+            assert written is not None
+            raise OperatorError(PIECE_WRITTEN.format(written.number or 0, node_name(written.operator)))
 
 
 def _make_stale(chain: Sequence[Variable], name: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import OperatorError
-from tsc.ops.derivatives.reverse import is_differentiable
+from tsc.ops.derivatives.recorded import is_differentiable
 from tsc.runtime.graph import Node, Variable, find, variable_of
 from tsc.runtime.recording import RECORDER
 from tsc.runtime.tape import NOT_A_LEAF

@@ -6,14 +6,15 @@ Source: PyTorch tools/autograd/derivatives.yaml and FunctionsManual.cpp, for the
 
 from __future__ import annotations
 
+import cmath
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from tsc.dtypes import F64
 from tsc.ops.composite import AnyTensor, Aten
-from tsc.ops.derivatives.rules import Call, Flow, Place, derivative
+from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, scaled
 from tsc.ops.elementwise import is_tensor
+from tsc.ops.parts_emitter import PartsEmitter
 
 Flows = Mapping[Place, Flow]
 
@@ -165,7 +166,7 @@ def _sigmoid(call: Call, self: AnyTensor) -> Flows:
     aten, y = call.aten, call.result
 
     def to_self() -> AnyTensor:
-        return aten("mul.Tensor", call.gradient, aten("mul.Tensor", aten("rsub.Scalar", y, 1.0), y))
+        return scaled(aten, call.gradient, aten("mul.Tensor", aten("rsub.Scalar", y, 1.0), y))
 
     return {0: to_self}
 
@@ -177,7 +178,7 @@ def _silu(call: Call, self: AnyTensor) -> Flows:
     def to_self() -> AnyTensor:
         s = aten.sigmoid(self)
         inner = aten("add.Scalar", aten("mul.Tensor", self, aten("rsub.Scalar", s, 1.0)), 1.0)
-        return aten("mul.Tensor", call.gradient, aten("mul.Tensor", s, inner))
+        return scaled(aten, call.gradient, aten("mul.Tensor", s, inner))
 
     return {0: to_self}
 
@@ -222,11 +223,15 @@ def _power_of(call: Call, self: AnyTensor, exponent: Any) -> Flows:
         if exponent == 1:
             return call.gradient
         if exponent == 2:
-            return aten("mul.Tensor", call.gradient, aten("mul.Scalar", self, 2))
+            return scaled(aten, call.gradient, aten("mul.Scalar", self, 2))
         slope = aten("mul.Scalar", aten("pow.Tensor_Scalar", self, exponent - 1), exponent)
-        return aten("mul.Tensor", call.gradient, slope)
+        return scaled(aten, call.gradient, slope)
 
     return {0: to_self}
+
+
+def _not_below_zero(aten: Aten, x: AnyTensor) -> AnyTensor:
+    return aten("ge.Scalar", aten("real", x) if aten.dtype(x).is_complex else x, 0)
 
 
 @derivative("pow.Tensor_Tensor", "pow.Scalar")
@@ -238,21 +243,41 @@ def _power(call: Call, self: Any, exponent: Any) -> Flows:
         power = aten("pow.Tensor_Tensor", self, aten("sub.Scalar", exponent, 1))
         slope = aten("mul.Tensor", exponent, power)
         is_zero = aten("eq.Scalar", exponent, 0)
-        return aten("where.ScalarSelf", is_zero, 0.0, aten("mul.Tensor", call.gradient, slope))
+        return aten("where.ScalarSelf", is_zero, 0.0, scaled(aten, call.gradient, slope))
 
     def to_exponent() -> AnyTensor:
         if not is_tensor(self):
             if self == 0:
-                is_nothing = aten("ge.Scalar", exponent, 0)
                 infinite = aten("mul.Tensor", call.gradient, aten("mul.Scalar", call.result, -math.inf))
-                return aten("where.ScalarSelf", is_nothing, 0.0, infinite)
-            slope = aten("mul.Scalar", call.result, math.log(self) if self > 0 else math.nan)
-            return aten("mul.Tensor", call.gradient, slope)
+                return aten("where.ScalarSelf", _not_below_zero(aten, exponent), 0.0, infinite)
+            return scaled(aten, call.gradient, aten("mul.Scalar", call.result, _log_of(self)))
         slope = aten("mul.Tensor", call.result, aten.log(self))
-        is_nothing = aten("logical_and", aten("eq.Scalar", self, 0), aten("ge.Scalar", exponent, 0))
-        return aten("where.ScalarSelf", is_nothing, 0.0, aten("mul.Tensor", call.gradient, slope))
+        is_nothing = aten("logical_and", aten("eq.Scalar", self, 0), _not_below_zero(aten, exponent))
+        return aten("where.ScalarSelf", is_nothing, 0.0, scaled(aten, call.gradient, slope))
 
     return {0: to_self, 1: to_exponent}
+
+
+def _log_of(number: Any) -> Any:
+    if isinstance(number, complex):
+        return cmath.log(number)
+    return math.log(number) if number > 0 else math.nan
+
+
+@derivative("lerp.Tensor", "lerp.Scalar")
+def _lerp(call: Call, self: AnyTensor, end: AnyTensor, weight: Any) -> Flows:
+    aten, on = call.aten, PartsEmitter(call.aten)
+
+    def by(slope: Any) -> AnyTensor:
+        if is_tensor(slope):
+            return scaled(aten, call.gradient, slope)
+        return aten("mul.Scalar", call.gradient, slope.conjugate())
+
+    return {
+        0: lambda: by(on.subtract(1, weight)),
+        1: lambda: by(weight),
+        2: lambda: scaled(aten, call.gradient, aten("sub.Tensor", end, self)),
+    }
 
 
 @derivative("hypot")
@@ -282,119 +307,3 @@ def _atan2(call: Call, self: AnyTensor, other: Any) -> Flows:
 @derivative("nan_to_num")
 def _nan_to_num(call: Call, self: AnyTensor, *_: Any) -> Flows:
     return {0: lambda: _only_where(call.aten, call.aten("isfinite", self), call.gradient)}
-
-
-def _by(*names: str) -> Callable[[Callable[[Aten, Any, Any], Any]], Any]:
-    """Rules of functions of one tensor: ``slope(aten, x, y)`` is the derivative of `y` by `x`."""
-
-    def register(slope: Callable[[Aten, Any, Any], Any]) -> Any:
-        @derivative(*names)
-        def rule(call: Call, self: AnyTensor, *_: Any) -> Flows:
-            return {0: lambda: call.aten("mul.Tensor", call.gradient, slope(call.aten, self, call.result))}
-
-        return rule
-
-    return register
-
-
-@_by("erfc", "special_erfc")
-def _erfc(aten: Aten, x: Any, y: Any) -> Any:
-    return aten("mul.Scalar", aten.exp(aten.neg(aten.square(x))), -2.0 / math.sqrt(math.pi))
-
-
-@_by("erfinv", "special_erfinv")
-def _erfinv(aten: Aten, x: Any, y: Any) -> Any:
-    return aten("mul.Scalar", aten.exp(aten.square(y)), 0.5 * math.sqrt(math.pi))
-
-
-@_by("lgamma", "special_gammaln")
-def _lgamma(aten: Aten, x: Any, y: Any) -> Any:
-    return aten.digamma(x)
-
-
-@_by("digamma", "special_digamma", "special_psi")
-def _digamma(aten: Aten, x: Any, y: Any) -> Any:
-    return aten("polygamma", 1, x)
-
-
-@derivative("polygamma", "special_polygamma")
-def _polygamma(call: Call, n: int, self: AnyTensor) -> Flows:
-    return {1: lambda: call.aten("mul.Tensor", call.gradient, call.aten("polygamma", n + 1, self))}
-
-
-@_by("i0", "special_i0")
-def _i0(aten: Aten, x: Any, y: Any) -> Any:
-    return aten("special_i1", x)
-
-
-@_by("special_i0e")
-def _i0e(aten: Aten, x: Any, y: Any) -> Any:
-    return aten("sub.Tensor", aten("special_i1e", x), aten("mul.Tensor", aten.sgn(x), y))
-
-
-@_by("special_ndtr")
-def _ndtr(aten: Aten, x: Any, y: Any) -> Any:
-    return aten("mul.Scalar", aten.exp(aten("mul.Scalar", aten.square(x), -0.5)), 1 / math.sqrt(2 * math.pi))
-
-
-@_by("special_ndtri")
-def _ndtri(aten: Aten, x: Any, y: Any) -> Any:
-    return aten("mul.Scalar", aten.exp(aten("mul.Scalar", aten.square(y), 0.5)), math.sqrt(2 * math.pi))
-
-
-@_by("special_erfcx")
-def _erfcx(aten: Aten, x: Any, y: Any) -> Any:
-    return aten("sub.Scalar", aten("mul.Tensor", aten("mul.Scalar", x, 2.0), y), 2.0 / math.sqrt(math.pi))
-
-
-@_by("special_log_ndtr")
-def _log_ndtr(aten: Aten, x: Any, y: Any) -> Any:
-    tail = aten("special_erfcx", aten("mul.Scalar", x, -math.sqrt(0.5)))
-    return aten("mul.Scalar", aten.reciprocal(tail), math.sqrt(2.0 / math.pi))
-
-
-@_by("special_entr")
-def _entr(aten: Aten, x: Any, y: Any) -> Any:
-    return aten("rsub.Scalar", aten.log(x), -1.0)
-
-
-@_by("special_i1")
-def _i1(aten: Aten, x: Any, y: Any) -> Any:
-    """``i0(x) - i1(x) / x``, which is a half at zero."""
-    is_zero = aten("eq.Scalar", x, 0)
-    quotient = aten("div.Tensor", y, aten("where.ScalarSelf", is_zero, 1.0, x))
-    return aten("where.ScalarSelf", is_zero, 0.5, aten("sub.Tensor", aten("i0", x), quotient))
-
-
-@_by("special_i1e")
-def _i1e(aten: Aten, x: Any, y: Any) -> Any:
-    is_zero = aten("eq.Scalar", x, 0)
-    safe = aten("where.ScalarSelf", is_zero, 1.0, x)
-    factor = aten("add.Tensor", aten.sgn(safe), aten.reciprocal(safe))
-    inner = aten("sub.Tensor", aten("special_i0e", safe), aten("mul.Tensor", y, factor))
-    return aten("where.ScalarSelf", is_zero, 0.5, inner)
-
-
-@derivative("mvlgamma", "special_multigammaln")
-def _mvlgamma(call: Call, self: AnyTensor, p: int) -> Flows:
-    aten = call.aten
-
-    def to_self() -> AnyTensor:
-        parts = [aten.digamma(aten("sub.Scalar", self, 0.5 * i)) for i in range(p)]
-        return aten("mul.Tensor", call.gradient, aten("sum.dim_IntList", aten("stack", parts, 0), [0], False))
-
-    return {0: to_self}
-
-
-@derivative("angle")
-def _angle(call: Call, self: AnyTensor) -> Flows:
-    """Of reals nothing."""
-    return {0: lambda: call.aten("zeros_like", self)}
-
-
-@derivative("float_power.Tensor_Tensor", "float_power.Tensor_Scalar", "float_power.Scalar")
-def _float_power(call: Call, self: Any, exponent: Any) -> Flows:
-    """As of a power of doubles."""
-    base, power = (call.aten("to.dtype", x, F64.code) if is_tensor(x) else float(x) for x in (self, exponent))
-    inner = Call(call.aten, call.operator, (base, power), call.results, call.gradients)
-    return (_power if is_tensor(exponent) else _power_of)(inner, base, power)

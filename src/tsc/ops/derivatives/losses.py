@@ -13,7 +13,7 @@ MEAN = 1
 """How a loss is reduced: 0 not at all, 1 to the mean, 2 to the sum."""
 
 
-@derivative("nll_loss", "nll_loss2d", "nll_loss_nd")
+@derivative("nll_loss", "nll_loss2d", "nll_loss_nd", "nll_loss_forward")
 def _nll(
     call: Call, self: AnyTensor, target: Any, weight: AnyTensor | None, reduction: int, ignore_index: int
 ) -> Flows:

@@ -11,12 +11,13 @@ from typing import Any
 
 from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.derivatives.products import turned
-from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, sum_to
+from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, scaled, sum_to
 
 Flows = Mapping[Place, Flow]
 
 
-def _product(aten: Aten, *factors: AnyTensor) -> AnyTensor:
+def product(aten: Aten, *factors: AnyTensor) -> AnyTensor:
+    """The product of matrices, from the left."""
     made, *rest = factors
     for factor in rest:
         made = aten("matmul", made, factor)
@@ -45,7 +46,7 @@ def _inverse(call: Call, a: AnyTensor, *_: Any) -> Flows:
 
     def to_a() -> AnyTensor:
         back = turned(aten, y)
-        return aten.neg(_product(aten, back, call.gradient, back))
+        return aten.neg(product(aten, back, call.gradient, back))
 
     return {0: to_a}
 
@@ -56,8 +57,8 @@ def _determinant(call: Call, a: AnyTensor) -> Flows:
 
     def to_a() -> AnyTensor:
         if aten.shape(a)[-1] == 3:
-            return aten("mul.Tensor", _corner(aten, call.gradient), _cofactors(aten, a))
-        scale = aten("mul.Tensor", call.gradient, call.result)
+            return scaled(aten, _corner(aten, call.gradient), _cofactors(aten, a))
+        scale = scaled(aten, call.gradient, call.result)
         return aten("mul.Tensor", _corner(aten, scale), _inverse_turned(aten, a))
 
     return {0: to_a}
@@ -74,7 +75,11 @@ def _slogdet(call: Call, a: AnyTensor) -> Flows:
     aten = call.aten
 
     def to_a() -> AnyTensor:
-        return aten("mul.Tensor", _corner(aten, call.gradient_of(1)), _inverse_turned(aten, a))
+        scale = call.gradient_of(1)
+        if aten.dtype(a).is_complex:  # the sign turns with the determinant
+            turning = scaled(aten, call.gradient_of(0), call.result)
+            scale = aten("complex", scale, aten("imag", turning))
+        return aten("mul.Tensor", _corner(aten, scale), _inverse_turned(aten, a))
 
     return {0: to_a}
 
@@ -94,7 +99,7 @@ def _solve(call: Call, a: AnyTensor, b: AnyTensor, left: bool, *_: Any) -> Flows
         if is_vector:
             g, y = aten("unsqueeze", g, -1), aten("unsqueeze", y, -1)
         pair = (g, turned(aten, y)) if left else (turned(aten, y), g)
-        return sum_to(aten, aten.neg(_product(aten, *pair)), aten.shape(a))
+        return sum_to(aten, aten.neg(product(aten, *pair)), aten.shape(a))
 
     return {0: to_a, 1: lambda: sum_to(aten, solved(), aten.shape(b))}
 
@@ -113,7 +118,7 @@ def _solve_triangular(
 
     def to_a() -> AnyTensor:
         pair = (solved(), turned(aten, x)) if left else (turned(aten, x), solved())
-        whole = sum_to(aten, aten.neg(_product(aten, *pair)), aten.shape(a))
+        whole = sum_to(aten, aten.neg(product(aten, *pair)), aten.shape(a))
         return aten("triu" if upper else "tril", whole, (1 if upper else -1) if unitriangular else 0)
 
     return {0: to_a, 1: lambda: sum_to(aten, solved(), aten.shape(b))}
@@ -127,15 +132,14 @@ def _cholesky(call: Call, a: AnyTensor, upper: bool, *_: Any) -> Flows:
         lower, gradient = call.result, call.gradient
         if upper:
             lower, gradient = turned(aten, lower), turned(aten, gradient)
-        phi = aten.tril(_product(aten, turned(aten, lower), gradient))
-        diagonal = aten("diagonal", phi, 0, -2, -1)
-        phi = aten("sub.Tensor", phi, aten("diag_embed", aten("mul.Scalar", diagonal, 0.5), 0, -2, -1))
+        phi = product(aten, turned(aten, lower), gradient)
+        phi = aten("add.Tensor", aten.tril(phi), turned(aten, aten.tril(phi, -1)))
         left = aten("linalg_solve_triangular", turned(aten, lower), phi, upper=True, left=True)
         whole = turned(
             aten,
             aten("linalg_solve_triangular", turned(aten, lower), turned(aten, left), upper=True, left=True),
         )
-        return aten("mul.Scalar", aten("add.Tensor", whole, turned(aten, whole)), 0.5)
+        return aten("mul.Scalar", whole, 0.5)
 
     return {0: to_a}
 
@@ -152,9 +156,9 @@ def _eigh(call: Call, a: AnyTensor, *_: Any) -> Flows:
             gap = aten("sub.Tensor", aten("unsqueeze", values, -2), aten("unsqueeze", values, -1))
             is_same = aten("eye", aten.shape(values)[-1], dtype=aten.dtype(values).code)
             weight = aten("where.ScalarSelf", aten("ne.Scalar", is_same, 0), 0.0, aten.reciprocal(gap))
-            turning = _product(aten, turned(aten, vectors), call.gradient_of(1))
+            turning = product(aten, turned(aten, vectors), call.gradient_of(1))
             inner = aten("add.Tensor", inner, aten("mul.Tensor", turning, weight))
-        return _product(aten, vectors, inner, turned(aten, vectors))
+        return product(aten, vectors, inner, turned(aten, vectors))
 
     return {0: to_a}
 
@@ -166,7 +170,7 @@ def _eigvalsh(call: Call, a: AnyTensor, triangle: str) -> Flows:
     def to_a() -> AnyTensor:
         _, vectors = aten("linalg_eigh", a, triangle)
         scaled = aten("mul.Tensor", vectors, aten("unsqueeze", call.gradient, -2))
-        return _product(aten, scaled, turned(aten, vectors))
+        return product(aten, scaled, turned(aten, vectors))
 
     return {0: to_a}
 
@@ -203,7 +207,7 @@ def _matrix_power(call: Call, self: AnyTensor, n: int) -> Flows:
             return of_positive(self, n)
         inverse = aten("linalg_inv", self)
         back = turned(aten, inverse)
-        return aten.neg(_product(aten, back, of_positive(inverse, -n), back))
+        return aten.neg(product(aten, back, of_positive(inverse, -n), back))
 
     return {0: to_self}
 
@@ -214,7 +218,7 @@ def _svdvals(call: Call, a: AnyTensor, driver: Any) -> Flows:
 
     def to_a() -> AnyTensor:
         u, _, vh = aten("linalg_svd", a, False, driver=None)
-        return _product(aten, aten("mul.Tensor", u, aten("unsqueeze", call.gradient, -2)), vh)
+        return product(aten, aten("mul.Tensor", u, aten("unsqueeze", call.gradient, -2)), vh)
 
     return {0: to_a}
 

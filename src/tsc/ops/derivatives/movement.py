@@ -84,28 +84,17 @@ def _reshape(call: Call, self: AnyTensor, shape: Any) -> Flows:
 
 @derivative("copy")
 def _copy(call: Call, self: AnyTensor, src: AnyTensor, non_blocking: bool) -> Flows:
-    return {1: lambda: call.gradient}
+    return {0: lambda: call.aten("zeros_like", call.gradient), 1: lambda: call.gradient}
 
 
 @derivative("fill.Tensor")
 def _fill(call: Call, self: AnyTensor, value: Any) -> Flows:
-    return {1: lambda: call.gradient}
+    return {0: lambda: call.aten("zeros_like", call.gradient), 1: lambda: call.gradient}
 
 
-@derivative(
-    "fill.Scalar",
-    "zero",
-    "zeros_like",
-    "ones_like",
-    "full_like",
-    "new_zeros",
-    "new_ones",
-    "new_full",
-    "empty_like",
-    "new_empty",
-)
-def _nothing(call: Call, *_: Any) -> Flows:
-    return {}
+@derivative("fill.Scalar", "zero")
+def _replaced(call: Call, self: AnyTensor, *_: Any) -> Flows:
+    return {0: lambda: call.aten("zeros_like", call.gradient)}
 
 
 @derivative("flip")

@@ -8,15 +8,15 @@ from functools import partial
 from typing import Any
 
 from tsc.ops.composite import AnyTensor, Aten
-from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, sum_to, zeros
+from tsc.ops.derivatives.rules import Call, Flow, Place, conjugate, derivative, scaled, sum_to, zeros
 from tsc.ops.shapes import pair
 
 Flows = Mapping[Place, Flow]
 
 
 def turned(aten: Aten, x: AnyTensor) -> AnyTensor:
-    """The matrices of a tensor, transposed."""
-    return aten("transpose.int", x, -2, -1)
+    """The matrices of a tensor, transposed; of complex numbers the conjugates."""
+    return conjugate(aten, aten("transpose.int", x, -2, -1))
 
 
 @derivative("mm", "bmm")
@@ -73,14 +73,14 @@ def _linear(call: Call, input: AnyTensor, weight: AnyTensor, bias: Any) -> Flows
 
     def to_input() -> AnyTensor:
         if is_vector:
-            return aten("mul.Tensor", aten("unsqueeze", call.gradient, -1), weight)
-        return aten("matmul", call.gradient, weight)
+            return scaled(aten, aten("unsqueeze", call.gradient, -1), weight)
+        return aten("matmul", call.gradient, conjugate(aten, weight))
 
     def to_weight() -> AnyTensor:
         if is_vector:
-            weighted = aten("mul.Tensor", aten("unsqueeze", call.gradient, -1), input)
+            weighted = scaled(aten, aten("unsqueeze", call.gradient, -1), input)
             return sum_to(aten, weighted, aten.shape(weight))
-        return aten("mm", aten("t", _rows(aten, call.gradient)), _rows(aten, input))
+        return aten("mm", aten("t", _rows(aten, call.gradient)), conjugate(aten, _rows(aten, input)))
 
     def to_bias() -> AnyTensor:
         is_matrix = len(aten.shape(bias)) == 2  # it is added to all rows, whatever dims they are of
@@ -98,6 +98,7 @@ def _convolution(
     spatial = len(aten.shape(weight)) - 2
 
     stride, padding, dilation = (pair(v, spatial) for v in (stride, padding, dilation))
+    filters, image = conjugate(aten, weight), conjugate(aten, input)
 
     if 0 in aten.shape(input) or 0 in aten.shape(weight):
         given = ((0, input), (1, weight), *(() if bias is None else ((2, bias),)))
@@ -107,7 +108,7 @@ def _convolution(
         if transposed:
             rest = [0] * spatial
             made = aten(
-                "convolution", call.gradient, weight, None, stride, padding, dilation, False, rest, groups
+                "convolution", call.gradient, filters, None, stride, padding, dilation, False, rest, groups
             )
             return _cut(aten, made, aten.shape(input)[2:])
         rest = [
@@ -118,11 +119,11 @@ def _convolution(
             )
         ]  # fmt: skip
         name = f"conv_transpose{spatial}d{'' if spatial == 1 else '.input'}"
-        return aten(name, call.gradient, weight, None, stride, padding, rest, groups, dilation)
+        return aten(name, call.gradient, filters, None, stride, padding, rest, groups, dilation)
 
     def to_weight() -> AnyTensor:
-        image, gradient = (call.gradient, input) if transposed else (input, call.gradient)
-        return _of_kernel(aten, image, gradient, aten.shape(weight), stride, padding, dilation, groups)
+        pair_of = (call.gradient, image) if transposed else (image, call.gradient)
+        return _of_kernel(aten, *pair_of, aten.shape(weight), stride, padding, dilation, groups)
 
     def to_bias() -> AnyTensor:
         dims = [0, *range(2, 2 + spatial)]

@@ -9,8 +9,19 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tsc.errors import UnsupportedOperatorError
 from tsc.ops.composite import AnyTensor, Aten
-from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, expanded_back, kept, zeros
+from tsc.ops.derivatives.rules import (
+    Call,
+    Flow,
+    Place,
+    conjugate,
+    derivative,
+    expanded_back,
+    kept,
+    scaled,
+    zeros,
+)
 from tsc.ops.shapes import wrap_dims
 
 Flows = Mapping[Place, Flow]
@@ -127,7 +138,7 @@ def _prod(call: Call, self: AnyTensor, dim: int, keepdim: bool, dtype: Any) -> F
         if 0 in aten.shape(self):
             return aten("zeros_like", x)
         gradient = kept(aten, call.gradient, dims, keepdim)
-        return aten("mul.Tensor", _others(aten, x, dims[0]), gradient)
+        return scaled(aten, gradient, _others(aten, x, dims[0]))
 
     return {0: to_self}
 
@@ -181,8 +192,9 @@ def _logsumexp(call: Call, self: AnyTensor, dim: Any, keepdim: bool) -> Flows:
 
     def to_self() -> AnyTensor:
         y, gradient = (kept(aten, t, dims, keepdim) for t in (call.result, call.gradient))
-        y = aten("where.ScalarSelf", aten("isinf", y), 0.0, y)
-        return aten("mul.Tensor", gradient, aten.exp(aten("sub.Tensor", self, y)))
+        if not aten.dtype(y).is_complex:
+            y = aten("where.ScalarSelf", aten("isinf", y), 0.0, y)
+        return scaled(aten, gradient, aten.exp(aten("sub.Tensor", self, y)))
 
     return {0: to_self}
 
@@ -209,11 +221,12 @@ def _cumprod(call: Call, self: AnyTensor, dim: int, dtype: Any) -> Flows:
             return call.gradient
         along = dim % len(shape)
         count = shape[along]
-        x = aten("to.dtype", self, aten.dtype(call.result).code)
+        x = conjugate(aten, aten("to.dtype", self, aten.dtype(call.result).code))
         one_shape = [*shape]
         one_shape[along] = 1
         one = aten("ones", one_shape, dtype=aten.dtype(x).code)
-        before = aten("cat", [one, aten("slice.Tensor", call.result, along, 0, count - 1, 1)], along)
+        earlier = conjugate(aten, aten("slice.Tensor", call.result, along, 0, count - 1, 1))
+        before = aten("cat", [one, earlier], along)
         factors = aten("cat", [one, aten.flip(aten("slice.Tensor", x, along, 1, count, 1), [along])], along)
         gradients = aten.flip(call.gradient, [along])
         start = zeros(aten, aten("select.int", x, along, 0))
@@ -238,6 +251,10 @@ def _logcumsumexp(call: Call, self: AnyTensor, dim: int) -> Flows:
     def to_self() -> AnyTensor:
         if not aten.shape(self):
             return call.gradient
+        if aten.dtype(self).is_complex:
+            raise UnsupportedOperatorError(
+                "aten::logcumsumexp: gradients of complex numbers are not computed in this version of tsc"
+            )
         top = aten.amax(self, [dim], True)
         scaled = aten("mul.Tensor", call.gradient, aten.exp(aten("sub.Tensor", top, call.result)))
         later = _cumulated_back(aten, scaled, dim)

@@ -6,18 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
-from tsc.dtypes import DType
 from tsc.errors import UnsupportedOperatorError
 from tsc.ops.composite import AnyTensor, Aten, in_turn
 from tsc.ops.definition import Operator
 from tsc.ops.derivatives.movement import moved_back, viewed_back
-from tsc.ops.derivatives.rules import Call, Flow, Place, rule_of, sum_to
+from tsc.ops.derivatives.recorded import is_differentiable, recorded_arguments, recorded_results
+from tsc.ops.derivatives.rules import Call, Flow, Formula, Place, formula_of, rule_of, scaled, sum_to
 from tsc.ops.derivatives.savings import reads_elements
+from tsc.ops.derivatives.slopes import NUMBERS
 from tsc.ops.elementwise import is_tensor
-
-CUTS = frozenset(("aten::detach", "aten::data", "prim::data", "aten::detach_copy"))
-"""What gradients do not flow through, whatever it computes."""
-
 
 Hook = Callable[[AnyTensor], "AnyTensor | None"]
 """Is told the gradient of a tensor, and may give another one."""
@@ -33,6 +30,10 @@ class Step(Protocol):
 
     def inputs(self) -> Iterable[AnyTensor]:
         """The tensors that it was made of."""
+        ...
+
+    def differentiable(self, aten: Aten) -> Iterable[AnyTensor]:
+        """Those of its results that may have gradients."""
         ...
 
     def back(
@@ -52,10 +53,13 @@ class Record:
 
     def inputs(self) -> Iterable[AnyTensor]:
         """The tensors among the arguments that gradients flow to."""
-        if self.operator.name in CUTS:
-            return ()
-        given = self.arguments[1:] if self.operator.reads_shape_only else self.arguments
+        given = recorded_arguments(self.operator.name, self.arguments)
         return (value for _, value in places_of(given))
+
+    def differentiable(self, aten: Aten) -> Iterable[AnyTensor]:
+        """Those of floats or complex numbers, unless PyTorch records nothing of them."""
+        found = recorded_results(self.operator.name, self.results)
+        return (result for result in found if is_differentiable(aten.dtype(result)))
 
     def back(
         self, aten: Aten, given: Sequence[AnyTensor | None], reached: set[int]
@@ -88,11 +92,6 @@ def places_of(arguments: Sequence[Any]) -> Iterator[tuple[Place, AnyTensor]]:
             yield i, argument
 
 
-def is_differentiable(dtype: DType) -> bool:
-    """Whether tensors of a dtype have gradients."""
-    return dtype.is_floating or dtype.is_complex
-
-
 def flow(
     aten: Aten,
     records: Sequence[Step],
@@ -111,7 +110,7 @@ def flow(
     for record in records:
         if depends(aten, record, reached):
             active.append(record)
-            reached.update(id(r) for r in record.results if is_differentiable(aten.dtype(r)))
+            reached.update(map(id, record.differentiable(aten)))
     gradients: dict[int, AnyTensor] = {}
     for value, gradient in seeds:
         _add(aten, gradients, value, gradient)
@@ -139,9 +138,9 @@ def _look(
 def depends(aten: Aten, step: Step, reached: set[int]) -> bool:
     """Whether a step gives something new that gradients flow through, to tensors that are `reached`."""
     given = {id(value) for value in step.inputs()}
-    return not given.isdisjoint(reached) and any(
-        id(result) not in given and is_differentiable(aten.dtype(result)) for result in step.results
-    )
+    if given.isdisjoint(reached):
+        return False
+    return any(id(result) not in given for result in step.differentiable(aten))
 
 
 def _add(aten: Aten, gradients: dict[int, AnyTensor], value: AnyTensor, gradient: AnyTensor) -> None:
@@ -168,6 +167,8 @@ def _through(
 def _fitted(aten: Aten, gradient: AnyTensor, value: AnyTensor) -> AnyTensor:
     gradient = sum_to(aten, gradient, aten.shape(value))
     target = aten.dtype(value)
+    if aten.dtype(gradient).is_complex and not target.is_complex:
+        gradient = aten("real", gradient)
     return gradient if aten.dtype(gradient) is target else aten("to.dtype", gradient, target.code)
 
 
@@ -185,8 +186,9 @@ def flows_of(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Place, Fl
         return _by_slopes(call, operator.slopes)
     if operator.inverse is not None:
         return {0: lambda: viewed_back(call)}
-    if operator.composite is not None:
-        return _through_parts(call, wanted)
+    definition = formula_of(operator) or operator.composite
+    if definition is not None:
+        return _through_parts(call, definition, wanted)
     places = [place for place, _ in places_of(call.arguments)]
     if operator.only_moves and len(places) == 1 and len(call.results) == 1:
         return {places[0]: lambda: moved_back(call, places[0])}
@@ -197,7 +199,12 @@ def flows_of(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Place, Fl
 
 def is_defined(operator: Operator) -> bool:
     """Whether there is a way for gradients through an operator without taking it apart."""
-    return rule_of(operator) is not None or operator.slopes is not None or operator.inverse is not None
+    return (
+        rule_of(operator) is not None
+        or formula_of(operator) is not None
+        or operator.slopes is not None
+        or operator.inverse is not None
+    )
 
 
 def _by_slopes(call: Call, slopes_of: Callable[..., Mapping[int, Any]]) -> Mapping[Place, Flow]:
@@ -207,25 +214,28 @@ def _by_slopes(call: Call, slopes_of: Callable[..., Mapping[int, Any]]) -> Mappi
 
     def flow_to(slope: Any) -> Flow:
         def compute() -> AnyTensor:
-            if not isinstance(slope, (int, float)):
-                return aten("mul.Tensor", call.gradient, slope)
+            if not isinstance(slope, NUMBERS):
+                return scaled(aten, call.gradient, slope)
             if slope == 0:
                 return aten("zeros_like", call.gradient)
-            return call.gradient if slope == 1 else aten("mul.Scalar", call.gradient, slope)
+            back = slope.conjugate()
+            return call.gradient if slope == 1 else aten("mul.Scalar", call.gradient, back)
 
         return compute
 
     return {i: flow_to(slope) for i, slope in slopes.items()}
 
 
-def _through_parts(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Place, Flow]:
-    """Of a composite: through the calls that it is made of."""
-    assert call.operator.composite is not None
+def _through_parts(
+    call: Call, definition: Formula, wanted: Mapping[Place, AnyTensor]
+) -> Mapping[Place, Flow]:
+    """Of a composite, or by a formula: through the calls that it is made of."""
     records: list[Record] = []
     aten = writing_apart(call.aten, [value for _, value in places_of(call.arguments)])
-    made = call.operator.composite(recording(aten, records), *call.arguments)
-    results = tensors_of(made)
-    seeds = [(r, g) for r, g in zip(results, call.gradients, strict=True) if g is not None]
+    made = definition(recording(aten, records), *call.arguments)
+    results = _each(made)
+    pairs = zip(results, call.gradients, strict=True)
+    seeds = [(r, g) for r, g in pairs if g is not None and r is not None]
     places = list({id(value): place for place, value in wanted.items()}.values())  # each tensor once
     found = flow(call.aten, records, seeds, [wanted[place] for place in places])
     records.clear()  # what recorded them refers to itself, and is not let go at once
@@ -234,6 +244,13 @@ def _through_parts(call: Call, wanted: Mapping[Place, AnyTensor]) -> Mapping[Pla
         return lambda: gradient
 
     return {place: given(g) for place, g in zip(places, found, strict=True) if g is not None}
+
+
+def _each(made: Any) -> list[AnyTensor | None]:
+    """The tensors that a definition gave, and None where a formula gives none."""
+    if isinstance(made, tuple) and any(part is None for part in cast("tuple[Any, ...]", made)):
+        return list(cast("tuple[Any, ...]", made))
+    return list(tensors_of(made))
 
 
 def writing_apart(aten: Aten, tensors: Sequence[AnyTensor]) -> Aten:

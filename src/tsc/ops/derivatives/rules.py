@@ -12,8 +12,9 @@ from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.definition import Operator, require_schema
 
 FAMILIES = (
-    "elementwise", "reductions", "movement", "products", "windows", "gathers", "orders", "norms", "matrices",
-    "losses",
+    "elementwise", "special_functions", "reductions", "movement", "products", "windows", "gathers", "orders",
+    "norms", "matrices", "losses", "decompositions", "solutions", "sampling", "statistics", "segments",
+    "class_losses", "differences", "complex_numbers", "spectral",
 )  # fmt: skip
 """The modules of this package that register rules."""
 
@@ -57,6 +58,8 @@ Rule: TypeAlias = Callable[..., Mapping[Place, Flow]]
 gradient may have the shape the argument is broadcast to, and another floating dtype.
 """
 RULES: dict[str, Rule] = {}
+Formula: TypeAlias = Callable[..., Any]
+FORMULAS: dict[str, Formula] = {}
 
 
 def derivative(*names: str) -> Callable[[Rule], Rule]:
@@ -73,16 +76,35 @@ def derivative(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
+def formula(*names: str) -> Callable[[Formula], Formula]:
+    """The decorated ``definition(aten, *arguments)`` gives what the schemas in `names` give, computed by
+    operators that have derivatives, and None in the place of results without. Gradients flow through it.
+    """
+
+    def register(definition: Formula) -> Formula:
+        for name in names:
+            FORMULAS[require_schema(f"aten::{name}").full_name] = definition
+        return definition
+
+    return register
+
+
 @cache
-def _all_rules() -> dict[str, Rule]:
+def _load_families() -> None:
     for family in FAMILIES:
         import_module(f"tsc.ops.derivatives.{family}")
-    return RULES
 
 
 def rule_of(operator: Operator) -> Rule | None:
     """The rule of an operator, where it has one of its own."""
-    return _all_rules().get(operator.name)
+    _load_families()
+    return RULES.get(operator.name)
+
+
+def formula_of(operator: Operator) -> Formula | None:
+    """What an operator is computed by for its derivative, where it has such a formula."""
+    _load_families()
+    return FORMULAS.get(operator.name)
 
 
 def sum_to(aten: Aten, gradient: AnyTensor, shape: Sequence[int]) -> AnyTensor:
@@ -116,6 +138,18 @@ def kept(aten: Aten, x: AnyTensor, dims: Sequence[int], keepdim: bool) -> AnyTen
     for dim in sorted(dims):
         x = aten("unsqueeze", x, dim)
     return x
+
+
+def conjugate(aten: Aten, x: AnyTensor) -> AnyTensor:
+    """Of complex numbers the conjugates; reals as they are."""
+    return aten("conj_physical", x) if aten.dtype(x).is_complex else x
+
+
+def scaled(aten: Aten, gradient: AnyTensor, slope: AnyTensor) -> AnyTensor:
+    """The gradient of what a slope is by. As PyTorch's, gradients are the conjugates of derivatives: those of
+    an analytic function are multiplied by the conjugate of its slope.
+    """
+    return aten("mul.Tensor", gradient, conjugate(aten, slope))
 
 
 def zeros(aten: Aten, like: AnyTensor) -> AnyTensor:

@@ -12,10 +12,17 @@ from tsc.dims import Dim
 from tsc.dtypes import DType, Number
 from tsc.errors import UnsupportedOperatorError
 from tsc.ops.composite import Aten
+from tsc.ops.derivatives.recorded import is_differentiable
 from tsc.ops.parts_emitter import PartsEmitter
 
 Part: TypeAlias = Any
-"""A tensor of reals, or a number."""
+"""A tensor, or a number."""
+NUMBERS = (int, float, complex)
+ANALYTIC = frozenset((
+    "neg", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "tanh", "sqrt", "sin", "cos", "tan",
+    "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh",
+))  # fmt: skip
+"""The functions that have a derivative where their argument is complex."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +35,7 @@ class Dual:
 
 
 class DualEmitter:
-    """Calls operators instead of emitting; values are `Dual`s. Of formulas of reals."""
+    """Calls operators instead of emitting; values are `Dual`s. Formulas of complex numbers are analytic."""
 
     def __init__(self, aten: Aten) -> None:
         self.aten = aten
@@ -37,30 +44,29 @@ class DualEmitter:
 
     def const(self, value: Number, dtype: DType) -> Dual:
         """A number: it has no slopes. A size that is not known yet is a tensor."""
-        _require_real(dtype)
         if isinstance(value, Dim):
             value = self.aten("mul.Scalar", self.aten("ones", [], dtype=dtype.code), value)
         return Dual(value)
 
     def unary(self, name: str, x: Dual, dtype: DType) -> Dual:
         """By the chain rule."""
-        _require_real(dtype)
         value = self._of_one(name, x.value, dtype)
-        if not x.slopes or not dtype.is_floating:
+        if not x.slopes or not is_differentiable(dtype):
             return Dual(value)
+        if dtype.is_complex and name not in ANALYTIC:
+            raise UnsupportedOperatorError(f"{name} of complex numbers has no derivative")
         slope = _UNARY[name](self, x.value, value)
         return Dual(value, {i: self.times(slope, s) for i, s in x.slopes.items()})
 
     def _of_one(self, name: str, x: Part, dtype: DType) -> Part:
-        if isinstance(x, (int, float)):
+        if isinstance(x, NUMBERS):
             return _OF_NUMBERS.get(name, getattr(math, name, None))(x)  # type: ignore[misc]
         return self.aten(_NAMES.get(name, name) if dtype.is_floating or name != "not" else "bitwise_not", x)
 
     def binary(self, name: str, a: Dual, b: Dual, dtype: DType) -> Dual:
         """By the rules for sums, products, quotients, powers."""
-        _require_real(dtype)
         value = self._of_two(name, a.value, b.value)
-        if not dtype.is_floating or not (a.slopes or b.slopes):
+        if not is_differentiable(dtype) or not (a.slopes or b.slopes):
             return Dual(value)
         by_a, by_b = _BINARY[name]
         slopes: dict[int, Part] = {}
@@ -84,12 +90,10 @@ class DualEmitter:
 
     def compare(self, predicate: str, a: Dual, b: Dual, dtype: DType) -> Dual:
         """A bool, without slopes."""
-        _require_real(dtype)
         return Dual(self.on.compare(predicate, a.value, b.value, dtype))
 
     def select(self, condition: Dual, a: Dual, b: Dual, dtype: DType) -> Dual:
         """The slopes of what is chosen."""
-        _require_real(dtype)
         slopes = {
             i: self.choose(condition.value, a.slopes.get(i, 0.0), b.slopes.get(i, 0.0))
             for i in sorted(a.slopes.keys() | b.slopes.keys())
@@ -97,15 +101,16 @@ class DualEmitter:
         return Dual(self.choose(condition.value, a.value, b.value), slopes)
 
     def cast(self, x: Dual, source: DType, target: DType) -> Dual:
-        """Slopes pass from floats to floats."""
-        _require_real(target)
+        """Slopes pass from floats, and complex numbers, to such."""
         value = self._converted(x.value, target)
-        if not (source.is_floating and target.is_floating):
+        if not (is_differentiable(source) and is_differentiable(target)):
             return Dual(value)
+        if source.is_complex and not target.is_complex:  # a real part changes by that of what is given
+            return Dual(value, x.slopes)
         return Dual(value, {i: self._converted(s, target) for i, s in x.slopes.items()})
 
     def _converted(self, x: Part, target: DType) -> Part:
-        if isinstance(x, (int, float)):
+        if isinstance(x, NUMBERS):
             return x
         return x if self.aten.dtype(x) is target else self.aten("to.dtype", x, target.code)
 
@@ -113,8 +118,8 @@ class DualEmitter:
 
     def choose(self, condition: Part, a: Part, b: Part) -> Part:
         """`a` where a condition holds, else `b`; numbers become tensors."""
-        if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-            return a if a == b else self.aten("where.Scalar", condition, float(a), float(b))
+        if isinstance(a, NUMBERS) and isinstance(b, NUMBERS):
+            return a if a == b else self.aten("where.Scalar", condition, a + 0.0, b + 0.0)
         return self.on.choose(condition, a, b)
 
     def plus(self, a: Part, b: Part) -> Part:
@@ -131,9 +136,9 @@ class DualEmitter:
 
     def over(self, a: Part, b: Part) -> Part:
         """``a / b``."""
-        if isinstance(b, (int, float)):
-            return self.aten("div.Scalar", a, b) if not isinstance(a, (int, float)) else _quotient(a, b)
-        if isinstance(a, (int, float)):
+        if isinstance(b, NUMBERS):
+            return self.aten("div.Scalar", a, b) if not isinstance(a, NUMBERS) else _quotient(a, b)
+        if isinstance(a, NUMBERS):
             return self.times(self.aten("reciprocal", b), a)
         return self.aten("div.Tensor", a, b)
 
@@ -142,20 +147,15 @@ class DualEmitter:
         return self.times(x, x)
 
 
-def _quotient(a: float, b: float) -> float:
-    """``a / b`` of floats, also by zero."""
-    if b:
+def _quotient(a: complex, b: complex) -> complex:
+    """``a / b``; of reals also by zero."""
+    if b or isinstance(a, complex) or isinstance(b, complex):
         return a / b
     return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1.0, b)
 
 
-def _require_real(dtype: DType) -> None:
-    if dtype.is_complex:
-        raise UnsupportedOperatorError("gradients of complex numbers are not computed in this version of tsc")
-
-
 def _is(x: Part, number: int) -> bool:
-    return isinstance(x, (int, float)) and x == number
+    return isinstance(x, NUMBERS) and x == number
 
 
 _NAMES = {"roundeven": "round", "not": "logical_not"}
@@ -210,7 +210,7 @@ Slope: TypeAlias = Callable[[DualEmitter, Part, Part, Part], Part]
 
 
 def _power_by_base(e: DualEmitter, a: Part, b: Part, y: Part) -> Part:
-    if isinstance(b, (int, float)):
+    if isinstance(b, NUMBERS):
         return 0.0 if b == 0 else e.times(e.aten("pow.Tensor_Scalar", a, b - 1), b)
     return e.times(e.on.together("pow.Tensor_Tensor", a, e.plus(b, -1.0)), b)
 

@@ -20,7 +20,7 @@ from tsc.dialects.torch_ops import (
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
 )
-from tsc.ops.derivatives.reverse import CUTS, is_differentiable
+from tsc.ops.derivatives.recorded import is_differentiable, recorded_arguments, recorded_results
 
 PASSING = (DerefineOp, PrimUncheckedCastOp, PrimListConstructOp, PrimListUnpackOp, PrimTupleConstructOp)
 """Operations whose results require gradients where an operand does."""
@@ -69,12 +69,15 @@ class Requiring:
             return constant_of(op.operands[1]) is True
         if name == "aten::grad":
             return constant_of(op.argument("create_graph")) is True
-        if name in CUTS or name == "prim::grad" or not _may_have_gradients(value):
+        if name == "prim::grad" or not may_have_gradients(value):
             return False
-        return any(map(self, op.operands))
+        if value not in recorded_results(name, op.results):
+            return False
+        return any(map(self, recorded_arguments(name, op.operands)))
 
 
-def _may_have_gradients(value: SSAValue) -> bool:
+def may_have_gradients(value: SSAValue) -> bool:
+    """Whether a value is of a type that may hold tensors with gradients."""
     kind = value.type
     if isinstance(kind, tt.TensorType):
         return kind.dtype is None or is_differentiable(kind.dtype)
@@ -154,7 +157,7 @@ def _detach_results(op: Operation) -> None:
     after = op.next_op
     assert after is not None
     for result in op.results:
-        if isinstance(result.type, tt.TensorType) and _may_have_gradients(result):
+        if isinstance(result.type, tt.TensorType) and may_have_gradients(result):
             uses = list(result.uses)
             made = TorchBuilder(before=after).aten("aten::detach", [result], [result.type]).results[0]
             for use in uses:

@@ -15,10 +15,12 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimIfOp, PrimIfYieldOp, PrimListUnpackOp
 from tsc.dialects.walking import walk
 from tsc.ops.composite import AnyTensor, Aten
-from tsc.ops.derivatives.reverse import Record, Step, flow, is_differentiable
+from tsc.ops.derivatives.recorded import is_differentiable
+from tsc.ops.derivatives.reverse import Record, Step, flow
 from tsc.ops.derivatives.rules import zeros
 from tsc.ops.registry import find
 from tsc.passes.decompose import BuildingAten, argument_in_definition, building_aten
+from tsc.passes.gradients.requiring import may_have_gradients
 
 
 class NotDifferentiableError(Exception):
@@ -93,7 +95,11 @@ class Opaque:
     """An operation that gradients cannot be followed through; nothing is wrong where they need not."""
 
     op: Operation
-    results: Sequence[AnyTensor]
+    results: Sequence[Any]
+
+    def differentiable(self, aten: Aten) -> Iterable[AnyTensor]:
+        """What may have gradients, as far as its type says."""
+        return filter(may_have_gradients, self.results)
 
     def inputs(self) -> Iterable[AnyTensor]:
         """Its operands, those in containers one by one, and what is read in its regions."""
@@ -122,7 +128,11 @@ class Branch:
 
     def __init__(self, op: PrimIfOp) -> None:
         self.op = op
-        self.results: Sequence[AnyTensor] = [r for r in op.results if isinstance(r.type, tt.TensorType)]
+        self.results: Sequence[Any] = [r for r in op.results if isinstance(r.type, tt.TensorType)]
+
+    def differentiable(self, aten: Aten) -> Iterable[AnyTensor]:
+        """What may have gradients, as far as its type says."""
+        return filter(may_have_gradients, self.results)
 
     def inputs(self) -> Iterable[AnyTensor]:
         """The tensors from outside that are read inside."""
@@ -135,11 +145,10 @@ class Branch:
         assert isinstance(aten, BuildingAten)
         if any(writes_anything(inner) for inner in walk(self.op) if inner is not self.op):
             raise NotDifferentiableError(self.op, "gradients are not followed through a branch that writes")
-        wanted = [
-            value
-            for value in _read_from_outside(self.op)
-            if id(value) in reached and is_differentiable(aten.dtype(value))
-        ]
+        read = [value for value in _read_from_outside(self.op) if id(value) in reached]
+        if any(spec_of_value(value) is None for value in read):
+            raise NotDifferentiableError(self.op, "a branch reads a tensor whose shape is not known")
+        wanted = [value for value in read if is_differentiable(aten.dtype(value))]
         builder = aten.builder
         regions = [self._region(region.block, given, wanted, builder) for region in self.op.regions]
         kinds = [tt.ValueTensorType.of(aten.shape(value), aten.dtype(value)) for value in wanted]
