@@ -26,8 +26,9 @@ SHAPES_ALONE = frozenset((
     "upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d",
     "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "_upsample_lanczos2d_aa", "__interpolate",
     "__upsample_nearest", "__upsample_bilinear", "fft_fftshift", "fft_ifftshift",
-    "fft_hfft", "fft_hfft2", "fft_hfftn", "fft_irfft", "fft_irfft2", "fft_irfftn", "gradient",
-    "cartesian_prod", "lu_unpack", "affine_grid_generator", "_pad_packed_sequence",
+    "fft_hfft", "fft_hfft2", "fft_hfftn", "fft_irfft", "fft_irfft2", "fft_irfftn",
+    "cartesian_prod", "lu_unpack", "affine_grid_generator", "gradient.scalarint", "gradient.scalararray",
+    "gradient.scalarrayint", "gradient.scalarrayarray", "gradient.array",
 ))  # fmt: skip
 """By name, of all overloads or of one: gradients that follow from the shapes, and from numbers that were
 given. (tests/ops/test_savings.py asks PyTorch.)
