@@ -5,6 +5,6 @@ from tests.fuzz.task import Task
 
 
 def test_random_programs_have_pytorchs_gradients() -> None:
-    report = gradients.run(Task(seed=7, seconds=60, count=60))
+    report = gradients.run(Task(seed=7, seconds=600, count=25))
     assert report.failures == 0, str(report)
-    assert report.tried == 60
+    assert report.tried == 25
