@@ -164,6 +164,7 @@ def test_a_module_whose_calls_are_recorded_is_told_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(options(), "hints_at_freezing", True)
+    monkeypatch.setattr(options(), "native_gradients", "never")
     module: Any = tsc.script(tsc.nn.Linear(3, 2).eval())
     with caplog.at_level(logging.WARNING, "tsc"):
         with tsc.no_grad():

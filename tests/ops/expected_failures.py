@@ -11,6 +11,7 @@ _GRID = "PyTorch computes coordinates in 16 bits; tsc in float32"
 _ROUNDED_QUOTIENT = "PyTorch rounds the quotient to 16 bits before truncating"
 _OVERFLOW = "PyTorch's powers overflow in 16 bits; tsc computes in float32"
 _RESIZES = "PyTorch lets addbmm_ resize its target; tsc raises"
+_SHRINKS = "PyTorch gives `out` fewer elements; others may see the memory of an array"
 
 EXPECTED: dict[tuple[str, str], str] = {
     ("aten::complex", "float16"): _NO_COMPLEX32, ("aten::view_as_complex", "float16"): _NO_COMPLEX32,
@@ -35,6 +36,11 @@ EXPECTED: dict[tuple[str, str], str] = {
     **{
         ("aten::addbmm_", d): _RESIZES
         for d in ("float32", "int64", "bfloat16", "float16", "complex64")
+    },
+    **{
+        (f"aten::{name}.unary_out", d): _SHRINKS
+        for name in ("max", "min")
+        for d in ("float32", "int64", "bool", "bfloat16", "float16")
     },
     **{
         (f"aten::{name}", d): _GRID
