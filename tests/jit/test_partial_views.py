@@ -25,6 +25,7 @@ READERS = [
     "({v}).t() / ({v}).t().sum(1, keepdim=True)", "({v}).t() - torch.amax(({v}).t(), 0, keepdim=True)",
 ]  # fmt: skip
 SIZES = [4, 17]
+"""Each view is read in each way in one of them."""
 
 
 def compiled(expression: str) -> Callable[..., torch.Tensor]:
@@ -44,7 +45,7 @@ def test_a_part_of_a_tensor_is_read_as_pytorch_reads_it(view: str, size: int) ->
     rows = 4 * size if "t()" in view else 2 * size + 1
     arguments = torch.randn(rows, 3 * size), torch.randn(rows, 3), torch.randn(2, rows, 3)
     wrong: list[str] = []
-    for reader in READERS:
+    for reader in READERS[(VIEWS.index(view) + SIZES.index(size)) % 2 :: 2]:
         expression = reader.format(v=view.format(n=size), n=size)
         function = compiled(expression)
         given = arguments
