@@ -31,7 +31,7 @@ class LiftState(ModulePass):
     Leaves: functions that keep attributes of other types than tensors, numbers, strings, and tuples and lists
     of those (lists only where they are read alone). The attributes `tsc.taken` and `tsc.assigned` of the
     others list dotted paths from ``self``. (What must not be done twice may be in them: whether it is left
-    is seen when shapes are known.)
+    is seen when shapes are known.) Tensors that are assigned and assigned again unread are `tsc.computed`.
 
     ```mlir
     %n = torch.prim.GetAttr %self["n"] : !torch.nn.Module<"M"> -> !torch.int

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("tsc")
 MOST_NATIVE_TRIALS = 2
+"""How often other sizes are compiled for as a whole, of a function that was not native so for the first."""
 Run = Callable[..., Any]
 MOST_VERSIONS = 4
 """Versions of one method of a live module; in further states it runs in the generic tier."""
@@ -365,7 +366,7 @@ class Versions:
 
 
 def _trials(entry: Entry, refusal: str | None) -> int:
-    """How often sizes other than those for which a function is not native as a whole may be so."""
+    """How often that is tried: where there are no branches, sizes do not decide what is native."""
     return MOST_NATIVE_TRIALS if refusal is None and branches(entry.function) else 0
 
 
