@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/tsc"
 BASE = {
-    "errors", "dtypes", "narrowing", "concurrency", "options", "markers", "dims", "progress", "tracebacks",
+    "errors", "dtypes", "narrowing", "memory", "concurrency", "options", "markers", "dims", "progress",
+    "tracebacks",
 }  # fmt: skip
 BESIDE = {"__init__", "testing"}
 """Files of the face; they may import anything."""

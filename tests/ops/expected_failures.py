@@ -30,10 +30,6 @@ EXPECTED: dict[tuple[str, str], str] = {
         "aten::_native_multi_head_attention", "handpicked",
     ): "weights not asked for are empty in tsc, undefined in PyTorch",
     **{
-        (f"aten::{name}", "complex64"): "tsc conjugates at once, so the result is no view"
-        for name in ("_conj", "mH", "matrix_H")
-    },
-    **{
         ("aten::addbmm_", d): _RESIZES
         for d in ("float32", "int64", "bfloat16", "float16", "complex64")
     },
@@ -67,10 +63,6 @@ FIRST_ONLY = frozenset({"linalg_eigh", "linalg_eig", "embedding_bag"})
 UNSTABLE = frozenset({"argsort", "kthvalue", "msort", "sort", "topk"})
 """Of these the indices are not unique where elements are equal."""
 
-_CONJUGATES = "complex conjugates are computed at once; PyTorch marks the tensor and shares its memory"
-UNSHARED = dict.fromkeys(("aten::_conj", "aten::mH", "aten::matrix_H"), _CONJUGATES)
-"""Operators whose result is a copy where PyTorch's is memory of the argument."""
-
 STRICTER: dict[str, str] = {
     "aten::resize_": "PyTorch gives the tensor more memory; that of an array cannot grow",
     **{f"aten::{n}_": "PyTorch writes one place several times, in no certain order" for n in (
@@ -86,7 +78,6 @@ STRICTER: dict[str, str] = {
 _LAPACK = "column-major, as LAPACK leaves it"
 _FFT = "of expanded tensors, dims lie in another order (of those of `stft` and `ihfft2`, of others too)"
 _FIRST = "follows the strides of the first argument in a way of its own"
-_CONJUGATE = "a view in PyTorch, lazily conjugated; tsc computes it"
 STRIDES: dict[str, str] = {
     **{f"aten::{n}": _LAPACK for n in (
         "cholesky", "linalg_cholesky", "linalg_cholesky_ex", "linalg_eig", "linalg_eigh", "linalg_inv",
@@ -98,7 +89,6 @@ STRIDES: dict[str, str] = {
         "fft_ifftn", "fft_ihfft", "fft_ihfft2", "fft_ihfftn", "fft_irfft", "fft_irfft2", "fft_irfftn",
         "fft_rfft", "fft_rfft2", "fft_rfftn", "stft",
     )},
-    **{f"aten::{n}": _CONJUGATE for n in ("_conj", "mH", "matrix_H")},
     "aten::as_strided_scatter": _FIRST,
     **{f"aten::{n}": _FIRST for n in (
         "adaptive_avg_pool1d", "adaptive_max_pool1d", "angle", "avg_pool1d",

@@ -11,6 +11,7 @@ import torch
 
 from tsc.dialects.schema import Schema
 from tsc.errors import TscError, UnsupportedOperatorError
+from tsc.memory.conjugates import show_one_memory
 from tsc.narrowing import is_sequence
 from tsc.ops.definition import Operator
 from tsc.ops.elementwise import spec_of, specs_of
@@ -128,7 +129,7 @@ def aliasing_difference(
     source, result = tensors_of(got)[0], tensors_of(want)[0]
     if not source.size:
         return None
-    shares = np.may_share_memory(source, mine[position])
+    shares = show_one_memory(source, mine[position])
     expected = result.untyped_storage().data_ptr() == theirs[position].untyped_storage().data_ptr()
     return None if shares == expected else f"shares memory: got {shares}, want {expected}"
 

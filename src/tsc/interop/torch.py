@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from tsc import dtypes
+from tsc.memory.conjugates import conjugate_view, negative_view
 
 REPLACED = "__tsc_replaced__"
 """Where a function that stands for one of PyTorch's while a trace runs holds that."""
@@ -271,18 +272,24 @@ def requires_grad(value: Any) -> bool:
 
 
 def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
-    """The memory of a PyTorch CPU tensor as an array; no copy.
+    """The memory of a PyTorch CPU tensor as an array; no copy, but of one that PyTorch conjugates or negates
+    when it is read: it and the copy follow what is written to the other.
 
     The base of the array is one too: NumPy changes the strides of no other in place (``t_``).
     """
     module = torch()
     plain = tensor.detach() if tensor.requires_grad else tensor
     dtype = plain.dtype
-    if dtype.is_complex:
-        plain = plain.resolve_conj().resolve_neg()
     if dtype is module.bfloat16:
         return plain.view(module.int16).numpy().view(dtypes.BF16.numpy)
-    array = plain.numpy()
+    try:
+        array = plain.numpy()
+    except RuntimeError:
+        if plain.is_neg():
+            return negative_view(to_numpy(plain._neg_view()))
+        if plain.is_conj():
+            return conjugate_view(to_numpy(plain.conj()))
+        raise
     is_whole = array.flags.c_contiguous and not plain.storage_offset()
     return array[...] if is_whole or not array.size else _part_of_storage(plain)
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from tsc.dtypes import Array
 from tsc.errors import BoundsError, DTypeError, ShapeError
+from tsc.memory.roots import root_of
 from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.shapes import broadcast, wrap_dim
-from tsc.ops.strides import lay_out, root_of, strided_view
+from tsc.ops.strides import lay_out, strided_view
 from tsc.ops.views import (
     chunk,
     diagonal,

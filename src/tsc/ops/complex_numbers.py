@@ -10,6 +10,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
+from tsc.memory.conjugates import conjugate_view, is_conjugate_view
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.elementwise import spec_of
@@ -183,20 +184,20 @@ def _conjugate(aten: Aten, self: Parts) -> Parts:
     "aten::resolve_conj", "aten::resolve_neg", infer=like_self, sharing=Sharing.SOMETIMES, in_parts=_itself
 )
 def resolve(self: Array) -> Array:
-    """The tensor itself, or a copy of conjugates: `tsc` conjugates and negates at once."""
-    return self if self.flags.writeable else self.copy()
+    """The tensor itself; a copy of what follows another tensor as its conjugates."""
+    return self.copy() if is_conjugate_view(self) else self
 
 
-@FAMILY.op("aten::conj", "aten::_conj", infer=like_self, sharing=Sharing.SOMETIMES, in_parts=_conjugate)
+def _conjugated_back(aten: Aten, base: AnyTensor, piece: AnyTensor) -> AnyTensor:
+    return aten("conj", piece)
+
+
+@FAMILY.op("aten::conj", "aten::_conj", infer=like_self, in_parts=_conjugate, inverse=_conjugated_back)
 def conj(self: Array) -> Array:
-    """The conjugates, read-only: PyTorch's share memory with `self`, and a write to these would be lost. A
-    real tensor itself.
+    """The conjugates, as a view: what is written to them is written to `self`, and what is written to `self`
+    shows in them. A real tensor itself.
     """
-    if not np.iscomplexobj(self):
-        return self
-    conjugates = np.asarray(np.conj(self))
-    conjugates.flags.writeable = False
-    return conjugates
+    return conjugate_view(self) if np.iscomplexobj(self) else self
 
 
 @FAMILY.op("aten::conj_physical", infer=like_self, sharing=Sharing.SOMETIMES, in_parts=_conjugate)
@@ -224,7 +225,11 @@ def angle(self: Array) -> Array:
     return np.where(np.isnan(x), x, np.where(x < 0, np.pi, 0)).astype(target)
 
 
-@composite(FAMILY, "aten::mH", "aten::adjoint", "aten::matrix_H", sharing=Sharing.SOMETIMES)
+def _adjoint_back(aten: Aten, base: AnyTensor, piece: AnyTensor) -> AnyTensor:
+    return aten("adjoint", piece)
+
+
+@composite(FAMILY, "aten::mH", "aten::adjoint", "aten::matrix_H", inverse=_adjoint_back)
 def adjoint(aten: Aten, self: AnyTensor) -> AnyTensor:
     """The conjugate transpose of the last two dims."""
     if not aten.shape(self):

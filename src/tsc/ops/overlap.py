@@ -10,13 +10,16 @@ import numpy as np
 
 from tsc.dtypes import Array
 from tsc.errors import OperatorError
+from tsc.memory.conjugates import PAIRS, follow_writes
 from tsc.narrowing import is_array
 from tsc.ops.definition import Operator
 from tsc.ops.strides import elementwise_order
 
 
 def guarded(operator: Operator) -> Operator:
-    """`operator` with its arrays checked before it writes; itself where it writes none, or any."""
+    """`operator` with its arrays checked before it writes, and conjugates that follow; itself where it writes
+    none, or any.
+    """
     positions = [i for i, a in enumerate(operator.schema.arguments) if a.is_written]
     if operator.kind != "inplace" or not positions:
         return operator
@@ -28,7 +31,12 @@ def guarded(operator: Operator) -> Operator:
             for position in positions:
                 if is_array(arguments[position]):
                     require_writable(arguments, position, takes_overlap)
-        return eager(*arguments)
+        result = eager(*arguments)
+        if PAIRS:
+            for position in positions:
+                if is_array(target := arguments[position]):
+                    follow_writes(target)
+        return result
 
     return replace(operator, eager=run)
 

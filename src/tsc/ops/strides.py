@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from tsc.dtypes import Array
+from tsc.memory.roots import root_of
 from tsc.narrowing import is_array, is_sequence
 from tsc.ops.definition import Operator, ResultLayout
 from tsc.ops.index_views import IndexView
@@ -31,13 +32,6 @@ def laid_out(operator: Operator) -> Operator:
         return result
 
     return replace(operator, eager=run)
-
-
-def root_of(array: Array) -> Array:
-    """The array whose memory `array` is a view of."""
-    while is_array(array.base):
-        array = array.base
-    return array
 
 
 def strided_view(array: Array, shape: Sequence[int], strides: Sequence[int], offset: int = 0) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tsc.compiler.native_build import NativeCode
 from tsc.compiler.specialization import Specialization
+from tsc.memory.conjugates import PAIRS, follow_writes
 from tsc.narrowing import is_array, is_list
 from tsc.programs.call_text import CallText, Matching, ResultText, array_name, signature
 from tsc.programs.call_writer import CallWriter, Run, any_live
@@ -171,7 +172,8 @@ class _WrittenCall:
         known, text = self.known, self.text
         if known.form.shown or known.has_constants:
             return ""
-        tests = [f"{self.arrays[number]}.flags.carray" for number in known.form.written]
+        tests = [f"not {text.hold(PAIRS)}"]
+        tests += [f"{self.arrays[number]}.flags.carray" for number in known.form.written]
         others = range(len(self.arrays))
         pairs = dict.fromkeys(tuple(sorted((i, j))) for i in known.form.written for j in others if i != j)
         shares = text.hold(np.may_share_memory)
@@ -186,6 +188,7 @@ class _WrittenCall:
                 parts = [("...", content[1])] if content[0] == "tensor" else map(_placed, content[1])
                 for place, part in parts:
                     text.write(f"{self.arrays[number]}[{place}] = r{part}", 2)
+                text.write(f"if {text.hold(PAIRS)}: {text.hold(follow_writes)}({self.arrays[number]})", 2)
         elif form.written:
             unit = text.hold(self.writer.unit)
             text.write(f"{text.hold(form.write)}({all_results}, {all_arrays}, {unit})", 2)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tsc.ops.strides import root_of
+from tsc.memory.roots import root_of
 
 Array = np.ndarray[Any, Any]
 

@@ -14,6 +14,7 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import NotSupportedError
 from tsc.interop.torch import is_grad_enabled
+from tsc.memory.conjugates import show_one_memory
 from tsc.narrowing import is_array
 from tsc.ops.definition import Operator
 from tsc.ops.derivatives.recorded import CUTS, is_differentiable
@@ -127,7 +128,7 @@ def is_write_noted(array: Array, value: object) -> bool:
     """Whether ``x[key] = value`` is for the tape: gradients flow to them, or noted calls read there."""
     if is_grad_enabled() and (find(array) is not None or _takes_part(value)):
         return True
-    return any(np.may_share_memory(read, array) for node in live_nodes() for read in node.arrays())
+    return any(show_one_memory(read, array) for node in live_nodes() for read in node.arrays())
 
 
 def note_item_written(tensor: Tensor, key: object, value: object) -> None:

@@ -19,6 +19,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.tsc import CONTENTS, FOUND, RESULT, WRITTEN
 from tsc.dims import from_words
 from tsc.frontend.unit import Unit
+from tsc.memory.conjugates import follow_writes, show_one_memory
 from tsc.narrowing import is_dict, is_list
 from tsc.ops.registry import require
 from tsc.runtime.named_tuples import build_named_tuple, named_tuple_class
@@ -102,6 +103,7 @@ class ResultForm:
         for target, content in zip(targets, contents, strict=True):
             for place, part in content:
                 target[place] = part
+            follow_writes(target)
 
 
 def _described(function: FuncOp, name: str) -> Any:
@@ -130,7 +132,7 @@ def _apart(content: Content, others: Sequence[Array]) -> Content:
 
 
 def _is_in(array: Array, others: Sequence[Array]) -> bool:
-    return any(np.may_share_memory(array, other) for other in others)
+    return any(show_one_memory(array, other) for other in others)
 
 
 def _is_written_alone(number: int, arrays: Sequence[Array]) -> bool:

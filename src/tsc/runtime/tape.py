@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, cast
 
-import numpy as np
-
 from tsc.dtypes import Array, by_numpy
 from tsc.errors import OperatorError
+from tsc.memory.conjugates import follow_writes, show_one_memory
 from tsc.narrowing import is_array
 from tsc.ops.composite import Aten, in_turn
 from tsc.ops.definition import Operator
@@ -145,7 +144,7 @@ class Tape:
             if any(array is value for _, value in given):
                 continue
             for place, base in given:
-                if np.may_share_memory(array, base):
+                if show_one_memory(array, base):
                     which = number if is_list else None
                     view = View(self.known(base), operator, tuple(arguments), place, which)
                     self.known(array).become_view(view)
@@ -274,6 +273,7 @@ class Tape:
         """Put other elements into an array, which nobody is to note."""
         self.keep_apart(target)
         target[...] = value
+        follow_writes(target)
 
     def keep_apart(self, target: Array) -> None:
         """Have what was noted keep what is in an array that somebody is about to write."""
@@ -318,6 +318,6 @@ def _read_over(target: Array) -> dict[int, Array]:
     found: dict[int, Array] = {}
     for node in live_nodes():
         for array in node.arrays():
-            if id(array) not in found and np.may_share_memory(array, target):
+            if id(array) not in found and show_one_memory(array, target):
                 found[id(array)] = array
     return found

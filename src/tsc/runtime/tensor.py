@@ -11,6 +11,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import DType
 from tsc.errors import ArgumentError, DTypeError, OperatorError, ShapeError
+from tsc.memory.conjugates import follow_writes
 from tsc.runtime.graph import TABLE, find
 from tsc.runtime.noting import (
     is_noted,
@@ -103,12 +104,12 @@ class Tensor(TensorGradients):
         """
         if self.ndim not in (0, 2):
             raise ShapeError(f"tensor.H: requires a matrix; got {self.ndim} dims")
-        return self._view("matrix_H", self.array.conj().T)
+        return operator_of("matrix_H")(self)
 
     @property
     def mH(self) -> Tensor:  # noqa: N802
         """The conjugate transposes of the matrices of the last two dims."""
-        return self._view("mH", self.array.swapaxes(-1, -2).conj())
+        return operator_of("mH")(self)
 
     @property
     def real(self) -> Tensor:
@@ -206,6 +207,7 @@ class Tensor(TensorGradients):
             note_item_written(self, key, value)
         else:
             self.array[_plain(key)] = _plain(value)
+            follow_writes(self.array)
 
     def __len__(self) -> int:
         return len(self.array)

@@ -14,9 +14,6 @@ UNDEFINED = {
 """What `conditioning` notices while a program runs again."""
 
 REFUSED = {
-    "an in-place operator requires memory that may be written": (
-        "tsc computes conjugates, and refuses to write through them"
-    ),
     "requires a count of repetitions": (
         "TorchScript refuses it too, but drops it where nothing needs the list"
     ),
