@@ -90,6 +90,19 @@ def parts_of_conjugates_written(x: Tensor):
     return z, real * 1, imaginary * 1
 
 
+def returned(x: Tensor):
+    y = x.unsqueeze(-2).adjoint()
+    z = x.conj()[0]
+    x.add_(2j)
+    return y, z, x
+
+
+def returned_of_real_numbers(x: Tensor):
+    y = x.real.adjoint()
+    x.add_(2)
+    return y.conj(), y, x
+
+
 def resolved(x: Tensor):
     z = x.clone()
     y = z.conj().resolve_conj()
@@ -109,7 +122,7 @@ def reshaped(x: Tensor):
 PROGRAMS = [
     written_after, piece_written_after, written_in_a_loop, written_in_a_branch, written_through,
     written_through_a_piece, written_in_a_list, conjugated_twice, written_as_pairs,
-    parts_of_conjugates_written, resolved, reshaped,
+    returned, returned_of_real_numbers, parts_of_conjugates_written, resolved, reshaped,
 ]  # fmt: skip
 
 

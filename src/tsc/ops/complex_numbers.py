@@ -192,7 +192,14 @@ def _conjugated_back(aten: Aten, base: AnyTensor, piece: AnyTensor) -> AnyTensor
     return aten("conj", piece)
 
 
-@FAMILY.op("aten::conj", "aten::_conj", infer=like_self, in_parts=_conjugate, inverse=_conjugated_back)
+@FAMILY.op(
+    "aten::conj",
+    "aten::_conj",
+    infer=like_self,
+    sharing=Sharing.FOLLOWING,
+    in_parts=_conjugate,
+    inverse=_conjugated_back,
+)
 def conj(self: Array) -> Array:
     """The conjugates, as a view: what is written to them is written to `self`, and what is written to `self`
     shows in them. A real tensor itself.
@@ -229,7 +236,9 @@ def _adjoint_back(aten: Aten, base: AnyTensor, piece: AnyTensor) -> AnyTensor:
     return aten("adjoint", piece)
 
 
-@composite(FAMILY, "aten::mH", "aten::adjoint", "aten::matrix_H", inverse=_adjoint_back)
+@composite(
+    FAMILY, "aten::mH", "aten::adjoint", "aten::matrix_H", sharing=Sharing.FOLLOWING, inverse=_adjoint_back
+)
 def adjoint(aten: Aten, self: AnyTensor) -> AnyTensor:
     """The conjugate transpose of the last two dims."""
     if not aten.shape(self):

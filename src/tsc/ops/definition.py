@@ -65,6 +65,7 @@ class Sharing(Enum):
 
     BY_SCHEMA = "as the schema says: always where it names an alias set, else never"
     SOMETIMES = "decided at each call by layout, dtype or mode, whatever the schema says"
+    FOLLOWING = "as the schema says, but of complex numbers memory of their own, which follows all writes"
 
 
 class ResultLayout(Enum):
@@ -227,8 +228,8 @@ class Operator:
 
     @property
     def is_view(self) -> bool:
-        """Whether the result certainly is memory of the first argument."""
-        return self.sharing is Sharing.BY_SCHEMA and self.schema.aliases and not self.schema.mutates
+        """Whether the result certainly is memory of the first argument, or follows it."""
+        return self.sharing is not Sharing.SOMETIMES and self.schema.aliases and not self.schema.mutates
 
 
 Meaning = (

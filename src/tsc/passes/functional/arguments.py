@@ -16,6 +16,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 from tsc.dialects.tsc import MemoryOp, PrefixOp, RequireOp
+from tsc.ops.definition import Sharing
 from tsc.passes.functional.forms import CannotFunctionalizeError
 
 
@@ -85,6 +86,8 @@ class _Naming:
             first = op.operands[0] if op.operands else None
             if first is None or shared_operands(op) != [first] or not isinstance(first.type, tt.TensorType):
                 break
+            if _follows(op):
+                break
             if not op.schema.mutates:  # what writes gives back what it wrote to
                 operator = definition_of(op)
                 if len(op.results) != 1 or operator is None or not operator.is_view:
@@ -108,7 +111,7 @@ class _Naming:
         if isinstance(owner, PrefixOp):
             return True
         if isinstance(owner, AtenOp):
-            return definition_of(owner) is not None and not shared_operands(owner)
+            return definition_of(owner) is not None and (not shared_operands(owner) or _follows(owner))
         if isinstance(owner, PrimLoopOp):
             return self._is_new_after(owner, owner.results.index(value))
         if not isinstance(owner, PrimIfOp):
@@ -144,3 +147,18 @@ class _Naming:
         if self.sets.places(value) & self.outside:
             raise CannotFunctionalizeError("a result may share memory with an argument")
         return value
+
+
+def _follows(op: AtenOp) -> bool:
+    """Whether what `op` gives is memory of its own all the same: of complex numbers.
+
+    Raises:
+        CannotFunctionalizeError: it is not known whether it is given complex numbers.
+    """
+    operator = definition_of(op)
+    if operator is None or operator.sharing is not Sharing.FOLLOWING:
+        return False
+    kind = op.operands[0].type
+    if not isinstance(kind, tt.TensorType) or kind.dtype is None:
+        raise CannotFunctionalizeError(f"{op.name} may give a tensor itself, or conjugates")
+    return kind.dtype.is_complex
