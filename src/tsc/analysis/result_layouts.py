@@ -7,19 +7,21 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from tsc.analysis.fusion import tensor_operands
 from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_value
 from tsc.analysis.memory_aliases import memory_sources
 from tsc.analysis.operator_effects import definition_of, wants_layout
+from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, PrimUninitializedOp, ValueTensorLiteralOp
 from tsc.dialects.tsc import LIES_OTHERWISE
-from tsc.dialects.walking import comes_from
+from tsc.dialects.walking import comes_from, walk
 from tsc.dims import alike, certainly_equal, hints_of, holds_dim, is_one
 from tsc.errors import OPERATOR_FAILURES
-from tsc.narrowing import is_array
+from tsc.narrowing import is_array, is_list
 from tsc.ops.definition import Operator, ResultLayout, TensorSpec
 from tsc.ops.index_views import IndexView
 from tsc.ops.strides import element_strides
@@ -88,6 +90,29 @@ def _shows_whole_memory(
         return isinstance(view, IndexView) and _is_dense(view.shape, _strides(view, before.shape))
     part = operator.eager(np.empty(hints_of(before.shape), before.dtype.numpy), *hints_of(rest))
     return is_array(part) and _is_dense(after.shape, element_strides(part))
+
+
+def has_equal_strides(function: FuncOp) -> bool:
+    """Whether a view in `function` has two dims that step alike (`unfold`), or may: by their sizes alone
+    PyTorch decides which of them lies inside the other one in what is computed of it.
+    """
+    return any(_steps_alike(op) for op in walk(function) if isinstance(op, AtenOp))
+
+
+def _steps_alike(op: AtenOp) -> bool:
+    operator = definition_of(op)
+    if operator is None or operator.kind != "view":
+        return operator is not None and operator.reads_layout and operator.may_share
+    spec, rest = spec_of_value(op.operands[0]), [constant_of(o) for o in list(op.operands)[1:]]
+    if spec is None or any(r is UNKNOWN for r in rest):
+        return False
+    try:
+        view = operator.eager(IndexView.of(spec.shape, spec.dtype.numpy), *rest)
+    except OPERATOR_FAILURES:
+        return False
+    views: list[Any] = view if is_list(view) else [view]
+    steps = [[step.along for step in v.strides if step.along] for v in views if isinstance(v, IndexView)]
+    return any(len(set(along)) < len(along) for along in steps)
 
 
 def _strides(view: IndexView, source: Sequence[int]) -> list[int]:

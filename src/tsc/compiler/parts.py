@@ -166,8 +166,11 @@ class Part:
                 )
         return self._generic(*values)
 
-    def _exact(self, key: Key, arrays: Sequence[Any]) -> Specialization | str:
-        return compile_for(self.entry, key, self._dispatch, self._call, arrays, in_parts=self._in_parts)
+    def _exact(self, key: Key, arrays: Sequence[Any], *, only_native: bool = False) -> Specialization | str:
+        call, in_parts = self._call, self._in_parts
+        return compile_for(
+            self.entry, key, self._dispatch, call, arrays, in_parts=in_parts, only_native=only_native
+        )
 
     def _symbolic(
         self, key: Key, seen: Iterable[Key], names_first: bool, names_all: bool

@@ -37,7 +37,7 @@ from tsc.compiler.sizes import (
 )
 from tsc.dialects.constants import literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
-from tsc.dialects.tsc import ROW_MAJOR
+from tsc.dialects.tsc import ORDERED_BY_SIZES, ROW_MAJOR
 from tsc.dialects.walking import walk
 from tsc.errors import CodegenError, NestingError
 from tsc.options import options
@@ -356,7 +356,8 @@ def native_form(
         verifier.check_native(native.entry)
     checks, row_major = CHECKS_BOUNDS in function.attributes, ROW_MAJOR in function.attributes
     run = _entry_of(native, descent)
-    results = NativeResults(run, form, entry.unit, checks, descent.sizes is not None, row_major)
+    by_sizes = ORDERED_BY_SIZES in function.attributes
+    results = NativeResults(run, form, entry.unit, checks, descent.sizes is not None, row_major, by_sizes)
     constants = _constants(function, entry, form)
     return Specialization(
         results, True, None, descent.compilation, form, constants, code=native, checks_bounds=checks

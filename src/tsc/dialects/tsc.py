@@ -25,6 +25,8 @@ RESULT = "tsc.result"
 """The attribute of functions that return their tensors one by one: how the result is made of those."""
 ROW_MAJOR = "tsc.row_major"
 """The attribute of functions whose results are row-major in PyTorch when all arguments are."""
+ORDERED_BY_SIZES = "tsc.ordered_by_sizes"
+"""The attribute of functions whose results are not: the order of their dims may depend on sizes."""
 LIES_OTHERWISE = "tsc.lies_otherwise"
 """The attribute of operations whose results lie in memory as those of the operators they are a part of, which
 may not be as their own definitions say."""

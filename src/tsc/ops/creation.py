@@ -115,7 +115,8 @@ def _define_full(schema: str, rule: Callable[..., TensorSpec], position: int, **
 
     @FAMILY.op(
         schema, infer=rule, lower=lower, kind="pointwise",
-        reads_shape_only=rule is not _full_infer, layout=_layout(rule), **parts,
+        reads_shape_only=rule is not _full_infer, layout=_layout(rule),
+        elements_only=("fill_value", "value"), **parts,
     )  # fmt: skip
     def full(*arguments: Any) -> Array:
         return _filled(rule(*specs_of(arguments)), arguments[position])

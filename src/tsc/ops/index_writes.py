@@ -173,6 +173,7 @@ def _fill_lower(kernel: KernelBuilder, x: KernelValue, writes: Writes, number: N
 
 @_slices(
     "index_fill_", False, _fill_lower, "aten::index_fill.int_Scalar", takes_overlap=True,
+    elements_only=("value",),
     layout=ResultLayout.ELEMENTWISE,
 )  # fmt: skip
 def index_fill(self: Array, dim: int, index: Array, value: Number) -> Array:

@@ -72,6 +72,7 @@ def _where_parts(aten: Aten, condition: AnyTensor, self: Any, other: Any) -> Par
 FAMILY.op(
     "aten::where.self", "aten::where.ScalarOther", "aten::where.ScalarSelf", "aten::where.Scalar",
     infer=_where_infer, lower=_where_lower, kind="pointwise", in_parts=_where_parts,
+    elements_only=("self", "other"),
 )(_where_eager)  # fmt: skip
 
 
@@ -112,6 +113,7 @@ FAMILY.op(
     infer=_masked_fill_infer,
     lower=_masked_fill_lower,
     kind="pointwise",
+    elements_only=("value",),
     takes_overlap=True,
     layout=ResultLayout.ROW_MAJOR,
 )(_masked_fill_eager)

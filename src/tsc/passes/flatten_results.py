@@ -17,7 +17,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated, unwrapped
 from tsc.analysis.number_reads import is_number_read
-from tsc.analysis.result_layouts import is_row_major
+from tsc.analysis.result_layouts import has_equal_strides, is_row_major
 from tsc.analysis.result_views import shared_bases, shown_argument, uncertain_results
 from tsc.analysis.written_parts import WrittenPart, written_parts
 from tsc.dialects import torch_types as tt
@@ -34,6 +34,7 @@ from tsc.dialects.torch_ops import (
 from tsc.dialects.tsc import (
     CONTENTS,
     FOUND,
+    ORDERED_BY_SIZES,
     RESULT,
     ROW_MAJOR,
     SAVED,
@@ -97,6 +98,8 @@ def _flatten(function: FuncOp, pool: ConstantPool, in_parts: bool, takes_views: 
         function.attributes[FOUND] = StringAttr(json.dumps(found))
     if all(is_row_major(t, pool) for t in _seen(function, structure, parts.tensors)):
         function.attributes[ROW_MAJOR] = UnitAttr()
+    elif has_equal_strides(function):
+        function.attributes[ORDERED_BY_SIZES] = UnitAttr()
     end.operands = parts.tensors
     function.update_function_type()
 

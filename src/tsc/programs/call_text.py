@@ -15,7 +15,7 @@ import numpy as np
 from tsc.dialects import torch_types as tt
 from tsc.dtypes import BF16
 from tsc.frontend.unit import Unit
-from tsc.runtime.descriptions import TENSOR, is_sequence_class
+from tsc.runtime.descriptions import TENSOR, Varying, is_sequence_class
 from tsc.runtime.named_tuples import named_tuple_class
 from tsc.runtime.native import ArraySpec
 from tsc.runtime.result_forms import CONVERSIONS, PARTS, leaves
@@ -70,7 +70,9 @@ class Matching:
     tensor: type
     """The class of tensors."""
     tensors: list[str] = field(default_factory=list[str])
-    """The variables of the tensors, in order."""
+    """The variables of the tensors and varying numbers, in order."""
+    numbers: list[str] = field(default_factory=list[str])
+    """The variables of the varying numbers."""
     _tests: list[str] = field(default_factory=list[str])
 
     def match(self, pattern: Any, name: str) -> str:
@@ -82,6 +84,11 @@ class Matching:
             self.tensors.append(name)
             return array_name(name)
         kind: type = pattern[0]
+        if kind is Varying:
+            self._tests.append(f"type({name}) is not {pattern[1].__name__}")
+            self.tensors.append(name)
+            self.numbers.append(name)
+            return name
         if kind is dict:
             return self._match_dict(pattern, name)
         if is_sequence_class(kind):

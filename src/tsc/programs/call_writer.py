@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tsc.frontend.unit import ScriptObject, Unit
 from tsc.interop import torch as torch_interop
-from tsc.programs.call_text import CallText, array_name
+from tsc.programs.call_text import CallText, Matching, array_name
 from tsc.programs.live_tensors import any_trained
 from tsc.programs.object_state import ObjectState
 from tsc.programs.recorded_calls import are_noted
@@ -70,14 +72,17 @@ class CallWriter:
         receiver, state = self.version.in_parts.receiver, self.version.state
         return (receiver,) if receiver is not None else () if state is None else tuple(state.holders)
 
-    def convert(self, text: CallText, given: Sequence[str], array_of: Run | None, dispatch: str) -> None:
-        """Make arrays of the tensors that were given."""
-        if array_of is None:
-            for name in given:
+    def convert(self, text: CallText, matched: Matching, array_of: Run | None, dispatch: str) -> None:
+        """Make arrays of the tensors that were given, and of the varying numbers."""
+        tensors = [name for name in matched.tensors if name not in matched.numbers]
+        for name in matched.numbers:
+            text.write(f"{array_name(name)} = {text.hold(np.asarray)}({name})")
+        if array_of is None or not tensors:
+            for name in tensors:
                 text.write(f"{array_name(name)} = {name}")
             return
         text.write("try:")
-        for name in given:
+        for name in tensors:
             text.write(f"{array_name(name)} = {text.hold(array_of)}({name})", 2)
         text.write("except (RuntimeError, TypeError):")  # PyTorch: no array, or it asks for gradients
         text.write(dispatch, 2)

@@ -16,7 +16,7 @@ from tsc.programs.call_text import CallText, Matching, ResultText, array_name, s
 from tsc.programs.call_writer import CallWriter, Run, any_live
 from tsc.programs.live_tensors import refresh
 from tsc.programs.object_state import ObjectState, Slot, StatePart
-from tsc.runtime.descriptions import TENSOR
+from tsc.runtime.descriptions import TENSOR, Varying
 from tsc.runtime.native import MISS
 from tsc.runtime.result_forms import beginning, nest
 from tsc.runtime.values import mapped
@@ -35,7 +35,7 @@ class Known:
         self.form = found.form
         self.checks_bounds = found.checks_bounds
         self.suits = found.suits if found.form.written or found.form.shown else None
-        self.has_constants = not found.constants.is_empty
+        self.constants = found.constants
         self.signature = signature(self.arguments), signature(self.attributes)
 
 
@@ -53,7 +53,7 @@ class NativeCalls(CallWriter):
         matching.flush()
         given = list(matching.tensors)
         held, names = self._match_attributes(text, matching.miss, group[0].attributes)
-        self.convert(text, given, self.kind.array_of, dispatch)
+        self.convert(text, matching, self.kind.array_of, dispatch)
         arrays = [*(array_name(name) for name in given), *held]
         for known in group:
             _WrittenCall(self, text, known, given, arrays, names, dispatch).write()
@@ -73,12 +73,13 @@ class NativeCalls(CallWriter):
             text.write(f"{variable} = {part.text(text.hold(part.attributes))}")
         self._refresh(text, state, patterns, variables)
         matching = Matching(text, miss, np.ndarray)
-        for number, (variable, pattern) in enumerate(zip(variables, patterns, strict=True)):
-            if number in state.varying and pattern is TENSOR:
+        for variable, pattern in zip(variables, patterns, strict=True):
+            is_varying = pattern is not TENSOR and pattern[0] is Varying
+            if is_varying:
                 numbers = text.hold((int, float, bool))
                 text.write(f"if type({variable}) in {numbers}:")
                 text.write(f"{variable} = {text.hold(np.asarray)}({variable})", 2)
-            matching.match(pattern, variable)
+            matching.match(TENSOR if is_varying else pattern, variable)
         matching.flush()
         return matching.tensors, dict(zip(state.taken, variables, strict=True))
 
@@ -166,16 +167,18 @@ class _WrittenCall:
         return f"({signs[kind].join(texts)})" if kind in signs else f"{kind}({', '.join(texts)})"
 
     def _are_usual(self) -> str:
-        """A test, with an ``or``, that suffices where it is true: what is written is row-major, and far from
-        all else.
+        """A test, with an ``or``, that suffices where it is true: what is written or shown is row-major, and
+        what is written is far from all else.
         """
         known, text = self.known, self.text
-        if known.form.shown or known.has_constants:
-            return ""
         tests = [f"not {text.hold(PAIRS)}"]
         tests += [f"{self.arrays[number]}.flags.carray" for number in known.form.written]
         others = range(len(self.arrays))
         pairs = dict.fromkeys(tuple(sorted((i, j))) for i in known.form.written for j in others if i != j)
+        tests += [f"{self.arrays[number]}.flags.c_contiguous" for number in known.form.shown]
+        if not known.constants.is_empty:
+            holds = text.hold(known.constants.holds)
+            tests += [f"not {holds}({self.arrays[number]})" for number in known.form.written]
         shares = text.hold(np.may_share_memory)
         tests += [f"not {shares}({self.arrays[i]}, {self.arrays[j]})" for i, j in pairs]
         return f"{' and '.join(tests)} or "

@@ -57,7 +57,7 @@ class PartCalls(CallWriter):
         values = matching.match_all(known.arguments, "arguments")
         given = list(matching.tensors)
         self._require_plain(matching, given)
-        self.convert(text, given, self.kind.shown_by, dispatch)
+        self.convert(text, matching, self.kind.shown_by, dispatch)
         for name, (dtype, ndim) in zip(map(array_name, given), known.kinds, strict=True):
             matching.require(f"{name}.ndim != {ndim} or {name}.dtype != {text.hold(dtype)}")
             matching.require(f"not {name}.size")
@@ -66,11 +66,12 @@ class PartCalls(CallWriter):
         matching.flush()
         if self.version.guard is not None and receiver is not None:
             text.write(f"{text.hold(refresh_below)}({text.hold(receiver)})")
-        self._run(text, known, values, given)
+        self._run(text, known, values, [name for name in given if name not in matching.numbers])
         return text.function("call")
 
     def _require_plain(self, matching: Matching, given: Sequence[str]) -> None:
         """Tensors that ask for no gradients, each given once: one array is to show each."""
+        given = [name for name in given if name not in matching.numbers]
         if torch_interop.is_tensor_type(self.kind.tensor):
             for name in given:
                 matching.require(f"{name}.requires_grad")
@@ -82,7 +83,8 @@ class PartCalls(CallWriter):
         """Run the program, and return what it gives."""
         text.write(f"{text.hold(self._counted(known))}()")
         text.write(f"result = {text.hold(known.run)}({', '.join(values)})")
-        pairs = "".join(f"({name}, {array_name(name)}), " for name in given if self.kind.array_of is not None)
+        shown = given if self.kind.array_of is not None else ()
+        pairs = "".join(f"({name}, {array_name(name)}), " for name in shown)
         text.write(f"return {text.hold(self._giver())}(result, [{pairs}])")
 
     def _counted(self, known: KnownParts) -> Run:

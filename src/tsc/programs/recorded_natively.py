@@ -29,6 +29,7 @@ from tsc.runtime.noting import hold
 from tsc.runtime.tape import Tape
 from tsc.runtime.taping import TapeOperators, taping_on
 from tsc.runtime.values import Inputs, mapped
+from tsc.runtime.varying_numbers import as_program_has
 from tsc.tracebacks import warn_user
 
 MOST_KINDS = 8
@@ -220,13 +221,8 @@ def _compiled(version: Version, given: Sequence[Any], name: Name, call: Run) -> 
 
 def _lies_row_major(made: NativeHalves, version: Version, given: Sequence[Any], call: Run) -> bool:
     """Whether the results of the generic tier, for copies of these values, lie as native code gives them."""
-
-    def apart(value: Any) -> Any:
-        if isinstance(value, Varying):
-            return value.number
-        return value.copy(order="K") if is_array(value) else value
-
-    copies = [mapped(value, apart) for value in given]
-    if not all(map(descends, flatten(given))):
+    arrays = flatten(given)
+    if not all(map(descends, arrays)):
         return False
-    return made.lies_as(run_frozen(version.specialized, None, call)(*copies), flatten(given))
+    copies = as_program_has(given, range(len(arrays)))
+    return made.lies_as(run_frozen(version.specialized, None, call)(*copies), arrays)

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from tsc.compiler.specialization import Specialization
+from tsc.narrowing import is_array
 from tsc.programs.native_calls import Known, NativeCalls
 from tsc.programs.part_calls import KnownParts, PartCalls
 from tsc.programs.tensor_kinds import TensorKind
@@ -37,6 +38,7 @@ class TensorCalls:
         """Take in a specialization, if it was compiled for such `arguments`; whether that was possible."""
         given: list[Any] = []
         try:
+            arguments = self._version.specializations.varying.given(arguments)
             pattern = [pattern_of(a, self.kind.tensor, given) for a in arguments]
             known = self._known_of(found, pattern, given)
         except (UnusualValueError, RuntimeError, TypeError):  # PyTorch: no array, or it asks for gradients
@@ -55,7 +57,8 @@ class TensorCalls:
         if found.pattern is None or pattern != found.pattern[:count]:
             return None
         if found.outlined is not None:
-            arrays = given if self.kind.array_of is None else [self.kind.array_of(t) for t in given]
+            array_of = self.kind.array_of
+            arrays = [t if array_of is None or is_array(t) else array_of(t) for t in given]
             is_settled = not self._version.specializations.native_trials
             known = KnownParts(found, count, arrays, other_shapes=is_settled)
             return known if all(array.size for array in arrays) else None

@@ -161,7 +161,7 @@ class Versions:
             return None
         wanted = options().profiled_runs
         if wanted:
-            key = tuple(describe(value) for value in values)
+            key = tuple(_profiled(value) for value in values)
             if self._profiled[key] < wanted:
                 if len(self._profiled) > MOST_PROFILED:
                     self._profiled.clear()
@@ -363,6 +363,11 @@ class Versions:
         or why that cannot be.
         """
         return compile_named(entry, key, seen, Naming(names_first, names_all), self._slow)
+
+
+def _profiled(value: Any) -> str | None:
+    """An argument in words, whatever number it is."""
+    return type(value).__name__ if type(value) in (int, float) else describe(value)
 
 
 def _trials(entry: Entry, refusal: str | None) -> int:

@@ -58,7 +58,7 @@ def is_sequence_class(kind: Any) -> bool:
 
 def pattern_of(value: Any, tensor: type, given: list[Any]) -> Any:
     """What a specialization wants for `value`: `TENSOR` where it is of the class `tensor` (it is appended to
-    `given`) or a varying number, constants as they are.
+    `given`), the class of a varying number (as an array it is appended, too), constants as they are.
 
     Raises:
         UnusualValueError: there is something else in it.
@@ -73,10 +73,18 @@ def pattern_of(value: Any, tensor: type, given: list[Any]) -> Any:
         return (dict, tuple(value), *[pattern_of(v, tensor, given) for v in value.values()])
     if kind is Varying:
         given.append(np.asarray(value.number))
-        return TENSOR
+        return Varying, type(value.number)
     if kind in _CONSTANTS:
         return kind, value
     raise UnusualValueError(kind)
+
+
+def patterns_of(values: Sequence[Any]) -> list[Any] | None:
+    """The patterns of values of the program; None where there is something unusual among them."""
+    try:
+        return [pattern_of(value, np.ndarray, []) for value in values]
+    except UnusualValueError:
+        return None
 
 
 def flatten(values: Sequence[Any]) -> list[np.ndarray[Any, Any]]:

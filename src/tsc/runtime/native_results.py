@@ -49,6 +49,8 @@ class NativeResults:
     """Whether `native` is for arguments of several sizes."""
     is_row_major: bool = True
     """Whether results lie as `form` says when all arguments are row-major."""
+    is_ordered_by_sizes: bool = False
+    """Whether the order of dims may depend on their sizes, where that of the arguments' dims is one."""
     _known: dict[Order, Layout | None] = field(default_factory=dict[Order, "Layout | None"])
     _of_all_sizes: dict[Order, DimOrders | None] = field(default_factory=dict[Order, "DimOrders | None"])
     """Where sizes are symbolic: what was learned from one call for all others of an order."""
@@ -122,7 +124,8 @@ class NativeResults:
         layout = self._learned(sized, tensors, arrays, generic())
         described = self._described(tensors, arrays)
         orders = DimOrders.of(layout or Layout.of(described), described)
-        if orders is not None and self._has_no_views:
+        is_ordered_by_sizes = self.is_ordered_by_sizes or any(map(_steps_alike, order))
+        if orders is not None and self._has_no_views and not is_ordered_by_sizes:
             self._of_all_sizes[order] = None if layout is None else orders
         return layout
 
@@ -156,6 +159,12 @@ def descends(array: Array) -> bool:
     if array.flags.c_contiguous:
         return True
     return all(s > t for s, t in zip(array.strides, (*array.strides[1:], 0), strict=True))
+
+
+def _steps_alike(order: Sequence[int]) -> bool:
+    """Whether two dims of an argument have one stride: PyTorch goes by their sizes, which is the faster."""
+    ranks = [rank for rank in order if rank]
+    return len(set(ranks)) < len(ranks)
 
 
 def _order(array: Array) -> tuple[int, ...]:

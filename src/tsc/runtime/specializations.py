@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from tsc.concurrency import serialized
 from tsc.errors import StrictFusionError, TscError, UnsuitedError, VerificationError
-from tsc.narrowing import is_array
 from tsc.options import options
+from tsc.runtime.attribute_state import State
 from tsc.runtime.background import background
-from tsc.runtime.descriptions import UnusualValueError, Varying, describe, flatten, pattern_of, regular
+from tsc.runtime.descriptions import describe, flatten, patterns_of, regular
 from tsc.runtime.fusion_strategy import FusionStrategy, kinds_of
-from tsc.runtime.values import Inputs, mapped
+from tsc.runtime.values import Inputs
+from tsc.runtime.varying_numbers import VaryingNumbers, as_program_has
 from tsc.tracebacks import warn_user
 
 Key = tuple[str, ...]
@@ -31,26 +29,6 @@ LOG = logging.getLogger("tsc")
 
 class ForAll(str):
     """Why there is no specialization, of a function for which there will be none for any arguments."""
-
-
-class State(Protocol):
-    """Attributes of an object, which a lifted function takes as its last arguments, and gives back."""
-
-    def read(self) -> list[Any]:
-        """Their values."""
-        ...
-
-    def assign(self, values: Sequence[Any]) -> None:
-        """Set those that the function assigns."""
-        ...
-
-    def is_apart(self) -> bool:
-        """Whether what is assigned under one name cannot be read under another."""
-        ...
-
-    def is_filling(self) -> bool:
-        """Whether a call may assign what was not there, so that the next call finds other attributes."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -93,6 +71,7 @@ class Specializations:
         self._generic = generic
         self._lifted = generic if lifted is None else lifted
         self._state = state
+        self.varying = VaryingNumbers()
         self.name = name
         self.table: dict[Key, Any] = {}
         """By arguments in words; of symbolic ones, with names for sizes."""
@@ -131,8 +110,7 @@ class Specializations:
 
     def run_values(self, values: Sequence[Any]) -> Any:
         """Run on values of the program, and give one."""
-        given = values if self._state is None else [*values, *self._state.read()]
-        found = self.find(given)
+        given, found = self._find_for(values)
         if found is not None and found.outlined is not None:
             return found.run(*values)
         if found is None:
@@ -149,8 +127,7 @@ class Specializations:
         """Run on values of the program, and give one, while other threads may use the same tensors: what
         writes to them runs in the generic tier, which writes what the program writes and nothing else.
         """
-        given = values if self._state is None else [*values, *self._state.read()]
-        found = self.find(given)
+        given, found = self._find_for(values)
         if found is not None and found.outlined is not None:
             return found.run(*values)
         arrays = flatten(given)
@@ -207,15 +184,22 @@ class Specializations:
 
     def _generic_apart(self, given: Sequence[Any], written: Sequence[int]) -> Any:
         """What the generic tier gives for these arguments; those that it writes to are copied before."""
-        numbers = itertools.count()
+        return self._lifted(*as_program_has(given, written))
 
-        def apart(value: object) -> Any:
-            if isinstance(value, Varying):
-                next(numbers)
-                return value.number
-            return value.copy(order="K") if is_array(value) and next(numbers) in written else value
+    def _find_for(self, values: Sequence[Any]) -> tuple[Sequence[Any], Any]:
+        """Arguments and attributes as code is made for them, and the specialization for these."""
+        places = self.varying.places
+        given = self.given(values)
+        found = self.find(given)
+        if self.varying.places is not places:  # there is code for all numbers now
+            given = self.given(values)
+            found = self.find(given)
+        return given, found
 
-        return self._lifted(*[mapped(value, apart) for value in given])
+    def given(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Arguments as code is made for them, and attributes."""
+        given = self.varying.given(values)
+        return given if self._state is None else [*given, *self._state.read()]
 
     def find(self, values: Sequence[Any]) -> Any:
         """The specialization for these arguments, compiled if there is room; None means the generic tier."""
@@ -296,11 +280,34 @@ class Specializations:
             made = None if name == key else self._native_instead(there[name], key, values, len(there))
             return _Ready(name, there[name]) if made is None else _Ready(key, made)
         if len(there) >= self.depth:
-            self._say_exhausted()
+            if not self._made_for_all_numbers(key, values, self.depth - 1, only_native=False):
+                self._say_exhausted()
+            return _Ready()
+        if self._made_for_all_numbers(key, values, len(there), only_native=True):
             return _Ready()
         return self._made(key, values, len(there))
 
-    def _made(self, key: Key, values: Sequence[Any], number: int) -> _Ready:
+    def _made_for_all_numbers(
+        self, key: Key, values: Sequence[Any], number: int, *, only_native: bool
+    ) -> bool:
+        """Whether there is code now for arguments as `values` with other numbers in the places where they
+        have differed; it is ready for calls that ask for it from now on.
+        """
+        places = self.varying.newly(key, values, self._found, only_native=only_native)
+        if places is None:
+            return False
+        given = self.varying.given_at(places, values)
+        name = tuple(str(describe(value)) for value in given)
+        ready = self._made(name, given, number, only_native=only_native)
+        if ready.made is None or not (ready.made.is_native or ready.made.compilation.kernels):
+            self.refused.pop(name, None)
+            self.varying.refuse(places, only_native=only_native)
+            return False
+        self._ready[name] = ready
+        self.varying.places |= places
+        return True
+
+    def _made(self, key: Key, values: Sequence[Any], number: int, *, only_native: bool = False) -> _Ready:
         """A new specialization, of the kind that the strategy has for the one with this number."""
         kinds = kinds_of(self.strategy)
         made = None
@@ -313,9 +320,9 @@ class Specializations:
             name = made.symbolic.words
         else:
             name, arrays = key, [regular(a) for a in flatten(values)]
-            made = self._specialize(key, partial(self._compile, key, arrays))
+            made = self._specialize(key, partial(self._compile, key, arrays, only_native=only_native))
         if made is not None:
-            made.pattern = _pattern(values)
+            made.pattern = patterns_of(values)
             self.refused.pop(key, None)
         reason = self.refused.get(key)
         return _Ready(self.refuse_all(reason) if isinstance(reason, ForAll) else name, made)
@@ -331,7 +338,7 @@ class Specializations:
         made = self._specialize(key, partial(self._compile, key, arrays, only_native=True))
         self.refused.pop(key, None)
         if made is not None:
-            made.pattern = _pattern(values)
+            made.pattern = patterns_of(values)
         return made
 
     def refuse_all(self, reason: str) -> Key:
@@ -353,7 +360,7 @@ class Specializations:
     @serialized
     def adopt(self, key: Key, values: Sequence[Any], made: Any) -> None:
         """Take a specialization for calls of a key, which was made elsewhere for such values."""
-        made.pattern = _pattern(values)
+        made.pattern = patterns_of(values)
         self.table[key] = made
         self._found[key] = key
 
@@ -386,10 +393,3 @@ class Specializations:
 def _fitting(table: Mapping[Key, Any], key: Key) -> Key | None:
     """The key of a specialization for calls of several sizes that is for such a one."""
     return next((k for k, made in list(table.items()) if made is not None and made.fits(key)), None)
-
-
-def _pattern(values: Sequence[Any]) -> list[Any] | None:
-    try:
-        return [pattern_of(value, np.ndarray, []) for value in values]
-    except UnusualValueError:
-        return None

@@ -133,14 +133,19 @@ class _Naming:
     def _must_run(self, loop: PrimLoopOp) -> bool:
         """Whether a loop surely has a round; perhaps since that is required from now on."""
         trips, enters = (constant_of(o) for o in loop.operands[:2])
-        if trips is UNKNOWN or trips < 1 or enters is False:
+        if enters is False or (trips is not UNKNOWN and trips < 1):
             return False
-        if enters is True or loop in self.required:
+        if (enters is True and trips is not UNKNOWN) or loop in self.required:
             return True
         if loop.parent is not self.block or not_repeatable(self.function) is not None:
             return False
         self.required.add(loop)
-        TorchBuilder(before=loop).insert(RequireOp.create(operands=[loop.operands[1]]))
+        builder = TorchBuilder(before=loop)
+        if enters is UNKNOWN:
+            builder.insert(RequireOp.create(operands=[loop.operands[1]]))
+        if trips is UNKNOWN:
+            compared = builder.aten("aten::gt.int", [loop.operands[0], builder.constant(0)], [tt.BOOL])
+            builder.insert(RequireOp.create(operands=[compared.results[0]]))
         return True
 
     def _surely_new(self, value: SSAValue) -> SSAValue:

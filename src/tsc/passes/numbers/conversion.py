@@ -10,13 +10,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from tsc import dtypes
-from tsc.analysis.known_values import (
-    UNKNOWN,
-    constant_of,
-    is_part_of_result,
-    spec_of_type,
-    unwrapped,
-)
+from tsc.analysis.known_values import UNKNOWN, constant_of, is_part_of_result, spec_of_type, unwrapped
 from tsc.analysis.memory_aliases import is_seen_twice
 from tsc.analysis.number_reads import NUMBERS, READS, is_number_read
 from tsc.analysis.operator_effects import not_repeatable
@@ -60,6 +54,14 @@ from tsc.ops.shapes import wrap_dims
 from tsc.passes.decompose import building_aten
 
 TENSORS_OF_NUMBERS = ("aten::tensor.int", "aten::tensor.float", "aten::tensor.bool")
+WITH_TENSORS = {
+    "aten::fill.Scalar": "fill.Tensor", "aten::masked_fill.Scalar": "masked_fill.Tensor",
+    "aten::index_fill.int_Scalar": "index_fill.int_Tensor", "aten::where.ScalarSelf": "where.self",
+    "aten::where.ScalarOther": "where.self",
+}  # fmt: skip
+"""The forms of operators that put tensors without dims where these put numbers."""
+FULL = {"aten::full": 1, "aten::full_like": 1, "aten::new_full": 2}
+"""Operators that make tensors of one number, and which argument it is."""
 VIEWS = ("aten::select.int", "aten::narrow")
 Number: TypeAlias = SSAValue | int | float
 """An operand of arithmetic: the tensor that stands for a number, or a number that is known."""
@@ -342,6 +344,13 @@ class Conversion:
                 for g, o in zip(given, op.operands[1:], strict=True)
             ]
             return clamped(op.operands[0], limits, aten)
+        if name in WITH_TENSORS or name in FULL:
+            return self._filled(op, name, aten)
+        return self._with_tensor(op, stem, aten)
+
+    def _with_tensor(self, op: AtenOp, stem: str, aten: Aten) -> SSAValue:
+        """The form of an operator that takes a tensor for the number."""
+        name = op.schema.full_name
         other = schemas.lookup(f"aten::{stem}.Tensor")
         if not name.endswith(".Scalar") or other is None or find(other.full_name) is None:
             raise CannotConvertError(name)
@@ -355,6 +364,25 @@ class Conversion:
         if any(r is UNKNOWN for r in rest) or len(other.arguments) != len(op.operands):
             raise CannotConvertError(name)
         return aten(f"{stem}.Tensor", source, in_dtype(self._tensor(number), dtype, aten), *rest)
+
+    def _filled(self, op: AtenOp, name: str, aten: Aten) -> SSAValue:
+        """What puts numbers into places of a tensor, or of a new one, with tensors for the numbers."""
+        kind = op.results[0].type
+        assert isinstance(kind, tt.TensorType)
+        if kind.dtype is None:
+            raise CannotConvertError(name)
+        values = [self._filling(o, kind.dtype, aten) for o in op.operands]
+        if name not in FULL:
+            return aten(WITH_TENSORS[name], *values)
+        if kind.sizes is None:
+            raise CannotConvertError(name)
+        return aten("clone", aten("expand", values[FULL[name]], list(kind.sizes)), None)
+
+    def _filling(self, value: SSAValue, dtype: DType, aten: Aten) -> object:
+        if unwrapped(value) in self.tensors:
+            return in_dtype(self._tensor(value), dtype, aten)
+        known = constant_of(value)
+        return value if known is UNKNOWN else known
 
     def _at_index(self, op: AtenOp, aten: Aten) -> SSAValue:
         """The part of a tensor at an index that is a tensor, or the tensor with another one there."""
