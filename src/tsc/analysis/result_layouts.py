@@ -104,7 +104,9 @@ def _steps_alike(op: AtenOp) -> bool:
     if operator is None or operator.kind != "view":
         return operator is not None and operator.reads_layout and operator.may_share
     spec, rest = spec_of_value(op.operands[0]), [constant_of(o) for o in list(op.operands)[1:]]
-    if spec is None or any(r is UNKNOWN for r in rest):
+    shown = spec_of_value(op.results[0])
+    is_other = shown is not None and spec is not None and shown.dtype is not spec.dtype
+    if spec is None or is_other or any(r is UNKNOWN for r in rest):
         return False
     try:
         view = operator.eager(IndexView.of(spec.shape, spec.dtype.numpy), *rest)

@@ -38,6 +38,7 @@ from tsc.dialects.walking import function_of, walk
 from tsc.dims import is_known
 from tsc.ops.definition import ResultLayout
 from tsc.passes import Rewriting
+from tsc.passes.masked_assignments import chosen_by_mask
 
 Rule = Callable[[Operation], list[SSAValue] | None]
 
@@ -370,7 +371,8 @@ RULES: dict[str, Rule] = {
     "torch.aten.len.t": _list_length, "torch.derefine": _cast,
     "torch.prim.unchecked_cast": _cast, "torch.aten.__is__": _same_object(False),
     "torch.aten.__isnot__": _same_object(True), "torch.prim.isinstance": _is_instance,
-    "torch.aten._unwrap_optional": _unwrap,
+    "torch.aten._unwrap_optional": _unwrap, "torch.aten.index_put": chosen_by_mask,
+    "torch.aten.index_put_": chosen_by_mask,
 }  # fmt: skip
 for _key in ("Int", "Float", "Bool"):
     RULES[f"torch.aten.{_key}.Scalar"] = _number_of_item(f"aten::{_key}.Tensor")
