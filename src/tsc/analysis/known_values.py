@@ -95,9 +95,18 @@ def inference_arguments(operator: Operator, operands: Sequence[SSAValue]) -> lis
     found = [argument_of(o) for o in operands]
     for i, value in enumerate(found):
         if value is UNKNOWN and operator.decides_elements_only(i):
-            kind: Any = unwrapped(operands[i]).type
-            found[i] = STAND_INS.get(kind, UNKNOWN)
+            found[i] = _stand_in(operands[i])
     return found
+
+
+def _stand_in(value: SSAValue) -> Any:
+    """A number, or a list of numbers, of the kind of one that is not known."""
+    inner = unwrapped(value)
+    if isinstance(inner.owner, PrimListConstructOp) and not is_list_mutated(inner):
+        parts = [_stand_in(o) if argument_of(o) is UNKNOWN else argument_of(o) for o in inner.owner.operands]
+        return UNKNOWN if any(part is UNKNOWN for part in parts) else parts
+    kind: Any = inner.type
+    return STAND_INS.get(kind, UNKNOWN)
 
 
 def spec_of_type(kind: tt.TensorType) -> TensorSpec | None:

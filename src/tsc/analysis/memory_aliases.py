@@ -241,8 +241,7 @@ def is_seen_twice(view: Operation, function: FuncOp) -> bool:
     """Whether who calls `function` may see that what `view` gives is memory of another result, or of an
     argument.
     """
-    end = function.body.block.last_op
-    result = [c for o in (() if end is None else end.operands) for c in _construction(o)]
+    end, result = function.body.block.last_op, result_constructions(function)
     given = [o for op in (*result, end) if op is not None for o in op.operands if o.owner not in result]
     outside = list(filter(has_memory, (*given, *function.body.block.args)))
     whole, apart = AliasSets(function, result), AliasSets(function, [view, *result])
@@ -251,6 +250,12 @@ def is_seen_twice(view: Operation, function: FuncOp) -> bool:
         return False
     holders = [value for value in outside if of_all in whole.places(value)]
     return len(holders) > 1 or is_container(holders[0])
+
+
+def result_constructions(function: FuncOp) -> list[Operation]:
+    """The operations that construct what a function gives."""
+    end = function.body.block.last_op
+    return [] if end is None else [made for o in end.operands for made in _construction(o)]
 
 
 def _construction(value: SSAValue) -> list[Operation]:
@@ -273,9 +278,11 @@ def writes_arguments(function: FuncOp) -> bool:
     )
 
 
-def written_values(root: Operation) -> frozenset[SSAValue]:
-    """The values whose memory, or what they hold, some operation below `root` may write to."""
-    sets = AliasSets(root)
+def written_values(root: Operation, without: Collection[Operation] = ()) -> frozenset[SSAValue]:
+    """The values whose memory, or what they hold, some operation below `root` may write to; as if what
+    operations in `without` give were memory of its own.
+    """
+    sets = AliasSets(root, without)
     dirty: set[Place] = set()
     for op in walk(root):
         if isinstance(op, AtenOp) and op.schema.mutates:

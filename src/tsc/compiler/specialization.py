@@ -42,7 +42,7 @@ from tsc.dialects.walking import walk
 from tsc.errors import CodegenError, NestingError
 from tsc.options import options
 from tsc.passes.differentiate import why_not_differentiated
-from tsc.passes.find_sizes import has_sizes_to_find
+from tsc.passes.find_sizes import has_sizes_to_find, may_grow_in_loops
 from tsc.pipeline import Watcher
 from tsc.progress import working
 from tsc.runtime.constant_memory import ConstantMemory
@@ -186,6 +186,12 @@ def compile_for(
     """
     with working(f"compiling {'.'.join(entry.name.split('.')[-2:])}"):
         if not has_sizes_to_find(entry.function, arguments):
+            if may_grow_in_loops(entry.function):
+                made = _compile_for(entry, arguments, slow, call, arrays, watch, None, only_native=True)
+                if isinstance(made, str):
+                    made = _with_found_sizes(entry, arguments, slow, call, arrays, watch)
+                if isinstance(made, Specialization):
+                    return made
             return _compile_for(entry, arguments, slow, call, arrays, watch, in_parts, only_native)
         found = _with_found_sizes(entry, arguments, slow, call, arrays, watch)
         if isinstance(found, Specialization):

@@ -55,7 +55,7 @@ def _literal_infer(data: Data, dtype: int | None, *_: object) -> TensorSpec:
 @FAMILY.op(
     "aten::tensor", "aten::tensor.bool", "aten::tensor.int", "aten::tensor.float", "aten::tensor.complex",
     "aten::as_tensor.bool", "aten::as_tensor.int", "aten::as_tensor.float", "aten::as_tensor.complex",
-    "aten::as_tensor.list", infer=_literal_infer, elements_only=("t",),
+    "aten::as_tensor.list", infer=_literal_infer, elements_only=("t", "data"),
 )  # fmt: skip
 def tensor(data: Data, dtype: int | None, *_: object) -> Array:
     """A tensor of the numbers in `data`; ints become int64, floats float32. An empty list gives float32."""

@@ -81,6 +81,20 @@ def has_sizes_to_find(function: FuncOp, arguments: Sequence[str]) -> bool:
     return any(isinstance(op, AtenOp) and _may_find(op, known) for op in walk(function))
 
 
+def may_grow_in_loops(function: FuncOp) -> bool:
+    """Whether a loop may carry a tensor to which each round joins something."""
+    return any(isinstance(op, PrimLoopOp) and any(map(_is_joined, _given_back(op))) for op in walk(function))
+
+
+def _given_back(loop: PrimLoopOp) -> Sequence[SSAValue]:
+    end = loop.regions[0].block.last_op
+    return () if end is None else list(end.operands)[1:]
+
+
+def _is_joined(value: SSAValue) -> bool:
+    return isinstance(value.owner, AtenOp) and value.owner.schema.full_name == "aten::cat"
+
+
 def _may_find(op: AtenOp, known: Collection[SSAValue] = ()) -> bool:
     """Whether `op` may be such an operator, where some arguments will be `known`."""
     name = op.schema.full_name

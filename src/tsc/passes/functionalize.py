@@ -24,6 +24,7 @@ from tsc.dialects.tsc import WRITTEN, MemoryOp
 from tsc.dialects.walking import walk
 from tsc.passes.functional.arguments import name_arguments
 from tsc.passes.functional.forms import CannotFunctionalizeError, functional_form, stored
+from tsc.passes.functional.handed_on import copy_handed_on
 from tsc.passes.functional.memory import MemoryState, TensorRecord
 from tsc.passes.functional.second_names import forget_second_names
 from tsc.passes.functional.value_types import to_values
@@ -66,6 +67,7 @@ def functionalize(function: FuncOp, *, in_regions: bool = False) -> str | None:
     trial = function.clone()
     if in_regions:
         forget_second_names(trial)
+        copy_handed_on(trial)
     try:
         if called := _call_that_may_write(trial):
             raise CannotFunctionalizeError(f"{called.name} may write to what it is given")

@@ -11,11 +11,13 @@ from xdsl.ir import Operation, SSAValue
 from tsc.analysis.known_values import spec_of_value
 from tsc.analysis.shown_results import is_free
 from tsc.dialects import torch_types as tt
+from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import pool_of
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimIfOp, PrimUninitializedOp
 from tsc.dims import certainly_equal, maximum, most_of
 from tsc.ops.definition import TensorSpec
+from tsc.passes.decompose import building_aten
 from tsc.passes.found.rooms import NUMBER, Room, bind, new_size, number_of
 
 Ways = tuple[int | None, ...]
@@ -103,10 +105,14 @@ def _rewrite(
         take(made.results[i], room, shapes[i], following)
 
 
-def take(result: SSAValue, room: Room, shape: Sequence[int], before: Operation) -> None:
-    """Let everybody who reads a tensor with room read what lies in it."""
+def take(
+    result: SSAValue, room: Room, shape: Sequence[int], before: Operation, *, is_copied: bool = False
+) -> None:
+    """Let everybody who reads a tensor with room read what lies in it, perhaps in memory of its own."""
     readers = list(result.uses)
     taken = room.taken(result, shape, before)
+    if is_copied:
+        taken = building_aten(TorchBuilder(before=before), [])("clone", taken, None)
     for use in readers:
         use.operation.operands[use.index] = taken
     taken.name_hint = result.name_hint

@@ -52,6 +52,7 @@ from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import find
 from tsc.ops.shapes import wrap_dims
 from tsc.passes.decompose import building_aten
+from tsc.passes.numbers.lists import spread_lists
 
 TENSORS_OF_NUMBERS = ("aten::tensor.int", "aten::tensor.float", "aten::tensor.bool")
 WITH_TENSORS = {
@@ -92,6 +93,7 @@ class Conversion:
         Raises:
             CannotConvertError: it wants a number as one.
         """
+        spread_lists(self.function, self.pool)
         self._block(self.block)
 
     def _block(self, block: Block) -> None:
