@@ -33,7 +33,8 @@ class JoinSizes(Rewriting):
     the sizes, as numbers; behind a branch, and at the beginning of a round, each number is a size.
 
     Requires: stage `value`, types refined.
-    Leaves: what may get larger from round to round of unknown shape.
+    Leaves: what may get larger from round to round of unknown shape, unless each round adds the same, and
+    there are so many at most.
 
     ```mlir
     %r = torch.prim.If %c { yield %a : vtensor<[u0],f32> } else { yield %b : vtensor<[3],f32> }

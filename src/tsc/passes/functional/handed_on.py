@@ -62,14 +62,17 @@ class _Copy:
             return True
         source = self.made.operands[0]
         place = sets.own(source)
-        block, end = self.holder.parent, function.body.block.last_op
+        owner, end = source.owner, function.body.block.last_op
+        block = owner.parent if isinstance(owner, Operation) else None
         if end is not None and any(place in sets.places(o) for o in end.operands):
             return True  # beside what the loop gives, which may be this
         if place not in places or block is None:
             return False
         if not all(_is_made_below(v, block) for v in _values(function) if sets.own(v) == place):
             return True
-        return any(_is_behind(op, self.holder, block) for op, value in writes if sets.own(value) == place)
+        step = _step(self.holder, block)
+        assert step is not None
+        return any(_is_behind(op, step, block) for op, value in writes if sets.own(value) == place)
 
     def undo(self) -> None:
         """Hand on the tensor itself."""
@@ -80,7 +83,7 @@ class _Copy:
 
 def _handed_on(function: FuncOp) -> list[tuple[Operation, int]]:
     """Where loops are given, and branches and rounds hand on, tensors that an operator has made as memory of
-    their own in the block that hands them on.
+    their own.
     """
     holders: list[Operation] = []
     for op in walk(function):
@@ -88,12 +91,12 @@ def _handed_on(function: FuncOp) -> list[tuple[Operation, int]]:
             holders.append(op)
         if isinstance(op, (PrimIfOp, PrimLoopOp)):
             holders += [r.block.last_op for r in op.regions if r.block.last_op is not None]
-    return [(h, i) for h in holders for i, o in enumerate(h.operands) if _is_made_by(o, h.parent)]
+    return [(h, i) for h in holders for i, o in enumerate(h.operands) if _is_made(o)]
 
 
-def _is_made_by(value: SSAValue, block: Block | None) -> bool:
+def _is_made(value: SSAValue) -> bool:
     op = value.owner
-    if not isinstance(op, AtenOp) or op.parent is not block or not isinstance(value.type, tt.TensorType):
+    if not isinstance(op, AtenOp) or not isinstance(value.type, tt.TensorType):
         return False
     return definition_of(op) is not None and not op.schema.mutates and not shared_operands(op)
 
@@ -122,10 +125,10 @@ def _step(op: Operation, block: Block) -> Operation | None:
     return at
 
 
-def _is_behind(op: Operation, holder: Operation, block: Block) -> bool:
+def _is_behind(op: Operation, first: Operation, block: Block) -> bool:
     """Whether `op` runs in, or after, an operation of a block."""
     step = _step(op, block)
-    return step is None or step is holder or not step.is_before_in_block(holder)
+    return step is None or step is first or not step.is_before_in_block(first)
 
 
 def _values(function: FuncOp) -> Iterator[SSAValue]:
