@@ -50,12 +50,20 @@ def table(findings: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
+REST = 0.01
+"""Seconds for which the threads of other libraries may wait for work, and take a core."""
+
+
 def in_turn(calls: Sequence[Call], rounds: int = 15, seconds: float = 0.01) -> list[float]:
-    """The median seconds of each call: all in turn, `rounds` times, each time for about `seconds`."""
+    """The median seconds of each call: all in turn, `rounds` times, each time for about `seconds`, when the
+    threads of the one before have come to rest.
+    """
     counts = [max(1, int(seconds / max(once(call), 1e-7))) for call in calls]
     samples: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
         for call, count, found in zip(calls, counts, samples, strict=True):
+            time.sleep(REST)
+            call()
             found.append(repeated(call, count) / count)
     return [median(found) for found in samples]
 
