@@ -97,17 +97,15 @@ def _of_stream(stream: Stream, dynamic: Any, peer: Any, count: int) -> Iterator[
     dynamic(*stream.inputs(*next(shapes)))
     settled = 0
     for number in range(count - 2):
-        inputs = stream.inputs(*(stream.largest if number == 0 else next(shapes)))
-        taken = repeated(partial(dynamic, *inputs), 1)
+        taken = _seconds(dynamic, stream, stream.largest if number == 0 else next(shapes))
         if number == settling:
-            settled = resident_bytes()
+            settled = _held_bytes(dynamic, stream)
         own += taken if number >= settling else 0
-    grown = resident_bytes() - settled
+    grown = _held_bytes(dynamic, stream) - settled
     if peer is not None:
         again = stream.shapes(1)
         for number in range(min(count, 100)):
-            inputs = stream.inputs(*next(again))
-            taken = repeated(partial(peer, *inputs), 1)
+            taken = _seconds(peer, stream, next(again))
             others += taken if number >= 20 else 0
     mean = own / max(1, count - 2 - settling)
     beside = f"; torch.jit {told(others / max(1, min(count, 100) - 20))}" if peer is not None else ""
@@ -115,6 +113,16 @@ def _of_stream(stream: Stream, dynamic: Any, peer: Any, count: int) -> Iterator[
     note = f"{count} shapes, {told(mean)} each{beside}"
     yield Finding(stream.name, "compilations", compiled, 2, note=note)
     yield Finding(stream.name, "MB grown", grown / 1e6, MOST_GROWTH / 1e6, note=f"{count - settling} shapes")
+
+
+def _seconds(call: Any, stream: Stream, shape: Shape) -> float:
+    return repeated(partial(call, *stream.inputs(*shape)), 1)
+
+
+def _held_bytes(call: Any, stream: Stream) -> int:
+    """What is resident after a call of the largest shape, whose tensors have gone."""
+    call(*stream.inputs(*stream.largest))
+    return resident_bytes()
 
 
 def _against_static(stream: Stream, dynamic: Any, static: Any, peer: Any, count: int) -> Iterator[Finding]:
