@@ -66,6 +66,8 @@ class Round:
     want: Gradients
     again: Callable[[int], Gradients]
     """PyTorch's gradients of arguments that differ by some noise, by its seed."""
+    scripted: Callable[[], Gradients]
+    """What PyTorch's TorchScript gives, in which ``d["a"] += 1`` writes to no tensor, say."""
 
 
 @dataclass(frozen=True)
@@ -212,18 +214,25 @@ def _rounds(loaded: Loaded, module: Loaded, count: int) -> Callable[[Sequence[in
             return _oracle(module, _mapped(given, disturbed), seeds)
 
         arrays = _mapped([*given, *seeds], to_array)
-        return Round(arrays, _oracle(module, given, seeds), again)
+        return Round(
+            arrays,
+            _oracle(module, given, seeds),
+            again,
+            lambda: _oracle(module, given, seeds, torch.jit.script),
+        )
 
     return made
 
 
-def _oracle(module: Loaded, given: list[Any], seeds: list[torch.Tensor]) -> Gradients:
+def _oracle(
+    module: Loaded, given: list[Any], seeds: list[torch.Tensor], form: Callable[[Any], Any] = lambda m: m
+) -> Gradients:
     """PyTorch's gradients.
 
     Raises:
         ValueError: the program keeps something of its call in its buffers.
     """
-    program = module.subject()
+    program = form(module.subject())
     before = {name: buffer.clone() for name, buffer in program.named_buffers()}
     found = program(*_mapped(given, torch.clone), *seeds)
     for name, buffer in program.named_buffers():
@@ -251,7 +260,7 @@ def _all_ways(case: Case, way: str, counts: Counter[str]) -> str | None:
         except Exception as error:  # anything but a `TscError` is a finding
             found = f"raised {type(error).__name__}: {error}"
         if found is not None:
-            return found if found in (*REFUSED, ILL_CONDITIONED) else f"{name}: {found}"
+            return found if found in (*REFUSED, ILL_CONDITIONED, NO_SCRIPT) else f"{name}: {found}"
     return None
 
 
@@ -293,8 +302,23 @@ def difference(case: Case, way: str, counts: Counter[str]) -> str | None:
                 if found is not None:
                     return found if found == ILL_CONDITIONED else f"call {number}: {found}"
         except TscError as error:
-            sentence = str(error).strip().rsplit("\n", 1)[-1]
+            sentence = _last_line(error)
+            if any(sentence == _raised(called.scripted) for called in case.rounds):
+                return NO_SCRIPT
             return next((text for text in REFUSED if text in sentence), f"raised {sentence}")
+    return None
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().rsplit("\n", 1)[-1]
+
+
+def _raised(call: Callable[[], object]) -> str | None:
+    """What PyTorch raises, in a line."""
+    try:
+        call()
+    except NO_PROGRAM as error:
+        return _last_line(error)
     return None
 
 
@@ -314,6 +338,8 @@ def _wrong(got: Sequence[Any], called: Round) -> str | None:
     for number, (mine, theirs) in enumerate(zip(got, called.want, strict=True)):
         gradient = np.zeros_like(theirs) if mine is None else mine
         if not _is_near(gradient, theirs, 1e-6):
+            if _is_near(gradient, called.scripted()[number], 1e-6):
+                continue
             others = [_noisy(called, seed) for seed in range(NOISES)]
             if any(other and not _is_near(other[number], theirs, 1e-5) for other in others):
                 return ILL_CONDITIONED

@@ -217,6 +217,9 @@ def _compile_for(
     if isinstance(native, str) and branches(descent.function):
         compilation.whole_refusal = native
         descent = _descent(entry, arguments, compilation, check, is_whole=False)
+        if asks_gradients(descent.function):  # forward and backward are one program as a whole alone
+            require_fused(entry.name, python_in_parts(descent))
+            return native
         native = native_form(descent, entry, slow, verifier)
     if isinstance(native, Specialization):
         if watch is not None:
@@ -246,6 +249,8 @@ def _in_python(
         return NOT_REPEATABLE
     if compilation.is_whole:
         descent = _descent(entry, arguments, compilation, descent.check, is_whole=False)
+        if asks_gradients(descent.function):
+            return reason
     made = _mixed(descent, entry, call, reason)
     if watch is not None:
         watch(descent)

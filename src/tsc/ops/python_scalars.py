@@ -227,7 +227,10 @@ def float_of_text(a: str) -> float:
     return float_of(a)
 
 
-@FAMILY.op("aten::Int.str", kind="python")
+_DIGITS = "int({0}) if {0}.isdecimal() and {0}.isascii() and len({0}) < 19 else {eager}({0})"
+
+
+@FAMILY.op("aten::Int.str", kind="python", python=python_form(_DIGITS))
 def int_of_text(a: str) -> int:
     """The number a string spells."""
     return int_of(a)

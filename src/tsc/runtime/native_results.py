@@ -139,8 +139,11 @@ class NativeResults:
     ) -> Layout | None:
         """How the result of the generic tier lies, which is remembered; None where as `form` says."""
         assert self.form.structure is not None
-        found = Layout.of(list(placed(self.form.structure, result)))
-        layout = None if found == Layout.of(self._described(tensors, arrays)) else found
+        described = self._described(tensors, arrays)
+        parts = zip(placed(self.form.structure, result), described, strict=True)
+        # where no gradient has flowed, the generic tier gives none: native code, zeros
+        found = Layout.of([mine if part is None else part for part, mine in parts])
+        layout = None if found == Layout.of(described) else found
         self._known[key] = layout
         if len(self._known) > MOST_ORDERS:
             oldest, *_ = list(self._known)  # at once: other threads may do the same

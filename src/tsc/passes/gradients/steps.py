@@ -150,14 +150,19 @@ class Branch:
             raise NotDifferentiableError(self.op, "a branch reads a tensor whose shape is not known")
         wanted = [value for value in read if is_differentiable(aten.dtype(value))]
         builder = aten.builder
-        regions = [self._region(region.block, given, wanted, builder) for region in self.op.regions]
-        kinds = [tt.ValueTensorType.of(aten.shape(value), aten.dtype(value)) for value in wanted]
+        ways = [self._way(region.block, given, wanted, builder) for region in self.op.regions]
+        founds = zip(*(way.found for way in ways), strict=True)
+        flowing = [v for v, found in zip(wanted, founds, strict=True) if any(g is not None for g in found)]
+        if not flowing:
+            return
+        regions = [way.giving(wanted, flowing) for way in ways]
+        kinds = [tt.ValueTensorType.of(aten.shape(value), aten.dtype(value)) for value in flowing]
         made = builder.create(PrimIfOp, [self.op.operands[0]], kinds, regions=regions)
-        yield from zip(wanted, made.results, strict=True)
+        yield from zip(flowing, made.results, strict=True)
 
-    def _region(
+    def _way(
         self, block: Block, given: Sequence[AnyTensor | None], wanted: Sequence[Any], builder: TorchBuilder
-    ) -> Region:
+    ) -> _Way:
         """The gradients of the tensors `wanted`, where this way is taken."""
         copy = Block()
         values: dict[SSAValue, SSAValue] = {}
@@ -172,10 +177,28 @@ class Branch:
         given_back = [v for v in end.operands if isinstance(v.type, tt.TensorType)]
         results = [values.get(unwrapped(v), unwrapped(v)) for v in given_back]
         seeds = [(r, g) for r, g in zip(results, given, strict=True) if g is not None]
-        found = flow(aten, steps_of(copy), seeds, wanted)
-        ends: list[Any] = [zeros(aten, v) if g is None else g for v, g in zip(wanted, found, strict=True)]
-        inside.create(PrimIfYieldOp, ends)
-        return Region(copy)
+        return _Way(copy, inside, flow(aten, steps_of(copy), seeds, wanted))
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A way of a branch, with what computes gradients."""
+
+    block: Block
+    builder: TorchBuilder
+    """Of what is behind that."""
+    found: Sequence[Any]
+    """The gradients; None where none flow."""
+
+    def giving(self, wanted: Sequence[Any], flowing: Sequence[Any]) -> Region:
+        """The region that gives those of the tensors `flowing` among all that are `wanted`."""
+        aten = building_aten(self.builder, [])
+        pairs = [
+            (v, g) for v, g in zip(wanted, self.found, strict=True) if any(v is other for other in flowing)
+        ]
+        ends: list[Any] = [zeros(aten, value) if gradient is None else gradient for value, gradient in pairs]
+        self.builder.create(PrimIfYieldOp, ends)
+        return Region(self.block)
 
 
 def _read_from_outside(op: Operation) -> list[Any]:
