@@ -1,5 +1,9 @@
 """A small share of the differentiated programs, the same in every run."""
 
+from collections import Counter
+
+import pytest
+
 from tests.fuzz import gradients
 from tests.fuzz.task import Task
 
@@ -8,3 +12,17 @@ def test_random_programs_have_pytorchs_gradients() -> None:
     report = gradients.run(Task(seed=7, seconds=600, count=25))
     assert report.failures == 0, str(report)
     assert report.tried == 25
+
+
+FOUND = (31_000_000_488, 31_000_000_641, 31_000_000_777, 31_000_001_180, 31_000_001_197)
+"""Programs that went wrong: whose gradients are none of a compilation in parts; with a gradient that flows
+through neither way of a branch.
+"""
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_programs_that_went_wrong_have_pytorchs_gradients(seed: int) -> None:
+    case = gradients.case_of(seed)
+    assert case is not None
+    for way in gradients.WAYS:
+        assert gradients.difference(case, way, Counter()) is None
