@@ -210,7 +210,7 @@ class Tape:
         copies = self._keep_apart(target, chain)
         result = operator.eager(*arguments)
         chain[0].node = None
-        before = [copies[id(target)] if a is target else a for a in arguments]
+        before = [copies.get(id(a), a) for a in arguments]  # also of what the target is a view of
         self._note(functional, before, [target])
         self._put_back(chain, copies, operator.name)
         return result
