@@ -49,3 +49,48 @@ def outcome(function: Callable[..., Any], value: Any) -> str:
 def test_arguments_are_converted_as_pytorch_converts_them(function: Callable[..., Any]) -> None:
     ours, theirs = tsc.script(function), torch.jit.script(function)  # pyright: ignore[reportUnknownVariableType]
     assert [outcome(ours, v) for v in VALUES] == [outcome(theirs, v) for v in VALUES]
+
+
+def of_int(n: int):
+    return n
+
+
+def of_list(n: list[int]):
+    return len(n)
+
+
+def of_dict(n: dict[int, int]):
+    return len(n)
+
+
+def of_optional(n: int | None):
+    return n
+
+
+def of_tensor(x: torch.Tensor, n: int):
+    return x * n
+
+
+BEYOND: list[tuple[Callable[..., object], tuple[Any, ...]]] = [
+    (of_int, (2**63,)), (of_int, (-(2**63) - 1,)), (of_list, ([1, 2**64],)), (of_dict, ({1: 2**70},)),
+    (of_dict, ({2**70: 1},)), (of_optional, (2**65,)), (of_tensor, (torch.ones(2), 2**70)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("program", "given"), BEYOND)
+def test_ints_of_more_than_64_bits_are_refused(
+    program: Callable[..., object], given: tuple[Any, ...]
+) -> None:
+    compiled: Any = tsc.script(program)
+    if program is of_tensor:
+        for number in range(6):  # code for one, and for all
+            compiled(torch.ones(2), number)
+    scripts: list[Any] = [torch.jit.script(program), compiled]
+    for script in scripts:
+        with pytest.raises(RuntimeError, match="Expected a value of type"):
+            script(*given)
+
+
+def test_the_largest_and_the_least_int_are_ints() -> None:
+    compiled: Any = tsc.script(of_int)
+    assert [compiled(2**63 - 1), compiled(-(2**63))] == [2**63 - 1, -(2**63)]

@@ -4,7 +4,8 @@ when they cross the border of a compiled function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import Any, Final, cast
 
@@ -16,6 +17,8 @@ UNLIKE: Final[Any] = object()
 """What stands for no copy: the value is perhaps of the type all the same, after some conversion."""
 Copier = Callable[[Any], Any]
 """A copy of a value that is exactly of a plain type, nothing in it converted; else `UNLIKE`."""
+LEAST, GREATEST = -(2**63), 2**63 - 1
+"""The ints that a program has."""
 _EXACT: dict[Any, type] = {tt.INT: int, tt.FLOAT: float, tt.BOOL: bool, tt.STRING: str, tt.NONE: type(None)}
 
 
@@ -42,7 +45,21 @@ def copier_of(kind: Attribute | None) -> Copier | None:
 
 
 def _copier_of_leaves(exact: type) -> Copier:
+    if exact is int:
+        return lambda value: value if type(value) is int and LEAST <= value <= GREATEST else UNLIKE
     return lambda value: value if type(value) is exact else UNLIKE
+
+
+def _are(values: Collection[Any], exact: type) -> bool:
+    """Whether all of `values` are of a class without parts; ints also such as a program has."""
+    if not {*map(type, values)} <= {exact}:
+        return False
+    if exact is int:
+        try:
+            array("q", values)
+        except OverflowError:
+            return False
+    return True
 
 
 def _copier_of_optional(inner: Copier) -> Copier:
@@ -61,7 +78,7 @@ def _copier_of_lists(inner: Copier, exact: type | None) -> Copier:
 def _elements(values: list[Any], inner: Copier, exact: type | None) -> Any:
     """A list of the copies of `values`; those of a type without parts, which is then known, as they are."""
     if exact is not None:
-        return values.copy() if {*map(type, values)} <= {exact} else UNLIKE
+        return values.copy() if _are(values, exact) else UNLIKE
     copies = [*map(inner, values)]
     return UNLIKE if any(copy is UNLIKE for copy in copies) else copies
 
@@ -71,7 +88,7 @@ def _copier_of_dicts(key: type | None, inner: Copier | None, exact: type | None)
         return None
 
     def copied(value: Any) -> Any:
-        if cast("type[Any]", type(value)) is not dict or not {*map(type, value)} <= {key}:
+        if cast("type[Any]", type(value)) is not dict or not _are(value, key):
             return UNLIKE
         copies = _elements([*value.values()], inner, exact)
         return UNLIKE if copies is UNLIKE else dict(zip(value, copies, strict=True))

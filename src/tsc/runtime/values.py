@@ -23,7 +23,7 @@ from tsc.runtime.futures import Future
 from tsc.runtime.generators import generator_of, source_of
 from tsc.runtime.instances import has_type
 from tsc.runtime.named_tuples import build_named_tuple
-from tsc.runtime.plain_values import UNLIKE, Copier
+from tsc.runtime.plain_values import GREATEST, LEAST, UNLIKE, Copier
 from tsc.runtime.tensor import Tensor
 
 Wrap = Callable[[np.ndarray[Any, Any]], Any]
@@ -322,6 +322,8 @@ def _number(self: Inputs, value: object, kind: TorchType, name: str) -> Any:
 def _int(self: Inputs, value: object, kind: TorchType, name: str) -> int:
     """As PyTorch: anything but a Python float that says which int it is."""
     if isinstance(value, int):
+        if not LEAST <= value <= GREATEST:
+            raise _mismatch(value, kind, name)
         return int(value)
     code = torch_interop.constant_of(value)
     if code is not None and code[0] != "device":
