@@ -221,13 +221,19 @@ class ScriptObject:
         own = self.own.get(name)
         return own if own is not None and own.array is self.attributes.get(name) else None
 
+    def let_go(self, name: str) -> None:
+        """From now on an attribute is another tensor than the user's own; it asks for gradients as that."""
+        tensor = self.live.pop(name, None)
+        if tensor is not None and not tensor.requires_grad:
+            self.untrained |= {name}
+
     def __repr__(self) -> str:
         return f"<{self.cls.name} object at {id(self):#x}>"
 
 
 def untrained_of(held: ScriptObject) -> frozenset[str]:
     """The parameters of an object that ask for no gradients: as the user's own tensors behind them say."""
-    behind = {name: held.tensor(name) for name in held.cls.parameters}
+    behind = {name: held.live.get(name, held.own.get(name)) for name in held.cls.parameters}
     return frozenset(
         name
         for name, tensor in behind.items()

@@ -107,7 +107,7 @@ class ModuleProtocol(ModuleState, ModuleConversions):
             raise CompileError(
                 f"Could not cast attribute '{name}' to type {kind.torchscript()}: {error}"
             ) from None
-        held.live.pop(name, None)
+        held.let_go(name)
         if torch_interop.is_tensor(value) and is_state:
             held.live[name] = value
 

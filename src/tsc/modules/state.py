@@ -125,6 +125,6 @@ def _load(held: ScriptObject, name: str, given: Any, path: str, assign: bool) ->
         held.live[name].data = given.data
         held.attributes[name] = array
     else:
-        held.live.pop(name, None)
+        held.let_go(name)
         held.attributes[name] = array
     return []

@@ -240,7 +240,7 @@ class _WrittenCall:
             text.write(f"{holder}.attributes[{part.name!r}][{part.key!r}] = {value}", 2)
             return
         text.write(f"if {holder}.live:", 2)
-        text.write(f"{holder}.live.pop({part.name!r}, None)", 3)
+        text.write(f"{holder}.let_go({part.name!r})", 3)
         text.write(f"{holder}.attributes[{part.name!r}] = {value}", 2)
 
     def _completed_by(self, structure: Any) -> Run:

@@ -105,7 +105,7 @@ class ObjectState:
         """
         for (held, _), part, value in zip(self.assigned, self.given, values, strict=True):
             if part.key is None:
-                held.live.pop(part.name, None)
+                held.let_go(part.name)
                 part.attributes[part.name] = value
             elif value is not None:
                 part.attributes[part.name][part.key] = value

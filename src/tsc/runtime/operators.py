@@ -82,5 +82,5 @@ class Operators:
 
     def write(self, held: ScriptObject, name: str, value: object) -> None:
         """Set an attribute of an object."""
-        held.live.pop(name, None)
+        held.let_go(name)
         held.attributes[name] = value

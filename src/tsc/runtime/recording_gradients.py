@@ -96,7 +96,7 @@ class TorchOperators(Operators):
 
     def write(self, held: ScriptObject, name: str, value: Any) -> None:
         """Set an attribute of an object."""
-        held.live.pop(name, None)
+        held.let_go(name)
         if is_list(value) or is_dict(value):
             held.attributes[name] = self.lending.write(value)
             return
