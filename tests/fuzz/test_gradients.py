@@ -22,10 +22,13 @@ FOUND = (
     31_000_001_197,
     32_000_000_417,
     33_000_000_149,
+    34_000_000_432,
+    34_000_000_882,
 )
 """Programs that went wrong: whose gradients are none of a compilation in parts; with a gradient that flows
 through neither way of a branch; that write to a view of what they read; that
-assign a parameter which asks for no gradients.
+assign a parameter which asks for no gradients; that write through a view of all; whose whole quotients have
+slopes that are no numbers.
 """
 
 

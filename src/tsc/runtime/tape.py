@@ -229,6 +229,8 @@ class Tape:
                 "Array",
                 put_into(aten, view.operator, view.arguments, view.place, before, piece.array, view.number),
             )
+            if made is piece.array:  # it shows all of the base, just so
+                made = cast("Array", aten("alias", made))
             found = find(made)
             if found is not None and found.node is not None:  # what was made is what is in the base now
                 base.node = found.node

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tsc.ops.composite import AnyTensor, Aten
-from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, scaled
+from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, scaled, zeros
 from tsc.ops.elementwise import is_tensor
 from tsc.ops.parts_emitter import PartsEmitter
 
@@ -148,6 +148,25 @@ def _relu(call: Call, self: AnyTensor) -> Flows:
 def _threshold(call: Call, self: AnyTensor, threshold: float, value: float) -> Flows:
     aten = call.aten
     return {0: lambda: aten("where.ScalarSelf", aten("le.Scalar", self, threshold), 0.0, call.gradient)}
+
+
+@derivative("div.Tensor_mode", "div.Scalar_mode", "divide.Tensor_mode", "divide.Scalar_mode")
+def _divided(call: Call, self: AnyTensor, other: Any, rounding_mode: str | None) -> Flows:
+    """Of whole quotients nothing, whatever flows back to them."""
+    aten = call.aten
+    if rounding_mode is not None:
+        return {0: lambda: zeros(aten, self), 1: lambda: zeros(aten, other)}
+    turned = aten("reciprocal", other) if is_tensor(other) else 1.0 / other
+
+    def to_other() -> AnyTensor:
+        slope = aten.neg(aten("mul.Tensor", aten("mul.Tensor", self, turned), turned))
+        return scaled(aten, call.gradient, slope)
+
+    return {0: lambda: _times(aten, call.gradient, turned), 1: to_other}
+
+
+def _times(aten: Aten, gradient: AnyTensor, slope: Any) -> AnyTensor:
+    return scaled(aten, gradient, slope) if is_tensor(slope) else aten("mul.Scalar", gradient, slope)
 
 
 @derivative("softshrink", "hardshrink")
