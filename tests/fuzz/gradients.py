@@ -301,7 +301,8 @@ def difference(case: Case, way: str, counts: Counter[str]) -> str | None:
                     _count(module, called, f"{way} {('static', 'symbolic')[number]}", counts)
                 found = _wrong(got, called)
                 if found is not None:
-                    return found if found == ILL_CONDITIONED else f"call {number}: {found}"
+                    is_known = found in (ILL_CONDITIONED, NO_SCRIPT)
+                    return found if is_known else f"call {number}: {found}"
         except TscError as error:
             sentence = _last_line(error)
             if any(sentence == _raised(called.scripted) for called in case.rounds):
@@ -342,6 +343,8 @@ def _wrong(got: Sequence[Any], called: Round) -> str | None:
             scripted = _given(called.scripted)
             if scripted and _is_near(gradient, scripted[number], 1e-6):
                 continue
+            if "is not implemented" in (_raised(called.scripted) or ""):
+                return NO_SCRIPT  # it takes another branch, say, which has no gradient
             others = [_given(partial(called.again, seed)) for seed in range(NOISES)]
             if any(other and not _is_near(other[number], theirs, 1e-5) for other in others):
                 return ILL_CONDITIONED

@@ -46,6 +46,11 @@ def _where_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue
     specs = [a.spec if isinstance(a, KernelValue) else a for a in arguments]
     spec = _where_infer(*specs)
     tensors = [a for a in arguments if isinstance(a, KernelValue)]
+    if not isinstance(arguments[0], KernelValue):  # it is known
+        chosen = arguments[1] if arguments[0] else arguments[2]
+        if not isinstance(chosen, KernelValue):
+            return kernel.full(spec, chosen)
+        return kernel.elementwise([chosen], spec, lambda x: x.to(spec.dtype), "aten::where")
 
     def body(condition: Scalar, *rest: Scalar) -> Scalar:
         given = iter(rest)
