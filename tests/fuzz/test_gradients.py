@@ -24,11 +24,13 @@ FOUND = (
     33_000_000_149,
     34_000_000_432,
     34_000_000_882,
+    35_000_000_866,
+    35_000_001_095,
 )
 """Programs that went wrong: whose gradients are none of a compilation in parts; with a gradient that flows
 through neither way of a branch; that write to a view of what they read; that
 assign a parameter which asks for no gradients; that write through a view of all; whose whole quotients have
-slopes that are no numbers.
+slopes that are no numbers; that perhaps write to a leaf; that choose by what is known.
 """
 
 

@@ -159,6 +159,8 @@ class _Functionalizer:
             if not self.in_regions or not isinstance(target.type, tt.TensorType):
                 raise CannotFunctionalizeError("a branch or loop writes to a tensor or a list")
             root = self._root(target, op)
+            if root is not None and self.state.is_leaf(root):
+                raise CannotFunctionalizeError("a branch or loop writes to what gradients are asked of")
             if root is not None and root not in roots:
                 roots.append(root)
         return roots

@@ -15,6 +15,8 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.passes.functional.forms import CannotFunctionalizeError, inverse_of, put_back
 
+LEAF = "aten::requires_grad_"
+
 
 @dataclass(eq=False)
 class TensorRecord:
@@ -71,6 +73,13 @@ class MemoryState:
             memory = MemoryRecord(is_writable=own)
             found = self.tensors[value] = TensorRecord(memory, value, 0)
         return found
+
+    def is_leaf(self, tensor: TensorRecord) -> bool:
+        """Whether the program lets a tensor require gradients: PyTorch refuses to write to it, if it comes
+        to that.
+        """
+        leaves = [v for v in self.tensors if isinstance(v.owner, AtenOp) and v.owner.schema.name == LEAF]
+        return any(self.tensors[leaf].base is tensor.base for leaf in leaves)
 
     def current(self, value: SSAValue, builder: TorchBuilder) -> SSAValue:
         """The functional value of a tensor as of now: views are taken again after writes."""
