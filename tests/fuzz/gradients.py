@@ -231,11 +231,15 @@ def _oracle(
     """PyTorch's gradients.
 
     Raises:
-        ValueError: the program keeps something of its call in its buffers.
+        ValueError: the program keeps something of its call in its buffers, or in numbers.
     """
-    program = form(module.subject())
+    plain = module.subject()
+    numbers = _numbers_of(plain)
+    program = form(plain)
     before = {name: buffer.clone() for name, buffer in program.named_buffers()}
     found = program(*_mapped(given, torch.clone), *seeds)
+    if _numbers_of(plain) != numbers:
+        raise ValueError("the next call of the program differs")
     for name, buffer in program.named_buffers():
         if buffer.requires_grad or not torch.equal(buffer, before[name]):
             raise ValueError("the next call of the program differs")
@@ -244,6 +248,10 @@ def _oracle(
         np.zeros(leaf.shape) if g is None else g.numpy(force=True)
         for g, leaf in zip(found, leaves, strict=True)
     ]
+
+
+def _numbers_of(module: torch.nn.Module) -> list[dict[str, Any]]:
+    return [{k: v for k, v in vars(m).items() if isinstance(v, (int, float))} for m in module.modules()]
 
 
 def _all_ways(case: Case, way: str, counts: Counter[str]) -> str | None:
