@@ -38,7 +38,7 @@ from tsc.dialects.walking import function_of, walk
 from tsc.dims import is_known
 from tsc.ops.definition import ResultLayout
 from tsc.passes import Rewriting
-from tsc.passes.masked_assignments import chosen_by_mask
+from tsc.passes.functional.masked_assignments import chosen_by_mask
 
 Rule = Callable[[Operation], list[SSAValue] | None]
 
