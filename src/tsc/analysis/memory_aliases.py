@@ -23,7 +23,7 @@ from tsc.dialects.torch_ops import (
     PrimLoopOp,
     PrimSetAttrOp,
 )
-from tsc.dialects.walking import walk
+from tsc.dialects.walking import values_below, walk
 from tsc.ops.definition import Sharing
 
 RETYPED = frozenset(("torch.derefine", "torch.prim.unchecked_cast", "torch.copy.to_tensor", "tsc.memory"))
@@ -292,7 +292,6 @@ def written_values(root: Operation, without: Collection[Operation] = ()) -> froz
                 dirty |= sets.places(operand)
     return frozenset(
         value
-        for op in walk(root)
-        for value in (*op.results, *(a for r in op.regions for b in r.blocks for a in b.args))
+        for value in values_below(root)
         if sets.own(value) in dirty or (holds_memory(value) and sets.held(value) in dirty)
     )

@@ -190,7 +190,7 @@ def compile_for(
                 made = _compile_for(entry, arguments, slow, call, arrays, watch, None, only_native=True)
                 if isinstance(made, str):
                     made = _with_found_sizes(entry, arguments, slow, call, arrays, watch)
-                if isinstance(made, Specialization):
+                if isinstance(made, Specialization) or only_native:
                     return made
             return _compile_for(entry, arguments, slow, call, arrays, watch, in_parts, only_native)
         found = _with_found_sizes(entry, arguments, slow, call, arrays, watch)

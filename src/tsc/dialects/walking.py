@@ -31,6 +31,15 @@ def walk(root: Operation | Region | Block) -> Iterator[Operation]:
             ahead += _first_operations(op.regions)
 
 
+def values_below(root: Operation) -> Iterator[SSAValue]:
+    """The results of the operations in `root`, itself among them, and the arguments of their blocks."""
+    for op in walk(root):
+        yield from op.results
+        for region in op.regions:
+            for block in region.blocks:
+                yield from block.args
+
+
 def function_of(value: Operation | SSAValue) -> Operation | None:
     """The function that an operation or a value is in; an operation that is one is in itself. None of what is
     in no function.

@@ -75,6 +75,11 @@ class Matching:
     """The variables of the varying numbers."""
     _tests: list[str] = field(default_factory=list[str])
 
+    @property
+    def tensors_alone(self) -> list[str]:
+        """The variables of the tensors."""
+        return [name for name in self.tensors if name not in self.numbers]
+
     def match(self, pattern: Any, name: str) -> str:
         """Match the value of a variable; the expression that makes it again, of fresh containers, with the
         arrays (see `array_name`) of its tensors.

@@ -74,7 +74,7 @@ class CallWriter:
 
     def convert(self, text: CallText, matched: Matching, array_of: Run | None, dispatch: str) -> None:
         """Make arrays of the tensors that were given, and of the varying numbers."""
-        tensors = [name for name in matched.tensors if name not in matched.numbers]
+        tensors = matched.tensors_alone
         for name in matched.numbers:
             text.write(f"{array_name(name)} = {text.hold(np.asarray)}({name})")
         if array_of is None or not tensors:

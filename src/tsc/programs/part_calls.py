@@ -56,7 +56,7 @@ class PartCalls(CallWriter):
         matching = Matching(text, f"return {text.hold(otherwise)}(*arguments)", self.kind.tensor)
         values = matching.match_all(known.arguments, "arguments")
         given = list(matching.tensors)
-        self._require_plain(matching, given)
+        self._require_plain(matching)
         self.convert(text, matching, self.kind.shown_by, dispatch)
         for name, (dtype, ndim) in zip(map(array_name, given), known.kinds, strict=True):
             matching.require(f"{name}.ndim != {ndim} or {name}.dtype != {text.hold(dtype)}")
@@ -66,12 +66,12 @@ class PartCalls(CallWriter):
         matching.flush()
         if self.version.guard is not None and receiver is not None:
             text.write(f"{text.hold(refresh_below)}({text.hold(receiver)})")
-        self._run(text, known, values, [name for name in given if name not in matching.numbers])
+        self._run(text, known, values, matching.tensors_alone)
         return text.function("call")
 
-    def _require_plain(self, matching: Matching, given: Sequence[str]) -> None:
+    def _require_plain(self, matching: Matching) -> None:
         """Tensors that ask for no gradients, each given once: one array is to show each."""
-        given = [name for name in given if name not in matching.numbers]
+        given = matching.tensors_alone
         if torch_interop.is_tensor_type(self.kind.tensor):
             for name in given:
                 matching.require(f"{name}.requires_grad")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from xdsl.dialects.func import FuncOp
@@ -15,7 +15,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
-from tsc.dialects.walking import walk
+from tsc.dialects.walking import values_below, walk
 
 
 def copy_handed_on(function: FuncOp) -> None:
@@ -68,9 +68,9 @@ class _Copy:
             return True  # beside what the loop gives, which may be this
         if place not in places or block is None:
             return False
-        if not all(_is_made_below(v, block) for v in _values(function) if sets.own(v) == place):
+        if not all(_is_made_below(v, block) for v in values_below(function) if sets.own(v) == place):
             return True
-        step = _step(self.holder, block)
+        step = block.find_ancestor_op_in_block(self.holder)
         assert step is not None
         return any(_is_behind(op, step, block) for op, value in writes if sets.own(value) == place)
 
@@ -113,27 +113,15 @@ def _is_made_below(value: SSAValue, block: Block) -> bool:
     owner = value.owner
     if isinstance(owner, Block):
         parent = owner.parent_op()
-        return owner is not block and parent is not None and _step(parent, block) is not None
-    return _step(owner, block) is not None
+        return owner is not block and parent is not None and _is_below(parent, block)
+    return _is_below(owner, block)
 
 
-def _step(op: Operation, block: Block) -> Operation | None:
-    """The operation of a block that `op` is, or is within."""
-    at: Operation | None = op
-    while at is not None and at.parent is not block:
-        at = at.parent_op()
-    return at
+def _is_below(op: Operation, block: Block) -> bool:
+    return block.find_ancestor_op_in_block(op) is not None
 
 
 def _is_behind(op: Operation, first: Operation, block: Block) -> bool:
     """Whether `op` runs in, or after, an operation of a block."""
-    step = _step(op, block)
+    step = block.find_ancestor_op_in_block(op)
     return step is None or step is first or not step.is_before_in_block(first)
-
-
-def _values(function: FuncOp) -> Iterator[SSAValue]:
-    for op in walk(function):
-        yield from op.results
-        for region in op.regions:
-            for block in region.blocks:
-                yield from block.args

@@ -193,10 +193,8 @@ class _Way:
     def giving(self, wanted: Sequence[Any], flowing: Sequence[Any]) -> Region:
         """The region that gives those of the tensors `flowing` among all that are `wanted`."""
         aten = building_aten(self.builder, [])
-        pairs = [
-            (v, g) for v, g in zip(wanted, self.found, strict=True) if any(v is other for other in flowing)
-        ]
-        ends: list[Any] = [zeros(aten, value) if gradient is None else gradient for value, gradient in pairs]
+        found = dict(zip(wanted, self.found, strict=True))
+        ends: list[Any] = [zeros(aten, v) if found[v] is None else found[v] for v in flowing]
         self.builder.create(PrimIfYieldOp, ends)
         return Region(self.block)
 
