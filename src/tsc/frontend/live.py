@@ -130,6 +130,7 @@ class Program:
             made: list[Function] = []
             for i, declared in enumerate(declarations):
                 definition, source = function_source(python)
+                definition = copy.copy(definition)
                 definition.args, definition.returns = declared.args, declared.returns
                 definition.type_comment = declared.type_comment
                 qualified = self.unit.unique_name(f"{name or qualified_name(python)}__{i}")

@@ -10,7 +10,9 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from types import FunctionType
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, StringAttr, UnknownLoc
 
@@ -169,12 +171,25 @@ def location_of(where: SourceRange | None) -> LocationAttr:
     return FileLineColLoc(StringAttr(where.file), IntAttr(where.line), IntAttr(where.column))
 
 
+_SOURCES = WeakKeyDictionary[Any, tuple[ast.FunctionDef, Source]]()
+"""What was read of functions: each class of modules inherits the same sixty methods."""
+
+
 def function_source(function: Any) -> tuple[ast.FunctionDef, Source]:
-    """The AST and the source of a live Python function.
+    """The AST, which is not to be changed, and the source of a live Python function.
 
     Raises:
         NotSupportedError: its source cannot be read, or it is not a ``def``.
     """
+    if not isinstance(function, FunctionType):
+        return _read(function)
+    known = _SOURCES.get(function)
+    if known is None:
+        known = _SOURCES.setdefault(function, _read(function))
+    return known
+
+
+def _read(function: Any) -> tuple[ast.FunctionDef, Source]:
     try:
         lines, first = inspect.getsourcelines(function)
         file = inspect.getsourcefile(function) or "<unknown>"
@@ -203,11 +218,19 @@ def _dedented(text: str, indent: int) -> str:
 
 
 @cache
-def _module_tree(file: str) -> ast.Module | None:
+def _definitions_with_overloads(file: str) -> dict[str, list[ast.FunctionDef]]:
+    """The functions of a file by their qualified name, each as often as it is defined; none of a file that
+    declares no overloads.
+    """
+    text = "".join(linecache.getlines(file))
+    found: dict[str, list[ast.FunctionDef]] = {}
+    if "overload" not in text:
+        return found
     try:
-        return ast.parse("".join(linecache.getlines(file)), type_comments=True)
+        _add_definitions(ast.parse(text, type_comments=True).body, "", found)
     except SyntaxError:
-        return None
+        found.clear()
+    return found
 
 
 def qualified_name(live: Any) -> str:
@@ -225,29 +248,31 @@ def overload_declarations(function: Any) -> list[ast.FunctionDef]:
     They are read from the source: PyTorch forgets its own record of them once it has compiled them.
     """
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
-    tree = None if file is None else _module_tree(file)
-    if tree is None:
+    if file is None:
         return []
-    *path, name = [p for p in function.__qualname__.split(".") if p != "<locals>"]
-    scope = _definitions(tree.body)
-    for part in path:
-        inner = [n for n in scope if n.name == part]
-        if not inner:
-            return []
-        scope = _definitions(inner[-1].body)
-    named = [n for n in scope if isinstance(n, ast.FunctionDef) and n.name == name]
-    return [n for n in named if any(_is_overload(d, function) for d in n.decorator_list)]
+    name = ".".join(p for p in function.__qualname__.split(".") if p != "<locals>")
+    defined = _definitions_with_overloads(file).get(name, [])
+    return [n for n in defined if any(_is_overload(d, function) for d in n.decorator_list)]
 
 
-def _definitions(body: list[ast.stmt]) -> list[ast.FunctionDef | ast.ClassDef]:
-    """Functions and classes defined in a block, and in the branches of its ``if`` statements."""
-    found: list[ast.FunctionDef | ast.ClassDef] = []
-    for node in body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found.append(node)
-        elif isinstance(node, ast.If):
-            found += _definitions([*node.body, *node.orelse])
-    return found
+def _add_definitions(body: list[ast.stmt], path: str, found: dict[str, list[ast.FunctionDef]]) -> None:
+    """Add the functions defined in a block, in the branches of its ``if`` statements, and in the functions
+    and classes defined there: in the last of those of one name.
+    """
+    inner: dict[str, list[ast.stmt]] = {}
+
+    def add(statements: list[ast.stmt]) -> None:
+        for node in statements:
+            if isinstance(node, ast.If):
+                add([*node.body, *node.orelse])
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                inner[node.name] = node.body
+            if isinstance(node, ast.FunctionDef):
+                found.setdefault(path + node.name, []).append(node)
+
+    add(body)
+    for name, statements in inner.items():
+        _add_definitions(statements, f"{path}{name}.", found)
 
 
 def _is_overload(decorator: ast.expr, function: Any) -> bool:
