@@ -44,7 +44,10 @@ NO_SCRIPT = "as TorchScript the program raises"
 NOISES, NOISE = 6, 1e-9
 """How often the arguments are disturbed, and by how much, to see what rounding does."""
 ILL_CONDITIONED = "rounding errors change PyTorch's gradients as much"
-NO_PROGRAM = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError)
+NO_PROGRAM = (
+    RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, KeyError, AttributeError,
+)  # fmt: skip
+PROGRAMS_BETWEEN_LINES = 250
 WAYS: dict[str, Callable[[Any], Any]] = {
     "tape": lambda module: module,
     "scripted": lambda module: module,
@@ -88,7 +91,7 @@ def run(task: Task) -> Report:
     findings: list[str] = []
     counts: Counter[str] = Counter()
     number = 0
-    while not task.is_over(counts["agree"] + counts["refused"] + len(findings)):
+    while not task.is_over(tried := counts["agree"] + counts["refused"] + len(findings)):
         seed = task.seed * 1_000_000 + number
         number += 1
         case = case_of(seed)
@@ -100,7 +103,8 @@ def run(task: Task) -> Report:
         else:
             findings.append(f"gradients: seed {seed}: {found}\n{case.body}")
             print(findings[-1], flush=True)
-    tried = counts["agree"] + counts["refused"] + len(findings)
+        if tried and tried % PROGRAMS_BETWEEN_LINES == 0:
+            print(f"{tried} tried, {len(findings)} findings, next seed {seed + 1}", flush=True)
     lines = [f"      {counts['refused']} refused by name, or ill-conditioned", *_native_lines(counts)]
     return Report("gradients", tried, len(findings), [*findings, *lines])
 
