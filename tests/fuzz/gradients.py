@@ -68,6 +68,8 @@ class Round:
     arguments: list[Any]
     """In arrays: what the program is given, and the gradients of its results."""
     want: Gradients
+    keeps: bool
+    """Whether the next call of the program is another one, for what it keeps of this."""
     again: Callable[[int], Gradients]
     """PyTorch's gradients of arguments that differ by some noise, by its seed."""
     scripted: Callable[[], Gradients]
@@ -168,7 +170,7 @@ def case_of_program(program: Program) -> Case | None:
         rounds = [round_of(loaded.sizes[0])]
     except NO_PROGRAM:
         return None
-    if loaded.sizes[-1] != loaded.sizes[0]:
+    if loaded.sizes[-1] != loaded.sizes[0] and not rounds[0].keeps:
         with suppress(*NO_PROGRAM):  # of these sizes it may be no program, or another one
             rounds.append(round_of(loaded.sizes[-1]))
     return Case(loaded, made[0], program.body, rounds)
@@ -216,46 +218,59 @@ def _rounds(loaded: Loaded, module: Loaded, count: int) -> Callable[[Sequence[in
                 factors = torch.rand(tensor.shape, generator=noisy, dtype=torch.float64)
                 return tensor * (1 + NOISE * factors) if is_leaf(tensor) else tensor
 
-            return _oracle(module, _mapped(given, disturbed), seeds)
+            return _oracle(module, _mapped(given, disturbed), seeds)[0]
 
         arrays = _mapped([*given, *seeds], to_array)
-        return Round(
-            arrays,
-            _oracle(module, given, seeds),
-            again,
-            lambda: _oracle(module, given, seeds, torch.jit.script),
-        )
+        want, keeps = _oracle(module, given, seeds)
+        return Round(arrays, want, keeps, again, lambda: _oracle(module, given, seeds, torch.jit.script)[0])
 
     return made
 
 
 def _oracle(
     module: Loaded, given: list[Any], seeds: list[torch.Tensor], form: Callable[[Any], Any] = lambda m: m
-) -> Gradients:
-    """PyTorch's gradients.
+) -> tuple[Gradients, bool]:
+    """PyTorch's gradients, and whether the program keeps something of its call.
 
     Raises:
-        ValueError: the program keeps something of its call in its buffers, or in numbers.
+        ValueError: that is a tensor with gradients.
     """
     plain = module.subject()
-    numbers = _numbers_of(plain)
     program = form(plain)
-    before = {name: buffer.clone() for name, buffer in program.named_buffers()}
+    before = _state_of(plain, program)
     found = program(*_mapped(given, torch.clone), *seeds)
-    if _numbers_of(plain) != numbers:
-        raise ValueError("the next call of the program differs")
-    for name, buffer in program.named_buffers():
-        if buffer.requires_grad or not torch.equal(buffer, before[name]):
-            raise ValueError("the next call of the program differs")
+    after = _state_of(plain, program)
+    keeps = len(before) != len(after) or not all(map(_is_same, before, after))
+    if any(buffer.requires_grad for buffer in program.buffers()):
+        raise ValueError("the program keeps a tensor that its call has computed")
     leaves = [t for t in _flat(given) if is_leaf(t)]
-    return [
+    gradients = [
         np.zeros(leaf.shape) if g is None else g.numpy(force=True)
         for g, leaf in zip(found, leaves, strict=True)
     ]
+    return gradients, keeps
 
 
-def _numbers_of(module: torch.nn.Module) -> list[dict[str, Any]]:
-    return [{k: v for k, v in vars(m).items() if isinstance(v, (int, float))} for m in module.modules()]
+def _state_of(plain: torch.nn.Module, program: torch.nn.Module) -> list[Any]:
+    """What a module holds, and what the form of it that is called does: copies of tensors, and numbers."""
+    held: list[Any] = [part for module in plain.modules() for part in _parts_of(vars(module))]
+    return [*held, *(t.detach().clone() for t in (*program.parameters(), *program.buffers()))]
+
+
+def _parts_of(value: Any) -> Iterator[Any]:
+    if isinstance(value, torch.Tensor):
+        yield value.detach().clone()
+    elif isinstance(value, (bool, int, float, str)):
+        yield value
+    elif isinstance(value, (list, tuple, dict)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _parts_of(inner)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return one.shape == other.shape and np.array_equal(one.numpy(), other.numpy(), equal_nan=True)
+    return type(one) is type(other) and one == other
 
 
 def _all_ways(case: Case, way: str, counts: Counter[str]) -> str | None:

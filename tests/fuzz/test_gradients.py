@@ -26,11 +26,15 @@ FOUND = (
     34_000_000_882,
     35_000_000_866,
     35_000_001_095,
+    38_000_000_033,
+    38_000_000_050,
+    38_000_000_535,
 )
 """Programs that went wrong: whose gradients are none of a compilation in parts; with a gradient that flows
 through neither way of a branch; that write to a view of what they read; that
 assign a parameter which asks for no gradients; that write through a view of all; whose whole quotients have
-slopes that are no numbers; that perhaps write to a leaf; that choose by what is known.
+slopes that are no numbers; that perhaps write to a leaf; that choose by what is known; that keep elements
+of an unknown dtype between numbers; that are given what they gave; whose kernels read what they write over.
 """
 
 

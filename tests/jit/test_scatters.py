@@ -244,3 +244,18 @@ def test_no_places_at_all() -> None:
 
     got = tsc.freeze(tsc.script(Writes().eval()))(torch.zeros(0, dtype=torch.int64))
     torch.testing.assert_close(got, torch.arange(6.0).view(2, 3))
+
+
+def both_here_and_there(x: Tensor, places: Tensor) -> Tensor:
+    y = torch.cos(x)
+    z = torch.gather(y, 1, places) + y  # nobody reads `y` later, but it must not be written over
+    return torch.cumsum(z, 1)
+
+
+@pytest.mark.parametrize("size", [3, 16, 67])
+def test_what_is_read_at_other_places_is_not_written_over(size: int) -> None:
+    arguments = (torch.randn(size, size), torch.arange(size * size).reshape(size, size) * 3 % size)
+    compiled: Any = tsc.script(both_here_and_there)
+    for _ in range(3):
+        torch.testing.assert_close(compiled(*arguments), both_here_and_there(*arguments))
+    assert compiled.last.is_native

@@ -88,6 +88,11 @@ class KernelStage:
         return tuple(o for o in self.outputs if dims_of(o.map) & reduced)
 
     @property
+    def extracted(self) -> frozenset[SSAValue]:
+        """The tensors that the body reads wherever it computes, beside what it is given."""
+        return frozenset(op.tensor for op in self.body.walk() if isinstance(op, tensor.ExtractOp))
+
+    @property
     def yielded(self) -> tuple[SSAValue, ...]:
         """What the body gives for each output."""
         last = self.body.last_op

@@ -168,7 +168,8 @@ class Tape:
         if not fresh:
             return
         kept = [list(cast("list[Any]", a)) if isinstance(a, list) else a for a in arguments]
-        node = Node(Record(operator, kept, list(results)))
+        # What is given as it came is no result: its gradient does not flow through the call.
+        node = Node(Record(operator, kept, [r.view() if id(r) in known else r for r in results]))
         for array in fresh:
             self.known(array).node = node
 

@@ -327,6 +327,8 @@ class Conversion:
         PyTorch computes: numbers take part in promotion only by their kind.
         """
         name = op.schema.full_name
+        if any(isinstance(o.type, tt.TensorType) and o.type.dtype is None for o in op.operands):
+            raise CannotConvertError(name)
         if name in VIEWS and is_seen_twice(op, self.function):
             raise CannotConvertError(name)  # what is read at an index that is a tensor is a copy
         if name in ("aten::select.int", "aten::select_scatter"):

@@ -137,11 +137,12 @@ class PointEmitter:
         if len(writes) != 1:
             return []
         reads = self.reads()
+        elsewhere = {self.kernel.memory[value].buffer for s in self.stages for value in s.extracted}
         allowed: list[int] = []
         for number, buffer in enumerate(buffers[: len(self.kernel.model.arguments)]):
             mine = [r for r in reads if r.buffer is buffer]
             same = bool(mine) and all(r.address == writes[0].address for r in mine)
-            if same and buffer.type == writes[0].buffer.type:
+            if same and buffer not in elsewhere and buffer.type == writes[0].buffer.type:
                 allowed.append(number)
         return allowed
 
