@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 
-from tsc.analysis.known_values import UNKNOWN_CALLS, writes_operand
+from tsc.analysis.known_values import UNKNOWN_CALLS, writes_anything, writes_operand
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -282,12 +282,15 @@ def written_values(root: Operation, without: Collection[Operation] = ()) -> froz
     """The values whose memory, or what they hold, some operation below `root` may write to; as if what
     operations in `without` give were memory of its own.
     """
+    writers = [op for op in walk(root) if writes_anything(op) or isinstance(op, UNKNOWN_CALLS)]
+    if not writers:
+        return frozenset()
     sets = AliasSets(root, without)
     dirty: set[Place] = set()
-    for op in walk(root):
-        if isinstance(op, AtenOp) and op.schema.mutates:
+    for op in writers:
+        if writes_anything(op):
             dirty |= {sets.own(o) for i, o in enumerate(op.operands) if writes_operand(op, i)}
-        elif isinstance(op, UNKNOWN_CALLS):
+        else:
             for operand in filter(has_memory, op.operands):
                 dirty |= sets.places(operand)
     return frozenset(

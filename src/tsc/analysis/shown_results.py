@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from xdsl.ir import Operation, SSAValue, Use
 from xdsl.traits import IsTerminator
 
@@ -36,15 +38,34 @@ def is_shown(value: SSAValue) -> bool:
     return False
 
 
-def is_free(value: SSAValue) -> bool:
+def is_free(value: SSAValue, written: WrittenMemory | None = None) -> bool:
     """Whether it does not matter which memory a tensor lies in: it is a value, or nobody writes to its memory
-    nor sees it.
+    nor sees it. `written` is known of the function, where many are asked.
     """
     if isinstance(value.type, tt.ValueTensorType):
         return True
+    if is_shown(value):
+        return False
     function = function_of(value)
     assert function is not None
-    return value not in written_values(function) and not is_shown(value)
+    return value not in (written_values(function) if written is None else written.values(function))
+
+
+@dataclass
+class WrittenMemory:
+    """The values of functions whose memory is written to, found once between two changes of them."""
+
+    _found: dict[Operation, frozenset[SSAValue]] = field(default_factory=dict[Operation, frozenset[SSAValue]])
+
+    def values(self, function: Operation) -> frozenset[SSAValue]:
+        """What `written_values` says."""
+        if function not in self._found:
+            self._found[function] = written_values(function)
+        return self._found[function]
+
+    def forget(self) -> None:
+        """Something has changed."""
+        self._found.clear()
 
 
 def is_layout_shown(value: SSAValue) -> bool:

@@ -70,19 +70,21 @@ class Canonicalize(Rewriting):
 
 def canonicalize(root: Operation) -> bool:
     """Rewrite below `root`; whether anything changed."""
-    changed = False
-    for op in list(walk(root)):
-        values = RULES.get(torch_name(op), _same_value)(op)
-        if values is None:
-            continue
-        for result, value in zip(op.results, values, strict=True):
-            if value.name_hint is None:
-                value.name_hint = result.name_hint
-            result.replace_all_uses_with(value)
-        op.detach()
-        op.erase()
-        changed = True
-    return changed
+    return any([simplify(op) for op in list(walk(root))])
+
+
+def simplify(op: Operation) -> bool:
+    """Put simpler values in the place of what one operation gives; whether there are any."""
+    values = RULES.get(torch_name(op), _same_value)(op)
+    if values is None:
+        return False
+    for result, value in zip(op.results, values, strict=True):
+        if value.name_hint is None:
+            value.name_hint = result.name_hint
+        result.replace_all_uses_with(value)
+    op.detach()
+    op.erase()
+    return True
 
 
 def _append(op: Operation) -> list[SSAValue] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -11,6 +12,7 @@ from xdsl.ir import Block
 from tsc.analysis.known_values import spec_of_value, writes_anything
 from tsc.analysis.memory_aliases import shared_operands
 from tsc.analysis.module_functions import functions
+from tsc.analysis.shown_results import WrittenMemory
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import pool_of, sizes_of
@@ -56,7 +58,8 @@ class JoinSizes(Rewriting):
         if self.before_writes:
             changed = any([_copy_nothing(op) for f in every for op in walk(f) if isinstance(op, PrimIfOp)])
             every = [f for f in every if any(map(writes_anything, walk(f)))]
-        return any([_join(f.body.block, ctx, self.before_writes, 0) for f in every]) or changed
+        written = WrittenMemory()
+        return any([_join(f.body.block, ctx, written, self.before_writes, 0) for f in every]) or changed
 
 
 def _copy_nothing(op: PrimIfOp) -> bool:
@@ -80,19 +83,25 @@ def _copy_nothing(op: PrimIfOp) -> bool:
     return changed
 
 
-def _join(block: Block, context: Context, before_writes: bool, trials: int) -> bool:
+def _join(block: Block, context: Context, written: WrittenMemory, before_writes: bool, trials: int) -> bool:
     """Join what is in a block; `trials` says in how many copies of loops, one inside the other, it is."""
     changed = False
     for op in list(block.ops):
         if not isinstance(op, (PrimIfOp, PrimLoopOp)):
             continue
-        changed |= any([_join(region.block, context, before_writes, trials) for region in op.regions])
+        changed |= any([_join(r.block, context, written, before_writes, trials) for r in op.regions])
         if before_writes and may_be_unrolled(op):
             continue
-        if isinstance(op, PrimIfOp):
-            changed |= join_branch(op, context)
-        elif trials < MOST_TRIALS:
-            changed |= join_loop(op, context, lambda loop: _sweep(loop, context, before_writes, trials + 1))
+        if isinstance(op, PrimLoopOp):
+            if trials >= MOST_TRIALS:
+                continue
+            sweep = partial(_sweep, context=context, before_writes=before_writes, trials=trials + 1)
+            has_changed = join_loop(op, context, sweep)
+        else:
+            has_changed = join_branch(op, context, written)
+        if has_changed or isinstance(op, PrimLoopOp):
+            written.forget()
+        changed |= has_changed
     return changed
 
 
@@ -101,6 +110,6 @@ def _sweep(loop: PrimLoopOp, context: Context, before_writes: bool, trials: int)
     body = loop.regions[0].block
     changed = refine_block(body, context, trials)
     changed |= find_sizes(loop, context, before_writes=before_writes)
-    changed |= _join(body, context, before_writes, trials)
+    changed |= _join(body, context, WrittenMemory(), before_writes, trials)
     changed |= propagate_constants(loop, pool_of(context))
     return canonicalize(loop) or changed

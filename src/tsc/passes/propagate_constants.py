@@ -83,12 +83,10 @@ def _block(block: Block, pool: ConstantPool) -> bool:
     op = block.first_op
     while op is not None:
         following = op.next_op
-        if isinstance(op, PrimIfOp):
-            condition = constant_of(op.operands[0])
-            if condition is not UNKNOWN:
-                following = inline_region(op, op.regions[0 if condition else 1])
-                changed, op = True, following
-                continue
+        way = decided_way(op)
+        if way is not None:
+            following, changed = inline_region(op, way), True
+        elif isinstance(op, PrimIfOp):
             changed |= propagate_constants(op, pool) | _same_results(op)
         elif isinstance(op, PrimLoopOp):
             if _never_runs(op):
@@ -118,6 +116,12 @@ def _replace(op: Operation, values: list[SSAValue]) -> None:
         result.replace_all_uses_with(value)
     op.detach()
     op.erase()
+
+
+def decided_way(op: Operation) -> Region | None:
+    """The way of a branch that is always taken, where that is known."""
+    condition = constant_of(op.operands[0]) if isinstance(op, PrimIfOp) else UNKNOWN
+    return None if condition is UNKNOWN else op.regions[0 if condition else 1]
 
 
 def inline_region(op: Operation, region: Region) -> Operation | None:

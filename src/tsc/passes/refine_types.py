@@ -35,7 +35,14 @@ from tsc.ops.definition import Operator, TensorSpec
 from tsc.ops.registry import find
 from tsc.ops.variants import functional_name
 from tsc.passes import Rewriting, settle
-from tsc.passes.propagate_constants import fold, materialize, propagate_constants
+from tsc.passes.canonicalize import simplify
+from tsc.passes.propagate_constants import (
+    decided_way,
+    fold,
+    inline_region,
+    materialize,
+    propagate_constants,
+)
 
 ADDRESSABLE_BYTES = 1 << 47
 """What a process can address on the machines there are."""
@@ -46,7 +53,7 @@ MOST_TRIALS = 3
 @dataclass(frozen=True)
 class RefineTypes(Rewriting):
     """Give every tensor the shape and dtype that follow from those of the arguments; fold ``size``,
-    ``dim``, ``dtype`` and such.
+    ``dim``, ``dtype`` and such, and inline branches that are decided by them.
 
     Requires: arguments with the types the program is compiled for.
     Leaves: tensors whose shape depends on data, unrefined. An operator that rejects its operands stays:
@@ -75,19 +82,29 @@ def refine_types(function: FuncOp, ctx: Context) -> bool:
 def refine_block(block: Block, ctx: Context, trials: int) -> bool:
     """Refine what is in a block; `trials` says in how many copies of loops, one inside the other, it is."""
     changed = False
-    for op in list(block.ops):
-        if isinstance(op, AtenOp):
-            # A folded number (the root of a size) lets what follows be refined in this same sweep.
-            changed |= fold(op, pool_of(ctx)) or _refine_operator(op, ctx)
-        elif isinstance(op, PrimIfOp):
-            changed |= _refine_if(op, ctx, trials)
-        elif isinstance(op, PrimLoopOp):
-            changed |= _refine_loop(op, ctx, trials)
-        elif isinstance(op, PrimListUnpackOp):
-            changed |= _refine_unpack(op)
-        elif isinstance(op, PrimUncheckedCastOp):
-            changed |= set_type(op.results[0], op.operands[0].type)
+    op = block.first_op
+    while op is not None:
+        following = op.next_op
+        way = decided_way(op)
+        if way is not None:  # what it gives is known in this same sweep, then
+            following, changed = inline_region(op, way), True
+        else:
+            changed |= _refine_operation(op, ctx, trials)
+        op = following
     return changed
+
+
+def _refine_operation(op: Operation, ctx: Context, trials: int) -> bool:
+    if isinstance(op, AtenOp):
+        # A folded number (the root of a size) lets what follows be refined in this same sweep.
+        return fold(op, pool_of(ctx)) or _refine_operator(op, ctx)
+    if isinstance(op, PrimIfOp):
+        return _refine_if(op, ctx, trials)
+    if isinstance(op, PrimLoopOp):
+        return _refine_loop(op, ctx, trials)
+    if isinstance(op, PrimListUnpackOp):
+        return simplify(op) or _refine_unpack(op)  # the numbers of a shape, mostly
+    return isinstance(op, PrimUncheckedCastOp) and set_type(op.results[0], op.operands[0].type)
 
 
 def set_type(value: SSAValue, kind: object) -> bool:

@@ -9,7 +9,7 @@ from xdsl.context import Context
 from xdsl.ir import Operation, SSAValue
 
 from tsc.analysis.known_values import spec_of_value
-from tsc.analysis.shown_results import is_free
+from tsc.analysis.shown_results import WrittenMemory, is_free
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.context import pool_of
@@ -45,7 +45,7 @@ class _Joint:
         return self.symbols[key]
 
 
-def join_branch(op: PrimIfOp, context: Context) -> bool:
+def join_branch(op: PrimIfOp, context: Context, written: WrittenMemory) -> bool:
     """Give the results of a branch shapes, where both ways have some; whether there was such a result."""
     ends = [region.block.last_op for region in op.regions]
     joint = _Joint(op, context)
@@ -53,10 +53,10 @@ def join_branch(op: PrimIfOp, context: Context) -> bool:
     rooms: dict[int, Room] = {}
     for i, result in enumerate(op.results):
         kind = result.type
-        if not isinstance(kind, tt.TensorType) or kind.is_static or not is_free(result):
+        if not isinstance(kind, tt.TensorType) or kind.is_static:
             continue
         specs = _specs([end.operands[i] for end in ends if end is not None])
-        if specs is None:
+        if specs is None or not is_free(result, written):
             continue
         known = next(spec for spec in specs if spec is not None)
         ways = [tuple(spec and spec.shape[d] for spec in specs) for d in range(known.ndim)]
