@@ -1,5 +1,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownLambdaType=false
-"""What is written through a view that shows all of its tensor, just so, has PyTorch's gradients."""
+"""What is written through a view that shows all of its tensor, just so, or through one of several, has PyTorch's
+gradients.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +43,28 @@ def test_numbers(number: float) -> None:
         t = (a * 1).permute([])
         t[t > 0] = 2
         t.backward(library.tensor(3.0))
+        return a.grad
+
+    np.testing.assert_array_equal(gradient(tsc).numpy(), gradient(torch).numpy())
+
+
+SEVERAL: dict[str, Callable[[Any, Any], Any]] = {
+    "meshgrid": lambda library, x: library.meshgrid([x[:1, 0], x[:, 0]], indexing="ij")[1],
+    "meshgrid of one twice": lambda library, x: library.meshgrid([x[0], x[0]], indexing="ij")[1],
+    "broadcast_tensors": lambda library, x: library.broadcast_tensors(x, library.ones(1, 1, 1))[0],
+    "atleast_3d": lambda library, x: library.atleast_3d([x, x])[1],
+    "tensor_split": lambda library, x: library.tensor_split(x, 2)[1],
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_one_of_several_views_is_written(name: str) -> None:
+    def gradient(library: Any) -> Any:
+        a = library.tensor([[1.0], [2.0], [3.0]], requires_grad=True)
+        b = a * 1
+        t = SEVERAL[name](library, b)
+        t[0] *= 5
+        (t.sum() + (b * b).sum()).backward()
         return a.grad
 
     np.testing.assert_array_equal(gradient(tsc).numpy(), gradient(torch).numpy())

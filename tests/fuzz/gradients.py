@@ -36,7 +36,7 @@ some of small integers in those, which overflow (`atan2`).
 """
 REFUSED = (
     "its derivative has no definition", "complex numbers", "make them again", "a count of repetitions",
-    "gradients through this write are not computed",
+    "gradients through this write are not computed", "neither grows nor shrinks",
 )  # fmt: skip
 """Sentences that say what gradients are not computed of."""
 NOT_NATIVE = "not native: "

@@ -29,12 +29,16 @@ FOUND = (
     38_000_000_033,
     38_000_000_050,
     38_000_000_535,
+    39_000_006_986,
+    39_000_007_171,
+    39_000_008_157,
 )
 """Programs that went wrong: whose gradients are none of a compilation in parts; with a gradient that flows
 through neither way of a branch; that write to a view of what they read; that
 assign a parameter which asks for no gradients; that write through a view of all; whose whole quotients have
 slopes that are no numbers; that perhaps write to a leaf; that choose by what is known; that keep elements
-of an unknown dtype between numbers; that are given what they gave; whose kernels read what they write over.
+of an unknown dtype between numbers; that are given what they gave; whose kernels read what they write over;
+that read zeros at computed places; whose products have other dims; that write to one of several views.
 """
 
 

@@ -59,8 +59,10 @@ PIECE_WRITTEN = (
     "returns multiple views. Such functions do not allow the output views to be modified inplace. You should "
     "replace the inplace operation by an out-of-place one."
 )
-PIECES_BY_SLICES = frozenset(("tensor_split", "hsplit", "vsplit", "dsplit"))
-"""What gives several views that PyTorch makes one by one, and that may be written."""
+MADE_AT_ONCE = frozenset((
+    "split", "split_with_sizes", "chunk", "unbind", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk",
+))  # fmt: skip
+"""What makes several views at once, none of which may be written; other operators make them one by one."""
 VIEW_OF_LEAF_WRITTEN = f"a view of {LEAF_WRITTEN}"
 
 
@@ -143,7 +145,8 @@ class Tape:
         for number, array in enumerate(results):
             if any(array is value for _, value in given):
                 continue
-            for place, base in given:
+            # Of a list, each is a view of what lies at its own place, though others may be the same.
+            for place, base in sorted(given, key=lambda known: known[0] != (0, number)):
                 if show_one_memory(array, base):
                     which = number if is_list else None
                     view = View(self.known(base), operator, tuple(arguments), place, which)
@@ -303,7 +306,7 @@ def _require_no_piece(chain: Sequence[Variable]) -> None:
         view = variable.view
         if view is None or view.number is None:
             continue
-        if view.operator.schema.name.partition("::")[2] not in PIECES_BY_SLICES:
+        if view.operator.schema.name.partition("::")[2] in MADE_AT_ONCE:
             written = chain[0].view
             assert written is not None
             raise OperatorError(PIECE_WRITTEN.format(written.number or 0, node_name(written.operator)))

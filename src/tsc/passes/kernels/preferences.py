@@ -346,9 +346,11 @@ def _data_layout(contraction: Contraction, given: Layout) -> Layout:
 def panels_for(
     contraction: Contraction, data: Layout, result: Layout, stage: KernelStage, target: Target
 ) -> Panels:
-    """Columns in the order of the result's memory, depth in the order of the data's; the width of the best
-    tile.
+    """Columns in the order of the result's memory (of the contraction's own, where what follows it has other
+    dims), depth in the order of the data's; the width of the best tile.
     """
+    own = _plain(stage.outputs[0].value)
+    result = result if len(result.shape) == len(own.shape) else own
     maps = contraction.weights.map.results
     reads = address_of(contraction.data.map, data.strides, data.base, stage.sizes).strides
     writes = address_of(stage.outputs[0].map, result.strides, 0, stage.sizes).strides

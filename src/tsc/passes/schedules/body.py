@@ -304,6 +304,9 @@ class BodyEmitter:
         return True
 
     def _extract(self, op: tensor.ExtractOp) -> SSAValue:
+        made = op.tensor.owner
+        if isinstance(made, linalg.FillOp):
+            return uniform_value(self.builder, made.inputs[0])  # the same everywhere
         memory = self.memory[op.tensor]
         strides = memory.layout.strides
         position, step = self.builder.index(memory.layout.base), 0

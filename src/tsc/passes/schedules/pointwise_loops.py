@@ -137,7 +137,8 @@ class PointEmitter:
         if len(writes) != 1:
             return []
         reads = self.reads()
-        elsewhere = {self.kernel.memory[value].buffer for s in self.stages for value in s.extracted}
+        memory = self.kernel.memory
+        elsewhere = {memory[v].buffer for s in self.stages for v in s.extracted if v in memory}
         allowed: list[int] = []
         for number, buffer in enumerate(buffers[: len(self.kernel.model.arguments)]):
             mine = [r for r in reads if r.buffer is buffer]
