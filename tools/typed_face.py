@@ -15,6 +15,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import REQUIRED, Argument, Schema
 from tsc.dialects.torch_types import TorchType
 from tsc.ops.registry import operators
+from tsc.runtime.dispatch import BEFORE_TENSORS
 
 STUB = Path(__file__).parents[1] / "src/tsc/__init__.pyi"
 BEGINNING = """\
@@ -125,9 +126,18 @@ def _signatures(schema: Schema) -> Iterator[str]:
         and not schema.arguments[sizes].kwarg_only
         and all(a.kwarg_only for a in schema.arguments[sizes + 1 :])
     ):
-        name = _name(schema.arguments[sizes])
-        after = [p for p in parts[sizes + 1 :] if p != "*"]
-        yield f"({', '.join([*parts[:sizes], f'*{name}: builtins.int', *after])}) -> {result}"
+        yield _one_by_one(schema, parts, sizes, "builtins.int")
+    before = BEFORE_TENSORS.get(schema.name.partition("::")[2])
+    kinds = [argument.type for argument in schema.arguments]
+    if before is not None and kinds[before : before + 1] == [tt.ListType(tt.TENSOR)]:
+        yield _one_by_one(schema, parts, before, "_Tensor")
+
+
+def _one_by_one(schema: Schema, parts: Sequence[str], number: int, kind: str) -> str:
+    """The signature in which what is in a list is given one by one."""
+    after = [p for p in parts[number + 1 :] if p != "*"]
+    starred = f"*{_name(schema.arguments[number])}: {kind}"
+    return f"({', '.join([*parts[:number], starred, *after])}) -> {_result(schema.results)}"
 
 
 def _is_ints(kind: TorchType) -> bool:

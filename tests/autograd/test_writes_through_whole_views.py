@@ -1,7 +1,5 @@
 # pyright: reportUnknownMemberType=false, reportUnknownLambdaType=false
-"""What is written through a view that shows all of its tensor, just so, or through one of several, has PyTorch's
-gradients.
-"""
+"""Writes through a view that shows all of its tensor, or through one of several, have PyTorch's gradients."""
 
 from __future__ import annotations
 

@@ -350,3 +350,41 @@ def test_lines_have_their_channels_last_where_filters_do(
             got, want = function(x, weight), program(x, weight)
             assert got.stride() == want.stride()
             torch.testing.assert_close(got, want)
+
+
+def summed_up(x: Tensor) -> Tensor:
+    y = x.t() * 2
+    y.cumsum_(0)
+    return y
+
+
+def scattered_through_a_view(x: Tensor) -> Tensor:
+    y = x.sum([0])
+    z = y.t()
+    z.scatter_add_(0, torch.zeros_like(z, dtype=torch.int64), y.t().clone())
+    return z
+
+
+def seen_both_ways(x: Tensor) -> tuple[Tensor, Tensor]:
+    y = x * 2
+    z = y.t()
+    z.cumsum_(0)
+    return y, z
+
+
+@pytest.mark.parametrize("program", [summed_up, scattered_through_a_view, seen_both_ways])
+def test_what_is_written_lies_as_it_did(program: Callable[[Tensor], Any]) -> None:
+    function: Any = tsc.script(program)
+    for rows, columns in ((2, 8), (2, 8), (3, 5), (4, 7), (7, 4)):
+        x = (
+            torch.randn(3, rows, columns)
+            if program is scattered_through_a_view
+            else torch.randn(rows, columns)
+        )
+        got, want = function(x), program(x)
+        for mine, theirs in zip(got, want, strict=True):
+            assert mine.stride() == theirs.stride()
+            torch.testing.assert_close(mine, theirs)
+        if isinstance(want, Tensor):
+            assert got.stride() == want.stride()
+    assert function.last.is_native

@@ -34,6 +34,7 @@ from tsc.dialects.torch_ops import (
 from tsc.dialects.tsc import (
     CONTENTS,
     FOUND,
+    KEEPS_ORDER,
     ORDERED_BY_SIZES,
     RESULT,
     ROW_MAJOR,
@@ -96,7 +97,8 @@ def _flatten(function: FuncOp, pool: ConstantPool, in_parts: bool, takes_views: 
     found = parts.found()
     if found:
         function.attributes[FOUND] = StringAttr(json.dumps(found))
-    if all(is_row_major(t, pool) for t in _seen(function, structure, parts.tensors)):
+    seen = _seen(function, structure, parts.tensors)
+    if KEEPS_ORDER not in function.attributes and all(is_row_major(t, pool) for t in seen):
         function.attributes[ROW_MAJOR] = UnitAttr()
     elif has_equal_strides(function):
         function.attributes[ORDERED_BY_SIZES] = UnitAttr()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, i64
+from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, UnitAttr, i64
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
@@ -14,13 +14,16 @@ from xdsl.passes import ModulePass
 from tsc.analysis.known_values import UNKNOWN_CALLS, is_within, writes_anything
 from tsc.analysis.memory_aliases import has_memory, shared_operands
 from tsc.analysis.operator_effects import not_repeatable, reads_layout
+from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.written_names import WRAPPERS, unfollowed_name
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.constants import ConstantPool
+from tsc.dialects.context import pool_of
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
-from tsc.dialects.tsc import WRITTEN, MemoryOp
+from tsc.dialects.tsc import KEEPS_ORDER, WRITTEN, MemoryOp
 from tsc.dialects.walking import walk
 from tsc.passes.functional.arguments import name_arguments
 from tsc.passes.functional.forms import CannotFunctionalizeError, functional_form, stored
@@ -59,10 +62,10 @@ class Functionalize(ModulePass):
         """Functionalize every function of the module that allows it."""
         for function in list(op.ops):
             if isinstance(function, FuncOp):
-                functionalize(function, in_regions=self.in_regions)
+                functionalize(function, pool_of(ctx), in_regions=self.in_regions)
 
 
-def functionalize(function: FuncOp, *, in_regions: bool = False) -> str | None:
+def functionalize(function: FuncOp, pool: ConstantPool, *, in_regions: bool = False) -> str | None:
     """Functionalize one function; None when that was possible, else the reason."""
     trial = function.clone()
     if in_regions:
@@ -78,7 +81,7 @@ def functionalize(function: FuncOp, *, in_regions: bool = False) -> str | None:
             raise CannotFunctionalizeError(f"memory that is written is also known through {name}")
         name_arguments(trial)
         if writes:
-            _Functionalizer(trial, in_regions).run()
+            _Functionalizer(trial, pool, in_regions).run()
     except CannotFunctionalizeError as reason:
         return str(reason)
     function.body.detach_block(function.body.block)
@@ -97,8 +100,9 @@ def _call_that_may_write(function: FuncOp) -> Operation | None:
 
 
 class _Functionalizer:
-    def __init__(self, function: FuncOp, in_regions: bool) -> None:
+    def __init__(self, function: FuncOp, pool: ConstantPool, in_regions: bool) -> None:
         self.function = function
+        self.pool = pool
         self.in_regions = in_regions
         self.state = MemoryState(function.body.block)
 
@@ -267,6 +271,8 @@ class _Functionalizer:
         for other in op.operands[1:]:
             if self.state.overlaps(other, tensor):
                 raise CannotFunctionalizeError(f"{op.schema.full_name} reads memory that it writes")
+        if not functional.result_layout.follows_operands and not is_row_major(target, self.pool):
+            self.function.attributes[KEEPS_ORDER] = UnitAttr()
         operands = [self.state.current(o, builder) for o in op.operands]
         self.state.store(tensor, stored(functional, operands, builder), builder)
 

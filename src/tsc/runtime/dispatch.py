@@ -42,8 +42,11 @@ def operator_function(name: str) -> Callable[..., Any]:
         raise AttributeError(f"module 'tsc' has no attribute {name!r}")
 
     takes_wish = any(a.name == "pin_memory" for schema in candidates for a in schema.arguments)
+    before = BEFORE_TENSORS.get(name)
 
     def function(*arguments: object, **keywords: object) -> Any:
+        if before is not None:
+            arguments = _gathered(arguments, before, takes_one=name.startswith("atleast_"))
         if keywords and takes_wish and "requires_grad" in keywords:
             wanted = bool(keywords.pop("requires_grad"))
             return requiring(call(name, candidates, arguments, keywords), wanted)
@@ -53,6 +56,21 @@ def operator_function(name: str) -> Callable[..., Any]:
     function.__doc__ = "\n".join(str(s) for s in candidates)
     function.__dict__["__tsc_builtin__"] = f"aten::{name}"
     return function
+
+
+BEFORE_TENSORS = {
+    "atleast_1d": 0, "atleast_2d": 0, "atleast_3d": 0, "block_diag": 0, "broadcast_tensors": 0,
+    "cartesian_prod": 0, "chain_matmul": 0, "einsum": 1, "meshgrid": 0,
+}  # fmt: skip
+"""What takes its tensors one by one too, as in PyTorch's Python: how many arguments come before them."""
+
+
+def _gathered(arguments: tuple[object, ...], before: int, *, takes_one: bool) -> tuple[object, ...]:
+    tensors = arguments[before:]
+    is_list = not tensors or any(isinstance(t, (list, tuple)) for t in tensors)
+    if is_list or (takes_one and len(tensors) == 1):
+        return arguments
+    return (*arguments[:before], list(tensors))
 
 
 def call(name: str, candidates: Sequence[Schema], arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
