@@ -66,3 +66,16 @@ def test_one_of_several_views_is_written(name: str) -> None:
         return a.grad
 
     np.testing.assert_array_equal(gradient(tsc).numpy(), gradient(torch).numpy())
+
+
+def test_a_view_is_read_again_after_it_and_its_base_were_written() -> None:
+    def gradient(library: Any) -> Any:
+        a = library.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+        b = a * 1
+        row = b[1]
+        row[:1].zero_()
+        b[0] = 5
+        (row.sum() + (b * b).sum()).backward()
+        return a.grad
+
+    np.testing.assert_array_equal(gradient(tsc).numpy(), gradient(torch).numpy())

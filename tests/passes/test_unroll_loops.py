@@ -142,9 +142,9 @@ def outer(trips: int, inner: str = NESTED) -> str:
     return function(counted(trips, f"{inner}\n{ADD.format('%s_r', '%a_r', '%q')}"), "%r")
 
 
-def left(text: str, limit: int = 8_000) -> tuple[int, int]:
+def left(text: str, limit: int = 8_000, limit_of_few: int | None = None) -> tuple[int, int]:
     """How many loops are left, and how many additions there are."""
-    _, module = rewritten(text, UnrollLoops(limit))
+    _, module = rewritten(text, UnrollLoops(limit, limit if limit_of_few is None else limit_of_few))
     names = [op.name for op in module.walk()]
     return names.count(PrimLoopOp.name), names.count("torch.aten.add.int")
 
@@ -164,6 +164,11 @@ def test_a_loop_in_one_that_stays_is_unrolled() -> None:
 
 def test_the_inner_loop_is_unrolled_where_there_is_no_room_for_both() -> None:
     assert left(outer(3), 2 * SIZE) == (1, 2 + 1)
+
+
+def test_there_is_more_room_for_few_rounds() -> None:
+    assert left(outer(3), 2 * SIZE, 8_000) == (0, 3 * (2 + 1))
+    assert left(outer(4), 2 * SIZE, 8_000) == (1, 2 + 1)
 
 
 @pytest.mark.parametrize(("limit", "loops"), [(5 * SIZE, 0), (5 * SIZE - 1, 1)])

@@ -24,9 +24,11 @@ from tsc.ops.definition import ResultLayout
 from tsc.ops.strides import CHANNELS_INNERMOST
 
 
-def is_shown(value: SSAValue) -> bool:
-    """Whether `value`, something that holds it, or what may be a view of it, is given back."""
-    pending, seen = [value], set[SSAValue]()
+def is_shown(value: SSAValue, hidden: set[SSAValue] | None = None) -> bool:
+    """Whether `value`, something that holds it, or what may be a view of it, is given back. What is `hidden`
+    is known not to be; where the answer is no, all that was looked at joins it.
+    """
+    pending, seen = [value], set[SSAValue]() if hidden is None else hidden
     while pending:
         at = pending.pop()
         if at in seen:
@@ -70,12 +72,12 @@ class WrittenMemory:
 
 def is_layout_shown(value: SSAValue) -> bool:
     """Whether callers see how `value` lies in memory: it is shown, or something that lies as it does."""
-    pending, seen = [value], set[SSAValue]()
+    pending, seen, hidden = [value], set[SSAValue](), set[SSAValue]()
     while pending:
         at = pending.pop()
         if at in seen:
             continue
-        if is_shown(at):
+        if is_shown(at, hidden):
             return True
         seen.add(at)
         pending += [follower for use in at.uses for follower in _lying_as(use)]

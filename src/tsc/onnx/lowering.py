@@ -38,7 +38,7 @@ SIMPLIFY = (PropagateConstants(), Canonicalize(), EliminateDeadCode())
 PASSES = (
     fixed_point(
         RefineTypes(), ExpandSplits(), SettleDicts(), NarrowOptionals(), CountWindows(), *SIMPLIFY,
-        UnrollLoops(ROLLED),
+        UnrollLoops(ROLLED, ROLLED),
     ),
     Functionalize(True),
     fixed_point(RefineTypes(), ExpandSplits(), *SIMPLIFY),

@@ -337,13 +337,13 @@ def _same_value(op: Operation) -> list[SSAValue] | None:
     value, result = op.operands[0], op.results[0]
     if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
         return None
+    if result.type is not value.type:
+        return None
     is_copy = operator.shares_by_layout or not operator.may_share
     lies_as_value = operator.result_layout is not ResultLayout.ROW_MAJOR
     if is_copy and (is_shown if lies_as_value else is_layout_shown)(result):
         return None  # the caller may write to it, and sees how it lies
-    if is_layout_read(result) or wants_layout(op):
-        return None
-    return [value] if result.type is value.type else None
+    return None if is_layout_read(result) or wants_layout(op) else [value]
 
 
 def _number_of_item(read: str) -> Rule:

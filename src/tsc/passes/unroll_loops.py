@@ -16,6 +16,7 @@ from tsc.dialects.walking import walk
 from tsc.dims import holds_dim
 from tsc.passes import Rewriting
 
+FEW_ROUNDS = 3
 UNROLLED = "tsc.unrolled"
 """The attribute of functions that says how many operations unrolling has made."""
 
@@ -36,26 +37,31 @@ class UnrollLoops(Rewriting):
 
     name = "unroll-loops"
     max_operations: int = 8_000
+    max_of_few: int = 8_000
+    """The same where only loops of few rounds (`FEW_ROUNDS`) are left: what they give may be of another shape
+    in each.
+    """
 
     def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Unroll in every function of the module, inner loops first."""
-        return any([unroll_loops(function, self.max_operations) for function in functions(module)])
+        limits = self.max_operations, self.max_of_few
+        return any([unroll_loops(function, *limits) for function in functions(module)])
 
 
-def unroll_loops(root: Operation, limit: int) -> bool:
+def unroll_loops(root: Operation, limit: int, limit_of_few: int) -> bool:
     """Unroll below `root`; whether there was a loop to unroll."""
     changed = False
     unrolled = root.attributes.get(UNROLLED)
-    left = limit - (int(unrolled.value.data) if isinstance(unrolled, IntegerAttr) else 0)
+    before = made = int(unrolled.value.data) if isinstance(unrolled, IntegerAttr) else 0
     for op in reversed([op for op in walk(root) if isinstance(op, PrimLoopOp)]):
         rounds = rounds_of(op)
         size = (rounds or 0) * sum(1 for _ in walk(op))
-        if rounds is not None and size <= left:
+        if rounds is not None and made + size <= (limit_of_few if rounds <= FEW_ROUNDS else limit):
             _unroll(op, rounds)
-            left -= size
+            made += size
             changed = True
-    if left != limit:
-        root.attributes[UNROLLED] = IntegerAttr(limit - left, 64)
+    if made != before:
+        root.attributes[UNROLLED] = IntegerAttr(made, 64)
     return changed
 
 

@@ -185,6 +185,7 @@ class Tape:
                 f"gradients cannot be followed through one of several views that {view.operator.name} made "
                 f"before {writer} wrote to their memory; make them again"
             )
+        self._stand_in(piece.array, piece.array.copy(order="K"))  # for what has read, or made, what it was
         piece.stale = piece.node = None
         if self.requires(view.base.array):
             piece.node = Node(Record(view.operator, view.arguments, [piece.array]))
