@@ -29,6 +29,7 @@ FOUND = (
     38_000_000_033,
     38_000_000_050,
     38_000_000_535,
+    39_000_002_053,
     39_000_006_986,
     39_000_007_171,
     39_000_008_157,
@@ -40,7 +41,8 @@ assign a parameter which asks for no gradients; that write through a view of all
 slopes that are no numbers; that perhaps write to a leaf; that choose by what is known; that keep elements
 of an unknown dtype between numbers; that are given what they gave; whose kernels read what they write over;
 that read zeros at computed places; whose products have other dims; that write to one of several views;
-that read a view again after it was written and what it shows was.
+that read a view again after it was written and what it shows was;
+whose dead reads are out of range.
 """
 
 

@@ -12,6 +12,7 @@ from tsc.dialects import torch_types as tt
 from tsc.frontend.compile import Compiler
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.interop import torch as torch_interop
+from tsc.passes.eliminate_dead_code import eliminate_dead_code
 from tsc.programs.called_functions import called_functions
 from tsc.programs.forked_calls import ForkedCalls
 from tsc.runtime.futures import Future
@@ -102,8 +103,9 @@ class Interpreter:
         if function not in table:
             self.compiler.compile(function)
             assert function.op is not None
-            unit = self.compiler.unit
-            table[function] = GenericFunction(function.op, unit.pool, unit, call, operators=operators)
+            unit, body = self.compiler.unit, function.op.clone()
+            eliminate_dead_code(body)  # what nobody needs neither draws nor raises, as in PyTorch
+            table[function] = GenericFunction(body, unit.pool, unit, call, operators=operators)
         return table[function]
 
     def call_python(self, function: Function, *arguments: object) -> Any:
