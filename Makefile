@@ -5,8 +5,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 comma := ,
 PYTEST := $(BIN)/python -m pytest
-# Each core has tests that lie side by side, so that what they share is made once; who is done takes of the rest.
-SPREAD := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check types fast-tests fuzz bench bench-ops bench-start bench-programs package docs fmt clean
@@ -44,7 +42,7 @@ demo: $(STAMP)-base ## load a real .pt without PyTorch, optimize it, run it, sho
 	$(BIN)/python examples/demo.py
 
 test: $(STAMP)-test ## run all tests (installs PyTorch, the oracle)
-	$(PYTEST) $(SPREAD)
+	$(PYTEST) -n auto
 
 check: $(STAMP)-dev ## format, lint, types, layering, fast tests
 	$(BIN)/ruff format --check src tests tools examples
@@ -59,7 +57,7 @@ types: $(STAMP)-dev ## types alone
 # What compiles machine code by the dozen, or reads all dialects of MLIR.
 SLOW := */test_schedule_* */test_widen_windows.py */test_torch_text.py */test_mlir_tools.py
 fast-tests: $(STAMP)-dev ## the tests of `check`
-	$(PYTEST) $(SPREAD) tests/test_layering.py tests/dialects tests/passes $(foreach slow,$(SLOW),--ignore-glob='$(slow)')
+	$(PYTEST) -n auto tests/test_layering.py tests/dialects tests/passes $(foreach slow,$(SLOW),--ignore-glob='$(slow)')
 
 SECONDS ?= 600
 SEED ?= 0
