@@ -36,13 +36,12 @@ FOUND = (
     40_000_005_039,
 )
 """Programs that went wrong: whose gradients are none of a compilation in parts; with a gradient that flows
-through neither way of a branch; that write to a view of what they read; that
-assign a parameter which asks for no gradients; that write through a view of all; whose whole quotients have
-slopes that are no numbers; that perhaps write to a leaf; that choose by what is known; that keep elements
-of an unknown dtype between numbers; that are given what they gave; whose kernels read what they write over;
-that read zeros at computed places; whose products have other dims; that write to one of several views;
-that read a view again after it was written and what it shows was;
-whose dead reads are out of range.
+through neither way of a branch; that write to a view of what they read; that assign a parameter which asks
+for no gradients; that write through a view of all; whose whole quotients have slopes that are no numbers;
+that perhaps write to a leaf; that choose by what is known; that keep elements of an unknown dtype between
+numbers; that are given what they gave; whose kernels read what they write over; that read zeros at computed
+places; whose products have other dims; that write to one of several views; that read a view again after it
+was written and what it shows was; whose dead reads are out of range.
 """
 
 

@@ -24,9 +24,10 @@ from tsc.dims import Dim
 RESULT = "tsc.result"
 """The attribute of functions that return their tensors one by one: how the result is made of those."""
 ROW_MAJOR = "tsc.row_major"
-KEEPS_ORDER = "tsc.keeps_order"
-"""Of a function: what is computed in the place of written memory may lie otherwise than that does."""
 """The attribute of functions whose results are row-major in PyTorch when all arguments are."""
+KEEPS_ORDER = "tsc.keeps_order"
+"""The attribute of functions in which what is computed in the place of written memory may lie otherwise than
+that does."""
 ORDERED_BY_SIZES = "tsc.ordered_by_sizes"
 """The attribute of functions whose results are not: the order of their dims may depend on sizes."""
 LIES_OTHERWISE = "tsc.lies_otherwise"

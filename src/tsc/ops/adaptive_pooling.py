@@ -11,7 +11,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dims import is_known
-from tsc.dtypes import Array, DType
+from tsc.dtypes import Array
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
@@ -21,10 +21,6 @@ from tsc.ops.promotion import computation_dtype
 from tsc.ops.shapes import pair
 
 FAMILY = Family()
-
-
-def _as(aten: Aten, x: AnyTensor, dtype: DType) -> AnyTensor:
-    return x if aten.dtype(x) is dtype else aten("to.dtype", x, dtype.code)
 
 
 def _bounds(n: int, outputs: int) -> list[tuple[int, int]]:
@@ -64,7 +60,7 @@ def _uneven_mean(spatial: int, aten: Aten, self: AnyTensor, output_size: Sequenc
     if _has_nothing([*spec.shape, *sizes]):
         return aten("zeros", [*spec.shape[:-spatial], *sizes], dtype=spec.dtype.code)
     wanted = computation_dtype(spec.dtype)
-    x = _as(aten, self, wanted)
+    x = aten.in_dtype(self, wanted)
     first = len(spec.shape) - spatial
     for axis, n in enumerate(sizes, first):
         parts, at, (start, end) = _gathered(aten, x, axis, n)
@@ -75,8 +71,8 @@ def _uneven_mean(spatial: int, aten: Aten, self: AnyTensor, output_size: Sequenc
         is_inside = aten("reshape", is_inside, [n, longest, *after])
         parts = aten("where.ScalarOther", is_inside, parts, 0.0)
         total = aten("sum.dim_IntList", parts, [axis + 1], False, None)
-        x = aten("div.Tensor", total, aten("reshape", _as(aten, length, wanted), [n, *after]))
-    return _as(aten, x, spec.dtype)
+        x = aten("div.Tensor", total, aten("reshape", aten.in_dtype(length, wanted), [n, *after]))
+    return aten.in_dtype(x, spec.dtype)
 
 
 def _adaptive_maxima(
@@ -106,7 +102,7 @@ def _adaptive_maxima(
     values = aten("amax", parts, [-1], False)
     best = aten("argmax", parts, -1, False)
     if spec.dtype.is_floating:
-        is_nan = _as(aten, aten("isnan", parts), dtypes.I64)
+        is_nan = aten.in_dtype(aten("isnan", parts), dtypes.I64)
         from_end = aten("argmax", aten("flip", is_nan, [-1]), -1, False)
         best = aten("where.self", aten("isnan", values), aten("rsub.Scalar", from_end, count - 1, 1), best)
     places = aten("expand", places, [*lead, *sizes, count])

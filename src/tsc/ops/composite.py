@@ -49,6 +49,10 @@ class Aten:
         """How many elements a value has."""
         return self.spec(value).size
 
+    def in_dtype(self, value: AnyTensor, dtype: DType) -> AnyTensor:
+        """A value in a dtype; itself where that is its own."""
+        return value if self.dtype(value) is dtype else self("to.dtype", value, dtype.code)
+
     def __call__(self, name: str, *arguments: object, **keywords: object) -> Any:
         """The operator ``aten::<name>`` (with overload) on `arguments`; defaults are filled in."""
         schema = require_schema(f"aten::{name}")

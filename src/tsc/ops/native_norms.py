@@ -19,8 +19,7 @@ FAMILY = Family()
 
 
 def _wide(aten: Aten, x: AnyTensor) -> AnyTensor:
-    dtype = computation_dtype(aten.dtype(x))
-    return x if aten.dtype(x) is dtype else aten("to.dtype", x, dtype.code)
+    return aten.in_dtype(x, computation_dtype(aten.dtype(x)))
 
 
 def _statistics(
@@ -37,7 +36,7 @@ def _statistics(
     variance = aten("var.correction", x, list(dims), correction=0, keepdim=keepdim)
     dtype = aten.dtype(input if like is None else like)
     found = (mean, aten.rsqrt(aten("add.Scalar", variance, eps)))
-    return [s if aten.dtype(s) is dtype else aten("to.dtype", s, dtype.code) for s in found]
+    return [aten.in_dtype(s, dtype) for s in found]
 
 
 @composite(FAMILY, "aten::native_layer_norm")

@@ -16,10 +16,6 @@ from tsc.ops.shapes import require_shape
 FAMILY = Family()
 
 
-def _as(aten: Aten, x: AnyTensor, dtype: dtypes.DType) -> AnyTensor:
-    return x if aten.dtype(x) is dtype else aten("to.dtype", x, dtype.code)
-
-
 def _softmax_dtype(aten: Aten, x: AnyTensor, dtype: Any) -> dtypes.DType:
     """The dtype of a softmax; the last argument of ``_softmax`` is a flag, not a dtype.
 
@@ -36,23 +32,23 @@ def _softmax_dtype(aten: Aten, x: AnyTensor, dtype: Any) -> dtypes.DType:
 def softmax(aten: Aten, self: AnyTensor, dim: int, dtype: int | bool | None) -> AnyTensor:
     """``exp(x - max) / sum(exp(x - max))`` along `dim`."""
     result = _softmax_dtype(aten, self, dtype)
-    x = _as(aten, self, computation_dtype(result))
+    x = aten.in_dtype(self, computation_dtype(result))
     if 0 in aten.shape(x):
-        return _as(aten, aten("clone", x), result)
+        return aten.in_dtype(aten("clone", x), result)
     e = aten.exp(aten("sub.Tensor", x, aten.amax(x, [dim], True)))
-    return _as(aten, aten("div.Tensor", e, aten("sum.dim_IntList", e, [dim], True)), result)
+    return aten.in_dtype(aten("div.Tensor", e, aten("sum.dim_IntList", e, [dim], True)), result)
 
 
 @composite(FAMILY, "aten::log_softmax.int", "aten::_log_softmax")
 def log_softmax(aten: Aten, self: AnyTensor, dim: int, dtype: int | bool | None) -> AnyTensor:
     """``x - max - log(sum(exp(x - max)))`` along `dim`."""
     result = _softmax_dtype(aten, self, dtype)
-    x = _as(aten, self, computation_dtype(result))
+    x = aten.in_dtype(self, computation_dtype(result))
     if 0 in aten.shape(x):
-        return _as(aten, aten("clone", x), result)
+        return aten.in_dtype(aten("clone", x), result)
     shifted = aten("sub.Tensor", x, aten.amax(x, [dim], True))
     total = aten.log(aten("sum.dim_IntList", aten.exp(shifted), [dim], True))
-    return _as(aten, aten("sub.Tensor", shifted, total), result)
+    return aten.in_dtype(aten("sub.Tensor", shifted, total), result)
 
 
 def _standardized(aten: Aten, x: AnyTensor, dims: Sequence[int], eps: float) -> AnyTensor:
@@ -101,10 +97,10 @@ def layer_norm(
     n = len(normalized_shape)
     _require_dims(aten, input, normalized_shape, weight, bias)
     result = aten.dtype(input)
-    x = _as(aten, input, computation_dtype(result))
+    x = aten.in_dtype(input, computation_dtype(result))
     y = _standardized(aten, x, range(-n, 0), eps)
-    wide = [None if p is None else _as(aten, p, computation_dtype(result)) for p in (weight, bias)]
-    return _as(aten, _scaled(aten, y, *wide), result)
+    wide = [None if p is None else aten.in_dtype(p, computation_dtype(result)) for p in (weight, bias)]
+    return aten.in_dtype(_scaled(aten, y, *wide), result)
 
 
 @composite(FAMILY, "aten::rms_norm", layout=ResultLayout.SUGGESTED)
@@ -115,12 +111,12 @@ def rms_norm(
     _require_dims(aten, input, normalized_shape, weight)
     result = aten.dtype(input)
     wide = computation_dtype(result)
-    x = _as(aten, input, wide)
+    x = aten.in_dtype(input, wide)
     dims = list(range(-len(normalized_shape), 0))
     mean = aten("mean.dim", aten("mul.Tensor", x, x), dims, True)
     floor = eps if eps is not None else (2.0**-52 if result is dtypes.F64 else 2.0**-23)
     y = aten("mul.Tensor", x, aten.rsqrt(aten("add.Scalar", mean, floor)))
-    return _as(aten, y if weight is None else aten("mul.Tensor", y, _as(aten, weight, wide)), result)
+    return aten.in_dtype(y if weight is None else aten("mul.Tensor", y, aten.in_dtype(weight, wide)), result)
 
 
 @composite(FAMILY, "aten::group_norm", layout=ResultLayout.SUGGESTED)
@@ -148,12 +144,12 @@ def group_norm(
     grouped = aten("reshape", x, [shape[0], num_groups, math.prod(shape[1:]) // num_groups])
     y = aten("reshape", _standardized(aten, grouped, [-1], eps), list(shape))
     y = _scaled(aten, y, _column(aten, scale, len(shape)), _column(aten, shift, len(shape)))
-    return _as(aten, y, result)
+    return aten.in_dtype(y, result)
 
 
 def _widened(aten: Aten, dtype: dtypes.DType, *parts: Any) -> list[Any]:
     """Tensors in the dtype arithmetic on `dtype` is done in; None stays."""
-    return [None if p is None else _as(aten, p, computation_dtype(dtype)) for p in parts]
+    return [None if p is None else aten.in_dtype(p, computation_dtype(dtype)) for p in parts]
 
 
 def _require_per_channel(aten: Aten, input: AnyTensor, *parameters: AnyTensor | None) -> None:
@@ -189,7 +185,7 @@ def instance_norm(
     ndim = len(aten.shape(input))
     x, scale, shift, mean, var = _widened(aten, result, input, weight, bias, running_mean, running_var)
     if not use_input_stats:
-        return _as(aten, _by_statistics(aten, x, scale, shift, mean, var, eps), result)
+        return aten.in_dtype(_by_statistics(aten, x, scale, shift, mean, var, eps), result)
     dims = list(range(2, ndim))
     if running_mean is not None:
         _update(aten, running_mean, aten("mean.dim", x, [0, *dims], False), momentum)
@@ -197,7 +193,7 @@ def instance_norm(
         each = aten("var.dim", x, dims, True, False)
         _update(aten, running_var, aten("mean.dim", each, [0], False), momentum)
     y = _standardized(aten, x, dims, eps)
-    return _as(aten, _scaled(aten, y, _column(aten, scale, ndim), _column(aten, shift, ndim)), result)
+    return aten.in_dtype(_scaled(aten, y, _column(aten, scale, ndim), _column(aten, shift, ndim)), result)
 
 
 def _update(aten: Aten, running: AnyTensor, now: AnyTensor, momentum: float) -> None:
@@ -239,7 +235,7 @@ def batch_norm(
     result = aten.dtype(input)
     x, scale, shift, mean, var = _widened(aten, result, input, weight, bias, running_mean, running_var)
     if not training:
-        return _as(aten, _by_statistics(aten, x, scale, shift, mean, var, eps), result)
+        return aten.in_dtype(_by_statistics(aten, x, scale, shift, mean, var, eps), result)
     ndim = len(aten.shape(input))
     dims = [i for i in range(ndim) if i != 1]
     if running_mean is not None:
@@ -247,7 +243,7 @@ def batch_norm(
     if running_var is not None:
         _update(aten, running_var, aten("var.dim", x, dims, True, False), momentum)
     y = _standardized(aten, x, dims, eps)
-    return _as(aten, _scaled(aten, y, _column(aten, scale, ndim), _column(aten, shift, ndim)), result)
+    return aten.in_dtype(_scaled(aten, y, _column(aten, scale, ndim), _column(aten, shift, ndim)), result)
 
 
 @composite(FAMILY, "aten::cosine_similarity")

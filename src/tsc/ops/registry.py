@@ -15,9 +15,9 @@ from tsc.ops.variants import derived_variants, synonyms
 FAMILIES = (
     "pointwise", "pointwise_binary", "activations", "reductions", "extrema", "views", "copies",
     "movement", "contractions", "convolutions", "pooling", "adaptive_pooling", "norms",
-    "queries", "python_scalars",
-    "creation", "ranges", "literals", "indexing", "advanced_indexing", "containers", "dicts",
-    "python_objects", "strings", "random", "random_integers", "distributions", "sampling", "dropouts",
+    "queries", "python_scalars", "creation", "ranges", "literals", "indexing", "advanced_indexing",
+    "containers", "dicts", "python_objects", "strings", "random", "random_integers", "distributions",
+    "sampling", "dropouts",
     "attention", "index_puts", "scattering", "index_writes",
     "slice_writes", "sorting", "statistics", "aliases", "complex_numbers", "matrices",
     "joining", "resampling", "grids", "patches", "padding", "recurrent", "packed_sequences", "products",

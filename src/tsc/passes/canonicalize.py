@@ -24,6 +24,7 @@ from tsc.analysis.shown_results import is_layout_shown, is_shown
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp, torch_name
 from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.replacing import replace
 from tsc.dialects.torch_ops import (
     DerefineOp,
     PrimCreateObjectOp,
@@ -78,12 +79,7 @@ def simplify(op: Operation) -> bool:
     values = RULES.get(torch_name(op), _same_value)(op)
     if values is None:
         return False
-    for result, value in zip(op.results, values, strict=True):
-        if value.name_hint is None:
-            value.name_hint = result.name_hint
-        result.replace_all_uses_with(value)
-    op.detach()
-    op.erase()
+    replace(op, values)
     return True
 
 

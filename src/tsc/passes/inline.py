@@ -14,6 +14,7 @@ from xdsl.passes import ModulePass
 
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.locations import STRICT_CLASS
+from tsc.dialects.replacing import replace
 from tsc.dialects.torch_objects import ENTRY
 from tsc.dialects.torch_ops import PrimCallMethodOp
 from tsc.dialects.walking import walk
@@ -213,12 +214,7 @@ def splice(
             inner.location = places.called_from(original.location)
             placed.append((original, inner))
         parent.insert_op_before(inlined, call)
-    for result, value in zip(call.results, returned, strict=True):
-        if value.name_hint is None:
-            value.name_hint = result.name_hint
-        result.replace_all_uses_with(value)
-    call.detach()
-    call.erase()
+    replace(call, returned)
     return placed
 
 

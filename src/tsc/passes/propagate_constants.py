@@ -22,6 +22,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool, literal
 from tsc.dialects.context import pool_of
+from tsc.dialects.replacing import replace
 from tsc.dialects.torch_ops import PrimIfOp, PrimIsInstanceOp, PrimLoopOp, PrimUninitializedOp
 from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.dialects.type_tests import is_instance
@@ -90,7 +91,7 @@ def _block(block: Block, pool: ConstantPool) -> bool:
             changed |= propagate_constants(op, pool) | _same_results(op)
         elif isinstance(op, PrimLoopOp):
             if _never_runs(op):
-                _replace(op, list(op.operands[2:]))
+                replace(op, list(op.operands[2:]))
                 changed = True
             else:
                 changed |= propagate_constants(op, pool)
@@ -107,15 +108,6 @@ def _block(block: Block, pool: ConstantPool) -> bool:
 def _never_runs(op: PrimLoopOp) -> bool:
     trips, enter = constant_of(op.operands[0]), constant_of(op.operands[1])
     return enter is False or (trips is not UNKNOWN and trips <= 0)
-
-
-def _replace(op: Operation, values: list[SSAValue]) -> None:
-    for result, value in zip(op.results, values, strict=True):
-        if value.name_hint is None:
-            value.name_hint = result.name_hint
-        result.replace_all_uses_with(value)
-    op.detach()
-    op.erase()
 
 
 def decided_way(op: Operation) -> Region | None:
@@ -139,7 +131,7 @@ def inline_region(op: Operation, region: Region) -> Operation | None:
         moved.detach()
         block.insert_op_before(moved, op)
     following = first if first is not None else op.next_op
-    _replace(op, values)
+    replace(op, values)
     return following
 
 
@@ -170,7 +162,7 @@ def _take_number(op: AtenOp, pool: ConstantPool) -> bool:
     builder = TorchBuilder(before=op)
     operands = [op.operands[0], builder.constant(number), *op.operands[2:]]
     form = SCALAR_FORMS[op.schema.full_name]
-    _replace(op, list(builder.aten(form, operands, [r.type for r in op.results]).results))
+    replace(op, list(builder.aten(form, operands, [r.type for r in op.results]).results))
     return True
 
 
@@ -205,7 +197,7 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     builder = TorchBuilder(before=op)
     made = [materialize(builder, pool, p, r) for p, r in zip(parts, op.results, strict=True)]
     _mark_unless_shown(op, operator, made)
-    _replace(op, made)
+    replace(op, made)
     return True
 
 
@@ -319,5 +311,5 @@ def _fold_isinstance(op: PrimIsInstanceOp) -> bool:
     if value is not None or op.operands[0].type is tt.ANY:
         return False
     wanted = list[Any](op.attributes["torch_types"])  # pyright: ignore[reportArgumentType]
-    _replace(op, [TorchBuilder(before=op).constant(is_instance(tt.NONE, wanted) is True)])
+    replace(op, [TorchBuilder(before=op).constant(is_instance(tt.NONE, wanted) is True)])
     return True

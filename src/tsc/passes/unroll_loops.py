@@ -17,6 +17,7 @@ from tsc.dims import holds_dim
 from tsc.passes import Rewriting
 
 FEW_ROUNDS = 3
+"""How many rounds are written out though they are long."""
 UNROLLED = "tsc.unrolled"
 """The attribute of functions that says how many operations unrolling has made."""
 
