@@ -162,3 +162,37 @@ def test_calls_are_native_where_no_gradients_are_wanted(data: Any) -> None:
     x.requires_grad_(False)
     with tsc.no_grad():
         assert tsc.explain(scripted, x).reason is None
+
+
+def begun(x: torch.Tensor, begins: torch.Tensor) -> torch.Tensor:
+    x.requires_grad_()
+    seeds: list[torch.Tensor | None] = [begins]
+    found = torch.autograd.grad([x * 2], [x], seeds)[0]
+    assert found is not None
+    return found
+
+
+def begun_backward(x: torch.Tensor, begins: torch.Tensor) -> torch.Tensor:
+    x.requires_grad_()
+    (x * 2).backward(begins)
+    found = x.grad
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("program", [begun, begun_backward])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "complex64"])
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 1, 3), (1,), (), (2,), (0, 3)], ids=str)
+def test_given_gradients_are_summed_where_they_are_broadcast(
+    program: Any, dtype: str, shape: tuple[int, ...]
+) -> None:
+    found: list[Any] = []
+    for library, compiled in ((tsc, tsc.script(program)), (torch, torch.jit.script(program))):
+        begins = library.ones(shape, dtype=getattr(library, dtype))
+        for _ in range(2):  # the second call is native
+            try:
+                got = compiled(library.ones(3), begins)
+                found.append((str(got.dtype).split(".")[1], got.tolist()))
+            except RuntimeError as error:
+                found.append(str(error).strip().rsplit("\n", 1)[-1].removeprefix("RuntimeError: ")[-20:])
+    assert all(outcome == found[-1] for outcome in found)

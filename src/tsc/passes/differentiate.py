@@ -222,16 +222,18 @@ def _seeds(op: Operation, outputs: Sequence[Any], given: Sequence[SSAValue], ate
     """The gradients of the outputs: ones where none are given."""
     seeds: list[Any] = []
     for output, value in zip(outputs, given, strict=True):
-        shape, code = list(aten.shape(output)), aten.dtype(output).code
+        shape, dtype = list(aten.shape(output)), aten.dtype(output)
         if constant_of(value) is None:
             if aten.numel_of(output) != 1:
                 raise NotDifferentiableError(op, "an output is not a scalar")
-            seeds.append(aten("ones", shape, dtype=code))
+            seeds.append(aten("ones", shape, dtype=dtype.code))
             continue
         seed: Any = unwrapped(value)
         if spec_of_value(seed) is None or list(aten.shape(seed)) != shape:
             raise NotDifferentiableError(op, "a gradient that it is given has not the shape of its tensor")
-        seeds.append(seed)
+        if aten.dtype(seed).is_complex != dtype.is_complex:
+            raise NotDifferentiableError(op, "of it and a gradient that it is given one is complex")
+        seeds.append(aten.in_dtype(seed, dtype))
     return seeds
 
 

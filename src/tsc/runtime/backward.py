@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from tsc.dtypes import Array
-from tsc.errors import OperatorError
+from tsc.errors import OperatorError, ShapeError
 from tsc.ops.composite import Aten, eager_aten, in_turn
 from tsc.ops.derivatives.reverse import flow
 from tsc.ops.elementwise import spec_of
@@ -28,6 +28,7 @@ RELEASED = (
     "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or "
     "if you need to access saved tensors after calling backward."
 )
+NOT_EXPANDABLE = "invalid gradient at index {} - got {} but expected shape compatible with {}"
 Seeds: TypeAlias = Sequence[tuple[Array, Array]]
 """Outputs, and what their gradients begin with."""
 
@@ -46,7 +47,7 @@ def gradients_of(
     Raises:
         OperatorError: as PyTorch raises it: something does not require gradients, or is not used.
     """
-    seeds = _seeds(tape, outputs, given)
+    seeds = _seeds(tape, outputs, given, create_graph)
     if not all(tape.requires(array) for array in inputs):
         raise OperatorError(INPUT_NOT_REQUIRED)
     found = _Flow(tape, seeds, create_graph, retain_graph).to([tape.known(array) for array in inputs])
@@ -69,7 +70,7 @@ def backward(
     Raises:
         OperatorError: as PyTorch raises it: something does not require gradients.
     """
-    seeds = _seeds(tape, outputs, given)
+    seeds = _seeds(tape, outputs, given, create_graph)
     flowing = _Flow(tape, seeds, create_graph, retain_graph)
     wanted = flowing.sinks() if inputs is None else [tape.known(array) for array in inputs]
     for variable, gradient in zip(wanted, flowing.to(wanted), strict=True):
@@ -92,23 +93,6 @@ def _accumulate(tape: Tape, variable: Variable, gradient: Array, create_graph: b
         tape.overwrite(before.array, before.array + gradient)
 
 
-def _seeds(tape: Tape, outputs: Sequence[Array], given: Sequence[Array | None] | None) -> Seeds:
-    seeds: list[tuple[Array, Array]] = []
-    for position, output in enumerate(outputs):
-        seed = None if given is None else given[position]
-        if not tape.requires(output):
-            raise OperatorError(NOT_REQUIRED.format(position))
-        if seed is None and output.size != 1:
-            raise OperatorError(NOT_SCALAR)
-        if seed is not None and seed.shape != output.shape:
-            raise OperatorError(
-                f"Mismatch in shape: grad_output[{position}] has a shape of {list(seed.shape)} and "
-                f"output[{position}] has a shape of {list(output.shape)}."
-            )
-        seeds.append((output, np.ones_like(output) if seed is None else seed))
-    return seeds
-
-
 class NotingAten(Aten):
     """What computes, and is noted on a tape."""
 
@@ -117,13 +101,50 @@ class NotingAten(Aten):
         self.tape = tape
 
 
+def _seeds(
+    tape: Tape, outputs: Sequence[Array], given: Sequence[Array | None] | None, create_graph: bool
+) -> Seeds:
+    aten = _aten_of(tape, create_graph)
+    seeds: list[tuple[Array, Array]] = []
+    for position, output in enumerate(outputs):
+        seed = None if given is None else given[position]
+        if not tape.requires(output):
+            raise OperatorError(NOT_REQUIRED.format(position))
+        if seed is None and output.size != 1:
+            raise OperatorError(NOT_SCALAR)
+        begins = np.ones_like(output) if seed is None else _seed(aten, position, output, seed)
+        seeds.append((output, begins))
+    return seeds
+
+
+def _seed(aten: Aten, position: int, output: Array, seed: Array) -> Array:
+    """What is given as the gradient of an output, in its dtype, and summed up where it is broadcast."""
+    if np.iscomplexobj(seed) != np.iscomplexobj(output):
+        raise OperatorError(
+            f"For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch "
+            f"in dtype: grad_output[{position}] has a dtype of {aten.dtype(seed).scalar_type} and output[{position}] has a "
+            f"dtype of {aten.dtype(output).scalar_type}."
+        )
+    try:
+        total = seed if seed.shape == output.shape else aten("sum_to_size", seed, list(output.shape))
+    except ShapeError as error:
+        found = NOT_EXPANDABLE.format(position, list(seed.shape), list(output.shape))
+        raise OperatorError(found) from error
+    return aten.in_dtype(total, aten.dtype(output))
+
+
+def _aten_of(tape: Tape, create_graph: bool) -> Aten:
+    """What computes gradients, and notes how if these are differentiated in turn."""
+    return NotingAten(tape) if create_graph else eager_aten()
+
+
 class _Flow:
     """Gradients on their way from outputs back to what they depend on."""
 
     def __init__(self, tape: Tape, seeds: Seeds, create_graph: bool, retain_graph: bool) -> None:
         self._seeds = seeds
         self._retain_graph = retain_graph
-        self._aten = NotingAten(tape) if create_graph else eager_aten()
+        self._aten = _aten_of(tape, create_graph)
         roots = [tape.known(output) for output, _ in seeds]
         self._nodes, self._leaves = _reachable([root.node or root.owner or root for root in roots])
         self._retaining = _retaining(self._nodes, roots)
