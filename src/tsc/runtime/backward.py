@@ -28,6 +28,10 @@ RELEASED = (
     "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or "
     "if you need to access saved tensors after calling backward."
 )
+NOT_BOTH_COMPLEX = (
+    "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+    "grad_output[{0}] has a dtype of {1} and output[{0}] has a dtype of {2}."
+)
 NOT_EXPANDABLE = "invalid gradient at index {} - got {} but expected shape compatible with {}"
 Seeds: TypeAlias = Sequence[tuple[Array, Array]]
 """Outputs, and what their gradients begin with."""
@@ -120,11 +124,8 @@ def _seeds(
 def _seed(aten: Aten, position: int, output: Array, seed: Array) -> Array:
     """What is given as the gradient of an output, in its dtype, and summed up where it is broadcast."""
     if np.iscomplexobj(seed) != np.iscomplexobj(output):
-        raise OperatorError(
-            f"For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch "
-            f"in dtype: grad_output[{position}] has a dtype of {aten.dtype(seed).scalar_type} and output[{position}] has a "
-            f"dtype of {aten.dtype(output).scalar_type}."
-        )
+        names = [aten.dtype(array).scalar_type for array in (seed, output)]
+        raise OperatorError(NOT_BOTH_COMPLEX.format(position, *names))
     try:
         total = seed if seed.shape == output.shape else aten("sum_to_size", seed, list(output.shape))
     except ShapeError as error:
