@@ -29,8 +29,8 @@ RELEASED = (
     "if you need to access saved tensors after calling backward."
 )
 NOT_BOTH_COMPLEX = (
-    "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
-    "grad_output[{0}] has a dtype of {1} and output[{0}] has a dtype of {2}."
+    "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in "
+    "dtype: grad_output[{0}] has a dtype of {1} and output[{0}] has a dtype of {2}."
 )
 NOT_EXPANDABLE = "invalid gradient at index {} - got {} but expected shape compatible with {}"
 Seeds: TypeAlias = Sequence[tuple[Array, Array]]
@@ -131,7 +131,7 @@ def _seed(aten: Aten, position: int, output: Array, seed: Array) -> Array:
     except ShapeError as error:
         found = NOT_EXPANDABLE.format(position, list(seed.shape), list(output.shape))
         raise OperatorError(found) from error
-    return aten.in_dtype(total, aten.dtype(output))
+    return cast("Array", aten.in_dtype(total, aten.dtype(output)))
 
 
 def _aten_of(tape: Tape, create_graph: bool) -> Aten:
