@@ -54,6 +54,26 @@ def test_operators_pass_gradients_on(name: str) -> None:
     assert_same(*found)
 
 
+BIASES = (
+    [(shape, bias) for shape in ((4,), (2, 3, 4), (2, 2, 2, 4)) for bias in ((), (1,), (4,))]
+    + [((4, 4), bias) for bias in ((1, 4), (4, 1), (4, 4))]
+    + [((2, 3, 4), bias) for bias in ((1, 4), (6, 1), (3, 4), (1, 1), (2, 3, 4), (2, 1, 4), (1, 1, 4))]
+)
+
+
+@pytest.mark.parametrize(("shape", "bias"), BIASES, ids=str)
+def test_biases_of_any_shape_have_gradients(shape: tuple[int, ...], bias: tuple[int, ...]) -> None:
+    generator = np.random.default_rng(0)
+    values = [generator.standard_normal(s).tolist() for s in (shape, (4, 4), bias)]
+    found: list[Any] = []
+    for library in (tsc, torch):
+        leaves = [library.tensor(v, requires_grad=True) for v in values]
+        y = library.nn.functional.linear(*leaves)
+        (y * y).sum().backward()
+        found.append([leaf.grad for leaf in leaves])
+    assert_same(*found)
+
+
 def test_results_that_are_not_leaves_warn_where_their_gradient_is_read() -> None:
     for library in (torch, tsc):
         with pytest.warns(UserWarning, match="of a Tensor that is not a leaf Tensor is being accessed"):

@@ -34,6 +34,7 @@ FOUND = (
     39_000_007_171,
     39_000_008_157,
     40_000_005_039,
+    43_000_003_147,
 )
 """Programs that went wrong: whose gradients are none of a compilation in parts; with a gradient that flows
 through neither way of a branch; that write to a view of what they read; that assign a parameter which asks
@@ -41,7 +42,8 @@ for no gradients; that write through a view of all; whose whole quotients have s
 that perhaps write to a leaf; that choose by what is known; that keep elements of an unknown dtype between
 numbers; that are given what they gave; whose kernels read what they write over; that read zeros at computed
 places; whose products have other dims; that write to one of several views; that read a view again after it
-was written and what it shows was; whose dead reads are out of range.
+was written and what it shows was; whose dead reads are out of range; whose biases are matrices
+that are added to several.
 """
 
 

@@ -220,40 +220,46 @@ def _linear_infer(input: TensorSpec, weight: TensorSpec, bias: TensorSpec | None
     transposed = TensorSpec(weight.shape[::-1], weight.dtype)
     spec = _matmul_infer(input, transposed)
     if bias is not None:
-        _bias_shape(input, weight, spec, bias)
+        _require_bias(input, weight, spec, bias)
     return spec
 
 
-def _bias_shape(
-    input: TensorSpec, weight: TensorSpec, product: TensorSpec, bias: TensorSpec
-) -> tuple[int, ...]:
-    """The shape in which a bias is added to the product. One that is a line (other dims are 1) is added to
-    the product of two matrices, the rows of all batches as one, which is how PyTorch does it for contiguous
-    tensors: a column has an element for each row. Others are added in place, so they may have another dtype.
-
-    Raises:
-        ShapeError: the bias is none of such a product.
-        DTypeError: it has a dtype that is not added there.
+def bias_shape(input: Sequence[int], bias: Sequence[int]) -> Sequence[int]:
+    """The shape in which a bias is added to the product of an input and a weight. One that is a line (other
+    dims are 1) is added to the product of two matrices, the rows of all batches as one, which is how PyTorch
+    does it for contiguous tensors: a column has an element for each row. Others are added in place.
 
     Source: PyTorch aten/src/ATen/native/Linear.cpp, ``linear``.
     """
+    if len(bias) != 2 or len(input) == 2 or not _is_line(bias):
+        return bias
+    return bias[1:] if bias[0] == 1 else (*input[:-1], bias[1])
+
+
+def _is_line(bias: Sequence[int]) -> bool:
+    return len(bias) == 1 or (len(bias) > 1 and sum(n != 1 for n in bias) == 1)
+
+
+def _require_bias(input: TensorSpec, weight: TensorSpec, product: TensorSpec, bias: TensorSpec) -> None:
+    """A bias can be added to the product. One that is added in place may have another dtype.
+
+    Raises:
+        ShapeError: it is none of such a product.
+        DTypeError: it has a dtype that is not added there.
+    """
     shape = bias.shape
-    is_line = bias.ndim == 1 or (bias.ndim > 1 and sum(n != 1 for n in shape) == 1)
-    if input.ndim != 2 and not is_line:
+    if input.ndim != 2 and not _is_line(shape):
         if bias.dtype.category > product.dtype.category:
             raise DTypeError(
                 f"result type {bias.dtype.scalar_type} can't be cast to the desired output type "
                 f"{product.dtype.scalar_type}"
             )
         require_expandable(shape, product.shape)
-        return shape
+        return
     require_same_dtype("linear", input, bias)
     if weight.ndim != 2:
         raise ShapeError(f"linear: requires a weight of 2 dims; got {weight.ndim}")
     require_expandable(shape, (prod(input.shape[:-1]), weight.shape[0]))
-    if bias.ndim < 2 or input.ndim == 2:
-        return shape
-    return shape[1:] if shape[0] == 1 else (*input.shape[:-1], shape[1])
 
 
 def _linear_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
@@ -265,16 +271,15 @@ def _linear_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValu
     if bias is None:
         return product
     spec = _linear_infer(x.spec, weight.spec, bias.spec)
-    shaped = kernel.reshape(bias, _bias_shape(x.spec, weight.spec, spec, bias.spec))
+    shaped = kernel.reshape(bias, bias_shape(x.spec.shape, bias.spec.shape))
     return kernel.elementwise([product, kernel.convert(shaped, spec.dtype)], spec, lambda a, b: a + b, "bias")
 
 
 @FAMILY.op("aten::linear", infer=_linear_infer, lower=_linear_lower, kind="contraction")
 def linear(input: Array, weight: Array, bias: Array | None) -> Array:
     """``input @ weight.T + bias``."""
-    spec = _linear_infer(spec_of(input), spec_of(weight), None if bias is None else spec_of(bias))
+    _linear_infer(spec_of(input), spec_of(weight), None if bias is None else spec_of(bias))
     product = np.matmul(computed_wide(input), computed_wide(weight.T))
     if bias is not None:
-        shape = _bias_shape(spec_of(input), spec_of(weight), spec, spec_of(bias))
-        product = product + computed_wide(bias).reshape(shape)
+        product = product + computed_wide(bias).reshape(bias_shape(input.shape, bias.shape))
     return np.asarray(product).astype(input.dtype, copy=False)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from tsc.ops.composite import AnyTensor, Aten
+from tsc.ops.contractions import bias_shape
 from tsc.ops.derivatives.rules import Call, Flow, Place, conjugate, derivative, scaled, sum_to, zeros
 from tsc.ops.shapes import pair
 
@@ -83,8 +84,10 @@ def _linear(call: Call, input: AnyTensor, weight: AnyTensor, bias: Any) -> Flows
         return aten("mm", aten("t", _rows(aten, call.gradient)), conjugate(aten, _rows(aten, input)))
 
     def to_bias() -> AnyTensor:
-        is_matrix = len(aten.shape(bias)) == 2  # it is added to all rows, whatever dims they are of
-        return sum_to(aten, _rows(aten, call.gradient) if is_matrix else call.gradient, aten.shape(bias))
+        shape = list(aten.shape(bias))
+        added = list(bias_shape(aten.shape(input), shape))
+        total = sum_to(aten, call.gradient, added)
+        return total if added == shape else aten("reshape", total, shape)
 
     return {0: to_input, 1: to_weight, 2: to_bias}
 
