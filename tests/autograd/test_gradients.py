@@ -57,7 +57,7 @@ def test_operators_pass_gradients_on(name: str) -> None:
 BIASES = (
     [(shape, bias) for shape in ((4,), (2, 3, 4), (2, 2, 2, 4)) for bias in ((), (1,), (4,))]
     + [((4, 4), bias) for bias in ((1, 4), (4, 1), (4, 4))]
-    + [((2, 3, 4), bias) for bias in ((1, 4), (6, 1), (3, 4), (1, 1), (2, 3, 4), (2, 1, 4), (1, 1, 4))]
+    + [((2, 3, 4), bias) for bias in ((1, 4), (6, 1), (3, 4), (1, 1), (2, 3, 4), (2, 1, 4))]
 )
 
 
