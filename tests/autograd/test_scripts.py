@@ -196,3 +196,80 @@ def test_given_gradients_are_summed_where_they_are_broadcast(
             except RuntimeError as error:
                 found.append(str(error).strip().rsplit("\n", 1)[-1].removeprefix("RuntimeError: ")[-20:])
     assert all(outcome == found[-1] for outcome in found)
+
+
+def gradient(y: torch.Tensor, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    found = torch.autograd.grad([(y * y * w + x).sum()], [x])[0]
+    assert found is not None
+    return found
+
+
+def scaled_unrecorded(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    y = x.requires_grad_() * 2
+    with torch.no_grad():
+        y.mul_(w)
+    return gradient(y, x, w)
+
+
+def piece_unrecorded(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    y = x.requires_grad_() * 2
+    with torch.no_grad():
+        y[0] = w[1] * 7
+    return gradient(y, x, w)
+
+
+def branch_unrecorded(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    y = x.requires_grad_() * 2
+    with torch.no_grad():
+        if bool(w[0] > 0):
+            y.mul_(w)
+    return gradient(y, x, w)
+
+
+def leaf_unrecorded(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    x.requires_grad_()
+    with torch.no_grad():
+        x.mul_(w)
+        x[0] = w[1]
+    return gradient(x * 2, x, w)
+
+
+def scaled_detached(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    y = x.requires_grad_() * 2
+    y.detach().mul_(w)
+    return gradient(y, x, w)
+
+
+def piece_detached(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    y = x.requires_grad_() * 2
+    y.detach()[0].fill_(5.0)
+    return gradient(y, x, w)
+
+
+def leaf_detached(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    x.requires_grad_()
+    x.detach().mul_(w)
+    return gradient(x * 2, x, w)
+
+
+def recorded_beside_detached(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    y = x.requires_grad_() * 2
+    z = y.detach()
+    y[0] = w[1] * y[1]
+    return gradient(y * z, x, w)
+
+
+WRITES = [
+    scaled_unrecorded, piece_unrecorded, branch_unrecorded, leaf_unrecorded,
+    scaled_detached, piece_detached, leaf_detached, recorded_beside_detached,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("program", WRITES)
+def test_what_is_written_unrecorded_keeps_its_gradient(program: Any) -> None:
+    found: list[Any] = []
+    for library, compiled in ((torch, torch.jit.script(program)), (tsc, tsc.script(program))):
+        for _ in range(2 if library is tsc else 1):
+            x, w = (library.tensor(values) for values in ([1.0, 2.0, 3.0], [0.5, -1.0, 2.0]))
+            found += [compiled(x, w).tolist()]
+    assert found[1:] == found[:1] * 2

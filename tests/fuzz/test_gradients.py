@@ -35,6 +35,8 @@ FOUND = (
     39_000_008_157,
     40_000_005_039,
     43_000_003_147,
+    43_000_008_392,
+    43_000_009_222,
 )
 """Programs that went wrong: whose gradients are none of a compilation in parts; with a gradient that flows
 through neither way of a branch; that write to a view of what they read; that assign a parameter which asks
@@ -43,7 +45,7 @@ that perhaps write to a leaf; that choose by what is known; that keep elements o
 numbers; that are given what they gave; whose kernels read what they write over; that read zeros at computed
 places; whose products have other dims; that write to one of several views; that read a view again after it
 was written and what it shows was; whose dead reads are out of range; whose biases are matrices
-that are added to several.
+that are added to several; that write to what has a gradient by way of `detach`.
 """
 
 

@@ -49,6 +49,9 @@ nevertheless, as long as the object holds the same."""
 
 HAD_MODES = "tsc.had_modes"
 """The attribute of functions that set whether gradients are recorded, which nothing in them depends on."""
+UNRECORDED_WRITE = "tsc.unrecorded_write"
+"""The attribute of operations that write while no gradients are recorded; and of functions in which something
+so written has gradients, which stay as they were."""
 SEEDS = "tsc.seeds"
 """The attribute of functions that also give gradients: how many gradients of results are their last
 arguments. `SOUGHT` says of which arguments the gradients are the last results."""

@@ -23,6 +23,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import DerefineOp, PrimListConstructOp
+from tsc.dialects.tsc import UNRECORDED_WRITE
 from tsc.dialects.walking import walk
 from tsc.errors import OPERATOR_FAILURES
 from tsc.ops.composite import Aten
@@ -201,6 +202,8 @@ def _listed(op: Operation, value: SSAValue) -> list[Any]:
 
 
 def _require_plain(op: Operation, function: FuncOp) -> None:
+    if UNRECORDED_WRITE in function.attributes:
+        raise NotDifferentiableError(op, "what has a gradient is written where none are recorded")
     for inner in walk(function):
         if writes_anything(inner):
             raise NotDifferentiableError(op, "tensors or lists are written in place")

@@ -13,7 +13,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import UNKNOWN_CALLS, is_within, writes_anything
 from tsc.analysis.memory_aliases import has_memory, shared_operands
-from tsc.analysis.operator_effects import not_repeatable, reads_layout
+from tsc.analysis.operator_effects import asks_gradients, not_repeatable, reads_layout
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.written_names import WRAPPERS, unfollowed_name
 from tsc.dialects import torch_types as tt
@@ -23,14 +23,16 @@ from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
-from tsc.dialects.tsc import KEEPS_ORDER, WRITTEN, MemoryOp
+from tsc.dialects.tsc import KEEPS_ORDER, UNRECORDED_WRITE, WRITTEN, MemoryOp
 from tsc.dialects.walking import walk
+from tsc.ops.derivatives.recorded import CUTS
 from tsc.passes.functional.arguments import name_arguments
 from tsc.passes.functional.forms import CannotFunctionalizeError, functional_form, stored
 from tsc.passes.functional.handed_on import copy_handed_on
 from tsc.passes.functional.memory import MemoryState, TensorRecord
 from tsc.passes.functional.second_names import forget_second_names
 from tsc.passes.functional.value_types import to_values
+from tsc.passes.gradients.requiring import Requiring
 from tsc.passes.refine_types import infer_types
 
 
@@ -93,6 +95,17 @@ def functionalize(function: FuncOp, pool: ConstantPool, *, in_regions: bool = Fa
     return None
 
 
+def _keeps_gradient(op: AtenOp, tensor: TensorRecord) -> bool:
+    """Whether what `op` writes to has a gradient that stays as it was: nothing is recorded, or it is written
+    by way of `detach`.
+    """
+    views = [link.view.schema.full_name for link in tensor.up() if link.view is not None]
+    if UNRECORDED_WRITE not in op.attributes and not any(name in CUTS for name in views):
+        return False
+    *_, root = tensor.up()
+    return Requiring()(root.value)
+
+
 def _call_that_may_write(function: FuncOp) -> Operation | None:
     """A call of unknown code that is handed memory, or an object that may hold some."""
     calls = (op for op in walk(function) if isinstance(op, UNKNOWN_CALLS))
@@ -105,6 +118,7 @@ class _Functionalizer:
         self.pool = pool
         self.in_regions = in_regions
         self.state = MemoryState(function.body.block)
+        self.asks_gradients = asks_gradients(function)
 
     # --- operations, in order ---
 
@@ -271,6 +285,8 @@ class _Functionalizer:
         for other in op.operands[1:]:
             if self.state.overlaps(other, tensor):
                 raise CannotFunctionalizeError(f"{op.schema.full_name} reads memory that it writes")
+        if self.asks_gradients and _keeps_gradient(op, tensor):
+            self.function.attributes[UNRECORDED_WRITE] = UnitAttr()
         if not functional.result_layout.follows_operands and not is_row_major(target, self.pool):
             self.function.attributes[KEEPS_ORDER] = UnitAttr()
         operands = [self.state.current(o, builder) for o in op.operands]

@@ -4,6 +4,7 @@ value that is in each as of now.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xdsl.ir import Block, Operation, SSAValue
@@ -29,6 +30,13 @@ class TensorRecord:
     version: int
     parent: TensorRecord | None = None
     view: AtenOp | None = None
+
+    def up(self) -> Iterator[TensorRecord]:
+        """Itself, what it is a view of, what that is a view of, and so on."""
+        link: TensorRecord | None = self
+        while link is not None:
+            yield link
+            link = link.parent
 
     @property
     def is_certain(self) -> bool:
@@ -130,9 +138,7 @@ class MemoryState:
 
     def store(self, tensor: TensorRecord, value: SSAValue, builder: TorchBuilder) -> None:
         """Make `value` the contents of `tensor`, and carry that to the memory it is a view of."""
-        chain = [tensor]
-        while chain[-1].parent is not None:
-            chain.append(chain[-1].parent)
+        chain = list(tensor.up())
         for link in chain[:-1]:
             if link.is_certain and inverse_of(link.view) is None:
                 raise CannotFunctionalizeError(f"{link.view and link.view.name}: the view is written")

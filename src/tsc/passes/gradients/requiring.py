@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xdsl.dialects.builtin import UnitAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 
-from tsc.analysis.known_values import UNKNOWN, constant_of
+from tsc.analysis.known_values import UNKNOWN, constant_of, writes_anything
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -20,6 +21,8 @@ from tsc.dialects.torch_ops import (
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
 )
+from tsc.dialects.tsc import UNRECORDED_WRITE
+from tsc.dialects.walking import walk
 from tsc.ops.derivatives.recorded import is_differentiable, recorded_arguments, recorded_results
 
 PASSING = (DerefineOp, PrimUncheckedCastOp, PrimListConstructOp, PrimListUnpackOp, PrimTupleConstructOp)
@@ -123,8 +126,8 @@ def _in_order(block: Block) -> Sequence[Operation]:
 
 
 def cut_unrecorded(function: FuncOp) -> bool:
-    """Detach what is computed while no gradients are recorded (``with torch.no_grad()``), and forget the
-    modes. Whether there were any.
+    """Detach what is computed while no gradients are recorded (``with torch.no_grad()``), note what is
+    written meanwhile (`UNRECORDED_WRITE`), and forget the modes. Whether there were any.
     """
     ops = _in_order(function.body.block)
     switches = [op for op in ops if _name(op) == "aten::set_grad_enabled"]
@@ -140,6 +143,7 @@ def cut_unrecorded(function: FuncOp) -> bool:
                 return False
             enabled = bool(wanted)
         elif not enabled:
+            _note_writes(op)
             _detach_results(op)
     for op in switches:
         op.detach()
@@ -149,6 +153,12 @@ def cut_unrecorded(function: FuncOp) -> bool:
 
 def _name(op: Operation) -> str:
     return op.schema.full_name if isinstance(op, AtenOp) else ""
+
+
+def _note_writes(op: Operation) -> None:
+    for inner in walk(op):
+        if writes_anything(inner):
+            inner.attributes[UNRECORDED_WRITE] = UnitAttr()
 
 
 def _detach_results(op: Operation) -> None:
