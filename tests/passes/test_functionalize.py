@@ -88,7 +88,23 @@ def joined_while_a_list_grows(x: Tensor) -> Tensor:
     return torch.cat(items)
 
 
+def copied_onto_itself(x: Tensor) -> Tensor:
+    y = x * 2
+    piece = y[1:].select(1, 0)
+    piece.add_(1)
+    y[1:].select(1, 0).copy_(piece)  # how ``y[1:, 0] += 1`` is traced
+    return y
+
+
+def sized_by_a_tensor(x: Tensor) -> Tensor:
+    count = torch.tensor(x.size(0)) * 2
+    y = torch.ones(int(count), int(count // 2), dtype=x.dtype)
+    y[: x.size(0)].add_(x)
+    return y
+
+
 FOLLOWED = [
+    copied_onto_itself, sized_by_a_tensor,
     joined_while_a_list_grows,
     argument, argument_returned, through_a_row, through_views_of_views, views_read_after_a_write,
     held_in_a_tuple, flattened, converted, element_of_a_dict, meshed,
@@ -142,7 +158,22 @@ def overlapping(x: Tensor) -> Tensor:
     return y
 
 
+def copied_onto_another_piece(x: Tensor) -> Tensor:
+    y = x * 2
+    y[0].copy_(y[1])
+    return y
+
+
+def sized_by_a_tensor_that_is_written(x: Tensor) -> Tensor:
+    count = torch.tensor(x.size(0))
+    count.add_(1)
+    y = torch.ones(int(count), 3, dtype=x.dtype)
+    y[: x.size(0)].add_(x)
+    return y
+
+
 NOT_FOLLOWED = [
+    copied_onto_another_piece,
     element_of_a_growing_list, piece_of_unknown_size, result_of_a_branch,
     reshaped_then_read, summed_as_einsum, turned_in_place,
 ]  # fmt: skip
@@ -166,7 +197,11 @@ def test_writes_stay_where_a_name_is_not_followed(program: Program) -> None:
     assert writes(program)
 
 
-@pytest.mark.parametrize("program", [*FOLLOWED, *NOT_FOLLOWED, overlapping], ids=lambda p: p.__name__)
+@pytest.mark.parametrize(
+    "program",
+    [*FOLLOWED, *NOT_FOLLOWED, overlapping, sized_by_a_tensor_that_is_written],
+    ids=lambda p: p.__name__,
+)
 def test_programs_that_write_do_what_they_do_in_pytorch(program: Program) -> None:
     x = torch.arange(9.0).reshape(3, 3) - 4
     theirs, mine, again = x.clone(), x.clone(), x.clone()

@@ -1,16 +1,25 @@
-"""Constant tensors without dims that stand for numbers."""
+"""Tensors of few elements that are known though tensors may be written: nothing writes to these."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import SSAValue
 
+from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated, spec_of_type
+from tsc.analysis.operator_effects import definition_of, is_foldable
+from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
-from tsc.dialects.torch_ops import NonValueTensorLiteralOp
+from tsc.dialects.torch_ops import NonValueTensorLiteralOp, PrimListConstructOp
+from tsc.dims import holds_dim
+from tsc.errors import OPERATOR_FAILURES
+from tsc.narrowing import is_array
 
 SCALAR_FORMS = {f"aten::{name}.Tensor": f"aten::{name}.Scalar" for name in ("add", "sub", "mul", "div")}
+MOST_ELEMENTS = 16
+"""Elements of a tensor that is looked at: traces compute sizes with tensors of one."""
 
 
 def constant_number(op: AtenOp, pool: ConstantPool) -> Any:
@@ -26,16 +35,70 @@ def constant_number(op: AtenOp, pool: ConstantPool) -> Any:
     if not isinstance(literal, NonValueTensorLiteralOp):
         return None
     array = literal_array(pool, literal)
-    if array.shape != () or not _is_only_read(literal.results[0]):
+    if array.shape != () or not _is_only_read(literal.results[0], with_views=False):
         return None
     return array.item()
 
 
-def _is_only_read(value: SSAValue) -> bool:
-    """Whether all users are operators that neither write to `value` nor return a view of it."""
-    return all(
-        isinstance(use.operation, AtenOp)
-        and use.index < len(formals := use.operation.schema.arguments)
-        and not formals[use.index].alias
-        for use in value.uses
-    )
+class ComputedNumbers:
+    """Looks tensors of few elements up, that are constants or computed of constants, and that nobody writes
+    to.
+    """
+
+    def __init__(self, pool: ConstantPool) -> None:
+        self._pool = pool
+        self._known: dict[SSAValue, Any] = {}
+
+    def of(self, value: SSAValue) -> Any:
+        """The value, or the array, that `value` certainly is; `UNKNOWN` otherwise."""
+        found = constant_of(value, self._pool)
+        if found is not UNKNOWN or not isinstance(value.type, (tt.TensorType, tt.ListType)):
+            return found
+        if value not in self._known:
+            self._known[value] = self._found(value)
+        return self._known[value]
+
+    def _found(self, value: SSAValue) -> Any:
+        owner = value.owner
+        if isinstance(owner, PrimListConstructOp) and not is_list_mutated(value):
+            parts = [self.of(operand) for operand in owner.operands]
+            return UNKNOWN if any(part is UNKNOWN for part in parts) else parts
+        spec = spec_of_type(value.type) if isinstance(value.type, tt.TensorType) else None
+        if spec is None or holds_dim(spec.shape) or spec.size > MOST_ELEMENTS or not _is_only_read(value):
+            return UNKNOWN
+        if isinstance(owner, NonValueTensorLiteralOp):
+            return literal_array(self._pool, owner)
+        return self._computed(owner) if isinstance(owner, AtenOp) else UNKNOWN
+
+    def _computed(self, op: AtenOp) -> Any:
+        operator = definition_of(op)
+        if operator is None or len(op.results) != 1 or not is_foldable(op):
+            return UNKNOWN
+        arguments = [self.of(operand) for operand in op.operands]
+        if any(argument is UNKNOWN for argument in arguments) or holds_dim(arguments):
+            return UNKNOWN
+        try:
+            found = operator.eager(*arguments)
+        except OPERATOR_FAILURES:
+            return UNKNOWN  # the call is wrong, and raises when the program runs
+        return found if is_array(found) else UNKNOWN
+
+
+def _is_only_read(value: SSAValue, *, with_views: bool = True) -> bool:
+    """Whether all users of a tensor certainly do not write to it, and either are no views, or are only read
+    themselves; what becomes of it once it is returned does not matter.
+    """
+    for use in value.uses:
+        op = use.operation
+        if with_views and isinstance(op, ReturnOp):
+            continue
+        if with_views and isinstance(op, CONSTRUCTIONS):
+            if not all(map(_is_only_read, op.results)):
+                return False
+            continue
+        if not isinstance(op, AtenOp) or use.index >= len(op.schema.arguments):
+            return False
+        formal = op.schema.arguments[use.index]
+        if formal.is_written or (formal.alias and not (with_views and all(map(_is_only_read, op.results)))):
+            return False
+    return True

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tsc import dtypes
-from tsc.dims import Dim, certainly_natural, is_known
+from tsc.dims import Dim, certainly_natural, is_known, minimum
 from tsc.dtypes import Array, DType, Number
 from tsc.errors import ShapeError
 from tsc.ops.composite import AnyTensor, Aten
@@ -17,6 +17,9 @@ from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder
 from tsc.ops.kernel_values import KernelValue, Output, affine, constant, dim
 from tsc.ops.scalar import Scalar
 from tsc.ops.shapes import pair, window_size
+
+LARGE = 16
+"""Places of a window beyond which it may be larger than an image of unknown size."""
 
 
 class Windows:
@@ -73,12 +76,22 @@ class Windows:
         """The shape of the result."""
         return self.shape[: -self.spatial] + self.sizes
 
+    @property
+    def taps(self) -> tuple[int, ...]:
+        """How many places of a window there are in each dim, without those that lie behind the data in all
+        windows: networks pool over all there is by windows that are much larger.
+        """
+        extents = zip(self.shape[-self.spatial :], self.kernel, self.padding, self.dilation, strict=True)
+        return tuple(
+            minimum(k, (n - 1 + p) // d + 1) if is_known(n) or k > LARGE else k for n, k, p, d in extents
+        )
+
     def widths(self) -> tuple[list[int], list[int]]:
-        """Padding before and after each dim, enough that every window lies inside."""
-        lead = len(self.shape) - self.spatial
+        """Padding before and after each dim, enough that every place of a window lies inside."""
+        lead, taps = len(self.shape) - self.spatial, self.taps
         low, high = [0] * lead, [0] * lead
         for i in range(self.spatial):
-            span = (self.sizes[i] - 1) * self.stride[i] + self.dilation[i] * (self.kernel[i] - 1) + 1
+            span = (self.sizes[i] - 1) * self.stride[i] + self.dilation[i] * (taps[i] - 1) + 1
             low.append(self.padding[i])
             needed = span - self.padding[i] - self.shape[lead + i]
             is_enough = isinstance(needed, Dim) and certainly_natural(self.padding[i] - needed)
@@ -128,7 +141,7 @@ class Windows:
         low, high = self.widths()
         padded = np.pad(x, list(zip(low, high, strict=True)), constant_values=fill)
         views: list[Array] = []
-        for tap in np.ndindex(*self.kernel):
+        for tap in np.ndindex(*self.taps):
             cuts = tuple(
                 slice(t * d, t * d + (n - 1) * s + 1, s)
                 for t, d, n, s in zip(tap, self.dilation, self.sizes, self.stride, strict=True)
@@ -142,7 +155,7 @@ class Windows:
         ends = zip(reversed(low[-self.spatial :]), reversed(high[-self.spatial :]), strict=True)
         padded = aten("constant_pad_nd", x, [n for pair in ends for n in pair], fill)
         found: list[AnyTensor] = []
-        for tap in np.ndindex(*self.kernel):
+        for tap in np.ndindex(*self.taps):
             part = padded
             for i in range(self.spatial):
                 start = tap[i] * self.dilation[i]
@@ -175,7 +188,8 @@ class Windows:
         )
         # The window's extent is known by no operand, so an empty tensor of the window's shape says it, as
         # MLIR's pooling does.
-        window = KernelValue(kernel.empty(TensorSpec(self.kernel, dtype)), TensorSpec(self.kernel, dtype))
+        places = TensorSpec(self.taps, dtype)
+        window = KernelValue(kernel.empty(places), places)
         extent = affine(rank, [dim(len(self.shape) + i) for i in range(self.spatial)])
 
         def body(_: BodyBuilder, inputs: list[Scalar], accumulators: list[Scalar]) -> list[Scalar]:

@@ -282,6 +282,8 @@ class _Functionalizer:
         tensor = self.state.record(target)
         if not tensor.base.is_writable:
             raise CannotFunctionalizeError("memory from outside the function is written")
+        if op.schema.full_name == "aten::copy_" and self.state.is_same_piece(op.operands[1], tensor):
+            return  # ``x[0] += 1``, as it is traced
         for other in op.operands[1:]:
             if self.state.overlaps(other, tensor):
                 raise CannotFunctionalizeError(f"{op.schema.full_name} reads memory that it writes")

@@ -12,7 +12,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, UnitAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
+from tsc.analysis.constant_numbers import SCALAR_FORMS, ComputedNumbers, constant_number
 from tsc.analysis.known_values import UNKNOWN, constant_of, is_within, spec_of_type
 from tsc.analysis.module_functions import functions
 from tsc.analysis.operator_effects import is_foldable
@@ -175,14 +175,16 @@ def fold(op: AtenOp, pool: ConstantPool) -> bool:
     if tells_memory and any(isinstance(r.type, tt.TensorType) and is_shown(r) for r in op.results):
         return False
     arguments: list[Any] = []
+    gives_tensors = any(isinstance(r.type, tt.TensorType) for r in op.results)
+    numbers = None if gives_tensors else ComputedNumbers(pool)
     for i, operand in enumerate(op.operands):
-        value = constant_of(operand, pool)
+        value = constant_of(operand, pool) if numbers is None else numbers.of(operand)
         if value is UNKNOWN and i == 0 and operator.reads_shape_only and not _shows_layout(op, operator):
             value = _stand_in(operand)
         if value is UNKNOWN or not _may_be(value, op, i):
             return False
         arguments.append(value)
-    if holds_dim(arguments) and any(isinstance(r.type, tt.TensorType) for r in op.results):
+    if gives_tensors and holds_dim(arguments):
         return False  # tensors of symbolic sizes are made when the program runs
     try:
         if _is_large(operator, arguments):

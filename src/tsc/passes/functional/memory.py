@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from xdsl.ir import Block, Operation, SSAValue
 
-from tsc.analysis.known_values import is_list_mutated
+from tsc.analysis.known_values import UNKNOWN, constant_of, is_list_mutated
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -136,6 +136,14 @@ class MemoryState:
         other = self.tensors.get(value)
         return other is not None and other is not target and other.base is target.base
 
+    def is_same_piece(self, value: SSAValue, target: TensorRecord) -> bool:
+        """Whether `value` certainly shows what `target` does: the same views of the same tensor."""
+        other = self.tensors.get(value)
+        if other is None or other.base is not target.base:
+            return False
+        ways = [[link for link in record.up() if link.view is not None] for record in (other, target)]
+        return len(ways[0]) == len(ways[1]) and all(map(_is_same_view, *ways))
+
     def store(self, tensor: TensorRecord, value: SSAValue, builder: TorchBuilder) -> None:
         """Make `value` the contents of `tensor`, and carry that to the memory it is a view of."""
         chain = list(tensor.up())
@@ -154,3 +162,20 @@ class MemoryState:
                 return
             assert link.view is not None
             value = put_back(link.view, before[position + 1], value, builder)
+
+
+def _is_same_view(one: TensorRecord, other: TensorRecord) -> bool:
+    """Whether views are the same but for what they are of."""
+    if one is other:
+        return True
+    assert one.view is not None
+    assert other.view is not None
+    if one.view.schema is not other.view.schema:
+        return False
+    return all(map(_is_same_number, list(one.view.operands)[1:], list(other.view.operands)[1:]))
+
+
+def _is_same_number(one: SSAValue, other: SSAValue) -> bool:
+    """Whether two numbers, or lists of them, are certainly the same."""
+    value = constant_of(one)
+    return one is other or (value is not UNKNOWN and value == constant_of(other))
