@@ -18,6 +18,9 @@ from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array
 
 SCALAR_FORMS = {f"aten::{name}.Tensor": f"aten::{name}.Scalar" for name in ("add", "sub", "mul", "div")}
+REPEATED = "aten::repeat_interleave.self_Tensor"
+NUMBER_FORMS = {**SCALAR_FORMS, REPEATED: "aten::repeat_interleave.self_int"}
+"""The operators that take a number in the place of such a tensor."""
 MOST_ELEMENTS = 16
 """Elements of a tensor that is looked at: traces compute sizes with tensors of one."""
 
@@ -38,6 +41,12 @@ def constant_number(op: AtenOp, pool: ConstantPool) -> Any:
     if array.shape != () or not _is_only_read(literal.results[0], with_views=False):
         return None
     return array.item()
+
+
+def repeats(op: AtenOp, pool: ConstantPool) -> int | None:
+    """How often ``repeat_interleave`` repeats each element, where that is one known number; else None."""
+    array = ComputedNumbers(pool).of(op.operands[1])
+    return int(array.item()) if is_array(array) and array.size == 1 else None
 
 
 class ComputedNumbers:

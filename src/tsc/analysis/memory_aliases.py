@@ -13,18 +13,20 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 
-from tsc.analysis.known_values import UNKNOWN_CALLS, writes_anything, writes_operand
+from tsc.analysis.known_values import UNKNOWN_CALLS, is_list_mutated, writes_anything, writes_operand
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import (
     PrimGetAttrOp,
     PrimIfOp,
+    PrimListConstructOp,
     PrimLoopOp,
     PrimSetAttrOp,
 )
 from tsc.dialects.walking import values_below, walk
 from tsc.ops.definition import Sharing
+from tsc.ops.derivatives.recorded import is_likeness
 
 RETYPED = frozenset(("torch.derefine", "torch.prim.unchecked_cast", "torch.copy.to_tensor", "tsc.memory"))
 """Operations whose result is their operand, seen differently."""
@@ -155,11 +157,20 @@ def shared_operands(op: AtenOp) -> list[SSAValue]:
     with_memory = [(o, f) for o, f in zip(op.operands, op.schema.arguments, strict=False) if has_memory(o)]
     if operator is None:
         return [o for o, _ in with_memory]
+    if operator.sharing is Sharing.ALONE:
+        return [o for o, _ in with_memory if not _holds_several(o)]
     if operator.sharing is Sharing.SOMETIMES:
+        with_memory = with_memory[:1] if is_likeness(op.schema.full_name) else with_memory
         return [o for o, _ in with_memory if not _differ_in_dtype(o, op.results)]
     if any(r.alias == ANYTHING for r in operator.schema.results):
         return [o for o, _ in with_memory]
     return [o for o, f in with_memory if operator.schema.aliases and f.alias]
+
+
+def _holds_several(value: SSAValue) -> bool:
+    """Whether a list certainly holds more than one tensor."""
+    owner = value.owner
+    return isinstance(owner, PrimListConstructOp) and len(owner.operands) > 1 and not is_list_mutated(value)
 
 
 def is_argument(value: SSAValue) -> bool:

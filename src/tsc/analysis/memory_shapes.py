@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from tsc.analysis.fusion import tensor_operands
 from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_value
 from tsc.analysis.operator_effects import definition_of, wants_layout
 from tsc.analysis.result_layouts import is_row_major
+from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool
+from tsc.dialects.torch_ops import PrimListConstructOp
 from tsc.dialects.tsc import LIES_OTHERWISE
-from tsc.dims import hints_of
+from tsc.dims import hints_of, holds_dim
 from tsc.errors import OPERATOR_FAILURES, ShapeError
 from tsc.narrowing import is_array
 from tsc.ops.definition import Operator, ResultLayout
@@ -42,17 +45,33 @@ def cannot_be_viewed(op: AtenOp, pool: ConstantPool) -> bool:
     return False
 
 
-def lying_as(value: SSAValue, pool: ConstantPool) -> np.ndarray[Any, Any] | None:
-    """An array with the shape of a tensor in the present call, that lies as it does; None where that is not
-    known. Its elements mean nothing.
+def certainly_copies(op: AtenOp, pool: ConstantPool) -> bool:
+    """Whether an operator whose result may be memory of its argument, as that lies there (``contiguous``),
+    gives a copy, whatever the arguments of the function are.
+    """
+    operator = definition_of(op)
+    if operator is None or not operator.shares_by_layout:
+        return False
+    given = lying_as(op.operands[0], pool, in_any_call=True)
+    shown = None if given is None else _shown(op, operator, given)
+    return (
+        given is not None and shown is not None and given.size > 0 and not np.may_share_memory(given, shown)
+    )
+
+
+def lying_as(
+    value: SSAValue, pool: ConstantPool, *, in_any_call: bool = False
+) -> np.ndarray[Any, Any] | None:
+    """An array with the shape of a tensor in the present call, that lies as it does, or as it does
+    `in_any_call`; None where that is not known. Its elements mean nothing.
     """
     spec = spec_of_value(value)
-    if spec is None:
+    if spec is None or (in_any_call and holds_dim(spec.shape)):
         return None
     shape = tuple(hints_of(spec.shape))
     if int(np.prod(shape)) > LARGEST:
         return None
-    if is_row_major(value, pool):
+    if is_row_major(value, pool, of_any_arguments=in_any_call):
         return np.empty(shape, spec.dtype.numpy)
     owner = value.owner
     if isinstance(owner, Block) or LIES_OTHERWISE in owner.attributes or not isinstance(owner, AtenOp):
@@ -61,20 +80,43 @@ def lying_as(value: SSAValue, pool: ConstantPool) -> np.ndarray[Any, Any] | None
     if operator is None or wants_layout(owner):
         return None
     if operator.may_share:
-        return _shown(owner, operator, pool)
-    if operator.result_layout is not ResultLayout.ELEMENTWISE:
+        base = lying_as(owner.operands[0], pool, in_any_call=in_any_call)
+        return None if base is None else _shown(owner, operator, base)
+    found = [lying_as(operand, pool, in_any_call=in_any_call) for operand in tensor_operands(owner)]
+    arrays = [array for array in found if array is not None]
+    if len(arrays) < len(found):
         return None
-    arrays = [lying_as(operand, pool) for operand in tensor_operands(owner)]
-    if any(array is None for array in arrays):
-        return None
-    return as_elementwise(np.empty(shape, spec.dtype.numpy), [a for a in arrays if a is not None])
+    if operator.result_layout is ResultLayout.ELEMENTWISE:
+        return as_elementwise(np.empty(shape, spec.dtype.numpy), arrays)
+    if operator.result_layout is ResultLayout.FOLLOWING:
+        return _computed(owner, operator, arrays)
+    return None
 
 
-def _shown(op: AtenOp, operator: Operator, pool: ConstantPool) -> np.ndarray[Any, Any] | None:
+def _computed(op: AtenOp, operator: Operator, arrays: Sequence[Any]) -> np.ndarray[Any, Any] | None:
+    """What an operator gives of arrays that lie as its arguments do."""
+    given = iter(arrays)
+    arguments: list[Any] = []
+    for operand in op.operands:
+        if isinstance(operand.type, tt.TensorType):
+            arguments.append(next(given))
+        elif isinstance(operand.owner, PrimListConstructOp) and operand.type == tt.ListType(tt.TENSOR):
+            arguments.append([next(given) for _ in operand.owner.operands])
+        else:
+            arguments.append(hints_of(constant_of(operand)))
+    if any(argument is UNKNOWN for argument in arguments):
+        return None
+    try:
+        made = operator.eager(*arguments)
+    except OPERATOR_FAILURES:
+        return None
+    return made if is_array(made) else None
+
+
+def _shown(op: AtenOp, operator: Operator, base: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
     """What a view operator gives of an array that lies as its argument does."""
-    base = lying_as(op.operands[0], pool)
     rest = [constant_of(operand) for operand in list(op.operands)[1:]]
-    if base is None or any(r is UNKNOWN for r in rest):
+    if any(r is UNKNOWN for r in rest):
         return None
     try:
         shown = operator.eager(base, *hints_of(rest))

@@ -160,7 +160,7 @@ def makes_memory(op: Operation) -> bool:
     operator = definition_of(op)
     if operator is None or not any(isinstance(r.type, tt.TensorType) for r in op.results):
         return False
-    return _creates(op) or operator.sharing is Sharing.SOMETIMES
+    return _creates(op) or operator.sharing in (Sharing.SOMETIMES, Sharing.ALONE)
 
 
 def is_timeless(op: Operation, *, sizes_are_kept: bool) -> bool:

@@ -27,9 +27,16 @@ from tsc.ops.index_views import IndexView
 from tsc.ops.strides import element_strides
 
 
-def is_row_major(value: SSAValue, pool: ConstantPool) -> bool:
-    """Whether `value` certainly is row-major; the arrays of constants, in `pool`, show how those lie."""
-    return comes_from(value, lambda at: _sources(at, pool))
+def is_row_major(value: SSAValue, pool: ConstantPool, *, of_any_arguments: bool = False) -> bool:
+    """Whether `value` certainly is row-major, if the arguments of the function are or `of_any_arguments`; the
+    arrays of constants, in `pool`, show how those lie.
+    """
+
+    def sources(at: SSAValue) -> list[SSAValue] | None:
+        is_given = isinstance(at.owner, Block) and isinstance(at.owner.parent_op(), FuncOp)
+        return None if of_any_arguments and is_given else _sources(at, pool)
+
+    return comes_from(value, sources)
 
 
 def _sources(value: SSAValue, pool: ConstantPool) -> list[SSAValue] | None:

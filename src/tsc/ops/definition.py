@@ -65,6 +65,7 @@ class Sharing(Enum):
 
     BY_SCHEMA = "as the schema says: always where it names an alias set, else never"
     SOMETIMES = "decided at each call by layout, dtype or mode, whatever the schema says"
+    ALONE = "perhaps, where the list that it is given holds one tensor; what is made of several is new"
     FOLLOWING = "as the schema says, but of complex numbers memory of their own, which follows all writes"
 
 
@@ -219,7 +220,7 @@ class Operator:
     @property
     def may_share(self) -> bool:
         """Whether a result may be memory of an argument."""
-        return self.sharing is Sharing.SOMETIMES or self.schema.aliases
+        return self.sharing in (Sharing.SOMETIMES, Sharing.ALONE) or self.schema.aliases
 
     @property
     def shares_by_layout(self) -> bool:

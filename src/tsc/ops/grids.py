@@ -11,14 +11,14 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
+from tsc.ops.composite import AnyTensor, Aten
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of
+from tsc.ops.grid_formulas import BICUBIC, NEAREST, REFLECTION, ZEROS, affine_places, grid_sampled
 from tsc.ops.promotion import computation_dtype
 from tsc.ops.resampling import cubic_kernel
 
 FAMILY = Family()
-BILINEAR, NEAREST, BICUBIC = 0, 1, 2
-ZEROS, BORDER, REFLECTION = 0, 1, 2
 
 
 def _reflected(x: Array, low: float, high: float) -> Array:
@@ -121,13 +121,18 @@ def _grid_infer(input: TensorSpec, grid: TensorSpec, mode: int, *_: object) -> T
     return TensorSpec((*input.shape[:2], *grid.shape[1:-1]), input.dtype)
 
 
+def _sampled(
+    aten: Aten, input: AnyTensor, grid: AnyTensor, mode: int, padding: int, align_corners: bool
+) -> AnyTensor:
+    dtype = aten.dtype(input)
+    image, places = (aten.in_dtype(x, computation_dtype(dtype)) for x in (input, grid))
+    return aten.in_dtype(grid_sampled(aten, image, places, mode, padding, align_corners), dtype)
+
+
 @FAMILY.op(
-    "aten::grid_sampler",
-    "aten::grid_sampler_2d",
-    "aten::grid_sampler_3d",
-    infer=_grid_infer,
-    layout=ResultLayout.ROW_MAJOR,
-)
+    "aten::grid_sampler", "aten::grid_sampler_2d", "aten::grid_sampler_3d",
+    infer=_grid_infer, kind="composite", composite=_sampled, layout=ResultLayout.ROW_MAJOR,
+)  # fmt: skip
 def grid_sampler(
     input: Array, grid: Array, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Array:
@@ -159,7 +164,7 @@ def _affine_infer(theta: TensorSpec, size: Sequence[int], align_corners: bool) -
     return TensorSpec((size[0], *size[2:], spatial), theta.dtype)
 
 
-@FAMILY.op("aten::affine_grid_generator", infer=_affine_infer)
+@FAMILY.op("aten::affine_grid_generator", infer=_affine_infer, kind="composite", composite=affine_places)
 def affine_grid(theta: Array, size: Sequence[int], align_corners: bool) -> Array:
     """The places an affine map sends the points of a regular grid to, for `grid_sampler`."""
     spec = _affine_infer(spec_of(theta), size, align_corners)

@@ -215,7 +215,7 @@ def block_diag(tensors: Sequence[Array]) -> Array:
     return result
 
 
-@inferred_by_running(FAMILY, "aten::cartesian_prod", sharing=Sharing.SOMETIMES)
+@inferred_by_running(FAMILY, "aten::cartesian_prod", sharing=Sharing.ALONE)
 def cartesian_prod(tensors: Sequence[Array]) -> Array:
     """All combinations of one element of each vector, one row each."""
     if any(t.ndim != 1 for t in tensors):

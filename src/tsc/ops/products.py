@@ -124,7 +124,7 @@ def _einsum_sizes(aten: Aten, terms: Sequence[str], operands: Sequence[Any]) -> 
     return sizes
 
 
-@composite(FAMILY, "aten::einsum", sharing=Sharing.SOMETIMES, layout=ResultLayout.AS_COMPUTED)
+@composite(FAMILY, "aten::einsum", sharing=Sharing.ALONE, layout=ResultLayout.AS_COMPUTED)
 def einsum(aten: Aten, equation: str, tensors: Sequence[Any], path: Sequence[int] | None) -> AnyTensor:
     """Products summed over the labels missing in the result, two operands at a time, from the left."""
     if not tensors:

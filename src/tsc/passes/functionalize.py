@@ -13,6 +13,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import UNKNOWN_CALLS, is_within, writes_anything
 from tsc.analysis.memory_aliases import has_memory, shared_operands
+from tsc.analysis.memory_shapes import certainly_copies
 from tsc.analysis.operator_effects import asks_gradients, not_repeatable, reads_layout
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.written_names import WRAPPERS, unfollowed_name
@@ -77,8 +78,6 @@ def functionalize(function: FuncOp, pool: ConstantPool, *, in_regions: bool = Fa
         if called := _call_that_may_write(trial):
             raise CannotFunctionalizeError(f"{called.name} may write to what it is given")
         writes = any(writes_anything(op) for op in walk(trial))
-        if writes and any(reads_layout(op) for op in walk(trial)):
-            raise CannotFunctionalizeError("it asks how memory that is written lies")
         if writes and (name := unfollowed_name(trial)):
             raise CannotFunctionalizeError(f"memory that is written is also known through {name}")
         name_arguments(trial)
@@ -119,6 +118,7 @@ class _Functionalizer:
         self.in_regions = in_regions
         self.state = MemoryState(function.body.block)
         self.asks_gradients = asks_gradients(function)
+        self.reads_layout = any(reads_layout(op) for op in walk(function))
 
     # --- operations, in order ---
 
@@ -259,6 +259,8 @@ class _Functionalizer:
         if not isinstance(op, AtenOp) or source is None or not isinstance(source.type, tt.TensorType):
             return
         if len(op.results) == 1 and isinstance(op.results[0].type, tt.TensorType) and shared_operands(op):
+            if certainly_copies(op, self.pool):
+                return
             parent = self.state.record(source)
             result = op.results[0]
             self.state.tensors[result] = TensorRecord(parent.base, result, parent.base.version, parent, op)
@@ -284,6 +286,8 @@ class _Functionalizer:
             raise CannotFunctionalizeError("memory from outside the function is written")
         if op.schema.full_name == "aten::copy_" and self.state.is_same_piece(op.operands[1], tensor):
             return  # ``x[0] += 1``, as it is traced
+        if self.reads_layout and not self._is_row_major(tensor):
+            raise CannotFunctionalizeError("it asks how memory that is written lies")
         for other in op.operands[1:]:
             if self.state.overlaps(other, tensor):
                 raise CannotFunctionalizeError(f"{op.schema.full_name} reads memory that it writes")
@@ -293,6 +297,11 @@ class _Functionalizer:
             self.function.attributes[KEEPS_ORDER] = UnitAttr()
         operands = [self.state.current(o, builder) for o in op.operands]
         self.state.store(tensor, stored(functional, operands, builder), builder)
+
+    def _is_row_major(self, tensor: TensorRecord) -> bool:
+        """Whether the memory of a tensor certainly is row-major: so is what is computed in its place."""
+        *_, root = tensor.up()
+        return is_row_major(root.value, self.pool, of_any_arguments=True)
 
     def _write_list(self, op: AtenOp) -> None:
         held, name = self.state.held.get(op.operands[0]), op.schema.full_name

@@ -56,11 +56,16 @@ def is_recorded(name: str) -> bool:
     return not _is_among(name, UNRECORDED)
 
 
+def is_likeness(name: str) -> bool:
+    """Whether an operator reads of its second argument the shape or the dtype alone."""
+    return _is_among(name, LIKENESSES)
+
+
 def recorded_arguments(name: str, arguments: Sequence[T]) -> Sequence[T]:
     """Those of a call's arguments that gradients may flow to."""
     if not is_recorded(name):
         return ()
-    return arguments[:1] if _is_among(name, LIKENESSES) else arguments
+    return arguments[:1] if is_likeness(name) else arguments
 
 
 def recorded_results(name: str, results: Sequence[T]) -> Sequence[T]:
