@@ -20,7 +20,7 @@ from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.dims import hints_of, holds_dim
 from tsc.errors import OPERATOR_FAILURES, ShapeError
 from tsc.narrowing import is_array
-from tsc.ops.definition import Operator, ResultLayout
+from tsc.ops.definition import Operator, ResultLayout, TensorSpec
 from tsc.ops.strides import as_elementwise
 
 LARGEST = 2**20
@@ -59,6 +59,25 @@ def certainly_copies(op: AtenOp, pool: ConstantPool) -> bool:
     )
 
 
+def certainly_row_major(value: SSAValue, pool: ConstantPool) -> bool:
+    """Whether a tensor is row-major, whatever the arguments of the function are."""
+    if is_row_major(value, pool, of_any_arguments=True):
+        return True
+    array = lying_as(value, pool, in_any_call=True)
+    return array is not None and array.flags.c_contiguous
+
+
+def dims_in_memory(value: SSAValue, pool: ConstantPool) -> list[int] | None:
+    """The order in which the dims of a tensor certainly make it row-major, whatever the arguments of the
+    function are; None where that is not known.
+    """
+    array = lying_as(value, pool, in_any_call=True)
+    if array is None:
+        return None
+    order = sorted(range(array.ndim), key=lambda d: (-array.strides[d], array.shape[d] != 1))
+    return order if array.transpose(order).flags.c_contiguous else None
+
+
 def lying_as(
     value: SSAValue, pool: ConstantPool, *, in_any_call: bool = False
 ) -> np.ndarray[Any, Any] | None:
@@ -84,13 +103,20 @@ def lying_as(
         return None if base is None else _shown(owner, operator, base)
     found = [lying_as(operand, pool, in_any_call=in_any_call) for operand in tensor_operands(owner)]
     arrays = [array for array in found if array is not None]
-    if len(arrays) < len(found):
-        return None
+    return None if len(arrays) < len(found) else _laid_out(owner, operator, arrays, spec)
+
+
+def _laid_out(
+    op: AtenOp, operator: Operator, arrays: Sequence[Any], spec: TensorSpec
+) -> np.ndarray[Any, Any] | None:
+    """A result that is new memory, of arrays that lie as the arguments do."""
+    made = np.empty(hints_of(spec.shape), spec.dtype.numpy)
     if operator.result_layout is ResultLayout.ELEMENTWISE:
-        return as_elementwise(np.empty(shape, spec.dtype.numpy), arrays)
-    if operator.result_layout is ResultLayout.FOLLOWING:
-        return _computed(owner, operator, arrays)
-    return None
+        return as_elementwise(made, arrays)
+    if operator.result_layout is ResultLayout.SUGGESTED and arrays:
+        is_image = arrays[0].ndim > 3 and not arrays[0].flags.c_contiguous
+        return None if is_image else made
+    return _computed(op, operator, arrays) if operator.result_layout is ResultLayout.FOLLOWING else None
 
 
 def _computed(op: AtenOp, operator: Operator, arrays: Sequence[Any]) -> np.ndarray[Any, Any] | None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tsc.dims import holds_dim
 from tsc.dtypes import Array
-from tsc.errors import BoundsError, DTypeError, ShapeError
+from tsc.errors import BoundsError, DTypeError, ShapeError, UnsupportedOperatorError
 from tsc.memory.roots import root_of
 from tsc.ops.complex_numbers import resolve, view_as_complex, view_as_real
 from tsc.ops.composite import AnyTensor, Aten, composite
@@ -52,7 +53,38 @@ def _as_strided_infer(self: TensorSpec, size: Sequence[int], *_: object) -> Tens
     return TensorSpec(tuple(size), self.dtype)
 
 
-@FAMILY.op("aten::as_strided", infer=_as_strided_infer, sharing=Sharing.SOMETIMES, reads_layout=True)
+def _strided_windows(
+    aten: Aten, self: AnyTensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None
+) -> AnyTensor:
+    """The same of a tensor that is row-major: windows of it, in which there are windows, and so on.
+
+    Raises:
+        UnsupportedOperatorError: it may show more of the memory than the tensor does.
+    """
+    reaches = [1]
+    """Of the elements from the first to the last of the dims from one on, how many there are."""
+    if holds_dim([size, stride]) or storage_offset is not None or not all(size):
+        raise UnsupportedOperatorError("aten::as_strided: it is not known what it shows")
+    for n, step in zip(reversed(size), reversed(stride), strict=True):
+        reaches.append(reaches[-1] + (n - 1) * step)
+    whole, *inner = reversed(reaches)
+    flat = aten("reshape", self, [-1])
+    if holds_dim(aten.shape(flat)) or whole > aten.shape(flat)[0]:
+        raise UnsupportedOperatorError("aten::as_strided: it shows more than its argument does")
+    made = aten("narrow", flat, 0, 0, whole)
+    for axis, (n, step, reach) in enumerate(zip(size, stride, inner, strict=True)):
+        if step:
+            made = aten("unfold", made, axis, reach, step)
+        else:
+            line = aten("unsqueeze", made, axis)
+            made = aten("expand", line, [*size[:axis], n, reach], implicit=False)
+    return aten("squeeze.dim", made, -1)
+
+
+@FAMILY.op(
+    "aten::as_strided", infer=_as_strided_infer, kind="composite", composite=_strided_windows,
+    sharing=Sharing.SOMETIMES, reads_layout=True,
+)  # fmt: skip
 def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None) -> Array:
     """A view of the same memory with any sizes and strides, counted in elements: which elements it shows
     depends on how `self` lies, not on its value alone.

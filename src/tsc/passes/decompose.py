@@ -13,6 +13,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.fusion import tensor_operands
 from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, unwrapped
+from tsc.analysis.memory_shapes import dims_in_memory
 from tsc.analysis.operator_effects import definition_of, is_layout_read
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.shown_results import is_layout_shown
@@ -24,7 +25,7 @@ from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopConditionOp, PrimLoopOp
 from tsc.dialects.tsc import LIES_OTHERWISE
 from tsc.dialects.walking import walk
-from tsc.errors import OPERATOR_FAILURES
+from tsc.errors import OPERATOR_FAILURES, UnsupportedOperatorError
 from tsc.ops.composite import Aten, Round
 from tsc.ops.definition import Operator, ResultLayout, TensorSpec
 from tsc.ops.registry import find
@@ -81,6 +82,8 @@ def decompose(op: Operation, pool: ConstantPool, *, is_whole: bool = True) -> li
     before, builder = op.prev_op, TorchBuilder(before=op)
     aten = building_aten(builder, made)
     try:
+        if operator.reads_layout:
+            arguments[0] = _as_in_memory(aten, op.operands[0], pool)
         result = operator.composite(aten, *arguments)
     except OPERATOR_FAILURES:
         _erase_between(before, op)
@@ -108,6 +111,18 @@ def decompose(op: Operation, pool: ConstantPool, *, is_whole: bool = True) -> li
     op.detach()
     op.erase()
     return [new for new in made if _definition(new) is not None]
+
+
+def _as_in_memory(aten: Aten, value: Any, pool: ConstantPool) -> Any:
+    """A tensor with its dims in the order they have in memory: what reads that is defined for row-major ones.
+
+    Raises:
+        UnsupportedOperatorError: the order is not known.
+    """
+    order = dims_in_memory(value, pool)
+    if order is None:
+        raise UnsupportedOperatorError("it is not known how a tensor lies in memory")
+    return aten("permute", value, order)
 
 
 def _erase_between(before: Operation | None, op: Operation) -> None:

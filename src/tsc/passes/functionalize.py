@@ -13,7 +13,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import UNKNOWN_CALLS, is_within, writes_anything
 from tsc.analysis.memory_aliases import has_memory, shared_operands
-from tsc.analysis.memory_shapes import certainly_copies
+from tsc.analysis.memory_shapes import certainly_copies, certainly_row_major
 from tsc.analysis.operator_effects import asks_gradients, not_repeatable, reads_layout
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.written_names import WRAPPERS, unfollowed_name
@@ -300,8 +300,11 @@ class _Functionalizer:
 
     def _is_row_major(self, tensor: TensorRecord) -> bool:
         """Whether the memory of a tensor certainly is row-major: so is what is computed in its place."""
-        *_, root = tensor.up()
-        return is_row_major(root.value, self.pool, of_any_arguments=True)
+        base = tensor.base
+        if base.is_row_major is None:
+            *_, root = tensor.up()
+            base.is_row_major = certainly_row_major(root.value, self.pool)
+        return base.is_row_major
 
     def _write_list(self, op: AtenOp) -> None:
         held, name = self.state.held.get(op.operands[0]), op.schema.full_name
