@@ -103,8 +103,38 @@ def sized_by_a_tensor(x: Tensor) -> Tensor:
     return y
 
 
+def repeated_by_a_tensor(x: Tensor) -> Tensor:
+    count = torch.tensor(x.size(0)) // x.size(0) + 1
+    y = x.repeat_interleave(count, 0)
+    y[: x.size(0)].add_(x)
+    return y
+
+
+def copied_to_be_contiguous(x: Tensor) -> Tensor:
+    y = torch.zeros(2, 3, dtype=x.dtype).add(x[:2, :1].contiguous())
+    z = torch.ones(2, 3, dtype=x.dtype).t().contiguous()
+    z[:, 0].add_(1)
+    return z.t() + y
+
+
+def multiplied_by_einsum(x: Tensor) -> Tensor:
+    y = x * 2
+    z = torch.einsum("ij,jk->ki", y, x)
+    y.add_(1)
+    z.t().mul_(2)
+    return y + z
+
+
+def of_the_type_of_what_is_written(x: Tensor) -> Tensor:
+    y = x * 2
+    z = (x > 0).type_as(y)
+    y.add_(z)
+    return y
+
+
 FOLLOWED = [
-    copied_onto_itself, sized_by_a_tensor,
+    copied_onto_itself, sized_by_a_tensor, repeated_by_a_tensor, copied_to_be_contiguous,
+    multiplied_by_einsum, of_the_type_of_what_is_written,
     joined_while_a_list_grows,
     argument, argument_returned, through_a_row, through_views_of_views, views_read_after_a_write,
     held_in_a_tuple, flattened, converted, element_of_a_dict, meshed,
@@ -172,8 +202,14 @@ def sized_by_a_tensor_that_is_written(x: Tensor) -> Tensor:
     return y
 
 
+def contiguous_argument(x: Tensor) -> Tensor:
+    z = x.t().contiguous()  # which of an argument with columns is no copy
+    z.add_(1)
+    return z + x
+
+
 NOT_FOLLOWED = [
-    copied_onto_another_piece,
+    copied_onto_another_piece, contiguous_argument,
     element_of_a_growing_list, piece_of_unknown_size, result_of_a_branch,
     reshaped_then_read, summed_as_einsum, turned_in_place,
 ]  # fmt: skip
