@@ -25,6 +25,8 @@ from tsc.ops.strides import as_elementwise
 
 LARGEST = 2**20
 """Elements up to which arrays are made."""
+DEEPEST = 100
+"""Operators from a tensor back to what it is computed of, up to which they are looked at."""
 
 
 def cannot_be_viewed(op: AtenOp, pool: ConstantPool) -> bool:
@@ -84,26 +86,54 @@ def lying_as(
     """An array with the shape of a tensor in the present call, that lies as it does, or as it does
     `in_any_call`; None where that is not known. Its elements mean nothing.
     """
-    spec = spec_of_value(value)
-    if spec is None or (in_any_call and holds_dim(spec.shape)):
-        return None
-    shape = tuple(hints_of(spec.shape))
-    if int(np.prod(shape)) > LARGEST:
-        return None
-    if is_row_major(value, pool, of_any_arguments=in_any_call):
-        return np.empty(shape, spec.dtype.numpy)
-    owner = value.owner
-    if isinstance(owner, Block) or LIES_OTHERWISE in owner.attributes or not isinstance(owner, AtenOp):
-        return None
-    operator = definition_of(owner)
-    if operator is None or wants_layout(owner):
-        return None
-    if operator.may_share:
-        base = lying_as(owner.operands[0], pool, in_any_call=in_any_call)
-        return None if base is None else _shown(owner, operator, base)
-    found = [lying_as(operand, pool, in_any_call=in_any_call) for operand in tensor_operands(owner)]
-    arrays = [array for array in found if array is not None]
-    return None if len(arrays) < len(found) else _laid_out(owner, operator, arrays, spec)
+    return _Lying(pool, in_any_call).of(value)
+
+
+class _Lying:
+    """How tensors lie, each looked at once."""
+
+    def __init__(self, pool: ConstantPool, in_any_call: bool) -> None:
+        self._pool = pool
+        self._in_any_call = in_any_call
+        self._known: dict[SSAValue, np.ndarray[Any, Any] | None] = {}
+        self._depth = 0
+
+    def of(self, value: SSAValue) -> np.ndarray[Any, Any] | None:
+        """An array that lies as a tensor does; None where that is not known."""
+        if value not in self._known:
+            self._depth += 1
+            self._known[value] = self._found(value) if self._depth <= DEEPEST else None
+            self._depth -= 1
+        return self._known[value]
+
+    def _found(self, value: SSAValue) -> np.ndarray[Any, Any] | None:
+        spec = spec_of_value(value)
+        if spec is None or (self._in_any_call and holds_dim(spec.shape)):
+            return None
+        shape = tuple(hints_of(spec.shape))
+        if int(np.prod(shape)) > LARGEST:
+            return None
+        if is_row_major(value, self._pool, of_any_arguments=self._in_any_call):
+            return np.empty(shape, spec.dtype.numpy)
+        owner = value.owner
+        if isinstance(owner, Block) or LIES_OTHERWISE in owner.attributes or not isinstance(owner, AtenOp):
+            return None
+        operator = definition_of(owner)
+        return None if operator is None or wants_layout(owner) else self._given(owner, operator, spec)
+
+    def _given(self, op: AtenOp, operator: Operator, spec: TensorSpec) -> np.ndarray[Any, Any] | None:
+        if operator.may_share:
+            base = self.of(op.operands[0])
+            return None if base is None else _shown(op, operator, base)
+        if not operator.result_layout.follows_operands:
+            return None
+        arrays: list[Any] = []
+        for operand in tensor_operands(op):
+            array = self.of(operand)
+            if array is None:
+                return None
+            arrays.append(array)
+        return _laid_out(op, operator, arrays, spec)
 
 
 def _laid_out(
