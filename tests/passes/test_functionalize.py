@@ -132,8 +132,15 @@ def of_the_type_of_what_is_written(x: Tensor) -> Tensor:
     return y
 
 
+def filled_in_pieces(x: Tensor) -> Tensor:
+    y = x.new_empty(x.size(0), 6)
+    y[:, :3] = x
+    y[:, 3:] = torch.empty_like(x).copy_(x * 2)
+    return y + 1
+
+
 FOLLOWED = [
-    copied_onto_itself, sized_by_a_tensor, repeated_by_a_tensor, copied_to_be_contiguous,
+    filled_in_pieces, copied_onto_itself, sized_by_a_tensor, repeated_by_a_tensor, copied_to_be_contiguous,
     multiplied_by_einsum, of_the_type_of_what_is_written,
     joined_while_a_list_grows,
     argument, argument_returned, through_a_row, through_views_of_views, views_read_after_a_write,
@@ -246,6 +253,14 @@ def test_programs_that_write_do_what_they_do_in_pytorch(program: Program) -> Non
     torch.testing.assert_close(function(mine), want)
     torch.testing.assert_close(function(again), want)
     torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize("program", FOLLOWED, ids=lambda p: p.__name__)
+def test_programs_over_values_are_native(program: Program) -> None:
+    function = tsc.script(program)
+    for _ in range(2):
+        function(torch.ones(3, 3))
+    assert function.last is None or function.last.is_native
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,11 @@ _define_full("aten::fill.Scalar", _full_like_infer, 1, takes_overlap=True)
 def _define_empty(
     schema: str, rule: Callable[..., TensorSpec], layout: ResultLayout = ResultLayout.ROW_MAJOR
 ) -> None:
-    @FAMILY.op(schema, infer=rule, layout=layout)
+    def lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+        """Zeros: elements that nobody may rely on are as good as any."""
+        return kernel.full(rule(*specs_of(arguments)), 0)
+
+    @FAMILY.op(schema, infer=rule, lower=lower, kind="pointwise", layout=layout)
     def empty(*arguments: object) -> Array:
         spec = rule(*specs_of(arguments))
         return np.empty(spec.shape, spec.dtype.numpy)
