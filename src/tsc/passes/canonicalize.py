@@ -36,8 +36,8 @@ from tsc.dialects.torch_ops import (
 from tsc.dialects.tsc import HAD_MODES
 from tsc.dialects.type_tests import BARE, is_instance
 from tsc.dialects.walking import function_of, walk
-from tsc.dims import is_known
-from tsc.ops.definition import ResultLayout
+from tsc.dims import alike, is_known
+from tsc.ops.definition import Operator, ResultLayout, Sharing
 from tsc.passes import Rewriting
 from tsc.passes.functional.masked_assignments import chosen_by_mask
 
@@ -331,7 +331,9 @@ def _same_value(op: Operation) -> list[SSAValue] | None:
     if operator is None or not operator.is_identity:
         return None
     value, result = op.operands[0], op.results[0]
-    if not isinstance(value.type, tt.ValueTensorType) or not value.type.is_static:
+    if not isinstance(value.type, tt.ValueTensorType):
+        return [value] if _is_itself(op, operator) else None
+    if not value.type.is_static:
         return None
     if result.type is not value.type:
         return None
@@ -340,6 +342,18 @@ def _same_value(op: Operation) -> list[SSAValue] | None:
     if is_copy and (is_shown if lies_as_value else is_layout_shown)(result):
         return None  # the caller may write to it, and sees how it lies
     return None if is_layout_read(result) or wants_layout(op) else [value]
+
+
+def _is_itself(op: Operation, operator: Operator) -> bool:
+    """Whether a conversion certainly gives the very tensor that it is given: that has the dtype."""
+    assert isinstance(op, AtenOp)
+    given, made = spec_of_value(op.operands[0]), spec_of_value(op.results[0])
+    if given is None or made is None or given.dtype.is_complex or not alike(given.shape, made.shape):
+        return False
+    wanted = {name: op.argument(name) for name in ("copy", "memory_format") if name in op.positions}
+    is_plain = all(constant_of(value) in (False, None) for value in wanted.values())
+    is_conversion = operator.sharing is Sharing.SOMETIMES and not operator.shares_by_layout
+    return is_conversion and is_plain and given.dtype is made.dtype
 
 
 def _number_of_item(read: str) -> Rule:
