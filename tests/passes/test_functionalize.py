@@ -139,12 +139,25 @@ def filled_in_pieces(x: Tensor) -> Tensor:
     return y + 1
 
 
+def copied_onto_another_piece(x: Tensor) -> Tensor:
+    y = x * 2
+    y[0].copy_(y[1])
+    y[:, 0].add_(y[:, 2])
+    return y
+
+
+def scaled_in_steps(x: Tensor) -> Tensor:
+    y = x * 2
+    y[::2, 1:].mul_(3)
+    y.diagonal(1).fill_(5.0)
+    return y
+
+
 FOLLOWED = [
-    filled_in_pieces, copied_onto_itself, sized_by_a_tensor, repeated_by_a_tensor, copied_to_be_contiguous,
-    multiplied_by_einsum, of_the_type_of_what_is_written,
-    joined_while_a_list_grows,
-    argument, argument_returned, through_a_row, through_views_of_views, views_read_after_a_write,
-    held_in_a_tuple, flattened, converted, element_of_a_dict, meshed,
+    filled_in_pieces, copied_onto_itself, copied_onto_another_piece, scaled_in_steps, sized_by_a_tensor,
+    repeated_by_a_tensor, copied_to_be_contiguous, multiplied_by_einsum, of_the_type_of_what_is_written,
+    joined_while_a_list_grows, argument, argument_returned, through_a_row, through_views_of_views,
+    views_read_after_a_write, held_in_a_tuple, flattened, converted, element_of_a_dict, meshed,
 ]  # fmt: skip
 
 
@@ -195,9 +208,9 @@ def overlapping(x: Tensor) -> Tensor:
     return y
 
 
-def copied_onto_another_piece(x: Tensor) -> Tensor:
+def copied_onto_a_piece_beside(x: Tensor) -> Tensor:
     y = x * 2
-    y[0].copy_(y[1])
+    y[0].copy_(y[:, 0])  # one element is in both
     return y
 
 
@@ -216,7 +229,7 @@ def contiguous_argument(x: Tensor) -> Tensor:
 
 
 NOT_FOLLOWED = [
-    copied_onto_another_piece, contiguous_argument,
+    copied_onto_a_piece_beside, contiguous_argument,
     element_of_a_growing_list, piece_of_unknown_size, result_of_a_branch,
     reshaped_then_read, summed_as_einsum, turned_in_place,
 ]  # fmt: skip

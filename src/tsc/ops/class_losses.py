@@ -71,7 +71,39 @@ def _nll_reduced(
     return np.asarray(value).astype(self.dtype), total.astype(self.dtype)
 
 
-@FAMILY.op("aten::nll_loss", "aten::nll_loss2d", "aten::nll_loss_nd", infer=_nll_infer)
+def _nll_computed(
+    aten: Aten, self: AnyTensor, target: AnyTensor, weight: AnyTensor | None, reduction: int,
+    ignore_index: int,
+) -> AnyTensor:  # fmt: skip
+    """`_nll_reduced` in terms of other operators."""
+    _require_classes(aten.spec(self), aten.spec(target), None if weight is None else aten.spec(weight))
+    dtype, is_vector = aten.dtype(self), len(aten.shape(self)) == 1
+    wide = aten.in_dtype(self, computation_dtype(dtype))
+    x = aten("unsqueeze", wide, 0) if is_vector else wide
+    samples, _, *rest = aten.shape(x)
+    places = aten.in_dtype(aten("reshape", target, [samples, *rest]), dtypes.I64)
+    used = aten("ne.Scalar", places, ignore_index)
+    chosen = aten("where.ScalarOther", used, places, 0)
+    picked = aten("squeeze.dim", aten("gather", x, 1, aten("unsqueeze", chosen, 1), False), 1)
+    weights = aten.in_dtype(used, aten.dtype(x))
+    if weight is not None:
+        of_chosen = aten(
+            "index_select", aten.in_dtype(weight, aten.dtype(x)), 0, aten("reshape", chosen, [-1])
+        )
+        weights = aten("where.ScalarOther", used, aten("reshape", of_chosen, [samples, *rest]), 0.0)
+    losses = aten("where.ScalarOther", used, aten("mul.Tensor", aten.neg(picked), weights), 0.0)
+    if reduction == NONE:
+        return aten.in_dtype(aten("reshape", losses, [] if is_vector else list(aten.shape(target))), dtype)
+    total = aten("sum", losses)
+    return aten.in_dtype(
+        aten("div.Tensor", total, aten("sum", weights)) if reduction == MEAN else total, dtype
+    )
+
+
+@FAMILY.op(
+    "aten::nll_loss", "aten::nll_loss2d", "aten::nll_loss_nd",
+    infer=_nll_infer, kind="composite", composite=_nll_computed,
+)  # fmt: skip
 def nll_loss(self: Array, target: Array, weight: Array | None, reduction: int, ignore_index: int) -> Array:
     """Minus the log-probability of each target class, weighted."""
     return _nll_reduced(self, target, weight, reduction, ignore_index)[0]

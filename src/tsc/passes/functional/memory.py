@@ -6,17 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from xdsl.ir import Block, Operation, SSAValue
 
-from tsc.analysis.known_values import UNKNOWN, constant_of, is_list_mutated
+from tsc.analysis.known_values import UNKNOWN, constant_of, is_list_mutated, spec_of_value
 from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
+from tsc.dims import holds_dim
+from tsc.errors import OPERATOR_FAILURES
+from tsc.narrowing import is_array
 from tsc.passes.functional.forms import CannotFunctionalizeError, inverse_of, put_back
 
 LEAF = "aten::requires_grad_"
+LARGEST = 2**20
+"""Elements of memory up to which it is looked at whether two views of it have any in common."""
 
 
 @dataclass(eq=False)
@@ -136,7 +143,10 @@ class MemoryState:
         if value in self.held:
             return any(self.overlaps(v, target) for v in self.held[value])
         other = self.tensors.get(value)
-        return other is not None and other is not target and other.base is target.base
+        if other is None or other is target or other.base is not target.base:
+            return False
+        mine, theirs = _places(other), _places(target)
+        return mine is None or theirs is None or np.intersect1d(mine, theirs).size > 0
 
     def is_same_piece(self, value: SSAValue, target: TensorRecord) -> bool:
         """Whether `value` certainly shows what `target` does: the same views of the same tensor."""
@@ -164,6 +174,26 @@ class MemoryState:
                 return
             assert link.view is not None
             value = put_back(link.view, before[position + 1], value, builder)
+
+
+def _places(record: TensorRecord) -> np.ndarray[Any, Any] | None:
+    """Which elements of its memory a tensor shows, by number; None where that is not known."""
+    *views, root = record.up()
+    spec = spec_of_value(root.value)
+    if spec is None or holds_dim(spec.shape) or spec.size > LARGEST or not all(v.is_certain for v in views):
+        return None
+    shown: Any = np.arange(spec.size).reshape(spec.shape)
+    for link in reversed(views):
+        assert link.view is not None
+        operator = definition_of(link.view)
+        rest = [constant_of(operand) for operand in list(link.view.operands)[1:]]
+        if operator is None or holds_dim(rest) or any(number is UNKNOWN for number in rest):
+            return None
+        try:
+            shown = operator.eager(shown, *rest)
+        except OPERATOR_FAILURES:
+            return None
+    return shown if is_array(shown) else None
 
 
 def _is_same_view(one: TensorRecord, other: TensorRecord) -> bool:
