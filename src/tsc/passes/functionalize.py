@@ -14,7 +14,7 @@ from xdsl.passes import ModulePass
 from tsc.analysis.known_values import UNKNOWN_CALLS, is_within, writes_anything
 from tsc.analysis.memory_aliases import has_memory, shared_operands
 from tsc.analysis.memory_shapes import certainly_copies, certainly_row_major
-from tsc.analysis.operator_effects import asks_gradients, not_repeatable, reads_layout
+from tsc.analysis.operator_effects import asks_gradients, definition_of, not_repeatable, reads_layout
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.written_names import WRAPPERS, unfollowed_name
 from tsc.dialects import torch_types as tt
@@ -26,6 +26,7 @@ from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
 from tsc.dialects.tsc import KEEPS_ORDER, UNRECORDED_WRITE, WRITTEN, MemoryOp
 from tsc.dialects.walking import walk
+from tsc.ops.definition import ResultLayout
 from tsc.ops.derivatives.recorded import CUTS
 from tsc.passes.functional.arguments import name_arguments
 from tsc.passes.functional.forms import CannotFunctionalizeError, functional_form, stored
@@ -103,6 +104,17 @@ def _keeps_gradient(op: AtenOp, tensor: TensorRecord) -> bool:
         return False
     *_, root = tensor.up()
     return Requiring()(root.value)
+
+
+def _lies_by_itself(op: Operation) -> bool:
+    """Whether what `op` gives is new memory that is row-major, however its operands lie."""
+    operator = definition_of(op)
+    return (
+        operator is not None
+        and not operator.may_share
+        and not operator.schema.mutates
+        and operator.result_layout is ResultLayout.ROW_MAJOR
+    )
 
 
 def _call_that_may_write(function: FuncOp) -> Operation | None:
@@ -286,7 +298,7 @@ class _Functionalizer:
             raise CannotFunctionalizeError("memory from outside the function is written")
         if op.schema.full_name == "aten::copy_" and self.state.is_same_piece(op.operands[1], tensor):
             return  # ``x[0] += 1``, as it is traced
-        if self.reads_layout and not self._is_row_major(tensor):
+        if self.reads_layout and not self._is_row_major(tensor) and self._is_asked_for(tensor):
             raise CannotFunctionalizeError("it asks how memory that is written lies")
         for other in op.operands[1:]:
             if self.state.overlaps(other, tensor):
@@ -305,6 +317,19 @@ class _Functionalizer:
             *_, root = tensor.up()
             base.is_row_major = certainly_row_major(root.value, self.pool)
         return base.is_row_major
+
+    def _is_asked_for(self, tensor: TensorRecord) -> bool:
+        """Whether something may ask how the memory of a tensor lies, or what is computed of it."""
+        known = [*self.state.tensors.values(), tensor]
+        pending, seen = [record.first for record in known if record.base is tensor.base], set[SSAValue]()
+        while pending:
+            value = pending.pop()
+            for use in value.uses if value not in seen else ():
+                if use.operation.regions or reads_layout(use.operation):
+                    return True
+                pending += () if _lies_by_itself(use.operation) else use.operation.results
+            seen.add(value)
+        return False
 
     def _write_list(self, op: AtenOp) -> None:
         held, name = self.state.held.get(op.operands[0]), op.schema.full_name

@@ -5,7 +5,7 @@ value that is in each as of now.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,11 @@ class TensorRecord:
     version: int
     parent: TensorRecord | None = None
     view: AtenOp | None = None
+    first: SSAValue = field(init=False)
+    """Its name in the program."""
+
+    def __post_init__(self) -> None:
+        self.first = self.value
 
     def up(self) -> Iterator[TensorRecord]:
         """Itself, what it is a view of, what that is a view of, and so on."""
