@@ -24,6 +24,9 @@ NUMBER_FORMS = {**SCALAR_FORMS, REPEATED: "aten::repeat_interleave.self_int"}
 MOST_ELEMENTS = 16
 """Elements of a tensor that is looked at: traces compute sizes with tensors of one."""
 
+DEEPEST = 100
+"""Operators from a tensor back to the constants it is computed of, up to which they are looked at."""
+
 
 def constant_number(op: AtenOp, pool: ConstantPool) -> Any:
     """The number that `op` adds, subtracts, multiplies or divides by, where that is a constant tensor without
@@ -57,6 +60,7 @@ class ComputedNumbers:
     def __init__(self, pool: ConstantPool) -> None:
         self._pool = pool
         self._known: dict[SSAValue, Any] = {}
+        self._depth = 0
 
     def of(self, value: SSAValue) -> Any:
         """The value, or the array, that `value` certainly is; `UNKNOWN` otherwise."""
@@ -64,7 +68,9 @@ class ComputedNumbers:
         if found is not UNKNOWN or not isinstance(value.type, (tt.TensorType, tt.ListType)):
             return found
         if value not in self._known:
-            self._known[value] = self._found(value)
+            self._depth += 1
+            self._known[value] = self._found(value) if self._depth <= DEEPEST else UNKNOWN
+            self._depth -= 1
         return self._known[value]
 
     def _found(self, value: SSAValue) -> Any:

@@ -22,7 +22,7 @@ from tsc.narrowing import is_array
 from tsc.passes.functional.forms import CannotFunctionalizeError, inverse_of, put_back
 
 LEAF = "aten::requires_grad_"
-LARGEST = 2**20
+LARGEST = 2**16
 """Elements of memory up to which it is looked at whether two views of it have any in common."""
 
 
@@ -187,7 +187,7 @@ def _places(record: TensorRecord) -> np.ndarray[Any, Any] | None:
     spec = spec_of_value(root.value)
     if spec is None or holds_dim(spec.shape) or spec.size > LARGEST or not all(v.is_certain for v in views):
         return None
-    shown: Any = np.arange(spec.size).reshape(spec.shape)
+    shown: Any = np.arange(spec.size, dtype=np.int64).reshape(spec.shape)
     for link in reversed(views):
         assert link.view is not None
         operator = definition_of(link.view)
@@ -198,7 +198,8 @@ def _places(record: TensorRecord) -> np.ndarray[Any, Any] | None:
             shown = operator.eager(shown, *rest)
         except OPERATOR_FAILURES:
             return None
-    return shown if is_array(shown) else None
+    is_numbers = is_array(shown) and shown.dtype == np.int64  # and no other bits, seen as another dtype
+    return shown if is_numbers else None
 
 
 def _is_same_view(one: TensorRecord, other: TensorRecord) -> bool:
