@@ -226,6 +226,15 @@ def branch_unrecorded(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
     return gradient(y, x, w)
 
 
+def rounds_unrecorded(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    y = x.requires_grad_() * 2
+    for i in range(int(w.size(0)) - 1):
+        with torch.no_grad():
+            y[i].mul_(w[i])
+        y.detach()[1].add_(1)
+    return gradient(y, x, w)
+
+
 def leaf_unrecorded(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
     x.requires_grad_()
     with torch.no_grad():
@@ -260,7 +269,7 @@ def recorded_beside_detached(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
 
 
 WRITES = [
-    scaled_unrecorded, piece_unrecorded, branch_unrecorded, leaf_unrecorded,
+    scaled_unrecorded, piece_unrecorded, branch_unrecorded, rounds_unrecorded, leaf_unrecorded,
     scaled_detached, piece_detached, leaf_detached, recorded_beside_detached,
 ]  # fmt: skip
 

@@ -117,6 +117,16 @@ def copied_to_be_contiguous(x: Tensor) -> Tensor:
     return z.t() + y
 
 
+def contiguous_in_a_loop(x: Tensor) -> Tensor:
+    y = x * 2
+    n = 0
+    while n < int(x.sum().abs()) % 3 + 1:
+        n += 1
+        x.contiguous().add_(1)
+        y.t().contiguous().add_(1)
+    return y + x
+
+
 def multiplied_by_einsum(x: Tensor) -> Tensor:
     y = x * 2
     z = torch.einsum("ij,jk->ki", y, x)
@@ -229,7 +239,7 @@ def contiguous_argument(x: Tensor) -> Tensor:
 
 
 NOT_FOLLOWED = [
-    copied_onto_a_piece_beside, contiguous_argument,
+    copied_onto_a_piece_beside, contiguous_argument, contiguous_in_a_loop,
     element_of_a_growing_list, piece_of_unknown_size, result_of_a_branch,
     reshaped_then_read, summed_as_einsum, turned_in_place,
 ]  # fmt: skip

@@ -33,7 +33,7 @@ def cannot_be_viewed(op: AtenOp, pool: ConstantPool) -> bool:
     """Whether a view operator certainly raises in the present call, as its argument lies in memory."""
     if is_row_major(op.operands[0], pool):
         return False
-    array = lying_as(op.operands[0], pool)
+    array = Lying(pool, in_any_call=False).of(op.operands[0])
     rest = [constant_of(operand) for operand in list(op.operands)[1:]]
     operator = definition_of(op)
     if array is None or operator is None or any(r is UNKNOWN for r in rest):
@@ -47,50 +47,21 @@ def cannot_be_viewed(op: AtenOp, pool: ConstantPool) -> bool:
     return False
 
 
-def certainly_copies(op: AtenOp, pool: ConstantPool) -> bool:
-    """Whether an operator whose result may be memory of its argument, as that lies there (``contiguous``),
-    gives a copy, whatever the arguments of the function are.
-    """
-    operator = definition_of(op)
-    if operator is None or not operator.shares_by_layout:
-        return False
-    given = lying_as(op.operands[0], pool, in_any_call=True)
-    shown = None if given is None else _shown(op, operator, given)
-    return (
-        given is not None and shown is not None and given.size > 0 and not np.may_share_memory(given, shown)
-    )
-
-
-def certainly_row_major(value: SSAValue, pool: ConstantPool) -> bool:
-    """Whether a tensor is row-major, whatever the arguments of the function are."""
-    if is_row_major(value, pool, of_any_arguments=True):
-        return True
-    array = lying_as(value, pool, in_any_call=True)
-    return array is not None and array.flags.c_contiguous
-
-
 def dims_in_memory(value: SSAValue, pool: ConstantPool) -> list[int] | None:
     """The order in which the dims of a tensor certainly make it row-major, whatever the arguments of the
     function are; None where that is not known.
     """
-    array = lying_as(value, pool, in_any_call=True)
+    array = Lying(pool, in_any_call=True).of(value)
     if array is None:
         return None
     order = sorted(range(array.ndim), key=lambda d: (-array.strides[d], array.shape[d] != 1))
     return order if array.transpose(order).flags.c_contiguous else None
 
 
-def lying_as(
-    value: SSAValue, pool: ConstantPool, *, in_any_call: bool = False
-) -> np.ndarray[Any, Any] | None:
-    """An array with the shape of a tensor in the present call, that lies as it does, or as it does
-    `in_any_call`; None where that is not known. Its elements mean nothing.
+class Lying:
+    """How tensors lie in the present call, or `in_any_call`, whatever the arguments of the function are: each
+    is looked at once.
     """
-    return _Lying(pool, in_any_call).of(value)
-
-
-class _Lying:
-    """How tensors lie, each looked at once."""
 
     def __init__(self, pool: ConstantPool, in_any_call: bool) -> None:
         self._pool = pool
@@ -99,12 +70,36 @@ class _Lying:
         self._depth = 0
 
     def of(self, value: SSAValue) -> np.ndarray[Any, Any] | None:
-        """An array that lies as a tensor does; None where that is not known."""
+        """An array with the shape of a tensor that lies as it does; None where that is not known. Its
+        elements mean nothing.
+        """
         if value not in self._known:
             self._depth += 1
             self._known[value] = self._found(value) if self._depth <= DEEPEST else None
             self._depth -= 1
         return self._known[value]
+
+    def is_row_major(self, value: SSAValue) -> bool:
+        """Whether a tensor certainly is row-major."""
+        if not isinstance(value.type, tt.TensorType):
+            return False
+        if is_row_major(value, self._pool, of_any_arguments=self._in_any_call):
+            return True
+        array = self.of(value)
+        return array is not None and array.flags.c_contiguous
+
+    def certainly_copied(self, op: AtenOp) -> bool:
+        """Whether an operator whose result may be memory of its argument, as that lies there
+        (``contiguous``), gives a copy.
+        """
+        operator = definition_of(op)
+        if operator is None or not operator.shares_by_layout:
+            return False
+        given = self.of(op.operands[0])
+        shown = None if given is None else _shown(op, operator, given)
+        if given is None or shown is None:
+            return False
+        return given.size > 0 and not np.may_share_memory(given, shown)
 
     def _found(self, value: SSAValue) -> np.ndarray[Any, Any] | None:
         spec = spec_of_value(value)

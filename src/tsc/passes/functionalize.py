@@ -13,7 +13,7 @@ from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import UNKNOWN_CALLS, is_within, writes_anything
 from tsc.analysis.memory_aliases import has_memory, shared_operands
-from tsc.analysis.memory_shapes import certainly_copies, certainly_row_major
+from tsc.analysis.memory_shapes import Lying
 from tsc.analysis.operator_effects import asks_gradients, definition_of, not_repeatable, reads_layout
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.written_names import WRAPPERS, unfollowed_name
@@ -25,7 +25,7 @@ from tsc.dialects.context import pool_of
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
 from tsc.dialects.tsc import KEEPS_ORDER, UNRECORDED_WRITE, WRITTEN, MemoryOp
-from tsc.dialects.walking import walk
+from tsc.dialects.walking import values_below, walk
 from tsc.ops.definition import ResultLayout
 from tsc.ops.derivatives.recorded import CUTS
 from tsc.passes.functional.arguments import name_arguments
@@ -103,7 +103,8 @@ def _keeps_gradient(op: AtenOp, tensor: TensorRecord) -> bool:
     if UNRECORDED_WRITE not in op.attributes and not any(name in CUTS for name in views):
         return False
     *_, root = tensor.up()
-    return Requiring()(root.value)
+    is_inside = not isinstance(op.parent_op(), FuncOp)  # where what a loop carries is not known yet
+    return is_inside or Requiring()(root.value)
 
 
 def _lies_by_itself(op: Operation) -> bool:
@@ -131,6 +132,12 @@ class _Functionalizer:
         self.state = MemoryState(function.body.block)
         self.asks_gradients = asks_gradients(function)
         self.reads_layout = any(reads_layout(op) for op in walk(function))
+        lying = Lying(
+            pool, in_any_call=True
+        )  # of the program as it is: while it is rewritten loops are not whole
+        self.copies = {op for op in walk(function) if isinstance(op, AtenOp) and lying.certainly_copied(op)}
+        values = values_below(function) if self.reads_layout else ()
+        self.row_major = {value for value in values if lying.is_row_major(value)}
 
     # --- operations, in order ---
 
@@ -271,7 +278,7 @@ class _Functionalizer:
         if not isinstance(op, AtenOp) or source is None or not isinstance(source.type, tt.TensorType):
             return
         if len(op.results) == 1 and isinstance(op.results[0].type, tt.TensorType) and shared_operands(op):
-            if certainly_copies(op, self.pool):
+            if op in self.copies:
                 return
             parent = self.state.record(source)
             result = op.results[0]
@@ -312,11 +319,8 @@ class _Functionalizer:
 
     def _is_row_major(self, tensor: TensorRecord) -> bool:
         """Whether the memory of a tensor certainly is row-major: so is what is computed in its place."""
-        base = tensor.base
-        if base.is_row_major is None:
-            *_, root = tensor.up()
-            base.is_row_major = certainly_row_major(root.value, self.pool)
-        return base.is_row_major
+        *_, root = tensor.up()
+        return root.first in self.row_major
 
     def _is_asked_for(self, tensor: TensorRecord) -> bool:
         """Whether something may ask how the memory of a tensor lies, or what is computed of it."""

@@ -65,8 +65,6 @@ class MemoryRecord:
     is_writable: bool = True
     is_uncertain: bool = False
     """Set when a write may or may not have reached the other names: reading one of those is an error."""
-    is_row_major: bool | None = None
-    """Whether it certainly lies so, once that was asked."""
 
 
 class MemoryState:
