@@ -174,8 +174,21 @@ def test_a_conversion_that_is_needed_shares_nothing() -> None:
         f"""%a = torch.aten.type_as %x, %y : {F32}, {F64} -> {F64}
         %b = torch.aten.type_as %x, %z : {F32}, {T} -> {T}""",
     )
-    assert shared_operands(values.operator("a")) == [values["y"]]
-    assert shared_operands(values.operator("b")) == [values["x"], values["z"]]
+    assert shared_operands(values.operator("a")) == []
+    assert shared_operands(values.operator("b")) == [values["x"]]
+
+
+def test_what_is_made_of_several_tensors_shares_nothing() -> None:
+    form = "torch.aten.einsum %s, {}, %n : !torch.str, !torch.list<tensor>, !torch.none -> " + T
+    values = named(
+        f"%x : {T}, %y : {T}, %s : !torch.str, %n : !torch.none",
+        f"""%one = torch.prim.ListConstruct %x : ({T}) -> !torch.list<tensor>
+        %two = torch.prim.ListConstruct %x, %y : ({T}, {T}) -> !torch.list<tensor>
+        %a = {form.format("%one")}
+        %b = {form.format("%two")}""",
+    )
+    assert shared_operands(values.operator("a")) == [values["one"]]
+    assert shared_operands(values.operator("b")) == []
 
 
 @pytest.mark.parametrize(

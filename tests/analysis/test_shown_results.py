@@ -112,7 +112,8 @@ OTHER_WAYS = {
         RETURNED,
     ),
     "perhaps a view of an element": (
-        f"{MAKE_LIST}\n%r = torch.aten.einsum %s, %l, %none : !torch.str, {LIST}, !torch.none -> {V}",
+        f"%l = torch.prim.ListConstruct %a : ({V}) -> {LIST}\n"
+        f"%r = torch.aten.einsum %s, %l, %none : !torch.str, {LIST}, !torch.none -> {V}",
         RETURNED,
     ),
     "an element of a copied list": (

@@ -24,6 +24,10 @@ FOLLOWED = {
     "new tensors": "",
     "a view": f"%a = {SELECT.format('%y')}",
     "a view of a view": f"%b = {SELECT.format('%y')}\n%a = {SELECT.format('%b')}",
+    "what another is like": f"%a = torch.aten.reshape_as %z, %y : {T}, {T} -> {T}",
+    "what is made of several": (
+        f"{LIST}\n%a = torch.aten.einsum %s, %list, %none : !torch.str, {TENSORS}, !torch.none -> {T}"
+    ),
     "perhaps a view": f"%a = torch.aten.reshape %y, %k : {T}, !torch.list<int> -> {T}",
     "a tuple": TUPLE,
     "a list": LIST,
@@ -61,11 +65,9 @@ UNFOLLOWED = {
     "views in a list": (
         f"%a = torch.aten.unbind.int %y, %n : {T}, !torch.int -> {TENSORS}", "torch.aten.unbind.int",
     ),
-    "perhaps a view of two": (
-        f"%a = torch.aten.reshape_as %z, %y : {T}, {T} -> {T}", "torch.aten.reshape_as",
-    ),
     "perhaps a view of an element": (
-        f"{LIST}\n%a = torch.aten.einsum %s, %list, %none : !torch.str, {TENSORS}, !torch.none -> {T}",
+        f"%list = torch.prim.ListConstruct %y : ({T}) -> {TENSORS}\n"
+        f"%a = torch.aten.einsum %s, %list, %none : !torch.str, {TENSORS}, !torch.none -> {T}",
         "torch.aten.einsum",
     ),
     "an operator without definition": (
