@@ -61,5 +61,13 @@ def objects_below(root: ScriptObject) -> Iterator[ScriptObject]:
 
 
 def any_trained(objects: Iterable[ScriptObject]) -> bool:
-    """Whether a tensor behind an attribute of these objects asks for gradients."""
-    return any(torch_interop.requires_grad(t) for held in objects for t in held.live.values())
+    """Whether a tensor behind an attribute of these objects asks for gradients: each call asks that."""
+    pytorch = torch_interop.torch()
+    if pytorch is None:
+        return False
+    kind = pytorch.Tensor
+    for held in objects:
+        for tensor in held.live.values():
+            if isinstance(tensor, kind) and tensor.requires_grad:
+                return True
+    return False
