@@ -283,7 +283,7 @@ def test_programs_over_values_are_native(program: Program) -> None:
     function = tsc.script(program)
     for _ in range(2):
         function(torch.ones(3, 3))
-    assert function.last is None or function.last.is_native
+    assert function.last.is_native
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ NUMBER_FORMS = {**SCALAR_FORMS, REPEATED: "aten::repeat_interleave.self_int"}
 """The operators that take a number in the place of such a tensor."""
 MOST_ELEMENTS = 16
 """Elements of a tensor that is looked at: traces compute sizes with tensors of one."""
-
 DEEPEST = 100
 """Operators from a tensor back to the constants it is computed of, up to which they are looked at."""
 
