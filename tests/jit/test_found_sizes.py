@@ -317,3 +317,33 @@ def test_the_last_of_none_is_an_error() -> None:
         for x in filled(shape):
             hold(compiled, wanted, x)
             assert compiled.last.tier == "native"
+
+
+def unpacked_elements(x: Tensor):
+    places = torch.zeros(6)
+    first, second, third = (x[:, 0] >= 0).nonzero().unbind(0)
+    places.index_add_(0, second, torch.ones(1))
+    return places, x[first], x[third] * 2
+
+
+def unpacked_chunks(x: Tensor):
+    first, second, third = x[x[:, 0] >= 0].chunk(3)
+    return first.sum(0) + second.sum(0), third
+
+
+def unpacked_pieces(x: Tensor):
+    y = x[x[:, 0] >= 0]
+    first, second = y.split(2)
+    one, two, three = y.split(1)
+    return first, second.sum(0), one + two * three
+
+
+@pytest.mark.parametrize("wanted", [unpacked_elements, unpacked_chunks, unpacked_pieces])
+def test_as_many_pieces_as_are_unpacked(wanted: Program) -> None:
+    compiled: Any = tsc.script(wanted)
+    scripted: Any = torch.jit.script(wanted)
+    for count in (3, 2, 4, 5, 0, 6):
+        x = torch.arange(24.0).reshape(6, 4) - 4 * (6 - count)
+        hold(compiled, scripted, x)
+        if count == 3:
+            assert compiled.last.tier == "native"

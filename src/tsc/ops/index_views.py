@@ -125,12 +125,13 @@ class IndexView:
 def cut(part: slice[Any, Any, Any], size: int) -> tuple[int, int, int]:
     """Where a slice of a dim begins, how long it is, and its step, which is positive."""
     step = 1 if part.step is None else part.step
-    if any(map(holds_found, (part.start, part.stop, size))):
-        start = _found_limit(part.start or 0, size)
+    begin = 0 if part.start is None else part.start
+    if any(map(holds_found, (begin, part.stop, size))):
+        start = _found_limit(begin, size)
         stop = size if part.stop is None else _found_limit(part.stop, size)
-        length = maximum(stop - start, 0) if part.stop is not None else _left(part.start or 0, size)
+        length = maximum(stop - start, 0) if part.stop is not None else _left(begin, size)
         return start, (length + step - 1) // step, step
-    start = _limit(0 if part.start is None else part.start, size)
+    start = _limit(begin, size)
     stop = size if part.stop is None else _limit(part.stop, size)
     if certainly_equal(start, 0) and certainly_equal(stop, size) and step == 1:
         return 0, size, 1

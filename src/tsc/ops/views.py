@@ -264,13 +264,13 @@ def split_with_sizes(self: Array, split_sizes: Sequence[int], dim: int) -> list[
 
 @_view("aten::chunk")
 def chunk(self: Array, chunks: int, dim: int) -> list[Array]:
-    """At most `chunks` pieces of equal size (the last may be smaller)."""
+    """At most `chunks` pieces of equal size (the last may be smaller); of a dim without elements, all."""
     if chunks <= 0:
         raise ShapeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     if not self.ndim:
         raise ShapeError("chunk expects at least a 1-dimensional tensor")
     n = self.shape[wrap_dim(dim, self.ndim)]
-    return split(self, max(1, -(-n // chunks)) if n else 1, dim)
+    return split(self, -(-n // chunks), dim) if n else split_with_sizes(self, [0] * chunks, dim)
 
 
 @_view("aten::unbind.int")

@@ -35,14 +35,17 @@ from tsc.errors import OPERATOR_FAILURES
 from tsc.passes import Rewriting
 from tsc.passes.eliminate_common_subexpressions import merge_equal
 from tsc.passes.found.finder import Finder
+from tsc.passes.found.pieces import PIECES
 from tsc.passes.found.rooms import number_of
 from tsc.passes.found.rules import CREATIONS, RULES, is_found_when_run, sizes_given
 from tsc.passes.unroll_loops import rounds_of
 
 VARYING = "int"
 """An integer among arguments that is another one in each call, in words."""
-NUMBERS_OF = ("aten::item", *READS)
-"""Operators that give the only element of a tensor, which may be one of a size that is found."""
+OF_FOUND = ("aten::item", *READS, *PIECES)
+"""Operators that are written anew where their first operand has a size that is found: they give its only
+element, or cut it.
+"""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _is_joined(value: SSAValue) -> bool:
 def _may_find(op: AtenOp, known: Collection[SSAValue] = ()) -> bool:
     """Whether `op` may be such an operator, where some arguments will be `known`."""
     name = op.schema.full_name
-    if name in NUMBERS_OF:
+    if name in OF_FOUND:
         return _holds_found(op.operands[0])
     if name not in CREATIONS and name != "aten::slice.Tensor":
         return name in RULES

@@ -27,6 +27,7 @@ from tsc.ops.indexing import MASK_DTYPES
 from tsc.ops.shapes import broadcast, wrap_dim
 from tsc.passes.found.counts import COUNTS
 from tsc.passes.found.finder import Finder
+from tsc.passes.found.pieces import PIECES
 
 
 def _nonzero(finder: Finder, x: SSAValue) -> SSAValue | None:
@@ -226,6 +227,7 @@ RULES: Mapping[str, Rule] = {
     "aten::slice.Tensor": _slice,
     **dict.fromkeys(CREATIONS, _created),
     **COUNTS,
+    **PIECES,
     **dict.fromkeys(("aten::item", *READS), _only_element),
 }
 """What is written in place of operators: on the operands of each."""
