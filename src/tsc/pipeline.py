@@ -58,6 +58,7 @@ from tsc.passes.pack_constants import PackConstants
 from tsc.passes.plan_memory import PlanMemory
 from tsc.passes.propagate_constants import PropagateConstants
 from tsc.passes.read_around_writes import ReadAroundWrites
+from tsc.passes.read_numbers import ReadNumbers
 from tsc.passes.refine_types import RefineTypes
 from tsc.passes.remove_dropout import RemoveDropout
 from tsc.passes.require_no_raise import RequireNoRaise
@@ -138,16 +139,19 @@ def stages(
             (
                 fixed_point(
                     RefineTypes(),
+                    ReadNumbers(),
                     ExpandSplits(),
                     ExpandStatistics(),
                     SettleDicts(),
                     NarrowOptionals(),
                     *((SplitTuples(),) if is_whole else ()),
                     *((CountWindows(),) if is_whole else ()),
-                    *((FindSizes(before_writes=True), JoinSizes(before_writes=True)) if finds_sizes else ()),
                     *SIMPLIFY_UNCHECKED,
                     Differentiate(),
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
+                    once_settled=(FindSizes(before_writes=True), JoinSizes(before_writes=True))
+                    if finds_sizes
+                    else (),  # a number that will be known is no size to find
                 ),  # shapes decide branches, branches decide shapes
                 *((RequireNoRaise(), StackLists(only_certain=finds_sizes)) if is_whole else ()),
                 *((GrowLists(),) if finds_sizes else ()),

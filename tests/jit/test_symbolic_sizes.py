@@ -58,13 +58,13 @@ def test_one_specialization_serves_all_sizes(name: str) -> None:
     scripted = tsc.script(case.function)
     for sizes in SHAPES:
         arguments = [make(*sizes) for make in case.arguments]
-        want = case.function(*[_copied(a) for a in arguments])
+        want = case.function(*[copied(a) for a in arguments])
         require_same(scripted(*arguments), want)
     assert len(scripted.compiled.table) == 2
     assert guards(made(scripted)) == list(case.guards)
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
     return value.clone() if isinstance(value, Tensor) else value
 
 

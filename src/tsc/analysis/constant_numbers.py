@@ -40,7 +40,7 @@ def constant_number(op: AtenOp, pool: ConstantPool) -> Any:
     if not isinstance(literal, NonValueTensorLiteralOp):
         return None
     array = literal_array(pool, literal)
-    if array.shape != () or not _is_only_read(literal.results[0], with_views=False):
+    if array.shape != () or not is_only_read(literal.results[0], with_views=False):
         return None
     return array.item()
 
@@ -78,7 +78,7 @@ class ComputedNumbers:
             parts = [self.of(operand) for operand in owner.operands]
             return UNKNOWN if any(part is UNKNOWN for part in parts) else parts
         spec = spec_of_type(value.type) if isinstance(value.type, tt.TensorType) else None
-        if spec is None or holds_dim(spec.shape) or spec.size > MOST_ELEMENTS or not _is_only_read(value):
+        if spec is None or holds_dim(spec.shape) or spec.size > MOST_ELEMENTS or not is_only_read(value):
             return UNKNOWN
         if isinstance(owner, NonValueTensorLiteralOp):
             return literal_array(self._pool, owner)
@@ -98,7 +98,7 @@ class ComputedNumbers:
         return found if is_array(found) else UNKNOWN
 
 
-def _is_only_read(value: SSAValue, *, with_views: bool = True) -> bool:
+def is_only_read(value: SSAValue, *, with_views: bool = True) -> bool:
     """Whether all users of a tensor certainly do not write to it, and either are no views, or are only read
     themselves; what becomes of it once it is returned does not matter.
     """
@@ -107,12 +107,12 @@ def _is_only_read(value: SSAValue, *, with_views: bool = True) -> bool:
         if with_views and isinstance(op, ReturnOp):
             continue
         if with_views and isinstance(op, CONSTRUCTIONS):
-            if not all(map(_is_only_read, op.results)):
+            if not all(map(is_only_read, op.results)):
                 return False
             continue
         if not isinstance(op, AtenOp) or use.index >= len(op.schema.arguments):
             return False
         formal = op.schema.arguments[use.index]
-        if formal.is_written or (formal.alias and not (with_views and all(map(_is_only_read, op.results)))):
+        if formal.is_written or (formal.alias and not (with_views and all(map(is_only_read, op.results)))):
             return False
     return True

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from tsc.dims import certainly_equal, certainly_natural, holds_found, maximum, minimum
+from tsc.dims import certainly_equal, certainly_natural, holds_found, is_known, maximum, minimum
 from tsc.errors import FoundSizeError
 from tsc.narrowing import is_tuple
 
@@ -27,6 +27,8 @@ class Step:
         return Step(tuple((d, n * factor) for d, n in self.along))
 
 
+NO_END = 1 << 62
+"""An end of a slice that is beyond any dim: archives say the largest integer where a slice has none."""
 STILL = Step(())
 """The step of a dim along which all elements are the same one."""
 
@@ -125,14 +127,16 @@ class IndexView:
 def cut(part: slice[Any, Any, Any], size: int) -> tuple[int, int, int]:
     """Where a slice of a dim begins, how long it is, and its step, which is positive."""
     step = 1 if part.step is None else part.step
-    begin = 0 if part.start is None else part.start
-    if any(map(holds_found, (begin, part.stop, size))):
+    begin, end = 0 if part.start is None else part.start, part.stop
+    if end is not None and is_known(end) and end >= NO_END:
+        end = None  # no size is asked whether it is more
+    if any(map(holds_found, (begin, end, size))):
         start = _found_limit(begin, size)
-        stop = size if part.stop is None else _found_limit(part.stop, size)
-        length = maximum(stop - start, 0) if part.stop is not None else _left(begin, size)
+        stop = size if end is None else _found_limit(end, size)
+        length = maximum(stop - start, 0) if end is not None else _left(begin, size)
         return start, (length + step - 1) // step, step
     start = _limit(begin, size)
-    stop = size if part.stop is None else _limit(part.stop, size)
+    stop = size if end is None else _limit(end, size)
     if certainly_equal(start, 0) and certainly_equal(stop, size) and step == 1:
         return 0, size, 1
     return start, ((stop - start - 1) // step + 1 if start < stop else 0), step

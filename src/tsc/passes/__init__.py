@@ -35,6 +35,8 @@ class FixedPoint(ModulePass):
 
     name = "fixed-point"
     passes: tuple[Rewriting, ...] = ()
+    once_settled: tuple[Rewriting, ...] = ()
+    """Those that are run when none of `passes` changes anything, and after which all begins anew."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Run the rounds."""
@@ -47,6 +49,9 @@ class FixedPoint(ModulePass):
             changed = False
             for rewriting in self.passes:
                 changed |= run(rewriting)
+            if not changed:
+                for rewriting in self.once_settled:
+                    changed |= run(rewriting)
             return changed
 
         settle(one_round)
@@ -60,6 +65,6 @@ def settle(one_round: Callable[[], bool]) -> None:
     logging.getLogger("tsc").debug("a fixed point was left after %d rounds", MOST_ROUNDS)
 
 
-def fixed_point(*passes: Rewriting) -> FixedPoint:
-    """The passes repeated until nothing changes."""
-    return FixedPoint(passes)
+def fixed_point(*passes: Rewriting, once_settled: tuple[Rewriting, ...] = ()) -> FixedPoint:
+    """The passes repeated until nothing changes, those in `once_settled` where the others change nothing."""
+    return FixedPoint(passes, once_settled)

@@ -264,8 +264,10 @@ class _Lowering:
         return self._emit(tensor.ExtractOp(source.ssa, zeros, wanted)).results[0]
 
     def _number(self, op: AtenOp) -> None:
-        """The number of a round, as a tensor."""
+        """The number of a round, or a size, as a tensor."""
         number = self.numbers.get(op.operands[0])
+        if number is None and isinstance(constant_of(op.operands[0]), Dim):
+            number = self._element(op.operands[0])
         if number is None:
             raise CodegenError("native code: requires numbers that tensors hold")
         kind = tensor_type(spec(op.results[0]))
