@@ -100,7 +100,8 @@ def _divided(a: int | Dim, b: int | Dim) -> tuple[int | Dim, int | Dim]:
         return 1, 0
     environment, divisor = _environment(a, b), cast("Mapping[Monomial, int]", terms_of(b))
     if len(divisor) != 1:
-        return 0, a
+        exact = _exactly_divided(a, b)
+        return (0, a) if exact is None else (exact, 0)
     ((atoms, factor),) = divisor.items()
     whole: dict[Monomial, int] = {}
     rest: dict[Monomial, int] = {}
@@ -114,6 +115,29 @@ def _divided(a: int | Dim, b: int | Dim) -> tuple[int | Dim, int | Dim]:
         else:
             whole[left] = whole.get(left, 0) + number // factor
     return made(environment, whole), made(environment, rest)
+
+
+def _exactly_divided(a: int | Dim, b: int | Dim) -> int | Dim | None:
+    """The polynomial that `b`, of several terms, is multiplied by to be `a`; None where that is none."""
+    atoms, factor = _leading(b)
+    whole: int | Dim = 0
+    for _ in cast("Mapping[Monomial, int]", terms_of(a)):
+        monomial, number = _leading(a)
+        left = _without(monomial, atoms)
+        if left is None or number % factor:
+            return None
+        part = made(_environment(a, b), {left: number // factor})
+        whole, a = whole + part, a - part * b
+        if not isinstance(a, Dim):
+            return whole if a == 0 else None
+    return None
+
+
+def _leading(a: int | Dim) -> tuple[Monomial, int]:
+    """The first term of a polynomial, in an order that products keep."""
+    terms = cast("Mapping[Monomial, int]", terms_of(a))
+    first = max(terms, key=lambda monomial: (len(monomial), [-atom.number for atom in monomial]))
+    return first, terms[first]
 
 
 def _without(monomial: Monomial, atoms: Monomial) -> Monomial | None:
