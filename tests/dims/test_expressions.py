@@ -14,6 +14,7 @@ from tsc.dims import (
     Dim,
     SizeEnvironment,
     bounds_of,
+    certainly_equal,
     floordiv,
     from_words,
     holds_found,
