@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -21,6 +22,7 @@ from tsc.dialects.context import pool_of
 from tsc.dialects.replacing import replace
 from tsc.dialects.torch_ops import DerefineOp, NonValueTensorLiteralOp, ValueTensorLiteralOp
 from tsc.dialects.walking import walk
+from tsc.dims import certainly_natural
 from tsc.passes import Rewriting
 
 READS = ("aten::Int.Tensor", *SCALARS)
@@ -120,10 +122,14 @@ class _Held:
             self.written[value] = made
         return self.written[value]
 
-    def constant(self, value: SSAValue) -> object:
-        """The integer where it is known, else `UNKNOWN`."""
-        if isinstance(value.owner, (NonValueTensorLiteralOp, ValueTensorLiteralOp)):
-            return literal_array(self.pool, value.owner).item()
+    def constant(self, value: SSAValue) -> Any:
+        """The integer, or size, where it is known, else `UNKNOWN`."""
+        owner = value.owner
+        if isinstance(owner, (NonValueTensorLiteralOp, ValueTensorLiteralOp)):
+            return literal_array(self.pool, owner).item()
+        form = FORMS.get(owner.schema.full_name) if isinstance(owner, AtenOp) else None
+        if isinstance(owner, AtenOp) and form is not None and form.name is None:
+            return self.constant(owner.operands[0])
         return constant_of(value)
 
 
@@ -137,8 +143,9 @@ def _by_one(op: AtenOp, held: _Held) -> bool:
 
 
 def _by_known(op: AtenOp, held: _Held) -> bool:
-    """Whether the divisor is known, and not 0: the errors of tensors and of numbers are not the same."""
-    return held.constant(op.operands[1]) not in (UNKNOWN, 0)
+    """Whether the divisor certainly is not 0: the errors of tensors and of numbers are not the same."""
+    divisor = held.constant(op.operands[1])
+    return divisor is not UNKNOWN and (certainly_natural(divisor - 1) or certainly_natural(-divisor - 1))
 
 
 def _floors(op: AtenOp, held: _Held) -> bool:
