@@ -7,7 +7,7 @@ from typing import Any
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import SSAValue
 
-from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated, spec_of_type
+from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated, spec_of_type, spec_of_value
 from tsc.analysis.operator_effects import definition_of, is_foldable
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -18,8 +18,13 @@ from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array
 
 SCALAR_FORMS = {f"aten::{name}.Tensor": f"aten::{name}.Scalar" for name in ("add", "sub", "mul", "div")}
+DIVISOR_FORMS = {
+    "aten::div.Tensor_mode": "aten::div.Scalar_mode", "aten::floor_divide": "aten::floor_divide.Scalar",
+    "aten::remainder.Tensor": "aten::remainder.Scalar", "aten::fmod.Tensor": "aten::fmod.Scalar",
+}  # fmt: skip
+"""Operators on integers that raise where such a tensor is 0: native code divides by what is known not to be."""
 REPEATED = "aten::repeat_interleave.self_Tensor"
-NUMBER_FORMS = {**SCALAR_FORMS, REPEATED: "aten::repeat_interleave.self_int"}
+NUMBER_FORMS = {**SCALAR_FORMS, **DIVISOR_FORMS, REPEATED: "aten::repeat_interleave.self_int"}
 """The operators that take a number in the place of such a tensor."""
 MOST_ELEMENTS = 16
 """Elements of a tensor that is looked at: traces compute sizes with tensors of one."""
@@ -45,7 +50,26 @@ def constant_number(op: AtenOp, pool: ConstantPool) -> Any:
     return array.item()
 
 
-def repeats(op: AtenOp, pool: ConstantPool) -> int | None:
+def number_taken(op: AtenOp, pool: ConstantPool) -> Any:
+    """The number that an operator of `NUMBER_FORMS` may be given in place of its second operand, or None."""
+    name = op.schema.full_name
+    if name == REPEATED:
+        return _repeats(op, pool)
+    return _divisor(op, pool) if name in DIVISOR_FORMS else constant_number(op, pool)
+
+
+def _divisor(op: AtenOp, pool: ConstantPool) -> int | None:
+    """The number that `op` divides integers of the same dtype by, where it is known and not 0; else None."""
+    specs = [spec_of_value(operand) for operand in op.operands[:2]]
+    dtypes_of = {spec.dtype if spec is not None else None for spec in specs}
+    found = specs[1]
+    if len(dtypes_of) != 1 or found is None or found.shape or not found.dtype.is_integral:
+        return None
+    array = ComputedNumbers(pool).of(op.operands[1])
+    return int(array.item()) or None if is_array(array) else None
+
+
+def _repeats(op: AtenOp, pool: ConstantPool) -> int | None:
     """How often ``repeat_interleave`` repeats each element, where that is one known number; else None."""
     array = ComputedNumbers(pool).of(op.operands[1])
     return int(array.item()) if is_array(array) and array.size == 1 else None

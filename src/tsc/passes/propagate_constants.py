@@ -12,7 +12,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, UnitAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from tsc.analysis.constant_numbers import NUMBER_FORMS, REPEATED, ComputedNumbers, constant_number, repeats
+from tsc.analysis.constant_numbers import NUMBER_FORMS, ComputedNumbers, number_taken
 from tsc.analysis.known_values import UNKNOWN, constant_of, is_within, spec_of_type
 from tsc.analysis.module_functions import functions
 from tsc.analysis.operator_effects import is_foldable
@@ -156,13 +156,14 @@ def _same_results(op: PrimIfOp) -> bool:
 
 def _take_number(op: AtenOp, pool: ConstantPool) -> bool:
     """Replace a constant tensor that stands for a number by the number; whether it was."""
-    number = repeats(op, pool) if op.schema.full_name == REPEATED else constant_number(op, pool)
+    if (name := op.schema.full_name) not in NUMBER_FORMS:
+        return False
+    number = number_taken(op, pool)
     if number is None:
         return False
     builder = TorchBuilder(before=op)
     operands = [op.operands[0], builder.constant(number), *op.operands[2:]]
-    form = NUMBER_FORMS[op.schema.full_name]
-    replace(op, list(builder.aten(form, operands, [r.type for r in op.results]).results))
+    replace(op, list(builder.aten(NUMBER_FORMS[name], operands, [r.type for r in op.results]).results))
     return True
 
 
