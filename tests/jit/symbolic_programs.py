@@ -254,3 +254,14 @@ def multiplies_what_is_expanded(x: Tensor):
 @program(lambda a, b: torch.randn(a, 9, b))
 def orders(x: Tensor):
     return x.sort(1)[0], x.topk(3, dim=1)[0], x.median(1)[0]
+
+
+@program(image, guards=("(s3 // 2) >= 1",))
+def resizes(x: Tensor):
+    return (
+        F.interpolate(x, scale_factor=2.0, mode="nearest") * 2,
+        F.interpolate(x, scale_factor=1.5, mode="bilinear", align_corners=False),
+        F.interpolate(x, size=[7, 9], mode="bilinear", align_corners=True),
+        F.interpolate(x, size=[x.size(2) + 3, 5], mode="nearest-exact"),
+        F.interpolate(x[:, 0], scale_factor=0.5, mode="linear"),
+    )

@@ -1,5 +1,5 @@
-# pyright: reportUnknownMemberType=false
-"""Archives of traces, which compute sizes with tensors of one element: one specialization serves all sizes."""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+"""Archives of traces, which compute sizes with tensors: one specialization serves all sizes."""
 
 from __future__ import annotations
 

@@ -7,7 +7,14 @@ from typing import Any
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import SSAValue
 
-from tsc.analysis.known_values import CONSTRUCTIONS, UNKNOWN, constant_of, is_list_mutated, spec_of_type, spec_of_value
+from tsc.analysis.known_values import (
+    CONSTRUCTIONS,
+    UNKNOWN,
+    constant_of,
+    is_list_mutated,
+    spec_of_type,
+    spec_of_value,
+)
 from tsc.analysis.operator_effects import definition_of, is_foldable
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -22,7 +29,7 @@ DIVISOR_FORMS = {
     "aten::div.Tensor_mode": "aten::div.Scalar_mode", "aten::floor_divide": "aten::floor_divide.Scalar",
     "aten::remainder.Tensor": "aten::remainder.Scalar", "aten::fmod.Tensor": "aten::fmod.Scalar",
 }  # fmt: skip
-"""Operators on integers that raise where such a tensor is 0: native code divides by what is known not to be."""
+"""Operators on integers that raise where such a tensor is 0, which native code must know it is not."""
 REPEATED = "aten::repeat_interleave.self_Tensor"
 NUMBER_FORMS = {**SCALAR_FORMS, **DIVISOR_FORMS, REPEATED: "aten::repeat_interleave.self_int"}
 """The operators that take a number in the place of such a tensor."""

@@ -11,7 +11,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
-from tsc.ops.composite import AnyTensor, Aten
+from tsc.ops.composite import AnyTensor, Aten, eager_aten
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.elementwise import spec_of
 from tsc.ops.grid_formulas import BICUBIC, NEAREST, REFLECTION, ZEROS, affine_places, grid_sampled
@@ -77,7 +77,7 @@ def _linear(input: Array, at: Sequence[Array]) -> Array:
 
 
 def _cubic_weights(t: Array) -> list[Array]:
-    return [np.where(np.isnan(t), t, cubic_kernel(t - k, -0.75)) for k in range(-1, 3)]
+    return [np.where(np.isnan(t), t, cubic_kernel(eager_aten(), t - k, -0.75)) for k in range(-1, 3)]
 
 
 def _cubic(input: Array, at: Sequence[Array], padding: int, align_corners: bool) -> Array:

@@ -8,77 +8,120 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, TypeVar
 
 import numpy as np
 
 from tsc import dtypes
-from tsc.dtypes import Array
+from tsc.dims import Dim, floordiv, is_known
+from tsc.dtypes import Array, DType
 from tsc.errors import ShapeError
-from tsc.ops.composite import AnyTensor, Aten, composite
+from tsc.narrowing import is_array
+from tsc.ops.composite import AnyTensor, Aten, composite, eager_aten
 from tsc.ops.definition import Family, ResultLayout
 from tsc.ops.promotion import computation_dtype
 
 FAMILY = Family()
+MOST_RATIO = 1 << 20
+"""Above and below the line in a factor that sizes are multiplied with as they are."""
 T = TypeVar("T", int, float)
-Taps = tuple[Array, Array]
-"""Indices and weights, each ``(taps, outputs)``."""
+Taps = list[tuple[AnyTensor, AnyTensor | None]]
+"""The index of each tap for every output place, and its weight where that is not 1."""
 
 
-def _ratio(
-    n: int, outputs: int, align_corners: bool, scale: float | None, kind: type[np.floating[Any]]
-) -> np.floating[Any]:
-    """Input places per output place, in the precision PyTorch computes it in."""
-    if align_corners:
-        return kind(n - 1) / kind(outputs - 1) if outputs > 1 else kind(0)
-    return kind(1.0 / scale) if scale is not None and scale > 0 else kind(n) / kind(outputs)
+@dataclass(frozen=True)
+class Line:
+    """A dim that is resized, and what coordinates along it are computed with: arrays where the sizes are
+    known, else values of the program.
+    """
+
+    aten: Aten
+    size: int
+    outputs: int
+    align_corners: bool
+    scale: float | None
+    dtype: DType
+    """The dtype PyTorch computes coordinates in."""
+
+    def number(self, value: float) -> AnyTensor:
+        """A number in that dtype."""
+        return self.aten("full", [], value, self.dtype.code)
+
+    def ratio(self) -> AnyTensor:
+        """Input places per output place."""
+        if self.align_corners:
+            if self.outputs <= 1:
+                return self.number(0)
+            return self.aten("div.Tensor", self.number(self.size - 1), self.number(self.outputs - 1))
+        if self.scale is not None and self.scale > 0:
+            return self.number(1.0 / self.scale)
+        return self.aten("div.Tensor", self.number(self.size), self.number(self.outputs))
+
+    def places(self) -> AnyTensor:
+        """The output places."""
+        return self.aten("to.dtype", self.aten("arange", self.outputs), self.dtype.code)
+
+    def centers(self) -> AnyTensor:
+        """The input coordinate of each output place."""
+        if self.align_corners:
+            return self.aten("mul.Tensor", self.places(), self.ratio())
+        middles, ratio = self.aten("add.Scalar", self.places(), 0.5), self.ratio()
+        wide = [self.aten("to.dtype", factor, dtypes.F64.code) for factor in (middles, ratio)]
+        product = self.aten("to.dtype", self.aten("mul.Tensor", *wide), self.dtype.code)
+        return self.aten("sub.Scalar", product, 0.5)  # of a product that was rounded first, as PyTorch's
+
+    def inside(self, places: AnyTensor) -> AnyTensor:
+        """Coordinates rounded toward zero as indices, those outside at the edge."""
+        return self.aten("clamp", self.aten("to.dtype", places, dtypes.I64.code), 0, self.size - 1)
 
 
-def _centers(
-    n: int, outputs: int, align_corners: bool, scale: float | None, kind: type[np.floating[Any]]
-) -> Array:
-    """The input coordinate of each output place."""
-    ratio = _ratio(n, outputs, align_corners, scale, kind)
-    place = np.arange(outputs).astype(kind)
-    return ratio * place if align_corners else ratio * (place + kind(0.5)) - kind(0.5)
-
-
-def nearest_taps(n: int, outputs: int, scale: float | None, exact: bool) -> Taps:
+def nearest_taps(line: Line, exact: bool) -> Taps:
     """The one input place each output place copies."""
-    ratio = _ratio(n, outputs, False, scale, np.float32)
-    place = np.arange(outputs).astype(np.float32)
-    found = np.floor((place + np.float32(0.5)) * ratio if exact else place * ratio).astype(np.int64)
-    return np.minimum(found, n - 1)[None], np.ones((1, outputs))
+    aten, place = line.aten, line.places()
+    at = aten("mul.Tensor", aten("add.Scalar", place, 0.5) if exact else place, line.ratio())
+    return [(line.inside(aten("floor", at)), None)]
 
 
-def linear_taps(
-    n: int, outputs: int, align_corners: bool, scale: float | None, kind: type[np.floating[Any]]
-) -> Taps:
+def linear_taps(line: Line) -> Taps:
     """The two neighbours of each coordinate."""
-    at = np.maximum(_centers(n, outputs, align_corners, scale, kind), 0)
-    low = np.minimum(at.astype(np.int64), n - 1)
-    high = np.minimum(low + 1, n - 1)
-    weight = np.clip(at - low.astype(kind), 0, 1)
-    return np.stack([low, high]), np.stack([1 - weight, weight])
+    aten = line.aten
+    at = aten("clamp", line.centers(), 0)
+    low = line.inside(at)
+    high = aten("clamp", aten("add.Scalar", low, 1), 0, line.size - 1)
+    weight = aten("clamp", aten("sub.Tensor", at, aten("to.dtype", low, line.dtype.code)), 0, 1)
+    return [(low, aten("rsub.Scalar", weight, 1)), (high, weight)]
 
 
-def cubic_kernel(x: Array, a: float) -> Array:
+def cubic_kernel(aten: Aten, x: AnyTensor, a: float) -> AnyTensor:
     """Keys' cubic convolution kernel. Source: Keys, 1981."""
-    x = np.abs(x)
-    near = ((a + 2) * x - (a + 3)) * x * x + 1
-    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-    return np.where(x <= 1, near, np.where(x < 2, far, 0))
+
+    def polynomial(x: AnyTensor, *factors: float) -> AnyTensor:
+        """Of falling powers."""
+        total = aten("mul.Scalar", x, factors[0])
+        for factor in factors[1:-1]:
+            total = aten("mul.Tensor", aten("add.Scalar", total, factor), x)
+        return aten("add.Scalar", total, factors[-1])
+
+    x = aten("abs", x)
+    near, far = polynomial(x, a + 2, -(a + 3), 0, 1), polynomial(x, a, -5 * a, 8 * a, -4 * a)
+    beyond = aten("where.ScalarOther", aten("lt.Scalar", x, 2), far, 0.0)
+    return aten("where.self", aten("le.Scalar", x, 1), near, beyond)
 
 
-def cubic_taps(
-    n: int, outputs: int, align_corners: bool, scale: float | None, kind: type[np.floating[Any]]
-) -> Taps:
+def cubic_taps(line: Line) -> Taps:
     """The four neighbours of each coordinate, the edge repeated."""
-    at = _centers(n, outputs, align_corners, scale, kind)
-    base = np.floor(at)
-    offsets = np.arange(-1, 3)[:, None]
-    weights = cubic_kernel((at - base)[None] - offsets, -0.75)
-    return np.clip(base.astype(np.int64)[None] + offsets, 0, n - 1), weights
+    aten, at = line.aten, line.centers()
+    base = aten("floor", at)
+    rest = aten("sub.Tensor", at, base)
+    return [
+        (
+            line.inside(aten("add.Scalar", base, offset)),
+            cubic_kernel(aten, aten("sub.Scalar", rest, offset), -0.75),
+        )
+        for offset in range(-1, 3)
+    ]
 
 
 def _triangle(x: Array) -> Array:
@@ -90,18 +133,21 @@ def _lanczos(x: Array) -> Array:
 
 
 _FILTERS: dict[str, tuple[float, Callable[[Array], Array]]] = {
-    "bilinear": (1.0, _triangle), "bicubic": (2.0, lambda x: cubic_kernel(x, -0.5)),
+    "bilinear": (1.0, _triangle),
+    "bicubic": (2.0, lambda x: np.asarray(cubic_kernel(eager_aten(), x, -0.5))),
     "lanczos": (3.0, _lanczos),
-}  # fmt: skip
+}
 
 
-def antialiased_taps(n: int, outputs: int, align_corners: bool, scale: float | None, filter_: str) -> Taps:
-    """All places under a filter as wide as the reduction, the weights normalized.
+def antialiased_taps(line: Line, filter_: str) -> Taps:
+    """All places under a filter as wide as the reduction, the weights normalized. Sizes are taken as numbers:
+    they say how many taps there are.
 
     Source: PyTorch UpSampleKernel.cpp.
     """
     support, function = _FILTERS[filter_]
-    ratio = float(_ratio(n, outputs, align_corners, scale, np.float64))
+    n, outputs = int(line.size), int(line.outputs)
+    ratio = float(np.asarray(replace(line, aten=eager_aten(), dtype=dtypes.F64).ratio()))
     stretch = max(ratio, 1.0)
     center = ratio * (np.arange(outputs) + 0.5)
     first = np.maximum((center - support * stretch + 0.5).astype(np.int64), 0)
@@ -110,36 +156,42 @@ def antialiased_taps(n: int, outputs: int, align_corners: bool, scale: float | N
     weights = function((taps + first - center + 0.5) / stretch)
     weights = np.where(taps < last - first, weights, 0)
     total = weights.sum(0)
-    return np.minimum(first + taps, n - 1), weights / np.where(total == 0, 1, total)
+    indices, weights = np.minimum(first + taps, n - 1), weights / np.where(total == 0, 1, total)
+    return list(zip(indices, weights, strict=True))
 
 
 def _apply(aten: Aten, x: AnyTensor, axis: int, taps: Taps) -> AnyTensor:
     """The weighted sum of the slices each output place reads along `axis`."""
-    indices, weights = taps
-    ndim = len(aten.shape(x))
-    identity = list(range(aten.shape(x)[axis]))
-    if len(indices) == 1 and (weights == 1).all():
-        return (
-            x
-            if indices[0].tolist() == identity
-            else aten("index_select", x, axis, aten("tensor", indices[0].tolist()))
-        )
-    total = None
-    for index, weight in zip(indices, weights, strict=True):
-        column = aten("tensor", weight.tolist(), dtype=aten.dtype(x).code)
-        factor = aten("reshape", column, [-1, *([1] * (ndim - 1 - axis))])
-        part = aten("mul.Tensor", aten("index_select", x, axis, aten("tensor", index.tolist())), factor)
-        total = part if total is None else aten("add.Tensor", total, part)
-    assert total is not None
-    return total
+    behind = [1] * (len(aten.shape(x)) - 1 - axis)
+    parts: list[AnyTensor] = []
+    for index, weight in taps:
+        if weight is None and is_array(index) and index.tolist() == list(range(aten.shape(x)[axis])):
+            part = x
+        else:
+            part = aten("index_select", x, axis, _told(aten, index, dtypes.I64))
+        if weight is not None:
+            factor = aten("reshape", _told(aten, weight, aten.dtype(x)), [-1, *behind])
+            part = aten("mul.Tensor", part, factor)
+        parts.append(part)
+    return reduce(lambda a, b: aten("add.Tensor", a, b), parts)
 
 
-TapsOf = Callable[[int, int, float | None, Any], Taps]
-"""``taps(n, outputs, scale, kind)``, `kind` the NumPy type coordinates are computed in."""
+def _told(aten: Aten, values: AnyTensor, dtype: DType) -> AnyTensor:
+    """A line of numbers as a tensor of `aten`."""
+    return aten("tensor", values.tolist(), dtype=dtype.code) if is_array(values) else values
+
+
+TapsOf = Callable[[Line], Taps]
 
 
 def _resampled(
-    aten: Aten, x: AnyTensor, sizes: Sequence[int], scales: Sequence[float | None], taps: TapsOf
+    aten: Aten,
+    x: AnyTensor,
+    sizes: Sequence[int],
+    scales: Sequence[float | None],
+    taps_of: TapsOf,
+    *,
+    align_corners: bool = False,
 ) -> AnyTensor:
     shape = aten.shape(x)
     spatial = len(sizes)
@@ -152,11 +204,13 @@ def _resampled(
         )
     result = aten.dtype(x)
     wide = computation_dtype(result) if result.is_floating else result
-    y = x if wide is result else aten("to.dtype", x, wide.code)
-    kind = np.float64 if wide is dtypes.F64 else np.float32
+    y = aten.in_dtype(x, wide)
+    dtype = dtypes.F64 if wide is dtypes.F64 else dtypes.F32
     for i, (size, scale) in enumerate(zip(sizes, scales, strict=True)):
-        y = _apply(aten, y, 2 + i, taps(shape[2 + i], size, scale, kind))
-    return y if wide is result else aten("to.dtype", y, result.code)
+        n = shape[2 + i]
+        where = eager_aten() if is_known(n) and is_known(size) else aten
+        y = _apply(aten, y, 2 + i, taps_of(Line(where, n, size, align_corners, scale, dtype)))
+    return aten.in_dtype(y, result)
 
 
 def sizes_and_scales(
@@ -175,12 +229,21 @@ def sizes_and_scales(
     assert factors is not None
     if len(factors) != spatial:
         raise ShapeError(f"It is expected scale_factors equals to {spatial}, but got size {len(factors)}")
-    return [math.floor(n * f) for n, f in zip(shape[2:], factors, strict=True)], list(factors)
+    return [_scaled(n, f) for n, f in zip(shape[2:], factors, strict=True)], list(factors)
+
+
+def _scaled(size: int, factor: float) -> int:
+    """``floor(size * factor)``, without asking what the size is where numbers times sizes say it."""
+    if isinstance(size, Dim):
+        top, bottom = float(factor).as_integer_ratio()
+        if top * bottom < MOST_RATIO:
+            return floordiv(size * top, bottom)
+    return math.floor(size * factor)
 
 
 def _define_nearest(name: str, exact: bool) -> None:
-    def taps(n: int, outputs: int, scale: float | None, _: object) -> Taps:
-        return nearest_taps(n, outputs, scale, exact)
+    def taps(line: Line) -> Taps:
+        return nearest_taps(line, exact)
 
     @composite(FAMILY, f"aten::{name}", layout=ResultLayout.SUGGESTED)
     def nearest(aten: Aten, self: AnyTensor, output_size: Sequence[int], *scales: float | None) -> AnyTensor:
@@ -194,15 +257,12 @@ def _define_nearest(name: str, exact: bool) -> None:
         return _resampled(aten, input, sizes, scales, taps)
 
 
-def _define_smooth(name: str, taps_of: Callable[[int, int, bool, float | None, Any], Taps]) -> None:
-    def taps(align_corners: bool) -> TapsOf:
-        return lambda n, outputs, scale, kind: taps_of(n, outputs, align_corners, scale, kind)
-
+def _define_smooth(name: str, taps: TapsOf) -> None:
     @composite(FAMILY, f"aten::{name}", layout=ResultLayout.SUGGESTED)
     def smooth(
         aten: Aten, self: AnyTensor, output_size: Sequence[int], align_corners: bool, *scales: float | None
     ) -> AnyTensor:
-        return _resampled(aten, self, output_size, scales, taps(align_corners))
+        return _resampled(aten, self, output_size, scales, taps, align_corners=align_corners)
 
     @composite(FAMILY, f"aten::{name}.vec", layout=ResultLayout.SUGGESTED)
     def smooth_vec(
@@ -213,7 +273,7 @@ def _define_smooth(name: str, taps_of: Callable[[int, int, bool, float | None, A
         scale_factors: Sequence[float] | None,
     ) -> AnyTensor:
         sizes, scales = sizes_and_scales(aten.shape(input), output_size, scale_factors)
-        return _resampled(aten, input, sizes, scales, taps(align_corners))
+        return _resampled(aten, input, sizes, scales, taps, align_corners=align_corners)
 
 
 for _spatial in (1, 2, 3):
@@ -225,7 +285,7 @@ _define_smooth("upsample_bicubic2d", cubic_taps)
 
 
 def _define_antialiased(filter_: str) -> None:
-    _define_smooth(f"_upsample_{filter_}2d_aa", lambda n, m, a, s, _: antialiased_taps(n, m, a, s, filter_))
+    _define_smooth(f"_upsample_{filter_}2d_aa", lambda line: antialiased_taps(line, filter_))
 
 
 for _name in _FILTERS:
