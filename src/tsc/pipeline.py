@@ -28,6 +28,7 @@ from tsc.passes import FixedPoint, Rewriting, fixed_point
 from tsc.passes.assign_layouts import AssignLayouts
 from tsc.passes.canonicalize import Canonicalize
 from tsc.passes.check_bounds import CheckBounds
+from tsc.passes.count_rounds import CountRounds
 from tsc.passes.count_windows import CountWindows
 from tsc.passes.decompose import Decompose
 from tsc.passes.differentiate import Differentiate
@@ -140,6 +141,7 @@ def stages(
                 fixed_point(
                     RefineTypes(),
                     ReadNumbers(),
+                    CountRounds(),
                     ExpandSplits(),
                     ExpandStatistics(),
                     SettleDicts(),
