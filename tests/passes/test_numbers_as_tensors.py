@@ -99,17 +99,35 @@ def test_a_number_multiplies_in_the_dtype_of_the_tensor() -> None:
             "%y",
             X,
         ),
-        (f"{READ_INT}\n  %y = torch.aten.div.int %i, %i : {INT}, {INT} -> {FLOAT}", "%y", FLOAT),
         (f"{READ_INT}\n  %y = torch.aten.floordiv.int %i, %i : {INT}, {INT} -> {INT}", "%y", INT),
     ],
-    ids=["an index", "a condition", "a division, which may raise", "another"],
+    ids=["an index", "a condition", "a division, which may raise"],
 )
 def test_numbers_that_are_wanted_as_such_stay(body: str, returned: str, kinds: str) -> None:
     assert_leaves(function(body, returned, kinds), NumbersAsTensors())
 
 
-def test_a_float_that_would_be_cut_is_no_number_of_a_tensor() -> None:
-    body = f"""  %i = torch.aten.Int.Tensor %s : {F64} -> {INT}
+def test_a_float_that_is_cut_is_required_to_fit() -> None:
+    cut = f"  %i = torch.aten.Int.Tensor %s : {F64} -> {INT}"
+    added = f"  %j = torch.aten.add.int %i, %one : {INT}, {INT} -> {INT}"
+    none, flag = "!torch.none", "!torch.vtensor<[],i1>"
+    after = f"""  %size = torch.aten.abs %s : {F64} -> {F64}
+  %limit = torch.constant.float 9.223372036854775808e18
+  %fits = torch.aten.lt.Scalar %size, %limit : {F64}, {FLOAT} -> {flag}
+  %holds = torch.aten.Bool.Tensor %fits : {flag} -> {BOOL}
+  tsc.require %holds : {BOOL}
+  %code = torch.constant.int 4
+  %no = torch.constant.bool false
+  %never = torch.constant.bool false
+  %none = torch.constant.none
+  %t = torch.aten.to.dtype %s, %code, %no, %never, %none : {F64}, {INT}, {BOOL}, {BOOL}, {none} -> {I64}
+{cut}
 {ONE}
-  %j = torch.aten.add.int %i, %one : {INT}, {INT} -> {INT}"""
-    assert_leaves(function(body, "%j", INT), NumbersAsTensors())
+  %a = torch.constant.int 1
+  %b = torch.constant.int 1
+  %u = torch.aten.add.Scalar %t, %a, %b : {I64}, {INT}, {INT} -> {I64}
+{added}
+  %r = torch.aten.Int.Tensor %u : {I64} -> {INT}"""
+    assert_rewrites(
+        function(f"{cut}\n{ONE}\n{added}", "%j", INT), function(after, "%r", INT), NumbersAsTensors()
+    )

@@ -38,6 +38,15 @@ def is_number_read(op: Operation) -> bool:
     return READS[op.schema.full_name] is not tt.INT or not spec.dtype.is_floating
 
 
+def is_rounded_read(op: Operation) -> bool:
+    """Whether `op` gives the only element of a value of floats, which may be too large, as an integer."""
+    if not isinstance(op, AtenOp) or op.schema.full_name != "aten::Int.Tensor":
+        return False
+    kind = op.operands[0].type
+    spec = spec_of_type(kind) if isinstance(kind, tt.ValueTensorType) else None
+    return spec is not None and spec.size == 1 and spec.dtype.is_floating
+
+
 def is_computed(value: SSAValue) -> bool:
     """Whether an integer is computed from what tensors hold, by branches and in loops, or of numbers that the
     function is given and that are not known, and is none that counts rounds: windows that move with those are

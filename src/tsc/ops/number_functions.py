@@ -126,12 +126,51 @@ def to_float(x: Number) -> float:
 
 
 def to_int(x: Number | Dim) -> int:
-    """A number as an int, rounded toward zero.
+    """A number as an int, rounded toward zero; the least where it is none of 64 bits, as C++ casts.
 
     Raises:
         OperatorError: it is complex, and not real.
     """
-    return cast("int", x) if isinstance(x, Dim) else int(_real(x, "int64_t"))
+    if isinstance(x, Dim):
+        return cast("int", x)
+    real = _real(x, "int64_t")
+    return int(real) if is_int64(real) else -(2**63)
+
+
+def number_to_int(x: Number | Dim) -> int:
+    """The same of a number of any kind.
+
+    Raises:
+        OperatorError: it is no int of 64 bits.
+    """
+    return _checked_int(x, "int")
+
+
+def element_to_int(x: Number | Dim) -> int:
+    """The same of an element of a tensor."""
+    return _checked_int(x, "int64_t")
+
+
+def _checked_int(x: Number | Dim, wanted: str) -> int:
+    if not isinstance(x, (complex, Dim)) and not is_int64(x):
+        raise OperatorError(f"value cannot be converted to type {wanted} without overflow")
+    return to_int(x)
+
+
+def is_int64(x: Real) -> bool:
+    """Whether a number, rounded toward zero, is an int of 64 bits."""
+    return -(2**63) <= x < 2**63
+
+
+def whole(rounded: Callable[[Real], int]) -> Callable[[Real], int]:
+    """`rounded`, of numbers whose result is an int of 64 bits; it raises of others."""
+
+    def checked(x: Real) -> int:
+        if not is_int64(x):
+            raise OperatorError(f"Cannot convert float {x:f} to integer")
+        return rounded(x)
+
+    return checked
 
 
 def _real(x: Number, wanted: str) -> Real:

@@ -18,6 +18,18 @@ DIVISIONS = ("remainder", "floordiv", "div")
 EXTREMES = {"prim::max": "maximum", "prim::min": "minimum"}
 COMPARISONS = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 """With what each becomes when its operands change places."""
+TENSORS_OF_NUMBERS = ("aten::tensor.int", "aten::tensor.float", "aten::tensor.bool")
+"""Operators that make tensors without dims."""
+WITH_TENSORS = {
+    "aten::fill.Scalar": "fill.Tensor", "aten::masked_fill.Scalar": "masked_fill.Tensor",
+    "aten::index_fill.int_Scalar": "index_fill.int_Tensor", "aten::where.ScalarSelf": "where.self",
+    "aten::where.ScalarOther": "where.self",
+}  # fmt: skip
+"""The forms of operators that put tensors without dims where these put numbers."""
+FULL = {"aten::full": 1, "aten::full_like": 1, "aten::new_full": 2}
+"""Operators that make tensors of one number, and which argument it is."""
+VIEWS = ("aten::select.int", "aten::narrow")
+"""Views at a place that a number says."""
 
 
 def arithmetic(stem: str, a: SSAValue, b: SSAValue | int | float, form: str, aten: Aten) -> SSAValue:

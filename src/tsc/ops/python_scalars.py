@@ -17,7 +17,7 @@ from tsc.dims import Dim
 from tsc.dtypes import Array, Number
 from tsc.narrowing import is_array
 from tsc.ops import int_ranges
-from tsc.ops.definition import Family
+from tsc.ops.definition import Family, require_schema
 from tsc.ops.int_ranges import Ranging
 from tsc.ops.machine_forms import scalar_form
 from tsc.ops.number_functions import (
@@ -33,11 +33,13 @@ from tsc.ops.number_functions import (
     log1p,
     log_gamma,
     log_of_base,
+    number_to_int,
     power,
     remainder,
     round_half_even,
     to_float,
     to_int,
+    whole,
     wrap64,
 )
 from tsc.ops.number_texts import float_of, int_of
@@ -61,7 +63,8 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _UNARY: dict[str, Callable[..., Any]] = {
     "aten::neg": operator.neg, "aten::__not__": operator.not_, "aten::abs": abs, "prim::abs": abs,
-    "aten::ceil": math.ceil, "aten::floor": math.floor, "aten::round": round_half_even, "aten::Int": to_int,
+    "aten::ceil": whole(math.ceil), "aten::floor": whole(math.floor), "aten::round": round_half_even,
+    "aten::Int": to_int,
     "aten::Float": to_float, "aten::Bool": bool, "aten::bitwise_not": operator.invert,
 }  # fmt: skip
 _FLOAT_FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -115,6 +118,10 @@ def _binary_forms() -> Forms:
     yield "aten::__rshift__", _INT, _sure("{0} >> ({1} & 63)")
 
 
+_IN_RANGE = "{}({{0}}) if -9.2e18 < {{0}} < 9.2e18 else {{eager}}({{0}})"
+"""Of a float that is an int of 64 bits."""
+
+
 def _unary_forms() -> Forms:
     yield "aten::__not__", _BOOL, _sure("not {0}")
     yield "aten::bitwise_not", _INT, _sure("~{0}")
@@ -123,13 +130,12 @@ def _unary_forms() -> Forms:
         yield name, _FLOAT, _sure(text)
     for name, rounded in (("ceil", math.ceil), ("floor", math.floor)):
         yield f"aten::{name}", _INT, _sure("{0}")
-        yield f"aten::{name}", _FLOAT, python_form(f"{{{name}}}({{0}})", {name: rounded}, wraps=True)
-    yield "aten::Int", _FLOAT, python_form("int({0})", wraps=True)
+        yield f"aten::{name}", _FLOAT, python_form(_IN_RANGE.format(f"{{{name}}}"), {name: rounded})
+    yield "aten::Int", _FLOAT, _sure(_IN_RANGE.format("int"))
     yield "aten::Int", _BOOL, _sure("int({0})")
     yield "aten::Float", _INT | _BOOL, _sure("float({0})")
-    for name, text in (("Int", "int"), ("Float", "float")):
-        tested = f"{text}({{0}}) if type({{0}}) is not complex else {{eager}}({{0}})"
-        yield f"aten::{name}", _NUMBER, python_form(tested, wraps=name == "Int")
+    yield "aten::Int", _NUMBER, python_form("{0} if type({0}) is int else {eager}({0})")
+    yield "aten::Float", _NUMBER, python_form("float({0}) if type({0}) is not complex else {eager}({0})")
     yield "aten::Bool", _REALS, _sure("{0} != 0")
     for name, is_defined in _DEFINED.items():
         called = f"{{{name}}}({{0}})"
@@ -206,6 +212,7 @@ def pow_int_to_int(a: int, b: int) -> int:
     return int_power(a, b)
 
 
+_define_overload(require_schema("aten::Int.Scalar"), number_to_int)
 for _name, _function in _BINARY.items():
     _define(_name, _function, 2)
 for _name, _function in _UNARY.items():

@@ -13,7 +13,7 @@ from tsc.errors import OperatorError
 from tsc.narrowing import is_array
 from tsc.ops.definition import Effect, Family, TensorSpec
 from tsc.ops.int_ranges import COUNT, Ranging, always
-from tsc.ops.number_functions import to_float, to_int
+from tsc.ops.number_functions import element_to_int, to_float
 from tsc.ops.promotion import of_number
 from tsc.ops.python_forms import python_form
 from tsc.ops.shapes import wrap_dim
@@ -215,7 +215,7 @@ def _conversion(name: str, convert: Callable[[Any], Any], kind: type) -> None:
         return number if type(number) is kind else convert(number)
 
 
-_conversion("Int", to_int, int)
+_conversion("Int", element_to_int, int)
 _conversion("Float", to_float, float)
 _conversion("Bool", bool, bool)
 

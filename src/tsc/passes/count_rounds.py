@@ -1,4 +1,4 @@
-"""Pass `count-rounds`: loops that go on as long as a counter is below a number run that many times at most."""
+"""Pass `count-rounds`: loops that go on as long as a counter is below a number count their rounds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class CountRounds(Rewriting):
       %on = torch.aten.__and__.bool %more, %keep
       torch.prim.Loop.condition %on, iter(%next)
     }
-    // torch.prim.Loop %n, %true, init(%int0) { ...; torch.prim.Loop.condition %keep, iter(%next) }, %k being %i
+    // torch.prim.Loop %n, %true, init(%int0) { ... torch.prim.Loop.condition %keep, iter(%next) }: %k is %i
     ```
     """
 
@@ -149,4 +149,3 @@ def _is_same(a: SSAValue, b: SSAValue) -> bool:
     """Whether two integers are one, or are known and equal."""
     known = constant_of(a)
     return a is b or (isinstance(known, int) and known == constant_of(b))
-

@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.passes import ModulePass
 
-from tsc.analysis.number_reads import is_number_read
+from tsc.analysis.number_reads import is_number_read, is_rounded_read
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import (
@@ -50,7 +50,8 @@ class NumbersAsTensors(ModulePass):
             if not isinstance(function, FuncOp):
                 continue
             has_regions = any(isinstance(op, (PrimIfOp, PrimLoopOp)) for op in function.body.block.ops)
-            if (has_regions and self.in_regions) or any(map(is_number_read, function.body.block.ops)):
+            reads = any(is_number_read(o) or is_rounded_read(o) for o in function.body.block.ops)
+            if (has_regions and self.in_regions) or reads:
                 _convert(function, self.in_regions, self.in_parts, pool_of(ctx))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 from xdsl.dialects.func import FuncOp
@@ -12,7 +12,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from tsc import dtypes
 from tsc.analysis.known_values import UNKNOWN, constant_of, is_part_of_result, spec_of_type, unwrapped
 from tsc.analysis.memory_aliases import is_seen_twice
-from tsc.analysis.number_reads import NUMBERS, READS, is_number_read
+from tsc.analysis.number_reads import NUMBERS, READS, is_number_read, is_rounded_read
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_types as tt
@@ -38,7 +38,11 @@ from tsc.ops.numbers_on_tensors import (
     COMPARISONS,
     DIVISIONS,
     EXTREMES,
+    FULL,
     LOGICAL,
+    TENSORS_OF_NUMBERS,
+    VIEWS,
+    WITH_TENSORS,
     arithmetic,
     at_index,
     clamped,
@@ -52,18 +56,9 @@ from tsc.ops.promotion import result_dtype
 from tsc.ops.registry import find
 from tsc.ops.shapes import wrap_dims
 from tsc.passes.decompose import building_aten
+from tsc.passes.numbers import functions
 from tsc.passes.numbers.lists import spread_lists
 
-TENSORS_OF_NUMBERS = ("aten::tensor.int", "aten::tensor.float", "aten::tensor.bool")
-WITH_TENSORS = {
-    "aten::fill.Scalar": "fill.Tensor", "aten::masked_fill.Scalar": "masked_fill.Tensor",
-    "aten::index_fill.int_Scalar": "index_fill.int_Tensor", "aten::where.ScalarSelf": "where.self",
-    "aten::where.ScalarOther": "where.self",
-}  # fmt: skip
-"""The forms of operators that put tensors without dims where these put numbers."""
-FULL = {"aten::full": 1, "aten::full_like": 1, "aten::new_full": 2}
-"""Operators that make tensors of one number, and which argument it is."""
-VIEWS = ("aten::select.int", "aten::narrow")
 Number: TypeAlias = SSAValue | int | float
 """An operand of arithmetic: the tensor that stands for a number, or a number that is known."""
 
@@ -107,9 +102,8 @@ class Conversion:
             self._loop(op)
         elif isinstance(op, (PrimIfYieldOp, PrimLoopConditionOp)) and self.in_regions:
             return  # what they give back is seen with the branch or loop
-        elif is_number_read(op):
-            assert isinstance(op, AtenOp)
-            self.tensors[op.results[0]] = self._read(op, aten)
+        elif is_number_read(op) or (is_rounded_read(op) and self.may_repeat):
+            self.tensors[op.results[0]] = functions.read(op, aten)
         elif isinstance(op, (PrefixOp, RequireOp)):
             self._condition(op, len(op.operands) - 1)
         elif any(map(self._is_tensor, op.operands)):
@@ -220,13 +214,6 @@ class Conversion:
 
     # --- operators ---
 
-    def _read(self, op: AtenOp, aten: Aten) -> SSAValue:
-        source = op.operands[0]
-        spec = spec_of_type(cast("tt.TensorType", source.type))
-        assert spec is not None
-        flat = source if spec.shape == () else aten("reshape", source, [])
-        return in_dtype(flat, NUMBERS[READS[op.schema.full_name]], aten)
-
     def _use(self, op: Operation, aten: Aten) -> None:
         if is_part_of_result(op):
             for i, operand in enumerate(op.operands):
@@ -274,25 +261,35 @@ class Conversion:
         if stem in LOGICAL and dtype is dtypes.BOOL:
             a, b = (self._converted(o, op) for o in op.operands)
             return aten(LOGICAL[stem], a, b)
-        if len(op.operands) == 2:
-            return self._number_of_two(op, stem, dtype, aten)
-        raise CannotConvertError(op.schema.full_name)
+        if len(op.operands) == 2 and (made := self._number_of_two(op, stem, dtype, aten)) is not None:
+            return made
+        return self._function(op, stem, dtype, aten)
 
-    def _number_of_two(self, op: AtenOp, stem: str, dtype: DType, aten: Aten) -> SSAValue:
+    def _function(self, op: AtenOp, stem: str, dtype: DType, aten: Aten) -> SSAValue:
+        function = functions.function_of_numbers(stem, dtype)
+        if function is None or any(self._kind(o) not in NUMBERS for o in op.operands):
+            raise CannotConvertError(op.schema.full_name)
+        given = dtypes.F64 if functions.is_of_floats(stem) else dtype
+        operands = [in_dtype(self._converted(o, op), given, aten) for o in op.operands]
+        if stem in functions.REFUSE_LARGE and not self.may_repeat:
+            raise CannotConvertError(op.schema.full_name)
+        if stem in functions.REFUSE_LARGE:
+            functions.require_integer(op, aten, operands[0])
+        return function(aten, operands)
+
+    def _number_of_two(self, op: AtenOp, stem: str, dtype: DType, aten: Aten) -> SSAValue | None:
         if stem in ARITHMETIC:
             return self._binary(op, dtype, aten, lambda a, b, form: arithmetic(stem, a, b, form, aten))
-        if stem in DIVISIONS and self._kind(op.operands[0]) is tt.INT:
+        if stem in DIVISIONS and self._kind(op.operands[0]) is tt.INT and self._is_tensor(op.operands[0]):
             divisor = constant_of(op.operands[1])
-            if not self._is_tensor(op.operands[0]) or not divides(divisor):
-                raise CannotConvertError(op.schema.full_name)
-            return divided(stem, self._tensor(op.operands[0]), divisor, aten)
+            return divided(stem, self._tensor(op.operands[0]), divisor, aten) if divides(divisor) else None
         if stem in EXTREMES and dtype is dtypes.I64:
             return aten(EXTREMES[stem], *(self._converted(o, op) for o in op.operands))
         if stem in COMPARISONS and dtype is dtypes.BOOL:
             return self._binary(
                 op, self._wider(op), aten, lambda a, b, form: compared(stem, a, b, form, aten)
             )
-        raise CannotConvertError(op.schema.full_name)
+        return None
 
     def _binary(
         self, op: AtenOp, dtype: DType, aten: Aten, make: Callable[[SSAValue, Number, str], SSAValue]
