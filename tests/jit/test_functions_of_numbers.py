@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 """Functions of numbers that tensors hold: native, and as PyTorch's, for odd numbers too."""
 
 from __future__ import annotations
