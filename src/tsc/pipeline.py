@@ -65,6 +65,7 @@ from tsc.passes.remove_dropout import RemoveDropout
 from tsc.passes.require_no_raise import RequireNoRaise
 from tsc.passes.schedule import Schedule
 from tsc.passes.settle_dicts import SettleDicts
+from tsc.passes.settle_modes import SettleModes
 from tsc.passes.slice_operands import SliceOperands
 from tsc.passes.split_backward import SplitBackward
 from tsc.passes.split_complex import SplitComplex
@@ -140,6 +141,7 @@ def stages(
             (
                 fixed_point(
                     RefineTypes(),
+                    *((SettleModes(),) if half is None else ()),
                     ReadNumbers(),
                     CountRounds(),
                     ExpandSplits(),

@@ -193,9 +193,12 @@ class PartPlan:
             return False
         if owner in self.places:
             return self.places[owner].weight is not Weight.NONE
-        return is_timeless(owner, sizes_are_kept=self.sizes_are_kept) and all(
-            map(self._is_at_hand, owner.operands)
-        )
+        return self._is_made_anew(owner)
+
+    def _is_made_anew(self, op: Operation) -> bool:
+        """Whether a part can do once more what was done before it."""
+        may_be_later = is_timeless(op, sizes_are_kept=self.sizes_are_kept)
+        return may_be_later and all(map(self._is_at_hand, op.operands))
 
     def _ready(self, value: SSAValue) -> int:
         place = self.places.get(value.owner) if isinstance(value.owner, Operation) else None
@@ -250,9 +253,10 @@ class PartPlan:
         place = self.places.get(owner)
         if place is None and _is_optional_tensor(value):
             return isinstance(owner, DerefineOp) and constant_of(value) is None
-        if place is None:
-            is_literal = isinstance(owner, LITERALS) and owner not in self.refused
-            return is_literal or not isinstance(value.type, tt.TensorType)
+        if place is None and isinstance(value.type, tt.TensorType):
+            return isinstance(owner, LITERALS) and owner not in self.refused
+        if place is None:  # what is true or false may also be given
+            return value.type != tt.BOOL or self._is_made_anew(owner)
         return place.weight is Weight.LIGHT or (place.weight is Weight.HEAVY and place.ready == level)
 
     def kept(self) -> dict[Operation, None]:

@@ -18,14 +18,14 @@ def watching_test() -> Callable[[], bool]:
     module = torch()
     internal, forward = module._C, module.autograd.forward_ad
     tracing, transforms = internal._get_tracing_state, internal._are_functorch_transforms_active
-    modes, autocast = internal._len_torch_dispatch_stack, module.is_autocast_enabled
+    modes, autocast = internal._len_torch_dispatch_stack, internal._is_any_autocast_enabled
 
     def is_watching() -> bool:
         return (
             tracing() is not None
             or transforms()
             or modes() > 0
-            or autocast("cpu")
+            or autocast()
             or forward._current_level >= 0
         )
 

@@ -46,6 +46,8 @@ LARGEST_CREATION = 1 << 22
 """Elements up to which a tensor made from nothing (``zeros``, ``arange``) is made at compile time."""
 OBJECTS = (tt.ListType, tt.DictType, tt.TensorType)
 """Types whose values are objects: two that are equal may be one or not."""
+PLAIN = (tt.BOOL, tt.INT, tt.STRING)
+"""Types whose values are no objects, and equal where they are the same."""
 TAKE_NONE = (tt.OptionalType, tt.NoneType, tt.AnyType, tt.VariableType, tt.UnionType)
 
 
@@ -136,12 +138,17 @@ def inline_region(op: Operation, region: Region) -> Operation | None:
 
 
 def _same_results(op: PrimIfOp) -> bool:
-    """Results for which both branches yield the same outer value are that value."""
+    """Results for which both branches yield the same outer value, or equal constants, are that."""
     ends = [r.block.last_op for r in op.regions]
     changed = False
     for i, result in enumerate(op.results):
         a, b = (e.operands[i] for e in ends)  # pyright: ignore[reportOptionalMemberAccess]
         if not result.first_use:
+            continue
+        known = constant_of(a)
+        if result.type in PLAIN and known is not UNKNOWN and _is_same_constant(known, constant_of(b)):
+            result.replace_all_uses_with(TorchBuilder(before=op).constant(known))
+            changed = True
             continue
         if (a is b and not is_within(a, op)) or (
             isinstance(b.owner, PrimUninitializedOp) and not is_within(a, op)
@@ -152,6 +159,10 @@ def _same_results(op: PrimIfOp) -> bool:
             result.replace_all_uses_with(b)
             changed = True
     return changed
+
+
+def _is_same_constant(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and not isinstance(a, Dim) and a == b
 
 
 def _take_number(op: AtenOp, pool: ConstantPool) -> bool:
