@@ -1,4 +1,5 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false
 """Inverses, determinants, factors and solutions are native, and give what PyTorch gives."""
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from torch import Tensor
 
 import tsc
 from tsc.ops.matrix_lowering import LARGEST
+from tsc.options import options
 
 SIZES = [1, 2, 3, 5, 8, 17, 33, 64, 130]
 COLUMNS = [1, 3, 16, 33]
@@ -332,6 +334,19 @@ def test_any_number_of_matrices() -> None:
         torch.testing.assert_close(script(*arguments), solved(*arguments), rtol=1e-4, atol=1e-4)
     assert script.last.tier == "native"
     assert any("s0" in str(s) for s in script.specializations())
+
+
+def test_every_pass_keeps_what_a_program_does() -> None:
+    def all_of(a: Tensor, b: Tensor):
+        factor = torch.linalg.cholesky(a)
+        beside = torch.linalg.solve_triangular(factor, b.mT, upper=False, left=False)
+        return torch.linalg.solve(a, b), beside, torch.cholesky_solve(b, factor), torch.linalg.slogdet(a)[1]
+
+    options().is_verified = True
+    try:
+        check(all_of, positive(2, 6, 6, dtype=torch.float64), numbers(2, 6, 3, dtype=torch.float64))
+    finally:
+        options().is_verified = False
 
 
 def test_large_matrices_are_left_to_lapack() -> None:

@@ -67,7 +67,7 @@ FLAGS = list(product([False, True], repeat=3))
 def test_triangles_are_solved(size: int, element: str) -> None:
     for number, (columns, batches) in enumerate([(1, 1), (3, 2), (16, 1), (33, 3), (70, 1), (150, 1)]):
         upper, unit, transposed = FLAGS[(size + number) % len(FLAGS)]
-        flags = {"upper": upper, "unit": unit, "transposed": transposed}
+        flags: Any = {"upper": upper, "unit": unit, "transposed": transposed}
         a, b = triangle(element, batches, size, size), numbers(element, batches, size, columns)
         (made,) = program_of("triangular_solve", [a, b], [(b.shape, element)], **flags)(a, b)
         assert_near(made, solved(a, b, **flags), element)
@@ -76,7 +76,7 @@ def test_triangles_are_solved(size: int, element: str) -> None:
 @pytest.mark.parametrize("target", narrow_targets())
 @pytest.mark.parametrize(("upper", "unit", "transposed"), FLAGS)
 def test_any_triangle_on_any_machine(upper: bool, unit: bool, transposed: bool, target: str | None) -> None:
-    flags = {"upper": upper, "unit": unit, "transposed": transposed}
+    flags: Any = {"upper": upper, "unit": unit, "transposed": transposed}
     a, b = triangle("f64", 1, 21, 21), numbers("f64", 2, 21, 23)
     (made,) = program_of("triangular_solve", [a, b], [(b.shape, "f64")], target, **flags)(a, b)
     assert_near(made, solved(a, b, **flags), "f64")

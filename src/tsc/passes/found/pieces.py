@@ -70,9 +70,7 @@ class _Cut:
         whole = finder.aten("full", [], left - step, dtypes.I64.code)
         finder.require(finder.aten("le.Scalar", whole, 0))
         ends = [*((i + 1) * step for i in range(self.count - 1)), self.size]
-        return [
-            finder.aten("slice.Tensor", x, self.dim, i * step, end, 1) for i, end in enumerate(ends)
-        ]
+        return [finder.aten("slice.Tensor", x, self.dim, i * step, end, 1) for i, end in enumerate(ends)]
 
 
 PIECES: Mapping[str, Callable[..., list[SSAValue] | None]] = {
