@@ -27,11 +27,14 @@ from tsc.passes.schedules.substitution import Rows, Substitution
 BLOCK = 16
 """Rows of a block: a multiple of `ROWS`, and of the lanes of any vector."""
 
+ROW_BY_ROW = 64
+"""What is done at one time: much of the work waits for the row before."""
+
 
 def emit_cholesky(kernel: ScheduleBuilder, op: CholeskyOp) -> None:
     """The factors of all batches. A lower one is the transpose of the upper one of the transpose."""
     size = shape_of(op.operands[0])[1]
-    with each_matrix(kernel, op) as batch:
+    with each_matrix(kernel, op, ROW_BY_ROW) as batch:
         source, target = (Matrix.of(kernel, v, batch) for v in (op.operands[0], op.results[0]))
         copy(kernel, source, target, size * size)
         if not op.flag("upper"):

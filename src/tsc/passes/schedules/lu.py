@@ -11,7 +11,7 @@ from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.loop_index import Index
 from tsc.dialects.tsc_matrices import ExchangeRowsOp, LuOp
 from tsc.dims import is_one
-from tsc.passes.schedules.cholesky import BLOCK, compare_floats
+from tsc.passes.schedules.cholesky import BLOCK, ROW_BY_ROW, compare_floats
 from tsc.passes.schedules.flow import as_index, compare, select
 from tsc.passes.schedules.kernel import ScheduleBuilder
 from tsc.passes.schedules.matrix_rows import (
@@ -38,7 +38,7 @@ def emit_exchange_rows(kernel: ScheduleBuilder, op: ExchangeRowsOp) -> None:
     """The rows of all batches."""
     builder = kernel.builder
     _, rows, columns = shape_of(op.source)
-    with each_matrix(kernel, op) as batch:
+    with each_matrix(kernel, op, ROW_BY_ROW) as batch:
         source, target = (Matrix.of(kernel, v, batch) for v in (op.source, op.results[0]))
         pivots = _Pivots.of(kernel, op.pivots, batch)
         copy(kernel, source, target, rows * columns)
@@ -77,7 +77,7 @@ def emit_lu(kernel: ScheduleBuilder, op: LuOp) -> None:
     """The factors of all batches."""
     size = shape_of(op.operands[0])[1]
     packed, pivots, info = op.results
-    with each_matrix(kernel, op) as batch:
+    with each_matrix(kernel, op, ROW_BY_ROW) as batch:
         source, target = (Matrix.of(kernel, v, batch) for v in (op.operands[0], packed))
         copy(kernel, source, target, size * size)
         places = _Pivots.of(kernel, pivots, batch)

@@ -18,9 +18,9 @@ from tsc.passes.schedules.kernel import ScheduleBuilder, pieces
 
 ROWS = 4
 """Rows that are computed at one time: each has some vectors in registers."""
-OPERATIONS_AT_ONCE, ELEMENTS_AT_ONCE = 64, 8
-"""Floating-point operations, and elements that are moved, that take as long as one simple operation, about: a
-chunk should be tens of microseconds of work, which others wake for.
+ELEMENTS_AT_ONCE = 8
+"""Elements that are moved in the time of one simple operation, about: a chunk should be tens of microseconds
+of work, for which it is worth while to wake a thread.
 """
 
 
@@ -124,10 +124,12 @@ def tiles(kernel: ScheduleBuilder, element: Attribute, start: Index, stop: int) 
 
 
 @contextmanager
-def each_matrix(kernel: ScheduleBuilder, op: MatrixOp) -> Generator[Index]:
-    """A loop over the batches of the first result, shared among chunks."""
+def each_matrix(kernel: ScheduleBuilder, op: MatrixOp, at_once: int) -> Generator[Index]:
+    """A loop over the batches of the first result, shared among chunks; so many floating-point operations
+    take the time of one simple operation, about.
+    """
     batches, rows, columns = shape_of(op.results[0])
-    cost = op.operations / OPERATIONS_AT_ONCE + rows * columns / ELEMENTS_AT_ONCE
+    cost = op.operations / at_once + rows * columns / ELEMENTS_AT_ONCE
     with kernel.chunks(batches, cost) as (first, last), kernel.builder.loop(first, last) as loop:
         yield loop.index
 

@@ -16,12 +16,15 @@ from tsc.passes.schedules.matrix_rows import ROWS, Matrix, Tile, each_matrix, le
 NARROW_ROWS = 2 * ROWS
 """Rows at one time of a single vector: sums that do not wait for each other."""
 
+IN_REGISTERS = 256
+"""What is done at one time: most of the work is sums that stay in registers."""
+
 
 def emit_triangular_solve(kernel: ScheduleBuilder, op: TriangularSolveOp) -> None:
     """The solutions of all batches."""
     _, size, columns = shape_of(op.right)
     start = size - 1 if op.runs_up else 0
-    with each_matrix(kernel, op) as batch:
+    with each_matrix(kernel, op, IN_REGISTERS) as batch:
         factor, source, target = (Matrix.of(kernel, v, batch) for v in (*op.operands, op.results[0]))
         factor = factor.transposed if op.flag("transposed") else factor
         rows = Rows(kernel.builder.index(start), op.runs_up)
