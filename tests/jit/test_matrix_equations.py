@@ -1,5 +1,5 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportUnknownParameterType=false
+# pyright: reportUnknownParameterType=false, reportConstantRedefinition=false
 """Inverses, determinants, factors and solutions are native, and give what PyTorch gives."""
 
 from __future__ import annotations

@@ -140,7 +140,9 @@ def _logarithm(aten: Aten, A: AnyTensor) -> tuple[AnyTensor, AnyTensor]:  # noqa
     return aten("mul.Tensor", signs, sign), sizes
 
 
-@FAMILY.op("aten::linalg_slogdet", "aten::slogdet", infer=_slogdet_infer, composite=_logarithm)
+@FAMILY.op(
+    "aten::linalg_slogdet", "aten::slogdet", infer=_slogdet_infer, composite=_logarithm, kind="matrices"
+)  # fmt: skip
 def slogdet(A: Array) -> tuple[Array, Array]:  # noqa: N803
     """Sign and logarithm of the absolute value of the determinant."""
     require_matrix("slogdet", A, square=True)
@@ -154,7 +156,7 @@ def _real_logarithm(aten: Aten, self: AnyTensor) -> AnyTensor:
     return aten("where.ScalarSelf", aten("lt.Scalar", sign, 0), float("nan"), size)
 
 
-@FAMILY.op("aten::logdet", infer=_square_infer("logdet"), composite=_real_logarithm)
+@FAMILY.op("aten::logdet", infer=_square_infer("logdet"), composite=_real_logarithm, kind="matrices")
 def logdet(self: Array) -> Array:
     """The logarithm of the determinant."""
     require_matrix("logdet", self, square=True)
@@ -302,7 +304,7 @@ def _factor_infer(self: TensorSpec, upper: bool) -> TensorSpec:
     return self
 
 
-@FAMILY.op("aten::cholesky_inverse", infer=_factor_infer, composite=_inverse_of_factor)
+@FAMILY.op("aten::cholesky_inverse", infer=_factor_infer, composite=_inverse_of_factor, kind="matrices")
 def cholesky_inverse(self: Array, upper: bool) -> Array:
     """The inverse of the matrix with a given factor."""
     require_matrix("cholesky_inverse", self, square=True)

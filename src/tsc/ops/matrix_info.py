@@ -84,7 +84,8 @@ class Telling:
             for name in (self.name, *others):
                 shown = SHOWN.get(name, name.replace("linalg_", "linalg."))
                 parts = {"infer": self._infer, "composite": self._in_parts}
-                family.op(f"aten::{name}", **parts)(partial(self._raising, function, shown))
+                eager = partial(self._raising, function, shown)
+                family.op(f"aten::{name}", kind="matrices", **parts)(eager)
             return function
 
         return register
