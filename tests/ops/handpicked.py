@@ -210,6 +210,7 @@ def _layers() -> Calls:
         ],
         "aten::layer_norm": [[image, [7, 6], None, None, 1e-5, True], [image, [5], None, None, 1e-5, True]],
         "aten::chain_matmul": [[[numbers(2, 3), numbers(3, 4), numbers(4, 2)]]],
+        "aten::linalg_lu_factor_ex": [[numbers(2, 4, 4), True, False]],
         "aten::linalg_matmul": [[numbers(2, 3), numbers(3, 4)]], "aten::ger": [[numbers(2), numbers(3)]],
         "aten::meshgrid": [[[numbers(2), numbers(3)]]],
         "aten::norm.Scalar": [[image, p] for p in (2, 1, 3.5, math.inf)],

@@ -15,7 +15,7 @@ from tsc.ops.registry import FAMILIES, operators
 KINDS = {
     "pointwise", "gather", "view", "reshape", "reduction", "contraction", "window", "concat", "pad", "query",
     "item", "python", "inplace", "composite", "generic", "scan", "scatter", "sort", "join", "fourier",
-    "places",
+    "places", "matrices",
 }  # fmt: skip
 
 

@@ -128,6 +128,23 @@ class Kernel:
         )
         return values, places
 
+    def matrices(
+        self,
+        name: str,
+        operands: Sequence[Value],
+        results: Sequence[tuple[Sequence[int], str]],
+        **flags: bool,
+    ) -> list[Value]:
+        """``tsc.lu`` and the like, with results of these shapes and elements."""
+        made = [Value(self.fresh(), tuple(shape), element) for shape, element in results]
+        attributes = ", ".join(f"{flag} = {str(on).lower()}" for flag, on in flags.items())
+        self.lines.append(
+            f'  {", ".join(v.name for v in made)} = "tsc.{name}"({", ".join(v.name for v in operands)}) '
+            f"{{{attributes}}} : ({', '.join(v.type for v in operands)}) -> "
+            f"({', '.join(v.type for v in made)})"
+        )
+        return made
+
     def insert(self, source: Value, target: Value, offsets: Sequence[int]) -> Value:
         ones = [1] * len(offsets)
         text = (

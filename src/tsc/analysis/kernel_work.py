@@ -10,8 +10,9 @@ from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block
 
 from tsc.analysis import winograd
-from tsc.dialects.loop_extents import loop_extents
+from tsc.dialects.loop_extents import loop_extents, shape_of
 from tsc.dialects.tsc import ScatterOp
+from tsc.dialects.tsc_matrices import MatrixOp
 from tsc.dialects.tsc_order import OrderOp
 from tsc.dialects.walking import walk
 from tsc.dims import is_known
@@ -42,6 +43,7 @@ def kernel_work(kernel: FuncOp) -> KernelWork:
     kind = str(getattr(kernel.attributes.get("tsc.kind"), "data", ""))
     generics = [op for op in walk(kernel) if isinstance(op, GenericOp)]
     counts = [_operations(op) for op in generics]
+    counts += [_of_matrices(op) for op in walk(kernel) if isinstance(op, MatrixOp)]
     depends_on_data = any(isinstance(op, (ScatterOp, OrderOp)) for op in walk(kernel))
     gathers = any(op.name == "tensor.extract" for op in walk(kernel))
     known = [count for count in counts if count is not None]
@@ -53,6 +55,11 @@ def kernel_work(kernel: FuncOp) -> KernelWork:
 def _operations(op: GenericOp) -> int | None:
     extents = loop_extents(op)
     return prod(extents) * _in_body(op.body.block) if all(map(is_known, extents)) else None
+
+
+def _of_matrices(op: MatrixOp) -> int | None:
+    batches = shape_of(op.results[0])[0]
+    return batches * op.operations if is_known(batches) else None
 
 
 def _in_body(body: Block) -> int:

@@ -17,6 +17,7 @@ from tsc.dialects.sized import dim_attribute
 from tsc.dialects.torch_base import DefaultFormatOp, YieldingOp, parse_function_type
 from tsc.dialects.torch_ops import TorchOp, parse_operand_list
 from tsc.dialects.tsc_fourier import FourierOp
+from tsc.dialects.tsc_matrices import CholeskyOp, ExchangeRowsOp, LuOp, TriangularSolveOp
 from tsc.dialects.tsc_order import OrderStatisticOp, SortOp, TopKOp
 from tsc.dialects.tsc_places import PlacesOp
 from tsc.dims import Dim
@@ -256,10 +257,13 @@ class ScatterOp(TorchOp):
 Tsc = Dialect(
     "tsc",
     [
+        CholeskyOp,
         ComputedOp,
+        ExchangeRowsOp,
         FindSizeOp,
         FourierOp,
         GroupOp,
+        LuOp,
         MemoryOp,
         OrderStatisticOp,
         PlacesOp,
@@ -268,6 +272,7 @@ Tsc = Dialect(
         ScatterOp,
         SortOp,
         TopKOp,
+        TriangularSolveOp,
         YieldOp,
     ],
 )

@@ -92,7 +92,7 @@ class Translation:
     def _expanded(self, op: AtenOp) -> bool:
         """Whether what defines a composite has taken its place."""
         operator = find(op.schema.full_name)
-        if operator is not None and operator.composite is not None:
+        if operator is not None and operator.composite is not None and operator.kind != "matrices":
             decompose(op, self.pool)
         return op.parent is None
 
@@ -251,7 +251,7 @@ def _has_no_form(op: Operation) -> bool:
     if not isinstance(op, AtenOp) or op.schema.full_name in RULES:
         return False
     operator = find(op.schema.full_name)
-    return operator is None or operator.composite is None
+    return operator is None or operator.composite is None or operator.kind == "matrices"
 
 
 def returned(end: ReturnOp) -> list[tuple[SSAValue, str]]:

@@ -24,18 +24,23 @@ value when it builds IR. Only `Aten` looks into it.
 Call = Callable[[Operator, Sequence[Any]], Any]
 Round = Callable[["Aten", Any, Sequence[Any]], tuple[Sequence[Any], Any]]
 """One round of a loop, made of its number and what it is given: what the next one is given, and an output."""
+Requiring = Callable[[Any], None]
 Scan = Callable[["Aten", int, Sequence[Any], Round], tuple[Sequence[Any], Any]]
 
 
 class Aten:
     """Operators as methods: ``aten("add.Tensor", x, y)`` or ``aten.exp(x)``; `call` says what they do."""
 
-    def __init__(self, call: Call, spec: Callable[[Any], TensorSpec], scan: Scan) -> None:
+    def __init__(
+        self, call: Call, spec: Callable[[Any], TensorSpec], scan: Scan, requiring: Requiring | None = None
+    ) -> None:
         self.call = call
         """What a call of an operator with all its arguments does."""
         self.spec = spec
         """The spec of a tensor."""
         self._scan = scan
+        self.requiring = requiring
+        """What `require` does; None: nothing."""
 
     def shape(self, value: AnyTensor) -> tuple[int, ...]:
         """The shape of a value."""
@@ -66,8 +71,19 @@ class Aten:
                 return self.call(operator, arguments)
             return operator.composite(within, *arguments)
 
-        within = Aten(call, self.spec, self._scan)
+        within = Aten(call, self.spec, self._scan, self.requiring)
         return within
+
+    def require(self, holds: AnyTensor) -> None:
+        """What the definition gives is right only where a bool without dims is true: where IR is built, other
+        calls run in the generic tier, from the beginning. Where it runs or infers, nothing is required: the
+        eager meaning of such an operator is a function of its own, which raises.
+
+        Raises:
+            UnsupportedOperatorError: the program must not be run from the beginning.
+        """
+        if self.requiring is not None:
+            self.requiring(holds)
 
     def scan(self, count: int, given: Sequence[AnyTensor], body: Round) -> tuple[Sequence[Any], Any]:
         """What the last of `count` rounds of `body` gives on, and the outputs of all, stacked. The first gets

@@ -119,8 +119,8 @@ class Operator:
     """On specs: whether `lower` is for such arguments; None: for all."""
     kind: str = "generic"
     """How fusion sees it: pointwise, gather, view, join, reshape, reduction, contraction, window, concat,
-    pad, scan, scatter, sort, places, fourier, composite or generic; query, item and python give no tensor;
-    inplace writes its first argument."""
+    pad, scan, scatter, sort, places, fourier, matrices, composite or generic; query, item and python give no
+    tensor; inplace writes its first argument."""
     scalar: Callable[..., Any] | None = None
     """The formula of a pointwise operator."""
     fold: Callable[..., Any] | None = None

@@ -8,10 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from tsc import dtypes
+from tsc.dims import minimum
 from tsc.dtypes import Array
-from tsc.errors import Error, ShapeError
-from tsc.ops.definition import Family
+from tsc.errors import DTypeError, Error, ShapeError
+from tsc.ops.definition import Family, TensorSpec
+from tsc.ops.elementwise import spec_of
+from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.linear_algebra import attempt, require_matrix
+from tsc.ops.matrix_arrays import exchanged, lu_of, substituted
+from tsc.ops.matrix_equations import Equation
+from tsc.ops.matrix_info import ZERO_PIVOT, Telling
+from tsc.ops.matrix_lowering import has_kernels, lu_factors, solved_by_lu
 from tsc.ops.running import inferred_by_running
 
 FAMILY = Family()
@@ -31,32 +39,6 @@ def _size_of(x: Array) -> Array:
     return np.abs(x.real) + np.abs(x.imag) if np.iscomplexobj(x) else np.abs(x)
 
 
-# --- LU ---
-
-
-def _lu(A: Array, pivot: bool) -> tuple[Array, Array, Array]:  # noqa: N803
-    """Both triangles in one matrix, the row (from 1) that each row was exchanged with, and for each matrix
-    the column (from 1) of the first pivot that is 0, or 0.
-    """
-    m, n = A.shape[-2:]
-    work: Array = A.reshape(math.prod(A.shape[:-2]), m, n).copy()
-    batch = np.arange(len(work))
-    pivots = np.zeros((len(work), min(m, n)), np.int32)
-    info: Array = np.zeros(len(work), np.int32)
-    for k in range(min(m, n)):
-        row = k + _size_of(work[:, k:, k]).argmax(-1) if pivot else np.full(len(work), k)
-        pivots[:, k] = row + 1
-        work[batch, k], work[batch, row] = work[batch, row], work[batch, k]
-        head = work[:, k, k]
-        info = np.where((head == 0) & (info == 0), k + 1, info).astype(np.int32)
-        with np.errstate(all="ignore"):
-            below = work[:, k + 1 :, k] / np.where(head == 0, 1, head)[:, None]
-        work[:, k + 1 :, k] = below
-        work[:, k + 1 :, k + 1 :] -= below[:, :, None] * work[:, k, None, k + 1 :]
-    lead: tuple[int, ...] = A.shape[:-2]
-    return _by_columns(work.reshape(A.shape)), pivots.reshape(*lead, min(m, n)), info.reshape(lead)
-
-
 def _require_success(name: str, info: Array) -> None:
     if np.any(info):
         place = int(info.reshape(-1)[np.flatnonzero(info)[0]])
@@ -65,23 +47,32 @@ def _require_success(name: str, info: Array) -> None:
         )
 
 
-@inferred_by_running(FAMILY, "aten::linalg_lu_factor_ex")
-def lu_factor_ex(A: Array, pivot: bool, check_errors: bool) -> tuple[Array, Array, Array]:  # noqa: N803
-    """Both triangles in one matrix, the exchanges of rows, and where a pivot is 0."""
-    require_matrix("lu_factor", A)
-    found = _lu(A, pivot)
-    if check_errors:
-        _require_success("linalg.lu_factor_ex", found[2])
-    return found
+# --- LU ---
 
 
-@inferred_by_running(FAMILY, "aten::linalg_lu_factor")
-def lu_factor(A: Array, pivot: bool) -> tuple[Array, Array]:  # noqa: N803
-    """Both triangles in one matrix, and the exchanges of rows."""
-    require_matrix("lu_factor", A)
-    factor, pivots, info = _lu(A, pivot)
-    _require_success("linalg.lu_factor", info)
-    return factor, pivots
+def _lu_infer(a: TensorSpec, pivot: bool) -> tuple[TensorSpec, TensorSpec, TensorSpec]:
+    require_matrix("lu_factor", a)
+    *lead, rows, columns = a.shape
+    pivots = TensorSpec((*lead, minimum(rows, columns)), dtypes.I32)
+    return a, pivots, TensorSpec(tuple(lead), dtypes.I32)
+
+
+def _lu_takes(a: TensorSpec, pivot: bool) -> bool:
+    return pivot and has_kernels(a) and a.shape[-1] == a.shape[-2]
+
+
+def _lu_lower(kernel: KernelBuilder, a: KernelValue, pivot: bool) -> tuple[KernelValue, ...]:
+    return lu_factors(kernel, a)
+
+
+@Telling("linalg_lu_factor", ZERO_PIVOT, _lu_infer, _lu_lower, _lu_takes).register(FAMILY)
+def lu_factor(a: Array, pivot: bool) -> tuple[Array, Array, Array]:
+    """Both triangles in one matrix, the row (from 1) that each row was exchanged with, and for each matrix
+    the column (from 1) of the first pivot that is 0, or 0.
+    """
+    require_matrix("lu_factor", a)
+    factor, pivots, info = lu_of(a, pivot=pivot)
+    return _by_columns(factor), pivots, info
 
 
 def _permutation(pivots: Array, rows: int) -> Array:
@@ -111,7 +102,7 @@ def _exchange(pivots: Array, rows: int, dtype: np.dtype[Any]) -> Array:
 def lu(A: Array, pivot: bool) -> tuple[Array, Array, Array]:  # noqa: N803
     """``A = P L U``; without pivots P is empty."""
     require_matrix("lu", A)
-    factor, pivots, _ = _lu(A, pivot)
+    factor, pivots, _ = lu_factor(A, pivot)
     exchange = _exchange(pivots, A.shape[-2], A.dtype) if pivot else np.zeros(0, A.dtype)
     return exchange, *_unpacked(factor)
 
@@ -134,26 +125,61 @@ def lu_unpack(
     return exchange, lower, upper
 
 
-@inferred_by_running(FAMILY, "aten::linalg_lu_solve")
+def _lu_solve_infer(
+    LU: TensorSpec,  # noqa: N803
+    pivots: TensorSpec,
+    B: TensorSpec,  # noqa: N803
+    left: bool,
+    adjoint: bool,
+) -> TensorSpec:
+    equation = Equation.of("lu_solve", LU, B, left, takes_vectors=False)
+    if pivots.dtype is not dtypes.I32:
+        raise DTypeError("linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32")
+    return TensorSpec(equation.solution, B.dtype)
+
+
+def _lu_solve_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    factors, pivots, b, left, adjoint = arguments
+    return solved_by_lu(kernel, factors, pivots, b, left=left, transposed=adjoint)
+
+
+@FAMILY.op(
+    "aten::linalg_lu_solve", infer=_lu_solve_infer, lower=_lu_solve_lower,
+    lowers=has_kernels, kind="matrices",
+)  # fmt: skip
 def lu_solve(LU: Array, pivots: Array, B: Array, left: bool, adjoint: bool) -> Array:  # noqa: N803
     """``A X = B`` (or ``X A = B``, or with the adjoint of A) for the A that was factored."""
-    require_matrix("lu_solve", LU, square=True)
-    lead = np.broadcast_shapes(LU.shape[:-2], B.shape[:-2])
-    lower, upper = _unpacked(LU)
-    product = lower @ upper
-    order = np.broadcast_to(_permutation(pivots, LU.shape[-1]), LU.shape[:-1])
-    matrix = np.empty_like(product)
-    np.put_along_axis(matrix, np.broadcast_to(order[..., None], product.shape), product, -2)
-    matrix = _dual(matrix) if adjoint else matrix
-    a = np.broadcast_to(matrix, (*lead, *matrix.shape[-2:]))
-    b = np.broadcast_to(B, (*lead, *B.shape[-2:]))
-    if not left:
-        turned = attempt("lu_solve", np.linalg.solve, a.swapaxes(-1, -2), b.swapaxes(-1, -2))
-        return np.ascontiguousarray(turned.swapaxes(-1, -2).astype(B.dtype))
-    return _by_columns(attempt("lu_solve", np.linalg.solve, a, b).astype(B.dtype))
+    _lu_solve_infer(spec_of(LU), spec_of(pivots), spec_of(B), left, adjoint)
+    right = B if left else _dual(B)
+    lead = np.broadcast_shapes(LU.shape[:-2], right.shape[:-2])
+    made = np.broadcast_to(right, (*lead, *right.shape[-2:]))
+    if adjoint == left:
+        made = substituted(_dual(LU), made, upper=False)
+        made = exchanged(substituted(_dual(LU), made, upper=True, unit=True), pivots, backwards=True)
+    else:
+        made = substituted(LU, exchanged(made, pivots), upper=False, unit=True)
+        made = substituted(LU, made, upper=True)
+    made = made.astype(B.dtype)
+    return _by_columns(made) if left else np.ascontiguousarray(_dual(made))
 
 
-@inferred_by_running(FAMILY, "aten::lu_solve")
+def _former_lu_solve_lower(kernel: KernelBuilder, arguments: Sequence[Any]) -> KernelValue:
+    b, factors, pivots = arguments
+    return solved_by_lu(kernel, factors, pivots, b)
+
+
+def _former_lu_solve_infer(
+    self: TensorSpec,
+    LU_data: TensorSpec,  # noqa: N803
+    LU_pivots: TensorSpec,  # noqa: N803
+) -> TensorSpec:
+    return _lu_solve_infer(LU_data, LU_pivots, self, True, False)
+
+
+@FAMILY.op(
+    "aten::lu_solve", infer=_former_lu_solve_infer, lower=_former_lu_solve_lower, lowers=has_kernels,
+    kind="matrices",
+)  # fmt: skip
 def lu_solve_old(self: Array, LU_data: Array, LU_pivots: Array) -> Array:  # noqa: N803
     """As `lu_solve`."""
     return lu_solve(LU_data, LU_pivots, self, True, False)

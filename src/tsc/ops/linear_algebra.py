@@ -1,4 +1,4 @@
-"""Linear algebra: decompositions, solutions, determinants."""
+"""Linear algebra: decompositions, and least squares."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dtypes import Array
-from tsc.errors import DTypeError, Error, ShapeError, UnsupportedOperatorError
-from tsc.ops.composite import AnyTensor, Aten
-from tsc.ops.definition import Family
+from tsc.errors import DTypeError, Error, ShapeError
+from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.running import inferred_by_running
 
 FAMILY = Family()
 ALLOWED = (dtypes.F32, dtypes.F64, dtypes.C64, dtypes.C128)
 
 
-def require_matrix(name: str, x: Array, square: bool = False) -> None:
+def require_matrix(name: str, x: Array | TensorSpec, square: bool = False) -> None:
     """Raise a `DTypeError` or `ShapeError` unless `x` holds (square) floating matrices."""
-    if dtypes.by_numpy(x.dtype) not in ALLOWED:
+    dtype = x.dtype if isinstance(x, TensorSpec) else dtypes.by_numpy(x.dtype)
+    if dtype not in ALLOWED:
         raise DTypeError(
-            f"linalg.{name}: Expected a floating point or complex tensor as input. Got "
-            f"{dtypes.by_numpy(x.dtype).name}"
+            f"linalg.{name}: Expected a floating point or complex tensor as input. Got {dtype.name}"
         )
     if x.ndim < 2:
         raise ShapeError(f"linalg.{name}: The input tensor A must have at least 2 dimensions.")
@@ -43,154 +42,11 @@ def attempt(name: str, function: Callable[..., Any], *arguments: object, **keywo
         raise Error(f"linalg.{name}: {error}") from error
 
 
-@inferred_by_running(FAMILY, "aten::linalg_inv", "aten::inverse")
-def inverse(A: Array) -> Array:  # noqa: N803
-    """The inverse."""
-    require_matrix("inv", A, square=True)
-    return attempt("inv", np.linalg.inv, A).astype(A.dtype)
-
-
-@inferred_by_running(FAMILY, "aten::linalg_inv_ex")
-def inverse_ex(A: Array, check_errors: bool) -> tuple[Array, Array]:  # noqa: N803
-    """The inverse, and zeros for success."""
-    return inverse(A), np.zeros(A.shape[:-2], np.int32)
-
-
-LARGEST_EXPANDED = 3
-"""Matrices up to this size have a determinant by the formula."""
-
-
-def _expanded_det(aten: Aten, A: AnyTensor) -> AnyTensor:  # noqa: N803
-    """The determinant of small matrices by their minors."""
-    shape = aten.shape(A)
-    if len(shape) < 2 or shape[-1] != shape[-2] or not 1 <= shape[-1] <= LARGEST_EXPANDED:
-        raise UnsupportedOperatorError(f"det: matrices of shape {shape} have no formula here")
-    if not aten.dtype(A).is_floating:
-        raise UnsupportedOperatorError("det: has a formula of reals alone")
-    return aten(
-        "sum.dim_IntList", aten("mul.Tensor", aten("select.int", A, -2, 0), minors(aten, A)), [-1], False
-    )
-
-
-def minors(aten: Aten, A: AnyTensor) -> AnyTensor:  # noqa: N803
-    """What the elements of the first row of a small matrix are multiplied with in its determinant."""
-    size = aten.shape(A)[-1]
-    rows = [aten("select.int", A, -2, i) for i in range(size)]
-    if size == 1:
-        return aten("ones_like", rows[0])
-    if size == 2:
-        turned = aten.flip(rows[1], [-1])
-        first, second = (aten("slice.Tensor", turned, -1, i, i + 1, 1) for i in range(2))
-        return aten("cat", [first, aten.neg(second)], -1)
-    return aten("linalg_cross", rows[1], rows[2], dim=-1)
-
-
-@inferred_by_running(FAMILY, "aten::linalg_det", "aten::det", composite=_expanded_det)
-def det(A: Array) -> Array:  # noqa: N803
-    """The determinant."""
-    require_matrix("det", A, square=True)
-    return np.asarray(np.linalg.det(A)).astype(A.dtype)
-
-
-@inferred_by_running(FAMILY, "aten::logdet")
-def logdet(self: Array) -> Array:
-    """The logarithm of the determinant."""
-    require_matrix("logdet", self, square=True)
-    with np.errstate(all="ignore"):
-        sign, size = np.linalg.slogdet(self)
-        return np.asarray(size + np.log(sign)).astype(self.dtype)
-
-
-@inferred_by_running(FAMILY, "aten::linalg_slogdet", "aten::slogdet")
-def slogdet(A: Array) -> tuple[Array, Array]:  # noqa: N803
-    """Sign and logarithm of the absolute value of the determinant."""
-    require_matrix("slogdet", A, square=True)
-    sign, size = np.linalg.slogdet(A)
-    return np.asarray(sign).astype(A.dtype), np.asarray(size).astype(A.real.dtype)
-
-
-def _solved(A: Array, B: Array, left: bool) -> Array:  # noqa: N803
-    require_matrix("solve", A, square=True)
-    vector = B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
-    right = B[..., None] if vector else B
-    a, b = (A, right) if left or vector else (A.swapaxes(-1, -2), right.swapaxes(-1, -2))
-    if a.shape[-1] != b.shape[-2]:
-        raise ShapeError(
-            "linalg.solve: Incompatible shapes of A and B for the equation AX = B "
-            f"({a.shape[-2]}x{a.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})"
-        )
-    x = attempt("solve", np.linalg.solve, a, b)
-    x = x if left or vector else x.swapaxes(-1, -2)
-    return (x[..., 0] if vector else x).astype(A.dtype)
-
-
-@inferred_by_running(FAMILY, "aten::linalg_solve")
-def solve(A: Array, B: Array, left: bool) -> Array:  # noqa: N803
-    """The ``X`` with ``A X = B``, or ``X A = B`` unless `left`."""
-    return _solved(A, B, left)
-
-
-@inferred_by_running(FAMILY, "aten::linalg_solve_ex")
-def solve_ex(A: Array, B: Array, left: bool, check_errors: bool) -> tuple[Array, Array]:  # noqa: N803
-    """As `solve`, and zeros for success."""
-    return _solved(A, B, left), np.zeros(A.shape[:-2], np.int32)
-
-
-@inferred_by_running(FAMILY, "aten::linalg_solve_triangular")
-def solve_triangular(self: Array, B: Array, upper: bool, left: bool, unitriangular: bool) -> Array:  # noqa: N803
-    """`solve` that reads one triangle of the matrix only."""
-    require_matrix("solve_triangular", self, square=True)
-    triangle = (np.triu if upper else np.tril)(self)
-    if unitriangular:
-        n = self.shape[-1]
-        triangle = triangle * (1 - np.eye(n, dtype=self.dtype)) + np.eye(n, dtype=self.dtype)
-    lead = np.broadcast_shapes(triangle.shape[:-2], B.shape[:-2])
-    wide = np.broadcast_to(triangle, (*lead, *triangle.shape[-2:]))
-    return _solved(wide, np.broadcast_to(B, (*lead, *B.shape[-2:])), left)
-
-
-@inferred_by_running(FAMILY, "aten::linalg_cholesky", "aten::cholesky")
-def cholesky(self: Array, upper: bool) -> Array:
-    """The triangular ``L`` with ``L L^H = A``."""
-    require_matrix("cholesky", self, square=True)
-    factor = attempt("cholesky", np.linalg.cholesky, hermitian_of(self, not upper)).astype(self.dtype)
-    return np.conj(factor.swapaxes(-1, -2)) if upper else factor
-
-
 def hermitian_of(x: Array, lower: bool) -> Array:
     """The Hermitian matrix with one triangle of `x`."""
     if lower:
         return np.tril(x) + np.conj(np.tril(x, -1).swapaxes(-1, -2))
     return np.triu(x) + np.conj(np.triu(x, 1).swapaxes(-1, -2))
-
-
-@inferred_by_running(FAMILY, "aten::linalg_cholesky_ex")
-def cholesky_ex(self: Array, upper: bool, check_errors: bool) -> tuple[Array, Array]:
-    """As `cholesky`, and zeros for success."""
-    return cholesky(self, upper), np.zeros(self.shape[:-2], np.int32)
-
-
-@inferred_by_running(FAMILY, "aten::cholesky_inverse")
-def cholesky_inverse(self: Array, upper: bool) -> Array:
-    """The inverse of the matrix with a given factor."""
-    require_matrix("cholesky_inverse", self, square=True)
-    factor = np.triu(self) if upper else np.tril(self)
-    dual = np.conj(factor.swapaxes(-1, -2))
-    return inverse(dual @ factor if upper else factor @ dual)
-
-
-@inferred_by_running(FAMILY, "aten::cholesky_solve")
-def cholesky_solve(self: Array, input2: Array, upper: bool) -> Array:
-    """`solve` for the matrix with a given factor."""
-    factor = np.triu(input2) if upper else np.tril(input2)
-    dual = np.conj(factor.swapaxes(-1, -2))
-    product = dual @ factor if upper else factor @ dual
-    lead = np.broadcast_shapes(product.shape[:-2], self.shape[:-2])
-    return _solved(
-        np.broadcast_to(product, (*lead, *product.shape[-2:])),
-        np.broadcast_to(self, (*lead, *self.shape[-2:])),
-        True,
-    )
 
 
 @inferred_by_running(FAMILY, "aten::linalg_qr")

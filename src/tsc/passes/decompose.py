@@ -8,13 +8,14 @@ from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, UnitAttr
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.fusion import tensor_operands
 from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, unwrapped
 from tsc.analysis.memory_shapes import dims_in_memory
-from tsc.analysis.operator_effects import definition_of, is_layout_read
+from tsc.analysis.operator_effects import definition_of, is_layout_read, not_repeatable
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.shown_results import is_layout_shown
 from tsc.dialects import torch_types as tt
@@ -23,7 +24,7 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopConditionOp, PrimLoopOp
-from tsc.dialects.tsc import LIES_OTHERWISE
+from tsc.dialects.tsc import LIES_OTHERWISE, RequireOp
 from tsc.dialects.walking import walk
 from tsc.errors import OPERATOR_FAILURES, UnsupportedOperatorError
 from tsc.ops.composite import Aten, Round
@@ -186,8 +187,18 @@ class BuildingAten(Aten):
         self, call: Callable[..., Any], spec: Callable[[Any], TensorSpec], scan: Callable[..., Any],
         builder: TorchBuilder,
     ) -> None:  # fmt: skip
-        super().__init__(call, spec, scan)
+        super().__init__(call, spec, scan, self._required)
         self.builder = builder
+
+    def _required(self, holds: SSAValue) -> None:
+        """Require what a bool without dims says, in a function that may be done twice."""
+        function = self.builder.before
+        while function is not None and not isinstance(function, FuncOp):
+            function = function.parent_op()
+        if function is None or not_repeatable(function) is not None:
+            raise UnsupportedOperatorError("what it requires can be found wanting after something was done")
+        number = self.builder.aten("aten::Bool.Tensor", [holds], [tt.BOOL]).results[0]
+        self.builder.insert(RequireOp.create(operands=[number]))
 
 
 def building_aten(builder: TorchBuilder, made: list[Operation]) -> BuildingAten:

@@ -38,6 +38,7 @@ from tsc.passes.schedules.halo import halo_kernel
 from tsc.passes.schedules.host_calls import HostLowering
 from tsc.passes.schedules.identity import structural_key
 from tsc.passes.schedules.kernel import symbols_of
+from tsc.passes.schedules.matrices import schedule_matrices
 from tsc.passes.schedules.packing import schedule_pack
 from tsc.passes.schedules.places import schedule_places
 from tsc.passes.schedules.pointwise_loops import schedule_pointwise
@@ -57,6 +58,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
     "concat": schedule_concat,
     "contraction": schedule_contraction,
     "fourier": schedule_fourier,
+    "matrices": schedule_matrices,
     "pack": schedule_pack,
     "places": schedule_places,
     "pointwise": schedule_pointwise,

@@ -18,11 +18,13 @@ from tsc.dialects.constants import ConstantPool, dense_array
 from tsc.dialects.sized import BindSizeOp, SizeOp, mixed
 from tsc.dialects.tsc import ScatterOp
 from tsc.dialects.tsc_fourier import FourierOp, Transform
+from tsc.dialects.tsc_matrices import CholeskyOp, ExchangeRowsOp, LuOp, TriangularSolveOp
 from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp
 from tsc.dialects.tsc_places import PlacesOp
 from tsc.dims import Atom, Dim
 from tsc.dtypes import Array
 from tsc.narrowing import is_list
+from tsc.ops.matrix_arrays import cholesky_of, exchanged, lu_of, substituted
 from tsc.ops.selection import selected
 from tsc.verification.scalar_operations import numpy_type, scalar_operation, unsigned
 
@@ -229,6 +231,24 @@ class LinalgInterpreter:
         work: Array = np.zeros(kinds[-1].get_shape())
         parts: list[Array] = [made, work] if len(op.made) == 1 else [made.real, made.imag, work]
         return [p.astype(numpy_type(k.element_type)) for p, k in zip(parts, kinds, strict=True)]
+
+    def tsc_triangular_solve(self, op: TriangularSolveOp) -> Array:
+        a, b = (self.values[o] for o in op.operands)
+        a = a.swapaxes(1, 2) if op.flag("transposed") else a
+        return substituted(a, b, upper=op.runs_up, unit=op.flag("unit"))
+
+    def tsc_cholesky(self, op: CholeskyOp) -> list[Array]:
+        a = self.values[op.operands[0]]
+        lower = a.swapaxes(1, 2) if op.flag("upper") else a
+        factor, info = cholesky_of(np.tril(lower))
+        return [factor.swapaxes(1, 2) if op.flag("upper") else factor, info]
+
+    def tsc_lu(self, op: LuOp) -> list[Array]:
+        return list(lu_of(self.values[op.operands[0]]))
+
+    def tsc_exchange_rows(self, op: ExchangeRowsOp) -> Array:
+        source, pivots = (self.values[o] for o in op.operands)
+        return exchanged(source, pivots, backwards=op.flag("backwards"))
 
     def keys(self, op: OrderOp) -> Array:
         """The keys of all elements."""

@@ -271,7 +271,7 @@ def writing_apart(aten: Aten, tensors: Sequence[AnyTensor]) -> Aten:
             copies[id(target)] = aten("clone", target)
         return aten.call(operator, [current(a) for a in arguments] if copies else arguments)
 
-    return Aten(call, aten.spec, in_turn)
+    return Aten(call, aten.spec, in_turn, aten.requiring)
 
 
 def tensors_of(result: Any) -> list[AnyTensor]:
@@ -294,5 +294,5 @@ def recording(aten: Aten, records: list[Record]) -> Aten:
             records.append(Record(operator, arguments, results))
         return result
 
-    within = Aten(call, aten.spec, in_turn)
+    within = Aten(call, aten.spec, in_turn, aten.requiring)
     return within

@@ -13,6 +13,7 @@ from tsc.dialects.loop_extents import tell_extents
 from tsc.dialects.sized import SizeOp
 from tsc.dialects.tsc import ScatterOp
 from tsc.dialects.tsc_fourier import FourierOp
+from tsc.dialects.tsc_matrices import MatrixOp
 from tsc.dialects.tsc_order import OrderOp
 from tsc.dialects.tsc_places import PlacesOp
 from tsc.dialects.walking import walk
@@ -136,6 +137,8 @@ def _single(op: Operation) -> OutlinedGroup:
         return OutlinedGroup([op], "places")
     if isinstance(op, FourierOp):
         return OutlinedGroup([op], "fourier")
+    if isinstance(op, MatrixOp):
+        return OutlinedGroup([op], "matrices")
     raise CodegenError(f"split-kernels: requires ops with a canonical form; got {op.name}")
 
 
@@ -234,10 +237,10 @@ def _is_used_outside(value: SSAValue, members: Set[Operation]) -> bool:
 
 def _is_written(value: SSAValue) -> bool:
     """Whether a kernel writes it, read or not: memory that it works in, which the host lends as it does
-    results, and both planes of a transform.
+    results, both planes of a transform, and all that is told of a matrix.
     """
     owner = value.owner
-    return isinstance(owner, FourierOp) or (isinstance(owner, OrderOp) and value is owner.memory)
+    return isinstance(owner, (FourierOp, MatrixOp)) or (isinstance(owner, OrderOp) and value is owner.memory)
 
 
 def _enclosing(op: Operation, value: SSAValue) -> Operation:
