@@ -22,11 +22,7 @@ def watching_test() -> Callable[[], bool]:
 
     def is_watching() -> bool:
         return (
-            tracing() is not None
-            or transforms()
-            or modes() > 0
-            or autocast()
-            or forward._current_level >= 0
+            tracing() is not None or transforms() or modes() > 0 or autocast() or forward._current_level >= 0
         )
 
     return is_watching
