@@ -364,3 +364,17 @@ def test_views_of_results_share_their_memory_in_whatever_order_its_dims_lie(orde
         want = windows_of_turned_dims(x)
         assert (windows.stride(), whole.stride()) == (want[0].stride(), want[1].stride())
         assert windows.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
+
+
+def test_views_of_any_strides_stay_views_beside_results_that_lie_otherwise() -> None:
+    def f(x: Tensor):
+        places = x.max(-3)[1]
+        return (~places).permute([1, 0]), places, places.as_strided([2], [1])
+
+    compiled: Any = tsc.script(f)
+    x = torch.randn(2, 3, 5)
+    for _ in range(2):
+        turned, places, first = compiled(x)
+        assert first.data_ptr() == places.data_ptr()
+        torch.testing.assert_close((turned, places, first), f(x))
+    assert compiled.last.is_native

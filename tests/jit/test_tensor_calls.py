@@ -236,3 +236,60 @@ def test_unpickled_arrays_go_the_short_way() -> None:
         function(x)
     function._dispatch = None
     assert np.array_equal(function(x), np.full(3, 3, np.float32))
+
+
+class Optional(nn.Module):
+    """An argument that may be left out, and a method that takes none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(3))
+        self.count = 0
+
+    def forward(self, x: Tensor, by: Tensor | None = None, scale: float = 2.0) -> Tensor:
+        self.seen = x * scale if by is None else x * by
+        self.count += 1
+        return self.seen + 1
+
+    @torch.jit.export
+    def reset(self) -> int:
+        count = self.count
+        self.seen = torch.zeros(3)
+        self.count = 0
+        return count
+
+
+@pytest.mark.parametrize("is_frozen", [True, False])
+def test_arguments_that_are_left_out_or_named_go_the_short_way(
+    is_frozen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module: Any = tsc.script(Optional().eval())
+    if is_frozen:
+        module = tsc.freeze(module, preserved_attrs=["reset"])
+    wanted: Any = Optional().eval()
+    x = torch.ones(3)
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        ((x,), {}), ((x, x), {}), ((x,), {"by": x}), ((), {"x": x}), ((x, None), {"scale": 2.0}),
+    ]  # fmt: skip
+    for _ in range(3):
+        for given, named in calls:
+            assert_same([module(*given, **named)], [wanted(*given, **named)])
+        assert module.reset() == wanted.reset()
+    monkeypatch.setattr(module.forward, "_dispatch", None)
+    monkeypatch.setattr(module.reset, "_dispatch", None)
+    for given, named in calls:
+        assert_same([module(*given, **named)], [wanted(*given, **named)])
+    assert module.reset() == wanted.reset()
+    assert module.reset() == 0
+
+
+def test_too_many_and_too_few_arguments_are_told() -> None:
+    module: Any = tsc.script(Optional().eval())
+    x = torch.ones(3)
+    module(x)
+    with pytest.raises(TscError, match="missing value for argument 'x'"):
+        module()
+    with pytest.raises(TscError, match="at most"):
+        module(x, x, 1.0, x)
+    with pytest.raises(TscError, match="Unknown keyword argument 'other'"):
+        module(x, other=x)

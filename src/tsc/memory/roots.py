@@ -7,7 +7,9 @@ from tsc.narrowing import is_array
 
 
 def root_of(array: Array) -> Array:
-    """The array whose memory `array` is a view of."""
-    while is_array(array.base):
-        array = array.base
-    return array
+    """The array whose memory `array` is a view of; NumPy's ``as_strided`` puts an object of its own between."""
+    while True:
+        base = array.base if is_array(array.base) else getattr(array.base, "base", None)
+        if not is_array(base):
+            return array
+        array = base

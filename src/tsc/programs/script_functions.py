@@ -77,8 +77,8 @@ class BoundFunction(Inspectable):
     def __call__(self, *arguments: object, **keywords: object) -> Any:
         """Run on arguments of any supported kind of tensor; results come back in the same kind."""
         try:
-            if keywords:
-                return self._dispatch(*self._positional(arguments, keywords))
+            if keywords or len(arguments) != len(self.parameters):
+                arguments = tuple(self._positional(arguments, keywords))
             return self._fast(*arguments)
         except TscError as error:
             hint_at_inputs(error, self.parameters, arguments)
@@ -201,7 +201,7 @@ class BoundFunction(Inspectable):
         `_dispatch`.
         """
         newest: Specialization | None = list(version.specializations.table.values())[-1]
-        kind = TensorKind.of(arguments)
+        kind = self._kind_of(arguments)
         if newest is None or kind is None:
             return
         if kind.tensor is np.ndarray and version.depends_on_arguments_alone and newest.native is not None:
@@ -216,9 +216,13 @@ class BoundFunction(Inspectable):
 
     def _take_way_for(self, version: Version, arguments: Sequence[Any]) -> None:
         """Let calls go the short way for such tensors, if there is one."""
-        kind = TensorKind.of(arguments)
+        kind = self._kind_of(arguments)
         if kind is not None and kind.tensor in version.tensor_calls:
             self._fast = version.tensor_calls[kind.tensor].run
+
+    def _kind_of(self, arguments: Sequence[Any]) -> TensorKind | None:
+        """The kind of tensors that calls with such arguments take and give."""
+        return TensorKind.of(arguments) or TensorKind.made_by(self.default)
 
     def _converted(self, inputs: Inputs, position: int, given: object) -> Any:
         parameter = self.parameters[position]

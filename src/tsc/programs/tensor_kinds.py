@@ -47,6 +47,13 @@ class TensorKind:
                 return kind
         return None
 
+    @classmethod
+    def made_by(cls, wrap: Run | None) -> TensorKind | None:
+        """The kind that `wrap` makes of arrays, where nothing among the arguments says any."""
+        if wrap is None or wrap is Tensor:
+            return _kind_of(np.ndarray if wrap is None else Tensor)
+        return _kind_of(torch_interop.torch().Tensor) if wrap is torch_interop.from_numpy else None
+
 
 def _kind_of(tensor: Any) -> TensorKind | None:
     if tensor is np.ndarray:
