@@ -14,6 +14,7 @@ from tsc.dims.questions import (
     agree,
     alike,
     bounds_of,
+    certainly_empty,
     certainly_equal,
     certainly_natural,
     from_words,
@@ -32,8 +33,8 @@ from tsc.dims.questions import (
 )
 
 __all__ = [
-    "Atom", "Bounds", "Dim", "Guard", "SizeEnvironment", "agree", "alike", "bounds_of", "certainly_equal",
-    "certainly_natural", "floordiv", "from_words", "hint_of", "hints_of", "holds_dim", "holds_found",
-    "in_words", "is_known", "is_one", "maximum", "minimum", "mod", "most_of", "planned", "program_asks",
-    "symbols_in", "take_as_factors",
+    "Atom", "Bounds", "Dim", "Guard", "SizeEnvironment", "agree", "alike", "bounds_of", "certainly_empty",
+    "certainly_equal", "certainly_natural", "floordiv", "from_words", "hint_of", "hints_of", "holds_dim",
+    "holds_found", "in_words", "is_known", "is_one", "maximum", "minimum", "mod", "most_of", "planned",
+    "program_asks", "symbols_in", "take_as_factors",
 ]  # fmt: skip

@@ -115,6 +115,11 @@ def is_one(size: int) -> bool:
     return not isinstance(size, Dim) and size == 1
 
 
+def certainly_empty(shape: Sequence[int]) -> bool:
+    """Whether a tensor of such a shape certainly has no elements: nothing is asked."""
+    return any(is_known(n) and n == 0 for n in shape)
+
+
 def certainly_natural(value: int | Dim) -> bool:
     """Whether a number certainly is not negative: nothing is asked."""
     if isinstance(value, Dim):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tsc import dtypes
+from tsc.dims import certainly_empty
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family
@@ -40,7 +41,7 @@ def _masked_scores(aten: Aten, scores: AnyTensor, mask: AnyTensor) -> AnyTensor:
 
 def _safe_softmax(aten: Aten, scores: AnyTensor) -> AnyTensor:
     """Softmax over the last dim; a row that is -inf throughout gives zeros, not NaN."""
-    if not aten.shape(scores)[-1]:
+    if certainly_empty(aten.shape(scores)[-1:]):
         return scores  # there is nothing to attend to
     top = aten.amax(scores, [-1], True)
     finite = aten("masked_fill.Scalar", top, aten("eq.Scalar", top, -math.inf), 0.0)

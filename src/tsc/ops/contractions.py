@@ -62,7 +62,7 @@ def _matmul_infer(self: TensorSpec, other: TensorSpec) -> TensorSpec:
     rows = a[-2:-1] if self.ndim > 1 else ()
     columns = b[-1:] if other.ndim > 1 else ()
     spec = TensorSpec((*broadcast(a[:-2], b[:-2]), *rows, *columns), dtype)
-    if spec.ndim == 0 or (spec.size and a[-1] != 0):
+    if dtype is dtypes.BOOL and (spec.ndim == 0 or (spec.size and a[-1] != 0)):
         refuse_bools("matmul", dtype)
     return spec
 

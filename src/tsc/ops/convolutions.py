@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tsc import dtypes
+from tsc.dims import certainly_empty
 from tsc.dtypes import Array, DType
 from tsc.errors import ShapeError
 from tsc.narrowing import is_array
@@ -62,7 +64,7 @@ def _convolution_infer(
             )
         sizes.append(size)
     spec = TensorSpec((input.shape[0], out_channels if channels else 0, *sizes), input.dtype)
-    if spec.size:
+    if input.dtype is dtypes.BOOL and spec.size:
         refuse_bools("convolution", input.dtype)
     return spec
 
@@ -77,7 +79,7 @@ def _require_sizes(input: TensorSpec, weight: TensorSpec, groups: int) -> None:
             f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight "
             f"of size {list(weight.shape)} instead"
         )
-    if not input.size and all(input.shape[:2]):
+    if certainly_empty(input.shape) and not certainly_empty(input.shape[:2]):
         raise ShapeError(
             f"Only zero batch or zero channel inputs are supported, but got input shape: {list(input.shape)}"
         )

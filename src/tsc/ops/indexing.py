@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import certainly_empty
 from tsc.dtypes import Array
 from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
@@ -164,7 +165,7 @@ def require_gather_shapes(name: str, self: TensorSpec, axis: int, index: TensorS
 
 def _gather_infer(self: TensorSpec, dim: int, index: TensorSpec, sparse_grad: bool) -> TensorSpec:
     axis = wrap_dim(dim, self.ndim)
-    if index.size:
+    if not certainly_empty(index.shape):
         require_index_dtype("gather", index)
         require_gather_shapes("gather", self, axis, index)
     return TensorSpec(index.shape, self.dtype)

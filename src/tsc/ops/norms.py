@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tsc import dtypes
+from tsc.dims import certainly_empty
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout
@@ -33,7 +34,7 @@ def softmax(aten: Aten, self: AnyTensor, dim: int, dtype: int | bool | None) -> 
     """``exp(x - max) / sum(exp(x - max))`` along `dim`."""
     result = _softmax_dtype(aten, self, dtype)
     x = aten.in_dtype(self, computation_dtype(result))
-    if 0 in aten.shape(x):
+    if certainly_empty(aten.shape(x)):
         return aten.in_dtype(aten("clone", x), result)
     e = aten.exp(aten("sub.Tensor", x, aten.amax(x, [dim], True)))
     return aten.in_dtype(aten("div.Tensor", e, aten("sum.dim_IntList", e, [dim], True)), result)
@@ -44,7 +45,7 @@ def log_softmax(aten: Aten, self: AnyTensor, dim: int, dtype: int | bool | None)
     """``x - max - log(sum(exp(x - max)))`` along `dim`."""
     result = _softmax_dtype(aten, self, dtype)
     x = aten.in_dtype(self, computation_dtype(result))
-    if 0 in aten.shape(x):
+    if certainly_empty(aten.shape(x)):
         return aten.in_dtype(aten("clone", x), result)
     shifted = aten("sub.Tensor", x, aten.amax(x, [dim], True))
     total = aten.log(aten("sum.dim_IntList", aten.exp(shifted), [dim], True))
@@ -229,7 +230,8 @@ def batch_norm(
 
     While training the running statistics are updated in place, unless there is nothing in the batch.
     """
-    if 0 in aten.shape(input):
+    shape = aten.shape(input)
+    if 0 in shape if training else certainly_empty(shape):
         return aten("clone", input)
     _require_per_channel(aten, input, weight, bias, running_mean, running_var)
     result = aten.dtype(input)

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import certainly_equal
 from tsc.dtypes import Array, Number, Real
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.composite import AnyTensor, Aten, composite
@@ -114,7 +115,9 @@ def _einsum_sizes(aten: Aten, terms: Sequence[str], operands: Sequence[Any]) -> 
                     f"einsum(): subscript {label} is repeated for operand {number} but the sizes don't "
                     f"match, {n} != {own[label]}"
                 )
-            known = sizes.get(label, 1)
+            known = sizes.setdefault(label, n)
+            if certainly_equal(known, n):
+                continue
             if known != 1 and n not in (1, known):
                 raise ShapeError(
                     f"einsum(): subscript {label} has size {n} for an operand which does not broadcast with "

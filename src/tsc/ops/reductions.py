@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
-from tsc.dims import Dim
+from tsc.dims import Dim, certainly_empty
 from tsc.dtypes import Array, DType, Number, Real
 from tsc.errors import DTypeError
 from tsc.ops.composite import AnyTensor, Aten, composite
@@ -246,7 +246,7 @@ def logsumexp(aten: Aten, self: AnyTensor, dim: Sequence[int], keepdim: bool) ->
     """
     dtype = aten.dtype(self)
     x = self if dtype.is_floating or dtype.is_complex else aten("to.dtype", self, dtypes.F32.code)
-    if 0 in aten.shape(x):
+    if certainly_empty(aten.shape(x)):
         return aten.log(aten("sum.dim_IntList", aten.exp(x), dim, keepdim))
     top = aten.amax(x, dim, True)
     finite = aten("where.ScalarOther", aten.isfinite(top), top, 0.0)

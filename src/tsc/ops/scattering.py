@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsc import dtypes
+from tsc.dims import certainly_empty
 from tsc.dtypes import Array, Number
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops.creation import constant
@@ -66,7 +67,7 @@ def _require_scatter(
     """
     axis = wrap_dim(dim, self.ndim)
     require_index_dtype(name, index)
-    if not index.size:
+    if certainly_empty(index.shape):
         return axis
     require_gather_shapes(name, self, axis, index)
     if source is not None:

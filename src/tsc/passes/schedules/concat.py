@@ -14,7 +14,7 @@ from tsc.analysis.layouts import layout_of
 from tsc.analysis.target import Target
 from tsc.dialects.loop_index import Index
 from tsc.dialects.sized import mixed
-from tsc.dims import hint_of, is_known, planned
+from tsc.dims import hint_of, is_known, maximum, planned
 from tsc.errors import CodegenError
 from tsc.passes.schedules.body import Access, Point, load, store, uniform_value
 from tsc.passes.schedules.kernel import (
@@ -79,7 +79,8 @@ def _read_pad(op: tensor.PadOp) -> tuple[list[Part], SSAValue]:
     shape = layout_of(op.source.type).shape
     low, high = op.static_low.get_values(), op.static_high.get_values()
     start = tuple(max(0, -a) for a in low)
-    sizes = tuple(max(0, n - s - max(0, -b)) for n, s, b in zip(shape, start, high, strict=True))
+    cut = [s + max(0, -b) for s, b in zip(start, high, strict=True)]
+    sizes = tuple(n if c == 0 else maximum(n - c, 0) for n, c in zip(shape, cut, strict=True))
     last = op.region.block.last_op
     assert last is not None
     part = Part(op.source, tuple(max(0, a) for a in low), start, sizes)

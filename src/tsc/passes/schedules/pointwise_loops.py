@@ -246,7 +246,7 @@ def _transposed_loops(
             with builder.loop(0, lanes) as rows:
                 moved = tuple(d + rows.index if n == across else d for n, d in enumerate(dims))
                 _remainder(kernel, emitter, moved, whole, sizes[inner], lanes)
-        for part in range(lanes if is_known(whole) and whole < sizes[inner] else 0):
+        for part in range(lanes if is_known(sizes[inner]) and whole < sizes[inner] else 0):
             moved = tuple(d + part if n == across else d for n, d in enumerate(dims))
             _remainder(kernel, emitter, moved, whole, sizes[inner], lanes)
     _leftover_rows(kernel, emitter, sizes, across, lanes)
