@@ -216,10 +216,10 @@ class SizeEnvironment:
                 return True
             if high < 0:
                 return False
-            lower = self._lower(expression)
-            if lower is not expression:
-                is_so = self.known(lower, relation) if isinstance(lower, Dim) else lower >= 0
-                return True if is_so else None
+            if self._is_natural_at_least(expression):
+                return True
+            if self._is_natural_at_least(cast("Dim", -expression - 1)):
+                return False
         elif low > 0 or high < 0:
             return False
         opposite = {"==": (expression, "!="), ">=": (-expression - 1, ">=")}[relation]
@@ -228,6 +228,13 @@ class SizeEnvironment:
         if opposite in self.guards or (relation == "==" and (-expression, "!=") in self.guards):
             return False
         return None
+
+    def _is_natural_at_least(self, expression: Dim) -> bool:
+        """Whether it is known that `expression` is not negative where found sizes are the most they may be."""
+        lower = self._lower(expression)
+        if isinstance(lower, Dim):
+            return lower is not expression and self.known(lower, ">=") is True
+        return lower >= 0
 
     def _lower(self, expression: Dim) -> int | Dim:
         """What is at most `expression`: the most for sizes that are found and are subtracted."""

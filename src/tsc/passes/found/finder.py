@@ -24,7 +24,7 @@ from tsc.analysis.known_values import (
 from tsc.analysis.largest_elements import largest
 from tsc.analysis.memory_aliases import shared_operands
 from tsc.analysis.number_reads import is_number_read
-from tsc.analysis.operator_effects import is_pure
+from tsc.analysis.operator_effects import is_foldable, is_pure
 from tsc.analysis.result_layouts import is_row_major
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -171,7 +171,7 @@ class Finder:
             found = other.operands[0].owner if BELOW in other.attributes else None
             if isinstance(found, AtenOp) and found.schema.full_name == "aten::nonzero_static":
                 flat = found.operands[0]
-                if flat is mask or _is_flat(flat, mask):
+                if _is_same(flat, mask) or _is_flat(flat, mask):
                     return other.results[0]
         return None
 
@@ -198,13 +198,15 @@ def _is_same(one: SSAValue, other: SSAValue) -> bool:
     if one is other:
         return True
     first, second = one.owner, other.owner
-    if not isinstance(first, Operation) or not isinstance(second, Operation) or not is_pure(first):
+    if not isinstance(first, Operation) or not isinstance(second, Operation):
+        return False
+    if not (is_pure(first) or is_foldable(first)):
         return False
     if type(first) is not type(second) or first.attributes != second.attributes:
         return False
     if len(first.operands) != len(second.operands) or len(first.results) != 1:
         return False
-    if any(type(o.type) is tt.TensorType for o in first.operands):
+    if not all(_is_kept(o) for o in (one, other, *first.operands) if isinstance(o.type, tt.TensorType)):
         return False
     return all(map(_is_same, first.operands, second.operands))
 
