@@ -230,7 +230,7 @@ class SizeEnvironment:
         return None
 
     def _is_natural_at_least(self, expression: Dim) -> bool:
-        """Whether it is known that `expression` is not negative where found sizes are the most they may be."""
+        """Whether `expression` is known not to be negative where found sizes are the most they may be."""
         lower = self._lower(expression)
         if isinstance(lower, Dim):
             return lower is not expression and self.known(lower, ">=") is True
