@@ -84,6 +84,7 @@ def test_what_cancels_is_a_number() -> None:
     assert type((s + t) * 0) is int
     less = s // 2 - 1
     assert (128 * less * t) // (32 * less * t) == 4
+    assert (64 * less * 2) // less == 128
     assert ((s + 1) * (t - 3) * less // ((t - 3) * (s + 1))).same(less)
     assert not certainly_equal((s * t + s) // (t + 2), s)
     assert (s * s - t * t) % (s - t) == 0

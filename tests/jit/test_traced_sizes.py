@@ -51,7 +51,9 @@ def test_a_size_is_also_a_tensor_and_counts_what_is_written() -> None:
         rows, columns = x.shape
         padded = torch.zeros(rows + 1, columns)
         padded[1:] = x * 2
-        return padded, x.view(rows, columns // 2, 2).sum(-1) + columns, torch.arange(columns - 1) + x[:, 1:]
+        places = torch.arange(rows * columns)
+        shown = x.view(rows, columns // 2, 2).sum(-1) + columns, torch.arange(columns - 1) + x[:, 1:]
+        return padded, *shown, torch.div(places, columns, rounding_mode="floor"), places % columns
 
     traced: Any = torch.jit.trace(f, (torch.randn(3, 8),))
     module = loaded(traced)

@@ -20,7 +20,7 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import NonValueTensorLiteralOp, PrimListConstructOp
-from tsc.dims import holds_dim
+from tsc.dims import Dim, certainly_natural, holds_dim
 from tsc.errors import OPERATOR_FAILURES
 from tsc.narrowing import is_array
 
@@ -65,15 +65,27 @@ def number_taken(op: AtenOp, pool: ConstantPool) -> Any:
     return _divisor(op, pool) if name in DIVISOR_FORMS else constant_number(op, pool)
 
 
-def _divisor(op: AtenOp, pool: ConstantPool) -> int | None:
-    """The number that `op` divides integers of the same dtype by, where it is known and not 0; else None."""
+def _divisor(op: AtenOp, pool: ConstantPool) -> Any:
+    """The number, or size, that `op` divides integers of the same dtype by, where it is known and not 0; else
+    None.
+    """
     specs = [spec_of_value(operand) for operand in op.operands[:2]]
     dtypes_of = {spec.dtype if spec is not None else None for spec in specs}
     found = specs[1]
     if len(dtypes_of) != 1 or found is None or found.shape or not found.dtype.is_integral:
         return None
     array = ComputedNumbers(pool).of(op.operands[1])
-    return int(array.item()) or None if is_array(array) else None
+    return int(array.item()) or None if is_array(array) else _size_held(op.operands[1])
+
+
+def _size_held(value: SSAValue) -> Any:
+    """The size that a tensor was made of, which certainly is not 0; else None."""
+    owner = value.owner
+    if not isinstance(owner, AtenOp) or owner.schema.full_name != "prim::NumToTensor.Scalar":
+        return None
+    size = constant_of(owner.operands[0])
+    is_some = isinstance(size, Dim) and certainly_natural(size - 1)
+    return size if is_some and is_only_read(value) else None
 
 
 def _repeats(op: AtenOp, pool: ConstantPool) -> int | None:

@@ -119,6 +119,9 @@ def _divided(a: int | Dim, b: int | Dim) -> tuple[int | Dim, int | Dim]:
 
 def _exactly_divided(a: int | Dim, b: int | Dim) -> int | Dim | None:
     """The polynomial that `b`, of several terms, is multiplied by to be `a`; None where that is none."""
+    number = hint_of(a) // hint_of(b) if hint_of(b) else 0
+    if number and certainly_same(number * b, a):
+        return number
     atoms, factor = _leading(b)
     whole: int | Dim = 0
     for _ in cast("Mapping[Monomial, int]", terms_of(a)):
