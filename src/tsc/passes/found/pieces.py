@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from xdsl.ir import SSAValue
@@ -43,13 +44,13 @@ def _splits(finder: Finder, x: SSAValue, length: SSAValue, dim: SSAValue) -> lis
     return cut.pieces(finder, x, step)
 
 
+@dataclass(frozen=True)
 class _Cut:
     """A dim of a size that is found, and how many pieces of it are unpacked."""
 
-    def __init__(self, dim: int, size: Any, count: int) -> None:
-        self.dim = dim
-        self.size = size
-        self.count = count
+    dim: int
+    size: Any
+    count: int
 
     @classmethod
     def of(cls, finder: Finder, x: SSAValue, dim: SSAValue) -> _Cut | None:
