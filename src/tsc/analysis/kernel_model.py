@@ -15,7 +15,7 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, Affine
 
 from tsc.analysis.affine import row_major_strides
 from tsc.dialects.loop_extents import loop_extents, shape_of
-from tsc.dialects.tsc import YieldOp
+from tsc.dialects.tsc import RemainderOp, YieldOp
 from tsc.dims import is_one
 
 
@@ -322,6 +322,8 @@ def body_cost(block: Block) -> int:
 def _op_cost(op: Operation) -> int:
     if op.name.startswith("math.") and op.name not in ("math.absf", "math.fma", "math.floor", "math.ceil"):
         return 12 if op.name not in ("math.sqrt", "math.rsqrt") else 6
+    if isinstance(op, RemainderOp):
+        return 24
     if isinstance(op, arith.DivfOp | arith.DivSIOp | arith.DivUIOp | arith.RemSIOp):
         return 6
     return 0 if isinstance(op, arith.ConstantOp | linalg.YieldOp | YieldOp | linalg.IndexOp) else 1

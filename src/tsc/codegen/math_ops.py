@@ -11,6 +11,7 @@ from tsc.codegen.conversions import narrow
 from tsc.codegen.function_emitter import FunctionEmitter
 from tsc.codegen.types import llvm_type, suffix
 from tsc.codegen.vectors import fused_multiply_add
+from tsc.dialects.tsc import RemainderOp
 
 LIBRARY: Mapping[type[Operation], str] = {
     math.ExpOp: "exp",
@@ -37,6 +38,7 @@ LIBRARY: Mapping[type[Operation], str] = {
     math.PowFOp: "pow",
     math.RsqrtOp: "rsqrt",
     math.CbrtOp: "cbrt",
+    RemainderOp: "fmod",
 }
 """Ops that call a function of `tsc.codegen.math`, and its name there."""
 

@@ -10,6 +10,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from tsc import dtypes
 from tsc.dialects.sized import SizeOp
+from tsc.dialects.tsc import RemainderOp
 from tsc.dims import Dim
 from tsc.dtypes import DType
 from tsc.errors import CodegenError
@@ -152,6 +153,8 @@ class ArithEmitter:
     def binary(self, name: str, a: SSAValue, b: SSAValue, dtype: DType) -> SSAValue:
         """The `arith` or `math` operation for `name`."""
         if dtype.is_floating:
+            if name == "rem":
+                return self.emit(RemainderOp, [a, b], a.type)
             if name in _FLOAT_BINARY:
                 return self.emit(_FLOAT_BINARY[name], [a, b], a.type, **_fastmath())
         else:

@@ -213,6 +213,15 @@ class GroupOp(TorchOp):
         )
 
 
+class RemainderOp(TorchOp):
+    """``%r = "tsc.remainder"(%a, %b)``: of numbers, or vectors, of floats, what is left of `a` where `b` is
+    taken from it as often as it goes toward zero, exactly: C's ``fmod``.
+    """
+
+    name = "tsc.remainder"
+    trait_list = (Pure(),)
+
+
 class ScatterOp(TorchOp):
     """``%r = "tsc.scatter"(%base, %positions, %values) ({ ^bb0(%now: E, %v: V): ... tsc.yield %new })`` is
     `base` after writes, one after the other.
@@ -267,6 +276,7 @@ Tsc = Dialect(
         MemoryOp,
         OrderStatisticOp,
         PlacesOp,
+        RemainderOp,
         PrefixOp,
         RequireOp,
         ScatterOp,

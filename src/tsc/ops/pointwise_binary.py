@@ -89,8 +89,10 @@ def floor_quotient(a: Scalar, b: Scalar) -> Scalar:
 
 
 def divides_by_number(self: TensorSpec | Number, other: TensorSpec | Number, *rest: object) -> bool:
-    """Whether integers are divided by a number with which no division fails."""
+    """Whether floats are divided, or integers by a number with which no division fails."""
     dtype = result_dtype((self, other))
+    if dtype.is_floating:
+        return True
     if not isinstance(self, TensorSpec) or not dtype.is_integral or dtype is dtypes.BOOL:
         return False
     if isinstance(other, Dim):
@@ -99,12 +101,7 @@ def divides_by_number(self: TensorSpec | Number, other: TensorSpec | Number, *re
 
 
 def _divides_natively(self: TensorSpec, other: TensorSpec | Number, rounding_mode: str | None) -> bool:
-    """Floats that are rounded down have remainders, which have no native form."""
-    if rounding_mode is None:
-        return True
-    if result_dtype((self, other)).is_integral:
-        return divides_by_number(self, other)
-    return rounding_mode == "trunc"
+    return rounding_mode is None or divides_by_number(self, other)
 
 
 def _rounded(arguments: Sequence[Any]) -> Promote:

@@ -29,7 +29,7 @@ _BINARY: dict[str, Callable[..., Any]] = {
     "arith.subi": np.subtract, "arith.muli": np.multiply, "arith.andi": np.bitwise_and,
     "arith.ori": np.bitwise_or, "arith.xori": np.bitwise_xor, "arith.minsi": np.minimum,
     "arith.maxsi": np.maximum, "arith.shli": np.left_shift, "arith.shrsi": np.right_shift,
-    "arith.remsi": np.fmod, "arith.divsi": _truncated,
+    "arith.remsi": np.fmod, "tsc.remainder": np.fmod, "arith.divsi": _truncated,
     "math.powf": np.power, "math.atan2": np.arctan2, "math.copysign": np.copysign,
 }  # fmt: skip
 _UNSIGNED: dict[str, Callable[..., Any]] = {

@@ -14,6 +14,7 @@ from tsc.codegen.math import (
     inverse_trigonometric,
     logarithm,
     power,
+    remainder,
     trigonometric,
 )
 from tsc.codegen.math.math_builder import Formula, FormulaBuilder, MathValue
@@ -51,6 +52,8 @@ class MathLibrary:
     def _write(self, full: str, name: str, type_: str) -> str:
         if name == "ipow":
             return integer_power.function_text(full, type_)
+        if name == "fmod":
+            return remainder.function_text(full, type_, self.declare)
         lanes, scalar = (
             (int(type_[1:].split(" ")[0]), type_[1:-1].split(" ")[-1]) if type_[0] == "<" else (0, type_)
         )
