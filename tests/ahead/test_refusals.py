@@ -79,7 +79,7 @@ class Tied(nn.Module):
 
 class Resizer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return torch.nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+        return torch.nn.functional.interpolate(x, scale_factor=2.0, mode="bilinear", antialias=True)
 
 
 class Dropper(nn.Module):

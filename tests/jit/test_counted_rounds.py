@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 """Loops with a counter as their condition, and `for` loops with `break` as archives have them."""
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def _is_clamped(op: Operation, extent: int) -> bool:
         return False
     low, high = (constant_of(limit) for limit in op.operands[1:3])
     are_known = all(isinstance(limit, (int, Dim)) for limit in (low, high))
-    return are_known and low == 0 and is_known(low) and certainly_natural(extent - 1 - high)
+    return are_known and is_known(low) and low == 0 and certainly_natural(extent - 1 - high)
 
 
 def _moved(op: Operation) -> list[SSAValue]:

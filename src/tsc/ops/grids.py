@@ -77,7 +77,8 @@ def _linear(input: Array, at: Sequence[Array]) -> Array:
 
 
 def _cubic_weights(t: Array) -> list[Array]:
-    return [np.where(np.isnan(t), t, cubic_kernel(eager_aten(), t - k, -0.75)) for k in range(-1, 3)]
+    weights = [np.asarray(cubic_kernel(eager_aten(), t - k, -0.75)) for k in range(-1, 3)]
+    return [np.where(np.isnan(t), t, weight) for weight in weights]
 
 
 def _cubic(input: Array, at: Sequence[Array], padding: int, align_corners: bool) -> Array:

@@ -130,7 +130,7 @@ def cut(part: slice[Any, Any, Any], size: int) -> tuple[int, int, int]:
     begin, end = 0 if part.start is None else part.start, part.stop
     if end is not None and is_known(end) and end >= NO_END:
         end = None  # no size is asked whether it is more
-    if any(map(holds_found, (begin, end, size))):
+    if any(holds_found(n) for n in (begin, end, size) if n is not None):
         start = _found_limit(begin, size)
         stop = size if end is None else _found_limit(end, size)
         length = maximum(stop - start, 0) if end is not None else _left(begin, size)

@@ -48,7 +48,7 @@ class CountRounds(Rewriting):
     def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Rewrite every loop of the module that is one."""
         loops = [op for op in walk(module) if isinstance(op, PrimLoopOp)]
-        return any([_count(loop) for loop in loops if constant_of(loop.operands[0]) == ANY_NUMBER])
+        return any([_count(loop) for loop in loops if _is_number(loop.operands[0], ANY_NUMBER)])
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _count(loop: PrimLoopOp) -> bool:
     if counter is None or end is None or not _is_entered_below(loop.operands[1], counter):
         return False
     builder = TorchBuilder(before=loop)
-    is_from_0 = constant_of(counter.first) == 0
+    is_from_0 = _is_number(counter.first, 0)
     rounds, number = counter.limit, body.args[0]
     if not is_from_0:
         rounds = builder.aten("aten::sub.int", [counter.limit, counter.first], [tt.INT]).results[0]
@@ -132,7 +132,7 @@ def _is_next(value: SSAValue, counter: SSAValue) -> bool:
     if not isinstance(owner, AtenOp) or owner.schema.full_name != "aten::add.int":
         return False
     a, b = owner.operands
-    return (a is counter and constant_of(b) == 1) or (b is counter and constant_of(a) == 1)
+    return (a is counter and _is_number(b, 1)) or (b is counter and _is_number(a, 1))
 
 
 def _is_entered_below(enter: SSAValue, counter: _Counter) -> bool:
@@ -145,7 +145,13 @@ def _is_entered_below(enter: SSAValue, counter: _Counter) -> bool:
     return below is not None and _is_same(below[0], counter.first) and _is_same(below[1], counter.limit)
 
 
+def _is_number(value: SSAValue, number: int) -> bool:
+    """Whether an integer is known to be a number: of sizes, nothing is asked."""
+    known = constant_of(value)
+    return isinstance(known, int) and known == number
+
+
 def _is_same(a: SSAValue, b: SSAValue) -> bool:
     """Whether two integers are one, or are known and equal."""
     known = constant_of(a)
-    return a is b or (isinstance(known, int) and known == constant_of(b))
+    return a is b or (isinstance(known, int) and _is_number(b, known))

@@ -139,7 +139,8 @@ def _always(op: AtenOp, held: _Held) -> bool:
 
 def _by_one(op: AtenOp, held: _Held) -> bool:
     """Whether what is added is not multiplied first."""
-    return constant_of(op.operands[2]) == 1
+    factor = constant_of(op.operands[2])
+    return isinstance(factor, int) and factor == 1
 
 
 def _by_known(op: AtenOp, held: _Held) -> bool:
