@@ -40,7 +40,7 @@ def grown(random_: random.Random, leaves: list[Any], numbers: list[int], depth: 
         return (leaves[place], numbers[place]) if place < len(leaves) else (constant, constant)
     a, x = grown(random_, leaves, numbers, depth - 1)
     if random_.random() < 0.4:
-        divisor = random_.randint(1, 9)
+        divisor = random_.choice([n for n in range(-9, 10) if n])
         operation = random_.choice(DIVIDING)
         return operation(a, divisor), operation(x, divisor)
     b, y = grown(random_, leaves, numbers, depth - 1)

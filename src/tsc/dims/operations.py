@@ -18,6 +18,8 @@ def floordiv(a: Any, b: Any) -> Any:
         return a // b
     if terms_of(a) is None or terms_of(b) is None:
         return int(a) // b if isinstance(a, Dim) else a // int(b)
+    if not isinstance(b, Dim) and b < 0:
+        return floordiv(-a, -b)
     whole, rest = _divided(a, b)
     if not isinstance(rest, Dim) and not isinstance(b, Dim):
         return whole + rest // b
@@ -42,6 +44,8 @@ def mod(a: Any, b: Any) -> Any:
         return a % b
     if terms_of(a) is None or terms_of(b) is None:
         return int(a) % b if isinstance(a, Dim) else a % int(b)
+    if not isinstance(b, Dim) and b < 0:
+        return -mod(-a, -b)
     _, rest = _divided(a, b)
     if not isinstance(rest, Dim) and not isinstance(b, Dim):
         return rest % b
