@@ -265,3 +265,9 @@ def resizes(x: Tensor):
         F.interpolate(x, size=[x.size(2) + 3, 5], mode="nearest-exact"),
         F.interpolate(x[:, 0], scale_factor=0.5, mode="linear"),
     )
+
+
+@program(matrix, guards=("s1 != 200", "s1 <= 200"))
+def divides_sizes(x: Tensor):
+    n, m = x.size(0), x.size(1)
+    return x * (n // -3) + m % -4, torch.zeros(2) + n // (m - 200), torch.zeros(2) + n % (m - 200), -n // m

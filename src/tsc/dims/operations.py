@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from tsc.dims.environment import SizeEnvironment, certainly_same
 from tsc.dims.expressions import INFINITY, OPERATIONS, Dim, Monomial, made, terms_of
-from tsc.dims.questions import bounds_of, hint_of
+from tsc.dims.questions import bounds_of, hint_of, holds_found
 
 
 def floordiv(a: Any, b: Any) -> Any:
@@ -18,7 +18,7 @@ def floordiv(a: Any, b: Any) -> Any:
         return a // b
     if terms_of(a) is None or terms_of(b) is None:
         return int(a) // b if isinstance(a, Dim) else a // int(b)
-    if not isinstance(b, Dim) and b < 0:
+    if _is_negative(b):
         return floordiv(-a, -b)
     whole, rest = _divided(a, b)
     if not isinstance(rest, Dim) and not isinstance(b, Dim):
@@ -44,7 +44,7 @@ def mod(a: Any, b: Any) -> Any:
         return a % b
     if terms_of(a) is None or terms_of(b) is None:
         return int(a) % b if isinstance(a, Dim) else a % int(b)
-    if not isinstance(b, Dim) and b < 0:
+    if _is_negative(b):
         return -mod(-a, -b)
     _, rest = _divided(a, b)
     if not isinstance(rest, Dim) and not isinstance(b, Dim):
@@ -55,6 +55,17 @@ def mod(a: Any, b: Any) -> Any:
         return rest + b
     high = bounds_of(b)[1] - 1
     return _environment(a, b).operation("mod", (rest, b), hint_of(rest) % hint_of(b), (0, high))
+
+
+def _is_negative(divisor: Any) -> bool:
+    """Whether a divisor is negative: what may be is asked. Those that are found are taken to be none."""
+    if not isinstance(divisor, Dim):
+        return divisor < 0
+    if bounds_of(divisor)[0] >= 0 or holds_found(divisor) or divisor >= 1:
+        return False
+    if divisor == 0:
+        raise ZeroDivisionError("integer division or modulo by zero")
+    return True
 
 
 def minimum(*values: Any) -> Any:
