@@ -88,7 +88,7 @@ def floor_quotient(a: Scalar, b: Scalar) -> Scalar:
     return b.eq(0).where(a / b, floored)
 
 
-def divides_by_number(self: TensorSpec | Number, other: TensorSpec | Number, *rest: object) -> bool:
+def divides_natively(self: TensorSpec | Number, other: TensorSpec | Number, *rest: object) -> bool:
     """Whether floats are divided, or integers by a number with which no division fails."""
     dtype = result_dtype((self, other))
     if dtype.is_floating:
@@ -100,8 +100,8 @@ def divides_by_number(self: TensorSpec | Number, other: TensorSpec | Number, *re
     return isinstance(other, int) and divides(int(other), dtype)
 
 
-def _divides_natively(self: TensorSpec, other: TensorSpec | Number, rounding_mode: str | None) -> bool:
-    return rounding_mode is None or divides_by_number(self, other)
+def _rounds_natively(self: TensorSpec, other: TensorSpec | Number, rounding_mode: str | None) -> bool:
+    return rounding_mode is None or divides_natively(self, other)
 
 
 def _rounded(arguments: Sequence[Any]) -> Promote:
@@ -117,7 +117,7 @@ def _rounded_refusal(
 
 @pointwise(
     FAMILY, "aten::div.Tensor_mode", "aten::div.Scalar_mode", promote=_rounded, refuses=_rounded_refusal,
-    native=_divides_natively,
+    native=_rounds_natively,
 )  # fmt: skip
 def div_mode(self: Scalar, other: Scalar, rounding_mode: str | None) -> Scalar:
     """The quotient rounded toward zero (``trunc``) or down (``floor``)."""
@@ -132,7 +132,7 @@ def div_mode(self: Scalar, other: Scalar, rounding_mode: str | None) -> Scalar:
     FAMILY,
     "aten::floor_divide",
     "aten::floor_divide.Scalar",
-    native=divides_by_number,
+    native=divides_natively,
     illegal=(dtypes.BOOL,),
 )
 def floor_divide(self: Scalar, other: Scalar) -> Scalar:
@@ -145,7 +145,7 @@ def floor_divide(self: Scalar, other: Scalar) -> Scalar:
     "aten::remainder.Tensor",
     "aten::remainder.Scalar",
     "aten::remainder.Scalar_Tensor",
-    native=divides_by_number,
+    native=divides_natively,
     illegal=(dtypes.BOOL,),
     layout=ResultLayout.ELEMENTWISE,
 )
@@ -156,7 +156,7 @@ def remainder(self: Scalar, other: Scalar) -> Scalar:
     return wrong.where(r + other, r)
 
 
-@pointwise(FAMILY, "aten::fmod.Tensor", "aten::fmod.Scalar", native=divides_by_number, illegal=(dtypes.BOOL,))
+@pointwise(FAMILY, "aten::fmod.Tensor", "aten::fmod.Scalar", native=divides_natively, illegal=(dtypes.BOOL,))
 def fmod(self: Scalar, other: Scalar) -> Scalar:
     """C's ``fmod``: the sign of the dividend."""
     return self.rem(other)

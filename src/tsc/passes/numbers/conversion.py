@@ -274,7 +274,7 @@ class Conversion:
         if stem in functions.REFUSE_LARGE and not self.may_repeat:
             raise CannotConvertError(op.schema.full_name)
         if stem in functions.REFUSE_LARGE:
-            functions.require_integer(op, aten, operands[0])
+            functions.require_integer(aten, operands[0])
         return function(aten, operands)
 
     def _number_of_two(self, op: AtenOp, stem: str, dtype: DType, aten: Aten) -> SSAValue | None:

@@ -8,10 +8,7 @@ from xdsl.ir import Operation, SSAValue
 
 from tsc import dtypes
 from tsc.analysis.number_reads import NUMBERS, READS, is_rounded_read
-from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
-from tsc.dialects.builder import TorchBuilder
-from tsc.dialects.tsc import RequireOp
 from tsc.dtypes import DType
 from tsc.ops.composite import Aten
 from tsc.ops.numbers_on_tensors import in_dtype
@@ -55,7 +52,6 @@ FUNCTIONS: Mapping[tuple[str, DType], Function] = {
     ("prim::abs", dtypes.I64): _float_function("abs"),
     ("floor", dtypes.I64): _as_integer("floor"),
     ("ceil", dtypes.I64): _as_integer("ceil"),
-    ("trunc", dtypes.I64): _as_integer("trunc"),
     ("Int", dtypes.I64): _as_integer("trunc"),
     ("div", dtypes.F64): _float_function("div.Tensor"),
     ("prim::min", dtypes.F64): _chosen("lt.Tensor"),
@@ -72,14 +68,12 @@ def read(op: Operation, aten: Aten) -> SSAValue:
     source = op.operands[0]
     flat = source if aten.shape(source) == () else aten("reshape", source, [])
     if is_rounded_read(op):
-        require_integer(op, aten, flat)
+        require_integer(aten, flat)
     return in_dtype(flat, NUMBERS[READS[op.schema.full_name]], aten)
 
 
-def require_integer(op: Operation, aten: Aten, number: SSAValue) -> None:
-    """Require before `op` that a float, rounded toward zero, is an integer of 64 bits: else the generic tier
+def require_integer(aten: Aten, number: SSAValue) -> None:
+    """Require that a float, rounded toward zero, is an integer of 64 bits: else the generic tier
     tells the error.
     """
-    holds, builder = aten("lt.Scalar", aten("abs", number), 2.0**63), TorchBuilder(before=op)
-    flag = builder.aten("aten::Bool.Tensor", [holds], [tt.BOOL]).results[0]
-    builder.insert(RequireOp.create(operands=[flag], location=op.location))
+    aten.require(aten("lt.Scalar", aten("abs", number), 2.0**63))

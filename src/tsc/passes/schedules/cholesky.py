@@ -12,10 +12,12 @@ from tsc.dialects.loop_index import Index
 from tsc.dialects.tsc_matrices import CholeskyOp
 from tsc.passes.schedules.kernel import ScheduleBuilder
 from tsc.passes.schedules.matrix_rows import (
+    BLOCK,
     ROWS,
     Info,
     Matrix,
     Tile,
+    by_blocks,
     copy,
     each_matrix,
     less_product,
@@ -23,9 +25,6 @@ from tsc.passes.schedules.matrix_rows import (
     vectors_of,
 )
 from tsc.passes.schedules.substitution import Rows, Substitution
-
-BLOCK = 16
-"""Rows of a block: a multiple of `ROWS`, and of the lanes of any vector."""
 
 ROW_BY_ROW = 64
 """What is done at one time: much of the work waits for the row before."""
@@ -70,14 +69,7 @@ class _Factor:
 
     def emit(self) -> None:
         """Factor block after block, and take the products of its rows from what is below it."""
-        builder, whole = self.kernel.builder, self.size // BLOCK * BLOCK
-        if whole:
-            with builder.loop(0, whole, BLOCK) as loop:
-                self._diagonal(loop.index, BLOCK)
-                if self.size > BLOCK:
-                    self._beside(loop.index)
-        if whole < self.size:
-            self._diagonal(builder.index(whole), self.size - whole)
+        by_blocks(self.kernel, self.size, self._diagonal, self._beside)
 
     def _diagonal(self, first: Index, count: int) -> None:
         """Factor a block on the diagonal, row after row."""

@@ -11,14 +11,16 @@ from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.loop_index import Index
 from tsc.dialects.tsc_matrices import ExchangeRowsOp, LuOp
 from tsc.dims import is_one
-from tsc.passes.schedules.cholesky import BLOCK, ROW_BY_ROW, compare_floats
+from tsc.passes.schedules.cholesky import ROW_BY_ROW, compare_floats
 from tsc.passes.schedules.flow import as_index, compare, select
 from tsc.passes.schedules.kernel import ScheduleBuilder
 from tsc.passes.schedules.matrix_rows import (
+    BLOCK,
     ROWS,
     Info,
     Matrix,
     Tile,
+    by_blocks,
     copy,
     each_matrix,
     exchange,
@@ -96,14 +98,7 @@ class _Factors:
 
     def emit(self) -> None:
         """Factor block after block of columns, and take the products from what is to the right of it."""
-        builder, whole = self.kernel.builder, self.size // BLOCK * BLOCK
-        if whole:
-            with builder.loop(0, whole, BLOCK) as loop:
-                self._columns(loop.index, BLOCK)
-                if self.size > BLOCK:
-                    self._beside(loop.index)
-        if whole < self.size:
-            self._columns(builder.index(whole), self.size - whole)
+        by_blocks(self.kernel, self.size, self._columns, self._beside)
 
     def _columns(self, first: Index, count: int) -> None:
         """Factor a block of columns, one after the other, with all that is below the diagonal."""

@@ -1,6 +1,6 @@
 """What the schedules of matrices share: rows and elements in memory, and tiles of columns."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -18,6 +18,8 @@ from tsc.passes.schedules.kernel import ScheduleBuilder, pieces
 
 ROWS = 4
 """Rows that are computed at one time: each has some vectors in registers."""
+BLOCK = 16
+"""Rows of a block: a multiple of `ROWS`, and of the lanes of any vector."""
 ELEMENTS_AT_ONCE = 8
 """Elements that are moved in the time of one simple operation, about: a chunk should be tens of microseconds
 of work, for which it is worth while to wake a thread.
@@ -132,6 +134,20 @@ def each_matrix(kernel: ScheduleBuilder, op: MatrixOp, at_once: int) -> Generato
     cost = op.operations / at_once + rows * columns / ELEMENTS_AT_ONCE
     with kernel.chunks(batches, cost) as (first, last), kernel.builder.loop(first, last) as loop:
         yield loop.index
+
+
+def by_blocks(
+    kernel: ScheduleBuilder, size: int, factor: Callable[[Index, int], None], beside: Callable[[Index], None]
+) -> None:
+    """Factor block after block, and do what is to be done beside each that is whole."""
+    builder, whole = kernel.builder, size // BLOCK * BLOCK
+    if whole:
+        with builder.loop(0, whole, BLOCK) as loop:
+            factor(loop.index, BLOCK)
+            if size > BLOCK:
+                beside(loop.index)
+    if whole < size:
+        factor(builder.index(whole), size - whole)
 
 
 def copy(kernel: ScheduleBuilder, source: Matrix, target: Matrix, count: int) -> None:
