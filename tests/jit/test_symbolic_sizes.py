@@ -333,3 +333,29 @@ def test_a_size_that_was_asked_for_as_a_number_is_not_one() -> None:
     for size in (2, 4, 2, 5):
         x = torch.randn(size, size)
         require_same(scripted(x, torch.zeros(2)), spread(x, torch.zeros(2)))
+
+
+def copies_onto_itself(x: Tensor) -> Tensor:
+    x[2] = x[2]
+    return x.tanh_()
+
+
+def copies_a_piece_of_a_copy(x: Tensor) -> Tensor:
+    y = x.clone()
+    y[:, 1] = y[:, 1]
+    return y * 2
+
+
+@pytest.mark.parametrize("program", [copies_onto_itself, copies_a_piece_of_a_copy])
+def test_a_piece_that_is_copied_onto_itself_must_be_there(program: Callable[..., Any]) -> None:
+    """Nothing is written, and yet it is looked for."""
+    script = tsc.script(program)
+    for rows, columns in ((3, 2), (4, 2), (5, 3), (2, 2), (3, 1), (1, 3), (6, 4)):
+        x = torch.rand(rows, columns)
+        try:
+            expected = program(x.clone())
+        except IndexError:
+            with pytest.raises(IndexError):
+                script(x.clone())
+        else:
+            torch.testing.assert_close(script(x.clone()), expected)

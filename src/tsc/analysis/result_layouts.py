@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -60,7 +61,29 @@ def _sources(value: SSAValue, pool: ConstantPool) -> list[SSAValue] | None:
         return _shown(owner, operator)
     if operator.result_layout is ResultLayout.ROW_MAJOR:
         return []
+    if operator.result_layout is ResultLayout.ELEMENTWISE:
+        return [_ordered_as(operand) for operand in tensor_operands(owner)]
     return tensor_operands(owner) if operator.result_layout.follows_operands else None
+
+
+def _ordered_as(value: SSAValue) -> SSAValue:
+    """A tensor that is row-major if what is computed of `value` element by element is: that has the dims of
+    `value` in their order, but no gaps. Of a view with gaps in row-major memory it is what that is a view of.
+    """
+    owner = value.owner
+    operator = definition_of(owner) if isinstance(owner, Operation) else None
+    if not isinstance(owner, Operation) or operator is None or operator.kind != "view":
+        return value
+    source, *others = owner.operands
+    spec, rest = spec_of_value(source), [constant_of(o) for o in others]
+    if spec is None or any(r is UNKNOWN for r in rest) or holds_dim([spec.shape, rest]):
+        return value
+    try:
+        part = operator.eager(np.empty(spec.shape, spec.dtype.numpy), *rest)
+    except OPERATOR_FAILURES:
+        return value
+    is_ordered = is_array(part) and all(n > 1 for n in part.shape)  # where a dim of one lies nobody says
+    return source if is_ordered and all(a > b for a, b in pairwise((*part.strides, 0))) else value
 
 
 def _shown(op: Operation, operator: Operator) -> list[SSAValue] | None:

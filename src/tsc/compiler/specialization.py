@@ -37,7 +37,7 @@ from tsc.compiler.sizes import (
 )
 from tsc.dialects.constants import literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
-from tsc.dialects.tsc import ORDERED_BY_SIZES, ROW_MAJOR
+from tsc.dialects.tsc import DRAWS, ORDERED_BY_SIZES, ROW_MAJOR
 from tsc.dialects.walking import walk
 from tsc.errors import CodegenError, NestingError
 from tsc.options import options
@@ -52,6 +52,7 @@ from tsc.runtime.specializations import Specializations
 from tsc.verification.verifier import Verifier
 
 LOG = logging.getLogger("tsc")
+UNORDERED = "it draws random numbers, and what it gives may not lie row-major in memory"
 Run = Callable[..., Any]
 Arrays = Sequence[np.ndarray[Any, Any]]
 InParts = Callable[[Sequence[str], str], "Specialization | None"]
@@ -245,8 +246,8 @@ def _in_python(
         if watch is not None:
             watch(descent)
         return apart
-    if reason is None:
-        return NOT_REPEATABLE
+    if reason is None or DRAWS in descent.function.attributes:
+        return reason or NOT_REPEATABLE
     if compilation.is_whole:
         descent = _descent(entry, arguments, compilation, descent.check, is_whole=False)
         if asks_gradients(descent.function):
@@ -357,6 +358,8 @@ def native_form(
         return None
     form = ResultForm.of(function)
     reason = why_not_native(function, entry.pool) or why_not_checked(function, descent.context.sizes)
+    if reason is None and DRAWS in function.attributes and ROW_MAJOR not in function.attributes:
+        reason = UNORDERED
     if reason is not None:
         return reason
     try:

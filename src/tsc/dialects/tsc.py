@@ -20,6 +20,7 @@ from tsc.dialects.tsc_fourier import FourierOp
 from tsc.dialects.tsc_matrices import CholeskyOp, ExchangeRowsOp, LuOp, TriangularSolveOp
 from tsc.dialects.tsc_order import OrderStatisticOp, SortOp, TopKOp
 from tsc.dialects.tsc_places import PlacesOp
+from tsc.dialects.tsc_random import RandomBlocksOp, RandomDoublesOp, RandomPairsOp, RandomWordsOp
 from tsc.dims import Dim
 
 RESULT = "tsc.result"
@@ -44,6 +45,11 @@ in words."""
 TAKEN, ASSIGNED = "tsc.taken", "tsc.assigned"
 """The attributes of functions that were lifted out of an object: the paths of those attributes of the object
 that are the last arguments, and of those that are assigned the last parts of the result."""
+GENERATOR = "<default generator>"
+"""The path of the default generator, an object whose attribute is the stream of random bits."""
+DRAWS = "tsc.draws"
+"""The attribute of functions that draw random numbers from that stream, in the order in which elements lie in
+memory, if all arguments are row-major."""
 FOLDED = "tsc.folded"
 """The attribute of functions of modules that are not frozen: the paths of attributes that are constants
 nevertheless, as long as the object holds the same."""
@@ -277,6 +283,10 @@ Tsc = Dialect(
         OrderStatisticOp,
         PlacesOp,
         PrefixOp,
+        RandomBlocksOp,
+        RandomDoublesOp,
+        RandomPairsOp,
+        RandomWordsOp,
         RemainderOp,
         RequireOp,
         ScatterOp,

@@ -94,7 +94,7 @@ _LAYOUTS = {
     **dict.fromkeys(
         (
             "gather", "reduction", "contraction", "window", "concat", "pad", "scan", "scatter", "sort",
-            "places", "composite",
+            "places", "random", "composite",
         ),
         ResultLayout.ROW_MAJOR,
     ),
@@ -119,8 +119,8 @@ class Operator:
     """On specs: whether `lower` is for such arguments; None: for all."""
     kind: str = "generic"
     """How fusion sees it: pointwise, gather, view, join, reshape, reduction, contraction, window, concat,
-    pad, scan, scatter, sort, places, fourier, matrices, composite or generic; query, item and python give no
-    tensor; inplace writes its first argument."""
+    pad, scan, scatter, sort, places, fourier, matrices, random, composite or generic; query, item and
+    python give no tensor; inplace writes its first argument."""
     scalar: Callable[..., Any] | None = None
     """The formula of a pointwise operator."""
     fold: Callable[..., Any] | None = None
@@ -142,6 +142,12 @@ class Operator:
     """On specs, for kind ``gather``: what must be checked before native code of `lower` may run."""
     draws: bool = False
     """Whether a call may draw random numbers (dropouts: while training)."""
+    drawn: Callable[..., Any] | None = None
+    """``drawn(draws, *arguments)``: of an operator that draws, from nobody's source in particular, its result
+    in terms of others and of the numbers that `draws` gives (see `ops/random_streams.py`)."""
+    fills_memory: bool = False
+    """Whether elements get random numbers in the order in which they lie in memory: that of the result, which
+    is that of the tensors that it is made like."""
     sharing: Sharing = Sharing.BY_SCHEMA
     """Whether results are memory of the arguments."""
     inverse: Callable[..., Any] | None = None

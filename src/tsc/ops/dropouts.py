@@ -11,6 +11,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import CodegenError, DTypeError, ShapeError
+from tsc.ops.composite import AnyTensor
 from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
 from tsc.ops.distributions import fill_coins
 from tsc.ops.draws import require_floating
@@ -18,6 +19,7 @@ from tsc.ops.elementwise import spec_of
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.random import empty_like
 from tsc.ops.random_source import RandomSource
+from tsc.ops.random_streams import Draws, require_real
 from tsc.ops.single_draws import drawing_singly
 
 FAMILY = Family()
@@ -56,8 +58,32 @@ def _alpha_scaled(x: Array, noise: Array, p: float) -> Array:
     return x * _stepwise(noise, np.multiply, a) + shift
 
 
+def _drawn(draws: Draws, input: AnyTensor, p: float, shape: Sequence[int]) -> AnyTensor:
+    """What a dropout gives while training that keeps or drops what broadcasts to a `shape`."""
+    aten, dtype = draws.aten, draws.aten.dtype(input)
+    require_real(dtype)
+    if p == 1:
+        return aten("mul.Scalar", input, 0.0)
+    noise = aten.in_dtype(draws.coins(shape, 1 - p), dtype)
+    return aten("mul.Tensor", input, aten("div.Scalar", noise, 1 - p))
+
+
+def _elements_drawn(draws: Draws, input: AnyTensor, p: float, train: bool) -> AnyTensor:
+    return _drawn(draws, input, p, draws.aten.shape(input))
+
+
+def _channels_drawn(draws: Draws, input: AnyTensor, p: float, train: bool) -> AnyTensor:
+    shape = draws.aten.shape(input)
+    if len(shape) < 2:
+        raise ShapeError("Feature dropout requires at least 2 dimensions in the input")
+    return _drawn(draws, input, p, [*shape[:2], *([1] * (len(shape) - 2))])
+
+
 def _define(
-    name: str, noise_of: Callable[[Array, float], Array], scale: Callable[[Array, Array, float], Array]
+    name: str,
+    noise_of: Callable[[Array, float], Array],
+    scale: Callable[[Array, Array, float], Array],
+    drawn: Callable[..., AnyTensor] | None = None,
 ) -> None:
     """A dropout that draws its noise with `noise_of` and applies it with `scale`."""
 
@@ -67,6 +93,7 @@ def _define(
         lower=_identity_lower,
         kind="pointwise",
         draws=True,
+        drawn=drawn,
         sharing=Sharing.SOMETIMES,
     )
     def drop(input: Array, p: float, train: bool) -> Array:
@@ -92,8 +119,8 @@ def _same(input: TensorSpec, *_: object) -> TensorSpec:
     return input
 
 
-_define("dropout", _noise, _scaled)
-_define("feature_dropout", _feature_noise, _scaled)
+_define("dropout", _noise, _scaled, _elements_drawn)
+_define("feature_dropout", _feature_noise, _scaled, _channels_drawn)
 _define("alpha_dropout", _noise, _alpha_scaled)
 _define("feature_alpha_dropout", _feature_noise, _alpha_scaled)
 
@@ -102,7 +129,20 @@ def _native_infer(input: TensorSpec, p: float, train: bool | None) -> tuple[Tens
     return input, TensorSpec(input.shape, dtypes.BOOL)
 
 
-@FAMILY.op("aten::native_dropout", infer=_native_infer, draws=True, layout=ResultLayout.ELEMENTWISE)
+def _native_drawn(
+    draws: Draws, input: AnyTensor, p: float, train: bool | None
+) -> tuple[AnyTensor, AnyTensor]:
+    aten, dtype = draws.aten, draws.aten.dtype(input)
+    require_real(dtype)
+    kept = draws.coins(aten.shape(input), 1 - p)
+    scaled = aten("mul.Tensor", input, aten.in_dtype(kept, dtype))
+    return aten("mul.Scalar", scaled, 0.0 if p == 1 else 1 / (1 - p)), kept
+
+
+@FAMILY.op(
+    "aten::native_dropout", infer=_native_infer, draws=True, drawn=_native_drawn,
+    layout=ResultLayout.ELEMENTWISE,
+)  # fmt: skip
 def native_dropout(input: Array, p: float, train: bool | None) -> tuple[Array, Array]:
     """The result of `dropout`, and where elements were kept."""
     if not input.size:

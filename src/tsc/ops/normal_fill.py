@@ -18,15 +18,15 @@ BLOCK = 16
 """Numbers made together: eight radii and eight angles become sixteen."""
 CHUNK = 1024
 """Blocks computed at a time: what they take stays in the cache."""
-_LOG = (
+LOG = (
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
     2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 )  # fmt: skip
-_SIN = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
-_COS = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
-_LN2 = (-2.12194440e-4, 0.693359375)
+SIN = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+COS = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+LN2 = (-2.12194440e-4, 0.693359375)
 """The natural logarithm of 2 is the sum; multiples of the second are exact."""
-_QUARTER_PI = (-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)
+QUARTER_PI = (-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)
 """Minus a quarter of pi, in three parts."""
 
 
@@ -60,21 +60,21 @@ def _log(x: Array) -> Array:
     exponent -= is_low
     x = (x - np.float32(1)) + np.where(is_low, x, np.float32(0))
     square = x * x
-    y = _polynomial(_LOG, x) * x
-    y = fused(y, square, exponent * np.float32(_LN2[0]))
+    y = _polynomial(LOG, x) * x
+    y = fused(y, square, exponent * np.float32(LN2[0]))
     y = fused(-square, _all(x, 0.5), y)
-    return fused(exponent, _all(x, _LN2[1]), x + y)
+    return fused(exponent, _all(x, LN2[1]), x + y)
 
 
 def _sin_cos(x: Array) -> tuple[Array, Array]:
     """Sine and cosine of float32 that are not negative."""
     octant = ((x * np.float32(4 / math.pi)).astype(np.int32) + 1) & ~1
-    for part in _QUARTER_PI:
+    for part in QUARTER_PI:
         x = fused(octant.astype(np.float32), _all(x, part), x)
     square = x * x
-    cos = _polynomial(_COS, square) * square
+    cos = _polynomial(COS, square) * square
     cos = fused(cos, square, -(square * np.float32(0.5))) + np.float32(1)
-    sin = fused(_polynomial(_SIN, square) * square, x, x)
+    sin = fused(_polynomial(SIN, square) * square, x, x)
     is_swapped = octant & 2 != 0
     sin, cos = np.where(is_swapped, cos, sin), np.where(is_swapped, sin, cos)
     return np.where(octant & 4, -sin, sin), np.where((octant - 2) & 4, cos, -cos)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tsc import dtypes
 from tsc.dtypes import Array
+from tsc.ops.composite import AnyTensor
 from tsc.ops.creation import dtype_or, sized
 from tsc.ops.definition import Effect, Family, ResultLayout, TensorSpec
 from tsc.ops.draws import REAL, fill, normal, require_floating, uniform
 from tsc.ops.elementwise import spec_of
 from tsc.ops.random_source import DEFAULT_SEED, RandomSource, default_source, drawing, random_seed
+from tsc.ops.random_streams import Draws, require_real
 from tsc.ops.strides import as_it_lay
 
 FAMILY = Family()
+Drawn = Callable[..., Any]
+"""``draw(draws, shape, dtype)``: numbers in terms of those of `draws`."""
 Fill = Callable[..., Array]
 """``fill(target, source, *parameters)``: random numbers for all elements of `target`, which it gives back."""
 
@@ -87,8 +92,21 @@ def fill_normal(target: Array, source: RandomSource | None, mean: float = 0.0, s
         return fill(target, normal(numbers, target.size, dtype, mean, std, is_contiguous=in_blocks))
 
 
-def _define(name: str, fill_with: Fill) -> None:
+def _drawn(draw: Drawn, draws: Draws, size: Sequence[int], dtype: int | None, *_: object) -> AnyTensor:
+    kind = dtype_or(dtype, dtypes.F32)
+    require_real(kind)
+    return draw(draws, size, kind)
+
+
+def _drawn_like(draw: Drawn, draws: Draws, self: AnyTensor, dtype: int | None, *_: object) -> AnyTensor:
+    kind = dtype_or(dtype, draws.aten.dtype(self))
+    require_real(kind)
+    return draw(draws, draws.aten.shape(self), kind)
+
+
+def _define(name: str, fill_with: Fill, draw: Drawn) -> None:
     """``rand`` or ``randn`` by size and in the likeness of a tensor."""
+    drawn, drawn_like = partial(_drawn, draw), partial(_drawn_like, draw)
 
     def infer(size: Sequence[int], dtype: int | None, *_: object) -> TensorSpec:
         return sized(size, dtype_or(dtype, dtypes.F32))
@@ -107,7 +125,7 @@ def _define(name: str, fill_with: Fill) -> None:
         spec = infer(size, *rest)
         return fill_with(np.empty(spec.shape, spec.dtype.numpy), source)
 
-    @FAMILY.op(f"aten::{name}", infer=infer, draws=True)
+    @FAMILY.op(f"aten::{name}", infer=infer, draws=True, drawn=drawn)
     def create(size: Sequence[int], *rest: Any) -> Array:
         return create_from(size, None, *rest)
 
@@ -117,10 +135,12 @@ def _define(name: str, fill_with: Fill) -> None:
     def create_like_from(self: Array, source: RandomSource | None, *rest: Any) -> Array:
         return fill_with(empty_like(self, infer_like(spec_of(self), *rest).dtype.numpy), source)
 
-    @FAMILY.op(f"aten::{name}_like", infer=infer_like, draws=True, layout=ResultLayout.ELEMENTWISE)
+    @FAMILY.op(
+        f"aten::{name}_like", infer=infer_like, draws=True, drawn=drawn_like, layout=ResultLayout.ELEMENTWISE
+    )
     def create_like(self: Array, *rest: Any) -> Array:
         return create_like_from(self, None, *rest)
 
 
-_define("rand", fill_uniform)
-_define("randn", fill_normal)
+_define("rand", fill_uniform, Draws.uniform)
+_define("randn", fill_normal, Draws.normal)

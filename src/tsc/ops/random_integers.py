@@ -10,12 +10,14 @@ import numpy as np
 from tsc import dtypes
 from tsc.dtypes import Array, DType
 from tsc.errors import BoundsError, DTypeError, ShapeError
+from tsc.ops.composite import AnyTensor
 from tsc.ops.creation import dtype_or, sized
 from tsc.ops.definition import Family, ResultLayout, TensorSpec
 from tsc.ops.draws import DIGITS, fill, integers, largest_natural, natural_integers, permutation
 from tsc.ops.elementwise import spec_of
 from tsc.ops.random import empty_like
 from tsc.ops.random_source import RandomSource, drawing
+from tsc.ops.random_streams import Draws
 from tsc.ops.shapes import like_self
 
 FAMILY = Family()
@@ -116,12 +118,21 @@ def _arguments(
     return low, high, like, source, rest.pop(0)
 
 
+def _integers_drawn(draws: Draws, shape: Sequence[int], dtype: DType, low: int, high: int) -> AnyTensor:
+    first, extent = _bounds(dtype, low, min(high, 2**63), is_given=True)
+    return draws.integers(shape, dtype, first, extent)
+
+
 def _define_randint(overload: str, *, has_low: bool, has_source: bool) -> None:
     def infer(*arguments: Any) -> TensorSpec:
         _, _, size, _, dtype = _arguments(arguments, has_low=has_low, has_source=has_source)
         return sized(size, dtype_or(dtype, dtypes.I64))
 
-    @FAMILY.op(f"aten::randint{overload}", infer=infer, draws=True)
+    def drawn(draws: Draws, *arguments: Any) -> AnyTensor:
+        low, high, size, _, dtype = _arguments(arguments, has_low=has_low, has_source=has_source)
+        return _integers_drawn(draws, size, dtype_or(dtype, dtypes.I64), low, high)
+
+    @FAMILY.op(f"aten::randint{overload}", infer=infer, draws=True, drawn=drawn)
     def randint(*arguments: Any) -> Array:
         """Integers in ``[low, high)``, where `low` is 0 if there is none."""
         low, high, _, source, _ = _arguments(arguments, has_low=has_low, has_source=has_source)
@@ -141,7 +152,17 @@ def _define_randint_like(
         _, _, self, _, dtype = split(arguments)
         return TensorSpec(self.shape, dtype_or(dtype, self.dtype))
 
-    @FAMILY.op(f"aten::randint_like{overload}", infer=infer, draws=True, layout=ResultLayout.ELEMENTWISE)
+    def drawn(draws: Draws, *arguments: Any) -> AnyTensor:
+        low, high, self, _, dtype = split(arguments)
+        kind = dtype_or(dtype, draws.aten.dtype(self))
+        return _integers_drawn(draws, draws.aten.shape(self), kind, low, high)
+
+    formula = drawn if high_of is int else None
+
+    @FAMILY.op(
+        f"aten::randint_like{overload}", infer=infer, draws=True, drawn=formula,
+        layout=ResultLayout.ELEMENTWISE,
+    )  # fmt: skip
     def randint_like(*arguments: Any) -> Array:
         """Integers in ``[low, high)``, as many as `self` has elements."""
         low, high, self, source, dtype = split(arguments)

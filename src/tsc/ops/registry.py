@@ -17,7 +17,7 @@ FAMILIES = (
     "movement", "contractions", "convolutions", "pooling", "adaptive_pooling", "norms",
     "queries", "python_scalars", "creation", "ranges", "literals", "indexing", "advanced_indexing",
     "containers", "dicts", "python_objects", "strings", "random", "random_integers", "distributions",
-    "sampling", "dropouts",
+    "sampling", "dropouts", "random_streams",
     "attention", "index_puts", "scattering", "index_writes",
     "slice_writes", "sorting", "statistics", "aliases", "complex_numbers", "matrices",
     "joining", "resampling", "grids", "patches", "padding", "recurrent", "packed_sequences", "products",
@@ -44,7 +44,14 @@ def operators() -> dict[str, Operator]:
         table.update(defined)
     table.update(synonyms(table))
     table.update(derived_variants(table))
+    table.update(_drawn_variants(table))
     return {name: laid_out(guarded(operator)) for name, operator in table.items()}
+
+
+def _drawn_variants(table: dict[str, Operator]) -> dict[str, Operator]:
+    from tsc.ops.random_streams import drawn_variants  # which is in terms of others: of this registry
+
+    return drawn_variants(table)
 
 
 def find(full_name: str) -> Operator | None:

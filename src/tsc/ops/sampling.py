@@ -11,12 +11,14 @@ from tsc import dtypes
 from tsc.dtypes import Array
 from tsc.errors import DTypeError, ShapeError
 from tsc.ops import single_draws
+from tsc.ops.composite import AnyTensor
 from tsc.ops.definition import Family, TensorSpec
 from tsc.ops.distributions import fill_exponential
 from tsc.ops.draws import DIGITS, require_floating, rounded, unit_doubles
 from tsc.ops.elementwise import spec_of
 from tsc.ops.random import empty_like
 from tsc.ops.random_source import RandomSource, drawing
+from tsc.ops.random_streams import Draws, require_real
 from tsc.ops.shapes import broadcast, like_self
 from tsc.ops.single_draws import SingleDraws, drawing_singly
 from tsc.ops.sorting import topk
@@ -30,7 +32,37 @@ def _multinomial_infer(self: TensorSpec, num_samples: int, *_: object) -> Tensor
     return TensorSpec((*self.shape[:-1], num_samples), dtypes.I64)
 
 
-@FAMILY.op("aten::multinomial", infer=_multinomial_infer, draws=True)
+def _multinomial_drawn(
+    draws: Draws, self: AnyTensor, num_samples: int, replacement: bool, source: object
+) -> AnyTensor:
+    aten, shape, dtype = draws.aten, draws.aten.shape(self), draws.aten.dtype(self)
+    require_real(dtype)
+    if num_samples <= 0 or (not replacement and num_samples > shape[-1]):
+        raise ShapeError(f"cannot sample n_sample = {num_samples} of {shape[-1]}")
+    aten.require(aten("all", aten("logical_and", aten("ge.Scalar", self, 0), aten("isfinite", self))))
+    sums = aten("sum.dim_IntList", self, [-1], True, dtypes.F64.code)
+    aten.require(aten("all", aten("gt.Scalar", sums, 0)))
+    if num_samples > 1 and replacement:
+        return _many_drawn(draws, self, num_samples)
+    speeds = aten("div.Tensor", self, draws.exponential(shape, dtype, 1.0))
+    if num_samples == 1:
+        return aten("argmax", speeds, -1, True)
+    return aten("topk", speeds, num_samples, -1, True, True)[1]
+
+
+def _many_drawn(draws: Draws, weights: AnyTensor, count: int) -> AnyTensor:
+    """Where each unit number falls: behind all the edges that are below it, but for the last one."""
+    aten, (*lead, places) = draws.aten, draws.aten.shape(weights)
+    kind = dtypes.F32 if aten.dtype(weights) in dtypes.REDUCED else aten.dtype(weights)
+    sums = aten("cumsum", aten.in_dtype(weights, kind), -1)
+    edges = aten("div.Tensor", sums, aten("slice.Tensor", sums, -1, places - 1, places, 1))
+    edges = aten.in_dtype(aten("slice.Tensor", edges, -1, 0, places - 1, 1), dtypes.F64)
+    units = draws.units([*lead, count], dtypes.F64)
+    is_below = aten("lt.Tensor", aten("unsqueeze", edges, -2), aten("unsqueeze", units, -1))
+    return aten("sum.dim_IntList", is_below, [-1], False)
+
+
+@FAMILY.op("aten::multinomial", infer=_multinomial_infer, draws=True, drawn=_multinomial_drawn)
 def multinomial(self: Array, num_samples: int, replacement: bool, source: RandomSource | None) -> Array:
     """Places drawn with probabilities proportional to the elements of each row.
 

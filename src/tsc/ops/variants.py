@@ -22,7 +22,7 @@ from tsc.ops.strides import lay_out
 @cache
 def functional_name(schema: Schema) -> str | None:
     """The functional form of an in-place schema: ``aten::add_.Tensor`` -> ``aten::add.Tensor``,
-    ``__ior__`` -> ``__or__``, else None.
+    ``__ior__`` -> ``__or__``, ``normal_`` -> ``normal_functional``, else None.
 
     Where the overload of the same name takes other arguments (``pow.Scalar`` has a number for a base), it is
     the one that takes the same.
@@ -32,7 +32,8 @@ def functional_name(schema: Schema) -> str | None:
         return None
     functional = base.replace("::__i", "::__") if base.endswith("__") else base[:-1]
     wanted = [a.type for a in schema.arguments]
-    fitting = [s for s in schemas.overloads(functional) if [a.type for a in s.arguments] == wanted]
+    overloads = [*schemas.overloads(functional), *schemas.overloads(f"{functional}_functional")]
+    fitting = [s for s in overloads if [a.type for a in s.arguments] == wanted]
     namesake = next((s for s in fitting if s.overload == schema.overload), None)
     found = namesake or next(iter(fitting), None)
     return None if found is None else found.full_name

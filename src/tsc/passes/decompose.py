@@ -77,7 +77,7 @@ def decompose(op: Operation, pool: ConstantPool, *, is_whole: bool = True) -> li
     assert operator is not None
     assert operator.composite is not None
     arguments = [argument_in_definition(o) for o in op.operands]
-    if any(a is UNKNOWN for a in arguments):
+    if any(a is UNKNOWN for a in arguments) or not _is_in_order(op, operator, pool):
         return []
     made: list[Operation] = []
     before, builder = op.prev_op, TorchBuilder(before=op)
@@ -112,6 +112,11 @@ def decompose(op: Operation, pool: ConstantPool, *, is_whole: bool = True) -> li
     op.detach()
     op.erase()
     return [new for new in made if _definition(new) is not None]
+
+
+def _is_in_order(op: Operation, operator: Operator, pool: ConstantPool) -> bool:
+    """Whether the elements of tensors certainly lie in the order in which random numbers are for them."""
+    return not operator.fills_memory or all(is_row_major(operand, pool) for operand in tensor_operands(op))
 
 
 def _as_in_memory(aten: Aten, value: Any, pool: ConstantPool) -> Any:

@@ -24,7 +24,7 @@ from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import pool_of
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
-from tsc.dialects.tsc import KEEPS_ORDER, UNRECORDED_WRITE, WRITTEN, MemoryOp
+from tsc.dialects.tsc import KEEPS_ORDER, UNRECORDED_WRITE, WRITTEN, ComputedOp, MemoryOp
 from tsc.dialects.walking import values_below, walk
 from tsc.ops.definition import ResultLayout
 from tsc.ops.derivatives.recorded import CUTS
@@ -304,6 +304,7 @@ class _Functionalizer:
         if not tensor.base.is_writable:
             raise CannotFunctionalizeError("memory from outside the function is written")
         if op.schema.full_name == "aten::copy_" and self.state.is_same_piece(op.operands[1], tensor):
+            builder.create(ComputedOp, [self.state.current(target, builder)])  # there must be such a piece
             return  # ``x[0] += 1``, as it is traced
         if self.reads_layout and not self._is_row_major(tensor) and self._is_asked_for(tensor):
             raise CannotFunctionalizeError("it asks how memory that is written lies")

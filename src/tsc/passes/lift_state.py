@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
@@ -17,8 +18,9 @@ from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder, hint
 from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import DerefineOp, PrimGetAttrOp, PrimIfOp, PrimLoopOp, PrimSetAttrOp
-from tsc.dialects.tsc import ASSIGNED, TAKEN, ComputedOp
+from tsc.dialects.tsc import ASSIGNED, GENERATOR, TAKEN, ComputedOp
 from tsc.dialects.walking import walk
+from tsc.passes.lift_draws import GENERATOR_TYPE
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class LiftState(ModulePass):
     loops; return the new values of those that are assigned beside the result, in a tuple. The caller reads
     and assigns the attributes themselves, when all else is done.
 
-    Requires: stage `frozen`.
+    Requires: stage `frozen`. (The default generator is an object like ``self``, after `lift-draws`.)
     Leaves: functions that keep attributes of other types than tensors, numbers, strings, and tuples and lists
     of those (lists only where they are read alone). The attributes `tsc.taken` and `tsc.assigned` of the
     others list dotted paths from ``self``. (What must not be done twice may be in them: whether it is left
@@ -56,8 +58,7 @@ class CannotLiftError(Exception):
 
 def lift_state(function: FuncOp) -> str | None:
     """Lift one function; None when that was possible (or there is nothing to lift), else the reason."""
-    arguments = function.body.block.args
-    if not arguments or not isinstance(arguments[0].type, tt.ModuleType):
+    if not _roots(function.body.block):
         return None
     try:
         _Lifting(function).run()
@@ -70,8 +71,11 @@ class _Lifting:
     def __init__(self, function: FuncOp) -> None:
         self.function = function
         self.block = function.body.block
-        self.paths: dict[SSAValue, str] = {self.block.args[0]: ""}
-        """The objects that ``self`` reaches, with their paths."""
+        self.roots = _roots(self.block)
+        self.paths: dict[SSAValue, str] = {
+            root: GENERATOR if root.type == GENERATOR_TYPE else "" for root in self.roots
+        }
+        """The objects that ``self`` reaches, with their paths; and the default generator."""
         self.accesses: dict[Operation, str] = {}
         """Reads and assignments of attributes that are no objects, with their paths."""
 
@@ -201,11 +205,17 @@ class _Lifting:
             if isinstance(value.owner, Operation):
                 value.owner.detach()
                 value.owner.erase()
-        self.block.erase_arg(self.block.args[0])
+        for root in self.roots:
+            self.block.erase_arg(root)
         read = {path: value for path, value in taken.items() if value.first_use is not None}
         for path in taken.keys() - read.keys():
             self.block.erase_arg(taken[path])
         self.function.attributes[TAKEN] = _strings(read)
+
+
+def _roots(block: Block) -> list[BlockArgument]:
+    """The objects that a function takes: ``self``, and the default generator."""
+    return list(takewhile(lambda argument: isinstance(argument.type, tt.ModuleType), block.args[:2]))
 
 
 def _keep_computed(overwritten: SSAValue, before: Operation) -> None:

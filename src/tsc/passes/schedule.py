@@ -42,6 +42,7 @@ from tsc.passes.schedules.matrices import schedule_matrices
 from tsc.passes.schedules.packing import schedule_pack
 from tsc.passes.schedules.places import schedule_places
 from tsc.passes.schedules.pointwise_loops import schedule_pointwise
+from tsc.passes.schedules.random_numbers import schedule_random
 from tsc.passes.schedules.row import schedule_row
 from tsc.passes.schedules.scatter import gpu_scatter, schedule_scatter
 from tsc.passes.schedules.sort import schedule_sort
@@ -62,6 +63,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
     "pack": schedule_pack,
     "places": schedule_places,
     "pointwise": schedule_pointwise,
+    "random": schedule_random,
     "row": schedule_row,
     "scatter": schedule_scatter,
     "sort": schedule_sort,

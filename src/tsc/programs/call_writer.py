@@ -15,7 +15,7 @@ from tsc.programs.live_tensors import any_trained
 from tsc.programs.object_state import ObjectState
 from tsc.programs.recorded_calls import are_noted
 from tsc.programs.tensor_kinds import TensorKind
-from tsc.programs.versions import Version
+from tsc.programs.version import Version
 from tsc.runtime.graph import TABLE
 from tsc.runtime.tensor import Tensor
 

@@ -26,7 +26,8 @@ from tsc.errors import SourceRange, TscError, VerificationError
 from tsc.options import options
 from tsc.printing.columns import columns
 from tsc.programs.specialization_table import SpecializedArgument, argument_names, arguments_of
-from tsc.programs.versions import Version, Versions
+from tsc.programs.version import Version
+from tsc.programs.versions import Versions
 from tsc.runtime.descriptions import describe, flatten, regular
 from tsc.runtime.exceptions import places_of
 

@@ -17,7 +17,8 @@ from tsc.errors import TscError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.options import options
-from tsc.programs.versions import MOST_PROFILED, Version, Versions
+from tsc.programs.version import Version
+from tsc.programs.versions import MOST_PROFILED, Versions
 from tsc.runtime.descriptions import describe
 from tsc.runtime.futures import Future, forked
 

@@ -34,7 +34,8 @@ class Known:
         self.outputs = code.plan.outputs
         self.form = found.form
         self.checks_bounds = found.checks_bounds
-        self.suits = found.suits if found.form.written or found.form.shown else None
+        form = found.form
+        self.suits = found.suits if form.written or form.shown or form.is_drawn else None
         self.constants = found.constants
         self.signature = signature(self.arguments), signature(self.attributes)
 
@@ -175,7 +176,8 @@ class _WrittenCall:
         tests += [f"{self.arrays[number]}.flags.carray" for number in known.form.written]
         others = range(len(self.arrays))
         pairs = dict.fromkeys(tuple(sorted((i, j))) for i in known.form.written for j in others if i != j)
-        tests += [f"{self.arrays[number]}.flags.c_contiguous" for number in known.form.shown]
+        laid_out = range(len(self.arrays)) if known.form.is_drawn else known.form.shown
+        tests += [f"{self.arrays[number]}.flags.c_contiguous" for number in laid_out]
         if not known.constants.is_empty:
             holds = text.hold(known.constants.holds)
             tests += [f"not {holds}({self.arrays[number]})" for number in known.form.written]

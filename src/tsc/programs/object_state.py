@@ -11,11 +11,13 @@ from typing import Any, NamedTuple, cast
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.dialects.func import FuncOp
 
-from tsc.dialects.tsc import ASSIGNED, FOLDED, TAKEN
-from tsc.frontend.unit import ScriptObject
+from tsc.concurrency import interned
+from tsc.dialects.tsc import ASSIGNED, FOLDED, GENERATOR, TAKEN
+from tsc.frontend.unit import Class, ScriptObject
 from tsc.programs.attribute_paths import AttributePath, Key
 from tsc.programs.live_tensors import refresh
 from tsc.runtime.descriptions import Varying, describe
+from tsc.runtime.generators import default_stream
 
 Slot = tuple[ScriptObject, str]
 """An object, and one of its attributes, or an entry of one that is a dict: ``cache['cpu']``."""
@@ -43,7 +45,7 @@ class StatePart(NamedTuple):
 class ObjectState:
     """Reads the attributes that are a function's last arguments, and assigns those that it gives back."""
 
-    def __init__(self, receiver: ScriptObject, function: FuncOp, varying: Iterable[str] = ()) -> None:
+    def __init__(self, receiver: ScriptObject | None, function: FuncOp, varying: Iterable[str] = ()) -> None:
         """`varying` are paths of numbers that others change from call to call."""
         assigned, taken = _paths(function, ASSIGNED), _paths(function, TAKEN)
         self.assigned = [_slot(receiver, path) for path in assigned]
@@ -59,6 +61,9 @@ class ObjectState:
         self.varying = [number for number, slot in enumerate(self.taken) if slot in changing]
         """Those that are `Varying` where they are numbers."""
         self.parts = [_part(slot) for slot in self.taken]
+        self.draws = default_generator() in self.holders
+        """Whether one of them is the stream that random numbers are drawn from: whoever takes it must hold
+        the lock for draws until the one behind it is assigned."""
         self._numbers: dict[int, int | float] = {}
         """Numbers in dicts, as they were first seen."""
         self.given = [_part(slot) for slot in self.assigned]
@@ -125,7 +130,7 @@ class AttributeGuard:
         constants = _paths(function, FOLDED)
         paths = {path: _slot(receiver, path) for path in dict.fromkeys(constants)}
         for path in (*constants, *_paths(function, TAKEN), *_paths(function, ASSIGNED)):
-            prefixes = AttributePath.parse(path).prefixes()
+            prefixes = [p for p in AttributePath.parse(path).prefixes() if p != GENERATOR]
             paths.update((prefix, _slot(receiver, prefix)) for prefix in prefixes)
         self._paths = list(paths)
         self._slots = [(held.attributes, name) for held, name in paths.values()]
@@ -201,12 +206,23 @@ def _are_distinct(slots: Iterable[tuple[str, Slot]]) -> bool:
     return all(known.setdefault(slot, path) == path for path, slot in slots)
 
 
-def _slot(receiver: ScriptObject, text: str) -> Slot:
+def _slot(receiver: ScriptObject | None, text: str) -> Slot:
     path = AttributePath.parse(text)
     held = receiver
     for inner in path.objects:
-        held = held.attributes[inner]
+        if inner == GENERATOR:
+            held = default_generator()
+        else:
+            assert held is not None
+            held = held.attributes[inner]
+    assert held is not None
     return held, path.last
+
+
+@interned
+def default_generator() -> ScriptObject:
+    """The generator that is drawn from where nobody names one, as an object whose attribute is its stream."""
+    return ScriptObject(Class(GENERATOR, "class"), default_stream())
 
 
 def _part(slot: Slot) -> StatePart:

@@ -19,7 +19,7 @@ from tsc.errors import TscError, UnsuitedError
 from tsc.narrowing import is_array
 from tsc.options import options
 from tsc.programs.frozen_runs import Run, run_frozen
-from tsc.programs.versions import Version
+from tsc.programs.version import Version
 from tsc.runtime.background import background
 from tsc.runtime.descriptions import Varying, describe, flatten
 from tsc.runtime.native_gradients import note_call
@@ -147,6 +147,8 @@ class NativeRecording:
         if version is None or version.refusal is not None:
             return FIRST if version is None else str(version.refusal)
         state = version.state
+        if state is not None and state.draws:  # PyTorch's operators draw from PyTorch's generator
+            return "it draws random numbers"
         attributes = () if state is None else state.read()
         given = [*values, *attributes]
         if len(given) != version.takes or (state is not None and not state.is_apart()):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from tsc import pipeline
@@ -29,11 +28,12 @@ from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
 from tsc.programs.recorded_calls import RecordedCalls, are_noted
 from tsc.programs.recorded_natively import NativeRecording
+from tsc.programs.short_ways import ShortWays
 from tsc.programs.specialization_table import SpecializationTable, specialization_table
-from tsc.programs.tensor_calls import TensorCalls
 from tsc.programs.tensor_kinds import TensorKind
 from tsc.programs.unspecialized import has_undefined_tensor, is_dynamic
-from tsc.programs.versions import PYTHON_ALONE, Version, Versions
+from tsc.programs.version import Version
+from tsc.programs.versions import PYTHON_ALONE, Versions
 from tsc.runtime.last_called import LastCalled
 from tsc.runtime.native_halves import NativeHalves
 from tsc.runtime.plain_values import UNLIKE, copier_of, copies_of, plain_call
@@ -69,6 +69,7 @@ class BoundFunction(Inspectable):
         self.on_specialized: Callable[[Sequence[Any]], None] | None = None
         """Is told the arguments for which a specialization was added."""
         self._versions = Versions(interpreter, function, receiver, self._dispatch)
+        self._ways = ShortWays(self._dispatch, interpreter.instance)
         native = NativeRecording(self._version, interpreter.call)
         self._recorded = RecordedCalls(interpreter, function, receiver, native)
 
@@ -152,8 +153,8 @@ class BoundFunction(Inspectable):
             self.choose_fast_path(version, arguments)
             if self.on_specialized is not None:
                 self.on_specialized(arguments)
-        elif version.tensor_calls:
-            self._take_way_for(version, arguments)
+        elif (kind := self._kind_of(arguments)) is not None:
+            self._fast = self._ways.to_any(version, kind, arguments)
         return result
 
     def _why_special(self, values: Sequence[Any]) -> str | None:
@@ -197,28 +198,10 @@ class BoundFunction(Inspectable):
         return self.entry is not None and self.receiver is not None
 
     def choose_fast_path(self, version: Version, arguments: Sequence[Any]) -> None:
-        """Calls go straight to native code, with tensors as with arrays; what that does not take comes to
-        `_dispatch`.
-        """
-        newest: Specialization | None = list(version.specializations.table.values())[-1]
+        """Let calls like this one go straight to the specialization that was added for it."""
         kind = self._kind_of(arguments)
-        if newest is None or kind is None:
-            return
-        if kind.tensor is np.ndarray and version.depends_on_arguments_alone and newest.native is not None:
-            self._fast = newest.native
-            return
-        calls = version.tensor_calls.get(kind.tensor)
-        if calls is None:
-            calls = TensorCalls(kind, self._dispatch, version, self.interpreter.instance)
-        if calls.add(newest, arguments):
-            version.tensor_calls[kind.tensor] = calls
-            self._fast = calls.run
-
-    def _take_way_for(self, version: Version, arguments: Sequence[Any]) -> None:
-        """Let calls go the short way for such tensors, if there is one."""
-        kind = self._kind_of(arguments)
-        if kind is not None and kind.tensor in version.tensor_calls:
-            self._fast = version.tensor_calls[kind.tensor].run
+        if kind is not None:
+            self._fast = self._ways.to_newest(version, kind, arguments)
 
     def _kind_of(self, arguments: Sequence[Any]) -> TensorKind | None:
         """The kind of tensors that calls with such arguments take and give."""

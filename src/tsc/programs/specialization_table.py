@@ -10,12 +10,14 @@ from typing import Any
 from tsc.compiler.sizes import SymbolicKey
 from tsc.compiler.specialization import Outlined, Specialization
 from tsc.dialects.torch_types import TensorType
+from tsc.dialects.tsc import GENERATOR
 from tsc.dims import is_known
 from tsc.errors import ArgumentError
 from tsc.passes.specialize import CONSTANTS, NUMBERS, parse_spec, split_entries
 from tsc.printing.columns import columns
 from tsc.programs.object_state import AttributeGuard, taken_paths
-from tsc.programs.versions import Version, Versions
+from tsc.programs.version import Version
+from tsc.programs.versions import Versions
 from tsc.runtime.specializations import Specializations
 
 
@@ -137,7 +139,8 @@ def _of_parts(method: str, outlined: Outlined | None) -> Iterator[Specialization
 
 def argument_names(parameters: Sequence[str], version: Version) -> list[str]:
     """What the arguments of a version's function are called, attributes included."""
-    return [*parameters, *(f"self.{path}" for path in taken_paths(version.specialized.function))]
+    paths = taken_paths(version.specialized.function)
+    return [*parameters, *(path if path.startswith(GENERATOR) else f"self.{path}" for path in paths)]
 
 
 def _info(

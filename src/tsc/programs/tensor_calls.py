@@ -7,12 +7,14 @@ from itertools import groupby
 from typing import Any
 
 from tsc.compiler.specialization import Specialization
+from tsc.concurrency import DRAWING
 from tsc.narrowing import is_array
 from tsc.programs.native_calls import Known, NativeCalls
 from tsc.programs.part_calls import KnownParts, PartCalls
 from tsc.programs.tensor_kinds import TensorKind
-from tsc.programs.versions import Version
+from tsc.programs.version import Version
 from tsc.runtime.descriptions import UnusualValueError, pattern_of
+from tsc.runtime.native import MISS
 from tsc.runtime.native_results import NativeResults
 
 Run = Callable[..., Any]
@@ -30,7 +32,8 @@ class TensorCalls:
         self.kind = kind
         self.run = self._dispatch = dispatch
         self._version = version
-        self._native = NativeCalls(kind, dispatch, version)
+        self._draws = version.state is not None and version.state.draws
+        self._native = NativeCalls(kind, _miss if self._draws else dispatch, version)
         self._parts = PartCalls(kind, dispatch, version, wrap_object)
         self._known: tuple[Known | KnownParts, ...] = ()
 
@@ -73,5 +76,27 @@ class TensorCalls:
             known = list(group)[::-1]
             native = [one for one in known if isinstance(one, Known)]
             parts = [one for one in known if isinstance(one, KnownParts)]
-            run = self._native.written(native, run) if native else self._parts.written(parts[0], run)
+            if not native:
+                run = self._parts.written(parts[0], run)
+            elif self._draws:
+                run = drawing_in_turn(self._native.written(native, _miss), run)
+            else:
+                run = self._native.written(native, run)
         return run
+
+
+def _miss(*_: object) -> Any:
+    return MISS
+
+
+def drawing_in_turn(run: Run, otherwise: Run) -> Run:
+    """`run`, which takes the stream of random bits and leaves another one, while nobody else draws; what it
+    cannot do is done `otherwise`, after that.
+    """
+
+    def call(*arguments: object) -> Any:
+        with DRAWING:
+            result = run(*arguments)
+        return otherwise(*arguments) if result is MISS else result
+
+    return call

@@ -23,7 +23,7 @@ from tsc.options import options
 from tsc.programs.frozen_runs import Run, run_frozen
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.recorded_natively import NOT_NATIVE, NativeRecording, RecordedCall
-from tsc.programs.versions import Version
+from tsc.programs.version import Version
 from tsc.runtime.descriptions import flatten
 from tsc.runtime.native_halves import Forwarded
 from tsc.runtime.values import Inputs, mapped

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import is_
 from typing import TYPE_CHECKING, Any
@@ -15,29 +15,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsc import pipeline
-from tsc.analysis.operator_effects import changes_shapes
+from tsc.analysis.operator_effects import changes_shapes, draws
 from tsc.analysis.python_values import only_asks_tensors, takes_no_tensors
 from tsc.compiler.descent import Descent
 from tsc.compiler.entry import Entry
-from tsc.compiler.fusion_report import has_strict_operators, require_nothing_strict
+from tsc.compiler.fusion_report import require_nothing_strict
 from tsc.compiler.parts import InParts
 from tsc.compiler.sizes import Naming
 from tsc.compiler.specialization import Specialization, branches, compile_for, native_numbers
 from tsc.compiler.symbolic_sizes import compile_named
-from tsc.concurrency import computed_once, serialized
+from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
+from tsc.dialects.walking import walk
 from tsc.errors import CodegenError, TscError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.options import options
 from tsc.passes.freeze import Freeze
+from tsc.passes.lift_draws import lift_draws
 from tsc.passes.lift_state import lift_state
 from tsc.passes.split_dicts import split_dicts
 from tsc.programs.frozen_runs import run_frozen
 from tsc.programs.hints import hint_at_freezing
 from tsc.programs.live_tensors import objects_below
 from tsc.programs.object_state import AttributeGuard, ObjectState
+from tsc.programs.version import Version
 from tsc.runtime.background import background
 from tsc.runtime.descriptions import describe
 from tsc.runtime.number_code import NumberCalls
@@ -69,46 +72,6 @@ class _Refusal:
     reason: str
     is_final: bool = False
     """Whether there will never be one."""
-
-
-@dataclass(eq=False)
-class Version:
-    """A function ready to be specialized, and its specializations."""
-
-    entry: Entry
-    """The function at stage `frozen`."""
-    specialized: Entry
-    """The same without its object, where it could be lifted out of it."""
-    specializations: Specializations
-    in_parts: InParts
-    """Takes the function apart where it is not native as a whole."""
-    state: ObjectState | None = None
-    """The attributes that specializations take and give; None where there are none."""
-    guard: AttributeGuard | None = None
-    """Of a live module: the attributes that the version is for."""
-    refusal: str | None = None
-    """Why nothing of it is compiled, and the generic tier runs all calls."""
-    cause: str = "first call"
-    """Why its first specialization is made."""
-    tensor_calls: dict[type, Any] = field(default_factory=dict[type, Any])
-    """The short ways for calls with tensors of a class."""
-    halves: dict[Any, Any] = field(default_factory=dict[Any, Any])
-    """What there is for calls whose gradients are wanted: see `tsc.programs.recorded_natively`."""
-
-    @computed_once
-    def takes(self) -> int:
-        """How many values the function takes that is specialized."""
-        return len(self.specialized.arguments)
-
-    @computed_once
-    def is_strict(self) -> bool:
-        """Whether part of it must be native: it has a ``with strict_fusion()`` block."""
-        return has_strict_operators(self.entry.function)
-
-    @property
-    def depends_on_arguments_alone(self) -> bool:
-        """Whether calls need not look at an object."""
-        return self.state is None and self.guard is None
 
 
 class Versions:
@@ -257,13 +220,18 @@ class Versions:
         assert self._receiver is not None
         return self._receiver
 
+    def _takes_object(self, entry: Entry) -> bool:
+        return len(entry.function.body.block.args) > len(self._function.parameters)
+
     def _lifted(self, entry: Entry) -> Entry | str | None:
-        """`entry` with the attributes it still reads as arguments; None where there are none, or why it must
-        stay as it is.
+        """`entry` with the attributes it still reads, and the stream of random bits, as arguments; None where
+        there are none, or why it must stay as it is.
         """
-        if self._receiver is None or len(entry.function.body.block.args) == len(self._function.parameters):
+        if not self._takes_object(entry) and not any(map(draws, walk(entry.function))):
             return None
         lifted = replace(entry, module=entry.alone())
+        if not lift_draws(lifted.function) and not self._takes_object(entry):
+            return None
         split_dicts(lifted.function, lifted.pool)
         reason = lift_state(lifted.function)
         if reason is not None:
@@ -276,8 +244,8 @@ class Versions:
     ) -> Version:  # fmt: skip
         name = self._function.name
         resizes = RESIZES if changes_shapes(entry.function) else None
-        takes_object = len(entry.function.body.block.args) > len(self._function.parameters)
-        in_parts = InParts(entry, self._interpreter.call, self._receiver if takes_object else None)
+        receiver = self._receiver if self._takes_object(entry) else None
+        in_parts = InParts(entry, self._interpreter.call, receiver)
         if not isinstance(lifted, Entry):
             refusal = lifted or resizes
             words = tuple(parameter.type.torchscript() for parameter in self._function.parameters)
@@ -289,7 +257,7 @@ class Versions:
                 refusal = PYTHON_ALONE
                 self._compile_numbers(run, table, entry)
             return Version(entry, entry, table, in_parts, guard=guard, refusal=refusal)
-        state = ObjectState(self._object, lifted.function, varying or ())
+        state = ObjectState(self._receiver, lifted.function, varying or ())
         refusal = resizes if state.is_distinct else HELD_TWICE
         run_lifted = run_frozen(lifted, None, self._interpreter.call)
         table = Specializations(*self._makers(lifted, refusal, in_parts), generic, name, state, run_lifted)

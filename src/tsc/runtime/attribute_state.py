@@ -9,6 +9,9 @@ from typing import Any, Protocol
 class State(Protocol):
     """Attributes of an object, which a lifted function takes as its last arguments, and gives back."""
 
+    draws: bool
+    """Whether one of them is the stream of random bits, which nobody else may draw from meanwhile."""
+
     def read(self) -> list[Any]:
         """Their values."""
         ...

@@ -13,7 +13,7 @@ from tsc.concurrency import DRAWING
 from tsc.errors import ArgumentError
 from tsc.interop import torch as torch_interop
 from tsc.narrowing import is_array
-from tsc.ops.random_source import RandomSource, default_source, random_seed
+from tsc.ops.random_source import RandomSource, default_source, random_seed, shared_source
 from tsc.runtime.tensor import Tensor
 
 
@@ -68,6 +68,11 @@ class Generator:
 
 default_generator = Generator(source=default_source())
 """What draws where nobody names a generator."""
+
+
+def default_stream() -> dict[str, Any]:
+    """The attributes of the default generator, as native code takes and assigns them."""
+    return shared_source().attributes
 
 
 def manual_seed(seed: SupportsInt) -> Generator:

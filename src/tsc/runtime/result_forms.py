@@ -16,7 +16,7 @@ from xdsl.dialects.func import FuncOp
 
 from tsc.concurrency import computed_once
 from tsc.dialects import torch_types as tt
-from tsc.dialects.tsc import CONTENTS, FOUND, RESULT, WRITTEN
+from tsc.dialects.tsc import CONTENTS, DRAWS, FOUND, RESULT, WRITTEN
 from tsc.dims import from_words
 from tsc.frontend.unit import Unit
 from tsc.memory.conjugates import follow_writes, show_one_memory
@@ -44,6 +44,8 @@ class ResultForm:
     found: tuple[tuple[int, list[Any]], ...] = ()
     """The results whose sizes the function finds, and their shapes in words: native code gives memory that is
     large enough in any case, which `cut` takes them from."""
+    is_drawn: bool = False
+    """Whether random numbers go into memory in the order of row-major arguments."""
 
     @classmethod
     def of(cls, function: FuncOp) -> ResultForm:
@@ -55,6 +57,7 @@ class ResultForm:
             tuple(int(n) for n in numbers),
             tuple(_described(function, CONTENTS) or ()),
             tuple((number, shape) for number, shape in _described(function, FOUND) or ()),
+            DRAWS in function.attributes,
         )
 
     @computed_once
@@ -71,8 +74,10 @@ class ResultForm:
 
     def suits(self, arrays: Sequence[Array]) -> bool:
         """Whether the memory of the arguments is as the description takes it to be: no memory that is written
-        is another argument's, or shown twice in one; views are of row-major ones.
+        is another argument's, or shown twice in one; views, and random numbers, are of row-major ones.
         """
+        if self.is_drawn and not all(array.flags.c_contiguous for array in arrays):
+            return False
         if not all(arrays[i].flags.c_contiguous for i in self.shown):
             return False
         return all(_is_written_alone(i, arrays) for i in self.written)

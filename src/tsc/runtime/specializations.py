@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tsc.concurrency import serialized
+from tsc.concurrency import DRAWING, serialized
 from tsc.errors import StrictFusionError, TscError, UnsuitedError, VerificationError
 from tsc.options import options
 from tsc.runtime.attribute_state import State
@@ -110,16 +110,18 @@ class Specializations:
 
     def run_values(self, values: Sequence[Any]) -> Any:
         """Run on values of the program, and give one."""
-        given, found = self._find_for(values)
-        if found is not None and found.outlined is not None:
-            return found.run(*values)
-        if found is None:
-            return self._run_generic(values)
-        arrays = flatten(given)
-        if not found.suits(arrays) or not self._is_apart:
-            return self._run_generic(values)
+        return self._run_best(values, may_write=True)
+
+    def _run_or_again(
+        self, found: Any, arrays: Sequence[Any], given: Sequence[Any], values: Sequence[Any]
+    ) -> Any:
+        """Run compiled code, or where it cannot do the call, the generic tier."""
         try:
-            return self._run_found(found, arrays, given, values)
+            if self._state is None or not self._state.draws:
+                return self._run_found(found, arrays, given, values)
+            with DRAWING:  # somebody may have drawn by now
+                now = self.given(values)
+                return self._run_found(found, flatten(now), now, values)
         except UnsuitedError:
             return self._generic(*values)
 
@@ -127,16 +129,18 @@ class Specializations:
         """Run on values of the program, and give one, while other threads may use the same tensors: what
         writes to them runs in the generic tier, which writes what the program writes and nothing else.
         """
+        return self._run_best(values, may_write=False)
+
+    def _run_best(self, values: Sequence[Any], *, may_write: bool) -> Any:
         given, found = self._find_for(values)
         if found is not None and found.outlined is not None:
             return found.run(*values)
         arrays = flatten(given)
-        if found is None or found.form.written or not found.suits(arrays) or not self._is_apart:
+        if found is None or not found.suits(arrays) or not self._is_apart:
             return self._run_generic(values)
-        try:
-            return self._run_found(found, arrays, given, values)
-        except UnsuitedError:
-            return self._generic(*values)
+        if found.form.written and not may_write:
+            return self._run_generic(values)
+        return self._run_or_again(found, arrays, given, values)
 
     def _run_generic(self, values: Sequence[Any]) -> Any:
         result = self._generic(*values)

@@ -21,10 +21,12 @@ from tsc.dialects.tsc_fourier import FourierOp, Transform
 from tsc.dialects.tsc_matrices import CholeskyOp, ExchangeRowsOp, LuOp, TriangularSolveOp
 from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp
 from tsc.dialects.tsc_places import PlacesOp
+from tsc.dialects.tsc_random import RandomOp
 from tsc.dims import Atom, Dim
 from tsc.dtypes import Array
 from tsc.narrowing import is_list
 from tsc.ops.matrix_arrays import cholesky_of, exchanged, lu_of, substituted
+from tsc.ops.registry import require
 from tsc.ops.selection import selected
 from tsc.verification.scalar_operations import numpy_type, scalar_operation, unsigned
 
@@ -249,6 +251,22 @@ class LinalgInterpreter:
     def tsc_exchange_rows(self, op: ExchangeRowsOp) -> Array:
         source, pivots = (self.values[o] for o in op.operands)
         return exchanged(source, pivots, backwards=op.flag("backwards"))
+
+    def tsc_random_words(self, op: RandomOp) -> list[Array]:
+        return self._drawn(op, "random_words")
+
+    def tsc_random_doubles(self, op: RandomOp) -> list[Array]:
+        return self._drawn(op, "random_doubles")
+
+    def tsc_random_blocks(self, op: RandomOp) -> list[Array]:
+        return self._drawn(op, "random_blocks")
+
+    def tsc_random_pairs(self, op: RandomOp) -> list[Array]:
+        return self._drawn(op, "random_pairs")
+
+    def _drawn(self, op: RandomOp, name: str) -> list[Array]:
+        count = self.shape_of(op.results[0].type)[0]
+        return list(require(f"tsc::{name}").eager(self.values[op.operands[0]], count))
 
     def keys(self, op: OrderOp) -> Array:
         """The keys of all elements."""

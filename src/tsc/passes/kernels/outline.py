@@ -16,6 +16,7 @@ from tsc.dialects.tsc_fourier import FourierOp
 from tsc.dialects.tsc_matrices import MatrixOp
 from tsc.dialects.tsc_order import OrderOp
 from tsc.dialects.tsc_places import PlacesOp
+from tsc.dialects.tsc_random import RandomOp
 from tsc.dialects.walking import walk
 from tsc.errors import CodegenError
 from tsc.passes.kernels.alignment import reduced_loops
@@ -139,6 +140,8 @@ def _single(op: Operation) -> OutlinedGroup:
         return OutlinedGroup([op], "fourier")
     if isinstance(op, MatrixOp):
         return OutlinedGroup([op], "matrices")
+    if isinstance(op, RandomOp):
+        return OutlinedGroup([op], "random")
     raise CodegenError(f"split-kernels: requires ops with a canonical form; got {op.name}")
 
 
@@ -237,10 +240,11 @@ def _is_used_outside(value: SSAValue, members: Set[Operation]) -> bool:
 
 def _is_written(value: SSAValue) -> bool:
     """Whether a kernel writes it, read or not: memory that it works in, which the host lends as it does
-    results, both planes of a transform, and all that is told of a matrix.
+    results, both planes of a transform, all that is told of a matrix, and what is left of a stream.
     """
     owner = value.owner
-    return isinstance(owner, (FourierOp, MatrixOp)) or (isinstance(owner, OrderOp) and value is owner.memory)
+    is_memory = isinstance(owner, OrderOp) and value is owner.memory
+    return is_memory or isinstance(owner, (FourierOp, MatrixOp, RandomOp))
 
 
 def _enclosing(op: Operation, value: SSAValue) -> Operation:

@@ -78,7 +78,7 @@ def preferences(
         contraction = choose_weights(model, dict(zip(model.arguments, origins, strict=True)))
         calls = dict(zip(model.arguments, readers or [1] * len(given), strict=True))
         return _contraction(model, contraction, known, fixed, target, calls[contraction.weights.value])
-    if model.kind in ("fourier", "matrices", "scatter", "sort"):
+    if model.kind in ("fourier", "matrices", "random", "scatter", "sort"):
         return Preferences(tuple(map(_plain, model.arguments)), tuple(map(_plain, model.results)), model.kind)
     if model.kind in (winograd.INPUT, winograd.OUTPUT):
         return _winograd(model, fixed)

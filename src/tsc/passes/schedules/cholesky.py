@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import IntegerAttr, i1, i64
 from xdsl.ir import SSAValue
 
 from tsc.dialects.loop_builder import EXACT, LoopBuilder
 from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.loop_index import Index
 from tsc.dialects.tsc_matrices import CholeskyOp
+from tsc.passes.schedules.flow import compare_floats
 from tsc.passes.schedules.kernel import ScheduleBuilder
 from tsc.passes.schedules.matrix_rows import (
     BLOCK,
@@ -114,12 +114,3 @@ def _root(builder: LoopBuilder, value: SSAValue) -> SSAValue:
 def _is_not_positive(builder: LoopBuilder, value: SSAValue) -> SSAValue:
     """NaN is not."""
     return compare_floats(builder, "ule", value, builder.zero(value.type))
-
-
-def compare_floats(builder: LoopBuilder, predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
-    """A comparison of two numbers."""
-    properties = {
-        "predicate": IntegerAttr(arith.CMPF_COMPARISON_OPERATIONS.index(predicate), i64),
-        "fastmath": EXACT,
-    }
-    return builder.add(arith.CmpfOp.create(operands=[a, b], result_types=[i1], properties=properties))

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import IntegerAttr, i1, i64
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from tsc.analysis.builtin_types import is_vector
-from tsc.dialects.loop_builder import LoopBuilder, vector_type
+from tsc.dialects.loop_builder import EXACT, LoopBuilder, vector_type
 from tsc.dialects.loop_index import INDEX, Index
 
 Values = Sequence[SSAValue]
@@ -76,8 +76,18 @@ def below(builder: LoopBuilder, a: SSAValue, b: SSAValue) -> SSAValue:
 def compare(builder: LoopBuilder, predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
     """A comparison of integers, or of vectors of them."""
     properties = {"predicate": IntegerAttr(arith.CMPI_COMPARISON_OPERATIONS.index(predicate), i64)}
-    result = vector_type(i1, a.type.get_shape()[0]) if is_vector(a.type) else i1
-    return builder.add(arith.CmpiOp.create(operands=[a, b], result_types=[result], properties=properties))
+    return builder.add(arith.CmpiOp.create(operands=[a, b], result_types=[_bools(a)], properties=properties))
+
+
+def compare_floats(builder: LoopBuilder, predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
+    """A comparison of floats, or of vectors of them."""
+    number = arith.CMPF_COMPARISON_OPERATIONS.index(predicate)
+    properties = {"predicate": IntegerAttr(number, i64), "fastmath": EXACT}
+    return builder.add(arith.CmpfOp.create(operands=[a, b], result_types=[_bools(a)], properties=properties))
+
+
+def _bools(like: SSAValue) -> Attribute:
+    return vector_type(i1, like.type.get_shape()[0]) if is_vector(like.type) else i1
 
 
 def as_index(builder: LoopBuilder, value: SSAValue) -> Index:

@@ -11,8 +11,8 @@ from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.loop_index import Index
 from tsc.dialects.tsc_matrices import ExchangeRowsOp, LuOp
 from tsc.dims import is_one
-from tsc.passes.schedules.cholesky import ROW_BY_ROW, compare_floats
-from tsc.passes.schedules.flow import as_index, compare, select
+from tsc.passes.schedules.cholesky import ROW_BY_ROW
+from tsc.passes.schedules.flow import as_index, compare, compare_floats, select
 from tsc.passes.schedules.kernel import ScheduleBuilder
 from tsc.passes.schedules.matrix_rows import (
     BLOCK,
