@@ -95,6 +95,8 @@ class PrimSetAttrOp(TorchOp):
 
 ENTRY = "tsc.entry"
 """Marks a function that is called from outside, though one beside it calls it too."""
+CHOSEN = "tsc.chosen"
+"""The attribute of reads of attributes that are declared as interfaces, and read as what they hold."""
 ENTERS, LEAVES = "tsc.enters", "tsc.leaves"
 """Attributes of the calls of ``__enter__`` and ``__exit__`` by a ``with``, which exceptions leave too."""
 

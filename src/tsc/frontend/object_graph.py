@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr, UnitAttr
-from xdsl.dialects.func import CallOp
+from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder, hint
 from tsc.dialects.constants import ConstantPool, literal, literal_array
-from tsc.dialects.torch_objects import ENTRY
+from tsc.dialects.torch_objects import CHOSEN, ENTRY
 from tsc.dialects.torch_types import TorchType
 from tsc.dialects.walking import walk
 from tsc.errors import NotSupportedError
@@ -31,18 +31,16 @@ def assemble(
     are what others call: other methods and attributes are private to the classes.
     """
     entries = list(entries)
-    functions = reachable(unit, entries)
     graph = _ObjectGraph(unit, pool, {entry.name for entry in entries})
     if root is not None:
         graph.object(root, "")
+    functions = _Implementations(unit, graph).copies_of(entries)
     block = Block([graph.class_op(cls) for cls in graph.classes.values()])
     for op in list(graph.block.ops):
         op.detach()
         block.add_op(op)
-    called = {name for function in functions for name in _called(unit, function)}
-    for function in functions:
-        assert function.op is not None
-        copy = function.op.clone()
+    called = {name for copy in functions.values() for name in _called(unit, copy)}
+    for function, copy in functions.items():
         _adopt_literals(unit, pool, copy)
         if function.self_type is not None:
             copy.sym_visibility = StringAttr("private")  # MLIR wants what a torch.method names to be private
@@ -52,10 +50,9 @@ def assemble(
     return ModuleOp(Region(block))
 
 
-def _called(unit: Unit, function: Function) -> list[str]:
+def _called(unit: Unit, function: FuncOp) -> list[str]:
     """The names of the functions that a function calls."""
-    assert function.op is not None
-    callees = [callee_of(unit, op) for op in walk(function.op)]
+    callees = [callee_of(unit, op) for op in walk(function)]
     return [callee.name for callee in callees if callee is not None]
 
 
@@ -99,6 +96,81 @@ def _adopt_literals(unit: Unit, pool: ConstantPool, function: Any) -> None:
             op.attributes["value"] = adopted.attributes["value"]
 
 
+class _Implementations:
+    """Which class the objects are of that attributes hold which are declared as interfaces, where all objects
+    of a class hold such of one class, and no function assigns another.
+    """
+
+    def __init__(self, unit: Unit, graph: _ObjectGraph) -> None:
+        self.unit = unit
+        self.graph = graph
+
+    def copies_of(self, entries: Iterable[Function]) -> dict[Function, FuncOp]:
+        """Copies of `entries` and of all that they call, in the order of first mention; which know the
+        classes.
+        """
+        made: dict[Function, FuncOp] = {}
+        pending = list(entries)
+        while pending:
+            function = pending.pop(0)
+            if function in made or function.op is None:
+                continue
+            made[function] = copy = function.op.clone()
+            self._choose(copy)
+            callees = [callee_of(self.unit, op) for op in walk(copy)]
+            pending += [callee for callee in callees if callee is not None]
+        return made
+
+    def _choose(self, function: FuncOp) -> None:
+        """Let what reads such attributes know the class of what it reads."""
+        for op in walk(function):
+            if not isinstance(op, ops.PrimGetAttrOp) or not isinstance(op.results[0].type, tt.InterfaceType):
+                continue
+            held = self._class_held(op.operands[0].type, op.attribute)
+            if held is not None:
+                _read_as(op, tt.ModuleType(held.name) if held.kind == "module" else tt.ClassType(held.name))
+
+    def _class_held(self, owner: Attribute, name: str) -> Class | None:
+        """The class of what all objects of a class hold."""
+        if not isinstance(owner, (tt.ModuleType, tt.ClassType)) or self._is_assigned(owner, name):
+            return None
+        held = [o.attributes.get(name) for o in self.graph.held if o.cls.name == owner.data]
+        classes = [value.cls if isinstance(value, ScriptObject) else None for value in held]
+        first = classes[0] if classes else None
+        return first if first is not None and all(cls is first for cls in classes) else None
+
+    def _is_assigned(self, owner: Attribute, name: str) -> bool:
+        """Whether any function of the program may give objects of a class another attribute."""
+        methods = (m for cls in self.graph.classes.values() for m in cls.methods.values())
+        every = [*self.unit.functions.values(), *methods]
+        return any(
+            isinstance(op, ops.PrimSetAttrOp) and op.attribute == name and op.operands[0].type == owner
+            for function in every
+            if function.op is not None
+            for op in walk(function.op)
+        )
+
+
+def _read_as(op: ops.PrimGetAttrOp, kind: TorchType) -> None:
+    """Let an attribute be read as what it is; who takes any implementation gets that."""
+    declared, value = op.results[0].type, op.results[0]
+    uses = list(value.uses)
+    made = ops.PrimGetAttrOp.create(
+        operands=op.operands, result_types=[kind], attributes={**op.attributes, CHOSEN: UnitAttr()}
+    )
+    TorchBuilder(before=op).insert(made)
+    hint(made.results[0], value.name_hint or op.attribute)
+    others = [u for u in uses if not (isinstance(u.operation, ops.PrimCallMethodOp) and u.index == 0)]
+    if others:
+        widened = ops.DerefineOp.create(operands=made.results, result_types=[declared])
+        TorchBuilder(before=op).insert(widened)
+        for use in others:
+            use.operation.operands[use.index] = widened.results[0]
+    value.replace_all_uses_with(made.results[0])
+    op.detach()
+    op.erase()
+
+
 class _ObjectGraph:
     def __init__(self, unit: Unit, pool: ConstantPool, entries: Set[str]) -> None:
         self.unit = unit
@@ -108,12 +180,15 @@ class _ObjectGraph:
         self.builder = TorchBuilder(self.block)
         self.classes: dict[str, Class] = {}
         self.values: dict[int, SSAValue] = {}
+        self.held: list[ScriptObject] = []
+        """All objects."""
 
     def object(self, held: ScriptObject, path: str) -> SSAValue:
         """The ``nn_module`` of an object, made once."""
         if id(held) in self.values:
             return self.values[id(held)]
         cls = held.cls
+        self.held.append(held)
         self.classes[cls.name] = cls
         slots = Block()
         for name, kind in cls.attributes.items():

@@ -17,6 +17,7 @@ from tsc.analysis.memory_aliases import written_values
 from tsc.dialects import torch_types as tt
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.context import pool_of
+from tsc.dialects.torch_objects import CHOSEN
 from tsc.dialects.torch_ops import (
     ClassTypeOp,
     NnModuleOp,
@@ -64,6 +65,7 @@ class Freeze(ModulePass):
         freezer.scalars_only = True
         freezer.find_assigned(functions)
         for function in functions:
+            freezer.note_chosen(function)
             freezer.fold_attributes(function)
             simplify(function, pool_of(ctx))
         if self.keep_tensors:
@@ -153,6 +155,12 @@ class _Freezer:
             op.detach()
             op.erase()
 
+    def note_chosen(self, function: FuncOp) -> None:
+        """Note the objects whose class counts, as of constants."""
+        for op in walk(function):
+            if isinstance(op, PrimGetAttrOp) and CHOSEN in op.attributes:
+                self.folded[function].append(attribute_path(op))
+
     def find_assigned(self, functions: list[FuncOp]) -> None:
         """Attributes that are assigned."""
         for function in functions:
@@ -218,7 +226,7 @@ class _Freezer:
                 op.erase()
 
 
-def attribute_path(op: PrimGetAttrOp) -> str:
+def attribute_path(op: PrimGetAttrOp | PrimSetAttrOp) -> str:
     """The dotted path of what is read, from the first object on."""
     names = [op.attribute]
     outer = op.operands[0].owner

@@ -9,15 +9,25 @@ from itertools import takewhile
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
-from xdsl.dialects.func import FuncOp
+from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from tsc.analysis.known_values import unwrapped
 from tsc.analysis.memory_aliases import written_values
 from tsc.dialects import torch_types as tt
+from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder, hint
 from tsc.dialects.regions import rebuilt
-from tsc.dialects.torch_ops import DerefineOp, PrimGetAttrOp, PrimIfOp, PrimLoopOp, PrimSetAttrOp
+from tsc.dialects.torch_ops import (
+    DerefineOp,
+    PrimGetAttrOp,
+    PrimIfOp,
+    PrimListConstructOp,
+    PrimLoopOp,
+    PrimSetAttrOp,
+    PrimTupleConstructOp,
+)
 from tsc.dialects.tsc import ASSIGNED, GENERATOR, TAKEN, ComputedOp
 from tsc.dialects.walking import walk
 from tsc.passes.lift_draws import GENERATOR_TYPE
@@ -31,7 +41,8 @@ class LiftState(ModulePass):
 
     Requires: stage `frozen`. (The default generator is an object like ``self``, after `lift-draws`.)
     Leaves: functions that keep attributes of other types than tensors, numbers, strings, and tuples and lists
-    of those (lists only where they are read alone). The attributes `tsc.taken` and `tsc.assigned` of the
+    of those (lists only where they are read alone, or where those that are assigned are new and
+    complete). The attributes `tsc.taken` and `tsc.assigned` of the
     others list dotted paths from ``self``. (What must not be done twice may be in them: whether it is left
     is seen when shapes are known.) Tensors that are assigned and assigned again unread are `tsc.computed`.
 
@@ -130,7 +141,9 @@ class _Lifting:
         written = written_values(self.function)
         for op, path in self.accesses.items():
             held = op.results[0] if isinstance(op, PrimGetAttrOp) else op.operands[1]
-            if _holds_list(held.type) and (held in written or _assigns(op)):
+            if not _holds_list(held.type) or (isinstance(op, PrimSetAttrOp) and _is_own_list(op)):
+                continue
+            if held in written or _assigns(op):
                 raise CannotLiftError(f"the list '{path}' is assigned, or changed in place")
 
     def _assigned_in(self, *blocks: Block) -> list[str]:
@@ -262,6 +275,38 @@ def _is_plain(kind: Attribute) -> bool:
     if isinstance(kind, tt.NamedTupleType):
         return all(map(_is_plain, kind.elements))
     return kind in (tt.INT, tt.FLOAT, tt.BOOL, tt.STRING, tt.NONE)
+
+
+def _is_own_list(op: PrimSetAttrOp) -> bool:
+    """Whether what is assigned is a new list that nobody changes any more, and that is no other attribute."""
+    made = unwrapped(op.operands[1])
+    owner = made.owner
+    if not isinstance(owner, PrimListConstructOp) or owner.parent_block() is not op.parent_block():
+        return False
+    if _holds_list(owner.results[0].type.data):  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
+        return False
+    block = op.parent_block()
+    assert block is not None
+    order = {other: number for number, other in enumerate(walk(block))}
+    return all(
+        use.operation is op
+        or _gives_back(use.operation)
+        or (isinstance(use.operation, AtenOp) and _is_done(use.operation, use.index, order, op))
+        for use in made.uses
+    )
+
+
+def _gives_back(op: Operation) -> bool:
+    """Whether `op` returns what it takes to the caller, who gets copies of lists."""
+    if isinstance(op, PrimTupleConstructOp):
+        return all(_gives_back(use.operation) for use in op.results[0].uses)
+    return isinstance(op, ReturnOp)
+
+
+def _is_done(user: AtenOp, index: int, order: dict[Operation, int], op: Operation) -> bool:
+    """Whether `user` only reads a list, or changes it before `op` is reached."""
+    is_named = any(result.type == user.operands[index].type and result.uses for result in user.results)
+    return not is_named and (not user.schema.arguments[index].is_written or order[user] < order[op])
 
 
 def _holds_list(kind: Attribute) -> bool:

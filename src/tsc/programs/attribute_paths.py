@@ -1,5 +1,5 @@
-"""Paths of attributes, as the passes `lift-state` and `split-dicts` write them, into the names they are made
-of: ``inner.cache['a.b']`` is the entry ``'a.b'`` of the dict `cache` of the object `inner`.
+"""Paths of attributes, as the passes `lift-state` and `split-containers` write them, into the names they
+are made of: ``inner.cache['a.b']`` is the entry ``'a.b'`` of the dict `cache` of the object `inner`.
 """
 
 from __future__ import annotations

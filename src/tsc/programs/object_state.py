@@ -14,6 +14,7 @@ from xdsl.dialects.func import FuncOp
 from tsc.concurrency import interned
 from tsc.dialects.tsc import ASSIGNED, FOLDED, GENERATOR, TAKEN
 from tsc.frontend.unit import Class, ScriptObject
+from tsc.narrowing import is_list
 from tsc.programs.attribute_paths import AttributePath, Key
 from tsc.programs.live_tensors import refresh
 from tsc.runtime.descriptions import Varying, describe
@@ -24,7 +25,7 @@ Slot = tuple[ScriptObject, str]
 
 
 class StatePart(NamedTuple):
-    """One attribute, or one entry of a dict."""
+    """One attribute, or one entry of a dict or list."""
 
     attributes: dict[str, Any]
     """Those of the object."""
@@ -33,12 +34,18 @@ class StatePart(NamedTuple):
 
     def read(self) -> Any:
         """The value; None for an entry that is not there."""
-        value = self.attributes[self.name]
-        return value if self.key is None else value.get(self.key)
+        held = self.attributes[self.name]
+        if self.key is None:
+            return held
+        if isinstance(self.key, int) and is_list(held):
+            return held[self.key] if self.key < len(held) else None
+        return held.get(self.key)
 
     def text(self, attributes: str) -> str:
         """The expression that reads it, with the name of the variable that holds the attributes."""
         found = f"{attributes}[{self.name!r}]"
+        if self.key is not None and is_list(self.attributes[self.name]):
+            return f"{found}[{self.key}] if {self.key} < len({found}) else None"
         return found if self.key is None else f"{found}.get({self.key!r})"
 
 

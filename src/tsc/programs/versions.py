@@ -35,7 +35,7 @@ from tsc.options import options
 from tsc.passes.freeze import Freeze
 from tsc.passes.lift_draws import lift_draws
 from tsc.passes.lift_state import lift_state
-from tsc.passes.split_dicts import split_dicts
+from tsc.passes.split_containers import split_containers
 from tsc.programs.frozen_runs import run_frozen
 from tsc.programs.hints import hint_at_freezing
 from tsc.programs.live_tensors import objects_below
@@ -232,7 +232,7 @@ class Versions:
         lifted = replace(entry, module=entry.alone())
         if not lift_draws(lifted.function) and not self._takes_object(entry):
             return None
-        split_dicts(lifted.function, lifted.pool)
+        split_containers(lifted.function, lifted.pool)
         reason = lift_state(lifted.function)
         if reason is not None:
             LOG.info("%s: keeps its object: %s", self._function.name, reason)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .observing import Observation, observe
+from .observing import SEED, Observation, observe
 from .transport import Request, receive, send, unpacked
 
 
@@ -37,6 +37,7 @@ def answer(request: Request) -> list[Observation]:
         return [Observation(error=f"load: {type(error).__name__}: {str(error).strip():.160}")]
     storages = [bytearray(s) for s in request.storages]
     seen: list[Observation] = []
+    tsc.manual_seed(SEED)
     for given in request.calls:
         arguments = unpacked(given, storages)
         seen.append(observe(lambda arguments=arguments: module(*arguments), arguments, to_array))

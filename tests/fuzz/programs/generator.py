@@ -7,6 +7,8 @@ import random
 from types import SimpleNamespace
 from typing import Any
 
+import torch
+
 from .inputs import array_inputs, body_of_arguments, sizes_of
 from .profile import Profile
 from .program import PRELUDE, Program
@@ -30,7 +32,8 @@ class _Maker:
         self.profile = profile
         namespace: dict[str, Any] = {"__name__": "tests.fuzz.generator"}
         exec(PRELUDE, namespace)
-        self.scope = Scope(namespace)
+        self.scope = Scope(namespace, draws=profile.draws)
+        torch.manual_seed(chooser.getrandbits(32))
 
     def program(self) -> Program:
         helpers = self._helper() if self.random.random() < 0.25 else ""

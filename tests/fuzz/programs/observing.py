@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 ToArray = Callable[[Any], Any]
+SEED = 11
+"""Where generators of random numbers begin before the first call."""
 
 
 @dataclass

@@ -28,6 +28,8 @@ class Scope:
     fixed: set[str] = field(default_factory=set[str])
     """Names that may not be assigned or grown: loop counters, lists being walked."""
     next_name: list[int] = field(default_factory=lambda: [0])
+    draws: bool = False
+    """Whether expressions may draw random numbers."""
 
     def branch(self) -> Scope:
         """A copy to try statements in: tensors that share memory share it in the copy."""
@@ -37,6 +39,7 @@ class Scope:
             copy.deepcopy(self.environment),
             set(self.fixed),
             self.next_name,
+            self.draws,
         )
 
     def of(self, kind: str) -> list[str]:

@@ -30,7 +30,7 @@ def expression(chooser: random.Random, scope: Scope) -> str:
         UnsuitableError: after many tries.
     """
     for _ in range(TRIES):
-        table = chooser.choice(TABLES)
+        table = templates.DRAWS if scope.draws and chooser.random() < 0.15 else chooser.choice(TABLES)
         try:
             filler = Filler(chooser, scope)
             text = filler.fill(chooser.choice(table))

@@ -309,6 +309,25 @@ JOINING = _lines("""
     torch.searchsorted({x}.reshape(-1).sort()[0], {z}.reshape(-1))
 """)
 
+DRAWS = _lines("""
+    torch.rand_like({f})
+    {f} + torch.randn_like({f})
+    torch.rand([2, 3]) + {n}
+    torch.randn({x}.shape)
+    torch.randn([3, 40])
+    torch.rand({x}.size(0), 1, dtype=torch.float64)
+    torch.randint(0, 5, [3, 2])
+    torch.randint_like({f}, -4, 9)
+    torch.nn.functional.dropout({f}, 0.4, True)
+    torch.bernoulli(torch.sigmoid({f}))
+    torch.multinomial(torch.sigmoid({f}) + 0.1, 1)
+    {f}.clone().uniform_(-1.0, 2.0)
+    {f}.clone().normal_(0.5, 0.25)
+    torch.normal({f}, 0.5)
+    torch.rand_like({f}.t())
+    {x}[torch.randperm({x}.size(0))]
+""")
+
 WRITES = _lines("""
     {x}.add_({s})
     {x}.add_({y})

@@ -20,7 +20,7 @@ from tsc.options import options
 
 from .bare_process import BareProcess
 from .memory import to_array
-from .observing import Observation, observe
+from .observing import SEED, Observation, observe
 from .program import Loaded
 
 VARIANTS = ("scripted", "optimized", "frozen", "symbolic", "loaded", "saved")
@@ -78,6 +78,8 @@ def run(variant: str, loaded: Loaded, bare: BareProcess) -> list[Observation]:
 def seen(subject: Any, calls: Sequence[list[Any]]) -> list[Observation]:
     """What each call looks like, until one raises."""
     made: list[Observation] = []
+    torch.manual_seed(SEED)
+    tsc.manual_seed(SEED)
     for arguments in calls:
         state = [getattr(subject, name) for name in STATE if hasattr(subject, name)]
         with warnings.catch_warnings(record=True) as given:

@@ -1,4 +1,6 @@
-"""Pass `split-dicts`: a dict that an object keeps, used by constant keys alone, is one attribute per key."""
+"""Pass `split-containers`: a dict or list that an object keeps, used by constant keys or indices alone, is
+one attribute for each.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +31,15 @@ WRITE = "aten::_set_item"
 
 
 @dataclass(frozen=True)
-class SplitDicts(Rewriting):
-    """Make an attribute, ``cache['cpu']``, of each entry of a dict: None while there is no such key. Reading
-    one that is not there raises, though not what the program does.
+class SplitContainers(Rewriting):
+    """Make an attribute, ``cache['cpu']`` or ``grids[0]``, of each entry of a dict or list: None while there
+    is no such key or place. Reading one that is not there raises, though not what the program does.
 
     Requires: stage `frozen`; whoever reads and assigns attributes knows those of this name, and runs the
     program itself where something raises.
-    Leaves: dicts that something else uses, or under keys that are not known; whose values are lists, or may
-    be None; and whose keys would come in an order that branches decide.
+    Leaves: dicts and lists that something else uses, or by keys or indices that are not known (those from
+    the end are not); whose values are lists, or may be None; dicts whose keys would come in an order that
+    branches decide.
 
     ```mlir
     %d = torch.prim.GetAttr %self["cache"] : !torch.nn.Module<"M"> -> !torch.dict<str, tensor>
@@ -52,16 +55,16 @@ class SplitDicts(Rewriting):
     ```
     """
 
-    name = "split-dicts"
+    name = "split-containers"
 
     def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
-        """Split the dicts that the functions of the module are given by their objects."""
+        """Split the dicts and lists that the functions of the module are given by their objects."""
         functions = [f for f in walk(module) if isinstance(f, FuncOp) and not f.is_declaration]
-        return any([split_dicts(function, pool_of(ctx)) for function in functions])  # each of them
+        return any([split_containers(function, pool_of(ctx)) for function in functions])  # each of them
 
 
-def split_dicts(function: FuncOp, pool: ConstantPool) -> bool:
-    """Split the dicts of one function; whether there were any."""
+def split_containers(function: FuncOp, pool: ConstantPool) -> bool:
+    """Split those of one function; whether there were any."""
     if not _reads(function):
         return False
     changed = _name_devices(function) and propagate_constants(function, pool)
@@ -69,6 +72,9 @@ def split_dicts(function: FuncOp, pool: ConstantPool) -> bool:
     for op in _reads(function):
         found[attribute_path(op)].reads.append(op)
     order = {op: number for number, op in enumerate(walk(function))}
+    assigned = {attribute_path(op) for op in order if isinstance(op, PrimSetAttrOp)}
+    for path in assigned & found.keys():
+        del found[path]
     for kept in found.values():
         kept.follow(order)
         if kept.is_splittable(order):
@@ -78,9 +84,9 @@ def split_dicts(function: FuncOp, pool: ConstantPool) -> bool:
 
 
 def _reads(function: FuncOp) -> list[PrimGetAttrOp]:
-    """What reads attributes that are dicts."""
+    """What reads attributes that are dicts or lists."""
     ops = (op for op in walk(function) if isinstance(op, PrimGetAttrOp))
-    return [op for op in ops if isinstance(op.results[0].type, tt.DictType)]
+    return [op for op in ops if isinstance(op.results[0].type, (tt.DictType, tt.ListType))]
 
 
 def _name_devices(function: FuncOp) -> bool:
@@ -95,7 +101,7 @@ def _name_devices(function: FuncOp) -> bool:
 
 @dataclass
 class _Kept:
-    """A dict that an object keeps, and all that a function does with it."""
+    """A dict or list that an object keeps, and all that a function does with it."""
 
     reads: list[PrimGetAttrOp] = field(default_factory=list[PrimGetAttrOp])
     """The operations that read the attribute."""
@@ -120,9 +126,10 @@ class _Kept:
         mentions them.
         """
         kind = self.reads[0].results[0].type
-        assert isinstance(kind, tt.DictType)
-        if not self.is_followed or not _is_plain(kind.value):
+        if not self.is_followed or not _is_plain(_value_type(kind)):
             return False
+        if isinstance(kind, tt.ListType):  # a write into a list adds nothing
+            return True
         writes: defaultdict[Any, list[AtenOp]] = defaultdict(list)
         for op in self.accesses:
             if op.schema.name == WRITE:
@@ -144,10 +151,27 @@ class _Kept:
 
 
 def _is_access(op: AtenOp) -> bool:
-    """Whether `op` reads or writes a dict under a constant key."""
+    """Whether `op` reads or writes a dict under a constant key, or a list at a constant place."""
     wanted = 3 if op.schema.name == WRITE else 2
-    is_known = op.schema.name in (*READS, WRITE) and len(op.operands) == wanted
-    return is_known and type(constant_of(op.operands[1])) in (str, int)
+    if op.schema.name not in (*READS, WRITE) or len(op.operands) != wanted:
+        return False
+    key = constant_of(op.operands[1])
+    if isinstance(op.operands[0].type, tt.ListType):
+        is_element = op.schema.name in (READS[0], WRITE) and not any(
+            r.uses for r in op.results if _is_list(r)
+        )
+        return is_element and type(key) is int and key >= 0
+    return type(key) in (str, int)
+
+
+def _is_list(value: SSAValue) -> bool:
+    return isinstance(value.type, tt.ListType)
+
+
+def _value_type(kind: Attribute) -> Any:
+    """The type of the values of a dict, or of the elements of a list."""
+    assert isinstance(kind, (tt.DictType, tt.ListType))
+    return kind.value if isinstance(kind, tt.DictType) else kind.data
 
 
 def _come_first(
@@ -183,17 +207,20 @@ def _replace(op: AtenOp) -> None:
     read, key = op.operands[0].owner, constant_of(op.operands[1])
     assert isinstance(read, PrimGetAttrOp)
     assert key is not UNKNOWN
-    holder, kind = read.operands[0], read.results[0].type
-    assert isinstance(kind, tt.DictType)
-    entry = tt.OptionalType(kind.value)
+    holder, container = read.operands[0], read.results[0].type
+    kind = _value_type(container)
+    entry = tt.OptionalType(kind)
     name = {"name": StringAttr(f"{read.attribute}[{key!r}]")}
     builder = TorchBuilder(before=op)
     if op.schema.name == WRITE:
+        if isinstance(container, tt.ListType):  # the place must be there
+            held = builder.create(PrimGetAttrOp, [holder], [entry], attributes=name).results[0]
+            builder.aten("aten::_unwrap_optional", [held], [kind])
         value = builder.create(DerefineOp, [op.operands[2]], [entry]).results[0]
         builder.create(PrimSetAttrOp, [holder, value], attributes=name)
     else:
         held = builder.create(PrimGetAttrOp, [holder], [entry], attributes=name).results[0]
-        op.results[0].replace_all_uses_with(_read(builder, op, held, kind.value))
+        op.results[0].replace_all_uses_with(_read(builder, op, held, kind))
     op.detach()
     op.erase()
 

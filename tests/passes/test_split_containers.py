@@ -1,11 +1,11 @@
-"""`split-dicts`: entries of dicts as attributes, and which dicts stay whole."""
+"""`split-containers`: entries of dicts and lists as attributes, and which of them stay whole."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.passes.rewriting import assert_leaves, assert_rewrites
-from tsc.passes.split_dicts import SplitDicts
+from tsc.passes.split_containers import SplitContainers
 
 M, T, D, E = '!torch.nn.Module<"M">', "!torch.tensor", "!torch.dict<str, tensor>", "!torch.optional<tensor>"
 GET = f'%d = torch.prim.GetAttr %self["s"] : {M} -> {D}'
@@ -42,7 +42,7 @@ def test_what_is_read_is_unwrapped() -> None:
     assert_rewrites(
         method(KEYS, GET, READ, returned=f"%r : {T}"),
         method(KEYS, entry(), unwrap, returned=f"%r : {T}"),
-        SplitDicts(),
+        SplitContainers(),
     )
 
 
@@ -51,13 +51,13 @@ def test_a_key_is_there_where_the_entry_is_not_none() -> None:
     assert_rewrites(
         method(KEYS, GET, HAS, returned="%r : !torch.bool"),
         method(KEYS, entry(), asked, returned="%r : !torch.bool"),
-        SplitDicts(),
+        SplitContainers(),
     )
 
 
 def test_what_is_written_is_assigned() -> None:
     assigned = f"%z = torch.derefine %x : {T} to {E}\ntorch.prim.SetAttr %self[\"s['a']\"] = %z : {M}, {E}"
-    assert_rewrites(method(KEYS, GET, WRITE), method(KEYS, assigned), SplitDicts())
+    assert_rewrites(method(KEYS, GET, WRITE), method(KEYS, assigned), SplitContainers())
 
 
 def test_the_device_of_a_tensor_is_a_key() -> None:
@@ -68,7 +68,7 @@ def test_the_device_of_a_tensor_is_a_key() -> None:
     assert_rewrites(
         method(device, text, GET, READ.replace("%a", "%q"), returned=f"%r : {T}"),
         method(known, entry(key="cpu"), unwrap, returned=f"%r : {T}"),
-        SplitDicts(),
+        SplitContainers(),
     )
 
 
@@ -93,4 +93,52 @@ def branch(body: str) -> str:
     ids=["length", "unknown key", "held", "order", "assigned"],
 )
 def test_dicts_of_which_more_is_seen_stay(body: list[str]) -> None:
-    assert_leaves(method(KEYS, GET, *body), SplitDicts())
+    assert_leaves(method(KEYS, GET, *body), SplitContainers())
+
+
+L = "!torch.list<tensor>"
+GET_LIST = f'%d = torch.prim.GetAttr %self["s"] : {M} -> {L}'
+PLACES = "%p = torch.constant.int 1\n%q = torch.constant.int -1\n"
+ELEMENT = f'%e = torch.prim.GetAttr %self["s[1]"] : {M} -> {E}'
+
+
+def element(operator: str, place: str, more: str = "", kinds: str = "", result: str = T) -> str:
+    """One operation on the list."""
+    return f"%r = torch.aten.{operator} %d, {place}{more} : {L}, !torch.int{kinds} -> {result}"
+
+
+READ_ELEMENT = element("__getitem__.t", "%p")
+WRITE_ELEMENT = element("_set_item.t", "%p", ", %x", f", {T}", L)
+
+
+def test_an_element_of_a_list_is_an_attribute() -> None:
+    unwrap = f"%r = torch.aten._unwrap_optional %e : {E} -> {T}"
+    assert_rewrites(
+        method(PLACES, GET_LIST, READ_ELEMENT, returned=f"%r : {T}"),
+        method(PLACES, ELEMENT, unwrap, returned=f"%r : {T}"),
+        SplitContainers(),
+    )
+
+
+def test_an_element_that_is_written_is_there() -> None:
+    assigned = [
+        ELEMENT,
+        f"%r = torch.aten._unwrap_optional %e : {E} -> {T}",
+        f"%z = torch.derefine %x : {T} to {E}",
+        f'torch.prim.SetAttr %self["s[1]"] = %z : {M}, {E}',
+    ]
+    assert_rewrites(method(PLACES, GET_LIST, WRITE_ELEMENT), method(PLACES, *assigned), SplitContainers())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [READ_ELEMENT.replace("%p", "%q")],
+        [f"%r = torch.aten.len.t %d : {L} -> !torch.int"],
+        [READ_ELEMENT, f'torch.prim.SetAttr %self["s"] = %d : {M}, {L}'],
+        [WRITE_ELEMENT, f"%t = torch.aten.len.t %r : {L} -> !torch.int"],
+    ],
+    ids=["from the end", "length", "assigned", "second name"],
+)
+def test_lists_of_which_more_is_seen_stay(body: list[str]) -> None:
+    assert_leaves(method(PLACES, GET_LIST, *body), SplitContainers())
