@@ -3,6 +3,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -248,3 +250,32 @@ def test_garbage_of_a_long_compilation_is_collected(monkeypatch: pytest.MonkeyPa
         COMPILING.collect_between_steps()
         assert gone() is None
     assert len(kept) == 200
+
+
+FORKS_WITHIN_IMPORTS = """
+import os, signal, threading, time
+import tsc
+
+tsc.script  # what compiles is there, what traces is not
+hung = 0
+for number in range(6):
+    parent = os.fork()
+    if parent == 0:
+        threading.Thread(target=lambda: tsc.trace, daemon=True).start()
+        time.sleep(0.01 * number)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            tsc.trace
+            os._exit(0)
+        os._exit(os.waitpid(child, 0)[1] != 0)
+    hung += os.waitpid(parent, 0)[1] != 0
+print(hung)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_forked_within_an_import_imports_too() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKS_WITHIN_IMPORTS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=True)
+    assert done.stdout.split() == ["0"]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import builtins
 import math
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -87,12 +88,23 @@ _RENAMED = {"load": "load_value", "save": "save_value"}
 """Names of functions that do more than those of ``tsc.jit`` of the same name."""
 
 
+def _imported(name: str) -> Any:
+    """A module, which no child is forked within the import of."""
+    found = sys.modules.get(name)
+    if found is not None and not getattr(found.__spec__, "_initializing", False):
+        return found
+    from tsc.concurrency import IMPORTING
+
+    with IMPORTING:
+        return import_module(name)
+
+
 def __getattr__(name: str) -> Any:
     """Public names are loaded when first used (``import tsc`` stays cheap); other names are operators."""
     if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), _RENAMED.get(name, name))
+        return getattr(_imported(_LAZY[name]), _RENAMED.get(name, name))
     if name in _MODULES:
-        return import_module(_MODULES[name])
+        return _imported(_MODULES[name])
     if name in _DTYPES:
         return import_module("tsc.dtypes").by_name(_DTYPES[name])
     if name in _NUMBERS:

@@ -92,7 +92,12 @@ DRAWING = threading.RLock()
 Only llvmlite's lock may be taken under it, by the garbage collector.
 """
 
-_HELD_FOR_FORK: list[AbstractContextManager[Any]] = [COMPILING, DRAWING]
+IMPORTING = threading.RLock()
+"""Held while a public name is imported. What modules do when they are imported takes no other lock but
+`DRAWING`.
+"""
+
+_HELD_FOR_FORK: list[AbstractContextManager[Any]] = [COMPILING, IMPORTING, DRAWING]
 _FORKING: dict[int, ExitStack] = {}
 """The locks that a thread holds while it forks."""
 _AFTER_FORK: list[Callable[[], None]] = [TRACING.remake]
@@ -163,7 +168,8 @@ def after_fork_in_child(repair: Callable[[], None]) -> None:
 
 
 def _hold_for_fork() -> None:
-    """A fork waits until no other thread compiles or is inside LLVM: the child gets nothing half-made.
+    """A fork waits until no other thread compiles, is inside LLVM, or imports a public name: the child gets
+    nothing half-made.
 
     What is registered last is called first, so `logging` comes before this file: it takes its own lock
     here, for which a compilation that logs would wait.

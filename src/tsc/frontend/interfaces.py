@@ -51,3 +51,19 @@ def check_interfaces(held: ScriptObject, unit: Unit, compile_function: Callable[
             if refusal is not None:
                 raise CompileError(f"Could not cast attribute '{name}' to type {kind.data}: {refusal}")
         check_interfaces(inner, unit, compile_function)
+
+
+def compile_implementations(
+    held: ScriptObject, unit: Unit, compile_function: Callable[[Function], None]
+) -> None:
+    """Compile the methods that may be called through interfaces, here and below: nothing names them."""
+    for name, kind in held.cls.attributes.items():
+        inner = held.attributes.get(name)
+        if not isinstance(inner, ScriptObject):
+            continue
+        if isinstance(kind, tt.InterfaceType):
+            methods = map(inner.cls.method, unit.class_named(kind.data).methods)
+            for method in methods:
+                if method is not None:
+                    compile_function(method)
+        compile_implementations(inner, unit, compile_function)

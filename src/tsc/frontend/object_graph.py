@@ -127,7 +127,7 @@ class _Implementations:
             if not isinstance(op, ops.PrimGetAttrOp) or not isinstance(op.results[0].type, tt.InterfaceType):
                 continue
             held = self._class_held(op.operands[0].type, op.attribute)
-            if held is not None:
+            if held is not None and _has_called(held, op.results[0]):
                 _read_as(op, tt.ModuleType(held.name) if held.kind == "module" else tt.ClassType(held.name))
 
     def _class_held(self, owner: Attribute, name: str) -> Class | None:
@@ -149,6 +149,13 @@ class _Implementations:
             if function.op is not None
             for op in walk(function.op)
         )
+
+
+def _has_called(cls: Class, value: SSAValue) -> bool:
+    """Whether all methods of `value` that are called are compiled, if it is an object of a class."""
+    calls = [use.operation for use in value.uses if use.index == 0]
+    methods = [cls.method(op.method) for op in calls if isinstance(op, ops.PrimCallMethodOp)]
+    return all(method is not None and method.op is not None for method in methods)
 
 
 def _read_as(op: ops.PrimGetAttrOp, kind: TorchType) -> None:

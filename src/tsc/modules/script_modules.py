@@ -18,6 +18,7 @@ from tsc.errors import ArchiveError, CompileError, TscError
 from tsc.frontend.archived import ArchiveProgram
 from tsc.frontend.compile import Compiler
 from tsc.frontend.hooks import hooks_of
+from tsc.frontend.interfaces import compile_implementations
 from tsc.frontend.live import Program
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import ScriptObject
@@ -332,6 +333,7 @@ def freeze_module(module: RecursiveScriptModule, preserved: Sequence[str]) -> Re
         for function in entries:
             step(f"reading {function.name}")
             interpreter.compiler.compile(function)
+        compile_implementations(held, interpreter.compiler.unit, interpreter.compiler.compile)
         assembled = assemble(interpreter.compiler.unit, pool, entries, held)
         pipeline.lower(make_context(pool), assembled, stop_after="frozen", freeze=Freeze(tuple(preserved)))
     made = RecursiveScriptModule(held, interpreter, object.__getattribute__(module, "_default"))

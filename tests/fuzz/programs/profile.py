@@ -23,8 +23,6 @@ class Profile:
     may_raise: bool
     is_module: bool
     returns_early: bool
-    draws: bool
-    """Random numbers are drawn."""
 
     @staticmethod
     def draw(chooser: random.Random) -> Profile:
@@ -40,5 +38,4 @@ class Profile:
             may_raise=chooser.random() < 0.06,
             is_module=chooser.random() < 0.3,
             returns_early=chooser.random() < 0.15,
-            draws=chooser.random() < 0.25,
         )
