@@ -293,3 +293,25 @@ def test_too_many_and_too_few_arguments_are_told() -> None:
         module(x, x, 1.0, x)
     with pytest.raises(TscError, match="Unknown keyword argument 'other'"):
         module(x, other=x)
+
+
+def chooses(x: Tensor, flag: bool) -> Tensor:
+    return x.sin() if flag else x.cos()
+
+
+def test_each_kind_of_tensors_has_its_short_way() -> None:
+    """Whichever came first, and whatever is compiled for another kind meanwhile."""
+    script = tsc.script(chooses)
+    array = np.ones((3, 4), np.float32)
+    kinds = (array, torch.from_numpy(array), tsc.tensor(array))
+    for given in kinds:
+        for flag in (True, False):
+            script(given, flag)
+    script(np.ones((6, 4), np.float32), True)
+    for given in kinds:
+        script(given, True)
+        script(given, False)
+        before = script.compiled.calls.total()
+        for flag in (True, False) * 3:
+            script(given, flag)
+        assert script.compiled.calls.total() == before

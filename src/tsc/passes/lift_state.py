@@ -41,10 +41,10 @@ class LiftState(ModulePass):
 
     Requires: stage `frozen`. (The default generator is an object like ``self``, after `lift-draws`.)
     Leaves: functions that keep attributes of other types than tensors, numbers, strings, and tuples and lists
-    of those (lists only where they are read alone, or where those that are assigned are new and
-    complete). The attributes `tsc.taken` and `tsc.assigned` of the
-    others list dotted paths from ``self``. (What must not be done twice may be in them: whether it is left
-    is seen when shapes are known.) Tensors that are assigned and assigned again unread are `tsc.computed`.
+    of those (lists only where they are read alone, or where those that are assigned are new and complete).
+    The attributes `tsc.taken` and `tsc.assigned` of the others list dotted paths from ``self``. (What must
+    not be done twice may be in them: whether it is left is seen when shapes are known.) Tensors that are
+    assigned and assigned again unread are `tsc.computed`.
 
     ```mlir
     %n = torch.prim.GetAttr %self["n"] : !torch.nn.Module<"M"> -> !torch.int
@@ -306,7 +306,9 @@ def _gives_back(op: Operation) -> bool:
 def _is_done(user: AtenOp, index: int, order: dict[Operation, int], op: Operation) -> bool:
     """Whether `user` only reads a list, or changes it before `op` is reached."""
     is_named = any(result.type == user.operands[index].type and result.uses for result in user.results)
-    return not is_named and (not user.schema.arguments[index].is_written or order[user] < order[op])
+    if is_named or user.schema.is_variadic:
+        return False
+    return not user.schema.arguments[index].is_written or order[user] < order[op]
 
 
 def _holds_list(kind: Attribute) -> bool:

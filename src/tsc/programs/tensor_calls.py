@@ -36,6 +36,11 @@ class TensorCalls:
         self._native = NativeCalls(kind, _miss if self._draws else dispatch, version)
         self._parts = PartCalls(kind, dispatch, version, wrap_object)
         self._known: tuple[Known | KnownParts, ...] = ()
+        self._taken: set[Specialization] = set()
+
+    def holds(self, found: Specialization) -> bool:
+        """Whether a specialization was taken in."""
+        return found in self._taken
 
     def add(self, found: Specialization, arguments: Sequence[Any]) -> bool:
         """Take in a specialization, if it was compiled for such `arguments`; whether that was possible."""
@@ -49,6 +54,7 @@ class TensorCalls:
         if known is None:
             return False
         self._known = (known, *self._known)
+        self._taken.add(found)
         self.run = self._written()
         return True
 

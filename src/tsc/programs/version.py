@@ -37,8 +37,8 @@ class Version:
     """Why its first specialization is made."""
     tensor_calls: dict[type, Any] = field(default_factory=dict[type, Any])
     """The short ways for calls with tensors of a class."""
-    ways: dict[type, Run] = field(default_factory=dict[type, Run])
-    """The shortest way there is for calls with tensors of a class, for all that is compiled."""
+    ways: dict[Any, Run] = field(default_factory=dict[Any, Run])
+    """The shortest way that is known for calls, by what `ShortWays` calls them."""
     halves: dict[Any, Any] = field(default_factory=dict[Any, Any])
     """What there is for calls whose gradients are wanted: see `tsc.programs.recorded_natively`."""
 
