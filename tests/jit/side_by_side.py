@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+import tsc
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
@@ -63,3 +66,16 @@ def outcome(call: Callable[..., Any], arguments: Any) -> Any:
         return call(*arguments)
     except Exception:  # of whatever classes the two raise
         return "raised"
+
+
+def loaded(module: torch.nn.Module) -> Any:
+    """What is loaded of an archive that PyTorch makes of a module."""
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.script(module), buffer)
+    buffer.seek(0)
+    return tsc.load(buffer)
+
+
+def frozen(module: torch.nn.Module) -> Any:
+    """A module scripted and frozen."""
+    return tsc.freeze(tsc.script(module))

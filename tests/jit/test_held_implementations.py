@@ -1,7 +1,6 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 """Submodules that are declared as interfaces are what they hold, and compiled as that."""
 
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import tsc
+from tests.jit.side_by_side import frozen, loaded
 
 
 @torch.jit.interface
@@ -59,17 +59,6 @@ class Several(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.first(x) + self.second(x)
-
-
-def loaded(module: nn.Module) -> Any:
-    buffer = io.BytesIO()
-    torch.jit.save(torch.jit.script(module), buffer)
-    buffer.seek(0)
-    return tsc.load(buffer)
-
-
-def frozen(module: nn.Module) -> Any:
-    return tsc.freeze(tsc.script(module))
 
 
 @pytest.mark.parametrize("made", [tsc.script, frozen, loaded])

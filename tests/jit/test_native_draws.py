@@ -78,19 +78,23 @@ def tiers(program: Any) -> set[str]:
     return {info.tier for info in program.specializations()}
 
 
+def require_pytorchs(program: Callable[..., Any], *arguments: Any, calls: int = 3, **tolerance: Any) -> None:
+    """Native code draws what PyTorch draws, and leaves the generator where PyTorch leaves it."""
+    script = tsc.script(program)
+    expected, behind = drawn(program, torch, calls, *arguments)
+    found, where = drawn(script, tsc, calls, *arguments)
+    assert tiers(script) == {"native"}
+    require_same_place(where, behind)
+    for mine, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, **tolerance)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("program", EXACT, ids=lambda program: program.__name__)
 def test_numbers_are_pytorchs(program: Callable[..., Any], size: int) -> None:
     if program is several_samples and size > 10_000:
         pytest.skip("sums of so many weights are added in another order")
-    x = torch.rand(size) + 0.1
-    script = tsc.script(program)
-    expected, behind = drawn(program, torch, 3, x)
-    found, where = drawn(script, tsc, 3, x)
-    assert tiers(script) == {"native"}
-    require_same_place(where, behind)
-    for mine, theirs in zip(found, expected, strict=True):
-        torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
+    require_pytorchs(program, torch.rand(size) + 0.1, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
@@ -98,13 +102,7 @@ def test_numbers_are_pytorchs(program: Callable[..., Any], size: int) -> None:
 @pytest.mark.parametrize("program", [uniform, normal, dropped, between], ids=lambda p: p.__name__)
 def test_other_dtypes(program: Callable[..., Any], size: int, dtype: torch.dtype) -> None:
     x = (torch.rand(size) + 0.1).to(dtype)
-    script = tsc.script(program)
-    expected, behind = drawn(program, torch, 3, x)
-    found, where = drawn(script, tsc, 3, x)
-    assert tiers(script) == {"native"}
-    require_same_place(where, behind)
-    for mine, theirs in zip(found, expected, strict=True):
-        torch.testing.assert_close(mine, theirs, rtol=1e-15 if dtype == torch.float64 else 0, atol=1e-15)
+    require_pytorchs(program, x, rtol=1e-15 if dtype == torch.float64 else 0, atol=1e-15)
 
 
 class Noisy(torch.nn.Module):
@@ -155,14 +153,7 @@ def either(x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(("program", "rest"), [(steps, (9,)), (walk, ()), (either, ())])
 def test_loops_and_branches(program: Callable[..., Any], rest: tuple[Any, ...]) -> None:
-    x = torch.randn(3, 5) * 0.1
-    script = tsc.script(program)
-    expected, behind = drawn(program, torch, 6, x, *rest)
-    found, where = drawn(script, tsc, 6, x, *rest)
-    assert tiers(script) == {"native"}
-    require_same_place(where, behind)
-    for mine, theirs in zip(found, expected, strict=True):
-        torch.testing.assert_close(mine, theirs)
+    require_pytorchs(program, torch.randn(3, 5) * 0.1, *rest, calls=6)
 
 
 def sized(x: Tensor) -> Tensor:

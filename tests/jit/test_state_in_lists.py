@@ -1,7 +1,6 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 """Lists of tensors that an object keeps: elements assigned, lists exchanged, and what stays Python's."""
 
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import tsc
+from tests.jit.side_by_side import frozen, loaded
 
 
 class Grids(nn.Module):
@@ -124,17 +124,6 @@ class Shares(nn.Module):
 
 
 NATIVE = (Grids, Steps, Given, Missing)
-
-
-def loaded(module: nn.Module) -> Any:
-    buffer = io.BytesIO()
-    torch.jit.save(torch.jit.script(module), buffer)
-    buffer.seek(0)
-    return tsc.load(buffer)
-
-
-def frozen(module: nn.Module) -> Any:
-    return tsc.freeze(tsc.script(module))
 
 
 @pytest.mark.parametrize("made", [tsc.script, loaded, frozen])

@@ -4,7 +4,7 @@ functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def assemble(
     graph = _ObjectGraph(unit, pool, {entry.name for entry in entries})
     if root is not None:
         graph.object(root, "")
-    functions = _Implementations(unit, graph).copies_of(entries)
+    functions = _reached(unit, entries, _Implementations(unit, graph).copy_of)
     block = Block([graph.class_op(cls) for cls in graph.classes.values()])
     for op in list(graph.block.ops):
         op.detach()
@@ -58,18 +58,24 @@ def _called(unit: Unit, function: FuncOp) -> list[str]:
 
 def reachable(unit: Unit, entries: Iterable[Function]) -> list[Function]:
     """`entries` and all functions they call, in the order of first mention."""
-    found: dict[str, Function] = {}
+    return list(_reached(unit, entries, lambda op: op))
+
+
+def _reached(
+    unit: Unit, entries: Iterable[Function], read: Callable[[FuncOp], FuncOp]
+) -> dict[Function, FuncOp]:
+    """The same, with what `read` makes of the code of each, which says what is called."""
+    found: dict[str, tuple[Function, FuncOp]] = {}
     pending = list(entries)
     while pending:
         function = pending.pop(0)
         if function.name in found or function.op is None:
             continue
-        found[function.name] = function
-        for op in walk(function.op):
-            callee = callee_of(unit, op)
-            if callee is not None:
-                pending.append(callee)
-    return list(found.values())
+        code = read(function.op)
+        found[function.name] = function, code
+        callees = [callee_of(unit, op) for op in walk(code)]
+        pending += [callee for callee in callees if callee is not None]
+    return dict(found.values())
 
 
 def callee_of(unit: Unit, op: Operation) -> Function | None:
@@ -105,30 +111,16 @@ class _Implementations:
         self.unit = unit
         self.graph = graph
 
-    def copies_of(self, entries: Iterable[Function]) -> dict[Function, FuncOp]:
-        """Copies of `entries` and of all that they call, in the order of first mention; which know the
-        classes.
-        """
-        made: dict[Function, FuncOp] = {}
-        pending = list(entries)
-        while pending:
-            function = pending.pop(0)
-            if function in made or function.op is None:
-                continue
-            made[function] = copy = function.op.clone()
-            self._choose(copy)
-            callees = [callee_of(self.unit, op) for op in walk(copy)]
-            pending += [callee for callee in callees if callee is not None]
-        return made
-
-    def _choose(self, function: FuncOp) -> None:
-        """Let what reads such attributes know the class of what it reads."""
-        for op in walk(function):
+    def copy_of(self, function: FuncOp) -> FuncOp:
+        """A copy of a function, in which what reads such attributes knows the class of what it reads."""
+        copy = function.clone()
+        for op in walk(copy):
             if not isinstance(op, ops.PrimGetAttrOp) or not isinstance(op.results[0].type, tt.InterfaceType):
                 continue
             held = self._class_held(op.operands[0].type, op.attribute)
             if held is not None and _has_called(held, op.results[0]):
                 _read_as(op, tt.ModuleType(held.name) if held.kind == "module" else tt.ClassType(held.name))
+        return copy
 
     def _class_held(self, owner: Attribute, name: str) -> Class | None:
         """The class of what all objects of a class hold."""
