@@ -108,7 +108,7 @@ def flips(count: int, archive: str, shape: str) -> Counter[str]:
     if results_of(archive, [shape]) != expected:
         return Counter(wrong=1)
     folder = Path(str(options().cache_folder))
-    files = {file: file.read_bytes() for file in folder.iterdir()}
+    files = {file: file.read_bytes() for file in folder.glob(f"*{store.SUFFIX}")}
     chooser = random.Random(5)
 
     def missed(self: Origin) -> object:

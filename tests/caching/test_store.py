@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -164,7 +165,8 @@ def test_a_disk_that_is_full_stores_nothing(folder: Path) -> None:
         assert not store.write("test", "key", PAYLOAD)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert [file.name for file in folder.iterdir()] == [store.name_of("test", "small")]
+    assert tsc.cache.info().files == {"test": 1}
+    assert store.read("test", "small") is not None
     assert store.read("test", "key") is None
 
 
@@ -177,6 +179,33 @@ def test_what_was_not_used_longest_goes_first(folder: Path, monkeypatch: pytest.
     left = {n for n in range(9) if (folder / store.name_of("test", str(n))).exists()}
     assert left == {0, 7, 8}
     assert sum(file.stat().st_size for file in folder.iterdir()) <= 5000
+
+
+def test_few_writes_look_at_all_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    look = store.files
+
+    def counted(descriptor: int) -> Iterator[store.StoredFile]:
+        looks.append(descriptor)
+        return look(descriptor)
+
+    monkeypatch.setattr(store, "files", counted)
+    monkeypatch.setattr(options(), "cache_bytes", 10_000_000)
+    for number in range(100):  # 20,480 bytes each: a share of 500,000 is counted each 25th time
+        write(str(number), PAYLOAD * 2)
+    assert len(looks) == 1 + 4  # the first does not know what is there
+    tsc.cache.clear()
+    assert not list(folder.iterdir())
+
+
+def test_a_folder_that_cannot_count_keeps_to_its_size(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write()
+    (folder / store.WRITTEN).unlink()
+    (folder / store.WRITTEN).mkdir()
+    monkeypatch.setattr(options(), "cache_bytes", 300_000)
+    for number in range(40):
+        write(str(number))
+    assert 200_000 < tsc.cache.info().size_bytes <= 300_000
 
 
 @pytest.mark.usefixtures("folder")

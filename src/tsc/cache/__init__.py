@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tsc.cache.entry_file import DamagedError, decoded
 from tsc.cache.folder import RefusedError, folder_path, is_enabled, opened_folder, warn_once
-from tsc.cache.store import SUFFIX, StoredFile, delete, files, mapped, prune_to
+from tsc.cache.store import SUFFIX, WRITTEN, StoredFile, delete, files, mapped, prune_to
 from tsc.options import options
 
 LOG = logging.getLogger("tsc.cache")
@@ -74,7 +74,10 @@ def prune(size_bytes: int | None = None) -> int:
 def clear() -> int:
     """Delete all of the cache's files; how many there were. Nothing else in the folder is touched."""
     with _folder() as folder:
-        return 0 if folder is None else sum(delete(folder, file.name) for file in list(files(folder)))
+        if folder is None:
+            return 0
+        delete(folder, WRITTEN)
+        return sum(delete(folder, file.name) for file in list(files(folder)))
 
 
 def _folder() -> AbstractContextManager[int | None]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import mmap
 import os
 import stat
@@ -23,8 +24,12 @@ LOG = logging.getLogger("tsc.cache")
 SUFFIX, UNFINISHED = ".tsc", ".part"
 STALE_SECONDS = 3600
 """The age from which an unfinished file is one that nobody finishes any more."""
-_ROOM = 0.9
-"""What pruning leaves, of the size that the cache may have: so that not each write prunes."""
+_ROOM, _SHARE = 0.9, 0.05
+"""Of the size that the cache may have: what pruning leaves, so that not each write prunes; and what is
+written until all files are looked at again, so that a write does not cost more the more there are.
+"""
+WRITTEN, _UNIT = "written", 1024
+"""The file whose length says how much was written since, and how many bytes one of its bytes stands for."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def write(kind: str, key: str, payload: Buffer) -> bool:
     try:
         with opened_folder(creates=True) as folder:
             _write_file(folder, name, encoded(key.encode(), payload))
-            _make_room(folder)
+            _make_room(folder, size)
     except RefusedError as error:
         warn_once(str(error))
     except OSError as error:
@@ -180,10 +185,31 @@ def delete(folder: int, name: str) -> bool:
     return True
 
 
-def _make_room(folder: int) -> None:
-    """Prune if the cache has become too large."""
-    if sum(file.size_bytes for file in files(folder)) > options().cache_bytes:
-        prune_to(folder, int(options().cache_bytes * _ROOM))
+def _make_room(folder: int, size_bytes: int) -> None:
+    """Count what was written, and prune what has become too large each time that it makes a share of it."""
+    limit = options().cache_bytes
+    if _counted(folder, size_bytes) < limit * _SHARE:
+        return
+    if sum(file.size_bytes for file in files(folder)) > limit * (1 - _SHARE):
+        prune_to(folder, int(limit * _ROOM))
+
+
+def _counted(folder: int, size_bytes: int) -> float:
+    """The bytes that were written since all files were looked at last, with these; they are to be looked at
+    now if this is much, and counting begins anew. Processes may count at once.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        with os.fdopen(os.open(WRITTEN, flags, 0o600, dir_fd=folder), "ab", buffering=0) as file:
+            is_new = not file.tell()
+            file.write(b"." * -(-size_bytes // _UNIT))
+            written = file.tell() * _UNIT
+            if written >= options().cache_bytes * _SHARE:
+                file.truncate(1)  # empty is new
+    except OSError as error:
+        LOG.info("what is written is not counted: %s", error)
+        return math.inf
+    return math.inf if is_new else written
 
 
 def prune_to(folder: int, size_bytes: int) -> int:
