@@ -11,6 +11,7 @@ from xdsl.ir import Block, SSAValue
 from tsc.analysis.fusion import tensor_operands
 from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_value
 from tsc.analysis.operator_effects import definition_of, wants_layout
+from tsc.analysis.probing import probe
 from tsc.analysis.result_layouts import is_row_major
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -39,7 +40,7 @@ def cannot_be_viewed(op: AtenOp, pool: ConstantPool) -> bool:
     if array is None or operator is None or any(r is UNKNOWN for r in rest):
         return False
     try:
-        operator.eager(array, *hints_of(rest))
+        probe(operator, array, *hints_of(rest))
     except ShapeError:
         return True
     except OPERATOR_FAILURES:
@@ -158,7 +159,7 @@ def _computed(op: AtenOp, operator: Operator, arrays: Sequence[Any]) -> np.ndarr
     if any(argument is UNKNOWN for argument in arguments):
         return None
     try:
-        made = operator.eager(*arguments)
+        made = probe(operator, *arguments)
     except OPERATOR_FAILURES:
         return None
     return made if is_array(made) else None
@@ -170,7 +171,7 @@ def _shown(op: AtenOp, operator: Operator, base: np.ndarray[Any, Any]) -> np.nda
     if any(r is UNKNOWN for r in rest):
         return None
     try:
-        shown = operator.eager(base, *hints_of(rest))
+        shown = probe(operator, base, *hints_of(rest))
     except OPERATOR_FAILURES:
         return None
     return shown if is_array(shown) else None

@@ -58,7 +58,11 @@ def asks_gradients(root: Operation) -> bool:
 
 
 def is_removable(op: Operation) -> bool:
-    """Whether `op` may go when nobody uses its results."""
+    """Whether `op` may go when nobody uses its results.
+
+    A branch or a loop in which something is drawn may not, as in PyTorch: draws that nobody reads go from it
+    first, and what is left is read, if only by the next iteration.
+    """
     if (
         op.has_trait(IsTerminator)
         or op.name in ("func.func", "builtin.module")
@@ -66,9 +70,8 @@ def is_removable(op: Operation) -> bool:
     ):
         return False
     if isinstance(op, (PrimIfOp, PrimLoopOp)):
-        return all(
-            is_removable(o) or o.has_trait(IsTerminator) for r in op.regions for b in r.blocks for o in b.ops
-        )
+        inner = (o for r in op.regions for b in r.blocks for o in b.ops if not o.has_trait(IsTerminator))
+        return all(is_removable(o) and not draws(o) for o in inner)
     if acts(op):
         return False
     effects = get_effects(op)  # draws may go, as in PyTorch

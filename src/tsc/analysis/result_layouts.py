@@ -15,6 +15,7 @@ from tsc.analysis.fusion import tensor_operands
 from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_value
 from tsc.analysis.memory_aliases import memory_sources
 from tsc.analysis.operator_effects import definition_of, wants_layout
+from tsc.analysis.probing import probe
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.constants import ConstantPool, literal_array
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, PrimUninitializedOp, ValueTensorLiteralOp
@@ -79,7 +80,7 @@ def _ordered_as(value: SSAValue) -> SSAValue:
     if spec is None or any(r is UNKNOWN for r in rest) or holds_dim([spec.shape, rest]):
         return value
     try:
-        part = operator.eager(np.empty(spec.shape, spec.dtype.numpy), *rest)
+        part = probe(operator, np.empty(spec.shape, spec.dtype.numpy), *rest)
     except OPERATOR_FAILURES:
         return value
     is_ordered = is_array(part) and all(n > 1 for n in part.shape)  # where a dim of one lies nobody says
@@ -111,14 +112,14 @@ def _shows_whole_memory(
     one element in the present call, where its stride says nothing, may have more in others.
     """
     if not holds_dim([before.shape, after.shape, rest]):
-        part = operator.eager(np.empty(before.shape, before.dtype.numpy), *rest)
+        part = probe(operator, np.empty(before.shape, before.dtype.numpy), *rest)
         return is_array(part) and part.flags.c_contiguous
     if operator.kind == "reshape":
         return True
     if operator.kind == "view" and before.dtype is after.dtype:
-        view = operator.eager(IndexView.of(before.shape, before.dtype.numpy), *rest)
+        view = probe(operator, IndexView.of(before.shape, before.dtype.numpy), *rest)
         return isinstance(view, IndexView) and _is_dense(view.shape, _strides(view, before.shape))
-    part = operator.eager(np.empty(hints_of(before.shape), before.dtype.numpy), *hints_of(rest))
+    part = probe(operator, np.empty(hints_of(before.shape), before.dtype.numpy), *hints_of(rest))
     return is_array(part) and _is_dense(after.shape, element_strides(part))
 
 
@@ -139,7 +140,7 @@ def _steps_alike(op: AtenOp) -> bool:
     if spec is None or is_other or any(r is UNKNOWN for r in rest):
         return False
     try:
-        view = operator.eager(IndexView.of(spec.shape, spec.dtype.numpy), *rest)
+        view = probe(operator, IndexView.of(spec.shape, spec.dtype.numpy), *rest)
     except OPERATOR_FAILURES:
         return False
     views: list[Any] = view if is_list(view) else [view]

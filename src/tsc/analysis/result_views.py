@@ -12,6 +12,7 @@ from xdsl.ir import SSAValue
 from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type
 from tsc.analysis.memory_aliases import memory_sources
 from tsc.analysis.operator_effects import definition_of
+from tsc.analysis.probing import probe
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp, ValueTensorLiteralOp
@@ -121,7 +122,7 @@ def _view_of_base(value: SSAValue) -> View | None:
     begin = 0
     for number, (op, arguments) in enumerate(steps, 1):
         try:
-            part = require(op.schema.full_name).eager(part, *hints_of(arguments))
+            part = probe(require(op.schema.full_name), part, *hints_of(arguments))
         except OPERATOR_FAILURES:
             return None
         if part.size and not np.may_share_memory(part, whole):

@@ -281,7 +281,7 @@ def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
     plain = tensor.detach() if tensor.requires_grad else tensor
     dtype = plain.dtype
     if dtype is module.bfloat16:
-        return plain.view(module.int16).numpy().view(dtypes.BF16.numpy)
+        return to_numpy(plain.view(module.int16)).view(dtypes.BF16.numpy)
     try:
         array = plain.numpy()
     except RuntimeError:

@@ -242,7 +242,7 @@ def _adjoint_back(aten: Aten, base: AnyTensor, piece: AnyTensor) -> AnyTensor:
 def adjoint(aten: Aten, self: AnyTensor) -> AnyTensor:
     """The conjugate transpose of the last two dims."""
     if not aten.shape(self):
-        return aten("conj", self) if aten.dtype(self).is_complex else aten("alias", self)
+        return aten("conj", self) if aten.dtype(self).is_complex else self
     if len(aten.shape(self)) < 2:
         raise ShapeError(
             "tensor.adjoint() is only supported on matrices or batches of matrices. Got "

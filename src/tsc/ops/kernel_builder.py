@@ -260,7 +260,7 @@ class KernelBuilder:
             return x
         spec = TensorSpec(shape, x.spec.dtype)
         if any(is_known(n) and n == 0 for n in shape):  # there is nothing to be put in order
-            return self.full(spec, 0)
+            return self._empty_as(x, spec)
         common = common_refinement(x.spec.shape, shape)
         if common is None:
             raise CodegenError(f"reshape: requires matching sizes; got {x.spec.shape} to {shape}")
@@ -270,14 +270,23 @@ class KernelBuilder:
             return self._expand(x, spec)
         return self.reshape_in_memory(self._split_then(x, common), shape)
 
+    def _empty_as(self, x: KernelValue, spec: TensorSpec) -> KernelValue:
+        """A tensor without elements under another shape."""
+        flat = TensorSpec((0,), spec.dtype)
+        if x.spec.ndim != 1:
+            x = self._collapse(x, flat, [list(range(x.spec.ndim))])
+        return x if spec.ndim == 1 else self._expand(x, spec, [list(range(spec.ndim))])
+
     def _split_then(self, x: KernelValue, common: tuple[int, ...]) -> KernelValue:
         spec = TensorSpec(common, x.spec.dtype)
         if common_refinement(common, x.spec.shape) == common and len(common) > x.spec.ndim:
             return self._expand(x, spec)
         return self._collapse(x, spec)
 
-    def _collapse(self, x: KernelValue, spec: TensorSpec) -> KernelValue:
-        groups = reassociation(x.spec.shape, spec.shape)
+    def _collapse(
+        self, x: KernelValue, spec: TensorSpec, groups: list[list[int]] | None = None
+    ) -> KernelValue:
+        groups = groups or reassociation(x.spec.shape, spec.shape)
         op = tensor.CollapseShapeOp.create(
             operands=[x.ssa],
             result_types=[self.tensor_type(spec)],
@@ -285,8 +294,8 @@ class KernelBuilder:
         )
         return KernelValue(self.add(op), spec)
 
-    def _expand(self, x: KernelValue, spec: TensorSpec) -> KernelValue:
-        groups = reassociation(spec.shape, x.spec.shape)
+    def _expand(self, x: KernelValue, spec: TensorSpec, groups: list[list[int]] | None = None) -> KernelValue:
+        groups = groups or reassociation(spec.shape, x.spec.shape)
         shape, sizes = plain(spec.shape), self.sizes(spec.shape)
         op = tensor.ExpandShapeOp(x.ssa, sizes, group_attribute(groups), shape, self.tensor_type(spec))
         return KernelValue(self.add(op), spec)

@@ -74,7 +74,7 @@ def t(self: Array) -> Array:
 @_view("aten::mT", inverse=matrix_turned_back)
 def matrix_transpose(self: Array) -> Array:
     """The last two dims exchanged; a scalar itself."""
-    return self.swapaxes(-1, -2) if self.ndim else self[...]
+    return self.swapaxes(-1, -2) if self.ndim else self
 
 
 @_view("aten::permute", inverse=permuted_back)

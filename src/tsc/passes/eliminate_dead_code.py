@@ -52,11 +52,7 @@ def _sweep(block: Block, leaves_gathers: bool) -> bool:
     op = block.last_op
     while op is not None:
         previous = op.prev_op
-        if _is_dead(op, leaves_gathers):
-            op.detach()
-            op.erase()
-            changed = True
-        else:
+        if not _is_dead(op, leaves_gathers):
             if isinstance(op, PrimIfOp):
                 op, dropped = _drop_if_results(op)
                 changed |= dropped
@@ -64,6 +60,10 @@ def _sweep(block: Block, leaves_gathers: bool) -> bool:
                 op, dropped = _drop_carried(op)
                 changed |= dropped
             changed |= eliminate_dead_code(op, leaves_gathers)
+        if _is_dead(op, leaves_gathers):
+            op.detach()
+            op.erase()
+            changed = True
         op = previous
     return changed
 

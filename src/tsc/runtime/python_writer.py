@@ -193,9 +193,11 @@ class PythonWriter(PythonControl):
 
     def _literal(self, op: Any) -> None:
         hint = op.resource_key or op.results[0].name_hint or "tensor"
-        self.assign(
-            op, self.constant(f"constant_{hint}", self.operators.literal(literal_array(self.pool, op)))
-        )
+        value = self.operators.literal(literal_array(self.pool, op))
+        text = self.constant(f"constant_{hint}", value)
+        is_computed = isinstance(op, ops.ValueTensorLiteralOp) and op.resource_key not in self.pool.attributes
+        is_given = any(isinstance(use.operation, ReturnOp) for use in op.results[0].uses)
+        self.assign(op, f"{text}.copy()" if is_computed and is_given else text)  # new in each call
 
     _NonValueTensorLiteralOp = _literal
     _ValueTensorLiteralOp = _literal

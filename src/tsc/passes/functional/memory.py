@@ -13,6 +13,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from tsc.analysis.known_values import UNKNOWN, constant_of, is_list_mutated, spec_of_value
 from tsc.analysis.operator_effects import definition_of
+from tsc.analysis.probing import probe
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
@@ -193,7 +194,7 @@ def _places(record: TensorRecord) -> np.ndarray[Any, Any] | None:
         if operator is None or holds_dim(rest) or any(number is UNKNOWN for number in rest):
             return None
         try:
-            shown = operator.eager(shown, *rest)
+            shown = probe(operator, shown, *rest)
         except OPERATOR_FAILURES:
             return None
     is_numbers = is_array(shown) and shown.dtype == np.int64  # and no other bits, seen as another dtype
