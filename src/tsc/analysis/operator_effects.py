@@ -84,22 +84,6 @@ def may_read_outside(root: Operation) -> bool:
     return any(operator is not None and operator.bounds is not None for operator in operators)
 
 
-def unread_draws(root: Operation) -> frozenset[Operation]:
-    """Draws below `root` whose numbers nobody needs, with what only computes with those: PyTorch's compiler
-    drops them, and what is drawn later depends on that.
-    """
-    body = list(walk(root))
-    dead: set[Operation] = set()
-    for op in reversed(body):
-        if all(use.operation in dead for result in op.results for use in result.uses) and is_removable(op):
-            dead.add(op)
-    found: set[Operation] = set()
-    for op in body:
-        if op in dead and (draws(op) or any(operand.owner in found for operand in op.operands)):
-            found.add(op)
-    return frozenset(found)
-
-
 def is_pure(op: Operation) -> bool:
     """Whether `op` always gives the same results for the same operands, and makes no new mutable object."""
     if op.regions or op.has_trait(IsTerminator):

@@ -101,7 +101,7 @@ def _define_median(name: str, ignore_nan: bool) -> None:
         if not self.size:
             if self.dtype.kind not in "iub":
                 return np.full((), np.nan, self.dtype)
-            # PyTorch converts a NaN: to the least int32 or int64, of which smaller dtypes have the lower bits.
+            # A NaN, converted: the least int32 or int64, of which smaller dtypes have the lower bits.
             least = np.iinfo(self.dtype).min if self.dtype in (np.int32, np.int64) else self.dtype.kind == "b"
             return np.full((), least, self.dtype)
         return _median_of(self.reshape(-1), 0, False, ignore_nan)[0]

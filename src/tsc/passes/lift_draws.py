@@ -11,7 +11,8 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import UNKNOWN_CALLS, constant_of
-from tsc.analysis.operator_effects import draws, unread_draws
+from tsc.analysis.operator_effects import draws
+from tsc.analysis.unread_draws import unread_draws
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp, class_of
 from tsc.dialects.builder import TorchBuilder

@@ -15,7 +15,7 @@ from xdsl.ir import Block, Operation
 
 from tsc.analysis.constant_numbers import SCALAR_FORMS, constant_number
 from tsc.analysis.int_values import IntValues
-from tsc.analysis.operator_effects import unread_draws
+from tsc.analysis.unread_draws import unread_draws
 from tsc.dialects import schema as schemas
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
