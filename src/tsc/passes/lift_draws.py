@@ -52,14 +52,14 @@ class LiftDraws(ModulePass):
         """Lift the draws of every function."""
         for function in op.ops:
             if isinstance(function, FuncOp):
+                drop_unread_draws(function)
                 lift_draws(function)
 
 
 def lift_draws(function: FuncOp) -> bool:
-    """Lift those of one function; whether there are any, and that was possible."""
+    """Lift those of one function, all of which are read; whether there are any, and that was possible."""
     body = list(walk(function))
-    unread = unread_draws(function)
-    drawing = [op for op in body if draws(op) and op not in unread]
+    drawing = [op for op in body if draws(op)]
     if not drawing or any(isinstance(op, UNKNOWN_CALLS) for op in body):
         return False
     with_stream = [_with_stream(op) for op in drawing]
@@ -75,6 +75,14 @@ def lift_draws(function: FuncOp) -> bool:
     function.attributes[DRAWS] = UnitAttr()
     function.update_function_type()
     return True
+
+
+def drop_unread_draws(function: FuncOp) -> None:
+    """Drop what is drawn for nothing, which is seen to be so as long as the function is one."""
+    unread = unread_draws(function)
+    for op in reversed([op for op in walk(function) if op in unread] if unread else []):
+        op.detach()
+        op.erase()
 
 
 def _with_stream(op: Operation) -> Operator | None:

@@ -33,7 +33,7 @@ from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.options import options
 from tsc.passes.freeze import Freeze
-from tsc.passes.lift_draws import lift_draws
+from tsc.passes.lift_draws import drop_unread_draws, lift_draws
 from tsc.passes.lift_state import lift_state
 from tsc.passes.split_containers import split_containers
 from tsc.programs.frozen_runs import run_frozen
@@ -227,6 +227,7 @@ class Versions:
         """`entry` with the attributes it still reads, and the stream of random bits, as arguments; None where
         there are none, or why it must stay as it is.
         """
+        drop_unread_draws(entry.function)
         if not self._takes_object(entry) and not any(map(draws, walk(entry.function))):
             return None
         lifted = replace(entry, module=entry.alone())
