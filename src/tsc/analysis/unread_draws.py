@@ -20,7 +20,7 @@ def unread_draws(root: Operation) -> frozenset[Operation]:
     for op in reversed(body):
         if all(use.operation in dead for result in op.results for use in result.uses) and is_removable(op):
             dead.add(op)
-        elif isinstance(op, AtenOp) and op not in found and _draws_in_place(op):
+        elif isinstance(op, AtenOp) and op not in found and draws(op):
             own = _unread_memory(_maker(op), dead)
             found |= own
             dead |= own
@@ -30,10 +30,6 @@ def unread_draws(root: Operation) -> frozenset[Operation]:
     return frozenset(found)
 
 
-def _draws_in_place(op: AtenOp) -> bool:
-    return op.schema.mutates and draws(op)
-
-
 def _shows_memory(op: Operation) -> bool:
     """Whether what `op` gives is memory of its first operand, to which it may have written."""
     operator = definition_of(op)
@@ -41,18 +37,20 @@ def _shows_memory(op: Operation) -> bool:
 
 
 def _maker(op: Operation) -> Operation | None:
-    """What made the memory that `op` shows; None where that is not known to be the program's own."""
+    """What made the memory that `op` gives; None where schemas do not say that it is the program's own."""
     while _shows_memory(op):
         owner = op.operands[0].owner
         if not isinstance(owner, AtenOp):
             return None
         op = owner
     operator = definition_of(op)
-    return None if operator is None or operator.may_share else op
+    return None if operator is None or operator.schema.aliases else op
 
 
 def _unread_memory(maker: Operation | None, dead: set[Operation]) -> set[Operation]:
-    """All that shows the memory that `maker` makes, or writes to it; nothing where something reads it."""
+    """All that shows the memory that `maker` makes, or writes to it, and `maker` if it draws; nothing where
+    something reads it.
+    """
     shown: set[Operation] = set()
     values: list[SSAValue] = [] if maker is None else list(maker.results)
     for value in values:
@@ -64,4 +62,4 @@ def _unread_memory(maker: Operation | None, dead: set[Operation]) -> set[Operati
                 return set()
             shown.add(op)
             values += op.results
-    return shown
+    return shown | {maker} if maker is not None and draws(maker) else shown

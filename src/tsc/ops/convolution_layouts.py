@@ -13,11 +13,12 @@ from tsc.ops.strides import strided_view, suggested
 
 def convolved(result: Array, input: Array, weight: Array, groups: int, *, is_lengthened: bool) -> Array:
     """`result` as PyTorch lays it out: with channels last where the input or the filters lie so; of lines,
-    which it takes for row-major images of one row, where the filters do. `is_lengthened`: by an output
-    padding of a stride or more.
+    which it makes row-major and takes for images of one row, where the filters do, or an input that is
+    row-major as well. `is_lengthened`: by an output padding of a stride or more.
     """
     if weight.ndim == 3:
-        return suggested(_as_image(result), [_as_image(weight)])[:, :, 0]
+        lines = [weight, input] if input.flags.c_contiguous else [weight]
+        return suggested(_as_image(result), [_as_image(x) for x in lines], of_any=True)[:, :, 0]
     takes_last = _takes_channels_last(input, weight, groups, is_lengthened=is_lengthened)
     return suggested(result, [input, weight] if takes_last else [], of_any=True)
 

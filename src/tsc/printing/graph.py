@@ -116,6 +116,8 @@ class Node:
     place: Place | None = None
     is_removable: bool = False
     """Whether the node can go when nobody reads its results."""
+    draws: bool = False
+    """Whether it draws random numbers: then what it is in may not, see `operator_effects.is_removable`."""
 
     def kind(self) -> str:
         """``aten::add``."""

@@ -14,6 +14,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir import Block as IRBlock
 from xdsl.traits import MemoryEffectKind, get_effects
 
+from tsc.analysis.operator_effects import draws
 from tsc.dialects import torch_ops as ops
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -218,7 +219,7 @@ class _Importer:
         """The node of an operation, with its blocks."""
         place = None if isinstance(op, _PLACELESS) else place_of(op.location)
         node = Node(_kind(op), self.uses(op.operands), place=place)
-        node.is_removable = _only_computes(op)
+        node.is_removable, node.draws = _only_computes(op), draws(op)
         self._specialize(op, node)
         node.regions = [Block() for _ in op.regions]
         for region, block in zip(op.regions, node.regions, strict=True):

@@ -149,7 +149,7 @@ def is_dead(node: Node) -> bool:
 def is_removable(node: Node) -> bool:
     """Whether a node, with everything inside it, does nothing but compute."""
     if node.regions:
-        return all(is_removable(n) for b in node.regions for n in b.body)
+        return all(is_removable(n) and not n.draws for b in node.regions for n in b.body)
     return node.is_removable
 
 

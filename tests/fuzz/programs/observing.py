@@ -66,8 +66,7 @@ def observe(
 def _walk(value: Any, path: str, to_array: ToArray, leaves: list[Leaf], alive: list[tuple[str, Any]]) -> str:
     array = to_array(value)
     if array is not None:
-        strides = tuple(s // array.itemsize for s in array.strides)
-        leaves.append(Leaf(path, array.copy(), strides))
+        leaves.append(Leaf(path, array.copy(), _strides(value, array)))
         alive.append((path, array))
         return "T"
     if isinstance(value, dict):
@@ -78,6 +77,13 @@ def _walk(value: Any, path: str, to_array: ToArray, leaves: list[Leaf], alive: l
         return ("[" if isinstance(value, list) else "(") + ", ".join(parts) + "]"
     leaves.append(Leaf(path, value))
     return type(value).__name__
+
+
+def _strides(value: Any, array: Any) -> tuple[int, ...]:
+    """In elements: of a tensor that PyTorch conjugates when it is read, and not of what was read."""
+    if hasattr(value, "is_conj") and value.is_conj():
+        return tuple(value.stride())
+    return tuple(s // array.itemsize for s in array.strides)
 
 
 def _sharing(alive: Sequence[tuple[str, Any]]) -> frozenset[tuple[str, str]]:
