@@ -47,7 +47,7 @@ from tsc.dialects.torch_ops import (
 from tsc.dialects.tsc import FindSizeOp, GroupOp, YieldOp
 from tsc.dims import Dim
 from tsc.dtypes import Array, by_numpy
-from tsc.errors import CodegenError
+from tsc.errors import BoundsError, CodegenError, ShapeError
 from tsc.ops.definition import TensorSpec
 from tsc.ops.kernel_builder import KernelBuilder, KernelValue
 from tsc.ops.registry import require
@@ -372,7 +372,10 @@ def lower_group(group: GroupOp, name: str, pool: ConstantPool) -> tuple[FuncOp, 
 def _lower_operator(kernel: KernelBuilder, op: AtenOp, values: dict[SSAValue, Any]) -> None:
     operator = require(op.schema.full_name)
     assert operator.lower is not None
-    lowered = operator.lower(kernel, [_argument(o, values) for o in op.operands])
+    try:
+        lowered = operator.lower(kernel, [_argument(o, values) for o in op.operands])
+    except (BoundsError, ShapeError) as error:
+        raise CodegenError(f"it raises where it runs, in a branch perhaps: {error}") from error
     results = cast("tuple[Any, ...]", lowered) if isinstance(lowered, tuple) else (lowered,)
     values.update(zip(op.results, results, strict=True))
 

@@ -16,6 +16,7 @@ from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimIfOp, PrimLoopOp
 from tsc.dialects.tsc import MemoryOp, PrefixOp, RequireOp
+from tsc.dialects.walking import comes_from
 from tsc.ops.definition import Sharing
 from tsc.passes.functional.forms import CannotFunctionalizeError
 
@@ -107,18 +108,21 @@ class _Naming:
 
     def _is_new(self, value: SSAValue) -> bool:
         """Whether a tensor certainly is memory of its own."""
+        return comes_from(value, self._new_with)
+
+    def _new_with(self, value: SSAValue) -> list[SSAValue] | None:
+        """The tensors that must be memory of their own for `value` to be; None where that is not enough."""
         owner = value.owner
-        if isinstance(owner, PrefixOp):
-            return True
+        if isinstance(owner, PrimIfOp):
+            number = owner.results.index(value)
+            ends = [region.block.last_op for region in owner.regions]
+            return [self._shown(end.operands[number])[0] for end in ends if end is not None]
+        is_new = isinstance(owner, PrefixOp)
         if isinstance(owner, AtenOp):
-            return definition_of(owner) is not None and (not shared_operands(owner) or _follows(owner))
-        if isinstance(owner, PrimLoopOp):
-            return self._is_new_after(owner, owner.results.index(value))
-        if not isinstance(owner, PrimIfOp):
-            return False
-        number = owner.results.index(value)
-        ends = [region.block.last_op for region in owner.regions]
-        return all(end is not None and self._is_new(self._shown(end.operands[number])[0]) for end in ends)
+            is_new = definition_of(owner) is not None and (not shared_operands(owner) or _follows(owner))
+        elif isinstance(owner, PrimLoopOp):
+            is_new = self._is_new_after(owner, owner.results.index(value))
+        return [] if is_new else None
 
     def _is_new_after(self, loop: PrimLoopOp, number: int) -> bool:
         """Whether what a loop carries is new memory when it ends; it is required that it has rounds, where
