@@ -16,6 +16,7 @@ from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.sized import sized
 from tsc.dialects.torch_base import TorchOp
 from tsc.dims import is_known
+from tsc.errors import CodegenError
 
 MOST_SLOTS = 16
 """How many lines are put in order at one time, at most: each needs a slot of the workspace."""
@@ -108,8 +109,14 @@ class OrderOp(TorchOp):
     def build_of(
         cls, operands: Sequence[SSAValue], body: Block, count: int, attributes: dict[str, Attribute]
     ) -> Self:
-        """The operation, which gives `count` elements of each line."""
+        """The operation, which gives `count` elements of each line.
+
+        Raises:
+            CodegenError: how long lines are is an expression of sizes.
+        """
         batches, extent, size = shape_of(operands[0])
+        if not is_known(extent):
+            raise CodegenError(f"{cls.name}: requires lines of a known length; got {extent} elements")
         shape = [batches, count, size]
         workspace = Workspace.of(batches * size, cls.items_of(extent), _key_bits(body))
         made = sized(shape)
