@@ -365,6 +365,22 @@ def test_exceptions_are_told_as_in_pytorch(scale: float) -> None:
             scripted(X * scale)
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_would_raise_in_a_branch_that_is_not_taken_is_no_failure_to_compile() -> None:
+    def beyond(x: Tensor, y: Tensor) -> Tensor:
+        for n in range(3):
+            if bool((y == y).all()):
+                y = y + 1
+            else:
+                x[n] = 2
+        return y * 2
+
+    x, y = torch.ones(2, 5), torch.ones(3)
+    scripted = tsc.script(beyond)
+    for _ in range(2):
+        assert_same(scripted(x, y), beyond(x, y))
+
+
 # --- how long it takes ---
 
 

@@ -306,6 +306,21 @@ def test_medians_of_all_elements_pin_their_number() -> None:
             require_same(scripted(x), median(x))
 
 
+@pytest.mark.filterwarnings("error")
+def test_lines_whose_length_is_an_expression_are_put_in_order() -> None:
+    def sorted_pairs(x: Tensor) -> Tensor:
+        return x.unfold(-1, 2, 2).sort(-2)[0]
+
+    before = tsc.set_fusion_strategy([("DYNAMIC", 8)])
+    try:
+        scripted: Any = tsc.script(sorted_pairs)
+        for count in (5, 9, 11):
+            x = torch.randn(8, count)
+            require_same(scripted(x), sorted_pairs(x))
+    finally:
+        tsc.set_fusion_strategy(before)
+
+
 def first_half(x: Tensor, y: Tensor) -> Tensor:
     return y.chunk(2, -1)[0]
 
