@@ -22,8 +22,10 @@ def next_step_alone(x: Tensor, n: int) -> Tensor:
 
 
 def carried(x: Tensor, n: int) -> Tensor:
+    y = x
     for _ in range(n):
-        x = torch.rand([2])  # noqa: F841
+        y = torch.rand([2])
+    y + 1
     return torch.randint(0, 50, [6])
 
 

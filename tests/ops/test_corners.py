@@ -28,7 +28,7 @@ def test_the_median_of_nothing(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_where_a_tensor_begins_in_its_memory(dtype: torch.dtype) -> None:
     def offset(x: Tensor) -> int:
-        return x.storage_offset()
+        return int(x.storage_offset())
 
     part = torch.zeros(3, 4, dtype=dtype)[1:, 2:]
     assert tsc.script(offset)(part) == offset(part)

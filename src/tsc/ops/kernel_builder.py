@@ -32,7 +32,7 @@ from tsc.errors import CodegenError
 from tsc.ops.definition import TensorSpec
 from tsc.ops.kernel_values import KernelPair, KernelValue, Output, affine, dim
 from tsc.ops.parts_emitter import PART_DTYPES
-from tsc.ops.reshapes import common_refinement, group_attribute, reassociation, unit_view
+from tsc.ops.reshapes import Groups, common_refinement, group_attribute, reassociation, unit_view
 from tsc.ops.scalar import Scalar
 
 Body = Callable[["BodyBuilder", list[Scalar], list[Scalar]], Sequence[Scalar]]
@@ -249,9 +249,7 @@ class KernelBuilder:
         if x.spec.shape == shape:
             return x
         units = unit_view(x.spec.shape, shape)
-        if units is not None:
-            return x.view(shape, units)
-        return self.reshape_in_memory(self.materialize(x), shape)
+        return self.reshape_in_memory(self.materialize(x), shape) if units is None else x.view(shape, units)
 
     def reshape_in_memory(self, x: KernelValue, shape: Sequence[int]) -> KernelValue:
         """As `reshape`, by ``tensor.collapse_shape`` and ``tensor.expand_shape`` alone; `x` is no view."""
@@ -272,9 +270,8 @@ class KernelBuilder:
 
     def _empty_as(self, x: KernelValue, spec: TensorSpec) -> KernelValue:
         """A tensor without elements under another shape."""
-        flat = TensorSpec((0,), spec.dtype)
         if x.spec.ndim != 1:
-            x = self._collapse(x, flat, [list(range(x.spec.ndim))])
+            x = self._collapse(x, TensorSpec((0,), spec.dtype), [list(range(x.spec.ndim))])
         return x if spec.ndim == 1 else self._expand(x, spec, [list(range(spec.ndim))])
 
     def _split_then(self, x: KernelValue, common: tuple[int, ...]) -> KernelValue:
@@ -283,9 +280,7 @@ class KernelBuilder:
             return self._expand(x, spec)
         return self._collapse(x, spec)
 
-    def _collapse(
-        self, x: KernelValue, spec: TensorSpec, groups: list[list[int]] | None = None
-    ) -> KernelValue:
+    def _collapse(self, x: KernelValue, spec: TensorSpec, groups: Groups | None = None) -> KernelValue:
         groups = groups or reassociation(x.spec.shape, spec.shape)
         op = tensor.CollapseShapeOp.create(
             operands=[x.ssa],
@@ -294,7 +289,7 @@ class KernelBuilder:
         )
         return KernelValue(self.add(op), spec)
 
-    def _expand(self, x: KernelValue, spec: TensorSpec, groups: list[list[int]] | None = None) -> KernelValue:
+    def _expand(self, x: KernelValue, spec: TensorSpec, groups: Groups | None = None) -> KernelValue:
         groups = groups or reassociation(spec.shape, x.spec.shape)
         shape, sizes = plain(spec.shape), self.sizes(spec.shape)
         op = tensor.ExpandShapeOp(x.ssa, sizes, group_attribute(groups), shape, self.tensor_type(spec))

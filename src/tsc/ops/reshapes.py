@@ -11,6 +11,9 @@ from xdsl.ir.affine import AffineExpr
 
 from tsc.errors import CodegenError
 
+Groups = list[list[int]]
+"""For each dim of one shape, the dims of another that make it."""
+
 
 def unit_view(old: Sequence[int], new: Sequence[int]) -> list[AffineExpr | int] | None:
     """The map of a reshape that only adds or drops dims of size 1; None for any other reshape."""
@@ -21,7 +24,7 @@ def unit_view(old: Sequence[int], new: Sequence[int]) -> list[AffineExpr | int] 
     return [0 if n == 1 else AffineExpr.dimension(next(following)) for n in old]
 
 
-def reassociation(fine: Sequence[int], coarse: Sequence[int]) -> list[list[int]]:
+def reassociation(fine: Sequence[int], coarse: Sequence[int]) -> Groups:
     """For each dim of `coarse`, the consecutive dims of `fine` whose product it is; ones join their
     neighbours.
 
