@@ -68,6 +68,12 @@ def into_a_view_that_is_read(x: Tensor, n: int) -> Tensor:
     return torch.randint(0, 50, [6]) + y.sum()
 
 
+def into_another(x: Tensor, n: int) -> Tensor:
+    y = torch.zeros(2)
+    torch.add(torch.rand([2]), x, out=y)
+    return torch.randint(0, 50, [2]) + y
+
+
 def changed_in_place(x: Tensor, n: int) -> Tensor:
     torch.nn.functional.dropout(x, 0.4, True).abs_()
     return torch.randint(0, 50, [6])
@@ -85,7 +91,7 @@ def beside_a_permutation(x: Tensor, n: int) -> Tensor:
 
 PROGRAMS = (
     next_step_alone, carried, in_a_round, left_early, in_a_branch, in_place, into_a_view,
-    into_a_view_that_is_read, changed_in_place, into_an_argument, beside_a_permutation,
+    into_a_view_that_is_read, into_another, changed_in_place, into_an_argument, beside_a_permutation,
 )  # fmt: skip
 
 

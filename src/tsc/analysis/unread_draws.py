@@ -31,9 +31,12 @@ def unread_draws(root: Operation) -> frozenset[Operation]:
 
 
 def _shows_memory(op: Operation) -> bool:
-    """Whether what `op` gives is memory of its first operand, to which it may have written."""
+    """Whether what `op` gives is memory of its first operand, to which, and to nothing else, it may write."""
     operator = definition_of(op)
-    return operator is not None and (operator.is_view or operator.schema.mutates)
+    if operator is None:
+        return False
+    written = [place for place, argument in enumerate(operator.schema.arguments) if argument.is_written]
+    return written == [0] if written else operator.is_view
 
 
 def _maker(op: Operation) -> Operation | None:
