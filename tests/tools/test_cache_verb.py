@@ -41,7 +41,7 @@ def test_entries_have_kinds_sizes_and_ages(folder: Path, capsys: pytest.CaptureF
     report = said(capsys, 0, "list")
     assert report["folder"] == str(folder)
     assert {kind: held["files"] for kind, held in report["kinds"].items()} == {"object": 2, "weights": 1}
-    assert report["size_bytes"] == sum(file.stat().st_size for file in folder.iterdir())
+    assert report["size_bytes"] == sum(file.stat().st_size for file in folder.glob(f"*{store.SUFFIX}"))
     oldest = report["entries"][-1]
     assert oldest["name"] == store.name_of("object", "b")
     assert oldest["age_seconds"] == pytest.approx(3 * DAY, rel=0.1)
@@ -63,7 +63,7 @@ def test_damaged_entries_are_named(folder: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_what_was_not_used_longest_goes_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    size = sum(file.stat().st_size for file in folder.iterdir())
+    size = sum(file.stat().st_size for file in folder.glob(f"*{store.SUFFIX}"))
     report = said(capsys, 0, "prune", "--size", str(size - 1))
     assert (report["freed_files"], report["freed_bytes"]) == (1, size // 3)
     assert not (folder / store.name_of("object", "b")).exists()
