@@ -31,9 +31,9 @@ GENERATOR_TYPE = tt.ModuleType(GENERATOR)
 
 @dataclass(frozen=True)
 class LiftDraws(ModulePass):
-    """Let what draws from the default generator take the stream of its random bits, which is an attribute of
-    the generator, and assign the one behind them. The generator is the first argument from then on, behind
-    ``self``; `lift-state` takes both away.
+    """Drop what is drawn for nothing, and let what draws from the default generator take the stream of its
+    random bits, which is an attribute of the generator, and assign the one behind them. The generator is the
+    first argument from then on, behind ``self``; `lift-state` takes both away.
 
     Requires: stage `frozen`.
     Leaves: functions in which something draws otherwise, or of which that cannot be said, as a whole.

@@ -8,7 +8,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from tsc.analysis.known_values import UNKNOWN, constant_of, is_list_mutated
-from tsc.analysis.memory_aliases import AliasSets, has_memory, shared_operands
+from tsc.analysis.memory_aliases import AliasSets, has_memory, memory_sources, shared_operands
 from tsc.analysis.operator_effects import definition_of, not_repeatable
 from tsc.analysis.written_names import LITERALS, WRAPPERS
 from tsc.dialects import torch_types as tt
@@ -114,9 +114,7 @@ class _Naming:
         """The tensors that must be memory of their own for `value` to be; None where that is not enough."""
         owner = value.owner
         if isinstance(owner, PrimIfOp):
-            number = owner.results.index(value)
-            ends = [region.block.last_op for region in owner.regions]
-            return [self._shown(end.operands[number])[0] for end in ends if end is not None]
+            return [self._shown(source)[0] for source in memory_sources(value)]
         is_new = isinstance(owner, PrefixOp)
         if isinstance(owner, AtenOp):
             is_new = definition_of(owner) is not None and (not shared_operands(owner) or _follows(owner))
