@@ -29,6 +29,8 @@ class Argument:
     """Whether the operator writes to it: ``Tensor(a!)``."""
     alias: str = ""
     """The alias set: a result with the set of an argument shares its memory."""
+    enters_container: bool = False
+    """Whether a list or dict may hold it afterwards: ``Tensor(a -> *)``."""
     broadcast_size: int | None = None
     """For ``int[2]``: a single int stands for that many."""
 
@@ -164,6 +166,7 @@ def _argument(text: str, kwarg_only: bool) -> Argument:
         kwarg_only,
         written,
         alias[1] if alias else "",
+        alias is not None and "->" in alias[0],
         int(size[1]) if size else None,
     )
 

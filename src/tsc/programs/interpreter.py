@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from tsc.analysis.operator_effects import asks_gradients
 from tsc.concurrency import serialized
 from tsc.dialects import torch_types as tt
 from tsc.frontend.compile import Compiler
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.interop import torch as torch_interop
 from tsc.passes.eliminate_dead_code import eliminate_dead_code
-from tsc.programs.called_functions import called_functions
+from tsc.programs.called_functions import KnownOfFunctions
 from tsc.programs.forked_calls import ForkedCalls
 from tsc.runtime.futures import Future
 from tsc.runtime.generic import GenericFunction
@@ -34,7 +33,7 @@ class Interpreter:
         self._functions: dict[Function, GenericFunction] = {}
         self._recording: dict[Function, GenericFunction] = {}
         self._taping: dict[Function, GenericFunction] = {}
-        self._differentiating: dict[Function, bool] = {}
+        self.known = KnownOfFunctions(compiler)
         self._tape_operators = TapeOperators()
         self.torch_operators = TorchOperators()
         self.torch_operators.call_python = self._call_python_recording
@@ -46,7 +45,7 @@ class Interpreter:
 
     def call(self, function: Function, *arguments: object) -> Any:
         """Run `function` on runtime values."""
-        if TAPE.get() is not None or self._differentiates(function):
+        if TAPE.get() is not None or self.known.asks_gradients(function):
             with taping():
                 return self._call_taping(function, *arguments)
         found = self._functions.get(function)
@@ -67,30 +66,6 @@ class Interpreter:
         if found is None:
             found = self._made(self._taping, function, self.call, self._tape_operators)
         return found(*arguments)
-
-    def _differentiates(self, function: Function) -> bool:
-        """Whether `function`, or one that it calls, asks for gradients."""
-        found = self._differentiating.get(function)
-        if found is None:
-            found = self._found_differentiating(function)
-        return found
-
-    @serialized
-    def _found_differentiating(self, function: Function) -> bool:
-        seen = {function}
-        pending = [function]
-        found = False
-        while pending and not found:
-            current = pending.pop()
-            self.compiler.compile(current)
-            if current.op is None:
-                continue
-            found = asks_gradients(current.op)
-            fresh = set(called_functions(current.op, self.compiler.unit)) - seen
-            seen |= fresh
-            pending += fresh
-        self._differentiating[function] = found
-        return found
 
     @serialized
     def _made(

@@ -227,6 +227,9 @@ class BoundFunction(Inspectable):
             ) from None
 
     def _run_generic(self, *values: object) -> Any:
+        inlined = self._versions.inlined() if self._is_live else None
+        if inlined is not None:
+            return inlined(*values)
         receiver = () if self.receiver is None else (self.receiver,)
         return self.interpreter.call(self.function, *receiver, *values)
 

@@ -39,6 +39,8 @@ class Version:
     """The short ways for calls with tensors of a class."""
     ways: dict[Any, Run] = field(default_factory=dict[Any, Run])
     """The shortest way that is known for calls, by what `ShortWays` calls them."""
+    inlined: Run | None = None
+    """Runs it in the generic tier with its calls inlined, where that makes a difference."""
     halves: dict[Any, Any] = field(default_factory=dict[Any, Any])
     """What there is for calls whose gradients are wanted: see `tsc.programs.recorded_natively`."""
 

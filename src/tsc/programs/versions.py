@@ -108,6 +108,7 @@ class Versions:
     def only(self, entry: Entry) -> Version:
         """The version of a function or frozen method."""
         if not self._made:
+            drop_unread_draws(entry.function)
             generic = run_frozen(entry, self._receiver, self._interpreter.call)
             self._made.append(self._version(entry, self._lifted(entry), generic))
         return self._made[0]
@@ -130,6 +131,23 @@ class Versions:
                     self._profiled.clear()
                 self._profiled[key] += 1
                 return None
+        return self._find_or_add()
+
+    def inlined(self) -> Run | None:
+        """What runs a method of a live module in the generic tier with its calls inlined, where it might draw
+        random numbers for nothing: PyTorch drops such draws even in the first calls, and of functions that
+        run one after the other nobody sees that. None where it is the same, or there is no version.
+        """
+        is_module = self._receiver is not None and self._receiver.cls.kind == "module"
+        if not is_module or self._is_refused or not self._wastes_draws():
+            return None
+        found = self._find_or_add()
+        return None if found is None else found.inlined
+
+    def _wastes_draws(self) -> bool:
+        return self._interpreter.known.may_draw_for_nothing(self._function)
+
+    def _find_or_add(self) -> Version | None:
         found = self._find()
         return self._add_live() if found is None and not self._must_stay() else found
 
@@ -184,6 +202,7 @@ class Versions:
             return _Refusal(error.message, is_final=True)
         if takes_no_tensors(entry.function):
             return _Refusal(PYTHON_ALONE, is_final=True)
+        drop_unread_draws(entry.function)
         lifted = self._lifted(entry)
         is_lifted = isinstance(lifted, Entry)
         guard = AttributeGuard(self._object, (lifted if is_lifted else entry).function)
@@ -191,9 +210,11 @@ class Versions:
         if len(before) != len(after) or not all(map(is_, before, after)):
             return _Refusal("another thread changes its object")  # a later call tries again
         entry.pool.drop_attributes()
-        generic = partial(self._interpreter.call, self._function, self._object)
+        call = self._interpreter.call
+        inlined = run_frozen(entry, self._object, call) if self._wastes_draws() else None
+        generic = inlined or partial(call, self._function, self._object)
         made = self._version(entry, lifted, generic, guard, varying)
-        made.cause = self._cause()
+        made.cause, made.inlined = self._cause(), inlined
         return made
 
     def _cause(self) -> str:
@@ -227,7 +248,6 @@ class Versions:
         """`entry` with the attributes it still reads, and the stream of random bits, as arguments; None where
         there are none, or why it must stay as it is.
         """
-        drop_unread_draws(entry.function)
         if not self._takes_object(entry) and not any(map(draws, walk(entry.function))):
             return None
         lifted = replace(entry, module=entry.alone())
