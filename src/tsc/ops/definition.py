@@ -168,6 +168,8 @@ class Operator:
     """
     takes_overlap: bool = False
     """Whether the in-place form writes where several elements are one place in memory, as fills do."""
+    may_give_argument: bool = False
+    """Of a view: whether it is the very tensor that was given, at times."""
     compares_objects: bool = False
     """What it gives depends on which objects lists, dicts and tensors are, not on what they hold."""
     reads_places: bool = False
@@ -237,6 +239,12 @@ class Operator:
     def is_view(self) -> bool:
         """Whether the result certainly is memory of the first argument, or follows it."""
         return self.sharing is not Sharing.SOMETIMES and self.schema.aliases and not self.schema.mutates
+
+    @property
+    def makes_views(self) -> bool:
+        """Whether results certainly are views, and tensors of their own: none is the very argument."""
+        is_plain = self.kind in ("view", "reshape") and self.sharing is Sharing.BY_SCHEMA
+        return is_plain and self.is_view and not self.may_give_argument
 
 
 Meaning = (

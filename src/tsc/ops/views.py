@@ -306,7 +306,7 @@ def unfold(self: Array, dimension: int, size: int, step: int) -> Array:
     return strided_view(self, shape, strides)
 
 
-@_view("aten::positive", inverse=same_back, is_identity=True)
+@_view("aten::positive", inverse=same_back, is_identity=True, may_give_argument=True)
 def positive(self: Array) -> Array:
     """The tensor itself."""
     if self.dtype == np.bool_:

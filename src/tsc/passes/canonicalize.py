@@ -19,6 +19,7 @@ from tsc.analysis.known_values import (
     unwrapped,
 )
 from tsc.analysis.module_functions import functions
+from tsc.analysis.object_identity import is_same_tensor
 from tsc.analysis.operator_effects import asks_gradients, definition_of, is_layout_read, wants_layout
 from tsc.analysis.shown_results import is_layout_shown, is_shown
 from tsc.dialects import torch_types as tt
@@ -36,7 +37,7 @@ from tsc.dialects.torch_ops import (
 from tsc.dialects.tsc import HAD_MODES
 from tsc.dialects.type_tests import BARE, is_instance
 from tsc.dialects.walking import function_of, walk
-from tsc.dims import alike, is_known
+from tsc.dims import alike
 from tsc.ops.definition import Operator, ResultLayout, Sharing
 from tsc.passes import Rewriting
 from tsc.passes.functional.masked_assignments import chosen_by_mask
@@ -290,25 +291,13 @@ def _same_object(negated: bool) -> Rule:
 
     def rule(op: Operation) -> list[SSAValue] | None:
         decided = none_check(op)
-        if decided is None and op.operands[0] is op.operands[1]:
-            return [TorchBuilder(before=op).constant(not negated)]
-        if decided is None and _are_other_tensors(*op.operands):
-            return [TorchBuilder(before=op).constant(negated)]
-        return decided
+        if decided is not None:
+            return decided
+        is_tensor = isinstance(op.operands[0].type, tt.TensorType)
+        is_same = is_same_tensor(*op.operands) if is_tensor else op.operands[0] is op.operands[1] or None
+        return None if is_same is None else [TorchBuilder(before=op).constant(is_same is not negated)]
 
     return rule
-
-
-def _are_other_tensors(a: SSAValue, b: SSAValue) -> bool:
-    """Whether two values cannot be the same tensor: its sizes or elements would be of two kinds."""
-    if not isinstance(a.type, tt.TensorType) or not isinstance(b.type, tt.TensorType):
-        return False
-    if a.type.sizes is None or b.type.sizes is None or a.type.dtype is None or b.type.dtype is None:
-        return False
-    if a.type.dtype is not b.type.dtype or len(a.type.sizes) != len(b.type.sizes):
-        return True
-    pairs = zip(a.type.sizes, b.type.sizes, strict=True)
-    return any(is_known(m) and is_known(n) and m != n and -1 not in (m, n) for m, n in pairs)
 
 
 def _is_instance(op: Operation) -> list[SSAValue] | None:
@@ -353,6 +342,7 @@ def _is_itself(op: Operation, operator: Operator) -> bool:
     wanted = {name: op.argument(name) for name in ("copy", "memory_format") if name in op.positions}
     is_plain = all(constant_of(value) in (False, None) for value in wanted.values())
     is_conversion = operator.sharing is Sharing.SOMETIMES and not operator.shares_by_layout
+    is_conversion = is_conversion and operator.kind != "reshape"  # which gives a view
     return is_conversion and is_plain and given.dtype is made.dtype
 
 

@@ -14,6 +14,7 @@ from xdsl.passes import ModulePass
 from tsc.analysis.known_values import UNKNOWN_CALLS, is_within, writes_anything
 from tsc.analysis.memory_aliases import has_memory, shared_operands
 from tsc.analysis.memory_shapes import Lying
+from tsc.analysis.object_identity import asks_which
 from tsc.analysis.operator_effects import asks_gradients, definition_of, not_repeatable, reads_layout
 from tsc.analysis.result_layouts import is_row_major
 from tsc.analysis.written_names import WRAPPERS, unfollowed_name
@@ -78,6 +79,8 @@ def functionalize(function: FuncOp, pool: ConstantPool, *, in_regions: bool = Fa
     try:
         if called := _call_that_may_write(trial):
             raise CannotFunctionalizeError(f"{called.name} may write to what it is given")
+        if any(map(asks_which, walk(trial))):
+            raise CannotFunctionalizeError("it asks whether two tensors are one")
         writes = any(writes_anything(op) for op in walk(trial))
         if writes and (name := unfollowed_name(trial)):
             raise CannotFunctionalizeError(f"memory that is written is also known through {name}")

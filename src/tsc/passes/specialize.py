@@ -10,11 +10,12 @@ from typing import cast
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, BlockArgument, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import VerifyException
 
 from tsc import dtypes
+from tsc.analysis.object_identity import distinct_arguments, mark_distinct
 from tsc.dialects import torch_types as tt
 from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import DerefineOp, PrimDictConstructOp
@@ -64,14 +65,19 @@ class Specialize(ModulePass):
         if len(given) != len(self.arguments):
             raise ArgumentError(f"specialize: requires {len(given)} arguments; got {len(self.arguments)}")
         builder = TorchBuilder(block, before=block.first_op)
+        distinct, remaining = distinct_arguments(function), list[BlockArgument]()
         for argument, text in zip(given, self.arguments, strict=True):
             value = _Specializer(function, builder, self.sizes).value(text, argument.type)
             _require_fits(value.type, argument.type, text)
             value.name_hint = argument.name_hint
+            if argument in distinct and isinstance(value, BlockArgument):
+                remaining.append(value)
             if value.type is not argument.type and not isinstance(argument.type, tt.TensorType):
                 value = builder.create(DerefineOp, [value], [argument.type]).results[0]
             argument.replace_all_uses_with(value)
             block.erase_arg(argument)
+        if distinct:
+            mark_distinct(function, remaining)
         function.update_function_type()
 
 

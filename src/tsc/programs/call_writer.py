@@ -52,6 +52,8 @@ class CallWriter:
         if self.kind.tensor is Tensor:  # of ours that may ask for gradients
             roots = () if guard is None else self._objects()
             tests.append(f"{text.hold(TABLE)} and {text.hold(are_noted)}(arguments, {text.hold(roots)})")
+        if self.version.sames is not None:
+            tests += self.version.sames.tests("arguments")
         if guard is None:
             return tests
         if state is not None and state.holders:  # parameters of PyTorch may ask for gradients

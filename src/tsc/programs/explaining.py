@@ -146,7 +146,7 @@ def explain_version(
     arrays = flatten(given)
     try:
         regulars = [regular(a) for a in arrays]
-        made = versions.compile_apart(version, entry, in_parts, key, regulars, seen.append)
+        made = versions.making.apart(version, entry, in_parts, key, regulars, seen.append)
     except VerificationError:
         raise
     except TscError as error:

@@ -100,10 +100,10 @@ class _Forked:
                 self._profiled.clear()
             self._profiled[key] += 1
             return None
-        return self._versions.newest or self._only()
+        return self._versions.frozen(values) or self._only(values)
 
     @serialized
-    def _only(self) -> Version | None:
+    def _only(self, values: Sequence[Any]) -> Version | None:
         unit, pool = self._interpreter.compiler.unit, ConstantPool()
         try:
             module = assemble(unit, pool, [self._function], None)
@@ -111,4 +111,4 @@ class _Forked:
         except TscError:  # the generic tier tells, where it matters
             self._is_refused = True
             return None
-        return self._versions.only(Entry(module, self._function.name, pool, unit))
+        return self._versions.only(Entry(module, self._function.name, pool, unit), values)

@@ -26,6 +26,7 @@ from tsc.programs.input_hints import hint_at_inputs
 from tsc.programs.inspecting import Inspectable, Saveable
 from tsc.programs.interpreter import Interpreter
 from tsc.programs.live_tensors import refresh_below
+from tsc.programs.making import PYTHON_ALONE
 from tsc.programs.recorded_calls import RecordedCalls, are_noted
 from tsc.programs.recorded_natively import NativeRecording
 from tsc.programs.short_ways import ShortWays
@@ -33,7 +34,7 @@ from tsc.programs.specialization_table import SpecializationTable, specializatio
 from tsc.programs.tensor_kinds import TensorKind
 from tsc.programs.unspecialized import has_undefined_tensor, is_dynamic
 from tsc.programs.version import Version
-from tsc.programs.versions import PYTHON_ALONE, Versions
+from tsc.programs.versions import Versions
 from tsc.runtime.last_called import LastCalled
 from tsc.runtime.native_halves import NativeHalves
 from tsc.runtime.plain_values import UNLIKE, copier_of, copies_of, plain_call
@@ -227,7 +228,7 @@ class BoundFunction(Inspectable):
             ) from None
 
     def _run_generic(self, *values: object) -> Any:
-        inlined = self._versions.inlined() if self._is_live else None
+        inlined = self._versions.inlined(values) if self._is_live else None
         if inlined is not None:
             return inlined(*values)
         receiver = () if self.receiver is None else (self.receiver,)
@@ -239,7 +240,7 @@ class BoundFunction(Inspectable):
         """What there is compiled for these arguments, or is to be; None: the generic tier runs."""
         if self._is_live:
             return self._versions.live(values)
-        return self._versions.newest or self._versions.only(self._entry())
+        return self._versions.frozen(values) or self._versions.only(self._entry(), values)
 
     @property
     def _is_live(self) -> bool:
@@ -329,7 +330,7 @@ class BoundFunction(Inspectable):
             reason = "it is a method of an object that is no module"
         if reason is not None:
             return explain_generic(self.name, program, reason)
-        found = self._versions.apart() if self._is_live else self._versions.only(self._entry())
+        found = self._versions.apart(values) if self._is_live else self._versions.only(self._entry(), values)
         if isinstance(found, str):
             return explain_generic(self.name, program, found)
         names = [parameter.name for parameter in self.parameters]

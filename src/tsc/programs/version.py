@@ -11,6 +11,7 @@ from tsc.compiler.fusion_report import has_strict_operators
 from tsc.compiler.parts import InParts
 from tsc.concurrency import computed_once
 from tsc.programs.object_state import AttributeGuard, ObjectState
+from tsc.programs.same_arguments import Sames
 from tsc.runtime.specializations import Specializations
 
 Run = Callable[..., Any]
@@ -33,6 +34,8 @@ class Version:
     """Of a live module: the attributes that the version is for."""
     refusal: str | None = None
     """Why nothing of it is compiled, and the generic tier runs all calls."""
+    sames: Sames | None = None
+    """The same tensors among the arguments of the calls that it is for; None: it is for all calls."""
     cause: str = "first call"
     """Why its first specialization is made."""
     tensor_calls: dict[type, Any] = field(default_factory=dict[type, Any])
@@ -56,5 +59,5 @@ class Version:
 
     @property
     def depends_on_arguments_alone(self) -> bool:
-        """Whether calls need not look at an object."""
-        return self.state is None and self.guard is None
+        """Whether calls need not look at an object, nor which arguments are the same."""
+        return self.state is None and self.guard is None and self.sames is None

@@ -12,23 +12,17 @@ from functools import partial
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tsc import pipeline
 from tsc.analysis.operator_effects import changes_shapes, draws
-from tsc.analysis.python_values import only_asks_tensors, takes_no_tensors
-from tsc.compiler.descent import Descent
+from tsc.analysis.python_values import takes_no_tensors
 from tsc.compiler.entry import Entry
 from tsc.compiler.fusion_report import require_nothing_strict
 from tsc.compiler.parts import InParts
-from tsc.compiler.sizes import Naming
-from tsc.compiler.specialization import Specialization, branches, compile_for, native_numbers
-from tsc.compiler.symbolic_sizes import compile_named
 from tsc.concurrency import serialized
 from tsc.dialects.constants import ConstantPool
 from tsc.dialects.context import make_context
 from tsc.dialects.walking import walk
-from tsc.errors import CodegenError, TscError
+from tsc.errors import TscError
 from tsc.frontend.object_graph import assemble
 from tsc.frontend.unit import Function, ScriptObject
 from tsc.options import options
@@ -39,20 +33,18 @@ from tsc.passes.split_containers import split_containers
 from tsc.programs.frozen_runs import run_frozen
 from tsc.programs.hints import hint_at_freezing
 from tsc.programs.live_tensors import objects_below
+from tsc.programs.making import PYTHON_ALONE, Making, trials
 from tsc.programs.object_state import AttributeGuard, ObjectState
+from tsc.programs.same_arguments import Sames, asks_for_sames
 from tsc.programs.version import Version
-from tsc.runtime.background import background
 from tsc.runtime.descriptions import describe
 from tsc.runtime.number_code import NumberCalls
-from tsc.runtime.specializations import ForAll, Specializations
-from tsc.tracebacks import warn_user
+from tsc.runtime.specializations import Specializations
 
 if TYPE_CHECKING:
     from tsc.programs.interpreter import Interpreter
 
 LOG = logging.getLogger("tsc")
-MOST_NATIVE_TRIALS = 2
-"""How often other sizes are compiled for as a whole, of a function that was not native so for the first."""
 Run = Callable[..., Any]
 MOST_VERSIONS = 4
 """Versions of one method of a live module; in further states it runs in the generic tier."""
@@ -60,8 +52,9 @@ MOST_PROFILED = 1000
 """Kinds of arguments that are remembered before a module is compiled for them."""
 
 
+OTHER_SAMES = "other arguments are the same tensor"
+"""Why a further version is made of a function that asks for that."""
 RESIZES = "it gives a tensor other sizes in place: those it is called with do not hold throughout"
-PYTHON_ALONE = "it computes no tensors"
 HELD_TWICE = "an attribute that it assigns goes by two paths: an object is held twice"
 
 
@@ -84,7 +77,7 @@ class Versions:
         self._interpreter = interpreter
         self._function = function
         self._receiver = receiver
-        self._slow = slow
+        self.making = Making(interpreter.call, slow)
         self._made: list[Version] = []
         self._is_refused = False
         """Whether it cannot be compiled at all."""
@@ -105,13 +98,40 @@ class Versions:
     # --- functions and frozen methods ---
 
     @serialized
-    def only(self, entry: Entry) -> Version:
-        """The version of a function or frozen method."""
+    def only(self, entry: Entry, values: Sequence[Any] | None = None) -> Version:
+        """The version of a function or frozen method: there is only one, but for functions that ask which of
+        the `values` are the same tensors.
+        """
+        found = self._for(self._made, values)
+        if found is not None:
+            return found
         if not self._made:
             drop_unread_draws(entry.function)
-            generic = run_frozen(entry, self._receiver, self._interpreter.call)
-            self._made.append(self._version(entry, self._lifted(entry), generic))
-        return self._made[0]
+        entry, sames = self._settled(entry, values)
+        generic = run_frozen(entry, self._receiver, self._interpreter.call)
+        made = self._version(entry, self._lifted(entry), generic, sames=sames)
+        if self._made:
+            made.cause = OTHER_SAMES
+        self._made.append(made)
+        return made
+
+    def frozen(self, values: Sequence[Any]) -> Version | None:
+        """The version for a call, if it was made."""
+        return self._for(self._made, values)
+
+    def _for(self, versions: Iterable[Version], values: Sequence[Any] | None) -> Version | None:
+        """The first version that is for such values, among the same of them as among these."""
+        for version in versions:
+            if version.sames is None or version.sames == Sames.of(self._function, values):
+                return version
+        return None
+
+    def _settled(self, entry: Entry, values: Sequence[Any] | None) -> tuple[Entry, Sames | None]:
+        """`entry` for calls with the same of the values as these; for all calls, where it does not ask."""
+        if len(self._made) >= MOST_VERSIONS - 1 or not asks_for_sames(entry.function):
+            return entry, None
+        sames = Sames.of(self._function, values)
+        return sames.settled(entry), sames
 
     # --- methods of live modules ---
 
@@ -131,9 +151,9 @@ class Versions:
                     self._profiled.clear()
                 self._profiled[key] += 1
                 return None
-        return self._find_or_add()
+        return self._find_or_add(values)
 
-    def inlined(self) -> Run | None:
+    def inlined(self, values: Sequence[Any]) -> Run | None:
         """What runs a method of a live module in the generic tier with its calls inlined, where it might draw
         random numbers for nothing: PyTorch drops such draws even in the first calls, and of functions that
         run one after the other nobody sees that. None where it is the same, or there is no version.
@@ -141,31 +161,31 @@ class Versions:
         is_module = self._receiver is not None and self._receiver.cls.kind == "module"
         if not is_module or self._is_refused or not self._wastes_draws():
             return None
-        found = self._find_or_add()
+        found = self._find_or_add(values)
         return None if found is None else found.inlined
 
     def _wastes_draws(self) -> bool:
         return self._interpreter.known.may_draw_for_nothing(self._function)
 
-    def _find_or_add(self) -> Version | None:
-        found = self._find()
-        return self._add_live() if found is None and not self._must_stay() else found
+    def _find_or_add(self, values: Sequence[Any]) -> Version | None:
+        found = self._find(values)
+        return self._add_live(values) if found is None and not self._must_stay() else found
 
     def _must_stay(self) -> bool:
         """Whether there is no version for a further state of the object."""
         return self._is_refused or len(self._made) >= MOST_VERSIONS
 
-    def _find(self) -> Version | None:
-        return next((v for v in self._made if v.guard is not None and v.guard.holds()), None)
+    def _find(self, values: Sequence[Any]) -> Version | None:
+        return self._for((v for v in self._made if v.guard is not None and v.guard.holds()), values)
 
     @serialized
-    def _add_live(self) -> Version | None:
+    def _add_live(self, values: Sequence[Any]) -> Version | None:
         """A version for the object as it is now."""
-        found = self._find()  # by another thread
+        found = self._find(values)  # by another thread
         if found is not None or self._must_stay():
             return found
         self._varying |= self._changed_numbers()
-        made = self._live_version(self._varying)
+        made = self._live_version(self._varying, values)
         if isinstance(made, Version):
             self._made.append(made)
             hint_at_freezing(self._object)
@@ -177,23 +197,23 @@ class Versions:
         return None
 
     @serialized
-    def apart(self) -> Version | str:
+    def apart(self, values: Sequence[Any]) -> Version | str:
         """The version for the object as it is now, which is not kept if there was none; or why there can be
         none.
         """
-        found = self._find()
+        found = self._find(values)
         if found is not None:
             return found
         if len(self._made) >= MOST_VERSIONS:
             return f"it was compiled for {MOST_VERSIONS} other states of its object, and is for no more"
-        made = self._live_version(self._varying | self._changed_numbers())
+        made = self._live_version(self._varying | self._changed_numbers(), values)
         return made if isinstance(made, Version) else made.reason
 
     def _changed_numbers(self) -> set[str]:
         guards = [version.guard for version in self._made if version.guard is not None]
         return {path for guard in guards for path in guard.changed_numbers()}
 
-    def _live_version(self, varying: set[str]) -> Version | _Refusal:
+    def _live_version(self, varying: set[str], values: Sequence[Any]) -> Version | _Refusal:
         """A version for the object as it is now, in which these numbers are arguments."""
         before = self._attributes()
         try:
@@ -203,6 +223,7 @@ class Versions:
         if takes_no_tensors(entry.function):
             return _Refusal(PYTHON_ALONE, is_final=True)
         drop_unread_draws(entry.function)
+        entry, sames = self._settled(entry, values)
         lifted = self._lifted(entry)
         is_lifted = isinstance(lifted, Entry)
         guard = AttributeGuard(self._object, (lifted if is_lifted else entry).function)
@@ -213,7 +234,7 @@ class Versions:
         call = self._interpreter.call
         inlined = run_frozen(entry, self._object, call) if self._wastes_draws() else None
         generic = inlined or partial(call, self._function, self._object)
-        made = self._version(entry, lifted, generic, guard, varying)
+        made = self._version(entry, lifted, generic, guard, varying, sames)
         made.cause, made.inlined = self._cause(), inlined
         return made
 
@@ -221,7 +242,9 @@ class Versions:
         """Why a further version is made."""
         guards = [version.guard for version in self._made if version.guard is not None]
         changed = sorted(guards[-1].changed()) if guards else []
-        return f"changed: {', '.join(f'self.{path}' for path in changed)}" if changed else "called again"
+        if changed:
+            return f"changed: {', '.join(f'self.{path}' for path in changed)}"
+        return OTHER_SAMES if guards else "called again"
 
     def _attributes(self) -> list[Any]:
         """All that the object and those below it hold now."""
@@ -261,7 +284,7 @@ class Versions:
 
     def _version(
         self, entry: Entry, lifted: Entry | str | None, generic: Run, guard: AttributeGuard | None = None,
-        varying: set[str] | None = None,
+        varying: set[str] | None = None, sames: Sames | None = None,
     ) -> Version:  # fmt: skip
         name = self._function.name
         resizes = RESIZES if changes_shapes(entry.function) else None
@@ -272,112 +295,24 @@ class Versions:
             words = tuple(parameter.type.torchscript() for parameter in self._function.parameters)
             is_python = takes_no_tensors(entry.function)
             run = NumberCalls(entry.function, generic) if is_python else generic
-            table = Specializations(*self._makers(entry, refusal, in_parts), run, name, words=words)
-            table.native_trials = _trials(entry, refusal)
+            table = Specializations(*self.making.makers(entry, refusal, in_parts), run, name, words=words)
+            table.native_trials = trials(entry, refusal)
             if isinstance(run, NumberCalls):
                 refusal = PYTHON_ALONE
-                self._compile_numbers(run, table, entry)
-            return Version(entry, entry, table, in_parts, guard=guard, refusal=refusal)
+                self.making.numbers(run, table, entry)
+            return Version(entry, entry, table, in_parts, guard=guard, refusal=refusal, sames=sames)
+        if sames is not None:
+            sames.mark(lifted.function)
         state = ObjectState(self._receiver, lifted.function, varying or ())
         refusal = resizes if state.is_distinct else HELD_TWICE
         run_lifted = run_frozen(lifted, None, self._interpreter.call)
-        table = Specializations(*self._makers(lifted, refusal, in_parts), generic, name, state, run_lifted)
-        table.native_trials = _trials(lifted, refusal)
-        return Version(entry, lifted, table, in_parts, state, guard, refusal)
-
-    def _compile_numbers(self, run: NumberCalls, table: Specializations, entry: Entry) -> None:
-        """Make what computes with numbers alone native, now or beside calls."""
-
-        def compile_() -> None:
-            try:
-                if run.compile():
-                    table.run_all(native_numbers(run))
-            except CodegenError as error:
-                if options().is_strict:
-                    raise
-                text = f"{entry.name}: not compiled, the generic tier runs: {error}"
-                warn_user(text)
-
-        if not options().is_native_enabled:
-            table.refuse_all(PYTHON_ALONE)
-        elif options().is_background:
-            table.refuse_all(PYTHON_ALONE)
-            background().begin((table, PYTHON_ALONE), compile_)
-        else:
-            compile_()
-            if not table.is_for_all:
-                table.refuse_all(_refuse(PYTHON_ALONE, entry))
-
-    def _makers(self, entry: Entry, refusal: str | None, in_parts: InParts) -> tuple[Run, Run]:
-        """What compiles `entry` for exact sizes and for symbolic ones, or says why it is not compiled. Where
-        there is a `refusal`, it is compiled in parts alone.
-        """
-        if refusal is not None:
-            return partial(_only_in_parts, in_parts, refusal), lambda *_: refusal
-        symbolic = partial(self._compile_symbolic, entry)
-        return partial(self._compile, entry, in_parts), symbolic
-
-    def _compile(
-        self, entry: Entry, in_parts: InParts, key: Sequence[str],
-        arrays: Sequence[np.ndarray[Any, Any]], watch: Callable[[Descent], None] | None = None,
-        only_native: bool = False,
-    ) -> Specialization | str:  # fmt: skip
-        call = self._interpreter.call
-        try:
-            made = compile_for(entry, key, self._slow, call, arrays, watch, in_parts, only_native=only_native)
-        except CodegenError as error:
-            require_nothing_strict(entry.function, error.message)
-            raise
-        if isinstance(made, str):
-            return _refuse(made, entry)
-        is_python = not made.is_native and not made.compilation.kernels
-        return ForAll(made.reason) if is_python and only_asks_tensors(entry.function) else made
-
-    def compile_apart(
-        self, version: Version, entry: Entry, in_parts: InParts, key: Sequence[str],
-        arrays: Sequence[np.ndarray[Any, Any]], watch: Callable[[Descent], None],
-    ) -> Specialization | str:  # fmt: skip
-        """What a call that needs the specialization `key` of `version` would compile, which is not kept;
-        `entry` and `in_parts` are the version's or copies of them.
-        """
-        if version.refusal is not None:
-            return _only_in_parts(in_parts, version.refusal, key, arrays)
-        return self._compile(entry, in_parts, key, arrays, watch)
-
-    def _compile_symbolic(
-        self, entry: Entry, key: tuple[str, ...], seen: Iterable[tuple[str, ...]],
-        names_first: bool, names_all: bool,
-    ) -> Specialization | str:  # fmt: skip
-        """For the sizes that differ among `key` and those that were `seen` (or, as `Naming` says, for more),
-        or why that cannot be.
-        """
-        return compile_named(entry, key, seen, Naming(names_first, names_all), self._slow)
+        table = Specializations(
+            *self.making.makers(lifted, refusal, in_parts), generic, name, state, run_lifted
+        )
+        table.native_trials = trials(lifted, refusal)
+        return Version(entry, lifted, table, in_parts, state, guard, refusal, sames)
 
 
 def _profiled(value: Any) -> str | None:
     """An argument in words, whatever number it is."""
     return type(value).__name__ if type(value) in (int, float) else describe(value)
-
-
-def _trials(entry: Entry, refusal: str | None) -> int:
-    """How often that is tried: where there are no branches, sizes do not decide what is native."""
-    return MOST_NATIVE_TRIALS if refusal is None and branches(entry.function) else 0
-
-
-def _only_in_parts(
-    in_parts: InParts, reason: str, key: Sequence[str], arrays: object, *, only_native: bool = False
-) -> Specialization | str:
-    """A function that must not be native as a whole, in parts; or why it is not compiled at all."""
-    if only_native:
-        return reason
-    return in_parts(key, reason) or _refuse(reason, in_parts.entry)
-
-
-def _refuse(reason: str, entry: Entry) -> str:
-    """No specialization, and why: calls run in the generic tier.
-
-    Raises:
-        StrictFusionError: part of the function must be native.
-    """
-    require_nothing_strict(entry.function, reason)
-    return reason
