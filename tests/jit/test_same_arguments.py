@@ -142,7 +142,8 @@ def made(a: Tensor, b: Tensor, flag: bool) -> list[bool]:
     kept = y.to(torch.float32)
     return [
         y is a, z is y, w is y, w is z, w is a, same is a, first is second, first is y, kept is y, y is y,
-        y is b, a.float() is a, a.double() is a, y.add_(1) is y, a.view(a.size()) is a, torch.positive(a) is a,
+        y is b, a.float() is a, a.double() is a, y.add_(1) is y, a.view(a.size()) is a, y.flatten() is y,
+        torch.positive(a) is a, a.expand_as(a) is a, y.reshape_as(y) is y, y.reshape(4, 4) is y,
     ]  # fmt: skip
 
 

@@ -304,3 +304,23 @@ def test_what_is_written_to_a_part_without_elements_raises_all_the_same(program:
         else:
             assert torch.equal(function(y, torch.tensor([1])), want)
         assert torch.equal(x, y)
+
+
+def scatters_in_rounds(index: Tensor, filled: Tensor) -> Tensor:
+    k = 0
+    while k < 2:
+        k += 1
+        first = index.split(1, -1)[0]
+        first.scatter_add_(-1, torch.zeros_like(first, dtype=torch.int64), first.clone())
+    filled.fill_(3)
+    return index
+
+
+def test_views_are_written_in_rounds_in_which_their_layout_counts() -> None:
+    function = tsc.script(scatters_in_rounds)
+    for size in (2, 2, 3):
+        x, y = torch.arange(size), torch.arange(size)
+        filled = torch.zeros(())
+        assert torch.equal(function(y, filled), scatters_in_rounds(x, torch.zeros(())))
+        assert torch.equal(x, y)
+        assert float(filled) == 3

@@ -34,6 +34,14 @@ def test_where_a_tensor_begins_in_its_memory(dtype: torch.dtype) -> None:
     assert tsc.script(offset)(part) == offset(part)
 
 
+@pytest.mark.parametrize("offset", [0, 1, 3, 4, 9, -2, -3, -9])
+def test_where_a_diagonal_begins(offset: int) -> None:
+    def begin(x: Tensor, offset: int) -> int:
+        return x.diagonal(offset, 0, 1).storage_offset()
+
+    assert tsc.script(begin)(torch.zeros(3, 4), offset) == begin(torch.zeros(3, 4), offset)
+
+
 def test_the_transpose_of_a_number_is_itself() -> None:
     def program(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         turned, adjoint = x.mT, y.adjoint()

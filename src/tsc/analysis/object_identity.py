@@ -101,7 +101,7 @@ def _makes_objects(op: object) -> bool:
     if operator is None or operator.schema.mutates:
         return False
     assert isinstance(op, AtenOp)
-    return operator.makes_views or not shared_operands(op)
+    return not operator.may_give_argument or not shared_operands(op)
 
 
 def _are_others(a: SSAValue, b: SSAValue) -> bool:

@@ -148,7 +148,7 @@ def _imaginary_part(aten: Aten, self: Parts) -> AnyTensor:
     kind="view",
     takes_complex=True,
     in_parts=_real_part,
-    may_give_argument=True,
+    gives_argument=True,
 )
 def real(self: Array) -> Array:
     """The real parts, in the same memory."""

@@ -168,8 +168,8 @@ class Operator:
     """
     takes_overlap: bool = False
     """Whether the in-place form writes where several elements are one place in memory, as fills do."""
-    may_give_argument: bool = False
-    """Of a view: whether it is the very tensor that was given, at times."""
+    gives_argument: bool | None = None
+    """Whether a result is, at times, the very tensor that was given; None: as usual for its `sharing`."""
     compares_objects: bool = False
     """What it gives depends on which objects lists, dicts and tensors are, not on what they hold."""
     reads_places: bool = False
@@ -241,10 +241,12 @@ class Operator:
         return self.sharing is not Sharing.SOMETIMES and self.schema.aliases and not self.schema.mutates
 
     @property
-    def makes_views(self) -> bool:
-        """Whether results certainly are views, and tensors of their own: none is the very argument."""
-        is_plain = self.kind in ("view", "reshape") and self.sharing is Sharing.BY_SCHEMA
-        return is_plain and self.is_view and not self.may_give_argument
+    def may_give_argument(self) -> bool:
+        """Whether a result may be the very tensor that was given, and not a view or a copy of it."""
+        if self.gives_argument is not None:
+            return self.gives_argument
+        is_sometimes = self.sharing is not Sharing.BY_SCHEMA and self.kind != "reshape"
+        return self.may_share and (is_sometimes or self.schema.mutates or self.kind == "python")
 
 
 Meaning = (

@@ -283,7 +283,10 @@ def unbind(self: Array, dim: int) -> list[Array]:
 @_view("aten::diagonal", inverse=diagonal_back)
 def diagonal(self: Array, offset: int, dim1: int, dim2: int) -> Array:
     """The diagonal of dims `dim1` and `dim2`, as the last dim."""
-    view = np.diagonal(self, offset, wrap_dim(dim1, self.ndim), wrap_dim(dim2, self.ndim))
+    axes = wrap_dim(dim1, self.ndim), wrap_dim(dim2, self.ndim)
+    view = np.diagonal(self, offset, *axes)
+    if not view.shape[-1]:  # where it begins is asked for all the same
+        view = np.diagonal(self, 0, *axes)[..., :0]
     view.flags.writeable = self.flags.writeable
     return view
 
@@ -306,7 +309,7 @@ def unfold(self: Array, dimension: int, size: int, step: int) -> Array:
     return strided_view(self, shape, strides)
 
 
-@_view("aten::positive", inverse=same_back, is_identity=True, may_give_argument=True)
+@_view("aten::positive", inverse=same_back, is_identity=True, gives_argument=True)
 def positive(self: Array) -> Array:
     """The tensor itself."""
     if self.dtype == np.bool_:
@@ -358,7 +361,7 @@ def view(self: Array, size: Sequence[int]) -> Array:
         ) from None
 
 
-@composite(FAMILY, "aten::reshape_as", sharing=Sharing.SOMETIMES, is_identity=True)
+@composite(FAMILY, "aten::reshape_as", sharing=Sharing.SOMETIMES, is_identity=True, gives_argument=False)
 def reshape_as(aten: Aten, self: AnyTensor, other: AnyTensor) -> AnyTensor:
     """Reshaped to the shape of `other`."""
     return aten("reshape", self, list(aten.shape(other)))

@@ -342,8 +342,7 @@ def _is_itself(op: Operation, operator: Operator) -> bool:
     wanted = {name: op.argument(name) for name in ("copy", "memory_format") if name in op.positions}
     is_plain = all(constant_of(value) in (False, None) for value in wanted.values())
     is_conversion = operator.sharing is Sharing.SOMETIMES and not operator.shares_by_layout
-    is_conversion = is_conversion and operator.kind != "reshape"  # which gives a view
-    return is_conversion and is_plain and given.dtype is made.dtype
+    return operator.may_give_argument and is_conversion and is_plain and given.dtype is made.dtype
 
 
 def _number_of_item(read: str) -> Rule:

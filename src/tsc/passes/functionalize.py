@@ -141,6 +141,8 @@ class _Functionalizer:
         self.copies = {op for op in walk(function) if isinstance(op, AtenOp) and lying.certainly_copied(op)}
         values = values_below(function) if self.reads_layout else ()
         self.row_major = {value for value in values if lying.is_row_major(value)}
+        writing = (op for op in walk(function) if isinstance(op, AtenOp) and op.schema.mutates)
+        self.writes_in_order = {op for op in writing if is_row_major(op.operands[0], pool)}
 
     # --- operations, in order ---
 
@@ -316,7 +318,7 @@ class _Functionalizer:
                 raise CannotFunctionalizeError(f"{op.schema.full_name} reads memory that it writes")
         if self.asks_gradients and _keeps_gradient(op, tensor):
             self.function.attributes[UNRECORDED_WRITE] = UnitAttr()
-        if not functional.result_layout.follows_operands and not is_row_major(target, self.pool):
+        if not functional.result_layout.follows_operands and op not in self.writes_in_order:
             self.function.attributes[KEEPS_ORDER] = UnitAttr()
         operands = [self.state.current(o, builder) for o in op.operands]
         self.state.store(tensor, stored(functional, operands, builder), builder)
