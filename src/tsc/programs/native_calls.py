@@ -18,6 +18,7 @@ from tsc.programs.live_tensors import refresh
 from tsc.programs.object_state import ObjectState, Slot, StatePart
 from tsc.runtime.descriptions import TENSOR, Varying
 from tsc.runtime.native import MISS
+from tsc.runtime.native_results import Relaid
 from tsc.runtime.result_forms import beginning, nest
 from tsc.runtime.values import mapped
 
@@ -25,8 +26,12 @@ from tsc.runtime.values import mapped
 class Known:
     """A specialization, and what of it a call needs."""
 
-    def __init__(self, found: Specialization, code: NativeCode, count: int) -> None:
-        """`count` is the number of arguments; attributes come after them."""
+    def __init__(
+        self, found: Specialization, code: NativeCode, count: int, relaid: Relaid | None = None
+    ) -> None:
+        """`count` is the number of arguments; attributes come after them. `relaid` says how results lie that
+        are not row-major.
+        """
         assert found.pattern is not None
         assert code.plan is not None
         self.arguments, self.attributes = found.pattern[:count], found.pattern[count:]
@@ -34,6 +39,7 @@ class Known:
         self.outputs = code.plan.outputs
         self.form = found.form
         self.checks_bounds = found.checks_bounds
+        self.relaid = relaid
         form = found.form
         self.suits = found.suits if form.written or form.shown or form.is_drawn else None
         self.constants = found.constants
@@ -143,6 +149,7 @@ class _WrittenCall:
         for number, shape in known.form.found:
             sizes = "".join(f"{self._size(words)}, " for words in shape)
             text.write(f"r{number} = {text.hold(beginning)}(r{number}, ({sizes}))", 2)
+        self._lay_out()
         self._require_apart()
         all_results = f"({''.join(f'{name}, ' for name in results)})"
         self._write_arguments(all_results, all_arrays)
@@ -154,6 +161,17 @@ class _WrittenCall:
             all_given = f"({''.join(f'{name}, ' for name in self.given)})"
             completed = self._completed_by(structure)
             text.write(f"return {text.hold(completed)}({all_results}, {all_arrays}, {all_given})", 2)
+
+    def _lay_out(self) -> None:
+        """Have results lie as PyTorch's, where they are not row-major."""
+        text, relaid = self.text, self.known.relaid
+        if relaid is None:
+            return
+        results = "".join(f"r{number}, " for number in relaid.numbers)
+        if relaid.is_symbolic:
+            text.write(f"if not {text.hold(relaid.suits)}({results}):", 2)
+            text.write(self.dispatch, 3)
+        text.write(f"{results}= {text.hold(relaid)}({results})", 2)
 
     def _size(self, words: object) -> str:
         """The expression of a size in words."""

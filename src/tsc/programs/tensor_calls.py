@@ -73,7 +73,9 @@ class TensorCalls:
             return known if all(array.size for array in arrays) else None
         if not isinstance(results, NativeResults) or found.code is None or found.code.plan is None:
             return None
-        return Known(found, found.code, count) if results.is_row_major else None
+        relaid = None if results.is_row_major else results.relaid()
+        is_known = results.is_row_major or relaid is not None
+        return Known(found, found.code, count, relaid) if is_known else None
 
     def _written(self) -> Run:
         """One function for what is known: the newest first, those of one pattern together."""

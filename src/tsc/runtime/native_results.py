@@ -150,11 +150,43 @@ class NativeResults:
             self._known.pop(oldest, None)
         return layout
 
+    def relaid(self) -> Relaid | None:
+        """How results lie for row-major arguments, where they are parts of what `native` gives that share no
+        memory; None where that is not known.
+        """
+        assert self.form.structure is not None
+        parts = [leaf for leaf in leaves(self.form.structure) if is_computed(leaf)]
+        numbers = [leaf[1] for leaf in parts]
+        if any(leaf[0] != "tensor" for leaf in parts) or len(set(numbers)) < len(numbers):
+            return None
+        of_all = self._of_all_sizes if self.is_symbolic else self._known
+        known = [layout for order, layout in list(of_all.items()) if not any(order)]
+        is_known = len(known) == 1 and known[0] is not None and not self.form.found
+        return Relaid(tuple(numbers), known[0], self.is_symbolic) if is_known else None
+
     def _described(self, tensors: Sequence[Array], arrays: Sequence[Array]) -> list[Array]:
         """The computed parts of the result as `form` says that they lie."""
         assert self.form.structure is not None
         parts = filter(is_computed, leaves(self.form.structure))
         return [nest(part, tensors, arrays, self.unit) for part in parts]
+
+
+@dataclass(frozen=True)
+class Relaid:
+    """Some of the results of native code, and how they are to lie."""
+
+    numbers: tuple[int, ...]
+    layout: Layout | DimOrders
+    is_symbolic: bool
+    """Whether that is for all sizes but 1."""
+
+    def suits(self, *arrays: Array) -> bool:
+        """Whether it is for such results."""
+        return not self.is_symbolic or not any(1 in array.shape for array in arrays)
+
+    def __call__(self, *arrays: Array) -> Sequence[Array]:
+        """The results, each in new memory of its own, as they are to lie."""
+        return self.layout.filled(arrays)
 
 
 def descends(array: Array) -> bool:
