@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 import tsc
@@ -113,7 +113,10 @@ ARGUMENTS: dict[str, Callable[[], Tensor]] = {
 
 
 def tensors(result: Any) -> list[Tensor]:
-    return [result] if isinstance(result, Tensor) else [t for part in result for t in tensors(part)]
+    if isinstance(result, Tensor):
+        return [result]
+    parts = result.values() if isinstance(result, dict) else result
+    return [t for part in parts for t in tensors(part)]
 
 
 def _strides(tensor: Tensor) -> list[int]:
@@ -390,3 +393,74 @@ def test_what_is_written_lies_as_it_did(program: Callable[[Tensor], Any]) -> Non
             assert mine.stride() == theirs.stride()
             torch.testing.assert_close(mine, theirs)
     assert function.last.is_native
+
+
+def turned(x: Tensor) -> Tensor:
+    return (x * 2 + 1).transpose(1, 2)
+
+
+def channels_last(x: Tensor) -> dict[str, Tensor]:
+    y = torch.relu(x).unsqueeze(1)
+    return {"last": y.permute(0, 2, 3, 1), "sum": x.sum(2)}
+
+
+def turned_in_half(x: Tensor) -> Tensor:
+    return x.exp().to(torch.bfloat16).mT
+
+
+def turned_and_narrowed(x: Tensor) -> Tensor:
+    return (x + 1).transpose(0, 1)[:2]
+
+
+def expanded_columns(x: Tensor) -> Tensor:
+    return x.sum(2).unsqueeze(-1).expand(-1, -1, 3)
+
+
+class Turning(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("turned", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.turned = (x * 3).transpose(1, 2)
+        return self.turned.sum(1)
+
+
+OF_ALL = [turned, channels_last, turned_in_half, turned_and_narrowed, expanded_columns]
+
+
+def assert_views(program: Callable[[Tensor], Any]) -> None:
+    function: Any = tsc.script(program)
+    for shape in ((2, 3, 4), (2, 3, 4), (3, 5, 2), (2, 3, 4), (1, 3, 4), (2, 1, 1), (0, 3, 4)):
+        x = torch.randn(shape)
+        for mine, theirs in zip(tensors(function(x)), tensors(program(x)), strict=True):
+            torch.testing.assert_close(mine, theirs)
+            assert _strides(mine) == _strides(theirs) or not theirs.numel()
+    assert function.last.is_native
+
+
+@pytest.mark.parametrize("program", OF_ALL)
+def test_all_of_a_result_in_another_order_is_a_view_of_it(program: Callable[[Tensor], Any]) -> None:
+    assert_views(program)
+
+
+@pytest.mark.parametrize("program", OF_ALL)
+@pytest.mark.usefixtures("for_all_sizes")
+def test_so_it_is_for_all_sizes(program: Callable[[Tensor], Any]) -> None:
+    assert_views(program)
+
+
+def test_a_view_of_a_result_costs_no_copy() -> None:
+    function: Any = tsc.script(turned)
+    function(torch.randn(2, 3, 4))
+    assert function.last.form.structure[0] == "view"
+
+
+def test_an_attribute_may_be_all_of_a_result_in_another_order() -> None:
+    theirs = Turning()
+    mine = tsc.script(Turning())
+    for _ in range(5):
+        x = torch.randn(2, 3, 4)
+        assert torch.allclose(mine(x), theirs(x))
+        assert torch.equal(mine.turned, theirs.turned)
+        assert mine.turned.stride() == theirs.turned.stride()

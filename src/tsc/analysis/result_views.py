@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ class View:
     """
     is_symbolic: bool
     """Whether symbolic sizes say which part it is."""
+    is_reordered: bool
+    """Whether it is all of the base, in another order: what else could be made is a copy."""
 
     @property
     def lies_as_taken(self) -> bool:
@@ -51,8 +54,9 @@ class View:
 
 
 def shared_bases(results: Iterable[SSAValue], *, takes_views: bool = False) -> dict[SSAValue, View]:
-    """Those of `results` that are views of an argument, or of what another result is, or is a view of too. A
-    caller that `takes_views` is given others as well, where only the sizes of a call say how they lie.
+    """Those of `results` that are views of an argument, or of what another result is, or is a view of too, or
+    are all of what is computed in another order. A caller that `takes_views` is given others as well, where
+    only the sizes of a call say how they lie.
     """
     views = {value: _view_of_base(value) for value in results}
     found = {value: view for value, view in views.items() if view is not None}
@@ -63,7 +67,8 @@ def shared_bases(results: Iterable[SSAValue], *, takes_views: bool = False) -> d
     alone = {
         base
         for base in computed
-        if len(names[base]) == 1 and not (takes_views and any(found[v].lies_as_taken for v in names[base]))
+        if len(names[base]) == 1
+        and not any(found[v].is_reordered or (takes_views and found[v].lies_as_taken) for v in names[base])
     }
     return {value: view for value, view in found.items() if view.base not in alone and value is not view.base}
 
@@ -131,7 +136,13 @@ def _view_of_base(value: SSAValue) -> View | None:
     offset = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     is_symbolic = holds_dim([spec.shape, *(arguments for _, arguments in steps)])
     shape = None if is_symbolic or part.dtype != whole.dtype else list(part.shape)
-    return View(base, shape, list(part.strides), offset, steps[begin:], is_symbolic)
+    is_reordered = not part.flags.c_contiguous and _shown_places(part) == whole.size
+    return View(base, shape, list(part.strides), offset, steps[begin:], is_symbolic, is_reordered)
+
+
+def _shown_places(array: np.ndarray[Any, Any]) -> int:
+    """How many places in memory an array shows, if no two dims show the same."""
+    return prod(n for n, stride in zip(array.shape, array.strides, strict=True) if stride)
 
 
 def _is_base(value: SSAValue) -> bool:

@@ -18,7 +18,7 @@ from tsc.frontend.unit import Unit
 from tsc.runtime.descriptions import TENSOR, Varying, is_sequence_class
 from tsc.runtime.named_tuples import named_tuple_class
 from tsc.runtime.native import ArraySpec
-from tsc.runtime.result_forms import CONVERSIONS, PARTS, leaves
+from tsc.runtime.result_forms import CONVERSIONS, PARTS, leaves, view_of
 
 Run = Callable[..., Any]
 DIRECT = frozenset(("tensor", "argument", "number", "constant"))
@@ -172,7 +172,7 @@ class ResultText:
     def is_direct(structure: list[Any]) -> bool:
         """Whether all in a description can be written."""
         found = list(leaves(structure))
-        return all(leaf[0] in DIRECT for leaf in found) and all(
+        return all(leaf[0] in DIRECT or _is_static_view(leaf) for leaf in found) and all(
             isinstance(leaf[1], SCALARS) or (isinstance(leaf[1], float) and math.isfinite(leaf[1]))
             for leaf in found
             if leaf[0] == "constant"
@@ -189,10 +189,11 @@ class ResultText:
         held, plain = self.text.hold(wrap), self.text.hold(plain_wrap)
 
         def wrapped(text: str, leaf: list[Any]) -> str:
-            number: int = leaf[1]
+            base = leaf[1] if leaf[0] == "view" else leaf
+            number: int = base[1]
             if leaf[0] == "argument" and number < len(self.given):
                 return self.given[number]
-            is_plain = leaf[0] == "tensor" and number not in self.found and _is_plain(self.outputs[number])
+            is_plain = base[0] == "tensor" and number not in self.found and _is_plain(self.outputs[number])
             return f"{plain if is_plain else held}({text})"
 
         return self._expression(structure, wrapped)
@@ -204,6 +205,10 @@ class ResultText:
         if kind == "argument":
             number: int = structure[1]
             return tensor(self.arrays[number], structure)
+        if kind == "view":
+            _, base, shape, strides, offset, _ = structure
+            place = f"{tuple(shape)}, {tuple(strides)}, {offset}"
+            return tensor(f"{self.text.hold(view_of)}(r{base[1]}, {place})", structure)
         if kind == "number":
             return self._number(structure)
         if kind == "constant":
@@ -226,6 +231,11 @@ class ResultText:
         if self.outputs[place].dtype == NATIVE_NUMBERS[kind]:
             return f"r{place}.item()"
         return f"{self.text.hold(CONVERSIONS[kind])}(r{place}.item())"
+
+
+def _is_static_view(leaf: list[Any]) -> bool:
+    """Whether a part of a result is a view of what is computed, and numbers say of which part."""
+    return leaf[0] == "view" and leaf[1][0] == "tensor" and leaf[2] is not None
 
 
 def _is_plain(spec: ArraySpec) -> bool:

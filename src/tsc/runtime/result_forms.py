@@ -198,7 +198,7 @@ def nest(
         _, of, shape, strides, offset, steps = structure
         base = nest(of, tensors, arrays, unit)
         if base.flags.c_contiguous and shape is not None:
-            return _view(base, shape, strides, offset)
+            return view_of(base, shape, strides, offset)
         return _taken(base, steps, Given(arrays, tensors), shown)
     if kind in ("constant", "size"):
         return structure[1] if kind == "constant" else _size(structure[1], arrays, tensors)
@@ -251,7 +251,7 @@ def _taken(base: Array, steps: list[Any], given: Given, shown: dict[int, Array])
     return array
 
 
-def _view(base: Array, shape: Sequence[int], strides: Sequence[int], offset: int) -> Array:
+def view_of(base: Array, shape: Sequence[int], strides: Sequence[int], offset: int) -> Array:
     """The part of a row-major array that begins `offset` bytes after its beginning."""
     if not base.size:
         return np.ndarray(shape, base.dtype)
