@@ -464,3 +464,25 @@ def test_an_attribute_may_be_all_of_a_result_in_another_order() -> None:
         assert torch.allclose(mine(x), theirs(x))
         assert torch.equal(mine.turned, theirs.turned)
         assert mine.turned.stride() == theirs.turned.stride()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_calls_with_arguments_in_other_orders_take_the_short_way(program: Callable[[Tensor], Any]) -> None:
+    function: Any = tsc.script(program)
+    for columns in (6, 5):
+        whole = torch.randn(4, columns)
+        parts = torch.randn(8, columns)[::2], torch.randn(4, 2 * columns)[:, ::2]
+        for x in (whole, whole.t().contiguous().t(), *parts, whole[:1].expand(4, -1), whole):
+            for _ in range(3):
+                for mine, theirs in zip(tensors(function(x)), tensors(program(x)), strict=True):
+                    torch.testing.assert_close(mine, theirs)
+                    assert _strides(mine) == _strides(theirs) or not theirs.numel()
+
+
+def test_only_the_first_call_of_an_order_goes_the_long_way() -> None:
+    function: Any = tsc.script(pointwise)
+    x = torch.randn(4, 3)
+    for given in (x, x.mT.contiguous().mT):
+        for _ in range(10):
+            assert torch.allclose(function(given), pointwise(given))
+    assert sum(function.compiled.calls.values()) <= 4

@@ -42,6 +42,14 @@ def test_where_a_diagonal_begins(offset: int) -> None:
     assert tsc.script(begin)(torch.zeros(3, 4), offset) == begin(torch.zeros(3, 4), offset)
 
 
+def test_where_a_view_without_elements_begins_is_not_known() -> None:
+    def program(x: Tensor) -> Tensor:
+        return x[:, 4:].as_strided([2], [1])
+
+    with pytest.raises(RuntimeError, match="as_strided: requires elements, or a storage_offset"):
+        tsc.script(program)(torch.zeros(3, 4))
+
+
 def test_the_transpose_of_a_number_is_itself() -> None:
     def program(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         turned, adjoint = x.mT, y.adjoint()

@@ -90,9 +90,12 @@ def as_strided(self: Array, size: Sequence[int], stride: Sequence[int], storage_
     depends on how `self` lies, not on its value alone.
 
     Raises:
-        BoundsError: the view would reach beyond the memory.
+        BoundsError: the view would reach beyond the memory, or begin where a view without elements does,
+            which NumPy does not keep.
     """
     root = _root(self)
+    if storage_offset is None and root.size and not self.size and all(size):
+        raise BoundsError("as_strided: requires elements, or a storage_offset; got a view without any")
     start = root.__array_interface__["data"][0]
     offset = (
         (self.__array_interface__["data"][0] - start) // self.itemsize

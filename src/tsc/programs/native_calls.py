@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -18,7 +19,7 @@ from tsc.programs.live_tensors import refresh
 from tsc.programs.object_state import ObjectState, Slot, StatePart
 from tsc.runtime.descriptions import TENSOR, Varying
 from tsc.runtime.native import MISS
-from tsc.runtime.native_results import Relaid
+from tsc.runtime.native_results import NativeResults
 from tsc.runtime.result_forms import beginning, nest
 from tsc.runtime.values import mapped
 
@@ -26,11 +27,11 @@ from tsc.runtime.values import mapped
 class Known:
     """A specialization, and what of it a call needs."""
 
-    def __init__(
-        self, found: Specialization, code: NativeCode, count: int, relaid: Relaid | None = None
-    ) -> None:
-        """`count` is the number of arguments; attributes come after them. `relaid` says how results lie that
-        are not row-major.
+    def __init__(self, found: Specialization, code: NativeCode, results: NativeResults, count: int) -> None:
+        """`count` is the number of arguments; attributes come after them.
+
+        Raises:
+            UnsuitedError: results lie in memory as only the long way can have it.
         """
         assert found.pattern is not None
         assert code.plan is not None
@@ -39,9 +40,10 @@ class Known:
         self.outputs = code.plan.outputs
         self.form = found.form
         self.checks_bounds = found.checks_bounds
-        self.relaid = relaid
+        self.laid_out = results.laid_out()
         form = found.form
         self.suits = found.suits if form.written or form.shown or form.is_drawn else None
+        self.in_other_orders = partial(results.in_other_orders, self.code) if self.suits is None else None
         self.constants = found.constants
         self.signature = signature(self.arguments), signature(self.attributes)
 
@@ -140,6 +142,12 @@ class _WrittenCall:
             suits = f"{self._are_usual()}{text.hold(known.suits)}({all_arrays})"
             call += f" if {suits} else {text.hold(MISS)}"
         text.write(f"flat = {call}")
+        if known.laid_out is not None:
+            text.write(f"if flat is not {text.hold(MISS)}:")
+            text.write(f"flat = {text.hold(known.laid_out)}(flat)", 2)
+        if known.in_other_orders is not None and self.arrays:
+            text.write(f"{'if' if known.laid_out is None else 'elif'} flat is {text.hold(MISS)}:")
+            text.write(f"flat = {text.hold(known.in_other_orders)}({', '.join(self.arrays)})", 2)
         text.write(f"if flat is not {text.hold(MISS)}:")
         results = [f"r{number}" for number in range(len(known.outputs))]
         text.write(f"{', '.join(results)} = flat", 2)
@@ -149,7 +157,6 @@ class _WrittenCall:
         for number, shape in known.form.found:
             sizes = "".join(f"{self._size(words)}, " for words in shape)
             text.write(f"r{number} = {text.hold(beginning)}(r{number}, ({sizes}))", 2)
-        self._lay_out()
         self._require_apart()
         all_results = f"({''.join(f'{name}, ' for name in results)})"
         self._write_arguments(all_results, all_arrays)
@@ -161,17 +168,6 @@ class _WrittenCall:
             all_given = f"({''.join(f'{name}, ' for name in self.given)})"
             completed = self._completed_by(structure)
             text.write(f"return {text.hold(completed)}({all_results}, {all_arrays}, {all_given})", 2)
-
-    def _lay_out(self) -> None:
-        """Have results lie as PyTorch's, where they are not row-major."""
-        text, relaid = self.text, self.known.relaid
-        if relaid is None:
-            return
-        results = "".join(f"r{number}, " for number in relaid.numbers)
-        if relaid.is_symbolic:
-            text.write(f"if not {text.hold(relaid.suits)}({results}):", 2)
-            text.write(self.dispatch, 3)
-        text.write(f"{results}= {text.hold(relaid)}({results})", 2)
 
     def _size(self, words: object) -> str:
         """The expression of a size in words."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from tsc.compiler.specialization import Specialization
 from tsc.concurrency import DRAWING
+from tsc.errors import UnsuitedError
 from tsc.narrowing import is_array
 from tsc.programs.native_calls import Known, NativeCalls
 from tsc.programs.part_calls import KnownParts, PartCalls
@@ -49,7 +50,9 @@ class TensorCalls:
             arguments = self._version.specializations.varying.given(arguments)
             pattern = [pattern_of(a, self.kind.tensor, given) for a in arguments]
             known = self._known_of(found, pattern, given)
-        except (UnusualValueError, RuntimeError, TypeError):  # PyTorch: no array, or it asks for gradients
+        except (UnusualValueError, UnsuitedError):
+            return False
+        except (RuntimeError, TypeError):  # PyTorch: no array, or it asks for gradients
             return False
         if known is None:
             return False
@@ -73,9 +76,7 @@ class TensorCalls:
             return known if all(array.size for array in arrays) else None
         if not isinstance(results, NativeResults) or found.code is None or found.code.plan is None:
             return None
-        relaid = None if results.is_row_major else results.relaid()
-        is_known = results.is_row_major or relaid is not None
-        return Known(found, found.code, count, relaid) if is_known else None
+        return Known(found, found.code, results, count)
 
     def _written(self) -> Run:
         """One function for what is known: the newest first, those of one pattern together."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -150,43 +151,64 @@ class NativeResults:
             self._known.pop(oldest, None)
         return layout
 
-    def relaid(self) -> Relaid | None:
-        """How results lie for row-major arguments, where they are parts of what `native` gives that share no
-        memory; None where that is not known.
+    def laid_out(self) -> Run | None:
+        """What lays out what `native` gives for row-major arguments, or gives `MISS`; None where it lies as
+        it should.
+
+        Raises:
+            UnsuitedError: how it should lie is not known, or is no matter of single results.
         """
+        if self.is_row_major:
+            return None
+        known = [layout for order, layout in list(self._of_any_sizes.items()) if not any(order)]
+        if len(known) != 1 or self._places is None or self.form.found:
+            raise UnsuitedError("results lie otherwise")
+        return None if known[0] is None else partial(self._lay_out, known[0])
+
+    def in_other_orders(self, native: Run, *arrays: Array) -> Any:
+        """What strict `native` code gives for arguments that are not row-major, laid out; `MISS` where they
+        are, or it is not known how results lie.
+        """
+        order = tuple(map(_order, arrays))
+        if not any(order) or self.form.found:
+            return MISS
+        layout = self._of_any_sizes.get(order, MISS)
+        if layout is MISS or (layout is not None and self._places is None):
+            return MISS
+        flat = native(*map(regular, arrays))
+        return flat if flat is MISS else self._lay_out(layout, flat)
+
+    @property
+    def _of_any_sizes(self) -> dict[Order, Any]:
+        """What is known of orders, whatever the sizes are."""
+        return self._of_all_sizes if self.is_symbolic else self._known
+
+    @computed_once
+    def _places(self) -> tuple[int, ...] | None:
+        """Which of what `native` gives are parts of the result, each its own; None where others are."""
         assert self.form.structure is not None
         parts = [leaf for leaf in leaves(self.form.structure) if is_computed(leaf)]
-        numbers = [leaf[1] for leaf in parts]
-        if any(leaf[0] != "tensor" for leaf in parts) or len(set(numbers)) < len(numbers):
-            return None
-        of_all = self._of_all_sizes if self.is_symbolic else self._known
-        known = [layout for order, layout in list(of_all.items()) if not any(order)]
-        is_known = len(known) == 1 and known[0] is not None and not self.form.found
-        return Relaid(tuple(numbers), known[0], self.is_symbolic) if is_known else None
+        numbers = tuple(leaf[1] for leaf in parts)
+        are_tensors = all(leaf[0] == "tensor" for leaf in parts)
+        return numbers if are_tensors and len(set(numbers)) == len(numbers) else None
+
+    def _lay_out(self, layout: Layout | DimOrders | None, flat: Any) -> Any:
+        """What native code gave, in new memory where it is seen; `MISS`: the layout is for others."""
+        made: list[Array] = list(flat) if isinstance(flat, tuple) else [flat]  # pyright: ignore[reportUnknownArgumentType]
+        if self.is_symbolic and any(1 in array.shape for array in made):
+            return MISS
+        if layout is None:
+            return flat
+        places = self._places or ()
+        for place, array in zip(places, layout.filled([made[place] for place in places]), strict=True):
+            made[place] = array
+        return tuple(made) if isinstance(flat, tuple) else made[0]
 
     def _described(self, tensors: Sequence[Array], arrays: Sequence[Array]) -> list[Array]:
         """The computed parts of the result as `form` says that they lie."""
         assert self.form.structure is not None
         parts = filter(is_computed, leaves(self.form.structure))
         return [nest(part, tensors, arrays, self.unit) for part in parts]
-
-
-@dataclass(frozen=True)
-class Relaid:
-    """Some of the results of native code, and how they are to lie."""
-
-    numbers: tuple[int, ...]
-    layout: Layout | DimOrders
-    is_symbolic: bool
-    """Whether that is for all sizes but 1."""
-
-    def suits(self, *arrays: Array) -> bool:
-        """Whether it is for such results."""
-        return not self.is_symbolic or not any(1 in array.shape for array in arrays)
-
-    def __call__(self, *arrays: Array) -> Sequence[Array]:
-        """The results, each in new memory of its own, as they are to lie."""
-        return self.layout.filled(arrays)
 
 
 def descends(array: Array) -> bool:

@@ -17,6 +17,7 @@ REFUSED = {
     "requires a count of repetitions": (
         "TorchScript refuses it too, but drops it where nothing needs the list"
     ),
+    "as_strided: requires": "NumPy keeps no place in memory for a view without elements",
     "setStorage: sizes": "of a tensor's memory tsc knows what the tensor shows, where PyTorch made it",
     "out= has shape": "tsc does not resize `out`: the memory of a NumPy array cannot grow",
 }
