@@ -1,4 +1,4 @@
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 """Results lie in memory as PyTorch's do, whatever computes them and however the arguments lie."""
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ ARGUMENTS: dict[str, Callable[[], Tensor]] = {
 def tensors(result: Any) -> list[Tensor]:
     if isinstance(result, Tensor):
         return [result]
-    parts = result.values() if isinstance(result, dict) else result
+    parts: Any = result.values() if isinstance(result, dict) else result
     return [t for part in parts for t in tensors(part)]
 
 

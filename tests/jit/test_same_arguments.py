@@ -1,3 +1,4 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 """Programs that ask whether two tensors are one: what follows from how they came is settled when the program
 is compiled, and for arguments, each answer gets code of its own.
 """

@@ -1,4 +1,4 @@
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 """Arguments that a function writes to, gives back, or gives views of are the memory that they are in PyTorch:
 in any layout, given twice, overlapping, read-only.
 """

@@ -198,7 +198,53 @@ def cross_entropy_loss(
     return aten("nll_loss_nd", logs, target, weight, reduction, ignore_index)
 
 
-@FAMILY.op("aten::multi_margin_loss")
+def _one_hot(aten: Aten, places: AnyTensor, classes: int) -> AnyTensor:
+    """Bools, with a dim of classes behind those of the places."""
+    numbers = aten("arange", classes, dtypes.I64.code, None, None, None)
+    return aten("eq.Tensor", aten("unsqueeze", places, -1), numbers)
+
+
+def _multi_margin_computed(
+    aten: Aten, x: AnyTensor, target: AnyTensor, p: Real, margin: Real, weight: AnyTensor | None,
+    reduction: int,
+) -> AnyTensor:  # fmt: skip
+    """`multi_margin_loss` in terms of other operators."""
+    is_one = len(aten.shape(x)) < 2
+    rows = aten("reshape", x, [1, -1]) if is_one else x
+    classes = aten.shape(rows)[1]
+    places = aten("reshape", target, [-1])
+    right = aten("gather", rows, 1, aten("unsqueeze", places, 1))
+    gap = aten("add.Scalar", aten("sub.Tensor", rows, right), margin)
+    counts = aten(
+        "logical_and", aten("gt.Scalar", gap, 0), aten("logical_not", _one_hot(aten, places, classes))
+    )
+    terms = aten("where.ScalarOther", counts, gap if p == 1 else aten("mul.Tensor", gap, gap), 0.0)
+    if weight is not None:
+        terms = aten("mul.Tensor", terms, aten("unsqueeze", aten("index_select", weight, 0, places), 1))
+    losses = aten("div.Scalar", aten("sum.dim_IntList", terms, [1], False, dtype=None), classes)
+    return reduced_loss(aten, aten("reshape", losses, []) if is_one else losses, reduction)
+
+
+def _multilabel_margin_computed(aten: Aten, x: AnyTensor, target: AnyTensor, reduction: int) -> AnyTensor:
+    """`multilabel_margin_loss` in terms of other operators."""
+    is_one = len(aten.shape(x)) < 2
+    rows, labels = (aten("reshape", t, [1, -1]) if is_one else t for t in (x, target))
+    classes = aten.shape(rows)[1]
+    is_label = aten("to.dtype", aten("ge.Scalar", labels, 0), dtypes.I64.code)
+    is_label = aten("eq.Scalar", aten("cumprod", is_label, 1, dtype=None), 1)
+    places = aten("where.ScalarOther", is_label, labels, 0)
+    hits = aten("logical_and", _one_hot(aten, places, classes), aten("unsqueeze", is_label, -1))
+    is_other = aten("logical_not", aten("any.dim", hits, 1, False))
+    right = aten("unsqueeze", aten("gather", rows, 1, places), 2)
+    gaps = aten("add.Scalar", aten("sub.Tensor", aten("unsqueeze", rows, 1), right), 1)
+    counts = aten("logical_and", aten("unsqueeze", is_label, 2), aten("unsqueeze", is_other, 1))
+    counts = aten("logical_and", counts, aten("gt.Scalar", gaps, 0))
+    terms = aten("where.ScalarOther", counts, gaps, 0.0)
+    losses = aten("div.Scalar", aten("sum.dim_IntList", terms, [1, 2], False, dtype=None), classes)
+    return reduced_loss(aten, aten("reshape", losses, []) if is_one else losses, reduction)
+
+
+@FAMILY.op("aten::multi_margin_loss", kind="composite", composite=_multi_margin_computed)
 def multi_margin_loss(
     self: Array, target: Array, p: Real, margin: Real, weight: Array | None, reduction: int
 ) -> Array:
@@ -215,7 +261,7 @@ def multi_margin_loss(
     return reduced_array(losses.reshape(target.shape if self.ndim > 1 else ()), reduction, self.dtype)
 
 
-@FAMILY.op("aten::multilabel_margin_loss")
+@FAMILY.op("aten::multilabel_margin_loss", kind="composite", composite=_multilabel_margin_computed)
 def multilabel_margin_loss(self: Array, target: Array, reduction: int) -> Array:
     """The mean over pairs of target and other class of ``max(0, 1 - x[t] + x[i])``; targets end at a -1."""
     x, labels = np.atleast_2d(self).astype(np.float64), np.atleast_2d(target)

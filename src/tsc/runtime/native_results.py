@@ -192,9 +192,9 @@ class NativeResults:
         are_tensors = all(leaf[0] == "tensor" for leaf in parts)
         return numbers if are_tensors and len(set(numbers)) == len(numbers) else None
 
-    def _lay_out(self, layout: Layout | DimOrders | None, flat: Any) -> Any:
+    def _lay_out(self, layout: Layout | DimOrders | None, flat: Array | tuple[Array, ...]) -> Any:
         """What native code gave, in new memory where it is seen; `MISS`: the layout is for others."""
-        made: list[Array] = list(flat) if isinstance(flat, tuple) else [flat]  # pyright: ignore[reportUnknownArgumentType]
+        made = list(flat) if isinstance(flat, tuple) else [flat]
         if self.is_symbolic and any(1 in array.shape for array in made):
             return MISS
         if layout is None:

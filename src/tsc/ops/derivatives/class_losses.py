@@ -1,4 +1,4 @@
-"""Derivatives of losses between classes, and of connectionist temporal classification.
+"""Derivatives of connectionist temporal classification.
 
 Source: Graves et al., "Connectionist temporal classification", 2006; PyTorch ATen/native/LossCTC.cpp.
 """
@@ -13,60 +13,11 @@ from tsc.dtypes import I64
 from tsc.errors import UnsupportedOperatorError
 from tsc.narrowing import is_array
 from tsc.ops.composite import AnyTensor, Aten
-from tsc.ops.derivatives.rules import Call, Flow, Place, derivative, formula
+from tsc.ops.derivatives.rules import Call, Flow, Place, derivative
 from tsc.ops.elementwise import is_tensor
-from tsc.ops.losses import reduced_loss
 
 Flows = Mapping[Place, Flow]
 MEAN = 1
-
-
-def _one_hot(aten: Aten, places: AnyTensor, classes: int) -> AnyTensor:
-    """Bools, with a dim of classes behind those of the places."""
-    numbers = aten("arange", classes, I64.code, None, None, None)
-    return aten("eq.Tensor", aten("unsqueeze", places, -1), numbers)
-
-
-@formula("multi_margin_loss")
-def _multi_margin(
-    aten: Aten, x: AnyTensor, target: AnyTensor, p: Any, margin: Any, weight: Any, reduction: int
-) -> AnyTensor:
-    is_one = len(aten.shape(x)) < 2
-    rows = aten("reshape", x, [1, -1]) if is_one else x
-    classes = aten.shape(rows)[1]
-    places = aten("reshape", target, [-1])
-    right = aten("gather", rows, 1, aten("unsqueeze", places, 1))
-    gap = aten("add.Scalar", aten("sub.Tensor", rows, right), margin)
-    counts = aten(
-        "logical_and", aten("gt.Scalar", gap, 0), aten("logical_not", _one_hot(aten, places, classes))
-    )
-    terms = aten("where.ScalarOther", counts, gap if p == 1 else aten("mul.Tensor", gap, gap), 0.0)
-    if weight is not None:
-        terms = aten("mul.Tensor", terms, aten("unsqueeze", aten("index_select", weight, 0, places), 1))
-    losses = aten("div.Scalar", aten("sum.dim_IntList", terms, [1], False, dtype=None), classes)
-    return reduced_loss(aten, aten("reshape", losses, []) if is_one else losses, reduction)
-
-
-@formula("multilabel_margin_loss")
-def _multilabel_margin(aten: Aten, x: AnyTensor, target: AnyTensor, reduction: int) -> AnyTensor:
-    is_one = len(aten.shape(x)) < 2
-    rows, labels = (aten("reshape", t, [1, -1]) if is_one else t for t in (x, target))
-    classes = aten.shape(rows)[1]
-    is_label = aten("to.dtype", aten("ge.Scalar", labels, 0), I64.code)
-    is_label = aten("eq.Scalar", aten("cumprod", is_label, 1, dtype=None), 1)
-    places = aten("where.ScalarOther", is_label, labels, 0)
-    hits = aten("logical_and", _one_hot(aten, places, classes), aten("unsqueeze", is_label, -1))
-    is_other = aten("logical_not", aten("any.dim", hits, 1, False))
-    right = aten("unsqueeze", aten("gather", rows, 1, places), 2)
-    gaps = aten("add.Scalar", aten("sub.Tensor", aten("unsqueeze", rows, 1), right), 1)
-    counts = aten("logical_and", aten("unsqueeze", is_label, 2), aten("unsqueeze", is_other, 1))
-    counts = aten("logical_and", counts, aten("gt.Scalar", gaps, 0))
-    terms = aten("where.ScalarOther", counts, gaps, 0.0)
-    losses = aten("div.Scalar", aten("sum.dim_IntList", terms, [1, 2], False, dtype=None), classes)
-    return reduced_loss(aten, aten("reshape", losses, []) if is_one else losses, reduction)
-
-
-# --- connectionist temporal classification ---
 
 
 def _known(lengths: Any) -> list[int]:
