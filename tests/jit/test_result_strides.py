@@ -486,3 +486,17 @@ def test_only_the_first_call_of_an_order_goes_the_long_way() -> None:
         for _ in range(10):
             assert torch.allclose(function(given), pointwise(given))
     assert sum(function.compiled.calls.values()) <= 4
+
+
+def places(x: Tensor) -> Tensor:
+    return torch.nonzero(x > 0)
+
+
+def test_results_of_found_sizes_take_the_short_way() -> None:
+    function: Any = tsc.script(places)
+    given = [torch.randn(4, 3) for _ in range(10)]
+    for x in [*given, torch.zeros(4, 3), torch.ones(4, 3), *torch.eye(12).view(12, 4, 3)[:2]]:
+        got, want = function(x), places(x)
+        assert torch.equal(got, want)
+        assert _strides(got) == _strides(want) or not want.numel()
+    assert sum(function.compiled.calls.values()) <= 5

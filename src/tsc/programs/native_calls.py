@@ -142,11 +142,12 @@ class _WrittenCall:
             suits = f"{self._are_usual()}{text.hold(known.suits)}({all_arrays})"
             call += f" if {suits} else {text.hold(MISS)}"
         text.write(f"flat = {call}")
-        if known.laid_out is not None:
+        lays_out = known.laid_out is not None and not known.form.found
+        if lays_out:
             text.write(f"if flat is not {text.hold(MISS)}:")
             text.write(f"flat = {text.hold(known.laid_out)}(flat)", 2)
         if known.in_other_orders is not None and self.arrays:
-            text.write(f"{'if' if known.laid_out is None else 'elif'} flat is {text.hold(MISS)}:")
+            text.write(f"{'elif' if lays_out else 'if'} flat is {text.hold(MISS)}:")
             text.write(f"flat = {text.hold(known.in_other_orders)}({', '.join(self.arrays)})", 2)
         text.write(f"if flat is not {text.hold(MISS)}:")
         results = [f"r{number}" for number in range(len(known.outputs))]
@@ -157,6 +158,11 @@ class _WrittenCall:
         for number, shape in known.form.found:
             sizes = "".join(f"{self._size(words)}, " for words in shape)
             text.write(f"r{number} = {text.hold(beginning)}(r{number}, ({sizes}))", 2)
+        if known.laid_out is not None and known.form.found:
+            text.write(f"flat = {text.hold(known.laid_out)}(({', '.join(results)},))", 2)
+            text.write(f"if flat is {text.hold(MISS)}:", 2)
+            text.write(self.dispatch, 3)
+            text.write(f"{', '.join(results)}, = flat", 2)
         self._require_apart()
         all_results = f"({''.join(f'{name}, ' for name in results)})"
         self._write_arguments(all_results, all_arrays)

@@ -102,7 +102,7 @@ class NativeResults:
         if self.is_row_major and all(map(descends, arrays)):
             return None
         order = tuple(map(_order, arrays))
-        if self.is_symbolic or self.form.found:
+        if self._has_other_sizes:
             return self._symbolic_layout(order, tensors, arrays, generic)
         with suppress(KeyError):
             return self._known[order]
@@ -152,8 +152,8 @@ class NativeResults:
         return layout
 
     def laid_out(self) -> Run | None:
-        """What lays out what `native` gives for row-major arguments, or gives `MISS`; None where it lies as
-        it should.
+        """What lays out what `native` gives for row-major arguments (and what is cut of it, where sizes are
+        found), or gives `MISS`; None where it lies as it should.
 
         Raises:
             UnsuitedError: how it should lie is not known, or is no matter of single results.
@@ -161,7 +161,7 @@ class NativeResults:
         if self.is_row_major:
             return None
         known = [layout for order, layout in list(self._of_any_sizes.items()) if not any(order)]
-        if len(known) != 1 or self._places is None or self.form.found:
+        if len(known) != 1 or self._places is None:
             raise UnsuitedError("results lie otherwise")
         return None if known[0] is None else partial(self._lay_out, known[0])
 
@@ -181,7 +181,12 @@ class NativeResults:
     @property
     def _of_any_sizes(self) -> dict[Order, Any]:
         """What is known of orders, whatever the sizes are."""
-        return self._of_all_sizes if self.is_symbolic else self._known
+        return self._of_all_sizes if self._has_other_sizes else self._known
+
+    @property
+    def _has_other_sizes(self) -> bool:
+        """Whether results are of other sizes from call to call."""
+        return self.is_symbolic or bool(self.form.found)
 
     @computed_once
     def _places(self) -> tuple[int, ...] | None:
@@ -195,7 +200,7 @@ class NativeResults:
     def _lay_out(self, layout: Layout | DimOrders | None, flat: Array | tuple[Array, ...]) -> Any:
         """What native code gave, in new memory where it is seen; `MISS`: the layout is for others."""
         made = list(flat) if isinstance(flat, tuple) else [flat]
-        if self.is_symbolic and any(1 in array.shape for array in made):
+        if self._has_other_sizes and any(1 in array.shape for array in made):
             return MISS
         if layout is None:
             return flat
