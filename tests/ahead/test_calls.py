@@ -62,6 +62,17 @@ def test_a_perceptron(
         require_own_weights(client, tmp_path / weights)
 
 
+def test_no_argument_is_another_one_as_well(tmp_path: Path) -> None:
+    client = library(tmp_path, programs.Attending(), {"forward": ["2x5x8xf32"] * 3})
+    x, y, z = (floats(2, 5, 8, seed=seed) for seed in range(3))
+    for given in ([x, y, z], [x, x, x]):
+        (found,) = client.results(Call(given))
+        (want,) = client.results(Call([array.copy() for array in given]))
+        require_equal(found, want)
+        copies = [array.copy() for array in given]
+        np.testing.assert_allclose(found[0], client.python()(*copies), rtol=1e-5, atol=1e-6)
+
+
 def require_own_weights(client: Client, file: Path) -> None:
     """Weights may lie elsewhere, and must be those of the library."""
     parameters = sum(p.numel() * 4 for p in programs.Perceptron().parameters())

@@ -32,6 +32,7 @@ from tsc.errors import ArgumentError, CodegenError, RefusedError
 from tsc.modules.script_modules import RecursiveScriptModule, freeze_module
 from tsc.passes.lift_state import lift_state
 from tsc.programs.object_state import ObjectState, Slot, assigned_paths
+from tsc.programs.same_arguments import Sames
 from tsc.programs.versions import HELD_TWICE, RESIZES
 from tsc.runtime.descriptions import describe, flatten
 from tsc.runtime.exceptions import places_of
@@ -140,12 +141,15 @@ class Program:
         require_count(request.name, names, request.inputs)
         if changes_shapes(entry.function):
             raise RefusedError(f"{request.name}: {RESIZES}")
+        entry = replace(entry, module=entry.alone())
+        others = Sames.of(method.function, None)  # in C, no argument is another one as well
+        others.mark(entry.function)
         if len(entry.arguments) == len(names):
             return _Method(request, names, entry, None, ())
-        entry = replace(entry, module=entry.alone())
         reason = lift_state(entry.function)
         if reason is not None:
             raise RefusedError(f"{request.name}: it keeps its object: {reason}")
+        others.mark(entry.function)
         state = ObjectState(receiver, entry.function)
         if not state.is_distinct:
             raise RefusedError(f"{request.name}: {HELD_TWICE}")
