@@ -54,9 +54,9 @@ class View:
 
 
 def shared_bases(results: Iterable[SSAValue], *, takes_views: bool = False) -> dict[SSAValue, View]:
-    """Those of `results` that are views of an argument, or of what another result is, or is a view of too, or
-    are all of what is computed in another order. A caller that `takes_views` is given others as well, where
-    only the sizes of a call say how they lie.
+    """Those of `results` that are views of an argument, or of what another result is, or is a view of too. A
+    caller that `takes_views` is given others as well: all of what is computed in another order, and those
+    where only the sizes of a call say how they lie.
     """
     views = {value: _view_of_base(value) for value in results}
     found = {value: view for value, view in views.items() if view is not None}
@@ -68,7 +68,7 @@ def shared_bases(results: Iterable[SSAValue], *, takes_views: bool = False) -> d
         base
         for base in computed
         if len(names[base]) == 1
-        and not any(found[v].is_reordered or (takes_views and found[v].lies_as_taken) for v in names[base])
+        and not (takes_views and any(found[v].is_reordered or found[v].lies_as_taken for v in names[base]))
     }
     return {value: view for value, view in found.items() if view.base not in alone and value is not view.base}
 

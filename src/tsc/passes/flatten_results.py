@@ -72,7 +72,9 @@ class FlattenResults(ModulePass):
     in_parts: bool = False
     """Whether of an argument that is written to in parts those are returned, and not all of it."""
     takes_views: bool = False
-    """Whether the caller takes views of what is returned, where only the sizes of a call say how they lie."""
+    """Whether the caller takes views of what is returned: where that is seen in another order than it is
+    computed in, and where only the sizes of a call say how they lie.
+    """
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Flatten the results of every function."""
