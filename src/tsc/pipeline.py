@@ -153,11 +153,16 @@ def stages(
                     *SIMPLIFY_UNCHECKED,
                     Differentiate(),
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
-                    once_settled=(FindSizes(before_writes=True), JoinSizes(before_writes=True))
-                    if finds_sizes
-                    else (),  # a number that will be known is no size to find
+                    once_settled=(
+                        *((RequireNoRaise(), StackLists(only_certain=finds_sizes)) if is_whole else ()),
+                        # a number that will be known is no size to find
+                        *(
+                            (FindSizes(before_writes=True), JoinSizes(before_writes=True))
+                            if finds_sizes
+                            else ()
+                        ),
+                    ),
                 ),  # shapes decide branches, branches decide shapes
-                *((RequireNoRaise(), StackLists(only_certain=finds_sizes)) if is_whole else ()),
                 *((GrowLists(),) if finds_sizes else ()),
                 *((WidenWindows(),) if is_whole else ()),
                 Functionalize(is_whole),

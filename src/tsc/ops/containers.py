@@ -13,6 +13,7 @@ import numpy as np
 from tsc.dialects import torch_types as tt
 from tsc.dialects.schema import Schema
 from tsc.dialects.torch_types import TorchType
+from tsc.dims import holds_dim
 from tsc.dtypes import Array, Number
 from tsc.errors import BoundsError, Error, ShapeError
 from tsc.narrowing import is_array, is_list
@@ -340,7 +341,12 @@ def range_length(lo: int, hi: int, step: int) -> int:
     """
     if step == 0:
         raise Error("range() arg 3 must not be zero")
-    return len(range(lo, hi, step))
+    if not holds_dim([lo, hi]):
+        return len(range(lo, hi, step))
+    distance, pace = (hi - lo, step) if step > 0 else (lo - hi, -step)
+    if distance <= 0:
+        return 0
+    return distance if pace == 1 else (distance + pace - 1) // pace
 
 
 def _derived_index(machine: Machine, index: str, start: str, step: str) -> str:

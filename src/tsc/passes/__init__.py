@@ -36,7 +36,9 @@ class FixedPoint(ModulePass):
     name = "fixed-point"
     passes: tuple[Rewriting, ...] = ()
     once_settled: tuple[Rewriting, ...] = ()
-    """Those that are run when none of `passes` changes anything, and after which all begins anew."""
+    """Those that are run, one after the other, when none of `passes`, nor one before it, changes anything:
+    after one that does, all begins anew.
+    """
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Run the rounds."""
@@ -49,10 +51,7 @@ class FixedPoint(ModulePass):
             changed = False
             for rewriting in self.passes:
                 changed |= run(rewriting)
-            if not changed:
-                for rewriting in self.once_settled:
-                    changed |= run(rewriting)
-            return changed
+            return changed or any(map(run, self.once_settled))
 
         settle(one_round)
 

@@ -30,7 +30,6 @@ from tsc.dialects.torch_ops import (
     DerefineOp,
     PrimCreateObjectOp,
     PrimDictConstructOp,
-    PrimListConstructOp,
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
 )
@@ -40,6 +39,7 @@ from tsc.dialects.walking import function_of, walk
 from tsc.dims import alike
 from tsc.ops.definition import Operator, ResultLayout, Sharing
 from tsc.passes import Rewriting
+from tsc.passes.functional.known_lists import LIST_RULES
 from tsc.passes.functional.masked_assignments import chosen_by_mask
 
 Rule = Callable[[Operation], list[SSAValue] | None]
@@ -84,31 +84,6 @@ def simplify(op: Operation) -> bool:
     return True
 
 
-def _append(op: Operation) -> list[SSAValue] | None:
-    """``l = [a]; l.append(b)``, before anything else reads `l`: ``l = [a, b]``."""
-    held, element = op.operands
-    made = held.owner
-    if not isinstance(made, PrimListConstructOp) or made.parent is not op.parent:
-        return None
-    if not isinstance(held.type, tt.ListType) or held.type.data != element.type:
-        return None
-    between = made.next_op
-    while between is not None and between is not op:
-        if any(held in o.operands for o in walk(between)):
-            return None
-        between = between.next_op
-    grown = PrimListConstructOp.create(
-        operands=[*made.operands, element], result_types=[held.type], location=op.location
-    )
-    assert op.parent is not None
-    op.parent.insert_op_before(grown, op)
-    grown.results[0].name_hint = held.name_hint
-    held.replace_all_uses_with(grown.results[0])
-    made.detach()
-    made.erase()
-    return list(grown.results)
-
-
 def _require(op: Operation) -> list[SSAValue] | None:
     """What is true need not be required."""
     return [] if constant_of(op.operands[0]) is True else None
@@ -139,37 +114,6 @@ def _as_type(value: SSAValue, kind: Attribute, op: Operation) -> SSAValue:
     assert op.parent is not None
     op.parent.insert_op_before(made, op)
     return made.results[0]
-
-
-def _list_unpack(op: Operation) -> list[SSAValue] | None:
-    """``unpack([a, b])`` -> ``a, b``."""
-    owner = op.operands[0].owner
-    if (
-        not isinstance(owner, PrimListConstructOp)
-        or len(owner.operands) != len(op.results)
-        or is_list_mutated(op.operands[0])
-    ):
-        return None
-    return list(owner.operands)
-
-
-def _list_item(op: Operation) -> list[SSAValue] | None:
-    """``[a, b][1]`` -> ``b``."""
-    owner = op.operands[0].owner
-    position = constant_of(op.operands[1])
-    if not isinstance(owner, PrimListConstructOp) or position is UNKNOWN or is_list_mutated(op.operands[0]):
-        return None
-    if not -len(owner.operands) <= position < len(owner.operands):
-        return None
-    return [owner.operands[position]]
-
-
-def _list_length(op: Operation) -> list[SSAValue] | None:
-    """``len([a, b])`` -> 2."""
-    owner = op.operands[0].owner
-    if not isinstance(owner, PrimListConstructOp) or is_list_mutated(op.operands[0]):
-        return None
-    return [TorchBuilder(before=op).constant(len(owner.operands))]
 
 
 def _held_dict(op: Operation) -> dict[Any, SSAValue] | None:
@@ -218,15 +162,6 @@ def _dict_parts(make: Callable[[TorchBuilder, Any, SSAValue], SSAValue]) -> Rule
 _items = _dict_parts(lambda builder, key, value: builder.make_tuple([builder.constant(key), value]))
 _keys = _dict_parts(lambda builder, key, value: builder.constant(key))
 _values = _dict_parts(lambda builder, key, value: value)
-
-
-def _list_concat(op: Operation) -> list[SSAValue] | None:
-    """``[a] + [b]`` -> ``[a, b]``."""
-    lists = [o.owner for o in op.operands if isinstance(o.owner, PrimListConstructOp)]
-    if len(lists) != len(op.operands) or any(map(is_list_mutated, op.operands)):
-        return None
-    held: list[SSAValue] = [v for o in lists for v in o.operands]
-    return [TorchBuilder(before=op).list(op.results[0].type.data, held)]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
 
 
 def _grad_mode(op: Operation) -> list[SSAValue] | None:
@@ -345,6 +280,21 @@ def _is_itself(op: Operation, operator: Operator) -> bool:
     return operator.may_give_argument and is_conversion and is_plain and given.dtype is made.dtype
 
 
+def _derived_index(op: Operation) -> list[SSAValue] | None:
+    """``range(start, ..., step)[i]`` -> ``start + i * step``."""
+    index, start, step = op.operands
+    known, builder = constant_of(step), TorchBuilder(before=op)
+    if known is UNKNOWN:
+        return None
+    if known == -1:
+        return list(builder.aten("aten::sub.int", [start, index], [tt.INT]).results)
+    if known != 1:
+        index = builder.aten("aten::mul.int", [index, step], [tt.INT]).results[0]
+    if constant_of(start) == 0:
+        return [index]
+    return list(builder.aten("aten::add.int", [start, index], [tt.INT]).results)
+
+
 def _number_of_item(read: str) -> Rule:
     """``Int(item(x))`` -> ``Int(x)``, for real tensors."""
 
@@ -364,12 +314,11 @@ def _number_of_item(read: str) -> Rule:
 RULES: dict[str, Rule] = {
     "tsc.require": _require,
     "torch.prim.TupleUnpack": _tuple_unpack, "torch.prim.TupleIndex": _tuple_index,
-    "torch.prim.ListUnpack": _list_unpack,
-    "torch.aten.append.t": _append,
-    "torch.aten.set_grad_enabled": _grad_mode, "torch.aten.add.t": _list_concat,
+    **LIST_RULES,
+    "torch.aten.__derive_index": _derived_index,
+    "torch.aten.set_grad_enabled": _grad_mode,
     "torch.aten.eq.enum": _same_member(False),
-    "torch.aten.ne.enum": _same_member(True), "torch.aten.__getitem__.t": _list_item,
-    "torch.aten.len.t": _list_length, "torch.derefine": _cast,
+    "torch.aten.ne.enum": _same_member(True), "torch.derefine": _cast,
     "torch.prim.unchecked_cast": _cast, "torch.aten.__is__": _same_object(False),
     "torch.aten.__isnot__": _same_object(True), "torch.prim.isinstance": _is_instance,
     "torch.aten._unwrap_optional": _unwrap, "torch.aten.index_put": chosen_by_mask,

@@ -8,7 +8,6 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block
-from xdsl.passes import ModulePass
 
 from tsc.analysis.known_values import is_inside
 from tsc.analysis.module_functions import functions
@@ -18,11 +17,12 @@ from tsc.dialects.builder import TorchBuilder
 from tsc.dialects.torch_ops import PrimIfOp, PrimRaiseExceptionOp
 from tsc.dialects.tsc import RequireOp
 from tsc.dialects.walking import walk
+from tsc.passes import Rewriting
 from tsc.passes.propagate_constants import inline_region
 
 
 @dataclass(frozen=True)
-class RequireNoRaise(ModulePass):
+class RequireNoRaise(Rewriting):
     """Where one side of a branch raises, require that the other is taken, and take it: of a call that raises
     the generic tier tells the error.
 
@@ -37,14 +37,13 @@ class RequireNoRaise(ModulePass):
 
     name = "require-no-raise"
 
-    def apply(self, ctx: Context, op: ModuleOp) -> None:
+    def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Rewrite every function of the module that allows it."""
-        for function in functions(op):
-            if not_repeatable(function) is None:
-                _rewrite(function)
+        return any([_rewrite(f) for f in functions(module) if not_repeatable(f) is None])
 
 
-def _rewrite(function: FuncOp) -> None:
+def _rewrite(function: FuncOp) -> bool:
+    changed = False
     for op in [o for o in walk(function) if isinstance(o, PrimIfOp)]:
         raising = [_raises(region.block) for region in op.regions]
         if raising.count(True) != 1 or not is_inside(op, function.body):
@@ -54,6 +53,8 @@ def _rewrite(function: FuncOp) -> None:
             condition = builder.aten("aten::__not__", [condition], [tt.BOOL]).results[0]
         builder.insert(RequireOp.create(operands=[condition], location=op.location))
         inline_region(op, op.regions[raising.index(False)])
+        changed = True
+    return changed
 
 
 def _raises(block: Block) -> bool:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation, SSAValue
-from xdsl.passes import ModulePass
+from xdsl.ir import Block, Operation, SSAValue, Use
 
 from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, writes_anything
 from tsc.analysis.module_functions import functions
@@ -18,13 +17,17 @@ from tsc.dialects.regions import rebuilt
 from tsc.dialects.torch_ops import PrimListConstructOp, PrimLoopOp
 from tsc.dialects.tsc import PrefixOp, RequireOp
 from tsc.dialects.walking import walk
+from tsc.dims import alike
 from tsc.ops.composite import Aten
 from tsc.ops.definition import TensorSpec
 from tsc.ops.shapes import wrap_dim
+from tsc.passes import Rewriting
 from tsc.passes.decompose import building_aten
 
 JOINING = ("aten::stack", "aten::cat")
 """Operators that read such a list as one tensor."""
+FILLING = ("aten::append.t", "aten::insert.t")
+"""Operators that put an element into a list: at its end, or at its beginning."""
 MOST_ELEMENTS = 64
 """Elements of a list that something else reads: each is taken out of the tensor."""
 MOST_RESERVED = 1 << 22
@@ -32,15 +35,16 @@ MOST_RESERVED = 1 << 22
 
 
 @dataclass(frozen=True)
-class StackLists(ModulePass):
-    """Let a loop carry one tensor with a slice for each round, in place of a list that is empty before it and
-    to which every round appends a tensor of one shape.
+class StackLists(Rewriting):
+    """Let a loop carry one tensor with a slice for each round, in place of a list to which every round
+    appends, or in front of which it puts, a tensor of one shape. What is in the list before the loop has that
+    shape too.
 
     Requires: types refined, so that the number of rounds and the shapes are known.
     A loop that may end before fills a part of the tensor, which `tsc.prefix` takes.
 
-    Leaves: lists that are read in the loop or change elsewhere, and functions that write to tensors in such a
-    loop, or after it (the list holds the tensors themselves).
+    Leaves: lists that are read in the loop or change elsewhere (but for being reversed as a whole), and
+    functions that write to tensors in such a loop, or after it (the list holds the tensors themselves).
 
     ```mlir
     torch.prim.Loop %int9, %true, init() { ... torch.aten.append.t %list, %h ... }
@@ -53,45 +57,97 @@ class StackLists(ModulePass):
     only_certain: bool = False
     """Whether loops that may end before are left to `grow-lists`."""
 
-    def apply(self, ctx: Context, op: ModuleOp) -> None:
+    def rewrite(self, ctx: Context, module: ModuleOp) -> bool:
         """Rewrite every loop of every function."""
-        for function in functions(op):
+        changed = False
+        for function in functions(module):
             for loop in [o for o in walk(function) if isinstance(o, PrimLoopOp)]:
-                _loop(loop, self.only_certain)
+                changed |= _loop(loop, self.only_certain)
             function.update_function_type()
+        return changed
 
 
-def _loop(loop: PrimLoopOp, only_certain: bool) -> None:
-    """Rewrite the lists that `loop` appends to."""
+def _loop(loop: PrimLoopOp, only_certain: bool) -> bool:
+    """Rewrite the lists that `loop` appends to; whether there were any."""
     if only_certain and not _is_certain(loop):
-        return
+        return False
+    changed = False
     appends = (o for o in loop.regions[0].block.ops if isinstance(o, AtenOp))
     while (append := next((o for o in appends if _can_stack(o, loop)), None)) is not None:
-        loop = _stacked(append, loop)
+        loop, changed = _stacked(append, loop), True
         appends = (o for o in loop.regions[0].block.ops if isinstance(o, AtenOp))
+    return changed
 
 
 def _can_stack(op: AtenOp, loop: PrimLoopOp) -> bool:
-    """Whether `op` appends to a list that can be a tensor."""
-    if op.schema.full_name != "aten::append.t":
+    """Whether `op` puts tensors into a list that can be a tensor."""
+    if op.schema.full_name not in FILLING or not _is_at_end(op):
         return False
     held, made = op.operands[0], op.operands[0].owner
     rounds = _most_rounds(loop)
-    value = argument_of(op.operands[1])
-    if not isinstance(made, PrimListConstructOp) or made.operands or rounds < 1 or op.results[0].first_use:
+    value = argument_of(op.operands[-1])
+    if not isinstance(made, PrimListConstructOp) or rounds < 1 or any(r.first_use for r in op.results):
         return False
     if not isinstance(value, TensorSpec) or made.parent is not loop.parent:
         return False
+    if made.operands and not all(_is_like(argument_of(o), value) for o in made.operands):
+        return False
     readers = [use.operation for use in held.uses if use.operation is not op]
-    if any(reader.parent is not loop.parent or not _comes_after(reader, loop) for reader in readers):
+    if not all(_comes_after(reader, loop) for reader in readers):
         return False
-    if not all(_joins(reader, held) for reader in readers) and not (
-        _is_certain(loop) and rounds <= MOST_ELEMENTS
-    ):
+    if _is_certain(loop):
+        return _is_read_as_tensor(held, op, rounds) and not _writes_from(loop, op)
+    is_plain = op.schema.full_name == "aten::append.t" and not made.operands
+    are_joining = all(_joins(reader, held) and reader.parent is loop.parent for reader in readers)
+    return is_plain and are_joining and rounds * value.size <= MOST_RESERVED and not _writes_from(loop, op)
+
+
+def _is_at_end(op: AtenOp) -> bool:
+    """Whether an element is put at the end, or at the beginning, of the list."""
+    return op.schema.full_name == "aten::append.t" or constant_of(op.operands[1]) == 0
+
+
+def _is_like(spec: object, other: TensorSpec) -> bool:
+    is_tensor = isinstance(spec, TensorSpec)
+    return is_tensor and spec.dtype is other.dtype and alike(spec.shape, other.shape)
+
+
+def _is_read_as_tensor(held: SSAValue, filling: Operation | None, rounds: int) -> bool:
+    """Whether what reads a list may read a tensor with its elements; or, if it has few and is never reversed,
+    a list of slices.
+    """
+    uses = [use for use in held.uses if use.operation is not filling]
+    if all(_reads_as_tensor(use) for use in uses):
+        return True
+    is_plain = all(use.operation.parent is _block_of(held) and not _reverses(use.operation) for use in uses)
+    return filling is not None and is_plain and rounds <= MOST_ELEMENTS
+
+
+def _reads_as_tensor(use: Use) -> bool:
+    op = use.operation
+    if not isinstance(op, AtenOp) or use.index:
         return False
-    if not _is_certain(loop) and rounds * value.size > MOST_RESERVED:
+    if _is_reversed(op):
+        return _is_read_as_tensor(op.results[0], None, 0)
+    if _reverses(op):
+        return op.parent is _block_of(op.operands[0])
+    return op.schema.full_name in (*JOINING, "aten::__getitem__.t", "aten::len.t")
+
+
+def _block_of(value: SSAValue) -> Block | None:
+    return value.owner if isinstance(value.owner, Block) else value.owner.parent
+
+
+def _is_reversed(op: AtenOp) -> bool:
+    """Whether `op` is ``list[::-1]``."""
+    if op.schema.full_name != "aten::slice.t":
         return False
-    return not _writes_from(loop, op)
+    start, end, step = map(constant_of, op.operands[1:])
+    return start is None and end is None and step == -1
+
+
+def _reverses(op: Operation) -> bool:
+    return isinstance(op, AtenOp) and op.schema.full_name == "aten::reverse.t"
 
 
 def _most_rounds(loop: PrimLoopOp) -> int:
@@ -107,7 +163,10 @@ def _is_certain(loop: PrimLoopOp) -> bool:
     return constant_of(loop.operands[1]) is True and constant_of(end.operands[0]) is True
 
 
-def _comes_after(op: Operation, other: Operation) -> bool:
+def _comes_after(op: Operation | None, other: Operation) -> bool:
+    """Whether `op`, or what it is in, follows `other` in its block."""
+    while op is not None and op.parent is not other.parent:
+        op = op.parent_op()
     following = other.next_op
     while following is not None:
         if following is op:
@@ -137,17 +196,28 @@ def _stacked(append: AtenOp, loop: PrimLoopOp) -> PrimLoopOp:
     """The loop with a tensor for the list of `append`, and the number of rounds it had where that may be less
     than there are at most.
     """
-    held, value = append.operands
-    spec = argument_of(value)
+    held, value = append.operands[0], append.operands[-1]
+    spec, made = argument_of(value), held.owner
     assert isinstance(spec, TensorSpec)
+    assert isinstance(made, PrimListConstructOp)
     is_certain, rounds, body = _is_certain(loop), _most_rounds(loop), loop.regions[0].block
     outside = TorchBuilder(before=loop)
-    shape = [rounds, *spec.shape]
-    empty = building_aten(outside, [])("zeros", shape, spec.dtype.code, None, None, None)
+    first, begun = list(made.operands), len(made.operands)
+    is_in_front = append.schema.full_name == "aten::insert.t"
+    shape = [rounds + begun, *spec.shape]
+    aten = building_aten(outside, [])
+    empty = aten("zeros", shape, spec.dtype.code, None, None, None)
+    for place, element in enumerate(first, rounds if is_in_front else 0):
+        empty = aten("select_scatter", empty, element, 0, place)
     entering = [empty] if is_certain else [empty, outside.constant(0)]
     carried = [body.insert_arg(v.type, len(body.args)) for v in entering]
     builder = TorchBuilder(before=append)
-    operands = [carried[0], value, builder.constant(0), body.args[0]]
+    place: SSAValue = body.args[0]
+    if is_in_front:
+        place = builder.aten("aten::sub.int", [builder.constant(rounds - 1), place], [tt.INT]).results[0]
+    elif begun:
+        place = builder.aten("aten::add.int", [place, builder.constant(begun)], [tt.INT]).results[0]
+    operands = [carried[0], value, builder.constant(0), place]
     following = [builder.aten("aten::select_scatter", operands, [empty.type]).results[0]]
     if not is_certain:
         number = builder.aten("aten::add.int", [carried[1], builder.constant(1)], [tt.INT]).results[0]
@@ -158,13 +228,13 @@ def _stacked(append: AtenOp, loop: PrimLoopOp) -> PrimLoopOp:
     append.detach()
     append.erase()
     kinds = [*(r.type for r in loop.results), *(v.type for v in entering)]
-    made = rebuilt(loop, [*loop.operands, *entering], kinds)
-    assert isinstance(made, PrimLoopOp)
+    new = rebuilt(loop, [*loop.operands, *entering], kinds)
+    assert isinstance(new, PrimLoopOp)
     if is_certain:
-        _read(held, made.results[-1], made)
+        _read(held, new.results[-1], new)
     else:
-        _read_prefix(held, made.results[-2], made.results[-1])
-    return made
+        _read_prefix(held, new.results[-2], new.results[-1])
+    return new
 
 
 def _read_prefix(held: SSAValue, stacked: SSAValue, count: SSAValue) -> None:
@@ -187,23 +257,50 @@ def _read_prefix(held: SSAValue, stacked: SSAValue, count: SSAValue) -> None:
 
 def _read(held: SSAValue, stacked: SSAValue, loop: PrimLoopOp) -> None:
     """Let what reads a list read its tensor."""
-    for reader in [use.operation for use in held.uses]:
-        if _joins(reader, held):
-            assert isinstance(reader, AtenOp)
-            value = _joined(reader, stacked, building_aten(TorchBuilder(before=reader), []))
-            reader.results[0].replace_all_uses_with(value)
-            reader.detach()
-            reader.erase()
-    if held.first_use is None:
+    if not _is_read_as_tensor(held, None, 0):
+        following = loop.next_op
+        assert following is not None
+        builder = TorchBuilder(before=following)
+        aten = building_aten(builder, [])
+        count = _shape(stacked)[0]
+        elements = [aten("clone", aten("select.int", stacked, 0, i), None) for i in range(count)]
+        kind = held.type
+        assert isinstance(kind, tt.ListType)
+        held.replace_all_uses_with(builder.list(kind.data, elements))
         return
-    following = loop.next_op
-    assert following is not None
-    builder = TorchBuilder(before=following)
-    aten = building_aten(builder, [])
-    elements = [aten("clone", aten("select.int", stacked, 0, i), None) for i in range(_most_rounds(loop))]
-    kind = held.type
-    assert isinstance(kind, tt.ListType)
-    held.replace_all_uses_with(builder.list(kind.data, elements))
+    for reader in _in_order(held):
+        builder = TorchBuilder(before=reader)
+        if _reverses(reader):
+            stacked = building_aten(builder, [])("flip", stacked, [0])
+        elif _is_reversed(reader):
+            turned = building_aten(builder, [])("flip", stacked, [0])
+            _read(reader.results[0], turned, loop)
+        else:
+            reader.results[0].replace_all_uses_with(_read_of(reader, stacked, builder))
+        reader.detach()
+        reader.erase()
+
+
+def _in_order(held: SSAValue) -> list[AtenOp]:
+    """What reads a list, in the order of the program."""
+    readers = {use.operation for use in held.uses}
+    block = _block_of(held)
+    assert block is not None
+    return [op for top in block.ops for op in walk(top) if op in readers and isinstance(op, AtenOp)]
+
+
+def _read_of(reader: AtenOp, stacked: SSAValue, builder: TorchBuilder) -> SSAValue:
+    """What `reader` gives, of a tensor with the elements of its list."""
+    name, shape = reader.schema.full_name, _shape(stacked)
+    if name in JOINING:
+        return _joined(reader, stacked, building_aten(builder, []))
+    if name == "aten::len.t":
+        return builder.constant(shape[0])
+    assert isinstance(stacked.type, tt.TensorType)
+    kind = tt.TensorType.of(shape[1:], stacked.type.dtype)
+    operands = [stacked, builder.constant(0), reader.operands[1]]
+    taken = builder.aten("aten::select.int", operands, [kind]).results[0]
+    return building_aten(builder, [])("clone", taken, None)
 
 
 def _joined(op: AtenOp, stacked: SSAValue, aten: Aten) -> SSAValue:

@@ -31,6 +31,7 @@ from tsc.dialects.torch_ops import (
 )
 from tsc.dialects.tsc import PrefixOp, RequireOp
 from tsc.dialects.walking import walk
+from tsc.dims import Dim
 from tsc.dtypes import DType
 from tsc.ops.composite import Aten
 from tsc.ops.numbers_on_tensors import (
@@ -305,7 +306,8 @@ class Conversion:
             known = constant_of(operand)
             if known is UNKNOWN:
                 raise CannotConvertError(op.schema.full_name)
-            operands.append(float(known) if dtype is dtypes.F64 else int(known))
+            kind = float if dtype is dtypes.F64 else int
+            operands.append(known if isinstance(known, Dim) else kind(known))
         a, b = operands
         if isinstance(a, SSAValue):
             return make(a, b, "Tensor" if isinstance(b, SSAValue) else "Scalar")
