@@ -70,6 +70,22 @@ def test_dtypes_are_refused_where_pytorch_refuses_them(name: str) -> None:
         assert _raises(lambda mine=mine: operator.eager(*mine)) == want, call
 
 
+ORDERING = sorted(
+    name
+    for name, operator in operators().items()
+    if operator.kind in ("reduction", "scan", "sort") and name.startswith("aten::")
+)
+
+
+@pytest.mark.parametrize("name", ORDERING)
+def test_complex_numbers_are_refused_where_pytorch_refuses_them(name: str) -> None:
+    operator = operators()[name]
+    for call in calls_of(operator.schema).get("float32", [])[:PER_ORIGIN]:
+        given = tensors_as(torch.complex64, cloned(call))
+        want = _raises(lambda given=given: call_torch(operator.schema, cloned(given)))
+        assert _raises(lambda given=given: operator.eager(*ours(cloned(given)))) >= want
+
+
 def _raises(call: Callable[[], Any]) -> bool:
     try:
         call()

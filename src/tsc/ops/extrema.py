@@ -57,14 +57,21 @@ class Extremum:
         if any(shape[i] == 0 for i in dims):
             raise ShapeError(f"{self.name}(): Expected reduction dim to be specified for input.numel() == 0.")
 
+    def require_order(self, dtype: DType) -> None:
+        """Raise a `DTypeError` where none of two elements is the larger one."""
+        if dtype.is_complex:
+            raise DTypeError(f"{self.name}(): does not support complex input")
+
     def values_infer(self, x: TensorSpec, dim: Sequence[int], keepdim: bool) -> TensorSpec:
         """The spec of the extrema over `dim`."""
         dims = wrap_dims(dim, x.ndim)
+        self.require_order(x.dtype)
         self.require_elements(x.shape, dims)
         return TensorSpec(reduced(x.shape, dims, keepdim), x.dtype)
 
     def places(self, x: Array, axis: int, keepdim: bool) -> Array:
         """The first place of the extremum along `axis`."""
+        self.require_order(dtypes.by_numpy(x.dtype))
         self.require_elements(x.shape, (axis,) if x.ndim else ())
         if not x.ndim:
             return np.zeros((), np.int64)
@@ -89,6 +96,7 @@ def _define_values(extremum: Extremum) -> None:
     @FAMILY.op(f"aten::a{name}", infer=extremum.values_infer, lower=lower, kind="reduction")
     def values(self: Array, dim: Sequence[int], keepdim: bool) -> Array:
         dims = wrap_dims(dim, self.ndim)
+        extremum.require_order(dtypes.by_numpy(self.dtype))
         extremum.require_elements(self.shape, dims)
         return np.asarray((np.max if extremum.is_upward else np.min)(self, axis=dims, keepdims=keepdim))
 
@@ -128,6 +136,7 @@ def _define_places(extremum: Extremum) -> None:
 
     def infer(self: TensorSpec, dim: int | None, keepdim: bool) -> TensorSpec:
         require_numbers(self.dtype)
+        extremum.require_order(self.dtype)
         dims = tuple(range(self.ndim)) if dim is None else (wrap_dim(dim, self.ndim),)
         extremum.require_elements(self.shape, dims if self.ndim else ())
         return TensorSpec(reduced(self.shape, dims, keepdim), dtypes.I64)
