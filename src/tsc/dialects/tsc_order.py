@@ -30,7 +30,14 @@ BLOCK_ITEMS = 64
 
 def rounded_up(size: int, unit: int) -> int:
     """The next multiple of `unit`."""
-    return -(-size // unit) * unit
+    return (size + unit - 1) // unit * unit
+
+
+def half_of(extent: int) -> int:
+    """The items of one of two halves that each have room for a line, in whole blocks: of a line whose length
+    is an expression of sizes, which may be 0, one at least.
+    """
+    return rounded_up(extent if is_known(extent) else extent + 1, BLOCK_ITEMS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class Workspace:
     @property
     def type(self) -> TensorType[Any]:
         """The type of this memory."""
-        return TensorType(i8, [self.slots, self.slot_bytes])
+        return TensorType(i8, sized([self.slots, self.slot_bytes]))
 
 
 class OrderOp(TorchOp):
@@ -73,6 +80,8 @@ class OrderOp(TorchOp):
     """
 
     trait_list = (Pure(),)
+    takes_any_length = False
+    """Whether the length of lines may be an expression of sizes."""
 
     @property
     def source(self) -> SSAValue:
@@ -115,7 +124,7 @@ class OrderOp(TorchOp):
             CodegenError: how long lines are is an expression of sizes.
         """
         batches, extent, size = shape_of(operands[0])
-        if not is_known(extent):
+        if not is_known(extent) and not cls.takes_any_length:
             raise CodegenError(f"{cls.name}: requires lines of a known length; got {extent} elements")
         shape = [batches, count, size]
         workspace = Workspace.of(batches * size, cls.items_of(extent), _key_bits(body))
@@ -147,6 +156,7 @@ class SortOp(OrderOp):
     """
 
     name = "tsc.sort"
+    takes_any_length = True
 
     @classmethod
     def of(cls, source: SSAValue, body: Block) -> Self:
@@ -156,7 +166,7 @@ class SortOp(OrderOp):
     @classmethod
     def items_of(cls, extent: int) -> int:
         """Twice a line: from one half to the other."""
-        return 2 * rounded_up(extent, BLOCK_ITEMS)
+        return 2 * half_of(extent)
 
 
 class TopKOp(OrderOp):
@@ -211,7 +221,7 @@ class OrderStatisticOp(OrderOp):
     @classmethod
     def items_of(cls, extent: int) -> int:
         """Twice a line: keys and, of short ones, ranks."""
-        return 2 * rounded_up(extent, BLOCK_ITEMS)
+        return 2 * half_of(extent)
 
     @property
     def ranks(self) -> SSAValue:

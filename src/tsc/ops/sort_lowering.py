@@ -12,11 +12,15 @@ from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.tsc import YieldOp
 from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp
+from tsc.dims import most_of
 from tsc.dtypes import DType
+from tsc.errors import UnsupportedOperatorError
 from tsc.ops.definition import TensorSpec
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.scalar import Scalar
 
+LONGEST = 1 << 30
+"""Places, twice as many of them in fact, are numbers of 32 bits."""
 _SIGNED = {8: dtypes.I8, 16: dtypes.I16, 32: dtypes.I32, 64: dtypes.I64}
 
 
@@ -24,7 +28,10 @@ def sorted_lines(
     kernel: KernelBuilder, x: KernelValue, axis: int, descending: bool
 ) -> tuple[KernelValue, KernelValue]:
     """`x` in order along a dim, and where the elements were; equal ones as they stood."""
-    lines = _lines(kernel, x, axis)
+    shape = x.spec.shape or (1,)
+    if most_of(shape[axis]) > LONGEST:
+        raise UnsupportedOperatorError(f"sort: requires lines of at most {LONGEST} elements")
+    lines = _in_memory(kernel, x, (prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])))
     op = SortOp.of(lines.ssa, _key_body(x.spec.dtype, descending))
     return _results(kernel, op, x.spec, x.spec.shape)
 

@@ -12,7 +12,9 @@ from tsc.analysis.layouts import element_bytes
 from tsc.dialects.loop_builder import LoopBuilder, element_of, vector_type
 from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.loop_index import INDEX, Index
+from tsc.dialects.sized import plain
 from tsc.dialects.tsc_order import PLACE_BITS, OrderOp
+from tsc.dims import is_known
 from tsc.passes.schedules.body import Access, BodyEmitter, Point, load, store
 from tsc.passes.schedules.flow import as_index
 from tsc.passes.schedules.kernel import ScheduleBuilder, chunk_size, unflatten
@@ -122,7 +124,9 @@ class Lines:
 
     def _view(self, start: Index, element: Attribute, count: int) -> SSAValue:
         memory = self.kernel.memory[self.op.memory].buffer
-        return self.builder.add(memref.ViewOp(memory, start.ssa, [], MemRefType(element, [count])))
+        sizes = [] if is_known(count) else [self.builder.index(count).ssa]
+        kind = MemRefType(element, plain([count]))
+        return self.builder.add(memref.ViewOp(memory, start.ssa, sizes, kind))
 
 
 @dataclass

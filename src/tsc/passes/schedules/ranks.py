@@ -6,7 +6,7 @@ from xdsl.ir import SSAValue
 
 from tsc.dialects.loop_builder import LoopBuilder, vector_type
 from tsc.dialects.loop_index import Index
-from tsc.dialects.tsc_order import BLOCK_ITEMS, rounded_up
+from tsc.dialects.tsc_order import half_of
 from tsc.passes.schedules.flow import as_index, below, compare
 from tsc.passes.schedules.order_lines import Line
 
@@ -38,7 +38,7 @@ def rank_of(line: Line, at: Index) -> Index:
 
 
 def _second_half(line: Line) -> Index:
-    return line.builder.index(rounded_up(line.lines.extent, BLOCK_ITEMS))
+    return line.builder.index(half_of(line.lines.extent))
 
 
 def _counted(builder: LoopBuilder, flags: SSAValue, lanes: int) -> SSAValue:

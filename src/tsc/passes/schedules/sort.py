@@ -1,5 +1,8 @@
 """Schedule of `sort` kernels: a short line by the ranks of its elements, others digit by digit."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import i32
 from xdsl.ir import SSAValue
@@ -8,7 +11,8 @@ from tsc.analysis.kernel_model import KernelModel
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import LoopBuilder
 from tsc.dialects.loop_index import Index
-from tsc.dialects.tsc_order import BLOCK_ITEMS, OrderOp, OrderStatisticOp, SortOp, TopKOp, rounded_up
+from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp, half_of
+from tsc.dims import certainly_empty, is_known
 from tsc.errors import CodegenError
 from tsc.passes.schedules.flow import as_index, choose, compare
 from tsc.passes.schedules.kernel import ScheduleBuilder
@@ -36,9 +40,9 @@ def schedule_sort(model: KernelModel, target: Target) -> func.FuncOp:
     if not isinstance(op, OrderOp):
         raise CodegenError(f"sort: requires one operation that puts lines in order; got {model.results[0]}")
     lines = Lines.of(kernel, op)
-    if lines.extent > LONGEST:
+    if is_known(lines.extent) and lines.extent > LONGEST:
         raise CodegenError(f"sort: requires lines of at most {LONGEST} elements; got {lines.extent}")
-    if lines.batches * lines.size * lines.extent:
+    if not certainly_empty((lines.batches, lines.size, lines.extent)):
         _emit(lines, op)
     return kernel.finish()
 
@@ -56,21 +60,26 @@ def _emit(lines: Lines, op: OrderOp) -> None:
 def emit_sort(lines: Lines) -> None:
     """Every line in the order of its keys, equal ones as they stand."""
     extent, lanes = lines.extent, lines.lanes
-    by_rank = extent <= SHORT
-    cost = 4 * extent**2 / lanes + 6 * extent if by_rank else extent * (6 + 8 * digits_of(lines.op))
-    with lines.each(cost) as line:
-        if by_rank:
+    cost = extent * (6 + 8 * digits_of(lines.op))
+    if not is_known(extent):
+        with lines.each(cost) as line:
+            is_short = line.builder.compare("sle", line.builder.index(extent), SHORT)
+            choose(line.builder, is_short, partial(_by_rank, line), partial(_by_digits, line))
+    elif extent <= SHORT:
+        with lines.each(4 * extent**2 / lanes + 6 * extent) as line:
             _by_rank(line)
-        else:
+    else:
+        with lines.each(cost) as line:
             _by_digits(line)
 
 
-def _by_rank(line: Line) -> None:
+def _by_rank(line: Line) -> Sequence[SSAValue]:
     """An element goes where its rank says."""
     builder = line.builder
     store_ranks(line)
     with builder.loop(0, line.lines.extent) as loop:
         line.deliver(rank_of(line, loop.index), loop.index.ssa)
+    return ()
 
 
 # --- digits ---
@@ -81,20 +90,21 @@ def digits_of(op: OrderOp) -> int:
     return -(-op.key_bits // DIGIT_BITS)
 
 
-def _by_digits(line: Line) -> None:
+def _by_digits(line: Line) -> Sequence[SSAValue]:
     """Radix sort from the lowest digit (Knuth, The Art of Computer Programming 3, 5.2.5), between the two
     halves of the items. A digit that is the same everywhere is passed over.
     """
     builder, extent, items = line.builder, line.lines.extent, line.items
-    half, digits = rounded_up(extent, BLOCK_ITEMS), digits_of(line.lines.op)
+    half, digits = half_of(extent), digits_of(line.lines.op)
     counts = builder.scratch(i32, digits * BUCKETS)
+    count = builder.add(arith.IndexCastOp(builder.index(extent).ssa, i32))
     line.fill_items(extent)
     _count_digits(line, counts, digits)
     with builder.loop(0, digits, carried=[builder.index_constant(0)]) as loop:
         source = Index(builder, loop.carried[0])
         bucket = loop.index * BUCKETS
         first = builder.load(counts, bucket + _digit(line, items.key(source), loop.index))
-        is_alike = compare(builder, "eq", first, builder.number(extent, i32))
+        is_alike = compare(builder, "eq", first, count)
 
         def pass_over() -> list[SSAValue]:
             return [source.ssa]
@@ -114,6 +124,7 @@ def _by_digits(line: Line) -> None:
     final = Index(builder, loop.results[0])
     with builder.loop(0, extent) as loop:
         line.deliver(loop.index, items.place(final + loop.index))
+    return ()
 
 
 def _digit(line: Line, key: SSAValue, number: Index) -> Index:
